@@ -1,0 +1,88 @@
+"""A user pool: its id, the app clients accepted from it, and its addresses. Reaches nothing."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+# The pattern of botocore's model of cognito-idp, with a region before the underscore.
+_USER_POOL_ID = re.compile(r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)_[0-9a-zA-Z]{1,45}", re.ASCII)
+_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_safe_address(url: str) -> bool:
+    """Whether `url` is https, or plain http to this very machine: what tokens and keys may travel over."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return False
+    if not host or parts.username is not None or parts.password is not None or parts.fragment:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK_HOSTS)
+
+
+@dataclass(frozen=True, slots=True)
+class UserPool:
+    """One user pool: what its tokens must say and where it is reached.
+
+    Every address follows from `user_pool_id` and can be given instead. `issuer` takes one issuer or several (Cognito
+    has two forms, and a pool may move from one to the other); the first one serves the keys, unless `jwks_uri` says
+    otherwise. `domain` is the hosted UI's host, or its origin. Sequences become tuples, so that a pool hashes.
+
+    Raises ValueError for a malformed id and for an address that is neither https nor plain http to a loopback host.
+
+    Source: AWS developer guide, "Amazon Cognito user pools endpoints"; "Verifying JSON web tokens".
+    """
+
+    user_pool_id: str
+    client_ids: tuple[str, ...] = ()
+    issuer: str | tuple[str, ...] = ()
+    jwks_uri: str = ""
+    domain: str = ""
+    endpoint_url: str = ""
+    issuers: tuple[str, ...] = field(init=False, default=())
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.user_pool_id, str) or not _USER_POOL_ID.fullmatch(self.user_pool_id):
+            raise ValueError(f"{self.user_pool_id!r} is not a user pool id; one looks like 'eu-west-1_AbCdEfGhI'")
+        issuers = _strings("issuer", self.issuer) or (f"https://cognito-idp.{self._host}/{self.user_pool_id}",)
+        derived = {
+            "client_ids": _strings("client_ids", self.client_ids),
+            "issuers": issuers,
+            "jwks_uri": self.jwks_uri or f"{issuers[0]}/.well-known/jwks.json",
+            "domain": _origin(self.domain),
+            "endpoint_url": self.endpoint_url or f"https://cognito-idp.{self._host}",
+        }
+        derived["issuer"] = issuers
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+        for address in (*issuers, self.jwks_uri, self.endpoint_url, *([self.domain] if self.domain else [])):
+            if not is_safe_address(address):
+                raise ValueError(f"{address!r} must be https (plain http is for loopback hosts only)")
+
+    @property
+    def region(self) -> str:
+        """The AWS region of the pool: what stands before the underscore of its id."""
+        return self.user_pool_id.split("_", 1)[0]
+
+    @property
+    def _host(self) -> str:
+        if self.region.startswith("cn-"):
+            suffix = "amazonaws.com.cn"
+        else:
+            suffix = "amazonaws.eu" if self.region.startswith("eusc-") else "amazonaws.com"
+        return f"{self.region}.{suffix}"
+
+
+def _strings(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
+    """`value` as a tuple: one string counts as a tuple of one."""
+    values = (value,) if isinstance(value, str) else tuple(value)
+    if not all(isinstance(item, str) and item for item in values):
+        raise ValueError(f"{name} takes non-empty strings")
+    return values
+
+
+def _origin(domain: str) -> str:
+    """The origin of a hosted UI given as a host or as an origin."""
+    return domain.rstrip("/") if "://" in domain else (domain and f"https://{domain}")
