@@ -76,8 +76,8 @@ class UserPool:
 
 
 def _strings(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
-    """`value` as a tuple: one string counts as a tuple of one."""
-    values = (value,) if isinstance(value, str) else tuple(value)
+    """`value` as a tuple: one string counts as a tuple of one, an empty one as none."""
+    values = ((value,) if value else ()) if isinstance(value, str) else tuple(value)
     if not all(isinstance(item, str) and item for item in values):
         raise ValueError(f"{name} takes non-empty strings")
     return values
