@@ -1,0 +1,65 @@
+"""The real parts that tests run against, and whether they are there; knows nothing of this package.
+
+A test names what it needs, `@pytest.mark.needs("redis", "chromium")`. Where a part is missing the test is skipped by
+name; under `CI=true` it fails, so that no journey goes untested because a machine lacks a part.
+"""
+
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from functools import cache
+
+POSTGRESQL = {"HOST": "127.0.0.1", "PORT": 5432, "USER": "postgres", "NAME": "postgres"}
+REDIS_URL = "redis://127.0.0.1:6379/0"
+
+
+def under_ci() -> bool:
+    """Whether a missing part is a failure."""
+    return os.environ.get("CI", "").lower() == "true"
+
+
+@cache
+def is_missing(part: str) -> bool:
+    """Whether `part` cannot be had on this machine; asked once a run. An unknown name is a KeyError."""
+    return not _PROBES[part]()
+
+
+def names() -> tuple[str, ...]:
+    """The parts that a test may need."""
+    return tuple(_PROBES)
+
+
+def _postgresql() -> bool:
+    try:
+        import psycopg
+    except ImportError:
+        return False
+    address = {name.lower(): value for name, value in POSTGRESQL.items() if name != "NAME"}
+    try:
+        psycopg.connect(**address, dbname=POSTGRESQL["NAME"], connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
+def _redis() -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", 6379), timeout=2) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+def chromium_path() -> str | None:
+    """Where the machine's Chromium is; tests never download a browser."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+_PROBES: dict[str, Callable[[], bool]] = {
+    "postgresql": _postgresql,
+    "redis": _redis,
+    "chromium": lambda: chromium_path() is not None,
+    "npm": lambda: shutil.which("node") is not None and shutil.which("npm") is not None,
+}

@@ -1,0 +1,84 @@
+"""The site that the tests run: every door of the package open, in the order that the documents ask for."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from . import real_parts
+
+SECRET_KEY = "a key for tests alone, long enough for signing and for deriving keys from it"
+DEBUG = False
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+USE_TZ = True
+ROOT_URLCONF = "tests.urls"
+STATIC_URL = "static/"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_URL = "cognito:login"
+LOGIN_REDIRECT_URL = "/"
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_cognito",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_cognito.middleware.CognitoMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+AUTHENTICATION_BACKENDS = ["django_cognito.backends.CognitoBackend", "django.contrib.auth.backends.ModelBackend"]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["django_cognito.drf.CognitoAuthentication"]}
+
+# The pool exists nowhere: a test that reaches it has left the machine, and fails.
+COGNITO = {"USER_POOL_ID": "eu-west-1_TestPool1", "CLIENT_ID": "1testclient23456789", "DOMAIN": "login.example.com"}
+
+
+def _database() -> dict[str, object]:
+    """PostgreSQL where it answers, else SQLite; DJANGO_COGNITO_TEST_DATABASE decides for itself."""
+    choice = os.environ.get("DJANGO_COGNITO_TEST_DATABASE")
+    if choice is None:
+        choice = "sqlite" if real_parts.is_missing("postgresql") else "postgresql"
+        if choice == "sqlite" and real_parts.under_ci():
+            raise ImproperlyConfigured(f"CI=true, and no PostgreSQL answers at {real_parts.POSTGRESQL}")
+    return {"postgresql": _postgresql, "sqlite": _sqlite}[choice]()
+
+
+def _postgresql() -> dict[str, object]:
+    # The process id keeps runs apart that go on at the same time on one server.
+    name = {"NAME": f"test_django_cognito_{os.getpid()}"}
+    return {"ENGINE": "django.db.backends.postgresql", **real_parts.POSTGRESQL, "TEST": name}
+
+
+def _sqlite() -> dict[str, object]:
+    # A file, not memory: live servers and threads share it, and wait for each other as on a real site.
+    file = Path(tempfile.gettempdir()) / f"django-cognito-tests-{os.getpid()}.sqlite3"
+    options = {"transaction_mode": "IMMEDIATE", "timeout": 20}
+    return {"ENGINE": "django.db.backends.sqlite3", "NAME": file, "OPTIONS": options, "TEST": {"NAME": file}}
+
+
+DATABASES = {"default": _database()}
