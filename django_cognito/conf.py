@@ -1,0 +1,254 @@
+"""The settings: one dict, `COGNITO`, read once into one typed, frozen value. Reaches nothing, keeps nothing alive."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.utils.functional import SimpleLazyObject
+
+from .core import TokenUse, UserPool
+
+
+@dataclass(frozen=True, slots=True)
+class GroupGrant:
+    """What one Cognito group gives here."""
+
+    groups: tuple[str, ...] = ()  # Django groups, by name
+    permissions: frozenset[str] = frozenset()  # "app_label.codename"
+    staff: bool = False
+    superuser: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CognitoSettings:
+    """Every setting, typed; the key in `COGNITO` is the field's name in capitals."""
+
+    user_pool_id: str
+    client_id: str  # the app client of this site's own login
+    client_secret: str = field(default="", repr=False)  # of a confidential client
+    client_ids: tuple[str, ...] = ()  # accepted on API requests; empty: CLIENT_ID alone
+    domain: str = ""  # the hosted UI's host or origin; needed for logins
+    issuer: tuple[str, ...] = ()  # one or several; empty: derived from the pool id
+    jwks_uri: str = ""
+    endpoint_url: str = ""  # of the AWS API
+
+    token_use: TokenUse = "access"  # what API requests carry
+    leeway_seconds: float = 10  # for clocks that differ; at most 60
+    token_max_bytes: int = 16_384  # ten times Cognito's usual; cheap to refuse beyond
+    jwks_max_age_seconds: int = 3_600  # older keys are refreshed, and serve meanwhile
+    jwks_hard_max_age_seconds: int = 86_400  # through an outage the last good keys serve this long
+    http_timeout_seconds: float = 3  # for a whole call, whatever drips
+
+    create_users: bool = True  # a first token makes its user
+    username: str = "username"  # the claim that names a new user; "username": Cognito's own, of either token
+    attributes: Mapping[str, str] = field(  # Django field <- claim
+        default_factory=lambda: {"email": "email", "first_name": "given_name", "last_name": "family_name"}
+    )
+    link_by_verified_email: bool = False  # an existing account, never a staff one, by an e-mail that Cognito verified
+
+    groups: Mapping[str, GroupGrant] = field(default_factory=dict)  # Cognito group -> what it gives
+    mirror_groups: bool = False  # every Cognito group is also a Django group of that name
+
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    redirect_uri: str = ""  # empty: the callback on the host that ALLOWED_HOSTS let through
+    logout_uri: str = ""  # empty: LOGOUT_REDIRECT_URL, or "/", on that host
+    refresh_margin_seconds: int = 60  # tokens are renewed this long before they end
+    redirect_hosts: tuple[str, ...] = ()  # hosts besides the site's own that `next` may name
+
+    user_pool: UserPool = field(init=False)
+
+    def __post_init__(self) -> None:
+        pool = UserPool(
+            self.user_pool_id,
+            client_ids=self.client_ids or (self.client_id,),
+            issuer=self.issuer,
+            jwks_uri=self.jwks_uri,
+            domain=self.domain,
+            endpoint_url=self.endpoint_url,
+        )
+        object.__setattr__(self, "user_pool", pool)
+
+
+class Problem(NamedTuple):
+    """Something wrong with `COGNITO`: the check's id, what is wrong, and the next step."""
+
+    id: str
+    message: str
+    hint: str
+
+
+class _Rule(NamedTuple):
+    holds: Callable[[Any], bool]
+    words: str
+
+
+def _is_text(value: Any) -> bool:
+    # Lazy text and lazy objects (a secret read on first use) are text too.
+    return isinstance(value, str | SimpleLazyObject) and bool(str(value).strip()) and "\0" not in value
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and all(map(_is_text, value))
+
+
+def _is_boolean(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_text_or_empty(value: Any) -> bool:
+    return value == "" or _is_text(value)
+
+
+def _between(low: float, high: float) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_attributes(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(_is_text(key) and _is_text(claim) for key, claim in value.items())
+
+
+_TEXT = _Rule(_is_text, "a non-empty string")
+_ADDRESS = _Rule(_is_text_or_empty, "a string")
+_BOOLEAN = _Rule(_is_boolean, "True or False")
+_TEXTS = _Rule(_is_texts, "a list of non-empty strings")
+_RULES: dict[str, _Rule] = {
+    "USER_POOL_ID": _TEXT,
+    "CLIENT_ID": _TEXT,
+    "CLIENT_SECRET": _ADDRESS,
+    "CLIENT_IDS": _TEXTS,
+    "DOMAIN": _ADDRESS,
+    "ISSUER": _Rule(lambda value: _is_text_or_empty(value) or _is_texts(value), "one issuer, or a list of issuers"),
+    "JWKS_URI": _ADDRESS,
+    "ENDPOINT_URL": _ADDRESS,
+    "TOKEN_USE": _Rule(lambda value: value in ("access", "id"), "'access' or 'id'"),
+    "LEEWAY_SECONDS": _Rule(_between(0, 60), "a number of seconds from 0 to 60"),
+    "TOKEN_MAX_BYTES": _Rule(_between(1_024, 1_048_576), "a number of bytes from 1024 to 1048576"),
+    "JWKS_MAX_AGE_SECONDS": _Rule(_between(1, 604_800), "a number of seconds from 1 to 604800"),
+    "JWKS_HARD_MAX_AGE_SECONDS": _Rule(_between(1, 2_592_000), "a number of seconds from 1 to 2592000"),
+    "HTTP_TIMEOUT_SECONDS": _Rule(_between(0.1, 60), "a number of seconds from 0.1 to 60"),
+    "CREATE_USERS": _BOOLEAN,
+    "USERNAME": _TEXT,
+    "ATTRIBUTES": _Rule(_is_attributes, "a dict from Django's field names to claim names"),
+    "LINK_BY_VERIFIED_EMAIL": _BOOLEAN,
+    "GROUPS": _Rule(lambda value: isinstance(value, Mapping), "a dict from Cognito's group names to what each gives"),
+    "MIRROR_GROUPS": _BOOLEAN,
+    "SCOPES": _Rule(lambda value: _is_texts(value) and "openid" in value, "a list of scopes, 'openid' among them"),
+    "REDIRECT_URI": _ADDRESS,
+    "LOGOUT_URI": _ADDRESS,
+    "REFRESH_MARGIN_SECONDS": _Rule(_between(0, 3_600), "a number of seconds from 0 to 3600"),
+    "REDIRECT_HOSTS": _TEXTS,
+}
+_REQUIRED = ("USER_POOL_ID", "CLIENT_ID")
+_PERMISSION = re.compile(r"[^.\s]+\.[^.\s]+")
+_GRANT_RULES: dict[str, _Rule] = {
+    "groups": _Rule(_is_texts, "a list of Django group names"),
+    "permissions": _Rule(
+        lambda value: _is_texts(value) and all(map(_PERMISSION.fullmatch, value)),
+        "a list of permissions such as 'notes.change_note'",
+    ),
+    "staff": _BOOLEAN,
+    "superuser": _BOOLEAN,
+}
+
+
+def problems(value: Any) -> list[Problem]:
+    """All that is wrong with `value` as the setting `COGNITO`; an empty list where it is sound. Pure."""
+    if not isinstance(value, Mapping):
+        return [Problem("django_cognito.E001", "COGNITO is missing or is not a dict.", "Set USER_POOL_ID and CLIENT_ID.")]
+    found = [*_key_problems(value), *_value_problems(value), *_grant_problems(value.get("GROUPS"))]
+    return found or list(_combination_problems(value))
+
+
+def _key_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
+    for key in value:
+        if key not in _RULES:
+            yield Problem("django_cognito.E002", f"COGNITO has the unknown key {key!r}.", _nearest(key, _RULES))
+    for key in _REQUIRED:
+        if key not in value:
+            yield Problem("django_cognito.E003", f"COGNITO lacks {key!r}.", "The AWS console shows it beside the pool.")
+
+
+def _value_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
+    for key, rule in _RULES.items():
+        if key in value and not rule.holds(value[key]):
+            yield Problem("django_cognito.E004", f"COGNITO[{key!r}] must be {rule.words}.", "")
+
+
+def _grant_problems(groups: Any) -> Iterator[Problem]:
+    for name, grant in groups.items() if isinstance(groups, Mapping) else ():
+        where = f"COGNITO['GROUPS'][{name!r}]"
+        if not _is_text(name) or not isinstance(grant, Mapping):
+            yield Problem("django_cognito.E005", f"{where} must be a dict of what the group gives.", "")
+            continue
+        for key, item in grant.items():
+            rule = _GRANT_RULES.get(key)
+            if rule is None:
+                yield Problem("django_cognito.E005", f"{where} has the unknown key {key!r}.", _nearest(key, _GRANT_RULES))
+            elif not rule.holds(item):
+                yield Problem("django_cognito.E005", f"{where}[{key!r}] must be {rule.words}.", "")
+
+
+def _combination_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
+    try:
+        made = _made(value)
+    except ValueError as error:
+        yield Problem("django_cognito.E006", f"COGNITO names no usable user pool: {error}.", "")
+        return
+    if made.jwks_hard_max_age_seconds < made.jwks_max_age_seconds:
+        message = "COGNITO['JWKS_HARD_MAX_AGE_SECONDS'] is below JWKS_MAX_AGE_SECONDS."
+        yield Problem("django_cognito.E007", message, "Keys must outlive their refresh.")
+
+
+def _nearest(key: Any, known: Mapping[str, Any]) -> str:
+    nearest = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)
+    return f"Did you mean {nearest[0]!r}?"
+
+
+def _made(value: Mapping[Any, Any]) -> CognitoSettings:
+    given = {item.name: value[item.name.upper()] for item in fields(CognitoSettings) if item.name.upper() in value}
+    for name in ("client_ids", "scopes", "redirect_hosts", "issuer"):
+        if name in given:
+            given[name] = (given[name],) if isinstance(given[name], str) and given[name] else tuple(given[name])
+    if "groups" in given:
+        given["groups"] = {name: _grant(grant) for name, grant in given["groups"].items()}
+    return CognitoSettings(**given)
+
+
+def _grant(grant: Mapping[str, Any]) -> GroupGrant:
+    return GroupGrant(
+        groups=tuple(grant.get("groups", ())),
+        permissions=frozenset(grant.get("permissions", ())),
+        staff=grant.get("staff", False),
+        superuser=grant.get("superuser", False),
+    )
+
+
+_current: CognitoSettings | None = None
+
+
+def get_settings() -> CognitoSettings:
+    """The settings in force: one object until `COGNITO` changes, so what is made of it may hang on its identity.
+
+    Raises ImproperlyConfigured, in the words of the system checks.
+    """
+    global _current  # noqa: PLW0603 - the one place where settings are kept, forgotten below
+    if _current is None:
+        value = getattr(settings, "COGNITO", None)
+        if found := problems(value):
+            raise ImproperlyConfigured(" ".join(f"{problem.message} {problem.hint}".strip() for problem in found))
+        _current = _made(value)
+    return _current
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    global _current  # noqa: PLW0603
+    if setting == "COGNITO":
+        _current = None
+
+
+setting_changed.connect(_forget, dispatch_uid="django_cognito.conf")

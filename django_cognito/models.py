@@ -1,0 +1,81 @@
+"""The rows: who in the pool is who here, what each Cognito group granted, and a browser's tokens. No behaviour."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class CognitoUser(models.Model):
+    """A user of a pool and the Django user that stands for them; one person may have several."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="cognito_users", verbose_name=_("user")
+    )
+    user_pool_id = models.CharField(_("user pool"), max_length=55)
+    sub = models.CharField(_("sub"), max_length=255)
+    username = models.CharField(_("Cognito username"), max_length=255)
+    groups = models.JSONField(_("Cognito groups"), default=list)
+    # The moment that `groups` and the profile speak of: a token's `iat`, or the time of a directory call.
+    as_of = models.DateTimeField(_("as of"))
+    # One digest a source, of the mapped claims last applied from it: an unchanged source causes no write.
+    access_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    id_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    directory_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("Cognito user")
+        verbose_name_plural = _("Cognito users")
+        constraints = [
+            # Keyed by pool, never by issuer: a pool may change its issuer form, and its people stay who they are.
+            models.UniqueConstraint(fields=["user_pool_id", "sub"], name="django_cognito_user_pool_sub"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username} ({self.user_pool_id})"
+
+
+class CognitoMembership(models.Model):
+    """A Cognito group of a person, and what it granted here: only that is ever taken away again."""
+
+    cognito_user = models.ForeignKey(
+        CognitoUser, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("Cognito user")
+    )
+    name = models.CharField(_("Cognito group"), max_length=128, db_index=True)
+    granted_groups = models.JSONField(_("granted Django groups"), default=list)  # primary keys: names may change
+    granted_staff = models.BooleanField(_("granted staff status"), default=False)
+    granted_superuser = models.BooleanField(_("granted superuser status"), default=False)
+
+    class Meta:
+        verbose_name = _("Cognito membership")
+        verbose_name_plural = _("Cognito memberships")
+        constraints = [
+            models.UniqueConstraint(fields=["cognito_user", "name"], name="django_cognito_membership_user_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CognitoLogin(models.Model):
+    """A browser's login: its tokens, encrypted. The Django session holds nothing but this row's id."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    cognito_user = models.ForeignKey(
+        CognitoUser, on_delete=models.CASCADE, related_name="logins", verbose_name=_("Cognito user")
+    )
+    tokens = models.BinaryField(editable=False)  # of login.session; opened with this row's id as associated data
+    expires_at = models.DateTimeField(_("access token ends"), db_index=True)
+    version = models.PositiveIntegerField(default=0, editable=False)  # counts refreshes
+    # One worker refreshes at a time: until this moment somebody else is at it.
+    refreshing_until = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(_("signed in"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("Cognito login")
+        verbose_name_plural = _("Cognito logins")
+
+    def __str__(self) -> str:
+        return f"{self.cognito_user_id} {self.created_at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,1 @@
+"""A verified token becomes a person with rights."""

@@ -1,0 +1,87 @@
+"""Constructs the core's objects from the settings, once each, under a lock. Only constructs; decides nothing."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .conf import CognitoSettings, get_settings
+from .core import TokenVerifier
+from .core.directory import Directory
+from .core.hosted_ui import HostedUi
+from .core.http import Http
+from .core.jwks import KeyStores
+
+_T = TypeVar("_T")
+_lock = threading.RLock()
+_made: dict[tuple[Any, ...], Any] = {}
+
+
+def get_verifier() -> TokenVerifier:
+    """The verifier of the configured pool. No I/O; its first `verify` fetches the pool's keys."""
+    return _once(_verifier, get_settings())
+
+
+def get_hosted_ui() -> HostedUi:
+    """The hosted UI of the configured pool and of this site's app client. No I/O."""
+    return _once(_hosted_ui, get_settings())
+
+
+def get_directory() -> Directory:
+    """The pool's users and groups, through boto3 (extra `aws`) with the credentials that boto3 finds. No I/O."""
+    return _once(_directory, get_settings())
+
+
+def reset() -> None:
+    """Forget everything that was made, keys and cooldowns included. For tests."""
+    with _lock:
+        _made.clear()
+
+
+def _once(make: Callable[..., _T], *values: Any) -> _T:
+    """`make(*values)`, made once: settings and plain values hash, and what is made hangs on them."""
+    key = (make, *values)
+    try:
+        return _made[key]  # type: ignore[no-any-return]
+    except KeyError:
+        with _lock:
+            if key not in _made:
+                _made[key] = make(*values)
+            return _made[key]  # type: ignore[no-any-return]
+
+
+def _verifier(settings: CognitoSettings) -> TokenVerifier:
+    return TokenVerifier(
+        settings.user_pool,
+        token_use=settings.token_use,
+        leeway_seconds=settings.leeway_seconds,
+        max_bytes=settings.token_max_bytes,
+        key_stores=_once(
+            _key_stores,
+            settings.http_timeout_seconds,
+            settings.jwks_max_age_seconds,
+            settings.jwks_hard_max_age_seconds,
+        ),
+    )
+
+
+def _key_stores(timeout_seconds: float, max_age_seconds: int, hard_max_age_seconds: int) -> KeyStores:
+    return KeyStores(
+        http=_once(_http, timeout_seconds), max_age_seconds=max_age_seconds, hard_max_age_seconds=hard_max_age_seconds
+    )
+
+
+def _hosted_ui(settings: CognitoSettings) -> HostedUi:
+    http = _once(_http, settings.http_timeout_seconds)
+    return HostedUi(settings.user_pool, settings.client_id, settings.client_secret, http=http)
+
+
+def _http(timeout_seconds: float) -> Http:
+    return Http(timeout_seconds=timeout_seconds)
+
+
+def _directory(settings: CognitoSettings) -> Directory:
+    import boto3  # costs 0.1 s and 20 MB: only those pay who ask for the directory
+
+    pool = settings.user_pool
+    client = boto3.client("cognito-idp", region_name=pool.region, endpoint_url=pool.endpoint_url)
+    return Directory(client, pool.user_pool_id)
