@@ -63,37 +63,49 @@ def effective(
 
 
 def difference(
-    wanted: Mapping[str, Granted], before: Mapping[str, Granted], *, has_groups: frozenset[int], staff: bool, superuser: bool
+    wanted: Mapping[str, Granted],
+    before: Mapping[str, Granted],
+    *,
+    now: Granted,
+    elsewhere: Granted = NOTHING,
 ) -> Change:
-    """From what the memberships granted `before` and what the user has now, to what the groups `wanted` give.
+    """From what the memberships granted `before` to what the groups `wanted` give; `now` is what the user has.
 
     What the user has and no membership granted was given by hand: it is not recorded, and so never taken away.
+    `elsewhere` is what memberships of the person's other pools granted, and goes on granting.
     """
-    granted_before = frozenset[int]().union(*(item.groups for item in before.values()))
-    wanted_groups = frozenset[int]().union(*(item.groups for item in wanted.values()))
-    ours = wanted_groups - (has_groups - granted_before)
-    staff_ours, staff_change = _flag(staff, [item.staff for item in wanted.values()], [item.staff for item in before.values()])
-    super_ours, super_change = _flag(
-        superuser, [item.superuser for item in wanted.values()], [item.superuser for item in before.values()]
-    )
+    given, gone = union(wanted.values()), union(before.values())
+    ours = given.groups - (now.groups - gone.groups - elsewhere.groups)
+    staff_ours, staff = _flag(now.staff, given.staff, gone.staff, elsewhere.staff)
+    superuser_ours, superuser = _flag(now.superuser, given.superuser, gone.superuser, elsewhere.superuser)
     return Change(
-        add_groups=ours - has_groups,
-        remove_groups=(granted_before - wanted_groups) & has_groups,
-        staff=staff_change,
-        superuser=super_change,
+        add_groups=ours - now.groups,
+        remove_groups=(gone.groups - given.groups - elsewhere.groups) & now.groups,
+        staff=staff,
+        superuser=superuser,
         memberships={
-            name: Granted(item.groups & ours, item.staff and staff_ours, item.superuser and super_ours)
+            name: Granted(item.groups & ours, item.staff and staff_ours, item.superuser and superuser_ours)
             for name, item in wanted.items()
         },
     )
 
 
-def _flag(now: bool, wanted: list[bool], before: list[bool]) -> tuple[bool, bool | None]:
-    """Whether Cognito's groups are what sets the flag, and its new value (None: as it is)."""
-    ours = any(before) or not now
-    if any(wanted):
+def union(items: Iterable[Granted]) -> Granted:
+    """All that `items` grant together."""
+    items = tuple(items)
+    return Granted(
+        frozenset[int]().union(*(item.groups for item in items)),
+        any(item.staff for item in items),
+        any(item.superuser for item in items),
+    )
+
+
+def _flag(now: bool, wanted: bool, before: bool, elsewhere: bool) -> tuple[bool, bool | None]:
+    """Whether it is Cognito's groups that set the flag, and its new value (None: as it is)."""
+    ours = before or elsewhere or not now
+    if wanted:
         return ours, None if now else True
-    return ours, False if now and any(before) else None
+    return ours, False if now and before and not elsewhere else None
 
 
 def _grant(name: str, settings: CognitoSettings) -> GroupGrant:

@@ -1,0 +1,86 @@
+"""ONE function: a raw token becomes (user, token). Everything above only translates its errors."""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from ..core import AccessToken, ClientToken, IdToken, TokenUse
+from ..core.errors import ClaimError
+from ..runtime import get_verifier
+from .users import user_for
+
+Token = AccessToken | IdToken | ClientToken
+
+
+class _Unset(Enum):
+    UNSET = "unset"
+
+
+UNSET = _Unset.UNSET  # left out: the setting counts. None has a meaning of its own in core: either
+
+
+def authenticate(
+    raw: str,
+    *,
+    token_use: TokenUse | _Unset = UNSET,
+    id_token: str | None = None,
+    nonce: str | None = None,
+    client_ids: Sequence[str] | None = None,
+) -> tuple[Any, Token]:
+    """The active user behind `raw`, made or brought up to date, and the verified token.
+
+    With `id_token` both are verified, and agree on person, client and pool; the ID token gives the profile. `nonce` is
+    the ID token's. `token_use` and `client_ids` left out: the settings TOKEN_USE and CLIENT_IDS.
+    At most one read and no write where the tokens say nothing new; may fetch the pool's keys.
+
+    Raises TokenError, which refuses, and CognitoUnavailableError, which does not.
+    """
+    return _person(*verify(raw, token_use=token_use, id_token=id_token, nonce=nonce, client_ids=client_ids))
+
+
+async def aauthenticate(
+    raw: str,
+    *,
+    token_use: TokenUse | _Unset = UNSET,
+    id_token: str | None = None,
+    nonce: str | None = None,
+    client_ids: Sequence[str] | None = None,
+) -> tuple[Any, Token]:
+    """As `authenticate`; keys are fetched in a thread, where they are missing."""
+    verifier = get_verifier()
+    # Verifying takes microseconds: only a fetch is worth a thread, and never the one that the ORM lives in.
+    waits = verifier.needs_fetch(raw) or (id_token is not None and verifier.needs_fetch(id_token))
+    call = sync_to_async(verify, thread_sensitive=False) if waits else None
+    given: dict[str, Any] = {"token_use": token_use, "id_token": id_token, "nonce": nonce, "client_ids": client_ids}
+    verified = await call(raw, **given) if call else verify(raw, **given)
+    return await sync_to_async(_person)(*verified)
+
+
+def verify(
+    raw: str,
+    *,
+    token_use: TokenUse | _Unset = UNSET,
+    id_token: str | None = None,
+    nonce: str | None = None,
+    client_ids: Sequence[str] | None = None,
+) -> tuple[Token, IdToken | None]:
+    """The verified token of `raw`, and its ID token where one came along. No database."""
+    verifier = get_verifier()
+    expected: dict[str, Any] = {} if token_use is UNSET else {"token_use": token_use}
+    if id_token is None:
+        return verifier.verify(raw, client_ids=client_ids, nonce=nonce, **expected), None
+    token = verifier.verify(raw, client_ids=client_ids, **expected)
+    profile = verifier.verify(
+        id_token, token_use="id", client_ids=(token.client_id,), nonce=nonce, access_token=raw
+    )
+    if not isinstance(profile, IdToken) or (profile.sub, profile.user_pool_id) != (token.sub, token.user_pool_id):
+        raise ClaimError(
+            "the ID token is another person's", claim="sub", actual=profile.sub, expected=token.sub, code="token_mismatch"
+        )
+    return token, profile
+
+
+def _person(token: Token, profile: IdToken | None) -> tuple[Any, Token]:
+    return user_for(token, profile), token

@@ -1,0 +1,69 @@
+"""The user behind a machine's token: scopes, and nobody who could be saved."""
+
+from typing import Any, NoReturn
+
+from django.contrib.auth.models import Permission
+from django.db.models import Manager
+
+from ..core import ClientToken
+from .rights import Rights, attach
+
+
+class MachineUser:
+    """A machine that calls with `client_credentials`: authenticated, with scopes, without a row.
+
+    `pk` is the app client's id, so that throttles and logs tell machines apart.
+    """
+
+    is_active = True
+    is_anonymous = False
+    is_authenticated = True
+    is_staff = False
+    is_superuser = False
+
+    def __init__(self, token: ClientToken) -> None:
+        self.pk = self.id = self.username = token.client_id
+        rights = Rights(scopes=token.scopes)
+        attach(self, lambda: rights)
+
+    def __str__(self) -> str:
+        return self.username
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, MachineUser) and other.pk == self.pk
+
+    def __hash__(self) -> int:
+        return hash(self.pk)
+
+    def get_username(self) -> str:
+        """The app client's id."""
+        return self.username
+
+    @property
+    def groups(self) -> "Manager[Any]":
+        """No groups: a machine has scopes."""
+        return Permission.objects.none()  # type: ignore[return-value]
+
+    user_permissions = groups
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """False: a machine's rights are its scopes."""
+        return False
+
+    def has_perms(self, perm_list: Any, obj: Any = None) -> bool:
+        """False, but for an empty list."""
+        return not list(perm_list)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """False: a machine's rights are its scopes."""
+        return False
+
+    async def ahas_perm(self, perm: str, obj: Any = None) -> bool:
+        """As `has_perm`."""
+        return self.has_perm(perm, obj)
+
+    def save(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused: nobody is behind a machine's token."""
+        raise NotImplementedError("a MachineUser has no row")
+
+    delete = set_password = check_password = save
