@@ -1,0 +1,1 @@
+"""Runs Fieldnotes on one machine: a local Cognito, a database, the site. Not needed by the site itself."""

@@ -1,0 +1,1 @@
+"""Field notes: what people saw, where and when."""

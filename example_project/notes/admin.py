@@ -1,0 +1,23 @@
+"""Notes in the admin."""
+
+from django.contrib import admin
+
+from .models import Note
+
+
+@admin.register(Note)
+class NoteAdmin(admin.ModelAdmin):
+    """A table of notes, searchable."""
+
+    list_display = ["title", "place", "observed_on", "author"]
+    list_filter = ["observed_on"]
+    list_select_related = ["author"]
+    search_fields = ["title", "body", "place"]
+    date_hierarchy = "observed_on"
+    readonly_fields = ["author", "created", "updated"]
+
+    def save_model(self, request, obj, form, change) -> None:
+        """A note written here is its writer's; one that is mended stays its author's."""
+        if not change:
+            obj.author = request.user
+        super().save_model(request, obj, form, change)
