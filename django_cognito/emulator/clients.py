@@ -1,0 +1,107 @@
+"""App clients as values, read from what CreateUserPoolClient was told. Knows nothing of people or tokens."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .refusals import Refused
+
+_UNIT_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
+# AWS API reference, CreateUserPoolClient, ExplicitAuthFlows: what a client may that names none.
+_DEFAULT_AUTH_FLOWS = ("ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH")
+_LEGACY_AUTH_FLOWS = {"ADMIN_NO_SRP_AUTH": "ADMIN_USER_PASSWORD_AUTH"}
+_DEFAULT_REFRESH_DAYS = 30
+_DEFAULT_TOKEN_HOURS = 1
+
+
+@dataclass(frozen=True)
+class AppClient:
+    """An app client of a user pool. `secret` is None for a public client; `readable` is empty where all is readable."""
+
+    id: str
+    name: str
+    pool_id: str
+    secret: str | None = field(repr=False)
+    callback_urls: tuple[str, ...]
+    logout_urls: tuple[str, ...]
+    scopes: tuple[str, ...]
+    flows: tuple[str, ...]
+    auth_flows: frozenset[str]
+    access_token_seconds: int
+    id_token_seconds: int
+    refresh_token_seconds: int
+    session_seconds: int
+    hides_unknown_people: bool
+    is_revocable: bool
+    rotates: bool
+    rotation_grace_seconds: int
+    readable: frozenset[str]
+
+    def require_secret_hash(self, username: str, secret_hash: str | None) -> None:
+        """Nothing, if `secret_hash` is what a holder of the client's secret would send for `username`.
+
+        Raises Refused. Source: AWS developer guide, "Computing secret hash values".
+        """
+        if self.secret is None:
+            return
+        if not secret_hash:
+            raise Refused(
+                "NotAuthorizedException", f"Client {self.id} is configured with secret but SECRET_HASH was not received"
+            )
+        digest = hmac.digest(self.secret.encode(), (username + self.id).encode(), hashlib.sha256)
+        if not hmac.compare_digest(base64.b64encode(digest), secret_hash.encode()):
+            raise Refused("NotAuthorizedException", f"Unable to verify secret hash for client {self.id}")
+
+    def require_secret(self, secret: str | None) -> None:
+        """Nothing, if `secret` is the client's, or if it has none. Raises Refused."""
+        if self.secret is not None and not hmac.compare_digest(self.secret.encode(), (secret or "").encode()):
+            raise Refused("NotAuthorizedException", f"Unable to verify secret for client {self.id}")
+
+    def require_auth_flow(self, flow: str) -> None:
+        """Nothing, if the client allows the authentication flow. Raises Refused."""
+        if _LEGACY_AUTH_FLOWS.get(flow, flow) not in self.auth_flows:
+            raise Refused("InvalidParameterException", f"{flow} flow not enabled for this client")
+
+
+def app_client(client_id: str, pool_id: str, secret: str | None, config: Mapping[str, Any]) -> AppClient:
+    """The app client that `config`, in the words of CreateUserPoolClient, describes."""
+    rotation = config.get("RefreshTokenRotation") or {}
+    may_use_hosted_ui = bool(config.get("AllowedOAuthFlowsUserPoolClient"))
+    return AppClient(
+        id=client_id,
+        name=str(config.get("ClientName") or client_id),
+        pool_id=pool_id,
+        secret=secret,
+        callback_urls=tuple(config.get("CallbackURLs") or ()),
+        logout_urls=tuple(config.get("LogoutURLs") or ()),
+        scopes=tuple(config.get("AllowedOAuthScopes") or ()),
+        flows=tuple(config.get("AllowedOAuthFlows") or ()) if may_use_hosted_ui else (),
+        auth_flows=_auth_flows(config),
+        access_token_seconds=_lifetime(config, "AccessToken", "hours", _DEFAULT_TOKEN_HOURS),
+        id_token_seconds=_lifetime(config, "IdToken", "hours", _DEFAULT_TOKEN_HOURS),
+        refresh_token_seconds=_lifetime(config, "RefreshToken", "days", _DEFAULT_REFRESH_DAYS),
+        session_seconds=int(config.get("AuthSessionValidity") or 3) * 60,
+        hides_unknown_people=config.get("PreventUserExistenceErrors") == "ENABLED",
+        is_revocable=bool(config.get("EnableTokenRevocation", True)),
+        rotates=rotation.get("Feature") == "ENABLED",
+        rotation_grace_seconds=int(rotation.get("RetryGracePeriodSeconds") or 0),
+        readable=frozenset(config.get("ReadAttributes") or ()),
+    )
+
+
+def _auth_flows(config: Mapping[str, Any]) -> frozenset[str]:
+    named = config.get("ExplicitAuthFlows") or _DEFAULT_AUTH_FLOWS
+    plain = (flow.removeprefix("ALLOW_") for flow in named)
+    return frozenset(_LEGACY_AUTH_FLOWS.get(flow, flow) for flow in plain)
+
+
+def _lifetime(config: Mapping[str, Any], token: str, default_unit: str, default: int) -> int:
+    """A token's lifetime in seconds; 0 and nothing mean the default (AWS API reference, CreateUserPoolClient)."""
+    value = config.get(f"{token}Validity")
+    if not value:
+        return default * _UNIT_SECONDS[default_unit]
+    unit = (config.get("TokenValidityUnits") or {}).get(token) or default_unit
+    return int(value) * _UNIT_SECONDS[unit]

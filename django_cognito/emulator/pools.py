@@ -1,0 +1,115 @@
+"""moto's user pools: the only place that knows how moto keeps pools, clients, people and groups."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from moto.cognitoidp.exceptions import InvalidPasswordException
+from moto.cognitoidp.models import CognitoIdpBackend, CognitoIdpUser, CognitoIdpUserPool, UserStatus
+from moto.core import DEFAULT_ACCOUNT_ID
+
+from .clients import AppClient, app_client
+from .people import Group, Person, by_precedence
+from .refusals import Refused
+
+
+class Pools:
+    """The user pools of one local Cognito, in backends of its own: two of them in one process share nothing.
+
+    Not thread-safe, as moto is not: the caller locks.
+    """
+
+    def __init__(self) -> None:
+        self._backends: dict[str, CognitoIdpBackend] = {}
+
+    def backend(self, region: str) -> CognitoIdpBackend:
+        """moto's backend of a region, made when first asked for."""
+        if region not in self._backends:
+            self._backends[region] = CognitoIdpBackend(region, DEFAULT_ACCOUNT_ID)
+        return self._backends[region]
+
+    def backend_of(self, pool: CognitoIdpUserPool) -> CognitoIdpBackend:
+        """The backend that keeps `pool`."""
+        return self.backend(pool.region)
+
+    def __iter__(self) -> Iterator[CognitoIdpUserPool]:
+        for backend in self._backends.values():
+            yield from backend.user_pools.values()
+
+    def find(self, pool_id: str) -> CognitoIdpUserPool | None:
+        """The pool of that id."""
+        return next((pool for pool in self if pool.id == pool_id), None)
+
+    def get(self, pool_id: str) -> CognitoIdpUserPool:
+        """The pool of that id. Raises Refused if there is none."""
+        pool = self.find(pool_id)
+        if pool is None:
+            raise Refused("ResourceNotFoundException", f"User pool {pool_id} does not exist.")
+        return pool
+
+    def client(self, client_id: str) -> AppClient | None:
+        """The app client of that id, whichever pool it belongs to."""
+        for pool in self:
+            if found := pool.clients.get(client_id):
+                secret = found.secret if found.generate_secret else None
+                return app_client(found.id, pool.id, secret, found.extended_config)
+        return None
+
+    def user(self, pool_id: str, name: str) -> CognitoIdpUser | None:
+        """moto's user whose username is `name`, or whose e-mail or telephone is, where the pool signs in by these."""
+        pool = self.get(pool_id)
+        by_username = pool.users.get(name)
+        if by_username is not None:
+            return by_username
+        aliases = (*_listed(pool, "UsernameAttributes"), *_listed(pool, "AliasAttributes"))
+        return next((user for user in pool.users.values() if _answers_to(user, name, aliases)), None)
+
+    def user_by_sub(self, pool_id: str, sub: str) -> CognitoIdpUser | None:
+        """moto's user with that `sub`."""
+        pool = self.find(pool_id)
+        return next((user for user in pool.users.values() if user.id == sub), None) if pool else None
+
+    def get_user(self, person: Person) -> CognitoIdpUser:
+        """moto's user behind a value. Raises Refused if it has been deleted."""
+        user = self.user_by_sub(person.pool_id, person.sub)
+        if user is None:
+            raise Refused("UserNotFoundException", "User does not exist.")
+        return user
+
+    def set_password(self, person: Person, password: str) -> None:
+        """Give the person a password of their own choice. Raises Refused if the pool's policy forbids it."""
+        user = self.get_user(person)
+        backend = self.backend_of(self.get(person.pool_id))
+        try:
+            backend.admin_set_user_password(person.pool_id, user.username, password, permanent=True)
+        except InvalidPasswordException as error:
+            raise Refused("InvalidPasswordException", _PASSWORD_POLICY) from error
+
+
+_PASSWORD_POLICY = "Password does not conform to policy: Password not long enough or lacking a kind of character"
+
+
+def person_of(user: CognitoIdpUser) -> Person:
+    """moto's user as a value."""
+    return Person(
+        pool_id=user.user_pool_id,
+        sub=user.id,
+        username=user.username,
+        attributes={str(item["Name"]): str(item.get("Value", "")) for item in user.attributes},
+        enabled=user.enabled,
+        status=UserStatus(user.status).value,
+        has_totp=user.software_token_mfa_enabled,
+        memberships=by_precedence([_group(group) for group in user.groups]),
+    )
+
+
+def _group(group: Any) -> Group:
+    precedence = None if group.precedence is None else int(group.precedence)
+    return Group(str(group.group_name), precedence, group.role_arn or None)
+
+
+def _listed(pool: CognitoIdpUserPool, key: str) -> tuple[str, ...]:
+    return tuple(pool.extended_config.get(key) or ())
+
+
+def _answers_to(user: CognitoIdpUser, name: str, aliases: tuple[str, ...]) -> bool:
+    return any(user.attribute_lookup.get(alias) == name for alias in aliases)

@@ -1,0 +1,15 @@
+"""The one error of the local Cognito. Knows nothing: all else here may import it."""
+
+
+class Refused(Exception):
+    """Cognito says no. `code` is AWS's exception name or OAuth's error word, `message` the sentence that AWS gives."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(f"{code}: {message}" if message else code)
+        self.code = code
+        self.message = message
+
+
+def bad_credentials() -> Refused:
+    """Wrong password, and an unknown person at a client that does not say which people exist."""
+    return Refused("NotAuthorizedException", "Incorrect username or password.")
