@@ -1,0 +1,119 @@
+"""What is promised: the names that sites import, a docstring on each, and rooms of a size that one can read."""
+
+import ast
+import importlib
+import inspect
+import statistics
+from collections.abc import Iterator
+
+import pytest
+
+from . import source
+
+PROMISED = {
+    "django_cognito.core": ("UserPool", "TokenVerifier", "AccessToken", "IdToken", "ClientToken"),
+    "django_cognito.core.errors": (
+        "CognitoError",
+        "TokenError",
+        "MalformedTokenError",
+        "SignatureError",
+        "ClaimError",
+        "ExpiredTokenError",
+        "ImmatureTokenError",
+        "IssuerError",
+        "ClientError",
+        "TokenUseError",
+        "RevokedTokenError",
+        "SignInError",
+        "CredentialsError",
+        "CognitoUnavailableError",
+    ),
+    "django_cognito.models": ("CognitoUser", "CognitoMembership", "CognitoLogin"),
+    "django_cognito.people.authenticate": ("authenticate", "aauthenticate"),
+    "django_cognito.backends": ("CognitoBackend",),
+    "django_cognito.middleware": ("CognitoMiddleware",),
+    "django_cognito.decorators": ("group_required", "scope_required", "bearer_exempt"),
+    "django_cognito.drf": ("CognitoAuthentication", "InGroup", "HasScope"),
+    "django_cognito.testing": ("make_token", "cognito_emulator"),
+    "django_cognito.emulator": ("Emulator",),
+}
+DRAWERS = {"utils", "helpers", "common", "base", "misc", "manager", "managers", "handler", "handlers", "tools"}
+MODULE_LINES, FUNCTION_LINES = 300, 40
+FUNCTION_MEDIAN, FUNCTION_MOST = 8, 20  # half of all functions, and nine of ten, are shorter
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+MODULES = {name: module for name, module in source.modules().items() if ".migrations" not in name}
+
+
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module in PROMISED for name in PROMISED[module]])
+def test_a_promised_name_can_be_imported(module: str, name: str) -> None:
+    assert hasattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize("name", [name for name, module in MODULES.items() if "__all__" in module.text])
+def test_what_a_module_lists_it_has_in_order(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__all__ == sorted(set(module.__all__))
+    assert [listed for listed in module.__all__ if not hasattr(module, listed)] == []
+
+
+def test_the_login_urls_are_in_the_namespace_cognito() -> None:
+    urls = importlib.import_module("django_cognito.urls")
+    assert urls.app_name == "cognito"
+    assert {"login", "callback", "logout"} <= {pattern.name for pattern in urls.urlpatterns}
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    assert [where for module in MODULES.values() for where in _undocumented(module)] == []
+
+
+def test_no_module_is_a_drawer() -> None:
+    assert [name for name in MODULES if DRAWERS & set(name.split("."))] == []
+
+
+def test_no_module_is_longer_than_one_can_read() -> None:
+    sizes = {name: module.text.count("\n") for name, module in MODULES.items()}
+    assert {name: size for name, size in sizes.items() if size > MODULE_LINES} == {}
+
+
+def test_no_function_is_longer_than_a_page() -> None:
+    sizes = {where: size for module in MODULES.values() for where, size in _function_sizes(module)}
+    assert {where: size for where, size in sizes.items() if size > FUNCTION_LINES} == {}
+
+
+def test_most_functions_are_small() -> None:
+    sizes = sorted(size for module in MODULES.values() for _, size in _function_sizes(module))
+    assert statistics.median(sizes) <= FUNCTION_MEDIAN
+    assert sizes[len(sizes) * 9 // 10] < FUNCTION_MOST
+
+
+def _function_sizes(module: source.Module) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(module.tree):
+        if isinstance(node, Function):
+            yield f"{module.name}:{node.lineno} {node.name}", (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def _undocumented(module: source.Module) -> Iterator[str]:
+    if not module.is_package and not ast.get_docstring(module.tree):
+        yield module.name
+    for node in _public(module.tree):
+        if not ast.get_docstring(node):
+            yield f"{module.name}.{node.name}"
+        for method in _public(node) if isinstance(node, ast.ClassDef) else ():
+            bare = isinstance(method, Function) and not ast.get_docstring(method)
+            if bare and not _is_the_framework_s_word(module.name, node.name, method.name):
+                yield f"{module.name}.{node.name}.{method.name}"
+
+
+def _public(node: ast.Module | ast.ClassDef) -> Iterator[ast.ClassDef | Function]:
+    """The classes and functions of a body that others may use; a property's setter shares its getter's docstring."""
+    for child in node.body:
+        is_setter = any(ast.unparse(each).endswith(".setter") for each in getattr(child, "decorator_list", ()))
+        if isinstance(child, ast.ClassDef | Function) and not child.name.startswith("_") and not is_setter:
+            yield child
+
+
+def _is_the_framework_s_word(module: str, name: str, method: str) -> bool:
+    """Whether a class of somebody else's (Django's `BaseCommand.handle`) promises the method, and documents it."""
+    ancestors = inspect.getmro(getattr(importlib.import_module(module), name))
+    return any(method in vars(each) for each in ancestors if not each.__module__.startswith(source.PACKAGE))

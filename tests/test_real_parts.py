@@ -1,0 +1,34 @@
+"""The policy for real parts: skipped by name, and a failure under CI."""
+
+import pytest
+
+from . import real_parts
+
+pytest_plugins = ["pytester"]
+CONFTEST = "from tests.conftest import pytest_configure, pytest_runtest_setup"
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
+    """Run one test that needs Redis on a machine that lacks it."""
+    monkeypatch.setattr(real_parts, "is_missing", lambda part: part == "redis")
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile("import pytest\n@pytest.mark.needs('redis')\ndef test_it():\n    pass")
+
+    def run(ci: str) -> pytest.RunResult:
+        monkeypatch.setenv("CI", ci)
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        return pytester.runpytest_inprocess("-rs")
+
+    return run
+
+
+def test_a_missing_part_skips_its_tests_by_name(run) -> None:
+    result = run(ci="")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*needs redis, which this machine lacks*"])
+
+
+def test_a_missing_part_fails_its_tests_under_ci(run) -> None:
+    result = run(ci="true")
+    result.assert_outcomes(errors=1)
