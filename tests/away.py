@@ -1,0 +1,28 @@
+"""Copies what the suite reads to another directory: `python tests/away.py DIRECTORY`.
+
+There the package can only be imported from where it is installed, so that the wheel is what is tested.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+NAMES = (
+    ".ci", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "docs", "example_project", "pyproject.toml",
+    "tests", "tox.ini",
+)  # fmt: skip
+LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "*.sqlite3*", "node_modules")
+
+
+def copy_to(directory: Path) -> None:
+    """Copy all of `NAMES` into `directory`, which exists and is empty."""
+    for source in (PROJECT / name for name in NAMES):
+        if source.is_dir():
+            shutil.copytree(source, directory / source.name, ignore=LEFT_BEHIND)
+        else:
+            shutil.copy2(source, directory)
+
+
+if __name__ == "__main__":
+    copy_to(Path(sys.argv[1]))
