@@ -1,0 +1,166 @@
+"""What an app asks of the authorize endpoint, read and judged. Pure: knows app clients, no browser and no person.
+
+Source: AWS developer guide, "Authorize endpoint"; RFC 6749 4.1; RFC 7636 4.3; OpenID Connect Core 3.1.2.1.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from werkzeug.datastructures import MultiDict
+
+from .clients import AppClient
+
+Parameters = MultiDict[str, str]
+
+# RFC 7636 4.2: the base64url text of a SHA-256 digest, without padding.
+_S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+_SECONDS = re.compile(r"\d{1,9}", re.ASCII)
+_RESPONSE_TYPES = frozenset({"code", "token"})
+_PROMPTS = frozenset({"none", "login", "select_account", "consent"})
+_NEEDS_OPENID = frozenset({"email", "phone", "profile"})
+
+
+class UnusableRequest(Exception):  # noqa: N818 - not an error of ours: the answer is a page
+    """There is no app to go back to: the client, or its address, is none of ours. `code` names the error page."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class RejectedRequest(Exception):  # noqa: N818 - not an error of ours: the answer is a redirect
+    """The app asked wrongly and is told so: `address` is its own, with the error in the query."""
+
+    def __init__(self, error: str, address: str) -> None:
+        super().__init__(error)
+        self.address = address
+
+
+@dataclass(frozen=True)
+class AuthorizationRequest:
+    """A request that can be served once it is known who sits at the browser."""
+
+    client: AppClient
+    redirect_uri: str
+    scopes: tuple[str, ...]
+    state: str | None
+    nonce: str | None
+    code_challenge: str | None
+    prompts: frozenset[str]
+    max_age_seconds: int | None
+    login_hint: str
+
+    def answer(self, **parameters: str) -> str:
+        """The app's address with `parameters`, and with the state that it sent."""
+        return _answer(self.redirect_uri, self.state, parameters)
+
+    def rejected(self, error: str) -> RejectedRequest:
+        """The refusal, to be raised, that tells the app `error`."""
+        return RejectedRequest(error, self.answer(error=error))
+
+    def accepts_sign_in(self, *, auth_time: float, now: float) -> bool:
+        """Whether a sign-in at `auth_time` will do, or the person has to sign in once more."""
+        is_recent = self.max_age_seconds is None or now - auth_time <= self.max_age_seconds
+        return is_recent and "login" not in self.prompts
+
+
+def read_request(parameters: Parameters, find_client: Callable[[str], AppClient | None]) -> AuthorizationRequest:
+    """The request that `parameters` make; all of it may be granted.
+
+    Raises UnusableRequest, or RejectedRequest where the app has an address to be told at.
+    """
+    client, redirect_uri = _app(parameters, find_client)
+    state = parameters.get("state")
+    if error := _error(parameters, client):
+        raise RejectedRequest(error, _answer(redirect_uri, state, {"error": error}))
+    return AuthorizationRequest(
+        client=client,
+        redirect_uri=redirect_uri,
+        scopes=_words(parameters, "scope") or client.scopes,
+        state=state,
+        nonce=parameters.get("nonce"),
+        code_challenge=parameters.get("code_challenge"),
+        prompts=frozenset(_words(parameters, "prompt")),
+        max_age_seconds=parameters.get("max_age", type=int),
+        login_hint=parameters.get("login_hint", ""),
+    )
+
+
+def _app(parameters: Parameters, find_client: Callable[[str], AppClient | None]) -> tuple[AppClient, str]:
+    """The client that asks, and the one of its addresses that the answer goes to."""
+    if any(len(parameters.getlist(name)) != 1 for name in ("client_id", "redirect_uri")):
+        raise UnusableRequest("invalid_request")
+    client = find_client(parameters["client_id"])
+    if client is None:
+        raise UnusableRequest("invalid_client")
+    if parameters["redirect_uri"] not in client.callback_urls:  # character by character: RFC 9700 4.1.3
+        raise UnusableRequest("redirect_mismatch")
+    return client, parameters["redirect_uri"]
+
+
+def _error(parameters: Parameters, client: AppClient) -> str | None:
+    """The first thing wrong with the request, in OAuth's word for it."""
+    if not all(is_sound(parameters) for is_sound in _SHAPE):
+        return "invalid_request"
+    if parameters["response_type"] != "code" or "code" not in client.flows:
+        return "unauthorized_client"
+    scopes = frozenset(_words(parameters, "scope"))
+    if scopes - frozenset(client.scopes) or (scopes & _NEEDS_OPENID and "openid" not in scopes):
+        return "invalid_scope"
+    return None
+
+
+def _says_everything_once(parameters: Parameters) -> bool:
+    """RFC 6749 3.1: no parameter may stand twice."""
+    return all(len(values) == 1 for _, values in parameters.lists())
+
+
+def _has_response_type(parameters: Parameters) -> bool:
+    return parameters.get("response_type") in _RESPONSE_TYPES
+
+
+def _has_sound_challenge(parameters: Parameters) -> bool:
+    """PKCE, if at all, is S256 with both of its parameters."""
+    challenge, method = parameters.get("code_challenge"), parameters.get("code_challenge_method")
+    if challenge is None and method is None:
+        return True
+    return method == "S256" and _S256_CHALLENGE.fullmatch(challenge or "") is not None
+
+
+def _has_sound_prompt(parameters: Parameters) -> bool:
+    """`none` stands alone (OpenID Connect Core 3.1.2.1); nothing unknown."""
+    prompts = frozenset(_words(parameters, "prompt"))
+    return prompts <= _PROMPTS and ("none" not in prompts or len(prompts) == 1)
+
+
+def _has_sound_max_age(parameters: Parameters) -> bool:
+    return "max_age" not in parameters or _SECONDS.fullmatch(parameters["max_age"]) is not None
+
+
+def _names_no_other_provider(parameters: Parameters) -> bool:
+    """A local pool federates with nobody."""
+    return parameters.get("identity_provider", "COGNITO") == "COGNITO"
+
+
+_SHAPE: tuple[Callable[[Parameters], bool], ...] = (
+    _says_everything_once,
+    _has_response_type,
+    _has_sound_challenge,
+    _has_sound_prompt,
+    _has_sound_max_age,
+    _names_no_other_provider,
+)
+
+
+def _words(parameters: Parameters, name: str) -> tuple[str, ...]:
+    """The space-separated words of a parameter, each once, in their order."""
+    return tuple(dict.fromkeys(parameters.get(name, "").split()))
+
+
+def _answer(redirect_uri: str, state: str | None, parameters: Mapping[str, str]) -> str:
+    """`redirect_uri` with a query added to the one it may have (RFC 6749 3.1.2)."""
+    echoed = parameters if state is None else {**parameters, "state": state}
+    joint = "&" if "?" in redirect_uri else "?"
+    return f"{redirect_uri}{joint}{urlencode(echoed, quote_via=quote)}"

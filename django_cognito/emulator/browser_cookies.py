@@ -1,0 +1,44 @@
+"""The hosted UI's two cookies. Their names are its own: cookies ignore ports, so the site next door gets them too."""
+
+import secrets
+
+from flask import request
+from werkzeug.wrappers import Response
+
+from .browser_sessions import SESSION_SECONDS
+
+# Ties a form to the browser that it was shown in; says nothing of who sits there.
+_BROWSER_COOKIE = "cognito-emulator-browser"
+# Single sign-on, one cookie a pool: signing in to a second pool leaves the first one be.
+_SESSION_COOKIE = "cognito-emulator-session-{pool_id}"
+
+
+def browser_of_request() -> str:
+    """The name of the browser that asks; empty if it has none yet."""
+    return request.cookies.get(_BROWSER_COOKIE, "")
+
+
+def new_browser() -> str:
+    """A name for a browser that cannot be guessed."""
+    return secrets.token_urlsafe(32)
+
+
+def remember_browser(response: Response, browser: str) -> None:
+    """Have the browser send its name from now on, until it is closed."""
+    response.set_cookie(_BROWSER_COOKIE, browser, httponly=True, samesite="Lax")
+
+
+def session_of_request(pool_id: str) -> str:
+    """The name of the browser's session with a pool; empty if it has none."""
+    return request.cookies.get(_SESSION_COOKIE.format(pool_id=pool_id), "")
+
+
+def remember_session(response: Response, pool_id: str, name: str) -> None:
+    """Have the browser send the session's name for an hour."""
+    cookie = _SESSION_COOKIE.format(pool_id=pool_id)
+    response.set_cookie(cookie, name, max_age=SESSION_SECONDS, httponly=True, samesite="Lax")
+
+
+def forget_session(response: Response, pool_id: str) -> None:
+    """Have the browser forget its session with a pool."""
+    response.delete_cookie(_SESSION_COOKIE.format(pool_id=pool_id), httponly=True, samesite="Lax")

@@ -1,0 +1,154 @@
+"""What the hosted UI remembers of browsers: sign-ins under way, single sign-on, codes not yet redeemed.
+
+All of it lives in memory and is forgotten when its time is over. Knows no HTTP and judges no password.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Generic, Literal, TypeVar
+
+from flask import Flask
+
+from .authorization_request import AuthorizationRequest
+
+# AWS developer guide, "Managed login": an unfinished login ends after five minutes, a code lives as long, and the
+# browser's session lasts an hour from the interactive sign-in, however often it is used.
+LOGIN_SECONDS = 300
+CODE_SECONDS = 300
+SESSION_SECONDS = 3600
+# Enough for any test run; without a bound a loop that opens the login page would eat the machine's memory.
+_CAPACITY = 10_000
+
+Value = TypeVar("Value")
+Step = Literal["password", "new-password", "totp"]
+
+
+class Shelf(Generic[Value]):
+    """Values under names that cannot be guessed, each kept for the same time; past `capacity` the oldest goes first."""
+
+    def __init__(self, keep_seconds: float, now: Callable[[], float], capacity: int = _CAPACITY) -> None:
+        self._keep_seconds = keep_seconds
+        self._now = now
+        self._capacity = capacity
+        self._items: dict[str, tuple[float, Value]] = {}
+        self._lock = Lock()
+
+    def put(self, value: Value, name: str = "") -> str:
+        """Keep `value` from now on; its name (a new one, unless given)."""
+        name = name or secrets.token_urlsafe(32)
+        with self._lock:
+            self._make_room()
+            self._items[name] = (self._now() + self._keep_seconds, value)
+        return name
+
+    def get(self, name: str) -> Value | None:
+        """The value, unless its time is over."""
+        with self._lock:
+            return self._alive(self._items.get(name))
+
+    def change(self, name: str, how: Callable[[Value], Value]) -> Value | None:
+        """The value that `how` makes of the one under `name`, in whose place it stands; it lives no longer for it."""
+        with self._lock:
+            item = self._items.get(name)
+            value = self._alive(item)
+            if item is None or value is None:
+                return None
+            changed = how(value)
+            self._items[name] = (item[0], changed)
+            return changed
+
+    def take(self, name: str) -> Value | None:
+        """The value, which is gone then: of any number of callers at most one gets it."""
+        with self._lock:
+            return self._alive(self._items.pop(name, None))
+
+    def _alive(self, item: tuple[float, Value] | None) -> Value | None:
+        return item[1] if item is not None and self._now() < item[0] else None
+
+    def _make_room(self) -> None:
+        # All are kept equally long, so the order of insertion is the order of ending.
+        for name in list(self._items):
+            if len(self._items) < self._capacity and self._alive(self._items[name]) is not None:
+                return
+            del self._items[name]
+
+
+@dataclass(frozen=True)
+class PendingSignIn:
+    """A sign-in under way in one browser: what for, how far it has come, and whose it is once the password held."""
+
+    request: AuthorizationRequest
+    browser: str = field(repr=False)
+    csrf_token: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(32))
+    step: Step = "password"
+    username: str = ""
+    sub: str = ""
+    wrong_codes: int = 0
+
+    def is_of(self, browser: str, csrf_token: str) -> bool:
+        """Whether a form comes from the page that was shown for this sign-in, in the browser it was shown in."""
+        same_browser = hmac.compare_digest(self.browser.encode(), browser.encode())
+        return hmac.compare_digest(self.csrf_token.encode(), csrf_token.encode()) and same_browser
+
+
+@dataclass(frozen=True)
+class BrowserSession:
+    """Somebody who signed in to a pool in this browser; `auth_time` is when, in seconds of Unix time."""
+
+    pool_id: str
+    sub: str
+    auth_time: int
+
+
+@dataclass(frozen=True)
+class AuthorizationCode:
+    """What a code stands for: a person's sign-in, granted to one request."""
+
+    request: AuthorizationRequest
+    session: BrowserSession
+
+    def is_redeemable(self, client_id: str, redirect_uri: str, code_verifier: str | None) -> bool:
+        """Whether the one who redeems is the one who asked (RFC 6749 4.1.3, RFC 7636 4.6)."""
+        return (client_id, redirect_uri, _challenge(code_verifier)) == (
+            self.request.client.id,
+            self.request.redirect_uri,
+            # A verifier without a challenge is refused too: the code is of another request (RFC 9700 4.8.2).
+            self.request.code_challenge,
+        )
+
+
+def _challenge(code_verifier: str | None) -> str | None:
+    """The S256 challenge that belongs to a verifier."""
+    if code_verifier is None:
+        return None
+    return base64.urlsafe_b64encode(hashlib.sha256(code_verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+class BrowserSessions:
+    """The three memories of one emulator's hosted UI. Thread-safe."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.pending: Shelf[PendingSignIn] = Shelf(LOGIN_SECONDS, now)
+        self.signed_in: Shelf[BrowserSession] = Shelf(SESSION_SECONDS, now)
+        self.codes: Shelf[AuthorizationCode] = Shelf(CODE_SECONDS, now)
+
+    def new_code(self, request: AuthorizationRequest, session: BrowserSession) -> str:
+        """A code for `request`, good once: a UUID, as Cognito's are."""
+        return self.codes.put(AuthorizationCode(request, session), name=str(uuid.uuid4()))
+
+
+_EXTENSION = "cognito_browser_sessions"
+
+
+def sessions_of(app: Flask, now: Callable[[], float]) -> BrowserSessions:
+    """The memories that the pages and the token endpoint of one Flask app share, made on the first call."""
+    if _EXTENSION not in app.extensions:
+        app.extensions.setdefault(_EXTENSION, BrowserSessions(now))  # two threads at once get the same
+    sessions: BrowserSessions = app.extensions[_EXTENSION]
+    return sessions

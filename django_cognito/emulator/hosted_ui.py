@@ -1,0 +1,99 @@
+"""The hosted UI's way in and out: authorize, logout and the error page; the form pages are `sign_in_pages`'.
+
+Source: AWS developer guide, "User pool endpoints and managed login reference".
+"""
+
+from flask import Blueprint, Response, current_app, redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from .authority import Authority
+from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
+from .browser_cookies import forget_session, session_of_request
+from .browser_sessions import BrowserSession, BrowserSessions, sessions_of
+from .page import error_page, protect, same_query
+from .refusals import Refused
+from .request_id import add_request_id
+from .sign_in_pages import SignInPages
+
+
+def pages(authority: Authority) -> Blueprint:
+    """The browser's side of `authority`; to be registered on the Flask app that its token endpoint is on."""
+    ui = _HostedUi(authority)
+    blueprint = Blueprint(
+        "hosted_ui", __name__, template_folder="templates", static_folder="static", static_url_path="/login/static"
+    )
+    blueprint.add_url_rule("/oauth2/authorize", view_func=ui.authorize)
+    blueprint.add_url_rule("/logout", view_func=ui.logout)
+    blueprint.add_url_rule("/error", view_func=_show_error, endpoint="error")
+    SignInPages(authority).add_to(blueprint)
+    blueprint.register_error_handler(UnusableRequest, _answer_unusable)
+    blueprint.register_error_handler(RejectedRequest, _answer_rejected)
+    blueprint.after_request(protect)
+    blueprint.after_request(add_request_id)
+    return blueprint
+
+
+class _HostedUi:
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+
+    @property
+    def _sessions(self) -> BrowserSessions:
+        return sessions_of(current_app, self._authority.now)
+
+    def authorize(self) -> AnyResponse:
+        """Straight back to the app with a code if the browser is signed in already, else to the login page."""
+        asked = read_request(request.args, self._authority.client)
+        session = self._session(asked)
+        if session is not None:
+            return redirect(asked.answer(code=self._sessions.new_code(asked, session)))
+        if "none" in asked.prompts:
+            raise asked.rejected("login_required")
+        return redirect(same_query("/login"))
+
+    def logout(self) -> AnyResponse:
+        """End the browser's session with the client's pool and go where the client may send people then."""
+        client = self._authority.client(request.args.get("client_id", ""))
+        if client is None:
+            raise UnusableRequest("invalid_client")
+        logout_uri = request.args.get("logout_uri")
+        if logout_uri is None:
+            read_request(request.args, self._authority.client)
+        elif logout_uri not in client.logout_urls:
+            raise UnusableRequest("logout_mismatch")
+        response = redirect(same_query("/login") if logout_uri is None else logout_uri)
+        self._sessions.signed_in.take(session_of_request(client.pool_id))
+        forget_session(response, client.pool_id)
+        return response
+
+    def _session(self, asked: AuthorizationRequest) -> BrowserSession | None:
+        """The browser's session with the pool, if it is good enough for what is asked."""
+        pool_id = asked.client.pool_id
+        session = self._sessions.signed_in.get(session_of_request(pool_id))
+        if session is None or session.pool_id != pool_id:
+            return None
+        is_accepted = asked.accepts_sign_in(auth_time=session.auth_time, now=self._authority.now())
+        return session if is_accepted and self._may_sign_in(session) else None
+
+    def _may_sign_in(self, session: BrowserSession) -> bool:
+        """Whether the person, who was let in once, still would be."""
+        person = self._authority.person(session.pool_id, session.sub)
+        if person is None:
+            return False
+        try:
+            self._authority.require_able_to_sign_in(person)
+        except Refused:
+            return False
+        return True
+
+
+def _show_error() -> Response:
+    return error_page(request.args.get("error", ""))
+
+
+def _answer_unusable(unusable: UnusableRequest) -> Response:
+    return error_page(unusable.code)
+
+
+def _answer_rejected(rejected: RejectedRequest) -> AnyResponse:
+    return redirect(rejected.address)

@@ -1,0 +1,20 @@
+"""The refusal of an endpoint that apps call. Knows the words of OAuth, and nothing of what was refused."""
+
+from flask import Response, jsonify
+
+# AWS developer guide, "Revoke endpoint": 401 there, where the token endpoint answers 400 to the same mistake.
+_STATUS = {("/oauth2/revoke", "invalid_client"): 401}
+
+
+class OAuthError(Exception):
+    """An endpoint says no, in a word of RFC 6749 5.2 or RFC 7009 2.2.1."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+    def answer(self, path: str) -> Response:
+        """The response that the endpoint at `path` gives."""
+        response = jsonify(error=self.error)
+        response.status_code = _STATUS.get((path, self.error), 400)
+        return response

@@ -1,0 +1,97 @@
+"""One page of the hosted UI as an HTTP response, with the headers that keep a password page safe. Decides nothing."""
+
+import re
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from flask import Response, make_response, render_template, request
+
+_PLAIN_HOST = re.compile(r"[\w.-]+(:\d+)?", re.ASCII)
+
+# What an error page says: status, heading, text. The texts name no value that came with the request.
+_ERRORS: dict[str, tuple[int, str, str]] = {
+    "invalid_request": (
+        400,
+        "This sign-in link is not complete",
+        "The app that sent you here left out which app it is, or where to go back to.",
+    ),
+    "invalid_client": (
+        400,
+        "This app is not known here",
+        "The app that sent you here gave a client id that no user pool of this machine has.",
+    ),
+    "redirect_mismatch": (
+        400,
+        "This app may not take you back there",
+        "The address to go back to after signing in is not, letter by letter, a callback URL of the app client.",
+    ),
+    "logout_mismatch": (
+        400,
+        "This app may not take you there",
+        "The address to go to after signing out is not a sign-out URL of the app client. You are still signed in.",
+    ),
+    "login_ended": (
+        400,
+        "This sign-in has ended",
+        "A sign-in has to be finished within five minutes, and only once. Nothing was changed.",
+    ),
+    "too_many_codes": (
+        400,
+        "Too many wrong codes",
+        "This sign-in was stopped to keep the account safe. You can start again with your password.",
+    ),
+    "forged_form": (
+        403,
+        "This form could not be accepted",
+        "It did not come from the page that was shown in this browser. If you block cookies, allow them here.",
+    ),
+}
+_UNKNOWN_ERROR = (400, "Something went wrong", "Nothing was changed.")
+
+
+def page(template: str, *, leads_to: str = "", status: int = 200, **context: Any) -> Response:
+    """The page that `template` makes of `context`; its forms may lead to this origin and to that of `leads_to`."""
+    response = make_response(render_template(f"hosted_ui/{template}", **context), status)
+    response.headers["Content-Security-Policy"] = content_policy(leads_to)
+    return response
+
+
+def error_page(code: str, restart: str = "") -> Response:
+    """The page for `code`, with a link to start again if there is an address to do that at."""
+    status, title, text = _ERRORS.get(code, _UNKNOWN_ERROR)
+    known = code if code in _ERRORS else "unknown_error"
+    return page("error.html", status=status, title=title, text=text, code=known, restart=restart)
+
+
+def content_policy(leads_to: str = "") -> str:
+    """The Content-Security-Policy of a page whose form ends, after redirects, at `leads_to`.
+
+    Browsers hold redirects after a form against `form-action` too, so the app's origin has to stand there.
+    """
+    form_action = f"'self' {_source(leads_to)}" if leads_to else "'self'"
+    return (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+        f"form-action {form_action}; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def protect(response: Response) -> Response:
+    """`response` with the headers that every answer of the hosted UI carries."""
+    response.headers.setdefault("Content-Security-Policy", content_policy())
+    response.headers["X-Frame-Options"] = "DENY"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def same_query(path: str) -> str:
+    """`path` with the query of the request that is being answered."""
+    return f"{path}?{urlencode(list(request.args.items(multi=True)))}"
+
+
+def _source(address: str) -> str:
+    """The origin of `address` in CSP's words; its scheme alone where CSP has none (apps' own schemes, IPv6)."""
+    parts = urlsplit(address)
+    is_plain = parts.scheme in {"http", "https"} and _PLAIN_HOST.fullmatch(parts.netloc)
+    return f"{parts.scheme}://{parts.netloc}" if is_plain else f"{parts.scheme}:"

@@ -1,0 +1,49 @@
+"""A pool's two public documents: its keys, and where everything is. Knows no app client and no person.
+
+Source: AWS developer guide, "Verifying JSON web tokens"; OpenID Connect Discovery 4.
+"""
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from .authority import Authority
+from .refusals import Refused
+
+
+def add_well_known(blueprint: Blueprint, authority: Authority) -> None:
+    """Give `blueprint` the documents of every pool of `authority`; 404 for any other pool."""
+
+    def jwks(pool_id: str) -> Response:
+        return jsonify(authority.jwks(pool_id))
+
+    def discovery(pool_id: str) -> Response:
+        authority.jwks(pool_id)  # refuses an unknown pool
+        return jsonify(discovery_document(authority.issuer(pool_id), authority.origin, pool_id))
+
+    blueprint.add_url_rule("/<pool_id>/.well-known/jwks.json", view_func=jwks)
+    blueprint.add_url_rule("/<pool_id>/.well-known/openid-configuration", view_func=discovery)
+    blueprint.register_error_handler(Refused, _answer_unknown_pool)
+
+
+def discovery_document(issuer: str, origin: str, pool_id: str) -> dict[str, Any]:
+    """What a pool says of itself: what is served here, and no more, at local addresses whatever the issuer."""
+    return {
+        "issuer": issuer,
+        "jwks_uri": f"{origin}/{pool_id}/.well-known/jwks.json",
+        "authorization_endpoint": f"{origin}/oauth2/authorize",
+        "token_endpoint": f"{origin}/oauth2/token",
+        "userinfo_endpoint": f"{origin}/oauth2/userInfo",
+        "revocation_endpoint": f"{origin}/oauth2/revoke",
+        "end_session_endpoint": f"{origin}/logout",
+        "response_types_supported": ["code"],
+        "scopes_supported": ["openid", "email", "phone", "profile"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "code_challenge_methods_supported": ["S256"],
+    }
+
+
+def _answer_unknown_pool(refused: Refused) -> tuple[Response, int]:
+    return jsonify(code=refused.code, message=refused.message), 404
