@@ -15,10 +15,11 @@ CognitoError                          .code: a stable slug, per instance; the cl
 ├── CredentialsError                  the identity pool refused                               -> 403
 └── CognitoUnavailableError           Cognito could not be asked; the same call may succeed later -> 503
 
-No message holds a token, a code, a secret or a key. Messages are for operators; clients get `code` and a fixed sentence.
+No message holds a token, a code, a secret or a key; a ClaimError's may hold the claim's value. Messages are for
+operators; clients get `code` and a fixed sentence.
 """
 
-from typing import Any
+from typing import Any, Self
 
 
 class CognitoError(Exception):
@@ -62,6 +63,15 @@ class ClaimError(TokenError):
         self.claim = claim
         self.actual = actual
         self.expected = expected
+
+    def __str__(self) -> str:
+        details = {"claim": self.claim, "actual": self.actual, "expected": self.expected}
+        told = ", ".join(f"{name} {_short(value)}" for name, value in details.items() if value not in ("", None))
+        return f"{self.args[0]} ({told})" if told else str(self.args[0])
+
+    def without_values(self) -> Self:
+        """The same refusal without the token's value: what may be said before the signature has held."""
+        return type(self)(self.args[0], claim=self.claim, expected=self.expected, code=self.code)
 
 
 class ExpiredTokenError(ClaimError):
@@ -128,3 +138,9 @@ class CognitoUnavailableError(CognitoError):
     def __init__(self, message: str, *, retry_after: int = 5, code: str | None = None) -> None:
         super().__init__(message, code=code)
         self.retry_after = retry_after
+
+
+def _short(value: Any) -> str:
+    """`value` for a log line: a claim can be as long as a token."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -46,7 +46,7 @@ class UserPool:
     def __post_init__(self) -> None:
         if not isinstance(self.user_pool_id, str) or not _USER_POOL_ID.fullmatch(self.user_pool_id):
             raise ValueError(f"{self.user_pool_id!r} is not a user pool id; one looks like 'eu-west-1_AbCdEfGhI'")
-        issuers = _strings("issuer", self.issuer) or (f"https://cognito-idp.{self._host}/{self.user_pool_id}",)
+        issuers = _strings("issuer", self.issuer) or self.issuer_forms[:1]
         derived = {
             "client_ids": _strings("client_ids", self.client_ids),
             "issuers": issuers,
@@ -67,12 +67,28 @@ class UserPool:
         return self.user_pool_id.split("_", 1)[0]
 
     @property
+    def issuer_forms(self) -> tuple[str, str]:
+        """Cognito's two issuers of this pool, the original and the updated form, whichever of them is accepted here."""
+        original = f"cognito-idp.{self._host}/{self.user_pool_id}"
+        return f"https://{original}", f"https://issuer-{original}"
+
+    @property
     def _host(self) -> str:
         if self.region.startswith("cn-"):
             suffix = "amazonaws.com.cn"
         else:
             suffix = "amazonaws.eu" if self.region.startswith("eusc-") else "amazonaws.com"
         return f"{self.region}.{suffix}"
+
+
+def pools_by_issuer(pools: Iterable[UserPool]) -> dict[str, UserPool]:
+    """Each accepted issuer's pool. Raises ValueError where two different pools have an issuer in common."""
+    found: dict[str, UserPool] = {}
+    for pool in pools:
+        for issuer in pool.issuers:
+            if found.setdefault(issuer, pool) != pool:
+                raise ValueError(f"two pools have the issuer {issuer}")
+    return found
 
 
 def _strings(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
