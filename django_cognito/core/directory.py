@@ -56,7 +56,7 @@ class Directory:
         self._client = client
         self._pool = {"UserPoolId": user_pool_id}
 
-    def users(self, *, page_size: int = _MAX_PAGE_SIZE, filter: str = "") -> Iterator[list[DirectoryUser]]:  # noqa: A002
+    def users(self, *, page_size: int = _MAX_PAGE_SIZE, filter: str = "") -> Iterator[list[DirectoryUser]]:
         """All users, or those that Cognito's own `filter` expression matches. Groups are not part of it."""
         wanted = {"Filter": filter} if filter else {}
         # The one list whose token is not called NextToken.

@@ -86,7 +86,7 @@ class HostedUi:
         return f"<HostedUi {self.pool.domain} client={self.client_id}>"
 
     def authorize_url(self, secrets: SignInSecrets, *, redirect_uri: str, scopes: Sequence[str], **extras: str) -> str:
-        """Where a browser signs in. `extras` are Cognito's further parameters: `identity_provider`, `lang`, `prompt` ...
+        """Where a browser signs in. `extras` are further parameters of Cognito: `identity_provider`, `lang` ...
 
         Raises ValueError for an extra that would replace a parameter of ours.
         """
@@ -158,7 +158,7 @@ class HostedUi:
         }
         if clash := sorted(parameters.keys() & extras.keys()):
             raise ValueError(f"{', '.join(clash)} cannot be given as an extra")
-        return self._url(path, parameters | extras)
+        return self._url(path, {**parameters, **extras})
 
     def _url(self, path: str, parameters: Mapping[str, str]) -> str:
         # %20 rather than "+" for a space: the hosted UI reads both, identity providers behind it may not.
