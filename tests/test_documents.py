@@ -1,0 +1,123 @@
+"""README and reference held against the code: what can be set, refused or checked is documented, no more."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from django_cognito.conf import CognitoSettings, problems
+
+from . import source
+
+README = source.PROJECT_DIRECTORY / "README.md"
+REFERENCE = source.PROJECT_DIRECTORY / "docs" / "reference.md"
+DOCUMENTS = sorted([*source.PROJECT_DIRECTORY.glob("*.md"), *(source.PROJECT_DIRECTORY / "docs").rglob("*.md")])
+BLOCKS = [
+    pytest.param(block, id=f"{path.name}-{number}")
+    for path in DOCUMENTS
+    for number, block in enumerate(re.findall(r"^```python\n(.*?)^```", path.read_text(), re.M | re.S), 1)
+]
+CHECK_ID = re.compile(r"(?:django_cognito\.)?([EW]\d{3})")
+# The local Cognito speaks for AWS: its codes are AWS's.
+OURS = [module for name, module in source.modules().items() if not name.startswith("django_cognito.emulator")]
+
+
+def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
+    settings = {item.name.upper() for item in fields(CognitoSettings) if item.init}
+    assert _rows("Settings") == settings
+    assert {key for row in _cells(README, "Settings") for key in row} == settings
+
+
+def test_every_error_code_is_documented_and_every_documented_one_exists() -> None:
+    assert _rows("Error codes") == {code for module in OURS for code in _error_codes(module.tree)}
+
+
+def test_every_check_is_documented_and_every_documented_one_exists() -> None:
+    constants = [node for module in OURS for node in ast.walk(module.tree) if isinstance(node, ast.Constant)]
+    found = {f"django_cognito.{match[1]}" for each in constants if (match := CHECK_ID.fullmatch(str(each.value)))}
+    assert _rows("System checks") == found
+
+
+def test_error_codes_are_found_wherever_they_are_written() -> None:
+    code = 'class A(Exception):\n    code = "a"\nraise A("m", code="b")\n_SENTENCES = {"c": 1}\nAnswer(401, "d", "s")'
+    assert set(_error_codes(ast.parse(code))) == {"a", "b", "c", "d"}
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_code_block_runs(block: str) -> None:
+    exec(compile(block, "a document", "exec"), {"__name__": "a_document"})
+
+
+def test_the_settings_of_the_readme_are_sound() -> None:
+    found: dict[str, object] = {}
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.S)
+    exec(next(block for block in blocks if "COGNITO =" in block), found)
+    assert problems(found["COGNITO"]) == []
+
+
+def test_the_commands_of_the_readme_exist() -> None:
+    tox = (source.PROJECT_DIRECTORY / "tox.ini").read_text()
+    envs = {env for path in DOCUMENTS for env in re.findall(r"tox run -e (\w+)", path.read_text())}
+    assert {"py", "demo"} <= envs
+    assert [env for env in envs - {"py"} if f"[testenv:{env}]" not in tox] == []
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    commands = re.search(r"## Tests\n+```sh\n(.*?)\n```", README.read_text(), re.S)
+    assert commands is not None
+    script = (source.PROJECT_DIRECTORY / ".ci" / "run").read_text().replace(" --quiet", "").splitlines()
+    assert [command for command in commands[1].split(" && ") if command not in script] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    for target, _, anchor in (link.partition("#") for link in re.findall(r"\]\(([^):]+)\)", document.read_text())):
+        text = (document.parent / target).read_text() if target else document.read_text()
+        assert not anchor or anchor in {_anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.M)}
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def _rows(heading: str) -> set[str]:
+    """What the first column of a table of the reference names."""
+    return {row[0] for row in _cells(REFERENCE, heading)}
+
+
+def _cells(path: Path, heading: str) -> list[list[str]]:
+    """What stands in backticks in each row of the table under `heading`."""
+    section = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", path.read_text(), re.M | re.S)
+    assert section is not None, f"{path.name} has no section {heading!r}"
+    rows = [line for line in section[1].splitlines() if line.startswith("|") and "`" in line]
+    assert rows, f"{path.name} has no table under {heading!r}"
+    return [re.findall(r"`([^`]+)`", row) for row in rows]
+
+
+def _error_codes(tree: ast.Module) -> Iterator[str]:
+    """Codes by class (`code = "..."`), by instance (`code="..."`), and those that answers alone have."""
+    for node in ast.walk(tree):
+        for value in _where_codes_stand(node):
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield value.value
+
+
+def _where_codes_stand(node: ast.AST) -> Iterator[ast.expr | None]:
+    if isinstance(node, ast.ClassDef):
+        yield from (each.value for each in node.body if _assigns(each, "code"))
+    elif isinstance(node, ast.Call):
+        yield from (keyword.value for keyword in node.keywords if keyword.arg == "code")
+        if ast.unparse(node.func) == "Answer":
+            yield from node.args[1:2]
+    elif _assigns(node, "_SENTENCES"):
+        yield from node.value.keys
+
+
+def _assigns(node: ast.AST, name: str) -> bool:
+    target = (
+        node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else None
+    )
+    return isinstance(target, ast.Name) and target.id == name
