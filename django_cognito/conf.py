@@ -159,7 +159,9 @@ _GRANT_RULES: dict[str, _Rule] = {
 def problems(value: Any) -> list[Problem]:
     """All that is wrong with `value` as the setting `COGNITO`; an empty list where it is sound. Pure."""
     if not isinstance(value, Mapping):
-        return [Problem("django_cognito.E001", "COGNITO is missing or is not a dict.", "Set USER_POOL_ID and CLIENT_ID.")]
+        return [
+            Problem("django_cognito.E001", "COGNITO is missing or is not a dict.", "Set USER_POOL_ID and CLIENT_ID.")
+        ]
     found = [*_key_problems(value), *_value_problems(value), *_grant_problems(value.get("GROUPS"))]
     return found or list(_combination_problems(value))
 
@@ -188,7 +190,9 @@ def _grant_problems(groups: Any) -> Iterator[Problem]:
         for key, item in grant.items():
             rule = _GRANT_RULES.get(key)
             if rule is None:
-                yield Problem("django_cognito.E005", f"{where} has the unknown key {key!r}.", _nearest(key, _GRANT_RULES))
+                yield Problem(
+                    "django_cognito.E005", f"{where} has the unknown key {key!r}.", _nearest(key, _GRANT_RULES)
+                )
             elif not rule.holds(item):
                 yield Problem("django_cognito.E005", f"{where}[{key!r}] must be {rule.words}.", "")
 
@@ -236,7 +240,7 @@ def get_settings() -> CognitoSettings:
 
     Raises ImproperlyConfigured, in the words of the system checks.
     """
-    global _current  # noqa: PLW0603 - the one place where settings are kept, forgotten below
+    global _current
     if _current is None:
         value = getattr(settings, "COGNITO", None)
         if found := problems(value):
@@ -246,7 +250,7 @@ def get_settings() -> CognitoSettings:
 
 
 def _forget(*, setting: str, **_: Any) -> None:
-    global _current  # noqa: PLW0603
+    global _current
     if setting == "COGNITO":
         _current = None
 

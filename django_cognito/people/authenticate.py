@@ -72,12 +72,14 @@ def verify(
     if id_token is None:
         return verifier.verify(raw, client_ids=client_ids, nonce=nonce, **expected), None
     token = verifier.verify(raw, client_ids=client_ids, **expected)
-    profile = verifier.verify(
-        id_token, token_use="id", client_ids=(token.client_id,), nonce=nonce, access_token=raw
-    )
+    profile = verifier.verify(id_token, token_use="id", client_ids=(token.client_id,), nonce=nonce, access_token=raw)
     if not isinstance(profile, IdToken) or (profile.sub, profile.user_pool_id) != (token.sub, token.user_pool_id):
         raise ClaimError(
-            "the ID token is another person's", claim="sub", actual=profile.sub, expected=token.sub, code="token_mismatch"
+            "the ID token is another person's",
+            claim="sub",
+            actual=profile.sub,
+            expected=token.sub,
+            code="token_mismatch",
         )
     return token, profile
 

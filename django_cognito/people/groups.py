@@ -48,9 +48,7 @@ def groups_granting(permission: str, settings: CognitoSettings) -> tuple[str, ..
     return tuple(name for name, grant in settings.groups.items() if permission in grant.permissions)
 
 
-def effective(
-    token_groups: Sequence[str], issued: float, known_groups: Sequence[str], as_of: float
-) -> tuple[str, ...]:
+def effective(token_groups: Sequence[str], issued: float, known_groups: Sequence[str], as_of: float) -> tuple[str, ...]:
     """The groups that count: a token's, unless what is known is younger.
 
     `iat` is whole seconds: on equal moments take away, never give.

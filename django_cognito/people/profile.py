@@ -1,4 +1,4 @@
-"""What a source (an access token, an ID token, the directory) says of a person, in one shape. Pure: no I/O, no clock."""
+"""What a source (an access token, an ID token, the directory) says of a person, in one shape. Pure."""
 
 import hashlib
 import json

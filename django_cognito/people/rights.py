@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from asgiref.sync import sync_to_async
+
 from ..models import CognitoUser
 
 _ATTRIBUTE = "_cognito_rights"
@@ -40,6 +42,10 @@ class _Carried:
     def __init__(self, load: Callable[[], Rights] | None = None) -> None:
         self._load = load
         self._rights: Rights | None = None
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._rights is not None
 
     def rights(self) -> Rights | None:
         if self._rights is None and self._load is not None:
@@ -75,3 +81,11 @@ def _remembered(user: Any) -> Rights:
         return NO_RIGHTS
     rows = CognitoUser.objects.filter(user_id=user.pk).order_by("pk").values_list("groups", flat=True)
     return Rights(groups=tuple(dict.fromkeys(name for names in rows for name in names)))
+
+
+async def arights_of(user: Any) -> Rights:
+    """As `rights_of`; inline where the user carries its rights loaded, as after `await request.auser()`."""
+    carried = getattr(user, _ATTRIBUTE, None)
+    if carried is not None and carried.is_loaded:
+        return rights_of(user)
+    return await sync_to_async(rights_of)(user)

@@ -59,16 +59,22 @@ def person_for(statement: Statement) -> CognitoUser:
     return _updated(link, statement) if _says_more(link, statement) else link
 
 
-def update_people(statements: Iterable[Statement]) -> int:
-    """Bring a page of directory users up to date in one transaction; how many were written. Makes nobody."""
+def update_people(statements: Iterable[Statement], *, create: bool = False) -> int:
+    """Bring a page of directory users up to date in one transaction; how many were written.
+
+    Two queries where nothing changed. With `create` those not known yet are made, as a first token would make them.
+    """
     by_sub = {(statement.user_pool_id, statement.sub): statement for statement in statements}
-    links = CognitoUser.objects.filter(sub__in=[sub for _, sub in by_sub]).select_related("user").order_by("pk")
-    pairs = [(link, by_sub.get((link.user_pool_id, link.sub))) for link in links]
-    changed = [(link, said) for link, said in pairs if said is not None and _says_more(link, said)]
+    rows = CognitoUser.objects.filter(sub__in=[sub for _, sub in by_sub]).select_related("user").order_by("pk")
+    known = {(row.user_pool_id, row.sub): row for row in rows}
+    changed = [(known[key], said) for key, said in by_sub.items() if key in known and _says_more(known[key], said)]
+    new = [said for key, said in by_sub.items() if create and key not in known]
     with transaction.atomic():
         for link, said in changed:
             _updated(link, said)
-    return len(changed)
+        for said in new:
+            _first(said)
+    return len(changed) + len(new)
 
 
 def _find(statement: Statement) -> CognitoUser | None:
@@ -120,7 +126,9 @@ def _known_by_email(statement: Statement, settings: CognitoSettings) -> Any:
     if not settings.link_by_verified_email or not statement.verified_email:
         return None
     model = get_user_model()
-    found = list(model._default_manager.filter(**{f"{model.get_email_field_name()}__iexact": statement.verified_email})[:2])
+    found = list(
+        model._default_manager.filter(**{f"{model.get_email_field_name()}__iexact": statement.verified_email})[:2]
+    )
     if len(found) != 1:
         return None
     user: Any = found[0]
@@ -136,7 +144,7 @@ def _new_user(statement: Statement, settings: CognitoSettings) -> Any:
     # A first API token carries no e-mail; where the model must have one, the next ID token replaces this.
     if email.unique and not getattr(user, email.name):
         setattr(user, email.name, f"{statement.sub}@{statement.user_pool_id}.invalid".lower())
-    if user.USERNAME_FIELD != email.name:
+    if email.name != user.USERNAME_FIELD:
         setattr(user, user.USERNAME_FIELD, _free_username(user, statement))
     user.set_unusable_password()
     user.save()
@@ -144,7 +152,7 @@ def _new_user(statement: Statement, settings: CognitoSettings) -> Any:
 
 
 def _free_username(user: Any, statement: Statement) -> str:
-    """The username asked for, or, where somebody has it, with a suffix from the `sub`: never that somebody's account."""
+    """The username asked for, or, where somebody has it, suffixed from the `sub`: never their account."""
     name = statement.preferred_username or statement.username
     longest = user._meta.get_field(user.USERNAME_FIELD).max_length or len(name)
     for suffix in ("", f"-{statement.sub[:8]}"):

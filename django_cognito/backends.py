@@ -1,0 +1,101 @@
+"""Django's authentication backend: tokens become users, Cognito groups permissions. Decides nothing."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.models import Permission
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import HttpRequest
+
+from .conf import get_settings
+from .core.errors import TokenError
+from .models import CognitoMembership
+from .people import groups
+from .people.authenticate import aauthenticate, authenticate
+from .people.rights import arights_of, rights_of
+
+
+class CognitoBackend(BaseBackend):
+    """Put in AUTHENTICATION_BACKENDS, before ModelBackend."""
+
+    def authenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
+        """The active user behind a raw token; None where the token is refused.
+
+        Raises CognitoUnavailableError: an outage is no refusal.
+        """
+        try:
+            return authenticate(cognito_token)[0]
+        except TokenError:
+            return None
+
+    async def aauthenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
+        """As `authenticate`."""
+        try:
+            return (await aauthenticate(cognito_token))[0]
+        except TokenError:
+            return None
+
+    def get_user(self, user_id: Any) -> Any | None:
+        """The active user of a session; None where there is none or the account is disabled."""
+        user = get_user_model()._default_manager.filter(pk=user_id).first()
+        return user if user is not None and user.is_active else None
+
+    async def aget_user(self, user_id: Any) -> Any | None:
+        """As `get_user`."""
+        user = await get_user_model()._default_manager.filter(pk=user_id).afirst()
+        return user if user is not None and user.is_active else None
+
+    def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        """The permissions that the person's Cognito groups give, as "app_label.codename"; none for a single object."""
+        return set() if obj is not None else set(groups.permissions(rights_of(user_obj).groups, get_settings()))
+
+    async def aget_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        """As `get_group_permissions`."""
+        if obj is not None:
+            return set()
+        return set(groups.permissions((await arights_of(user_obj)).groups, get_settings()))
+
+    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+        """Whether one of the person's Cognito groups gives `perm`. No query where the user carries its rights."""
+        return obj is None and perm in groups.permissions(rights_of(user_obj).groups, get_settings())
+
+    async def ahas_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+        """As `has_perm`."""
+        return obj is None and perm in groups.permissions((await arights_of(user_obj)).groups, get_settings())
+
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        """Whether one of the person's Cognito groups gives any permission of the app."""
+        return _in_app(self.get_group_permissions(user_obj), app_label)
+
+    async def ahas_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        """As `has_module_perms`."""
+        return _in_app(await self.aget_group_permissions(user_obj), app_label)
+
+    def with_perm(
+        self, perm: str | Permission, is_active: bool | None = True, include_superusers: bool = True, obj: Any = None
+    ) -> QuerySet[Any]:
+        """The users whose remembered Cognito groups give `perm`; with `include_superusers` the superusers too."""
+        users = get_user_model()._default_manager.all()
+        if obj is not None:
+            return users.none()
+        names = groups.groups_granting(_label(perm), get_settings())
+        memberships = CognitoMembership.objects.filter(cognito_user__user=OuterRef("pk"), name__in=names)
+        wanted = Q(Exists(memberships))
+        if include_superusers:
+            wanted |= Q(is_superuser=True)
+        return users.filter(wanted) if is_active is None else users.filter(wanted, is_active=is_active)
+
+
+def _label(perm: str | Permission) -> str:
+    if isinstance(perm, str):
+        if perm.count(".") != 1:
+            raise ValueError('a permission is "app_label.codename", or a Permission')
+        return perm
+    if not isinstance(perm, Permission):
+        raise TypeError('a permission is "app_label.codename", or a Permission')
+    return f"{perm.content_type.app_label}.{perm.codename}"
+
+
+def _in_app(permissions: set[str], app_label: str) -> bool:
+    return any(permission.startswith(f"{app_label}.") for permission in permissions)

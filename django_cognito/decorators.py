@@ -1,0 +1,94 @@
+"""Groups and scopes asked of a view's caller, sync or async. Translates `people.rights`; decides nothing."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+from .answers import Answer, forbidden, json_response, not_authenticated
+from .people.rights import Rights, arights_of, rights_of
+from .request import bearer_token
+
+_View = Callable[..., Any]
+
+
+def group_required(*names: str) -> Callable[[_View], _View]:
+    """Let pass who is in one of the Cognito groups `names`.
+
+    A visitor is sent to sign in, a person without the group gets Django's 403; a bearer token gets 401 or 403 as JSON.
+    """
+    return _required(lambda rights: rights.in_group(*_some(names)), forbidden("group_required"))
+
+
+def scope_required(*names: str) -> Callable[[_View], _View]:
+    """Let pass whose token carries every one of the scopes `names`; who does not is answered as by `group_required`."""
+    return _required(lambda rights: rights.has_scope(*_some(names)), forbidden("scope_required", scopes=names))
+
+
+def bearer_exempt(view: _View) -> _View:
+    """Mark a view that looks at the Authorization header itself: another library's tokens, a metrics endpoint.
+
+    The middleware then leaves the header alone; the request is anonymous, and forms need their CSRF token.
+    """
+    if iscoroutinefunction(view):
+
+        @wraps(view)
+        async def marked(*args: Any, **kwargs: Any) -> Any:
+            return await view(*args, **kwargs)
+
+    else:
+
+        @wraps(view)
+        def marked(*args: Any, **kwargs: Any) -> Any:
+            return view(*args, **kwargs)
+
+    marked.bearer_exempt = True  # type: ignore[attr-defined]
+    return marked
+
+
+def _required(allows: Callable[[Rights], bool], denied: Answer) -> Callable[[_View], _View]:
+    def decorate(view: _View) -> _View:
+        if iscoroutinefunction(view):
+
+            @wraps(view)
+            async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+                user = await request.auser()
+                if not user.is_authenticated:
+                    return _ask_who(request)
+                return (
+                    await view(request, *args, **kwargs) if allows(await arights_of(user)) else _deny(request, denied)
+                )
+
+        else:
+
+            @wraps(view)
+            def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+                if not request.user.is_authenticated:
+                    return _ask_who(request)
+                return view(request, *args, **kwargs) if allows(rights_of(request.user)) else _deny(request, denied)
+
+        return guarded
+
+    return decorate
+
+
+def _ask_who(request: HttpRequest) -> HttpResponse:
+    if bearer_token(request) is not None:
+        return json_response(not_authenticated())
+    return redirect_to_login(request.get_full_path())
+
+
+def _deny(request: HttpRequest, denied: Answer) -> HttpResponse:
+    if bearer_token(request) is not None:
+        return json_response(denied)
+    raise PermissionDenied(str(denied.sentence))
+
+
+def _some(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise TypeError("name at least one")
+    return names

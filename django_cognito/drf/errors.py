@@ -1,0 +1,21 @@
+"""Our answers as DRF's exceptions, with a status of their own.
+
+Not DRF's AuthenticationFailed: that one becomes 403 wherever the first authentication class has no challenge.
+"""
+
+from rest_framework.exceptions import APIException
+
+from ..answers import Answer
+
+
+class CognitoAPIException(APIException):
+    """An answer of ours: `status_code` 401, 403 or 503; the body has `detail` and a stable `code`."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.body, code=answer.code)
+        self.status_code = answer.status
+        # DRF's exception handler makes WWW-Authenticate and Retry-After of these two.
+        if "WWW-Authenticate" in answer.headers:
+            self.auth_header = answer.headers["WWW-Authenticate"]
+        if "Retry-After" in answer.headers:
+            self.wait = int(answer.headers["Retry-After"])

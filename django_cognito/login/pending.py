@@ -1,0 +1,57 @@
+"""Sign-ins under way in a browser: what was sent to the hosted UI, kept in the session until it comes back."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+
+from ..core.errors import SignInError
+from ..core.hosted_ui import SignInSecrets
+
+_SESSION_KEY = "_cognito_sign_ins"
+_MOST = 10  # tabs that sign in at once; the oldest is dropped
+_LIFETIME_SECONDS = 900  # Cognito gives up after 5 minutes of password and 8 of reset
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSignIn:
+    """A sign-in that this browser began: its secrets, where it comes back, and where it goes next."""
+
+    secrets: SignInSecrets
+    redirect_uri: str
+    next_url: str
+
+
+def begin(request: HttpRequest, *, redirect_uri: str, next_url: str) -> PendingSignIn:
+    """A new sign-in of this browser. Writes the session."""
+    pending = PendingSignIn(SignInSecrets.new(), redirect_uri, next_url)
+    entries = {**request.session.get(_SESSION_KEY, {}), pending.secrets.state: _entry(pending)}
+    request.session[_SESSION_KEY] = dict(sorted(entries.items(), key=lambda item: item[1]["at"])[-_MOST:])
+    return pending
+
+
+def finish(request: HttpRequest, state: str) -> PendingSignIn:
+    """The sign-in of this browser that `state` names; it is good for one time. Writes the session.
+
+    Raises SignInError: code "state_unknown" (another browser's, used before, forged), "state_expired".
+    """
+    entries = request.session.get(_SESSION_KEY, {})
+    entry = entries.pop(state, None)
+    if entry is None:
+        raise SignInError("no sign-in of this browser has this state", code="state_unknown")
+    request.session[_SESSION_KEY] = entries
+    if time.time() - entry["at"] > _LIFETIME_SECONDS:
+        raise SignInError("the sign-in was begun too long ago", code="state_expired")
+    secrets = SignInSecrets(state=state, nonce=entry["nonce"], code_verifier=entry["code_verifier"])
+    return PendingSignIn(secrets, entry["redirect_uri"], entry["next"])
+
+
+def _entry(pending: PendingSignIn) -> dict[str, Any]:
+    return {
+        "nonce": pending.secrets.nonce,
+        "code_verifier": pending.secrets.code_verifier,
+        "redirect_uri": pending.redirect_uri,
+        "next": pending.next_url,
+        "at": time.time(),
+    }
