@@ -21,6 +21,7 @@ BLOCKS = [
     for number, block in enumerate(re.findall(r"^```python\n(.*?)^```", path.read_text(), re.M | re.S), 1)
 ]
 CHECK_ID = re.compile(r"(?:django_cognito\.)?([EW]\d{3})")
+KEYED_BY_CODE = ("_SENTENCES", "_CAUSES")
 # The local Cognito speaks for AWS: its codes are AWS's.
 OURS = [module for name, module in source.modules().items() if not name.startswith("django_cognito.emulator")]
 
@@ -41,9 +42,20 @@ def test_every_check_is_documented_and_every_documented_one_exists() -> None:
     assert _rows("System checks") == found
 
 
-def test_error_codes_are_found_wherever_they_are_written() -> None:
-    code = 'class A(Exception):\n    code = "a"\nraise A("m", code="b")\n_SENTENCES = {"c": 1}\nAnswer(401, "d", "s")'
-    assert set(_error_codes(ast.parse(code))) == {"a", "b", "c", "d"}
+@pytest.mark.parametrize(
+    ("source_code", "codes"),
+    [
+        ('class A(Exception):\n    code = "a"', {"a"}),
+        ('raise A("m", code="a")', {"a"}),
+        ('_A = "a"\nraise A("m", code=_A)', {"a"}),
+        ('_KNOWN = frozenset({"a", "b"})\ndef f(x):\n    code = x if x in _KNOWN else None', {"a", "b"}),
+        ('_SENTENCES: dict[str, str] = {"a": "..."}', {"a"}),
+        ('Answer(401, "a", "...")', {"a"}),
+        ('code = request.GET["code"]\nraise A("m", code=error.code)', set()),
+    ],
+)
+def test_error_codes_are_found_wherever_they_are_written(source_code: str, codes: set[str]) -> None:
+    assert set(_error_codes(ast.parse(source_code))) == codes
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -98,26 +110,41 @@ def _cells(path: Path, heading: str) -> list[list[str]]:
 
 
 def _error_codes(tree: ast.Module) -> Iterator[str]:
-    """Codes by class (`code = "..."`), by instance (`code="..."`), and those that answers alone have."""
+    """Codes by class (`code = "..."`), by instance (`code="..."`), and those that answers and pages know."""
+    constants = {_target(node): node.value for node in tree.body if isinstance(node, ast.Assign)}
     for node in ast.walk(tree):
-        for value in _where_codes_stand(node):
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                yield value.value
+        for expression in _where_codes_stand(node):
+            yield from _texts(expression, constants)
 
 
 def _where_codes_stand(node: ast.AST) -> Iterator[ast.expr | None]:
-    if isinstance(node, ast.ClassDef):
-        yield from (each.value for each in node.body if _assigns(each, "code"))
-    elif isinstance(node, ast.Call):
+    if isinstance(node, ast.Call):
         yield from (keyword.value for keyword in node.keywords if keyword.arg == "code")
         if ast.unparse(node.func) == "Answer":
             yield from node.args[1:2]
-    elif _assigns(node, "_SENTENCES"):
-        yield from node.value.keys
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        if _target(node) == "code":
+            yield node.value
+        elif _target(node) in KEYED_BY_CODE and isinstance(node.value, ast.Dict):
+            yield from node.value.keys
 
 
-def _assigns(node: ast.AST, name: str) -> bool:
-    target = (
-        node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else None
-    )
-    return isinstance(target, ast.Name) and target.id == name
+def _target(node: ast.Assign | ast.AnnAssign) -> str:
+    return ast.unparse(node.target if isinstance(node, ast.AnnAssign) else node.targets[0])
+
+
+def _texts(expression: ast.expr | None, constants: dict[str, ast.expr]) -> Iterator[str]:
+    """The strings that an expression may stand for, a module's constants looked up; what is computed is unknown."""
+    if isinstance(expression, ast.Constant) and isinstance(expression.value, str):
+        yield expression.value
+    elif isinstance(expression, ast.Name) and expression.id in constants:
+        # frozenset({...}) as well as a plain string
+        yield from (
+            node.value
+            for node in ast.walk(constants[expression.id])
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        )
+    elif isinstance(expression, ast.IfExp | ast.Compare | ast.BoolOp):
+        for child in ast.iter_child_nodes(expression):
+            if isinstance(child, ast.expr):
+                yield from _texts(child, constants)
