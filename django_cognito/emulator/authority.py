@@ -17,7 +17,7 @@ from .clients import AppClient
 from .grants import Grant, Grants
 from .keys import KeyRing
 from .people import Person
-from .pools import Pools, person_of
+from .pools import Pools
 from .refusals import Refused, bad_credentials
 from .totp import TotpSecrets
 
@@ -82,7 +82,7 @@ class Authority:
         """The person with that `sub`."""
         with self.lock:
             user = self.pools.user_by_sub(pool_id, sub)
-            return person_of(user) if user else None
+            return self.pools.person(user) if user else None
 
     def find_person(self, client: AppClient, username: str) -> Person:
         """The person who signs in as `username`. Raises Refused, in the words that the client allows."""
@@ -91,7 +91,7 @@ class Authority:
             if user is None:
                 unknown = Refused("UserNotFoundException", "User does not exist.")
                 raise bad_credentials() if client.hides_unknown_people else unknown
-            return person_of(user)
+            return self.pools.person(user)
 
     def check_password(self, client: AppClient, username: str, password: str) -> Person:
         """The person whose username, or alias where the pool has them, and password these are.
@@ -190,7 +190,7 @@ class Authority:
         with self.lock:
             claims = self._verified(access_token)
             grant = self.grants.live(claims.get("origin_jti", ""))
-            person = grant and self.person(grant.pool_id, grant.sub)
+            person = self.person(grant.pool_id, grant.sub) if grant else None
             if grant is None or person is None or not person.enabled:
                 raise Refused("NotAuthorizedException", "Access Token has been revoked")
             if scope not in claims["scope"].split():

@@ -75,7 +75,7 @@ class Grants:
     def grant_of(self, raw: str) -> Grant | None:
         """The grant behind a refresh token, ended or not."""
         refresh = self._refreshes.get(raw)
-        return refresh and refresh.grant
+        return refresh.grant if refresh else None
 
     def live(self, origin_jti: str) -> Grant | None:
         """The grant of this `origin_jti`, unless it has been ended."""

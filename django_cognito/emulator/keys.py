@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-TokenUse = Literal["access", "id"]
+from ..core.token import TokenUse
 
 _TOKEN_USES: tuple[TokenUse, ...] = ("id", "access")
 _KEY_BITS = 2048

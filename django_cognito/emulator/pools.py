@@ -5,7 +5,7 @@ from typing import Any
 
 from moto.cognitoidp.exceptions import InvalidPasswordException
 from moto.cognitoidp.models import CognitoIdpBackend, CognitoIdpUser, CognitoIdpUserPool, UserStatus
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from .clients import AppClient, app_client
 from .people import Group, Person, by_precedence
@@ -68,6 +68,20 @@ class Pools:
         pool = self.find(pool_id)
         return next((user for user in pool.users.values() if user.id == sub), None) if pool else None
 
+    def person(self, user: CognitoIdpUser) -> Person:
+        """moto's user as a value. An authenticator app counts only where the pool's MFA is on or optional."""
+        has_mfa = self.get(user.user_pool_id).mfa_config != "OFF"
+        return Person(
+            pool_id=user.user_pool_id,
+            sub=user.id,
+            username=user.username,
+            attributes={str(item["Name"]): str(item.get("Value", "")) for item in user.attributes},
+            enabled=user.enabled,
+            status=UserStatus(user.status).value,
+            has_totp=has_mfa and user.software_token_mfa_enabled,
+            memberships=by_precedence([_group(group) for group in user.groups]),
+        )
+
     def get_user(self, person: Person) -> CognitoIdpUser:
         """moto's user behind a value. Raises Refused if it has been deleted."""
         user = self.user_by_sub(person.pool_id, person.sub)
@@ -86,20 +100,6 @@ class Pools:
 
 
 _PASSWORD_POLICY = "Password does not conform to policy: Password not long enough or lacking a kind of character"
-
-
-def person_of(user: CognitoIdpUser) -> Person:
-    """moto's user as a value."""
-    return Person(
-        pool_id=user.user_pool_id,
-        sub=user.id,
-        username=user.username,
-        attributes={str(item["Name"]): str(item.get("Value", "")) for item in user.attributes},
-        enabled=user.enabled,
-        status=UserStatus(user.status).value,
-        has_totp=user.software_token_mfa_enabled,
-        memberships=by_precedence([_group(group) for group in user.groups]),
-    )
 
 
 def _group(group: Any) -> Group:

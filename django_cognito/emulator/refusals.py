@@ -1,7 +1,7 @@
 """The one error of the local Cognito. Knows nothing: all else here may import it."""
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - what is raised here is an answer of Cognito's, seldom a fault
     """Cognito says no. `code` is AWS's exception name or OAuth's error word, `message` the sentence that AWS gives."""
 
     def __init__(self, code: str, message: str = "") -> None:

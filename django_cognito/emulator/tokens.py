@@ -15,12 +15,13 @@ from .grants import Grant
 from .people import Person
 
 ADMIN_SCOPE = "aws.cognito.signin.user.admin"
-_PROFILE = frozenset(
-    "name family_name given_name middle_name nickname preferred_username profile picture website gender birthdate "
-    "zoneinfo locale updated_at".split()
+# OpenID Connect Core 5.4, as the AWS developer guide lists it.
+PROFILE_ATTRIBUTES = (
+    *("name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture"),
+    *("website", "gender", "birthdate", "zoneinfo", "locale", "updated_at"),
 )
 _SCOPE_ATTRIBUTES: Mapping[str, frozenset[str]] = {
-    "profile": _PROFILE,
+    "profile": frozenset(PROFILE_ATTRIBUTES),
     "email": frozenset({"email", "email_verified"}),
     "phone": frozenset({"phone_number", "phone_number_verified"}),
 }

@@ -27,7 +27,9 @@ class TotpSecrets:
 
     def enrol(self, person: Person) -> str:
         """A new secret, in base32; it counts once `confirm` has seen a code made with it."""
-        return self._pending.setdefault(_key(person), b32encode(secrets.token_bytes(_SECRET_BYTES)).decode().rstrip("="))
+        return self._pending.setdefault(
+            _key(person), b32encode(secrets.token_bytes(_SECRET_BYTES)).decode().rstrip("=")
+        )
 
     def keep(self, person: Person, secret: str) -> None:
         """Take `secret` as the person's from now on."""
@@ -59,7 +61,7 @@ class TotpSecrets:
             return None
         this_step = int(self._now()) // _STEP_SECONDS
         otp = pyotp.TOTP(secret)
-        steps = (step for step in (this_step - 1, this_step, this_step + 1) if otp.verify(code, _moment(step)))
+        steps = (step for step in (this_step - 1, this_step, this_step + 1) if otp.verify(code, for_time=_moment(step)))
         return next(steps, None)
 
 

@@ -1,0 +1,93 @@
+"""`python -m django_cognito.emulator`: the local Cognito in the foreground, until Ctrl-C."""
+
+import argparse
+import json
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .emulator import Emulator
+from .keys import default_state_dir
+from .seed import SeedError, SeedPool
+
+DEFAULT_PORT = 9229
+_EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a local Cognito as the command line says; the process's exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
+    try:
+        emulator = Emulator(seed=options.seed, port=options.port, issuer=options.issuer, state_dir=options.state_dir)
+    except SeedError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"port {options.port} on 127.0.0.1 cannot be had: {error.strerror}; choose one with --port")
+    _write(_introduction(emulator))
+    _write(_ready_line(emulator))
+    _serve(emulator)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m django_cognito.emulator", description="A Cognito on this machine.")
+    parser.add_argument("--seed", type=Path, help="YAML or JSON file with pools, clients, groups and people")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="port on 127.0.0.1 (default %(default)s; 0: any)"
+    )
+    parser.add_argument(
+        "--issuer", choices=("localhost", "aws"), default="localhost", help="whom tokens name as issuer"
+    )
+    parser.add_argument("--state-dir", type=Path, default=default_state_dir(), help="where keys are kept (%(default)s)")
+    return parser
+
+
+def _serve(emulator: Emulator) -> None:
+    # A supervisor's SIGTERM ends it as Ctrl-C does: the socket is closed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        emulator.serve_forever()
+    except KeyboardInterrupt:
+        _write("stopped")
+
+
+def _introduction(emulator: Emulator) -> str:
+    lines = [
+        f"Local Cognito on {emulator.url}  (loopback only; data is gone when it stops)",
+        f"  AWS API      {emulator.endpoint_url}    e.g. boto3.client('cognito-idp', endpoint_url=...)",
+        f"  hosted UI    {emulator.domain}/login    reached through a site's sign-in link",
+    ]
+    for pool in emulator.seed.pools:
+        lines += _pool_lines(emulator, pool)
+    return "\n".join([*lines, ""])
+
+
+def _pool_lines(emulator: Emulator, pool: SeedPool) -> list[str]:
+    clients = [f"    client     {client.id}  {client.name}" for client in pool.clients]
+    people = [f"    person     {user.username}  {', '.join(user.groups) or '-'}" for user in pool.users]
+    return [f"  pool         {pool.id}  {pool.name}", f"    issuer     {emulator.issuer(pool.id)}", *clients, *people]
+
+
+def _ready_line(emulator: Emulator) -> str:
+    """One line of JSON for programs that wait for the start."""
+    pools = [{"id": pool.id, "issuer": emulator.issuer(pool.id)} for pool in emulator.seed.pools]
+    ready: dict[str, Any] = {"ready": True, "url": emulator.url, "port": emulator.port, "pools": pools}
+    return json.dumps(ready)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _fail(complaint: str) -> int:
+    sys.stderr.write(f"{complaint}\n")
+    return _EXIT_USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

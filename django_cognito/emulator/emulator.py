@@ -1,0 +1,114 @@
+"""A local Cognito from start to stop: its socket, its thread, its addresses."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from ..core.token import TokenUse
+from .authority import Authority, IssuerForm
+from .keys import KeyRing
+from .planting import plant
+from .pools import Pools
+from .seed import Seed, default_seed, read_seed
+from .server import QuietHandler, make_app
+
+_LOOPBACK = "127.0.0.1"
+
+
+class Emulator:
+    """A Cognito on this machine: on the loopback interface only, in a thread of its own.
+
+    `with Emulator(seed="pools.yaml") as emulator:` listens on a free port; `port` asks for one. `seed` is a file, a
+    mapping of the same shape, or nothing for the default one. The keys live as long as the object, unless `state_dir`
+    keeps them. `issuer="aws"` makes tokens name AWS as their issuer; the key document is served here all the same.
+
+    Raises SeedError for a seed that is wrong, OSError where the port is taken.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: Path | str | Mapping[str, Any] | None = None,
+        port: int = 0,
+        issuer: IssuerForm = "localhost",
+        state_dir: Path | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.seed: Seed = default_seed() if seed is None else read_seed(seed)
+        listener = socket.create_server((_LOOPBACK, port))
+        with listener:
+            self.port: int = listener.getsockname()[1]
+            # Addresses say localhost: a browser keeps its cookies apart from those of 127.0.0.1.
+            self.url = f"http://localhost:{self.port}"
+            self.authority = Authority(Pools(), KeyRing(state_dir), origin=self.url, issuer_form=issuer, now=now)
+            plant(self.seed, self.authority)
+            self._server = _server(listener, self.authority)
+        self._thread: threading.Thread | None = None
+
+    @property
+    def domain(self) -> str:
+        """The origin of the hosted UI: the setting DOMAIN."""
+        return self.url
+
+    @property
+    def endpoint_url(self) -> str:
+        """The address of the AWS API: boto3's `endpoint_url`, the setting ENDPOINT_URL."""
+        return self.url
+
+    def issuer(self, pool_id: str) -> str:
+        """The issuer that the pool's tokens name: the setting ISSUER."""
+        return self.authority.issuer(pool_id)
+
+    def jwks_uri(self, pool_id: str) -> str:
+        """The address of the pool's keys, whatever the issuer: the setting JWKS_URI."""
+        return f"{self.url}/{pool_id}/.well-known/jwks.json"
+
+    def sign(self, pool_id: str, claims: Mapping[str, Any], use: TokenUse = "access") -> str:
+        """A token with exactly these claims and a good signature of the pool: for tokens that no sign-in gives."""
+        return self.authority.keys.of(pool_id)[use].sign(claims)
+
+    def start(self) -> Self:
+        """Answer requests from now on, in a thread of its own."""
+        self._thread = threading.Thread(target=self._server.serve_forever, name="local Cognito", daemon=True)
+        self._thread.start()
+        return self
+
+    def serve_forever(self) -> None:
+        """Answer requests in this thread, until it is interrupted."""
+        try:
+            self._server.serve_forever()
+        finally:
+            self._server.server_close()
+
+    def stop(self) -> None:
+        """Stop answering, and give the port back."""
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._thread = None
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def _server(listener: socket.socket, authority: Authority) -> BaseWSGIServer:
+    return make_server(
+        _LOOPBACK,
+        listener.getsockname()[1],
+        make_app(authority),
+        threaded=True,
+        request_handler=QuietHandler,
+        fd=listener.fileno(),
+    )

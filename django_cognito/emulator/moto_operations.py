@@ -1,0 +1,55 @@
+"""The user-pool operations that stay moto's, run on the pools of one local Cognito instead of moto's global ones."""
+
+from typing import cast
+
+from flask import Response
+from moto.cognitoidp.models import CognitoIdpBackend, RegionAgnosticBackend
+from moto.cognitoidp.responses import CognitoIdpResponse
+from moto.core.request import Request
+from moto.core.responses import ActionResult, EmptyResult
+from moto.core.utils import camelcase_to_underscores, get_service_model
+
+from .pools import Pools
+
+OPERATION_NAMES = frozenset(get_service_model("cognito-idp").operation_names)
+
+
+class MotoOperations(CognitoIdpResponse):
+    """One request to one of moto's operations. `region` is the pool's, where the request names one."""
+
+    def __init__(self, pools: Pools, region: str | None) -> None:
+        super().__init__()
+        self._pools = pools
+        self._pool_region = region
+
+    def answer(self, request: Request) -> Response:
+        """moto's answer as Flask's."""
+        self.setup_class(request)
+        status, headers, body = self.call_action()
+        kept = {name: value for name, value in headers.items() if name.lower() not in ("status", "server")}
+        return Response(body, status, kept, content_type="application/x-amz-json-1.1")
+
+    @property
+    def backend(self) -> CognitoIdpBackend:
+        """The pools of the region, ours instead of moto's global ones."""
+        return self._pools.backend(self._pool_region or self.region)
+
+    def _get_region_agnostic_backend(self) -> RegionAgnosticBackend:
+        # moto looks through its global backends here; ours has been found, and has the same methods.
+        return cast("RegionAgnosticBackend", self.backend)
+
+    def forgot_password(self) -> ActionResult:
+        """As moto's, without its look through the global backends and its header that gives the code away."""
+        client_id, username = self._get_param("ClientId"), self._get_param("Username")
+        return ActionResult(self.backend.forgot_password(client_id, username)[1])
+
+    def confirm_forgot_password(self) -> ActionResult:
+        """As moto's, without its look through the global backends."""
+        names = ("ClientId", "Username", "Password", "ConfirmationCode")
+        self.backend.confirm_forgot_password(*(self._get_param(name) for name in names))
+        return EmptyResult()
+
+
+def has(operation: str) -> bool:
+    """Whether moto implements the operation of AWS's that goes by this name."""
+    return operation in OPERATION_NAMES and hasattr(MotoOperations, camelcase_to_underscores(operation))

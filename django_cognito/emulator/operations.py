@@ -1,0 +1,209 @@
+"""The AWS API of the user pools: each operation finds ours, else moto's, else an error that names it."""
+
+import json
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Response
+from moto.core.request import Request
+
+from . import moto_operations
+from .authority import Authority
+from .clients import AppClient
+from .people import Person
+from .refusals import Refused
+from .sign_in import SignIns
+from .software_tokens import SoftwareTokens
+from .tokens import ADMIN_SCOPE
+
+log = logging.getLogger("django_cognito.emulator")
+
+_TARGET = "AWSCognitoIdentityProviderService"
+# These carry SecretHash beside Username; the sign-in operations check theirs themselves.
+_WITH_SECRET_HASH = frozenset(
+    {"SignUp", "ConfirmSignUp", "ResendConfirmationCode", "ForgotPassword", "ConfirmForgotPassword"}
+)
+_ENDING_SIGN_INS = frozenset({"AdminDisableUser", "AdminDeleteUser"})
+
+Parameters = Mapping[str, Any]
+Answer = dict[str, Any]
+
+
+class Operations:
+    """All operations of one local Cognito, one at a time."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self._sign_ins = SignIns(authority)
+        software_tokens = SoftwareTokens(authority, self._sign_ins.challenges)
+        self._ours: dict[str, Callable[[Parameters], Answer]] = {
+            "InitiateAuth": self._initiate_auth,
+            "AdminInitiateAuth": self._admin_initiate_auth,
+            "RespondToAuthChallenge": self._respond,
+            "AdminRespondToAuthChallenge": self._admin_respond,
+            "GetTokensFromRefreshToken": self._get_tokens_from_refresh_token,
+            "RevokeToken": self._revoke_token,
+            "GlobalSignOut": self._global_sign_out,
+            "AdminUserGlobalSignOut": self._admin_user_global_sign_out,
+            "ChangePassword": self._change_password,
+            "AssociateSoftwareToken": software_tokens.associate,
+            "VerifySoftwareToken": software_tokens.verify,
+        }
+
+    def answer(self, request: Request) -> Response:
+        """AWS's answer to a request in its JSON protocol, errors included."""
+        operation = _operation(request)
+        try:
+            with self._authority.lock:
+                response = self._run(operation, request)
+        except Refused as error:
+            response = _json({"__type": error.code, "message": error.message}, _status_of(error))
+            response.headers["x-amzn-ErrorType"] = error.code
+        response.headers.setdefault("x-amzn-RequestId", str(uuid.uuid4()))
+        log.info("%s %s", operation or "?", response.status_code)
+        return response
+
+    def _run(self, operation: str, request: Request) -> Response:
+        parameters = _parameters(request)
+        if operation in self._ours:
+            return _json(self._ours[operation](parameters))
+        if not moto_operations.has(operation):
+            raise _unknown(operation)
+        if operation in _WITH_SECRET_HASH:
+            client = self._client(parameters)
+            client.require_secret_hash(str(parameters.get("Username", "")), parameters.get("SecretHash"))
+        return self._ending_sign_ins(operation, parameters, request)
+
+    def _ending_sign_ins(self, operation: str, parameters: Parameters, request: Request) -> Response:
+        person = self._named(parameters) if operation in _ENDING_SIGN_INS else None
+        response = self._by_moto(parameters, request)
+        if person is not None and response.status_code == 200:
+            self._authority.sign_out_everywhere(person)
+        return response
+
+    def _by_moto(self, parameters: Parameters, request: Request) -> Response:
+        pools = self._authority.pools
+        raw = parameters.get("AccessToken")
+        if raw is None:
+            return moto_operations.MotoOperations(pools, self._region(parameters)).answer(request)
+        person, _ = self._authority.holder(raw, scope=ADMIN_SCOPE)
+        with self._known_to_moto(raw, person):
+            return moto_operations.MotoOperations(pools, pools.get(person.pool_id).region).answer(request)
+
+    @contextmanager
+    def _known_to_moto(self, raw: str, person: Person) -> Iterator[None]:
+        """While it lasts, moto finds the person by our access token."""
+        known = self._authority.pools.get(person.pool_id).access_tokens
+        known[raw] = ("", person.username)
+        try:
+            yield
+        finally:
+            del known[raw]
+
+    def _region(self, parameters: Parameters) -> str | None:
+        """The region of the pool that the request names, by itself or by a client; None where it names none."""
+        pools = self._authority.pools
+        client = pools.client(str(parameters.get("ClientId", "")))
+        pool = pools.find(str(parameters.get("UserPoolId") or (client.pool_id if client else "")))
+        return pool.region if pool else None
+
+    def _client(self, parameters: Parameters) -> AppClient:
+        client_id, pool_id = parameters.get("ClientId"), parameters.get("UserPoolId")
+        if pool_id is not None:
+            self._authority.pools.get(pool_id)
+        client = self._authority.client(str(client_id))
+        if client is None or pool_id not in (None, client.pool_id):
+            raise Refused("ResourceNotFoundException", f"User pool client {client_id} does not exist.")
+        return client
+
+    def _named(self, parameters: Parameters) -> Person:
+        user = self._authority.pools.user(str(parameters.get("UserPoolId")), str(parameters.get("Username")))
+        if user is None:
+            raise Refused("UserNotFoundException", "User does not exist.")
+        return self._authority.pools.person(user)
+
+    def _initiate_auth(self, parameters: Parameters, *, as_admin: bool = False) -> Answer:
+        client, flow = self._client(parameters), str(parameters.get("AuthFlow"))
+        return self._sign_ins.initiate(client, flow, parameters.get("AuthParameters") or {}, as_admin=as_admin)
+
+    def _admin_initiate_auth(self, parameters: Parameters) -> Answer:
+        return self._initiate_auth({"UserPoolId": "", **parameters}, as_admin=True)
+
+    def _respond(self, parameters: Parameters) -> Answer:
+        client, name = self._client(parameters), str(parameters.get("ChallengeName"))
+        responses = parameters.get("ChallengeResponses") or {}
+        return self._sign_ins.respond(client, name, parameters.get("Session"), responses)
+
+    def _admin_respond(self, parameters: Parameters) -> Answer:
+        return self._respond({"UserPoolId": "", **parameters})
+
+    def _get_tokens_from_refresh_token(self, parameters: Parameters) -> Answer:
+        client = self._client(parameters)
+        client.require_secret(parameters.get("ClientSecret"))
+        result = self._authority.refresh_at_api(client, str(parameters.get("RefreshToken", "")))
+        return {"AuthenticationResult": result}
+
+    def _revoke_token(self, parameters: Parameters) -> Answer:
+        client = self._client(parameters)
+        client.require_secret(parameters.get("ClientSecret"))
+        try:
+            self._authority.revoke(client, str(parameters.get("Token", "")))
+        except Refused as error:
+            raise Refused(_REVOCATION_ERRORS[error.code], error.message) from error
+        return {}
+
+    def _global_sign_out(self, parameters: Parameters) -> Answer:
+        person, _ = self._authority.holder(str(parameters.get("AccessToken", "")), scope=ADMIN_SCOPE)
+        self._authority.sign_out_everywhere(person)
+        return {}
+
+    def _admin_user_global_sign_out(self, parameters: Parameters) -> Answer:
+        self._authority.sign_out_everywhere(self._named(parameters))
+        return {}
+
+    def _change_password(self, parameters: Parameters) -> Answer:
+        person, _ = self._authority.holder(str(parameters.get("AccessToken", "")), scope=ADMIN_SCOPE)
+        if self._authority.password_of(person) != parameters.get("PreviousPassword"):
+            raise Refused("NotAuthorizedException", "Incorrect username or password.")
+        self._authority.set_password(person, str(parameters.get("ProposedPassword", "")))
+        return {}
+
+
+_REVOCATION_ERRORS = {
+    "invalid_request": "UnsupportedOperationException",
+    "unsupported_token_type": "UnsupportedTokenTypeException",
+    "invalid_client": "UnauthorizedException",
+}
+
+
+def _operation(request: Request) -> str:
+    service, _, operation = request.headers.get("X-Amz-Target", "").partition(".")
+    return operation if service == _TARGET else ""
+
+
+def _parameters(request: Request) -> Parameters:
+    try:
+        parameters = json.loads(request.get_data() or b"{}")
+    except ValueError as error:
+        raise Refused("SerializationException", "The body is not JSON") from error
+    if not isinstance(parameters, dict):
+        raise Refused("SerializationException", "The body is not a JSON object")
+    return parameters
+
+
+def _unknown(operation: str) -> Refused:
+    if operation in moto_operations.OPERATION_NAMES:
+        return Refused("NotImplementedException", f"The local Cognito does not have the operation {operation}")
+    named = f"There is no operation {operation} of user pools" if operation else "X-Amz-Target names no operation"
+    return Refused("UnknownOperationException", f"{named}; the local Cognito answers user pools only")
+
+
+def _status_of(error: Refused) -> int:
+    return 501 if error.code == "NotImplementedException" else 400
+
+
+def _json(answer: Answer, status: int = 200) -> Response:
+    return Response(json.dumps(answer), status, content_type="application/x-amz-json-1.1")

@@ -1,0 +1,94 @@
+"""A seed becomes moto's pools, with the ids that the seed fixes, which moto's API would draw anew each time."""
+
+from typing import Any
+
+from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, CognitoIdpUserPoolClient, UserStatus
+
+from .authority import Authority
+from .seed import Seed, SeedClient, SeedPool, SeedUser
+
+
+def plant(seed: Seed, authority: Authority) -> None:
+    """Put everything that `seed` names into the pools of `authority`."""
+    with authority.lock:
+        for pool in seed.pools:
+            _plant_pool(pool, authority)
+
+
+def _plant_pool(seed: SeedPool, authority: Authority) -> None:
+    backend = authority.pools.backend(seed.id.partition("_")[0])
+    pool = CognitoIdpUserPool(backend.account_id, backend.region_name, seed.name or seed.id, _pool_config(seed))
+    pool.arn = pool.arn.replace(pool.id, seed.id)
+    pool.id = seed.id
+    pool.token_mfa_config = {"Enabled": seed.mfa != "off"}
+    backend.user_pools[pool.id] = pool
+    for group in seed.groups:
+        # moto's signature wants numbers and strings, its groups keep None.
+        backend.create_group(seed.id, group.name, group.description, group.role_arn, group.precedence)  # type: ignore[arg-type]
+    for client in seed.clients:
+        pool.clients[client.id] = _client(client, seed.id)
+    for user in seed.users:
+        _plant_user(user, pool, authority)
+
+
+def _pool_config(seed: SeedPool) -> dict[str, Any]:
+    return {
+        "MfaConfiguration": seed.mfa.upper(),
+        "UsernameAttributes": list(seed.username_attributes),
+        "AliasAttributes": list(seed.alias_attributes),
+    }
+
+
+def _client(seed: SeedClient, pool_id: str) -> CognitoIdpUserPoolClient:
+    client = CognitoIdpUserPoolClient(pool_id, seed.secret is not None, _client_config(seed))
+    client.id = seed.id
+    client.secret = seed.secret or ""
+    return client
+
+
+def _client_config(seed: SeedClient) -> dict[str, Any]:
+    """The client in the words of CreateUserPoolClient."""
+    return {
+        "ClientName": seed.name or seed.id,
+        "CallbackURLs": list(seed.callback_urls),
+        "LogoutURLs": list(seed.logout_urls),
+        "AllowedOAuthScopes": list(seed.scopes),
+        "AllowedOAuthFlows": list(seed.flows),
+        "AllowedOAuthFlowsUserPoolClient": bool(seed.flows),
+        "SupportedIdentityProviders": ["COGNITO"],
+        "ExplicitAuthFlows": list(seed.auth_flows),
+        "AccessTokenValidity": round(seed.access_token_minutes * 60),
+        "IdTokenValidity": round(seed.id_token_minutes * 60),
+        "RefreshTokenValidity": round(seed.refresh_token_days * 86_400),
+        "TokenValidityUnits": dict.fromkeys(("AccessToken", "IdToken", "RefreshToken"), "seconds"),
+        "AuthSessionValidity": seed.session_minutes,
+        "EnableTokenRevocation": seed.enable_token_revocation,
+        "PreventUserExistenceErrors": "ENABLED" if seed.prevent_user_existence_errors else "LEGACY",
+        "RefreshTokenRotation": {
+            "Feature": "ENABLED" if seed.rotate_refresh_tokens else "DISABLED",
+            "RetryGracePeriodSeconds": seed.rotation_grace_seconds,
+        },
+        **({"ReadAttributes": list(seed.read_attributes)} if seed.read_attributes else {}),
+    }
+
+
+def _plant_user(seed: SeedUser, pool: CognitoIdpUserPool, authority: Authority) -> None:
+    # Where people sign in with an address, Cognito makes the username itself, and it is the sub.
+    username = seed.sub if pool.extended_config["UsernameAttributes"] else seed.username
+    attributes = [{"Name": name, "Value": value} for name, value in _attributes(seed).items()]
+    user = CognitoIdpUser(pool.id, username, seed.password or None, UserStatus[seed.status], attributes)
+    user.id = seed.sub
+    user.update_attributes([{"Name": "sub", "Value": seed.sub}])
+    user.enabled = seed.enabled
+    pool.users[username] = user
+    for name in seed.groups:
+        authority.pools.backend_of(pool).admin_add_user_to_group(pool.id, name, username)
+    if seed.totp_secret:
+        user.token_verified = user.software_token_mfa_enabled = True
+        user.preferred_mfa_setting = "SOFTWARE_TOKEN_MFA"
+        authority.totp.keep(authority.pools.person(user), seed.totp_secret)
+
+
+def _attributes(seed: SeedUser) -> dict[str, str]:
+    email = {"email": seed.email, "email_verified": str(seed.email_verified).lower()} if seed.email else {}
+    return {"sub": seed.sub, **email, **seed.attributes}

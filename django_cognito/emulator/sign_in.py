@@ -1,0 +1,228 @@
+"""InitiateAuth and RespondToAuthChallenge: which step follows which. Knows no HTTP; every caller holds the lock.
+
+Source: AWS API reference, "InitiateAuth", "RespondToAuthChallenge".
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import srp
+from .authority import Authority
+from .challenges import Challenge, Challenges
+from .clients import AppClient
+from .people import Person
+from .refusals import Refused, bad_credentials
+from .tokens import required_attributes
+
+Parameters = Mapping[str, str]
+Answer = dict[str, Any]
+
+# "Within seconds", says the API reference of the answer to PASSWORD_VERIFIER; clocks may differ a little.
+_PROOF_MAX_AGE_SECONDS = 60
+_B_BYTES = 128
+_FLOW_ALIASES = {"REFRESH_TOKEN": "REFRESH_TOKEN_AUTH", "ADMIN_NO_SRP_AUTH": "ADMIN_USER_PASSWORD_AUTH"}
+
+
+class SignIns:
+    """All sign-ins through the AWS API of one local Cognito."""
+
+    def __init__(self, authority: Authority) -> None:
+        self._authority = authority
+        self.challenges = Challenges(authority.now)
+        self._salt_key = secrets.token_bytes(32)
+        self._flows: dict[str, Callable[[AppClient, Parameters], Answer]] = {
+            "USER_SRP_AUTH": self._start_srp,
+            "USER_PASSWORD_AUTH": self._check_password,
+            "ADMIN_USER_PASSWORD_AUTH": self._check_password,
+            "REFRESH_TOKEN_AUTH": self._refresh,
+        }
+        self._answers: dict[str, Callable[[AppClient, Challenge, Parameters], Answer]] = {
+            "PASSWORD_VERIFIER": self._check_proof,
+            "NEW_PASSWORD_REQUIRED": self._set_password,
+            "SOFTWARE_TOKEN_MFA": self._check_totp,
+            "MFA_SETUP": self._finish_setup,
+        }
+
+    def initiate(self, client: AppClient, flow: str, parameters: Parameters, *, as_admin: bool) -> Answer:
+        """The answer to InitiateAuth, or to AdminInitiateAuth. Raises Refused."""
+        flow = _FLOW_ALIASES.get(flow, flow)
+        other_side = "USER_PASSWORD_AUTH" if as_admin else "ADMIN_USER_PASSWORD_AUTH"
+        if flow not in self._flows or flow == other_side:
+            raise Refused("InvalidParameterException", "Initiate Auth method not supported.")
+        client.require_auth_flow(flow)
+        return self._flows[flow](client, parameters)
+
+    def respond(self, client: AppClient, name: str, session: str | None, responses: Parameters) -> Answer:
+        """The answer to RespondToAuthChallenge. The session is spent once the answer was right. Raises Refused.
+
+        The person is the one whom the session was put to; the name sent is not looked at, but for SECRET_HASH:
+        clients send the alias, the username or USER_ID_FOR_SRP, as they please.
+        """
+        if name not in self._answers:
+            raise Refused("InvalidParameterException", f"The challenge {name} is not supported here")
+        client.require_secret_hash(_required(responses, "USERNAME"), responses.get("SECRET_HASH"))
+        if name == "PASSWORD_VERIFIER":  # its session rides in SECRET_BLOCK: clients need not send one
+            session = _session_of(_required(responses, "PASSWORD_CLAIM_SECRET_BLOCK"))
+        challenge = self.challenges.get(session or "", name, client.id)
+        answer = self._answers[name](client, challenge, responses)
+        self.challenges.close(session or "")
+        return answer
+
+    def _check_password(self, client: AppClient, parameters: Parameters) -> Answer:
+        username = _required(parameters, "USERNAME")
+        client.require_secret_hash(username, parameters.get("SECRET_HASH"))
+        person = self._authority.check_password(client, username, _required(parameters, "PASSWORD"))
+        return self._after_password(client, person)
+
+    def _refresh(self, client: AppClient, parameters: Parameters) -> Answer:
+        if client.rotates:
+            raise Refused("InvalidParameterException", "REFRESH_TOKEN_AUTH flow not enabled for this client")
+        refresh_token = _required(parameters, "REFRESH_TOKEN")
+        grant = self._authority.grants.grant_of(refresh_token)
+        person = self._authority.person(grant.pool_id, grant.sub) if grant else None
+        if person is not None:
+            _require_secret_hash_of(client, person, parameters.get("SECRET_HASH"))
+        return {"AuthenticationResult": self._authority.refresh_at_api(client, refresh_token)}
+
+    def _start_srp(self, client: AppClient, parameters: Parameters) -> Answer:
+        username = _required(parameters, "USERNAME")
+        client.require_secret_hash(username, parameters.get("SECRET_HASH"))
+        try:
+            a_public = srp.public_number(_required(parameters, "SRP_A"))
+        except ValueError as error:
+            raise Refused("InvalidParameterException", "SRP_A is not valid") from error
+        person = self._person_or_nobody(client, username)
+        exchange = self._exchange(client, person, username, a_public)
+        session = self.challenges.put("PASSWORD_VERIFIER", client, person, exchange=exchange)
+        return {
+            "ChallengeName": "PASSWORD_VERIFIER",
+            "ChallengeParameters": {
+                "SALT": f"{exchange.salt:x}",
+                "SECRET_BLOCK": base64.b64encode(session.encode()).decode(),
+                "SRP_B": f"{exchange.b_public:x}",
+                "USERNAME": exchange.user_id,
+                "USER_ID_FOR_SRP": exchange.user_id,
+            },
+        }
+
+    def _person_or_nobody(self, client: AppClient, username: str) -> Person | None:
+        """The person to prove a password; None for an unknown one, whom the client's setting keeps unknown."""
+        try:
+            return self._authority.find_person(client, username)
+        except Refused as error:
+            if error.code == "NotAuthorizedException":
+                return None
+            raise
+
+    def _exchange(self, client: AppClient, person: Person | None, username: str, a_public: int) -> srp.Exchange:
+        """An exchange that a holder of the password can finish; for nobody, and without a password, that none can."""
+        pool_name = client.pool_id.partition("_")[2]
+        user_id = person.username if person else username
+        salt = self._salt(client.pool_id, user_id)
+        password = self._authority.password_of(person) if person else ""
+        verifier = srp.verifier(pool_name, user_id, password or secrets.token_hex(), salt)
+        return srp.Exchange(pool_name, user_id, salt, verifier, secrets.randbits(_B_BYTES * 8), a_public)
+
+    def _salt(self, pool_id: str, user_id: str) -> int:
+        """Always the same salt for a name, known or not, so that it does not tell which people exist."""
+        digest = hmac.digest(self._salt_key, f"{pool_id} {user_id}".encode(), hashlib.sha256)
+        return int.from_bytes(digest[:16], "big") | 1 << 124  # no leading zero, which clients drop or keep
+
+    def _check_proof(self, client: AppClient, challenge: Challenge, responses: Parameters) -> Answer:
+        secret_block = _required(responses, "PASSWORD_CLAIM_SECRET_BLOCK")
+        self.challenges.close(_session_of(secret_block))  # one guess an exchange
+        if not self._is_proven(challenge, secret_block, responses) or challenge.person is None:
+            raise bad_credentials()
+        self._authority.require_able_to_sign_in(challenge.person)
+        return self._after_password(client, challenge.person)
+
+    def _is_proven(self, challenge: Challenge, secret_block: str, responses: Parameters) -> bool:
+        timestamp = _required(responses, "TIMESTAMP")
+        try:
+            age = self._authority.now() - srp.moment(timestamp).timestamp()
+        except ValueError as error:
+            raise Refused(
+                "InvalidParameterException", "TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy"
+            ) from error
+        if challenge.exchange is None or abs(age) > _PROOF_MAX_AGE_SECONDS:
+            return False
+        signature = _required(responses, "PASSWORD_CLAIM_SIGNATURE")
+        return hmac.compare_digest(challenge.exchange.proof(secret_block, timestamp).encode(), signature.encode())
+
+    def _set_password(self, client: AppClient, challenge: Challenge, responses: Parameters) -> Answer:
+        person = _somebody(challenge)
+        self._authority.set_password(person, _required(responses, "NEW_PASSWORD"))
+        return self._after_new_password(client, self._again(person))
+
+    def _check_totp(self, client: AppClient, challenge: Challenge, responses: Parameters) -> Answer:
+        person = self._again(_somebody(challenge))
+        self._authority.check_totp(person, _required(responses, "SOFTWARE_TOKEN_MFA_CODE"))
+        return self._done(client, person)
+
+    def _finish_setup(self, client: AppClient, challenge: Challenge, responses: Parameters) -> Answer:
+        if not challenge.has_enrolled:
+            raise Refused("NotAuthorizedException", "Invalid session for the user.")
+        return self._done(client, self._again(_somebody(challenge)))
+
+    def _again(self, person: Person) -> Person:
+        """The person as they are now; the account may have been closed between two steps. Raises Refused."""
+        now = self._authority.person(person.pool_id, person.sub)
+        if now is None:
+            raise bad_credentials()
+        self._authority.require_able_to_sign_in(now)
+        return now
+
+    def _after_password(self, client: AppClient, person: Person) -> Answer:
+        if not person.must_change_password:
+            return self._after_new_password(client, person)
+        return self._ask("NEW_PASSWORD_REQUIRED", client, person, required_attributes(person))
+
+    def _after_new_password(self, client: AppClient, person: Person) -> Answer:
+        if person.has_totp:
+            return self._ask("SOFTWARE_TOKEN_MFA", client, person, {"FRIENDLY_DEVICE_NAME": ""})
+        if self._authority.pools.get(person.pool_id).mfa_config == "ON":
+            return self._ask("MFA_SETUP", client, person, {"MFAS_CAN_SETUP": json.dumps(["SOFTWARE_TOKEN_MFA"])})
+        return self._done(client, person)
+
+    def _ask(self, name: str, client: AppClient, person: Person, parameters: Parameters) -> Answer:
+        session = self.challenges.put(name, client, person)
+        told = {"USER_ID_FOR_SRP": person.username, **parameters}
+        return {"ChallengeName": name, "Session": session, "ChallengeParameters": told}
+
+    def _done(self, client: AppClient, person: Person) -> Answer:
+        result = self._authority.issue_to_api(client, person)
+        return {"ChallengeParameters": {}, "AuthenticationResult": result}
+
+
+def _required(parameters: Parameters, name: str) -> str:
+    value = parameters.get(name)
+    if not value:
+        raise Refused("InvalidParameterException", f"Missing required parameter {name}")
+    return value
+
+
+def _somebody(challenge: Challenge) -> Person:
+    if challenge.person is None:
+        raise bad_credentials()
+    return challenge.person
+
+
+def _session_of(secret_block: str) -> str:
+    """The session string that a SECRET_BLOCK carries; an empty one for garbage."""
+    try:
+        return base64.b64decode(secret_block, validate=True).decode("ascii")
+    except ValueError:
+        return ""
+
+
+def _require_secret_hash_of(client: AppClient, person: Person, secret_hash: str | None) -> None:
+    """As `require_secret_hash`; a refresh names nobody, so clients hash the username or the sub. Raises Refused."""
+    try:
+        client.require_secret_hash(person.sub, secret_hash)
+    except Refused:
+        client.require_secret_hash(person.username, secret_hash)
