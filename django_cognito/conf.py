@@ -242,7 +242,7 @@ def get_settings() -> CognitoSettings:
     """
     global _current
     if _current is None:
-        value = getattr(settings, "COGNITO", None)
+        value: Any = getattr(settings, "COGNITO", None)
         if found := problems(value):
             raise ImproperlyConfigured(" ".join(f"{problem.message} {problem.hint}".strip() for problem in found))
         _current = _made(value)

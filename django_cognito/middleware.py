@@ -34,7 +34,7 @@ class CognitoMiddleware:
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
-            self.process_view = self._aprocess_view
+            self.process_view: Callable[..., Any] = self._aprocess_view
         else:
             self.process_view = self._process_view
 
@@ -140,8 +140,8 @@ def _answering(user: Any) -> Callable[[], Awaitable[Any]]:
 def _unwrapped(user: Any) -> Any:
     """The user inside Django's lazy one: loaded, so that what is attached to it stays with it."""
     if isinstance(user, LazyObject):
-        _ = user.is_authenticated  # type: ignore[attr-defined]
-        return user._wrapped  # type: ignore[attr-defined]
+        _ = user.is_authenticated
+        return user._wrapped
     return user
 
 

@@ -275,4 +275,4 @@ def _set(user: Any, name: str, value: Any) -> bool:
 
 def _is_taken(user: Any, name: str, value: Any) -> bool:
     others = type(user)._default_manager.exclude(pk=user.pk) if user.pk else type(user)._default_manager.all()
-    return others.filter(**{name: value}).exists()
+    return bool(others.filter(**{name: value}).exists())
