@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 _MAX_KEYS = 20  # Cognito publishes two
 _MAX_KID_CHARS = 256
-_MAX_NUMBER_CHARS = {"n": 1_368, "e": 8}  # in base64url: 8,192 bits and a leading zero byte; 48 bits
+_MAX_MODULUS_CHARS, _MAX_EXPONENT_CHARS = 1_368, 8  # in base64url: 8,192 bits and a leading zero byte; 48 bits
 _KEY_BITS = range(2_048, 8_193)
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})  # RFC 7518 6.3.2
 _MAX_BACK_OFF_SECONDS = 60
@@ -38,7 +38,7 @@ class KeySet(Mapping[str, RSAPublicKey]):
 
     Raises ValueError for what is no key set, for one of more than 20 keys, and for one without a usable key.
 
-    Source: RFC 7517 4 and 5, RFC 7518 6.3; security notes of this project on keys that others let pass.
+    Source: RFC 7517 4 and 5; RFC 7518 6.3.
     """
 
     def __init__(self, document: object) -> None:
@@ -73,13 +73,10 @@ class KeySet(Mapping[str, RSAPublicKey]):
 
 def _kid_and_key(jwk: object) -> tuple[str, RSAPublicKey]:
     """The name and the key of one JWK. Raises ValueError with a reason that holds no key material."""
-    if not isinstance(jwk, Mapping):
-        raise ValueError("not an object")  # noqa: TRY004 - data from afar, not a caller's mistake
-    kid = jwk.get("kid")
-    if not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID_CHARS:
-        raise ValueError("no kid")
-    problem = _member_problem(jwk) or _number_problem(jwk)
-    if problem:
+    kid = jwk.get("kid") if isinstance(jwk, Mapping) else None
+    if not isinstance(jwk, Mapping) or not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID_CHARS:
+        raise ValueError("no object with a kid of reasonable length")
+    if problem := _problem(jwk):
         raise ValueError(f"{kid!r}: {problem}")
     try:
         key = RSAAlgorithm.from_jwk({"kty": "RSA", "n": jwk["n"], "e": jwk["e"]})
@@ -90,31 +87,24 @@ def _kid_and_key(jwk: object) -> tuple[str, RSAPublicKey]:
     return kid, key
 
 
-def _member_problem(jwk: Mapping[str, Any]) -> str:
-    """What is wrong with what `jwk` says it is for."""
-    operations = jwk.get("key_ops", ["verify"])
+def _problem(jwk: Mapping[str, Any]) -> str:
+    """What is wrong with the members of `jwk`, before anything is computed from them; empty if nothing is."""
+    operations, modulus, exponent = jwk.get("key_ops", ["verify"]), jwk.get("n"), jwk.get("e")
     checks = {
         "not an RSA key": jwk.get("kty") == "RSA",
         "not for RS256": jwk.get("alg", "RS256") == "RS256",
         "not for signatures": jwk.get("use", "sig") == "sig",
         "not for verifying": isinstance(operations, list | tuple) and "verify" in operations,
         "a private key": not _PRIVATE_MEMBERS & jwk.keys(),
+        "no modulus of reasonable size": isinstance(modulus, str) and len(modulus) <= _MAX_MODULUS_CHARS,
+        "no exponent of reasonable size": isinstance(exponent, str) and len(exponent) <= _MAX_EXPONENT_CHARS,
     }
     return next((problem for problem, holds in checks.items() if not holds), "")
 
 
-def _number_problem(jwk: Mapping[str, Any]) -> str:
-    """What is wrong with the texts of modulus and exponent: looked at before anything is computed."""
-    for name, most in _MAX_NUMBER_CHARS.items():
-        if not isinstance(jwk.get(name), str) or len(jwk[name]) > most:
-            return f"no {name} of reasonable size"
-    return ""
-
-
 def _is_sound(key: RSAPublicKey) -> bool:
     numbers = key.public_numbers()
-    odd = numbers.e % 2 == 1 and numbers.n % 2 == 1
-    return key.key_size in _KEY_BITS and 3 < numbers.e < 2**32 and odd
+    return key.key_size in _KEY_BITS and 3 < numbers.e < 2**32 and numbers.e % 2 == numbers.n % 2 == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +121,9 @@ class _State:
 class KeyStore:
     """The keys behind one address: at most one fetch at a time, and none that was not due.
 
-    Up to `max_age_seconds` keys simply answer. Then they go on answering while one fetch runs in the background, up to
-    `hard_max_age_seconds`: an outage of the address logs nobody out. Past that, and where there are no keys yet, a call
-    fetches and others wait for it. An unknown `kid` causes one fetch a cooldown, whatever arrives. After a failure the
-    address is left alone for 1, 2, 4 ... 60 s.
+    Up to `max_age_seconds` keys simply answer. Up to `hard_max_age_seconds` they go on answering while one fetch runs in
+    the background: an outage logs nobody out. Past that, and where there are no keys yet, one call fetches and others
+    wait for it. An unknown `kid` causes one fetch a cooldown. After a failure the pause is 1, 2, 4 ... 60 s.
 
     `fetch` gives the document's bytes or raises CognitoUnavailableError; `start` runs a function in the background.
     """
@@ -196,8 +185,9 @@ class KeyStore:
 
     def pin(self, jwks: Mapping[str, Any]) -> None:
         """Use the keys of `jwks` from now on and fetch none ever again. Raises ValueError as KeySet does."""
+        pinned = _State(keys=KeySet(jwks), fetched_at=math.inf, pinned=True)
         with self._lock:
-            self._state = _State(keys=KeySet(jwks), fetched_at=math.inf, pinned=True)
+            self._state = pinned
 
     def renew_locks(self) -> None:
         """A new lock, and no fetch under way: in a forked child the thread that held or ran it does not exist."""
@@ -216,16 +206,16 @@ class KeyStore:
         return state.attempted_at + (back_off if self._is_old(state, now) else max(back_off, self._cooldown))
 
     def _is_due(self) -> bool:
-        state, now = self._state, self._now()
-        return not state.pinned and now >= self._next_attempt_at(state, now)
+        now = self._now()
+        return not self._state.pinned and now >= self._next_attempt_at(self._state, now)
 
     def _refresh(self, *, wait: bool) -> None:
         """Fetch if that is due and nobody does: here and now, or behind the caller's back; wait for whoever does."""
         with self._lock:
-            flight, mine = self._flight, False
-            if flight is None and self._is_due():
-                flight, mine = threading.Event(), True
-                self._flight = flight
+            flight = self._flight
+            mine = flight is None and self._is_due()
+            if mine:
+                self._flight = flight = threading.Event()
         if flight is None:
             return
         if mine:
@@ -288,9 +278,9 @@ class KeyStores:
 
 def _document(http: Http, url: str) -> bytes:
     response = http.request("GET", url)
-    if response.status != 200:
-        raise CognitoUnavailableError(f"answered with status {response.status}")
-    return response.body
+    if response.status == 200:
+        return response.body
+    raise CognitoUnavailableError(f"answered with status {response.status}")
 
 
 def _in_background(run: Callable[[], None]) -> None:

@@ -56,8 +56,6 @@ class TokenVerifier:
 
     Raises ValueError where there is no pool, two pools have an issuer in common, or a pool does not say which app
     clients it accepts; for a leeway beyond 60 s.
-
-    Source: AWS developer guide, "Verifying JSON web tokens"; RFC 7519 7.2; RFC 8725 3.
     """
 
     def __init__(
@@ -72,7 +70,9 @@ class TokenVerifier:
     ) -> None:
         self.pools = _checked_pools(pools)
         self._token_use = _checked_token_use(token_use)
-        self._leeway_seconds = _checked_leeway(leeway_seconds)
+        if not 0 <= leeway_seconds <= _MAX_LEEWAY_SECONDS:
+            raise ValueError(f"leeway_seconds is between 0 and {_MAX_LEEWAY_SECONDS}")
+        self._leeway_seconds = leeway_seconds
         self._max_bytes = max_bytes
         self._key_stores = key_stores or KeyStores()
         self._pool_by_issuer = pools_by_issuer(self.pools)
@@ -154,9 +154,6 @@ class TokenVerifier:
         )
 
 
-# Signature
-
-
 def _verify_header(header: Mapping[str, Any]) -> str:
     """The `kid` of a header that Cognito could have written. Addresses and keys in it are never looked at."""
     if header.get("alg") != "RS256":
@@ -176,9 +173,6 @@ def _verify_signature(parts: Parts, key: RSAPublicKey) -> None:
         raise SignatureError("the signature is not the pool's") from error
 
 
-# Claims
-
-
 def verify_claims(
     claims: Mapping[str, Any],
     *,
@@ -196,15 +190,13 @@ def verify_claims(
     Raises a ClaimError, the first that applies: issuer, token use, client, times, person, nonce.
     """
     if claims.get("iss") not in pool.issuers:
-        raise IssuerError("not from this pool", claim="iss", actual=claims.get("iss"), expected=pool.issuers)
+        raise IssuerError("not issued by this pool", claim="iss", actual=claims.get("iss"), expected=pool.issuers)
     use = _verify_token_use(claims, token_use)
-    client = _text(claims, _CLIENT_CLAIM[use])
-    if client not in ((client_ids,) if isinstance(client_ids, str) else client_ids):
-        raise ClientError("not for this client", claim=_CLIENT_CLAIM[use], actual=client, expected=tuple(client_ids))
+    _verify_client(claims, _CLIENT_CLAIM[use], client_ids)
     _verify_times(claims, leeway_seconds, now)
     _verify_person(claims, use)
     if nonce is not None and claims.get("nonce") != nonce:
-        raise ClaimError("not the answer to this sign-in", claim="nonce", code="nonce_mismatch")
+        raise ClaimError("not the answer to this sign-in attempt", claim="nonce", code="nonce_mismatch")
 
 
 def _verify_token_use(claims: Mapping[str, Any], expected: TokenUse | None) -> TokenUse:
@@ -212,20 +204,26 @@ def _verify_token_use(claims: Mapping[str, Any], expected: TokenUse | None) -> T
         if claims.get("token_use") == use:
             return use
     actual = claims.get("token_use")
-    raise TokenUseError("not the kind of token due", claim="token_use", actual=actual, expected=expected or _TOKEN_USES)
+    raise TokenUseError(
+        "another kind of token is due", claim="token_use", actual=actual, expected=expected or _TOKEN_USES
+    )
+
+
+def _verify_client(claims: Mapping[str, Any], name: str, client_ids: Collection[str]) -> None:
+    accepted = (client_ids,) if isinstance(client_ids, str) else tuple(client_ids)
+    if _text(claims, name) not in accepted:
+        raise ClientError("issued to a client not accepted here", claim=name, actual=claims[name], expected=accepted)
 
 
 def _verify_times(claims: Mapping[str, Any], leeway_seconds: float, now: float) -> None:
     expires_at, issued_at = _seconds(claims, "exp"), _seconds(claims, "iat")
     # RFC 7519 4.1.4: "on or after", so a token is over at the very second.
     if now - leeway_seconds >= expires_at:
-        raise ExpiredTokenError("over", claim="exp", actual=expires_at, expected=now)
-    if "auth_time" in claims:
-        _seconds(claims, "auth_time")
-    starts = {"iat": issued_at, "nbf": _seconds(claims, "nbf") if "nbf" in claims else issued_at}
-    for name, moment in starts.items():
+        raise ExpiredTokenError("the token is over", claim="exp", actual=expires_at, expected=now)
+    optional = {name: _seconds(claims, name) for name in ("nbf", "auth_time") if name in claims}
+    for name, moment in {"iat": issued_at, **optional}.items():
         if moment > now + leeway_seconds:
-            raise ImmatureTokenError("not yet valid", claim=name, actual=moment, expected=now)
+            raise ImmatureTokenError("the token is not valid yet", claim=name, actual=moment, expected=now)
 
 
 def _verify_person(claims: Mapping[str, Any], use: TokenUse) -> None:
@@ -245,7 +243,7 @@ def _verify_at_hash(claims: Mapping[str, Any], access_token: str | None) -> None
     """OpenID Connect Core 3.1.3.8: the left half of the access token's SHA-256, where the ID token carries it."""
     if access_token is None or "at_hash" not in claims:
         return
-    half = hashlib.sha256(access_token.encode()).digest()[:16]
+    half = hashlib.sha256(access_token.encode(errors="replace")).digest()[:16]
     if claims["at_hash"] != base64.urlsafe_b64encode(half).rstrip(b"=").decode():
         raise ClaimError("not issued with this access token", claim="at_hash", code="at_hash_mismatch")
 
@@ -261,7 +259,7 @@ def _judge_unverified(judge: Callable[[Mapping[str, Any]], None], claims: Mappin
 def _text(claims: Mapping[str, Any], name: str) -> str:
     value = claims.get(name)
     if not _is_text(value):
-        raise ClaimError("missing, or not a text", claim=name, actual=value)
+        raise ClaimError("missing, or no text", claim=name, actual=value)
     return str(value)
 
 
@@ -287,19 +285,10 @@ def _unknown_issuer(issuer: object, pools: Iterable[UserPool]) -> IssuerError:
     return IssuerError("from a pool that is not configured here", claim="iss")
 
 
-# What a verifier is told
-
-
 def _checked_token_use(token_use: TokenUse | None) -> TokenUse | None:
     if token_use is not None and token_use not in _TOKEN_USES:
         raise ValueError('token_use is "access", "id" or None for either')
     return token_use
-
-
-def _checked_leeway(seconds: float) -> float:
-    if not 0 <= seconds <= _MAX_LEEWAY_SECONDS:
-        raise ValueError(f"leeway_seconds is between 0 and {_MAX_LEEWAY_SECONDS}")
-    return seconds
 
 
 def _checked_pools(pools: UserPool | Iterable[UserPool]) -> tuple[UserPool, ...]:
