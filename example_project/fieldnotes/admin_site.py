@@ -18,7 +18,7 @@ class FieldnotesAdminSite(admin.AdminSite):
     index_title = "Administration"
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Send a stranger to sign in; turn away who has signed in and may not enter (signing in again would not help)."""
+        """Send a stranger to sign in. Turn away who has signed in and may not enter: doing so again would not help."""
         if request.user.is_authenticated and not self.has_permission(request):
             raise PermissionDenied
         wanted = request.GET.get("next", "")

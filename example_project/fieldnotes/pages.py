@@ -70,7 +70,7 @@ def moments(request: HttpRequest) -> list[Moment]:
         return []
     session_ends = request.session.get_expiry_date()
     return [
-        Moment("You signed in", token.auth_time, "The moment you gave your password. Renewing a token leaves it as it is."),
+        Moment("You signed in", token.auth_time, "You gave your password then. Renewing a token does not change it."),
         Moment("Token issued", token.issued_at, "Your groups are known as they were at this moment."),
         Moment("Token ends", token.expires_at, "Fieldnotes fetches a new one shortly before; you will not notice."),
         Moment("Session ends", session_ends, "Come back before then and you need not sign in again."),

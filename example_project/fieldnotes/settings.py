@@ -116,7 +116,7 @@ REST_FRAMEWORK = {
         "django_cognito.drf.CognitoAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["notes.api.ModelPermissions"],
+    "DEFAULT_PERMISSION_CLASSES": ["notes.permissions.ModelPermissions"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],

@@ -1,20 +1,9 @@
 """Notes over HTTP: for a person's browser session, and for a bearer of Cognito's access token."""
 
-from rest_framework import permissions, serializers, viewsets
+from rest_framework import serializers, viewsets
 from rest_framework.serializers import BaseSerializer
 
 from .models import Note
-
-
-class ModelPermissions(permissions.DjangoModelPermissions):
-    """Django's model permissions, the one for reading included (DRF's own class lets everybody read)."""
-
-    perms_map = {
-        **permissions.DjangoModelPermissions.perms_map,
-        "GET": ["%(app_label)s.view_%(model_name)s"],
-        "HEAD": ["%(app_label)s.view_%(model_name)s"],
-        "OPTIONS": ["%(app_label)s.view_%(model_name)s"],
-    }
 
 
 class NoteSerializer(serializers.ModelSerializer):

@@ -1,0 +1,97 @@
+"""A few notes for a notebook that is new, so that the first page is not an empty one."""
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.utils import timezone
+
+from notes.models import Note
+
+
+class Sample(NamedTuple):
+    """A note, by one of the people below, about a day some days ago."""
+
+    days_ago: int
+    author: str
+    place: str
+    title: str
+    body: str
+
+
+# They live here alone: nobody can sign in as them.
+AUTHORS = {"ida": ("Ida", "Marsh"), "tomas": ("Tomas", "Reed")}
+
+SAMPLES = [
+    Sample(
+        1,
+        "ida",
+        "The weir below the mill",
+        "Kingfisher, twice",
+        "Heard before seen: one thin whistle, then a blue line drawn straight upstream, a hand above the water. "
+        "Twenty minutes later it came back the same way with something silver in its bill.\n\n"
+        "It uses the third willow stump as a perch. The wood is white below it.",
+    ),
+    Sample(
+        3,
+        "tomas",
+        "Allotments, north gate",
+        "Hedgehog tracks in the bean bed",
+        "Small hands across the wet soil, five toes in front, all the way along the row and back by the compost. "
+        "The slugs on the rhubarb are gone. I have left the gap under the gate as it is.",
+    ),
+    Sample(
+        8,
+        "ida",
+        "Long Meadow",
+        "First frost",
+        "Minus one at seven. Every seed head had its own lace, and the spiders' threads between the fence wires were "
+        "as thick as string. By nine all of it had dripped away.",
+    ),
+    Sample(
+        12,
+        "tomas",
+        "",
+        "Geese going over at night",
+        "Woken at ten past two by voices. Went out in my coat: nothing to see, cloud right down to the roofs, but the "
+        "sound moved from north-east to south-west for a good four minutes. Several hundred, I would say.",
+    ),
+    Sample(
+        19,
+        "ida",
+        "Beech wood, east side",
+        "A ring of clouded funnels",
+        "Eleven paces across, nearly closed, only the path breaks it. Counted sixty-three caps. Same ring as last "
+        "year, about a foot wider.",
+    ),
+    Sample(
+        27,
+        "tomas",
+        "Railway bank",
+        "Fox, in no hurry",
+        "A vixen on the ballast at noon, sat down, scratched, looked at the signal as if waiting for it to change. "
+        "She let a whole goods train go by at ten yards and did not get up.",
+    ),
+]
+
+
+def write_samples() -> int:
+    """Write the samples into a notebook that is empty; how many were written."""
+    if Note.objects.exists():
+        return 0
+    authors = {username: _author(username, *names) for username, names in AUTHORS.items()}
+    # Oldest first: notes of one day stand in the order of their writing.
+    notes = [_note(sample, authors[sample.author]) for sample in reversed(SAMPLES)]
+    return len(Note.objects.bulk_create(notes))
+
+
+def _author(username: str, first_name: str, last_name: str) -> AbstractBaseUser:
+    people = get_user_model().objects
+    person = people.filter(username=username).first()
+    return person or people.create_user(username, first_name=first_name, last_name=last_name)
+
+
+def _note(sample: Sample, author: AbstractBaseUser) -> Note:
+    day = timezone.localdate() - timedelta(days=sample.days_ago)
+    return Note(title=sample.title, body=sample.body, place=sample.place, observed_on=day, author=author)

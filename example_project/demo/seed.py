@@ -1,0 +1,58 @@
+"""The seed of the demo's local Cognito: who is in it, and the addresses of the site that goes with it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SEED_FILE = Path(__file__).resolve().parent.parent / "seed.yaml"
+SEED_ORIGIN = "http://localhost:8000"  # as the seed file writes the site's address
+
+
+@dataclass(frozen=True)
+class SeededPerson:
+    """Somebody in the seed, with what it takes to sign in."""
+
+    username: str
+    name: str
+    email: str
+    password: str
+    groups: tuple[str, ...]
+    totp_secret: str | None = None
+
+
+@dataclass(frozen=True)
+class SeededPool:
+    """A pool of the seed: its id, its clients' ids by name, its people by username."""
+
+    id: str
+    clients: dict[str, str]
+    people: dict[str, SeededPerson]
+
+
+def read(text: str) -> tuple[SeededPool, ...]:
+    """The pools that a seed describes, in its order."""
+    return tuple(_pool(described) for described in yaml.safe_load(text)["pools"])
+
+
+def text_for(site: str) -> str:
+    """The seed with the site's real origin in its callback and sign-out addresses."""
+    return SEED_FILE.read_text().replace(SEED_ORIGIN, site)
+
+
+def _pool(described: dict[str, Any]) -> SeededPool:
+    clients = {client["name"]: client["id"] for client in described["clients"]}
+    people = [_person(user) for user in described["users"]]
+    return SeededPool(described["id"], clients, {person.username: person for person in people})
+
+
+def _person(user: dict[str, Any]) -> SeededPerson:
+    return SeededPerson(
+        username=user["username"],
+        name=user["name"],
+        email=user["email"],
+        password=user["password"],
+        groups=tuple(user["groups"]),
+        totp_secret=user.get("totp_secret"),
+    )

@@ -1,0 +1,47 @@
+"""A browser in little: cookies, redirects, forms. Cookies ignore ports, as in any browser."""
+
+from collections.abc import Mapping
+from typing import Self
+from urllib.parse import urljoin
+
+import requests
+
+from .page import Form, LostError, Page
+
+TIMEOUT_SECONDS = 20
+REDIRECTS_MAX = 15
+
+
+class Browser:
+    """One person's browser. Each has its own cookies."""
+
+    def __init__(self) -> None:
+        self._session = requests.Session()
+        self._session.headers["Accept"] = "text/html"
+
+    def copy(self) -> Self:
+        """Another browser with the same cookies: what somebody has who stole them."""
+        twin = type(self)()
+        twin._session.cookies.update(self._session.cookies)
+        return twin
+
+    def open(self, url: str, *, stop_at: str = "") -> Page:
+        """The page at `url`, after all redirects; one to an address that begins with `stop_at` is not followed."""
+        return self._go("GET", url, None, stop_at)
+
+    def submit(self, page: Page, form: Form, values: Mapping[str, str] | None = None, *, stop_at: str = "") -> Page:
+        """Fill in a form of `page`, send it, and follow where it leads."""
+        return self._go(form.method, urljoin(page.url, form.action), {**form.fields, **(values or {})}, stop_at)
+
+    def _go(self, method: str, url: str, data: Mapping[str, str] | None, stop_at: str) -> Page:
+        visited = [url]
+        for _ in range(REDIRECTS_MAX):
+            answer = self._session.request(method, url, data=data, allow_redirects=False, timeout=TIMEOUT_SECONDS)
+            if not answer.is_redirect:
+                return Page(url, answer.status_code, answer.text, tuple(visited))
+            url = urljoin(url, answer.headers["Location"])
+            visited.append(url)
+            if stop_at and url.startswith(stop_at):
+                return Page(url, answer.status_code, "", tuple(visited))
+            method, data = "GET", None
+        raise LostError(f"going round in circles at {url.partition('?')[0]}")

@@ -1,0 +1,59 @@
+"""A server of the pool's keys that can really be stopped, while all else of Cognito goes on."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+
+import requests
+
+TIMEOUT_SECONDS = 5
+
+
+class KeyRelay:
+    """Hands on the keys at `source` from a port of its own, for as long as it is not stopped."""
+
+    def __init__(self, source: str) -> None:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(source))
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self.url = f"http://localhost:{self._server.server_port}/jwks.json"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Close the port; stopping twice is fine."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def is_reachable(self) -> bool:
+        """Whether somebody still answers there."""
+        try:
+            requests.get(self.url, timeout=TIMEOUT_SECONDS)
+        except requests.ConnectionError:
+            return False
+        return True
+
+
+def _handler(source: str) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.0"  # a connection kept open would outlive the stop
+
+        def do_GET(self) -> None:
+            body = requests.get(source, timeout=TIMEOUT_SECONDS).content
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing: the terminal belongs to the journey."""
+
+    return Handler
