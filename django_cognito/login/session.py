@@ -126,7 +126,8 @@ def drop(session: SessionBase) -> None:
     login = CognitoLogin.objects.filter(pk=login_id).first() if login_id else None
     if login is None:
         return
-    login.delete()
+    # Not login.delete(): it clears the instance's id, without which the tokens cannot be opened.
+    CognitoLogin.objects.filter(pk=login.pk).delete()
     try:
         refresh_token = tokens_of(login).refresh_token
         if refresh_token:
