@@ -1,4 +1,8 @@
-"""What every test shares: the policy for real parts that are missing."""
+"""What every test shares: it stays on this machine, and names the real parts that it needs."""
+
+import ipaddress
+import sys
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -7,8 +11,9 @@ from . import real_parts
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known: `--strict-markers` refuses the others."""
+    """Make the marker known (`--strict-markers` refuses the others), and watch where connections go."""
     config.addinivalue_line("markers", f"needs(part, ...): real parts the test runs against: {real_parts.names()}")
+    sys.addaudithook(_stay_on_this_machine)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -23,3 +28,16 @@ def _is_missing(part: str) -> bool:
     if part == "postgresql":  # it may be there, and the run be told to use SQLite
         return "postgresql" not in settings.DATABASES["default"]["ENGINE"]
     return real_parts.is_missing(part)
+
+
+def _stay_on_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse connections to anywhere else, loudly: an OSError could pass for an outage that a test is about."""
+    if event != "socket.connect" or not isinstance(arguments[1], tuple):
+        return
+    host = arguments[1][0]
+    try:
+        is_here = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_here = host == "localhost"
+    if not is_here:
+        raise RuntimeError(f"a test reaches out to {host}; tests stay on this machine")

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from functools import cache
 
-POSTGRESQL = {"HOST": "127.0.0.1", "PORT": 5432, "USER": "postgres", "NAME": "postgres"}
+POSTGRESQL = {"HOST": "127.0.0.1", "PORT": "5432", "USER": "postgres", "NAME": "postgres"}
 REDIS_URL = "redis://127.0.0.1:6379/0"
 
 
@@ -35,9 +35,10 @@ def _postgresql() -> bool:
         import psycopg
     except ImportError:
         return False
-    address = {name.lower(): value for name, value in POSTGRESQL.items() if name != "NAME"}
     try:
-        psycopg.connect(**address, dbname=POSTGRESQL["NAME"], connect_timeout=2).close()
+        psycopg.connect(
+            "host={HOST} port={PORT} user={USER} dbname={NAME}".format(**POSTGRESQL), connect_timeout=2
+        ).close()
     except psycopg.OperationalError:
         return False
     return True

@@ -54,7 +54,7 @@ TEMPLATES = [
 ]
 REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["django_cognito.drf.CognitoAuthentication"]}
 
-# The pool exists nowhere: a test that reaches it has left the machine, and fails.
+# The pool exists nowhere, and conftest.py lets no connection leave the machine.
 COGNITO = {"USER_POOL_ID": "eu-west-1_TestPool1", "CLIENT_ID": "1testclient23456789", "DOMAIN": "login.example.com"}
 
 

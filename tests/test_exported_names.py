@@ -34,7 +34,8 @@ PROMISED = {
     "django_cognito.middleware": ("CognitoMiddleware",),
     "django_cognito.decorators": ("group_required", "scope_required", "bearer_exempt"),
     "django_cognito.drf": ("CognitoAuthentication", "InGroup", "HasScope"),
-    "django_cognito.testing": ("make_token", "cognito_emulator"),
+    "django_cognito.testing": ("make_token", "sign_in", "trusted_keys"),
+    "django_cognito.testing.fixtures": ("cognito_emulator", "cognito_sign_in"),
     "django_cognito.emulator": ("Emulator",),
 }
 DRAWERS = {"utils", "helpers", "common", "base", "misc", "manager", "managers", "handler", "handlers", "tools"}

@@ -1,4 +1,6 @@
-"""The policy for real parts: skipped by name, and a failure under CI."""
+"""The policy for real parts: skipped by name, and a failure under CI; and the one for connections: none leave."""
+
+import socket
 
 import pytest
 
@@ -32,3 +34,13 @@ def test_a_missing_part_skips_its_tests_by_name(run) -> None:
 def test_a_missing_part_fails_its_tests_under_ci(run) -> None:
     result = run(ci="true")
     result.assert_outcomes(errors=1)
+
+
+def test_a_connection_to_elsewhere_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="stay on this machine"):
+        socket.create_connection(("192.0.2.1", 80), timeout=1)
+
+
+def test_a_connection_to_this_machine_is_made() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname(), timeout=1).close()
