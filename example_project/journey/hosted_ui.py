@@ -35,7 +35,7 @@ def give_code(browser: Browser, page: Page, code: str) -> Page:
 
 def wrong_code(totp: pyotp.TOTP) -> str:
     """Six digits that are not the code of now, of just before, or of just after."""
-    near = {totp.at(datetime.now(UTC), offset) for offset in range(-2, 3)}
+    near = {totp.at(datetime.now(UTC), counter_offset=offset) for offset in range(-2, 3)}
     return next(code for code in (f"{number:06}" for number in range(10)) if code not in near)
 
 

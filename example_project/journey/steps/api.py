@@ -5,10 +5,11 @@ from ..step import step
 from ..world import World
 
 
-@step("The API without a token", expected="401 not_authenticated")
+@step("The API without a token", expected="401, WWW-Authenticate: Bearer")
 def nobody(world: World) -> str:
-    """Nobody asks."""
-    return api.told(api.read(world, ""))
+    """Nobody asks: there is no token that could be invalid."""
+    answer = api.read(world, "")
+    return f"{api.told(answer)}, WWW-Authenticate: {answer.headers.get('WWW-Authenticate')}"
 
 
 @step("Alice, an editor, writes by API with her access token", expected="201; her note is in the list, by alice")
