@@ -16,6 +16,9 @@ def say_ready(console: Console, stack: Stack) -> None:
     console.print(f"[dim]logs[/]         {escape(str(stack.processes.log_dir))}")
     console.print()
     console.print(_people(stack))
+    for person in stack.pool.people.values():
+        if person.totp_secret:
+            console.print(f"\n[bold]{person.username}[/] gives a code, too. TOTP secret: {person.totp_secret}")
     console.print("\nCtrl-C stops all of it.")
 
 
@@ -23,8 +26,6 @@ def _people(stack: Stack) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
     for heading in ("sign in as", "password", "in the group"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("", overflow="fold")
     for person in stack.pool.people.values():
-        totp = f"TOTP secret {person.totp_secret}" if person.totp_secret else ""
-        table.add_row(f"[bold]{person.username}[/]", person.password, ", ".join(person.groups), totp)
+        table.add_row(f"[bold]{person.username}[/]", person.password, ", ".join(person.groups))
     return table

@@ -1,13 +1,14 @@
 """The home page, and "me": what Fieldnotes knows about the person who asks."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import Permission
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.timesince import timesince, timeuntil
 from django.views.generic import TemplateView
 
 from notes.models import Note
@@ -34,9 +35,14 @@ class Moment:
     meaning: str
 
     @property
-    def is_past(self) -> bool:
-        """Whether it has come already."""
-        return self.at is not None and self.at <= timezone.now()
+    def distance(self) -> str:
+        """How far it is from now, in words."""
+        if self.at is None:
+            return ""
+        now = timezone.now()
+        if abs(self.at - now) < timedelta(minutes=1):
+            return "just now" if self.at <= now else "within a minute"
+        return f"{timesince(self.at, now)} ago" if self.at < now else f"in {timeuntil(self.at, now)}"
 
 
 class MePage(LoginRequiredMixin, TemplateView):
