@@ -19,6 +19,7 @@ from .seed import Seed, default_seed, read_seed
 from .server import QuietHandler, make_app
 
 _LOOPBACK = "127.0.0.1"
+_POLL_SECONDS = 0.05  # how soon a stop is noticed
 
 
 class Emulator:
@@ -75,7 +76,8 @@ class Emulator:
 
     def start(self) -> Self:
         """Answer requests from now on, in a thread of its own."""
-        self._thread = threading.Thread(target=self._server.serve_forever, name="local Cognito", daemon=True)
+        serve = self._server.serve_forever
+        self._thread = threading.Thread(target=serve, args=(_POLL_SECONDS,), name="local Cognito", daemon=True)
         self._thread.start()
         return self
 
