@@ -32,7 +32,7 @@ def make_app(authority: Authority) -> Flask:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _internal_error)
     # Browsers call the AWS API from any origin, as amazon-cognito-identity-js does; oauth.py says it of its own.
-    CORS(app, resources=r"^/$", expose_headers=["x-amzn-ErrorType", "x-amzn-RequestId"])
+    CORS(app, resources=r"^/$", send_wildcard=True, expose_headers=["x-amzn-ErrorType", "x-amzn-RequestId"])
     return app
 
 
