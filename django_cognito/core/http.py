@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -160,10 +161,8 @@ class _Deadline:
         with self._lock:
             self.passed = True
             for sock in self._sockets:
-                try:
+                with suppress(OSError):  # the other side may have gone already
                     sock.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue  # the other side has gone already
 
 
 class _WatchedConnection(HTTPConnection):

@@ -121,8 +121,8 @@ class _State:
 class KeyStore:
     """The keys behind one address: at most one fetch at a time, and none that was not due.
 
-    Up to `max_age_seconds` keys simply answer. Up to `hard_max_age_seconds` they go on answering while one fetch runs in
-    the background: an outage logs nobody out. Past that, and where there are no keys yet, one call fetches and others
+    Up to `max_age_seconds` keys simply answer. Up to `hard_max_age_seconds` they go on answering while one fetch runs
+    in the background: an outage logs nobody out. Past that, and where there are no keys, one call fetches and others
     wait for it. An unknown `kid` causes one fetch a cooldown. After a failure the pause is 1, 2, 4 ... 60 s.
 
     `fetch` gives the document's bytes or raises CognitoUnavailableError; `start` runs a function in the background.
@@ -156,9 +156,10 @@ class KeyStore:
         Raises SignatureError (`unknown_key`) if the keys are fresh enough to say that there is no such key, and
         CognitoUnavailableError, with the seconds until the next attempt, if that cannot be said.
         """
-        known = self.knows(kid)
-        if not known or self._is_old(self._state, self._now()):
-            self._refresh(wait=not known)
+        if not self.knows(kid):
+            self._refresh(wait=True)
+        elif self._is_old(self._state, self._now()):
+            self._refresh(wait=False)
         state, now = self._state, self._now()
         if kid in state.keys and self._is_usable(state, now):
             return state.keys[kid]
@@ -206,8 +207,8 @@ class KeyStore:
         return state.attempted_at + (back_off if self._is_old(state, now) else max(back_off, self._cooldown))
 
     def _is_due(self) -> bool:
-        now = self._now()
-        return not self._state.pinned and now >= self._next_attempt_at(self._state, now)
+        state, now = self._state, self._now()
+        return not state.pinned and now >= self._next_attempt_at(state, now)
 
     def _refresh(self, *, wait: bool) -> None:
         """Fetch if that is due and nobody does: here and now, or behind the caller's back; wait for whoever does."""
@@ -216,12 +217,10 @@ class KeyStore:
             mine = flight is None and self._is_due()
             if mine:
                 self._flight = flight = threading.Event()
-        if flight is None:
-            return
-        if mine:
+        if flight and mine:
             run = partial(self._fly, flight)
             run() if wait else self._start(run)
-        elif wait:
+        elif flight and wait:
             flight.wait()
 
     def _fly(self, flight: threading.Event) -> None:
@@ -278,9 +277,9 @@ class KeyStores:
 
 def _document(http: Http, url: str) -> bytes:
     response = http.request("GET", url)
-    if response.status == 200:
-        return response.body
-    raise CognitoUnavailableError(f"answered with status {response.status}")
+    if response.status != 200:
+        raise CognitoUnavailableError(f"answered with status {response.status}")
+    return response.body
 
 
 def _in_background(run: Callable[[], None]) -> None:
@@ -294,7 +293,7 @@ _stores: weakref.WeakSet[KeyStore] = weakref.WeakSet()
 
 
 def _renew_all_locks() -> None:
-    for store in list(_stores):
+    for store in _stores:
         store.renew_locks()
 
 
