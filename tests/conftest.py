@@ -1,13 +1,17 @@
 """What every test shares: it stays on this machine, and names the real parts that it needs."""
 
 import ipaddress
+import socket
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.conf import settings
 
 from . import real_parts
+
+pytest_plugins = ["django_cognito.testing.fixtures"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,3 +45,27 @@ def _stay_on_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
         is_here = host == "localhost"
     if not is_here:
         raise RuntimeError(f"a test reaches out to {host}; tests stay on this machine")
+
+
+@pytest.fixture
+def editors_may_change_groups(settings: Any) -> None:
+    """A site where the Cognito group "editors" gives a permission, and "admins" opens the Django admin."""
+    groups = {
+        "editors": {"permissions": ["auth.change_group"]},
+        "admins": {"permissions": ["auth.view_group"], "staff": True},
+    }
+    settings.COGNITO = {**settings.COGNITO, "GROUPS": groups}
+
+
+@pytest.fixture
+def unreachable() -> Iterator[str]:
+    """An origin on this machine where nobody listens, for as long as the test runs."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+@pytest.fixture
+def cognito_down(settings: Any, unreachable: str) -> None:
+    """A site whose Cognito cannot be asked: neither for keys nor for the next tokens."""
+    settings.COGNITO = {**settings.COGNITO, "DOMAIN": unreachable, "JWKS_URI": f"{unreachable}/jwks.json"}

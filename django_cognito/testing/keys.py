@@ -1,12 +1,14 @@
 """The key that test tokens are signed with: made once a process, trusted only while `trusted_keys` is open."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
 
 from ..conf import get_settings
 from ..runtime import get_verifier, reset
@@ -26,11 +28,35 @@ def jwks() -> dict[str, Any]:
     return {"keys": [{"kty": "RSA", "n": key["n"], "e": key["e"], "kid": KID, "alg": "RS256", "use": "sig"}]}
 
 
+_open = 0  # how many `trusted_keys` are, one inside another
+
+
 @contextmanager
 def trusted_keys() -> Iterator[None]:
-    """While open, the configured pool's keys are `make_token`'s, nothing is fetched; then all is forgotten."""
-    get_verifier().load_jwks(get_settings().user_pool, jwks())
+    """While open, the configured pool's keys are `make_token`'s and nothing is fetched; then all is forgotten.
+
+    Settings may change meanwhile, the pool too. One inside another leaves the outer one open.
+    """
+    global _open
+    _trust()
+    _open += 1
     try:
         yield
     finally:
+        _open -= 1
         reset()
+        if _open:
+            _trust()
+
+
+def _trust() -> None:
+    get_verifier().load_jwks(get_settings().user_pool, jwks())
+
+
+def _follow(*, setting: str, **_: Any) -> None:
+    if _open and setting == "COGNITO":
+        with suppress(ImproperlyConfigured):  # what the settings lack is for whoever reads them to say
+            _trust()
+
+
+setting_changed.connect(_follow, dispatch_uid="django_cognito.testing.keys")

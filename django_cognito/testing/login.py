@@ -14,20 +14,40 @@ from ..people.authenticate import authenticate
 from .tokens import make_token
 
 
-def sign_in(client: Client, username: str = "alice", *, groups: tuple[str, ...] | list[str] = (), **claims: Any) -> Any:
-    """Sign `username` in at the test `client`, with real tokens in the session; the Django user.
+# What the two tokens of one sign-in have in common; the other claims are the ID token's.
+_IN_BOTH = ("sub", "iss", "iat", "exp", "auth_time", "origin_jti")
+
+
+def sign_in(
+    client: Client,
+    username: str = "alice",
+    *,
+    groups: list[str] | tuple[str, ...] = (),
+    scope: str | None = None,
+    refresh_token: str | None = None,
+    **claims: Any,
+) -> Any:
+    """Sign `username` in at the test `client`, with real tokens behind the session; the Django user.
 
     Needs `trusted_keys` open (the fixture `cognito_keys`) and the database. `claims` are the ID token's, as for
-    `make_token`; the tokens end in an hour, and nothing is asked of any Cognito.
+    `make_token`; `scope` is the access token's, the setting SCOPES by default. The tokens end in an hour, and nothing
+    is asked of any Cognito; with a `refresh_token` it is, for the next tokens and at sign-out.
     """
+    common = {name: claims[name] for name in _IN_BOTH if name in claims}
+    scopes = {} if scope is None else {"scope": scope}
+    access_token = make_token(username=username, groups=groups, **common, **scopes)
     id_token = make_token(token_use="id", username=username, groups=groups, **claims)
-    tokens = TokenSet(make_token(username=username, groups=groups), id_token, "refresh-token-of-a-test", 3_600)
-    user, token = authenticate(tokens.access_token, token_use="access", id_token=tokens.id_token)
-    assert isinstance(token, AccessToken)  # noqa: S101 - what make_token makes
-    request = HttpRequest()
-    request.user = AnonymousUser()
-    request.session = client.session
-    session.start(request, user, token, tokens)
+    user, token = authenticate(access_token, token_use="access", id_token=id_token)
+    assert isinstance(token, AccessToken)  # noqa: S101 - what make_token makes of a person
+    request = _request(client)
+    session.start(request, user, token, TokenSet(access_token, id_token, refresh_token, 3_600))
     request.session.save()
     client.cookies[settings.SESSION_COOKIE_NAME] = str(request.session.session_key)
     return user
+
+
+def _request(client: Client) -> HttpRequest:
+    request = HttpRequest()
+    request.user = AnonymousUser()
+    request.session = client.session
+    return request

@@ -1,0 +1,124 @@
+"""The plain views behind which the doors are tested, and their addresses. Each answers what it saw."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template import engines
+from django.urls import path
+from django.utils.decorators import method_decorator
+from django.views import View
+
+from django_cognito.decorators import bearer_exempt, group_required, scope_required
+
+
+def untouched(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("hello")
+
+
+def who(request: Any) -> HttpResponse:
+    return HttpResponse(request.user.get_username() or "nobody")
+
+
+async def who_async(request: Any) -> HttpResponse:
+    user = await request.auser()
+    assert request.user == user
+    return HttpResponse(user.get_username() or "nobody")
+
+
+class Who(View):
+    def get(self, request: Any) -> HttpResponse:
+        return who(request)
+
+    post = get
+
+
+def cognito(request: Any) -> JsonResponse:
+    side = request.cognito
+    return JsonResponse(
+        {
+            "user": request.user.get_username(),
+            "sub": side.token and side.token.sub,
+            "groups": side.groups,
+            "scopes": sorted(side.scopes),
+            "pool": side.pool and side.pool.user_pool_id,
+            "is_machine": side.is_machine,
+            "is_bearer": side.is_bearer,
+            "raw": side.raw,
+            "repr": repr(side),
+        }
+    )
+
+
+async def cognito_async(request: Any) -> JsonResponse:
+    await request.auser()
+    return cognito(request)  # type: ignore[no-any-return]
+
+
+def may_change_groups(request: Any) -> HttpResponse:
+    return HttpResponse(str(request.user.has_perm("auth.change_group")))
+
+
+async def may_change_groups_async(request: Any) -> HttpResponse:
+    user = await request.auser()
+    return HttpResponse(str(user.has_perm("auth.change_group")))
+
+
+def may_change_groups_in_a_template(request: HttpRequest) -> HttpResponse:
+    template = engines["django"].from_string("{{ perms.auth.change_group }}")
+    return HttpResponse(template.render({}, request))
+
+
+@bearer_exempt
+def exempt(request: Any) -> HttpResponse:
+    return who(request)
+
+
+@bearer_exempt
+async def exempt_async(request: Any) -> HttpResponse:
+    return await who_async(request)
+
+
+@method_decorator(bearer_exempt, name="dispatch")
+class ExemptWho(Who):
+    pass
+
+
+@group_required("editors", "admins")
+def edit(request: Any) -> HttpResponse:
+    return HttpResponse("edited")
+
+
+@group_required("editors", "admins")
+async def edit_async(request: Any) -> HttpResponse:
+    return HttpResponse("edited")
+
+
+@scope_required("orders/read", "orders/write")
+def order(request: Any) -> HttpResponse:
+    return HttpResponse("ordered")
+
+
+@group_required("editors")
+@bearer_exempt
+def edit_exempt(request: Any) -> HttpResponse:
+    return HttpResponse("edited")
+
+
+urlpatterns = [
+    path("untouched/", untouched),
+    path("who/", who),
+    path("who/async/", who_async),
+    path("who/class/", Who.as_view()),
+    path("cognito/", cognito),
+    path("cognito/async/", cognito_async),
+    path("may/", may_change_groups),
+    path("may/async/", may_change_groups_async),
+    path("may/template/", may_change_groups_in_a_template),
+    path("exempt/", exempt),
+    path("exempt/async/", exempt_async),
+    path("exempt/class/", ExemptWho.as_view()),
+    path("edit/", edit),
+    path("edit/async/", edit_async),
+    path("edit/exempt/", edit_exempt),
+    path("order/", order),
+]

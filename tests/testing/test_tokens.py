@@ -1,0 +1,84 @@
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from django_cognito.core import AccessToken, ClientToken, IdToken
+from django_cognito.core.errors import ClaimError, SignatureError
+from django_cognito.core.token import take_apart
+from django_cognito.people.authenticate import verify
+from django_cognito.testing import make_token, trusted_keys
+from django_cognito.testing.keys import KID
+
+pytestmark = pytest.mark.usefixtures("cognito_keys")
+
+
+def test_an_access_token_of_the_configured_pool_is_the_default() -> None:
+    token, _ = verify(make_token())
+    assert isinstance(token, AccessToken)
+    assert (token.username, token.groups, token.client_id) == ("alice", (), "1testclient23456789")
+
+
+def test_an_id_token_carries_a_profile() -> None:
+    token, _ = verify(make_token(token_use="id", username="bob"), token_use="id")
+    assert isinstance(token, IdToken)
+    assert (token.username, token.email, token.email_verified) == ("bob", "bob@example.com", True)
+
+
+def test_one_name_is_one_person() -> None:
+    subs = [verify(make_token(username=name))[0].sub for name in ("alice", "bob", "alice")]
+    assert subs[0] == subs[2] != subs[1]
+
+
+def test_no_username_is_a_machine() -> None:
+    token, _ = verify(make_token(username=None, scope="orders/read"))
+    assert isinstance(token, ClientToken)
+    assert (token.sub, token.scopes) == ("1testclient23456789", {"orders/read"})
+
+
+def test_a_machine_may_have_a_client_of_its_own() -> None:
+    token, _ = verify(make_token(username=None, client_id="7machine"), client_ids=("7machine",))
+    assert (token.sub, token.client_id) == ("7machine", "7machine")
+
+
+def test_a_machine_has_no_id_token() -> None:
+    with pytest.raises(ValueError, match="ID token"):
+        make_token(token_use="id", username=None)
+
+
+def test_claims_are_added_and_replaced() -> None:
+    claims = verify(make_token(groups=["editors"], scope="a b", **{"custom:tenant": "acme"}))[0].claims
+    assert (claims["cognito:groups"], claims["scope"], claims["custom:tenant"]) == (("editors",), "a b", "acme")
+
+
+def test_none_takes_a_claim_away() -> None:
+    with pytest.raises(ClaimError) as refused:
+        verify(make_token(exp=None))
+    assert refused.value.claim == "exp"
+
+
+def test_groups_are_names_and_not_letters() -> None:
+    with pytest.raises(TypeError, match="groups"):
+        make_token(groups="editors")  # type: ignore[arg-type]
+
+
+def test_a_header_of_ones_own_replaces_and_adds() -> None:
+    assert take_apart(make_token(header={"alg": "none", "typ": "JWT"})).header == {
+        "kid": KID,
+        "alg": "none",
+        "typ": "JWT",
+    }
+
+
+def test_none_takes_a_header_away() -> None:
+    assert take_apart(make_token(header={"kid": None})).header == {"alg": "RS256"}
+
+
+def test_another_key_is_refused() -> None:
+    with pytest.raises(SignatureError):
+        verify(make_token(key=rsa.generate_private_key(public_exponent=65_537, key_size=2_048)))
+
+
+def test_tokens_follow_the_settings(settings: object) -> None:
+    settings.COGNITO = {"USER_POOL_ID": "us-east-1_Other", "CLIENT_ID": "another"}  # type: ignore[attr-defined]
+    with trusted_keys():
+        token, _ = verify(make_token())
+    assert (token.user_pool_id, token.client_id) == ("us-east-1_Other", "another")
