@@ -262,7 +262,7 @@ def test_the_repr_of_a_response_shows_no_body() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe1\x00", b"[" * 100_000, b"1" * 5_000])
 def test_what_is_not_json_is_a_value_error_that_carries_nothing(body: bytes) -> None:
-    with pytest.raises(ValueError, match="^not JSON$") as caught:
+    with pytest.raises(ValueError, match=r"^not JSON$") as caught:
         read_json(body)
     assert caught.value.__suppress_context__
 
