@@ -5,13 +5,13 @@ import socket
 
 def free_port(wanted: int, *, but: frozenset[int] = frozenset()) -> int:
     """`wanted`, if it is free and not among `but`; else any port that is."""
-    if wanted and wanted not in but and _is_free(wanted):
+    if wanted and wanted not in but and is_free(wanted):
         return wanted
     with _listening(0) as probe:
         return int(probe.getsockname()[1])
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
     """Whether we could listen there, and nobody does on another address that browsers call localhost."""
     try:
         _listening(port).close()

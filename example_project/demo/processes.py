@@ -12,7 +12,7 @@ from typing import Self
 import requests
 
 UP_WITHIN_SECONDS = 90  # a cold start on a busy laptop
-# tox gives a command half a second between Ctrl-C and the kill; the children were told at its beginning.
+# All are told at once; who needs longer is killed.
 STOP_WITHIN_SECONDS = 3
 LOOK_EVERY_SECONDS = 0.1
 
@@ -27,22 +27,24 @@ class Processes:
     They stay in our process group: a Ctrl-C in the terminal reaches them even if we have been killed.
     """
 
-    def __init__(self, log_dir: Path) -> None:
+    def __init__(self, log_dir: Path, *, stop_within_seconds: float = STOP_WITHIN_SECONDS) -> None:
         self.log_dir = log_dir
+        self._stop_within_seconds = stop_within_seconds
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         # SIGTERM ends us as Ctrl-C does, through every `finally` and `with`.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        self._sigterm = signal.signal(signal.SIGTERM, signal.default_int_handler)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # A second Ctrl-C must not leave somebody behind.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        _stop(list(self._children.values()))
+        sigint = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave somebody behind
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _stop(list(self._children.values()), self._stop_within_seconds)
+        signal.signal(signal.SIGINT, sigint)
+        signal.signal(signal.SIGTERM, self._sigterm)
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start a child and return at once."""
@@ -75,6 +77,10 @@ class Processes:
                 self._require_alive(name)
             time.sleep(LOOK_EVERY_SECONDS)
 
+    def pid(self, name: str) -> int:
+        """The process id of the child `name`."""
+        return self._children[name].pid
+
     def log(self, name: str) -> Path:
         """Where the child `name` writes to."""
         return self.log_dir / f"{name}.log"
@@ -98,10 +104,10 @@ def _is_up(url: str) -> bool:
         return False
 
 
-def _stop(children: Sequence[subprocess.Popen[bytes]]) -> None:
+def _stop(children: Sequence[subprocess.Popen[bytes]], within_seconds: float) -> None:
     for child in children:
         child.terminate()
-    deadline = time.monotonic() + STOP_WITHIN_SECONDS
+    deadline = time.monotonic() + within_seconds
     for child in children:
         with suppress(subprocess.TimeoutExpired):
             child.wait(max(0.0, deadline - time.monotonic()))

@@ -46,7 +46,7 @@ SAMPLES = [
         "ida",
         "Long Meadow",
         "First frost",
-        "Minus one at seven. Every seed head had its own lace, and the spiders’ threads between the fence wires were "
+        "Minus one at seven. Every seed head had its own lace, and the spider threads between the fence wires were "
         "as thick as string. By nine all of it had dripped away.",
     ),
     Sample(

@@ -17,7 +17,12 @@ class Browser:
 
     def __init__(self) -> None:
         self._session = requests.Session()
-        self._session.headers["Accept"] = "text/html"
+        self._session.headers["Accept"] = "text/html,*/*;q=0.8"
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies by name."""
+        return self._session.cookies.get_dict()
 
     def copy(self) -> Self:
         """Another browser with the same cookies: what somebody has who stole them."""
@@ -37,6 +42,7 @@ class Browser:
         visited = [url]
         for _ in range(REDIRECTS_MAX):
             answer = self._session.request(method, url, data=data, allow_redirects=False, timeout=TIMEOUT_SECONDS)
+            self._session.close()  # its connections, not its cookies: a browser that is dropped leaves nothing open
             if not answer.is_redirect:
                 return Page(url, answer.status_code, answer.text, tuple(visited))
             url = urljoin(url, answer.headers["Location"])

@@ -69,6 +69,7 @@ class _Reader(HTMLParser):
         self.forms: list[Form] = []
         self.texts: list[tuple[frozenset[str], str, str]] = []  # ids of the elements around it, tag, text
         self._open: list[tuple[str, str]] = []  # tag and id
+        self._text_area = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
@@ -76,6 +77,7 @@ class _Reader(HTMLParser):
             self.forms.append(Form(given.get("action", ""), given.get("method", "get").upper()))
         elif tag in ("input", "textarea", "button") and "name" in given and self.forms:
             self.forms[-1].fields[given["name"]] = given.get("value", "")
+            self._text_area = given["name"]  # what follows in it is its value
         if tag not in ("input", "meta", "link", "br", "hr", "img"):
             self._open.append((tag, given.get("id", "")))
 
@@ -86,6 +88,8 @@ class _Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         text = data.strip()
         tags = [tag for tag, _ in self._open]
+        if tags and tags[-1] == "textarea" and self.forms:
+            self.forms[-1].fields[self._text_area] = data.removeprefix("\n")
         if text and tags and _UNSEEN.isdisjoint(tags):
             self.words.append(text)
             self.texts.append((frozenset(name for _, name in self._open if name), tags[-1], text))

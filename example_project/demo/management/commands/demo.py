@@ -41,6 +41,7 @@ class Command(BaseCommand):
             else:
                 _serve(ports, fresh=options["fresh"])
         except KeyboardInterrupt:
+            self.stdout.write("Stopped.")
             raise SystemExit(130 if options["check"] else 0) from None
         except ChildEndedError as error:
             raise CommandError(str(error)) from error
@@ -51,7 +52,7 @@ def _serve(ports: tuple[int, int], *, fresh: bool) -> None:
     if fresh:
         shutil.rmtree(kept)
         kept = state_dir()
-    console = Console()
+    console = Console(highlight=False)
     console.print("Starting a Cognito and Fieldnotes ...", style="dim")
     with Processes(kept) as processes:
         stack = Stack(kept, processes, *ports)
