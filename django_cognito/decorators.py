@@ -10,7 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 
 from .answers import Answer, forbidden, json_response, not_authenticated
-from .people.rights import Rights, arights_of, rights_of
+from .people.rights import Rights, arights_of, named, rights_of
 from .request import bearer_token
 
 _View = Callable[..., Any]
@@ -21,12 +21,14 @@ def group_required(*names: str) -> Callable[[_View], _View]:
 
     A visitor is sent to sign in, a person without the group gets Django's 403; a bearer token gets 401 or 403 as JSON.
     """
-    return _required(lambda rights: rights.in_group(*_some(names)), forbidden("group_required"))
+    groups = named(names)
+    return _required(lambda rights: rights.in_group(*groups), forbidden("group_required"))
 
 
 def scope_required(*names: str) -> Callable[[_View], _View]:
     """Let pass whose token carries every one of the scopes `names`; who does not is answered as by `group_required`."""
-    return _required(lambda rights: rights.has_scope(*_some(names)), forbidden("scope_required", scopes=names))
+    scopes = named(names)
+    return _required(lambda rights: rights.has_scope(*scopes), forbidden("scope_required", scopes=scopes))
 
 
 def bearer_exempt(view: _View) -> _View:
@@ -59,9 +61,9 @@ def _required(allows: Callable[[Rights], bool], denied: Answer) -> Callable[[_Vi
                 user = await request.auser()
                 if not user.is_authenticated:
                     return _ask_who(request)
-                return (
-                    await view(request, *args, **kwargs) if allows(await arights_of(user)) else _deny(request, denied)
-                )
+                if not allows(await arights_of(user)):
+                    return _deny(request, denied)
+                return await view(request, *args, **kwargs)
 
         else:
 
@@ -69,7 +71,9 @@ def _required(allows: Callable[[Rights], bool], denied: Answer) -> Callable[[_Vi
             def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
                 if not request.user.is_authenticated:
                     return _ask_who(request)
-                return view(request, *args, **kwargs) if allows(rights_of(request.user)) else _deny(request, denied)
+                if not allows(rights_of(request.user)):
+                    return _deny(request, denied)
+                return view(request, *args, **kwargs)
 
         return guarded
 
@@ -86,9 +90,3 @@ def _deny(request: HttpRequest, denied: Answer) -> HttpResponse:
     if bearer_token(request) is not None:
         return json_response(denied)
     raise PermissionDenied(str(denied.sentence))
-
-
-def _some(names: tuple[str, ...]) -> tuple[str, ...]:
-    if not names:
-        raise TypeError("name at least one")
-    return names

@@ -21,13 +21,18 @@ from .people.users import rights_for
 Token = AccessToken | IdToken | ClientToken
 
 # RFC 9110 11.1: a scheme is case-insensitive. What follows is for the verifier to judge.
-_BEARER = re.compile(r"bearer(?:\s+(?P<raw>.*))?", re.IGNORECASE | re.DOTALL)
+_BEARER = re.compile(r"(?:^|,)\s*bearer(?:\s|$)", re.IGNORECASE)
 
 
 def bearer_token(request: Any) -> str | None:
     """The raw token of an `Authorization: Bearer` header; an empty string where it names none, None without one."""
-    header = _BEARER.fullmatch(request.META.get("HTTP_AUTHORIZATION", ""))
-    return (header["raw"] or "").strip() if header else None
+    header = request.META.get("HTTP_AUTHORIZATION", "")
+    found = _BEARER.search(header)
+    if found is None:
+        return None
+    # Servers join two headers by a comma. One behind another is no token: refused, where overlooking it would let the
+    # session speak.
+    return header[found.end() if found.start() == 0 else found.start() :].strip()
 
 
 class RequestCognito:

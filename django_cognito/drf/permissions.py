@@ -5,14 +5,17 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from ..answers import answer_to, forbidden
+from ..answers import Answer, answer_to, forbidden
 from ..core.errors import CognitoUnavailableError
-from ..people.rights import Rights, rights_of
+from ..people.rights import Rights, named, rights_of
 from .errors import CognitoAPIException
 
 
 class _RightsPermission(BasePermission):
-    """Passes whose rights `allows` says so; a subclass a use."""
+    """Passes whose rights `allows` says so, also to a single object; a subclass a use."""
+
+    refusal: Answer
+    _is_refused = False
 
     def allows(self, rights: Rights) -> bool:
         raise NotImplementedError
@@ -22,36 +25,44 @@ class _RightsPermission(BasePermission):
         if not request.user or not request.user.is_authenticated:
             return False
         try:
-            return self.allows(rights_of(request.user))
+            allowed = self.allows(rights_of(request.user))
         except CognitoUnavailableError as error:
             raise CognitoAPIException(answer_to(error)) from error
+        self._is_refused = not allowed
+        return allowed
+
+    def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
+        """As for the whole view: left at DRF's True, `~` would refuse every object to everybody."""
+        return self.has_permission(request, view)
+
+    @property
+    def message(self) -> None:
+        """What DRF asks for once somebody is refused. It has no place for a challenge: so our own answer is raised."""
+        if self._is_refused:
+            raise CognitoAPIException(self.refusal)
 
 
 def InGroup(*names: str) -> type[BasePermission]:  # noqa: N802 - a permission class, used like one
     """A permission class: the caller is in one of the Cognito groups `names`. 403, code "group_required"."""
-    if not names:
-        raise TypeError("name at least one group")
+    groups = named(names)
 
     class CallerInGroup(_RightsPermission):
-        message = forbidden("group_required").body
-        code = "group_required"
+        refusal = forbidden("group_required")
 
         def allows(self, rights: Rights) -> bool:
-            return rights.in_group(*names)
+            return rights.in_group(*groups)
 
     return CallerInGroup
 
 
 def HasScope(*names: str) -> type[BasePermission]:  # noqa: N802
     """A permission class: the caller's token carries every one of the scopes `names`. 403, code "scope_required"."""
-    if not names:
-        raise TypeError("name at least one scope")
+    scopes = named(names)
 
     class CallerHasScope(_RightsPermission):
-        message = forbidden("scope_required", scopes=names).body
-        code = "scope_required"
+        refusal = forbidden("scope_required", scopes=scopes)
 
         def allows(self, rights: Rights) -> bool:
-            return rights.has_scope(*names)
+            return rights.has_scope(*scopes)
 
     return CallerHasScope

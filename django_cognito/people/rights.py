@@ -34,6 +34,16 @@ class Rights:
 NO_RIGHTS = Rights()
 
 
+def named(names: tuple[str, ...]) -> tuple[str, ...]:
+    """`names`, as a guard was given them. Raises TypeError where there is none, or one is no name: a guard for nobody.
+
+    So `@group_required` without its brackets, and a list for the names, are told at once and not at the first request.
+    """
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise TypeError('give at least one name, and each as a string: ("editors", "admins")')
+    return names
+
+
 class _Carried:
     """Rights on a user, loaded when first asked for. A pickle or deep copy of the user leaves them behind."""
 
@@ -44,8 +54,9 @@ class _Carried:
         self._rights: Rights | None = None
 
     @property
-    def is_loaded(self) -> bool:
-        return self._rights is not None
+    def is_at_hand(self) -> bool:
+        """Whether there is something to ask but the database: what `attach` is given does no I/O."""
+        return self._rights is not None or self._load is not None
 
     def rights(self) -> Rights | None:
         if self._rights is None and self._load is not None:
@@ -57,7 +68,7 @@ class _Carried:
 
 
 def attach(user: Any, load: Callable[[], Rights]) -> None:
-    """Let `user` carry the rights that `load` gives; it is called once, when they are first asked for."""
+    """Let `user` carry the rights that `load` gives; it is called once, when they are first asked for. No I/O in it."""
     setattr(user, _ATTRIBUTE, _Carried(load))
 
 
@@ -84,8 +95,8 @@ def _remembered(user: Any) -> Rights:
 
 
 async def arights_of(user: Any) -> Rights:
-    """As `rights_of`; inline where the user carries its rights loaded, as after `await request.auser()`."""
+    """As `rights_of`; inline where the user carries its rights, as after `await request.auser()`."""
     carried = getattr(user, _ATTRIBUTE, None)
-    if carried is not None and carried.is_loaded:
+    if carried is not None and carried.is_at_hand:
         return rights_of(user)
     return await sync_to_async(rights_of)(user)

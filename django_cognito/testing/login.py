@@ -13,7 +13,6 @@ from ..login import session
 from ..people.authenticate import authenticate
 from .tokens import make_token
 
-
 # What the two tokens of one sign-in have in common; the other claims are the ID token's.
 _IN_BOTH = ("sub", "iss", "iat", "exp", "auth_time", "origin_jti")
 

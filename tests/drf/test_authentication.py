@@ -1,0 +1,205 @@
+import logging
+import time
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+from django.test import Client
+from rest_framework.test import APIClient
+
+from django_cognito.runtime import reset
+from django_cognito.testing import make_token, sign_in
+
+from ..callers import bearer, end_tokens
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.drf.views"), pytest.mark.usefixtures("cognito_keys")]
+
+BOTH_ORDERS = pytest.mark.parametrize("url", ["/cognito-first/", "/session-first/"])
+METHODS = pytest.mark.parametrize("method", ["get", "post"])
+WITHOUT_MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+
+
+def call(client: Client, method: str, url: str, raw: str) -> Any:
+    return getattr(client, method)(url, headers=bearer(raw))
+
+
+@METHODS
+@pytest.mark.parametrize("url", ["/who/", "/cognito-first/", "/session-first/"])
+def test_a_token_is_its_person(client: Client, url: str, method: str) -> None:
+    answer = call(client, method, url, make_token())
+    assert answer.status_code == 200
+    assert (answer.json()["user"], answer.json()["django_user"], answer.json()["auth"]) == (
+        "alice",
+        "alice",
+        "AccessToken",
+    )
+    assert answer.json()["sub"]
+
+
+def test_a_token_is_verified_once(client: Client, django_assert_num_queries: Any) -> None:
+    call(client, "get", "/who/", make_token())
+    with django_assert_num_queries(1):
+        call(client, "get", "/who/", make_token())
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
+def test_the_scheme_is_case_insensitive(client: Client, scheme: str) -> None:
+    answer = client.get("/who/", headers={"authorization": f"{scheme} {make_token()}"})
+    assert answer.json()["user"] == "alice"
+
+
+def test_without_the_middleware_a_token_still_is_its_person(client: Client, settings: Any) -> None:
+    settings.MIDDLEWARE = WITHOUT_MIDDLEWARE
+    assert call(client, "get", "/who/", make_token()).json()["sub"]
+    assert call(client, "get", "/who/", "bad").status_code == 401
+
+
+@METHODS
+@BOTH_ORDERS
+@pytest.mark.parametrize("raw", ["bad", "", "a.b.c", "é", "a\x00b", "eyJ.e30."])
+def test_a_bad_token_is_401(client: Client, url: str, method: str, raw: str) -> None:
+    answer = call(client, method, url, raw)
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer error="invalid_token"')
+    assert set(answer.json()) == {"detail", "code"}
+
+
+@METHODS
+@BOTH_ORDERS
+@pytest.mark.parametrize("enforced", [True, False], ids=["csrf", "no csrf"])
+def test_a_cookie_and_a_bad_token_are_401_and_never_the_cookies_person(url: str, method: str, enforced: bool) -> None:
+    client = Client(enforce_csrf_checks=enforced)
+    sign_in(client, "carol")
+    answer = call(client, method, url, "bad")
+    assert (answer.status_code, answer.json()["code"]) == (401, "malformed_token")
+    assert "carol" not in answer.content.decode()
+    assert answer.wsgi_request.user.is_anonymous
+
+
+@METHODS
+@BOTH_ORDERS
+def test_a_cookie_and_a_good_token_are_the_tokens_person(url: str, method: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    sign_in(client, "carol")
+    assert call(client, method, url, make_token()).json()["user"] == "alice"
+
+
+@METHODS
+def test_where_only_sessions_count_a_token_and_a_cookie_are_nobody(method: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    sign_in(client, "carol")
+    assert call(client, method, "/session-alone/", make_token()).status_code == 403
+
+
+@METHODS
+def test_a_public_view_does_not_look_at_the_token(client: Client, method: str) -> None:
+    assert call(client, method, "/public/", "bad").json()["user"] == ""
+
+
+@BOTH_ORDERS
+def test_a_session_is_its_person(client: Client, url: str) -> None:
+    sign_in(client, "carol")
+    said = client.get(url).json()
+    assert (said["user"], said["auth"]) == ("carol", "NoneType")
+    assert said["sub"]
+
+
+@BOTH_ORDERS
+def test_a_session_needs_its_csrf_token(url: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    sign_in(client, "carol")
+    assert client.post(url).status_code == 403
+
+
+@pytest.mark.parametrize(("url", "status"), [("/cognito-first/", 401), ("/session-first/", 403)])
+def test_no_token_is_drfs_own_answer_by_the_first_class(client: Client, url: str, status: int) -> None:
+    answer = client.get(url)
+    assert answer.status_code == status
+    assert answer.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
+
+
+@pytest.mark.parametrize("header", ["Basic YTpi", "Token abc", "Bearerabc", "Bear er", ""])
+def test_another_scheme_is_no_token(client: Client, header: str) -> None:
+    answer = client.get("/who/", headers={"authorization": header})
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+
+
+def test_a_token_in_the_query_is_ignored(client: Client) -> None:
+    answer = client.get("/who/", {"access_token": make_token()})
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+
+
+@BOTH_ORDERS
+@pytest.mark.parametrize("first", ["Bearer {}", "Basic YTpi"])
+@pytest.mark.parametrize("separator", [",", ", "])
+def test_two_authorization_headers_are_refused(client: Client, url: str, first: str, separator: str) -> None:
+    sign_in(client, "carol")
+    both = separator.join([first, "Bearer {}"]).replace("{}", make_token())
+    assert client.get(url, headers={"authorization": both}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("claims", "code"),
+    [
+        ({"exp": int(time.time()) - 60}, "token_expired"),
+        ({"client_id": "another"}, "wrong_client"),
+        ({"iss": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Another"}, "wrong_issuer"),
+        ({"token_use": "id"}, "wrong_token_use"),
+    ],
+)
+def test_a_refusal_says_why_by_its_code(client: Client, claims: dict[str, Any], code: str) -> None:
+    answer = call(client, "get", "/who/", make_token(**claims))
+    assert (answer.status_code, answer.json()["code"]) == (401, code)
+
+
+def test_a_disabled_account_is_401(client: Client) -> None:
+    sign_in(Client())
+    get_user_model().objects.update(is_active=False)
+    answer = call(client, "get", "/who/", make_token())
+    assert (answer.status_code, answer.json()["code"]) == (401, "user_inactive")
+
+
+def test_throttles_tell_machines_apart(client: Client, settings: Any) -> None:
+    cache.clear()
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_IDS": ["7machine", "8machine"]}
+    tokens = [make_token(username=None, client_id=client_id) for client_id in ("7machine", "8machine")]
+    assert [call(client, "get", "/throttled/", raw).status_code for raw in tokens] == [200, 200]
+    assert call(client, "get", "/throttled/", tokens[0]).status_code == 429
+
+
+@BOTH_ORDERS
+def test_keys_that_cannot_be_had_are_503(client: Client, cognito_down: None, url: str) -> None:
+    reset()  # the pinned keys too
+    answer = call(client, "get", url, make_token())
+    assert (answer.status_code, answer.json()["code"]) == (503, "cognito_unavailable")
+    assert int(answer["Retry-After"]) > 0
+    assert "WWW-Authenticate" not in answer
+
+
+@pytest.mark.usefixtures("cognito_down")
+@pytest.mark.parametrize("url", ["/may/", "/edit/", "/order/", "/either/"])
+def test_a_session_whose_tokens_are_over_is_503_where_rights_count(client: Client, url: str) -> None:
+    sign_in(client, groups=["editors"], refresh_token="a refresh token")
+    end_tokens()
+    answer = client.get(url)
+    assert (answer.status_code, answer.json()["code"]) == (503, "cognito_unavailable")
+    assert int(answer["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("raw_of", [lambda: make_token(exp=1), lambda: make_token(client_id="another"), make_token])
+def test_no_token_is_told_or_logged(client: Client, caplog: pytest.LogCaptureFixture, raw_of: Any) -> None:
+    caplog.set_level(logging.DEBUG)
+    raw = raw_of()
+    answer = call(client, "get", "/edit/", raw)
+    signature = raw.rpartition(".")[2]
+    assert answer.status_code in (401, 403)
+    assert signature not in f"{answer.content!r} {answer.headers} {caplog.text}"
+
+
+def test_drfs_own_client_may_come_as_anybody(django_user_model: Any) -> None:
+    client = APIClient()
+    client.force_authenticate(django_user_model.objects.create_user("eve"))
+    assert client.get("/who/").json()["user"] == "eve"

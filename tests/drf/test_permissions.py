@@ -1,0 +1,102 @@
+from typing import Any
+
+import pytest
+from django.test import Client
+from rest_framework.exceptions import NotAuthenticated
+
+from django_cognito.drf import HasScope, InGroup
+from django_cognito.testing import make_token, sign_in
+
+from ..callers import bearer
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.drf.views"), pytest.mark.usefixtures("cognito_keys")]
+
+CHALLENGE = 'Bearer error="insufficient_scope", scope="orders/read orders/write"'
+
+
+def status(client: Client, url: str, **claims: Any) -> int:
+    return client.get(url, headers=bearer(make_token(**claims))).status_code
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"), [(["editors"], 200), (["admins", "x"], 200), (["Editors"], 403), ([], 403)]
+)
+def test_in_group_is_one_of_the_names(client: Client, groups: list[str], expected: int) -> None:
+    assert status(client, "/edit/", groups=groups) == expected
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"), [("orders/write orders/read x", 200), ("orders/read", 403), ("orders", 403)]
+)
+def test_has_scope_is_every_one_of_the_names(client: Client, scope: str, expected: int) -> None:
+    assert status(client, "/order/", scope=scope) == expected
+
+
+@pytest.mark.parametrize("username", ["alice", None], ids=["person", "machine"])
+def test_scopes_are_persons_and_machines(client: Client, username: str | None) -> None:
+    assert status(client, "/order/", username=username, scope="orders/read orders/write") == 200
+
+
+def test_a_machine_is_in_no_group(client: Client) -> None:
+    assert status(client, "/edit/", username=None, **{"cognito:groups": ["editors"]}) == 403
+
+
+@pytest.mark.parametrize(
+    ("url", "groups", "scope", "expected"),
+    [
+        ("/either/", ["editors"], "", 200),
+        ("/either/", [], "orders/read", 200),
+        ("/either/", [], "", 403),
+        ("/both/", ["editors"], "orders/read", 200),
+        ("/both/", ["editors"], "", 403),
+        ("/both/", [], "orders/read", 403),
+        ("/neither/", [], "", 200),
+        ("/neither/", ["banned"], "", 403),
+    ],
+)
+def test_permissions_compose_also_for_single_objects(
+    client: Client, url: str, groups: list[str], scope: str, expected: int
+) -> None:
+    assert status(client, url, groups=groups, scope=scope) == expected
+
+
+def test_a_missing_group_is_403_with_a_stable_code(client: Client) -> None:
+    answer = client.get("/edit/", headers=bearer(make_token()))
+    assert (answer.status_code, answer.json()["code"]) == (403, "group_required")
+    assert set(answer.json()) == {"detail", "code"}
+
+
+def test_a_missing_scope_is_403_and_named(client: Client) -> None:
+    answer = client.get("/order/", headers=bearer(make_token()))
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope_required")
+    assert answer["WWW-Authenticate"] == CHALLENGE
+
+
+@pytest.mark.parametrize("url", ["/edit/", "/order/"])
+def test_nobody_is_asked_to_sign_in_rather_than_forbidden(client: Client, url: str) -> None:
+    answer = client.get(url)
+    assert answer.json() == {"detail": NotAuthenticated.default_detail}
+    assert "insufficient_scope" not in str(answer.headers)
+
+
+def test_a_session_has_its_groups_and_scopes(client: Client) -> None:
+    sign_in(client, groups=["editors"], scope="orders/read orders/write")
+    assert [client.get(url).status_code for url in ("/edit/", "/order/", "/both/")] == [200, 200, 200]
+
+
+@pytest.mark.usefixtures("editors_may_change_groups")
+def test_djangos_permissions_count_those_of_cognitos_groups(client: Client, settings: Any) -> None:
+    groups = {"adders": {"permissions": ["auth.add_group"]}}
+    settings.COGNITO = {**settings.COGNITO, "GROUPS": groups}
+
+    def post(**claims: Any) -> int:
+        return client.post("/groups/", headers=bearer(make_token(**claims))).status_code
+
+    assert [post(username="bob"), post(groups=["adders"]), post(username=None)] == [403, 200, 403]
+
+
+@pytest.mark.parametrize("permission", [InGroup, HasScope])
+@pytest.mark.parametrize("names", [(), (["editors", "admins"],), ("",), (None,)])
+def test_names_are_told_at_once(permission: Any, names: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError, match="name"):
+        permission(*names)
