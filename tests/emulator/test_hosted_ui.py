@@ -218,6 +218,7 @@ def test_logout_ends_the_session_and_goes_where_the_client_may(browser: Browser)
     browser.sign_in()
     answer = browser.open("/logout", client_id=browser.site.public.id, logout_uri=GOODBYE)
     assert (answer.status_code, answer.headers["Location"]) == (302, GOODBYE)
+    assert [name for name in browser.cookies.keys() if "session" in name] == []  # noqa: SIM118 - a jar is no dict
     assert browser.authorize().status_code == 200
 
 

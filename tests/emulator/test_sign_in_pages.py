@@ -1,11 +1,13 @@
 """The forms of the hosted UI: password, new password, code; what they refuse, and how they are protected."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
+import requests
 from moto.cognitoidp.models import UserStatus
 
-from .hosted_site import CALLBACK, Browser, Page, Site, query_of, running_site
+from .hosted_site import CALLBACK, PASSWORD, Browser, Page, Site, query_of, running_site
 
 WRONG = "Incorrect username or password."
 NEW_PASSWORD = "A-new-Horse-8"
@@ -187,6 +189,21 @@ def test_a_finished_sign_in_is_over(browser: Browser) -> None:
     assert "This sign-in has ended" in browser.sign_in().text
 
 
+def test_of_many_forms_sent_at_once_one_gets_in(browser: Browser) -> None:
+    fields = {**Page(browser.shown.text).hidden, "username": "alice", "password": PASSWORD}
+    cookies, address, answers = browser.cookies.get_dict(), f"{browser.site.url}/login", []
+
+    def send() -> None:
+        answers.append(requests.post(address, fields, cookies=cookies, allow_redirects=False, timeout=10).status_code)
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [302] + [400] * 7
+
+
 def test_two_sign_ins_in_one_browser_do_not_mix(browser: Browser) -> None:
     first = browser.shown
     browser.authorize(state="second")
@@ -197,14 +214,14 @@ def test_two_sign_ins_in_one_browser_do_not_mix(browser: Browser) -> None:
 
 @pytest.mark.parametrize("missing", ["_csrf", "attempt"])
 def test_a_form_without_its_token_is_refused(browser: Browser, missing: str) -> None:
-    answer = browser.submit(**{missing: "", "username": "alice", "password": "Correct-horse-7"})
+    answer = browser.submit(**{missing: "", "username": "alice", "password": PASSWORD})
     assert (answer.status_code, "<code>forged_form</code>" in answer.text) == (403, True)
 
 
 def test_a_form_with_the_token_of_another_sign_in_is_refused(browser: Browser) -> None:
     token = Page(browser.shown.text).hidden["_csrf"]
     browser.authorize()
-    assert browser.submit(_csrf=token, username="alice", password="Correct-horse-7").status_code == 403
+    assert browser.submit(_csrf=token, username="alice", password=PASSWORD).status_code == 403
 
 
 def test_a_form_from_another_browser_is_refused(browser: Browser) -> None:
