@@ -11,7 +11,7 @@ from typing import Any
 
 from .emulator import Emulator
 from .keys import default_state_dir
-from .seed import SeedError, SeedPool
+from .seed import DEFAULT_SEED, SeedError, SeedPool
 
 DEFAULT_PORT = 9229
 _EXIT_USAGE = 2
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"port {options.port} on 127.0.0.1 cannot be had: {error.strerror}; choose one with --port")
-    _write(_introduction(emulator))
+    _write(_introduction(emulator, options.seed or DEFAULT_SEED))
     _write(_ready_line(emulator))
     _serve(emulator)
     return 0
@@ -48,18 +48,21 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(emulator: Emulator) -> None:
     # A supervisor's SIGTERM ends it as Ctrl-C does: the socket is closed.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         emulator.serve_forever()
     except KeyboardInterrupt:
         _write("stopped")
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
-def _introduction(emulator: Emulator) -> str:
+def _introduction(emulator: Emulator, seed: Path) -> str:
     lines = [
         f"Local Cognito on {emulator.url}  (loopback only; data is gone when it stops)",
         f"  AWS API      {emulator.endpoint_url}    e.g. boto3.client('cognito-idp', endpoint_url=...)",
         f"  hosted UI    {emulator.domain}/login    reached through a site's sign-in link",
+        f"  seed         {seed}    passwords are in it",
     ]
     for pool in emulator.seed.pools:
         lines += _pool_lines(emulator, pool)

@@ -5,17 +5,16 @@ Knows no HTTP. Every public method takes the lock and may be called from any thr
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-import jwt
-from jwt.types import Options
-
 from ..core.pool import UserPool
+from ..core.token import TokenUse
 from . import tokens
 from .clients import AppClient
-from .grants import Grant, Grants
+from .grants import Grant
 from .keys import KeyRing
+from .mint import Mint
 from .people import Person
 from .pools import Pools
 from .refusals import Refused, bad_credentials
@@ -24,8 +23,6 @@ from .totp import TotpSecrets
 __all__ = ["AppClient", "Authority", "IssuerForm", "Person", "Refused"]
 
 IssuerForm = Literal["localhost", "aws"]
-# PyJWT checks the signature alone: the times are checked by the clock that was handed in.
-_BY_OUR_CLOCK: Options = {"verify_aud": False, "verify_exp": False, "verify_iat": False, "require": ["exp", "scope"]}
 
 
 class Authority:
@@ -44,13 +41,14 @@ class Authority:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.pools = pools
-        self.keys = keys
         self.origin = origin
         self.now = now
-        self.grants = Grants(now)
         self.totp = TotpSecrets(now)
         self.lock = threading.RLock()
+        self._keys = keys
         self._issuer_form = issuer_form
+        self._mint = Mint(pools, keys, issuer=self.issuer, now=now)
+        self.grants = self._mint.grants
 
     # Pools
 
@@ -69,7 +67,13 @@ class Authority:
         """The pool's key document. Raises Refused for an unknown pool."""
         with self.lock:
             self.pools.get(pool_id)
-            return self.keys.jwks(pool_id)
+            return self._keys.jwks(pool_id)
+
+    def sign(self, pool_id: str, claims: Mapping[str, Any], use: TokenUse) -> str:
+        """A token with exactly these claims and a good signature of the pool. Raises Refused for an unknown pool."""
+        with self.lock:
+            self.pools.get(pool_id)
+            return self._keys.of(pool_id)[use].sign(claims)
 
     def client(self, client_id: str) -> AppClient | None:
         """The app client of that id, whichever pool it belongs to."""
@@ -137,30 +141,34 @@ class Authority:
         client: AppClient,
         person: Person,
         *,
-        scopes: tuple[str, ...] | list[str],
+        scopes: Sequence[str],
         nonce: str | None = None,
         auth_time: float | None = None,
     ) -> dict[str, Any]:
         """A token endpoint's answer to a new sign-in; an ID token is in it if `openid` is among the scopes."""
-        grant = self._grant(client, person, tuple(scopes), auth_time=auth_time, nonce=nonce)
-        return _oauth_answer(self._open(client, grant), grant, client)
+        moment = self.now() if auth_time is None else auth_time
+        grant = self._grant(client, person, tuple(scopes), auth_time=moment, is_from_api=False, nonce=nonce)
+        with self.lock:
+            return self._mint.open(client, grant).oauth_answer()
 
     def issue_to_api(self, client: AppClient, person: Person) -> dict[str, Any]:
         """InitiateAuth's AuthenticationResult for a new sign-in."""
-        grant = self._grant(client, person, (tokens.ADMIN_SCOPE,), is_from_api=True)
-        return _api_answer(self._open(client, grant), client)
+        grant = self._grant(client, person, (tokens.ADMIN_SCOPE,), auth_time=self.now(), is_from_api=True)
+        with self.lock:
+            return self._mint.open(client, grant).api_answer()
 
     def refresh(self, client: AppClient, refresh_token: str) -> dict[str, Any]:
         """A token endpoint's answer to a refresh. Raises Refused("invalid_grant")."""
         try:
-            grant, issued = self._refresh(client, refresh_token)
+            with self.lock:
+                return self._mint.refresh(client, refresh_token).oauth_answer()
         except Refused as error:
             raise Refused("invalid_grant", error.message) from error
-        return _oauth_answer(issued, grant, client)
 
     def refresh_at_api(self, client: AppClient, refresh_token: str) -> dict[str, Any]:
         """The AuthenticationResult of a refresh. Raises Refused with AWS's names."""
-        return _api_answer(self._refresh(client, refresh_token)[1], client)
+        with self.lock:
+            return self._mint.refresh(client, refresh_token).api_answer()
 
     def revoke(self, client: AppClient, refresh_token: str) -> None:
         """End the sign-in behind a refresh token; one that is unknown, or ended, is fine (RFC 7009 2.2).
@@ -188,7 +196,7 @@ class Authority:
     def holder(self, access_token: str, *, scope: str) -> tuple[Person, Grant]:
         """The person and the grant behind an access token that Cognito's own APIs still take. Raises Refused."""
         with self.lock:
-            claims = self._verified(access_token)
+            claims = self._mint.claims_of(access_token)
             grant = self.grants.live(claims.get("origin_jti", ""))
             person = self.person(grant.pool_id, grant.sub) if grant else None
             if grant is None or person is None or not person.enabled:
@@ -210,71 +218,14 @@ class Authority:
             return tokens.user_info(person, client, grant.scopes)
 
     def _grant(
-        self,
-        client: AppClient,
-        person: Person,
-        scopes: tuple[str, ...],
-        *,
-        is_from_api: bool = False,
-        auth_time: float | None = None,
-        nonce: str | None = None,
+        self, client: AppClient, person: Person, scopes: tuple[str, ...], *, auth_time: float, **details: Any
     ) -> Grant:
-        now = self.now()
         return Grant(
             pool_id=client.pool_id,
             client_id=client.id,
             sub=person.sub,
             scopes=scopes,
-            auth_time=int(now if auth_time is None else auth_time),
-            expires_at=now + client.refresh_token_seconds,
-            is_from_api=is_from_api,
-            nonce=nonce,
+            auth_time=int(auth_time),
+            expires_at=self.now() + client.refresh_token_seconds,
+            **details,
         )
-
-    def _open(self, client: AppClient, grant: Grant) -> dict[str, str]:
-        with self.lock:
-            issued = self._sign(client, grant)
-            return {**issued, "refresh_token": self.grants.open(grant)}
-
-    def _refresh(self, client: AppClient, refresh_token: str) -> tuple[Grant, dict[str, str]]:
-        with self.lock:
-            grant = self.grants.redeem(refresh_token, client.id, client.rotation_grace_seconds)
-            issued = self._sign(client, grant)
-            rotated = {"refresh_token": self.grants.rotate(refresh_token)} if client.rotates else {}
-            return grant, {**issued, **rotated}
-
-    def _sign(self, client: AppClient, grant: Grant) -> dict[str, str]:
-        """An access and an ID token by what the pool says of the person now."""
-        person = self.person(grant.pool_id, grant.sub)
-        if person is None or not person.enabled:
-            raise Refused("NotAuthorizedException", "User is disabled." if person else "User does not exist.")
-        keys, issuer, now = self.keys.of(grant.pool_id), self.issuer(grant.pool_id), int(self.now())
-        access = keys["access"].sign(tokens.access_claims(person, client, grant, issuer=issuer, now=now))
-        claims = tokens.id_claims(person, client, grant, issuer=issuer, now=now, access_token=access)
-        return {"access_token": access, "id_token": keys["id"].sign(claims)}
-
-    def _verified(self, access_token: str) -> dict[str, Any]:
-        """The claims of an access token of any pool here, if its signature holds and it has time left."""
-        try:
-            kid = jwt.get_unverified_header(access_token).get("kid")
-            key = next(key for pool in self.pools if (key := self.keys.of(pool.id)["access"]).kid == kid)
-            claims = jwt.decode(access_token, key.private.public_key(), algorithms=["RS256"], options=_BY_OUR_CLOCK)
-        except (jwt.PyJWTError, StopIteration) as error:
-            raise Refused("NotAuthorizedException", "Invalid Access Token") from error
-        if claims.get("token_use") != "access":
-            raise Refused("NotAuthorizedException", "Invalid Access Token")
-        if self.now() >= claims["exp"]:
-            raise Refused("NotAuthorizedException", "Access Token has expired")
-        return claims
-
-
-def _oauth_answer(issued: dict[str, str], grant: Grant, client: AppClient) -> dict[str, Any]:
-    withheld = () if "openid" in grant.scopes else ("id_token",)
-    answer = {name: raw for name, raw in issued.items() if name not in withheld}
-    return {**answer, "token_type": "Bearer", "expires_in": client.access_token_seconds}
-
-
-def _api_answer(issued: dict[str, str], client: AppClient) -> dict[str, Any]:
-    names = {"access_token": "AccessToken", "id_token": "IdToken", "refresh_token": "RefreshToken"}
-    answer = {names[name]: raw for name, raw in issued.items()}
-    return {**answer, "ExpiresIn": client.access_token_seconds, "TokenType": "Bearer"}

@@ -72,7 +72,7 @@ class Emulator:
 
     def sign(self, pool_id: str, claims: Mapping[str, Any], use: TokenUse = "access") -> str:
         """A token with exactly these claims and a good signature of the pool: for tokens that no sign-in gives."""
-        return self.authority.keys.of(pool_id)[use].sign(claims)
+        return self.authority.sign(pool_id, claims, use)
 
     def start(self) -> Self:
         """Answer requests from now on, in a thread of its own."""

@@ -42,8 +42,8 @@ class Operations:
         self._ours: dict[str, Callable[[Parameters], Answer]] = {
             "InitiateAuth": self._initiate_auth,
             "AdminInitiateAuth": self._admin_initiate_auth,
-            "RespondToAuthChallenge": self._respond,
-            "AdminRespondToAuthChallenge": self._admin_respond,
+            "RespondToAuthChallenge": self._respond_to_auth_challenge,
+            "AdminRespondToAuthChallenge": self._admin_respond_to_auth_challenge,
             "GetTokensFromRefreshToken": self._get_tokens_from_refresh_token,
             "RevokeToken": self._revoke_token,
             "GlobalSignOut": self._global_sign_out,
@@ -111,12 +111,17 @@ class Operations:
         return pool.region if pool else None
 
     def _client(self, parameters: Parameters) -> AppClient:
-        client_id, pool_id = parameters.get("ClientId"), parameters.get("UserPoolId")
-        if pool_id is not None:
-            self._authority.pools.get(pool_id)
-        client = self._authority.client(str(client_id))
-        if client is None or pool_id not in (None, client.pool_id):
-            raise Refused("ResourceNotFoundException", f"User pool client {client_id} does not exist.")
+        client = self._authority.client(str(parameters.get("ClientId")))
+        if client is None:
+            raise _unknown_client(parameters)
+        return client
+
+    def _client_of_pool(self, parameters: Parameters) -> AppClient:
+        """The client, where the operation names its pool as well."""
+        pool = self._authority.pools.get(str(parameters.get("UserPoolId")))
+        client = self._client(parameters)
+        if client.pool_id != pool.id:
+            raise _unknown_client(parameters)
         return client
 
     def _named(self, parameters: Parameters) -> Person:
@@ -125,20 +130,25 @@ class Operations:
             raise Refused("UserNotFoundException", "User does not exist.")
         return self._authority.pools.person(user)
 
-    def _initiate_auth(self, parameters: Parameters, *, as_admin: bool = False) -> Answer:
-        client, flow = self._client(parameters), str(parameters.get("AuthFlow"))
-        return self._sign_ins.initiate(client, flow, parameters.get("AuthParameters") or {}, as_admin=as_admin)
+    def _initiate_auth(self, parameters: Parameters) -> Answer:
+        return self._initiate(self._client(parameters), parameters, as_admin=False)
 
     def _admin_initiate_auth(self, parameters: Parameters) -> Answer:
-        return self._initiate_auth({"UserPoolId": "", **parameters}, as_admin=True)
+        return self._initiate(self._client_of_pool(parameters), parameters, as_admin=True)
 
-    def _respond(self, parameters: Parameters) -> Answer:
-        client, name = self._client(parameters), str(parameters.get("ChallengeName"))
-        responses = parameters.get("ChallengeResponses") or {}
+    def _initiate(self, client: AppClient, parameters: Parameters, *, as_admin: bool) -> Answer:
+        flow, auth_parameters = str(parameters.get("AuthFlow")), parameters.get("AuthParameters") or {}
+        return self._sign_ins.initiate(client, flow, auth_parameters, as_admin=as_admin)
+
+    def _respond_to_auth_challenge(self, parameters: Parameters) -> Answer:
+        return self._respond(self._client(parameters), parameters)
+
+    def _admin_respond_to_auth_challenge(self, parameters: Parameters) -> Answer:
+        return self._respond(self._client_of_pool(parameters), parameters)
+
+    def _respond(self, client: AppClient, parameters: Parameters) -> Answer:
+        name, responses = str(parameters.get("ChallengeName")), parameters.get("ChallengeResponses") or {}
         return self._sign_ins.respond(client, name, parameters.get("Session"), responses)
-
-    def _admin_respond(self, parameters: Parameters) -> Answer:
-        return self._respond({"UserPoolId": "", **parameters})
 
     def _get_tokens_from_refresh_token(self, parameters: Parameters) -> Answer:
         client = self._client(parameters)
@@ -192,6 +202,10 @@ def _parameters(request: Request) -> Parameters:
     if not isinstance(parameters, dict):
         raise Refused("SerializationException", "The body is not a JSON object")
     return parameters
+
+
+def _unknown_client(parameters: Parameters) -> Refused:
+    return Refused("ResourceNotFoundException", f"User pool client {parameters.get('ClientId')} does not exist.")
 
 
 def _unknown(operation: str) -> Refused:

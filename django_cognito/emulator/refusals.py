@@ -1,5 +1,7 @@
 """The one error of the local Cognito. Knows nothing: all else here may import it."""
 
+from collections.abc import Mapping
+
 
 class Refused(Exception):  # noqa: N818 - what is raised here is an answer of Cognito's, seldom a fault
     """Cognito says no. `code` is AWS's exception name or OAuth's error word, `message` the sentence that AWS gives."""
@@ -13,3 +15,11 @@ class Refused(Exception):  # noqa: N818 - what is raised here is an answer of Co
 def bad_credentials() -> Refused:
     """Wrong password, and an unknown person at a client that does not say which people exist."""
     return Refused("NotAuthorizedException", "Incorrect username or password.")
+
+
+def required(parameters: Mapping[str, str], name: str) -> str:
+    """The parameter of that name. Raises Refused if it is missing or empty."""
+    value = parameters.get(name)
+    if not value:
+        raise Refused("InvalidParameterException", f"Missing required parameter {name}")
+    return value

@@ -3,28 +3,21 @@
 Source: AWS API reference, "InitiateAuth", "RespondToAuthChallenge".
 """
 
-import base64
-import hashlib
-import hmac
 import json
-import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import srp
 from .authority import Authority
 from .challenges import Challenge, Challenges
 from .clients import AppClient
 from .people import Person
-from .refusals import Refused, bad_credentials
+from .refusals import Refused, bad_credentials, required
+from .srp_sign_in import SrpSignIns, session_of
 from .tokens import required_attributes
 
 Parameters = Mapping[str, str]
 Answer = dict[str, Any]
 
-# "Within seconds", says the API reference of the answer to PASSWORD_VERIFIER; clocks may differ a little.
-_PROOF_MAX_AGE_SECONDS = 60
-_B_BYTES = 128
 _FLOW_ALIASES = {"REFRESH_TOKEN": "REFRESH_TOKEN_AUTH", "ADMIN_NO_SRP_AUTH": "ADMIN_USER_PASSWORD_AUTH"}
 
 
@@ -34,9 +27,9 @@ class SignIns:
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
         self.challenges = Challenges(authority.now)
-        self._salt_key = secrets.token_bytes(32)
+        self._srp = SrpSignIns(authority, self.challenges)
         self._flows: dict[str, Callable[[AppClient, Parameters], Answer]] = {
-            "USER_SRP_AUTH": self._start_srp,
+            "USER_SRP_AUTH": self._srp.begin,
             "USER_PASSWORD_AUTH": self._check_password,
             "ADMIN_USER_PASSWORD_AUTH": self._check_password,
             "REFRESH_TOKEN_AUTH": self._refresh,
@@ -65,103 +58,41 @@ class SignIns:
         """
         if name not in self._answers:
             raise Refused("InvalidParameterException", f"The challenge {name} is not supported here")
-        client.require_secret_hash(_required(responses, "USERNAME"), responses.get("SECRET_HASH"))
+        client.require_secret_hash(required(responses, "USERNAME"), responses.get("SECRET_HASH"))
         if name == "PASSWORD_VERIFIER":  # its session rides in SECRET_BLOCK: clients need not send one
-            session = _session_of(_required(responses, "PASSWORD_CLAIM_SECRET_BLOCK"))
+            session = session_of(responses)
         challenge = self.challenges.get(session or "", name, client.id)
         answer = self._answers[name](client, challenge, responses)
         self.challenges.close(session or "")
         return answer
 
     def _check_password(self, client: AppClient, parameters: Parameters) -> Answer:
-        username = _required(parameters, "USERNAME")
+        username = required(parameters, "USERNAME")
         client.require_secret_hash(username, parameters.get("SECRET_HASH"))
-        person = self._authority.check_password(client, username, _required(parameters, "PASSWORD"))
+        person = self._authority.check_password(client, username, required(parameters, "PASSWORD"))
         return self._after_password(client, person)
 
     def _refresh(self, client: AppClient, parameters: Parameters) -> Answer:
         if client.rotates:
             raise Refused("InvalidParameterException", "REFRESH_TOKEN_AUTH flow not enabled for this client")
-        refresh_token = _required(parameters, "REFRESH_TOKEN")
+        refresh_token = required(parameters, "REFRESH_TOKEN")
         grant = self._authority.grants.grant_of(refresh_token)
         person = self._authority.person(grant.pool_id, grant.sub) if grant else None
         if person is not None:
             _require_secret_hash_of(client, person, parameters.get("SECRET_HASH"))
         return {"AuthenticationResult": self._authority.refresh_at_api(client, refresh_token)}
 
-    def _start_srp(self, client: AppClient, parameters: Parameters) -> Answer:
-        username = _required(parameters, "USERNAME")
-        client.require_secret_hash(username, parameters.get("SECRET_HASH"))
-        try:
-            a_public = srp.public_number(_required(parameters, "SRP_A"))
-        except ValueError as error:
-            raise Refused("InvalidParameterException", "SRP_A is not valid") from error
-        person = self._person_or_nobody(client, username)
-        exchange = self._exchange(client, person, username, a_public)
-        session = self.challenges.put("PASSWORD_VERIFIER", client, person, exchange=exchange)
-        return {
-            "ChallengeName": "PASSWORD_VERIFIER",
-            "ChallengeParameters": {
-                "SALT": f"{exchange.salt:x}",
-                "SECRET_BLOCK": base64.b64encode(session.encode()).decode(),
-                "SRP_B": f"{exchange.b_public:x}",
-                "USERNAME": exchange.user_id,
-                "USER_ID_FOR_SRP": exchange.user_id,
-            },
-        }
-
-    def _person_or_nobody(self, client: AppClient, username: str) -> Person | None:
-        """The person to prove a password; None for an unknown one, whom the client's setting keeps unknown."""
-        try:
-            return self._authority.find_person(client, username)
-        except Refused as error:
-            if error.code == "NotAuthorizedException":
-                return None
-            raise
-
-    def _exchange(self, client: AppClient, person: Person | None, username: str, a_public: int) -> srp.Exchange:
-        """An exchange that a holder of the password can finish; for nobody, and without a password, that none can."""
-        pool_name = client.pool_id.partition("_")[2]
-        user_id = person.username if person else username
-        salt = self._salt(client.pool_id, user_id)
-        password = self._authority.password_of(person) if person else ""
-        verifier = srp.verifier(pool_name, user_id, password or secrets.token_hex(), salt)
-        return srp.Exchange(pool_name, user_id, salt, verifier, secrets.randbits(_B_BYTES * 8), a_public)
-
-    def _salt(self, pool_id: str, user_id: str) -> int:
-        """Always the same salt for a name, known or not, so that it does not tell which people exist."""
-        digest = hmac.digest(self._salt_key, f"{pool_id} {user_id}".encode(), hashlib.sha256)
-        return int.from_bytes(digest[:16], "big") | 1 << 124  # no leading zero, which clients drop or keep
-
     def _check_proof(self, client: AppClient, challenge: Challenge, responses: Parameters) -> Answer:
-        secret_block = _required(responses, "PASSWORD_CLAIM_SECRET_BLOCK")
-        self.challenges.close(_session_of(secret_block))  # one guess an exchange
-        if not self._is_proven(challenge, secret_block, responses) or challenge.person is None:
-            raise bad_credentials()
-        self._authority.require_able_to_sign_in(challenge.person)
-        return self._after_password(client, challenge.person)
-
-    def _is_proven(self, challenge: Challenge, secret_block: str, responses: Parameters) -> bool:
-        timestamp = _required(responses, "TIMESTAMP")
-        try:
-            age = self._authority.now() - srp.moment(timestamp).timestamp()
-        except ValueError as error:
-            raise Refused(
-                "InvalidParameterException", "TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy"
-            ) from error
-        if challenge.exchange is None or abs(age) > _PROOF_MAX_AGE_SECONDS:
-            return False
-        signature = _required(responses, "PASSWORD_CLAIM_SIGNATURE")
-        return hmac.compare_digest(challenge.exchange.proof(secret_block, timestamp).encode(), signature.encode())
+        return self._after_password(client, self._again(self._srp.check(challenge, responses)))
 
     def _set_password(self, client: AppClient, challenge: Challenge, responses: Parameters) -> Answer:
         person = _somebody(challenge)
-        self._authority.set_password(person, _required(responses, "NEW_PASSWORD"))
+        self._authority.set_password(person, required(responses, "NEW_PASSWORD"))
         return self._after_new_password(client, self._again(person))
 
     def _check_totp(self, client: AppClient, challenge: Challenge, responses: Parameters) -> Answer:
         person = self._again(_somebody(challenge))
-        self._authority.check_totp(person, _required(responses, "SOFTWARE_TOKEN_MFA_CODE"))
+        self._authority.check_totp(person, required(responses, "SOFTWARE_TOKEN_MFA_CODE"))
         return self._done(client, person)
 
     def _finish_setup(self, client: AppClient, challenge: Challenge, responses: Parameters) -> Answer:
@@ -199,25 +130,10 @@ class SignIns:
         return {"ChallengeParameters": {}, "AuthenticationResult": result}
 
 
-def _required(parameters: Parameters, name: str) -> str:
-    value = parameters.get(name)
-    if not value:
-        raise Refused("InvalidParameterException", f"Missing required parameter {name}")
-    return value
-
-
 def _somebody(challenge: Challenge) -> Person:
     if challenge.person is None:
         raise bad_credentials()
     return challenge.person
-
-
-def _session_of(secret_block: str) -> str:
-    """The session string that a SECRET_BLOCK carries; an empty one for garbage."""
-    try:
-        return base64.b64decode(secret_block, validate=True).decode("ascii")
-    except ValueError:
-        return ""
 
 
 def _require_secret_hash_of(client: AppClient, person: Person, secret_hash: str | None) -> None:

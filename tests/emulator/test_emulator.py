@@ -17,6 +17,7 @@ import requests
 
 from django_cognito.emulator import Emulator, SeedError
 from django_cognito.emulator.__main__ import main
+from django_cognito.emulator.refusals import Refused
 
 from .conftest import POOL_ID
 
@@ -84,6 +85,29 @@ def test_ids_are_those_of_the_seed(idp: Any) -> None:
     assert {"Name": "sub", "Value": "a11ce000-0000-4000-8000-000000000001"} in user["UserAttributes"]
     assert idp.describe_user_pool(UserPoolId=POOL_ID)["UserPool"]["Arn"].endswith(POOL_ID)
     assert idp.describe_user_pool_client(UserPoolId=POOL_ID, ClientId="1public")
+
+
+def test_nothing_is_signed_for_a_pool_that_is_not_there(emulator: Emulator) -> None:
+    with pytest.raises(Refused, match="does not exist"):
+        emulator.sign("eu-west-1_Nowhere", {})
+
+
+def test_the_command_prints_what_one_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Emulator, "serve_forever", Emulator.stop)
+    assert main(["--port", "0", "--state-dir", str(tmp_path)]) == 0
+    *introduction, machine = capsys.readouterr().out.strip().splitlines()
+    printed = "\n".join(introduction)
+    for needed in (
+        "eu-west-1_LocalPool",
+        "1local2web3client4example5",
+        "alice",
+        "default.yaml",
+        "/eu-west-1_LocalPool",
+    ):
+        assert needed in printed
+    assert json.loads(machine)["ready"] is True
 
 
 @pytest.fixture

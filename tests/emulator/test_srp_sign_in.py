@@ -182,6 +182,28 @@ def test_a_changed_password_is_the_one_to_prove(idp: Any, public_idp: Any, peopl
     assert "AuthenticationResult" in srp_client(public_idp, username, "Other-horse-8").authenticate_user()
 
 
+def test_a_person_disabled_before_the_proof_gets_no_tokens(idp: Any, public_idp: Any, people: People) -> None:
+    username = people.new()
+    client = srp_client(public_idp, username)
+    responses = proof(client, begin(public_idp, client))
+    idp.admin_disable_user(UserPoolId=POOL_ID, Username=username)
+    with refused("NotAuthorizedException", "User is disabled."):
+        respond(public_idp, client, responses)
+
+
+def test_a_secret_block_of_nobodys_making_is_refused(public_idp: Any) -> None:
+    client = srp_client(public_idp, "alice")
+    responses = proof(client, begin(public_idp, client))
+    with refused("NotAuthorizedException", "Invalid session for the user."):
+        respond(public_idp, client, {**responses, "PASSWORD_CLAIM_SECRET_BLOCK": "not base64"})
+
+
+def test_a_given_password_is_replaced_after_its_proof(idp: Any, public_idp: Any, people: People) -> None:
+    username = people.new(own_password=False)
+    tokens = srp_client(public_idp, username).set_new_password_challenge("Own-horse-9")
+    assert "AuthenticationResult" in tokens
+
+
 def test_a_pool_of_addresses_proves_for_the_sub(public_idp: Any) -> None:
     client = srp_client(public_idp, "sue@example.com", pool_id=OTHER_POOL_ID, client_id="9strict")
     parameters = begin(public_idp, client)
