@@ -116,7 +116,8 @@ class IdToken(Token):
     @property
     def email_verified(self) -> bool:
         """Whether Cognito knows that the address is the person's; identity providers also write the string "true"."""
-        return self.claims.get("email_verified") in (True, "true")
+        verified = self.claims.get("email_verified")
+        return verified is True or verified == "true"  # and not 1, which equals True
 
 
 class ClientToken(Token):

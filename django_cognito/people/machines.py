@@ -6,7 +6,7 @@ from django.contrib.auth.models import Permission
 from django.db.models import Manager
 
 from ..core import ClientToken
-from .rights import Rights, attach
+from .rights import Rights, carry
 
 
 class MachineUser:
@@ -23,8 +23,7 @@ class MachineUser:
 
     def __init__(self, token: ClientToken) -> None:
         self.pk = self.id = self.username = token.client_id
-        rights = Rights(scopes=token.scopes)
-        attach(self, lambda: rights)
+        carry(self, Rights(scopes=token.scopes))
 
     def __str__(self) -> str:
         return self.username

@@ -1,8 +1,8 @@
-"""What a source (an access token, an ID token, the directory) says of a person, in one shape. Pure."""
+"""What a source (an access token, an ID token, the directory) says of a person, and what of it is new. Pure."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -11,44 +11,54 @@ from typing import Any
 from ..conf import CognitoSettings
 from ..core import AccessToken, IdToken
 from ..core.directory import DirectoryUser
+from ..models import CognitoUser
+from . import groups as cognito_groups
+
+_MAX_GROUP_CHARS = 128  # of a group's name in a pool; a trigger may write anything into a token
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What one source says at one moment. `attributes` holds the mapped claims that are present, by Django field."""
+
+    digest_field: str  # where the link row remembers what this kind of source said last
+    moment: datetime
+    groups: tuple[str, ...]
+    attributes: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What is said of a person at one moment.
-
-    `attributes` holds the mapped claims that are present, by Django field; `digests` what the link row remembers once
-    this has been written, by its field.
-    """
+    """Who is spoken of, and what is said: by one source, or by an access token and then its ID token."""
 
     user_pool_id: str
     sub: str
     username: str
-    groups: tuple[str, ...]
-    attributes: Mapping[str, Any]
-    moment: datetime
-    digests: Mapping[str, str]
-    preferred_username: str = ""  # what USERNAME names a new user by; empty: the source does not say
+    sources: tuple[Source, ...]
+    preferred_username: str = ""  # what USERNAME names a new user by; empty: the sources do not say
     verified_email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What is to be written: the groups that count as of `moment`, changed attributes, and digests by their field."""
+
+    groups: tuple[str, ...]
+    moment: datetime
+    attributes: Mapping[str, Any]
+    digests: Mapping[str, str]
 
 
 def statement_of(token: AccessToken | IdToken, profile: IdToken | None, settings: CognitoSettings) -> Statement:
     """What a token says, with the profile of its ID token where one came along."""
     id_token = token if isinstance(token, IdToken) else profile
-    claims = {**token.claims, **(id_token.claims if id_token else {})}
-    digests = {}
-    for source in {token, id_token or token}:
-        name = "id_digest" if isinstance(source, IdToken) else "access_digest"
-        digests[name] = _digest(source.groups, _mapped(source.claims, settings), settings)
+    tokens = (token,) if id_token is None or id_token is token else (token, id_token)
     return Statement(
         user_pool_id=token.user_pool_id,
         sub=token.sub,
         username=token.username,
-        groups=token.groups,
-        attributes=_mapped(claims, settings),
-        moment=token.issued_at,
-        digests=digests,
-        preferred_username=_preferred_username(claims, settings),
+        sources=tuple(_source_of(each, settings) for each in tokens),
+        preferred_username=_preferred_username({**token.claims, **tokens[-1].claims}, settings),
         verified_email=id_token.email if id_token and id_token.email_verified else "",
     )
 
@@ -57,42 +67,84 @@ def statement_of_directory(
     person: DirectoryUser, groups: Sequence[str], moment: datetime, settings: CognitoSettings
 ) -> Statement:
     """What the directory said of a person at `moment`, which is rounded down: tokens count in whole seconds."""
-    attributes = _mapped(person.attributes, settings)
     verified = person.attributes.get("email_verified") == "true"
+    attributes = _mapped(person.attributes, settings)
+    source = Source("directory_digest", moment.replace(microsecond=0), _names(groups), attributes)
     return Statement(
         user_pool_id=settings.user_pool_id,
         sub=person.sub,
         username=person.username,
-        groups=tuple(groups),
-        attributes=attributes,
-        moment=moment.replace(microsecond=0),
-        digests={"directory_digest": _digest(groups, attributes, settings)},
+        sources=(source,),
         preferred_username=_preferred_username(person.attributes, settings),
         verified_email=person.attributes.get("email", "") if verified else "",
     )
 
 
+def news(statement: Statement, link: CognitoUser, settings: CognitoSettings) -> News | None:
+    """What `statement` tells that `link` does not know yet; None where that is nothing.
+
+    A source from before what is known says nothing. Of the others the youngest gives the groups, and on a tie the
+    first; what they say of attributes counts in the order of their moments.
+    """
+    heard = [_heard(source, link) for source in statement.sources if source.moment >= link.as_of]
+    digests = {source.digest_field: _digest(source, settings) for source in heard}
+    told = [source for source in heard if getattr(link, source.digest_field) != digests[source.digest_field]]
+    if not told:
+        return None
+    latest = max(heard, key=_moment)
+    attributes = {name: value for each in sorted(told, key=_moment) for name, value in each.attributes.items()}
+    return News(latest.groups, latest.moment, attributes, digests)
+
+
+def _source_of(token: AccessToken | IdToken, settings: CognitoSettings) -> Source:
+    digest_field = "id_digest" if isinstance(token, IdToken) else "access_digest"
+    return Source(digest_field, token.issued_at, _names(token.groups), _mapped(token.claims, settings))
+
+
+def _names(groups: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in groups if len(name) <= _MAX_GROUP_CHARS))
+
+
 def _mapped(claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, Any]:
-    """The claims that `ATTRIBUTES` names and that are there. A NUL is in no name, and PostgreSQL takes none."""
-    values = {name: claims[claim] for name, claim in settings.attributes.items() if claims.get(claim) is not None}
-    return {name: value for name, value in values.items() if not (isinstance(value, str) and "\0" in value)}
+    """The claims that `ATTRIBUTES` names and that are there, without those that hold a NUL: PostgreSQL takes none."""
+    present = {name: claims[claim] for name, claim in settings.attributes.items() if claims.get(claim) is not None}
+    plain = {name: value if isinstance(value, str) else _plain(value) for name, value in present.items()}
+    return {name: value for name, value in plain.items() if not _has_nul(value)}
+
+
+def _has_nul(value: Any) -> bool:
+    return "\0" in value if isinstance(value, str) else "\\u0000" in json.dumps(value)
+
+
+def _plain(value: Any) -> Any:
+    """A claim as JSON has it: a token's own are read-only, which no field expects."""
+    return json.loads(json.dumps(value, default=dict))
 
 
 def _preferred_username(claims: Mapping[str, Any], settings: CognitoSettings) -> str:
     value = claims.get(settings.username) if settings.username != "username" else None
-    return value if isinstance(value, str) and "\0" not in value else ""
+    return value.strip() if isinstance(value, str) and "\0" not in value else ""
 
 
-def _digest(groups: Sequence[str], attributes: Mapping[str, Any], settings: CognitoSettings) -> str:
-    """A digest of what one source says and of how the settings map it: either may change what is written."""
-    said = json.dumps([_mapping(settings), sorted(groups), attributes], sort_keys=True, default=str)
+def _moment(source: Source) -> datetime:
+    return source.moment
+
+
+def _heard(source: Source, link: CognitoUser) -> Source:
+    """The source with the groups of it that count."""
+    moments = source.moment.timestamp(), link.as_of.timestamp()
+    names = cognito_groups.effective(source.groups, moments[0], link.groups, moments[1])
+    return Source(source.digest_field, source.moment, names, source.attributes)
+
+
+def _digest(source: Source, settings: CognitoSettings) -> str:
+    """A digest of what counts of a source and of how the settings map it: either may change what is written."""
+    said = json.dumps([_mapping(settings), sorted(source.groups), source.attributes], sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
 
 
 @lru_cache(maxsize=8)
 def _mapping(settings: CognitoSettings) -> str:
-    grants = {
-        name: [grant.groups, sorted(grant.permissions), grant.staff, grant.superuser]
-        for name, grant in settings.groups.items()
-    }
+    """The settings by which users are written; a group's permissions are not among them, they are never stored."""
+    grants = {name: [grant.groups, grant.staff, grant.superuser] for name, grant in settings.groups.items()}
     return json.dumps([grants, settings.mirror_groups, dict(settings.attributes)], sort_keys=True)

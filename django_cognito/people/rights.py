@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from asgiref.sync import sync_to_async
+from django.db.models import Model
 
 from ..models import CognitoUser
 
@@ -45,18 +46,22 @@ def named(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class _Carried:
-    """Rights on a user, loaded when first asked for. A pickle or deep copy of the user leaves them behind."""
+    """Rights on a user, known or loaded when first asked for. They stay with that user: a copy has none of them."""
 
-    __slots__ = ("_load", "_rights")
+    __slots__ = ("_load", "_owner", "_rights")
 
-    def __init__(self, load: Callable[[], Rights] | None = None) -> None:
+    def __init__(self, owner: Any = None, rights: Rights | None = None, load: Callable[[], Rights] | None = None):
+        # A copied model has a `_state` of its own, and a lazy user shows that of the user it stands for.
+        self._owner = getattr(owner, "_state", None)
+        self._rights = rights
         self._load = load
-        self._rights: Rights | None = None
+
+    def belongs_to(self, user: Any) -> bool:
+        return self._owner is getattr(user, "_state", None)
 
     @property
-    def is_at_hand(self) -> bool:
-        """Whether there is something to ask but the database: what `attach` is given does no I/O."""
-        return self._rights is not None or self._load is not None
+    def is_loaded(self) -> bool:
+        return self._rights is not None
 
     def rights(self) -> Rights | None:
         if self._rights is None and self._load is not None:
@@ -67,9 +72,14 @@ class _Carried:
         return type(self), ()
 
 
+def carry(user: Any, rights: Rights) -> None:
+    """Let `user` carry these rights. No copy or pickle of the user has them."""
+    setattr(user, _ATTRIBUTE, _Carried(user, rights))
+
+
 def attach(user: Any, load: Callable[[], Rights]) -> None:
-    """Let `user` carry the rights that `load` gives; it is called once, when they are first asked for. No I/O in it."""
-    setattr(user, _ATTRIBUTE, _Carried(load))
+    """As `carry`, with the rights that `load` gives; it is called once, when they are first asked for."""
+    setattr(user, _ATTRIBUTE, _Carried(user, load=load))
 
 
 def rights_of(user: Any) -> Rights:
@@ -79,24 +89,29 @@ def rights_of(user: Any) -> Rights:
     """
     if not user.is_active or user.is_anonymous:
         return NO_RIGHTS
-    carried = getattr(user, _ATTRIBUTE, None)
-    rights: Rights | None = carried.rights() if carried is not None else None
+    carried = _carried_by(user)
+    rights = carried.rights() if carried is not None else None
     if rights is None:
         rights = _remembered(user)
-        attach(user, lambda: rights)
+        carry(user, rights)
     return rights
 
 
+async def arights_of(user: Any) -> Rights:
+    """As `rights_of`; inline where the user carries its rights loaded, as after `await request.auser()`."""
+    carried = _carried_by(user)
+    if carried is not None and carried.is_loaded:
+        return rights_of(user)
+    return await sync_to_async(rights_of)(user)
+
+
+def _carried_by(user: Any) -> _Carried | None:
+    carried: _Carried | None = getattr(user, _ATTRIBUTE, None)
+    return carried if carried is not None and carried.belongs_to(user) else None
+
+
 def _remembered(user: Any) -> Rights:
-    if user.pk is None:
+    if user.pk is None or not isinstance(user, Model):  # unsaved, or a machine
         return NO_RIGHTS
     rows = CognitoUser.objects.filter(user_id=user.pk).order_by("pk").values_list("groups", flat=True)
     return Rights(groups=tuple(dict.fromkeys(name for names in rows for name in names)))
-
-
-async def arights_of(user: Any) -> Rights:
-    """As `rights_of`; inline where the user carries its rights, as after `await request.auser()`."""
-    carried = getattr(user, _ATTRIBUTE, None)
-    if carried is not None and carried.is_at_hand:
-        return rights_of(user)
-    return await sync_to_async(rights_of)(user)

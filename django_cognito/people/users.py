@@ -3,27 +3,28 @@
 A steady token costs one read and no write. What changes is written in one transaction, and never backwards in time.
 """
 
-import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, transaction
 
 from ..conf import CognitoSettings, get_settings
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.errors import TokenError
 from ..models import CognitoMembership, CognitoUser
 from . import groups as cognito_groups
-from .groups import Change, Granted
+from .attributes import email_field, needs_its_own, put, take
+from .groups import Granted
 from .machines import MachineUser
-from .profile import Statement, statement_of
-from .rights import Rights, attach
+from .profile import News, Statement, news, statement_of
+from .rights import Rights, carry
 
-logger = logging.getLogger(__name__)
 _ATTEMPTS = 3  # parallel first requests: whoever loses the race finds the winner's row at the second attempt
+_NEVER = datetime.min.replace(tzinfo=UTC)  # a new link row knows nothing yet
 
 
 def user_for(token: AccessToken | IdToken | ClientToken, profile: IdToken | None = None) -> Any:
@@ -34,11 +35,10 @@ def user_for(token: AccessToken | IdToken | ClientToken, profile: IdToken | None
     """
     if isinstance(token, ClientToken):
         return MachineUser(token)
-    statement = statement_of(token, profile, get_settings())
-    link = person_for(statement)
+    link = person_for(statement_of(token, profile, get_settings()))
     if not link.user.is_active:
         raise TokenError("the account is disabled here", code="user_inactive")
-    attach(link.user, lambda: rights_for(token, link))
+    carry(link.user, rights_for(token, link))
     return link.user
 
 
@@ -53,28 +53,32 @@ def person_for(statement: Statement) -> CognitoUser:
 
     Raises TokenError (code "user_unknown") where there is none and CREATE_USERS is off.
     """
-    link = _find(statement)
-    if link is None:
-        link = _first(statement)
-    return _updated(link, statement) if _says_more(link, statement) else link
+    return _settled(_find(statement), statement)
 
 
 def update_people(statements: Iterable[Statement], *, create: bool = False) -> int:
-    """Bring a page of directory users up to date in one transaction; how many were written.
+    """Bring a page of directory users up to date in one transaction; how many there was something to write of.
 
-    Two queries where nothing changed. With `create` those not known yet are made, as a first token would make them.
+    One query where nothing changed. With `create` those not known yet are made, as a first token would make them.
     """
-    by_sub = {(statement.user_pool_id, statement.sub): statement for statement in statements}
-    rows = CognitoUser.objects.filter(sub__in=[sub for _, sub in by_sub]).select_related("user").order_by("pk")
-    known = {(row.user_pool_id, row.sub): row for row in rows}
-    changed = [(known[key], said) for key, said in by_sub.items() if key in known and _says_more(known[key], said)]
-    new = [said for key, said in by_sub.items() if create and key not in known]
+    said = {(statement.user_pool_id, statement.sub): statement for statement in statements}
+    rows = CognitoUser.objects.filter(user_pool_id__in={pool for pool, _ in said}, sub__in=[sub for _, sub in said])
+    # In one order everywhere: two pages at once must not wait for each other.
+    known = {(row.user_pool_id, row.sub): row for row in rows.select_related("user").order_by("pk")}
+    changed = [(row, said[key]) for key, row in known.items() if key in said and _news(row, said[key])]
+    new = [(None, said[key]) for key in sorted(said.keys() - known.keys()) if create]
+    if not changed and not new:
+        return 0
     with transaction.atomic():
-        for link, said in changed:
-            _updated(link, said)
-        for said in new:
-            _first(said)
-    return len(changed) + len(new)
+        return sum(_is_settled(link, statement) for link, statement in [*changed, *new])
+
+
+def _is_settled(link: CognitoUser | None, statement: Statement) -> bool:
+    try:
+        _settled(link, statement)
+    except TokenError:  # nobody is known by it, and CREATE_USERS is off
+        return False
+    return True
 
 
 def _find(statement: Statement) -> CognitoUser | None:
@@ -82,135 +86,146 @@ def _find(statement: Statement) -> CognitoUser | None:
     return rows.filter(user_pool_id=statement.user_pool_id, sub=statement.sub).first()
 
 
-def _says_more(link: CognitoUser, statement: Statement) -> bool:
-    """Whether there is something to write: said no earlier than what is known, and not said before."""
-    if statement.moment < link.as_of or not link.user.is_active:
-        return False
-    return any(getattr(link, name) != digest for name, digest in statement.digests.items())
+def _news(link: CognitoUser, statement: Statement) -> News | None:
+    return news(statement, link, get_settings()) if link.user.is_active else None
 
 
-def _first(statement: Statement) -> CognitoUser:
-    """The link row of somebody seen for the first time, also where several requests see them at once."""
-    settings = get_settings()
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            with transaction.atomic():
-                return _linked(statement, settings)
-        except IntegrityError:
-            link = _find(statement)
-            if link is not None:
-                return link
-            if attempt == _ATTEMPTS:
-                raise
-    raise AssertionError("unreachable")
+def _settled(link: CognitoUser | None, statement: Statement, attempts: int = _ATTEMPTS) -> CognitoUser:
+    """The link row once `statement` is written, also where others write, or take the same name, at the same moment."""
+    if link is not None and not _news(link, statement):
+        return link
+    try:
+        with transaction.atomic():
+            return _linked(statement, get_settings()) if link is None else _updated(link, statement)
+    except (IntegrityError, CognitoUser.DoesNotExist):
+        if attempts == 1:
+            raise
+    return _settled(_find(statement), statement, attempts - 1)
 
 
 def _linked(statement: Statement, settings: CognitoSettings) -> CognitoUser:
-    user = _known_by_email(statement, settings)
-    if user is None and not settings.create_users:
-        raise TokenError("nobody is known here by this token, and CREATE_USERS is off", code="user_unknown")
+    """A first link row: to the account that it belongs to, or to a new one."""
     link = CognitoUser(
-        user=user or _new_user(statement, settings),
-        user_pool_id=statement.user_pool_id,
-        sub=statement.sub,
-        username=statement.username,
-        as_of=statement.moment,
+        user_pool_id=statement.user_pool_id, sub=statement.sub, username=statement.username, as_of=_NEVER
     )
-    link.save(force_insert=True)
-    _write(link, statement, statement.groups)
+    told = news(statement, link, settings)
+    assert told is not None  # noqa: S101 - an empty row knows nothing
+    known = _known_by_email(statement, settings)
+    if known is None and not settings.create_users:
+        raise TokenError("nobody is known here by this token, and CREATE_USERS is off", code="user_unknown")
+    link.user = known or _new_user(statement, told.attributes)
+    _write(link, told if known else replace(told, attributes={}))
     return link
 
 
 def _known_by_email(statement: Statement, settings: CognitoSettings) -> Any:
     """The one existing account with this verified e-mail, where the site allows it; never a staff account."""
-    if not settings.link_by_verified_email or not statement.verified_email:
-        return None
     model = get_user_model()
-    found = list(
-        model._default_manager.filter(**{f"{model.get_email_field_name()}__iexact": statement.verified_email})[:2]
-    )
-    if len(found) != 1:
+    email = email_field(model)
+    if not settings.link_by_verified_email or not statement.verified_email or email is None:
         return None
-    user: Any = found[0]
-    safe = user.is_active and not getattr(user, "is_staff", False) and not getattr(user, "is_superuser", False)
-    return user if safe else None
+    users = model._default_manager.select_for_update().filter(**{f"{email.name}__iexact": statement.verified_email})
+    found: list[Any] = list(users[:2])
+    if len(found) != 1 or not _is_same_address(getattr(found[0], email.name), statement.verified_email):
+        return None
+    has_weight = getattr(found[0], "is_staff", False) or getattr(found[0], "is_superuser", False)
+    return found[0] if found[0].is_active and not has_weight else None
 
 
-def _new_user(statement: Statement, settings: CognitoSettings) -> Any:
+def _is_same_address(left: str, right: str) -> bool:
+    # CVE-2019-19844: a database folds more than mail does. To PostgreSQL, a dotless i in capitals is an I.
+    return left == right or (left.isascii() and right.isascii() and left.lower() == right.lower())
+
+
+def _new_user(statement: Statement, attributes: Mapping[str, Any]) -> Any:
     user: Any = get_user_model()()
-    for name, value in statement.attributes.items():
-        _set(user, name, value)
-    email = user._meta.get_field(user.get_email_field_name())
+    email = email_field(user)
+    if email is None or email.name != user.USERNAME_FIELD:
+        _give_username(user, statement)
+    for name, value in attributes.items():
+        put(user, name, value)
     # A first API token carries no e-mail; where the model must have one, the next ID token replaces this.
-    if email.unique and not getattr(user, email.name):
+    if email is not None and not getattr(user, email.name) and needs_its_own(user, email):
         setattr(user, email.name, f"{statement.sub}@{statement.user_pool_id}.invalid".lower())
-    if email.name != user.USERNAME_FIELD:
-        setattr(user, user.USERNAME_FIELD, _free_username(user, statement))
     user.set_unusable_password()
     user.save()
     return user
 
 
-def _free_username(user: Any, statement: Statement) -> str:
+def _give_username(user: Any, statement: Statement) -> None:
     """The username asked for, or, where somebody has it, suffixed from the `sub`: never their account."""
-    name = statement.preferred_username or statement.username
-    longest = user._meta.get_field(user.USERNAME_FIELD).max_length or len(name)
-    for suffix in ("", f"-{statement.sub[:8]}"):
-        candidate = name[: longest - len(suffix)] + suffix
-        if not _is_taken(user, user.USERNAME_FIELD, candidate):
-            return candidate
-    return statement.sub[:longest]
+    name = user.normalize_username(statement.preferred_username or statement.username)
+    longest = user._meta.get_field(user.USERNAME_FIELD).max_length
+    suffix = f"-{statement.sub[:8]}"
+    shortened = name if longest is None else name[: longest - len(suffix)]
+    if not any(take(user, user.USERNAME_FIELD, candidate) for candidate in (name[:longest], shortened + suffix)):
+        setattr(user, user.USERNAME_FIELD, statement.sub[:longest])
 
 
 def _updated(link: CognitoUser, statement: Statement) -> CognitoUser:
     """The link row after `statement` was written, one writer at a time; another may have been first, or later."""
-    with transaction.atomic():
-        locked = CognitoUser.objects.select_for_update().get(pk=link.pk)
-        locked.user = link.user
-        if _says_more(locked, statement):
-            locked.user.refresh_from_db()
-            moments = statement.moment.timestamp(), locked.as_of.timestamp()
-            names = cognito_groups.effective(statement.groups, moments[0], locked.groups, moments[1])
-            _apply_attributes(locked.user, statement.attributes)
-            _write(locked, statement, names)
+    # The user's row is locked too: another pool's link to the same person may be about to change it.
+    locked = CognitoUser.objects.select_for_update().select_related("user").get(pk=link.pk)
+    told = _news(locked, statement)
+    if told is not None:
+        _write(locked, told)
     return locked
 
 
-def _write(link: CognitoUser, statement: Statement, names: tuple[str, ...]) -> None:
-    """Grant what the Cognito groups `names` give, and remember the moment and what has been said."""
-    _apply_groups(link, names)
-    if list(names) != link.groups:
+def _write(link: CognitoUser, told: News) -> None:
+    """Write what was told to the user, grant what their groups give, and remember moment and digests."""
+    user: Any = link.user
+    if set(told.groups) != set(link.groups):
         # What the other sources said before speaks of other groups: let it be looked at again.
         link.access_digest = link.id_digest = link.directory_digest = ""
-    for name, digest in statement.digests.items():
+    for name, digest in told.digests.items():
         setattr(link, name, digest)
-    link.groups, link.as_of = list(names), statement.moment
+    link.groups, link.as_of = list(told.groups), told.moment
     link.save()
+    changed = [name for name, value in told.attributes.items() if put(user, name, value)]
+    changed += _apply_groups(link, told.groups)
+    if changed:
+        user.save(update_fields=changed)
 
 
-def _apply_groups(link: CognitoUser, names: tuple[str, ...]) -> None:
+def _apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
+    """Give and take what Cognito's groups give by the settings; the flags on the user that this changed, unsaved."""
     user: Any = link.user
     rows = list(CognitoMembership.objects.filter(cognito_user__user_id=user.pk))
+    mine = {row.name: row for row in rows if row.cognito_user_id == link.pk}
+    if not names and not mine:
+        return []
     change = cognito_groups.difference(
         _wanted(names),
-        {row.name: _granted(row) for row in rows if row.cognito_user_id == link.pk},
+        {name: _granted(row) for name, row in mine.items()},
         now=_has(user),
         elsewhere=cognito_groups.union(_granted(row) for row in rows if row.cognito_user_id != link.pk),
     )
-    _apply_change(user, change)
-    mine = {row.name: row for row in rows if row.cognito_user_id == link.pk}
+    if change.add_groups:
+        user.groups.add(*change.add_groups)
+    if change.remove_groups:
+        user.groups.remove(*change.remove_groups)
     _keep_memberships(link, mine, change.memberships)
+    return _set_flags(user, {"is_staff": change.staff, "is_superuser": change.superuser})
 
 
 def _wanted(names: tuple[str, ...]) -> dict[str, Granted]:
     wanted = cognito_groups.grants(names, get_settings())
-    django_groups = {name: 0 for grant in wanted.values() for name in grant.groups}
-    for name in django_groups:
-        django_groups[name] = Group.objects.get_or_create(name=name)[0].pk
+    django_groups = _django_groups({name for grant in wanted.values() for name in grant.groups})
     return {
         name: Granted(frozenset(django_groups[item] for item in grant.groups), grant.staff, grant.superuser)
         for name, grant in wanted.items()
     }
+
+
+def _django_groups(names: Set[str]) -> dict[str, int]:
+    """The primary keys of these Django groups, which are made where they are missing."""
+    if not names:
+        return {}
+    found = dict(Group.objects.filter(name__in=names).values_list("name", "pk"))
+    for name in sorted(names - found.keys()):  # in one order everywhere, as above
+        found[name] = Group.objects.get_or_create(name=name)[0].pk
+    return found
 
 
 def _granted(row: CognitoMembership) -> Granted:
@@ -222,57 +237,27 @@ def _has(user: Any) -> Granted:
     return Granted(frozenset(pks), getattr(user, "is_staff", False), getattr(user, "is_superuser", False))
 
 
-def _apply_change(user: Any, change: Change) -> None:
-    if change.add_groups:
-        user.groups.add(*change.add_groups)
-    if change.remove_groups:
-        user.groups.remove(*change.remove_groups)
-    flags = {"is_staff": change.staff, "is_superuser": change.superuser}
-    changed = {name: value for name, value in flags.items() if value is not None and hasattr(user, name)}
+def _set_flags(user: Any, flags: Mapping[str, bool | None]) -> list[str]:
+    """Set those that are to change and are fields of the user's model; which they were."""
+    fields = {field.name for field in user._meta.concrete_fields}
+    changed = {name: value for name, value in flags.items() if value is not None and name in fields}
     for name, value in changed.items():
         setattr(user, name, value)
-    if changed:
-        user.save(update_fields=list(changed))
+    return list(changed)
 
 
 def _keep_memberships(link: CognitoUser, rows: Mapping[str, CognitoMembership], wanted: Mapping[str, Granted]) -> None:
     gone = [row.pk for name, row in rows.items() if name not in wanted]
     if gone:
         CognitoMembership.objects.filter(pk__in=gone).delete()
-    for name, granted in wanted.items():
-        row = rows.get(name)
-        if row is None or _granted(row) != granted:
-            row = row or CognitoMembership(cognito_user=link, name=name)
-            row.granted_groups = sorted(granted.groups)
-            row.granted_staff, row.granted_superuser = granted.staff, granted.superuser
-            row.save()
+    new = [_membership(CognitoMembership(cognito_user=link, name=name), wanted[name]) for name in wanted.keys() - rows]
+    CognitoMembership.objects.bulk_create(new)
+    for name in wanted.keys() & rows.keys():
+        if _granted(rows[name]) != wanted[name]:
+            _membership(rows[name], wanted[name]).save()
 
 
-def _apply_attributes(user: Any, attributes: Mapping[str, Any]) -> None:
-    changed = [name for name, value in attributes.items() if _set(user, name, value)]
-    if changed:
-        user.save(update_fields=changed)
-
-
-def _set(user: Any, name: str, value: Any) -> bool:
-    """Put a mapped claim into its field, as the field sees it; whether that changed anything."""
-    field: models.Field[Any, Any] = user._meta.get_field(name)
-    try:
-        value = field.to_python(value)
-    except ValidationError:
-        logger.warning("the claim for %s does not fit the field; it stays as it is", name)
-        return False
-    if isinstance(value, str) and field.max_length:
-        value = value[: field.max_length]
-    if value == getattr(user, name):
-        return False
-    if field.unique and _is_taken(user, name, value):
-        logger.warning("the claim for %s is somebody else's already; it stays as it is", name)
-        return False
-    setattr(user, name, value)
-    return True
-
-
-def _is_taken(user: Any, name: str, value: Any) -> bool:
-    others = type(user)._default_manager.exclude(pk=user.pk) if user.pk else type(user)._default_manager.all()
-    return bool(others.filter(**{name: value}).exists())
+def _membership(row: CognitoMembership, granted: Granted) -> CognitoMembership:
+    row.granted_groups = sorted(granted.groups)
+    row.granted_staff, row.granted_superuser = granted.staff, granted.superuser
+    return row
