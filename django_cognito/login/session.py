@@ -19,7 +19,7 @@ from django.contrib import auth
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ValidationError
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -27,7 +27,7 @@ from ..conf import get_settings
 from ..core import AccessToken, IdToken
 from ..core.errors import CognitoError, CognitoUnavailableError, SignInError, TokenError
 from ..core.hosted_ui import TokenSet
-from ..core.token import read_unverified
+from ..core.token import take_apart
 from ..encryption import DecryptionError, decrypt, encrypt
 from ..models import CognitoLogin, CognitoUser
 from ..people.authenticate import verify
@@ -44,7 +44,10 @@ _POLL_SECONDS = 0.05
 def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet) -> CognitoLogin:
     """Sign `user` in: Django's own login, and the tokens kept. The session's earlier login, if any, is ended."""
     drop(request.session)
+    key = request.session.session_key
     auth.login(request, user, backend=_BACKEND)
+    if request.session.session_key == key:
+        request.session.cycle_key()  # Django keeps the key of a person who signs in again
     link = CognitoUser.objects.get(user_pool_id=token.user_pool_id, sub=token.sub)
     login = CognitoLogin(cognito_user=link, expires_at=token.expires_at)
     login.tokens = _sealed(login.id, tokens)
@@ -75,7 +78,8 @@ def tokens_of(login: CognitoLogin) -> TokenSet:
 
 def access_token_of(login: CognitoLogin) -> AccessToken:
     """The login's access token. It was verified before it was kept, and the encryption proves that it is the same."""
-    return AccessToken(login.cognito_user.user_pool_id, read_unverified(tokens_of(login).access_token))
+    raw = tokens_of(login).access_token
+    return AccessToken(login.cognito_user.user_pool_id, take_apart(raw, max_bytes=len(raw)).claims)
 
 
 def is_over(login: CognitoLogin) -> bool:
@@ -128,12 +132,7 @@ def drop(session: SessionBase) -> None:
         return
     # Not login.delete(): it clears the instance's id, without which the tokens cannot be opened.
     CognitoLogin.objects.filter(pk=login.pk).delete()
-    try:
-        refresh_token = tokens_of(login).refresh_token
-        if refresh_token:
-            get_hosted_ui().revoke(refresh_token)
-    except CognitoError as error:
-        logger.warning("signed out here, but the refresh token was not revoked: %s", error.code)
+    _revoke(login)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ class _Step:
 
 def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
     """The steps of `current` and `acurrent`: one logic, two drivers."""
-    if timezone.now() < login.expires_at - timedelta(seconds=get_settings().refresh_margin_seconds):
+    if not _is_due(login):
         return login
     deadline = time.monotonic() + _WAIT_SECONDS
     while not (yield _Step(partial(_claim, login))):
@@ -159,14 +158,21 @@ def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
     try:
         renewed = yield _Step(partial(_ask, login), is_orm=False)
         return (yield _Step(partial(_store, login, *renewed)))
-    except CognitoUnavailableError:
-        yield _Step(partial(_release, login))
+    except CognitoUnavailableError as error:
+        login = yield _Step(partial(_postpone, login, error.retry_after))
         if is_over(login):
             raise
         return login
     except (SignInError, TokenError) as error:
-        yield _Step(login.delete)
-        raise SignInError(f"the login was not renewed: {error.code}", code="login_ended") from error
+        return (yield _Step(partial(_end, login, error)))
+
+
+def _is_due(login: CognitoLogin) -> bool:
+    """Whether the login's tokens have ended, or are about to and can be renewed."""
+    if is_over(login):
+        return True
+    margin = timedelta(seconds=get_settings().refresh_margin_seconds)
+    return login.expires_at - margin <= timezone.now() and _refresh_token(tokens_of(login)) is not None
 
 
 def _claim(login: CognitoLogin) -> bool:
@@ -174,8 +180,8 @@ def _claim(login: CognitoLogin) -> bool:
     now = timezone.now()
     # Longer than two calls to Cognito may take; a worker that dies at it blocks nobody for longer.
     until = now + timedelta(seconds=2 * get_settings().http_timeout_seconds + 5)
-    rows = CognitoLogin.objects.filter(pk=login.pk, version=login.version)
-    return rows.filter(Q(refreshing_until=None) | Q(refreshing_until__lt=now)).update(refreshing_until=until) == 1
+    free = _unchanged(login).filter(Q(refreshing_until=None) | Q(refreshing_until__lt=now))
+    return free.update(refreshing_until=until) == 1
 
 
 def _row(login_id: Any, **conditions: Any) -> CognitoLogin:
@@ -187,11 +193,11 @@ def _row(login_id: Any, **conditions: Any) -> CognitoLogin:
 
 def _ask(login: CognitoLogin) -> tuple[TokenSet, AccessToken, IdToken | None]:
     """New tokens from Cognito, verified, and of the very same person and client. No database."""
-    before, old = access_token_of(login), tokens_of(login)
-    if not old.refresh_token:
-        raise SignInError("the login came without a refresh token", code="login_ended")
-    new = get_hosted_ui().refresh(old.refresh_token)
-    tokens = TokenSet(new.access_token, new.id_token, new.refresh_token or old.refresh_token, new.expires_in)
+    before, refresh_token = access_token_of(login), _refresh_token(tokens_of(login))
+    if refresh_token is None:
+        raise SignInError("there is no refresh token, or no hosted UI to take it to", code="login_ended")
+    new = get_hosted_ui().refresh(refresh_token)
+    tokens = TokenSet(new.access_token, new.id_token, new.refresh_token or refresh_token, new.expires_in)
     token, profile = verify(
         tokens.access_token, token_use="access", id_token=tokens.id_token, client_ids=(before.client_id,)
     )
@@ -202,14 +208,51 @@ def _ask(login: CognitoLogin) -> tuple[TokenSet, AccessToken, IdToken | None]:
 
 def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: IdToken | None) -> CognitoLogin:
     user_for(token, profile)
-    CognitoLogin.objects.filter(pk=login.pk, version=login.version).update(
-        tokens=_sealed(login.pk, tokens), expires_at=token.expires_at, version=F("version") + 1, refreshing_until=None
+    sealed = _sealed(login.pk, tokens)
+    _unchanged(login).update(
+        tokens=sealed, expires_at=token.expires_at, version=F("version") + 1, refreshing_until=None
     )
+    try:
+        return _row(login.pk)
+    except SignInError:
+        # Signed out meanwhile. A rotated refresh token is known to nobody but us.
+        login.tokens = sealed
+        _revoke(login)
+        raise
+
+
+def _postpone(login: CognitoLogin, seconds: float) -> CognitoLogin:
+    """Let the next one ask after `seconds`, so that an outage does not slow every page down; past the end, at once."""
+    until = None if is_over(login) else timezone.now() + timedelta(seconds=seconds)
+    _unchanged(login).update(refreshing_until=until)
     return _row(login.pk)
 
 
-def _release(login: CognitoLogin) -> None:
-    CognitoLogin.objects.filter(pk=login.pk, version=login.version).update(refreshing_until=None)
+def _end(login: CognitoLogin, error: CognitoError) -> CognitoLogin:
+    """Forget a login that was refused; unless somebody else, after this worker's lease, was faster and got tokens."""
+    if _unchanged(login).delete()[0]:
+        raise SignInError(f"the login was not renewed: {error.code}", code="login_ended") from error
+    return _row(login.pk)
+
+
+def _unchanged(login: CognitoLogin) -> QuerySet[CognitoLogin]:
+    """The login's row, unless somebody has refreshed it since `login` was read."""
+    return CognitoLogin.objects.filter(pk=login.pk, version=login.version)
+
+
+def _revoke(login: CognitoLogin) -> None:
+    """Have Cognito end the refresh token, and with it what came of it; best effort."""
+    try:
+        refresh_token = _refresh_token(tokens_of(login))
+        if refresh_token is not None:
+            get_hosted_ui().revoke(refresh_token)
+    except CognitoError as error:
+        logger.warning("signed out here, but the refresh token was not revoked: %s", error.code)
+
+
+def _refresh_token(tokens: TokenSet) -> str | None:
+    """The refresh token, where there is one, and a hosted UI to take it to."""
+    return tokens.refresh_token if get_settings().user_pool.domain else None
 
 
 def _sealed(login_id: UUID, tokens: TokenSet) -> bytes:

@@ -1,0 +1,97 @@
+"""What a test of the login arranges: a token endpoint that answers as told, and a login in a chosen state."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from threading import Event
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.test import Client
+from django.utils import timezone
+
+from django_cognito.login import session
+from django_cognito.models import CognitoLogin
+from django_cognito.testing import make_token, sign_in
+
+from .scripted_server import Answer, Request, json_answer
+
+CALLBACK = "/auth/callback/"
+
+
+def token_answer(username: str = "alice", *, nonce: str | None = None, **changes: Any) -> Answer:
+    """The token endpoint's answer with tokens of `username`; `changes` replace members, None takes one away."""
+    answer = {
+        "access_token": make_token(username=username),
+        "id_token": make_token(token_use="id", username=username, nonce=nonce),
+        "refresh_token": "a-refresh-token",
+        "token_type": "Bearer",
+        "expires_in": 3600,
+        **changes,
+    }
+    return json_answer({name: value for name, value in answer.items() if value is not None})
+
+
+def refusal(error: str = "invalid_grant", status: int = 400) -> Answer:
+    """The token endpoint's refusal."""
+    return json_answer({"error": error}, status)
+
+
+def form_of(request: Request) -> dict[str, str]:
+    """The form that a request carried, each field once."""
+    return {name: value for name, (value,) in parse_qs(request.body.decode(), strict_parsing=True).items()}
+
+
+def query_of(url: str) -> dict[str, str]:
+    """The query of an address, each parameter once."""
+    return {name: value for name, (value,) in parse_qs(urlsplit(url).query, strict_parsing=True).items()}
+
+
+def begin(client: Client, **query: str) -> dict[str, str]:
+    """Begin a sign-in in the browser `client`; what the hosted UI is asked."""
+    return query_of(client.get("/auth/login/", query)["Location"])
+
+
+def come_back(client: Client, asked: dict[str, str], **changes: Any) -> Any:
+    """Come back from the hosted UI as it would send the browser; `changes` replace parameters, None takes one away."""
+    query = {"code": "a-code", "state": asked["state"], **changes}
+    return client.get(CALLBACK, {name: value for name, value in query.items() if value is not None})
+
+
+def who(client: Client) -> str:
+    """Whom the site takes this browser for."""
+    return str(client.get("/who/").content.decode())
+
+
+def login_of(client: Client, username: str = "alice", **state: Any) -> CognitoLogin:
+    """The login of `username`, signed in at `client`; its tokens end in `ends_in` seconds, see `change`."""
+    user = sign_in(client, username, refresh_token="a-refresh-token")
+    login = session.load(client.session, user.pk)
+    return change(login, **state) if state else login
+
+
+def change(login: CognitoLogin, *, ends_in: float | None = None, leased_for: float | None = None) -> CognitoLogin:
+    """The login, once its tokens end in so many seconds, and somebody is refreshing it for so many."""
+    now = timezone.now()
+    if ends_in is not None:
+        login.expires_at = now + timedelta(seconds=ends_in)
+    if leased_for is not None:
+        login.refreshing_until = now + timedelta(seconds=leased_for)
+    login.save()
+    return login
+
+
+class Gate:
+    """Holds a scripted answer back, and tells that it was asked for: `Answer(before=gate)`."""
+
+    def __init__(self) -> None:
+        self.asked, self.opened = Event(), Event()
+
+    def __call__(self) -> None:
+        self.asked.set()
+        assert self.opened.wait(20)
+
+    def wait_until_asked(self, then: Callable[[], Any] = lambda: None) -> None:
+        """Wait for the question; then call `then`, and let the answer go."""
+        assert self.asked.wait(20)
+        then()
+        self.opened.set()

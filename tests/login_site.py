@@ -1,0 +1,48 @@
+"""A site with a login: ours, the admin's, and pages that show what somebody signed in gets. For tests of the login."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import HttpRequest, HttpResponse
+from django.template import engines
+from django.urls import include, path
+
+_PAGE = """<!doctype html><html lang="en"><head><title>Home</title><link rel="icon" href="data:,"></head><body>
+<h1>{% if user.is_authenticated %}Hello, {{ user.get_username }}{% else %}Hello, stranger{% endif %}</h1>
+<p><a href="{% url 'cognito:login' %}">Sign in</a> <a href="{% url 'cognito:logout' %}">Sign out</a></p>
+</body></html>"""
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(engines["django"].from_string(_PAGE).render({}, request))
+
+
+def who(request: Any) -> HttpResponse:
+    return HttpResponse(request.user.get_username() or "nobody")
+
+
+@login_required
+def mine(request: Any) -> HttpResponse:
+    return who(request)
+
+
+@permission_required("auth.change_group", raise_exception=True)
+def change_groups(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("changed")
+
+
+def subject(request: Any) -> HttpResponse:
+    token = request.cognito.token
+    return HttpResponse(token.sub if token else "no token")
+
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("who/", who),
+    path("mine/", mine),
+    path("groups/", change_groups),
+    path("subject/", subject),
+    path("auth/", include("django_cognito.urls")),
+    path("admin/", admin.site.urls),
+]
