@@ -14,10 +14,10 @@ def is_safe_address(url: str) -> bool:
     """Whether `url` is https, or plain http to this very machine: what tokens and keys may travel over."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host, port = parts.hostname, parts.port
     except ValueError:
         return False
-    if not host or parts.username is not None or parts.password is not None or parts.fragment:
+    if not host or port == 0 or parts.username is not None or parts.password is not None or parts.fragment:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK_HOSTS)
 
@@ -60,6 +60,8 @@ class UserPool:
         for address in (*issuers, self.jwks_uri, self.endpoint_url, *([self.domain] if self.domain else [])):
             if not is_safe_address(address):
                 raise ValueError(f"{address!r} must be https (plain http is for loopback hosts only)")
+        if self.domain.count("/") > 2:
+            raise ValueError(f"domain is a host or an origin, without a path: {self.domain!r} is not")
 
     @property
     def region(self) -> str:

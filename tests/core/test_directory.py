@@ -1,0 +1,242 @@
+"""A pool's users and groups, from moto, from a client that pages oddly, and from one that fails."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import moto
+import pytest
+from botocore.config import Config
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+    SSLError,
+)
+
+from django_cognito.core.directory import Directory, DirectoryGroup
+from django_cognito.core.errors import CognitoError, CognitoUnavailableError
+
+POOL_ID = "eu-west-1_AbCdEfGhI"
+
+
+class Pages:
+    """A client of which every list gives these pages in turn; a page that is an error is raised."""
+
+    def __init__(self, *pages: Any) -> None:
+        self.pages = list(pages)
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**parameters: Any) -> Any:
+            self.calls.append((operation, parameters))
+            page = self.pages.pop(0)
+            if isinstance(page, Exception):
+                raise page
+            return page
+
+        return call
+
+
+def row(name: str) -> dict[str, Any]:
+    moment = datetime(2026, 1, 2, tzinfo=UTC)
+    attributes = [{"Name": "sub", "Value": f"sub of {name}"}, {"Name": "email", "Value": f"{name}@example.com"}]
+    return {
+        "Username": name,
+        "Attributes": attributes,
+        "Enabled": True,
+        "UserStatus": "CONFIRMED",
+        "UserCreateDate": moment,
+        "UserLastModifiedDate": moment,
+    }
+
+
+def refused(code: str, status: int = 400) -> ClientError:
+    answer = {"Error": {"Code": code, "Message": "secret details"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "ListUsers")  # type: ignore[arg-type]
+
+
+# Pages
+
+
+def test_users_come_page_by_page_through_short_and_empty_ones() -> None:
+    client = Pages(
+        {"Users": [], "PaginationToken": "1"},
+        {"Users": [row("a")], "PaginationToken": "2"},
+        {"Users": [], "PaginationToken": "3"},
+        {"Users": [row("b"), row("c")]},
+    )
+    pages = list(Directory(client, POOL_ID).users())
+    assert [[user.username for user in page] for page in pages] == [["a"], ["b", "c"]]
+    assert [parameters.get("PaginationToken") for _, parameters in client.calls] == [None, "1", "2", "3"]
+    assert {parameters["UserPoolId"] for _, parameters in client.calls} == {POOL_ID}
+
+
+def test_an_empty_last_page_ends_the_list() -> None:
+    assert list(Directory(Pages({"Users": [row("a")], "PaginationToken": "1"}, {"Users": []}), POOL_ID).users()) != []
+    assert list(Directory(Pages({"Users": []}), POOL_ID).users()) == []
+
+
+def test_nothing_is_asked_before_a_page_is_wanted() -> None:
+    client = Pages({"Users": [row("a")], "PaginationToken": "1"})
+    pages = Directory(client, POOL_ID).users()
+    assert client.calls == []
+    next(pages)
+    assert len(client.calls) == 1
+
+
+def test_a_filter_and_a_page_size_are_passed_on() -> None:
+    client = Pages({"Users": []})
+    list(Directory(client, POOL_ID).users(page_size=5, filter='email ^= "jo"'))
+    assert client.calls == [("list_users", {"UserPoolId": POOL_ID, "Limit": 5, "Filter": 'email ^= "jo"'})]
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "key", "item"),
+    [
+        ("users_in_group", ("editors",), "Users", row("a")),
+        ("groups", (), "Groups", {"GroupName": "editors"}),
+        ("groups_of", ("a",), "Groups", {"GroupName": "editors"}),
+    ],
+)
+def test_every_list_goes_on_until_the_token_is_absent(
+    method: str, arguments: tuple[str, ...], key: str, item: dict[str, Any]
+) -> None:
+    client = Pages({key: [item], "NextToken": "1"}, {key: [], "NextToken": "2"}, {key: [item, item], "NextToken": ""})
+    pages = list(getattr(Directory(client, POOL_ID), method)(*arguments))
+    assert [len(page) for page in pages] == [1, 2]
+    assert [parameters.get("NextToken") for _, parameters in client.calls] == [None, "1", "2"]
+
+
+# Values
+
+
+def test_a_user_is_what_the_pool_says() -> None:
+    ((user,),) = Directory(Pages({"Users": [row("a")]}), POOL_ID).users()
+    assert (user.sub, user.username, user.enabled, user.status) == ("sub of a", "a", True, "CONFIRMED")
+    assert user.attributes == {"sub": "sub of a", "email": "a@example.com"}
+    assert user.created_at == user.modified_at == datetime(2026, 1, 2, tzinfo=UTC)
+
+
+def test_a_user_is_read_only_hashes_and_shows_no_attributes() -> None:
+    ((user,),) = Directory(Pages({"Users": [row("a")]}), POOL_ID).users()
+    with pytest.raises(TypeError):
+        user.attributes["sub"] = "other"  # type: ignore[index]
+    assert {user}
+    assert "example.com" not in repr(user)
+
+
+def test_an_attribute_without_value_is_empty() -> None:
+    without = row("a") | {"Attributes": [{"Name": "sub", "Value": "s"}, {"Name": "nickname"}]}
+    ((user,),) = Directory(Pages({"Users": [without]}), POOL_ID).users()
+    assert user.attributes["nickname"] == ""
+
+
+def test_a_group_is_what_the_pool_says() -> None:
+    full = {"GroupName": "editors", "Description": "who write", "Precedence": 0, "RoleArn": "arn:aws:iam::1:role/x"}
+    ((bare, whole),) = Directory(Pages({"Groups": [{"GroupName": "viewers"}, full]}), POOL_ID).groups()
+    assert bare == DirectoryGroup("viewers", "", None, "")
+    assert whole == DirectoryGroup("editors", "who write", 0, "arn:aws:iam::1:role/x")
+
+
+# Refusals and outages
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(refused("TooManyRequestsException"), id="throttled"),
+        pytest.param(refused("InternalErrorException"), id="AWS's own fault"),
+        pytest.param(refused("SomethingElse", 503), id="503"),
+        pytest.param(EndpointConnectionError(endpoint_url="https://x"), id="unreachable"),
+        pytest.param(ConnectTimeoutError(endpoint_url="https://x"), id="no connection in time"),
+        pytest.param(ReadTimeoutError(endpoint_url="https://x"), id="no answer in time"),
+        pytest.param(SSLError(endpoint_url="https://x", error="x"), id="TLS"),
+    ],
+)
+def test_what_passes_is_unavailable(error: Exception) -> None:
+    with pytest.raises(CognitoUnavailableError) as caught:
+        list(Directory(Pages(error), POOL_ID).users())
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (refused("AccessDeniedException"), "AccessDeniedException"),
+        (refused("ResourceNotFoundException"), "ResourceNotFoundException"),
+        (NoCredentialsError(), "NoCredentialsError"),
+    ],
+)
+def test_what_aws_refuses_names_its_code_and_no_details(error: Exception, name: str) -> None:
+    with pytest.raises(CognitoError) as caught:
+        list(Directory(Pages(error), POOL_ID).groups())
+    assert (type(caught.value), caught.value.code) == (CognitoError, "directory_refused")
+    assert str(caught.value) == f"AWS refused: {name}"
+
+
+def test_a_fault_that_is_not_aws_s_goes_on_as_it_came() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(Directory(Pages(ZeroDivisionError()), POOL_ID).users())
+
+
+def test_a_response_that_is_none_of_aws_s_is_left_alone() -> None:
+    error = ZeroDivisionError()
+    error.response = "not a mapping"  # type: ignore[attr-defined]
+    with pytest.raises(ZeroDivisionError):
+        Directory(Pages(error), POOL_ID).user("a")
+
+
+# A real client
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with moto.mock_aws():
+        yield boto3.client("cognito-idp", region_name="eu-west-1", config=Config(retries={"max_attempts": 0}))
+
+
+@pytest.fixture
+def pool_id(client: Any) -> str:
+    return str(client.create_user_pool(PoolName="people")["UserPool"]["Id"])
+
+
+def test_a_pool_s_people_and_groups_are_read_through_boto3(client: Any, pool_id: str) -> None:
+    names = [f"person{number}" for number in range(7)]
+    for name in names:
+        client.admin_create_user(UserPoolId=pool_id, Username=name, UserAttributes=[{"Name": "email", "Value": name}])
+    client.create_group(UserPoolId=pool_id, GroupName="editors", Precedence=10)
+    client.admin_add_user_to_group(UserPoolId=pool_id, Username="person3", GroupName="editors")
+    directory = Directory(client, pool_id)
+    pages = list(directory.users(page_size=3))
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert sorted(user.username for user in itertools.chain(*pages)) == names
+    assert [[user.username for user in page] for page in directory.users_in_group("editors")] == [["person3"]]
+    assert [[group.name for group in page] for page in directory.groups()] == [["editors"]]
+    assert [[group.precedence for group in page] for page in directory.groups_of("person3")] == [[10]]
+    assert list(directory.groups_of("person1")) == []
+
+
+def test_one_user_is_read_by_name(client: Any, pool_id: str) -> None:
+    client.admin_create_user(
+        UserPoolId=pool_id, Username="alice", UserAttributes=[{"Name": "email", "Value": "alice@example.com"}]
+    )
+    user = Directory(client, pool_id).user("alice")
+    assert user is not None
+    assert user.sub == user.attributes["sub"] != ""
+    assert user.attributes["email"] == "alice@example.com"
+
+
+def test_a_user_who_is_not_there_is_none(client: Any, pool_id: str) -> None:
+    assert Directory(client, pool_id).user("nobody") is None
+
+
+def test_another_refusal_of_one_user_is_an_error(client: Any) -> None:
+    with pytest.raises(CognitoError, match="ResourceNotFoundException"):
+        Directory(client, "eu-west-1_nowhere").user("alice")

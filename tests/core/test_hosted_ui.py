@@ -1,0 +1,313 @@
+"""The hosted UI: its addresses to the letter, and its endpoints, well and badly behaved."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from operator import methodcaller
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import pytest
+
+from django_cognito.core import UserPool
+from django_cognito.core.errors import CognitoUnavailableError, MalformedTokenError, SignInError, TokenError
+from django_cognito.core.hosted_ui import HostedUi, SignInSecrets, TokenSet
+from django_cognito.core.http import Http
+from tests.scripted_server import Answer, Drip, ScriptedServer, json_answer
+
+VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text(encoding="utf-8"))
+SECRETS = SignInSecrets("the-state", "the-nonce", VECTORS["pkce"]["code_verifier"])
+POOL = UserPool("eu-west-1_AbCdEfGhI", domain="login.example.com")
+CALLBACK = "https://site.example/auth/callback/"
+TOKENS = {
+    "access_token": "the-access-token",
+    "id_token": "the-id-token",
+    "refresh_token": "the-refresh-token",
+    "token_type": "Bearer",
+    "expires_in": 3600,
+}
+
+Call = Callable[[HostedUi], Any]
+EXCHANGE: Call = methodcaller("exchange_code", "the-code", redirect_uri=CALLBACK, code_verifier="v")
+REFRESH: Call = methodcaller("refresh", "the-refresh-token")
+REVOKE: Call = methodcaller("revoke", "the-refresh-token")
+USER_INFO: Call = methodcaller("user_info", "the-access-token")
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer(json_answer(TOKENS)) as started:
+        yield started
+
+
+@pytest.fixture
+def public(server: ScriptedServer) -> HostedUi:
+    return HostedUi(UserPool("eu-west-1_AbCdEfGhI", domain=server.url), "1webclient")
+
+
+@pytest.fixture
+def confidential(server: ScriptedServer) -> HostedUi:
+    pool = UserPool("eu-west-1_AbCdEfGhI", domain=server.url)
+    return HostedUi(pool, VECTORS["basic"]["client_id"], VECTORS["basic"]["client_secret"])
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("build", "path"),
+    [(HostedUi.authorize_url, "/oauth2/authorize"), (HostedUi.sign_up_url, "/signup")],
+)
+def test_a_sign_in_starts_with_pkce_state_and_nonce(build: Callable[..., str], path: str) -> None:
+    url = build(HostedUi(POOL, "1webclient"), SECRETS, redirect_uri=CALLBACK, scopes=["openid", "email"])
+    parts = urlsplit(url)
+    assert (parts.scheme, parts.netloc, parts.path) == ("https", "login.example.com", path)
+    assert dict(parse_qsl(parts.query, strict_parsing=True)) == {
+        "response_type": "code",
+        "client_id": "1webclient",
+        "redirect_uri": CALLBACK,
+        "scope": "openid email",
+        "state": "the-state",
+        "nonce": "the-nonce",
+        "code_challenge": VECTORS["pkce"]["code_challenge"],
+        "code_challenge_method": "S256",
+    }
+    assert SECRETS.code_verifier not in url
+
+
+def test_further_parameters_are_passed_on_and_escaped() -> None:
+    url = HostedUi(POOL, "1webclient").authorize_url(
+        SECRETS, redirect_uri=CALLBACK, scopes=["openid"], identity_provider="Our IdP & more", lang="pt-BR"
+    )
+    assert parse_qs(urlsplit(url).query)["identity_provider"] == ["Our IdP & more"]
+    assert "Our%20IdP%20%26%20more" in url
+
+
+@pytest.mark.parametrize("name", ["state", "nonce", "code_challenge", "code_challenge_method", "response_type"])
+def test_a_parameter_of_ours_cannot_be_replaced(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} cannot be given"):
+        HostedUi(POOL, "c").authorize_url(SECRETS, redirect_uri=CALLBACK, scopes=["openid"], **{name: "x"})
+
+
+def test_the_logout_address_takes_the_client_and_where_to_go() -> None:
+    url = HostedUi(POOL, "1webclient").logout_url("https://site.example/?bye=1")
+    assert url == (
+        "https://login.example.com/logout?client_id=1webclient&logout_uri=https%3A%2F%2Fsite.example%2F%3Fbye%3D1"
+    )
+
+
+def test_a_pool_without_domain_has_no_hosted_ui() -> None:
+    with pytest.raises(ValueError, match="domain"):
+        HostedUi(UserPool("eu-west-1_AbCdEfGhI"), "1webclient")
+
+
+# Secrets
+
+
+def test_fresh_secrets_differ_and_fit_rfc_7636() -> None:
+    made = [SignInSecrets.new() for _ in range(100)]
+    values = [value for each in made for value in (each.state, each.nonce, each.code_verifier)]
+    assert len(set(values)) == 300
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", value) for value in values)
+
+
+def test_the_code_challenge_is_that_of_rfc_7636() -> None:
+    assert SECRETS.code_challenge == VECTORS["pkce"]["code_challenge"]
+
+
+def test_reprs_show_no_secret(confidential: HostedUi) -> None:
+    assert repr(SECRETS) == "SignInSecrets()"
+    assert repr(TokenSet("a", "b", "c", 3600)) == "TokenSet(expires_in=3600)"
+    assert VECTORS["basic"]["client_secret"] not in repr(confidential)
+
+
+# Tokens
+
+
+def test_a_code_is_exchanged_for_tokens(public: HostedUi, server: ScriptedServer) -> None:
+    assert EXCHANGE(public) == TokenSet("the-access-token", "the-id-token", "the-refresh-token", 3600)
+    (request,) = server.requests
+    assert (request.method, request.path) == ("POST", "/oauth2/token")
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert dict(parse_qsl(request.body.decode(), strict_parsing=True)) == {
+        "grant_type": "authorization_code",
+        "client_id": "1webclient",
+        "code": "the-code",
+        "redirect_uri": CALLBACK,
+        "code_verifier": "v",
+    }
+    assert "authorization" not in request.headers
+
+
+def test_a_refresh_token_brings_new_tokens(public: HostedUi, server: ScriptedServer) -> None:
+    server.script(json_answer({name: value for name, value in TOKENS.items() if name != "refresh_token"}))
+    assert REFRESH(public) == TokenSet("the-access-token", "the-id-token", None, 3600)
+    assert dict(parse_qsl(server.requests[0].body.decode())) == {
+        "grant_type": "refresh_token",
+        "client_id": "1webclient",
+        "refresh_token": "the-refresh-token",
+    }
+
+
+@pytest.mark.parametrize("call", [EXCHANGE, REFRESH, REVOKE])
+def test_a_confidential_client_proves_itself_by_header(
+    confidential: HostedUi, server: ScriptedServer, call: Call
+) -> None:
+    call(confidential)
+    (request,) = server.requests
+    assert request.headers["authorization"] == VECTORS["basic"]["header"]
+    assert b"client_" not in request.body
+
+
+@pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER"])
+def test_the_case_of_the_token_type_does_not_matter(public: HostedUi, server: ScriptedServer, token_type: str) -> None:
+    server.script(json_answer(TOKENS | {"token_type": token_type}))
+    assert EXCHANGE(public)
+
+
+@pytest.mark.parametrize("expires_in", [None, "3600", True, -5, 1.5, []])
+def test_an_answer_may_not_say_when_the_tokens_end(public: HostedUi, server: ScriptedServer, expires_in: Any) -> None:
+    server.script(json_answer(TOKENS | {"expires_in": expires_in}))
+    assert EXCHANGE(public).expires_in == 0
+
+
+@pytest.mark.parametrize("refresh_token", [None, "", 5])
+def test_an_answer_may_have_no_refresh_token(public: HostedUi, server: ScriptedServer, refresh_token: Any) -> None:
+    server.script(json_answer(TOKENS | {"refresh_token": refresh_token}))
+    assert EXCHANGE(public).refresh_token is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"id_token": None}, {"access_token": 5}, {"token_type": "mac"}, {"token_type": None}, {"token_type": ["bearer"]}],
+)
+@pytest.mark.parametrize("call", [EXCHANGE, REFRESH])
+def test_an_answer_without_the_tokens_is_refused(
+    public: HostedUi, server: ScriptedServer, call: Call, change: dict[str, Any]
+) -> None:
+    server.script(json_answer(TOKENS | change))
+    with pytest.raises(SignInError) as caught:
+        call(public)
+    assert (caught.value.code, caught.value.oauth_error) == ("malformed_response", None)
+
+
+# Refusals and outages
+
+
+@pytest.mark.parametrize("call", [EXCHANGE, REFRESH, REVOKE])
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, "invalid_grant"),
+        (400, "invalid_client"),
+        (401, "invalid_client"),
+        (400, "unauthorized_client"),
+        (400, "unsupported_token_type"),
+    ],
+)
+def test_a_refusal_has_cognito_s_own_word_as_its_code(
+    public: HostedUi, server: ScriptedServer, call: Call, status: int, error: str
+) -> None:
+    server.script(json_answer({"error": error}, status))
+    with pytest.raises(SignInError) as caught:
+        call(public)
+    assert (caught.value.oauth_error, caught.value.code) == (error, error)
+
+
+def test_a_refusal_with_a_word_that_nobody_knows_keeps_the_general_code(
+    public: HostedUi, server: ScriptedServer
+) -> None:
+    server.script(json_answer({"error": "something_new"}, 400))
+    with pytest.raises(SignInError) as caught:
+        EXCHANGE(public)
+    assert (caught.value.oauth_error, caught.value.code) == ("something_new", "sign_in_refused")
+
+
+@pytest.mark.parametrize("call", [EXCHANGE, REFRESH, REVOKE, USER_INFO])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(json_answer({"error": "server_error"}, 500), id="500"),
+        pytest.param(Answer(503, b"<html>"), id="503"),
+        pytest.param(json_answer({"error": "slow_down"}, 429), id="429"),
+        pytest.param(Answer(302, headers={"location": "https://attacker.invalid/"}), id="302"),
+        pytest.param(json_answer(TOKENS, 307, location="https://attacker.invalid/"), id="307"),
+        pytest.param(Answer(403, b"<html>blocked</html>"), id="a firewall's page"),
+        pytest.param(json_answer({"message": "?"}, 404), id="no error named"),
+        pytest.param(json_answer({"error": 5}, 404), id="an error that is no text"),
+        pytest.param(json_answer({"error": 'a "quoted" word'}, 404), id="an error of illegal characters"),
+        pytest.param(json_answer({"error": "x" * 65}, 404), id="an endless error"),
+        pytest.param(json_answer(["error"], 404), id="no object"),
+        pytest.param(Answer(200, b"x" * 70_000), id="too long"),
+    ],
+)
+def test_what_is_no_answer_of_cognito_is_unavailable(
+    public: HostedUi, server: ScriptedServer, call: Call, answer: Answer
+) -> None:
+    server.script(answer)
+    with pytest.raises(CognitoUnavailableError):
+        call(public)
+    assert server.count == 1
+
+
+@pytest.mark.parametrize("call", [EXCHANGE, REFRESH, USER_INFO])
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b"\xff"])
+def test_a_success_that_is_no_json_object_is_unavailable(
+    public: HostedUi, server: ScriptedServer, call: Call, body: bytes
+) -> None:
+    server.script(Answer(200, body))
+    with pytest.raises(CognitoUnavailableError):
+        call(public)
+
+
+@pytest.mark.parametrize("call", [EXCHANGE, REFRESH, REVOKE, USER_INFO])
+def test_a_hosted_ui_that_drips_is_unavailable(server: ScriptedServer, call: Call) -> None:
+    server.script(Drip(b"HTTP/1.1 200 OK\r\n\r\n"))
+    http = Http(timeout_seconds=0.2)
+    with pytest.raises(CognitoUnavailableError):
+        call(HostedUi(UserPool("eu-west-1_AbCdEfGhI", domain=server.url), "1webclient", http=http))
+
+
+@pytest.mark.parametrize("call", [EXCHANGE, REFRESH, REVOKE, USER_INFO])
+@pytest.mark.parametrize("answer", [json_answer({"error": "invalid_grant"}, 400), Answer(500, b"the-code")])
+def test_errors_repeat_no_secret(confidential: HostedUi, server: ScriptedServer, call: Call, answer: Answer) -> None:
+    server.script(answer)
+    with pytest.raises((SignInError, TokenError, CognitoUnavailableError)) as caught:
+        call(confidential)
+    for secret in ("the-code", "the-refresh-token", "the-access-token", VECTORS["basic"]["client_secret"]):
+        assert secret not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
+
+
+# Revocation and userInfo
+
+
+def test_a_refresh_token_is_revoked(public: HostedUi, server: ScriptedServer) -> None:
+    server.script(Answer(200))
+    REVOKE(public)
+    (request,) = server.requests
+    assert (request.method, request.path) == ("POST", "/oauth2/revoke")
+    assert dict(parse_qsl(request.body.decode())) == {"client_id": "1webclient", "token": "the-refresh-token"}
+
+
+def test_user_info_is_asked_for_with_the_token_in_the_header(public: HostedUi, server: ScriptedServer) -> None:
+    server.script(json_answer({"sub": "s", "email_verified": "true"}))
+    assert USER_INFO(public) == {"sub": "s", "email_verified": "true"}
+    (request,) = server.requests
+    assert (request.method, request.path, request.body) == ("GET", "/oauth2/userInfo", b"")
+    assert request.headers["authorization"] == "Bearer the-access-token"
+
+
+@pytest.mark.parametrize("status", [400, 401])
+def test_user_info_refuses_a_token_that_is_over(public: HostedUi, server: ScriptedServer, status: int) -> None:
+    server.script(json_answer({"error": "invalid_token"}, status))
+    with pytest.raises(TokenError) as caught:
+        USER_INFO(public)
+    assert caught.value.code == "invalid_token"
+
+
+@pytest.mark.parametrize("raw", ["", "a b", "a\r\nx: y", "é", "="])
+def test_what_is_no_bearer_token_is_not_sent(public: HostedUi, server: ScriptedServer, raw: str) -> None:
+    with pytest.raises(MalformedTokenError):
+        public.user_info(raw)
+    assert server.count == 0

@@ -1,0 +1,119 @@
+"""A user pool: what follows from its id, and what can be given instead."""
+
+from typing import Any
+
+import pytest
+
+from django_cognito.core import UserPool
+from django_cognito.core.pool import is_safe_address, pools_by_issuer
+
+ID = "eu-west-1_AbCdEfGhI"
+
+
+def test_everything_follows_from_the_id() -> None:
+    pool = UserPool(ID)
+    assert pool.region == "eu-west-1"
+    assert pool.issuers == ("https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI",)
+    assert pool.jwks_uri == f"{pool.issuers[0]}/.well-known/jwks.json"
+    assert pool.endpoint_url == "https://cognito-idp.eu-west-1.amazonaws.com"
+    assert (pool.client_ids, pool.domain) == ((), "")
+
+
+@pytest.mark.parametrize(
+    ("user_pool_id", "host"),
+    [
+        ("us-gov-west-1_a", "cognito-idp.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1_a", "cognito-idp.cn-north-1.amazonaws.com.cn"),
+        ("eusc-de-east-1_a", "cognito-idp.eusc-de-east-1.amazonaws.eu"),
+    ],
+)
+def test_each_partition_has_its_own_hosts(user_pool_id: str, host: str) -> None:
+    pool = UserPool(user_pool_id)
+    assert pool.endpoint_url == f"https://{host}"
+    assert pool.issuer_forms == (f"https://{host}/{user_pool_id}", f"https://issuer-{host}/{user_pool_id}")
+
+
+def test_everything_can_be_given_instead() -> None:
+    issuer = f"http://localhost:9229/{ID}"
+    pool = UserPool(ID, client_ids=["a", "b"], issuer=issuer, domain="http://localhost:9229/", endpoint_url="https://x")
+    assert pool.issuers == pool.issuer == (issuer,)
+    assert pool.jwks_uri == f"{issuer}/.well-known/jwks.json"
+    assert (pool.domain, pool.endpoint_url, pool.client_ids) == ("http://localhost:9229", "https://x", ("a", "b"))
+    assert UserPool(ID, jwks_uri="https://keys.example/").jwks_uri == "https://keys.example/"
+
+
+def test_the_domain_is_a_host_or_an_origin() -> None:
+    assert UserPool(ID, domain="login.example.com").domain == "https://login.example.com"
+    assert UserPool(ID, domain="https://login.example.com/").domain == "https://login.example.com"
+
+
+@pytest.mark.parametrize("domain", ["login.example.com/login", "https://login.example.com/oauth2/authorize"])
+def test_a_domain_with_a_path_is_refused(domain: str) -> None:
+    with pytest.raises(ValueError, match="without a path"):
+        UserPool(ID, domain=domain)
+
+
+def test_the_first_issuer_serves_the_keys() -> None:
+    forms = UserPool(ID).issuer_forms
+    assert UserPool(ID, issuer=forms[::-1]).jwks_uri.startswith("https://issuer-cognito-idp.")
+
+
+def test_pools_of_the_same_values_are_one_key() -> None:
+    assert len({UserPool(ID, client_ids=["a"]), UserPool(ID, client_ids=("a",)), UserPool(ID, client_ids="a")}) == 1
+
+
+@pytest.mark.parametrize(
+    "user_pool_id",
+    ["", "eu-west-1", "eu-west-1_", "_AbC", "EU-west-1_a", "eu-west-1_a/b", "eu-west-1_a\n", "x", None, 5],
+)
+def test_a_malformed_id_is_refused(user_pool_id: Any) -> None:
+    with pytest.raises(ValueError, match="not a user pool id"):
+        UserPool(user_pool_id)
+
+
+@pytest.mark.parametrize("name", ["issuer", "jwks_uri", "domain", "endpoint_url"])
+@pytest.mark.parametrize("address", ["http://example.com", "ftp://localhost", "https://", "https://a@b/", "https://[/"])
+def test_an_address_that_tokens_may_not_travel_over_is_refused(name: str, address: str) -> None:
+    with pytest.raises(ValueError, match="must be https"):
+        UserPool(ID, **{name: address})
+
+
+@pytest.mark.parametrize("client_ids", [[""], [5], ["a", None]])
+def test_clients_are_texts(client_ids: Any) -> None:
+    with pytest.raises(ValueError, match="client_ids takes non-empty strings"):
+        UserPool(ID, client_ids=client_ids)
+
+
+@pytest.mark.parametrize(
+    ("url", "safe"),
+    [
+        ("https://example.com/path?query", True),
+        ("http://localhost:8000/", True),
+        ("http://127.0.0.1/", True),
+        ("http://[::1]:8000/", True),
+        ("http://127.0.0.2/", False),
+        ("http://localhost.example.com/", False),
+        ("https://user@example.com/", False),
+        ("https://:secret@example.com/", False),
+        ("https://example.com/#part", False),
+        ("https://example.com:port/", False),
+        ("https://example.com:0/", False),
+        ("http://localhost\\@example.com/", False),
+        ("http://localhost\\.example.com/", False),
+        ("//example.com/", False),
+        ("javascript:alert(1)", False),
+    ],
+)
+def test_safe_is_https_or_this_very_machine(url: str, safe: bool) -> None:
+    assert is_safe_address(url) is safe
+
+
+def test_each_issuer_leads_to_its_pool() -> None:
+    first, second = UserPool(ID), UserPool("us-east-1_b", issuer=UserPool("us-east-1_b").issuer_forms)
+    found = pools_by_issuer([first, second, first])
+    assert found == {first.issuers[0]: first, second.issuers[0]: second, second.issuers[1]: second}
+
+
+def test_an_issuer_of_two_pools_is_refused() -> None:
+    with pytest.raises(ValueError, match="two pools"):
+        pools_by_issuer([UserPool(ID, client_ids="a"), UserPool(ID, client_ids="b")])
