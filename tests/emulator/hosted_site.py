@@ -119,6 +119,16 @@ class Site:
         return requests.post(self.url + path, data=fields, timeout=10)
 
 
+def refused(answer: requests.Response, error: str, status: int = 400) -> bool:
+    """Whether an answer is this error, and nothing more."""
+    return (answer.status_code, answer.json()) == (status, {"error": error})
+
+
+def basic(site: Site, secret: str | None = None) -> tuple[str, str]:
+    """The Basic credentials of the confidential client."""
+    return site.confidential.id, site.confidential.secret or "" if secret is None else secret
+
+
 class Page(HTMLParser):
     """The little of a page that a browser without a screen needs."""
 

@@ -7,23 +7,24 @@ from typing import Any
 import pytest
 import requests
 
-from .hosted_site import ALL_SCOPES, CALLBACK, VERIFIER, Browser, Site, query_of, running_site, unverified
+from .hosted_site import (
+    ALL_SCOPES,
+    CALLBACK,
+    VERIFIER,
+    Browser,
+    Site,
+    basic,
+    query_of,
+    refused,
+    running_site,
+    unverified,
+)
 
 
 @pytest.fixture
 def site() -> Iterator[Site]:
     with running_site() as site:
         yield site
-
-
-def basic(site: Site, secret: str | None = None) -> tuple[str, str]:
-    """The Basic credentials of the confidential client."""
-    return site.confidential.id, site.confidential.secret or "" if secret is None else secret
-
-
-def refused(answer: requests.Response, error: str, status: int = 400) -> bool:
-    """Whether an answer is this error, and nothing more."""
-    return (answer.status_code, answer.json()) == (status, {"error": error})
 
 
 def user_info(site: Site, raw: str, method: str = "GET") -> requests.Response:
@@ -141,47 +142,6 @@ def test_a_client_that_lost_the_code_flow_redeems_none(site: Site) -> None:
     assert refused(site.redeem(code), "unauthorized_client")
 
 
-def test_a_confidential_client_proves_itself_by_header_or_by_body(site: Site) -> None:
-    by_body = site.redeem(site.sign_in(site.confidential), site.confidential)
-    fields = {"grant_type": "authorization_code", "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
-    fields["code"] = site.sign_in(site.confidential)
-    by_header = requests.post(f"{site.url}/oauth2/token", data=fields, auth=basic(site), timeout=10)
-    assert (by_body.status_code, by_header.status_code) == (200, 200)
-
-
-@pytest.mark.parametrize("secret", [None, "", "wrong", "wröng"])
-def test_a_confidential_client_without_its_secret_gets_nothing(site: Site, secret: str | None) -> None:
-    code = site.sign_in(site.confidential)
-    assert refused(site.redeem(code, site.confidential, client_secret=secret), "invalid_client")
-
-
-@pytest.mark.parametrize("header", ["Basic !", "Bearer abc", "Basic MmNvbmZpZGVudGlhbA=="])
-def test_a_header_that_proves_nothing_is_an_invalid_client(site: Site, header: str) -> None:
-    fields = {"grant_type": "refresh_token", "refresh_token": "x"}
-    answer = requests.post(f"{site.url}/oauth2/token", data=fields, headers={"Authorization": header}, timeout=10)
-    assert refused(answer, "invalid_client")
-
-
-def test_a_public_client_with_a_secret_is_an_invalid_client(site: Site) -> None:
-    assert refused(site.redeem(site.sign_in(), client_secret="anything"), "invalid_client")
-
-
-def test_an_unknown_client_is_an_invalid_client(site: Site) -> None:
-    assert refused(site.redeem(site.sign_in(), client_id="nobody"), "invalid_client")
-
-
-def test_a_header_and_a_body_of_two_clients_are_an_invalid_request(site: Site) -> None:
-    fields = {"grant_type": "refresh_token", "refresh_token": "x", "client_id": site.public.id}
-    answer = requests.post(f"{site.url}/oauth2/token", data=fields, auth=basic(site), timeout=10)
-    assert refused(answer, "invalid_request")
-
-
-def test_a_refusal_spends_no_code_of_a_client_that_did_not_prove_itself(site: Site) -> None:
-    code = site.sign_in(site.confidential)
-    site.redeem(code, site.confidential, client_secret="wrong")
-    assert site.redeem(code, site.confidential).status_code == 200
-
-
 def test_a_refresh_token_gives_new_tokens_and_no_new_refresh_token(site: Site) -> None:
     first = site.tokens()
     site.clock.pass_seconds(100)
@@ -229,14 +189,6 @@ def test_an_access_token_cannot_be_revoked(site: Site) -> None:
 
 def test_revoking_without_a_token_is_an_invalid_request(site: Site) -> None:
     assert refused(site.post("/oauth2/revoke", client_id=site.public.id), "invalid_request")
-
-
-def test_revoking_takes_the_clients_secret(site: Site) -> None:
-    raw = site.tokens(site.confidential)["refresh_token"]
-    address = f"{site.url}/oauth2/revoke"
-    wrong = requests.post(address, data={"token": raw}, auth=basic(site, secret="wrong"), timeout=10)
-    assert refused(wrong, "invalid_client", status=401)
-    assert requests.post(address, data={"token": raw}, auth=basic(site), timeout=10).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
