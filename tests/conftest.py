@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 
 from . import real_parts
+from .scripted_server import ScriptedServer
 
 pytest_plugins = ["django_cognito.testing.fixtures"]
 
@@ -69,3 +70,11 @@ def unreachable() -> Iterator[str]:
 def cognito_down(settings: Any, unreachable: str) -> None:
     """A site whose Cognito cannot be asked: neither for keys nor for the next tokens."""
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": unreachable, "JWKS_URI": f"{unreachable}/jwks.json"}
+
+
+@pytest.fixture
+def token_endpoint(settings: Any, cognito_keys: None) -> Iterator[ScriptedServer]:
+    """The hosted UI's origin, as far as programs ask it; the tokens that it gives are `make_token`'s."""
+    with ScriptedServer() as server:
+        settings.COGNITO = {**settings.COGNITO, "DOMAIN": server.url}
+        yield server

@@ -157,14 +157,14 @@ def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
             return login
     try:
         renewed = yield _Step(partial(_ask, login), is_orm=False)
-        return (yield _Step(partial(_store, login, *renewed)))
+        login = yield _Step(partial(_store, login, *renewed))
     except CognitoUnavailableError as error:
         login = yield _Step(partial(_postpone, login, error.retry_after))
         if is_over(login):
             raise
-        return login
     except (SignInError, TokenError) as error:
-        return (yield _Step(partial(_end, login, error)))
+        login = yield _Step(partial(_end, login, error))
+    return login
 
 
 def _is_due(login: CognitoLogin) -> bool:
