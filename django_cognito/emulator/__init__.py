@@ -2,6 +2,6 @@
 
 from .emulator import Emulator
 from .keys import sign
-from .seed import SeedError
+from .seed_values import SeedError
 
 __all__ = ["Emulator", "SeedError", "sign"]

@@ -11,7 +11,9 @@ from typing import Any
 
 from .emulator import Emulator
 from .keys import default_state_dir
-from .seed import DEFAULT_SEED, SeedError, SeedPool
+from .seed import SeedPool
+from .seed_reading import DEFAULT_SEED
+from .seed_values import SeedError
 
 DEFAULT_PORT = 9229
 _EXIT_USAGE = 2

@@ -15,7 +15,8 @@ from .authority import Authority, IssuerForm
 from .keys import KeyRing
 from .planting import plant
 from .pools import Pools
-from .seed import Seed, default_seed, read_seed
+from .seed import Seed
+from .seed_reading import default_seed, read_seed
 from .server import QuietHandler, make_app
 
 _LOOPBACK = "127.0.0.1"

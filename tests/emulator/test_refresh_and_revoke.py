@@ -218,6 +218,16 @@ def test_disabling_ends_every_sign_in_for_good(idp: Any, username: str, tokens: 
     assert_dead(idp, tokens)
 
 
+def test_a_disabled_persons_token_is_refused_even_while_its_sign_in_lasts(
+    emulator: Emulator, public_idp: Any, username: str, tokens: dict[str, str]
+) -> None:
+    user = emulator.authority.pools.user(POOL_ID, username)
+    assert user is not None
+    user.enabled = False  # as if an administrator were between two steps
+    with refused("NotAuthorizedException", "Access Token has been revoked"):
+        public_idp.get_user(AccessToken=tokens["AccessToken"])
+
+
 def test_a_deleted_person_is_signed_out(idp: Any, username: str, tokens: dict[str, str]) -> None:
     idp.admin_delete_user(UserPoolId=POOL_ID, Username=username)
     assert_dead(idp, tokens)
@@ -250,6 +260,14 @@ def test_an_expired_access_token_is_told_so(public_idp: Any, tokens: dict[str, s
 def test_another_kind_of_token_is_no_access_token(public_idp: Any, tokens: dict[str, str], kind: str) -> None:
     with refused("NotAuthorizedException", "Invalid Access Token"):
         public_idp.get_user(AccessToken=tokens[kind])
+
+
+def test_an_id_token_under_the_key_of_access_tokens_is_no_access_token(
+    emulator: Emulator, public_idp: Any, tokens: dict[str, str]
+) -> None:
+    raw = emulator.sign(POOL_ID, {**claims(tokens["AccessToken"]), "token_use": "id"})
+    with refused("NotAuthorizedException", "Invalid Access Token"):
+        public_idp.get_user(AccessToken=raw)
 
 
 def test_a_tampered_access_token_is_refused(public_idp: Any, tokens: dict[str, str]) -> None:

@@ -131,6 +131,11 @@ def test_groups_stand_in_order_of_precedence(access: dict[str, Any], identity: d
     assert access["cognito:groups"] == identity["cognito:groups"] == ["admins", "editors", "viewers"]
 
 
+def test_precedence_counts_before_the_name(people: People) -> None:
+    access = claims(people.tokens(people.new("editors", "rivals"))["AccessToken"])
+    assert access["cognito:groups"] == ["rivals", "editors"]
+
+
 def test_roles_follow_the_groups(identity: dict[str, Any]) -> None:
     assert [role.rpartition("/")[2] for role in identity["cognito:roles"]] == ["admin", "editor"]
     assert identity["cognito:preferred_role"].endswith("/admin")

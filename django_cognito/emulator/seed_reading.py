@@ -1,0 +1,144 @@
+"""A seed read from YAML or JSON and checked key by key; every complaint says where. Knows no moto.
+
+The same seed always makes the same ids, so that a site's users survive a restart of the local Cognito.
+"""
+
+import json
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from . import seed_values as values
+from .seed import Seed, SeedClient, SeedGroup, SeedPool, SeedUser
+from .seed_values import Path as SeedPath
+from .seed_values import SeedError, Table
+from .tokens import PROFILE_ATTRIBUTES
+
+DEFAULT_SEED = Path(__file__).with_name("seeds") / "default.yaml"
+_USER_NAMESPACE = uuid.UUID("5f0a2c1e-6a0b-5d0e-9a58-2f1f0f4b7c11")
+
+
+def read_seed(source: Path | str | Mapping[str, Any]) -> Seed:
+    """The seed in a file (YAML, or JSON by its ending), or in a mapping of the same shape.
+
+    Raises SeedError, which names the file, the place in it and what to do.
+    """
+    if isinstance(source, Mapping):
+        return _seed(source, SeedPath("seed"))
+    path = Path(source)
+    try:
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise SeedError(f"{path}: cannot be read: {error}") from error
+    return _seed(document, SeedPath(str(path)))
+
+
+def default_seed() -> Seed:
+    """The seed that comes with the package: one pool, three people."""
+    return read_seed(DEFAULT_SEED)
+
+
+_GROUP = Table(
+    required={"name": values.text},
+    optional={"precedence": values.whole_number, "description": values.text, "role_arn": values.text},
+)
+_CLIENT = Table(
+    required={"id": values.client_id},
+    optional={
+        "name": values.text,
+        "secret": values.client_secret,
+        "callback_urls": values.texts,
+        "logout_urls": values.texts,
+        "scopes": values.texts,
+        "flows": values.some_of("code"),
+        "auth_flows": values.some_of(
+            "ALLOW_USER_SRP_AUTH",
+            "ALLOW_USER_PASSWORD_AUTH",
+            "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+            "ALLOW_REFRESH_TOKEN_AUTH",
+        ),
+        "access_token_minutes": values.positive_number,
+        "id_token_minutes": values.positive_number,
+        "refresh_token_days": values.positive_number,
+        "session_minutes": values.whole_number,
+        "rotate_refresh_tokens": values.yes_or_no,
+        "rotation_grace_seconds": values.whole_number,
+        "prevent_user_existence_errors": values.yes_or_no,
+        "enable_token_revocation": values.yes_or_no,
+        "read_attributes": values.texts,
+    },
+)
+_STANDARD_ATTRIBUTES = (*PROFILE_ATTRIBUTES, "phone_number", "address")
+_USER = Table(
+    required={"username": values.text},
+    optional={
+        **dict.fromkeys(_STANDARD_ATTRIBUTES, values.text),
+        "sub": values.text,
+        "password": values.text,
+        "email": values.text,
+        "email_verified": values.yes_or_no,
+        "groups": values.texts,
+        "totp_secret": values.base32,
+        "status": values.one_of("CONFIRMED", "FORCE_CHANGE_PASSWORD", "UNCONFIRMED", "RESET_REQUIRED"),
+        "enabled": values.yes_or_no,
+        "attributes": values.texts_by_name,
+    },
+)
+_POOL = Table(
+    required={"id": values.pool_id},
+    optional={
+        "name": values.text,
+        "mfa": values.mfa,
+        "username_attributes": values.some_of("email", "phone_number"),
+        "alias_attributes": values.some_of("email", "phone_number", "preferred_username"),
+        "groups": values.anything,
+        "clients": values.anything,
+        "users": values.anything,
+    },
+)
+
+
+def _seed(document: Any, path: SeedPath) -> Seed:
+    found = Table(required={"pools": values.anything}).read(document, path)
+    pools = tuple(_pool(item, at) for item, at in values.items(found["pools"], path / "pools"))
+    values.require_unique([pool.id for pool in pools], path / "pools", "id")
+    clients = [client.id for pool in pools for client in pool.clients]
+    values.require_unique(clients, path / "pools", "client id")
+    return Seed(pools)
+
+
+def _pool(document: Any, path: SeedPath) -> SeedPool:
+    found = _POOL.read(document, path)
+    groups = [SeedGroup(**_GROUP.read(item, at)) for item, at in values.items(found.pop("groups", []), path / "groups")]
+    clients = [
+        SeedClient(**_CLIENT.read(item, at)) for item, at in values.items(found.pop("clients", []), path / "clients")
+    ]
+    users = [_user(item, at, found) for item, at in values.items(found.pop("users", []), path / "users")]
+    pool = SeedPool(**found, groups=tuple(groups), clients=tuple(clients), users=tuple(users))
+    _require_consistent(pool, path)
+    return pool
+
+
+def _user(document: Any, path: SeedPath, pool: Mapping[str, Any]) -> SeedUser:
+    found = _USER.read(document, path)
+    if found.get("totp_secret") and pool.get("mfa", "off") == "off":
+        raise path.error("has a totp_secret, but the pool's mfa is off")
+    standard = {name: found.pop(name) for name in _STANDARD_ATTRIBUTES if name in found}
+    found["attributes"] = {**standard, **found.get("attributes", {})}
+    found.setdefault("sub", str(uuid.uuid5(_USER_NAMESPACE, f"{pool['id']} {found['username']}")))
+    return SeedUser(**found)
+
+
+def _require_consistent(pool: SeedPool, path: SeedPath) -> None:
+    values.require_unique([group.name for group in pool.groups], path / "groups", "name")
+    values.require_unique([user.username for user in pool.users], path / "users", "username")
+    values.require_unique([user.sub for user in pool.users], path / "users", "sub")
+    names = [group.name for group in pool.groups]
+    for number, user in enumerate(pool.users):
+        for group in user.groups:
+            if group not in names:
+                raise (path / f"users[{number}]" / "groups").error(values.unknown("group", group, names))
