@@ -7,6 +7,7 @@ from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import Permission
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
+from django.views.decorators.debug import sensitive_variables
 
 from .conf import get_settings
 from .core.errors import TokenError
@@ -19,6 +20,7 @@ from .people.rights import arights_of, rights_of
 class CognitoBackend(BaseBackend):
     """Put in AUTHENTICATION_BACKENDS, before ModelBackend."""
 
+    @sensitive_variables("cognito_token", "raw")
     def authenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
         """The active user behind a raw token; None where the token is refused.
 
@@ -29,6 +31,7 @@ class CognitoBackend(BaseBackend):
         except TokenError:
             return None
 
+    @sensitive_variables("cognito_token", "raw")
     async def aauthenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
         """As `authenticate`."""
         try:

@@ -7,20 +7,23 @@ authenticates it itself (DRF, `bearer_exempt`) or `process_view` does.
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import LazyObject, SimpleLazyObject
+from django.views.decorators.debug import sensitive_variables
 
 from .answers import answer_to, json_response
 from .core.errors import CognitoError, CognitoUnavailableError
-from .people.authenticate import aauthenticate, authenticate
+from .people.authenticate import Token, aauthenticate, authenticate
 from .request import RequestCognito, bearer_token
 
 View = Callable[..., Any]
+
+_SUSPENDED = "_dont_enforce_csrf_checks"  # Django's own mark; its test client sets it too
 
 
 class CognitoMiddleware:
@@ -48,6 +51,7 @@ class CognitoMiddleware:
         _begin(request)
         return _varying(request, await self.get_response(request))
 
+    @sensitive_variables("raw")
     def _process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         raw = bearer_token(request)
         if raw is None:
@@ -58,20 +62,22 @@ class CognitoMiddleware:
             user, token = authenticate(raw)
         except CognitoError as error:
             return json_response(answer_to(error))
-        _set_bearer(request, user, token, raw)
+        _let_in(request, user, token, raw)
         return None
 
+    @sensitive_variables("raw")
     async def _aprocess_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         raw = bearer_token(request)
         if raw is None:
             return None
         if _authenticates_itself(view):
-            return _with_csrf(request, view, args, kwargs)
+            # In a thread, as Django does it: a site's CSRF_FAILURE_VIEW may read the database.
+            return await sync_to_async(_with_csrf)(request, view, args, kwargs)
         try:
             user, token = await aauthenticate(raw)
         except CognitoError as error:
             return json_response(answer_to(error))
-        _set_bearer(request, user, token, raw)
+        _let_in(request, user, token, raw)
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
@@ -91,9 +97,10 @@ def _begin(request: HttpRequest) -> None:
 
 
 def _varying(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """What a token's bearer got is nobody else's to be given by a cache."""
-    if bearer_token(request) is not None:
-        patch_vary_headers(response, ("Authorization",))
+    """What a person got is nobody else's to be given by a cache; nor is what somebody got who was nobody."""
+    if bearer_token(request) is not None or request.session.accessed:
+        # Always both: Django's page cache asks for what the address's last answer named.
+        patch_vary_headers(response, ("Cookie", "Authorization"))
     return response
 
 
@@ -106,11 +113,10 @@ def _wrap_session_user(request: HttpRequest, cognito: RequestCognito) -> None:
 
     async def aload() -> Any:
         # What the lazy user gives is kept: `request.user` after `await request.auser()` does no I/O.
-        user = await auser()
-        loaded = await cognito.aset_session(user)
-        request.user = loaded
-        request.auser = _answering(loaded)
-        return loaded
+        user = await cognito.aset_session(await auser())
+        request.user = user
+        request.auser = _answering(user)
+        return user
 
     request.user = cast("Any", SimpleLazyObject(load))
     request.auser = aload
@@ -118,16 +124,19 @@ def _wrap_session_user(request: HttpRequest, cognito: RequestCognito) -> None:
 
 def _start_anonymous(request: HttpRequest) -> None:
     """Nobody yet, and no CSRF check: a header that only a script can send is no cross-site form."""
-    anonymous = AnonymousUser()
-    request.user = anonymous
-    request.auser = _answering(anonymous)
-    request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
+    _set_user(request, AnonymousUser())
+    request._csrf_was_suspended = getattr(request, _SUSPENDED, False)  # type: ignore[attr-defined]
+    setattr(request, _SUSPENDED, True)
 
 
-def _set_bearer(request: HttpRequest, user: Any, token: Any, raw: str) -> None:
+def _let_in(request: HttpRequest, user: Any, token: Token, raw: str) -> None:
+    _set_user(request, user)
+    request.cognito.set_bearer(user, token, raw)  # type: ignore[attr-defined]
+
+
+def _set_user(request: HttpRequest, user: Any) -> None:
     request.user = user
     request.auser = _answering(user)
-    request.cognito.set_bearer(user, token, raw)  # type: ignore[attr-defined]
 
 
 def _answering(user: Any) -> Callable[[], Awaitable[Any]]:
@@ -151,7 +160,7 @@ def _authenticates_itself(view: View) -> bool:
 
 def _with_csrf(request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
     """Undo what `_start_anonymous` suspended, and make up for the check that CsrfViewMiddleware waved through."""
-    request._dont_enforce_csrf_checks = False  # type: ignore[attr-defined]
+    setattr(request, _SUSPENDED, request._csrf_was_suspended)  # type: ignore[attr-defined]
     if not getattr(request, "csrf_processing_done", False):
         return None
     request.csrf_processing_done = False  # type: ignore[attr-defined]

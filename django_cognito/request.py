@@ -4,21 +4,21 @@ It speaks for a bearer token or for the session, never for a mix: with a bearer 
 """
 
 import re
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
 from .conf import get_settings
-from .core import AccessToken, ClientToken, IdToken, UserPool
+from .core import ClientToken, UserPool
 from .core.errors import CognitoUnavailableError, SignInError
 from .login import session as login_session
 from .models import CognitoLogin
+from .people.authenticate import Token
 from .people.rights import NO_RIGHTS, Rights, attach, rights_of
 from .people.users import rights_for
-
-Token = AccessToken | IdToken | ClientToken
 
 # RFC 9110 11.1: a scheme is case-insensitive. What follows is for the verifier to judge.
 _BEARER = re.compile(r"(?:^|,)\s*bearer(?:\s|$)", re.IGNORECASE)
@@ -26,7 +26,7 @@ _BEARER = re.compile(r"(?:^|,)\s*bearer(?:\s|$)", re.IGNORECASE)
 
 def bearer_token(request: Any) -> str | None:
     """The raw token of an `Authorization: Bearer` header; an empty string where it names none, None without one."""
-    header = request.META.get("HTTP_AUTHORIZATION", "")
+    header: str = request.META.get("HTTP_AUTHORIZATION", "")
     found = _BEARER.search(header)
     if found is None:
         return None
@@ -38,7 +38,8 @@ def bearer_token(request: Any) -> str | None:
 class RequestCognito:
     """The Cognito side of a request; also of a visitor's, where everything is empty.
 
-    Reading it for a session costs one query, and renews tokens that are about to end.
+    Reading it for a session costs one query, and renews tokens that are about to end. An async view says
+    `await request.auser()` first; after that it does no I/O.
     """
 
     def __init__(self, request: HttpRequest) -> None:
@@ -66,7 +67,9 @@ class RequestCognito:
     @property
     def raw(self) -> str:
         """The token's raw string, to pass on to Cognito or to another API; empty where there is no token."""
-        return self._raw if self.token is not None else ""
+        if self.token is None:
+            return ""
+        return self._raw if self._login is None else login_session.tokens_of(self._login).access_token
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -106,49 +109,39 @@ class RequestCognito:
         session = self._request.session
         if not user.is_authenticated or login_session.SESSION_KEY not in session:
             return user
-        outcome: CognitoLogin | SignInError | CognitoUnavailableError
         try:
-            outcome = login_session.current(login_session.load(session, user.pk))
-        except (SignInError, CognitoUnavailableError) as error:
-            outcome = error
-        if isinstance(outcome, SignInError):
+            self._go_on(user, login_session.current(login_session.load(session, user.pk)))
+        except CognitoUnavailableError as error:
+            self._do_without(user, error)
+        except SignInError:
             session.flush()
             return AnonymousUser()
-        return self._known(user, outcome)
+        return user
 
     async def aset_session(self, user: Any) -> Any:
         """As `set_session`."""
         session = self._request.session
         if not user.is_authenticated or not await session.ahas_key(login_session.SESSION_KEY):
             return user
-        outcome: CognitoLogin | SignInError | CognitoUnavailableError
         try:
             login = await sync_to_async(login_session.load)(session, user.pk)
-            outcome = await login_session.acurrent(login)
-        except (SignInError, CognitoUnavailableError) as error:
-            outcome = error
-        if isinstance(outcome, SignInError):
+            self._go_on(user, await login_session.acurrent(login))
+        except CognitoUnavailableError as error:
+            self._do_without(user, error)
+        except SignInError:
             await session.aflush()
             return AnonymousUser()
-        return self._known(user, outcome)
-
-    def _known(self, user: Any, outcome: CognitoLogin | CognitoUnavailableError) -> Any:
-        self._user = user
-        if isinstance(outcome, CognitoUnavailableError):
-            self._failure = outcome
-        else:
-            self._login = outcome
-            self._token = login_session.access_token_of(outcome)
-            self._raw = login_session.tokens_of(outcome).access_token
-        attach(user, self._session_rights)
         return user
 
-    def _session_rights(self) -> Rights:
-        if self._failure is not None:
-            raise self._failure
-        if self._login is None or not isinstance(self._token, AccessToken):
-            return NO_RIGHTS
-        return rights_for(self._token, self._login.cognito_user)
+    def _go_on(self, user: Any, login: CognitoLogin) -> None:
+        """Raises SignInError where the login's tokens cannot be opened."""
+        token = login_session.access_token_of(login)
+        self._user, self._token, self._login = user, token, login
+        attach(user, partial(rights_for, token, login.cognito_user))
+
+    def _do_without(self, user: Any, failure: CognitoUnavailableError) -> None:
+        self._user, self._failure = user, failure
+        attach(user, partial(_raise, failure))
 
     def _rights(self) -> Rights:
         self._load()
@@ -158,3 +151,7 @@ class RequestCognito:
         """See whose session it is, which the middleware's lazy `request.user` does; a bearer's user is set already."""
         if self._user is None:
             _ = self._request.user.is_authenticated
+
+
+def _raise(error: CognitoUnavailableError) -> NoReturn:
+    raise error

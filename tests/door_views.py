@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import engines
-from django.urls import path
+from django.urls import include, path
 from django.utils.decorators import method_decorator
 from django.views import View
+from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from django_cognito.decorators import bearer_exempt, group_required, scope_required
+from django_cognito.drf import CognitoAuthentication
 
 
 def untouched(request: HttpRequest) -> HttpResponse:
@@ -104,7 +108,29 @@ def edit_exempt(request: Any) -> HttpResponse:
     return HttpResponse("edited")
 
 
+def eve_is_here(get_response: Any) -> Any:
+    """A middleware that knows who calls by other means, as RemoteUserMiddleware does."""
+
+    def middleware(request: Any) -> Any:
+        request.user = get_user_model()(username="eve")
+        return get_response(request)
+
+    return middleware
+
+
+class Api(APIView):
+    authentication_classes = [CognitoAuthentication]
+
+    def get(self, request: Any) -> Response:
+        return Response(request.user.get_username())
+
+
+def csrf_failed(request: HttpRequest, reason: str) -> HttpResponse:
+    return HttpResponse(f"one of {get_user_model().objects.count()} people", status=403)
+
+
 urlpatterns = [
+    path("auth/", include("django_cognito.urls")),
     path("untouched/", untouched),
     path("who/", who),
     path("who/async/", who_async),
@@ -121,4 +147,5 @@ urlpatterns = [
     path("edit/async/", edit_async),
     path("edit/exempt/", edit_exempt),
     path("order/", order),
+    path("api/", Api.as_view()),
 ]

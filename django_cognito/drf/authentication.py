@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.views.decorators.debug import sensitive_variables
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -15,6 +16,7 @@ from .errors import CognitoAPIException
 class CognitoAuthentication(BaseAuthentication):
     """`Authorization: Bearer` becomes `request.user`, `request.auth` (the token) and `request.cognito`."""
 
+    @sensitive_variables("raw")
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         """The user and the token; None without a bearer token, so that the next class is asked.
 

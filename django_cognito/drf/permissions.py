@@ -1,5 +1,6 @@
 """Groups and scopes as DRF permissions. Translates `people.rights`; decides nothing."""
 
+from collections.abc import Callable
 from typing import Any
 
 from rest_framework.permissions import BasePermission
@@ -14,11 +15,9 @@ from .errors import CognitoAPIException
 class _RightsPermission(BasePermission):
     """Passes whose rights `allows` says so, also to a single object; a subclass a use."""
 
+    allows: Callable[[Rights], bool]
     refusal: Answer
     _is_refused = False
-
-    def allows(self, rights: Rights) -> bool:
-        raise NotImplementedError
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Whether the caller is somebody with the right."""
@@ -45,24 +44,14 @@ class _RightsPermission(BasePermission):
 def InGroup(*names: str) -> type[BasePermission]:  # noqa: N802 - a permission class, used like one
     """A permission class: the caller is in one of the Cognito groups `names`. 403, code "group_required"."""
     groups = named(names)
-
-    class CallerInGroup(_RightsPermission):
-        refusal = forbidden("group_required")
-
-        def allows(self, rights: Rights) -> bool:
-            return rights.in_group(*groups)
-
-    return CallerInGroup
+    return _required("InGroup", lambda rights: rights.in_group(*groups), forbidden("group_required"))
 
 
 def HasScope(*names: str) -> type[BasePermission]:  # noqa: N802
     """A permission class: the caller's token carries every one of the scopes `names`. 403, code "scope_required"."""
     scopes = named(names)
+    return _required("HasScope", lambda rights: rights.has_scope(*scopes), forbidden("scope_required", scopes=scopes))
 
-    class CallerHasScope(_RightsPermission):
-        refusal = forbidden("scope_required", scopes=scopes)
 
-        def allows(self, rights: Rights) -> bool:
-            return rights.has_scope(*scopes)
-
-    return CallerHasScope
+def _required(name: str, allows: Callable[[Rights], bool], refusal: Answer) -> type[BasePermission]:
+    return type(name, (_RightsPermission,), {"allows": staticmethod(allows), "refusal": refusal})

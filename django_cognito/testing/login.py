@@ -1,5 +1,6 @@
 """A person signed in at a Django test client, as if they had come back from the hosted UI."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +22,7 @@ def sign_in(
     client: Client,
     username: str = "alice",
     *,
-    groups: list[str] | tuple[str, ...] = (),
+    groups: Sequence[str] = (),
     scope: str | None = None,
     refresh_token: str | None = None,
     **claims: Any,
@@ -33,7 +34,7 @@ def sign_in(
     is asked of any Cognito; with a `refresh_token` it is, for the next tokens and at sign-out.
     """
     common = {name: claims[name] for name in _IN_BOTH if name in claims}
-    scopes = {} if scope is None else {"scope": scope}
+    scopes: dict[str, Any] = {} if scope is None else {"scope": scope}
     access_token = make_token(username=username, groups=groups, **common, **scopes)
     id_token = make_token(token_use="id", username=username, groups=groups, **claims)
     user, token = authenticate(access_token, token_use="access", id_token=id_token)

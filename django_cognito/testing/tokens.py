@@ -4,7 +4,7 @@ import base64
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -22,7 +22,7 @@ def make_token(
     *,
     token_use: TokenUse = "access",
     username: str | None = "alice",
-    groups: list[str] | tuple[str, ...] = (),
+    groups: Sequence[str] = (),
     header: Mapping[str, Any] | None = None,
     key: RSAPrivateKey | None = None,
     **claims: Any,

@@ -1,5 +1,6 @@
 """`manage.py cognito_emulator`: the local Cognito, for a developer's machine alone."""
 
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -14,9 +15,11 @@ class Command(BaseCommand):
     requires_system_checks = ()  # the site may well be waiting for this to run
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The options of `python -m django_cognito.emulator`."""
+        """The options of `python -m django_cognito.emulator`, which knows their defaults."""
         parser.add_argument("--seed", help="a YAML or JSON file of pools, clients, groups and people")
-        parser.add_argument("--port", type=int, default=9229, help="the port on 127.0.0.1; 0: a free one")
+        parser.add_argument("--port", type=int, help="the port on 127.0.0.1; 0: a free one")
+        parser.add_argument("--issuer", choices=("localhost", "aws"), help="whom tokens name as issuer")
+        parser.add_argument("--state-dir", help="where keys are kept")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Serve until interrupted."""
@@ -26,5 +29,6 @@ class Command(BaseCommand):
             from django_cognito.emulator.__main__ import main
         except ImportError as error:
             raise CommandError('Install the extra first: pip install "django-aws-cognito[emulator]"') from error
-        seed = ["--seed", options["seed"]] if options["seed"] else []
-        main(["--port", str(options["port"]), *seed])
+        given = {name: options[name.replace("-", "_")] for name in ("seed", "port", "issuer", "state-dir")}
+        if code := main([f"--{name}={value}" for name, value in given.items() if value is not None]):
+            sys.exit(code)  # what is wrong has been said

@@ -1,0 +1,107 @@
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync, iscoroutinefunction
+from django.http import HttpResponse
+from django.test import AsyncClient, Client
+from django.views.decorators.csrf import csrf_exempt
+
+from django_cognito.decorators import bearer_exempt, group_required, scope_required
+from django_cognito.testing import make_token, sign_in
+
+from . import door_views
+from .callers import bearer
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.door_views"), pytest.mark.usefixtures("cognito_keys")]
+
+GUARDED = pytest.mark.parametrize("url", ["/edit/", "/edit/async/", "/order/"])
+
+
+@GUARDED
+def test_a_visitor_is_sent_to_sign_in(client: Client, url: str) -> None:
+    for answer in (client.get(f"{url}?page=2"), async_to_sync(AsyncClient().get)(f"{url}?page=2")):
+        assert answer.status_code == 302
+        assert answer["Location"] == f"/auth/login/?next={url}%3Fpage%3D2"
+
+
+@GUARDED
+def test_a_person_without_the_right_gets_djangos_403(client: Client, url: str) -> None:
+    sign_in(client)
+    answer = client.get(url)
+    assert (answer.status_code, answer["Content-Type"]) == (403, "text/html; charset=utf-8")
+
+
+@GUARDED
+def test_a_token_without_the_right_is_403_as_json(client: Client, url: str) -> None:
+    for answer in (
+        client.get(url, headers=bearer(make_token())),
+        async_to_sync(AsyncClient().get)(url, headers=bearer(make_token())),
+    ):
+        assert answer.status_code == 403
+        assert answer.json()["code"] == ("scope_required" if url == "/order/" else "group_required")
+
+
+def test_a_missing_scope_is_named(client: Client) -> None:
+    answer = client.get("/order/", headers=bearer(make_token()))
+    assert answer["WWW-Authenticate"] == 'Bearer error="insufficient_scope", scope="orders/read orders/write"'
+
+
+@GUARDED
+@pytest.mark.parametrize("by", ["bearer", "session"])
+def test_who_has_the_right_passes(client: Client, url: str, by: str) -> None:
+    claims: Any = {"groups": ["x", "admins"], "scope": "orders/read orders/write"}
+    headers = bearer(make_token(**claims)) if by == "bearer" else {}
+    if by == "session":
+        sign_in(client, **claims)
+    assert client.get(url, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("by", ["bearer", "session"])
+def test_who_has_the_right_passes_in_async(async_client: AsyncClient, by: str) -> None:
+    headers = bearer(make_token(groups=["editors"])) if by == "bearer" else {}
+    if by == "session":
+        sign_in(async_client, groups=["editors"])
+    assert async_to_sync(async_client.get)("/edit/async/", headers=headers).content == b"edited"
+
+
+def test_one_of_the_scopes_is_not_enough(client: Client) -> None:
+    assert client.get("/order/", headers=bearer(make_token(scope="orders/read"))).status_code == 403
+
+
+def test_a_machine_has_scopes(client: Client) -> None:
+    raw = make_token(username=None, scope="orders/read orders/write")
+    assert [client.get(url, headers=bearer(raw)).status_code for url in ("/order/", "/edit/")] == [200, 403]
+
+
+def test_a_token_that_nobody_looked_at_is_401_without_an_error(client: Client) -> None:
+    answer = client.get("/edit/exempt/", headers=bearer(make_token(groups=["editors"])))
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+    assert answer.json()["code"] == "not_authenticated"
+
+
+@pytest.mark.parametrize("guard", [group_required, scope_required])
+@pytest.mark.parametrize("names", [(), (["editors", "admins"],), ("",), (door_views.who,)])
+def test_names_are_told_at_once(guard: Any, names: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError, match="name"):
+        guard(*names)
+
+
+def test_what_is_marked_or_guarded_stays_what_it_was() -> None:
+    @csrf_exempt
+    def view(request: Any) -> HttpResponse:
+        """A view's docstring."""
+        return HttpResponse()
+
+    for wrapped in (bearer_exempt(view), group_required("a")(view), scope_required("a")(view)):
+        assert (wrapped.__name__, wrapped.__doc__) == ("view", "A view's docstring.")
+        assert wrapped.csrf_exempt  # type: ignore[attr-defined]
+        assert not iscoroutinefunction(wrapped)
+    assert not hasattr(view, "bearer_exempt")
+
+
+def test_async_views_stay_async() -> None:
+    async def view(request: Any) -> HttpResponse:
+        return HttpResponse()
+
+    guards = (bearer_exempt, group_required("a"), scope_required("a"))
+    assert all(iscoroutinefunction(guard(view)) for guard in guards)

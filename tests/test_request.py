@@ -1,0 +1,107 @@
+import pickle
+from copy import copy, deepcopy
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.test import Client, RequestFactory
+
+from django_cognito.conf import get_settings
+from django_cognito.people.rights import Rights, attach
+from django_cognito.request import RequestCognito, bearer_token
+from django_cognito.testing import make_token, sign_in
+
+from .callers import bearer
+
+pytestmark = pytest.mark.urls("tests.door_views")
+signed_in = pytest.mark.usefixtures("db", "cognito_keys")
+
+
+@pytest.mark.parametrize(
+    ("header", "raw"),
+    [
+        ("Bearer abc", "abc"),
+        ("bearer abc", "abc"),
+        ("BEARER \t abc  ", "abc"),
+        (" Bearer abc", "abc"),
+        ("Bearer", ""),
+        ("Bearer ", ""),
+        ("Bearer a b", "a b"),
+        ("Bearer a\nb", "a\nb"),
+        ("Bearer a, Bearer b", "a, Bearer b"),
+        ("Bearer a,Basic b", "a,Basic b"),
+        ("Basic a, Bearer b", ", Bearer b"),
+        ("Basic a,bearer", ",bearer"),
+        ("Digest a, b, Bearer c", ", Bearer c"),
+        ("", None),
+        ("Basic a", None),
+        ("Basic bearer", None),
+        ("Bearerabc", None),
+        ("Bearer:abc", None),
+        ("NotBearer abc", None),
+        ("Digest a, bearers=b", None),
+    ],
+)
+def test_the_header_is_read_as_it_comes(header: str, raw: str | None) -> None:
+    assert bearer_token(RequestFactory().get("/", headers={"authorization": header})) == raw
+
+
+def test_no_header_is_no_token() -> None:
+    assert bearer_token(RequestFactory().get("/")) is None
+
+
+@signed_in
+@pytest.mark.parametrize("by", ["bearer", "session"])
+def test_it_says_whose_request_this_is(client: Client, by: str) -> None:
+    claims: Any = {"groups": ["editors", "admins"], "scope": "openid orders/read"}
+    raw, headers = make_token(**claims), {}
+    if by == "bearer":
+        headers = bearer(raw)
+    else:
+        sign_in(client, **claims)
+    said = client.get("/cognito/", headers=headers).json()
+    assert (said["user"], said["groups"], said["scopes"]) == ("alice", claims["groups"], ["openid", "orders/read"])
+    assert (said["pool"], said["is_machine"], said["is_bearer"]) == ("eu-west-1_TestPool1", False, by == "bearer")
+    assert said["sub"]
+    assert said["raw"].count(".") == 2
+    if by == "bearer":
+        assert said["raw"] == raw
+
+
+@signed_in
+@pytest.mark.parametrize("by", ["bearer", "session"])
+def test_its_repr_tells_no_secret(client: Client, by: str) -> None:
+    raw = make_token()
+    sign_in(client)
+    said = client.get("/cognito/", headers=bearer(raw) if by == "bearer" else {}).json()
+    assert said["repr"] == f"<RequestCognito <AccessToken sub={said['sub']} pool=eu-west-1_TestPool1>>"
+
+
+@signed_in
+def test_a_bearer_request_never_speaks_for_the_session(client: Client) -> None:
+    sign_in(client, "carol", groups=["admins"])
+    said = client.get("/cognito/", headers=bearer(make_token())).json()
+    assert (said["user"], said["groups"]) == ("alice", [])
+    said = client.get("/cognito/").json()
+    assert (said["user"], said["groups"]) == ("carol", ["admins"])
+
+
+@signed_in
+def test_the_person_of_a_session_can_be_kept_without_its_token(client: Client) -> None:
+    sign_in(client, groups=["editors"])
+    request = client.get("/who/").wsgi_request
+    raw = request.cognito.raw
+    assert raw.encode() not in pickle.dumps(request.user)
+    for kept in (copy(request.user), deepcopy(request.user), pickle.loads(pickle.dumps(request.user))):
+        assert kept == request.user
+        assert "eyJ" not in repr(vars(kept))
+
+
+def test_the_pool_is_the_configured_one() -> None:
+    request = RequestFactory().get("/")
+    request.user = AnonymousUser()
+    cognito = RequestCognito(request)
+    user: Any = AnonymousUser()
+    attach(user, Rights)
+    cognito.set_bearer(user, object(), "raw")  # type: ignore[arg-type]
+    assert cognito.pool is get_settings().user_pool
