@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_deny
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -26,6 +27,7 @@ from .people.authenticate import authenticate
 from .runtime import get_hosted_ui
 
 logger = logging.getLogger(__name__)
+_NEXT_MAX_CHARS = 2_048  # as much as every browser and proxy passes on
 
 # What went wrong, and what the person can do, by the error's code.
 _STALE = (
@@ -72,10 +74,11 @@ def callback(request: HttpRequest) -> HttpResponse:
     """
     next_url = ""
     try:
-        begun, code = _returned(request)
+        # The state comes first: without it nothing is believed.
+        begun = pending.finish(request, _single(request, "state"))
         next_url = begun.next_url
         tokens = _hosted_ui().exchange_code(
-            code, redirect_uri=begun.redirect_uri, code_verifier=begun.secrets.code_verifier
+            _code(request), redirect_uri=begun.redirect_uri, code_verifier=begun.secrets.code_verifier
         )
         user, token = authenticate(
             tokens.access_token,
@@ -96,16 +99,18 @@ def callback(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @never_cache
 @csrf_protect
+@xframe_options_deny
 def logout(request: HttpRequest) -> HttpResponse:
     """By POST: revoke the refresh token, end the session, and go through Cognito's own logout. By GET: ask first."""
     if request.method != "POST":
-        return _private(render(request, "django_cognito/logout.html"))
-    is_ours = session.SESSION_KEY in request.session
+        # "no-referrer" would make browsers post the form with "Origin: null", which the CSRF check refuses.
+        return _private(render(request, "django_cognito/logout.html"), referrer_policy="same-origin")
+    settings, is_ours = get_settings(), session.SESSION_KEY in request.session
+    session.drop(request.session)  # first: else Django's logout, which asks who it is, renews tokens for nobody
     auth.logout(request)
-    after = get_settings().logout_uri or request.build_absolute_uri(
-        resolve_url(django_settings.LOGOUT_REDIRECT_URL or "/")
-    )
-    return _private(HttpResponseRedirect(_hosted_ui().logout_url(after) if is_ours else after))
+    after = settings.logout_uri or request.build_absolute_uri(resolve_url(django_settings.LOGOUT_REDIRECT_URL or "/"))
+    through_cognito = is_ours and settings.user_pool.domain
+    return _private(HttpResponseRedirect(get_hosted_ui().logout_url(after) if through_cognito else after))
 
 
 def _hosted_ui() -> HostedUi:
@@ -116,15 +121,14 @@ def _hosted_ui() -> HostedUi:
     return get_hosted_ui()
 
 
-def _returned(request: HttpRequest) -> tuple[pending.PendingSignIn, str]:
-    """The sign-in that the hosted UI answers, and its code. The state comes first: without it nothing is believed."""
-    begun = pending.finish(request, _single(request, "state"))
+def _code(request: HttpRequest) -> str:
+    """The code that the hosted UI gave. Raises SignInError where it gave an error, or not one code."""
     if "error" in request.GET:
         oauth_error = request.GET["error"][:64]
         raise SignInError(
             f"the hosted UI answered {oauth_error!r}", oauth_error=oauth_error, code="refused_by_provider"
         )
-    return begun, _single(request, "code")
+    return _single(request, "code")
 
 
 def _single(request: HttpRequest, name: str) -> str:
@@ -136,6 +140,9 @@ def _single(request: HttpRequest, name: str) -> str:
 
 def _safe(request: HttpRequest, url: str) -> str:
     """`url` where it leads to this site, or to a host of REDIRECT_HOSTS; else an empty string."""
+    # From the root on: what is relative would be so to the callback.
+    if len(url) > _NEXT_MAX_CHARS or not url.startswith(("/", "https://", "http://")):
+        return ""
     hosts = {request.get_host(), *get_settings().redirect_hosts}
     return url if url_has_allowed_host_and_scheme(url, allowed_hosts=hosts, require_https=request.is_secure()) else ""
 
@@ -154,8 +161,8 @@ def _failed(request: HttpRequest, error: CognitoError, next_url: str) -> HttpRes
     return _private(response)
 
 
-def _private(response: HttpResponse) -> HttpResponse:
+def _private(response: HttpResponse, *, referrer_policy: str = "no-referrer") -> HttpResponse:
     """Codes and states stay out of caches and Referer headers (RFC 9700 4.2)."""
     response["Cache-Control"] = "no-store"
-    response["Referrer-Policy"] = "no-referrer"
+    response["Referrer-Policy"] = referrer_policy
     return response
