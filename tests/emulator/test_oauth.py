@@ -118,7 +118,7 @@ def test_a_field_left_out_is_an_invalid_request(site: Site, missing: str) -> Non
 
 
 def test_a_field_given_twice_is_an_invalid_request(site: Site) -> None:
-    fields = [("grant_type", "refresh_token"), ("client_id", site.public.id), ("client_id", site.public.id)]
+    fields = [("grant_type", "refresh_token"), ("refresh_token", "garbage"), *[("client_id", site.public.id)] * 2]
     assert refused(requests.post(f"{site.url}/oauth2/token", data=fields, timeout=10), "invalid_request")
 
 
