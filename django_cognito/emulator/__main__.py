@@ -53,10 +53,9 @@ def _serve(emulator: Emulator) -> None:
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         emulator.serve_forever()
-    except KeyboardInterrupt:
-        _write("stopped")
     finally:
         signal.signal(signal.SIGTERM, before)
+    _write("stopped")
 
 
 def _introduction(emulator: Emulator, seed: Path) -> str:

@@ -83,11 +83,8 @@ class Emulator:
         return self
 
     def serve_forever(self) -> None:
-        """Answer requests in this thread, until it is interrupted."""
-        try:
-            self._server.serve_forever()
-        finally:
-            self._server.server_close()
+        """Answer requests in this thread, until Ctrl-C; werkzeug takes the KeyboardInterrupt and closes the socket."""
+        self._server.serve_forever()
 
     def stop(self) -> None:
         """Stop answering, and give the port back."""

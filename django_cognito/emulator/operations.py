@@ -1,7 +1,6 @@
 """The AWS API of the user pools: each operation finds ours, else moto's, else an error that names it."""
 
 import json
-import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,8 +17,6 @@ from .refusals import Refused
 from .sign_in import SignIns
 from .software_tokens import SoftwareTokens
 from .tokens import ADMIN_SCOPE
-
-log = logging.getLogger("django_cognito.emulator")
 
 _TARGET = "AWSCognitoIdentityProviderService"
 # These carry SecretHash beside Username; the sign-in operations check theirs themselves.
@@ -63,7 +60,6 @@ class Operations:
             response = _json({"__type": error.code, "message": error.message}, _status_of(error))
             response.headers["x-amzn-ErrorType"] = error.code
         response.headers.setdefault("x-amzn-RequestId", str(uuid.uuid4()))
-        log.info("%s %s", operation or "?", response.status_code)
         return response
 
     def _run(self, operation: str, request: Request) -> Response:

@@ -1,6 +1,7 @@
 """One Flask application for everything the local Cognito answers. Knows where things are, not what they do."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any, cast
 
 from flask import Flask, Response, jsonify, request
@@ -37,12 +38,17 @@ def make_app(authority: Authority) -> Flask:
 
 
 class QuietHandler(WSGIRequestHandler):
-    """One line a request: method, path and status. Queries hold codes and states, so they stay out."""
+    """One line a request: method, path, operation and status. Queries hold codes and states, so they stay out."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Write the line."""
+        """Write the line. A request too broken to be read has none of these attributes."""
+        headers: Mapping[str, str] = getattr(self, "headers", {})
+        operation = headers.get("X-Amz-Target", "").rpartition(".")[2]
+        named = f" {operation}" if operation.isidentifier() else ""
         path = getattr(self, "path", "-").partition("?")[0]
-        log.info("%s %s %s", getattr(self, "command", "-"), path, int(code) if isinstance(code, int) else code)
+        # An int's str, as code may be an HTTPStatus.
+        status = int(code) if isinstance(code, int) else code
+        log.info("%s %s%s %s", getattr(self, "command", None) or "-", path, named, status)
 
     def log(self, type: str, message: str, *args: Any) -> None:
         """werkzeug's own lines: to our log, as they never hold a query."""

@@ -97,7 +97,7 @@ def test_the_command_prints_what_one_needs(
 ) -> None:
     monkeypatch.setattr(Emulator, "serve_forever", Emulator.stop)
     assert main(["--port", "0", "--state-dir", str(tmp_path)]) == 0
-    *introduction, machine = capsys.readouterr().out.strip().splitlines()
+    *introduction, machine, end = capsys.readouterr().out.strip().splitlines()
     printed = "\n".join(introduction)
     for needed in (
         "eu-west-1_LocalPool",
@@ -108,6 +108,7 @@ def test_the_command_prints_what_one_needs(
     ):
         assert needed in printed
     assert json.loads(machine)["ready"] is True
+    assert end == "stopped"
 
 
 @pytest.fixture
@@ -143,6 +144,7 @@ def test_the_command_serves_until_it_is_told_to_stop(command: "subprocess.Popen[
     command.send_signal(end)
     output, errors = command.communicate(timeout=10)
     assert command.returncode == 0, errors
+    assert output.endswith("stopped\n")
     assert "Traceback" not in output + errors
 
 

@@ -144,7 +144,7 @@ def test_the_log_holds_no_query_and_no_token(
         token = people.tokens("alice")["AccessToken"]
         call(emulator, TARGET + "GetUser", json.dumps({"AccessToken": token}).encode())
         requests.get(f"{emulator.url}/nowhere?code=verysecret", timeout=5)
-    assert "InitiateAuth 200" in caplog.text
+    assert "POST / InitiateAuth 200" in caplog.text
     assert "/nowhere" in caplog.text
     assert "verysecret" not in caplog.text
     assert token not in caplog.text
