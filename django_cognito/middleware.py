@@ -109,16 +109,21 @@ def _wrap_session_user(request: HttpRequest, cognito: RequestCognito) -> None:
     lazy_user, auser = request.user, request.auser
 
     def load() -> Any:
-        return cognito.set_session(_unwrapped(lazy_user))
+        return keep(cognito.set_session(_unwrapped(lazy_user)))
 
     async def aload() -> Any:
-        # What the lazy user gives is kept: `request.user` after `await request.auser()` does no I/O.
-        user = await cognito.aset_session(await auser())
-        request.user = user
-        request.auser = _answering(user)
+        return keep(await cognito.aset_session(await auser()))
+
+    def keep(user: Any) -> Any:
+        # Either is answered by what the other has loaded: `request.user` after `await request.auser()` does no I/O.
+        # Whom somebody else set meanwhile stays.
+        if request.user is mine:
+            request.user = user
+        if request.auser is aload:
+            request.auser = _answering(user)
         return user
 
-    request.user = cast("Any", SimpleLazyObject(load))
+    request.user = mine = cast("Any", SimpleLazyObject(load))
     request.auser = aload
 
 

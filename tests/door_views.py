@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from asgiref.sync import sync_to_async
+
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import engines
@@ -27,6 +29,18 @@ async def who_async(request: Any) -> HttpResponse:
     user = await request.auser()
     assert request.user == user
     return HttpResponse(user.get_username() or "nobody")
+
+
+async def who_sync_then_async(request: Any) -> HttpResponse:
+    await sync_to_async(who)(request)
+    assert await request.auser() is request.user
+    return await who_async(request)
+
+
+async def who_replaced(request: Any) -> HttpResponse:
+    request.user = get_user_model()(username="eve")
+    user = await request.auser()
+    return HttpResponse(f"{request.user}, {user}")
 
 
 class Who(View):
@@ -134,6 +148,8 @@ urlpatterns = [
     path("untouched/", untouched),
     path("who/", who),
     path("who/async/", who_async),
+    path("who/sync-then-async/", who_sync_then_async),
+    path("who/replaced/", who_replaced),
     path("who/class/", Who.as_view()),
     path("cognito/", cognito),
     path("cognito/async/", cognito_async),

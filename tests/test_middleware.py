@@ -254,6 +254,19 @@ def test_after_auser_has_perm_does_no_io(async_client: AsyncClient) -> None:
     assert aget(async_client, "/may/async/").content == b"True"
 
 
+def test_a_session_is_loaded_once_whoever_looks_first(
+    async_client: AsyncClient, django_assert_num_queries: Any
+) -> None:
+    sign_in(async_client)
+    with django_assert_num_queries(3):
+        assert aget(async_client, "/who/sync-then-async/").content == b"alice"
+
+
+def test_a_user_whom_the_view_set_is_not_taken_back(async_client: AsyncClient) -> None:
+    sign_in(async_client)
+    assert aget(async_client, "/who/replaced/").content == b"eve, alice"
+
+
 @pytest.mark.parametrize("lost", ["deleted", "another person's", "unreadable"])
 @WHO
 def test_a_login_that_is_gone_ends_the_session(client: Client, url: str, lost: str) -> None:

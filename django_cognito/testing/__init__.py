@@ -1,6 +1,16 @@
 """For the tests of sites that use this package: tokens without a Cognito, people signed in, and a local Cognito.
 
-pytest finds the fixtures with `pytest_plugins = ["django_cognito.testing.fixtures"]`; unittest uses the functions.
+pytest finds the fixtures with `pytest_plugins = ["django_cognito.testing.fixtures"]`, and then a test reads
+
+    def test_editors_write(client, db, cognito_keys):
+        raw = make_token(username="alice", groups=["editors"])
+        assert client.post("/api/notes/", {...}, headers={"authorization": f"Bearer {raw}"}).status_code == 201
+
+    def test_alice_sees_her_page(client, cognito_sign_in):
+        cognito_sign_in("alice", groups=["editors"])
+        assert "alice" in client.get("/me/").text
+
+unittest uses the functions: `with trusted_keys(): sign_in(self.client, "alice")`.
 """
 
 from .keys import trusted_keys
