@@ -7,13 +7,14 @@ from django.apps.config import AppConfig
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core import checks
-from django.core.exceptions import FieldDoesNotExist
+from django.utils.module_loading import import_string
 
 from .conf import CognitoSettings, get_settings, problems
 
 _MIDDLEWARE = "django_cognito.middleware.CognitoMiddleware"
 _AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 _LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+_NOT_FOR_CLAIMS = ("password", "is_staff", "is_superuser")
 _BACKEND = "django_cognito.backends.CognitoBackend"
 
 
@@ -38,22 +39,28 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[
 
 
 def _middleware_order(_: CognitoSettings) -> Iterator[checks.CheckMessage]:
-    order = list(settings.MIDDLEWARE)
-    if _MIDDLEWARE not in order:
+    at, authentication, login_required = map(_position, (_MIDDLEWARE, _AUTHENTICATION, _LOGIN_REQUIRED))
+    if at is None:
         hint = f"Add {_MIDDLEWARE!r} after {_AUTHENTICATION!r}."
         yield checks.Warning("CognitoMiddleware is not in MIDDLEWARE.", hint=hint, id="django_cognito.W102")
         return
-    at = order.index(_MIDDLEWARE)
-    if _AUTHENTICATION not in order[:at]:
+    if authentication is None or authentication > at:
         hint = "It wraps the user that AuthenticationMiddleware finds."
         yield checks.Error(
             "CognitoMiddleware must come after AuthenticationMiddleware.", hint=hint, id="django_cognito.E008"
         )
-    if _LOGIN_REQUIRED in order[:at]:
+    if login_required is not None and login_required < at:
         hint = "Else bearer tokens are sent to the login page."
         yield checks.Warning(
             "CognitoMiddleware should come before LoginRequiredMiddleware.", hint=hint, id="django_cognito.W103"
         )
+
+
+def _position(name: str) -> int | None:
+    """Where the middleware, or a site's own subclass of it, stands; None where it does not."""
+    wanted = import_string(name)
+    found = (import_string(path) for path in settings.MIDDLEWARE)
+    return next((at for at, each in enumerate(found) if isinstance(each, type) and issubclass(each, wanted)), None)
 
 
 def _backend_is_there(_: CognitoSettings) -> Iterator[checks.CheckMessage]:
@@ -68,27 +75,38 @@ def _session_cookie(found: CognitoSettings) -> Iterator[checks.CheckMessage]:
         yield checks.Warning(message, hint="Use 'Lax'.", id="django_cognito.W105")
 
 
-def _fields_exist(found: CognitoSettings) -> Iterator[checks.CheckMessage]:
+def _attributes_are_fields(found: CognitoSettings) -> Iterator[checks.CheckMessage]:
     model = get_user_model()
+    plain = {field.name for field in model._meta.concrete_fields if not field.is_relation and not field.primary_key}
     for name in found.attributes:
-        try:
-            model._meta.get_field(name)
-        except FieldDoesNotExist:
-            message = f"COGNITO['ATTRIBUTES'] names {name!r}, which {model._meta.label} does not have."
-            yield checks.Error(message, hint="Its keys are fields of the user model.", id="django_cognito.E009")
+        if name in _NOT_FOR_CLAIMS:
+            # Users may write most of their attributes themselves.
+            message, hint = f"COGNITO['ATTRIBUTES'] lets a claim decide {name!r}.", "Give flags by GROUPS."
+        elif name not in plain:
+            message = f"COGNITO['ATTRIBUTES'] names {name!r}, which is no plain field of {model._meta.label}."
+            hint = "Its keys are fields of the user model that hold a value of their own."
+        else:
+            continue
+        yield checks.Error(message, hint=hint, id="django_cognito.E009")
 
 
-def _user_has_groups(found: CognitoSettings) -> Iterator[checks.CheckMessage]:
-    gives_groups = found.mirror_groups or any(grant.groups for grant in found.groups.values())
-    if gives_groups and not hasattr(get_user_model(), "groups"):
-        message = f"COGNITO gives Django groups, which {get_user_model()._meta.label} does not have."
-        yield checks.Error(message, hint="Let the model inherit PermissionsMixin.", id="django_cognito.E010")
+def _user_has_what_groups_give(found: CognitoSettings) -> Iterator[checks.CheckMessage]:
+    model, grants = get_user_model(), found.groups.values()
+    given = {
+        "groups": found.mirror_groups or any(grant.groups for grant in grants),
+        "is_staff": any(grant.staff for grant in grants),
+        "is_superuser": any(grant.superuser for grant in grants),
+    }
+    has = {field.name for field in (*model._meta.concrete_fields, *model._meta.many_to_many)}
+    for name in [name for name, is_given in given.items() if is_given and name not in has]:
+        message = f"COGNITO's groups give {name!r}, which is no field of {model._meta.label}."
+        yield checks.Error(message, hint="Let the model inherit what it lacks.", id="django_cognito.E010")
 
 
 _LOOKS: tuple[Callable[[CognitoSettings], Iterator[checks.CheckMessage]], ...] = (
     _middleware_order,
     _backend_is_there,
     _session_cookie,
-    _fields_exist,
-    _user_has_groups,
+    _attributes_are_fields,
+    _user_has_what_groups_give,
 )

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from django.core.signals import setting_changed
 from django.utils.functional import SimpleLazyObject
 
 from .core import TokenUse, UserPool
+from .core.pool import is_safe_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,8 @@ class _Rule(NamedTuple):
 
 
 def _is_text(value: Any) -> bool:
-    # Lazy text and lazy objects (a secret read on first use) are text too.
-    return isinstance(value, str | SimpleLazyObject) and bool(str(value).strip()) and "\0" not in value
+    # Not by isinstance: a lazy object says that it is what it stands for, and has to find out first.
+    return issubclass(type(value), str) and bool(value.strip()) and "\0" not in value
 
 
 def _is_texts(value: Any) -> bool:
@@ -101,7 +103,16 @@ def _is_boolean(value: Any) -> bool:
 
 
 def _is_text_or_empty(value: Any) -> bool:
-    return value == "" or _is_text(value)
+    return _is_text(value) or (type(value) is str and value == "")
+
+
+def _is_secret(value: Any) -> bool:
+    # SimpleLazyObject(read_it_from_the_vault): read on first use, and not by a check at start-up.
+    return type(value) is SimpleLazyObject or _is_text_or_empty(value)
+
+
+def _is_page_or_empty(value: Any) -> bool:
+    return _is_text_or_empty(value) and (value == "" or is_safe_address(value))
 
 
 def _between(low: float, high: float) -> Callable[[Any], bool]:
@@ -114,12 +125,13 @@ def _is_attributes(value: Any) -> bool:
 
 _TEXT = _Rule(_is_text, "a non-empty string")
 _ADDRESS = _Rule(_is_text_or_empty, "a string")
+_PAGE = _Rule(_is_page_or_empty, "a whole https address (plain http is for loopback hosts only)")
 _BOOLEAN = _Rule(_is_boolean, "True or False")
 _TEXTS = _Rule(_is_texts, "a list of non-empty strings")
 _RULES: dict[str, _Rule] = {
     "USER_POOL_ID": _TEXT,
     "CLIENT_ID": _TEXT,
-    "CLIENT_SECRET": _ADDRESS,
+    "CLIENT_SECRET": _Rule(_is_secret, "a string, or a SimpleLazyObject that gives one"),
     "CLIENT_IDS": _TEXTS,
     "DOMAIN": _ADDRESS,
     "ISSUER": _Rule(lambda value: _is_text_or_empty(value) or _is_texts(value), "one issuer, or a list of issuers"),
@@ -138,8 +150,8 @@ _RULES: dict[str, _Rule] = {
     "GROUPS": _Rule(lambda value: isinstance(value, Mapping), "a dict from Cognito's group names to what each gives"),
     "MIRROR_GROUPS": _BOOLEAN,
     "SCOPES": _Rule(lambda value: _is_texts(value) and "openid" in value, "a list of scopes, 'openid' among them"),
-    "REDIRECT_URI": _ADDRESS,
-    "LOGOUT_URI": _ADDRESS,
+    "REDIRECT_URI": _PAGE,
+    "LOGOUT_URI": _PAGE,
     "REFRESH_MARGIN_SECONDS": _Rule(_between(0, 3_600), "a number of seconds from 0 to 3600"),
     "REDIRECT_HOSTS": _TEXTS,
 }
@@ -232,6 +244,7 @@ def _grant(grant: Mapping[str, Any]) -> GroupGrant:
     )
 
 
+_lock = threading.Lock()
 _current: CognitoSettings | None = None
 
 
@@ -241,12 +254,18 @@ def get_settings() -> CognitoSettings:
     Raises ImproperlyConfigured, in the words of the system checks.
     """
     global _current
-    if _current is None:
-        value: Any = getattr(settings, "COGNITO", None)
-        if found := problems(value):
-            raise ImproperlyConfigured(" ".join(f"{problem.message} {problem.hint}".strip() for problem in found))
-        _current = _made(value)
-    return _current
+    current = _current
+    if current is None:
+        with _lock:
+            current = _current = _current or _read()
+    return current
+
+
+def _read() -> CognitoSettings:
+    value: Any = getattr(settings, "COGNITO", None)
+    if found := problems(value):
+        raise ImproperlyConfigured(" ".join(f"{problem.message} {problem.hint}".strip() for problem in found))
+    return _made(value)
 
 
 def _forget(*, setting: str, **_: Any) -> None:

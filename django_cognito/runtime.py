@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django.core.signals import setting_changed
+
 from .conf import CognitoSettings, get_settings
 from .core import TokenVerifier
 from .core.directory import Directory
@@ -35,6 +37,14 @@ def reset() -> None:
     """Forget everything that was made, keys and cooldowns included. For tests."""
     with _lock:
         _made.clear()
+
+
+def _forget(*, setting: str, **_: Any) -> None:
+    """Let go of what hung on settings that were replaced. What hangs on plain values stays, keys and cooldowns too."""
+    if setting == "COGNITO":
+        with _lock:
+            for key in [key for key in _made if isinstance(key[1], CognitoSettings)]:
+                del _made[key]
 
 
 def _once(make: Callable[..., _T], *values: Any) -> _T:
@@ -72,7 +82,8 @@ def _key_stores(timeout_seconds: float, max_age_seconds: int, hard_max_age_secon
 
 def _hosted_ui(settings: CognitoSettings) -> HostedUi:
     http = _once(_http, settings.http_timeout_seconds)
-    return HostedUi(settings.user_pool, settings.client_id, settings.client_secret, http=http)
+    secret = str(settings.client_secret)  # a lazy one is read here
+    return HostedUi(settings.user_pool, settings.client_id, secret, http=http)
 
 
 def _http(timeout_seconds: float) -> Http:
@@ -85,3 +96,6 @@ def _directory(settings: CognitoSettings) -> Directory:
     pool = settings.user_pool
     client = boto3.client("cognito-idp", region_name=pool.region, endpoint_url=pool.endpoint_url)
     return Directory(client, pool.user_pool_id)
+
+
+setting_changed.connect(_forget, dispatch_uid="django_cognito.runtime")

@@ -65,7 +65,7 @@ def _unique_together(user: Any) -> Iterator[set[str]]:
 
 def _fields_in(expression: Any) -> list[str]:
     nodes = [expression] if isinstance(expression, F) else expression.flatten()
-    return [node.name for node in nodes if isinstance(node, F)]
+    return [node.name for node in nodes if isinstance(node, F)]  # type: ignore[attr-defined]  # of the stubs
 
 
 def _fitting(field: "Field[Any, Any]", value: Any, user: Any) -> Any:

@@ -1,9 +1,10 @@
 """The user behind a machine's token: scopes, and nobody who could be saved."""
 
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from django.contrib.auth.models import Permission
-from django.db.models import Manager
+from django.contrib.auth.models import Group, Permission
+from django.db.models.manager import EmptyManager
 
 from ..core import ClientToken
 from .rights import Rights, carry
@@ -20,6 +21,8 @@ class MachineUser:
     is_authenticated = True
     is_staff = False
     is_superuser = False
+    groups = EmptyManager(Group)
+    user_permissions = EmptyManager(Permission)
 
     def __init__(self, token: ClientToken) -> None:
         self.pk = self.id = self.username = token.client_id
@@ -38,28 +41,41 @@ class MachineUser:
         """The app client's id."""
         return self.username
 
-    @property
-    def groups(self) -> "Manager[Any]":
-        """No groups: a machine has scopes."""
-        return Permission.objects.none()  # type: ignore[return-value]
+    def get_all_permissions(self, obj: Any = None) -> set[str]:
+        """None: a machine's rights are its scopes."""
+        return set()
 
-    user_permissions = groups
+    get_user_permissions = get_group_permissions = get_all_permissions
+
+    async def aget_all_permissions(self, obj: Any = None) -> set[str]:
+        """As `get_all_permissions`."""
+        return set()
+
+    aget_user_permissions = aget_group_permissions = aget_all_permissions
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         """False: a machine's rights are its scopes."""
         return False
 
-    def has_perms(self, perm_list: Any, obj: Any = None) -> bool:
+    async def ahas_perm(self, perm: str, obj: Any = None) -> bool:
+        """As `has_perm`."""
+        return False
+
+    def has_perms(self, perm_list: Iterable[str], obj: Any = None) -> bool:
         """False, but for an empty list."""
         return not list(perm_list)
+
+    async def ahas_perms(self, perm_list: Iterable[str], obj: Any = None) -> bool:
+        """As `has_perms`."""
+        return self.has_perms(perm_list)
 
     def has_module_perms(self, app_label: str) -> bool:
         """False: a machine's rights are its scopes."""
         return False
 
-    async def ahas_perm(self, perm: str, obj: Any = None) -> bool:
-        """As `has_perm`."""
-        return self.has_perm(perm, obj)
+    async def ahas_module_perms(self, app_label: str) -> bool:
+        """As `has_module_perms`."""
+        return False
 
     def save(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refused: nobody is behind a machine's token."""

@@ -45,16 +45,12 @@ def cognito(settings: Any) -> Callable[..., None]:
 def told(cognito_keys: None, db: None) -> Callable[..., Any]:
     """`told("editors", at=-60)`: the user by an access token with these groups, issued a minute ago."""
 
-    def tell(
-        *groups: str, at: int = 0, token_use: Any = "access", profile: dict[str, Any] | None = None, **claims: Any
-    ):
+    def tell(*groups: str, at: int = 0, token_use: Any = "access", profile: Any = None, **claims: Any) -> Any:
         raw = token(*groups, at=at, token_use=token_use, **claims)
         id_token = None
         if profile is not None:
-            said = {"groups": groups, "at": at, **profile}
-            id_token = token(
-                *said.pop("groups"), token_use="id", **{"username": claims.get("username", "alice"), **said}
-            )
+            said = {"groups": groups, "at": at, "username": claims.get("username", "alice"), **profile}
+            id_token = token(*said.pop("groups"), token_use="id", **said)
         return authenticate(raw, token_use=token_use, id_token=id_token)[0]
 
     return tell

@@ -1,0 +1,24 @@
+"""The tests' site with another user model: `USER_MODEL=EmailUser pytest --ds=tests.custom_users.settings`."""
+
+import os
+
+from tests.settings import *  # noqa: F403
+from tests.settings import COGNITO as _COGNITO
+
+AUTH_USER_MODEL = f"custom_users.{os.environ['USER_MODEL']}"
+# The admin is for models with flags and groups.
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "tests.custom_users",
+    "django_cognito",
+]
+ROOT_URLCONF = "django_cognito.urls"
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+ATTRIBUTES = {
+    "EmailUser": {"email": "email", "address": "address", "age": "custom:age"},
+    "UniqueEmailUser": {"email": "email", "first_name": "given_name"},
+    "NamelessUser": {"nickname": "nickname"},
+}
+COGNITO = {**_COGNITO, "ATTRIBUTES": ATTRIBUTES[os.environ["USER_MODEL"]]}

@@ -1,0 +1,120 @@
+"""Run by test_custom_user_models.py: each class in a process of its own, with the user model of its name."""
+
+import logging
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.checks import run_checks
+
+from django_cognito.people.rights import rights_of
+
+from .conftest import GROUPS, link_of
+
+pytestmark = pytest.mark.django_db
+
+
+class EmailUser:
+    __test__ = True
+
+    def test_a_first_id_token_gives_the_email_as_the_name(self, told) -> None:
+        user = told(token_use="id")
+        assert user.get_username() == "alice@example.com"
+        assert not user.has_usable_password()
+
+    def test_a_first_access_token_gives_a_placeholder_that_the_next_id_token_replaces(self, told, writes) -> None:
+        user = told()
+        assert user.email == f"{link_of(user).sub}@eu-west-1_testpool1.invalid"
+        told(username="bob")
+        assert told(token_use="id", at=5).email == "alice@example.com"
+        with writes(0):
+            assert told(at=6).email == "alice@example.com"
+
+    def test_an_email_that_somebody_else_has_leaves_the_placeholder(self, told, caplog) -> None:
+        get_user_model().objects.create(email="alice@example.com")
+        user = told(token_use="id")
+        assert user.email.endswith(".invalid")
+        assert link_of(user).user == user
+        assert "somebody else's" in caplog.text
+
+    def test_an_empty_email_does_not_replace_one(self, told) -> None:
+        told(token_use="id")
+        assert told(token_use="id", email="", at=5).email == "alice@example.com"
+
+    def test_a_model_without_groups_carries_the_rights_and_has_no_flags(self, told, mapped, cognito) -> None:
+        cognito(GROUPS={**GROUPS, "editors": {"permissions": ["auth.change_group"], "staff": True}})
+        user = told("editors")
+        assert rights_of(user).groups == ("editors",)
+        assert not hasattr(user, "is_staff")
+        told(at=5)
+        assert rights_of(type(user).objects.get()).groups == ()
+
+    def test_a_claim_with_members_comes_into_a_json_field(self, told) -> None:
+        address = {"street": "1 Road", "lines": ["a", "b"]}
+        user = told(token_use="id", address=address)
+        user.refresh_from_db()
+        assert user.address == address
+
+    @pytest.mark.parametrize("odd", [{"street": "a\0b"}, {"a\0": 1}, ["\0"]])
+    def test_a_nul_is_found_however_deep(self, told, odd) -> None:
+        assert told(token_use="id", address=odd).address == {}
+
+    @pytest.mark.parametrize("odd", [10**30, -1, "old", [5], True])
+    def test_a_number_out_of_the_fields_range_is_left_out(self, told, odd) -> None:
+        assert told(token_use="id", **{"custom:age": odd}).age in (None, 1)
+
+    def test_linking_by_verified_email_works_here_too(self, told, cognito) -> None:
+        cognito(LINK_BY_VERIFIED_EMAIL=True)
+        local = get_user_model().objects.create(email="alice@example.com")
+        assert told(token_use="id") == local
+
+    def test_the_checks_name_what_the_model_lacks(self, settings) -> None:
+        assert [found.id for found in run_checks() if found.id == "django_cognito.E010"] == []
+        settings.COGNITO = {**settings.COGNITO, "GROUPS": GROUPS}
+        found = [message.msg for message in run_checks() if message.id == "django_cognito.E010"]
+        assert [text.split(" give '")[1].split("'")[0] for text in found] == ["groups", "is_staff", "is_superuser"]
+
+
+class UniqueEmailUser:
+    __test__ = True
+
+    def test_two_first_access_tokens_get_a_placeholder_each(self, told) -> None:
+        assert told().email != told(username="bob").email
+        assert told(token_use="id", at=5).email == "alice@example.com"
+
+    def test_an_email_that_somebody_has_in_another_case_is_not_taken(self, told) -> None:
+        get_user_model().objects.create(username="local", email="Alice@Example.com")
+        assert told(token_use="id").email.endswith(".invalid")
+        assert told(token_use="id", username="bob").email == "bob@example.com"
+        assert told(token_use="id", username="bob", email="ALICE@example.com", at=5).email == "bob@example.com"
+
+    def test_a_username_that_somebody_has_in_another_case_gets_a_suffix(self, told) -> None:
+        get_user_model().objects.create(username="ALICE", email="x@example.com")
+        user = told()
+        assert user.username == f"alice-{link_of(user).sub[:8]}"
+
+    def test_a_constraint_on_some_rows_holds_for_those_rows(self, told, caplog) -> None:
+        get_user_model().objects.create(username="x", email="x@example.com", first_name="Only")
+        with caplog.at_level(logging.WARNING):
+            assert told(token_use="id", given_name="Only").first_name == ""
+        assert told(token_use="id", given_name="Alice", at=5).first_name == "Alice"
+        assert told(token_use="id", username="bob", given_name="Alice").first_name == "Alice"
+
+
+class NamelessUser:
+    __test__ = True
+
+    def test_a_model_without_an_email_field_works(self, told, cognito) -> None:
+        cognito(LINK_BY_VERIFIED_EMAIL=True)
+        user = told(token_use="id", nickname="Al")
+        assert (user.name, user.nickname) == ("alice", "Al")
+
+    def test_a_name_without_a_limit_is_kept_whole_also_with_its_suffix(self, told) -> None:
+        get_user_model().objects.create(name="a" * 128)
+        user = told(username="a" * 128)
+        assert user.name == "a" * 128 + f"-{link_of(user).sub[:8]}"
+
+    def test_a_flag_that_is_a_property_is_left_alone(self, told, cognito) -> None:
+        cognito(GROUPS={"admins": {"staff": True, "superuser": True}})
+        user = told("admins")
+        assert user.is_staff is False
+        told(at=5)

@@ -1,0 +1,117 @@
+"""Many first requests, changes and pages at the same moment, in real threads on a real database."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+
+from django_cognito.models import CognitoMembership, CognitoUser
+from django_cognito.people import users
+
+from .conftest import django_groups, link_of
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("mapped")]
+THREADS = 16
+
+
+@pytest.mark.needs("postgresql")
+def test_parallel_first_requests_make_one_user(told) -> None:
+    found = at_once([lambda: told("editors", "helpers").pk] * THREADS)
+    assert len(set(found)) == 1
+    assert (User.objects.count(), CognitoUser.objects.count(), CognitoMembership.objects.count()) == (1, 1, 2)
+    assert django_groups(User.objects.get()) == {"Writers", "Readers"}
+
+
+@pytest.mark.needs("postgresql")
+def test_parallel_people_who_want_one_name_all_get_in(told, cognito) -> None:
+    cognito(USERNAME="preferred_username")
+    names = [f"person{number}" for number in range(THREADS)]
+    found = at_once([_login(told, name) for name in names])
+    assert len({user.pk for user in found}) == THREADS
+    assert sum(user.username == "al" for user in found) == 1
+
+
+@pytest.mark.needs("postgresql")
+def test_parallel_people_make_the_same_django_groups_without_a_deadlock(told, cognito) -> None:
+    cognito(MIRROR_GROUPS=True)
+    names = [f"group{number}" for number in range(12)]
+    calls = [lambda name=f"person{n}", order=names[:: (-1) ** n]: told(*order, username=name) for n in range(THREADS)]
+    assert all(django_groups(user) == set(names) for user in at_once(calls))
+    assert Group.objects.count() == 12
+
+
+@pytest.mark.needs("postgresql")
+def test_parallel_changes_leave_what_the_youngest_token_says(told) -> None:
+    told("editors", "admins", at=-600)
+    calls = [lambda at=at: told(*(["editors"] if at % 20 else ["helpers"]), at=-at) for at in range(0, 160, 10)]
+    at_once(calls)
+    user = User.objects.get()
+    assert (link_of(user).groups, user.is_staff, user.is_superuser) == (["helpers"], True, False)
+    assert django_groups(user) == set()
+
+
+@pytest.mark.needs("postgresql")
+def test_two_links_of_one_person_that_change_at_once_agree_in_the_end(told) -> None:
+    user = told(at=-60)
+    told(at=-60, username="google")
+    CognitoUser.objects.update(user=user)
+    for at in range(-50, 0, 2):
+        give, take = (("helpers",), ()) if at % 4 else ((), ("helpers",))
+        at_once([partial(told, *give, at=at), partial(told, *take, at=at, username="google")])
+        user.refresh_from_db()
+        assert user.is_staff
+
+
+def test_an_account_deleted_under_a_request_is_made_again(told, monkeypatch) -> None:
+    told(at=-60)
+    find = users._find
+
+    def find_and_lose(statement: Any) -> CognitoUser | None:
+        link = find(statement)
+        monkeypatch.setattr(users, "_find", find)
+        User.objects.all().delete()
+        return link
+
+    monkeypatch.setattr(users, "_find", find_and_lose)
+    assert told("helpers").is_staff
+    assert User.objects.count() == 1
+
+
+def test_who_waited_for_a_younger_token_gets_what_that_one_left(told, monkeypatch) -> None:
+    told("admins", at=-60)
+    find = users._find
+
+    def find_and_wait(statement: Any) -> CognitoUser | None:
+        link = find(statement)
+        monkeypatch.setattr(users, "_find", find)
+        told(at=-10)
+        return link
+
+    monkeypatch.setattr(users, "_find", find_and_wait)
+    user = told("admins", "editors", at=-30)
+    assert (user.is_staff, user.is_superuser, user.has_perm("auth.change_group")) == (False, False, False)
+
+
+def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
+    """What the calls give, each made in a thread of its own with a connection of its own, all at the same moment."""
+    barrier = Barrier(len(calls))
+
+    def run(call: Callable[[], Any]) -> Any:
+        connection.ensure_connection()
+        barrier.wait(timeout=20)
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def _login(told: Callable[..., Any], name: str) -> Callable[[], Any]:
+    return lambda: told(token_use="id", username=name, preferred_username="al")
