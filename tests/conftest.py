@@ -21,6 +21,21 @@ def pytest_configure(config: pytest.Config) -> None:
     sys.addaudithook(_stay_on_this_machine)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--without chromium`: a run that leaves a part out on purpose, where another run has it."""
+    words = "leave out the tests that need this real part"
+    parser.addoption("--without", action="append", default=[], choices=real_parts.names(), help=words)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what `--without` leaves out: neither skipped nor, under CI=true, failed."""
+    without = set(config.getoption("--without"))
+    left_out = [item for item in items if any(without.intersection(mark.args) for mark in item.iter_markers("needs"))]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose real part is missing, by name; under CI=true fail it."""
     missing = [part for mark in item.iter_markers("needs") for part in mark.args if _is_missing(part)]
