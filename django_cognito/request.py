@@ -17,7 +17,7 @@ from .core.errors import CognitoUnavailableError, SignInError
 from .login import session as login_session
 from .models import CognitoLogin
 from .people.authenticate import Token
-from .people.rights import NO_RIGHTS, Rights, attach, rights_of
+from .people.rights import NO_RIGHTS, Rights, attach, carry, rights_of
 from .people.users import rights_for
 
 # RFC 9110 11.1: a scheme is case-insensitive. What follows is for the verifier to judge.
@@ -137,7 +137,7 @@ class RequestCognito:
         """Raises SignInError where the login's tokens cannot be opened."""
         token = login_session.access_token_of(login)
         self._user, self._token, self._login = user, token, login
-        attach(user, partial(rights_for, token, login.cognito_user))
+        carry(user, rights_for(token, login.cognito_user))
 
     def _do_without(self, user: Any, failure: CognitoUnavailableError) -> None:
         self._user, self._failure = user, failure

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import engines
@@ -40,6 +40,14 @@ async def who_replaced(request: Any) -> HttpResponse:
     request.user = get_user_model()(username="eve")
     user = await request.auser()
     return HttpResponse(f"{request.user}, {user}")
+
+
+def who_replaced_in_sync(request: Any) -> HttpResponse:
+    async def eve() -> str:
+        return "eve"
+
+    request.auser = eve
+    return HttpResponse(f"{request.user}, {async_to_sync(request.auser)()}")
 
 
 class Who(View):
@@ -149,6 +157,7 @@ urlpatterns = [
     path("who/async/", who_async),
     path("who/sync-then-async/", who_sync_then_async),
     path("who/replaced/", who_replaced),
+    path("who/replaced/sync/", who_replaced_in_sync),
     path("who/class/", Who.as_view()),
     path("cognito/", cognito),
     path("cognito/async/", cognito_async),

@@ -64,6 +64,17 @@ def test_who_has_the_right_passes_in_async(async_client: AsyncClient, by: str) -
     assert async_to_sync(async_client.get)("/edit/async/", headers=headers).content == b"edited"
 
 
+@pytest.mark.parametrize("by", ["bearer", "session"])
+def test_rights_that_are_known_need_no_thread(
+    async_client: AsyncClient, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    headers = bearer(make_token(groups=["editors"])) if by == "bearer" else {}
+    if by == "session":
+        sign_in(async_client, groups=["editors"])
+    monkeypatch.setattr("django_cognito.people.rights.sync_to_async", None)
+    assert async_to_sync(async_client.get)("/edit/async/", headers=headers).content == b"edited"
+
+
 def test_one_of_the_scopes_is_not_enough(client: Client) -> None:
     assert client.get("/order/", headers=bearer(make_token(scope="orders/read"))).status_code == 403
 

@@ -265,6 +265,7 @@ def test_a_session_is_loaded_once_whoever_looks_first(
 def test_a_user_whom_the_view_set_is_not_taken_back(async_client: AsyncClient) -> None:
     sign_in(async_client)
     assert aget(async_client, "/who/replaced/").content == b"eve, alice"
+    assert aget(async_client, "/who/replaced/sync/").content == b"alice, eve"
 
 
 @pytest.mark.parametrize("lost", ["deleted", "another person's", "unreadable"])
