@@ -221,8 +221,9 @@ def _combination_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
 
 
 def _nearest(key: Any, known: Mapping[str, Any]) -> str:
-    nearest = difflib.get_close_matches(str(key), known, n=1, cutoff=0.0)
-    return f"Did you mean {nearest[0]!r}?"
+    names = {name.upper(): name for name in known}
+    nearest = difflib.get_close_matches(str(key).upper(), names, n=1, cutoff=0.0)
+    return f"Did you mean {names[nearest[0]]!r}?"
 
 
 def _made(value: Mapping[Any, Any]) -> CognitoSettings:

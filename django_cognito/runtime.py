@@ -29,8 +29,14 @@ def get_hosted_ui() -> HostedUi:
 
 
 def get_directory() -> Directory:
-    """The pool's users and groups, through boto3 (extra `aws`) with the credentials that boto3 finds. No I/O."""
-    return _once(_directory, get_settings())
+    """The pool's users and groups, through boto3 (extra `aws`).
+
+    The first call may take seconds where boto3 has to look for credentials: it asks the machine's metadata service too.
+    """
+    key = (_directory, get_settings())
+    # Not under the lock, for others do not wait for boto3; a directory too many is dropped.
+    directory: Directory = _made.get(key) or _made.setdefault(key, _directory(get_settings()))
+    return directory
 
 
 def reset() -> None:
@@ -91,10 +97,11 @@ def _http(timeout_seconds: float) -> Http:
 
 
 def _directory(settings: CognitoSettings) -> Directory:
-    import boto3  # costs 0.1 s and 20 MB: only those pay who ask for the directory
+    from boto3 import Session  # costs 0.1 s and 20 MB: only those pay who ask for the directory
 
     pool = settings.user_pool
-    client = boto3.client("cognito-idp", region_name=pool.region, endpoint_url=pool.endpoint_url)
+    # A session of its own: the one that boto3 shares is not thread-safe.
+    client = Session().client("cognito-idp", region_name=pool.region, endpoint_url=pool.endpoint_url)
     return Directory(client, pool.user_pool_id)
 
 

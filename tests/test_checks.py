@@ -1,0 +1,154 @@
+"""`manage.py check`: each id, once by a site that has the fault and once by one that has not."""
+
+import os
+import socket
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.core import checks
+from django.core.management import call_command
+
+from django_cognito import middleware
+from django_cognito.conf import problems
+
+from . import source
+
+OURS, AUTHENTICATION = (
+    "django_cognito.middleware.CognitoMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+)
+LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+
+
+class OwnAuthentication(AuthenticationMiddleware):
+    """A site's own."""
+
+
+class OwnCognito(middleware.CognitoMiddleware):
+    """A site's own."""
+
+
+def plain_middleware(get_response: Any) -> Any:
+    """A middleware that is a function."""
+    return get_response
+
+
+def found(**options: Any) -> list[str]:
+    """The ids of ours that the checks give."""
+    messages = checks.run_checks(**options)
+    return [each.id.removeprefix("django_cognito.") for each in messages if each.id.startswith("django_cognito")]
+
+
+def test_the_site_of_the_tests_is_sound() -> None:
+    assert found(include_deployment_checks=True) == []
+
+
+def test_what_is_wrong_with_the_settings_is_an_error_in_the_same_words(settings) -> None:
+    settings.COGNITO = {"USER_POOL": "eu-west-1_TestPool1", "CLIENT_ID": ""}
+    messages = [each for each in checks.run_checks() if each.id.startswith("django_cognito")]
+    assert [(each.id, each.msg, each.hint) for each in messages] == [
+        (problem.id, problem.message, problem.hint or None) for problem in problems(settings.COGNITO)
+    ]
+    assert {each.level for each in messages} == {checks.ERROR}
+
+
+def test_missing_settings_are_an_error_and_nothing_else(settings) -> None:
+    del settings.COGNITO
+    assert found(include_deployment_checks=True) == ["E001"]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ([AUTHENTICATION, OURS], []),
+        ([OURS, AUTHENTICATION], ["E008"]),
+        ([OURS], ["E008"]),
+        ([AUTHENTICATION], ["W102"]),
+        ([], ["W102"]),
+        ([AUTHENTICATION, OURS, LOGIN_REQUIRED], []),
+        ([AUTHENTICATION, LOGIN_REQUIRED, OURS], ["W103"]),
+        ([LOGIN_REQUIRED, OURS, AUTHENTICATION], ["E008", "W103"]),
+        (["tests.test_checks.OwnAuthentication", "tests.test_checks.OwnCognito"], []),
+        (["tests.test_checks.OwnCognito", "tests.test_checks.OwnAuthentication"], ["E008"]),
+        (["tests.test_checks.plain_middleware", AUTHENTICATION, OURS], []),
+    ],
+)
+def test_the_order_of_the_middleware(settings, order, expected) -> None:
+    settings.MIDDLEWARE = order
+    assert found(tags=[checks.Tags.security]) == expected
+
+
+def test_a_site_without_the_backend_is_warned(settings) -> None:
+    settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+    assert found() == ["W104"]
+
+
+@pytest.mark.parametrize(("domain", "expected"), [("login.example.com", ["W105"]), ("", [])])
+def test_a_strict_session_cookie_is_for_sites_without_a_login(settings, domain, expected) -> None:
+    settings.SESSION_COOKIE_SAMESITE = "Strict"
+    settings.COGNITO = {**settings.COGNITO, "DOMAIN": domain}
+    assert found() == expected
+
+
+@pytest.mark.parametrize("key", ["ISSUER", "JWKS_URI", "ENDPOINT_URL", "DOMAIN"])
+def test_plain_http_is_told_on_deployment_alone(settings, key) -> None:
+    jwks = {"JWKS_URI": "https://keys.example.com/"} if key == "ISSUER" else {}
+    settings.COGNITO = {**settings.COGNITO, **jwks, key: "http://localhost:9229"}
+    assert found() == []
+    assert found(include_deployment_checks=True) == ["W101"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nickname", "groups", "cognito_users", "id", "pk", "password", "is_staff", "is_superuser", "get_full_name"],
+)
+def test_a_claim_is_for_a_plain_field_that_it_may_decide(settings, name) -> None:
+    settings.COGNITO = {**settings.COGNITO, "ATTRIBUTES": {"email": "email", name: "custom:claim"}}
+    (message,) = [each for each in checks.run_checks() if each.id == "django_cognito.E009"]
+    assert repr(name) in message.msg
+
+
+def test_groups_flags_and_fields_that_the_model_has_are_sound(settings) -> None:
+    everything = {"groups": ["a"], "permissions": ["a.b"], "staff": True, "superuser": True}
+    changes = {"GROUPS": {"a": everything}, "MIRROR_GROUPS": True, "ATTRIBUTES": {"username": "nickname"}}
+    settings.COGNITO = {**settings.COGNITO, **changes}
+    assert found() == []
+
+
+def test_groups_that_the_model_does_not_have_are_an_error(settings, monkeypatch) -> None:
+    # A model with its own fields is tested in tests/people/test_custom_user_models.py; this one has none at all.
+    from django.contrib.contenttypes.models import ContentType
+
+    monkeypatch.setattr("django_cognito.checks.get_user_model", lambda: ContentType)
+    settings.COGNITO = {**settings.COGNITO, "ATTRIBUTES": {}, "MIRROR_GROUPS": True}
+    assert found() == ["E010"]
+
+
+def test_nothing_is_reached_when_a_site_starts(settings, monkeypatch) -> None:
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a check reached out"))
+    assert found(include_deployment_checks=True) == []
+
+
+def test_starting_imports_neither_boto3_nor_the_emulator_nor_drf() -> None:
+    program = (
+        "import django, sys; django.setup(); from django.core.checks import run_checks; run_checks();"
+        "print([name for name in ('boto3', 'moto', 'flask', 'rest_framework.views', 'pytest') if name in sys.modules])"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        cwd=source.PROJECT_DIRECTORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)

@@ -1,0 +1,276 @@
+"""`COGNITO`: every rule with an example that breaks it, and settings that are read once and change with the site's."""
+
+import threading
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+from django.utils.functional import SimpleLazyObject
+
+from django_cognito import conf
+from django_cognito.conf import CognitoSettings, GroupGrant, get_settings, problems
+
+SOUND = {"USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CLIENT_ID": "1example23456789"}
+ODD_TEXTS = ["", "  ", "a\0b", 5, None, ["x"], b"x", SimpleLazyObject(lambda: "lazy")]
+NO_TEXTS = ["one", [""], [5], ["a", None], {"a"}, None, 5]
+NO_BOOLEANS = [1, 0, None, "True", []]
+REFUSED: dict[str, list[Any]] = {
+    "USER_POOL_ID": ODD_TEXTS,
+    "CLIENT_ID": ODD_TEXTS,
+    "CLIENT_SECRET": [None, 5, " ", ["x"], "a\0"],
+    "CLIENT_IDS": NO_TEXTS,
+    "DOMAIN": [None, 5, " "],
+    "ISSUER": [None, 5, " ", [""], [None]],
+    "JWKS_URI": [None, 5, " "],
+    "ENDPOINT_URL": [None, 5, " "],
+    "TOKEN_USE": ["both", None, "", ["access"], "ACCESS"],
+    "LEEWAY_SECONDS": [-1, 61, "10", None, True, float("nan")],
+    "TOKEN_MAX_BYTES": [1_023, 1_048_577, "16384"],
+    "JWKS_MAX_AGE_SECONDS": [0, 604_801, float("inf")],
+    "JWKS_HARD_MAX_AGE_SECONDS": [0, 2_592_001],
+    "HTTP_TIMEOUT_SECONDS": [0, 61, None],
+    "CREATE_USERS": NO_BOOLEANS,
+    "USERNAME": ODD_TEXTS,
+    "ATTRIBUTES": [None, ["email"], {"email": ""}, {"": "email"}, {"email": None}, {5: "email"}],
+    "LINK_BY_VERIFIED_EMAIL": NO_BOOLEANS,
+    "GROUPS": [None, ["editors"], "editors"],
+    "MIRROR_GROUPS": NO_BOOLEANS,
+    "SCOPES": [["email"], [], "openid", None, [""]],
+    "REDIRECT_URI": ["/auth/callback/", "http://www.example.com/", "www.example.com", 5, None],
+    "LOGOUT_URI": ["/", "ftp://example.com/", None],
+    "REFRESH_MARGIN_SECONDS": [-1, 3_601, "60"],
+    "REDIRECT_HOSTS": NO_TEXTS,
+}
+ACCEPTED: dict[str, list[Any]] = {
+    "CLIENT_SECRET": ["", "s3cret", SimpleLazyObject(lambda: pytest.fail("a secret was read at start-up"))],
+    "CLIENT_IDS": [["a", "b"], ("a",), []],
+    "DOMAIN": ["", "login.example.com", "https://login.example.com", "http://localhost:9229"],
+    "ISSUER": ["", "https://issuer.example.com", ["https://a.example.com", "https://b.example.com"], ()],
+    "TOKEN_USE": ["access", "id"],
+    "LEEWAY_SECONDS": [0, 60, 2.5],
+    "ATTRIBUTES": [{}, {"email": "email"}],
+    "GROUPS": [
+        {},
+        {"editors": {}},
+        {"e": {"groups": ["a"], "permissions": ["a.b"], "staff": True, "superuser": False}},
+    ],
+    "REDIRECT_URI": ["", "https://www.example.com/auth/callback/", "http://localhost:8000/auth/callback/"],
+}
+
+
+def _cases(table: dict[str, list[Any]]) -> list[Any]:
+    numbered = [(key, number, value) for key, values in table.items() for number, value in enumerate(values)]
+    return [pytest.param(key, value, id=f"{key}-{number}") for key, number, value in numbered]
+
+
+def _ids(value: Any) -> list[str]:
+    return [problem.id.removeprefix("django_cognito.") for problem in problems(value)]
+
+
+def test_the_two_required_keys_are_enough() -> None:
+    assert problems(SOUND) == []
+
+
+@pytest.mark.parametrize("value", [None, [], "eu-west-1_AbCdEfGhI", 5])
+def test_no_dict_is_refused(value) -> None:
+    assert _ids(value) == ["E001"]
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [
+        ("CLIENTID", "CLIENT_ID"),
+        ("client_id", "CLIENT_ID"),
+        ("USERPOOL_ID", "USER_POOL_ID"),
+        ("LEEWAY", "LEEWAY_SECONDS"),
+        ("MIRROR_GROUP", "MIRROR_GROUPS"),
+        ("CLIENT_IDs", "CLIENT_IDS"),
+        ("REDIRECT_URL", "REDIRECT_URI"),
+        ("user_pool", "USER_POOL_ID"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest_known_one(key, nearest) -> None:
+    (problem,) = problems({**SOUND, key: "x"})
+    assert (problem.id, problem.hint) == ("django_cognito.E002", f"Did you mean {nearest!r}?")
+    assert repr(key) in problem.message
+
+
+@pytest.mark.parametrize("key", ["POOLS", "IDENTITY_POOL_ID", 5, None, ("a",), ""])
+def test_whatever_is_no_key_is_told(key) -> None:
+    assert _ids({**SOUND, key: "x"}) == ["E002"]
+
+
+@pytest.mark.parametrize("key", SOUND)
+def test_a_missing_required_key_is_told(key) -> None:
+    assert _ids({name: value for name, value in SOUND.items() if name != key}) == ["E003"]
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    assert _ids({"CLIENT_ID": "", "LEEWAY_SECONDS": 99, "LEEWEY": 1, "GROUPS": {"a": 5}}) == [
+        "E002",
+        "E003",
+        "E004",
+        "E004",
+        "E005",
+    ]
+
+
+@pytest.mark.parametrize(("key", "value"), _cases(REFUSED))
+def test_a_value_that_breaks_its_rule_is_refused(key, value) -> None:
+    (problem,) = problems({**SOUND, key: value})
+    assert problem.id == "django_cognito.E004"
+    assert problem.message.startswith(f"COGNITO[{key!r}] must be ")
+
+
+def test_every_setting_has_a_rule_and_every_rule_an_example_that_breaks_it() -> None:
+    settings = {item.name.upper() for item in fields(CognitoSettings) if item.init}
+    assert set(REFUSED) == settings == set(conf._RULES)
+
+
+@pytest.mark.parametrize(("key", "value"), _cases(ACCEPTED))
+def test_a_sound_value_is_accepted(key, value) -> None:
+    assert problems({**SOUND, key: value}) == []
+
+
+@pytest.mark.parametrize(
+    ("grant", "word"),
+    [
+        (None, "must be a dict"),
+        (["Writers"], "must be a dict"),
+        ({"group": ["a"]}, "Did you mean 'groups'?"),
+        ({"permission": ["a.b"]}, "Did you mean 'permissions'?"),
+        ({"is_staff": True}, "Did you mean 'staff'?"),
+        ({"groups": "Writers"}, "a list of Django group names"),
+        ({"groups": [""]}, "a list of Django group names"),
+        ({"permissions": ["change_note"]}, "such as 'notes.change_note'"),
+        ({"permissions": ["a.b.c"]}, "such as 'notes.change_note'"),
+        ({"permissions": ["a. b"]}, "such as 'notes.change_note'"),
+        ({"permissions": "a.b"}, "such as 'notes.change_note'"),
+        ({"staff": 1}, "True or False"),
+        ({"superuser": "yes"}, "True or False"),
+    ],
+)
+def test_a_group_that_gives_nonsense_is_refused(grant, word) -> None:
+    (problem,) = problems({**SOUND, "GROUPS": {"editors": grant}})
+    assert problem.id == "django_cognito.E005"
+    assert "['editors']" in problem.message
+    assert word in problem.message + problem.hint
+
+
+@pytest.mark.parametrize("name", ["", 5, None])
+def test_a_group_without_a_name_is_refused(name) -> None:
+    assert _ids({**SOUND, "GROUPS": {name: {}}}) == ["E005"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"USER_POOL_ID": "eu-west-1"},
+        {"USER_POOL_ID": "eu-west-1_Ab/../x"},
+        {"DOMAIN": "http://login.example.com"},
+        {"ISSUER": "http://issuer.example.com"},
+        {"ISSUER": "issuer.example.com"},
+        {"JWKS_URI": "file:///etc/passwd"},
+        {"ENDPOINT_URL": "http://169.254.169.254"},
+    ],
+)
+def test_a_pool_that_cannot_be_is_refused(change) -> None:
+    assert _ids({**SOUND, **change}) == ["E006"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"JWKS_HARD_MAX_AGE_SECONDS": 60},
+        {"JWKS_MAX_AGE_SECONDS": 172_800},
+        {"JWKS_MAX_AGE_SECONDS": 61, "JWKS_HARD_MAX_AGE_SECONDS": 60},
+    ],
+)
+def test_keys_that_end_before_they_are_refreshed_are_refused(change) -> None:
+    assert _ids({**SOUND, **change}) == ["E007"]
+
+
+def test_no_problem_holds_the_secret() -> None:
+    said = str(problems({**SOUND, "CLIENT_SECRET": " s3cret\0", "ISSUER": "x"}))
+    assert "s3cret" not in said
+
+
+# The settings in force
+
+
+def test_what_is_not_given_has_its_default() -> None:
+    with override_settings(COGNITO=SOUND):
+        found = get_settings()
+    assert (found.token_use, found.leeway_seconds, found.create_users, found.link_by_verified_email) == (
+        "access",
+        10,
+        True,
+        False,
+    )
+    assert found.user_pool.client_ids == ("1example23456789",)
+    assert found.attributes == {"email": "email", "first_name": "given_name", "last_name": "family_name"}
+
+
+def test_lists_become_tuples_and_one_issuer_a_tuple_of_one() -> None:
+    with override_settings(COGNITO={**SOUND, "ISSUER": "https://i.example.com", "CLIENT_IDS": ["a", "b"]}):
+        found = get_settings()
+    assert (found.issuer, found.client_ids) == (("https://i.example.com",), ("a", "b"))
+    assert found.user_pool.issuers == ("https://i.example.com",)
+
+
+def test_client_ids_replace_the_client_on_api_requests() -> None:
+    with override_settings(COGNITO={**SOUND, "CLIENT_IDS": ["other"]}):
+        assert get_settings().user_pool.client_ids == ("other",)
+        assert get_settings().client_id == "1example23456789"
+
+
+def test_groups_become_grants() -> None:
+    grant = {"groups": ["Writers"], "permissions": ["a.b", "a.b"], "staff": True}
+    with override_settings(COGNITO={**SOUND, "GROUPS": {"editors": grant, "none": {}}}):
+        assert get_settings().groups == {
+            "editors": GroupGrant(("Writers",), frozenset({"a.b"}), True, False),
+            "none": GroupGrant(),
+        }
+
+
+def test_the_settings_are_one_object_until_they_change() -> None:
+    first = get_settings()
+    with override_settings(DEBUG=True):
+        assert get_settings() is first
+    with override_settings(COGNITO={**SOUND, "LEEWAY_SECONDS": 5}):
+        assert get_settings().leeway_seconds == 5
+    assert get_settings().leeway_seconds == first.leeway_seconds
+
+
+def test_wrong_settings_are_improperly_configured_in_the_words_of_the_checks() -> None:
+    with override_settings(COGNITO={**SOUND, "LEWAY_SECONDS": 5}), pytest.raises(ImproperlyConfigured) as raised:
+        get_settings()
+    assert str(raised.value) == "COGNITO has the unknown key 'LEWAY_SECONDS'. Did you mean 'LEEWAY_SECONDS'?"
+
+
+def test_missing_settings_are_improperly_configured() -> None:
+    with override_settings(COGNITO=None), pytest.raises(ImproperlyConfigured, match="COGNITO is missing"):
+        get_settings()
+
+
+def test_threads_that_start_together_get_one_object(settings) -> None:
+    settings.COGNITO = dict(SOUND)
+    barrier, found = threading.Barrier(8), []
+
+    def read() -> None:
+        barrier.wait(timeout=20)
+        found.append(get_settings())
+
+    threads = [threading.Thread(target=read) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(map(id, found))) == 1
+
+
+def test_the_secret_is_not_in_the_repr() -> None:
+    with override_settings(COGNITO={**SOUND, "CLIENT_SECRET": "s3cret"}):
+        assert "s3cret" not in repr(get_settings())

@@ -1,0 +1,140 @@
+"""What the settings make: once each, anew when they change, and keys that survive a change."""
+
+import socket
+import threading
+import time
+
+import pytest
+from django.utils.functional import SimpleLazyObject
+
+from django_cognito import runtime
+from django_cognito.conf import get_settings
+from django_cognito.core.errors import TokenError
+from django_cognito.runtime import get_directory, get_hosted_ui, get_verifier
+from django_cognito.testing import make_token
+from django_cognito.testing.keys import jwks
+
+MAKERS = [get_verifier, get_hosted_ui, get_directory]
+
+
+@pytest.fixture(autouse=True)
+def _forget_afterwards():
+    yield
+    runtime.reset()
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch) -> None:
+    """Nothing here reaches anything; boto3 finds credentials without looking far."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("reached out"))
+
+
+@pytest.mark.parametrize("get", MAKERS)
+def test_it_is_made_once(get) -> None:
+    assert get() is get()
+
+
+@pytest.mark.parametrize("get", MAKERS)
+def test_it_is_made_anew_when_the_settings_change(get, settings) -> None:
+    first = get()
+    settings.COGNITO = {**settings.COGNITO, "LEEWAY_SECONDS": 1}
+    assert get() is not first
+
+
+@pytest.mark.parametrize("get", MAKERS)
+def test_reset_forgets_it(get) -> None:
+    first = get()
+    runtime.reset()
+    assert get() is not first
+
+
+def test_another_setting_of_the_site_changes_nothing(settings) -> None:
+    first = get_verifier()
+    settings.DEBUG = True
+    assert get_verifier() is first
+
+
+def test_the_verifier_does_as_the_settings_say(settings, cognito_keys) -> None:
+    settings.COGNITO = {**settings.COGNITO, "TOKEN_USE": "id", "CLIENT_IDS": ["other"], "TOKEN_MAX_BYTES": 2_048}
+    assert get_verifier().verify(make_token(token_use="id", aud="other")).client_id == "other"
+    for refused in (make_token(), make_token(token_use="id"), make_token(token_use="id", aud="other", x="x" * 2_048)):
+        with pytest.raises(TokenError):
+            get_verifier().verify(refused)
+
+
+def test_the_leeway_is_the_settings(settings, cognito_keys) -> None:
+    over = make_token(iat=1, auth_time=1, exp=int(time.time()) - 5)
+    assert get_verifier().verify(over)
+    settings.COGNITO = {**settings.COGNITO, "LEEWAY_SECONDS": 0}
+    with pytest.raises(TokenError):
+        get_verifier().verify(over)
+
+
+@pytest.fixture
+def pinned() -> None:
+    """The keys of `make_token`, in the key store of these settings alone."""
+    get_verifier().load_jwks(get_settings().user_pool, jwks())
+
+
+def test_keys_survive_a_change_of_settings_that_is_not_about_them(settings, pinned) -> None:
+    settings.COGNITO = {**settings.COGNITO, "LEEWAY_SECONDS": 1, "CLIENT_IDS": ["1testclient23456789", "b"]}
+    assert not get_verifier().needs_fetch(make_token())
+    assert get_verifier().verify(make_token())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"JWKS_URI": "https://keys.example.com/jwks.json"},
+        {"JWKS_MAX_AGE_SECONDS": 60},
+        {"JWKS_HARD_MAX_AGE_SECONDS": 7_200},
+        {"HTTP_TIMEOUT_SECONDS": 1},
+    ],
+)
+def test_keys_of_another_address_age_or_timeout_are_others(settings, pinned, change) -> None:
+    settings.COGNITO = {**settings.COGNITO, **change}
+    assert get_verifier().needs_fetch(make_token())
+
+
+def test_settings_that_come_and_go_leave_nothing_behind(settings) -> None:
+    get_verifier()
+    before = len(runtime._made)
+    for leeway in range(20):
+        settings.COGNITO = {**settings.COGNITO, "LEEWAY_SECONDS": leeway}
+        get_verifier()
+        get_hosted_ui()
+    assert len(runtime._made) <= before + 1
+
+
+def test_threads_that_start_together_share_what_is_made() -> None:
+    barrier, found = threading.Barrier(8), []
+
+    def get() -> None:
+        barrier.wait(timeout=20)
+        found.append(get_verifier())
+
+    threads = [threading.Thread(target=get) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(map(id, found))) == 1
+
+
+def test_a_lazy_secret_is_read_on_first_use_and_not_before(settings) -> None:
+    read = []
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": SimpleLazyObject(lambda: read.append(1) or "s3cret")}
+    get_settings()
+    get_verifier()
+    assert read == []
+    get_hosted_ui()
+    assert read == [1]
+
+
+def test_the_directory_is_the_pools(settings) -> None:
+    settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": "http://localhost:9229"}
+    directory = get_directory()
+    assert directory._client.meta.region_name == "eu-west-1"
+    assert directory._client.meta.endpoint_url == "http://localhost:9229"
