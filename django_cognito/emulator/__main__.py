@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .accounts.keys import default_state_dir
 from .emulator import Emulator
-from .keys import default_state_dir
-from .seed import SeedPool
-from .seed_reading import DEFAULT_SEED
-from .seed_values import SeedError
+from .seeds.reading import DEFAULT_SEED
+from .seeds.seed import SeedPool
+from .seeds.values import SeedError
 
 DEFAULT_PORT = 9229
 _EXIT_USAGE = 2

@@ -11,12 +11,12 @@ from typing import Any, Self
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from ..core.token import TokenUse
-from .authority import Authority, IssuerForm
-from .keys import KeyRing
-from .planting import plant
-from .pools import Pools
-from .seed import Seed
-from .seed_reading import default_seed, read_seed
+from .accounts.authority import Authority, IssuerForm
+from .accounts.keys import KeyRing
+from .accounts.pools import Pools
+from .seeds.planting import plant
+from .seeds.reading import default_seed, read_seed
+from .seeds.seed import Seed
 from .server import QuietHandler, make_app
 
 _LOOPBACK = "127.0.0.1"

@@ -11,9 +11,10 @@ from moto.core.request import Request as MotoRequest
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler
 
-from . import hosted_ui, oauth
-from .authority import Authority
-from .operations import Operations
+from .accounts.authority import Authority
+from .api.operations import Operations
+from .oauth import endpoints as oauth
+from .pages import hosted_ui
 from .refusals import Refused
 
 log = logging.getLogger("django_cognito.emulator")

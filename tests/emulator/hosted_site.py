@@ -16,8 +16,8 @@ import jwt
 import pyotp
 import requests
 
-from django_cognito.emulator.authority import Authority
-from django_cognito.emulator.clients import AppClient
+from django_cognito.emulator.accounts.authority import Authority
+from django_cognito.emulator.accounts.clients import AppClient
 from django_cognito.emulator.emulator import Emulator
 
 CALLBACK = "http://localhost:8000/auth/callback/"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from django_cognito.emulator.browser_sessions import Shelf
+from django_cognito.emulator.pages.browser_sessions import Shelf
 
 from .hosted_site import Clock
 

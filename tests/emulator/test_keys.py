@@ -7,7 +7,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from django_cognito.emulator.keys import KeyRing, SigningKey, default_state_dir, sign
+from django_cognito.emulator.accounts.keys import KeyRing, SigningKey, default_state_dir, sign
 
 POOL_ID = "eu-west-1_Keys"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from django_cognito.emulator.page import content_policy
+from django_cognito.emulator.pages.page import content_policy
 
 
 @pytest.mark.parametrize(

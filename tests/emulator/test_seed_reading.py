@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_cognito.emulator.seed import SeedPool
-from django_cognito.emulator.seed_reading import default_seed, read_seed
-from django_cognito.emulator.seed_values import SeedError
+from django_cognito.emulator.seeds.reading import default_seed, read_seed
+from django_cognito.emulator.seeds.seed import SeedPool
+from django_cognito.emulator.seeds.values import SeedError
 
 POOL: dict[str, Any] = {"id": "eu-west-1_Seeded"}
 

@@ -8,7 +8,8 @@ import pycognito
 import pytest
 from pycognito.aws_srp import AWSSRP
 
-from django_cognito.emulator import Emulator, srp
+from django_cognito.emulator import Emulator
+from django_cognito.emulator.api import srp
 
 from .aws_errors import refused
 from .conftest import OTHER_POOL_ID, PASSWORD, POOL_ID, SECRET, People

@@ -12,7 +12,7 @@ import requests
 from django_cognito.core.pool import UserPool
 from django_cognito.core.verifier import TokenVerifier
 from django_cognito.emulator import Emulator
-from django_cognito.emulator.tokens import at_hash
+from django_cognito.emulator.accounts.tokens import at_hash
 
 from .conftest import OTHER_POOL_ID, POOL_ID, Clock, People
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .refusals import Refused
+from ..refusals import Refused
 
 _UNIT_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 # AWS API reference, CreateUserPoolClient, ExplicitAuthFlows: what a client may that names none.

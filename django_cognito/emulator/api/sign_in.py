@@ -7,13 +7,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .authority import Authority
+from ..accounts.authority import Authority
+from ..accounts.clients import AppClient
+from ..accounts.people import Person
+from ..accounts.tokens import required_attributes
+from ..refusals import Refused, bad_credentials, required
 from .challenges import Challenge, Challenges
-from .clients import AppClient
-from .people import Person
-from .refusals import Refused, bad_credentials, required
 from .srp_sign_in import SrpSignIns, session_of
-from .tokens import required_attributes
 
 Parameters = Mapping[str, str]
 Answer = dict[str, Any]

@@ -8,13 +8,13 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from .authority import Authority
-from .browser_sessions import sessions_of
+from ..accounts.authority import Authority
+from ..accounts.clients import AppClient
+from ..pages.browser_sessions import sessions_of
+from ..refusals import Refused
+from ..request_id import add_request_id
 from .client_authentication import authenticated_client
-from .clients import AppClient
-from .oauth_error import OAuthError
-from .refusals import Refused
-from .request_id import add_request_id
+from .errors import OAuthError
 from .well_known import add_well_known
 
 # AWS developer guide, "userInfo endpoint": these sentences, with no scheme before them.

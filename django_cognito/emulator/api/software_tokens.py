@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .authority import Authority
+from ..accounts.authority import Authority
+from ..accounts.people import Person
+from ..accounts.tokens import ADMIN_SCOPE
+from ..refusals import Refused
 from .challenges import Challenge, Challenges
-from .people import Person
-from .refusals import Refused
-from .tokens import ADMIN_SCOPE
 
 
 class SoftwareTokens:

@@ -9,7 +9,7 @@ from moto.core.request import Request
 from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
 
-from .pools import Pools
+from ..accounts.pools import Pools
 
 OPERATION_NAMES = frozenset(get_service_model("cognito-idp").operation_names)
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from werkzeug.datastructures import MultiDict
 
-from .clients import AppClient
+from ..accounts.clients import AppClient
 
 Parameters = MultiDict[str, str]
 

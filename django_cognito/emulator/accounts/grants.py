@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from .refusals import Refused
+from ..refusals import Refused
 
 # The header that Cognito's refresh tokens show: base64url of {"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}.
 _JWE_HEADER = "eyJjdHkiOiJKV1QiLCJlbmMiOiJBMjU2R0NNIiwiYWxnIjoiUlNBLU9BRVAifQ"

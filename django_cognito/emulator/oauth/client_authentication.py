@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 
 from flask import request
 
-from .clients import AppClient
-from .oauth_error import OAuthError
+from ..accounts.clients import AppClient
+from .errors import OAuthError
 
 
 def authenticated_client(form: Mapping[str, str], find_client: Callable[[str], AppClient | None]) -> AppClient:

@@ -7,12 +7,12 @@ from typing import Any
 import jwt
 from jwt.types import Options
 
+from ..refusals import Refused
 from . import tokens
 from .clients import AppClient
 from .grants import Grant, Grants
 from .keys import KeyRing
 from .pools import Pools
-from .refusals import Refused
 
 # PyJWT checks the signature alone: the times are checked by the clock that was handed in.
 _BY_OUR_CLOCK: Options = {"verify_aud": False, "verify_exp": False, "verify_iat": False, "require": ["exp", "scope"]}

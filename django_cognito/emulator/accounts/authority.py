@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from ..core.pool import UserPool
-from ..core.token import TokenUse
+from ...core.pool import UserPool
+from ...core.token import TokenUse
+from ..refusals import Refused, bad_credentials
 from . import tokens
 from .clients import AppClient
 from .grants import Grant
@@ -17,7 +18,6 @@ from .keys import KeyRing
 from .mint import Mint
 from .people import Person
 from .pools import Pools
-from .refusals import Refused, bad_credentials
 from .totp import TotpSecrets
 
 __all__ = ["AppClient", "Authority", "IssuerForm", "Person", "Refused"]

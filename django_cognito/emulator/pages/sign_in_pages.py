@@ -10,13 +10,13 @@ from typing import Any
 from flask import Blueprint, Response, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from .authority import Authority
+from ..accounts.authority import Authority
+from ..accounts.people import Person
+from ..refusals import Refused
 from .authorization_request import RejectedRequest, UnusableRequest, read_request
 from .browser_cookies import browser_of_request, new_browser, remember_browser, remember_session
 from .browser_sessions import BrowserSession, BrowserSessions, PendingSignIn, Step, sessions_of
 from .page import error_page, page, same_query
-from .people import Person
-from .refusals import Refused
 
 # AWS developer guide, "Adding MFA": after five wrong codes in a row the person is held up.
 _WRONG_CODES_MAX = 5

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pyotp
 
+from ..refusals import Refused
 from .people import Person
-from .refusals import Refused
 
 _STEP_SECONDS = 30
 _SECRET_BYTES = 32  # 52 characters in base32, as Cognito gives out

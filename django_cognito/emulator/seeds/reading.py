@@ -11,13 +11,13 @@ from typing import Any
 
 import yaml
 
-from . import seed_values as values
+from ..accounts.tokens import PROFILE_ATTRIBUTES
+from . import values
 from .seed import Seed, SeedClient, SeedGroup, SeedPool, SeedUser
-from .seed_values import Path as SeedPath
-from .seed_values import SeedError, Table
-from .tokens import PROFILE_ATTRIBUTES
+from .values import Path as SeedPath
+from .values import SeedError, Table
 
-DEFAULT_SEED = Path(__file__).with_name("seeds") / "default.yaml"
+DEFAULT_SEED = Path(__file__).with_name("default.yaml")
 _USER_NAMESPACE = uuid.UUID("5f0a2c1e-6a0b-5d0e-9a58-2f1f0f4b7c11")
 
 

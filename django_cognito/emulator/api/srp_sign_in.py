@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from ..accounts.authority import Authority
+from ..accounts.clients import AppClient
+from ..accounts.people import Person
+from ..refusals import Refused, bad_credentials, required
 from . import srp
-from .authority import Authority
 from .challenges import Challenge, Challenges
-from .clients import AppClient
-from .people import Person
-from .refusals import Refused, bad_credentials, required
 
 # "Within seconds", says the API reference of the answer to PASSWORD_VERIFIER; clocks may differ a little.
 _PROOF_MAX_AGE_SECONDS = 60

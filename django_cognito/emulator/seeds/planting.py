@@ -4,7 +4,7 @@ from typing import Any
 
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, CognitoIdpUserPoolClient, UserStatus
 
-from .authority import Authority
+from ..accounts.authority import Authority
 from .seed import Seed, SeedClient, SeedPool, SeedUser
 
 

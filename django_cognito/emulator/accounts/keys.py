@@ -12,7 +12,7 @@ from typing import Any, cast
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from ..core.token import TokenUse
+from ...core.token import TokenUse
 
 _TOKEN_USES: tuple[TokenUse, ...] = ("id", "access")
 _KEY_BITS = 2048

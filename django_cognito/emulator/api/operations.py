@@ -9,14 +9,14 @@ from typing import Any
 from flask import Response
 from moto.core.request import Request
 
+from ..accounts.authority import Authority
+from ..accounts.clients import AppClient
+from ..accounts.people import Person
+from ..accounts.tokens import ADMIN_SCOPE
+from ..refusals import Refused
 from . import moto_operations
-from .authority import Authority
-from .clients import AppClient
-from .people import Person
-from .refusals import Refused
 from .sign_in import SignIns
 from .software_tokens import SoftwareTokens
-from .tokens import ADMIN_SCOPE
 
 _TARGET = "AWSCognitoIdentityProviderService"
 # These carry SecretHash beside Username; the sign-in operations check theirs themselves.

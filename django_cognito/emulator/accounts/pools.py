@@ -7,9 +7,9 @@ from moto.cognitoidp.exceptions import InvalidPasswordException
 from moto.cognitoidp.models import CognitoIdpBackend, CognitoIdpUser, CognitoIdpUserPool, UserStatus
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
+from ..refusals import Refused
 from .clients import AppClient, app_client
 from .people import Group, Person, by_precedence
-from .refusals import Refused
 
 
 class Pools:

@@ -4,9 +4,9 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .clients import AppClient
-from .people import Person
-from .refusals import Refused
+from ..accounts.clients import AppClient
+from ..accounts.people import Person
+from ..refusals import Refused
 from .srp import Exchange
 
 _SESSION_BYTES = 192

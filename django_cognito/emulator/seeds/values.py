@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.pool import UserPool
+from ...core.pool import UserPool
 
 # AWS API reference: ClientIdType, ClientSecretType.
 _CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)

@@ -6,13 +6,13 @@ Source: AWS developer guide, "User pool endpoints and managed login reference".
 from flask import Blueprint, Response, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from .authority import Authority
+from ..accounts.authority import Authority
+from ..refusals import Refused
+from ..request_id import add_request_id
 from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
 from .browser_cookies import forget_session, session_of_request
 from .browser_sessions import BrowserSession, BrowserSessions, sessions_of
 from .page import error_page, protect, same_query
-from .refusals import Refused
-from .request_id import add_request_id
 from .sign_in_pages import SignInPages
 
 

@@ -1,0 +1,1 @@
+"""Who is who in the local Cognito, and what they are given."""
