@@ -1,0 +1,156 @@
+"""What tokens and the directory say, in one shape, and what of it is new to a link row."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from django_cognito.conf import CognitoSettings, GroupGrant
+from django_cognito.core import AccessToken, IdToken
+from django_cognito.core.directory import DirectoryUser
+from django_cognito.models import CognitoUser
+from django_cognito.people.profile import news, statement_of, statement_of_directory
+
+POOL = "eu-west-1_Pool"
+THEN = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+SITE = CognitoSettings(user_pool_id=POOL, client_id="c")
+
+
+def access(at: int = 0, **claims: Any) -> AccessToken:
+    """An access token issued `at` seconds after THEN."""
+    return AccessToken(POOL, {"sub": "s", "username": "alice", "iat": THEN.timestamp() + at, **claims})
+
+
+def identity(at: int = 0, **claims: Any) -> IdToken:
+    """An ID token issued `at` seconds after THEN."""
+    return IdToken(POOL, {"sub": "s", "cognito:username": "alice", "iat": THEN.timestamp() + at, **claims})
+
+
+def person(**attributes: str) -> DirectoryUser:
+    """A user of the pool's directory."""
+    return DirectoryUser("s", "alice", {"sub": "s", **attributes}, True, "CONFIRMED", THEN, THEN)
+
+
+def link(at: float = -60, groups: tuple[str, ...] = (), **digests: str) -> CognitoUser:
+    """A link row that knows of a moment."""
+    return CognitoUser(as_of=THEN + timedelta(seconds=at), groups=list(groups), **digests)
+
+
+def test_a_token_says_who_and_when_and_which_groups() -> None:
+    said = statement_of(access(**{"cognito:groups": ["a", "b"]}), None, SITE)
+    assert (said.user_pool_id, said.sub, said.username) == (POOL, "s", "alice")
+    (source,) = said.sources
+    assert (source.digest_field, source.moment, source.groups) == ("access_digest", THEN, ("a", "b"))
+
+
+def test_only_mapped_claims_are_attributes_and_only_those_that_are_there() -> None:
+    said = statement_of(identity(email="a@example.com", given_name=None, phone_number="+1"), None, SITE)
+    assert said.sources[0].attributes == {"email": "a@example.com"}
+
+
+def test_an_access_token_and_its_id_token_are_two_sources() -> None:
+    said = statement_of(access(), identity(email="a@example.com", email_verified=True), SITE)
+    assert [source.digest_field for source in said.sources] == ["access_digest", "id_digest"]
+    assert said.verified_email == "a@example.com"
+
+
+def test_an_id_token_is_its_own_profile() -> None:
+    said = statement_of(identity(email="a@example.com"), identity(email="b@example.com"), SITE)
+    assert [source.attributes for source in said.sources] == [{"email": "a@example.com"}]
+
+
+@pytest.mark.parametrize("verified", [{}, {"email_verified": False}, {"email_verified": "false"}, {"email": None}])
+def test_an_email_that_is_not_verified_is_not_said_to_be(verified) -> None:
+    claims = {"email": "a@example.com", **verified}
+    assert statement_of(identity(**claims), None, SITE).verified_email == ""
+    assert statement_of(access(email="a@example.com", email_verified=True), None, SITE).verified_email == ""
+
+
+def test_the_directory_says_the_same_in_strings() -> None:
+    moment = THEN.replace(microsecond=999_999)
+    said = statement_of_directory(person(email="a@example.com", email_verified="true"), ["a"], moment, SITE)
+    (source,) = said.sources
+    assert (source.digest_field, source.moment, source.groups) == ("directory_digest", THEN, ("a",))
+    assert source.attributes == {"email": "a@example.com"}
+    assert (said.user_pool_id, said.verified_email) == (POOL, "a@example.com")
+
+
+@pytest.mark.parametrize("verified", [{}, {"email_verified": "false"}, {"email_verified": "True"}])
+def test_the_directorys_unverified_email_is_not_said_to_be_verified(verified) -> None:
+    assert statement_of_directory(person(email="a@example.com", **verified), [], THEN, SITE).verified_email == ""
+
+
+# What is new
+
+
+def test_what_was_said_before_is_no_news() -> None:
+    said = statement_of(access(), identity(email="a@example.com"), SITE)
+    told = news(said, link(), SITE)
+    assert told is not None
+    assert news(said, link(**told.digests), SITE) is None
+    assert news(said, link(at=0, **told.digests), SITE) is None
+
+
+def test_a_source_from_before_says_nothing() -> None:
+    assert news(statement_of(access(-61), identity(-61), SITE), link(), SITE) is None
+
+
+def test_the_younger_source_gives_the_groups_and_on_a_tie_the_access_token() -> None:
+    groups = {"cognito:groups": ["id"]}
+    for at, expected in ((-1, ("access",)), (0, ("access",)), (1, ("id",))):
+        told = news(statement_of(access(**{"cognito:groups": ["access"]}), identity(at, **groups), SITE), link(), SITE)
+        assert told is not None
+        assert (told.groups, told.moment) == (expected, THEN + timedelta(seconds=max(at, 0)))
+
+
+def test_attributes_count_in_the_order_of_their_moments() -> None:
+    for at, expected in ((-1, "access@example.com"), (0, "id@example.com"), (1, "id@example.com")):
+        said = statement_of(access(email="access@example.com"), identity(at, email="id@example.com"), SITE)
+        told = news(said, link(), SITE)
+        assert told is not None
+        assert told.attributes == {"email": expected}
+
+
+def test_at_the_very_moment_only_what_is_known_too_counts() -> None:
+    told = news(statement_of(access(**{"cognito:groups": ["a", "b"]}), None, SITE), link(0, ("b", "c")), SITE)
+    assert told is not None
+    assert told.groups == ("b",)
+
+
+def test_what_is_said_on_a_tie_is_remembered_as_what_counted() -> None:
+    both = statement_of(access(**{"cognito:groups": ["a", "b"]}), None, SITE)
+    on_a_tie = news(both, link(0, ("b",)), SITE)
+    assert on_a_tie is not None
+    later = statement_of(access(1, **{"cognito:groups": ["a", "b"]}), None, SITE)
+    assert news(later, link(0, ("b",), **on_a_tie.digests), SITE) is not None
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_news"),
+    [
+        ({"mirror_groups": True}, True),
+        ({"attributes": {"email": "email"}}, True),
+        ({"groups": {"a": GroupGrant(("x",))}}, True),
+        ({"groups": {"a": GroupGrant(staff=True)}}, True),
+        ({"leeway_seconds": 1}, False),
+        ({"create_users": False}, False),
+        ({"username": "email"}, False),
+    ],
+)
+def test_a_changed_mapping_is_news_and_another_setting_is_not(changed, is_news) -> None:
+    said = statement_of(access(), None, SITE)
+    told = news(said, link(), SITE)
+    assert told is not None
+    other = CognitoSettings(user_pool_id=POOL, client_id="c", **changed)
+    assert (news(said, link(**told.digests), other) is not None) is is_news
+
+
+def test_permissions_are_stored_nowhere_so_other_ones_are_no_news() -> None:
+    sites = [
+        CognitoSettings(user_pool_id=POOL, client_id="c", groups={"a": GroupGrant(permissions=frozenset({name}))})
+        for name in ("x.y", "x.z")
+    ]
+    said = statement_of(access(), None, SITE)
+    told = news(said, link(), sites[0])
+    assert told is not None
+    assert news(said, link(**told.digests), sites[1]) is None
