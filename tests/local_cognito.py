@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from django.test import Client
 
 from django_cognito.emulator import Emulator
 
-from .emulator.hosted_site import PASSWORD, Browser
+from .emulator.hosted_site import PASSWORD, Browser, query_of
 
 POOL_ID = "eu-west-1_Journeys1"
 SCOPES = ["openid", "email", "profile"]
@@ -45,8 +45,8 @@ def settings_for(emulator: Emulator, client_id: str = "1public", **changes: Any)
 
 def hosted_ui(browser: Browser, client: Client, **query: str) -> Any:
     """Begin a sign-in at the site's `client`; the page of the hosted UI that it leads `browser` to."""
-    address = urlsplit(client.get("/auth/login/", query)["Location"])
-    return browser.open(address.path, **dict(parse_qsl(address.query)))
+    address = client.get("/auth/login/", query)["Location"]
+    return browser.open(urlsplit(address).path, **query_of(address))
 
 
 def sign_in_by_hand(browser: Browser, client: Client, username: str = "alice", **query: str) -> Any:
