@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
+from django.db import IntegrityError
+from django.db.models.signals import post_save
 
 from django_cognito.core.errors import TokenError
 from django_cognito.models import CognitoMembership, CognitoUser
@@ -293,6 +295,24 @@ def test_an_error_half_way_through_a_change_leaves_all_as_it_was(told, mapped, f
     user = User.objects.get()
     assert (user.is_staff, django_groups(user), link_of(user).groups) == (False, {"Readers"}, ["viewers"])
     assert list(CognitoMembership.objects.values_list("name", flat=True)) == ["viewers"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_conflict_that_stays_is_raised_and_not_tried_for_ever(told) -> None:
+    tried = []
+
+    def refuse(**_: Any) -> None:
+        tried.append(1)
+        raise IntegrityError("a constraint of the site's own")
+
+    post_save.connect(refuse, sender=User)
+    try:
+        with pytest.raises(IntegrityError):
+            told()
+    finally:
+        post_save.disconnect(refuse, sender=User)
+    assert len(tried) == 3
+    assert not User.objects.exists()
 
 
 def _other_pool(sub: str) -> Any:
