@@ -1,6 +1,7 @@
 """What every test shares: it stays on this machine, and names the real parts that it needs."""
 
 import ipaddress
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known (`--strict-markers` refuses the others), and watch where connections go."""
     config.addinivalue_line("markers", f"needs(part, ...): real parts the test runs against: {real_parts.names()}")
     sys.addaudithook(_stay_on_this_machine)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A run in the background inherits that, and so would the servers that tests stop by Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
