@@ -22,6 +22,15 @@ def is_safe_address(url: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK_HOSTS)
 
 
+def aws_host(service: str, region: str) -> str:
+    """The host of an AWS service's API in a region, whichever partition of AWS the region belongs to."""
+    if region.startswith("cn-"):
+        suffix = "amazonaws.com.cn"
+    else:
+        suffix = "amazonaws.eu" if region.startswith("eusc-") else "amazonaws.com"
+    return f"{service}.{region}.{suffix}"
+
+
 @dataclass(frozen=True, slots=True)
 class UserPool:
     """One user pool: what its tokens must say and where it is reached.
@@ -52,7 +61,7 @@ class UserPool:
             "issuers": issuers,
             "jwks_uri": self.jwks_uri or f"{issuers[0]}/.well-known/jwks.json",
             "domain": _origin(self.domain),
-            "endpoint_url": self.endpoint_url or f"https://cognito-idp.{self._host}",
+            "endpoint_url": self.endpoint_url or f"https://{self._host}",
         }
         derived["issuer"] = issuers
         for name, value in derived.items():
@@ -71,16 +80,12 @@ class UserPool:
     @property
     def issuer_forms(self) -> tuple[str, str]:
         """Cognito's two issuers of this pool, the original and the updated form, whichever of them is accepted here."""
-        original = f"cognito-idp.{self._host}/{self.user_pool_id}"
+        original = f"{self._host}/{self.user_pool_id}"
         return f"https://{original}", f"https://issuer-{original}"
 
     @property
     def _host(self) -> str:
-        if self.region.startswith("cn-"):
-            suffix = "amazonaws.com.cn"
-        else:
-            suffix = "amazonaws.eu" if self.region.startswith("eusc-") else "amazonaws.com"
-        return f"{self.region}.{suffix}"
+        return aws_host("cognito-idp", self.region)
 
 
 def pools_by_issuer(pools: Iterable[UserPool]) -> dict[str, UserPool]:

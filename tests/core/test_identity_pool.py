@@ -1,0 +1,289 @@
+"""The identity pool's client, against a server that answers as AWS does, and as AWS does not."""
+
+import json
+import pickle
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
+from django_cognito.core.identity_pool import AwsCredentials, IdentityPool, is_identity_pool_id
+
+from ..scripted_server import Answer, ScriptedServer, json_answer
+
+POOL_ID = "eu-west-1:6b0a1c52-7c3e-4b1f-8f5e-2d9a3e4c5b6a"
+IDENTITY_ID = "eu-west-1:0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+LOGINS_KEY = "cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI"
+ID_TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
+CREDENTIALS = {
+    "AccessKeyId": "ASIAEXAMPLE",
+    "SecretKey": "the-secret-key",
+    "SessionToken": "the-session-token",
+    "Expiration": 1_790_000_000.5,
+}
+
+
+@pytest.fixture
+def aws() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def pool(aws: ScriptedServer) -> IdentityPool:
+    return IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url=aws.url)
+
+
+def answered(**changes: Any) -> Answer:
+    return json_answer({"IdentityId": IDENTITY_ID, "Credentials": {**CREDENTIALS, **changes}})
+
+
+def refused(aws_code: str, message: str = "", status: int = 400) -> Answer:
+    return json_answer({"__type": aws_code, "message": message}, status)
+
+
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eu-west-1", "cognito-identity.eu-west-1.amazonaws.com"),
+        ("us-gov-west-1", "cognito-identity.us-gov-west-1.amazonaws.com"),
+        ("cn-north-1", "cognito-identity.cn-north-1.amazonaws.com.cn"),
+        ("eusc-de-east-1", "cognito-identity.eusc-de-east-1.amazonaws.eu"),
+    ],
+)
+def test_the_address_follows_from_the_pool_s_region(region: str, host: str) -> None:
+    pool = IdentityPool(f"{region}:6b0a1c52", logins_key=LOGINS_KEY)
+    assert pool.region == region
+    assert pool.endpoint_url == f"https://{host}"
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    [
+        "",
+        "eu-west-1",
+        "eu-west-1_AbCdEfGhI",
+        "eu-west-1:XYZ",
+        "evil.example/x:1f",
+        "eu-west-1:1f\n",
+        f"{POOL_ID}{'0' * 40}",
+    ],
+)
+def test_a_malformed_pool_id_is_refused(malformed: str) -> None:
+    assert not is_identity_pool_id(malformed)
+    with pytest.raises(ValueError, match="identity pool id"):
+        IdentityPool(malformed, logins_key=LOGINS_KEY)
+
+
+def test_a_pool_id_is_known_by_its_looks() -> None:
+    assert is_identity_pool_id(POOL_ID)
+
+
+def test_plain_http_to_another_machine_is_refused() -> None:
+    with pytest.raises(ValueError, match="https"):
+        IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url="http://aws.example.com")
+
+
+def test_the_repr_names_the_pool(pool: IdentityPool) -> None:
+    assert repr(pool) == f"<IdentityPool {POOL_ID}>"
+
+
+def test_the_id_token_gets_an_identity_without_a_signature(aws: ScriptedServer, pool: IdentityPool) -> None:
+    aws.script(json_answer({"IdentityId": IDENTITY_ID}))
+    assert pool.identity_id(ID_TOKEN) == IDENTITY_ID
+    [request] = aws.requests
+    assert (request.method, request.path) == ("POST", "/")
+    assert request.headers["x-amz-target"] == "AWSCognitoIdentityService.GetId"
+    assert request.headers["content-type"] == "application/x-amz-json-1.1"
+    assert "authorization" not in request.headers
+    assert json.loads(request.body) == {"IdentityPoolId": POOL_ID, "Logins": {LOGINS_KEY: ID_TOKEN}}
+
+
+def test_a_slash_after_the_endpoint_is_not_doubled(aws: ScriptedServer) -> None:
+    aws.script(json_answer({"IdentityId": IDENTITY_ID}))
+    IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url=f"{aws.url}/").identity_id(ID_TOKEN)
+    assert aws.requests[0].path == "/"
+
+
+def test_the_identity_gets_credentials(aws: ScriptedServer, pool: IdentityPool) -> None:
+    aws.script(answered())
+    identity_id, credentials = pool.credentials(IDENTITY_ID, ID_TOKEN)
+    assert identity_id == IDENTITY_ID
+    assert credentials == AwsCredentials(
+        access_key_id="ASIAEXAMPLE",
+        secret_access_key="the-secret-key",
+        session_token="the-session-token",
+        expires_at=datetime.fromtimestamp(1_790_000_000.5, UTC),
+    )
+    [request] = aws.requests
+    assert request.headers["x-amz-target"] == "AWSCognitoIdentityService.GetCredentialsForIdentity"
+    assert json.loads(request.body) == {"IdentityId": IDENTITY_ID, "Logins": {LOGINS_KEY: ID_TOKEN}}
+
+
+def test_the_end_may_come_in_whole_seconds(aws: ScriptedServer, pool: IdentityPool) -> None:
+    aws.script(answered(Expiration=1_790_000_000))
+    assert pool.credentials(IDENTITY_ID, ID_TOKEN)[1].expires_at.timestamp() == 1_790_000_000
+
+
+def test_a_role_can_be_asked_for(aws: ScriptedServer, pool: IdentityPool) -> None:
+    aws.script(answered())
+    pool.credentials(IDENTITY_ID, ID_TOKEN, role_arn="arn:aws:iam::123456789012:role/editors")
+    assert json.loads(aws.requests[0].body)["CustomRoleArn"] == "arn:aws:iam::123456789012:role/editors"
+
+
+def test_the_identity_that_comes_back_counts(aws: ScriptedServer, pool: IdentityPool) -> None:
+    aws.script(json_answer({"IdentityId": "eu-west-1:aaaa", "Credentials": CREDENTIALS}))
+    assert pool.credentials(IDENTITY_ID, ID_TOKEN)[0] == "eu-west-1:aaaa"
+
+
+@pytest.mark.parametrize(
+    ("aws_code", "next_step"),
+    [
+        ("NotAuthorizedException", "LOGINS_KEY"),
+        ("InvalidIdentityPoolConfigurationException", "trust policy"),
+        ("ResourceNotFoundException", "IDENTITY_POOL_ID"),
+        ("InvalidParameterException", "LOGINS_KEY"),
+        ("ResourceConflictException", "another identity"),
+        ("LimitExceededException", "quota"),
+        ("SomethingNewException", "API reference"),
+    ],
+)
+def test_a_refusal_has_aws_s_code_and_the_next_step(
+    aws: ScriptedServer, pool: IdentityPool, aws_code: str, next_step: str
+) -> None:
+    aws.script(refused(aws_code))
+    with pytest.raises(CredentialsError, match=next_step) as caught:
+        pool.identity_id(ID_TOKEN)
+    assert caught.value.aws_code == aws_code
+    assert caught.value.code == "credentials_refused"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "NotAuthorizedException",
+        "com.amazonaws.cognito.identity.model#NotAuthorizedException",
+        "NotAuthorizedException:http://internal.amazon.com/coral/#x",
+        "com.amazonaws.cognito#NotAuthorizedException:http://internal.amazon.com/coral/#x",
+    ],
+)
+def test_aws_s_code_is_found_however_it_is_written(aws: ScriptedServer, pool: IdentityPool, written: str) -> None:
+    aws.script(refused(written))
+    with pytest.raises(CredentialsError) as caught:
+        pool.identity_id(ID_TOKEN)
+    assert caught.value.aws_code == "NotAuthorizedException"
+
+
+def test_aws_s_code_is_found_in_the_header(aws: ScriptedServer, pool: IdentityPool) -> None:
+    aws.script(Answer(400, b"{}", {"x-amzn-errortype": "NotAuthorizedException:"}))
+    with pytest.raises(CredentialsError) as caught:
+        pool.identity_id(ID_TOKEN)
+    assert caught.value.aws_code == "NotAuthorizedException"
+
+
+@pytest.mark.parametrize("member", ["message", "Message"])
+def test_a_refusal_hands_on_aws_s_sentence(aws: ScriptedServer, pool: IdentityPool, member: str) -> None:
+    aws.script(json_answer({"__type": "NotAuthorizedException", member: "Logins don't match."}, 400))
+    with pytest.raises(CredentialsError, match=r"NotAuthorizedException \(Logins don't match\.\): is the user pool"):
+        pool.identity_id(ID_TOKEN)
+
+
+@pytest.mark.parametrize("sentence", [f"Value '{ID_TOKEN}' at 'logins'", "x" * 301, "two\nlines", "", 7, None])
+def test_a_sentence_that_may_quote_the_token_is_left_out(
+    aws: ScriptedServer, pool: IdentityPool, sentence: Any
+) -> None:
+    aws.script(refused("InvalidParameterException", sentence))
+    with pytest.raises(CredentialsError) as caught:
+        pool.identity_id(ID_TOKEN)
+    assert "InvalidParameterException: is LOGINS_KEY" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(refused("TooManyRequestsException"), id="throttled"),
+        pytest.param(refused("ThrottlingException"), id="throttled by another name"),
+        pytest.param(refused("NotAuthorizedException", status=429), id="429"),
+        pytest.param(refused("InternalErrorException"), id="failed"),
+        pytest.param(refused("ExternalServiceException"), id="the user pool cannot be asked"),
+        pytest.param(refused("NotAuthorizedException", status=503), id="503"),
+        pytest.param(refused("NotAuthorizedException", status=302), id="redirect"),
+        pytest.param(Answer(403, b"<html>a proxy's page</html>"), id="a proxy's page"),
+        pytest.param(Answer(400, b"[]"), id="no object"),
+        pytest.param(refused("not a name"), id="no name"),
+        pytest.param(refused("N" * 65), id="a long name"),
+        pytest.param(Answer(200, b"<html>"), id="no JSON"),
+        pytest.param(json_answer([]), id="a list"),
+        pytest.param(json_answer({}), id="no identity"),
+        pytest.param(json_answer({"IdentityId": 7}), id="a number"),
+        pytest.param(json_answer({"IdentityId": "../../etc"}), id="no identity id"),
+        pytest.param(json_answer({"IdentityId": f"eu-west-1:{'a' * 46}"}), id="a long identity id"),
+    ],
+)
+def test_what_is_no_answer_is_unavailable(aws: ScriptedServer, pool: IdentityPool, answer: Answer) -> None:
+    aws.script(answer)
+    with pytest.raises(CognitoUnavailableError):
+        pool.identity_id(ID_TOKEN)
+
+
+def test_the_longest_identity_id_is_taken(aws: ScriptedServer, pool: IdentityPool) -> None:
+    longest = f"eu-west-1:{'a' * 45}"
+    aws.script(json_answer({"IdentityId": longest}))
+    assert pool.identity_id(ID_TOKEN) == longest
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"AccessKeyId": None},
+        {"SecretKey": ""},
+        {"SessionToken": 7},
+        {"Expiration": None},
+        {"Expiration": "soon"},
+        {"Expiration": True},
+        {"Expiration": float("nan")},
+        {"Expiration": float("inf")},
+        {"Expiration": 10**30},
+    ],
+    ids=str,
+)
+def test_credentials_that_are_not_whole_are_unavailable(
+    aws: ScriptedServer, pool: IdentityPool, changes: dict[str, Any]
+) -> None:
+    aws.script(answered(**changes))
+    with pytest.raises(CognitoUnavailableError, match="without credentials"):
+        pool.credentials(IDENTITY_ID, ID_TOKEN)
+
+
+def test_an_answer_without_credentials_is_unavailable(aws: ScriptedServer, pool: IdentityPool) -> None:
+    aws.script(json_answer({"IdentityId": IDENTITY_ID}))
+    with pytest.raises(CognitoUnavailableError, match="without credentials"):
+        pool.credentials(IDENTITY_ID, ID_TOKEN)
+
+
+def test_nobody_listening_is_unavailable(unreachable: str) -> None:
+    pool = IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url=unreachable)
+    with pytest.raises(CognitoUnavailableError):
+        pool.identity_id(ID_TOKEN)
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_no_message_holds_the_token(aws: ScriptedServer, pool: IdentityPool, status: int) -> None:
+    aws.script(json_answer({"__type": ID_TOKEN, "message": ID_TOKEN, "IdentityId": ID_TOKEN}, status))
+    with pytest.raises(CognitoUnavailableError) as caught:
+        pool.identity_id(ID_TOKEN)
+    assert ID_TOKEN not in "".join(traceback.format_exception(caught.value))
+
+
+def test_the_repr_of_credentials_shows_nothing_secret() -> None:
+    shown = repr(AwsCredentials("ASIAEXAMPLE", "the-secret-key", "the-session-token", datetime.now(UTC)))
+    assert "ASIAEXAMPLE" in shown
+    assert "the-s" not in shown
+
+
+def test_credentials_are_not_pickled() -> None:
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(AwsCredentials("ASIAEXAMPLE", "the-secret-key", "the-session-token", datetime.now(UTC)))
