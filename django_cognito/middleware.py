@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.db import connections
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
@@ -55,6 +57,8 @@ class CognitoMiddleware:
     def _process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         raw = bearer_token(request)
         if raw is None:
+            if _is_before_a_transaction(request):
+                _ = request.user.is_authenticated
             return None
         if _authenticates_itself(view):
             return _with_csrf(request, view, args, kwargs)
@@ -69,6 +73,8 @@ class CognitoMiddleware:
     async def _aprocess_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         raw = bearer_token(request)
         if raw is None:
+            if _is_before_a_transaction(request):
+                await request.auser()
             return None
         if _authenticates_itself(view):
             # In a thread, as Django does it: a site's CSRF_FAILURE_VIEW may read the database.
@@ -157,6 +163,12 @@ def _unwrapped(user: Any) -> Any:
         _ = user.is_authenticated
         return user._wrapped
     return user
+
+
+def _is_before_a_transaction(request: HttpRequest) -> bool:
+    """Whether a session's login is to be looked at now: what a renewal got must outlive a view that is rolled back."""
+    in_transactions = any(database["ATOMIC_REQUESTS"] for database in connections.settings.values())
+    return in_transactions and settings.SESSION_COOKIE_NAME in request.COOKIES
 
 
 def _authenticates_itself(view: View) -> bool:

@@ -37,12 +37,17 @@ def subject(request: Any) -> HttpResponse:
     return HttpResponse(token.sub if token else "no token")
 
 
+def broken(request: Any) -> HttpResponse:
+    raise RuntimeError(f"a fault of the site's own, with {request.cognito.token.username} signed in")
+
+
 urlpatterns = [
     path("", home, name="home"),
     path("who/", who),
     path("mine/", mine),
     path("groups/", change_groups),
     path("subject/", subject),
+    path("broken/", broken),
     path("auth/", include("django_cognito.urls")),
     path("admin/", admin.site.urls),
 ]

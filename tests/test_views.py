@@ -354,6 +354,16 @@ def test_tokens_that_are_not_this_sign_ins_are_refused(
     assert get_user_model().objects.count() == known
 
 
+def test_another_clients_tokens_are_no_sign_in_even_where_the_api_takes_them(
+    client: Client, settings: Any, token_endpoint: ScriptedServer
+) -> None:
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_IDS": [CLIENT_ID, "another"]}
+    asked = begin(client)
+    id_token = make_token(token_use="id", nonce=asked["nonce"], aud="another")
+    token_endpoint.script(token_answer(access_token=make_token(client_id="another"), id_token=id_token))
+    assert code_of(come_back(client, asked)) == "wrong_client"
+
+
 def test_a_machine_does_not_sign_in(client: Client, token_endpoint: ScriptedServer, signed_in_before: str) -> None:
     asked = begin(client)
     access_token = make_token(username=None, sub=CLIENT_ID)

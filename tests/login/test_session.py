@@ -18,10 +18,10 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_out
-from django.db import connection
+from django.db import connection, connections
 from django.db.models import F
 from django.http import HttpRequest
-from django.test import Client
+from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
@@ -307,6 +307,20 @@ def test_a_session_saved_after_a_refresh_that_it_did_not_see_brings_nothing_back
     assert session.tokens_of(again(login)).refresh_token == "the-second-one"
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("browser", [Client, AsyncClient])
+def test_a_view_that_fails_in_its_transaction_takes_no_tokens_with_it(
+    token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch, browser: Any
+) -> None:
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
+    client = browser(raise_request_exception=False)
+    login = login_of(client, ends_in=-1)
+    token_endpoint.script(token_answer(refresh_token="the-second-one"))
+    get = client.get if browser is Client else async_to_sync(client.get)
+    assert get("/broken/").status_code == 500
+    assert session.tokens_of(again(login)).refresh_token == "the-second-one"
+
+
 # Refused
 
 
@@ -362,6 +376,16 @@ def test_tokens_that_are_not_this_logins_end_it(
         session.current(login)
     assert is_gone(login)
     assert [user.get_username() for user in get_user_model().objects.all()] == ["alice"]
+
+
+def test_another_clients_tokens_end_it_even_where_the_api_takes_them(
+    client: Client, token_endpoint: ScriptedServer, settings: Any
+) -> None:
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_IDS": [settings.COGNITO["CLIENT_ID"], "another"]}
+    login = login_of(client, ends_in=-1)
+    token_endpoint.script(token_answer(**foreign(client_id="another", aud="another")))
+    with ends_as("login_ended"):
+        session.current(login)
 
 
 def test_somebody_disabled_here_is_not_renewed(client: Client, token_endpoint: ScriptedServer, renew: Renew) -> None:
