@@ -23,6 +23,7 @@ _SENTENCES: Mapping[str, Any] = {
     "wrong_token_use": _("This kind of token is not accepted here; send an access token."),
     "user_inactive": _("This account is disabled."),
     "user_unknown": _("This account is not known here."),
+    "id_token_required": _("Send your ID token too, in the header X-Cognito-Id-Token."),
     "not_authenticated": _("Sign in, or send a token."),
     "group_required": _("Your groups do not allow this."),
     "scope_required": _("The token's scopes do not allow this."),
@@ -54,7 +55,7 @@ def answer_to(error: CognitoError) -> Answer:
     if isinstance(error, TokenError):
         return Answer(401, error.code, _SENTENCES.get(error.code, _REFUSED), {"WWW-Authenticate": _INVALID_TOKEN})
     if isinstance(error, CredentialsError):
-        return Answer(403, error.code, _("AWS does not allow this."))
+        return Answer(403, error.code, _SENTENCES.get(error.code, _("AWS does not allow this.")))
     return Answer(400, error.code, _("The sign-in did not succeed."))
 
 

@@ -13,6 +13,7 @@ from django.core.signals import setting_changed
 from django.utils.functional import SimpleLazyObject
 
 from .core import TokenUse, UserPool
+from .core.identity_pool import is_identity_pool_id
 from .core.pool import is_safe_address
 
 
@@ -38,6 +39,8 @@ class CognitoSettings:
     issuer: tuple[str, ...] = ()  # one or several; empty: derived from the pool id
     jwks_uri: str = ""
     endpoint_url: str = ""  # of the AWS API
+    identity_pool_id: str = ""  # for request.cognito.aws
+    logins_key: str = ""  # the pool's name at the identity pool; empty: derived from the pool id, whatever the issuer
 
     token_use: TokenUse = "access"  # what API requests carry
     leeway_seconds: float = 10  # for clocks that differ; at most 60
@@ -55,6 +58,7 @@ class CognitoSettings:
 
     groups: Mapping[str, GroupGrant] = field(default_factory=dict)  # Cognito group -> what it gives
     mirror_groups: bool = False  # every Cognito group is also a Django group of that name
+    scopes_to_permissions: Mapping[str, frozenset[str]] = field(default_factory=dict)  # a machine's scope -> rights
 
     scopes: tuple[str, ...] = ("openid", "email", "profile")
     redirect_uri: str = ""  # empty: the callback on the host that ALLOWED_HOSTS let through
@@ -74,6 +78,9 @@ class CognitoSettings:
             endpoint_url=self.endpoint_url,
         )
         object.__setattr__(self, "user_pool", pool)
+        # In the original form also where the issuer is the updated one: no other has been seen.
+        key = self.logins_key or f"cognito-idp.{pool.region}.amazonaws.com/{pool.user_pool_id}"
+        object.__setattr__(self, "logins_key", key)
 
 
 class Problem(NamedTuple):
@@ -123,6 +130,11 @@ def _is_attributes(value: Any) -> bool:
     return isinstance(value, Mapping) and all(_is_text(key) and _is_text(claim) for key, claim in value.items())
 
 
+def _is_permissions(value: Any) -> bool:
+    return _is_texts(value) and all(map(_PERMISSION.fullmatch, value))
+
+
+_PERMISSION = re.compile(r"[^.\s]+\.[^.\s]+")
 _TEXT = _Rule(_is_text, "a non-empty string")
 _ADDRESS = _Rule(_is_text_or_empty, "a string")
 _PAGE = _Rule(_is_page_or_empty, "a whole https address (plain http is for loopback hosts only)")
@@ -137,6 +149,11 @@ _RULES: dict[str, _Rule] = {
     "ISSUER": _Rule(lambda value: _is_text_or_empty(value) or _is_texts(value), "one issuer, or a list of issuers"),
     "JWKS_URI": _ADDRESS,
     "ENDPOINT_URL": _ADDRESS,
+    "IDENTITY_POOL_ID": _Rule(
+        lambda value: value == "" or (_is_text(value) and is_identity_pool_id(value)),
+        "an identity pool id such as 'eu-west-1:12345678-90ab-cdef-1234-567890abcdef'",
+    ),
+    "LOGINS_KEY": _ADDRESS,
     "TOKEN_USE": _Rule(lambda value: value in ("access", "id"), "'access' or 'id'"),
     "LEEWAY_SECONDS": _Rule(_between(0, 60), "a number of seconds from 0 to 60"),
     "TOKEN_MAX_BYTES": _Rule(_between(1_024, 1_048_576), "a number of bytes from 1024 to 1048576"),
@@ -149,6 +166,10 @@ _RULES: dict[str, _Rule] = {
     "LINK_BY_VERIFIED_EMAIL": _BOOLEAN,
     "GROUPS": _Rule(lambda value: isinstance(value, Mapping), "a dict from Cognito's group names to what each gives"),
     "MIRROR_GROUPS": _BOOLEAN,
+    "SCOPES_TO_PERMISSIONS": _Rule(
+        lambda value: isinstance(value, Mapping) and all(map(_is_permissions, value.values())),
+        "a dict from scopes to lists of permissions such as 'notes.change_note'",
+    ),
     "SCOPES": _Rule(lambda value: _is_texts(value) and "openid" in value, "a list of scopes, 'openid' among them"),
     "REDIRECT_URI": _PAGE,
     "LOGOUT_URI": _PAGE,
@@ -156,13 +177,9 @@ _RULES: dict[str, _Rule] = {
     "REDIRECT_HOSTS": _TEXTS,
 }
 _REQUIRED = ("USER_POOL_ID", "CLIENT_ID")
-_PERMISSION = re.compile(r"[^.\s]+\.[^.\s]+")
 _GRANT_RULES: dict[str, _Rule] = {
     "groups": _Rule(_is_texts, "a list of Django group names"),
-    "permissions": _Rule(
-        lambda value: _is_texts(value) and all(map(_PERMISSION.fullmatch, value)),
-        "a list of permissions such as 'notes.change_note'",
-    ),
+    "permissions": _Rule(_is_permissions, "a list of permissions such as 'notes.change_note'"),
     "staff": _BOOLEAN,
     "superuser": _BOOLEAN,
 }
@@ -233,6 +250,9 @@ def _made(value: Mapping[Any, Any]) -> CognitoSettings:
             given[name] = (given[name],) if isinstance(given[name], str) and given[name] else tuple(given[name])
     if "groups" in given:
         given["groups"] = {name: _grant(grant) for name, grant in given["groups"].items()}
+    if "scopes_to_permissions" in given:
+        scopes = given["scopes_to_permissions"]
+        given["scopes_to_permissions"] = {name: frozenset(permissions) for name, permissions in scopes.items()}
     return CognitoSettings(**given)
 
 

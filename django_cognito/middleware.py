@@ -19,9 +19,9 @@ from django.utils.functional import LazyObject, SimpleLazyObject
 from django.views.decorators.debug import sensitive_variables
 
 from .answers import answer_to, json_response
-from .core.errors import CognitoError, CognitoUnavailableError
+from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError
 from .people.authenticate import Token, aauthenticate, authenticate
-from .request import RequestCognito, bearer_token
+from .request import RequestCognito, bearer_token, id_token_header
 
 View = Callable[..., Any]
 
@@ -63,7 +63,7 @@ class CognitoMiddleware:
         if _authenticates_itself(view):
             return _with_csrf(request, view, args, kwargs)
         try:
-            user, token = authenticate(raw)
+            user, token = authenticate(raw, id_token=id_token_header(request))
         except CognitoError as error:
             return json_response(answer_to(error))
         _let_in(request, user, token, raw)
@@ -80,15 +80,15 @@ class CognitoMiddleware:
             # In a thread, as Django does it: a site's CSRF_FAILURE_VIEW may read the database.
             return await sync_to_async(_with_csrf)(request, view, args, kwargs)
         try:
-            user, token = await aauthenticate(raw)
+            user, token = await aauthenticate(raw, id_token=id_token_header(request))
         except CognitoError as error:
             return json_response(answer_to(error))
         _let_in(request, user, token, raw)
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """503 where a view needed a token or a right that Cognito could not be asked for."""
-        if isinstance(exception, CognitoUnavailableError):
+        """503 where a view needed what Cognito could not be asked for, 403 where AWS credentials were refused."""
+        if isinstance(exception, CognitoUnavailableError | CredentialsError):
             return json_response(answer_to(exception))
         return None
 
@@ -142,7 +142,7 @@ def _start_anonymous(request: HttpRequest) -> None:
 
 def _let_in(request: HttpRequest, user: Any, token: Token, raw: str) -> None:
     _set_user(request, user)
-    request.cognito.set_bearer(user, token, raw)  # type: ignore[attr-defined]
+    request.cognito.set_bearer(user, token, raw, id_token_header(request))  # type: ignore[attr-defined]
 
 
 def _set_user(request: HttpRequest, user: Any) -> None:

@@ -23,6 +23,9 @@ class CognitoUser(models.Model):
     access_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     id_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     directory_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    # The person's identity in the identity pool, `region:guid`; kept, because AWS gives the same one every time.
+    identity_pool_id = models.CharField(max_length=55, blank=True, default="", editable=False)
+    identity_id = models.CharField(_("identity id"), max_length=55, blank=True, default="")
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
@@ -67,7 +70,7 @@ class CognitoLogin(models.Model):
         CognitoUser, on_delete=models.CASCADE, related_name="logins", verbose_name=_("Cognito user")
     )
     tokens = models.BinaryField(editable=False)  # of login.session; opened with this row's id as associated data
-    expires_at = models.DateTimeField(_("access token ends"), db_index=True)
+    expires_at = models.DateTimeField(_("tokens end"), db_index=True)  # the first of the two
     version = models.PositiveIntegerField(default=0, editable=False)  # counts refreshes
     # One worker refreshes at a time: until this moment somebody else is at it.
     refreshing_until = models.DateTimeField(null=True, blank=True, editable=False)

@@ -4,15 +4,16 @@ It speaks for a bearer token or for the session, never for a mix: with a bearer 
 """
 
 import re
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NoReturn
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
+from .aws.person import Aws
 from .conf import get_settings
-from .core import ClientToken, UserPool
+from .core import ClientToken, IdToken, UserPool
 from .core.errors import CognitoUnavailableError, SignInError
 from .login import session as login_session
 from .models import CognitoLogin
@@ -35,6 +36,12 @@ def bearer_token(request: Any) -> str | None:
     return header[found.end() if found.start() == 0 else found.start() :].strip()
 
 
+def id_token_header(request: Any) -> str | None:
+    """The raw ID token that a bearer request brings along, so that AWS may be asked in the person's name."""
+    header: str | None = request.META.get("HTTP_X_COGNITO_ID_TOKEN")
+    return header
+
+
 class RequestCognito:
     """The Cognito side of a request; also of a visitor's, where everything is empty.
 
@@ -47,6 +54,7 @@ class RequestCognito:
         self._user: Any = None
         self._token: Token | None = None
         self._raw = ""
+        self._raw_id_token: str | None = None
         self._login: CognitoLogin | None = None
         self._failure: CognitoUnavailableError | None = None
 
@@ -86,6 +94,11 @@ class RequestCognito:
         """The user pool that the token is from."""
         return get_settings().user_pool if self.token is not None else None
 
+    @cached_property
+    def aws(self) -> Aws:
+        """AWS in the person's name: `.identity_id .credentials .session .client("s3") .resource("s3")`. No I/O yet."""
+        return Aws(lambda: self.token, self._id_token)
+
     @property
     def is_machine(self) -> bool:
         """Whether a machine calls (`client_credentials`)."""
@@ -96,9 +109,9 @@ class RequestCognito:
         """Whether the request came with a bearer token of ours, rather than with a session."""
         return self._token is not None and self._login is None
 
-    def set_bearer(self, user: Any, token: Token, raw: str) -> None:
-        """Let the request be the person of a verified bearer token."""
-        self._user, self._token, self._raw = user, token, raw
+    def set_bearer(self, user: Any, token: Token, raw: str, raw_id_token: str | None = None) -> None:
+        """Let the request be the person of a verified bearer token, and of the verified ID token that came with it."""
+        self._user, self._token, self._raw, self._raw_id_token = user, token, raw, raw_id_token
 
     def set_session(self, user: Any) -> Any:
         """Let the request be `user` of its session; who it then is: an anonymous user where the login has ended.
@@ -142,6 +155,12 @@ class RequestCognito:
     def _do_without(self, user: Any, failure: CognitoUnavailableError) -> None:
         self._user, self._failure = user, failure
         attach(user, partial(_raise, failure))
+
+    def _id_token(self) -> str:
+        """The raw ID token of the person, verified when it came in; empty where there is none. Reads nothing."""
+        if self._login is not None:
+            return login_session.tokens_of(self._login).id_token
+        return self._raw if isinstance(self._token, IdToken) else self._raw_id_token or ""
 
     def _rights(self) -> Rights:
         self._load()

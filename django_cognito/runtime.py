@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from .conf import CognitoSettings, get_settings
@@ -11,6 +12,7 @@ from .core import TokenVerifier
 from .core.directory import Directory
 from .core.hosted_ui import HostedUi
 from .core.http import Http
+from .core.identity_pool import IdentityPool
 from .core.jwks import KeyStores
 
 _T = TypeVar("_T")
@@ -37,6 +39,11 @@ def get_directory() -> Directory:
     # Not under the lock, for others do not wait for boto3; a directory too many is dropped.
     directory: Directory = _made.get(key) or _made.setdefault(key, _directory(get_settings()))
     return directory
+
+
+def get_identity_pool() -> IdentityPool:
+    """The configured identity pool. No I/O. Raises ImproperlyConfigured where IDENTITY_POOL_ID is not set."""
+    return _once(_identity_pool, get_settings())
 
 
 def reset() -> None:
@@ -90,6 +97,15 @@ def _hosted_ui(settings: CognitoSettings) -> HostedUi:
     http = _once(_http, settings.http_timeout_seconds)
     secret = str(settings.client_secret)  # a lazy one is read here
     return HostedUi(settings.user_pool, settings.client_id, secret, http=http)
+
+
+def _identity_pool(settings: CognitoSettings) -> IdentityPool:
+    if not settings.identity_pool_id:
+        raise ImproperlyConfigured("AWS credentials need COGNITO['IDENTITY_POOL_ID'].")
+    http = _once(_http, settings.http_timeout_seconds)
+    return IdentityPool(
+        settings.identity_pool_id, logins_key=settings.logins_key, endpoint_url=settings.endpoint_url, http=http
+    )
 
 
 def _http(timeout_seconds: float) -> Http:

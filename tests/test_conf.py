@@ -25,6 +25,8 @@ REFUSED: dict[str, list[Any]] = {
     "ISSUER": [None, 5, " ", [""], [None]],
     "JWKS_URI": [None, 5, " "],
     "ENDPOINT_URL": [None, 5, " "],
+    "IDENTITY_POOL_ID": ["eu-west-1_AbCdEfGhI", "eu-west-1:", 5, None, " "],
+    "LOGINS_KEY": [None, 5, " "],
     "TOKEN_USE": ["both", None, "", ["access"], "ACCESS"],
     "LEEWAY_SECONDS": [-1, 61, "10", None, True, float("nan")],
     "TOKEN_MAX_BYTES": [1_023, 1_048_577, "16384"],
@@ -37,6 +39,7 @@ REFUSED: dict[str, list[Any]] = {
     "LINK_BY_VERIFIED_EMAIL": NO_BOOLEANS,
     "GROUPS": [None, ["editors"], "editors"],
     "MIRROR_GROUPS": NO_BOOLEANS,
+    "SCOPES_TO_PERMISSIONS": [None, ["a"], {"a": "notes.view_note"}, {"a": ["view"]}, {"a": None}],
     "SCOPES": [["email"], [], "openid", None, [""]],
     "REDIRECT_URI": ["/auth/callback/", "http://www.example.com/", "www.example.com", 5, None],
     "LOGOUT_URI": ["/", "ftp://example.com/", None],
@@ -48,6 +51,9 @@ ACCEPTED: dict[str, list[Any]] = {
     "CLIENT_IDS": [["a", "b"], ("a",), []],
     "DOMAIN": ["", "login.example.com", "https://login.example.com", "http://localhost:9229"],
     "ISSUER": ["", "https://issuer.example.com", ["https://a.example.com", "https://b.example.com"], ()],
+    "IDENTITY_POOL_ID": ["", "eu-west-1:12345678-90ab-cdef-1234-567890abcdef"],
+    "LOGINS_KEY": ["", "cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI"],
+    "SCOPES_TO_PERMISSIONS": [{}, {"notes/read": ["notes.view_note"], "notes/write": []}],
     "TOKEN_USE": ["access", "id"],
     "LEEWAY_SECONDS": [0, 60, 2.5],
     "ATTRIBUTES": [{}, {"email": "email"}],
@@ -97,7 +103,7 @@ def test_an_unknown_key_names_the_nearest_known_one(key, nearest) -> None:
     assert repr(key) in problem.message
 
 
-@pytest.mark.parametrize("key", ["POOLS", "IDENTITY_POOL_ID", 5, None, ("a",), ""])
+@pytest.mark.parametrize("key", ["POOLS", "RESOURCE", 5, None, ("a",), ""])
 def test_whatever_is_no_key_is_told(key) -> None:
     assert _ids({**SOUND, key: "x"}) == ["E002"]
 

@@ -30,7 +30,7 @@ INSIDE = {
     "core": "errors | pool token | http | jwks hosted_ui identity_pool directory sign_in | verifier",
     "people": "rights | groups revocation machines attributes | profile | users | authenticate sync",
     "login": "pending | session",
-    "aws": "credentials | clients",
+    "aws": "credentials | sessions | clients | person",
     "drf": "errors | authentication permissions schema",
 }
 # Who alone may import a neighbour (a distribution's top package), or a part of ours.

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from ..answers import CHALLENGE, answer_to
 from ..core.errors import CognitoError
 from ..people.authenticate import Token, authenticate
-from ..request import RequestCognito, bearer_token
+from ..request import RequestCognito, bearer_token, id_token_header
 from .errors import CognitoAPIException
 
 
@@ -26,7 +26,7 @@ class CognitoAuthentication(BaseAuthentication):
         if raw is None:
             return None
         try:
-            user, token = authenticate(raw)
+            user, token = authenticate(raw, id_token=id_token_header(request))
         except CognitoError as error:
             raise CognitoAPIException(answer_to(error)) from error
         self._tell(request._request, user, token, raw)
@@ -40,4 +40,4 @@ class CognitoAuthentication(BaseAuthentication):
     def _tell(request: Any, user: Any, token: Token, raw: str) -> None:
         if not hasattr(request, "cognito"):
             request.cognito = RequestCognito(request)  # the middleware is not installed
-        request.cognito.set_bearer(user, token, raw)
+        request.cognito.set_bearer(user, token, raw, id_token_header(request))

@@ -7,9 +7,9 @@ one conditional UPDATE, so that of many workers one asks Cognito and the others 
 import json
 import logging
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -49,7 +49,7 @@ def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet)
     if request.session.session_key == key:
         request.session.cycle_key()  # Django keeps the key of a person who signs in again
     link = CognitoUser.objects.get(user_pool_id=token.user_pool_id, sub=token.sub)
-    login = CognitoLogin(cognito_user=link, expires_at=token.expires_at)
+    login = CognitoLogin(cognito_user=link, expires_at=_end_of(token, tokens))
     login.tokens = _sealed(login.id, tokens)
     login.save(force_insert=True)
     request.session[SESSION_KEY] = str(login.id)
@@ -78,12 +78,15 @@ def tokens_of(login: CognitoLogin) -> TokenSet:
 
 def access_token_of(login: CognitoLogin) -> AccessToken:
     """The login's access token. It was verified before it was kept, and the encryption proves that it is the same."""
-    raw = tokens_of(login).access_token
-    return AccessToken(login.cognito_user.user_pool_id, take_apart(raw, max_bytes=len(raw)).claims)
+    return AccessToken(login.cognito_user.user_pool_id, _claims(tokens_of(login).access_token))
+
+
+def _claims(verified: str) -> Mapping[str, Any]:
+    return take_apart(verified, max_bytes=len(verified)).claims
 
 
 def is_over(login: CognitoLogin) -> bool:
-    """Whether the login's access token has ended."""
+    """Whether a token of the login has ended."""
     return login.expires_at <= timezone.now()
 
 
@@ -210,7 +213,7 @@ def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: I
     user_for(token, profile)
     sealed = _sealed(login.pk, tokens)
     _unchanged(login).update(
-        tokens=sealed, expires_at=token.expires_at, version=F("version") + 1, refreshing_until=None
+        tokens=sealed, expires_at=_end_of(token, tokens), version=F("version") + 1, refreshing_until=None
     )
     try:
         return _row(login.pk)
@@ -253,6 +256,11 @@ def _revoke(login: CognitoLogin) -> None:
 def _refresh_token(tokens: TokenSet) -> str | None:
     """The refresh token, where there is one, and a hosted UI to take it to."""
     return tokens.refresh_token if get_settings().user_pool.domain else None
+
+
+def _end_of(token: AccessToken, tokens: TokenSet) -> datetime:
+    """When the first of a login's two tokens ends: AWS wants the ID token, and a client may give it a shorter life."""
+    return min(token.expires_at, IdToken(token.user_pool_id, _claims(tokens.id_token)).expires_at)
 
 
 def _sealed(login_id: UUID, tokens: TokenSet) -> bytes:

@@ -6,12 +6,10 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from ..core import AccessToken, ClientToken, IdToken, TokenUse
+from ..core import IdToken, TokenUse
 from ..core.errors import ClaimError
 from ..runtime import get_verifier
-from .users import user_for
-
-Token = AccessToken | IdToken | ClientToken
+from .users import Token, user_for
 
 
 class _Unset(Enum):
@@ -31,8 +29,8 @@ def authenticate(
 ) -> tuple[Any, Token]:
     """The active user behind `raw`, made or brought up to date, and the verified token.
 
-    With `id_token` both are verified, and agree on person, client and pool; the ID token gives the profile. `nonce` is
-    the ID token's. `token_use` and `client_ids` left out: the settings TOKEN_USE and CLIENT_IDS.
+    With `id_token` both are verified, and agree on person, client, pool and sign-in; the ID token gives the profile.
+    `nonce` is the ID token's. `token_use` and `client_ids` left out: the settings TOKEN_USE and CLIENT_IDS.
     At most one read and no write where the tokens say nothing new; may fetch the pool's keys.
 
     Raises TokenError, which refuses, and CognitoUnavailableError, which does not.
@@ -73,15 +71,14 @@ def verify(
         return verifier.verify(raw, client_ids=client_ids, nonce=nonce, **expected), None
     token = verifier.verify(raw, client_ids=client_ids, **expected)
     profile = verifier.verify(id_token, token_use="id", client_ids=(token.client_id,), nonce=nonce, access_token=raw)
-    if not isinstance(profile, IdToken) or (profile.sub, profile.user_pool_id) != (token.sub, token.user_pool_id):
-        raise ClaimError(
-            "the ID token is another person's",
-            claim="sub",
-            actual=profile.sub,
-            expected=token.sub,
-            code="token_mismatch",
-        )
+    if not isinstance(profile, IdToken) or _sign_in_of(profile) != _sign_in_of(token):
+        raise ClaimError("the ID token is of another person, or of another sign-in", claim="sub", code="token_mismatch")
     return token, profile
+
+
+def _sign_in_of(token: Token) -> tuple[str, str, Any]:
+    """What all tokens of one sign-in, and of its refreshes, have in common."""
+    return token.user_pool_id, token.sub, token.claims.get("origin_jti")
 
 
 def _person(token: Token, profile: IdToken | None) -> tuple[Any, Token]:

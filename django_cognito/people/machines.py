@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 from django.contrib.auth.models import Group, Permission
 from django.db.models.manager import EmptyManager
 
+from ..conf import get_settings
 from ..core import ClientToken
 from .rights import Rights, carry
 
@@ -26,6 +27,7 @@ class MachineUser:
 
     def __init__(self, token: ClientToken) -> None:
         self.pk = self.id = self.username = token.client_id
+        self._scopes = token.scopes
         carry(self, Rights(scopes=token.scopes))
 
     def __str__(self) -> str:
@@ -42,40 +44,50 @@ class MachineUser:
         return self.username
 
     def get_all_permissions(self, obj: Any = None) -> set[str]:
-        """None: a machine's rights are its scopes."""
-        return set()
+        """The permissions that the machine's scopes give by SCOPES_TO_PERMISSIONS; none for a single object."""
+        given = get_settings().scopes_to_permissions
+        scopes = () if obj is not None else self._scopes
+        return set().union(*(given[scope] for scope in scopes if scope in given))
 
-    get_user_permissions = get_group_permissions = get_all_permissions
+    get_group_permissions = get_all_permissions
+
+    def get_user_permissions(self, obj: Any = None) -> set[str]:
+        """None of its own: a machine has scopes."""
+        return set()
 
     async def aget_all_permissions(self, obj: Any = None) -> set[str]:
         """As `get_all_permissions`."""
+        return self.get_all_permissions(obj)
+
+    aget_group_permissions = aget_all_permissions
+
+    async def aget_user_permissions(self, obj: Any = None) -> set[str]:
+        """As `get_user_permissions`."""
         return set()
 
-    aget_user_permissions = aget_group_permissions = aget_all_permissions
-
     def has_perm(self, perm: str, obj: Any = None) -> bool:
-        """False: a machine's rights are its scopes."""
-        return False
+        """Whether one of the machine's scopes gives `perm`."""
+        return perm in self.get_all_permissions(obj)
 
     async def ahas_perm(self, perm: str, obj: Any = None) -> bool:
         """As `has_perm`."""
-        return False
+        return self.has_perm(perm, obj)
 
     def has_perms(self, perm_list: Iterable[str], obj: Any = None) -> bool:
-        """False, but for an empty list."""
-        return not list(perm_list)
+        """Whether its scopes give every permission of the list."""
+        return all(self.has_perm(perm, obj) for perm in perm_list)
 
     async def ahas_perms(self, perm_list: Iterable[str], obj: Any = None) -> bool:
         """As `has_perms`."""
-        return self.has_perms(perm_list)
+        return self.has_perms(perm_list, obj)
 
     def has_module_perms(self, app_label: str) -> bool:
-        """False: a machine's rights are its scopes."""
-        return False
+        """Whether its scopes give any permission of the app."""
+        return any(perm.startswith(f"{app_label}.") for perm in self.get_all_permissions())
 
     async def ahas_module_perms(self, app_label: str) -> bool:
         """As `has_module_perms`."""
-        return False
+        return self.has_module_perms(app_label)
 
     def save(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Refused: nobody is behind a machine's token."""

@@ -11,6 +11,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from ..conf import CognitoSettings, get_settings
 from ..core import AccessToken, ClientToken, IdToken
@@ -23,11 +24,13 @@ from .machines import MachineUser
 from .profile import News, Statement, news, statement_of
 from .rights import Rights, carry
 
+Token = AccessToken | IdToken | ClientToken
+
 _ATTEMPTS = 3  # parallel first requests: whoever loses the race finds the winner's row at the second attempt
 _NEVER = datetime.min.replace(tzinfo=UTC)  # a new link row knows nothing yet
 
 
-def user_for(token: AccessToken | IdToken | ClientToken, profile: IdToken | None = None) -> Any:
+def user_for(token: Token, profile: IdToken | None = None) -> Any:
     """The Django user (or MachineUser) that a verified token stands for, made or brought up to date, with its rights.
 
     One query where the token says nothing new. `profile` is the ID token that came with it.
@@ -54,6 +57,21 @@ def person_for(statement: Statement) -> CognitoUser:
     Raises TokenError (code "user_unknown") where there is none and CREATE_USERS is off.
     """
     return _settled(_find(statement), statement)
+
+
+def identity_of(token: Token) -> str:
+    """The identity id that is kept for the person of `token`, in the configured identity pool; empty if none is."""
+    rows = _row_of(token).filter(identity_pool_id=get_settings().identity_pool_id)
+    return rows.values_list("identity_id", flat=True).first() or ""
+
+
+def keep_identity(token: Token, identity_id: str) -> None:
+    """Keep the identity id that the configured identity pool gave the person of `token`."""
+    _row_of(token).update(identity_pool_id=get_settings().identity_pool_id, identity_id=identity_id)
+
+
+def _row_of(token: Token) -> QuerySet[CognitoUser]:
+    return CognitoUser.objects.filter(user_pool_id=token.user_pool_id, sub=token.sub)
 
 
 def update_people(statements: Iterable[Statement], *, create: bool = False) -> int:

@@ -1,0 +1,1 @@
+"""The AWS credentials of a person."""
