@@ -20,7 +20,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from .answers import answer_to, json_response
 from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError
-from .people.authenticate import Token, aauthenticate, authenticate
+from .people.authenticate import aauthenticate, authenticate
+from .people.users import Token
 from .request import RequestCognito, bearer_token, id_token_header
 
 View = Callable[..., Any]

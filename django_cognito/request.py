@@ -17,9 +17,8 @@ from .core import ClientToken, IdToken, UserPool
 from .core.errors import CognitoUnavailableError, SignInError
 from .login import session as login_session
 from .models import CognitoLogin
-from .people.authenticate import Token
 from .people.rights import NO_RIGHTS, Rights, attach, carry, rights_of
-from .people.users import rights_for
+from .people.users import Token, rights_for
 
 # RFC 9110 11.1: a scheme is case-insensitive. What follows is for the verifier to judge.
 _BEARER = re.compile(r"(?:^|,)\s*bearer(?:\s|$)", re.IGNORECASE)

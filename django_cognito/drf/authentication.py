@@ -8,7 +8,8 @@ from rest_framework.request import Request
 
 from ..answers import CHALLENGE, answer_to
 from ..core.errors import CognitoError
-from ..people.authenticate import Token, authenticate
+from ..people.authenticate import authenticate
+from ..people.users import Token
 from ..request import RequestCognito, bearer_token, id_token_header
 from .errors import CognitoAPIException
 
