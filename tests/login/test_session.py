@@ -3,6 +3,7 @@
 `renew` is `current` or `acurrent`: every test of it holds for both.
 """
 
+import asyncio
 import json
 import logging
 import threading
@@ -14,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_out
@@ -471,8 +472,9 @@ def make_subject() -> str:
 
 @pytest.mark.django_db(transaction=True)
 def test_inside_the_margin_one_refreshes_and_the_others_go_on_with_what_they_have(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, threads: Any
+    client: Client, token_endpoint: ScriptedServer, renew: Renew, threads: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(session, "_POLL_SECONDS", 60)  # who waits at all, waits too long
     login, gate = login_of(client, ends_in=30), Gate()
     token_endpoint.script(replace(token_answer(), before=gate))
     winner = threads(renew, again(login))
@@ -526,6 +528,23 @@ def test_who_waits_for_a_winner_that_is_refused_is_signed_out_too(
     gate.wait_until_asked()
     assert {run.exception(20).code for run in runs} == {"login_ended"}
     assert token_endpoint.count == 1
+
+
+def test_while_cognito_is_asked_the_databases_thread_is_free(client: Client, token_endpoint: ScriptedServer) -> None:
+    login, gate = login_of(client, ends_in=-1), Gate()
+    token_endpoint.script(replace(token_answer(), before=gate))
+
+    async def both() -> tuple[int, CognitoLogin]:
+        renewing = asyncio.create_task(session.acurrent(login))
+        try:
+            await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
+            logins = await asyncio.wait_for(sync_to_async(CognitoLogin.objects.count)(), 5)
+        finally:
+            gate.opened.set()
+        return logins, await renewing
+
+    logins, renewed = async_to_sync(both)()
+    assert (logins, renewed.version) == (1, 1)
 
 
 def test_nobody_waits_for_ever(
