@@ -103,6 +103,22 @@ def test_the_younger_source_gives_the_groups_and_on_a_tie_the_access_token() -> 
         assert (told.groups, told.moment) == (expected, THEN + timedelta(seconds=max(at, 0)))
 
 
+def test_groups_that_only_the_id_token_says_are_not_given_on_a_tie_though_only_it_is_news() -> None:
+    token = access(**{"cognito:groups": ["a"]})
+    before = news(statement_of(token, None, SITE), link(), SITE)
+    assert before is not None
+    told = news(statement_of(token, identity(**{"cognito:groups": ["a", "b"]}), SITE), link(**before.digests), SITE)
+    assert told is not None
+    assert told.groups == ("a",)
+
+
+def test_groups_in_another_order_are_no_news() -> None:
+    told = news(statement_of(access(**{"cognito:groups": ["a", "b"]}), None, SITE), link(), SITE)
+    assert told is not None
+    again = statement_of(access(**{"cognito:groups": ["b", "a"]}), None, SITE)
+    assert news(again, link(**told.digests), SITE) is None
+
+
 def test_attributes_count_in_the_order_of_their_moments() -> None:
     for at, expected in ((-1, "access@example.com"), (0, "id@example.com"), (1, "id@example.com")):
         said = statement_of(access(email="access@example.com"), identity(at, email="id@example.com"), SITE)

@@ -119,6 +119,18 @@ def test_mirrored_groups_are_django_groups_but_for_cognitos_automatic_ones(told,
     assert Group.objects.filter(name="viewers").exists()
 
 
+@pytest.mark.parametrize("remover", ["id", "directory"])
+def test_what_one_source_took_away_another_gives_again_by_saying_what_it_said_before(
+    told, directory_says, remover
+) -> None:
+    told("editors", at=-60)
+    if remover == "directory":
+        directory_says(at=-30)
+    else:
+        told(at=-30, token_use="id")
+    assert django_groups(told("editors")) == {"Writers", "Readers"}
+
+
 # Never backwards
 
 
