@@ -1,10 +1,10 @@
-"""How Sphinx makes a site of these pages: `tox run -e docs`. It loads nothing from elsewhere, and neither does the site."""
+"""How Sphinx makes a site of these pages: `tox run -e docs`. Neither it nor the site loads anything from elsewhere."""
 
 from importlib import metadata
 
 project = "django_cognito"
 author = "the django_cognito contributors"
-copyright = author  # noqa: A001 - Sphinx's name
+copyright = author
 try:
     release = metadata.version("django-aws-cognito")
 except metadata.PackageNotFoundError:  # the pages are made from a checkout, where nothing is installed

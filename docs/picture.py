@@ -1,0 +1,47 @@
+"""Takes the README's picture of Fieldnotes, in a real Chromium: `python docs/picture.py`.
+
+Needs the extra `all` and the dependency group `test`. Run it again when the example looks different.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+PROJECT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(PROJECT / "example_project"))
+
+from demo.processes import Processes  # noqa: E402 - found by the line above
+from demo.stack import Stack, pick_ports  # noqa: E402
+
+PICTURE = PROJECT / "docs" / "images" / "fieldnotes.png"
+SIZE = {"width": 1120, "height": 700}
+
+
+def main() -> None:
+    """Start the demo, sign alice in, take the picture, stop everything."""
+    with tempfile.TemporaryDirectory() as folder, Processes(Path(folder)) as processes:
+        stack = Stack(Path(folder), processes, *pick_ports(9229, 8000))
+        stack.start_cognito()
+        stack.start_site(stack.environment())
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            page = browser.new_page(viewport=SIZE, color_scheme="light", reduced_motion="reduce")
+            _sign_in(page, stack, "alice")
+            page.screenshot(path=PICTURE)
+            browser.close()
+
+
+def _sign_in(page: Page, stack: Stack, username: str) -> None:
+    page.goto(f"{stack.site}/auth/login/?next=/notes/")
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password", exact=True).fill(stack.pool.people[username].password)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/notes/")
+    page.wait_for_load_state("networkidle")
+
+
+if __name__ == "__main__":
+    main()
