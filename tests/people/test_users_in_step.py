@@ -131,6 +131,12 @@ def test_what_one_source_took_away_another_gives_again_by_saying_what_it_said_be
     assert django_groups(told("editors")) == {"Writers", "Readers"}
 
 
+def test_django_groups_are_made_in_one_order_so_that_two_processes_cannot_block_each_other(told, cognito) -> None:
+    cognito(MIRROR_GROUPS=True)
+    told(*"hdagfbce")
+    assert "".join(Group.objects.order_by("pk").values_list("name", flat=True)) == "abcdefgh"
+
+
 # Never backwards
 
 
