@@ -67,6 +67,7 @@ def _introduction(emulator: Emulator, seed: Path) -> str:
     ]
     for pool in emulator.seed.pools:
         lines += _pool_lines(emulator, pool)
+    lines += _account_lines(emulator)
     return "\n".join([*lines, ""])
 
 
@@ -74,6 +75,20 @@ def _pool_lines(emulator: Emulator, pool: SeedPool) -> list[str]:
     clients = [f"    client     {client.id}  {client.name}" for client in pool.clients]
     people = [f"    person     {user.username}  {', '.join(user.groups) or '-'}" for user in pool.users]
     return [f"  pool         {pool.id}  {pool.name}", f"    issuer     {emulator.issuer(pool.id)}", *clients, *people]
+
+
+def _account_lines(emulator: Emulator) -> list[str]:
+    """The AWS account. Its secret is printed as the seed's passwords could be: it opens nothing but this process."""
+    account, key = emulator.seed.account, emulator.admin_credentials
+    pools = [f"  identities   {pool.id}  {pool.name}, for {pool.user_pool}" for pool in account.identity_pools]
+    return [
+        *pools,
+        f"  S3, DynamoDB, STS, IAM on {emulator.endpoint_url}, enforced; the user-pool API takes any key",
+        f"    admin      AWS_ACCESS_KEY_ID={key.id}",
+        f"               AWS_SECRET_ACCESS_KEY={key.secret}",
+        *(f"    bucket     {bucket}" for bucket in account.buckets),
+        *(f"    table      {table.name}" for table in account.tables),
+    ]
 
 
 def _ready_line(emulator: Emulator) -> str:

@@ -8,12 +8,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from flask import Flask
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from ..core.token import TokenUse
 from .accounts.authority import Authority, IssuerForm
 from .accounts.keys import KeyRing
 from .accounts.pools import Pools
+from .aws.account import AccessKey, Account
+from .aws.administrator import administrator_key
+from .aws.services import Services
+from .identity.identities import Identities
+from .identity.operations import IdentityOperations
+from .seeds.account_planting import identity_pools, plant_account
 from .seeds.planting import plant
 from .seeds.reading import default_seed, read_seed
 from .seeds.seed import Seed
@@ -29,6 +36,9 @@ class Emulator:
     `with Emulator(seed="pools.yaml") as emulator:` listens on a free port; `port` asks for one. `seed` is a file, a
     mapping of the same shape, or nothing for the default one. The keys live as long as the object, unless `state_dir`
     keeps them. `issuer="aws"` makes tokens name AWS as their issuer; the key document is served here all the same.
+
+    `admin_credentials` is the access key (`.id`, `.secret`) that may do everything in S3, DynamoDB, STS and IAM: the
+    seed's, or one that is drawn and kept as the keys are.
 
     Raises SeedError for a seed that is wrong, OSError where the port is taken.
     """
@@ -49,8 +59,11 @@ class Emulator:
             # Addresses say localhost: a browser keeps its cookies apart from those of 127.0.0.1.
             self.url = f"http://localhost:{self.port}"
             self.authority = Authority(Pools(), KeyRing(state_dir), origin=self.url, issuer_form=issuer, now=now)
-            plant(self.seed, self.authority)
-            self._server = _server(listener, self.authority)
+            self._account = Account(now)
+            self.admin_credentials = _admin_credentials(self.seed, state_dir)
+            plant_account(self.seed, self._account, self.admin_credentials)
+            plant(self.seed, self.authority, self._account)
+            self._server = _server(listener, self._app(now))
         self._thread: threading.Thread | None = None
 
     @property
@@ -62,6 +75,10 @@ class Emulator:
     def endpoint_url(self) -> str:
         """The address of the AWS API: boto3's `endpoint_url`, the setting ENDPOINT_URL."""
         return self.url
+
+    def role_arn(self, name: str) -> str:
+        """The ARN of the seed's role of that name."""
+        return self._account.role_arn(name)
 
     def issuer(self, pool_id: str) -> str:
         """The issuer that the pool's tokens name: the setting ISSUER."""
@@ -93,6 +110,12 @@ class Emulator:
             self._thread.join()
             self._thread = None
         self._server.server_close()
+        self._account.close()
+
+    def _app(self, now: Callable[[], float]) -> Flask:
+        identities = Identities(identity_pools(self.seed, self._account), self.authority, self._account)
+        services = Services(self._account, self.authority.lock, now)
+        return make_app(self.authority, IdentityOperations(identities, self.authority), services)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -103,11 +126,17 @@ class Emulator:
         self.stop()
 
 
-def _server(listener: socket.socket, authority: Authority) -> BaseWSGIServer:
+def _admin_credentials(seed: Seed, state_dir: Path | None) -> AccessKey:
+    if seed.account.admin:
+        return AccessKey(seed.account.admin.access_key_id, seed.account.admin.secret_access_key)
+    return administrator_key(state_dir)
+
+
+def _server(listener: socket.socket, app: Flask) -> BaseWSGIServer:
     return make_server(
         _LOOPBACK,
         listener.getsockname()[1],
-        make_app(authority),
+        app,
         threaded=True,
         request_handler=QuietHandler,
         fd=listener.fileno(),

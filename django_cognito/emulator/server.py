@@ -13,6 +13,10 @@ from werkzeug.serving import WSGIRequestHandler
 
 from .accounts.authority import Authority
 from .api.operations import Operations
+from .aws.services import Services
+from .aws_json import target
+from .identity import operations as identity_operations
+from .identity.operations import IdentityOperations
 from .oauth import endpoints as oauth
 from .pages import hosted_ui
 from .refusals import Refused
@@ -20,14 +24,19 @@ from .refusals import Refused
 log = logging.getLogger("django_cognito.emulator")
 
 
-def make_app(authority: Authority) -> Flask:
-    """The WSGI application of one local Cognito."""
+def make_app(authority: Authority, identities: IdentityOperations, services: Services) -> Flask:
+    """The WSGI application of one local Cognito, and of the AWS account beside it."""
     app = Flask(__name__, static_folder=None)
     app.request_class = _ApiRequest
     operations = Operations(authority)
-    app.add_url_rule(
-        "/", view_func=lambda: operations.answer(cast("MotoRequest", request)), methods=["POST"], endpoint="api"
-    )
+
+    def api() -> Response:
+        is_identity_pools = target(_request())[0] == identity_operations.SERVICE
+        return (identities if is_identity_pools else operations).answer(_request())
+
+    # Before any path is looked at: to S3 every path is a bucket's.
+    app.before_request(lambda: services.answer(_request()))
+    app.add_url_rule("/", view_func=api, methods=["POST"])
     app.register_blueprint(hosted_ui.pages(authority))
     app.register_blueprint(oauth.endpoints(authority))
     app.register_error_handler(Refused, _refused)
@@ -60,6 +69,10 @@ class _ApiRequest(MotoRequest, FlaskRequest):
     """moto's request, so that its operations can be handed the one that Flask has."""
 
     from_wsgi_server = True
+
+
+def _request() -> MotoRequest:
+    return cast("MotoRequest", request)
 
 
 def _refused(error: Refused) -> tuple[Response, int]:

@@ -157,6 +157,12 @@ class Authority:
         with self.lock:
             return self._mint.open(client, grant).api_answer()
 
+    def issue_to_client(self, client: AppClient, scopes: Sequence[str]) -> dict[str, Any]:
+        """A token endpoint's answer to an app client that asks for itself: an access token alone."""
+        claims = tokens.machine_claims(client, scopes, issuer=self.issuer(client.pool_id), now=int(self.now()))
+        access_token = self.sign(client.pool_id, claims, "access")
+        return {"access_token": access_token, "token_type": "Bearer", "expires_in": client.access_token_seconds}
+
     def refresh(self, client: AppClient, refresh_token: str) -> dict[str, Any]:
         """A token endpoint's answer to a refresh. Raises Refused("invalid_grant")."""
         try:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from ...core.token import TokenUse
+from ..private_files import kept
 
 _TOKEN_USES: tuple[TokenUse, ...] = ("id", "access")
 _KEY_BITS = 2048
@@ -77,26 +78,13 @@ def _new_kid() -> str:
 
 
 def _kept(state_dir: Path, pool_id: str) -> dict[TokenUse, SigningKey]:
-    """The pool's keys from its file; made there first, if need be. Safe for processes that start together."""
-    path = state_dir / f"{pool_id}.json"
-    if not path.exists():
-        _keep(path, _new_keys())
-    stored = json.loads(path.read_text())
+    """The pool's keys from its file; made there first, if need be."""
+    stored = kept(state_dir / f"{pool_id}.json", lambda: _stored(_new_keys()))
     return {use: _loaded(stored[use]) for use in _TOKEN_USES}
 
 
-def _keep(path: Path, keys: Mapping[TokenUse, SigningKey]) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump({use: {"kid": key.kid, "pem": _pem(key.private)} for use, key in keys.items()}, file)
-    try:
-        os.link(draft, path)  # fails if another process was first: its keys count, whole ones
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
+def _stored(keys: Mapping[TokenUse, SigningKey]) -> dict[str, dict[str, str]]:
+    return {use: {"kid": key.kid, "pem": _pem(key.private)} for use, key in keys.items()}
 
 
 def _pem(key: rsa.RSAPrivateKey) -> str:

@@ -1,10 +1,7 @@
 """The AWS API of the user pools: each operation finds ours, else moto's, else an error that names it."""
 
-import json
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from flask import Response
 from moto.core.request import Request
@@ -13,6 +10,7 @@ from ..accounts.authority import Authority
 from ..accounts.clients import AppClient
 from ..accounts.people import Person
 from ..accounts.tokens import ADMIN_SCOPE
+from ..aws_json import Answer, Parameters, answered, parameters, response, target
 from ..refusals import Refused
 from . import moto_operations
 from .sign_in import SignIns
@@ -24,9 +22,6 @@ _WITH_SECRET_HASH = frozenset(
     {"SignUp", "ConfirmSignUp", "ResendConfirmationCode", "ForgotPassword", "ConfirmForgotPassword"}
 )
 _ENDING_SIGN_INS = frozenset({"AdminDisableUser", "AdminDeleteUser"})
-
-Parameters = Mapping[str, Any]
-Answer = dict[str, Any]
 
 
 class Operations:
@@ -52,33 +47,27 @@ class Operations:
 
     def answer(self, request: Request) -> Response:
         """AWS's answer to a request in its JSON protocol, errors included."""
-        operation = _operation(request)
-        try:
-            with self._authority.lock:
-                response = self._run(operation, request)
-        except Refused as error:
-            response = _json({"__type": error.code, "message": error.message}, _status_of(error))
-            response.headers["x-amzn-ErrorType"] = error.code
-        response.headers.setdefault("x-amzn-RequestId", str(uuid.uuid4()))
-        return response
+        service, operation = target(request)
+        with self._authority.lock:
+            return answered(lambda: self._run(operation if service == _TARGET else "", request))
 
     def _run(self, operation: str, request: Request) -> Response:
-        parameters = _parameters(request)
+        given = parameters(request)
         if operation in self._ours:
-            return _json(self._ours[operation](parameters))
+            return response(self._ours[operation](given))
         if not moto_operations.has(operation):
             raise _unknown(operation)
         if operation in _WITH_SECRET_HASH:
-            client = self._client(parameters)
-            client.require_secret_hash(str(parameters.get("Username", "")), parameters.get("SecretHash"))
-        return self._ending_sign_ins(operation, parameters, request)
+            client = self._client(given)
+            client.require_secret_hash(str(given.get("Username", "")), given.get("SecretHash"))
+        return self._ending_sign_ins(operation, given, request)
 
     def _ending_sign_ins(self, operation: str, parameters: Parameters, request: Request) -> Response:
         person = self._named(parameters) if operation in _ENDING_SIGN_INS else None
-        response = self._by_moto(parameters, request)
-        if person is not None and response.status_code == 200:
+        answer = self._by_moto(parameters, request)
+        if person is not None and answer.status_code == 200:
             self._authority.sign_out_everywhere(person)
-        return response
+        return answer
 
     def _by_moto(self, parameters: Parameters, request: Request) -> Response:
         pools = self._authority.pools
@@ -185,21 +174,6 @@ _REVOCATION_ERRORS = {
 }
 
 
-def _operation(request: Request) -> str:
-    service, _, operation = request.headers.get("X-Amz-Target", "").partition(".")
-    return operation if service == _TARGET else ""
-
-
-def _parameters(request: Request) -> Parameters:
-    try:
-        parameters = json.loads(request.get_data() or b"{}")
-    except ValueError as error:
-        raise Refused("SerializationException", "The body is not JSON") from error
-    if not isinstance(parameters, dict):
-        raise Refused("SerializationException", "The body is not a JSON object")
-    return parameters
-
-
 def _unknown_client(parameters: Parameters) -> Refused:
     return Refused("ResourceNotFoundException", f"User pool client {parameters.get('ClientId')} does not exist.")
 
@@ -209,11 +183,3 @@ def _unknown(operation: str) -> Refused:
         return Refused("NotImplementedException", f"The local Cognito does not have the operation {operation}")
     named = f"There is no operation {operation} of user pools" if operation else "X-Amz-Target names no operation"
     return Refused("UnknownOperationException", f"{named}; the local Cognito answers user pools only")
-
-
-def _status_of(error: Refused) -> int:
-    return 501 if error.code == "NotImplementedException" else 400
-
-
-def _json(answer: Answer, status: int = 200) -> Response:
-    return Response(json.dumps(answer), status, content_type="application/x-amz-json-1.1")

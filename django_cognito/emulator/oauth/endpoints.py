@@ -41,14 +41,16 @@ def endpoints(authority: Authority) -> Blueprint:
 class _Endpoints:
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
-        self._grants = {"authorization_code": self._redeem_code, "refresh_token": self._refresh}
+        self._grants = {
+            "authorization_code": self._redeem_code,
+            "refresh_token": self._refresh,
+            "client_credentials": self._for_itself,
+        }
 
     def token(self) -> Response:
-        """Tokens for a code, or for a refresh token."""
+        """Tokens for a code, for a refresh token, or for the client itself."""
         form = _form("grant_type")
         client = authenticated_client(form, self._authority.client)
-        if form["grant_type"] == "client_credentials" and "client_credentials" not in client.flows:
-            raise OAuthError("unauthorized_client")
         grant = self._grants.get(form["grant_type"])
         if grant is None:
             raise OAuthError("unsupported_grant_type")
@@ -97,6 +99,17 @@ class _Endpoints:
         if not form.get("refresh_token"):
             raise OAuthError("invalid_request")
         return self._authority.refresh(client, form["refresh_token"])
+
+    def _for_itself(self, client: AppClient, form: Mapping[str, str]) -> dict[str, Any]:
+        # A client without a secret has proved nothing.
+        if "client_credentials" not in client.flows or client.secret is None:
+            raise OAuthError("unauthorized_client")
+        asked = form.get("scope", "").split()
+        # AWS developer guide, "Token endpoint": scopes that are not the client's are passed over; none asked means all.
+        scopes = [scope for scope in client.scopes if "/" in scope and (not asked or scope in asked)]
+        if not scopes:
+            raise OAuthError("invalid_scope")
+        return self._authority.issue_to_client(client, scopes)
 
 
 def _form(required: str) -> Mapping[str, str]:

@@ -5,17 +5,18 @@ from typing import Any
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, CognitoIdpUserPoolClient, UserStatus
 
 from ..accounts.authority import Authority
+from ..aws.account import Account
 from .seed import Seed, SeedClient, SeedPool, SeedUser
 
 
-def plant(seed: Seed, authority: Authority) -> None:
-    """Put everything that `seed` names into the pools of `authority`."""
+def plant(seed: Seed, authority: Authority, account: Account) -> None:
+    """Put all user pools that `seed` names into those of `authority`; their groups' roles are those of `account`."""
     with authority.lock:
         for pool in seed.pools:
-            _plant_pool(pool, authority)
+            _plant_pool(pool, authority, account)
 
 
-def _plant_pool(seed: SeedPool, authority: Authority) -> None:
+def _plant_pool(seed: SeedPool, authority: Authority, account: Account) -> None:
     backend = authority.pools.backend(seed.id.partition("_")[0])
     pool = CognitoIdpUserPool(backend.account_id, backend.region_name, seed.name or seed.id, _pool_config(seed))
     pool.arn = pool.arn.replace(pool.id, seed.id)
@@ -23,8 +24,12 @@ def _plant_pool(seed: SeedPool, authority: Authority) -> None:
     pool.token_mfa_config = {"Enabled": seed.mfa != "off"}
     backend.user_pools[pool.id] = pool
     for group in seed.groups:
+        role_arn = account.role_arn(group.role) if group.role else group.role_arn
         # moto's signature wants numbers and strings, its groups keep None.
-        backend.create_group(seed.id, group.name, group.description, group.role_arn, group.precedence)  # type: ignore[arg-type]
+        backend.create_group(seed.id, group.name, group.description, role_arn, group.precedence)  # type: ignore[arg-type]
+    for server in seed.resource_servers:
+        scopes = [{"ScopeName": scope, "ScopeDescription": scope} for scope in server.scopes]
+        backend.create_resource_server(seed.id, server.identifier, server.name or server.identifier, scopes)
     for client in seed.clients:
         pool.clients[client.id] = _client(client, seed.id)
     for user in seed.users:

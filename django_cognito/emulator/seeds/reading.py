@@ -5,7 +5,7 @@ The same seed always makes the same ids, so that a site's users survive a restar
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import yaml
 
 from ..accounts.tokens import PROFILE_ATTRIBUTES
 from . import values
-from .seed import Seed, SeedClient, SeedGroup, SeedPool, SeedUser
+from .account_reading import ACCOUNT, read_account
+from .seed import Seed, SeedClient, SeedGroup, SeedPool, SeedResourceServer, SeedUser
 from .values import Path as SeedPath
 from .values import SeedError, Table
 
@@ -44,7 +45,15 @@ def default_seed() -> Seed:
 
 _GROUP = Table(
     required={"name": values.text},
-    optional={"precedence": values.whole_number, "description": values.text, "role_arn": values.text},
+    optional={
+        "precedence": values.whole_number,
+        "description": values.text,
+        "role": values.role_name,
+        "role_arn": values.text,
+    },
+)
+_RESOURCE_SERVER = Table(
+    required={"identifier": values.resource_server, "scopes": values.scopes}, optional={"name": values.text}
 )
 _CLIENT = Table(
     required={"id": values.client_id},
@@ -54,7 +63,7 @@ _CLIENT = Table(
         "callback_urls": values.texts,
         "logout_urls": values.texts,
         "scopes": values.texts,
-        "flows": values.some_of("code"),
+        "flows": values.some_of("code", "client_credentials"),
         "auth_flows": values.some_of(
             "ALLOW_USER_SRP_AUTH",
             "ALLOW_USER_PASSWORD_AUTH",
@@ -96,6 +105,7 @@ _POOL = Table(
         "username_attributes": values.some_of("email", "phone_number"),
         "alias_attributes": values.some_of("email", "phone_number", "preferred_username"),
         "groups": values.anything,
+        "resource_servers": values.anything,
         "clients": values.anything,
         "users": values.anything,
     },
@@ -103,22 +113,25 @@ _POOL = Table(
 
 
 def _seed(document: Any, path: SeedPath) -> Seed:
-    found = Table(required={"pools": values.anything}).read(document, path)
-    pools = tuple(_pool(item, at) for item, at in values.items(found["pools"], path / "pools"))
+    found = Table(required={"pools": values.anything}, optional=ACCOUNT).read(document, path)
+    pools = tuple(_pool(item, at) for item, at in values.items(found.pop("pools"), path / "pools"))
     values.require_unique([pool.id for pool in pools], path / "pools", "id")
     clients = [client.id for pool in pools for client in pool.clients]
     values.require_unique(clients, path / "pools", "client id")
-    return Seed(pools)
+    return Seed(pools, read_account(found, path, pools))
 
 
 def _pool(document: Any, path: SeedPath) -> SeedPool:
     found = _POOL.read(document, path)
-    groups = [SeedGroup(**_GROUP.read(item, at)) for item, at in values.items(found.pop("groups", []), path / "groups")]
-    clients = [
-        SeedClient(**_CLIENT.read(item, at)) for item, at in values.items(found.pop("clients", []), path / "clients")
-    ]
-    users = [_user(item, at, found) for item, at in values.items(found.pop("users", []), path / "users")]
-    pool = SeedPool(**found, groups=tuple(groups), clients=tuple(clients), users=tuple(users))
+
+    def listed(key: str) -> Iterator[tuple[Any, SeedPath]]:
+        return values.items(found.pop(key, []), path / key)
+
+    groups = tuple(SeedGroup(**_GROUP.read(item, at)) for item, at in listed("groups"))
+    servers = tuple(SeedResourceServer(**_RESOURCE_SERVER.read(item, at)) for item, at in listed("resource_servers"))
+    clients = tuple(SeedClient(**_CLIENT.read(item, at)) for item, at in listed("clients"))
+    users = tuple(_user(item, at, found) for item, at in listed("users"))
+    pool = SeedPool(**found, groups=groups, resource_servers=servers, clients=clients, users=users)
     _require_consistent(pool, path)
     return pool
 
@@ -137,8 +150,27 @@ def _require_consistent(pool: SeedPool, path: SeedPath) -> None:
     values.require_unique([group.name for group in pool.groups], path / "groups", "name")
     values.require_unique([user.username for user in pool.users], path / "users", "username")
     values.require_unique([user.sub for user in pool.users], path / "users", "sub")
+    values.require_unique([each.identifier for each in pool.resource_servers], path / "resource_servers", "identifier")
+    for number, client in enumerate(pool.clients):
+        _require_scopes(client, pool, path / f"clients[{number}]")
     names = [group.name for group in pool.groups]
     for number, user in enumerate(pool.users):
         for group in user.groups:
             if group not in names:
                 raise (path / f"users[{number}]" / "groups").error(values.unknown("group", group, names))
+
+
+def _require_scopes(client: SeedClient, pool: SeedPool, path: SeedPath) -> None:
+    """Nothing, if the client's scopes exist and go with its flow. Raises SeedError."""
+    known = [name for server in pool.resource_servers for name in server.scope_names]
+    for scope in client.scopes:
+        if "/" in scope and scope not in known:
+            raise (path / "scopes").error(values.unknown("scope", scope, known))
+    if "client_credentials" not in client.flows:
+        return
+    if client.flows != ("client_credentials",):
+        raise (path / "flows").error("client_credentials stands alone: give the other flows to another client")
+    if client.secret is None:
+        raise path.error("client_credentials needs a secret")
+    if not all("/" in scope for scope in client.scopes):
+        raise (path / "scopes").error("client_credentials takes scopes of resource servers alone (identifier/scope)")

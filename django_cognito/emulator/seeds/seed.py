@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,22 @@ class SeedGroup:
     name: str
     precedence: int | None = None
     description: str = ""
-    role_arn: str | None = None
+    role_arn: str | None = None  # of a role that is somewhere else
+    role: str | None = None  # the name of one of the seed's
+
+
+@dataclass(frozen=True)
+class SeedResourceServer:
+    """An API of one's own, and the scopes that clients may have for it: `identifier/scope`."""
+
+    identifier: str
+    name: str = ""
+    scopes: tuple[str, ...] = ()
+
+    @property
+    def scope_names(self) -> tuple[str, ...]:
+        """The scopes as clients and tokens write them."""
+        return tuple(f"{self.identifier}/{scope}" for scope in self.scopes)
 
 
 @dataclass(frozen=True)
@@ -66,8 +82,80 @@ class SeedPool:
     username_attributes: tuple[str, ...] = ()
     alias_attributes: tuple[str, ...] = ()
     groups: tuple[SeedGroup, ...] = ()
+    resource_servers: tuple[SeedResourceServer, ...] = ()
     clients: tuple[SeedClient, ...] = ()
     users: tuple[SeedUser, ...] = ()
+
+
+@dataclass(frozen=True)
+class SeedRole:
+    """An IAM role, and what it may do: an IAM policy, with the variables that identity pools fill."""
+
+    name: str
+    policy: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SeedTable:
+    """A DynamoDB table. `keys` are its key attributes with their types (S, N, B), the partition key first."""
+
+    name: str
+    keys: Mapping[str, str]
+    region: str = ""
+
+
+@dataclass(frozen=True)
+class SeedRule:
+    """A claim that gives a role, in AWS's words."""
+
+    claim: str
+    value: str
+    role: str
+    match: str = "Equals"
+
+
+@dataclass(frozen=True)
+class SeedRoleMapping:
+    """How the role of a login is chosen: by the token's groups, by rules, or (none) always the authenticated one."""
+
+    type: str = "token"
+    ambiguous: str = "authenticated"
+    rules: tuple[SeedRule, ...] = ()
+
+
+@dataclass(frozen=True)
+class SeedIdentityPool:
+    """An identity pool whose logins come from one user pool; without `clients` from all clients of that."""
+
+    id: str
+    user_pool: str
+    name: str = ""
+    clients: tuple[str, ...] = ()
+    allow_guests: bool = False
+    authenticated_role: str | None = None
+    unauthenticated_role: str | None = None
+    credentials_seconds: float = 3600
+    principal_tags: Mapping[str, str] | None = None
+    role_mapping: SeedRoleMapping = SeedRoleMapping()
+
+
+@dataclass(frozen=True)
+class SeedAdmin:
+    """The access key of the one who may do everything in the account: for the site's own calls."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SeedAccount:
+    """What the AWS account begins with. Without an `admin`, the administrator's key is drawn."""
+
+    roles: tuple[SeedRole, ...] = ()
+    buckets: tuple[str, ...] = ()
+    tables: tuple[SeedTable, ...] = ()
+    identity_pools: tuple[SeedIdentityPool, ...] = ()
+    admin: SeedAdmin | None = None
 
 
 @dataclass(frozen=True)
@@ -75,3 +163,9 @@ class Seed:
     """Everything that a local Cognito starts with."""
 
     pools: tuple[SeedPool, ...]
+    account: SeedAccount = SeedAccount()
+
+    @property
+    def region(self) -> str:
+        """Where things are that say no region of their own: where the first user pool is."""
+        return self.pools[0].id.partition("_")[0] if self.pools else "us-east-1"

@@ -12,6 +12,13 @@ from ...core.pool import UserPool
 # AWS API reference: ClientIdType, ClientSecretType.
 _CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
 _CLIENT_SECRET = re.compile(r"[\w+]{24,64}", re.ASCII)
+# AWS API reference: IdentityPoolId, roleNameType, accessKeyIdType (moto knows only those of 20 characters).
+_IDENTITY_POOL_ID = re.compile(r"[\w-]+:[0-9a-f-]+", re.ASCII)
+_ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+_ACCESS_KEY_ID = re.compile(r"AKIA[A-Z0-9]{16}")
+# Amazon S3 user guide, "General purpose bucket naming rules".
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_RESOURCE_SERVER = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,256}")
 
 Check = Callable[[Any], Any]
 
@@ -165,6 +172,71 @@ def client_secret(value: Any) -> str:
     if not _CLIENT_SECRET.fullmatch(text(value)):
         raise ValueError("must be 24 to 64 letters, digits, _ and +")
     return str(value)
+
+
+def matching(pattern: re.Pattern[str], complaint: str) -> Check:
+    """A string of that form."""
+
+    def check(value: Any) -> str:
+        if not pattern.fullmatch(text(value)):
+            raise ValueError(complaint)
+        return str(value)
+
+    return check
+
+
+identity_pool_id = matching(_IDENTITY_POOL_ID, "must be a region, a colon and a UUID in lower case")
+role_name = matching(_ROLE_NAME, "must be at most 64 letters, digits and _+=,.@-")
+access_key_id = matching(_ACCESS_KEY_ID, "must be AKIA and 16 capital letters or digits")
+bucket = matching(_BUCKET, "must be 3 to 63 small letters, digits, dots and hyphens")
+resource_server = matching(_RESOURCE_SERVER, "must be printable characters without spaces, quotes and backslashes")
+
+
+def buckets(value: Any) -> tuple[str, ...]:
+    """A list of bucket names."""
+    return tuple(bucket(name) for name in texts(value))
+
+
+def scopes(value: Any) -> tuple[str, ...]:
+    """The names of a resource server's scopes."""
+    found = texts(value)
+    if any("/" in name or " " in name for name in found):
+        raise ValueError("must be names without slashes and spaces")
+    return found
+
+
+def table_keys(value: Any) -> dict[str, str]:
+    """One or two key attributes of a table, with their types."""
+    found = texts_by_name(value)
+    if len(found) not in (1, 2) or not set(found.values()) <= {"S", "N", "B"}:
+        raise ValueError("must be one or two attributes with their types (S, N or B), the partition key first")
+    return found
+
+
+def policy(value: Any) -> dict[str, Any]:
+    """An IAM policy of an identity. The version may be left out: there is one that has variables."""
+    statements = value.get("Statement") if isinstance(value, Mapping) else None
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if not _is_statement(statement):
+            raise ValueError(
+                "must be an IAM policy: a Statement, or a list of them, each with Effect (Allow or Deny), "
+                "Action or NotAction, and Resource or NotResource"
+            )
+    return {"Version": "2012-10-17", **value}
+
+
+def _is_statement(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and value.get("Effect") in ("Allow", "Deny")
+        and len(value.keys() & {"Action", "NotAction"}) == 1
+        and len(value.keys() & {"Resource", "NotResource"}) == 1
+        and all(_is_texts(value[key]) for key in value.keys() & {"Action", "NotAction", "Resource", "NotResource"})
+    )
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
 
 
 def base32(value: Any) -> str:

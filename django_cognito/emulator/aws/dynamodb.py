@@ -1,0 +1,39 @@
+"""What a request to DynamoDB needs leave for: the operation, on each of its tables and indexes. Pure.
+
+Source: service authorization reference, "Actions, resources, and condition keys for Amazon DynamoDB".
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Parameters = Mapping[str, Any]
+
+# The operations of a transaction need leave for what they do to each item, and none of their own.
+_IN_TRANSACTIONS = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+    "Get": "GetItem",
+}
+
+
+def needs(operation: str, parameters: Parameters, *, region: str, account: str) -> Iterator[tuple[str, str]]:
+    """Each pair of an action and a resource's ARN; the resource is `*` where the operation names no table."""
+    prefix = f"arn:aws:dynamodb:{region}:{account}:table/"
+
+    def arn(table: str) -> str:
+        return table if table.startswith("arn:") else prefix + table
+
+    if "TransactItems" in parameters:
+        for item in parameters["TransactItems"]:
+            for kind, detail in item.items():
+                yield f"dynamodb:{_IN_TRANSACTIONS.get(kind, operation)}", arn(detail["TableName"])
+    elif "RequestItems" in parameters:
+        for table in parameters["RequestItems"]:
+            yield f"dynamodb:{operation}", arn(table)
+    elif "TableName" in parameters:
+        index = f"/index/{parameters['IndexName']}" if parameters.get("IndexName") else ""
+        yield f"dynamodb:{operation}", arn(parameters["TableName"]) + index
+    else:
+        yield f"dynamodb:{operation}", "*"

@@ -1,0 +1,84 @@
+"""moto's S3 behind the guard: what each request needs leave for, and what S3 says where it has none."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import xmltodict  # type: ignore[import-untyped]
+from moto.core.request import Request
+from moto.s3.exceptions import BucketAccessDeniedError, S3AccessDeniedError, S3ClientError
+from moto.s3.responses import S3Response
+
+from .account import Account
+from .guard import Fault, Guard, Need, TurnedAwayError
+
+Answer = tuple[int, dict[str, str], Any]
+
+# Amazon S3 API reference, "Error responses".
+_ERRORS = {
+    Fault.UNKNOWN_KEY: (
+        "InvalidAccessKeyId",
+        "The AWS Access Key Id you provided does not exist in our records.",
+    ),
+    Fault.BAD_TOKEN: ("InvalidToken", "The provided token is malformed or otherwise invalid."),
+    Fault.BAD_SIGNATURE: (
+        "SignatureDoesNotMatch",
+        "The request signature we calculated does not match the signature you provided.",
+    ),
+    Fault.EXPIRED: ("ExpiredToken", "The provided token has expired."),
+}
+# Amazon S3 API reference, "HeadBucket": there is no permission of that name.
+_PERMISSIONS = {"HeadBucket": "ListBucket"}
+
+
+class GuardedS3(S3Response):
+    """One request to S3, with the bucket in its path."""
+
+    def __init__(self, account: Account, guard: Guard) -> None:
+        super().__init__()
+        self._account = account
+        self._guard = guard
+
+    def respond(self, request: Request) -> Answer:
+        """moto's answer, or the refusal in S3's words."""
+        is_object = request.raw_path.strip("/").count("/") > 0
+        respond = self.key_response if is_object else self.bucket_response
+        status, headers, body = respond(request, request.raw_url, dict(request.headers))
+        self._account.keep_buckets_apart()
+        return status, headers, body
+
+    def get_current_account(self) -> str:
+        """The account whose buckets these are, whatever the request says."""
+        return self._account.number
+
+    def _authenticate_and_authorize_s3_action(
+        self, bucket_name: str | None = None, key_name: str | None = None
+    ) -> None:
+        # moto calls this once it knows what it is going to do, and on what: there are no two readings of one path.
+        try:
+            needs = self._needs(bucket_name, key_name)
+            self._guard.admit((f"s3:{action}", f"arn:aws:s3:::{resource}") for action, resource in needs)
+        except TurnedAwayError as error:
+            raise _refusal(error.fault, bucket_name) from error
+
+    def _needs(self, bucket: str | None, key: str | None) -> Iterator[Need]:
+        action = str(self.data.get("Action", "ListBucket"))
+        if self.method == "POST" and key is None and self.is_delete_keys():
+            for each in _keys_to_delete(self.body):
+                yield "DeleteObject", f"{bucket}/{each}"
+            return
+        yield _PERMISSIONS.get(action, action), f"{bucket}/{key}" if key else bucket or "*"
+        if source := self.headers.get("x-amz-copy-source"):
+            yield "GetObject", unquote(urlparse(source).path).lstrip("/")
+
+
+def _keys_to_delete(body: bytes) -> list[str]:
+    # As moto reads it, forced to a list; without a key there is nothing to allow, and moto answers MalformedXML.
+    found = xmltodict.parse(body, strip_whitespace=False, force_list=("Object",))
+    return [each["Key"] for each in found["Delete"].get("Object", [])]
+
+
+def _refusal(fault: Fault, bucket: str | None) -> S3ClientError:
+    if fault is Fault.DENIED:
+        return BucketAccessDeniedError(bucket) if bucket else S3AccessDeniedError()
+    return S3ClientError(*_ERRORS[fault])
