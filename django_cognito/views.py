@@ -27,7 +27,6 @@ from .people.authenticate import authenticate
 from .runtime import get_hosted_ui
 
 logger = logging.getLogger(__name__)
-_NEXT_MAX_CHARS = 2_048  # as much as every browser and proxy passes on
 
 # What went wrong, and what the person can do, by the error's code.
 _STALE = (
@@ -141,7 +140,7 @@ def _single(request: HttpRequest, name: str) -> str:
 def _safe(request: HttpRequest, url: str) -> str:
     """`url` where it leads to this site, or to a host of REDIRECT_HOSTS; else an empty string."""
     # From the root on: what is relative would be so to the callback.
-    if len(url) > _NEXT_MAX_CHARS or not url.startswith(("/", "https://", "http://")):
+    if not url.startswith(("/", "https://", "http://")):
         return ""
     hosts = {request.get_host(), *get_settings().redirect_hosts}
     return url if url_has_allowed_host_and_scheme(url, allowed_hosts=hosts, require_https=request.is_secure()) else ""
