@@ -21,7 +21,7 @@ IN_THE_WHEEL = (
     "/hosted_ui/login.html",
     "/hosted_ui.css",
 )
-IN_THE_SDIST = ("pyproject.toml", "README.md", "LICENSE", "tox.ini", "tests/conftest.py", "docs/index.md")
+IN_THE_SDIST = ("pyproject.toml", "README.md", "LICENSE", "tox.ini", ".ci/run", "tests/conftest.py", "docs/index.md")
 
 
 def complaints(wheel: set[str], sdist: set[str], package: set[str]) -> Iterator[str]:

@@ -88,6 +88,15 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert [command for command in commands[1].split(" && ") if command not in script] == []
 
 
+def test_ci_runs_every_env_of_the_matrix() -> None:
+    envs = re.search(r"^env_list = (.*)$", (source.PROJECT_DIRECTORY / "tox.ini").read_text(), re.M)
+    assert envs is not None
+    wanted = re.sub(r"(\S+)\{(\d+),(\d+)\}", r"\1\2, \1\3", envs[1]).split(", ")
+    script = (source.PROJECT_DIRECTORY / ".ci" / "run").read_text()
+    assert "py312-django61" in wanted
+    assert [env for env in wanted if not re.search(rf"(-e |,|=|\"){env}\b(?!-)", script)] == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     for target, _, anchor in (link.partition("#") for link in re.findall(r"\]\(([^):]+)\)", document.read_text())):
