@@ -9,7 +9,8 @@ from django.views.debug import ExceptionReporter
 def debug_page(error: BaseException) -> str:
     """Django's debug page of an error that a test caught, without the test's own frame."""
     assert error.__traceback__ is not None
-    return str(ExceptionReporter(None, type(error), error, error.__traceback__.tb_next).get_traceback_html())
+    error.__traceback__ = error.__traceback__.tb_next
+    return str(ExceptionReporter(None, type(error), error, error.__traceback__).get_traceback_html())
 
 
 def carried_values(error: BaseException) -> str:

@@ -49,7 +49,7 @@ class IdentityEndpoint(ScriptedServer):
         if self.instead:
             return self.instead.pop(0)
         parameters = json.loads(request.body)
-        token = parameters["Logins"][LOGINS_KEY]
+        [token] = parameters["Logins"].values()
         identity_id = self.merged_into or identity_of(token)
         if parameters.get("IdentityId", identity_id) not in (identity_id, identity_of(token)):
             return refused("NotAuthorizedException")
