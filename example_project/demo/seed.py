@@ -24,16 +24,39 @@ class SeededPerson:
 
 @dataclass(frozen=True)
 class SeededPool:
-    """A pool of the seed: its id, its clients' ids by name, its people by username."""
+    """A pool of the seed: its id, its clients' ids and secrets by name, its people by username."""
 
     id: str
     clients: dict[str, str]
+    secrets: dict[str, str]
     people: dict[str, SeededPerson]
 
 
 def read(text: str) -> tuple[SeededPool, ...]:
     """The pools that a seed describes, in its order."""
     return tuple(_pool(described) for described in yaml.safe_load(text)["pools"])
+
+
+@dataclass(frozen=True)
+class SeededAccount:
+    """The AWS account of the seed: its bucket, its identity pools' ids by name, its administrator's key."""
+
+    bucket: str
+    identity_pools: dict[str, str]
+    admin_key_id: str
+    admin_secret: str
+
+
+def read_account(text: str) -> SeededAccount:
+    """The account that a seed describes."""
+    described = yaml.safe_load(text)
+    admin, pools = described["admin"], described["identity_pools"]
+    return SeededAccount(
+        bucket=described["buckets"][0],
+        identity_pools={pool["name"]: pool["id"] for pool in pools},
+        admin_key_id=admin["access_key_id"],
+        admin_secret=admin["secret_access_key"],
+    )
 
 
 def text_for(site: str) -> str:
@@ -43,8 +66,9 @@ def text_for(site: str) -> str:
 
 def _pool(described: dict[str, Any]) -> SeededPool:
     clients = {client["name"]: client["id"] for client in described["clients"]}
+    secrets = {client["name"]: client["secret"] for client in described["clients"] if client.get("secret")}
     people = [_person(user) for user in described["users"]]
-    return SeededPool(described["id"], clients, {person.username: person for person in people})
+    return SeededPool(described["id"], clients, secrets, {person.username: person for person in people})
 
 
 def _person(user: dict[str, Any]) -> SeededPerson:

@@ -11,7 +11,10 @@ from . import seed
 from .ports import free_port
 from .processes import Processes
 
-WEB_CLIENT = "Fieldnotes web"  # the name in the seed
+# Names in the seed
+WEB_CLIENT = "Fieldnotes web"
+PROGRAM_CLIENT = "Bird counter"
+IDENTITY_POOL = "Fieldnotes"
 MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 
 
@@ -24,12 +27,14 @@ class Stack:
     cognito_port: int
     site_port: int
     pools: tuple[seed.SeededPool, ...] = field(init=False)
+    account: seed.SeededAccount = field(init=False)
 
     def __post_init__(self) -> None:
         self.seed_file = self.state_dir / "seed.yaml"
         text = seed.text_for(self.site)
         self.seed_file.write_text(text)
         self.pools = seed.read(text)
+        self.account = seed.read_account(text)
 
     @property
     def cognito(self) -> str:
@@ -66,9 +71,13 @@ class Stack:
 
     def start_site(self, environment: Mapping[str, str]) -> None:
         """Bring the database up to date, start the site and wait until it answers."""
+        self.prepare(environment)
+        self.serve("site", self.site_port, environment)
+
+    def prepare(self, environment: Mapping[str, str]) -> None:
+        """Bring the database up to date, and write the sample notes into a new one."""
         for command in ("migrate", "sample_notes"):
             self.processes.run(command, [sys.executable, str(MANAGE), command], environment)
-        self.serve("site", self.site_port, environment)
 
     def serve(self, name: str, port: int, environment: Mapping[str, str]) -> None:
         """Start one server process of the site and wait until it answers."""
@@ -78,11 +87,13 @@ class Stack:
         self.processes.start(name, [sys.executable, str(MANAGE), "runserver", *options], environment)
         self.processes.wait_for(name, f"http://localhost:{port}/")
 
-    def environment(self, *, jwks_uri: str = "", client_ids: tuple[str, ...] = ()) -> dict[str, str]:
+    def environment(self, *, jwks_uri: str = "", more_clients: tuple[str, ...] = ()) -> dict[str, str]:
         """The site's settings: what one would set for a pool on AWS, and the addresses of this one.
 
-        `jwks_uri` is for a key server other than Cognito's own, `client_ids` for more clients than the web client.
+        No AWS keys are among them: the site asks for files with those of its people.
+        `jwks_uri` is for a key server other than Cognito's own, `more_clients` names clients besides the usual two.
         """
+        client_ids = [self.pool.clients[name] for name in (WEB_CLIENT, PROGRAM_CLIENT, *more_clients)]
         return {
             **_own_environment(),
             "DJANGO_DEBUG": "0",
@@ -95,6 +106,8 @@ class Stack:
             "COGNITO_DOMAIN": self.cognito,
             "COGNITO_ISSUER": self.issuer,
             "COGNITO_JWKS_URI": jwks_uri,
+            "COGNITO_IDENTITY_POOL_ID": self.account.identity_pools[IDENTITY_POOL],
+            "FIELDNOTES_BUCKET": self.account.bucket,
             "AWS_ENDPOINT_URL": self.cognito,
         }
 

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_cognito",
     "notes",
+    "files",
     "demo",  # the `demo` command; a site of your own does without
 ]
 MIDDLEWARE = [
@@ -100,12 +101,15 @@ COGNITO = {
     # Derived from the pool's id on AWS; a local Cognito has addresses of its own.
     "ISSUER": os.environ.get("COGNITO_ISSUER", ""),
     "JWKS_URI": os.environ.get("COGNITO_JWKS_URI", ""),
-    "ENDPOINT_URL": os.environ.get("AWS_ENDPOINT_URL", ""),
+    "ENDPOINT_URL": os.environ.get("AWS_ENDPOINT_URL", ""),  # boto3 reads it as well, for S3
+    "IDENTITY_POOL_ID": os.environ.get("COGNITO_IDENTITY_POOL_ID", ""),  # without it no files are kept
     "GROUPS": {
         "viewers": {"permissions": READ},
         "editors": {"permissions": WRITE},
         "admins": {"permissions": [*WRITE, "notes.delete_note", "auth.view_user", "auth.view_group"], "staff": True},
     },
+    # For programs (client_credentials). The scope is of the pool's resource server "fieldnotes".
+    "SCOPES_TO_PERMISSIONS": {"fieldnotes/read": READ},
 }
 if client_ids := words("COGNITO_CLIENT_IDS"):
     # The API may take tokens of more clients than the one that signs people in here: a phone app's, say.
@@ -122,6 +126,15 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "PAGE_SIZE": 20,
 }
+
+# My files: in S3, each person's under a prefix of their own
+
+FIELDNOTES_BUCKET = os.environ.get("FIELDNOTES_BUCKET", "")
+FILE_UPLOAD_HANDLERS = [
+    "files.limits.StopAtLimit",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # Cookies and transport. DJANGO_HTTPS=0 is for a laptop.
 

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
+from files.api import FilesApi
 from notes.api import NoteViewSet
 
 from . import pages
@@ -15,6 +16,8 @@ urlpatterns = [
     path("", pages.HomePage.as_view(), name="home"),
     path("me/", pages.MePage.as_view(), name="me"),
     path("notes/", include("notes.urls")),
+    path("files/", include("files.urls")),
+    path("api/files/", FilesApi.as_view(), name="file-list"),
     path("api/", include(api.urls)),
     path("auth/", include("django_cognito.urls")),
     path("admin/", admin.site.urls),

@@ -25,8 +25,7 @@ def make_the_journey(stack: Stack) -> bool:
     console.print("Starting a Cognito and Fieldnotes ...", style="dim")
     stack.start_cognito()
     with KeyRelay(f"{stack.issuer}/.well-known/jwks.json") as relay:
-        accepted = tuple(stack.pool.clients[name] for name in (WEB_CLIENT, SHORT_LIVED_CLIENT))
-        environment = stack.environment(jwks_uri=relay.url, client_ids=accepted)
+        environment = stack.environment(jwks_uri=relay.url, more_clients=(SHORT_LIVED_CLIENT,))
         stack.start_site(environment)
         world = world_of(stack, relay, environment)
         outcomes = [_said(console, number, step.take(world)) for number, step in enumerate(ALL, start=1)]

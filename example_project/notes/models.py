@@ -24,6 +24,8 @@ class Note(models.Model):
     observed_on = models.DateField(default=timezone.localdate, validators=[not_in_the_future])
     # A person may leave; what they saw was seen all the same.
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="notes")
+    # In the bucket, under the author's prefix; empty where there is none.
+    photo_key = models.CharField(max_length=200, blank=True, editable=False)
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import views
+from . import photos, views
 
 app_name = "notes"
 urlpatterns = [
@@ -11,4 +11,6 @@ urlpatterns = [
     path("<int:pk>/", views.NoteDetail.as_view(), name="detail"),
     path("<int:pk>/edit/", views.NoteUpdate.as_view(), name="edit"),
     path("<int:pk>/delete/", views.NoteDelete.as_view(), name="delete"),
+    path("<int:pk>/photo/", photos.NotePhoto.as_view(), name="photo"),
+    path("<int:pk>/photo/edit/", photos.NotePhotoEdit.as_view(), name="edit_photo"),
 ]

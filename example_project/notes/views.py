@@ -9,6 +9,8 @@ from django.http import HttpResponse
 from django.urls import reverse_lazy
 from django.views import generic
 
+from files import bucket
+
 from .forms import NoteForm
 from .models import Note
 
@@ -32,6 +34,11 @@ class NoteDetail(NotePage, generic.DetailView):
     """One note."""
 
     permission_required = "notes.view_note"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Whether it is the reader's own, and whether there is a place for photos. AWS is not asked here."""
+        is_own = self.object.author_id == self.request.user.pk
+        return super().get_context_data(is_own=is_own, has_files=bucket.is_configured(), **kwargs)
 
 
 class NoteWriting(NotePage):
