@@ -366,8 +366,9 @@ def test_another_clients_tokens_are_no_sign_in_even_where_the_api_takes_them(
 
 def test_a_machine_does_not_sign_in(client: Client, token_endpoint: ScriptedServer, signed_in_before: str) -> None:
     asked = begin(client)
-    access_token = make_token(username=None, sub=CLIENT_ID)
-    id_token = make_token(token_use="id", sub=CLIENT_ID, nonce=asked["nonce"])
+    alike = {"sub": CLIENT_ID, "origin_jti": "of-one-sign-in"}
+    access_token = make_token(username=None, **alike)
+    id_token = make_token(token_use="id", nonce=asked["nonce"], **alike)
     token_endpoint.script(token_answer(access_token=access_token, id_token=id_token))
     answer = come_back(client, asked)
     assert (answer.status_code, code_of(answer)) == (400, "malformed_response")
