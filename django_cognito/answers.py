@@ -20,9 +20,13 @@ _SENTENCES: Mapping[str, Any] = {
     "refresh_token": _("This is a refresh token; send an access token."),
     "token_expired": _("The token has expired; renew it and try again."),
     "token_not_yet_valid": _("The token is not valid yet; check the clock of whoever issued it."),
-    "wrong_token_use": _("This kind of token is not accepted here; send an access token."),
+    "wrong_token_use": _("An access token stands where an ID token is due, or the other way round."),
+    "token_mismatch": _("The two tokens are not of one sign-in."),
+    "at_hash_mismatch": _("The two tokens were not issued together."),
     "user_inactive": _("This account is disabled."),
     "user_unknown": _("This account is not known here."),
+    "not_signed_in": _("AWS allows this to those who are signed in."),
+    "person_required": _("AWS allows this to people; a machine has no credentials here."),
     "id_token_required": _("Send your ID token too, in the header X-Cognito-Id-Token."),
     "not_authenticated": _("Sign in, or send a token."),
     "group_required": _("Your groups do not allow this."),
@@ -30,6 +34,7 @@ _SENTENCES: Mapping[str, Any] = {
     "cognito_unavailable": _("The sign-in service cannot be reached right now; try again in a moment."),
 }
 _REFUSED = _("The token is not accepted.")
+_NOT_ALLOWED = _("AWS does not allow this.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ def answer_to(error: CognitoError) -> Answer:
     if isinstance(error, TokenError):
         return Answer(401, error.code, _SENTENCES.get(error.code, _REFUSED), {"WWW-Authenticate": _INVALID_TOKEN})
     if isinstance(error, CredentialsError):
-        return Answer(403, error.code, _SENTENCES.get(error.code, _("AWS does not allow this.")))
+        return Answer(403, error.code, _SENTENCES.get(error.code, _NOT_ALLOWED))
     return Answer(400, error.code, _("The sign-in did not succeed."))
 
 

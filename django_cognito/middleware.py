@@ -4,6 +4,7 @@ With an `Authorization: Bearer` header the session is not looked at: the request
 authenticates it itself (DRF, `bearer_exempt`) or `process_view` does.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
@@ -24,6 +25,7 @@ from .people.authenticate import aauthenticate, authenticate
 from .people.users import Token
 from .request import RequestCognito, bearer_token, id_token_header
 
+logger = logging.getLogger(__name__)
 View = Callable[..., Any]
 
 _SUSPENDED = "_dont_enforce_csrf_checks"  # Django's own mark; its test client sets it too
@@ -90,6 +92,8 @@ class CognitoMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """503 where a view needed what Cognito could not be asked for, 403 where AWS credentials were refused."""
         if isinstance(exception, CognitoUnavailableError | CredentialsError):
+            # The answer says no more than the code; AWS's own word and the next step are for whoever runs the site.
+            logger.warning("%s: %s", exception.code, exception)
             return json_response(answer_to(exception))
         return None
 
@@ -178,7 +182,9 @@ def _authenticates_itself(view: View) -> bool:
 
 def _with_csrf(request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
     """Undo what `_start_anonymous` suspended, and make up for the check that CsrfViewMiddleware waved through."""
-    setattr(request, _SUSPENDED, request._csrf_was_suspended)  # type: ignore[attr-defined]
+    if not hasattr(request, "_csrf_was_suspended"):  # the header came later, by a middleware of the site
+        return None
+    setattr(request, _SUSPENDED, request._csrf_was_suspended)
     if not getattr(request, "csrf_processing_done", False):
         return None
     request.csrf_processing_done = False  # type: ignore[attr-defined]

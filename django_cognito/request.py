@@ -96,7 +96,7 @@ class RequestCognito:
     @cached_property
     def aws(self) -> Aws:
         """AWS in the person's name: `.identity_id .credentials .session .client("s3") .resource("s3")`. No I/O yet."""
-        return Aws(lambda: self.token, self._id_token)
+        return Aws(lambda: self.token, self._id_token, self._aload)
 
     @property
     def is_machine(self) -> bool:
@@ -111,6 +111,7 @@ class RequestCognito:
     def set_bearer(self, user: Any, token: Token, raw: str, raw_id_token: str | None = None) -> None:
         """Let the request be the person of a verified bearer token, and of the verified ID token that came with it."""
         self._user, self._token, self._raw, self._raw_id_token = user, token, raw, raw_id_token
+        self._login = self._failure = None  # where a session was looked at before, it speaks no longer
 
     def set_session(self, user: Any) -> Any:
         """Let the request be `user` of its session; who it then is: an anonymous user where the login has ended.
@@ -169,6 +170,11 @@ class RequestCognito:
         """See whose session it is, which the middleware's lazy `request.user` does; a bearer's user is set already."""
         if self._user is None:
             _ = self._request.user.is_authenticated
+
+    async def _aload(self) -> None:
+        """As `_load`, with Cognito asked in a thread; after it, `token` does no I/O."""
+        if self._user is None:
+            await self._request.auser()
 
 
 def _raise(error: CognitoUnavailableError) -> NoReturn:

@@ -1,7 +1,7 @@
 """AWS in the name of the person behind a request: `request.cognito.aws`. Ties it to their link row."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from asgiref.sync import sync_to_async
 
@@ -9,7 +9,17 @@ from ..core import ClientToken
 from ..core.errors import CredentialsError
 from ..core.identity_pool import AwsCredentials
 from ..people.users import Token, identity_of, keep_identity
+from ..runtime import get_identity_pool
 from .clients import PersonAws, kept_aws, new_aws
+
+_T = TypeVar("_T")
+
+
+class _Known(NamedTuple):
+    """Whom a request has been found to be, and their AWS."""
+
+    token: Token
+    aws: PersonAws
 
 
 class Aws:
@@ -21,77 +31,115 @@ class Aws:
     CognitoUnavailableError where Cognito cannot be asked.
     """
 
-    def __init__(self, token: Callable[[], Token | None], id_token: Callable[[], str]) -> None:
+    def __init__(
+        self, token: Callable[[], Token | None], id_token: Callable[[], str], aload: Callable[[], Awaitable[None]]
+    ) -> None:
         self._token = token
         self._id_token = id_token
+        self._aload = aload
+        self._known: _Known | None = None
 
     def __repr__(self) -> str:
         return "<Aws>"
 
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a person's AWS is not pickled")
+
     @property
     def identity_id(self) -> str:
         """The person's identity, `region:guid`: what S3 prefixes and policies name. Asked of AWS once, then kept."""
-        return self._settled(self._person()).credentials.identity_id
+        return self._given(_identity_id)
 
     @property
     def credentials(self) -> AwsCredentials:
         """Temporary credentials with time left."""
-        return self._settled(self._person()).credentials.current()
+        return self._given(_credentials)
 
     @property
     def session(self) -> Any:
         """A `boto3.Session` of the person. Not to be shared among threads, as boto3 says of sessions."""
-        return self._settled(self._person()).session()
+        return self._given(PersonAws.session)
 
     def client(self, service: str, **options: Any) -> Any:
         """The person's boto3 client for `service`, kept for their next request."""
-        return self._settled(self._person()).client(service, **options)
+        return self._given(lambda person: person.client(service, **options))
 
     def resource(self, service: str, **options: Any) -> Any:
         """A boto3 resource of the person for `service`."""
-        return self._settled(self._person()).resource(service, **options)
+        return self._given(lambda person: person.resource(service, **options))
 
     async def acredentials(self) -> AwsCredentials:
-        """As `credentials`; AWS is asked in a thread."""
-        person = await self._asettled()
-        return await sync_to_async(person.credentials.current, thread_sensitive=False)()
+        """As `credentials`; AWS is asked in a thread. After it, `identity_id` does no I/O."""
+        return await self._agiven(_credentials)
 
     async def aclient(self, service: str, **options: Any) -> Any:
         """As `client`; AWS is asked in a thread. The client's own calls block: make them in a thread too."""
-        person = await self._asettled()
-        return await sync_to_async(person.client, thread_sensitive=False)(service, **options)
+        return await self._agiven(lambda person: person.client(service, **options))
 
-    def _person(self) -> PersonAws:
-        """What is kept of the person, or a beginning with the identity id of their link row."""
-        token, raw = self._required()
-        return kept_aws(raw) or new_aws(raw, identity_id=identity_of(token))
+    def _given(self, give: Callable[[PersonAws], _T]) -> _T:
+        """What `give` makes of the person's AWS, asking AWS where it must; the identity id that it got is kept."""
+        known = self._kept() or self._new()
+        given = give(known.aws)
+        if _has_news(known):
+            _keep(known)
+        return given
 
-    def _settled(self, person: PersonAws) -> PersonAws:
-        """The same, once its identity id is known, and kept on the link row."""
-        person.credentials.current()
-        self._keep(person)
-        return person
+    async def _agiven(self, give: Callable[[PersonAws], _T]) -> _T:
+        """As `_given`. AWS is asked in a thread of its own, the database in the one that the ORM lives in."""
+        await self._aload()
+        known = self._kept() or await sync_to_async(self._new)()
+        given = await sync_to_async(give, thread_sensitive=False)(known.aws)
+        if _has_news(known):
+            await sync_to_async(_keep)(known)
+        return given
 
-    async def _asettled(self) -> PersonAws:
-        person = await sync_to_async(self._person)()
-        await sync_to_async(person.credentials.current, thread_sensitive=False)()
-        await sync_to_async(self._keep)(person)
-        return person
+    def _kept(self) -> _Known | None:
+        """What is known of the person since before; None where nothing is. No I/O, once the request is loaded.
 
-    def _keep(self, person: PersonAws) -> None:
-        identity_id = person.credentials.identity_id
-        if person.kept_identity_id != identity_id:
-            keep_identity(self._required()[0], identity_id)
-            person.kept_identity_id = identity_id
+        Raises CredentialsError, and ImproperlyConfigured where there is no identity pool.
+        """
+        token = _of_a_person(self._token())
+        if self._known is None or self._known.token is not token:
+            get_identity_pool()  # raises, if it does, while the raw token is in no frame: error pages show them
+            raw = self._id_token()
+            if not raw:
+                raise CredentialsError("an API request needs X-Cognito-Id-Token for AWS", code="id_token_required")
+            aws = kept_aws(raw)
+            self._known = _Known(token, aws) if aws is not None else None
+        return self._known
 
-    def _required(self) -> tuple[Token, str]:
-        """The verified token and the raw ID token of the person. Raises CredentialsError."""
-        token = self._token()
-        if token is None:
-            raise CredentialsError("AWS credentials are for people who are signed in", code="not_signed_in")
-        if isinstance(token, ClientToken):
-            raise CredentialsError("AWS credentials are for people, and a machine calls", code="person_required")
-        raw = self._id_token()
-        if not raw:
-            raise CredentialsError("an API request needs X-Cognito-Id-Token for AWS", code="id_token_required")
-        return token, raw
+    def _new(self) -> _Known:
+        """A beginning, with the identity id of the person's link row. One query."""
+        token = _of_a_person(self._token())
+        identity_id = identity_of(token)
+        self._known = _Known(token, new_aws(self._id_token(), identity_id=identity_id))
+        return self._known
+
+
+def _of_a_person(token: Token | None) -> Token:
+    """The token, where somebody is signed in by it. Raises CredentialsError."""
+    if token is None:
+        raise CredentialsError("AWS credentials are for people who are signed in", code="not_signed_in")
+    if isinstance(token, ClientToken):
+        raise CredentialsError("AWS credentials are for people, and a machine calls", code="person_required")
+    return token
+
+
+def _credentials(person: PersonAws) -> AwsCredentials:
+    return person.credentials.current()
+
+
+def _identity_id(person: PersonAws) -> str:
+    person.credentials.current()  # AWS may name another than the one that was kept, where it has merged two
+    return person.credentials.identity_id
+
+
+def _has_news(known: _Known) -> bool:
+    return known.aws.kept_identity_id != known.aws.credentials.known_identity_id
+
+
+def _keep(known: _Known) -> None:
+    """Keep the identity id on the link row."""
+    identity_id = known.aws.credentials.known_identity_id
+    keep_identity(known.token, identity_id)
+    known.aws.kept_identity_id = identity_id

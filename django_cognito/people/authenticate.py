@@ -5,8 +5,9 @@ from enum import Enum
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.views.decorators.debug import sensitive_variables
 
-from ..core import IdToken, TokenUse
+from ..core import AccessToken, IdToken, TokenUse
 from ..core.errors import ClaimError
 from ..runtime import get_verifier
 from .users import Token, user_for
@@ -16,9 +17,13 @@ class _Unset(Enum):
     UNSET = "unset"
 
 
+# Reports of server errors show what frames hold: a token is not told, in what is called from here neither.
+_without_tokens = sensitive_variables("raw", "id_token", "access_token", "given")
+
 UNSET = _Unset.UNSET  # left out: the setting counts. None has a meaning of its own in core: either
 
 
+@_without_tokens
 def authenticate(
     raw: str,
     *,
@@ -38,6 +43,7 @@ def authenticate(
     return _person(*verify(raw, token_use=token_use, id_token=id_token, nonce=nonce, client_ids=client_ids))
 
 
+@_without_tokens
 async def aauthenticate(
     raw: str,
     *,
@@ -56,6 +62,7 @@ async def aauthenticate(
     return await sync_to_async(_person)(*verified)
 
 
+@_without_tokens
 def verify(
     raw: str,
     *,
@@ -70,7 +77,11 @@ def verify(
     if id_token is None:
         return verifier.verify(raw, client_ids=client_ids, nonce=nonce, **expected), None
     token = verifier.verify(raw, client_ids=client_ids, **expected)
-    profile = verifier.verify(id_token, token_use="id", client_ids=(token.client_id,), nonce=nonce, access_token=raw)
+    # An ID token names the access token that came with it, where it names one: never another ID token.
+    access_token = raw if isinstance(token, AccessToken) else None
+    profile = verifier.verify(
+        id_token, token_use="id", client_ids=(token.client_id,), nonce=nonce, access_token=access_token
+    )
     if not isinstance(profile, IdToken) or _sign_in_of(profile) != _sign_in_of(token):
         raise ClaimError("the ID token is of another person, or of another sign-in", claim="sub", code="token_mismatch")
     return token, profile

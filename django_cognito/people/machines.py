@@ -8,7 +8,7 @@ from django.db.models.manager import EmptyManager
 
 from ..conf import get_settings
 from ..core import ClientToken
-from .rights import Rights, carry
+from .rights import Rights, carry, rights_of
 
 
 class MachineUser:
@@ -27,7 +27,6 @@ class MachineUser:
 
     def __init__(self, token: ClientToken) -> None:
         self.pk = self.id = self.username = token.client_id
-        self._scopes = token.scopes
         carry(self, Rights(scopes=token.scopes))
 
     def __str__(self) -> str:
@@ -46,7 +45,7 @@ class MachineUser:
     def get_all_permissions(self, obj: Any = None) -> set[str]:
         """The permissions that the machine's scopes give by SCOPES_TO_PERMISSIONS; none for a single object."""
         given = get_settings().scopes_to_permissions
-        scopes = () if obj is not None else self._scopes
+        scopes = rights_of(self).scopes if obj is None else ()
         return set().union(*(given[scope] for scope in scopes if scope in given))
 
     get_group_permissions = get_all_permissions

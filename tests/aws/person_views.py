@@ -30,7 +30,9 @@ async def mine_async(request: Any) -> JsonResponse:
 
 async def client_async(request: Any) -> JsonResponse:
     client = await request.cognito.aws.aclient("s3")
-    return JsonResponse({"identity": request.cognito.aws.identity_id, "service": client.meta.service_model.service_name})
+    return JsonResponse(
+        {"identity": request.cognito.aws.identity_id, "service": client.meta.service_model.service_name}
+    )
 
 
 def mine_in_a_template(request: HttpRequest) -> TemplateResponse:
