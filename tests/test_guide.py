@@ -4,20 +4,26 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import botocore.session
 import pytest
 import yaml
 from botocore import xform_name
+from django.contrib.auth.models import User
 
 from django_cognito.emulator.seeds import account_reading, reading
 from django_cognito.emulator.seeds.values import Table
+from django_cognito.models import CognitoLogin
+from django_cognito.people.authenticate import authenticate
+from django_cognito.testing import make_token
 
 from . import source
 
 GUIDE = source.PROJECT_DIRECTORY / "docs"
 PAGES = sorted(GUIDE.glob("*.md"))
+SUB = "5e0a1b52-6f0c-4c1e-9a58-0d7c5a1e0001"
 OF_THE_CLI = {"query", "output"}
 # Told by example in the guide: there are too many of them.
 OF_A_PERSON = set(reading._STANDARD_ATTRIBUTES)
@@ -98,6 +104,44 @@ def test_every_key_of_a_seed_is_documented_and_every_documented_one_exists(row: 
 
 def _without_values(cell: str) -> str:
     return re.sub(r"\(.*?\)", "", cell)
+
+
+@pytest.mark.django_db
+def test_who_was_let_in_by_hand_is_known_by_the_first_token(settings: Any, cognito_keys: None) -> None:
+    settings.COGNITO = {**settings.COGNITO, "USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CREATE_USERS": False}
+    user = User.objects.create(username="local")
+    _function("groups", "let_in")("local", SUB)
+    assert authenticate(make_token(username="alice", sub=SUB))[0] == user
+
+
+@pytest.mark.django_db
+def test_who_came_from_another_package_keeps_the_account(settings: Any, cognito_keys: None) -> None:
+    settings.COGNITO = {**settings.COGNITO, "GROUPS": {"editors": {"staff": True}}}
+    user = User.objects.create(username="theirs", last_name=SUB)
+    User.objects.create(username="nobody of Cognito's")
+    for _ in range(2):  # a migration that is run again changes nothing
+        _function("upgrading", "link_everybody")(settings.COGNITO["USER_POOL_ID"], "last_name")
+    found, _ = authenticate(make_token(username="alice", sub=SUB, groups=["editors"]))
+    assert (found, found.username, found.is_staff) == (user, "theirs", True)
+
+
+@pytest.mark.django_db
+def test_old_logins_are_cleared_and_young_ones_stay(client: Any, cognito_sign_in: Any) -> None:
+    cognito_sign_in("alice")
+    clear = _function("deployment", "clear_logins")
+    clear()
+    assert CognitoLogin.objects.count() == 1
+    CognitoLogin.objects.update(expires_at=datetime(2000, 1, 1, tzinfo=UTC))
+    clear()
+    assert CognitoLogin.objects.count() == 0
+
+
+def _function(page: str, name: str) -> Any:
+    """A function that a page shows."""
+    found: dict[str, Any] = {}
+    block = next(each.values[0] for each in _blocks("python") if f"def {name}(" in each.values[0] and page in each.id)
+    exec(compile(block, page, "exec"), found)
+    return found[name]
 
 
 @pytest.mark.parametrize("picture", sorted((GUIDE / "images").glob("*.svg")), ids=lambda path: path.name)
