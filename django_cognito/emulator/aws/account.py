@@ -15,7 +15,8 @@ from moto.iam.models import IAMBackend, Policy, iam_backends
 from moto.s3.models import s3_backends
 from moto.sts.models import AssumedRole, STSBackend, sts_backends
 
-from .policies import Document, Values
+from .patterns import Values
+from .policies import Document
 
 _FIRST_NUMBER = 123_456_789_012  # what moto and its users call the account where nothing else is said
 _PARTITION = "aws"

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from types import MappingProxyType
 
 from moto.core.request import Request
 
 from .account import Account, Principal, UnknownCredentialsError
+from .patterns import Values
 from .policies import allows
 from .signatures import Signature
 
@@ -40,15 +42,16 @@ class Guard:
         self._signature = signature
         self._now = now
 
-    def admit(self, needs: Iterable[Need]) -> None:
+    def admit(self, needs: Iterable[Need], asked: Values = MappingProxyType({})) -> None:
         """Nothing, if the one who signs is known, and may do all of it. Raises TurnedAwayError.
 
-        A need is an action, as in `s3:GetObject`, and a resource's ARN.
+        A need is an action, as in `s3:GetObject`, and a resource's ARN. `asked` are the service's condition keys.
         """
         who = self._authenticated()
+        values = {**who.values, **asked}
         limits = [who.policies] if who.session_policy is None else [who.policies, (who.session_policy,)]
         for action, resource in needs:
-            if not all(allows(policies, action, resource, who.values) for policies in limits):
+            if not all(allows(policies, action, resource, values) for policies in limits):
                 raise TurnedAwayError(Fault.DENIED, who.arn)
 
     def _authenticated(self) -> Principal:

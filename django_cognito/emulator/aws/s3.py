@@ -29,6 +29,8 @@ _ERRORS = {
 }
 # Amazon S3 API reference, "HeadBucket": there is no permission of that name.
 _PERMISSIONS = {"HeadBucket": "ListBucket"}
+# Service authorization reference, "Condition keys for Amazon S3": those about a listing.
+_CONDITION_KEYS = ("prefix", "delimiter")
 
 
 class GuardedS3(S3Response):
@@ -38,9 +40,11 @@ class GuardedS3(S3Response):
         super().__init__()
         self._account = account
         self._guard = guard
+        self._asked: dict[str, str] = {}
 
     def respond(self, request: Request) -> Answer:
         """moto's answer, or the refusal in S3's words."""
+        self._asked = {f"s3:{name}": request.args[name] for name in _CONDITION_KEYS if name in request.args}
         is_object = request.raw_path.strip("/").count("/") > 0
         respond = self.key_response if is_object else self.bucket_response
         status, headers, body = respond(request, request.raw_url, dict(request.headers))
@@ -57,7 +61,8 @@ class GuardedS3(S3Response):
         # moto calls this once it knows what it is going to do, and on what: there are no two readings of one path.
         try:
             needs = self._needs(bucket_name, key_name)
-            self._guard.admit((f"s3:{action}", f"arn:aws:s3:::{resource}") for action, resource in needs)
+            named = ((f"s3:{action}", f"arn:aws:s3:::{resource}") for action, resource in needs)
+            self._guard.admit(named, self._asked)
         except TurnedAwayError as error:
             raise _refusal(error.fault, bucket_name) from error
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..aws.account import AccessKey, Account
-from ..aws.policies import has_conditions
+from ..aws.policies import can_be_told
 from ..identity.identity_pool import DEFAULT_PRINCIPAL_TAGS, IdentityPool, RoleMapping, Rule
 from .seed import Seed, SeedIdentityPool, SeedRoleMapping
 
@@ -20,8 +20,8 @@ def plant_account(seed: Seed, account: Account, administrator: AccessKey) -> Non
     trust = _trust(seed)
     for role in seed.account.roles:
         account.create_role(role.name, role.policy, trust)
-        if has_conditions(role.policy):
-            log.warning("the role %s has conditions in its policy: the local IAM does not evaluate them", role.name)
+        if not can_be_told(role.policy):
+            log.warning("the role %s has conditions that the local IAM does not evaluate: they hold always", role.name)
     for bucket in seed.account.buckets:
         account.create_bucket(bucket, seed.region)
     for table in seed.account.tables:

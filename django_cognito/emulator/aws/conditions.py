@@ -1,0 +1,48 @@
+"""Whether the conditions of a policy's statement are met: those about strings that are known of a request. Pure.
+
+Source: IAM user guide, "IAM JSON policy elements: Condition operators", "AWS global condition context keys"; service
+authorization reference, "Condition keys for Amazon S3".
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .patterns import Values, matches
+
+_OPERATOR = re.compile(r"String(?P<not>Not)?(?P<kind>Equals|Like)(?P<if_exists>IfExists)?")
+# Where one of these has no value, the request has none; of all other keys nothing is known here.
+_KNOWN = re.compile(
+    r"cognito-identity\.amazonaws\.com:(sub|aud)|aws:PrincipalTag/.+|aws:username|s3:(prefix|delimiter)", re.IGNORECASE
+)
+
+
+def are_met(conditions: Mapping[str, Any], values: Values) -> bool | None:
+    """Whether all of a statement's conditions are met; None where that cannot be told."""
+    folded = {key.lower(): value for key, value in values.items()}  # the names of keys have no case
+    found = [_is_met(*test, folded, values) for test in _tests(conditions)]
+    if False in found:
+        return False
+    return None if None in found else True
+
+
+def can_be_told(conditions: Mapping[str, Any]) -> bool:
+    """Whether all of the conditions are of those that are looked at here."""
+    return all(_OPERATOR.fullmatch(operator) and _KNOWN.fullmatch(key) for operator, key, _ in _tests(conditions))
+
+
+def _tests(conditions: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
+    for operator, tests in conditions.items():
+        for key, wanted in tests.items():
+            yield operator, key, [wanted] if isinstance(wanted, str) else wanted
+
+
+def _is_met(operator: str, key: str, wanted: list[str], folded: Values, values: Values) -> bool | None:
+    found = _OPERATOR.fullmatch(operator)
+    if found is None or not _KNOWN.fullmatch(key):
+        return None
+    value, is_negated = folded.get(key.lower()), bool(found["not"])
+    if value is None:
+        return is_negated or bool(found["if_exists"])
+    is_among = any(matches(pattern, value, values, wildcards=found["kind"] == "Like") for pattern in wanted)
+    return is_among != is_negated
