@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.exceptions import BotoCoreError
 from botocore.hooks import HierarchicalEmitter
 from botocore.loaders import Loader
 from botocore.session import Session
@@ -120,4 +121,11 @@ def _hooks() -> HierarchicalEmitter:
     """botocore's own event handlers: registering them is half of what a session costs, copying them a tenth."""
     hooks = HierarchicalEmitter()
     Session(event_hooks=hooks)
+    hooks.register("after-call-error", _leave_frames_behind)
     return hooks
+
+
+def _leave_frames_behind(exception: Exception, **_: Any) -> None:
+    """Where AWS cannot be reached, botocore's frames hold the signed request: debug pages would show its token."""
+    if isinstance(exception, BotoCoreError):
+        exception.__traceback__ = exception.__context__ = exception.__cause__ = None

@@ -260,10 +260,22 @@ def test_aws_s_refusal_carries_no_secret(alice: PersonAws, s3: ScriptedServer) -
     assert "session-alice" not in carried_values(caught.value) + debug_page(caught.value)
 
 
-def test_an_unreachable_aws_shows_no_secret_key(alice: PersonAws, unreachable: str) -> None:
+def test_an_unreachable_aws_shows_no_secret(alice: PersonAws, unreachable: str) -> None:
     with pytest.raises(EndpointConnectionError) as caught:
         ask_s3(alice.client("s3", endpoint_url=unreachable, config=ONE_TRY))
     assert "secret-alice" not in carried_values(caught.value) + debug_page(caught.value)
+    assert "session-alice" not in carried_values(caught.value) + debug_page(caught.value)
+
+
+def test_an_error_that_is_not_botocore_s_keeps_its_frames(alice: PersonAws, s3: ScriptedServer) -> None:
+    def stumble(**_: Any) -> None:
+        raise LookupError("in a handler of the site")
+
+    client = alice.client("s3", endpoint_url=s3.url, config=ONE_TRY)
+    client.meta.events.register("before-send.s3", stumble)
+    with pytest.raises(LookupError) as caught:
+        ask_s3(client)
+    assert caught.traceback[-1].name == "stumble"
 
 
 def at_once(calls: list[Any]) -> list[Any]:
