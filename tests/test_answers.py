@@ -42,6 +42,14 @@ def test_the_other_errors(error: CognitoError, status: int) -> None:
     assert (answer.status, answer.code, dict(answer.headers)) == (status, error.code, {})
 
 
+def test_credentials_that_nobody_can_have_say_why() -> None:
+    codes = ("not_signed_in", "person_required", "id_token_required", "credentials_refused", "x", "y")
+    answers_by_code = {code: answer_to(errors.CredentialsError(SECRET, code=code)) for code in codes}
+    assert {(answer.status, answer.code) for answer in answers_by_code.values()} == {(403, code) for code in codes}
+    assert "X-Cognito-Id-Token" in str(answers_by_code["id_token_required"].sentence)
+    assert len({str(answer.sentence) for answer in answers_by_code.values()}) == 4
+
+
 def test_an_errors_own_code_is_told() -> None:
     assert answer_to(TokenError(SECRET, code="user_inactive")).code == "user_inactive"
     assert answer_to(CognitoUnavailableError(SECRET, code="refresh_in_progress")).code == "refresh_in_progress"

@@ -1,5 +1,7 @@
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import asgiref.sync
@@ -14,12 +16,13 @@ from django.http import HttpResponse
 from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 from django.views.debug import ExceptionReporter
 
+from django_cognito.core.errors import CognitoError, CognitoUnavailableError, CredentialsError
 from django_cognito.middleware import CognitoMiddleware
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.runtime import reset
 from django_cognito.testing import make_token, sign_in
 
-from .callers import bearer, end_tokens
+from .callers import BAD_ID_TOKENS, bearer, end_tokens, with_id_token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.door_views"), pytest.mark.usefixtures("cognito_keys")]
 
@@ -195,7 +198,51 @@ def test_one_token_serves_many_threads_at_once() -> None:
     assert CognitoUser.objects.count() == get_user_model().objects.count() == 1
 
 
+# The ID token beside it
+
+
+@WHO
+@pytest.mark.parametrize("make", [Client, AsyncClient])
+def test_an_id_token_of_the_same_sign_in_may_come_along(make: Callable[[], Any], url: str) -> None:
+    client, headers = make(), with_id_token(make_token(), make_token(token_use="id", given_name="Alice"))
+    answer = aget(client, url, headers=headers) if isinstance(client, AsyncClient) else client.get(url, headers=headers)
+    assert answer.content == b"alice"
+    assert get_user_model().objects.get().first_name == "Alice"
+
+
+@WHO
+@pytest.mark.parametrize("make", [Client, AsyncClient])
+@pytest.mark.parametrize(("id_token", "code"), BAD_ID_TOKENS.values(), ids=BAD_ID_TOKENS)
+def test_an_id_token_that_does_not_belong_is_401_also_where_nobody_uses_it(
+    make: Callable[[], Any], url: str, id_token: Callable[[], str], code: str
+) -> None:
+    client, headers = make(), with_id_token(make_token(), id_token())
+    answer = aget(client, url, headers=headers) if isinstance(client, AsyncClient) else client.get(url, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (401, code)
+    assert answer["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+    assert not get_user_model().objects.exists()
+
+
+@WHO
+@pytest.mark.parametrize("id_token", ["", "no token"])
+def test_without_a_bearer_token_an_id_token_is_not_looked_at(client: Client, url: str, id_token: str) -> None:
+    assert client.get(url, headers={"x-cognito-id-token": id_token}).content == b"nobody"
+    sign_in(client, "carol")
+    assert client.get(url, headers={"x-cognito-id-token": id_token}).content == b"carol"
+
+
+def test_two_steady_tokens_cost_one_query_as_one_does(client: Client, django_assert_num_queries: Any) -> None:
+    headers = with_id_token(make_token(groups=["editors"]), make_token(token_use="id", groups=["editors"]))
+    client.get("/who/", headers=headers)
+    with django_assert_num_queries(1):
+        assert client.get("/who/", headers=headers).content == b"alice"
+
+
 # A view that looks at the header itself
+
+
+def test_an_exempt_views_id_token_is_its_own_matter(client: Client) -> None:
+    assert client.get("/exempt/", headers=with_id_token("x", "y")).content == b"nobody"
 
 
 @EXEMPT
@@ -334,20 +381,33 @@ def test_a_user_whom_another_middleware_set_is_left_alone(client: Client, settin
 
 
 @pytest.mark.parametrize("url", ["/who/", "/who/async/", "/api/"])
-def test_the_report_of_a_server_error_tells_no_token(client: Client, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    def fail(*_: Any) -> None:
-        raise RuntimeError("the database is on fire")
-
-    monkeypatch.setattr("django_cognito.people.authenticate.user_for", fail)
-    raw = make_token()
+@pytest.mark.parametrize("make", [Client, AsyncClient])
+def test_the_report_of_a_server_error_tells_no_token(
+    make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setattr("django_cognito.people.authenticate.user_for", _on_fire)
+    raws, client = (make_token(), make_token(token_use="id")), make()
+    get: Any = partial(aget, client) if isinstance(client, AsyncClient) else client.get
     with pytest.raises(RuntimeError) as failed:
-        client.get(url, headers=bearer(raw))
+        get(url, headers=with_id_token(*raws))
     trace: Any = failed.tb
     while "django_cognito" not in trace.tb_frame.f_code.co_filename:  # the test and its client know the token
         trace = trace.tb_next
+    failed.value.__traceback__ = trace
     report = ExceptionReporter(RequestFactory().get(url), failed.type, failed.value, trace).get_traceback_html()
     assert "the database is on fire" in report
-    assert raw.rpartition(".")[2] not in report
+    assert [raw for raw in raws if raw.rpartition(".")[2] in report] == []
+
+
+def _on_fire(*_: Any) -> Any:
+    raise RuntimeError("the database is on fire")
+
+
+@pytest.mark.parametrize("error", [CredentialsError("why", aws_code="X"), CognitoUnavailableError("why")])
+def test_whoever_runs_the_site_reads_why(caplog: pytest.LogCaptureFixture, error: CognitoError) -> None:
+    answer = CognitoMiddleware(lambda request: HttpResponse()).process_exception(None, error)  # type: ignore[arg-type]
+    assert answer is not None
+    assert (json.loads(answer.content)["code"], caplog.messages) == (error.code, [f"{error.code}: why"])
 
 
 def test_other_errors_are_not_ours() -> None:
@@ -355,6 +415,23 @@ def test_other_errors_are_not_ours() -> None:
 
 
 # Neighbours
+
+
+@pytest.mark.parametrize("url", ["/who/class/", "/api/"])
+def test_a_token_that_a_site_brings_later_than_us_is_its_person(client: Client, settings: Any, url: str) -> None:
+    after(settings, OURS, "tests.door_views.token_in_a_cookie")
+    sign_in(client, "carol")
+    client.cookies["token"] = make_token()
+    assert "alice" in client.get(url).content.decode()
+    client.cookies["token"] = "bad"
+    assert client.get(url).status_code == 401
+
+
+def test_a_token_that_a_site_brings_later_than_us_suspends_no_csrf_check(settings: Any) -> None:
+    after(settings, OURS, "tests.door_views.token_in_a_cookie")
+    client = Client(enforce_csrf_checks=True)
+    client.cookies["token"] = make_token()
+    assert client.post("/who/class/").status_code == 403
 
 
 def test_login_required_lets_tokens_pass(client: Client, settings: Any) -> None:

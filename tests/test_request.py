@@ -7,11 +7,13 @@ from django.contrib.auth.models import AnonymousUser
 from django.test import Client, RequestFactory
 
 from django_cognito.conf import get_settings
+from django_cognito.core.errors import CognitoUnavailableError
+from django_cognito.people.authenticate import authenticate
 from django_cognito.people.rights import Rights, attach
 from django_cognito.request import RequestCognito, bearer_token
 from django_cognito.testing import make_token, sign_in
 
-from .callers import bearer
+from .callers import bearer, end_tokens
 
 pytestmark = pytest.mark.urls("tests.door_views")
 signed_in = pytest.mark.usefixtures("db", "cognito_keys")
@@ -95,6 +97,30 @@ def test_the_person_of_a_session_can_be_kept_without_its_token(client: Client) -
     for kept in (copy(request.user), deepcopy(request.user), pickle.loads(pickle.dumps(request.user))):
         assert kept == request.user
         assert "eyJ" not in repr(vars(kept))
+
+
+@signed_in
+def test_a_bearer_token_silences_a_session_that_was_looked_at(client: Client) -> None:
+    sign_in(client, "carol", groups=["admins"])
+    request: Any = client.get("/cognito/").wsgi_request
+    raw = make_token()
+    user, token = authenticate(raw)
+    request.cognito.set_bearer(user, token, raw)
+    assert (request.cognito.raw, request.cognito.token, request.cognito.is_bearer) == (raw, token, True)
+    assert request.cognito.groups == ()
+
+
+@signed_in
+@pytest.mark.usefixtures("cognito_down")
+def test_a_bearer_token_does_not_fail_as_a_session_did(client: Client) -> None:
+    sign_in(client, "carol", refresh_token="a refresh token")
+    end_tokens()
+    request: Any = client.get("/who/").wsgi_request
+    with pytest.raises(CognitoUnavailableError):
+        _ = request.cognito.token
+    user, token = authenticate(raw := make_token())
+    request.cognito.set_bearer(user, token, raw)
+    assert request.cognito.token is token
 
 
 def test_the_pool_is_the_configured_one() -> None:

@@ -37,7 +37,7 @@ async def client_async(request: Any) -> JsonResponse:
 
 def mine_in_a_template(request: HttpRequest) -> TemplateResponse:
     template = engines["django"].from_string("{{ request.cognito.aws.identity_id }}")
-    return TemplateResponse(request, template)  # type: ignore[arg-type]
+    return TemplateResponse(request, template)
 
 
 class Mine(APIView):

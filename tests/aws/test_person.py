@@ -60,7 +60,8 @@ def identity(username: str) -> str:
 
 def aws_of(client: Client, **headers: str) -> Any:
     """`request.cognito.aws` of a request that nobody has used it on."""
-    return client.get("/untouched/", headers=headers).wsgi_request.cognito.aws
+    request: Any = client.get("/untouched/", headers=headers).wsgi_request
+    return request.cognito.aws
 
 
 def code_of(error: type[CognitoError], call: Callable[[], Any]) -> str:
@@ -346,7 +347,7 @@ def threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, set[threading
 @pytest.mark.parametrize("by", ["session", "bearer"])
 @pytest.mark.parametrize("url", ["/mine/async/", "/mine/client/async/"])
 def test_aws_is_asked_off_the_event_loop_and_the_database_where_the_orm_lives(
-    async_client: AsyncClient, threads: dict[str, set[threading.Thread]], by: str, url: str
+    async_client: Any, threads: dict[str, set[threading.Thread]], by: str, url: str
 ) -> None:
     sign_in(async_client)
     answer = ask(async_client, url, both() if by == "bearer" else {})

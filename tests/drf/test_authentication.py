@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from django_cognito.runtime import reset
 from django_cognito.testing import make_token, sign_in
 
-from ..callers import bearer, end_tokens
+from ..callers import BAD_ID_TOKENS, bearer, end_tokens, with_id_token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.drf.views"), pytest.mark.usefixtures("cognito_keys")]
 
@@ -153,6 +153,46 @@ def test_two_authorization_headers_are_refused(client: Client, url: str, first: 
 def test_a_refusal_says_why_by_its_code(client: Client, claims: dict[str, Any], code: str) -> None:
     answer = call(client, "get", "/who/", make_token(**claims))
     assert (answer.status_code, answer.json()["code"]) == (401, code)
+
+
+@BOTH_ORDERS
+@METHODS
+def test_an_id_token_of_the_same_sign_in_may_come_along(client: Client, url: str, method: str) -> None:
+    headers = with_id_token(make_token(), make_token(token_use="id", given_name="Alice"))
+    answer = getattr(client, method)(url, headers=headers)
+    assert (answer.json()["user"], answer.json()["auth"]) == ("alice", "AccessToken")
+    assert get_user_model().objects.get().first_name == "Alice"
+
+
+@BOTH_ORDERS
+@pytest.mark.parametrize("installed", [True, False], ids=["with the middleware", "without it"])
+@pytest.mark.parametrize(("id_token", "code"), BAD_ID_TOKENS.values(), ids=BAD_ID_TOKENS)
+def test_an_id_token_that_does_not_belong_is_401_also_where_nobody_uses_it(
+    client: Client, settings: Any, url: str, installed: bool, id_token: Any, code: str
+) -> None:
+    if not installed:
+        settings.MIDDLEWARE = WITHOUT_MIDDLEWARE
+    answer = client.get(url, headers=with_id_token(make_token(), id_token()))
+    assert (answer.status_code, answer.json()["code"]) == (401, code)
+    assert answer["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+    assert not get_user_model().objects.exists()
+
+
+def test_a_machine_brings_no_persons_id_token(client: Client) -> None:
+    headers = with_id_token(make_token(username=None), make_token(token_use="id"))
+    assert client.get("/who/", headers=headers).json()["code"] == "token_mismatch"
+
+
+@BOTH_ORDERS
+def test_without_a_bearer_token_an_id_token_is_not_looked_at(client: Client, url: str) -> None:
+    sign_in(client, "carol")
+    assert client.get(url, headers={"x-cognito-id-token": "no token"}).json()["user"] == "carol"
+
+
+def test_where_requests_carry_id_tokens_the_same_one_may_come_twice(client: Client, settings: Any) -> None:
+    settings.COGNITO = {**settings.COGNITO, "TOKEN_USE": "id"}
+    raw = make_token(token_use="id", at_hash="AAAAAAAAAAAAAAAAAAAAAA")
+    assert client.get("/who/", headers=with_id_token(raw, raw)).json()["auth"] == "IdToken"
 
 
 def test_a_disabled_account_is_401(client: Client) -> None:

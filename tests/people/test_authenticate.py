@@ -97,6 +97,8 @@ def test_the_id_token_gives_the_profile_and_the_token_is_that_of_the_raw() -> No
     [
         ({"username": "bob"}, "token_mismatch"),
         ({"sub": "somebody-else"}, "token_mismatch"),
+        ({"origin_jti": "another"}, "token_mismatch"),
+        ({"origin_jti": None}, "token_mismatch"),
         ({"aud": "another"}, "wrong_client"),
         ({"iss": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Other"}, "wrong_issuer"),
         ({"nonce": "other"}, "nonce_mismatch"),
@@ -125,6 +127,20 @@ def test_the_at_hash_of_the_very_access_token_holds() -> None:
     with pytest.raises(TokenError) as refused:
         authenticate(other, id_token=id_token(at_hash=half))
     assert refused.value.code == "at_hash_mismatch"
+
+
+def test_tokens_of_a_pool_that_names_no_sign_in_go_together() -> None:
+    assert authenticate(token(origin_jti=None), id_token=id_token(origin_jti=None))
+
+
+def test_beside_an_id_token_an_id_token_speaks_of_no_other(cognito) -> None:
+    cognito(TOKEN_USE="id")
+    raw = id_token(at_hash="AAAAAAAAAAAAAAAAAAAAAA")  # of the access token that is not here
+    assert isinstance(authenticate(raw, id_token=raw)[1], IdToken)
+    assert isinstance(authenticate(id_token(), id_token=raw)[1], IdToken)
+    with pytest.raises(TokenError) as refused:
+        authenticate(raw, id_token=id_token(username="bob"))
+    assert refused.value.code == "token_mismatch"
 
 
 def test_an_access_token_is_no_id_token() -> None:

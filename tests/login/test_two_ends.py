@@ -1,0 +1,60 @@
+"""A login has two tokens, and ends with the first of them: AWS wants the ID token, the site the access token."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django.test import Client
+
+from django_cognito.core import AccessToken
+from django_cognito.core.hosted_ui import TokenSet
+from django_cognito.login import session
+from django_cognito.models import CognitoLogin
+from django_cognito.people.authenticate import authenticate
+from django_cognito.testing import make_token
+
+from ..login_scene import login_of, token_answer, who
+from ..scripted_server import ScriptedServer
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site"), pytest.mark.usefixtures("cognito_keys")]
+
+SOON, LATER = int(time.time()) + 400, int(time.time()) + 4_000
+BOTH_WAYS = pytest.mark.parametrize(("access_ends", "id_ends"), [(SOON, LATER), (LATER, SOON), (SOON, SOON)])
+
+
+def end_of(login: CognitoLogin) -> datetime:
+    return CognitoLogin.objects.get(pk=login.pk).expires_at
+
+
+@BOTH_WAYS
+def test_a_new_login_ends_with_the_first_of_its_tokens(client: Client, access_ends: int, id_ends: int) -> None:
+    access_token, id_token = make_token(exp=access_ends), make_token(token_use="id", exp=id_ends)
+    user, token = authenticate(access_token, id_token=id_token)
+    assert isinstance(token, AccessToken)
+    request: Any = HttpRequest()
+    request.user, request.session = AnonymousUser(), client.session
+    login = session.start(request, user, token, TokenSet(access_token, id_token, None, 3_600))
+    assert end_of(login) == datetime.fromtimestamp(SOON, UTC)
+
+
+@BOTH_WAYS
+def test_a_renewed_login_does_too(
+    client: Client, token_endpoint: ScriptedServer, access_ends: int, id_ends: int
+) -> None:
+    login = login_of(client, ends_in=-1)
+    new = {"access_token": make_token(exp=access_ends), "id_token": make_token(token_use="id", exp=id_ends)}
+    token_endpoint.script(token_answer(**new))
+    assert who(client) == "alice"
+    assert end_of(login) == datetime.fromtimestamp(SOON, UTC)
+
+
+def test_a_login_is_renewed_when_its_id_token_is_about_to_end(client: Client, token_endpoint: ScriptedServer) -> None:
+    login_of(client, ends_in=-1)
+    token_endpoint.script(token_answer(id_token=make_token(token_use="id", exp=int(time.time()) + 30)), token_answer())
+    who(client)  # gets the ID token of a short life
+    assert token_endpoint.count == 1
+    assert who(client) == "alice"
+    assert token_endpoint.count == 2
