@@ -14,6 +14,8 @@ from botocore.config import Config
 
 from django_cognito.emulator import Emulator
 
+from . import identity_site
+
 POOL_ID = "eu-west-1_Engine"
 OTHER_POOL_ID = "us-east-1_Strict"
 SECRET = "a0secret1of2thirty3two4characters"
@@ -186,3 +188,10 @@ class People:
 def people(idp: Any) -> People:
     """People for one test each."""
     return People(idp)
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[identity_site.Site]:
+    """An app on a local Cognito with identity pools and an AWS account; its clock is the one that can be turned."""
+    with Emulator(seed=identity_site.SEED, now=_CLOCK) as running:
+        yield identity_site.Site(running)

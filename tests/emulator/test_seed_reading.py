@@ -66,7 +66,9 @@ def test_an_unknown_key_is_named_with_its_file_its_place_and_the_nearest(tmp_pat
 
 
 def test_an_unknown_key_like_no_other_lists_those_that_are_known() -> None:
-    with pytest.raises(SeedError, match="unknown key 'zzz'; known are: pools"):
+    with pytest.raises(
+        SeedError, match="unknown key 'zzz'; known are: pools, identity_pools, roles, buckets, tables, admin"
+    ):
         read_seed({"zzz": 1})
 
 

@@ -44,12 +44,15 @@ def _concerns(statement: Mapping[str, Any], action: str, resource: str, values: 
 
 def _names(statement: Mapping[str, Any], element: str, value: str, values: Values) -> bool:
     """Whether the statement's element covers `value`, or the negation of it that it has instead does not."""
+    has_case = element != "Action"
     if element in statement:
-        return _any_matches(statement[element], value, values)
+        return _any_matches(statement[element], value, values, has_case=has_case)
     negation = f"Not{element}"
-    return negation in statement and not _any_matches(statement[negation], value, values)
+    return negation in statement and not _any_matches(statement[negation], value, values, has_case=has_case)
 
 
-def _any_matches(patterns: str | Iterable[str], value: str, values: Values) -> bool:
+def _any_matches(patterns: str | Iterable[str], value: str, values: Values, *, has_case: bool) -> bool:
     listed = [patterns] if isinstance(patterns, str) else patterns
-    return any(matches(pattern, value, values) for pattern in listed)
+    if has_case:
+        return any(matches(pattern, value, values) for pattern in listed)
+    return any(matches(pattern.lower(), value.lower(), values) for pattern in listed)

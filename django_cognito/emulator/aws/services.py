@@ -1,13 +1,15 @@
 """The services of one AWS account, each request judged before moto answers it. Knows no Cognito."""
 
+import json
 import threading
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from xml.sax.saxutils import escape
 
 from flask import Response
-from moto.core.exceptions import ServiceException
 from moto.core.request import Request
-from moto.core.responses import ActionResult, BaseResponse
+from moto.core.responses import BaseResponse
 from moto.dynamodb.responses import DynamoHandler
 from moto.iam.responses import IamResponse
 from moto.sts.responses import TokenResponse
@@ -21,7 +23,6 @@ from .signatures import read_signature
 _INVALID_TOKEN = "The security token included in the request is invalid."
 _BAD_SIGNATURE = "The request signature we calculated does not match the signature you provided."
 _EXPIRED = "The security token included in the request is expired"
-_FORBIDDEN = 403
 
 
 class Services:
@@ -45,15 +46,13 @@ class Services:
         guard = Guard(self._account, request, signature, self._now)
         with self._lock:
             status, headers, body = service(self._account, guard).respond(request)
-        kept = {name: value for name, value in headers.items() if name.lower() not in ("status", "server")}
-        return Response(body, status, kept)
+        return _response(request, status, headers, body)
 
 
 class _Guarded(BaseResponse):
     """One request to a service whose operations have names. It stands before moto's class of the service."""
 
     errors: dict[Fault, tuple[str, str]]
-    refusal_status = _FORBIDDEN
 
     def __init__(self, account: Account, guard: Guard) -> None:
         super().__init__()
@@ -68,10 +67,13 @@ class _Guarded(BaseResponse):
         except TurnedAwayError as error:
             code, sentence = self.errors[error.fault]
             message = sentence.format(who=error.who, action=f"{self.service_name}:{self._get_action()}")
-            _, headers, body = self.serialized(ActionResult(ServiceException(code, message)))
-            return self.refusal_status, headers, body
+            return self.refusal(code, message)
         status, headers, body = self.call_action()
         return status, headers, body
+
+    def refusal(self, code: str, message: str) -> Answer:
+        """An error in the service's protocol; moto would warn of codes that are in no service's model."""
+        raise NotImplementedError
 
     def get_current_account(self) -> str:
         """The account that all this is about, whatever the request says."""
@@ -88,7 +90,6 @@ class _Guarded(BaseResponse):
 
 class _GuardedDynamoDb(_Guarded, DynamoHandler):
     # DynamoDB developer guide, "Error handling".
-    refusal_status = 400
     errors = {
         Fault.UNKNOWN_KEY: ("UnrecognizedClientException", _INVALID_TOKEN),
         Fault.BAD_TOKEN: ("UnrecognizedClientException", _INVALID_TOKEN),
@@ -96,6 +97,10 @@ class _GuardedDynamoDb(_Guarded, DynamoHandler):
         Fault.EXPIRED: ("ExpiredTokenException", _EXPIRED),
         Fault.DENIED: ("AccessDeniedException", "User: {who} is not authorized to perform: {action}"),
     }
+
+    def refusal(self, code: str, message: str) -> Answer:
+        body = json.dumps({"__type": f"com.amazon.coral.service#{code}", "message": message})
+        return 400, {"Content-Type": "application/x-amz-json-1.0"}, body
 
     def _needs(self) -> Iterator[Need]:
         account = self._account.number
@@ -112,6 +117,11 @@ class _GuardedByName(_Guarded):
         Fault.DENIED: ("AccessDenied", "User: {who} is not authorized to perform: {action}"),
     }
 
+    def refusal(self, code: str, message: str) -> Answer:
+        error = f"<Type>Sender</Type><Code>{code}</Code><Message>{escape(message)}</Message>"
+        body = f"<ErrorResponse><Error>{error}</Error><RequestId>{uuid.uuid4()}</RequestId></ErrorResponse>"
+        return 403, {"Content-Type": "text/xml"}, body
+
 
 class _GuardedIam(_GuardedByName, IamResponse):
     pass
@@ -122,6 +132,14 @@ class _GuardedSts(_GuardedByName, TokenResponse):
         # STS API reference, "GetCallerIdentity": no policy can take it away.
         if self._get_action() != "GetCallerIdentity":
             yield from super()._needs()
+
+
+def _response(request: Request, status: int, headers: Mapping[str, str], body: Any) -> Response:
+    kept = {name: value for name, value in headers.items() if name.lower() not in ("status", "server")}
+    response = Response(body, status, kept)
+    if request.method == "HEAD" and "content-length" in headers:
+        response.headers["Content-Length"] = headers["content-length"]  # the object's, not this empty body's
+    return response
 
 
 _SERVICES: dict[str, Any] = {

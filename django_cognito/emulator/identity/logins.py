@@ -20,11 +20,12 @@ def claims_of_login(raw: str, pool: IdentityPool, authority: Authority) -> Mappi
     if unverified.get("iss") != authority.issuer(pool.user_pool_id):
         raise _invalid("Issuer doesn't match providerName")
     claims = _decoded(raw, _key(raw, pool.user_pool_id, authority))
-    if claims.get("token_use") != "id" or not isinstance(claims.get("sub"), str):
-        raise _invalid("Not a valid OpenId Connect identity token.")
-    if claims.get("aud") not in pool.client_ids:
+    ends_at, audience = claims.get("exp"), claims.get("aud")
+    if claims.get("token_use") != "id" or not isinstance(claims.get("sub"), str) or not isinstance(ends_at, int):
+        raise _not_an_id_token()
+    if not isinstance(audience, str) or audience not in pool.client_ids:
         raise _invalid("Incorrect token audience.")
-    now, ends_at = int(authority.now()), claims.get("exp", 0)
+    now = int(authority.now())
     if now >= ends_at:
         raise _invalid(f"Token expired: {ends_at} >= {now}")
     return claims
@@ -37,7 +38,7 @@ def _decoded(raw: str, key: jwt.PyJWK | None) -> dict[str, Any]:
     except jwt.InvalidSignatureError as error:
         raise _invalid("Token signature invalid.") from error
     except jwt.PyJWTError as error:
-        raise _invalid("Not a valid OpenId Connect identity token.") from error
+        raise _not_an_id_token() from error
 
 
 def _key(raw: str, user_pool_id: str, authority: Authority) -> jwt.PyJWK:
@@ -46,6 +47,10 @@ def _key(raw: str, user_pool_id: str, authority: Authority) -> jwt.PyJWK:
         if jwk["kid"] == kid:
             return jwt.PyJWK(jwk)
     raise _invalid("Can't find the token's key.")
+
+
+def _not_an_id_token() -> Refused:
+    return _invalid("Not a valid OpenId Connect identity token.")
 
 
 def _invalid(why: str) -> Refused:
