@@ -20,6 +20,12 @@ def write(world: World, token: str, title: str = "Written by the journey") -> re
     return requests.post(f"{world.site}/api/notes/", json=note, headers=_bearer(token), timeout=TIMEOUT_SECONDS)
 
 
+def files(world: World, token: str, *, id_token: str = "", site: str = "") -> requests.Response:
+    """Ask for the caller's files; the ID token says to AWS who that is."""
+    headers = _bearer(token) | ({"X-Cognito-Id-Token": id_token} if id_token else {})
+    return requests.get(f"{site or world.site}/api/files/", headers=headers, timeout=TIMEOUT_SECONDS)
+
+
 def told(answer: requests.Response) -> str:
     """An answer in short: its status, and the code of a refusal."""
     is_json = answer.headers.get("Content-Type", "").startswith("application/json")

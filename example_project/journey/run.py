@@ -7,16 +7,17 @@ from rich.console import Console
 from rich.markup import escape
 
 from demo.backup import back_up_database, refresh_from_backup
+from demo.census import count_users
 from demo.ports import free_port
 from demo.seed import SeededPool
-from demo.stack import WEB_CLIENT, Stack
+from demo.stack import IDENTITY_POOL, PROGRAM_CLIENT, WEB_CLIENT, Stack
 
 from .key_relay import KeyRelay
 from .step import Outcome
 from .steps import ALL
 from .world import Client, World
 
-SHORT_LIVED_CLIENT = "Fieldnotes, for seconds"
+SHORT_LIVED_CLIENT = BRIEF_IDENTITY_POOL = "Fieldnotes, for seconds"
 
 
 def make_the_journey(stack: Stack) -> bool:
@@ -44,6 +45,15 @@ def world_of(stack: Stack, relay: KeyRelay, environment: dict[str, str]) -> Worl
         return f"http://localhost:{port}"
 
     elsewhere = stack.pools[1]
+
+    def start_brief_site() -> str:
+        port = free_port(0)
+        pool_id, database = stack.account.identity_pools[BRIEF_IDENTITY_POOL], stack.state_dir / "brief.sqlite3"
+        changed = {**environment, "COGNITO_IDENTITY_POOL_ID": pool_id, "FIELDNOTES_DATABASE": str(database)}
+        stack.prepare(changed)
+        stack.serve("brief site", port, changed)
+        return f"http://localhost:{port}"
+
     return World(
         site=stack.site,
         cognito=stack.cognito,
@@ -58,6 +68,14 @@ def world_of(stack: Stack, relay: KeyRelay, environment: dict[str, str]) -> Worl
         start_late_site=start_late_site,
         back_up_database=lambda: back_up_database(stack),
         refresh_from_backup=lambda username: refresh_from_backup(stack, username, environment),
+        program=_client(stack.pool, PROGRAM_CLIENT),
+        program_secret=stack.pool.secrets[PROGRAM_CLIENT],
+        bucket=stack.account.bucket,
+        identity_pool_id=stack.account.identity_pools[IDENTITY_POOL],
+        brief_identity_pool_id=stack.account.identity_pools[BRIEF_IDENTITY_POOL],
+        s3_admin=_s3_of_the_administrator(stack),
+        start_brief_site=start_brief_site,
+        count_users=lambda: count_users(stack),
     )
 
 
@@ -70,6 +88,12 @@ def _user_pool_api(stack: Stack) -> Any:
     keys = {"aws_access_key_id": "demo", "aws_secret_access_key": "demo"}
     region = stack.pool.id.partition("_")[0]
     return boto3.client("cognito-idp", endpoint_url=stack.cognito, region_name=region, **keys)
+
+
+def _s3_of_the_administrator(stack: Stack) -> Any:
+    account, region = stack.account, stack.pool.id.partition("_")[0]
+    keys = {"aws_access_key_id": account.admin_key_id, "aws_secret_access_key": account.admin_secret}
+    return boto3.client("s3", endpoint_url=stack.cognito, region_name=region, **keys)
 
 
 def _said(console: Console, number: int, outcome: Outcome) -> Outcome:

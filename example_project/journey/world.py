@@ -34,6 +34,14 @@ class World:
     start_late_site: Callable[[], str]  # a second process of the site; its origin
     back_up_database: Callable[[], None]
     refresh_from_backup: Callable[[str], str]  # what Cognito says to a person's refresh token out of the backup
+    program: Client  # the site's API takes its tokens; nobody is behind them
+    program_secret: str
+    bucket: str
+    identity_pool_id: str
+    brief_identity_pool_id: str  # its credentials last seconds
+    s3_admin: Any  # boto3's client of S3, by the key of the one who may do everything
+    start_brief_site: Callable[[], str]  # the site with the other identity pool, and a database of its own; its origin
+    count_users: Callable[[], int]  # in the site's database
 
     @property
     def callback(self) -> str:

@@ -1,7 +1,7 @@
 """The steps of the journey, in their order."""
 
 from ..step import Step
-from . import admin, api, leaving, membership, outage, refusals, signing_in, srp
+from . import admin, api, aws, files, leaving, membership, outage, programs, refusals, signing_in, srp
 
 ALL: tuple[Step, ...] = (
     signing_in.wrong_password,
@@ -21,6 +21,14 @@ ALL: tuple[Step, ...] = (
     srp.wrong_password,
     admin.admin_enters,
     admin.editor_does_not,
+    files.kept_and_read_back,
+    aws.others_are_denied,
+    files.site_asks_aws,
+    files.reader_may_not_write,
+    files.photo_is_its_authors,
+    aws.api_with_id_token,
+    aws.renewed,
+    programs.reads_by_scope,
     membership.taken_out_of_a_group,
     outage.keys_unreachable,
     outage.known_keys_serve,
