@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from botocore.exceptions import ClientError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import engines
 from django.template.response import TemplateResponse
@@ -57,6 +58,26 @@ class MineWhereLetIn(Mine):
         super().check_permissions(request)
 
 
+def judged(request: Any) -> JsonResponse:
+    """What AWS itself makes of the caller: who they are, what is theirs, and whether they get at somebody else's."""
+    aws, bucket = request.cognito.aws, request.GET["bucket"]
+    s3, arn = aws.client("s3"), aws.client("sts").get_caller_identity()["Arn"]
+    own = f"{aws.identity_id}/diary.txt"
+    s3.put_object(Bucket=bucket, Key=own, Body=request.GET["text"].encode())
+    text = s3.get_object(Bucket=bucket, Key=own)["Body"].read().decode()
+    other = {"Bucket": bucket, "Key": f"{request.GET['other']}/diary.txt"}
+    refusals = [_refusal(s3.get_object, **other), _refusal(s3.put_object, Body=b"mine now", **other)]
+    return JsonResponse({"identity": aws.identity_id, "role": arn.split("/")[1], "text": text, "refusals": refusals})
+
+
+def _refusal(call: Any, **parameters: Any) -> str:
+    try:
+        call(**parameters)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return "nothing was refused"
+
+
 def token_in_a_cookie(get_response: Any) -> Any:
     """A site's own middleware, which stands after ours: it looks at the user, and brings a token from elsewhere."""
 
@@ -74,6 +95,7 @@ urlpatterns = [
     path("mine/", mine),
     path("mine/async/", mine_async),
     path("mine/client/async/", client_async),
+    path("judged/", judged),
     path("mine/template/", mine_in_a_template),
     path("mine/api/", Mine.as_view()),
     path("mine/api/guarded/", MineWhereLetIn.as_view()),

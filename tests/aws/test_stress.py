@@ -1,0 +1,154 @@
+"""Twenty people at once, through the middleware to a local AWS: STS says who each is, and IAM keeps them apart."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import boto3
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from django.contrib.auth.models import AnonymousUser
+from django.db import connection
+from django.http import HttpRequest
+from django.test import Client
+
+from django_cognito import runtime
+from django_cognito.aws.clients import forget_everybody
+from django_cognito.core import AccessToken
+from django_cognito.core.hosted_ui import TokenSet
+from django_cognito.emulator import Emulator
+from django_cognito.login import session
+from django_cognito.models import CognitoUser
+from django_cognito.people.authenticate import authenticate
+
+from ..callers import with_id_token
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.aws.person_views")]
+
+USER_POOL, CLIENT_ID, BUCKET = "eu-west-1_Twenty", "1twenty", "diaries"
+IDENTITY_POOL = "eu-west-1:20202020-0000-4000-8000-000000000001"
+NAMES = [f"person{number:02}" for number in range(20)]
+ROUNDS = 4
+_OWN = {
+    "Statement": {
+        "Effect": "Allow",
+        "Action": ["s3:GetObject", "s3:PutObject"],
+        "Resource": f"arn:aws:s3:::{BUCKET}/${{cognito-identity.amazonaws.com:sub}}/*",
+    }
+}
+# A group and a role for each, so that STS can tell them apart: to it, one role's sessions are all alike.
+SEED: dict[str, Any] = {
+    "pools": [
+        {
+            "id": USER_POOL,
+            "groups": [{"name": f"of-{name}", "role": f"role-of-{name}"} for name in NAMES],
+            "clients": [{"id": CLIENT_ID, "auth_flows": ["ALLOW_USER_PASSWORD_AUTH"]}],
+            "users": [{"username": name, "password": "x", "groups": [f"of-{name}"]} for name in NAMES],
+        }
+    ],
+    "roles": [{"name": f"role-of-{name}", "policy": _OWN} for name in NAMES],
+    "buckets": [BUCKET],
+    "identity_pools": [{"id": IDENTITY_POOL, "user_pool": USER_POOL, "roles": {"authenticated": "role-of-person00"}}],
+}
+
+Tokens = tuple[str, str]
+
+
+@pytest.fixture
+def emulator(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """The site's Cognito and AWS. Keys of the site's own lie about: nobody may come to sign by them."""
+    with Emulator(seed=SEED) as running:
+        settings.COGNITO = {
+            "USER_POOL_ID": USER_POOL,
+            "CLIENT_ID": CLIENT_ID,
+            "ISSUER": running.issuer(USER_POOL),
+            "ENDPOINT_URL": running.endpoint_url,
+            "IDENTITY_POOL_ID": IDENTITY_POOL,
+            "HTTP_TIMEOUT_SECONDS": 30,  # twenty on two cores, and an AWS that answers one at a time
+        }
+        administrator = running.admin_credentials
+        monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint_url)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", administrator.id)
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", administrator.secret)
+        yield running
+        forget_everybody()
+        runtime.reset()
+
+
+@pytest.fixture
+def tokens(emulator: Emulator) -> Mapping[str, Tokens]:
+    """Everybody's access and ID token."""
+    config = Config(signature_version=UNSIGNED)
+    pool = boto3.client("cognito-idp", "eu-west-1", endpoint_url=emulator.endpoint_url, config=config)
+
+    def signed_in(name: str) -> Tokens:
+        said = {"USERNAME": name, "PASSWORD": "x"}
+        answer = pool.initiate_auth(AuthFlow="USER_PASSWORD_AUTH", ClientId=CLIENT_ID, AuthParameters=said)
+        return answer["AuthenticationResult"]["AccessToken"], answer["AuthenticationResult"]["IdToken"]
+
+    found = {name: signed_in(name) for name in NAMES}
+    pool.close()
+    return found
+
+
+@pytest.fixture
+def identities(tokens: Mapping[str, Tokens], emulator: Emulator) -> Mapping[str, str]:
+    """Everybody's identity, by the identity pool's own word."""
+    pool = runtime.get_identity_pool()
+    return {name: pool.identity_id(id_token) for name, (_, id_token) in tokens.items()}
+
+
+def by_bearer(access_token: str, id_token: str, query: Mapping[str, str]) -> Any:
+    return Client().get("/judged/", query, headers=with_id_token(access_token, id_token))
+
+
+def by_session(access_token: str, id_token: str, query: Mapping[str, str]) -> Any:
+    client = Client()
+    user, token = authenticate(access_token, id_token=id_token)
+    assert isinstance(token, AccessToken)
+    request: Any = HttpRequest()
+    request.user, request.session = AnonymousUser(), client.session
+    session.start(request, user, token, TokenSet(access_token, id_token, None, 3_600))
+    request.session.save()
+    client.cookies["sessionid"] = request.session.session_key
+    return client.get("/judged/", query)
+
+
+@pytest.mark.parametrize("door", [by_bearer, by_session])
+def test_twenty_people_in_twenty_threads_each_see_only_their_own(
+    tokens: Mapping[str, Tokens], identities: Mapping[str, str], door: Callable[..., Any]
+) -> None:
+    together = threading.Barrier(len(NAMES))
+
+    def call(position: int) -> list[Any]:
+        try:
+            together.wait(60)
+            # A thread is somebody else each time: what a thread might remember would be another's.
+            return [turn(NAMES[(position + number) % len(NAMES)]) for number in range(ROUNDS)]
+        finally:
+            connection.close()
+
+    def turn(name: str) -> tuple[str, int, Any]:
+        text, other = f"{name}'s diary", NAMES[(NAMES.index(name) + 1) % len(NAMES)]
+        answer = door(*tokens[name], {"bucket": BUCKET, "text": text, "other": identities[other]})
+        return name, answer.status_code, answer.json()
+
+    with ThreadPoolExecutor(len(NAMES)) as pool:
+        turns = [turn for turns in pool.map(call, range(len(NAMES))) for turn in turns]
+
+    assert len(turns) == len(NAMES) * ROUNDS
+    assert len(set(identities.values())) == len(NAMES)
+    for name, status, said in turns:
+        assert (status, said) == (200, expected(name, identities))
+    assert dict(CognitoUser.objects.values_list("username", "identity_id")) == identities
+
+
+def expected(name: str, identities: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "identity": identities[name],
+        "role": f"role-of-{name}",
+        "text": f"{name}'s diary",
+        "refusals": ["AccessDenied", "AccessDenied"],
+    }
