@@ -13,7 +13,7 @@ from django.db import connection
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.people import users
 
-from .conftest import django_groups, link_of
+from .conftest import NOW, django_groups, link_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("mapped")]
 THREADS = 16
@@ -51,8 +51,9 @@ def test_parallel_changes_leave_what_the_youngest_token_says(told) -> None:
     calls = [lambda at=at: told(*(["editors"] if at else ["helpers"]), at=-at) for at in range(0, 160, 10)]
     at_once(calls)
     user = User.objects.get()
-    assert (link_of(user).groups, user.is_staff, user.is_superuser) == (["helpers"], True, False)
-    assert django_groups(user) == set()
+    link = link_of(user)
+    assert (link.as_of.timestamp() - NOW, link.groups) == (0, ["helpers"])
+    assert (user.is_staff, user.is_superuser, django_groups(user)) == (True, False, set())
 
 
 @pytest.mark.needs("postgresql")
