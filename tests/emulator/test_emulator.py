@@ -92,6 +92,29 @@ def test_nothing_is_signed_for_a_pool_that_is_not_there(emulator: Emulator) -> N
         emulator.sign("eu-west-1_Nowhere", {})
 
 
+def test_the_administrator_s_key_is_kept_where_the_keys_are(tmp_path: Path) -> None:
+    keys = []
+    for folder in (tmp_path, tmp_path, None):
+        with Emulator(seed=SEED, state_dir=folder) as emulator:
+            keys.append(emulator.admin_credentials)
+    assert keys[0] == keys[1] != keys[2]
+    assert (tmp_path / "administrator.json").stat().st_mode & 0o777 == 0o600
+    assert keys[0].secret not in repr(keys[0])
+
+
+def test_the_seed_may_fix_the_administrator_s_key(tmp_path: Path) -> None:
+    admin = {"access_key_id": "AKIA0123456789ABCDEF", "secret_access_key": "of-the-seed"}
+    with Emulator(seed={**SEED, "admin": admin}, state_dir=tmp_path) as emulator:
+        assert emulator.admin_credentials.secret == "of-the-seed"
+    assert not (tmp_path / "administrator.json").exists()
+
+
+def test_a_policy_with_conditions_that_are_not_looked_at_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"IpAddress": {"aws:SourceIp": "::1"}}}
+    Emulator(seed={**SEED, "roles": [{"name": "homely", "policy": {"Statement": statement}}]}).stop()
+    assert "the role homely" in caplog.text
+
+
 def test_the_command_prints_what_one_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -105,6 +128,10 @@ def test_the_command_prints_what_one_needs(
         "alice",
         "default.yaml",
         "/eu-west-1_LocalPool",
+        "eu-west-1:10ca1000-0000-4000-8000-000000000001",
+        "AWS_ACCESS_KEY_ID=AKIA",
+        "local-files",
+        "local-items",
     ):
         assert needed in printed
     assert json.loads(machine)["ready"] is True

@@ -203,6 +203,17 @@ def test_a_role_that_an_administrator_changes_is_changed_at_once(site: Site) -> 
     iam.delete_role_policy(RoleName="person", PolicyName="more")
 
 
+def test_a_managed_policy_counts_where_it_is_attached(site: Site) -> None:
+    rita, iam = site.person("rita"), site.admin("iam")
+    document = {"Version": "2012-10-17", **allow("s3:ListAllMyBuckets", on="*")}
+    arn = iam.create_policy(PolicyName="lister", PolicyDocument=json.dumps(document))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="reader", PolicyArn=arn)
+    assert rita.s3.list_buckets()["Buckets"]
+    iam.detach_role_policy(RoleName="reader", PolicyArn=arn)
+    with refused("AccessDenied"):
+        rita.s3.list_buckets()
+
+
 def test_a_bucket_may_be_called_like_a_page(site: Site) -> None:
     admin = site.admin("s3")
     admin.create_bucket(Bucket="login", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})

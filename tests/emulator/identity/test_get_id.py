@@ -5,6 +5,7 @@ from typing import Any
 
 import jwt
 import pytest
+import requests
 
 from django_cognito.emulator import Emulator, sign
 
@@ -157,3 +158,20 @@ def test_a_client_that_the_identity_pool_does_not_name_is_refused(site: Site) ->
 def test_an_operation_that_is_missing_is_named(site: Site) -> None:
     with refused("NotImplementedException", "The local Cognito does not have the operation GetOpenIdToken"):
         site.identity.get_open_id_token(IdentityId=site.get_id("alice", BARE_POOL))
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "code"),
+    [
+        ("GetIdd", "{}", "UnknownOperationException"),
+        ("GetId", "[]", "SerializationException"),
+        ("GetId", "{", "SerializationException"),
+        ("GetId", '{"IdentityPoolId": "x", "Logins": ["x"]}', "InvalidParameterException"),
+        ("GetId", '{"IdentityPoolId": "x", "Logins": {"a": 1}}', "InvalidParameterException"),
+    ],
+)
+def test_what_no_client_of_aws_would_send_is_refused_in_json(site: Site, operation: str, body: str, code: str) -> None:
+    headers = {"X-Amz-Target": f"AWSCognitoIdentityService.{operation}"}
+    answer = requests.post(site.emulator.url, data=body, headers=headers, timeout=10)
+    assert (answer.status_code, answer.json()["__type"]) == (400, code)
+    assert answer.headers["x-amzn-RequestId"]
