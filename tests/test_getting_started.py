@@ -44,7 +44,8 @@ class Newcomer:
     def serve(self, port: int) -> subprocess.Popen[bytes]:
         """The site, until it is stopped."""
         command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
-        return subprocess.Popen(command, cwd=self.folder, env=_environment(), stderr=subprocess.DEVNULL)
+        environment = {**_environment(), "AWS_ENDPOINT_URL": self.cognito}
+        return subprocess.Popen(command, cwd=self.folder, env=environment, stderr=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +57,10 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Newcomer]:
     with Emulator(seed=seed) as emulator:
         newcomer = Newcomer(folder, site, emulator.url)
         newcomer.run(sys.executable, "-m", "django", "startproject", "mysite", ".")
-        for name, text in _files(emulator.url).items():
-            before = (folder / name).read_text() if name.endswith("settings.py") else ""
-            (folder / name).write_text(before + text)
+        (folder / "mysite" / "urls.py").write_text("")  # the page shows the whole of it
+        for name, text in _files(emulator.url):
+            with (folder / name).open("a") as file:
+                file.write(text)
         newcomer.run(sys.executable, "manage.py", "migrate")
         server = newcomer.serve(port)
         try:
@@ -85,6 +87,18 @@ def test_somebody_signs_in_and_the_group_decides_about_the_admin(
         assert admin.url.startswith(f"{newcomer.site}/admin/login/") is not enters
 
 
+@pytest.mark.parametrize(
+    ("username", "status", "words"), [("alice", 200, "Written by alice."), ("bob", 500, "AccessDenied")]
+)
+def test_somebody_has_a_file_and_a_reader_may_write_none(
+    newcomer: Newcomer, username: str, status: int, words: str
+) -> None:
+    with requests.Session() as browser:
+        _sign_in(browser, newcomer, username)
+        answer = browser.get(f"{newcomer.site}/file/", timeout=30)
+        assert (answer.status_code, words in answer.text) == (status, True)
+
+
 def test_a_program_gets_in_with_a_token_and_not_with_a_letter_less(newcomer: Newcomer) -> None:
     token = _token(newcomer)
     assert "Hello alice" in _get(newcomer, token).text
@@ -97,11 +111,11 @@ def test_the_page_names_the_people_and_addresses_of_the_local_cognito() -> None:
     assert all(word in PAGE and word in seed for word in (POOL, CLIENT, PASSWORD, "Bob-local-1"))
 
 
-def _files(cognito: str) -> dict[str, str]:
-    """The files that the page shows, by the name in their first line."""
+def _files(cognito: str) -> list[tuple[str, str]]:
+    """What the page adds to the site's files, which the first line of each names."""
     blocks = re.findall(r"^```python\n# (mysite/\S+)\n(.*?)^```", PAGE, re.M | re.S)
-    assert [name for name, _ in blocks] == ["mysite/settings.py", "mysite/urls.py"]
-    return {name: text.replace("http://localhost:9229", cognito) for name, text in blocks}
+    assert [name for name, _ in blocks] == ["mysite/settings.py", "mysite/urls.py"] * 2
+    return [(name, text.replace("http://localhost:9229", cognito)) for name, text in blocks]
 
 
 def _sign_in(browser: requests.Session, newcomer: Newcomer, username: str) -> requests.Response:
