@@ -69,6 +69,12 @@ def _backend_is_there(_: CognitoSettings) -> Iterator[checks.CheckMessage]:
         yield checks.Warning(message, hint=f"Add {_BACKEND!r} first.", id="django_cognito.W104")
 
 
+def _moments_have_zones(_: CognitoSettings) -> Iterator[checks.CheckMessage]:
+    if not settings.USE_TZ:
+        message = "USE_TZ is off: the moments of tokens cannot be compared with those of the database."
+        yield checks.Error(message, hint="Set USE_TZ = True, Django's default.", id="django_cognito.E011")
+
+
 def _session_cookie(found: CognitoSettings) -> Iterator[checks.CheckMessage]:
     if found.domain and settings.SESSION_COOKIE_SAMESITE == "Strict":
         message = "SESSION_COOKIE_SAMESITE = 'Strict' loses every login on its way back from the hosted UI."
@@ -106,6 +112,7 @@ def _user_has_what_groups_give(found: CognitoSettings) -> Iterator[checks.CheckM
 _LOOKS: tuple[Callable[[CognitoSettings], Iterator[checks.CheckMessage]], ...] = (
     _middleware_order,
     _backend_is_there,
+    _moments_have_zones,
     _session_cookie,
     _attributes_are_fields,
     _user_has_what_groups_give,

@@ -78,8 +78,8 @@ class CognitoSettings:
             endpoint_url=self.endpoint_url,
         )
         object.__setattr__(self, "user_pool", pool)
-        # In the original form also where the issuer is the updated one: no other has been seen.
-        key = self.logins_key or f"cognito-idp.{pool.region}.amazonaws.com/{pool.user_pool_id}"
+        # The original issuer without its scheme, also where the issuer is the updated one: no other form is known.
+        key = self.logins_key or pool.issuer_forms[0].removeprefix("https://")
         object.__setattr__(self, "logins_key", key)
 
 

@@ -152,3 +152,8 @@ def test_starting_imports_neither_boto3_nor_the_emulator_nor_drf() -> None:
 @pytest.mark.django_db
 def test_no_migration_is_missing() -> None:
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_moments_without_a_zone_are_refused(settings) -> None:
+    settings.USE_TZ = False
+    assert found() == ["E011"]

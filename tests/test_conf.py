@@ -280,3 +280,15 @@ def test_threads_that_start_together_get_one_object(settings) -> None:
 def test_the_secret_is_not_in_the_repr() -> None:
     with override_settings(COGNITO={**SOUND, "CLIENT_SECRET": "s3cret"}):
         assert "s3cret" not in repr(get_settings())
+
+
+@pytest.mark.parametrize(
+    ("pool", "key"),
+    [
+        ("eu-west-1_AbCdEfGhI", "cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI"),
+        ("cn-north-1_AbCdEfGhI", "cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_AbCdEfGhI"),
+    ],
+)
+def test_the_identity_pool_knows_the_user_pool_by_its_original_issuer(settings, pool, key) -> None:
+    settings.COGNITO = {**SOUND, "USER_POOL_ID": pool, "ISSUER": f"https://issuer-{key}"}
+    assert get_settings().logins_key == key
