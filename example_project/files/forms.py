@@ -55,7 +55,7 @@ class IdentityForm(forms.Form):
         # Cognito identity API reference, "GetId": the shape of an identity id, spelt for the pools of one region.
         r"^[a-z0-9-]{1,20}:[0-9a-f-]{1,36}$",
         label="An identity id",
-        help_text="As it stands at the top of its owner's own page of files.",
+        help_text="“Your identity” on its owner's page of files.",
         error_messages={"invalid": "An identity id looks like eu-west-1:12345678-90ab-cdef-1234-567890abcdef."},
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )

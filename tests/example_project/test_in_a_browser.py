@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from secrets import token_hex
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,9 +12,18 @@ from demo.stack import Stack
 
 from ..real_parts import chromium_path
 
+NOBODY = "eu-west-1:00000000-0000-4000-8000-000000000000"
 pytestmark = pytest.mark.needs("chromium")
 
-PATHS = ("/", "/notes/", "/notes/6/", "/notes/new/", "/notes/6/edit/", "/me/", "/nowhere/", "/admin/", "/auth/logout/")
+PATHS = (
+    *("/", "/notes/", "/notes/6/", "/notes/new/", "/notes/6/edit/", "/me/", "/nowhere/", "/admin/", "/auth/logout/"),
+    *(
+        "/files/",
+        "/files/mine/heron.txt/delete/",
+        "/files/somebody-elses/",
+        f"/files/somebody-elses/?identity={NOBODY}",
+    ),
+)
 AA = 4.5  # WCAG 2.2, success criterion 1.4.3: of text to what is behind it
 
 
@@ -70,6 +80,25 @@ def test_a_note_is_written_and_left_by_keyboard_alone(context: BrowserContext, s
     _tab_to(page, "Sign out")
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+
+
+def test_a_file_is_uploaded_and_deleted_by_keyboard_alone(context: BrowserContext, stack: Stack) -> None:
+    page, name = context.new_page(), f"By keyboard {token_hex(4)}.txt"
+    _sign_in(page, stack, "alice")
+    _tab_to(page, "Files")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/files/")
+    page.get_by_label("A file").focus()
+    page.get_by_label("A file").set_input_files({"name": name, "mimeType": "text/plain", "buffer": b"keys"})
+    _tab_to(page, "Upload")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text(f"“{name}” is among your files.")
+    _tab_to(page, f"Delete {name}")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/delete/")
+    _tab_to(page, "Delete it")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text(f"“{name}” was deleted.")
 
 
 def test_the_first_key_skips_to_the_content(context: BrowserContext, stack: Stack) -> None:

@@ -124,7 +124,7 @@ def test_signing_out_takes_more_than_a_link(stack: Stack, signed_in: SignedIn) -
     assert "Alice Heron" in alice.open(f"{stack.site}/me/").text
 
 
-@pytest.mark.parametrize("path", ["/", "/notes/", "/notes/1/", "/notes/new/", "/me/", "/nowhere/"])
+@pytest.mark.parametrize("path", ["/", "/notes/", "/notes/1/", "/notes/new/", "/me/", "/nowhere/", "/files/"])
 def test_a_page_has_no_script_and_asks_nobody_else_for_anything(stack: Stack, signed_in: SignedIn, path: str) -> None:
     html = signed_in("alice").open(stack.site + path).html
     assert "<script" not in html
