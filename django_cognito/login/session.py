@@ -199,7 +199,7 @@ def _ask(login: CognitoLogin) -> tuple[TokenSet, AccessToken, IdToken | None]:
     before, refresh_token = access_token_of(login), _refresh_token(tokens_of(login))
     if refresh_token is None:
         raise SignInError("there is no refresh token, or no hosted UI to take it to", code="login_ended")
-    new = get_hosted_ui().refresh(refresh_token)
+    new = _refreshed(refresh_token)
     tokens = TokenSet(new.access_token, new.id_token, new.refresh_token or refresh_token, new.expires_in)
     token, profile = verify(
         tokens.access_token, token_use="access", id_token=tokens.id_token, client_ids=(before.client_id,)
@@ -207,6 +207,19 @@ def _ask(login: CognitoLogin) -> tuple[TokenSet, AccessToken, IdToken | None]:
     if not isinstance(token, AccessToken) or (token.sub, token.user_pool_id) != (before.sub, before.user_pool_id):
         raise SignInError("the refresh gave another person's tokens", code="token_mismatch")
     return tokens, token, profile
+
+
+def _refreshed(refresh_token: str) -> TokenSet:
+    """The hosted UI's answer. Only `invalid_grant` speaks of the person; to refuse the app client signs nobody out."""
+    try:
+        return get_hosted_ui().refresh(refresh_token)
+    except SignInError as error:
+        if error.oauth_error in (None, "invalid_grant"):
+            raise
+        logger.exception("no login can be renewed: is the app client, with its secret, as the pool has it?")
+        raise CognitoUnavailableError(
+            f"the app client was refused: {error.oauth_error}", code="client_refused"
+        ) from error
 
 
 def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: IdToken | None) -> CognitoLogin:

@@ -334,6 +334,18 @@ def test_a_refusal_ends_the_login(client: Client, token_endpoint: ScriptedServer
     assert CognitoLogin.objects.count() == 0
 
 
+@pytest.mark.parametrize("error", ["invalid_client", "unauthorized_client", "invalid_request"])
+def test_a_refusal_of_the_app_client_signs_nobody_out(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew, error: str
+) -> None:
+    login = login_of(client, ends_in=-1)
+    token_endpoint.script(refusal(error), token_answer())
+    with pytest.raises(CognitoUnavailableError) as caught:
+        renew(login)
+    assert caught.value.code == "client_refused"
+    assert renew(again(login)).version == 1
+
+
 def test_a_session_whose_login_was_refused_is_sent_to_the_login_once(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
