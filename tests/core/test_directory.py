@@ -198,8 +198,13 @@ def test_a_response_that_is_none_of_aws_s_is_left_alone() -> None:
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    with moto.mock_aws():
+    # As a context manager it would empty all that is moto's in this process: the accounts of running emulators too.
+    mock = moto.mock_aws()
+    mock.start(reset=False)
+    try:
         yield boto3.client("cognito-idp", region_name="eu-west-1", config=Config(retries={"max_attempts": 0}))
+    finally:
+        mock.stop(remove_data=False)
 
 
 @pytest.fixture
