@@ -22,6 +22,7 @@ from django_cognito.core.errors import CognitoError, CognitoUnavailableError, Cr
 from django_cognito.core.hosted_ui import HostedUi
 from django_cognito.core.identity_pool import IdentityPool
 from django_cognito.models import CognitoLogin, CognitoUser
+from django_cognito.people.authenticate import authenticate
 from django_cognito.testing import make_token, sign_in
 
 from ..callers import bearer, end_tokens
@@ -172,6 +173,17 @@ def test_a_token_that_a_site_brings_late_silences_the_session(client: Client, se
     assert ask(client, "/mine/api/").json()["identity"] == identity("bob")
     assert row("bob") == (identity("bob"), POOL_ID)
     assert row("carol") == ("", "")
+
+
+def test_whoever_a_request_turns_out_to_be_has_no_others_credentials(client: Client) -> None:
+    sign_in(client, "carol")
+    request: Any = client.get("/untouched/").wsgi_request
+    aws = request.cognito.aws
+    assert aws.identity_id == identity("carol")
+    raw, brought = make_token(username="bob"), id_token("bob")
+    request.cognito.set_bearer(*authenticate(raw, id_token=brought), raw, brought)
+    assert aws.identity_id == identity("bob")
+    assert (row("carol")[0], row("bob")[0]) == (identity("carol"), identity("bob"))
 
 
 @pytest.mark.django_db(transaction=True)
