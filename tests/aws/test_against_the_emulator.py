@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from django_cognito.aws.clients import PersonAws
 from django_cognito.aws.credentials import PersonCredentials
 from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
+from django_cognito.core.http import Http
 from django_cognito.core.identity_pool import IdentityPool
 from django_cognito.emulator import Emulator
 
@@ -108,7 +109,9 @@ class People:
 
     def person(self, name: str, identity_pool: str = IDENTITY_POOL, **options: Any) -> PersonAws:
         """The person's AWS, made anew."""
-        pool = IdentityPool(identity_pool, logins_key=LOGINS_KEY, endpoint_url=self.emulator.endpoint_url)
+        patient = Http(timeout_seconds=30)  # twenty at once on two cores, and an AWS that answers one at a time
+        url = self.emulator.endpoint_url
+        pool = IdentityPool(identity_pool, logins_key=LOGINS_KEY, endpoint_url=url, http=patient)
         return PersonAws(PersonCredentials(pool, self._id_tokens[name], now=CLOCK, **options), pool.region)
 
     def client(self, person: PersonAws, service: str = "s3") -> Any:
