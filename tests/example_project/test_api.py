@@ -82,7 +82,7 @@ def test_an_editor_changes_a_note_of_somebody_else(ask: Ask) -> None:
 
 
 def test_a_session_reads_the_api(stack: Stack, signed_in: Callable[[str], Browser]) -> None:
-    page = signed_in("bob").open(f"{stack.site}/api/notes/1/")
+    page = signed_in("bob").open(f"{stack.site}/api/notes/6/")
     assert page.status == 200
     assert "Kingfisher" in page.html
 
