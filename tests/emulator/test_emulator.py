@@ -53,6 +53,22 @@ def test_a_stopped_one_gives_its_port_back() -> None:
         assert requests.get(second.jwks_uri(POOL_ID), timeout=5).status_code == 200
 
 
+def test_one_stopped_twice_leaves_its_successor_alone() -> None:
+    first = Emulator(seed=SEED)
+    first.stop()
+    with Emulator(seed=SEED) as second:
+        first.stop()
+        key = second.admin_credentials
+        sts = boto3.client(
+            "sts",
+            region_name="eu-west-1",
+            endpoint_url=second.endpoint_url,
+            aws_access_key_id=key.id,
+            aws_secret_access_key=key.secret,
+        )
+        assert sts.get_caller_identity()["Arn"].startswith("arn:aws:iam::")
+
+
 def test_one_that_never_started_can_be_stopped() -> None:
     Emulator(seed=SEED).stop()
 

@@ -68,11 +68,15 @@ class Account:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self.number = _take_number()
+        self._is_open = True
         self._values: dict[str, Values] = {}
         self._forget()
 
     def close(self) -> None:
-        """Forget everything, and give the number back."""
+        """Forget everything, and give the number back; twice does no harm to whoever has taken it since."""
+        if not self._is_open:
+            return
+        self._is_open = False
         self._forget()
         with _taking:
             _taken.discard(self.number)
