@@ -15,8 +15,6 @@ from .errors import CognitoError, CognitoUnavailableError
 _MAX_PAGE_SIZE = 60  # the service's own limit
 # Refusals that will not last. The service's model gives all its errors the class of 400, so the status does not tell.
 _PASSING = frozenset({"TooManyRequestsException", "ThrottlingException", "InternalErrorException"})
-# botocore's classes for an endpoint that could not be reached or did not answer, by name: see _translated.
-_UNREACHABLE = frozenset({"ConnectionError", "HTTPClientError"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +98,19 @@ class Directory:
             token = {token_name: page[token_name]}
 
     def _call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
+        # Whoever hands a boto3 client in has botocore; core itself does without.
+        from botocore import exceptions as aws
+
         call: Callable[..., Mapping[str, Any]] = getattr(self._client, operation)
         try:
             return call(**self._pool, **parameters)
-        except Exception as error:
-            # botocore's errors are known by their looks, for core imports no boto3; anything else goes on as it came.
-            translated = _translated(error)
-            if translated is None:
-                raise
-            raise translated from error
+        except aws.ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+            raise _refusal(_aws_code(error), status) from error
+        except (aws.ConnectionError, aws.HTTPClientError) as error:
+            raise _unreachable(type(error).__name__) from error
+        except aws.BotoCoreError as error:
+            raise _refusal(type(error).__name__) from error
 
 
 def _user(row: Mapping[str, Any], attributes_name: str) -> DirectoryUser:
@@ -133,23 +135,18 @@ def _group(row: Mapping[str, Any]) -> DirectoryGroup:
     )
 
 
-def _translated(error: Exception) -> CognitoError | None:
-    """Our error for one of botocore's; None for one that is not botocore's."""
-    code = _aws_code(error)
-    bases = {base.__name__ for base in type(error).__mro__ if base.__module__ == "botocore.exceptions"}
-    if code in _PASSING or _status(error) >= 500 or bases & _UNREACHABLE:
-        return CognitoUnavailableError(f"the user pool could not be asked: {code or type(error).__name__}")
-    if code or bases:
-        return CognitoError(f"AWS refused: {code or type(error).__name__}", code="directory_refused")
-    return None
+def _refusal(code: str, status: int = 400) -> CognitoError:
+    """Our error for AWS's word; what passes by itself is no refusal."""
+    if code in _PASSING or status >= 500:
+        return _unreachable(code)
+    return CognitoError(f"AWS refused: {code}", code="directory_refused")
+
+
+def _unreachable(why: str) -> CognitoUnavailableError:
+    return CognitoUnavailableError(f"the user pool could not be asked: {why}")
 
 
 def _aws_code(error: BaseException | None) -> str:
     """The exception name that AWS gave, from a botocore ClientError; else an empty string."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, Mapping) else ""
-
-
-def _status(error: Exception) -> int:
-    response = getattr(error, "response", None)
-    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) if isinstance(response, Mapping) else 0

@@ -184,13 +184,6 @@ def test_a_fault_that_is_not_aws_s_goes_on_as_it_came() -> None:
         list(Directory(Pages(ZeroDivisionError()), POOL_ID).users())
 
 
-def test_a_response_that_is_none_of_aws_s_is_left_alone() -> None:
-    error = ZeroDivisionError()
-    error.response = "not a mapping"  # type: ignore[attr-defined]
-    with pytest.raises(ZeroDivisionError):
-        Directory(Pages(error), POOL_ID).user("a")
-
-
 # A real client
 
 
