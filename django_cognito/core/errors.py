@@ -34,9 +34,15 @@ class CognitoError(Exception):
 
 
 class TokenError(CognitoError):
-    """The token is refused; asking again with the same token gives the same answer."""
+    """The token is refused; asking again with the same token gives the same answer.
+
+    `user_pool_id` and `client_id` name the pool and the app client that it is for, where they are among those accepted
+    here; else they are empty. Until the signature has held that is no more than what the token says of itself.
+    """
 
     code = "invalid_token"
+    user_pool_id = ""
+    client_id = ""
 
 
 class MalformedTokenError(TokenError):

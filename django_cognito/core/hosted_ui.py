@@ -155,6 +155,7 @@ class HostedUi:
             "nonce": secrets.nonce,
             "code_challenge": secrets.code_challenge,
             "code_challenge_method": "S256",
+            **({"resource": self.pool.resource} if self.pool.resource else {}),  # RFC 8707: the token's `aud`
         }
         if clash := sorted(parameters.keys() & extras.keys()):
             raise ValueError(f"{', '.join(clash)} cannot be given as an extra")

@@ -9,9 +9,10 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ from .pool import is_safe_address
 
 # Old releases of urllib3 unpack a whole chunk at once, 1,032 to 1 at worst: 1 KiB cannot become more than 1 MiB.
 _CHUNK_BYTES = 1024
+_PAUSE_SECONDS = 0.1  # before another attempt: a server that is being replaced is back, or its neighbour asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,12 @@ class Http:
         headers: Mapping[str, str] | None = None,
         data: Mapping[str, str] | bytes | None = None,
         auth: tuple[str, str] | None = None,
+        attempts: int = 1,
     ) -> Response:
         """The server's answer, whatever its status; a redirect is an answer like any other.
 
+        More `attempts` than one are for what may be asked twice: where the connection breaks, or the server answers
+        with 5xx, it is asked again within the same deadline.
         Raises CognitoUnavailableError where no whole answer came in time and in size, ValueError for an address that
         is neither https nor loopback and for a header that cannot be sent. Messages name the host and nothing else.
         """
@@ -81,12 +86,10 @@ class Http:
         sent = _checked({"Accept-Encoding": "identity", **(headers or {}), **_basic(auth)})
         host = urlsplit(url).hostname
         deadline = _Deadline(self.timeout_seconds)
+        exchange = partial(self._exchange, deadline, method, url, headers=sent, data=data)
         try:
-            with deadline, requests.Session() as session:
-                session.auth = _as_it_is
-                session.mount("https://", _WatchedAdapter(deadline))
-                session.mount("http://", _WatchedAdapter(deadline))
-                response = self._exchange(session, method, url, headers=sent, data=data)
+            with deadline:
+                response = _attempted(exchange, attempts, deadline)
         except (OSError, HTTPError) as error:  # every error of requests is an OSError
             why = "no answer in time" if deadline.passed else type(error).__name__
             raise CognitoUnavailableError(f"{host} could not be asked: {why}") from error
@@ -97,9 +100,13 @@ class Http:
             raise CognitoUnavailableError(f"{host} answered with more than {self.max_bytes} bytes")
         return response
 
-    def _exchange(self, session: requests.Session, method: str, url: str, **sent: Any) -> Response:
-        timeout = self.timeout_seconds
-        with session.request(method, url, timeout=timeout, allow_redirects=False, stream=True, **sent) as answer:
+    def _exchange(self, deadline: "_Deadline", method: str, url: str, **sent: Any) -> Response:
+        with (
+            _session(deadline) as session,
+            session.request(
+                method, url, timeout=self.timeout_seconds, allow_redirects=False, stream=True, **sent
+            ) as answer,
+        ):
             body = bytearray()
             for chunk in answer.iter_content(_CHUNK_BYTES):
                 body += chunk
@@ -109,16 +116,36 @@ class Http:
             return Response(answer.status_code, headers, bytes(body))
 
 
+def _attempted(exchange: Callable[[], Response], attempts: int, deadline: "_Deadline") -> Response:
+    for _ in range(attempts - 1):
+        with suppress(OSError, HTTPError):
+            response = exchange()
+            if response.status < 500:
+                return response
+        deadline.wait(_PAUSE_SECONDS)
+    return exchange()
+
+
 class _Deadline:
     """One call's end: sockets handed to it are shut down when the time is over."""
 
     def __init__(self, seconds: float) -> None:
         self._ends_at = time.monotonic() + seconds
+        self._connect_seconds = seconds / 3  # a connection takes less, or is not worth waiting for
         self._timer = threading.Timer(seconds, self._shut_down)
         self._timer.daemon = True
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
-        self.passed = False
+        self._over = threading.Event()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the time is over."""
+        return self._over.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Let that much time pass, or what is left."""
+        self._over.wait(seconds)
 
     def __enter__(self) -> None:
         self._timer.start()
@@ -132,13 +159,16 @@ class _Deadline:
 
     def connect(self, host: str, port: int) -> socket.socket:
         """A connected socket that ends with the deadline. Raises OSError."""
+        if self.passed:
+            raise TimeoutError("no time left")
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         error: OSError = OSError("no address")
+        connected_by = min(time.monotonic() + self._connect_seconds, self._ends_at)
         for position, (family, kind, protocol, _, address) in enumerate(addresses):
             sock = socket.socket(family, kind, protocol)
             try:
                 # Each address gets its share of what is left: one that swallows packets leaves time for the next.
-                sock.settimeout(max(self._ends_at - time.monotonic(), 0.001) / (len(addresses) - position))
+                sock.settimeout(max(connected_by - time.monotonic(), 0.001) / (len(addresses) - position))
                 sock.connect(address)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._watch(sock)
@@ -159,7 +189,7 @@ class _Deadline:
 
     def _shut_down(self) -> None:
         with self._lock:
-            self.passed = True
+            self._over.set()
             for sock in self._sockets:
                 with suppress(OSError):  # the other side may have gone already
                     sock.shutdown(socket.SHUT_RDWR)
@@ -199,6 +229,14 @@ _WATCHED: Mapping[type, type[HTTPConnection]] = {
     HTTPConnection: _WatchedConnection,
     HTTPSConnection: _WatchedTLSConnection,
 }
+
+
+def _session(deadline: _Deadline) -> requests.Session:
+    session = requests.Session()
+    session.auth = _as_it_is
+    session.mount("https://", _WatchedAdapter(deadline))
+    session.mount("http://", _WatchedAdapter(deadline))
+    return session
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -37,7 +37,8 @@ class UserPool:
 
     Every address follows from `user_pool_id` and can be given instead. `issuer` takes one issuer or several (Cognito
     has two forms, and a pool may move from one to the other); the first one serves the keys, unless `jwks_uri` says
-    otherwise. `domain` is the hosted UI's host, or its origin. Sequences become tuples, so that a pool hashes.
+    otherwise. `domain` is the hosted UI's host, or its origin. `resource` is this API, where people's access tokens are
+    to be bound to it (RFC 8707): their `aud`. Sequences become tuples, so that a pool hashes.
 
     Raises ValueError for a malformed id and for an address that is neither https nor plain http to a loopback host.
 
@@ -50,6 +51,7 @@ class UserPool:
     jwks_uri: str = ""
     domain: str = ""
     endpoint_url: str = ""
+    resource: str = ""
     issuers: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:

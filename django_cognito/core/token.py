@@ -3,20 +3,17 @@
 The raw string is never kept here: a token may be logged, cached and passed on without becoming a way in.
 """
 
-import base64
-import json
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
-from .errors import MalformedTokenError
+from .compact import take_apart
 
 TokenUse = Literal["access", "id"]
 
-_MAX_DEPTH = 32  # of JSON; Cognito writes two levels, a trigger may add some
+_SCALARS = frozenset({str, int, bool, float, type(None)})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +24,7 @@ class Token:
     claims: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "claims", _frozen(self.claims))
+        object.__setattr__(self, "claims", _frozen_members(self.claims))
 
     @property
     def sub(self) -> str:
@@ -145,9 +142,17 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def _frozen_members(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    members = dict(value)
+    for name, item in members.items():
+        if type(item) not in _SCALARS:
+            members[name] = _frozen(item)
+    return MappingProxyType(members)
+
+
 def _frozen(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return MappingProxyType({key: _frozen(item) for key, item in value.items()})
+        return _frozen_members(value)
     return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 
@@ -155,94 +160,6 @@ def _thawed(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _thawed(item) for key, item in value.items()}
     return [_thawed(item) for item in value] if isinstance(value, tuple) else value
-
-
-# A token as it comes
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """A token taken apart: of the right shape, and believed by nobody yet."""
-
-    header: dict[str, Any] = field(repr=False)
-    claims: dict[str, Any] = field(repr=False)
-    signed: bytes = field(repr=False)
-    signature: bytes = field(repr=False)
-
-
-def take_apart(raw: object, max_bytes: int = 16_384) -> Parts:
-    """The three parts of `raw`, read strictly: RFC 7515 3.1 and 7.1, RFC 8725 3.7.
-
-    Raises MalformedTokenError, whatever `raw` is; its code is `refresh_token` for a token that must never come here.
-    """
-    if not isinstance(raw, str):
-        raise MalformedTokenError("a token is a string")
-    if len(raw) > max_bytes:
-        raise MalformedTokenError(f"longer than {max_bytes} bytes")
-    segments = raw.split(".")
-    if len(segments) == 5:
-        # RFC 7516 3.1: five parts are an encrypted token, and Cognito's refresh tokens are that.
-        raise MalformedTokenError("a refresh token where an access or ID token is due", code="refresh_token")
-    if len(segments) != 3:
-        raise MalformedTokenError("not three parts")
-    header, claims, signature = (_decoded(segment) for segment in segments)
-    return Parts(_json_object(header), _json_object(claims), raw[: raw.rindex(".")].encode(), signature)
-
-
-def _decoded(segment: str) -> bytes:
-    """The bytes of a base64url text in its one canonical form: Python's decoder skips what does not belong."""
-    try:
-        data = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-        if base64.urlsafe_b64encode(data).rstrip(b"=").decode() == segment:
-            return data
-    except ValueError:  # binascii.Error is one
-        pass
-    raise MalformedTokenError("a part is not canonical base64url")
-
-
-def _json_object(data: bytes) -> dict[str, Any]:
-    """The one JSON object that `data` holds. Refuses what Python's reader lets pass, or trips over."""
-    try:
-        text = data.decode()
-        value = _STRICT_JSON.decode(text)
-        if "\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()  # a lone surrogate cannot be encoded
-    except (ValueError, RecursionError):
-        # Not chained: the original carries the whole text.
-        raise MalformedTokenError("a part is not strict JSON in UTF-8") from None
-    if not isinstance(value, dict) or _is_too_deep(text, value):
-        raise MalformedTokenError("a part is not a JSON object of reasonable depth")
-    return value
-
-
-def _is_too_deep(text: str, value: Any) -> bool:
-    if text.count("[") + text.count("{") <= _MAX_DEPTH:
-        return False
-    layer = [value]
-    for _ in range(_MAX_DEPTH + 1):
-        layer = [inner for outer in layer if isinstance(outer, dict | list) for inner in _members(outer)]
-    return bool(layer)
-
-
-def _members(outer: dict[str, Any] | list[Any]) -> Iterable[Any]:
-    return outer.values() if isinstance(outer, dict) else outer
-
-
-def _without_duplicates(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(members)
-    if len(value) != len(members):
-        raise ValueError("a member stands twice")
-    return value
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):  # "NaN", "Infinity", and 1e400
-        raise ValueError("not a finite number")
-    return number
-
-
-_STRICT_JSON = json.JSONDecoder(object_pairs_hook=_without_duplicates, parse_float=_finite, parse_constant=_finite)
 
 
 def read_unverified(raw: str) -> Mapping[str, Any]:
