@@ -1,20 +1,17 @@
 """The settings: one dict, `COGNITO`, read once into one typed, frozen value. Reaches nothing, keeps nothing alive."""
 
 import difflib
-import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-from django.utils.functional import SimpleLazyObject
 
 from .core import TokenUse, UserPool
-from .core.identity_pool import is_identity_pool_id
-from .core.pool import is_safe_address
+from .rules import GRANT_RULES, RULES, is_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +42,8 @@ class CognitoSettings:
     token_use: TokenUse = "access"  # what API requests carry
     leeway_seconds: float = 10  # for clocks that differ; at most 60
     token_max_bytes: int = 16_384  # ten times Cognito's usual; cheap to refuse beyond
+    token_cache_size: int = 1_000  # known tokens, which are not verified twice; about 5 MB a worker; 0: none
+    resource: str = ""  # this API (RFC 8707): the `aud` that people's access tokens must then carry
     jwks_max_age_seconds: int = 3_600  # older keys are refreshed, and serve meanwhile
     jwks_hard_max_age_seconds: int = 86_400  # through an outage the last good keys serve this long
     http_timeout_seconds: float = 3  # for a whole call, whatever drips
@@ -76,11 +75,15 @@ class CognitoSettings:
             jwks_uri=self.jwks_uri,
             domain=self.domain,
             endpoint_url=self.endpoint_url,
+            resource=self.resource,
         )
         object.__setattr__(self, "user_pool", pool)
         # The original issuer without its scheme, also where the issuer is the updated one: no other form is known.
         key = self.logins_key or pool.issuer_forms[0].removeprefix("https://")
         object.__setattr__(self, "logins_key", key)
+
+
+_REQUIRED = ("USER_POOL_ID", "CLIENT_ID")
 
 
 class Problem(NamedTuple):
@@ -89,100 +92,6 @@ class Problem(NamedTuple):
     id: str
     message: str
     hint: str
-
-
-class _Rule(NamedTuple):
-    holds: Callable[[Any], bool]
-    words: str
-
-
-def _is_text(value: Any) -> bool:
-    # Not by isinstance: a lazy object says that it is what it stands for, and has to find out first.
-    return issubclass(type(value), str) and bool(value.strip()) and "\0" not in value
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str) and all(map(_is_text, value))
-
-
-def _is_boolean(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_text_or_empty(value: Any) -> bool:
-    return _is_text(value) or (type(value) is str and value == "")
-
-
-def _is_secret(value: Any) -> bool:
-    # SimpleLazyObject(read_it_from_the_vault): read on first use, and not by a check at start-up.
-    return type(value) is SimpleLazyObject or _is_text_or_empty(value)
-
-
-def _is_page_or_empty(value: Any) -> bool:
-    return _is_text_or_empty(value) and (value == "" or is_safe_address(value))
-
-
-def _between(low: float, high: float) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-
-def _is_attributes(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(_is_text(key) and _is_text(claim) for key, claim in value.items())
-
-
-def _is_permissions(value: Any) -> bool:
-    return _is_texts(value) and all(map(_PERMISSION.fullmatch, value))
-
-
-_PERMISSION = re.compile(r"[^.\s]+\.[^.\s]+")
-_TEXT = _Rule(_is_text, "a non-empty string")
-_ADDRESS = _Rule(_is_text_or_empty, "a string")
-_PAGE = _Rule(_is_page_or_empty, "a whole https address (plain http is for loopback hosts only)")
-_BOOLEAN = _Rule(_is_boolean, "True or False")
-_TEXTS = _Rule(_is_texts, "a list of non-empty strings")
-_RULES: dict[str, _Rule] = {
-    "USER_POOL_ID": _TEXT,
-    "CLIENT_ID": _TEXT,
-    "CLIENT_SECRET": _Rule(_is_secret, "a string, or a SimpleLazyObject that gives one"),
-    "CLIENT_IDS": _TEXTS,
-    "DOMAIN": _ADDRESS,
-    "ISSUER": _Rule(lambda value: _is_text_or_empty(value) or _is_texts(value), "one issuer, or a list of issuers"),
-    "JWKS_URI": _ADDRESS,
-    "ENDPOINT_URL": _ADDRESS,
-    "IDENTITY_POOL_ID": _Rule(
-        lambda value: value == "" or (_is_text(value) and is_identity_pool_id(value)),
-        "an identity pool id such as 'eu-west-1:12345678-90ab-cdef-1234-567890abcdef'",
-    ),
-    "LOGINS_KEY": _ADDRESS,
-    "TOKEN_USE": _Rule(lambda value: value in ("access", "id"), "'access' or 'id'"),
-    "LEEWAY_SECONDS": _Rule(_between(0, 60), "a number of seconds from 0 to 60"),
-    "TOKEN_MAX_BYTES": _Rule(_between(1_024, 1_048_576), "a number of bytes from 1024 to 1048576"),
-    "JWKS_MAX_AGE_SECONDS": _Rule(_between(1, 604_800), "a number of seconds from 1 to 604800"),
-    "JWKS_HARD_MAX_AGE_SECONDS": _Rule(_between(1, 2_592_000), "a number of seconds from 1 to 2592000"),
-    "HTTP_TIMEOUT_SECONDS": _Rule(_between(0.1, 60), "a number of seconds from 0.1 to 60"),
-    "CREATE_USERS": _BOOLEAN,
-    "USERNAME": _TEXT,
-    "ATTRIBUTES": _Rule(_is_attributes, "a dict from Django's field names to claim names"),
-    "LINK_BY_VERIFIED_EMAIL": _BOOLEAN,
-    "GROUPS": _Rule(lambda value: isinstance(value, Mapping), "a dict from Cognito's group names to what each gives"),
-    "MIRROR_GROUPS": _BOOLEAN,
-    "SCOPES_TO_PERMISSIONS": _Rule(
-        lambda value: isinstance(value, Mapping) and all(map(_is_permissions, value.values())),
-        "a dict from scopes to lists of permissions such as 'notes.change_note'",
-    ),
-    "SCOPES": _Rule(lambda value: _is_texts(value) and "openid" in value, "a list of scopes, 'openid' among them"),
-    "REDIRECT_URI": _PAGE,
-    "LOGOUT_URI": _PAGE,
-    "REFRESH_MARGIN_SECONDS": _Rule(_between(0, 3_600), "a number of seconds from 0 to 3600"),
-    "REDIRECT_HOSTS": _TEXTS,
-}
-_REQUIRED = ("USER_POOL_ID", "CLIENT_ID")
-_GRANT_RULES: dict[str, _Rule] = {
-    "groups": _Rule(_is_texts, "a list of Django group names"),
-    "permissions": _Rule(_is_permissions, "a list of permissions such as 'notes.change_note'"),
-    "staff": _BOOLEAN,
-    "superuser": _BOOLEAN,
-}
 
 
 def problems(value: Any) -> list[Problem]:
@@ -197,15 +106,15 @@ def problems(value: Any) -> list[Problem]:
 
 def _key_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
     for key in value:
-        if key not in _RULES:
-            yield Problem("django_cognito.E002", f"COGNITO has the unknown key {key!r}.", _nearest(key, _RULES))
+        if key not in RULES:
+            yield Problem("django_cognito.E002", f"COGNITO has the unknown key {key!r}.", _nearest(key, RULES))
     for key in _REQUIRED:
         if key not in value:
             yield Problem("django_cognito.E003", f"COGNITO lacks {key!r}.", "The AWS console shows it beside the pool.")
 
 
 def _value_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
-    for key, rule in _RULES.items():
+    for key, rule in RULES.items():
         if key in value and not rule.holds(value[key]):
             yield Problem("django_cognito.E004", f"COGNITO[{key!r}] must be {rule.words}.", "")
 
@@ -213,14 +122,14 @@ def _value_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
 def _grant_problems(groups: Any) -> Iterator[Problem]:
     for name, grant in groups.items() if isinstance(groups, Mapping) else ():
         where = f"COGNITO['GROUPS'][{name!r}]"
-        if not _is_text(name) or not isinstance(grant, Mapping):
+        if not is_text(name) or not isinstance(grant, Mapping):
             yield Problem("django_cognito.E005", f"{where} must be a dict of what the group gives.", "")
             continue
         for key, item in grant.items():
-            rule = _GRANT_RULES.get(key)
+            rule = GRANT_RULES.get(key)
             if rule is None:
                 yield Problem(
-                    "django_cognito.E005", f"{where} has the unknown key {key!r}.", _nearest(key, _GRANT_RULES)
+                    "django_cognito.E005", f"{where} has the unknown key {key!r}.", _nearest(key, GRANT_RULES)
                 )
             elif not rule.holds(item):
                 yield Problem("django_cognito.E005", f"{where}[{key!r}] must be {rule.words}.", "")

@@ -13,7 +13,8 @@ from .core.directory import Directory
 from .core.hosted_ui import HostedUi
 from .core.http import Http
 from .core.identity_pool import IdentityPool
-from .core.jwks import KeyStores
+from .core.key_store import KeyStores
+from .signals import tell_of_keys
 
 _T = TypeVar("_T")
 _lock = threading.RLock()
@@ -78,6 +79,7 @@ def _verifier(settings: CognitoSettings) -> TokenVerifier:
         token_use=settings.token_use,
         leeway_seconds=settings.leeway_seconds,
         max_bytes=settings.token_max_bytes,
+        cache_size=settings.token_cache_size,
         key_stores=_once(
             _key_stores,
             settings.http_timeout_seconds,
@@ -89,7 +91,10 @@ def _verifier(settings: CognitoSettings) -> TokenVerifier:
 
 def _key_stores(timeout_seconds: float, max_age_seconds: int, hard_max_age_seconds: int) -> KeyStores:
     return KeyStores(
-        http=_once(_http, timeout_seconds), max_age_seconds=max_age_seconds, hard_max_age_seconds=hard_max_age_seconds
+        http=_once(_http, timeout_seconds),
+        max_age_seconds=max_age_seconds,
+        hard_max_age_seconds=hard_max_age_seconds,
+        tell=tell_of_keys,
     )
 
 

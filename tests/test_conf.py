@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 from django.utils.functional import SimpleLazyObject
 
-from django_cognito import conf
+from django_cognito import conf, rules
 from django_cognito.conf import CognitoSettings, GroupGrant, get_settings, problems
 
 SOUND = {"USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CLIENT_ID": "1example23456789"}
@@ -27,6 +27,8 @@ REFUSED: dict[str, list[Any]] = {
     "ENDPOINT_URL": [None, 5, " "],
     "IDENTITY_POOL_ID": ["eu-west-1_AbCdEfGhI", "eu-west-1:", 5, None, " "],
     "LOGINS_KEY": [None, 5, " "],
+    "RESOURCE": [None, 5, " "],
+    "TOKEN_CACHE_SIZE": [None, -1, "10", True, 1_000_001],
     "TOKEN_USE": ["both", None, "", ["access"], "ACCESS"],
     "LEEWAY_SECONDS": [-1, 61, "10", None, True, float("nan")],
     "TOKEN_MAX_BYTES": [1_023, 1_048_577, "16384"],
@@ -54,6 +56,8 @@ ACCEPTED: dict[str, list[Any]] = {
     "IDENTITY_POOL_ID": ["", "eu-west-1:12345678-90ab-cdef-1234-567890abcdef"],
     "LOGINS_KEY": ["", "cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI"],
     "SCOPES_TO_PERMISSIONS": [{}, {"notes/read": ["notes.view_note"], "notes/write": []}],
+    "RESOURCE": [None, 5, " "],
+    "TOKEN_CACHE_SIZE": [None, -1, "10", True, 1_000_001],
     "TOKEN_USE": ["access", "id"],
     "LEEWAY_SECONDS": [0, 60, 2.5],
     "ATTRIBUTES": [{}, {"email": "email"}],
@@ -103,7 +107,7 @@ def test_an_unknown_key_names_the_nearest_known_one(key, nearest) -> None:
     assert repr(key) in problem.message
 
 
-@pytest.mark.parametrize("key", ["POOLS", "RESOURCE", 5, None, ("a",), ""])
+@pytest.mark.parametrize("key", ["POOLS", "REVOCATION_SECONDS", 5, None, ("a",), ""])
 def test_whatever_is_no_key_is_told(key) -> None:
     assert _ids({**SOUND, key: "x"}) == ["E002"]
 
@@ -132,7 +136,7 @@ def test_a_value_that_breaks_its_rule_is_refused(key, value) -> None:
 
 def test_every_setting_has_a_rule_and_every_rule_an_example_that_breaks_it() -> None:
     settings = {item.name.upper() for item in fields(CognitoSettings) if item.init}
-    assert set(REFUSED) == settings == set(conf._RULES)
+    assert set(REFUSED) == settings == set(rules.RULES)
 
 
 @pytest.mark.parametrize(("key", "value"), _cases(ACCEPTED))

@@ -14,7 +14,7 @@ GROUND_UP = ("core", "ground", "people", "login", "aws", "request", "doors")
 WINGS: dict[str, tuple[tuple[str, ...], str]] = {
     "core": ((), "core"),
     "emulator": (("core",), "emulator"),
-    "ground": (GROUND_UP[:1], "conf signals | models migrations | runtime encryption locks checks"),
+    "ground": (GROUND_UP[:1], "rules | conf signals | models migrations | runtime encryption locks checks"),
     "people": (GROUND_UP[:2], "people"),
     "login": (GROUND_UP[:3], "login"),
     "aws": (GROUND_UP[:4], "aws"),
@@ -27,7 +27,8 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 # The tiers inside a package; a package that is not named here orders itself.
 INSIDE = {
-    "core": "errors | pool token | http | jwks hosted_ui identity_pool directory sign_in | verifier",
+    "core": "errors events | pool compact | token http | claims jwks hosted_ui identity_pool directory sign_in"
+    " | key_store | known_tokens | verifier",
     "people": "rights | groups revocation machines attributes | profile | users | authenticate sync",
     "login": "pending | session",
     "aws": "credentials | sessions | clients | person",

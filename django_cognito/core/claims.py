@@ -11,6 +11,8 @@ from .pool import UserPool
 from .token import TokenUse
 
 _END_OF_TIME = 253_402_300_800  # the year 10000, which datetime cannot express
+_BEGINNINGS = ("iat", "nbf", "auth_time")
+_ARRAYS = (list, tuple)
 _CLIENT_CLAIM: Mapping[TokenUse, str] = {"access": "client_id", "id": "aud"}
 _USERNAME_CLAIM: Mapping[TokenUse, str] = {"access": "username", "id": "cognito:username"}
 
@@ -69,16 +71,15 @@ def _verify_client(claims: Mapping[str, Any], name: str, accepted: tuple[str, ..
 
 
 def _verify_times(claims: Mapping[str, Any], leeway_seconds: float, now: float) -> tuple[float, float]:
-    expires_at, starts_at = _seconds(claims, "exp"), _seconds(claims, "iat")
+    expires_at = _seconds(claims, "exp")
+    starts = [_seconds(claims, name) for name in _BEGINNINGS if name == "iat" or name in claims]
     # RFC 7519 4.1.4: "on or after", so a token is over at the very second.
     if now - leeway_seconds >= expires_at:
         raise ExpiredTokenError("the token is over", claim="exp", actual=expires_at, expected=now)
-    for name in ("iat", "nbf", "auth_time"):
-        if name in claims:
-            moment = _seconds(claims, name)
-            if moment > now + leeway_seconds:
-                raise ImmatureTokenError("the token is not valid yet", claim=name, actual=moment, expected=now)
-            starts_at = max(starts_at, moment)
+    starts_at = max(starts)
+    if starts_at > now + leeway_seconds:
+        name = next(name for name in _BEGINNINGS if claims.get(name) == starts_at)
+        raise ImmatureTokenError("the token is not valid yet", claim=name, actual=starts_at, expected=now)
     return starts_at, expires_at
 
 
@@ -89,7 +90,7 @@ def _verify_person(claims: Mapping[str, Any], use: TokenUse) -> bool:
     if not is_machine:
         _text(claims, _USERNAME_CLAIM[use])
     groups = claims.get("cognito:groups", ())
-    if not isinstance(groups, list | tuple) or not all(map(_is_text, groups)):
+    if not isinstance(groups, _ARRAYS) or not all(map(_is_text, groups)):
         raise ClaimError("not a list of names", claim="cognito:groups", actual=groups)
     if not isinstance(claims.get("scope", ""), str):
         raise ClaimError("not a string", claim="scope", actual=claims["scope"])
@@ -121,6 +122,8 @@ def _is_text(value: object) -> bool:
 def _seconds(claims: Mapping[str, Any], name: str) -> float:
     """A moment in whole seconds (RFC 7519 NumericDate, as Cognito writes it) that datetime can express."""
     value = claims.get(name)
+    if type(value) is int and 0 < value < _END_OF_TIME:
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ClaimError("missing, or not a number", claim=name, actual=value)
     if not 0 < value < _END_OF_TIME or value != int(value):

@@ -1,4 +1,4 @@
-"""A JWKS document read with care: which of its keys may verify Cognito's signatures. Pure; fetches and keeps nothing."""
+"""A JWKS document read with care: which of its keys may verify Cognito's signatures. Pure; keeps nothing."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tokens that have been verified, so that the next request need not do it again. Decides nothing, keeps no raw string."""
+"""Tokens that have been verified, for whoever sends them again. Decides nothing, keeps no raw string."""
 
 import hashlib
 from collections import OrderedDict
@@ -26,7 +26,7 @@ class KnownToken(NamedTuple):
 
 
 class KnownTokens:
-    """The `size` tokens used last, by the SHA-256 of the whole raw string. Safe under threads and forks: has no lock."""
+    """The `size` tokens used last, by the SHA-256 of the whole raw string. Safe under threads and forks: no lock."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -14,6 +14,7 @@ from .compact import take_apart
 TokenUse = Literal["access", "id"]
 
 _SCALARS = frozenset({str, int, bool, float, type(None)})
+_ARRAYS = (list, tuple)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,18 +143,20 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def _frozen(value: Any) -> Any:
+    if type(value) in _SCALARS:
+        return value
+    if isinstance(value, _ARRAYS):
+        return tuple(map(_frozen, value))
+    return _frozen_members(value) if isinstance(value, Mapping) else value
+
+
 def _frozen_members(value: Mapping[str, Any]) -> Mapping[str, Any]:
     members = dict(value)
     for name, item in members.items():
         if type(item) not in _SCALARS:
             members[name] = _frozen(item)
     return MappingProxyType(members)
-
-
-def _frozen(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return _frozen_members(value)
-    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 def _thawed(value: Any) -> Any:

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Any
 
-from django_cognito.core.token import take_apart
+from django_cognito.core.compact import take_apart
 
 from ..scripted_server import Answer, Request, ScriptedServer, Step, json_answer
 

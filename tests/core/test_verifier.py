@@ -21,8 +21,8 @@ from django_cognito.core.errors import (
     TokenError,
     TokenUseError,
 )
-from django_cognito.core.jwks import KeyStores
-from django_cognito.core.verifier import verify_claims
+from django_cognito.core.key_store import KeyStores
+from django_cognito.core.claims import Expected, verify_claims
 from tests.scripted_server import Answer, ScriptedServer, json_answer
 
 from .signing import b64, jwks, segment, sign
@@ -502,11 +502,9 @@ def test_an_at_hash_that_is_none_is_refused(at_hash: Any) -> None:
 
 
 def test_claims_can_be_judged_without_a_token() -> None:
-    verify_claims(
-        ACCESS, pool=POOL, token_use="access", client_ids=["1webclient"], leeway_seconds=0, now=NOW, nonce=None
-    )
+    assert verify_claims(ACCESS, Expected(POOL, ("access",), ("1webclient",), 0), NOW) == (NOW - 50, NOW + 3_550)
     with pytest.raises(IssuerError, match="not issued by this pool"):
-        verify_claims(ACCESS, pool=OTHER_POOL, token_use=None, client_ids=(), leeway_seconds=0, now=NOW)
+        verify_claims(ACCESS, Expected(OTHER_POOL, ("access", "id"), (), 0), NOW)
 
 
 # How a verifier is made

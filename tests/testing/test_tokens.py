@@ -3,7 +3,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from django_cognito.core import AccessToken, ClientToken, IdToken
 from django_cognito.core.errors import ClaimError, SignatureError
-from django_cognito.core.token import take_apart
+from django_cognito.core.compact import take_apart
 from django_cognito.people.authenticate import verify
 from django_cognito.testing import make_token, trusted_keys
 from django_cognito.testing.keys import KID

@@ -1,0 +1,40 @@
+"""What a site may listen to, as Django signals. Only tells; what a receiver raises is logged and goes no further.
+
+Receivers run at once, in the thread that did the work: a slow one holds up a request, or the next keys.
+"""
+
+import logging
+
+from django.dispatch import Signal
+
+from .core.errors import TokenError
+from .core.events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
+
+_log = logging.getLogger(__name__)
+
+# All of them: `signal`. The sender is the event's class of core.events, or the error's class.
+keys_refreshed = Signal()  # url, kids
+keys_unavailable = Signal()  # url, reason, retry_after (seconds)
+key_skipped = Signal()  # url, kid, reason
+token_refused = Signal()  # code, user_pool_id, client_id (empty where not one of ours)
+
+
+def tell_of_keys(event: KeyEvent) -> None:
+    """Send the signal of `event`; core has logged it already."""
+    match event:
+        case KeysRefreshed(url, kids):
+            keys_refreshed.send_robust(KeysRefreshed, url=url, kids=kids)
+        case KeysUnavailable(url, reason, retry_after):
+            keys_unavailable.send_robust(KeysUnavailable, url=url, reason=reason, retry_after=retry_after)
+        case KeySkipped(url, kid, reason):
+            key_skipped.send_robust(KeySkipped, url=url, kid=kid, reason=reason)
+
+
+def tell_of_refusal(error: TokenError) -> None:
+    """Log a refused token and send the signal. Nothing of the token is told but its pool and client, if they are ours.
+
+    At level INFO: anybody may send a bad token, any number of times.
+    """
+    told = {"code": error.code, "user_pool_id": error.user_pool_id, "client_id": error.client_id}
+    _log.info("token refused: %(code)s (pool %(user_pool_id)s, client %(client_id)s)", told, extra=told)
+    token_refused.send_robust(type(error), **told)

@@ -1,0 +1,536 @@
+"""Keys: when they are fetched, and what stays when a fetch brings nothing."""
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from django_cognito.core import UserPool
+from django_cognito.core import key_store
+from django_cognito.core.errors import CognitoUnavailableError, SignatureError
+from django_cognito.core.http import Http
+from django_cognito.core.key_store import KeyStore, KeyStores
+from tests.scripted_server import Answer, ScriptedServer, json_answer
+
+from .signing import jwk, jwks, number, private_key
+
+HOUR, DAY = 3_600, 86_400
+
+
+class Endpoint:
+    """A key address that answers as it is told, and counts."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.count = 0
+
+    def __call__(self, url: str) -> bytes:
+        self.count += 1
+        answer = self.answer() if callable(self.answer) else self.answer
+        if answer is None:
+            raise CognitoUnavailableError("down")
+        return answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+
+
+class Clock:
+    """A clock that stands until it is set."""
+
+    def __init__(self) -> None:
+        self.time = 1_000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+    def forward(self, seconds: float) -> None:
+        self.time += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def endpoint() -> Endpoint:
+    return Endpoint(jwks("one"))
+
+
+@pytest.fixture
+def background() -> list[Callable[[], None]]:
+    """What was started in the background, for the test to run when it likes."""
+    return []
+
+
+@pytest.fixture
+def store(endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]) -> KeyStore:
+    return KeyStore("https://keys.example/jwks.json", endpoint, now=clock, start=background.append)
+
+
+def refusal(store: KeyStore, kid: str) -> SignatureError | CognitoUnavailableError:
+    with pytest.raises((SignatureError, CognitoUnavailableError)) as caught:
+        store.key(kid)
+    return caught.value
+
+
+# Fetching
+
+
+def test_keys_are_fetched_once_and_then_answer_from_memory(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    first = store.key("one")
+    clock.forward(HOUR - 1)
+    assert store.key("one") is first
+    assert endpoint.count == 1
+
+
+def test_hydrating_fetches_once(store: KeyStore, endpoint: Endpoint) -> None:
+    store.hydrate()
+    store.hydrate()
+    store.key("one")
+    assert endpoint.count == 1
+
+
+def test_hydrating_says_when_no_keys_can_be_had(store: KeyStore, endpoint: Endpoint) -> None:
+    endpoint.answer = None
+    with pytest.raises(CognitoUnavailableError, match=r"keys\.example"):
+        store.hydrate()
+
+
+def test_hydrating_keeps_usable_keys_when_no_new_ones_can_be_had(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.hydrate()
+    endpoint.answer = None
+    clock.forward(HOUR)
+    store.hydrate()
+    assert endpoint.count == 2
+
+
+def test_old_keys_answer_while_one_fetch_runs_in_the_background(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
+) -> None:
+    old = store.key("one")
+    endpoint.answer = {"keys": [jwk("two", kid="one")]}  # changed under the same name
+    clock.forward(HOUR)
+    assert [store.key("one"), store.key("one")] == [old, old]
+    assert (len(background), endpoint.count) == (1, 1)
+    background.pop()()
+    new = store.key("one")
+    assert new.public_numbers() == private_key("two").public_key().public_numbers()
+    assert (background, endpoint.count) == ([], 2)
+
+
+def test_a_withdrawn_key_is_refused_after_a_refresh(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
+) -> None:
+    store.key("one")
+    endpoint.answer = jwks("two")
+    clock.forward(HOUR)
+    store.key("one")
+    background.pop()()
+    assert refusal(store, "one").code == "unknown_key"
+
+
+def test_without_a_thread_to_be_had_the_refresh_runs_here(
+    endpoint: Endpoint, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    store = KeyStore("https://keys.example/", endpoint, now=clock)
+    store.key("one")
+    clock.forward(HOUR)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    store.key("one")
+    assert endpoint.count == 2
+
+
+def test_by_default_a_refresh_runs_in_a_thread_of_its_own(endpoint: Endpoint, clock: Clock) -> None:
+    threads: list[threading.Thread] = []
+    done = threading.Event()
+
+    def answer() -> dict[str, Any]:
+        threads.append(threading.current_thread())
+        if len(threads) == 2:
+            done.set()
+        return jwks("one")
+
+    endpoint.answer = answer
+    store = KeyStore("https://keys.example/", endpoint, now=clock)
+    store.key("one")
+    clock.forward(HOUR)
+    store.key("one")
+    assert done.wait(10)
+    assert threads[0] is threading.current_thread()
+    assert threads[1].daemon
+    threads[1].join(10)
+
+
+# Unknown keys
+
+
+def test_an_unknown_key_is_refused_without_a_fetch_while_the_cooldown_lasts(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.key("one")
+    clock.forward(29)
+    assert [refusal(store, f"forged {number}").code for number in range(1_000)] == ["unknown_key"] * 1_000
+    assert endpoint.count == 1
+
+
+def test_unknown_keys_cause_one_fetch_a_cooldown(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    store.key("one")
+    for _ in range(3):
+        clock.forward(30)
+        for number_ in range(100):
+            assert refusal(store, f"forged {number_}").code == "unknown_key"
+    assert endpoint.count == 4
+
+
+def test_a_new_key_is_found_after_exactly_one_fetch_and_the_old_one_still_works(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.key("one")
+    endpoint.answer = jwks("one", "two")
+    clock.forward(30)
+    assert store.key("two")
+    assert store.key("one")
+    assert endpoint.count == 2
+
+
+def test_a_new_key_inside_the_cooldown_is_refused_until_it_ends(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.key("one")
+    endpoint.answer = jwks("one", "two")
+    assert refusal(store, "two").code == "unknown_key"
+    clock.forward(30)
+    assert store.key("two")
+
+
+# Outages
+
+
+def test_an_unknown_key_in_an_outage_is_unavailable_and_drops_nothing(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.key("one")
+    endpoint.answer = None
+    clock.forward(30)
+    errors = [refusal(store, f"forged {position}") for position in range(100)]
+    assert {type(error) for error in errors} == {CognitoUnavailableError}
+    assert store.key("one")
+    assert endpoint.count == 2
+
+
+def test_after_an_outage_an_unknown_key_waits_out_the_cooldown(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.key("one")
+    endpoint.answer = None
+    clock.forward(30)
+    assert refusal(store, "two").retry_after == 30
+    endpoint.answer = jwks("one", "two")
+    clock.forward(29)
+    assert refusal(store, "two").retry_after == 1
+    clock.forward(1)
+    assert store.key("two")
+    assert refusal(store, "three").code == "unknown_key"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"keys": []}, id="empty"),
+        pytest.param({}, id="keyless"),
+        pytest.param([], id="list"),
+        pytest.param(b"null", id="null"),
+        pytest.param("x", id="string"),
+        pytest.param(b"<html>log in</html>", id="captive portal"),
+        pytest.param(b'{"keys": [', id="cut short"),
+        pytest.param(b"\xff\xfe{}", id="another charset"),
+        pytest.param(b"[" * 60_000, id="nested"),
+        pytest.param(None, id="down"),
+    ],
+)
+def test_an_answer_without_keys_is_a_failure_and_the_last_good_keys_stay(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, answer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = store.key("one")
+    endpoint.answer = answer
+    clock.forward(30)
+    assert isinstance(refusal(store, "forged"), CognitoUnavailableError)
+    assert store.key("one") is good
+    assert "https://keys.example/jwks.json could not be fetched" in caplog.text
+
+
+def test_cold_and_down_the_pauses_grow_to_a_minute(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    endpoint.answer = None
+    pauses = []
+    for _ in range(9):
+        pauses.append(refusal(store, "one").retry_after)
+        for _ in range(100):
+            assert isinstance(refusal(store, "one"), CognitoUnavailableError)
+        clock.forward(pauses[-1])
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert endpoint.count == 9
+
+
+def test_success_resets_the_pauses(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    endpoint.answer = None
+    for pause in (1, 2, 4):
+        assert refusal(store, "one").retry_after == pause
+        clock.forward(pause)
+    endpoint.answer = jwks("one")
+    assert store.key("one")
+    endpoint.answer = None
+    clock.forward(DAY)
+    assert refusal(store, "one").retry_after == 1
+
+
+def test_known_keys_outlive_an_outage_up_to_their_hard_age(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
+) -> None:
+    store.key("one")
+    endpoint.answer = None
+    for _ in range(23):
+        clock.forward(HOUR)
+        assert store.key("one")
+        background.pop()()
+    clock.forward(HOUR - 1)
+    assert store.key("one")
+    background.pop()()
+    clock.forward(60)
+    assert isinstance(refusal(store, "one"), CognitoUnavailableError)
+    endpoint.answer = jwks("one")
+    clock.forward(60)
+    assert store.key("one")
+
+
+def test_a_hard_age_below_the_soft_one_serves_nothing_old(endpoint: Endpoint, clock: Clock) -> None:
+    store = KeyStore("https://keys.example/", endpoint, hard_max_age_seconds=0, now=clock)
+    store.key("one")
+    clock.forward(HOUR - 1)
+    store.key("one")
+    assert endpoint.count == 1
+    endpoint.answer = None
+    clock.forward(1)
+    assert isinstance(refusal(store, "one"), CognitoUnavailableError)
+
+
+def test_an_outage_is_logged_once_an_attempt(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint.answer = None
+    for _ in range(50):
+        refusal(store, "one")
+    assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 1
+
+
+def test_a_fault_in_the_fetch_itself_is_not_hidden_and_locks_nobody_out(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    endpoint.answer = fail
+    with pytest.raises(ZeroDivisionError):
+        store.key("one")
+    endpoint.answer = jwks("one")
+    clock.forward(1)
+    assert store.key("one")
+
+
+# What can be answered without I/O
+
+
+def test_a_store_knows_whether_it_would_fetch(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    assert (store.knows("one"), store.has("one")) == (False, False)
+    store.hydrate()
+    assert (store.knows("one"), store.has("one")) == (True, True)
+    assert (store.knows("two"), store.has("two")) == (False, True)  # it would be refused at once
+    clock.forward(30)
+    assert (store.has("one"), store.has("two")) == (True, False)
+    clock.forward(DAY)
+    assert (store.knows("one"), store.has("one")) == (False, False)
+    assert endpoint.count == 1
+
+
+def test_a_store_that_waits_out_an_outage_answers_at_once(store: KeyStore, endpoint: Endpoint) -> None:
+    endpoint.answer = None
+    refusal(store, "one")
+    assert store.has("one")
+
+
+def test_a_store_that_is_fetching_would_make_one_wait(store: KeyStore, endpoint: Endpoint) -> None:
+    seen = []
+
+    def answer() -> dict[str, Any]:
+        seen.append(store.has("one"))
+        return jwks("one")
+
+    endpoint.answer = answer
+    store.hydrate()
+    assert seen == [False]
+
+
+# Pinned keys
+
+
+def test_pinned_keys_are_never_fetched_and_never_old(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    store.pin(jwks("two"))
+    clock.forward(10 * DAY)
+    store.hydrate()
+    assert store.key("two")
+    assert refusal(store, "one").code == "unknown_key"
+    assert store.has("one")
+    assert endpoint.count == 0
+
+
+def test_a_fetch_under_way_does_not_replace_pinned_keys(store: KeyStore, endpoint: Endpoint) -> None:
+    def answer() -> dict[str, Any]:
+        store.pin(jwks("two"))
+        return jwks("one")
+
+    endpoint.answer = answer
+    assert refusal(store, "one").code == "unknown_key"
+    assert store.key("two")
+
+
+def test_unusable_keys_cannot_be_pinned(store: KeyStore) -> None:
+    with pytest.raises(ValueError, match="key set"):
+        store.pin({"keys": []})
+
+
+# Threads and processes
+
+
+@pytest.mark.parametrize("answer", [jwks("one"), None], ids=["up", "down"])
+def test_many_threads_starting_cold_cause_one_fetch_and_agree(endpoint: Endpoint, clock: Clock, answer: Any) -> None:
+    waiting = threading.Semaphore(0)
+    outcomes: list[str] = []
+    store = KeyStore("https://keys.example/", endpoint, now=clock)
+
+    def slowly() -> Any:
+        for _ in range(31):
+            assert waiting.acquire(timeout=10)
+        return answer
+
+    def ask() -> None:
+        waiting.release()
+        try:
+            store.key("one")
+            outcomes.append("key")
+        except CognitoUnavailableError:
+            outcomes.append("unavailable")
+
+    endpoint.answer = slowly
+    threads = [threading.Thread(target=ask) for _ in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert outcomes == ["key" if answer else "unavailable"] * 32
+    assert endpoint.count == 1
+
+
+def test_who_comes_during_a_fetch_waits_for_it(endpoint: Endpoint, clock: Clock) -> None:
+    store = KeyStore("https://keys.example/", endpoint, now=clock)
+    found: list[object] = []
+    second = threading.Thread(target=lambda: found.append(store.key("one")))
+    flights = []
+
+    def answer() -> dict[str, Any]:
+        flight = store._flight
+        flight.wait, original = lambda: (flights.append("waits"), at_the_gate.set(), original()), flight.wait
+        second.start()
+        assert at_the_gate.wait(10)
+        return jwks("one")
+
+    at_the_gate = threading.Event()
+    endpoint.answer = answer
+    first = store.key("one")
+    second.join(10)
+    assert (found, flights, endpoint.count) == ([first], ["waits"], 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_forked_during_a_fetch_fetches_for_itself(endpoint: Endpoint, clock: Clock) -> None:
+    store = KeyStore("https://keys.example/", endpoint, now=clock)
+    statuses = []
+
+    def fork() -> dict[str, Any]:
+        endpoint.answer = jwks("one")
+        with store._lock:
+            if (child := os.fork()) == 0:
+                os._exit(0 if _answers_in_time(store) else 1)
+        statuses.append(os.waitpid(child, 0)[1])
+        return jwks("one")
+
+    endpoint.answer = fork
+    store.key("one")
+    assert statuses == [0]
+
+
+def test_what_a_fork_runs_frees_every_store(endpoint: Endpoint, clock: Clock) -> None:
+    store = KeyStore("https://keys.example/", endpoint, now=clock)
+    store._lock.acquire()
+    store._flight = threading.Event()
+    key_store._renew_all_locks()
+    assert _answers_in_time(store)
+
+
+def _answers_in_time(store: KeyStore) -> bool:
+    answered = []
+    thread = threading.Thread(target=lambda: answered.append(store.key("one")), daemon=True)
+    thread.start()
+    thread.join(10)
+    return len(answered) == 1
+
+
+# Stores
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer(json_answer(jwks("one"))) as started:
+        yield started
+
+
+def pool_at(server: ScriptedServer, **settings: Any) -> UserPool:
+    return UserPool("eu-west-1_AbCdEfGhI", issuer=f"{server.url}/eu-west-1_AbCdEfGhI", **settings)
+
+
+def test_pools_with_one_key_address_share_a_store(server: ScriptedServer) -> None:
+    stores = KeyStores()
+    first = stores.of(pool_at(server))
+    assert stores.of(pool_at(server, client_ids=("other",))) is first
+    assert stores.of(pool_at(server, jwks_uri=f"{server.url}/elsewhere")) is not first
+
+
+def test_a_store_fetches_from_the_pool_s_address(server: ScriptedServer) -> None:
+    KeyStores().of(pool_at(server)).hydrate()
+    assert server.requests[0].path == "/eu-west-1_AbCdEfGhI/.well-known/jwks.json"
+
+
+@pytest.mark.parametrize("status", [204, 301, 404, 500])
+def test_an_answer_other_than_200_is_a_failure(server: ScriptedServer, status: int) -> None:
+    server.script(Answer(status, b"{}", {"location": "http://169.254.169.254/"}))
+    with pytest.raises(CognitoUnavailableError):
+        KeyStores(http=Http(timeout_seconds=5)).of(pool_at(server)).hydrate()
+    assert server.count == 1
+
+
+def test_stores_hand_on_what_they_are_told(server: ScriptedServer, clock: Clock) -> None:
+    stores = KeyStores(max_age_seconds=5, hard_max_age_seconds=5, cooldown_seconds=2, now=clock)
+    store = stores.of(pool_at(server))
+    store.key("one")
+    clock.forward(2)
+    assert refusal(store, "two").code == "unknown_key"
+    clock.forward(5)
+    store.key("one")
+    assert server.count == 3
