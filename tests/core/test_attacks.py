@@ -58,7 +58,7 @@ def theirs() -> Iterator[ScriptedServer]:
 @pytest.fixture
 def remote(ours: ScriptedServer) -> UserPool:
     """A pool whose keys have to be fetched."""
-    return UserPool(POOL.user_pool_id, client_ids="1webclient", issuer=f"{ours.url}/{POOL.user_pool_id}")
+    return UserPool(POOL.user_pool_id, client_ids=("1webclient",), issuer=f"{ours.url}/{POOL.user_pool_id}")
 
 
 @pytest.fixture
@@ -70,13 +70,30 @@ def cold(remote: UserPool) -> TokenVerifier:
 # Algorithms: RFC 8725 3.1, 3.2, 3.5
 
 
-NONE = ("none", "None", "NONE", "nOnE", "nonE ", " none", "none\0", "", "null", None, False, 0, [], ["none"], {})
+NONE: tuple[Any, ...] = (
+    "none",
+    "None",
+    "NONE",
+    "nOnE",
+    "nonE ",
+    " none",
+    "none\0",
+    "",
+    "null",
+    None,
+    False,
+    0,
+    [],
+    ["none"],
+    {},
+)
 
 
-@pytest.mark.parametrize("signature", ["", SIGNATURE], ids=["unsigned", "signed"])
+@pytest.mark.parametrize("is_signed", [False, True], ids=["unsigned", "signed"])
 @pytest.mark.parametrize("alg", NONE, ids=[f"CVE-2015-9235 alg {alg!r}" for alg in NONE])
-def test_no_spelling_of_no_algorithm_is_believed(alg: Any, signature: str) -> None:
-    assert code(f"{segment({'kid': 'one', 'alg': alg})}.{segment(access())}.{signature}") == "invalid_signature"
+def test_no_spelling_of_no_algorithm_is_believed(alg: Any, is_signed: bool) -> None:
+    message, _, signature = sign(access(), header={"kid": "one", "alg": alg}).rpartition(".")
+    assert code(f"{message}.{signature if is_signed else ''}") == "invalid_signature"
 
 
 NEARLY = ("rs256", "Rs256", " RS256", "RS256 ", "RS256\0", "RS256\n", "RS256,none", "RSA256", "\uff32S256", "RS2560")
