@@ -6,10 +6,12 @@
 Answers are given in their order, the last one again and again. It binds to 127.0.0.1, on a port of its own.
 """
 
+import itertools
 import json
 import socket
 import socketserver
 import ssl
+import struct
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -89,7 +91,34 @@ class Raw:
         sock.sendall(self.data)
 
 
-Step = Answer | Drip | Silence | Raw
+class Flood:
+    """Sends `head`, then `chunk` again and again without a pause, and counts what the client took of it."""
+
+    def __init__(self, head: bytes, chunk: bytes, times: int | None = None) -> None:
+        self.head, self.chunk, self.times = head, chunk, times
+        self.sent_bytes = 0
+
+    def send(self, sock: socket.socket, stopping: threading.Event) -> None:
+        """Send until the client goes away, or has had all of it."""
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)  # what waits here counts as taken
+        sock.sendall(self.head)
+        for _ in itertools.count() if self.times is None else range(self.times):
+            if stopping.is_set():
+                return
+            sock.sendall(self.chunk)
+            self.sent_bytes += len(self.chunk)
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Takes the request and breaks the connection off, as a machine does that restarts."""
+
+    def send(self, sock: socket.socket, stopping: threading.Event) -> None:
+        """Let closing send RST rather than FIN."""
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+Step = Answer | Drip | Silence | Raw | Flood | Reset
 
 
 class ScriptedServer:

@@ -1,0 +1,193 @@
+"""FI-01, 13, 14, 15, 16, 18 and 19 at the token endpoint: an outage is no refusal, and a code is never sent twice."""
+
+import socket
+import tracemalloc
+from collections.abc import Callable
+from operator import methodcaller
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from django_cognito.core import UserPool
+from django_cognito.core.errors import CognitoUnavailableError
+from django_cognito.core.hosted_ui import HostedUi
+from django_cognito.core.http import Http
+from tests.connections import Connections, full_backlog
+from tests.scripted_server import Answer, Flood, Reset, ScriptedServer, Silence, Step, json_answer
+
+from .certificates import Authority
+from .scene import POOL_ID, bounded
+from .test_answers import FLOODS, MIB, UNREADABLE, packed_zeros
+from .test_network import BAD_TLS, DRIPS, HASTE
+
+SECRETS = ("the-code", "the-verifier", "the-refresh-token", "the-client-secret")
+TOKENS = {"access_token": "a", "id_token": "i", "refresh_token": "r", "token_type": "Bearer", "expires_in": 3600}
+Call = Callable[[HostedUi], Any]
+CALLS: dict[str, Call] = {
+    "exchange": methodcaller(
+        "exchange_code", "the-code", redirect_uri="https://site.example/back/", code_verifier="the-verifier"
+    ),
+    "refresh": methodcaller("refresh", "the-refresh-token"),
+}
+BOTH = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+
+
+def hosted_ui(origin: str, *, timeout_seconds: float = 10) -> HostedUi:
+    http = Http(timeout_seconds=timeout_seconds)
+    return HostedUi(UserPool(POOL_ID, domain=origin), "1webclient", "the-client-secret", http=http)
+
+
+def outage(call: Call, asked: HostedUi) -> CognitoUnavailableError:
+    """The outage that `call` says there is; it hides nothing and tells no secret."""
+
+    def attempt() -> CognitoUnavailableError:
+        with pytest.raises(CognitoUnavailableError) as caught:
+            call(asked)
+        return caught.value
+
+    error = bounded(attempt)
+    assert error.retry_after >= 1
+    assert "127.0.0.1" in str(error)
+    told, link = "", error
+    while link is not None:
+        told += f"{link!r} {link} "
+        link = link.__cause__ or link.__context__
+    assert [secret for secret in SECRETS if secret in told] == []
+    return error
+
+
+@pytest.fixture
+def token_server() -> Any:
+    with ScriptedServer(json_answer(TOKENS)) as started:
+        yield started
+
+
+@BOTH
+def test_fi_01_refused_is_unavailable_and_tried_once(call: Call, unreachable: str, connections: Connections) -> None:
+    outage(call, hosted_ui(unreachable))
+    assert connections.to(unreachable) == 1
+
+
+@BOTH
+@pytest.mark.parametrize("fault", [Reset(), Answer(500), Answer(503), Answer(429)], ids=["reset", "500", "503", "429"])
+def test_fi_01_a_request_that_may_have_arrived_is_not_repeated(
+    call: Call, token_server: ScriptedServer, fault: Step
+) -> None:
+    token_server.script(fault, json_answer(TOKENS))
+    outage(call, hosted_ui(token_server.url))
+    assert token_server.count == 1
+
+
+@BOTH
+@pytest.mark.parametrize("answer", UNREADABLE.values(), ids=UNREADABLE)
+def test_fi_13_an_answer_that_is_no_json_is_unavailable(call: Call, token_server: ScriptedServer, answer: Step) -> None:
+    token_server.script(answer)
+    outage(call, hosted_ui(token_server.url))
+    assert token_server.count == 1
+
+
+@BOTH
+@pytest.mark.parametrize("make", FLOODS.values(), ids=FLOODS)
+def test_fi_14_an_answer_without_end_is_stopped(
+    call: Call, token_server: ScriptedServer, make: Callable[[], Flood]
+) -> None:
+    flood = make()
+    assert peak_bytes(call, token_server, flood) < MIB
+    assert flood.sent_bytes < 8 * MIB
+
+
+@BOTH
+def test_fi_13_a_gzip_bomb_is_stopped_at_the_cap(call: Call, token_server: ScriptedServer) -> None:
+    bomb = Answer(200, packed_zeros(50), {"content-encoding": "gzip"})
+    assert peak_bytes(call, token_server, bomb) < 2 * MIB
+
+
+@BOTH
+@pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
+def test_fi_15_what_drips_ends_with_the_total_deadline(call: Call, token_server: ScriptedServer, drip: Step) -> None:
+    token_server.script(drip)
+    assert "no answer in time" in str(outage(call, hosted_ui(token_server.url, timeout_seconds=HASTE)))
+    assert token_server.count == 1
+
+
+@BOTH
+def test_fi_16_silence_ends_with_the_deadline(call: Call, token_server: ScriptedServer) -> None:
+    token_server.script(Silence())
+    outage(call, hosted_ui(token_server.url, timeout_seconds=HASTE))
+
+
+@BOTH
+def test_fi_16_a_connection_that_nobody_takes_up_ends_with_the_deadline(call: Call) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(8)
+        outage(call, hosted_ui(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_seconds=HASTE))
+
+
+@BOTH
+def test_fi_16_a_full_backlog_ends_with_the_deadline(call: Call, connections: Connections) -> None:
+    with full_backlog() as origin:
+        before = connections.to(origin)
+        outage(call, hosted_ui(origin, timeout_seconds=HASTE))
+        assert connections.to(origin) - before == 1
+
+
+@BOTH
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("location", ["{other}/oauth2/token", "http://169.254.169.254/", "https://attacker.invalid/"])
+def test_fi_18_a_redirect_takes_the_code_nowhere(
+    call: Call, token_server: ScriptedServer, status: int, location: str
+) -> None:
+    with ScriptedServer(json_answer(TOKENS)) as other:
+        token_server.script(json_answer(TOKENS, status, location=location.format(other=other.url)))
+        outage(call, hosted_ui(token_server.url))
+        assert (token_server.count, other.count) == (1, 0)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """The authority that this site trusts."""
+    folder: Path = tmp_path_factory.mktemp("authority")
+    return Authority(folder)
+
+
+@BOTH
+def test_fi_19_a_good_certificate_is_fine(call: Call, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
+    with ScriptedServer(json_answer(TOKENS), tls=authority.tls()) as server:
+        assert call(hosted_ui(server.url)).access_token == "a"
+
+
+@BOTH
+@pytest.mark.parametrize("make", BAD_TLS.values(), ids=BAD_TLS)
+def test_fi_19_bad_tls_is_unavailable_and_nothing_is_sent(
+    call: Call, authority: Authority, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
+    with ScriptedServer(json_answer(TOKENS), tls=make(authority)) as server:
+        assert "SSLError" in str(outage(call, hosted_ui(server.url)))
+        assert server.count == 0
+
+
+@BOTH
+def test_fi_19_an_authority_that_the_site_does_not_trust_is_unavailable(call: Call, authority: Authority) -> None:
+    with ScriptedServer(json_answer(TOKENS), tls=authority.tls()) as server:
+        outage(call, hosted_ui(server.url))
+        assert server.count == 0
+
+
+def peak_bytes(call: Call, server: ScriptedServer, fault: Any) -> int:
+    """What the call takes at its height; the one before it has made what is made once."""
+    asked = hosted_ui(server.url)
+    call(asked)
+    server.script(fault)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        with pytest.raises(CognitoUnavailableError):
+            call(asked)
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
