@@ -142,3 +142,14 @@ def test_a_good_token_is_asked_for_and_written(client: Client, keys: ScriptedSer
     assert client.get("/who/", headers=bearer(make_token())).content == b"alice"
     assert keys.count == 1
     assert CognitoUser.objects.count() == 1
+
+
+@pytest.mark.parametrize(("make", "url"), [(Client, "/who/"), (AsyncClient, "/who/async/"), (Client, "/api/")])
+def test_django_allauth_a_disabled_account_is_refused_whatever_its_token_says(
+    make: Callable[[], Any], url: str, cognito_keys: None
+) -> None:
+    authenticate(make_token(groups=["admins"]))
+    get_user_model().objects.update(is_active=False)
+    answer = get(make(), url, bearer(make_token(groups=["admins"])))
+    assert_refused(answer, "")
+    assert json.loads(answer.content)["code"] == "user_inactive"
