@@ -181,6 +181,17 @@ def test_an_id_token_has_one_audience_that_is_a_text(audience: Any) -> None:
     assert code(sign(identity(aud=audience)), token_use="id") == "invalid_claim"
 
 
+API = "https://api.example.com"
+PARTS_OF_API = ("https://", API[:-1], f"{API}/", API.upper(), f"{API} https://other.example", [API], {API: 1})
+
+
+@pytest.mark.parametrize("audience", [..., None, "", True, "1webclient", *PARTS_OF_API], ids=ascii)
+def test_a_resource_is_the_audience_to_the_letter(audience: Any) -> None:
+    pool = UserPool(POOL.user_pool_id, client_ids=POOL.client_ids, resource=API)
+    assert code(sign(access(aud=audience)), make(pool)) == "wrong_resource"
+    assert make(pool).verify(sign(access(aud=API)))
+
+
 @pytest.mark.parametrize("due", ["access", "id"])
 def test_a_token_with_the_claims_of_both_kinds_is_of_the_kind_that_it_says(due: Any) -> None:
     both = {"aud": "1webclient", "cognito:username": "my-test-user"}
