@@ -1,0 +1,72 @@
+"""What contestants reach for over the network, on 127.0.0.1: a pool's keys, and userInfo. Counts what is asked."""
+
+import base64
+import json
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+from .tokens import Scene
+
+
+class Loopback:
+    """The server; `with` starts and stops it."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.count: Counter[str] = Counter()
+        self._keys = json.dumps(scene.jwks).encode()
+        self._refused = frozenset(scene.refused.values())
+        self._lock = threading.Lock()
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.owner = self
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def origin(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def answer(self, path: str, authorization: str) -> tuple[int, bytes]:
+        """Status and body."""
+        with self._lock:
+            self.count[path] += 1
+        if path.endswith("jwks.json"):
+            return 200, self._keys
+        raw = authorization.removeprefix("Bearer ")
+        if raw in self._refused:
+            return 401, b"{}"
+        claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(raw.split(".")[1] + "=="))
+        person = {"sub": claims["sub"], "username": claims["username"], "email": f"{claims['sub']}@example.com"}
+        return 200, json.dumps({**person, "email_verified": "true"}).encode()
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 64
+    owner: Loopback
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        status, body = self.server.owner.answer(self.path, self.headers.get("authorization", ""))
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        if status == 401:
+            self.send_header("www-authenticate", 'Bearer error="invalid_token", error_description="not a good one"')
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: it is counted."""
