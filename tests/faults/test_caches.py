@@ -1,0 +1,34 @@
+"""FI-25: Django's cache, down or full of lies, has no say in who is who."""
+
+from typing import Any
+
+import pytest
+
+from tests.core.faults.scene import COOLDOWN, HARD
+from tests.core.signing import private_key
+from tests.scripted_server import Answer
+
+from .doors import ACCEPTED, DOORS, REFUSED, UNAVAILABLE, Door, Signed, Site
+
+pytestmark = pytest.mark.urls("tests.door_views")
+
+# Signed with the key that the lying cache holds out as the pool's.
+ATTACKER: Signed = {"header": {"kid": "attacker"}}
+
+
+@pytest.fixture(params=["Down", "Garbage", "Bytes"])
+def bad_cache(request: pytest.FixtureRequest, settings: Any) -> None:
+    """A site whose cache is of no use."""
+    settings.CACHES = {"default": {"BACKEND": f"tests.faults.bad_caches.{request.param}"}}
+
+
+@pytest.mark.usefixtures("bad_cache")
+@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+def test_fi_25_a_bad_cache_changes_no_verdict(door: Door, site: Site) -> None:
+    attacker = {**ATTACKER, "key": private_key("attacker")}
+    assert [door(site, {}), door(site, attacker)] == [ACCEPTED, REFUSED]
+    site.keys.script(Answer(404))
+    site.clock.forward(COOLDOWN)
+    assert [door(site, {}), door(site, attacker)] == [ACCEPTED, UNAVAILABLE]
+    site.clock.forward(HARD)
+    assert [door(site, {}), door(site, attacker)] == [UNAVAILABLE, UNAVAILABLE]
