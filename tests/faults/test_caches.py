@@ -10,6 +10,7 @@ from tests.scripted_server import Answer
 
 from .doors import ACCEPTED, DOORS, REFUSED, UNAVAILABLE, Door, Signed, Site
 
+SOME_DOORS = ("backend", "DRF", "plain view", "async view under ASGI", "login")
 pytestmark = pytest.mark.urls("tests.door_views")
 
 # Signed with the key that the lying cache holds out as the pool's.
@@ -23,7 +24,7 @@ def bad_cache(request: pytest.FixtureRequest, settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("bad_cache")
-@pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+@pytest.mark.parametrize("door", [DOORS[name] for name in SOME_DOORS], ids=SOME_DOORS)
 def test_fi_25_a_bad_cache_changes_no_verdict(door: Door, site: Site) -> None:
     attacker = {**ATTACKER, "key": private_key("attacker")}
     assert [door(site, {}), door(site, attacker)] == [ACCEPTED, REFUSED]

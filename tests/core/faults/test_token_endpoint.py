@@ -30,6 +30,7 @@ CALLS: dict[str, Call] = {
     ),
     "refresh": methodcaller("refresh", "the-refresh-token"),
 }
+SOME_DRIPS = ("the status line", "one header", "the body")
 BOTH = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
@@ -104,7 +105,7 @@ def test_fi_13_a_gzip_bomb_is_stopped_at_the_cap(call: Call, token_server: Scrip
 
 
 @BOTH
-@pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
+@pytest.mark.parametrize("drip", [DRIPS[name] for name in SOME_DRIPS], ids=SOME_DRIPS)
 def test_fi_15_what_drips_ends_with_the_total_deadline(call: Call, token_server: ScriptedServer, drip: Step) -> None:
     token_server.script(drip)
     assert "no answer in time" in str(outage(call, hosted_ui(token_server.url, timeout_seconds=HASTE)))
