@@ -36,8 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _publish(run: results.Run) -> None:
     results.write(run)
-    table.publish(run)
-    chart.draw(run)
+    written = results.read()
+    table.publish(written)
+    chart.draw(written)
 
 
 def _measured(chosen: dict[str, ModuleType], stage: Stage) -> tuple[dict[str, Figure], list[str]]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -41,12 +40,16 @@ class Contestant:
         self._process = subprocess.Popen(
             command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
-        self.facts: dict[str, Any] = self._answer()["facts"]
 
     def __enter__(self) -> Self:
+        try:
+            self.facts: dict[str, Any] = self._answer()["facts"]
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
@@ -68,7 +71,7 @@ class Contestant:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.entry.name} has ended: exit code {self._process.wait(5)}")
+            raise RuntimeError(f"{self.entry.name} has ended, by itself: what it said of it stands above")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 NAMES = (
-    ".ci", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "docs", "example_project", "pyproject.toml",
-    "tests", "tox.ini",
+    ".ci", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "benchmarks", "docs", "example_project",
+    "pyproject.toml", "tests", "tox.ini",
 )  # fmt: skip
 LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "*.sqlite3*", "node_modules")
 

@@ -81,7 +81,7 @@ class Server:
 
     def _warm_up(self) -> None:
         """Every worker sees every person's token."""
-        for turn in range(4 * WORKERS):
+        for turn in range(2 * WORKERS):
             for person in range(PEOPLE):
                 self._get(person, turn)
 
