@@ -40,13 +40,15 @@ def hasty(server: ScriptedServer) -> Scene:
 
 
 @pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
-def test_fi_15_what_drips_ends_with_the_total_deadline(hasty: Scene, server: ScriptedServer, drip: Step) -> None:
+def test_fi_15_what_drips_ends_with_the_total_deadline(
+    hasty: Scene, server: ScriptedServer, drip: Step, connections: Connections
+) -> None:
     server.script(drip)
     hasty.clock.forward(COOLDOWN)
     error = bounded(lambda: hasty.error(hasty.token("two")))
     assert error is not None
     assert (error.code, "no answer in time" in str(error)) == (UNAVAILABLE, True)
-    assert server.count == 2  # the deadline is the fetch's: no second try after it
+    assert connections.to(server.url) == server.count == 2  # the deadline is the fetch's: no second try after it
     assert hasty.verdict(hasty.token()) == ACCEPTED
 
 
@@ -84,6 +86,14 @@ def test_fi_16_a_full_backlog_ends_with_the_deadline(connections: Connections) -
         raw, before = scene.token(), connections.to(origin)
         assert bounded(lambda: scene.verdicts([raw] * 20)) == {UNAVAILABLE}
         assert connections.to(origin) - before in (1, 2)
+
+
+def test_fi_16_connecting_takes_but_a_part_of_the_deadline() -> None:
+    with full_backlog() as origin:
+        scene = Scene(origin, timeout_seconds=1.5)
+        error = bounded(lambda: scene.error(scene.token()))
+        assert error is not None
+        assert (error.code, "no answer in time" in str(error)) == (UNAVAILABLE, False)  # it was given up before
 
 
 def test_fi_16_another_address_of_the_host_is_tried_in_time(
