@@ -7,6 +7,7 @@ import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from functools import cache
 from types import FrameType
 from typing import Any
 
@@ -31,6 +32,7 @@ KEYLESS = {
 }
 
 
+@cache
 def packed_zeros(mebibytes: int) -> bytes:
     """So many zeros, by gzip."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
@@ -52,7 +54,7 @@ UNREADABLE = {
     "nothing": Answer(200, b""),
     "no HTTP": Raw(b"+PONG\r\n"),
     "gzip that is none": Answer(200, GOOD, {"content-encoding": "gzip"}),
-    "a bomb": Answer(200, packed_zeros(20), {"content-encoding": "gzip"}),
+    "a bomb": Answer(200, packed_zeros(50), {"content-encoding": "gzip"}),
 }
 
 
@@ -78,15 +80,15 @@ def test_fi_13_an_answer_that_is_no_json_is_a_failure_and_the_last_good_keys_sta
 
 
 def test_fi_13_a_gzip_bomb_is_stopped_at_the_cap(warm: Scene, server: ScriptedServer) -> None:
-    answer = Answer(200, packed_zeros(100), {"content-encoding": "gzip"})
+    answer = Answer(200, packed_zeros(50), {"content-encoding": "gzip"})
     assert (
         peak_bytes_of_a_failed_fetch(warm, server, answer) < 2 * MIB
     )  # a piece of 1 KiB unpacks to no more than 1 MiB
 
 
-@pytest.mark.parametrize("layers", [2, 3, 5])
+@pytest.mark.parametrize("layers", [2, 5])
 def test_fi_13_a_bomb_inside_a_bomb_is_stopped_at_the_cap(warm: Scene, server: ScriptedServer, layers: int) -> None:
-    body = packed_zeros(100)
+    body = packed_zeros(50)
     for _ in range(layers - 1):
         body = gzip.compress(body)
     answer = Answer(200, body, {"content-encoding": ", ".join(["gzip"] * layers)})

