@@ -21,7 +21,7 @@ def prepare(scene: Scene, option: str) -> Callable[[Any], None]:
     """One `has_perm`, held against what it must answer."""
     global _user_of
     who, _, denied = option.partition("-")
-    start(scene, "ours")
+    start(scene, "ours" if who == "ours" else "open")  # the other knows ModelBackend alone
     _user_of = _by_token if who == "ours" else _from_database
     permission = _DENIED if denied else PERMISSION
 
