@@ -45,7 +45,7 @@ def _bars(axis: Any, title: str, rows: Any, theme: str) -> None:
     """The rows from the fastest down, each with its ratio; ours in colour."""
     ordered: list[Row] = sorted(rows, key=lambda row: row.ratio, reverse=True)
     ours, others = _BARS[theme]
-    colours = [ours if row.who.startswith((_OURS, "the same")) else others for row in ordered]
+    colours = [ours if row.who.startswith(_OURS) else others for row in ordered]
     ratios = [row.ratio or 0 for row in ordered]
     limit = 1.15 * max(ratio for ratio in ratios)
     bars = axis.barh([row.who for row in ordered], ratios, color=colours)

@@ -11,7 +11,7 @@ from ..tokens import PEOPLE, Scene
 
 NEEDS: tuple[str, ...] = ("postgresql", "proc")
 _TOKENS = 1_000
-_SITES = {"without django_cognito": "open", "with django_cognito": "ours-cached", "with simplejwt": "simplejwt"}
+_SITES = {"without django_cognito": "open", "with django_cognito": "ours", "with simplejwt": "simplejwt"}
 
 
 def measure(stage: Stage) -> Figure:

@@ -2,9 +2,7 @@
 
 import json
 import os
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from tests.real_parts import POSTGRESQL
 
@@ -64,15 +62,4 @@ LOGGING = {
     "loggers": {"django.request": _QUIET, "django_cognito": _QUIET},
 }
 
-
-def _known(given: dict[str, Any]) -> dict[str, Any]:
-    """`COGNITO` without the keys that this version does not have."""
-    from django_cognito.conf import CognitoSettings
-
-    known = {item.name.upper() for item in fields(CognitoSettings)}
-    return {key: value for key, value in given.items() if key in known}
-
-
 globals().update(_SITE.settings)
-if "COGNITO" in _SITE.settings:
-    COGNITO = _known(_SITE.settings["COGNITO"])
