@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 from django.utils.functional import SimpleLazyObject
 
-from django_cognito import conf, rules
+from django_cognito import rules
 from django_cognito.conf import CognitoSettings, GroupGrant, get_settings, problems
 
 SOUND = {"USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CLIENT_ID": "1example23456789"}

@@ -11,10 +11,11 @@ from .pool import UserPool
 from .token import TokenUse
 
 _END_OF_TIME = 253_402_300_800  # the year 10000, which datetime cannot express
-_BEGINNINGS = ("iat", "nbf", "auth_time")
-_ARRAYS = (list, tuple)
+_MAX_NAME_CHARS = 255  # twice what Cognito allows for a username
 _CLIENT_CLAIM: Mapping[TokenUse, str] = {"access": "client_id", "id": "aud"}
 _USERNAME_CLAIM: Mapping[TokenUse, str] = {"access": "username", "id": "cognito:username"}
+_BEGINNINGS = ("iat", "nbf", "auth_time")
+_NO_GROUPS: list[str] = []
 
 
 class Expected(NamedTuple):
@@ -36,18 +37,27 @@ def verify_claims(claims: Mapping[str, Any], expected: Expected, now: float) -> 
 
     Source: AWS developer guide, "Verifying JSON web tokens"; RFC 7519 4.1; RFC 8725 3.
     """
-    if claims.get("iss") not in expected.pool.issuers:
-        issuers = expected.pool.issuers
-        raise IssuerError("not issued by this pool", claim="iss", actual=claims.get("iss"), expected=issuers)
-    use = _verify_token_use(claims, expected.token_uses)
-    _verify_client(claims, _CLIENT_CLAIM[use], expected.client_ids)
-    span = _verify_times(claims, expected.leeway_seconds, now)
+    pool, token_uses, client_ids, leeway_seconds, nonce = expected
+    if claims.get("iss") not in pool.issuers:
+        raise IssuerError("not issued by this pool", claim="iss", actual=claims.get("iss"), expected=pool.issuers)
+    use = claims.get("token_use")
+    if use not in token_uses:
+        raise _wrong_use(use, token_uses)
+    if claims.get(_CLIENT_CLAIM[use]) not in client_ids:
+        raise _wrong_client(claims, _CLIENT_CLAIM[use], client_ids)
+    starts_at, ends_at = _span(claims)
+    # RFC 7519 4.1.4: "on or after", so a token is over at the very second.
+    if now - leeway_seconds >= ends_at:
+        raise ExpiredTokenError("the token is over", claim="exp", actual=ends_at, expected=now)
+    if starts_at > now + leeway_seconds:
+        name = next(name for name in _BEGINNINGS if claims.get(name) == starts_at)
+        raise ImmatureTokenError("the token is not valid yet", claim=name, actual=starts_at, expected=now)
     is_machine = _verify_person(claims, use)
-    if expected.pool.resource and use == "access":
-        _verify_resource(claims, expected.pool.resource, is_machine)
-    if expected.nonce is not None and claims.get("nonce") != expected.nonce:
+    if pool.resource and use == "access":
+        _verify_resource(claims, pool.resource, is_machine)
+    if nonce is not None and claims.get("nonce") != nonce:
         raise ClaimError("not the answer to this sign-in attempt", claim="nonce", code="nonce_mismatch")
-    return span
+    return starts_at, ends_at
 
 
 def accepted_client(claims: Mapping[str, Any], client_ids: tuple[str, ...]) -> str:
@@ -56,44 +66,51 @@ def accepted_client(claims: Mapping[str, Any], client_ids: tuple[str, ...]) -> s
     return next((client_id for client_id in client_ids if client_id in named), "")
 
 
-def _verify_token_use(claims: Mapping[str, Any], expected: tuple[TokenUse, ...]) -> TokenUse:
-    actual = claims.get("token_use")
-    for use in expected:
-        if actual == use:
-            return use
+def _wrong_use(actual: Any, expected: tuple[TokenUse, ...]) -> TokenUseError:
     told = expected[0] if len(expected) == 1 else expected
-    raise TokenUseError("another kind of token is due", claim="token_use", actual=actual, expected=told)
+    return TokenUseError("another kind of token is due", claim="token_use", actual=actual, expected=told)
 
 
-def _verify_client(claims: Mapping[str, Any], name: str, accepted: tuple[str, ...]) -> None:
-    if _text(claims, name) not in accepted:
-        raise ClientError("issued to a client not accepted here", claim=name, actual=claims[name], expected=accepted)
+def _wrong_client(claims: Mapping[str, Any], name: str, accepted: tuple[str, ...]) -> ClaimError:
+    actual = claims.get(name)
+    if not _is_name(actual):
+        return _no_name(claims, name)
+    return ClientError("issued to a client not accepted here", claim=name, actual=actual, expected=accepted)
 
 
-def _verify_times(claims: Mapping[str, Any], leeway_seconds: float, now: float) -> tuple[float, float]:
-    expires_at = _seconds(claims, "exp")
-    starts = [_seconds(claims, name) for name in _BEGINNINGS if name == "iat" or name in claims]
-    # RFC 7519 4.1.4: "on or after", so a token is over at the very second.
-    if now - leeway_seconds >= expires_at:
-        raise ExpiredTokenError("the token is over", claim="exp", actual=expires_at, expected=now)
-    starts_at = max(starts)
-    if starts_at > now + leeway_seconds:
-        name = next(name for name in _BEGINNINGS if claims.get(name) == starts_at)
-        raise ImmatureTokenError("the token is not valid yet", claim=name, actual=starts_at, expected=now)
-    return starts_at, expires_at
+def _span(claims: Mapping[str, Any]) -> tuple[float, float]:
+    """The latest moment that the token names as a beginning, and its end."""
+    issued_at, ends_at = claims.get("iat"), claims.get("exp")
+    begins_at, auth_time = claims.get("nbf", issued_at), claims.get("auth_time", issued_at)
+    times = ends_at, issued_at, begins_at, auth_time
+    are_integers = type(ends_at) is type(issued_at) is type(begins_at) is type(auth_time) is int
+    if are_integers and min(times) > 0 and max(times) < _END_OF_TIME:
+        return max(times[1:]), times[0]
+    # Not as Cognito writes them: there are moments among these too.
+    end = _seconds(claims, "exp")
+    return max(_seconds(claims, name) for name in _BEGINNINGS if name == "iat" or name in claims), end
 
 
 def _verify_person(claims: Mapping[str, Any], use: TokenUse) -> bool:
     """Whether the token is a machine's, which is its own app client; else it is a person's, with a username."""
-    subject = _text(claims, "sub")
-    is_machine = use == "access" and "username" not in claims and subject == claims["client_id"]
-    if not is_machine:
-        _text(claims, _USERNAME_CLAIM[use])
-    groups = claims.get("cognito:groups", ())
-    if not isinstance(groups, _ARRAYS) or not all(map(_is_text, groups)):
+    subject, username, groups = (
+        claims.get("sub"),
+        claims.get(_USERNAME_CLAIM[use]),
+        claims.get("cognito:groups", _NO_GROUPS),
+    )
+    if not isinstance(subject, str) or not 0 < len(subject) <= _MAX_NAME_CHARS or "\0" in subject:
+        raise _no_name(claims, "sub")
+    is_machine = use == "access" and subject == claims["client_id"] and "username" not in claims
+    if not is_machine and (
+        not isinstance(username, str) or not 0 < len(username) <= _MAX_NAME_CHARS or "\0" in username
+    ):
+        raise _no_name(claims, _USERNAME_CLAIM[use])
+    if not isinstance(groups, list) or not all(map(_is_text, groups)):
         raise ClaimError("not a list of names", claim="cognito:groups", actual=groups)
     if not isinstance(claims.get("scope", ""), str):
         raise ClaimError("not a string", claim="scope", actual=claims["scope"])
+    if not isinstance(claims.get("jti", ""), str):
+        raise ClaimError("not a string", claim="jti", actual=claims["jti"])
     return is_machine
 
 
@@ -101,18 +118,19 @@ def _verify_resource(claims: Mapping[str, Any], resource: str, is_machine: bool)
     """RFC 8707: a person's token must be bound to this API. Cognito binds no machine's; one that says so must be."""
     if is_machine and "aud" not in claims:
         return
-    if claims.get("aud") != resource:
+    actual = claims.get("aud")
+    if actual != resource:
         raise ClaimError(
-            "bound to another API, or to none", claim="aud", actual=claims.get("aud"), expected=resource,
-            code="wrong_resource",
-        )  # fmt: skip
+            "bound to another API, or to none", claim="aud", actual=actual, expected=resource, code="wrong_resource"
+        )
 
 
-def _text(claims: Mapping[str, Any], name: str) -> str:
-    value = claims.get(name)
-    if not _is_text(value):
-        raise ClaimError("missing, or no text", claim=name, actual=value)
-    return value  # type: ignore[no-any-return]
+def _no_name(claims: Mapping[str, Any], name: str) -> ClaimError:
+    return ClaimError("missing, or no text of reasonable length", claim=name, actual=claims.get(name))
+
+
+def _is_name(value: object) -> bool:
+    return _is_text(value) and len(str(value)) <= _MAX_NAME_CHARS
 
 
 def _is_text(value: object) -> bool:
@@ -122,8 +140,6 @@ def _is_text(value: object) -> bool:
 def _seconds(claims: Mapping[str, Any], name: str) -> float:
     """A moment in whole seconds (RFC 7519 NumericDate, as Cognito writes it) that datetime can express."""
     value = claims.get(name)
-    if type(value) is int and 0 < value < _END_OF_TIME:
-        return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ClaimError("missing, or not a number", claim=name, actual=value)
     if not 0 < value < _END_OF_TIME or value != int(value):

@@ -22,7 +22,7 @@ class KeysUnavailable:
 
 @dataclass(frozen=True, slots=True)
 class KeySkipped:
-    """A key of the set at `url` is not used; `kid` is its name, or its place ("#3") where it has none."""
+    """A key of the set at `url` is not used; `kid` is its name, empty where it has none."""
 
     url: str
     kid: str

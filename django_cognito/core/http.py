@@ -20,7 +20,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from .errors import CognitoUnavailableError
 from .pool import is_safe_address
@@ -203,7 +203,11 @@ class _WatchedConnection(HTTPConnection):
         self._deadline = deadline
 
     def _new_conn(self) -> socket.socket:
-        return self._deadline.connect(self._dns_host, self.port)
+        try:
+            return self._deadline.connect(self._dns_host, self.port)
+        except OSError as error:
+            # urllib3 takes a bare ECONNRESET for trouble in sending, and goes on to read from no socket.
+            raise NewConnectionError(self, type(error).__name__) from error
 
 
 class _WatchedTLSConnection(_WatchedConnection, HTTPSConnection):

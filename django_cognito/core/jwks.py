@@ -15,7 +15,9 @@ _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})  # RFC 75
 
 
 class KeySet(Mapping[str, RSAPublicKey]):
-    """The usable RS256 keys of a JWKS document, by `kid`. `skipped` says why each of the others is not one of them.
+    """The usable RS256 keys of a JWKS document, by `kid`.
+
+    `skipped` names each of the others, by its `kid` or an empty string, and why it is not one of them.
 
     Raises ValueError for what is no key set, for one of more than 20 keys, and for one without a usable key.
 
@@ -27,26 +29,26 @@ class KeySet(Mapping[str, RSAPublicKey]):
         if not isinstance(listed, list | tuple) or len(listed) > _MAX_KEYS:
             raise ValueError(f"not a JSON Web Key Set of at most {_MAX_KEYS} keys")
         self._keys: dict[str, RSAPublicKey] = {}
-        self.skipped: dict[str, str] = {}  # by `kid`; by "#3" what has none
-        for position, jwk in enumerate(listed, 1):
-            self._take(jwk, position)
-        for kid in self.skipped:
+        self.skipped: list[tuple[str, str]] = []
+        for jwk in listed:
+            self._take(jwk)
+        for kid, _ in self.skipped:
             self._keys.pop(kid, None)  # named twice, once badly: it cannot be told which is meant
         if not self._keys:
             raise ValueError("the key set has no usable key")
 
-    def _take(self, jwk: object, position: int) -> None:
+    def _take(self, jwk: object) -> None:
         kid = jwk.get("kid") if isinstance(jwk, Mapping) else None
         if not isinstance(jwk, Mapping) or not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID_CHARS:
-            self.skipped[f"#{position}"] = "no object with a kid of reasonable length"
+            self.skipped.append(("", "no object with a kid of reasonable length"))
             return
         try:
             key = _key(jwk)
         except ValueError as error:
-            self.skipped[kid] = str(error)
+            self.skipped.append((kid, str(error)))
             return
         if self._keys.setdefault(kid, key) != key:
-            self.skipped[kid] = "two different keys have this kid"
+            self.skipped.append((kid, "two different keys have this kid"))
 
     def __getitem__(self, kid: str) -> RSAPublicKey:
         return self._keys[kid]

@@ -183,10 +183,11 @@ class KeyStore:
         # A key that stays is the same object, so that whoever kept it can tell that it did.
         same = {kid: before[kid].key if kid in before and before[kid].key == key else key for kid, key in found.items()}
         listed = {kid: _Held(key, now, now + self._hard_max_age) for kid, key in same.items()}
+        named = {kid for kid, _ in found.skipped} | found.keys()
         leaving = {
             kid: held._replace(until=min(held.until, held.seen_at + self._max_age))
             for kid, held in before.items()
-            if kid not in found and kid not in found.skipped
+            if kid not in named
         }
         kept = {kid: held for kid, held in leaving.items() if now < held.until}
         return _State({**kept, **listed}, now + _REFRESH_AHEAD * self._max_age, now + self._cooldown)
@@ -208,7 +209,7 @@ class KeyStore:
             _log.warning("%s cannot be had, next attempt in %s s: %s", self._name, retry_after, found)
             self._tell(KeysUnavailable(self.url, found, retry_after))
             return
-        for kid, reason in found.skipped.items():
+        for kid, reason in found.skipped:
             _log.warning("a key of %s is skipped: %r: %s", self._name, kid, reason)
             self._tell(KeySkipped(self.url, kid, reason))
         _log.info("%s have been fetched: %s", self._name, ", ".join(map(repr, found)))

@@ -1,8 +1,7 @@
 """Tokens that have been verified, for whoever sends them again. Decides nothing, keeps no raw string."""
 
-import hashlib
 from collections import OrderedDict
-from contextlib import suppress
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -25,36 +24,28 @@ class KnownToken(NamedTuple):
     ends_at: float  # `exp`
 
 
-class KnownTokens:
-    """The `size` tokens used last, by the SHA-256 of the whole raw string. Safe under threads and forks: no lock."""
+class KnownTokens(OrderedDict[bytes | None, KnownToken]):
+    """The `size` tokens verified last, by the SHA-256 of the whole raw string.
+
+    First in, first out: whoever is still about is verified again, once in `size` new tokens, and nothing is written
+    where a token is only found. Safe under threads and forks without a lock: each method of an OrderedDict is atomic.
+    """
 
     def __init__(self, size: int) -> None:
+        super().__init__()
         self._size = size
-        # Each of its methods that is called here is atomic.
-        self._known: OrderedDict[bytes, KnownToken] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._known)
 
     def name_of(self, raw: object) -> bytes | None:
         """What `raw` is known by; None for what is never kept."""
         if not self._size or not isinstance(raw, str) or len(raw) > _MAX_TOKEN_CHARS or not raw.isascii():
             return None
-        return hashlib.sha256(raw.encode()).digest()
+        return sha256(raw.encode()).digest()
 
-    def find(self, name: bytes | None) -> KnownToken | None:
-        """The token of that name, which becomes the one used last."""
-        known = self._known.get(name) if name is not None else None
-        if known is not None:
-            with suppress(KeyError):  # another thread has just let it go
-                self._known.move_to_end(name)
-        return known
-
-    def keep(self, name: bytes | None, known: KnownToken) -> None:
-        """Keep `known`, and let those go that have not been used for longest."""
-        if name is None:
-            return
-        self._known[name] = known
-        while len(self._known) > self._size:
-            with suppress(KeyError):
-                self._known.popitem(last=False)
+    def keep(self, name: bytes, known: KnownToken) -> None:
+        """Keep `known`, and let the first one go where there are too many."""
+        self[name] = known
+        while len(self) > self._size:
+            try:
+                self.popitem(last=False)
+            except KeyError:  # other threads have let all the others go
+                return

@@ -4,73 +4,88 @@ The raw string is never kept here: a token may be logged, cached and passed on w
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NoReturn, Self
 
 from .compact import take_apart
 
 TokenUse = Literal["access", "id"]
 
-_SCALARS = frozenset({str, int, bool, float, type(None)})
-_ARRAYS = (list, tuple)
 
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Token:
     """What every verified token of Cognito says. `claims` is the whole claim set, read-only."""
 
-    user_pool_id: str
-    claims: Mapping[str, Any]
+    __slots__ = ("__weakref__", "_claims", "_frozen", "user_pool_id")
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "claims", _frozen_members(self.claims))
+    user_pool_id: str
+    _claims: Mapping[str, Any]
+    _frozen: Mapping[str, Any] | None
+
+    def __init__(self, user_pool_id: str, claims: Mapping[str, Any]) -> None:
+        """`claims` are the token's from here on: nobody else changes them."""
+        put = object.__setattr__
+        put(self, "user_pool_id", user_pool_id)
+        put(self, "_claims", claims)
+        put(self, "_frozen", None)
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """The whole claim set as the token says it, read-only all the way down; lists are tuples."""
+        if self._frozen is None:  # most are never looked at whole
+            object.__setattr__(self, "_frozen", _frozen(self._claims))
+        return self._frozen  # type: ignore[return-value]
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError(f"a token is read-only: {name} cannot be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a token is read-only: {name} cannot be deleted")
 
     @property
     def sub(self) -> str:
         """The person's immutable id in the pool; of a machine, its app client."""
-        return str(self.claims["sub"])
+        return str(self._claims["sub"])
 
     @property
     def issuer(self) -> str:
         """The pool's issuer, in the form that this token names."""
-        return str(self.claims["iss"])
+        return str(self._claims["iss"])
 
     @property
     def client_id(self) -> str:
         """The app client that the token was issued to."""
-        return str(self.claims["client_id"])
+        return str(self._claims["client_id"])
 
     @property
     def username(self) -> str:
         """The immutable Cognito username; never an e-mail address, also where people sign in with one."""
-        return str(self.claims["username"])
+        return str(self._claims["username"])
 
     @property
     def groups(self) -> tuple[str, ...]:
         """The person's Cognito groups, in Cognito's order; empty where the claim is absent."""
-        return tuple(self.claims.get("cognito:groups", ()))
+        return tuple(self._claims.get("cognito:groups", ()))
 
     @property
     def scopes(self) -> frozenset[str]:
         """The OAuth scopes that the token carries; ID tokens carry none."""
-        return frozenset(self.claims.get("scope", "").split())
+        return frozenset(self._claims.get("scope", "").split())
 
     @property
     def issued_at(self) -> datetime:
         """When the token was issued, in UTC."""
-        return _moment(self.claims["iat"])
+        return _moment(self._claims["iat"])
 
     @property
     def expires_at(self) -> datetime:
         """When the token ends, in UTC; from that moment on it is refused."""
-        return _moment(self.claims["exp"])
+        return _moment(self._claims["exp"])
 
     @property
     def auth_time(self) -> datetime | None:
         """When the person last signed in interactively, in UTC; refreshing does not change it."""
-        return _moment(self.claims["auth_time"]) if "auth_time" in self.claims else None
+        return _moment(self._claims["auth_time"]) if "auth_time" in self._claims else None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} sub={self.sub} pool={self.user_pool_id}>"
@@ -99,22 +114,22 @@ class IdToken(Token):
     @property
     def client_id(self) -> str:
         """The app client that the token was issued to (`aud`)."""
-        return str(self.claims["aud"])
+        return str(self._claims["aud"])
 
     @property
     def username(self) -> str:
         """The immutable Cognito username."""
-        return str(self.claims["cognito:username"])
+        return str(self._claims["cognito:username"])
 
     @property
     def email(self) -> str:
         """The person's e-mail address, or an empty string."""
-        return str(self.claims.get("email") or "")
+        return str(self._claims.get("email") or "")
 
     @property
     def email_verified(self) -> bool:
         """Whether Cognito knows that the address is the person's; identity providers also write the string "true"."""
-        verified = self.claims.get("email_verified")
+        verified = self._claims.get("email_verified")
         return verified is True or verified == "true"  # and not 1, which equals True
 
 
@@ -144,19 +159,9 @@ def _moment(seconds: float) -> datetime:
 
 
 def _frozen(value: Any) -> Any:
-    if type(value) in _SCALARS:
-        return value
-    if isinstance(value, _ARRAYS):
-        return tuple(map(_frozen, value))
-    return _frozen_members(value) if isinstance(value, Mapping) else value
-
-
-def _frozen_members(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    members = dict(value)
-    for name, item in members.items():
-        if type(item) not in _SCALARS:
-            members[name] = _frozen(item)
-    return MappingProxyType(members)
+    if isinstance(value, dict | MappingProxyType):
+        return MappingProxyType({key: _frozen(item) for key, item in value.items()})
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
 def _thawed(value: Any) -> Any:
@@ -170,4 +175,4 @@ def read_unverified(raw: str) -> Mapping[str, Any]:
 
     Raises MalformedTokenError.
     """
-    return take_apart(raw).claims
+    return take_apart(raw)[1]

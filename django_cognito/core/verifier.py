@@ -8,25 +8,28 @@ import base64
 import hashlib
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from .claims import Expected, accepted_client, verify_claims
-from .compact import MAX_BYTES, Parts, take_apart
+from .compact import MAX_BYTES, read_strictly, take_apart
 from .errors import ClaimError, IssuerError, SignatureError, TokenError
-from .key_store import KeyStores
+from .key_store import KeyStore, KeyStores
 from .known_tokens import KnownToken, KnownTokens
 from .pool import UserPool, pools_by_issuer
 from .token import AccessToken, ClientToken, IdToken, TokenUse, token_of
 
 _MAX_KID_CHARS = 256
 _MAX_LEEWAY_SECONDS = 60
+_MAX_KEPT_HEADERS = 64  # a pool writes one a key
 _TOKEN_USES: tuple[TokenUse, ...] = ("access", "id")
-_PADDING, _HASH = PKCS1v15(), SHA256()  # RFC 7518 3.3: what RS256 stands for
+_PADDING, _HASH = PKCS1v15(), Prehashed(SHA256())  # RFC 7518 3.3: what RS256 stands for
 
 
 class _AsTold:
@@ -34,6 +37,7 @@ class _AsTold:
 
 
 _AS_TOLD = _AsTold()
+_Policy = tuple[TokenUse | _AsTold | None, tuple[str, ...] | None]
 
 
 class TokenVerifier:
@@ -41,7 +45,7 @@ class TokenVerifier:
 
     `token_use` is what a token must be unless a call says otherwise; None means either and must be said. Tokens longer
     than `max_bytes` are refused unread. Leeway goes both ways. `key_stores` may be shared with other verifiers. The
-    `cache_size` tokens used last are known, and not verified twice; 0 keeps none.
+    `cache_size` tokens verified last are known, and not verified twice; 0 keeps none.
 
     Raises ValueError where there is no pool, two pools have an issuer in common, or a pool does not say which app
     clients it accepts; for a leeway beyond 60 s.
@@ -64,8 +68,8 @@ class TokenVerifier:
         self._leeway_seconds = leeway_seconds
         self._max_bytes = max_bytes
         self._key_stores = key_stores or KeyStores()
-        self._expected_from = {
-            issuer: Expected(pool, _uses(token_use), pool.client_ids, leeway_seconds)
+        self._by_issuer = {
+            issuer: (self._key_stores.of(pool), Expected(pool, _uses(token_use), pool.client_ids, leeway_seconds))
             for issuer, pool in pools_by_issuer(self.pools).items()
         }
         self._known = KnownTokens(cache_size)
@@ -93,36 +97,30 @@ class TokenVerifier:
 
         Source: AWS developer guide, "Verifying JSON web tokens"; RFC 7519 7.2; RFC 8725 3.
         """
-        policy = (token_use, client_ids if client_ids is None else _strings(client_ids))
+        policy = None  # what this call asks for otherwise than the verifier was told
+        if client_ids is not None or not isinstance(token_use, _AsTold):
+            policy = (token_use, None if client_ids is None else _strings(client_ids))
         # A login's tokens come once, and are held against what this login alone knows.
         name = self._known.name_of(raw) if nonce is None and access_token is None else None
-        known = self._known.find(name)
+        known = self._known.get(name)
         if known is not None and known.policy == policy and self._holds(known):
             return known.token
-        parts = take_apart(raw, self._max_bytes)
-        kid = _verify_header(parts.header)
-        expected = self._expected(parts.claims, *policy, nonce)
-        try:
-            known = self._verified(parts, kid, expected, policy)
-            _verify_at_hash(parts.claims, access_token)
-        except TokenError as error:
-            error.user_pool_id = expected.pool.user_pool_id
-            error.client_id = accepted_client(parts.claims, expected.client_ids)
-            raise
-        self._known.keep(name, known)
+        known = self._verified(raw, policy, nonce, access_token)
+        if name is not None:
+            self._known.keep(name, known)
         return known.token
 
     def needs_fetch(self, raw: object) -> bool:
         """Whether `verify(raw)` may have to wait for keys; then call it off the event loop. No I/O; never raises."""
-        known = self._known.find(self._known.name_of(raw))
+        known = self._known.get(self._known.name_of(raw))
         if known is not None:
             return not known.store.has(known.kid)
         try:
-            parts = take_apart(raw, self._max_bytes)
-            kid = _verify_header(parts.header)
-            return not self._key_stores.of(self._expected_of(parts.claims).pool).has(kid)
+            header, claims, _, _ = take_apart(raw, self._max_bytes)
+            kid, (store, _) = _kid_of(header), self._expected_of(claims)
         except TokenError:
             return False
+        return not store.has(kid)
 
     def hydrate(self) -> None:
         """Fetch the keys of every pool before the first token comes. Raises CognitoUnavailableError."""
@@ -139,75 +137,87 @@ class TokenVerifier:
         is_in_time = known.starts_at <= now + leeway and now - leeway < known.ends_at
         return is_in_time and known.store.in_hand(known.kid) is known.key
 
-    def _expected(
-        self,
-        claims: Mapping[str, Any],
-        token_use: TokenUse | _AsTold | None,
-        client_ids: tuple[str, ...] | None,
-        nonce: str | None,
-    ) -> Expected:
-        expected = self._expected_of(claims)
-        if not isinstance(token_use, _AsTold):
-            expected = expected._replace(token_uses=_uses(token_use))
-        if client_ids is not None:
-            expected = expected._replace(client_ids=client_ids)
-        return expected if nonce is None else expected._replace(nonce=nonce)
-
-    def _expected_of(self, claims: Mapping[str, Any]) -> Expected:
+    def _expected_of(self, claims: Mapping[str, Any]) -> tuple[KeyStore, Expected]:
+        """The keys of the pool that the token names, and what is expected of its claims."""
         issuer = claims.get("iss")
-        expected = self._expected_from.get(issuer) if isinstance(issuer, str) else None
-        if expected is None:
+        found = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
+        if found is None:
             raise _unknown_issuer(issuer, self.pools)
-        return expected
+        return found
 
-    def _verified(self, parts: Parts, kid: str, expected: Expected, policy: Any) -> KnownToken:
+    def _verified(self, raw: object, policy: _Policy | None, nonce: str | None, access_token: str | None) -> KnownToken:
         """The token, once signature and claims have held; before a key is fetched for it, claims are looked at."""
+        header, claims, signed, signature = take_apart(raw, self._max_bytes)
+        kid = _kid_of(header)
+        store, expected = self._expected_of(claims)
+        if policy is not None or nonce is not None:
+            expected = _narrowed(expected, policy, nonce)
         now = self._now()
-        store = self._key_stores.of(expected.pool)
-        key = store.in_hand(kid)
-        if key is None:
-            _judge_unverified(parts.claims, expected, now)
-            key = store.key(kid)
-        _verify_signature(parts, key)
-        starts_at, ends_at = verify_claims(parts.claims, expected, now)
-        token = token_of(parts.claims, expected.pool.user_pool_id)
-        return KnownToken(token, policy, store, kid, key, starts_at, ends_at)
+        try:
+            key = store.in_hand(kid) or _key_worth_a_fetch(store, kid, claims, expected, now)
+            # hashlib hashes in half the time that the key would take for it.
+            key.verify(signature, hashlib.sha256(signed).digest(), _PADDING, _HASH)
+            starts_at, ends_at = verify_claims(claims, expected, now)
+            if access_token is not None:
+                _verify_at_hash(claims, access_token)
+        except InvalidSignature as error:
+            raise _blamed(SignatureError("the signature is not the pool's"), claims, expected) from error
+        except TokenError as error:
+            _blamed(error, claims, expected)
+            raise
+        return KnownToken(token_of(claims, expected.pool.user_pool_id), policy, store, kid, key, starts_at, ends_at)
 
 
-def _verify_header(header: Mapping[str, Any]) -> str:
+def _narrowed(expected: Expected, policy: _Policy | None, nonce: str | None) -> Expected:
+    """What one call expects, where it says otherwise than the verifier was told."""
+    token_use, client_ids = policy or (_AS_TOLD, None)
+    return expected._replace(
+        token_uses=expected.token_uses if isinstance(token_use, _AsTold) else _uses(token_use),
+        client_ids=expected.client_ids if client_ids is None else client_ids,
+        nonce=nonce,
+    )
+
+
+@lru_cache(_MAX_KEPT_HEADERS)
+def _kid_of(segment: bytes) -> str:
     """The `kid` of a header that Cognito could have written. Addresses and keys in it are never looked at."""
+    header = read_strictly(segment)
     if header.get("alg") != "RS256":
         raise SignatureError("alg is not RS256")
-    if "crit" in header:
-        raise SignatureError("crit names extensions, and there are none here")  # RFC 7515 4.1.11
+    # RFC 7515 4.1.11: names extensions that must be understood, and there are none here; RFC 7797 6: is one.
+    if "crit" in header or "b64" in header:
+        raise SignatureError("the header asks for an extension, and there are none here")
     kid = header.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID_CHARS:
         raise SignatureError("no kid of reasonable length")
     return kid
 
 
-def _verify_signature(parts: Parts, key: RSAPublicKey) -> None:
-    try:
-        key.verify(parts.signature, parts.signed, _PADDING, _HASH)
-    except InvalidSignature as error:
-        raise SignatureError("the signature is not the pool's") from error
+def _blamed(error: TokenError, claims: Mapping[str, Any], expected: Expected) -> TokenError:
+    """`error`, which now says whose token is refused."""
+    error.user_pool_id = expected.pool.user_pool_id
+    error.client_id = accepted_client(claims, expected.client_ids)
+    return error
 
 
-def _verify_at_hash(claims: Mapping[str, Any], access_token: str | None) -> None:
+def _verify_at_hash(claims: Mapping[str, Any], access_token: str) -> None:
     """OpenID Connect Core 3.1.3.8: the left half of the access token's SHA-256, where the ID token carries it."""
-    if access_token is None or "at_hash" not in claims:
+    if "at_hash" not in claims:
         return
     half = hashlib.sha256(access_token.encode(errors="replace")).digest()[:16]
     if claims["at_hash"] != base64.urlsafe_b64encode(half).rstrip(b"=").decode():
         raise ClaimError("not issued with this access token", claim="at_hash", code="at_hash_mismatch")
 
 
-def _judge_unverified(claims: Mapping[str, Any], expected: Expected, now: float) -> None:
-    """Refuse, before a key is fetched for it, a token that would be refused with it. Values are not repeated."""
+def _key_worth_a_fetch(
+    store: KeyStore, kid: str, claims: Mapping[str, Any], expected: Expected, now: float
+) -> RSAPublicKey:
+    """The key, which may have to be fetched: not for a token that would be refused with it. Values are not repeated."""
     try:
         verify_claims(claims, expected, now)
     except ClaimError as error:
         raise error.without_values() from None
+    return store.key(kid)
 
 
 def _unknown_issuer(issuer: object, pools: Iterable[UserPool]) -> IssuerError:

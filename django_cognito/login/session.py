@@ -25,9 +25,9 @@ from django.utils import timezone
 
 from ..conf import get_settings
 from ..core import AccessToken, IdToken
+from ..core.compact import take_apart
 from ..core.errors import CognitoError, CognitoUnavailableError, SignInError, TokenError
 from ..core.hosted_ui import TokenSet
-from ..core.token import take_apart
 from ..encryption import DecryptionError, decrypt, encrypt
 from ..models import CognitoLogin, CognitoUser
 from ..people.authenticate import verify
@@ -82,7 +82,7 @@ def access_token_of(login: CognitoLogin) -> AccessToken:
 
 
 def _claims(verified: str) -> Mapping[str, Any]:
-    return take_apart(verified, max_bytes=len(verified)).claims
+    return take_apart(verified, max_bytes=len(verified))[1]
 
 
 def is_over(login: CognitoLogin) -> bool:

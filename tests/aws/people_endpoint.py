@@ -66,7 +66,7 @@ class PeopleEndpoint(ScriptedServer):
 
 def identity_of(raw: str) -> str:
     """The identity of the person of an ID token."""
-    return f"eu-west-1:{take_apart(raw, len(raw)).claims['sub']}"
+    return f"eu-west-1:{take_apart(raw, len(raw))[1]['sub']}"
 
 
 def access_key_of(identity_id: str) -> str:

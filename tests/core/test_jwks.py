@@ -8,6 +8,7 @@ from django_cognito.core.jwks import KeySet
 
 from .signing import jwk, jwks, number, private_key
 
+
 def test_a_key_set_maps_names_to_keys() -> None:
     keys = KeySet(jwks("one", "two"))
     assert (list(keys), len(keys)) == (["one", "two"], 2)

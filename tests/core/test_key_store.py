@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from django_cognito.core import UserPool
-from django_cognito.core import key_store
+from django_cognito.core import UserPool, key_store
 from django_cognito.core.errors import CognitoUnavailableError, SignatureError
 from django_cognito.core.http import Http
 from django_cognito.core.key_store import KeyStore, KeyStores
 from tests.scripted_server import Answer, ScriptedServer, json_answer
 
-from .signing import jwk, jwks, number, private_key
+from .signing import jwk, jwks, private_key
 
 HOUR, DAY = 3_600, 86_400
 

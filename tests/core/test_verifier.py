@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from django_cognito.core import AccessToken, ClientToken, IdToken, TokenVerifier, UserPool
+from django_cognito.core.claims import Expected, verify_claims
 from django_cognito.core.errors import (
     ClaimError,
     ClientError,
@@ -22,7 +23,6 @@ from django_cognito.core.errors import (
     TokenUseError,
 )
 from django_cognito.core.key_store import KeyStores
-from django_cognito.core.claims import Expected, verify_claims
 from tests.scripted_server import Answer, ScriptedServer, json_answer
 
 from .signing import b64, jwks, segment, sign

@@ -16,7 +16,7 @@ from django_cognito import runtime
 from django_cognito.conf import get_settings
 from django_cognito.core import AccessToken, ClientToken, IdToken
 from django_cognito.core.errors import CognitoUnavailableError, TokenError
-from django_cognito.core.jwks import KeyStore
+from django_cognito.core.key_store import KeyStore
 from django_cognito.models import CognitoUser
 from django_cognito.people.authenticate import aauthenticate, authenticate, verify
 

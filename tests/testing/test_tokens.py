@@ -2,8 +2,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from django_cognito.core import AccessToken, ClientToken, IdToken
+from django_cognito.core.compact import read_strictly, take_apart
 from django_cognito.core.errors import ClaimError, SignatureError
-from django_cognito.core.compact import take_apart
 from django_cognito.people.authenticate import verify
 from django_cognito.testing import make_token, trusted_keys
 from django_cognito.testing.keys import KID
@@ -61,7 +61,7 @@ def test_groups_are_names_and_not_letters() -> None:
 
 
 def test_a_header_of_ones_own_replaces_and_adds() -> None:
-    assert take_apart(make_token(header={"alg": "none", "typ": "JWT"})).header == {
+    assert read_strictly(take_apart(make_token(header={"alg": "none", "typ": "JWT"}))[0]) == {
         "kid": KID,
         "alg": "none",
         "typ": "JWT",
@@ -69,7 +69,7 @@ def test_a_header_of_ones_own_replaces_and_adds() -> None:
 
 
 def test_none_takes_a_header_away() -> None:
-    assert take_apart(make_token(header={"kid": None})).header == {"alg": "RS256"}
+    assert read_strictly(take_apart(make_token(header={"kid": None}))[0]) == {"alg": "RS256"}
 
 
 def test_another_key_is_refused() -> None:

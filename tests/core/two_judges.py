@@ -1,0 +1,175 @@
+"""Two judges of one case, this package and PyJWT, under one policy. Needs no pytest: the fuzz targets judge as well."""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Any, NamedTuple
+from unittest import mock
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from django_cognito.core import TokenVerifier, UserPool
+from django_cognito.core.errors import ClaimError, TokenError
+from django_cognito.core.jwks import KeySet
+
+NOW = 1_800_000_000
+POOL_ID = "eu-west-1_AbCdEfGhI"
+ISSUERS = UserPool(POOL_ID).issuer_forms
+# PyJWT's own errors, and those of Python that it lets through where a token or a key set is odd enough.
+_REFUSALS = (
+    jwt.PyJWTError,
+    UnsupportedAlgorithm,
+    AttributeError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a site expects; `asked` is what one call expects otherwise."""
+
+    client_ids: tuple[str, ...] = ("1webclient",)
+    issuers: tuple[str, ...] = ISSUERS[:1]
+    leeway_seconds: float = 10
+    token_use: Any = "access"
+    resource: str = ""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A token, the keys of its pool, and what is expected of it."""
+
+    raw: Any
+    jwks: Any
+    policy: Policy = Policy()
+
+    def verifier(self, now: Any = lambda: NOW, cache_size: int = 0) -> TokenVerifier:
+        """The policy's verifier, still without keys."""
+        policy = self.policy
+        pool = UserPool(POOL_ID, policy.client_ids, issuer=policy.issuers, resource=policy.resource)
+        return TokenVerifier(
+            pool,
+            token_use=policy.token_use,
+            leeway_seconds=policy.leeway_seconds,
+            cache_size=cache_size,
+            now=now,
+        )
+
+
+class Verdict(NamedTuple):
+    """A refusal, or the token."""
+
+    message: str = ""
+    kind: str = ""
+    code: str = ""
+    claim: str = ""
+    pool_and_client: tuple[str, str] = ("", "")
+    token: tuple[str, str, str] | None = None
+
+
+def our_verdict(case: Case) -> Verdict:
+    """This package's verdict: any exception but its own goes through."""
+    verifier = case.verifier()
+    try:
+        verifier.load_jwks(verifier.pools[0], case.jwks)
+    except ValueError as error:
+        return Verdict(f"keys: {error}", "ValueError")
+    return verdict_of(verifier, case)
+
+
+def verdict_of(verifier: TokenVerifier, case: Case) -> Verdict:
+    """The verdict of a verifier that has its keys."""
+    try:
+        token = verifier.verify(case.raw, **case.policy.asked)
+    except TokenError as error:
+        claim = error.claim if isinstance(error, ClaimError) else ""
+        told = error.user_pool_id, error.client_id
+        return Verdict(error.args[0], type(error).__name__, error.code, claim, told)
+    # The texts tell 1 from 1.0 and from True.
+    return Verdict(token=(type(token).__name__, token.user_pool_id, repr(token.claims)))
+
+
+def reason(case: Case, verdict: Verdict) -> str:
+    """Why we refuse: of a claim its name too, of a key what is wrong with it."""
+    if verdict.code == "unknown_key":
+        kid = jwt.get_unverified_header(case.raw)["kid"]
+        return f"key: {dict(KeySet(case.jwks).skipped).get(kid, 'not there')}"
+    return f"{verdict.claim}: {verdict.message}" if verdict.claim else verdict.message
+
+
+def pyjwt_accepts(case: Case) -> bool:
+    """PyJWT's verdict, with Cognito's rules (AWS developer guide, "Verifying JSON web tokens") on top of it."""
+    policy = case.policy
+    options: Any = {"require": ["exp", "iat", "iss", "sub"], "verify_aud": False, "enforce_minimum_key_length": True}
+    try:
+        key = _pyjwks_key(case.jwks, jwt.get_unverified_header(case.raw)["kid"])
+        claims = jwt.decode(
+            case.raw, key, ["RS256"], options, issuer=list(policy.issuers), leeway=policy.leeway_seconds
+        )
+        return _is_cognitos(claims, policy) and _is_for_us(case.raw, claims, policy)
+    except _REFUSALS:
+        return False
+
+
+@contextmanager
+def pyjwt_at(now: float = NOW) -> Iterator[None]:
+    """Let PyJWT, which takes no clock, judge at that moment."""
+
+    class Moment(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Moment":
+            return cls.fromtimestamp(now, tz or UTC)
+
+    with mock.patch.object(jwt.api_jwt, "datetime", Moment):
+        yield
+
+
+def _pyjwks_key(document: Any, kid: str) -> jwt.PyJWK:
+    """The key in a set of its own: what PyJWKSet trips over (an unhashable `alg`) must not hide the others."""
+    for member in document["keys"]:
+        try:
+            return jwt.PyJWKSet.from_dict({"keys": [member]})[kid]
+        except _REFUSALS:
+            continue
+    raise KeyError(kid)
+
+
+def _is_cognitos(claims: Mapping[str, Any], policy: Policy) -> bool:
+    asked = policy.asked
+    due = asked.get("token_use", policy.token_use)
+    if claims.get("token_use") not in (("access", "id") if due is None else (due,)):
+        return False
+    if asked.get("nonce") is not None and claims.get("nonce") != asked["nonce"]:
+        return False
+    if asked.get("access_token") is None or "at_hash" not in claims:
+        return True
+    half = hashlib.sha256(asked["access_token"].encode()).digest()[:16]
+    return bool(claims["at_hash"] == base64.urlsafe_b64encode(half).decode().rstrip("="))
+
+
+def _is_for_us(raw: str, claims: Mapping[str, Any], policy: Policy) -> bool:
+    client_ids = policy.asked.get("client_ids")
+    accepted = list(policy.client_ids if client_ids is None else client_ids)
+    if claims["token_use"] == "id":
+        return _is_for(raw, accepted)
+    client_id = claims.get("client_id")
+    if not isinstance(client_id, str) or client_id not in accepted:
+        return False
+    is_machine = "username" not in claims and claims["sub"] == client_id
+    if not policy.resource or (is_machine and "aud" not in claims):
+        return True
+    return _is_for(raw, [policy.resource])
+
+
+def _is_for(raw: str, audience: list[str]) -> bool:
+    jwt.decode(raw, options={"verify_signature": False, "verify_aud": True}, audience=audience)
+    return True
