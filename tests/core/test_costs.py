@@ -91,4 +91,4 @@ def test_a_refusal_costs_in_proportion_to_the_token(raw: str) -> None:
 @pytest.mark.parametrize("raw", ["." * SIZE, "e30." * (SIZE // 4)], ids=["dots", "parts"])
 def test_cve_2025_30204_dots_make_no_list(raw: str) -> None:
     verifier = make()
-    assert bytes_at_peak(lambda: refusal(raw, verifier)) < 4 * SIZE
+    assert bytes_at_peak(lambda: refusal(raw, verifier)) < 5 * SIZE  # a list would take 8 bytes a dot, and the parts

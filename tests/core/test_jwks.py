@@ -57,18 +57,23 @@ def test_a_key_for_verifying_is_taken() -> None:
         pytest.param(jwk("two", e=number(2**2_047 + 1)), id="an endless exponent"),
     ],
 )
-def test_a_bad_key_is_skipped_with_a_warning_and_good_ones_work(bad: Any, caplog: pytest.LogCaptureFixture) -> None:
-    assert list(KeySet({"keys": [bad, jwk("one")]})) == ["one"]
-    (warning,) = caplog.messages
-    assert "skipped" in warning
-    assert jwk("two")["n"] not in warning
+def test_a_bad_key_is_skipped_with_a_reason_and_good_ones_work(bad: Any) -> None:
+    keys = KeySet({"keys": [bad, jwk("one")]})
+    assert list(keys) == ["one"]
+    ((kid, reason),) = keys.skipped
+    assert kid in ("", "two")
+    assert reason
+    assert jwk("two")["n"] not in reason
 
 
-def test_two_different_keys_of_one_name_are_both_refused(caplog: pytest.LogCaptureFixture) -> None:
-    assert list(KeySet({"keys": [jwk("one", kid="x"), jwk("two", kid="x"), jwk("one", kid="x"), jwk("one")]})) == [
-        "one"
-    ]
-    assert caplog.messages == ["two keys of the set are called 'x': both are skipped"]
+def test_two_different_keys_of_one_name_are_both_refused() -> None:
+    keys = KeySet({"keys": [jwk("one", kid="x"), jwk("two", kid="x"), jwk("one", kid="x"), jwk("one")]})
+    assert (list(keys), keys.skipped) == (["one"], [("x", "two different keys have this kid")])
+
+
+def test_a_key_that_is_named_well_and_badly_is_refused() -> None:
+    keys = KeySet({"keys": [jwk("one", kid="x"), jwk("one", kid="x", use="enc"), jwk("two")]})
+    assert (list(keys), keys.skipped) == (["two"], [("x", "not for signatures")])
 
 
 def test_one_key_listed_twice_is_one_key() -> None:

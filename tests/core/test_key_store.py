@@ -11,6 +11,7 @@ import pytest
 
 from django_cognito.core import UserPool, key_store
 from django_cognito.core.errors import CognitoUnavailableError, SignatureError
+from django_cognito.core.events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
 from django_cognito.core.http import Http
 from django_cognito.core.key_store import KeyStore, KeyStores
 from tests.scripted_server import Answer, ScriptedServer, json_answer
@@ -66,7 +67,7 @@ def background() -> list[Callable[[], None]]:
 
 @pytest.fixture
 def store(endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]) -> KeyStore:
-    return KeyStore("https://keys.example/jwks.json", endpoint, now=clock, start=background.append)
+    return KeyStore("https://keys.example/jwks.json", endpoint, now=clock, chance=lambda: 1, start=background.append)
 
 
 def refusal(store: KeyStore, kid: str) -> SignatureError | CognitoUnavailableError:
@@ -263,7 +264,7 @@ def test_an_answer_without_keys_is_a_failure_and_the_last_good_keys_stay(
     clock.forward(30)
     assert isinstance(refusal(store, "forged"), CognitoUnavailableError)
     assert store.key("one") is good
-    assert "https://keys.example/jwks.json could not be fetched" in caplog.text
+    assert "the keys at https://keys.example/jwks.json cannot be had, next attempt in 30 s" in caplog.text
 
 
 def test_cold_and_down_the_pauses_grow_to_a_minute(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
@@ -312,11 +313,11 @@ def test_known_keys_outlive_an_outage_up_to_their_hard_age(
 def test_a_hard_age_below_the_soft_one_serves_nothing_old(endpoint: Endpoint, clock: Clock) -> None:
     store = KeyStore("https://keys.example/", endpoint, hard_max_age_seconds=0, now=clock)
     store.key("one")
-    clock.forward(HOUR - 1)
+    clock.forward(0.8 * HOUR - 1)
     store.key("one")
     assert endpoint.count == 1
     endpoint.answer = None
-    clock.forward(1)
+    clock.forward(HOUR)
     assert isinstance(refusal(store, "one"), CognitoUnavailableError)
 
 
@@ -347,14 +348,14 @@ def test_a_fault_in_the_fetch_itself_is_not_hidden_and_locks_nobody_out(
 
 
 def test_a_store_knows_whether_it_would_fetch(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
-    assert (store.knows("one"), store.has("one")) == (False, False)
+    assert not store.has("one")
     store.hydrate()
-    assert (store.knows("one"), store.has("one")) == (True, True)
-    assert (store.knows("two"), store.has("two")) == (False, True)  # it would be refused at once
+    assert store.has("one")
+    assert store.has("two")  # it would be refused at once
     clock.forward(30)
     assert (store.has("one"), store.has("two")) == (True, False)
     clock.forward(DAY)
-    assert (store.knows("one"), store.has("one")) == (False, False)
+    assert not store.has("one")
     assert endpoint.count == 1
 
 
@@ -521,7 +522,7 @@ def test_an_answer_other_than_200_is_a_failure(server: ScriptedServer, status: i
     server.script(Answer(status, b"{}", {"location": "http://169.254.169.254/"}))
     with pytest.raises(CognitoUnavailableError):
         KeyStores(http=Http(timeout_seconds=5)).of(pool_at(server)).hydrate()
-    assert server.count == 1
+    assert server.count == (2 if status >= 500 else 1)
 
 
 def test_stores_hand_on_what_they_are_told(server: ScriptedServer, clock: Clock) -> None:
@@ -533,3 +534,81 @@ def test_stores_hand_on_what_they_are_told(server: ScriptedServer, clock: Clock)
     clock.forward(5)
     store.key("one")
     assert server.count == 3
+
+
+# Ahead of time, and by chance
+
+
+def test_keys_are_fetched_ahead_in_the_background_before_they_are_old(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
+) -> None:
+    good = store.key("one")
+    clock.forward(0.8 * HOUR - 1)
+    store.key("one")
+    assert background == []
+    clock.forward(1)
+    assert store.key("one") is good
+    (fetch,) = background
+    fetch()
+    assert endpoint.count == 2
+    assert store.key("one") is good, "the same material is the same object"
+
+
+@pytest.mark.parametrize(
+    ("chance", "pauses"), [(0.0, [1, 1, 2, 4, 8]), (0.5, [1, 2, 3, 6, 12]), (1.0, [1, 2, 4, 8, 16])]
+)
+def test_pauses_are_spread_by_chance_from_half_to_whole_and_are_never_below_a_second(
+    endpoint: Endpoint, clock: Clock, chance: float, pauses: list[int]
+) -> None:
+    store = KeyStore("https://keys.example/", endpoint, now=clock, chance=lambda: chance)
+    endpoint.answer = None
+    met = []
+    for _ in pauses:
+        met.append(refusal(store, "one").retry_after)
+        clock.forward(met[-1])
+    assert met == pauses
+
+
+def test_a_key_that_a_set_no_longer_lists_is_used_until_it_was_not_seen_for_the_soft_age(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    endpoint.answer = jwks("one", "two")
+    store.hydrate()
+    endpoint.answer = jwks("two")
+    clock.forward(HOUR / 2)
+    assert refusal(store, "forged").code == "unknown_key"
+    assert store.in_hand("one")
+    clock.forward(HOUR / 2)
+    assert refusal(store, "one").code == "unknown_key"
+    assert store.in_hand("two")
+
+
+def test_a_key_that_a_later_set_names_badly_is_dropped_at_once(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    endpoint.answer = jwks("one", "two")
+    store.hydrate()
+    endpoint.answer = {"keys": [jwk("one", use="enc"), jwk("two")]}
+    clock.forward(30)
+    assert refusal(store, "forged").code == "unknown_key"
+    assert refusal(store, "one").code == "unknown_key"
+
+
+def test_what_happened_is_told_and_logged(endpoint: Endpoint, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[KeyEvent] = []
+    url = "https://keys.example/"
+    store = KeyStore(url, endpoint, owner="eu-west-1_AbCdEfGhI", now=clock, tell=told.append)
+    endpoint.answer = {"keys": [jwk("one"), jwk("two", use="enc"), "?"]}
+    with caplog.at_level(logging.INFO):
+        store.hydrate()
+        endpoint.answer = None
+        clock.forward(DAY)
+        assert "eu-west-1_AbCdEfGhI" in str(refusal(store, "one"))
+    assert told == [
+        KeySkipped(url, "two", "not for signatures"),
+        KeySkipped(url, "", "no object with a kid of reasonable length"),
+        KeysRefreshed(url, ("one",)),
+        KeysUnavailable(url, "down", 1),
+    ]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO", "WARNING"]
+    assert all("eu-west-1_AbCdEfGhI" in message for message in caplog.messages)

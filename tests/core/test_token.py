@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from django_cognito.core.errors import MalformedTokenError
-from django_cognito.core.token import AccessToken, ClientToken, IdToken, read_unverified, take_apart, token_of
+from django_cognito.core.token import AccessToken, ClientToken, IdToken, read_unverified, token_of
 
 from .signing import sign
 
@@ -86,16 +86,16 @@ def test_a_machine_goes_by_its_client() -> None:
 
 
 def test_a_token_is_read_only_all_the_way_down() -> None:
-    claims = copy.deepcopy(ACCESS)
-    token = token_of(claims, POOL_ID)
-    claims["nested"]["list"].append(3)
+    token = token_of(copy.deepcopy(ACCESS), POOL_ID)
     assert token.claims["nested"]["list"] == (1, {"x": (2,)})
     with pytest.raises(TypeError):
         token.claims["sub"] = "other"  # type: ignore[index]
     with pytest.raises(TypeError):
         token.claims["nested"]["more"] = 1
-    with pytest.raises(AttributeError):
-        token.user_pool_id = "other"  # type: ignore[misc]
+    with pytest.raises(AttributeError, match="read-only"):
+        token.user_pool_id = "other"
+    with pytest.raises(AttributeError, match="read-only"):
+        del token.user_pool_id
 
 
 def test_a_copy_is_the_token_itself() -> None:
@@ -123,7 +123,3 @@ def test_claims_can_be_read_unverified() -> None:
 def test_reading_what_is_no_token_says_so(raw: Any) -> None:
     with pytest.raises(MalformedTokenError):
         read_unverified(raw)
-
-
-def test_the_parts_of_a_token_show_nothing() -> None:
-    assert repr(take_apart(sign(ACCESS))) == "Parts()"
