@@ -11,6 +11,7 @@ _MAX_KEYS = 20  # Cognito publishes two
 _MAX_KID_CHARS = 256
 _MAX_MODULUS_CHARS, _MAX_EXPONENT_CHARS = 1_368, 8  # in base64url: 8,192 bits and a leading zero byte; 48 bits
 _KEY_BITS = range(2_048, 8_193)
+_TWICE = "two different keys have this kid"
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})  # RFC 7518 6.3.2
 
 
@@ -32,8 +33,9 @@ class KeySet(Mapping[str, RSAPublicKey]):
         self.skipped: list[tuple[str, str]] = []
         for jwk in listed:
             self._take(jwk)
-        for kid, _ in self.skipped:
-            self._keys.pop(kid, None)  # named twice, once badly: it cannot be told which is meant
+        for kid, reason in self.skipped:
+            if reason == _TWICE:
+                self._keys.pop(kid, None)  # it cannot be told which is meant
         if not self._keys:
             raise ValueError("the key set has no usable key")
 
@@ -48,7 +50,7 @@ class KeySet(Mapping[str, RSAPublicKey]):
             self.skipped.append((kid, str(error)))
             return
         if self._keys.setdefault(kid, key) != key:
-            self.skipped.append((kid, "two different keys have this kid"))
+            self.skipped.append((kid, _TWICE))
 
     def __getitem__(self, kid: str) -> RSAPublicKey:
         return self._keys[kid]

@@ -207,9 +207,9 @@ def test_the_twins_take_the_same_arguments() -> None:
 @pytest.mark.parametrize("missing", ["the token's keys", "no keys"])
 def test_keys_are_fetched_off_the_event_loop_and_only_where_they_are_missing(monkeypatch, missing) -> None:
     threads = []
-    key = KeyStore.key
+    in_hand = KeyStore.in_hand
     monkeypatch.setattr(
-        KeyStore, "key", lambda store, kid: threads.append(threading.current_thread()) or key(store, kid)
+        KeyStore, "in_hand", lambda store, kid: threads.append(threading.current_thread()) or in_hand(store, kid)
     )
     monkeypatch.setattr("django_cognito.people.authenticate.user_for", lambda *_: None)
     if missing == "the token's keys":
