@@ -1,6 +1,7 @@
 """The settings: one dict, `COGNITO`, read once into one typed, frozen value. Reaches nothing, keeps nothing alive."""
 
 import difflib
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -204,4 +205,11 @@ def _forget(*, setting: str, **_: Any) -> None:
         _current = None
 
 
+def _renew_lock() -> None:
+    """In a forked child, the thread that may have held the lock does not exist."""
+    global _lock
+    _lock = threading.Lock()
+
+
 setting_changed.connect(_forget, dispatch_uid="django_cognito.conf")
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_renew_lock)  # Windows does not fork

@@ -1,5 +1,6 @@
 """Constructs the core's objects from the settings, once each, under a lock. Only constructs; decides nothing."""
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -126,4 +127,11 @@ def _directory(settings: CognitoSettings) -> Directory:
     return Directory(client, pool.user_pool_id)
 
 
+def _renew_lock() -> None:
+    """In a forked child, the thread that may have held the lock does not exist."""
+    global _lock
+    _lock = threading.RLock()
+
+
 setting_changed.connect(_forget, dispatch_uid="django_cognito.runtime")
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_renew_lock)  # Windows does not fork

@@ -1,6 +1,7 @@
 """ONE function: a raw token becomes (user, token). Everything above only translates its errors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
@@ -8,8 +9,9 @@ from asgiref.sync import sync_to_async
 from django.views.decorators.debug import sensitive_variables
 
 from ..core import AccessToken, IdToken, TokenUse
-from ..core.errors import ClaimError
+from ..core.errors import ClaimError, TokenError
 from ..runtime import get_verifier
+from ..signals import tell_of_refusal
 from .users import Token, user_for
 
 
@@ -40,7 +42,8 @@ def authenticate(
 
     Raises TokenError, which refuses, and CognitoUnavailableError, which does not.
     """
-    return _person(*verify(raw, token_use=token_use, id_token=id_token, nonce=nonce, client_ids=client_ids))
+    with _refusals_told():
+        return _person(*verify(raw, token_use=token_use, id_token=id_token, nonce=nonce, client_ids=client_ids))
 
 
 @_without_tokens
@@ -58,8 +61,9 @@ async def aauthenticate(
     waits = verifier.needs_fetch(raw) or (id_token is not None and verifier.needs_fetch(id_token))
     call = sync_to_async(verify, thread_sensitive=False) if waits else None
     given: dict[str, Any] = {"token_use": token_use, "id_token": id_token, "nonce": nonce, "client_ids": client_ids}
-    verified = await call(raw, **given) if call else verify(raw, **given)
-    return await sync_to_async(_person)(*verified)
+    with _refusals_told():
+        verified = await call(raw, **given) if call else verify(raw, **given)
+        return await sync_to_async(_person)(*verified)
 
 
 @_without_tokens
@@ -93,4 +97,17 @@ def _sign_in_of(token: Token) -> tuple[str, str, Any]:
 
 
 def _person(token: Token, profile: IdToken | None) -> tuple[Any, Token]:
-    return user_for(token, profile), token
+    try:
+        return user_for(token, profile), token
+    except TokenError as error:
+        error.user_pool_id, error.client_id = token.user_pool_id, token.client_id
+        raise
+
+
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    try:
+        yield
+    except TokenError as error:
+        tell_of_refusal(error)
+        raise

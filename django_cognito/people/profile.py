@@ -59,7 +59,7 @@ def statement_of(token: AccessToken | IdToken, profile: IdToken | None, settings
         username=token.username,
         sources=tuple(_source_of(each, settings) for each in tokens),
         preferred_username=_preferred_username({**token.claims, **tokens[-1].claims}, settings),
-        verified_email=id_token.email if id_token and id_token.email_verified else "",
+        verified_email=_address(id_token.email) if id_token and id_token.email_verified else "",
     )
 
 
@@ -76,7 +76,7 @@ def statement_of_directory(
         username=person.username,
         sources=(source,),
         preferred_username=_preferred_username(person.attributes, settings),
-        verified_email=person.attributes.get("email", "") if verified else "",
+        verified_email=_address(person.attributes.get("email", "")) if verified else "",
     )
 
 
@@ -110,6 +110,10 @@ def _mapped(claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, A
     present = {name: claims[claim] for name, claim in settings.attributes.items() if claims.get(claim) is not None}
     plain = {name: value if isinstance(value, str) else _plain(value) for name, value in present.items()}
     return {name: value for name, value in plain.items() if not _has_nul(value)}
+
+
+def _address(email: str) -> str:
+    return "" if _has_nul(email) else email
 
 
 def _has_nul(value: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from ..conf import CognitoSettings, get_settings
 from ..core import AccessToken, ClientToken, IdToken
@@ -142,7 +142,10 @@ def _known_by_email(statement: Statement, settings: CognitoSettings) -> Any:
     email = email_field(model)
     if not settings.link_by_verified_email or not statement.verified_email or email is None:
         return None
-    users = model._default_manager.select_for_update().filter(**{f"{email.name}__iexact": statement.verified_email})
+    # Not one that somebody of this pool has already: what stands there may be what they wrote into their own profile.
+    taken = CognitoUser.objects.filter(user_pool_id=statement.user_pool_id, user_id=OuterRef("pk"))
+    named = model._default_manager.filter(~Exists(taken), **{f"{email.name}__iexact": statement.verified_email})
+    users = named.select_for_update()
     found: list[Any] = list(users[:2])
     if len(found) != 1 or not _is_same_address(getattr(found[0], email.name), statement.verified_email):
         return None
