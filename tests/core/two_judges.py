@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ _REFUSALS = (
     UnsupportedAlgorithm,
     AttributeError,
     KeyError,
+    NotImplementedError,
     OverflowError,
     RecursionError,
     TypeError,
@@ -108,14 +109,18 @@ def reason(case: Case, verdict: Verdict) -> str:
 
 def pyjwt_accepts(case: Case) -> bool:
     """PyJWT's verdict, with Cognito's rules (AWS developer guide, "Verifying JSON web tokens") on top of it."""
-    policy = case.policy
+    try:
+        keys = list(_pyjwks_keys(case.jwks, jwt.get_unverified_header(case.raw)["kid"]))
+    except _REFUSALS:
+        return False
+    return any(_pyjwt_accepts_with(key, case.raw, case.policy) for key in keys)
+
+
+def _pyjwt_accepts_with(key: jwt.PyJWK, raw: Any, policy: Policy) -> bool:
     options: Any = {"require": ["exp", "iat", "iss", "sub"], "verify_aud": False, "enforce_minimum_key_length": True}
     try:
-        key = _pyjwks_key(case.jwks, jwt.get_unverified_header(case.raw)["kid"])
-        claims = jwt.decode(
-            case.raw, key, ["RS256"], options, issuer=list(policy.issuers), leeway=policy.leeway_seconds
-        )
-        return _is_cognitos(claims, policy) and _is_for_us(case.raw, claims, policy)
+        claims = jwt.decode(raw, key, ["RS256"], options, issuer=list(policy.issuers), leeway=policy.leeway_seconds)
+        return _is_cognitos(claims, policy) and _is_for_us(raw, claims, policy)
     except _REFUSALS:
         return False
 
@@ -133,14 +138,14 @@ def pyjwt_at(now: float = NOW) -> Iterator[None]:
         yield
 
 
-def _pyjwks_key(document: Any, kid: str) -> jwt.PyJWK:
-    """The key in a set of its own: what PyJWKSet trips over (an unhashable `alg`) must not hide the others."""
+def _pyjwks_keys(document: Any, kid: str) -> Iterator[jwt.PyJWK]:
+    """All keys of that name: a set takes the first, though the name may be shared (RFC 7517 4.5).
+
+    Each is read in a set of its own: what PyJWKSet trips over (an unhashable `alg`) must not hide the others.
+    """
     for member in document["keys"]:
-        try:
-            return jwt.PyJWKSet.from_dict({"keys": [member]})[kid]
-        except _REFUSALS:
-            continue
-    raise KeyError(kid)
+        with suppress(*_REFUSALS):
+            yield jwt.PyJWKSet.from_dict({"keys": [member]})[kid]
 
 
 def _is_cognitos(claims: Mapping[str, Any], policy: Policy) -> bool:
