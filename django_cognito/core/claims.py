@@ -82,7 +82,7 @@ def _span(claims: Mapping[str, Any]) -> tuple[float, float]:
     """The latest moment that the token names as a beginning, and its end."""
     issued_at, ends_at = claims.get("iat"), claims.get("exp")
     begins_at, auth_time = claims.get("nbf", issued_at), claims.get("auth_time", issued_at)
-    times = ends_at, issued_at, begins_at, auth_time
+    times: tuple[Any, ...] = (ends_at, issued_at, begins_at, auth_time)
     are_integers = type(ends_at) is type(issued_at) is type(begins_at) is type(auth_time) is int
     if are_integers and min(times) > 0 and max(times) < _END_OF_TIME:
         return max(times[1:]), times[0]

@@ -1,5 +1,6 @@
 """FI-15 to FI-19: the way to the key address is slow, silent, lost, bent, or somebody else's."""
 
+import errno
 import socket
 import ssl
 import threading
@@ -286,3 +287,18 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *origins: str) -> list[str]:
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     return answers
+
+
+@pytest.mark.parametrize(
+    "number",
+    [errno.ECONNRESET, errno.EPIPE, errno.EPROTOTYPE, errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH],
+    ids=errno.errorcode.get,
+)
+def test_fi_01_a_connection_that_fails_in_whatever_way_is_unavailable(
+    scene, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def fail(sock: socket.socket, address: object) -> None:
+        raise OSError(number, "as a machine does that restarts")
+
+    monkeypatch.setattr(socket.socket, "connect", fail)
+    assert scene.verdict(scene.token()) == UNAVAILABLE
