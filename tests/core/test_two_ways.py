@@ -1,4 +1,4 @@
-"""The quick gives the verdict of the slow: the quick way of taking a token apart, and tokens that are known."""
+"""What is quick gives the verdict of what is slow: a token taken apart the quick way, and one that is known."""
 
 from collections.abc import Callable
 from dataclasses import replace
