@@ -192,6 +192,18 @@ def test_both_refuse_what_is_bad(code: str) -> None:
     assert outcome(REFUSED[code]()) == code
 
 
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        pytest.param(lambda: case(token(header={**HEADER, "b64": False})), "invalid_signature", id="b64"),
+        pytest.param(lambda: case(changed(jti=5)), "invalid_claim", id="jti"),
+        pytest.param(lambda: case(changed(jti=None)), "invalid_claim", id="jti that is null"),
+    ],
+)
+def test_what_only_we_once_accepted_is_refused(bad: Callable[[], Case], code: str) -> None:
+    assert outcome(bad()) == code
+
+
 @pytest.mark.parametrize("said", STRICTER)
 def test_every_listed_difference_is_one(said: str) -> None:
     _, make = STRICTER[said]
