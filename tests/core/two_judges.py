@@ -110,7 +110,7 @@ def reason(case: Case, verdict: Verdict) -> str:
 def pyjwt_accepts(case: Case) -> bool:
     """PyJWT's verdict, with Cognito's rules (AWS developer guide, "Verifying JSON web tokens") on top of it."""
     try:
-        keys = list(_pyjwks_keys(case.jwks, jwt.get_unverified_header(case.raw)["kid"]))
+        keys = list(pyjwks_keys(case.jwks, jwt.get_unverified_header(case.raw)["kid"]))
     except _REFUSALS:
         return False
     return any(_pyjwt_accepts_with(key, case.raw, case.policy) for key in keys)
@@ -138,7 +138,7 @@ def pyjwt_at(now: float = NOW) -> Iterator[None]:
         yield
 
 
-def _pyjwks_keys(document: Any, kid: str) -> Iterator[jwt.PyJWK]:
+def pyjwks_keys(document: Any, kid: str) -> Iterator[jwt.PyJWK]:
     """All keys of that name: a set takes the first, though the name may be shared (RFC 7517 4.5).
 
     Each is read in a set of its own: what PyJWKSet trips over (an unhashable `alg`) must not hide the others.

@@ -1,0 +1,1 @@
+"""Coverage-guided fuzzing of core: `python -m tests.fuzz --help`."""

@@ -1,0 +1,61 @@
+"""Any JSON document as a key set: ValueError, or keys that are sound and that PyJWT reads as well."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from django_cognito.core.jwks import KeySet
+from tests.core.signing import jwk, jwks
+from tests.core.spelling import odd_jwk, odd_key
+from tests.core.two_judges import pyjwks_keys
+
+from . import json_values
+
+_VALUES = (
+    "keys", "kid", "kty", "alg", "use", "key_ops", "n", "e", "d", "p", "oth", "x5c", "RSA", "EC", "RS256", "RS512",
+    "sig", "enc", "verify", "one", "", "A", "AQ", "Aw", "AQAB", "AAAAAAAAAQAB", "_" * 1_368, "!", "k" * 257,
+    None, True, 0, 65_537, 10**30, 1.5, [], {}, ["verify"], ["sign"], [[]], {"kid": "one"},
+)  # fmt: skip
+
+
+def seeds() -> Iterator[bytes]:
+    """Good sets, odd ones, and what is none."""
+    odd: list[Any] = [
+        jwks("one", "two"),
+        {"keys": [jwk("one", use="enc"), jwk("one"), jwk("two", kid="one")]},
+        {"keys": [jwk("one", alg=None, use=None, key_ops=["verify"]), {}, None]},
+        {"keys": [odd_jwk(odd_key(1_024, 65_537)), jwk("two")]},
+        {"keys": [odd_jwk(odd_key(2_048, 3)), jwk("two")]},
+        {"keys": [jwk("two", kid=str(number)) for number in range(21)]},
+        {"keys": []},
+        [],
+        None,
+    ]
+    yield from (json.dumps(document).encode() for document in odd)
+
+
+def mutated(data: bytes, max_size: int, seed: int) -> bytes:
+    """Another document."""
+    return json_values.mutated(data, max_size, seed, _VALUES)
+
+
+def judge(data: bytes) -> None:
+    """Raise where something else than ValueError comes, or a key is taken that should not be."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return
+    try:
+        keys = KeySet(document)
+    except ValueError:
+        return
+    assert 0 < len(keys) <= 20
+    assert all(isinstance(text, str) for skipped in keys.skipped for text in skipped)
+    for kid, key in keys.items():
+        assert isinstance(kid, str)
+        assert 0 < len(kid) <= 256
+        assert isinstance(key, RSAPublicKey)
+        assert 2_048 <= key.key_size <= 8_192
+        assert key.public_numbers() in [other.key.public_numbers() for other in pyjwks_keys(document, kid)]

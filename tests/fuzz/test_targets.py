@@ -1,0 +1,48 @@
+"""The fuzz targets themselves: without atheris, on their own seeds."""
+
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from django_cognito.core import compact as core_compact
+from django_cognito.core import jwks as core_jwks
+from django_cognito.core import verifier as core_verifier
+from tests.core.two_judges import NOW
+
+from . import compact, key_set, verify
+
+TARGETS = [compact, key_set, verify]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_known_yet() -> None:
+    verify.verifiers.cache_clear()
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.__name__.rpartition(".")[2])
+def test_nothing_is_found_in_a_seed(target: ModuleType) -> None:
+    seeds = list(target.seeds())
+    for seed in (*seeds, b""):
+        target.judge(seed)
+    assert len(set(seeds)) > 5
+
+
+@pytest.mark.parametrize(
+    ("target", "room", "name", "broken"),
+    [
+        (compact, core_compact, "_decoded", lambda _: b"{}"),
+        (key_set, core_jwks, "_is_sound", lambda _: True),
+        (verify, core_verifier, "accepted_client", lambda *_: 1 / 0),
+        (verify, core_verifier, "verify_claims", lambda *_: (0, NOW)),
+    ],
+)
+def test_a_flaw_is_found(monkeypatch: pytest.MonkeyPatch, target: Any, room: Any, name: str, broken: Any) -> None:
+    monkeypatch.setattr(room, name, broken)
+    with pytest.raises((AssertionError, ZeroDivisionError)):
+        _judge_seeds(target)
+
+
+def _judge_seeds(target: Any) -> None:
+    for seed in target.seeds():
+        target.judge(seed)
