@@ -95,8 +95,9 @@ def verdict_of(verifier: TokenVerifier, case: Case) -> Verdict:
         claim = error.claim if isinstance(error, ClaimError) else ""
         told = error.user_pool_id, error.client_id
         return Verdict(error.args[0], type(error).__name__, error.code, claim, told)
-    # The texts tell 1 from 1.0 and from True.
-    return Verdict(token=(type(token).__name__, token.user_pool_id, repr(token.claims)))
+    # The texts tell 1 from 1.0 and from True; and whatever a token says can be read.
+    read = {name: getattr(token, name) for name in dir(token) if not name.startswith("_")}
+    return Verdict(token=(type(token).__name__, token.user_pool_id, repr(read)))
 
 
 def reason(case: Case, verdict: Verdict) -> str:
