@@ -30,8 +30,7 @@ from ..core.errors import CognitoError, CognitoUnavailableError, SignInError, To
 from ..core.hosted_ui import TokenSet
 from ..encryption import DecryptionError, decrypt, encrypt
 from ..models import CognitoLogin, CognitoUser
-from ..people.authenticate import verify
-from ..people.users import user_for
+from ..people.authenticate import person, verify
 from ..runtime import get_hosted_ui
 
 logger = logging.getLogger(__name__)
@@ -223,7 +222,7 @@ def _refreshed(refresh_token: str) -> TokenSet:
 
 
 def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: IdToken | None) -> CognitoLogin:
-    user_for(token, profile)
+    person(token, profile)
     sealed = _sealed(login.pk, tokens)
     _unchanged(login).update(
         tokens=sealed, expires_at=_end_of(token, tokens), version=F("version") + 1, refreshing_until=None

@@ -1,7 +1,6 @@
 """ONE function: a raw token becomes (user, token). Everything above only translates its errors."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
@@ -42,8 +41,7 @@ def authenticate(
 
     Raises TokenError, which refuses, and CognitoUnavailableError, which does not.
     """
-    with _refusals_told():
-        return _person(*verify(raw, token_use=token_use, id_token=id_token, nonce=nonce, client_ids=client_ids))
+    return person(*verify(raw, token_use=token_use, id_token=id_token, nonce=nonce, client_ids=client_ids))
 
 
 @_without_tokens
@@ -61,9 +59,8 @@ async def aauthenticate(
     waits = verifier.needs_fetch(raw) or (id_token is not None and verifier.needs_fetch(id_token))
     call = sync_to_async(verify, thread_sensitive=False) if waits else None
     given: dict[str, Any] = {"token_use": token_use, "id_token": id_token, "nonce": nonce, "client_ids": client_ids}
-    with _refusals_told():
-        verified = await call(raw, **given) if call else verify(raw, **given)
-        return await sync_to_async(_person)(*verified)
+    verified = await call(raw, **given) if call else verify(raw, **given)
+    return await sync_to_async(person)(*verified)
 
 
 @_without_tokens
@@ -75,20 +72,34 @@ def verify(
     nonce: str | None = None,
     client_ids: Sequence[str] | None = None,
 ) -> tuple[Token, IdToken | None]:
-    """The verified token of `raw`, and its ID token where one came along. No database."""
+    """The verified token of `raw`, and its ID token where one came along. No database; tells of a refusal."""
     verifier = get_verifier()
     expected: dict[str, Any] = {} if token_use is UNSET else {"token_use": token_use}
-    if id_token is None:
-        return verifier.verify(raw, client_ids=client_ids, nonce=nonce, **expected), None
-    token = verifier.verify(raw, client_ids=client_ids, **expected)
-    # An ID token names the access token that came with it, where it names one: never another ID token.
-    access_token = raw if isinstance(token, AccessToken) else None
-    profile = verifier.verify(
-        id_token, token_use="id", client_ids=(token.client_id,), nonce=nonce, access_token=access_token
-    )
-    if not isinstance(profile, IdToken) or _sign_in_of(profile) != _sign_in_of(token):
-        raise ClaimError("the ID token is of another person, or of another sign-in", claim="sub", code="token_mismatch")
+    try:
+        if id_token is None:
+            return verifier.verify(raw, client_ids=client_ids, nonce=nonce, **expected), None
+        token = verifier.verify(raw, client_ids=client_ids, **expected)
+        # An ID token names the access token that came with it, where it names one: never another ID token.
+        access_token = raw if isinstance(token, AccessToken) else None
+        profile = verifier.verify(
+            id_token, token_use="id", client_ids=(token.client_id,), nonce=nonce, access_token=access_token
+        )
+        if not isinstance(profile, IdToken) or _sign_in_of(profile) != _sign_in_of(token):
+            message = "the ID token is of another person, or of another sign-in"
+            raise _of(token, ClaimError(message, claim="sub", code="token_mismatch"))
+    except TokenError as error:
+        tell_of_refusal(error)
+        raise
     return token, profile
+
+
+def person(token: Token, profile: IdToken | None) -> tuple[Any, Token]:
+    """The active user of verified tokens, and the token. Writes what is new in them; tells of a refusal."""
+    try:
+        return user_for(token, profile), token
+    except TokenError as error:
+        tell_of_refusal(_of(token, error))
+        raise
 
 
 def _sign_in_of(token: Token) -> tuple[str, str, Any]:
@@ -96,18 +107,7 @@ def _sign_in_of(token: Token) -> tuple[str, str, Any]:
     return token.user_pool_id, token.sub, token.claims.get("origin_jti")
 
 
-def _person(token: Token, profile: IdToken | None) -> tuple[Any, Token]:
-    try:
-        return user_for(token, profile), token
-    except TokenError as error:
-        error.user_pool_id, error.client_id = token.user_pool_id, token.client_id
-        raise
-
-
-@contextmanager
-def _refusals_told() -> Iterator[None]:
-    try:
-        yield
-    except TokenError as error:
-        tell_of_refusal(error)
-        raise
+def _of(token: Token, error: TokenError) -> TokenError:
+    """`error`, which says whose token is refused: this one, which is verified."""
+    error.user_pool_id, error.client_id = token.user_pool_id, token.client_id
+    return error
