@@ -20,6 +20,7 @@ _SENTENCES: Mapping[str, Any] = {
     "refresh_token": _("This is a refresh token; send an access token."),
     "token_expired": _("The token has expired; renew it and try again."),
     "token_not_yet_valid": _("The token is not valid yet; check the clock of whoever issued it."),
+    "wrong_resource": _("The token is not for this API."),
     "wrong_token_use": _("An access token stands where an ID token is due, or the other way round."),
     "token_mismatch": _("The two tokens are not of one sign-in."),
     "at_hash_mismatch": _("The two tokens were not issued together."),
