@@ -103,8 +103,8 @@ def verdict_of(verifier: TokenVerifier, case: Case) -> Verdict:
 def reason(case: Case, verdict: Verdict) -> str:
     """Why we refuse: of a claim its name too; of a key what is wrong with it, or with the other one of its name."""
     if verdict.code in ("unknown_key", "invalid_signature"):
-        skipped = dict(KeySet(case.jwks).skipped)
-        if problem := skipped.get(jwt.get_unverified_header(case.raw).get("kid")):
+        kid = jwt.get_unverified_header(case.raw)["kid"]
+        if kid and (problem := dict(KeySet(case.jwks).skipped).get(kid)):
             return f"key: {problem}"
     return f"{verdict.claim}: {verdict.message}" if verdict.claim else verdict.message
 
