@@ -1,23 +1,42 @@
 """What a site is told: keys that came or did not, keys that are not used, tokens that were refused."""
 
 import asyncio
+import contextlib
+import gc
 import json
 import logging
+import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.contrib import auth
 from django.dispatch import Signal
-from django.test import override_settings
+from django.test import AsyncClient, Client, override_settings
 
 from django_cognito import runtime, signals
-from django_cognito.core.errors import CognitoUnavailableError, TokenError
+from django_cognito.core.errors import CognitoUnavailableError, SignInError, TokenError
+from django_cognito.login import session
 from django_cognito.people.authenticate import aauthenticate, authenticate
 from django_cognito.testing import make_token
+from tests.callers import bearer, with_id_token
 from tests.core.signing import jwk
+from tests.login_scene import begin, come_back, login_of, token_answer
 from tests.scripted_server import Answer, ScriptedServer, json_answer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.door_views")]
+
+DOORS: dict[str, Callable[[str], object]] = {
+    "the middleware": lambda raw: Client().get("/who/", headers=bearer(raw)),
+    "the async middleware": lambda raw: async_to_sync(AsyncClient().get)("/who/async/", headers=bearer(raw)),
+    "DRF": lambda raw: Client().get("/api/", headers=bearer(raw)),
+    "the backend": lambda raw: auth.authenticate(None, cognito_token=raw),
+    "the async backend": lambda raw: async_to_sync(auth.aauthenticate)(None, cognito_token=raw),
+    "as an ID token": lambda raw: Client().get("/who/", headers=with_id_token(make_token(), raw)),
+}
 
 
 @pytest.fixture
@@ -106,3 +125,95 @@ def test_a_receiver_that_fails_changes_no_verdict() -> None:
         assert refused(lambda: authenticate(make_token(exp=1))).code == "token_expired"
     finally:
         signals.token_refused.disconnect(fail)
+
+
+@pytest.mark.usefixtures("cognito_keys")
+@pytest.mark.parametrize("come", DOORS.values(), ids=DOORS)
+def test_at_every_door_a_refusal_is_told_of_once(
+    heard: list[dict[str, Any]], settings: Any, come: Callable[[str], object]
+) -> None:
+    come(make_token(key=rsa.generate_private_key(65_537, 2_048)))
+    pool_id, client_id = settings.COGNITO["USER_POOL_ID"], settings.COGNITO["CLIENT_ID"]
+    told = {"code": "invalid_signature", "user_pool_id": pool_id, "client_id": client_id}
+    assert heard == [{"sender": "SignatureError", **told}]
+
+
+@pytest.mark.usefixtures("cognito_keys")
+def test_a_token_that_is_accepted_is_not_told_of(heard: list[dict[str, Any]]) -> None:
+    authenticate(make_token())
+    assert heard == []
+
+
+@pytest.mark.usefixtures("cognito_keys")
+def test_two_tokens_that_do_not_belong_together_are_told_of_once(heard: list[dict[str, Any]], settings: Any) -> None:
+    refused(lambda: authenticate(make_token(), id_token=make_token(token_use="id", username="bob")))
+    ((code, client_id),) = [(told["code"], told["client_id"]) for told in heard]
+    assert (code, client_id) == ("token_mismatch", settings.COGNITO["CLIENT_ID"])
+
+
+def test_a_refused_sign_in_is_told_of_once(
+    client: Client, token_endpoint: ScriptedServer, heard: list[dict[str, Any]]
+) -> None:
+    token_endpoint.script(token_answer(nonce="another sign-in's"))
+    come_back(client, begin(client))
+    assert [told["code"] for told in heard] == ["nonce_mismatch"]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("code", ["token_expired", "user_inactive"])
+def test_a_refused_renewal_is_told_of_once(
+    client: Client,
+    token_endpoint: ScriptedServer,
+    heard: list[dict[str, Any]],
+    settings: Any,
+    code: str,
+    is_async: bool,
+) -> None:
+    login = login_of(client, ends_in=-1)
+    user = login.cognito_user.user
+    user.is_active = code != "user_inactive"
+    user.save()
+    over = {"access_token": make_token(exp=int(time.time()) - 60)}
+    token_endpoint.script(token_answer(**(over if code == "token_expired" else {})))
+    with pytest.raises(SignInError):
+        (async_to_sync(session.acurrent) if is_async else session.current)(login)
+    assert [(told["code"], told["client_id"]) for told in heard] == [(code, settings.COGNITO["CLIENT_ID"])]
+
+
+@pytest.mark.usefixtures("cognito_keys")
+@pytest.mark.parametrize(
+    ("claims", "code"),
+    [
+        ({"iss": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Theirs"}, "wrong_issuer"),
+        ({"client_id": "9theirs", "aud": "9theirs"}, "invalid_signature"),
+        ({"client_id": ["9theirs"], "aud": {"1testclient23456789": 1}}, "invalid_signature"),
+    ],
+)
+def test_what_a_forged_token_says_goes_nowhere(
+    heard: list[dict[str, Any]], caplog: pytest.LogCaptureFixture, claims: dict[str, Any], code: str
+) -> None:
+    key = rsa.generate_private_key(65_537, 2_048)
+    raw = make_token(key=key, username="mallory", sub="9theirs", **claims)
+    with caplog.at_level(logging.DEBUG):
+        refused(lambda: authenticate(raw))
+    assert [(told["code"], told["client_id"]) for told in heard] == [(code, "")]
+    everything = " ".join(str(record.__dict__) for record in caplog.records) + str(heard)
+    assert [said for said in ("heirs", "mallory", raw) if said in everything] == []
+
+
+@pytest.mark.usefixtures("cognito_keys")
+def test_a_flood_of_bad_tokens_takes_no_memory() -> None:
+    def flood(times: int) -> int:
+        for number in range(times):
+            for raw in (make_token(exp=1, header={"kid": f"{number}"}), f"{number}.{number}.{number}"):
+                with contextlib.suppress(TokenError):
+                    authenticate(raw)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before = flood(100)  # what is bounded is full
+        assert flood(500) - before < 50_000  # bytes; if each were kept, 1,000 refusals would take more
+    finally:
+        tracemalloc.stop()
