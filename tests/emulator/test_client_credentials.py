@@ -76,6 +76,10 @@ def test_a_scope_that_is_not_the_client_s_is_passed_over(machines: Emulator) -> 
     assert claims(ask(machines, scope="notes/write notes/erase openid"))["scope"] == "notes/write"
 
 
+def test_a_client_s_own_token_is_bound_to_no_resource(machines: Emulator) -> None:
+    assert "aud" not in claims(ask(machines, resource="https://api.example.com"))
+
+
 def test_no_scope_left_is_an_error(machines: Emulator) -> None:
     answer = ask(machines, scope="notes/erase")
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_scope"})

@@ -88,6 +88,12 @@ def test_a_client_or_an_address_given_twice_is_a_page(site: Site, name: str) -> 
         ({"prompt": "please"}, "invalid_request"),
         ({"max_age": "soon"}, "invalid_request"),
         ({"identity_provider": "Google"}, "invalid_request"),
+        ({"resource": "an API of ours"}, "invalid_request"),
+        ({"resource": "api.example.com"}, "invalid_request"),
+        ({"resource": "https://api.example.com/#notes"}, "invalid_request"),
+        ({"resource": "http://api.example.com"}, "invalid_request"),
+        ({"resource": "http://localhost.example.com"}, "invalid_request"),
+        ({"resource": "https://api.example.com https://files.example.com"}, "invalid_request"),
     ],
 )
 @pytest.mark.parametrize("path", ["/oauth2/authorize", "/login"])
@@ -99,8 +105,9 @@ def test_other_errors_go_to_the_app_with_its_state(
     assert query_of(answer.headers["Location"]) == {"error": error, "state": "a state"}
 
 
-def test_a_parameter_given_twice_is_an_invalid_request(site: Site) -> None:
-    parameters = [*site.authorize_parameters().items(), ("nonce", "one"), ("nonce", "two")]
+@pytest.mark.parametrize("name", ["nonce", "resource"])
+def test_a_parameter_given_twice_is_an_invalid_request(site: Site, name: str) -> None:
+    parameters = [*site.authorize_parameters().items(), (name, "https://one"), (name, "https://two")]
     answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=10)
     assert query_of(answer.headers["Location"])["error"] == "invalid_request"
 
@@ -126,6 +133,29 @@ def test_without_openid_there_is_no_id_token(site: Site) -> None:
 
 def test_the_nonce_is_in_the_id_token(site: Site) -> None:
     assert unverified(site.tokens(nonce="n-0S6_WzA2Mj")["id_token"])["nonce"] == "n-0S6_WzA2Mj"
+
+
+@pytest.mark.parametrize(
+    "resource",
+    ["https://api.example.com", "https://api.example.com/notes/?v=2", "http://localhost:8000", "myapp://api"],
+)
+def test_the_resource_asked_for_is_the_audience_of_the_access_token_alone(site: Site, resource: str) -> None:
+    tokens = site.tokens(resource=resource)
+    assert unverified(tokens["access_token"])["aud"] == resource
+    assert unverified(tokens["id_token"])["aud"] == site.public.id
+
+
+@pytest.mark.parametrize("resource", [None, ""])
+def test_without_a_resource_an_access_token_has_no_audience(site: Site, resource: str | None) -> None:
+    assert "aud" not in unverified(site.tokens(resource=resource)["access_token"])
+
+
+def test_each_request_of_a_signed_in_browser_has_a_resource_of_its_own(browser: Browser) -> None:
+    browser.authorize(resource="https://one.example.com")
+    browser.sign_in()
+    answer = browser.authorize(resource="https://two.example.com")
+    tokens = browser.site.redeem(query_of(answer.headers["Location"])["code"]).json()
+    assert unverified(tokens["access_token"])["aud"] == "https://two.example.com"
 
 
 def test_an_app_with_a_scheme_of_its_own_gets_its_code(browser: Browser) -> None:

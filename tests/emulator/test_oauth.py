@@ -153,6 +153,13 @@ def test_a_refresh_token_gives_new_tokens_and_no_new_refresh_token(site: Site) -
     assert (after["auth_time"], after["scope"]) == (before["auth_time"], before["scope"])
 
 
+def test_a_refresh_keeps_the_resource(site: Site) -> None:
+    raw = site.tokens(resource="https://api.example.com")["refresh_token"]
+    for _ in range(2):
+        answer = site.post("/oauth2/token", grant_type="refresh_token", refresh_token=raw, client_id=site.public.id)
+        assert unverified(answer.json()["access_token"])["aud"] == "https://api.example.com"
+
+
 def test_a_refresh_token_of_another_client_is_refused(site: Site) -> None:
     raw = site.tokens()["refresh_token"]
     fields = {"grant_type": "refresh_token", "refresh_token": raw}

@@ -143,11 +143,13 @@ class Authority:
         *,
         scopes: Sequence[str],
         nonce: str | None = None,
+        resource: str | None = None,
         auth_time: float | None = None,
     ) -> dict[str, Any]:
         """A token endpoint's answer to a new sign-in; an ID token is in it if `openid` is among the scopes."""
         moment = self.now() if auth_time is None else auth_time
-        grant = self._grant(client, person, tuple(scopes), auth_time=moment, is_from_api=False, nonce=nonce)
+        asked = {"nonce": nonce, "resource": resource}
+        grant = self._grant(client, person, tuple(scopes), auth_time=moment, is_from_api=False, **asked)
         with self.lock:
             return self._mint.open(client, grant).oauth_answer()
 

@@ -26,6 +26,7 @@ class Grant:
     expires_at: float
     is_from_api: bool
     nonce: str | None = None
+    resource: str | None = None
     origin_jti: str = field(default_factory=lambda: str(uuid.uuid4()))
     event_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 

@@ -35,6 +35,7 @@ def access_claims(person: Person, client: AppClient, grant: Grant, *, issuer: st
         "iss": issuer,
         "version": 2,
         "client_id": client.id,
+        **({"aud": grant.resource} if grant.resource else {}),  # RFC 8707: the API that it is for
         "origin_jti": grant.origin_jti,
         "event_id": grant.event_id,
         "token_use": "access",

@@ -92,8 +92,14 @@ class _Endpoints:
         if person is None:
             raise OAuthError("invalid_grant")
         asked = code.request
-        auth_time = code.session.auth_time
-        return self._authority.issue(client, person, scopes=asked.scopes, nonce=asked.nonce, auth_time=auth_time)
+        return self._authority.issue(
+            client,
+            person,
+            scopes=asked.scopes,
+            nonce=asked.nonce,
+            resource=asked.resource,
+            auth_time=code.session.auth_time,
+        )
 
     def _refresh(self, client: AppClient, form: Mapping[str, str]) -> dict[str, Any]:
         if not form.get("refresh_token"):

@@ -1,6 +1,6 @@
 """What an app asks of the authorize endpoint, read and judged. Pure: knows app clients, no browser and no person.
 
-Source: AWS developer guide, "Authorize endpoint"; RFC 6749 4.1; RFC 7636 4.3; OpenID Connect Core 3.1.2.1.
+Source: AWS developer guide, "Authorize endpoint"; RFC 6749 4.1; RFC 7636 4.3; OpenID Connect Core 3.1.2.1; RFC 8707 2.
 """
 
 import re
@@ -19,6 +19,8 @@ _S256_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 _SECONDS = re.compile(r"\d{1,9}", re.ASCII)
 _RESPONSE_TYPES = frozenset({"code", "token"})
 _PROMPTS = frozenset({"none", "login", "select_account", "consent"})
+# AWS developer guide, "Resource binding": https, http to localhost, or a scheme of the app's own.
+_RESOURCE = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[^/?#:\s]+)[^#\s]*", re.ASCII)
 _NEEDS_OPENID = frozenset({"email", "phone", "profile"})
 
 
@@ -47,6 +49,7 @@ class AuthorizationRequest:
     scopes: tuple[str, ...]
     state: str | None
     nonce: str | None
+    resource: str | None
     code_challenge: str | None
     prompts: frozenset[str]
     max_age_seconds: int | None
@@ -81,6 +84,7 @@ def read_request(parameters: Parameters, find_client: Callable[[str], AppClient 
         scopes=_words(parameters, "scope") or client.scopes,
         state=state,
         nonce=parameters.get("nonce"),
+        resource=parameters.get("resource"),
         code_challenge=parameters.get("code_challenge"),
         prompts=frozenset(_words(parameters, "prompt")),
         max_age_seconds=parameters.get("max_age", type=int),
@@ -139,6 +143,14 @@ def _has_sound_max_age(parameters: Parameters) -> bool:
     return "max_age" not in parameters or _SECONDS.fullmatch(parameters["max_age"]) is not None
 
 
+def _has_sound_resource(parameters: Parameters) -> bool:
+    """An address without a fragment (RFC 8707 2); its own word for another one, invalid_target, is not Cognito's."""
+    if not parameters.get("resource"):
+        return True
+    found = _RESOURCE.fullmatch(parameters["resource"])
+    return found is not None and (found["scheme"] != "http" or found["host"] == "localhost")
+
+
 def _names_no_other_provider(parameters: Parameters) -> bool:
     """A local pool federates with nobody."""
     return parameters.get("identity_provider", "COGNITO") == "COGNITO"
@@ -150,6 +162,7 @@ _SHAPE: tuple[Callable[[Parameters], bool], ...] = (
     _has_sound_challenge,
     _has_sound_prompt,
     _has_sound_max_age,
+    _has_sound_resource,
     _names_no_other_provider,
 )
 
