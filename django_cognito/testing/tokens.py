@@ -63,8 +63,9 @@ def _person(token_use: TokenUse, username: str) -> dict[str, Any]:
     if token_use == "id":
         profile = {"email": f"{username}@example.com", "email_verified": True}
         return {**common, "aud": settings.client_id, "cognito:username": username, **profile}
+    bound = {"aud": settings.resource} if settings.resource else {}
     scope = " ".join(settings.scopes)
-    return {**common, "client_id": settings.client_id, "username": username, "scope": scope, "version": 2}
+    return {**common, **bound, "client_id": settings.client_id, "username": username, "scope": scope, "version": 2}
 
 
 def _machine(token_use: TokenUse, claims: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,3 +82,12 @@ def test_tokens_follow_the_settings(settings: object) -> None:
     with trusted_keys():
         token, _ = verify(make_token())
     assert (token.user_pool_id, token.client_id) == ("us-east-1_Other", "another")
+
+
+def test_a_persons_access_token_is_bound_to_the_api_that_the_settings_name(settings: object) -> None:
+    ours = {**settings.COGNITO, "RESOURCE": "https://api.example.com"}  # type: ignore[attr-defined]
+    settings.COGNITO = ours  # type: ignore[attr-defined]
+    with trusted_keys():
+        tokens = [verify(make_token())[0], verify(make_token(username=None))[0]]
+        tokens.append(verify(make_token(token_use="id"), token_use="id")[0])
+    assert [token.claims.get("aud") for token in tokens] == ["https://api.example.com", None, ours["CLIENT_ID"]]
