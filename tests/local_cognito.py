@@ -16,18 +16,21 @@ SECRET = "a_secret_of_24_letters_or_more"
 
 
 def seed_for(site: str) -> dict[str, Any]:
-    """One pool, with clients for the site at the origin `site`: public, confidential, and one that rotates."""
+    """One pool, with clients for the site at the origin `site`: public, confidential, one that rotates; a machine."""
     addresses = {"callback_urls": [f"{site}/auth/callback/"], "logout_urls": [f"{site}/"], "scopes": SCOPES}
     clients = [
         {"id": "1public", **addresses},
         {"id": "2confidential", "secret": SECRET, **addresses},
         {"id": "3rotating", "rotate_refresh_tokens": True, **addresses},
+        {"id": "4machine", "secret": SECRET, "flows": ["client_credentials"], "scopes": ["orders/read"]},
     ]
     users = [
         {"username": "alice", "password": PASSWORD, "email": "alice@example.com", "email_verified": True},
         {"username": "bob", "password": PASSWORD, "email": "bob@example.com", "email_verified": True},
     ]
-    return {"pools": [{"id": POOL_ID, "name": "Journeys", "clients": clients, "users": users}]}
+    servers = [{"identifier": "orders", "scopes": ["read"]}]
+    pool = {"id": POOL_ID, "name": "Journeys", "resource_servers": servers, "clients": clients, "users": users}
+    return {"pools": [pool]}
 
 
 def settings_for(emulator: Emulator, client_id: str = "1public", **changes: Any) -> Mapping[str, Any]:

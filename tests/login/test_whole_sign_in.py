@@ -18,11 +18,14 @@ from django_cognito.emulator import Emulator
 from django_cognito.login import session
 from django_cognito.models import CognitoLogin, CognitoUser
 
+from ..callers import bearer
 from ..emulator.hosted_site import PASSWORD, Browser, query_of
-from ..local_cognito import POOL_ID, hosted_ui, seed_for, settings_for, sign_in_by_hand
+from ..local_cognito import POOL_ID, SECRET, hosted_ui, seed_for, settings_for, sign_in_by_hand
 from ..login_scene import change, who
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
+
+API = "https://api.example.com"
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +190,53 @@ def test_nothing_secret_is_logged_from_the_way_in_to_the_way_out(
     # urllib3 tells the addresses that this test's browser opens, and with them state and nonce; no more than these.
     browsers_own = {query_of(back)["state"], pending["nonce"]}
     assert [secret for secret in secrets if str(secret) in caplog.text and secret not in browsers_own] == []
+
+
+# For one API alone
+
+
+def verdict(raw: str) -> tuple[int, str]:
+    """What the site makes of a token in an API request: the status, and the person or the error's code."""
+    answer = Client().get("/who/", headers=bearer(raw))
+    return answer.status_code, answer.content.decode() if answer.status_code == 200 else answer.json()["code"]
+
+
+def test_a_sign_in_s_tokens_are_bound_to_this_api_and_so_are_the_renewed_ones(
+    client: Client, emulator: Emulator, browser: Browser, settings: Any
+) -> None:
+    settings.COGNITO = settings_for(emulator, RESOURCE=API)
+    sign_in_by_hand(browser, client)
+    for version in range(2):
+        assert who(client) == "alice"
+        assert only_login().version == version
+        assert session.access_token_of(only_login()).claims["aud"] == API
+        assert verdict(session.tokens_of(only_login()).access_token) == (200, "alice")
+        only_login(ends_in=-1)
+
+
+@pytest.mark.parametrize("bound_to", ["", "https://files.example.com", f"{API}/"])
+def test_a_token_that_is_bound_to_another_api_or_to_none_is_refused(
+    client: Client, emulator: Emulator, browser: Browser, settings: Any, bound_to: str
+) -> None:
+    settings.COGNITO = settings_for(emulator, RESOURCE=bound_to)
+    sign_in_by_hand(browser, client)
+    raw = session.tokens_of(only_login()).access_token
+    assert verdict(raw) == (200, "alice")
+    settings.COGNITO = settings_for(emulator, RESOURCE=API)
+    assert verdict(raw) == (401, "wrong_resource")
+
+
+def test_an_id_token_is_bound_to_no_api(client: Client, emulator: Emulator, browser: Browser, settings: Any) -> None:
+    settings.COGNITO = settings_for(emulator, RESOURCE=API, TOKEN_USE="id")
+    sign_in_by_hand(browser, client)
+    assert verdict(session.tokens_of(only_login()).id_token) == (200, "alice")
+
+
+def test_a_machine_is_bound_to_no_api(emulator: Emulator, settings: Any) -> None:
+    settings.COGNITO = settings_for(emulator, RESOURCE=API, CLIENT_IDS=["1public", "4machine"])
+    form = {"grant_type": "client_credentials", "client_id": "4machine", "client_secret": SECRET}
+    answer = requests.post(f"{emulator.url}/oauth2/token", data=form, timeout=10)
+    assert verdict(answer.json()["access_token"]) == (200, "4machine")
 
 
 # Later

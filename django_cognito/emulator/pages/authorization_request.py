@@ -144,7 +144,7 @@ def _has_sound_max_age(parameters: Parameters) -> bool:
 
 
 def _has_sound_resource(parameters: Parameters) -> bool:
-    """An address without a fragment (RFC 8707 2); its own word for another one, invalid_target, is not Cognito's."""
+    """An address without a fragment (RFC 8707 2). Which error Cognito has for another one is not documented."""
     if not parameters.get("resource"):
         return True
     found = _RESOURCE.fullmatch(parameters["resource"])
