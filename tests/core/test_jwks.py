@@ -6,7 +6,14 @@ import pytest
 
 from django_cognito.core.jwks import KeySet
 
-from .signing import jwk, jwks, number, private_key
+from .signing import b64, jwk, jwks, number, private_key
+
+PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth")
+
+
+def padded(value: int, length: int) -> str:
+    """A number as a JWK holds it, behind as many zeros as make it `length` bytes."""
+    return b64(value.to_bytes(length))
 
 
 def test_a_key_set_maps_names_to_keys() -> None:
@@ -27,43 +34,69 @@ def test_a_key_for_verifying_is_taken() -> None:
     assert "one" in KeySet({"keys": [jwk(key_ops=["verify"])]})
 
 
+UNNAMED = "no object with a kid of reasonable length"
+UNSOUND = "an RSA key that nobody should trust"
+
+
 @pytest.mark.parametrize(
-    "bad",
+    ("bad", "reason"),
     [
-        pytest.param("a string", id="no object"),
-        pytest.param(None, id="null"),
-        pytest.param(jwk(kid=None), id="no kid"),
-        pytest.param(jwk(kid=""), id="an empty kid"),
-        pytest.param(jwk(kid=7), id="a kid that is no text"),
-        pytest.param(jwk(kid="k" * 257), id="an endless kid"),
-        pytest.param(jwk("two", kty="oct"), id="another kind"),
-        pytest.param(jwk("two", alg="RS512"), id="another algorithm"),
-        pytest.param(jwk("two", use="enc"), id="for encryption"),
-        pytest.param(jwk("two", key_ops=["sign"]), id="for signing"),
-        pytest.param(jwk("two", key_ops="verify"), id="operations that are no list"),
-        pytest.param(jwk("two", d="AQAB"), id="a private key"),
-        pytest.param(jwk("two", n=None), id="no modulus"),
-        pytest.param(jwk("two", e=5), id="an exponent that is no text"),
-        pytest.param(jwk("two", n="!"), id="a modulus that is no base64"),
-        pytest.param(jwk("two", e=""), id="an empty exponent"),
-        pytest.param(jwk("two", n=number(2**1_023 + 1)), id="1024 bits"),
-        pytest.param(jwk("two", n=number(2**8_199 + 1)), id="8200 bits"),
-        pytest.param(jwk("two", n=number(2**9_999 + 1)), id="10000 bits"),
-        pytest.param(jwk("two", n=number(2**2_047)), id="an even modulus"),
-        pytest.param(jwk("two", e=number(1)), id="exponent 1"),
-        pytest.param(jwk("two", e=number(3)), id="exponent 3"),
-        pytest.param(jwk("two", e=number(65_536)), id="an even exponent"),
-        pytest.param(jwk("two", e=number(2**32 + 1)), id="a large exponent"),
-        pytest.param(jwk("two", e=number(2**2_047 + 1)), id="an endless exponent"),
+        pytest.param("a string", UNNAMED, id="no object"),
+        pytest.param(None, UNNAMED, id="null"),
+        pytest.param(jwk(kid=None), UNNAMED, id="no kid"),
+        pytest.param(jwk(kid=""), UNNAMED, id="an empty kid"),
+        pytest.param(jwk(kid=7), UNNAMED, id="a kid that is no text"),
+        pytest.param(jwk(kid="k" * 257), UNNAMED, id="an endless kid"),
+        pytest.param(jwk("two", kty="oct"), "not an RSA key", id="another kind"),
+        pytest.param(jwk("two", kty=None), "not an RSA key", id="no kind"),
+        pytest.param(jwk("two", alg="RS512"), "not for RS256", id="another algorithm"),
+        pytest.param(jwk("two", use="enc"), "not for signatures", id="for encryption"),
+        pytest.param(jwk("two", key_ops=["sign"]), "not for verifying", id="for signing"),
+        pytest.param(jwk("two", key_ops="verify"), "not for verifying", id="operations that are no list"),
+        *(pytest.param(jwk("two", **{name: "AQAB"}), "a private key", id=f"a private key: {name}") for name in PRIVATE),
+        pytest.param(jwk("two", n=None), "no modulus of reasonable size", id="no modulus"),
+        pytest.param(jwk("two", n=number(2**9_999 + 1)), "no modulus of reasonable size", id="10000 bits"),
+        pytest.param(jwk("two", e=5), "no exponent of reasonable size", id="an exponent that is no text"),
+        pytest.param(jwk("two", e=padded(65_537, 7)), "no exponent of reasonable size", id="a padded exponent"),
+        pytest.param(jwk("two", e=number(2**2_047 + 1)), "no exponent of reasonable size", id="an endless exponent"),
+        pytest.param(jwk("two", n="!"), "not an RSA key", id="a modulus that is no base64"),
+        pytest.param(jwk("two", e=""), "not an RSA key", id="an empty exponent"),
+        pytest.param(jwk("two", n=number(2**2_046 + 1)), UNSOUND, id="2047 bits"),
+        pytest.param(jwk("two", n=number(2**8_192 + 1)), UNSOUND, id="8193 bits"),
+        pytest.param(jwk("two", n=number(2**2_047)), UNSOUND, id="an even modulus"),
+        pytest.param(jwk("two", e=number(3)), UNSOUND, id="exponent 3"),
+        pytest.param(jwk("two", e=number(2**32 + 1)), UNSOUND, id="a large exponent"),
     ],
 )
-def test_a_bad_key_is_skipped_with_a_reason_and_good_ones_work(bad: Any) -> None:
+def test_a_bad_key_is_skipped_with_a_reason_and_good_ones_work(bad: Any, reason: str) -> None:
     keys = KeySet({"keys": [bad, jwk("one")]})
     assert list(keys) == ["one"]
-    ((kid, reason),) = keys.skipped
-    assert kid in ("", "two")
-    assert reason
-    assert jwk("two")["n"] not in reason
+    assert keys.skipped == [("" if reason == UNNAMED else "two", reason)]
+
+
+@pytest.mark.parametrize("exponent", [1, 65_536])
+def test_an_exponent_that_signs_nothing_is_skipped_by_whoever_reads_it_first(exponent: int) -> None:
+    keys = KeySet({"keys": [jwk("two", e=number(exponent)), jwk("one")]})
+    assert list(keys) == ["one"]
+    assert keys.skipped in ([("two", "not an RSA key")], [("two", UNSOUND)])
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param({"kid": "k" * 256}, id="a long kid"),
+        pytest.param({"n": number(2**2_047 + 1)}, id="2048 bits"),
+        pytest.param({"n": number(2**8_191 + 1)}, id="8192 bits"),
+        pytest.param({"n": padded(2**8_191 + 1, 1_026)}, id="8192 bits behind two bytes of zero"),
+        pytest.param({"e": number(5)}, id="a small exponent"),
+        pytest.param({"e": number(2**32 - 1)}, id="a large exponent"),
+        pytest.param({"e": padded(65_537, 6)}, id="a padded exponent"),
+        pytest.param({"key_ops": ["sign", "verify"]}, id="for verifying too"),
+    ],
+)
+def test_an_unusual_key_is_taken(members: dict[str, Any]) -> None:
+    keys = KeySet({"keys": [jwk("two", **members)]})
+    assert (list(keys), keys.skipped) == ([members.get("kid", "two")], [])
 
 
 def test_two_different_keys_of_one_name_are_both_refused() -> None:
@@ -78,6 +111,23 @@ def test_a_good_key_works_beside_a_bad_one_of_its_name() -> None:
 
 def test_one_key_listed_twice_is_one_key() -> None:
     assert list(KeySet(jwks("one", "one"))) == ["one"]
+
+
+def test_a_set_of_twenty_keys_is_one() -> None:
+    assert len(KeySet({"keys": tuple(jwk(kid=str(position)) for position in range(20))})) == 20
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"keys": []}, "the key set has no usable key"),
+        ({"keys": [jwk(kty="EC")]}, "the key set has no usable key"),
+        ([], "not a JSON Web Key Set of at most 20 keys"),
+    ],
+)
+def test_what_is_wrong_with_a_document_is_said(document: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        KeySet(document)
 
 
 @pytest.mark.parametrize(
