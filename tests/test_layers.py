@@ -27,8 +27,8 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 # The tiers inside a package; a package that is not named here orders itself.
 INSIDE = {
-    "core": "errors events | pool compact | token http | claims jwks hosted_ui identity_pool directory sign_in"
-    " | key_store | known_tokens | verifier",
+    "core": "errors events | pool compact | token connections | http"
+    " | claims jwks hosted_ui identity_pool directory sign_in | key_store | known_tokens | verifier",
     "people": "rights | groups revocation machines attributes | profile | users | authenticate sync",
     "login": "pending | session",
     "aws": "credentials | sessions | clients | person",
