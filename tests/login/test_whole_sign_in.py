@@ -226,6 +226,16 @@ def test_a_token_that_is_bound_to_another_api_or_to_none_is_refused(
     assert verdict(raw) == (401, "wrong_resource")
 
 
+def test_a_login_from_before_the_setting_ends_with_its_next_renewal(
+    client: Client, emulator: Emulator, browser: Browser, settings: Any
+) -> None:
+    sign_in_by_hand(browser, client)
+    settings.COGNITO = settings_for(emulator, RESOURCE=API)
+    assert who(client) == "alice"
+    only_login(ends_in=-1)
+    assert (who(client), CognitoLogin.objects.exists()) == ("nobody", False)
+
+
 def test_an_id_token_is_bound_to_no_api(client: Client, emulator: Emulator, browser: Browser, settings: Any) -> None:
     settings.COGNITO = settings_for(emulator, RESOURCE=API, TOKEN_USE="id")
     sign_in_by_hand(browser, client)
