@@ -93,6 +93,30 @@ def test_hydrating_fetches_once(store: KeyStore, endpoint: Endpoint) -> None:
     assert endpoint.count == 1
 
 
+def test_hydrating_renews_from_the_moment_on_from_which_a_use_would(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.hydrate()
+    clock.forward(0.8 * HOUR - 1)
+    store.hydrate()
+    assert endpoint.count == 1
+    clock.forward(1)
+    store.hydrate()
+    assert endpoint.count == 2
+
+
+def test_hydrating_takes_no_key_for_usable_at_the_end_of_its_hard_age(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.hydrate()
+    endpoint.answer = None
+    clock.forward(DAY - 1)
+    store.hydrate()
+    clock.forward(1)
+    with pytest.raises(CognitoUnavailableError):
+        store.hydrate()
+
+
 def test_hydrating_says_when_no_keys_can_be_had(store: KeyStore, endpoint: Endpoint) -> None:
     endpoint.answer = None
     with pytest.raises(CognitoUnavailableError, match=r"keys\.example"):
@@ -165,7 +189,7 @@ def test_by_default_a_refresh_runs_in_a_thread_of_its_own(endpoint: Endpoint, cl
     store.key("one")
     assert done.wait(10)
     assert threads[0] is threading.current_thread()
-    assert threads[1].daemon
+    assert (threads[1].name, threads[1].daemon) == ("cognito-keys", True)
     threads[1].join(10)
 
 
@@ -339,9 +363,74 @@ def test_a_fault_in_the_fetch_itself_is_not_hidden_and_locks_nobody_out(
     endpoint.answer = fail
     with pytest.raises(ZeroDivisionError):
         store.key("one")
+    error = refusal(store, "one")
+    assert (str(error), error.retry_after) == (f"the keys at {store.url} cannot be had: the fetch did not end", 1)
     endpoint.answer = jwks("one")
     clock.forward(1)
     assert store.key("one")
+
+
+def test_a_refusal_says_what_the_last_attempt_met(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    endpoint.answer = None
+    assert str(refusal(store, "one")) == f"the keys at {store.url} cannot be had: down"
+    endpoint.answer = {"keys": []}
+    clock.forward(1)
+    assert str(refusal(store, "one")) == f"the keys at {store.url} cannot be had: the key set has no usable key"
+    endpoint.answer = jwks("one")
+    clock.forward(2)
+    assert str(refusal(store, "two")) == "the token names a key that its pool does not publish"
+
+
+def test_old_keys_are_asked_for_again_after_each_pause_and_not_before(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
+) -> None:
+    store.key("one")
+    endpoint.answer = None
+    clock.forward(HOUR)
+    for pause in (1, 2, 4, 8):
+        assert store.key("one")
+        background.pop()()
+        clock.forward(pause - 0.5)
+        assert store.key("one")
+        assert background == []
+        clock.forward(0.5)
+    assert endpoint.count == 5
+
+
+def test_a_failure_while_keys_are_fresh_brings_no_renewal_forward(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
+) -> None:
+    store.key("one")
+    endpoint.answer = None
+    clock.forward(30)
+    refusal(store, "forged")
+    clock.forward(0.8 * HOUR - 31)
+    store.key("one")
+    assert background == []
+    clock.forward(1)
+    store.key("one")
+    assert len(background) == 1
+
+
+def test_a_name_nobody_knows_waits_for_old_keys_no_longer_than_they_do(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.key("one")
+    endpoint.answer = None
+    clock.forward(HOUR)
+    assert refusal(store, "two").retry_after == 1
+    clock.forward(1)
+    assert refusal(store, "two").retry_after == 2
+    assert endpoint.count == 3
+
+
+def test_a_long_outage_stays_at_a_minute(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    endpoint.answer = None
+    for _ in range(100):
+        error = refusal(store, "one")
+        clock.forward(60)
+    assert (error.retry_after, endpoint.count) == (60, 100)
+    assert store._state.failures == 60
 
 
 # What can be answered without I/O
@@ -354,8 +443,10 @@ def test_a_store_knows_whether_it_would_fetch(store: KeyStore, endpoint: Endpoin
     assert store.has("two")  # it would be refused at once
     clock.forward(30)
     assert (store.has("one"), store.has("two")) == (True, False)
-    clock.forward(DAY)
-    assert not store.has("one")
+    clock.forward(DAY - 31)
+    assert (store.has("one"), bool(store.in_hand("one"))) == (True, True)
+    clock.forward(1)
+    assert (store.has("one"), store.in_hand("one")) == (False, None)
     assert endpoint.count == 1
 
 
@@ -514,13 +605,14 @@ def test_pools_with_one_key_address_share_a_store(server: ScriptedServer) -> Non
 
 def test_a_store_fetches_from_the_pool_s_address(server: ScriptedServer) -> None:
     KeyStores().of(pool_at(server)).hydrate()
-    assert server.requests[0].path == "/eu-west-1_AbCdEfGhI/.well-known/jwks.json"
+    (request,) = server.requests
+    assert (request.method, request.path) == ("GET", "/eu-west-1_AbCdEfGhI/.well-known/jwks.json")
 
 
 @pytest.mark.parametrize("status", [204, 301, 404, 500])
 def test_an_answer_other_than_200_is_a_failure(server: ScriptedServer, status: int) -> None:
     server.script(Answer(status, b"{}", {"location": "http://169.254.169.254/"}))
-    with pytest.raises(CognitoUnavailableError):
+    with pytest.raises(CognitoUnavailableError, match=f"cannot be had: answered with status {status}$"):
         KeyStores(http=Http(timeout_seconds=5)).of(pool_at(server)).hydrate()
     assert server.count == (2 if status >= 500 else 1)
 
@@ -610,5 +702,56 @@ def test_what_happened_is_told_and_logged(endpoint: Endpoint, clock: Clock, capl
         KeysRefreshed(url, ("one",)),
         KeysUnavailable(url, "down", 1),
     ]
-    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO", "WARNING"]
-    assert all("eu-west-1_AbCdEfGhI" in message for message in caplog.messages)
+    keys = f"the keys of eu-west-1_AbCdEfGhI at {url}"
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", f"a key of {keys} is skipped: 'two': not for signatures"),
+        ("WARNING", f"a key of {keys} is skipped: '': no object with a kid of reasonable length"),
+        ("INFO", f"{keys} have been fetched: 'one'"),
+        ("WARNING", f"{keys} cannot be had, next attempt in 1 s: down"),
+    ]
+
+
+def test_a_name_in_a_set_cannot_forge_a_line_of_the_log(
+    store: KeyStore, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint.answer = {"keys": [jwk("one", kid="a\nWARNING b"), jwk("two", kid="c\nERROR d", use="enc")]}
+    with caplog.at_level(logging.INFO):
+        store.hydrate()
+    assert len(caplog.messages) == 2
+    assert not any("\n" in message for message in caplog.messages)
+
+
+def test_pinning_is_no_news(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[KeyEvent] = []
+    store = KeyStore("https://keys.example/", endpoint, tell=told.append)
+    with caplog.at_level(logging.INFO):
+        store.pin(jwks("one"))
+    assert (told, caplog.messages) == ([], [])
+
+
+def test_a_key_that_leaves_and_comes_back_is_the_same_object(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    endpoint.answer = jwks("one", "two")
+    store.hydrate()
+    leaving = store.in_hand("one")
+    for answer in (jwks("two"), jwks("one", "two")):
+        endpoint.answer = answer
+        clock.forward(30)
+        refusal(store, "forged")
+    assert store.in_hand("one") is leaving
+    clock.forward(DAY - 1)
+    assert store.in_hand("one") is leaving, "seen again, it has its whole age"
+
+
+def test_a_key_that_leaves_late_does_not_outlive_its_hard_age(
+    endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
+) -> None:
+    store = KeyStore("https://keys.example/", endpoint, hard_max_age_seconds=HOUR, now=clock, start=background.append)
+    endpoint.answer = jwks("one", "two")
+    store.hydrate()
+    endpoint.answer = jwks("two")
+    clock.forward(30)
+    refusal(store, "forged")
+    clock.forward(HOUR - 31)
+    assert store.in_hand("one")
+    clock.forward(1)
+    assert store.in_hand("one") is None
