@@ -85,8 +85,8 @@ class Http:
             raise call.failed()
         if len(response.body) > self.max_bytes:
             raise call.too_much()
-        # urllib3 before 2.6 unpacks without a bound: nothing here does. Nor is it handed on, as if these bytes were
-        # what the server says: it was asked for an answer that is not packed.
+        # Unpacking is what a bomb needs, and nothing packed was asked for. Handed on as it is, it would pass for what
+        # the server says.
         if response.headers.get("content-encoding", "").lower() not in ("", "identity"):
             raise CognitoUnavailableError(f"{call.host} answered with a packed body")
         return response
@@ -98,7 +98,6 @@ class Http:
                 method, url, timeout=self.timeout_seconds, allow_redirects=False, stream=True, **sent
             ) as answer,
         ):
-            answer.raw.enforce_content_length = True  # urllib3 1.26 takes a body that is cut short
             body = bytearray()
             for chunk in answer.raw.stream(_CHUNK_BYTES, decode_content=False):
                 body += chunk

@@ -137,17 +137,20 @@ def _linked(statement: Statement, settings: CognitoSettings) -> CognitoUser:
 
 
 def _known_by_email(statement: Statement, settings: CognitoSettings) -> Any:
-    """The one existing account with this verified e-mail, where the site allows it; never a staff account."""
+    """The one local account with this verified e-mail, where the site allows it; never a staff account."""
     model = get_user_model()
     email = email_field(model)
     if not settings.link_by_verified_email or not statement.verified_email or email is None:
         return None
-    # Not one that somebody of this pool has already: what stands there may be what they wrote into their own profile.
-    taken = CognitoUser.objects.filter(user_pool_id=statement.user_pool_id, user_id=OuterRef("pk"))
-    named = model._default_manager.filter(~Exists(taken), **{f"{email.name}__iexact": statement.verified_email})
-    users = named.select_for_update()
-    found: list[Any] = list(users[:2])
+    # None that somebody of Cognito has, of whatever pool: its address may be what they wrote into their own profile,
+    # unverified. So it is found by nobody, and as a second match it keeps nobody from an account of their own.
+    others = CognitoUser.objects.exclude(user_pool_id=statement.user_pool_id, sub=statement.sub)
+    is_taken = Exists(others.filter(user_id=OuterRef("pk")))
+    named = model._default_manager.filter(~is_taken, **{f"{email.name}__iexact": statement.verified_email})
+    found: list[Any] = list(named.select_for_update()[:2])
     if len(found) != 1 or not _is_same_address(getattr(found[0], email.name), statement.verified_email):
+        return None
+    if others.filter(user=found[0]).exists():  # since; whoever held the lock has it now
         return None
     has_weight = getattr(found[0], "is_staff", False) or getattr(found[0], "is_superuser", False)
     return found[0] if found[0].is_active and not has_weight else None

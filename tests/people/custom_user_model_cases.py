@@ -67,6 +67,13 @@ class EmailUser:
         local = get_user_model().objects.create(email="alice@example.com")
         assert told(token_use="id") == local
 
+    def test_a_second_person_with_one_verified_address_gets_a_placeholder(self, told, cognito) -> None:
+        cognito(LINK_BY_VERIFIED_EMAIL=True)
+        local = get_user_model().objects.create(email="alice@example.com")
+        first, second = (told(token_use="id", username=name, email=local.email) for name in ("password", "google"))
+        assert first == local != second
+        assert second.email == f"{link_of(second).sub}@eu-west-1_testpool1.invalid"
+
     def test_the_checks_name_what_the_model_lacks(self, settings) -> None:
         assert [found.id for found in run_checks() if found.id == "django_cognito.E010"] == []
         settings.COGNITO = {**settings.COGNITO, "GROUPS": GROUPS}

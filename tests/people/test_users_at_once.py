@@ -68,6 +68,38 @@ def test_two_links_of_one_person_that_change_at_once_agree_in_the_end(told) -> N
         assert user.is_staff
 
 
+@pytest.mark.needs("postgresql")
+def test_of_parallel_people_with_one_verified_address_one_gets_the_account(told, cognito) -> None:
+    cognito(LINK_BY_VERIFIED_EMAIL=True)
+    local = User.objects.create_user("her", "al@example.com")
+    calls = [partial(told, token_use="id", username=f"person{n}", email="al@example.com") for n in range(THREADS)]
+    found = at_once(calls)
+    assert len({user.pk for user in found}) == THREADS
+    assert CognitoUser.objects.filter(user=local).count() == 1
+
+
+@pytest.mark.needs("postgresql")
+def test_parallel_first_requests_of_one_person_all_get_their_account(told, cognito) -> None:
+    cognito(LINK_BY_VERIFIED_EMAIL=True, CREATE_USERS=False)
+    local = User.objects.create_user("her", "alice@example.com")
+    assert set(at_once([lambda: told(token_use="id").pk] * THREADS)) == {local.pk}
+
+
+def test_who_was_linked_under_a_request_is_let_in_where_none_are_made(told, cognito, monkeypatch) -> None:
+    cognito(LINK_BY_VERIFIED_EMAIL=True, CREATE_USERS=False)
+    local = User.objects.create_user("her", "alice@example.com")
+    find = users._find
+
+    def find_and_be_late(statement: Any) -> CognitoUser | None:
+        link = find(statement)
+        monkeypatch.setattr(users, "_find", find)
+        told(token_use="id")
+        return link
+
+    monkeypatch.setattr(users, "_find", find_and_be_late)
+    assert told(token_use="id") == local
+
+
 def test_an_account_deleted_under_a_request_is_made_again(told, monkeypatch) -> None:
     told(at=-60)
     find = users._find
