@@ -21,7 +21,8 @@ from .people.rights import NO_RIGHTS, Rights, attach, carry, rights_of
 from .people.users import Token, rights_for
 
 # RFC 9110 11.1: a scheme is case-insensitive. What follows is for the verifier to judge.
-_BEARER = re.compile(r"(?:^|,)\s*bearer(?:\s|$)", re.IGNORECASE)
+_BEARER = re.compile(r"(?:^|,)\s*bearer(?=\s|$)", re.IGNORECASE)
+_SPACE = " \t"  # RFC 9110 5.6.3; whatever else is a space to Python is part of a token, which it makes a bad one
 
 
 def bearer_token(request: Any) -> str | None:
@@ -30,9 +31,10 @@ def bearer_token(request: Any) -> str | None:
     found = _BEARER.search(header)
     if found is None:
         return None
-    # Servers join two headers by a comma. One behind another is no token: refused, where overlooking it would let the
-    # session speak.
-    return header[found.end() if found.start() == 0 else found.start() :].strip()
+    # Servers join two headers by a comma. One behind another is no token, nor is one behind what is no space: refused,
+    # where overlooking it would let the session speak.
+    is_first = found[0].strip(_SPACE).lower() == "bearer"
+    return header[found.end() if is_first else found.start() :].strip(_SPACE)
 
 
 def id_token_header(request: Any) -> str | None:

@@ -178,6 +178,12 @@ def test_two_authorization_headers_are_refused(client: Client) -> None:
         assert client.get("/who/", headers={"authorization": both}).status_code == 401
 
 
+@pytest.mark.parametrize("header", ["Bearer\xa0{}", "Bearer {}\x85", "\x1cBearer {}", "Bearer\x0b{}", ", Bearer {}"])
+def test_a_header_that_nobody_else_reads_as_a_bearer_token_is_refused(client: Client, header: str) -> None:
+    sign_in(client, "carol")
+    assert client.get("/who/", headers={"authorization": header.format(make_token())}).status_code == 401
+
+
 def test_a_token_in_the_query_is_ignored(client: Client) -> None:
     assert client.get("/who/", {"access_token": make_token()}).content == b"nobody"
 

@@ -21,8 +21,8 @@ def number(value: int) -> str:
 
 
 @cache
-def private_key(name: str = "one") -> RSAPrivateKey:
-    """The private key of that name: the same one throughout the run."""
+def private_key(name: str) -> RSAPrivateKey:
+    """The private key of that name: the same one throughout the run. A default would be a key of its own."""
     return generate_private_key(public_exponent=65_537, key_size=2_048)
 
 
