@@ -143,7 +143,7 @@ def test_a_connection_that_is_refused_is_asked_for_again() -> None:
 
 def test_a_connection_that_nobody_makes_is_asked_for_again() -> None:
     with full_backlog() as url:
-        assert attempts_at(url, timeout_seconds=0.9) == 2
+        assert attempts_at(url, timeout_seconds=1.8) == 2
 
 
 STAYS: dict[str, Step] = {
