@@ -26,6 +26,7 @@ class Authority:
         self.bundle = folder / "authority.pem"
         made = _builder(self._name, self._name, self._key, 0, 1).add_extension(x509.BasicConstraints(True, 0), True)
         made = made.add_extension(_KEY_USAGE, critical=True)
+        made = made.add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
         self.bundle.write_bytes(made.sign(self._key, SHA256()).public_bytes(Encoding.PEM))
 
     def tls(
@@ -35,7 +36,10 @@ class Authority:
         key, name = private_key("server"), _named(host)
         issuer, signer = (name, key) if self_signed else (self._name, self._key)
         names = x509.SubjectAlternativeName([_general_name(host)])
+        # Python 3.13 takes no certificate that does not name its issuer's key (RFC 5280 4.2.1.1).
+        issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
         made = _builder(name, issuer, key, from_day, to_day).add_extension(names, critical=False)
+        made = made.add_extension(issuer_key, critical=False)
         path = self._folder / "server.pem"
         path.write_bytes(
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
