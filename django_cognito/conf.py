@@ -43,7 +43,7 @@ class CognitoSettings:
     token_use: TokenUse = "access"  # what API requests carry
     leeway_seconds: float = 10  # for clocks that differ; at most 60
     token_max_bytes: int = 16_384  # ten times Cognito's usual; cheap to refuse beyond
-    token_cache_size: int = 1_000  # known tokens, which are not verified twice; about 5 MB a worker; 0: none
+    token_cache_size: int = 1_000  # known tokens, which are not verified twice; 2 to 4 KB each, a worker; 0: none
     resource: str = ""  # this API (RFC 8707): the `aud` that people's access tokens must then carry
     jwks_max_age_seconds: int = 3_600  # older keys are refreshed, and serve meanwhile
     jwks_hard_max_age_seconds: int = 86_400  # through an outage the last good keys serve this long
