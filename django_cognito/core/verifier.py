@@ -133,9 +133,9 @@ class TokenVerifier:
 
     def _holds(self, known: KnownToken) -> bool:
         """Whether the verdict on a known token is still the same: its times, and its key, which may be withdrawn."""
+        _, _, store, kid, key, starts_at, ends_at = known
         now, leeway = self._now(), self._leeway_seconds
-        is_in_time = known.starts_at <= now + leeway and now - leeway < known.ends_at
-        return is_in_time and known.store.in_hand(known.kid) is known.key
+        return starts_at - leeway <= now < ends_at + leeway and store.in_hand(kid) is key
 
     def _expected_of(self, claims: Mapping[str, Any]) -> tuple[KeyStore, Expected]:
         """The keys of the pool that the token names, and what is expected of its claims."""
