@@ -56,6 +56,10 @@ def _is_permissions(value: Any) -> bool:
     return _is_texts(value) and all(map(_PERMISSION.fullmatch, value))
 
 
+def _is_pools(value: Any) -> bool:
+    return isinstance(value, Mapping) and len(value) > 0
+
+
 _PERMISSION = re.compile(r"[^.\s]+\.[^.\s]+")
 _TEXT = Rule(is_text, "a non-empty string")
 _ADDRESS = Rule(_is_text_or_empty, "a string")
@@ -99,7 +103,23 @@ RULES: dict[str, Rule] = {
     "LOGOUT_URI": _PAGE,
     "REFRESH_MARGIN_SECONDS": Rule(_between(0, 3_600), "a number of seconds from 0 to 3600"),
     "REDIRECT_HOSTS": _TEXTS,
+    "POOLS": Rule(_is_pools, "a dict, not empty, from aliases to what differs for each pool"),
 }
+# What POOLS may say otherwise, alias by alias: first what an app client is, then what its pool is.
+CLIENT_KEYS = ("CLIENT_ID", "CLIENT_SECRET", "CLIENT_IDS", "DOMAIN", "SCOPES", "REDIRECT_URI", "LOGOUT_URI")
+POOL_KEYS = (
+    *CLIENT_KEYS,
+    "USER_POOL_ID",
+    "ISSUER",
+    "JWKS_URI",
+    "ENDPOINT_URL",
+    "IDENTITY_POOL_ID",
+    "LOGINS_KEY",
+    "RESOURCE",
+    "GROUPS",
+    "MIRROR_GROUPS",
+    "SCOPES_TO_PERMISSIONS",
+)
 GRANT_RULES: dict[str, Rule] = {
     "groups": Rule(_is_texts, "a list of Django group names"),
     "permissions": Rule(_is_permissions, "a list of permissions such as 'notes.change_note'"),

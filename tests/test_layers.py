@@ -14,7 +14,10 @@ GROUND_UP = ("core", "ground", "people", "login", "aws", "request", "doors")
 WINGS: dict[str, tuple[tuple[str, ...], str]] = {
     "core": ((), "core"),
     "emulator": (("core",), "emulator"),
-    "ground": (GROUND_UP[:1], "rules | conf signals | models migrations | runtime encryption locks checks"),
+    "ground": (
+        GROUND_UP[:1],
+        "rules | typed_settings | problems | conf signals | models migrations | runtime encryption locks checks",
+    ),
     "people": (GROUND_UP[:2], "people"),
     "login": (GROUND_UP[:3], "login"),
     "aws": (GROUND_UP[:4], "aws"),
@@ -30,7 +33,7 @@ INSIDE = {
     "core": "errors events | pool compact | token connections | http"
     " | claims jwks hosted_ui identity_pool directory sign_in | key_store | known_tokens | verifier",
     "people": "rights | groups revocation machines attributes | profile | users | authenticate sync",
-    "login": "pending | session",
+    "login": "pending session | renewal",
     "aws": "credentials | sessions | clients | person",
     "drf": "errors | authentication permissions schema",
 }
