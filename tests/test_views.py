@@ -24,7 +24,7 @@ from django_cognito.testing import make_token, sign_in
 
 from .callers import bearer
 from .login_scene import CALLBACK, begin, come_back, form_of, login_of, query_of, refusal, token_answer, who
-from .scripted_server import Answer, ScriptedServer, Silence, json_answer
+from .scripted_server import Answer, Reset, ScriptedServer, Silence, json_answer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
 
@@ -272,6 +272,17 @@ def test_a_state_is_good_once_even_where_the_sign_in_failed(client: Client, toke
     token_endpoint.script(refusal())
     assert [code_of(come_back(client, asked)) for _ in range(2)] == ["invalid_grant", "state_unknown"]
     assert token_endpoint.count == 1
+
+
+@pytest.mark.parametrize("fault", [Answer(500), Answer(200, b"<html>"), Reset()], ids=["500", "HTML", "reset"])
+def test_a_state_is_good_once_even_where_cognito_did_not_answer(
+    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, fault: Any
+) -> None:
+    asked = begin(client)
+    token_endpoint.script(fault, token_answer(nonce=asked["nonce"]))
+    assert [code_of(come_back(client, asked)) for _ in range(2)] == ["cognito_unavailable", "state_unknown"]
+    assert token_endpoint.count == 1
+    assert who(client) == signed_in_before
 
 
 def test_a_state_is_good_for_a_quarter_of_an_hour(
