@@ -325,6 +325,38 @@ def test_one_code_is_due(client: Client, token_endpoint: ScriptedServer, signed_
     assert token_endpoint.count == 0
 
 
+ISSUER = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_TestPool1"
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://op.invalid/",
+        "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Another",
+        f"{ISSUER}/",
+        ISSUER.upper(),
+        "",
+        [ISSUER, ISSUER],
+        [ISSUER, "https://op.invalid/"],
+    ],
+)
+@pytest.mark.parametrize("said", [{}, {"code": None, "error": "access_denied"}], ids=["a code", "an error"])
+def test_a_callback_of_another_issuer_is_refused_and_nothing_is_asked(
+    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, issuer: Any, said: dict[str, Any]
+) -> None:
+    answer = come_back(client, begin(client), iss=issuer, **said)
+    assert (answer.status_code, code_of(answer)) == (400, "wrong_issuer")
+    assert who(client) == signed_in_before
+    assert token_endpoint.count == 0
+
+
+def test_a_callback_may_name_the_pools_issuer(client: Client, token_endpoint: ScriptedServer) -> None:
+    asked = begin(client)
+    token_endpoint.script(token_answer(nonce=asked["nonce"]))
+    come_back(client, asked, iss=ISSUER)
+    assert who(client) == "alice"
+
+
 # Tokens that are not this sign-in's
 
 
