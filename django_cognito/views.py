@@ -76,6 +76,7 @@ def callback(request: HttpRequest) -> HttpResponse:
         # The state comes first: without it nothing is believed.
         begun = pending.finish(request, _single(request, "state"))
         next_url = begun.next_url
+        _check_issuer(request)
         tokens = _hosted_ui().exchange_code(
             _code(request), redirect_uri=begun.redirect_uri, code_verifier=begun.secrets.code_verifier
         )
@@ -118,6 +119,16 @@ def _hosted_ui() -> HostedUi:
             "Logins need COGNITO['DOMAIN']: the user pool's domain, as the AWS console shows it."
         )
     return get_hosted_ui()
+
+
+def _check_issuer(request: HttpRequest) -> None:
+    """RFC 9207 2.4: an issuer beside the code or the error is the pool's. Cognito names none; others may mix it up.
+
+    Raises SignInError.
+    """
+    named = request.GET.getlist("iss")
+    if named and (len(named) > 1 or named[0] not in get_settings().user_pool.issuers):
+        raise SignInError("the callback names another issuer than the pool", code="wrong_issuer")
 
 
 def _code(request: HttpRequest) -> str:

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest
 
 from ..core.errors import SignInError
@@ -32,7 +33,7 @@ def begin(request: HttpRequest, *, redirect_uri: str, next_url: str) -> PendingS
 
 
 def finish(request: HttpRequest, state: str) -> PendingSignIn:
-    """The sign-in of this browser that `state` names; it is good for one time. Writes the session.
+    """The sign-in of this browser that `state` names; it is good for one time. Writes the session, and saves it.
 
     Raises SignInError: code "state_unknown" (another browser's, used before, forged), "state_expired".
     """
@@ -41,10 +42,20 @@ def finish(request: HttpRequest, state: str) -> PendingSignIn:
     if entry is None:
         raise SignInError("no sign-in of this browser has this state", code="state_unknown")
     request.session[_SESSION_KEY] = entries
+    _save_at_once(request)
     if time.time() - entry["at"] > _LIFETIME_SECONDS:
         raise SignInError("the sign-in was begun too long ago", code="state_expired")
     secrets = SignInSecrets(state=state, nonce=entry["nonce"], code_verifier=entry["code_verifier"])
     return PendingSignIn(secrets, entry["redirect_uri"], entry["next"])
+
+
+def _save_at_once(request: HttpRequest) -> None:
+    """Let the state be used up whatever becomes of the sign-in: with an answer from 500 on Django saves no session."""
+    try:
+        request.session.save()
+    except UpdateError as error:
+        request.session.modified = False  # there is nothing left to save
+        raise SignInError("the session ended while this sign-in came back", code="state_unknown") from error
 
 
 def _entry(pending: PendingSignIn) -> dict[str, Any]:
