@@ -3,7 +3,7 @@
 A value is what holds for one alias of POOLS: its own keys, and the site's for the rest. A site without POOLS has one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any
@@ -20,6 +20,16 @@ class GroupGrant:
     permissions: frozenset[str] = frozenset()  # "app_label.codename"
     staff: bool = False
     superuser: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityProvider:
+    """A way to sign in: one of the pool's identity providers, by its name there or by an identifier of it."""
+
+    name: str = ""  # "COGNITO" is the pool's own directory
+    idp_identifier: str = ""
+    label: str = ""  # what its button says; empty: what the provider is called
+    domains: tuple[str, ...] = ()  # of e-mail addresses whose people sign in there, in lower case
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +71,10 @@ class CognitoSettings:
     redirect_uri: str = ""  # empty: the callback on the host that ALLOWED_HOSTS let through
     logout_uri: str = ""  # empty: LOGOUT_REDIRECT_URL, or "/", on that host
     refresh_margin_seconds: int = 60  # tokens are renewed this long before they end
+    identity_providers: tuple[IdentityProvider, ...] = ()  # buttons; given, no other one may be asked for
+    pool_resolver: Callable[[Any], str] | str = ""  # of a request: the alias to sign in at; empty: the first
+    silent_sign_in: bool = False  # a page may ask whether somebody is signed in at Cognito already
+    admin_local_password: bool = False  # break-glass: the admin's own form stays, for when Cognito is out of reach
     redirect_hosts: tuple[str, ...] = ()  # hosts besides the site's own that `next` may name
 
     alias: str = "default"  # of POOLS
@@ -145,10 +159,19 @@ def _one(value: Mapping[Any, Any], alias: str = "default") -> CognitoSettings:
             given[name] = (given[name],) if isinstance(given[name], str) and given[name] else tuple(given[name])
     if "groups" in given:
         given["groups"] = {name: _grant(grant) for name, grant in given["groups"].items()}
+    if "identity_providers" in given:
+        given["identity_providers"] = tuple(map(_provider, given["identity_providers"]))
     if "scopes_to_permissions" in given:
         scopes = given["scopes_to_permissions"]
         given["scopes_to_permissions"] = {name: frozenset(permissions) for name, permissions in scopes.items()}
     return CognitoSettings(**given, alias=alias)
+
+
+def _provider(given: str | Mapping[str, Any]) -> IdentityProvider:
+    if isinstance(given, str):
+        return IdentityProvider(given)
+    domains = tuple(domain.lower() for domain in given.get("domains", ()))
+    return IdentityProvider(given.get("name", ""), given.get("idp_identifier", ""), given.get("label", ""), domains)
 
 
 def _grant(grant: Mapping[str, Any]) -> GroupGrant:

@@ -24,16 +24,16 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
     "request": (GROUND_UP[:5], "request"),
     "doors": (
         GROUND_UP[:6],
-        "answers | backends middleware decorators templatetags doctor | views admin drf contrib",
+        "answers causes page_headers | backends middleware decorators templatetags doctor | views drf contrib | admin",
     ),
-    "roof": ((*GROUND_UP, "emulator"), "urls management testing apps"),
+    "roof": ((*GROUND_UP, "emulator"), "urls management testing apps admin_config"),
 }
 # The tiers inside a package; a package that is not named here orders itself.
 INSIDE = {
     "core": "errors events | pool compact | token connections | http"
     " | claims jwks hosted_ui identity_pool directory sign_in | key_store | known_tokens | verifier",
     "people": "rights | groups revocation machines attributes | profile | users | authenticate sync",
-    "login": "pending session | renewal",
+    "login": "pending tenant asked | session silence | renewal sign_in",
     "aws": "credentials | sessions | clients | person",
     "drf": "errors | authentication permissions schema",
 }

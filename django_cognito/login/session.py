@@ -27,6 +27,7 @@ from ..core.hosted_ui import TokenSet
 from ..encryption import DecryptionError, decrypt, encrypt
 from ..models import CognitoLogin, CognitoUser
 from ..runtime import get_hosted_ui
+from . import pending
 
 logger = logging.getLogger(__name__)
 SESSION_KEY = "_cognito_login"
@@ -37,7 +38,8 @@ def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet)
     """Sign `user` in: Django's own login, and the tokens kept. The session's earlier login, if any, is ended."""
     drop(request.session)
     key = request.session.session_key
-    auth.login(request, user, backend=_BACKEND)
+    with pending.kept(request):
+        auth.login(request, user, backend=_BACKEND)
     if request.session.session_key == key:
         request.session.cycle_key()  # Django keeps the key of a person who signs in again
     link = CognitoUser.objects.get(user_pool_id=token.user_pool_id, sub=token.sub)
