@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_deny
 from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
 from .answers import answer_to
@@ -66,6 +67,7 @@ def login(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_not_required
 @never_cache
+@sensitive_variables()  # reports of server errors show what frames hold, down to the request for tokens
 def callback(request: HttpRequest) -> HttpResponse:
     """The hosted UI's answer: sign the person in and go on to where they wanted; or say what went wrong.
 

@@ -22,6 +22,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import F, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from ..conf import get_settings
 from ..core import AccessToken, IdToken
@@ -38,6 +39,8 @@ SESSION_KEY = "_cognito_login"
 _BACKEND = "django_cognito.backends.CognitoBackend"
 _WAIT_SECONDS = 3.0  # past the tokens' end the others wait this long for the one that refreshes
 _POLL_SECONDS = 0.05
+# Reports of server errors show what frames hold: here and in what is called from here, nothing.
+_without_secrets = sensitive_variables()
 
 
 def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet) -> CognitoLogin:
@@ -193,6 +196,7 @@ def _row(login_id: Any, **conditions: Any) -> CognitoLogin:
         raise SignInError("the login was ended", code="login_ended") from error
 
 
+@_without_secrets
 def _ask(login: CognitoLogin) -> tuple[TokenSet, AccessToken, IdToken | None]:
     """New tokens from Cognito, verified, and of the very same person and client. No database."""
     before, refresh_token = access_token_of(login), _refresh_token(tokens_of(login))
@@ -255,6 +259,7 @@ def _unchanged(login: CognitoLogin) -> QuerySet[CognitoLogin]:
     return CognitoLogin.objects.filter(pk=login.pk, version=login.version)
 
 
+@_without_secrets
 def _revoke(login: CognitoLogin) -> None:
     """Have Cognito end the refresh token, and with it what came of it; best effort."""
     try:
