@@ -27,7 +27,7 @@ from .provider import Provider
 from .scene import come_back_from, sign_in, told, way_in
 from .scene import refusal as refused
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site"), pytest.mark.defends("RP-24")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
 
 Faulty = Callable[[str], AbstractContextManager[None]]
 BAIT = ("http://169.254.169.254/latest/meta-data/", "https://attacker.invalid/oauth2/token", "file:///etc/passwd")
@@ -84,8 +84,8 @@ def faulty(settings: Any, provider: Provider) -> Faulty:
     return fault_of
 
 
+@pytest.mark.defends("RP-24", "RP-25")
 @EACH_STEP
-@pytest.mark.defends("RP-25")
 def test_an_outage_is_a_page_that_says_when_to_come_again(
     client: Client, provider: Provider, before: str, faulty: Faulty, fault: str
 ) -> None:
@@ -98,6 +98,7 @@ def test_an_outage_is_a_page_that_says_when_to_come_again(
     assert who(client) == "alice"
 
 
+@pytest.mark.defends("RP-24")
 @EACH_STEP
 def test_an_outage_at_a_renewal_ends_no_login(client: Client, provider: Provider, faulty: Faulty, fault: str) -> None:
     sign_in(client)
@@ -112,6 +113,7 @@ def test_an_outage_at_a_renewal_ends_no_login(client: Client, provider: Provider
     assert CognitoLogin.objects.get().version == 1
 
 
+@pytest.mark.defends("RP-24")
 @pytest.mark.parametrize(("step", "code"), REFUSED.values(), ids=REFUSED)
 def test_a_refusal_is_a_page_and_no_outage(
     client: Client, provider: Provider, before: str, step: Step, code: str
@@ -124,6 +126,7 @@ def test_a_refusal_is_a_page_and_no_outage(
     assert who(client) == before
 
 
+@pytest.mark.defends("RP-24")
 def test_fi_01_and_fi_16_where_nobody_takes_the_call_it_is_an_outage(
     client: Client, provider: Provider, before: str, settings: Any, unreachable: str
 ) -> None:
@@ -138,6 +141,7 @@ def test_fi_01_and_fi_16_where_nobody_takes_the_call_it_is_an_outage(
             assert who(client) == before
 
 
+@pytest.mark.defends("RP-24")
 def test_fi_17_a_name_that_cannot_be_resolved_is_an_outage_until_it_can(
     client: Client, provider: Provider, before: str, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,7 +160,7 @@ def _unknown_name(*_: Any, **__: Any) -> Any:
     raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
 
-@pytest.mark.defends("RP-25")
+@pytest.mark.defends("RP-24", "RP-25")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_fi_18_a_redirect_takes_the_code_to_no_other_server(
     client: Client, provider: Provider, before: str, status: int
@@ -185,6 +189,7 @@ def trusted(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Authority:
     return authority
 
 
+@pytest.mark.defends("RP-24")
 def test_fi_19_with_a_good_certificate_somebody_signs_in(
     client: Client, provider: Provider, settings: Any, trusted: Authority
 ) -> None:
@@ -194,6 +199,7 @@ def test_fi_19_with_a_good_certificate_somebody_signs_in(
         assert (who(client), secure.asked, provider.count) == ("alice", ["authorize", "token", "jwks"], 0)
 
 
+@pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("name", [*BAD_TLS, "an authority that is not trusted"])
 def test_fi_19_with_bad_tls_nothing_is_sent(
     client: Client,
