@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
 from .answers import answer_to
@@ -60,6 +61,7 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_not_required
 @never_cache
+@sensitive_variables()  # reports of server errors show what frames hold, down to the request for tokens
 def callback(request: HttpRequest) -> HttpResponse:
     """The hosted UI's answer: sign the person in and go on to where they wanted; or say what went wrong.
 

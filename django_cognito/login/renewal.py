@@ -22,7 +22,17 @@ from ..core.hosted_ui import HostedUi, TokenSet
 from ..models import CognitoLogin
 from ..people.authenticate import person, verify
 from ..runtime import get_hosted_ui
-from .session import access_token_of, end_of, is_over, refresh_token_of, revoke, row_of, sealed, settings_for
+from .session import (
+    access_token_of,
+    end_of,
+    is_over,
+    refresh_token_of,
+    revoke,
+    row_of,
+    sealed,
+    settings_for,
+    without_secrets,
+)
 
 logger = logging.getLogger(__name__)
 _WAIT_SECONDS = 3.0  # past the tokens' end the others wait this long for the one that refreshes
@@ -115,6 +125,7 @@ def _claim(login: CognitoLogin) -> bool:
     return free.update(refreshing_until=until) == 1
 
 
+@without_secrets
 def _ask(login: CognitoLogin) -> tuple[TokenSet, AccessToken, IdToken | None]:
     """New tokens from Cognito, verified, and of the very same person and client. No database."""
     before, refresh_token = access_token_of(login), refresh_token_of(login)

@@ -18,6 +18,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from ..conf import CognitoSettings, settings_of
 from ..core import AccessToken, IdToken
@@ -32,6 +33,8 @@ from . import pending
 logger = logging.getLogger(__name__)
 SESSION_KEY = "_cognito_login"
 _BACKEND = "django_cognito.backends.CognitoBackend"
+# Reports of server errors show what frames hold: here and in what is called from here, nothing.
+without_secrets = sensitive_variables()
 
 
 def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet) -> CognitoLogin:
@@ -115,6 +118,7 @@ def row_of(login_id: Any, **conditions: Any) -> CognitoLogin:
         raise SignInError("the login was ended", code="login_ended") from error
 
 
+@without_secrets
 def revoke(login: CognitoLogin) -> None:
     """Have Cognito end the refresh token, and with it what came of it; best effort."""
     try:

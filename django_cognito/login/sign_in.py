@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.http import HttpRequest, QueryDict
-from django.views.decorators.debug import sensitive_variables
 
 from ..conf import CognitoSettings, get_pools
 from ..core import AccessToken
@@ -54,7 +53,8 @@ def begin(
 def complete(request: HttpRequest, begun: PendingSignIn) -> None:
     """Sign in the person that the hosted UI sent back for `begun`. Writes the session, and what is new of the person.
 
-    Everything is held to where the sign-in was begun: the pool, its issuer, the app client, the nonce.
+    Everything is held to where the sign-in was begun: the pool, its issuer, the app client, the nonce. Frames of this
+    hold codes and tokens: callers see to it that no report of a server error shows them.
     Raises CognitoError; then nothing has changed, and who was signed in still is.
     """
     settings = get_pools().by_alias.get(begun.alias)
@@ -64,7 +64,6 @@ def complete(request: HttpRequest, begun: PendingSignIn) -> None:
     _signed_in(request, begun, settings, _code(request.GET))
 
 
-@sensitive_variables("code", "tokens")
 def _signed_in(request: HttpRequest, begun: PendingSignIn, settings: CognitoSettings, code: str) -> None:
     tokens = get_hosted_ui(settings).exchange_code(
         code, redirect_uri=begun.redirect_uri, code_verifier=begun.secrets.code_verifier

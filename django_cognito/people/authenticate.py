@@ -21,7 +21,7 @@ class _Unset(Enum):
 
 
 # Reports of server errors show what frames hold: a token is not told, in what is called from here neither.
-_without_tokens = sensitive_variables("raw", "id_token", "access_token", "given")
+_without_tokens = sensitive_variables("raw", "id_token", "access_token", "nonce", "given", "expected")
 
 UNSET = _Unset.UNSET  # left out: the setting counts. None has a meaning of its own in core: either
 

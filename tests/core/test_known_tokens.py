@@ -67,6 +67,7 @@ def known_as(name: str) -> KnownToken:
     return KnownToken(name, None, None, "one", None, 0, 1)  # type: ignore[arg-type]
 
 
+@pytest.mark.defends("RP-21")
 def test_a_token_is_known_by_the_digest_of_all_of_it() -> None:
     assert KnownTokens(1).name_of("a.b.c") == sha256(b"a.b.c").digest()
     assert KnownTokens(1).name_of("x" * 4_096)
@@ -215,6 +216,7 @@ def test_a_login_neither_finds_nor_leaves_a_known_token(monkeypatch: pytest.Monk
     assert asked
 
 
+@pytest.mark.defends("RP-22")
 def test_threads_share_a_small_cache() -> None:
     verifier = make(cache_size=8)
     raws = {token(sub=name): name for name in "abcdefghijklmnop"}

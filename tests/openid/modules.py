@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from .fault import Fault
+from .fault import NO_FAULT, Fault
 
 Way = Literal["a sign-in", "a sign-in with a secret", "a refresh", "new keys", "userInfo"]
 
@@ -62,7 +62,7 @@ class Module:
 
     name: str
     outcome: Outcome
-    fault: Fault = Fault()
+    fault: Fault = NO_FAULT
     way: Way = "a sign-in"
 
 
