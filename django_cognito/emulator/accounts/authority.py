@@ -3,6 +3,7 @@
 Knows no HTTP. Every public method takes the lock and may be called from any thread.
 """
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,12 +14,17 @@ from ...core.token import TokenUse
 from ..refusals import Refused, bad_credentials
 from . import tokens
 from .clients import AppClient
+from .codes import Codes
 from .grants import Grant
 from .keys import KeyRing
+from .mailbox import Mailbox
 from .mint import Mint
 from .people import Person
 from .pools import Pools
+from .recovery import Recovery
+from .sign_up import SignUps
 from .totp import TotpSecrets
+from .verification import Verifications
 
 __all__ = ["AppClient", "Authority", "IssuerForm", "Person", "Refused"]
 
@@ -39,12 +45,18 @@ class Authority:
         origin: str,
         issuer_form: IssuerForm = "localhost",
         now: Callable[[], float] = time.time,
+        mailbox: Mailbox | None = None,
     ) -> None:
         self.pools = pools
         self.origin = origin
         self.now = now
         self.totp = TotpSecrets(now)
         self.lock = threading.RLock()
+        self.mailbox = mailbox or Mailbox()
+        codes, key = Codes(self.mailbox, now), secrets.token_bytes(32)
+        self.sign_ups = SignUps(pools, codes, self.lock, key)
+        self.recovery = Recovery(pools, codes, self.lock, key)
+        self.verifications = Verifications(pools, codes)
         self._keys = keys
         self._issuer_form = issuer_form
         self._mint = Mint(pools, keys, issuer=self.issuer, now=now)

@@ -6,7 +6,6 @@ from flask import Response
 from moto.cognitoidp.models import CognitoIdpBackend, RegionAgnosticBackend
 from moto.cognitoidp.responses import CognitoIdpResponse
 from moto.core.request import Request
-from moto.core.responses import ActionResult, EmptyResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
 
 from ..accounts.pools import Pools
@@ -37,17 +36,6 @@ class MotoOperations(CognitoIdpResponse):
     def _get_region_agnostic_backend(self) -> RegionAgnosticBackend:
         # moto looks through its global backends here; ours has been found, and has the same methods.
         return cast("RegionAgnosticBackend", self.backend)
-
-    def forgot_password(self) -> ActionResult:
-        """As moto's, without its look through the global backends and its header that gives the code away."""
-        client_id, username = self._get_param("ClientId"), self._get_param("Username")
-        return ActionResult(self.backend.forgot_password(client_id, username)[1])
-
-    def confirm_forgot_password(self) -> ActionResult:
-        """As moto's, without its look through the global backends."""
-        names = ("ClientId", "Username", "Password", "ConfirmationCode")
-        self.backend.confirm_forgot_password(*(self._get_param(name) for name in names))
-        return EmptyResult()
 
 
 def has(operation: str) -> bool:

@@ -13,14 +13,11 @@ from ..accounts.tokens import ADMIN_SCOPE
 from ..aws_json import Answer, Parameters, answered, parameters, response, target
 from ..refusals import Refused
 from . import moto_operations
+from .code_operations import CodeOperations
 from .sign_in import SignIns
 from .software_tokens import SoftwareTokens
 
 _TARGET = "AWSCognitoIdentityProviderService"
-# These carry SecretHash beside Username; the sign-in operations check theirs themselves.
-_WITH_SECRET_HASH = frozenset(
-    {"SignUp", "ConfirmSignUp", "ResendConfirmationCode", "ForgotPassword", "ConfirmForgotPassword"}
-)
 _ENDING_SIGN_INS = frozenset({"AdminDisableUser", "AdminDeleteUser"})
 
 
@@ -43,6 +40,7 @@ class Operations:
             "ChangePassword": self._change_password,
             "AssociateSoftwareToken": software_tokens.associate,
             "VerifySoftwareToken": software_tokens.verify,
+            **CodeOperations(authority, self._client).by_name,
         }
 
     def answer(self, request: Request) -> Response:
@@ -57,9 +55,6 @@ class Operations:
             return response(self._ours[operation](given))
         if not moto_operations.has(operation):
             raise _unknown(operation)
-        if operation in _WITH_SECRET_HASH:
-            client = self._client(given)
-            client.require_secret_hash(str(given.get("Username", "")), given.get("SecretHash"))
         return self._ending_sign_ins(operation, given, request)
 
     def _ending_sign_ins(self, operation: str, parameters: Parameters, request: Request) -> Response:

@@ -26,7 +26,7 @@ SESSION_SECONDS = 3600
 _CAPACITY = 10_000
 
 Value = TypeVar("Value")
-Step = Literal["password", "new-password", "totp"]
+Step = Literal["password", "new-password", "totp", "sign-up", "confirm", "forgot", "reset"]
 
 
 class Shelf(Generic[Value]):
@@ -89,6 +89,7 @@ class PendingSignIn:
     step: Step = "password"
     username: str = ""
     sub: str = ""
+    notice: str = ""
     wrong_codes: int = 0
 
     def is_of(self, browser: str, csrf_token: str) -> bool:

@@ -1,4 +1,4 @@
-"""The hosted UI's way in and out: authorize, logout and the error page; the form pages are `sign_in_pages`'.
+"""The hosted UI's way in and out: authorize, logout and the error page; the forms are the other pages'.
 
 Source: AWS developer guide, "User pool endpoints and managed login reference".
 """
@@ -9,11 +9,15 @@ from werkzeug.wrappers import Response as AnyResponse
 from ..accounts.authority import Authority
 from ..refusals import Refused
 from ..request_id import add_request_id
+from .attempts import Attempts, SignInStopped
 from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
 from .browser_cookies import forget_session, session_of_request
 from .browser_sessions import BrowserSession, BrowserSessions, sessions_of
+from .mailbox_page import add_mailbox
 from .page import error_page, protect, same_query
+from .recovery_pages import RecoveryPages
 from .sign_in_pages import SignInPages
+from .sign_up_pages import SignUpPages
 
 
 def pages(authority: Authority) -> Blueprint:
@@ -25,7 +29,11 @@ def pages(authority: Authority) -> Blueprint:
     blueprint.add_url_rule("/oauth2/authorize", view_func=ui.authorize)
     blueprint.add_url_rule("/logout", view_func=ui.logout)
     blueprint.add_url_rule("/error", view_func=_show_error, endpoint="error")
-    SignInPages(authority).add_to(blueprint)
+    attempts = Attempts(authority)
+    for forms in (SignInPages, SignUpPages, RecoveryPages):
+        forms(authority, attempts).add_to(blueprint)
+    add_mailbox(blueprint, authority.mailbox)
+    blueprint.register_error_handler(SignInStopped, attempts.show_stopped)
     blueprint.register_error_handler(UnusableRequest, _answer_unusable)
     blueprint.register_error_handler(RejectedRequest, _answer_rejected)
     blueprint.after_request(protect)

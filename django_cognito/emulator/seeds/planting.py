@@ -21,6 +21,8 @@ def _plant_pool(seed: SeedPool, authority: Authority, account: Account) -> None:
     pool = CognitoIdpUserPool(backend.account_id, backend.region_name, seed.name or seed.id, _pool_config(seed))
     pool.arn = pool.arn.replace(pool.id, seed.id)
     pool.id = seed.id
+    for name in seed.required_attributes:
+        pool.schema_attributes[name].required = True
     pool.token_mfa_config = {"Enabled": seed.mfa != "off"}
     backend.user_pools[pool.id] = pool
     for group in seed.groups:
@@ -37,8 +39,22 @@ def _plant_pool(seed: SeedPool, authority: Authority, account: Account) -> None:
 
 
 def _pool_config(seed: SeedPool) -> dict[str, Any]:
+    policy = seed.password_policy
     return {
         "MfaConfiguration": seed.mfa.upper(),
+        "UserPoolTier": seed.tier.upper(),
+        "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": not seed.sign_up},
+        "AutoVerifiedAttributes": list(seed.auto_verified_attributes),
+        "Policies": {
+            "PasswordPolicy": {
+                "MinimumLength": policy.minimum_length,
+                "RequireLowercase": policy.require_lowercase,
+                "RequireUppercase": policy.require_uppercase,
+                "RequireNumbers": policy.require_numbers,
+                "RequireSymbols": policy.require_symbols,
+                "TemporaryPasswordValidityDays": 7,
+            }
+        },
         "UsernameAttributes": list(seed.username_attributes),
         "AliasAttributes": list(seed.alias_attributes),
     }

@@ -14,7 +14,7 @@ import yaml
 from ..accounts.tokens import PROFILE_ATTRIBUTES
 from . import values
 from .account_reading import ACCOUNT, read_account
-from .seed import Seed, SeedClient, SeedGroup, SeedPool, SeedResourceServer, SeedUser
+from .seed import Seed, SeedClient, SeedGroup, SeedPasswordPolicy, SeedPool, SeedResourceServer, SeedUser
 from .values import Path as SeedPath
 from .values import SeedError, Table
 
@@ -97,11 +97,25 @@ _USER = Table(
         "attributes": values.texts_by_name,
     },
 )
+_PASSWORD_POLICY = Table(
+    optional={
+        "minimum_length": values.positive_whole_number,
+        "require_lowercase": values.yes_or_no,
+        "require_uppercase": values.yes_or_no,
+        "require_numbers": values.yes_or_no,
+        "require_symbols": values.yes_or_no,
+    }
+)
 _POOL = Table(
     required={"id": values.pool_id},
     optional={
         "name": values.text,
         "mfa": values.mfa,
+        "tier": values.one_of("lite", "essentials", "plus"),
+        "sign_up": values.yes_or_no,
+        "auto_verified_attributes": values.some_of("email", "phone_number"),
+        "required_attributes": values.some_of("email", *_STANDARD_ATTRIBUTES),
+        "password_policy": values.anything,
         "username_attributes": values.some_of("email", "phone_number"),
         "alias_attributes": values.some_of("email", "phone_number", "preferred_username"),
         "groups": values.anything,
@@ -131,7 +145,10 @@ def _pool(document: Any, path: SeedPath) -> SeedPool:
     servers = tuple(SeedResourceServer(**_RESOURCE_SERVER.read(item, at)) for item, at in listed("resource_servers"))
     clients = tuple(SeedClient(**_CLIENT.read(item, at)) for item, at in listed("clients"))
     users = tuple(_user(item, at, found) for item, at in listed("users"))
-    pool = SeedPool(**found, groups=groups, resource_servers=servers, clients=clients, users=users)
+    policy = SeedPasswordPolicy(**_PASSWORD_POLICY.read(found.pop("password_policy", {}), path / "password_policy"))
+    pool = SeedPool(
+        **found, password_policy=policy, groups=groups, resource_servers=servers, clients=clients, users=users
+    )
     _require_consistent(pool, path)
     return pool
 

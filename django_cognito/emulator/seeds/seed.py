@@ -73,12 +73,28 @@ class SeedUser:
 
 
 @dataclass(frozen=True)
+class SeedPasswordPolicy:
+    """What passwords must have that people choose; those of the seed may be anything."""
+
+    minimum_length: int = 8
+    require_lowercase: bool = True
+    require_uppercase: bool = True
+    require_numbers: bool = True
+    require_symbols: bool = True
+
+
+@dataclass(frozen=True)
 class SeedPool:
     """A user pool and all that is in it."""
 
     id: str
     name: str = ""
     mfa: str = "off"
+    tier: str = "essentials"
+    sign_up: bool = True
+    auto_verified_attributes: tuple[str, ...] = ("email",)
+    required_attributes: tuple[str, ...] = ()
+    password_policy: SeedPasswordPolicy = SeedPasswordPolicy()
     username_attributes: tuple[str, ...] = ()
     alias_attributes: tuple[str, ...] = ()
     groups: tuple[SeedGroup, ...] = ()
