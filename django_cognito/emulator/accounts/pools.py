@@ -9,6 +9,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from ..refusals import Refused
 from . import password_policy
 from .clients import AppClient, app_client
+from .identity_providers import IdentityProvider, identity_provider
 from .people import Group, Person, by_precedence
 
 
@@ -51,7 +52,7 @@ class Pools:
         for pool in self:
             if found := pool.clients.get(client_id):
                 secret = found.secret if found.generate_secret else None
-                return app_client(found.id, pool.id, secret, found.extended_config)
+                return app_client(found.id, pool.id, secret, found.extended_config, _providers(pool))
         return None
 
     def user(self, pool_id: str, name: str) -> CognitoIdpUser | None:
@@ -111,6 +112,10 @@ EXTERNAL = "EXTERNAL_PROVIDER"
 def is_external(user: CognitoIdpUser) -> bool:
     """Whether an identity provider signs the user in; moto's list of statuses has no such one."""
     return bool(user.status == EXTERNAL)
+
+
+def _providers(pool: CognitoIdpUserPool) -> list[IdentityProvider]:
+    return [identity_provider(each.name, each.extended_config) for each in pool.identity_providers.values()]
 
 
 def _group(group: Any) -> Group:

@@ -6,6 +6,7 @@ from flask import Response
 from moto.cognitoidp.models import CognitoIdpBackend, RegionAgnosticBackend
 from moto.cognitoidp.responses import CognitoIdpResponse
 from moto.core.request import Request
+from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
 
 from ..accounts.pools import Pools
@@ -36,6 +37,13 @@ class MotoOperations(CognitoIdpResponse):
     def _get_region_agnostic_backend(self) -> RegionAgnosticBackend:
         # moto looks through its global backends here; ours has been found, and has the same methods.
         return cast("RegionAgnosticBackend", self.backend)
+
+    def get_user(self) -> ActionResult:
+        """As moto's, which knows confirmed people alone: those of a provider are as good."""
+        raw = self._get_param("AccessToken")
+        pool = next(pool for pool in self._pools if raw in pool.access_tokens)
+        user = pool.users[pool.access_tokens[raw][1]]
+        return ActionResult(user.to_json(extended=True, attributes_key="UserAttributes"))
 
 
 def has(operation: str) -> bool:

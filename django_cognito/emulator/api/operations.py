@@ -14,6 +14,7 @@ from ..aws_json import Answer, Parameters, answered, parameters, response, targe
 from ..refusals import Refused
 from . import moto_operations
 from .code_operations import CodeOperations
+from .identity_provider_operations import IdentityProviderOperations
 from .sign_in import SignIns
 from .software_tokens import SoftwareTokens
 
@@ -27,6 +28,7 @@ class Operations:
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
         self._sign_ins = SignIns(authority)
+        providers = IdentityProviderOperations(authority)
         software_tokens = SoftwareTokens(authority, self._sign_ins.challenges)
         self._ours: dict[str, Callable[[Parameters], Answer]] = {
             "InitiateAuth": self._initiate_auth,
@@ -41,7 +43,9 @@ class Operations:
             "AssociateSoftwareToken": software_tokens.associate,
             "VerifySoftwareToken": software_tokens.verify,
             **CodeOperations(authority, self._client).by_name,
+            **providers.by_name,
         }
+        self._checks = providers.checks
 
     def answer(self, request: Request) -> Response:
         """AWS's answer to a request in its JSON protocol, errors included."""
@@ -55,6 +59,8 @@ class Operations:
             return response(self._ours[operation](given))
         if not moto_operations.has(operation):
             raise _unknown(operation)
+        if operation in self._checks:
+            self._checks[operation](given)
         return self._ending_sign_ins(operation, given, request)
 
     def _ending_sign_ins(self, operation: str, parameters: Parameters, request: Request) -> Response:

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Response, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
+from ..accounts.assurance import PASSWORD, PASSWORD_AND_TOTP
 from ..accounts.authority import Authority
 from ..accounts.people import Person
 from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
@@ -52,11 +53,16 @@ class Attempts:
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
 
-    def asked(self) -> AuthorizationRequest:
-        """What the app asks for, by the address of the page. Raises UnusableRequest or RejectedRequest."""
+    def asked(self, *, of_own_people: bool = False) -> AuthorizationRequest:
+        """What the app asks for, by the address of the page, which may be for people of the pool itself alone.
+
+        Raises UnusableRequest or RejectedRequest.
+        """
         asked = read_request(request.args, self._authority.client)
         if "none" in asked.prompts:
             raise asked.rejected("login_required")
+        if of_own_people and not asked.takes_password:
+            raise asked.rejected("invalid_request")
         return asked
 
     def begin(self, step: Step, asked: AuthorizationRequest, **shown: Any) -> Response:
@@ -158,11 +164,23 @@ class Attempts:
         """Back to the app with a code; the browser counts as signed in to the pool from now on."""
         if self._sessions.pending.take(name) is None:
             raise SignInStopped("login_ended")
-        asked = pending.request
-        session = BrowserSession(asked.client.pool_id, person.sub, auth_time=int(self._authority.now()))
-        response = redirect(asked.answer(code=self._sessions.new_code(asked, session)))
-        remember_session(response, session.pool_id, self._sessions.signed_in.put(session))
-        return response
+        assurance = PASSWORD_AND_TOTP if pending.step == "totp" else PASSWORD
+        pool_id, auth_time = pending.request.client.pool_id, int(self._authority.now())
+        session = BrowserSession(pool_id, person.sub, auth_time, assurance)
+        return finished(self._authority, self._sessions, pending.request, session)
+
+
+def finished(
+    authority: Authority, sessions: BrowserSessions, asked: AuthorizationRequest, session: BrowserSession
+) -> AnyResponse:
+    """Back to the app with a code, or with a no where it asks for more than the person can prove; signed in anyway."""
+    if session.assurance.level < authority.least_level(asked.client, asked.acr_values):
+        told = "The user cannot reach the requested authentication context class"
+        response = redirect(asked.answer(error="access_denied", error_description=told))
+    else:
+        response = redirect(asked.answer(code=sessions.new_code(asked, session)))
+    remember_session(response, session.pool_id, sessions.signed_in.put(session))
+    return response
 
 
 def _step_after(step: Step, person: Person) -> Step | None:

@@ -15,6 +15,7 @@ from typing import Generic, Literal, TypeVar
 
 from flask import Flask
 
+from ..accounts.assurance import PASSWORD, Assurance
 from .authorization_request import AuthorizationRequest
 
 # AWS developer guide, "Managed login": an unfinished login ends after five minutes, a code lives as long, and the
@@ -100,11 +101,17 @@ class PendingSignIn:
 
 @dataclass(frozen=True)
 class BrowserSession:
-    """Somebody who signed in to a pool in this browser; `auth_time` is when, in seconds of Unix time."""
+    """Somebody who signed in to a pool in this browser; `auth_time` is when, in seconds of Unix time.
+
+    `provider` is the identity provider that has signed them in; none is the pool itself. `nonce` is the one of that.
+    """
 
     pool_id: str
     sub: str
     auth_time: int
+    assurance: Assurance = PASSWORD
+    provider: str = ""
+    nonce: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,11 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
         "Nobody can sign up here",
         "The user pool takes no sign-ups. An administrator can make an account for you.",
     ),
+    "provider_answer": (
+        400,
+        "This answer belongs to no sign-in",
+        "An identity provider has sent you here, but this browser has not been sent there, or not within five minutes.",
+    ),
     "forged_form": (
         403,
         "This form could not be accepted",

@@ -34,7 +34,7 @@ class RecoveryPages:
 
     def show_forgot(self) -> Response:
         """Where people say who they are."""
-        asked = self._attempts.asked()
+        asked = self._attempts.asked(of_own_people=True)
         form = self._authority.sign_ups.form(asked.client.pool_id)
         return self._attempts.begin("forgot", asked, form=form, username=asked.login_hint)
 

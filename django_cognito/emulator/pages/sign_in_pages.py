@@ -5,13 +5,15 @@ Judges no password and no code itself: the authority does.
 
 from dataclasses import replace
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..accounts.authority import Authority
 from ..refusals import Refused
 from .attempts import Attempts
+from .authorization_request import AuthorizationRequest
 from .browser_sessions import PendingSignIn, Step
+from .page import same_query
 
 # AWS developer guide, "Adding MFA": after five wrong codes in a row the person is held up.
 _WRONG_CODES_MAX = 5
@@ -33,17 +35,21 @@ class SignInPages:
         blueprint.add_url_rule("/login/new-password", view_func=self.change_password, methods=["POST"])
         blueprint.add_url_rule("/login/totp", view_func=self.check_code, methods=["POST"])
 
-    def show_login(self) -> Response:
+    def show_login(self) -> AnyResponse:
         """A new sign-in's first page, or that of one that another page has led back to."""
         asked = self._attempts.asked()
+        if asked.provider:
+            return redirect(same_query("/oauth2/authorize"))
         if "attempt" in request.args:
             name, pending = self._attempts.shown("password")
             return self._login(name, pending)
-        return self._attempts.begin("password", asked, username=asked.login_hint, **self._ways(asked.client.pool_id))
+        return self._attempts.begin("password", asked, username=asked.login_hint, **self._ways(asked))
 
     def check_password(self) -> AnyResponse:
         """On to the next step, or the same page with what was wrong."""
         name, pending = self._attempts.submitted("password")
+        if not pending.request.takes_password:
+            raise pending.request.rejected("invalid_request")
         username = request.form.get("username", "").strip()
         client = pending.request.client
         try:
@@ -85,11 +91,17 @@ class SignInPages:
         return self._attempts.go_on(name, pending, person)
 
     def _login(self, name: str, pending: PendingSignIn, **shown: str) -> Response:
-        return self._attempts.page(name, pending, **self._ways(pending.request.client.pool_id), **shown)
+        return self._attempts.page(name, pending, **self._ways(pending.request), **shown)
 
-    def _ways(self, pool_id: str) -> dict[str, object]:
-        """What else the login page leads to."""
-        return {"form": self._authority.sign_ups.form(pool_id)}
+    def _ways(self, asked: AuthorizationRequest) -> dict[str, object]:
+        """The ways in that the login page shows."""
+        address = "/oauth2/authorize"
+        names = [provider.name for provider in asked.providers]
+        return {
+            "form": self._authority.sign_ups.form(asked.client.pool_id),
+            "takes_password": asked.takes_password,
+            "providers": [(name, same_query(address, identity_provider=name)) for name in names],
+        }
 
 
 def _sentence(refused: Refused) -> str:

@@ -57,7 +57,7 @@ class SignUpPages:
 
     def show_sign_up(self) -> Response:
         """An empty form, or the page that says why there is none."""
-        asked = self._attempts.asked()
+        asked = self._attempts.asked(of_own_people=True)
         form = self._form(asked.client.pool_id)
         return self._attempts.begin("sign-up", asked, **_shown(form), username=asked.login_hint)
 

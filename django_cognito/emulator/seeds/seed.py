@@ -51,6 +51,7 @@ class SeedClient:
     prevent_user_existence_errors: bool = True
     enable_token_revocation: bool = True
     read_attributes: tuple[str, ...] = ()
+    identity_providers: tuple[str, ...] = ("COGNITO",)
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,25 @@ class SeedUser:
     status: str = "CONFIRMED"
     enabled: bool = True
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SeedIdentityProvider:
+    """Somebody else who signs people in, by OpenID Connect whatever the type. `client_secret` may be none."""
+
+    name: str
+    client_id: str
+    oidc_issuer: str
+    type: str = "OIDC"
+    client_secret: str = field(default="", repr=False)
+    authorize_scopes: str = "openid email profile"
+    attributes_request_method: str = "GET"
+    attribute_mapping: Mapping[str, str] = field(default_factory=lambda: {"email": "email"})
+    idp_identifiers: tuple[str, ...] = ()
+    authorize_url: str = ""
+    token_url: str = ""
+    attributes_url: str = ""
+    jwks_uri: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +119,7 @@ class SeedPool:
     alias_attributes: tuple[str, ...] = ()
     groups: tuple[SeedGroup, ...] = ()
     resource_servers: tuple[SeedResourceServer, ...] = ()
+    identity_providers: tuple[SeedIdentityProvider, ...] = ()
     clients: tuple[SeedClient, ...] = ()
     users: tuple[SeedUser, ...] = ()
 
