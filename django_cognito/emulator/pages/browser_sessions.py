@@ -44,6 +44,7 @@ class Shelf(Generic[Value]):
         """Keep `value` from now on; its name (a new one, unless given)."""
         name = name or secrets.token_urlsafe(32)
         with self._lock:
+            self._items.pop(name, None)  # a name that is used again ends last of all
             self._make_room()
             self._items[name] = (self._now() + self._keep_seconds, value)
         return name

@@ -50,6 +50,7 @@ class FederationPages:
         self._authority = authority
         self._client = ProviderClient(authority.now)
         self._ways: Shelf[_WayOut] = Shelf(LOGIN_SECONDS, authority.now)
+        self._latest_states: Shelf[str] = Shelf(LOGIN_SECONDS, authority.now)
 
     def add_to(self, blueprint: Blueprint) -> None:
         """Give `blueprint` the address that providers lead back to."""
@@ -63,13 +64,14 @@ class FederationPages:
             return _tell(asked, failed)
         way = _WayOut(asked, provider, browser_of_request() or new_browser(), addresses)
         state = self._ways.put(way)
+        self._latest_states.put(state, name=way.browser)
         response = redirect(_address(way, state, self._callback))
         remember_browser(response, way.browser)
         return response
 
     def come_back(self) -> AnyResponse:
         """To the app: with a code of ours, or with what has failed. Who never set out from here gets a page."""
-        way = self._ways.take(request.args.get("state", ""))
+        way = self._ways.take(self._state())
         if way is None or way.browser != browser_of_request():
             return error_page("provider_answer")
         try:
@@ -81,6 +83,12 @@ class FederationPages:
     @property
     def _callback(self) -> str:
         return self._authority.origin + CALLBACK_PATH
+
+    def _state(self) -> str:
+        """The state that has come back. Some providers say no without one: it is the browser's latest way, then."""
+        if "state" not in request.args and "error" in request.args:
+            return self._latest_states.take(browser_of_request()) or ""
+        return request.args.get("state", "")
 
     def _person(self, way: _WayOut) -> Person:
         """Whom the provider has signed in, as somebody of the pool. Raises FederationFailed."""
