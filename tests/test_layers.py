@@ -29,7 +29,7 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
 INSIDE = {
     "core": "errors events | pool compact | token connections | http"
     " | claims jwks hosted_ui identity_pool directory sign_in | key_store | known_tokens | verifier",
-    "people": "rights | groups revocation machines attributes | profile | users | authenticate sync",
+    "people": "rights | groups revocation machines attributes steady_query | profile | users | authenticate sync",
     "login": "pending | session",
     "aws": "credentials | sessions | clients | person",
     "drf": "errors | authentication permissions schema",

@@ -23,6 +23,7 @@ from .groups import Granted
 from .machines import MachineUser
 from .profile import News, Statement, news, statement_of
 from .rights import Rights, carry
+from .steady_query import find
 
 Token = AccessToken | IdToken | ClientToken
 
@@ -100,8 +101,8 @@ def _is_settled(link: CognitoUser | None, statement: Statement) -> bool:
 
 
 def _find(statement: Statement) -> CognitoUser | None:
-    rows = CognitoUser.objects.select_related("user")
-    return rows.filter(user_pool_id=statement.user_pool_id, sub=statement.sub).first()
+    row = find(statement.user_pool_id, statement.sub)
+    return None if row is None else row.link()
 
 
 def _news(link: CognitoUser, statement: Statement) -> News | None:
