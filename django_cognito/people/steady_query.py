@@ -1,53 +1,53 @@
-"""The one query of a steady request: a link row and its user, by SQL that is written once a database.
+"""The one query of a steady request: a person's user and what is known of them, by SQL that is written once a database.
 
 Django takes longer to write that SQL than PostgreSQL to answer it. Knows no tokens, and decides nothing.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Expression, Model
+from django.db.models import Expression
 
 from ..models import CognitoUser
 
+_KNOWN = ("groups", "as_of", "access_digest", "id_digest")
 _POOL, _SUB = "the pool", "the sub"  # stand for the values while the SQL is written
 
 
-class PersonRow:
-    """A link row and its user as the database gave them. What is made of it is new each time, as if just read."""
+class KnownPerson:
+    """What a link row says to a token, by the row's own names, and the person's user."""
 
-    __slots__ = ("_query", "_values")
+    __slots__ = ("_query", "_row", "access_digest", "as_of", "groups", "id_digest", "user")
 
-    def __init__(self, query: "_Query", values: Sequence[Any]) -> None:
-        self._query = query
-        self._values = values
+    groups: list[str]
+    as_of: datetime
+    access_digest: str
+    id_digest: str
+    user: Any
 
-    @property
-    def using(self) -> str:
-        """The alias of the database that it is from."""
-        return self._query.using
+    def __init__(self, query: "_Query", row: Sequence[Any]) -> None:
+        self._query, self._row = query, row
+        values = query.converted(row)
+        self.groups, self.as_of, self.access_digest, self.id_digest, *fields = values
+        # As the ORM makes it: a model may have a say in it.
+        self.user = query.user_model.from_db(query.using, query.user_fields, fields)
 
-    def link(self) -> CognitoUser:
-        """The link row, with its user."""
-        link: CognitoUser = self._query.link.instance(self._values, self.using)
-        link.user = self.user()
-        return link
-
-    def user(self) -> Any:
-        """The user alone."""
-        return self._query.user.instance(self._values, self.using)
+    def anew(self) -> "KnownPerson":
+        """The same once more, as if just read: nothing of it is shared with another."""
+        return KnownPerson(self._query, self._row)
 
 
-def find(user_pool_id: str, sub: str) -> PersonRow | None:
-    """The row of whom the pool calls `sub`; None where nobody here is. One query."""
+def find(user_pool_id: str, sub: str) -> KnownPerson | None:
+    """Whom the pool calls `sub`; None where nobody here is. One query."""
     query = _query(database())
     with connections[query.using].cursor() as cursor:
         cursor.execute(query.sql, [sub if stands_for == _SUB else user_pool_id for stands_for in query.parameters])
-        values = cursor.fetchone()
-    return None if values is None else PersonRow(query, values)
+        row = cursor.fetchone()
+    return None if row is None else KnownPerson(query, row)
 
 
 def database() -> str:
@@ -56,50 +56,34 @@ def database() -> str:
 
 
 class _Query:
-    """The SQL, as the ORM writes it for this database, and where in its rows the two models stand."""
+    """The SQL as the ORM writes it for this database, and which columns of its rows are converted.
+
+    All of the user is read: nothing is left to be read later.
+    """
 
     def __init__(self, using: str) -> None:
-        links, users = (_attributes(model) for model in (CognitoUser, _user_model()))
-        rows = CognitoUser.objects.filter(user_pool_id=_POOL, sub=_SUB)
-        compiler = rows.values_list(*links, *(f"user__{name}" for name in users)).query.get_compiler(using)
         self.using = using
+        self.user_model: Any = CognitoUser._meta.get_field("user").related_model
+        self.user_fields = [field.attname for field in self.user_model._meta.concrete_fields]
+        links = CognitoUser.objects.filter(user_pool_id=_POOL, sub=_SUB)
+        rows = links.values_list(*_KNOWN, *(f"user__{name}" for name in self.user_fields))
+        compiler = rows.query.get_compiler(using)
         self.sql, self.parameters = compiler.as_sql()
         columns = [column for column, *_ in compiler.select]
-        self.link = _Part(CognitoUser, slice(0, len(links)), columns, using)
-        self.user = _Part(_user_model(), slice(len(links), None), columns, using)
+        self._converted = [(at, column) for at, column in enumerate(columns) if _converters(column, connections[using])]
 
-
-class _Part:
-    """The columns of one model: all of them, so that nothing is left to be read later."""
-
-    def __init__(self, model: Any, place: slice, columns: Sequence[Expression], using: str) -> None:
-        self._model, self._names, self._place = model, _attributes(model), place
-        # Which columns are converted is the database's to say; by whom, the connection's of whoever reads.
-        self._converted = [
-            (at, column) for at, column in enumerate(columns[place]) if _converters(column, connections[using])
-        ]
-
-    def instance(self, row: Sequence[Any], using: str) -> Any:
-        """The model's own object of a row, made as the ORM makes it."""
-        values = list(row[self._place])
+    def converted(self, row: Sequence[Any]) -> list[Any]:
+        """The fields' values of a row of the driver's."""
+        values, connection = list(row), connections[self.using]
         for at, column in self._converted:
-            connection = connections[using]
             for convert in _converters(column, connection):
                 values[at] = convert(values[at], column, connection)
-        return self._model.from_db(using, self._names, values)
+        return values
 
 
 _query = cache(_Query)
 
 
 def _converters(column: Expression, connection: BaseDatabaseWrapper) -> list[Callable[..., Any]]:
-    """From the driver's value to the field's: the database's converters, then the field's."""
+    """The database's, then the field's. They are bound to the connection, which is the thread's own: never kept."""
     return [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]
-
-
-def _user_model() -> type[Model]:
-    return CognitoUser._meta.get_field("user").related_model  # type: ignore[return-value]
-
-
-def _attributes(model: type[Model]) -> list[str]:
-    return [field.attname for field in model._meta.concrete_fields]

@@ -62,6 +62,9 @@ class Account(models.Model):
     likes = models.JSONField(default=list)
     born_at = models.DateTimeField(null=True)
 
+    def __str__(self) -> str:
+        return self.motto
+
 
 class Nobody(BaseUserManager):
     """A manager that hides everybody."""
@@ -79,6 +82,9 @@ class MemberUser(Account, AbstractBaseUser):
 
     USERNAME_FIELD = "name"
     objects = Nobody()
+
+    def __str__(self) -> str:
+        return self.name
 
     @classmethod
     def from_db(cls, *args: Any) -> "MemberUser":

@@ -13,7 +13,7 @@ from django_cognito.people.rights import rights_of
 from django_cognito.people.steady_query import find
 
 from .conftest import GROUPS, link_of
-from .test_steady_query import POOL, fields_of
+from .test_steady_query import POOL, fields_of, known_of
 
 pytestmark = pytest.mark.django_db
 
@@ -165,16 +165,15 @@ class MemberUser:
         find(POOL, "default")
         settings.DATABASE_ROUTERS = [ReadsElsewhere()] if using == "elsewhere" else []
         assert [name for name in there if find(POOL, name) is not None] == [using]
-        row, theirs = find(POOL, using), CognitoUser.objects.using(using).select_related("user").get()
-        assert fields_of(row.link()) == fields_of(theirs)
-        assert fields_of(row.user()) == fields_of(theirs.user)
-        assert (row.link().as_of, row.user().born_at) == (there[using].as_of,) * 2
-        assert (row.using, row.link()._state.db, row.user()._state.db) == (using,) * 3
+        ours, theirs = find(POOL, using), CognitoUser.objects.using(using).select_related("user").get()
+        assert known_of(ours) == known_of(theirs)
+        assert fields_of(ours.user) == fields_of(theirs.user)
+        assert (ours.as_of, ours.user.born_at) == (there[using].as_of,) * 2
+        assert ours.user._state.db == using
 
-    def test_what_is_made_of_a_row_shares_nothing(self) -> None:
+    def test_what_is_made_anew_shares_nothing(self) -> None:
         self.laid("default")
-        row = find(POOL, "default")
-        user = row.user()
-        assert (user.motto, user.loaded_likes) == ("EVER", ["default"])
-        user.likes.append("something else")
-        assert row.user().likes == ["default"]
+        person = find(POOL, "default")
+        assert (person.user.motto, person.user.loaded_likes) == ("EVER", ["default"])
+        person.user.likes.append("something else")
+        assert person.anew().user.likes == ["default"]
