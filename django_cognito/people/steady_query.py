@@ -5,7 +5,7 @@ Django takes longer to write that SQL than PostgreSQL to answer it. Knows no tok
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.db import connections, router
@@ -14,15 +14,19 @@ from django.db.models import Expression
 
 from ..models import CognitoUser
 
-_KNOWN = ("groups", "as_of", "access_digest", "id_digest")
+_KNOWN = ("id", "groups", "as_of", "access_digest", "id_digest")
 _POOL, _SUB = "the pool", "the sub"  # stand for the values while the SQL is written
 
 
 class KnownPerson:
-    """What a link row says to a token, by the row's own names, and the person's user."""
+    """What a link row says to a token, by the row's own names, and the person's user.
 
-    __slots__ = ("_query", "_row", "access_digest", "as_of", "groups", "id_digest", "user")
+    `new_user` makes the user once more, as if just read: it shares nothing with the first.
+    """
 
+    __slots__ = ("access_digest", "as_of", "groups", "id_digest", "new_user", "pk", "user", "using")
+
+    pk: int
     groups: list[str]
     as_of: datetime
     access_digest: str
@@ -30,15 +34,10 @@ class KnownPerson:
     user: Any
 
     def __init__(self, query: "_Query", row: Sequence[Any]) -> None:
-        self._query, self._row = query, row
-        values = query.converted(row)
-        self.groups, self.as_of, self.access_digest, self.id_digest, *fields = values
-        # As the ORM makes it: a model may have a say in it.
-        self.user = query.user_model.from_db(query.using, query.user_fields, fields)
-
-    def anew(self) -> "KnownPerson":
-        """The same once more, as if just read: nothing of it is shared with another."""
-        return KnownPerson(self._query, self._row)
+        self.using = query.using
+        self.pk, self.groups, self.as_of, self.access_digest, self.id_digest = query.known_of(row)
+        self.new_user = partial(query.user_of, row)
+        self.user = self.new_user()
 
 
 def find(user_pool_id: str, sub: str) -> KnownPerson | None:
@@ -56,26 +55,37 @@ def database() -> str:
 
 
 class _Query:
-    """The SQL as the ORM writes it for this database, and which columns of its rows are converted.
+    """The SQL as the ORM writes it for this database, and what its rows become.
 
     All of the user is read: nothing is left to be read later.
     """
 
     def __init__(self, using: str) -> None:
         self.using = using
-        self.user_model: Any = CognitoUser._meta.get_field("user").related_model
-        self.user_fields = [field.attname for field in self.user_model._meta.concrete_fields]
+        self._user_model: Any = CognitoUser._meta.get_field("user").related_model
+        self._user_fields = [field.attname for field in self._user_model._meta.concrete_fields]
         links = CognitoUser.objects.filter(user_pool_id=_POOL, sub=_SUB)
-        rows = links.values_list(*_KNOWN, *(f"user__{name}" for name in self.user_fields))
+        rows = links.values_list(*_KNOWN, *(f"user__{name}" for name in self._user_fields))
         compiler = rows.query.get_compiler(using)
         self.sql, self.parameters = compiler.as_sql()
         columns = [column for column, *_ in compiler.select]
-        self._converted = [(at, column) for at, column in enumerate(columns) if _converters(column, connections[using])]
+        self._known_columns, self._user_columns = (
+            [(at, column) for at, column in enumerate(part) if _converters(column, connections[using])]
+            for part in (columns[: len(_KNOWN)], columns[len(_KNOWN) :])
+        )
 
-    def converted(self, row: Sequence[Any]) -> list[Any]:
-        """The fields' values of a row of the driver's."""
-        values, connection = list(row), connections[self.using]
-        for at, column in self._converted:
+    def known_of(self, row: Sequence[Any]) -> list[Any]:
+        """What is known, in the order of its names."""
+        return self._converted(list(row[: len(_KNOWN)]), self._known_columns)
+
+    def user_of(self, row: Sequence[Any]) -> Any:
+        """The user, made as the ORM makes it: the model may have a say in it."""
+        values = self._converted(list(row[len(_KNOWN) :]), self._user_columns)
+        return self._user_model.from_db(self.using, self._user_fields, values)
+
+    def _converted(self, values: list[Any], columns: Sequence[tuple[int, Expression]]) -> list[Any]:
+        for at, column in columns:
+            connection = connections[self.using]
             for convert in _converters(column, connection):
                 values[at] = convert(values[at], column, connection)
         return values

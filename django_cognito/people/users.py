@@ -19,6 +19,7 @@ from ..models import CognitoMembership, CognitoUser
 from . import groups as cognito_groups
 from .attributes import email_field, needs_its_own, put, take
 from .groups import Granted
+from .known_users import known_users
 from .machines import MachineUser
 from .profile import News, Statement, news, statement_of
 from .rights import Rights, carry
@@ -34,16 +35,40 @@ _NEVER = datetime.min.replace(tzinfo=UTC)  # a new link row knows nothing yet
 def user_for(token: Token, profile: IdToken | None = None) -> Any:
     """The Django user (or MachineUser) that a verified token stands for, made or brought up to date, with its rights.
 
-    One query where the token says nothing new. `profile` is the ID token that came with it.
-    Raises TokenError: code "user_unknown" where CREATE_USERS is off, "user_inactive" for a disabled account.
+    One query where the token says nothing new, none where its user is known. `profile` is the ID token that came with
+    it. Raises TokenError: code "user_unknown" where CREATE_USERS is off, "user_inactive" for a disabled account.
     """
     if isinstance(token, ClientToken):
         return MachineUser(token)
+    known = known_users() if profile is None else None
+    if known is None:
+        return _read(token, profile)[0].user
+    user = known.user_of(token)
+    if user is None:
+        begun = known.begin()
+        person, rights = _read(token, profile)
+        user = person.user
+        if isinstance(person, KnownPerson):  # and nothing was written
+            known.keep(token, person, rights, begun)
+    return user
+
+
+def known_user_for(token: Token, profile: IdToken | None = None) -> Any | None:
+    """The user where `user_for` would ask nobody; None where it would. No I/O."""
+    if isinstance(token, ClientToken):
+        return MachineUser(token)
+    known = known_users() if profile is None else None
+    return None if known is None else known.user_of(token)
+
+
+def _read(token: AccessToken | IdToken, profile: IdToken | None) -> tuple[_Link, Rights]:
+    """What is known of the person of a token, their user with its rights, and these."""
     link = person_for(statement_of(token, profile, get_settings()))
     if not link.user.is_active:
         raise TokenError("the account is disabled here", code="user_inactive")
-    carry(link.user, rights_for(token, link))
-    return link.user
+    rights = rights_for(token, link)
+    carry(link.user, rights)
+    return link, rights
 
 
 def rights_for(token: AccessToken | IdToken, link: _Link) -> Rights:
@@ -113,7 +138,7 @@ def _settled(link: _Link | None, statement: Statement, attempts: int = _ATTEMPTS
         return link
     try:
         with transaction.atomic():
-            return _linked(statement, get_settings()) if link is None else _updated(statement)
+            return _linked(statement, get_settings()) if link is None else _updated(link, statement)
     except (IntegrityError, CognitoUser.DoesNotExist):
         if attempts == 1:
             raise
@@ -185,11 +210,10 @@ def _give_username(user: Any, statement: Statement) -> None:
         setattr(user, user.USERNAME_FIELD, statement.sub[:longest])
 
 
-def _updated(statement: Statement) -> CognitoUser:
+def _updated(link: _Link, statement: Statement) -> CognitoUser:
     """The link row after `statement` was written, one writer at a time; another may have been first, or later."""
     # The user's row is locked too: another pool's link to the same person may be about to change it.
-    rows = CognitoUser.objects.select_for_update().select_related("user")
-    locked = rows.get(user_pool_id=statement.user_pool_id, sub=statement.sub)
+    locked = CognitoUser.objects.select_for_update().select_related("user").get(pk=link.pk)
     told = _news(locked, statement)
     if told is not None:
         _write(locked, told)

@@ -176,4 +176,4 @@ class MemberUser:
         person = find(POOL, "default")
         assert (person.user.motto, person.user.loaded_likes) == ("EVER", ["default"])
         person.user.likes.append("something else")
-        assert person.anew().user.likes == ["default"]
+        assert person.new_user().likes == ["default"]
