@@ -24,7 +24,7 @@ from django_cognito.testing import make_token, sign_in
 
 from .callers import bearer
 from .login_scene import CALLBACK, begin, come_back, form_of, login_of, query_of, refusal, token_answer, who
-from .scripted_server import Answer, ScriptedServer, Silence, json_answer
+from .scripted_server import Answer, Reset, ScriptedServer, Silence, json_answer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
 
@@ -274,6 +274,17 @@ def test_a_state_is_good_once_even_where_the_sign_in_failed(client: Client, toke
     assert token_endpoint.count == 1
 
 
+@pytest.mark.parametrize("fault", [Answer(500), Answer(200, b"<html>"), Reset()], ids=["500", "HTML", "reset"])
+def test_a_state_is_good_once_even_where_cognito_did_not_answer(
+    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, fault: Any
+) -> None:
+    asked = begin(client)
+    token_endpoint.script(fault, token_answer(nonce=asked["nonce"]))
+    assert [code_of(come_back(client, asked)) for _ in range(2)] == ["cognito_unavailable", "state_unknown"]
+    assert token_endpoint.count == 1
+    assert who(client) == signed_in_before
+
+
 def test_a_state_is_good_for_a_quarter_of_an_hour(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,6 +323,38 @@ def test_one_code_is_due(client: Client, token_endpoint: ScriptedServer, signed_
     assert (answer.status_code, code_of(answer)) == (400, "state_unknown")
     assert who(client) == signed_in_before
     assert token_endpoint.count == 0
+
+
+ISSUER = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_TestPool1"
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://op.invalid/",
+        "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Another",
+        f"{ISSUER}/",
+        ISSUER.upper(),
+        "",
+        [ISSUER, ISSUER],
+        [ISSUER, "https://op.invalid/"],
+    ],
+)
+@pytest.mark.parametrize("said", [{}, {"code": None, "error": "access_denied"}], ids=["a code", "an error"])
+def test_a_callback_of_another_issuer_is_refused_and_nothing_is_asked(
+    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, issuer: Any, said: dict[str, Any]
+) -> None:
+    answer = come_back(client, begin(client), iss=issuer, **said)
+    assert (answer.status_code, code_of(answer)) == (400, "wrong_issuer")
+    assert who(client) == signed_in_before
+    assert token_endpoint.count == 0
+
+
+def test_a_callback_may_name_the_pools_issuer(client: Client, token_endpoint: ScriptedServer) -> None:
+    asked = begin(client)
+    token_endpoint.script(token_answer(nonce=asked["nonce"]))
+    come_back(client, asked, iss=ISSUER)
+    assert who(client) == "alice"
 
 
 # Tokens that are not this sign-in's

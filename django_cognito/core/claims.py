@@ -82,10 +82,14 @@ def _span(claims: Mapping[str, Any]) -> tuple[float, float]:
     """The latest moment that the token names as a beginning, and its end."""
     issued_at, ends_at = claims.get("iat"), claims.get("exp")
     begins_at, auth_time = claims.get("nbf", issued_at), claims.get("auth_time", issued_at)
-    times: tuple[Any, ...] = (ends_at, issued_at, begins_at, auth_time)
-    are_integers = type(ends_at) is type(issued_at) is type(begins_at) is type(auth_time) is int
-    if are_integers and min(times) > 0 and max(times) < _END_OF_TIME:
-        return max(times[1:]), times[0]
+    if (
+        type(ends_at) is type(issued_at) is type(begins_at) is type(auth_time) is int
+        and 0 < ends_at < _END_OF_TIME
+        and 0 < issued_at < _END_OF_TIME
+        and 0 < begins_at < _END_OF_TIME
+        and 0 < auth_time < _END_OF_TIME
+    ):
+        return max(issued_at, begins_at, auth_time), ends_at
     # Not as Cognito writes them: there are moments among these too.
     end = _seconds(claims, "exp")
     return max(_seconds(claims, name) for name in _BEGINNINGS if name == "iat" or name in claims), end

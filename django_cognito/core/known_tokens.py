@@ -1,7 +1,6 @@
 """Tokens that have been verified, for whoever sends them again. Decides nothing, keeps no raw string."""
 
 from collections import OrderedDict
-from contextlib import suppress
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -46,5 +45,7 @@ class KnownTokens(OrderedDict[bytes | None, KnownToken]):
         """Keep `known`, and let the first one go where there are too many."""
         self[name] = known
         while len(self) > self._size:
-            with suppress(KeyError):  # other threads may have let all the others go
+            try:
                 self.popitem(last=False)
+            except KeyError:  # other threads have let all the others go
+                return

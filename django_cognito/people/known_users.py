@@ -19,13 +19,15 @@ from django.db.models import Model
 from django.db.models.signals import post_delete, post_migrate, post_save
 
 from ..conf import CognitoSettings, get_settings
-from ..core import AccessToken, IdToken
+from ..core import AccessToken, ClientToken, IdToken
 from ..models import CognitoUser
 from ..runtime import once
+from .machines import MachineUser
 from .rights import Rights, carry
 from .steady_query import KnownPerson, database
+from .users import Token, read_user
 
-_Token = AccessToken | IdToken
+_PersonsToken = AccessToken | IdToken
 _Marks = list[object]
 _PLACES = 1_024  # for marks; who share one are forgotten together
 
@@ -49,13 +51,13 @@ class KnownUsers:
         self._now = now
         self._marks = _new_marks()
         # A token may be known to several databases: routers choose.
-        self._by_token: defaultdict[str, WeakKeyDictionary[_Token, _Known]] = defaultdict(WeakKeyDictionary)
+        self._by_token: defaultdict[str, WeakKeyDictionary[_PersonsToken, _Known]] = defaultdict(WeakKeyDictionary)
         for model in (CognitoUser, *_models_of_users()):
             post_save.connect(self._on_change, sender=model)
             post_delete.connect(self._on_change, sender=model)
         post_migrate.connect(self._on_other_tables)
 
-    def user_of(self, token: _Token) -> Any | None:
+    def user_of(self, token: _PersonsToken) -> Any | None:
         """The active user of `token` with its rights, new as if just read; None where it must be read. No query."""
         known = self._by_token[database()].get(token)
         if known is None or self._now() >= known.until:
@@ -73,7 +75,7 @@ class KnownUsers:
         """The moment, and the marks at it; for `keep`, from before the person is read."""
         return self._now(), self._marks.copy()
 
-    def keep(self, token: _Token, person: KnownPerson, rights: Rights, begun: tuple[float, _Marks]) -> None:
+    def keep(self, token: _PersonsToken, person: KnownPerson, rights: Rights, begun: tuple[float, _Marks]) -> None:
         """Keep the user of `token`, once what was read is known to be committed."""
         (at, marks), user, link = begun, _place_of_user(person.user), _place_of_link(person.pk)
         known = _Known(person.new_user, rights, at + self._seconds, (user, marks[user]), (link, marks[link]))
@@ -81,7 +83,7 @@ class KnownUsers:
         if connection.in_atomic_block or connection.get_autocommit():  # else nobody tells of the commit
             transaction.on_commit(partial(self._store, token, known, person.using), using=person.using)
 
-    def _store(self, token: _Token, known: _Known, using: str) -> None:
+    def _store(self, token: _PersonsToken, known: _Known, using: str) -> None:
         # Tests may have this called inside the transaction that they then roll back.
         if not connections[using].in_atomic_block:
             self._by_token[using][token] = known
@@ -104,13 +106,41 @@ class KnownUsers:
             self._marks[place] = object()
 
 
-def known_users() -> KnownUsers | None:
-    """Those of the settings in force; None where USER_CACHE_SECONDS is 0."""
+def user_for(token: Token, profile: IdToken | None = None) -> Any:
+    """The Django user (or MachineUser) that a verified token stands for, made or brought up to date, with its rights.
+
+    One query where the token says nothing new; none where its user is known. `profile` is the ID token that came with
+    it: then the database is asked. Raises TokenError as `users.read_user` does.
+    """
+    if isinstance(token, ClientToken):
+        return MachineUser(token)
+    known = _known_users() if profile is None else None
+    if known is None:
+        return read_user(token, profile)[0].user
+    user = known.user_of(token)
+    if user is None:
+        begun = known.begin()
+        person, rights = read_user(token, None)
+        user = person.user
+        if isinstance(person, KnownPerson):  # which says that nothing was written
+            known.keep(token, person, rights, begun)
+    return user
+
+
+def user_at_hand(token: Token, profile: IdToken | None = None) -> Any | None:
+    """As `user_for`, where that takes no query: else None. For an event loop."""
+    if isinstance(token, ClientToken):
+        return MachineUser(token)
+    known = _known_users() if profile is None else None
+    return None if known is None else known.user_of(token)
+
+
+def _known_users() -> KnownUsers | None:
     settings = get_settings()
-    return once(_known_users, settings) if settings.user_cache_seconds else None
+    return once(_made, settings) if settings.user_cache_seconds else None
 
 
-def _known_users(settings: CognitoSettings) -> KnownUsers:
+def _made(settings: CognitoSettings) -> KnownUsers:
     return KnownUsers(settings.user_cache_seconds)
 
 

@@ -12,57 +12,30 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from ..conf import CognitoSettings, get_settings
+from ..conf import CognitoSettings, get_settings, settings_of
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.errors import TokenError
 from ..models import CognitoMembership, CognitoUser
 from . import groups as cognito_groups
 from .attributes import email_field, needs_its_own, put, take
 from .groups import Granted
-from .known_users import known_users
-from .machines import MachineUser
 from .profile import News, Statement, news, statement_of
 from .rights import Rights, carry
 from .steady_query import KnownPerson, find
 
 Token = AccessToken | IdToken | ClientToken
-_Link = CognitoUser | KnownPerson
+Link = CognitoUser | KnownPerson  # the second is all that a steady request reads of the first, and the user
 
 _ATTEMPTS = 3  # parallel first requests: whoever loses the race finds the winner's row at the second attempt
 _NEVER = datetime.min.replace(tzinfo=UTC)  # a new link row knows nothing yet
 
 
-def user_for(token: Token, profile: IdToken | None = None) -> Any:
-    """The Django user (or MachineUser) that a verified token stands for, made or brought up to date, with its rights.
+def read_user(token: AccessToken | IdToken, profile: IdToken | None) -> tuple[Link, Rights]:
+    """What is known of the person of a verified token, and their rights, which their user carries from here on.
 
-    One query where the token says nothing new, none where its user is known. `profile` is the ID token that came with
-    it. Raises TokenError: code "user_unknown" where CREATE_USERS is off, "user_inactive" for a disabled account.
+    Their user is made or brought up to date. One query where the token says nothing new.
+    Raises TokenError: code "user_unknown" where CREATE_USERS is off, "user_inactive" for a disabled account.
     """
-    if isinstance(token, ClientToken):
-        return MachineUser(token)
-    known = known_users() if profile is None else None
-    if known is None:
-        return _read(token, profile)[0].user
-    user = known.user_of(token)
-    if user is None:
-        begun = known.begin()
-        person, rights = _read(token, profile)
-        user = person.user
-        if isinstance(person, KnownPerson):  # and nothing was written
-            known.keep(token, person, rights, begun)
-    return user
-
-
-def known_user_for(token: Token, profile: IdToken | None = None) -> Any | None:
-    """The user where `user_for` would ask nobody; None where it would. No I/O."""
-    if isinstance(token, ClientToken):
-        return MachineUser(token)
-    known = known_users() if profile is None else None
-    return None if known is None else known.user_of(token)
-
-
-def _read(token: AccessToken | IdToken, profile: IdToken | None) -> tuple[_Link, Rights]:
-    """What is known of the person of a token, their user with its rights, and these."""
     link = person_for(statement_of(token, profile, get_settings()))
     if not link.user.is_active:
         raise TokenError("the account is disabled here", code="user_inactive")
@@ -71,12 +44,12 @@ def _read(token: AccessToken | IdToken, profile: IdToken | None) -> tuple[_Link,
     return link, rights
 
 
-def rights_for(token: AccessToken | IdToken, link: _Link) -> Rights:
+def rights_for(token: AccessToken | IdToken, link: Link) -> Rights:
     """The rights of a person by a token and by what is known of them, whichever is younger."""
     return Rights(cognito_groups.effective(token.groups, token.issued_at, link.groups, link.as_of), token.scopes)
 
 
-def person_for(statement: Statement) -> _Link:
+def person_for(statement: Statement) -> Link:
     """What is known of whom `statement` speaks, with their user: found, linked or made, and brought up to date.
 
     Raises TokenError (code "user_unknown") where there is none and CREATE_USERS is off.
@@ -86,13 +59,15 @@ def person_for(statement: Statement) -> _Link:
 
 def identity_of(token: Token) -> str:
     """The identity id that is kept for the person of `token`, in the configured identity pool; empty if none is."""
-    rows = _row_of(token).filter(identity_pool_id=get_settings().identity_pool_id)
+    settings = settings_of(token.user_pool_id)
+    rows = _row_of(token).filter(identity_pool_id=settings.identity_pool_id)
     return rows.values_list("identity_id", flat=True).first() or ""
 
 
 def keep_identity(token: Token, identity_id: str) -> None:
     """Keep the identity id that the configured identity pool gave the person of `token`."""
-    _row_of(token).update(identity_pool_id=get_settings().identity_pool_id, identity_id=identity_id)
+    settings = settings_of(token.user_pool_id)
+    _row_of(token).update(identity_pool_id=settings.identity_pool_id, identity_id=identity_id)
 
 
 def _row_of(token: Token) -> QuerySet[CognitoUser]:
@@ -116,7 +91,7 @@ def update_people(statements: Iterable[Statement], *, create: bool = False) -> i
         return sum(_is_settled(link, statement) for link, statement in [*changed, *new])
 
 
-def _is_settled(link: _Link | None, statement: Statement) -> bool:
+def _is_settled(link: Link | None, statement: Statement) -> bool:
     try:
         _settled(link, statement)
     except TokenError:  # nobody is known by it, and CREATE_USERS is off
@@ -128,11 +103,11 @@ def _find(statement: Statement) -> KnownPerson | None:
     return find(statement.user_pool_id, statement.sub)
 
 
-def _news(link: _Link, statement: Statement) -> News | None:
+def _news(link: Link, statement: Statement) -> News | None:
     return news(statement, link, get_settings()) if link.user.is_active else None
 
 
-def _settled(link: _Link | None, statement: Statement, attempts: int = _ATTEMPTS) -> _Link:
+def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS) -> Link:
     """The link once `statement` is written, also where others write, or take the same name, at the same moment."""
     if link is not None and not _news(link, statement):
         return link
@@ -210,7 +185,7 @@ def _give_username(user: Any, statement: Statement) -> None:
         setattr(user, user.USERNAME_FIELD, statement.sub[:longest])
 
 
-def _updated(link: _Link, statement: Statement) -> CognitoUser:
+def _updated(link: Link, statement: Statement) -> CognitoUser:
     """The link row after `statement` was written, one writer at a time; another may have been first, or later."""
     # The user's row is locked too: another pool's link to the same person may be about to change it.
     locked = CognitoUser.objects.select_for_update().select_related("user").get(pk=link.pk)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
 from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.test import RequestFactory
 
@@ -60,6 +61,29 @@ def test_a_state_is_good_once() -> None:
     pending.finish(request, begun.secrets.state)
     assert request.session.modified
     assert refused(request, begun.secrets.state) == "state_unknown"
+
+
+@pytest.mark.django_db
+def test_a_state_is_used_up_before_anything_else_can_fail() -> None:
+    request = browser()
+    request.session = DatabaseSessionStore()
+    begun = begin(request)
+    request.session.save()
+    pending.finish(request, begun.secrets.state)
+    later = browser()
+    later.session = DatabaseSessionStore(request.session.session_key)
+    assert refused(later, begun.secrets.state) == "state_unknown"
+
+
+@pytest.mark.django_db
+def test_a_state_is_unknown_where_its_session_ended_meanwhile() -> None:
+    request = browser()
+    request.session = DatabaseSessionStore()
+    begun = begin(request)
+    request.session.save()
+    DatabaseSessionStore(request.session.session_key).flush()  # by another request of the same browser
+    assert refused(request, begun.secrets.state) == "state_unknown"
+    assert not request.session.modified
 
 
 @pytest.mark.parametrize("state", ["", "forged"])
