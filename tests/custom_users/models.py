@@ -92,3 +92,23 @@ class MemberUser(Account, AbstractBaseUser):
         user = super().from_db(*args)
         user.loaded_likes = list(user.likes)
         return user
+
+
+class ProxyOfAccount(Account):
+    """The same rows as the parent's, by another name."""
+
+    class Meta:
+        proxy = True
+
+
+class ProxyOfMember(MemberUser):
+    """The same rows, by another name."""
+
+    class Meta:
+        proxy = True
+
+
+class OfficeHolder(MemberUser):
+    """A child: a member, and more."""
+
+    office = models.CharField(max_length=20)

@@ -9,10 +9,12 @@ from django.contrib.auth import get_user_model
 from django.core.checks import run_checks
 
 from django_cognito.models import CognitoUser
+from django_cognito.people.authenticate import authenticate
 from django_cognito.people.rights import rights_of
 from django_cognito.people.steady_query import find
+from tests.custom_users import models
 
-from .conftest import GROUPS, link_of
+from .conftest import GROUPS, link_of, token
 from .test_steady_query import POOL, fields_of, known_of
 
 pytestmark = pytest.mark.django_db
@@ -177,3 +179,32 @@ class MemberUser:
         assert (person.user.motto, person.user.loaded_likes) == ("EVER", ["default"])
         person.user.likes.append("something else")
         assert person.new_user().likes == ["default"]
+
+    @pytest.mark.django_db(transaction=True, databases=["default", "elsewhere"])
+    @pytest.mark.parametrize("name", ["Account", "ProxyOfAccount", "MemberUser", "ProxyOfMember", "OfficeHolder"])
+    def test_a_known_users_change_is_seen_by_whatever_model_it_comes(self, told, cognito, costs, name) -> None:
+        cognito(USER_CACHE_SECONDS=60)
+        raw, model = token(), getattr(models, name)
+        authenticate(raw)
+        first = authenticate(raw)[0]
+        costs(0, lambda: authenticate(raw))
+        given = {"name": "alice", "account_ptr_id": first.pk} if issubclass(model, models.MemberUser) else {}
+        same = model(key=first.key, motto="backwards", **given)
+        same.pk, same._state.adding = first.pk, False
+        same.save()
+        assert costs(1, lambda: authenticate(raw))[0].motto == "BACKWARDS"
+        costs(0, lambda: authenticate(raw))
+
+    @pytest.mark.django_db(transaction=True, databases=["default", "elsewhere"])
+    def test_whom_one_database_knows_another_does_not(self, told, cognito, costs, settings) -> None:
+        cognito(USER_CACHE_SECONDS=60)
+        raw = token()
+        here = authenticate(raw)[0]
+        link = link_of(here)
+        there = self.laid("elsewhere").user
+        link.pk, link.user_id = None, there.pk
+        link.save(using="elsewhere")
+        for routers, pk in [([], here.pk), ([ReadsElsewhere()], there.pk)] * 2:
+            settings.DATABASE_ROUTERS = routers
+            assert {authenticate(raw)[0].pk for _ in range(2)} == {pk}
+            assert costs(0, lambda: authenticate(raw))[0].pk == pk
