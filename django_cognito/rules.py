@@ -110,6 +110,7 @@ RULES: dict[str, Rule] = {
     "USERNAME": _TEXT,
     "ATTRIBUTES": Rule(_is_attributes, "a dict from Django's field names to claim names"),
     "LINK_BY_VERIFIED_EMAIL": _BOOLEAN,
+    "USER_CACHE_SECONDS": Rule(_between(0, 3_600), "a number of seconds from 0 to 3600"),
     "GROUPS": Rule(lambda value: isinstance(value, Mapping), "a dict from Cognito's group names to what each gives"),
     "MIRROR_GROUPS": _BOOLEAN,
     "SCOPES_TO_PERMISSIONS": Rule(

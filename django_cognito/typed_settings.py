@@ -62,6 +62,7 @@ class CognitoSettings:
         default_factory=lambda: {"email": "email", "first_name": "given_name", "last_name": "family_name"}
     )
     link_by_verified_email: bool = False  # an existing account, never a staff one, by an e-mail that Cognito verified
+    user_cache_seconds: float = 0  # how old a known token's user may be, by what other processes changed; 0: none kept
 
     groups: Mapping[str, GroupGrant] = field(default_factory=dict)  # Cognito group -> what it gives
     mirror_groups: bool = False  # every Cognito group is also a Django group of that name

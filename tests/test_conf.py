@@ -39,6 +39,7 @@ REFUSED: dict[str, list[Any]] = {
     "USERNAME": ODD_TEXTS,
     "ATTRIBUTES": [None, ["email"], {"email": ""}, {"": "email"}, {"email": None}, {5: "email"}],
     "LINK_BY_VERIFIED_EMAIL": NO_BOOLEANS,
+    "USER_CACHE_SECONDS": [-1, 3_601, "60", None, True, float("nan")],
     "GROUPS": [None, ["editors"], "editors"],
     "MIRROR_GROUPS": NO_BOOLEANS,
     "SCOPES_TO_PERMISSIONS": [None, ["a"], {"a": "notes.view_note"}, {"a": ["view"]}, {"a": None}],
@@ -62,6 +63,7 @@ ACCEPTED: dict[str, list[Any]] = {
     "TOKEN_USE": ["access", "id"],
     "LEEWAY_SECONDS": [0, 60, 2.5],
     "ATTRIBUTES": [{}, {"email": "email"}],
+    "USER_CACHE_SECONDS": [0, 0.5, 3_600],
     "GROUPS": [
         {},
         {"editors": {}},

@@ -13,7 +13,8 @@ from ..core import AccessToken, IdToken, TokenUse
 from ..core.errors import ClaimError, KeysDueError, TokenError
 from ..runtime import get_verifier
 from ..signals import tell_of_refusal
-from .users import Token, user_for
+from .known_users import user_at_hand, user_for
+from .users import Token
 
 
 class _Unset(Enum):
@@ -64,7 +65,8 @@ async def aauthenticate(
         verified = verify(raw, wait=False, **given)
     except KeysDueError as due:
         verified = await _fetching(due.keys, raw, given)
-    return await sync_to_async(person)(*verified)
+    user = user_at_hand(*verified)
+    return (user, verified[0]) if user is not None else await sync_to_async(person)(*verified)
 
 
 @_without_tokens

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
+from typing import TypeVar
 
 from ..conf import CognitoSettings, GroupGrant
+
+_Moment = TypeVar("_Moment", float, datetime)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,9 @@ def groups_granting(permission: str, settings: CognitoSettings) -> tuple[str, ..
     return tuple(name for name, grant in settings.groups.items() if permission in grant.permissions)
 
 
-def effective(token_groups: Sequence[str], issued: float, known_groups: Sequence[str], as_of: float) -> tuple[str, ...]:
+def effective(
+    token_groups: Sequence[str], issued: _Moment, known_groups: Sequence[str], as_of: _Moment
+) -> tuple[str, ...]:
     """The groups that count: a token's, unless what is known is younger.
 
     `iat` is whole seconds: on equal moments take away, never give.

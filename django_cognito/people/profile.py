@@ -3,22 +3,21 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..conf import CognitoSettings
 from ..core import AccessToken, IdToken
 from ..core.directory import DirectoryUser
 from ..models import CognitoUser
 from . import groups as cognito_groups
+from .steady_query import KnownPerson
 
 _MAX_GROUP_CHARS = 128  # of a group's name in a pool; a trigger may write anything into a token
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """What one source says at one moment. `attributes` holds the mapped claims that are present, by Django field."""
 
     digest_field: str  # where the link row remembers what this kind of source said last
@@ -27,8 +26,7 @@ class Source:
     attributes: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """Who is spoken of, and what is said: by one source, or by an access token and then its ID token."""
 
     user_pool_id: str
@@ -39,8 +37,7 @@ class Statement:
     verified_email: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(NamedTuple):
     """What is to be written: the groups that count as of `moment`, changed attributes, and digests by their field."""
 
     groups: tuple[str, ...]
@@ -57,8 +54,8 @@ def statement_of(token: AccessToken | IdToken, profile: IdToken | None, settings
         user_pool_id=token.user_pool_id,
         sub=token.sub,
         username=token.username,
-        sources=tuple(_source_of(each, settings) for each in tokens),
-        preferred_username=_preferred_username({**token.claims, **tokens[-1].claims}, settings),
+        sources=tuple([_source_of(each, settings) for each in tokens]),
+        preferred_username=_preferred_username(settings, *[each.claims for each in tokens]),
         verified_email=_address(id_token.email) if id_token and id_token.email_verified else "",
     )
 
@@ -75,12 +72,12 @@ def statement_of_directory(
         sub=person.sub,
         username=person.username,
         sources=(source,),
-        preferred_username=_preferred_username(person.attributes, settings),
+        preferred_username=_preferred_username(settings, person.attributes),
         verified_email=_address(person.attributes.get("email", "")) if verified else "",
     )
 
 
-def news(statement: Statement, link: CognitoUser, settings: CognitoSettings) -> News | None:
+def news(statement: Statement, link: CognitoUser | KnownPerson, settings: CognitoSettings) -> News | None:
     """What `statement` tells that `link` does not know yet; None where that is nothing.
 
     A source from before what is known says nothing. Of the others the youngest gives the groups, and on a tie the
@@ -108,6 +105,8 @@ def _names(groups: Iterable[str]) -> tuple[str, ...]:
 def _mapped(claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, Any]:
     """The claims that `ATTRIBUTES` names and that are there, without those that hold a NUL: PostgreSQL takes none."""
     present = {name: claims[claim] for name, claim in settings.attributes.items() if claims.get(claim) is not None}
+    if not present:
+        return present
     plain = {name: value if isinstance(value, str) else _plain(value) for name, value in present.items()}
     return {name: value for name, value in plain.items() if not _has_nul(value)}
 
@@ -125,26 +124,38 @@ def _plain(value: Any) -> Any:
     return json.loads(json.dumps(value, default=dict))
 
 
-def _preferred_username(claims: Mapping[str, Any], settings: CognitoSettings) -> str:
-    value = claims.get(settings.username) if settings.username != "username" else None
-    return value.strip() if isinstance(value, str) and "\0" not in value else ""
+def _preferred_username(settings: CognitoSettings, *said: Mapping[str, Any]) -> str:
+    """The name that the claim USERNAME gives; the last one's, of those who say it."""
+    if settings.username == "username":
+        return ""
+    value = [claims[settings.username] for claims in said if settings.username in claims][-1:]
+    return value[0].strip() if value and isinstance(value[0], str) and "\0" not in value[0] else ""
 
 
 def _moment(source: Source) -> datetime:
     return source.moment
 
 
-def _heard(source: Source, link: CognitoUser) -> Source:
+def _heard(source: Source, link: CognitoUser | KnownPerson) -> Source:
     """The source with the groups of it that count."""
-    moments = source.moment.timestamp(), link.as_of.timestamp()
-    names = cognito_groups.effective(source.groups, moments[0], link.groups, moments[1])
+    names = cognito_groups.effective(source.groups, source.moment, link.groups, link.as_of)
     return Source(source.digest_field, source.moment, names, source.attributes)
 
 
 def _digest(source: Source, settings: CognitoSettings) -> str:
     """A digest of what counts of a source and of how the settings map it: either may change what is written."""
-    said = json.dumps([_mapping(settings), sorted(source.groups), source.attributes], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()
+    if not source.attributes:
+        return _digest_of_groups(source.groups, settings)
+    return _hashed([_mapping(settings), sorted(source.groups), source.attributes])
+
+
+@lru_cache(maxsize=1_024)  # access tokens say groups alone, and sites have few combinations of them
+def _digest_of_groups(groups: tuple[str, ...], settings: CognitoSettings) -> str:
+    return _hashed([_mapping(settings), sorted(groups), {}])
+
+
+def _hashed(said: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 @lru_cache(maxsize=8)

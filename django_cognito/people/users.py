@@ -4,7 +4,6 @@ A steady token costs one read and no write. What changes is written in one trans
 """
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,39 +19,38 @@ from ..models import CognitoMembership, CognitoUser
 from . import groups as cognito_groups
 from .attributes import email_field, needs_its_own, put, take
 from .groups import Granted
-from .machines import MachineUser
 from .profile import News, Statement, news, statement_of
 from .rights import Rights, carry
+from .steady_query import KnownPerson, find
 
 Token = AccessToken | IdToken | ClientToken
+Link = CognitoUser | KnownPerson  # the second is all that a steady request reads of the first, and the user
 
 _ATTEMPTS = 3  # parallel first requests: whoever loses the race finds the winner's row at the second attempt
 _NEVER = datetime.min.replace(tzinfo=UTC)  # a new link row knows nothing yet
 
 
-def user_for(token: Token, profile: IdToken | None = None) -> Any:
-    """The Django user (or MachineUser) that a verified token stands for, made or brought up to date, with its rights.
+def read_user(token: AccessToken | IdToken, profile: IdToken | None) -> tuple[Link, Rights]:
+    """What is known of the person of a verified token, and their rights, which their user carries from here on.
 
-    One query where the token says nothing new. `profile` is the ID token that came with it.
+    Their user is made or brought up to date. One query where the token says nothing new.
     Raises TokenError: code "user_unknown" where CREATE_USERS is off, "user_inactive" for a disabled account.
     """
-    if isinstance(token, ClientToken):
-        return MachineUser(token)
     link = person_for(statement_of(token, profile, get_settings()))
     if not link.user.is_active:
         raise TokenError("the account is disabled here", code="user_inactive")
-    carry(link.user, rights_for(token, link))
-    return link.user
+    rights = rights_for(token, link)
+    carry(link.user, rights)
+    return link, rights
 
 
-def rights_for(token: AccessToken | IdToken, link: CognitoUser) -> Rights:
+def rights_for(token: AccessToken | IdToken, link: Link) -> Rights:
     """The rights of a person by a token and by what is known of them, whichever is younger."""
-    issued, as_of = token.issued_at.timestamp(), link.as_of.timestamp()
-    return Rights(cognito_groups.effective(token.groups, issued, link.groups, as_of), token.scopes)
+    return Rights(cognito_groups.effective(token.groups, token.issued_at, link.groups, link.as_of), token.scopes)
 
 
-def person_for(statement: Statement) -> CognitoUser:
-    """The link row, with its user, of whom `statement` speaks: found, linked or made, and brought up to date.
+def person_for(statement: Statement) -> Link:
+    """What is known of whom `statement` speaks, with their user: found, linked or made, and brought up to date.
 
     Raises TokenError (code "user_unknown") where there is none and CREATE_USERS is off.
     """
@@ -93,7 +91,7 @@ def update_people(statements: Iterable[Statement], *, create: bool = False) -> i
         return sum(_is_settled(link, statement) for link, statement in [*changed, *new])
 
 
-def _is_settled(link: CognitoUser | None, statement: Statement) -> bool:
+def _is_settled(link: Link | None, statement: Statement) -> bool:
     try:
         _settled(link, statement)
     except TokenError:  # nobody is known by it, and CREATE_USERS is off
@@ -101,17 +99,16 @@ def _is_settled(link: CognitoUser | None, statement: Statement) -> bool:
     return True
 
 
-def _find(statement: Statement) -> CognitoUser | None:
-    rows = CognitoUser.objects.select_related("user")
-    return rows.filter(user_pool_id=statement.user_pool_id, sub=statement.sub).first()
+def _find(statement: Statement) -> KnownPerson | None:
+    return find(statement.user_pool_id, statement.sub)
 
 
-def _news(link: CognitoUser, statement: Statement) -> News | None:
+def _news(link: Link, statement: Statement) -> News | None:
     return news(statement, link, get_settings()) if link.user.is_active else None
 
 
-def _settled(link: CognitoUser | None, statement: Statement, attempts: int = _ATTEMPTS) -> CognitoUser:
-    """The link row once `statement` is written, also where others write, or take the same name, at the same moment."""
+def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS) -> Link:
+    """The link once `statement` is written, also where others write, or take the same name, at the same moment."""
     if link is not None and not _news(link, statement):
         return link
     try:
@@ -134,7 +131,7 @@ def _linked(statement: Statement, settings: CognitoSettings) -> CognitoUser:
     if known is None and not settings.create_users:
         raise TokenError("nobody is known here by this token, and CREATE_USERS is off", code="user_unknown")
     link.user = known or _new_user(statement, told.attributes)
-    _write(link, told if known else replace(told, attributes={}))
+    _write(link, told if known else told._replace(attributes={}))
     return link
 
 
@@ -188,7 +185,7 @@ def _give_username(user: Any, statement: Statement) -> None:
         setattr(user, user.USERNAME_FIELD, statement.sub[:longest])
 
 
-def _updated(link: CognitoUser, statement: Statement) -> CognitoUser:
+def _updated(link: Link, statement: Statement) -> CognitoUser:
     """The link row after `statement` was written, one writer at a time; another may have been first, or later."""
     # The user's row is locked too: another pool's link to the same person may be about to change it.
     locked = CognitoUser.objects.select_for_update().select_related("user").get(pk=link.pk)
