@@ -49,6 +49,25 @@ REFUSED: dict[str, list[Any]] = {
     "REFRESH_MARGIN_SECONDS": [-1, 3_601, "60"],
     "REDIRECT_HOSTS": NO_TEXTS,
     "POOLS": [None, {}, [], "acme", ["acme"]],
+    "POOL_RESOLVER": [None, 5, " ", ["mysite.tenants.alias_of"]],
+    "IDENTITY_PROVIDERS": [
+        None,
+        "Google",
+        [5],
+        [""],
+        [{}],
+        [{"label": "Acme"}],
+        [{"name": ""}],
+        [{"name": "Acme", "idp_identifier": "acme.com"}],
+        [{"name": "Acme", "lable": "Acme"}],
+        [{"name": "Acme", "label": 5}],
+        [{"name": "Acme", "domains": "acme.com"}],
+        [{"name": "Acme", "domains": [5]}],
+    ],
+    "SILENT_SIGN_IN": NO_BOOLEANS,
+    "ADMIN_LOCAL_PASSWORD": NO_BOOLEANS,
+    "PROFILE_SOURCE": ["userInfo", "", None, ["id_token"]],
+    "GROUPS_CLAIM": ODD_TEXTS,
 }
 ACCEPTED: dict[str, list[Any]] = {
     "CLIENT_SECRET": ["", "s3cret", SimpleLazyObject(lambda: pytest.fail("a secret was read at start-up"))],
@@ -69,6 +88,14 @@ ACCEPTED: dict[str, list[Any]] = {
         {"editors": {}},
         {"e": {"groups": ["a"], "permissions": ["a.b"], "staff": True, "superuser": False}},
     ],
+    "POOL_RESOLVER": ["", "mysite.tenants.alias_of", len],
+    "IDENTITY_PROVIDERS": [
+        [],
+        ["Google", "COGNITO"],
+        [{"name": "Acme"}, {"idp_identifier": "acme.com", "label": "Acme", "domains": ["acme.com"]}],
+    ],
+    "PROFILE_SOURCE": ["id_token", "userinfo"],
+    "GROUPS_CLAIM": ["cognito:groups", "custom:groups"],
     "REDIRECT_URI": ["", "https://www.example.com/auth/callback/", "http://localhost:8000/auth/callback/"],
 }
 

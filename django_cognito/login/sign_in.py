@@ -12,8 +12,8 @@ from django.http import HttpRequest, QueryDict
 from ..conf import CognitoSettings, get_pools
 from ..core import AccessToken
 from ..core.errors import CognitoUnavailableError, SignInError
-from ..core.hosted_ui import HostedUi
-from ..people.authenticate import authenticate
+from ..core.hosted_ui import HostedUi, TokenSet
+from ..people.authenticate import person, verify
 from ..runtime import get_hosted_ui
 from . import pending, session
 from .pending import PendingSignIn
@@ -65,10 +65,9 @@ def complete(request: HttpRequest, begun: PendingSignIn) -> None:
 
 
 def _signed_in(request: HttpRequest, begun: PendingSignIn, settings: CognitoSettings, code: str) -> None:
-    tokens = get_hosted_ui(settings).exchange_code(
-        code, redirect_uri=begun.redirect_uri, code_verifier=begun.secrets.code_verifier
-    )
-    user, token = authenticate(
+    hosted_ui = get_hosted_ui(settings)
+    tokens = hosted_ui.exchange_code(code, redirect_uri=begun.redirect_uri, code_verifier=begun.secrets.code_verifier)
+    token, profile = verify(
         tokens.access_token,
         token_use="access",
         id_token=tokens.id_token,
@@ -78,7 +77,17 @@ def _signed_in(request: HttpRequest, begun: PendingSignIn, settings: CognitoSett
     if not isinstance(token, AccessToken) or token.user_pool_id != settings.user_pool_id:
         raise SignInError("the token endpoint gave a machine's token, or another pool's", code="malformed_response")
     _check_age(token, begun, settings)
+    user_info = _user_info(hosted_ui, tokens, token) if settings.profile_source == "userinfo" else None
+    user, _ = person(token, profile, user_info)
     session.start(request, user, token, tokens)
+
+
+def _user_info(hosted_ui: HostedUi, tokens: TokenSet, token: AccessToken) -> Mapping[str, Any]:
+    """What userInfo says of the very person who signs in (OpenID Connect Core 5.3.2). Raises CognitoError."""
+    said = hosted_ui.user_info(tokens.access_token)
+    if said.get("sub") != token.sub:
+        raise SignInError("userInfo speaks of somebody else", code="user_info_mismatch")
+    return said
 
 
 def _check_issuer(query: QueryDict, settings: CognitoSettings) -> None:

@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from ..conf import CognitoSettings, get_settings, settings_of
+from ..conf import CognitoSettings, settings_of
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.errors import TokenError
 from ..models import CognitoMembership, CognitoUser
@@ -27,16 +27,18 @@ Token = AccessToken | IdToken | ClientToken
 Link = CognitoUser | KnownPerson  # the second is all that a steady request reads of the first, and the user
 
 _ATTEMPTS = 3  # parallel first requests: whoever loses the race finds the winner's row at the second attempt
-_NEVER = datetime.min.replace(tzinfo=UTC)  # a new link row knows nothing yet
+_NEVER = datetime.fromtimestamp(0, UTC)  # a new link row knows nothing yet
 
 
-def read_user(token: AccessToken | IdToken, profile: IdToken | None) -> tuple[Link, Rights]:
+def read_user(
+    token: AccessToken | IdToken, profile: IdToken | None, user_info: Mapping[str, Any] | None = None
+) -> tuple[Link, Rights]:
     """What is known of the person of a verified token, and their rights, which their user carries from here on.
 
     Their user is made or brought up to date. One query where the token says nothing new.
     Raises TokenError: code "user_unknown" where CREATE_USERS is off, "user_inactive" for a disabled account.
     """
-    link = person_for(statement_of(token, profile, get_settings()))
+    link = person_for(statement_of(token, profile, settings_of(token.user_pool_id), user_info))
     if not link.user.is_active:
         raise TokenError("the account is disabled here", code="user_inactive")
     rights = rights_for(token, link)
@@ -46,7 +48,12 @@ def read_user(token: AccessToken | IdToken, profile: IdToken | None) -> tuple[Li
 
 def rights_for(token: AccessToken | IdToken, link: Link) -> Rights:
     """The rights of a person by a token and by what is known of them, whichever is younger."""
-    return Rights(cognito_groups.effective(token.groups, token.issued_at, link.groups, link.as_of), token.scopes)
+    told = cognito_groups.told_by(token, settings_of(token.user_pool_id))
+    if told is None:
+        groups = tuple(link.groups)
+    else:
+        groups = cognito_groups.effective(told, token.issued_at, link.groups, link.as_of)
+    return Rights(groups, token.scopes, ((token.user_pool_id, groups),))
 
 
 def person_for(statement: Statement) -> Link:
@@ -104,7 +111,7 @@ def _find(statement: Statement) -> KnownPerson | None:
 
 
 def _news(link: Link, statement: Statement) -> News | None:
-    return news(statement, link, get_settings()) if link.user.is_active else None
+    return news(statement, link, settings_of(statement.user_pool_id)) if link.user.is_active else None
 
 
 def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS) -> Link:
@@ -113,7 +120,7 @@ def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS)
         return link
     try:
         with transaction.atomic():
-            return _linked(statement, get_settings()) if link is None else _updated(link, statement)
+            return _updated(link, statement) if link else _linked(statement, settings_of(statement.user_pool_id))
     except (IntegrityError, CognitoUser.DoesNotExist):
         if attempts == 1:
             raise
@@ -200,7 +207,7 @@ def _write(link: CognitoUser, told: News) -> None:
     user: Any = link.user
     if set(told.groups) != set(link.groups):
         # What the other sources said before speaks of other groups: let it be looked at again.
-        link.access_digest = link.id_digest = link.directory_digest = ""
+        link.access_digest = link.id_digest = link.user_info_digest = link.directory_digest = ""
     for name, digest in told.digests.items():
         setattr(link, name, digest)
     link.groups, link.as_of = list(told.groups), told.moment
@@ -219,7 +226,7 @@ def _apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
     if not names and not mine:
         return []
     change = cognito_groups.difference(
-        _wanted(names),
+        _wanted(names, settings_of(link.user_pool_id)),
         {name: _granted(row) for name, row in mine.items()},
         now=_has(user),
         elsewhere=cognito_groups.union(_granted(row) for row in rows if row.cognito_user_id != link.pk),
@@ -232,8 +239,8 @@ def _apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
     return _set_flags(user, {"is_staff": change.staff, "is_superuser": change.superuser})
 
 
-def _wanted(names: tuple[str, ...]) -> dict[str, Granted]:
-    wanted = cognito_groups.grants(names, get_settings())
+def _wanted(names: tuple[str, ...], settings: CognitoSettings) -> dict[str, Granted]:
+    wanted = cognito_groups.grants(names, settings)
     django_groups = _django_groups({name for grant in wanted.values() for name in grant.groups})
     return {
         name: Granted(frozenset(django_groups[item] for item in grant.groups), grant.staff, grant.superuser)
