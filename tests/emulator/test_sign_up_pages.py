@@ -157,6 +157,26 @@ def test_a_sign_up_dies_with_its_time_and_can_be_begun_again(browser: Browser) -
     assert "/oauth2/authorize?response_type=code" in text
 
 
+@pytest.mark.parametrize("step", ["register", "confirm"])
+def test_a_step_that_takes_longer_than_the_sign_in_lives_ends_it(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    sign_ups, clock = browser.site.authority.sign_ups, browser.site.clock
+    take_the_step = getattr(sign_ups, step)
+
+    def slowly(*given: object) -> object:
+        done = take_the_step(*given)
+        clock.pass_seconds(300)
+        return done
+
+    monkeypatch.setattr(sign_ups, step, slowly)
+    open_sign_up(browser)
+    text = sign_up(browser)
+    if step == "confirm":
+        text = browser.submit(code=code(browser)).text
+    assert "This sign-in has ended" in text
+
+
 def test_prompt_none_shows_no_form(browser: Browser) -> None:
     parameters = browser.site.authorize_parameters(prompt="none")
     answer = browser.open("/signup", **parameters)
