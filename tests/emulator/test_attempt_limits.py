@@ -26,7 +26,7 @@ def test_the_tries_of_the_hour_just_passed_count(clock: Clock) -> None:
         limits.count("alice", 2)
         clock.time += 1800
     limits.count("alice", 2)  # the first one is an hour ago
-    with pytest.raises(Refused, match="LimitExceededException: Attempt limit exceeded, please try after some time."):
+    with pytest.raises(Refused, match="LimitExceededException: Attempt limit exceeded, please try after some time"):
         limits.count("alice", 2)
 
 

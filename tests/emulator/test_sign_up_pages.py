@@ -236,6 +236,23 @@ def test_the_form_asks_for_what_the_pool_requires() -> None:
         assert "Location" in browser.submit(code=code).headers
 
 
+def test_where_people_sign_in_by_one_of_two_addresses_the_required_one_is_asked_for() -> None:
+    pool = seed(username_attributes=["email", "phone_number"], required_attributes=["email"])
+    with Emulator(seed=pool) as emulator, Browser(site_of(emulator)) as browser:
+        text = browser.open("/signup", **QUERY).text
+        assert '<label for="username">Email or phone number</label>' in text
+        passwords = {"password": PASSWORD, "confirm_password": PASSWORD}
+        text = browser.submit(username="+12065550100", email="", **passwords).text
+        assert "email: The attribute is required" in text
+        text = browser.submit(username="+12065550100", email="nora@example.com", **passwords).text
+        assert "A code has been sent to n***@e***." in text
+
+
+def test_a_pool_of_telephones_asks_for_one() -> None:
+    with Emulator(seed=seed(username_attributes=["phone_number"])) as emulator, Browser(site_of(emulator)) as browser:
+        assert '<label for="username">Phone number</label>' in browser.open("/signup", **QUERY).text
+
+
 def test_without_an_address_to_verify_an_administrator_confirms() -> None:
     with Emulator(seed=seed(auto_verified_attributes=[])) as emulator, Browser(site_of(emulator)) as browser:
         browser.open("/signup", **QUERY)

@@ -48,12 +48,13 @@ class SignUps:
         with self._lock:
             pool = self._pools.get(pool_id)
             names = tuple(pool.extended_config.get("UsernameAttributes") or ())
-            asked = [*(pool.extended_config.get("AutoVerifiedAttributes") or ()), *_required(pool)]
+            verified = [name for name in pool.extended_config.get("AutoVerifiedAttributes") or () if name not in names]
+            # The name that they sign in by is asked for anyway; of two such it may be the other one.
+            required = [name for name in _required(pool) if names != (name,)]
             return SignUpForm(
                 is_open=_is_open(pool),
                 username_attributes=names,
-                # The name that they sign in by is asked for anyway; of two such, they choose.
-                attributes=tuple(name for name in dict.fromkeys(asked) if name not in names),
+                attributes=tuple(dict.fromkeys([*verified, *required])),
                 password_in_words=password_policy.in_words(pool.extended_config),
             )
 
@@ -65,7 +66,8 @@ class SignUps:
             pool = self._pools.get(client.pool_id)
             if not _is_open(pool):
                 raise Refused("NotAuthorizedException", "SignUp is not permitted for this user pool")
-            own = {**attributes, **_named_by(pool, username)}
+            given = {name: value for name, value in attributes.items() if value}
+            own = {**given, **_named_by(pool, username)}
             _require_sound(pool, own)
             self._require_free(pool, username)
             password_policy.require_conforming(pool.extended_config, password)
