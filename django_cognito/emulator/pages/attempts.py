@@ -122,12 +122,10 @@ class Attempts:
             raise SignInStopped("login_ended")
         return redirect(same_query(_PATHS[moved.step], attempt=name))
 
-    def start_over(self, name: str, step: Step, **details: Any) -> AnyResponse:
-        """On to the first page of a new sign-in for the same request; the one before is over."""
-        ended = self._sessions.pending.take(name)
-        if ended is None:
-            raise SignInStopped("login_ended")
-        return redirect(self.aside(ended, step=step, **details))
+    def start_over(self, name: str, pending: PendingSignIn, **details: Any) -> AnyResponse:
+        """On to a page of a new sign-in for the same request; the one before is over."""
+        self._sessions.pending.take(name)
+        return redirect(self.aside(pending, **details))
 
     def aside(self, pending: PendingSignIn, **changes: Any) -> str:
         """The address of another page for the same request and browser; the sign-in stays where it is as well."""
