@@ -13,7 +13,7 @@ from ..conf import CognitoSettings, get_pools
 from ..core import AccessToken
 from ..core.errors import CognitoUnavailableError, SignInError
 from ..core.hosted_ui import HostedUi
-from ..people.authenticate import authenticate
+from ..people.authenticate import person, verify
 from ..runtime import get_hosted_ui
 from . import pending, session
 from .pending import PendingSignIn
@@ -68,7 +68,7 @@ def _signed_in(request: HttpRequest, begun: PendingSignIn, settings: CognitoSett
     tokens = get_hosted_ui(settings).exchange_code(
         code, redirect_uri=begun.redirect_uri, code_verifier=begun.secrets.code_verifier
     )
-    user, token = authenticate(
+    token, profile = verify(
         tokens.access_token,
         token_use="access",
         id_token=tokens.id_token,
@@ -78,6 +78,7 @@ def _signed_in(request: HttpRequest, begun: PendingSignIn, settings: CognitoSett
     if not isinstance(token, AccessToken) or token.user_pool_id != settings.user_pool_id:
         raise SignInError("the token endpoint gave a machine's token, or another pool's", code="malformed_response")
     _check_age(token, begun, settings)
+    user, _ = person(token, profile)  # the first that is written
     session.start(request, user, token, tokens)
 
 
