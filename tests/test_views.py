@@ -593,7 +593,7 @@ EVIL = [
 @pytest.mark.parametrize("evil", EVIL)
 def test_next_leads_nowhere_else(client: Client, token_endpoint: ScriptedServer, evil: str) -> None:
     asked = begin(client, next=evil)
-    assert client.session["_cognito_sign_ins"][asked["state"]]["next"] == ""
+    assert client.session["_cognito_sign_ins"][asked["state"]]["next_url"] == ""
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
     assert come_back(client, asked)["Location"] == "/"
     assert who(client) == "alice"
@@ -606,7 +606,7 @@ def test_next_leads_nowhere_else_even_where_it_was_taken_in(
 ) -> None:
     asked = begin(client, next="/notes/")
     kept = client.session
-    kept["_cognito_sign_ins"][asked["state"]]["next"] = evil
+    kept["_cognito_sign_ins"][asked["state"]]["next_url"] = evil
     kept.save()
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
     assert come_back(client, asked)["Location"] == "/"
