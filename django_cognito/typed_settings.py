@@ -122,8 +122,12 @@ class Pools:
 
         None for a pool that is not configured, as one that a row from earlier names.
         """
-        found = self._by_client.get((user_pool_id, client_id))
+        found = self.accepting(user_pool_id, client_id)
         return found if found is not None else self._by_client.get((user_pool_id, ""))
+
+    def accepting(self, user_pool_id: str, client_id: str) -> CognitoSettings | None:
+        """What holds where that very client of that pool is accepted; None where no alias does so."""
+        return self._by_client.get((user_pool_id, client_id))
 
 
 def _answers_for(found: CognitoSettings) -> Iterator[tuple[str, str]]:

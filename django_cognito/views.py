@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_variables
@@ -125,6 +125,14 @@ def _safe(request: HttpRequest, url: str) -> str:
     return url if url_has_allowed_host_and_scheme(url, allowed_hosts=hosts, require_https=request.is_secure()) else ""
 
 
+def _again(error: CognitoError, begun: PendingSignIn | None) -> str:
+    """The address at which the person begins once more; where their sign-in was too old, by way of the password."""
+    query = {"next": begun.next_url} if begun and begun.next_url else {}
+    if begun and error.code == "sign_in_too_old":
+        query |= {"prompt": "login", "max_age": begun.asked["max_age"]}
+    return reverse("cognito:login") + (f"?{urlencode(query)}" if query else "")
+
+
 def _failed(request: HttpRequest, error: CognitoError, begun: PendingSignIn | None) -> HttpResponse:
     cause, answer = cause_of(error), answer_to(error)
     logger.warning("a sign-in failed: %s: %s%s", error.code, error, f" ({cause.hint})" if cause.hint else "")
@@ -134,6 +142,7 @@ def _failed(request: HttpRequest, error: CognitoError, begun: PendingSignIn | No
         "sentence": cause.sentence,
         "remedy": cause.remedy,
         "next": begun.next_url if begun else "",
+        "again": _again(error, begun),
         "request": request,  # for the buttons, also on a site without that context processor
     }
     # A page is for a person: 401 would ask their browser for credentials that it does not have.

@@ -48,6 +48,23 @@ REFUSED: dict[str, list[Any]] = {
     "LOGOUT_URI": ["/", "ftp://example.com/", None],
     "REFRESH_MARGIN_SECONDS": [-1, 3_601, "60"],
     "REDIRECT_HOSTS": NO_TEXTS,
+    "IDENTITY_PROVIDERS": [
+        None,
+        "Google",
+        [""],
+        [5],
+        [{}],
+        [{"label": "Google"}],
+        [{"name": "Google", "idp_identifier": "google.example"}],
+        [{"name": "Google", "provider": "x"}],
+        [{"name": ""}],
+        [{"name": "Google", "label": ""}],
+        [{"name": "Google", "domains": "acme.com"}],
+        [{"name": "Google", "domains": [""]}],
+    ],
+    "SILENT_SIGN_IN": NO_BOOLEANS,
+    "ADMIN_LOCAL_PASSWORD": NO_BOOLEANS,
+    "POOL_RESOLVER": [None, 5, " ", ["a"]],
     "POOLS": [None, {}, [], "acme", ["acme"]],
     "POOL_RESOLVER": [None, 5, " ", ["mysite.tenants.alias_of"]],
     "IDENTITY_PROVIDERS": [
@@ -97,6 +114,12 @@ ACCEPTED: dict[str, list[Any]] = {
     "PROFILE_SOURCE": ["id_token", "userinfo"],
     "GROUPS_CLAIM": ["cognito:groups", "custom:groups"],
     "REDIRECT_URI": ["", "https://www.example.com/auth/callback/", "http://localhost:8000/auth/callback/"],
+    "IDENTITY_PROVIDERS": [
+        [],
+        ["COGNITO", "Google"],
+        ({"name": "AcmeSAML", "label": "Acme", "domains": ["acme.com"]}, {"idp_identifier": "umbrella.example"}),
+    ],
+    "POOL_RESOLVER": ["", "mysite.tenants.alias_of", lambda request: "acme"],
 }
 
 

@@ -20,7 +20,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from ..conf import CognitoSettings, settings_of
+from ..conf import CognitoSettings, get_pools
 from ..core import AccessToken, IdToken
 from ..core.compact import take_apart
 from ..core.errors import CognitoError, SignInError
@@ -105,9 +105,15 @@ def drop(session: SessionBase) -> CognitoSettings | None:
 
 
 def settings_for(login: CognitoLogin) -> CognitoSettings:
-    """What holds for the pool and the app client of a login. Raises SignInError where its tokens cannot be opened."""
+    """What holds for the pool and the app client of a login, and never what holds for another one's.
+
+    Raises SignInError: code "login_ended" where no alias of POOLS has them any more, or "login_unreadable".
+    """
     token = access_token_of(login)
-    return settings_of(token.user_pool_id, token.client_id)
+    found = get_pools().accepting(token.user_pool_id, token.client_id)
+    if found is None:
+        raise SignInError("the login is of a pool or a client that is configured no longer", code="login_ended")
+    return found
 
 
 def row_of(login_id: Any, **conditions: Any) -> CognitoLogin:
@@ -130,8 +136,10 @@ def revoke(login: CognitoLogin) -> None:
 
 
 def refresh_token_of(login: CognitoLogin) -> str | None:
-    """The refresh token, where there is one, and a hosted UI to take it to."""
-    return tokens_of(login).refresh_token if settings_for(login).user_pool.domain else None
+    """The refresh token, where there is one, and a hosted UI to take it to as the client that it was given to."""
+    settings, tokens = settings_for(login), tokens_of(login)
+    is_ours = _claims(tokens.access_token)["client_id"] == settings.client_id
+    return tokens.refresh_token if is_ours and settings.user_pool.domain else None
 
 
 def end_of(token: AccessToken, tokens: TokenSet) -> datetime:

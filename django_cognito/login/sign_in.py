@@ -45,7 +45,12 @@ def begin(
     """
     hosted_ui = get_hosted_ui(settings)
     begun = pending.begin(
-        request, redirect_uri=redirect_uri, next_url=next_url, alias=settings.alias, asked=dict(asked)
+        request,
+        redirect_uri=redirect_uri,
+        next_url=next_url,
+        alias=settings.alias,
+        client_id=settings.client_id,
+        asked=dict(asked),
     )
     return PAGES[page](hosted_ui, begun.secrets, redirect_uri=redirect_uri, scopes=settings.scopes, **asked)
 
@@ -58,8 +63,8 @@ def complete(request: HttpRequest, begun: PendingSignIn) -> None:
     Raises CognitoError; then nothing has changed, and who was signed in still is.
     """
     settings = get_pools().by_alias.get(begun.alias)
-    if settings is None:
-        raise SignInError("the sign-in was begun at a pool that is configured no longer", code="state_unknown")
+    if settings is None or settings.client_id != begun.client_id:
+        raise SignInError("the sign-in was begun at a client that is configured no longer", code="state_unknown")
     _check_issuer(request.GET, settings)
     _signed_in(request, begun, settings, _code(request.GET))
 
@@ -78,7 +83,7 @@ def _signed_in(request: HttpRequest, begun: PendingSignIn, settings: CognitoSett
         raise SignInError("the token endpoint gave a machine's token, or another pool's", code="malformed_response")
     _check_age(token, begun, settings)
     user_info = _user_info(hosted_ui, tokens, token) if settings.profile_source == "userinfo" else None
-    user, _ = person(token, profile, user_info)
+    user, _ = person(token, profile, user_info)  # the first that is written
     session.start(request, user, token, tokens)
 
 
