@@ -22,7 +22,7 @@ from .core.errors import CognitoError, TokenError
 from .login import pending, session, sign_in, silence
 from .login.asked import asked_of_cognito
 from .login.pending import PendingSignIn
-from .login.tenant import settings_of_request
+from .login.tenant import settings_here, settings_of_request
 from .page_headers import protected
 from .runtime import get_hosted_ui
 from .signals import tell_of_failed_sign_in
@@ -87,13 +87,16 @@ def callback(request: HttpRequest) -> HttpResponse:
 @csrf_protect
 def logout(request: HttpRequest) -> HttpResponse:
     """By POST: revoke the refresh token, end the session, and go through Cognito's own logout. By GET: ask first."""
+    here = settings_here(request)  # before the session ends, by which POOL_RESOLVER may go
     if request.method != "POST":
+        page = render(request, "django_cognito/logout.html")
         # "no-referrer" would make browsers post the form with "Origin: null", which the CSRF check refuses.
-        return protected(render(request, "django_cognito/logout.html"), referrer_policy="same-origin")
+        return protected(page, session.settings_of_session(request.session), here, referrer_policy="same-origin")
     # First: else Django's logout, which asks who it is, renews tokens for nobody.
     ours = session.drop(request.session)
     auth.logout(request)
-    after = (ours or get_settings()).logout_uri or request.build_absolute_uri(
+    known = ours or here
+    after = (known.logout_uri if known else "") or request.build_absolute_uri(
         resolve_url(django_settings.LOGOUT_REDIRECT_URL or "/")
     )
     through_cognito = ours is not None and ours.user_pool.domain
@@ -150,4 +153,4 @@ def _failed(request: HttpRequest, error: CognitoError, begun: PendingSignIn | No
     response = render(request, "django_cognito/login_failed.html", context, status=status)
     if "Retry-After" in answer.headers:
         response["Retry-After"] = answer.headers["Retry-After"]
-    return protected(response)
+    return protected(response, settings_here(request))

@@ -92,13 +92,28 @@ def drop(session: SessionBase) -> CognitoSettings | None:
 
     What holds for the app client that it was a login at; None where there was no login, or its tokens are unreadable.
     """
-    login_id = session.pop(SESSION_KEY, None)
-    login = CognitoLogin.objects.select_related("cognito_user").filter(pk=login_id).first() if login_id else None
+    login = _named_by(session)
+    session.pop(SESSION_KEY, None)
     if login is None:
         return None
     # Not login.delete(): it clears the instance's id, without which the tokens cannot be opened.
     CognitoLogin.objects.filter(pk=login.pk).delete()
     revoke(login)
+    return _settings_or_none(login)
+
+
+def settings_of_session(session: SessionBase) -> CognitoSettings | None:
+    """What holds for the app client that the session has a login at; None where it has none. At most one query."""
+    login = _named_by(session)
+    return None if login is None else _settings_or_none(login)
+
+
+def _named_by(session: SessionBase) -> CognitoLogin | None:
+    login_id = session.get(SESSION_KEY)
+    return CognitoLogin.objects.select_related("cognito_user").filter(pk=login_id).first() if login_id else None
+
+
+def _settings_or_none(login: CognitoLogin) -> CognitoSettings | None:
     with suppress(SignInError):
         return settings_for(login)
     return None

@@ -8,9 +8,8 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
-from ..core.errors import SignInError
 from ..login.asked import parameters_of
-from ..login.tenant import settings_of_request
+from ..login.tenant import settings_here
 from ..typed_settings import IdentityProvider
 
 register = template.Library()
@@ -61,7 +60,5 @@ def label_of(provider: IdentityProvider) -> Any:
 
 
 def _providers(request: Any) -> tuple[IdentityProvider, ...]:
-    try:
-        return settings_of_request(request).identity_providers
-    except SignInError:  # at this address nobody signs in
-        return ()
+    here = settings_here(request)
+    return here.identity_providers if here else ()
