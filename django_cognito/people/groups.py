@@ -42,9 +42,10 @@ def grants(names: Iterable[str], settings: CognitoSettings) -> dict[str, GroupGr
     return {name: _grant(name, settings) for name in names}
 
 
-def permissions(names: Sequence[str], settings: CognitoSettings) -> frozenset[str]:
+@lru_cache(maxsize=1_024)  # sites have few combinations of groups; a steady has_perm is one look-up
+def permissions(names: tuple[str, ...], settings: CognitoSettings) -> frozenset[str]:
     """The permissions that the Cognito groups `names` give directly, as "app_label.codename"."""
-    return _permissions(tuple(names), settings)
+    return frozenset[str]().union(*(settings.groups[name].permissions for name in names if name in settings.groups))
 
 
 def groups_granting(permission: str, settings: CognitoSettings) -> tuple[str, ...]:
@@ -118,8 +119,3 @@ def _grant(name: str, settings: CognitoSettings) -> GroupGrant:
     if not settings.mirror_groups or name.startswith(f"{settings.user_pool_id}_") or name in grant.groups:
         return grant
     return GroupGrant((*grant.groups, name), grant.permissions, grant.staff, grant.superuser)
-
-
-@lru_cache(maxsize=1_024)  # sites have few combinations of groups; a steady has_perm is one look-up
-def _permissions(names: tuple[str, ...], settings: CognitoSettings) -> frozenset[str]:
-    return frozenset[str]().union(*(settings.groups[name].permissions for name in names if name in settings.groups))
