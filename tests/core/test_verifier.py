@@ -388,8 +388,9 @@ def test_the_scope_is_one_text(scope: Any) -> None:
     assert refused(scope=scope).claim == "scope"
 
 
-def test_a_token_without_username_is_a_machine_s_only_if_it_is_its_own_client() -> None:
-    assert refused(username=...).claim == "username"
+@pytest.mark.parametrize("subject", ["1", "1webclient2", "1webclienT", "somebody"])
+def test_a_token_without_username_is_a_machine_s_only_if_it_is_its_own_client(subject: str) -> None:
+    assert refused(username=..., sub=subject).claim == "username"
 
 
 @pytest.mark.parametrize(("late", "accepted"), [(9, True), (10, False), (11, False)])
