@@ -13,12 +13,14 @@ from django.conf import settings
 from . import real_parts
 from .scripted_server import ScriptedServer
 
+pytest.register_assert_rewrite("tests.login_scene", "tests.openid.scene")
 pytest_plugins = ["django_cognito.testing.fixtures"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known (`--strict-markers` refuses the others), and watch where connections go."""
     config.addinivalue_line("markers", f"needs(part, ...): real parts the test runs against: {real_parts.names()}")
+    config.addinivalue_line("markers", "defends(attack, ...): attacks of docs/login-defences.md, say RP-07")
     sys.addaudithook(_stay_on_this_machine)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A run in the background inherits that, and so would the servers that tests stop by Ctrl-C.
@@ -29,6 +31,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """`--without chromium`: a run that leaves a part out on purpose, where another run has it."""
     words = "leave out the tests that need this real part"
     parser.addoption("--without", action="append", default=[], choices=real_parts.names(), help=words)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """`pytest -k RP-07` runs all that is marked `defends("RP-07")`."""
+    item.extra_keyword_matches.update(attack for mark in item.iter_markers("defends") for attack in mark.args)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -1,21 +1,24 @@
 """What a test of the login arranges: a token endpoint that answers as told, and a login in a chosen state."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
 from django_cognito.login import session
-from django_cognito.models import CognitoLogin
+from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
 from django_cognito.testing import make_token, sign_in
 
 from .scripted_server import Answer, Request, json_answer
 
 CALLBACK = "/auth/callback/"
+PENDING = "_cognito_sign_ins"  # where a session has the sign-ins under way
 
 
 def token_answer(username: str = "alice", *, nonce: str | None = None, **changes: Any) -> Answer:
@@ -52,9 +55,37 @@ def begin(client: Client, **query: str) -> dict[str, str]:
 
 
 def come_back(client: Client, asked: dict[str, str], **changes: Any) -> Any:
-    """Come back from the hosted UI as it would send the browser; `changes` replace parameters, None takes one away."""
+    """Come back from the hosted UI as it would send the browser; `changes` replace parameters, None takes one away.
+
+    Who is refused has changed nothing, whatever the test is about.
+    """
     query = {"code": "a-code", "state": asked["state"], **changes}
-    return client.get(CALLBACK, {name: value for name, value in query.items() if value is not None})
+    before = standing(client, but_for=query["state"])
+    answer = client.get(CALLBACK, {name: value for name, value in query.items() if value is not None})
+    if answer.status_code != 302:
+        assert standing(client) == before
+    return answer
+
+
+@contextmanager
+def unchanged(client: Client, *, but_for: str | None = None) -> Iterator[None]:
+    """Whatever is refused in here leaves all as it was; but a state, which is good once, may be used up."""
+    before = standing(client, but_for=but_for)
+    yield
+    assert standing(client) == before
+
+
+def standing(client: Client, *, but_for: str | None = None) -> dict[str, Any]:
+    """All that a refusal leaves alone: the browser's session with its key, and every person, link and login.
+
+    Without the sign-in under way whose state is `but_for`.
+    """
+    kept = dict(client.session.items())
+    if PENDING in kept:
+        kept[PENDING] = {state: entry for state, entry in kept[PENDING].items() if state != but_for}
+    models = (get_user_model(), CognitoUser, CognitoMembership, CognitoLogin)
+    rows = {model.__name__: list(model._default_manager.order_by("pk").values()) for model in models}
+    return {"session": kept, "key": client.session.session_key, **rows}
 
 
 def who(client: Client) -> str:

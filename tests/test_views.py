@@ -23,8 +23,8 @@ from django_cognito.models import CognitoLogin
 from django_cognito.testing import make_token, sign_in
 
 from .callers import bearer
-from .login_scene import CALLBACK, begin, come_back, form_of, login_of, query_of, refusal, token_answer, who
-from .scripted_server import Answer, ScriptedServer, Silence, json_answer
+from .login_scene import CALLBACK, begin, come_back, form_of, login_of, query_of, refusal, standing, token_answer, who
+from .scripted_server import Answer, Reset, ScriptedServer, Silence, json_answer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
 
@@ -58,13 +58,14 @@ def assert_private(answer: Any) -> None:
 
 
 def everything_of(client: Client) -> dict[str, Any]:
-    """All that a failed sign-in must not change: the session, and whose it is."""
-    return {"session": dict(client.session.items()), "key": client.session.session_key, "who": who(client)}
+    """All that a failed sign-in must not change: the session, whose it is, and every row."""
+    return {**standing(client), "who": who(client)}
 
 
 # The way in
 
 
+@pytest.mark.defends("RP-04", "RP-21")
 def test_a_login_sends_the_browser_to_the_hosted_ui_with_all_that_protects_it(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
@@ -85,6 +86,7 @@ def test_a_login_sends_the_browser_to_the_hosted_ui_with_all_that_protects_it(
     assert_private(answer)
 
 
+@pytest.mark.defends("RP-04")
 def test_the_token_request_carries_the_verifier_that_was_challenged(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
@@ -102,6 +104,7 @@ def test_the_token_request_carries_the_verifier_that_was_challenged(
     assert SignInSecrets("", "", verifier).code_challenge == asked["code_challenge"]
 
 
+@pytest.mark.defends("RP-10")
 def test_the_redirect_uri_can_be_set(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
     settings.COGNITO = {**settings.COGNITO, "REDIRECT_URI": "https://www.example.com/auth/callback/"}
     asked = begin(client)
@@ -111,12 +114,14 @@ def test_the_redirect_uri_can_be_set(client: Client, settings: Any, token_endpoi
     assert form_of(token_endpoint.requests[0])["redirect_uri"] == "https://www.example.com/auth/callback/"
 
 
+@pytest.mark.defends("RP-10")
 def test_a_forwarded_host_has_no_effect(client: Client) -> None:
     headers = {"x-forwarded-host": "evil.example", "forwarded": "host=evil.example", "x-forwarded-proto": "https"}
     answer = client.get("/auth/login/", headers=headers)
     assert query_of(answer["Location"])["redirect_uri"] == "http://testserver/auth/callback/"
 
 
+@pytest.mark.defends("RP-10")
 def test_a_host_that_is_not_allowed_gets_nothing(client: Client) -> None:
     assert client.get("/auth/login/", headers={"host": "evil.example"}).status_code == 400
 
@@ -143,6 +148,7 @@ def test_the_ways_in_and_out_are_open_on_a_site_that_requires_logins(
 # The way back
 
 
+@pytest.mark.defends("RP-06", "RP-21")
 def test_who_comes_back_is_signed_in(client: Client, token_endpoint: ScriptedServer) -> None:
     before = client.session.session_key
     answer = come_back_with(client, token_endpoint)
@@ -155,6 +161,7 @@ def test_who_comes_back_is_signed_in(client: Client, token_endpoint: ScriptedSer
     assert session.tokens_of(login).refresh_token == "a-refresh-token"
 
 
+@pytest.mark.defends("RP-20")
 def test_no_token_is_in_the_session(client: Client, token_endpoint: ScriptedServer) -> None:
     come_back_with(client, token_endpoint)
     tokens = session.tokens_of(CognitoLogin.objects.get())
@@ -168,6 +175,7 @@ def test_somebody_new_is_made_of_the_id_token(client: Client, token_endpoint: Sc
     assert (user.get_username(), user.email, user.has_usable_password()) == ("alice", "alice@example.com", False)
 
 
+@pytest.mark.defends("RP-06")
 def test_a_second_person_on_the_same_browser_ends_the_firsts_login(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
@@ -180,12 +188,14 @@ def test_a_second_person_on_the_same_browser_ends_the_firsts_login(
     assert form_of(token_endpoint.requests[-1])["token"] == "of-alice"
 
 
+@pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER"])
 def test_the_token_types_case_does_not_matter(client: Client, token_endpoint: ScriptedServer, token_type: str) -> None:
     come_back_with(client, token_endpoint, token_type=token_type)
     assert who(client) == "alice"
 
 
+@pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("expires_in", [None, "soon", -1])
 def test_the_tokens_say_themselves_when_they_end(
     client: Client, token_endpoint: ScriptedServer, expires_in: Any
@@ -194,6 +204,7 @@ def test_the_tokens_say_themselves_when_they_end(
     assert who(client) == "alice"
 
 
+@pytest.mark.defends("RP-08")
 def test_ten_tabs_come_back_each_to_its_page(client: Client, token_endpoint: ScriptedServer) -> None:
     tabs = [(f"/notes/{number}/", begin(client, next=f"/notes/{number}/")) for number in range(10)]
     for page, asked in reversed(tabs):
@@ -218,6 +229,7 @@ def signed_in_before(request: pytest.FixtureRequest, client: Client) -> str:
     return str(request.param)
 
 
+@pytest.mark.defends("RP-01", "RP-02")
 @pytest.mark.parametrize(
     "query",
     [
@@ -247,6 +259,7 @@ def test_without_the_one_good_state_nothing_is_believed_and_nothing_is_asked(
     assert token_endpoint.count == 0
 
 
+@pytest.mark.defends("RP-01", "RP-07")
 def test_an_attackers_state_and_code_are_worth_nothing_in_another_browser(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str
 ) -> None:
@@ -256,6 +269,7 @@ def test_an_attackers_state_and_code_are_worth_nothing_in_another_browser(
     assert token_endpoint.count == 0
 
 
+@pytest.mark.defends("RP-01", "RP-08")
 def test_a_state_is_good_once(client: Client, token_endpoint: ScriptedServer) -> None:
     asked = begin(client)
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
@@ -267,6 +281,7 @@ def test_a_state_is_good_once(client: Client, token_endpoint: ScriptedServer) ->
     assert token_endpoint.count == 1
 
 
+@pytest.mark.defends("RP-08")
 def test_a_state_is_good_once_even_where_the_sign_in_failed(client: Client, token_endpoint: ScriptedServer) -> None:
     asked = begin(client)
     token_endpoint.script(refusal())
@@ -274,6 +289,19 @@ def test_a_state_is_good_once_even_where_the_sign_in_failed(client: Client, toke
     assert token_endpoint.count == 1
 
 
+@pytest.mark.defends("RP-08")
+@pytest.mark.parametrize("fault", [Answer(500), Answer(200, b"<html>"), Reset()], ids=["500", "HTML", "reset"])
+def test_a_state_is_good_once_even_where_cognito_did_not_answer(
+    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, fault: Any
+) -> None:
+    asked = begin(client)
+    token_endpoint.script(fault, token_answer(nonce=asked["nonce"]))
+    assert [code_of(come_back(client, asked)) for _ in range(2)] == ["cognito_unavailable", "state_unknown"]
+    assert token_endpoint.count == 1
+    assert who(client) == signed_in_before
+
+
+@pytest.mark.defends("RP-01")
 def test_a_state_is_good_for_a_quarter_of_an_hour(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,6 +317,7 @@ def test_a_state_is_good_for_a_quarter_of_an_hour(
 # Refused by the hosted UI
 
 
+@pytest.mark.defends("RP-02")
 def test_an_error_of_the_hosted_ui_is_a_page_and_changes_nothing(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str
 ) -> None:
@@ -314,9 +343,44 @@ def test_one_code_is_due(client: Client, token_endpoint: ScriptedServer, signed_
     assert token_endpoint.count == 0
 
 
+ISSUER = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_TestPool1"
+
+
+@pytest.mark.defends("RP-09")
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://op.invalid/",
+        "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Another",
+        f"{ISSUER}/",
+        ISSUER.upper(),
+        "",
+        [ISSUER, ISSUER],
+        [ISSUER, "https://op.invalid/"],
+    ],
+)
+@pytest.mark.parametrize("said", [{}, {"code": None, "error": "access_denied"}], ids=["a code", "an error"])
+def test_a_callback_of_another_issuer_is_refused_and_nothing_is_asked(
+    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, issuer: Any, said: dict[str, Any]
+) -> None:
+    answer = come_back(client, begin(client), iss=issuer, **said)
+    assert (answer.status_code, code_of(answer)) == (400, "wrong_issuer")
+    assert who(client) == signed_in_before
+    assert token_endpoint.count == 0
+
+
+@pytest.mark.defends("RP-09")
+def test_a_callback_may_name_the_pools_issuer(client: Client, token_endpoint: ScriptedServer) -> None:
+    asked = begin(client)
+    token_endpoint.script(token_answer(nonce=asked["nonce"]))
+    come_back(client, asked, iss=ISSUER)
+    assert who(client) == "alice"
+
+
 # Tokens that are not this sign-in's
 
 
+@pytest.mark.defends("RP-03", "RP-11")
 @pytest.mark.parametrize(
     ("tokens", "code"),
     [
@@ -375,6 +439,7 @@ def test_a_machine_does_not_sign_in(client: Client, token_endpoint: ScriptedServ
     assert who(client) == signed_in_before
 
 
+@pytest.mark.defends("RP-11")
 def test_a_right_at_hash_is_right(client: Client, token_endpoint: ScriptedServer) -> None:
     asked, access_token = begin(client), make_token()
     left_half = hashlib.sha256(access_token.encode()).digest()[:16]
@@ -388,6 +453,7 @@ def test_a_right_at_hash_is_right(client: Client, token_endpoint: ScriptedServer
 # A token endpoint at fault
 
 
+@pytest.mark.defends("RP-24")
 @pytest.mark.parametrize(
     ("answer", "status", "code"),
     [
@@ -425,6 +491,7 @@ def test_a_token_endpoint_at_fault_is_a_page_and_changes_nothing(
     assert token_endpoint.count == 1
 
 
+@pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("missing", ["access_token", "id_token", "token_type"])
 def test_an_answer_that_lacks_something_is_no_sign_in(
     client: Client, token_endpoint: ScriptedServer, missing: str
@@ -435,6 +502,7 @@ def test_an_answer_that_lacks_something_is_no_sign_in(
     assert who(client) == "nobody"
 
 
+@pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_the_token_endpoints_redirect_is_not_followed(
     client: Client, token_endpoint: ScriptedServer, status: int
@@ -447,6 +515,7 @@ def test_the_token_endpoints_redirect_is_not_followed(
     assert (page.status_code, code_of(page)) == (503, "cognito_unavailable")
 
 
+@pytest.mark.defends("RP-24")
 def test_an_outage_of_cognito_is_said_as_such(client: Client, settings: Any, unreachable: str) -> None:
     asked = begin(client)
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": unreachable}
@@ -459,6 +528,7 @@ def test_an_outage_of_cognito_is_said_as_such(client: Client, settings: Any, unr
 # People who may not in
 
 
+@pytest.mark.defends("RP-15")
 def test_somebody_disabled_here_does_not_get_in(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str
 ) -> None:
@@ -518,6 +588,7 @@ EVIL = [
 ]
 
 
+@pytest.mark.defends("RP-05")
 @pytest.mark.parametrize("evil", EVIL)
 def test_next_leads_nowhere_else(client: Client, token_endpoint: ScriptedServer, evil: str) -> None:
     asked = begin(client, next=evil)
@@ -527,6 +598,7 @@ def test_next_leads_nowhere_else(client: Client, token_endpoint: ScriptedServer,
     assert who(client) == "alice"
 
 
+@pytest.mark.defends("RP-05")
 @pytest.mark.parametrize("evil", EVIL)
 def test_next_leads_nowhere_else_even_where_it_was_taken_in(
     client: Client, token_endpoint: ScriptedServer, evil: str
@@ -539,6 +611,7 @@ def test_next_leads_nowhere_else_even_where_it_was_taken_in(
     assert come_back(client, asked)["Location"] == "/"
 
 
+@pytest.mark.defends("RP-05")
 @pytest.mark.parametrize("page", ["/notes/7/?a=1&b=%2F#there", "/", "http://testserver/notes/", "/n%C3%B6tes/"])
 def test_next_leads_back_to_this_site(client: Client, token_endpoint: ScriptedServer, page: str) -> None:
     asked = begin(client, next=page)
@@ -546,6 +619,7 @@ def test_next_leads_back_to_this_site(client: Client, token_endpoint: ScriptedSe
     assert come_back(client, asked)["Location"] == page
 
 
+@pytest.mark.defends("RP-05")
 def test_next_may_lead_to_hosts_that_the_site_names(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
@@ -555,6 +629,7 @@ def test_next_may_lead_to_hosts_that_the_site_names(
     assert come_back(client, asked)["Location"] == "https://app.example.com/notes/"
 
 
+@pytest.mark.defends("RP-05")
 def test_next_stays_on_https(client: Client, token_endpoint: ScriptedServer) -> None:
     asked = query_of(client.get("/auth/login/", {"next": "http://testserver/"}, secure=True)["Location"])
     assert asked["redirect_uri"] == "https://testserver/auth/callback/"
@@ -577,6 +652,7 @@ def post_logout(client: Client) -> Any:
     return client.post("/auth/logout/")
 
 
+@pytest.mark.defends("RP-19")
 def test_a_logout_revokes_ends_the_session_and_goes_through_cognitos(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
@@ -595,6 +671,7 @@ def test_a_logout_revokes_ends_the_session_and_goes_through_cognitos(
     assert who(client) == "nobody"
 
 
+@pytest.mark.defends("RP-19")
 @pytest.mark.parametrize(
     ("changes", "logout_uri"),
     [
@@ -609,6 +686,7 @@ def test_where_a_logout_ends_is_a_setting(client: Client, settings: Any, changes
     assert query_of(post_logout(client)["Location"])["logout_uri"] == logout_uri
 
 
+@pytest.mark.defends("RP-19")
 @pytest.mark.parametrize("ends_in", [3_600, -1])
 def test_a_logout_with_cognito_down_signs_out_all_the_same(
     client: Client, token_endpoint: ScriptedServer, ends_in: float
@@ -641,6 +719,7 @@ def test_a_logout_without_a_domain_does_not_leave_the_site(client: Client, setti
     assert who(client) == "nobody"
 
 
+@pytest.mark.defends("RP-19")
 def test_a_visit_of_the_logout_asks_first(client: Client, token_endpoint: ScriptedServer) -> None:
     login_of(client)
     answer = client.get("/auth/logout/")
@@ -659,6 +738,7 @@ def test_the_logouts_page_may_be_framed_by_nobody_and_can_post_its_form(client: 
     assert answer["Referrer-Policy"] == "same-origin"
 
 
+@pytest.mark.defends("RP-19")
 def test_a_logout_from_another_site_is_refused() -> None:
     client = Client(enforce_csrf_checks=True)
     sign_in(client)
@@ -666,6 +746,7 @@ def test_a_logout_from_another_site_is_refused() -> None:
     assert who(client) == "alice"
 
 
+@pytest.mark.defends("RP-19")
 def test_a_logout_from_another_site_is_refused_even_without_djangos_csrf_middleware(settings: Any) -> None:
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
     client = Client(enforce_csrf_checks=True)
@@ -674,6 +755,7 @@ def test_a_logout_from_another_site_is_refused_even_without_djangos_csrf_middlew
     assert who(client) == "alice"
 
 
+@pytest.mark.defends("RP-19")
 def test_a_logout_from_its_own_page_is_good() -> None:
     client = Client(enforce_csrf_checks=True)
     sign_in(client)
@@ -682,6 +764,7 @@ def test_a_logout_from_its_own_page_is_good() -> None:
     assert who(client) == "nobody"
 
 
+@pytest.mark.defends("RP-19")
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_a_logout_is_posted(client: Client, method: str) -> None:
     sign_in(client)
@@ -692,6 +775,7 @@ def test_a_logout_is_posted(client: Client, method: str) -> None:
 # What is told to whom
 
 
+@pytest.mark.defends("RP-20")
 def test_a_failed_sign_in_is_told_to_the_operator_without_a_secret(
     client: Client, token_endpoint: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -706,6 +790,7 @@ def test_a_failed_sign_in_is_told_to_the_operator_without_a_secret(
     assert not [secret for secret in secrets if secret != "bearer" and secret in caplog.text]
 
 
+@pytest.mark.defends("RP-02")
 def test_a_log_line_cannot_be_forged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     come_back(client, begin(client), error="a\nWARNING all is well\x1b[31m")
     assert "\nWARNING all" not in caplog.text

@@ -1,9 +1,12 @@
 """Sign-ins under way in a browser: what was sent to the hosted UI, kept in the session until it comes back."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
+from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest
 
 from ..core.errors import SignInError
@@ -16,23 +19,35 @@ _LIFETIME_SECONDS = 900  # Cognito gives up after 5 minutes of password and 8 of
 
 @dataclass(frozen=True, slots=True)
 class PendingSignIn:
-    """A sign-in that this browser began: its secrets, where it comes back, and where it goes next."""
+    """A sign-in that this browser began: its secrets, where it comes back, and where it goes next.
+
+    `alias` is the one of POOLS that it was begun at; `asked` are the parameters that Cognito was given beyond ours.
+    """
 
     secrets: SignInSecrets
     redirect_uri: str
     next_url: str
+    alias: str = "default"
+    asked: Mapping[str, str] = field(default_factory=dict)
 
 
-def begin(request: HttpRequest, *, redirect_uri: str, next_url: str) -> PendingSignIn:
+def begin(
+    request: HttpRequest,
+    *,
+    redirect_uri: str,
+    next_url: str,
+    alias: str = "default",
+    asked: Mapping[str, str] | None = None,
+) -> PendingSignIn:
     """A new sign-in of this browser. Writes the session."""
-    pending = PendingSignIn(SignInSecrets.new(), redirect_uri, next_url)
+    pending = PendingSignIn(SignInSecrets.new(), redirect_uri, next_url, alias, asked or {})
     entries = {**request.session.get(_SESSION_KEY, {}), pending.secrets.state: _entry(pending)}
     request.session[_SESSION_KEY] = dict(sorted(entries.items(), key=lambda item: item[1]["at"])[-_MOST:])
     return pending
 
 
 def finish(request: HttpRequest, state: str) -> PendingSignIn:
-    """The sign-in of this browser that `state` names; it is good for one time. Writes the session.
+    """The sign-in of this browser that `state` names; it is good for one time. Writes the session, and saves it.
 
     Raises SignInError: code "state_unknown" (another browser's, used before, forged), "state_expired".
     """
@@ -41,10 +56,32 @@ def finish(request: HttpRequest, state: str) -> PendingSignIn:
     if entry is None:
         raise SignInError("no sign-in of this browser has this state", code="state_unknown")
     request.session[_SESSION_KEY] = entries
+    _save_at_once(request)
     if time.time() - entry["at"] > _LIFETIME_SECONDS:
         raise SignInError("the sign-in was begun too long ago", code="state_expired")
     secrets = SignInSecrets(state=state, nonce=entry["nonce"], code_verifier=entry["code_verifier"])
-    return PendingSignIn(secrets, entry["redirect_uri"], entry["next"])
+    return PendingSignIn(secrets, entry["redirect_uri"], entry["next"], entry["alias"], entry["asked"])
+
+
+@contextmanager
+def kept(request: HttpRequest) -> Iterator[None]:
+    """Let the sign-ins under way in other tabs outlive what is done to the session meanwhile.
+
+    They are this browser's, whoever is signed in by it.
+    """
+    entries = request.session.get(_SESSION_KEY)
+    yield
+    if entries:
+        request.session[_SESSION_KEY] = entries
+
+
+def _save_at_once(request: HttpRequest) -> None:
+    """Let the state be used up whatever becomes of the sign-in: with an answer from 500 on Django saves no session."""
+    try:
+        request.session.save()
+    except UpdateError as error:
+        request.session.modified = False  # there is nothing left to save
+        raise SignInError("the session ended while this sign-in came back", code="state_unknown") from error
 
 
 def _entry(pending: PendingSignIn) -> dict[str, Any]:
@@ -53,5 +90,7 @@ def _entry(pending: PendingSignIn) -> dict[str, Any]:
         "code_verifier": pending.secrets.code_verifier,
         "redirect_uri": pending.redirect_uri,
         "next": pending.next_url,
+        "alias": pending.alias,
+        "asked": dict(pending.asked),
         "at": time.time(),
     }

@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from ..conf import CognitoSettings, get_settings
+from ..conf import CognitoSettings, get_settings, settings_of
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.errors import TokenError
 from ..models import CognitoMembership, CognitoUser
@@ -61,13 +61,15 @@ def person_for(statement: Statement) -> CognitoUser:
 
 def identity_of(token: Token) -> str:
     """The identity id that is kept for the person of `token`, in the configured identity pool; empty if none is."""
-    rows = _row_of(token).filter(identity_pool_id=get_settings().identity_pool_id)
+    settings = settings_of(token.user_pool_id)
+    rows = _row_of(token).filter(identity_pool_id=settings.identity_pool_id)
     return rows.values_list("identity_id", flat=True).first() or ""
 
 
 def keep_identity(token: Token, identity_id: str) -> None:
     """Keep the identity id that the configured identity pool gave the person of `token`."""
-    _row_of(token).update(identity_pool_id=get_settings().identity_pool_id, identity_id=identity_id)
+    settings = settings_of(token.user_pool_id)
+    _row_of(token).update(identity_pool_id=settings.identity_pool_id, identity_id=identity_id)
 
 
 def _row_of(token: Token) -> QuerySet[CognitoUser]:

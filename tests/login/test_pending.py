@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore as DatabaseSessionStore
 from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.test import RequestFactory
 
@@ -62,6 +63,32 @@ def test_a_state_is_good_once() -> None:
     assert refused(request, begun.secrets.state) == "state_unknown"
 
 
+@pytest.mark.defends("RP-08")
+@pytest.mark.django_db
+def test_a_state_is_used_up_before_anything_else_can_fail() -> None:
+    request = browser()
+    request.session = DatabaseSessionStore()
+    begun = begin(request)
+    request.session.save()
+    pending.finish(request, begun.secrets.state)
+    later = browser()
+    later.session = DatabaseSessionStore(request.session.session_key)
+    assert refused(later, begun.secrets.state) == "state_unknown"
+
+
+@pytest.mark.defends("RP-08")
+@pytest.mark.django_db
+def test_a_state_is_unknown_where_its_session_ended_meanwhile() -> None:
+    request = browser()
+    request.session = DatabaseSessionStore()
+    begun = begin(request)
+    request.session.save()
+    DatabaseSessionStore(request.session.session_key).flush()  # by another request of the same browser
+    assert refused(request, begun.secrets.state) == "state_unknown"
+    assert not request.session.modified
+
+
+@pytest.mark.defends("RP-01")
 @pytest.mark.parametrize("state", ["", "forged"])
 def test_a_state_that_was_never_given_changes_nothing(state: str) -> None:
     request = browser()
@@ -72,6 +99,7 @@ def test_a_state_that_was_never_given_changes_nothing(state: str) -> None:
     assert pending.finish(request, begun.secrets.state) == begun
 
 
+@pytest.mark.defends("RP-01")
 def test_another_browsers_state_is_unknown_and_stays_good_there() -> None:
     mine, theirs = browser(), browser()
     begun = begin(mine)
@@ -86,6 +114,7 @@ def test_a_sign_in_may_take_a_quarter_of_an_hour(pass_seconds: Callable[[float],
     assert pending.finish(request, begun.secrets.state) == begun
 
 
+@pytest.mark.defends("RP-01")
 def test_a_sign_in_that_took_longer_is_refused_and_over(pass_seconds: Callable[[float], None]) -> None:
     request = browser()
     begun = begin(request)
@@ -101,6 +130,7 @@ def test_ten_tabs_may_sign_in_at_once_and_each_comes_back_to_its_page() -> None:
         assert pending.finish(request, one.secrets.state) == one
 
 
+@pytest.mark.defends("RP-08")
 def test_the_eleventh_tab_drops_the_oldest() -> None:
     request = browser()
     begun = [begin(request, f"/notes/{number}/") for number in range(11)]
@@ -115,6 +145,7 @@ def test_every_sign_in_has_secrets_of_its_own() -> None:
     assert len({one.state, one.nonce, one.code_verifier, other.state, other.nonce, other.code_verifier}) == 6
 
 
+@pytest.mark.defends("RP-20")
 def test_a_sign_in_does_not_show_its_secrets() -> None:
     begun = begin(browser())
     assert begun.secrets.state not in repr(begun)

@@ -1,0 +1,58 @@
+"""A site whose pool is the scripted provider, and whose keys' ages go by a clock that stands."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from django_cognito import runtime
+from django_cognito.core.key_store import KeyStores
+from tests.connections import Connections, watched
+from tests.core.faults.scene import Clock, settle
+
+from .provider import Provider
+from .scene import sign_in
+
+CLIENT_ID, SECRET = "1testclient23456789", "a-secret-of-the-app-client"
+
+
+@pytest.fixture(autouse=True)
+def connections() -> Iterator[Connections]:
+    """The connections that the test made; none of them abroad."""
+    with watched() as seen:
+        yield seen
+        settle()
+    assert seen.abroad == []
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """What the site's keys grow old by."""
+    clock = Clock()
+    monkeypatch.setattr(runtime, "KeyStores", partial(KeyStores, now=clock))
+    return clock
+
+
+@pytest.fixture
+def provider(settings: Any, clock: Clock, db: None) -> Iterator[Provider]:
+    """The provider, without a fault; the site has never asked it anything."""
+    runtime.reset()
+    with Provider(settings.COGNITO["USER_POOL_ID"], CLIENT_ID) as provider:
+        settings.COGNITO = {**settings.COGNITO, **provider.settings}
+        yield provider
+        settle()
+    runtime.reset()
+
+
+@pytest.fixture(params=["nobody", "bob"])
+def before(request: pytest.FixtureRequest, client: Client, provider: Provider) -> str:
+    """Who the browser is before something is refused, and must be after it; the provider has forgotten how."""
+    if request.param != "nobody":
+        provider.username = request.param
+        sign_in(client)
+        provider.username = "alice"
+        runtime.reset()  # the keys are asked for anew
+    provider.asked.clear()
+    return str(request.param)

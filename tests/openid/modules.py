@@ -1,0 +1,202 @@
+"""The relying-party modules of OpenID's conformance suite, and what the login makes of each.
+
+One table: the tests run it, and docs/login-defences.md shows it. Plans and modules have the suite's own names.
+Source: the suite's OIDCCClientBasicTestPlan and its sisters, and FAPI2SPFinalClientTestPlan, of which only those rows
+are borrowed that OpenID Connect's plans lack.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from .fault import NO_FAULT, Fault
+
+Way = Literal["a sign-in", "a sign-in with a secret", "a refresh", "new keys", "userInfo"]
+
+
+@dataclass(frozen=True)
+class Accepts:
+    """The person is signed in, and stays so."""
+
+    def __str__(self) -> str:
+        return "accepted"
+
+
+@dataclass(frozen=True)
+class Refuses:
+    """A page with this code and status, after these questions to the provider; nothing has changed."""
+
+    code: str
+    status: int = 403
+    asks: tuple[str, ...] = ("token", "jwks")
+    because: str = ""  # where the suite would have it accepted, or leaves it open
+
+    def __str__(self) -> str:
+        return f"refused: `{self.code}`" + (f" ({self.because})" if self.because else "")
+
+
+@dataclass(frozen=True)
+class Ends:
+    """A refresh is refused: the login is over, and the session with it."""
+
+    def __str__(self) -> str:
+        return "refused: the login ends"
+
+
+@dataclass(frozen=True)
+class DoesNotApply:
+    """There is nothing that could be held to it."""
+
+    because: str
+
+    def __str__(self) -> str:
+        return f"does not apply: {self.because}"
+
+
+Outcome = Accepts | Refuses | Ends | DoesNotApply
+
+
+@dataclass(frozen=True)
+class Module:
+    """A module: its name, what the login makes of it, the provider's fault, and where the fault is met."""
+
+    name: str
+    outcome: Outcome
+    fault: Fault = NO_FAULT
+    way: Way = "a sign-in"
+
+
+_OIDCC, _FAPI2 = "oidcc-client-test", "fapi2-security-profile-final-client-test"
+_COGNITO_NAMES = "Cognito names the key in every token"
+_NO_DISCOVERY = DoesNotApply("every address follows from the settings; nothing is discovered at run time")
+_OWN_LOGOUT = DoesNotApply("Cognito's `/logout` knows neither `id_token_hint`, `post_logout_redirect_uri` nor `state`")
+_NO_BACK_CHANNEL = DoesNotApply("Cognito sends no logout tokens")
+_NO_FRONT_CHANNEL = DoesNotApply("Cognito loads no page of the site when somebody signs out")
+
+_SIG_NONE = Module(
+    f"{_OIDCC}-idtoken-sig-none",
+    Refuses("invalid_signature", because="the suite leaves it open, for TLS could vouch for the token"),
+    Fault(header={"alg": "none", "kid": None}, is_signed=False),
+)
+
+PLANS: dict[str, tuple[Module, ...]] = {
+    "oidcc-client-basic-certification-test-plan": (
+        Module(_OIDCC, Accepts()),
+        Module(
+            f"{_OIDCC}-invalid-iss", Refuses("wrong_issuer"), Fault(id_claims={"iss": "https://op.invalid/another"})
+        ),
+        Module(f"{_OIDCC}-missing-sub", Refuses("invalid_claim"), Fault(id_claims={"sub": None})),
+        Module(f"{_OIDCC}-invalid-aud", Refuses("wrong_client"), Fault(id_claims={"aud": "another-client"})),
+        Module(f"{_OIDCC}-missing-iat", Refuses("invalid_claim"), Fault(id_claims={"iat": None})),
+        Module(
+            f"{_OIDCC}-kid-absent-single-jwks",
+            Refuses("invalid_signature", because=f"the suite would have it accepted; {_COGNITO_NAMES}"),
+            Fault(header={"kid": None}, keys={"id": "the-only-one", "access": "the-only-one"}),
+        ),
+        Module(
+            f"{_OIDCC}-kid-absent-multiple-jwks",
+            Refuses("invalid_signature", because=f"the suite leaves it open; {_COGNITO_NAMES}"),
+            Fault(header={"kid": None}),
+        ),
+        Module(f"{_OIDCC}-idtoken-sig-rs256", Accepts()),
+        _SIG_NONE,
+        Module(f"{_OIDCC}-invalid-sig-rs256", Refuses("invalid_signature"), Fault(signer="nobody's")),
+        Module(f"{_OIDCC}-userinfo-bearer-header", Accepts(), way="userInfo"),
+        Module(f"{_OIDCC}-userinfo-bearer-body", DoesNotApply("Cognito reads the token from the header alone")),
+        Module(f"{_OIDCC}-userinfo-invalid-sub", DoesNotApply("a sign-in believes its ID token and asks no userInfo")),
+        Module(f"{_OIDCC}-nonce-invalid", Refuses("nonce_mismatch"), Fault(id_claims={"nonce": "of-another-sign-in"})),
+        Module(f"{_OIDCC}-scope-userinfo-claims", Accepts()),
+        Module(f"{_OIDCC}-client-secret-basic", Accepts(), way="a sign-in with a secret"),
+    ),
+    "oidcc-client-config-certification-test-plan": (
+        Module(f"{_OIDCC}-discovery-openid-config", _NO_DISCOVERY),
+        Module(f"{_OIDCC}-discovery-jwks-uri-keys", Accepts()),
+        Module(f"{_OIDCC}-discovery-issuer-mismatch", _NO_DISCOVERY),
+        _SIG_NONE,
+        Module(f"{_OIDCC}-signing-key-rotation-just-before-signing", Accepts(), way="new keys"),
+        Module(f"{_OIDCC}-signing-key-rotation", Accepts(), way="new keys"),
+    ),
+    "oidcc-client-refreshtoken-test-plan": (
+        Module(f"{_OIDCC}-refresh-token", Accepts(), way="a refresh"),
+        Module(
+            f"{_OIDCC}-refresh-token-invalid-issuer",
+            Ends(),
+            Fault(id_claims={"iss": "https://op.invalid/another"}),
+            way="a refresh",
+        ),
+        Module(
+            f"{_OIDCC}-refresh-token-invalid-sub", Ends(), Fault(id_claims={"sub": "somebody-else"}), way="a refresh"
+        ),
+    ),
+    "fapi2-security-profile-final-client-test-plan": (
+        Module(
+            f"{_FAPI2}-ensure-authorization-response-with-invalid-state-fails",
+            Refuses("state_unknown", 400, asks=()),
+            Fault(back={"state": "of-another-sign-in"}),
+        ),
+        Module(
+            f"{_FAPI2}-ensure-authorization-response-with-invalid-missing-state-fails",
+            Refuses("state_unknown", 400, asks=()),
+            Fault(back={"state": None}),
+        ),
+        Module(
+            f"{_FAPI2}-invalid-authorization-response-iss",
+            Refuses("wrong_issuer", 400, asks=()),
+            Fault(back={"iss": "https://op.invalid/another"}),
+        ),
+        Module(f"{_FAPI2}-remove-authorization-response-iss", DoesNotApply("Cognito sends no `iss` beside the code")),
+        Module(f"{_FAPI2}-invalid-missing-iss", Refuses("wrong_issuer"), Fault(id_claims={"iss": None})),
+        Module(f"{_FAPI2}-invalid-missing-aud", Refuses("invalid_claim"), Fault(id_claims={"aud": None})),
+        Module(
+            f"{_FAPI2}-invalid-secondary-aud",
+            Refuses("invalid_claim"),
+            Fault(id_claims={"aud": ["1testclient23456789", "another-client"]}),
+        ),
+        Module(
+            f"{_FAPI2}-valid-aud-as-array",
+            Refuses("invalid_claim", because="the suite would have it accepted; Cognito writes a text"),
+            Fault(id_claims={"aud": ["1testclient23456789"]}),
+        ),
+        Module(f"{_FAPI2}-invalid-missing-exp", Refuses("invalid_claim"), Fault(id_claims={"exp": None})),
+        Module(f"{_FAPI2}-invalid-expired-exp", Refuses("token_expired"), Fault(id_claims={"exp": 1_000_000_000})),
+        Module(f"{_FAPI2}-invalid-missing-nonce", Refuses("nonce_mismatch"), Fault(id_claims={"nonce": None})),
+        Module(f"{_FAPI2}-invalid-alternate-alg", Refuses("invalid_signature"), Fault(header={"alg": "PS256"})),
+        Module(f"{_FAPI2}-token-type-case-insensitivity", Accepts(), Fault(answer={"token_type": "bEARER"})),
+        Module(f"{_FAPI2}-token-endpoint-response-without-expires_in", Accepts(), Fault(answer={"expires_in": None})),
+    ),
+    "oidcc-client-rp-initiated-logout-rp-basic": (
+        Module(f"{_OIDCC}-rp-init-logout", _OWN_LOGOUT),
+        Module(f"{_OIDCC}-rp-init-logout-other-state", _OWN_LOGOUT),
+        Module(f"{_OIDCC}-rp-init-logout-no-state", _OWN_LOGOUT),
+    ),
+    "oidcc-client-back-channel-logout-rp-basic": tuple(
+        Module(f"{_OIDCC}-rp-backchannel-rpinitlogout{which}", _NO_BACK_CHANNEL)
+        for which in (
+            "",
+            "-alg-none",
+            "-no-event",
+            "-with-nonce",
+            "-wrong-alg",
+            "-wrong-aud",
+            "-wrong-event",
+            "-wrong-iss",
+        )
+    ),
+    "oidcc-client-front-channel-logout-rp-basic": (
+        Module(f"{_OIDCC}-rp-frontchannel-rpinitlogout", _NO_FRONT_CHANNEL),
+        Module(f"{_OIDCC}-rp-frontchannel-opinitlogout", _NO_FRONT_CHANNEL),
+    ),
+}
+MODULES = {module.name: module for plan in PLANS.values() for module in plan}
+
+
+def met(way: Way, outcome: type[Accepts | Refuses | Ends]) -> dict[str, Module]:
+    """The modules that are met on this way and have such an outcome, by name."""
+    return {name: each for name, each in MODULES.items() if each.way == way and isinstance(each.outcome, outcome)}
+
+
+def rows() -> Iterator[str]:
+    """The table as the guide shows it."""
+    for plan, modules in PLANS.items():
+        yield f"| **{plan}** | |"
+        yield from (f"| `{module.name}` | {module.outcome} |" for module in modules)

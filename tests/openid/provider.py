@@ -1,0 +1,229 @@
+"""A scripted OpenID provider: a user pool's issuer and its domain on one origin, as Cognito plays them.
+
+    with Provider(POOL_ID, CLIENT_ID) as provider:
+        settings.COGNITO = {..., **provider.settings}
+        provider.fault = Fault(id_claims={"iss": "https://op.invalid/"})
+        ... provider.asked ...
+
+It keeps to what Cognito sends, as the AWS developer guide has it, unless its fault says otherwise: codes for one use,
+PKCE by S256, a key of its own for each kind of token, no `iss` beside the code, and no new refresh token.
+"""
+
+import base64
+import hashlib
+import itertools
+import ssl
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from django_cognito.core import TokenUse
+from django_cognito.core.token import read_unverified
+from django_cognito.testing import make_token
+from tests.core.signing import jwks, private_key
+from tests.scripted_server import Answer, Request, ScriptedServer, Step, json_answer
+
+from .fault import NO_FAULT, changed
+
+Form = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One person's sign-in at one app client."""
+
+    username: str
+    asked: Form  # the authorization request
+
+    def common(self, issuer: str) -> dict[str, Any]:
+        """The claims that its tokens have in common, beside those of the person."""
+        return {"iss": issuer, "origin_jti": f"sign-in-{self.asked['state'][:8]}"}
+
+
+class Provider(ScriptedServer):
+    """The provider; `with` starts and stops it. `username` is who signs in at it.
+
+    `asked` names the endpoints in the order in which they were asked; what is none of them is named by its path.
+    """
+
+    def __init__(
+        self, user_pool_id: str, client_id: str, client_secret: str = "", *, tls: ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(tls=tls)
+        self.user_pool_id, self.client_id, self.client_secret = user_pool_id, client_id, client_secret
+        self.username = "alice"
+        self.fault = NO_FAULT
+        self.asked: list[str] = []
+        self.keys = {"id": "id-1", "access": "access-1"}
+        self._codes: dict[str, Grant] = {}
+        self._grants: dict[str, Grant] = {}  # by refresh token and by access token
+        self._numbers = itertools.count(1)
+        self._endpoints = {
+            "/oauth2/authorize": self.authorize,
+            "/oauth2/token": self.token,
+            "/oauth2/userInfo": self.user_info,
+            "/oauth2/revoke": self.revoke,
+            f"/{user_pool_id}/.well-known/jwks.json": self.jwks,
+            f"/{user_pool_id}/.well-known/openid-configuration": self.discovery,
+        }
+
+    @property
+    def issuer(self) -> str:
+        """The pool's issuer."""
+        return f"{self.url}/{self.user_pool_id}"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The keys of COGNITO that make this the site's pool."""
+        secret = {"CLIENT_SECRET": self.client_secret} if self.client_secret else {}
+        return {"USER_POOL_ID": self.user_pool_id, "ISSUER": self.issuer, "DOMAIN": self.url, **secret}
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How often each endpoint was asked."""
+        return Counter(self.asked)
+
+    def rotate(self) -> None:
+        """Sign with new keys from now on, and no longer publish the old ones. Cognito would, for a while."""
+        number = next(self._numbers)
+        self.keys = {use: f"{use}-rotated-{number}" for use in self.keys}
+
+    def next_step(self, request: Request) -> Step:
+        """The endpoint's answer, or what the fault has in its place."""
+        super().next_step(request)  # which notes it
+        path = urlsplit(request.path).path
+        endpoint = self._endpoints.get(path)
+        name = endpoint.__name__ if endpoint else path
+        self.asked.append(name)
+        if name in self.fault.steps:
+            return self.fault.steps[name]
+        return endpoint(request) if endpoint else Answer(404)
+
+    def authorize(self, request: Request) -> Step:
+        """Send the browser back with a code, as if its person had signed in at once."""
+        asked = _single(urlsplit(request.path).query)
+        due = {"response_type": "code", "client_id": self.client_id, "code_challenge_method": "S256"}
+        if due.items() - asked.items() or not asked.keys() >= {"redirect_uri", "state", "nonce", "code_challenge"}:
+            return Answer(400)  # Cognito shows a page of its own
+        code = f"code-{next(self._numbers)}"
+        self._codes[code] = Grant(self.username, asked)
+        back = changed({"code": code, "state": asked["state"]}, self.fault.back)
+        return Answer(302, headers={"location": f"{asked['redirect_uri']}?{urlencode(back, doseq=True)}"})
+
+    def token(self, request: Request) -> Step:
+        """Tokens for a code or for a refresh token."""
+        form = _single(request.body.decode())
+        if not self._is_client(request, form):
+            return json_answer({"error": "invalid_client"}, 401)
+        if form["grant_type"] == "refresh_token":
+            grant = self._grants.get(form["refresh_token"])
+            return self._tokens(grant) if grant else _refused("invalid_grant")
+        grant = self._codes.pop(form["code"], None)
+        if grant is None or not _is_redeemed(grant.asked, form):
+            return _refused("invalid_grant")
+        # Of five parts, as Cognito's are.
+        refresh_token = f"eyJjdHkiOiJKV1QiLCJlbmMi.{next(self._numbers)}.iv.sealed.tag"
+        self._grants[refresh_token] = grant
+        return self._tokens(grant, nonce=grant.asked["nonce"], refresh_token=refresh_token)
+
+    def user_info(self, request: Request) -> Step:
+        """What the pool says of the person of an access token. Truth is a text here."""
+        scheme, _, raw = request.headers.get("authorization", "").partition(" ")
+        grant = self._grants.get(raw) if scheme == "Bearer" else None
+        if grant is None:
+            return json_answer({"error": "invalid_token"}, 401)
+        name = grant.username
+        said = {
+            "sub": read_unverified(raw)["sub"],
+            "username": name,
+            "email": f"{name}@example.com",
+            "email_verified": "true",
+        }
+        return json_answer(changed(said, self.fault.user_info))
+
+    def revoke(self, request: Request) -> Step:
+        """End a refresh token; what is none is no error."""
+        form = _single(request.body.decode())
+        if not self._is_client(request, form):
+            return json_answer({"error": "invalid_client"}, 401)
+        self._grants.pop(form["token"], None)
+        return Answer()
+
+    def jwks(self, request: Request) -> Step:
+        """The public keys: of the two that sign now."""
+        return json_answer(jwks(*sorted({*self._keys.values()})))
+
+    def discovery(self, request: Request) -> Step:
+        """The document that the package does without."""
+        said = {
+            "authorization_endpoint": f"{self.url}/oauth2/authorize",
+            "end_session_endpoint": f"{self.url}/logout",
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "issuer": self.issuer,
+            "jwks_uri": f"{self.issuer}/.well-known/jwks.json",
+            "response_types_supported": ["code", "token"],
+            "revocation_endpoint": f"{self.url}/oauth2/revoke",
+            "scopes_supported": ["openid", "email", "phone", "profile"],
+            "subject_types_supported": ["public"],
+            "token_endpoint": f"{self.url}/oauth2/token",
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+            "userinfo_endpoint": f"{self.url}/oauth2/userInfo",
+        }
+        return json_answer(changed(said, self.fault.discovery))
+
+    @property
+    def _keys(self) -> Mapping[str, str]:
+        return {**self.keys, **self.fault.keys}
+
+    def _is_client(self, request: Request, form: Form) -> bool:
+        given = request.headers.get("authorization")
+        if not self.client_secret:
+            return given is None and form.get("client_id") == self.client_id
+        basic = base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
+        return given == f"Basic {basic}" and "client_secret" not in form
+
+    def _tokens(self, grant: Grant, *, nonce: str | None = None, refresh_token: str | None = None) -> Step:
+        fault = self.fault
+        access_token = self._signed("access", grant, {"scope": grant.asked["scope"], **fault.access_claims})
+        self._grants[access_token] = grant
+        id_claims = {"nonce": nonce, "at_hash": at_hash(access_token), **fault.id_claims}
+        id_token = self._signed("id", grant, id_claims, header=fault.header, signer=fault.signer)
+        if not fault.is_signed:
+            id_token = id_token.rpartition(".")[0] + "."
+        answer = {"access_token": access_token, "id_token": id_token, "refresh_token": refresh_token}
+        return json_answer(changed({**answer, "token_type": "Bearer", "expires_in": 3600}, fault.answer))
+
+    def _signed(
+        self, token_use: TokenUse, grant: Grant, claims: Mapping[str, Any], *, header: Any = None, signer: str = ""
+    ) -> str:
+        kid = self._keys[token_use]
+        return make_token(
+            token_use=token_use,
+            username=grant.username,
+            header={"kid": kid, **(header or {})},
+            key=private_key(signer or kid),
+            **{**grant.common(self.issuer), **claims},
+        )
+
+
+def at_hash(access_token: str) -> str:
+    """OpenID Connect Core 3.1.3.6: the left half of the access token's SHA-256."""
+    return base64.urlsafe_b64encode(hashlib.sha256(access_token.encode()).digest()[:16]).rstrip(b"=").decode()
+
+
+def _is_redeemed(asked: Form, form: Form) -> bool:
+    """Whether `form` is of whoever made the request that a code answers."""
+    digest = hashlib.sha256(form["code_verifier"].encode()).digest()
+    challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return (form["redirect_uri"], challenge) == (asked["redirect_uri"], asked["code_challenge"])
+
+
+def _refused(error: str) -> Step:
+    return json_answer({"error": error}, 400)
+
+
+def _single(encoded: str) -> dict[str, str]:
+    """A form or a query, each field once: what comes twice is an error of ours."""
+    return {name: value for name, (value,) in parse_qs(encoded, strict_parsing=True).items()}
