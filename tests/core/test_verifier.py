@@ -273,6 +273,13 @@ def test_a_header_that_cognito_does_not_write_is_refused(header: dict[str, Any])
 
 
 @pytest.mark.parametrize(
+    ("length", "code"), [(0, "invalid_signature"), (1, "unknown_key"), (256, "unknown_key"), (257, "invalid_signature")]
+)
+def test_a_key_is_looked_for_by_a_name_of_one_to_256_characters(length: int, code: str) -> None:
+    assert refusal(sign(ACCESS, header={"kid": "k" * length, "alg": "RS256"})).code == code
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         pytest.param(sign(ACCESS, header={"kid": "one", "alg": "RS256"}, key="two"), id="another key's"),
@@ -528,6 +535,10 @@ def test_claims_can_be_judged_without_a_token() -> None:
 def test_a_verifier_that_could_not_be_right_is_not_made(pools: Any, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TokenVerifier(pools, **settings)
+
+
+def test_a_minute_is_the_greatest_leeway() -> None:
+    assert make(leeway_seconds=60).verify(sign(changed(ACCESS, exp=NOW - 59)))
 
 
 def test_an_unknown_token_use_is_a_wrong_call() -> None:
