@@ -537,6 +537,11 @@ def test_a_verifier_that_could_not_be_right_is_not_made(pools: Any, settings: di
         TokenVerifier(pools, **settings)
 
 
+def test_ten_seconds_are_the_leeway_unless_another_is_given() -> None:
+    assert make().verify(sign(changed(ACCESS, exp=NOW - 9)))
+    assert type(refusal(sign(changed(ACCESS, exp=NOW - 10)))) is ExpiredTokenError
+
+
 def test_a_minute_is_the_greatest_leeway() -> None:
     assert make(leeway_seconds=60).verify(sign(changed(ACCESS, exp=NOW - 59)))
 
