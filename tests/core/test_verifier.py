@@ -537,6 +537,13 @@ def test_a_verifier_that_could_not_be_right_is_not_made(pools: Any, settings: di
         TokenVerifier(pools, **settings)
 
 
+def test_what_is_expected_is_said_by_name() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        TokenVerifier(POOL, "id")  # type: ignore[misc]
+    with pytest.raises(TypeError, match="positional"):
+        make().verify(sign(ID), "id")  # type: ignore[misc]
+
+
 def test_ten_seconds_are_the_leeway_unless_another_is_given() -> None:
     assert make().verify(sign(changed(ACCESS, exp=NOW - 9)))
     assert type(refusal(sign(changed(ACCESS, exp=NOW - 10)))) is ExpiredTokenError
