@@ -300,6 +300,19 @@ def test_claims_are_not_looked_at_before_the_signature_has_held() -> None:
     assert type(refusal(raw)) is SignatureError
 
 
+@pytest.mark.parametrize(
+    ("raw", "client_id"),
+    [
+        pytest.param(f"{HEADER}.{CLAIMS}.{b64(bytes(256))}", "1webclient", id="of a wrong signature"),
+        pytest.param(sign(changed(ACCESS, exp=NOW - 60)), "1webclient", id="of one that is over"),
+        pytest.param(sign(changed(ACCESS, client_id="9otherclient")), "", id="of one for another client"),
+    ],
+)
+def test_a_refusal_says_of_which_pool_and_of_which_accepted_client_the_token_is(raw: str, client_id: str) -> None:
+    error = refusal(raw)
+    assert (error.user_pool_id, error.client_id) == (POOL.user_pool_id, client_id)
+
+
 # Pools
 
 
