@@ -62,10 +62,30 @@ def test_a_signature_may_have_any_length_that_bytes_have(way: Way, signature: st
 
 
 @WAYS
-@pytest.mark.parametrize("signature", ["A", "AAAAA", "AB", "AAB", "AA=", "AA==", "A-+A", "A_/A", "AA A"])
+@pytest.mark.parametrize(
+    "signature", ["A", "AAAAA", "AB", "A5", "A_", "AAB", "AA5", "AA=", "AA==", "A-+A", "A_/A", "AA A"]
+)
 def test_a_signature_has_one_spelling(way: Way, signature: str) -> None:
     with pytest.raises(MalformedTokenError, match="canonical base64url"):
         way(f"e30.e30.{signature}")
+
+
+@WAYS
+@pytest.mark.parametrize(
+    "claims", ["e30=", "e30==", "e31", "eyJhIjoifiJ9=", "eyJhIjoxfQ==", "eyJhIjoxfR", "eyJhIjoxfQ ", "eyJhIjoxfQA"]
+)
+def test_claims_have_one_spelling(way: Way, claims: str) -> None:
+    with pytest.raises(MalformedTokenError):
+        way(f"e30.{claims}.AAAA")
+
+
+@WAYS
+def test_the_letters_of_the_web_s_base64_are_read_and_those_of_the_other_are_not(way: Way) -> None:
+    claims = b64(b'{"a":"~~~???>>>"}')
+    assert set("-_") & set(claims)
+    assert way(f"e30.{claims}.AAAA")[1] == {"a": "~~~???>>>"}
+    with pytest.raises(MalformedTokenError, match="canonical base64url"):
+        way(f"e30.{claims.replace('-', '+').replace('_', '/')}.AAAA")
 
 
 @WAYS
