@@ -80,6 +80,13 @@ def test_claims_have_one_spelling(way: Way, claims: str) -> None:
 
 
 @WAYS
+@pytest.mark.parametrize("members", ['"a":1,"a":2', '"a":2,"a":1', '"b":1,"a":1,"b":1', '"a":{"a":9,"a":1}'])
+def test_no_member_stands_twice_in_whatever_order(way: Way, members: str) -> None:
+    with pytest.raises(MalformedTokenError, match="strict JSON"):
+        way(token(f"{{{members}}}"))
+
+
+@WAYS
 def test_the_letters_of_the_web_s_base64_are_read_and_those_of_the_other_are_not(way: Way) -> None:
     claims = b64(b'{"a":"~~~???>>>"}')
     assert set("-_") & set(claims)
