@@ -1,5 +1,6 @@
 """A token taken apart: the bounds of what is read, and that both ways draw them in the same place."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -84,6 +85,12 @@ def test_claims_have_one_spelling(way: Way, claims: str) -> None:
 def test_no_member_stands_twice_in_whatever_order(way: Way, members: str) -> None:
     with pytest.raises(MalformedTokenError, match="strict JSON"):
         way(token(f"{{{members}}}"))
+
+
+@WAYS
+def test_an_object_may_have_many_members(way: Way) -> None:
+    claims = {f"{number}": number for number in range(600)}
+    assert way(token(json.dumps(claims)))[1] == claims
 
 
 @WAYS
