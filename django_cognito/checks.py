@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.core import checks
 from django.utils.module_loading import import_string
 
-from .conf import CognitoSettings, get_settings, problems
+from .conf import Pools, get_pools, problems
 
 _MIDDLEWARE = "django_cognito.middleware.CognitoMiddleware"
 _AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
@@ -24,7 +24,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[ch
     found = problems(getattr(settings, "COGNITO", None))
     if found:
         return [checks.Error(problem.message, hint=problem.hint or None, id=problem.id) for problem in found]
-    return [message for look in _LOOKS for message in look(get_settings())]
+    return [message for look in _LOOKS for message in look(get_pools())]
 
 
 @checks.register(checks.Tags.security, deploy=True)
@@ -32,13 +32,13 @@ def check_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[
     """Addresses that a deployed site should not have."""
     if problems(getattr(settings, "COGNITO", None)):
         return []  # said by check_settings
-    pool = get_settings().user_pool
-    addresses = (*pool.issuers, pool.jwks_uri, pool.endpoint_url, pool.domain)
-    plain = [address for address in addresses if address.startswith("http://")]
+    pools = [found.user_pool for found in get_pools().by_alias.values()]
+    addresses = [each for pool in pools for each in (*pool.issuers, pool.jwks_uri, pool.endpoint_url, pool.domain)]
+    plain = dict.fromkeys(address for address in addresses if address.startswith("http://"))
     return [checks.Warning(f"COGNITO reaches {address} by plain http.", id="django_cognito.W101") for address in plain]
 
 
-def _middleware_order(_: CognitoSettings) -> Iterator[checks.CheckMessage]:
+def _middleware_order(_: Pools) -> Iterator[checks.CheckMessage]:
     at, authentication, login_required = map(_position, (_MIDDLEWARE, _AUTHENTICATION, _LOGIN_REQUIRED))
     if at is None:
         hint = f"Add {_MIDDLEWARE!r} after {_AUTHENTICATION!r}."
@@ -63,28 +63,28 @@ def _position(name: str) -> int | None:
     return next((at for at, each in enumerate(found) if isinstance(each, type) and issubclass(each, wanted)), None)
 
 
-def _backend_is_there(_: CognitoSettings) -> Iterator[checks.CheckMessage]:
+def _backend_is_there(_: Pools) -> Iterator[checks.CheckMessage]:
     if _BACKEND not in settings.AUTHENTICATION_BACKENDS:
         message = "CognitoBackend is not in AUTHENTICATION_BACKENDS: logins and permissions by group do not work."
         yield checks.Warning(message, hint=f"Add {_BACKEND!r} first.", id="django_cognito.W104")
 
 
-def _moments_have_zones(_: CognitoSettings) -> Iterator[checks.CheckMessage]:
+def _moments_have_zones(_: Pools) -> Iterator[checks.CheckMessage]:
     if not settings.USE_TZ:
         message = "USE_TZ is off: the moments of tokens cannot be compared with those of the database."
         yield checks.Error(message, hint="Set USE_TZ = True, Django's default.", id="django_cognito.E011")
 
 
-def _session_cookie(found: CognitoSettings) -> Iterator[checks.CheckMessage]:
-    if found.domain and settings.SESSION_COOKIE_SAMESITE == "Strict":
+def _session_cookie(found: Pools) -> Iterator[checks.CheckMessage]:
+    if any(each.domain for each in found.by_alias.values()) and settings.SESSION_COOKIE_SAMESITE == "Strict":
         message = "SESSION_COOKIE_SAMESITE = 'Strict' loses every login on its way back from the hosted UI."
         yield checks.Warning(message, hint="Use 'Lax'.", id="django_cognito.W105")
 
 
-def _attributes_are_fields(found: CognitoSettings) -> Iterator[checks.CheckMessage]:
+def _attributes_are_fields(found: Pools) -> Iterator[checks.CheckMessage]:
     model = get_user_model()
     plain = {field.name for field in model._meta.concrete_fields if not field.is_relation and not field.primary_key}
-    for name in found.attributes:
+    for name in found.first.attributes:
         if name in _NOT_FOR_CLAIMS:
             # Users may write most of their attributes themselves.
             message, hint = f"COGNITO['ATTRIBUTES'] lets a claim decide {name!r}.", "Give flags by GROUPS."
@@ -96,10 +96,11 @@ def _attributes_are_fields(found: CognitoSettings) -> Iterator[checks.CheckMessa
         yield checks.Error(message, hint=hint, id="django_cognito.E009")
 
 
-def _user_has_what_groups_give(found: CognitoSettings) -> Iterator[checks.CheckMessage]:
-    model, grants = get_user_model(), found.groups.values()
+def _user_has_what_groups_give(found: Pools) -> Iterator[checks.CheckMessage]:
+    model, every = get_user_model(), found.by_alias.values()
+    grants = [grant for each in every for grant in each.groups.values()]
     given = {
-        "groups": found.mirror_groups or any(grant.groups for grant in grants),
+        "groups": any(each.mirror_groups for each in every) or any(grant.groups for grant in grants),
         "is_staff": any(grant.staff for grant in grants),
         "is_superuser": any(grant.superuser for grant in grants),
     }
@@ -109,7 +110,7 @@ def _user_has_what_groups_give(found: CognitoSettings) -> Iterator[checks.CheckM
         yield checks.Error(message, hint="Let the model inherit what it lacks.", id="django_cognito.E010")
 
 
-_LOOKS: tuple[Callable[[CognitoSettings], Iterator[checks.CheckMessage]], ...] = (
+_LOOKS: tuple[Callable[[Pools], Iterator[checks.CheckMessage]], ...] = (
     _middleware_order,
     _backend_is_there,
     _moments_have_zones,

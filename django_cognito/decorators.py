@@ -1,15 +1,19 @@
-"""Groups and scopes asked of a view's caller, sync or async. Translates `people.rights`; decides nothing."""
+"""What a view asks of its caller: groups, scopes, a look at Cognito's own session. Translates; decides nothing."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from .answers import Answer, forbidden, json_response, not_authenticated
+from .conf import get_settings
+from .login.silence import is_worth_trying
 from .people.rights import Rights, arights_of, named, rights_of
 from .request import bearer_token
 
@@ -50,6 +54,43 @@ def bearer_exempt(view: _View) -> _View:
 
     marked.bearer_exempt = True  # type: ignore[attr-defined]
     return marked
+
+
+def silent_sign_in(view: _View) -> _View:
+    """A page that finds out, unseen, whether its visitor is signed in at Cognito already; then it shows them signed in.
+
+    The browser goes to Cognito and straight back (`prompt=none`), at most once in ten minutes. For pages that are open
+    to everybody; needs the setting SILENT_SIGN_IN.
+    """
+    if iscoroutinefunction(view):
+
+        @wraps(view)
+        async def asking(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if not _is_visit(request) or (await request.auser()).is_authenticated:
+                return await view(request, *args, **kwargs)
+            is_worth_it = await sync_to_async(is_worth_trying)(request)
+            return _ask_unseen(request) if is_worth_it else await view(request, *args, **kwargs)
+
+    else:
+
+        @wraps(view)
+        def asking(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if _is_visit(request) and not request.user.is_authenticated and is_worth_trying(request):
+                return _ask_unseen(request)
+            return view(request, *args, **kwargs)
+
+    return asking
+
+
+def _is_visit(request: HttpRequest) -> bool:
+    """Whether a browser asks for a page to show, and not a script or an image tag, which cannot follow to Cognito."""
+    is_page = request.method == "GET" and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+    return is_page and bearer_token(request) is None and get_settings().silent_sign_in
+
+
+def _ask_unseen(request: HttpRequest) -> HttpResponse:
+    query = urlencode({"prompt": "none", "next": request.get_full_path()})
+    return HttpResponseRedirect(f"{reverse('cognito:login')}?{query}")
 
 
 def _required(allows: Callable[[Rights], bool], denied: Answer) -> Callable[[_View], _View]:

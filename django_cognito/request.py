@@ -12,9 +12,10 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
 from .aws.person import Aws
-from .conf import get_settings
+from .conf import settings_of
 from .core import ClientToken, IdToken, UserPool
 from .core.errors import CognitoUnavailableError, SignInError
+from .login import renewal
 from .login import session as login_session
 from .models import CognitoLogin
 from .people.rights import NO_RIGHTS, Rights, attach, carry, rights_of
@@ -93,7 +94,8 @@ class RequestCognito:
     @property
     def pool(self) -> UserPool | None:
         """The user pool that the token is from."""
-        return get_settings().user_pool if self.token is not None else None
+        token = self.token
+        return None if token is None else settings_of(token.user_pool_id, token.client_id).user_pool
 
     @cached_property
     def aws(self) -> Aws:
@@ -125,7 +127,7 @@ class RequestCognito:
         if not user.is_authenticated or login_session.SESSION_KEY not in session:
             return user
         try:
-            self._go_on(user, login_session.current(login_session.load(session, user.pk)))
+            self._go_on(user, renewal.current(login_session.load(session, user.pk)))
         except CognitoUnavailableError as error:
             self._do_without(user, error)
         except SignInError:
@@ -140,7 +142,7 @@ class RequestCognito:
             return user
         try:
             login = await sync_to_async(login_session.load)(session, user.pk)
-            self._go_on(user, await login_session.acurrent(login))
+            self._go_on(user, await renewal.acurrent(login))
         except CognitoUnavailableError as error:
             self._do_without(user, error)
         except SignInError:

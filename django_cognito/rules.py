@@ -56,6 +56,28 @@ def _is_permissions(value: Any) -> bool:
     return _is_texts(value) and all(map(_PERMISSION.fullmatch, value))
 
 
+def _is_providers(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str) and all(map(_is_provider, value))
+
+
+def _is_provider(value: Any) -> bool:
+    """A provider's name, or a dict that has one, or the identifier of one; and no other key."""
+    if not isinstance(value, Mapping):
+        return is_text(value)
+    named = [value[key] for key in ("name", "idp_identifier") if key in value]
+    told = [*named, *(value[key] for key in ("label",) if key in value)]
+    is_known = value.keys() <= {"name", "idp_identifier", "label", "domains"}
+    return is_known and len(named) == 1 and all(map(is_text, told)) and _is_texts(value.get("domains", ()))
+
+
+def _is_resolver(value: Any) -> bool:
+    return callable(value) or _is_text_or_empty(value)
+
+
+def _is_pools(value: Any) -> bool:
+    return isinstance(value, Mapping) and len(value) > 0
+
+
 _PERMISSION = re.compile(r"[^.\s]+\.[^.\s]+")
 _TEXT = Rule(is_text, "a non-empty string")
 _ADDRESS = Rule(_is_text_or_empty, "a string")
@@ -87,7 +109,10 @@ RULES: dict[str, Rule] = {
     "CREATE_USERS": _BOOLEAN,
     "USERNAME": _TEXT,
     "ATTRIBUTES": Rule(_is_attributes, "a dict from Django's field names to claim names"),
+    "PROFILE_SOURCE": Rule(lambda value: value in ("id_token", "userinfo"), "'id_token' or 'userinfo'"),
     "LINK_BY_VERIFIED_EMAIL": _BOOLEAN,
+    "USER_CACHE_SECONDS": Rule(_between(0, 3_600), "a number of seconds from 0 to 3600"),
+    "GROUPS_CLAIM": _TEXT,
     "GROUPS": Rule(lambda value: isinstance(value, Mapping), "a dict from Cognito's group names to what each gives"),
     "MIRROR_GROUPS": _BOOLEAN,
     "SCOPES_TO_PERMISSIONS": Rule(
@@ -99,7 +124,40 @@ RULES: dict[str, Rule] = {
     "LOGOUT_URI": _PAGE,
     "REFRESH_MARGIN_SECONDS": Rule(_between(0, 3_600), "a number of seconds from 0 to 3600"),
     "REDIRECT_HOSTS": _TEXTS,
+    "IDENTITY_PROVIDERS": Rule(
+        _is_providers,
+        "a list of names such as 'Google', or of dicts with 'name' or 'idp_identifier', 'label' and 'domains'",
+    ),
+    "SILENT_SIGN_IN": _BOOLEAN,
+    "ADMIN_LOCAL_PASSWORD": _BOOLEAN,
+    "POOL_RESOLVER": Rule(_is_resolver, "a function of a request that gives an alias of POOLS, or its dotted path"),
+    "POOLS": Rule(_is_pools, "a dict, not empty, from aliases to what differs for each pool"),
 }
+# What POOLS may say otherwise, alias by alias: first what an app client is, then what its pool is.
+CLIENT_KEYS = (
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "CLIENT_IDS",
+    "DOMAIN",
+    "SCOPES",
+    "REDIRECT_URI",
+    "LOGOUT_URI",
+    "IDENTITY_PROVIDERS",
+)
+POOL_KEYS = (
+    *CLIENT_KEYS,
+    "USER_POOL_ID",
+    "ISSUER",
+    "JWKS_URI",
+    "ENDPOINT_URL",
+    "IDENTITY_POOL_ID",
+    "LOGINS_KEY",
+    "RESOURCE",
+    "GROUPS_CLAIM",
+    "GROUPS",
+    "MIRROR_GROUPS",
+    "SCOPES_TO_PERMISSIONS",
+)
 GRANT_RULES: dict[str, Rule] = {
     "groups": Rule(_is_texts, "a list of Django group names"),
     "permissions": Rule(_is_permissions, "a list of permissions such as 'notes.change_note'"),

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from .conf import CognitoSettings, get_settings
+from .conf import CognitoSettings, Pools, get_pools, get_settings
 from .core import TokenVerifier
 from .core.directory import Directory
 from .core.hosted_ui import HostedUi
@@ -23,29 +23,36 @@ _made: dict[tuple[Any, ...], Any] = {}
 
 
 def get_verifier() -> TokenVerifier:
-    """The verifier of the configured pool. No I/O; its first `verify` fetches the pool's keys."""
-    return _once(_verifier, get_settings())
+    """The verifier of the configured pools. No I/O; the first `verify` of a pool's token fetches the pool's keys."""
+    return once(_verifier, get_pools())
 
 
-def get_hosted_ui() -> HostedUi:
-    """The hosted UI of the configured pool and of this site's app client. No I/O."""
-    return _once(_hosted_ui, get_settings())
+def get_hosted_ui(settings: CognitoSettings | None = None) -> HostedUi:
+    """The hosted UI of a pool and of this site's app client there; by default of the first pool. No I/O.
+
+    Raises ImproperlyConfigured where DOMAIN is not set.
+    """
+    return once(_hosted_ui, settings or get_settings())
 
 
-def get_directory() -> Directory:
-    """The pool's users and groups, through boto3 (extra `aws`).
+def get_directory(settings: CognitoSettings | None = None) -> Directory:
+    """A pool's users and groups, through boto3 (extra `aws`); by default the first pool's.
 
     The first call may take seconds where boto3 has to look for credentials: it asks the machine's metadata service too.
     """
-    key = (_directory, get_settings())
+    settings = settings or get_settings()
+    key = (_directory, settings)
     # Not under the lock, for others do not wait for boto3; a directory too many is dropped.
-    directory: Directory = _made.get(key) or _made.setdefault(key, _directory(get_settings()))
+    directory: Directory = _made.get(key) or _made.setdefault(key, _directory(settings))
     return directory
 
 
-def get_identity_pool() -> IdentityPool:
-    """The configured identity pool. No I/O. Raises ImproperlyConfigured where IDENTITY_POOL_ID is not set."""
-    return _once(_identity_pool, get_settings())
+def get_identity_pool(settings: CognitoSettings | None = None) -> IdentityPool:
+    """The identity pool beside a user pool; by default beside the first. No I/O.
+
+    Raises ImproperlyConfigured where IDENTITY_POOL_ID is not set.
+    """
+    return once(_identity_pool, settings or get_settings())
 
 
 def reset() -> None:
@@ -58,12 +65,12 @@ def _forget(*, setting: str, **_: Any) -> None:
     """Let go of what hung on settings that were replaced. What hangs on plain values stays, keys and cooldowns too."""
     if setting == "COGNITO":
         with _lock:
-            for key in [key for key in _made if isinstance(key[1], CognitoSettings)]:
+            for key in [key for key in _made if isinstance(key[1], CognitoSettings | Pools)]:
                 del _made[key]
 
 
-def _once(make: Callable[..., _T], *values: Any) -> _T:
-    """`make(*values)`, made once: settings and plain values hash, and what is made hangs on them."""
+def once(make: Callable[..., _T], *values: Any) -> _T:
+    """`make(*values)`, made once: settings and plain values hash, and what is made hangs on them, until `reset`."""
     key = (make, *values)
     try:
         return _made[key]  # type: ignore[no-any-return]
@@ -74,14 +81,15 @@ def _once(make: Callable[..., _T], *values: Any) -> _T:
             return _made[key]  # type: ignore[no-any-return]
 
 
-def _verifier(settings: CognitoSettings) -> TokenVerifier:
+def _verifier(pools: Pools) -> TokenVerifier:
+    settings = pools.first  # what is said of tokens and keys is said for all pools
     return TokenVerifier(
-        settings.user_pool,
+        pools.user_pools,
         token_use=settings.token_use,
         leeway_seconds=settings.leeway_seconds,
         max_bytes=settings.token_max_bytes,
         cache_size=settings.token_cache_size,
-        key_stores=_once(
+        key_stores=once(
             _key_stores,
             settings.http_timeout_seconds,
             settings.jwks_max_age_seconds,
@@ -92,7 +100,7 @@ def _verifier(settings: CognitoSettings) -> TokenVerifier:
 
 def _key_stores(timeout_seconds: float, max_age_seconds: int, hard_max_age_seconds: int) -> KeyStores:
     return KeyStores(
-        http=_once(_http, timeout_seconds),
+        http=once(_http, timeout_seconds),
         max_age_seconds=max_age_seconds,
         hard_max_age_seconds=hard_max_age_seconds,
         tell=tell_of_keys,
@@ -100,7 +108,11 @@ def _key_stores(timeout_seconds: float, max_age_seconds: int, hard_max_age_secon
 
 
 def _hosted_ui(settings: CognitoSettings) -> HostedUi:
-    http = _once(_http, settings.http_timeout_seconds)
+    if not settings.user_pool.domain:
+        raise ImproperlyConfigured(
+            "Logins need COGNITO['DOMAIN']: the user pool's domain, as the AWS console shows it."
+        )
+    http = once(_http, settings.http_timeout_seconds)
     secret = str(settings.client_secret)  # a lazy one is read here
     return HostedUi(settings.user_pool, settings.client_id, secret, http=http)
 
@@ -108,7 +120,7 @@ def _hosted_ui(settings: CognitoSettings) -> HostedUi:
 def _identity_pool(settings: CognitoSettings) -> IdentityPool:
     if not settings.identity_pool_id:
         raise ImproperlyConfigured("AWS credentials need COGNITO['IDENTITY_POOL_ID'].")
-    http = _once(_http, settings.http_timeout_seconds)
+    http = once(_http, settings.http_timeout_seconds)
     return IdentityPool(
         settings.identity_pool_id, logins_key=settings.logins_key, endpoint_url=settings.endpoint_url, http=http
     )

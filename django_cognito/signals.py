@@ -18,6 +18,9 @@ keys_unavailable = Signal()  # url, reason, retry_after (seconds)
 key_skipped = Signal()  # url, kid, reason
 token_refused = Signal()  # code, user_pool_id, client_id (empty where not one of ours)
 
+# The sender is None: `signal.connect(receiver)` hears all.
+sign_in_failed = Signal()  # code, alias (of POOLS; empty where the sign-in was not begun in this browser)
+
 
 def tell_of_keys(event: KeyEvent) -> None:
     """Send the signal of `event`; core has logged it already."""
@@ -38,3 +41,8 @@ def tell_of_refusal(error: TokenError) -> None:
     told = {"code": error.code, "user_pool_id": error.user_pool_id, "client_id": error.client_id}
     _log.info("token refused: %(code)s (pool %(user_pool_id)s, client %(client_id)s)", told, extra=told)
     token_refused.send_robust(type(error), **told)
+
+
+def tell_of_failed_sign_in(code: str, alias: str) -> None:
+    """Send the signal of a sign-in that ended on a page of ours instead of in a session."""
+    sign_in_failed.send_robust(None, code=code, alias=alias)

@@ -8,6 +8,8 @@ app_name = "cognito"
 
 urlpatterns = [
     path("login/", views.login, name="login"),
+    path("sign-up/", views.sign_up, name="sign_up"),
+    path("forgot-password/", views.forgot_password, name="forgot_password"),
     path("callback/", views.callback, name="callback"),
     path("logout/", views.logout, name="logout"),
 ]

@@ -10,7 +10,7 @@ from django.test import override_settings
 from django.utils.functional import SimpleLazyObject
 
 from django_cognito import rules
-from django_cognito.conf import CognitoSettings, GroupGrant, get_settings, problems
+from django_cognito.conf import CognitoSettings, GroupGrant, get_pools, get_settings, problems, settings_of
 
 SOUND = {"USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CLIENT_ID": "1example23456789"}
 ODD_TEXTS = ["", "  ", "a\0b", 5, None, ["x"], b"x", SimpleLazyObject(lambda: "lazy")]
@@ -39,6 +39,7 @@ REFUSED: dict[str, list[Any]] = {
     "USERNAME": ODD_TEXTS,
     "ATTRIBUTES": [None, ["email"], {"email": ""}, {"": "email"}, {"email": None}, {5: "email"}],
     "LINK_BY_VERIFIED_EMAIL": NO_BOOLEANS,
+    "USER_CACHE_SECONDS": [-1, 3_601, "60", None, True, float("nan")],
     "GROUPS": [None, ["editors"], "editors"],
     "MIRROR_GROUPS": NO_BOOLEANS,
     "SCOPES_TO_PERMISSIONS": [None, ["a"], {"a": "notes.view_note"}, {"a": ["view"]}, {"a": None}],
@@ -47,6 +48,26 @@ REFUSED: dict[str, list[Any]] = {
     "LOGOUT_URI": ["/", "ftp://example.com/", None],
     "REFRESH_MARGIN_SECONDS": [-1, 3_601, "60"],
     "REDIRECT_HOSTS": NO_TEXTS,
+    "IDENTITY_PROVIDERS": [
+        None,
+        "Google",
+        [""],
+        [5],
+        [{}],
+        [{"label": "Google"}],
+        [{"name": "Google", "idp_identifier": "google.example"}],
+        [{"name": "Google", "provider": "x"}],
+        [{"name": ""}],
+        [{"name": "Google", "label": ""}],
+        [{"name": "Google", "domains": "acme.com"}],
+        [{"name": "Google", "domains": [""]}],
+    ],
+    "SILENT_SIGN_IN": NO_BOOLEANS,
+    "ADMIN_LOCAL_PASSWORD": NO_BOOLEANS,
+    "POOL_RESOLVER": [None, 5, " ", ["a"]],
+    "POOLS": [None, {}, [], "acme", ["acme"]],
+    "PROFILE_SOURCE": ["userInfo", "", None, ["id_token"]],
+    "GROUPS_CLAIM": ODD_TEXTS,
 }
 ACCEPTED: dict[str, list[Any]] = {
     "CLIENT_SECRET": ["", "s3cret", SimpleLazyObject(lambda: pytest.fail("a secret was read at start-up"))],
@@ -61,12 +82,21 @@ ACCEPTED: dict[str, list[Any]] = {
     "TOKEN_USE": ["access", "id"],
     "LEEWAY_SECONDS": [0, 60, 2.5],
     "ATTRIBUTES": [{}, {"email": "email"}],
+    "USER_CACHE_SECONDS": [0, 0.5, 3_600],
     "GROUPS": [
         {},
         {"editors": {}},
         {"e": {"groups": ["a"], "permissions": ["a.b"], "staff": True, "superuser": False}},
     ],
+    "PROFILE_SOURCE": ["id_token", "userinfo"],
+    "GROUPS_CLAIM": ["cognito:groups", "custom:groups"],
     "REDIRECT_URI": ["", "https://www.example.com/auth/callback/", "http://localhost:8000/auth/callback/"],
+    "IDENTITY_PROVIDERS": [
+        [],
+        ["COGNITO", "Google"],
+        ({"name": "AcmeSAML", "label": "Acme", "domains": ["acme.com"]}, {"idp_identifier": "umbrella.example"}),
+    ],
+    "POOL_RESOLVER": ["", "mysite.tenants.alias_of", lambda request: "acme"],
 }
 
 
@@ -107,7 +137,7 @@ def test_an_unknown_key_names_the_nearest_known_one(key, nearest) -> None:
     assert repr(key) in problem.message
 
 
-@pytest.mark.parametrize("key", ["POOLS", "REVOCATION_SECONDS", 5, None, ("a",), ""])
+@pytest.mark.parametrize("key", ["ALIAS", "USER_POOL", "REVOCATION_SECONDS", 5, None, ("a",), ""])
 def test_whatever_is_no_key_is_told(key) -> None:
     assert _ids({**SOUND, key: "x"}) == ["E002"]
 
@@ -120,10 +150,10 @@ def test_a_missing_required_key_is_told(key) -> None:
 def test_all_that_is_wrong_is_told_at_once() -> None:
     assert _ids({"CLIENT_ID": "", "LEEWAY_SECONDS": 99, "LEEWEY": 1, "GROUPS": {"a": 5}}) == [
         "E002",
-        "E003",
         "E004",
         "E004",
         "E005",
+        "E003",
     ]
 
 
@@ -135,7 +165,7 @@ def test_a_value_that_breaks_its_rule_is_refused(key, value) -> None:
 
 
 def test_every_setting_has_a_rule_and_every_rule_an_example_that_breaks_it() -> None:
-    settings = {item.name.upper() for item in fields(CognitoSettings) if item.init}
+    settings = {item.name.upper() for item in fields(CognitoSettings) if item.init} - {"ALIAS"} | {"POOLS"}
     assert set(REFUSED) == settings == set(rules.RULES)
 
 
@@ -167,6 +197,72 @@ def test_a_group_that_gives_nonsense_is_refused(grant, word) -> None:
     assert problem.id == "django_cognito.E005"
     assert "['editors']" in problem.message
     assert word in problem.message + problem.hint
+
+
+# Several pools
+
+
+ACME = {"USER_POOL_ID": "eu-west-1_AcmePool1", "CLIENT_ID": "1acme"}
+ZEN = {"USER_POOL_ID": "us-east-1_ZenPool01", "CLIENT_ID": "1zen"}
+
+
+def test_what_pools_do_not_say_they_have_of_the_site() -> None:
+    assert problems({"POOLS": {"acme": ACME, "zen": ZEN}, "SCOPES": ["openid"], "TOKEN_USE": "id"}) == []
+
+
+@pytest.mark.parametrize(
+    ("pools", "expected"),
+    [
+        ({"acme": {**ACME, "CLIENTID": "x"}}, [("E002", "Did you mean 'CLIENT_ID'?")]),
+        ({"acme": {**ACME, "TOKEN_USE": "id"}}, [("E002", "")]),  # the site's, and no pool's own
+        ({"acme": {"CLIENT_ID": "1acme"}}, [("E003", "")]),
+        ({"acme": {**ACME, "SCOPES": "openid"}}, [("E004", "")]),
+        ({"acme": {**ACME, "GROUPS": {"a": {"group": []}}}}, [("E005", "")]),
+        ({"acme": {**ACME, "DOMAIN": "http://a.example.com"}}, [("E006", "")]),
+        ({"acme": None}, [("E012", "")]),
+        ({"acme": ["x"], "": ACME, 5: ACME}, [("E012", "")] * 3),
+        ({"acme": ACME, "zen": {**ACME, "CLIENT_ID": "1zen", "MIRROR_GROUPS": True}}, [("E013", "")]),
+        ({"acme": ACME, "zen": {**ACME, "CLIENT_ID": "1zen", "RESOURCE": "https://z.example"}}, [("E013", "")]),
+        ({"acme": ACME, "zen": {**ACME}}, [("E014", "")]),
+        ({"acme": ACME, "zen": {**ACME, "CLIENT_ID": "1zen", "CLIENT_IDS": ["1zen", "1acme"]}}, [("E014", "")]),
+        (
+            {"acme": {**ACME, "ISSUER": "https://i.example"}, "zen": {**ZEN, "ISSUER": "https://i.example"}},
+            [("E006", "")],
+        ),
+    ],
+)
+def test_pools_that_cannot_be_are_refused_and_the_pool_named(pools, expected) -> None:
+    found = problems({"POOLS": pools})
+    assert [problem.id for problem in found] == [f"django_cognito.{number}" for number, _ in expected]
+    for problem, (number, hint) in zip(found, expected, strict=True):
+        assert hint in problem.hint
+        assert number == "E006" or "COGNITO['POOLS']" in problem.message
+
+
+def test_aliases_of_one_pool_are_one_pool_with_the_clients_of_all(settings) -> None:
+    tenants = {"acme": ACME, "beta": {**ACME, "CLIENT_ID": "1beta", "CLIENT_IDS": ["1beta", "1beta-app"]}, "zen": ZEN}
+    settings.COGNITO = {"POOLS": tenants}
+    found = get_pools()
+    assert [(pool.user_pool_id, pool.client_ids) for pool in found.user_pools] == [
+        ("eu-west-1_AcmePool1", ("1acme", "1beta", "1beta-app")),
+        ("us-east-1_ZenPool01", ("1zen",)),
+    ]
+    assert found.first is get_settings() is found.by_alias["acme"]
+
+
+@pytest.mark.parametrize(
+    ("client_id", "alias"), [("1acme", "acme"), ("1beta", "beta"), ("1beta-app", "beta"), ("", "acme"), ("1x", "acme")]
+)
+def test_an_alias_is_found_by_pool_and_client(settings, client_id, alias) -> None:
+    beta = {**ACME, "CLIENT_ID": "1beta", "CLIENT_IDS": ["1beta-app"]}
+    settings.COGNITO = {"POOLS": {"zen": ZEN, "acme": ACME, "beta": beta}}
+    assert settings_of("eu-west-1_AcmePool1", client_id).alias == alias
+
+
+def test_a_pool_that_is_configured_no_longer_has_no_alias(settings) -> None:
+    settings.COGNITO = {"POOLS": {"zen": ZEN, "acme": ACME}}
+    assert get_pools().of("eu-west-1_GonePool1", "1zen") is None
+    assert settings_of("eu-west-1_GonePool1", "1zen").alias == "zen"
 
 
 @pytest.mark.parametrize("name", ["", 5, None])

@@ -3,13 +3,11 @@ from copy import copy, deepcopy
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
 from django.test import Client, RequestFactory
 
 from django_cognito.conf import get_settings
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.people.authenticate import authenticate
-from django_cognito.people.rights import Rights, attach
 from django_cognito.request import RequestCognito, bearer_token
 from django_cognito.testing import make_token, sign_in
 
@@ -133,11 +131,10 @@ def test_a_bearer_token_does_not_fail_as_a_session_did(client: Client) -> None:
     assert request.cognito.token is token
 
 
+@pytest.mark.django_db
+@pytest.mark.usefixtures("cognito_keys")
 def test_the_pool_is_the_configured_one() -> None:
-    request = RequestFactory().get("/")
-    request.user = AnonymousUser()
-    cognito = RequestCognito(request)
-    user: Any = AnonymousUser()
-    attach(user, Rights)
-    cognito.set_bearer(user, object(), "raw")  # type: ignore[arg-type]
+    cognito = RequestCognito(RequestFactory().get("/"))
+    user, token = authenticate(raw := make_token())
+    cognito.set_bearer(user, token, raw)
     assert cognito.pool is get_settings().user_pool

@@ -19,7 +19,7 @@ from django.test import AsyncClient, Client, override_settings
 
 from django_cognito import runtime, signals
 from django_cognito.core.errors import CognitoUnavailableError, SignInError, TokenError
-from django_cognito.login import session
+from django_cognito.login import renewal
 from django_cognito.people.authenticate import aauthenticate, authenticate
 from django_cognito.testing import make_token
 from tests.callers import bearer, with_id_token
@@ -176,7 +176,7 @@ def test_a_refused_renewal_is_told_of_once(
     over = {"access_token": make_token(exp=int(time.time()) - 60)}
     token_endpoint.script(token_answer(**(over if code == "token_expired" else {})))
     with pytest.raises(SignInError):
-        (async_to_sync(session.acurrent) if is_async else session.current)(login)
+        (async_to_sync(renewal.acurrent) if is_async else renewal.current)(login)
     assert [(told["code"], told["client_id"]) for told in heard] == [(code, settings.COGNITO["CLIENT_ID"])]
 
 

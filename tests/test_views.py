@@ -231,29 +231,30 @@ def signed_in_before(request: pytest.FixtureRequest, client: Client) -> str:
 
 @pytest.mark.defends("RP-01", "RP-02")
 @pytest.mark.parametrize(
-    "query",
+    ("query", "code"),
     [
-        pytest.param("code=a-code", id="missing"),
-        pytest.param("code=a-code&state=", id="empty"),
-        pytest.param("code=a-code&state=forged", id="forged"),
-        pytest.param("code=a-code&state={state}&state={state}", id="twice"),
-        pytest.param("code=a-code&state={state}&state=forged", id="with another"),
-        pytest.param("code=a-code&state[]={state}", id="as an array"),
-        pytest.param("code=a-code&state={state}x", id="longer"),
-        pytest.param("code=a-code&state=%00", id="a NUL"),
-        pytest.param("code=a-code&State={state}", id="of another name"),
-        pytest.param("error=access_denied", id="an error without state"),
-        pytest.param("error=access_denied&state=forged", id="an error with a forged state"),
-        pytest.param("error=access_denied&state={state}&state={state}", id="an error with two states"),
+        pytest.param("code=a-code", "state_missing", id="missing"),
+        pytest.param("code=a-code&state=", "state_unknown", id="empty"),
+        pytest.param("code=a-code&state=forged", "state_unknown", id="forged"),
+        pytest.param("code=a-code&state={state}&state={state}", "state_unknown", id="twice"),
+        pytest.param("code=a-code&state={state}&state=forged", "state_unknown", id="with another"),
+        pytest.param("code=a-code&state[]={state}", "state_missing", id="as an array"),
+        pytest.param("code=a-code&state={state}x", "state_unknown", id="longer"),
+        pytest.param("code=a-code&state=%00", "state_unknown", id="a NUL"),
+        pytest.param("code=a-code&State={state}", "state_missing", id="of another name"),
+        pytest.param("", "state_unknown", id="nothing at all"),
+        pytest.param("error=access_denied", "state_unknown", id="an error without state"),
+        pytest.param("error=access_denied&state=forged", "state_unknown", id="an error with a forged state"),
+        pytest.param("error=access_denied&state={state}&state={state}", "state_unknown", id="an error with two states"),
     ],
 )
 def test_without_the_one_good_state_nothing_is_believed_and_nothing_is_asked(
-    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, query: str
+    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, query: str, code: str
 ) -> None:
     state = begin(client)["state"]
     before = everything_of(client)
     answer = client.get(f"{CALLBACK}?{query.format(state=state)}")
-    assert (answer.status_code, code_of(answer)) == (400, "state_unknown")
+    assert (answer.status_code, code_of(answer)) == (400, code)
     assert everything_of(client) == before
     assert before["who"] == signed_in_before
     assert token_endpoint.count == 0
@@ -331,7 +332,7 @@ def test_an_error_of_the_hosted_ui_is_a_page_and_changes_nothing(
 
 
 def test_an_error_beside_a_code_is_an_error(client: Client, token_endpoint: ScriptedServer) -> None:
-    assert code_of(come_back(client, begin(client), error="server_error")) == "refused_by_provider"
+    assert code_of(come_back(client, begin(client), error="access_denied")) == "refused_by_provider"
     assert token_endpoint.count == 0
 
 
@@ -592,7 +593,7 @@ EVIL = [
 @pytest.mark.parametrize("evil", EVIL)
 def test_next_leads_nowhere_else(client: Client, token_endpoint: ScriptedServer, evil: str) -> None:
     asked = begin(client, next=evil)
-    assert client.session["_cognito_sign_ins"][asked["state"]]["next"] == ""
+    assert client.session["_cognito_sign_ins"][asked["state"]]["next_url"] == ""
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
     assert come_back(client, asked)["Location"] == "/"
     assert who(client) == "alice"
@@ -605,7 +606,7 @@ def test_next_leads_nowhere_else_even_where_it_was_taken_in(
 ) -> None:
     asked = begin(client, next="/notes/")
     kept = client.session
-    kept["_cognito_sign_ins"][asked["state"]]["next"] = evil
+    kept["_cognito_sign_ins"][asked["state"]]["next_url"] = evil
     kept.save()
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
     assert come_back(client, asked)["Location"] == "/"

@@ -10,7 +10,6 @@ from typing import Any, NoReturn
 from cachetools import TTLCache
 
 from ..core.identity_pool import IdentityPool
-from ..runtime import get_identity_pool
 from .credentials import PersonCredentials
 
 _MOST_PEOPLE = 256  # half a megabyte each
@@ -75,19 +74,17 @@ class PersonAws:
         return getattr(self._maker, kind)(service, **options)
 
 
-def kept_aws(id_token: str) -> PersonAws | None:
-    """What is kept for the person of a verified ID token; None where nothing is. No I/O."""
-    key = get_identity_pool(), _digest(id_token)
+def kept_aws(pool: IdentityPool, id_token: str) -> PersonAws | None:
+    """What is kept for the person of a verified ID token at `pool`; None where nothing is. No I/O."""
     with _lock:
-        return _people.get(key)
+        return _people.get((pool, _digest(id_token)))
 
 
-def new_aws(id_token: str, *, identity_id: str = "") -> PersonAws:
+def new_aws(pool: IdentityPool, id_token: str, *, identity_id: str = "") -> PersonAws:
     """AWS in the name of the person of a verified ID token, kept for the next request with the same one. No I/O.
 
     Where another thread was faster, what it made.
     """
-    pool = get_identity_pool()
     person = PersonAws(PersonCredentials(pool, id_token, identity_id=identity_id), pool.region)
     with _lock:
         return _people.setdefault((pool, _digest(id_token)), person)

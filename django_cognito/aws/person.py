@@ -5,9 +5,10 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from asgiref.sync import sync_to_async
 
+from ..conf import settings_of
 from ..core import ClientToken
 from ..core.errors import CredentialsError
-from ..core.identity_pool import AwsCredentials
+from ..core.identity_pool import AwsCredentials, IdentityPool
 from ..people.users import Token, identity_of, keep_identity
 from ..runtime import get_identity_pool
 from .clients import PersonAws, kept_aws, new_aws
@@ -100,11 +101,11 @@ class Aws:
         """
         token = _of_a_person(self._token())
         if self._known is None or self._known.token is not token:
-            get_identity_pool()  # raises, if it does, while the raw token is in no frame: error pages show them
+            pool = _pool_of(token)  # raises, if it does, while the raw token is in no frame: error pages show them
             raw = self._id_token()
             if not raw:
                 raise CredentialsError("an API request needs X-Cognito-Id-Token for AWS", code="id_token_required")
-            aws = kept_aws(raw)
+            aws = kept_aws(pool, raw)
             self._known = _Known(token, aws) if aws is not None else None
         return self._known
 
@@ -112,7 +113,7 @@ class Aws:
         """A beginning, with the identity id of the person's link row. One query."""
         token = _of_a_person(self._token())
         identity_id = identity_of(token)
-        self._known = _Known(token, new_aws(self._id_token(), identity_id=identity_id))
+        self._known = _Known(token, new_aws(_pool_of(token), self._id_token(), identity_id=identity_id))
         return self._known
 
 
@@ -123,6 +124,10 @@ def _of_a_person(token: Token | None) -> Token:
     if isinstance(token, ClientToken):
         raise CredentialsError("AWS credentials are for people, and a machine calls", code="person_required")
     return token
+
+
+def _pool_of(token: Token) -> IdentityPool:
+    return get_identity_pool(settings_of(token.user_pool_id, token.client_id))
 
 
 def _credentials(person: PersonAws) -> AwsCredentials:

@@ -107,7 +107,7 @@ def _decoded(segment: bytes) -> bytes:
 
 
 def _is_shallow(data: bytes) -> bool:
-    """Whether what `data` says cannot be nested too deep. Of Cognito's access tokens two looks tell, not four counts."""
+    """Whether what `data` says cannot be nested too deep. Two looks tell where there is one list in one object."""
     if data.find(b"{", 1) < 0 and data.find(b"[", data.find(b"[") + 1) < 0:
         return True
     return data.count(b"[") + data.count(b"{") <= _MAX_DEPTH

@@ -14,6 +14,7 @@ CognitoError                          .code: a stable slug, per instance; the cl
 ├── SignInError                       the hosted UI or the token endpoint refused             -> the login-failed page
 ├── CredentialsError                  the identity pool refused                               -> 403
 └── CognitoUnavailableError           Cognito could not be asked; the same call may succeed later -> 503
+    └── KeysDueError                    it was not asked, for the call was not to wait
 
 No message holds a token, a code, a secret or a key; a ClaimError's may hold the claim's value. Messages are for
 operators; clients get `code` and a fixed sentence.
@@ -144,6 +145,17 @@ class CognitoUnavailableError(CognitoError):
     def __init__(self, message: str, *, retry_after: int = 5, code: str | None = None) -> None:
         super().__init__(message, code=code)
         self.retry_after = retry_after
+
+
+class KeysDueError(CognitoUnavailableError):
+    """The keys that a token needs are not in hand, and the call was not to wait for them.
+
+    `keys` stands for them: it is the same object for all calls that would wait for the same fetch.
+    """
+
+    def __init__(self, message: str, *, keys: object) -> None:
+        super().__init__(message, retry_after=1)
+        self.keys = keys
 
 
 def _short(value: Any) -> str:

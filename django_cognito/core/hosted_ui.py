@@ -96,6 +96,12 @@ class HostedUi:
         """Where a browser makes an account, and is then signed in as by `authorize_url`."""
         return self._sign_in_url("/signup", secrets, redirect_uri, scopes, extras)
 
+    def forgot_password_url(
+        self, secrets: SignInSecrets, *, redirect_uri: str, scopes: Sequence[str], **extras: str
+    ) -> str:
+        """Where a browser gets a new password, and is then signed in as by `authorize_url`."""
+        return self._sign_in_url("/forgotPassword", secrets, redirect_uri, scopes, extras)
+
     def logout_url(self, logout_uri: str) -> str:
         """Where a browser ends the hosted UI's own session, before it goes on to `logout_uri`. Revokes nothing."""
         return self._url("/logout", {"client_id": self.client_id, "logout_uri": logout_uri})

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from .errors import CognitoUnavailableError, SignatureError
+from .errors import CognitoUnavailableError, KeysDueError, SignatureError
 from .events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
 from .http import Http, read_json
 from .jwks import KeySet
@@ -91,13 +91,16 @@ class KeyStore:
         self.renew_locks()
         _stores.add(self)
 
-    def key(self, kid: str) -> RSAPublicKey:
+    def key(self, kid: str, *, wait: bool = True) -> RSAPublicKey:
         """The key called `kid`; fetches, or waits for a fetch, only where that is due.
 
         Raises SignatureError (`unknown_key`) if the keys are fresh enough to say that there is no such key, and
-        CognitoUnavailableError, with the seconds until the next attempt, if that cannot be said.
+        CognitoUnavailableError, with the seconds until the next attempt, if that cannot be said. Where without `wait`
+        it would have to wait, it raises KeysDueError.
         """
         key = self.in_hand(kid)
+        if key is None and not wait and self._is_awaited():
+            raise KeysDueError(f"{self._name} are to be fetched first", keys=self)
         if key is None:
             self._refresh(wait=True)
             key = self.in_hand(kid)
@@ -118,14 +121,6 @@ class KeyStore:
             self._refresh(wait=False)
         return held.key
 
-    def has(self, kid: str) -> bool:
-        """Whether `key(kid)` would answer without waiting for a fetch, be it by refusing. No I/O."""
-        state, now = self._state, self._now()
-        held = state.keys.get(kid)
-        if held is not None and now < held.until:
-            return True
-        return self._flight is None and now < state.ask_at
-
     def hydrate(self) -> None:
         """Fetch the keys, unless they are fresh. Raises CognitoUnavailableError where none can be had."""
         if self._now() >= self._state.renew_at:
@@ -144,6 +139,10 @@ class KeyStore:
         """A new lock, and no fetch under way: in a forked child the thread that held or ran it does not exist."""
         self._lock = threading.Lock()
         self._flight: threading.Event | None = None
+
+    def _is_awaited(self) -> bool:
+        """Whether a key that is not in hand would be waited for: a fetch is under way, or due."""
+        return self._flight is not None or self._now() >= self._state.ask_at
 
     def _refresh(self, *, wait: bool) -> None:
         """Fetch if that is due and nobody does: here and now, or behind the caller's back; wait for whoever does."""

@@ -13,7 +13,6 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -83,6 +82,7 @@ class TokenVerifier:
         client_ids: Collection[str] | None = None,
         nonce: str | None = None,
         access_token: str | None = None,
+        wait: bool = True,
     ) -> AccessToken | IdToken | ClientToken:
         """The token that `raw` encodes, once its signature and every expected claim have held.
 
@@ -90,10 +90,11 @@ class TokenVerifier:
         `access_token` must be the one that an ID token's `at_hash` names, where it has that claim. A known token gives
         the same object again.
         May fetch the pool's keys (at most one request, tried twice); never any other I/O. A token that would be refused
-        anyway causes no fetch.
+        anyway causes no fetch. Without `wait` there is no I/O at all: for an event loop.
 
         Raises MalformedTokenError, SignatureError or a ClaimError, in that order of checking (before a key is fetched,
-        claims are looked at first); CognitoUnavailableError if keys are needed and cannot be had.
+        claims are looked at first); CognitoUnavailableError if keys are needed and cannot be had, which without `wait`
+        is a KeysDueError.
 
         Source: AWS developer guide, "Verifying JSON web tokens"; RFC 7519 7.2; RFC 8725 3.
         """
@@ -105,22 +106,10 @@ class TokenVerifier:
         known = self._known.get(name)
         if known is not None and known.policy == policy and self._holds(known):
             return known.token
-        known = self._verified(raw, policy, nonce, access_token)
+        known = self._verified(raw, policy, nonce, access_token, wait)
         if name is not None:
             self._known.keep(name, known)
         return known.token
-
-    def needs_fetch(self, raw: object) -> bool:
-        """Whether `verify(raw)` may have to wait for keys; then call it off the event loop. No I/O; never raises."""
-        known = self._known.get(self._known.name_of(raw))
-        if known is not None:
-            return not known.store.has(known.kid)
-        try:
-            header, claims, _, _ = take_apart(raw, self._max_bytes)
-            kid, (store, _) = _kid_of(header), self._expected_of(claims)
-        except TokenError:
-            return False
-        return not store.has(kid)
 
     def hydrate(self) -> None:
         """Fetch the keys of every pool before the first token comes. Raises CognitoUnavailableError."""
@@ -145,7 +134,9 @@ class TokenVerifier:
             raise _unknown_issuer(issuer, self.pools)
         return found
 
-    def _verified(self, raw: object, policy: _Policy | None, nonce: str | None, access_token: str | None) -> KnownToken:
+    def _verified(
+        self, raw: object, policy: _Policy | None, nonce: str | None, access_token: str | None, wait: bool
+    ) -> KnownToken:
         """The token, once signature and claims have held; before a key is fetched for it, claims are looked at."""
         header, claims, signed, signature = take_apart(raw, self._max_bytes)
         kid = _kid_of(header)
@@ -154,7 +145,10 @@ class TokenVerifier:
             expected = _narrowed(expected, policy, nonce)
         now = self._now()
         try:
-            key = store.in_hand(kid) or _key_worth_a_fetch(store, kid, claims, expected, now)
+            key = store.in_hand(kid)
+            if key is None:
+                _verify_worth(claims, expected, now)
+                key = store.key(kid, wait=wait)
             # hashlib hashes in half the time that the key would take for it.
             key.verify(signature, hashlib.sha256(signed).digest(), _PADDING, _HASH)
             starts_at, ends_at = verify_claims(claims, expected, now)
@@ -209,15 +203,12 @@ def _verify_at_hash(claims: Mapping[str, Any], access_token: str) -> None:
         raise ClaimError("not issued with this access token", claim="at_hash", code="at_hash_mismatch")
 
 
-def _key_worth_a_fetch(
-    store: KeyStore, kid: str, claims: Mapping[str, Any], expected: Expected, now: float
-) -> RSAPublicKey:
-    """The key, which may have to be fetched: not for a token that would be refused with it. Values are not repeated."""
+def _verify_worth(claims: Mapping[str, Any], expected: Expected, now: float) -> None:
+    """Whether a token is worth a fetch: not if it would be refused with the key too. Values are not repeated."""
     try:
         verify_claims(claims, expected, now)
     except ClaimError as error:
         raise error.without_values() from None
-    return store.key(kid)
 
 
 def _unknown_issuer(issuer: object, pools: Iterable[UserPool]) -> IssuerError:

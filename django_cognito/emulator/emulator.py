@@ -14,6 +14,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from ..core.token import TokenUse
 from .accounts.authority import Authority, IssuerForm
 from .accounts.keys import KeyRing
+from .accounts.mailbox import Mailbox
 from .accounts.pools import Pools
 from .aws.account import AccessKey, Account
 from .aws.administrator import administrator_key
@@ -37,6 +38,9 @@ class Emulator:
     mapping of the same shape, or nothing for the default one. The keys live as long as the object, unless `state_dir`
     keeps them. `issuer="aws"` makes tokens name AWS as their issuer; the key document is served here all the same.
 
+    Codes for people go to `mailbox` (`messages()`, the newest first), which is shown at `/mailbox`, and to `console`,
+    a function that takes a line, if there is one.
+
     `admin_credentials` is the access key (`.id`, `.secret`) that may do everything in S3, DynamoDB, STS and IAM: the
     seed's, or one that is drawn and kept as the keys are.
 
@@ -51,6 +55,7 @@ class Emulator:
         issuer: IssuerForm = "localhost",
         state_dir: Path | None = None,
         now: Callable[[], float] = time.time,
+        console: Callable[[str], None] | None = None,
     ) -> None:
         self.seed: Seed = default_seed() if seed is None else read_seed(seed)
         listener = socket.create_server((_LOOPBACK, port))
@@ -58,7 +63,10 @@ class Emulator:
             self.port: int = listener.getsockname()[1]
             # Addresses say localhost: a browser keeps its cookies apart from those of 127.0.0.1.
             self.url = f"http://localhost:{self.port}"
-            self.authority = Authority(Pools(), KeyRing(state_dir), origin=self.url, issuer_form=issuer, now=now)
+            self.mailbox = Mailbox(console)
+            self.authority = Authority(
+                Pools(), KeyRing(state_dir), origin=self.url, issuer_form=issuer, now=now, mailbox=self.mailbox
+            )
             self._account = Account(now)
             self.admin_credentials = _admin_credentials(self.seed, state_dir)
             plant_account(self.seed, self._account, self.admin_credentials)

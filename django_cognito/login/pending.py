@@ -1,7 +1,9 @@
 """Sign-ins under way in a browser: what was sent to the hosted UI, kept in the session until it comes back."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.sessions.backends.base import UpdateError
@@ -12,21 +14,37 @@ from ..core.hosted_ui import SignInSecrets
 
 _SESSION_KEY = "_cognito_sign_ins"
 _MOST = 10  # tabs that sign in at once; the oldest is dropped
+_KEPT = ("redirect_uri", "next_url", "alias", "client_id", "asked")
 _LIFETIME_SECONDS = 900  # Cognito gives up after 5 minutes of password and 8 of reset
 
 
 @dataclass(frozen=True, slots=True)
 class PendingSignIn:
-    """A sign-in that this browser began: its secrets, where it comes back, and where it goes next."""
+    """A sign-in that this browser began: its secrets, where it comes back, and where it goes next.
+
+    `alias` is the one of POOLS that it was begun at, as `client_id`; `asked` are the parameters that Cognito was given
+    beyond ours.
+    """
 
     secrets: SignInSecrets
     redirect_uri: str
     next_url: str
+    alias: str = "default"
+    client_id: str = ""
+    asked: Mapping[str, str] = field(default_factory=dict)
 
 
-def begin(request: HttpRequest, *, redirect_uri: str, next_url: str) -> PendingSignIn:
+def begin(
+    request: HttpRequest,
+    *,
+    redirect_uri: str,
+    next_url: str,
+    alias: str = "default",
+    client_id: str = "",
+    asked: Mapping[str, str] | None = None,
+) -> PendingSignIn:
     """A new sign-in of this browser. Writes the session."""
-    pending = PendingSignIn(SignInSecrets.new(), redirect_uri, next_url)
+    pending = PendingSignIn(SignInSecrets.new(), redirect_uri, next_url, alias, client_id, asked or {})
     entries = {**request.session.get(_SESSION_KEY, {}), pending.secrets.state: _entry(pending)}
     request.session[_SESSION_KEY] = dict(sorted(entries.items(), key=lambda item: item[1]["at"])[-_MOST:])
     return pending
@@ -46,7 +64,19 @@ def finish(request: HttpRequest, state: str) -> PendingSignIn:
     if time.time() - entry["at"] > _LIFETIME_SECONDS:
         raise SignInError("the sign-in was begun too long ago", code="state_expired")
     secrets = SignInSecrets(state=state, nonce=entry["nonce"], code_verifier=entry["code_verifier"])
-    return PendingSignIn(secrets, entry["redirect_uri"], entry["next"])
+    return PendingSignIn(secrets, **{name: entry[name] for name in _KEPT})
+
+
+@contextmanager
+def kept(request: HttpRequest) -> Iterator[None]:
+    """Let the sign-ins under way in other tabs outlive what is done to the session meanwhile.
+
+    They are this browser's, whoever is signed in by it.
+    """
+    entries = request.session.get(_SESSION_KEY)
+    yield
+    if entries:
+        request.session[_SESSION_KEY] = entries
 
 
 def _save_at_once(request: HttpRequest) -> None:
@@ -62,7 +92,6 @@ def _entry(pending: PendingSignIn) -> dict[str, Any]:
     return {
         "nonce": pending.secrets.nonce,
         "code_verifier": pending.secrets.code_verifier,
-        "redirect_uri": pending.redirect_uri,
-        "next": pending.next_url,
+        **{name: getattr(pending, name) for name in _KEPT},
         "at": time.time(),
     }

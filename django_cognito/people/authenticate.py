@@ -1,17 +1,20 @@
 """ONE function: a raw token becomes (user, token). Everything above only translates its errors."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
 from django.views.decorators.debug import sensitive_variables
 
 from ..core import AccessToken, IdToken, TokenUse
-from ..core.errors import ClaimError, TokenError
+from ..core.errors import ClaimError, KeysDueError, TokenError
 from ..runtime import get_verifier
 from ..signals import tell_of_refusal
-from .users import Token, user_for
+from .known_users import user_at_hand, user_for
+from .users import Token
 
 
 class _Unset(Enum):
@@ -53,14 +56,39 @@ async def aauthenticate(
     nonce: str | None = None,
     client_ids: Sequence[str] | None = None,
 ) -> tuple[Any, Token]:
-    """As `authenticate`; keys are fetched in a thread, where they are missing."""
-    verifier = get_verifier()
-    # Verifying takes microseconds: only a fetch is worth a thread, and never the one that the ORM lives in.
-    waits = verifier.needs_fetch(raw) or (id_token is not None and verifier.needs_fetch(id_token))
-    call = sync_to_async(verify, thread_sensitive=False) if waits else None
+    """As `authenticate`. Verifying takes microseconds; only a fetch of keys is worth a thread, and one for all.
+
+    No thread is the one that the ORM lives in.
+    """
     given: dict[str, Any] = {"token_use": token_use, "id_token": id_token, "nonce": nonce, "client_ids": client_ids}
-    verified = await call(raw, **given) if call else verify(raw, **given)
-    return await sync_to_async(person)(*verified)
+    try:
+        verified = verify(raw, wait=False, **given)
+    except KeysDueError as due:
+        verified = await _fetching(due.keys, raw, given)
+    user = user_at_hand(*verified)
+    return (user, verified[0]) if user is not None else await sync_to_async(person)(*verified)
+
+
+@_without_tokens
+async def _fetching(keys: object, raw: str, given: dict[str, Any]) -> tuple[Token, IdToken | None]:
+    """What `verify` gives once the keys that it needs have been fetched.
+
+    One thread waits for a fetch, whoever else does it too: hundreds that did would leave none for anything else.
+    """
+    async with _turn(keys):
+        try:
+            return verify(raw, wait=False, **given)
+        except KeysDueError:
+            return await sync_to_async(verify, thread_sensitive=False)(raw, **given)
+
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakKeyDictionary[object, asyncio.Lock]] = WeakKeyDictionary()
+
+
+def _turn(keys: object) -> asyncio.Lock:
+    """Whose turn it is, of all on this event loop who wait for `keys`."""
+    turns = _turns.setdefault(asyncio.get_running_loop(), WeakKeyDictionary())
+    return turns.setdefault(keys, asyncio.Lock())
 
 
 @_without_tokens
@@ -71,10 +99,14 @@ def verify(
     id_token: str | None = None,
     nonce: str | None = None,
     client_ids: Sequence[str] | None = None,
+    wait: bool = True,
 ) -> tuple[Token, IdToken | None]:
-    """The verified token of `raw`, and its ID token where one came along. No database; tells of a refusal."""
+    """The verified token of `raw`, and its ID token where one came along. No database; tells of a refusal.
+
+    Without `wait` no keys are fetched, and KeysDueError is raised where they would have to be.
+    """
     verifier = get_verifier()
-    expected: dict[str, Any] = {} if token_use is UNSET else {"token_use": token_use}
+    expected: dict[str, Any] = {"wait": wait} if token_use is UNSET else {"wait": wait, "token_use": token_use}
     try:
         if id_token is None:
             return verifier.verify(raw, client_ids=client_ids, nonce=nonce, **expected), None
@@ -82,7 +114,12 @@ def verify(
         # An ID token names the access token that came with it, where it names one: never another ID token.
         access_token = raw if isinstance(token, AccessToken) else None
         profile = verifier.verify(
-            id_token, token_use="id", client_ids=(token.client_id,), nonce=nonce, access_token=access_token
+            id_token,
+            token_use="id",
+            client_ids=(token.client_id,),
+            nonce=nonce,
+            access_token=access_token,
+            wait=wait,
         )
         if not isinstance(profile, IdToken) or _sign_in_of(profile) != _sign_in_of(token):
             message = "the ID token is of another person, or of another sign-in"
@@ -93,10 +130,13 @@ def verify(
     return token, profile
 
 
-def person(token: Token, profile: IdToken | None) -> tuple[Any, Token]:
-    """The active user of verified tokens, and the token. Writes what is new in them; tells of a refusal."""
+def person(token: Token, profile: IdToken | None, user_info: Mapping[str, Any] | None = None) -> tuple[Any, Token]:
+    """The active user of verified tokens, and the token. Writes what is new in them; tells of a refusal.
+
+    `user_info` is what userInfo said of the very same person.
+    """
     try:
-        return user_for(token, profile), token
+        return user_for(token, profile, user_info), token
     except TokenError as error:
         tell_of_refusal(_of(token, error))
         raise

@@ -4,7 +4,6 @@ A steady token costs one read and no write. What changes is written in one trans
 """
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,46 +12,52 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from ..conf import CognitoSettings, get_settings
+from ..conf import CognitoSettings, settings_of
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.errors import TokenError
 from ..models import CognitoMembership, CognitoUser
 from . import groups as cognito_groups
 from .attributes import email_field, needs_its_own, put, take
 from .groups import Granted
-from .machines import MachineUser
 from .profile import News, Statement, news, statement_of
 from .rights import Rights, carry
+from .steady_query import KnownPerson, find
 
 Token = AccessToken | IdToken | ClientToken
+Link = CognitoUser | KnownPerson  # the second is all that a steady request reads of the first, and the user
 
 _ATTEMPTS = 3  # parallel first requests: whoever loses the race finds the winner's row at the second attempt
-_NEVER = datetime.min.replace(tzinfo=UTC)  # a new link row knows nothing yet
+_NEVER = datetime.fromtimestamp(0, UTC)  # a new link row knows nothing yet
 
 
-def user_for(token: Token, profile: IdToken | None = None) -> Any:
-    """The Django user (or MachineUser) that a verified token stands for, made or brought up to date, with its rights.
+def read_user(
+    token: AccessToken | IdToken, profile: IdToken | None, user_info: Mapping[str, Any] | None = None
+) -> tuple[Link, Rights]:
+    """What is known of the person of a verified token, and their rights, which their user carries from here on.
 
-    One query where the token says nothing new. `profile` is the ID token that came with it.
+    Their user is made or brought up to date. One query where the token says nothing new.
     Raises TokenError: code "user_unknown" where CREATE_USERS is off, "user_inactive" for a disabled account.
     """
-    if isinstance(token, ClientToken):
-        return MachineUser(token)
-    link = person_for(statement_of(token, profile, get_settings()))
+    link = person_for(statement_of(token, profile, settings_of(token.user_pool_id), user_info))
     if not link.user.is_active:
         raise TokenError("the account is disabled here", code="user_inactive")
-    carry(link.user, rights_for(token, link))
-    return link.user
+    rights = rights_for(token, link)
+    carry(link.user, rights)
+    return link, rights
 
 
-def rights_for(token: AccessToken | IdToken, link: CognitoUser) -> Rights:
+def rights_for(token: AccessToken | IdToken, link: Link) -> Rights:
     """The rights of a person by a token and by what is known of them, whichever is younger."""
-    issued, as_of = token.issued_at.timestamp(), link.as_of.timestamp()
-    return Rights(cognito_groups.effective(token.groups, issued, link.groups, as_of), token.scopes)
+    told = cognito_groups.told_by(token, settings_of(token.user_pool_id))
+    if told is None:
+        groups = tuple(link.groups)
+    else:
+        groups = cognito_groups.effective(told, token.issued_at, link.groups, link.as_of)
+    return Rights(groups, token.scopes, ((token.user_pool_id, groups),))
 
 
-def person_for(statement: Statement) -> CognitoUser:
-    """The link row, with its user, of whom `statement` speaks: found, linked or made, and brought up to date.
+def person_for(statement: Statement) -> Link:
+    """What is known of whom `statement` speaks, with their user: found, linked or made, and brought up to date.
 
     Raises TokenError (code "user_unknown") where there is none and CREATE_USERS is off.
     """
@@ -61,13 +66,15 @@ def person_for(statement: Statement) -> CognitoUser:
 
 def identity_of(token: Token) -> str:
     """The identity id that is kept for the person of `token`, in the configured identity pool; empty if none is."""
-    rows = _row_of(token).filter(identity_pool_id=get_settings().identity_pool_id)
+    settings = settings_of(token.user_pool_id)
+    rows = _row_of(token).filter(identity_pool_id=settings.identity_pool_id)
     return rows.values_list("identity_id", flat=True).first() or ""
 
 
 def keep_identity(token: Token, identity_id: str) -> None:
     """Keep the identity id that the configured identity pool gave the person of `token`."""
-    _row_of(token).update(identity_pool_id=get_settings().identity_pool_id, identity_id=identity_id)
+    settings = settings_of(token.user_pool_id)
+    _row_of(token).update(identity_pool_id=settings.identity_pool_id, identity_id=identity_id)
 
 
 def _row_of(token: Token) -> QuerySet[CognitoUser]:
@@ -91,7 +98,7 @@ def update_people(statements: Iterable[Statement], *, create: bool = False) -> i
         return sum(_is_settled(link, statement) for link, statement in [*changed, *new])
 
 
-def _is_settled(link: CognitoUser | None, statement: Statement) -> bool:
+def _is_settled(link: Link | None, statement: Statement) -> bool:
     try:
         _settled(link, statement)
     except TokenError:  # nobody is known by it, and CREATE_USERS is off
@@ -99,22 +106,21 @@ def _is_settled(link: CognitoUser | None, statement: Statement) -> bool:
     return True
 
 
-def _find(statement: Statement) -> CognitoUser | None:
-    rows = CognitoUser.objects.select_related("user")
-    return rows.filter(user_pool_id=statement.user_pool_id, sub=statement.sub).first()
+def _find(statement: Statement) -> KnownPerson | None:
+    return find(statement.user_pool_id, statement.sub)
 
 
-def _news(link: CognitoUser, statement: Statement) -> News | None:
-    return news(statement, link, get_settings()) if link.user.is_active else None
+def _news(link: Link, statement: Statement) -> News | None:
+    return news(statement, link, settings_of(statement.user_pool_id)) if link.user.is_active else None
 
 
-def _settled(link: CognitoUser | None, statement: Statement, attempts: int = _ATTEMPTS) -> CognitoUser:
-    """The link row once `statement` is written, also where others write, or take the same name, at the same moment."""
+def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS) -> Link:
+    """The link once `statement` is written, also where others write, or take the same name, at the same moment."""
     if link is not None and not _news(link, statement):
         return link
     try:
         with transaction.atomic():
-            return _linked(statement, get_settings()) if link is None else _updated(link, statement)
+            return _updated(link, statement) if link else _linked(statement, settings_of(statement.user_pool_id))
     except (IntegrityError, CognitoUser.DoesNotExist):
         if attempts == 1:
             raise
@@ -132,7 +138,7 @@ def _linked(statement: Statement, settings: CognitoSettings) -> CognitoUser:
     if known is None and not settings.create_users:
         raise TokenError("nobody is known here by this token, and CREATE_USERS is off", code="user_unknown")
     link.user = known or _new_user(statement, told.attributes)
-    _write(link, told if known else replace(told, attributes={}))
+    _write(link, told if known else told._replace(attributes={}))
     return link
 
 
@@ -186,7 +192,7 @@ def _give_username(user: Any, statement: Statement) -> None:
         setattr(user, user.USERNAME_FIELD, statement.sub[:longest])
 
 
-def _updated(link: CognitoUser, statement: Statement) -> CognitoUser:
+def _updated(link: Link, statement: Statement) -> CognitoUser:
     """The link row after `statement` was written, one writer at a time; another may have been first, or later."""
     # The user's row is locked too: another pool's link to the same person may be about to change it.
     locked = CognitoUser.objects.select_for_update().select_related("user").get(pk=link.pk)
@@ -201,7 +207,7 @@ def _write(link: CognitoUser, told: News) -> None:
     user: Any = link.user
     if set(told.groups) != set(link.groups):
         # What the other sources said before speaks of other groups: let it be looked at again.
-        link.access_digest = link.id_digest = link.directory_digest = ""
+        link.access_digest = link.id_digest = link.user_info_digest = link.directory_digest = ""
     for name, digest in told.digests.items():
         setattr(link, name, digest)
     link.groups, link.as_of = list(told.groups), told.moment
@@ -220,7 +226,7 @@ def _apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
     if not names and not mine:
         return []
     change = cognito_groups.difference(
-        _wanted(names),
+        _wanted(names, settings_of(link.user_pool_id)),
         {name: _granted(row) for name, row in mine.items()},
         now=_has(user),
         elsewhere=cognito_groups.union(_granted(row) for row in rows if row.cognito_user_id != link.pk),
@@ -233,8 +239,8 @@ def _apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
     return _set_flags(user, {"is_staff": change.staff, "is_superuser": change.superuser})
 
 
-def _wanted(names: tuple[str, ...]) -> dict[str, Granted]:
-    wanted = cognito_groups.grants(names, get_settings())
+def _wanted(names: tuple[str, ...], settings: CognitoSettings) -> dict[str, Granted]:
+    wanted = cognito_groups.grants(names, settings)
     django_groups = _django_groups({name for grant in wanted.values() for name in grant.groups})
     return {
         name: Granted(frozenset(django_groups[item] for item in grant.groups), grant.staff, grant.superuser)

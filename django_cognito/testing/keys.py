@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from ..conf import get_settings
+from ..conf import get_pools
 from ..runtime import get_verifier, reset
 
 KID = "django-cognito-testing"
@@ -50,7 +50,8 @@ def trusted_keys() -> Iterator[None]:
 
 
 def _trust() -> None:
-    get_verifier().load_jwks(get_settings().user_pool, jwks())
+    for pool in get_pools().user_pools:
+        get_verifier().load_jwks(pool, jwks())
 
 
 def _follow(*, setting: str, **_: Any) -> None:

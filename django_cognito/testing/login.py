@@ -25,18 +25,19 @@ def sign_in(
     groups: Sequence[str] = (),
     scope: str | None = None,
     refresh_token: str | None = None,
+    alias: str = "",
     **claims: Any,
 ) -> Any:
     """Sign `username` in at the test `client`, with real tokens behind the session; the Django user.
 
     Needs `trusted_keys` open (the fixture `cognito_keys`) and the database. `claims` are the ID token's, as for
-    `make_token`; `scope` is the access token's, the setting SCOPES by default. The tokens end in an hour, and nothing
-    is asked of any Cognito; with a `refresh_token` it is, for the next tokens and at sign-out.
+    `make_token`, and so is `alias`; `scope` is the access token's, the setting SCOPES by default. The tokens end in an
+    hour, and nothing is asked of any Cognito; with a `refresh_token` it is, for the next tokens and at sign-out.
     """
     common = {name: claims[name] for name in _IN_BOTH if name in claims}
     scopes: dict[str, Any] = {} if scope is None else {"scope": scope}
-    access_token = make_token(username=username, groups=groups, **common, **scopes)
-    id_token = make_token(token_use="id", username=username, groups=groups, **claims)
+    access_token = make_token(username=username, groups=groups, alias=alias, **common, **scopes)
+    id_token = make_token(token_use="id", username=username, groups=groups, alias=alias, **claims)
     user, token = authenticate(access_token, token_use="access", id_token=id_token)
     assert isinstance(token, AccessToken)  # noqa: S101 - what make_token makes of a person
     request = _request(client)

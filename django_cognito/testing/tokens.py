@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ..conf import get_settings
+from ..conf import CognitoSettings, get_pools, get_settings
 from ..core import TokenUse
 from .keys import KID, signing_key
 
@@ -25,9 +25,12 @@ def make_token(
     groups: Sequence[str] = (),
     header: Mapping[str, Any] | None = None,
     key: RSAPrivateKey | None = None,
+    alias: str = "",
     **claims: Any,
 ) -> str:
     """A signed token of the configured pool: accepted while `trusted_keys` is open. No I/O.
+
+    Where the site has several, `alias` names one of POOLS; by default it is the first.
 
     One `username` is one person: the `sub` follows from it. None is a machine (`client_credentials`), which has
     scopes: `make_token(username=None, scope="orders/read")`.
@@ -38,22 +41,22 @@ def make_token(
     """
     if isinstance(groups, str):
         raise TypeError("groups is a list of names")
-    ours = _person(token_use, username) if username is not None else _machine(token_use, claims)
+    settings = get_pools().by_alias[alias] if alias else get_settings()
+    ours = _person(settings, token_use, username) if username is not None else _machine(settings, token_use, claims)
     if groups:
         ours["cognito:groups"] = list(groups)
-    signed = f"{_segment({'kid': KID, 'alg': 'RS256'}, header or {})}.{_segment({**_common(), **ours}, claims)}"
+    signed = f"{_segment({'kid': KID, 'alg': 'RS256'}, header or {})}.{_segment({**_common(settings), **ours}, claims)}"
     signature = (key or signing_key()).sign(signed.encode(), PKCS1v15(), SHA256())
     return f"{signed}.{_base64url(signature)}"
 
 
-def _common() -> dict[str, Any]:
-    settings, now = get_settings(), int(time.time())
+def _common(settings: CognitoSettings) -> dict[str, Any]:
+    now = int(time.time())
     times = {"auth_time": now, "iat": now, "exp": now + 3_600}
     return {"iss": settings.user_pool.issuers[0], "jti": str(uuid.uuid4()), **times}
 
 
-def _person(token_use: TokenUse, username: str) -> dict[str, Any]:
-    settings = get_settings()
+def _person(settings: CognitoSettings, token_use: TokenUse, username: str) -> dict[str, Any]:
     common = {
         "sub": str(uuid.uuid5(_NAMESPACE, username)),
         "origin_jti": str(uuid.uuid5(_NAMESPACE, f"{username}/login")),
@@ -68,10 +71,10 @@ def _person(token_use: TokenUse, username: str) -> dict[str, Any]:
     return {**common, **bound, "client_id": settings.client_id, "username": username, "scope": scope, "version": 2}
 
 
-def _machine(token_use: TokenUse, claims: Mapping[str, Any]) -> dict[str, Any]:
+def _machine(settings: CognitoSettings, token_use: TokenUse, claims: Mapping[str, Any]) -> dict[str, Any]:
     if token_use == "id":
         raise ValueError("a machine has no ID token")
-    client_id = claims.get("client_id", get_settings().client_id)
+    client_id = claims.get("client_id", settings.client_id)
     return {"sub": client_id, "client_id": client_id, "token_use": token_use, "version": 2}
 
 

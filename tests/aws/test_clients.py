@@ -14,15 +14,24 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from django_cognito.aws import clients
-from django_cognito.aws.clients import PersonAws, forget_everybody, kept_aws, new_aws
+from django_cognito.aws.clients import PersonAws, forget_everybody
 from django_cognito.aws.credentials import PersonCredentials
 from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
+from django_cognito.runtime import get_identity_pool
 
 from ..scripted_server import Answer, Request, ScriptedServer
 from .frames import carried_values, debug_page
 from .identity_endpoint import POOL_ID, Clock, IdentityEndpoint, identity_of, refused
 
 ONE_TRY = Config(retries={"total_max_attempts": 1})
+
+
+def kept_aws(id_token: str) -> PersonAws | None:
+    return clients.kept_aws(get_identity_pool(), id_token)
+
+
+def new_aws(id_token: str, **known: str) -> PersonAws:
+    return clients.new_aws(get_identity_pool(), id_token, **known)
 
 
 @pytest.fixture(autouse=True)

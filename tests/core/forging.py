@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from django_cognito.core import TokenVerifier, UserPool
-from django_cognito.core.errors import TokenError
+from django_cognito.core.errors import KeysDueError, TokenError
 
 from .signing import b64, jwk, jwks, private_key, segment
 
@@ -43,6 +43,17 @@ def refusal(raw: Any, verifier: TokenVerifier | None = None, **expected: Any) ->
 def code(raw: Any, verifier: TokenVerifier | None = None, **expected: Any) -> str:
     """The code of that error."""
     return refusal(raw, verifier, **expected).code
+
+
+def needs_fetch(verifier: TokenVerifier, raw: Any) -> bool:
+    """Whether a verdict on `raw` has to wait for keys."""
+    try:
+        verifier.verify(raw, wait=False)
+    except KeysDueError:
+        return True
+    except TokenError:
+        return False
+    return False
 
 
 def access(**changes: Any) -> dict[str, Any]:

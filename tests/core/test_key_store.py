@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from django_cognito.core import UserPool, key_store
-from django_cognito.core.errors import CognitoUnavailableError, SignatureError
+from django_cognito.core.errors import CognitoUnavailableError, KeysDueError, SignatureError
 from django_cognito.core.events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
 from django_cognito.core.http import Http
 from django_cognito.core.key_store import KeyStore, KeyStores
@@ -436,36 +436,49 @@ def test_a_long_outage_stays_at_a_minute(store: KeyStore, endpoint: Endpoint, cl
 # What can be answered without I/O
 
 
-def test_a_store_knows_whether_it_would_fetch(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
-    assert not store.has("one")
+def is_due(store: KeyStore, kid: str) -> bool:
+    """Whether the key has to be waited for. Asking that fetches nothing."""
+    try:
+        store.key(kid, wait=False)
+    except KeysDueError as due:
+        return due.keys is store
+    except (SignatureError, CognitoUnavailableError):
+        return False
+    return False
+
+
+def test_a_store_that_is_not_to_wait_says_so_and_fetches_nothing(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    assert is_due(store, "one")
+    assert endpoint.count == 0
     store.hydrate()
-    assert store.has("one")
-    assert store.has("two")  # it would be refused at once
+    assert not is_due(store, "one")
+    assert not is_due(store, "two")  # it is refused at once
     clock.forward(30)
-    assert (store.has("one"), store.has("two")) == (True, False)
+    assert (is_due(store, "one"), is_due(store, "two")) == (False, True)
     clock.forward(DAY - 31)
-    assert (store.has("one"), bool(store.in_hand("one"))) == (True, True)
+    assert not is_due(store, "one")
     clock.forward(1)
-    assert (store.has("one"), store.in_hand("one")) == (False, None)
-    assert endpoint.count == 1
+    assert is_due(store, "one")
 
 
 def test_a_store_that_waits_out_an_outage_answers_at_once(store: KeyStore, endpoint: Endpoint) -> None:
     endpoint.answer = None
     refusal(store, "one")
-    assert store.has("one")
+    assert not is_due(store, "one")
 
 
 def test_a_store_that_is_fetching_would_make_one_wait(store: KeyStore, endpoint: Endpoint) -> None:
     seen = []
 
     def answer() -> dict[str, Any]:
-        seen.append(store.has("one"))
+        seen.append(is_due(store, "one"))
         return jwks("one")
 
     endpoint.answer = answer
     store.hydrate()
-    assert seen == [False]
+    assert seen == [True]
 
 
 # Pinned keys
@@ -477,7 +490,7 @@ def test_pinned_keys_are_never_fetched_and_never_old(store: KeyStore, endpoint: 
     store.hydrate()
     assert store.key("two")
     assert refusal(store, "one").code == "unknown_key"
-    assert store.has("one")
+    assert not is_due(store, "one")
     assert endpoint.count == 0
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -90,6 +91,24 @@ def test_fi_22_with_the_keys_in_hand_no_coroutine_waits_for_their_renewal(site: 
 
     assert len(async_to_sync(run)()) == COROUTINES
     gate.wait_until_asked()
+
+
+def test_fi_22_coroutines_that_wait_for_keys_leave_the_threads_to_others(site: Site) -> None:
+    gate, raw = Gate(), make_token()
+    site.keys.script(Answer(200, json.dumps(jwks()).encode(), before=gate))
+
+    async def run() -> list[Any]:
+        with ThreadPoolExecutor(2) as threads:
+            asyncio.get_running_loop().set_default_executor(threads)
+            tasks = [asyncio.create_task(aauthenticate(raw)) for _ in range(COROUTINES)]
+            while not gate.asked.is_set():
+                await asyncio.sleep(0.005)
+            async with asyncio.timeout(HANG_SECONDS):
+                await asyncio.to_thread(gate.opened.set)  # what needs a thread of its own still gets one
+                return await asyncio.gather(*tasks)
+
+    assert len(async_to_sync(run)()) == COROUTINES
+    assert site.keys.count == 1
 
 
 class Broken:

@@ -27,7 +27,7 @@ from django.utils import timezone
 
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.core.hosted_ui import TokenSet
-from django_cognito.login import session
+from django_cognito.login import renewal, session
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.people.authenticate import authenticate
 from django_cognito.testing import make_token, sign_in
@@ -43,7 +43,7 @@ MARGIN_SECONDS = 60  # REFRESH_MARGIN_SECONDS, as it is when nobody sets it
 
 @pytest.fixture(params=["sync", "async"])
 def renew(request: pytest.FixtureRequest) -> Renew:
-    return session.current if request.param == "sync" else async_to_sync(session.acurrent)
+    return renewal.current if request.param == "sync" else async_to_sync(renewal.acurrent)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_neither_the_row_nor_the_session_shows_a_token(client: Client, token_end
     login = login_of(client)
     change(login, ends_in=10)
     token_endpoint.script(token_answer(refresh_token="the-refresh-token"))
-    login = session.current(login)
+    login = renewal.current(login)
     tokens = session.tokens_of(login)
     for raw in (tokens.access_token, tokens.id_token, "the-refresh-token"):
         assert raw.encode() not in bytes(login.tokens)
@@ -145,7 +145,7 @@ def test_a_refresh_seals_under_the_new_secret_key(
     settings.SECRET_KEY = "another key for tests alone, as long as the one before it was"
     settings.SECRET_KEY_FALLBACKS = [old]
     token_endpoint.script(token_answer())
-    renewed = session.current(login)
+    renewed = renewal.current(login)
     settings.SECRET_KEY_FALLBACKS = []
     assert session.access_token_of(renewed).username == "alice"
 
@@ -263,7 +263,7 @@ def test_tokens_inside_the_margin_or_past_their_end_are_renewed(
 def test_the_margin_is_a_setting(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
     settings.COGNITO = {**settings.COGNITO, "REFRESH_MARGIN_SECONDS": 0}
     login = login_of(client, ends_in=5)
-    assert session.current(login) is login
+    assert renewal.current(login) is login
     assert token_endpoint.count == 0
 
 
@@ -389,7 +389,7 @@ def test_tokens_that_are_not_this_logins_end_it(
     login = login_of(client, ends_in=-1)
     token_endpoint.script(token_answer(**tokens()))
     with ends_as("login_ended"):
-        session.current(login)
+        renewal.current(login)
     assert is_gone(login)
     assert [user.get_username() for user in get_user_model().objects.all()] == ["alice"]
 
@@ -402,7 +402,7 @@ def test_another_clients_tokens_end_it_even_where_the_api_takes_them(
     login = login_of(client, ends_in=-1)
     token_endpoint.script(token_answer(**foreign(client_id="another", aud="another")))
     with ends_as("login_ended"):
-        session.current(login)
+        renewal.current(login)
 
 
 @pytest.mark.defends("RP-15")
@@ -492,7 +492,7 @@ def make_subject() -> str:
 def test_inside_the_margin_one_refreshes_and_the_others_go_on_with_what_they_have(
     client: Client, token_endpoint: ScriptedServer, renew: Renew, threads: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "_POLL_SECONDS", 60)  # who waits at all, waits too long
+    monkeypatch.setattr(renewal, "_POLL_SECONDS", 60)  # who waits at all, waits too long
     login, gate = login_of(client, ends_in=30), Gate()
     token_endpoint.script(replace(token_answer(), before=gate))
     winner = threads(renew, again(login))
@@ -517,7 +517,7 @@ def test_eight_at_the_same_moment_make_one_request(
 
     def run(mine: CognitoLogin) -> CognitoLogin:
         start_line.wait(20)
-        return session.current(mine)
+        return renewal.current(mine)
 
     runs = [threads(run, again(login)) for _ in range(8)]
     assert {session.is_over(run.result(20)) for run in runs} == {False}
@@ -553,7 +553,7 @@ def test_while_cognito_is_asked_the_databases_thread_is_free(client: Client, tok
     token_endpoint.script(replace(token_answer(), before=gate))
 
     async def both() -> tuple[int, CognitoLogin]:
-        renewing = asyncio.create_task(session.acurrent(login))
+        renewing = asyncio.create_task(renewal.acurrent(login))
         try:
             await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
             logins = await asyncio.wait_for(sync_to_async(CognitoLogin.objects.count)(), 5)
@@ -568,7 +568,7 @@ def test_while_cognito_is_asked_the_databases_thread_is_free(client: Client, tok
 def test_nobody_waits_for_ever(
     client: Client, token_endpoint: ScriptedServer, renew: Renew, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(renewal, "_WAIT_SECONDS", 0.1)
     login = login_of(client, ends_in=-1, leased_for=60)
     with pytest.raises(CognitoUnavailableError) as caught:
         renew(login)
@@ -605,7 +605,7 @@ def test_a_worker_holds_its_lease_longer_than_its_calls_may_take(
     leases: list[Any] = []
     look = as_another_worker(lambda: leases.append(again(login).refreshing_until))
     token_endpoint.script(replace(token_answer(), before=look))
-    session.current(login)
+    renewal.current(login)
     assert leases[0] - timezone.now() > timedelta(seconds=6)  # two calls of HTTP_TIMEOUT_SECONDS: tokens, then keys
 
 

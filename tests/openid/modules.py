@@ -136,7 +136,7 @@ PLANS: dict[str, tuple[Module, ...]] = {
         ),
         Module(
             f"{_FAPI2}-ensure-authorization-response-with-invalid-missing-state-fails",
-            Refuses("state_unknown", 400, asks=()),
+            Refuses("state_missing", 400, asks=()),
             Fault(back={"state": None}),
         ),
         Module(

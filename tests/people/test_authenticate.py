@@ -4,8 +4,9 @@ import asyncio
 import base64
 import hashlib
 import inspect
+import json
 import threading
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from django_cognito.core.errors import CognitoUnavailableError, TokenError
 from django_cognito.core.key_store import KeyStore
 from django_cognito.models import CognitoUser
 from django_cognito.people.authenticate import aauthenticate, authenticate, verify
+from django_cognito.testing.keys import jwks
 
 from .conftest import token
 
@@ -205,41 +207,53 @@ def test_the_twins_take_the_same_arguments() -> None:
     assert inspect.signature(authenticate).parameters == inspect.signature(aauthenticate).parameters
 
 
-@pytest.mark.parametrize("missing", ["the token's keys", "no keys"])
-def test_keys_are_fetched_off_the_event_loop_and_only_where_they_are_missing(monkeypatch, missing) -> None:
+def test_keys_are_fetched_off_the_event_loop(monkeypatch) -> None:
     threads = []
-    in_hand = KeyStore.in_hand
-    monkeypatch.setattr(
-        KeyStore, "in_hand", lambda store, kid: threads.append(threading.current_thread()) or in_hand(store, kid)
-    )
     monkeypatch.setattr("django_cognito.people.authenticate.user_for", lambda *_: None)
-    if missing == "the token's keys":
-        _forget_keys_but(CognitoUnavailableError("no answer"))
+
+    def fetch(url: str) -> bytes:
+        threads.append(threading.current_thread())
+        return json.dumps(jwks()).encode()
+
+    _fetch_keys_by(fetch)
 
     async def call() -> threading.Thread:
-        with suppress(CognitoUnavailableError):
+        for _ in range(2):
             await aauthenticate(token(), id_token=id_token())
         return threading.current_thread()
 
     loop_thread = asyncio.run(call())
-    assert threads
-    assert all((thread is loop_thread) == (missing == "no keys") for thread in threads)
+    assert len(threads) == 1
+    assert loop_thread not in threads
 
 
-def _forget_keys_but(error: Exception) -> None:
-    """From now on the configured pool's keys have to be fetched, and cannot be."""
+def test_with_the_keys_in_hand_verifying_takes_no_thread(monkeypatch) -> None:
+    threads = []
+    monkeypatch.setattr("django_cognito.people.authenticate.user_for", lambda *_: None)
+    in_hand = KeyStore.in_hand
+    monkeypatch.setattr(
+        KeyStore, "in_hand", lambda store, kid: threads.append(threading.current_thread()) or in_hand(store, kid)
+    )
 
-    def fetch(url: str) -> bytes:
-        raise error
+    async def call() -> threading.Thread:
+        await aauthenticate(token(), id_token=id_token())
+        return threading.current_thread()
 
+    loop_thread = asyncio.run(call())
+    assert set(threads) == {loop_thread}
+
+
+def _fetch_keys_by(fetch: Callable[[str], bytes]) -> None:
+    """From now on the configured pool's keys have to be fetched."""
     runtime.reset()
-    stores = runtime.get_verifier()._key_stores
-    address = get_settings().user_pool.jwks_uri
-    stores._stores[address] = KeyStore(address, fetch)
+    runtime.get_verifier()._key_stores.of(get_settings().user_pool)._fetch = fetch
 
 
 def test_an_outage_is_no_refusal() -> None:
-    _forget_keys_but(CognitoUnavailableError("no answer"))
+    def fetch(url: str) -> bytes:
+        raise CognitoUnavailableError("no answer")
+
+    _fetch_keys_by(fetch)
     with pytest.raises(CognitoUnavailableError):
         authenticate(token())
     assert not User.objects.exists()

@@ -15,6 +15,7 @@ from typing import Generic, Literal, TypeVar
 
 from flask import Flask
 
+from ..accounts.assurance import PASSWORD, Assurance
 from .authorization_request import AuthorizationRequest
 
 # AWS developer guide, "Managed login": an unfinished login ends after five minutes, a code lives as long, and the
@@ -26,7 +27,7 @@ SESSION_SECONDS = 3600
 _CAPACITY = 10_000
 
 Value = TypeVar("Value")
-Step = Literal["password", "new-password", "totp"]
+Step = Literal["password", "new-password", "totp", "sign-up", "confirm", "forgot", "reset"]
 
 
 class Shelf(Generic[Value]):
@@ -43,6 +44,7 @@ class Shelf(Generic[Value]):
         """Keep `value` from now on; its name (a new one, unless given)."""
         name = name or secrets.token_urlsafe(32)
         with self._lock:
+            self._items.pop(name, None)  # a name that is used again ends last of all
             self._make_room()
             self._items[name] = (self._now() + self._keep_seconds, value)
         return name
@@ -89,6 +91,7 @@ class PendingSignIn:
     step: Step = "password"
     username: str = ""
     sub: str = ""
+    notice: str = ""
     wrong_codes: int = 0
 
     def is_of(self, browser: str, csrf_token: str) -> bool:
@@ -99,11 +102,17 @@ class PendingSignIn:
 
 @dataclass(frozen=True)
 class BrowserSession:
-    """Somebody who signed in to a pool in this browser; `auth_time` is when, in seconds of Unix time."""
+    """Somebody who signed in to a pool in this browser; `auth_time` is when, in seconds of Unix time.
+
+    `provider` is the identity provider that has signed them in; none is the pool itself. `nonce` is the one of that.
+    """
 
     pool_id: str
     sub: str
     auth_time: int
+    assurance: Assurance = PASSWORD
+    provider: str = ""
+    nonce: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from django_cognito.core.http import Http
 from django_cognito.core.key_store import KeyStores
 from tests.scripted_server import Answer, ScriptedServer
 
+from ..forging import needs_fetch
 from ..signing import jwks
 from .scene import ACCEPTED, DAY, HARD, HOUR, REFRESH_AHEAD, SOFT, UNAVAILABLE, UNKNOWN, Scene, keys, settle
 
@@ -77,9 +78,9 @@ def test_a_pause_is_between_half_of_it_and_all_of_it(server: ScriptedServer, cha
 
 
 def test_hydrating_is_what_the_first_request_need_not_wait_for(scene: Scene, server: ScriptedServer) -> None:
-    assert scene.verifier.needs_fetch(scene.token())
+    assert needs_fetch(scene.verifier, scene.token())
     scene.verifier.hydrate()
-    assert not scene.verifier.needs_fetch(scene.token())
+    assert not needs_fetch(scene.verifier, scene.token())
     assert scene.verdict(scene.token()) == ACCEPTED
     assert server.count == 1
 
@@ -87,7 +88,7 @@ def test_hydrating_is_what_the_first_request_need_not_wait_for(scene: Scene, ser
 @pytest.mark.parametrize("age", [0, REFRESH_AHEAD, SOFT, HARD - 1])
 def test_whoever_has_keys_need_not_wait_for_others(warm: Scene, age: int) -> None:
     warm.clock.forward(age)
-    assert not warm.verifier.needs_fetch(warm.token())
+    assert not needs_fetch(warm.verifier, warm.token())
 
 
 def test_pinned_keys_need_no_address(unreachable: str) -> None:

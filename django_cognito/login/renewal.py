@@ -1,0 +1,196 @@
+"""A login's tokens renewed, before they end or once they have.
+
+A renewal is one conditional UPDATE, so that of many workers one asks Cognito and the others see what it got.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from ..conf import get_settings
+from ..core import AccessToken, IdToken
+from ..core.errors import CognitoError, CognitoUnavailableError, SignInError, TokenError
+from ..core.hosted_ui import HostedUi, TokenSet
+from ..models import CognitoLogin
+from ..people.authenticate import person, verify
+from ..runtime import get_hosted_ui
+from .session import (
+    access_token_of,
+    end_of,
+    is_over,
+    refresh_token_of,
+    revoke,
+    row_of,
+    sealed,
+    settings_for,
+    without_secrets,
+)
+
+logger = logging.getLogger(__name__)
+_WAIT_SECONDS = 3.0  # past the tokens' end the others wait this long for the one that refreshes
+_POLL_SECONDS = 0.05
+
+
+def current(login: CognitoLogin) -> CognitoLogin:
+    """The login with tokens that are good: as it is, or refreshed.
+
+    Inside the margin whoever finds somebody else at it goes on with what there is; past the end it waits for them.
+    Raises SignInError where Cognito refused (the login is gone then), CognitoUnavailableError where it could not be
+    asked and the tokens have ended.
+    """
+    steps = _renewal(login)
+    try:
+        step = next(steps)
+        while True:
+            try:
+                done = step.call()
+            except CognitoError as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(done)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+async def acurrent(login: CognitoLogin) -> CognitoLogin:
+    """As `current`; Cognito is asked in a thread of its own, the database in the one that the ORM lives in."""
+    steps = _renewal(login)
+    try:
+        step = next(steps)
+        while True:
+            try:
+                done = await sync_to_async(step.call, thread_sensitive=step.is_orm)()
+            except CognitoError as error:
+                step = steps.throw(error)
+            else:
+                step = steps.send(done)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    call: Callable[[], Any]
+    is_orm: bool = True
+
+
+def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
+    """The steps of `current` and `acurrent`: one logic, two drivers."""
+    try:
+        if not _is_due(login):
+            return login
+    except SignInError as error:
+        login = yield _Step(partial(_end, login, error))
+        return login
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while not (yield _Step(partial(_claim, login))):
+        if not is_over(login):
+            return login
+        if time.monotonic() >= deadline:
+            raise CognitoUnavailableError("another request is still renewing this login", code="refresh_in_progress")
+        yield _Step(partial(time.sleep, _POLL_SECONDS), is_orm=False)
+        login = yield _Step(partial(row_of, login.pk))
+        if not is_over(login):
+            return login
+    try:
+        renewed = yield _Step(partial(_ask, login), is_orm=False)
+        login = yield _Step(partial(_store, login, *renewed))
+    except CognitoUnavailableError as error:
+        login = yield _Step(partial(_postpone, login, error.retry_after))
+        if is_over(login):
+            raise
+    except (SignInError, TokenError) as error:
+        login = yield _Step(partial(_end, login, error))
+    return login
+
+
+def _is_due(login: CognitoLogin) -> bool:
+    """Whether the login's tokens have ended, or are about to and can be renewed.
+
+    Raises SignInError for a login that is worth nothing: its pool or its client is not configured any more.
+    """
+    settings_for(login)
+    if is_over(login):
+        return True
+    margin = timedelta(seconds=get_settings().refresh_margin_seconds)
+    return login.expires_at - margin <= timezone.now() and refresh_token_of(login) is not None
+
+
+def _claim(login: CognitoLogin) -> bool:
+    """Whether this worker is the one to refresh: one conditional UPDATE, so that there is only one."""
+    now = timezone.now()
+    # Longer than two calls to Cognito may take; a worker that dies at it blocks nobody for longer.
+    until = now + timedelta(seconds=2 * get_settings().http_timeout_seconds + 5)
+    free = _unchanged(login).filter(Q(refreshing_until=None) | Q(refreshing_until__lt=now))
+    return free.update(refreshing_until=until) == 1
+
+
+@without_secrets
+def _ask(login: CognitoLogin) -> tuple[TokenSet, AccessToken, IdToken | None]:
+    """New tokens from Cognito, verified, and of the very same person and client. No database."""
+    before, refresh_token = access_token_of(login), refresh_token_of(login)
+    if refresh_token is None:
+        raise SignInError("there is no refresh token, or no hosted UI to take it to", code="login_ended")
+    new = _refreshed(get_hosted_ui(settings_for(login)), refresh_token)
+    tokens = TokenSet(new.access_token, new.id_token, new.refresh_token or refresh_token, new.expires_in)
+    token, profile = verify(
+        tokens.access_token, token_use="access", id_token=tokens.id_token, client_ids=(before.client_id,)
+    )
+    if not isinstance(token, AccessToken) or (token.sub, token.user_pool_id) != (before.sub, before.user_pool_id):
+        raise SignInError("the refresh gave another person's tokens", code="token_mismatch")
+    return tokens, token, profile
+
+
+def _refreshed(hosted_ui: HostedUi, refresh_token: str) -> TokenSet:
+    """The hosted UI's answer. Only `invalid_grant` speaks of the person; to refuse the app client signs nobody out."""
+    try:
+        return hosted_ui.refresh(refresh_token)
+    except SignInError as error:
+        if error.oauth_error in (None, "invalid_grant"):
+            raise
+        logger.exception("no login can be renewed: is the app client, with its secret, as the pool has it?")
+        raise CognitoUnavailableError(
+            f"the app client was refused: {error.oauth_error}", code="client_refused"
+        ) from error
+
+
+def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: IdToken | None) -> CognitoLogin:
+    person(token, profile)
+    kept = sealed(login.pk, tokens)
+    _unchanged(login).update(
+        tokens=kept, expires_at=end_of(token, tokens), version=F("version") + 1, refreshing_until=None
+    )
+    try:
+        return row_of(login.pk)
+    except SignInError:
+        # Signed out meanwhile. A rotated refresh token is known to nobody but us.
+        login.tokens = kept
+        revoke(login)
+        raise
+
+
+def _postpone(login: CognitoLogin, seconds: float) -> CognitoLogin:
+    """Let the next one ask after `seconds`, so that an outage does not slow every page down; past the end, at once."""
+    until = None if is_over(login) else timezone.now() + timedelta(seconds=seconds)
+    _unchanged(login).update(refreshing_until=until)
+    return row_of(login.pk)
+
+
+def _end(login: CognitoLogin, error: CognitoError) -> CognitoLogin:
+    """Forget a login that was refused; unless somebody else, after this worker's lease, was faster and got tokens."""
+    if _unchanged(login).delete()[0]:
+        raise SignInError(f"the login was not renewed: {error.code}", code="login_ended") from error
+    return row_of(login.pk)
+
+
+def _unchanged(login: CognitoLogin) -> QuerySet[CognitoLogin]:
+    """The login's row, unless somebody has refreshed it since `login` was read."""
+    return CognitoLogin.objects.filter(pk=login.pk, version=login.version)

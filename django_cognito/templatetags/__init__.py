@@ -1,0 +1,1 @@
+"""The templates' side of the login."""
