@@ -95,6 +95,8 @@ def logout(request: HttpRequest) -> HttpResponse:
     # First: else Django's logout, which asks who it is, renews tokens for nobody.
     ours = session.drop(request.session)
     auth.logout(request)
+    if get_settings().silent_sign_in:
+        silence.remember(request)  # who has just gone is not to come back unseen
     known = ours or here
     after = (known.logout_uri if known else "") or request.build_absolute_uri(
         resolve_url(django_settings.LOGOUT_REDIRECT_URL or get_script_prefix())
