@@ -149,7 +149,6 @@ def _failed(request: HttpRequest, error: CognitoError, begun: PendingSignIn | No
         "next": begun.next_url if begun else "",
         "again": _again(error, begun),
         "home": get_script_prefix(),
-        "request": request,  # for the buttons, also on a site without that context processor
     }
     # A page is for a person: 401 would ask their browser for credentials that it does not have.
     status = 403 if isinstance(error, TokenError) else answer.status
