@@ -194,9 +194,7 @@ def test_the_form_takes_no_password_of_a_person_of_cognito(client: Client, local
 
 
 @ADMINS
-def test_a_logout_leaves_the_site_and_the_hosted_ui(
-    client: Client, token_endpoint: ScriptedServer, admin: str
-) -> None:
+def test_a_logout_leaves_the_site_and_the_hosted_ui(client: Client, token_endpoint: ScriptedServer, admin: str) -> None:
     asked = begin(client)
     groups: Any = {"both": {"cognito:groups": ["admins"]}}
     token_endpoint.script(token_answer(nonce=asked["nonce"], **groups), Answer())
@@ -252,7 +250,15 @@ def test_the_apps_config_makes_it_the_default_site() -> None:
 
 @pytest.mark.skipif("USER_MODEL" in os.environ, reason="this is that run")
 def test_all_of_this_with_a_user_model_of_the_sites_own() -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "--nomigrations", "--ds=tests.custom_users.admin_settings", __file__]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--nomigrations",
+        "--ds=tests.custom_users.admin_settings",
+        __file__,
+    ]
     environment = {**os.environ, "USER_MODEL": "UniqueEmailUser", "DJANGO_COGNITO_TEST_DATABASE": "sqlite"}
     done = subprocess.run(
         [*command, "-p", "no:cacheprovider", "-k", "not apps_config"],

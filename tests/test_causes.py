@@ -116,9 +116,7 @@ def table() -> Iterator[tuple[str, int]]:
 
 
 @pytest.fixture
-def scene(
-    client: Client, token_endpoint: ScriptedServer, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> Scene:
+def scene(client: Client, token_endpoint: ScriptedServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Scene:
     return Scene(client, token_endpoint, settings, monkeypatch)
 
 

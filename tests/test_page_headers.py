@@ -60,9 +60,7 @@ def _unseen(settings: Any) -> None:
 
 
 @pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_every_answer_is_protected(
-    client: Client, token_endpoint: ScriptedServer, settings: Any, answer: Any
-) -> None:
+def test_every_answer_is_protected(client: Client, token_endpoint: ScriptedServer, settings: Any, answer: Any) -> None:
     settings.X_FRAME_OPTIONS, settings.SECURE_REFERRER_POLICY = "SAMEORIGIN", "unsafe-url"
     settings.SECURE_CONTENT_TYPE_NOSNIFF = False
     given = answer(client, token_endpoint)
@@ -74,7 +72,9 @@ def test_every_answer_is_protected(
     assert given["X-Content-Type-Options"] == "nosniff"
     said = policy(given)
     assert (said["default-src"], said["base-uri"], said["frame-ancestors"]) == (["'none'"],) * 3
-    assert not [source for sources in said.values() for source in sources if "unsafe" in source or source in ("*", "https:")]
+    assert not [
+        source for sources in said.values() for source in sources if "unsafe" in source or source in ("*", "https:")
+    ]
     assert said.keys() <= {"default-src", "base-uri", "frame-ancestors", "style-src", "form-action"}
 
 

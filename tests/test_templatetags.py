@@ -231,7 +231,7 @@ def test_a_path_with_quotes_does_too(source: str) -> None:
 
 
 def test_an_address_is_escaped_where_it_is_written() -> None:
-    text = rendered("<a href=\"{% sign_in_url next=evil identity_provider='Goo\"gle' %}\">x</a>", evil=EVIL)
+    text = rendered('<a href="{% sign_in_url next=evil identity_provider=\'Goo"gle\' %}">x</a>', evil=EVIL)
     (link,) = Page(text).all("a")
     assert query_of(link["href"]) == {"next": EVIL, "identity_provider": 'Goo"gle'}
 
@@ -286,7 +286,11 @@ def test_every_class_of_the_templates_has_its_style() -> None:
     style = Path(str(finders.find("django_cognito/buttons.css"))).read_text()
     styled = set(re.findall(r"\.([a-z-]+)", re.sub(r"/\*.*?\*/", "", style, flags=re.S)))
     text = rendered("{% sign_in_buttons %}{% sign_in_by_email %}")
-    assert set(re.findall(r'class="([\w-]+)"', text)) == {"cognito-buttons", "cognito-button", "cognito-by-email"} <= styled
+    assert (
+        set(re.findall(r'class="([\w-]+)"', text))
+        == {"cognito-buttons", "cognito-button", "cognito-by-email"}
+        <= styled
+    )
 
 
 def test_a_button_is_large_enough_for_a_thumb_and_shows_that_it_is_focused() -> None:
