@@ -14,6 +14,7 @@ from ..core import AccessToken
 from ..core.errors import CognitoUnavailableError, SignInError
 from ..core.hosted_ui import HostedUi, TokenSet
 from ..people.authenticate import person, verify
+from ..people.linking import link
 from ..runtime import get_hosted_ui
 from . import pending, session
 from .pending import PendingSignIn
@@ -38,8 +39,11 @@ def begin(
     redirect_uri: str,
     next_url: str,
     asked: Mapping[str, str],
+    links_to: str = "",
 ) -> str:
     """The address of the hosted UI at which the browser signs in. Writes the session.
+
+    `links_to` is the user, by primary key, to whom the person who comes back is to be linked.
 
     Raises ImproperlyConfigured where the pool has no DOMAIN.
     """
@@ -51,6 +55,7 @@ def begin(
         alias=settings.alias,
         client_id=settings.client_id,
         asked=dict(asked),
+        links_to=links_to,
     )
     return PAGES[page](hosted_ui, begun.secrets, redirect_uri=redirect_uri, scopes=settings.scopes, **asked)
 
@@ -85,8 +90,18 @@ def _signed_in(request: HttpRequest, begun: PendingSignIn, settings: CognitoSett
         raise SignInError("the token endpoint gave a machine's token, or another pool's", code="malformed_response")
     _check_age(token, begun, settings)
     user_info = _user_info(hosted_ui, tokens, token) if settings.profile_source == "userinfo" else None
-    user, _ = person(token, profile, user_info)  # the first that is written
+    if begun.links_to:
+        link(_who_links(request, begun), token, profile)  # the first that is written
+    user, _ = person(token, profile, user_info)
     session.start(request, user, token, tokens)
+
+
+def _who_links(request: HttpRequest, begun: PendingSignIn) -> Any:
+    """Who began to link a further account, and still is signed in. Raises SignInError."""
+    user: Any = request.user
+    if not user.is_authenticated or str(user.pk) != begun.links_to:
+        raise SignInError("who began to link an account is signed in no longer", code="link_interrupted")
+    return user
 
 
 def _user_info(hosted_ui: HostedUi, tokens: TokenSet, token: AccessToken) -> Mapping[str, Any]:
