@@ -54,7 +54,8 @@ def _ways_on(pools: Iterable[CognitoSettings | None]) -> Iterator[str]:
         if each is not None:
             yield each.user_pool.domain
             yield each.logout_uri
-    yield resolve_url(settings.LOGOUT_REDIRECT_URL or "/")
+    if settings.LOGOUT_REDIRECT_URL:
+        yield resolve_url(settings.LOGOUT_REDIRECT_URL)
 
 
 def _origins(addresses: Iterable[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from django.contrib import auth
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
@@ -89,15 +89,17 @@ def logout(request: HttpRequest) -> HttpResponse:
     """By POST: revoke the refresh token, end the session, and go through Cognito's own logout. By GET: ask first."""
     here = settings_here(request)  # before the session ends, by which POOL_RESOLVER may go
     if request.method != "POST":
-        page = render(request, "django_cognito/logout.html")
+        page = render(request, "django_cognito/logout.html", {"home": get_script_prefix()})
         # "no-referrer" would make browsers post the form with "Origin: null", which the CSRF check refuses.
         return protected(page, session.settings_of_session(request.session), here, referrer_policy="same-origin")
     # First: else Django's logout, which asks who it is, renews tokens for nobody.
     ours = session.drop(request.session)
     auth.logout(request)
+    if get_settings().silent_sign_in:
+        silence.remember(request)  # who has just gone is not to come back unseen
     known = ours or here
     after = (known.logout_uri if known else "") or request.build_absolute_uri(
-        resolve_url(django_settings.LOGOUT_REDIRECT_URL or "/")
+        resolve_url(django_settings.LOGOUT_REDIRECT_URL or get_script_prefix())
     )
     through_cognito = ours is not None and ours.user_pool.domain
     return protected(HttpResponseRedirect(get_hosted_ui(ours).logout_url(after) if through_cognito else after))
@@ -146,7 +148,7 @@ def _failed(request: HttpRequest, error: CognitoError, begun: PendingSignIn | No
         "remedy": cause.remedy,
         "next": begun.next_url if begun else "",
         "again": _again(error, begun),
-        "request": request,  # for the buttons, also on a site without that context processor
+        "home": get_script_prefix(),
     }
     # A page is for a person: 401 would ask their browser for credentials that it does not have.
     status = 403 if isinstance(error, TokenError) else answer.status

@@ -23,7 +23,19 @@ from django_cognito.models import CognitoLogin
 from django_cognito.testing import make_token, sign_in
 
 from .callers import bearer
-from .login_scene import CALLBACK, begin, come_back, form_of, login_of, query_of, refusal, standing, token_answer, who
+from .login_scene import (
+    CALLBACK,
+    PENDING,
+    begin,
+    come_back,
+    form_of,
+    login_of,
+    query_of,
+    refusal,
+    standing,
+    token_answer,
+    who,
+)
 from .scripted_server import Answer, Reset, ScriptedServer, Silence, json_answer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
@@ -122,8 +134,23 @@ def test_a_forwarded_host_has_no_effect(client: Client) -> None:
 
 
 @pytest.mark.defends("RP-10")
-def test_a_host_that_is_not_allowed_gets_nothing(client: Client) -> None:
-    assert client.get("/auth/login/", headers={"host": "evil.example"}).status_code == 400
+@pytest.mark.parametrize("path", ["/auth/login/", "/auth/sign-up/", "/auth/forgot-password/", CALLBACK])
+def test_a_host_that_is_not_allowed_gets_nothing(client: Client, path: str) -> None:
+    assert client.get(path, headers={"host": "evil.example"}).status_code == 400
+
+
+def test_a_forwarded_host_counts_where_the_site_believes_it_and_allowed_hosts_do(client: Client, settings: Any) -> None:
+    settings.USE_X_FORWARDED_HOST = True
+    asked = query_of(client.get("/auth/login/", headers={"x-forwarded-host": "localhost"})["Location"])
+    assert asked["redirect_uri"] == "http://localhost/auth/callback/"
+    assert client.get("/auth/login/", headers={"x-forwarded-host": "evil.example"}).status_code == 400
+    assert client.post("/auth/logout/", headers={"x-forwarded-host": "evil.example"}).status_code == 400
+
+
+def test_a_forwarded_host_has_no_effect_on_a_logout(client: Client) -> None:
+    sign_in(client)
+    answer = client.post("/auth/logout/", headers={"x-forwarded-host": "evil.example"})
+    assert query_of(answer["Location"])["logout_uri"] == "http://testserver/"
 
 
 def test_a_site_without_a_domain_is_told_what_is_missing(client: Client, settings: Any) -> None:
@@ -132,7 +159,7 @@ def test_a_site_without_a_domain_is_told_what_is_missing(client: Client, setting
         client.get("/auth/login/")
 
 
-@pytest.mark.parametrize("path", ["/auth/login/", CALLBACK])
+@pytest.mark.parametrize("path", ["/auth/login/", "/auth/sign-up/", "/auth/forgot-password/", CALLBACK])
 def test_a_way_in_is_got_and_never_posted(client: Client, path: str) -> None:
     assert client.post(path).status_code == 405
 
@@ -141,6 +168,10 @@ def test_the_ways_in_and_out_are_open_on_a_site_that_requires_logins(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    assert client.get("/who/")["Location"] == "/auth/login/?next=/who/"
+    for path in ("login", "sign-up", "forgot-password"):
+        assert client.get(f"/auth/{path}/")["Location"].startswith(token_endpoint.url)
+    assert client.get(CALLBACK).status_code == 400
     assert client.get("/auth/logout/").status_code == 200
     assert come_back_with(client, token_endpoint)["Location"] == "/"
 
@@ -210,6 +241,38 @@ def test_ten_tabs_come_back_each_to_its_page(client: Client, token_endpoint: Scr
     for page, asked in reversed(tabs):
         token_endpoint.script(token_answer(nonce=asked["nonce"]), Answer())
         assert come_back(client, asked)["Location"] == page
+
+
+def test_the_eleventh_tab_drops_the_oldest_and_no_other(client: Client, token_endpoint: ScriptedServer) -> None:
+    tabs = [begin(client, next=f"/notes/{number}/") for number in range(11)]
+    assert code_of(come_back(client, tabs[0])) == "state_unknown"
+    for number in (1, 10):
+        token_endpoint.script(token_answer(nonce=tabs[number]["nonce"]), Answer())
+        assert come_back(client, tabs[number])["Location"] == f"/notes/{number}/"
+
+
+@pytest.mark.parametrize("before", ["nobody", "alice", "carol"])
+def test_a_tabs_sign_in_outlives_somebody_elses_on_the_same_browser(
+    client: Client, token_endpoint: ScriptedServer, before: str
+) -> None:
+    if before != "nobody":
+        sign_in(client, before)
+    tab, other = begin(client, next="/notes/7/"), begin(client)
+    token_endpoint.script(token_answer("bob", nonce=other["nonce"]), Answer())
+    come_back(client, other)
+    assert who(client) == "bob"
+    token_endpoint.script(token_answer("alice", nonce=tab["nonce"]), Answer())
+    assert come_back(client, tab)["Location"] == "/notes/7/"
+    assert who(client) == "alice"
+    assert not client.session.get(PENDING)
+    assert [code_of(come_back(client, asked)) for asked in (tab, other)] == ["state_unknown"] * 2
+
+
+def test_a_sign_out_ends_the_sign_ins_under_way(client: Client, token_endpoint: ScriptedServer) -> None:
+    sign_in(client)
+    asked = begin(client)
+    post_logout(client)
+    assert code_of(come_back(client, asked)) == "state_unknown"
 
 
 def test_a_bearer_token_on_the_callback_is_no_sign_in(client: Client) -> None:

@@ -23,7 +23,7 @@ class PendingSignIn:
     """A sign-in that this browser began: its secrets, where it comes back, and where it goes next.
 
     `alias` is the one of POOLS that it was begun at, as `client_id`; `asked` are the parameters that Cognito was given
-    beyond ours.
+    beyond ours; `is_over` says that it took too long.
     """
 
     secrets: SignInSecrets
@@ -32,6 +32,7 @@ class PendingSignIn:
     alias: str = "default"
     client_id: str = ""
     asked: Mapping[str, str] = field(default_factory=dict)
+    is_over: bool = False
 
 
 def begin(
@@ -53,7 +54,7 @@ def begin(
 def finish(request: HttpRequest, state: str) -> PendingSignIn:
     """The sign-in of this browser that `state` names; it is good for one time. Writes the session, and saves it.
 
-    Raises SignInError: code "state_unknown" (another browser's, used before, forged), "state_expired".
+    Raises SignInError (code "state_unknown": another browser's, used before, forged).
     """
     entries = request.session.get(_SESSION_KEY, {})
     entry = entries.pop(state, None)
@@ -61,10 +62,9 @@ def finish(request: HttpRequest, state: str) -> PendingSignIn:
         raise SignInError("no sign-in of this browser has this state", code="state_unknown")
     request.session[_SESSION_KEY] = entries
     _save_at_once(request)
-    if time.time() - entry["at"] > _LIFETIME_SECONDS:
-        raise SignInError("the sign-in was begun too long ago", code="state_expired")
+    is_over = time.time() - entry["at"] > _LIFETIME_SECONDS
     secrets = SignInSecrets(state=state, nonce=entry["nonce"], code_verifier=entry["code_verifier"])
-    return PendingSignIn(secrets, **{name: entry[name] for name in _KEPT})
+    return PendingSignIn(secrets, **{name: entry[name] for name in _KEPT}, is_over=is_over)
 
 
 @contextmanager

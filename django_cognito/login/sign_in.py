@@ -62,6 +62,8 @@ def complete(request: HttpRequest, begun: PendingSignIn) -> None:
     hold codes and tokens: callers see to it that no report of a server error shows them.
     Raises CognitoError; then nothing has changed, and who was signed in still is.
     """
+    if begun.is_over:
+        raise SignInError("the sign-in was begun too long ago", code="state_expired")
     settings = get_pools().by_alias.get(begun.alias)
     if settings is None or settings.client_id != begun.client_id:
         raise SignInError("the sign-in was begun at a client that is configured no longer", code="state_unknown")

@@ -44,7 +44,7 @@ def authenticate(
 
     Raises TokenError, which refuses, and CognitoUnavailableError, which does not.
     """
-    return person(*verify(raw, token_use=token_use, id_token=id_token, nonce=nonce, client_ids=client_ids))
+    return person(*_verified(raw, token_use, id_token, nonce, client_ids))
 
 
 @_without_tokens
@@ -105,6 +105,18 @@ def verify(
 
     Without `wait` no keys are fetched, and KeysDueError is raised where they would have to be.
     """
+    return _verified(raw, token_use, id_token, nonce, client_ids, wait)
+
+
+def _verified(
+    raw: str,
+    token_use: TokenUse | _Unset,
+    id_token: str | None,
+    nonce: str | None,
+    client_ids: Sequence[str] | None,
+    wait: bool = True,
+) -> tuple[Token, IdToken | None]:
+    """As `verify`, for those who keep tokens out of reports themselves."""
     verifier = get_verifier()
     expected: dict[str, Any] = {"wait": wait} if token_use is UNSET else {"wait": wait, "token_use": token_use}
     try:

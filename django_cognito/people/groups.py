@@ -72,7 +72,7 @@ def grants(names: Iterable[str], settings: CognitoSettings) -> dict[str, GroupGr
     return {name: _grant(name, settings) for name in names}
 
 
-def permissions(names: Sequence[str], settings: CognitoSettings) -> frozenset[str]:
+def permissions(names: tuple[str, ...], settings: CognitoSettings) -> frozenset[str]:
     """The permissions that the Cognito groups `names` give directly, as "app_label.codename"."""
     return frozenset[str]().union(*(settings.groups[name].permissions for name in names if name in settings.groups))
 

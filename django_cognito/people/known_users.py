@@ -52,8 +52,7 @@ class KnownUsers:
         self._marks = _new_marks()
         # A token may be known to several databases: routers choose.
         self._by_token: defaultdict[str, WeakKeyDictionary[_PersonsToken, _Known]] = defaultdict(WeakKeyDictionary)
-        models: tuple[type[Model], ...] = (CognitoUser, *_models_of_users())
-        for model in models:
+        for model in _models_of_people():
             post_save.connect(self._on_change, sender=model)
             post_delete.connect(self._on_change, sender=model)
         post_migrate.connect(self._on_other_tables)
@@ -150,8 +149,9 @@ def _new_marks() -> _Marks:
     return [object() for _ in range(_PLACES)]
 
 
-def _models_of_users() -> Iterator[type[Model]]:
-    """The user model, and all that have a table in common with it: proxies, parents and children."""
+def _models_of_people() -> Iterator[type[Model]]:
+    """Link rows, and the user model with all that have a table in common with it: proxies, parents and children."""
+    yield CognitoUser
     user_model = get_user_model()
     for model in apps.get_models():
         if issubclass(model, user_model) or issubclass(user_model, model._meta.concrete_model or model):

@@ -63,25 +63,18 @@ def named(names: tuple[str, ...]) -> tuple[str, ...]:
 class _Carried:
     """Rights on a user, known or loaded when first asked for. They stay with that user: a copy has none of them."""
 
-    __slots__ = ("_load", "_owner", "_rights")
+    __slots__ = ("_load", "known", "owner")
 
-    def __init__(self, owner: Any = None, rights: Rights | None = None, load: Callable[[], Rights] | None = None):
+    def __init__(self, owner: Any = None, known: Rights | None = None, load: Callable[[], Rights] | None = None):
         # A copied model has a `_state` of its own, and a lazy user shows that of the user it stands for.
-        self._owner = getattr(owner, "_state", None)
-        self._rights = rights
+        self.owner = getattr(owner, "_state", None)
+        self.known = known
         self._load = load
 
-    def belongs_to(self, user: Any) -> bool:
-        return self._owner is getattr(user, "_state", None)
-
-    @property
-    def is_loaded(self) -> bool:
-        return self._rights is not None
-
     def rights(self) -> Rights | None:
-        if self._rights is None and self._load is not None:
-            self._rights = self._load()
-        return self._rights
+        if self.known is None and self._load is not None:
+            self.known = self._load()
+        return self.known
 
     def __reduce__(self) -> tuple[type[Self], tuple[()]]:
         return type(self), ()
@@ -102,10 +95,10 @@ def rights_of(user: Any) -> Rights:
 
     Raises CognitoUnavailableError for a session whose tokens are over while Cognito cannot be asked.
     """
-    if not user.is_active or user.is_anonymous:
-        return NO_RIGHTS
     carried = _carried_by(user)
-    rights = carried.rights() if carried is not None else None
+    if not user.is_active or (carried is None and user.is_anonymous):
+        return NO_RIGHTS
+    rights = None if carried is None else carried.known or carried.rights()
     if rights is None:
         rights = _remembered(user)
         carry(user, rights)
@@ -115,14 +108,14 @@ def rights_of(user: Any) -> Rights:
 async def arights_of(user: Any) -> Rights:
     """As `rights_of`; inline where the user carries its rights loaded, as after `await request.auser()`."""
     carried = _carried_by(user)
-    if carried is not None and carried.is_loaded:
+    if carried is not None and carried.known is not None:
         return rights_of(user)
     return await sync_to_async(rights_of)(user)
 
 
 def _carried_by(user: Any) -> _Carried | None:
     carried: _Carried | None = getattr(user, _ATTRIBUTE, None)
-    return carried if carried is not None and carried.belongs_to(user) else None
+    return carried if carried is not None and carried.owner is getattr(user, "_state", None) else None
 
 
 def _remembered(user: Any) -> Rights:

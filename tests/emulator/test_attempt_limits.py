@@ -2,8 +2,8 @@
 
 import pytest
 
-from django_cognito.emulator.accounts.attempt_limits import AttemptLimits
 from django_cognito.emulator.refusals import Refused
+from django_cognito.emulator.self_service.attempt_limits import AttemptLimits
 
 
 class Clock:

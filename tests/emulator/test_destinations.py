@@ -2,13 +2,13 @@
 
 import pytest
 
-from django_cognito.emulator.accounts.destinations import (
+from django_cognito.emulator.refusals import Refused
+from django_cognito.emulator.self_service.destinations import (
     Destination,
     recovery_destination,
     sign_up_destination,
     simulated_destination,
 )
-from django_cognito.emulator.refusals import Refused
 
 BOTH = {"email": "a@example.com", "phone_number": "+12065550100"}
 VERIFIED = {**BOTH, "email_verified": "true", "phone_number_verified": "true"}

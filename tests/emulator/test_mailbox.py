@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from django_cognito.emulator import Emulator
-from django_cognito.emulator.accounts.mailbox import Mailbox, Message
+from django_cognito.emulator.self_service.mailbox import Mailbox, Message
 
 from .codes import latest
 from .hosted_site import PASSWORD, Browser, Site, running_site

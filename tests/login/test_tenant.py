@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 
 from django_cognito.core.errors import SignInError
-from django_cognito.login.tenant import settings_of_request
+from django_cognito.login.tenant import settings_here, settings_of_request
+
+from ..login_scene import query_of, token_answer, who
+from ..two_pools import TwoPools
 
 ACME = {"USER_POOL_ID": "eu-west-1_AcmePool1", "CLIENT_ID": "1acme"}
 ZEN = {"USER_POOL_ID": "us-east-1_ZenPool01", "CLIENT_ID": "1zen"}
@@ -58,6 +61,9 @@ def test_what_is_no_alias_is_nobodys_address(settings: Any, tenant: Any) -> None
     with pytest.raises(SignInError) as caught:
         alias_at(settings, by_session, tenant=tenant)
     assert caught.value.code == "tenant_unknown"
+    request: Any = RequestFactory().get("/")
+    request.session = {"tenant": tenant}
+    assert settings_here(request) is None
 
 
 def test_an_alias_from_the_outside_forges_no_log_line(settings: Any) -> None:
@@ -65,3 +71,37 @@ def test_an_alias_from_the_outside_forges_no_log_line(settings: Any) -> None:
         alias_at(settings, by_session, tenant="a\nWARNING all is well" + "x" * 5_000)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
+
+
+# Through the whole login
+
+
+def by_next_or_path(request: Any) -> str:
+    """As the guide shows it: the login's own addresses are the same for all, so what they lead to counts."""
+    return str(request.GET.get("next") or request.path).split("/")[1]
+
+
+WAYS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "host": (lambda request: {"localhost": "zen"}.get(request.get_host()), {"headers": {"host": "localhost"}}),
+    "path": (by_next_or_path, {"data": {"next": "/zen/notes/"}}),
+    "session": (lambda request: request.session.get("tenant", "acme"), {}),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.urls("tests.login_site")
+@pytest.mark.parametrize(("resolver", "where"), WAYS.values(), ids=WAYS)
+def test_a_whole_sign_in_is_at_the_pool_of_host_path_or_session(
+    client: Client, two_pools: TwoPools, settings: Any, resolver: Any, where: dict[str, Any]
+) -> None:
+    settings.COGNITO = {**settings.COGNITO, "POOL_RESOLVER": resolver}
+    visitor = client.session
+    visitor["tenant"] = "zen"
+    visitor.save()
+    client.cookies["sessionid"] = visitor.session_key
+    asked = query_of(client.get("/auth/login/", **where)["Location"])
+    assert asked["client_id"] == "1zen"
+    two_pools.zen.script(token_answer(nonce=asked["nonce"], alias="zen"))
+    back = {"code": "a-code", "state": asked["state"]}
+    answer = client.get("/auth/callback/", back, headers=where.get("headers"))
+    assert (answer.status_code, who(client), two_pools.counts) == (302, "alice", (0, 1))

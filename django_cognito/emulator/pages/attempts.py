@@ -15,7 +15,14 @@ from ..accounts.authority import Authority
 from ..accounts.people import Person
 from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
 from .browser_cookies import browser_of_request, new_browser, remember_browser, remember_session
-from .browser_sessions import BrowserSession, BrowserSessions, PendingSignIn, Step, sessions_of
+from .browser_sessions import (
+    RESET_SECONDS,
+    BrowserSession,
+    BrowserSessions,
+    PendingSignIn,
+    Step,
+    sessions_of,
+)
 from .page import error_page, page, same_query
 
 # Each step's page and its address.
@@ -130,7 +137,8 @@ class Attempts:
     def aside(self, pending: PendingSignIn, **changes: Any) -> str:
         """The address of another page for the same request and browser; the sign-in stays where it is as well."""
         other = PendingSignIn(pending.request, pending.browser, **changes)
-        return same_query(_PATHS[other.step], attempt=self._sessions.pending.put(other))
+        keep_seconds = RESET_SECONDS if other.step == "reset" else None
+        return same_query(_PATHS[other.step], attempt=self._sessions.pending.put(other, keep_seconds=keep_seconds))
 
     def count_wrong_code(self, name: str, most: int) -> None:
         """One wrong code more; the last one of `most` ends the sign-in. Raises SignInStopped."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from django_cognito.emulator.accounts.federated_people import mapped_attributes
+from django_cognito.emulator.federation.federated_people import mapped_attributes
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ from typing import Any
 
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, UserStatus
 
+from ..accounts import password_policy
+from ..accounts.clients import AppClient
+from ..accounts.people import Person
+from ..accounts.pools import Pools
 from ..refusals import Refused
-from . import password_policy
-from .clients import AppClient
 from .codes import SIGN_UP, Codes, Holder
 from .destinations import Destination, is_email, is_telephone, sign_up_destination, simulated_destination
-from .people import Person
-from .pools import Pools
 
 # Cognito's own to say, whatever attributes a client may write.
 _NOT_OWN = frozenset({"sub", "email_verified", "phone_number_verified", "identities", "cognito:user_status"})

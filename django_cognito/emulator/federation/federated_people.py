@@ -12,10 +12,10 @@ from urllib.parse import quote_plus
 
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool
 
+from ..accounts.identity_providers import IdentityProvider
+from ..accounts.people import Person
+from ..accounts.pools import EXTERNAL, Pools
 from ..refusals import Refused
-from .identity_providers import IdentityProvider
-from .people import Person
-from .pools import EXTERNAL, Pools
 
 _VALUE_MOST_CHARACTERS = 2048
 _NEVER_MAPPED = frozenset({"sub", "identities", "cognito:user_status"})
