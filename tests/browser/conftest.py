@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from django_cognito import runtime
 from django_cognito.emulator import Emulator
@@ -15,7 +15,7 @@ from ..local_cognito import settings_for
 from ..real_parts import chromium_path
 from ..scripted_server import Answer, ScriptedServer
 from .pools import ALL_SCOPES, CHOICES, seed
-from .watch import Watch
+from .watch import Watch, origin_of
 
 __all__ = ["provider"]
 
@@ -33,6 +33,7 @@ _ITS_STYLES = "https://cdn.jsdelivr.net"
 expect.set_options(timeout=20_000)  # machines that run several things at once are slow
 
 NewBrowser = Callable[..., Watch]
+EITHER_WAY = pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +81,15 @@ def site(live_server: Any, cognito: Emulator, settings: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def new_browser(chromium: Browser, site: str, cognito: Emulator, provider: Provider) -> Iterator[NewBrowser]:
+def new_browser(
+    chromium: Browser, site: str, cognito: Emulator, provider: Provider, other_app: str
+) -> Iterator[NewBrowser]:
     """`new_browser()` is a person's own browser; what is wrong with any page that it was at fails the test."""
     watches: list[Watch] = []
+    others = {provider.url, _ITS_STYLES, origin_of(other_app)}
 
     def new(**options: Any) -> Watch:
-        context = chromium.new_context(**options)
-        watches.append(Watch(context, ours={site, cognito.url}, others={provider.url, _ITS_STYLES}))
+        watches.append(Watch(chromium.new_context(**options), ours={site, cognito.url}, others=others))
         return watches[-1]
 
     yield new
@@ -97,12 +100,18 @@ def new_browser(chromium: Browser, site: str, cognito: Emulator, provider: Provi
 
 
 @pytest.fixture
-def context(new_browser: NewBrowser) -> BrowserContext:
-    """A person's own browser."""
-    return new_browser().context
+def script() -> bool:
+    """Whether the browser runs JavaScript; see `EITHER_WAY`."""
+    return True
 
 
-@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
-def page(request: pytest.FixtureRequest, new_browser: NewBrowser) -> Page:
-    """A page of a person's own browser, by both kinds of people."""
-    return new_browser(java_script_enabled=request.param).context.new_page()
+@pytest.fixture
+def watch(new_browser: NewBrowser, script: bool) -> Watch:
+    """A person's own browser, watched."""
+    return new_browser(java_script_enabled=script)
+
+
+@pytest.fixture
+def page(watch: Watch) -> Page:
+    """A page of it."""
+    return watch.context.new_page()

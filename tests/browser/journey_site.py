@@ -21,7 +21,11 @@ _PAGE = """{% load static cognito %}<!doctype html>
   <title>Journeys</title>
   <link rel="icon" href="data:,">
   <link rel="stylesheet" href="{% static 'django_cognito/buttons.css' %}">
-  <style>:root { color-scheme: light dark }</style>
+  <style>
+    :root { color-scheme: light dark }
+    body { background: light-dark(#fff, #14171a); color: light-dark(#16191d, #eceff2) }
+    p a { color: light-dark(#0b5cad, #7db8f5) }
+  </style>
 </head>
 <body><main>
 <h1>Hello, {% firstof user.get_username "stranger" %}</h1>
@@ -58,7 +62,7 @@ def home(request: HttpRequest) -> HttpResponse:
 def remember(request: HttpRequest) -> HttpResponse:
     """Write into the session what is nobody else's business."""
     request.session["remembered"] = f"{request.user.get_username()}'s basket"
-    return HttpResponse("remembered")
+    return HttpResponseRedirect("/")
 
 
 def enter(request: HttpRequest, alias: str) -> HttpResponse:
@@ -77,6 +81,7 @@ backoffice.register(get_user_model())
 
 urlpatterns = [
     path("", home),
+    path("favicon.ico", lambda _: HttpResponse(status=204)),  # browsers ask for it on pages that name none
     path("mine/", login_required(home)),
     path("who/", who),
     path("remember/", remember),

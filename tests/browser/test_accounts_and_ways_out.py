@@ -1,14 +1,12 @@
 """A further account, and the ways out: here, at Cognito, everywhere."""
 
-from typing import Any
-
 import pytest
 from django.contrib.auth import get_user_model
 from playwright.sync_api import Page, expect
 
 from django_cognito.models import CognitoLogin
 
-from .conftest import NewBrowser
+from .conftest import EITHER_WAY, NewBrowser
 from .hands import authorize_as, expect_greeting, sign_in
 
 pytestmark = [
@@ -41,6 +39,7 @@ def is_asked(page: Page, site: str) -> bool:
     return bool(page.get_by_label("Password", exact=True).count())
 
 
+@EITHER_WAY
 def test_a_second_account_is_linked_leads_to_the_same_user_and_is_taken_away_again(page: Page, site: str) -> None:
     arrive(page, site)
     page.get_by_role("button", name="Add my Acme account").click()
@@ -63,9 +62,7 @@ def test_an_account_that_was_taken_away_is_somebody_else_the_next_time(page: Pag
     page.get_by_role("button", name="Add my Acme account").click()
     authorize_as(page, "ann")
     page.get_by_role("button", name="Remove Acme_ann").click()
-    expect(page.get_by_role("button", name="Remove Acme_ann")).to_have_count(0)
-    expect_greeting(page, "alice")
-    leave(page)
+    expect_greeting(page, "stranger")  # with the account goes its login, which is this one
     by_acme(page, site, "ann")
     expect_greeting(page, "Acme_ann")
     assert get_user_model().objects.count() == 2
@@ -110,12 +107,3 @@ def test_the_page_that_asks_before_signing_out_is_left_either_way(page: Page, si
     page.goto(f"{site}/auth/logout/")
     leave(page)
     assert is_asked(page, site)
-
-
-def test_after_signing_out_the_way_back_shows_nobody(page: Page, site: str, settings: Any) -> None:
-    arrive(page, site)
-    leave(page)
-    page.goto(f"{site}/mine/")
-    expect(page.get_by_label("Password", exact=True)).to_be_visible()
-    page.goto(site)
-    expect_greeting(page, "stranger")

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from playwright.sync_api import Page, expect
 
-from .conftest import NewBrowser
 from .hands import sign_in
+from .watch import Watch
 
 pytestmark = [
     pytest.mark.needs("chromium"),
@@ -23,9 +23,9 @@ def _staff(site: str, settings: Any) -> None:
 
 
 @pytest.fixture
-def page(new_browser: NewBrowser) -> Page:
-    """Without JavaScript: the admin's own keeps the colours that were chosen in the local storage."""
-    return new_browser(java_script_enabled=False).context.new_page()
+def script() -> bool:
+    """The admin's own script keeps the colours that were chosen in the local storage."""
+    return False
 
 
 def test_staff_come_in_by_cognito_and_leave_by_it(page: Page, site: str) -> None:
@@ -39,8 +39,7 @@ def test_staff_come_in_by_cognito_and_leave_by_it(page: Page, site: str) -> None
     expect(page.get_by_label("Password", exact=True)).to_be_visible()
 
 
-def test_who_is_not_staff_is_told_so_once_and_goes_round_in_no_circle(new_browser: NewBrowser, site: str) -> None:
-    watch = new_browser(java_script_enabled=False)
+def test_who_is_not_staff_is_told_so_once_and_goes_round_in_no_circle(watch: Watch, site: str) -> None:
     page = watch.context.new_page()
     page.goto(f"{site}/admin/")
     sign_in(page, "bob")

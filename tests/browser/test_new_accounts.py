@@ -8,6 +8,7 @@ from django_cognito.emulator import Emulator
 
 from ..emulator.codes import another, latest
 from ..emulator.hosted_site import PASSWORD
+from .conftest import EITHER_WAY
 from .hands import code_of_mailbox, expect_greeting, go_by_keyboard, press, sign_in, sign_up
 
 pytestmark = [
@@ -24,6 +25,7 @@ def newcomer(request: pytest.FixtureRequest) -> str:
     return f"new-{abs(hash(request.node.nodeid))}"
 
 
+@EITHER_WAY
 def test_somebody_signs_up_with_the_code_from_the_mailbox_and_is_back_at_the_site_signed_in(
     page: Page, site: str, cognito: Emulator, newcomer: str
 ) -> None:
@@ -53,6 +55,7 @@ def test_who_signs_up_on_the_way_to_a_page_arrives_there(
     assert page.url == f"{site}/mine/?page=2"
 
 
+@EITHER_WAY
 def test_a_forgotten_password_is_replaced_and_the_new_one_signs_in(
     page: Page, site: str, cognito: Emulator, newcomer: str
 ) -> None:

@@ -14,7 +14,7 @@ from django_cognito.login import session
 from django_cognito.models import CognitoLogin, CognitoUser
 
 from ..emulator.federation.conftest import Provider
-from .conftest import NewBrowser
+from .conftest import EITHER_WAY, NewBrowser
 from .hands import authorize_as, expect_greeting, go_by_keyboard, sign_in
 from .pools import POOL_ID, UMBRELLA_POOL, settings_of_tenants, sub_of
 
@@ -32,6 +32,7 @@ def id_token() -> IdToken:
     return IdToken(POOL_ID, take_apart(raw, max_bytes=len(raw))[1])
 
 
+@EITHER_WAY
 def test_a_button_leads_to_the_provider_and_back_with_the_groups_and_the_identities(
     page: Page, site: str, provider: Provider, settings: Any
 ) -> None:
@@ -66,6 +67,7 @@ def test_who_comes_a_second_time_is_the_same_user_with_what_has_changed(
     assert not Group.objects.exists()
 
 
+@EITHER_WAY
 def test_an_address_of_acme_leads_to_acmes_provider(page: Page, site: str, provider: Provider) -> None:
     page.goto(site)
     page.get_by_label("E-mail address").fill("Hal@ACME.example")

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from django_cognito.emulator import Emulator
 
-from .conftest import NewBrowser
+from .conftest import EITHER_WAY
 from .hands import expect_greeting, sign_in
 from .watch import Watch
 
@@ -24,11 +24,6 @@ def _silent(site: str, settings: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, "SILENT_SIGN_IN": True}
 
 
-@pytest.fixture(params=[True, False], ids=["with JavaScript", "without JavaScript"])
-def watch(request: pytest.FixtureRequest, new_browser: NewBrowser, other_app: str) -> Watch:
-    return new_browser(java_script_enabled=request.param)
-
-
 def at_the_other_app(page: Page, cognito: Emulator, other_app: str) -> None:
     """Alice signs in at another app of the same pool."""
     query = {"response_type": "code", "client_id": "5elsewhere", "redirect_uri": other_app}
@@ -41,6 +36,7 @@ def times_asked(watch: Watch, cognito: Emulator) -> int:
     return sum(url.startswith(f"{cognito.url}/oauth2/authorize?") for url in watch.asked)
 
 
+@EITHER_WAY
 def test_who_is_signed_in_at_cognito_is_shown_so_and_asked_nothing(
     watch: Watch, site: str, cognito: Emulator, other_app: str
 ) -> None:
@@ -76,14 +72,3 @@ def test_who_has_signed_out_here_does_not_come_back_unseen(
     page.goto(f"{site}/greeting/")
     expect_greeting(page, "stranger")
     assert "prompt=none" not in page.url
-
-
-def test_two_tabs_that_are_opened_at_once_go_round_in_no_circle(watch: Watch, site: str, cognito: Emulator) -> None:
-    """As when a browser brings back the tabs of yesterday."""
-    tabs = [watch.context.new_page() for _ in range(2)]
-    for tab in tabs:
-        tab.evaluate("url => { setTimeout(() => location.assign(url), 0) }", f"{site}/greeting/")
-    for tab in tabs:
-        tab.wait_for_url(f"{site}/greeting/")
-        expect_greeting(tab, "stranger")
-    assert times_asked(watch, cognito) <= 2

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from django_cognito.models import CognitoLogin
 
-from .conftest import NewBrowser
 from .hands import expect_greeting, press, sign_in
+from .watch import Watch
 
 pytestmark = [
     pytest.mark.needs("chromium"),
@@ -18,10 +18,9 @@ pytestmark = [
 ]
 
 
-def test_tabs_that_sign_in_at_once_each_come_back_to_their_page_and_a_state_is_good_once(
-    new_browser: NewBrowser, site: str
+def test_tabs_that_sign_in_side_by_side_each_come_back_to_their_page_and_a_state_is_good_once(
+    watch: Watch, site: str
 ) -> None:
-    watch = new_browser()
     tabs = [watch.context.new_page() for _ in range(2)]
     for number, tab in enumerate(tabs):
         tab.goto(f"{site}/mine/?tab={number}")
@@ -38,29 +37,25 @@ def test_tabs_that_sign_in_at_once_each_come_back_to_their_page_and_a_state_is_g
     expect_greeting(tabs[0], "alice")
 
 
-def test_of_a_second_person_on_one_browser_nothing_of_the_first_is_left(
-    context: BrowserContext, site: str
-) -> None:
-    page = context.new_page()
+def test_of_a_second_person_on_one_browser_nothing_of_the_first_is_left(page: Page, site: str) -> None:
     page.goto(f"{site}/auth/login/")
     sign_in(page, "alice")
     expect_greeting(page, "alice")
     page.goto(f"{site}/remember/")
-    page.goto(site)
     expect(page.get_by_text("Remembered: alice's basket")).to_be_visible()
-    (before,) = _session_cookies(context)
+    (before,) = _session_cookies(page.context)
     page.goto(f"{site}/auth/login/?prompt=login")
     sign_in(page, "bob")
     expect_greeting(page, "bob")
     expect(page.get_by_text("Remembered:")).to_have_text("Remembered:")
-    (after,) = _session_cookies(context)
+    (after,) = _session_cookies(page.context)
     assert after != before
     assert not Session.objects.filter(session_key=before).exists()
     assert CognitoLogin.objects.get().cognito_user.username == "bob"
 
 
-def test_a_tab_in_which_the_first_person_was_about_to_sign_in_still_works(context: BrowserContext, site: str) -> None:
-    first, second = context.new_page(), context.new_page()
+def test_a_tab_in_which_the_first_person_was_about_to_sign_in_still_works(watch: Watch, site: str) -> None:
+    first, second = watch.context.new_page(), watch.context.new_page()
     first.goto(f"{site}/auth/login/")
     sign_in(first, "alice")
     expect_greeting(first, "alice")
@@ -76,8 +71,7 @@ def test_a_tab_in_which_the_first_person_was_about_to_sign_in_still_works(contex
     assert CognitoLogin.objects.get().cognito_user.username == "alice"
 
 
-def test_a_person_whose_sign_in_fails_leaves_the_other_one_signed_in(context: BrowserContext, site: str) -> None:
-    page = context.new_page()
+def test_a_person_whose_sign_in_fails_leaves_the_other_one_signed_in(page: Page, site: str) -> None:
     page.goto(f"{site}/auth/login/")
     sign_in(page, "alice")
     expect_greeting(page, "alice")
