@@ -1,7 +1,7 @@
 """The steps of the journey, in their order."""
 
 from ..step import Step
-from . import admin, api, aws, files, leaving, membership, outage, programs, refusals, signing_in, srp
+from . import accounts, admin, api, aws, files, leaving, membership, outage, programs, refusals, signing_in, srp
 
 ALL: tuple[Step, ...] = (
     signing_in.wrong_password,
@@ -9,6 +9,8 @@ ALL: tuple[Step, ...] = (
     signing_in.no_code_no_entry,
     signing_in.with_totp_code,
     signing_in.me_page,
+    accounts.made_by_code,
+    accounts.password_replaced,
     api.nobody,
     api.editor_writes,
     api.viewer_reads_only,
