@@ -1,4 +1,4 @@
-"""`{% load cognito %}`: buttons and addresses that sign in. Whatever stands in them is escaped, and the HTML is valid."""
+"""`{% load cognito %}`: buttons and addresses that sign in. What stands in them is escaped, and the HTML is valid."""
 
 import re
 from html.parser import HTMLParser
@@ -248,7 +248,7 @@ def test_a_label_is_text() -> None:
     ["{% sign_in_buttons %}", "{% sign_in_by_email %}", "{% sign_in_url %}", '{% sign_in_buttons next="/mine/" %}'],
 )
 def test_without_the_request_the_error_says_what_is_missing(source: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="django.template.context_processors.request"):
+    with pytest.raises(ImproperlyConfigured, match=r"django\.template\.context_processors\.request"):
         Template("{% load cognito %}" + source).render(Context())
 
 

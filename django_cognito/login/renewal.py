@@ -88,7 +88,8 @@ def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
         if not _is_due(login):
             return login
     except SignInError as error:
-        return (yield _Step(partial(_end, login, error)))
+        login = yield _Step(partial(_end, login, error))
+        return login
     deadline = time.monotonic() + _WAIT_SECONDS
     while not (yield _Step(partial(_claim, login))):
         if not is_over(login):
