@@ -39,6 +39,7 @@ REFUSED: dict[str, list[Any]] = {
     "USERNAME": ODD_TEXTS,
     "ATTRIBUTES": [None, ["email"], {"email": ""}, {"": "email"}, {"email": None}, {5: "email"}],
     "LINK_BY_VERIFIED_EMAIL": NO_BOOLEANS,
+    "USER_CACHE_SECONDS": [-1, 3_601, "60", None, True, float("nan")],
     "GROUPS": [None, ["editors"], "editors"],
     "MIRROR_GROUPS": NO_BOOLEANS,
     "SCOPES_TO_PERMISSIONS": [None, ["a"], {"a": "notes.view_note"}, {"a": ["view"]}, {"a": None}],
@@ -65,6 +66,8 @@ REFUSED: dict[str, list[Any]] = {
     "ADMIN_LOCAL_PASSWORD": NO_BOOLEANS,
     "POOL_RESOLVER": [None, 5, " ", ["a"]],
     "POOLS": [None, {}, [], "acme", ["acme"]],
+    "PROFILE_SOURCE": ["userInfo", "", None, ["id_token"]],
+    "GROUPS_CLAIM": ODD_TEXTS,
 }
 ACCEPTED: dict[str, list[Any]] = {
     "CLIENT_SECRET": ["", "s3cret", SimpleLazyObject(lambda: pytest.fail("a secret was read at start-up"))],
@@ -79,11 +82,14 @@ ACCEPTED: dict[str, list[Any]] = {
     "TOKEN_USE": ["access", "id"],
     "LEEWAY_SECONDS": [0, 60, 2.5],
     "ATTRIBUTES": [{}, {"email": "email"}],
+    "USER_CACHE_SECONDS": [0, 0.5, 3_600],
     "GROUPS": [
         {},
         {"editors": {}},
         {"e": {"groups": ["a"], "permissions": ["a.b"], "staff": True, "superuser": False}},
     ],
+    "PROFILE_SOURCE": ["id_token", "userinfo"],
+    "GROUPS_CLAIM": ["cognito:groups", "custom:groups"],
     "REDIRECT_URI": ["", "https://www.example.com/auth/callback/", "http://localhost:8000/auth/callback/"],
     "IDENTITY_PROVIDERS": [
         [],

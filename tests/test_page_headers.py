@@ -1,4 +1,4 @@
-"""Every answer of the login is nobody's to keep, to frame or to be told of; its pages load styles and no script."""
+"""Every answer of the login is nobody's to keep, to frame or to be told of; its pages load no script."""
 
 import re
 from typing import Any

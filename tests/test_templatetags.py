@@ -1,4 +1,4 @@
-"""`{% load cognito %}`: buttons and addresses that sign in. What stands in them is escaped, and the HTML is valid."""
+"""`{% load cognito %}`: buttons and addresses that sign in. What stands in them is escaped; the HTML is valid."""
 
 import re
 from html.parser import HTMLParser

@@ -14,7 +14,7 @@ from ..core.hosted_ui import SignInSecrets
 
 _SESSION_KEY = "_cognito_sign_ins"
 _MOST = 10  # tabs that sign in at once; the oldest is dropped
-_KEPT = ("redirect_uri", "next_url", "alias", "client_id", "asked")
+_KEPT = ("redirect_uri", "next_url", "alias", "client_id", "asked", "links_to")
 _LIFETIME_SECONDS = 900  # Cognito gives up after 5 minutes of password and 8 of reset
 
 
@@ -23,7 +23,8 @@ class PendingSignIn:
     """A sign-in that this browser began: its secrets, where it comes back, and where it goes next.
 
     `alias` is the one of POOLS that it was begun at, as `client_id`; `asked` are the parameters that Cognito was given
-    beyond ours; `is_over` says that it took too long.
+    beyond ours; `links_to` is the user, by primary key, whose further account in Cognito it finds out; `is_over` says
+    that it took too long.
     """
 
     secrets: SignInSecrets
@@ -32,6 +33,7 @@ class PendingSignIn:
     alias: str = "default"
     client_id: str = ""
     asked: Mapping[str, str] = field(default_factory=dict)
+    links_to: str = ""
     is_over: bool = False
 
 
@@ -43,9 +45,10 @@ def begin(
     alias: str = "default",
     client_id: str = "",
     asked: Mapping[str, str] | None = None,
+    links_to: str = "",
 ) -> PendingSignIn:
     """A new sign-in of this browser. Writes the session."""
-    pending = PendingSignIn(SignInSecrets.new(), redirect_uri, next_url, alias, client_id, asked or {})
+    pending = PendingSignIn(SignInSecrets.new(), redirect_uri, next_url, alias, client_id, asked or {}, links_to)
     entries = {**request.session.get(_SESSION_KEY, {}), pending.secrets.state: _entry(pending)}
     request.session[_SESSION_KEY] = dict(sorted(entries.items(), key=lambda item: item[1]["at"])[-_MOST:])
     return pending

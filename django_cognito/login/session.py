@@ -87,9 +87,10 @@ def is_over(login: CognitoLogin) -> bool:
     return login.expires_at <= timezone.now()
 
 
-def drop(session: SessionBase) -> CognitoSettings | None:
+def drop(session: SessionBase, *, everywhere: bool = False) -> CognitoSettings | None:
     """End the session's login: forget its tokens, and have Cognito revoke them where it can be asked.
 
+    With `everywhere` all logins of the same person of Cognito end, here and at Cognito.
     What holds for the app client that it was a login at; None where there was no login, or its tokens are unreadable.
     """
     login = _named_by(session)
@@ -97,8 +98,9 @@ def drop(session: SessionBase) -> CognitoSettings | None:
     if login is None:
         return None
     # Not login.delete(): it clears the instance's id, without which the tokens cannot be opened.
-    CognitoLogin.objects.filter(pk=login.pk).delete()
-    revoke(login)
+    others = {"cognito_user": login.cognito_user} if everywhere else {"pk": login.pk}
+    CognitoLogin.objects.filter(**others).delete()
+    revoke(login, everywhere=everywhere)
     return _settings_or_none(login)
 
 
@@ -140,9 +142,14 @@ def row_of(login_id: Any, **conditions: Any) -> CognitoLogin:
 
 
 @without_secrets
-def revoke(login: CognitoLogin) -> None:
-    """Have Cognito end the refresh token, and with it what came of it; best effort."""
+def revoke(login: CognitoLogin, *, everywhere: bool = False) -> None:
+    """Have Cognito end the refresh token, and with it what came of it; with `everywhere` all the person's. Best effort.
+
+    That needs the scope `aws.cognito.signin.user.admin`.
+    """
     try:
+        if everywhere:
+            get_hosted_ui(settings_for(login)).sign_out_everywhere(tokens_of(login).access_token)
         refresh_token = refresh_token_of(login)
         if refresh_token is not None:
             get_hosted_ui(settings_for(login)).revoke(refresh_token)

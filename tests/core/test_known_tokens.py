@@ -110,13 +110,14 @@ def test_the_first_one_goes_where_there_are_too_many() -> None:
     assert verifier.verify(first) is not tokens[0]
 
 
-def test_a_known_token_ends_at_its_time() -> None:
+@pytest.mark.parametrize("late", [10, 10.5, 11, 3_600, 10**9])
+def test_a_known_token_ends_at_its_time_and_stays_ended(late: float) -> None:
     moment = [float(NOW)]
     verifier, raw = make(lambda: moment[0], leeway_seconds=10), token()
     known = verifier.verify(raw)
     moment[0] = CLAIMS["exp"] + 9.0
     assert verifier.verify(raw) is known
-    moment[0] = CLAIMS["exp"] + 10.0
+    moment[0] = CLAIMS["exp"] + late
     with pytest.raises(ExpiredTokenError):
         verifier.verify(raw)
 

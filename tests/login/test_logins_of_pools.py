@@ -70,6 +70,7 @@ def test_a_login_is_renewed_at_its_own_hosted_ui_as_its_own_client(
     assert two_pools.acme.count == 0
 
 
+@pytest.mark.defends("RP-17")
 def test_a_renewal_that_gives_another_pools_tokens_ends_the_login(
     client: Client, two_pools: TwoPools, login: CognitoLogin, visit: Visit
 ) -> None:

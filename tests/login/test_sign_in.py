@@ -115,6 +115,7 @@ def test_two_tabs_at_two_pools_come_back_each_to_its_own(client: Client, two_poo
     ]
 
 
+@pytest.mark.defends("RP-13")
 def test_the_same_sub_in_two_pools_is_two_people(client: Client, two_pools: TwoPools) -> None:
     two_pools.sign_in(client, "acme")
     two_pools.sign_in(Client(), "zen")
@@ -135,6 +136,7 @@ def test_another_pools_code_is_sent_to_nobody_but_the_pool_where_the_sign_in_beg
     assert who(client) == before
 
 
+@pytest.mark.defends("RP-09")
 @pytest.mark.parametrize("said", [{}, {"code": None, "error": "access_denied"}], ids=["a code", "an error"])
 @pytest.mark.defends("RP-09")
 def test_another_pools_issuer_is_refused_and_nobody_is_asked(
@@ -153,6 +155,7 @@ def test_the_pools_own_issuer_is_taken(client: Client, two_pools: TwoPools) -> N
     assert come_back(client, asked, iss=ISSUERS["zen"]).status_code == 302
 
 
+@pytest.mark.defends("RP-09")
 @pytest.mark.parametrize(
     ("of_zen", "code"),
     [

@@ -52,9 +52,9 @@ def test_a_mirrored_group_that_is_mapped_to_its_own_name_is_one_group() -> None:
 
 
 def test_permissions_are_those_of_all_groups() -> None:
-    assert permissions(["viewers", "others"], site()) == {"notes.view_note"}
-    assert permissions(["viewers", "editors"], site()) == {"notes.view_note", "notes.change_note"}
-    assert permissions([], site()) == frozenset()
+    assert permissions(("viewers", "others"), site()) == {"notes.view_note"}
+    assert permissions(("viewers", "editors"), site()) == {"notes.view_note", "notes.change_note"}
+    assert permissions((), site()) == frozenset()
 
 
 def test_who_has_a_permission_is_told_by_group() -> None:
