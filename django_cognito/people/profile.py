@@ -106,10 +106,12 @@ def news(statement: Statement, link: CognitoUser | KnownPerson, settings: Cognit
 
 def _source_of(token: AccessToken | IdToken, settings: CognitoSettings) -> Source:
     groups = cognito_groups.told_by(token, settings)
-    if not isinstance(token, IdToken):
-        return Source("access_digest", token.issued_at, groups, _mapped(token.claims, settings))
-    attributes = _mapped(token.claims, settings) if settings.profile_source == "id_token" else {}
-    return Source("id_digest", token.issued_at, groups, attributes)
+    if isinstance(token, IdToken):
+        attributes = _mapped(token.claims, settings) if settings.profile_source == "id_token" else {}
+        return Source("id_digest", token.issued_at, groups, attributes)
+    # One that says nothing of groups moves no moment, by which an older one would be known: nothing of it is taken.
+    attributes = {} if groups is None else _mapped(token.claims, settings)
+    return Source("access_digest", token.issued_at, groups, attributes)
 
 
 def _mapped(claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, Any]:
