@@ -29,6 +29,8 @@ _SPACE = " \t"  # RFC 9110 5.6.3; whatever else is a space to Python is part of 
 def bearer_token(request: Any) -> str | None:
     """The raw token of an `Authorization: Bearer` header; an empty string where it names none, None without one."""
     header: str = request.META.get("HTTP_AUTHORIZATION", "")
+    if header.startswith("Bearer "):
+        return header[7:].strip(_SPACE)
     found = _BEARER.search(header)
     if found is None:
         return None
@@ -51,14 +53,15 @@ class RequestCognito:
     `await request.auser()` first; after that it does no I/O.
     """
 
+    _user: Any = None
+    _token: Token | None = None
+    _raw = ""
+    _raw_id_token: str | None = None
+    _login: CognitoLogin | None = None
+    _failure: CognitoUnavailableError | None = None
+
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
-        self._user: Any = None
-        self._token: Token | None = None
-        self._raw = ""
-        self._raw_id_token: str | None = None
-        self._login: CognitoLogin | None = None
-        self._failure: CognitoUnavailableError | None = None
 
     def __repr__(self) -> str:
         return f"<RequestCognito {self._token!r}>"

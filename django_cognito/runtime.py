@@ -24,7 +24,7 @@ _made: dict[tuple[Any, ...], Any] = {}
 
 def get_verifier() -> TokenVerifier:
     """The verifier of the configured pools. No I/O; the first `verify` of a pool's token fetches the pool's keys."""
-    return _once(_verifier, get_pools())
+    return once(_verifier, get_pools())
 
 
 def get_hosted_ui(settings: CognitoSettings | None = None) -> HostedUi:
@@ -32,7 +32,7 @@ def get_hosted_ui(settings: CognitoSettings | None = None) -> HostedUi:
 
     Raises ImproperlyConfigured where DOMAIN is not set.
     """
-    return _once(_hosted_ui, settings or get_settings())
+    return once(_hosted_ui, settings or get_settings())
 
 
 def get_directory(settings: CognitoSettings | None = None) -> Directory:
@@ -52,7 +52,7 @@ def get_identity_pool(settings: CognitoSettings | None = None) -> IdentityPool:
 
     Raises ImproperlyConfigured where IDENTITY_POOL_ID is not set.
     """
-    return _once(_identity_pool, settings or get_settings())
+    return once(_identity_pool, settings or get_settings())
 
 
 def reset() -> None:
@@ -69,8 +69,8 @@ def _forget(*, setting: str, **_: Any) -> None:
                 del _made[key]
 
 
-def _once(make: Callable[..., _T], *values: Any) -> _T:
-    """`make(*values)`, made once: settings and plain values hash, and what is made hangs on them."""
+def once(make: Callable[..., _T], *values: Any) -> _T:
+    """`make(*values)`, made once: settings and plain values hash, and what is made hangs on them, until `reset`."""
     key = (make, *values)
     try:
         return _made[key]  # type: ignore[no-any-return]
@@ -89,7 +89,7 @@ def _verifier(pools: Pools) -> TokenVerifier:
         leeway_seconds=settings.leeway_seconds,
         max_bytes=settings.token_max_bytes,
         cache_size=settings.token_cache_size,
-        key_stores=_once(
+        key_stores=once(
             _key_stores,
             settings.http_timeout_seconds,
             settings.jwks_max_age_seconds,
@@ -100,7 +100,7 @@ def _verifier(pools: Pools) -> TokenVerifier:
 
 def _key_stores(timeout_seconds: float, max_age_seconds: int, hard_max_age_seconds: int) -> KeyStores:
     return KeyStores(
-        http=_once(_http, timeout_seconds),
+        http=once(_http, timeout_seconds),
         max_age_seconds=max_age_seconds,
         hard_max_age_seconds=hard_max_age_seconds,
         tell=tell_of_keys,
@@ -112,7 +112,7 @@ def _hosted_ui(settings: CognitoSettings) -> HostedUi:
         raise ImproperlyConfigured(
             "Logins need COGNITO['DOMAIN']: the user pool's domain, as the AWS console shows it."
         )
-    http = _once(_http, settings.http_timeout_seconds)
+    http = once(_http, settings.http_timeout_seconds)
     secret = str(settings.client_secret)  # a lazy one is read here
     return HostedUi(settings.user_pool, settings.client_id, secret, http=http)
 
@@ -120,7 +120,7 @@ def _hosted_ui(settings: CognitoSettings) -> HostedUi:
 def _identity_pool(settings: CognitoSettings) -> IdentityPool:
     if not settings.identity_pool_id:
         raise ImproperlyConfigured("AWS credentials need COGNITO['IDENTITY_POOL_ID'].")
-    http = _once(_http, settings.http_timeout_seconds)
+    http = once(_http, settings.http_timeout_seconds)
     return IdentityPool(
         settings.identity_pool_id, logins_key=settings.logins_key, endpoint_url=settings.endpoint_url, http=http
     )

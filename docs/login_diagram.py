@@ -51,9 +51,18 @@ def main() -> None:
     width, height = _LEFT * 2 + _GAP * 2, _TOP + _STEP * (len(STEPS) + 1)
     parts = [_life(position, height) for position in range(len(_WHO))]
     parts += [_step(step, _TOP + _STEP * (number + 1)) for number, step in enumerate(STEPS)]
+    head = f"<title>The login, step by step</title>\n<desc>{escape(_told())}</desc>\n<style>{_STYLE}</style>\n"
     _FILE.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">\n'
-        f"<title>The login, step by step</title>\n<style>{_STYLE}</style>\n" + "\n".join(parts) + "\n</svg>\n"
+        f"{head}" + "\n".join(parts) + "\n</svg>\n"
+    )
+
+
+def _told() -> str:
+    """The picture in words, for whoever does not see it."""
+    return " ".join(
+        f"{_WHO[step.speaker]}{'' if step.speaker == step.hearer else ' to ' + _WHO[step.hearer]}: {step.words}."
+        for step in STEPS
     )
 
 

@@ -23,7 +23,19 @@ from django_cognito.models import CognitoLogin
 from django_cognito.testing import make_token, sign_in
 
 from .callers import bearer
-from .login_scene import CALLBACK, begin, come_back, form_of, login_of, query_of, refusal, standing, token_answer, who
+from .login_scene import (
+    CALLBACK,
+    PENDING,
+    begin,
+    come_back,
+    form_of,
+    login_of,
+    query_of,
+    refusal,
+    standing,
+    token_answer,
+    who,
+)
 from .scripted_server import Answer, Reset, ScriptedServer, Silence, json_answer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
@@ -122,8 +134,23 @@ def test_a_forwarded_host_has_no_effect(client: Client) -> None:
 
 
 @pytest.mark.defends("RP-10")
-def test_a_host_that_is_not_allowed_gets_nothing(client: Client) -> None:
-    assert client.get("/auth/login/", headers={"host": "evil.example"}).status_code == 400
+@pytest.mark.parametrize("path", ["/auth/login/", "/auth/sign-up/", "/auth/forgot-password/", CALLBACK])
+def test_a_host_that_is_not_allowed_gets_nothing(client: Client, path: str) -> None:
+    assert client.get(path, headers={"host": "evil.example"}).status_code == 400
+
+
+def test_a_forwarded_host_counts_where_the_site_believes_it_and_allowed_hosts_do(client: Client, settings: Any) -> None:
+    settings.USE_X_FORWARDED_HOST = True
+    asked = query_of(client.get("/auth/login/", headers={"x-forwarded-host": "localhost"})["Location"])
+    assert asked["redirect_uri"] == "http://localhost/auth/callback/"
+    assert client.get("/auth/login/", headers={"x-forwarded-host": "evil.example"}).status_code == 400
+    assert client.post("/auth/logout/", headers={"x-forwarded-host": "evil.example"}).status_code == 400
+
+
+def test_a_forwarded_host_has_no_effect_on_a_logout(client: Client) -> None:
+    sign_in(client)
+    answer = client.post("/auth/logout/", headers={"x-forwarded-host": "evil.example"})
+    assert query_of(answer["Location"])["logout_uri"] == "http://testserver/"
 
 
 def test_a_site_without_a_domain_is_told_what_is_missing(client: Client, settings: Any) -> None:
@@ -132,7 +159,7 @@ def test_a_site_without_a_domain_is_told_what_is_missing(client: Client, setting
         client.get("/auth/login/")
 
 
-@pytest.mark.parametrize("path", ["/auth/login/", CALLBACK])
+@pytest.mark.parametrize("path", ["/auth/login/", "/auth/sign-up/", "/auth/forgot-password/", CALLBACK])
 def test_a_way_in_is_got_and_never_posted(client: Client, path: str) -> None:
     assert client.post(path).status_code == 405
 
@@ -141,6 +168,10 @@ def test_the_ways_in_and_out_are_open_on_a_site_that_requires_logins(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    assert client.get("/who/")["Location"] == "/auth/login/?next=/who/"
+    for path in ("login", "sign-up", "forgot-password"):
+        assert client.get(f"/auth/{path}/")["Location"].startswith(token_endpoint.url)
+    assert client.get(CALLBACK).status_code == 400
     assert client.get("/auth/logout/").status_code == 200
     assert come_back_with(client, token_endpoint)["Location"] == "/"
 
@@ -212,6 +243,38 @@ def test_ten_tabs_come_back_each_to_its_page(client: Client, token_endpoint: Scr
         assert come_back(client, asked)["Location"] == page
 
 
+def test_the_eleventh_tab_drops_the_oldest_and_no_other(client: Client, token_endpoint: ScriptedServer) -> None:
+    tabs = [begin(client, next=f"/notes/{number}/") for number in range(11)]
+    assert code_of(come_back(client, tabs[0])) == "state_unknown"
+    for number in (1, 10):
+        token_endpoint.script(token_answer(nonce=tabs[number]["nonce"]), Answer())
+        assert come_back(client, tabs[number])["Location"] == f"/notes/{number}/"
+
+
+@pytest.mark.parametrize("before", ["nobody", "alice", "carol"])
+def test_a_tabs_sign_in_outlives_somebody_elses_on_the_same_browser(
+    client: Client, token_endpoint: ScriptedServer, before: str
+) -> None:
+    if before != "nobody":
+        sign_in(client, before)
+    tab, other = begin(client, next="/notes/7/"), begin(client)
+    token_endpoint.script(token_answer("bob", nonce=other["nonce"]), Answer())
+    come_back(client, other)
+    assert who(client) == "bob"
+    token_endpoint.script(token_answer("alice", nonce=tab["nonce"]), Answer())
+    assert come_back(client, tab)["Location"] == "/notes/7/"
+    assert who(client) == "alice"
+    assert not client.session.get(PENDING)
+    assert [code_of(come_back(client, asked)) for asked in (tab, other)] == ["state_unknown"] * 2
+
+
+def test_a_sign_out_ends_the_sign_ins_under_way(client: Client, token_endpoint: ScriptedServer) -> None:
+    sign_in(client)
+    asked = begin(client)
+    post_logout(client)
+    assert code_of(come_back(client, asked)) == "state_unknown"
+
+
 def test_a_bearer_token_on_the_callback_is_no_sign_in(client: Client) -> None:
     answer = client.get(CALLBACK, headers=bearer(make_token()))
     assert code_of(answer) == "state_unknown"
@@ -231,29 +294,30 @@ def signed_in_before(request: pytest.FixtureRequest, client: Client) -> str:
 
 @pytest.mark.defends("RP-01", "RP-02")
 @pytest.mark.parametrize(
-    "query",
+    ("query", "code"),
     [
-        pytest.param("code=a-code", id="missing"),
-        pytest.param("code=a-code&state=", id="empty"),
-        pytest.param("code=a-code&state=forged", id="forged"),
-        pytest.param("code=a-code&state={state}&state={state}", id="twice"),
-        pytest.param("code=a-code&state={state}&state=forged", id="with another"),
-        pytest.param("code=a-code&state[]={state}", id="as an array"),
-        pytest.param("code=a-code&state={state}x", id="longer"),
-        pytest.param("code=a-code&state=%00", id="a NUL"),
-        pytest.param("code=a-code&State={state}", id="of another name"),
-        pytest.param("error=access_denied", id="an error without state"),
-        pytest.param("error=access_denied&state=forged", id="an error with a forged state"),
-        pytest.param("error=access_denied&state={state}&state={state}", id="an error with two states"),
+        pytest.param("code=a-code", "state_missing", id="missing"),
+        pytest.param("code=a-code&state=", "state_unknown", id="empty"),
+        pytest.param("code=a-code&state=forged", "state_unknown", id="forged"),
+        pytest.param("code=a-code&state={state}&state={state}", "state_unknown", id="twice"),
+        pytest.param("code=a-code&state={state}&state=forged", "state_unknown", id="with another"),
+        pytest.param("code=a-code&state[]={state}", "state_missing", id="as an array"),
+        pytest.param("code=a-code&state={state}x", "state_unknown", id="longer"),
+        pytest.param("code=a-code&state=%00", "state_unknown", id="a NUL"),
+        pytest.param("code=a-code&State={state}", "state_missing", id="of another name"),
+        pytest.param("", "state_unknown", id="nothing at all"),
+        pytest.param("error=access_denied", "state_unknown", id="an error without state"),
+        pytest.param("error=access_denied&state=forged", "state_unknown", id="an error with a forged state"),
+        pytest.param("error=access_denied&state={state}&state={state}", "state_unknown", id="an error with two states"),
     ],
 )
 def test_without_the_one_good_state_nothing_is_believed_and_nothing_is_asked(
-    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, query: str
+    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, query: str, code: str
 ) -> None:
     state = begin(client)["state"]
     before = everything_of(client)
     answer = client.get(f"{CALLBACK}?{query.format(state=state)}")
-    assert (answer.status_code, code_of(answer)) == (400, "state_unknown")
+    assert (answer.status_code, code_of(answer)) == (400, code)
     assert everything_of(client) == before
     assert before["who"] == signed_in_before
     assert token_endpoint.count == 0
@@ -331,7 +395,7 @@ def test_an_error_of_the_hosted_ui_is_a_page_and_changes_nothing(
 
 
 def test_an_error_beside_a_code_is_an_error(client: Client, token_endpoint: ScriptedServer) -> None:
-    assert code_of(come_back(client, begin(client), error="server_error")) == "refused_by_provider"
+    assert code_of(come_back(client, begin(client), error="access_denied")) == "refused_by_provider"
     assert token_endpoint.count == 0
 
 
@@ -592,7 +656,7 @@ EVIL = [
 @pytest.mark.parametrize("evil", EVIL)
 def test_next_leads_nowhere_else(client: Client, token_endpoint: ScriptedServer, evil: str) -> None:
     asked = begin(client, next=evil)
-    assert client.session["_cognito_sign_ins"][asked["state"]]["next"] == ""
+    assert client.session["_cognito_sign_ins"][asked["state"]]["next_url"] == ""
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
     assert come_back(client, asked)["Location"] == "/"
     assert who(client) == "alice"
@@ -605,7 +669,7 @@ def test_next_leads_nowhere_else_even_where_it_was_taken_in(
 ) -> None:
     asked = begin(client, next="/notes/")
     kept = client.session
-    kept["_cognito_sign_ins"][asked["state"]]["next"] = evil
+    kept["_cognito_sign_ins"][asked["state"]]["next_url"] = evil
     kept.save()
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
     assert come_back(client, asked)["Location"] == "/"

@@ -17,28 +17,27 @@ from .errors import CognitoAPIException
 class CognitoAuthentication(BaseAuthentication):
     """`Authorization: Bearer` becomes `request.user`, `request.auth` (the token) and `request.cognito`."""
 
-    @sensitive_variables("raw")
+    @sensitive_variables("raw", "raw_id_token")
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         """The user and the token; None without a bearer token, so that the next class is asked.
 
         Raises CognitoAPIException: 401 for a refused token, 503 with Retry-After while Cognito cannot be asked.
         """
-        raw = bearer_token(request)
+        http_request: Any = request._request
+        raw = bearer_token(http_request)
         if raw is None:
             return None
+        raw_id_token = id_token_header(http_request)
         try:
-            user, token = authenticate(raw, id_token=id_token_header(request))
+            user, token = authenticate(raw, id_token=raw_id_token)
         except CognitoError as error:
             raise CognitoAPIException(answer_to(error)) from error
-        self._tell(request._request, user, token, raw)
+        cognito = getattr(http_request, "cognito", None)
+        if cognito is None:  # the middleware is not installed
+            cognito = http_request.cognito = RequestCognito(http_request)
+        cognito.set_bearer(user, token, raw, raw_id_token)
         return user, token
 
     def authenticate_header(self, request: Request) -> str:
         """The challenge where no token was sent: without an `error` (RFC 6750 3.1)."""
         return CHALLENGE
-
-    @staticmethod
-    def _tell(request: Any, user: Any, token: Token, raw: str) -> None:
-        if not hasattr(request, "cognito"):
-            request.cognito = RequestCognito(request)  # the middleware is not installed
-        request.cognito.set_bearer(user, token, raw, id_token_header(request))

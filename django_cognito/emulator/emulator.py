@@ -14,7 +14,6 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from ..core.token import TokenUse
 from .accounts.authority import Authority, IssuerForm
 from .accounts.keys import KeyRing
-from .accounts.mailbox import Mailbox
 from .accounts.pools import Pools
 from .aws.account import AccessKey, Account
 from .aws.administrator import administrator_key
@@ -25,6 +24,7 @@ from .seeds.account_planting import identity_pools, plant_account
 from .seeds.planting import plant
 from .seeds.reading import default_seed, read_seed
 from .seeds.seed import Seed
+from .self_service.mailbox import Mailbox
 from .server import QuietHandler, make_app
 
 _LOOPBACK = "127.0.0.1"

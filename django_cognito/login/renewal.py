@@ -84,7 +84,11 @@ class _Step:
 
 def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
     """The steps of `current` and `acurrent`: one logic, two drivers."""
-    if not _is_due(login):
+    try:
+        if not _is_due(login):
+            return login
+    except SignInError as error:
+        login = yield _Step(partial(_end, login, error))
         return login
     deadline = time.monotonic() + _WAIT_SECONDS
     while not (yield _Step(partial(_claim, login))):
@@ -109,7 +113,11 @@ def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
 
 
 def _is_due(login: CognitoLogin) -> bool:
-    """Whether the login's tokens have ended, or are about to and can be renewed."""
+    """Whether the login's tokens have ended, or are about to and can be renewed.
+
+    Raises SignInError for a login that is worth nothing: its pool or its client is not configured any more.
+    """
+    settings_for(login)
     if is_over(login):
         return True
     margin = timedelta(seconds=get_settings().refresh_margin_seconds)

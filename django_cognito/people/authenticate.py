@@ -1,7 +1,7 @@
 """ONE function: a raw token becomes (user, token). Everything above only translates its errors."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,7 +13,8 @@ from ..core import AccessToken, IdToken, TokenUse
 from ..core.errors import ClaimError, KeysDueError, TokenError
 from ..runtime import get_verifier
 from ..signals import tell_of_refusal
-from .users import Token, user_for
+from .known_users import user_at_hand, user_for
+from .users import Token
 
 
 class _Unset(Enum):
@@ -43,7 +44,7 @@ def authenticate(
 
     Raises TokenError, which refuses, and CognitoUnavailableError, which does not.
     """
-    return person(*verify(raw, token_use=token_use, id_token=id_token, nonce=nonce, client_ids=client_ids))
+    return person(*_verified(raw, token_use, id_token, nonce, client_ids))
 
 
 @_without_tokens
@@ -64,7 +65,8 @@ async def aauthenticate(
         verified = verify(raw, wait=False, **given)
     except KeysDueError as due:
         verified = await _fetching(due.keys, raw, given)
-    return await sync_to_async(person)(*verified)
+    user = user_at_hand(*verified)
+    return (user, verified[0]) if user is not None else await sync_to_async(person)(*verified)
 
 
 @_without_tokens
@@ -103,6 +105,18 @@ def verify(
 
     Without `wait` no keys are fetched, and KeysDueError is raised where they would have to be.
     """
+    return _verified(raw, token_use, id_token, nonce, client_ids, wait)
+
+
+def _verified(
+    raw: str,
+    token_use: TokenUse | _Unset,
+    id_token: str | None,
+    nonce: str | None,
+    client_ids: Sequence[str] | None,
+    wait: bool = True,
+) -> tuple[Token, IdToken | None]:
+    """As `verify`, for those who keep tokens out of reports themselves."""
     verifier = get_verifier()
     expected: dict[str, Any] = {"wait": wait} if token_use is UNSET else {"wait": wait, "token_use": token_use}
     try:
@@ -128,10 +142,13 @@ def verify(
     return token, profile
 
 
-def person(token: Token, profile: IdToken | None) -> tuple[Any, Token]:
-    """The active user of verified tokens, and the token. Writes what is new in them; tells of a refusal."""
+def person(token: Token, profile: IdToken | None, user_info: Mapping[str, Any] | None = None) -> tuple[Any, Token]:
+    """The active user of verified tokens, and the token. Writes what is new in them; tells of a refusal.
+
+    `user_info` is what userInfo said of the very same person.
+    """
     try:
-        return user_for(token, profile), token
+        return user_for(token, profile, user_info), token
     except TokenError as error:
         tell_of_refusal(_of(token, error))
         raise

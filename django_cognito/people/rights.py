@@ -6,12 +6,15 @@ request.py for sessions; without either, the database's count.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 from asgiref.sync import sync_to_async
 from django.db.models import Model
 
+from ..conf import Pools, get_pools
 from ..models import CognitoUser
+from .groups import permissions
 
 _ATTRIBUTE = "_cognito_rights"
 
@@ -22,6 +25,7 @@ class Rights:
 
     groups: tuple[str, ...] = ()
     scopes: frozenset[str] = frozenset()
+    by_pool: tuple[tuple[str, tuple[str, ...]], ...] = ()  # the groups by user pool, whose settings say what they give
 
     def in_group(self, *names: str) -> bool:
         """Whether the person is in one of `names`."""
@@ -33,6 +37,17 @@ class Rights:
 
 
 NO_RIGHTS = Rights()
+
+
+def permissions_of(rights: Rights) -> frozenset[str]:
+    """The permissions that the groups of `rights` give by the settings of the moment, as "app_label.codename"."""
+    return _given(rights.by_pool, get_pools())
+
+
+@lru_cache(maxsize=1_024)  # sites have few combinations of groups; a steady has_perm is one look-up
+def _given(by_pool: tuple[tuple[str, tuple[str, ...]], ...], pools: Pools) -> frozenset[str]:
+    given = (permissions(names, found) for pool, names in by_pool if (found := pools.of(pool)) is not None)
+    return frozenset[str]().union(*given)
 
 
 def named(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -48,25 +63,18 @@ def named(names: tuple[str, ...]) -> tuple[str, ...]:
 class _Carried:
     """Rights on a user, known or loaded when first asked for. They stay with that user: a copy has none of them."""
 
-    __slots__ = ("_load", "_owner", "_rights")
+    __slots__ = ("_load", "known", "owner")
 
-    def __init__(self, owner: Any = None, rights: Rights | None = None, load: Callable[[], Rights] | None = None):
+    def __init__(self, owner: Any = None, known: Rights | None = None, load: Callable[[], Rights] | None = None):
         # A copied model has a `_state` of its own, and a lazy user shows that of the user it stands for.
-        self._owner = getattr(owner, "_state", None)
-        self._rights = rights
+        self.owner = getattr(owner, "_state", None)
+        self.known = known
         self._load = load
 
-    def belongs_to(self, user: Any) -> bool:
-        return self._owner is getattr(user, "_state", None)
-
-    @property
-    def is_loaded(self) -> bool:
-        return self._rights is not None
-
     def rights(self) -> Rights | None:
-        if self._rights is None and self._load is not None:
-            self._rights = self._load()
-        return self._rights
+        if self.known is None and self._load is not None:
+            self.known = self._load()
+        return self.known
 
     def __reduce__(self) -> tuple[type[Self], tuple[()]]:
         return type(self), ()
@@ -87,10 +95,10 @@ def rights_of(user: Any) -> Rights:
 
     Raises CognitoUnavailableError for a session whose tokens are over while Cognito cannot be asked.
     """
-    if not user.is_active or user.is_anonymous:
-        return NO_RIGHTS
     carried = _carried_by(user)
-    rights = carried.rights() if carried is not None else None
+    if not user.is_active or (carried is None and user.is_anonymous):
+        return NO_RIGHTS
+    rights = None if carried is None else carried.known or carried.rights()
     if rights is None:
         rights = _remembered(user)
         carry(user, rights)
@@ -100,18 +108,19 @@ def rights_of(user: Any) -> Rights:
 async def arights_of(user: Any) -> Rights:
     """As `rights_of`; inline where the user carries its rights loaded, as after `await request.auser()`."""
     carried = _carried_by(user)
-    if carried is not None and carried.is_loaded:
+    if carried is not None and carried.known is not None:
         return rights_of(user)
     return await sync_to_async(rights_of)(user)
 
 
 def _carried_by(user: Any) -> _Carried | None:
     carried: _Carried | None = getattr(user, _ATTRIBUTE, None)
-    return carried if carried is not None and carried.belongs_to(user) else None
+    return carried if carried is not None and carried.owner is getattr(user, "_state", None) else None
 
 
 def _remembered(user: Any) -> Rights:
     if user.pk is None or not isinstance(user, Model):  # unsaved, or a machine
         return NO_RIGHTS
-    rows = CognitoUser.objects.filter(user_id=user.pk).order_by("pk").values_list("groups", flat=True)
-    return Rights(groups=tuple(dict.fromkeys(name for names in rows for name in names)))
+    rows = list(CognitoUser.objects.filter(user_id=user.pk).order_by("pk").values_list("user_pool_id", "groups"))
+    names = dict.fromkeys(name for _, names in rows for name in names)
+    return Rights(tuple(names), by_pool=tuple((pool, tuple(names)) for pool, names in rows))

@@ -4,6 +4,7 @@ import os
 
 from tests.settings import *  # noqa: F403
 from tests.settings import COGNITO as _COGNITO
+from tests.settings import DATABASES
 
 AUTH_USER_MODEL = f"custom_users.{os.environ['USER_MODEL']}"
 # The admin is for models with flags and groups.
@@ -20,5 +21,8 @@ ATTRIBUTES = {
     "EmailUser": {"email": "email", "address": "address", "age": "custom:age"},
     "UniqueEmailUser": {"email": "email", "first_name": "given_name"},
     "NamelessUser": {"nickname": "nickname"},
+    "MemberUser": {},
 }
 COGNITO = {**_COGNITO, "ATTRIBUTES": ATTRIBUTES[os.environ["USER_MODEL"]]}
+# Where routers may lead to. Of another kind than the first, where that is PostgreSQL.
+DATABASES["elsewhere"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}

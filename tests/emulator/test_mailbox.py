@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from django_cognito.emulator.accounts.mailbox import Mailbox, Message
+from django_cognito.emulator import Emulator
+from django_cognito.emulator.self_service.mailbox import Mailbox, Message
 
 from .codes import latest
 from .hosted_site import PASSWORD, Browser, Site, running_site
@@ -34,6 +35,17 @@ def test_the_console_says_the_code_and_who_it_is_for() -> None:
     lines: list[str] = []
     Mailbox(lines.append).deliver(message())
     assert lines == ["EMAIL to alice@example.com (alice, eu-west-1_First): 012345  opens a door"]
+
+
+def test_an_emulator_says_its_codes_where_it_is_told_to() -> None:
+    lines: list[str] = []
+    with Emulator(
+        seed={"pools": [{"id": "eu-west-1_Loud", "clients": [{"id": "1web"}]}]}, console=lines.append
+    ) as loud:
+        client = loud.authority.client("1web")
+        assert client is not None
+        loud.authority.sign_ups.register(client, "nora", PASSWORD, {"email": "nora@example.com"})
+        assert [loud.mailbox.messages()[0].code in line for line in lines] == [True]
 
 
 def test_a_name_does_not_steer_the_terminal() -> None:

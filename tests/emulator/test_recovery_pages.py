@@ -104,6 +104,13 @@ def test_the_code_does_its_work_in_the_browser_that_asked_for_it(browser: Browse
         assert "<code>forged_form</code>" in reset(stranger, code(browser))
 
 
+@pytest.mark.parametrize(("seconds", "said"), [(479, "Your password has been changed."), (480, "has ended")])
+def test_there_are_eight_minutes_for_the_code_and_the_new_password(browser: Browser, seconds: int, said: str) -> None:
+    browser.submit(username="alice")
+    browser.site.clock.pass_seconds(seconds)
+    assert said in reset(browser, code(browser))
+
+
 def test_a_form_sent_twice_counts_once(browser: Browser) -> None:
     form = browser.shown
     browser.submit(username="alice")

@@ -96,6 +96,13 @@ def test_a_confirmed_person_is_not_told_from_an_unknown_one(public_idp: Any, peo
             confirm(public_idp, username, "123456")
 
 
+def test_somebody_disabled_since_is_not_confirmed(public_idp: Any, idp: Any, emulator: Emulator) -> None:
+    username = sign_up(public_idp)["Username"]
+    idp.admin_disable_user(UserPoolId=POOL_ID, Username=username)
+    with refused(*MISMATCH):
+        confirm(public_idp, username, latest(emulator, username))
+
+
 def test_a_client_that_tells_says_who_exists(public_idp: Any, people: People) -> None:
     with refused("NotAuthorizedException", "User cannot be confirmed. Current status is CONFIRMED"):
         confirm(public_idp, people.new(), "123456", "4talkative")
@@ -203,6 +210,7 @@ def test_nobody_says_of_themselves_what_cognito_says(public_idp: Any, name: str)
         ({"UserAttributes": attributes(email="no address")}, "Invalid email address format."),
         ({"UserAttributes": attributes(phone_number="0123")}, "Invalid phone number format."),
         ({"Username": "two words"}, "Username must be 1 to 128 characters without spaces."),
+        ({"Username": "bell\x07"}, "Username must be 1 to 128 characters without spaces."),
         (
             {"Username": "mallory@example.com"},
             "Username cannot be of email format, since user pool is configured for email alias.",

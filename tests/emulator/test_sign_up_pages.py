@@ -157,6 +157,26 @@ def test_a_sign_up_dies_with_its_time_and_can_be_begun_again(browser: Browser) -
     assert "/oauth2/authorize?response_type=code" in text
 
 
+@pytest.mark.parametrize("step", ["register", "confirm"])
+def test_a_step_that_takes_longer_than_the_sign_in_lives_ends_it(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    sign_ups, clock = browser.site.authority.sign_ups, browser.site.clock
+    take_the_step = getattr(sign_ups, step)
+
+    def slowly(*given: object) -> object:
+        done = take_the_step(*given)
+        clock.pass_seconds(300)
+        return done
+
+    monkeypatch.setattr(sign_ups, step, slowly)
+    open_sign_up(browser)
+    text = sign_up(browser)
+    if step == "confirm":
+        text = browser.submit(code=code(browser)).text
+    assert "This sign-in has ended" in text
+
+
 def test_prompt_none_shows_no_form(browser: Browser) -> None:
     parameters = browser.site.authorize_parameters(prompt="none")
     answer = browser.open("/signup", **parameters)
@@ -214,6 +234,23 @@ def test_the_form_asks_for_what_the_pool_requires() -> None:
         assert "A code has been sent to n***@e***." in text
         code = emulator.mailbox.messages()[0].code
         assert "Location" in browser.submit(code=code).headers
+
+
+def test_where_people_sign_in_by_one_of_two_addresses_the_required_one_is_asked_for() -> None:
+    pool = seed(username_attributes=["email", "phone_number"], required_attributes=["email"])
+    with Emulator(seed=pool) as emulator, Browser(site_of(emulator)) as browser:
+        text = browser.open("/signup", **QUERY).text
+        assert '<label for="username">Email or phone number</label>' in text
+        passwords = {"password": PASSWORD, "confirm_password": PASSWORD}
+        text = browser.submit(username="+12065550100", email="", **passwords).text
+        assert "email: The attribute is required" in text
+        text = browser.submit(username="+12065550100", email="nora@example.com", **passwords).text
+        assert "A code has been sent to n***@e***." in text
+
+
+def test_a_pool_of_telephones_asks_for_one() -> None:
+    with Emulator(seed=seed(username_attributes=["phone_number"])) as emulator, Browser(site_of(emulator)) as browser:
+        assert '<label for="username">Phone number</label>' in browser.open("/signup", **QUERY).text
 
 
 def test_without_an_address_to_verify_an_administrator_confirms() -> None:

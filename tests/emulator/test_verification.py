@@ -121,6 +121,9 @@ def test_where_people_sign_in_by_email_no_two_have_the_same(
     raw = emulator.authority.issue_to_api(emulator.authority.client("9strict"), sue)["AccessToken"]  # type: ignore[arg-type]
     with refused("AliasExistsException", "An account with the given email already exists."):
         public_idp.update_user_attributes(AccessToken=raw, UserAttributes=attributes(email="sam@example.com"))
+    for address in ("suzan@example.com", "sue@example.com"):
+        public_idp.update_user_attributes(AccessToken=raw, UserAttributes=attributes(email=address, nickname="Sue"))
+    public_idp.update_user_attributes(AccessToken=raw, UserAttributes=attributes(nickname="Suzan"))
 
 
 def test_codes_and_tries_are_limited(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,11 +116,11 @@ def test_a_sign_in_may_take_a_quarter_of_an_hour(pass_seconds: Callable[[float],
 
 
 @pytest.mark.defends("RP-01")
-def test_a_sign_in_that_took_longer_is_refused_and_over(pass_seconds: Callable[[float], None]) -> None:
+def test_a_sign_in_that_took_longer_is_over_and_used_up(pass_seconds: Callable[[float], None]) -> None:
     request = browser()
     begun = begin(request)
     pass_seconds(901)
-    assert refused(request, begun.secrets.state) == "state_expired"
+    assert pending.finish(request, begun.secrets.state) == replace(begun, is_over=True)
     assert refused(request, begun.secrets.state) == "state_unknown"
 
 

@@ -146,7 +146,7 @@ def test_who_is_sent_back_with_an_error_stays_who_they_were(
     sign_in_by_hand(browser, client)
     settings.COGNITO = {**settings.COGNITO, "SCOPES": ["openid", "of/nobody"]}
     answer = client.get(hosted_ui(browser, client).headers["Location"])
-    assert (answer.status_code, answer.context["code"]) == (400, "refused_by_provider")
+    assert (answer.status_code, answer.context["code"]) == (400, "client_refused")
     assert who(client) == "alice"
 
 

@@ -90,9 +90,8 @@ class Provider(ScriptedServer):
         number = next(self._numbers)
         self.keys = {use: f"{use}-rotated-{number}" for use in self.keys}
 
-    def next_step(self, request: Request) -> Step:
-        """The endpoint's answer, or what the fault has in its place."""
-        super().next_step(request)  # which notes it
+    def _next(self, request: Request) -> Step:
+        super()._next(request)  # which keeps it
         path = urlsplit(request.path).path
         endpoint = self._endpoints.get(path)
         name = endpoint.__name__ if endpoint else path

@@ -9,14 +9,19 @@ from django.contrib.auth import get_user_model
 from django.test import Client, RequestFactory
 from django.views.debug import ExceptionReporter
 
+from django_cognito.core.token import read_unverified
 from django_cognito.login import session
 from django_cognito.models import CognitoLogin, CognitoUser
+from django_cognito.testing import make_token
 from tests.login_scene import PENDING, change, query_of, who
+from tests.scripted_server import Answer, json_answer
 
 from .conftest import CLIENT_ID, SECRET
 from .fault import Fault
 from .provider import Provider
 from .scene import come_back_from, refusal, sign_in, told, way_in
+
+SUB = str(read_unverified(make_token())["sub"])  # alice's
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
 
@@ -187,6 +192,41 @@ def test_somebody_elses_address_and_name_are_not_their_account(client: Client, p
     assert who(client) == "alice"
     assert who(other) not in ("alice", "nobody")
     assert CognitoUser.objects.values("user").distinct().count() == 2
+
+
+USER_INFO: dict[str, tuple[Fault, int, str]] = {
+    "nobody's": (Fault(user_info={"sub": None}), 400, "user_info_mismatch"),
+    "a list's": (Fault(user_info={"sub": [SUB]}), 400, "user_info_mismatch"),
+    "nearly the person's": (Fault(user_info={"sub": SUB.upper()}), 400, "user_info_mismatch"),
+    "refused": (Fault(steps={"user_info": Answer(401)}), 403, "invalid_token"),
+    "a fault": (Fault(steps={"user_info": Answer(500)}), 503, "cognito_unavailable"),
+    "HTML": (Fault(steps={"user_info": Answer(200, b"<html>")}), 503, "cognito_unavailable"),
+    "no object": (Fault(steps={"user_info": json_answer([SUB])}), 503, "cognito_unavailable"),
+    "elsewhere": (
+        Fault(steps={"user_info": Answer(302, headers={"location": "https://attacker.invalid/"})}),
+        503,
+        "cognito_unavailable",
+    ),
+}
+
+
+@pytest.mark.defends("RP-18")
+@pytest.mark.parametrize(("fault", "status", "code"), USER_INFO.values(), ids=USER_INFO)
+def test_user_info_that_is_not_the_persons_is_no_sign_in(
+    client: Client,
+    provider: Provider,
+    before: str,
+    profile_from_user_info: None,
+    fault: Fault,
+    status: int,
+    code: str,
+) -> None:
+    provider.fault = fault
+    asked = way_in(client)
+    asks = ("token", "jwks", "user_info")
+    page = refusal(client, provider, come_back_from(asked), asks=asks, state=query_of(asked)["state"])
+    assert (told(page), "Retry-After" in page) == ((status, code), status == 503)
+    assert who(client) == before
 
 
 @pytest.mark.defends("RP-20")

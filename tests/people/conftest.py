@@ -87,6 +87,17 @@ def writes() -> Callable[[int], Any]:
 
 
 @pytest.fixture
+def costs(django_assert_num_queries: Any) -> Callable[..., Any]:
+    """`costs(0, alice)`: what `alice()` gives, for no query."""
+
+    def call(count: int, ask: Callable[[], Any]) -> Any:
+        with django_assert_num_queries(count):
+            return ask()
+
+    return call
+
+
+@pytest.fixture
 def failing_on() -> Iterator[Callable[[str], None]]:
     """`failing_on("Writers")`: a receiver of the site fails once somebody has been put into that Django group."""
     receivers = []

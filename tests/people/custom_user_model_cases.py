@@ -1,14 +1,21 @@
 """Run by test_custom_user_models.py: each class in a process of its own, with the user model of its name."""
 
 import logging
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.checks import run_checks
 
+from django_cognito.models import CognitoUser
+from django_cognito.people.authenticate import authenticate
 from django_cognito.people.rights import rights_of
+from django_cognito.people.steady_query import find
+from tests.custom_users import models
 
-from .conftest import GROUPS, link_of
+from .conftest import GROUPS, link_of, token
+from .test_steady_query import POOL, fields_of, known_of
 
 pytestmark = pytest.mark.django_db
 
@@ -125,3 +132,79 @@ class NamelessUser:
         user = told("admins")
         assert user.is_staff is False
         told(at=5)
+
+
+class ReadsElsewhere:
+    """A router for reads of link rows."""
+
+    def db_for_read(self, model: Any, **_: Any) -> str | None:
+        return "elsewhere" if model is CognitoUser else None
+
+
+@pytest.mark.django_db(databases=["default", "elsewhere"])
+class MemberUser:
+    __test__ = True
+
+    @staticmethod
+    def laid(using: str) -> CognitoUser:
+        """A link row in this database, with its user, and the user whom that one names."""
+        members = get_user_model()._base_manager.db_manager(using)
+        friend = members.create(name="friend")
+        moment = datetime(2024, 5, 1, 10, 0, 0, 123456, tzinfo=UTC)
+        user = members.create(name=using, motto="ever", likes=[using], referred_by=friend, born_at=moment)
+        links = CognitoUser.objects.using(using)
+        return links.create(user=user, user_pool_id=POOL, sub=using, username="m", groups=["editors"], as_of=moment)
+
+    def test_a_steady_token_costs_one_query(self, told, django_assert_num_queries) -> None:
+        made = told("editors")
+        with django_assert_num_queries(1):
+            user = told("editors", at=5)
+            assert (user.pk, user.name, user.motto) == (made.pk, "alice", "ONWARDS")
+
+    @pytest.mark.parametrize("using", ["default", "elsewhere"])
+    def test_each_database_is_asked_in_its_own_words_and_answers_as_the_orm_says(self, settings, using) -> None:
+        there = {each: self.laid(each) for each in ("default", "elsewhere")}
+        find(POOL, "default")
+        settings.DATABASE_ROUTERS = [ReadsElsewhere()] if using == "elsewhere" else []
+        assert [name for name in there if find(POOL, name) is not None] == [using]
+        ours, theirs = find(POOL, using), CognitoUser.objects.using(using).select_related("user").get()
+        assert known_of(ours) == known_of(theirs)
+        assert fields_of(ours.user) == fields_of(theirs.user)
+        assert (ours.as_of, ours.user.born_at) == (there[using].as_of,) * 2
+        assert ours.user._state.db == using
+
+    def test_what_is_made_anew_shares_nothing(self) -> None:
+        self.laid("default")
+        person = find(POOL, "default")
+        assert (person.user.motto, person.user.loaded_likes) == ("EVER", ["default"])
+        person.user.likes.append("something else")
+        assert person.new_user().likes == ["default"]
+
+    @pytest.mark.django_db(transaction=True, databases=["default", "elsewhere"])
+    @pytest.mark.parametrize("name", ["Account", "ProxyOfAccount", "MemberUser", "ProxyOfMember", "OfficeHolder"])
+    def test_a_known_users_change_is_seen_by_whatever_model_it_comes(self, told, cognito, costs, name) -> None:
+        cognito(USER_CACHE_SECONDS=60)
+        raw, model = token(), getattr(models, name)
+        authenticate(raw)
+        first = authenticate(raw)[0]
+        costs(0, lambda: authenticate(raw))
+        given = {"name": "alice", "account_ptr_id": first.pk} if issubclass(model, models.MemberUser) else {}
+        same = model(key=first.key, motto="backwards", **given)
+        same.pk, same._state.adding = first.pk, False
+        same.save()
+        assert costs(1, lambda: authenticate(raw))[0].motto == "BACKWARDS"
+        costs(0, lambda: authenticate(raw))
+
+    @pytest.mark.django_db(transaction=True, databases=["default", "elsewhere"])
+    def test_whom_one_database_knows_another_does_not(self, told, cognito, costs, settings) -> None:
+        cognito(USER_CACHE_SECONDS=60)
+        raw = token()
+        here = authenticate(raw)[0]
+        link = link_of(here)
+        there = self.laid("elsewhere").user
+        link.pk, link.user_id = None, there.pk
+        link.save(using="elsewhere")
+        for routers, pk in [([], here.pk), ([ReadsElsewhere()], there.pk)] * 2:
+            settings.DATABASE_ROUTERS = routers
+            assert {authenticate(raw)[0].pk for _ in range(2)} == {pk}
+            assert costs(0, lambda: authenticate(raw))[0].pk == pk

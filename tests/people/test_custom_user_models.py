@@ -12,7 +12,7 @@ from tests import source
 CASES = Path(__file__).with_name("custom_user_model_cases.py")
 
 
-@pytest.mark.parametrize("model", ["EmailUser", "UniqueEmailUser", "NamelessUser"])
+@pytest.mark.parametrize("model", ["EmailUser", "UniqueEmailUser", "NamelessUser", "MemberUser"])
 def test_a_site_with_its_own_user_model(model: str) -> None:
     command = [
         sys.executable,
@@ -23,7 +23,7 @@ def test_a_site_with_its_own_user_model(model: str) -> None:
         "--ds=tests.custom_users.settings",
         f"{CASES}::{model}",
     ]
-    options = ["-p", "no:cacheprovider", "-o", "python_classes=EmailUser UniqueEmailUser NamelessUser"]
+    options = ["-p", "no:cacheprovider", "-o", "python_classes=EmailUser UniqueEmailUser NamelessUser MemberUser"]
     environment = {**os.environ, "USER_MODEL": model}
     done = subprocess.run(
         [*command, *options], env=environment, cwd=source.PROJECT_DIRECTORY, capture_output=True, text=True, timeout=120

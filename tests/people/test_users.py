@@ -327,12 +327,10 @@ def test_a_conflict_that_stays_is_raised_and_not_tried_for_ever(told) -> None:
 
 
 def _other_pool(sub: str) -> Any:
-    from dataclasses import replace
-
     from django_cognito.conf import get_settings
     from django_cognito.core import AccessToken
     from django_cognito.core.token import read_unverified
     from django_cognito.people.profile import statement_of
 
     claims = read_unverified(token())
-    return replace(statement_of(AccessToken("eu-west-1_Other", claims), None, get_settings()), sub=sub)
+    return statement_of(AccessToken("eu-west-1_Other", claims), None, get_settings())._replace(sub=sub)

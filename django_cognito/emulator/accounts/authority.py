@@ -11,22 +11,22 @@ from typing import Any, Literal
 
 from ...core.pool import UserPool
 from ...core.token import TokenUse
+from ..federation.federated_people import FederatedPeople
 from ..refusals import Refused, bad_credentials
+from ..self_service.codes import Codes
+from ..self_service.mailbox import Mailbox
+from ..self_service.recovery import Recovery
+from ..self_service.sign_up import SignUps
+from ..self_service.verification import Verifications
 from . import tokens
 from .assurance import Assurance, least_level, level_names
 from .clients import AppClient
-from .codes import Codes
-from .federated_people import FederatedPeople
 from .grants import Grant
 from .keys import KeyRing
-from .mailbox import Mailbox
 from .mint import Mint
 from .people import Person
 from .pools import Pools
-from .recovery import Recovery
-from .sign_up import SignUps
 from .totp import TotpSecrets
-from .verification import Verifications
 
 __all__ = ["AppClient", "Authority", "IssuerForm", "Person", "Refused"]
 

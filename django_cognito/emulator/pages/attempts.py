@@ -15,7 +15,14 @@ from ..accounts.authority import Authority
 from ..accounts.people import Person
 from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
 from .browser_cookies import browser_of_request, new_browser, remember_browser, remember_session
-from .browser_sessions import BrowserSession, BrowserSessions, PendingSignIn, Step, sessions_of
+from .browser_sessions import (
+    RESET_SECONDS,
+    BrowserSession,
+    BrowserSessions,
+    PendingSignIn,
+    Step,
+    sessions_of,
+)
 from .page import error_page, page, same_query
 
 # Each step's page and its address.
@@ -122,17 +129,16 @@ class Attempts:
             raise SignInStopped("login_ended")
         return redirect(same_query(_PATHS[moved.step], attempt=name))
 
-    def start_over(self, name: str, step: Step, **details: Any) -> AnyResponse:
-        """On to the first page of a new sign-in for the same request; the one before is over."""
-        ended = self._sessions.pending.take(name)
-        if ended is None:
-            raise SignInStopped("login_ended")
-        return redirect(self.aside(ended, step=step, **details))
+    def start_over(self, name: str, pending: PendingSignIn, **details: Any) -> AnyResponse:
+        """On to a page of a new sign-in for the same request; the one before is over."""
+        self._sessions.pending.take(name)
+        return redirect(self.aside(pending, **details))
 
     def aside(self, pending: PendingSignIn, **changes: Any) -> str:
         """The address of another page for the same request and browser; the sign-in stays where it is as well."""
         other = PendingSignIn(pending.request, pending.browser, **changes)
-        return same_query(_PATHS[other.step], attempt=self._sessions.pending.put(other))
+        keep_seconds = RESET_SECONDS if other.step == "reset" else None
+        return same_query(_PATHS[other.step], attempt=self._sessions.pending.put(other, keep_seconds=keep_seconds))
 
     def count_wrong_code(self, name: str, most: int) -> None:
         """One wrong code more; the last one of `most` ends the sign-in. Raises SignInStopped."""

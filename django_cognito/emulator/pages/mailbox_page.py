@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort, request
 
-from ..accounts.mailbox import Mailbox
+from ..self_service.mailbox import Mailbox
 from .page import page
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})

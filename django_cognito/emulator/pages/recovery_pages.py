@@ -47,7 +47,7 @@ class RecoveryPages:
         except Refused as refused:
             form = self._authority.sign_ups.form(pending.request.client.pool_id)
             return self._attempts.page(name, pending, form=form, username=username, error=refused.message)
-        return self._attempts.start_over(name, "reset", username=username, notice=_SENT)
+        return self._attempts.start_over(name, pending, step="reset", username=username, notice=_SENT)
 
     def show_reset(self) -> Response:
         """Where the code and the new password are entered."""
@@ -64,7 +64,7 @@ class RecoveryPages:
             self._authority.recovery.reset(_discreet(pending.request.client), pending.username, code, password)
         except Refused as refused:
             return self._page(name, pending, error=refused.message)
-        return self._attempts.start_over(name, "password", username=pending.username, notice=_CHANGED)
+        return self._attempts.start_over(name, pending, step="password", username=pending.username, notice=_CHANGED)
 
     def _page(self, name: str, pending: PendingSignIn, error: str = "") -> Response:
         form = self._authority.sign_ups.form(pending.request.client.pool_id)

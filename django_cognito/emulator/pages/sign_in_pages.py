@@ -48,8 +48,6 @@ class SignInPages:
     def check_password(self) -> AnyResponse:
         """On to the next step, or the same page with what was wrong."""
         name, pending = self._attempts.submitted("password")
-        if not pending.request.takes_password:
-            raise pending.request.rejected("invalid_request")
         username = request.form.get("username", "").strip()
         client = pending.request.client
         try:

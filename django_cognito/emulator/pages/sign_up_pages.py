@@ -9,9 +9,9 @@ from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..accounts.authority import Authority
-from ..accounts.destinations import Destination
-from ..accounts.sign_up import SignUpForm
 from ..refusals import Refused
+from ..self_service.destinations import Destination
+from ..self_service.sign_up import SignUpForm
 from .attempts import Attempts, SignInStopped
 from .browser_sessions import PendingSignIn
 

@@ -1,17 +1,20 @@
 """A pool whose people may come from an OpenID provider, which runs beside it: oidc-provider-mock, over real HTTP."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import oidc_provider_mock
 import pytest
 import requests
 
 from django_cognito.emulator import Emulator
 
 from ..hosted_site import CALLBACK, Browser, Site, query_of
+
+with warnings.catch_warnings(record=True):  # of the libraries under it
+    import oidc_provider_mock
 
 POOL_ID = "eu-west-1_Federated"
 MAPPING = {"email": "email", "email_verified": "email_verified", "name": "name", "custom:teams": "teams"}

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from moto.cognitoidp.models import CognitoIdpUser
 
+from ..accounts.people import Person
+from ..accounts.pools import Pools
 from ..refusals import Refused
 from .codes import Codes, Holder, verification_of
 from .destinations import Destination
-from .people import Person
-from .pools import Pools
 
 _VERIFIABLE = ("email", "phone_number")
 _NOT_OWN = frozenset({"sub", "email_verified", "phone_number_verified", "identities"})

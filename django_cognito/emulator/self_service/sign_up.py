@@ -11,13 +11,13 @@ from typing import Any
 
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, UserStatus
 
+from ..accounts import password_policy
+from ..accounts.clients import AppClient
+from ..accounts.people import Person
+from ..accounts.pools import Pools
 from ..refusals import Refused
-from . import password_policy
-from .clients import AppClient
 from .codes import SIGN_UP, Codes, Holder
 from .destinations import Destination, is_email, is_telephone, sign_up_destination, simulated_destination
-from .people import Person
-from .pools import Pools
 
 # Cognito's own to say, whatever attributes a client may write.
 _NOT_OWN = frozenset({"sub", "email_verified", "phone_number_verified", "identities", "cognito:user_status"})
@@ -48,12 +48,13 @@ class SignUps:
         with self._lock:
             pool = self._pools.get(pool_id)
             names = tuple(pool.extended_config.get("UsernameAttributes") or ())
-            asked = [*(pool.extended_config.get("AutoVerifiedAttributes") or ()), *_required(pool)]
+            verified = [name for name in pool.extended_config.get("AutoVerifiedAttributes") or () if name not in names]
+            # The name that they sign in by is asked for anyway; of two such it may be the other one.
+            required = [name for name in _required(pool) if names != (name,)]
             return SignUpForm(
                 is_open=_is_open(pool),
                 username_attributes=names,
-                # The name that they sign in by is asked for anyway; of two such, they choose.
-                attributes=tuple(name for name in dict.fromkeys(asked) if name not in names),
+                attributes=tuple(dict.fromkeys([*verified, *required])),
                 password_in_words=password_policy.in_words(pool.extended_config),
             )
 
@@ -65,7 +66,8 @@ class SignUps:
             pool = self._pools.get(client.pool_id)
             if not _is_open(pool):
                 raise Refused("NotAuthorizedException", "SignUp is not permitted for this user pool")
-            own = {**attributes, **_named_by(pool, username)}
+            given = {name: value for name, value in attributes.items() if value}
+            own = {**given, **_named_by(pool, username)}
             _require_sound(pool, own)
             self._require_free(pool, username)
             password_policy.require_conforming(pool.extended_config, password)
@@ -91,8 +93,8 @@ class SignUps:
                 if self._codes.has_spent(SIGN_UP, holder, code):
                     _require_unconfirmed(user)
                 raise
-            if user is None:
-                raise AssertionError("a code that nobody was sent has matched")
+            if user is None or not user.enabled:
+                raise Refused("CodeMismatchException", "Invalid verification code provided, please try again.")
             self._take_alias(user, address, is_forced=takes_alias)
             user.status = UserStatus.CONFIRMED
             self._codes.spend(SIGN_UP, holder)
@@ -166,7 +168,7 @@ def _required(pool: CognitoIdpUserPool) -> list[str]:
 
 def _named_by(pool: CognitoIdpUserPool, username: str) -> dict[str, str]:
     """The attribute that the username is, where people sign in by one. Raises Refused for no name of the pool's."""
-    if not username or len(username) > _USERNAME_MOST_CHARACTERS or any(each.isspace() for each in username):
+    if not username or len(username) > _USERNAME_MOST_CHARACTERS or not _is_plain(username):
         raise Refused("InvalidParameterException", "Username must be 1 to 128 characters without spaces.")
     form = "email" if is_email(username) else "phone_number" if is_telephone(username) else ""
     wanted: Any = pool.extended_config.get("UsernameAttributes") or ()
@@ -182,6 +184,10 @@ def _named_by(pool: CognitoIdpUserPool, username: str) -> dict[str, str]:
         listed = " or ".join({"email": "an email", "phone_number": "a phone number"}[name] for name in wanted)
         raise Refused("InvalidParameterException", f"Username should be {listed}.")
     return {form: username}
+
+
+def _is_plain(username: str) -> bool:
+    return username.isprintable() and not any(each.isspace() for each in username)
 
 
 def _require_sound(pool: CognitoIdpUserPool, attributes: Mapping[str, str]) -> None:

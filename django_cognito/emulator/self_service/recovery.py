@@ -8,12 +8,12 @@ import threading
 
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, UserStatus
 
+from ..accounts.clients import AppClient
+from ..accounts.people import Person
+from ..accounts.pools import Pools
 from ..refusals import Refused
-from .clients import AppClient
 from .codes import PASSWORD_RESET, Codes, Holder
 from .destinations import Destination, recovery_destination, simulated_destination
-from .people import Person
-from .pools import Pools
 
 _RESETTABLE = (UserStatus.CONFIRMED, UserStatus.RESET_REQUIRED)
 

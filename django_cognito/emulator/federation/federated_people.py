@@ -12,10 +12,10 @@ from urllib.parse import quote_plus
 
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool
 
+from ..accounts.identity_providers import IdentityProvider
+from ..accounts.people import Person
+from ..accounts.pools import EXTERNAL, Pools
 from ..refusals import Refused
-from .identity_providers import IdentityProvider
-from .people import Person
-from .pools import EXTERNAL, Pools
 
 _VALUE_MOST_CHARACTERS = 2048
 _NEVER_MAPPED = frozenset({"sub", "identities", "cognito:user_status"})
@@ -35,6 +35,9 @@ class FederatedPeople:
             pool = self._pools.get(pool_id)
             username = _username(pool, provider, str(claims["sub"]))
             user = pool.users.get(username)
+            if user is not None and not _is_of(user, provider, str(claims["sub"])):
+                # Whoever signs up by such a name first must not find the other's sign-ins in their account.
+                raise Refused("invalid_request", f"Another user has the name {username} already")
             attributes = mapped_attributes(provider.mapping, claims)
             _require_complete(pool, {**(user.attribute_lookup if user else {}), **attributes})
             if user is None:
@@ -96,6 +99,12 @@ def _username(pool: CognitoIdpUserPool, provider: IdentityProvider, subject: str
     name = f"{provider.name}_{subject}"
     is_case_sensitive = (pool.extended_config.get("UsernameConfiguration") or {}).get("CaseSensitive", True)
     return name if is_case_sensitive else name.lower()
+
+
+def _is_of(user: CognitoIdpUser, provider: IdentityProvider, subject: str) -> bool:
+    """Whether it is that person of the provider's: nobody can write their own `identities`."""
+    identities = json.loads(user.attribute_lookup.get("identities") or "[]")
+    return any((each["providerName"], each["userId"]) == (provider.name, subject) for each in identities)
 
 
 def _require_complete(pool: CognitoIdpUserPool, attributes: Mapping[str, str]) -> None:
