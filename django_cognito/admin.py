@@ -6,11 +6,15 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
 
 from .conf import get_settings
 from .views import logout
@@ -24,16 +28,19 @@ class CognitoAdminSite(admin.AdminSite):
     With ADMIN_LOCAL_PASSWORD Django's own form stays at `login/?local`, for when Cognito is out of reach.
     """
 
+    @method_decorator([never_cache, login_not_required])
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Send a stranger to sign in. Turn away who has signed in and may not enter: doing so again would not help."""
         if get_settings().admin_local_password and _LOCAL in request.GET:
             return super().login(request, extra_context)
-        if request.user.is_authenticated and not self.has_permission(request):
+        wanted = request.GET.get(REDIRECT_FIELD_NAME, "")
+        if not url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure()):
+            wanted = reverse("admin:index", current_app=self.name)
+        if self.has_permission(request):
+            return HttpResponseRedirect(wanted)
+        if request.user.is_authenticated:
             raise PermissionDenied
-        wanted = request.GET.get("next", "")
-        is_safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
-        index = reverse("admin:index", current_app=self.name)
-        return redirect_to_login(wanted if is_safe else index, reverse("cognito:login"))
+        return redirect_to_login(wanted, reverse("cognito:login"))
 
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Leave the site and the hosted UI, not just the admin."""

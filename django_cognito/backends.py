@@ -1,5 +1,7 @@
 """Django's authentication backend: tokens become users, Cognito groups permissions. Decides nothing."""
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -9,12 +11,12 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 
-from .conf import get_settings
+from .conf import get_pools
 from .core.errors import TokenError
 from .models import CognitoMembership
 from .people import groups
 from .people.authenticate import aauthenticate, authenticate
-from .people.rights import arights_of, rights_of
+from .people.rights import arights_of, permissions_of, rights_of
 
 
 class CognitoBackend(BaseBackend):
@@ -51,21 +53,21 @@ class CognitoBackend(BaseBackend):
 
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         """The permissions that the person's Cognito groups give, as "app_label.codename"; none for a single object."""
-        return set() if obj is not None else set(groups.permissions(rights_of(user_obj).groups, get_settings()))
+        return set() if obj is not None else set(permissions_of(rights_of(user_obj)))
 
     async def aget_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         """As `get_group_permissions`."""
         if obj is not None:
             return set()
-        return set(groups.permissions((await arights_of(user_obj)).groups, get_settings()))
+        return set(permissions_of(await arights_of(user_obj)))
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         """Whether one of the person's Cognito groups gives `perm`. No query where the user carries its rights."""
-        return obj is None and perm in groups.permissions(rights_of(user_obj).groups, get_settings())
+        return obj is None and perm in permissions_of(rights_of(user_obj))
 
     async def ahas_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         """As `has_perm`."""
-        return obj is None and perm in groups.permissions((await arights_of(user_obj)).groups, get_settings())
+        return obj is None and perm in permissions_of(await arights_of(user_obj))
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
         """Whether one of the person's Cognito groups gives any permission of the app."""
@@ -82,12 +84,20 @@ class CognitoBackend(BaseBackend):
         users = get_user_model()._default_manager.all()
         if obj is not None:
             return users.none()
-        names = groups.groups_granting(_label(perm), get_settings())
-        memberships = CognitoMembership.objects.filter(cognito_user__user=OuterRef("pk"), name__in=names)
-        wanted = Q(Exists(memberships))
+        wanted = Q(Exists(_memberships_granting(_label(perm)).filter(cognito_user__user=OuterRef("pk"))))
         if include_superusers:
             wanted |= Q(is_superuser=True)
         return users.filter(wanted) if is_active is None else users.filter(wanted, is_active=is_active)
+
+
+def _memberships_granting(permission: str) -> QuerySet[CognitoMembership]:
+    """The memberships that give `permission`, each by what its own pool's groups give."""
+    every = {found.user_pool_id: found for found in get_pools().by_alias.values()}.values()
+    given = [
+        Q(cognito_user__user_pool_id=found.user_pool_id, name__in=groups.groups_granting(permission, found))
+        for found in every
+    ]
+    return CognitoMembership.objects.filter(reduce(or_, given))
 
 
 def _label(perm: str | Permission) -> str:

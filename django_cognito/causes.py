@@ -74,6 +74,15 @@ _CAUSES: Mapping[str, Cause] = {
     "sign_in_too_old": Cause(
         _("You have to sign in anew for this."), _("Start again, and give your password."), "max_age was not heeded"
     ),
+    "linked_elsewhere": Cause(
+        _("This account belongs to somebody else here."),
+        _("Sign out, and sign in with it; or ask the people who run this site."),
+    ),
+    "link_interrupted": Cause(_("You were signed out meanwhile."), _("Sign in, and begin again.")),
+    "not_linked": Cause(_("This account is not one of yours."), _("Look at the list once more.")),
+    "last_way_in": Cause(
+        _("Without it you could not sign in any more."), _("Add another account first."), "the user has no password"
+    ),
     "wrong_issuer": Cause(
         _("The sign-in did not succeed."), _AGAIN, "ISSUER lists the forms that are accepted of the pool's issuer"
     ),

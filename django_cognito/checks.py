@@ -14,6 +14,7 @@ from .conf import Pools, get_pools, problems
 _MIDDLEWARE = "django_cognito.middleware.CognitoMiddleware"
 _AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 _LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+_CSP = "django.middleware.csp.ContentSecurityPolicyMiddleware"
 _NOT_FOR_CLAIMS = ("password", "is_staff", "is_superuser")
 _BACKEND = "django_cognito.backends.CognitoBackend"
 
@@ -110,6 +111,41 @@ def _user_has_what_groups_give(found: Pools) -> Iterator[checks.CheckMessage]:
         yield checks.Error(message, hint="Let the model inherit what it lacks.", id="django_cognito.E010")
 
 
+def _resolver_is_there(found: Pools) -> Iterator[checks.CheckMessage]:
+    path = found.first.pool_resolver
+    if callable(path) or not path:
+        return
+    try:
+        is_function = callable(import_string(path))
+    except ImportError:
+        is_function = False
+    if not is_function:
+        message = f"COGNITO['POOL_RESOLVER'] names {path!r}, which cannot be imported as a function."
+        hint = "It takes a request, and gives an alias of POOLS."
+        yield checks.Error(message, hint=hint, id="django_cognito.E015")
+
+
+def _forms_reach_the_hosted_ui(found: Pools) -> Iterator[checks.CheckMessage]:
+    """Of Django's own policy (6.0), which holds forms to `form-action` through their redirects."""
+    allowed = (getattr(settings, "SECURE_CSP", None) or {}).get("form-action")
+    if not allowed or _CSP not in settings.MIDDLEWARE:
+        return
+    allowed = [allowed] if isinstance(allowed, str) else allowed
+    for origin in dict.fromkeys(each.user_pool.domain for each in found.by_alias.values() if each.domain):
+        if not any(_allows(str(source), origin) for source in allowed):
+            message = f"SECURE_CSP's form-action leaves out {origin}: a click on sign-out does nothing."
+            yield checks.Warning(message, hint="Name the hosted UI's origin there.", id="django_cognito.W106")
+
+
+def _allows(source: str, origin: str) -> bool:
+    """Whether a source of a policy takes in an origin (CSP 3, 6.7.2.8): by scheme, by host, or by `*.` and a host."""
+    scheme, _, host = origin.partition("://")
+    if source in ("*", f"{scheme}:"):
+        return True
+    named = source.removeprefix(f"{scheme}://").rstrip("/")
+    return host == named or (named.startswith("*.") and host.endswith(named[1:]))
+
+
 _LOOKS: tuple[Callable[[Pools], Iterator[checks.CheckMessage]], ...] = (
     _middleware_order,
     _backend_is_there,
@@ -117,4 +153,6 @@ _LOOKS: tuple[Callable[[Pools], Iterator[checks.CheckMessage]], ...] = (
     _session_cookie,
     _attributes_are_fields,
     _user_has_what_groups_give,
+    _resolver_is_there,
+    _forms_reach_the_hosted_ui,
 )

@@ -13,7 +13,8 @@ from django.utils.http import urlencode
 
 from .answers import Answer, forbidden, json_response, not_authenticated
 from .conf import get_settings
-from .login.silence import is_worth_trying
+from .login.silence import is_worth_trying, remember
+from .login.tenant import settings_here
 from .people.rights import Rights, arights_of, named, rights_of
 from .request import bearer_token
 
@@ -68,27 +69,37 @@ def silent_sign_in(view: _View) -> _View:
         async def asking(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if not _is_visit(request) or (await request.auser()).is_authenticated:
                 return await view(request, *args, **kwargs)
-            is_worth_it = await sync_to_async(is_worth_trying)(request)
-            return _ask_unseen(request) if is_worth_it else await view(request, *args, **kwargs)
+            return await sync_to_async(_ask_unseen)(request) or await view(request, *args, **kwargs)
 
     else:
 
         @wraps(view)
         def asking(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            if _is_visit(request) and not request.user.is_authenticated and is_worth_trying(request):
-                return _ask_unseen(request)
-            return view(request, *args, **kwargs)
+            if not _is_visit(request) or request.user.is_authenticated:
+                return view(request, *args, **kwargs)
+            return _ask_unseen(request) or view(request, *args, **kwargs)
 
     return asking
 
 
 def _is_visit(request: HttpRequest) -> bool:
-    """Whether a browser asks for a page to show, and not a script or an image tag, which cannot follow to Cognito."""
-    is_page = request.method == "GET" and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
-    return is_page and bearer_token(request) is None and get_settings().silent_sign_in
+    """Whether a browser asks for a page to show, and not a script, a frame or a guess, which cannot follow to Cognito.
+
+    Fetch Metadata: a browser that does not say so is taken at its GET.
+    """
+    headers = request.headers
+    is_page = headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+    is_whole = headers.get("Sec-Fetch-Dest", "document") == "document" and "Sec-Purpose" not in headers
+    is_plain = request.method == "GET" and bearer_token(request) is None
+    return is_page and is_whole and is_plain and get_settings().silent_sign_in
 
 
-def _ask_unseen(request: HttpRequest) -> HttpResponse:
+def _ask_unseen(request: HttpRequest) -> HttpResponse | None:
+    """The way to Cognito and straight back; None where it is not worth it. Writes the session."""
+    here = settings_here(request)
+    if here is None or not here.user_pool.domain or not is_worth_trying(request):
+        return None
+    remember(request)  # now: whoever does not come back, or not well, is to see the page the next time
     query = urlencode({"prompt": "none", "next": request.get_full_path()})
     return HttpResponseRedirect(f"{reverse('cognito:login')}?{query}")
 

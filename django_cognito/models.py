@@ -22,6 +22,7 @@ class CognitoUser(models.Model):
     # One digest a source, of the mapped claims last applied from it: an unchanged source causes no write.
     access_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     id_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    user_info_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     directory_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
     # The person's identity in the identity pool, `region:guid`; kept, because AWS gives the same one every time.
     identity_pool_id = models.CharField(max_length=55, blank=True, default="", editable=False)

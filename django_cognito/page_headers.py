@@ -1,47 +1,69 @@
 """The headers of the login's pages: nobody stores, frames or is told of them, and they load nothing from elsewhere."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.http import HttpResponse
+from django.http.response import HttpResponseRedirectBase
+from django.shortcuts import resolve_url
 from django.templatetags.static import static
 
-from .conf import get_pools
+from .conf import CognitoSettings
 
 _STYLESHEET = "django_cognito/login.css"
+_NOTHING: Mapping[str, Sequence[str]] = {
+    "default-src": ["'none'"],
+    "base-uri": ["'none'"],
+    "form-action": ["'none'"],
+    "frame-ancestors": ["'none'"],
+}
 
 
-def protected(response: HttpResponse, *, referrer_policy: str = "no-referrer") -> HttpResponse:
-    """`response` with headers that keep codes and states out of caches and Referer headers (RFC 9700 4.2, 4.16)."""
+def protected(
+    response: HttpResponse, *pools: CognitoSettings | None, referrer_policy: str = "no-referrer"
+) -> HttpResponse:
+    """`response` with headers that keep codes and states out of caches and Referer headers (RFC 9700 4.2, 4.16).
+
+    A page's forms may be sent on to the hosted UIs of `pools`.
+    """
     response["Cache-Control"] = "no-store"
     response["Referrer-Policy"] = referrer_policy
     response["X-Frame-Options"] = "DENY"
     response["X-Content-Type-Options"] = "nosniff"
+    is_page = not isinstance(response, HttpResponseRedirectBase)
     # Django's own middleware leaves a policy alone that a view has set.
-    response["Content-Security-Policy"] = content_security_policy()
+    response["Content-Security-Policy"] = _written({**_NOTHING, **(_of_a_page(pools) if is_page else {})})
     return response
 
 
-def content_security_policy() -> str:
-    """The policy of the login's pages: a stylesheet, and forms that may be sent on to the pools' hosted UIs.
+def _of_a_page(pools: Iterable[CognitoSettings | None]) -> Mapping[str, Sequence[str]]:
+    """What a page of ours needs: its stylesheet, and forms that may be sent on to the pools' hosted UIs.
 
     Browsers hold `form-action` against the redirects that a form is answered with, too: without the hosted UI's origin
     a sign-out ends in silence. Where it goes on from there is Cognito's redirect, and checked in the same way.
     """
-    every = get_pools().by_alias.values()
-    forms = _origins(address for each in every for address in (each.user_pool.domain, each.logout_uri))
-    style = _origins([static(_STYLESHEET)]) or ["'self'"]
-    directives = {
-        "default-src": ["'none'"],
-        "style-src": style,
-        "form-action": ["'self'", *forms],
-        "base-uri": ["'none'"],
-        "frame-ancestors": ["'none'"],
+    return {
+        "style-src": list(_origins([static(_STYLESHEET)])) or ["'self'"],
+        "form-action": ["'self'", *dict.fromkeys(_origins(_ways_on(pools)))],
     }
+
+
+def _ways_on(pools: Iterable[CognitoSettings | None]) -> Iterator[str]:
+    for each in pools:
+        if each is not None:
+            yield each.user_pool.domain
+            yield each.logout_uri
+    if settings.LOGOUT_REDIRECT_URL:
+        yield resolve_url(settings.LOGOUT_REDIRECT_URL)
+
+
+def _origins(addresses: Iterable[str]) -> Iterator[str]:
+    """The origins of those addresses that name one; without a scheme, it is the page's own."""
+    for parts in map(urlsplit, addresses):
+        if parts.netloc:
+            yield f"{parts.scheme}://{parts.netloc}" if parts.scheme else parts.netloc
+
+
+def _written(directives: Mapping[str, Sequence[str]]) -> str:
     return "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())
-
-
-def _origins(addresses: Iterable[str]) -> list[str]:
-    """The origins of those addresses that are whole, each once."""
-    parts = (urlsplit(address) for address in addresses)
-    return list(dict.fromkeys(f"{each.scheme}://{each.netloc}" for each in parts if each.scheme and each.netloc))

@@ -109,8 +109,10 @@ RULES: dict[str, Rule] = {
     "CREATE_USERS": _BOOLEAN,
     "USERNAME": _TEXT,
     "ATTRIBUTES": Rule(_is_attributes, "a dict from Django's field names to claim names"),
+    "PROFILE_SOURCE": Rule(lambda value: value in ("id_token", "userinfo"), "'id_token' or 'userinfo'"),
     "LINK_BY_VERIFIED_EMAIL": _BOOLEAN,
     "USER_CACHE_SECONDS": Rule(_between(0, 3_600), "a number of seconds from 0 to 3600"),
+    "GROUPS_CLAIM": _TEXT,
     "GROUPS": Rule(lambda value: isinstance(value, Mapping), "a dict from Cognito's group names to what each gives"),
     "MIRROR_GROUPS": _BOOLEAN,
     "SCOPES_TO_PERMISSIONS": Rule(
@@ -151,6 +153,7 @@ POOL_KEYS = (
     "IDENTITY_POOL_ID",
     "LOGINS_KEY",
     "RESOURCE",
+    "GROUPS_CLAIM",
     "GROUPS",
     "MIRROR_GROUPS",
     "SCOPES_TO_PERMISSIONS",

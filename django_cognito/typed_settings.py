@@ -11,6 +11,8 @@ from typing import Any
 from .core import TokenUse, UserPool
 from .rules import RULES
 
+COGNITO_GROUPS = "cognito:groups"
+
 
 @dataclass(frozen=True, slots=True)
 class GroupGrant:
@@ -61,9 +63,11 @@ class CognitoSettings:
     attributes: Mapping[str, str] = field(  # Django field <- claim
         default_factory=lambda: {"email": "email", "first_name": "given_name", "last_name": "family_name"}
     )
+    profile_source: str = "id_token"  # what a login's ATTRIBUTES are taken from: "id_token" or "userinfo"
     link_by_verified_email: bool = False  # an existing account, never a staff one, by an e-mail that Cognito verified
     user_cache_seconds: float = 0  # how old a known token's user may be, by what other processes changed; 0: none kept
 
+    groups_claim: str = COGNITO_GROUPS  # the claim that names a person's groups
     groups: Mapping[str, GroupGrant] = field(default_factory=dict)  # Cognito group -> what it gives
     mirror_groups: bool = False  # every Cognito group is also a Django group of that name
     scopes_to_permissions: Mapping[str, frozenset[str]] = field(default_factory=dict)  # a machine's scope -> rights
@@ -118,8 +122,12 @@ class Pools:
 
         None for a pool that is not configured, as one that a row from earlier names.
         """
-        found = self._by_client.get((user_pool_id, client_id))
+        found = self.accepting(user_pool_id, client_id)
         return found if found is not None else self._by_client.get((user_pool_id, ""))
+
+    def accepting(self, user_pool_id: str, client_id: str) -> CognitoSettings | None:
+        """What holds where that very client of that pool is accepted; None where no alias does so."""
+        return self._by_client.get((user_pool_id, client_id))
 
 
 def _answers_for(found: CognitoSettings) -> Iterator[tuple[str, str]]:

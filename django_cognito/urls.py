@@ -10,6 +10,8 @@ urlpatterns = [
     path("login/", views.login, name="login"),
     path("sign-up/", views.sign_up, name="sign_up"),
     path("forgot-password/", views.forgot_password, name="forgot_password"),
+    path("link/", views.link, name="link"),
+    path("unlink/<int:link_id>/", views.unlink, name="unlink"),
     path("callback/", views.callback, name="callback"),
     path("logout/", views.logout, name="logout"),
 ]

@@ -5,24 +5,26 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.contrib import auth
-from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.decorators import login_not_required, login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
-from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.urls import get_script_prefix, reverse
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from .answers import answer_to
+from .answers import answer_to, json_response, not_authenticated
 from .causes import cause_of
 from .conf import get_settings
 from .core.errors import CognitoError, TokenError
 from .login import pending, session, sign_in, silence
 from .login.asked import asked_of_cognito
 from .login.pending import PendingSignIn
-from .login.tenant import settings_of_request
+from .login.tenant import settings_here, settings_of_request
 from .page_headers import protected
+from .people import linking
 from .runtime import get_hosted_ui
 from .signals import tell_of_failed_sign_in
 
@@ -57,9 +59,36 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
     return _begin(request, "forgot_password")
 
 
+@require_POST
+@login_required
+@never_cache
+@csrf_protect
+def link(request: HttpRequest) -> HttpResponse:
+    """As `login`, for a person who has a further account in Cognito: it leads to the same user here from then on.
+
+    By POST, and Cognito asks for the password: else somebody could be made to link an account that is not theirs.
+    """
+    return _begin(request, "login", links_to=str(request.user.pk))
+
+
+@require_POST
+@login_required
+@never_cache
+@csrf_protect
+def unlink(request: HttpRequest, link_id: int) -> HttpResponse:
+    """Take one of the person's accounts in Cognito from them; not the last way in."""
+    try:
+        linking.unlink(request.user, link_id)
+    except CognitoError as error:
+        return _failed(request, error, None)
+    next_url = _safe(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
+    return protected(HttpResponseRedirect(next_url or resolve_url(django_settings.LOGIN_REDIRECT_URL)))
+
+
 @require_safe
 @login_not_required
 @never_cache
+@sensitive_variables()  # reports of server errors show what frames hold, down to the request for tokens
 def callback(request: HttpRequest) -> HttpResponse:
     """The hosted UI's answer: sign the person in and go on to where they wanted; or say what went wrong.
 
@@ -84,34 +113,55 @@ def callback(request: HttpRequest) -> HttpResponse:
 @never_cache
 @csrf_protect
 def logout(request: HttpRequest) -> HttpResponse:
-    """By POST: revoke the refresh token, end the session, and go through Cognito's own logout. By GET: ask first."""
+    """By POST: revoke the refresh token, end the session, and go through Cognito's own logout. By GET: ask first.
+
+    `where=here` in the form leaves Cognito's own session alone; `where=everywhere` also ends all other logins of the
+    person, at this site and at Cognito.
+    """
+    here = settings_here(request)  # before the session ends, by which POOL_RESOLVER may go
     if request.method != "POST":
+        page = render(request, "django_cognito/logout.html", {"home": get_script_prefix()})
         # "no-referrer" would make browsers post the form with "Origin: null", which the CSRF check refuses.
-        return protected(render(request, "django_cognito/logout.html"), referrer_policy="same-origin")
+        return protected(page, session.settings_of_session(request.session), here, referrer_policy="same-origin")
     # First: else Django's logout, which asks who it is, renews tokens for nobody.
-    ours = session.drop(request.session)
+    where = request.POST.get("where", "")
+    ours = session.drop(request.session, everywhere=where == "everywhere")
     auth.logout(request)
-    after = (ours or get_settings()).logout_uri or request.build_absolute_uri(
-        resolve_url(django_settings.LOGOUT_REDIRECT_URL or "/")
+    if get_settings().silent_sign_in:
+        silence.remember(request)  # who has just gone is not to come back unseen
+    known = ours or here
+    after = (known.logout_uri if known else "") or request.build_absolute_uri(
+        resolve_url(django_settings.LOGOUT_REDIRECT_URL or get_script_prefix())
     )
-    through_cognito = ours is not None and ours.user_pool.domain
+    through_cognito = ours is not None and ours.user_pool.domain and where != "here"
     return protected(HttpResponseRedirect(get_hosted_ui(ours).logout_url(after) if through_cognito else after))
 
 
-def _begin(request: HttpRequest, page: str) -> HttpResponse:
+def _begin(request: HttpRequest, page: str, *, links_to: str = "") -> HttpResponse:
+    if _is_script(request):
+        return json_response(not_authenticated())
+    given = request.POST if links_to else request.GET
     try:
         settings = settings_of_request(request)
+        asked = asked_of_cognito(given, settings)
         url = sign_in.begin(
             request,
             settings,
             page,
             redirect_uri=settings.redirect_uri or request.build_absolute_uri(reverse("cognito:callback")),
-            next_url=_safe(request, request.GET.get(auth.REDIRECT_FIELD_NAME, "")),
-            asked=asked_of_cognito(request.GET, settings),
+            next_url=_safe(request, given.get(auth.REDIRECT_FIELD_NAME, "")),
+            asked={**asked, "prompt": "login"} if links_to else asked,
+            links_to=links_to,
         )
     except CognitoError as error:
         return _failed(request, error, None)
     return protected(HttpResponseRedirect(url))
+
+
+def _is_script(request: HttpRequest) -> bool:
+    """Whether a script is on its way to the login, sent by a page that needs one: it cannot follow to Cognito."""
+    mode = request.headers.get("Sec-Fetch-Mode", "navigate")
+    return mode != "navigate" or request.headers.get("X-Requested-With") == "XMLHttpRequest"
 
 
 def _safe(request: HttpRequest, url: str) -> str:
@@ -123,6 +173,14 @@ def _safe(request: HttpRequest, url: str) -> str:
     return url if url_has_allowed_host_and_scheme(url, allowed_hosts=hosts, require_https=request.is_secure()) else ""
 
 
+def _again(error: CognitoError, begun: PendingSignIn | None) -> str:
+    """The address at which the person begins once more; where their sign-in was too old, by way of the password."""
+    query = {"next": begun.next_url} if begun and begun.next_url else {}
+    if begun and error.code == "sign_in_too_old":
+        query |= {"prompt": "login", "max_age": begun.asked["max_age"]}
+    return reverse("cognito:login") + (f"?{urlencode(query)}" if query else "")
+
+
 def _failed(request: HttpRequest, error: CognitoError, begun: PendingSignIn | None) -> HttpResponse:
     cause, answer = cause_of(error), answer_to(error)
     logger.warning("a sign-in failed: %s: %s%s", error.code, error, f" ({cause.hint})" if cause.hint else "")
@@ -132,11 +190,12 @@ def _failed(request: HttpRequest, error: CognitoError, begun: PendingSignIn | No
         "sentence": cause.sentence,
         "remedy": cause.remedy,
         "next": begun.next_url if begun else "",
-        "request": request,  # for the buttons, also on a site without that context processor
+        "again": _again(error, begun),
+        "home": get_script_prefix(),
     }
     # A page is for a person: 401 would ask their browser for credentials that it does not have.
     status = 403 if isinstance(error, TokenError) else answer.status
     response = render(request, "django_cognito/login_failed.html", context, status=status)
     if "Retry-After" in answer.headers:
         response["Retry-After"] = answer.headers["Retry-After"]
-    return protected(response)
+    return protected(response, settings_here(request))

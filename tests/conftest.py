@@ -13,7 +13,7 @@ from django.conf import settings
 from . import real_parts
 from .scripted_server import ScriptedServer
 
-pytest.register_assert_rewrite("tests.login_scene", "tests.openid.scene")
+pytest.register_assert_rewrite("tests.login_scene", "tests.openid.scene", "tests.two_pools")
 pytest_plugins = ["django_cognito.testing.fixtures"]
 
 
@@ -104,3 +104,12 @@ def token_endpoint(settings: Any, cognito_keys: None) -> Iterator[ScriptedServer
     with ScriptedServer() as server:
         settings.COGNITO = {**settings.COGNITO, "DOMAIN": server.url}
         yield server
+
+
+@pytest.fixture
+def two_pools(settings: Any, cognito_keys: None) -> Iterator[Any]:
+    """A site with two pools, each with a hosted UI of its own; both take `make_token`'s tokens for theirs."""
+    from .two_pools import serving  # not before its assertions are rewritten
+
+    with serving(settings) as pools:
+        yield pools

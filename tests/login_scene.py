@@ -21,11 +21,17 @@ CALLBACK = "/auth/callback/"
 PENDING = "_cognito_sign_ins"  # where a session has the sign-ins under way
 
 
-def token_answer(username: str = "alice", *, nonce: str | None = None, **changes: Any) -> Answer:
-    """The token endpoint's answer with tokens of `username`; `changes` replace members, None takes one away."""
+def token_answer(
+    username: str = "alice", *, nonce: str | None = None, alias: str = "", both: Any = None, **changes: Any
+) -> Answer:
+    """The token endpoint's answer with tokens of `username`, who is of the pool that `alias` names.
+
+    `changes` replace members, None takes one away; `both` are claims of both tokens.
+    """
+    claims: dict[str, Any] = {"username": username, "alias": alias, **(both or {})}
     answer = {
-        "access_token": make_token(username=username),
-        "id_token": make_token(token_use="id", username=username, nonce=nonce),
+        "access_token": make_token(**claims),
+        "id_token": make_token(token_use="id", nonce=nonce, **claims),
         "refresh_token": "a-refresh-token",
         "token_type": "Bearer",
         "expires_in": 3600,

@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template import engines
 from django.urls import include, path
 
+from django_cognito.decorators import silent_sign_in
+
 _PAGE = """<!doctype html><html lang="en"><head><title>Home</title><link rel="icon" href="data:,"></head><body>
 <h1>{% if user.is_authenticated %}Hello, {{ user.get_username }}{% else %}Hello, stranger{% endif %}</h1>
 <p><a href="{% url 'cognito:login' %}">Sign in</a> <a href="{% url 'cognito:logout' %}">Sign out</a></p>
@@ -32,6 +34,18 @@ def change_groups(request: HttpRequest) -> HttpResponse:
     return HttpResponse("changed")
 
 
+@silent_sign_in
+def open_to_all(request: Any) -> HttpResponse:
+    """A page for everybody, greeting whoever is signed in."""
+    return who(request)
+
+
+@silent_sign_in
+async def open_to_all_async(request: Any) -> HttpResponse:
+    user = await request.auser()
+    return HttpResponse(user.get_username() or "nobody")
+
+
 def subject(request: Any) -> HttpResponse:
     token = request.cognito.token
     return HttpResponse(token.sub if token else "no token")
@@ -46,6 +60,8 @@ urlpatterns = [
     path("who/", who),
     path("mine/", mine),
     path("groups/", change_groups),
+    path("open/", open_to_all),
+    path("open/async/", open_to_all_async),
     path("subject/", subject),
     path("broken/", broken),
     path("auth/", include("django_cognito.urls")),

@@ -167,14 +167,13 @@ class ScriptedServer:
                 sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
                 sock.do_handshake()
             request = _read_request(sock)
-            self.next_step(request).send(sock, self._stopping)
+            self._next(request).send(sock, self._stopping)
         except OSError:  # the client has gone, or refuses our certificate
             return
         finally:
             sock.close()
 
-    def next_step(self, request: Request) -> Step:
-        """What `request` is answered with: the script's next step, and the last one again and again."""
+    def _next(self, request: Request) -> Step:
         with self._lock:
             self.requests.append(request)
             return self._steps.pop(0) if len(self._steps) > 1 else self._steps[0]

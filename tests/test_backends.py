@@ -64,6 +64,7 @@ def test_a_refused_token_is_not_told_to_those_who_listen() -> None:
     assert "a secret" not in repr(heard)
 
 
+@pytest.mark.defends("RP-15")
 def test_a_disabled_account_is_nobody() -> None:
     person(is_active=False)
     assert auth.authenticate(None, cognito_token=make_token()) is None

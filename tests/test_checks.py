@@ -1,9 +1,11 @@
 """`manage.py check`: each id, once by a site that has the fault and once by one that has not."""
 
+import importlib.util
 import os
 import socket
 import subprocess
 import sys
+import types
 from typing import Any
 
 import pytest
@@ -157,3 +159,84 @@ def test_no_migration_is_missing() -> None:
 def test_moments_without_a_zone_are_refused(settings) -> None:
     settings.USE_TZ = False
     assert found() == ["E011"]
+
+
+@pytest.mark.parametrize(
+    ("resolver", "expected"),
+    [
+        ("", []),
+        ("tests.two_pools.alias_of", []),
+        (lambda request: "acme", []),
+        ("tests.two_pools.alias_off", ["E015"]),
+        ("tests.no_such_module.alias_of", ["E015"]),
+        ("alias_of", ["E015"]),
+        ("tests.two_pools.ACME_POOL", ["E015"]),
+    ],
+)
+def test_a_resolver_that_cannot_be_imported_is_an_error(settings, resolver, expected) -> None:
+    settings.COGNITO = {**settings.COGNITO, "POOL_RESOLVER": resolver}
+    assert found() == expected
+
+
+CSP = "django.middleware.csp.ContentSecurityPolicyMiddleware"
+
+
+@pytest.fixture
+def django_with_csp(settings, monkeypatch) -> None:
+    """Django 6 has that middleware; where it is older, any will do for its name."""
+    if importlib.util.find_spec("django.middleware.csp") is None:
+        module = types.ModuleType("django.middleware.csp")
+        module.ContentSecurityPolicyMiddleware = plain_middleware  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, CSP]
+
+
+@pytest.mark.usefixtures("django_with_csp")
+@pytest.mark.parametrize(
+    ("form_action", "expected"),
+    [
+        (["'self'"], ["W106"]),
+        (["'none'"], ["W106"]),
+        (["'self'", "https://www.example.com"], ["W106"]),
+        (["https://login.example.com.evil.example"], ["W106"]),
+        (["http://login.example.com"], ["W106"]),
+        (["http:"], ["W106"]),
+        (["*.login.example.com"], ["W106"]),
+        (["https://*.example.org"], ["W106"]),
+        ("'self'", ["W106"]),
+        (["'self'", "https://login.example.com"], []),
+        (["'self'", "https://login.example.com/"], []),
+        (["login.example.com"], []),
+        (["https://*.example.com"], []),
+        (["*.example.com"], []),
+        (["https:"], []),
+        (["*"], []),
+        ("https://login.example.com", []),
+        ([], []),
+        (None, []),
+    ],
+)
+def test_djangos_own_policy_has_to_let_forms_reach_the_hosted_ui(settings, form_action, expected) -> None:
+    settings.SECURE_CSP = {"default-src": ["'self'"], **({} if form_action is None else {"form-action": form_action})}
+    assert found() == expected
+
+
+@pytest.mark.usefixtures("django_with_csp")
+def test_each_hosted_ui_that_a_policy_leaves_out_is_named_once(settings) -> None:
+    settings.SECURE_CSP = {"form-action": ["'self'", "https://a.example.com"]}
+    pool = {"USER_POOL_ID": "eu-west-1_AcmePool1", "DOMAIN": "b.example.com"}
+    pools = {
+        "a": {"USER_POOL_ID": "us-east-1_ZenPool01", "CLIENT_ID": "1a", "DOMAIN": "a.example.com"},
+        "b": {**pool, "CLIENT_ID": "1b"},
+        "c": {**pool, "CLIENT_ID": "1c"},
+        "api": {"USER_POOL_ID": "us-east-1_ApiPool01", "CLIENT_ID": "1d"},
+    }
+    settings.COGNITO = {"POOLS": pools}
+    (message,) = [each for each in checks.run_checks() if each.id == "django_cognito.W106"]
+    assert "https://b.example.com" in message.msg
+
+
+@pytest.mark.parametrize("policy", [None, {}, {"form-action": ["'self'"]}])
+def test_a_policy_that_no_middleware_sends_is_none(settings, policy) -> None:
+    settings.SECURE_CSP = policy
+    assert found() == []

@@ -48,7 +48,26 @@ REFUSED: dict[str, list[Any]] = {
     "LOGOUT_URI": ["/", "ftp://example.com/", None],
     "REFRESH_MARGIN_SECONDS": [-1, 3_601, "60"],
     "REDIRECT_HOSTS": NO_TEXTS,
+    "IDENTITY_PROVIDERS": [
+        None,
+        "Google",
+        [""],
+        [5],
+        [{}],
+        [{"label": "Google"}],
+        [{"name": "Google", "idp_identifier": "google.example"}],
+        [{"name": "Google", "provider": "x"}],
+        [{"name": ""}],
+        [{"name": "Google", "label": ""}],
+        [{"name": "Google", "domains": "acme.com"}],
+        [{"name": "Google", "domains": [""]}],
+    ],
+    "SILENT_SIGN_IN": NO_BOOLEANS,
+    "ADMIN_LOCAL_PASSWORD": NO_BOOLEANS,
+    "POOL_RESOLVER": [None, 5, " ", ["a"]],
     "POOLS": [None, {}, [], "acme", ["acme"]],
+    "PROFILE_SOURCE": ["userInfo", "", None, ["id_token"]],
+    "GROUPS_CLAIM": ODD_TEXTS,
 }
 ACCEPTED: dict[str, list[Any]] = {
     "CLIENT_SECRET": ["", "s3cret", SimpleLazyObject(lambda: pytest.fail("a secret was read at start-up"))],
@@ -69,7 +88,15 @@ ACCEPTED: dict[str, list[Any]] = {
         {"editors": {}},
         {"e": {"groups": ["a"], "permissions": ["a.b"], "staff": True, "superuser": False}},
     ],
+    "PROFILE_SOURCE": ["id_token", "userinfo"],
+    "GROUPS_CLAIM": ["cognito:groups", "custom:groups"],
     "REDIRECT_URI": ["", "https://www.example.com/auth/callback/", "http://localhost:8000/auth/callback/"],
+    "IDENTITY_PROVIDERS": [
+        [],
+        ["COGNITO", "Google"],
+        ({"name": "AcmeSAML", "label": "Acme", "domains": ["acme.com"]}, {"idp_identifier": "umbrella.example"}),
+    ],
+    "POOL_RESOLVER": ["", "mysite.tenants.alias_of", lambda request: "acme"],
 }
 
 

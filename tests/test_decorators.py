@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.test import AsyncClient, Client
 from django.views.decorators.csrf import csrf_exempt
 
-from django_cognito.decorators import bearer_exempt, group_required, scope_required
+from django_cognito.decorators import bearer_exempt, group_required, scope_required, silent_sign_in
 from django_cognito.testing import make_token, sign_in
 
 from . import door_views
@@ -103,7 +103,7 @@ def test_what_is_marked_or_guarded_stays_what_it_was() -> None:
         """A view's docstring."""
         return HttpResponse()
 
-    for wrapped in (bearer_exempt(view), group_required("a")(view), scope_required("a")(view)):
+    for wrapped in (bearer_exempt(view), group_required("a")(view), scope_required("a")(view), silent_sign_in(view)):
         assert (wrapped.__name__, wrapped.__doc__) == ("view", "A view's docstring.")
         assert wrapped.csrf_exempt  # type: ignore[attr-defined]
         assert not iscoroutinefunction(wrapped)
@@ -114,5 +114,5 @@ def test_async_views_stay_async() -> None:
     async def view(request: Any) -> HttpResponse:
         return HttpResponse()
 
-    guards = (bearer_exempt, group_required("a"), scope_required("a"))
+    guards = (bearer_exempt, group_required("a"), scope_required("a"), silent_sign_in)
     assert all(iscoroutinefunction(guard(view)) for guard in guards)

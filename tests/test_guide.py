@@ -13,7 +13,7 @@ import yaml
 from botocore import xform_name
 from django.contrib.auth.models import User
 
-from django_cognito.emulator.seeds import account_reading, reading
+from django_cognito.emulator.seeds import account_reading, identity_provider_reading, reading
 from django_cognito.emulator.seeds.values import Table
 from django_cognito.models import CognitoLogin
 from django_cognito.people.authenticate import authenticate
@@ -32,7 +32,9 @@ TABLES = {
     "a pool": reading._POOL,
     "a group": reading._GROUP,
     "a resource server": reading._RESOURCE_SERVER,
+    "its password policy": reading._PASSWORD_POLICY,
     "a client": reading._CLIENT,
+    "an identity provider": identity_provider_reading._PROVIDER,
     "a user": reading._USER,
     "an identity pool": account_reading._IDENTITY_POOL,
     "its roles": account_reading._ROLES,

@@ -109,6 +109,7 @@ def test_a_bad_token_is_401(make: Callable[[], Any], url: str, raw: str) -> None
     assert set(answer.json()) == {"detail", "code"}
 
 
+@pytest.mark.defends("RP-23")
 @WHO
 def test_a_cookie_and_a_bad_token_are_401(url: str) -> None:
     client = Client(enforce_csrf_checks=True)
@@ -171,6 +172,7 @@ def test_another_scheme_is_left_to_others(client: Client) -> None:
     assert client.get("/who/", headers={"authorization": "Basic YTpi"}).content == b"carol"
 
 
+@pytest.mark.defends("RP-23")
 def test_two_authorization_headers_are_refused(client: Client) -> None:
     sign_in(client, "carol")
     for first in ("Basic YTpi", f"Bearer {make_token()}"):
@@ -184,10 +186,12 @@ def test_a_header_that_nobody_else_reads_as_a_bearer_token_is_refused(client: Cl
     assert client.get("/who/", headers={"authorization": header.format(make_token())}).status_code == 401
 
 
+@pytest.mark.defends("RP-23")
 def test_a_token_in_the_query_is_ignored(client: Client) -> None:
     assert client.get("/who/", {"access_token": make_token()}).content == b"nobody"
 
 
+@pytest.mark.defends("RP-22")
 @pytest.mark.django_db(transaction=True)
 def test_one_token_serves_many_threads_at_once() -> None:
     raw = make_token(groups=["editors"])
@@ -386,6 +390,7 @@ def test_a_user_whom_another_middleware_set_is_left_alone(client: Client, settin
     assert client.get("/who/").content == b"eve"
 
 
+@pytest.mark.defends("RP-20")
 @pytest.mark.parametrize("url", ["/who/", "/who/async/", "/api/"])
 @pytest.mark.parametrize("make", [Client, AsyncClient])
 def test_the_report_of_a_server_error_tells_no_token(
@@ -433,6 +438,7 @@ def test_a_token_that_a_site_brings_later_than_us_is_its_person(client: Client, 
     assert client.get(url).status_code == 401
 
 
+@pytest.mark.defends("RP-23")
 def test_a_token_that_a_site_brings_later_than_us_suspends_no_csrf_check(settings: Any) -> None:
     after(settings, OURS, "tests.door_views.token_in_a_cookie")
     client = Client(enforce_csrf_checks=True)
@@ -466,6 +472,7 @@ def test_perms_works_in_templates(client: Client) -> None:
     assert client.get("/may/template/").content == b"True"
 
 
+@pytest.mark.defends("RP-21")
 def test_what_depends_on_the_caller_says_so(client: Client) -> None:
     assert client.get("/untouched/", headers=bearer(make_token()))["Vary"] == "Cookie, Authorization"
     assert client.get("/who/", headers=bearer("bad"))["Vary"] == "Cookie, Authorization"
@@ -475,6 +482,7 @@ def test_what_depends_on_the_caller_says_so(client: Client) -> None:
     assert "Vary" not in client.get("/untouched/").headers
 
 
+@pytest.mark.defends("RP-21")
 def test_djangos_page_cache_keeps_people_apart(settings: Any) -> None:
     cache.clear()
     settings.MIDDLEWARE = [

@@ -138,3 +138,36 @@ def test_the_pool_is_the_configured_one() -> None:
     user, token = authenticate(raw := make_token())
     cognito.set_bearer(user, token, raw)
     assert cognito.pool is get_settings().user_pool
+
+
+TWO = {
+    "acme": {"USER_POOL_ID": "eu-west-1_AcmePool1", "CLIENT_ID": "1acme"},
+    "zen": {"USER_POOL_ID": "us-east-1_ZenPool01", "CLIENT_ID": "1zen"},
+}
+
+
+@signed_in
+@pytest.mark.parametrize("by", ["bearer", "session"])
+@pytest.mark.parametrize("alias", TWO)
+def test_the_pool_is_the_one_that_the_token_is_from(client: Client, settings: Any, by: str, alias: str) -> None:
+    settings.COGNITO = {"POOLS": TWO}
+    if by == "session":
+        sign_in(client, alias=alias)
+    said = client.get("/cognito/", headers=bearer(make_token(alias=alias)) if by == "bearer" else {}).json()
+    assert (said["user"], said["pool"]) == ("alice", TWO[alias]["USER_POOL_ID"])
+
+
+@signed_in
+@pytest.mark.parametrize("path", ["/cognito/", "/cognito/async/"])
+@pytest.mark.parametrize("left", ["acme", "zen"])
+def test_a_session_of_a_pool_that_was_taken_out_speaks_for_nobody(
+    client: Client, settings: Any, path: str, left: str
+) -> None:
+    settings.COGNITO = {"POOLS": {**TWO, "zen": {**TWO["zen"], "GROUPS": {"admins": {"permissions": ["a.b"]}}}}}
+    sign_in(client, alias="zen", groups=["admins"])
+    settings.COGNITO = {"POOLS": {"acme": {**TWO["acme"], "GROUPS": {"admins": {"permissions": ["a.b"]}}}}}
+    if left == "zen":
+        settings.COGNITO = {"POOLS": {"zen": {**TWO["zen"], "CLIENT_ID": "1another"}}}
+    said = client.get(path).json()
+    assert (said["user"], said["pool"], said["groups"], said["raw"]) == ("", None, [], "")
+    assert dict(client.session.items()) == {}

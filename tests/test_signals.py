@@ -159,6 +159,26 @@ def test_a_refused_sign_in_is_told_of_once(
     assert [told["code"] for told in heard] == ["nonce_mismatch"]
 
 
+def test_a_failed_sign_in_is_told_of_with_its_code_and_alias(
+    client: Client, token_endpoint: ScriptedServer, settings: Any
+) -> None:
+    told: list[tuple[Any, str, str]] = []
+
+    def listen(sender: Any, code: str, alias: str, signal: Signal) -> None:
+        told.append((sender, code, alias))
+
+    settings.COGNITO = {"POOLS": {"acme": settings.COGNITO}}
+    signals.sign_in_failed.connect(listen)
+    try:
+        come_back(client, begin(client), code=None, error="access_denied")
+        come_back(client, {"state": "forged"})
+        token_endpoint.script(token_answer(nonce=(asked := begin(client))["nonce"]))
+        assert come_back(client, asked).status_code == 302
+    finally:
+        signals.sign_in_failed.disconnect(listen)
+    assert told == [(None, "refused_by_provider", "acme"), (None, "state_unknown", "")]
+
+
 @pytest.mark.parametrize("is_async", [False, True])
 @pytest.mark.parametrize("code", ["token_expired", "user_inactive"])
 def test_a_refused_renewal_is_told_of_once(

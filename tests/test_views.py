@@ -23,7 +23,19 @@ from django_cognito.models import CognitoLogin
 from django_cognito.testing import make_token, sign_in
 
 from .callers import bearer
-from .login_scene import CALLBACK, begin, come_back, form_of, login_of, query_of, refusal, token_answer, who
+from .login_scene import (
+    CALLBACK,
+    PENDING,
+    begin,
+    come_back,
+    form_of,
+    login_of,
+    query_of,
+    refusal,
+    standing,
+    token_answer,
+    who,
+)
 from .scripted_server import Answer, Reset, ScriptedServer, Silence, json_answer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
@@ -58,13 +70,14 @@ def assert_private(answer: Any) -> None:
 
 
 def everything_of(client: Client) -> dict[str, Any]:
-    """All that a failed sign-in must not change: the session, and whose it is."""
-    return {"session": dict(client.session.items()), "key": client.session.session_key, "who": who(client)}
+    """All that a failed sign-in must not change: the session, whose it is, and every row."""
+    return {**standing(client), "who": who(client)}
 
 
 # The way in
 
 
+@pytest.mark.defends("RP-04", "RP-21")
 def test_a_login_sends_the_browser_to_the_hosted_ui_with_all_that_protects_it(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
@@ -85,6 +98,7 @@ def test_a_login_sends_the_browser_to_the_hosted_ui_with_all_that_protects_it(
     assert_private(answer)
 
 
+@pytest.mark.defends("RP-04")
 def test_the_token_request_carries_the_verifier_that_was_challenged(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
@@ -102,6 +116,7 @@ def test_the_token_request_carries_the_verifier_that_was_challenged(
     assert SignInSecrets("", "", verifier).code_challenge == asked["code_challenge"]
 
 
+@pytest.mark.defends("RP-10")
 def test_the_redirect_uri_can_be_set(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
     settings.COGNITO = {**settings.COGNITO, "REDIRECT_URI": "https://www.example.com/auth/callback/"}
     asked = begin(client)
@@ -111,14 +126,31 @@ def test_the_redirect_uri_can_be_set(client: Client, settings: Any, token_endpoi
     assert form_of(token_endpoint.requests[0])["redirect_uri"] == "https://www.example.com/auth/callback/"
 
 
+@pytest.mark.defends("RP-10")
 def test_a_forwarded_host_has_no_effect(client: Client) -> None:
     headers = {"x-forwarded-host": "evil.example", "forwarded": "host=evil.example", "x-forwarded-proto": "https"}
     answer = client.get("/auth/login/", headers=headers)
     assert query_of(answer["Location"])["redirect_uri"] == "http://testserver/auth/callback/"
 
 
-def test_a_host_that_is_not_allowed_gets_nothing(client: Client) -> None:
-    assert client.get("/auth/login/", headers={"host": "evil.example"}).status_code == 400
+@pytest.mark.defends("RP-10")
+@pytest.mark.parametrize("path", ["/auth/login/", "/auth/sign-up/", "/auth/forgot-password/", CALLBACK])
+def test_a_host_that_is_not_allowed_gets_nothing(client: Client, path: str) -> None:
+    assert client.get(path, headers={"host": "evil.example"}).status_code == 400
+
+
+def test_a_forwarded_host_counts_where_the_site_believes_it_and_allowed_hosts_do(client: Client, settings: Any) -> None:
+    settings.USE_X_FORWARDED_HOST = True
+    asked = query_of(client.get("/auth/login/", headers={"x-forwarded-host": "localhost"})["Location"])
+    assert asked["redirect_uri"] == "http://localhost/auth/callback/"
+    assert client.get("/auth/login/", headers={"x-forwarded-host": "evil.example"}).status_code == 400
+    assert client.post("/auth/logout/", headers={"x-forwarded-host": "evil.example"}).status_code == 400
+
+
+def test_a_forwarded_host_has_no_effect_on_a_logout(client: Client) -> None:
+    sign_in(client)
+    answer = client.post("/auth/logout/", headers={"x-forwarded-host": "evil.example"})
+    assert query_of(answer["Location"])["logout_uri"] == "http://testserver/"
 
 
 def test_a_site_without_a_domain_is_told_what_is_missing(client: Client, settings: Any) -> None:
@@ -127,7 +159,7 @@ def test_a_site_without_a_domain_is_told_what_is_missing(client: Client, setting
         client.get("/auth/login/")
 
 
-@pytest.mark.parametrize("path", ["/auth/login/", CALLBACK])
+@pytest.mark.parametrize("path", ["/auth/login/", "/auth/sign-up/", "/auth/forgot-password/", CALLBACK])
 def test_a_way_in_is_got_and_never_posted(client: Client, path: str) -> None:
     assert client.post(path).status_code == 405
 
@@ -136,6 +168,10 @@ def test_the_ways_in_and_out_are_open_on_a_site_that_requires_logins(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    assert client.get("/who/")["Location"] == "/auth/login/?next=/who/"
+    for path in ("login", "sign-up", "forgot-password"):
+        assert client.get(f"/auth/{path}/")["Location"].startswith(token_endpoint.url)
+    assert client.get(CALLBACK).status_code == 400
     assert client.get("/auth/logout/").status_code == 200
     assert come_back_with(client, token_endpoint)["Location"] == "/"
 
@@ -143,6 +179,7 @@ def test_the_ways_in_and_out_are_open_on_a_site_that_requires_logins(
 # The way back
 
 
+@pytest.mark.defends("RP-06", "RP-21")
 def test_who_comes_back_is_signed_in(client: Client, token_endpoint: ScriptedServer) -> None:
     before = client.session.session_key
     answer = come_back_with(client, token_endpoint)
@@ -155,6 +192,7 @@ def test_who_comes_back_is_signed_in(client: Client, token_endpoint: ScriptedSer
     assert session.tokens_of(login).refresh_token == "a-refresh-token"
 
 
+@pytest.mark.defends("RP-20")
 def test_no_token_is_in_the_session(client: Client, token_endpoint: ScriptedServer) -> None:
     come_back_with(client, token_endpoint)
     tokens = session.tokens_of(CognitoLogin.objects.get())
@@ -168,6 +206,7 @@ def test_somebody_new_is_made_of_the_id_token(client: Client, token_endpoint: Sc
     assert (user.get_username(), user.email, user.has_usable_password()) == ("alice", "alice@example.com", False)
 
 
+@pytest.mark.defends("RP-06")
 def test_a_second_person_on_the_same_browser_ends_the_firsts_login(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
@@ -180,12 +219,14 @@ def test_a_second_person_on_the_same_browser_ends_the_firsts_login(
     assert form_of(token_endpoint.requests[-1])["token"] == "of-alice"
 
 
+@pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER"])
 def test_the_token_types_case_does_not_matter(client: Client, token_endpoint: ScriptedServer, token_type: str) -> None:
     come_back_with(client, token_endpoint, token_type=token_type)
     assert who(client) == "alice"
 
 
+@pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("expires_in", [None, "soon", -1])
 def test_the_tokens_say_themselves_when_they_end(
     client: Client, token_endpoint: ScriptedServer, expires_in: Any
@@ -194,11 +235,44 @@ def test_the_tokens_say_themselves_when_they_end(
     assert who(client) == "alice"
 
 
+@pytest.mark.defends("RP-08")
 def test_ten_tabs_come_back_each_to_its_page(client: Client, token_endpoint: ScriptedServer) -> None:
     tabs = [(f"/notes/{number}/", begin(client, next=f"/notes/{number}/")) for number in range(10)]
     for page, asked in reversed(tabs):
         token_endpoint.script(token_answer(nonce=asked["nonce"]), Answer())
         assert come_back(client, asked)["Location"] == page
+
+
+def test_the_eleventh_tab_drops_the_oldest_and_no_other(client: Client, token_endpoint: ScriptedServer) -> None:
+    tabs = [begin(client, next=f"/notes/{number}/") for number in range(11)]
+    assert code_of(come_back(client, tabs[0])) == "state_unknown"
+    for number in (1, 10):
+        token_endpoint.script(token_answer(nonce=tabs[number]["nonce"]), Answer())
+        assert come_back(client, tabs[number])["Location"] == f"/notes/{number}/"
+
+
+@pytest.mark.parametrize("before", ["nobody", "alice", "carol"])
+def test_a_tabs_sign_in_outlives_somebody_elses_on_the_same_browser(
+    client: Client, token_endpoint: ScriptedServer, before: str
+) -> None:
+    if before != "nobody":
+        sign_in(client, before)
+    tab, other = begin(client, next="/notes/7/"), begin(client)
+    token_endpoint.script(token_answer("bob", nonce=other["nonce"]), Answer())
+    come_back(client, other)
+    assert who(client) == "bob"
+    token_endpoint.script(token_answer("alice", nonce=tab["nonce"]), Answer())
+    assert come_back(client, tab)["Location"] == "/notes/7/"
+    assert who(client) == "alice"
+    assert not client.session.get(PENDING)
+    assert [code_of(come_back(client, asked)) for asked in (tab, other)] == ["state_unknown"] * 2
+
+
+def test_a_sign_out_ends_the_sign_ins_under_way(client: Client, token_endpoint: ScriptedServer) -> None:
+    sign_in(client)
+    asked = begin(client)
+    post_logout(client)
+    assert code_of(come_back(client, asked)) == "state_unknown"
 
 
 def test_a_bearer_token_on_the_callback_is_no_sign_in(client: Client) -> None:
@@ -218,35 +292,38 @@ def signed_in_before(request: pytest.FixtureRequest, client: Client) -> str:
     return str(request.param)
 
 
+@pytest.mark.defends("RP-01", "RP-02")
 @pytest.mark.parametrize(
-    "query",
+    ("query", "code"),
     [
-        pytest.param("code=a-code", id="missing"),
-        pytest.param("code=a-code&state=", id="empty"),
-        pytest.param("code=a-code&state=forged", id="forged"),
-        pytest.param("code=a-code&state={state}&state={state}", id="twice"),
-        pytest.param("code=a-code&state={state}&state=forged", id="with another"),
-        pytest.param("code=a-code&state[]={state}", id="as an array"),
-        pytest.param("code=a-code&state={state}x", id="longer"),
-        pytest.param("code=a-code&state=%00", id="a NUL"),
-        pytest.param("code=a-code&State={state}", id="of another name"),
-        pytest.param("error=access_denied", id="an error without state"),
-        pytest.param("error=access_denied&state=forged", id="an error with a forged state"),
-        pytest.param("error=access_denied&state={state}&state={state}", id="an error with two states"),
+        pytest.param("code=a-code", "state_missing", id="missing"),
+        pytest.param("code=a-code&state=", "state_unknown", id="empty"),
+        pytest.param("code=a-code&state=forged", "state_unknown", id="forged"),
+        pytest.param("code=a-code&state={state}&state={state}", "state_unknown", id="twice"),
+        pytest.param("code=a-code&state={state}&state=forged", "state_unknown", id="with another"),
+        pytest.param("code=a-code&state[]={state}", "state_missing", id="as an array"),
+        pytest.param("code=a-code&state={state}x", "state_unknown", id="longer"),
+        pytest.param("code=a-code&state=%00", "state_unknown", id="a NUL"),
+        pytest.param("code=a-code&State={state}", "state_missing", id="of another name"),
+        pytest.param("", "state_unknown", id="nothing at all"),
+        pytest.param("error=access_denied", "state_unknown", id="an error without state"),
+        pytest.param("error=access_denied&state=forged", "state_unknown", id="an error with a forged state"),
+        pytest.param("error=access_denied&state={state}&state={state}", "state_unknown", id="an error with two states"),
     ],
 )
 def test_without_the_one_good_state_nothing_is_believed_and_nothing_is_asked(
-    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, query: str
+    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, query: str, code: str
 ) -> None:
     state = begin(client)["state"]
     before = everything_of(client)
     answer = client.get(f"{CALLBACK}?{query.format(state=state)}")
-    assert (answer.status_code, code_of(answer)) == (400, "state_unknown")
+    assert (answer.status_code, code_of(answer)) == (400, code)
     assert everything_of(client) == before
     assert before["who"] == signed_in_before
     assert token_endpoint.count == 0
 
 
+@pytest.mark.defends("RP-01", "RP-07")
 def test_an_attackers_state_and_code_are_worth_nothing_in_another_browser(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str
 ) -> None:
@@ -256,6 +333,7 @@ def test_an_attackers_state_and_code_are_worth_nothing_in_another_browser(
     assert token_endpoint.count == 0
 
 
+@pytest.mark.defends("RP-01", "RP-08")
 def test_a_state_is_good_once(client: Client, token_endpoint: ScriptedServer) -> None:
     asked = begin(client)
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
@@ -267,6 +345,7 @@ def test_a_state_is_good_once(client: Client, token_endpoint: ScriptedServer) ->
     assert token_endpoint.count == 1
 
 
+@pytest.mark.defends("RP-08")
 def test_a_state_is_good_once_even_where_the_sign_in_failed(client: Client, token_endpoint: ScriptedServer) -> None:
     asked = begin(client)
     token_endpoint.script(refusal())
@@ -274,6 +353,7 @@ def test_a_state_is_good_once_even_where_the_sign_in_failed(client: Client, toke
     assert token_endpoint.count == 1
 
 
+@pytest.mark.defends("RP-08")
 @pytest.mark.parametrize("fault", [Answer(500), Answer(200, b"<html>"), Reset()], ids=["500", "HTML", "reset"])
 def test_a_state_is_good_once_even_where_cognito_did_not_answer(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str, fault: Any
@@ -285,6 +365,7 @@ def test_a_state_is_good_once_even_where_cognito_did_not_answer(
     assert who(client) == signed_in_before
 
 
+@pytest.mark.defends("RP-01")
 def test_a_state_is_good_for_a_quarter_of_an_hour(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -300,6 +381,7 @@ def test_a_state_is_good_for_a_quarter_of_an_hour(
 # Refused by the hosted UI
 
 
+@pytest.mark.defends("RP-02")
 def test_an_error_of_the_hosted_ui_is_a_page_and_changes_nothing(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str
 ) -> None:
@@ -313,7 +395,7 @@ def test_an_error_of_the_hosted_ui_is_a_page_and_changes_nothing(
 
 
 def test_an_error_beside_a_code_is_an_error(client: Client, token_endpoint: ScriptedServer) -> None:
-    assert code_of(come_back(client, begin(client), error="server_error")) == "refused_by_provider"
+    assert code_of(come_back(client, begin(client), error="access_denied")) == "refused_by_provider"
     assert token_endpoint.count == 0
 
 
@@ -328,6 +410,7 @@ def test_one_code_is_due(client: Client, token_endpoint: ScriptedServer, signed_
 ISSUER = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_TestPool1"
 
 
+@pytest.mark.defends("RP-09")
 @pytest.mark.parametrize(
     "issuer",
     [
@@ -350,6 +433,7 @@ def test_a_callback_of_another_issuer_is_refused_and_nothing_is_asked(
     assert token_endpoint.count == 0
 
 
+@pytest.mark.defends("RP-09")
 def test_a_callback_may_name_the_pools_issuer(client: Client, token_endpoint: ScriptedServer) -> None:
     asked = begin(client)
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
@@ -360,6 +444,7 @@ def test_a_callback_may_name_the_pools_issuer(client: Client, token_endpoint: Sc
 # Tokens that are not this sign-in's
 
 
+@pytest.mark.defends("RP-03", "RP-11")
 @pytest.mark.parametrize(
     ("tokens", "code"),
     [
@@ -418,6 +503,7 @@ def test_a_machine_does_not_sign_in(client: Client, token_endpoint: ScriptedServ
     assert who(client) == signed_in_before
 
 
+@pytest.mark.defends("RP-11")
 def test_a_right_at_hash_is_right(client: Client, token_endpoint: ScriptedServer) -> None:
     asked, access_token = begin(client), make_token()
     left_half = hashlib.sha256(access_token.encode()).digest()[:16]
@@ -431,6 +517,7 @@ def test_a_right_at_hash_is_right(client: Client, token_endpoint: ScriptedServer
 # A token endpoint at fault
 
 
+@pytest.mark.defends("RP-24")
 @pytest.mark.parametrize(
     ("answer", "status", "code"),
     [
@@ -468,6 +555,7 @@ def test_a_token_endpoint_at_fault_is_a_page_and_changes_nothing(
     assert token_endpoint.count == 1
 
 
+@pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("missing", ["access_token", "id_token", "token_type"])
 def test_an_answer_that_lacks_something_is_no_sign_in(
     client: Client, token_endpoint: ScriptedServer, missing: str
@@ -478,6 +566,7 @@ def test_an_answer_that_lacks_something_is_no_sign_in(
     assert who(client) == "nobody"
 
 
+@pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_the_token_endpoints_redirect_is_not_followed(
     client: Client, token_endpoint: ScriptedServer, status: int
@@ -490,6 +579,7 @@ def test_the_token_endpoints_redirect_is_not_followed(
     assert (page.status_code, code_of(page)) == (503, "cognito_unavailable")
 
 
+@pytest.mark.defends("RP-24")
 def test_an_outage_of_cognito_is_said_as_such(client: Client, settings: Any, unreachable: str) -> None:
     asked = begin(client)
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": unreachable}
@@ -502,6 +592,7 @@ def test_an_outage_of_cognito_is_said_as_such(client: Client, settings: Any, unr
 # People who may not in
 
 
+@pytest.mark.defends("RP-15")
 def test_somebody_disabled_here_does_not_get_in(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str
 ) -> None:
@@ -561,27 +652,30 @@ EVIL = [
 ]
 
 
+@pytest.mark.defends("RP-05")
 @pytest.mark.parametrize("evil", EVIL)
 def test_next_leads_nowhere_else(client: Client, token_endpoint: ScriptedServer, evil: str) -> None:
     asked = begin(client, next=evil)
-    assert client.session["_cognito_sign_ins"][asked["state"]]["next"] == ""
+    assert client.session["_cognito_sign_ins"][asked["state"]]["next_url"] == ""
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
     assert come_back(client, asked)["Location"] == "/"
     assert who(client) == "alice"
 
 
+@pytest.mark.defends("RP-05")
 @pytest.mark.parametrize("evil", EVIL)
 def test_next_leads_nowhere_else_even_where_it_was_taken_in(
     client: Client, token_endpoint: ScriptedServer, evil: str
 ) -> None:
     asked = begin(client, next="/notes/")
     kept = client.session
-    kept["_cognito_sign_ins"][asked["state"]]["next"] = evil
+    kept["_cognito_sign_ins"][asked["state"]]["next_url"] = evil
     kept.save()
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
     assert come_back(client, asked)["Location"] == "/"
 
 
+@pytest.mark.defends("RP-05")
 @pytest.mark.parametrize("page", ["/notes/7/?a=1&b=%2F#there", "/", "http://testserver/notes/", "/n%C3%B6tes/"])
 def test_next_leads_back_to_this_site(client: Client, token_endpoint: ScriptedServer, page: str) -> None:
     asked = begin(client, next=page)
@@ -589,6 +683,7 @@ def test_next_leads_back_to_this_site(client: Client, token_endpoint: ScriptedSe
     assert come_back(client, asked)["Location"] == page
 
 
+@pytest.mark.defends("RP-05")
 def test_next_may_lead_to_hosts_that_the_site_names(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
@@ -598,6 +693,7 @@ def test_next_may_lead_to_hosts_that_the_site_names(
     assert come_back(client, asked)["Location"] == "https://app.example.com/notes/"
 
 
+@pytest.mark.defends("RP-05")
 def test_next_stays_on_https(client: Client, token_endpoint: ScriptedServer) -> None:
     asked = query_of(client.get("/auth/login/", {"next": "http://testserver/"}, secure=True)["Location"])
     assert asked["redirect_uri"] == "https://testserver/auth/callback/"
@@ -620,6 +716,7 @@ def post_logout(client: Client) -> Any:
     return client.post("/auth/logout/")
 
 
+@pytest.mark.defends("RP-19")
 def test_a_logout_revokes_ends_the_session_and_goes_through_cognitos(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
@@ -638,6 +735,7 @@ def test_a_logout_revokes_ends_the_session_and_goes_through_cognitos(
     assert who(client) == "nobody"
 
 
+@pytest.mark.defends("RP-19")
 @pytest.mark.parametrize(
     ("changes", "logout_uri"),
     [
@@ -652,6 +750,7 @@ def test_where_a_logout_ends_is_a_setting(client: Client, settings: Any, changes
     assert query_of(post_logout(client)["Location"])["logout_uri"] == logout_uri
 
 
+@pytest.mark.defends("RP-19")
 @pytest.mark.parametrize("ends_in", [3_600, -1])
 def test_a_logout_with_cognito_down_signs_out_all_the_same(
     client: Client, token_endpoint: ScriptedServer, ends_in: float
@@ -684,6 +783,7 @@ def test_a_logout_without_a_domain_does_not_leave_the_site(client: Client, setti
     assert who(client) == "nobody"
 
 
+@pytest.mark.defends("RP-19")
 def test_a_visit_of_the_logout_asks_first(client: Client, token_endpoint: ScriptedServer) -> None:
     login_of(client)
     answer = client.get("/auth/logout/")
@@ -702,6 +802,7 @@ def test_the_logouts_page_may_be_framed_by_nobody_and_can_post_its_form(client: 
     assert answer["Referrer-Policy"] == "same-origin"
 
 
+@pytest.mark.defends("RP-19")
 def test_a_logout_from_another_site_is_refused() -> None:
     client = Client(enforce_csrf_checks=True)
     sign_in(client)
@@ -709,6 +810,7 @@ def test_a_logout_from_another_site_is_refused() -> None:
     assert who(client) == "alice"
 
 
+@pytest.mark.defends("RP-19")
 def test_a_logout_from_another_site_is_refused_even_without_djangos_csrf_middleware(settings: Any) -> None:
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
     client = Client(enforce_csrf_checks=True)
@@ -717,6 +819,7 @@ def test_a_logout_from_another_site_is_refused_even_without_djangos_csrf_middlew
     assert who(client) == "alice"
 
 
+@pytest.mark.defends("RP-19")
 def test_a_logout_from_its_own_page_is_good() -> None:
     client = Client(enforce_csrf_checks=True)
     sign_in(client)
@@ -725,6 +828,7 @@ def test_a_logout_from_its_own_page_is_good() -> None:
     assert who(client) == "nobody"
 
 
+@pytest.mark.defends("RP-19")
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_a_logout_is_posted(client: Client, method: str) -> None:
     sign_in(client)
@@ -735,6 +839,7 @@ def test_a_logout_is_posted(client: Client, method: str) -> None:
 # What is told to whom
 
 
+@pytest.mark.defends("RP-20")
 def test_a_failed_sign_in_is_told_to_the_operator_without_a_secret(
     client: Client, token_endpoint: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -749,6 +854,7 @@ def test_a_failed_sign_in_is_told_to_the_operator_without_a_secret(
     assert not [secret for secret in secrets if secret != "bearer" and secret in caplog.text]
 
 
+@pytest.mark.defends("RP-02")
 def test_a_log_line_cannot_be_forged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     come_back(client, begin(client), error="a\nWARNING all is well\x1b[31m")
     assert "\nWARNING all" not in caplog.text

@@ -117,8 +117,8 @@ def _is_too_deep(text: str, value: Any) -> bool:
     if text.count("[") + text.count("{") <= _MAX_DEPTH:
         return False
     layer = [value]
-    for _ in range(_MAX_DEPTH + 1):
-        layer = [inner for outer in layer if isinstance(outer, dict | list) for inner in _members(outer)]
+    for _ in range(_MAX_DEPTH):
+        layer = [inner for outer in layer for inner in _members(outer) if isinstance(inner, dict | list)]
     return bool(layer)
 
 

@@ -6,6 +6,7 @@ Source: AWS developer guide, "User pool endpoints and managed login reference"; 
 
 import base64
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -130,6 +131,23 @@ class HostedUi:
         response = self._post("/oauth2/revoke", {"token": refresh_token})
         if response.status != 200:
             raise self._refusal(response)
+
+    def sign_out_everywhere(self, access_token: str) -> None:
+        """End all refresh tokens of the person, and at Cognito's own APIs their access tokens (GlobalSignOut).
+
+        Raises SignInError where Cognito refuses, as for an access token without `aws.cognito.signin.user.admin`;
+        CognitoUnavailableError.
+        """
+        headers = {
+            "Content-Type": "application/x-amz-json-1.1",
+            "X-Amz-Target": "AWSCognitoIdentityProviderService.GlobalSignOut",
+        }
+        body = json.dumps({"AccessToken": access_token}).encode()
+        response = self._http.request("POST", f"{self.pool.endpoint_url}/", headers=headers, data=body)
+        if response.status == 400:
+            raise SignInError("the person was not signed out everywhere: has the token the scope for it?")
+        if response.status != 200:
+            raise CognitoUnavailableError(f"{self.pool.endpoint_url} gave no usable answer (status {response.status})")
 
     def user_info(self, access_token: str) -> Mapping[str, Any]:
         """What Cognito says now about the person of an access token with the scope `openid`.

@@ -24,7 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
     try:
-        emulator = Emulator(seed=options.seed, port=options.port, issuer=options.issuer, state_dir=options.state_dir)
+        emulator = Emulator(
+            seed=options.seed,
+            port=options.port,
+            issuer=options.issuer,
+            state_dir=options.state_dir,
+            console=_write,
+        )
     except SeedError as error:
         return _fail(str(error))
     except OSError as error:
@@ -63,6 +69,7 @@ def _introduction(emulator: Emulator, seed: Path) -> str:
         f"Local Cognito on {emulator.url}  (loopback only; data is gone when it stops)",
         f"  AWS API      {emulator.endpoint_url}    e.g. boto3.client('cognito-idp', endpoint_url=...)",
         f"  hosted UI    {emulator.domain}/login    reached through a site's sign-in link",
+        f"  mailbox      {emulator.url}/mailbox    every code that would be sent by e-mail or SMS",
         f"  seed         {seed}    passwords are in it",
     ]
     for pool in emulator.seed.pools:

@@ -24,6 +24,7 @@ from .seeds.account_planting import identity_pools, plant_account
 from .seeds.planting import plant
 from .seeds.reading import default_seed, read_seed
 from .seeds.seed import Seed
+from .self_service.mailbox import Mailbox
 from .server import QuietHandler, make_app
 
 _LOOPBACK = "127.0.0.1"
@@ -36,6 +37,9 @@ class Emulator:
     `with Emulator(seed="pools.yaml") as emulator:` listens on a free port; `port` asks for one. `seed` is a file, a
     mapping of the same shape, or nothing for the default one. The keys live as long as the object, unless `state_dir`
     keeps them. `issuer="aws"` makes tokens name AWS as their issuer; the key document is served here all the same.
+
+    Codes for people go to `mailbox` (`messages()`, the newest first), which is shown at `/mailbox`, and to `console`,
+    a function that takes a line, if there is one.
 
     `admin_credentials` is the access key (`.id`, `.secret`) that may do everything in S3, DynamoDB, STS and IAM: the
     seed's, or one that is drawn and kept as the keys are.
@@ -51,6 +55,7 @@ class Emulator:
         issuer: IssuerForm = "localhost",
         state_dir: Path | None = None,
         now: Callable[[], float] = time.time,
+        console: Callable[[str], None] | None = None,
     ) -> None:
         self.seed: Seed = default_seed() if seed is None else read_seed(seed)
         listener = socket.create_server((_LOOPBACK, port))
@@ -58,7 +63,10 @@ class Emulator:
             self.port: int = listener.getsockname()[1]
             # Addresses say localhost: a browser keeps its cookies apart from those of 127.0.0.1.
             self.url = f"http://localhost:{self.port}"
-            self.authority = Authority(Pools(), KeyRing(state_dir), origin=self.url, issuer_form=issuer, now=now)
+            self.mailbox = Mailbox(console)
+            self.authority = Authority(
+                Pools(), KeyRing(state_dir), origin=self.url, issuer_form=issuer, now=now, mailbox=self.mailbox
+            )
             self._account = Account(now)
             self.admin_credentials = _admin_credentials(self.seed, state_dir)
             plant_account(self.seed, self._account, self.admin_credentials)

@@ -1,6 +1,7 @@
 """The one error of the local Cognito. Knows nothing: all else here may import it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class Refused(Exception):  # noqa: N818 - what is raised here is an answer of Cognito's, seldom a fault
@@ -17,9 +18,9 @@ def bad_credentials() -> Refused:
     return Refused("NotAuthorizedException", "Incorrect username or password.")
 
 
-def required(parameters: Mapping[str, str], name: str) -> str:
+def required(parameters: Mapping[str, Any], name: str) -> str:
     """The parameter of that name. Raises Refused if it is missing or empty."""
     value = parameters.get(name)
-    if not value:
+    if not value or not isinstance(value, str):
         raise Refused("InvalidParameterException", f"Missing required parameter {name}")
     return value

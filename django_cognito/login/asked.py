@@ -26,8 +26,8 @@ def asked_of_cognito(query: Any, settings: CognitoSettings) -> dict[str, str]:
 
     A `login_hint` in a domain that one of IDENTITY_PROVIDERS names leads there, where no provider is asked for.
 
-    Raises SignInError (code "invalid_parameter") for what Cognito would not take, for what stands twice, for a provider
-    that is not among IDENTITY_PROVIDERS, and for `prompt=none` without SILENT_SIGN_IN.
+    Raises SignInError (code "invalid_parameter") for what Cognito would not take, for what stands twice, for two
+    providers or one that is not among IDENTITY_PROVIDERS, and for `prompt=none` without SILENT_SIGN_IN.
     """
     asked = {name: _value(query.getlist(name), name) for name in _PARAMETERS if name in query}
     if asked.get("prompt") == "none" and not settings.silent_sign_in:
@@ -35,7 +35,9 @@ def asked_of_cognito(query: Any, settings: CognitoSettings) -> dict[str, str]:
     named = [name for name in ("identity_provider", "idp_identifier") if name in asked]
     if not named:
         return {**asked, **provider_of_address(asked.get("login_hint", ""), settings)}
-    if settings.identity_providers and not any(_is_it(each, asked) for each in settings.identity_providers):
+    known = settings.identity_providers
+    # Of two, one would be looked at here, and the other perhaps by Cognito.
+    if len(named) > 1 or (known and not any(_is_it(each, asked) for each in known)):
         raise _invalid(named[0])
     return asked
 

@@ -14,6 +14,7 @@ from ..core.hosted_ui import SignInSecrets
 
 _SESSION_KEY = "_cognito_sign_ins"
 _MOST = 10  # tabs that sign in at once; the oldest is dropped
+_KEPT = ("redirect_uri", "next_url", "alias", "client_id", "asked", "links_to")
 _LIFETIME_SECONDS = 900  # Cognito gives up after 5 minutes of password and 8 of reset
 
 
@@ -21,14 +22,19 @@ _LIFETIME_SECONDS = 900  # Cognito gives up after 5 minutes of password and 8 of
 class PendingSignIn:
     """A sign-in that this browser began: its secrets, where it comes back, and where it goes next.
 
-    `alias` is the one of POOLS that it was begun at; `asked` are the parameters that Cognito was given beyond ours.
+    `alias` is the one of POOLS that it was begun at, as `client_id`; `asked` are the parameters that Cognito was given
+    beyond ours; `links_to` is the user, by primary key, whose further account in Cognito it finds out; `is_over` says
+    that it took too long.
     """
 
     secrets: SignInSecrets
     redirect_uri: str
     next_url: str
     alias: str = "default"
+    client_id: str = ""
     asked: Mapping[str, str] = field(default_factory=dict)
+    links_to: str = ""
+    is_over: bool = False
 
 
 def begin(
@@ -37,10 +43,12 @@ def begin(
     redirect_uri: str,
     next_url: str,
     alias: str = "default",
+    client_id: str = "",
     asked: Mapping[str, str] | None = None,
+    links_to: str = "",
 ) -> PendingSignIn:
     """A new sign-in of this browser. Writes the session."""
-    pending = PendingSignIn(SignInSecrets.new(), redirect_uri, next_url, alias, asked or {})
+    pending = PendingSignIn(SignInSecrets.new(), redirect_uri, next_url, alias, client_id, asked or {}, links_to)
     entries = {**request.session.get(_SESSION_KEY, {}), pending.secrets.state: _entry(pending)}
     request.session[_SESSION_KEY] = dict(sorted(entries.items(), key=lambda item: item[1]["at"])[-_MOST:])
     return pending
@@ -49,7 +57,7 @@ def begin(
 def finish(request: HttpRequest, state: str) -> PendingSignIn:
     """The sign-in of this browser that `state` names; it is good for one time. Writes the session, and saves it.
 
-    Raises SignInError: code "state_unknown" (another browser's, used before, forged), "state_expired".
+    Raises SignInError (code "state_unknown": another browser's, used before, forged).
     """
     entries = request.session.get(_SESSION_KEY, {})
     entry = entries.pop(state, None)
@@ -57,10 +65,9 @@ def finish(request: HttpRequest, state: str) -> PendingSignIn:
         raise SignInError("no sign-in of this browser has this state", code="state_unknown")
     request.session[_SESSION_KEY] = entries
     _save_at_once(request)
-    if time.time() - entry["at"] > _LIFETIME_SECONDS:
-        raise SignInError("the sign-in was begun too long ago", code="state_expired")
+    is_over = time.time() - entry["at"] > _LIFETIME_SECONDS
     secrets = SignInSecrets(state=state, nonce=entry["nonce"], code_verifier=entry["code_verifier"])
-    return PendingSignIn(secrets, entry["redirect_uri"], entry["next"], entry["alias"], entry["asked"])
+    return PendingSignIn(secrets, **{name: entry[name] for name in _KEPT}, is_over=is_over)
 
 
 @contextmanager
@@ -88,9 +95,6 @@ def _entry(pending: PendingSignIn) -> dict[str, Any]:
     return {
         "nonce": pending.secrets.nonce,
         "code_verifier": pending.secrets.code_verifier,
-        "redirect_uri": pending.redirect_uri,
-        "next": pending.next_url,
-        "alias": pending.alias,
-        "asked": dict(pending.asked),
+        **{name: getattr(pending, name) for name in _KEPT},
         "at": time.time(),
     }

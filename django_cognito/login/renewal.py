@@ -22,7 +22,17 @@ from ..core.hosted_ui import HostedUi, TokenSet
 from ..models import CognitoLogin
 from ..people.authenticate import person, verify
 from ..runtime import get_hosted_ui
-from .session import access_token_of, end_of, is_over, refresh_token_of, revoke, row_of, sealed, settings_for
+from .session import (
+    access_token_of,
+    end_of,
+    is_over,
+    refresh_token_of,
+    revoke,
+    row_of,
+    sealed,
+    settings_for,
+    without_secrets,
+)
 
 logger = logging.getLogger(__name__)
 _WAIT_SECONDS = 3.0  # past the tokens' end the others wait this long for the one that refreshes
@@ -74,7 +84,11 @@ class _Step:
 
 def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
     """The steps of `current` and `acurrent`: one logic, two drivers."""
-    if not _is_due(login):
+    try:
+        if not _is_due(login):
+            return login
+    except SignInError as error:
+        login = yield _Step(partial(_end, login, error))
         return login
     deadline = time.monotonic() + _WAIT_SECONDS
     while not (yield _Step(partial(_claim, login))):
@@ -99,7 +113,11 @@ def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
 
 
 def _is_due(login: CognitoLogin) -> bool:
-    """Whether the login's tokens have ended, or are about to and can be renewed."""
+    """Whether the login's tokens have ended, or are about to and can be renewed.
+
+    Raises SignInError for a login that is worth nothing: its pool or its client is not configured any more.
+    """
+    settings_for(login)
     if is_over(login):
         return True
     margin = timedelta(seconds=get_settings().refresh_margin_seconds)
@@ -115,6 +133,7 @@ def _claim(login: CognitoLogin) -> bool:
     return free.update(refreshing_until=until) == 1
 
 
+@without_secrets
 def _ask(login: CognitoLogin) -> tuple[TokenSet, AccessToken, IdToken | None]:
     """New tokens from Cognito, verified, and of the very same person and client. No database."""
     before, refresh_token = access_token_of(login), refresh_token_of(login)

@@ -18,8 +18,9 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
-from ..conf import CognitoSettings, settings_of
+from ..conf import CognitoSettings, get_pools
 from ..core import AccessToken, IdToken
 from ..core.compact import take_apart
 from ..core.errors import CognitoError, SignInError
@@ -32,6 +33,8 @@ from . import pending
 logger = logging.getLogger(__name__)
 SESSION_KEY = "_cognito_login"
 _BACKEND = "django_cognito.backends.CognitoBackend"
+# Reports of server errors show what frames hold: here and in what is called from here, nothing.
+without_secrets = sensitive_variables()
 
 
 def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet) -> CognitoLogin:
@@ -84,27 +87,50 @@ def is_over(login: CognitoLogin) -> bool:
     return login.expires_at <= timezone.now()
 
 
-def drop(session: SessionBase) -> CognitoSettings | None:
+def drop(session: SessionBase, *, everywhere: bool = False) -> CognitoSettings | None:
     """End the session's login: forget its tokens, and have Cognito revoke them where it can be asked.
 
+    With `everywhere` all logins of the same person of Cognito end, here and at Cognito.
     What holds for the app client that it was a login at; None where there was no login, or its tokens are unreadable.
     """
-    login_id = session.pop(SESSION_KEY, None)
-    login = CognitoLogin.objects.select_related("cognito_user").filter(pk=login_id).first() if login_id else None
+    login = _named_by(session)
+    session.pop(SESSION_KEY, None)
     if login is None:
         return None
     # Not login.delete(): it clears the instance's id, without which the tokens cannot be opened.
-    CognitoLogin.objects.filter(pk=login.pk).delete()
-    revoke(login)
+    others = {"cognito_user": login.cognito_user} if everywhere else {"pk": login.pk}
+    CognitoLogin.objects.filter(**others).delete()
+    revoke(login, everywhere=everywhere)
+    return _settings_or_none(login)
+
+
+def settings_of_session(session: SessionBase) -> CognitoSettings | None:
+    """What holds for the app client that the session has a login at; None where it has none. At most one query."""
+    login = _named_by(session)
+    return None if login is None else _settings_or_none(login)
+
+
+def _named_by(session: SessionBase) -> CognitoLogin | None:
+    login_id = session.get(SESSION_KEY)
+    return CognitoLogin.objects.select_related("cognito_user").filter(pk=login_id).first() if login_id else None
+
+
+def _settings_or_none(login: CognitoLogin) -> CognitoSettings | None:
     with suppress(SignInError):
         return settings_for(login)
     return None
 
 
 def settings_for(login: CognitoLogin) -> CognitoSettings:
-    """What holds for the pool and the app client of a login. Raises SignInError where its tokens cannot be opened."""
+    """What holds for the pool and the app client of a login, and never what holds for another one's.
+
+    Raises SignInError: code "login_ended" where no alias of POOLS has them any more, or "login_unreadable".
+    """
     token = access_token_of(login)
-    return settings_of(token.user_pool_id, token.client_id)
+    found = get_pools().accepting(token.user_pool_id, token.client_id)
+    if found is None:
+        raise SignInError("the login is of a pool or a client that is configured no longer", code="login_ended")
+    return found
 
 
 def row_of(login_id: Any, **conditions: Any) -> CognitoLogin:
@@ -115,9 +141,15 @@ def row_of(login_id: Any, **conditions: Any) -> CognitoLogin:
         raise SignInError("the login was ended", code="login_ended") from error
 
 
-def revoke(login: CognitoLogin) -> None:
-    """Have Cognito end the refresh token, and with it what came of it; best effort."""
+@without_secrets
+def revoke(login: CognitoLogin, *, everywhere: bool = False) -> None:
+    """Have Cognito end the refresh token, and with it what came of it; with `everywhere` all the person's. Best effort.
+
+    That needs the scope `aws.cognito.signin.user.admin`.
+    """
     try:
+        if everywhere:
+            get_hosted_ui(settings_for(login)).sign_out_everywhere(tokens_of(login).access_token)
         refresh_token = refresh_token_of(login)
         if refresh_token is not None:
             get_hosted_ui(settings_for(login)).revoke(refresh_token)
@@ -126,8 +158,10 @@ def revoke(login: CognitoLogin) -> None:
 
 
 def refresh_token_of(login: CognitoLogin) -> str | None:
-    """The refresh token, where there is one, and a hosted UI to take it to."""
-    return tokens_of(login).refresh_token if settings_for(login).user_pool.domain else None
+    """The refresh token, where there is one, and a hosted UI to take it to as the client that it was given to."""
+    settings, tokens = settings_for(login), tokens_of(login)
+    is_ours = _claims(tokens.access_token)["client_id"] == settings.client_id
+    return tokens.refresh_token if is_ours and settings.user_pool.domain else None
 
 
 def end_of(token: AccessToken, tokens: TokenSet) -> datetime:

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.http import HttpRequest, QueryDict
-from django.views.decorators.debug import sensitive_variables
 
 from ..conf import CognitoSettings, get_pools
 from ..core import AccessToken
 from ..core.errors import CognitoUnavailableError, SignInError
-from ..core.hosted_ui import HostedUi
-from ..people.authenticate import authenticate
+from ..core.hosted_ui import HostedUi, TokenSet
+from ..people.authenticate import person, verify
+from ..people.linking import link
 from ..runtime import get_hosted_ui
 from . import pending, session
 from .pending import PendingSignIn
@@ -39,14 +39,23 @@ def begin(
     redirect_uri: str,
     next_url: str,
     asked: Mapping[str, str],
+    links_to: str = "",
 ) -> str:
     """The address of the hosted UI at which the browser signs in. Writes the session.
+
+    `links_to` is the user, by primary key, to whom the person who comes back is to be linked.
 
     Raises ImproperlyConfigured where the pool has no DOMAIN.
     """
     hosted_ui = get_hosted_ui(settings)
     begun = pending.begin(
-        request, redirect_uri=redirect_uri, next_url=next_url, alias=settings.alias, asked=dict(asked)
+        request,
+        redirect_uri=redirect_uri,
+        next_url=next_url,
+        alias=settings.alias,
+        client_id=settings.client_id,
+        asked=dict(asked),
+        links_to=links_to,
     )
     return PAGES[page](hosted_ui, begun.secrets, redirect_uri=redirect_uri, scopes=settings.scopes, **asked)
 
@@ -54,22 +63,23 @@ def begin(
 def complete(request: HttpRequest, begun: PendingSignIn) -> None:
     """Sign in the person that the hosted UI sent back for `begun`. Writes the session, and what is new of the person.
 
-    Everything is held to where the sign-in was begun: the pool, its issuer, the app client, the nonce.
+    Everything is held to where the sign-in was begun: the pool, its issuer, the app client, the nonce. Frames of this
+    hold codes and tokens: callers see to it that no report of a server error shows them.
     Raises CognitoError; then nothing has changed, and who was signed in still is.
     """
+    if begun.is_over:
+        raise SignInError("the sign-in was begun too long ago", code="state_expired")
     settings = get_pools().by_alias.get(begun.alias)
-    if settings is None:
-        raise SignInError("the sign-in was begun at a pool that is configured no longer", code="state_unknown")
+    if settings is None or settings.client_id != begun.client_id:
+        raise SignInError("the sign-in was begun at a client that is configured no longer", code="state_unknown")
     _check_issuer(request.GET, settings)
     _signed_in(request, begun, settings, _code(request.GET))
 
 
-@sensitive_variables("code", "tokens")
 def _signed_in(request: HttpRequest, begun: PendingSignIn, settings: CognitoSettings, code: str) -> None:
-    tokens = get_hosted_ui(settings).exchange_code(
-        code, redirect_uri=begun.redirect_uri, code_verifier=begun.secrets.code_verifier
-    )
-    user, token = authenticate(
+    hosted_ui = get_hosted_ui(settings)
+    tokens = hosted_ui.exchange_code(code, redirect_uri=begun.redirect_uri, code_verifier=begun.secrets.code_verifier)
+    token, profile = verify(
         tokens.access_token,
         token_use="access",
         id_token=tokens.id_token,
@@ -79,7 +89,27 @@ def _signed_in(request: HttpRequest, begun: PendingSignIn, settings: CognitoSett
     if not isinstance(token, AccessToken) or token.user_pool_id != settings.user_pool_id:
         raise SignInError("the token endpoint gave a machine's token, or another pool's", code="malformed_response")
     _check_age(token, begun, settings)
+    user_info = _user_info(hosted_ui, tokens, token) if settings.profile_source == "userinfo" else None
+    if begun.links_to:
+        link(_who_links(request, begun), token, profile)  # the first that is written
+    user, _ = person(token, profile, user_info)
     session.start(request, user, token, tokens)
+
+
+def _who_links(request: HttpRequest, begun: PendingSignIn) -> Any:
+    """Who began to link a further account, and still is signed in. Raises SignInError."""
+    user: Any = request.user
+    if not user.is_authenticated or str(user.pk) != begun.links_to:
+        raise SignInError("who began to link an account is signed in no longer", code="link_interrupted")
+    return user
+
+
+def _user_info(hosted_ui: HostedUi, tokens: TokenSet, token: AccessToken) -> Mapping[str, Any]:
+    """What userInfo says of the very person who signs in (OpenID Connect Core 5.3.2). Raises CognitoError."""
+    said = hosted_ui.user_info(tokens.access_token)
+    if said.get("sub") != token.sub:
+        raise SignInError("userInfo speaks of somebody else", code="user_info_mismatch")
+    return said
 
 
 def _check_issuer(query: QueryDict, settings: CognitoSettings) -> None:

@@ -8,7 +8,7 @@ from ..core.errors import CognitoError, SignInError
 from .pending import PendingSignIn
 
 _SESSION_KEY = "_cognito_silent_at"
-_PAUSE_SECONDS = 600  # who was not signed in at Cognito is asked about again after that
+_PAUSE_SECONDS = 600  # who was asked about is so again after that
 # OpenID Connect Core 3.1.2.6: somebody would have to be asked something. Cognito says the first.
 _NOBODY = frozenset({"login_required", "interaction_required", "consent_required", "account_selection_required"})
 
@@ -25,5 +25,5 @@ def is_nobody(begun: PendingSignIn | None, error: CognitoError) -> bool:
 
 
 def remember(request: HttpRequest) -> None:
-    """Remember that nobody was. Writes the session."""
+    """Remember that this browser was asked about, or need not be. Writes the session."""
     request.session[_SESSION_KEY] = time.time()

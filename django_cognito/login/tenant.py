@@ -18,6 +18,15 @@ def settings_of_request(request: Any) -> CognitoSettings:
     if not resolver:
         return pools.first
     alias = (import_string(resolver) if isinstance(resolver, str) else resolver)(request)
-    if alias not in pools.by_alias:
-        raise SignInError(f"POOL_RESOLVER gave {alias!r}, which is no alias of POOLS", code="tenant_unknown")
+    if not isinstance(alias, str) or alias not in pools.by_alias:
+        told = repr(alias)[:100]  # it may be what the request says
+        raise SignInError(f"POOL_RESOLVER gave {told}, which is no alias of POOLS", code="tenant_unknown")
     return pools.by_alias[alias]
+
+
+def settings_here(request: Any) -> CognitoSettings | None:
+    """As `settings_of_request`; None where nobody signs in at this address."""
+    try:
+        return settings_of_request(request)
+    except SignInError:
+        return None

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
-from django.db.models import EmailField, F, Field, JSONField, UniqueConstraint, URLField
+from django.db.models import BooleanField, EmailField, F, Field, JSONField, UniqueConstraint, URLField
+
+_TRUTH = {"true": True, "false": False}
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +73,9 @@ def _fields_in(expression: Any) -> list[str]:
 def _fitting(field: "Field[Any, Any]", value: Any, user: Any) -> Any:
     if isinstance(value, dict | list) and not isinstance(field, JSONField):
         raise ValidationError("text fields would take its repr")
+    if isinstance(field, BooleanField) and isinstance(value, str):
+        # Attributes are strings in Cognito, and so are truth values in userInfo.
+        value = _TRUTH.get(value.lower(), value)
     # A shortened address is somebody else's address.
     if isinstance(value, str) and field.max_length and not isinstance(field, EmailField | URLField):
         value = value[: field.max_length]

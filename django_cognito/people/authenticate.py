@@ -1,7 +1,7 @@
 """ONE function: a raw token becomes (user, token). Everything above only translates its errors."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -22,7 +22,7 @@ class _Unset(Enum):
 
 
 # Reports of server errors show what frames hold: a token is not told, in what is called from here neither.
-_without_tokens = sensitive_variables("raw", "id_token", "access_token", "given")
+_without_tokens = sensitive_variables("raw", "id_token", "access_token", "nonce", "given", "expected")
 
 UNSET = _Unset.UNSET  # left out: the setting counts. None has a meaning of its own in core: either
 
@@ -142,10 +142,13 @@ def _verified(
     return token, profile
 
 
-def person(token: Token, profile: IdToken | None) -> tuple[Any, Token]:
-    """The active user of verified tokens, and the token. Writes what is new in them; tells of a refusal."""
+def person(token: Token, profile: IdToken | None, user_info: Mapping[str, Any] | None = None) -> tuple[Any, Token]:
+    """The active user of verified tokens, and the token. Writes what is new in them; tells of a refusal.
+
+    `user_info` is what userInfo said of the very same person.
+    """
     try:
-        return user_for(token, profile), token
+        return user_for(token, profile, user_info), token
     except TokenError as error:
         tell_of_refusal(_of(token, error))
         raise

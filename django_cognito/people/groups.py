@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import TypeVar
+from urllib.parse import unquote_plus
 
 from ..conf import CognitoSettings, GroupGrant
+from ..core import AccessToken, IdToken
+from ..typed_settings import COGNITO_GROUPS
 
+_MAX_NAME_CHARS = 128  # of a group's name in a pool; a trigger, or a company's directory, may write anything
 _Moment = TypeVar("_Moment", float, datetime)
 
 
@@ -37,12 +40,52 @@ class Change:
     memberships: Mapping[str, Granted] = field(default_factory=dict)
 
 
+def told_by(token: AccessToken | IdToken, settings: CognitoSettings) -> tuple[str, ...] | None:
+    """The groups that a token names by GROUPS_CLAIM; None for an access token without that claim, which says nothing.
+
+    Cognito's own claim is absent from tokens of people who are in no group. Another one, such as the attribute that a
+    company's directory fills, stands in ID tokens, and is absent there where it has no value.
+    """
+    if settings.groups_claim == COGNITO_GROUPS:
+        return _possible(token.groups)
+    value = token.claims.get(settings.groups_claim)
+    if value is None:
+        return () if isinstance(token, IdToken) else None
+    return _possible(named_in(value))
+
+
+def told_by_directory(
+    groups: Sequence[str], attributes: Mapping[str, str], settings: CognitoSettings
+) -> tuple[str, ...]:
+    """The groups of a person of the pool's directory by GROUPS_CLAIM: of its own `groups`, or of an attribute."""
+    is_own = settings.groups_claim == COGNITO_GROUPS
+    return _possible(groups if is_own else named_in(attributes.get(settings.groups_claim)))
+
+
+def named_in(value: object) -> tuple[str, ...]:
+    """The groups that the value of a claim names: a list, one name, or several of SAML's as Cognito writes them.
+
+    Those come as one string `[a,b]`, each name form-URL-encoded (AWS developer guide, "Mapping IdP attributes").
+    """
+    if isinstance(value, str):
+        is_several = value.startswith("[") and value.endswith("]")
+        names = [unquote_plus(part) for part in value[1:-1].split(",")] if is_several else [value]
+    else:
+        names = [name for name in value if isinstance(name, str)] if isinstance(value, list | tuple) else []
+    stripped = (name.strip() for name in names)
+    return tuple(dict.fromkeys(name for name in stripped if name and "\0" not in name))
+
+
+def _possible(names: Sequence[str]) -> tuple[str, ...]:
+    """Each of `names` once, without those that no group of a pool could have: they are given and kept nowhere."""
+    return tuple(dict.fromkeys(name for name in names if len(name) <= _MAX_NAME_CHARS)) if names else ()
+
+
 def grants(names: Iterable[str], settings: CognitoSettings) -> dict[str, GroupGrant]:
     """What each Cognito group of `names` gives by `GROUPS` and `MIRROR_GROUPS`."""
     return {name: _grant(name, settings) for name in names}
 
 
-@lru_cache(maxsize=1_024)  # sites have few combinations of groups; a steady has_perm is one look-up
 def permissions(names: tuple[str, ...], settings: CognitoSettings) -> frozenset[str]:
     """The permissions that the Cognito groups `names` give directly, as "app_label.codename"."""
     return frozenset[str]().union(*(settings.groups[name].permissions for name in names if name in settings.groups))

@@ -7,7 +7,7 @@ and none can be held while the process forks.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -106,17 +106,18 @@ class KnownUsers:
             self._marks[place] = object()
 
 
-def user_for(token: Token, profile: IdToken | None = None) -> Any:
+def user_for(token: Token, profile: IdToken | None = None, user_info: Mapping[str, Any] | None = None) -> Any:
     """The Django user (or MachineUser) that a verified token stands for, made or brought up to date, with its rights.
 
     One query where the token says nothing new; none where its user is known. `profile` is the ID token that came with
-    it: then the database is asked. Raises TokenError as `users.read_user` does.
+    it, `user_info` what userInfo said of its person: with them the database is asked.
+    Raises TokenError as `users.read_user` does.
     """
     if isinstance(token, ClientToken):
         return MachineUser(token)
     known = _known_users() if profile is None else None
     if known is None:
-        return read_user(token, profile)[0].user
+        return read_user(token, profile, user_info)[0].user
     user = known.user_of(token)
     if user is None:
         begun = known.begin()

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from django.contrib.auth.models import Group, Permission
 from django.db.models.manager import EmptyManager
 
-from ..conf import get_settings
+from ..conf import settings_of
 from ..core import ClientToken
 from .rights import Rights, carry, rights_of
 
@@ -27,6 +27,7 @@ class MachineUser:
 
     def __init__(self, token: ClientToken) -> None:
         self.pk = self.id = self.username = token.client_id
+        self._user_pool_id = token.user_pool_id
         carry(self, Rights(scopes=token.scopes))
 
     def __str__(self) -> str:
@@ -44,7 +45,7 @@ class MachineUser:
 
     def get_all_permissions(self, obj: Any = None) -> set[str]:
         """The permissions that the machine's scopes give by SCOPES_TO_PERMISSIONS; none for a single object."""
-        given = get_settings().scopes_to_permissions
+        given = settings_of(self._user_pool_id, self.username).scopes_to_permissions
         scopes = rights_of(self).scopes if obj is None else ()
         return set().union(*(given[scope] for scope in scopes if scope in given))
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,15 +14,13 @@ from ..models import CognitoUser
 from . import groups as cognito_groups
 from .steady_query import KnownPerson
 
-_MAX_GROUP_CHARS = 128  # of a group's name in a pool; a trigger may write anything into a token
-
 
 class Source(NamedTuple):
     """What one source says at one moment. `attributes` holds the mapped claims that are present, by Django field."""
 
     digest_field: str  # where the link row remembers what this kind of source said last
     moment: datetime
-    groups: tuple[str, ...]
+    groups: tuple[str, ...] | None  # None: it does not say
     attributes: Mapping[str, Any]
 
 
@@ -46,16 +44,26 @@ class News(NamedTuple):
     digests: Mapping[str, str]
 
 
-def statement_of(token: AccessToken | IdToken, profile: IdToken | None, settings: CognitoSettings) -> Statement:
-    """What a token says, with the profile of its ID token where one came along."""
+def statement_of(
+    token: AccessToken | IdToken,
+    profile: IdToken | None,
+    settings: CognitoSettings,
+    user_info: Mapping[str, Any] | None = None,
+) -> Statement:
+    """What a token says, with the profile of its ID token where one came along, and what userInfo said at a login."""
     id_token = token if isinstance(token, IdToken) else profile
     tokens = (token,) if id_token is None or id_token is token else (token, id_token)
+    sources = [_source_of(each, settings) for each in tokens]
+    said = [each.claims for each in tokens]
+    if user_info is not None:
+        sources.append(Source("user_info_digest", token.issued_at, None, _mapped(user_info, settings)))
+        said.append(user_info)
     return Statement(
         user_pool_id=token.user_pool_id,
         sub=token.sub,
         username=token.username,
-        sources=tuple([_source_of(each, settings) for each in tokens]),
-        preferred_username=_preferred_username(settings, *[each.claims for each in tokens]),
+        sources=tuple(sources),
+        preferred_username=_preferred_username(settings, *said),
         verified_email=_address(id_token.email) if id_token and id_token.email_verified else "",
     )
 
@@ -66,7 +74,8 @@ def statement_of_directory(
     """What the directory said of a person at `moment`, which is rounded down: tokens count in whole seconds."""
     verified = person.attributes.get("email_verified") == "true"
     attributes = _mapped(person.attributes, settings)
-    source = Source("directory_digest", moment.replace(microsecond=0), _names(groups), attributes)
+    names = cognito_groups.told_by_directory(groups, person.attributes, settings)
+    source = Source("directory_digest", moment.replace(microsecond=0), names, attributes)
     return Statement(
         user_pool_id=settings.user_pool_id,
         sub=person.sub,
@@ -80,26 +89,29 @@ def statement_of_directory(
 def news(statement: Statement, link: CognitoUser | KnownPerson, settings: CognitoSettings) -> News | None:
     """What `statement` tells that `link` does not know yet; None where that is nothing.
 
-    A source from before what is known says nothing. Of the others the youngest gives the groups, and on a tie the
-    first; what they say of attributes counts in the order of their moments.
+    A source from before what is known says nothing. Of the others the youngest that speaks of groups gives them, and on
+    a tie the first; what they say of attributes counts in the order of their moments.
     """
     heard = [_heard(source, link) for source in statement.sources if source.moment >= link.as_of]
     digests = {source.digest_field: _digest(source, settings) for source in heard}
     told = [source for source in heard if getattr(link, source.digest_field) != digests[source.digest_field]]
     if not told:
         return None
-    latest = max(heard, key=_moment)
+    # Whoever does not speak of groups moves no moment either: an older word about them may still come.
+    latest = max((each for each in heard if each.groups is not None), key=_moment, default=None)
+    groups, moment = (latest.groups, latest.moment) if latest else (tuple(link.groups), link.as_of)
     attributes = {name: value for each in sorted(told, key=_moment) for name, value in each.attributes.items()}
-    return News(latest.groups, latest.moment, attributes, digests)
+    return News(groups or (), moment, attributes, digests)
 
 
 def _source_of(token: AccessToken | IdToken, settings: CognitoSettings) -> Source:
-    digest_field = "id_digest" if isinstance(token, IdToken) else "access_digest"
-    return Source(digest_field, token.issued_at, _names(token.groups), _mapped(token.claims, settings))
-
-
-def _names(groups: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in groups if len(name) <= _MAX_GROUP_CHARS))
+    groups = cognito_groups.told_by(token, settings)
+    if isinstance(token, IdToken):
+        attributes = _mapped(token.claims, settings) if settings.profile_source == "id_token" else {}
+        return Source("id_digest", token.issued_at, groups, attributes)
+    # One that says nothing of groups moves no moment, by which an older one would be known: nothing of it is taken.
+    attributes = {} if groups is None else _mapped(token.claims, settings)
+    return Source("access_digest", token.issued_at, groups, attributes)
 
 
 def _mapped(claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, Any]:
@@ -138,6 +150,8 @@ def _moment(source: Source) -> datetime:
 
 def _heard(source: Source, link: CognitoUser | KnownPerson) -> Source:
     """The source with the groups of it that count."""
+    if source.groups is None:
+        return source
     names = cognito_groups.effective(source.groups, source.moment, link.groups, link.as_of)
     return Source(source.digest_field, source.moment, names, source.attributes)
 
@@ -146,12 +160,16 @@ def _digest(source: Source, settings: CognitoSettings) -> str:
     """A digest of what counts of a source and of how the settings map it: either may change what is written."""
     if not source.attributes:
         return _digest_of_groups(source.groups, settings)
-    return _hashed([_mapping(settings), sorted(source.groups), source.attributes])
+    return _hashed([_mapping(settings), _sorted(source.groups), source.attributes])
 
 
 @lru_cache(maxsize=1_024)  # access tokens say groups alone, and sites have few combinations of them
-def _digest_of_groups(groups: tuple[str, ...], settings: CognitoSettings) -> str:
-    return _hashed([_mapping(settings), sorted(groups), {}])
+def _digest_of_groups(groups: tuple[str, ...] | None, settings: CognitoSettings) -> str:
+    return _hashed([_mapping(settings), _sorted(groups), {}])
+
+
+def _sorted(groups: tuple[str, ...] | None) -> list[str] | None:
+    return None if groups is None else sorted(groups)
 
 
 def _hashed(said: list[Any]) -> str:
@@ -162,4 +180,5 @@ def _hashed(said: list[Any]) -> str:
 def _mapping(settings: CognitoSettings) -> str:
     """The settings by which users are written; a group's permissions are not among them, they are never stored."""
     grants = {name: [grant.groups, grant.staff, grant.superuser] for name, grant in settings.groups.items()}
-    return json.dumps([grants, settings.mirror_groups, dict(settings.attributes)], sort_keys=True)
+    named = [settings.mirror_groups, settings.groups_claim]
+    return json.dumps([grants, *named, dict(settings.attributes)], sort_keys=True)

@@ -6,12 +6,15 @@ request.py for sessions; without either, the database's count.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Self
 
 from asgiref.sync import sync_to_async
 from django.db.models import Model
 
+from ..conf import Pools, get_pools
 from ..models import CognitoUser
+from .groups import permissions
 
 _ATTRIBUTE = "_cognito_rights"
 
@@ -22,6 +25,7 @@ class Rights:
 
     groups: tuple[str, ...] = ()
     scopes: frozenset[str] = frozenset()
+    by_pool: tuple[tuple[str, tuple[str, ...]], ...] = ()  # the groups by user pool, whose settings say what they give
 
     def in_group(self, *names: str) -> bool:
         """Whether the person is in one of `names`."""
@@ -33,6 +37,17 @@ class Rights:
 
 
 NO_RIGHTS = Rights()
+
+
+def permissions_of(rights: Rights) -> frozenset[str]:
+    """The permissions that the groups of `rights` give by the settings of the moment, as "app_label.codename"."""
+    return _given(rights.by_pool, get_pools())
+
+
+@lru_cache(maxsize=1_024)  # sites have few combinations of groups; a steady has_perm is one look-up
+def _given(by_pool: tuple[tuple[str, tuple[str, ...]], ...], pools: Pools) -> frozenset[str]:
+    given = (permissions(names, found) for pool, names in by_pool if (found := pools.of(pool)) is not None)
+    return frozenset[str]().union(*given)
 
 
 def named(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -106,5 +121,6 @@ def _carried_by(user: Any) -> _Carried | None:
 def _remembered(user: Any) -> Rights:
     if user.pk is None or not isinstance(user, Model):  # unsaved, or a machine
         return NO_RIGHTS
-    rows = CognitoUser.objects.filter(user_id=user.pk).order_by("pk").values_list("groups", flat=True)
-    return Rights(groups=tuple(dict.fromkeys(name for names in rows for name in names)))
+    rows = list(CognitoUser.objects.filter(user_id=user.pk).order_by("pk").values_list("user_pool_id", "groups"))
+    names = dict.fromkeys(name for _, names in rows for name in names)
+    return Rights(tuple(names), by_pool=tuple((pool, tuple(names)) for pool, names in rows))

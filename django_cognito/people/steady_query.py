@@ -14,7 +14,7 @@ from django.db.models import Expression
 
 from ..models import CognitoUser
 
-_KNOWN = ("id", "groups", "as_of", "access_digest", "id_digest")
+_KNOWN = ("id", "groups", "as_of", "access_digest", "id_digest", "user_info_digest")
 _POOL, _SUB = "the pool", "the sub"  # stand for the values while the SQL is written
 
 
@@ -24,18 +24,20 @@ class KnownPerson:
     `new_user` makes the user once more, as if just read: it shares nothing with the first.
     """
 
-    __slots__ = ("access_digest", "as_of", "groups", "id_digest", "new_user", "pk", "user", "using")
+    __slots__ = ("access_digest", "as_of", "groups", "id_digest", "new_user", "pk", "user", "user_info_digest", "using")
 
     pk: int
     groups: list[str]
     as_of: datetime
     access_digest: str
     id_digest: str
+    user_info_digest: str
     user: Any
 
     def __init__(self, query: "_Query", row: Sequence[Any]) -> None:
         self.using = query.using
-        self.pk, self.groups, self.as_of, self.access_digest, self.id_digest = query.known_of(row)
+        self.pk, self.groups, self.as_of, *digests = query.known_of(row)
+        self.access_digest, self.id_digest, self.user_info_digest = digests
         self.new_user = partial(query.user_of, row)
         self.user = self.new_user()
 

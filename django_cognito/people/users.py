@@ -3,22 +3,21 @@
 A steady token costs one read and no write. What changes is written in one transaction, and never backwards in time.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from ..conf import CognitoSettings, get_settings, settings_of
+from ..conf import CognitoSettings, settings_of
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.errors import TokenError
-from ..models import CognitoMembership, CognitoUser
+from ..models import CognitoUser
 from . import groups as cognito_groups
 from .attributes import email_field, needs_its_own, put, take
-from .groups import Granted
+from .memberships import apply_groups
 from .profile import News, Statement, news, statement_of
 from .rights import Rights, carry
 from .steady_query import KnownPerson, find
@@ -27,16 +26,18 @@ Token = AccessToken | IdToken | ClientToken
 Link = CognitoUser | KnownPerson  # the second is all that a steady request reads of the first, and the user
 
 _ATTEMPTS = 3  # parallel first requests: whoever loses the race finds the winner's row at the second attempt
-_NEVER = datetime.min.replace(tzinfo=UTC)  # a new link row knows nothing yet
+_NEVER = datetime.fromtimestamp(0, UTC)  # a new link row knows nothing yet
 
 
-def read_user(token: AccessToken | IdToken, profile: IdToken | None) -> tuple[Link, Rights]:
+def read_user(
+    token: AccessToken | IdToken, profile: IdToken | None, user_info: Mapping[str, Any] | None = None
+) -> tuple[Link, Rights]:
     """What is known of the person of a verified token, and their rights, which their user carries from here on.
 
     Their user is made or brought up to date. One query where the token says nothing new.
     Raises TokenError: code "user_unknown" where CREATE_USERS is off, "user_inactive" for a disabled account.
     """
-    link = person_for(statement_of(token, profile, get_settings()))
+    link = person_for(statement_of(token, profile, settings_of(token.user_pool_id), user_info))
     if not link.user.is_active:
         raise TokenError("the account is disabled here", code="user_inactive")
     rights = rights_for(token, link)
@@ -46,7 +47,12 @@ def read_user(token: AccessToken | IdToken, profile: IdToken | None) -> tuple[Li
 
 def rights_for(token: AccessToken | IdToken, link: Link) -> Rights:
     """The rights of a person by a token and by what is known of them, whichever is younger."""
-    return Rights(cognito_groups.effective(token.groups, token.issued_at, link.groups, link.as_of), token.scopes)
+    told = cognito_groups.told_by(token, settings_of(token.user_pool_id))
+    if told is None:
+        groups = tuple(link.groups)
+    else:
+        groups = cognito_groups.effective(told, token.issued_at, link.groups, link.as_of)
+    return Rights(groups, token.scopes, ((token.user_pool_id, groups),))
 
 
 def person_for(statement: Statement) -> Link:
@@ -55,6 +61,33 @@ def person_for(statement: Statement) -> Link:
     Raises TokenError (code "user_unknown") where there is none and CREATE_USERS is off.
     """
     return _settled(_find(statement), statement)
+
+
+def link_person(statement: Statement, user: Any) -> CognitoUser:
+    """The link row by which whom `statement` speaks of is `user` from now on, as the people already linked to them.
+
+    Raises TokenError (code "linked_elsewhere") where somebody else is known by it.
+    """
+    link = _find(statement)
+    if link is None:
+        try:
+            with transaction.atomic():
+                return _first_link(statement, settings_of(statement.user_pool_id), user)
+        except IntegrityError:  # another request was faster
+            link = _find(statement)
+    if link is None or link.user.pk != user.pk:
+        raise TokenError("this person of Cognito is another account's here", code="linked_elsewhere")
+    return CognitoUser.objects.select_related("user").get(pk=link.pk)
+
+
+def unlink_person(link: CognitoUser) -> None:
+    """Take a person of Cognito from its user, with what its groups gave and its logins; the user stays."""
+    with transaction.atomic():
+        locked = CognitoUser.objects.select_for_update().select_related("user").get(pk=link.pk)
+        changed = apply_groups(locked, ())
+        if changed:
+            locked.user.save(update_fields=changed)
+        locked.delete()
 
 
 def identity_of(token: Token) -> str:
@@ -104,7 +137,7 @@ def _find(statement: Statement) -> KnownPerson | None:
 
 
 def _news(link: Link, statement: Statement) -> News | None:
-    return news(statement, link, get_settings()) if link.user.is_active else None
+    return news(statement, link, settings_of(statement.user_pool_id)) if link.user.is_active else None
 
 
 def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS) -> Link:
@@ -113,7 +146,7 @@ def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS)
         return link
     try:
         with transaction.atomic():
-            return _linked(statement, get_settings()) if link is None else _updated(link, statement)
+            return _updated(link, statement) if link else _linked(statement, settings_of(statement.user_pool_id))
     except (IntegrityError, CognitoUser.DoesNotExist):
         if attempts == 1:
             raise
@@ -122,16 +155,21 @@ def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS)
 
 def _linked(statement: Statement, settings: CognitoSettings) -> CognitoUser:
     """A first link row: to the account that it belongs to, or to a new one."""
+    known = _known_by_email(statement, settings)
+    if known is None and not settings.create_users:
+        raise TokenError("nobody is known here by this token, and CREATE_USERS is off", code="user_unknown")
+    return _first_link(statement, settings, known)
+
+
+def _first_link(statement: Statement, settings: CognitoSettings, owner: Any) -> CognitoUser:
+    """A first link row to `owner`, who is brought up to date; to a new user where that is None."""
     link = CognitoUser(
         user_pool_id=statement.user_pool_id, sub=statement.sub, username=statement.username, as_of=_NEVER
     )
     told = news(statement, link, settings)
     assert told is not None  # noqa: S101 - an empty row knows nothing
-    known = _known_by_email(statement, settings)
-    if known is None and not settings.create_users:
-        raise TokenError("nobody is known here by this token, and CREATE_USERS is off", code="user_unknown")
-    link.user = known or _new_user(statement, told.attributes)
-    _write(link, told if known else told._replace(attributes={}))
+    link.user = owner or _new_user(statement, told.attributes)
+    _write(link, told if owner else told._replace(attributes={}))
     return link
 
 
@@ -200,87 +238,12 @@ def _write(link: CognitoUser, told: News) -> None:
     user: Any = link.user
     if set(told.groups) != set(link.groups):
         # What the other sources said before speaks of other groups: let it be looked at again.
-        link.access_digest = link.id_digest = link.directory_digest = ""
+        link.access_digest = link.id_digest = link.user_info_digest = link.directory_digest = ""
     for name, digest in told.digests.items():
         setattr(link, name, digest)
     link.groups, link.as_of = list(told.groups), told.moment
     link.save()
     changed = [name for name, value in told.attributes.items() if put(user, name, value)]
-    changed += _apply_groups(link, told.groups)
+    changed += apply_groups(link, told.groups)
     if changed:
         user.save(update_fields=changed)
-
-
-def _apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
-    """Give and take what Cognito's groups give by the settings; the flags on the user that this changed, unsaved."""
-    user: Any = link.user
-    rows = list(CognitoMembership.objects.filter(cognito_user__user_id=user.pk))
-    mine = {row.name: row for row in rows if row.cognito_user_id == link.pk}
-    if not names and not mine:
-        return []
-    change = cognito_groups.difference(
-        _wanted(names),
-        {name: _granted(row) for name, row in mine.items()},
-        now=_has(user),
-        elsewhere=cognito_groups.union(_granted(row) for row in rows if row.cognito_user_id != link.pk),
-    )
-    if change.add_groups:
-        user.groups.add(*change.add_groups)
-    if change.remove_groups:
-        user.groups.remove(*change.remove_groups)
-    _keep_memberships(link, mine, change.memberships)
-    return _set_flags(user, {"is_staff": change.staff, "is_superuser": change.superuser})
-
-
-def _wanted(names: tuple[str, ...]) -> dict[str, Granted]:
-    wanted = cognito_groups.grants(names, get_settings())
-    django_groups = _django_groups({name for grant in wanted.values() for name in grant.groups})
-    return {
-        name: Granted(frozenset(django_groups[item] for item in grant.groups), grant.staff, grant.superuser)
-        for name, grant in wanted.items()
-    }
-
-
-def _django_groups(names: Set[str]) -> dict[str, int]:
-    """The primary keys of these Django groups, which are made where they are missing."""
-    if not names:
-        return {}
-    found = dict(Group.objects.filter(name__in=names).values_list("name", "pk"))
-    for name in sorted(names - found.keys()):  # in one order everywhere, as above
-        found[name] = Group.objects.get_or_create(name=name)[0].pk
-    return found
-
-
-def _granted(row: CognitoMembership) -> Granted:
-    return Granted(frozenset(row.granted_groups), row.granted_staff, row.granted_superuser)
-
-
-def _has(user: Any) -> Granted:
-    pks = user.groups.values_list("pk", flat=True) if hasattr(user, "groups") else ()
-    return Granted(frozenset(pks), getattr(user, "is_staff", False), getattr(user, "is_superuser", False))
-
-
-def _set_flags(user: Any, flags: Mapping[str, bool | None]) -> list[str]:
-    """Set those that are to change and are fields of the user's model; which they were."""
-    fields = {field.name for field in user._meta.concrete_fields}
-    changed = {name: value for name, value in flags.items() if value is not None and name in fields}
-    for name, value in changed.items():
-        setattr(user, name, value)
-    return list(changed)
-
-
-def _keep_memberships(link: CognitoUser, rows: Mapping[str, CognitoMembership], wanted: Mapping[str, Granted]) -> None:
-    gone = [row.pk for name, row in rows.items() if name not in wanted]
-    if gone:
-        CognitoMembership.objects.filter(pk__in=gone).delete()
-    new = [_membership(CognitoMembership(cognito_user=link, name=name), wanted[name]) for name in wanted.keys() - rows]
-    CognitoMembership.objects.bulk_create(new)
-    for name in wanted.keys() & rows.keys():
-        if _granted(rows[name]) != wanted[name]:
-            _membership(rows[name], wanted[name]).save()
-
-
-def _membership(row: CognitoMembership, granted: Granted) -> CognitoMembership:
-    row.granted_groups = sorted(granted.groups)
-    row.granted_staff, row.granted_superuser = granted.staff, granted.superuser
-    return row

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import template
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
-from ..core.errors import SignInError
 from ..login.asked import parameters_of
-from ..login.tenant import settings_of_request
+from ..login.tenant import settings_here
 from ..typed_settings import IdentityProvider
 
 register = template.Library()
@@ -28,31 +28,43 @@ def sign_in_url(context: template.Context, **asked: Any) -> str:
     """The address at which a sign-in begins: `{% sign_in_url next="/notes/" identity_provider="Google" %}`.
 
     Without `next` it comes back to the page that it stands on.
+    Raises ImproperlyConfigured where it needs the request for that, and the context has none.
     """
-    request = context["request"]
-    query = {"next": request.get_full_path(), **asked}
-    return f"{reverse('cognito:login')}?{urlencode({name: value for name, value in query.items() if value})}"
+    if "next" not in asked:
+        asked = {"next": _request_of(context).get_full_path(), **asked}
+    query = urlencode({name: value for name, value in asked.items() if value})
+    return reverse("cognito:login") + (f"?{query}" if query else "")
 
 
-@register.inclusion_tag("django_cognito/sign_in_buttons.html", takes_context=True)
-def sign_in_buttons(context: template.Context, next: str | None = None) -> dict[str, Any]:
-    """A button for each of IDENTITY_PROVIDERS of this request's pool; none where it names none."""
-    after = {} if next is None else {"next": next}
-    buttons = [
+@register.simple_tag(takes_context=True)
+def sign_in_choices(context: template.Context) -> list[dict[str, Any]]:
+    """The buttons of this request's pool, for a template that writes them: each has `url`, `label` and `kind`.
+
+    They come back to what the context calls `next`; where it calls nothing so, to the page that they stand on.
+    Raises ImproperlyConfigured where the context has no request.
+    """
+    here = settings_here(_request_of(context))
+    after = {} if context.get("next") is None else {"next": context["next"]}
+    return [
         {
             "url": sign_in_url(context, **parameters_of(provider), **after),
             "label": label_of(provider),
             "kind": provider.name or "organization",
         }
-        for provider in _providers(context["request"])
+        for provider in (here.identity_providers if here else ())
     ]
-    return {"buttons": buttons}
+
+
+@register.inclusion_tag("django_cognito/sign_in_buttons.html", takes_context=True)
+def sign_in_buttons(context: template.Context, next: str | None = None) -> dict[str, Any]:
+    """A button for each of IDENTITY_PROVIDERS of this request's pool; none where it names none."""
+    return {"request": _request_of(context), "next": next}
 
 
 @register.inclusion_tag("django_cognito/sign_in_by_email.html", takes_context=True)
 def sign_in_by_email(context: template.Context, next: str | None = None) -> dict[str, Any]:
     """A field for an e-mail address, whose domain decides where its owner signs in (IDENTITY_PROVIDERS' `domains`)."""
-    return {"next": context["request"].get_full_path() if next is None else next}
+    return {"next": _request_of(context).get_full_path() if next is None else next}
 
 
 def label_of(provider: IdentityProvider) -> Any:
@@ -60,8 +72,11 @@ def label_of(provider: IdentityProvider) -> Any:
     return provider.label or _LABELS.get(provider.name) or provider.name or provider.idp_identifier
 
 
-def _providers(request: Any) -> tuple[IdentityProvider, ...]:
-    try:
-        return settings_of_request(request).identity_providers
-    except SignInError:  # at this address nobody signs in
-        return ()
+def _request_of(context: template.Context) -> Any:
+    request = context.get("request") or getattr(context, "request", None)
+    if request is None:
+        raise ImproperlyConfigured(
+            "django_cognito's template tags need the request: render with it, and have"
+            " 'django.template.context_processors.request' among the context processors."
+        )
+    return request

@@ -14,6 +14,9 @@ def say_ready(console: Console, stack: Stack) -> None:
     console.print(f"[dim]its API[/]      {stack.site}/api/notes/")
     console.print(f"[dim]Cognito[/]      {stack.cognito}   [dim]pool {stack.pool.id}[/]")
     console.print(f"[dim]S3[/]           {stack.cognito}   [dim]bucket {stack.account.bucket}[/]")
+    console.print(
+        f"[dim]Mailbox[/]      {stack.cognito}/mailbox   [dim]codes for who signs up or forgets a password[/]"
+    )
     console.print(f"[dim]logs[/]         {escape(str(stack.processes.log_dir))}")
     console.print()
     console.print(_people(stack))

@@ -108,6 +108,8 @@ COGNITO = {
         "editors": {"permissions": WRITE},
         "admins": {"permissions": [*WRITE, "notes.delete_note", "auth.view_user", "auth.view_group"], "staff": True},
     },
+    # Buttons on the home page, for providers that the pool federates with: "Google,AcmeSAML", say.
+    "IDENTITY_PROVIDERS": words("COGNITO_IDENTITY_PROVIDERS"),
     # For programs (client_credentials). The scope is of the pool's resource server "fieldnotes".
     "SCOPES_TO_PERMISSIONS": {"fieldnotes/read": READ},
 }

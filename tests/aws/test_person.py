@@ -186,6 +186,7 @@ def test_whoever_a_request_turns_out_to_be_has_no_others_credentials(client: Cli
     assert (row("carol")[0], row("bob")[0]) == (identity("carol"), identity("bob"))
 
 
+@pytest.mark.defends("RP-22")
 @pytest.mark.django_db(transaction=True)
 def test_two_people_at_once_never_meet(client: Client) -> None:
     names = ["alice", "bob"]

@@ -167,6 +167,7 @@ def test_cve_2018_0114_no_key_of_the_token_s_own_is_used(kid: str, expected: str
     assert code(sign(access(), header=header, key="two")) == expected
 
 
+@pytest.mark.defends("RP-25")
 @pytest.mark.parametrize("kid", ["one", "two"])
 @pytest.mark.parametrize("name", ["jku", "x5u", "jwks_uri", "iss", "url", "kid"])
 def test_no_address_of_the_token_s_own_is_asked(
@@ -180,6 +181,7 @@ def test_no_address_of_the_token_s_own_is_asked(
     assert theirs.count == 0
 
 
+@pytest.mark.defends("RP-25")
 def test_an_issuer_of_the_attacker_s_own_is_not_asked_for_its_keys(
     cold: TokenVerifier, ours: ScriptedServer, theirs: ScriptedServer
 ) -> None:
@@ -219,6 +221,7 @@ def test_a_kid_is_a_name_and_nothing_else(kid: str, caplog: pytest.LogCaptureFix
     assert not kid or kid not in f"{error} {caplog.text}"
 
 
+@pytest.mark.defends("RP-25")
 @pytest.mark.parametrize("kid", [pytest.param(kid, id=name) for name, kid in KIDS.items()])
 def test_a_kid_leads_to_no_other_address(kid: str, remote: UserPool, cold: TokenVerifier, ours: ScriptedServer) -> None:
     assert (

@@ -1,5 +1,6 @@
 """Claims judged without a token: which are refused, in which order, and what the refusal says."""
 
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -168,16 +169,26 @@ def test_a_token_may_end_with_the_calendar(end: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["iat", "nbf", "auth_time"])
-@pytest.mark.parametrize("moment", [0, -1, 253_402_300_800, 0.0, True])
+@pytest.mark.parametrize("moment", [0, -1, 253_402_300_800, 253_402_300_801, 0.0, True])
 def test_no_beginning_is_beyond_the_calendar(name: str, moment: float) -> None:
-    error = refusal(access(**{name: moment}))
+    error = refusal(access(**{"nbf": NOW - 20, name: moment}))
     assert (type(error), error.claim) == (ClaimError, name)
 
 
+MOMENTS = {"exp": NOW + 3_550, "iat": NOW - 50, "nbf": NOW - 20, "auth_time": NOW - 100}
+
+
+@pytest.mark.parametrize("names", [names for count in (1, 2, 3, 4) for names in combinations(MOMENTS, count)])
+def test_no_fraction_of_a_second_is_taken_alone_or_beside_others(names: tuple[str, ...]) -> None:
+    error = refusal(access(**{**MOMENTS, **{name: MOMENTS[name] + 0.5 for name in names}}))
+    assert (type(error), error.claim) == (ClaimError, names[0])
+
+
 @pytest.mark.parametrize("claim", ["sub", "username", "client_id"])
-def test_a_name_has_up_to_255_characters(claim: str) -> None:
-    clients = ("1webclient", "x" * 255, "x" * 256)
-    assert verify_claims(access(**{claim: "x" * 255}), ANY._replace(client_ids=clients), NOW)
+def test_a_name_has_one_to_255_characters(claim: str) -> None:
+    clients = ("1webclient", "x", "x" * 255, "x" * 256)
+    for name in ("x", "x" * 255):
+        assert verify_claims(access(**{claim: name}), ANY._replace(client_ids=clients), NOW)
     assert refusal(access(**{claim: "x" * 256}), client_ids=("1webclient",)).args == (NO_NAME,)
 
 

@@ -55,6 +55,7 @@ def confidential(server: ScriptedServer) -> HostedUi:
 # Addresses
 
 
+@pytest.mark.defends("RP-04")
 @pytest.mark.parametrize(
     ("build", "path"),
     [(HostedUi.authorize_url, "/oauth2/authorize"), (HostedUi.sign_up_url, "/signup")],
@@ -112,10 +113,12 @@ def test_fresh_secrets_differ_and_fit_rfc_7636() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", value) for value in values)
 
 
+@pytest.mark.defends("RP-04")
 def test_the_code_challenge_is_that_of_rfc_7636() -> None:
     assert SECRETS.code_challenge == VECTORS["pkce"]["code_challenge"]
 
 
+@pytest.mark.defends("RP-20")
 def test_reprs_show_no_secret(confidential: HostedUi) -> None:
     assert repr(SECRETS) == "SignInSecrets()"
     assert repr(TokenSet("a", "b", "c", 3600)) == "TokenSet(expires_in=3600)"
@@ -269,6 +272,7 @@ def test_a_hosted_ui_that_drips_is_unavailable(server: ScriptedServer, call: Cal
         call(HostedUi(UserPool("eu-west-1_AbCdEfGhI", domain=server.url), "1webclient", http=http))
 
 
+@pytest.mark.defends("RP-20")
 @pytest.mark.parametrize("call", [EXCHANGE, REFRESH, REVOKE, USER_INFO])
 @pytest.mark.parametrize("answer", [json_answer({"error": "invalid_grant"}, 400), Answer(500, b"the-code")])
 def test_errors_repeat_no_secret(confidential: HostedUi, server: ScriptedServer, call: Call, answer: Answer) -> None:

@@ -52,6 +52,7 @@ def test_headers_are_sent(server: ScriptedServer) -> None:
     assert server.requests[0].headers["authorization"] == "Bearer abc"
 
 
+@pytest.mark.defends("RP-25")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_an_answer_and_is_not_followed(server: ScriptedServer, status: int) -> None:
     server.script(Answer(status, headers={"location": f"{server.url}/elsewhere"}))
@@ -59,6 +60,7 @@ def test_a_redirect_is_an_answer_and_is_not_followed(server: ScriptedServer, sta
     assert server.count == 1
 
 
+@pytest.mark.defends("RP-25")
 @pytest.mark.parametrize(
     "url",
     [

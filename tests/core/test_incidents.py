@@ -219,6 +219,7 @@ def test_a_moment_written_in_any_way_is_one_that_a_calendar_holds(name: str, mom
         assert code(sign(text.encode())) in ("invalid_claim", "malformed_token", "token_not_yet_valid")
 
 
+@pytest.mark.defends("RP-03")
 @pytest.mark.parametrize(
     "nonce", ["\u00e9", "\U0001f600", "sen", "sent ", "sent\0", "SENT", ["sent"], {"sent": 1}, True, 0]
 )
@@ -239,6 +240,7 @@ def _half(raw: str) -> str:
     return b64(hashlib.sha256(raw.encode(errors="replace")).digest()[:16])
 
 
+@pytest.mark.defends("RP-11")
 @pytest.mark.parametrize("raw", [GOOD, "", "\u00e9", "\ud800", "x" * 100_000], ids=lambda raw: ascii(raw[:9]))
 @pytest.mark.parametrize(
     "wrong",
@@ -278,6 +280,7 @@ def test_each_pool_s_key_holds_for_its_own_tokens(two_pools: TokenVerifier) -> N
     assert two_pools.verify(sign(access(**THEIRS), header=HEADER, key="two")).user_pool_id == OTHER_POOL.user_pool_id
 
 
+@pytest.mark.defends("RP-09")
 @pytest.mark.parametrize("order", [1, -1])
 @pytest.mark.parametrize(("changes", "key"), [({}, "two"), (THEIRS, "one")], ids=["theirs for ours", "ours for theirs"])
 def test_another_pool_s_key_of_the_same_name_does_not_hold(changes: dict[str, Any], key: str, order: int) -> None:
@@ -287,6 +290,7 @@ def test_another_pool_s_key_of_the_same_name_does_not_hold(changes: dict[str, An
     assert code(sign(access(**changes), header=HEADER, key=key), verifier) == "invalid_signature"
 
 
+@pytest.mark.defends("RP-09")
 @pytest.mark.parametrize("issuer", [..., None, "", "https://attacker.invalid", POOL.issuer_forms[1]], ids=repr)
 @pytest.mark.parametrize("key", ["one", "two"])
 def test_no_pool_is_fallen_back_to(two_pools: TokenVerifier, issuer: Any, key: str) -> None:

@@ -67,6 +67,7 @@ def known_as(name: str) -> KnownToken:
     return KnownToken(name, None, None, "one", None, 0, 1)  # type: ignore[arg-type]
 
 
+@pytest.mark.defends("RP-21")
 def test_a_token_is_known_by_the_digest_of_all_of_it() -> None:
     assert KnownTokens(1).name_of("a.b.c") == sha256(b"a.b.c").digest()
     assert KnownTokens(1).name_of("x" * 4_096)
@@ -109,13 +110,14 @@ def test_the_first_one_goes_where_there_are_too_many() -> None:
     assert verifier.verify(first) is not tokens[0]
 
 
-def test_a_known_token_ends_at_its_time() -> None:
+@pytest.mark.parametrize("late", [10, 10.5, 11, 3_600, 10**9])
+def test_a_known_token_ends_at_its_time_and_stays_ended(late: float) -> None:
     moment = [float(NOW)]
     verifier, raw = make(lambda: moment[0], leeway_seconds=10), token()
     known = verifier.verify(raw)
     moment[0] = CLAIMS["exp"] + 9.0
     assert verifier.verify(raw) is known
-    moment[0] = CLAIMS["exp"] + 10.0
+    moment[0] = CLAIMS["exp"] + late
     with pytest.raises(ExpiredTokenError):
         verifier.verify(raw)
 
@@ -215,6 +217,7 @@ def test_a_login_neither_finds_nor_leaves_a_known_token(monkeypatch: pytest.Monk
     assert asked
 
 
+@pytest.mark.defends("RP-22")
 def test_threads_share_a_small_cache() -> None:
     verifier = make(cache_size=8)
     raws = {token(sub=name): name for name in "abcdefghijklmnop"}

@@ -84,6 +84,7 @@ def test_clients_are_texts(client_ids: Any) -> None:
         UserPool(ID, client_ids=client_ids)
 
 
+@pytest.mark.defends("RP-25")
 @pytest.mark.parametrize(
     ("url", "safe"),
     [

@@ -273,6 +273,13 @@ def test_a_header_that_cognito_does_not_write_is_refused(header: dict[str, Any])
 
 
 @pytest.mark.parametrize(
+    ("length", "code"), [(0, "invalid_signature"), (1, "unknown_key"), (256, "unknown_key"), (257, "invalid_signature")]
+)
+def test_a_key_is_looked_for_by_a_name_of_one_to_256_characters(length: int, code: str) -> None:
+    assert refusal(sign(ACCESS, header={"kid": "k" * length, "alg": "RS256"})).code == code
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         pytest.param(sign(ACCESS, header={"kid": "one", "alg": "RS256"}, key="two"), id="another key's"),
@@ -291,6 +298,19 @@ def test_a_signature_that_does_not_hold_is_refused(raw: str) -> None:
 def test_claims_are_not_looked_at_before_the_signature_has_held() -> None:
     raw = sign(changed(ACCESS, exp=1), header={"kid": "one", "alg": "RS256"}, key="two")
     assert type(refusal(raw)) is SignatureError
+
+
+@pytest.mark.parametrize(
+    ("raw", "client_id"),
+    [
+        pytest.param(f"{HEADER}.{CLAIMS}.{b64(bytes(256))}", "1webclient", id="of a wrong signature"),
+        pytest.param(sign(changed(ACCESS, exp=NOW - 60)), "1webclient", id="of one that is over"),
+        pytest.param(sign(changed(ACCESS, client_id="9otherclient")), "", id="of one for another client"),
+    ],
+)
+def test_a_refusal_says_of_which_pool_and_of_which_accepted_client_the_token_is(raw: str, client_id: str) -> None:
+    error = refusal(raw)
+    assert (error.user_pool_id, error.client_id) == (POOL.user_pool_id, client_id)
 
 
 # Pools
@@ -389,8 +409,9 @@ def test_the_scope_is_one_text(scope: Any) -> None:
     assert refused(scope=scope).claim == "scope"
 
 
-def test_a_token_without_username_is_a_machine_s_only_if_it_is_its_own_client() -> None:
-    assert refused(username=...).claim == "username"
+@pytest.mark.parametrize("subject", ["1", "1webclient2", "1webclienT", "somebody"])
+def test_a_token_without_username_is_a_machine_s_only_if_it_is_its_own_client(subject: str) -> None:
+    assert refused(username=..., sub=subject).claim == "username"
 
 
 @pytest.mark.parametrize(("late", "accepted"), [(9, True), (10, False), (11, False)])
@@ -527,6 +548,22 @@ def test_claims_can_be_judged_without_a_token() -> None:
 def test_a_verifier_that_could_not_be_right_is_not_made(pools: Any, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TokenVerifier(pools, **settings)
+
+
+def test_what_is_expected_is_said_by_name() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        TokenVerifier(POOL, "id")  # type: ignore[misc]
+    with pytest.raises(TypeError, match="positional"):
+        make().verify(sign(ID), "id")  # type: ignore[misc]
+
+
+def test_ten_seconds_are_the_leeway_unless_another_is_given() -> None:
+    assert make().verify(sign(changed(ACCESS, exp=NOW - 9)))
+    assert type(refusal(sign(changed(ACCESS, exp=NOW - 10)))) is ExpiredTokenError
+
+
+def test_a_minute_is_the_greatest_leeway() -> None:
+    assert make(leeway_seconds=60).verify(sign(changed(ACCESS, exp=NOW - 59)))
 
 
 def test_an_unknown_token_use_is_a_wrong_call() -> None:

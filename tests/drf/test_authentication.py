@@ -46,6 +46,7 @@ def test_a_token_is_verified_once(client: Client, django_assert_num_queries: Any
         call(client, "get", "/who/", make_token())
 
 
+@pytest.mark.defends("RP-23")
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
 def test_the_scheme_is_case_insensitive(client: Client, scheme: str) -> None:
     answer = client.get("/who/", headers={"authorization": f"{scheme} {make_token()}"})
@@ -58,6 +59,7 @@ def test_without_the_middleware_a_token_still_is_its_person(client: Client, sett
     assert call(client, "get", "/who/", "bad").status_code == 401
 
 
+@pytest.mark.defends("RP-23")
 @METHODS
 @BOTH_ORDERS
 @pytest.mark.parametrize("raw", ["bad", "", "a.b.c", "é", "a\x00b", "eyJ.e30."])
@@ -67,6 +69,7 @@ def test_a_bad_token_is_401(client: Client, url: str, method: str, raw: str) -> 
     assert set(answer.json()) == {"detail", "code"}
 
 
+@pytest.mark.defends("RP-23")
 @METHODS
 @BOTH_ORDERS
 @pytest.mark.parametrize("enforced", [True, False], ids=["csrf", "no csrf"])
@@ -87,6 +90,7 @@ def test_a_cookie_and_a_good_token_are_the_tokens_person(url: str, method: str) 
     assert call(client, method, url, make_token()).json()["user"] == "alice"
 
 
+@pytest.mark.defends("RP-23")
 @METHODS
 def test_where_only_sessions_count_a_token_and_a_cookie_are_nobody(method: str) -> None:
     client = Client(enforce_csrf_checks=True)
@@ -107,6 +111,7 @@ def test_a_session_is_its_person(client: Client, url: str) -> None:
     assert said["sub"]
 
 
+@pytest.mark.defends("RP-23")
 @BOTH_ORDERS
 def test_a_session_needs_its_csrf_token(url: str) -> None:
     client = Client(enforce_csrf_checks=True)
@@ -127,11 +132,13 @@ def test_another_scheme_is_no_token(client: Client, header: str) -> None:
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
 
 
+@pytest.mark.defends("RP-23")
 def test_a_token_in_the_query_is_ignored(client: Client) -> None:
     answer = client.get("/who/", {"access_token": make_token()})
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
 
 
+@pytest.mark.defends("RP-23")
 @BOTH_ORDERS
 @pytest.mark.parametrize("first", ["Bearer {}", "Basic YTpi"])
 @pytest.mark.parametrize("separator", [",", ", "])
@@ -195,6 +202,7 @@ def test_where_requests_carry_id_tokens_the_same_one_may_come_twice(client: Clie
     assert client.get("/who/", headers=with_id_token(raw, raw)).json()["auth"] == "IdToken"
 
 
+@pytest.mark.defends("RP-15")
 def test_a_disabled_account_is_401(client: Client) -> None:
     sign_in(Client())
     get_user_model().objects.update(is_active=False)

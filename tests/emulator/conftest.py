@@ -167,6 +167,14 @@ class People:
         )
         return answer
 
+    def new_with_email(self, *, verified: bool = True) -> str:
+        """The username of somebody new who has an e-mail address of their own."""
+        username = self.new()
+        attributes = {"email": f"{username}@example.com", "email_verified": str(verified).lower()}
+        items = [{"Name": name, "Value": value} for name, value in attributes.items()]
+        self.idp.admin_update_user_attributes(UserPoolId=self.pool_id, Username=username, UserAttributes=items)
+        return username
+
     def tokens(self, username: str, client_id: str = "1public") -> dict[str, str]:
         """The tokens of a sign-in without further questions."""
         tokens: dict[str, str] = self.sign_in(username, client_id)["AuthenticationResult"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -19,7 +20,7 @@ from django_cognito.emulator import Emulator, SeedError
 from django_cognito.emulator.__main__ import main
 from django_cognito.emulator.refusals import Refused
 
-from .conftest import POOL_ID
+from .conftest import PASSWORD, POOL_ID
 
 SEED = {
     "pools": [{"id": POOL_ID, "clients": [{"id": "other", "auth_flows": ["ALLOW_USER_PASSWORD_AUTH"]}], "users": []}]
@@ -148,6 +149,7 @@ def test_the_command_prints_what_one_needs(
         "AWS_ACCESS_KEY_ID=AKIA",
         "local-files",
         "local-items",
+        "/mailbox",
     ):
         assert needed in printed
     assert json.loads(machine)["ready"] is True
@@ -189,6 +191,22 @@ def test_the_command_serves_until_it_is_told_to_stop(command: "subprocess.Popen[
     assert command.returncode == 0, errors
     assert output.endswith("stopped\n")
     assert "Traceback" not in output + errors
+
+
+def test_the_command_prints_each_code_and_logs_none(command: "subprocess.Popen[str]") -> None:
+    told = ready(command)
+    headers = {"X-Amz-Target": "AWSCognitoIdentityProviderService.SignUp"}
+    own = [{"Name": "email", "Value": "nora@example.com"}]
+    body = {"ClientId": "other", "Username": "nora", "Password": PASSWORD, "UserAttributes": own}
+    assert requests.post(told["url"], json=body, headers=headers, timeout=5).status_code == 200
+    page = requests.get(f"{told['url']}/mailbox", timeout=5).text
+    command.send_signal(signal.SIGTERM)
+    output, errors = command.communicate(timeout=10)
+    printed = re.search(r"^EMAIL to nora@example.com \(nora, \S+\): (\d{6}) ", output, re.MULTILINE)
+    assert printed is not None
+    assert printed[1] in page
+    assert "SignUp 200" in errors
+    assert printed[1] not in errors
 
 
 def test_the_command_says_that_a_port_is_taken(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:

@@ -266,15 +266,6 @@ def test_changing_a_password_takes_the_old_one(public_idp: Any, people: People) 
         )
 
 
-def test_a_forgotten_password_is_replaced(public_idp: Any, people: People) -> None:
-    username = people.new()
-    public_idp.forgot_password(ClientId="1public", Username=username)
-    public_idp.confirm_forgot_password(
-        ClientId="1public", Username=username, ConfirmationCode="123456", Password="Own-horse-9"
-    )
-    assert "AuthenticationResult" in people.sign_in(username, password="Own-horse-9")
-
-
 def test_a_person_deleted_between_two_steps_gets_no_tokens(idp: Any, people: People) -> None:
     username = people.new(own_password=False)
     challenge = people.sign_in(username)

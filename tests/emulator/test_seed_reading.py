@@ -151,3 +151,42 @@ def test_the_seed_of_the_package_has_one_pool_and_three_people() -> None:
 def test_whatever_stands_in_a_seed_it_is_read_or_complained_about(document: Any) -> None:
     with suppress(SeedError):
         read_seed({"pools": document})
+
+
+PROVIDER = {"name": "Corporate", "client_id": "us", "oidc_issuer": "https://issuer.example"}
+
+
+def test_a_provider_is_read_with_what_it_says_of_itself() -> None:
+    pool = {"id": "eu-west-1_A1", "identity_providers": [{**PROVIDER, "client_secret": "theirs"}]}
+    (provider,) = read_seed({"pools": [pool]}).pools[0].identity_providers
+    assert (provider.type, provider.authorize_scopes) == ("OIDC", "openid email profile")
+    assert "theirs" not in repr(provider)
+
+
+@pytest.mark.parametrize(
+    ("pool", "complaint"),
+    [
+        ({"identity_providers": [{**PROVIDER, "name": "_x_"}]}, r"identity_providers\[0\].name: must be 3 to 32"),
+        ({"identity_providers": [{**PROVIDER, "type": "Banana"}]}, "type: must be one of: OIDC, SAML, Google"),
+        ({"identity_providers": [{**PROVIDER, "type": "Google"}]}, "of the type Google cannot be called Corporate"),
+        ({"identity_providers": [{**PROVIDER, "name": "COGNITO"}]}, "of the type OIDC cannot be called COGNITO"),
+        ({"identity_providers": [{**PROVIDER, "oidc_issuer": "http://a.example"}]}, "oidc_issuer: must be https"),
+        ({"identity_providers": [{**PROVIDER, "jwks_uri": "ftp://a.example"}]}, "jwks_uri: must be https"),
+        ({"identity_providers": [PROVIDER, PROVIDER]}, "identity_providers: the name 'Corporate' stands twice"),
+        (
+            {"identity_providers": [{**PROVIDER, "idp_identifiers": ["a", "a"]}]},
+            "identity_providers: the identifier 'a' stands twice",
+        ),
+        (
+            {"clients": [{"id": "1web", "identity_providers": ["Corparate"]}], "identity_providers": [PROVIDER]},
+            r"clients\[0\].identity_providers: unknown identity provider 'Corparate'; did you mean 'Corporate'",
+        ),
+        ({"tier": "free"}, "tier: must be one of: lite, essentials, plus"),
+        ({"password_policy": {"minimum_length": 0}}, "password_policy.minimum_length: must be a whole number, 1 or"),
+        ({"password_policy": {"minimum": 8}}, "password_policy: unknown key 'minimum'; did you mean 'minimum_length'"),
+        ({"required_attributes": ["nick"]}, "required_attributes: must be one of: email, "),
+    ],
+)
+def test_a_pool_that_cannot_work_is_refused_where_it_stands(pool: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(SeedError, match=complaint):
+        read_seed({"pools": [{"id": "eu-west-1_A1", **pool}]})

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -63,6 +64,7 @@ def test_a_state_is_good_once() -> None:
     assert refused(request, begun.secrets.state) == "state_unknown"
 
 
+@pytest.mark.defends("RP-08")
 @pytest.mark.django_db
 def test_a_state_is_used_up_before_anything_else_can_fail() -> None:
     request = browser()
@@ -75,6 +77,7 @@ def test_a_state_is_used_up_before_anything_else_can_fail() -> None:
     assert refused(later, begun.secrets.state) == "state_unknown"
 
 
+@pytest.mark.defends("RP-08")
 @pytest.mark.django_db
 def test_a_state_is_unknown_where_its_session_ended_meanwhile() -> None:
     request = browser()
@@ -86,6 +89,7 @@ def test_a_state_is_unknown_where_its_session_ended_meanwhile() -> None:
     assert not request.session.modified
 
 
+@pytest.mark.defends("RP-01")
 @pytest.mark.parametrize("state", ["", "forged"])
 def test_a_state_that_was_never_given_changes_nothing(state: str) -> None:
     request = browser()
@@ -96,6 +100,7 @@ def test_a_state_that_was_never_given_changes_nothing(state: str) -> None:
     assert pending.finish(request, begun.secrets.state) == begun
 
 
+@pytest.mark.defends("RP-01")
 def test_another_browsers_state_is_unknown_and_stays_good_there() -> None:
     mine, theirs = browser(), browser()
     begun = begin(mine)
@@ -110,11 +115,12 @@ def test_a_sign_in_may_take_a_quarter_of_an_hour(pass_seconds: Callable[[float],
     assert pending.finish(request, begun.secrets.state) == begun
 
 
-def test_a_sign_in_that_took_longer_is_refused_and_over(pass_seconds: Callable[[float], None]) -> None:
+@pytest.mark.defends("RP-01")
+def test_a_sign_in_that_took_longer_is_over_and_used_up(pass_seconds: Callable[[float], None]) -> None:
     request = browser()
     begun = begin(request)
     pass_seconds(901)
-    assert refused(request, begun.secrets.state) == "state_expired"
+    assert pending.finish(request, begun.secrets.state) == replace(begun, is_over=True)
     assert refused(request, begun.secrets.state) == "state_unknown"
 
 
@@ -125,6 +131,7 @@ def test_ten_tabs_may_sign_in_at_once_and_each_comes_back_to_its_page() -> None:
         assert pending.finish(request, one.secrets.state) == one
 
 
+@pytest.mark.defends("RP-08")
 def test_the_eleventh_tab_drops_the_oldest() -> None:
     request = browser()
     begun = [begin(request, f"/notes/{number}/") for number in range(11)]
@@ -139,6 +146,7 @@ def test_every_sign_in_has_secrets_of_its_own() -> None:
     assert len({one.state, one.nonce, one.code_verifier, other.state, other.nonce, other.code_verifier}) == 6
 
 
+@pytest.mark.defends("RP-20")
 def test_a_sign_in_does_not_show_its_secrets() -> None:
     begun = begin(browser())
     assert begun.secrets.state not in repr(begun)

@@ -198,6 +198,7 @@ def start(client: Client, access_token: str, id_token: str) -> Any:
     return user
 
 
+@pytest.mark.defends("RP-06")
 @pytest.mark.parametrize("who_comes", ["alice", "bob"])
 def test_every_sign_in_changes_the_sessions_key(client: Client, token_endpoint: ScriptedServer, who_comes: str) -> None:
     keys = [client.session.session_key]
@@ -220,6 +221,7 @@ def test_a_sign_in_ends_the_browsers_earlier_login(
     ]
 
 
+@pytest.mark.defends("RP-06")
 def test_what_a_visitor_did_before_is_kept_and_what_somebody_else_did_is_not(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
@@ -363,6 +365,7 @@ def foreign(**changes: Any) -> dict[str, str]:
     return {"access_token": make_token(**changes), "id_token": make_token(token_use="id", **changes)}
 
 
+@pytest.mark.defends("RP-17")
 @pytest.mark.parametrize(
     "tokens",
     [
@@ -391,6 +394,7 @@ def test_tokens_that_are_not_this_logins_end_it(
     assert [user.get_username() for user in get_user_model().objects.all()] == ["alice"]
 
 
+@pytest.mark.defends("RP-17")
 def test_another_clients_tokens_end_it_even_where_the_api_takes_them(
     client: Client, token_endpoint: ScriptedServer, settings: Any
 ) -> None:
@@ -401,6 +405,7 @@ def test_another_clients_tokens_end_it_even_where_the_api_takes_them(
         renewal.current(login)
 
 
+@pytest.mark.defends("RP-15")
 def test_somebody_disabled_here_is_not_renewed(client: Client, token_endpoint: ScriptedServer, renew: Renew) -> None:
     login = login_of(client, ends_in=-1)
     get_user_model().objects.update(is_active=False)
@@ -451,6 +456,7 @@ def test_after_an_outage_inside_the_margin_somebody_tries_again(
     assert renew(change(again(login), leased_for=-1)).version == 1
 
 
+@pytest.mark.defends("RP-24")
 def test_an_outage_past_the_end_is_said_and_ends_nothing(
     client: Client, token_endpoint: ScriptedServer, renew: Renew
 ) -> None:

@@ -86,6 +86,7 @@ def test_somebody_signs_in(client: Client, emulator: Emulator, browser: Browser,
     assert client.get("/subject/").content.decode() == CognitoUser.objects.get().sub
 
 
+@pytest.mark.defends("RP-20")
 def test_tokens_rest_encrypted_and_not_in_the_session(client: Client, emulator: Emulator, browser: Browser) -> None:
     sign_in_by_hand(browser, client)
     login = only_login()
@@ -103,6 +104,7 @@ def test_a_wrong_password_comes_back_with_nothing(client: Client, emulator: Emul
     assert who(client) == "nobody"
 
 
+@pytest.mark.defends("RP-08")
 def test_a_callback_that_is_opened_again_asks_nothing(
     client: Client, emulator: Emulator, browser: Browser, token_requests: Any
 ) -> None:
@@ -114,6 +116,7 @@ def test_a_callback_that_is_opened_again_asks_nothing(
     assert who(client) == "alice"
 
 
+@pytest.mark.defends("RP-07")
 def test_an_attackers_callback_is_worth_nothing_to_their_victim(
     client: Client, emulator: Emulator, browser: Browser, token_requests: Any
 ) -> None:
@@ -125,6 +128,7 @@ def test_an_attackers_callback_is_worth_nothing_to_their_victim(
     assert (who(client), token_requests()) == ("nobody", 0)
 
 
+@pytest.mark.defends("RP-04")
 def test_a_stolen_code_is_worth_nothing_in_another_sign_in(
     client: Client, emulator: Emulator, browser: Browser
 ) -> None:
@@ -142,7 +146,7 @@ def test_who_is_sent_back_with_an_error_stays_who_they_were(
     sign_in_by_hand(browser, client)
     settings.COGNITO = {**settings.COGNITO, "SCOPES": ["openid", "of/nobody"]}
     answer = client.get(hosted_ui(browser, client).headers["Location"])
-    assert (answer.status_code, answer.context["code"]) == (400, "refused_by_provider")
+    assert (answer.status_code, answer.context["code"]) == (400, "client_refused")
     assert who(client) == "alice"
 
 
@@ -167,6 +171,7 @@ def test_keys_that_cannot_be_had_are_an_outage(
     assert not CognitoUser.objects.exists()
 
 
+@pytest.mark.defends("RP-20")
 def test_nothing_secret_is_logged_from_the_way_in_to_the_way_out(
     client: Client, emulator: Emulator, browser: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:

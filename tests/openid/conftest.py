@@ -56,3 +56,9 @@ def before(request: pytest.FixtureRequest, client: Client, provider: Provider) -
         runtime.reset()  # the keys are asked for anew
     provider.asked.clear()
     return str(request.param)
+
+
+@pytest.fixture
+def profile_from_user_info(settings: Any, provider: Provider) -> None:
+    """A site that asks userInfo for the profile of whoever signs in."""
+    settings.COGNITO = {**settings.COGNITO, "PROFILE_SOURCE": "userinfo"}

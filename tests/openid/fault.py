@@ -33,3 +33,6 @@ class Fault:
 def changed(usual: Changes, changes: Changes) -> dict[str, Any]:
     """`usual` with `changes` made."""
     return {name: value for name, value in {**usual, **changes}.items() if value is not None}
+
+
+NO_FAULT = Fault()

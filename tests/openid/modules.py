@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from .fault import Fault
+from .fault import NO_FAULT, Fault
 
 Way = Literal["a sign-in", "a sign-in with a secret", "a refresh", "new keys", "userInfo"]
 
@@ -62,7 +62,7 @@ class Module:
 
     name: str
     outcome: Outcome
-    fault: Fault = Fault()
+    fault: Fault = NO_FAULT
     way: Way = "a sign-in"
 
 
@@ -103,9 +103,14 @@ PLANS: dict[str, tuple[Module, ...]] = {
         Module(f"{_OIDCC}-invalid-sig-rs256", Refuses("invalid_signature"), Fault(signer="nobody's")),
         Module(f"{_OIDCC}-userinfo-bearer-header", Accepts(), way="userInfo"),
         Module(f"{_OIDCC}-userinfo-bearer-body", DoesNotApply("Cognito reads the token from the header alone")),
-        Module(f"{_OIDCC}-userinfo-invalid-sub", DoesNotApply("a sign-in believes its ID token and asks no userInfo")),
+        Module(
+            f"{_OIDCC}-userinfo-invalid-sub",
+            Refuses("user_info_mismatch", 400, asks=("token", "jwks", "user_info")),
+            Fault(user_info={"sub": "somebody-else"}),
+            way="userInfo",
+        ),
         Module(f"{_OIDCC}-nonce-invalid", Refuses("nonce_mismatch"), Fault(id_claims={"nonce": "of-another-sign-in"})),
-        Module(f"{_OIDCC}-scope-userinfo-claims", Accepts()),
+        Module(f"{_OIDCC}-scope-userinfo-claims", Accepts(), way="userInfo"),
         Module(f"{_OIDCC}-client-secret-basic", Accepts(), way="a sign-in with a secret"),
     ),
     "oidcc-client-config-certification-test-plan": (
@@ -136,7 +141,7 @@ PLANS: dict[str, tuple[Module, ...]] = {
         ),
         Module(
             f"{_FAPI2}-ensure-authorization-response-with-invalid-missing-state-fails",
-            Refuses("state_unknown", 400, asks=()),
+            Refuses("state_missing", 400, asks=()),
             Fault(back={"state": None}),
         ),
         Module(

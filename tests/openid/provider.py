@@ -12,6 +12,7 @@ PKCE by S256, a key of its own for each kind of token, no `iss` beside the code,
 import base64
 import hashlib
 import itertools
+import ssl
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from django_cognito.testing import make_token
 from tests.core.signing import jwks, private_key
 from tests.scripted_server import Answer, Request, ScriptedServer, Step, json_answer
 
-from .fault import Fault, changed
+from .fault import NO_FAULT, changed
 
 Form = Mapping[str, str]
 
@@ -47,11 +48,13 @@ class Provider(ScriptedServer):
     `asked` names the endpoints in the order in which they were asked; what is none of them is named by its path.
     """
 
-    def __init__(self, user_pool_id: str, client_id: str, client_secret: str = "") -> None:
-        super().__init__()
+    def __init__(
+        self, user_pool_id: str, client_id: str, client_secret: str = "", *, tls: ssl.SSLContext | None = None
+    ) -> None:
+        super().__init__(tls=tls)
         self.user_pool_id, self.client_id, self.client_secret = user_pool_id, client_id, client_secret
         self.username = "alice"
-        self.fault = Fault()
+        self.fault = NO_FAULT
         self.asked: list[str] = []
         self.keys = {"id": "id-1", "access": "access-1"}
         self._codes: dict[str, Grant] = {}
@@ -87,9 +90,8 @@ class Provider(ScriptedServer):
         number = next(self._numbers)
         self.keys = {use: f"{use}-rotated-{number}" for use in self.keys}
 
-    def next_step(self, request: Request) -> Step:
-        """The endpoint's answer, or what the fault has in its place."""
-        super().next_step(request)  # which notes it
+    def _next(self, request: Request) -> Step:
+        super()._next(request)  # which keeps it
         path = urlsplit(request.path).path
         endpoint = self._endpoints.get(path)
         name = endpoint.__name__ if endpoint else path

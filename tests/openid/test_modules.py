@@ -9,7 +9,6 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from django_cognito import runtime
 from django_cognito.login import session
 from django_cognito.models import CognitoLogin, CognitoUser
 from tests.core.faults.scene import COOLDOWN, Clock
@@ -40,6 +39,18 @@ def people() -> tuple[list[str], int, int]:
     return names, CognitoUser.objects.count(), CognitoLogin.objects.count()
 
 
+def is_refused(client: Client, provider: Provider, module: Module) -> None:
+    """Whether a sign-in meets the module's fault, and is refused as the table has it."""
+    assert isinstance(module.outcome, Refuses)
+    asked = way_in(client)
+    provider.fault = module.fault
+    back = come_back_from(asked)
+    # A state that is not the browser's uses up none of its own.
+    state = None if "state" in module.fault.back else query_of(asked)["state"]
+    page = refusal(client, provider, back, asks=module.outcome.asks, state=state)
+    assert told(page) == (module.outcome.status, module.outcome.code)
+
+
 @modules("a sign-in", Accepts)
 @pytest.mark.defends("RP-11", "RP-24", "RP-25")
 def test_a_module_that_signs_in(client: Client, provider: Provider, module: Module) -> None:
@@ -54,14 +65,7 @@ def test_a_module_that_signs_in(client: Client, provider: Provider, module: Modu
 @modules("a sign-in", Refuses)
 @pytest.mark.defends("RP-01", "RP-03", "RP-09", "RP-25")
 def test_a_module_that_is_refused(client: Client, provider: Provider, before: str, module: Module) -> None:
-    assert isinstance(module.outcome, Refuses)
-    asked = way_in(client)
-    provider.fault = module.fault
-    back = come_back_from(asked)
-    # A state that is not the browser's uses up none of its own.
-    state = None if module.outcome.code == "state_unknown" else query_of(asked)["state"]
-    page = refusal(client, provider, back, asks=module.outcome.asks, state=state)
-    assert told(page) == (module.outcome.status, module.outcome.code)
+    is_refused(client, provider, module)
     assert who(client) == before
 
 
@@ -75,19 +79,26 @@ def test_a_module_with_a_secret_signs_in(client: Client, provider: Provider, set
 
 
 @modules("userInfo", Accepts)
-def test_a_module_that_asks_user_info(client: Client, provider: Provider, module: Module) -> None:
+@pytest.mark.defends("RP-18")
+def test_a_module_with_user_info_signs_in(
+    client: Client, provider: Provider, profile_from_user_info: None, module: Module
+) -> None:
+    provider.fault = Fault(user_info={"email": "of-user-info@example.com"})
     sign_in(client)
-    tokens = session.tokens_of(CognitoLogin.objects.get())
-    said = runtime.get_hosted_ui().user_info(tokens.access_token)
-    assert said == {
-        "sub": CognitoUser.objects.get().sub,
-        "username": "alice",
-        "email": "alice@example.com",
-        "email_verified": "true",
-    }
-    request = provider.requests[-1]
+    assert (who(client), provider.asked) == ("alice", ["authorize", "token", "jwks", "user_info"])
+    assert get_user_model().objects.get().email == "of-user-info@example.com"
+    request, tokens = provider.requests[-1], session.tokens_of(CognitoLogin.objects.get())
     assert (request.method, request.path, request.body) == ("GET", "/oauth2/userInfo", b"")
     assert request.headers["authorization"] == f"Bearer {tokens.access_token}"
+
+
+@modules("userInfo", Refuses)
+@pytest.mark.defends("RP-18")
+def test_a_module_whose_user_info_is_refused(
+    client: Client, provider: Provider, before: str, profile_from_user_info: None, module: Module
+) -> None:
+    is_refused(client, provider, module)
+    assert who(client) == before
 
 
 @modules("new keys", Accepts)

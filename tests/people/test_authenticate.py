@@ -120,6 +120,7 @@ def test_an_id_token_for_another_accepted_client_is_refused(cognito) -> None:
     assert authenticate(token(client_id="another"), id_token=id_token(aud="another"))
 
 
+@pytest.mark.defends("RP-11")
 def test_the_at_hash_of_the_very_access_token_holds() -> None:
     raw = token()
     half = base64.urlsafe_b64encode(hashlib.sha256(raw.encode()).digest()[:16]).rstrip(b"=").decode()

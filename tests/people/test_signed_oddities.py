@@ -55,6 +55,7 @@ def test_an_email_with_a_nul_never_reaches_a_query(told: Any, cognito: Any, emai
 # An address that somebody wrote into their own profile
 
 
+@pytest.mark.defends("RP-12")
 def test_nobody_is_linked_to_the_account_of_somebody_who_only_says_that_the_address_is_theirs(
     told: Any, cognito: Any
 ) -> None:
@@ -73,6 +74,7 @@ def test_who_only_says_that_an_address_is_theirs_locks_nobody_out_of_their_accou
     assert told(username="bob", email_verified=True, **address) == local
 
 
+@pytest.mark.defends("RP-13")
 def test_who_says_so_in_another_pool_neither_gets_somebody_nor_locks_them_out(told: Any, cognito: Any) -> None:
     """A site that moves to another pool: its people's addresses are as the old one let them write them."""
     cognito(LINK_BY_VERIFIED_EMAIL=True)
@@ -85,6 +87,7 @@ def test_who_says_so_in_another_pool_neither_gets_somebody_nor_locks_them_out(to
     assert told(username="victor", **address) == local
 
 
+@pytest.mark.defends("RP-13")
 def test_two_people_with_one_verified_address_are_two(told: Any, cognito: Any) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("her", "alice@example.com")

@@ -26,17 +26,20 @@ def test_a_first_token_makes_its_user(told) -> None:
     assert link_of(user).user_pool_id == "eu-west-1_TestPool1"
 
 
+@pytest.mark.defends("RP-16")
 def test_a_user_that_a_token_made_has_no_password_that_could_be_used(told) -> None:
     user = told()
     assert user.password.startswith("!")
     assert not user.has_usable_password()
 
 
+@pytest.mark.defends("RP-14")
 def test_the_same_person_is_the_same_user(told) -> None:
     assert told().pk == told(at=1).pk == told(token_use="id").pk
     assert User.objects.count() == CognitoUser.objects.count() == 1
 
 
+@pytest.mark.defends("RP-14")
 def test_the_sub_is_who_somebody_is_whatever_else_changes(told) -> None:
     sub = link_of(told()).sub
     renamed = told(token_use="id", username="alicia", sub=sub, at=1, email="other@example.com")
@@ -44,6 +47,7 @@ def test_the_sub_is_who_somebody_is_whatever_else_changes(told) -> None:
     assert User.objects.count() == 1
 
 
+@pytest.mark.defends("RP-13")
 def test_the_same_sub_in_another_pool_is_another_person(told, cognito) -> None:
     told()
     other = users.person_for(_other_pool(link_of(User.objects.get()).sub))
@@ -57,6 +61,7 @@ def test_an_id_token_gives_the_profile(told) -> None:
     assert (user.email, user.first_name, user.last_name) == ("alice@example.com", "Alice", "Liddell")
 
 
+@pytest.mark.defends("RP-13")
 def test_a_username_that_a_local_user_has_gets_a_suffix_and_never_that_account(told) -> None:
     local = User.objects.create_user("alice", password="her own")
     user = told()
@@ -120,6 +125,7 @@ def test_without_create_users_those_who_are_known_come_in(told, cognito) -> None
     assert told(at=1) == known
 
 
+@pytest.mark.defends("RP-15")
 def test_a_disabled_account_is_refused_and_nothing_is_written(told, mapped, django_assert_num_queries) -> None:
     user = told("viewers", at=-60)
     User.objects.update(is_active=False)
@@ -148,6 +154,7 @@ def local(cognito) -> User:
     return User.objects.create_user("her", "Alice@Example.com", "her own")
 
 
+@pytest.mark.defends("RP-12")
 @pytest.mark.parametrize("verified", [True, "true"])
 def test_a_verified_email_links_the_existing_account(told, local, verified) -> None:
     assert told(token_use="id", email_verified=verified) == local
@@ -166,16 +173,19 @@ def test_a_login_links_by_its_id_token(told, local) -> None:
     assert told(profile={}) == local
 
 
+@pytest.mark.defends("RP-12")
 @pytest.mark.parametrize("verified", [False, "false", None, "True", 1, ["true"]])
 def test_an_unverified_email_links_nobody(told, local, verified) -> None:
     assert told(token_use="id", email_verified=verified) != local
 
 
+@pytest.mark.defends("RP-12")
 def test_no_email_is_linked_where_the_site_did_not_allow_it(told, cognito) -> None:
     local = User.objects.create_user("her", "alice@example.com")
     assert told(token_use="id") != local
 
 
+@pytest.mark.defends("RP-12")
 @pytest.mark.parametrize("change", [{"is_staff": True}, {"is_superuser": True}, {"is_active": False}])
 def test_an_account_of_weight_or_a_disabled_one_is_never_linked(told, local, change) -> None:
     User.objects.filter(pk=local.pk).update(**change)
@@ -191,6 +201,7 @@ def test_an_access_token_links_nobody_by_an_email_of_its_own(told, local) -> Non
     assert told(**EMAIL) != local
 
 
+@pytest.mark.defends("RP-12")
 @pytest.mark.parametrize("lookalike", ["al\u0131ce@example.com", "alice@exampl\u0435.com", "ali\u212ae@example.com"])
 def test_a_lookalike_email_links_nobody(told, cognito, lookalike) -> None:
     # CVE-2019-19844: a database folds case wider than mail does; "\u0131" in capitals is "I".

@@ -70,6 +70,7 @@ def test_other_permissions_of_a_group_are_no_write(told, writes, cognito) -> Non
 # Changes
 
 
+@pytest.mark.defends("RP-16")
 def test_groups_give_django_groups_flags_and_permissions(told) -> None:
     user = told("editors", "helpers")
     user.refresh_from_db()
@@ -78,6 +79,7 @@ def test_groups_give_django_groups_flags_and_permissions(told) -> None:
     assert set(CognitoMembership.objects.values_list("name", flat=True)) == {"editors", "helpers"}
 
 
+@pytest.mark.defends("RP-16")
 def test_what_a_later_token_no_longer_says_is_taken_away(told) -> None:
     told("editors", "admins", at=-60)
     user = told()

@@ -3,6 +3,7 @@
 Knows no HTTP. Every public method takes the lock and may be called from any thread.
 """
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,8 +11,15 @@ from typing import Any, Literal
 
 from ...core.pool import UserPool
 from ...core.token import TokenUse
+from ..federation.federated_people import FederatedPeople
 from ..refusals import Refused, bad_credentials
+from ..self_service.codes import Codes
+from ..self_service.mailbox import Mailbox
+from ..self_service.recovery import Recovery
+from ..self_service.sign_up import SignUps
+from ..self_service.verification import Verifications
 from . import tokens
+from .assurance import Assurance, least_level, level_names
 from .clients import AppClient
 from .grants import Grant
 from .keys import KeyRing
@@ -39,12 +47,19 @@ class Authority:
         origin: str,
         issuer_form: IssuerForm = "localhost",
         now: Callable[[], float] = time.time,
+        mailbox: Mailbox | None = None,
     ) -> None:
         self.pools = pools
         self.origin = origin
         self.now = now
         self.totp = TotpSecrets(now)
         self.lock = threading.RLock()
+        self.mailbox = mailbox or Mailbox()
+        codes, key = Codes(self.mailbox, now), secrets.token_bytes(32)
+        self.sign_ups = SignUps(pools, codes, self.lock, key)
+        self.recovery = Recovery(pools, codes, self.lock, key)
+        self.federated = FederatedPeople(pools, self.lock, now)
+        self.verifications = Verifications(pools, codes)
         self._keys = keys
         self._issuer_form = issuer_form
         self._mint = Mint(pools, keys, issuer=self.issuer, now=now)
@@ -145,10 +160,15 @@ class Authority:
         nonce: str | None = None,
         resource: str | None = None,
         auth_time: float | None = None,
+        assurance: Assurance | None = None,
     ) -> dict[str, Any]:
-        """A token endpoint's answer to a new sign-in; an ID token is in it if `openid` is among the scopes."""
+        """A token endpoint's answer to a new sign-in; an ID token is in it if `openid` is among the scopes.
+
+        The tokens say what was proved where `assurance` is given, except in the tier Lite.
+        """
         moment = self.now() if auth_time is None else auth_time
-        asked = {"nonce": nonce, "resource": resource}
+        acr = self._level_name(client.pool_id, assurance) if assurance else None
+        asked = {"nonce": nonce, "resource": resource, "acr": acr, "amr": assurance.amr if assurance else ()}
         grant = self._grant(client, person, tuple(scopes), auth_time=moment, is_from_api=False, **asked)
         with self.lock:
             return self._mint.open(client, grant).oauth_answer()
@@ -224,6 +244,15 @@ class Authority:
             if client is None:
                 raise Refused("invalid_token", "The client does not exist any more")
             return tokens.user_info(person, client, grant.scopes)
+
+    def least_level(self, client: AppClient, acr_values: Sequence[str]) -> int:
+        """The level that a sign-in must reach for `acr_values`; 0 where any will do."""
+        with self.lock:
+            return least_level(self.pools.get(client.pool_id).extended_config, acr_values)
+
+    def _level_name(self, pool_id: str, assurance: Assurance) -> str | None:
+        with self.lock:
+            return level_names(self.pools.get(pool_id).extended_config).get(assurance.level)
 
     def _grant(
         self, client: AppClient, person: Person, scopes: tuple[str, ...], *, auth_time: float, **details: Any

@@ -3,23 +3,30 @@
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..refusals import Refused
+from .identity_providers import IdentityProvider
 
 _UNIT_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 # AWS API reference, CreateUserPoolClient, ExplicitAuthFlows: what a client may that names none.
 _DEFAULT_AUTH_FLOWS = ("ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH")
 _LEGACY_AUTH_FLOWS = {"ADMIN_NO_SRP_AUTH": "ADMIN_USER_PASSWORD_AUTH"}
+# What AWS calls the pool itself among the providers.
+_OWN = "COGNITO"
 _DEFAULT_REFRESH_DAYS = 30
 _DEFAULT_TOKEN_HOURS = 1
 
 
 @dataclass(frozen=True)
 class AppClient:
-    """An app client of a user pool. `secret` is None for a public client; `readable` is empty where all is readable."""
+    """An app client of a user pool. `secret` is None for a public client; `readable` is empty where all is readable.
+
+    On the sign-in pages `has_own_people` is whether people of the pool itself may come, `providers` are who else
+    sends some.
+    """
 
     id: str
     name: str
@@ -39,6 +46,16 @@ class AppClient:
     rotates: bool
     rotation_grace_seconds: int
     readable: frozenset[str]
+    has_own_people: bool = True
+    providers: tuple[IdentityProvider, ...] = ()
+
+    def provider(self, name: str) -> IdentityProvider | None:
+        """The provider of that name, if the client's people may come from it."""
+        return next((each for each in self.providers if each.name == name), None)
+
+    def provider_of(self, identifier: str) -> IdentityProvider | None:
+        """The provider that goes by that identifier as well (an e-mail domain, say)."""
+        return next((each for each in self.providers if identifier in each.identifiers), None)
 
     def require_secret_hash(self, username: str, secret_hash: str | None) -> None:
         """Nothing, if `secret_hash` is what a holder of the client's secret would send for `username`.
@@ -66,9 +83,16 @@ class AppClient:
             raise Refused("InvalidParameterException", f"{flow} flow not enabled for this client")
 
 
-def app_client(client_id: str, pool_id: str, secret: str | None, config: Mapping[str, Any]) -> AppClient:
-    """The app client that `config`, in the words of CreateUserPoolClient, describes."""
+def app_client(
+    client_id: str,
+    pool_id: str,
+    secret: str | None,
+    config: Mapping[str, Any],
+    providers: Iterable[IdentityProvider] = (),
+) -> AppClient:
+    """The app client that `config`, in the words of CreateUserPoolClient, describes; `providers` are its pool's."""
     rotation = config.get("RefreshTokenRotation") or {}
+    supported = config.get("SupportedIdentityProviders") or (_OWN,)
     may_use_hosted_ui = bool(config.get("AllowedOAuthFlowsUserPoolClient"))
     return AppClient(
         id=client_id,
@@ -89,6 +113,8 @@ def app_client(client_id: str, pool_id: str, secret: str | None, config: Mapping
         rotates=rotation.get("Feature") == "ENABLED",
         rotation_grace_seconds=int(rotation.get("RetryGracePeriodSeconds") or 0),
         readable=frozenset(config.get("ReadAttributes") or ()),
+        has_own_people=_OWN in supported,
+        providers=tuple(provider for provider in providers if provider.name in supported),
     )
 
 

@@ -27,6 +27,8 @@ class Grant:
     is_from_api: bool
     nonce: str | None = None
     resource: str | None = None
+    acr: str | None = None
+    amr: tuple[str, ...] = ()
     origin_jti: str = field(default_factory=lambda: str(uuid.uuid4()))
     event_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 

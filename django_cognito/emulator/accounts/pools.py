@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from moto.cognitoidp.exceptions import InvalidPasswordException
 from moto.cognitoidp.models import CognitoIdpBackend, CognitoIdpUser, CognitoIdpUserPool, UserStatus
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from ..refusals import Refused
+from . import password_policy
 from .clients import AppClient, app_client
+from .identity_providers import IdentityProvider, identity_provider
 from .people import Group, Person, by_precedence
 
 
@@ -51,7 +52,7 @@ class Pools:
         for pool in self:
             if found := pool.clients.get(client_id):
                 secret = found.secret if found.generate_secret else None
-                return app_client(found.id, pool.id, secret, found.extended_config)
+                return app_client(found.id, pool.id, secret, found.extended_config, _providers(pool))
         return None
 
     def user(self, pool_id: str, name: str) -> CognitoIdpUser | None:
@@ -60,8 +61,17 @@ class Pools:
         by_username = pool.users.get(name)
         if by_username is not None:
             return by_username
-        aliases = (*_listed(pool, "UsernameAttributes"), *_listed(pool, "AliasAttributes"))
-        return next((user for user in pool.users.values() if _answers_to(user, name, aliases)), None)
+        natives = [user for user in pool.users.values() if not is_external(user)]
+        by_address = (user for user in natives if _is_named(user, name, _listed(pool, "UsernameAttributes")))
+        by_alias = (user for user in natives if _has_alias(user, name, _listed(pool, "AliasAttributes")))
+        return next(by_address, None) or next(by_alias, None)
+
+    def user_by_alias(self, pool_id: str, attribute: str, value: str) -> CognitoIdpUser | None:
+        """moto's user who signs in by that address, verified as theirs, where the pool has it for an alias."""
+        pool = self.get(pool_id)
+        aliases = tuple(name for name in _listed(pool, "AliasAttributes") if name == attribute)
+        natives = (user for user in pool.users.values() if not is_external(user))
+        return next((user for user in natives if _has_alias(user, value, aliases)), None)
 
     def user_by_sub(self, pool_id: str, sub: str) -> CognitoIdpUser | None:
         """moto's user with that `sub`."""
@@ -77,7 +87,7 @@ class Pools:
             username=user.username,
             attributes={str(item["Name"]): str(item.get("Value", "")) for item in user.attributes},
             enabled=user.enabled,
-            status=UserStatus(user.status).value,
+            status=str(getattr(user.status, "value", user.status)),
             has_totp=has_mfa and user.software_token_mfa_enabled,
             memberships=by_precedence([_group(group) for group in user.groups]),
         )
@@ -92,14 +102,20 @@ class Pools:
     def set_password(self, person: Person, password: str) -> None:
         """Give the person a password of their own choice. Raises Refused if the pool's policy forbids it."""
         user = self.get_user(person)
-        backend = self.backend_of(self.get(person.pool_id))
-        try:
-            backend.admin_set_user_password(person.pool_id, user.username, password, permanent=True)
-        except InvalidPasswordException as error:
-            raise Refused("InvalidPasswordException", _PASSWORD_POLICY) from error
+        password_policy.require_conforming(self.get(person.pool_id).extended_config, password)
+        user.password, user.status = password, UserStatus.CONFIRMED
 
 
-_PASSWORD_POLICY = "Password does not conform to policy: Password not long enough or lacking a kind of character"
+EXTERNAL = "EXTERNAL_PROVIDER"
+
+
+def is_external(user: CognitoIdpUser) -> bool:
+    """Whether an identity provider signs the user in; moto's list of statuses has no such one."""
+    return bool(user.status == EXTERNAL)
+
+
+def _providers(pool: CognitoIdpUserPool) -> list[IdentityProvider]:
+    return [identity_provider(each.name, each.extended_config) for each in pool.identity_providers.values()]
 
 
 def _group(group: Any) -> Group:
@@ -111,5 +127,14 @@ def _listed(pool: CognitoIdpUserPool, key: str) -> tuple[str, ...]:
     return tuple(pool.extended_config.get(key) or ())
 
 
-def _answers_to(user: CognitoIdpUser, name: str, aliases: tuple[str, ...]) -> bool:
-    return any(user.attribute_lookup.get(alias) == name for alias in aliases)
+def _is_named(user: CognitoIdpUser, name: str, attributes: tuple[str, ...]) -> bool:
+    return any(user.attribute_lookup.get(attribute) == name for attribute in attributes)
+
+
+def _has_alias(user: CognitoIdpUser, name: str, aliases: tuple[str, ...]) -> bool:
+    """Whether somebody may sign in by an address: it must be verified, else anybody could claim anybody's."""
+    return any(
+        user.attribute_lookup.get(alias) == name
+        and (alias == "preferred_username" or user.attribute_lookup.get(f"{alias}_verified", "").lower() == "true")
+        for alias in aliases
+    )

@@ -40,6 +40,7 @@ def access_claims(person: Person, client: AppClient, grant: Grant, *, issuer: st
         "event_id": grant.event_id,
         "token_use": "access",
         "scope": " ".join(grant.scopes),
+        **_assurance(grant),
         **_times(grant, now, client.access_token_seconds),
         "username": person.username,
     }
@@ -60,10 +61,12 @@ def id_claims(
         "aud": client.id,
         "event_id": grant.event_id,
         "token_use": "id",
+        **_assurance(grant),
         **_times(grant, now, client.id_token_seconds),
         **({} if grant.is_from_api else {"at_hash": at_hash(access_token)}),
         **({"nonce": grant.nonce} if grant.nonce else {}),
-        **{name: _typed(name, value) for name, value in attributes.items()},
+        **_identities(person),
+        **{name: _typed(name, value) for name, value in attributes.items() if name != "identities"},
     }
 
 
@@ -132,6 +135,23 @@ def _roles(person: Person) -> dict[str, Any]:
     rivals = {group.role_arn for group in with_role if group.precedence == with_role[0].precedence}
     preferred = {"cognito:preferred_role": roles[0]} if len(rivals) == 1 else {}
     return {"cognito:roles": roles, **preferred}
+
+
+def _identities(person: Person) -> dict[str, Any]:
+    """The providers that sign the person in, whatever the scopes; here, unlike in the attribute, all is strings."""
+    if "identities" not in person.attributes:
+        return {}
+    identities: list[dict[str, Any]] = json.loads(person.attributes["identities"])
+    return {"identities": [{**each, **_as_text(each)} for each in identities]}
+
+
+def _as_text(identity: Mapping[str, Any]) -> dict[str, str]:
+    return {"primary": str(identity["primary"]).lower(), "dateCreated": str(identity["dateCreated"])}
+
+
+def _assurance(grant: Grant) -> dict[str, Any]:
+    """What the sign-in has proved, where the app has asked for it; a refresh says the same."""
+    return {"acr": grant.acr, "amr": list(grant.amr)} if grant.acr else {}
 
 
 def _times(grant: Grant, now: int, lifetime: int) -> dict[str, Any]:

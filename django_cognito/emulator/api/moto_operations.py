@@ -6,7 +6,7 @@ from flask import Response
 from moto.cognitoidp.models import CognitoIdpBackend, RegionAgnosticBackend
 from moto.cognitoidp.responses import CognitoIdpResponse
 from moto.core.request import Request
-from moto.core.responses import ActionResult, EmptyResult
+from moto.core.responses import ActionResult
 from moto.core.utils import camelcase_to_underscores, get_service_model
 
 from ..accounts.pools import Pools
@@ -38,16 +38,12 @@ class MotoOperations(CognitoIdpResponse):
         # moto looks through its global backends here; ours has been found, and has the same methods.
         return cast("RegionAgnosticBackend", self.backend)
 
-    def forgot_password(self) -> ActionResult:
-        """As moto's, without its look through the global backends and its header that gives the code away."""
-        client_id, username = self._get_param("ClientId"), self._get_param("Username")
-        return ActionResult(self.backend.forgot_password(client_id, username)[1])
-
-    def confirm_forgot_password(self) -> ActionResult:
-        """As moto's, without its look through the global backends."""
-        names = ("ClientId", "Username", "Password", "ConfirmationCode")
-        self.backend.confirm_forgot_password(*(self._get_param(name) for name in names))
-        return EmptyResult()
+    def get_user(self) -> ActionResult:
+        """As moto's, which knows confirmed people alone: those of a provider are as good."""
+        raw = self._get_param("AccessToken")
+        pool = next(pool for pool in self._pools if raw in pool.access_tokens)
+        user = pool.users[pool.access_tokens[raw][1]]
+        return ActionResult(user.to_json(extended=True, attributes_key="UserAttributes"))
 
 
 def has(operation: str) -> bool:

@@ -13,14 +13,12 @@ from ..accounts.tokens import ADMIN_SCOPE
 from ..aws_json import Answer, Parameters, answered, parameters, response, target
 from ..refusals import Refused
 from . import moto_operations
+from .code_operations import CodeOperations
+from .identity_provider_operations import IdentityProviderOperations
 from .sign_in import SignIns
 from .software_tokens import SoftwareTokens
 
 _TARGET = "AWSCognitoIdentityProviderService"
-# These carry SecretHash beside Username; the sign-in operations check theirs themselves.
-_WITH_SECRET_HASH = frozenset(
-    {"SignUp", "ConfirmSignUp", "ResendConfirmationCode", "ForgotPassword", "ConfirmForgotPassword"}
-)
 _ENDING_SIGN_INS = frozenset({"AdminDisableUser", "AdminDeleteUser"})
 
 
@@ -30,6 +28,7 @@ class Operations:
     def __init__(self, authority: Authority) -> None:
         self._authority = authority
         self._sign_ins = SignIns(authority)
+        providers = IdentityProviderOperations(authority)
         software_tokens = SoftwareTokens(authority, self._sign_ins.challenges)
         self._ours: dict[str, Callable[[Parameters], Answer]] = {
             "InitiateAuth": self._initiate_auth,
@@ -43,7 +42,10 @@ class Operations:
             "ChangePassword": self._change_password,
             "AssociateSoftwareToken": software_tokens.associate,
             "VerifySoftwareToken": software_tokens.verify,
+            **CodeOperations(authority, self._client).by_name,
+            **providers.by_name,
         }
+        self._checks = providers.checks
 
     def answer(self, request: Request) -> Response:
         """AWS's answer to a request in its JSON protocol, errors included."""
@@ -57,9 +59,8 @@ class Operations:
             return response(self._ours[operation](given))
         if not moto_operations.has(operation):
             raise _unknown(operation)
-        if operation in _WITH_SECRET_HASH:
-            client = self._client(given)
-            client.require_secret_hash(str(given.get("Username", "")), given.get("SecretHash"))
+        if operation in self._checks:
+            self._checks[operation](given)
         return self._ending_sign_ins(operation, given, request)
 
     def _ending_sign_ins(self, operation: str, parameters: Parameters, request: Request) -> Response:

@@ -96,9 +96,11 @@ class _Endpoints:
             client,
             person,
             scopes=asked.scopes,
-            nonce=asked.nonce,
+            # AWS developer guide: for a federated sign-in Cognito makes a nonce where the app has sent none.
+            nonce=asked.nonce or code.session.nonce or None,
             resource=asked.resource,
             auth_time=code.session.auth_time,
+            assurance=code.session.assurance if asked.acr_values else None,
         )
 
     def _refresh(self, client: AppClient, form: Mapping[str, str]) -> dict[str, Any]:

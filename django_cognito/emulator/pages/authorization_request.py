@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 from werkzeug.datastructures import MultiDict
 
 from ..accounts.clients import AppClient
+from ..accounts.identity_providers import IdentityProvider
 
 Parameters = MultiDict[str, str]
 
@@ -21,6 +22,8 @@ _RESPONSE_TYPES = frozenset({"code", "token"})
 _PROMPTS = frozenset({"none", "login", "select_account", "consent"})
 # AWS developer guide, "Resource binding": https, http to localhost, or a scheme of the app's own.
 _RESOURCE = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[^/?#:\s]+)[^#\s]*", re.ASCII)
+# What AWS calls the pool itself among the providers.
+_OWN = "COGNITO"
 _NEEDS_OPENID = frozenset({"email", "phone", "profile"})
 
 
@@ -54,6 +57,26 @@ class AuthorizationRequest:
     prompts: frozenset[str]
     max_age_seconds: int | None
     login_hint: str
+    acr_values: tuple[str, ...] = ()
+    wants_provider: str = ""
+
+    @property
+    def provider(self) -> IdentityProvider | None:
+        """The provider that the person is sent to without a page: the one that is named, or the only way in."""
+        client = self.client
+        if not self.wants_provider and not client.has_own_people and len(client.providers) == 1:
+            return client.providers[0]
+        return client.provider(self.wants_provider)
+
+    @property
+    def takes_password(self) -> bool:
+        """Whether the people of the pool itself may sign in, by a page of its own."""
+        return self.client.has_own_people and self.wants_provider in ("", _OWN)
+
+    @property
+    def providers(self) -> tuple[IdentityProvider, ...]:
+        """The providers to choose from on the login page."""
+        return () if self.wants_provider else self.client.providers
 
     def answer(self, **parameters: str) -> str:
         """The app's address with `parameters`, and with the state that it sent."""
@@ -63,8 +86,10 @@ class AuthorizationRequest:
         """The refusal, to be raised, that tells the app `error`."""
         return RejectedRequest(error, self.answer(error=error))
 
-    def accepts_sign_in(self, *, auth_time: float, now: float) -> bool:
-        """Whether a sign-in at `auth_time` will do, or the person has to sign in once more."""
+    def accepts_sign_in(self, *, auth_time: float, now: float, provider: str = "") -> bool:
+        """Whether a sign-in at `auth_time`, through `provider`, will do, or the person has to sign in once more."""
+        if self.wants_provider and self.wants_provider != (provider or _OWN):
+            return False
         is_recent = self.max_age_seconds is None or now - auth_time <= self.max_age_seconds
         return is_recent and "login" not in self.prompts
 
@@ -89,6 +114,8 @@ def read_request(parameters: Parameters, find_client: Callable[[str], AppClient 
         prompts=frozenset(_words(parameters, "prompt")),
         max_age_seconds=parameters.get("max_age", type=int),
         login_hint=parameters.get("login_hint", ""),
+        acr_values=_words(parameters, "acr_values"),
+        wants_provider=_wanted_provider(parameters, client) or "",
     )
 
 
@@ -110,6 +137,8 @@ def _error(parameters: Parameters, client: AppClient) -> str | None:
         return "invalid_request"
     if parameters["response_type"] != "code" or "code" not in client.flows:
         return "unauthorized_client"
+    if _wanted_provider(parameters, client) is None:
+        return "invalid_request"
     scopes = frozenset(_words(parameters, "scope"))
     if scopes - frozenset(client.scopes) or (scopes & _NEEDS_OPENID and "openid" not in scopes):
         return "invalid_scope"
@@ -151,11 +180,6 @@ def _has_sound_resource(parameters: Parameters) -> bool:
     return found is not None and (found["scheme"] != "http" or found["host"] == "localhost")
 
 
-def _names_no_other_provider(parameters: Parameters) -> bool:
-    """A local pool federates with nobody."""
-    return parameters.get("identity_provider", "COGNITO") == "COGNITO"
-
-
 _SHAPE: tuple[Callable[[Parameters], bool], ...] = (
     _says_everything_once,
     _has_response_type,
@@ -163,8 +187,18 @@ _SHAPE: tuple[Callable[[Parameters], bool], ...] = (
     _has_sound_prompt,
     _has_sound_max_age,
     _has_sound_resource,
-    _names_no_other_provider,
 )
+
+
+def _wanted_provider(parameters: Parameters, client: AppClient) -> str | None:
+    """The provider that the app names, by its name or an identifier; empty if none, None if it has no such one."""
+    if name := parameters.get("identity_provider"):
+        is_known = client.has_own_people if name == _OWN else client.provider(name) is not None
+        return name if is_known else None
+    if identifier := parameters.get("idp_identifier"):
+        found = client.provider_of(identifier)
+        return found.name if found else None
+    return ""
 
 
 def _words(parameters: Parameters, name: str) -> tuple[str, ...]:

@@ -15,22 +15,25 @@ from typing import Generic, Literal, TypeVar
 
 from flask import Flask
 
+from ..accounts.assurance import PASSWORD, Assurance
 from .authorization_request import AuthorizationRequest
 
-# AWS developer guide, "Managed login": an unfinished login ends after five minutes, a code lives as long, and the
-# browser's session lasts an hour from the interactive sign-in, however often it is used.
+# AWS developer guide, "Managed login": an unfinished login ends after five minutes, a code lives as long, the page for
+# a new password eight minutes, and the browser's session an hour from the interactive sign-in, however often it is
+# used.
 LOGIN_SECONDS = 300
 CODE_SECONDS = 300
+RESET_SECONDS = 480
 SESSION_SECONDS = 3600
 # Enough for any test run; without a bound a loop that opens the login page would eat the machine's memory.
 _CAPACITY = 10_000
 
 Value = TypeVar("Value")
-Step = Literal["password", "new-password", "totp"]
+Step = Literal["password", "new-password", "totp", "sign-up", "confirm", "forgot", "reset"]
 
 
 class Shelf(Generic[Value]):
-    """Values under names that cannot be guessed, each kept for the same time; past `capacity` the oldest goes first."""
+    """Values under names that cannot be guessed, kept for a while; past `capacity` the oldest goes first."""
 
     def __init__(self, keep_seconds: float, now: Callable[[], float], capacity: int = _CAPACITY) -> None:
         self._keep_seconds = keep_seconds
@@ -39,12 +42,14 @@ class Shelf(Generic[Value]):
         self._items: dict[str, tuple[float, Value]] = {}
         self._lock = Lock()
 
-    def put(self, value: Value, name: str = "") -> str:
-        """Keep `value` from now on; its name (a new one, unless given)."""
+    def put(self, value: Value, name: str = "", keep_seconds: float | None = None) -> str:
+        """Keep `value` from now on, as long as the shelf's others or so long; its name (a new one, unless given)."""
+        keep_seconds = self._keep_seconds if keep_seconds is None else keep_seconds
         name = name or secrets.token_urlsafe(32)
         with self._lock:
+            self._items.pop(name, None)  # a name that is used again ends last of all
             self._make_room()
-            self._items[name] = (self._now() + self._keep_seconds, value)
+            self._items[name] = (self._now() + keep_seconds, value)
         return name
 
     def get(self, name: str) -> Value | None:
@@ -72,7 +77,7 @@ class Shelf(Generic[Value]):
         return item[1] if item is not None and self._now() < item[0] else None
 
     def _make_room(self) -> None:
-        # All are kept equally long, so the order of insertion is the order of ending.
+        # Nearly all are kept equally long, so the order of insertion is about the order of ending.
         for name in list(self._items):
             if len(self._items) < self._capacity and self._alive(self._items[name]) is not None:
                 return
@@ -89,6 +94,7 @@ class PendingSignIn:
     step: Step = "password"
     username: str = ""
     sub: str = ""
+    notice: str = ""
     wrong_codes: int = 0
 
     def is_of(self, browser: str, csrf_token: str) -> bool:
@@ -99,11 +105,17 @@ class PendingSignIn:
 
 @dataclass(frozen=True)
 class BrowserSession:
-    """Somebody who signed in to a pool in this browser; `auth_time` is when, in seconds of Unix time."""
+    """Somebody who signed in to a pool in this browser; `auth_time` is when, in seconds of Unix time.
+
+    `provider` is the identity provider that has signed them in; none is the pool itself. `nonce` is the one of that.
+    """
 
     pool_id: str
     sub: str
     auth_time: int
+    assurance: Assurance = PASSWORD
+    provider: str = ""
+    nonce: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The hosted UI's way in and out: authorize, logout and the error page; the form pages are `sign_in_pages`'.
+"""The hosted UI's way in and out: authorize, logout and the error page; the forms are the other pages'.
 
 Source: AWS developer guide, "User pool endpoints and managed login reference".
 """
@@ -9,23 +9,34 @@ from werkzeug.wrappers import Response as AnyResponse
 from ..accounts.authority import Authority
 from ..refusals import Refused
 from ..request_id import add_request_id
+from .attempts import Attempts, SignInStopped
 from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
 from .browser_cookies import forget_session, session_of_request
 from .browser_sessions import BrowserSession, BrowserSessions, sessions_of
+from .federation_pages import FederationPages
+from .mailbox_page import add_mailbox
 from .page import error_page, protect, same_query
+from .recovery_pages import RecoveryPages
 from .sign_in_pages import SignInPages
+from .sign_up_pages import SignUpPages
 
 
 def pages(authority: Authority) -> Blueprint:
     """The browser's side of `authority`; to be registered on the Flask app that its token endpoint is on."""
-    ui = _HostedUi(authority)
+    federation = FederationPages(authority)
+    ui = _HostedUi(authority, federation)
     blueprint = Blueprint(
         "hosted_ui", __name__, template_folder="templates", static_folder="static", static_url_path="/login/static"
     )
     blueprint.add_url_rule("/oauth2/authorize", view_func=ui.authorize)
     blueprint.add_url_rule("/logout", view_func=ui.logout)
     blueprint.add_url_rule("/error", view_func=_show_error, endpoint="error")
-    SignInPages(authority).add_to(blueprint)
+    attempts = Attempts(authority)
+    for forms in (SignInPages, SignUpPages, RecoveryPages):
+        forms(authority, attempts).add_to(blueprint)
+    federation.add_to(blueprint)
+    add_mailbox(blueprint, authority.mailbox)
+    blueprint.register_error_handler(SignInStopped, attempts.show_stopped)
     blueprint.register_error_handler(UnusableRequest, _answer_unusable)
     blueprint.register_error_handler(RejectedRequest, _answer_rejected)
     blueprint.after_request(protect)
@@ -34,21 +45,24 @@ def pages(authority: Authority) -> Blueprint:
 
 
 class _HostedUi:
-    def __init__(self, authority: Authority) -> None:
+    def __init__(self, authority: Authority, federation: FederationPages) -> None:
         self._authority = authority
+        self._federation = federation
 
     @property
     def _sessions(self) -> BrowserSessions:
         return sessions_of(current_app, self._authority.now)
 
     def authorize(self) -> AnyResponse:
-        """Straight back to the app with a code if the browser is signed in already, else to the login page."""
+        """Straight back to the app with a code if the browser is signed in already, else to where people sign in."""
         asked = read_request(request.args, self._authority.client)
         session = self._session(asked)
         if session is not None:
             return redirect(asked.answer(code=self._sessions.new_code(asked, session)))
         if "none" in asked.prompts:
             raise asked.rejected("login_required")
+        if asked.provider:
+            return self._federation.set_out(asked, asked.provider)
         return redirect(same_query("/login"))
 
     def logout(self) -> AnyResponse:
@@ -72,8 +86,10 @@ class _HostedUi:
         session = self._sessions.signed_in.get(session_of_request(pool_id))
         if session is None or session.pool_id != pool_id:
             return None
-        is_accepted = asked.accepts_sign_in(auth_time=session.auth_time, now=self._authority.now())
-        return session if is_accepted and self._may_sign_in(session) else None
+        now, provider = self._authority.now(), session.provider
+        is_accepted = asked.accepts_sign_in(auth_time=session.auth_time, now=now, provider=provider)
+        is_enough = session.assurance.level >= self._authority.least_level(asked.client, asked.acr_values)
+        return session if is_accepted and is_enough and self._may_sign_in(session) else None
 
     def _may_sign_in(self, session: BrowserSession) -> bool:
         """Whether the person, who was let in once, still would be."""

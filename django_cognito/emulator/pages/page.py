@@ -40,6 +40,16 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
         "Too many wrong codes",
         "This sign-in was stopped to keep the account safe. You can start again with your password.",
     ),
+    "sign_up_closed": (
+        400,
+        "Nobody can sign up here",
+        "The user pool takes no sign-ups. An administrator can make an account for you.",
+    ),
+    "provider_answer": (
+        400,
+        "This answer belongs to no sign-in",
+        "An identity provider has sent you here, but this browser has not been sent there, or not within five minutes.",
+    ),
     "forged_form": (
         403,
         "This form could not be accepted",
@@ -85,9 +95,10 @@ def protect(response: Response) -> Response:
     return response
 
 
-def same_query(path: str) -> str:
-    """`path` with the query of the request that is being answered."""
-    return f"{path}?{urlencode(list(request.args.items(multi=True)))}"
+def same_query(path: str, **more: str) -> str:
+    """`path` with the app's parameters, as the request that is being answered has them, and with `more`."""
+    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "attempt"]
+    return f"{path}?{urlencode([*kept, *more.items()])}"
 
 
 def _source(address: str) -> str:

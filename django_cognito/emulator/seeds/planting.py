@@ -6,7 +6,7 @@ from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, CognitoId
 
 from ..accounts.authority import Authority
 from ..aws.account import Account
-from .seed import Seed, SeedClient, SeedPool, SeedUser
+from .seed import Seed, SeedClient, SeedIdentityProvider, SeedPool, SeedUser
 
 
 def plant(seed: Seed, authority: Authority, account: Account) -> None:
@@ -21,6 +21,8 @@ def _plant_pool(seed: SeedPool, authority: Authority, account: Account) -> None:
     pool = CognitoIdpUserPool(backend.account_id, backend.region_name, seed.name or seed.id, _pool_config(seed))
     pool.arn = pool.arn.replace(pool.id, seed.id)
     pool.id = seed.id
+    for name in seed.required_attributes:
+        pool.schema_attributes[name].required = True
     pool.token_mfa_config = {"Enabled": seed.mfa != "off"}
     backend.user_pools[pool.id] = pool
     for group in seed.groups:
@@ -30,6 +32,8 @@ def _plant_pool(seed: SeedPool, authority: Authority, account: Account) -> None:
     for server in seed.resource_servers:
         scopes = [{"ScopeName": scope, "ScopeDescription": scope} for scope in server.scopes]
         backend.create_resource_server(seed.id, server.identifier, server.name or server.identifier, scopes)
+    for provider in seed.identity_providers:
+        backend.create_identity_provider(seed.id, provider.name, _provider_config(provider))
     for client in seed.clients:
         pool.clients[client.id] = _client(client, seed.id)
     for user in seed.users:
@@ -37,10 +41,38 @@ def _plant_pool(seed: SeedPool, authority: Authority, account: Account) -> None:
 
 
 def _pool_config(seed: SeedPool) -> dict[str, Any]:
+    policy = seed.password_policy
     return {
         "MfaConfiguration": seed.mfa.upper(),
+        "UserPoolTier": seed.tier.upper(),
+        "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": not seed.sign_up},
+        "AutoVerifiedAttributes": list(seed.auto_verified_attributes),
+        "Policies": {
+            "PasswordPolicy": {
+                "MinimumLength": policy.minimum_length,
+                "RequireLowercase": policy.require_lowercase,
+                "RequireUppercase": policy.require_uppercase,
+                "RequireNumbers": policy.require_numbers,
+                "RequireSymbols": policy.require_symbols,
+                "TemporaryPasswordValidityDays": 7,
+            }
+        },
         "UsernameAttributes": list(seed.username_attributes),
         "AliasAttributes": list(seed.alias_attributes),
+    }
+
+
+def _provider_config(seed: SeedIdentityProvider) -> dict[str, Any]:
+    """The provider in the words of CreateIdentityProvider."""
+    details = ("client_id", "client_secret", "authorize_scopes", "oidc_issuer", "attributes_request_method")
+    found = {
+        name: getattr(seed, name) for name in (*details, "authorize_url", "token_url", "attributes_url", "jwks_uri")
+    }
+    return {
+        "ProviderType": seed.type,
+        "ProviderDetails": {name: value for name, value in found.items() if value},
+        "AttributeMapping": {"username": "sub", **seed.attribute_mapping},
+        "IdpIdentifiers": list(seed.idp_identifiers),
     }
 
 
@@ -60,7 +92,7 @@ def _client_config(seed: SeedClient) -> dict[str, Any]:
         "AllowedOAuthScopes": list(seed.scopes),
         "AllowedOAuthFlows": list(seed.flows),
         "AllowedOAuthFlowsUserPoolClient": bool(seed.flows),
-        "SupportedIdentityProviders": ["COGNITO"],
+        "SupportedIdentityProviders": list(seed.identity_providers),
         "ExplicitAuthFlows": list(seed.auth_flows),
         "AccessTokenValidity": round(seed.access_token_minutes * 60),
         "IdTokenValidity": round(seed.id_token_minutes * 60),

@@ -14,7 +14,8 @@ import yaml
 from ..accounts.tokens import PROFILE_ATTRIBUTES
 from . import values
 from .account_reading import ACCOUNT, read_account
-from .seed import Seed, SeedClient, SeedGroup, SeedPool, SeedResourceServer, SeedUser
+from .identity_provider_reading import read_providers, require_known_providers
+from .seed import Seed, SeedClient, SeedGroup, SeedPasswordPolicy, SeedPool, SeedResourceServer, SeedUser
 from .values import Path as SeedPath
 from .values import SeedError, Table
 
@@ -79,6 +80,7 @@ _CLIENT = Table(
         "prevent_user_existence_errors": values.yes_or_no,
         "enable_token_revocation": values.yes_or_no,
         "read_attributes": values.texts,
+        "identity_providers": values.texts,
     },
 )
 _STANDARD_ATTRIBUTES = (*PROFILE_ATTRIBUTES, "phone_number", "address")
@@ -97,15 +99,30 @@ _USER = Table(
         "attributes": values.texts_by_name,
     },
 )
+_PASSWORD_POLICY = Table(
+    optional={
+        "minimum_length": values.positive_whole_number,
+        "require_lowercase": values.yes_or_no,
+        "require_uppercase": values.yes_or_no,
+        "require_numbers": values.yes_or_no,
+        "require_symbols": values.yes_or_no,
+    }
+)
 _POOL = Table(
     required={"id": values.pool_id},
     optional={
         "name": values.text,
         "mfa": values.mfa,
+        "tier": values.one_of("lite", "essentials", "plus"),
+        "sign_up": values.yes_or_no,
+        "auto_verified_attributes": values.some_of("email", "phone_number"),
+        "required_attributes": values.some_of("email", *_STANDARD_ATTRIBUTES),
+        "password_policy": values.anything,
         "username_attributes": values.some_of("email", "phone_number"),
         "alias_attributes": values.some_of("email", "phone_number", "preferred_username"),
         "groups": values.anything,
         "resource_servers": values.anything,
+        "identity_providers": values.anything,
         "clients": values.anything,
         "users": values.anything,
     },
@@ -131,7 +148,11 @@ def _pool(document: Any, path: SeedPath) -> SeedPool:
     servers = tuple(SeedResourceServer(**_RESOURCE_SERVER.read(item, at)) for item, at in listed("resource_servers"))
     clients = tuple(SeedClient(**_CLIENT.read(item, at)) for item, at in listed("clients"))
     users = tuple(_user(item, at, found) for item, at in listed("users"))
-    pool = SeedPool(**found, groups=groups, resource_servers=servers, clients=clients, users=users)
+    providers = read_providers(found.pop("identity_providers", []), path / "identity_providers")
+    policy = _PASSWORD_POLICY.read(found.pop("password_policy", {}), path / "password_policy")
+    found["password_policy"] = SeedPasswordPolicy(**policy)
+    found.update(groups=groups, resource_servers=servers, identity_providers=providers, clients=clients, users=users)
+    pool = SeedPool(**found)
     _require_consistent(pool, path)
     return pool
 
@@ -153,6 +174,7 @@ def _require_consistent(pool: SeedPool, path: SeedPath) -> None:
     values.require_unique([each.identifier for each in pool.resource_servers], path / "resource_servers", "identifier")
     for number, client in enumerate(pool.clients):
         _require_scopes(client, pool, path / f"clients[{number}]")
+        require_known_providers(client, pool.identity_providers, path / f"clients[{number}]")
     names = [group.name for group in pool.groups]
     for number, user in enumerate(pool.users):
         for group in user.groups:

@@ -51,6 +51,7 @@ class SeedClient:
     prevent_user_existence_errors: bool = True
     enable_token_revocation: bool = True
     read_attributes: tuple[str, ...] = ()
+    identity_providers: tuple[str, ...] = ("COGNITO",)
 
 
 @dataclass(frozen=True)
@@ -73,16 +74,52 @@ class SeedUser:
 
 
 @dataclass(frozen=True)
+class SeedIdentityProvider:
+    """Somebody else who signs people in, by OpenID Connect whatever the type. `client_secret` may be none."""
+
+    name: str
+    client_id: str
+    oidc_issuer: str
+    type: str = "OIDC"
+    client_secret: str = field(default="", repr=False)
+    authorize_scopes: str = "openid email profile"
+    attributes_request_method: str = "GET"
+    attribute_mapping: Mapping[str, str] = field(default_factory=lambda: {"email": "email"})
+    idp_identifiers: tuple[str, ...] = ()
+    authorize_url: str = ""
+    token_url: str = ""
+    attributes_url: str = ""
+    jwks_uri: str = ""
+
+
+@dataclass(frozen=True)
+class SeedPasswordPolicy:
+    """What passwords must have that people choose; those of the seed may be anything."""
+
+    minimum_length: int = 8
+    require_lowercase: bool = True
+    require_uppercase: bool = True
+    require_numbers: bool = True
+    require_symbols: bool = True
+
+
+@dataclass(frozen=True)
 class SeedPool:
     """A user pool and all that is in it."""
 
     id: str
     name: str = ""
     mfa: str = "off"
+    tier: str = "essentials"
+    sign_up: bool = True
+    auto_verified_attributes: tuple[str, ...] = ("email",)
+    required_attributes: tuple[str, ...] = ()
+    password_policy: SeedPasswordPolicy = SeedPasswordPolicy()
     username_attributes: tuple[str, ...] = ()
     alias_attributes: tuple[str, ...] = ()
     groups: tuple[SeedGroup, ...] = ()
     resource_servers: tuple[SeedResourceServer, ...] = ()
+    identity_providers: tuple[SeedIdentityProvider, ...] = ()
     clients: tuple[SeedClient, ...] = ()
     users: tuple[SeedUser, ...] = ()
 

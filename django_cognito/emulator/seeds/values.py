@@ -125,6 +125,13 @@ def whole_number(value: Any) -> int:
     return value
 
 
+def positive_whole_number(value: Any) -> int:
+    """An integer from 1."""
+    if whole_number(value) == 0:
+        raise ValueError("must be a whole number, 1 or more")
+    return int(value)
+
+
 def positive_number(value: Any) -> float:
     """A number above 0, fractions too."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:

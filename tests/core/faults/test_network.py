@@ -147,6 +147,7 @@ def test_fi_17_a_host_that_moves_is_found_where_it_is(server: ScriptedServer, mo
         assert (server.count, elsewhere.count) == (1, 1)
 
 
+@pytest.mark.defends("RP-25")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize(
     "location",

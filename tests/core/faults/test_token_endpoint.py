@@ -134,6 +134,7 @@ def test_fi_16_a_full_backlog_ends_with_the_deadline(call: Call, connections: Co
         assert connections.to(origin) - before == 1
 
 
+@pytest.mark.defends("RP-25")
 @BOTH
 @pytest.mark.parametrize("status", [302, 307])
 @pytest.mark.parametrize("location", ["{other}/oauth2/token", "http://169.254.169.254/", "https://attacker.invalid/"])

@@ -1,0 +1,81 @@
+"""A provider's ID token, believed once its signature and claims have held. Pure; the keys and the time are handed in.
+
+Source: OpenID Connect Core 3.1.3.7.
+"""
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+from jwt.types import Options
+
+from ..accounts.identity_providers import IdentityProvider
+from .failures import FederationFailed
+
+# Public keys alone: with HS256 the client's secret would sign.
+_ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
+_LEEWAY_SECONDS = 60
+# PyJWT checks signature, issuer and audience: the times are checked by the clock that was handed in.
+_BY_OUR_CLOCK: Options = {
+    "verify_exp": False,
+    "verify_iat": False,
+    "verify_nbf": False,
+    "require": ["iss", "sub", "aud", "exp", "iat"],
+}
+
+
+def verified_claims(
+    raw: str, keys: Mapping[str, Any], provider: IdentityProvider, *, nonce: str, now: float
+) -> dict[str, Any]:
+    """The claims of the provider's token for us, of this very sign-in. Raises FederationFailed."""
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            raw,
+            _key(raw, keys),
+            algorithms=list(_ALGORITHMS),
+            audience=provider.client_id,
+            issuer=[provider.issuer, f"{provider.issuer}/"],
+            options=_BY_OUR_CLOCK,
+        )
+    except jwt.InvalidIssuerError as error:
+        raise FederationFailed("Bad id_token issuer") from error
+    except jwt.InvalidAudienceError as error:
+        raise FederationFailed("Bad id_token audience") from error
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
+        raise FederationFailed("Invalid id_token") from error
+    _require_timely(claims, now)
+    _require_ours(claims, provider, nonce)
+    return claims
+
+
+def _key(raw: str, keys: Mapping[str, Any]) -> jwt.PyJWK:
+    """The key that the header names; without a name, the only one that there is."""
+    kid = jwt.get_unverified_header(raw).get("kid")
+    usable = [key for key in jwt.PyJWKSet.from_dict(dict(keys)).keys if key.public_key_use in (None, "sig")]
+    named = [key for key in usable if kid is None or key.key_id == kid]
+    if len(named) != 1:
+        raise jwt.InvalidKeyError("no such key")
+    return named[0]
+
+
+def _require_timely(claims: Mapping[str, Any], now: float) -> None:
+    expires_at, issued_at = claims["exp"], claims["iat"]
+    if not all(isinstance(moment, int | float) and not isinstance(moment, bool) for moment in (expires_at, issued_at)):
+        raise FederationFailed("Invalid id_token")
+    if now >= expires_at + _LEEWAY_SECONDS:
+        raise FederationFailed("Expired id_token")
+    if issued_at > now + _LEEWAY_SECONDS:
+        raise FederationFailed("Invalid id_token")
+
+
+def _require_ours(claims: Mapping[str, Any], provider: IdentityProvider, nonce: str) -> None:
+    """The token is of the request that we have sent, and of no other client's."""
+    if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
+        raise FederationFailed("Bad id_token nonce")
+    audience = claims["aud"]
+    several = isinstance(audience, list) and len(audience) > 1
+    if (several or "azp" in claims) and claims.get("azp") != provider.client_id:
+        raise FederationFailed("Bad id_token audience")
+    if not isinstance(claims["sub"], str) or not claims["sub"]:
+        raise FederationFailed("Invalid id_token")

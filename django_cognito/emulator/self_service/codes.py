@@ -1,0 +1,112 @@
+"""Six-digit codes: drawn, sent, tried a few times, good once. Knows nothing of what they open.
+
+Source: AWS developer guide, "Quotas in Amazon Cognito": lifetimes, and the tries that one person has in an hour.
+"""
+
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from ..refusals import Refused
+from .attempt_limits import AttemptLimits
+from .destinations import Destination
+from .mailbox import Mailbox, Message
+
+_Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What codes of a kind are for: how long they live, and how many are sent and tried within an hour."""
+
+    name: str
+    subject: str
+    lifetime_seconds: int
+    sends: int = 5
+    tries: int = 15
+
+
+SIGN_UP = Purpose("sign-up", "confirms a new account; good for 24 hours", 86_400)
+# The two operations share 5 to 20 tries, by a risk that nobody reckons here.
+PASSWORD_RESET = Purpose("password-reset", "sets a new password; good for 1 hour", 3_600)
+
+
+def verification_of(attribute: str) -> Purpose:
+    """What a code is for that proves an address to be somebody's."""
+    return Purpose(f"verification {attribute}", f"verifies the attribute {attribute}; good for 24 hours", 86_400)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whose a code is: somebody's `sub`, or a name that nobody has and that must not be told from one."""
+
+    pool_id: str
+    name: str
+    username: str = ""
+
+
+@dataclass(frozen=True)
+class _Code:
+    digits: str = field(repr=False)  # empty: a code that was only pretended to be sent
+    expires_at: float
+    address: str = ""
+    is_spent: bool = False
+
+
+class Codes:
+    """The latest code of everybody for every purpose. Not thread-safe: the caller locks."""
+
+    def __init__(self, mailbox: Mailbox, now: Callable[[], float]) -> None:
+        self._mailbox = mailbox
+        self._now = now
+        self._limits = AttemptLimits(now)
+        self._codes: dict[_Key, _Code] = {}
+
+    def send(self, purpose: Purpose, holder: Holder, to: Destination) -> None:
+        """Put a new code into the mailbox; the one before it is worth nothing. Raises Refused: too many of them."""
+        self._limits.count(("send", *_key(purpose, holder)), purpose.sends)
+        digits = f"{secrets.randbelow(1_000_000):06}"
+        self._keep(purpose, holder, digits, to.address)
+        self._mailbox.deliver(
+            Message(self._now(), holder.pool_id, holder.username, to.medium, to.address, purpose.subject, digits)
+        )
+
+    def pretend(self, purpose: Purpose, holder: Holder) -> None:
+        """As `send`, for who cannot be sent anything: from outside nothing differs. Raises Refused."""
+        self._limits.count(("send", *_key(purpose, holder)), purpose.sends)
+        self._keep(purpose, holder, "", "")
+
+    def check(self, purpose: Purpose, holder: Holder, given: str) -> str:
+        """The address that the code was sent to, if it is the right one; it stays good. Every try counts.
+
+        Raises Refused.
+        """
+        self._limits.count(("try", *_key(purpose, holder)), purpose.tries)
+        code = self._codes.get(_key(purpose, holder))
+        if code is None or code.is_spent or self._now() >= code.expires_at:
+            raise Refused("ExpiredCodeException", "Invalid code provided, please request a code again.")
+        if not code.digits or not hmac.compare_digest(code.digits.encode(), given.encode()):
+            raise Refused("CodeMismatchException", "Invalid verification code provided, please try again.")
+        return code.address
+
+    def spend(self, purpose: Purpose, holder: Holder) -> None:
+        """The code has done its work: it does no more."""
+        key = _key(purpose, holder)
+        self._codes[key] = replace(self._codes[key], is_spent=True)
+
+    def has_spent(self, purpose: Purpose, holder: Holder, given: str) -> bool:
+        """Whether the code has done its work already: who has it may be told so."""
+        code = self._codes.get(_key(purpose, holder))
+        return code is not None and code.is_spent and hmac.compare_digest(code.digits.encode(), given.encode())
+
+    def _keep(self, purpose: Purpose, holder: Holder, digits: str, address: str) -> None:
+        self._forget_the_expired()
+        self._codes[_key(purpose, holder)] = _Code(digits, self._now() + purpose.lifetime_seconds, address)
+
+    def _forget_the_expired(self) -> None:
+        self._codes = {key: code for key, code in self._codes.items() if self._now() < code.expires_at}
+
+
+def _key(purpose: Purpose, holder: Holder) -> _Key:
+    return purpose.name, holder.pool_id, holder.name

@@ -1,0 +1,97 @@
+"""Where a code goes: the e-mail address or telephone that a pool's settings choose, and how it is shown. Pure.
+
+Source: AWS API reference, CodeDeliveryDetailsType, AccountRecoverySettingType; AWS developer guide, "Managing error
+responses".
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..refusals import Refused
+
+_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+_TELEPHONE = re.compile(r"\+\d{4,}", re.ASCII)
+# AWS API reference, AccountRecoverySetting: without the setting, SMS is preferred.
+_LEGACY_MECHANISMS = ({"Priority": 1, "Name": "verified_phone_number"}, {"Priority": 2, "Name": "verified_email"})
+
+
+@dataclass(frozen=True)
+class Destination:
+    """An address that codes go to. `attribute` is `email` or `phone_number`."""
+
+    attribute: str
+    address: str
+
+    @property
+    def medium(self) -> str:
+        """How it is sent."""
+        return "EMAIL" if self.attribute == "email" else "SMS"
+
+    @property
+    def masked(self) -> str:
+        """As much of the address as is shown to who may not know it."""
+        if self.attribute == "phone_number":
+            return f"+*******{self.address[-4:]}"
+        name, _, host = self.address.partition("@")
+        return f"{name[:1]}***@{host[:1]}***"
+
+    def details(self) -> dict[str, str]:
+        """CodeDeliveryDetails."""
+        return {"Destination": self.masked, "DeliveryMedium": self.medium, "AttributeName": self.attribute}
+
+
+def is_email(text: str) -> bool:
+    """Whether it has the form of an e-mail address."""
+    return _EMAIL.fullmatch(text) is not None
+
+
+def is_telephone(text: str) -> bool:
+    """Whether it has the form of a telephone number (E.164)."""
+    return _TELEPHONE.fullmatch(text) is not None
+
+
+def sign_up_destination(config: Mapping[str, Any], attributes: Mapping[str, str]) -> Destination | None:
+    """Where the code of a sign-up goes in a pool of this configuration; None where it verifies nothing by itself.
+
+    Of both, the telephone is verified (AWS API reference, AutoVerifiedAttributes).
+    """
+    verified = config.get("AutoVerifiedAttributes") or ()
+    found = (name for name in ("phone_number", "email") if name in verified and attributes.get(name))
+    return next((Destination(name, attributes[name]) for name in found), None)
+
+
+def recovery_destination(config: Mapping[str, Any], attributes: Mapping[str, str]) -> Destination:
+    """Where the code for a new password goes: the first verified address. Raises Refused if there is none."""
+    for name in _recovery_attributes(config):
+        if attributes.get(name) and attributes.get(f"{name}_verified", "").lower() == "true":
+            return Destination(name, attributes[name])
+    raise Refused(
+        "InvalidParameterException",
+        "Cannot reset password for the user as there is no registered/verified email or phone_number",
+    )
+
+
+def simulated_destination(config: Mapping[str, Any], username: str, key: bytes) -> Destination:
+    """Where the code for nobody would go: always the same place for the same name."""
+    if is_email(username):
+        return Destination("email", username)
+    digest = hmac.digest(key, username.encode(), hashlib.sha256)
+    is_by_sms = is_telephone(username) or "email" not in (config.get("AutoVerifiedAttributes") or ("email",))
+    if is_by_sms:
+        return Destination("phone_number", username if is_telephone(username) else f"+{int.from_bytes(digest):078}")
+    first, second = (chr(ord("a") + byte % 26) for byte in digest[:2])
+    return Destination("email", f"{first}@{second}")
+
+
+def _recovery_attributes(config: Mapping[str, Any]) -> list[str]:
+    """The attributes that a code may go to, the first choice first. Raises Refused where an administrator resets."""
+    setting = config.get("AccountRecoverySetting") or {}
+    mechanisms = setting.get("RecoveryMechanisms") or _LEGACY_MECHANISMS
+    names = [str(item["Name"]) for item in sorted(mechanisms, key=lambda item: int(item["Priority"]))]
+    if names == ["admin_only"]:
+        raise Refused("NotAuthorizedException", "Contact administrator to reset password.")
+    return [name.removeprefix("verified_") for name in names if name != "admin_only"]

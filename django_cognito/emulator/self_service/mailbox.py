@@ -1,0 +1,51 @@
+"""What a real Cognito would have sent by e-mail or SMS: kept here for the developer, newest first.
+
+The only place where a code is shown. Knows nothing of what a code opens.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+# More than anybody reads, and few enough for a process that runs for weeks.
+_CAPACITY = 500
+
+
+@dataclass(frozen=True)
+class Message:
+    """A code on its way: to whom, what for, and when in seconds of Unix time. `medium` is EMAIL or SMS."""
+
+    sent_at: float
+    pool_id: str
+    username: str
+    medium: str
+    address: str
+    subject: str
+    code: str = field(repr=False)
+
+    def __str__(self) -> str:
+        text = f"{self.medium} to {self.address} ({self.username}, {self.pool_id}): {self.code}  {self.subject}"
+        # Names come from anybody who signs up: none may steer the terminal.
+        return "".join(character if character.isprintable() else "?" for character in text)
+
+
+class Mailbox:
+    """All that was sent, for everybody; the oldest goes first. Thread-safe."""
+
+    def __init__(self, console: Callable[[str], None] | None = None) -> None:
+        self._console = console
+        self._messages: deque[Message] = deque(maxlen=_CAPACITY)
+        self._lock = threading.Lock()
+
+    def deliver(self, message: Message) -> None:
+        """Keep the message, and say it on the console if there is one."""
+        with self._lock:
+            self._messages.appendleft(message)
+        if self._console:
+            self._console(str(message))
+
+    def messages(self) -> tuple[Message, ...]:
+        """All of them, newest first."""
+        with self._lock:
+            return tuple(self._messages)

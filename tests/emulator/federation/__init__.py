@@ -1,0 +1,1 @@
+"""The local Cognito as a client of OpenID providers."""

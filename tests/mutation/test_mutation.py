@@ -1,0 +1,61 @@
+"""The list of survivors, the scores and the page that tells both; no mutant is tried here."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.source import PACKAGE_DIRECTORY
+
+from . import page, scores, survivors
+from .scores import Score
+from .survivors import Survivor
+
+LISTED = survivors.read()
+ONE = Survivor("jwks", "if a < b:", "ReplaceComparisonOperator_Lt_LtE", "if a <= b:")
+
+
+def test_the_page_tells_what_was_found_and_why_it_is_no_gap() -> None:
+    text = page.README.read_text()
+    assert page.written(text, scores.read(), LISTED) == text
+
+
+def test_every_survivor_is_counted_and_every_one_counted_is_listed() -> None:
+    counted = {module: score.survivors for module, score in scores.read().items() if score.survivors}
+    assert Counter(one.module for one in LISTED) == counted
+
+
+@pytest.mark.parametrize("module", scores.read())
+def test_a_survivor_s_line_stands_in_its_module(module: str) -> None:
+    text = " ".join((PACKAGE_DIRECTORY / "core" / f"{module}.py").read_text().split())
+    assert [one.line for one in LISTED if one.module == module and one.line not in text] == []
+
+
+def test_every_survivor_has_a_reason() -> None:
+    assert [one for one, reason in LISTED.items() if len(reason) < 20] == []
+
+
+def test_a_survivor_that_is_not_listed_and_one_that_is_no_more_are_told() -> None:
+    gone = next(iter(LISTED))
+    listed = [one for one in LISTED if one.module in ("jwks", gone.module) and one != gone]
+    assert survivors.compared([*listed, ONE], ["jwks", gone.module]) == ([ONE], [gone])
+
+
+def test_what_was_not_tried_is_not_missed() -> None:
+    assert survivors.compared([], []) == ([], [])
+
+
+def test_a_run_of_one_module_leaves_the_scores_of_the_others(tmp_path: Path) -> None:
+    file, old, new = (
+        tmp_path / "scores.json",
+        Score("2026-01-01", 9, 1, 6, {}),
+        Score("2026-02-02", 9, 1, 8, {"x": "1"}),
+    )
+    scores.write({"jwks": old, "token": old}, file)
+    scores.write({"jwks": new}, file)
+    assert scores.read(file) == {"jwks": new, "token": old}
+
+
+def test_what_cannot_be_imported_does_not_count() -> None:
+    score = Score("2026-01-01", mutants=9, unfit=1, killed=6, versions={})
+    assert (score.survivors, score.percent) == (2, 75)

@@ -1,0 +1,137 @@
+"""The scripted provider keeps to what Cognito sends, so that a module's fault is the only one."""
+
+from typing import Any
+
+import pytest
+import requests
+
+from django_cognito.core.token import read_unverified
+from tests.login_scene import query_of
+
+from .fault import Fault
+from .provider import Provider
+
+pytestmark = pytest.mark.django_db
+
+CALLBACK = "https://site.example/auth/callback/"
+VERIFIER, CHALLENGE = (
+    "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+    "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+)  # RFC 7636
+
+
+def code_of(provider: Provider, **changes: str) -> str:
+    """The code with which the browser comes back."""
+    asked = {
+        "response_type": "code",
+        "client_id": provider.client_id,
+        "redirect_uri": CALLBACK,
+        "scope": "openid email profile",
+        "state": "the-state",
+        "nonce": "the-nonce",
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+        **changes,
+    }
+    answer = requests.get(f"{provider.url}/oauth2/authorize", params=asked, allow_redirects=False, timeout=10)
+    back = query_of(answer.headers["Location"])
+    assert answer.headers["Location"].startswith(f"{CALLBACK}?")
+    assert back == {"code": back["code"], "state": "the-state"}  # and no `iss`
+    return back["code"]
+
+
+def ask(provider: Provider, path: str = "/oauth2/token", **form: str) -> Any:
+    return requests.post(f"{provider.url}{path}", data={"client_id": provider.client_id, **form}, timeout=10)
+
+
+def exchange(provider: Provider, code: str, **changes: str) -> Any:
+    form = {"grant_type": "authorization_code", "redirect_uri": CALLBACK, "code_verifier": VERIFIER, **changes}
+    return ask(provider, code=code, **form)
+
+
+def test_a_code_gives_tokens_that_say_what_cognitos_say(provider: Provider) -> None:
+    answer = exchange(provider, code_of(provider)).json()
+    assert answer.keys() == {"access_token", "id_token", "refresh_token", "token_type", "expires_in"}
+    access, profile = (read_unverified(answer[name]) for name in ("access_token", "id_token"))
+    both = {"sub", "iss", "token_use", "auth_time", "iat", "exp", "jti", "origin_jti", "event_id"}
+    assert access.keys() == both | {"client_id", "username", "scope", "version"}
+    assert profile.keys() == both | {"aud", "cognito:username", "email", "email_verified", "nonce", "at_hash"}
+    assert {name: access[name] for name in ("sub", "iss", "origin_jti")} == {
+        name: profile[name] for name in ("sub", "iss", "origin_jti")
+    }
+    assert (profile["nonce"], access["iss"]) == ("the-nonce", provider.issuer)
+
+
+def test_each_kind_of_token_has_a_key_of_its_own(provider: Provider) -> None:
+    published = requests.get(f"{provider.issuer}/.well-known/jwks.json", timeout=10).json()["keys"]
+    assert {key["kid"] for key in published} == {"id-1", "access-1"}
+    provider.rotate()
+    published = requests.get(f"{provider.issuer}/.well-known/jwks.json", timeout=10).json()["keys"]
+    assert {key["kid"] for key in published}.isdisjoint({"id-1", "access-1"})
+
+
+@pytest.mark.parametrize("changes", [{"code_verifier": "another" * 8}, {"redirect_uri": f"{CALLBACK}else/"}])
+def test_a_code_is_for_whoever_asked_for_it(provider: Provider, changes: dict[str, str]) -> None:
+    answer = exchange(provider, code_of(provider), **changes)
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_grant"})
+
+
+def test_a_code_is_good_once(provider: Provider) -> None:
+    code = code_of(provider)
+    assert [exchange(provider, code).status_code for _ in range(2)] == [200, 400]
+
+
+def test_a_request_without_pkce_gets_no_code(provider: Provider) -> None:
+    asked = {"response_type": "code", "client_id": provider.client_id, "redirect_uri": CALLBACK, "state": "s"}
+    answer = requests.get(f"{provider.url}/oauth2/authorize", params=asked, allow_redirects=False, timeout=10)
+    assert (answer.status_code, "Location" in answer.headers) == (400, False)
+
+
+def test_a_refresh_brings_no_new_refresh_token_and_ends_with_its_revocation(provider: Provider) -> None:
+    refresh_token = exchange(provider, code_of(provider)).json()["refresh_token"]
+    assert refresh_token.count(".") == 4
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    answer = ask(provider, **form).json()
+    assert answer.keys() == {"access_token", "id_token", "token_type", "expires_in"}
+    assert "nonce" not in read_unverified(answer["id_token"])
+    assert [ask(provider, "/oauth2/revoke", token=refresh_token).status_code for _ in range(2)] == [200, 200]
+    assert ask(provider, **form).json() == {"error": "invalid_grant"}
+
+
+@pytest.mark.parametrize("path", ["/oauth2/token", "/oauth2/revoke"])
+def test_another_client_is_none(provider: Provider, path: str) -> None:
+    answer = ask(provider, path, client_id="another", token="t", grant_type="refresh_token", refresh_token="t")
+    assert (answer.status_code, answer.json()) == (401, {"error": "invalid_client"})
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer a.b.c", "Basic eDp5"])
+def test_user_info_is_for_the_tokens_that_it_gave(provider: Provider, authorization: str) -> None:
+    headers = {"authorization": authorization}
+    assert requests.get(f"{provider.url}/oauth2/userInfo", headers=headers, timeout=10).status_code == 401
+
+
+def test_user_info_can_lie_of_whom_it_speaks(provider: Provider) -> None:
+    raw = exchange(provider, code_of(provider)).json()["access_token"]
+    provider.fault = Fault(user_info={"sub": "somebody-else", "email": None})
+    headers = {"authorization": f"Bearer {raw}"}
+    said = requests.get(f"{provider.url}/oauth2/userInfo", headers=headers, timeout=10).json()
+    assert said == {"sub": "somebody-else", "username": "alice", "email_verified": "true"}
+
+
+def test_the_discovery_document_names_the_endpoints_that_are_there(provider: Provider) -> None:
+    said = requests.get(f"{provider.issuer}/.well-known/openid-configuration", timeout=10).json()
+    assert said["issuer"] == provider.issuer
+    addresses = {name: said[name] for name in said if name.endswith("_endpoint")}
+    assert addresses == {
+        "authorization_endpoint": f"{provider.url}/oauth2/authorize",
+        "token_endpoint": f"{provider.url}/oauth2/token",
+        "userinfo_endpoint": f"{provider.url}/oauth2/userInfo",
+        "revocation_endpoint": f"{provider.url}/oauth2/revoke",
+        "end_session_endpoint": f"{provider.url}/logout",
+    }
+    assert requests.get(said["jwks_uri"], timeout=10).json()["keys"]
+
+
+def test_what_is_no_endpoint_is_noted_too(provider: Provider) -> None:
+    assert requests.get(f"{provider.url}/latest/meta-data/", timeout=10).status_code == 404
+    assert provider.counts == {"/latest/meta-data/": 1}

@@ -1,0 +1,300 @@
+"""`{% load cognito %}`: buttons and addresses that sign in. What stands in them is escaped; the HTML is valid."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.core.exceptions import ImproperlyConfigured
+from django.template import Context, RequestContext, Template, engines
+from django.test import Client, RequestFactory
+from django.urls import resolve
+
+from django_cognito.templatetags.cognito import label_of
+from django_cognito.typed_settings import IdentityProvider
+
+from .login_scene import begin, query_of
+from .two_pools import alias_of
+
+pytestmark = pytest.mark.urls("tests.login_site")
+
+PROVIDERS = [
+    "COGNITO",
+    "Google",
+    {"name": "AcmeSAML", "label": "Acme & <b>Sons</b>", "domains": ["acme.com"]},
+    {"idp_identifier": "umbrella.example"},
+]
+VOID = {"input", "link", "meta", "br"}
+EVIL = "/notes/?a=\"><script>alert('1')</script>&b=2"
+
+
+@pytest.fixture(autouse=True)
+def _providers(settings: Any) -> None:
+    settings.COGNITO = {**settings.COGNITO, "IDENTITY_PROVIDERS": PROVIDERS}
+
+
+class Page(HTMLParser):
+    """The elements of a piece of HTML with their attributes and text; fails where it is not well formed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, Any]]] = []
+        self.texts: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        assert len(attrs) == len(dict(attrs))
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts += [data.strip()] if data.strip() else []
+
+    def all(self, tag: str) -> list[dict[str, Any]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def rendered(source: str, path: str = "/notes/?page=2", **context: Any) -> str:
+    request = RequestFactory().get(path)
+    return Template("{% load cognito %}" + source).render(RequestContext(request, context)).strip()
+
+
+def next_of(address: str) -> Any:
+    return parse_qs(urlsplit(address).query).get("next")
+
+
+# Buttons
+
+
+def test_a_button_for_each_provider_in_their_order() -> None:
+    page = Page(rendered("{% sign_in_buttons %}"))
+    links = page.all("a")
+    asked = [{name: value for name, value in query_of(link["href"]).items() if name != "next"} for link in links]
+    assert asked == [
+        {"identity_provider": "COGNITO"},
+        {"identity_provider": "Google"},
+        {"identity_provider": "AcmeSAML"},
+        {"idp_identifier": "umbrella.example"},
+    ]
+    assert page.texts == [
+        "Continue with e-mail and password",
+        "Continue with Google",
+        "Continue with Acme & <b>Sons</b>",
+        "Continue with umbrella.example",
+    ]
+    assert [link["data-provider"] for link in links] == ["COGNITO", "Google", "AcmeSAML", "organization"]
+    assert {link["class"] for link in links} == {"cognito-button"}
+    assert {urlsplit(link["href"]).path for link in links} == {"/auth/login/"}
+
+
+@pytest.mark.django_db
+def test_every_button_leads_to_its_provider(client: Client) -> None:
+    for link in Page(rendered("{% sign_in_buttons %}")).all("a"):
+        wanted = query_of(link["href"])
+        asked = begin(client, **wanted)
+        assert {name: asked[name] for name in wanted if name != "next"} == {
+            name: value for name, value in wanted.items() if name != "next"
+        }
+
+
+@pytest.mark.parametrize("source", ["{% sign_in_buttons %}", '{% include "django_cognito/sign_in_buttons.html" %}'])
+def test_a_button_leads_back_to_the_page_that_it_stands_on(source: str) -> None:
+    assert {str(next_of(link["href"])) for link in Page(rendered(source)).all("a")} == {"['/notes/?page=2']"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '{% sign_in_buttons next="/mine/" %}',
+        '{% include "django_cognito/sign_in_buttons.html" with next="/mine/" %}',
+        '{% include "django_cognito/sign_in_buttons.html" with next="/mine/" only %}',
+    ],
+)
+def test_a_button_may_lead_elsewhere(source: str) -> None:
+    text = rendered(source)
+    assert {str(next_of(link["href"])) for link in Page(text).all("a")} == {"['/mine/']"}
+
+
+def test_a_button_without_next_leaves_it_to_the_site() -> None:
+    assert [next_of(link["href"]) for link in Page(rendered('{% sign_in_buttons next="" %}')).all("a")] == [None] * 4
+
+
+@pytest.mark.parametrize("given", [[], ()])
+@pytest.mark.parametrize("source", ["{% sign_in_buttons %}", '{% include "django_cognito/sign_in_buttons.html" %}'])
+def test_without_providers_nothing_is_rendered(settings: Any, given: Any, source: str) -> None:
+    settings.COGNITO = {**settings.COGNITO, "IDENTITY_PROVIDERS": given}
+    assert rendered(source) == ""
+
+
+def test_the_buttons_are_those_of_the_requests_pool(settings: Any) -> None:
+    pool = {name: value for name, value in settings.COGNITO.items() if name != "IDENTITY_PROVIDERS"}
+    beta = {**pool, "CLIENT_ID": "1beta", "IDENTITY_PROVIDERS": ["Facebook"]}
+    settings.COGNITO = {"POOLS": {"acme": pool, "beta": beta}, "POOL_RESOLVER": alias_of}
+    assert Page(rendered("{% sign_in_buttons %}", "/?at=beta")).texts == ["Continue with Facebook"]
+    assert rendered("{% sign_in_buttons %}", "/?at=acme") == ""
+    assert rendered("{% sign_in_buttons %}", "/?at=umbrella") == ""
+
+
+@pytest.mark.parametrize(
+    ("provider", "label"),
+    [
+        (IdentityProvider("COGNITO"), "e-mail and password"),
+        (IdentityProvider("LoginWithAmazon"), "Amazon"),
+        (IdentityProvider("SignInWithApple"), "Apple"),
+        (IdentityProvider("Facebook"), "Facebook"),
+        (IdentityProvider("SignInWithApple", label="Apple ID"), "Apple ID"),
+        (IdentityProvider(idp_identifier="umbrella.example"), "umbrella.example"),
+    ],
+)
+def test_a_provider_is_called_what_people_call_it(provider: IdentityProvider, label: str) -> None:
+    assert str(label_of(provider)) == label
+
+
+# By e-mail address
+
+
+@pytest.mark.parametrize("source", ["{% sign_in_by_email %}", '{% include "django_cognito/sign_in_by_email.html" %}'])
+def test_a_field_for_an_address_that_says_what_it_is_for(source: str) -> None:
+    page = Page(rendered(source))
+    (form,) = page.all("form")
+    assert (form["method"], form["action"]) == ("get", "/auth/login/")
+    hidden, field = page.all("input")
+    assert (hidden["name"], hidden["value"]) == ("next", "/notes/?page=2")
+    assert (field["name"], field["type"], field["autocomplete"]) == ("login_hint", "email", "username")
+    assert page.texts == ["E-mail address", "Continue"]
+    order = [tag for tag, _ in page.elements]
+    assert order == ["form", "input", "label", "input", "button"]  # the label holds its field: no id, however often
+    assert not [attributes for _, attributes in page.elements if "id" in attributes]
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ('{% sign_in_by_email next="/mine/" %}', "/mine/"),
+        ('{% sign_in_by_email next="" %}', ""),
+        ('{% include "django_cognito/sign_in_by_email.html" with next="/mine/" %}', "/mine/"),
+    ],
+)
+def test_the_field_may_lead_elsewhere(source: str, value: str) -> None:
+    assert Page(rendered(source)).all("input")[0]["value"] == value
+
+
+@pytest.mark.django_db
+def test_an_addresss_people_go_on_to_their_provider(client: Client) -> None:
+    form = {"next": "/notes/", "login_hint": "alice@acme.com"}
+    assert begin(client, **form)["identity_provider"] == "AcmeSAML"
+    assert "identity_provider" not in begin(client, **{**form, "login_hint": "alice@example.com"})
+
+
+# One address
+
+
+def test_one_address_with_whatever_it_asks() -> None:
+    address = rendered('{% sign_in_url identity_provider="Google" lang="de" as url %}{{ url }}')
+    assert query_of(address.replace("&amp;", "&")) == {
+        "next": "/notes/?page=2",
+        "identity_provider": "Google",
+        "lang": "de",
+    }
+    assert resolve(urlsplit(address).path).view_name == "cognito:login"
+
+
+def test_an_address_leaves_out_what_is_empty() -> None:
+    assert rendered('{% sign_in_url next="" login_hint=nobody %}') == "/auth/login/"
+
+
+# Escaped
+
+
+@pytest.mark.parametrize("source", ["{% sign_in_buttons next=evil %}", "{% sign_in_by_email next=evil %}"])
+def test_a_next_with_quotes_stays_inside_its_attribute(source: str) -> None:
+    text = rendered(source, evil=EVIL)
+    page = Page(text)
+    assert "script" not in [tag for tag, _ in page.elements]
+    assert EVIL in [page.all("input")[0]["value"] if page.all("input") else next_of(page.all("a")[0]["href"])[0]]
+
+
+@pytest.mark.parametrize("source", ["{% sign_in_buttons %}", "{% sign_in_by_email %}"])
+def test_a_path_with_quotes_does_too(source: str) -> None:
+    page = Page(rendered(source, "/notes/?\"'><script>alert(1)</script>"))
+    assert "script" not in [tag for tag, _ in page.elements]
+
+
+def test_an_address_is_escaped_where_it_is_written() -> None:
+    text = rendered('<a href="{% sign_in_url next=evil identity_provider=\'Goo"gle\' %}">x</a>', evil=EVIL)
+    (link,) = Page(text).all("a")
+    assert query_of(link["href"]) == {"next": EVIL, "identity_provider": 'Goo"gle'}
+
+
+def test_a_label_is_text() -> None:
+    assert "Acme &amp; &lt;b&gt;Sons&lt;/b&gt;" in rendered("{% sign_in_buttons %}")
+
+
+# Without the request
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{% sign_in_buttons %}", "{% sign_in_by_email %}", "{% sign_in_url %}", '{% sign_in_buttons next="/mine/" %}'],
+)
+def test_without_the_request_the_error_says_what_is_missing(source: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"django\.template\.context_processors\.request"):
+        Template("{% load cognito %}" + source).render(Context())
+
+
+def test_what_does_not_need_the_request_does_without() -> None:
+    source = '{% load cognito %}{% sign_in_url next="/mine/" %}{% sign_in_by_email next="/mine/" %}'
+    assert "/auth/login/?next=%2Fmine%2F" in Template(source).render(Context())
+
+
+def test_a_request_that_is_rendered_with_is_enough(settings: Any) -> None:
+    (backend,) = settings.TEMPLATES
+    settings.TEMPLATES = [{**backend, "OPTIONS": {"context_processors": []}}]
+    template = engines["django"].from_string("{% load cognito %}{% sign_in_buttons %}{% sign_in_by_email %}")
+    text = template.render({}, RequestFactory().get("/notes/"))
+    assert (text.count("next=%2Fnotes%2F"), text.count('value="/notes/"')) == (4, 1)
+
+
+# Replaced, and looked at
+
+
+def test_the_templates_can_be_the_sites_own(settings: Any) -> None:
+    own = {
+        "django_cognito/sign_in_buttons.html": "{% load cognito %}{% sign_in_choices as buttons %}"
+        "{% for button in buttons %}[{{ button.label }}]{% endfor %}",
+    }
+    (backend,) = settings.TEMPLATES
+    loaders = [("django.template.loaders.locmem.Loader", own), "django.template.loaders.app_directories.Loader"]
+    options = {**backend["OPTIONS"], "loaders": loaders}
+    settings.TEMPLATES = [{**backend, "APP_DIRS": False, "OPTIONS": options}]
+    template = engines["django"].from_string("{% load cognito %}{% sign_in_buttons %}")
+    said = template.render({}, RequestFactory().get("/"))
+    assert said == "[e-mail and password][Google][Acme &amp; &lt;b&gt;Sons&lt;/b&gt;][umbrella.example]"
+
+
+def test_every_class_of_the_templates_has_its_style() -> None:
+    style = Path(str(finders.find("django_cognito/buttons.css"))).read_text()
+    styled = set(re.findall(r"\.([a-z-]+)", re.sub(r"/\*.*?\*/", "", style, flags=re.S)))
+    text = rendered("{% sign_in_buttons %}{% sign_in_by_email %}")
+    assert (
+        set(re.findall(r'class="([\w-]+)"', text))
+        == {"cognito-buttons", "cognito-button", "cognito-by-email"}
+        <= styled
+    )
+
+
+def test_a_button_is_large_enough_for_a_thumb_and_shows_that_it_is_focused() -> None:
+    style = Path(str(finders.find("django_cognito/buttons.css"))).read_text()
+    rules = dict(re.findall(r"^([^{}/]+) \{([^}]*)\}", style, re.M))
+    assert "min-height: 2.75rem" in rules[".cognito-button"]  # 44 px: WCAG 2.5.5
+    assert "outline: 3px" in next(rule for names, rule in rules.items() if ".cognito-button:focus-visible" in names)
