@@ -14,7 +14,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models.signals import post_init
-from django.test import TestCase
+from django.test import AsyncClient, Client, TestCase
 from django.test.utils import CaptureQueriesContext
 
 from django_cognito import runtime
@@ -27,6 +27,7 @@ from django_cognito.people.machines import MachineUser
 from django_cognito.people.rights import rights_of
 from django_cognito.testing.keys import trusted_keys
 
+from ..callers import bearer
 from .conftest import GROUPS, link_of, token
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("on")]
@@ -292,6 +293,12 @@ def test_an_id_token_that_comes_along_is_heard(alice, raw, costs) -> None:
     assert costs(0, alice).first_name == "Alice"
 
 
+def test_an_id_token_that_comes_along_is_heard_by_the_async_twin_too(alice, raw) -> None:
+    id_token = token("editors", token_use="id", given_name="Alice")
+    assert async_to_sync(aauthenticate)(raw, id_token=id_token)[0].first_name == "Alice"
+    assert alice().first_name == "Alice"
+
+
 def test_others_stay_known() -> None:
     raws = [token(username=f"person{number}") for number in range(5)]
     people = [authenticate(raw)[0] for raw in raws for _ in range(2)]
@@ -406,6 +413,30 @@ def test_a_change_that_has_returned_is_seen_whoever_else_reads_meanwhile(alice) 
         done.set()
         for reader in readers:
             reader.join(20)
+
+
+# The doors
+
+
+@pytest.mark.urls("tests.door_views")
+@pytest.mark.parametrize("url", ["/who/", "/who/async/", "/who/class/", "/api/"])
+@pytest.mark.parametrize("make", [Client, AsyncClient])
+def test_a_known_tokens_request_costs_no_query_and_a_disabled_accounts_is_refused(make, url, raw, costs) -> None:
+    client = make()
+    get = async_to_sync(client.get) if make is AsyncClient else client.get
+
+    def ask() -> Any:
+        return get(url, headers=bearer(raw))
+
+    answers = [ask().status_code, ask().status_code, costs(0, ask).status_code]
+    assert answers == [200, 200, 200]
+    User.objects.get().delete()
+    made = ask()
+    assert made.status_code == 200
+    user = User.objects.get()
+    user.is_active = False
+    user.save()
+    assert ask().status_code == 401
 
 
 # Settings, tests and bounds
