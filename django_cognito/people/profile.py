@@ -106,12 +106,11 @@ def news(statement: Statement, link: CognitoUser | KnownPerson, settings: Cognit
 
 def _source_of(token: AccessToken | IdToken, settings: CognitoSettings) -> Source:
     groups = cognito_groups.told_by(token, settings)
-    if isinstance(token, IdToken):
-        attributes = _mapped(token.claims, settings) if settings.profile_source == "id_token" else {}
-        return Source("id_digest", token.issued_at, groups, attributes)
     # One that says nothing of groups moves no moment, by which an older one would be known: nothing of it is taken.
-    attributes = {} if groups is None else _mapped(token.claims, settings)
-    return Source("access_digest", token.issued_at, groups, attributes)
+    is_heard = groups is not None and settings.profile_source == "id_token"
+    attributes = _mapped(token.claims, settings) if is_heard else {}
+    digest_field = "id_digest" if isinstance(token, IdToken) else "access_digest"
+    return Source(digest_field, token.issued_at, groups, attributes)
 
 
 def _mapped(claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, Any]:
