@@ -17,7 +17,7 @@ from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
 from django_cognito.testing import make_token, sign_in
 
 from ..callers import bearer, with_id_token
-from ..login_scene import begin, change, come_back, refusal, token_answer, who
+from ..login_scene import begin, change, come_back, query_of, refusal, token_answer, who
 from ..scripted_server import Answer, Drip, Flood, Raw, Reset, ScriptedServer, Silence, Step, json_answer
 from ..two_pools import TwoPools
 
@@ -245,6 +245,20 @@ def test_user_info_of_somebody_else_is_no_sign_in(
     page = signed_in(client, token_endpoint, said(sub=sub, given_name="Mallory"))
     assert (page.status_code, page.context["code"]) == (400, "user_info_mismatch")
     assert who(client) == before
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(said("mallory"), 400), (Answer(500), 503), (refusal("invalid_token", 401), 403)]
+)
+def test_no_further_account_is_linked_by_it(
+    client: Client, token_endpoint: ScriptedServer, answer: Step, status: int
+) -> None:
+    sign_in(client, "bob")
+    asked = query_of(client.post("/auth/link/")["Location"])
+    token_endpoint.script(token_answer(nonce=asked["nonce"]), answer)
+    assert come_back(client, asked).status_code == status
+    assert CognitoUser.objects.get().username == "bob"
+    assert who(client) == "bob"
 
 
 # Refused, and unavailable
