@@ -238,6 +238,7 @@ OTHERS: dict[str, Any] = {
 }
 
 
+@pytest.mark.defends("RP-18")
 @pytest.mark.parametrize("sub", OTHERS.values(), ids=OTHERS)
 def test_user_info_of_somebody_else_is_no_sign_in(
     client: Client, token_endpoint: ScriptedServer, before: str, sub: Any
@@ -319,6 +320,7 @@ def test_where_user_info_cannot_be_had_nobody_is_signed_in_and_may_try_again(
     assert who(client) == before
 
 
+@pytest.mark.defends("RP-25")
 def test_a_redirect_takes_the_token_nowhere(client: Client, token_endpoint: ScriptedServer) -> None:
     with ScriptedServer(said()) as elsewhere:
         redirect = Answer(307, headers={"location": f"{elsewhere.url}/oauth2/userInfo"})
