@@ -1,0 +1,117 @@
+"""A real Chromium whose every page is watched, a real site, and a local Cognito with a provider behind it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from django_cognito import runtime
+from django_cognito.emulator import Emulator
+
+from ..emulator.conftest import Clock
+from ..emulator.federation.conftest import Provider, provider
+from ..local_cognito import settings_for
+from ..real_parts import chromium_path
+from ..scripted_server import Answer, ScriptedServer
+from .pools import ALL_SCOPES, CHOICES, seed
+from .watch import Watch, origin_of
+
+__all__ = ["provider"]
+
+_ARGS = (
+    "--no-sandbox",  # the kernel of a container often forbids the one that Chromium wants
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",  # it stays on this machine
+)
+# What the provider's own pages ask for, in vain.
+_ITS_STYLES = "https://cdn.jsdelivr.net"
+expect.set_options(timeout=20_000)  # machines that run several things at once are slow
+
+NewBrowser = Callable[..., Watch]
+EITHER_WAY = pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patched:
+        # Playwright keeps an event loop in this thread; the database is used between its calls, never inside them.
+        patched.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=_ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def other_app() -> Iterator[str]:
+    """The callback of another app on the same Cognito; it welcomes everybody."""
+    with ScriptedServer(Answer(body=b"Welcome to the other app.", headers={"content-type": "text/html"})) as server:
+        yield f"{server.url}/callback"
+
+
+@pytest.fixture(scope="module")
+def _running(live_server: Any, provider: Provider, other_app: str) -> Iterator[tuple[Emulator, Clock]]:
+    clock = Clock()
+    with Emulator(seed=seed(live_server.url, provider.url, other_app), now=clock) as emulator:
+        yield emulator, clock
+
+
+@pytest.fixture
+def cognito(_running: tuple[Emulator, Clock]) -> Emulator:
+    return _running[0]
+
+
+@pytest.fixture
+def cognito_clock(_running: tuple[Emulator, Clock]) -> Iterator[Clock]:
+    """Cognito's clock, which can be turned; it tells the right time again after the test."""
+    yield _running[1]
+    _running[1].ahead = 0.0
+
+
+@pytest.fixture
+def site(live_server: Any, cognito: Emulator, settings: Any) -> Iterator[str]:
+    """The site's origin; its Cognito runs."""
+    settings.COGNITO = settings_for(cognito, SCOPES=ALL_SCOPES, IDENTITY_PROVIDERS=CHOICES)
+    yield str(live_server.url)
+    runtime.reset()
+
+
+@pytest.fixture
+def new_browser(
+    chromium: Browser, site: str, cognito: Emulator, provider: Provider, other_app: str
+) -> Iterator[NewBrowser]:
+    """`new_browser()` is a person's own browser; what is wrong with any page that it was at fails the test."""
+    watches: list[Watch] = []
+    others = {provider.url, _ITS_STYLES, origin_of(other_app)}
+
+    def new(**options: Any) -> Watch:
+        watches.append(Watch(chromium.new_context(**options), ours={site, cognito.url}, others=others))
+        return watches[-1]
+
+    yield new
+    found = [line for watch in watches for line in watch.found()]
+    for watch in watches:
+        watch.context.close()
+    assert found == []
+
+
+@pytest.fixture
+def script() -> bool:
+    """Whether the browser runs JavaScript; see `EITHER_WAY`."""
+    return True
+
+
+@pytest.fixture
+def watch(new_browser: NewBrowser, script: bool) -> Watch:
+    """A person's own browser, watched."""
+    return new_browser(java_script_enabled=script)
+
+
+@pytest.fixture
+def page(watch: Watch) -> Page:
+    """A page of it."""
+    return watch.context.new_page()

@@ -1,0 +1,65 @@
+"""The local Cognito of the journeys: two pools, and providers that send people to the first of them."""
+
+from typing import Any
+
+from django_cognito.emulator import Emulator
+
+from ..emulator.hosted_site import PASSWORD
+from ..local_cognito import POOL_ID, SCOPES, seed_for, settings_for
+
+UMBRELLA_POOL = "us-east-1_Umbrella1"
+ALL_SCOPES = [*SCOPES, "aws.cognito.signin.user.admin"]
+CHOICES = ["COGNITO", {"name": "Acme", "label": "Acme Ltd", "domains": ["acme.example"]}]
+_MAPPING = {"email": "email", "email_verified": "email_verified", "given_name": "given_name"}
+
+
+def seed(site: str, provider: str, other_app: str) -> dict[str, Any]:
+    """Cognito for the site at the origin `site`, for another app, and for people of the OpenID provider `provider`."""
+    addresses = {"callback_urls": [f"{site}/auth/callback/"], "logout_urls": [f"{site}/"], "scopes": ALL_SCOPES}
+    (pool,) = seed_for(site)["pools"]
+    own = next(client for client in pool["clients"] if client["id"] == "1public")
+    own.update(scopes=ALL_SCOPES, name="Journeys", identity_providers=["COGNITO", "Acme", "Gone"])
+    pool["clients"].append({"id": "5elsewhere", "callback_urls": [other_app], "scopes": SCOPES})
+    pool["groups"] = [{"name": "admins"}]
+    pool["users"].append(_person("carol", groups=["admins"]))
+    # Nothing listens on port 1.
+    pool["identity_providers"] = [_provider("Acme", provider), _provider("Gone", "http://localhost:1")]
+    umbrella = {
+        "id": UMBRELLA_POOL,
+        "clients": [{"id": "1umbrella", "name": "Umbrella", **addresses}],
+        "users": [_person("alice")],
+    }
+    return {"pools": [pool, umbrella]}
+
+
+def settings_of_tenants(cognito: Emulator) -> dict[str, Any]:
+    """A site with two tenants, each with a pool of its own, told apart by the session."""
+    acme = {name: value for name, value in settings_for(cognito).items() if value}
+    umbrella = {
+        "USER_POOL_ID": UMBRELLA_POOL,
+        "CLIENT_ID": "1umbrella",
+        "ISSUER": cognito.issuer(UMBRELLA_POOL),
+        "DOMAIN": cognito.domain,
+    }
+    pools = {"acme": {**acme, "IDENTITY_PROVIDERS": CHOICES}, "umbrella": umbrella}
+    return {"POOLS": pools, "POOL_RESOLVER": "tests.browser.journey_site.tenant_of"}
+
+
+def sub_of(cognito: Emulator, pool_id: str, username: str) -> str:
+    """Who somebody is, for tokens."""
+    person = cognito.authority.pools.user(pool_id, username)
+    assert person is not None
+    return str(person.id)
+
+
+def _person(username: str, **more: Any) -> dict[str, Any]:
+    email = {"email": f"{username}@example.com", "email_verified": True}
+    return {"username": username, "password": PASSWORD, **email, **more}
+
+
+def _provider(name: str, issuer: str) -> dict[str, Any]:
+    common = {"client_id": "cognito-here", "client_secret": "a provider's secret", "attribute_mapping": _MAPPING}
+    return {"name": name, "oidc_issuer": issuer, "authorize_scopes": "openid email profile", **common}
+
+
+__all__ = ["ALL_SCOPES", "CHOICES", "POOL_ID", "UMBRELLA_POOL", "seed", "settings_of_tenants", "sub_of"]

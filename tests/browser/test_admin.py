@@ -1,0 +1,69 @@
+"""Django's admin by way of Cognito, and by the local password where Cognito is out of reach."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from playwright.sync_api import Page, expect
+
+from .hands import sign_in
+from .watch import Watch
+
+pytestmark = [
+    pytest.mark.needs("chromium"),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.urls("tests.browser.journey_site"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _staff(site: str, settings: Any) -> None:
+    groups = {"admins": {"staff": True, "permissions": ["auth.view_user"]}}
+    settings.COGNITO = {**settings.COGNITO, "GROUPS": groups, "ADMIN_LOCAL_PASSWORD": True}
+
+
+@pytest.fixture
+def script() -> bool:
+    """The admin's own script keeps the colours that were chosen in the local storage."""
+    return False
+
+
+def test_staff_come_in_by_cognito_and_leave_by_it(page: Page, site: str) -> None:
+    page.goto(f"{site}/admin/auth/user/")
+    sign_in(page, "carol")
+    expect(page.get_by_role("heading", name="Select user to view")).to_be_visible()
+    assert page.url == f"{site}/admin/auth/user/"
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading")).to_have_text("Hello, stranger")
+    page.goto(f"{site}/admin/")
+    expect(page.get_by_label("Password", exact=True)).to_be_visible()
+
+
+def test_who_is_not_staff_is_told_so_once_and_goes_round_in_no_circle(watch: Watch, site: str) -> None:
+    page = watch.context.new_page()
+    page.goto(f"{site}/admin/")
+    sign_in(page, "bob")
+    expect(page.get_by_role("heading")).to_have_text("403 Forbidden")
+    assert [url for url in watch.asked if "/auth/login/" in url] == [f"{site}/auth/login/?next=/admin/"]
+    assert page.goto(f"{site}/").ok  # type: ignore[union-attr]
+    expect(page.get_by_role("heading")).to_have_text("Hello, bob")
+
+
+def test_with_cognito_out_of_reach_the_local_password_opens_the_admin(
+    page: Page, site: str, settings: Any, unreachable: str
+) -> None:
+    get_user_model().objects.create_superuser("root", password="break-the-glass")
+    settings.COGNITO = {**settings.COGNITO, "DOMAIN": unreachable, "JWKS_URI": f"{unreachable}/jwks.json"}
+    page.goto(f"{site}/admin/login/?local")
+    page.get_by_label("Username").fill("root")
+    page.get_by_label("Password").fill("break-the-glass")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.get_by_role("heading")).to_have_text("Hello, stranger")
+
+
+def test_without_the_setting_there_is_no_local_form(page: Page, site: str, settings: Any) -> None:
+    settings.COGNITO = {**settings.COGNITO, "ADMIN_LOCAL_PASSWORD": False}
+    page.goto(f"{site}/admin/login/?local")
+    expect(page.get_by_role("heading")).to_have_text("Sign in")

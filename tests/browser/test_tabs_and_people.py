@@ -1,0 +1,88 @@
+"""Several tabs of one browser, and two people who share it."""
+
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session
+from playwright.sync_api import BrowserContext, Page, expect
+
+from django_cognito.models import CognitoLogin
+
+from .hands import expect_greeting, press, sign_in
+from .watch import Watch
+
+pytestmark = [
+    pytest.mark.needs("chromium"),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.urls("tests.browser.journey_site"),
+]
+
+
+def test_tabs_that_sign_in_side_by_side_each_come_back_to_their_page_and_a_state_is_good_once(
+    watch: Watch, site: str
+) -> None:
+    tabs = [watch.context.new_page() for _ in range(2)]
+    for number, tab in enumerate(tabs):
+        tab.goto(f"{site}/mine/?tab={number}")
+    for number, tab in enumerate(tabs):
+        sign_in(tab)
+        expect_greeting(tab, "alice")
+        assert tab.url == f"{site}/mine/?tab={number}"
+    older, newer = [url for url in watch.asked if "/auth/callback/" in url]
+    for used in (older, newer):
+        tabs[0].goto(used)
+        expect(tabs[0].get_by_role("heading")).to_have_text("This sign-in is no longer open.")
+        expect(tabs[0].get_by_text("Code: state_unknown")).to_be_visible()
+    tabs[0].get_by_role("link", name="Back to the site").click()
+    expect_greeting(tabs[0], "alice")
+
+
+def test_of_a_second_person_on_one_browser_nothing_of_the_first_is_left(page: Page, site: str) -> None:
+    page.goto(f"{site}/auth/login/")
+    sign_in(page, "alice")
+    expect_greeting(page, "alice")
+    page.goto(f"{site}/remember/")
+    expect(page.get_by_text("Remembered: alice's basket")).to_be_visible()
+    (before,) = _session_cookies(page.context)
+    page.goto(f"{site}/auth/login/?prompt=login")
+    sign_in(page, "bob")
+    expect_greeting(page, "bob")
+    expect(page.get_by_text("Remembered:")).to_have_text("Remembered:")
+    (after,) = _session_cookies(page.context)
+    assert after != before
+    assert not Session.objects.filter(session_key=before).exists()
+    assert CognitoLogin.objects.get().cognito_user.username == "bob"
+
+
+def test_a_tab_in_which_the_first_person_was_about_to_sign_in_still_works(watch: Watch, site: str) -> None:
+    first, second = watch.context.new_page(), watch.context.new_page()
+    first.goto(f"{site}/auth/login/")
+    sign_in(first, "alice")
+    expect_greeting(first, "alice")
+    first.goto(f"{site}/auth/login/?prompt=login&next=/mine/?tab=first")
+    second.goto(f"{site}/auth/login/?prompt=login")
+    sign_in(second, "bob")
+    expect_greeting(second, "bob")
+    sign_in(first, "alice")
+    expect_greeting(first, "alice")
+    assert first.url == f"{site}/mine/?tab=first"
+    second.reload()
+    expect_greeting(second, "alice")
+    assert CognitoLogin.objects.get().cognito_user.username == "alice"
+
+
+def test_a_person_whose_sign_in_fails_leaves_the_other_one_signed_in(page: Page, site: str) -> None:
+    page.goto(f"{site}/auth/login/")
+    sign_in(page, "alice")
+    expect_greeting(page, "alice")
+    page.goto(f"{site}/auth/login/?prompt=login")
+    expect(page.get_by_label("Username")).to_be_focused()
+    press(page, "bob", "Tab", "wrong", "Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.goto(site)
+    expect_greeting(page, "alice")
+
+
+def _session_cookies(context: BrowserContext) -> list[str]:
+    cookies: list[Any] = context.cookies()
+    return [cookie["value"] for cookie in cookies if cookie["name"] == "sessionid"]
