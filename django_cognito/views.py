@@ -80,7 +80,7 @@ def unlink(request: HttpRequest, link_id: int) -> HttpResponse:
     try:
         linking.unlink(request.user, link_id)
     except CognitoError as error:
-        return _failed(request, error, None)
+        return _failed(request, error, None, may_begin_again=False)
     next_url = _safe(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
     return protected(HttpResponseRedirect(next_url or resolve_url(django_settings.LOGIN_REDIRECT_URL)))
 
@@ -181,7 +181,9 @@ def _again(error: CognitoError, begun: PendingSignIn | None) -> str:
     return reverse("cognito:login") + (f"?{urlencode(query)}" if query else "")
 
 
-def _failed(request: HttpRequest, error: CognitoError, begun: PendingSignIn | None) -> HttpResponse:
+def _failed(
+    request: HttpRequest, error: CognitoError, begun: PendingSignIn | None, *, may_begin_again: bool = True
+) -> HttpResponse:
     cause, answer = cause_of(error), answer_to(error)
     logger.warning("a sign-in failed: %s: %s%s", error.code, error, f" ({cause.hint})" if cause.hint else "")
     tell_of_failed_sign_in(error.code, begun.alias if begun else "")
@@ -190,7 +192,7 @@ def _failed(request: HttpRequest, error: CognitoError, begun: PendingSignIn | No
         "sentence": cause.sentence,
         "remedy": cause.remedy,
         "next": begun.next_url if begun else "",
-        "again": _again(error, begun),
+        "again": _again(error, begun) if may_begin_again else "",
         "home": get_script_prefix(),
     }
     # A page is for a person: 401 would ask their browser for credentials that it does not have.

@@ -179,6 +179,7 @@ def _link_interrupted(scene: Scene) -> None:
     scene.press("Add my Acme account")
     tab = scene.page.context.new_page()
     Scene(**{**vars(scene), "page": tab}).arrive("bob")
+    scene.page.bring_to_front()
     authorize_as(scene.page, "joy")
 
 

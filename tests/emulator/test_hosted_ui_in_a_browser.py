@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.browser import axe
 from tests.real_parts import chromium_path
 
 from .hosted_site import PASSWORD, Site, running_site
@@ -120,6 +121,15 @@ def test_a_small_phone_shows_all_of_it_and_the_policy_blocks_nothing(page: Page)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") == "14px"
     assert complaints == []
+
+
+@pytest.mark.needs("npm")
+@pytest.mark.parametrize(("username", "field"), [("dave", "Code"), ("nina", "New password")])
+def test_axe_finds_nothing_on_the_steps_after_the_password(page: Page, username: str, field: str) -> None:
+    press(page, username, "Tab", PASSWORD, "Enter")
+    expect(page.get_by_label(field, exact=True)).to_be_visible()
+    page.wait_for_load_state()
+    assert axe.violations(page) == []
 
 
 def luminance(colour: str) -> float:

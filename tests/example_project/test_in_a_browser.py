@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from demo.stack import Stack
 
+from ..browser import axe
 from ..real_parts import chromium_path
 
 NOBODY = "eu-west-1:00000000-0000-4000-8000-000000000000"
@@ -17,6 +18,7 @@ pytestmark = pytest.mark.needs("chromium")
 
 PATHS = (
     *("/", "/notes/", "/notes/6/", "/notes/new/", "/notes/6/edit/", "/me/", "/nowhere/", "/admin/", "/auth/logout/"),
+    "/auth/callback/",
     *(
         "/files/",
         "/files/mine/heron.txt/delete/",
@@ -119,6 +121,19 @@ def test_no_page_is_wider_than_a_phone_or_talks_to_anybody_else(context: Browser
         page.goto(stack.site + path)
         assert page.evaluate("document.documentElement.scrollWidth") == 360, path
     assert asked == {urlsplit(stack.site).netloc}
+
+
+@pytest.mark.needs("npm")
+def test_axe_finds_nothing_on_any_page_for_a_stranger_or_an_editor(context: BrowserContext, stack: Stack) -> None:
+    page, found = context.new_page(), []
+    for path in ("/", "/auth/callback/"):
+        page.goto(stack.site + path)
+        found += [f"{path}: {line}" for line in axe.violations(page)]
+    _sign_in(page, stack, "alice")
+    for path in PATHS:
+        page.goto(stack.site + path)
+        found += [f"{path} of alice: {line}" for line in axe.violations(page)]
+    assert found == []
 
 
 def test_every_text_can_be_read_against_what_is_behind_it(context: BrowserContext, stack: Stack) -> None:

@@ -110,6 +110,7 @@ def test_wish_14_an_account_is_unlinked_but_for_the_last_way_in(client: Client, 
     assert client.post(f"/auth/unlink/{first.pk}/", {"next": "/who/"})["Location"] == "/who/"
     answer = client.post(f"/auth/unlink/{second.pk}/")
     assert (answer.status_code, code_of(answer)) == (400, "last_way_in")
+    assert "Sign in again" not in answer.content.decode()
     assert code_of(client.post(f"/auth/unlink/{first.pk}/")) == "not_linked"
     assert list(alice.cognito_users.all()) == [second]
 
