@@ -7,7 +7,6 @@ import re
 import shutil
 import ssl
 import subprocess
-from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -32,13 +31,6 @@ PEERS = (
 def missing(needs: tuple[str, ...]) -> list[str]:
     """Those of `needs` that this machine lacks, in words."""
     return [words for words, is_there in (PROBES[part] for part in needs) if not is_there()]
-
-
-def has_user_cache() -> bool:
-    """Whether the installed package has the setting USER_CACHE_SECONDS."""
-    from django_cognito.conf import CognitoSettings
-
-    return "user_cache_seconds" in {item.name for item in fields(CognitoSettings)}
 
 
 def under_ci() -> bool:

@@ -133,9 +133,7 @@ def _forms_reach_the_hosted_ui(found: Pools) -> Iterator[checks.CheckMessage]:
     allowed = [allowed] if isinstance(allowed, str) else allowed
     for origin in dict.fromkeys(each.user_pool.domain for each in found.by_alias.values() if each.domain):
         if not any(_allows(str(source), origin) for source in allowed):
-            message = (
-                f"SECURE_CSP's form-action leaves out {origin}: on the site's pages a click on sign-out does nothing."
-            )
+            message = f"SECURE_CSP's form-action leaves out {origin}: a click on sign-out does nothing."
             yield checks.Warning(message, hint="Name the hosted UI's origin there.", id="django_cognito.W106")
 
 

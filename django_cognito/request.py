@@ -29,7 +29,7 @@ _SPACE = " \t"  # RFC 9110 5.6.3; whatever else is a space to Python is part of 
 def bearer_token(request: Any) -> str | None:
     """The raw token of an `Authorization: Bearer` header; an empty string where it names none, None without one."""
     header: str = request.META.get("HTTP_AUTHORIZATION", "")
-    if header.startswith("Bearer "):
+    if header.startswith("Bearer "):  # as clients write it; the pattern would find the same
         return header[7:].strip(_SPACE)
     found = _BEARER.search(header)
     if found is None:

@@ -177,7 +177,7 @@ def _again(error: CognitoError, begun: PendingSignIn | None) -> str:
     """The address at which the person begins once more; where their sign-in was too old, by way of the password."""
     query = {"next": begun.next_url} if begun and begun.next_url else {}
     if begun and error.code == "sign_in_too_old":
-        query |= {"prompt": "login", "max_age": begun.asked["max_age"]}
+        query |= {"prompt": "login", **{name: value for name, value in begun.asked.items() if name == "max_age"}}
     return reverse("cognito:login") + (f"?{urlencode(query)}" if query else "")
 
 

@@ -776,10 +776,11 @@ def test_a_visitors_logout_does_not_leave_the_site(client: Client, token_endpoin
     assert token_endpoint.count == 0
 
 
-def test_a_logout_without_a_domain_does_not_leave_the_site(client: Client, settings: Any) -> None:
+@pytest.mark.parametrize("where", ["", "here", "everywhere"])
+def test_a_logout_without_a_domain_does_not_leave_the_site(client: Client, settings: Any, where: str) -> None:
     sign_in(client)
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
-    assert post_logout(client)["Location"] == "http://testserver/"
+    assert client.post("/auth/logout/", {"where": where})["Location"] == "http://testserver/"
     assert who(client) == "nobody"
 
 

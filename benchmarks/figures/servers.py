@@ -7,7 +7,6 @@ import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
-from ..parts import has_user_cache
 from ..site.server import KINDS, Server
 from ..stage import Figure, Row, Stage
 from ..tokens import PEOPLE, Scene
@@ -41,9 +40,8 @@ def measure(stage: Stage) -> Figure:
 def _rates(kind: str, scene: Scene, rounds: int, seconds: int, stage: Stage) -> dict[str, list[float]]:
     """Requests a second, per site and round."""
     with ExitStack() as stack:
-        sites = {name: site for name, site in _SITES.items() if site != "ours-cached" or has_user_cache()}
-        servers = {name: stack.enter_context(Server(kind, site, scene)) for name, site in sites.items()}
-        rates: dict[str, list[float]] = {name: [] for name in sites}
+        servers = {name: stack.enter_context(Server(kind, site, scene)) for name, site in _SITES.items()}
+        rates: dict[str, list[float]] = {name: [] for name in servers}
         for _ in range(rounds):
             for name in random.sample(list(servers), len(servers)):
                 rates[name].append(_rate(servers[name].url, scene, seconds))

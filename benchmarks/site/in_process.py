@@ -20,8 +20,10 @@ def prepare(scene: Scene, name: str) -> Callable[[Environ], None]:
     """A whole request: from the environ to the closed response."""
     start(scene, name)
     from django.core.wsgi import get_wsgi_application
+    from django.db import connection
 
     application: Any = get_wsgi_application()
+    connection.ensure_connection()  # as a worker's that has served anybody: Django looks after it at each request
 
     def request(environ: Environ) -> None:
         response = application(dict(environ), _ignore)

@@ -79,7 +79,11 @@ def read_strictly(segment: bytes) -> dict[str, Any]:
 
     Refuses what Python's own reader lets pass, or trips over.
     """
-    data = _decoded(segment)
+    return read_object(_decoded(segment))
+
+
+def read_object(data: bytes) -> dict[str, Any]:
+    """The one JSON object that `data` holds, in UTF-8, read as strictly. Raises MalformedTokenError."""
     try:
         text = data.decode()
         value = _STRICT_JSON.decode(text)

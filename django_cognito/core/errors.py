@@ -153,7 +153,7 @@ class KeysDueError(CognitoUnavailableError):
     `keys` stands for them: it is the same object for all calls that would wait for the same fetch.
     """
 
-    def __init__(self, message: str, *, keys: object) -> None:
+    def __init__(self, message: str, *, keys: object = None) -> None:
         super().__init__(message, retry_after=1)
         self.keys = keys
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
+from .compact import read_object
 from .errors import CognitoError, CognitoUnavailableError, MalformedTokenError, SignInError, TokenError
 from .http import Http, Response
 from .pool import UserPool
@@ -162,10 +163,12 @@ class HostedUi:
         response = self._http.request("GET", f"{self.pool.domain}/oauth2/userInfo", headers=headers)
         if response.status in (400, 401):
             raise TokenError("userInfo refused the access token")
-        answer = _json_object(response)
-        if response.status != 200 or answer is None:
+        if response.status != 200:
             raise self._unavailable(response)
-        return answer
+        try:
+            return read_object(response.body)  # as a token's claims: what cannot be kept anywhere is in neither
+        except MalformedTokenError:
+            raise self._unavailable(response) from None
 
     def _sign_in_url(
         self, path: str, secrets: SignInSecrets, redirect_uri: str, scopes: Sequence[str], extras: Mapping[str, str]

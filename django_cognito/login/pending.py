@@ -14,7 +14,7 @@ from ..core.hosted_ui import SignInSecrets
 
 _SESSION_KEY = "_cognito_sign_ins"
 _MOST = 10  # tabs that sign in at once; the oldest is dropped
-_KEPT = ("redirect_uri", "next_url", "alias", "client_id", "asked", "links_to")
+_KEPT = ("redirect_uri", "next_url", "alias", "client_id", "asked", "links_to", "begun_at")
 _LIFETIME_SECONDS = 900  # Cognito gives up after 5 minutes of password and 8 of reset
 
 
@@ -22,9 +22,9 @@ _LIFETIME_SECONDS = 900  # Cognito gives up after 5 minutes of password and 8 of
 class PendingSignIn:
     """A sign-in that this browser began: its secrets, where it comes back, and where it goes next.
 
-    `alias` is the one of POOLS that it was begun at, as `client_id`; `asked` are the parameters that Cognito was given
-    beyond ours; `links_to` is the user, by primary key, whose further account in Cognito it finds out; `is_over` says
-    that it took too long.
+    `alias` is the one of POOLS that it was begun at, as `client_id`, and `begun_at` the moment, in seconds since 1970;
+    `asked` are the parameters that Cognito was given beyond ours; `links_to` is the user, by primary key, whose further
+    account in Cognito it finds out; `is_over` says that it took too long.
     """
 
     secrets: SignInSecrets
@@ -34,6 +34,7 @@ class PendingSignIn:
     client_id: str = ""
     asked: Mapping[str, str] = field(default_factory=dict)
     links_to: str = ""
+    begun_at: float = field(default_factory=time.time)
     is_over: bool = False
 
 
@@ -50,7 +51,7 @@ def begin(
     """A new sign-in of this browser. Writes the session."""
     pending = PendingSignIn(SignInSecrets.new(), redirect_uri, next_url, alias, client_id, asked or {}, links_to)
     entries = {**request.session.get(_SESSION_KEY, {}), pending.secrets.state: _entry(pending)}
-    request.session[_SESSION_KEY] = dict(sorted(entries.items(), key=lambda item: item[1]["at"])[-_MOST:])
+    request.session[_SESSION_KEY] = dict(sorted(entries.items(), key=lambda item: item[1]["begun_at"])[-_MOST:])
     return pending
 
 
@@ -65,7 +66,7 @@ def finish(request: HttpRequest, state: str) -> PendingSignIn:
         raise SignInError("no sign-in of this browser has this state", code="state_unknown")
     request.session[_SESSION_KEY] = entries
     _save_at_once(request)
-    is_over = time.time() - entry["at"] > _LIFETIME_SECONDS
+    is_over = time.time() - entry["begun_at"] > _LIFETIME_SECONDS
     secrets = SignInSecrets(state=state, nonce=entry["nonce"], code_verifier=entry["code_verifier"])
     return PendingSignIn(secrets, **{name: entry[name] for name in _KEPT}, is_over=is_over)
 
@@ -96,5 +97,4 @@ def _entry(pending: PendingSignIn) -> dict[str, Any]:
         "nonce": pending.secrets.nonce,
         "code_verifier": pending.secrets.code_verifier,
         **{name: getattr(pending, name) for name in _KEPT},
-        "at": time.time(),
     }

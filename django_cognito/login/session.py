@@ -148,7 +148,7 @@ def revoke(login: CognitoLogin, *, everywhere: bool = False) -> None:
     That needs the scope `aws.cognito.signin.user.admin`.
     """
     try:
-        if everywhere:
+        if everywhere and settings_for(login).user_pool.domain:
             get_hosted_ui(settings_for(login)).sign_out_everywhere(tokens_of(login).access_token)
         refresh_token = refresh_token_of(login)
         if refresh_token is not None:

@@ -150,9 +150,14 @@ def single(query: QueryDict, name: str) -> str:
 
 
 def _check_age(token: AccessToken, begun: PendingSignIn, settings: CognitoSettings) -> None:
-    """OpenID Connect Core 3.1.2.1: who asks for `max_age` looks whether it was heeded. Raises SignInError."""
-    if "max_age" not in begun.asked:
-        return
+    """OpenID Connect Core 3.1.2.1: who asks for `max_age` looks whether it was heeded. Raises SignInError.
+
+    Who links an account has signed in for that, and not before: a hosted UI without managed login overlooks `prompt`,
+    and its session may be somebody else's.
+    """
     signed_in_at: Any = token.claims.get("auth_time", 0)
-    if time.time() - signed_in_at > int(begun.asked["max_age"]) + settings.leeway_seconds:
+    is_stale = bool(begun.links_to) and signed_in_at < begun.begun_at - settings.leeway_seconds
+    if "max_age" in begun.asked:
+        is_stale |= time.time() - signed_in_at > int(begun.asked["max_age"]) + settings.leeway_seconds
+    if is_stale:
         raise SignInError("the person signed in longer ago than was asked for", code="sign_in_too_old")

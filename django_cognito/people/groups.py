@@ -10,6 +10,7 @@ from ..conf import CognitoSettings, GroupGrant
 from ..core import AccessToken, IdToken
 from ..typed_settings import COGNITO_GROUPS
 
+_MAX_NAME_CHARS = 128  # of a group's name in a pool; a trigger, or a company's directory, may write anything
 _Moment = TypeVar("_Moment", float, datetime)
 
 
@@ -46,11 +47,19 @@ def told_by(token: AccessToken | IdToken, settings: CognitoSettings) -> tuple[st
     company's directory fills, stands in ID tokens, and is absent there where it has no value.
     """
     if settings.groups_claim == COGNITO_GROUPS:
-        return token.groups
+        return _possible(token.groups)
     value = token.claims.get(settings.groups_claim)
     if value is None:
         return () if isinstance(token, IdToken) else None
-    return named_in(value)
+    return _possible(named_in(value))
+
+
+def told_by_directory(
+    groups: Sequence[str], attributes: Mapping[str, str], settings: CognitoSettings
+) -> tuple[str, ...]:
+    """The groups of a person of the pool's directory by GROUPS_CLAIM: of its own `groups`, or of an attribute."""
+    is_own = settings.groups_claim == COGNITO_GROUPS
+    return _possible(groups if is_own else named_in(attributes.get(settings.groups_claim)))
 
 
 def named_in(value: object) -> tuple[str, ...]:
@@ -65,6 +74,11 @@ def named_in(value: object) -> tuple[str, ...]:
         names = [name for name in value if isinstance(name, str)] if isinstance(value, list | tuple) else []
     stripped = (name.strip() for name in names)
     return tuple(dict.fromkeys(name for name in stripped if name and "\0" not in name))
+
+
+def _possible(names: Sequence[str]) -> tuple[str, ...]:
+    """Each of `names` once, without those that no group of a pool could have: they are given and kept nowhere."""
+    return tuple(dict.fromkeys(name for name in names if len(name) <= _MAX_NAME_CHARS)) if names else ()
 
 
 def grants(names: Iterable[str], settings: CognitoSettings) -> dict[str, GroupGrant]:

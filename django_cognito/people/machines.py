@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from django.contrib.auth.models import Group, Permission
 from django.db.models.manager import EmptyManager
 
-from ..conf import settings_of
+from ..conf import get_pools
 from ..core import ClientToken
 from .rights import Rights, carry, rights_of
 
@@ -45,7 +45,8 @@ class MachineUser:
 
     def get_all_permissions(self, obj: Any = None) -> set[str]:
         """The permissions that the machine's scopes give by SCOPES_TO_PERMISSIONS; none for a single object."""
-        given = settings_of(self._user_pool_id, self.username).scopes_to_permissions
+        found = get_pools().of(self._user_pool_id, self.username)
+        given = found.scopes_to_permissions if found is not None else {}
         scopes = rights_of(self).scopes if obj is None else ()
         return set().union(*(given[scope] for scope in scopes if scope in given))
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -13,8 +13,6 @@ from ..core.directory import DirectoryUser
 from ..models import CognitoUser
 from . import groups as cognito_groups
 from .steady_query import KnownPerson
-
-_MAX_GROUP_CHARS = 128  # of a group's name in a pool; a trigger may write anything into a token
 
 
 class Source(NamedTuple):
@@ -76,7 +74,8 @@ def statement_of_directory(
     """What the directory said of a person at `moment`, which is rounded down: tokens count in whole seconds."""
     verified = person.attributes.get("email_verified") == "true"
     attributes = _mapped(person.attributes, settings)
-    source = Source("directory_digest", moment.replace(microsecond=0), _names(groups), attributes)
+    names = cognito_groups.told_by_directory(groups, person.attributes, settings)
+    source = Source("directory_digest", moment.replace(microsecond=0), names, attributes)
     return Statement(
         user_pool_id=settings.user_pool_id,
         sub=person.sub,
@@ -106,16 +105,12 @@ def news(statement: Statement, link: CognitoUser | KnownPerson, settings: Cognit
 
 
 def _source_of(token: AccessToken | IdToken, settings: CognitoSettings) -> Source:
-    names = cognito_groups.told_by(token, settings)
-    groups = None if names is None else _names(names)
-    if not isinstance(token, IdToken):
-        return Source("access_digest", token.issued_at, groups, _mapped(token.claims, settings))
-    attributes = _mapped(token.claims, settings) if settings.profile_source == "id_token" else {}
-    return Source("id_digest", token.issued_at, groups, attributes)
-
-
-def _names(groups: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for name in groups if len(name) <= _MAX_GROUP_CHARS))
+    groups = cognito_groups.told_by(token, settings)
+    # One that says nothing of groups moves no moment, by which an older one would be known: nothing of it is taken.
+    is_heard = groups is not None and settings.profile_source == "id_token"
+    attributes = _mapped(token.claims, settings) if is_heard else {}
+    digest_field = "id_digest" if isinstance(token, IdToken) else "access_digest"
+    return Source(digest_field, token.issued_at, groups, attributes)
 
 
 def _mapped(claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, Any]:

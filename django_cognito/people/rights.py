@@ -121,6 +121,9 @@ def _carried_by(user: Any) -> _Carried | None:
 def _remembered(user: Any) -> Rights:
     if user.pk is None or not isinstance(user, Model):  # unsaved, or a machine
         return NO_RIGHTS
-    rows = list(CognitoUser.objects.filter(user_id=user.pk).order_by("pk").values_list("user_pool_id", "groups"))
+    links = CognitoUser.objects.filter(user_id=user.pk).order_by("pk").values_list("user_pool_id", "groups")
+    pools = get_pools()
+    # Nobody speaks for a pool that is configured no longer: it may be somebody else's by now.
+    rows = [(pool, names) for pool, names in links if pools.of(pool) is not None]
     names = dict.fromkeys(name for _, names in rows for name in names)
     return Rights(tuple(names), by_pool=tuple((pool, tuple(names)) for pool, names in rows))

@@ -237,8 +237,8 @@ def _write(link: CognitoUser, told: News) -> None:
     """Write what was told to the user, grant what their groups give, and remember moment and digests."""
     user: Any = link.user
     if set(told.groups) != set(link.groups):
-        # What the other sources said before speaks of other groups: let it be looked at again.
-        link.access_digest = link.id_digest = link.user_info_digest = link.directory_digest = ""
+        # What the other sources said before speaks of other groups: let it be looked at again. UserInfo names none.
+        link.access_digest = link.id_digest = link.directory_digest = ""
     for name, digest in told.digests.items():
         setattr(link, name, digest)
     link.groups, link.as_of = list(told.groups), told.moment

@@ -8,10 +8,11 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.test import Client
 
+from ..conf import get_settings
 from ..core import AccessToken
 from ..core.hosted_ui import TokenSet
 from ..login import session
-from ..people.authenticate import authenticate
+from ..people.authenticate import person, verify
 from .tokens import make_token
 
 # What the two tokens of one sign-in have in common; the other claims are the ID token's.
@@ -31,15 +32,18 @@ def sign_in(
     """Sign `username` in at the test `client`, with real tokens behind the session; the Django user.
 
     Needs `trusted_keys` open (the fixture `cognito_keys`) and the database. `claims` are the ID token's, as for
-    `make_token`, and so is `alias`; `scope` is the access token's, the setting SCOPES by default. The tokens end in an
-    hour, and nothing is asked of any Cognito; with a `refresh_token` it is, for the next tokens and at sign-out.
+    `make_token`, and so is `alias`; with PROFILE_SOURCE "userinfo" they are what userInfo says too. `scope` is the
+    access token's, the setting SCOPES by default. The tokens end in an hour, and nothing is asked of any Cognito; with
+    a `refresh_token` it is, for the next tokens and at sign-out.
     """
     common = {name: claims[name] for name in _IN_BOTH if name in claims}
     scopes: dict[str, Any] = {} if scope is None else {"scope": scope}
     access_token = make_token(username=username, groups=groups, alias=alias, **common, **scopes)
     id_token = make_token(token_use="id", username=username, groups=groups, alias=alias, **claims)
-    user, token = authenticate(access_token, token_use="access", id_token=id_token)
-    assert isinstance(token, AccessToken)  # noqa: S101 - what make_token makes of a person
+    token, profile = verify(access_token, token_use="access", id_token=id_token)
+    assert isinstance(token, AccessToken) and profile is not None  # noqa: S101, PT018 - what make_token makes
+    user_info = profile.claims if get_settings().profile_source == "userinfo" else None
+    user, _ = person(token, profile, user_info)
     request = _request(client)
     session.start(request, user, token, TokenSet(access_token, id_token, refresh_token, 3_600))
     request.session.save()

@@ -1,6 +1,7 @@
 """`request.cognito.aws`, whoever the request is: nobody's but their own, asked late, kept, and never shown."""
 
 import asyncio
+import json
 import logging
 import pickle
 import threading
@@ -50,9 +51,10 @@ def id_token(username: str = "alice", **claims: Any) -> str:
     return make_token(token_use="id", username=username, **claims)
 
 
-def both(username: str = "alice", **claims: Any) -> dict[str, str]:
+def both(username: str = "alice", id_claims: Any = None, **claims: Any) -> dict[str, str]:
     """The headers of an API request with both tokens of a sign-in."""
-    return {**bearer(make_token(username=username, **claims)), "x-cognito-id-token": id_token(username)}
+    second = id_token(username, **(id_claims or {}))
+    return {**bearer(make_token(username=username, **claims)), "x-cognito-id-token": second}
 
 
 def identity(username: str) -> str:
@@ -264,6 +266,63 @@ def test_another_identity_pool_has_other_identities(client: Client, settings: An
     assert ask(client, "/mine/", headers).json()["identity"] == "eu-west-1:abc"
     assert people.asked == [GET_ID, GET_CREDENTIALS]
     assert row() == ("eu-west-1:abc", OTHER_POOL_ID)
+
+
+ZEN_IDENTITY_POOL = "us-east-1:88888888-7c3e-4b1f-8f5e-2d9a3e4c5b6a"
+
+
+@pytest.fixture
+def zen(settings: Any, people: PeopleEndpoint) -> Iterator[PeopleEndpoint]:
+    """The identity pool of the second of two user pools; `people` is the first one's."""
+    with PeopleEndpoint() as endpoint:
+        acme = {"USER_POOL_ID": "eu-west-1_AcmePool1", "CLIENT_ID": "1acme"}
+        acme |= {"IDENTITY_POOL_ID": POOL_ID, "ENDPOINT_URL": people.url}
+        other = {"USER_POOL_ID": "us-east-1_ZenPool01", "CLIENT_ID": "1zen"}
+        other |= {"IDENTITY_POOL_ID": ZEN_IDENTITY_POOL, "ENDPOINT_URL": endpoint.url, "LOGINS_KEY": "login.zen"}
+        settings.COGNITO = {"POOLS": {"acme": acme, "zen": other}}
+        yield endpoint
+
+
+def said_to(endpoint: PeopleEndpoint) -> list[dict[str, Any]]:
+    """What an identity pool was asked for an identity with."""
+    bodies = [json.loads(request.body) for request in endpoint.requests]
+    return [body for body in bodies if "IdentityPoolId" in body]
+
+
+@pytest.mark.parametrize("by", ["session", "bearer"])
+@pytest.mark.parametrize("make", [Client, AsyncClient])
+def test_who_is_of_several_pools_is_somebody_at_the_identity_pool_of_the_token_s_own(
+    make: Callable[[], Any], people: PeopleEndpoint, zen: PeopleEndpoint, by: str
+) -> None:
+    client, url = make(), "/mine/async/" if make is AsyncClient else "/mine/"
+    expected = {
+        "acme": (people, zen, POOL_ID, "cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AcmePool1"),
+        "zen": (zen, people, ZEN_IDENTITY_POOL, "login.zen"),
+    }
+    for alias, (own, other, pool_id, key) in expected.items():
+        own.requests.clear()
+        other.requests.clear()
+        headers = both(alias=alias, id_claims={"alias": alias})
+        if by == "session":
+            sign_in(client, alias=alias)
+            headers = {}
+        assert ask(client, url, headers).json()["identity"] == identity("alice")
+        assert [(body["IdentityPoolId"], list(body["Logins"])) for body in said_to(own)] == [(pool_id, [key])]
+        assert other.requests == []
+    rows = CognitoUser.objects.order_by("user_pool_id").values_list("user_pool_id", "identity_pool_id")
+    assert list(rows) == [("eu-west-1_AcmePool1", POOL_ID), ("us-east-1_ZenPool01", ZEN_IDENTITY_POOL)]
+
+
+def test_a_pool_without_an_identity_pool_has_none_of_the_others(
+    client: Client, people: PeopleEndpoint, zen: PeopleEndpoint, settings: Any
+) -> None:
+    pools = {alias: dict(given) for alias, given in settings.COGNITO["POOLS"].items()}
+    del pools["zen"]["IDENTITY_POOL_ID"]
+    settings.COGNITO = {"POOLS": pools}
+    aws = aws_of(client, **both(alias="zen", id_claims={"alias": "zen"}))
+    with pytest.raises(ImproperlyConfigured, match="IDENTITY_POOL_ID"):
+        _ = aws.credentials
+    assert people.requests == zen.requests == []
 
 
 def test_the_identity_that_aws_merged_into_is_kept(client: Client, people: PeopleEndpoint) -> None:

@@ -87,9 +87,9 @@ class MemberUser(Account, AbstractBaseUser):
         return self.name
 
     @classmethod
-    def from_db(cls, *args: Any) -> "MemberUser":
+    def from_db(cls, *args: Any, **options: Any) -> "MemberUser":
         """As Django's documentation shows, for a look at what was loaded."""
-        user = super().from_db(*args)
+        user = super().from_db(*args, **options)
         user.loaded_likes = list(user.likes)
         return user
 

@@ -106,14 +106,7 @@ def test_what_cognito_would_not_take_is_refused_and_the_parameter_named(query: s
 
 @pytest.mark.parametrize(
     "query",
-    [
-        "",
-        "next=/notes/",
-        "scope=aws.cognito.signin.user.admin",
-        "redirect_uri=https://evil.example/",
-        "state=a",
-        "RESOURCE=a",
-    ],
+    ["", "next=/notes/", "scope=a", "redirect_uri=https://evil.example/", "state=a", "resource=a", "Lang=de"],
 )
 def test_whatever_else_an_address_holds_is_left_out(query: str) -> None:
     assert asked(query) == {}

@@ -138,6 +138,7 @@ def test_another_pools_code_is_sent_to_nobody_but_the_pool_where_the_sign_in_beg
 
 @pytest.mark.defends("RP-09")
 @pytest.mark.parametrize("said", [{}, {"code": None, "error": "access_denied"}], ids=["a code", "an error"])
+@pytest.mark.defends("RP-09")
 def test_another_pools_issuer_is_refused_and_nobody_is_asked(
     client: Client, two_pools: TwoPools, before: str, said: dict[str, Any]
 ) -> None:
@@ -163,6 +164,7 @@ def test_the_pools_own_issuer_is_taken(client: Client, two_pools: TwoPools) -> N
         (("id_token",), "wrong_client"),
     ],
 )
+@pytest.mark.defends("RP-09")
 def test_another_pools_tokens_are_refused(
     client: Client, two_pools: TwoPools, before: str, of_zen: tuple[str, ...], code: str
 ) -> None:
@@ -189,6 +191,7 @@ def test_another_pools_tokens_are_refused_even_where_both_call_their_client_the_
     assert who(client) == before
 
 
+@pytest.mark.defends("RP-09")
 def test_another_clients_tokens_of_the_same_pool_are_refused(
     client: Client, two_pools: TwoPools, settings: Any, before: str
 ) -> None:
@@ -228,6 +231,7 @@ def test_a_sign_in_at_a_pool_that_was_taken_out_meanwhile_is_over(
     assert who(client) == before
 
 
+@pytest.mark.defends("RP-09")
 def test_a_sign_in_whose_alias_means_another_pool_meanwhile_is_over(
     client: Client, two_pools: TwoPools, settings: Any, before: str
 ) -> None:

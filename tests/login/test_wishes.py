@@ -4,6 +4,7 @@ The list was read from their public threads: 9 several pools, 14 a native and a 
 forms when a session renews, 22 ways to sign out, 23 the nonce of a first federated sign-in, 25 failures that say why.
 """
 
+import time
 from typing import Any
 
 import pytest
@@ -81,6 +82,17 @@ def test_wish_14_only_who_began_to_link_an_account_gets_it(client: Client, token
     answer = come_back(client, asked)
     assert code_of(answer) == "link_interrupted"
     assert not CognitoUser.objects.filter(username="google_1234").exists()
+
+
+def test_wish_14_a_session_at_cognito_from_before_links_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
+    """It may be somebody else's: an attacker's, put into this browser, would open this account to them."""
+    sign_in(client, "alice")
+    asked = query_of(client.post("/auth/link/")["Location"])
+    earlier = {"auth_time": int(time.time()) - 60}
+    token_endpoint.script(token_answer("mallory", nonce=asked["nonce"], both=earlier))
+    answer = come_back(client, asked)
+    assert (answer.status_code, code_of(answer)) == (400, "sign_in_too_old")
+    assert not CognitoUser.objects.filter(username="mallory").exists()
 
 
 def test_wish_14_a_visitor_links_nothing_and_no_other_site_makes_one_link(client: Client) -> None:

@@ -24,7 +24,7 @@ from .scores import Score
 from .survivors import Survivor
 from .trial import CORE, PROJECT, Trial
 
-MODULES = ("verifier", "token", "jwks", "compact", "claims", "known_tokens", "key_store")
+MODULES = ("verifier", "token", "jwks", "compact", "claims", "known_tokens")
 _console = Console()
 
 
@@ -85,7 +85,7 @@ def _table(counted: dict[str, Score]) -> Table:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help=", ".join(MODULES))
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"by default {', '.join(MODULES)}")
     parser.add_argument("--copy", type=Path, metavar="DIRECTORY", help="where the copies of the project are made")
     return parser
 

@@ -28,7 +28,7 @@ _IMPORTED_BEFORE = (
     "http.server", "unittest.mock", "cryptography.x509",
 )  # fmt: skip
 
-# Whom a module's mutants are shown to: first what mirrors it, then others that could tell, but for long ones.
+# Who is shown a module's mutants: first what mirrors it, then others that could tell, but for those that take long.
 _TESTS = {
     "verifier": (
         "test_verifier", "test_known_tokens", "test_odd_tokens", "test_incidents", "test_key_store", "test_attacks",

@@ -208,3 +208,13 @@ class MemberUser:
             settings.DATABASE_ROUTERS = routers
             assert {authenticate(raw)[0].pk for _ in range(2)} == {pk}
             assert costs(0, lambda: authenticate(raw))[0].pk == pk
+
+    @pytest.mark.django_db(transaction=True, databases=["default", "elsewhere"])
+    def test_what_is_in_a_known_users_fields_is_each_requests_own(self, told, cognito, costs) -> None:
+        cognito(USER_CACHE_SECONDS=60)
+        raw = token()
+        authenticate(raw), authenticate(raw)
+        user = costs(0, lambda: authenticate(raw))[0]
+        user.likes.append("something")
+        other = costs(0, lambda: authenticate(raw))[0]
+        assert (other.likes, other.loaded_likes) == ([], [])

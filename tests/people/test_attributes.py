@@ -75,6 +75,48 @@ def test_what_fits_is_put_into_its_field(field, value, expected) -> None:
     assert person.claim == expected
 
 
+@pytest.mark.parametrize("field", [models.BooleanField(), models.BooleanField(null=True)], ids=["plain", "nullable"])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("true", True),
+        ("false", False),
+        ("TRUE", True),
+        ("False", False),
+        (True, True),
+        (False, False),
+        ("1", True),
+        ("0", False),
+        (1, True),
+        (0, False),
+    ],
+)
+def test_words_for_truths_are_truths(field, value, expected) -> None:
+    person = model(claim=field)(claim=not expected)
+    assert put(person, "claim", value)
+    assert person.claim is expected
+    assert not put(person, "claim", value)
+
+
+@pytest.mark.parametrize(
+    "value", ["yes", "no", "truthy", " true", "true\n", "on", "\u017f", 2, 0.5, ["true"], {"true": 1}]
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_what_is_no_truth_is_left_out_with_a_warning_that_does_not_repeat_it(value, before, caplog) -> None:
+    person = model(claim=models.BooleanField())(claim=before)
+    assert not put(person, "claim", value)
+    assert person.claim is before
+    (record,) = caplog.records
+    assert record.getMessage() == "the claim for claim does not fit the field; it stays as it is"
+
+
+@pytest.mark.parametrize("field", [models.CharField(max_length=9), models.TextField(), models.JSONField()])
+def test_elsewhere_the_word_stays_a_word(field) -> None:
+    person = model(claim=field)(claim=None)
+    assert put(person, "claim", "true")
+    assert person.claim == "true"
+
+
 def test_what_is_there_already_is_no_change() -> None:
     assert not put(model(claim=models.IntegerField())(claim=7), "claim", "7")
 

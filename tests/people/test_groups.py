@@ -1,13 +1,16 @@
 """Cognito groups into what they give, and the difference to what they gave before: pure, so tested as values."""
 
 import itertools
+import json
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from django_cognito.conf import CognitoSettings, GroupGrant
+from django_cognito.core import AccessToken, IdToken
 from django_cognito.people.groups import (
     NOTHING,
     Granted,
@@ -15,7 +18,9 @@ from django_cognito.people.groups import (
     effective,
     grants,
     groups_granting,
+    named_in,
     permissions,
+    told_by,
     union,
 )
 
@@ -79,6 +84,144 @@ def test_no_order_of_telling_gives_what_the_youngest_did_not_say() -> None:
             if moment >= as_of:
                 known, as_of = effective(names, moment, known, as_of), moment
         assert known == ("b", "d")
+
+
+# What a token tells
+
+
+def access(**claims: Any) -> AccessToken:
+    """An access token of no moment."""
+    return AccessToken("eu-west-1_Pool", {"sub": "s", "username": "alice", **claims})
+
+
+def identity(**claims: Any) -> IdToken:
+    """The ID token beside it."""
+    return IdToken("eu-west-1_Pool", {"sub": "s", "cognito:username": "alice", **claims})
+
+
+@pytest.mark.parametrize("token_of", [access, identity])
+def test_cognitos_own_claim_is_told_by_either_token_and_its_absence_is_no_group(token_of) -> None:
+    assert told_by(token_of(**{"cognito:groups": ["b", "a", "b"]}), site()) == ("b", "a")
+    assert told_by(token_of(), site()) == ()
+    assert told_by(token_of(**{"custom:groups": "admins"}), site()) == ()
+
+
+@pytest.mark.parametrize("without", [{}, {"custom:groups": None}])
+def test_of_another_claim_an_id_token_says_that_it_is_empty_and_an_access_token_says_nothing(without) -> None:
+    custom = site(groups_claim="custom:groups")
+    cognitos = {"cognito:groups": ["admins"]}
+    assert told_by(identity(**cognitos, **without), custom) == ()
+    assert told_by(access(**cognitos, **without), custom) is None
+
+
+@pytest.mark.parametrize("token_of", [access, identity])
+def test_whichever_token_has_the_other_claim_tells_it(token_of) -> None:
+    """A trigger may put it into access tokens as well."""
+    custom = site(groups_claim="custom:groups")
+    assert told_by(token_of(**{"cognito:groups": ["admins"], "custom:groups": "[a,b]"}), custom) == ("a", "b")
+    assert told_by(token_of(**{"custom:groups": ""}), custom) == ()
+
+
+@pytest.mark.parametrize("claim", ["cognito:groups", "custom:groups"])
+def test_a_name_that_no_group_of_a_pool_could_have_is_left_out(claim) -> None:
+    longest = "x" * 128
+    told = told_by(identity(**{claim: ["x" * 129, longest, "x" * 2_048]}), site(groups_claim=claim))
+    assert told == (longest,)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("Field staff", ("Field staff",)),
+        (["a", "b", "a"], ("a", "b")),
+        (("a", "b"), ("a", "b")),  # as a token's read-only claims have it
+        ("[a]", ("a",)),
+        ("[a,b]", ("a", "b")),
+        ("[Field+staff,Caf%C3%A9]", ("Field staff", "Café")),
+        ("[b%C3%BCro,BÜRO]", ("büro", "BÜRO")),
+        ("[CN%3DStaff%2COU%3DSales,b]", ("CN=Staff,OU=Sales", "b")),
+        ("[%5Ba%2Cb%5D]", ("[a,b]",)),  # the name of one group
+        ("[a%2Bb,100%25]", ("a+b", "100%")),
+        ("[a%252Cb]", ("a%2Cb",)),  # decoded once
+        ("[[a],[b]]", ("[a]", "[b]")),
+        ("[a, b ,\tc\n]", ("a", "b", "c")),
+        ("  a  ", ("a",)),
+        ("a,b", ("a,b",)),  # one name that has a comma
+        ("CN=Staff,OU=Sales", ("CN=Staff,OU=Sales",)),
+        ("Caf%C3%A9+bar", ("Caf%C3%A9+bar",)),  # one value stands as it is
+        ("[a,b", ("[a,b",)),
+        ("a,b]", ("a,b]",)),
+        ("]a,b[", ("]a,b[",)),
+        ("[a,a,+a,a+,%61]", ("a",)),
+        ("[,,a,,]", ("a",)),
+        ("[%,%Z,%Z1,a]", ("%", "%Z", "%Z1", "a")),
+        ("[%FF,%C3]", ("\ufffd",)),  # no UTF-8: nothing that a setting would name
+        ("[]", ()),
+        ("[,]", ()),
+        ("[+,%20]", ()),
+        ("[", ("[",)),
+        ("", ()),
+        (" ", ()),
+        ([], ()),
+        (["", " ", "\u00a0"], ()),
+        ("a\0b", ()),
+        ("[a%00b,c]", ("c",)),
+        (["a\0", "b"], ("b",)),
+        (["[a,b]", "a%20b"], ("[a,b]", "a%20b")),  # a list's names stand as they are
+        (["a", 1, None, True, ["b"], ("c",), {"d": 1}], ("a",)),
+    ],
+)
+def test_the_names_in_a_claim(value, expected) -> None:
+    assert named_in(value) == expected
+
+
+@pytest.mark.parametrize("value", [None, True, False, 0, 1, -1.5, {}, {"admins": True}, {"0": "admins"}, b"admins"])
+def test_what_is_neither_text_nor_a_list_names_no_group(value) -> None:
+    assert named_in(value) == ()
+
+
+def test_ten_thousand_names_are_ten_thousand_names() -> None:
+    names = [f"group {number}" for number in range(10_000)]
+    assert named_in(names) == named_in(f"[{','.join(map(quote_plus, names))}]") == tuple(names)
+
+
+def test_the_longest_attribute_is_one_name_or_as_many_as_fit() -> None:
+    assert named_in("x" * 2_048) == ("x" * 2_048,)
+    assert len(named_in(f"[{','.join(f'{number:03}' for number in range(511))}]")) == 511
+
+
+_names = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1), unique=True)
+
+
+@given(names=_names)
+def test_whatever_a_directorys_groups_are_called_each_is_read_as_it_was_written(names) -> None:
+    stripped = tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
+    assert named_in(f"[{','.join(map(quote_plus, names))}]") == named_in(names) == stripped
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(value=_json)
+def test_whatever_a_claim_holds_it_names_groups_or_none(value) -> None:
+    found = named_in(value)
+    assert all(name and name == name.strip() and "\0" not in name for name in found)
+    assert len(set(found)) == len(found)
+    json.dumps(found)
+
+
+def test_a_group_that_is_called_as_cognitos_automatic_one_is_mirrored_nowhere_whatever_claim_names_it() -> None:
+    custom = site(groups_claim="custom:groups", mirror_groups=True)
+    names = told_by(identity(**{"custom:groups": "[eu-west-1_Pool_AcmeSAML,eu-west-1_Pool2_x,staff]"}), custom)
+    assert names is not None
+    assert {name: grant.groups for name, grant in grants(names, custom).items()} == {
+        "eu-west-1_Pool_AcmeSAML": (),
+        "eu-west-1_Pool2_x": ("eu-west-1_Pool2_x",),  # another pool's, if anybody's
+        "staff": ("staff",),
+    }
 
 
 # The difference

@@ -14,7 +14,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models.signals import post_init
-from django.test import TestCase
+from django.test import AsyncClient, Client, TestCase
 from django.test.utils import CaptureQueriesContext
 
 from django_cognito import runtime
@@ -27,6 +27,7 @@ from django_cognito.people.machines import MachineUser
 from django_cognito.people.rights import rights_of
 from django_cognito.testing.keys import trusted_keys
 
+from ..callers import bearer
 from .conftest import GROUPS, link_of, token
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("on")]
@@ -193,6 +194,18 @@ def test_what_the_first_request_does_to_its_user_is_seen_by_nobody(raw) -> None:
     assert authenticate(raw)[0].is_superuser is False
 
 
+def test_what_a_model_sets_up_for_itself_is_each_users_own(raw) -> None:
+    def watch(instance: User, **_: Any) -> None:
+        instance.watched = [instance]  # as libraries do that look for changed fields
+
+    post_init.connect(watch, sender=User)
+    try:
+        people = [authenticate(raw)[0] for _ in range(4)][2:]
+    finally:
+        post_init.disconnect(watch, sender=User)
+    assert [user.watched[0] is user for user in people] == [True, True]
+
+
 def test_a_right_of_the_database_given_now_counts_at_the_next_request(alice) -> None:
     user = alice()
     assert not user.has_perm("auth.view_permission")
@@ -264,16 +277,11 @@ def test_who_is_disabled_is_refused_at_once(alice) -> None:
         assert refused.value.code == "user_inactive"
 
 
-def test_who_is_disabled_by_the_models_own_reckoning_is_refused_at_once(alice) -> None:
-    def is_over(instance: User, **_: Any) -> None:
-        instance.is_active = False  # as a model that looks at the time of day
-
-    post_init.connect(is_over, sender=User)
-    try:
-        with pytest.raises(TokenError):
-            alice()
-    finally:
-        post_init.disconnect(is_over, sender=User)
+def test_who_is_disabled_by_the_models_own_reckoning_is_refused_at_once(alice, monkeypatch) -> None:
+    over = property(lambda user: False, lambda user, value: None)  # as a model that looks at the time of day
+    monkeypatch.setattr(User, "is_active", over)
+    with pytest.raises(TokenError):
+        alice()
 
 
 def test_a_younger_token_of_fewer_groups_is_told_to_the_older_one(alice) -> None:
@@ -290,6 +298,12 @@ def test_an_id_token_that_comes_along_is_heard(alice, raw, costs) -> None:
     for _ in range(2):
         assert costs(1, lambda: authenticate(raw, id_token=id_token))[0].first_name == "Alice"
     assert costs(0, alice).first_name == "Alice"
+
+
+def test_an_id_token_that_comes_along_is_heard_by_the_async_twin_too(alice, raw) -> None:
+    id_token = token("editors", token_use="id", given_name="Alice")
+    assert async_to_sync(aauthenticate)(raw, id_token=id_token)[0].first_name == "Alice"
+    assert alice().first_name == "Alice"
 
 
 def test_others_stay_known() -> None:
@@ -406,6 +420,30 @@ def test_a_change_that_has_returned_is_seen_whoever_else_reads_meanwhile(alice) 
         done.set()
         for reader in readers:
             reader.join(20)
+
+
+# The doors
+
+
+@pytest.mark.urls("tests.door_views")
+@pytest.mark.parametrize("url", ["/who/", "/who/async/", "/who/class/", "/api/"])
+@pytest.mark.parametrize("make", [Client, AsyncClient])
+def test_a_known_tokens_request_costs_no_query_and_a_disabled_accounts_is_refused(make, url, raw, costs) -> None:
+    client = make()
+    get = async_to_sync(client.get) if make is AsyncClient else client.get
+
+    def ask() -> Any:
+        return get(url, headers=bearer(raw))
+
+    answers = [ask().status_code, ask().status_code, costs(0, ask).status_code]
+    assert answers == [200, 200, 200]
+    User.objects.get().delete()
+    made = ask()
+    assert made.status_code == 200
+    user = User.objects.get()
+    user.is_active = False
+    user.save()
+    assert ask().status_code == 401
 
 
 # Settings, tests and bounds

@@ -80,6 +80,18 @@ def test_the_directorys_unverified_email_is_not_said_to_be_verified(verified) ->
     assert statement_of_directory(person(email="a@example.com", **verified), [], THEN, SITE).verified_email == ""
 
 
+def test_the_directory_names_the_groups_that_the_sites_claim_names() -> None:
+    custom = CognitoSettings(user_pool_id=POOL, client_id="c", groups_claim="custom:groups")
+    for attributes, expected in (
+        ({"custom:groups": "[Field+staff,b]"}, ("Field staff", "b")),
+        ({"custom:groups": ""}, ()),
+        ({}, ()),
+        ({"custom:groups": "x" * 129}, ()),
+    ):
+        said = statement_of_directory(person(**attributes), ["admins"], THEN, custom)
+        assert said.sources[0].groups == expected
+
+
 # What is new
 
 

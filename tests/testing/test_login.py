@@ -10,6 +10,7 @@ from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.testing import sign_in
 
 from ..callers import end_tokens
+from ..two_pools import ACME_POOL, TwoPools
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.door_views"), pytest.mark.usefixtures("cognito_keys")]
 
@@ -38,6 +39,38 @@ def test_groups_and_scopes_are_the_persons(client: Client) -> None:
 def test_claims_are_the_profile(client: Client) -> None:
     user = sign_in(client, given_name="Alice", email="alice@example.org")
     assert (user.first_name, user.email) == ("Alice", "alice@example.org")
+
+
+def test_claims_are_the_profile_where_it_is_user_infos_too(client: Client, settings: Any) -> None:
+    settings.COGNITO = {**settings.COGNITO, "PROFILE_SOURCE": "userinfo"}
+    user = sign_in(client, given_name="Alice", email="alice@example.org")
+    assert (user.first_name, user.email) == ("Alice", "alice@example.org")
+
+
+@pytest.mark.parametrize("alias", ["acme", "zen"])
+def test_an_alias_says_at_which_pool(client: Client, two_pools: TwoPools, alias: str) -> None:
+    user = sign_in(client, alias=alias, groups=["editors"])
+    pool = two_pools.settings_of(alias)["USER_POOL_ID"]
+    assert user.cognito_users.get().user_pool_id == pool
+    said = client.get("/cognito/").json()
+    assert (said["pool"], said["groups"], said["user"]) == (pool, ["editors"], "alice")
+    assert two_pools.counts == (0, 0)
+
+
+def test_without_one_it_is_the_first(client: Client, two_pools: TwoPools) -> None:
+    assert sign_in(client).cognito_users.get().user_pool_id == ACME_POOL
+
+
+def test_the_same_name_at_two_pools_is_two_people(client: Client, two_pools: TwoPools) -> None:
+    users = [sign_in(client, alias=alias) for alias in ("acme", "zen", "acme")]
+    assert users[0] == users[2] != users[1]
+    assert len(set(CognitoUser.objects.values_list("sub"))) == 1
+
+
+def test_an_alias_that_does_not_exist_is_told(client: Client, two_pools: TwoPools) -> None:
+    with pytest.raises(KeyError, match="umbrella"):
+        sign_in(client, alias="umbrella")
+    assert not CognitoUser.objects.exists()
 
 
 def test_what_both_tokens_say_goes_into_both(client: Client) -> None:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -82,6 +84,47 @@ def test_tokens_follow_the_settings(settings: object) -> None:
     with trusted_keys():
         token, _ = verify(make_token())
     assert (token.user_pool_id, token.client_id) == ("us-east-1_Other", "another")
+
+
+def test_an_alias_names_pool_client_and_scopes(settings: Any) -> None:
+    acme = {"USER_POOL_ID": "eu-west-1_Acme", "CLIENT_ID": "1acme"}
+    zen = {"USER_POOL_ID": "us-east-1_Zen", "CLIENT_ID": "1zen", "SCOPES": ["openid", "orders/read"]}
+    beta = {**zen, "CLIENT_ID": "1beta", "RESOURCE": "https://api.example.com"}
+    settings.COGNITO = {"POOLS": {"acme": acme, "zen": zen}, "SCOPES": ["openid"]}
+    with trusted_keys():
+        tokens = [verify(make_token(alias=alias))[0] for alias in ("", "acme", "zen")]
+        machine = verify(make_token(alias="zen", username=None))[0]
+        profile = verify(make_token(alias="zen", token_use="id"), token_use="id")[0]
+        settings.COGNITO = {"POOLS": {"acme": acme, "beta": beta}}
+        bound = verify(make_token(alias="beta"))[0]
+    pools = [(token.user_pool_id, token.client_id, sorted(token.scopes)) for token in (*tokens, machine, profile)]
+    assert pools == [
+        ("eu-west-1_Acme", "1acme", ["openid"]),
+        ("eu-west-1_Acme", "1acme", ["openid"]),
+        ("us-east-1_Zen", "1zen", ["openid", "orders/read"]),
+        ("us-east-1_Zen", "1zen", []),
+        ("us-east-1_Zen", "1zen", []),
+    ]
+    assert (bound.client_id, bound.claims["aud"]) == ("1beta", "https://api.example.com")
+
+
+def test_two_aliases_of_one_pool_are_two_clients_of_one_person(settings: Any) -> None:
+    one = {"USER_POOL_ID": "eu-west-1_Acme", "CLIENT_ID": "1acme"}
+    settings.COGNITO = {"POOLS": {"acme": one, "beta": {**one, "CLIENT_ID": "1beta"}}}
+    with trusted_keys():
+        tokens = [verify(make_token(alias=alias))[0] for alias in ("acme", "beta")]
+    assert len({(token.user_pool_id, token.sub) for token in tokens}) == 1
+    assert [token.client_id for token in tokens] == ["1acme", "1beta"]
+
+
+@pytest.mark.parametrize("alias", ["umbrella", "Default", " "])
+def test_an_alias_that_does_not_exist_is_told(alias: str) -> None:
+    with pytest.raises(KeyError):
+        make_token(alias=alias)
+
+
+def test_a_site_without_pools_has_one_alias() -> None:
+    assert verify(make_token(alias="default"))[0].client_id == "1testclient23456789"
 
 
 def test_a_persons_access_token_is_bound_to_the_api_that_the_settings_name(settings: object) -> None:

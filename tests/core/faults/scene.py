@@ -19,7 +19,7 @@ REFRESH_AHEAD = int(0.8 * SOFT)
 POOL_ID, CLIENT_ID = "eu-west-1_AbCdEfGhI", "1example23456789"
 WALL = 1_900_000_000.0
 ACCEPTED, UNKNOWN, UNAVAILABLE = "accepted", "unknown_key", "cognito_unavailable"
-HANG_SECONDS = 20  # nothing here takes that long, unless it hangs
+HANG_SECONDS = 60  # nothing here takes that long, on a busy machine and traced either, unless it hangs
 
 _T = TypeVar("_T")
 
