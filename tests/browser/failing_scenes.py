@@ -61,6 +61,7 @@ class Scene:
         (key,) = [cookie["value"] for cookie in cookies if cookie["name"] == "sessionid"]
         session = SessionStore(key)
         ((state, entry),) = session[PENDING].items()
+        assert changes.keys() <= entry.keys()
         session[PENDING] = {state: {**entry, **changes}}
         session.save()
 
@@ -71,7 +72,7 @@ def _state_unknown(scene: Scene) -> None:
 
 def _state_expired(scene: Scene) -> None:
     scene.begin()
-    scene.change_pending(at=1)
+    scene.change_pending(begun_at=1)
     sign_in(scene.page)
 
 
