@@ -40,11 +40,15 @@ def protected(
 def _of_a_page(pools: Iterable[CognitoSettings | None]) -> Mapping[str, Sequence[str]]:
     """What a page of ours needs: its stylesheet, and forms that may be sent on to the pools' hosted UIs.
 
+    A site's own `page.html` may bring a logo and fonts, from where its static files are.
     Browsers hold `form-action` against the redirects that a form is answered with, too: without the hosted UI's origin
     a sign-out ends in silence. Where it goes on from there is Cognito's redirect, and checked in the same way.
     """
+    static_files = list(_origins([static(_STYLESHEET)])) or ["'self'"]
     return {
-        "style-src": list(_origins([static(_STYLESHEET)])) or ["'self'"],
+        "style-src": static_files,
+        "img-src": static_files,
+        "font-src": static_files,
         "form-action": ["'self'", *dict.fromkeys(_origins(_ways_on(pools)))],
     }
 

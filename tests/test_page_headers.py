@@ -75,7 +75,8 @@ def test_every_answer_is_protected(client: Client, token_endpoint: ScriptedServe
     assert not [
         source for sources in said.values() for source in sources if "unsafe" in source or source in ("*", "https:")
     ]
-    assert said.keys() <= {"default-src", "base-uri", "frame-ancestors", "style-src", "form-action"}
+    ours = {"default-src", "base-uri", "frame-ancestors", "style-src", "img-src", "font-src", "form-action"}
+    assert said.keys() <= ours
 
 
 PAGES = {name: ANSWERS[name] for name in ("a refusal", "an outage", "the question before a logout")}
@@ -113,7 +114,7 @@ def test_the_stylesheets_origin_is_that_of_the_static_files(
         page = client.get("/auth/logout/")
     finally:
         storages._storages = {}
-    assert policy(page)["style-src"] == [source]
+    assert [policy(page)[f"{kind}-src"] for kind in ("style", "img", "font")] == [[source]] * 3
     linked = re.findall(r'<link[^>]* href="([^"]*)"', page.content.decode())
     assert len(linked) == 2
     assert source == "'self'" or all(source in href for href in linked)
