@@ -22,7 +22,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Model
 from django.db.models.signals import post_delete, post_migrate, post_save
 
-from ..conf import CognitoSettings, get_settings
+from ..conf import Pools, get_pools
 from ..core import AccessToken, ClientToken, IdToken
 from ..models import CognitoUser
 from ..runtime import once
@@ -41,8 +41,10 @@ class _Known(NamedTuple):
     new_user: Callable[[], Any]
     rights: Rights
     until: float
-    user: tuple[int, object]  # the place of its mark, and the mark that stood there
-    link: tuple[int, object]
+    user_place: int  # of its mark
+    user_mark: object  # that stood there when the user was read
+    link_place: int
+    link_mark: object
 
 
 class KnownUsers:
@@ -65,15 +67,16 @@ class KnownUsers:
     def user_of(self, token: _PersonsToken) -> Any | None:
         """The active user of `token` with its rights, new as if just read; None where it must be read. No query."""
         known = self._by_token[database()].get(token)
-        if known is None or self._now() >= known.until:
+        if known is None:
             return None
-        marks, (user_place, user_mark), (link_place, link_mark) = self._marks, known.user, known.link
-        if marks[user_place] is not user_mark or marks[link_place] is not link_mark:
+        new_user, rights, until, user_place, user_mark, link_place, link_mark = known
+        marks = self._marks
+        if marks[user_place] is not user_mark or marks[link_place] is not link_mark or self._now() >= until:
             return None
-        user = known.new_user()
+        user = new_user()
         if not user.is_active:  # a model may work it out, from the time of day
             return None
-        carry(user, known.rights)
+        carry(user, rights)
         return user
 
     def begin(self) -> tuple[float, _Marks]:
@@ -83,7 +86,7 @@ class KnownUsers:
     def keep(self, token: _PersonsToken, person: KnownPerson, rights: Rights, begun: tuple[float, _Marks]) -> None:
         """Keep the user of `token`, once what was read is known to be committed."""
         (at, marks), user, link = begun, _place_of_user(person.user), _place_of_link(person.pk)
-        known = _Known(_maker_of(person), rights, at + self._seconds, (user, marks[user]), (link, marks[link]))
+        known = _Known(_maker_of(person), rights, at + self._seconds, user, marks[user], link, marks[link])
         connection = connections[person.using]
         if connection.in_atomic_block or connection.get_autocommit():  # else nobody tells of the commit
             transaction.on_commit(partial(self._store, token, known, person.using), using=person.using)
@@ -142,12 +145,12 @@ def user_at_hand(token: Token, profile: IdToken | None = None) -> Any | None:
 
 
 def _known_users() -> KnownUsers | None:
-    settings = get_settings()
-    return once(_made, settings) if settings.user_cache_seconds else None
+    return once(_made, get_pools())
 
 
-def _made(settings: CognitoSettings) -> KnownUsers:
-    return KnownUsers(settings.user_cache_seconds)
+def _made(pools: Pools) -> KnownUsers | None:
+    seconds = pools.first.user_cache_seconds
+    return KnownUsers(seconds) if seconds else None
 
 
 def _maker_of(person: KnownPerson) -> Callable[[], Any]:
