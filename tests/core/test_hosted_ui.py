@@ -58,7 +58,11 @@ def confidential(server: ScriptedServer) -> HostedUi:
 @pytest.mark.defends("RP-04")
 @pytest.mark.parametrize(
     ("build", "path"),
-    [(HostedUi.authorize_url, "/oauth2/authorize"), (HostedUi.sign_up_url, "/signup")],
+    [
+        (HostedUi.authorize_url, "/oauth2/authorize"),
+        (HostedUi.sign_up_url, "/signup"),
+        (HostedUi.forgot_password_url, "/forgotPassword"),
+    ],
 )
 def test_a_sign_in_starts_with_pkce_state_and_nonce(build: Callable[..., str], path: str) -> None:
     url = build(HostedUi(POOL, "1webclient"), SECRETS, redirect_uri=CALLBACK, scopes=["openid", "email"])
@@ -315,3 +319,38 @@ def test_what_is_no_bearer_token_is_not_sent(public: HostedUi, server: ScriptedS
     with pytest.raises(MalformedTokenError):
         public.user_info(raw)
     assert server.count == 0
+
+
+# Out everywhere
+
+
+@pytest.fixture
+def with_api(server: ScriptedServer) -> HostedUi:
+    return HostedUi(UserPool("eu-west-1_AbCdEfGhI", domain=server.url, endpoint_url=server.url), "1webclient")
+
+
+def test_a_sign_out_everywhere_asks_the_api_with_the_persons_own_token(
+    with_api: HostedUi, server: ScriptedServer
+) -> None:
+    server.script(json_answer({}))
+    with_api.sign_out_everywhere("the-access-token")
+    (asked,) = server.requests
+    assert (asked.path, json.loads(asked.body)) == ("/", {"AccessToken": "the-access-token"})
+    assert asked.headers["x-amz-target"] == "AWSCognitoIdentityProviderService.GlobalSignOut"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (json_answer({"__type": "NotAuthorizedException"}, 400), SignInError),
+        (Answer(500), CognitoUnavailableError),
+        (Answer(302), CognitoUnavailableError),
+    ],
+)
+def test_a_sign_out_everywhere_that_is_refused_is_not_one_that_is_unavailable(
+    with_api: HostedUi, server: ScriptedServer, answer: Answer, error: type[Exception]
+) -> None:
+    server.script(answer)
+    with pytest.raises(error) as caught:
+        with_api.sign_out_everywhere("the-access-token")
+    assert "the-access-token" not in str(caught.value)
