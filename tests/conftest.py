@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.urls import get_script_prefix, set_script_prefix
 
 from . import real_parts
 from .scripted_server import ScriptedServer
@@ -82,6 +83,15 @@ def editors_may_change_groups(settings: Any) -> None:
         "admins": {"permissions": ["auth.view_group"], "staff": True},
     }
     settings.COGNITO = {**settings.COGNITO, "GROUPS": groups}
+
+
+@pytest.fixture
+def prefix() -> Iterator[str]:
+    """The site under a prefix, SCRIPT_NAME."""
+    before = get_script_prefix()
+    set_script_prefix("/notes/")
+    yield "/notes"
+    set_script_prefix(before)
 
 
 @pytest.fixture

@@ -6,13 +6,11 @@ Every test here also runs with a user model of the site's own, in a pytest of it
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
-from django.urls import get_script_prefix, set_script_prefix
 
 from django_cognito.admin_config import CognitoAdminConfig
 from django_cognito.testing import sign_in
@@ -123,15 +121,6 @@ def test_the_way_in_is_open_on_a_site_that_requires_logins(client: Client, setti
 
 def test_the_way_in_is_kept_by_no_cache(client: Client) -> None:
     assert "no-store" in client.get("/admin/login/")["Cache-Control"]
-
-
-@pytest.fixture
-def prefix() -> Iterator[str]:
-    """The site under a prefix."""
-    before = get_script_prefix()
-    set_script_prefix("/notes/")
-    yield "/notes"
-    set_script_prefix(before)
 
 
 def test_under_a_prefix_the_ways_have_it(client: Client, prefix: str) -> None:

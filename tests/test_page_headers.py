@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.core.files.storage import storages
 from django.test import Client
-from django.urls import get_script_prefix, set_script_prefix
 
 from django_cognito.testing import sign_in
 
@@ -175,14 +174,11 @@ def test_a_policy_of_the_sites_own_middleware_does_not_replace_ours(
         assert policy(answer)["form-action"] == ["'self'", token_endpoint.url]
 
 
-def test_under_a_prefix_the_addresses_of_the_pages_have_it(client: Client, token_endpoint: ScriptedServer) -> None:
-    before = get_script_prefix()
-    set_script_prefix("/notes/")
-    try:
-        pages = [client.get(path).content.decode() for path in ("/auth/callback/?code=a", "/auth/logout/")]
-        answer = client.post("/auth/logout/")
-    finally:
-        set_script_prefix(before)
+def test_under_a_prefix_the_addresses_of_the_pages_have_it(
+    client: Client, token_endpoint: ScriptedServer, prefix: str
+) -> None:
+    pages = [client.get(path).content.decode() for path in ("/auth/callback/?code=a", "/auth/logout/")]
+    answer = client.post("/auth/logout/")
     assert ['href="/notes/"' in page for page in pages] == [True, True]
     assert 'href="/notes/auth/login/"' in pages[0]
     assert 'action="/notes/auth/logout/"' in pages[1]
