@@ -4,11 +4,21 @@ By the error's code, which is stable. Knows no request; the sentences hold nothi
 """
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
 from .core.errors import CognitoError, CognitoUnavailableError
+
+
+class WayOn(Enum):
+    """How a sign-in that failed may be begun once more: as it was, by way of the password, or not at all."""
+
+    AGAIN = "again"
+    BY_PASSWORD = "by password"
+    AS_ANOTHER = "as another"
+    NONE = "none"
 
 
 class Cause(NamedTuple):
@@ -17,6 +27,7 @@ class Cause(NamedTuple):
     sentence: Any
     remedy: Any
     hint: str = ""
+    way_on: WayOn = WayOn.AGAIN
 
 
 _AGAIN = _("Start again; if it happens twice, tell the people who run this site.")
@@ -67,21 +78,29 @@ _CAUSES: Mapping[str, Cause] = {
         _SET_UP_WRONG, _TELL, "are the code grant and every scope of SCOPES allowed to the app client?"
     ),
     "malformed_response": Cause(_SET_UP_WRONG, _TELL, "is the scope openid allowed, and DOMAIN this pool's?"),
-    "tenant_unknown": Cause(_("Nobody signs in at this address."), _("Is the address right?"), "see POOL_RESOLVER"),
+    "tenant_unknown": Cause(
+        _("Nobody signs in at this address."), _("Is the address right?"), "see POOL_RESOLVER", WayOn.NONE
+    ),
     "invalid_parameter": Cause(
         _("The link that led here is not right."), _("Sign in from the site's own page."), "see the login's parameters"
     ),
     "sign_in_too_old": Cause(
-        _("You have to sign in anew for this."), _("Start again, and give your password."), "max_age was not heeded"
+        _("You have to sign in anew for this."),
+        _("Start again, and give your password."),
+        "max_age was not heeded",
+        WayOn.BY_PASSWORD,
     ),
     "linked_elsewhere": Cause(
         _("This account belongs to somebody else here."),
         _("Sign out, and sign in with it; or ask the people who run this site."),
     ),
     "link_interrupted": Cause(_("You were signed out meanwhile."), _("Sign in, and begin again.")),
-    "not_linked": Cause(_("This account is not one of yours."), _("Look at the list once more.")),
+    "not_linked": Cause(_("This account is not one of yours."), _("Look at the list once more."), "", WayOn.NONE),
     "last_way_in": Cause(
-        _("Without it you could not sign in any more."), _("Add another account first."), "the user has no password"
+        _("Without it you could not sign in any more."),
+        _("Add another account first."),
+        "the user has no password",
+        WayOn.NONE,
     ),
     "wrong_issuer": Cause(
         _("The sign-in did not succeed."), _AGAIN, "ISSUER lists the forms that are accepted of the pool's issuer"
@@ -89,11 +108,14 @@ _CAUSES: Mapping[str, Cause] = {
     "wrong_resource": Cause(_SET_UP_WRONG, _TELL, "does the pool bind tokens to RESOURCE?"),
     "token_not_yet_valid": _CLOCKS,
     "token_expired": _CLOCKS,
-    "user_inactive": Cause(_("This account is disabled."), _("Ask the people who run this site.")),
+    "user_inactive": Cause(
+        _("This account is disabled."), _("Ask the people who run this site."), "", WayOn.AS_ANOTHER
+    ),
     "user_unknown": Cause(
         _("This account is not known here."),
         _("Ask the people who run this site to let you in."),
         "CREATE_USERS is off, and nobody has this person's pool and sub",
+        WayOn.AS_ANOTHER,
     ),
 }
 _UNAVAILABLE = Cause(

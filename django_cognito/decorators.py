@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 
 from .answers import Answer, forbidden, json_response, not_authenticated
 from .conf import get_settings
-from .login.silence import is_worth_trying, remember
+from .login.silence import UNSEEN, is_worth_trying, remember
 from .login.tenant import settings_here
 from .people.rights import Rights, arights_of, named, rights_of
 from .request import bearer_token
@@ -85,11 +85,11 @@ def silent_sign_in(view: _View) -> _View:
 def _is_visit(request: HttpRequest) -> bool:
     """Whether a browser asks for a page to show, and not a script, a frame or a guess, which cannot follow to Cognito.
 
-    Fetch Metadata: a browser that does not say so is taken at its GET.
+    Fetch Metadata: who does not say so, a crawler or a browser from before 2023, is shown the page.
     """
     headers = request.headers
-    is_page = headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
-    is_whole = headers.get("Sec-Fetch-Dest", "document") == "document" and "Sec-Purpose" not in headers
+    is_page = headers.get("Sec-Fetch-Mode") == "navigate"
+    is_whole = headers.get("Sec-Fetch-Dest") == "document" and "Sec-Purpose" not in headers
     is_plain = request.method == "GET" and bearer_token(request) is None
     return is_page and is_whole and is_plain and get_settings().silent_sign_in
 
@@ -100,7 +100,7 @@ def _ask_unseen(request: HttpRequest) -> HttpResponse | None:
     if here is None or not here.user_pool.domain or not is_worth_trying(request):
         return None
     remember(request)  # now: whoever does not come back, or not well, is to see the page the next time
-    query = urlencode({"prompt": "none", "next": request.get_full_path()})
+    query = urlencode({"prompt": "none", "next": request.get_full_path(), UNSEEN: "1"})
     return HttpResponseRedirect(f"{reverse('cognito:login')}?{query}")
 
 

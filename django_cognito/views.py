@@ -1,6 +1,9 @@
 """The browser's way in and out: login, callback, logout. They translate; `login` and `people` decide."""
 
 import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings as django_settings
@@ -16,11 +19,12 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from .answers import answer_to, json_response, not_authenticated
-from .causes import cause_of
-from .conf import get_settings
+from .causes import WayOn, cause_of
+from .conf import CognitoSettings, get_pools, get_settings
 from .core.errors import CognitoError, TokenError
-from .login import pending, session, sign_in, silence
+from .login import attempts, pending, session, sign_in, silence
 from .login.asked import asked_of_cognito
+from .login.attempts import Attempt
 from .login.pending import PendingSignIn
 from .login.tenant import settings_here, settings_of_request
 from .page_headers import protected
@@ -80,9 +84,9 @@ def unlink(request: HttpRequest, link_id: int) -> HttpResponse:
     try:
         linking.unlink(request.user, link_id)
     except CognitoError as error:
-        return _failed(request, error, None, may_begin_again=False)
-    next_url = _safe(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
-    return protected(HttpResponseRedirect(next_url or resolve_url(django_settings.LOGIN_REDIRECT_URL)))
+        logger.info("an account was not unlinked: %s", error.code)
+        return _explained(request, error)
+    return _on(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
 
 
 @require_safe
@@ -94,18 +98,40 @@ def callback(request: HttpRequest) -> HttpResponse:
 
     A sign-in that fails changes nothing: who was signed in still is.
     """
-    begun = None
+    return attempts.forget(request, _come_back(request), request.GET.get("state", ""))
+
+
+@sensitive_variables()
+def _come_back(request: HttpRequest) -> HttpResponse:
+    attempt = begun = None
     try:
         # The state comes first: without it nothing is believed.
-        begun = pending.finish(request, sign_in.single(request.GET, "state"))
+        state = sign_in.single(request.GET, "state")
+        attempt = attempts.kept(request, state)
+        begun = pending.finish(request, state)
         sign_in.complete(request, begun)
     except CognitoError as error:
-        if silence.is_nobody(begun, error):
-            silence.remember(request)
-        else:
+        if begun is None:
+            return _once_more(request, error, attempt)
+        if not silence.is_nobody(begun.asked, error):
             return _failed(request, error, begun)
-    next_url = _safe(request, begun.next_url if begun else "")
-    return protected(HttpResponseRedirect(next_url or resolve_url(django_settings.LOGIN_REDIRECT_URL)))
+        silence.remember(request)
+    return _on(request, begun.next_url)
+
+
+def _once_more(request: HttpRequest, error: CognitoError, attempt: Attempt | None) -> HttpResponse:
+    """The answer to a state that this browser's session does not hold.
+
+    Where the browser itself says that it began it, another tab's session has taken the place of that one: it begins
+    once more, with new secrets, and no third time.
+    """
+    settings = get_pools().by_alias.get(attempt.alias) if attempt else None
+    if attempt is None or settings is None or attempt.is_second:
+        if attempt is None or not silence.is_silent(attempt.asked):
+            return _failed(request, error, attempt)
+        silence.remember(request)
+        return _on(request, attempt.next_url)
+    return _sent(request, settings, "login", replace(attempt, is_second=True))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -134,28 +160,48 @@ def logout(request: HttpRequest) -> HttpResponse:
         resolve_url(django_settings.LOGOUT_REDIRECT_URL or get_script_prefix())
     )
     through_cognito = ours is not None and ours.user_pool.domain and where != "here"
-    return protected(HttpResponseRedirect(get_hosted_ui(ours).logout_url(after) if through_cognito else after))
+    gone = protected(HttpResponseRedirect(get_hosted_ui(ours).logout_url(after) if through_cognito else after))
+    return attempts.forget(request, gone)  # what was under way ends with the session that held it
 
 
 def _begin(request: HttpRequest, page: str, *, links_to: str = "") -> HttpResponse:
     if _is_script(request):
         return json_response(not_authenticated())
     given = request.POST if links_to else request.GET
+    next_url = _safe(request, given.get(auth.REDIRECT_FIELD_NAME, ""))
+    if way_back := silence.in_vain(request, next_url):
+        return protected(HttpResponseRedirect(way_back))
     try:
         settings = settings_of_request(request)
         asked = asked_of_cognito(given, settings)
-        url = sign_in.begin(
-            request,
-            settings,
-            page,
-            redirect_uri=settings.redirect_uri or request.build_absolute_uri(reverse("cognito:callback")),
-            next_url=_safe(request, given.get(auth.REDIRECT_FIELD_NAME, "")),
-            asked={**asked, "prompt": "login"} if links_to else asked,
-            links_to=links_to,
-        )
+        asked |= {"prompt": "login"} if links_to else {}
+        return _sent(request, settings, page, Attempt(settings.alias, next_url, asked), links_to)
     except CognitoError as error:
         return _failed(request, error, None)
-    return protected(HttpResponseRedirect(url))
+
+
+def _sent(
+    request: HttpRequest, settings: CognitoSettings, page: str, attempt: Attempt, links_to: str = ""
+) -> HttpResponse:
+    """On the way to a page of the hosted UI, with what it takes to come back."""
+    address, state = sign_in.begin(
+        request,
+        settings,
+        page,
+        redirect_uri=settings.redirect_uri or request.build_absolute_uri(reverse("cognito:callback")),
+        next_url=attempt.next_url,
+        asked=attempt.asked,
+        links_to=links_to,
+    )
+    response = protected(HttpResponseRedirect(address))
+    # Who links an account does so by POST, as who they are: not once more, unasked.
+    return response if links_to else attempts.keep(request, response, state, attempt)
+
+
+def _on(request: HttpRequest, next_url: str) -> HttpResponse:
+    """On to `next_url` where it is safe, looked at once more; else to the site's own page after a login."""
+    address = _safe(request, next_url) or resolve_url(django_settings.LOGIN_REDIRECT_URL)
+    return protected(HttpResponseRedirect(address))
 
 
 def _is_script(request: HttpRequest) -> bool:
@@ -173,26 +219,25 @@ def _safe(request: HttpRequest, url: str) -> str:
     return url if url_has_allowed_host_and_scheme(url, allowed_hosts=hosts, require_https=request.is_secure()) else ""
 
 
-def _again(error: CognitoError, begun: PendingSignIn | None) -> str:
-    """The address at which the person begins once more; where their sign-in was too old, by way of the password."""
-    query = {"next": begun.next_url} if begun and begun.next_url else {}
-    if begun and error.code == "sign_in_too_old":
-        query |= {"prompt": "login", **{name: value for name, value in begun.asked.items() if name == "max_age"}}
-    return reverse("cognito:login") + (f"?{urlencode(query)}" if query else "")
-
-
-def _failed(
-    request: HttpRequest, error: CognitoError, begun: PendingSignIn | None, *, may_begin_again: bool = True
-) -> HttpResponse:
-    cause, answer = cause_of(error), answer_to(error)
+def _failed(request: HttpRequest, error: CognitoError, begun: PendingSignIn | Attempt | None) -> HttpResponse:
+    """The page that says why a sign-in failed; the log and the signal say so, too."""
+    cause = cause_of(error)
     logger.warning("a sign-in failed: %s: %s%s", error.code, error, f" ({cause.hint})" if cause.hint else "")
     tell_of_failed_sign_in(error.code, begun.alias if begun else "")
+    return _explained(request, error, next_url=begun.next_url if begun else "", asked=begun.asked if begun else {})
+
+
+def _explained(
+    request: HttpRequest, error: CognitoError, *, next_url: str = "", asked: Mapping[str, str] = MappingProxyType({})
+) -> HttpResponse:
+    cause, answer = cause_of(error), answer_to(error)
     context: dict[str, Any] = {
         "code": error.code,
         "sentence": cause.sentence,
         "remedy": cause.remedy,
-        "next": begun.next_url if begun else "",
-        "again": _again(error, begun) if may_begin_again else "",
+        "next": next_url,
+        "again": _again(cause.way_on, next_url, asked),
+        "as_another": cause.way_on is WayOn.AS_ANOTHER,
         "home": get_script_prefix(),
     }
     # A page is for a person: 401 would ask their browser for credentials that it does not have.
@@ -201,3 +246,15 @@ def _failed(
     if "Retry-After" in answer.headers:
         response["Retry-After"] = answer.headers["Retry-After"]
     return protected(response, settings_here(request))
+
+
+def _again(way_on: WayOn, next_url: str, asked: Mapping[str, str]) -> str:
+    """The address at which the person begins once more; empty where that leads nowhere."""
+    if way_on is WayOn.NONE:
+        return ""
+    query = {"next": next_url} if next_url else {}
+    if way_on is not WayOn.AGAIN:  # else Cognito, which knows them, sends them straight back
+        query["prompt"] = "login"
+    if way_on is WayOn.BY_PASSWORD and "max_age" in asked:
+        query["max_age"] = asked["max_age"]
+    return reverse("cognito:login") + (f"?{urlencode(query)}" if query else "")

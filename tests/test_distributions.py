@@ -2,11 +2,16 @@
 
 import pytest
 
-from .distributions import IN_THE_SDIST, IN_THE_WHEEL, complaints
+from .distributions import IN_THE_SDIST, IN_THE_WHEEL, Files, complaints
 
-PACKAGE = {f"{'' if end.startswith('django_cognito') else 'django_cognito'}{end}" for end in IN_THE_WHEEL}
-METADATA = {"a-1.dist-info/METADATA", "a-1.dist-info/licenses/LICENSE"}
-WHEEL, SDIST = PACKAGE | METADATA, PACKAGE | set(IN_THE_SDIST)
+PACKAGE = {f"{'' if end.startswith('django_cognito') else 'django_cognito'}{end}": end for end in IN_THE_WHEEL}
+METADATA = dict.fromkeys(["a-1.dist-info/METADATA", "a-1.dist-info/licenses/LICENSE"], "")
+OTHERS = dict.fromkeys(IN_THE_SDIST, "")
+WHEEL, SDIST = PACKAGE | METADATA, PACKAGE | OTHERS
+
+
+def without(files: Files, end: str) -> Files:
+    return {name: content for name, content in files.items() if not name.endswith(end)}
 
 
 def test_of_whole_ones_nothing_is_said() -> None:
@@ -15,18 +20,26 @@ def test_of_whole_ones_nothing_is_said() -> None:
 
 @pytest.mark.parametrize("end", IN_THE_WHEEL)
 def test_what_is_gone_from_the_checkout_too_is_missed(end: str) -> None:
-    without = {name for name in PACKAGE if not name.endswith(end)}
-    assert list(complaints(without | METADATA, without | set(IN_THE_SDIST), without)) == [f"the wheel has no {end}"]
+    said = complaints(without(WHEEL, end), without(PACKAGE, end) | OTHERS, without(PACKAGE, end))
+    assert list(said) == [f"the wheel has no {end}"]
 
 
 @pytest.mark.parametrize("name", ["tests/conftest.py", "django_cognito/left_over.py"])
 def test_what_is_not_the_packages_is_told(name: str) -> None:
-    assert list(complaints({*WHEEL, name}, SDIST, PACKAGE)) == [f"the wheel has {name}, which is not the package's"]
+    said = complaints(WHEEL | {name: ""}, SDIST, PACKAGE)
+    assert list(said) == [f"the wheel has {name}, which is not the package's"]
 
 
 @pytest.mark.parametrize("name", IN_THE_SDIST)
 def test_a_file_that_the_sdist_lacks_is_named(name: str) -> None:
-    assert list(complaints(WHEEL, SDIST - {name}, PACKAGE)) == [f"the sdist lacks {name}"]
+    assert list(complaints(WHEEL, without(SDIST, name), PACKAGE)) == [f"the sdist lacks {name}"]
+
+
+@pytest.mark.parametrize("name", PACKAGE)
+def test_a_file_that_is_another_one_is_named(name: str) -> None:
+    changed = {name: "another's"}
+    assert list(complaints(WHEEL | changed, SDIST, PACKAGE)) == [f"{name} of the wheel is not the checkout's"]
+    assert list(complaints(WHEEL, SDIST | changed, PACKAGE)) == [f"{name} of the sdist is not the checkout's"]
 
 
 def test_a_license_is_missed() -> None:

@@ -15,7 +15,7 @@ from ..core.hosted_ui import SignInSecrets
 _SESSION_KEY = "_cognito_sign_ins"
 _MOST = 10  # tabs that sign in at once; the oldest is dropped
 _KEPT = ("redirect_uri", "next_url", "alias", "client_id", "asked", "links_to", "begun_at")
-_LIFETIME_SECONDS = 900  # Cognito gives up after 5 minutes of password and 8 of reset
+LIFETIME_SECONDS = 900  # Cognito gives up after 5 minutes of password and 8 of reset
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def finish(request: HttpRequest, state: str) -> PendingSignIn:
         raise SignInError("no sign-in of this browser has this state", code="state_unknown")
     request.session[_SESSION_KEY] = entries
     _save_at_once(request)
-    is_over = time.time() - entry["begun_at"] > _LIFETIME_SECONDS
+    is_over = time.time() - entry["begun_at"] > LIFETIME_SECONDS
     secrets = SignInSecrets(state=state, nonce=entry["nonce"], code_verifier=entry["code_verifier"])
     return PendingSignIn(secrets, **{name: entry[name] for name in _KEPT}, is_over=is_over)
 

@@ -40,8 +40,8 @@ def begin(
     next_url: str,
     asked: Mapping[str, str],
     links_to: str = "",
-) -> str:
-    """The address of the hosted UI at which the browser signs in. Writes the session.
+) -> tuple[str, str]:
+    """The address of the hosted UI at which the browser signs in, and the state that it has. Writes the session.
 
     `links_to` is the user, by primary key, to whom the person who comes back is to be linked.
 
@@ -57,7 +57,8 @@ def begin(
         asked=dict(asked),
         links_to=links_to,
     )
-    return PAGES[page](hosted_ui, begun.secrets, redirect_uri=redirect_uri, scopes=settings.scopes, **asked)
+    address = PAGES[page](hosted_ui, begun.secrets, redirect_uri=redirect_uri, scopes=settings.scopes, **asked)
+    return address, begun.secrets.state
 
 
 def complete(request: HttpRequest, begun: PendingSignIn) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from django_cognito.causes import cause_of
+from django_cognito.causes import WayOn, cause_of
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.emulator import Emulator
 
@@ -23,8 +23,10 @@ pytestmark = [
     pytest.mark.urls("tests.browser.journey_site"),
 ]
 PHONE = {"viewport": {"width": 360, "height": 640}}
-UNLINKING = ("not_linked", "last_way_in")  # nobody was signing in
-_OWN_WAYS = {False: ["Sign in again", "Back to the site"], True: ["Back to the site"]}
+_OWN_WAYS = {
+    WayOn.NONE: ["Back to the site"],
+    WayOn.AS_ANOTHER: ["Sign in with another account", "Back to the site"],
+}
 FINGER_PIXELS = 44  # WCAG 2.2, success criterion 2.5.5
 
 
@@ -93,7 +95,9 @@ def test_a_failure_is_a_page_to_read_and_to_leave_by_keyboard_and_axe_finds_noth
     assert faults(page) == []
     ways = tab_through(page)
     others = [way for way in ways if way.startswith("Continue with ")]
-    assert ways == [*_OWN_WAYS[code in UNLINKING], *([] if code in UNLINKING else others)]
+    way_on = cause_of(error).way_on
+    assert ways == [*_OWN_WAYS.get(way_on, ["Sign in again", "Back to the site"]), *others]
+    assert others == [] or way_on is not WayOn.NONE
     go_by_keyboard(page, "Back to the site")
     expect(page.get_by_role("heading")).to_contain_text("Hello, ")
 

@@ -1,11 +1,13 @@
 """Several tabs of one browser, and two people who share it."""
 
+import time
 from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
 from playwright.sync_api import BrowserContext, Page, expect
 
+from django_cognito.emulator import Emulator
 from django_cognito.models import CognitoLogin
 
 from .hands import expect_greeting, press, sign_in
@@ -35,6 +37,28 @@ def test_tabs_that_sign_in_side_by_side_each_come_back_to_their_page_and_a_state
         expect(tabs[0].get_by_text("Code: state_unknown")).to_be_visible()
     tabs[0].get_by_role("link", name="Back to the site").click()
     expect_greeting(tabs[0], "alice")
+
+
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_tabs_that_a_browser_opens_at_once_each_end_on_their_page(
+    watch: Watch, site: str, cognito: Emulator, settings: Any, is_silent: bool
+) -> None:
+    settings.COGNITO = {**settings.COGNITO, "SILENT_SIGN_IN": is_silent}
+    path, tabs = "greeting" if is_silent else "mine", [watch.context.new_page() for _ in range(4)]
+    tabs[0].goto(f"{site}/auth/login/")  # the hosted UI's own cookie, for its forms, is there already
+    watch.context.clear_cookies(name="sessionid")
+    moment = time.time() + 1
+    for number, tab in enumerate(tabs):
+        address = f"{site}/{path}/?tab={number}"
+        tab.evaluate("([to, at]) => { setTimeout(() => location = to, at - Date.now()) }", [address, moment * 1000])
+    for tab in [] if is_silent else tabs:
+        tab.wait_for_url(f"{cognito.url}/login**")
+    for tab in tabs:
+        if not is_silent:
+            tab.bring_to_front()
+            sign_in(tab)
+        expect_greeting(tab, "stranger" if is_silent else "alice")
+    assert [tab.url for tab in tabs] == [f"{site}/{path}/?tab={number}" for number in range(4)]
 
 
 def test_of_a_second_person_on_one_browser_nothing_of_the_first_is_left(page: Page, site: str) -> None:
