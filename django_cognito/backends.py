@@ -9,7 +9,6 @@ from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import Permission
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
-from django.views.decorators.debug import sensitive_variables
 
 from .conf import get_pools
 from .core.errors import TokenError
@@ -17,12 +16,13 @@ from .models import CognitoMembership
 from .people import groups
 from .people.authenticate import aauthenticate, authenticate
 from .people.rights import arights_of, permissions_of, rights_of
+from .tracebacks import without_locals
 
 
 class CognitoBackend(BaseBackend):
     """Put in AUTHENTICATION_BACKENDS, before ModelBackend."""
 
-    @sensitive_variables("cognito_token", "raw")
+    @without_locals
     def authenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
         """The active user behind a raw token; None where the token is refused.
 
@@ -33,7 +33,7 @@ class CognitoBackend(BaseBackend):
         except TokenError:
             return None
 
-    @sensitive_variables("cognito_token", "raw")
+    @without_locals
     async def aauthenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
         """As `authenticate`."""
         try:

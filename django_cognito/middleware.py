@@ -17,13 +17,13 @@ from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import LazyObject, SimpleLazyObject
-from django.views.decorators.debug import sensitive_variables
 
 from .answers import answer_to, json_response
 from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError
 from .people.authenticate import aauthenticate, authenticate
 from .people.users import Token
 from .request import RequestCognito, bearer_token, id_token_header
+from .tracebacks import without_locals
 
 logger = logging.getLogger(__name__)
 View = Callable[..., Any]
@@ -56,7 +56,7 @@ class CognitoMiddleware:
         _begin(request)
         return _varying(request, await self.get_response(request))
 
-    @sensitive_variables("raw")
+    @without_locals
     def _process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         raw = bearer_token(request)
         if raw is None:
@@ -72,7 +72,7 @@ class CognitoMiddleware:
         _let_in(request, user, token, raw)
         return None
 
-    @sensitive_variables("raw")
+    @without_locals
     async def _aprocess_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         raw = bearer_token(request)
         if raw is None:

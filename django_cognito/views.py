@@ -15,7 +15,6 @@ from django.urls import get_script_prefix, reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
-from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from .answers import answer_to, json_response, not_authenticated
@@ -31,6 +30,7 @@ from .page_headers import protected
 from .people import linking
 from .runtime import get_hosted_ui
 from .signals import tell_of_failed_sign_in
+from .tracebacks import without_locals
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,6 @@ def unlink(request: HttpRequest, link_id: int) -> HttpResponse:
 @require_safe
 @login_not_required
 @never_cache
-@sensitive_variables()  # reports of server errors show what frames hold, down to the request for tokens
 def callback(request: HttpRequest) -> HttpResponse:
     """The hosted UI's answer: sign the person in and go on to where they wanted; or say what went wrong.
 
@@ -101,7 +100,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     return attempts.forget(request, _come_back(request), request.GET.get("state", ""))
 
 
-@sensitive_variables()
+@without_locals
 def _come_back(request: HttpRequest) -> HttpResponse:
     attempt = begun = None
     try:

@@ -16,7 +16,10 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
     "emulator": (("core",), "emulator"),
     "ground": (
         GROUND_UP[:1],
-        "rules | typed_settings | problems | conf signals | models migrations | runtime encryption locks checks",
+        (
+            "rules tracebacks | typed_settings | problems | conf signals | models migrations"
+            " | runtime encryption locks checks"
+        ),
     ),
     "people": (GROUND_UP[:2], "people"),
     "login": (GROUND_UP[:3], "login"),

@@ -14,7 +14,6 @@ from django.core.cache import cache
 from django.db import connection
 from django.http import HttpResponse
 from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
-from django.views.debug import ExceptionReporter
 
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, CredentialsError
 from django_cognito.middleware import CognitoMiddleware
@@ -23,6 +22,7 @@ from django_cognito.runtime import reset
 from django_cognito.testing import make_token, sign_in
 
 from .callers import BAD_ID_TOKENS, bearer, end_tokens, with_id_token
+from .reports import report_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.door_views"), pytest.mark.usefixtures("cognito_keys")]
 
@@ -401,11 +401,7 @@ def test_the_report_of_a_server_error_tells_no_token(
     get: Any = partial(aget, client) if isinstance(client, AsyncClient) else client.get
     with pytest.raises(RuntimeError) as failed:
         get(url, headers=with_id_token(*raws))
-    trace: Any = failed.tb
-    while "django_cognito" not in trace.tb_frame.f_code.co_filename:  # the test and its client know the token
-        trace = trace.tb_next
-    failed.value.__traceback__ = trace
-    report = ExceptionReporter(RequestFactory().get(url), failed.type, failed.value, trace).get_traceback_html()
+    report = report_of(failed.value, RequestFactory().get(url))
     assert "the database is on fire" in report
     assert [raw for raw in raws if raw.rpartition(".")[2] in report] == []
 

@@ -11,6 +11,7 @@ from ..core.errors import CredentialsError
 from ..core.identity_pool import AwsCredentials, IdentityPool
 from ..people.users import Token, identity_of, keep_identity
 from ..runtime import get_identity_pool
+from ..tracebacks import without_locals
 from .clients import PersonAws, kept_aws, new_aws
 
 _T = TypeVar("_T")
@@ -77,6 +78,7 @@ class Aws:
         """As `client`; AWS is asked in a thread. The client's own calls block: make them in a thread too."""
         return await self._agiven(lambda person: person.client(service, **options))
 
+    @without_locals
     def _given(self, give: Callable[[PersonAws], _T]) -> _T:
         """What `give` makes of the person's AWS, asking AWS where it must; the identity id that it got is kept."""
         known = self._kept() or self._new()
@@ -85,6 +87,7 @@ class Aws:
             _keep(known)
         return given
 
+    @without_locals
     async def _agiven(self, give: Callable[[PersonAws], _T]) -> _T:
         """As `_given`. AWS is asked in a thread of its own, the database in the one that the ORM lives in."""
         await self._aload()
@@ -101,8 +104,7 @@ class Aws:
         """
         token = _of_a_person(self._token())
         if self._known is None or self._known.token is not token:
-            pool = _pool_of(token)  # raises, if it does, while the raw token is in no frame: error pages show them
-            raw = self._id_token()
+            pool, raw = _pool_of(token), self._id_token()
             if not raw:
                 raise CredentialsError("an API request needs X-Cognito-Id-Token for AWS", code="id_token_required")
             aws = kept_aws(pool, raw)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.views.decorators.debug import sensitive_variables
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -11,13 +10,14 @@ from ..core.errors import CognitoError
 from ..people.authenticate import authenticate
 from ..people.users import Token
 from ..request import RequestCognito, bearer_token, id_token_header
+from ..tracebacks import without_locals
 from .errors import CognitoAPIException
 
 
 class CognitoAuthentication(BaseAuthentication):
     """`Authorization: Bearer` becomes `request.user`, `request.auth` (the token) and `request.cognito`."""
 
-    @sensitive_variables("raw", "raw_id_token")
+    @without_locals
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         """The user and the token; None without a bearer token, so that the next class is asked.
 

@@ -22,6 +22,7 @@ from ..core.hosted_ui import HostedUi, TokenSet
 from ..models import CognitoLogin
 from ..people.authenticate import person, verify
 from ..runtime import get_hosted_ui
+from ..tracebacks import without_locals
 from .session import (
     access_token_of,
     end_of,
@@ -31,7 +32,6 @@ from .session import (
     row_of,
     sealed,
     settings_for,
-    without_secrets,
 )
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ _WAIT_SECONDS = 3.0  # past the tokens' end the others wait this long for the on
 _POLL_SECONDS = 0.05
 
 
+@without_locals
 def current(login: CognitoLogin) -> CognitoLogin:
     """The login with tokens that are good: as it is, or refreshed.
 
@@ -60,6 +61,7 @@ def current(login: CognitoLogin) -> CognitoLogin:
         return end.value  # type: ignore[no-any-return]
 
 
+@without_locals
 async def acurrent(login: CognitoLogin) -> CognitoLogin:
     """As `current`; Cognito is asked in a thread of its own, the database in the one that the ORM lives in."""
     steps = _renewal(login)
@@ -133,7 +135,6 @@ def _claim(login: CognitoLogin) -> bool:
     return free.update(refreshing_until=until) == 1
 
 
-@without_secrets
 def _ask(login: CognitoLogin) -> tuple[TokenSet, AccessToken, IdToken | None]:
     """New tokens from Cognito, verified, and of the very same person and client. No database."""
     before, refresh_token = access_token_of(login), refresh_token_of(login)
@@ -156,10 +157,10 @@ def _refreshed(hosted_ui: HostedUi, refresh_token: str) -> TokenSet:
     except SignInError as error:
         if error.oauth_error in (None, "invalid_grant"):
             raise
-        logger.exception("no login can be renewed: is the app client, with its secret, as the pool has it?")
-        raise CognitoUnavailableError(
-            f"the app client was refused: {error.oauth_error}", code="client_refused"
-        ) from error
+        refused = error.oauth_error
+    # Not in the frame of the error, which a log may keep with all that led to it.
+    logger.error("no login can be renewed (%s): is the app client, with its secret, as the pool has it?", refused)
+    raise CognitoUnavailableError(f"the app client was refused: {refused}", code="client_refused")
 
 
 def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: IdToken | None) -> CognitoLogin:

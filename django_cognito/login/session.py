@@ -18,7 +18,6 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import timezone
-from django.views.decorators.debug import sensitive_variables
 
 from ..conf import CognitoSettings, get_pools
 from ..core import AccessToken, IdToken
@@ -28,13 +27,12 @@ from ..core.hosted_ui import TokenSet
 from ..encryption import DecryptionError, decrypt, encrypt
 from ..models import CognitoLogin, CognitoUser
 from ..runtime import get_hosted_ui
+from ..tracebacks import without_locals
 from . import pending
 
 logger = logging.getLogger(__name__)
 SESSION_KEY = "_cognito_login"
 _BACKEND = "django_cognito.backends.CognitoBackend"
-# Reports of server errors show what frames hold: here and in what is called from here, nothing.
-without_secrets = sensitive_variables()
 
 
 def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet) -> CognitoLogin:
@@ -61,6 +59,7 @@ def load(session: SessionBase, user_id: Any) -> CognitoLogin:
     return row_of(session.get(SESSION_KEY), cognito_user__user_id=user_id)
 
 
+@without_locals
 def tokens_of(login: CognitoLogin) -> TokenSet:
     """The login's tokens.
 
@@ -73,6 +72,7 @@ def tokens_of(login: CognitoLogin) -> TokenSet:
     return TokenSet(**opened)
 
 
+@without_locals
 def access_token_of(login: CognitoLogin) -> AccessToken:
     """The login's access token. It was verified before it was kept, and the encryption proves that it is the same."""
     return AccessToken(login.cognito_user.user_pool_id, _claims(tokens_of(login).access_token))
@@ -141,7 +141,7 @@ def row_of(login_id: Any, **conditions: Any) -> CognitoLogin:
         raise SignInError("the login was ended", code="login_ended") from error
 
 
-@without_secrets
+@without_locals
 def revoke(login: CognitoLogin, *, everywhere: bool = False) -> None:
     """Have Cognito end the refresh token, and with it what came of it; with `everywhere` all the person's. Best effort.
 

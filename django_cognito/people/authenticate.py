@@ -7,12 +7,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
-from django.views.decorators.debug import sensitive_variables
 
 from ..core import AccessToken, IdToken, TokenUse
 from ..core.errors import ClaimError, KeysDueError, TokenError
 from ..runtime import get_verifier
 from ..signals import tell_of_refusal
+from ..tracebacks import without_locals
 from .known_users import user_at_hand, user_for
 from .users import Token
 
@@ -21,13 +21,10 @@ class _Unset(Enum):
     UNSET = "unset"
 
 
-# Reports of server errors show what frames hold: a token is not told, in what is called from here neither.
-_without_tokens = sensitive_variables("raw", "id_token", "access_token", "nonce", "given", "expected")
-
 UNSET = _Unset.UNSET  # left out: the setting counts. None has a meaning of its own in core: either
 
 
-@_without_tokens
+@without_locals
 def authenticate(
     raw: str,
     *,
@@ -47,7 +44,7 @@ def authenticate(
     return person(*_verified(raw, token_use, id_token, nonce, client_ids))
 
 
-@_without_tokens
+@without_locals
 async def aauthenticate(
     raw: str,
     *,
@@ -69,7 +66,6 @@ async def aauthenticate(
     return (user, verified[0]) if user is not None else await sync_to_async(person)(*verified)
 
 
-@_without_tokens
 async def _fetching(keys: object, raw: str, given: dict[str, Any]) -> tuple[Token, IdToken | None]:
     """What `verify` gives once the keys that it needs have been fetched.
 
@@ -91,7 +87,7 @@ def _turn(keys: object) -> asyncio.Lock:
     return turns.setdefault(keys, asyncio.Lock())
 
 
-@_without_tokens
+@without_locals
 def verify(
     raw: str,
     *,
@@ -116,7 +112,7 @@ def _verified(
     client_ids: Sequence[str] | None,
     wait: bool = True,
 ) -> tuple[Token, IdToken | None]:
-    """As `verify`, for those who keep tokens out of reports themselves."""
+    """As `verify`, for those whose frames forget themselves."""
     verifier = get_verifier()
     expected: dict[str, Any] = {"wait": wait} if token_use is UNSET else {"wait": wait, "token_use": token_use}
     try:

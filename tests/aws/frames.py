@@ -1,16 +1,7 @@
-"""What an error would show of its frames: Django's debug page does, and so do error reports."""
+"""What an error carries in its frames, shown or not."""
 
 import traceback
 from collections.abc import Iterator
-
-from django.views.debug import ExceptionReporter
-
-
-def debug_page(error: BaseException) -> str:
-    """Django's debug page of an error that a test caught, without the test's own frame."""
-    assert error.__traceback__ is not None
-    error.__traceback__ = error.__traceback__.tb_next
-    return str(ExceptionReporter(None, type(error), error, error.__traceback__).get_traceback_html())
 
 
 def carried_values(error: BaseException) -> str:

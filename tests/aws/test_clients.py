@@ -19,8 +19,9 @@ from django_cognito.aws.credentials import PersonCredentials
 from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
 from django_cognito.runtime import get_identity_pool
 
+from ..reports import report_of
 from ..scripted_server import Answer, Request, ScriptedServer
-from .frames import carried_values, debug_page
+from .frames import carried_values
 from .identity_endpoint import POOL_ID, Clock, IdentityEndpoint, identity_of, refused
 
 ONE_TRY = Config(retries={"total_max_attempts": 1})
@@ -265,15 +266,15 @@ def test_aws_s_refusal_carries_no_secret(alice: PersonAws, s3: ScriptedServer) -
     s3.script(Answer(403, b"<Error><Code>AccessDenied</Code></Error>"))
     with pytest.raises(ClientError) as caught:
         ask_s3(alice.client("s3", endpoint_url=s3.url, config=ONE_TRY))
-    assert "secret-alice" not in carried_values(caught.value) + debug_page(caught.value)
-    assert "session-alice" not in carried_values(caught.value) + debug_page(caught.value)
+    assert "secret-alice" not in carried_values(caught.value) + report_of(caught.value)
+    assert "session-alice" not in carried_values(caught.value) + report_of(caught.value)
 
 
 def test_an_unreachable_aws_shows_no_secret(alice: PersonAws, unreachable: str) -> None:
     with pytest.raises(EndpointConnectionError) as caught:
         ask_s3(alice.client("s3", endpoint_url=unreachable, config=ONE_TRY))
-    assert "secret-alice" not in carried_values(caught.value) + debug_page(caught.value)
-    assert "session-alice" not in carried_values(caught.value) + debug_page(caught.value)
+    assert "secret-alice" not in carried_values(caught.value) + report_of(caught.value)
+    assert "session-alice" not in carried_values(caught.value) + report_of(caught.value)
 
 
 def test_an_error_that_is_not_botocore_s_keeps_its_frames(alice: PersonAws, s3: ScriptedServer) -> None:

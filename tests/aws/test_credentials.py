@@ -10,8 +10,9 @@ import pytest
 from django_cognito.aws.credentials import PersonCredentials
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, CredentialsError
 
+from ..reports import report_of
 from ..scripted_server import Answer
-from .frames import carried_values, debug_page
+from .frames import carried_values
 from .identity_endpoint import Clock, IdentityEndpoint, identity_of, refused
 
 ID_TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
@@ -262,7 +263,7 @@ def test_an_error_carries_no_id_token(endpoint: IdentityEndpoint, clock: Clock, 
     endpoint.instead = [answer]
     with pytest.raises(CognitoError) as caught:
         person.current()
-    assert ID_TOKEN not in debug_page(caught.value)
+    assert ID_TOKEN not in report_of(caught.value)
     assert ID_TOKEN not in carried_values(caught.value)
 
 

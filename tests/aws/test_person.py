@@ -16,7 +16,6 @@ from asgiref.sync import async_to_sync
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test import AsyncClient, Client
-from django.views.debug import ExceptionReporter
 
 from django_cognito.aws.clients import forget_everybody
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, CredentialsError
@@ -28,6 +27,7 @@ from django_cognito.testing import make_token, sign_in
 
 from ..callers import bearer, end_tokens
 from ..login_scene import token_answer
+from ..reports import report_of
 from ..scripted_server import Answer, ScriptedServer, json_answer
 from .people_endpoint import GET_CREDENTIALS, GET_ID, OTHER_POOL_ID, POOL_ID, PeopleEndpoint, access_key_of, identity_of
 
@@ -603,7 +603,7 @@ def test_no_debug_page_shows_a_secret(
     request: Any = client.get("/untouched/", headers=headers).wsgi_request
     with pytest.raises(kind) as failed:
         use(request.cognito.aws)
-    page = _debug_page(request, failed.value)
+    page = report_of(failed.value, request)
     raws = _tokens_of(request, headers)
     assert "django_cognito/aws/person.py" in page
     assert len(raws) == 2
@@ -616,7 +616,7 @@ def test_the_debug_page_of_an_id_token_that_is_missing_shows_no_other(client: Cl
     request: Any = client.get("/untouched/", headers=headers).wsgi_request
     with pytest.raises(CredentialsError) as failed:
         _ = request.cognito.aws.credentials
-    assert raw.rpartition(".")[2] not in _debug_page(request, failed.value)
+    assert raw.rpartition(".")[2] not in report_of(failed.value, request)
 
 
 def _on_fire(*_: Any) -> Any:
@@ -627,12 +627,3 @@ def _tokens_of(request: Any, headers: dict[str, str]) -> list[str]:
     """The signatures of the tokens behind a request."""
     raws = [*headers.values()] or [request.cognito.raw, request.cognito._id_token()]
     return [raw.rpartition(".")[2] for raw in raws]
-
-
-def _debug_page(request: Any, error: BaseException) -> str:
-    """The page, without the frames of the test and of the client, which know the tokens."""
-    trace: Any = error.__traceback__
-    while "django_cognito" not in trace.tb_frame.f_code.co_filename:
-        trace = trace.tb_next
-    error.__traceback__ = trace
-    return str(ExceptionReporter(request, type(error), error, trace).get_traceback_html())

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client, RequestFactory
-from django.views.debug import ExceptionReporter
 
 from django_cognito.core.token import read_unverified
 from django_cognito.login import session
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.testing import make_token
 from tests.login_scene import PENDING, change, query_of, who
+from tests.reports import report_of
 from tests.scripted_server import Answer, json_answer
 
 from .conftest import CLIENT_ID, SECRET
@@ -282,7 +282,7 @@ def test_the_report_of_a_server_error_in_a_login_tells_no_secret(
     monkeypatch.setattr(place, _on_fire)
     with pytest.raises(RuntimeError) as failed:
         CALLS[call](client, back)
-    report = _report(failed)
+    report = report_of(failed.value, RequestFactory().get("/"))
     assert "the database is on fire" in report
     basic = base64.b64encode(f"{CLIENT_ID}:{SECRET}".encode()).decode()
     own = [under_way["code_verifier"], under_way["nonce"], SECRET, basic]
@@ -292,12 +292,3 @@ def test_the_report_of_a_server_error_in_a_login_tells_no_secret(
 
 def _on_fire(*_: Any, **__: Any) -> Any:
     raise RuntimeError("the database is on fire")
-
-
-def _report(failed: pytest.ExceptionInfo[RuntimeError]) -> str:
-    """What Django writes to whoever runs the site: of our frames, for the test's own know all secrets."""
-    trace: Any = failed.tb
-    while "django_cognito" not in trace.tb_frame.f_code.co_filename:
-        trace = trace.tb_next
-    failed.value.__traceback__ = trace
-    return ExceptionReporter(RequestFactory().get("/"), failed.type, failed.value, trace).get_traceback_html()
