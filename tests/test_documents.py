@@ -86,7 +86,7 @@ def test_ci_runs_the_test_command_of_the_readme_and_every_env() -> None:
     envs = re.search(r"^env_list = (.*)$", (source.PROJECT_DIRECTORY / "tox.ini").read_text(), re.M)
     assert command is not None
     assert envs is not None
-    wanted = {command[1], *re.sub(r"(\S+)\{(\d+),(\d+)\}", r"\1\2, \1\3", envs[1]).split(", ")}
+    wanted = {command[1], *envs[1].split(", ")}
     script = (source.PROJECT_DIRECTORY / ".ci" / "run").read_text()
     run = set(re.split(r"[\s,=\"]+", "\n".join(line for line in script.splitlines() if not line.startswith("#"))))
     assert {"py", "py312-django60", "py314-django61"} <= wanted
