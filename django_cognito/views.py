@@ -124,13 +124,15 @@ def _once_more(request: HttpRequest, error: CognitoError, attempt: Attempt | Non
     Where the browser itself says that it began it, another tab's session has taken the place of that one: it begins
     once more, with new secrets, and no third time.
     """
-    settings = get_pools().by_alias.get(attempt.alias) if attempt else None
-    if attempt is None or settings is None or attempt.is_second:
-        if attempt is None or not silence.is_silent(attempt.asked):
-            return _failed(request, error, attempt)
+    if attempt is None:
+        return _failed(request, error, None)
+    settings = get_pools().by_alias.get(attempt.alias)
+    if settings is not None and not attempt.is_second:
+        return _sent(request, settings, "login", replace(attempt, is_second=True))
+    if silence.is_silent(attempt.asked):
         silence.remember(request)
         return _on(request, attempt.next_url)
-    return _sent(request, settings, "login", replace(attempt, is_second=True))
+    return _failed(request, error, attempt)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

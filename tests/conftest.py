@@ -1,9 +1,7 @@
 """What every test shares: it stays on this machine, and names the real parts that it needs."""
 
-import ipaddress
 import signal
 import socket
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.urls import get_script_prefix, set_script_prefix
 
-from . import real_parts
+from . import connections, real_parts
 from .scripted_server import ScriptedServer
 
 pytest.register_assert_rewrite("tests.login_scene", "tests.openid.scene", "tests.two_pools")
@@ -19,10 +17,10 @@ pytest_plugins = ["django_cognito.testing.fixtures"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known (`--strict-markers` refuses the others), and watch where connections go."""
+    """Make the marker known (`--strict-markers` refuses the others), and let no connection leave this machine."""
     config.addinivalue_line("markers", f"needs(part, ...): real parts the test runs against: {real_parts.names()}")
     config.addinivalue_line("markers", "defends(attack, ...): attacks of docs/login-defences.md, say RP-07")
-    sys.addaudithook(_stay_on_this_machine)
+    connections.stay_on_this_machine()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A run in the background inherits that, and so would the servers that tests stop by Ctrl-C.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -60,19 +58,6 @@ def _is_missing(part: str) -> bool:
     if part == "postgresql":  # it may be there, and the run be told to use SQLite
         return "postgresql" not in settings.DATABASES["default"]["ENGINE"]
     return real_parts.is_missing(part)
-
-
-def _stay_on_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
-    """Refuse connections to anywhere else, loudly: an OSError could pass for an outage that a test is about."""
-    if event != "socket.connect" or not isinstance(arguments[1], tuple):
-        return
-    host = arguments[1][0]
-    try:
-        is_here = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_here = host == "localhost"
-    if not is_here:
-        raise RuntimeError(f"a test reaches out to {host}; tests stay on this machine")
 
 
 @pytest.fixture

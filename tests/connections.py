@@ -2,14 +2,13 @@
 
 import ipaddress
 import socket
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
 _LISTENING: list["Connections"] = []
-_CONNECTED, _ASKED_FOR = "socket.connect", "socket.getaddrinfo"
 
 
 class Connections:
@@ -33,8 +32,6 @@ class Connections:
 @contextmanager
 def watched() -> Iterator[Connections]:
     """Watch the connections of this process."""
-    if not _LISTENING:
-        _install_once()
     seen = Connections()
     _LISTENING.append(seen)
     try:
@@ -69,19 +66,37 @@ def _is_here(host: str) -> bool:
         return host == "localhost"
 
 
-def _install_once() -> None:
-    if not getattr(_install_once, "done", False):
-        _install_once.done = True  # type: ignore[attr-defined]
-        sys.addaudithook(_hear)
+def stay_on_this_machine() -> None:
+    """From here on refuse connections to anywhere else, loudly: an OSError could pass for an outage in a test of one.
+
+    By the methods themselves and not by an audit hook in Python: while one runs, another thread's trace function cannot
+    be installed (CPython 3.11), and coverage installs one in each thread.
+    """
+    if not hasattr(socket.socket.connect, "__wrapped__"):
+        for name in ("connect", "connect_ex"):
+            setattr(socket.socket, name, _watched_connect(getattr(socket.socket, name)))
+        socket.getaddrinfo = _watched_lookup(socket.getaddrinfo)
 
 
-def _hear(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _LISTENING:
-        return
-    if event == _CONNECTED and isinstance(arguments[1], tuple):
-        for seen in _LISTENING:
-            seen.addresses.append(arguments[1][:2])
-    elif event == _ASKED_FOR and arguments[0] is not None:
-        host = arguments[0].decode() if isinstance(arguments[0], bytes) else arguments[0]
-        for seen in _LISTENING:
-            seen.names.append(host)
+def _watched_connect(real: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(real)
+    def connect(self: socket.socket, address: Any, /) -> Any:
+        if isinstance(address, tuple):  # else a file's name
+            for seen in _LISTENING:
+                seen.addresses.append(address[:2])
+            if not _is_here(address[0]):
+                raise RuntimeError(f"a test reaches out to {address[0]}; tests stay on this machine")
+        return real(self, address)
+
+    return connect
+
+
+def _watched_lookup(real: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(real)
+    def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host is not None:
+            for seen in _LISTENING:
+                seen.names.append(host.decode() if isinstance(host, bytes) else host)
+        return real(host, *args, **kwargs)
+
+    return getaddrinfo

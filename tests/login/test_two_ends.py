@@ -21,8 +21,12 @@ from ..scripted_server import ScriptedServer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site"), pytest.mark.usefixtures("cognito_keys")]
 
-SOON, LATER = int(time.time()) + 400, int(time.time()) + 4_000
-BOTH_WAYS = pytest.mark.parametrize(("access_ends", "id_ends"), [(SOON, LATER), (LATER, SOON), (SOON, SOON)])
+SOON, LATER = 400, 4_000  # seconds from now
+BOTH_WAYS = pytest.mark.parametrize(
+    ("access_ends", "id_ends"),
+    [(SOON, LATER), (LATER, SOON), (SOON, SOON)],
+    ids=["the access token first", "the ID token first", "both at once"],
+)
 
 
 def end_of(login: CognitoLogin) -> datetime:
@@ -31,24 +35,25 @@ def end_of(login: CognitoLogin) -> datetime:
 
 @BOTH_WAYS
 def test_a_new_login_ends_with_the_first_of_its_tokens(client: Client, access_ends: int, id_ends: int) -> None:
-    access_token, id_token = make_token(exp=access_ends), make_token(token_use="id", exp=id_ends)
+    now = int(time.time())
+    access_token, id_token = make_token(exp=now + access_ends), make_token(token_use="id", exp=now + id_ends)
     user, token = authenticate(access_token, id_token=id_token)
     assert isinstance(token, AccessToken)
     request: Any = HttpRequest()
     request.user, request.session = AnonymousUser(), client.session
     login = session.start(request, user, token, TokenSet(access_token, id_token, None, 3_600))
-    assert end_of(login) == datetime.fromtimestamp(SOON, UTC)
+    assert end_of(login) == datetime.fromtimestamp(now + SOON, UTC)
 
 
 @BOTH_WAYS
 def test_a_renewed_login_does_too(
     client: Client, token_endpoint: ScriptedServer, access_ends: int, id_ends: int
 ) -> None:
-    login = login_of(client, ends_in=-1)
-    new = {"access_token": make_token(exp=access_ends), "id_token": make_token(token_use="id", exp=id_ends)}
+    login, now = login_of(client, ends_in=-1), int(time.time())
+    new = {"access_token": make_token(exp=now + access_ends), "id_token": make_token(token_use="id", exp=now + id_ends)}
     token_endpoint.script(token_answer(**new))
     assert who(client) == "alice"
-    assert end_of(login) == datetime.fromtimestamp(SOON, UTC)
+    assert end_of(login) == datetime.fromtimestamp(now + SOON, UTC)
 
 
 def test_a_login_is_renewed_when_its_id_token_is_about_to_end(client: Client, token_endpoint: ScriptedServer) -> None:
