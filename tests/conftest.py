@@ -38,7 +38,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what `--without` leaves out: neither skipped nor, under CI=true, failed."""
+    """Deselect what `--without` leaves out: neither skipped nor, under CI=true, failed.
+
+    What a browser does is not traced for coverage: it takes half as long again, and others run the same lines.
+    """
+    for item in items:
+        if any("chromium" in mark.args for mark in item.iter_markers("needs")):
+            item.add_marker("no_cover")
     without = set(config.getoption("--without"))
     left_out = [item for item in items if any(without.intersection(mark.args) for mark in item.iter_markers("needs"))]
     if left_out:

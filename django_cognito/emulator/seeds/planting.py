@@ -1,12 +1,21 @@
 """A seed becomes moto's pools, with the ids that the seed fixes, which moto's API would draw anew each time."""
 
+from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
+from moto.cognitoidp import models
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, CognitoIdpUserPoolClient, UserStatus
 
 from ..accounts.authority import Authority
 from ..aws.account import Account
 from .seed import Seed, SeedClient, SeedIdentityProvider, SeedPool, SeedUser
+
+# moto reads its one private key anew for each pool, and takes a seventh of a second for that.
+_moto: Any = models
+_import_key = _moto.jwk.RSAKey.import_key
+_read_once = cache(lambda: _import_key(_moto.load_resource("cognitoidp/resources/jwks-private.json")))
+_moto.jwk = SimpleNamespace(RSAKey=SimpleNamespace(import_key=lambda _: _read_once()))
 
 
 def plant(seed: Seed, authority: Authority, account: Account) -> None:
