@@ -15,7 +15,7 @@ from .seed import Seed, SeedClient, SeedIdentityProvider, SeedPool, SeedUser
 _moto: Any = models
 _import_key = _moto.jwk.RSAKey.import_key
 _read_once = cache(lambda: _import_key(_moto.load_resource("cognitoidp/resources/jwks-private.json")))
-_moto.jwk = SimpleNamespace(RSAKey=SimpleNamespace(import_key=lambda _: _read_once()))
+_moto.jwk = SimpleNamespace(**{**vars(_moto.jwk), "RSAKey": SimpleNamespace(import_key=lambda _: _read_once())})
 
 
 def plant(seed: Seed, authority: Authority, account: Account) -> None:
