@@ -19,11 +19,14 @@ class CognitoUser(models.Model):
     groups = models.JSONField(_("Cognito groups"), default=list)
     # The moment that `groups` and the profile speak of: a token's `iat`, or the time of a directory call.
     as_of = models.DateTimeField(_("as of"))
-    # One digest a source, of the mapped claims last applied from it: an unchanged source causes no write.
-    access_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
-    id_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
-    user_info_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
-    directory_digest = models.CharField(max_length=64, blank=True, default="", editable=False)
+    # One digest per source, of the mapped claims last applied from it: an unchanged source causes no write. Each is
+    # "<moment in seconds since 1970>:<SHA-256 in hex>"; without the moment it was written before migration 0003.
+    access_digest = models.CharField(max_length=96, blank=True, default="", editable=False)
+    id_digest = models.CharField(max_length=96, blank=True, default="", editable=False)
+    user_info_digest = models.CharField(max_length=96, blank=True, default="", editable=False)
+    directory_digest = models.CharField(max_length=96, blank=True, default="", editable=False)
+    # The claims whose value last written to the user was verified by Cognito: "email", "phone_number".
+    verified_attributes = models.JSONField(default=list, editable=False)
     # The person's identity in the identity pool, `region:guid`; kept, because AWS gives the same one every time.
     identity_pool_id = models.CharField(max_length=55, blank=True, default="", editable=False)
     identity_id = models.CharField(_("identity id"), max_length=55, blank=True, default="")
@@ -39,6 +42,24 @@ class CognitoUser(models.Model):
 
     def __str__(self) -> str:
         return f"{self.username} ({self.user_pool_id})"
+
+
+class FormerLink(models.Model):
+    """A link that was removed from a user who still exists: linking by email never selects that user again."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="former_cognito_links", verbose_name=_("user")
+    )
+    user_pool_id = models.CharField(_("user pool"), max_length=55)
+    sub = models.CharField(_("sub"), max_length=255)
+    at = models.DateTimeField(_("removed"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("former link")
+        verbose_name_plural = _("former links")
+
+    def __str__(self) -> str:
+        return f"{self.sub} ({self.user_pool_id})"
 
 
 class CognitoMembership(models.Model):
@@ -75,6 +96,8 @@ class CognitoLogin(models.Model):
     version = models.PositiveIntegerField(default=0, editable=False)  # counts refreshes
     # One worker refreshes at a time: until this moment somebody else is at it.
     refreshing_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # After a refresh that could not reach Cognito: until this moment no request of this login tries again.
+    retry_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("signed in"), auto_now_add=True)
 
     class Meta:

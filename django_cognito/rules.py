@@ -37,7 +37,7 @@ def _is_text_or_empty(value: Any) -> bool:
 
 def _is_secret(value: Any) -> bool:
     # SimpleLazyObject(read_it_from_the_vault): read on first use, and not by a check at start-up.
-    return type(value) is SimpleLazyObject or _is_text_or_empty(value)
+    return type(value) is SimpleLazyObject or callable(value) or _is_text_or_empty(value)
 
 
 def _is_page_or_empty(value: Any) -> bool:
@@ -87,7 +87,7 @@ _TEXTS = Rule(_is_texts, "a list of non-empty strings")
 RULES: dict[str, Rule] = {
     "USER_POOL_ID": _TEXT,
     "CLIENT_ID": _TEXT,
-    "CLIENT_SECRET": Rule(_is_secret, "a string, or a SimpleLazyObject that gives one"),
+    "CLIENT_SECRET": Rule(_is_secret, "a string, or a function without arguments that returns one"),
     "CLIENT_IDS": _TEXTS,
     "DOMAIN": _ADDRESS,
     "ISSUER": Rule(lambda value: _is_text_or_empty(value) or _is_texts(value), "one issuer, or a list of issuers"),
@@ -111,6 +111,10 @@ RULES: dict[str, Rule] = {
     "ATTRIBUTES": Rule(_is_attributes, "a dict from Django's field names to claim names"),
     "PROFILE_SOURCE": Rule(lambda value: value in ("id_token", "userinfo"), "'id_token' or 'userinfo'"),
     "LINK_BY_VERIFIED_EMAIL": _BOOLEAN,
+    "LINKING_KEEPS_PASSWORD": _BOOLEAN,
+    "LINKING_MAX_AGE_SECONDS": Rule(
+        lambda value: value is None or _between(1, 31_536_000)(value), "None, or a number of seconds from 1 to 31536000"
+    ),
     "USER_CACHE_SECONDS": Rule(_between(0, 3_600), "a number of seconds from 0 to 3600"),
     "GROUPS_CLAIM": _TEXT,
     "GROUPS": Rule(lambda value: isinstance(value, Mapping), "a dict from Cognito's group names to what each gives"),
@@ -119,10 +123,16 @@ RULES: dict[str, Rule] = {
         lambda value: isinstance(value, Mapping) and all(map(_is_permissions, value.values())),
         "a dict from scopes to lists of permissions such as 'notes.change_note'",
     ),
+    "REMEMBERED_GROUPS_SECONDS": Rule(
+        lambda value: value is None or _between(60, 315_360_000)(value),
+        "None, or a number of seconds from 60 to 315360000",
+    ),
     "SCOPES": Rule(lambda value: _is_texts(value) and "openid" in value, "a list of scopes, 'openid' among them"),
     "REDIRECT_URI": _PAGE,
     "LOGOUT_URI": _PAGE,
     "REFRESH_MARGIN_SECONDS": Rule(_between(0, 3_600), "a number of seconds from 0 to 3600"),
+    "SESSION_GRACE_SECONDS": Rule(_between(0, 604_800), "a number of seconds from 0 to 604800"),
+    "TOKENS_OF_OTHER_POOLS": Rule(lambda value: value in ("reject", "allow"), "'reject' or 'allow'"),
     "REDIRECT_HOSTS": _TEXTS,
     "IDENTITY_PROVIDERS": Rule(
         _is_providers,
@@ -157,6 +167,10 @@ POOL_KEYS = (
     "GROUPS",
     "MIRROR_GROUPS",
     "SCOPES_TO_PERMISSIONS",
+    "LINK_BY_VERIFIED_EMAIL",
+    "USERNAME",
+    "ATTRIBUTES",
+    "CREATE_USERS",
 )
 GRANT_RULES: dict[str, Rule] = {
     "groups": Rule(_is_texts, "a list of Django group names"),

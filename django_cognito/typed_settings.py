@@ -40,7 +40,7 @@ class CognitoSettings:
 
     user_pool_id: str
     client_id: str  # the app client of this site's own login
-    client_secret: str = field(default="", repr=False)  # of a confidential client
+    client_secret: str | Callable[[], str] = field(default="", repr=False)  # of a confidential client
     client_ids: tuple[str, ...] = ()  # accepted on API requests; empty: CLIENT_ID alone
     domain: str = ""  # the hosted UI's host or origin; needed for logins
     issuer: tuple[str, ...] = ()  # one or several; empty: derived from the pool id
@@ -65,19 +65,24 @@ class CognitoSettings:
     )
     profile_source: str = "id_token"  # what a login's ATTRIBUTES are taken from: "id_token" or "userinfo"
     link_by_verified_email: bool = False  # an existing account, never a staff one, by an e-mail that Cognito verified
+    linking_keeps_password: bool = False  # an account linked by email keeps its local password
+    linking_max_age_seconds: int | None = None  # how long ago a user who links or unlinks may have signed in; None: any
     user_cache_seconds: float = 0  # how old a known token's user may be, by what other processes changed; 0: none kept
 
     groups_claim: str = COGNITO_GROUPS  # the claim that names a person's groups
     groups: Mapping[str, GroupGrant] = field(default_factory=dict)  # Cognito group -> what it gives
     mirror_groups: bool = False  # every Cognito group is also a Django group of that name
     scopes_to_permissions: Mapping[str, frozenset[str]] = field(default_factory=dict)  # a machine's scope -> rights
+    remembered_groups_seconds: int | None = 2_592_000  # groups that no token confirmed for longer give nothing; None: off
 
     scopes: tuple[str, ...] = ("openid", "email", "profile")
     redirect_uri: str = ""  # empty: the callback on the host that ALLOWED_HOSTS let through
     logout_uri: str = ""  # empty: LOGOUT_REDIRECT_URL, or "/", on that host
-    refresh_margin_seconds: int = 60  # tokens are renewed this long before they end
+    refresh_margin_seconds: int = 60  # tokens are refreshed this long before they expire
+    session_grace_seconds: int = 3_600  # past expiry, in an outage: how long a user without Cognito rights stays signed in
     identity_providers: tuple[IdentityProvider, ...] = ()  # buttons; given, no other one may be asked for
     pool_resolver: Callable[[Any], str] | str = ""  # of a request: the alias to sign in at; empty: the first
+    tokens_of_other_pools: str = "reject"  # with POOL_RESOLVER, at a host of another pool: "reject" or "allow"
     silent_sign_in: bool = False  # a page may ask whether somebody is signed in at Cognito already
     admin_local_password: bool = False  # break-glass: the admin's own form stays, for when Cognito is out of reach
     redirect_hosts: tuple[str, ...] = ()  # hosts besides the site's own that `next` may name
