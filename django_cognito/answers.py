@@ -32,6 +32,7 @@ _SENTENCES: Mapping[str, Any] = {
     "not_authenticated": _("Sign in, or send a token."),
     "group_required": _("Your groups do not allow this."),
     "scope_required": _("The token's scopes do not allow this."),
+    "session_required": _("This page requires a signed-in browser session; it accepts no bearer tokens."),
     "cognito_unavailable": _("The sign-in service cannot be reached right now; try again in a moment."),
 }
 _REFUSED = _("The token is not accepted.")

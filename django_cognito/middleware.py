@@ -1,7 +1,7 @@
-"""`request.cognito`, sessions that renew, and bearer tokens outside DRF. Translates; decides nothing.
+"""`request.cognito`, session logins that refresh, and bearer tokens outside DRF. Translates; decides nothing.
 
-With an `Authorization: Bearer` header the session is not looked at: the request starts anonymous, and either the view
-authenticates it itself (DRF, `bearer_exempt`) or `process_view` does.
+With an `Authorization: Bearer` header the session is not read: the request starts anonymous, and either the view
+authenticates it itself (DRF, `bearer_exempt`) or `process_view` does. Views for sessions only reject it unread.
 """
 
 import logging
@@ -10,19 +10,23 @@ from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.models import AnonymousUser
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_vary_headers
 from django.utils.functional import LazyObject, SimpleLazyObject
+from django.utils.module_loading import import_string
 
-from .answers import answer_to, json_response
+from .answers import answer_to, forbidden, json_response
 from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError
 from .people.authenticate import aauthenticate, authenticate
-from .people.users import Token
-from .request import RequestCognito, bearer_token, id_token_header
+from .people.profile import Statement
+from .people.request_writes import collect_writes
+from .people.users import write_again
+from .request import RequestCognito, bearer_token, id_token_header, make_auser, set_user
 from .tracebacks import without_locals
 
 logger = logging.getLogger(__name__)
@@ -39,6 +43,7 @@ class CognitoMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
+        self.requires_login = any(map(_is_login_required_middleware, settings.MIDDLEWARE))
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
@@ -50,35 +55,43 @@ class CognitoMiddleware:
         if self.is_async:
             return self._acall(request)
         _begin(request)
-        return _varying(request, self.get_response(request))
+        with collect_writes() as written:
+            response = self.get_response(request)
+        if written:
+            _write_again(written)
+        return _finish(request, response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
         _begin(request)
-        return _varying(request, await self.get_response(request))
+        with collect_writes() as written:
+            response = await self.get_response(request)
+        if written:
+            await sync_to_async(_write_again)(written)
+        return _finish(request, response)
 
     @without_locals
     def _process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         raw = bearer_token(request)
         if raw is None:
-            if _is_before_a_transaction(request):
-                _ = request.user.is_authenticated
-            return None
+            return self._load_user(request, view)
+        if _accepts_sessions_only(request, view):
+            return json_response(forbidden("session_required"))
         if _authenticates_itself(view):
             return _with_csrf(request, view, args, kwargs)
         try:
             user, token = authenticate(raw, id_token=id_token_header(request))
         except CognitoError as error:
             return json_response(answer_to(error))
-        _let_in(request, user, token, raw)
+        request.cognito.set_bearer(user, token, raw, id_token_header(request))  # type: ignore[attr-defined]
         return None
 
     @without_locals
     async def _aprocess_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         raw = bearer_token(request)
         if raw is None:
-            if _is_before_a_transaction(request):
-                await request.auser()
-            return None
+            return await self._aload_user(request, view)
+        if _accepts_sessions_only(request, view):
+            return json_response(forbidden("session_required"))
         if _authenticates_itself(view):
             # In a thread, as Django does it: a site's CSRF_FAILURE_VIEW may read the database.
             return await sync_to_async(_with_csrf)(request, view, args, kwargs)
@@ -86,13 +99,43 @@ class CognitoMiddleware:
             user, token = await aauthenticate(raw, id_token=id_token_header(request))
         except CognitoError as error:
             return json_response(answer_to(error))
-        _let_in(request, user, token, raw)
+        request.cognito.set_bearer(user, token, raw, id_token_header(request))  # type: ignore[attr-defined]
         return None
 
+    def _load_user(self, request: HttpRequest, view: View) -> HttpResponse | None:
+        """Load the session's user before the view if its failure, or its writes, would be lost inside the view."""
+        try:
+            if self._loads_user_first(request, view):
+                _ = request.user.is_authenticated
+        except CognitoUnavailableError as error:
+            return self.process_exception(request, error)
+        return None
+
+    async def _aload_user(self, request: HttpRequest, view: View) -> HttpResponse | None:
+        """Async version of `_load_user`."""
+        try:
+            if self._loads_user_first(request, view):
+                await request.auser()
+        except CognitoUnavailableError as error:
+            return self.process_exception(request, error)
+        return None
+
+    def _loads_user_first(self, request: HttpRequest, view: View) -> bool:
+        """Return whether the view's transaction, or LoginRequiredMiddleware, would load the session's user.
+
+        A rollback would lose what a refresh wrote. Django passes an error of another middleware's `process_view` to no
+        `process_exception`.
+        """
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            return False
+        if self.requires_login and getattr(view, "login_required", True):
+            return True
+        return any(database["ATOMIC_REQUESTS"] for database in connections.settings.values())
+
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """503 where a view needed what Cognito could not be asked for, 403 where AWS credentials were refused."""
+        """Answer 503 if Cognito could not be reached, 403 if AWS refused credentials."""
         if isinstance(exception, CognitoUnavailableError | CredentialsError):
-            # The answer says no more than the code; AWS's own word and the next step are for whoever runs the site.
+            # The response has the code only; AWS's message and the next step are for the operator.
             logger.warning("%s: %s", exception.code, exception)
             return json_response(answer_to(exception))
         return None
@@ -107,31 +150,42 @@ def _begin(request: HttpRequest) -> None:
         _start_anonymous(request)
 
 
-def _varying(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """What a person got is nobody else's to be given by a cache; nor is what somebody got who was nobody."""
+def _write_again(statements: list[Statement]) -> None:
+    """Apply the claims that the view's transaction may have rolled back, outside of it."""
+    try:
+        write_again(statements)
+    except DatabaseError:
+        # The response is finished, and the next request with the token writes it.
+        logger.exception("claims that a view rolled back could not be written again")
+
+
+def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Keep caches from mixing users up; 503 if another middleware made 500 of an outage."""
+    if response.status_code == 500 and request.cognito.is_unavailable:  # type: ignore[attr-defined]
+        response = json_response(answer_to(CognitoUnavailableError("another middleware needed the user")))
     if bearer_token(request) is not None or request.session.accessed:
-        # Always both: Django's page cache asks for what the address's last answer named.
+        # Always both: Django's page cache looks at what the URL's last response named.
         patch_vary_headers(response, ("Cookie", "Authorization"))
     return response
 
 
 def _wrap_session_user(request: HttpRequest, cognito: RequestCognito) -> None:
-    """Look at the login when the user is first looked at, and not before: a visitor's session stays unread."""
+    """Load the login with the user, on first access: the session of an anonymous user is not read before."""
     lazy_user, auser = request.user, request.auser
 
     def load() -> Any:
-        return keep(cognito.set_session(_unwrapped(lazy_user)))
+        return keep(cognito.load_session(lambda: _unwrapped(lazy_user)))
 
     async def aload() -> Any:
-        return keep(await cognito.aset_session(await auser()))
+        return keep(await cognito.aload_session(auser))
 
     def keep(user: Any) -> Any:
-        # Either is answered by what the other has loaded: `request.user` after `await request.auser()` does no I/O.
-        # Whom somebody else set meanwhile stays.
+        # Each is answered by what the other has loaded: `request.user` after `await request.auser()` does no I/O.
+        # A user that other code has set meanwhile stays.
         if request.user is mine:
             request.user = user
         if request.auser is aload:
-            request.auser = _answering(user)
+            request.auser = make_auser(user)
         return user
 
     request.user = mine = cast("Any", SimpleLazyObject(load))
@@ -139,41 +193,30 @@ def _wrap_session_user(request: HttpRequest, cognito: RequestCognito) -> None:
 
 
 def _start_anonymous(request: HttpRequest) -> None:
-    """Nobody yet, and no CSRF check: a header that only a script can send is no cross-site form."""
-    _set_user(request, AnonymousUser())
+    """Start anonymous and without CSRF check: only a script can send the header, never a cross-site form."""
+    set_user(request, AnonymousUser())
     request._csrf_was_suspended = getattr(request, _SUSPENDED, False)  # type: ignore[attr-defined]
     setattr(request, _SUSPENDED, True)
 
 
-def _let_in(request: HttpRequest, user: Any, token: Token, raw: str) -> None:
-    _set_user(request, user)
-    request.cognito.set_bearer(user, token, raw, id_token_header(request))  # type: ignore[attr-defined]
-
-
-def _set_user(request: HttpRequest, user: Any) -> None:
-    request.user = user
-    request.auser = _answering(user)
-
-
-def _answering(user: Any) -> Callable[[], Awaitable[Any]]:
-    async def auser() -> Any:
-        return user
-
-    return auser
-
-
 def _unwrapped(user: Any) -> Any:
-    """The user inside Django's lazy one: loaded, so that what is attached to it stays with it."""
+    """Return the user inside Django's lazy object, loaded: what is attached to it stays with it."""
     if isinstance(user, LazyObject):
         _ = user.is_authenticated
         return user._wrapped
     return user
 
 
-def _is_before_a_transaction(request: HttpRequest) -> bool:
-    """Whether a session's login is to be looked at now: what a renewal got must outlive a view that is rolled back."""
-    in_transactions = any(database["ATOMIC_REQUESTS"] for database in connections.settings.values())
-    return in_transactions and settings.SESSION_COOKIE_NAME in request.COOKIES
+def _is_login_required_middleware(path: str) -> bool:
+    middleware = import_string(path)
+    return isinstance(middleware, type) and issubclass(middleware, LoginRequiredMiddleware)
+
+
+def _accepts_sessions_only(request: HttpRequest, view: View) -> bool:
+    """Return whether the view is marked `session_required`, or belongs to an admin site, however it was added."""
+    is_in_admin = "admin" in request.resolver_match.app_names  # type: ignore[union-attr]
+    marks = ("session_required", "admin_site", "model_admin")
+    return is_in_admin or any(getattr(view, mark, None) for mark in marks)
 
 
 def _authenticates_itself(view: View) -> bool:
@@ -181,7 +224,7 @@ def _authenticates_itself(view: View) -> bool:
 
 
 def _with_csrf(request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
-    """Undo what `_start_anonymous` suspended, and make up for the check that CsrfViewMiddleware waved through."""
+    """Undo what `_start_anonymous` suspended, and make the check that CsrfViewMiddleware has skipped."""
     if not hasattr(request, "_csrf_was_suspended"):  # the header came later, by a middleware of the site
         return None
     setattr(request, _SUSPENDED, request._csrf_was_suspended)

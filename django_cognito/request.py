@@ -1,11 +1,12 @@
-"""`request.cognito`: whose request this is in Cognito's terms. Costs nothing until it is used.
+"""`request.cognito`: the Cognito side of a request's user. No I/O until it is used.
 
-It speaks for a bearer token or for the session, never for a mix: with a bearer token the session is not looked at.
+It belongs to a bearer token or to the session, never to both: with a bearer token the session is not read.
 """
 
 import re
-from functools import cached_property, partial
-from typing import Any, NoReturn
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.models import AnonymousUser
@@ -17,8 +18,9 @@ from .core import ClientToken, IdToken, UserPool
 from .core.errors import CognitoUnavailableError, SignInError
 from .login import renewal
 from .login import session as login_session
+from .login.outage import user_in_outage
 from .models import CognitoLogin
-from .people.rights import NO_RIGHTS, Rights, attach, carry, rights_of
+from .people.rights import NO_RIGHTS, Rights, carry, rights_of
 from .people.users import Token, rights_for
 
 # RFC 9110 11.1: a scheme is case-insensitive. What follows is for the verifier to judge.
@@ -47,10 +49,11 @@ def id_token_header(request: Any) -> str | None:
 
 
 class RequestCognito:
-    """The Cognito side of a request; also of a visitor's, where everything is empty.
+    """The Cognito side of `request.user`; empty for an anonymous user and for a user without a Cognito login.
 
-    Reading it for a session costs one query, and renews tokens that are about to end. An async view says
-    `await request.auser()` first; after that it does no I/O.
+    Each access compares the user that it was loaded for with `request.user`: after `login()`, `logout()` or an
+    impersonation in the same request it is empty. Reading it for a session costs one query and refreshes tokens that
+    expire soon. An async view calls `await request.auser()` first; after that it does no I/O.
     """
 
     _user: Any = None
@@ -68,9 +71,9 @@ class RequestCognito:
 
     @property
     def token(self) -> Token | None:
-        """The verified token behind the request; None for a visitor and for a local login.
+        """The verified token of the request's user; None for an anonymous user and for a local login.
 
-        Raises CognitoUnavailableError where a session's token has ended and Cognito cannot be asked for the next.
+        Raises CognitoUnavailableError if the session's token has expired and cannot be refreshed now.
         """
         self._load()
         if self._failure is not None:
@@ -79,110 +82,176 @@ class RequestCognito:
 
     @property
     def raw(self) -> str:
-        """The token's raw string, to pass on to Cognito or to another API; empty where there is no token."""
+        """The token's raw string, to pass on to Cognito or to another API; empty without a token."""
         if self.token is None:
             return ""
         return self._raw if self._login is None else login_session.tokens_of(self._login).access_token
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The person's Cognito groups that count now."""
+        """The user's Cognito groups that count now. Raises CognitoUnavailableError as `token` does."""
         return self._rights().groups
 
     @property
     def scopes(self) -> frozenset[str]:
-        """The token's scopes."""
+        """The token's scopes. Raises CognitoUnavailableError as `token` does."""
         return self._rights().scopes
 
     @property
     def pool(self) -> UserPool | None:
-        """The user pool that the token is from."""
+        """The user pool that issued the token."""
         token = self.token
         return None if token is None else settings_of(token.user_pool_id, token.client_id).user_pool
 
     @cached_property
     def aws(self) -> Aws:
-        """AWS in the person's name: `.identity_id .credentials .session .client("s3") .resource("s3")`. No I/O yet."""
+        """AWS with the user's credentials: `.identity_id .credentials .session .client("s3") .resource("s3")`. No I/O."""
         return Aws(lambda: self.token, self._id_token, self._aload)
 
     @property
     def is_machine(self) -> bool:
-        """Whether a machine calls (`client_credentials`)."""
+        """Whether the caller is a machine-to-machine client (`client_credentials`)."""
         return isinstance(self.token, ClientToken)
 
     @property
     def is_bearer(self) -> bool:
-        """Whether the request came with a bearer token of ours, rather than with a session."""
+        """Whether the request's user comes from a bearer token, not from the session."""
+        self._load()
         return self._token is not None and self._login is None
 
+    @property
+    def is_unavailable(self) -> bool:
+        """Whether this request could not load its session's user, because Cognito could not be reached. No I/O."""
+        return self._failure is not None and self._user is None
+
     def set_bearer(self, user: Any, token: Token, raw: str, raw_id_token: str | None = None) -> None:
-        """Let the request be the person of a verified bearer token, and of the verified ID token that came with it."""
+        """Make the user of a verified bearer token the request's user; `raw_id_token` is the verified ID token."""
+        set_user(self._request, user)
+        self._clear()
         self._user, self._token, self._raw, self._raw_id_token = user, token, raw, raw_id_token
-        self._login = self._failure = None  # where a session was looked at before, it speaks no longer
 
-    def set_session(self, user: Any) -> Any:
-        """Let the request be `user` of its session; who it then is: an anonymous user where the login has ended.
+    def set_login(self, user: Any, token: Token, login: CognitoLogin) -> None:
+        """Set the login of `user`, who is about to become the request's user."""
+        self._clear()
+        self._user, self._token, self._login = user, token, login
 
-        A user without a login of ours (a local password) is left alone. Raises nothing: where Cognito cannot be asked
-        for new tokens, the person is still known, and only what needs the token raises.
+    def load_session(self, get_user: Callable[[], Any]) -> Any:
+        """Refresh the session's tokens if due, then return the session's user; anonymous if the login has ended.
+
+        `get_user` returns Django's own user of the session. It is called after the refresh, so that the user has the
+        rights which the new tokens state. A user without a Cognito login is returned as it is.
+
+        Raises CognitoUnavailableError if the tokens have expired, cannot be refreshed and gave the user rights.
         """
         session = self._request.session
-        if not user.is_authenticated or login_session.SESSION_KEY not in session:
-            return user
+        if login_session.SESSION_KEY not in session:
+            return get_user()
+        if self._failure is not None:
+            raise self._failure
+        is_stale = _is_user_loaded(self._request)
         try:
-            self._go_on(user, renewal.current(login_session.load(session, user.pk)))
-        except CognitoUnavailableError as error:
-            self._do_without(user, error)
+            before = login_session.load(session)
+            try:
+                login = renewal.current(before)
+            except CognitoUnavailableError as failure:
+                return self._enter_outage(get_user(), before, failure)
+            user = get_user()
+            if is_stale or login.version != before.version:
+                user = login_session.reload_user(session, user)
+            return self._accept(user, login)
         except SignInError:
             session.flush()
             return AnonymousUser()
-        return user
 
-    async def aset_session(self, user: Any) -> Any:
-        """As `set_session`."""
+    async def aload_session(self, get_user: Callable[[], Awaitable[Any]]) -> Any:
+        """Async version of `load_session`."""
         session = self._request.session
-        if not user.is_authenticated or not await session.ahas_key(login_session.SESSION_KEY):
-            return user
+        if not await session.ahas_key(login_session.SESSION_KEY):
+            return await get_user()
+        if self._failure is not None:
+            raise self._failure
+        is_stale = _is_user_loaded(self._request)
         try:
-            login = await sync_to_async(login_session.load)(session, user.pk)
-            self._go_on(user, await renewal.acurrent(login))
-        except CognitoUnavailableError as error:
-            self._do_without(user, error)
+            before = await sync_to_async(login_session.load)(session)
+            try:
+                login = await renewal.acurrent(before)
+            except CognitoUnavailableError as failure:
+                return await sync_to_async(self._enter_outage)(await get_user(), before, failure)
+            user = await get_user()
+            if is_stale or login.version != before.version:
+                user = await sync_to_async(login_session.reload_user)(session, user)
+            return self._accept(user, login)
         except SignInError:
             await session.aflush()
             return AnonymousUser()
+
+    def _accept(self, user: Any, login: CognitoLogin) -> Any:
+        """Return `user`, with the rights of `login` if it is theirs. Another middleware may have set somebody else.
+
+        Raises SignInError if the login's tokens cannot be decrypted.
+        """
+        if user.pk == login.cognito_user.user_id:
+            token = login_session.access_token_of(login)
+            self._user, self._token, self._login = user, token, login
+            carry(user, rights_for(token, login.cognito_user))
         return user
 
-    def _go_on(self, user: Any, login: CognitoLogin) -> None:
-        """Raises SignInError where the login's tokens cannot be opened."""
-        token = login_session.access_token_of(login)
-        self._user, self._token, self._login = user, token, login
-        carry(user, rights_for(token, login.cognito_user))
+    def _enter_outage(self, user: Any, login: CognitoLogin, failure: CognitoUnavailableError) -> Any:
+        if user.pk != login.cognito_user.user_id:
+            return user
+        self._failure = failure
+        user = user_in_outage(self._request, user, login, failure)
+        if user.is_authenticated:
+            self._user = user
+        else:
+            self._failure = None
+        return user
 
-    def _do_without(self, user: Any, failure: CognitoUnavailableError) -> None:
-        self._user, self._failure = user, failure
-        attach(user, partial(_raise, failure))
+    def _clear(self) -> None:
+        self._user = self._token = self._login = self._failure = self._raw_id_token = None
+        self._raw = ""
 
     def _id_token(self) -> str:
-        """The raw ID token of the person, verified when it came in; empty where there is none. Reads nothing."""
+        """Return the user's raw ID token, verified when it arrived; empty without one. No I/O."""
         if self._login is not None:
             return login_session.tokens_of(self._login).id_token
         return self._raw if isinstance(self._token, IdToken) else self._raw_id_token or ""
 
     def _rights(self) -> Rights:
         self._load()
+        if self._failure is not None:
+            raise self._failure
         return NO_RIGHTS if self._user is None else rights_of(self._user)
 
     def _load(self) -> None:
-        """See whose session it is, which the middleware's lazy `request.user` does; a bearer's user is set already."""
-        if self._user is None:
-            _ = self._request.user.is_authenticated
+        """Load the request's user, which loads its login; clear everything if the user is another one by now."""
+        _ = self._request.user.is_authenticated
+        self._clear_former_user()
 
     async def _aload(self) -> None:
-        """As `_load`, with Cognito asked in a thread; after it, `token` does no I/O."""
-        if self._user is None:
-            await self._request.auser()
+        """Async version of `_load`; after it, `token` does no I/O."""
+        await self._request.auser()
+        self._clear_former_user()
+
+    def _clear_former_user(self) -> None:
+        if self._user is not None and self._request.user != self._user:
+            self._clear()
 
 
-def _raise(error: CognitoUnavailableError) -> NoReturn:
-    raise error
+def set_user(request: HttpRequest, user: Any) -> None:
+    """Make `user` the request's user, for sync and async readers."""
+    request.user, request.auser = user, make_auser(user)
+
+
+def make_auser(user: Any) -> Callable[[], Awaitable[Any]]:
+    """Return a `request.auser` for a user that is loaded."""
+
+    async def auser() -> Any:
+        return user
+
+    return auser
+
+
+def _is_user_loaded(request: HttpRequest) -> bool:
+    """Whether a middleware before ours has loaded Django's user: by now it may differ from the database."""
+    return hasattr(request, "_cached_user") or hasattr(request, "_acached_user")

@@ -21,6 +21,7 @@ from .answers import answer_to, json_response, not_authenticated
 from .causes import WayOn, cause_of
 from .conf import CognitoSettings, get_pools, get_settings
 from .core.errors import CognitoError, TokenError
+from .decorators import session_required
 from .login import attempts, pending, session, sign_in, silence
 from .login.asked import asked_of_cognito
 from .login.attempts import Attempt
@@ -35,6 +36,7 @@ from .tracebacks import without_locals
 logger = logging.getLogger(__name__)
 
 
+@session_required
 @require_safe
 @login_not_required
 @never_cache
@@ -47,6 +49,7 @@ def login(request: HttpRequest) -> HttpResponse:
     return _begin(request, "login")
 
 
+@session_required
 @require_safe
 @login_not_required
 @never_cache
@@ -55,6 +58,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     return _begin(request, "sign_up")
 
 
+@session_required
 @require_safe
 @login_not_required
 @never_cache
@@ -63,6 +67,7 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
     return _begin(request, "forgot_password")
 
 
+@session_required
 @require_POST
 @login_required
 @never_cache
@@ -75,6 +80,7 @@ def link(request: HttpRequest) -> HttpResponse:
     return _begin(request, "login", links_to=str(request.user.pk))
 
 
+@session_required
 @require_POST
 @login_required
 @never_cache
@@ -89,6 +95,7 @@ def unlink(request: HttpRequest, link_id: int) -> HttpResponse:
     return _on(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
 
 
+@session_required
 @require_safe
 @login_not_required
 @never_cache
@@ -135,6 +142,7 @@ def _once_more(request: HttpRequest, error: CognitoError, attempt: Attempt | Non
     return _failed(request, error, attempt)
 
 
+@session_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_not_required
 @never_cache

@@ -101,14 +101,22 @@ def who(client: Client) -> str:
 
 def login_of(client: Client, username: str = "alice", **state: Any) -> CognitoLogin:
     """The login of `username`, signed in at `client`; its tokens end in `ends_in` seconds, see `change`."""
-    user = sign_in(client, username, refresh_token="a-refresh-token")
-    login = session.load(client.session, user.pk)
+    sign_in(client, username, refresh_token="a-refresh-token")
+    login = session.load(client.session)
     return change(login, **state) if state else login
 
 
-def change(login: CognitoLogin, *, ends_in: float | None = None, leased_for: float | None = None) -> CognitoLogin:
-    """The login, once its tokens end in so many seconds, and somebody is refreshing it for so many."""
+def change(
+    login: CognitoLogin,
+    *,
+    ends_in: float | None = None,
+    leased_for: float | None = None,
+    retry_in: float | None = None,
+) -> CognitoLogin:
+    """Return the login with tokens that expire in `ends_in` seconds, another request's lease, a back-off; saved."""
     now = timezone.now()
+    if retry_in is not None:
+        login.retry_at = now + timedelta(seconds=retry_in)
     if ends_in is not None:
         login.expires_at = now + timedelta(seconds=ends_in)
     if leased_for is not None:

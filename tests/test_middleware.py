@@ -358,9 +358,9 @@ def test_a_local_password_has_the_databases_rights(client: Client) -> None:
     assert client.get("/may/").content == b"True"
 
 
-@pytest.mark.usefixtures("cognito_down")
+@pytest.mark.usefixtures("editors_may_change_groups", "cognito_down")
 @pytest.mark.parametrize("url", ["/cognito/", "/may/", "/may/template/", "/edit/", "/order/"])
-def test_a_session_whose_tokens_are_over_is_503_where_they_count(client: Client, url: str) -> None:
+def test_expired_session_in_an_outage_gets_503_if_cognito_gave_rights(client: Client, url: str) -> None:
     sign_in(client, groups=["editors"], refresh_token="a refresh token")
     end_tokens()
     answer = client.get(url)
@@ -368,10 +368,12 @@ def test_a_session_whose_tokens_are_over_is_503_where_they_count(client: Client,
     assert int(answer["Retry-After"]) > 0
 
 
-@pytest.mark.usefixtures("cognito_down")
+@pytest.mark.usefixtures("editors_may_change_groups", "cognito_down")
 @pytest.mark.parametrize("url", ["/cognito/async/", "/may/async/", "/edit/async/"])
-def test_an_async_session_whose_tokens_are_over_is_503_too(async_client: AsyncClient, url: str) -> None:
-    sign_in(async_client, refresh_token="a refresh token")
+def test_expired_async_session_in_an_outage_gets_503_if_cognito_gave_rights(
+    async_client: AsyncClient, url: str
+) -> None:
+    sign_in(async_client, groups=["editors"], refresh_token="a refresh token")
     end_tokens()
     assert aget(async_client, url).status_code == 503
 

@@ -275,12 +275,6 @@ def test_a_sign_out_ends_the_sign_ins_under_way(client: Client, token_endpoint: 
     assert code_of(come_back(client, asked)) == "state_unknown"
 
 
-def test_a_bearer_token_on_the_callback_is_no_sign_in(client: Client) -> None:
-    answer = client.get(CALLBACK, headers=bearer(make_token()))
-    assert code_of(answer) == "state_unknown"
-    assert who(client) == "nobody"
-
-
 # States
 
 

@@ -4,6 +4,7 @@ A renewal is one conditional UPDATE, so that of many workers one asks Cognito an
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -41,11 +42,13 @@ _POLL_SECONDS = 0.05
 
 @without_locals
 def current(login: CognitoLogin) -> CognitoLogin:
-    """The login with tokens that are good: as it is, or refreshed.
+    """Return the login with valid tokens: as it is, or refreshed.
 
-    Inside the margin whoever finds somebody else at it goes on with what there is; past the end it waits for them.
-    Raises SignInError where Cognito refused (the login is gone then), CognitoUnavailableError where it could not be
-    asked and the tokens have ended.
+    Before the tokens expire, a request that finds another one refreshing goes on with the present tokens; past expiry
+    it waits for the other one. After a failed attempt, one request per back-off period contacts Cognito and no other
+    one waits.
+    Raises SignInError if Cognito rejected the refresh (the login is deleted then), CognitoUnavailableError if the
+    tokens have expired and cannot be refreshed now.
     """
     steps = _renewal(login)
     try:
@@ -93,9 +96,11 @@ def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
         login = yield _Step(partial(_end, login, error))
         return login
     deadline = time.monotonic() + _WAIT_SECONDS
-    while not (yield _Step(partial(_claim, login))):
+    while _is_backing_off(login) or not (yield _Step(partial(_claim, login))):
         if not is_over(login):
             return login
+        if login.retry_at is not None:
+            raise CognitoUnavailableError("the last refresh failed", retry_after=_retry_after(login))
         if time.monotonic() >= deadline:
             raise CognitoUnavailableError("another request is still renewing this login", code="refresh_in_progress")
         yield _Step(partial(time.sleep, _POLL_SECONDS), is_orm=False)
@@ -126,13 +131,24 @@ def _is_due(login: CognitoLogin) -> bool:
     return login.expires_at - margin <= timezone.now() and refresh_token_of(login) is not None
 
 
+def _is_backing_off(login: CognitoLogin) -> bool:
+    return login.retry_at is not None and timezone.now() < login.retry_at
+
+
+def _retry_after(login: CognitoLogin) -> int:
+    """Return the seconds until the next attempt; at least 1 if another request makes it now."""
+    left = (login.retry_at - timezone.now()).total_seconds() if login.retry_at else 0
+    return max(math.ceil(left), 1)
+
+
 def _claim(login: CognitoLogin) -> bool:
-    """Whether this worker is the one to refresh: one conditional UPDATE, so that there is only one."""
+    """Return whether this request is the one that refreshes: one conditional UPDATE, so that there is only one."""
     now = timezone.now()
     # Longer than two calls to Cognito may take; a worker that dies at it blocks nobody for longer.
     until = now + timedelta(seconds=2 * get_settings().http_timeout_seconds + 5)
-    free = _unchanged(login).filter(Q(refreshing_until=None) | Q(refreshing_until__lt=now))
-    return free.update(refreshing_until=until) == 1
+    is_free = Q(refreshing_until=None) | Q(refreshing_until__lt=now)
+    is_due = Q(retry_at=None) | Q(retry_at__lte=now)
+    return _unchanged(login).filter(is_free, is_due).update(refreshing_until=until) == 1
 
 
 def _ask(login: CognitoLogin) -> tuple[TokenSet, AccessToken, IdToken | None]:
@@ -167,7 +183,7 @@ def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: I
     person(token, profile)
     kept = sealed(login.pk, tokens)
     _unchanged(login).update(
-        tokens=kept, expires_at=end_of(token, tokens), version=F("version") + 1, refreshing_until=None
+        tokens=kept, expires_at=end_of(token, tokens), version=F("version") + 1, refreshing_until=None, retry_at=None
     )
     try:
         return row_of(login.pk)
@@ -179,9 +195,8 @@ def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: I
 
 
 def _postpone(login: CognitoLogin, seconds: float) -> CognitoLogin:
-    """Let the next one ask after `seconds`, so that an outage does not slow every page down; past the end, at once."""
-    until = None if is_over(login) else timezone.now() + timedelta(seconds=seconds)
-    _unchanged(login).update(refreshing_until=until)
+    """Store that the next attempt is due after `seconds`, so that an outage does not slow every page down."""
+    _unchanged(login).update(refreshing_until=None, retry_at=timezone.now() + timedelta(seconds=seconds))
     return row_of(login.pk)
 
 

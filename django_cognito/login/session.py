@@ -5,7 +5,7 @@ The Django session is last-write-wins: a concurrent request would bring an old r
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -16,8 +16,10 @@ from django.contrib import auth
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ValidationError
+from django.db import router
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from ..conf import CognitoSettings, get_pools
 from ..core import AccessToken, IdToken
@@ -33,30 +35,76 @@ from . import pending
 logger = logging.getLogger(__name__)
 SESSION_KEY = "_cognito_login"
 _BACKEND = "django_cognito.backends.CognitoBackend"
+# Of Django's ModelBackend: what it has read of a user's permissions.
+_PERMISSION_CACHES = ("_perm_cache", "_user_perm_cache", "_group_perm_cache")
 
 
 def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet) -> CognitoLogin:
-    """Sign `user` in: Django's own login, and the tokens kept. The session's earlier login, if any, is ended."""
+    """Sign `user` in by Django's own login, and store the tokens. The session's earlier login, if any, is ended.
+
+    The session and `request.cognito` have the new login before `user_logged_in` is sent.
+    """
     drop(request.session)
     key = request.session.session_key
-    with pending.kept(request):
-        auth.login(request, user, backend=_BACKEND)
-    if request.session.session_key == key:
-        request.session.cycle_key()  # Django keeps the key of a person who signs in again
-    link = CognitoUser.objects.get(user_pool_id=token.user_pool_id, sub=token.sub)
-    login = CognitoLogin(cognito_user=link, expires_at=end_of(token, tokens))
+    links = CognitoUser.objects.using(router.db_for_write(CognitoUser))  # it may have been written a moment ago
+    login = CognitoLogin(
+        cognito_user=links.get(user_pool_id=token.user_pool_id, sub=token.sub), expires_at=end_of(token, tokens)
+    )
     login.tokens = sealed(login.id, tokens)
     login.save(force_insert=True)
-    request.session[SESSION_KEY] = str(login.id)
+    with pending.kept(request):
+        _flush_session_of_another_user(request, user)
+        request.session[SESSION_KEY] = str(login.id)
+        if (cognito := getattr(request, "cognito", None)) is not None:
+            cognito.set_login(user, token, login)
+        auth.login(request, user, backend=_BACKEND)
+    if request.session.session_key == key:
+        request.session.cycle_key()  # Django keeps the key of a user who signs in again
     return login
 
 
-def load(session: SessionBase, user_id: Any) -> CognitoLogin:
-    """The login that the session names, with its link row. One query.
+def _flush_session_of_another_user(request: HttpRequest, user: Any) -> None:
+    """Do first what Django's `login()` would do: it would take the new login along."""
+    session = request.session
+    if auth.SESSION_KEY not in session:
+        return
+    is_same = session[auth.SESSION_KEY] == user._meta.pk.value_to_string(user)
+    if not is_same or not _has_hash(session, [user.get_session_auth_hash()]):
+        session.flush()
 
-    Raises SignInError (code "login_ended") where it is gone, or is not this user's.
+
+def load(session: SessionBase) -> CognitoLogin:
+    """Return the login that the session names, with its link row. One query.
+
+    Raises SignInError (code "login_ended") if it is gone, or belongs to another user than the session.
     """
-    return row_of(session.get(SESSION_KEY), cognito_user__user_id=user_id)
+    return row_of(session.get(SESSION_KEY), cognito_user__user_id=session.get(auth.SESSION_KEY))
+
+
+def reload_user(session: SessionBase, user: Any) -> Any:
+    """Refresh the user object in place from the database that was written to, and return it. One query.
+
+    What other code holds of the user is thus up to date too. An anonymous user is returned as it is.
+    Raises SignInError (code "login_ended") if the session is not this user's any more: the account is gone or
+    disabled, or its password has changed.
+    """
+    if not user.is_authenticated:
+        return user
+    try:
+        user.refresh_from_db(using=router.db_for_write(type(user)))
+    except type(user).DoesNotExist as error:
+        raise SignInError("the user was deleted", code="login_ended") from error
+    for name in _PERMISSION_CACHES:
+        vars(user).pop(name, None)
+    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    if not user.is_active or not _has_hash(session, hashes):
+        raise SignInError("the account was disabled, or its password has changed", code="login_ended")
+    return user
+
+
+def _has_hash(session: SessionBase, hashes: Iterable[str]) -> bool:
+    stored = session.get(auth.HASH_SESSION_KEY, "")
+    return any(constant_time_compare(stored, each) for each in hashes)
 
 
 @without_locals
@@ -112,7 +160,10 @@ def settings_of_session(session: SessionBase) -> CognitoSettings | None:
 
 def _named_by(session: SessionBase) -> CognitoLogin | None:
     login_id = session.get(SESSION_KEY)
-    return CognitoLogin.objects.select_related("cognito_user").filter(pk=login_id).first() if login_id else None
+    if not login_id:
+        return None
+    rows = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).select_related("cognito_user")
+    return rows.filter(pk=login_id).first()
 
 
 def _settings_or_none(login: CognitoLogin) -> CognitoSettings | None:
@@ -134,10 +185,14 @@ def settings_for(login: CognitoLogin) -> CognitoSettings:
 
 
 def row_of(login_id: Any, **conditions: Any) -> CognitoLogin:
-    """The login of that id, with its link row. One query. Raises SignInError (code "login_ended") where it is gone."""
+    """Return the login of that id, with its link row. One query. Raises SignInError (code "login_ended") if it is gone.
+
+    It is read where it is written: a replica that lags would end a login that has just begun.
+    """
+    rows = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).select_related("cognito_user")
     try:
-        return CognitoLogin.objects.select_related("cognito_user").get(pk=login_id, **conditions)
-    except (CognitoLogin.DoesNotExist, ValidationError) as error:
+        return rows.get(pk=login_id, **conditions)
+    except (CognitoLogin.DoesNotExist, ValidationError, ValueError) as error:
         raise SignInError("the login was ended", code="login_ended") from error
 
 

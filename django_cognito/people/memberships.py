@@ -35,6 +35,11 @@ def apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
     return _set_flags(user, {"is_staff": change.staff, "is_superuser": change.superuser})
 
 
+def read_grants(user: Any) -> Granted:
+    """Return all that Cognito groups granted `user`, in every pool. One query."""
+    return cognito_groups.union(map(_granted, CognitoMembership.objects.filter(cognito_user__user_id=user.pk)))
+
+
 def _wanted(names: tuple[str, ...], settings: CognitoSettings) -> dict[str, Granted]:
     wanted = cognito_groups.grants(names, settings)
     django_groups = _django_groups({name for grant in wanted.values() for name in grant.groups})

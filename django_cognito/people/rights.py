@@ -4,15 +4,15 @@ A user carries its rights, never a token. Who decides what they are stands above
 request.py for sessions; without either, the database's count.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from asgiref.sync import sync_to_async
 from django.db.models import Model
 
 from ..conf import Pools, get_pools
+from ..core.errors import CognitoUnavailableError
 from ..models import CognitoUser
 from .groups import permissions
 
@@ -39,6 +39,21 @@ class Rights:
 NO_RIGHTS = Rights()
 
 
+@dataclass(frozen=True, slots=True)
+class UnavailableRights(Rights):
+    """The rights of a session whose tokens have expired in an outage: no permissions, and no answer about groups."""
+
+    failure: CognitoUnavailableError = field(kw_only=True)
+
+    def in_group(self, *names: str) -> NoReturn:
+        """Raise `failure`: the groups are not known, and 403 would be wrong."""
+        raise self.failure
+
+    def has_scope(self, *names: str) -> NoReturn:
+        """Raise `failure`: the scopes are not known, and 403 would be wrong."""
+        raise self.failure
+
+
 def permissions_of(rights: Rights) -> frozenset[str]:
     """The permissions that the groups of `rights` give by the settings of the moment, as "app_label.codename"."""
     return _given(rights.by_pool, get_pools())
@@ -61,20 +76,14 @@ def named(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class _Carried:
-    """Rights on a user, known or loaded when first asked for. They stay with that user: a copy has none of them."""
+    """The rights of one user object. A copy or a pickle of the user has none of them."""
 
-    __slots__ = ("_load", "known", "owner")
+    __slots__ = ("owner", "rights")
 
-    def __init__(self, owner: Any = None, known: Rights | None = None, load: Callable[[], Rights] | None = None):
+    def __init__(self, owner: Any = None, rights: Rights | None = None):
         # A copied model has a `_state` of its own, and a lazy user shows that of the user it stands for.
         self.owner = getattr(owner, "_state", None)
-        self.known = known
-        self._load = load
-
-    def rights(self) -> Rights | None:
-        if self.known is None and self._load is not None:
-            self.known = self._load()
-        return self.known
+        self.rights = rights
 
     def __reduce__(self) -> tuple[type[Self], tuple[()]]:
         return type(self), ()
@@ -85,20 +94,12 @@ def carry(user: Any, rights: Rights) -> None:
     setattr(user, _ATTRIBUTE, _Carried(user, rights))
 
 
-def attach(user: Any, load: Callable[[], Rights]) -> None:
-    """As `carry`, with the rights that `load` gives; it is called once, when they are first asked for."""
-    setattr(user, _ATTRIBUTE, _Carried(user, load=load))
-
-
 def rights_of(user: Any) -> Rights:
-    """The rights that `user` carries; where it carries none, those that the database remembers (one query).
-
-    Raises CognitoUnavailableError for a session whose tokens are over while Cognito cannot be asked.
-    """
+    """Return the rights that `user` carries; if it carries none, those that the database remembers (one query)."""
     carried = _carried_by(user)
     if not user.is_active or (carried is None and user.is_anonymous):
         return NO_RIGHTS
-    rights = None if carried is None else carried.known or carried.rights()
+    rights = None if carried is None else carried.rights
     if rights is None:
         rights = _remembered(user)
         carry(user, rights)
@@ -108,7 +109,7 @@ def rights_of(user: Any) -> Rights:
 async def arights_of(user: Any) -> Rights:
     """As `rights_of`; inline where the user carries its rights loaded, as after `await request.auser()`."""
     carried = _carried_by(user)
-    if carried is not None and carried.known is not None:
+    if carried is not None and carried.rights is not None:
         return rights_of(user)
     return await sync_to_async(rights_of)(user)
 

@@ -4,6 +4,7 @@ A steady token costs one read and no write. What changes is written in one trans
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from . import groups as cognito_groups
 from .attributes import email_field, needs_its_own, put, take
 from .memberships import apply_groups
 from .profile import News, Statement, news, statement_of
+from .request_writes import note_write
 from .rights import Rights, carry
 from .steady_query import KnownPerson, find
 
@@ -61,6 +63,18 @@ def person_for(statement: Statement) -> Link:
     Raises TokenError (code "user_unknown") where there is none and CREATE_USERS is off.
     """
     return _settled(_find(statement), statement)
+
+
+def write_again(statements: Iterable[Statement]) -> None:
+    """Apply claims once more that a view's transaction may have rolled back. One query for each if nothing was lost.
+
+    Only to links that exist: a user that the view deleted, or unlinked, stays so.
+    """
+    for statement in statements:
+        link = _find(statement)
+        if link is not None:
+            with suppress(CognitoUser.DoesNotExist):  # deleted meanwhile
+                _update_link(link, statement)
 
 
 def link_person(statement: Statement, user: Any) -> CognitoUser:
@@ -146,7 +160,9 @@ def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS)
         return link
     try:
         with transaction.atomic():
-            return _updated(link, statement) if link else _linked(statement, settings_of(statement.user_pool_id))
+            written = _updated(link, statement) if link else _linked(statement, settings_of(statement.user_pool_id))
+        note_write(statement)
+        return written
     except (IntegrityError, CognitoUser.DoesNotExist):
         if attempts == 1:
             raise
@@ -221,6 +237,12 @@ def _give_username(user: Any, statement: Statement) -> None:
     shortened = name if longest is None else name[: longest - len(suffix)]
     if not any(take(user, user.USERNAME_FIELD, candidate) for candidate in (name[:longest], shortened + suffix)):
         setattr(user, user.USERNAME_FIELD, statement.sub[:longest])
+
+
+def _update_link(link: Link, statement: Statement) -> None:
+    if _news(link, statement):
+        with transaction.atomic():
+            _updated(link, statement)
 
 
 def _updated(link: Link, statement: Statement) -> CognitoUser:

@@ -227,9 +227,9 @@ def test_keys_that_cannot_be_had_are_503(client: Client, cognito_down: None, url
     assert "WWW-Authenticate" not in answer
 
 
-@pytest.mark.usefixtures("cognito_down")
+@pytest.mark.usefixtures("editors_may_change_groups", "cognito_down")
 @pytest.mark.parametrize("url", ["/may/", "/edit/", "/order/", "/either/"])
-def test_a_session_whose_tokens_are_over_is_503_where_rights_count(client: Client, url: str) -> None:
+def test_expired_session_in_an_outage_gets_503_if_cognito_gave_rights(client: Client, url: str) -> None:
     sign_in(client, groups=["editors"], refresh_token="a refresh token")
     end_tokens()
     answer = client.get(url)

@@ -10,7 +10,7 @@ from django.utils.functional import SimpleLazyObject
 
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.models import CognitoUser
-from django_cognito.people.rights import NO_RIGHTS, Rights, arights_of, attach, carry, rights_of
+from django_cognito.people.rights import NO_RIGHTS, Rights, UnavailableRights, arights_of, carry, permissions_of, rights_of
 
 from .conftest import link_of
 
@@ -29,24 +29,12 @@ def test_every_scope_is_needed() -> None:
     assert not RIGHTS.has_scope("openid", "orders/write")
 
 
-def test_rights_are_loaded_once_and_not_before_they_are_asked_for() -> None:
-    asked = []
-    user = User(pk=1)
-    attach(user, lambda: asked.append(1) or RIGHTS)
-    assert asked == []
-    assert rights_of(user) is rights_of(user) is RIGHTS
-    assert asked == [1]
-
-
-def test_a_failure_to_load_is_raised_again_each_time() -> None:
-    def fail() -> Rights:
-        raise CognitoUnavailableError("no answer")
-
-    user = User(pk=1)
-    attach(user, fail)
-    for _ in range(2):
+def test_unavailable_rights_give_no_permission_and_no_answer_about_groups() -> None:
+    rights = UnavailableRights(failure=CognitoUnavailableError("no answer"))
+    assert permissions_of(rights) == frozenset()
+    for question in (rights.in_group, rights.has_scope):
         with pytest.raises(CognitoUnavailableError):
-            rights_of(user)
+            question("editors")
 
 
 @pytest.mark.parametrize("user", [AnonymousUser(), User(pk=1, is_active=False), User()])
@@ -90,17 +78,6 @@ def test_nothing_of_the_token_is_in_a_pickle(told) -> None:
     user = told("editors", jti="a-jti-to-look-for", **{"custom:tenant": "acme"})
     data = pickle.dumps(user)
     assert not any(secret in data for secret in (b"a-jti-to-look-for", b"acme", b"editors", b"eyJ"))
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("again", COPIES)
-def test_a_user_whose_rights_cannot_be_loaded_can_be_copied(told, again) -> None:
-    def fail() -> Rights:
-        raise CognitoUnavailableError("no answer")
-
-    user = told("editors")
-    attach(user, fail)
-    assert rights_of(again(user)).groups == ("editors",)
 
 
 @pytest.mark.django_db

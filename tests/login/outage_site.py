@@ -1,0 +1,81 @@
+"""A site whose views differ in what they need of a session's user, for tests of an outage past the tokens' expiry."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import Group
+from django.contrib.auth.views import LogoutView
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path
+
+from django_cognito.decorators import group_required
+
+
+def show_user(request: Any) -> JsonResponse:
+    return JsonResponse(_describe(request.user))
+
+
+async def show_user_async(request: Any) -> JsonResponse:
+    user = await request.auser()
+    return JsonResponse({"user": user.get_username()})
+
+
+@login_not_required
+def show_open_user(request: Any) -> JsonResponse:
+    return JsonResponse(_describe(request.user))
+
+
+@login_not_required
+def save_open_user(request: Any) -> JsonResponse:
+    request.user.first_name = "Saved"
+    request.user.save()
+    return show_open_user(request)  # type: ignore[no-any-return]
+
+
+@login_not_required
+def show_hello(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("hello")
+
+
+def add_group(request: Any) -> HttpResponse:
+    Group.objects.create(name=f"made by {request.user}")
+    return HttpResponse("made")
+
+
+@group_required("editors")
+def edit(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("edited")
+
+
+def _describe(user: Any) -> dict[str, Any]:
+    return {
+        "user": user.get_username(),
+        "staff": user.is_staff,
+        "superuser": user.is_superuser,
+        "permissions": sorted(user.get_all_permissions()),
+    }
+
+
+urlpatterns = [
+    path("user/", show_user),
+    path("user/async/", show_user_async),
+    path("open/", show_open_user),
+    path("open/save/", save_open_user),
+    path("hello/", show_hello),
+    path("add/", add_group),
+    path("edit/", edit),
+    path("logout/", LogoutView.as_view(), name="django_logout"),
+    path("auth/", include("django_cognito.urls")),
+    path("admin/", admin.site.urls),
+]
+
+
+def read_user_early(get_response: Any) -> Any:
+    """A site's middleware that reads the user before the view, as those for time zones or languages do."""
+
+    def middleware(request: Any) -> Any:
+        _ = request.user.is_authenticated
+        return get_response(request)
+
+    return middleware
