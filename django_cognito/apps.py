@@ -12,6 +12,7 @@ class CognitoConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks and the sign-out receiver."""
+        """Register the system checks, the sign-out receiver and the receivers that protect unread changes."""
         from . import checks  # noqa: F401
         from .login import session  # noqa: F401
+        from .people import snapshot  # noqa: F401

@@ -15,6 +15,8 @@ class EmailUser(AbstractBaseUser):
     email = models.EmailField(unique=True)
     address = models.JSONField(default=dict)
     age = models.PositiveSmallIntegerField(null=True)
+    photo = models.FileField(blank=True)
+    seal = models.BinaryField(default=b"")
 
     USERNAME_FIELD = "email"
     objects = BaseUserManager()

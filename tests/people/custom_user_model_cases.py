@@ -11,6 +11,7 @@ from django.core.checks import run_checks
 from django_cognito.models import CognitoUser
 from django_cognito.people.authenticate import authenticate
 from django_cognito.people.rights import rights_of
+from django_cognito.people.snapshot import protect_unread_changes
 from django_cognito.people.steady_query import find
 from tests.custom_users import models
 
@@ -87,6 +88,34 @@ class EmailUser:
         settings.COGNITO = {**settings.COGNITO, "GROUPS": GROUPS}
         found = [message.msg for message in run_checks(tags=["security"]) if message.id == "django_cognito.E010"]
         assert [text.split(" give '")[1].split("'")[0] for text in found] == ["groups", "is_staff", "is_superuser"]
+
+    def test_protected_json_value_keeps_both_kinds_of_change(self) -> None:
+        model = get_user_model()
+        model.objects.create(email="alice@example.com", address={"lines": ["a"]}, age=1)
+        user = model.objects.get()
+        protect_unread_changes(user)
+        model.objects.update(address={"lines": ["b"]}, age=2)
+        user.save()
+        assert (user.address, model.objects.get().address) == ({"lines": ["b"]}, {"lines": ["b"]})
+        user.address["lines"].append("c")  # changed in place, so it is set on purpose
+        model.objects.update(address={}, age=3)
+        user.save()
+        assert (model.objects.get().address, model.objects.get().age) == ({"lines": ["b", "c"]}, 3)
+
+    def test_protected_files_and_bytes_are_compared_by_value(self) -> None:
+        model = get_user_model()
+        model.objects.create(email="alice@example.com", photo="a.png", seal=b"a")
+        user = model.objects.get()
+        assert user.photo.name == "a.png"  # a file object is in the place of the name now
+        protect_unread_changes(user)
+        model.objects.update(photo="b.png", seal=b"b")
+        user.save()
+        assert (user.photo.name, model.objects.get().photo.name) == ("b.png", "b.png")
+        assert bytes(model.objects.get().seal) == b"b"
+        user.photo.name = "c.png"
+        user.seal = b"c"
+        user.save()
+        assert (model.objects.get().photo.name, bytes(model.objects.get().seal)) == ("c.png", b"c")
 
 
 class UniqueEmailUser:
@@ -219,3 +248,67 @@ class MemberUser:
         user.likes.append("something")
         other = costs(0, lambda: authenticate(raw))[0]
         assert (other.likes, other.loaded_likes) == ([], [])
+
+    @pytest.mark.parametrize("name", ["MemberUser", "ProxyOfMember", "OfficeHolder"])
+    def test_protected_user_of_two_tables_keeps_changes_of_both(self, name) -> None:
+        model = getattr(models, name)
+        rows = model._base_manager
+        pk = rows.create(name="alice", motto="ever", likes=["a"]).pk
+        user = rows.get(pk=pk)
+        protect_unread_changes(user)
+        rows.filter(pk=pk).update(motto="onwards", likes=["b"], last_login=datetime(2024, 5, 1, tzinfo=UTC))
+        user.name = "bob"
+        user.save()
+        saved = rows.get(pk=pk)
+        assert (saved.name, saved.motto, saved.likes) == ("bob", "ONWARDS", ["b"])
+        assert saved.last_login is not None
+
+    def test_protected_member_keeps_the_relation_that_the_row_has(self) -> None:
+        rows = models.MemberUser._base_manager
+        first, second = rows.create(name="first"), rows.create(name="second")
+        pk = rows.create(name="alice", referred_by=first).pk
+        user = rows.select_related("referred_by").get(pk=pk)
+        protect_unread_changes(user)
+        rows.filter(pk=pk).update(referred_by=second)
+        user.save()
+        assert (user.referred_by, rows.get(pk=pk).referred_by) == (second, second)
+        user.referred_by = first
+        user.save()
+        assert rows.get(pk=pk).referred_by == first
+        user.referred_by = second
+        user.save(update_fields=["referred_by"])
+        user.referred_by = first
+        user.save()
+        assert rows.get(pk=pk).referred_by == first
+
+    def test_protected_member_keeps_its_parents_changes_when_promoted(self) -> None:
+        rows = models.MemberUser._base_manager
+        pk = rows.create(name="alice", motto="ever").pk
+        user = rows.get(pk=pk)
+        protect_unread_changes(user)
+        rows.filter(pk=pk).update(motto="onwards", name="bob")
+        holder = models.OfficeHolder(memberuser_ptr_id=pk, office="chair")
+        vars(holder).update(vars(user))
+        holder.save()
+        saved = models.OfficeHolder._base_manager.get(pk=pk)
+        assert (saved.name, saved.motto, saved.office) == ("bob", "ONWARDS", "chair")
+
+    def test_protected_member_reads_the_database_that_is_written_to(self) -> None:
+        user = self.laid("default").user
+        copied = models.MemberUser._base_manager.using("elsewhere").create(key=user.key, name="there", motto="there")
+        protect_unread_changes(user)
+        user.likes = ["new"]
+        user.save(using="elsewhere")
+        saved = models.MemberUser._base_manager.using("elsewhere").get(pk=copied.pk)
+        assert (saved.name, saved.motto, saved.likes) == ("there", "THERE", ["new"])
+
+    def test_protected_user_is_read_again_in_full_by_refresh_from_db(self) -> None:
+        rows = models.OfficeHolder._base_manager
+        pk = rows.create(name="alice", motto="EVER").pk
+        user = rows.get(pk=pk)
+        protect_unread_changes(user)
+        rows.filter(pk=pk).update(motto="onwards")
+        user.refresh_from_db()
+        user.motto = "EVER"
+        user.save()
+        assert rows.get(pk=pk).motto == "EVER"
