@@ -61,7 +61,9 @@ def _is_ours_or_logout(match: ResolverMatch | None) -> bool:
 
 
 def _is_open(match: ResolverMatch | None) -> bool:
-    return match is not None and not getattr(match.func, "login_required", True)
+    if match is None or hasattr(getattr(match.func, "cls", None), "authentication_classes"):
+        return False  # DRF marks each of its views, whatever permissions it requires
+    return not getattr(match.func, "login_required", True)
 
 
 def _hide_grants(user: Any, grants: Granted) -> None:
