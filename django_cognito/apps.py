@@ -1,6 +1,6 @@
-"""The app. `ready()` connects; it reaches nothing."""
+"""The app. `ready()` connects receivers; no I/O."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -16,3 +16,6 @@ class CognitoConfig(AppConfig):
         from . import checks  # noqa: F401
         from .login import session  # noqa: F401
         from .people import snapshot  # noqa: F401
+
+        if apps.is_installed("hijack"):
+            from .contrib import hijack  # noqa: F401

@@ -44,6 +44,9 @@ def _middleware_order(_: Pools) -> Iterator[checks.CheckMessage]:
     if at is None:
         hint = f"Add {_MIDDLEWARE!r} after {_AUTHENTICATION!r}."
         yield checks.Warning("CognitoMiddleware is not in MIDDLEWARE.", hint=hint, id="django_cognito.W102")
+        if any(database.get("ATOMIC_REQUESTS") for database in settings.DATABASES.values()):
+            message = "ATOMIC_REQUESTS without CognitoMiddleware: a 403 rolls back the group removal that caused it."
+            yield checks.Warning(message, hint=hint, id="django_cognito.W112")
         return
     if authentication is None or authentication > at:
         hint = "It wraps the user that AuthenticationMiddleware finds."

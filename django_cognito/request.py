@@ -4,12 +4,14 @@ It belongs to a bearer token or to the session, never to both: with a bearer tok
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.contrib import auth
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
 from .aws.person import Aws
@@ -62,6 +64,11 @@ class RequestCognito:
     _raw_id_token: str | None = None
     _login: CognitoLogin | None = None
     _failure: CognitoUnavailableError | None = None
+
+    # What the session named when its user was loaded. Django's `login()` flushes it; see contrib.hijack.
+    session_user_id = ""
+    session_login_id = ""
+    logins_set_aside: Sequence[Sequence[str]] = ()
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
@@ -144,13 +151,14 @@ class RequestCognito:
         Raises CognitoUnavailableError if the tokens have expired, cannot be refreshed and gave the user rights.
         """
         session = self._request.session
+        self.logins_set_aside = session.get(login_session.SET_ASIDE_KEY, ())
         if login_session.SESSION_KEY not in session:
             return get_user()
         if self._failure is not None:
             raise self._failure
         is_stale = _is_user_loaded(self._request)
         try:
-            before = login_session.load(session)
+            before = self._remember(session, login_session.load(session))
             try:
                 login = renewal.current(before)
             except CognitoUnavailableError as failure:
@@ -166,13 +174,14 @@ class RequestCognito:
     async def aload_session(self, get_user: Callable[[], Awaitable[Any]]) -> Any:
         """Async version of `load_session`."""
         session = self._request.session
+        self.logins_set_aside = await session.aget(login_session.SET_ASIDE_KEY, ())
         if not await session.ahas_key(login_session.SESSION_KEY):
             return await get_user()
         if self._failure is not None:
             raise self._failure
         is_stale = _is_user_loaded(self._request)
         try:
-            before = await sync_to_async(login_session.load)(session)
+            before = self._remember(session, await sync_to_async(login_session.load)(session))
             try:
                 login = await renewal.acurrent(before)
             except CognitoUnavailableError as failure:
@@ -184,6 +193,10 @@ class RequestCognito:
         except SignInError:
             await session.aflush()
             return AnonymousUser()
+
+    def _remember(self, session: SessionBase, login: CognitoLogin) -> CognitoLogin:
+        self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(login.pk)
+        return login
 
     def _accept(self, user: Any, login: CognitoLogin) -> Any:
         """Return `user`, with the rights of `login` if it is theirs. Another middleware may have set somebody else.

@@ -98,7 +98,8 @@ def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
     deadline = time.monotonic() + _WAIT_SECONDS
     while _is_backing_off(login) or not (yield _Step(partial(_claim, login))):
         if not is_over(login):
-            return login
+            # Another request refreshes, or has done so since `login` was read.
+            return login if _is_backing_off(login) else (yield _Step(partial(row_of, login.pk)))
         if login.retry_at is not None:
             raise CognitoUnavailableError("the last refresh failed", retry_after=_retry_after(login))
         if time.monotonic() >= deadline:

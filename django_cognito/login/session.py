@@ -34,6 +34,7 @@ from . import pending
 
 logger = logging.getLogger(__name__)
 SESSION_KEY = "_cognito_login"
+SET_ASIDE_KEY = "_cognito_logins_set_aside"  # of contrib.hijack: pairs of a hijacker's primary key and login id
 _BACKEND = "django_cognito.backends.CognitoBackend"
 # Of Django's ModelBackend: what it has read of a user's permissions.
 _PERMISSION_CACHES = ("_perm_cache", "_user_perm_cache", "_group_perm_cache")

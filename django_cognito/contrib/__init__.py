@@ -1,0 +1,1 @@
+"""Support for other packages, a module each. A module is imported only if its package is installed."""

@@ -1,0 +1,43 @@
+"""django-hijack: the hijacker's Cognito login is set aside during a hijack and restored at the release.
+
+During the hijack `request.cognito` is empty: the hijacked user has no tokens in this browser.
+"""
+
+from typing import Any
+
+from django.http import HttpRequest
+from hijack.signals import hijack_ended, hijack_started
+
+from ..login.session import SESSION_KEY, SET_ASIDE_KEY
+
+
+def _set_login_aside(*, request: HttpRequest, hijacker: Any, **_: Any) -> None:
+    """Store the hijacker's login id in the hijacked user's session, bound to the hijacker's primary key.
+
+    Django's `login()` has flushed the session: what it named before is known from the start of the request.
+    """
+    cognito = getattr(request, "cognito", None)
+    if cognito is not None:
+        login_id = cognito.session_login_id if cognito.session_user_id == _key(hijacker) else ""
+        request.session[SET_ASIDE_KEY] = [*cognito.logins_set_aside, [_key(hijacker), login_id]]
+
+
+def _restore_login(*, request: HttpRequest, hijacker: Any, **_: Any) -> None:
+    """Bring the login that was set aside back, if it is the hijacker's."""
+    cognito = getattr(request, "cognito", None)
+    if cognito is None or not cognito.logins_set_aside:
+        return
+    *others, (user_id, login_id) = cognito.logins_set_aside
+    if user_id == _key(hijacker):
+        if others:
+            request.session[SET_ASIDE_KEY] = others
+        if login_id:
+            request.session[SESSION_KEY] = login_id
+
+
+def _key(user: Any) -> str:
+    return str(user._meta.pk.value_to_string(user))
+
+
+hijack_started.connect(_set_login_aside, dispatch_uid="django_cognito.contrib.hijack.started")
+hijack_ended.connect(_restore_login, dispatch_uid="django_cognito.contrib.hijack.ended")
