@@ -112,7 +112,7 @@ class RequestCognito:
 
     @cached_property
     def aws(self) -> Aws:
-        """AWS with the user's credentials: `.identity_id .credentials .session .client("s3") .resource("s3")`. No I/O."""
+        """AWS with the user's credentials: `.identity_id`, `.credentials`, `.session`, `.client("s3")`. No I/O yet."""
         return Aws(lambda: self.token, self._id_token, self._aload)
 
     @property

@@ -83,6 +83,16 @@ def test_the_order_of_the_middleware(settings, order, expected) -> None:
     assert found(tags=[checks.Tags.security]) == expected
 
 
+@pytest.mark.parametrize(("order", "expected"), [([AUTHENTICATION], ["W102", "W112"]), ([AUTHENTICATION, OURS], [])])
+def test_atomic_requests_without_the_middleware_warns(settings, order, expected) -> None:
+    settings.MIDDLEWARE = order
+    settings.DATABASES["default"]["ATOMIC_REQUESTS"] = True
+    try:
+        assert found(tags=[checks.Tags.security]) == expected
+    finally:
+        settings.DATABASES["default"]["ATOMIC_REQUESTS"] = False
+
+
 def test_a_site_without_the_backend_is_warned(settings) -> None:
     settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
     assert found() == ["W104"]

@@ -22,7 +22,6 @@ from django_cognito.login import session
 from django_cognito.models import CognitoLogin
 from django_cognito.testing import make_token, sign_in
 
-from .callers import bearer
 from .login_scene import (
     CALLBACK,
     PENDING,

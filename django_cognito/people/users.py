@@ -161,11 +161,12 @@ def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS)
     try:
         with transaction.atomic():
             written = _updated(link, statement) if link else _linked(statement, settings_of(statement.user_pool_id))
-        note_write(statement)
-        return written
     except (IntegrityError, CognitoUser.DoesNotExist):
         if attempts == 1:
             raise
+    else:
+        note_write(statement)
+        return written
     return _settled(_find(statement), statement, attempts - 1)
 
 

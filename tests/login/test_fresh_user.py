@@ -99,9 +99,11 @@ def test_admin_form_in_the_refreshing_request_does_not_make_rights_permanent(
 ) -> None:
     user = sign_in_admin(client, expires_in)
     form = {"username": "alice", "is_active": "on", "is_staff": "on", "is_superuser": "on"}
-    moments = {f"{name}_{part}": value for name in ("date_joined", "last_login") for part, value in enumerate(
-        ("2026-01-01", "00:00:00")
-    )}
+    moments = {
+        f"{name}_{part}": value
+        for name in ("date_joined", "last_login")
+        for part, value in enumerate(("2026-01-01", "00:00:00"))
+    }
     client.post(f"/admin/auth/user/{user.pk}/change/", {**form, **moments, "email": "alice@example.com"})
     user.refresh_from_db()
     assert (user.is_staff, user.is_superuser) == (False, False)

@@ -10,7 +10,15 @@ from django.utils.functional import SimpleLazyObject
 
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.models import CognitoUser
-from django_cognito.people.rights import NO_RIGHTS, Rights, UnavailableRights, arights_of, carry, permissions_of, rights_of
+from django_cognito.people.rights import (
+    NO_RIGHTS,
+    Rights,
+    UnavailableRights,
+    arights_of,
+    carry,
+    permissions_of,
+    rights_of,
+)
 
 from .conftest import link_of
 
