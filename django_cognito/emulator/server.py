@@ -17,6 +17,7 @@ from .aws.services import Services
 from .aws_json import target
 from .identity import operations as identity_operations
 from .identity.operations import IdentityOperations
+from .local_routes import local_routes
 from .oauth import endpoints as oauth
 from .pages import hosted_ui
 from .refusals import Refused
@@ -39,6 +40,7 @@ def make_app(authority: Authority, identities: IdentityOperations, services: Ser
     app.add_url_rule("/", view_func=api, methods=["POST"])
     app.register_blueprint(hosted_ui.pages(authority))
     app.register_blueprint(oauth.endpoints(authority))
+    app.register_blueprint(local_routes(authority))
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _internal_error)
