@@ -100,6 +100,16 @@ class Emulator:
         """A token with exactly these claims and a good signature of the pool: for tokens that no sign-in gives."""
         return self.authority.sign(pool_id, claims, use)
 
+    def replace_client_secret(self, client_id: str, secret: str, *, keep_former_seconds: float = 0) -> None:
+        """Give a confidential client another secret, valid at once.
+
+        The present secret stays valid for `keep_former_seconds` of real time, whatever the emulator's clock says.
+        The same over HTTP: `POST /_local/clients/{client_id}/secret`.
+
+        Raises Refused for an unknown or public client, or a secret that Cognito would not have.
+        """
+        self.authority.replace_client_secret(client_id, secret, keep_former_seconds=keep_former_seconds)
+
     def start(self) -> Self:
         """Answer requests from now on, in a thread of its own."""
         serve = self._server.serve_forever

@@ -17,9 +17,11 @@ from .aws.services import Services
 from .aws_json import target
 from .identity import operations as identity_operations
 from .identity.operations import IdentityOperations
+from .local_routes import local_routes
 from .oauth import endpoints as oauth
 from .pages import hosted_ui
 from .refusals import Refused
+from .web_origins import LOOPBACK_ORIGIN, refuse_foreign_requests
 
 log = logging.getLogger("django_cognito.emulator")
 
@@ -34,16 +36,18 @@ def make_app(authority: Authority, identities: IdentityOperations, services: Ser
         is_identity_pools = target(_request())[0] == identity_operations.SERVICE
         return (identities if is_identity_pools else operations).answer(_request())
 
+    app.before_request(refuse_foreign_requests)
     # Before any path is looked at: to S3 every path is a bucket's.
     app.before_request(lambda: services.answer(_request()))
     app.add_url_rule("/", view_func=api, methods=["POST"])
     app.register_blueprint(hosted_ui.pages(authority))
     app.register_blueprint(oauth.endpoints(authority))
+    app.register_blueprint(local_routes(authority))
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _internal_error)
-    # Browsers call the AWS API from any origin, as amazon-cognito-identity-js does; oauth.py says it of its own.
-    CORS(app, resources=r"^/$", send_wildcard=True, expose_headers=["x-amzn-ErrorType", "x-amzn-RequestId"])
+    # Pages call the AWS API, as amazon-cognito-identity-js does. Real Cognito allows every origin.
+    CORS(app, resources=r"^/$", origins=LOOPBACK_ORIGIN, expose_headers=["x-amzn-ErrorType", "x-amzn-RequestId"])
     return app
 
 

@@ -63,20 +63,20 @@ def test_an_error_has_a_request_id(emulator: Emulator) -> None:
     assert call(emulator, TARGET + "ListTerms").headers["x-amzn-RequestId"]
 
 
-def test_browsers_of_any_origin_may_call_the_api(emulator: Emulator) -> None:
+def test_browser_at_a_loopback_origin_may_call_the_api(emulator: Emulator) -> None:
     wish = {
         "Origin": "http://localhost:3000",
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "content-type,x-amz-target,x-amz-user-agent",
     }
     response = requests.options(emulator.endpoint_url, headers=wish, timeout=5)
-    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert response.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
     assert "x-amz-target" in response.headers["Access-Control-Allow-Headers"].lower()
 
 
-def test_an_answer_to_a_browser_names_any_origin_and_no_credentials(emulator: Emulator) -> None:
+def test_response_to_a_browser_names_its_origin_and_no_credentials(emulator: Emulator) -> None:
     response = call(emulator, TARGET + "ListTerms", Origin="http://localhost:3000")
-    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert response.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
     assert "Access-Control-Allow-Credentials" not in response.headers
 
 

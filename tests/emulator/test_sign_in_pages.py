@@ -256,7 +256,7 @@ def test_cookies_are_the_emulators_own_and_out_of_reach_of_scripts(browser: Brow
 def test_every_page_is_protected(browser: Browser, person: str) -> None:
     headers = browser.shown.headers if person == "alice" else browser.sign_in(person).headers
     assert headers["Cache-Control"] == "no-store"
-    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Referrer-Policy"] == "same-origin"
     assert headers["X-Frame-Options"] == "DENY"
     policy = headers["Content-Security-Policy"].split("; ")
     assert {"default-src 'none'", "style-src 'self'", "img-src 'self' data:"} <= set(policy)

@@ -20,6 +20,7 @@ from ..self_service.sign_up import SignUps
 from ..self_service.verification import Verifications
 from . import tokens
 from .assurance import Assurance, least_level, level_names
+from .client_secrets import LONGEST_SECONDS, SECRET_PATTERN
 from .clients import AppClient
 from .grants import Grant
 from .keys import KeyRing
@@ -94,6 +95,19 @@ class Authority:
         """The app client of that id, whichever pool it belongs to."""
         with self.lock:
             return self.pools.client(client_id)
+
+    def replace_client_secret(self, client_id: str, secret: str, *, keep_former_seconds: float = 0) -> None:
+        """Give a confidential client another secret, valid at once; the present one stays valid for a while.
+
+        Raises Refused: `ResourceNotFoundException` for an unknown client, else `InvalidParameterException`.
+        """
+        with self.lock:
+            client = self.pools.client(client_id)
+            if client is None:
+                raise Refused("ResourceNotFoundException", f"User pool client {client_id} does not exist.")
+            if problem := _replacement_problem(client, secret, keep_former_seconds):
+                raise Refused("InvalidParameterException", problem)
+            self.pools.replace_client_secret(client, secret, keep_former_seconds)
 
     # People
 
@@ -266,3 +280,14 @@ class Authority:
             expires_at=self.now() + client.refresh_token_seconds,
             **details,
         )
+
+
+def _replacement_problem(client: AppClient, secret: str, keep_former_seconds: float) -> str:
+    """Return what prevents the replacement of the client's secret; empty if nothing does."""
+    if client.secret is None:
+        return f"User pool client {client.id} is a public client: it has no secret to replace."
+    if not SECRET_PATTERN.fullmatch(secret):
+        return "secret must be 24 to 64 letters, digits, _ and +"
+    if not 0 <= keep_former_seconds <= LONGEST_SECONDS:  # nor is NaN
+        return f"keep_former_seconds must be between 0 and {LONGEST_SECONDS} (30 days)"
+    return ""

@@ -48,6 +48,11 @@ class AppClient:
     readable: frozenset[str]
     has_own_people: bool = True
     providers: tuple[IdentityProvider, ...] = ()
+    former_secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    def has_secret(self, secret: str) -> bool:
+        """Return whether `secret` is the client's, or a former one that is still valid; a public client's is empty."""
+        return _is_one_of(secret.encode(), (each.encode() for each in (self.secret or "", *self.former_secrets)))
 
     def provider(self, name: str) -> IdentityProvider | None:
         """The provider of that name, if the client's people may come from it."""
@@ -68,13 +73,14 @@ class AppClient:
             raise Refused(
                 "NotAuthorizedException", f"Client {self.id} is configured with secret but SECRET_HASH was not received"
             )
-        digest = hmac.digest(self.secret.encode(), (username + self.id).encode(), hashlib.sha256)
-        if not hmac.compare_digest(base64.b64encode(digest), secret_hash.encode()):
+        message = (username + self.id).encode()
+        digests = (hmac.digest(each.encode(), message, hashlib.sha256) for each in (self.secret, *self.former_secrets))
+        if not _is_one_of(secret_hash.encode(), (base64.b64encode(digest) for digest in digests)):
             raise Refused("NotAuthorizedException", f"Unable to verify secret hash for client {self.id}")
 
     def require_secret(self, secret: str | None) -> None:
         """Nothing, if `secret` is the client's, or if it has none. Raises Refused."""
-        if self.secret is not None and not hmac.compare_digest(self.secret.encode(), (secret or "").encode()):
+        if self.secret is not None and not self.has_secret(secret or ""):
             raise Refused("NotAuthorizedException", f"Unable to verify secret for client {self.id}")
 
     def require_auth_flow(self, flow: str) -> None:
@@ -89,6 +95,7 @@ def app_client(
     secret: str | None,
     config: Mapping[str, Any],
     providers: Iterable[IdentityProvider] = (),
+    former_secrets: tuple[str, ...] = (),
 ) -> AppClient:
     """The app client that `config`, in the words of CreateUserPoolClient, describes; `providers` are its pool's."""
     rotation = config.get("RefreshTokenRotation") or {}
@@ -115,7 +122,13 @@ def app_client(
         readable=frozenset(config.get("ReadAttributes") or ()),
         has_own_people=_OWN in supported,
         providers=tuple(provider for provider in providers if provider.name in supported),
+        former_secrets=former_secrets,
     )
+
+
+def _is_one_of(value: bytes, expected: Iterable[bytes]) -> bool:
+    """Compare with all of `expected` in constant time, so that the time does not depend on which one matches."""
+    return sum(hmac.compare_digest(value, each) for each in expected) > 0
 
 
 def _auth_flows(config: Mapping[str, Any]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from ..refusals import Refused
 from . import password_policy
+from .client_secrets import FormerSecrets
 from .clients import AppClient, app_client
 from .identity_providers import IdentityProvider, identity_provider
 from .people import Group, Person, by_precedence
@@ -21,6 +22,7 @@ class Pools:
 
     def __init__(self) -> None:
         self._backends: dict[str, CognitoIdpBackend] = {}
+        self._former_secrets = FormerSecrets()
 
     def backend(self, region: str) -> CognitoIdpBackend:
         """moto's backend of a region, made when first asked for."""
@@ -52,8 +54,15 @@ class Pools:
         for pool in self:
             if found := pool.clients.get(client_id):
                 secret = found.secret if found.generate_secret else None
-                return app_client(found.id, pool.id, secret, found.extended_config, _providers(pool))
+                former = self._former_secrets.of(client_id)
+                return app_client(found.id, pool.id, secret, found.extended_config, _providers(pool), former)
         return None
+
+    def replace_client_secret(self, client: AppClient, secret: str, keep_former_seconds: float) -> None:
+        """Give a confidential client another secret; its present one stays valid for that many seconds."""
+        if client.secret is not None:
+            self._former_secrets.add(client.id, client.secret, keep_former_seconds)
+        self.get(client.pool_id).clients[client.id].secret = secret
 
     def user(self, pool_id: str, name: str) -> CognitoIdpUser | None:
         """moto's user whose username is `name`, or whose e-mail or telephone is, where the pool signs in by these."""

@@ -3,7 +3,6 @@
 Source: AWS developer guide, "Token endpoint"; RFC 6749 2.3.1.
 """
 
-import hmac
 from collections.abc import Callable, Mapping
 
 from flask import request
@@ -20,7 +19,7 @@ def authenticated_client(form: Mapping[str, str], find_client: Callable[[str], A
     client_id, secret = _from_header(form) if "Authorization" in request.headers else _from_body(form)
     client = find_client(client_id)
     # A public client has the empty secret: one that sends any other has been set up wrongly, and should know.
-    if client is None or not hmac.compare_digest(secret.encode(), (client.secret or "").encode()):
+    if client is None or not client.has_secret(secret):
         raise OAuthError("invalid_client")
     return client
 

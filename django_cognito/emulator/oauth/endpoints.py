@@ -13,6 +13,7 @@ from ..accounts.clients import AppClient
 from ..pages.browser_sessions import sessions_of
 from ..refusals import Refused
 from ..request_id import add_request_id
+from ..web_origins import allow_origin
 from .client_authentication import authenticated_client
 from .errors import OAuthError
 from .well_known import add_well_known
@@ -142,8 +143,8 @@ def _finish(response: Response) -> Response:
     """What the answers of the domain's endpoints have in common; the pools' documents stay as they are."""
     if not request.path.startswith("/oauth2/"):
         return response
-    # AWS developer guide: any origin, on these three endpoints alone.
-    response.headers["Access-Control-Allow-Origin"] = "*"
+    # AWS developer guide: any origin, on these three endpoints alone. Here it is any loopback origin.
+    allow_origin(response)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Pragma"] = "no-cache"
     if request.method == "OPTIONS":

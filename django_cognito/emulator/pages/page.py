@@ -90,7 +90,8 @@ def protect(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", content_policy())
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
+    # Not no-referrer: with it, browsers send `Origin: null` with the pages' own forms.
+    response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cache-Control"] = "no-store"
     return response
 

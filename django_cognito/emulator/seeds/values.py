@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...core.pool import UserPool
+from ..accounts.client_secrets import SECRET_PATTERN
 
-# AWS API reference: ClientIdType, ClientSecretType.
+# AWS API reference: ClientIdType.
 _CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
-_CLIENT_SECRET = re.compile(r"[\w+]{24,64}", re.ASCII)
 # AWS API reference: IdentityPoolId, roleNameType, accessKeyIdType (moto knows only those of 20 characters).
 _IDENTITY_POOL_ID = re.compile(r"[\w-]+:[0-9a-f-]+", re.ASCII)
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
@@ -176,7 +176,7 @@ def client_id(value: Any) -> str:
 
 def client_secret(value: Any) -> str:
     """An app client's secret."""
-    if not _CLIENT_SECRET.fullmatch(text(value)):
+    if not SECRET_PATTERN.fullmatch(text(value)):
         raise ValueError("must be 24 to 64 letters, digits, _ and +")
     return str(value)
 

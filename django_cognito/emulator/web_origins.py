@@ -1,0 +1,60 @@
+"""Which requests the local Cognito answers at all: by Host, Origin and Fetch metadata. Depends on no route.
+
+Everything here is open to programs on this machine: administrative calls need no real credentials, the mailbox shows
+codes. A web page of another site is no such program. It could reach the local Cognito through the developer's browser:
+by a domain that its owner points to 127.0.0.1 (DNS rebinding), or by a form or `fetch()` that needs no CORS preflight.
+
+Sources: Fetch standard, "Origin header"; W3C Fetch Metadata Request Headers; RFC 6761 6.3 (`*.localhost` is loopback).
+"""
+
+import re
+
+from flask import Request, Response, abort, request
+
+# `bucket.localhost` is how AWS SDKs address a bucket of S3 at http://localhost.
+_LOOPBACK_HOST = r"(?:(?:[a-z0-9_-]+\.)*localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?"
+_HOST = re.compile(rf"{_LOOPBACK_HOST}\Z", re.IGNORECASE)
+# Browsers write origins in lower case, without a path. `null` (sandboxed frames, files, data URLs) is anybody's.
+LOOPBACK_ORIGIN = re.compile(rf"https?://{_LOOPBACK_HOST}\Z")
+
+_WRONG_HOST = (
+    "The Host header must be localhost, a name below .localhost, 127.0.0.1 or [::1]: the local Cognito answers "
+    "programs on this machine only. Use the URL that it printed at its start."
+)
+_WRONG_ORIGIN = (
+    "A web page of another site sent this request. The local Cognito answers pages whose origin is http(s)://localhost,"
+    " a name below .localhost, 127.0.0.1 or [::1], at any port."
+)
+
+
+def refuse_foreign_requests() -> None:
+    """Answer 403 to a request that a foreign web page may have caused. To be run before everything else."""
+    if not _HOST.match(request.headers.get("Host", "")):
+        abort(403, _WRONG_HOST)
+    origin = request.headers.get("Origin")
+    if origin is None:
+        is_foreign = request.headers.get("Sec-Fetch-Site") == "cross-site" and not _may_be_cross_site(request)
+    else:
+        is_foreign = not LOOPBACK_ORIGIN.match(origin)
+    if is_foreign:
+        abort(403, _WRONG_ORIGIN)
+
+
+def allow_origin(response: Response) -> Response:
+    """Let a page read `response` if its origin is a loopback one."""
+    origin = request.headers.get("Origin", "")
+    if LOOPBACK_ORIGIN.match(origin):
+        response.headers["Access-Control-Allow-Origin"] = origin
+    response.headers.add("Vary", "Origin")
+    return response
+
+
+def _may_be_cross_site(request: Request) -> bool:
+    """Return whether any site may cause the request: a link or redirect to a page, or a presigned URL of S3.
+
+    The first is how every sign-in starts and ends; the second proves by its signature who gave it out.
+    """
+    if request.method not in ("GET", "HEAD"):
+        return False
+    is_navigation = (request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest"))
+    return is_navigation == ("navigate", "document") or "X-Amz-Signature" in request.args

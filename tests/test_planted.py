@@ -1,0 +1,158 @@
+"""Every planted fault can be tried: its file is complete, it applies, its tests exist; and the runner's verdicts."""
+
+import ast
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from . import source
+from .planted.__main__ import main
+from .planted.patch import Patch, PatchError, apply_patch, read_patch, read_patches
+
+PATCHES = [pytest.param(patch, id=patch.name) for patch in read_patches()]
+CODE = "def answer():\n    return 42\n"
+TESTS = "from django_cognito import answer\n\ndef test_answer():\n    assert answer() == 42\n"
+HEAD = "promise: The answer is 42.\ntests: tests/test_answer.py::test_answer\n\n"
+DIFF = """\
+diff --git a/django_cognito/__init__.py b/django_cognito/__init__.py
+--- a/django_cognito/__init__.py
++++ b/django_cognito/__init__.py
+@@ -1,2 +1,2 @@
+ def answer():
+-    return 42
++    return {value}
+"""
+
+
+@pytest.mark.parametrize("patch", PATCHES)
+def test_patch_applies_to_the_package(patch: Patch, tmp_path: Path) -> None:
+    for name in patch.files:
+        original, copy = source.PACKAGE_DIRECTORY.parent / name, tmp_path / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if original.exists():  # else the patch makes the file
+            shutil.copy(original, copy)
+    assert apply_patch(patch, tmp_path, "--check") == ""
+
+
+@pytest.mark.parametrize("patch", PATCHES)
+def test_patch_names_tests_that_exist(patch: Patch) -> None:
+    for node_id in patch.node_ids:
+        name, *inside = node_id.partition("[")[0].split("::")
+        path = source.PROJECT_DIRECTORY / name
+        assert path.exists(), node_id
+        assert not inside or "::".join(inside) in set(functions_in(path)), node_id
+
+
+def functions_in(path: Path) -> Iterator[str]:
+    """Yield the functions of a test file, those of classes as Class::function."""
+    functions = ast.FunctionDef | ast.AsyncFunctionDef
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, functions | ast.ClassDef):
+            yield node.name
+        if isinstance(node, ast.ClassDef):
+            yield from (f"{node.name}::{inner.name}" for inner in node.body if isinstance(inner, functions))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("slug.patch", HEAD + DIFF, "expected a name such as"),
+        ("02-slug.patch", HEAD, "expected a unified diff"),
+        ("02-slug.patch", HEAD.replace("promise: The answer is 42.", "promise:") + DIFF, "one header line 'promise"),
+        ("02-slug.patch", HEAD.replace("tests: ", "tested: ") + DIFF, "one header line 'tests"),
+        ("02-slug.patch", HEAD.replace("::test_answer", " --pdb") + DIFF, "takes node ids below tests/"),
+        ("02-slug.patch", HEAD.replace("tests/test_answer.py::test_answer", "-k x") + DIFF, "takes node ids"),
+        ("02-slug.patch", HEAD + DIFF.replace("b/django_cognito", "b/tests"), "changes tests/__init__.py; only files"),
+    ],
+)
+def test_incomplete_patch_file_is_an_error(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(PatchError, match=message):
+        read_patch(tmp_path / name)
+
+
+def test_header_may_continue_and_have_options(tmp_path: Path) -> None:
+    path = tmp_path / "02-slug.patch"
+    path.write_text("promise: one\n  and two\ntests: tests/test_a.py::test_b[c d]\n  -k 'e or f'\n\n" + DIFF)
+    path.write_text(path.read_text().replace("test_b[c d]", "'test_b[c d]'"))
+    patch = read_patch(path)
+    assert patch.promise == "one and two"
+    assert patch.tests == ("tests/test_a.py::test_b[c d]", "-k", "e or f")
+    assert patch.node_ids == ("tests/test_a.py::test_b[c d]",)
+
+
+@pytest.mark.parametrize(
+    ("selection", "expected"),
+    [("2", True), ("02", True), ("3", False), ("slug", True), ("02-a-slug.patch", True), ("other", False)],
+)
+def test_selection_is_a_number_or_a_part_of_the_name(selection: str, expected: bool) -> None:
+    assert Patch(Path("02-a-slug.patch"), "", (), ()).is_selected_by(selection) is expected
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with one function and one test."""
+    project = tmp_path / "project"
+    for name, text in {"django_cognito/__init__.py": CODE, "tests/test_answer.py": TESTS}.items():
+        (project / name).parent.mkdir(parents=True)
+        (project / name).write_text(text)
+    (project / "pytest.ini").write_text("[pytest]\naddopts = -p no:django -p no:playwright\n")
+    return project
+
+
+def run(project: Path, *options: str, **patches: str) -> int:
+    """Try patches, by the slug of their name, on the project; return the exit status."""
+    directory = project.parent / "patches"
+    directory.mkdir()
+    for slug, text in patches.items():
+        (directory / f"02-{slug}.patch").write_text(text)
+    return main(options, directory=directory, project=project)
+
+
+def test_runner_prints_the_verdict_of_each_patch(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    patches = {
+        "noticed": HEAD + DIFF.format(value=41),
+        "unnoticed": HEAD + DIFF.format(value="40 + 2"),
+        "outdated": HEAD + DIFF.replace("return 42", "return 7"),
+        "unreadable": HEAD + DIFF.format(value="("),
+        "untested": HEAD.replace("::test_", "::no_") + DIFF.format(value=41),
+    }
+    assert run(project, "--jobs", "3", **patches) == 1
+    printed = capsys.readouterr().out
+    verdicts = {slug: verdict.strip() for verdict, slug in re.findall(r"^(\S.*) 02-(\w+) \(", printed, re.MULTILINE)}
+    assert verdicts == {
+        "noticed": "killed",
+        "unnoticed": "SURVIVED",
+        "outdated": "does not apply",
+        "unreadable": "tests do not run",
+        "untested": "tests do not run",
+    }
+    assert printed.splitlines()[-1] == "1 killed, 1 SURVIVED, 1 does not apply, 2 tests do not run"
+
+
+def test_runner_succeeds_if_all_selected_are_killed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    patches = {"noticed": HEAD + DIFF.format(value=41), "unreadable": HEAD + DIFF.format(value="(")}
+    assert run(project, "noticed", **patches) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1 killed"
+
+
+def test_test_that_fails_without_the_patch_kills_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "tests" / "test_answer.py").write_text(TESTS.replace("== 42", "== 43"))
+    assert run(project, slug=HEAD + DIFF.format(value=41)) == 1
+    assert "without the patch" in capsys.readouterr().out
+
+
+def test_error_in_a_fixture_kills_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fixture = "import pytest\n\n@pytest.fixture\ndef right():\n    assert answer() == 42\n\n"
+    text = TESTS.replace("def test_answer():\n    assert answer() == 42", "def test_answer(right):\n    pass")
+    (project / "tests" / "test_answer.py").write_text(fixture + text)
+    assert run(project, slug=HEAD + DIFF.format(value=41)) == 1
+    assert capsys.readouterr().out.startswith("tests do not run")
+
+
+def test_unknown_selection_is_an_error(project: Path) -> None:
+    assert run(project, "03", slug=HEAD + DIFF.format(value=41)) == 2
+    assert main([], directory=project, project=project) == 2
