@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
 from django.test import AsyncClient, Client
 
 from django_cognito.login import renewal
@@ -116,7 +117,21 @@ def test_kept_user_object_has_the_new_flags(
     load_user_early(settings)
     sign_in_admin(client, expires_in)
     said = client.get("/user/").json()
-    assert _rights(said) == NOTHING  # a permission cache that was filled before is dropped too
+    assert _rights(said) == NOTHING
+
+
+def test_permissions_that_were_read_before_the_refresh_are_read_again(
+    client: Client, settings: Any, token_endpoint: ScriptedServer
+) -> None:
+    load_user_early(settings)
+    settings.COGNITO = {**settings.COGNITO, "GROUPS": {"admins": {"groups": ["Site admins"]}}}
+    past = int(time.time()) - 3_000
+    sign_in(client, "alice", groups=["admins"], refresh_token="r", iat=past, auth_time=past)
+    Group.objects.get().permissions.add(Permission.objects.get(codename="delete_user"))
+    assert client.get("/user/").json()["may"] is True
+    change(CognitoLogin.objects.get(), ends_in=-5)
+    token_endpoint.script(token_answer("alice", both={"groups": []}))
+    assert client.get("/user/").json()["may"] is False
 
 
 def test_refresh_by_another_worker_reloads_a_user_that_was_read_before(
