@@ -156,7 +156,7 @@ class RequestCognito:
             return get_user()
         if self._failure is not None:
             raise self._failure
-        is_stale = _is_user_loaded(self._request)
+        was_loaded = _is_user_loaded(self._request)
         try:
             before = self._remember(session, login_session.load(session))
             try:
@@ -164,8 +164,8 @@ class RequestCognito:
             except CognitoUnavailableError as failure:
                 return self._enter_outage(get_user(), before, failure)
             user = get_user()
-            if is_stale or login.version != before.version:
-                user = login_session.reload_user(session, user)
+            if _is_owner(user, login) and (was_loaded or login.version != before.version):
+                login_session.reload_user(session, user)
             return self._accept(user, login)
         except SignInError:
             session.flush()
@@ -179,7 +179,7 @@ class RequestCognito:
             return await get_user()
         if self._failure is not None:
             raise self._failure
-        is_stale = _is_user_loaded(self._request)
+        was_loaded = _is_user_loaded(self._request)
         try:
             before = self._remember(session, await sync_to_async(login_session.load)(session))
             try:
@@ -187,8 +187,8 @@ class RequestCognito:
             except CognitoUnavailableError as failure:
                 return await sync_to_async(self._enter_outage)(await get_user(), before, failure)
             user = await get_user()
-            if is_stale or login.version != before.version:
-                user = await sync_to_async(login_session.reload_user)(session, user)
+            if _is_owner(user, login) and (was_loaded or login.version != before.version):
+                await sync_to_async(login_session.reload_user)(session, user)
             return self._accept(user, login)
         except SignInError:
             await session.aflush()
@@ -203,14 +203,14 @@ class RequestCognito:
 
         Raises SignInError if the login's tokens cannot be decrypted.
         """
-        if user.pk == login.cognito_user.user_id:
+        if _is_owner(user, login):
             token = login_session.access_token_of(login)
             self._user, self._token, self._login = user, token, login
             carry(user, rights_for(token, login.cognito_user))
         return user
 
     def _enter_outage(self, user: Any, login: CognitoLogin, failure: CognitoUnavailableError) -> Any:
-        if user.pk != login.cognito_user.user_id:
+        if not _is_owner(user, login):
             return user
         self._failure = failure
         user = user_in_outage(self._request, user, login, failure)
@@ -263,6 +263,10 @@ def make_auser(user: Any) -> Callable[[], Awaitable[Any]]:
         return user
 
     return auser
+
+
+def _is_owner(user: Any, login: CognitoLogin) -> bool:
+    return bool(user.pk == login.cognito_user.user_id)
 
 
 def _is_user_loaded(request: HttpRequest) -> bool:

@@ -82,15 +82,12 @@ def load(session: SessionBase) -> CognitoLogin:
     return row_of(session.get(SESSION_KEY), cognito_user__user_id=session.get(auth.SESSION_KEY))
 
 
-def reload_user(session: SessionBase, user: Any) -> Any:
-    """Refresh the user object in place from the database that was written to, and return it. One query.
+def reload_user(session: SessionBase, user: Any) -> None:
+    """Refresh the user object in place from the database that was written to: other code may hold it too. One query.
 
-    What other code holds of the user is thus up to date too. An anonymous user is returned as it is.
     Raises SignInError (code "login_ended") if the session is not this user's any more: the account is gone or
     disabled, or its password has changed.
     """
-    if not user.is_authenticated:
-        return user
     try:
         user.refresh_from_db(using=router.db_for_write(type(user)))
     except type(user).DoesNotExist as error:
@@ -100,7 +97,6 @@ def reload_user(session: SessionBase, user: Any) -> Any:
     hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
     if not user.is_active or not _has_hash(session, hashes):
         raise SignInError("the account was disabled, or its password has changed", code="login_ended")
-    return user
 
 
 def _has_hash(session: SessionBase, hashes: Iterable[str]) -> bool:

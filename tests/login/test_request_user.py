@@ -13,8 +13,8 @@ from django_cognito.core.errors import CredentialsError
 from django_cognito.models import CognitoLogin
 from django_cognito.testing import make_token, sign_in
 
-from ..login_scene import begin, come_back, token_answer
-from ..scripted_server import ScriptedServer
+from ..login_scene import begin, change, come_back, token_answer
+from ..scripted_server import Answer, ScriptedServer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login.user_site")]
 
@@ -88,6 +88,25 @@ def test_sign_in_of_the_same_user_with_a_new_password_hash_keeps_its_login(
     token_endpoint.script(token_answer("alice", nonce=asked["nonce"]))
     assert come_back(client, asked).status_code == 302
     assert client.get("/user/").json()["token"] == "alice"
+
+
+@pytest.mark.parametrize("expires_in", [600, 30, -5])
+def test_user_set_by_an_earlier_middleware_stays_and_has_no_token(
+    client: Client, settings: Any, token_endpoint: ScriptedServer, eve: Any, expires_in: float
+) -> None:
+    at = settings.MIDDLEWARE.index("django_cognito.middleware.CognitoMiddleware")
+    added = "tests.login.user_site.impersonate_eve"
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE[:at], added, *settings.MIDDLEWARE[at:]]
+    sign_in(client, "alice", groups=["admins"], refresh_token="r")
+    change(CognitoLogin.objects.get(), ends_in=expires_in)
+    token_endpoint.script(token_answer("alice"))
+    said = client.get("/user/").json()
+    assert (said["user"], _cognito(said)) == ("eve", EMPTY)
+    assert "_cognito_login" in client.session
+    change(CognitoLogin.objects.get(), ends_in=-5)
+    token_endpoint.script(Answer(500))
+    said = client.get("/user/").json()
+    assert (said["user"], _cognito(said)) == ("eve", EMPTY)
 
 
 # django-hijack

@@ -82,6 +82,17 @@ urlpatterns = [
 ]
 
 
+def impersonate_eve(get_response: Any) -> Any:
+    """A site's middleware before the package's own that shows the site as another user sees it."""
+
+    def middleware(request: Any) -> Any:
+        _ = request.user.is_authenticated
+        request.user = get_user_model().objects.get(username="eve")
+        return get_response(request)
+
+    return middleware
+
+
 def keep_user(get_response: Any) -> Any:
     """A site's middleware before the package's own: it loads Django's user."""
 
