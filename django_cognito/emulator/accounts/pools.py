@@ -60,9 +60,9 @@ class Pools:
 
     def replace_client_secret(self, client: AppClient, secret: str, keep_former_seconds: float) -> None:
         """Give a confidential client another secret; its present one stays valid for that many seconds."""
-        if client.secret is not None:
-            self._former_secrets.add(client.id, client.secret, keep_former_seconds)
-        self.get(client.pool_id).clients[client.id].secret = secret
+        found = self.get(client.pool_id).clients[client.id]
+        self._former_secrets.add(client.id, found.secret, keep_former_seconds)
+        found.secret = secret
 
     def user(self, pool_id: str, name: str) -> CognitoIdpUser | None:
         """moto's user whose username is `name`, or whose e-mail or telephone is, where the pool signs in by these."""

@@ -1,0 +1,1 @@
+"""An upgrade from an older state of the package: its database is migrated, and its users stay signed in."""
