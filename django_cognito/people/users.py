@@ -1,6 +1,7 @@
 """A verified token becomes a Django user. The only writer of users, memberships and link rows.
 
-A steady token costs one read and no write. What changes is written in one transaction, and never backwards in time.
+A steady token costs one read and no write. A more recent one that changes nothing else costs one conditional UPDATE.
+What changes is written in one transaction, under a lock, and never backwards in time.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from ..conf import CognitoSettings, settings_of
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.errors import TokenError
-from ..models import CognitoUser
+from ..models import DIGEST_FIELDS, CognitoUser
 from . import groups as cognito_groups
 from .attributes import email_field, needs_its_own, put, take
 from .memberships import apply_groups
@@ -142,7 +143,8 @@ def _news(link: Link, statement: Statement) -> News | None:
 
 def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS) -> Link:
     """The link once `statement` is written, also where others write, or take the same name, at the same moment."""
-    if link is not None and not _news(link, statement):
+    told = None if link is None else _news(link, statement)
+    if link is not None and (told is None or (told.is_moments_only and _move_moments(link, told))):
         return link
     try:
         with transaction.atomic():
@@ -151,6 +153,17 @@ def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS)
         if attempts == 1:
             raise
     return _settled(_find(statement), statement, attempts - 1)
+
+
+def _move_moments(link: Link, told: News) -> bool:
+    """Write the moments of `told` if the row is still as read, without a lock; return whether it was."""
+    as_read = {name: getattr(link, name) for name in ("as_of", "groups", *DIGEST_FIELDS)}
+    changed = {"as_of": told.moment, **told.digests}
+    if not CognitoUser.objects.filter(pk=link.pk, **as_read).update(**changed):
+        return False
+    for name, value in changed.items():
+        setattr(link, name, value)
+    return True
 
 
 def _linked(statement: Statement, settings: CognitoSettings) -> CognitoUser:
@@ -236,14 +249,12 @@ def _updated(link: Link, statement: Statement) -> CognitoUser:
 def _write(link: CognitoUser, told: News) -> None:
     """Write what was told to the user, grant what their groups give, and remember moment and digests."""
     user: Any = link.user
-    if set(told.groups) != set(link.groups):
-        # What the other sources said before speaks of other groups: let it be looked at again. UserInfo names none.
-        link.access_digest = link.id_digest = link.directory_digest = ""
     for name, digest in told.digests.items():
         setattr(link, name, digest)
     link.groups, link.as_of = list(told.groups), told.moment
     link.save()
     changed = [name for name, value in told.attributes.items() if put(user, name, value)]
-    changed += apply_groups(link, told.groups)
+    if told.are_grants_due:
+        changed += apply_groups(link, told.groups)
     if changed:
         user.save(update_fields=changed)

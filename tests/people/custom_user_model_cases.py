@@ -159,6 +159,8 @@ class MemberUser:
     def test_a_steady_token_costs_one_query(self, told, django_assert_num_queries) -> None:
         made = told("editors")
         with django_assert_num_queries(1):
+            told("editors")
+        with django_assert_num_queries(2):
             user = told("editors", at=5)
             assert (user.pk, user.name, user.motto) == (made.pk, "alice", "ONWARDS")
 
