@@ -73,13 +73,17 @@ class CognitoSettings:
     groups: Mapping[str, GroupGrant] = field(default_factory=dict)  # Cognito group -> what it gives
     mirror_groups: bool = False  # every Cognito group is also a Django group of that name
     scopes_to_permissions: Mapping[str, frozenset[str]] = field(default_factory=dict)  # a machine's scope -> rights
-    remembered_groups_seconds: int | None = 2_592_000  # groups that no token confirmed for longer give nothing; None: off
+    remembered_groups_seconds: int | None = (
+        2_592_000  # groups that no token confirmed for longer give nothing; None: off
+    )
 
     scopes: tuple[str, ...] = ("openid", "email", "profile")
     redirect_uri: str = ""  # empty: the callback on the host that ALLOWED_HOSTS let through
     logout_uri: str = ""  # empty: LOGOUT_REDIRECT_URL, or "/", on that host
     refresh_margin_seconds: int = 60  # tokens are refreshed this long before they expire
-    session_grace_seconds: int = 3_600  # past expiry, in an outage: how long a user without Cognito rights stays signed in
+    session_grace_seconds: int = (
+        3_600  # past expiry, in an outage: how long a user without Cognito rights stays signed in
+    )
     identity_providers: tuple[IdentityProvider, ...] = ()  # buttons; given, no other one may be asked for
     pool_resolver: Callable[[Any], str] | str = ""  # of a request: the alias to sign in at; empty: the first
     tokens_of_other_pools: str = "reject"  # with POOL_RESOLVER, at a host of another pool: "reject" or "allow"

@@ -144,10 +144,12 @@ def _mark_of(source: Source, link: CognitoUser | KnownPerson, settings: CognitoS
     """
     own, seconds, mapping = _read_digest(link, source.digest_field), _seconds(source.moment), _mapping(settings)
     are_settings_new = own.settings != mapping
-    if seconds < own.seconds or (seconds == own.seconds and not are_settings_new):
+    if seconds < own.seconds or (seconds == own.seconds and _stays_first(source) and not are_settings_new):
         return None
     attributes = _digest_of_attributes(source.attributes)
     is_known = own.attributes == attributes and not are_settings_new
+    if is_known and seconds == own.seconds:
+        return None
     if not source.attributes and (source.moment < link.as_of or (is_known and not _moves_as_of(source, link))):
         return None
     others = _other_digests(link, source.digest_field)
@@ -156,6 +158,11 @@ def _mark_of(source: Source, link: CognitoUser | KnownPerson, settings: CognitoS
     is_replaced = any(other.attributes and other.seconds > own.seconds for other in others)
     applied = {} if is_known and not is_replaced else source.attributes
     return _Mark(source.digest_field, f"{seconds}:{mapping}{attributes}", applied, are_settings_new)
+
+
+def _stays_first(source: Source) -> bool:
+    """Whether another source of this kind and second counts for nothing: not userInfo, which is asked once a login."""
+    return source.digest_field != "user_info_digest"
 
 
 def _moves_as_of(source: Source, link: CognitoUser | KnownPerson) -> bool:

@@ -20,6 +20,7 @@ from . import groups as cognito_groups
 from .attributes import email_field, needs_its_own, put, take
 from .memberships import apply_groups
 from .profile import News, Statement, news, statement_of
+from .remembered import expire_remembered_groups, is_expired, remembered_groups
 from .rights import Rights, carry
 from .steady_query import KnownPerson, find
 
@@ -38,7 +39,11 @@ def read_user(
     Their user is made or brought up to date. One query where the token says nothing new.
     Raises TokenError: code "user_unknown" where CREATE_USERS is off, "user_inactive" for a disabled account.
     """
-    link = person_for(statement_of(token, profile, settings_of(token.user_pool_id), user_info))
+    statement = statement_of(token, profile, settings_of(token.user_pool_id), user_info)
+    link = person_for(statement)
+    if link.groups and is_expired(link.as_of):  # the token states no groups, and none did for too long
+        expire_remembered_groups(link.user)
+        link = person_for(statement)
     if not link.user.is_active:
         raise TokenError("the account is disabled here", code="user_inactive")
     rights = rights_for(token, link)
@@ -49,10 +54,9 @@ def read_user(
 def rights_for(token: AccessToken | IdToken, link: Link) -> Rights:
     """The rights of a person by a token and by what is known of them, whichever is younger."""
     told = cognito_groups.told_by(token, settings_of(token.user_pool_id))
-    if told is None:
-        groups = tuple(link.groups)
-    else:
-        groups = cognito_groups.effective(told, token.issued_at, link.groups, link.as_of)
+    groups = remembered_groups(link)
+    if told is not None:
+        groups = cognito_groups.effective(told, token.issued_at, groups, link.as_of)
     return Rights(groups, token.scopes, ((token.user_pool_id, groups),))
 
 
