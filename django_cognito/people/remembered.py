@@ -12,12 +12,12 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
-from django.db.models import Model, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from ..conf import get_settings
-from ..models import CognitoUser
+from ..models import CognitoMembership, CognitoUser
 from .memberships import apply_groups
 
 SESSION_KEY = "_cognito_groups_until"  # seconds since 1970
@@ -136,7 +136,7 @@ def _expire(user: Any) -> tuple[bool, datetime | None]:
     age = _age()
     if age is None:
         return False, None
-    links = CognitoUser.objects.filter(user_id=user.pk).exclude(groups=[])
+    links = _links_with_groups().filter(user_id=user.pk)
     confirmed = list(links.values_list("as_of", flat=True))
     is_changed = any(map(is_expired, confirmed)) and _remove_expired(user)
     if is_changed:
@@ -173,9 +173,15 @@ def _bring_up_to_date(user: Any, owner: Any, flags: list[str]) -> None:
             delattr(user, name)
 
 
+def _links_with_groups() -> QuerySet[CognitoUser]:
+    """Links that have groups, or grants of groups that were emptied by hand."""
+    memberships = CognitoMembership.objects.filter(cognito_user=OuterRef("pk"))
+    return CognitoUser.objects.filter(~Q(groups=[]) | Exists(memberships))
+
+
 def _expired_links() -> QuerySet[CognitoUser]:
     limit = newest_expired_as_of()
-    links = CognitoUser.objects.exclude(groups=[])
+    links = _links_with_groups()
     return links.none() if limit is None else links.filter(as_of__lte=limit)
 
 
