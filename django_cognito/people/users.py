@@ -113,20 +113,22 @@ def _row_of(token: Token) -> QuerySet[CognitoUser]:
 
 
 def update_people(statements: Iterable[Statement], *, create: bool = False) -> int:
-    """Bring a page of directory users up to date in one transaction; how many there was something to write of.
+    """Bring a page of directory users up to date in one transaction; return how many users changed.
 
-    One query where nothing changed. With `create` those not known yet are made, as a first token would make them.
+    One query if the page is not newer than what is stored, and one UPDATE for each user whose `as_of` alone moves.
+    With `create` those not known yet are made, as a first token would make them.
     """
     said = {(statement.user_pool_id, statement.sub): statement for statement in statements}
     rows = CognitoUser.objects.filter(user_pool_id__in={pool for pool, _ in said}, sub__in=[sub for _, sub in said])
     # In one order everywhere: two pages at once must not wait for each other.
     known = {(row.user_pool_id, row.sub): row for row in rows.select_related("user").order_by("pk")}
-    changed = [(row, said[key]) for key, row in known.items() if key in said and _news(row, said[key])]
-    new = [(None, said[key]) for key in sorted(said.keys() - known.keys()) if create]
+    told = {key: _news(row, said[key]) for key, row in known.items() if key in said}
+    changed = [(known[key], said[key], each.is_moments_only) for key, each in told.items() if each is not None]
+    new = [(None, said[key], False) for key in sorted(said.keys() - known.keys()) if create]
     if not changed and not new:
         return 0
     with transaction.atomic():
-        return sum(_is_settled(link, statement) for link, statement in [*changed, *new])
+        return sum(_is_settled(link, statement) and not is_minor for link, statement, is_minor in [*changed, *new])
 
 
 def _is_settled(link: Link | None, statement: Statement) -> bool:

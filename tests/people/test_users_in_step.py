@@ -323,6 +323,14 @@ def test_an_unchanged_page_costs_one_query_and_no_write(told, django_assert_num_
         assert users.update_people(page) == 0
 
 
+def test_newer_unchanged_page_moves_as_of_by_one_update_for_each_user(told, writes) -> None:
+    names = [f"user{number}" for number in range(3)]
+    users.update_people([_said("editors", username=name, at=-30) for name in names], create=True)
+    with writes(3):
+        assert users.update_people([_said("editors", username=name, at=-20) for name in names]) == 0
+    assert {link.as_of.timestamp() for link in CognitoUser.objects.all()} == {NOW - 20}
+
+
 def test_the_directory_makes_nobody_unless_told_to(told, directory_says) -> None:
     assert directory_says() == 0
     assert not User.objects.exists()
