@@ -24,7 +24,7 @@ from .conftest import NOW
 from .token_histories import NAMES, Event, expected_state, stored_state
 
 USERS, REQUESTS, WITH_ID_TOKEN = 20, 9_000, 1_000
-SECONDS = 60  # the tokens' moments: many of each user are of one second
+SECONDS = 200  # the tokens' moments: about 500 tokens of each user, so several are of one second
 CLIENTS = 8
 ROOT = Path(__file__).parents[2]
 
@@ -59,16 +59,30 @@ def test_ten_thousand_tokens_in_shuffled_order_leave_what_the_oracle_computes() 
 
 def _calls(chance: random.Random) -> list[Call]:
     """Return the requests in shuffled order, their tokens signed."""
+    histories = [_history(chance) for _ in range(USERS)]
     drawn = []
     for number in range(REQUESTS):
-        name = f"user{chance.randrange(USERS)}"
-        moments = [NOW - chance.randrange(SECONDS) for _ in range(2 if number < WITH_ID_TOKEN else 1)]
-        groups = [frozenset(chance.sample(NAMES, chance.choice((0, 1, 2, 2, 4)))) for _ in moments]
-        drawn.append((name, tuple(map(Event, moments, ("access", "id"), groups))))
+        user = chance.randrange(USERS)
+        seconds = [chance.randrange(SECONDS) for _ in range(2 if number < WITH_ID_TOKEN else 1)]
+        groups = [_groups(chance) if chance.random() < 0.1 else histories[user][second] for second in seconds]
+        events = map(Event, [NOW - SECONDS + second for second in seconds], ("access", "id"), groups)
+        drawn.append((f"user{user}", tuple(events)))
     chance.shuffle(drawn)
     signing_key()  # made before the threads, which would make one each
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(_call, *zip(*drawn, strict=True)))
+
+
+def _history(chance: random.Random) -> list[frozenset[str]]:
+    """Return the groups of a user in each second: they change now and then, so most tokens in a row state the same."""
+    history = [_groups(chance)]
+    while len(history) < SECONDS:
+        history.append(_groups(chance) if chance.random() < 0.1 else history[-1])
+    return history
+
+
+def _groups(chance: random.Random) -> frozenset[str]:
+    return frozenset(chance.sample(NAMES, chance.choice((0, 1, 2, 2, 4))))
 
 
 def _call(name: str, events: tuple[Event, ...]) -> Call:
