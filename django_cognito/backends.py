@@ -15,6 +15,7 @@ from .core.errors import TokenError
 from .models import CognitoMembership
 from .people import groups
 from .people.authenticate import aauthenticate, authenticate
+from .people.remembered import newest_expired_as_of
 from .people.rights import arights_of, permissions_of, rights_of
 from .tracebacks import without_locals
 
@@ -91,13 +92,15 @@ class CognitoBackend(BaseBackend):
 
 
 def _memberships_granting(permission: str) -> QuerySet[CognitoMembership]:
-    """The memberships that give `permission`, each by what its own pool's groups give."""
+    """Return the memberships that give `permission`, each by its own pool's GROUPS; not those that are too old."""
     every = {found.user_pool_id: found for found in get_pools().by_alias.values()}.values()
     given = [
         Q(cognito_user__user_pool_id=found.user_pool_id, name__in=groups.groups_granting(permission, found))
         for found in every
     ]
-    return CognitoMembership.objects.filter(reduce(or_, given))
+    memberships = CognitoMembership.objects.filter(reduce(or_, given))
+    limit = newest_expired_as_of()
+    return memberships if limit is None else memberships.filter(cognito_user__as_of__gt=limit)
 
 
 def _label(perm: str | Permission) -> str:

@@ -7,9 +7,11 @@ from django.apps.config import AppConfig
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core import checks
+from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
 from .conf import Pools, get_pools, problems
+from .typed_settings import COGNITO_GROUPS
 
 _MIDDLEWARE = "django_cognito.middleware.CognitoMiddleware"
 _AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
@@ -114,6 +116,27 @@ def _user_has_what_groups_give(found: Pools) -> Iterator[checks.CheckMessage]:
         yield checks.Error(message, hint="Let the model inherit what it lacks.", id="django_cognito.E010")
 
 
+def _groups_are_confirmed(found: Pools) -> Iterator[checks.CheckMessage]:
+    """Of a site whose groups stand in ID tokens alone, which API requests do not carry."""
+    named = [each for each in found.by_alias.values() if each.groups_claim != COGNITO_GROUPS]
+    if found.first.token_use == "id" or not named or (all(each.domain for each in named) and _has_session_login()):
+        return
+    message = "COGNITO['GROUPS_CLAIM'] stands in ID tokens, and no login is installed that gets them."
+    hint = (
+        "Groups end REMEMBERED_GROUPS_SECONDS after the last ID token. Set DOMAIN, include django_cognito.urls and add "
+        "CognitoMiddleware; or have a trigger add the claim to access tokens, and silence this check."
+    )
+    yield checks.Warning(message, hint=hint, id="django_cognito.W110")
+
+
+def _has_session_login() -> bool:
+    try:
+        reverse("cognito:callback")
+    except NoReverseMatch:
+        return False
+    return _position(_MIDDLEWARE) is not None
+
+
 def _resolver_is_there(found: Pools) -> Iterator[checks.CheckMessage]:
     path = found.first.pool_resolver
     if callable(path) or not path:
@@ -156,6 +179,7 @@ _LOOKS: tuple[Callable[[Pools], Iterator[checks.CheckMessage]], ...] = (
     _session_cookie,
     _attributes_are_fields,
     _user_has_what_groups_give,
+    _groups_are_confirmed,
     _resolver_is_there,
     _forms_reach_the_hosted_ui,
 )

@@ -6,6 +6,9 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+# Of a link row: one for each kind of source.
+DIGEST_FIELDS = ("access_digest", "id_digest", "user_info_digest", "directory_digest")
+
 
 class CognitoUser(models.Model):
     """A user of a pool and the Django user that stands for them; one person may have several."""
@@ -21,6 +24,8 @@ class CognitoUser(models.Model):
     as_of = models.DateTimeField(_("as of"))
     # One digest per source, of the mapped claims last applied from it: an unchanged source causes no write. Each is
     # "<moment in seconds since 1970>:<SHA-256 in hex>"; without the moment it was written before migration 0003.
+    # The 64 hex digits are two halves, each the beginning of a SHA-256: of the settings that map, of the attributes.
+    # If only the moment is left, a Django group that was granted has been deleted.
     access_digest = models.CharField(max_length=96, blank=True, default="", editable=False)
     id_digest = models.CharField(max_length=96, blank=True, default="", editable=False)
     user_info_digest = models.CharField(max_length=96, blank=True, default="", editable=False)

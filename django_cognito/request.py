@@ -22,6 +22,7 @@ from .login import renewal
 from .login import session as login_session
 from .login.outage import user_in_outage
 from .models import CognitoLogin
+from .people.remembered import acheck_session, check_session
 from .people.rights import NO_RIGHTS, Rights, carry, rights_of
 from .people.users import Token, rights_for
 
@@ -153,7 +154,7 @@ class RequestCognito:
         session = self._request.session
         self.logins_set_aside = session.get(login_session.SET_ASIDE_KEY, ())
         if login_session.SESSION_KEY not in session:
-            return get_user()
+            return _check_groups(session, get_user())
         if self._failure is not None:
             raise self._failure
         was_loaded = _is_user_loaded(self._request)
@@ -162,8 +163,8 @@ class RequestCognito:
             try:
                 login = renewal.current(before)
             except CognitoUnavailableError as failure:
-                return self._enter_outage(get_user(), before, failure)
-            user = get_user()
+                return self._enter_outage(_check_groups(session, get_user()), before, failure)
+            user = _check_groups(session, get_user())
             if _is_owner(user, login) and (was_loaded or login.version != before.version):
                 login_session.reload_user(session, user)
             return self._accept(user, login)
@@ -176,7 +177,7 @@ class RequestCognito:
         session = self._request.session
         self.logins_set_aside = await session.aget(login_session.SET_ASIDE_KEY, ())
         if not await session.ahas_key(login_session.SESSION_KEY):
-            return await get_user()
+            return await _acheck_groups(session, await get_user())
         if self._failure is not None:
             raise self._failure
         was_loaded = _is_user_loaded(self._request)
@@ -185,8 +186,9 @@ class RequestCognito:
             try:
                 login = await renewal.acurrent(before)
             except CognitoUnavailableError as failure:
-                return await sync_to_async(self._enter_outage)(await get_user(), before, failure)
-            user = await get_user()
+                user = await _acheck_groups(session, await get_user())
+                return await sync_to_async(self._enter_outage)(user, before, failure)
+            user = await _acheck_groups(session, await get_user())
             if _is_owner(user, login) and (was_loaded or login.version != before.version):
                 await sync_to_async(login_session.reload_user)(session, user)
             return self._accept(user, login)
@@ -263,6 +265,20 @@ def make_auser(user: Any) -> Callable[[], Awaitable[Any]]:
         return user
 
     return auser
+
+
+def _check_groups(session: SessionBase, user: Any) -> Any:
+    """Remove remembered groups that are too old, if the session says that it is time to look."""
+    if user.is_authenticated:
+        check_session(session, user)
+    return user
+
+
+async def _acheck_groups(session: SessionBase, user: Any) -> Any:
+    """Async version of `_check_groups`."""
+    if user.is_authenticated:
+        await acheck_session(session, user)
+    return user
 
 
 def _is_owner(user: Any, login: CognitoLogin) -> bool:

@@ -250,3 +250,29 @@ def test_each_hosted_ui_that_a_policy_leaves_out_is_named_once(settings) -> None
 def test_a_policy_that_no_middleware_sends_is_none(settings, policy) -> None:
     settings.SECURE_CSP = policy
     assert found() == []
+
+
+CLAIM = {"GROUPS_CLAIM": "custom:groups"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "site", "expected"),
+    [
+        ({}, {"MIDDLEWARE": [AUTHENTICATION]}, []),
+        (CLAIM, {}, []),
+        (CLAIM | {"DOMAIN": ""}, {}, ["W110"]),
+        (CLAIM | {"DOMAIN": "", "TOKEN_USE": "id"}, {}, []),
+        (CLAIM, {"MIDDLEWARE": [AUTHENTICATION]}, ["W110"]),
+        (CLAIM, {"ROOT_URLCONF": "tests.no_urls"}, ["W110"]),
+        ({"POOLS": {"a": CLAIM, "b": {"USER_POOL_ID": "eu-west-1_Other", "DOMAIN": ""}}}, {}, []),
+        ({"POOLS": {"a": {}, "b": CLAIM | {"USER_POOL_ID": "eu-west-1_Other", "DOMAIN": ""}}}, {}, ["W110"]),
+    ],
+)
+def test_groups_claim_of_id_tokens_without_a_session_login_is_a_risk(
+    settings, monkeypatch, changes, site, expected
+) -> None:
+    monkeypatch.setitem(sys.modules, "tests.no_urls", types.SimpleNamespace(urlpatterns=[]))
+    settings.COGNITO = {**settings.COGNITO, **changes}
+    for name, value in site.items():
+        setattr(settings, name, value)
+    assert [each for each in found() if each == "W110"] == expected

@@ -27,6 +27,7 @@ from ..core import AccessToken, ClientToken, IdToken
 from ..models import CognitoUser
 from ..runtime import once
 from .machines import MachineUser
+from .remembered import seconds_left
 from .rights import Rights, carry
 from .steady_query import KnownPerson, database
 from .users import Token, read_user
@@ -86,7 +87,8 @@ class KnownUsers:
     def keep(self, token: _PersonsToken, person: KnownPerson, rights: Rights, begun: tuple[float, _Marks]) -> None:
         """Keep the user of `token`, once what was read is known to be committed."""
         (at, marks), user, link = begun, _place_of_user(person.user), _place_of_link(person.pk)
-        known = _Known(_maker_of(person), rights, at + self._seconds, user, marks[user], link, marks[link])
+        until = at + min(self._seconds, seconds_left(person))
+        known = _Known(_maker_of(person), rights, until, user, marks[user], link, marks[link])
         connection = connections[person.using]
         if connection.in_atomic_block or connection.get_autocommit():  # else nobody tells of the commit
             transaction.on_commit(partial(self._store, token, known, person.using), using=person.using)

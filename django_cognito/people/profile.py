@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -10,9 +11,11 @@ from typing import Any, NamedTuple
 from ..conf import CognitoSettings
 from ..core import AccessToken, IdToken
 from ..core.directory import DirectoryUser
-from ..models import CognitoUser
+from ..models import DIGEST_FIELDS, CognitoUser
 from . import groups as cognito_groups
 from .steady_query import KnownPerson
+
+_HALF = 32  # hex digits: the settings' half of a digest, then the attributes' half
 
 
 class Source(NamedTuple):
@@ -42,6 +45,29 @@ class News(NamedTuple):
     moment: datetime
     attributes: Mapping[str, Any]
     digests: Mapping[str, str]
+    are_grants_due: bool  # the groups, or the settings that map them, have changed, or a Django group was deleted
+
+    @property
+    def is_moments_only(self) -> bool:
+        """Whether nothing changes but the moments at which the same groups and attributes were confirmed."""
+        return not self.are_grants_due and not self.attributes
+
+
+class _Digest(NamedTuple):
+    """What a link row stores of the source of one kind that was applied last."""
+
+    seconds: float  # its moment, since 1970; -inf if none was applied
+    settings: str = ""  # empty: unknown, so the settings count as changed
+    attributes: str = ""  # empty: unknown
+
+
+class _Mark(NamedTuple):
+    """What one source changes in its digest field, and the attributes to apply."""
+
+    field: str
+    digest: str
+    attributes: Mapping[str, Any]
+    are_settings_new: bool
 
 
 def statement_of(
@@ -87,26 +113,86 @@ def statement_of_directory(
 
 
 def news(statement: Statement, link: CognitoUser | KnownPerson, settings: CognitoSettings) -> News | None:
-    """What `statement` tells that `link` does not know yet; None where that is nothing.
+    """Return what `statement` changes in a link row; None if nothing.
 
-    A source from before what is known says nothing. Of the others the youngest that speaks of groups gives them, and on
-    a tie the first; what they say of attributes counts in the order of their moments.
+    Groups follow the most recent moment of all sources that state them; of equal moments only what all state counts.
+    So the result does not depend on the order of statements. Attributes follow the most recent moment of each kind.
     """
-    heard = [_heard(source, link) for source in statement.sources if source.moment >= link.as_of]
-    digests = {source.digest_field: _digest(source, settings) for source in heard}
-    told = [source for source in heard if getattr(link, source.digest_field) != digests[source.digest_field]]
-    if not told:
+    groups, moment = tuple(link.groups), link.as_of
+    for source in statement.sources:
+        if source.groups is not None:
+            groups = cognito_groups.effective(source.groups, source.moment, groups, moment)
+            moment = max(moment, source.moment)
+    are_groups_new = set(groups) != set(link.groups)
+    sources = sorted(statement.sources, key=_moment)
+    marks = [mark for source in sources if (mark := _mark_of(source, link, settings)) is not None]
+    if not marks and not are_groups_new and moment == link.as_of:
         return None
-    # Whoever does not speak of groups moves no moment either: an older word about them may still come.
-    latest = max((each for each in heard if each.groups is not None), key=_moment, default=None)
-    groups, moment = (latest.groups, latest.moment) if latest else (tuple(link.groups), link.as_of)
-    attributes = {name: value for each in sorted(told, key=_moment) for name, value in each.attributes.items()}
-    return News(groups or (), moment, attributes, digests)
+    return News(
+        groups=groups if are_groups_new else tuple(link.groups),
+        moment=moment,
+        attributes={name: value for mark in marks for name, value in mark.attributes.items()},
+        digests={mark.field: mark.digest for mark in marks},
+        are_grants_due=are_groups_new or any(mark.are_settings_new for mark in marks),
+    )
+
+
+def _mark_of(source: Source, link: CognitoUser | KnownPerson, settings: CognitoSettings) -> _Mark | None:
+    """Return what `source` changes in its digest; None if a source of its kind and moment, or a later one, was applied.
+
+    Its attributes never replace those of another kind with a later moment.
+    """
+    own, seconds, mapping = _read_digest(link, source.digest_field), _seconds(source.moment), _mapping(settings)
+    are_settings_new = own.settings != mapping
+    if seconds < own.seconds or (seconds == own.seconds and _stays_first(source) and not are_settings_new):
+        return None
+    attributes = _digest_of_attributes(source.attributes)
+    is_known = own.attributes == attributes and not are_settings_new
+    if is_known and seconds == own.seconds:
+        return None
+    if not source.attributes and (source.moment < link.as_of or (is_known and not _moves_as_of(source, link))):
+        return None
+    others = _other_digests(link, source.digest_field)
+    if any(other.seconds > seconds for other in others):
+        return None
+    is_replaced = any(other.attributes and other.seconds > own.seconds for other in others)
+    applied = {} if is_known and not is_replaced else source.attributes
+    return _Mark(source.digest_field, f"{seconds}:{mapping}{attributes}", applied, are_settings_new)
+
+
+def _stays_first(source: Source) -> bool:
+    """Whether another source of this kind and second counts for nothing: not userInfo, which is asked once a login."""
+    return source.digest_field != "user_info_digest"
+
+
+def _moves_as_of(source: Source, link: CognitoUser | KnownPerson) -> bool:
+    return source.groups is not None and source.moment > link.as_of
+
+
+def _other_digests(link: CognitoUser | KnownPerson, field: str) -> list[_Digest]:
+    """Return what is stored of the other kinds of source that state attributes."""
+    found = (_read_digest(link, name) for name in DIGEST_FIELDS if name != field)
+    return [digest for digest in found if digest.attributes != _digest_of_attributes({})]
+
+
+def _read_digest(link: CognitoUser | KnownPerson, field: str) -> _Digest:
+    value: str = getattr(link, field)
+    if not value:
+        return _Digest(-math.inf)
+    seconds, _, halves = value.partition(":")
+    if len(value) == 2 * _HALF or not seconds.isdecimal():
+        # Written before migration 0003. It was applied at or before `as_of`, so an older source is never applied again.
+        return _Digest(_seconds(link.as_of))
+    return _Digest(int(seconds), halves[:_HALF], halves[_HALF:])
+
+
+def _seconds(moment: datetime) -> int:
+    return math.floor(moment.timestamp())
 
 
 def _source_of(token: AccessToken | IdToken, settings: CognitoSettings) -> Source:
     groups = cognito_groups.told_by(token, settings)
-    # One that says nothing of groups moves no moment, by which an older one would be known: nothing of it is taken.
+    # An access token without groups, whose claim is another one than Cognito's own, is no source of a profile.
     is_heard = groups is not None and settings.profile_source == "id_token"
     attributes = _mapped(token.claims, settings) if is_heard else {}
     digest_field = "id_digest" if isinstance(token, IdToken) else "access_digest"
@@ -147,37 +233,20 @@ def _moment(source: Source) -> datetime:
     return source.moment
 
 
-def _heard(source: Source, link: CognitoUser | KnownPerson) -> Source:
-    """The source with the groups of it that count."""
-    if source.groups is None:
-        return source
-    names = cognito_groups.effective(source.groups, source.moment, link.groups, link.as_of)
-    return Source(source.digest_field, source.moment, names, source.attributes)
+def _digest_of_attributes(attributes: Mapping[str, Any]) -> str:
+    return _hashed(attributes) if attributes else _NO_ATTRIBUTES
 
 
-def _digest(source: Source, settings: CognitoSettings) -> str:
-    """A digest of what counts of a source and of how the settings map it: either may change what is written."""
-    if not source.attributes:
-        return _digest_of_groups(source.groups, settings)
-    return _hashed([_mapping(settings), _sorted(source.groups), source.attributes])
+def _hashed(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:_HALF]
 
 
-@lru_cache(maxsize=1_024)  # access tokens say groups alone, and sites have few combinations of them
-def _digest_of_groups(groups: tuple[str, ...] | None, settings: CognitoSettings) -> str:
-    return _hashed([_mapping(settings), _sorted(groups), {}])
-
-
-def _sorted(groups: tuple[str, ...] | None) -> list[str] | None:
-    return None if groups is None else sorted(groups)
-
-
-def _hashed(said: list[Any]) -> str:
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+_NO_ATTRIBUTES = _hashed({})
 
 
 @lru_cache(maxsize=8)
 def _mapping(settings: CognitoSettings) -> str:
-    """The settings by which users are written; a group's permissions are not among them, they are never stored."""
+    """Return a digest of the settings by which users are written; permissions are not among them: never stored."""
     grants = {name: [grant.groups, grant.staff, grant.superuser] for name, grant in settings.groups.items()}
     named = [settings.mirror_groups, settings.groups_claim]
-    return json.dumps([grants, *named, dict(settings.attributes)], sort_keys=True)
+    return _hashed([grants, *named, dict(settings.attributes)])

@@ -15,6 +15,7 @@ from ..conf import Pools, get_pools
 from ..core.errors import CognitoUnavailableError
 from ..models import CognitoUser
 from .groups import permissions
+from .remembered import expire_remembered_groups, is_expired
 
 _ATTRIBUTE = "_cognito_rights"
 
@@ -122,9 +123,12 @@ def _carried_by(user: Any) -> _Carried | None:
 def _remembered(user: Any) -> Rights:
     if user.pk is None or not isinstance(user, Model):  # unsaved, or a machine
         return NO_RIGHTS
-    links = CognitoUser.objects.filter(user_id=user.pk).order_by("pk").values_list("user_pool_id", "groups")
+    of_user = CognitoUser.objects.filter(user_id=user.pk).order_by("pk")
+    links = list(of_user.values_list("user_pool_id", "groups", "as_of"))
+    if any(names and is_expired(as_of) for _, names, as_of in links):
+        expire_remembered_groups(user)
     pools = get_pools()
     # Nobody speaks for a pool that is configured no longer: it may be somebody else's by now.
-    rows = [(pool, names) for pool, names in links if pools.of(pool) is not None]
+    rows = [(pool, names) for pool, names, as_of in links if pools.of(pool) is not None and not is_expired(as_of)]
     names = dict.fromkeys(name for _, names in rows for name in names)
     return Rights(tuple(names), by_pool=tuple((pool, tuple(names)) for pool, names in rows))

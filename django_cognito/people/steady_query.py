@@ -12,9 +12,9 @@ from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Expression
 
-from ..models import CognitoUser
+from ..models import DIGEST_FIELDS, CognitoUser
 
-_KNOWN = ("id", "groups", "as_of", "access_digest", "id_digest", "user_info_digest")
+_KNOWN = ("id", "groups", "as_of", *DIGEST_FIELDS)
 _POOL, _SUB = "the pool", "the sub"  # stand for the values while the SQL is written
 
 
@@ -24,7 +24,7 @@ class KnownPerson:
     `new_user` makes the user once more, as if just read: it shares nothing with the first.
     """
 
-    __slots__ = ("access_digest", "as_of", "groups", "id_digest", "new_user", "pk", "user", "user_info_digest", "using")
+    __slots__ = ("as_of", "groups", "new_user", "pk", "user", "using", *DIGEST_FIELDS)
 
     pk: int
     groups: list[str]
@@ -32,12 +32,13 @@ class KnownPerson:
     access_digest: str
     id_digest: str
     user_info_digest: str
+    directory_digest: str
     user: Any
 
     def __init__(self, query: "_Query", row: Sequence[Any]) -> None:
         self.using = query.using
         self.pk, self.groups, self.as_of, *digests = query.known_of(row)
-        self.access_digest, self.id_digest, self.user_info_digest = digests
+        self.access_digest, self.id_digest, self.user_info_digest, self.directory_digest = digests
         self.new_user = partial(query.user_of, row)
         self.user = self.new_user()
 

@@ -1,6 +1,7 @@
 """A verified token becomes a Django user. The only writer of users, memberships and link rows.
 
-A steady token costs one read and no write. What changes is written in one transaction, and never backwards in time.
+A steady token costs one read and no write. A more recent one that changes nothing else costs one conditional UPDATE.
+What changes is written in one transaction, under a lock, and never backwards in time.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,11 +16,12 @@ from django.db.models import Exists, OuterRef, QuerySet
 from ..conf import CognitoSettings, settings_of
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.errors import TokenError
-from ..models import CognitoUser
+from ..models import DIGEST_FIELDS, CognitoUser
 from . import groups as cognito_groups
 from .attributes import email_field, needs_its_own, put, take
 from .memberships import apply_groups
 from .profile import News, Statement, news, statement_of
+from .remembered import expire_remembered_groups, is_expired, remembered_groups
 from .request_writes import note_write
 from .rights import Rights, carry
 from .steady_query import KnownPerson, find
@@ -39,7 +41,11 @@ def read_user(
     Their user is made or brought up to date. One query where the token says nothing new.
     Raises TokenError: code "user_unknown" where CREATE_USERS is off, "user_inactive" for a disabled account.
     """
-    link = person_for(statement_of(token, profile, settings_of(token.user_pool_id), user_info))
+    statement = statement_of(token, profile, settings_of(token.user_pool_id), user_info)
+    link = person_for(statement)
+    if link.groups and is_expired(link.as_of):  # the token states no groups, and none did for too long
+        expire_remembered_groups(link.user)
+        link = person_for(statement)
     if not link.user.is_active:
         raise TokenError("the account is disabled here", code="user_inactive")
     rights = rights_for(token, link)
@@ -50,10 +56,9 @@ def read_user(
 def rights_for(token: AccessToken | IdToken, link: Link) -> Rights:
     """The rights of a person by a token and by what is known of them, whichever is younger."""
     told = cognito_groups.told_by(token, settings_of(token.user_pool_id))
-    if told is None:
-        groups = tuple(link.groups)
-    else:
-        groups = cognito_groups.effective(told, token.issued_at, link.groups, link.as_of)
+    groups = remembered_groups(link)
+    if told is not None:
+        groups = cognito_groups.effective(told, token.issued_at, groups, link.as_of)
     return Rights(groups, token.scopes, ((token.user_pool_id, groups),))
 
 
@@ -73,8 +78,9 @@ def write_again(statements: Iterable[Statement]) -> None:
     for statement in statements:
         link = _find(statement)
         if link is not None:
-            with suppress(CognitoUser.DoesNotExist):  # deleted meanwhile
-                _update_link(link, statement)
+            with suppress(CognitoUser.DoesNotExist), transaction.atomic():  # deleted meanwhile
+                if not _confirm(link, statement):
+                    _updated(link, statement)
 
 
 def link_person(statement: Statement, user: Any) -> CognitoUser:
@@ -122,20 +128,22 @@ def _row_of(token: Token) -> QuerySet[CognitoUser]:
 
 
 def update_people(statements: Iterable[Statement], *, create: bool = False) -> int:
-    """Bring a page of directory users up to date in one transaction; how many there was something to write of.
+    """Bring a page of directory users up to date in one transaction; return how many users changed.
 
-    One query where nothing changed. With `create` those not known yet are made, as a first token would make them.
+    One query if the page is not newer than what is stored, and one UPDATE for each user whose `as_of` alone moves.
+    With `create` those not known yet are made, as a first token would make them.
     """
     said = {(statement.user_pool_id, statement.sub): statement for statement in statements}
     rows = CognitoUser.objects.filter(user_pool_id__in={pool for pool, _ in said}, sub__in=[sub for _, sub in said])
     # In one order everywhere: two pages at once must not wait for each other.
     known = {(row.user_pool_id, row.sub): row for row in rows.select_related("user").order_by("pk")}
-    changed = [(row, said[key]) for key, row in known.items() if key in said and _news(row, said[key])]
-    new = [(None, said[key]) for key in sorted(said.keys() - known.keys()) if create]
+    told = {key: _news(row, said[key]) for key, row in known.items() if key in said}
+    changed = [(known[key], said[key], each.is_moments_only) for key, each in told.items() if each is not None]
+    new = [(None, said[key], False) for key in sorted(said.keys() - known.keys()) if create]
     if not changed and not new:
         return 0
     with transaction.atomic():
-        return sum(_is_settled(link, statement) for link, statement in [*changed, *new])
+        return sum(_is_settled(link, statement) and not is_minor for link, statement, is_minor in [*changed, *new])
 
 
 def _is_settled(link: Link | None, statement: Statement) -> bool:
@@ -156,7 +164,7 @@ def _news(link: Link, statement: Statement) -> News | None:
 
 def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS) -> Link:
     """The link once `statement` is written, also where others write, or take the same name, at the same moment."""
-    if link is not None and not _news(link, statement):
+    if link is not None and _confirm(link, statement):
         return link
     try:
         with transaction.atomic():
@@ -168,6 +176,28 @@ def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS)
         note_write(statement)
         return written
     return _settled(_find(statement), statement, attempts - 1)
+
+
+def _confirm(link: Link, statement: Statement) -> bool:
+    """Write what needs no lock; return whether nothing else is to be written."""
+    told = _news(link, statement)
+    if told is None:
+        return True
+    if not told.is_moments_only or not _move_moments(link, told):
+        return False
+    note_write(statement)
+    return True
+
+
+def _move_moments(link: Link, told: News) -> bool:
+    """Write the moments of `told` if the row is still as read, without a lock; return whether it was."""
+    as_read = {name: getattr(link, name) for name in ("as_of", "groups", *DIGEST_FIELDS)}
+    changed = {"as_of": told.moment, **told.digests}
+    if not CognitoUser.objects.filter(pk=link.pk, **as_read).update(**changed):
+        return False
+    for name, value in changed.items():
+        setattr(link, name, value)
+    return True
 
 
 def _linked(statement: Statement, settings: CognitoSettings) -> CognitoUser:
@@ -240,12 +270,6 @@ def _give_username(user: Any, statement: Statement) -> None:
         setattr(user, user.USERNAME_FIELD, statement.sub[:longest])
 
 
-def _update_link(link: Link, statement: Statement) -> None:
-    if _news(link, statement):
-        with transaction.atomic():
-            _updated(link, statement)
-
-
 def _updated(link: Link, statement: Statement) -> CognitoUser:
     """The link row after `statement` was written, one writer at a time; another may have been first, or later."""
     # The user's row is locked too: another pool's link to the same person may be about to change it.
@@ -259,14 +283,12 @@ def _updated(link: Link, statement: Statement) -> CognitoUser:
 def _write(link: CognitoUser, told: News) -> None:
     """Write what was told to the user, grant what their groups give, and remember moment and digests."""
     user: Any = link.user
-    if set(told.groups) != set(link.groups):
-        # What the other sources said before speaks of other groups: let it be looked at again. UserInfo names none.
-        link.access_digest = link.id_digest = link.directory_digest = ""
     for name, digest in told.digests.items():
         setattr(link, name, digest)
     link.groups, link.as_of = list(told.groups), told.moment
     link.save()
     changed = [name for name, value in told.attributes.items() if put(user, name, value)]
-    changed += apply_groups(link, told.groups)
+    if told.are_grants_due:
+        changed += apply_groups(link, told.groups)
     if changed:
         user.save(update_fields=changed)

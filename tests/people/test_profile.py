@@ -99,18 +99,29 @@ def test_what_was_said_before_is_no_news() -> None:
     said = statement_of(access(), identity(email="a@example.com"), SITE)
     told = news(said, link(), SITE)
     assert told is not None
-    assert news(said, link(**told.digests), SITE) is None
     assert news(said, link(at=0, **told.digests), SITE) is None
+
+
+def test_news_of_a_newer_token_with_equal_groups_moves_moments_only() -> None:
+    before = news(statement_of(access(), identity(email="a@example.com"), SITE), link(), SITE)
+    assert before is not None
+    later = statement_of(access(5), identity(5, email="a@example.com"), SITE)
+    told = news(later, link(at=0, **before.digests), SITE)
+    assert told is not None
+    assert told.is_moments_only
+    assert told.moment == THEN + timedelta(seconds=5)
+    assert all(digest.startswith(f"{THEN.timestamp() + 5:.0f}:") for digest in told.digests.values())
 
 
 def test_a_source_from_before_says_nothing() -> None:
     assert news(statement_of(access(-61), identity(-61), SITE), link(), SITE) is None
 
 
-def test_the_younger_source_gives_the_groups_and_on_a_tie_the_access_token() -> None:
-    groups = {"cognito:groups": ["id"]}
-    for at, expected in ((-1, ("access",)), (0, ("access",)), (1, ("id",))):
-        told = news(statement_of(access(**{"cognito:groups": ["access"]}), identity(at, **groups), SITE), link(), SITE)
+def test_groups_are_the_most_recent_sources_and_the_intersection_of_equal_moments() -> None:
+    groups = {"cognito:groups": ["id", "both"]}
+    for at, expected in ((-1, ("access", "both")), (0, ("both",)), (1, ("id", "both"))):
+        token = access(**{"cognito:groups": ["access", "both"]})
+        told = news(statement_of(token, identity(at, **groups), SITE), link(), SITE)
         assert told is not None
         assert (told.groups, told.moment) == (expected, THEN + timedelta(seconds=max(at, 0)))
 
@@ -128,7 +139,10 @@ def test_groups_in_another_order_are_no_news() -> None:
     told = news(statement_of(access(**{"cognito:groups": ["a", "b"]}), None, SITE), link(), SITE)
     assert told is not None
     again = statement_of(access(**{"cognito:groups": ["b", "a"]}), None, SITE)
-    assert news(again, link(**told.digests), SITE) is None
+    assert news(again, link(0, ("a", "b"), **told.digests), SITE) is None
+    later = news(statement_of(access(1, **{"cognito:groups": ["b", "a"]}), None, SITE), link(0, ("a", "b")), SITE)
+    assert later is not None
+    assert later.groups == ("a", "b")
 
 
 def test_attributes_count_in_the_order_of_their_moments() -> None:
@@ -145,12 +159,13 @@ def test_at_the_very_moment_only_what_is_known_too_counts() -> None:
     assert told.groups == ("b",)
 
 
-def test_what_is_said_on_a_tie_is_remembered_as_what_counted() -> None:
+def test_groups_that_an_equal_moment_did_not_give_are_given_by_a_later_one() -> None:
     both = statement_of(access(**{"cognito:groups": ["a", "b"]}), None, SITE)
     on_a_tie = news(both, link(0, ("b",)), SITE)
     assert on_a_tie is not None
-    later = statement_of(access(1, **{"cognito:groups": ["a", "b"]}), None, SITE)
-    assert news(later, link(0, ("b",), **on_a_tie.digests), SITE) is not None
+    later = news(statement_of(access(1, **{"cognito:groups": ["a", "b"]}), None, SITE), link(0, ("b",)), SITE)
+    assert later is not None
+    assert (later.groups, later.are_grants_due) == (("a", "b"), True)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +185,7 @@ def test_a_changed_mapping_is_news_and_another_setting_is_not(changed, is_news) 
     told = news(said, link(), SITE)
     assert told is not None
     other = CognitoSettings(user_pool_id=POOL, client_id="c", **changed)
-    assert (news(said, link(**told.digests), other) is not None) is is_news
+    assert (news(said, link(at=0, **told.digests), other) is not None) is is_news
 
 
 def test_permissions_are_stored_nowhere_so_other_ones_are_no_news() -> None:
@@ -181,4 +196,4 @@ def test_permissions_are_stored_nowhere_so_other_ones_are_no_news() -> None:
     said = statement_of(access(), None, SITE)
     told = news(said, link(), sites[0])
     assert told is not None
-    assert news(said, link(**told.digests), sites[1]) is None
+    assert news(said, link(at=0, **told.digests), sites[1]) is None

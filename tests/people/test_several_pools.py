@@ -314,11 +314,20 @@ def test_what_was_given_by_hand_stays_when_both_let_go(her, says) -> None:
     assert (django_groups(her), anew(her).is_staff) == ({"Writers"}, True)
 
 
-def test_the_pools_tokens_in_turns_write_nothing(her, says, writes, django_assert_num_queries) -> None:
+def test_unchanged_tokens_of_two_pools_in_turns_write_nothing(her, says, writes, django_assert_num_queries) -> None:
     says("staff", "admins", at=-30)
     says("guests", "hosts", at=-30)
     with writes(0), django_assert_num_queries(6):
-        for at in (-30, -20, -10):
+        for _ in range(3):
+            says("staff", "admins", at=-30)
+            says("guests", "hosts", at=-30)
+
+
+def test_newer_tokens_of_two_pools_in_turns_cost_one_update_each(her, says, writes, django_assert_num_queries) -> None:
+    says("staff", "admins", at=-30)
+    says("guests", "hosts", at=-30)
+    with writes(4), django_assert_num_queries(8):
+        for at in (-20, -10):
             says("staff", "admins", at=at)
             says("guests", "hosts", at=at)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 from threading import Barrier
 from typing import Any
@@ -12,6 +13,7 @@ from django.db import connection
 
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.people import users
+from django_cognito.people.remembered import expire_remembered_groups
 
 from .conftest import NOW, django_groups, link_of
 
@@ -66,6 +68,20 @@ def test_two_links_of_one_person_that_change_at_once_agree_in_the_end(told) -> N
         at_once([partial(told, *give, at=at), partial(told, *take, at=at, username="google")])
         user.refresh_from_db()
         assert user.is_staff
+
+
+@pytest.mark.needs("postgresql")
+def test_newer_tokens_and_the_expiry_of_older_groups_at_once_leave_what_the_tokens_grant(told) -> None:
+    user = told("helpers", at=-600)
+    told("helpers", "editors", at=-600, username="google")
+    CognitoUser.objects.update(user=user)
+    for at in range(-50, 0, 5):
+        CognitoUser.objects.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
+        expire = [partial(expire_remembered_groups, User.objects.get(pk=user.pk)) for _ in range(4)]
+        tokens = [partial(told, "helpers", at=at), partial(told, "helpers", "viewers", at=at, username="google")]
+        at_once([*expire, *tokens])
+        user.refresh_from_db()
+        assert (user.is_staff, django_groups(user)) == (True, {"Readers"})
 
 
 @pytest.mark.needs("postgresql")

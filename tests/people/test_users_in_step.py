@@ -25,15 +25,23 @@ def test_a_steady_token_costs_one_query(told, django_assert_num_queries) -> None
     told("editors")
     with django_assert_num_queries(1):
         assert told("editors").has_perm("auth.change_group")
-    with django_assert_num_queries(1):
+
+
+def test_newer_token_with_equal_groups_costs_one_query_and_one_update(told, writes, django_assert_num_queries) -> None:
+    told("editors")
+    with writes(1), django_assert_num_queries(2):
+        user = told("editors", at=5)
+    assert link_of(user).as_of.timestamp() == NOW + 5
+    with writes(0), django_assert_num_queries(2):
         told("editors", at=5)
+        told("editors")
 
 
-def test_access_and_id_token_in_turns_write_nothing(told, writes) -> None:
+def test_access_and_id_token_in_turns_cost_one_update_for_each_newer_one(told, writes) -> None:
     told("editors", at=-60)
     told("editors", at=-60, token_use="id", given_name="Alice")
-    with writes(0):
-        for at in (-60, -30, 0):
+    for at, updates in ((-60, 0), (-30, 2), (0, 2), (-30, 0), (0, 0)):
+        with writes(updates):
             told("editors", at=at)
             told("editors", at=at, token_use="id", given_name="Alice")
             told("editors", at=at, profile={"given_name": "Alice"})
@@ -228,7 +236,7 @@ def test_permissions_given_by_hand_stay(told) -> None:
 def test_what_an_admin_took_away_is_given_again_by_the_next_change_alone(told, writes) -> None:
     user = told("editors", at=-60)
     user.groups.clear()
-    with writes(0):
+    with writes(1):  # the moment alone
         told("editors", at=-30)
     assert django_groups(user) == set()
     told("editors", "helpers")
@@ -313,6 +321,14 @@ def test_an_unchanged_page_costs_one_query_and_no_write(told, django_assert_num_
     assert users.update_people(page, create=True) == 5
     with django_assert_num_queries(1):
         assert users.update_people(page) == 0
+
+
+def test_newer_unchanged_page_moves_as_of_by_one_update_for_each_user(told, writes) -> None:
+    names = [f"user{number}" for number in range(3)]
+    users.update_people([_said("editors", username=name, at=-30) for name in names], create=True)
+    with writes(3):
+        assert users.update_people([_said("editors", username=name, at=-20) for name in names]) == 0
+    assert {link.as_of.timestamp() for link in CognitoUser.objects.all()} == {NOW - 20}
 
 
 def test_the_directory_makes_nobody_unless_told_to(told, directory_says) -> None:

@@ -1,0 +1,30 @@
+"""Clears what link rows store of a deleted Django group, so that the next token grants the group again.
+
+Must not grant or revoke anything itself: that is for `users`, under its lock.
+"""
+
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.db.models import F, Value
+from django.db.models.functions import Left, StrIndex
+
+from ..models import DIGEST_FIELDS, CognitoMembership, CognitoUser
+
+_PAGE_SIZE = 500
+
+
+def clear_digests_of_deleted_group(*, instance: Group, using: str, **_: Any) -> None:
+    """Clear the digests of the links whose memberships granted `instance`; their moments stay.
+
+    Receiver of `post_delete`. Reads the memberships that granted any Django group.
+    """
+    granted = CognitoMembership.objects.using(using).exclude(granted_groups=[])
+    rows = granted.values_list("cognito_user_id", "granted_groups").iterator()
+    # In Python: not every database can search in JSON.
+    pks = sorted({link_pk for link_pk, groups in rows if instance.pk in groups})
+    for start in range(0, len(pks), _PAGE_SIZE):
+        links = CognitoUser.objects.using(using).filter(pk__in=pks[start : start + _PAGE_SIZE])
+        for name in DIGEST_FIELDS:
+            is_dated = {f"{name}__contains": ":"}  # the others count as changed as they are
+            links.filter(**is_dated).update(**{name: Left(F(name), StrIndex(F(name), Value(":")))})
