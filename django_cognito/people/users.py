@@ -77,10 +77,9 @@ def write_again(statements: Iterable[Statement]) -> None:
     """
     for statement in statements:
         link = _find(statement)
-        if link is not None:
+        if link is not None and not _confirm(link, statement):
             with suppress(CognitoUser.DoesNotExist), transaction.atomic():  # deleted meanwhile
-                if not _confirm(link, statement):
-                    _updated(link, statement)
+                _updated(link, statement)
 
 
 def link_person(statement: Statement, user: Any) -> CognitoUser:
