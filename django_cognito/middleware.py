@@ -20,6 +20,7 @@ from django.utils.functional import LazyObject, SimpleLazyObject
 
 from .answers import answer_to, json_response
 from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError
+from .login.tenant import apool_ids_accepted_at, pool_ids_accepted_at
 from .people.authenticate import aauthenticate, authenticate
 from .people.users import Token
 from .request import RequestCognito, bearer_token, id_token_header
@@ -66,7 +67,8 @@ class CognitoMiddleware:
         if _authenticates_itself(view):
             return _with_csrf(request, view, args, kwargs)
         try:
-            user, token = authenticate(raw, id_token=id_token_header(request))
+            accepted = pool_ids_accepted_at(request)
+            user, token = authenticate(raw, id_token=id_token_header(request), user_pool_ids=accepted)
         except CognitoError as error:
             return json_response(answer_to(error))
         _let_in(request, user, token, raw)
@@ -83,7 +85,8 @@ class CognitoMiddleware:
             # In a thread, as Django does it: a site's CSRF_FAILURE_VIEW may read the database.
             return await sync_to_async(_with_csrf)(request, view, args, kwargs)
         try:
-            user, token = await aauthenticate(raw, id_token=id_token_header(request))
+            accepted = await apool_ids_accepted_at(request)
+            user, token = await aauthenticate(raw, id_token=id_token_header(request), user_pool_ids=accepted)
         except CognitoError as error:
             return json_response(answer_to(error))
         _let_in(request, user, token, raw)

@@ -179,5 +179,5 @@ def _hashed(said: list[Any]) -> str:
 def _mapping(settings: CognitoSettings) -> str:
     """The settings by which users are written; a group's permissions are not among them, they are never stored."""
     grants = {name: [grant.groups, grant.staff, grant.superuser] for name, grant in settings.groups.items()}
-    named = [settings.mirror_groups, settings.groups_claim]
+    named = [settings.mirror_groups and (settings.mirror_prefix or True), settings.groups_claim]
     return json.dumps([grants, *named, dict(settings.attributes)], sort_keys=True)
