@@ -12,6 +12,9 @@ class CognitoConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks and the sign-out receiver."""
+        """Register the system checks and the receivers of sign-out and of unlinking."""
         from . import checks  # noqa: F401
         from .login import session  # noqa: F401
+        from .people import unlinking
+
+        unlinking.connect()

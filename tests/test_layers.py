@@ -35,8 +35,8 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
 INSIDE = {
     "core": "errors events | pool compact | token connections | http"
     " | claims jwks hosted_ui identity_pool directory sign_in | key_store | known_tokens | verifier",
-    "people": "groups revocation attributes steady_query | rights profile memberships | machines users"
-    " | known_users linking | authenticate sync",
+    "people": "groups revocation attributes steady_query | rights profile memberships contact_claims"
+    " | machines users unlinking | known_users linking | authenticate sync",
     "login": "pending tenant asked silence | attempts session | renewal sign_in",
     "aws": "credentials | sessions | clients | person",
     "drf": "errors | authentication permissions schema",

@@ -12,6 +12,7 @@ from ..core import AccessToken, IdToken
 from ..core.directory import DirectoryUser
 from ..models import CognitoUser
 from . import groups as cognito_groups
+from .attributes import CONTACT_CLAIMS
 from .steady_query import KnownPerson
 
 
@@ -22,6 +23,7 @@ class Source(NamedTuple):
     moment: datetime
     groups: tuple[str, ...] | None  # None: it does not say
     attributes: Mapping[str, Any]
+    verified: Mapping[str, bool] = {}  # of the attributes from CONTACT_CLAIMS: whether Cognito verified the value
 
 
 class Statement(NamedTuple):
@@ -42,6 +44,7 @@ class News(NamedTuple):
     moment: datetime
     attributes: Mapping[str, Any]
     digests: Mapping[str, str]
+    verified: Mapping[str, bool] = {}  # as in Source
 
 
 def statement_of(
@@ -56,7 +59,9 @@ def statement_of(
     sources = [_source_of(each, settings) for each in tokens]
     said = [each.claims for each in tokens]
     if user_info is not None:
-        sources.append(Source("user_info_digest", token.issued_at, None, _mapped(user_info, settings)))
+        attributes = _mapped(user_info, settings)
+        verified = _verified(attributes, user_info, settings)
+        sources.append(Source("user_info_digest", token.issued_at, None, attributes, verified))
         said.append(user_info)
     return Statement(
         user_pool_id=token.user_pool_id,
@@ -75,7 +80,8 @@ def statement_of_directory(
     verified = person.attributes.get("email_verified") == "true"
     attributes = _mapped(person.attributes, settings)
     names = cognito_groups.told_by_directory(groups, person.attributes, settings)
-    source = Source("directory_digest", moment.replace(microsecond=0), names, attributes)
+    is_verified = _verified(attributes, person.attributes, settings)
+    source = Source("directory_digest", moment.replace(microsecond=0), names, attributes, is_verified)
     return Statement(
         user_pool_id=settings.user_pool_id,
         sub=person.sub,
@@ -100,8 +106,20 @@ def news(statement: Statement, link: CognitoUser | KnownPerson, settings: Cognit
     # Whoever does not speak of groups moves no moment either: an older word about them may still come.
     latest = max((each for each in heard if each.groups is not None), key=_moment, default=None)
     groups, moment = (latest.groups, latest.moment) if latest else (tuple(link.groups), link.as_of)
-    attributes = {name: value for each in sorted(told, key=_moment) for name, value in each.attributes.items()}
-    return News(groups or (), moment, attributes, digests)
+    attributes, verified = _merged(sorted(told, key=_moment))
+    return News(groups or (), moment, attributes, digests, verified)
+
+
+def _merged(sources: Sequence[Source]) -> tuple[dict[str, Any], dict[str, bool]]:
+    """The attributes of `sources`, a later one's before an earlier one's; but an unverified value replaces none."""
+    attributes: dict[str, Any] = {}
+    verified: dict[str, bool] = {}
+    for source in sources:
+        for name, value in source.attributes.items():
+            if source.verified.get(name, True) or not verified.get(name, False):
+                attributes[name] = value
+                verified.update({name: source.verified[name]} if name in source.verified else {})
+    return attributes, verified
 
 
 def _source_of(token: AccessToken | IdToken, settings: CognitoSettings) -> Source:
@@ -110,7 +128,7 @@ def _source_of(token: AccessToken | IdToken, settings: CognitoSettings) -> Sourc
     is_heard = groups is not None and settings.profile_source == "id_token"
     attributes = _mapped(token.claims, settings) if is_heard else {}
     digest_field = "id_digest" if isinstance(token, IdToken) else "access_digest"
-    return Source(digest_field, token.issued_at, groups, attributes)
+    return Source(digest_field, token.issued_at, groups, attributes, _verified(attributes, token.claims, settings))
 
 
 def _mapped(claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, Any]:
@@ -120,6 +138,15 @@ def _mapped(claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, A
         return present
     plain = {name: value if isinstance(value, str) else _plain(value) for name, value in present.items()}
     return {name: value for name, value in plain.items() if not _has_nul(value)}
+
+
+def _verified(attributes: Mapping[str, Any], claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, bool]:
+    """Whether Cognito verified the value, for each attribute from CONTACT_CLAIMS.
+
+    A boolean in ID tokens; the strings "true" and "false" in userInfo, in the directory and from identity providers.
+    """
+    said = {name: CONTACT_CLAIMS.get(settings.attributes[name]) for name in attributes}
+    return {name: claims.get(by) is True or claims.get(by) == "true" for name, by in said.items() if by is not None}
 
 
 def _address(email: str) -> str:
@@ -152,14 +179,14 @@ def _heard(source: Source, link: CognitoUser | KnownPerson) -> Source:
     if source.groups is None:
         return source
     names = cognito_groups.effective(source.groups, source.moment, link.groups, link.as_of)
-    return Source(source.digest_field, source.moment, names, source.attributes)
+    return source._replace(groups=names)
 
 
 def _digest(source: Source, settings: CognitoSettings) -> str:
     """A digest of what counts of a source and of how the settings map it: either may change what is written."""
     if not source.attributes:
         return _digest_of_groups(source.groups, settings)
-    return _hashed([_mapping(settings), _sorted(source.groups), source.attributes])
+    return _hashed([_mapping(settings), _sorted(source.groups), source.attributes, source.verified])
 
 
 @lru_cache(maxsize=1_024)  # access tokens say groups alone, and sites have few combinations of them
