@@ -228,6 +228,15 @@ def test_what_pools_do_not_say_they_have_of_the_site() -> None:
         ({"acme": ["x"], "": ACME, 5: ACME}, [("E012", "")] * 3),
         ({"acme": ACME, "zen": {**ACME, "CLIENT_ID": "1zen", "MIRROR_GROUPS": True}}, [("E013", "")]),
         ({"acme": ACME, "zen": {**ACME, "CLIENT_ID": "1zen", "RESOURCE": "https://z.example"}}, [("E013", "")]),
+        *[
+            ({"acme": ACME, "zen": {**ACME, "CLIENT_ID": "1zen", key: value}}, [("E013", "")])
+            for key, value in {
+                "LINK_BY_VERIFIED_EMAIL": True,
+                "USERNAME": "email",
+                "ATTRIBUTES": {},
+                "CREATE_USERS": False,
+            }.items()
+        ],
         ({"acme": ACME, "zen": {**ACME}}, [("E014", "")]),
         ({"acme:x": {**ACME, "MIRROR_GROUPS": True}, "zen:x": ZEN}, [("E016", "MIRROR_GROUPS")]),
         ({"a" * 22: {**ACME, "MIRROR_GROUPS": True}, "zen": ZEN}, [("E016", "21 characters")]),
