@@ -139,6 +139,17 @@ def test_not_even_where_both_call_their_client_the_same(leave) -> None:
     assert refused.value.code == "token_mismatch"
 
 
+@EACH
+def test_how_users_are_made_is_each_pools_own_setting(told, leave, mine, other) -> None:
+    own = {"CREATE_USERS": True, "USERNAME": "email", "ATTRIBUTES": {"last_name": "given_name"}}
+    leave("staff", "guests", **{mine: own, other: {"CREATE_USERS": False}})
+    user = told(alias=mine, token_use="id", given_name="Alice")
+    assert (user.username, user.email, user.first_name, user.last_name) == ("alice@example.com", "", "", "Alice")
+    with pytest.raises(TokenError) as rejected:
+        told(alias=other, token_use="id")
+    assert rejected.value.code == "user_unknown"
+
+
 # Rights in a request
 
 
