@@ -46,3 +46,5 @@ def unlink(user: Any, link_id: int) -> None:
         if not others and not locked.has_usable_password():
             raise SignInError("without it nobody could sign in as this user", code="last_way_in")
         link.delete()
+        # Whoever saves the object in the rest of the request must not write back what the link had granted.
+        user.refresh_from_db()

@@ -11,10 +11,11 @@ from django.db.models import QuerySet
 from django.db.models.deletion import Collector
 
 from django_cognito import signals
-from django_cognito.core.errors import SignInError
+from django_cognito.core.errors import SignInError, TokenError
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser, FormerLink
-from django_cognito.people import linking, unlinking
+from django_cognito.people import linking, unlinking, users
 
+from . import test_linking
 from .conftest import django_groups, link_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys")]
@@ -248,10 +249,8 @@ def test_linking_by_email_ends_the_sessions_of_the_local_account(told, cognito, 
 
 
 def test_linking_on_purpose_keeps_the_local_password(told) -> None:
-    from .test_linking import link
-
     local = User.objects.create_user("her", "alice@example.com", "her own")
-    link(local, "alice")
+    test_linking.link(local, "alice")
     local.refresh_from_db()
     assert local.check_password("her own")
 
@@ -279,6 +278,48 @@ def test_unlink_counts_a_link_of_a_pool_that_is_not_configured_as_no_way_in(told
     assert rejected.value.code == "last_way_in"
 
 
+def test_unlink_refreshes_the_user_object_that_it_was_given(told, mapped) -> None:
+    _second_link(told("admins"))
+    user = User.objects.get()
+    linking.unlink(user, link_of_alice(user).pk)
+    user.save()
+    user.refresh_from_db()
+    assert (user.is_staff, user.is_superuser) == (False, False)
+
+
+def link_of_alice(user: Any) -> CognitoUser:
+    return user.cognito_users.get(username="alice")  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("winner", ["the same user", "another user", "nobody"])
+def test_link_that_another_request_made_first_stays_that_users(told, monkeypatch, winner) -> None:
+    user, other = User.objects.create(username="her"), User.objects.create(username="other")
+    find = users._find
+
+    def find_late(statement: Any) -> Any:
+        monkeypatch.setattr(users, "_find", find)
+        found = find(statement)
+        CognitoUser.objects.create(
+            user=user if winner == "the same user" else other,
+            user_pool_id=statement.user_pool_id,
+            sub=statement.sub,
+            username="google",
+            as_of="2020-01-01T00:00Z",
+        )
+        if winner == "nobody":  # it was there, and is gone again
+            monkeypatch.setattr(users, "_find", lambda statement: None)
+        return found
+
+    monkeypatch.setattr(users, "_find", find_late)
+    if winner == "the same user":
+        test_linking.link(user, "google")
+        assert user.cognito_users.count() == 1
+        return
+    with pytest.raises(TokenError) as rejected:
+        test_linking.link(user, "google")
+    assert (rejected.value.code, user.cognito_users.count()) == ("linked_elsewhere", 0)
+
+
 def test_unlink_of_a_link_that_is_gone_is_rejected(told) -> None:
     user = told()
     link = _second_link(user)
@@ -290,13 +331,11 @@ def test_unlink_of_a_link_that_is_gone_is_rejected(told) -> None:
 
 
 def test_link_to_a_user_who_was_deleted_meanwhile_is_rejected(told) -> None:
-    from .test_linking import link
-
     user = User.objects.create_user("her")
     stale = User.objects.get(pk=user.pk)
     user.delete()
     with pytest.raises(SignInError) as rejected:
-        link(stale, "google")
+        test_linking.link(stale, "google")
     assert rejected.value.code == "link_interrupted"
     assert not CognitoUser.objects.exists()
 
@@ -325,12 +364,10 @@ def test_account_linked_is_sent_for_linking_by_email(told, local, sent, django_c
 
 
 def test_account_linked_is_sent_once_for_linking_on_purpose(told, sent, django_capture_on_commit_callbacks) -> None:
-    from .test_linking import link
-
     user = told()
     with django_capture_on_commit_callbacks(execute=True):
         for _ in range(2):
-            link(user, "google")
+            test_linking.link(user, "google")
     assert [(kind, who, pool) for kind, who, pool, _ in sent] == [("linked", user, POOL)]
 
 
