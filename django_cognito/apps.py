@@ -1,6 +1,6 @@
 """The app. `ready()` connects; it reaches nothing."""
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -17,4 +17,4 @@ class CognitoConfig(AppConfig):
         from .login import session  # noqa: F401
         from .people import unlinking
 
-        unlinking.connect()
+        unlinking.connect(apps.get_models())

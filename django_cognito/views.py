@@ -17,7 +17,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import get_script_prefix, reverse
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -31,6 +31,7 @@ from .login.asked import asked_of_cognito
 from .login.attempts import Attempt
 from .login.pending import PendingSignIn
 from .login.tenant import settings_here, settings_of_request
+from .next_url import is_script, safe_url
 from .page_headers import protected
 from .people import linking
 from .runtime import get_hosted_ui
@@ -82,9 +83,9 @@ def _user_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
             return view(request, *args, **kwargs)
         if user.is_authenticated:
             raise PermissionDenied("a machine-to-machine client has no account")
-        if _is_script(request):
+        if is_script(request):
             return json_response(not_authenticated())
-        next_url = _safe(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
+        next_url = safe_url(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
         return redirect_to_login(next_url or resolve_url(django_settings.LOGIN_REDIRECT_URL))
 
     return checked
@@ -137,7 +138,7 @@ def _too_old(request: HttpRequest) -> HttpResponse | None:
             raise SignInError("the user signed in too long ago to link or unlink an account", code="sign_in_too_old")
     except CognitoError as error:
         logger.info("an account was not linked or unlinked: %s", error.code)
-        next_url = _safe(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
+        next_url = safe_url(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
         return _explained(request, error, next_url=next_url, asked={"max_age": str(int(seconds))})
     return None
 
@@ -219,10 +220,10 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 
 def _begin(request: HttpRequest, page: str, *, links_to: str = "") -> HttpResponse:
-    if _is_script(request):
+    if is_script(request):
         return json_response(not_authenticated())
     given = request.POST if links_to else request.GET
-    next_url = _safe(request, given.get(auth.REDIRECT_FIELD_NAME, ""))
+    next_url = safe_url(request, given.get(auth.REDIRECT_FIELD_NAME, ""))
     if way_back := silence.in_vain(request, next_url):
         return protected(HttpResponseRedirect(way_back))
     try:
@@ -254,23 +255,8 @@ def _sent(
 
 def _on(request: HttpRequest, next_url: str) -> HttpResponse:
     """On to `next_url` where it is safe, looked at once more; else to the site's own page after a login."""
-    address = _safe(request, next_url) or resolve_url(django_settings.LOGIN_REDIRECT_URL)
+    address = safe_url(request, next_url) or resolve_url(django_settings.LOGIN_REDIRECT_URL)
     return protected(HttpResponseRedirect(address))
-
-
-def _is_script(request: HttpRequest) -> bool:
-    """Whether a script is on its way to the login, sent by a page that needs one: it cannot follow to Cognito."""
-    mode = request.headers.get("Sec-Fetch-Mode", "navigate")
-    return mode != "navigate" or request.headers.get("X-Requested-With") == "XMLHttpRequest"
-
-
-def _safe(request: HttpRequest, url: str) -> str:
-    """`url` where it leads to this site, or to a host of REDIRECT_HOSTS; else an empty string."""
-    # From the root on: what is relative would be so to the callback.
-    if not url.startswith(("/", "https://", "http://")):
-        return ""
-    hosts = {request.get_host(), *get_settings().redirect_hosts}
-    return url if url_has_allowed_host_and_scheme(url, allowed_hosts=hosts, require_https=request.is_secure()) else ""
 
 
 def _failed(request: HttpRequest, error: CognitoError, begun: PendingSignIn | Attempt | None) -> HttpResponse:

@@ -4,9 +4,9 @@ Signal receivers, so that a site's admin and its own code have the same effect a
 sends no signals there: SQL, `QuerySet.update()` and `_raw_delete()`.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
-from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Model, QuerySet
@@ -20,9 +20,9 @@ from .memberships import apply_groups
 _DIGESTS = ("access_digest", "id_digest", "user_info_digest", "directory_digest")
 
 
-def connect() -> None:
-    """Connect the receivers, also for proxies of CognitoUser: Django sends a proxy's signals with the proxy."""
-    for model in apps.get_models():
+def connect(models: Iterable[type[Model]]) -> None:
+    """Connect the receivers to CognitoUser and to its proxies among `models`: Django sends a proxy's signals as its."""
+    for model in models:
         if model._meta.concrete_model is CognitoUser:
             pre_delete.connect(_on_delete, sender=model, dispatch_uid="django_cognito.people.unlinking")
             pre_save.connect(_on_save, sender=model, dispatch_uid="django_cognito.people.unlinking")

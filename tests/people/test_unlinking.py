@@ -27,10 +27,10 @@ class LinkInAdmin(CognitoUser):
 
     class Meta:
         proxy = True
-        app_label = "django_cognito"
+        app_label = "a_site"  # which is not installed: it needs no migration
 
 
-unlinking.connect()  # once more, for the proxy
+unlinking.connect([LinkInAdmin])
 
 
 def collect(link: CognitoUser) -> None:
