@@ -47,7 +47,6 @@ def middleware_is_there(settings: Any, middleware: str) -> None:
 
 
 @each_view
-@pytest.mark.defends("RP-19")
 def test_post_from_another_site_is_rejected(view: str) -> None:
     client = Client(enforce_csrf_checks=True)
     path = paths(sign_in(client))[view]
@@ -56,7 +55,6 @@ def test_post_from_another_site_is_rejected(view: str) -> None:
 
 
 @each_view
-@pytest.mark.defends("RP-19")
 def test_post_from_another_site_is_rejected_without_djangos_csrf_middleware(view: str, settings: Any) -> None:
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
     client = Client(enforce_csrf_checks=True)
@@ -65,7 +63,6 @@ def test_post_from_another_site_is_rejected_without_djangos_csrf_middleware(view
     assert (CognitoUser.objects.count(), "_cognito_sign_ins" in client.session) == (2, False)
 
 
-@pytest.mark.defends("RP-19")
 def test_post_with_the_csrf_token_links_and_unlinks() -> None:
     client = Client(enforce_csrf_checks=True)
     both = paths(sign_in(client))

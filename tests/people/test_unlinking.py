@@ -194,6 +194,7 @@ def test_deferred_link_has_no_loaded_user(told) -> None:
 # Linking by email
 
 
+@pytest.mark.defends("RP-12")
 def test_account_whose_email_an_unverified_claim_wrote_is_never_found(told, local, client) -> None:
     """The take-over: link, write the victim's address into one's own profile, unlink by the local password."""
     told(token_use="id", username="mallory", email="alice@example.com", at=-100)
