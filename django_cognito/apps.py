@@ -19,10 +19,11 @@ class CognitoConfig(AppConfig):
 
         from . import checks  # noqa: F401
         from .login import session  # noqa: F401
-        from .people import deleted_groups, remembered, snapshot  # noqa: F401
+        from .people import deleted_groups, remembered, snapshot, unlinking  # noqa: F401
 
         clear = deleted_groups.clear_digests_of_deleted_group
         post_delete.connect(clear, sender=Group, dispatch_uid="django_cognito.people.deleted_groups")
         user_logged_in.connect(remembered.store_next_moment, dispatch_uid="django_cognito.people.remembered")
+        unlinking.connect(apps.get_models())
         if apps.is_installed("hijack"):
             from .contrib import hijack  # noqa: F401

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from .conf import get_pools
 from .core.errors import TokenError
+from .login.tenant import apool_ids_accepted_at, pool_ids_accepted_at
 from .models import CognitoMembership
 from .people import groups
 from .people.authenticate import aauthenticate, authenticate
@@ -30,7 +31,8 @@ class CognitoBackend(BaseBackend):
         Raises CognitoUnavailableError: an outage is no refusal.
         """
         try:
-            return authenticate(cognito_token)[0]
+            accepted = None if request is None else pool_ids_accepted_at(request)
+            return authenticate(cognito_token, user_pool_ids=accepted)[0]
         except TokenError:
             return None
 
@@ -38,7 +40,8 @@ class CognitoBackend(BaseBackend):
     async def aauthenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
         """As `authenticate`."""
         try:
-            return (await aauthenticate(cognito_token))[0]
+            accepted = None if request is None else await apool_ids_accepted_at(request)
+            return (await aauthenticate(cognito_token, user_pool_ids=accepted))[0]
         except TokenError:
             return None
 

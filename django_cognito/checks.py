@@ -90,7 +90,7 @@ def _session_cookie(found: Pools) -> Iterator[checks.CheckMessage]:
 def _attributes_are_fields(found: Pools) -> Iterator[checks.CheckMessage]:
     model = get_user_model()
     plain = {field.name for field in model._meta.concrete_fields if not field.is_relation and not field.primary_key}
-    for name in found.first.attributes:
+    for name in dict.fromkeys(name for each in found.by_alias.values() for name in each.attributes):
         if name in _NOT_FOR_CLAIMS:
             # Users may write most of their attributes themselves.
             message, hint = f"COGNITO['ATTRIBUTES'] lets a claim decide {name!r}.", "Give flags by GROUPS."

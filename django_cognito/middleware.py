@@ -22,6 +22,7 @@ from django.utils.module_loading import import_string
 
 from .answers import answer_to, forbidden, json_response
 from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError
+from .login.tenant import apool_ids_accepted_at, pool_ids_accepted_at
 from .people.authenticate import aauthenticate, authenticate
 from .people.profile import Statement
 from .people.request_writes import collect_writes
@@ -79,7 +80,8 @@ class CognitoMiddleware:
         if _authenticates_itself(view):
             return _with_csrf(request, view, args, kwargs)
         try:
-            user, token = authenticate(raw, id_token=id_token_header(request))
+            accepted = pool_ids_accepted_at(request)
+            user, token = authenticate(raw, id_token=id_token_header(request), user_pool_ids=accepted)
         except CognitoError as error:
             return json_response(answer_to(error))
         request.cognito.set_bearer(user, token, raw, id_token_header(request))  # type: ignore[attr-defined]
@@ -96,7 +98,8 @@ class CognitoMiddleware:
             # In a thread, as Django does it: a site's CSRF_FAILURE_VIEW may read the database.
             return await sync_to_async(_with_csrf)(request, view, args, kwargs)
         try:
-            user, token = await aauthenticate(raw, id_token=id_token_header(request))
+            accepted = await apool_ids_accepted_at(request)
+            user, token = await aauthenticate(raw, id_token=id_token_header(request), user_pool_ids=accepted)
         except CognitoError as error:
             return json_response(answer_to(error))
         request.cognito.set_bearer(user, token, raw, id_token_header(request))  # type: ignore[attr-defined]

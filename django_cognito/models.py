@@ -1,6 +1,7 @@
 """The rows: who in the pool is who here, what each Cognito group granted, and a browser's tokens. No behaviour."""
 
 import uuid
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -47,6 +48,16 @@ class CognitoUser(models.Model):
 
     def __str__(self) -> str:
         return f"{self.username} ({self.user_pool_id})"
+
+    # The user in the database when the row was read, for `people.unlinking`: a link may be given to another user.
+    loaded_user_id: Any = None
+
+    @classmethod
+    def from_db(cls, *args: Any, **options: Any) -> Self:
+        """Return the instance as Django does, with `loaded_user_id`."""
+        link = super().from_db(*args, **options)
+        link.loaded_user_id = vars(link).get("user_id")
+        return link
 
 
 class FormerLink(models.Model):

@@ -12,6 +12,9 @@ _REQUIRED = ("USER_POOL_ID", "CLIENT_ID")
 # Of the keys that POOLS may override, those that say what a pool is, whichever client asks.
 _OF_THE_POOL = tuple(key.lower() for key in POOL_KEYS if key not in CLIENT_KEYS)
 
+# A Django group's name has at most 150 characters: alias, ":", and a Cognito group's name of at most 128.
+_MAX_MIRRORING_ALIAS_CHARS = 150 - 1 - 128
+
 
 class Problem(NamedTuple):
     """Something wrong with `COGNITO`: the check's id, what is wrong, and the next step."""
@@ -91,6 +94,17 @@ def _combination_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
         yield Problem("django_cognito.E007", message, "Keys must outlive their refresh.")
     for same in by_pool(found.by_alias.values()).values():
         yield from _sharing_problems(same)
+    for each in found.by_alias.values():
+        yield from _mirroring_problems(each)
+
+
+def _mirroring_problems(settings: CognitoSettings) -> Iterator[Problem]:
+    """With several user pools the alias is a part of the names of mirrored groups, as in "acme:editors"."""
+    if not settings.mirror_groups or (":" not in settings.alias and len(settings.alias) <= _MAX_MIRRORING_ALIAS_CHARS):
+        return
+    message = f"COGNITO['POOLS'][{settings.alias!r}] mirrors groups, and its alias cannot be a prefix of their names."
+    hint = f"Use an alias of at most {_MAX_MIRRORING_ALIAS_CHARS} characters without ':', or turn MIRROR_GROUPS off."
+    yield Problem("django_cognito.E016", message, hint)
 
 
 def _sharing_problems(same: Sequence[CognitoSettings]) -> Iterator[Problem]:

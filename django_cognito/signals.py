@@ -4,7 +4,10 @@ Receivers run at once, in the thread that did the work: a slow one holds up a re
 """
 
 import logging
+from functools import partial
+from typing import Any
 
+from django.db import transaction
 from django.dispatch import Signal
 
 from .core.errors import TokenError
@@ -17,6 +20,11 @@ keys_refreshed = Signal()  # url, kids
 keys_unavailable = Signal()  # url, reason, retry_after (seconds)
 key_skipped = Signal()  # url, kid, reason
 token_refused = Signal()  # code, user_pool_id, client_id (empty where not one of ours)
+
+# The sender is None, and they are sent once the database has committed. A user who is created or deleted is neither
+# linked nor unlinked.
+account_linked = Signal()  # user, user_pool_id, sub: by the user's own wish, by verified email, or by a site's admin
+account_unlinked = Signal()  # user, user_pool_id, sub: by the user, in a site's admin, or by a site's own code
 
 # The sender is None: `signal.connect(receiver)` hears all.
 sign_in_failed = Signal()  # code, alias (of POOLS; empty where the sign-in was not begun in this browser)
@@ -41,6 +49,12 @@ def tell_of_refusal(error: TokenError) -> None:
     told = {"code": error.code, "user_pool_id": error.user_pool_id, "client_id": error.client_id}
     _log.info("token refused: %(code)s (pool %(user_pool_id)s, client %(client_id)s)", told, extra=told)
     token_refused.send_robust(type(error), **told)
+
+
+def send_on_commit(signal: Signal, link: Any, using: str) -> None:
+    """Send `account_linked` or `account_unlinked` of a link row, once the transaction on `using` has committed."""
+    told = {"user": link.user, "user_pool_id": link.user_pool_id, "sub": link.sub}
+    transaction.on_commit(partial(signal.send_robust, None, **told), using=using)
 
 
 def tell_of_failed_sign_in(code: str, alias: str) -> None:

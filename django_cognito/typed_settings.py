@@ -71,7 +71,7 @@ class CognitoSettings:
 
     groups_claim: str = COGNITO_GROUPS  # the claim that names a person's groups
     groups: Mapping[str, GroupGrant] = field(default_factory=dict)  # Cognito group -> what it gives
-    mirror_groups: bool = False  # every Cognito group is also a Django group of that name
+    mirror_groups: bool = False  # every Cognito group is also a Django group of that name, after `mirror_prefix`
     scopes_to_permissions: Mapping[str, frozenset[str]] = field(default_factory=dict)  # a machine's scope -> rights
     remembered_groups_seconds: int | None = 2_592_000  # groups not confirmed for longer give nothing; None: off
 
@@ -88,6 +88,7 @@ class CognitoSettings:
     redirect_hosts: tuple[str, ...] = ()  # hosts besides the site's own that `next` may name
 
     alias: str = "default"  # of POOLS
+    mirror_prefix: str = field(default="", init=False)  # of mirrored groups, if the site has several user pools
     user_pool: UserPool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,7 +121,12 @@ class Pools:
         put = partial(object.__setattr__, self)
         put("first", every[0])
         put("_by_client", {key: each for each in reversed(every) for key in _answers_for(each)})
-        put("user_pools", tuple(_merged([each.user_pool for each in same]) for same in by_pool(every).values()))
+        pools = by_pool(every).values()
+        put("user_pools", tuple(_merged([each.user_pool for each in same]) for same in pools))
+        for same in pools if len(pools) > 1 else ():
+            for each in same:
+                # The first alias, for all aliases of a pool: its users are the same, whichever client they use.
+                object.__setattr__(each, "mirror_prefix", f"{same[0].alias}:")
 
     def of(self, user_pool_id: str, client_id: str = "") -> CognitoSettings | None:
         """What holds for a token of that pool and client; of a client that no alias names, the pool's first alias.

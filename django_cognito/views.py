@@ -1,18 +1,23 @@
 """The browser's way in and out: login, callback, logout. They translate; `login` and `people` decide."""
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import wraps
 from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.contrib import auth
-from django.contrib.auth.decorators import login_not_required, login_required
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import get_script_prefix, reverse
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -20,13 +25,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from .answers import answer_to, json_response, not_authenticated
 from .causes import WayOn, cause_of
 from .conf import CognitoSettings, get_pools, get_settings
-from .core.errors import CognitoError, TokenError
+from .core.errors import CognitoError, SignInError, TokenError
 from .decorators import session_required
 from .login import attempts, pending, session, sign_in, silence
 from .login.asked import asked_of_cognito
 from .login.attempts import Attempt
 from .login.pending import PendingSignIn
 from .login.tenant import settings_here, settings_of_request
+from .next_url import is_script, safe_url
 from .page_headers import protected
 from .people import linking
 from .runtime import get_hosted_ui
@@ -67,32 +73,80 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
     return _begin(request, "forgot_password")
 
 
+def _user_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Let a user pass; send an anonymous request to the login, and answer 403 to a machine-to-machine client.
+
+    After the login the user lands on the form's `next`: these views take no GET, to which LoginRequiredMiddleware and
+    `login_required` would return.
+    """
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        user: Any = request.user
+        if isinstance(user, Model):
+            return view(request, *args, **kwargs)
+        if user.is_authenticated:
+            raise PermissionDenied("a machine-to-machine client has no account")
+        if is_script(request):
+            return json_response(not_authenticated())
+        next_url = safe_url(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
+        return redirect_to_login(next_url or resolve_url(django_settings.LOGIN_REDIRECT_URL))
+
+    return checked
+
+
 @session_required
 @require_POST
-@login_required
+@login_not_required
 @never_cache
+@_user_required
 @csrf_protect
 def link(request: HttpRequest) -> HttpResponse:
-    """As `login`, for a person who has a further account in Cognito: it leads to the same user here from then on.
+    """As `login`, for a user who has a further account in Cognito: it is linked to the same user from then on.
 
-    By POST, and Cognito asks for the password: else somebody could be made to link an account that is not theirs.
+    By POST, and Cognito asks for the password: otherwise an attacker could make a user link an account of the attacker.
     """
+    if refusal := _too_old(request):
+        return refusal
     return _begin(request, "login", links_to=str(request.user.pk))
 
 
 @session_required
 @require_POST
-@login_required
+@login_not_required
 @never_cache
+@_user_required
 @csrf_protect
 def unlink(request: HttpRequest, link_id: int) -> HttpResponse:
-    """Take one of the person's accounts in Cognito from them; not the last way in."""
+    """Remove one of the user's links to accounts in Cognito; not the last way in."""
+    if refusal := _too_old(request):
+        return refusal
     try:
         linking.unlink(request.user, link_id)
     except CognitoError as error:
         logger.info("an account was not unlinked: %s", error.code)
         return _explained(request, error)
     return _on(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
+
+
+def _too_old(request: HttpRequest) -> HttpResponse | None:
+    """The page that asks for a new sign-in if the session's is older than LINKING_MAX_AGE_SECONDS; None if it is not.
+
+    A session with a local password has no sign-in at Cognito, and is too old.
+    """
+    settings = get_settings()
+    seconds, cognito = settings.linking_max_age_seconds, getattr(request, "cognito", None)
+    if seconds is None:
+        return None
+    try:
+        signed_in_at = cognito.token.auth_time if cognito is not None and cognito.token is not None else None
+        if signed_in_at is None or time.time() - signed_in_at.timestamp() > seconds + settings.leeway_seconds:
+            raise SignInError("the user signed in too long ago to link or unlink an account", code="sign_in_too_old")
+    except CognitoError as error:
+        logger.info("an account was not linked or unlinked: %s", error.code)
+        next_url = safe_url(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
+        return _explained(request, error, next_url=next_url, asked={"max_age": str(int(seconds))})
+    return None
 
 
 @session_required
@@ -174,10 +228,10 @@ def logout(request: HttpRequest) -> HttpResponse:
 
 
 def _begin(request: HttpRequest, page: str, *, links_to: str = "") -> HttpResponse:
-    if _is_script(request):
+    if is_script(request):
         return json_response(not_authenticated())
     given = request.POST if links_to else request.GET
-    next_url = _safe(request, given.get(auth.REDIRECT_FIELD_NAME, ""))
+    next_url = safe_url(request, given.get(auth.REDIRECT_FIELD_NAME, ""))
     if way_back := silence.in_vain(request, next_url):
         return protected(HttpResponseRedirect(way_back))
     try:
@@ -209,23 +263,8 @@ def _sent(
 
 def _on(request: HttpRequest, next_url: str) -> HttpResponse:
     """On to `next_url` where it is safe, looked at once more; else to the site's own page after a login."""
-    address = _safe(request, next_url) or resolve_url(django_settings.LOGIN_REDIRECT_URL)
+    address = safe_url(request, next_url) or resolve_url(django_settings.LOGIN_REDIRECT_URL)
     return protected(HttpResponseRedirect(address))
-
-
-def _is_script(request: HttpRequest) -> bool:
-    """Whether a script is on its way to the login, sent by a page that needs one: it cannot follow to Cognito."""
-    mode = request.headers.get("Sec-Fetch-Mode", "navigate")
-    return mode != "navigate" or request.headers.get("X-Requested-With") == "XMLHttpRequest"
-
-
-def _safe(request: HttpRequest, url: str) -> str:
-    """`url` where it leads to this site, or to a host of REDIRECT_HOSTS; else an empty string."""
-    # From the root on: what is relative would be so to the callback.
-    if not url.startswith(("/", "https://", "http://")):
-        return ""
-    hosts = {request.get_host(), *get_settings().redirect_hosts}
-    return url if url_has_allowed_host_and_scheme(url, allowed_hosts=hosts, require_https=request.is_secure()) else ""
 
 
 def _failed(request: HttpRequest, error: CognitoError, begun: PendingSignIn | Attempt | None) -> HttpResponse:

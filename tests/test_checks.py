@@ -123,6 +123,15 @@ def test_a_claim_is_for_a_plain_field_that_it_may_decide(settings, name) -> None
     assert repr(name) in message.msg
 
 
+def test_attributes_of_every_pool_are_checked(settings) -> None:
+    second = {"USER_POOL_ID": "eu-west-1_Second", "CLIENT_ID": "2", "ATTRIBUTES": {"is_staff": "custom:staff"}}
+    settings.COGNITO = {
+        "POOLS": {"first": dict(settings.COGNITO), "second": second, "third": {**second, "CLIENT_ID": "3"}}
+    }
+    (message,) = [each for each in checks.run_checks() if each.id == "django_cognito.E009"]
+    assert "'is_staff'" in message.msg
+
+
 def test_groups_flags_and_fields_that_the_model_has_are_sound(settings) -> None:
     everything = {"groups": ["a"], "permissions": ["a.b"], "staff": True, "superuser": True}
     changes = {"GROUPS": {"a": everything}, "MIRROR_GROUPS": True, "ATTRIBUTES": {"username": "nickname"}}

@@ -65,6 +65,9 @@ REFUSED: dict[str, list[Any]] = {
     "SILENT_SIGN_IN": NO_BOOLEANS,
     "ADMIN_LOCAL_PASSWORD": NO_BOOLEANS,
     "POOL_RESOLVER": [None, 5, " ", ["a"]],
+    "TOKENS_OF_OTHER_POOLS": ["Reject", "", None, True],
+    "LINKING_KEEPS_PASSWORD": NO_BOOLEANS,
+    "LINKING_MAX_AGE_SECONDS": [0, -1, "300", True, 31_536_001],
     "POOLS": [None, {}, [], "acme", ["acme"]],
     "PROFILE_SOURCE": ["userInfo", "", None, ["id_token"]],
     "GROUPS_CLAIM": ODD_TEXTS,
@@ -96,6 +99,8 @@ ACCEPTED: dict[str, list[Any]] = {
         ["COGNITO", "Google"],
         ({"name": "AcmeSAML", "label": "Acme", "domains": ["acme.com"]}, {"idp_identifier": "umbrella.example"}),
     ],
+    "TOKENS_OF_OTHER_POOLS": ["reject", "allow"],
+    "LINKING_MAX_AGE_SECONDS": [None, 1, 300],
     "POOL_RESOLVER": ["", "mysite.tenants.alias_of", lambda request: "acme"],
 }
 
@@ -223,7 +228,19 @@ def test_what_pools_do_not_say_they_have_of_the_site() -> None:
         ({"acme": ["x"], "": ACME, 5: ACME}, [("E012", "")] * 3),
         ({"acme": ACME, "zen": {**ACME, "CLIENT_ID": "1zen", "MIRROR_GROUPS": True}}, [("E013", "")]),
         ({"acme": ACME, "zen": {**ACME, "CLIENT_ID": "1zen", "RESOURCE": "https://z.example"}}, [("E013", "")]),
+        *[
+            ({"acme": ACME, "zen": {**ACME, "CLIENT_ID": "1zen", key: value}}, [("E013", "")])
+            for key, value in {
+                "LINK_BY_VERIFIED_EMAIL": True,
+                "USERNAME": "email",
+                "ATTRIBUTES": {},
+                "CREATE_USERS": False,
+            }.items()
+        ],
         ({"acme": ACME, "zen": {**ACME}}, [("E014", "")]),
+        ({"acme:x": {**ACME, "MIRROR_GROUPS": True}, "zen:x": ZEN}, [("E016", "MIRROR_GROUPS")]),
+        ({"a" * 22: {**ACME, "MIRROR_GROUPS": True}, "zen": ZEN}, [("E016", "21 characters")]),
+        ({"a" * 21: {**ACME, "MIRROR_GROUPS": True}, "zen" * 10: ZEN, "zen:x": {**ZEN, "CLIENT_ID": "1x"}}, []),
         ({"acme": ACME, "zen": {**ACME, "CLIENT_ID": "1zen", "CLIENT_IDS": ["1zen", "1acme"]}}, [("E014", "")]),
         (
             {"acme": {**ACME, "ISSUER": "https://i.example"}, "zen": {**ZEN, "ISSUER": "https://i.example"}},

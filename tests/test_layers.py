@@ -27,7 +27,10 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
     "request": (GROUND_UP[:5], "request"),
     "doors": (
         GROUND_UP[:6],
-        "answers causes page_headers | backends middleware decorators templatetags doctor | views drf contrib | admin",
+        (
+            "answers causes page_headers next_url | backends middleware decorators templatetags doctor"
+            " | views drf contrib | admin"
+        ),
     ),
     "roof": ((*GROUND_UP, "emulator"), "urls management testing apps admin_config"),
 }
@@ -35,8 +38,9 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
 INSIDE = {
     "core": "errors events | pool compact | token connections | http"
     " | claims jwks hosted_ui identity_pool directory sign_in | key_store | known_tokens | verifier",
-    "people": "groups revocation attributes steady_query deleted_groups snapshot | memberships | remembered"
-    " | rights profile | request_writes machines | users | known_users linking | authenticate sync",
+    "people": "groups revocation attributes steady_query deleted_groups snapshot | memberships contact_claims"
+    " | remembered | rights profile | request_writes machines | users unlinking | known_users linking"
+    " | authenticate sync",
     "login": "pending tenant asked silence | attempts session | renewal sign_in outage",
     "aws": "credentials | sessions | clients | person",
     "drf": "errors | authentication permissions schema",

@@ -29,7 +29,8 @@ class TwoPools:
     @property
     def settings(self) -> dict[str, Any]:
         """As a site would write it: `zen` has a secret, `acme` is public."""
-        return {"POOLS": {"acme": self.settings_of("acme"), "zen": self.settings_of("zen")}, "POOL_RESOLVER": alias_of}
+        pools = {"acme": self.settings_of("acme"), "zen": self.settings_of("zen")}
+        return {"POOLS": pools, "POOL_RESOLVER": alias_of, "TOKENS_OF_OTHER_POOLS": "allow"}  # pages carry no `?at=`
 
     def settings_of(self, alias: str) -> dict[str, Any]:
         """One entry of POOLS."""

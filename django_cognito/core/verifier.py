@@ -80,13 +80,15 @@ class TokenVerifier:
         *,
         token_use: TokenUse | _AsTold | None = _AS_TOLD,
         client_ids: Collection[str] | None = None,
+        user_pool_ids: Collection[str] | None = None,
         nonce: str | None = None,
         access_token: str | None = None,
         wait: bool = True,
     ) -> AccessToken | IdToken | ClientToken:
         """The token that `raw` encodes, once its signature and every expected claim have held.
 
-        `client_ids` replaces the pool's accepted clients for this call; `nonce` must then be the token's;
+        `client_ids` replaces the pool's accepted clients for this call; `user_pool_ids` restricts the verifier's pools
+        for this call, and an empty collection accepts no token; `nonce` must then be the token's;
         `access_token` must be the one that an ID token's `at_hash` names, where it has that claim. A known token gives
         the same object again.
         May fetch the pool's keys (at most one request, tried twice); never any other I/O. A token that would be refused
@@ -104,9 +106,11 @@ class TokenVerifier:
         # A login's tokens come once, and are held against what this login alone knows.
         name = self._known.name_of(raw) if nonce is None and access_token is None else None
         known = self._known.get(name)
-        if known is not None and known.policy == policy and self._holds(known):
+        pool_ids = None if user_pool_ids is None else _strings(user_pool_ids)
+        is_accepted = known is not None and (pool_ids is None or known.token.user_pool_id in pool_ids)
+        if known is not None and is_accepted and known.policy == policy and self._holds(known):
             return known.token
-        known = self._verified(raw, policy, nonce, access_token, wait)
+        known = self._verified(raw, policy, nonce, access_token, wait, pool_ids)
         if name is not None:
             self._known.keep(name, known)
         return known.token
@@ -135,12 +139,21 @@ class TokenVerifier:
         return found
 
     def _verified(
-        self, raw: object, policy: _Policy | None, nonce: str | None, access_token: str | None, wait: bool
+        self,
+        raw: object,
+        policy: _Policy | None,
+        nonce: str | None,
+        access_token: str | None,
+        wait: bool,
+        pool_ids: tuple[str, ...] | None,
     ) -> KnownToken:
         """The token, once signature and claims have held; before a key is fetched for it, claims are looked at."""
         header, claims, signed, signature = take_apart(raw, self._max_bytes)
         kid = _kid_of(header)
         store, expected = self._expected_of(claims)
+        if pool_ids is not None and expected.pool.user_pool_id not in pool_ids:
+            error = IssuerError("from a user pool that is configured and not accepted by this call", claim="iss")
+            raise _blamed(error, claims, expected)
         if policy is not None or nonce is not None:
             expected = _narrowed(expected, policy, nonce)
         now = self._now()
@@ -227,8 +240,8 @@ def _uses(token_use: TokenUse | None) -> tuple[TokenUse, ...]:
     return (token_use,)
 
 
-def _strings(client_ids: Collection[str]) -> tuple[str, ...]:
-    return (client_ids,) if isinstance(client_ids, str) else tuple(client_ids)
+def _strings(names: Collection[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _checked_pools(pools: UserPool | Iterable[UserPool]) -> tuple[UserPool, ...]:

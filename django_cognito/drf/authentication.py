@@ -7,6 +7,7 @@ from rest_framework.request import Request
 
 from ..answers import CHALLENGE, answer_to
 from ..core.errors import CognitoError
+from ..login.tenant import pool_ids_accepted_at
 from ..people.authenticate import authenticate
 from ..people.users import Token
 from ..request import RequestCognito, bearer_token, id_token_header
@@ -29,7 +30,8 @@ class CognitoAuthentication(BaseAuthentication):
             return None
         raw_id_token = id_token_header(http_request)
         try:
-            user, token = authenticate(raw, id_token=raw_id_token)
+            accepted = pool_ids_accepted_at(http_request)
+            user, token = authenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)
         except CognitoError as error:
             raise CognitoAPIException(answer_to(error)) from error
         cognito = getattr(http_request, "cognito", None)

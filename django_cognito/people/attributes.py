@@ -7,6 +7,8 @@ from typing import Any
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import BooleanField, EmailField, F, Field, JSONField, UniqueConstraint, URLField
 
+# The claims that Cognito verifies, and the claim that says whether it has: AWS developer guide, "User attributes".
+CONTACT_CLAIMS = {"email": "email_verified", "phone_number": "phone_number_verified"}
 _TRUTH = {"true": True, "false": False}
 
 logger = logging.getLogger(__name__)
@@ -29,6 +31,14 @@ def put(user: Any, name: str, value: Any) -> bool:
         return True
     logger.warning("the claim for %s is somebody else's already; it stays as it is", name)
     return False
+
+
+def holds(user: Any, name: str, value: Any) -> bool:
+    """Return whether the field `name` has this claim's value, as `put` would write it."""
+    try:
+        return bool(_fitting(user._meta.get_field(name), value, user) == getattr(user, name))
+    except ValidationError:
+        return False
 
 
 def take(user: Any, name: str, value: Any) -> bool:

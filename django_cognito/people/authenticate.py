@@ -1,7 +1,7 @@
 """ONE function: a raw token becomes (user, token). Everything above only translates its errors."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -32,16 +32,19 @@ def authenticate(
     id_token: str | None = None,
     nonce: str | None = None,
     client_ids: Sequence[str] | None = None,
+    user_pool_ids: Collection[str] | None = None,
 ) -> tuple[Any, Token]:
     """The active user behind `raw`, made or brought up to date, and the verified token.
 
     With `id_token` both are verified, and agree on person, client, pool and sign-in; the ID token gives the profile.
     `nonce` is the ID token's. `token_use` and `client_ids` left out: the settings TOKEN_USE and CLIENT_IDS.
+    With `user_pool_ids` a token of any other user pool is rejected (code "wrong_issuer") before a key is fetched or a
+    row is read; an empty collection rejects every token, and None accepts each configured pool.
     At most one read and no write where the tokens say nothing new; may fetch the pool's keys.
 
     Raises TokenError, which refuses, and CognitoUnavailableError, which does not.
     """
-    return person(*_verified(raw, token_use, id_token, nonce, client_ids))
+    return person(*_verified(raw, token_use, id_token, nonce, client_ids, user_pool_ids))
 
 
 @without_locals
@@ -52,12 +55,14 @@ async def aauthenticate(
     id_token: str | None = None,
     nonce: str | None = None,
     client_ids: Sequence[str] | None = None,
+    user_pool_ids: Collection[str] | None = None,
 ) -> tuple[Any, Token]:
     """As `authenticate`. Verifying takes microseconds; only a fetch of keys is worth a thread, and one for all.
 
     No thread is the one that the ORM lives in.
     """
-    given: dict[str, Any] = {"token_use": token_use, "id_token": id_token, "nonce": nonce, "client_ids": client_ids}
+    given: dict[str, Any] = {"token_use": token_use, "id_token": id_token, "nonce": nonce}
+    given |= {"client_ids": client_ids, "user_pool_ids": user_pool_ids}
     try:
         verified = verify(raw, wait=False, **given)
     except KeysDueError as due:
@@ -95,13 +100,14 @@ def verify(
     id_token: str | None = None,
     nonce: str | None = None,
     client_ids: Sequence[str] | None = None,
+    user_pool_ids: Collection[str] | None = None,
     wait: bool = True,
 ) -> tuple[Token, IdToken | None]:
     """The verified token of `raw`, and its ID token where one came along. No database; tells of a refusal.
 
     Without `wait` no keys are fetched, and KeysDueError is raised where they would have to be.
     """
-    return _verified(raw, token_use, id_token, nonce, client_ids, wait)
+    return _verified(raw, token_use, id_token, nonce, client_ids, user_pool_ids, wait)
 
 
 def _verified(
@@ -110,15 +116,18 @@ def _verified(
     id_token: str | None,
     nonce: str | None,
     client_ids: Sequence[str] | None,
+    user_pool_ids: Collection[str] | None,
     wait: bool = True,
 ) -> tuple[Token, IdToken | None]:
     """As `verify`, for those whose frames forget themselves."""
     verifier = get_verifier()
-    expected: dict[str, Any] = {"wait": wait} if token_use is UNSET else {"wait": wait, "token_use": token_use}
+    expected: dict[str, Any] = {"wait": wait, "client_ids": client_ids, "user_pool_ids": user_pool_ids}
+    if token_use is not UNSET:
+        expected["token_use"] = token_use
     try:
         if id_token is None:
-            return verifier.verify(raw, client_ids=client_ids, nonce=nonce, **expected), None
-        token = verifier.verify(raw, client_ids=client_ids, **expected)
+            return verifier.verify(raw, nonce=nonce, **expected), None
+        token = verifier.verify(raw, **expected)
         # An ID token names the access token that came with it, where it names one: never another ID token.
         access_token = raw if isinstance(token, AccessToken) else None
         profile = verifier.verify(

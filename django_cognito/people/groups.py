@@ -159,6 +159,8 @@ def _flag(now: bool, wanted: bool, before: bool, elsewhere: bool) -> tuple[bool,
 def _grant(name: str, settings: CognitoSettings) -> GroupGrant:
     grant = settings.groups.get(name, GroupGrant())
     # Federated users are put into an automatic group "{pool id}_{provider}": not one that anybody made.
-    if not settings.mirror_groups or name.startswith(f"{settings.user_pool_id}_") or name in grant.groups:
+    if not settings.mirror_groups or name.startswith(f"{settings.user_pool_id}_"):
         return grant
-    return GroupGrant((*grant.groups, name), grant.permissions, grant.staff, grant.superuser)
+    # With the prefix no pool can name a Django group of another pool, or one that the site made for itself.
+    names = tuple(dict.fromkeys((*grant.groups, f"{settings.mirror_prefix}{name}")))
+    return GroupGrant(names, grant.permissions, grant.staff, grant.superuser)

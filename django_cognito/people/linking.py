@@ -5,13 +5,16 @@ An address is no proof: whoever links has signed in as both.
 
 from typing import Any
 
-from ..conf import settings_of
+from django.db import router, transaction
+
+from ..conf import get_pools, settings_of
 from ..core import AccessToken, IdToken
 from ..core.errors import SignInError, TokenError
 from ..models import CognitoUser
 from ..signals import tell_of_refusal
 from .profile import statement_of
-from .users import link_person, unlink_person
+from .unlinking import lock_links
+from .users import link_person
 
 
 def link(user: Any, token: AccessToken, profile: IdToken | None) -> None:
@@ -28,15 +31,20 @@ def link(user: Any, token: AccessToken, profile: IdToken | None) -> None:
 
 
 def unlink(user: Any, link_id: int) -> None:
-    """Take one of the people of Cognito from `user`, with what its groups gave and its logins.
+    """Remove one of the links of `user`, with what its groups granted and its logins.
 
-    Raises SignInError: code "not_linked" where it is none of theirs, "last_way_in" where nobody could sign in as them
+    Raises SignInError: code "not_linked" if the link is not one of theirs, "last_way_in" if they could not sign in
     afterwards.
     """
-    links = list(CognitoUser.objects.filter(user=user))
-    mine = next((each for each in links if each.pk == link_id), None)
-    if mine is None:
-        raise SignInError("no such account in Cognito is linked to this user", code="not_linked")
-    if len(links) == 1 and not user.has_usable_password():
-        raise SignInError("without it nobody could sign in as this user", code="last_way_in")
-    unlink_person(mine)
+    with transaction.atomic(using=router.db_for_write(CognitoUser)):
+        links, locked = lock_links(user.pk)
+        link = next((each for each in links if each.pk == link_id), None)
+        if link is None:
+            raise SignInError("no such account in Cognito is linked to this user", code="not_linked")
+        # Nobody signs in at a pool that is configured no longer.
+        others = [each for each in links if each is not link and get_pools().of(each.user_pool_id) is not None]
+        if not others and not locked.has_usable_password():
+            raise SignInError("without it nobody could sign in as this user", code="last_way_in")
+        link.delete()
+        # Whoever saves the object in the rest of the request must not write back what the link had granted.
+        user.refresh_from_db()

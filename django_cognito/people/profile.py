@@ -13,6 +13,7 @@ from ..core import AccessToken, IdToken
 from ..core.directory import DirectoryUser
 from ..models import DIGEST_FIELDS, CognitoUser
 from . import groups as cognito_groups
+from .attributes import CONTACT_CLAIMS
 from .steady_query import KnownPerson
 
 _HALF = 32  # hex digits: the settings' half of a digest, then the attributes' half
@@ -25,6 +26,7 @@ class Source(NamedTuple):
     moment: datetime
     groups: tuple[str, ...] | None  # None: it does not say
     attributes: Mapping[str, Any]
+    verified: Mapping[str, bool] = {}  # of the attributes from CONTACT_CLAIMS: whether Cognito verified the value
 
 
 class Statement(NamedTuple):
@@ -46,6 +48,7 @@ class News(NamedTuple):
     attributes: Mapping[str, Any]
     digests: Mapping[str, str]
     are_grants_due: bool  # the groups, or the settings that map them, have changed, or a Django group was deleted
+    verified: Mapping[str, bool] = {}  # as in Source
 
     @property
     def is_moments_only(self) -> bool:
@@ -67,6 +70,7 @@ class _Mark(NamedTuple):
     field: str
     digest: str
     attributes: Mapping[str, Any]
+    verified: Mapping[str, bool]
     are_settings_new: bool
 
 
@@ -82,7 +86,9 @@ def statement_of(
     sources = [_source_of(each, settings) for each in tokens]
     said = [each.claims for each in tokens]
     if user_info is not None:
-        sources.append(Source("user_info_digest", token.issued_at, None, _mapped(user_info, settings)))
+        attributes = _mapped(user_info, settings)
+        verified = _verified(attributes, user_info, settings)
+        sources.append(Source("user_info_digest", token.issued_at, None, attributes, verified))
         said.append(user_info)
     return Statement(
         user_pool_id=token.user_pool_id,
@@ -101,7 +107,8 @@ def statement_of_directory(
     verified = person.attributes.get("email_verified") == "true"
     attributes = _mapped(person.attributes, settings)
     names = cognito_groups.told_by_directory(groups, person.attributes, settings)
-    source = Source("directory_digest", moment.replace(microsecond=0), names, attributes)
+    is_verified = _verified(attributes, person.attributes, settings)
+    source = Source("directory_digest", moment.replace(microsecond=0), names, attributes, is_verified)
     return Statement(
         user_pool_id=settings.user_pool_id,
         sub=person.sub,
@@ -128,13 +135,27 @@ def news(statement: Statement, link: CognitoUser | KnownPerson, settings: Cognit
     marks = [mark for source in sources if (mark := _mark_of(source, link, settings)) is not None]
     if not marks and not are_groups_new and moment == link.as_of:
         return None
+    attributes, verified = _merged(marks)
     return News(
         groups=groups if are_groups_new else tuple(link.groups),
         moment=moment,
-        attributes={name: value for mark in marks for name, value in mark.attributes.items()},
+        attributes=attributes,
         digests={mark.field: mark.digest for mark in marks},
         are_grants_due=are_groups_new or any(mark.are_settings_new for mark in marks),
+        verified=verified,
     )
+
+
+def _merged(marks: Sequence[_Mark]) -> tuple[dict[str, Any], dict[str, bool]]:
+    """Return the attributes of `marks`, the most recent ones last; but an unverified value replaces no verified one."""
+    attributes: dict[str, Any] = {}
+    verified: dict[str, bool] = {}
+    for mark in marks:
+        for name, value in mark.attributes.items():
+            if mark.verified.get(name, True) or not verified.get(name, False):
+                attributes[name] = value
+                verified.update({name: mark.verified[name]} if name in mark.verified else {})
+    return attributes, verified
 
 
 def _mark_of(source: Source, link: CognitoUser | KnownPerson, settings: CognitoSettings) -> _Mark | None:
@@ -146,7 +167,7 @@ def _mark_of(source: Source, link: CognitoUser | KnownPerson, settings: CognitoS
     are_settings_new = own.settings != mapping
     if seconds < own.seconds or (seconds == own.seconds and _stays_first(source) and not are_settings_new):
         return None
-    attributes = _digest_of_attributes(source.attributes)
+    attributes = _digest_of_attributes(source)
     is_known = own.attributes == attributes and not are_settings_new
     if is_known and seconds == own.seconds:
         return None
@@ -157,7 +178,8 @@ def _mark_of(source: Source, link: CognitoUser | KnownPerson, settings: CognitoS
         return None
     is_replaced = any(other.attributes and other.seconds > own.seconds for other in others)
     applied = {} if is_known and not is_replaced else source.attributes
-    return _Mark(source.digest_field, f"{seconds}:{mapping}{attributes}", applied, are_settings_new)
+    digest = f"{seconds}:{mapping}{attributes}"
+    return _Mark(source.digest_field, digest, applied, source.verified, are_settings_new)
 
 
 def _stays_first(source: Source) -> bool:
@@ -172,7 +194,7 @@ def _moves_as_of(source: Source, link: CognitoUser | KnownPerson) -> bool:
 def _other_digests(link: CognitoUser | KnownPerson, field: str) -> list[_Digest]:
     """Return what is stored of the other kinds of source that state attributes."""
     found = (_read_digest(link, name) for name in DIGEST_FIELDS if name != field)
-    return [digest for digest in found if digest.attributes != _digest_of_attributes({})]
+    return [digest for digest in found if digest.attributes != _NO_ATTRIBUTES]
 
 
 def _read_digest(link: CognitoUser | KnownPerson, field: str) -> _Digest:
@@ -196,7 +218,7 @@ def _source_of(token: AccessToken | IdToken, settings: CognitoSettings) -> Sourc
     is_heard = groups is not None and settings.profile_source == "id_token"
     attributes = _mapped(token.claims, settings) if is_heard else {}
     digest_field = "id_digest" if isinstance(token, IdToken) else "access_digest"
-    return Source(digest_field, token.issued_at, groups, attributes)
+    return Source(digest_field, token.issued_at, groups, attributes, _verified(attributes, token.claims, settings))
 
 
 def _mapped(claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, Any]:
@@ -206,6 +228,15 @@ def _mapped(claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, A
         return present
     plain = {name: value if isinstance(value, str) else _plain(value) for name, value in present.items()}
     return {name: value for name, value in plain.items() if not _has_nul(value)}
+
+
+def _verified(attributes: Mapping[str, Any], claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, bool]:
+    """Whether Cognito verified the value, for each attribute from CONTACT_CLAIMS.
+
+    A boolean in ID tokens; the strings "true" and "false" in userInfo, in the directory and from identity providers.
+    """
+    said = {name: CONTACT_CLAIMS.get(settings.attributes[name]) for name in attributes}
+    return {name: claims.get(by) is True or claims.get(by) == "true" for name, by in said.items() if by is not None}
 
 
 def _address(email: str) -> str:
@@ -233,8 +264,8 @@ def _moment(source: Source) -> datetime:
     return source.moment
 
 
-def _digest_of_attributes(attributes: Mapping[str, Any]) -> str:
-    return _hashed(attributes) if attributes else _NO_ATTRIBUTES
+def _digest_of_attributes(source: Source) -> str:
+    return _hashed([source.attributes, source.verified]) if source.attributes else _NO_ATTRIBUTES
 
 
 def _hashed(value: Any) -> str:
@@ -248,5 +279,5 @@ _NO_ATTRIBUTES = _hashed({})
 def _mapping(settings: CognitoSettings) -> str:
     """Return a digest of the settings by which users are written; permissions are not among them: never stored."""
     grants = {name: [grant.groups, grant.staff, grant.superuser] for name, grant in settings.groups.items()}
-    named = [settings.mirror_groups, settings.groups_claim]
+    named = [settings.mirror_groups and (settings.mirror_prefix or True), settings.groups_claim]
     return _hashed([grants, *named, dict(settings.attributes)])

@@ -10,15 +10,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, router, transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from ..conf import CognitoSettings, settings_of
 from ..core import AccessToken, ClientToken, IdToken
-from ..core.errors import TokenError
-from ..models import DIGEST_FIELDS, CognitoUser
+from ..core.errors import SignInError, TokenError
+from ..models import DIGEST_FIELDS, CognitoUser, FormerLink
+from ..signals import account_linked, send_on_commit
 from . import groups as cognito_groups
 from .attributes import email_field, needs_its_own, put, take
+from .contact_claims import protect_local_values, put_attributes, record_verified
 from .memberships import apply_groups
 from .profile import News, Statement, news, statement_of
 from .remembered import expire_remembered_groups, is_expired, remembered_groups
@@ -82,31 +84,30 @@ def write_again(statements: Iterable[Statement]) -> None:
                 _updated(link, statement)
 
 
-def link_person(statement: Statement, user: Any) -> CognitoUser:
-    """The link row by which whom `statement` speaks of is `user` from now on, as the people already linked to them.
+def link_person(statement: Statement, user: Any) -> None:
+    """Link the Cognito user of `statement` to `user`, unless it is linked to them already.
 
-    Raises TokenError (code "linked_elsewhere") where somebody else is known by it.
+    Raises TokenError (code "linked_elsewhere") if it is linked to another user, SignInError (code "link_interrupted")
+    if `user` was deleted meanwhile.
     """
     link = _find(statement)
     if link is None:
         try:
             with transaction.atomic():
-                return _first_link(statement, settings_of(statement.user_pool_id), user)
+                _first_link(statement, settings_of(statement.user_pool_id), _lock_user(user.pk))
         except IntegrityError:  # another request was faster
             link = _find(statement)
+        else:
+            return
     if link is None or link.user.pk != user.pk:
         raise TokenError("this person of Cognito is another account's here", code="linked_elsewhere")
-    return CognitoUser.objects.select_related("user").get(pk=link.pk)
 
 
-def unlink_person(link: CognitoUser) -> None:
-    """Take a person of Cognito from its user, with what its groups gave and its logins; the user stays."""
-    with transaction.atomic():
-        locked = CognitoUser.objects.select_for_update().select_related("user").get(pk=link.pk)
-        changed = apply_groups(locked, ())
-        if changed:
-            locked.user.save(update_fields=changed)
-        locked.delete()
+def _lock_user(pk: Any) -> Any:
+    user = get_user_model()._base_manager.select_for_update().filter(pk=pk).first()
+    if user is None:
+        raise SignInError("the user who links an account was deleted", code="link_interrupted")
+    return user
 
 
 def identity_of(token: Token) -> str:
@@ -204,6 +205,11 @@ def _linked(statement: Statement, settings: CognitoSettings) -> CognitoUser:
     known = _known_by_email(statement, settings)
     if known is None and not settings.create_users:
         raise TokenError("nobody is known here by this token, and CREATE_USERS is off", code="user_unknown")
+    if known is not None and not settings.linking_keeps_password:
+        # Whoever made the account may know its password, and may be somebody else. This ends their sessions too: a
+        # session holds a hash of the password.
+        known.set_unusable_password()
+        known.save()
     return _first_link(statement, settings, known)
 
 
@@ -215,7 +221,13 @@ def _first_link(statement: Statement, settings: CognitoSettings, owner: Any) -> 
     told = news(statement, link, settings)
     assert told is not None  # noqa: S101 - an empty row knows nothing
     link.user = owner or _new_user(statement, told.attributes)
-    _write(link, told if owner else told._replace(attributes={}))
+    if owner:
+        protect_local_values(link)
+        send_on_commit(account_linked, link, router.db_for_write(CognitoUser))
+    else:
+        record_verified(link, told.attributes, told.verified)
+        told = told._replace(attributes={}, verified={})
+    _write(link, told)
     return link
 
 
@@ -229,11 +241,14 @@ def _known_by_email(statement: Statement, settings: CognitoSettings) -> Any:
     # unverified. So it is found by nobody, and as a second match it keeps nobody from an account of their own.
     others = CognitoUser.objects.exclude(user_pool_id=statement.user_pool_id, sub=statement.sub)
     is_taken = Exists(others.filter(user_id=OuterRef("pk")))
-    named = model._default_manager.filter(~is_taken, **{f"{email.name}__iexact": statement.verified_email})
+    # Nor any that had a link once: whoever had it may still have a password, and wrote the address as the above.
+    was_taken = Exists(FormerLink.objects.filter(user_id=OuterRef("pk")))
+    named = model._default_manager.filter(~is_taken, ~was_taken, **{f"{email.name}__iexact": statement.verified_email})
     found: list[Any] = list(named.select_for_update()[:2])
     if len(found) != 1 or not _is_same_address(getattr(found[0], email.name), statement.verified_email):
         return None
-    if others.filter(user=found[0]).exists():  # since; whoever held the lock has it now
+    # Both once more: whoever held the lock may have linked the account, or unlinked it.
+    if others.filter(user=found[0]).exists() or FormerLink.objects.filter(user=found[0]).exists():
         return None
     has_weight = getattr(found[0], "is_staff", False) or getattr(found[0], "is_superuser", False)
     return found[0] if found[0].is_active and not has_weight else None
@@ -285,8 +300,8 @@ def _write(link: CognitoUser, told: News) -> None:
     for name, digest in told.digests.items():
         setattr(link, name, digest)
     link.groups, link.as_of = list(told.groups), told.moment
+    changed = put_attributes(link, told.attributes, told.verified)
     link.save()
-    changed = [name for name, value in told.attributes.items() if put(user, name, value)]
     if told.are_grants_due:
         changed += apply_groups(link, told.groups)
     if changed:

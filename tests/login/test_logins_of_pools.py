@@ -49,7 +49,7 @@ def login(client: Client, two_pools: TwoPools) -> CognitoLogin:
 
 def leave(settings: Any, **pools: dict[str, Any]) -> None:
     """From now on these are the site's pools."""
-    settings.COGNITO = {"POOLS": pools, "POOL_RESOLVER": alias_of}
+    settings.COGNITO = {"POOLS": pools, "POOL_RESOLVER": alias_of, "TOKENS_OF_OTHER_POOLS": "allow"}
 
 
 def has_ended(client: Client) -> bool:

@@ -94,7 +94,8 @@ WAYS: dict[str, tuple[Any, dict[str, Any]]] = {
 def test_a_whole_sign_in_is_at_the_pool_of_host_path_or_session(
     client: Client, two_pools: TwoPools, settings: Any, resolver: Any, where: dict[str, Any]
 ) -> None:
-    settings.COGNITO = {**settings.COGNITO, "POOL_RESOLVER": resolver}
+    # The last page of this test is not the tenant's.
+    settings.COGNITO = {**settings.COGNITO, "POOL_RESOLVER": resolver, "TOKENS_OF_OTHER_POOLS": "allow"}
     visitor = client.session
     visitor["tenant"] = "zen"
     visitor.save()

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
+from django.contrib.auth import get_user, get_user_model
 from django.core.checks import run_checks
+from django.test import Client
 
-from django_cognito.models import CognitoUser
+from django_cognito.models import CognitoUser, FormerLink
+from django_cognito.people import linking
 from django_cognito.people.authenticate import authenticate
 from django_cognito.people.rights import rights_of
 from django_cognito.people.snapshot import protect_unread_changes
@@ -74,6 +76,43 @@ class EmailUser:
         cognito(LINK_BY_VERIFIED_EMAIL=True)
         local = get_user_model().objects.create(email="alice@example.com")
         assert told(token_use="id") == local
+
+    def test_linking_by_email_makes_the_password_unusable_and_ends_sessions(self, told, cognito) -> None:
+        cognito(LINK_BY_VERIFIED_EMAIL=True)
+        local = get_user_model()(email="alice@example.com", age=7)
+        local.set_password("known to a stranger")
+        local.save()
+        client = Client()
+        client.force_login(local, backend="django.contrib.auth.backends.ModelBackend")
+        assert get_user(client).is_authenticated
+        told(token_use="id", **{"custom:age": 8})
+        local.refresh_from_db()
+        assert (local.has_usable_password(), local.age, get_user(client).is_authenticated) == (False, 8, False)
+
+    @pytest.mark.parametrize("verified", [True, False])
+    def test_an_unverified_email_does_not_replace_a_verified_one(self, told, verified) -> None:
+        told(token_use="id", at=-10)
+        email = told(token_use="id", email="boss@example.com", email_verified=verified).email
+        assert email == ("boss@example.com" if verified else "alice@example.com")
+
+    def test_a_placeholder_is_replaced_by_an_unverified_email(self, told) -> None:
+        told(at=-10)
+        assert told(token_use="id", email="a@example.com", email_verified=False).email == "a@example.com"
+
+    def test_a_verified_email_that_another_user_has_protects_nothing(self, told) -> None:
+        told(token_use="id", email="a@example.com", email_verified=False, at=-10)
+        get_user_model().objects.create(email="b@example.com")
+        assert told(token_use="id", email="b@example.com", at=-5).email == "a@example.com"
+        assert told(token_use="id", email="c@example.com", email_verified=False).email == "c@example.com"
+
+    def test_unlinking_leaves_a_former_link_and_no_linking_by_email(self, told, cognito) -> None:
+        cognito(LINK_BY_VERIFIED_EMAIL=True, LINKING_KEEPS_PASSWORD=True)
+        local = get_user_model()(email="alice@example.com")
+        local.set_password("her own")
+        local.save()
+        assert told(token_use="id", at=-10) == local
+        linking.unlink(local, link_of(local).pk)
+        assert told(token_use="id") != local
 
     def test_a_second_person_with_one_verified_address_gets_a_placeholder(self, told, cognito) -> None:
         cognito(LINK_BY_VERIFIED_EMAIL=True)
@@ -174,6 +213,14 @@ class ReadsElsewhere:
 @pytest.mark.django_db(databases=["default", "elsewhere"])
 class MemberUser:
     __test__ = True
+
+    def test_unlinking_locks_and_keeps_a_user_of_two_tables(self, told) -> None:
+        user = told()
+        other = CognitoUser.objects.create(
+            user=user, user_pool_id=POOL, sub="two", username="two", as_of=datetime(2020, 1, 1, tzinfo=UTC)
+        )
+        linking.unlink(user, other.pk)
+        assert [former.user for former in FormerLink.objects.all()] == [user]
 
     @staticmethod
     def laid(using: str) -> CognitoUser:

@@ -259,7 +259,8 @@ def test_a_link_that_leads_to_somebody_else_is_seen_at_once(alice, costs) -> Non
     link = CognitoUser.objects.get()
     link.user = other
     link.save()
-    assert costs(1, alice) == other
+    assert [alice(), alice()] == [other, other]  # the first grants what the groups of the link grant
+    assert costs(0, alice) == other
 
 
 def test_a_link_that_was_deleted_is_seen_at_once(alice) -> None:

@@ -139,6 +139,17 @@ def test_not_even_where_both_call_their_client_the_same(leave) -> None:
     assert refused.value.code == "token_mismatch"
 
 
+@EACH
+def test_how_users_are_made_is_each_pools_own_setting(told, leave, mine, other) -> None:
+    own = {"CREATE_USERS": True, "USERNAME": "email", "ATTRIBUTES": {"last_name": "given_name"}}
+    leave("staff", "guests", **{mine: own, other: {"CREATE_USERS": False}})
+    user = told(alias=mine, token_use="id", given_name="Alice")
+    assert (user.username, user.email, user.first_name, user.last_name) == ("alice@example.com", "", "", "Alice")
+    with pytest.raises(TokenError) as rejected:
+        told(alias=other, token_use="id")
+    assert rejected.value.code == "user_unknown"
+
+
 # Rights in a request
 
 
@@ -343,11 +354,67 @@ def test_groups_are_mirrored_where_their_pool_says_so(her, says, leave) -> None:
     says("staff", "gardeners", f"{STAFF}_Acme", at=-30)
     assert django_groups(her) == set()
     says("guests", "gardeners", "admins", f"{GUESTS}_Acme", f"{STAFF}_Acme", at=-30)
-    assert django_groups(her) == {"Writers", "gardeners", "admins", f"{STAFF}_Acme"}
+    mirrored = {"guests:gardeners", "guests:admins", f"guests:{STAFF}_Acme"}
+    assert django_groups(her) == {"Writers", *mirrored}
     says("staff")
-    assert django_groups(her) == {"Writers", "gardeners", "admins", f"{STAFF}_Acme"}
+    assert django_groups(her) == {"Writers", *mirrored}
     says("guests")
     assert django_groups(her) == set()
+
+
+MIRRORING = {"MIRROR_GROUPS": True, "GROUPS": {}}
+
+
+@EACH
+@pytest.mark.parametrize("name", ["Board", "staff:Board", "guests:Board", "Writers"])
+def test_mirrored_group_never_is_a_group_of_another_pool_or_of_the_site(told, leave, mine, other, name) -> None:
+    leave("staff", "guests", staff={"MIRROR_GROUPS": True}, guests={"MIRROR_GROUPS": True})
+    Group.objects.create(name="Board")  # by hand
+    told("Board", "admins", "editors", alias=other, username="bob")
+    others = {"Board", "Writers", *django_groups(User.objects.get(username="bob"))}
+    assert {f"{other}:Board", f"{other}:admins", "Writers"} <= others
+    assert django_groups(told(name, alias=mine, username="eve")) == {f"{mine}:{name}"}
+    assert f"{mine}:{name}" not in others
+
+
+def test_mirrored_groups_of_one_pool_keep_their_names(told, leave) -> None:
+    leave("staff", staff=MIRRORING)
+    assert django_groups(told("gardeners", alias="staff")) == {"gardeners"}
+
+
+def test_mirrored_groups_of_two_clients_of_one_pool_keep_their_names(told, leave, settings) -> None:
+    settings.COGNITO = {"POOLS": {"staff": POOLS["staff"], "app": {**POOLS["staff"], "CLIENT_ID": "1app"}}, **MIRRORING}
+    settings.COGNITO["POOLS"] = {
+        name: {key: value for key, value in pool.items() if key != "GROUPS"}
+        for name, pool in settings.COGNITO["POOLS"].items()
+    }
+    assert django_groups(told("gardeners", alias="app")) == {"gardeners"}
+
+
+def test_mirrored_groups_carry_the_first_alias_of_their_pool(told, leave, settings) -> None:
+    leave("staff", "guests", staff=MIRRORING)
+    settings.COGNITO["POOLS"]["app"] = {**POOLS["staff"], **MIRRORING, "CLIENT_ID": "1app"}
+    settings.COGNITO = {**settings.COGNITO}
+    assert django_groups(told("gardeners", alias="app")) == {"staff:gardeners"}
+
+
+def test_mirrored_groups_move_to_the_prefixed_name_with_the_next_token(told, leave) -> None:
+    leave("staff", staff=MIRRORING)
+    user = told("gardeners", alias="staff", at=-30)
+    by_hand = Group.objects.create(name="By hand")
+    user.groups.add(by_hand)
+    leave("staff", "guests", staff=MIRRORING)
+    told("gardeners", alias="staff", at=-20)
+    assert django_groups(user) == {"staff:gardeners", "By hand"}
+    leave("staff", staff=MIRRORING)
+    told("gardeners", alias="staff", at=-10)
+    assert django_groups(user) == {"gardeners", "By hand"}
+
+
+def test_mirrored_group_of_the_longest_name_and_alias_is_stored_whole(told, settings) -> None:
+    alias, name = "a" * 21, "g" * 128
+    settings.COGNITO = {"POOLS": {alias: {**POOLS["staff"], **MIRRORING}, "guests": POOLS["guests"]}}
+    assert django_groups(told(name, alias=alias)) == {f"{alias}:{name}"}
 
 
 @EACH

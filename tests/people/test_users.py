@@ -161,12 +161,12 @@ def test_a_verified_email_links_the_existing_account(told, local, verified) -> N
     assert User.objects.count() == 1
 
 
-def test_a_linked_account_keeps_its_name_and_password_and_gets_profile_and_groups(told, local, mapped, cognito) -> None:
+def test_a_linked_account_keeps_its_name_and_gets_profile_and_groups(told, local, mapped, cognito) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     told("editors", token_use="id", given_name="Alice")
     local.refresh_from_db()
     assert (local.username, local.first_name, django_groups(local)) == ("her", "Alice", {"Writers", "Readers"})
-    assert local.check_password("her own")
+    assert not local.has_usable_password()
 
 
 def test_a_login_links_by_its_id_token(told, local) -> None:

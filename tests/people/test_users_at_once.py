@@ -11,8 +11,9 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
 
+from django_cognito.core.errors import SignInError
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.people import users
+from django_cognito.people import linking, users
 from django_cognito.people.remembered import expire_remembered_groups
 
 from .conftest import NOW, django_groups, link_of
@@ -144,6 +145,56 @@ def test_who_waited_for_a_younger_token_gets_what_that_one_left(told, monkeypatc
     monkeypatch.setattr(users, "_find", find_and_wait)
     user = told("admins", "editors", at=-30)
     assert (user.is_staff, user.is_superuser, user.has_perm("auth.change_group")) == (False, False, False)
+
+
+@pytest.mark.needs("postgresql")
+@pytest.mark.parametrize("attempt", range(4))
+def test_parallel_unlinks_never_remove_the_last_way_in(told, attempt) -> None:
+    user = told(at=-60)
+    for name in ("google", "acme", "umbrella"):
+        told(at=-60, username=name)
+    CognitoUser.objects.update(user=user)
+    results = at_once([partial(_unlink, user.pk, link.pk) for link in CognitoUser.objects.all()])
+    assert sorted(results) == ["", "", "", "last_way_in"]
+    assert CognitoUser.objects.filter(user=user).count() == 1
+
+
+@pytest.mark.needs("postgresql")
+@pytest.mark.parametrize("attempt", range(6))
+def test_unlink_beside_group_changes_leaves_nothing_with_the_user(told, attempt) -> None:
+    user = told(at=-60)
+    told(at=-60, username="google")
+    CognitoUser.objects.update(user=user)
+    link = CognitoUser.objects.get(username="google")
+    tokens = [partial(told, "editors", "admins", at=at, username="google") for at in range(-50, -45)]
+    at_once([*tokens, partial(_unlink, user.pk, link.pk), partial(told, "viewers", at=-50)])
+    user.refresh_from_db()
+    assert (user.is_staff, user.is_superuser, django_groups(user)) == (False, False, {"Readers"})
+    assert list(CognitoMembership.objects.filter(cognito_user__user=user).values_list("name", flat=True)) == ["viewers"]
+    assert list(user.cognito_users.values_list("username", flat=True)) == ["alice"]
+    assert user.former_cognito_links.count() == 1
+
+
+@pytest.mark.needs("postgresql")
+def test_links_deleted_beside_tokens_of_their_user_do_not_wait_for_each_other(told) -> None:
+    user = told(at=-60)
+    for name in ("google", "acme"):
+        told(at=-60, username=name)
+    CognitoUser.objects.update(user=user)
+    tokens = [
+        partial(told, "editors", at=at, username=name) for at in (-50, -40) for name in ("acme", "google", "alice")
+    ]
+    at_once([*tokens, *[partial(_unlink, user.pk, link.pk) for link in CognitoUser.objects.order_by("-pk")[:2]]])
+    assert CognitoUser.objects.filter(user=user).count() == 1
+
+
+def _unlink(user_pk: Any, link_pk: int) -> str:
+    """The code of the refusal, or nothing."""
+    try:
+        linking.unlink(User.objects.get(pk=user_pk), link_pk)
+    except SignInError as error:
+        return error.code
+    return ""
 
 
 def at_once(calls: list[Callable[[], Any]]) -> list[Any]:

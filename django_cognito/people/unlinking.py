@@ -1,0 +1,85 @@
+"""What a user loses with a link: what its groups granted, its logins, and linking by email. However the link goes.
+
+Signal receivers, so that a site's admin and its own code have the same effect as the view. Not covered, because Django
+sends no signals there: SQL, `QuerySet.update()` and `_raw_delete()`.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.db.models.signals import pre_delete, pre_save
+
+from ..models import CognitoUser, FormerLink
+from ..signals import account_linked, account_unlinked, send_on_commit
+from .contact_claims import protect_local_values
+from .memberships import apply_groups
+
+_DIGESTS = ("access_digest", "id_digest", "user_info_digest", "directory_digest")
+
+
+def connect(models: Iterable[type[Model]]) -> None:
+    """Connect the receivers to CognitoUser and to its proxies among `models`: Django sends a proxy's signals as its."""
+    for model in models:
+        if model._meta.concrete_model is CognitoUser:
+            pre_delete.connect(_on_delete, sender=model, dispatch_uid="django_cognito.people.unlinking")
+            pre_save.connect(_on_save, sender=model, dispatch_uid="django_cognito.people.unlinking")
+
+
+def lock_links(user_id: Any, using: str | None = None) -> tuple[list[CognitoUser], Any]:
+    """Lock all links of a user and then the user, and return them as they are now; None for a user who is gone.
+
+    Links first and in one order, as every writer of users locks them: otherwise two would wait for each other.
+    """
+    links = list(CognitoUser.objects.using(using).select_for_update().filter(user_id=user_id).order_by("pk"))
+    user: Any = get_user_model()._base_manager.using(using).select_for_update().filter(pk=user_id).first()
+    for link in links:
+        link.user = user
+    return links, user
+
+
+def _on_delete(instance: CognitoUser, using: str, origin: Any = None, **_: Any) -> None:
+    model = origin.model if isinstance(origin, QuerySet) else type(origin)
+    if issubclass(model, Model) and not issubclass(model, CognitoUser):
+        return  # a cascade, and a link's only parent is its user, who is being deleted
+    _remove(instance, instance.user_id, using)
+
+
+def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields: Any = None, **_: Any) -> None:
+    """A link that is given to another user, as in a site's admin, is a link that the first user no longer has."""
+    before, is_written = instance.loaded_user_id, update_fields is None or {"user", "user_id"} & set(update_fields)
+    if raw or not is_written or before in (None, instance.user_id) or not _remove(instance, before, using):
+        return
+    instance.loaded_user_id = instance.user_id
+    instance.verified_attributes = []
+    protect_local_values(instance)
+    # With other digests the next token grants the second user what its groups grant.
+    changed = {
+        "verified_attributes": instance.verified_attributes,
+        **dict.fromkeys(_DIGESTS if instance.groups else (), ""),
+    }
+    vars(instance).update(changed)
+    CognitoUser.objects.using(using).filter(pk=instance.pk).update(**changed)
+    send_on_commit(account_linked, instance, using)
+
+
+def _remove(instance: CognitoUser, user_id: Any, using: str) -> bool:
+    """Take from the user what the link brought, and record that it was theirs; return whether it still was."""
+    with transaction.atomic(using=using):
+        links, user = lock_links(user_id, using)
+        link = next((each for each in links if each.pk == instance.pk), None)
+        if link is None or user is None:
+            return False
+        changed = apply_groups(link, ())
+        if changed:
+            user.save(update_fields=changed)
+        for other in links if link.verified_attributes else ():
+            # What this link wrote to the user stays verified.
+            other.verified_attributes = sorted({*other.verified_attributes, *link.verified_attributes})
+            other.save(update_fields=["verified_attributes"])
+        link.logins.all().delete()
+        FormerLink.objects.using(using).create(user=user, user_pool_id=link.user_pool_id, sub=link.sub)
+        send_on_commit(account_unlinked, link, using)
+    return True
