@@ -107,6 +107,8 @@ class CognitoMiddleware:
         try:
             if self._loads_user_first(request, view):
                 _ = request.user.is_authenticated
+            if not request.cognito.is_loaded_for(view):  # type: ignore[attr-defined]
+                request.cognito.load_again()  # type: ignore[attr-defined]
         except CognitoUnavailableError as error:
             return self.process_exception(request, error)
         return None
@@ -116,6 +118,8 @@ class CognitoMiddleware:
         try:
             if self._loads_user_first(request, view):
                 await request.auser()
+            if not request.cognito.is_loaded_for(view):  # type: ignore[attr-defined]
+                await sync_to_async(request.cognito.load_again)()  # type: ignore[attr-defined]
         except CognitoUnavailableError as error:
             return self.process_exception(request, error)
         return None
