@@ -110,6 +110,8 @@ class CognitoMiddleware:
         try:
             if self._loads_user_first(request, view):
                 _ = request.user.is_authenticated
+            if not request.cognito.is_loaded_for(view):  # type: ignore[attr-defined]
+                request.cognito.load_again()  # type: ignore[attr-defined]
         except CognitoUnavailableError as error:
             return self.process_exception(request, error)
         return None
@@ -119,6 +121,8 @@ class CognitoMiddleware:
         try:
             if self._loads_user_first(request, view):
                 await request.auser()
+            if not request.cognito.is_loaded_for(view):  # type: ignore[attr-defined]
+                await sync_to_async(request.cognito.load_again)()  # type: ignore[attr-defined]
         except CognitoUnavailableError as error:
             return self.process_exception(request, error)
         return None
@@ -177,9 +181,11 @@ def _wrap_session_user(request: HttpRequest, cognito: RequestCognito) -> None:
     lazy_user, auser = request.user, request.auser
 
     def load() -> Any:
+        _share_loaded_user(request)
         return keep(cognito.load_session(lambda: _unwrapped(lazy_user)))
 
     async def aload() -> Any:
+        _share_loaded_user(request)
         return keep(await cognito.aload_session(auser))
 
     def keep(user: Any) -> Any:
@@ -193,6 +199,13 @@ def _wrap_session_user(request: HttpRequest, cognito: RequestCognito) -> None:
 
     request.user = mine = cast("Any", SimpleLazyObject(load))
     request.auser = aload
+
+
+def _share_loaded_user(request: HttpRequest) -> None:
+    """Let Django's sync and async readers return one object: a middleware before ours may hold it already."""
+    for loaded, other in (("_cached_user", "_acached_user"), ("_acached_user", "_cached_user")):
+        if hasattr(request, loaded) and not hasattr(request, other):
+            setattr(request, other, getattr(request, loaded))
 
 
 def _start_anonymous(request: HttpRequest) -> None:

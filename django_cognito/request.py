@@ -20,7 +20,7 @@ from .core import ClientToken, IdToken, UserPool
 from .core.errors import CognitoUnavailableError, SignInError
 from .login import renewal
 from .login import session as login_session
-from .login.outage import user_in_outage
+from .login.outage import find_view, user_in_outage
 from .models import CognitoLogin
 from .people.remembered import acheck_session, check_session
 from .people.rights import NO_RIGHTS, Rights, carry, rights_of
@@ -65,6 +65,8 @@ class RequestCognito:
     _raw_id_token: str | None = None
     _login: CognitoLogin | None = None
     _failure: CognitoUnavailableError | None = None
+    # In an outage: the view that the user was loaded for, the login that could not be refreshed, and why.
+    _outage: tuple[Any, CognitoLogin, CognitoUnavailableError] | None = None
 
     # What the session named when its user was loaded. Django's `login()` flushes it; see contrib.hijack.
     session_user_id = ""
@@ -214,16 +216,31 @@ class RequestCognito:
     def _enter_outage(self, user: Any, login: CognitoLogin, failure: CognitoUnavailableError) -> Any:
         if not _is_owner(user, login):
             return user
-        self._failure = failure
-        user = user_in_outage(self._request, user, login, failure)
+        self._failure, self._outage = failure, None
+        match = find_view(self._request)
+        user = user_in_outage(match, user, login, failure)
         if user.is_authenticated:
-            self._user = user
+            self._user, self._outage = user, (match and match.func, login, failure)
         else:
             self._failure = None
         return user
 
+    def is_loaded_for(self, view: Any) -> bool:
+        """Whether the user, if loaded in an outage, is what `view` may get. No I/O."""
+        return self._outage is None or self._outage[0] is view
+
+    def load_again(self) -> None:
+        """Load the user of an outage for the request's view: a middleware read it, and then changed path or urlconf.
+
+        Raises CognitoUnavailableError as `load_session` does.
+        """
+        self._clear_former_user()
+        if self._outage is not None:
+            _, login, failure = self._outage
+            set_user(self._request, self._enter_outage(self._user, login, failure))
+
     def _clear(self) -> None:
-        self._user = self._token = self._login = self._failure = self._raw_id_token = None
+        self._user = self._token = self._login = self._failure = self._raw_id_token = self._outage = None
         self._raw = ""
 
     def _id_token(self) -> str:

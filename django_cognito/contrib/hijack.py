@@ -3,12 +3,16 @@
 During the hijack `request.cognito` is empty: the hijacked user has no tokens in this browser.
 """
 
+from contextlib import suppress
 from typing import Any
 
+from django.contrib.auth.signals import user_logged_out
 from django.http import HttpRequest
 from hijack.signals import hijack_ended, hijack_started
 
-from ..login.session import SESSION_KEY, SET_ASIDE_KEY
+from ..core.errors import SignInError
+from ..login.session import SESSION_KEY, SET_ASIDE_KEY, revoke, row_of
+from ..models import CognitoLogin
 
 
 def _set_login_aside(*, request: HttpRequest, hijacker: Any, **_: Any) -> None:
@@ -35,9 +39,19 @@ def _restore_login(*, request: HttpRequest, hijacker: Any, **_: Any) -> None:
             request.session[SESSION_KEY] = login_id
 
 
+def _end_logins_set_aside(*, request: HttpRequest | None = None, **_: Any) -> None:
+    """End the hijacker's logins with the session: nobody can be released to them any more."""
+    for user_id, login_id in getattr(request, "session", {}).pop(SET_ASIDE_KEY, ()):
+        with suppress(SignInError):
+            login = row_of(login_id, cognito_user__user_id=user_id)
+            CognitoLogin.objects.filter(pk=login.pk).delete()
+            revoke(login)
+
+
 def _key(user: Any) -> str:
     return str(user._meta.pk.value_to_string(user))
 
 
 hijack_started.connect(_set_login_aside, dispatch_uid="django_cognito.contrib.hijack.started")
 hijack_ended.connect(_restore_login, dispatch_uid="django_cognito.contrib.hijack.ended")
+user_logged_out.connect(_end_logins_set_aside, dispatch_uid="django_cognito.contrib.hijack.logged_out")

@@ -14,14 +14,16 @@ from ..core.errors import CognitoUnavailableError
 from ..models import CognitoLogin
 from ..people.groups import NOTHING, Granted
 from ..people.memberships import read_grants
-from ..people.rights import UnavailableRights, carry, permissions_of, rights_of
+from ..people.rights import UnavailableRights, carry, drop_permission_caches, permissions_of, rights_of
 from ..people.snapshot import protect_unread_changes
 
 _OUR_VIEWS = "django_cognito.views"
 
 
-def user_in_outage(request: HttpRequest, user: Any, login: CognitoLogin, failure: CognitoUnavailableError) -> Any:
-    """Return `user` without Cognito rights, or an anonymous user. The session and the login stay as they are.
+def user_in_outage(
+    match: ResolverMatch | None, user: Any, login: CognitoLogin, failure: CognitoUnavailableError
+) -> Any:
+    """Return `user` without Cognito rights for the view of `match`, or an anonymous user. Session and login stay.
 
     A user to whom Cognito granted nothing is returned for SESSION_GRACE_SECONDS after the tokens have expired, then an
     anonymous user. Views that sign out, our own views and views marked `login_not_required` always get the user. At
@@ -29,7 +31,6 @@ def user_in_outage(request: HttpRequest, user: Any, login: CognitoLogin, failure
 
     Raises `failure` at any other view if Cognito granted the user anything.
     """
-    match = _resolver_match(request)
     if not _is_ours_or_logout(match):
         grants = read_grants(user)
         if _is_open(match):
@@ -42,7 +43,7 @@ def user_in_outage(request: HttpRequest, user: Any, login: CognitoLogin, failure
     return user
 
 
-def _resolver_match(request: HttpRequest) -> ResolverMatch | None:
+def find_view(request: HttpRequest) -> ResolverMatch | None:
     """Return the request's view, also before Django has resolved it: a middleware may read the user earlier."""
     if request.resolver_match is not None:
         return request.resolver_match
@@ -71,6 +72,7 @@ def _hide_grants(user: Any, grants: Granted) -> None:
     hidden = [name for name, granted in (("is_staff", grants.staff), ("is_superuser", grants.superuser)) if granted]
     for name in hidden:
         setattr(user, name, False)
+    drop_permission_caches(user)  # a middleware before ours may have filled them
     if grants.groups:
         user._group_perm_cache = set()  # of ModelBackend: the permissions of the Django groups
     protect_unread_changes(user, hidden=hidden)

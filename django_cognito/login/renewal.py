@@ -101,6 +101,10 @@ def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
             # Another request refreshes, or has done so since `login` was read.
             return login if _is_backing_off(login) else (yield _Step(partial(row_of, login.pk)))
         if login.retry_at is not None:
+            if not _is_backing_off(login):  # the attempt that was due may have succeeded since `login` was read
+                login = yield _Step(partial(row_of, login.pk))
+            if not is_over(login):
+                return login
             raise CognitoUnavailableError("the last refresh failed", retry_after=_retry_after(login))
         if time.monotonic() >= deadline:
             raise CognitoUnavailableError("another request is still renewing this login", code="refresh_in_progress")

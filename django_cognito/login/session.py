@@ -28,6 +28,7 @@ from ..core.errors import CognitoError, SignInError
 from ..core.hosted_ui import TokenSet
 from ..encryption import DecryptionError, decrypt, encrypt
 from ..models import CognitoLogin, CognitoUser
+from ..people.rights import drop_permission_caches
 from ..runtime import get_hosted_ui
 from ..tracebacks import without_locals
 from . import pending
@@ -36,8 +37,6 @@ logger = logging.getLogger(__name__)
 SESSION_KEY = "_cognito_login"
 SET_ASIDE_KEY = "_cognito_logins_set_aside"  # of contrib.hijack: pairs of a hijacker's primary key and login id
 _BACKEND = "django_cognito.backends.CognitoBackend"
-# Of Django's ModelBackend: what it has read of a user's permissions.
-_PERMISSION_CACHES = ("_perm_cache", "_user_perm_cache", "_group_perm_cache")
 
 
 def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet) -> CognitoLogin:
@@ -92,8 +91,7 @@ def reload_user(session: SessionBase, user: Any) -> None:
         user.refresh_from_db(using=router.db_for_write(type(user)))
     except type(user).DoesNotExist as error:
         raise SignInError("the user was deleted", code="login_ended") from error
-    for name in _PERMISSION_CACHES:
-        vars(user).pop(name, None)
+    drop_permission_caches(user)
     hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
     if not user.is_active or not _has_hash(session, hashes):
         raise SignInError("the account was disabled, or its password has changed", code="login_ended")

@@ -18,6 +18,8 @@ from .groups import permissions
 from .remembered import expire_remembered_groups, is_expired
 
 _ATTRIBUTE = "_cognito_rights"
+# Of Django's ModelBackend: what it has read of a user's permissions.
+_PERMISSION_CACHES = ("_perm_cache", "_user_perm_cache", "_group_perm_cache")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,12 @@ class _Carried:
 def carry(user: Any, rights: Rights) -> None:
     """Let `user` carry these rights. No copy or pickle of the user has them."""
     setattr(user, _ATTRIBUTE, _Carried(user, rights))
+
+
+def drop_permission_caches(user: Any) -> None:
+    """Let `user` be asked again what it may do: its flags or its groups are not what was read before."""
+    for name in _PERMISSION_CACHES:
+        vars(user).pop(name, None)
 
 
 def rights_of(user: Any) -> Rights:

@@ -63,6 +63,9 @@ urlpatterns = [
     path("open/", show_open_user),
     path("open/save/", save_open_user),
     path("hello/", show_hello),
+    path("moved/out/", LogoutView.as_view()),
+    path("moved/open/", show_open_user),
+    path("moved/async/", show_open_user),
     path("add/", add_group),
     path("edit/", edit),
     path("logout/", LogoutView.as_view(), name="django_logout"),
@@ -71,11 +74,41 @@ urlpatterns = [
 ]
 
 
+class moved_site:  # noqa: N801 - a urlconf, used like a module
+    """The site of another host: what is open elsewhere needs the user here."""
+
+    urlpatterns = [
+        path("moved/out/", show_user),
+        path("moved/open/", show_user),
+        path("moved/async/", show_user_async),
+    ]
+
+
+def switch_urlconf(get_response: Any) -> Any:
+    """A site's middleware that chooses the urlconf late, as those for several hosts do."""
+
+    def middleware(request: Any) -> Any:
+        request.urlconf = moved_site
+        return get_response(request)
+
+    return middleware
+
+
 def read_user_early(get_response: Any) -> Any:
     """A site's middleware that reads the user before the view, as those for time zones or languages do."""
 
     def middleware(request: Any) -> Any:
         _ = request.user.is_authenticated
+        return get_response(request)
+
+    return middleware
+
+
+def read_permissions_early(get_response: Any) -> Any:
+    """A site's middleware before the package's own that asks Django's user for permissions."""
+
+    def middleware(request: Any) -> Any:
+        request.user.get_all_permissions()  # fills the permission caches
         return get_response(request)
 
     return middleware

@@ -120,6 +120,16 @@ def test_kept_user_object_has_the_new_flags(
     assert _rights(said) == NOTHING
 
 
+@EXPIRES_IN
+def test_user_object_that_a_sync_middleware_kept_has_the_new_flags_in_an_async_view(
+    async_client: AsyncClient, settings: Any, sign_in_admin: Any, expires_in: float
+) -> None:
+    load_user_early(settings)
+    sign_in_admin(async_client, expires_in)
+    said = async_to_sync(async_client.get)("/user/kept/async/").json()
+    assert said == {"is_same": True, "superuser": False}
+
+
 def test_permissions_that_were_read_before_the_refresh_are_read_again(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:

@@ -190,6 +190,50 @@ def test_open_view_gets_the_user_without_what_cognito_granted(client: Client, si
     assert said == {"user": "alice", "staff": False, "superuser": False, "permissions": []}
 
 
+@pytest.mark.parametrize("granted", [{"groups": ["Helpers"]}, {"superuser": True}])
+def test_permissions_that_an_earlier_middleware_read_are_hidden_from_an_open_view(
+    client: Client, settings: Any, sign_in_expired: Any, granted: dict[str, Any]
+) -> None:
+    at = settings.MIDDLEWARE.index("django_cognito.middleware.CognitoMiddleware")
+    added = "tests.login.outage_site.read_permissions_early"
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE[:at], added, *settings.MIDDLEWARE[at:]]
+    helpers = Group.objects.create(name="Helpers")
+    helpers.permissions.add(Permission.objects.get(codename="view_group"))
+    sign_in_expired(client, granted)
+    assert client.get("/open/").json()["permissions"] == []
+
+
+OUT_OF_DATE = ["tests.login.outage_site.read_user_early", "tests.login.outage_site.switch_urlconf"]
+
+
+@pytest.mark.parametrize("path", ["/moved/out/", "/moved/open/", "/moved/async/"])
+def test_user_that_was_read_for_another_view_is_loaded_again(
+    client: Client, settings: Any, sign_in_expired: Any, path: str
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *OUT_OF_DATE]
+    sign_in_expired(client, GRANTS["superuser"], expired_for=9 * DAY)
+    assert describe(client.get(path)) == (503, "cognito_unavailable")
+    assert async_to_sync(_async_twin(client).get)(path).status_code == 503
+    assert _is_kept(client)
+
+
+def test_user_that_was_read_for_another_view_is_anonymous_past_the_grace(
+    client: Client, settings: Any, sign_in_expired: Any
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *OUT_OF_DATE]
+    sign_in_expired(client, expired_for=9 * DAY)
+    assert client.get("/moved/open/").json()["user"] == ""
+
+
+def test_user_that_a_middleware_put_in_place_is_not_loaded_again(
+    client: Client, settings: Any, sign_in_expired: Any
+) -> None:
+    get_user_model().objects.create_user("eve")
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *OUT_OF_DATE, "tests.login.user_site.impersonate_eve"]
+    sign_in_expired(client, GRANTS["superuser"], expired_for=9 * DAY)
+    assert client.get("/moved/open/").json()["user"] == "eve"
+
+
 def test_open_view_keeps_what_an_admin_gave(client: Client, sign_in_expired: Any) -> None:
     user = sign_in_expired(client, GRANTS["group"])
     get_user_model().objects.filter(pk=user.pk).update(is_staff=True)
@@ -238,6 +282,18 @@ def test_refresh_is_tried_once_per_back_off_period(
     change(CognitoLogin.objects.get(), retry_in=-1)
     client.get("/user/")
     assert token_endpoint.count == 2
+
+
+def test_request_that_lost_the_race_for_a_retry_uses_what_the_other_one_got(
+    client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
+) -> None:
+    sign_in_expired(client, GRANTS["staff"])
+    change(CognitoLogin.objects.get(), retry_in=-1)
+    before = CognitoLogin.objects.select_related("cognito_user").get()
+    token_endpoint.script(token_answer(both={"groups": ["owners"]}), Answer(500))
+    renewal.current(CognitoLogin.objects.select_related("cognito_user").get())
+    assert renewal.current(before).version == before.version + 1
+    assert token_endpoint.count == 1
 
 
 @pytest.mark.django_db(transaction=True)

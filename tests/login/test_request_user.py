@@ -176,6 +176,31 @@ def test_other_login_during_a_hijack_takes_nothing_along(client: Client, superus
 
 
 @pytest.mark.usefixtures("hijack_receivers")
+@pytest.mark.parametrize("url", ["/log-out/", "/auth/logout/", "/admin/logout/"])
+def test_sign_out_during_a_hijack_ends_the_login_that_was_set_aside(
+    client: Client, superuser: Any, eve: Any, token_endpoint: ScriptedServer, url: str
+) -> None:
+    get_user_model().objects.filter(pk=eve.pk).update(is_staff=True)
+    client.post("/hijack/acquire/", {"user_pk": eve.pk})
+    token_endpoint.script(Answer(200))
+    assert (client.get if url == "/log-out/" else client.post)(url).status_code in (200, 302)
+    assert not CognitoLogin.objects.exists()
+    assert token_endpoint.requests[-1].path == "/oauth2/revoke"
+
+
+@pytest.mark.usefixtures("hijack_receivers")
+def test_sign_out_during_a_hijack_leaves_the_login_of_another_user(
+    client: Client, superuser: Any, eve: Any, token_endpoint: ScriptedServer
+) -> None:
+    client.post("/hijack/acquire/", {"user_pk": eve.pk})
+    session = client.session
+    session["_cognito_logins_set_aside"] = [[str(eve.pk), session["_cognito_logins_set_aside"][0][1]]]
+    session.save()
+    client.get("/log-out/")
+    assert CognitoLogin.objects.count() == 1
+
+
+@pytest.mark.usefixtures("hijack_receivers")
 def test_hijacker_without_a_cognito_login_is_released_without_one(client: Client, settings: Any, eve: Any) -> None:
     admin = get_user_model().objects.create_superuser("admin", password="x")
     client.force_login(admin)

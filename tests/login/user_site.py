@@ -26,6 +26,11 @@ def save_user(request: Any) -> HttpResponse:
     return HttpResponse("saved")
 
 
+async def show_kept_user_async(request: Any) -> JsonResponse:
+    user = await request.auser()
+    return JsonResponse({"is_same": user is request.kept_user, "superuser": request.kept_user.is_superuser})
+
+
 async def save_user_async(request: Any) -> HttpResponse:
     user = await request.auser()
     user.first_name = request.GET["name"]
@@ -71,6 +76,7 @@ def _describe(request: Any) -> dict[str, Any]:
 urlpatterns = [
     path("user/", show_user),
     path("user/async/", show_user_async),
+    path("user/kept/async/", show_kept_user_async),
     path("save/", save_user),
     path("save/async/", save_user_async),
     path("log-in/", log_in_as),
@@ -98,6 +104,7 @@ def keep_user(get_response: Any) -> Any:
 
     def middleware(request: Any) -> Any:
         request.user.has_perm("auth.delete_user")  # fills the permission caches
+        request.kept_user = getattr(request.user, "_wrapped", request.user)
         return get_response(request)
 
     return middleware
