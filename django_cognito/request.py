@@ -21,6 +21,7 @@ from .core.errors import CognitoUnavailableError, SignInError
 from .login import renewal
 from .login import session as login_session
 from .login.outage import find_view, user_in_outage
+from .login.tenant import is_accepted_at
 from .models import CognitoLogin
 from .people.remembered import acheck_session, check_session
 from .people.rights import NO_RIGHTS, Rights, carry, rights_of
@@ -146,7 +147,9 @@ class RequestCognito:
         self._user, self._token, self._login = user, token, login
 
     def load_session(self, get_user: Callable[[], Any]) -> Any:
-        """Refresh the session's tokens if due, then return the session's user; anonymous if the login has ended.
+        """Refresh the session's tokens if due, then return the session's user.
+
+        Anonymous if the login has ended, or if it is of another pool than the host's (TOKENS_OF_OTHER_POOLS).
 
         `get_user` returns Django's own user of the session. It is called after the refresh, so that the user has the
         rights which the new tokens state. A user without a Cognito login is returned as it is.
@@ -161,7 +164,9 @@ class RequestCognito:
             raise self._failure
         was_loaded = _is_user_loaded(self._request)
         try:
-            before = self._remember(session, login_session.load(session))
+            before = self._load_login(session)
+            if before is None:
+                return AnonymousUser()
             try:
                 login = renewal.current(before)
             except CognitoUnavailableError as failure:
@@ -184,7 +189,9 @@ class RequestCognito:
             raise self._failure
         was_loaded = _is_user_loaded(self._request)
         try:
-            before = self._remember(session, await sync_to_async(login_session.load)(session))
+            before = await sync_to_async(self._load_login)(session)
+            if before is None:
+                return AnonymousUser()
             try:
                 login = await renewal.acurrent(before)
             except CognitoUnavailableError as failure:
@@ -198,9 +205,14 @@ class RequestCognito:
             await session.aflush()
             return AnonymousUser()
 
-    def _remember(self, session: SessionBase, login: CognitoLogin) -> CognitoLogin:
+    def _load_login(self, session: SessionBase) -> CognitoLogin | None:
+        """Return the session's login; None at a host of another pool, where the session stays and the user does not.
+
+        Raises SignInError if it is gone.
+        """
+        login = login_session.load(session)
         self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(login.pk)
-        return login
+        return login if is_accepted_at(self._request, login.cognito_user.user_pool_id) else None
 
     def _accept(self, user: Any, login: CognitoLogin) -> Any:
         """Return `user`, with the rights of `login` if it is theirs. Another middleware may have set somebody else.

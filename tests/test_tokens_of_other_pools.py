@@ -15,9 +15,9 @@ from django.test import AsyncClient, Client, RequestFactory
 
 from django_cognito.core.errors import IssuerError
 from django_cognito.login.tenant import apool_ids_accepted_at, is_accepted_at, pool_ids_accepted_at
-from django_cognito.models import CognitoUser
+from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.people.authenticate import aauthenticate, authenticate
-from django_cognito.testing import make_token
+from django_cognito.testing import make_token, sign_in
 
 from .callers import bearer
 from .scripted_server import Answer, ScriptedServer
@@ -159,3 +159,45 @@ def test_pool_ids_accepted_at_a_host(settings: Any, host: str, changes: dict[str
     assert pool_ids_accepted_at(request) == async_to_sync(apool_ids_accepted_at)(request) == expected
     for pool in (ACME, ZEN):
         assert is_accepted_at(request, pool) is (expected is None or pool in expected)
+
+
+# Session logins
+
+
+def sign_in_at_acme(client: Any) -> None:
+    """Sign alice of acme in, with a cookie that the browser sends to the other tenants' hosts too."""
+    sign_in(client, "alice", alias="acme", groups=["editors"], refresh_token="r")
+
+
+def ask_who(client: Any, host: str) -> str:
+    if isinstance(client, AsyncClient):
+        response = async_to_sync(client.get)("/who/async/", headers={"x-forwarded-host": host})
+    else:
+        response = client.get("/who/", headers={"host": host})
+    return str(response.content.decode())
+
+
+@pytest.mark.parametrize("make", [Client, AsyncClient])
+@pytest.mark.parametrize("host", ["b.example.com", "c.example.com"])
+def test_login_of_another_pool_is_anonymous_and_stays(make: Any, host: str) -> None:
+    client = make()
+    sign_in_at_acme(client)
+    assert ask_who(client, host) == "nobody"
+    assert ask_who(client, "a.example.com") == "alice"
+
+
+def test_expired_login_of_another_pool_is_not_refreshed(settings: Any, token_endpoint: ScriptedServer) -> None:
+    settings.COGNITO = {**settings.COGNITO, "DOMAIN": token_endpoint.url}
+    client = Client()
+    sign_in_at_acme(client)
+    CognitoLogin.objects.update(expires_at="2026-01-01T00:00Z")
+    assert ask_who(client, "b.example.com") == "nobody"
+    assert (token_endpoint.count, CognitoLogin.objects.count()) == (0, 1)
+
+
+@pytest.mark.parametrize("changes", [{"TOKENS_OF_OTHER_POOLS": "allow"}, {"POOL_RESOLVER": ""}])
+def test_login_of_another_pool_passes_if_the_site_allows_it(settings: Any, changes: dict[str, Any]) -> None:
+    client = Client()
+    sign_in_at_acme(client)
+    settings.COGNITO = {**settings.COGNITO, **changes}
+    assert ask_who(client, "b.example.com") == "alice"
