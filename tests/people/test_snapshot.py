@@ -171,6 +171,15 @@ def test_expression_is_written_each_time_it_is_set(user) -> None:
         change_row(last_name="8")
 
 
+def test_value_changed_in_place_is_written(user) -> None:
+    names: Any = ["a"]
+    user.first_name = names
+    protect_unread_changes(user)
+    names.append("b")
+    user.save()
+    assert row().first_name == "['a', 'b']"
+
+
 # What is not protected, as documented
 
 
