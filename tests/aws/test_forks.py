@@ -163,12 +163,17 @@ def test_forked_child_waits_for_no_lock_of_a_connection_pool(alice: PersonAws, s
         assert in_a_child(lambda: ask_s3(alice.client("s3", endpoint_url=server.url))) is None
 
 
-@pytest.mark.django_db
-def test_forked_child_has_a_directory_of_its_own(
-    settings: Any, server: _Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def site_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keys for the site's own directory: nothing is looked up elsewhere."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    runtime.reset()
+    yield
+    runtime.reset()
+
+
+def test_forked_child_has_a_directory_of_its_own(settings: Any, server: _Server, site_keys: None) -> None:
     settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": server.url}
     first = get_directory()
     assert list(first.users()) == []
@@ -177,7 +182,6 @@ def test_forked_child_has_a_directory_of_its_own(
     mine, of_the_child, after = server.client_ports
     assert mine == after != of_the_child
     assert get_directory() is first
-    runtime.reset()
 
 
 # What a child does, done here: so that its branches are seen
@@ -210,14 +214,12 @@ def test_idle_connections_of_a_client_left_behind_are_closed(alice: PersonAws, s
 
 
 @pytest.mark.usefixtures("_left_behind")
-def test_directories_alone_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime.reset()
+def test_directories_alone_are_forgotten(site_keys: None) -> None:
     directory, verifier, lock = get_directory(), runtime.get_verifier(), runtime._lock
     runtime._renew_after_fork()
     assert runtime._lock is not lock
     assert runtime.get_verifier() is verifier
     assert get_directory() is not directory
-    runtime.reset()
 
 
 @pytest.mark.parametrize("is_held", [False, True])
