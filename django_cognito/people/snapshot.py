@@ -143,8 +143,10 @@ def _hide_again(instance: Model, update_fields: Iterable[str] | None, **_: Any) 
 
 def _row_of(instance: Model, snapshot: _Snapshot, using: str) -> Model | None:
     rows = snapshot.model._base_manager.using(using)  # type: ignore[attr-defined]  # a model's
-    if not connections[using].get_autocommit():
-        rows = rows.select_for_update()
+    connection = connections[using]
+    if not connection.get_autocommit():
+        # The lock that the UPDATE takes. A stronger one would deadlock with transactions that inserted a reference.
+        rows = rows.select_for_update(no_key=connection.features.has_select_for_no_key_update)
     row: Model | None = rows.filter(pk=instance.pk).first()
     return row
 
