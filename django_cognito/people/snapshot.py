@@ -91,7 +91,7 @@ def copier(load: Callable[[], Any]) -> Callable[[], Any]:
     is_plain = all(type(value) in _IMMUTABLE_TYPES for value in (*values.values(), *state.values()))
     protect_unread_changes(user)
     model: Any = type(user)
-    state_type, snapshot = type(user._state), user._state.fields_cache
+    state_type, snapshot = type(user._state), user._state.fields_cache.copy()  # Django 6.1 clears a dropped user's own
 
     def copy() -> Any:
         new = model.__new__(model)
