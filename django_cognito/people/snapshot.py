@@ -70,7 +70,8 @@ def protect_unread_changes(user: Model, *, hidden: Iterable[str] = ()) -> None:
     still equals its snapshot is read from the row first, in the database that is written to: one query, with a lock
     inside a transaction. A field that was set, or was written by name, leaves the snapshot. A full `refresh_from_db()`
     drops the snapshot, and no pickle contains it.
-    `hidden` names the fields whose value was replaced in memory: after a save they have their value of now again.
+    `hidden` names the fields whose value was replaced in memory: after a save they have their value of now again
+    (during it, and if it raises, the row's). Pass the user itself, not the lazy object of a request.
     Not protected: `raw` saves, explicit `update_fields`, `bulk_update`, `QuerySet.update`, and a field that is set to
     exactly its snapshot's value. No I/O.
     """
