@@ -1,6 +1,5 @@
 """The settings in force: one dict, `COGNITO`, read once. Reaches nothing, keeps nothing alive."""
 
-import os
 import threading
 from typing import Any
 
@@ -8,6 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+from .core.forks import run_in_forked_child
 from .problems import problems
 from .typed_settings import CognitoSettings, GroupGrant, Pools, pools_of
 
@@ -62,4 +62,4 @@ def _renew_lock() -> None:
 
 
 setting_changed.connect(_forget, dispatch_uid="django_cognito.conf")
-getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_renew_lock)  # Windows does not fork
+run_in_forked_child(_renew_lock)

@@ -1,6 +1,5 @@
 """Constructs the core's objects from the settings, once each, under a lock. Only constructs; decides nothing."""
 
-import os
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -11,10 +10,12 @@ from django.core.signals import setting_changed
 from .conf import CognitoSettings, Pools, get_pools, get_settings
 from .core import TokenVerifier
 from .core.directory import Directory
+from .core.forks import run_in_forked_child
 from .core.hosted_ui import HostedUi
 from .core.http import Http
 from .core.identity_pool import IdentityPool
 from .core.key_store import KeyStores
+from .core.pool import is_loopback
 from .signals import tell_of_keys
 
 _T = TypeVar("_T")
@@ -132,18 +133,22 @@ def _http(timeout_seconds: float) -> Http:
 
 def _directory(settings: CognitoSettings) -> Directory:
     from boto3 import Session  # costs 0.1 s and 20 MB: only those pay who ask for the directory
+    from botocore.config import Config
 
     pool = settings.user_pool
+    config = Config(proxies={}) if is_loopback(pool.endpoint_url) else None  # as in core.http
     # A session of its own: the one that boto3 shares is not thread-safe.
-    client = Session().client("cognito-idp", region_name=pool.region, endpoint_url=pool.endpoint_url)
+    client = Session().client("cognito-idp", region_name=pool.region, endpoint_url=pool.endpoint_url, config=config)
     return Directory(client, pool.user_pool_id)
 
 
-def _renew_lock() -> None:
-    """In a forked child, the thread that may have held the lock does not exist."""
+def _renew_after_fork() -> None:
+    """Renew the lock, whose owner may not exist in the child, and forget the directories: they hold connections."""
     global _lock
     _lock = threading.RLock()
+    for key in [key for key in _made if key[0] is _directory]:
+        _made.pop(key).leave_behind()
 
 
 setting_changed.connect(_forget, dispatch_uid="django_cognito.runtime")
-getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_renew_lock)  # Windows does not fork
+run_in_forked_child(_renew_after_fork)

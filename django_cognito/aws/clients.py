@@ -5,10 +5,12 @@ A new session and client cost 0.1 s; with AWS's models shared 7 ms and half a me
 
 import hashlib
 import threading
+import weakref
 from typing import Any, NoReturn
 
 from cachetools import TTLCache
 
+from ..core.forks import leave_behind, run_in_forked_child
 from ..core.identity_pool import IdentityPool
 from .credentials import PersonCredentials
 
@@ -20,7 +22,7 @@ _lock = threading.Lock()
 
 
 class PersonAws:
-    """AWS in one person's name. Safe under threads.
+    """AWS in one person's name. Safe under threads and forks; what a caller holds across a fork is the caller's.
 
     `kept_identity_id` is for whoever keeps the identity id: what they have of it.
     """
@@ -30,8 +32,16 @@ class PersonAws:
         self.region = region
         self.kept_identity_id = credentials.known_identity_id
         self._clients: dict[tuple[Any, ...], Any] = {}
-        self._maker: Any = None
+        self.renew_after_fork()
+        _all.add(self)
+
+    def renew_after_fork(self) -> None:
+        """Forget the clients, whose connections are the parent's, and the session, which may be half made."""
         self._lock = threading.Lock()  # boto3's sessions are not safe under threads, and make the clients
+        self._maker: Any = None
+        for client in self._clients.values():
+            leave_behind(client)
+        self._clients = {}
 
     def __repr__(self) -> str:
         return f"<PersonAws {self.credentials!r}>"
@@ -99,3 +109,18 @@ def forget_everybody() -> None:
 def _digest(id_token: str) -> bytes:
     # Of the whole token: nothing less is one person's alone.
     return hashlib.sha256(id_token.encode()).digest()
+
+
+_all: weakref.WeakSet[PersonAws] = weakref.WeakSet()
+
+
+def _renew_after_fork() -> None:
+    global _lock, _people
+    if not _lock.acquire(blocking=False):  # a thread of the parent was changing the map
+        _people = TTLCache(_MOST_PEOPLE, _KEPT_SECONDS)
+    _lock = threading.Lock()
+    for person in _all:
+        person.renew_after_fork()
+
+
+run_in_forked_child(_renew_after_fork)

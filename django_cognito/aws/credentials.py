@@ -5,12 +5,14 @@ Knows no request and no database: it is handed an ID token, and gives credential
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
 from ..core.errors import CognitoError, CredentialsError
+from ..core.forks import run_in_forked_child
 from ..core.identity_pool import AwsCredentials, IdentityPool
 
 _T = TypeVar("_T")
@@ -46,6 +48,11 @@ class PersonCredentials:
         self._held: _Held | None = None
         self._failure: CognitoError | None = None
         self._failed_at = 0.0
+        self.renew_lock()
+        _all.add(self)
+
+    def renew_lock(self) -> None:
+        """Make a new lock: in a forked child the thread that may have held the old one does not exist."""
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -141,3 +148,14 @@ class PersonCredentials:
         # AWS may answer with another identity than it was asked for, where it has merged two.
         self._identity_id, credentials = self._pool.credentials(self._identity_id, self._id_token)
         return credentials
+
+
+_all: weakref.WeakSet[PersonCredentials] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    for credentials in _all:
+        credentials.renew_lock()
+
+
+run_in_forked_child(_renew_locks)

@@ -9,12 +9,16 @@ from copy import copy
 from functools import cache
 from typing import Any
 
+from botocore.config import Config
 from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError
 from botocore.hooks import HierarchicalEmitter
 from botocore.loaders import Loader
 from botocore.session import Session
+from botocore.utils import get_environ_proxies
 
+from ..core.forks import run_in_forked_child
+from ..core.pool import is_loopback
 from .credentials import PersonCredentials
 
 
@@ -25,11 +29,38 @@ def session_of(credentials: PersonCredentials, region: str) -> Any:
     """
     import boto3
 
-    session = Session(event_hooks=copy(_hooks()), include_builtin_handlers=False)
+    session = _PersonSession(event_hooks=copy(_hooks()), include_builtin_handlers=False)
     session.register_component("data_loader", _loader())
     session.register_component("credential_provider", _OnePerson(credentials))
     session.register_component("token_provider", _NoBearerTokens())
     return boto3.Session(botocore_session=session, region_name=region)
+
+
+class _PersonSession(Session):  # type: ignore[misc]
+    """A session that reads no configuration file and no profile, and uses no proxy for loopback endpoints.
+
+    A profile of this machine may name another role, process, region or endpoint, or may not exist. Of the environment,
+    AWS_ENDPOINT_URL, AWS_CA_BUNDLE and the like are still read.
+    """
+
+    @property
+    def full_config(self) -> dict[str, Any]:
+        """Return the content of no configuration file."""
+        return {"profiles": {}}
+
+    def get_scoped_config(self) -> dict[str, Any]:
+        """Return the configuration of no profile."""
+        return {}
+
+    def create_client(self, service_name: str, *args: Any, config: Config | None = None, **options: Any) -> Any:
+        """Create a client, without the environment's proxies if its endpoint is loopback."""
+        client = super().create_client(service_name, *args, config=config, **options)
+        endpoint = client.meta.endpoint_url
+        if not is_loopback(endpoint) or not get_environ_proxies(endpoint) or (config and config.proxies is not None):
+            return client
+        direct = Config(proxies={})
+        config = config.merge(direct) if config else direct
+        return super().create_client(service_name, *args, config=config, **options)
 
 
 class _OnePerson:
@@ -103,6 +134,12 @@ class _SharedLoader(Loader):  # type: ignore[misc]
         """A copy: each boto3.Session appends its own directory, and this list would grow with every person."""
         return list(super().search_paths)
 
+    def renew_lock(self) -> bool:
+        """Renew the lock in a forked child. Return whether it was free: otherwise a model may be half changed."""
+        was_free = self._lock.acquire(blocking=False)
+        self._lock = threading.RLock()
+        return was_free
+
     def load_service_model(self, *args: Any, **kwargs: Any) -> Any:
         """One at a time: a model that has been read is then changed in place."""
         with self._lock:
@@ -123,6 +160,14 @@ def _hooks() -> HierarchicalEmitter:
     Session(event_hooks=hooks)
     hooks.register("after-call-error", _leave_frames_behind)
     return hooks
+
+
+def _renew_loader() -> None:
+    if _loader.cache_info().currsize and not _loader().renew_lock():
+        _loader.cache_clear()
+
+
+run_in_forked_child(_renew_loader)
 
 
 def _leave_frames_behind(exception: Exception, **_: Any) -> None:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from .errors import CognitoError, CognitoUnavailableError
+from .forks import leave_behind
 
 _MAX_PAGE_SIZE = 60  # the service's own limit
 # Refusals that will not last. The service's model gives all its errors the class of 400, so the status does not tell.
@@ -53,6 +54,10 @@ class Directory:
     def __init__(self, client: Any, user_pool_id: str) -> None:
         self._client = client
         self._pool = {"UserPoolId": user_pool_id}
+
+    def leave_behind(self) -> None:
+        """Close the idle connections in a forked child, which must drop this object after it."""
+        leave_behind(self._client)
 
     def users(self, *, page_size: int = _MAX_PAGE_SIZE, filter: str = "") -> Iterator[list[DirectoryUser]]:
         """All users, or those that Cognito's own `filter` expression matches. Groups are not part of it."""

@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError, ProtocolError
 
 from .connections import Call, Deadline, WatchedAdapter
 from .errors import CognitoUnavailableError
-from .pool import is_safe_address
+from .pool import is_loopback, is_safe_address
 
 _CHUNK_BYTES = 8 * 1024
 _PAUSE_SECONDS = 0.1  # before another attempt: a server that is being replaced is back, or its neighbour asked
@@ -45,6 +45,7 @@ class Http:
     """Makes requests under a total deadline and a size limit; follows no redirect and keeps no connection.
 
     Proxies and certificate authorities come from the environment, as `requests` reads them; `.netrc` is never read.
+    No proxy is used for a loopback URL: it could not reach this machine, and would see the client secret.
     The deadline covers everything but the system's name resolution, which cannot be interrupted. A SOCKS proxy keeps
     its own connections: there each wait is bounded, and the body. Nothing packed is asked for, and nothing unpacked.
     """
@@ -139,6 +140,11 @@ class _Session(requests.Session):
         self.auth = _as_it_is
         for scheme in ("https://", "http://"):
             self.mount(scheme, WatchedAdapter(call))
+
+    def merge_environment_settings(self, url: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the settings of the environment, without its proxies if `url` is loopback."""
+        settings = super().merge_environment_settings(url, *args, **kwargs)
+        return {**settings, "proxies": {}} if is_loopback(url) else settings
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None: of a redirect that nobody follows, `requests` would read and unpack the whole body all the same."""

@@ -6,7 +6,6 @@ a key is named that it does not know. Whatever a fetch brings, good keys are onl
 
 import logging
 import math
-import os
 import random
 import threading
 import time
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from .errors import CognitoUnavailableError, KeysDueError, SignatureError
 from .events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
+from .forks import run_in_forked_child
 from .http import Http, read_json
 from .jwks import KeySet
 from .pool import UserPool
@@ -288,4 +288,4 @@ def _renew_all_locks() -> None:
         store.renew_locks()
 
 
-getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_renew_all_locks)  # Windows does not fork
+run_in_forked_child(_renew_all_locks)

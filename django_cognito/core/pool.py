@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 # The pattern of botocore's model of cognito-idp, with a region before the underscore.
@@ -20,6 +21,24 @@ def is_safe_address(url: str) -> bool:
     if not host or port == 0 or parts.username is not None or parts.password is not None or parts.fragment:
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK_HOSTS)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the host of `url` is this machine, by its name or address alone: nothing is looked up.
+
+    Source: RFC 6761 6.3 for names below "localhost".
+    """
+    try:
+        host = (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def aws_host(service: str, region: str) -> str:

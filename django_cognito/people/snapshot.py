@@ -4,7 +4,7 @@ A cached user, or one whose flags are hidden, differs from its row; Django's `sa
 what is cached or hidden.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -19,7 +19,7 @@ from django.db.models.signals import post_save, pre_save
 
 from ..models import CognitoUser
 
-IMMUTABLE_TYPES = frozenset(
+_IMMUTABLE_TYPES = frozenset(
     {str, int, float, bool, bytes, memoryview, NoneType, Decimal, UUID, date, time, datetime, timedelta}
 )
 # The snapshot is stored where Django caches this relation of the user, which it never does itself for a foreign key
@@ -70,7 +70,8 @@ def protect_unread_changes(user: Model, *, hidden: Iterable[str] = ()) -> None:
     still equals its snapshot is read from the row first, in the database that is written to: one query, with a lock
     inside a transaction. A field that was set, or was written by name, leaves the snapshot. A full `refresh_from_db()`
     drops the snapshot, and no pickle contains it.
-    `hidden` names the fields whose value was replaced in memory: after a save they have their value of now again.
+    `hidden` names the fields whose value was replaced in memory: after a save they have their value of now again
+    (during it, and if it raises, the row's). Pass the user itself, not the lazy object of a request.
     Not protected: `raw` saves, explicit `update_fields`, `bulk_update`, `QuerySet.update`, and a field that is set to
     exactly its snapshot's value. No I/O.
     """
@@ -78,6 +79,34 @@ def protect_unread_changes(user: Model, *, hidden: Iterable[str] = ()) -> None:
     names = [field.attname for field in user._meta.concrete_fields if not field.primary_key]
     values = {name: _frozen(current[name]) for name in names if name in current}
     _attach(user, _Snapshot(type(user)._meta.concrete_model or type(user), user.pk, values, frozenset(hidden)))
+
+
+def copier(load: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a function that returns another protected user each time; `load` returns a user as it was read. No query.
+
+    If all its values are immutable, the users are copies of one, made in a fifth of the time.
+    """
+    user = load()
+    values, state = {**vars(user)}, {**vars(user._state)}
+    del values["_state"]
+    is_plain = all(type(value) in _IMMUTABLE_TYPES for value in (*values.values(), *state.values()))
+    protect_unread_changes(user)
+    model: Any = type(user)
+    state_type, snapshot = type(user._state), user._state.fields_cache.copy()  # Django 6.1 clears a dropped user's own
+
+    def copy() -> Any:
+        new = model.__new__(model)
+        new._state = state_type()
+        vars(new._state).update(state, fields_cache=snapshot.copy())
+        vars(new).update(values)
+        return new
+
+    def load_protected() -> Any:  # a list, or whatever the model adds to its instances, is not shared
+        new = load()
+        new._state.fields_cache.update(snapshot)
+        return new
+
+    return copy if is_plain else load_protected
 
 
 def _read_unread_changes(instance: Model, raw: bool, using: str, update_fields: Iterable[str] | None, **_: Any) -> None:
@@ -115,8 +144,10 @@ def _hide_again(instance: Model, update_fields: Iterable[str] | None, **_: Any) 
 
 def _row_of(instance: Model, snapshot: _Snapshot, using: str) -> Model | None:
     rows = snapshot.model._base_manager.using(using)  # type: ignore[attr-defined]  # a model's
-    if not connections[using].get_autocommit():
-        rows = rows.select_for_update()
+    connection = connections[using]
+    if not connection.get_autocommit():
+        # The lock that the UPDATE takes. A stronger one would deadlock with transactions that inserted a reference.
+        rows = rows.select_for_update(no_key=connection.features.has_select_for_no_key_update)
     row: Model | None = rows.filter(pk=instance.pk).first()
     return row
 
@@ -157,7 +188,7 @@ def _with_values(snapshot: _Snapshot, values: Mapping[str, Any]) -> _Snapshot:
 
 def _frozen(value: Any) -> Any:
     """Return a value that stays as it is when `value` is changed in place."""
-    if type(value) in IMMUTABLE_TYPES:
+    if type(value) in _IMMUTABLE_TYPES:
         return value
     # Django compares a file with a name; a copy of the file would copy its user too.
     return value.name if isinstance(value, FieldFile) else deepcopy(value)

@@ -213,12 +213,73 @@ def test_a_missing_file_of_authorities_is_unavailable(monkeypatch: pytest.Monkey
         Http().request("GET", "https://127.0.0.1:1/")
 
 
-def test_proxies_come_from_the_environment(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", server.url)
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    Http().request("GET", "http://localhost:1/keys")
-    assert server.requests[0].path == "http://localhost:1/keys"
+PROXY_VARIABLES = [name for lower in ("http_proxy", "https_proxy", "all_proxy") for name in (lower, lower.upper())]
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    """A proxy that the environment names in every way that `requests` reads."""
+    with ScriptedServer(Answer(502)) as started:
+        for name in PROXY_VARIABLES:
+            monkeypatch.setenv(name, started.url)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        yield started
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "LOCALHOST"])
+def test_loopback_http_url_uses_no_proxy(server: ScriptedServer, proxy: ScriptedServer, host: str) -> None:
+    url = server.url.replace("127.0.0.1", host)
+    Http().request("POST", f"{url}/oauth2/token", data={"code": "c"}, auth=("client", SECRET))
+    assert (server.count, proxy.count) == (1, 0)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_loopback_https_url_uses_no_proxy(
+    certificate: Path, proxy: ScriptedServer, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))  # still read from the environment
+    with ScriptedServer(Answer(), tls=_tls(certificate)) as server:
+        assert Http().request("GET", server.url.replace("127.0.0.1", host)).status == 200
+    assert (server.count, proxy.count) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1]:1/",
+        "https://[::1]:1/",
+        "https://127.9.9.9:1/",
+        "https://localhost.:1/",
+        "https://pool.localhost:1/",
+    ],
+)
+def test_loopback_url_without_a_server_uses_no_proxy(
+    proxy: ScriptedServer, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    real = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *rest, **options: [] if "localhost" in host else real(host, *rest, **options),
+    )
+    with pytest.raises(CognitoUnavailableError):
+        Http().request("GET", url)
+    assert proxy.count == 0
+
+
+@pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY", "all_proxy"])
+@pytest.mark.parametrize("host", ["cognito.example", "localhost.example", "10.0.0.1", "127.0.0.1.example"])
+def test_url_of_another_host_uses_the_proxy(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, variable: str, host: str
+) -> None:
+    for name in (*PROXY_VARIABLES, "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, server.url)
+    server.script(Answer(502))
+    with pytest.raises(CognitoUnavailableError):
+        Http().request("GET", f"https://{host}/keys")
+    assert [(request.method, request.path) for request in server.requests] == [("CONNECT", f"{host}:443")]
 
 
 def test_the_deadline_holds_for_a_proxy_too(
@@ -271,11 +332,11 @@ def test_what_is_not_json_is_a_value_error_that_carries_nothing(body: bytes) -> 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1 with its key, in one file."""
+    """A self-signed certificate for 127.0.0.1 and localhost with its key, in one file."""
     key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.datetime.now(datetime.UTC)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from django_cognito.core import UserPool
-from django_cognito.core.pool import is_safe_address, pools_by_issuer
+from django_cognito.core.pool import is_loopback, is_safe_address, pools_by_issuer
 
 ID = "eu-west-1_AbCdEfGhI"
 
@@ -118,3 +118,27 @@ def test_each_issuer_leads_to_its_pool() -> None:
 def test_an_issuer_of_two_pools_is_refused() -> None:
     with pytest.raises(ValueError, match="two pools"):
         pools_by_issuer([UserPool(ID, client_ids="a"), UserPool(ID, client_ids="b")])
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://localhost:9229", True),
+        ("https://LocalHost./x", True),
+        ("https://a.b.localhost", True),
+        ("http://127.0.0.1", True),
+        ("https://127.255.0.3", True),
+        ("http://[::1]:80", True),
+        ("https://[::ffff:127.0.0.1]", True),
+        ("https://[::ffff:10.0.0.1]", False),
+        ("https://localhost.example.com", False),
+        ("https://notlocalhost", False),
+        ("https://10.0.0.1", False),
+        ("https://[::2]", False),
+        ("https://[::1", False),
+        ("https://", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_decided_by_the_host(url: str, expected: bool) -> None:
+    assert is_loopback(url) is expected

@@ -14,8 +14,10 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models.signals import post_init
+from django.http import HttpResponse
 from django.test import AsyncClient, Client, TestCase
 from django.test.utils import CaptureQueriesContext
+from django.urls import path
 
 from django_cognito import runtime
 from django_cognito.core.errors import TokenError
@@ -321,6 +323,14 @@ def _is_known(raw: str) -> bool:
     return len(queries) == 0
 
 
+def test_changed_row_of_a_parent_model_forgets_all_users(alice, made, costs) -> None:
+    known = made[-1]()
+    marks = known._marks
+    known._on_change(instance=Group(name="as a parent of the user model"))
+    assert not set(marks) & set(known._marks)
+    costs(1, alice)
+
+
 # Changes that nobody tells of: until the seconds are over
 
 
@@ -330,6 +340,101 @@ def test_what_no_signal_tells_of_is_seen_when_the_seconds_are_over(alice, clock)
     clock.now += SECONDS
     with pytest.raises(TokenError):
         alice()
+
+
+# Saving a cached user
+
+
+def take_away() -> None:
+    """Remove staff status and the account's activity, as another process does: no signal is sent here."""
+    User.objects.update(is_active=False, is_staff=False)
+
+
+def test_saved_cached_user_keeps_changes_of_other_processes(raw, costs) -> None:
+    staff = token("admins", username="bob")
+    authenticate(staff), authenticate(staff)
+    user = costs(0, lambda: authenticate(staff))[0]
+    assert user.is_staff
+    take_away()
+    user.first_name = "Bob"
+    user.save()
+    saved = User.objects.get()
+    assert (saved.first_name, saved.is_active, saved.is_staff, saved.is_superuser) == ("Bob", False, False, True)
+    with pytest.raises(TokenError):
+        authenticate(staff)
+
+
+def test_saved_cached_user_restores_no_revoked_group(raw, cognito_keys, made) -> None:
+    older, newer = token("admins", username="bob", at=-100), token(username="bob", at=-10)
+    for _ in range(2):
+        authenticate(older)
+    user = authenticate(older)[0]
+    marks = list(made[-1]()._marks)
+    authenticate(newer)
+    made[-1]()._marks[:] = marks  # as if another process had seen the newer token
+    cached = authenticate(older)[0]
+    assert cached.is_staff
+    for each in (user, cached):
+        each.save()
+    assert (User.objects.get().is_staff, User.objects.get().is_superuser) == (False, False)
+
+
+def test_every_copy_of_a_cached_user_is_protected(alice) -> None:
+    copies = [alice() for _ in range(3)]
+    for position, user in enumerate(copies):
+        take_away()
+        user.last_name = str(position)
+        user.save()
+        saved = User.objects.get()
+        assert (saved.last_name, saved.is_active) == (str(position), False)
+
+
+def test_cached_user_that_the_model_adds_to_is_protected(raw) -> None:
+    def watch(instance: User, **_: Any) -> None:
+        instance.watched = [instance]
+
+    post_init.connect(watch, sender=User)
+    try:
+        user = [authenticate(raw)[0] for _ in range(3)][2]
+        take_away()
+        user.save()
+    finally:
+        post_init.disconnect(watch, sender=User)
+    assert User.objects.get().is_active is False
+
+
+def rename(request: Any) -> HttpResponse:
+    """A page of a site that saves the user of the request."""
+    request.user.first_name = request.GET["to"]
+    request.user.save()
+    return HttpResponse("saved")
+
+
+async def rename_async(request: Any) -> HttpResponse:
+    """The async version of `rename`."""
+    user = await request.auser()
+    user.first_name = request.GET["to"]
+    await user.asave()
+    return HttpResponse("saved")
+
+
+urlpatterns = [path("rename/", rename), path("rename/async/", rename_async)]
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize("url", ["/rename/", "/rename/async/"])
+def test_request_that_saves_its_cached_user_restores_nothing(raw, url) -> None:
+    for _ in range(2):
+        authenticate(raw)
+    User.objects.update(is_active=True, is_staff=True)
+    runtime.reset()
+    with trusted_keys():
+        for _ in range(3):
+            authenticate(raw)
+        take_away()
+        assert Client().get(url, {"to": "Bob"}, headers=bearer(raw)).status_code == 200
+    saved = User.objects.get()
+    assert (saved.first_name, saved.is_active, saved.is_staff) == ("Bob", False, False)
 
 
 # Transactions

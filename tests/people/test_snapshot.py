@@ -3,14 +3,15 @@
 import copy
 import pickle
 from collections.abc import Callable
-from threading import Thread
+from threading import Barrier, Thread
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.core import serializers
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
@@ -87,7 +88,7 @@ def test_save_locks_the_row_in_a_transaction_alone(user) -> None:
         user.save()
     with transaction.atomic(), CaptureQueriesContext(connection) as inside:
         user.save()
-    assert ["FOR UPDATE" in queries[0]["sql"] for queries in (outside, inside)] == [False, True]
+    assert ["FOR NO KEY UPDATE" in queries[0]["sql"] for queries in (outside, inside)] == [False, True]
 
 
 @pytest.mark.needs("postgresql")
@@ -107,6 +108,32 @@ def test_save_in_a_transaction_waits_for_a_concurrent_change(user) -> None:
         assert thread.is_alive()
     thread.join(20)
     assert values_of(row(), "first_name", "is_staff") == ("Bob", False)
+
+
+@pytest.mark.needs("postgresql")
+def test_transactions_that_refer_to_the_user_and_save_it_do_not_deadlock(user) -> None:
+    both_refer, failed = Barrier(2), []
+
+    def refer_and_save(number: int) -> None:
+        try:
+            with transaction.atomic():
+                copied = copy.copy(user)
+                LogEntry.objects.create(user_id=user.pk, action_flag=1)
+                connection.check_constraints()  # PostgreSQL locks the user's key for it, otherwise at the commit
+                both_refer.wait(20)
+                copied.first_name = str(number)
+                copied.save()
+        except OperationalError as error:
+            failed.append(error)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=refer_and_save, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert failed == []
 
 
 # Values that are set on purpose
@@ -169,6 +196,15 @@ def test_expression_is_written_each_time_it_is_set(user) -> None:
         user.save()
         assert row().last_name == "7"
         change_row(last_name="8")
+
+
+def test_value_changed_in_place_is_written(user) -> None:
+    names: Any = ["a"]
+    user.first_name = names
+    protect_unread_changes(user)
+    names.append("b")
+    user.save()
+    assert row().first_name == "['a', 'b']"
 
 
 # What is not protected, as documented

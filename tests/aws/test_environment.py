@@ -1,0 +1,204 @@
+"""What this machine's environment may change of a user's AWS clients: endpoints, never the signer and no profile."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ProxyConnectionError
+
+from django_cognito import runtime
+from django_cognito.aws.clients import PersonAws
+from django_cognito.aws.credentials import PersonCredentials
+from django_cognito.core.errors import CognitoUnavailableError
+from django_cognito.runtime import get_directory
+
+from ..scripted_server import Answer, ScriptedServer, json_answer
+from .identity_endpoint import Clock, IdentityEndpoint
+from .test_clients import ask_s3, signer
+
+ONE_TRY = Config(retries={"total_max_attempts": 1})
+MAKERS = ("client", "session", "resource")
+
+
+@pytest.fixture(autouse=True)
+def _a_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def s3() -> Iterator[ScriptedServer]:
+    """Takes everything."""
+    with ScriptedServer(Answer()) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    """A proxy that the environment names for everything."""
+    with ScriptedServer(Answer(502)) as server:
+        for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, server.url)
+        yield server
+
+
+@pytest.fixture
+def alice(endpoint: IdentityEndpoint, clock: Clock) -> PersonAws:
+    return PersonAws(PersonCredentials(endpoint.pool, "alice", now=clock), "eu-west-1")
+
+
+def s3_of(person: PersonAws, maker: str, **options: Any) -> Any:
+    """An S3 client of the user, made in one of the ways that there are."""
+    if maker == "resource":
+        return person.resource("s3", **options).meta.client
+    return (person.session() if maker == "session" else person).client("s3", **options)
+
+
+# Profiles
+
+
+def _profile(lines: str) -> str:
+    return f"[default]\n{lines}\n[profile stray]\n{lines}\n"
+
+
+ROLE = "role_arn = arn:aws:iam::123456789012:role/another\n"
+PROFILES = {
+    "missing": "",
+    "broken": "[default\nregion = \x00",
+    "no sections": "region = us-west-2",
+    "role": _profile(f"{ROLE}source_profile = another"),
+    "role with a token file": _profile(f"{ROLE}web_identity_token_file = /nothing"),
+    "process": _profile("credential_process = touch {marker}"),
+    "keys": _profile("aws_access_key_id = ASIA-another\naws_secret_access_key = another"),
+    "single sign-on": _profile("sso_session = x\nsso_account_id = 1\nsso_role_name = another"),
+    "region": _profile("region = us-west-2"),
+    "endpoint": _profile(
+        "endpoint_url = http://127.0.0.1:1\nservices = s\n[services s]\ns3 =\n endpoint_url = http://x"
+    ),
+    "signature": _profile(
+        "sigv4a_signing_region_set = *\ns3 =\n  signature_version = s3\n  addressing_style = nonsense"
+    ),
+    "nonsense": _profile("max_attempts = many\nretry_mode = nonsense\nca_bundle = /nothing\ndefaults_mode = nonsense"),
+}
+
+
+@pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", ""])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_profile_of_the_machine_changes_no_client(
+    alice: PersonAws,
+    s3: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    profile: str,
+    variable: str,
+) -> None:
+    file, marker = tmp_path / "config", tmp_path / "ran"
+    file.write_text(PROFILES[profile].replace("{marker}", str(marker)))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
+    if variable:
+        monkeypatch.setenv(variable, "stray")
+    for maker in MAKERS:
+        ask_s3(s3_of(alice, maker))
+    assert [signer(request) for request in s3.requests] == [("ASIA-alice-1", "session-alice-1")] * 3
+    assert all("/eu-west-1/s3/aws4_request" in request.headers["authorization"] for request in s3.requests)
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_endpoint_of_one_service_is_read_from_the_environment(
+    alice: PersonAws, s3: ScriptedServer, monkeypatch: pytest.MonkeyPatch, maker: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
+    ask_s3(s3_of(alice, maker))
+    assert s3.count == 1
+
+
+# Proxies
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_loopback_endpoint_uses_no_proxy(
+    alice: PersonAws,
+    s3: ScriptedServer,
+    proxy: ScriptedServer,
+    monkeypatch: pytest.MonkeyPatch,
+    maker: str,
+    host: str,
+    by: str,
+) -> None:
+    url = s3.url.replace("127.0.0.1", host)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url if by == "environment" else "http://elsewhere.example")
+    ask_s3(s3_of(alice, maker, **({"endpoint_url": url} if by == "option" else {})))
+    assert (s3.count, proxy.count) == (1, 0)
+
+
+def test_loopback_endpoint_keeps_the_other_options_of_the_client(
+    alice: PersonAws, s3: ScriptedServer, proxy: ScriptedServer
+) -> None:
+    config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, read_timeout=7)
+    client = alice.client("s3", endpoint_url=s3.url, config=config)
+    ask_s3(client)
+    assert (client.meta.config.s3["addressing_style"], client.meta.config.read_timeout) == ("path", 7)
+    assert client.meta.config.retries["total_max_attempts"] == 1
+    assert (s3.count, proxy.count) == (1, 0)
+
+
+def test_proxy_that_the_site_gives_to_a_client_is_used(alice: PersonAws, s3: ScriptedServer) -> None:
+    with ScriptedServer(Answer()) as own:
+        config = Config(proxies={"http": own.url})
+        ask_s3(alice.client("s3", endpoint_url=s3.url, config=config))
+        assert (s3.count, own.count) == (0, 1)
+
+
+def test_proxy_that_the_site_gives_counts_before_the_environment_s(
+    alice: PersonAws, s3: ScriptedServer, proxy: ScriptedServer
+) -> None:
+    with ScriptedServer(Answer()) as own:
+        ask_s3(alice.client("s3", endpoint_url=s3.url, config=Config(proxies={"http": own.url})))
+        assert (s3.count, proxy.count, own.count) == (0, 0, 1)
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+def test_endpoint_of_another_host_uses_the_proxy(alice: PersonAws, proxy: ScriptedServer, maker: str) -> None:
+    with pytest.raises(ProxyConnectionError):
+        ask_s3(s3_of(alice, maker, config=ONE_TRY))
+    assert [(request.method, request.path) for request in proxy.requests] == [
+        ("CONNECT", "files.s3.eu-west-1.amazonaws.com:443")
+    ]
+
+
+@pytest.fixture
+def directory_endpoint(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    """The user-pool API of the site's pool, without users."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with ScriptedServer(json_answer({"Users": []})) as server:
+        settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": server.url}
+        yield server
+    runtime.reset()
+
+
+def test_directory_at_a_loopback_endpoint_uses_no_proxy(
+    directory_endpoint: ScriptedServer, proxy: ScriptedServer
+) -> None:
+    assert list(get_directory().users()) == []
+    assert (directory_endpoint.count, proxy.count) == (1, 0)
+
+
+def test_directory_at_another_host_uses_the_proxy(
+    directory_endpoint: ScriptedServer, proxy: ScriptedServer, settings: Any
+) -> None:
+    settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": ""}
+    with pytest.raises(CognitoUnavailableError):
+        list(get_directory().users())
+    assert [request.path for request in proxy.requests] == ["cognito-idp.eu-west-1.amazonaws.com:443"]

@@ -1,0 +1,272 @@
+"""A forked process: no lock that a thread of its parent held, and no connection of its parent's."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from cachetools import TTLCache
+
+from django_cognito import conf, runtime
+from django_cognito.aws import clients, credentials, sessions
+from django_cognito.aws.clients import PersonAws
+from django_cognito.aws.credentials import PersonCredentials
+from django_cognito.core import forks
+from django_cognito.core.directory import Directory
+from django_cognito.runtime import get_directory
+
+from ..core.faults.test_at_once import in_a_child
+from .identity_endpoint import Clock, IdentityEndpoint
+from .test_clients import ask_s3
+
+HELD_SECONDS = 20
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork"),
+    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # keeps connections open
+    server: "_Server"
+
+    def answer(self) -> None:
+        """Take everything, and remember the port that the client has."""
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.server.client_ports.append(self.client_address[1])
+        body = b'{"Users": []}' if self.command == "POST" else b""
+        self.send_response(200 if body else 204)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_DELETE = do_POST = answer  # noqa: N815 - the server's names
+
+    def log_message(self, *args: Any) -> None:
+        """Log nothing."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.client_ports: list[int] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+@pytest.fixture
+def server() -> Iterator[_Server]:
+    with _Server() as started:
+        thread = threading.Thread(target=started.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        yield started
+        started.shutdown()
+        thread.join(5)
+
+
+@pytest.fixture
+def alice(endpoint: IdentityEndpoint, clock: Clock) -> PersonAws:
+    return PersonAws(PersonCredentials(endpoint.pool, "alice", now=clock), "eu-west-1")
+
+
+@contextmanager
+def held_by_a_thread(*locks: Any) -> Iterator[None]:
+    """Have another thread hold `locks`, as one does that is in the middle of something."""
+    is_held, is_over = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        for lock in locks:
+            lock.acquire()
+        is_held.set()
+        is_over.wait(HELD_SECONDS)
+        for lock in locks:
+            lock.release()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert is_held.wait(HELD_SECONDS)
+        yield
+    finally:
+        is_over.set()
+        thread.join(HELD_SECONDS)
+
+
+LOCKS: dict[str, Callable[[PersonAws], Any]] = {
+    "clients": lambda alice: clients._lock,
+    "a user's clients": lambda alice: alice._lock,
+    "a user's credentials": lambda alice: alice.credentials._lock,
+    "AWS's models": lambda alice: sessions._loader()._lock,
+    "runtime": lambda alice: runtime._lock,
+    "conf": lambda alice: conf._lock,
+}
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_forked_child_has_a_new_lock(alice: PersonAws, name: str) -> None:
+    lock = LOCKS[name]
+    with held_by_a_thread(lock(alice)):
+        assert in_a_child(lambda: lock(alice).acquire(timeout=2)) is True
+
+
+def test_forked_child_has_a_new_lock_of_credentials_without_clients(endpoint: IdentityEndpoint) -> None:
+    alone = PersonCredentials(endpoint.pool, "alice")
+    with held_by_a_thread(alone._lock):
+        assert in_a_child(lambda: alone._lock.acquire(timeout=2)) is True
+
+
+def test_forked_child_makes_a_client_while_every_lock_is_held(alice: PersonAws, server: _Server) -> None:
+    ask_s3(alice.client("s3", endpoint_url=server.url))
+    with held_by_a_thread(*(lock(alice) for lock in LOCKS.values())):
+        assert in_a_child(lambda: ask_s3(alice.client("s3", endpoint_url=server.url))) is None
+    assert len(server.client_ports) == 2
+
+
+def test_forked_child_opens_a_connection_of_its_own(
+    alice: PersonAws, endpoint: IdentityEndpoint, server: _Server
+) -> None:
+    for _ in range(2):
+        ask_s3(alice.client("s3", endpoint_url=server.url))
+    in_a_child(lambda: ask_s3(alice.client("s3", endpoint_url=server.url)))
+    ask_s3(alice.client("s3", endpoint_url=server.url))
+    first, again, of_the_child, after = server.client_ports
+    assert first == again == after != of_the_child
+    assert endpoint.asked == ["GetId", "GetCredentialsForIdentity"]  # credentials may be shared
+
+
+def test_forked_child_closes_the_idle_connections_of_its_parent(alice: PersonAws, server: _Server) -> None:
+    client = alice.client("s3", endpoint_url=server.url)
+    ask_s3(client)
+    (pool,) = client._endpoint.http_session._manager.pools._container.values()
+    descriptor = next(filter(None, pool.pool.queue)).sock.fileno()
+    inode = os.fstat(descriptor).st_ino
+    assert inode not in in_a_child(lambda: [os.stat(f"/dev/fd/{name}").st_ino for name in _descriptors()])
+    ask_s3(client)
+    assert len(set(server.client_ports)) == 1
+
+
+def _descriptors() -> list[str]:
+    return [name for name in os.listdir("/dev/fd") if os.path.exists(f"/dev/fd/{name}")]
+
+
+def test_forked_child_waits_for_no_lock_of_a_connection_pool(alice: PersonAws, server: _Server) -> None:
+    client = alice.client("s3", endpoint_url=server.url)
+    ask_s3(client)
+    pools = client._endpoint.http_session._manager.pools
+    (pool,) = pools._container.values()
+    with held_by_a_thread(pools.lock, pool.pool.mutex):
+        assert in_a_child(lambda: ask_s3(alice.client("s3", endpoint_url=server.url))) is None
+
+
+@pytest.fixture
+def site_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keys for the site's own directory: nothing is looked up elsewhere."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    runtime.reset()
+    yield
+    runtime.reset()
+
+
+def test_forked_child_has_a_directory_of_its_own(settings: Any, server: _Server, site_keys: None) -> None:
+    settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": server.url}
+    first = get_directory()
+    assert list(first.users()) == []
+    assert in_a_child(lambda: list(get_directory().users())) == []
+    assert list(get_directory().users()) == []
+    mine, of_the_child, after = server.client_ports
+    assert mine == after != of_the_child
+    assert get_directory() is first
+
+
+# What a child does, done here: so that its branches are seen
+
+
+@pytest.fixture
+def _left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forks, "_left_behind", [])
+
+
+@pytest.mark.usefixtures("_left_behind")
+def test_clients_and_session_are_forgotten_and_credentials_stay(alice: PersonAws) -> None:
+    client, current = alice.client("s3"), alice.credentials.current()
+    clients._renew_after_fork()
+    assert alice._maker is None
+    assert alice.client("s3") is not client
+    assert alice.credentials.current() is current
+    assert forks._left_behind[0] is client
+
+
+@pytest.mark.usefixtures("_left_behind")
+def test_idle_connections_of_a_client_left_behind_are_closed(alice: PersonAws, server: _Server) -> None:
+    client = alice.client("s3", endpoint_url=server.url)
+    ask_s3(client)
+    (pool,) = client._endpoint.http_session._manager.pools._container.values()
+    idle = next(filter(None, pool.pool.queue))
+    assert idle.sock is not None
+    forks.leave_behind(client)
+    assert idle.sock is None
+
+
+@pytest.mark.usefixtures("_left_behind")
+def test_directories_alone_are_forgotten(site_keys: None) -> None:
+    directory, verifier, lock = get_directory(), runtime.get_verifier(), runtime._lock
+    runtime._renew_after_fork()
+    assert runtime._lock is not lock
+    assert runtime.get_verifier() is verifier
+    assert get_directory() is not directory
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_map_of_users_is_replaced_if_a_thread_was_changing_it(
+    monkeypatch: pytest.MonkeyPatch, endpoint: IdentityEndpoint, is_held: bool
+) -> None:
+    monkeypatch.setattr(clients, "_people", TTLCache(9, 9))
+    monkeypatch.setattr(clients, "_lock", threading.Lock())
+    pool = endpoint.pool
+    clients.new_aws(pool, "alice")
+    if is_held:
+        clients._lock.acquire()
+    clients._renew_after_fork()
+    assert (clients.kept_aws(pool, "alice") is None) is is_held
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_models_of_aws_are_read_again_if_a_thread_was_reading_one(is_held: bool) -> None:
+    loader = sessions._loader()
+    if is_held:
+        with held_by_a_thread(loader._lock):
+            sessions._renew_loader()
+    else:
+        sessions._renew_loader()
+    assert (sessions._loader() is not loader) is is_held
+
+
+def test_nothing_is_read_in_a_child_that_uses_no_aws() -> None:
+    sessions._loader.cache_clear()
+    sessions._renew_loader()
+    assert sessions._loader.cache_info().currsize == 0
+
+
+def test_locks_of_credentials_are_renewed(endpoint: IdentityEndpoint) -> None:
+    alone = PersonCredentials(endpoint.pool, "alice")
+    before = alone._lock
+    credentials._renew_locks()
+    assert alone._lock is not before
+
+
+@pytest.mark.usefixtures("_left_behind")
+def test_client_of_another_kind_is_left_behind_without_an_error() -> None:
+    client = object()
+    Directory(client, "eu-west-1_AbCdEfGhI").leave_behind()
+    assert forks._left_behind == [client]
+
+
+def test_nothing_is_registered_where_processes_do_not_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "register_at_fork")
+    forks.run_in_forked_child(lambda: None)
