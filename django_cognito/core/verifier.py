@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from .claims import Expected, accepted_client, verify_claims
+from .claims import ClientIds, Expected, accepted_client, verify_claims
 from .compact import MAX_BYTES, read_strictly, take_apart
 from .errors import ClaimError, IssuerError, SignatureError, TokenError
 from .key_store import KeyStore, KeyStores
@@ -68,9 +68,14 @@ class TokenVerifier:
         self._max_bytes = max_bytes
         self._key_stores = key_stores or KeyStores()
         self._by_issuer = {
-            issuer: (self._key_stores.of(pool), Expected(pool, _uses(token_use), pool.client_ids, leeway_seconds))
+            issuer: (
+                self._key_stores.of(pool),
+                Expected(pool, _uses(token_use), ClientIds(pool.client_ids), leeway_seconds),
+            )
             for issuer, pool in pools_by_issuer(self.pools).items()
         }
+        # Formatted once: a token with a foreign `iss` is refused before its signature is verified, so it must be cheap.
+        self._issuer_forms = frozenset(form for pool in self.pools for form in pool.issuer_forms)
         self._known = KnownTokens(cache_size)
         self._now = now
 
@@ -131,7 +136,7 @@ class TokenVerifier:
         issuer = claims.get("iss")
         found = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
         if found is None:
-            raise _unknown_issuer(issuer, self.pools)
+            raise _unknown_issuer(issuer, self._issuer_forms)
         return found
 
     def _verified(
@@ -211,11 +216,10 @@ def _verify_worth(claims: Mapping[str, Any], expected: Expected, now: float) -> 
         raise error.without_values() from None
 
 
-def _unknown_issuer(issuer: object, pools: Iterable[UserPool]) -> IssuerError:
-    """The refusal of a token that no pool here has issued; it names no value but those that follow from `pools`."""
-    for pool in pools:
-        if issuer in pool.issuer_forms:
-            return IssuerError(f"the pool's other issuer form: add {issuer!r} to ISSUER to accept it", claim="iss")
+def _unknown_issuer(issuer: object, issuer_forms: frozenset[str]) -> IssuerError:
+    """Return the error for an issuer of no configured pool; its message has no value except one of `issuer_forms`."""
+    if isinstance(issuer, str) and issuer in issuer_forms:
+        return IssuerError(f"the pool's other issuer form: add {issuer!r} to ISSUER to accept it", claim="iss")
     return IssuerError("from a pool that is not configured here", claim="iss")
 
 
@@ -227,8 +231,8 @@ def _uses(token_use: TokenUse | None) -> tuple[TokenUse, ...]:
     return (token_use,)
 
 
-def _strings(client_ids: Collection[str]) -> tuple[str, ...]:
-    return (client_ids,) if isinstance(client_ids, str) else tuple(client_ids)
+def _strings(client_ids: Collection[str]) -> ClientIds:
+    return ClientIds((client_ids,) if isinstance(client_ids, str) else client_ids)
 
 
 def _checked_pools(pools: UserPool | Iterable[UserPool]) -> tuple[UserPool, ...]:
