@@ -28,6 +28,9 @@ _MAX_KID_CHARS = 256
 _MAX_LEEWAY_SECONDS = 60
 _MAX_KEPT_HEADERS = 64  # a pool writes one a key
 _TOKEN_USES: tuple[TokenUse, ...] = ("access", "id")
+# RFC 7519 5.1, RFC 9068 2.1 and 4: media types, so compared without regard to case. Cognito writes no `typ`.
+_ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt"})
+_TYPES = _ACCESS_TOKEN_TYPES | {"jwt"}
 _PADDING, _HASH = PKCS1v15(), Prehashed(SHA256())  # RFC 7518 3.3: what RS256 stands for
 
 
@@ -144,7 +147,9 @@ class TokenVerifier:
     ) -> KnownToken:
         """The token, once signature and claims have held; before a key is fetched for it, claims are looked at."""
         header, claims, signed, signature = take_apart(raw, self._max_bytes)
-        kid = _kid_of(header)
+        kid, typ = _read_header(header)
+        if typ in _ACCESS_TOKEN_TYPES and claims.get("token_use") == "id":
+            raise SignatureError("typ is an access token's, token_use an ID token's")
         store, expected = self._expected_of(claims)
         if policy is not None or nonce is not None:
             expected = _narrowed(expected, policy, nonce)
@@ -178,8 +183,11 @@ def _narrowed(expected: Expected, policy: _Policy | None, nonce: str | None) -> 
 
 
 @lru_cache(_MAX_KEPT_HEADERS)
-def _kid_of(segment: bytes) -> str:
-    """The `kid` of a header that Cognito could have written. Addresses and keys in it are never looked at."""
+def _read_header(segment: bytes) -> tuple[str, str]:
+    """Return `kid` and the lower-case `typ` of a header that Cognito could have written; an absent `typ` is "jwt".
+
+    URLs and keys in the header are never read. Raises MalformedTokenError or SignatureError.
+    """
     header = read_strictly(segment)
     if header.get("alg") != "RS256":
         raise SignatureError("alg is not RS256")
@@ -189,7 +197,10 @@ def _kid_of(segment: bytes) -> str:
     kid = header.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID_CHARS:
         raise SignatureError("no kid of reasonable length")
-    return kid
+    typ = header.get("typ", "JWT")
+    if not isinstance(typ, str) or typ.lower() not in _TYPES:
+        raise SignatureError("typ is none of JWT and at+jwt")
+    return kid, typ.lower()
 
 
 def _blamed(error: TokenError, claims: Mapping[str, Any], expected: Expected) -> TokenError:
