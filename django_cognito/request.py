@@ -15,6 +15,7 @@ from .aws.person import Aws
 from .conf import settings_of
 from .core import ClientToken, IdToken, UserPool
 from .core.errors import CognitoUnavailableError, SignInError
+from .error_reports import take_id_token
 from .login import renewal
 from .login import session as login_session
 from .models import CognitoLogin
@@ -42,9 +43,8 @@ def bearer_token(request: Any) -> str | None:
 
 
 def id_token_header(request: Any) -> str | None:
-    """The raw ID token that a bearer request brings along, so that AWS may be asked in the person's name."""
-    header: str | None = request.META.get("HTTP_X_COGNITO_ID_TOKEN")
-    return header
+    """Return the raw ID token sent along with a bearer token; None without one. The request's headers lose it."""
+    return take_id_token(request)
 
 
 class RequestCognito:
