@@ -153,7 +153,7 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _basic(auth: tuple[str, str] | None) -> dict[str, str]:
     """Return the header for a client id and secret: `client_secret_basic`, of OpenID Connect Core 9.
 
-    Each is form-encoded first (RFC 6749 2.3.1 and appendix B), so that ":" and characters beyond ASCII keep their place.
+    Each is form-encoded first (RFC 6749 2.3.1 and appendix B), so that ":" and non-ASCII characters arrive.
     The secrets that Cognito generates are lower-case letters and digits, which stay as they are.
     """
     if auth is None:

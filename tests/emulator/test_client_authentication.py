@@ -82,7 +82,9 @@ def odd_secret(site: Site, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     return secret
 
 
-@pytest.mark.parametrize("odd_secret", [ODD, "+", "a+b", "%", "%2B", "a/b", "a:b", "gr\u00fc\u00df", " x "], indirect=True)
+@pytest.mark.parametrize(
+    "odd_secret", [ODD, "+", "a+b", "%", "%2B", "a/b", "a:b", "gr\u00fc\u00df", " x "], indirect=True
+)
 def test_hosted_ui_signs_in_and_revokes_with_any_client_secret(site: Site, odd_secret: str) -> None:
     pool = UserPool(site.confidential.pool_id, client_ids=(site.confidential.id,), domain=site.url)
     hosted_ui = HostedUi(pool, site.confidential.id, odd_secret)

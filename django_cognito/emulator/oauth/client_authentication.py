@@ -30,8 +30,8 @@ def authenticated_client(form: Mapping[str, str], find_client: Callable[[str], A
 def _from_header(form: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the client id and secret of the header, as they are and form-decoded.
 
-    RFC 6749 2.3.1 asks for form-encoding; AWS documents "Base64Encode(client_id:client_secret)" and does not say which of
-    both it reads. They differ only for a secret with a plus sign, which a site may choose itself: both are accepted.
+    RFC 6749 2.3.1 requires form-encoding; AWS documents "Base64Encode(client_id:client_secret)" and does not say which
+    of both it reads. They differ only for a secret with a plus sign, which a site may choose itself: both are accepted.
     """
     credentials = request.authorization
     if credentials is None or credentials.type != "basic":
