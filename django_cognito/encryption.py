@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
+from .tracebacks import without_locals
+
 _NONCE_BYTES = 12  # NIST SP 800-38D 8.2: 96 bits, random, far below 2**32 messages a key
 
 
@@ -16,12 +18,14 @@ class DecryptionError(Exception):
     """The bytes are not ours, were changed, belong to another row, or their SECRET_KEY is gone."""
 
 
+@without_locals
 def encrypt(plaintext: bytes, *, associated_data: bytes) -> bytes:
     """`plaintext` encrypted under the current SECRET_KEY; only `decrypt` with the same `associated_data` opens it."""
     nonce = os.urandom(_NONCE_BYTES)
     return nonce + _cipher(settings.SECRET_KEY).encrypt(nonce, plaintext, associated_data)
 
 
+@without_locals
 def decrypt(ciphertext: bytes, *, associated_data: bytes) -> bytes:
     """What `encrypt` was given, under SECRET_KEY or one of SECRET_KEY_FALLBACKS.
 

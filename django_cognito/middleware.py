@@ -149,6 +149,7 @@ class CognitoMiddleware:
 
 
 def _begin(request: HttpRequest) -> None:
+    id_token_header(request)  # also if nothing asks for it later: error reports must not show the header
     cognito = RequestCognito(request)
     request.cognito = cognito  # type: ignore[attr-defined]
     if bearer_token(request) is None:

@@ -3,7 +3,7 @@
 The claims are those of a JSON object: any of them may be missing, and of any type.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from .errors import ClaimError, ClientError, ExpiredTokenError, ImmatureTokenError, IssuerError, TokenUseError
@@ -16,6 +16,16 @@ _CLIENT_CLAIM: Mapping[TokenUse, str] = {"access": "client_id", "id": "aud"}
 _USERNAME_CLAIM: Mapping[TokenUse, str] = {"access": "username", "id": "cognito:username"}
 _BEGINNINGS = ("iat", "nbf", "auth_time")
 _NO_GROUPS: list[str] = []
+
+
+class ClientIds(tuple[str, ...]):
+    """App client ids in the given order; `in` takes the same time for one and for thousands."""
+
+    def __init__(self, client_ids: Iterable[str]) -> None:
+        self._set = frozenset(self)
+
+    def __contains__(self, client_id: object) -> bool:
+        return isinstance(client_id, str) and client_id in self._set
 
 
 class Expected(NamedTuple):
@@ -61,9 +71,8 @@ def verify_claims(claims: Mapping[str, Any], expected: Expected, now: float) -> 
 
 
 def accepted_client(claims: Mapping[str, Any], client_ids: tuple[str, ...]) -> str:
-    """The one of `client_ids` that `claims` name; empty where it is none of them."""
-    named = [claims.get(name) for name in _CLIENT_CLAIM.values()]
-    return next((client_id for client_id in client_ids if client_id in named), "")
+    """Return the one of `client_ids` that `claims` name; an empty string if they name none of them."""
+    return next((claims[name] for name in _CLIENT_CLAIM.values() if claims.get(name) in client_ids), "")
 
 
 def _wrong_use(actual: Any, expected: tuple[TokenUse, ...]) -> TokenUseError:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError, ProtocolError
@@ -66,6 +66,7 @@ class Http:
     ) -> Response:
         """The server's answer, whatever its status; a redirect is an answer like any other.
 
+        `auth` is a client id and its secret.
         More `attempts` than one are for what may be asked twice: where no connection is made, it breaks, or the server
         answers with 5xx, it is asked again within the same deadline.
         Raises CognitoUnavailableError where no whole answer came in time and in size, ValueError for an address that
@@ -156,9 +157,14 @@ def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _basic(auth: tuple[str, str] | None) -> dict[str, str]:
+    """Return the header for a client id and secret: `client_secret_basic`, of OpenID Connect Core 9.
+
+    Each is form-encoded first (RFC 6749 2.3.1 and appendix B), so that ":" and non-ASCII characters arrive.
+    The secrets that Cognito generates are lower-case letters and digits, which stay as they are.
+    """
     if auth is None:
         return {}
-    return {"Authorization": "Basic " + base64.b64encode(":".join(auth).encode()).decode()}
+    return {"Authorization": "Basic " + base64.b64encode(":".join(map(quote_plus, auth)).encode()).decode()}
 
 
 def _checked(headers: Mapping[str, str]) -> dict[str, str]:

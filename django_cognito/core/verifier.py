@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from .claims import Expected, accepted_client, verify_claims
+from .claims import ClientIds, Expected, accepted_client, verify_claims
 from .compact import MAX_BYTES, read_strictly, take_apart
 from .errors import ClaimError, IssuerError, SignatureError, TokenError
 from .key_store import KeyStore, KeyStores
@@ -28,6 +28,9 @@ _MAX_KID_CHARS = 256
 _MAX_LEEWAY_SECONDS = 60
 _MAX_KEPT_HEADERS = 64  # a pool writes one a key
 _TOKEN_USES: tuple[TokenUse, ...] = ("access", "id")
+# RFC 7519 5.1, RFC 9068 2.1 and 4: media types, so compared without regard to case. Cognito writes no `typ`.
+_ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "application/at+jwt"})
+_TYPES = _ACCESS_TOKEN_TYPES | {"jwt"}
 _PADDING, _HASH = PKCS1v15(), Prehashed(SHA256())  # RFC 7518 3.3: what RS256 stands for
 
 
@@ -68,9 +71,14 @@ class TokenVerifier:
         self._max_bytes = max_bytes
         self._key_stores = key_stores or KeyStores()
         self._by_issuer = {
-            issuer: (self._key_stores.of(pool), Expected(pool, _uses(token_use), pool.client_ids, leeway_seconds))
+            issuer: (
+                self._key_stores.of(pool),
+                Expected(pool, _uses(token_use), ClientIds(pool.client_ids), leeway_seconds),
+            )
             for issuer, pool in pools_by_issuer(self.pools).items()
         }
+        # Formatted once: a token with a foreign `iss` is refused before its signature is verified, so it must be cheap.
+        self._issuer_forms = frozenset(form for pool in self.pools for form in pool.issuer_forms)
         self._known = KnownTokens(cache_size)
         self._now = now
 
@@ -102,7 +110,7 @@ class TokenVerifier:
         """
         policy = None  # what this call asks for otherwise than the verifier was told
         if client_ids is not None or not isinstance(token_use, _AsTold):
-            policy = (token_use, None if client_ids is None else _strings(client_ids))
+            policy = (token_use, None if client_ids is None else ClientIds(_strings(client_ids)))
         # A login's tokens come once, and are held against what this login alone knows.
         name = self._known.name_of(raw) if nonce is None and access_token is None else None
         known = self._known.get(name)
@@ -135,7 +143,7 @@ class TokenVerifier:
         issuer = claims.get("iss")
         found = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
         if found is None:
-            raise _unknown_issuer(issuer, self.pools)
+            raise _unknown_issuer(issuer, self._issuer_forms)
         return found
 
     def _verified(
@@ -149,7 +157,9 @@ class TokenVerifier:
     ) -> KnownToken:
         """The token, once signature and claims have held; before a key is fetched for it, claims are looked at."""
         header, claims, signed, signature = take_apart(raw, self._max_bytes)
-        kid = _kid_of(header)
+        kid, typ = _read_header(header)
+        if typ in _ACCESS_TOKEN_TYPES and claims.get("token_use") == "id":
+            raise SignatureError("typ is an access token's, token_use an ID token's")
         store, expected = self._expected_of(claims)
         if pool_ids is not None and expected.pool.user_pool_id not in pool_ids:
             error = IssuerError("from a user pool that is configured and not accepted by this call", claim="iss")
@@ -186,8 +196,11 @@ def _narrowed(expected: Expected, policy: _Policy | None, nonce: str | None) -> 
 
 
 @lru_cache(_MAX_KEPT_HEADERS)
-def _kid_of(segment: bytes) -> str:
-    """The `kid` of a header that Cognito could have written. Addresses and keys in it are never looked at."""
+def _read_header(segment: bytes) -> tuple[str, str]:
+    """Return `kid` and the lower-case `typ` of a header that Cognito could have written; an absent `typ` is "jwt".
+
+    URLs and keys in the header are never read. Raises MalformedTokenError or SignatureError.
+    """
     header = read_strictly(segment)
     if header.get("alg") != "RS256":
         raise SignatureError("alg is not RS256")
@@ -197,7 +210,10 @@ def _kid_of(segment: bytes) -> str:
     kid = header.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID_CHARS:
         raise SignatureError("no kid of reasonable length")
-    return kid
+    typ = header.get("typ", "JWT")
+    if not isinstance(typ, str) or typ.lower() not in _TYPES:
+        raise SignatureError("typ is none of JWT and at+jwt")
+    return kid, typ.lower()
 
 
 def _blamed(error: TokenError, claims: Mapping[str, Any], expected: Expected) -> TokenError:
@@ -224,11 +240,10 @@ def _verify_worth(claims: Mapping[str, Any], expected: Expected, now: float) -> 
         raise error.without_values() from None
 
 
-def _unknown_issuer(issuer: object, pools: Iterable[UserPool]) -> IssuerError:
-    """The refusal of a token that no pool here has issued; it names no value but those that follow from `pools`."""
-    for pool in pools:
-        if issuer in pool.issuer_forms:
-            return IssuerError(f"the pool's other issuer form: add {issuer!r} to ISSUER to accept it", claim="iss")
+def _unknown_issuer(issuer: object, issuer_forms: frozenset[str]) -> IssuerError:
+    """Return the error for an issuer of no configured pool; its message has no value except one of `issuer_forms`."""
+    if isinstance(issuer, str) and issuer in issuer_forms:
+        return IssuerError(f"the pool's other issuer form: add {issuer!r} to ISSUER to accept it", claim="iss")
     return IssuerError("from a pool that is not configured here", claim="iss")
 
 

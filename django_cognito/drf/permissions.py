@@ -42,7 +42,10 @@ class _RightsPermission(BasePermission):
 
 
 def InGroup(*names: str) -> type[BasePermission]:  # noqa: N802 - a permission class, used like one
-    """A permission class: the caller is in one of the Cognito groups `names`. 403, code "group_required"."""
+    """Return a permission class: the user is in one of the Cognito groups `names`. 403, code "group_required".
+
+    `~InGroup(...)` is true for an anonymous user: write `IsAuthenticated & ~InGroup(...)`.
+    """
     groups = named(names)
     return _required("InGroup", lambda rights: rights.in_group(*groups), forbidden("group_required"))
 

@@ -104,15 +104,17 @@ def _has_hash(session: SessionBase, hashes: Iterable[str]) -> bool:
 
 @without_locals
 def tokens_of(login: CognitoLogin) -> TokenSet:
-    """The login's tokens.
+    """Return the login's tokens.
 
-    Raises SignInError (code "login_unreadable") where SECRET_KEY changed without a fallback.
+    Raises SignInError (code "login_unreadable") if SECRET_KEY changed without a fallback, or the row was changed.
     """
-    try:
-        opened = json.loads(decrypt(bytes(login.tokens), associated_data=_associated_data(login.id)))
-    except DecryptionError as error:
-        raise SignInError("the login's tokens cannot be opened", code="login_unreadable") from error
-    return TokenSet(**opened)
+    tokens = None
+    with suppress(DecryptionError, ValueError, TypeError):  # not decrypted, no JSON, or not these members
+        tokens = TokenSet(**json.loads(decrypt(bytes(login.tokens), associated_data=_associated_data(login.id))))
+    if tokens is None:
+        # Not chained: a JSONDecodeError holds the plaintext.
+        raise SignInError("the login's tokens cannot be opened", code="login_unreadable")
+    return tokens
 
 
 @without_locals
@@ -219,6 +221,7 @@ def end_of(token: AccessToken, tokens: TokenSet) -> datetime:
     return min(token.expires_at, IdToken(token.user_pool_id, _claims(tokens.id_token)).expires_at)
 
 
+@without_locals
 def sealed(login_id: UUID, tokens: TokenSet) -> bytes:
     """The tokens as the login's row keeps them: nobody opens them but as that row's."""
     return encrypt(json.dumps(asdict(tokens)).encode(), associated_data=_associated_data(login_id))

@@ -2,11 +2,21 @@
 
 import base64
 import json
+import math
+import random
 from functools import cache
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import (
+    RSAPrivateKey,
+    RSAPrivateNumbers,
+    RSAPublicNumbers,
+    generate_private_key,
+    rsa_crt_dmp1,
+    rsa_crt_dmq1,
+    rsa_crt_iqmp,
+)
 from cryptography.hazmat.primitives.hashes import SHA256
 
 
@@ -47,3 +57,57 @@ def sign(claims: Any, *, header: Any = None, key: str = "one") -> str:
     """A token over `claims`, signed with the key of that name, whatever the header says."""
     signed = f"{segment(header or {'kid': key, 'alg': 'RS256'})}.{segment(claims)}"
     return f"{signed}.{b64(private_key(key).sign(signed.encode(), PKCS1v15(), SHA256()))}"
+
+
+@cache
+def roca_modulus(bits: int) -> int:
+    """A modulus with the structure of CVE-2017-15361: both factors are k * M + (65537**a mod M), and need not be prime.
+
+    Source: Nemec et al., "The Return of Coppersmith's Attack", ACM CCS 2017, 2.2: M is the product of the first 126
+    primes for keys of 1,984 to 3,936 bits, and of the first 225 for those of 3,968 to 4,096.
+    """
+    chance = random.Random(bits)
+    found = 0
+    while found.bit_length() != bits:
+        found = _roca_factor(bits // 2, chance) * _roca_factor(bits // 2, chance)
+    return found
+
+
+@cache
+def roca_key() -> RSAPrivateKey:
+    """A key of 2,048 bits as Infineon's library made them: the same, of primes."""
+    chance = random.Random(2_048)
+    while True:
+        p, q = _roca_prime(chance), _roca_prime(chance)
+        if (p * q).bit_length() == 2_048:
+            break
+    d = pow(65_537, -1, math.lcm(p - 1, q - 1))
+    crt = rsa_crt_dmp1(d, p), rsa_crt_dmq1(d, q), rsa_crt_iqmp(p, q)
+    return RSAPrivateNumbers(p, q, d, *crt, RSAPublicNumbers(65_537, p * q)).private_key()
+
+
+@cache
+def _primorial(count: int) -> int:
+    primes: list[int] = []
+    number = 2
+    while len(primes) < count:
+        if all(number % prime for prime in primes):
+            primes.append(number)
+        number += 1
+    return math.prod(primes)
+
+
+def _roca_factor(bits: int, chance: random.Random) -> int:
+    first = _primorial(126 if bits < 1_984 else 225)
+    while True:
+        k = chance.getrandbits(bits - first.bit_length() + 1)
+        found = k * first + pow(65_537, chance.getrandbits(64), first)
+        if found.bit_length() == bits:
+            return found
+
+
+def _roca_prime(chance: random.Random) -> int:
+    while True:
+        found = _roca_factor(1_024, chance)
+        if pow(2, found - 1, found) == 1 == pow(3, found - 1, found):
+            return found

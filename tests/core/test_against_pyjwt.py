@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from .mutations import cases, searched
-from .signing import b64, jwk, jwks, private_key
+from .signing import b64, jwk, jwks, private_key, roca_key
 from .spelling import (
     ACCESS,
     HEADER,
@@ -78,6 +78,18 @@ STRICTER: dict[str, tuple[str, Callable[[], Case]]] = {
     "no kid of reasonable length": (
         "a text of any length will do",
         lambda: case(token(header={**HEADER, "kid": ""}), {"keys": [jwk("two"), jwk("one", kid="")]}),
+    ),
+    "typ is none of JWT and at+jwt": (
+        "it does not look at typ",
+        lambda: case(token(header={**HEADER, "typ": "logout+jwt"})),
+    ),
+    "typ is an access token's, token_use an ID token's": (
+        "nor at token_use",
+        lambda: case(token(ID, header={**HEADER, "typ": "at+jwt"}), token_use="id"),
+    ),
+    "key: an RSA key that can be factored (ROCA, CVE-2017-15361)": (
+        "it does not look for the fingerprint",
+        lambda: case(token(key=roca_key()), {"keys": [odd_jwk(roca_key()), jwk("two")]}),
     ),
     "key: not for RS256": ("an empty alg is as good as none", lambda: with_key(alg="")),
     "key: not for signatures": ("it does not look at use", lambda: with_key(use="enc")),

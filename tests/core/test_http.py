@@ -1,5 +1,6 @@
 """The one way out: total deadline, size limit, no redirects, nothing secret in what it says."""
 
+import base64
 import datetime
 import gzip
 import ipaddress
@@ -45,6 +46,21 @@ def test_a_form_and_basic_credentials_are_sent(server: ScriptedServer) -> None:
     assert (request.method, request.body) == ("POST", b"grant_type=x")
     # cognito-facts, appendix A
     assert request.headers["authorization"] == "Basic ZGpjOTh1M2ppZWRtaTI4M2V1OTI4OmFiY2RlZjAxMjM0NTY3ODkw"
+
+
+@pytest.mark.parametrize(
+    ("auth", "sent"),
+    [
+        (("1client", "a+b/c%d:e f"), b"1client:a%2Bb%2Fc%25d%3Ae+f"),
+        (("1client", "gr\u00fc\u00df"), b"1client:gr%C3%BC%C3%9F"),
+        (("a:client+id", "under_score-dot.tilde~"), b"a%3Aclient%2Bid:under_score-dot.tilde~"),
+    ],
+)
+def test_basic_credentials_are_form_encoded(server: ScriptedServer, auth: tuple[str, str], sent: bytes) -> None:
+    server.script(Answer())
+    Http().request("POST", server.url, data={"grant_type": "x"}, auth=auth)
+    scheme, _, credentials = server.requests[0].headers["authorization"].partition(" ")
+    assert (scheme, base64.b64decode(credentials)) == ("Basic", sent)
 
 
 def test_headers_are_sent(server: ScriptedServer) -> None:

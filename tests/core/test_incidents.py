@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from django_cognito.core import TokenVerifier, UserPool
+from django_cognito.core import IdToken, TokenVerifier, UserPool
 
-from .forging import HEADER, NOW, OTHER_POOL, POOL, access, code, identity, make
+from .forging import HEADER, NOW, OTHER_POOL, POOL, access, code, identity, make, needs_fetch
 from .signing import b64, jwk, jwks, sign
 
 GOOD = sign(access())
@@ -200,11 +200,54 @@ def test_a_token_with_the_claims_of_both_kinds_is_of_the_kind_that_it_says(due: 
     assert code(sign(access(**both, token_use=due)), token_use=other) == "wrong_token_use"
 
 
-@pytest.mark.parametrize("typ", ["logout+jwt", "at+jwt", "JWT", "dpop+jwt", 5, None], ids=repr)
-def test_the_typ_of_a_header_makes_no_id_token_an_access_token(typ: Any) -> None:
-    # RFC 8725 3.11: Cognito writes no typ; token_use is what keeps the kinds apart.
-    assert code(sign(identity(), header={**HEADER, "typ": typ})) == "wrong_token_use"
+TYPES = ["JWT", "jwt", "at+jwt", "AT+JWT", "At+Jwt", "application/at+jwt", "Application/AT+JWT"]
+NO_TYPES = [
+    "logout+jwt",
+    "dpop+jwt",
+    "id+jwt",
+    "application/jwt",
+    "at+jwt ",
+    "at+jwt;a=b",
+    "",
+    "JW\u0422",
+    5,
+    None,
+    ["JWT"],
+]
+
+
+@pytest.mark.parametrize("typ", TYPES)
+def test_access_token_with_known_typ_is_accepted(typ: str) -> None:
     assert make().verify(sign(access(), header={**HEADER, "typ": typ}))
+
+
+@pytest.mark.parametrize("typ", NO_TYPES, ids=repr)
+@pytest.mark.parametrize("claims", [access(), identity()], ids=["access", "id"])
+def test_token_with_other_typ_is_rejected(claims: dict[str, Any], typ: Any) -> None:
+    # RFC 8725 3.11: a JWT that was made for another purpose, such as a logout token, is never taken for a token.
+    assert code(sign(claims, header={**HEADER, "typ": typ}), token_use=claims["token_use"]) == "invalid_signature"
+
+
+@pytest.mark.parametrize("typ", TYPES)
+def test_id_token_with_typ_of_access_token_is_rejected(typ: str) -> None:
+    # RFC 9068 4: the typ is what keeps an access token from being taken for an ID token.
+    raw, verifier = sign(identity(), header={**HEADER, "typ": typ}), make(token_use=None)
+    if typ.lower() == "jwt":
+        assert isinstance(verifier.verify(raw), IdToken)
+    else:
+        assert code(raw, verifier, token_use="id") == code(raw, verifier) == "invalid_signature"
+
+
+@pytest.mark.parametrize("typ", ["at+jwt", "logout+jwt"])
+def test_token_with_wrong_typ_causes_no_key_fetch(typ: str) -> None:
+    raw = sign(identity(), header={"alg": "RS256", "kid": "unknown", "typ": typ})
+    assert not needs_fetch(TokenVerifier(POOL, token_use="id", now=lambda: NOW), raw)
+
+
+@pytest.mark.parametrize("typ", ["JWT", "at+jwt"])
+def test_typ_does_not_turn_id_token_into_access_token(typ: str) -> None:
+    expected = {"JWT": "wrong_token_use", "at+jwt": "invalid_signature"}
+    assert code(sign(identity(), header={**HEADER, "typ": typ})) == expected[typ]
 
 
 @pytest.mark.parametrize(

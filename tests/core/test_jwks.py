@@ -1,12 +1,14 @@
 """Key sets: which of a document's keys are taken."""
 
+import math
+import random
 from typing import Any
 
 import pytest
 
-from django_cognito.core.jwks import KeySet
+from django_cognito.core.jwks import _ROCA_RESIDUES, KeySet, _has_roca_fingerprint
 
-from .signing import b64, jwk, jwks, number, private_key
+from .signing import b64, jwk, jwks, number, private_key, roca_key, roca_modulus
 
 PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth")
 
@@ -36,6 +38,7 @@ def test_a_key_for_verifying_is_taken() -> None:
 
 UNNAMED = "no object with a kid of reasonable length"
 UNSOUND = "an RSA key that nobody should trust"
+ROCA = "an RSA key that can be factored (ROCA, CVE-2017-15361)"
 
 
 @pytest.mark.parametrize(
@@ -151,3 +154,59 @@ def test_what_is_wrong_with_a_document_is_said(document: Any, message: str) -> N
 def test_a_document_without_usable_keys_is_a_value_error(document: Any) -> None:
     with pytest.raises(ValueError, match="key"):
         KeySet(document)
+
+
+# CVE-2017-15361
+
+# The bits of each number are the residues of vulnerable keys, as the authors' detector (roca-detect) publishes them.
+PUBLISHED = {
+    3: 6, 5: 30, 7: 126, 11: 1026, 13: 5658, 17: 107286, 19: 199410, 23: 8388606, 29: 536870910, 31: 2147483646,
+    37: 67109890, 41: 2199023255550, 43: 8796093022206, 47: 140737488355326, 53: 5310023542746834,
+    59: 576460752303423486, 61: 1455791217086302986, 67: 147573952589676412926, 71: 20052041432995567486,
+    73: 6041388139249378920330, 79: 207530445072488465666, 83: 9671406556917033397649406,
+    89: 618970019642690137449562110, 97: 79228162521181866724264247298, 101: 2535301200456458802993406410750,
+    103: 1760368345969468176824550810518, 107: 50079290986288516948354744811034,
+    109: 473022961816146413042658758988474, 113: 10384593717069655257060992658440190,
+    127: 144390480366845522447407333004847678774, 131: 2722258935367507707706996859454145691646,
+    137: 174224571863520493293247799005065324265470, 139: 696898287454081973172991196020261297061886,
+    149: 713623846352979940529142984724747568191373310, 151: 1800793591454480341970779146165214289059119882,
+    157: 126304807362733370595828809000324029340048915994, 163: 11692013098647223345629478661730264157247460343806,
+    167: 187072209578355573530071658587684226515959365500926,
+}  # fmt: skip
+
+
+def roca_jwk(modulus: int) -> dict[str, Any]:
+    return jwk("one", kid="weak", n=number(modulus))
+
+
+@pytest.mark.parametrize("bits", [2_048, 3_072, 4_096])
+def test_roca_key_is_skipped(bits: int) -> None:
+    keys = KeySet({"keys": [roca_jwk(roca_modulus(bits)), jwk("one")]})
+    assert (list(keys), keys.skipped) == (["one"], [("weak", ROCA)])
+
+
+def test_key_set_of_roca_keys_alone_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="no usable key"):
+        KeySet({"keys": [roca_jwk(roca_key().public_key().public_numbers().n)]})
+
+
+def test_roca_residues_are_the_published_ones() -> None:
+    residues = {prime: sum(1 << residue for residue in found) for prime, found in _ROCA_RESIDUES.items()}
+    assert residues == PUBLISHED
+
+
+def test_roca_fingerprint_is_not_found_in_other_keys() -> None:
+    chance = random.Random(15_361)
+    # Odd numbers without small factors, as moduli are: each passes the test with a chance of 1 in 240 million.
+    moduli = (chance.getrandbits(2_048) | 1 << 2_047 | 1 for _ in range(20_000))
+    assert not any(map(_has_roca_fingerprint, moduli))
+    assert set(KeySet(jwks("one", "two", "three"))) == {"one", "two", "three"}
+
+
+@pytest.mark.parametrize("prime", [11, 37, 97, 163, 167])
+def test_roca_fingerprint_needs_every_prime(prime: int) -> None:
+    modulus = roca_modulus(2_048)
+    others = math.prod(other for other in _ROCA_RESIDUES if other != prime)
+    other = next(n for n in range(modulus, modulus + prime * others, others) if n % prime not in _ROCA_RESIDUES[prime])
+    assert _has_roca_fingerprint(modulus)
+    assert not _has_roca_fingerprint(other)

@@ -3,10 +3,13 @@ from typing import Any
 import pytest
 from django.test import Client
 from rest_framework.exceptions import NotAuthenticated
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.test import APIRequestFactory
 
 from django_cognito.drf import HasScope, InGroup
 from django_cognito.testing import make_token, sign_in
 
+from .. import source
 from ..callers import bearer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.drf.views"), pytest.mark.usefixtures("cognito_keys")]
@@ -100,3 +103,34 @@ def test_djangos_permissions_count_those_of_cognitos_groups(client: Client, sett
 def test_names_are_told_at_once(permission: Any, names: tuple[Any, ...]) -> None:
     with pytest.raises(TypeError, match="name"):
         permission(*names)
+
+
+def _documented_view() -> Any:
+    """The view of docs/groups.md, "Exclude a group"."""
+    page = (source.PROJECT_DIRECTORY / "docs" / "groups.md").read_text()
+    found: dict[str, Any] = {}
+    block = page.partition("### Exclude a group\n")[2].partition("```python\n")[2].partition("```")[0]
+    exec(compile(block, "docs/groups.md", "exec"), found)
+    return found["Comments"]
+
+
+@pytest.mark.parametrize("view", ["documented", "as a list"])
+def test_documented_exclusion_rejects_anonymous_and_excluded_users(view: str) -> None:
+    comments = _documented_view()
+    if view == "as a list":
+        comments = type("Comments", (comments,), {"permission_classes": [IsAuthenticated, ~InGroup("banned")]})
+
+    def answer(**headers: Any) -> int:
+        return int(comments.as_view()(APIRequestFactory().get("/", headers=headers)).status_code)
+
+    assert answer() == 401
+    assert answer(**bearer(make_token(groups=["banned"]))) == 403
+    assert answer(**bearer(make_token(username="bob", groups=["readers"]))) == 200
+    assert answer(**bearer(make_token(username=None))) == 200
+
+
+@pytest.mark.parametrize("permission", [InGroup("banned"), HasScope("orders/read")])
+def test_negated_permission_alone_accepts_an_anonymous_user(permission: Any) -> None:
+    # As docs/groups.md states it.
+    comments = type("Comments", (_documented_view(),), {"permission_classes": [~permission]})
+    assert comments.as_view()(APIRequestFactory().get("/")).status_code == 200

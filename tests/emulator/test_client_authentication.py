@@ -1,9 +1,16 @@
 """How an app client proves itself at the endpoints."""
 
+import base64
 from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import quote_plus
 
 import pytest
 import requests
+
+from django_cognito.core import UserPool
+from django_cognito.core.errors import SignInError
+from django_cognito.core.hosted_ui import HostedUi
 
 from .hosted_site import CALLBACK, VERIFIER, Site, basic, refused, running_site
 
@@ -61,3 +68,45 @@ def test_revoking_takes_the_clients_secret(site: Site) -> None:
     wrong = requests.post(address, data={"token": raw}, auth=basic(site, secret="wrong"), timeout=10)
     assert refused(wrong, "invalid_client", status=401)
     assert requests.post(address, data={"token": raw}, auth=basic(site), timeout=10).status_code == 200
+
+
+ODD = "a:secret+of/50%=2B& \u20ac"
+
+
+@pytest.fixture
+def odd_secret(site: Site, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """The secret of the confidential client, in characters that Basic credentials and forms treat specially."""
+    secret: str = getattr(request, "param", ODD)
+    client, find_client = replace(site.confidential, secret=secret), site.authority.client
+    monkeypatch.setattr(site.authority, "client", lambda name: client if name == client.id else find_client(name))
+    return secret
+
+
+@pytest.mark.parametrize(
+    "odd_secret", [ODD, "+", "a+b", "%", "%2B", "a/b", "a:b", "gr\u00fc\u00df", " x "], indirect=True
+)
+def test_hosted_ui_signs_in_and_revokes_with_any_client_secret(site: Site, odd_secret: str) -> None:
+    pool = UserPool(site.confidential.pool_id, client_ids=(site.confidential.id,), domain=site.url)
+    hosted_ui = HostedUi(pool, site.confidential.id, odd_secret)
+    tokens = hosted_ui.exchange_code(site.sign_in(site.confidential), redirect_uri=CALLBACK, code_verifier=VERIFIER)
+    assert tokens.refresh_token is not None
+    assert hosted_ui.refresh(tokens.refresh_token).access_token
+    hosted_ui.revoke(tokens.refresh_token)
+    with pytest.raises(SignInError) as caught:
+        hosted_ui.refresh(tokens.refresh_token)
+    assert caught.value.code == "invalid_grant"
+    with pytest.raises(SignInError) as caught:
+        HostedUi(pool, site.confidential.id, odd_secret + "x").refresh("any")
+    assert caught.value.code == "invalid_client"
+
+
+def test_client_secret_with_plus_sign_is_accepted_encoded_or_not(site: Site, odd_secret: str) -> None:
+    for sent in (odd_secret, quote_plus(odd_secret)):
+        credentials = base64.b64encode(f"{site.confidential.id}:{sent}".encode()).decode()
+        answer = requests.post(
+            f"{site.url}/oauth2/token",
+            data={"grant_type": "refresh_token", "refresh_token": "x", "client_id": site.confidential.id},
+            headers={"Authorization": f"Basic {credentials}"},
+            timeout=10,
+        )
+        assert refused(answer, "invalid_grant")

@@ -15,7 +15,7 @@ from tests.core.faults.scene import Clock, settle
 from .provider import Provider
 from .scene import sign_in
 
-CLIENT_ID, SECRET = "1testclient23456789", "a-secret-of-the-app-client"
+CLIENT_ID, SECRET = "1testclient23456789", "a-secret+of:the/app%client"
 
 
 @pytest.fixture(autouse=True)

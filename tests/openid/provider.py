@@ -81,6 +81,12 @@ class Provider(ScriptedServer):
         return {"USER_POOL_ID": self.user_pool_id, "ISSUER": self.issuer, "DOMAIN": self.url, **secret}
 
     @property
+    def authorization_request(self) -> Form:
+        """The parameters of the most recent authorization request."""
+        paths = [request.path for request in self.requests if request.path.startswith("/oauth2/authorize?")]
+        return _single(urlsplit(paths[-1]).query)
+
+    @property
     def counts(self) -> Counter[str]:
         """How often each endpoint was asked."""
         return Counter(self.asked)
@@ -106,6 +112,8 @@ class Provider(ScriptedServer):
         due = {"response_type": "code", "client_id": self.client_id, "code_challenge_method": "S256"}
         if due.items() - asked.items() or not asked.keys() >= {"redirect_uri", "state", "nonce", "code_challenge"}:
             return Answer(400)  # Cognito shows a page of its own
+        if "openid" not in asked.get("scope", "").split(" "):
+            return Answer(400)  # OpenID Connect Core 3.1.2.1: without it the request is no OpenID request
         code = f"code-{next(self._numbers)}"
         self._codes[code] = Grant(self.username, asked)
         back = changed({"code": code, "state": asked["state"]}, self.fault.back)
@@ -180,7 +188,8 @@ class Provider(ScriptedServer):
         given = request.headers.get("authorization")
         if not self.client_secret:
             return given is None and form.get("client_id") == self.client_id
-        basic = base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
+        # RFC 6749 2.3.1: both are form-encoded before they are joined.
+        basic = base64.b64encode(urlencode({self.client_id: self.client_secret}).replace("=", ":", 1).encode()).decode()
         return given == f"Basic {basic}" and "client_secret" not in form
 
     def _tokens(self, grant: Grant, *, nonce: str | None = None, refresh_token: str | None = None) -> Step:

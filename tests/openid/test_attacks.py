@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -284,8 +285,8 @@ def test_the_report_of_a_server_error_in_a_login_tells_no_secret(
         CALLS[call](client, back)
     report = report_of(failed.value, RequestFactory().get("/"))
     assert "the database is on fire" in report
-    basic = base64.b64encode(f"{CLIENT_ID}:{SECRET}".encode()).decode()
-    own = [under_way["code_verifier"], under_way["nonce"], SECRET, basic]
+    basic = base64.b64encode(f"{CLIENT_ID}:{quote_plus(SECRET)}".encode()).decode()
+    own = [under_way["code_verifier"], under_way["nonce"], SECRET, quote_plus(SECRET), basic]
     secrets = [tokens.access_token, tokens.id_token, tokens.refresh_token, *own]
     assert [secret for secret in secrets if not secret or secret in report] == []
 

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
+from django_cognito.core.token import read_unverified
 from django_cognito.login import session
 from django_cognito.models import CognitoLogin, CognitoUser
 from tests.core.faults.scene import COOLDOWN, Clock
@@ -17,7 +18,7 @@ from tests.login_scene import change, query_of, who
 from .conftest import SECRET
 from .fault import Fault
 from .modules import MODULES, Accepts, DoesNotApply, Ends, Module, Outcome, Refuses, met
-from .provider import Provider
+from .provider import Provider, at_hash
 from .scene import come_back_from, refusal, sign_in, told, way_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
@@ -51,6 +52,14 @@ def is_refused(client: Client, provider: Provider, module: Module) -> None:
     assert told(page) == (module.outcome.status, module.outcome.code)
 
 
+def tokens_are_as_requested(provider: Provider) -> None:
+    """Assert that `openid` and SCOPES were requested and granted, and that the stored ID token's `at_hash` holds."""
+    tokens = session.tokens_of(CognitoLogin.objects.get())
+    assert provider.authorization_request["scope"] == "openid email profile"
+    assert read_unverified(tokens.access_token)["scope"] == "openid email profile"
+    assert read_unverified(tokens.id_token)["at_hash"] == at_hash(tokens.access_token)
+
+
 @modules("a sign-in", Accepts)
 @pytest.mark.defends("RP-11", "RP-24", "RP-25")
 def test_a_module_that_signs_in(client: Client, provider: Provider, module: Module) -> None:
@@ -60,6 +69,7 @@ def test_a_module_that_signs_in(client: Client, provider: Provider, module: Modu
     assert (people(), provider.asked) == ((["alice"], 1, 1), ["authorize", "token", "jwks"])
     user = get_user_model().objects.get()
     assert (user.email, user.has_usable_password()) == ("alice@example.com", False)
+    tokens_are_as_requested(provider)
 
 
 @modules("a sign-in", Refuses)
@@ -76,6 +86,7 @@ def test_a_module_with_a_secret_signs_in(client: Client, provider: Provider, set
     settings.COGNITO = {**settings.COGNITO, **provider.settings}
     sign_in(client)
     assert who(client) == "alice"
+    tokens_are_as_requested(provider)
 
 
 @modules("userInfo", Accepts)
@@ -90,6 +101,7 @@ def test_a_module_with_user_info_signs_in(
     request, tokens = provider.requests[-1], session.tokens_of(CognitoLogin.objects.get())
     assert (request.method, request.path, request.body) == ("GET", "/oauth2/userInfo", b"")
     assert request.headers["authorization"] == f"Bearer {tokens.access_token}"
+    tokens_are_as_requested(provider)
 
 
 @modules("userInfo", Refuses)
@@ -152,6 +164,34 @@ def test_a_module_whose_refresh_is_refused(client: Client, provider: Provider, m
     assert (who(client), people(), provider.asked) == ("nobody", (["alice"], 1, 0), ["token"])
     assert list(CognitoUser.objects.values()) == links
     assert session.SESSION_KEY not in client.session
+
+
+@pytest.mark.defends("RP-11")
+@pytest.mark.parametrize("wrong", [at_hash("another access token"), "", 5])
+def test_sign_in_with_wrong_at_hash_is_rejected(client: Client, provider: Provider, before: str, wrong: Any) -> None:
+    asked = way_in(client)
+    provider.fault = Fault(id_claims={"at_hash": wrong})
+    page = refusal(client, provider, come_back_from(asked), asks=("token", "jwks"), state=query_of(asked)["state"])
+    assert told(page) == (403, "at_hash_mismatch")
+    assert who(client) == before
+
+
+@pytest.mark.defends("RP-11", "RP-17")
+def test_refresh_with_wrong_at_hash_ends_the_login(client: Client, provider: Provider) -> None:
+    sign_in(client)
+    change(CognitoLogin.objects.get(), ends_in=-1)
+    provider.fault = Fault(id_claims={"at_hash": at_hash("another access token")})
+    assert (who(client), CognitoLogin.objects.count()) == ("nobody", 0)
+
+
+@pytest.mark.parametrize("scopes", [["openid"], ["openid", "email", "notes/read"]])
+def test_sign_in_requests_the_configured_scopes(
+    client: Client, provider: Provider, settings: Any, scopes: list[str]
+) -> None:
+    settings.COGNITO = {**settings.COGNITO, "SCOPES": scopes}
+    sign_in(client)
+    assert (who(client), provider.authorization_request["scope"]) == ("alice", " ".join(scopes))
+    assert read_unverified(session.tokens_of(CognitoLogin.objects.get()).access_token)["scope"] == " ".join(scopes)
 
 
 @pytest.mark.defends("RP-18", "RP-25")

@@ -4,6 +4,7 @@ Source: AWS developer guide, "Token endpoint"; RFC 6749 2.3.1.
 """
 
 from collections.abc import Callable, Mapping
+from urllib.parse import unquote_plus
 
 from flask import request
 
@@ -16,23 +17,29 @@ def authenticated_client(form: Mapping[str, str], find_client: Callable[[str], A
 
     Raises OAuthError.
     """
-    client_id, secret = _from_header(form) if "Authorization" in request.headers else _from_body(form)
-    client = find_client(client_id)
-    # A public client has the empty secret: one that sends any other has been set up wrongly, and should know.
-    if client is None or not client.has_secret(secret):
-        raise OAuthError("invalid_client")
-    return client
+    credentials = _from_header(form) if "Authorization" in request.headers else [_from_body(form)]
+    for client_id, secret in credentials:
+        client = find_client(client_id)
+        # A public client has the empty secret: one that sends any other has been set up wrongly, and should know.
+        if client is not None and client.has_secret(secret):
+            return client
+    raise OAuthError("invalid_client")
 
 
-def _from_header(form: Mapping[str, str]) -> tuple[str, str]:
-    # Taken as they are, not percent-decoded as RFC 6749 asks: a Cognito secret may hold a plus sign.
+def _from_header(form: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the client id and secret of the header, as they are and form-decoded.
+
+    RFC 6749 2.3.1 requires form-encoding; AWS documents "Base64Encode(client_id:client_secret)" and does not say which
+    of both it reads. They differ only for a secret with a plus sign, which a site may choose itself: both are accepted.
+    """
     credentials = request.authorization
     if credentials is None or credentials.type != "basic":
         raise OAuthError("invalid_client")
-    client_id = credentials.username or ""
-    if form.get("client_id", client_id) != client_id:
+    sent = credentials.username or "", credentials.password or ""
+    decoded = unquote_plus(sent[0]), unquote_plus(sent[1])
+    if form.get("client_id", sent[0]) not in (sent[0], decoded[0]):
         raise OAuthError("invalid_request")
-    return client_id, credentials.password or ""
+    return [sent, decoded]
 
 
 def _from_body(form: Mapping[str, str]) -> tuple[str, str]:

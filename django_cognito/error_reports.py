@@ -1,0 +1,58 @@
+"""Removes tokens from what error reporters show of a request. Imports no reporter: a site may have none."""
+
+import sys
+from typing import Any
+
+_ID_TOKEN = b"x-cognito-id-token"
+_HIDDEN = frozenset({"authorization", "x-cognito-id-token"})
+
+
+def take_id_token(request: Any) -> str | None:
+    """Return the raw ID token of the header X-Cognito-Id-Token; None without one. Removes the header from the request.
+
+    Reporters hold `request.META` (the WSGI environ) and the ASGI `scope`, and read them when an error is reported. The
+    value is stored where no `repr` shows it, so that later calls return it as well.
+    """
+    raw: str | None = request.META.pop("HTTP_X_COGNITO_ID_TOKEN", None)
+    if raw is not None:
+        request._cognito_id_token = lambda: raw
+        request.__dict__.pop("headers", None)  # Django's cached copy of META
+        _remove_from_scope(getattr(request, "scope", None))
+    if raw is not None or "HTTP_AUTHORIZATION" in request.META:
+        _hide_from_sentry()
+    stored = getattr(request, "_cognito_id_token", None)
+    return None if stored is None else str(stored())
+
+
+def _remove_from_scope(scope: Any) -> None:
+    if scope is None:
+        return
+    headers = scope["headers"]
+    # Django reads "_" in a name as "-".
+    kept = [pair for pair in headers if bytes(pair[0]).lower().replace(b"_", b"-") != _ID_TOKEN]
+    if isinstance(headers, list):
+        headers[:] = kept  # a copy of `scope` has the same list
+    else:
+        scope["headers"] = kept
+
+
+def _hide_from_sentry() -> None:
+    """Let Sentry's events of this request have neither token.
+
+    Its WSGI integration copies the headers before Django sees the request: removing one from the environ is too late.
+    """
+    sentry_sdk: Any = sys.modules.get("sentry_sdk")
+    if sentry_sdk is None or not hasattr(sentry_sdk, "get_isolation_scope") or not sentry_sdk.get_client().is_active():
+        return
+    scope = sentry_sdk.get_isolation_scope()  # of this request, if an integration made one
+    if _without_tokens not in getattr(scope, "_event_processors", ()):
+        scope.add_event_processor(_without_tokens)
+
+
+def _without_tokens(event: Any, _: Any) -> Any:
+    headers = event.get("request", {}).get("headers")
+    if isinstance(headers, dict):
+        event["request"]["headers"] = {
+            name: "[Filtered]" if name.lower() in _HIDDEN else value for name, value in headers.items()
+        }
+    return event
