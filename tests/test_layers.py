@@ -33,7 +33,7 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 # The tiers inside a package; a package that is not named here orders itself.
 INSIDE = {
-    "core": "errors events | pool compact | token connections | http"
+    "core": "errors events | pool compact client_secret | token connections | http"
     " | claims jwks hosted_ui identity_pool directory sign_in | key_store | known_tokens | verifier",
     "people": "groups revocation attributes steady_query | rights profile memberships | machines users"
     " | known_users linking | authenticate sync",

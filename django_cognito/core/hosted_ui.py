@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
+from .client_secret import ClientSecret
 from .compact import read_object
 from .errors import CognitoError, CognitoUnavailableError, MalformedTokenError, SignInError, TokenError
 from .http import Http, Response
@@ -72,16 +73,19 @@ class SignInSecrets:
 class HostedUi:
     """The hosted UI of `pool` for one app client: confidential with a `client_secret`, public without.
 
-    Building an address reaches nothing; each other method makes one request.
+    Building an address reaches nothing; each other method makes one request. If Cognito refuses a secret that a
+    `ClientSecret` can read again, the request is repeated once with the new secret.
     Raises ValueError where the pool has no `domain`.
     """
 
-    def __init__(self, pool: UserPool, client_id: str, client_secret: str = "", *, http: Http | None = None) -> None:
+    def __init__(
+        self, pool: UserPool, client_id: str, client_secret: str | ClientSecret = "", *, http: Http | None = None
+    ) -> None:
         if not pool.domain:
             raise ValueError(f"the hosted UI needs the domain of {pool.user_pool_id}: UserPool(..., domain=)")
         self.pool = pool
         self.client_id = client_id
-        self._client_secret = client_secret
+        self._secret = client_secret if isinstance(client_secret, ClientSecret) else ClientSecret(client_secret)
         self._http = http or Http()
 
     def __repr__(self) -> str:
@@ -112,7 +116,7 @@ class HostedUi:
         """The tokens for a sign-in's code, which is good once and for five minutes.
 
         Raises SignInError where Cognito refuses or answers without the tokens, CognitoUnavailableError where it cannot
-        be asked. Never tried twice: the first attempt may have used the code up.
+        be asked. Never tried twice, but after a refused client secret: another attempt may have used the code up.
         """
         form = {"code": code, "redirect_uri": redirect_uri, "code_verifier": code_verifier}
         return self._tokens({"grant_type": "authorization_code", **form})
@@ -193,7 +197,20 @@ class HostedUi:
         return f"{self.pool.domain}{path}?{urlencode(parameters, quote_via=quote)}"
 
     def _post(self, path: str, form: Mapping[str, str]) -> Response:
-        auth = (self.client_id, self._client_secret) if self._client_secret else None
+        """Send a form as this app client, and once more if its secret was refused and has changed.
+
+        Repeating is safe, also for a code or a refresh token that is good once: the server "MUST" authenticate the
+        client before it uses either (RFC 6749 3.2.1, 4.1.3, 6), and `invalid_client` says that this failed (5.2).
+        """
+        secret = self._secret.read()
+        response = self._post_once(path, form, secret)
+        if not _is_client_refused(response):
+            return response
+        changed = self._secret.read_again(secret)
+        return response if changed is None else self._post_once(path, form, changed)
+
+    def _post_once(self, path: str, form: Mapping[str, str], secret: str) -> Response:
+        auth = (self.client_id, secret) if secret else None
         data = form if auth else {"client_id": self.client_id, **form}
         return self._http.request("POST", f"{self.pool.domain}{path}", data=data, auth=auth)
 
@@ -218,6 +235,12 @@ class HostedUi:
 
     def _unavailable(self, response: Response) -> CognitoUnavailableError:
         return CognitoUnavailableError(f"{self.pool.domain} gave no usable answer (status {response.status})")
+
+
+def _is_client_refused(response: Response) -> bool:
+    """Return whether the endpoint refused the client itself: `invalid_client`, with 400 or 401 (RFC 6749 5.2)."""
+    answer = _json_object(response) if response.status in (400, 401) else None
+    return answer is not None and answer.get("error") == "invalid_client"
 
 
 def _json_object(response: Response) -> dict[str, Any] | None:
