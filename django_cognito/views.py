@@ -10,11 +10,13 @@ from django.conf import settings as django_settings
 from django.contrib import auth
 from django.contrib.auth.decorators import login_not_required, login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render, resolve_url
 from django.urls import get_script_prefix, reverse
+from django.utils.decorators import decorator_from_middleware
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from .answers import answer_to, json_response, not_authenticated
@@ -33,6 +35,7 @@ from .signals import tell_of_failed_sign_in
 from .tracebacks import without_locals
 
 logger = logging.getLogger(__name__)
+_WHERE = ("here", "everywhere")  # how far a sign-out goes, if not as far as this browser's session at Cognito
 
 
 @require_safe
@@ -135,34 +138,73 @@ def _once_more(request: HttpRequest, error: CognitoError, attempt: Attempt | Non
     return _failed(request, error, attempt)
 
 
+class _CsrfOrConfirmation(CsrfViewMiddleware):
+    """Django's CSRF check of a sign-out: what fails it is sent to the confirmation page, whose form has a new token.
+
+    An open page may be older than the session that its token belongs to.
+    """
+
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        logger.warning("a sign-out is to be confirmed: %s", reason)
+        query = _where_query(request.POST.get("where", ""))
+        return protected(HttpResponseRedirect(reverse("cognito:logout") + query))
+
+
+@csrf_exempt  # of Django's middleware alone: _CsrfOrConfirmation makes the same check
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_not_required
 @never_cache
-@csrf_protect
+@decorator_from_middleware(_CsrfOrConfirmation)
 def logout(request: HttpRequest) -> HttpResponse:
-    """By POST: revoke the refresh token, end the session, and go through Cognito's own logout. By GET: ask first.
+    """By POST: revoke the refresh token, end the session, and redirect to Cognito's `/logout`. By GET: ask first.
 
-    `where=here` in the form leaves Cognito's own session alone; `where=everywhere` also ends all other logins of the
-    person, at this site and at Cognito.
+    `where=here` in the form does not end Cognito's own session; `where=everywhere` also ends all other logins of the
+    user, at this site and at Cognito. The session of a local password is ended here alone.
     """
     here = settings_here(request)  # before the session ends, by which POOL_RESOLVER may go
+    local_user = session.local_user(request)
     if request.method != "POST":
-        page = render(request, "django_cognito/logout.html", {"home": get_script_prefix()})
-        # "no-referrer" would make browsers post the form with "Origin: null", which the CSRF check refuses.
-        return protected(page, session.settings_of_session(request.session), here, referrer_policy="same-origin")
-    # First: else Django's logout, which asks who it is, renews tokens for nobody.
+        return _sign_out_page(request, here, local_user)
     where = request.POST.get("where", "")
-    ours = session.drop(request.session, everywhere=where == "everywhere")
-    auth.logout(request)
+    # First: else Django's logout, which loads the user, refreshes tokens that nobody needs.
+    ours = session.drop(request.session, everywhere=where == "everywhere", user=local_user)
+    try:
+        auth.logout(request)
+    finally:
+        request.session.flush()  # also if a receiver of `user_logged_out` fails
     if get_settings().silent_sign_in:
         silence.remember(request)  # who has just gone is not to come back unseen
-    known = ours or here
-    after = (known.logout_uri if known else "") or request.build_absolute_uri(
+    found = ours or here
+    after = (found.logout_uri if found else "") or request.build_absolute_uri(
         resolve_url(django_settings.LOGOUT_REDIRECT_URL or get_script_prefix())
     )
-    through_cognito = ours is not None and ours.user_pool.domain and where != "here"
-    gone = protected(HttpResponseRedirect(get_hosted_ui(ours).logout_url(after) if through_cognito else after))
+    through_cognito = _ends_at_cognito(found, local_user, where)
+    gone = protected(HttpResponseRedirect(get_hosted_ui(found).logout_url(after) if through_cognito else after))
     return attempts.forget(request, gone)  # what was under way ends with the session that held it
+
+
+def _ends_at_cognito(settings: CognitoSettings | None, local_user: Any, where: str) -> bool:
+    """Return whether a sign-out goes through Cognito's `/logout`: also after the session of this site has expired."""
+    return settings is not None and bool(settings.user_pool.domain) and local_user is None and where != "here"
+
+
+def _sign_out_page(request: HttpRequest, here: CognitoSettings | None, local_user: Any) -> HttpResponse:
+    """The page that asks, and says where the user will be signed out."""
+    where = request.GET.get("where", "")
+    ours = session.settings_of_session(request.session)
+    context = {
+        "home": get_script_prefix(),
+        "where": where if where in _WHERE else "",
+        "at_cognito": _ends_at_cognito(ours or here, local_user, where),
+        "is_signed_in": local_user is not None or session.has_login(request.session),
+    }
+    page = render(request, "django_cognito/logout.html", context)
+    # "no-referrer" would make browsers post the form with "Origin: null", which the CSRF check refuses.
+    return protected(page, ours, here, referrer_policy="same-origin")
+
+
+def _where_query(where: str) -> str:
+    return f"?where={where}" if where in _WHERE else ""
 
 
 def _begin(request: HttpRequest, page: str, *, links_to: str = "") -> HttpResponse:

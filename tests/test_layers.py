@@ -37,7 +37,7 @@ INSIDE = {
     " | claims jwks hosted_ui identity_pool directory sign_in | key_store | known_tokens | verifier",
     "people": "groups revocation attributes steady_query | rights profile memberships | machines users"
     " | known_users linking | authenticate sync",
-    "login": "pending tenant asked silence | attempts session | renewal sign_in",
+    "login": "pending tenant asked silence revocation | attempts session | renewal sign_in",
     "aws": "credentials | sessions | clients | person",
     "drf": "errors | authentication permissions schema",
 }

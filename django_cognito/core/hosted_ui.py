@@ -33,6 +33,9 @@ _OAUTH_ERRORS = frozenset(
     }
 )
 _OAUTH_ERROR = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}", re.ASCII)
+# AWS developer guide, "Quotas in Amazon Cognito": requests in a second, and operations of one user in an hour.
+_THROTTLES = frozenset({"TooManyRequestsException", "LimitExceededException", "ThrottlingException"})
+_AWS_ERROR = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
 _MALFORMED = "malformed_response"
 _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)  # RFC 6750 2.1
 
@@ -91,6 +94,10 @@ class HostedUi:
     def __repr__(self) -> str:
         return f"<HostedUi {self.pool.domain} client={self.client_id}>"
 
+    def until(self, ends_at: float) -> "HostedUi":
+        """Return the same for several requests that share a deadline: `ends_at` on the clock `time.monotonic`."""
+        return HostedUi(self.pool, self.client_id, self._secret, http=self._http.until(ends_at))
+
     def authorize_url(self, secrets: SignInSecrets, *, redirect_uri: str, scopes: Sequence[str], **extras: str) -> str:
         """Where a browser signs in. `extras` are further parameters of Cognito: `identity_provider`, `lang` ...
 
@@ -138,10 +145,11 @@ class HostedUi:
             raise self._refusal(response)
 
     def sign_out_everywhere(self, access_token: str) -> None:
-        """End all refresh tokens of the person, and at Cognito's own APIs their access tokens (GlobalSignOut).
+        """Revoke all refresh tokens of the user, and at Cognito's own APIs the access tokens (GlobalSignOut).
 
-        Raises SignInError where Cognito refuses, as for an access token without `aws.cognito.signin.user.admin`;
-        CognitoUnavailableError.
+        Raises SignInError with the code "sign_out_scope_required" if the access token lacks the scope
+        `aws.cognito.signin.user.admin`, or "sign_out_refused" (expired, revoked); CognitoUnavailableError, with the
+        code "too_many_requests" if Cognito throttles.
         """
         headers = {
             "Content-Type": "application/x-amz-json-1.1",
@@ -149,10 +157,8 @@ class HostedUi:
         }
         body = json.dumps({"AccessToken": access_token}).encode()
         response = self._http.request("POST", f"{self.pool.endpoint_url}/", headers=headers, data=body)
-        if response.status == 400:
-            raise SignInError("the person was not signed out everywhere: has the token the scope for it?")
         if response.status != 200:
-            raise CognitoUnavailableError(f"{self.pool.endpoint_url} gave no usable answer (status {response.status})")
+            raise _global_sign_out_error(response, self.pool.endpoint_url)
 
     def user_info(self, access_token: str) -> Mapping[str, Any]:
         """What Cognito says now about the person of an access token with the scope `openid`.
@@ -241,6 +247,20 @@ def _is_client_refused(response: Response) -> bool:
     """Return whether the endpoint refused the client itself: `invalid_client`, with 400 or 401 (RFC 6749 5.2)."""
     answer = _json_object(response) if response.status in (400, 401) else None
     return answer is not None and answer.get("error") == "invalid_client"
+
+
+def _global_sign_out_error(response: Response, endpoint_url: str) -> CognitoError:
+    """Return the error that an answer of the AWS API means, by its `__type`; a throttle comes with 400 too."""
+    answer = _json_object(response) or {}
+    kind = str(answer.get("__type", "")).rpartition("#")[2]
+    if response.status == 429 or kind in _THROTTLES:
+        return CognitoUnavailableError(f"{endpoint_url} throttles GlobalSignOut", code="too_many_requests")
+    if response.status not in (400, 403) or not _AWS_ERROR.fullmatch(kind):
+        return CognitoUnavailableError(f"{endpoint_url} gave no usable answer (status {response.status})")
+    # AWS has no `__type` of its own for a missing scope: "Access Token does not have required scopes".
+    is_about_scopes = kind == "NotAuthorizedException" and "scope" in str(answer.get("message", "")).lower()
+    code = "sign_out_scope_required" if is_about_scopes else "sign_out_refused"
+    return SignInError(f"Cognito refused GlobalSignOut: {kind}", code=code)
 
 
 def _json_object(response: Response) -> dict[str, Any] | None:

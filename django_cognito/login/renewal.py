@@ -22,6 +22,7 @@ from ..core.hosted_ui import HostedUi, TokenSet
 from ..models import CognitoLogin
 from ..people.authenticate import person, verify
 from ..runtime import get_hosted_ui
+from ..signals import tell_of_sign_out
 from ..tracebacks import without_locals
 from .session import (
     access_token_of,
@@ -188,6 +189,7 @@ def _postpone(login: CognitoLogin, seconds: float) -> CognitoLogin:
 def _end(login: CognitoLogin, error: CognitoError) -> CognitoLogin:
     """Forget a login that was refused; unless somebody else, after this worker's lease, was faster and got tokens."""
     if _unchanged(login).delete()[0]:
+        tell_of_sign_out([login.cognito_user], reason="login_ended")
         raise SignInError(f"the login was not renewed: {error.code}", code="login_ended") from error
     return row_of(login.pk)
 

@@ -7,6 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,7 @@ def test_rotating_secret_with_six_processes_loses_no_sign_in(emulator: Emulator,
     assert rotation.count >= ROTATIONS
     for reads in (result["reads"] for result in results):
         assert 2 <= len(reads) <= rotation.count + 1  # on first use, and at most once for each rotation
-        assert all(later - earlier > COOLDOWN_SECONDS - 0.05 for earlier, later in zip(reads, reads[1:], strict=False))
+        assert all(later - earlier > COOLDOWN_SECONDS - 0.05 for earlier, later in pairwise(reads))
 
 
 @pytest.mark.django_db
@@ -187,7 +188,7 @@ def test_refresh_after_rotation_keeps_the_login(client: Client, settings: Any, t
 
 
 @pytest.mark.django_db
-def test_failing_secret_function_signs_nobody_out(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
+def test_failing_secret_function_ends_no_login(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
     settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": lambda: 1 / 0}
     login_of(client, ends_in=-1)
     answer = client.get("/subject/")
