@@ -10,7 +10,6 @@ from django.conf import settings as django_settings
 from django.contrib import auth
 from django.contrib.auth.decorators import login_not_required, login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render, resolve_url
 from django.urls import get_script_prefix, reverse
 from django.utils.decorators import decorator_from_middleware
@@ -31,11 +30,11 @@ from .login.tenant import settings_here, settings_of_request
 from .page_headers import protected
 from .people import linking
 from .runtime import get_hosted_ui
+from .sign_out_page import CsrfOrConfirmation, ends_at_cognito, sign_out_page
 from .signals import tell_of_failed_sign_in
 from .tracebacks import without_locals
 
 logger = logging.getLogger(__name__)
-_WHERE = ("here", "everywhere")  # how far a sign-out goes, if not as far as this browser's session at Cognito
 
 
 @require_safe
@@ -138,23 +137,11 @@ def _once_more(request: HttpRequest, error: CognitoError, attempt: Attempt | Non
     return _failed(request, error, attempt)
 
 
-class _CsrfOrConfirmation(CsrfViewMiddleware):
-    """Django's CSRF check of a sign-out: what fails it is sent to the confirmation page, whose form has a new token.
-
-    An open page may be older than the session that its token belongs to.
-    """
-
-    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
-        logger.warning("a sign-out is to be confirmed: %s", reason)
-        query = _where_query(request.POST.get("where", ""))
-        return protected(HttpResponseRedirect(reverse("cognito:logout") + query))
-
-
-@csrf_exempt  # of Django's middleware alone: _CsrfOrConfirmation makes the same check
+@csrf_exempt  # of Django's middleware alone: CsrfOrConfirmation makes the same check
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_not_required
 @never_cache
-@decorator_from_middleware(_CsrfOrConfirmation)
+@decorator_from_middleware(CsrfOrConfirmation)
 def logout(request: HttpRequest) -> HttpResponse:
     """By POST: revoke the refresh token, end the session, and redirect to Cognito's `/logout`. By GET: ask first.
 
@@ -164,7 +151,7 @@ def logout(request: HttpRequest) -> HttpResponse:
     here = settings_here(request)  # before the session ends, by which POOL_RESOLVER may go
     local_user = session.local_user(request)
     if request.method != "POST":
-        return _sign_out_page(request, here, local_user)
+        return sign_out_page(request, here, local_user)
     where = request.POST.get("where", "")
     # First: else Django's logout, which loads the user, refreshes tokens that nobody needs.
     ours = session.drop(request.session, everywhere=where == "everywhere", user=local_user)
@@ -178,33 +165,9 @@ def logout(request: HttpRequest) -> HttpResponse:
     after = (found.logout_uri if found else "") or request.build_absolute_uri(
         resolve_url(django_settings.LOGOUT_REDIRECT_URL or get_script_prefix())
     )
-    through_cognito = _ends_at_cognito(found, local_user, where)
+    through_cognito = ends_at_cognito(found, local_user, where)
     gone = protected(HttpResponseRedirect(get_hosted_ui(found).logout_url(after) if through_cognito else after))
     return attempts.forget(request, gone)  # what was under way ends with the session that held it
-
-
-def _ends_at_cognito(settings: CognitoSettings | None, local_user: Any, where: str) -> bool:
-    """Return whether a sign-out goes through Cognito's `/logout`: also after the session of this site has expired."""
-    return settings is not None and bool(settings.user_pool.domain) and local_user is None and where != "here"
-
-
-def _sign_out_page(request: HttpRequest, here: CognitoSettings | None, local_user: Any) -> HttpResponse:
-    """The page that asks, and says where the user will be signed out."""
-    where = request.GET.get("where", "")
-    ours = session.settings_of_session(request.session)
-    context = {
-        "home": get_script_prefix(),
-        "where": where if where in _WHERE else "",
-        "at_cognito": _ends_at_cognito(ours or here, local_user, where),
-        "is_signed_in": local_user is not None or session.has_login(request.session),
-    }
-    page = render(request, "django_cognito/logout.html", context)
-    # "no-referrer" would make browsers post the form with "Origin: null", which the CSRF check refuses.
-    return protected(page, ours, here, referrer_policy="same-origin")
-
-
-def _where_query(where: str) -> str:
-    return f"?where={where}" if where in _WHERE else ""
 
 
 def _begin(request: HttpRequest, page: str, *, links_to: str = "") -> HttpResponse:

@@ -27,7 +27,10 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
     "request": (GROUND_UP[:5], "request"),
     "doors": (
         GROUND_UP[:6],
-        "answers causes page_headers | backends middleware decorators templatetags doctor | views drf contrib | admin",
+        (
+            "answers causes page_headers | backends middleware decorators templatetags doctor sign_out_page"
+            " | views drf contrib | admin"
+        ),
     ),
     "roof": ((*GROUND_UP, "emulator"), "urls management testing apps admin_config"),
 }
