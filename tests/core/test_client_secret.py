@@ -118,7 +118,9 @@ def test_secret_that_another_thread_read_is_used_without_a_call(
     secret.read()
     source.value = "second-secret"
     clock.time += COOLDOWN_SECONDS
-    assert [secret.read_again("first-secret") for _ in range(5)] == ["second-secret"] * 5
+    for _ in range(3):
+        assert secret.read_again("first-secret") == "second-secret"
+        clock.time += COOLDOWN_SECONDS
     assert source.calls == 2
 
 
