@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from django_cognito.core import UserPool
+from django_cognito.core import UserPool, client_secret
 from django_cognito.core.client_secret import COOLDOWN_SECONDS, ClientSecret
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.core.hosted_ui import HostedUi
@@ -166,6 +166,14 @@ def test_child_of_a_fork_during_a_read_reads_for_itself() -> None:
     finally:
         gate.set()
         reader.join(20)
+
+
+def test_reset_after_fork_frees_the_lock_and_ends_the_cooldown(source: Source, secret: ClientSecret) -> None:
+    secret.read()
+    source.value = "second-secret"
+    with secret._lock:
+        client_secret._reset_after_fork()
+        assert secret.read_again("first-secret") == "second-secret"
 
 
 # Failures
