@@ -1,5 +1,6 @@
 """Sign-out: each step is tried whatever the others did, everywhere is every account of the user, within a deadline."""
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_out
 from django.db import DatabaseError, connection
 from django.test import Client
 from django.utils import timezone
@@ -15,6 +17,7 @@ from django.utils import timezone
 from django_cognito.core import AccessToken
 from django_cognito.core.compact import take_apart
 from django_cognito.login import renewal, session
+from django_cognito.login.revocation import RevocableLogin
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.signals import signed_out
 from django_cognito.testing import make_token, sign_in
@@ -212,8 +215,6 @@ def test_login_that_cannot_be_read_leaves_a_local_sign_out(client: Client, cogni
 
 
 def test_receiver_that_fails_leaves_no_session(client: Client, cognito: ScriptedServer) -> None:
-    from django.contrib.auth.signals import user_logged_out
-
     def fail(**_: Any) -> None:
         raise RuntimeError("a fault of the site's own")
 
@@ -252,8 +253,6 @@ def test_expired_access_token_is_refreshed_before_global_sign_out(client: Client
 
 
 def _access_token(request: Any) -> str:
-    import json
-
     return str(json.loads(request.body)["AccessToken"])
 
 
@@ -447,8 +446,6 @@ def test_receiver_of_signed_out_that_fails_prevents_nothing(client: Client, cogn
 
 
 def test_suitability_of_a_login_for_global_sign_out_needs_no_scope_claim() -> None:
-    from django_cognito.login.revocation import RevocableLogin
-
     claims = {"sub": "s", "exp": 1_000, "scope": "openid"}
     login = RevocableLogin(None, AccessToken("eu-west-1_A", claims), "a", "r")  # type: ignore[arg-type]
     assert login.suitability == (False, datetime(1970, 1, 1, 0, 16, 40, tzinfo=UTC).timestamp())
