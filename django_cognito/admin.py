@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 
 from .conf import get_settings
 from .views import logout
@@ -42,6 +43,11 @@ class CognitoAdminSite(admin.AdminSite):
             raise PermissionDenied
         return redirect_to_login(wanted, reverse("cognito:login"))
 
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Leave sign-out alone: Django's check would send a user whose session has expired to sign in again."""
+        return view if view == self.logout else super().admin_view(view, cacheable)
+
+    @method_decorator([csrf_exempt, login_not_required])  # our own view checks the CSRF token
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Leave the site and the hosted UI, not just the admin."""
+        """Sign out of the site and of the hosted UI, not of the admin alone."""
         return logout(request)

@@ -74,6 +74,11 @@ _CAUSES: Mapping[str, Cause] = {
         "is the callback's address registered with the app client, letter by letter, and the code grant allowed?",
     ),
     "invalid_client": Cause(_SET_UP_WRONG, _TELL, "are CLIENT_ID and CLIENT_SECRET the app client's own?"),
+    "client_secret_unavailable": Cause(
+        _("The sign-in service does not answer."),
+        _("Nothing is lost; try again in a moment."),
+        "the function of CLIENT_SECRET failed; the log of django_cognito.core.client_secret names the error's type",
+    ),
     "client_refused": Cause(
         _SET_UP_WRONG, _TELL, "are the code grant and every scope of SCOPES allowed to the app client?"
     ),

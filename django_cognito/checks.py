@@ -32,13 +32,27 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[ch
 
 @checks.register(checks.Tags.security, deploy=True)
 def check_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
-    """Addresses that a deployed site should not have."""
+    """Return warnings about URLs: those that a deployed site should not have, and one that it should have."""
     if problems(getattr(settings, "COGNITO", None)):
         return []  # said by check_settings
     pools = [found.user_pool for found in get_pools().by_alias.values()]
     addresses = [each for pool in pools for each in (*pool.issuers, pool.jwks_uri, pool.endpoint_url, pool.domain)]
     plain = dict.fromkeys(address for address in addresses if address.startswith("http://"))
-    return [checks.Warning(f"COGNITO reaches {address} by plain http.", id="django_cognito.W101") for address in plain]
+    messages: list[checks.CheckMessage] = [
+        checks.Warning(f"COGNITO reaches {address} by plain http.", id="django_cognito.W101") for address in plain
+    ]
+    return [*messages, *_logout_uri_is_set(get_pools())]
+
+
+def _logout_uri_is_set(found: Pools) -> Iterator[checks.CheckMessage]:
+    for each in found.by_alias.values():
+        if each.domain and not each.logout_uri:
+            message = f"COGNITO has a DOMAIN and no LOGOUT_URI (alias {each.alias!r})."
+            hint = (
+                "Without it Cognito's logout returns to the host of each request; Cognito shows an error instead if the"
+                " app client does not have that URL among its sign-out URLs."
+            )
+            yield checks.Warning(message, hint=hint, id="django_cognito.W111")
 
 
 def _middleware_order(_: Pools) -> Iterator[checks.CheckMessage]:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -9,6 +10,7 @@ from django.core.signals import setting_changed
 
 from .conf import CognitoSettings, Pools, get_pools, get_settings
 from .core import TokenVerifier
+from .core.client_secret import ClientSecret
 from .core.directory import Directory
 from .core.forks import run_in_forked_child
 from .core.hosted_ui import HostedUi
@@ -114,8 +116,12 @@ def _hosted_ui(settings: CognitoSettings) -> HostedUi:
             "Logins need COGNITO['DOMAIN']: the user pool's domain, as the AWS console shows it."
         )
     http = once(_http, settings.http_timeout_seconds)
-    secret = str(settings.client_secret)  # a lazy one is read here
-    return HostedUi(settings.user_pool, settings.client_id, secret, http=http)
+    return HostedUi(settings.user_pool, settings.client_id, _client_secret(settings.client_secret), http=http)
+
+
+def _client_secret(value: str | Callable[[], str]) -> ClientSecret:
+    """Return the secret behind CLIENT_SECRET, without reading it: a function or a lazy text is read on first use."""
+    return ClientSecret(value if callable(value) or type(value) is str else partial(str, value))
 
 
 def _identity_pool(settings: CognitoSettings) -> IdentityPool:

@@ -4,6 +4,7 @@ Receivers run at once, in the thread that did the work: a slow one holds up a re
 """
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,8 @@ account_unlinked = Signal()  # user, user_pool_id, sub: by the user, in a site's
 
 # The sender is None: `signal.connect(receiver)` hears all.
 sign_in_failed = Signal()  # code, alias (of POOLS; empty where the sign-in was not begun in this browser)
+
+signed_out = Signal()  # user, cognito_users (link rows), everywhere, reason ("sign_out" or "login_ended")
 
 
 def tell_of_keys(event: KeyEvent) -> None:
@@ -60,3 +63,9 @@ def send_on_commit(signal: Signal, link: Any, using: str) -> None:
 def tell_of_failed_sign_in(code: str, alias: str) -> None:
     """Send the signal of a sign-in that ended on a page of ours instead of in a session."""
     sign_in_failed.send_robust(None, code=code, alias=alias)
+
+
+def tell_of_sign_out(cognito_users: Sequence[Any], *, everywhere: bool = False, reason: str = "sign_out") -> None:
+    """Send the signal that logins of `cognito_users`, link rows of one Django user, have ended."""
+    told = {"cognito_users": tuple(cognito_users), "everywhere": everywhere, "reason": reason}
+    signed_out.send_robust(None, user=cognito_users[0].user, **told)

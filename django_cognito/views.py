@@ -17,9 +17,10 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import get_script_prefix, reverse
+from django.utils.decorators import decorator_from_middleware
 from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from .answers import answer_to, json_response, not_authenticated
@@ -36,6 +37,7 @@ from .next_url import is_script, safe_url
 from .page_headers import protected
 from .people import linking
 from .runtime import get_hosted_ui
+from .sign_out_page import CsrfOrConfirmation, ends_at_cognito, sign_out_page
 from .signals import tell_of_failed_sign_in
 from .tracebacks import without_locals
 
@@ -196,34 +198,37 @@ def _once_more(request: HttpRequest, error: CognitoError, attempt: Attempt | Non
     return _failed(request, error, attempt)
 
 
+@csrf_exempt  # of Django's middleware alone: CsrfOrConfirmation makes the same check
 @session_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_not_required
 @never_cache
-@csrf_protect
+@decorator_from_middleware(CsrfOrConfirmation)
 def logout(request: HttpRequest) -> HttpResponse:
-    """By POST: revoke the refresh token, end the session, and go through Cognito's own logout. By GET: ask first.
+    """By POST: revoke the refresh token, end the session, and redirect to Cognito's `/logout`. By GET: ask first.
 
-    `where=here` in the form leaves Cognito's own session alone; `where=everywhere` also ends all other logins of the
-    person, at this site and at Cognito.
+    `where=here` in the form does not end Cognito's own session; `where=everywhere` also ends all other logins of the
+    user, at this site and at Cognito. The session of a local password is ended here alone.
     """
     here = settings_here(request)  # before the session ends, by which POOL_RESOLVER may go
+    local_user = session.local_user(request)
     if request.method != "POST":
-        page = render(request, "django_cognito/logout.html", {"home": get_script_prefix()})
-        # "no-referrer" would make browsers post the form with "Origin: null", which the CSRF check refuses.
-        return protected(page, session.settings_of_session(request.session), here, referrer_policy="same-origin")
-    # First: else Django's logout, which asks who it is, renews tokens for nobody.
+        return sign_out_page(request, here, local_user)
     where = request.POST.get("where", "")
-    ours = session.drop(request.session, everywhere=where == "everywhere")
-    auth.logout(request)
+    # First: else Django's logout, which loads the user, refreshes tokens that nobody needs.
+    ours = session.drop(request.session, everywhere=where == "everywhere", user=local_user)
+    try:
+        auth.logout(request)
+    finally:
+        request.session.flush()  # also if a receiver of `user_logged_out` fails
     if get_settings().silent_sign_in:
         silence.remember(request)  # who has just gone is not to come back unseen
-    known = ours or here
-    after = (known.logout_uri if known else "") or request.build_absolute_uri(
+    found = ours or here
+    after = (found.logout_uri if found else "") or request.build_absolute_uri(
         resolve_url(django_settings.LOGOUT_REDIRECT_URL or get_script_prefix())
     )
-    through_cognito = ours is not None and ours.user_pool.domain and where != "here"
-    gone = protected(HttpResponseRedirect(get_hosted_ui(ours).logout_url(after) if through_cognito else after))
+    through_cognito = ends_at_cognito(found, local_user, where)
+    gone = protected(HttpResponseRedirect(get_hosted_ui(found).logout_url(after) if through_cognito else after))
     return attempts.forget(request, gone)  # what was under way ends with the session that held it
 
 

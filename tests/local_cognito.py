@@ -12,6 +12,7 @@ from .emulator.hosted_site import PASSWORD, Browser, query_of
 
 POOL_ID = "eu-west-1_Journeys1"
 SCOPES = ["openid", "email", "profile"]
+ADMIN_SCOPE = "aws.cognito.signin.user.admin"
 SECRET = "a_secret_of_24_letters_or_more"
 
 
@@ -21,7 +22,7 @@ def seed_for(site: str) -> dict[str, Any]:
     clients = [
         {"id": "1public", **addresses},
         {"id": "2confidential", "secret": SECRET, **addresses},
-        {"id": "3rotating", "rotate_refresh_tokens": True, **addresses},
+        {"id": "3rotating", "rotate_refresh_tokens": True, **addresses, "scopes": [*SCOPES, ADMIN_SCOPE]},
         {"id": "4machine", "secret": SECRET, "flows": ["client_credentials"], "scopes": ["orders/read"]},
     ]
     users = [

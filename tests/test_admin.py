@@ -203,8 +203,18 @@ def test_a_visit_of_the_admins_logout_asks_first(client: Client) -> None:
 def test_a_logout_from_another_site_is_refused() -> None:
     client = Client(enforce_csrf_checks=True)
     sign_in(client, groups=["admins"])
-    assert client.post("/admin/logout/").status_code == 403
+    answer = client.post("/admin/logout/")
+    assert (answer.status_code, answer["Location"]) == (302, "/auth/logout/")
     assert who(client) == "alice"
+
+
+@pytest.mark.parametrize("middleware", [[], ["django.contrib.auth.middleware.LoginRequiredMiddleware"]])
+def test_logout_after_the_session_expired_goes_through_cognito(
+    client: Client, token_endpoint: ScriptedServer, settings: Any, middleware: list[str]
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *middleware]
+    assert client.post("/admin/logout/")["Location"].startswith(f"{token_endpoint.url}/logout?")
+    assert client.get("/admin/logout/").status_code == 200
 
 
 def test_who_came_by_a_local_password_leaves_the_site_alone(

@@ -44,7 +44,13 @@ def found(**options: Any) -> list[str]:
     return [each.id.removeprefix("django_cognito.") for each in messages if each.id.startswith("django_cognito")]
 
 
-def test_the_site_of_the_tests_is_sound() -> None:
+@pytest.fixture
+def logout_uri(settings: Any) -> None:
+    """Set what a deployed site with a login should have, and the site of the tests has not."""
+    settings.COGNITO = {**settings.COGNITO, "LOGOUT_URI": "https://www.example.com/"}
+
+
+def test_the_site_of_the_tests_is_sound(logout_uri: None) -> None:
     assert found(include_deployment_checks=True) == []
 
 
@@ -106,11 +112,25 @@ def test_a_strict_session_cookie_is_for_sites_without_a_login(settings, domain, 
 
 
 @pytest.mark.parametrize("key", ["ISSUER", "JWKS_URI", "ENDPOINT_URL", "DOMAIN"])
-def test_plain_http_is_told_on_deployment_alone(settings, key) -> None:
+def test_plain_http_is_told_on_deployment_alone(settings, logout_uri, key) -> None:
     jwks = {"JWKS_URI": "https://keys.example.com/"} if key == "ISSUER" else {}
     settings.COGNITO = {**settings.COGNITO, **jwks, key: "http://localhost:9229"}
     assert found() == []
     assert found(include_deployment_checks=True) == ["W101"]
+
+
+def test_login_without_logout_uri_is_a_warning_on_deployment(settings) -> None:
+    assert (found(), found(include_deployment_checks=True)) == ([], ["W111"])
+    settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
+    assert found(include_deployment_checks=True) == []
+
+
+def test_every_alias_without_logout_uri_is_named(settings) -> None:
+    pool = {"USER_POOL_ID": "eu-west-1_Acme", "DOMAIN": "login.example.com"}
+    with_uri = {**pool, "CLIENT_ID": "2b", "LOGOUT_URI": "https://b.example.com/"}
+    settings.COGNITO = {"POOLS": {"a": {**pool, "CLIENT_ID": "1a"}, "b": with_uri}}
+    (message,) = [each for each in checks.run_checks(include_deployment_checks=True) if each.id.endswith("W111")]
+    assert "'a'" in message.msg
 
 
 @pytest.mark.parametrize(
@@ -148,7 +168,7 @@ def test_groups_that_the_model_does_not_have_are_an_error(settings, monkeypatch)
     assert found() == ["E010"]
 
 
-def test_nothing_is_reached_when_a_site_starts(settings, monkeypatch) -> None:
+def test_nothing_is_reached_when_a_site_starts(logout_uri, monkeypatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a check reached out"))
     assert found(include_deployment_checks=True) == []
 

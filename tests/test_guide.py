@@ -13,6 +13,7 @@ import yaml
 from botocore import xform_name
 from django.contrib.auth.models import User
 
+from django_cognito.core.client_secret import ClientSecret
 from django_cognito.emulator.seeds import account_reading, identity_provider_reading, reading
 from django_cognito.emulator.seeds.values import Table
 from django_cognito.models import CognitoLogin
@@ -20,6 +21,7 @@ from django_cognito.people.authenticate import authenticate
 from django_cognito.testing import make_token
 
 from . import source
+from .scripted_server import ScriptedServer, json_answer
 
 GUIDE = source.PROJECT_DIRECTORY / "docs"
 PAGES = sorted(GUIDE.glob("*.md"))
@@ -164,3 +166,26 @@ def test_pictures_are_small() -> None:
 def test_every_page_is_reached_from_the_index() -> None:
     index = (GUIDE / "index.md").read_text()
     assert [page.stem for page in PAGES if page.stem != "index" and f"\n{page.stem}\n" not in index] == []
+
+
+def test_client_secret_is_read_from_secrets_manager(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, arn = _function("real-pool", "read_client_secret"), "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a"
+    value = {"userPoolId": "eu-west-1_A1", "userPoolClientId": "1web", "clientSecretValue": "the-current-secret"}
+    with ScriptedServer(json_answer({"ARN": arn, "SecretString": json.dumps(value)})) as server:
+        for name, text in {
+            "COGNITO_CLIENT_SECRET_ARN": arn,
+            "AWS_ENDPOINT_URL_SECRETS_MANAGER": server.url,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+        }.items():
+            monkeypatch.setenv(name, text)
+        assert ClientSecret(read).read() == "the-current-secret"
+    (request,) = server.requests
+    assert request.headers["x-amz-target"] == "secretsmanager.GetSecretValue"
+    assert json.loads(request.body) == {"SecretId": arn}
+
+
+def test_right_to_read_the_client_secret_is_the_one_documented() -> None:
+    (policy,) = [block for block in _blocks("json") if "secretsmanager" in block.values[0]]
+    (statement,) = json.loads(policy.values[0])["Statement"]
+    assert statement["Action"] == "secretsmanager:GetSecretValue"

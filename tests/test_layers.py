@@ -28,7 +28,7 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
     "doors": (
         GROUND_UP[:6],
         (
-            "answers causes page_headers next_url | backends middleware decorators templatetags doctor"
+            "answers causes page_headers next_url | backends middleware decorators templatetags doctor sign_out_page"
             " | views drf contrib | admin"
         ),
     ),
@@ -36,12 +36,12 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 # The tiers inside a package; a package that is not named here orders itself.
 INSIDE = {
-    "core": "errors events forks | pool compact | token connections | http"
+    "core": "errors events forks | pool compact client_secret | token connections | http"
     " | claims jwks hosted_ui identity_pool directory sign_in | key_store | known_tokens | verifier",
     "people": "groups revocation attributes steady_query deleted_groups snapshot | memberships contact_claims"
     " | remembered | rights profile | request_writes machines | users unlinking | known_users linking"
     " | authenticate sync",
-    "login": "pending tenant asked silence | attempts session | renewal sign_in outage",
+    "login": "pending tenant asked silence revocation | attempts session | renewal sign_in outage",
     "aws": "credentials | sessions | clients | person",
     "drf": "errors | authentication permissions schema",
 }

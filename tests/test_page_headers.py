@@ -9,7 +9,7 @@ from django.test import Client
 
 from django_cognito.testing import sign_in
 
-from .login_scene import begin, come_back, token_answer
+from .login_scene import begin, come_back, query_of, token_answer
 from .scripted_server import Answer, ScriptedServer
 from .two_pools import TwoPools
 
@@ -182,4 +182,4 @@ def test_under_a_prefix_the_addresses_of_the_pages_have_it(
     assert ['href="/notes/"' in page for page in pages] == [True, True]
     assert 'href="/notes/auth/login/"' in pages[0]
     assert 'action="/notes/auth/logout/"' in pages[1]
-    assert answer["Location"] == "http://testserver/notes/"
+    assert query_of(answer["Location"])["logout_uri"] == "http://testserver/notes/"

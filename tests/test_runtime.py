@@ -3,13 +3,17 @@
 import socket
 import threading
 import time
+from functools import partial
 
 import pytest
+from django.core.management import call_command
 from django.utils.functional import SimpleLazyObject
 
 from django_cognito import runtime
 from django_cognito.conf import get_settings
-from django_cognito.core.errors import TokenError
+from django_cognito.core.client_secret import ClientSecret
+from django_cognito.core.errors import CognitoUnavailableError, TokenError
+from django_cognito.core.hosted_ui import SignInSecrets
 from django_cognito.runtime import get_directory, get_hosted_ui, get_verifier
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks
@@ -125,14 +129,27 @@ def test_threads_that_start_together_share_what_is_made() -> None:
     assert len(set(map(id, found))) == 1
 
 
-def test_a_lazy_secret_is_read_on_first_use_and_not_before(settings) -> None:
+@pytest.mark.parametrize("wrap", [SimpleLazyObject, lambda function: function], ids=["lazy", "function"])
+def test_secret_is_read_on_first_use_and_not_before(settings, wrap) -> None:
     read = []
-    settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": SimpleLazyObject(lambda: read.append(1) or "s3cret")}
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": wrap(lambda: read.append(1) or "s3cret")}
     get_settings()
     get_verifier()
+    call_command("check", deploy=True, fail_level="CRITICAL")
+    hosted_ui = get_hosted_ui()
+    hosted_ui.authorize_url(SignInSecrets.new(), redirect_uri="https://site.example/", scopes=["openid"])
     assert read == []
-    get_hosted_ui()
+    assert [hosted_ui._secret.read() for _ in range(2)] == ["s3cret"] * 2
     assert read == [1]
+
+
+def test_lazy_secret_that_fails_is_unavailable_and_read_again_later(settings, monkeypatch) -> None:
+    monkeypatch.setattr(runtime, "ClientSecret", partial(ClientSecret, cooldown_seconds=0))
+    results = ["", "s3cret"]
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": SimpleLazyObject(lambda: results.pop(0) or 1 / 0)}
+    with pytest.raises(CognitoUnavailableError):
+        get_hosted_ui()._secret.read()
+    assert get_hosted_ui()._secret.read() == "s3cret"
 
 
 def test_the_directory_is_the_pools(settings) -> None:

@@ -758,15 +758,78 @@ def test_a_logout_with_cognito_down_signs_out_all_the_same(
 
 
 def test_a_local_logins_logout_does_not_leave_the_site(client: Client, token_endpoint: ScriptedServer) -> None:
-    client.force_login(get_user_model().objects.create(username="local"), "django.contrib.auth.backends.ModelBackend")
+    sign_in_locally(client)
     assert post_logout(client)["Location"] == "http://testserver/"
     assert who(client) == "nobody"
     assert token_endpoint.count == 0
 
 
-def test_a_visitors_logout_does_not_leave_the_site(client: Client, token_endpoint: ScriptedServer) -> None:
-    assert post_logout(client)["Location"] == "http://testserver/"
+@pytest.mark.parametrize("where", ["", "everywhere"])
+@pytest.mark.parametrize("gone", ["never signed in", "the session", "the login"])
+def test_logout_after_the_session_expired_goes_through_cognito(
+    client: Client, token_endpoint: ScriptedServer, gone: str, where: str
+) -> None:
+    if gone != "never signed in":
+        login_of(client)
+    if gone == "the session":
+        client.cookies.pop("sessionid")
+    if gone == "the login":
+        CognitoLogin.objects.all().delete()
+    location = client.post("/auth/logout/", {"where": where})["Location"]
+    assert location.startswith(f"{token_endpoint.url}/logout?")
+    assert query_of(location) == {"client_id": CLIENT_ID, "logout_uri": "http://testserver/"}
+    assert (token_endpoint.count, who(client)) == (0, "nobody")
+
+
+def test_logout_here_without_a_session_stays_on_the_site(client: Client, token_endpoint: ScriptedServer) -> None:
+    assert client.post("/auth/logout/", {"where": "here"})["Location"] == "http://testserver/"
+
+
+@pytest.mark.parametrize("name", ["logout_uri", "next", "redirect_uri"])
+def test_logout_uri_is_never_a_parameter(client: Client, token_endpoint: ScriptedServer, name: str) -> None:
+    login_of(client)
+    evil = {name: "https://evil.example/"}
+    location = client.post(f"/auth/logout/?{name}=https://evil.example/", evil)["Location"]
+    assert query_of(location)["logout_uri"] == "http://testserver/"
+
+
+EXPIRED = ["not signed in here any more", "sign out of the sign-in service in this browser"]
+SIGN_OUT_PAGES = {
+    # who asks, with which `where`, and which sentences the page shows
+    "a login": ("login", "", ["here and at the sign-in service."]),
+    "a login, here": ("login", "here", ["You will be signed out here."]),
+    "a login, everywhere": ("login", "everywhere", ["on all your devices"]),
+    "a local password": ("local", "", ["You will be signed out here."]),
+    "nobody": ("", "", EXPIRED),
+    "nobody, here": ("", "here", EXPIRED[:1]),
+    "nobody, everywhere": ("", "everywhere", [*EXPIRED, "Other devices stay signed in."]),
+    "an ended login, everywhere": ("ended", "everywhere", [*EXPIRED, "Other devices stay signed in."]),
+    "nobody, with what is no place": ("", '"><script>', EXPIRED),
+}
+ALL_SENTENCES = {sentence for _, _, sentences in SIGN_OUT_PAGES.values() for sentence in sentences}
+
+
+@pytest.mark.parametrize(("by", "where", "sentences"), SIGN_OUT_PAGES.values(), ids=SIGN_OUT_PAGES)
+def test_sign_out_page_says_what_will_end(
+    client: Client, token_endpoint: ScriptedServer, by: str, where: str, sentences: list[str]
+) -> None:
+    if by == "local":
+        sign_in_locally(client)
+    elif by:
+        login_of(client)
+    if by == "ended":
+        CognitoLogin.objects.all().delete()
+    page = client.get("/auth/logout/", {"where": where}).content.decode()
+    assert {sentence for sentence in ALL_SENTENCES if sentence in page} == set(sentences)
+    assert ('name="where"' in page) == (where in ("here", "everywhere"))
+    assert "<script>" not in page
     assert token_endpoint.count == 0
+
+
+def sign_in_locally(client: Client, username: str = "local") -> Any:
+    user = get_user_model().objects.create(username=username)
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    return user
 
 
 @pytest.mark.parametrize("where", ["", "here", "everywhere"])
@@ -800,7 +863,9 @@ def test_the_logouts_page_may_be_framed_by_nobody_and_can_post_its_form(client: 
 def test_a_logout_from_another_site_is_refused() -> None:
     client = Client(enforce_csrf_checks=True)
     sign_in(client)
-    assert post_logout(client).status_code == 403
+    answer = post_logout(client)
+    assert (answer.status_code, answer["Location"]) == (302, "/auth/logout/")
+    assert_private(answer)
     assert who(client) == "alice"
 
 
@@ -809,8 +874,22 @@ def test_a_logout_from_another_site_is_refused_even_without_djangos_csrf_middlew
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
     client = Client(enforce_csrf_checks=True)
     sign_in(client)
-    assert post_logout(client).status_code == 403
+    answer = post_logout(client)
+    assert (answer.status_code, answer["Location"]) == (302, "/auth/logout/")
+    assert_private(answer)
     assert who(client) == "alice"
+
+
+@pytest.mark.parametrize(("where", "query"), [("everywhere", "?where=everywhere"), ("here", "?where=here"), ("//", "")])
+def test_logout_without_a_token_leads_to_the_page_that_asks(where: str, query: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    answer = client.post("/auth/logout/", {"where": where}, headers={"origin": "https://evil.example"})
+    assert answer["Location"] == f"/auth/logout/{query}"
+    page = client.get(answer["Location"]).content.decode()
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+    assert token is not None
+    answer = client.post("/auth/logout/", {"csrfmiddlewaretoken": token[1]})
+    assert "/logout?client_id=" in answer["Location"]
 
 
 @pytest.mark.defends("RP-19")

@@ -6,12 +6,16 @@ A new session and client cost 0.1 s; with AWS's models shared 7 ms and half a me
 import hashlib
 import threading
 import weakref
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from cachetools import TTLCache
 
+from ..core.compact import take_apart
+from ..core.errors import MalformedTokenError
 from ..core.forks import leave_behind, run_in_forked_child
 from ..core.identity_pool import IdentityPool
+from ..signals import account_unlinked, signed_out
 from .credentials import PersonCredentials
 
 _MOST_PEOPLE = 256  # half a megabyte each
@@ -24,12 +28,14 @@ _lock = threading.Lock()
 class PersonAws:
     """AWS in one person's name. Safe under threads and forks; what a caller holds across a fork is the caller's.
 
-    `kept_identity_id` is for whoever keeps the identity id: what they have of it.
+    `kept_identity_id` is for whoever keeps the identity id: what they have of it. `sub` is the user's in the user
+    pool, so that a sign-out finds what is cached for the user by whichever ID token.
     """
 
-    def __init__(self, credentials: PersonCredentials, region: str) -> None:
+    def __init__(self, credentials: PersonCredentials, region: str, *, sub: str = "") -> None:
         self.credentials = credentials
         self.region = region
+        self.sub = sub
         self.kept_identity_id = credentials.known_identity_id
         self._clients: dict[tuple[Any, ...], Any] = {}
         self.renew_after_fork()
@@ -95,9 +101,20 @@ def new_aws(pool: IdentityPool, id_token: str, *, identity_id: str = "") -> Pers
 
     Where another thread was faster, what it made.
     """
-    person = PersonAws(PersonCredentials(pool, id_token, identity_id=identity_id), pool.region)
+    person = PersonAws(PersonCredentials(pool, id_token, identity_id=identity_id), pool.region, sub=_sub_of(id_token))
     with _lock:
         return _people.setdefault((pool, _digest(id_token)), person)
+
+
+def forget_users(subs: Iterable[str]) -> None:
+    """Remove the clients, credentials and ID tokens of the users with these `sub`s from the cache of this process.
+
+    The pool is not compared: a `sub` is a random UUID, and to remove too much costs one new client.
+    """
+    forgotten = frozenset(subs)
+    with _lock:
+        for key in [key for key, person in list(_people.items()) if person.sub in forgotten]:
+            _people.pop(key, None)
 
 
 def forget_everybody() -> None:
@@ -109,6 +126,27 @@ def forget_everybody() -> None:
 def _digest(id_token: str) -> bytes:
     # Of the whole token: nothing less is one person's alone.
     return hashlib.sha256(id_token.encode()).digest()
+
+
+def _sub_of(id_token: str) -> str:
+    """Return the `sub` of a verified ID token; empty for what is no token."""
+    try:
+        return str(take_apart(id_token, max_bytes=len(id_token))[1].get("sub", ""))
+    except MalformedTokenError:
+        return ""
+
+
+def _on_signed_out(*, cognito_users: Iterable[Any], **_: Any) -> None:
+    """Forget the users whose logins have ended. In this process: others drop their entries after an hour."""
+    forget_users(link.sub for link in cognito_users)
+
+
+def _on_unlinked(*, sub: str, **_: Any) -> None:
+    forget_users([sub])
+
+
+signed_out.connect(_on_signed_out, dispatch_uid="django_cognito.aws.clients")
+account_unlinked.connect(_on_unlinked, dispatch_uid="django_cognito.aws.clients.unlinked")
 
 
 _all: weakref.WeakSet[PersonAws] = weakref.WeakSet()

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
+from .client_secret import ClientSecret
 from .compact import read_object
 from .errors import CognitoError, CognitoUnavailableError, MalformedTokenError, SignInError, TokenError
 from .http import Http, Response
@@ -32,6 +33,9 @@ _OAUTH_ERRORS = frozenset(
     }
 )
 _OAUTH_ERROR = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}", re.ASCII)
+# AWS developer guide, "Quotas in Amazon Cognito": requests in a second, and operations of one user in an hour.
+_THROTTLES = frozenset({"TooManyRequestsException", "LimitExceededException", "ThrottlingException"})
+_AWS_ERROR = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
 _MALFORMED = "malformed_response"
 _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)  # RFC 6750 2.1
 
@@ -72,20 +76,27 @@ class SignInSecrets:
 class HostedUi:
     """The hosted UI of `pool` for one app client: confidential with a `client_secret`, public without.
 
-    Building an address reaches nothing; each other method makes one request.
+    Building an address reaches nothing; each other method makes one request. If Cognito refuses a secret that a
+    `ClientSecret` can read again, the request is repeated once with the new secret.
     Raises ValueError where the pool has no `domain`.
     """
 
-    def __init__(self, pool: UserPool, client_id: str, client_secret: str = "", *, http: Http | None = None) -> None:
+    def __init__(
+        self, pool: UserPool, client_id: str, client_secret: str | ClientSecret = "", *, http: Http | None = None
+    ) -> None:
         if not pool.domain:
             raise ValueError(f"the hosted UI needs the domain of {pool.user_pool_id}: UserPool(..., domain=)")
         self.pool = pool
         self.client_id = client_id
-        self._client_secret = client_secret
+        self._secret = client_secret if isinstance(client_secret, ClientSecret) else ClientSecret(client_secret)
         self._http = http or Http()
 
     def __repr__(self) -> str:
         return f"<HostedUi {self.pool.domain} client={self.client_id}>"
+
+    def until(self, ends_at: float) -> "HostedUi":
+        """Return the same for several requests that share a deadline: `ends_at` on the clock `time.monotonic`."""
+        return HostedUi(self.pool, self.client_id, self._secret, http=self._http.until(ends_at))
 
     def authorize_url(self, secrets: SignInSecrets, *, redirect_uri: str, scopes: Sequence[str], **extras: str) -> str:
         """Where a browser signs in. `extras` are further parameters of Cognito: `identity_provider`, `lang` ...
@@ -112,7 +123,7 @@ class HostedUi:
         """The tokens for a sign-in's code, which is good once and for five minutes.
 
         Raises SignInError where Cognito refuses or answers without the tokens, CognitoUnavailableError where it cannot
-        be asked. Never tried twice: the first attempt may have used the code up.
+        be asked. Never tried twice, but after a refused client secret: another attempt may have used the code up.
         """
         form = {"code": code, "redirect_uri": redirect_uri, "code_verifier": code_verifier}
         return self._tokens({"grant_type": "authorization_code", **form})
@@ -134,10 +145,11 @@ class HostedUi:
             raise self._refusal(response)
 
     def sign_out_everywhere(self, access_token: str) -> None:
-        """End all refresh tokens of the person, and at Cognito's own APIs their access tokens (GlobalSignOut).
+        """Revoke all refresh tokens of the user, and at Cognito's own APIs the access tokens (GlobalSignOut).
 
-        Raises SignInError where Cognito refuses, as for an access token without `aws.cognito.signin.user.admin`;
-        CognitoUnavailableError.
+        Raises SignInError with the code "sign_out_scope_required" if the access token lacks the scope
+        `aws.cognito.signin.user.admin`, or "sign_out_refused" (expired, revoked); CognitoUnavailableError, with the
+        code "too_many_requests" if Cognito throttles.
         """
         headers = {
             "Content-Type": "application/x-amz-json-1.1",
@@ -145,10 +157,8 @@ class HostedUi:
         }
         body = json.dumps({"AccessToken": access_token}).encode()
         response = self._http.request("POST", f"{self.pool.endpoint_url}/", headers=headers, data=body)
-        if response.status == 400:
-            raise SignInError("the person was not signed out everywhere: has the token the scope for it?")
         if response.status != 200:
-            raise CognitoUnavailableError(f"{self.pool.endpoint_url} gave no usable answer (status {response.status})")
+            raise _global_sign_out_error(response, self.pool.endpoint_url)
 
     def user_info(self, access_token: str) -> Mapping[str, Any]:
         """What Cognito says now about the person of an access token with the scope `openid`.
@@ -193,7 +203,20 @@ class HostedUi:
         return f"{self.pool.domain}{path}?{urlencode(parameters, quote_via=quote)}"
 
     def _post(self, path: str, form: Mapping[str, str]) -> Response:
-        auth = (self.client_id, self._client_secret) if self._client_secret else None
+        """Send a form as this app client, and once more if its secret was refused and has changed.
+
+        Repeating is safe, also for a code or a refresh token that is good once: the server "MUST" authenticate the
+        client before it uses either (RFC 6749 3.2.1, 4.1.3, 6), and `invalid_client` says that this failed (5.2).
+        """
+        secret = self._secret.read()
+        response = self._post_once(path, form, secret)
+        if not _is_client_refused(response):
+            return response
+        changed = self._secret.read_again(secret)
+        return response if changed is None else self._post_once(path, form, changed)
+
+    def _post_once(self, path: str, form: Mapping[str, str], secret: str) -> Response:
+        auth = (self.client_id, secret) if secret else None
         data = form if auth else {"client_id": self.client_id, **form}
         return self._http.request("POST", f"{self.pool.domain}{path}", data=data, auth=auth)
 
@@ -218,6 +241,26 @@ class HostedUi:
 
     def _unavailable(self, response: Response) -> CognitoUnavailableError:
         return CognitoUnavailableError(f"{self.pool.domain} gave no usable answer (status {response.status})")
+
+
+def _is_client_refused(response: Response) -> bool:
+    """Return whether the endpoint refused the client itself: `invalid_client`, with 400 or 401 (RFC 6749 5.2)."""
+    answer = _json_object(response) if response.status in (400, 401) else None
+    return answer is not None and answer.get("error") == "invalid_client"
+
+
+def _global_sign_out_error(response: Response, endpoint_url: str) -> CognitoError:
+    """Return the error that an answer of the AWS API means, by its `__type`; a throttle comes with 400 too."""
+    answer = _json_object(response) or {}
+    kind = str(answer.get("__type", "")).rpartition("#")[2]
+    if response.status == 429 or kind in _THROTTLES:
+        return CognitoUnavailableError(f"{endpoint_url} throttles GlobalSignOut", code="too_many_requests")
+    if response.status not in (400, 403) or not _AWS_ERROR.fullmatch(kind):
+        return CognitoUnavailableError(f"{endpoint_url} gave no usable answer (status {response.status})")
+    # AWS has no `__type` of its own for a missing scope: "Access Token does not have required scopes".
+    is_about_scopes = kind == "NotAuthorizedException" and "scope" in str(answer.get("message", "")).lower()
+    code = "sign_out_scope_required" if is_about_scopes else "sign_out_refused"
+    return SignInError(f"Cognito refused GlobalSignOut: {kind}", code=code)
 
 
 def _json_object(response: Response) -> dict[str, Any] | None:

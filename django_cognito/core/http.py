@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -50,9 +51,14 @@ class Http:
     its own connections: there each wait is bounded, and the body. Nothing packed is asked for, and nothing unpacked.
     """
 
-    def __init__(self, *, timeout_seconds: float = 3.0, max_bytes: int = 65_536) -> None:
+    def __init__(self, *, timeout_seconds: float = 3.0, max_bytes: int = 65_536, ends_at: float | None = None) -> None:
         self.timeout_seconds = timeout_seconds
         self.max_bytes = max_bytes
+        self._ends_at = ends_at
+
+    def until(self, ends_at: float) -> "Http":
+        """Return the same for several requests that share a deadline: `ends_at` on the clock `time.monotonic`."""
+        return Http(timeout_seconds=self.timeout_seconds, max_bytes=self.max_bytes, ends_at=ends_at)
 
     def request(
         self,
@@ -75,7 +81,7 @@ class Http:
         if not is_safe_address(url):
             raise ValueError("an address must be https (plain http is for loopback hosts only)")
         sent = _checked({"Accept-Encoding": "identity", **(headers or {}), **_basic(auth)})
-        call = Call(str(urlsplit(url).hostname), Deadline(self.timeout_seconds), self.max_bytes)
+        call = Call(str(urlsplit(url).hostname), Deadline(self._seconds_left(url)), self.max_bytes)
         exchange = partial(self._exchange, call, method, url, headers=sent, data=data)
         try:
             with call.deadline:
@@ -92,6 +98,15 @@ class Http:
         if response.headers.get("content-encoding", "").lower() not in ("", "identity"):
             raise CognitoUnavailableError(f"{call.host} answered with a packed body")
         return response
+
+    def _seconds_left(self, url: str) -> float:
+        """Return how long one request may take now. Raises CognitoUnavailableError if the shared deadline passed."""
+        if self._ends_at is None:
+            return self.timeout_seconds
+        left = min(self.timeout_seconds, self._ends_at - time.monotonic())
+        if left <= 0:
+            raise CognitoUnavailableError(f"no time is left for a request to {urlsplit(url).hostname}")
+        return left
 
     def _exchange(self, call: Call, method: str, url: str, **sent: Any) -> Response:
         with (

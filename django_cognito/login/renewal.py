@@ -23,6 +23,7 @@ from ..core.hosted_ui import HostedUi, TokenSet
 from ..models import CognitoLogin
 from ..people.authenticate import person, verify
 from ..runtime import get_hosted_ui
+from ..signals import tell_of_sign_out
 from ..tracebacks import without_locals
 from .session import (
     access_token_of,
@@ -149,8 +150,9 @@ def _retry_after(login: CognitoLogin) -> int:
 def _claim(login: CognitoLogin) -> bool:
     """Return whether this request is the one that refreshes: one conditional UPDATE, so that there is only one."""
     now = timezone.now()
-    # Longer than two calls to Cognito may take; a worker that dies at it blocks nobody for longer.
-    until = now + timedelta(seconds=2 * get_settings().http_timeout_seconds + 5)
+    # Longer than the calls may take: the refresh, again with another client secret, and the JWKS. If this process
+    # dies meanwhile, the login can be refreshed after that time.
+    until = now + timedelta(seconds=3 * get_settings().http_timeout_seconds + 5)
     is_free = Q(refreshing_until=None) | Q(refreshing_until__lt=now)
     is_due = Q(retry_at=None) | Q(retry_at__lte=now)
     return _unchanged(login).filter(is_free, is_due).update(refreshing_until=until) == 1
@@ -208,6 +210,7 @@ def _postpone(login: CognitoLogin, seconds: float) -> CognitoLogin:
 def _end(login: CognitoLogin, error: CognitoError) -> CognitoLogin:
     """Forget a login that was refused; unless somebody else, after this worker's lease, was faster and got tokens."""
     if _unchanged(login).delete()[0]:
+        tell_of_sign_out([login.cognito_user], reason="login_ended")
         raise SignInError(f"the login was not renewed: {error.code}", code="login_ended") from error
     return row_of(login.pk)
 

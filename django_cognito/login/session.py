@@ -5,23 +5,25 @@ The Django session is last-write-wins: a concurrent request would bring an old r
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib import auth
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ValidationError
-from django.db import router
+from django.db import DatabaseError, router, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from ..conf import CognitoSettings, get_pools
+from ..conf import CognitoSettings, get_pools, get_settings
 from ..core import AccessToken, IdToken
 from ..core.compact import take_apart
 from ..core.errors import CognitoError, SignInError
@@ -30,9 +32,12 @@ from ..encryption import DecryptionError, decrypt, encrypt
 from ..models import CognitoLogin, CognitoUser
 from ..people.rights import drop_permission_caches
 from ..runtime import get_hosted_ui
+from ..signals import tell_of_sign_out
 from ..tracebacks import without_locals
 from . import pending
+from .revocation import RevocableLogin, revoke_logins
 
+_T = TypeVar("_T")
 logger = logging.getLogger(__name__)
 SESSION_KEY = "_cognito_login"
 SET_ASIDE_KEY = "_cognito_logins_set_aside"  # of contrib.hijack: pairs of a hijacker's primary key and login id
@@ -132,21 +137,75 @@ def is_over(login: CognitoLogin) -> bool:
     return login.expires_at <= timezone.now()
 
 
-def drop(session: SessionBase, *, everywhere: bool = False) -> CognitoSettings | None:
-    """End the session's login: forget its tokens, and have Cognito revoke them where it can be asked.
+@without_locals
+def drop(session: SessionBase, *, everywhere: bool = False, user: Any = None) -> CognitoSettings | None:
+    """End the session's login: delete its row, send `signed_out`, and revoke its refresh token at Cognito.
 
-    With `everywhere` all logins of the same person of Cognito end, here and at Cognito.
-    What holds for the app client that it was a login at; None where there was no login, or its tokens are unreadable.
+    With `everywhere`, end every login of every account that is linked to the same Django user; `user` is the user of
+    a session without a login. A step that fails is logged and does not prevent the others.
+
+    Return the settings of the login's app client; None if there was no login, or they cannot be determined.
     """
-    login = _named_by(session)
+    login = _try(partial(_named_by, session))
     session.pop(SESSION_KEY, None)
-    if login is None:
+    links = [login.cognito_user] if login is not None else []
+    if everywhere:
+        user_id = login.cognito_user.user_id if login is not None else getattr(user, "pk", None)
+        links = _try(partial(_links_of, user_id)) or links
+    if not links:
         return None
-    # Not login.delete(): it clears the instance's id, without which the tokens cannot be opened.
-    others = {"cognito_user": login.cognito_user} if everywhere else {"pk": login.pk}
-    CognitoLogin.objects.filter(**others).delete()
-    revoke(login, everywhere=everywhere)
-    return _settings_or_none(login)
+    logins = _try(partial(_take, links, None if everywhere else login))
+    if logins is None:
+        logins = [login] if login is not None else []
+    tell_of_sign_out(links, everywhere=everywhere)
+    revoke(*sorted(logins, key=lambda each: each != login), everywhere=everywhere)  # its own first: time may run out
+    return _settings_or_none(login) if login is not None else None
+
+
+def _links_of(user_id: Any) -> list[CognitoUser]:
+    return list(CognitoUser.objects.using(_database()).select_related("user").filter(user_id=user_id))
+
+
+def _take(links: list[CognitoUser], login: CognitoLogin | None) -> list[CognitoLogin]:
+    """Delete the logins of `links`, or `login` alone, and return them.
+
+    The rows are locked: else a refresh between the two queries would leave a refresh token that no row has.
+    """
+    rows = CognitoLogin.objects.using(_database())
+    rows = rows.filter(cognito_user__in=links) if login is None else rows.filter(pk=login.pk)
+    with transaction.atomic(using=_database()):
+        logins = list(rows.select_for_update().order_by("pk"))
+        rows.delete()  # not login.delete(): it clears the instance's id, without which the tokens cannot be opened
+    by_id = {link.pk: link for link in links}
+    for each in logins:
+        each.cognito_user = by_id[each.cognito_user_id]
+    return logins
+
+
+def _database() -> str:
+    return router.db_for_write(CognitoLogin)
+
+
+def _try(step: Callable[[], _T]) -> _T | None:
+    """Return what a step of a sign-out returns; None if the database fails, which is logged."""
+    try:
+        return step()
+    except DatabaseError as error:
+        logger.error("a step of a sign-out failed in the database: %s", type(error).__name__)  # noqa: TRY400
+        return None
+
+
+def has_login(session: SessionBase) -> bool:
+    """Return whether the login that the session names still exists. At most one query."""
+    return _named_by(session) is not None
+
+
+def local_user(request: HttpRequest) -> Any:
+    """Return the user of a session that has no login of Cognito: a local password; else None. At most one query."""
+    if SESSION_KEY in request.session:
+        return None
+    user = auth.get_user(request)  # of the session alone: `request.user` may be another's, by a bearer token
+    return user if user.is_authenticated else None
 
 
 def settings_of_session(session: SessionBase) -> CognitoSettings | None:
@@ -157,10 +216,8 @@ def settings_of_session(session: SessionBase) -> CognitoSettings | None:
 
 def _named_by(session: SessionBase) -> CognitoLogin | None:
     login_id = session.get(SESSION_KEY)
-    if not login_id:
-        return None
-    rows = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).select_related("cognito_user")
-    return rows.filter(pk=login_id).first()
+    rows = CognitoLogin.objects.using(_database()).select_related("cognito_user__user")
+    return rows.filter(pk=login_id).first() if login_id else None
 
 
 def _settings_or_none(login: CognitoLogin) -> CognitoSettings | None:
@@ -194,19 +251,27 @@ def row_of(login_id: Any, **conditions: Any) -> CognitoLogin:
 
 
 @without_locals
-def revoke(login: CognitoLogin, *, everywhere: bool = False) -> None:
-    """Have Cognito end the refresh token, and with it what came of it; with `everywhere` all the person's. Best effort.
+def revoke(*logins: CognitoLogin, everywhere: bool = False) -> None:
+    """Revoke the refresh tokens of `logins` at Cognito; with `everywhere` all refresh tokens of their accounts.
 
-    That needs the scope `aws.cognito.signin.user.admin`.
+    All requests together take twice `HTTP_TIMEOUT_SECONDS` at most. Failures are logged.
     """
+    ends_at = time.monotonic() + 2 * get_settings().http_timeout_seconds
+    revocable = [found for login in logins if (found := _revocable(login, ends_at)) is not None]
+    revoke_logins(revocable, everywhere=everywhere)
+
+
+def _revocable(login: CognitoLogin, ends_at: float) -> RevocableLogin | None:
+    """Return the login's tokens with the hosted UI that may revoke them; None without a hosted UI."""
     try:
-        if everywhere and settings_for(login).user_pool.domain:
-            get_hosted_ui(settings_for(login)).sign_out_everywhere(tokens_of(login).access_token)
-        refresh_token = refresh_token_of(login)
-        if refresh_token is not None:
-            get_hosted_ui(settings_for(login)).revoke(refresh_token)
+        settings, refresh_token = settings_for(login), refresh_token_of(login)
+        token, access_token = access_token_of(login), tokens_of(login).access_token
     except CognitoError as error:
         logger.warning("signed out here, but the refresh token was not revoked: %s", error.code)
+        return None
+    if not settings.user_pool.domain:
+        return None
+    return RevocableLogin(get_hosted_ui(settings).until(ends_at), token, access_token, refresh_token)
 
 
 def refresh_token_of(login: CognitoLogin) -> str | None:
@@ -232,7 +297,7 @@ def _associated_data(login_id: UUID) -> bytes:
 
 
 def _on_logged_out(*, request: HttpRequest | None = None, **_: Any) -> None:
-    """Whoever signs out, by whichever door (the admin's too), ends the login with it."""
+    """End the Cognito login on any Django sign-out, including the admin's."""
     if request is not None and hasattr(request, "session"):
         drop(request.session)
 

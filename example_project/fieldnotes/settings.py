@@ -91,6 +91,7 @@ LOGIN_URL = "cognito:login"
 LOGIN_REDIRECT_URL = "/notes/"
 LOGOUT_REDIRECT_URL = "/"
 
+SITE = next((host for host in words("DJANGO_ALLOWED_HOSTS") if host[0] not in ".*"), "")  # the first that is whole
 READ = ["notes.view_note"]
 WRITE = [*READ, "notes.add_note", "notes.change_note"]
 COGNITO = {
@@ -98,6 +99,7 @@ COGNITO = {
     "CLIENT_ID": os.environ.get("COGNITO_CLIENT_ID", ""),
     "CLIENT_SECRET": os.environ.get("COGNITO_CLIENT_SECRET", ""),
     "DOMAIN": os.environ.get("COGNITO_DOMAIN", ""),
+    "LOGOUT_URI": f"https://{SITE}/" if SITE and not DEBUG else "",  # one of the app client's sign-out URLs
     # Derived from the pool's id on AWS; a local Cognito has addresses of its own.
     "ISSUER": os.environ.get("COGNITO_ISSUER", ""),
     "JWKS_URI": os.environ.get("COGNITO_JWKS_URI", ""),

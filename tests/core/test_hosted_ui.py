@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from operator import methodcaller
 from pathlib import Path
@@ -339,18 +340,62 @@ def test_a_sign_out_everywhere_asks_the_api_with_the_persons_own_token(
     assert asked.headers["x-amz-target"] == "AWSCognitoIdentityProviderService.GlobalSignOut"
 
 
+def aws_error(kind: Any, message: str = "", status: int = 400) -> Answer:
+    return json_answer({"__type": kind, "message": message}, status)
+
+
+NO_SCOPE = "Access Token does not have required scopes"
+
+
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("answer", "error", "code"),
     [
-        (json_answer({"__type": "NotAuthorizedException"}, 400), SignInError),
-        (Answer(500), CognitoUnavailableError),
-        (Answer(302), CognitoUnavailableError),
+        (aws_error("NotAuthorizedException", NO_SCOPE), SignInError, "sign_out_scope_required"),
+        (aws_error("com.amazonaws#NotAuthorizedException", NO_SCOPE), SignInError, "sign_out_scope_required"),
+        (aws_error("NotAuthorizedException", "Access Token has expired"), SignInError, "sign_out_refused"),
+        (aws_error("NotAuthorizedException", "Access Token has been revoked"), SignInError, "sign_out_refused"),
+        (aws_error("UserNotConfirmedException", "scope"), SignInError, "sign_out_refused"),
+        (aws_error("ForbiddenException", "blocked by WAF", 403), SignInError, "sign_out_refused"),
+        (aws_error("TooManyRequestsException", "Rate exceeded"), CognitoUnavailableError, "too_many_requests"),
+        (aws_error("LimitExceededException"), CognitoUnavailableError, "too_many_requests"),
+        (aws_error("NotAuthorizedException", NO_SCOPE, 429), CognitoUnavailableError, "too_many_requests"),
+        (Answer(429), CognitoUnavailableError, "too_many_requests"),
+        (aws_error("InternalErrorException", "", 500), CognitoUnavailableError, "cognito_unavailable"),
+        (aws_error("no name\nof AWS's"), CognitoUnavailableError, "cognito_unavailable"),
+        (Answer(400, b"<html>"), CognitoUnavailableError, "cognito_unavailable"),
+        (Answer(403, b"<html>blocked</html>"), CognitoUnavailableError, "cognito_unavailable"),
+        (Answer(500), CognitoUnavailableError, "cognito_unavailable"),
+        (Answer(302), CognitoUnavailableError, "cognito_unavailable"),
     ],
 )
-def test_a_sign_out_everywhere_that_is_refused_is_not_one_that_is_unavailable(
-    with_api: HostedUi, server: ScriptedServer, answer: Answer, error: type[Exception]
+def test_failed_sign_out_everywhere_says_why(
+    with_api: HostedUi, server: ScriptedServer, answer: Answer, error: type[SignInError], code: str
 ) -> None:
     server.script(answer)
     with pytest.raises(error) as caught:
         with_api.sign_out_everywhere("the-access-token")
+    assert caught.value.code == code
     assert "the-access-token" not in str(caught.value)
+
+
+# Several requests under one deadline
+
+
+@pytest.mark.parametrize("call", [EXCHANGE, REFRESH, REVOKE, USER_INFO])
+def test_requests_after_a_shared_deadline_are_not_sent(public: HostedUi, server: ScriptedServer, call: Call) -> None:
+    with pytest.raises(CognitoUnavailableError):
+        call(public.until(time.monotonic()))
+    assert server.count == 0
+
+
+def test_requests_share_a_deadline(public: HostedUi, server: ScriptedServer) -> None:
+    server.script(Drip(b"HTTP/1.1 200 OK\r\n\r\n"))
+    began_at = time.monotonic()
+    together = public.until(began_at + 0.3)
+    for _ in range(5):
+        with pytest.raises(CognitoUnavailableError):
+            REVOKE(together)
+    assert time.monotonic() - began_at < 2
+    server.script(Answer(200))
+    REVOKE(public.until(time.monotonic() + 60))
+    REVOKE(public)

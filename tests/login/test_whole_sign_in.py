@@ -21,7 +21,7 @@ from django_cognito.models import CognitoLogin, CognitoUser
 
 from ..callers import bearer
 from ..emulator.hosted_site import PASSWORD, Browser, query_of
-from ..local_cognito import POOL_ID, SECRET, hosted_ui, seed_for, settings_for, sign_in_by_hand
+from ..local_cognito import ADMIN_SCOPE, POOL_ID, SCOPES, SECRET, hosted_ui, seed_for, settings_for, sign_in_by_hand
 from ..login_scene import change, who
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
@@ -324,6 +324,28 @@ def test_after_a_logout_the_refresh_token_is_worth_nothing(
         runtime.get_hosted_ui().refresh(refresh_token)
     assert caught.value.oauth_error == "invalid_grant"
     assert (who(client), CognitoLogin.objects.exists()) == ("nobody", False)
+
+
+@pytest.mark.parametrize(
+    ("client_id", "scopes"),
+    [("1public", SCOPES), ("3rotating", [*SCOPES, ADMIN_SCOPE])],
+    ids=["one by one", "by GlobalSignOut"],
+)
+def test_after_a_logout_everywhere_no_refresh_token_is_valid(
+    client: Client, emulator: Emulator, browser: Browser, settings: Any, client_id: str, scopes: list[str]
+) -> None:
+    settings.COGNITO = settings_for(emulator, client_id, SCOPES=scopes)
+    refresh_tokens = []
+    for each in (Client(), client):
+        answer = hosted_ui(browser, each)
+        each.get((answer if "Location" in answer.headers else browser.sign_in()).headers["Location"])
+        login = session.row_of(each.session[session.SESSION_KEY])
+        refresh_tokens.append(session.tokens_of(login).refresh_token)
+    client.post("/auth/logout/", {"where": "everywhere"})
+    for refresh_token in refresh_tokens:
+        with pytest.raises(SignInError):
+            runtime.get_hosted_ui().refresh(refresh_token)
+    assert not CognitoLogin.objects.exists()
 
 
 def test_after_a_logout_the_hosted_ui_asks_for_the_password_again(

@@ -1,0 +1,452 @@
+"""Sign-out: each step is tried whatever the others did, everywhere is every account of the user, within a deadline."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_out
+from django.db import DatabaseError, connection
+from django.test import Client
+from django.utils import timezone
+
+from django_cognito.core import AccessToken
+from django_cognito.core.compact import take_apart
+from django_cognito.login import renewal, session
+from django_cognito.login.revocation import RevocableLogin
+from django_cognito.models import CognitoLogin, CognitoUser
+from django_cognito.signals import signed_out
+from django_cognito.testing import make_token, sign_in
+
+from ..login_scene import change, form_of, login_of, refusal, token_answer, who
+from ..scripted_server import Answer, ScriptedServer, Silence, json_answer
+from ..two_pools import TwoPools
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
+
+ADMIN_SCOPE = "openid aws.cognito.signin.user.admin"
+LOGOUT = "/auth/logout/"
+
+
+def aws_error(kind: str, message: str = "", status: int = 400) -> Answer:
+    return json_answer({"__type": kind, "message": message}, status)
+
+
+FAILURES = {
+    "no scope": aws_error("NotAuthorizedException", "Access Token does not have required scopes"),
+    "expired": aws_error("NotAuthorizedException", "Access Token has expired"),
+    "throttled": aws_error("TooManyRequestsException", "Rate exceeded"),
+    "unavailable": Answer(500),
+}
+
+
+@pytest.fixture
+def cognito(token_endpoint: ScriptedServer, settings: Any) -> ScriptedServer:
+    """A server that is the hosted UI and the AWS API."""
+    settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": token_endpoint.url}
+    return token_endpoint
+
+
+@pytest.fixture
+def told() -> Iterator[list[dict[str, Any]]]:
+    """The arguments of each `signed_out`."""
+    received: list[dict[str, Any]] = []
+
+    def receive(**arguments: Any) -> None:
+        received.append(arguments)
+
+    signed_out.connect(receive)
+    yield received
+    signed_out.disconnect(receive)
+
+
+def steps(server: ScriptedServer) -> list[str]:
+    """What Cognito was asked: GlobalSignOut, a refresh, or the revocation of which refresh token."""
+    return [_step(request) for request in server.requests]
+
+
+def _step(request: Any) -> str:
+    if "x-amz-target" in request.headers:
+        return "GlobalSignOut"
+    form = form_of(request)
+    return f"revoke {form['token']}" if request.path == "/oauth2/revoke" else str(form["grant_type"])
+
+
+def sign_in_with(client: Client, refresh_token: str, username: str = "alice", **claims: Any) -> CognitoLogin:
+    """Sign `username` in with that refresh token; `claims` change the tokens."""
+    user = sign_in(client, username, refresh_token=refresh_token, **claims)
+    return session.load(client.session, user.pk)
+
+
+def link_to(user: Any, client: Client, username: str) -> None:
+    """Make the account in Cognito `username`, signed in at `client`, a further one of `user`."""
+    CognitoUser.objects.filter(username=username).update(user=user)
+    browser = client.session
+    browser["_auth_user_id"], browser["_auth_user_hash"] = str(user.pk), user.get_session_auth_hash()
+    browser.save()
+
+
+# Each step is tried
+
+
+@pytest.mark.parametrize("answer", FAILURES.values(), ids=FAILURES)
+def test_failed_global_sign_out_revokes_each_refresh_token(
+    client: Client, cognito: ScriptedServer, answer: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
+    phone, bobs = Client(), Client()
+    sign_in_with(phone, "of-the-phone"), sign_in_with(bobs, "of-bob", "bob"), sign_in_with(client, "of-this-one")
+    cognito.script(answer, Answer())
+    response = client.post(LOGOUT, {"where": "everywhere"})
+    assert response["Location"].startswith(f"{cognito.url}/logout?")
+    assert steps(cognito) == ["GlobalSignOut", "revoke of-this-one", "revoke of-the-phone"]
+    assert [who(each) for each in (client, phone, bobs)] == ["nobody", "nobody", "bob"]
+    assert "GlobalSignOut failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (FAILURES["no scope"], "sign_out_scope_required"),
+        (FAILURES["expired"], "sign_out_refused"),
+        (FAILURES["throttled"], "too_many_requests"),
+        (FAILURES["unavailable"], "cognito_unavailable"),
+    ],
+)
+def test_failed_global_sign_out_is_logged_with_its_reason(
+    client: Client, cognito: ScriptedServer, answer: Answer, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    login_of(client)
+    cognito.script(answer, Answer())
+    with caplog.at_level(logging.DEBUG):
+        client.post(LOGOUT, {"where": "everywhere"})
+    assert [code in caplog.text, "a-refresh-token" in caplog.text] == [True, False]
+    assert ("sign_out_scope_required" in caplog.text) == (code == "sign_out_scope_required")
+
+
+def test_failed_revocation_does_not_prevent_the_next(
+    client: Client, cognito: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(3):
+        sign_in_with(client if number == 0 else Client(), f"number-{number}")
+    cognito.script(FAILURES["no scope"], Answer(500), refusal("invalid_client"), Answer())
+    client.post(LOGOUT, {"where": "everywhere"})
+    assert steps(cognito)[0] == "GlobalSignOut"
+    assert sorted(steps(cognito)[1:]) == ["revoke number-0", "revoke number-1", "revoke number-2"]
+    assert "was not revoked: cognito_unavailable (1), invalid_client (1)" in caplog.text
+
+
+def test_successful_global_sign_out_makes_single_revocations_needless(client: Client, cognito: ScriptedServer) -> None:
+    login_of(Client()), login_of(client)
+    cognito.script(json_answer({}))
+    client.post(LOGOUT, {"where": "everywhere"})
+    assert steps(cognito) == ["GlobalSignOut"]
+
+
+def test_unreadable_login_does_not_prevent_the_others(client: Client, cognito: ScriptedServer) -> None:
+    unreadable, phone = login_of(client), Client()
+    sign_in_with(phone, "of-the-phone")
+    CognitoLogin.objects.filter(pk=unreadable.pk).update(tokens=b"no tokens")
+    cognito.script(FAILURES["no scope"], Answer())
+    client.post(LOGOUT, {"where": "everywhere"})
+    assert steps(cognito) == ["GlobalSignOut", "revoke of-the-phone"]
+    assert [who(each) for each in (client, phone)] == ["nobody"] * 2
+
+
+class FailingQueries:
+    """Makes the database refuse the queries that contain one of some texts."""
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = texts
+        self.refused: list[str] = []
+
+    def __call__(self, execute: Callable[..., Any], sql: str, *args: Any) -> Any:
+        if any(text in sql for text in self.texts):
+            self.refused.append(sql)
+            raise DatabaseError("the disk is full")
+        return execute(sql, *args)
+
+
+@pytest.mark.parametrize("where", ["", "everywhere"])
+def test_row_that_cannot_be_deleted_is_revoked_and_signed_out(
+    client: Client, cognito: ScriptedServer, where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    login_of(client)
+    cognito.script(FAILURES["no scope"] if where else Answer(), Answer())
+    failing = FailingQueries('DELETE FROM "django_cognito_cognitologin"')
+    with connection.execute_wrapper(failing):
+        response = client.post(LOGOUT, {"where": where})
+    assert failing.refused
+    assert response["Location"].startswith(f"{cognito.url}/logout?")
+    assert steps(cognito)[-1] == "revoke a-refresh-token"
+    assert who(client) == "nobody"
+    assert "DatabaseError" in caplog.text
+
+
+def test_links_that_cannot_be_read_leave_the_own_login_to_be_ended(client: Client, cognito: ScriptedServer) -> None:
+    login_of(client)
+    cognito.script(FAILURES["no scope"], Answer())
+    failing = FailingQueries('WHERE "django_cognito_cognitouser"."user_id"')
+    with connection.execute_wrapper(failing):
+        client.post(LOGOUT, {"where": "everywhere"})
+    assert failing.refused
+    assert steps(cognito) == ["GlobalSignOut", "revoke a-refresh-token"]
+    assert (CognitoLogin.objects.count(), who(client)) == (0, "nobody")
+
+
+def test_rows_that_cannot_be_read_or_deleted_leave_a_local_sign_out(client: Client, cognito: ScriptedServer) -> None:
+    login_of(Client())
+    user = get_user_model().objects.get()
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    with connection.execute_wrapper(FailingQueries('DELETE FROM "django_cognito_cognitologin"')):
+        client.post(LOGOUT, {"where": "everywhere"})
+    assert who(client) == "nobody"
+
+
+def test_login_that_cannot_be_read_leaves_a_local_sign_out(client: Client, cognito: ScriptedServer) -> None:
+    login_of(client)
+    with connection.execute_wrapper(FailingQueries('FROM "django_cognito_cognitologin"')):
+        response = client.post(LOGOUT)
+    assert response["Location"].startswith(f"{cognito.url}/logout?")
+    assert dict(client.session.items()) == {}
+
+
+def test_receiver_that_fails_leaves_no_session(client: Client, cognito: ScriptedServer) -> None:
+    def fail(**_: Any) -> None:
+        raise RuntimeError("a fault of the site's own")
+
+    login_of(client)
+    kept, key = client.session, client.session.session_key
+    user_logged_out.connect(fail)
+    try:
+        with pytest.raises(RuntimeError):
+            client.post(LOGOUT)
+    finally:
+        user_logged_out.disconnect(fail)
+    assert not kept.exists(key)
+    assert (steps(cognito), CognitoLogin.objects.count()) == (["revoke a-refresh-token"], 0)
+
+
+# The access token
+
+
+def expired(client: Client, refresh_token: str = "the-first-one", **claims: Any) -> CognitoLogin:
+    """Sign in with tokens that have expired since."""
+    long_ago = int(time.time()) - 7_200
+    login = sign_in_with(client, refresh_token, **claims)
+    tokens = session.tokens_of(login)
+    access_token = make_token(username="alice", iat=long_ago, auth_time=long_ago, exp=long_ago + 3_600, **claims)
+    login.tokens = session.sealed(login.pk, type(tokens)(access_token, tokens.id_token, refresh_token, 3_600))
+    return change(login, ends_in=-3_600)
+
+
+def test_expired_access_token_is_refreshed_before_global_sign_out(client: Client, cognito: ScriptedServer) -> None:
+    expired(client)
+    answer = token_answer(refresh_token="the-second-one")
+    cognito.script(answer, json_answer({}))
+    client.post(LOGOUT, {"where": "everywhere"})
+    assert steps(cognito) == ["refresh_token", "GlobalSignOut"]
+    assert take_apart(_access_token(cognito.requests[1]))[1]["exp"] > time.time()
+
+
+def _access_token(request: Any) -> str:
+    return str(json.loads(request.body)["AccessToken"])
+
+
+@pytest.mark.parametrize(("rotated", "revoked"), [("the-second-one", "the-second-one"), (None, "the-first-one")])
+def test_refresh_token_that_was_replaced_is_the_one_revoked(
+    client: Client, cognito: ScriptedServer, rotated: str | None, revoked: str
+) -> None:
+    expired(client)
+    cognito.script(token_answer(refresh_token=rotated), FAILURES["throttled"], Answer())
+    client.post(LOGOUT, {"where": "everywhere"})
+    assert steps(cognito) == ["refresh_token", "GlobalSignOut", f"revoke {revoked}"]
+
+
+def test_failed_refresh_still_revokes(client: Client, cognito: ScriptedServer) -> None:
+    expired(client)
+    cognito.script(Answer(500), Answer())
+    client.post(LOGOUT, {"where": "everywhere"})
+    assert steps(cognito) == ["refresh_token", "revoke the-first-one"]
+
+
+def test_expired_access_token_without_a_refresh_token_is_sent_as_it_is(client: Client, cognito: ScriptedServer) -> None:
+    login = expired(client)
+    tokens = session.tokens_of(login)
+    login.tokens = session.sealed(login.pk, type(tokens)(tokens.access_token, tokens.id_token, None, 0))
+    login.save()
+    cognito.script(FAILURES["expired"])
+    client.post(LOGOUT, {"where": "everywhere"})
+    assert steps(cognito) == ["GlobalSignOut"]
+
+
+def test_global_sign_out_prefers_a_token_with_the_scope(client: Client, cognito: ScriptedServer) -> None:
+    sign_in_with(Client(), "of-the-phone", scope=ADMIN_SCOPE, iat=int(time.time()) - 60)
+    sign_in_with(client, "of-this-one", scope="openid")
+    cognito.script(json_answer({}))
+    client.post(LOGOUT, {"where": "everywhere"})
+    (request,) = cognito.requests
+    assert take_apart(_access_token(request))[1]["scope"] == ADMIN_SCOPE
+
+
+def test_plain_sign_out_refreshes_nothing(client: Client, cognito: ScriptedServer) -> None:
+    expired(client)
+    client.post(LOGOUT)
+    assert steps(cognito) == ["revoke the-first-one"]
+
+
+# Every account of the user
+
+
+def test_everywhere_ends_the_logins_of_every_linked_account(client: Client, cognito: ScriptedServer) -> None:
+    google, phone, bobs = Client(), Client(), Client()
+    user = login_of(client, "native").cognito_user.user
+    sign_in_with(google, "of-google", "google"), sign_in_with(phone, "of-the-phone", "google")
+    login_of(bobs, "bob")
+    link_to(user, google, "google"), link_to(user, phone, "google")
+    assert [who(each) for each in (client, google, phone, bobs)] == ["native", "native", "native", "bob"]
+    cognito.script(json_answer({}), FAILURES["no scope"], Answer())
+    client.post(LOGOUT, {"where": "everywhere"})
+    assert [who(each) for each in (client, google, phone, bobs)] == ["nobody", "nobody", "nobody", "bob"]
+    assert sorted(steps(cognito)) == ["GlobalSignOut", "GlobalSignOut", "revoke of-google", "revoke of-the-phone"]
+
+
+def test_everywhere_ends_the_logins_in_every_pool(client: Client, two_pools: TwoPools) -> None:
+    other = Client()
+    two_pools.sign_in(client, "acme")
+    two_pools.sign_in(other, "zen", "zoe", refresh_token="of-zen")
+    link_to(CognitoUser.objects.get(username="alice").user, other, "zoe")
+    assert who(other) == "alice"
+    two_pools.zen.requests.clear()
+    two_pools.zen.script(FAILURES["no scope"], Answer())
+    client.post(LOGOUT, {"where": "everywhere"})
+    assert [who(each) for each in (client, other)] == ["nobody"] * 2
+    assert steps(two_pools.zen)[-1] == "revoke of-zen"
+
+
+def test_local_password_signs_out_everywhere_and_stays_on_the_site(client: Client, cognito: ScriptedServer) -> None:
+    phone, laptop = Client(), Client()
+    user = login_of(phone).cognito_user.user
+    for each in (client, laptop):
+        each.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    cognito.script(json_answer({}))
+    assert client.post(LOGOUT, {"where": "everywhere"})["Location"] == "http://testserver/"
+    # A session of a local password ends by a change of the password alone: documented.
+    assert [who(each) for each in (client, phone, laptop)] == ["nobody", "nobody", "alice"]
+    assert steps(cognito) == ["GlobalSignOut"]
+
+
+def test_local_password_without_accounts_signs_out_here(client: Client, cognito: ScriptedServer) -> None:
+    user = get_user_model().objects.create(username="local")
+    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    login_of(Client(), "bob")
+    client.post(LOGOUT, {"where": "everywhere"})
+    assert (who(client), cognito.count, CognitoLogin.objects.count()) == ("nobody", 0, 1)
+
+
+# The deadline
+
+
+def test_deadline_holds_for_all_revocations_together(client: Client, cognito: ScriptedServer, settings: Any) -> None:
+    settings.COGNITO = {**settings.COGNITO, "HTTP_TIMEOUT_SECONDS": 0.3}
+    login = sign_in_with(client, "number-0")
+    for number in range(1, 50):
+        copy = CognitoLogin(cognito_user=login.cognito_user, expires_at=timezone.now())
+        tokens = session.tokens_of(login)
+        copy.tokens = session.sealed(copy.id, type(tokens)(tokens.access_token, tokens.id_token, f"n-{number}", 0))
+        copy.save(force_insert=True)
+    cognito.script(Silence())
+    began_at = time.monotonic()
+    response = client.post(LOGOUT, {"where": "everywhere"})
+    assert time.monotonic() - began_at < 2  # twice HTTP_TIMEOUT_SECONDS, and what a busy machine takes
+    assert response.status_code == 302
+    assert 2 <= cognito.count <= 3
+    assert (who(client), CognitoLogin.objects.count()) == ("nobody", 0)
+
+
+# A refresh at the same time
+
+
+@pytest.mark.django_db(transaction=True)
+def test_refresh_before_the_sign_out_leaves_no_refresh_token(
+    client: Client, cognito: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login = login_of(client, ends_in=30)
+    read = session._named_by
+
+    def refreshed_after_the_read(browser: Any) -> Any:
+        found = read(browser)
+        cognito.script(token_answer(refresh_token="the-second-one"))
+        renewal.current(session.row_of(login.pk))
+        cognito.script(Answer())
+        return found
+
+    monkeypatch.setattr(session, "_named_by", refreshed_after_the_read)
+    session.drop(client.session)
+    assert steps(cognito) == ["refresh_token", "revoke the-second-one"]
+
+
+# The signal
+
+
+def test_signed_out_is_sent_with_its_arguments(
+    client: Client, cognito: ScriptedServer, told: list[dict[str, Any]]
+) -> None:
+    login = login_of(client)
+    client.post(LOGOUT)
+    (arguments,) = told
+    user = get_user_model().objects.get()
+    assert (arguments["user"], arguments["everywhere"], arguments["reason"]) == (user, False, "sign_out")
+    assert arguments["cognito_users"] == (login.cognito_user,)
+    assert arguments["sender"] is None
+
+
+def test_signed_out_everywhere_names_every_account(
+    client: Client, cognito: ScriptedServer, told: list[dict[str, Any]]
+) -> None:
+    user = login_of(client, "native").cognito_user.user
+    sign_in(Client(), "google")
+    CognitoUser.objects.filter(username="google").update(user=user)
+    cognito.script(json_answer({}))
+    client.post(LOGOUT, {"where": "everywhere"})
+    (arguments,) = told
+    assert arguments["everywhere"] is True
+    assert {link.username for link in arguments["cognito_users"]} == {"native", "google"}
+
+
+def test_signed_out_is_sent_for_a_login_that_cognito_ended(
+    client: Client, cognito: ScriptedServer, told: list[dict[str, Any]]
+) -> None:
+    login_of(client, ends_in=-1)
+    cognito.script(refusal())
+    assert who(client) == "nobody"
+    (arguments,) = told
+    assert (arguments["reason"], arguments["user"].get_username()) == ("login_ended", "alice")
+
+
+def test_signed_out_is_not_sent_for_nobody(client: Client, told: list[dict[str, Any]]) -> None:
+    client.post(LOGOUT)
+    assert told == []
+
+
+def test_receiver_of_signed_out_that_fails_prevents_nothing(client: Client, cognito: ScriptedServer) -> None:
+    def fail(**_: Any) -> None:
+        raise RuntimeError("a fault of the site's own")
+
+    signed_out.connect(fail)
+    try:
+        login_of(client)
+        client.post(LOGOUT)
+    finally:
+        signed_out.disconnect(fail)
+    assert steps(cognito) == ["revoke a-refresh-token"]
+
+
+def test_suitability_of_a_login_for_global_sign_out_needs_no_scope_claim() -> None:
+    claims = {"sub": "s", "exp": 1_000, "scope": "openid"}
+    login = RevocableLogin(None, AccessToken("eu-west-1_A", claims), "a", "r")  # type: ignore[arg-type]
+    assert login.suitability == (False, datetime(1970, 1, 1, 0, 16, 40, tzinfo=UTC).timestamp())
+    assert (login.account, '"r"' in repr(login)) == (("eu-west-1_A", "s"), False)
