@@ -1,5 +1,7 @@
 """A site whose views differ in what they need of a session's user, for tests of an outage past the tokens' expiry."""
 
+import pickle
+from copy import copy
 from typing import Any
 
 from django.contrib import admin
@@ -34,6 +36,21 @@ def save_open_user(request: Any) -> JsonResponse:
 
 
 @login_not_required
+def save_copy(request: Any) -> JsonResponse:
+    user = pickle.loads(pickle.dumps(request.user))  # noqa: S301 - as a queue of tasks does
+    user.first_name = "Saved"
+    user.save()
+    return JsonResponse(_describe(user))
+
+
+@login_not_required
+def show_lazy_copy(request: Any) -> JsonResponse:
+    early = copy(request.user)  # of a lazy object that is not loaded yet
+    _ = request.user.is_authenticated
+    return JsonResponse(_describe(early))
+
+
+@login_not_required
 def show_hello(request: HttpRequest) -> HttpResponse:
     return HttpResponse("hello")
 
@@ -62,6 +79,8 @@ urlpatterns = [
     path("user/async/", show_user_async),
     path("open/", show_open_user),
     path("open/save/", save_open_user),
+    path("open/copy/", save_copy),
+    path("open/lazy-copy/", show_lazy_copy),
     path("hello/", show_hello),
     path("moved/out/", LogoutView.as_view()),
     path("moved/open/", show_open_user),

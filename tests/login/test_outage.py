@@ -190,6 +190,22 @@ def test_open_view_gets_the_user_without_what_cognito_granted(client: Client, si
     assert said == {"user": "alice", "staff": False, "superuser": False, "permissions": []}
 
 
+def test_pickled_user_saved_without_cognito_rights_keeps_them_in_the_database(
+    client: Client, sign_in_expired: Any
+) -> None:
+    user = sign_in_expired(client, GRANTS["superuser"])
+    said = client.get("/open/copy/").json()
+    assert (said["staff"], said["superuser"]) == (False, False)
+    user.refresh_from_db()
+    assert (user.first_name, user.is_staff, user.is_superuser) == ("Saved", True, True)
+
+
+def test_copy_of_the_lazy_user_is_loaded_in_an_open_view(client: Client, sign_in_expired: Any) -> None:
+    sign_in_expired(client, GRANTS["superuser"])
+    said = client.get("/open/lazy-copy/").json()
+    assert said == {"user": "alice", "staff": False, "superuser": False, "permissions": []}
+
+
 @pytest.mark.parametrize("granted", [{"groups": ["Helpers"]}, {"superuser": True}])
 def test_permissions_that_an_earlier_middleware_read_are_hidden_from_an_open_view(
     client: Client, settings: Any, sign_in_expired: Any, granted: dict[str, Any]
