@@ -8,6 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import LogoutView
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 
@@ -37,7 +38,7 @@ def save_open_user(request: Any) -> JsonResponse:
 
 @login_not_required
 def save_copy(request: Any) -> JsonResponse:
-    user = pickle.loads(pickle.dumps(request.user))  # noqa: S301 - as a queue of tasks does
+    user = pickle.loads(pickle.dumps(request.user))
     user.first_name = "Saved"
     user.save()
     return JsonResponse(_describe(user))
@@ -58,6 +59,12 @@ def show_hello(request: HttpRequest) -> HttpResponse:
 def add_group(request: Any) -> HttpResponse:
     Group.objects.create(name=f"made by {request.user}")
     return HttpResponse("made")
+
+
+def roll_back(request: Any) -> HttpResponse:
+    _ = request.user.is_authenticated
+    transaction.set_rollback(True)
+    return HttpResponse("rolled back")
 
 
 @group_required("editors")
@@ -86,6 +93,7 @@ urlpatterns = [
     path("moved/open/", show_open_user),
     path("moved/async/", show_open_user),
     path("add/", add_group),
+    path("roll-back/", roll_back),
     path("edit/", edit),
     path("logout/", LogoutView.as_view(), name="django_logout"),
     path("auth/", include("django_cognito.urls")),
@@ -100,6 +108,7 @@ class moved_site:  # noqa: N801 - a urlconf, used like a module
         path("moved/out/", show_user),
         path("moved/open/", show_user),
         path("moved/async/", show_user_async),
+        path("user/", show_open_user),
     ]
 
 
