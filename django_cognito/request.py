@@ -161,7 +161,7 @@ class RequestCognito:
         self.logins_set_aside = session.get(login_session.SET_ASIDE_KEY, ())
         if login_session.SESSION_KEY not in session:
             return _check_groups(session, get_user())
-        if self._failure is not None:
+        if self._failure is not None and self._user is None:
             raise self._failure
         was_loaded = _is_user_loaded(self._request)
         try:
@@ -186,7 +186,7 @@ class RequestCognito:
         self.logins_set_aside = await session.aget(login_session.SET_ASIDE_KEY, ())
         if not await session.ahas_key(login_session.SESSION_KEY):
             return await _acheck_groups(session, await get_user())
-        if self._failure is not None:
+        if self._failure is not None and self._user is None:
             raise self._failure
         was_loaded = _is_user_loaded(self._request)
         try:

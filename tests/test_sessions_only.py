@@ -59,12 +59,23 @@ class OtherAdminSite(admin.AdminSite):
         ]
 
 
+class RenamedAdminSite(admin.AdminSite):
+    """An admin whose URLs have another application namespace: its views are known by their marks."""
+
+    @property
+    def urls(self) -> Any:
+        return self.get_urls(), "renamed", self.name
+
+
+renamed_site = RenamedAdminSite(name="renamed")
+renamed_site.register(Group)
 other_site = OtherAdminSite(name="back-office")
 other_site.register(Group)
 urlpatterns = [
     path("auth/", include("django_cognito.urls")),
     path("admin/", admin.site.urls),
     path("back-office/", other_site.urls),
+    path("renamed/", renamed_site.urls),
     path("account/", account),
     path("account/async/", account_async),
     path("account/class/", Account.as_view()),
@@ -85,6 +96,8 @@ PATHS = [
     "/back-office/plain-report/",
     "/back-office/api/",
     "/back-office/auth/group/",
+    "/renamed/",
+    "/renamed/auth/group/add/",
     "/auth/login/",
     "/auth/sign-up/",
     "/auth/forgot-password/",

@@ -62,7 +62,12 @@ def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet)
         request.session[SESSION_KEY] = str(login.id)
         if (cognito := getattr(request, "cognito", None)) is not None:
             cognito.set_login(user, token, login)
-        auth.login(request, user, backend=_BACKEND)
+        try:
+            auth.login(request, user, backend=_BACKEND)
+        except Exception:  # of a receiver: no session will name the login
+            revoke(login)
+            CognitoLogin.objects.filter(pk=login.pk).delete()
+            raise
     if request.session.session_key == key:
         request.session.cycle_key()  # Django keeps the key of a user who signs in again
     return login

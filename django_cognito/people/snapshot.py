@@ -30,7 +30,8 @@ _RELATION: Any = CognitoUser._meta.get_field("user").remote_field
 class _Snapshot:
     """The values that an instance had when it was loaded, by attribute name. Never changed, so copies may share it.
 
-    A pickle contains none of them: a user whose password was removed before pickling does not carry it all the same.
+    A pickle contains the hidden ones only: what was replaced in memory must not be saved by a copy of the user, and a
+    user whose password was removed before pickling does not carry it all the same.
     """
 
     __slots__ = ("hidden", "model", "pk", "values")
@@ -50,8 +51,9 @@ class _Snapshot:
     def __deepcopy__(self, memo: Any) -> Self:
         return self
 
-    def __reduce__(self) -> tuple[type[Self], tuple[()]]:
-        return type(self), ()
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
+        hidden = {name: value for name, value in self.values.items() if name in self.hidden}
+        return type(self), (self.model, self.pk, hidden, self.hidden) if hidden else ()
 
     def is_of(self, instance: Model) -> bool:
         """Whether `instance` is the row that the values are of: a copy may have got another key since."""
@@ -69,7 +71,7 @@ def protect_unread_changes(user: Model, *, hidden: Iterable[str] = ()) -> None:
     The values that `user` has now are its snapshot. When `save()` is called without `update_fields`, each field that
     still equals its snapshot is read from the row first, in the database that is written to: one query, with a lock
     inside a transaction. A field that was set, or was written by name, leaves the snapshot. A full `refresh_from_db()`
-    drops the snapshot, and no pickle contains it.
+    drops the snapshot, and a pickle contains the values of `hidden` only.
     `hidden` names the fields whose value was replaced in memory: after a save they have their value of now again
     (during it, and if it raises, the row's). Pass the user itself, not the lazy object of a request.
     Not protected: `raw` saves, explicit `update_fields`, `bulk_update`, `QuerySet.update`, and a field that is set to

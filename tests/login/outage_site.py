@@ -1,11 +1,14 @@
 """A site whose views differ in what they need of a session's user, for tests of an outage past the tokens' expiry."""
 
+import pickle
+from copy import copy
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import LogoutView
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 
@@ -34,6 +37,21 @@ def save_open_user(request: Any) -> JsonResponse:
 
 
 @login_not_required
+def save_copy(request: Any) -> JsonResponse:
+    user = pickle.loads(pickle.dumps(request.user))
+    user.first_name = "Saved"
+    user.save()
+    return JsonResponse(_describe(user))
+
+
+@login_not_required
+def show_lazy_copy(request: Any) -> JsonResponse:
+    early = copy(request.user)  # of a lazy object that is not loaded yet
+    _ = request.user.is_authenticated
+    return JsonResponse(_describe(early))
+
+
+@login_not_required
 def show_hello(request: HttpRequest) -> HttpResponse:
     return HttpResponse("hello")
 
@@ -41,6 +59,12 @@ def show_hello(request: HttpRequest) -> HttpResponse:
 def add_group(request: Any) -> HttpResponse:
     Group.objects.create(name=f"made by {request.user}")
     return HttpResponse("made")
+
+
+def roll_back(request: Any) -> HttpResponse:
+    _ = request.user.is_authenticated
+    transaction.set_rollback(True)
+    return HttpResponse("rolled back")
 
 
 @group_required("editors")
@@ -62,11 +86,14 @@ urlpatterns = [
     path("user/async/", show_user_async),
     path("open/", show_open_user),
     path("open/save/", save_open_user),
+    path("open/copy/", save_copy),
+    path("open/lazy-copy/", show_lazy_copy),
     path("hello/", show_hello),
     path("moved/out/", LogoutView.as_view()),
     path("moved/open/", show_open_user),
     path("moved/async/", show_open_user),
     path("add/", add_group),
+    path("roll-back/", roll_back),
     path("edit/", edit),
     path("logout/", LogoutView.as_view(), name="django_logout"),
     path("auth/", include("django_cognito.urls")),
@@ -81,6 +108,7 @@ class moved_site:  # noqa: N801 - a urlconf, used like a module
         path("moved/out/", show_user),
         path("moved/open/", show_user),
         path("moved/async/", show_user_async),
+        path("user/", show_open_user),
     ]
 
 

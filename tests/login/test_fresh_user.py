@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.contrib.auth import get_user_model
+from django.contrib.auth import HASH_SESSION_KEY, get_user_model
 from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.test import AsyncClient, Client
 
-from django_cognito.login import renewal
+from django_cognito.login import renewal, session
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
 from django_cognito.people.authenticate import authenticate
 from django_cognito.testing import make_token, sign_in
@@ -196,6 +197,26 @@ def test_session_that_ended_during_its_refresh_is_anonymous(
     monkeypatch.setattr(renewal, "current", change_meanwhile)
     assert client.get("/user/").json()["user"] == ""
     assert "_auth_user_id" not in client.session
+
+
+class ReadsFromReplica:
+    """A router whose replica cannot be asked."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return "replica"
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return "default"
+
+
+def test_user_is_reloaded_from_the_database_that_is_written_to(settings: Any) -> None:
+    user = get_user_model().objects.create_user("alice")
+    get_user_model().objects.update(first_name="New")
+    settings.DATABASE_ROUTERS = [ReadsFromReplica()]
+    store = SessionStore()
+    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.reload_user(store, user)
+    assert user.first_name == "New"
 
 
 def test_group_that_was_added_counts_in_the_refreshing_request(

@@ -14,7 +14,7 @@ from django.db import connection
 from django.test import AsyncClient, Client
 from django.urls import set_urlconf
 
-from django_cognito.login import renewal
+from django_cognito.login import renewal, session
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.testing import sign_in
 
@@ -126,6 +126,17 @@ def test_outage_is_503_with_atomic_requests(settings: Any, client: Client, sign_
         assert describe(client.get("/add/")) == (503, "cognito_unavailable")
 
 
+def test_refresh_survives_a_rollback_of_the_view(
+    client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
+) -> None:
+    sign_in_expired(client)
+    token_endpoint.script(token_answer(refresh_token="a-rotated-one"), Answer(500))
+    with atomic_requests():
+        assert client.get("/roll-back/").content == b"rolled back"
+    assert session.tokens_of(CognitoLogin.objects.get()).refresh_token == "a-rotated-one"
+    assert client.get("/user/").json()["user"] == "alice"
+
+
 # Without rights from Cognito: for a while without, then anonymous
 
 
@@ -190,6 +201,22 @@ def test_open_view_gets_the_user_without_what_cognito_granted(client: Client, si
     assert said == {"user": "alice", "staff": False, "superuser": False, "permissions": []}
 
 
+def test_pickled_user_saved_without_cognito_rights_keeps_them_in_the_database(
+    client: Client, sign_in_expired: Any
+) -> None:
+    user = sign_in_expired(client, GRANTS["superuser"])
+    said = client.get("/open/copy/").json()
+    assert (said["staff"], said["superuser"]) == (False, False)
+    user.refresh_from_db()
+    assert (user.first_name, user.is_staff, user.is_superuser) == ("Saved", True, True)
+
+
+def test_copy_of_the_lazy_user_is_loaded_in_an_open_view(client: Client, sign_in_expired: Any) -> None:
+    sign_in_expired(client, GRANTS["superuser"])
+    said = client.get("/open/lazy-copy/").json()
+    assert said == {"user": "alice", "staff": False, "superuser": False, "permissions": []}
+
+
 @pytest.mark.parametrize("granted", [{"groups": ["Helpers"]}, {"superuser": True}])
 def test_permissions_that_an_earlier_middleware_read_are_hidden_from_an_open_view(
     client: Client, settings: Any, sign_in_expired: Any, granted: dict[str, Any]
@@ -215,6 +242,13 @@ def test_user_that_was_read_for_another_view_is_loaded_again(
     assert describe(client.get(path)) == (503, "cognito_unavailable")
     assert async_to_sync(_async_twin(client).get)(path).status_code == 503
     assert _is_kept(client)
+
+
+def test_early_read_follows_the_requests_urlconf(client: Client, settings: Any, sign_in_expired: Any) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *reversed(OUT_OF_DATE)]
+    sign_in_expired(client, GRANTS["superuser"])
+    said = client.get("/user/").json()
+    assert (said["user"], said["superuser"]) == ("alice", False)
 
 
 def test_user_that_was_read_for_another_view_is_anonymous_past_the_grace(
@@ -282,6 +316,17 @@ def test_refresh_is_tried_once_per_back_off_period(
     change(CognitoLogin.objects.get(), retry_in=-1)
     client.get("/user/")
     assert token_endpoint.count == 2
+
+
+def test_request_that_read_the_login_before_a_failure_contacts_nobody(
+    client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
+) -> None:
+    sign_in_expired(client, GRANTS["staff"])
+    before = CognitoLogin.objects.select_related("cognito_user").get()
+    assert client.get("/user/").status_code == 503
+    with pytest.raises(renewal.CognitoUnavailableError):
+        renewal.current(before)
+    assert token_endpoint.count == 1
 
 
 def test_request_that_lost_the_race_for_a_retry_uses_what_the_other_one_got(

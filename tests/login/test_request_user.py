@@ -79,6 +79,30 @@ def test_receivers_of_user_logged_in_see_the_new_login(
     assert seen == [("bob", "bob", ("editors",))]
 
 
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(RuntimeError("a fault of the site's own"), 500), (CredentialsError("AWS refused", code="not_signed_in"), 403)],
+)
+def test_sign_in_that_a_receiver_breaks_leaves_no_login(
+    token_endpoint: ScriptedServer, error: Exception, status: int
+) -> None:
+    client = Client(raise_request_exception=False)
+    asked = begin(client)
+    token_endpoint.script(token_answer("bob", nonce=asked["nonce"]), Answer(200))
+
+    def fail(**_: Any) -> None:
+        raise error
+
+    user_logged_in.connect(fail)
+    try:
+        assert client.get("/auth/callback/", {"code": "a-code", "state": asked["state"]}).status_code == status
+    finally:
+        user_logged_in.disconnect(fail)
+    assert not CognitoLogin.objects.exists()
+    assert token_endpoint.requests[-1].path == "/oauth2/revoke"
+    assert client.get("/user/").json()["user"] == ""
+
+
 def test_sign_in_of_the_same_user_with_a_new_password_hash_keeps_its_login(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
