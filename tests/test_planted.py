@@ -65,7 +65,7 @@ def functions_in(path: Path) -> Iterator[str]:
         ("02-slug.patch", HEAD.replace("tests: ", "tested: ") + DIFF, "one header line 'tests"),
         ("02-slug.patch", HEAD.replace("::test_answer", " --pdb") + DIFF, "takes node ids below tests/"),
         ("02-slug.patch", HEAD.replace("tests/test_answer.py::test_answer", "-k x") + DIFF, "takes node ids"),
-        ("02-slug.patch", HEAD + DIFF.replace("b/django_cognito", "b/tests"), "changes tests/__init__.py; only files"),
+        ("02-slug.patch", HEAD + DIFF.replace("b/django_cognito", "b/tests"), "changes tests/__init__.py; only these"),
     ],
 )
 def test_incomplete_patch_file_is_an_error(tmp_path: Path, name: str, text: str, message: str) -> None:

@@ -15,7 +15,8 @@ from itertools import pairwise
 from pathlib import Path
 
 DIRECTORY = Path(__file__).parent
-PACKAGE = "django_cognito/"
+# What a fault may be planted in: the package, what its documents promise, and the bounds of its dependencies.
+PLACES = ("django_cognito/", "docs/", "pyproject.toml", "tests/lowest.txt")
 _NAME = re.compile(r"\d\d-[a-z0-9]+(-[a-z0-9]+)*")
 _FILE = re.compile(r"^(?:---|\+\+\+) (.+?)(?:\t.*)?$", re.MULTILINE)
 
@@ -63,8 +64,8 @@ def read_patch(path: Path) -> Patch:
     files = tuple(dict.fromkeys(_path_of(name) for name in _FILE.findall(diff) if name != "/dev/null"))
     if not has_diff or not files:
         raise PatchError(f"{path.name}: expected a unified diff that starts with 'diff --git'")
-    if foreign := [name for name in files if not name.startswith(PACKAGE)]:
-        raise PatchError(f"{path.name}: changes {foreign[0]}; only files below {PACKAGE} may be changed")
+    if foreign := [name for name in files if not name.startswith(PLACES)]:
+        raise PatchError(f"{path.name}: changes {foreign[0]}; only these may be changed: {', '.join(PLACES)}")
     return Patch(path, _header(path, head, "promise"), _tests(path, _header(path, head, "tests")), files)
 
 
