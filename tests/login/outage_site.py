@@ -1,6 +1,7 @@
 """A site whose views differ in what they need of a session's user, for tests of an outage past the tokens' expiry."""
 
 import pickle
+from contextlib import suppress
 from copy import copy
 from typing import Any
 
@@ -127,6 +128,17 @@ def read_user_early(get_response: Any) -> Any:
 
     def middleware(request: Any) -> Any:
         _ = request.user.is_authenticated
+        return get_response(request)
+
+    return middleware
+
+
+def read_user_carelessly(get_response: Any) -> Any:
+    """A site's middleware that reads the user before the view, and ignores whatever goes wrong."""
+
+    def middleware(request: Any) -> Any:
+        with suppress(Exception):
+            _ = request.user.is_authenticated
         return get_response(request)
 
     return middleware

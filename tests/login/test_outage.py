@@ -120,6 +120,16 @@ def test_outage_is_503_if_a_middleware_reads_the_user_first(
     assert describe(client.get("/user/")) == (503, "cognito_unavailable")
 
 
+@pytest.mark.parametrize("path", ["/user/", "/user/async/"])
+def test_outage_is_503_after_a_middleware_ignored_it(
+    async_client: AsyncClient, settings: Any, sign_in_expired: Any, token_endpoint: ScriptedServer, path: str
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.login.outage_site.read_user_carelessly"]
+    sign_in_expired(async_client, GRANTS["staff"])
+    assert async_to_sync(async_client.get)(path).status_code == 503
+    assert token_endpoint.count == 1
+
+
 def test_outage_is_503_with_atomic_requests(settings: Any, client: Client, sign_in_expired: Any) -> None:
     with atomic_requests():
         sign_in_expired(client, GRANTS["staff"])
