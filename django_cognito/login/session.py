@@ -48,13 +48,15 @@ def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet)
     """Sign `user` in by Django's own login, and store the tokens. The session's earlier login, if any, is ended.
 
     The session and `request.cognito` have the new login before `user_logged_in` is sent.
+    Raises SignInError (code "link_interrupted") if the account was unlinked or deleted meanwhile; nothing has changed.
     """
+    links = CognitoUser.objects.using(router.db_for_write(CognitoUser))  # it may have been written a moment ago
+    link = links.filter(user_pool_id=token.user_pool_id, sub=token.sub).first()
+    if link is None:
+        raise SignInError("the account was unlinked or deleted during the sign-in", code="link_interrupted")
     drop(request.session)
     key = request.session.session_key
-    links = CognitoUser.objects.using(router.db_for_write(CognitoUser))  # it may have been written a moment ago
-    login = CognitoLogin(
-        cognito_user=links.get(user_pool_id=token.user_pool_id, sub=token.sub), expires_at=end_of(token, tokens)
-    )
+    login = CognitoLogin(cognito_user=link, expires_at=end_of(token, tokens))
     login.tokens = sealed(login.id, tokens)
     login.save(force_insert=True)
     with pending.kept(request):

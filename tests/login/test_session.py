@@ -30,7 +30,7 @@ from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.core.hosted_ui import TokenSet
 from django_cognito.login import renewal, session
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.people.authenticate import authenticate
+from django_cognito.people.authenticate import authenticate, verify
 from django_cognito.testing import make_token, sign_in
 
 from ..login_scene import Gate, change, form_of, login_of, refusal, token_answer, who
@@ -428,6 +428,19 @@ def test_a_login_without_a_refresh_token_lasts_as_long_as_its_tokens(
     with ends_as("login_ended"):
         renew(change(again(login), ends_in=-1))
     assert token_endpoint.count == 0
+
+
+def test_account_unlinked_during_the_sign_in_changes_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
+    kept = login_of(client, "alice")
+    user = sign_in(Client(), "bob")
+    CognitoUser.objects.filter(user=user).delete()
+    request = HttpRequest()
+    request.user, request.session = user, client.session
+    raw, id_token = make_token(username="bob"), make_token(token_use="id", username="bob")
+    token = verify(raw, token_use="access", id_token=id_token)[0]
+    with ends_as("link_interrupted"):
+        session.start(request, user, token, TokenSet(raw, id_token, None, 3_600))
+    assert not is_gone(kept)
 
 
 # Unavailable
