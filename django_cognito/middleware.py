@@ -21,13 +21,15 @@ from django.utils.functional import LazyObject, SimpleLazyObject
 from django.utils.module_loading import import_string
 
 from .answers import answer_to, forbidden, json_response
+from .bearer import bearer_token
 from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError
+from .error_reports import take_id_token
 from .login.tenant import apool_ids_accepted_at, pool_ids_accepted_at
 from .people.authenticate import aauthenticate, authenticate
 from .people.profile import Statement
 from .people.request_writes import collect_writes
 from .people.users import write_again
-from .request import RequestCognito, bearer_token, id_token_header, make_auser, set_user
+from .request import RequestCognito, make_auser, set_user
 from .tracebacks import without_locals
 
 logger = logging.getLogger(__name__)
@@ -81,10 +83,10 @@ class CognitoMiddleware:
             return _with_csrf(request, view, args, kwargs)
         try:
             accepted = pool_ids_accepted_at(request)
-            user, token = authenticate(raw, id_token=id_token_header(request), user_pool_ids=accepted)
+            user, token = authenticate(raw, id_token=take_id_token(request), user_pool_ids=accepted)
         except CognitoError as error:
             return json_response(answer_to(error))
-        request.cognito.set_bearer(user, token, raw, id_token_header(request))  # type: ignore[attr-defined]
+        request.cognito.set_bearer(user, token, raw, take_id_token(request))  # type: ignore[attr-defined]
         return None
 
     @without_locals
@@ -99,10 +101,10 @@ class CognitoMiddleware:
             return await sync_to_async(_with_csrf)(request, view, args, kwargs)
         try:
             accepted = await apool_ids_accepted_at(request)
-            user, token = await aauthenticate(raw, id_token=id_token_header(request), user_pool_ids=accepted)
+            user, token = await aauthenticate(raw, id_token=take_id_token(request), user_pool_ids=accepted)
         except CognitoError as error:
             return json_response(answer_to(error))
-        request.cognito.set_bearer(user, token, raw, id_token_header(request))  # type: ignore[attr-defined]
+        request.cognito.set_bearer(user, token, raw, take_id_token(request))  # type: ignore[attr-defined]
         return None
 
     def _load_user(self, request: HttpRequest, view: View) -> HttpResponse | None:
@@ -149,7 +151,7 @@ class CognitoMiddleware:
 
 
 def _begin(request: HttpRequest) -> None:
-    id_token_header(request)  # also if nothing asks for it later: error reports must not show the header
+    take_id_token(request)  # also if nothing asks for it later: error reports must not show the header
     cognito = RequestCognito(request)
     request.cognito = cognito  # type: ignore[attr-defined]
     if bearer_token(request) is None:

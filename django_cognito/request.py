@@ -3,7 +3,6 @@
 It belongs to a bearer token or to the session, never to both: with a bearer token the session is not read.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -18,39 +17,15 @@ from .aws.person import Aws
 from .conf import settings_of
 from .core import ClientToken, IdToken, UserPool
 from .core.errors import CognitoUnavailableError, SignInError
-from .error_reports import take_id_token
 from .login import renewal
 from .login import session as login_session
 from .login.outage import find_view, user_in_outage
+from .login.session_user import reload_user
 from .login.tenant import is_accepted_at
 from .models import CognitoLogin
 from .people.remembered import acheck_session, check_session
 from .people.rights import NO_RIGHTS, Rights, carry, rights_of
 from .people.users import Token, rights_for
-
-# RFC 9110 11.1: a scheme is case-insensitive. What follows is for the verifier to judge.
-_BEARER = re.compile(r"(?:^|,)\s*+bearer(?=\s|$)", re.IGNORECASE)
-_SPACE = " \t"  # RFC 9110 5.6.3; whatever else is a space to Python is part of a token, which it makes a bad one
-
-
-def bearer_token(request: Any) -> str | None:
-    """The raw token of an `Authorization: Bearer` header; an empty string where it names none, None without one."""
-    header: str = request.META.get("HTTP_AUTHORIZATION", "")
-    if header.startswith("Bearer "):  # as clients write it; the pattern would find the same
-        return header[7:].strip(_SPACE)
-    # Anybody may send a long header, and every request is asked: the pattern takes a hundred times as long as `in`.
-    found = _BEARER.search(header) if "bearer" in header.lower() else None
-    if found is None:
-        return None
-    # Servers join two headers by a comma. One behind another is no token, nor is one behind what is no space: refused,
-    # where overlooking it would let the session speak.
-    is_first = found[0].strip(_SPACE).lower() == "bearer"
-    return header[found.end() if is_first else found.start() :].strip(_SPACE)
-
-
-def id_token_header(request: Any) -> str | None:
-    """Return the raw ID token sent along with a bearer token; None without one. The request's headers lose it."""
-    return take_id_token(request)
 
 
 class RequestCognito:
@@ -174,7 +149,7 @@ class RequestCognito:
                 return self._enter_outage(_check_groups(session, get_user()), before, failure)
             user = _check_groups(session, get_user())
             if _is_owner(user, login) and (was_loaded or login.version != before.version):
-                login_session.reload_user(session, user)
+                reload_user(session, user)
             return self._accept(user, login)
         except SignInError:
             session.flush()
@@ -200,7 +175,7 @@ class RequestCognito:
                 return await sync_to_async(self._enter_outage)(user, before, failure)
             user = await _acheck_groups(session, await get_user())
             if _is_owner(user, login) and (was_loaded or login.version != before.version):
-                await sync_to_async(login_session.reload_user)(session, user)
+                await sync_to_async(reload_user)(session, user)
             return self._accept(user, login)
         except SignInError:
             await session.aflush()

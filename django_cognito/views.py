@@ -2,18 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import wraps
 from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings as django_settings
 from django.contrib import auth
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import get_script_prefix, reverse
@@ -27,7 +23,7 @@ from .answers import answer_to, json_response, not_authenticated
 from .causes import WayOn, cause_of
 from .conf import CognitoSettings, get_pools, get_settings
 from .core.errors import CognitoError, SignInError, TokenError
-from .decorators import session_required
+from .decorators import session_required, user_required
 from .login import attempts, pending, session, sign_in, silence
 from .login.asked import asked_of_cognito
 from .login.attempts import Attempt
@@ -75,33 +71,11 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
     return _begin(request, "forgot_password")
 
 
-def _user_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Let a user pass; send an anonymous request to the login, and answer 403 to a machine-to-machine client.
-
-    After the login the user lands on the form's `next`: these views take no GET, to which LoginRequiredMiddleware and
-    `login_required` would return.
-    """
-
-    @wraps(view)
-    def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        user: Any = request.user
-        if isinstance(user, Model):
-            return view(request, *args, **kwargs)
-        if user.is_authenticated:
-            raise PermissionDenied("a machine-to-machine client has no account")
-        if is_script(request):
-            return json_response(not_authenticated())
-        next_url = safe_url(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
-        return redirect_to_login(next_url or resolve_url(django_settings.LOGIN_REDIRECT_URL))
-
-    return checked
-
-
 @session_required
 @require_POST
 @login_not_required
 @never_cache
-@_user_required
+@user_required
 @csrf_protect
 def link(request: HttpRequest) -> HttpResponse:
     """As `login`, for a user who has a further account in Cognito: it is linked to the same user from then on.
@@ -117,7 +91,7 @@ def link(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_not_required
 @never_cache
-@_user_required
+@user_required
 @csrf_protect
 def unlink(request: HttpRequest, link_id: int) -> HttpResponse:
     """Remove one of the user's links to accounts in Cognito; not the last way in."""

@@ -91,6 +91,8 @@ def standing(client: Client, *, but_for: str | None = None) -> dict[str, Any]:
         kept[PENDING] = {state: entry for state, entry in kept[PENDING].items() if state != but_for}
     models = (get_user_model(), CognitoUser, CognitoMembership, CognitoLogin)
     rows = {model.__name__: list(model._default_manager.order_by("pk").values()) for model in models}
+    for login in rows["CognitoLogin"]:
+        del login["retry_at"]  # an outage stores when the next refresh is due
     return {"session": kept, "key": client.session.session_key, **rows}
 
 

@@ -83,7 +83,8 @@ class Scene:
         return self.back()
 
     def no_tenant(self) -> Any:
-        self.set(POOL_RESOLVER=alias_of)
+        # "allow": the page that follows names no tenant either, and would be anonymous.
+        self.set(POOL_RESOLVER=alias_of, TOKENS_OF_OTHER_POOLS="allow")
         return self.client.get("/auth/login/?at=umbrella")
 
 

@@ -67,6 +67,8 @@ REFUSED: dict[str, list[Any]] = {
     "POOL_RESOLVER": [None, 5, " ", ["a"]],
     "TOKENS_OF_OTHER_POOLS": ["Reject", "", None, True],
     "LINKING_KEEPS_PASSWORD": NO_BOOLEANS,
+    "REMEMBERED_GROUPS_SECONDS": [0, 59, "60", True, 315_360_001],
+    "SESSION_GRACE_SECONDS": [-1, None, "60", True, 604_801],
     "LINKING_MAX_AGE_SECONDS": [0, -1, "300", True, 31_536_001],
     "POOLS": [None, {}, [], "acme", ["acme"]],
     "PROFILE_SOURCE": ["userInfo", "", None, ["id_token"]],
@@ -100,6 +102,8 @@ ACCEPTED: dict[str, list[Any]] = {
         ({"name": "AcmeSAML", "label": "Acme", "domains": ["acme.com"]}, {"idp_identifier": "umbrella.example"}),
     ],
     "TOKENS_OF_OTHER_POOLS": ["reject", "allow"],
+    "REMEMBERED_GROUPS_SECONDS": [None, 60, 2_592_000],
+    "SESSION_GRACE_SECONDS": [0, 3_600, 604_800],
     "LINKING_MAX_AGE_SECONDS": [None, 1, 300],
     "POOL_RESOLVER": ["", "mysite.tenants.alias_of", lambda request: "acme"],
 }

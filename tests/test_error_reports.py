@@ -20,7 +20,6 @@ from django_cognito.encryption import DecryptionError, decrypt, encrypt
 from django_cognito.error_reports import take_id_token
 from django_cognito.login import session
 from django_cognito.models import CognitoLogin
-from django_cognito.request import id_token_header
 from django_cognito.testing import make_token, sign_in
 
 from . import source
@@ -47,7 +46,7 @@ def factories() -> Any:
 def test_id_token_is_removed_from_request_and_returned_again(factory: Callable[[], Any]) -> None:
     request = factory().get("/", headers={"x-cognito-id-token": RAW, "x-other": "1"})
     assert request.headers["x-cognito-id-token"] == RAW  # Django caches the headers here
-    assert [id_token_header(request), id_token_header(request)] == [RAW, RAW]
+    assert [take_id_token(request), take_id_token(request)] == [RAW, RAW]
     assert "x-cognito-id-token" not in request.headers
     assert request.headers["x-other"] == "1"
     shown = repr((request.META, getattr(request, "scope", None), dict(request.headers), vars(request)))

@@ -24,7 +24,7 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
     "people": (GROUND_UP[:2], "people"),
     "login": (GROUND_UP[:3], "login"),
     "aws": (GROUND_UP[:4], "aws"),
-    "request": (GROUND_UP[:5], "request"),
+    "request": (GROUND_UP[:5], "bearer | request"),
     "doors": (
         GROUND_UP[:6],
         (
@@ -39,9 +39,9 @@ INSIDE = {
     "core": "errors events forks | pool compact client_secret | token connections | http"
     " | claims jwks hosted_ui identity_pool directory sign_in | key_store | known_tokens | verifier",
     "people": "groups revocation attributes steady_query deleted_groups snapshot | memberships contact_claims"
-    " | remembered | rights profile | request_writes machines | users unlinking | known_users linking"
+    " | remembered | rights profile | request_writes machines | users unlinking | known_users linking identities"
     " | authenticate sync",
-    "login": "pending tenant asked silence revocation | attempts session | renewal sign_in outage",
+    "login": "pending tenant asked silence revocation session_user | attempts session | renewal sign_in outage",
     "aws": "credentials | sessions | clients | person",
     "drf": "errors | authentication permissions schema",
 }

@@ -9,7 +9,8 @@ from ..conf import settings_of
 from ..core import ClientToken
 from ..core.errors import CredentialsError
 from ..core.identity_pool import AwsCredentials, IdentityPool
-from ..people.users import Token, identity_of, keep_identity
+from ..people.identities import identity_of, keep_identity
+from ..people.users import Token
 from ..runtime import get_identity_pool
 from ..tracebacks import without_locals
 from .clients import PersonAws, kept_aws, new_aws

@@ -6,11 +6,13 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from ..answers import CHALLENGE, answer_to
+from ..bearer import bearer_token
 from ..core.errors import CognitoError
+from ..error_reports import take_id_token
 from ..login.tenant import pool_ids_accepted_at
 from ..people.authenticate import authenticate
 from ..people.users import Token
-from ..request import RequestCognito, bearer_token, id_token_header
+from ..request import RequestCognito
 from ..tracebacks import without_locals
 from .errors import CognitoAPIException
 
@@ -28,7 +30,7 @@ class CognitoAuthentication(BaseAuthentication):
         raw = bearer_token(http_request)
         if raw is None:
             return None
-        raw_id_token = id_token_header(http_request)
+        raw_id_token = take_id_token(http_request)
         try:
             accepted = pool_ids_accepted_at(http_request)
             user, token = authenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)

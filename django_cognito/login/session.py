@@ -6,7 +6,7 @@ The Django session is last-write-wins: a concurrent request would bring an old r
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -21,7 +21,6 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, router, transaction
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
 
 from ..conf import CognitoSettings, get_pools, get_settings
 from ..core import AccessToken, IdToken
@@ -30,12 +29,12 @@ from ..core.errors import CognitoError, SignInError
 from ..core.hosted_ui import TokenSet
 from ..encryption import DecryptionError, decrypt, encrypt
 from ..models import CognitoLogin, CognitoUser
-from ..people.rights import drop_permission_caches
 from ..runtime import get_hosted_ui
 from ..signals import tell_of_sign_out
 from ..tracebacks import without_locals
 from . import pending
 from .revocation import RevocableLogin, revoke_logins
+from .session_user import flush_session_of_another_user
 
 _T = TypeVar("_T")
 logger = logging.getLogger(__name__)
@@ -60,7 +59,7 @@ def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet)
     login.tokens = sealed(login.id, tokens)
     login.save(force_insert=True)
     with pending.kept(request):
-        _flush_session_of_another_user(request, user)
+        flush_session_of_another_user(request.session, user)
         request.session[SESSION_KEY] = str(login.id)
         if (cognito := getattr(request, "cognito", None)) is not None:
             cognito.set_login(user, token, login)
@@ -75,43 +74,12 @@ def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet)
     return login
 
 
-def _flush_session_of_another_user(request: HttpRequest, user: Any) -> None:
-    """Do first what Django's `login()` would do: it would take the new login along."""
-    session = request.session
-    if auth.SESSION_KEY not in session:
-        return
-    is_same = session[auth.SESSION_KEY] == user._meta.pk.value_to_string(user)
-    if not is_same or not _has_hash(session, [user.get_session_auth_hash()]):
-        session.flush()
-
-
 def load(session: SessionBase) -> CognitoLogin:
     """Return the login that the session names, with its link row. One query.
 
     Raises SignInError (code "login_ended") if it is gone, or belongs to another user than the session.
     """
     return row_of(session.get(SESSION_KEY), cognito_user__user_id=session.get(auth.SESSION_KEY))
-
-
-def reload_user(session: SessionBase, user: Any) -> None:
-    """Refresh the user object in place from the database that was written to: other code may hold it too. One query.
-
-    Raises SignInError (code "login_ended") if the session is not this user's any more: the account is gone or
-    disabled, or its password has changed.
-    """
-    try:
-        user.refresh_from_db(using=router.db_for_write(type(user)))
-    except type(user).DoesNotExist as error:
-        raise SignInError("the user was deleted", code="login_ended") from error
-    drop_permission_caches(user)
-    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
-    if not user.is_active or not _has_hash(session, hashes):
-        raise SignInError("the account was disabled, or its password has changed", code="login_ended")
-
-
-def _has_hash(session: SessionBase, hashes: Iterable[str]) -> bool:
-    stored = session.get(auth.HASH_SESSION_KEY, "")
-    return any(constant_time_compare(stored, each) for each in hashes)
 
 
 @without_locals

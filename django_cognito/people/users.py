@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, router, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 
 from ..conf import CognitoSettings, settings_of
 from ..core import AccessToken, ClientToken, IdToken
@@ -108,23 +108,6 @@ def _lock_user(pk: Any) -> Any:
     if user is None:
         raise SignInError("the user who links an account was deleted", code="link_interrupted")
     return user
-
-
-def identity_of(token: Token) -> str:
-    """The identity id that is kept for the person of `token`, in the configured identity pool; empty if none is."""
-    settings = settings_of(token.user_pool_id)
-    rows = _row_of(token).filter(identity_pool_id=settings.identity_pool_id)
-    return rows.values_list("identity_id", flat=True).first() or ""
-
-
-def keep_identity(token: Token, identity_id: str) -> None:
-    """Keep the identity id that the configured identity pool gave the person of `token`."""
-    settings = settings_of(token.user_pool_id)
-    _row_of(token).update(identity_pool_id=settings.identity_pool_id, identity_id=identity_id)
-
-
-def _row_of(token: Token) -> QuerySet[CognitoUser]:
-    return CognitoUser.objects.filter(user_pool_id=token.user_pool_id, sub=token.sub)
 
 
 def update_people(statements: Iterable[Statement], *, create: bool = False) -> int:

@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.test import AsyncClient, Client
 
-from django_cognito.login import renewal, session
+from django_cognito.login import renewal, session_user
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
 from django_cognito.people.authenticate import authenticate
 from django_cognito.testing import make_token, sign_in
@@ -215,7 +215,7 @@ def test_user_is_reloaded_from_the_database_that_is_written_to(settings: Any) ->
     settings.DATABASE_ROUTERS = [ReadsFromReplica()]
     store = SessionStore()
     store[HASH_SESSION_KEY] = user.get_session_auth_hash()
-    session.reload_user(store, user)
+    session_user.reload_user(store, user)
     assert user.first_name == "New"
 
 

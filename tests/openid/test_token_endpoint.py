@@ -109,6 +109,7 @@ def test_an_outage_at_a_renewal_ends_no_login(client: Client, provider: Provider
     assert (answer.status_code, answer.json()["code"]) == (503, "cognito_unavailable")
     assert int(answer["Retry-After"]) > 0
     assert provider.asked == ["token"]
+    change(CognitoLogin.objects.get(), retry_in=-1)
     assert client.get("/subject/").status_code == 200
     assert CognitoLogin.objects.get().version == 1
 
