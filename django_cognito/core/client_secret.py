@@ -48,7 +48,7 @@ class ClientSecret:
 
     def reset_after_fork(self) -> None:
         """Replace the lock, and end the cooldown: a child does not have the thread that holds or waits for either."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a function that needs the secret itself fails, and does not wait forever
         self._next_call_at = -math.inf
 
     def read(self) -> str:

@@ -6,7 +6,7 @@ import pickle
 import threading
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from operator import methodcaller
 from typing import Any
 from urllib.parse import parse_qs
@@ -79,6 +79,20 @@ def hosted_ui(server: ScriptedServer, secret: ClientSecret | str) -> HostedUi:
 def sent(server: ScriptedServer) -> list[str | None]:
     """Return the Authorization header of each request."""
     return [request.headers.get("authorization") for request in server.requests]
+
+
+def in_a_thread(call: Callable[[], Any]) -> Any:
+    """Return what `call` returns in a thread that does not prevent the end of the process if it waits forever."""
+    result: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(call())
+        except Exception as error:  # noqa: BLE001 raised again in the caller's thread
+            result.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return result.result(10)
 
 
 # One read
@@ -173,10 +187,18 @@ def test_reset_after_fork_frees_the_lock_and_ends_the_cooldown(source: Source, s
     source.value = "second-secret"
     with secret._lock:
         client_secret._reset_after_fork()
-        assert secret.read_again("first-secret") == "second-secret"
+        assert in_a_thread(lambda: secret.read_again("first-secret")) == "second-secret"
 
 
 # Failures
+
+
+@pytest.mark.parametrize("cooldown_seconds", [COOLDOWN_SECONDS, 0])
+def test_function_that_needs_the_secret_itself_fails(cooldown_seconds: float) -> None:
+    secret = ClientSecret(lambda: secret.read(), cooldown_seconds=cooldown_seconds)
+    with pytest.raises(CognitoUnavailableError):
+        in_a_thread(secret.read)
+
 
 FAILURES = [ValueError("the-vault says first-secret"), None, "", b"bytes", {"clientSecretValue": "x"}]
 
