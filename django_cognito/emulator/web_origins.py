@@ -8,8 +8,12 @@ Sources: Fetch standard, "Origin header"; W3C Fetch Metadata Request Headers; RF
 """
 
 import re
+from typing import cast
 
 from flask import Request, Response, abort, request
+from moto.core.request import Request as MotoRequest
+
+from .aws.signatures import read_signature
 
 # `bucket.localhost` is how AWS SDKs address a bucket of S3 at http://localhost.
 _LOOPBACK_HOST = r"(?:(?:[a-z0-9_-]+\.)*localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?"
@@ -57,4 +61,10 @@ def _may_be_cross_site(request: Request) -> bool:
     if request.method not in ("GET", "HEAD"):
         return False
     is_navigation = (request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest"))
-    return is_navigation == ("navigate", "document") or "X-Amz-Signature" in request.args
+    return is_navigation == ("navigate", "document") or _is_presigned(request)
+
+
+def _is_presigned(request: Request) -> bool:
+    """Return whether S3 answers the request, and no other route: it verifies the signature."""
+    signature = read_signature(cast("MotoRequest", request))
+    return signature is not None and signature.service == "s3"

@@ -157,6 +157,17 @@ def test_foreign_page_embeds_nothing(site: Site, path: str, changes: dict[str, s
     assert is_refused(call(site, "GET", path, **{**PAGE_RESOURCE, **changes}), "another site")
 
 
+@pytest.mark.parametrize("query", ["X-Amz-Signature=1", "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=1"])
+@pytest.mark.parametrize("service", ["", "s3", "cognito-idp"])
+def test_query_of_a_presigned_url_opens_no_other_route(site: Site, query: str, service: str) -> None:
+    credential = f"&X-Amz-Credential=x/20260101/eu-west-1/{service}/aws4_request&X-Amz-Date=20260101T000000Z"
+    answer = call(site, "GET", f"/mailbox?{query}{credential if service else ''}", **PAGE_RESOURCE)
+    if service == "s3" and "Algorithm" in query:  # S3 answers: the signature is wrong
+        assert (answer.status_code, b"InvalidAccessKeyId" in answer.content) == (403, True)
+    else:
+        assert is_refused(answer, "another site")
+
+
 def test_cross_site_post_without_origin_is_refused(site: Site) -> None:
     assert is_refused(call(site, "POST", "/logout", **NAVIGATION), "another site")
 
