@@ -13,6 +13,7 @@ from hijack.signals import hijack_ended, hijack_started
 from ..core.errors import SignInError
 from ..login.session import SESSION_KEY, SET_ASIDE_KEY, revoke, row_of
 from ..models import CognitoLogin
+from ..signals import tell_of_sign_out
 
 
 def _set_login_aside(*, request: HttpRequest, hijacker: Any, **_: Any) -> None:
@@ -45,6 +46,7 @@ def _end_logins_set_aside(*, request: HttpRequest | None = None, **_: Any) -> No
         with suppress(SignInError):
             login = row_of(login_id, cognito_user__user_id=user_id)
             CognitoLogin.objects.filter(pk=login.pk).delete()
+            tell_of_sign_out([login.cognito_user])
             revoke(login)
 
 

@@ -11,6 +11,7 @@ from django.test import AsyncClient, Client
 
 from django_cognito.core.errors import CredentialsError
 from django_cognito.models import CognitoLogin
+from django_cognito.signals import signed_out
 from django_cognito.testing import make_token, sign_in
 
 from ..login_scene import begin, change, come_back, token_answer
@@ -207,9 +208,13 @@ def test_sign_out_during_a_hijack_ends_the_login_that_was_set_aside(
     get_user_model().objects.filter(pk=eve.pk).update(is_staff=True)
     client.post("/hijack/acquire/", {"user_pk": eve.pk})
     token_endpoint.script(Answer(200))
+    told: list[Any] = []
+    receive = lambda **arguments: told.append(arguments["user"])  # noqa: E731
+    signed_out.connect(receive)
     assert (client.get if url == "/log-out/" else client.post)(url).status_code in (200, 302)
     assert not CognitoLogin.objects.exists()
     assert token_endpoint.requests[-1].path == "/oauth2/revoke"
+    assert told == [superuser]  # AWS clients are forgotten by this signal
 
 
 @pytest.mark.usefixtures("hijack_receivers")
