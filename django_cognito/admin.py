@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 
 from .conf import get_settings
+from .sign_out_page import without_transaction
 from .views import logout
 
 _LOCAL = "local"  # in the query: the form for a local password is asked for
@@ -47,7 +48,7 @@ class CognitoAdminSite(admin.AdminSite):
         """Leave sign-out alone: Django's check would send a user whose session has expired to sign in again."""
         return view if view == self.logout else super().admin_view(view, cacheable)
 
-    @method_decorator([csrf_exempt, login_not_required])  # our own view checks the CSRF token
+    @method_decorator([without_transaction, csrf_exempt, login_not_required])  # our own view checks the CSRF token
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Sign out of the site and of the hosted UI, not of the admin alone."""
         return logout(request)

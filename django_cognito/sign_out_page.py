@@ -1,8 +1,10 @@
 """The page that asks before a sign-out, and what leads to it. It ends no session and asks Cognito nothing."""
 
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
@@ -12,6 +14,7 @@ from .conf import CognitoSettings
 from .login import session
 from .page_headers import protected
 
+_View = TypeVar("_View", bound=Callable[..., Any])
 _log = logging.getLogger(__name__)
 # The values of the field `where`; empty: this session, and the hosted UI's in this browser.
 _WHERE = ("here", "everywhere")
@@ -28,6 +31,17 @@ class CsrfOrConfirmation(CsrfViewMiddleware):
         where = request.POST.get("where", "")
         query = f"?where={where}" if where in _WHERE else ""
         return protected(HttpResponseRedirect(reverse("cognito:logout") + query))
+
+
+def without_transaction(view: _View) -> _View:
+    """Exempt a view from ATOMIC_REQUESTS, in every database.
+
+    In a transaction, the error of a receiver of `user_logged_out` would bring session and login back, and their rows
+    would be locked while Cognito is asked.
+    """
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
 
 
 def ends_at_cognito(settings: CognitoSettings | None, local_user: Any, where: str) -> bool:

@@ -33,7 +33,7 @@ from .next_url import is_script, safe_url
 from .page_headers import protected
 from .people import linking
 from .runtime import get_hosted_ui
-from .sign_out_page import CsrfOrConfirmation, ends_at_cognito, sign_out_page
+from .sign_out_page import CsrfOrConfirmation, ends_at_cognito, sign_out_page, without_transaction
 from .signals import tell_of_failed_sign_in
 from .tracebacks import without_locals
 
@@ -172,6 +172,7 @@ def _once_more(request: HttpRequest, error: CognitoError, attempt: Attempt | Non
     return _failed(request, error, attempt)
 
 
+@without_transaction
 @csrf_exempt  # of Django's middleware alone: CsrfOrConfirmation makes the same check
 @session_required
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -230,6 +230,36 @@ def test_receiver_that_fails_leaves_no_session(client: Client, cognito: Scripted
     assert (steps(cognito), CognitoLogin.objects.count()) == (["revoke a-refresh-token"], 0)
 
 
+class AtomicRequests:
+    """Set ATOMIC_REQUESTS of the tests' database."""
+
+    def __enter__(self) -> None:
+        connection.settings_dict["ATOMIC_REQUESTS"] = True
+
+    def __exit__(self, *exc_info: object) -> None:
+        connection.settings_dict["ATOMIC_REQUESTS"] = False
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.urls("tests.admin_sites")
+@pytest.mark.parametrize("url", [LOGOUT, "/admin/logout/"])
+def test_receiver_that_fails_in_atomic_requests_leaves_no_session(
+    client: Client, cognito: ScriptedServer, url: str
+) -> None:
+    def fail(**_: Any) -> None:
+        raise RuntimeError("a fault of the site's own")
+
+    login_of(client)
+    kept, key = client.session, client.session.session_key
+    user_logged_out.connect(fail)
+    try:
+        with AtomicRequests(), pytest.raises(RuntimeError):
+            client.post(url)
+    finally:
+        user_logged_out.disconnect(fail)
+    assert (kept.exists(key), CognitoLogin.objects.count()) == (False, 0)
+
+
 # The access token
 
 
