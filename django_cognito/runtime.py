@@ -121,7 +121,9 @@ def _hosted_ui(settings: CognitoSettings) -> HostedUi:
 
 def _client_secret(value: str | Callable[[], str]) -> ClientSecret:
     """Return the secret behind CLIENT_SECRET, without reading it: a function or a lazy text is read on first use."""
-    return ClientSecret(value if callable(value) or type(value) is str else partial(str, value))
+    if callable(value) or type(value) is str:
+        return ClientSecret(value)
+    return ClientSecret(partial(str, value), may_be_empty=True)
 
 
 def _identity_pool(settings: CognitoSettings) -> IdentityPool:

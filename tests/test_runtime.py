@@ -143,6 +143,12 @@ def test_secret_is_read_on_first_use_and_not_before(settings, wrap) -> None:
     assert read == [1]
 
 
+def test_lazy_secret_that_is_empty_is_a_public_client(settings) -> None:
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": SimpleLazyObject(lambda: "")}
+    secret = get_hosted_ui()._secret
+    assert (secret.read(), secret.read_again("")) == ("", None)
+
+
 def test_lazy_secret_that_fails_is_unavailable_and_read_again_later(settings, monkeypatch) -> None:
     monkeypatch.setattr(runtime, "ClientSecret", partial(ClientSecret, cooldown_seconds=0))
     results = ["", "s3cret"]

@@ -23,18 +23,21 @@ class ClientSecret:
 
     `source` is the secret (empty: a public client), or a function without arguments that reads it. The function is
     called on first use, and again if Cognito refused the secret: at most once per `cooldown_seconds` and process,
-    failed calls included. It is called by one thread at a time; the others wait for its result.
+    failed calls included. It is called by one thread at a time; the others wait for its result. An empty text is a
+    failure, unless it `may_be_empty`: then it is a public client.
     """
 
     def __init__(
         self,
         source: str | Callable[[], str] = "",
         *,
+        may_be_empty: bool = False,
         cooldown_seconds: float = COOLDOWN_SECONDS,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._function = source if callable(source) else None
         self._value = None if callable(source) else source
+        self._may_be_empty = may_be_empty
         self._cooldown_seconds = cooldown_seconds
         self._now = now
         self.reset_after_fork()
@@ -85,14 +88,14 @@ class ClientSecret:
     def _call(self, function: Callable[[], str]) -> None:
         """Replace the secret by what `function` returns. The caller holds the lock."""
         self._next_call_at = self._now() + self._cooldown_seconds
-        value, problem = _call_and_check(function)
+        value, problem = _call_and_check(function, may_be_empty=self._may_be_empty)
         if problem:
             _log.error("CLIENT_SECRET could not be read: %s", problem)
             raise _unavailable(problem, self._cooldown_seconds)
         self._value = value
 
 
-def _call_and_check(function: Callable[[], object]) -> tuple[str | None, str]:
+def _call_and_check(function: Callable[[], object], *, may_be_empty: bool) -> tuple[str | None, str]:
     """Return the text that `function` returns, or None and the problem.
 
     The error is not passed on: its frames and its message may hold the secret.
@@ -101,7 +104,7 @@ def _call_and_check(function: Callable[[], object]) -> tuple[str | None, str]:
         value = function()
     except Exception as error:  # noqa: BLE001 the function is the site's: its errors must not become server errors
         return None, f"the function raised {type(error).__name__}"
-    if isinstance(value, str) and value:
+    if isinstance(value, str) and (value or may_be_empty):
         return value, ""
     return None, "the function returned no text"
 
