@@ -3,9 +3,11 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from socket import inet_aton
 from urllib.parse import urlsplit
 
+_SHORT_ADDRESS = re.compile(r"[0-9a-fx.]+", re.ASCII)
 # The pattern of botocore's model of cognito-idp, with a region before the underscore.
 _USER_POOL_ID = re.compile(r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)_[0-9a-zA-Z]{1,45}", re.ASCII)
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -34,11 +36,23 @@ def is_loopback(url: str) -> bool:
         return False
     if host == "localhost" or host.endswith(".localhost"):
         return True
+    address: IPv4Address | IPv6Address | None
     try:
         address = ip_address(host)
     except ValueError:
-        return False
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+        address = _short_address(host)
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address is not None and (address.is_loopback or address.is_unspecified)  # 0.0.0.0 connects to this machine
+
+
+def _short_address(host: str) -> IPv4Address | None:
+    """Return the address that the C library reads in a form such as `127.1` or `0x7f000001`; None if it reads none."""
+    if not _SHORT_ADDRESS.fullmatch(host):  # inet_aton ignores what follows a space
+        return None
+    try:
+        return IPv4Address(inet_aton(host))
+    except OSError:
+        return None
 
 
 def aws_host(service: str, region: str) -> str:
