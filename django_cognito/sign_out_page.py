@@ -12,6 +12,7 @@ from django.urls import get_script_prefix, reverse
 
 from .conf import CognitoSettings
 from .login import session
+from .login.tenant import settings_here
 from .page_headers import protected
 
 _View = TypeVar("_View", bound=Callable[..., Any])
@@ -42,6 +43,15 @@ def without_transaction(view: _View) -> _View:
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
     return view
+
+
+def settings_at_sign_out(request: HttpRequest) -> CognitoSettings | None:
+    """Return what `settings_here` returns; None also if POOL_RESOLVER raises: that must not prevent a sign-out."""
+    try:
+        return settings_here(request)
+    except Exception:  # noqa: BLE001 the function is the site's, and may raise Http404 for a tenant that is gone
+        _log.exception("POOL_RESOLVER failed at a sign-out, which stays on the site unless the login names its pool")
+        return None
 
 
 def ends_at_cognito(settings: CognitoSettings | None, local_user: Any, where: str) -> bool:

@@ -33,7 +33,13 @@ from .next_url import is_script, safe_url
 from .page_headers import protected
 from .people import linking
 from .runtime import get_hosted_ui
-from .sign_out_page import CsrfOrConfirmation, ends_at_cognito, sign_out_page, without_transaction
+from .sign_out_page import (
+    CsrfOrConfirmation,
+    ends_at_cognito,
+    settings_at_sign_out,
+    sign_out_page,
+    without_transaction,
+)
 from .signals import tell_of_failed_sign_in
 from .tracebacks import without_locals
 
@@ -185,7 +191,7 @@ def logout(request: HttpRequest) -> HttpResponse:
     `where=here` in the form does not end Cognito's own session; `where=everywhere` also ends all other logins of the
     user, at this site and at Cognito. The session of a local password is ended here alone.
     """
-    here = settings_here(request)  # before the session ends, by which POOL_RESOLVER may go
+    here = settings_at_sign_out(request)  # before the session ends, by which POOL_RESOLVER may go
     local_user = session.local_user(request)
     if request.method != "POST":
         return sign_out_page(request, here, local_user)

@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_out
 from django.db import DatabaseError, connection
+from django.http import Http404
 from django.test import Client
 from django.utils import timezone
 
@@ -228,6 +229,27 @@ def test_receiver_that_fails_leaves_no_session(client: Client, cognito: Scripted
         user_logged_out.disconnect(fail)
     assert not kept.exists(key)
     assert (steps(cognito), CognitoLogin.objects.count()) == (["revoke a-refresh-token"], 0)
+
+
+@pytest.mark.parametrize("error", [Http404, RuntimeError])
+@pytest.mark.parametrize("is_local", [False, True])
+def test_pool_resolver_that_fails_does_not_prevent_a_sign_out(
+    client: Client, cognito: ScriptedServer, settings: Any, error: type[Exception], is_local: bool
+) -> None:
+    def resolve(request: Any) -> str:
+        if request.path == LOGOUT:
+            raise error
+        return "default"
+
+    settings.COGNITO = {**settings.COGNITO, "POOL_RESOLVER": resolve}
+    if is_local:
+        client.force_login(get_user_model().objects.create_user("root"))
+    else:
+        login_of(client)
+    assert client.get(LOGOUT).status_code == 200
+    location = client.post(LOGOUT)["Location"]
+    assert location.startswith("http://testserver/" if is_local else f"{cognito.url}/logout?")
+    assert (who(client), CognitoLogin.objects.count()) == ("nobody", 0)
 
 
 class AtomicRequests:
