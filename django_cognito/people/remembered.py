@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.base import SessionBase
-from django.db import transaction
+from django.db import router, transaction
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -174,9 +174,10 @@ def _bring_up_to_date(user: Any, owner: Any, flags: list[str]) -> None:
 
 
 def _links_with_groups() -> QuerySet[CognitoUser]:
-    """Links that have groups, or grants of groups that were emptied by hand."""
+    """Links that have groups, or grants of groups that were emptied by hand; in the database that is written to."""
     memberships = CognitoMembership.objects.filter(cognito_user=OuterRef("pk"))
-    return CognitoUser.objects.filter(~Q(groups=[]) | Exists(memberships))
+    links = CognitoUser.objects.using(router.db_for_write(CognitoUser))
+    return links.filter(~Q(groups=[]) | Exists(memberships))
 
 
 def _expired_links() -> QuerySet[CognitoUser]:

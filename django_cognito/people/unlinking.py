@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.db.models.signals import pre_delete, pre_save
 
-from ..models import CognitoUser, FormerLink
+from ..models import CognitoLogin, CognitoUser, FormerLink
 from ..signals import account_linked, account_unlinked, send_on_commit
 from .contact_claims import protect_local_values
 from .memberships import apply_groups
@@ -79,7 +79,7 @@ def _remove(instance: CognitoUser, user_id: Any, using: str) -> bool:
             # What this link wrote to the user stays verified.
             other.verified_attributes = sorted({*other.verified_attributes, *link.verified_attributes})
             other.save(update_fields=["verified_attributes"])
-        link.logins.all().delete()
+        CognitoLogin.objects.using(using).filter(cognito_user=link).delete()
         FormerLink.objects.using(using).create(user=user, user_pool_id=link.user_pool_id, sub=link.sub)
         send_on_commit(account_unlinked, link, using)
     return True
