@@ -49,8 +49,9 @@ def _on_delete(instance: CognitoUser, using: str, origin: Any = None, **_: Any) 
 
 def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields: Any = None, **_: Any) -> None:
     """A link that is given to another user, as in a site's admin, is a link that the first user no longer has."""
-    before, is_written = instance.loaded_user_id, update_fields is None or {"user", "user_id"} & set(update_fields)
-    if raw or not is_written or before in (None, instance.user_id) or not _remove(instance, before, using):
+    is_written = update_fields is None or {"user", "user_id"} & set(update_fields)
+    before = _find_former_owner(instance, using) if is_written and not raw else None
+    if before is None or not _remove(instance, before, using):
         return
     instance.loaded_user_id = instance.user_id
     instance.verified_attributes = []
@@ -63,6 +64,18 @@ def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields
     vars(instance).update(changed)
     CognitoUser.objects.using(using).filter(pk=instance.pk).update(**changed)
     send_on_commit(account_linked, instance, using)
+
+
+def _find_former_owner(instance: CognitoUser, using: str) -> Any:
+    """Return the key of the user who loses the link when `instance` is saved; None if nobody does.
+
+    No query for a row as it was read. Others do not know their user: deferred, constructed, or read again since.
+    """
+    after = CognitoUser._meta.get_field("user").to_python(instance.user_id)
+    if instance.pk is None or after == instance.loaded_user_id:
+        return None
+    rows = CognitoUser.objects.using(using).filter(pk=instance.pk)
+    return rows.exclude(user_id=after).values_list("user_id", flat=True).first()
 
 
 def _remove(instance: CognitoUser, user_id: Any, using: str) -> bool:

@@ -143,7 +143,17 @@ def update_people(statements: Iterable[Statement], *, create: bool = False) -> i
     if not changed and not new:
         return 0
     with transaction.atomic():
+        if not all(is_minor for *_, is_minor in changed):
+            _lock_page([link for link, *_ in changed])
         return sum(_is_settled(link, statement) and not is_minor for link, statement, is_minor in [*changed, *new])
+
+
+def _lock_page(links: list[CognitoUser]) -> None:
+    """Lock the links of a page, and then their users: a user may have several links, and others lock in this order."""
+    pks, user_pks = [link.pk for link in links], {link.user_id for link in links}
+    list(CognitoUser.objects.select_for_update().filter(pk__in=pks).order_by("pk").values_list("pk"))
+    owners = get_user_model()._base_manager.select_for_update().filter(pk__in=user_pks)
+    list(owners.order_by("pk").values_list("pk"))
 
 
 def _is_settled(link: Link | None, statement: Statement) -> bool:
