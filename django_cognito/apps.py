@@ -13,16 +13,13 @@ class CognitoConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks, and the receivers of Django's signals."""
-        from django.contrib.auth.models import Group
         from django.contrib.auth.signals import user_logged_in
-        from django.db.models.signals import post_delete
 
         from . import checks  # noqa: F401
         from .login import session  # noqa: F401
         from .people import deleted_groups, remembered, snapshot, unlinking  # noqa: F401
 
-        clear = deleted_groups.clear_digests_of_deleted_group
-        post_delete.connect(clear, sender=Group, dispatch_uid="django_cognito.people.deleted_groups")
+        deleted_groups.connect(apps.get_models())
         user_logged_in.connect(remembered.store_next_moment, dispatch_uid="django_cognito.people.remembered")
         unlinking.connect(apps.get_models())
         if apps.is_installed("hijack"):

@@ -6,6 +6,9 @@ Must not depend on tokens: it is given mapped claims, and whether Cognito verifi
 from collections.abc import Mapping
 from typing import Any
 
+from django.db import router
+from django.db.models import QuerySet
+
 from ..conf import settings_of
 from ..models import CognitoUser
 from .attributes import CONTACT_CLAIMS, holds, put
@@ -38,7 +41,7 @@ def record_verified(link: CognitoUser, attributes: Mapping[str, Any], verified: 
 
 def protect_local_values(link: CognitoUser) -> None:
     """Count the values of a user without any link as verified on its first one: the site vouches for them."""
-    if CognitoUser.objects.filter(user_id=link.user_id).exists():
+    if _links_of_user(link).exists():
         return
     claims = settings_of(link.user_pool_id).attributes
     _record(
@@ -51,5 +54,10 @@ def _record(link: CognitoUser, claims: set[Any]) -> None:
 
 
 def _verified_claims_of_user(link: CognitoUser) -> frozenset[str]:
-    rows = CognitoUser.objects.filter(user_id=link.user_id).values_list("verified_attributes", flat=True)
+    rows = _links_of_user(link).values_list("verified_attributes", flat=True)
     return frozenset(link.verified_attributes).union(*rows)
+
+
+def _links_of_user(link: CognitoUser) -> QuerySet[CognitoUser]:
+    """Return all links of the user of `link`, from the database that is written to: a replica may lag."""
+    return CognitoUser.objects.using(router.db_for_write(CognitoUser)).filter(user_id=link.user_id)

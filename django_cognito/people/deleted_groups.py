@@ -3,15 +3,25 @@
 Must not grant or revoke anything itself: that is for `users`, under its lock.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.db.models import F, Value
+from django.db.models import F, Model, Value
 from django.db.models.functions import Left, StrIndex
+from django.db.models.signals import post_delete
 
 from ..models import DIGEST_FIELDS, CognitoMembership, CognitoUser
 
 _PAGE_SIZE = 500
+
+
+def connect(models: Iterable[type[Model]]) -> None:
+    """Connect the receiver to Group and to its proxies among `models`: Django sends a proxy's signals as its."""
+    for model in models:
+        if model._meta.concrete_model is Group:
+            uid = "django_cognito.people.deleted_groups"
+            post_delete.connect(clear_digests_of_deleted_group, sender=model, dispatch_uid=uid)
 
 
 def clear_digests_of_deleted_group(*, instance: Group, using: str, **_: Any) -> None:

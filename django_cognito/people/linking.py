@@ -47,4 +47,4 @@ def unlink(user: Any, link_id: int) -> None:
             raise SignInError("without it nobody could sign in as this user", code="last_way_in")
         link.delete()
         # Whoever saves the object in the rest of the request must not write back what the link had granted.
-        user.refresh_from_db()
+        user.refresh_from_db(using=router.db_for_write(type(user)))

@@ -1,12 +1,14 @@
 """What a person's Cognito groups give, written: Django groups, flags, and what each membership granted of them.
 
-Only what was granted is ever taken away. Called by `users` alone, under the lock that it holds.
+Only what was granted is ever taken away. Called under the user's lock, and reads from the database that is written to:
+by a replica that lags, what was granted a moment ago would stay for good.
 """
 
 from collections.abc import Mapping, Set
 from typing import Any
 
 from django.contrib.auth.models import Group
+from django.db import router
 
 from ..conf import CognitoSettings, settings_of
 from ..models import CognitoMembership, CognitoUser
@@ -17,7 +19,8 @@ from .groups import Granted
 def apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
     """Give and take what Cognito's groups give by the settings; the flags on the user that this changed, unsaved."""
     user: Any = link.user
-    rows = list(CognitoMembership.objects.filter(cognito_user__user_id=user.pk))
+    written = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
+    rows = list(written.filter(cognito_user__user_id=user.pk))
     mine = {row.name: row for row in rows if row.cognito_user_id == link.pk}
     if not names and not mine:
         return []
@@ -53,9 +56,10 @@ def _django_groups(names: Set[str]) -> dict[str, int]:
     """The primary keys of these Django groups, which are made where they are missing."""
     if not names:
         return {}
-    found = dict(Group.objects.filter(name__in=names).values_list("name", "pk"))
+    written = Group.objects.using(router.db_for_write(Group))
+    found = dict(written.filter(name__in=names).values_list("name", "pk"))
     for name in sorted(names - found.keys()):  # in one order everywhere, as above
-        found[name] = Group.objects.get_or_create(name=name)[0].pk
+        found[name] = written.get_or_create(name=name)[0].pk
     return found
 
 
@@ -64,7 +68,8 @@ def _granted(row: CognitoMembership) -> Granted:
 
 
 def _has(user: Any) -> Granted:
-    pks = user.groups.values_list("pk", flat=True) if hasattr(user, "groups") else ()
+    using = router.db_for_write(type(user))
+    pks = user.groups.using(using).values_list("pk", flat=True) if hasattr(user, "groups") else ()
     return Granted(frozenset(pks), getattr(user, "is_staff", False), getattr(user, "is_superuser", False))
 
 
@@ -82,7 +87,7 @@ def _keep_memberships(link: CognitoUser, rows: Mapping[str, CognitoMembership], 
     if gone:
         CognitoMembership.objects.filter(pk__in=gone).delete()
     new = [_membership(CognitoMembership(cognito_user=link, name=name), wanted[name]) for name in wanted.keys() - rows]
-    CognitoMembership.objects.bulk_create(new)
+    CognitoMembership.objects.using(router.db_for_write(CognitoMembership)).bulk_create(new)
     for name in wanted.keys() & rows.keys():
         if _granted(rows[name]) != wanted[name]:
             _membership(rows[name], wanted[name]).save()

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.base import SessionBase
-from django.db import transaction
+from django.db import router, transaction
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -25,6 +25,7 @@ _PAGE_SIZE = 500
 # Tokens of Cognito live a day at most. A session from before this key existed may have a token that is more recent than
 # its link's `as_of`; after a day it has been refreshed, which confirms the groups.
 _TOKEN_MAX_SECONDS = 86_400
+_FLAGS = {"is_staff", "is_superuser"}
 _PERMISSION_CACHES = ("_perm_cache", "_user_perm_cache", "_group_perm_cache")  # of Django's ModelBackend
 
 
@@ -96,6 +97,8 @@ def check_session(session: SessionBase, user: Any) -> bool:
         session[SESSION_KEY] = _rounded_up(timezone.now() + timedelta(seconds=_TOKEN_MAX_SECONDS))
         return False
     is_changed, moment = _expire(user)
+    if not is_changed:  # another request of this session may have been first
+        _bring_up_to_date(user, _owners().filter(pk=user.pk).first())
     _store(session, moment, age)
     return is_changed
 
@@ -148,14 +151,13 @@ def _remove_expired(user: Any) -> bool:
     with transaction.atomic():
         # First all links, then the user: a writer of one link locks them in this order too.
         links = list(_expired_links().select_for_update().filter(user_id=user.pk).order_by("pk"))
-        owner: Any = get_user_model()._base_manager.select_for_update().filter(pk=user.pk).first()
-        if not links or owner is None:  # a token has confirmed the groups meanwhile, or the user is deleted
-            return False
-        flags = [name for link in links for name in _remove_groups(link, owner)]
+        owner: Any = _owners().select_for_update().filter(pk=user.pk).first()
+        # No links: a token has confirmed the groups meanwhile, or they were removed.
+        flags = [name for link in links if owner is not None for name in _remove_groups(link, owner)]
         if flags:
             owner.save(update_fields=set(flags))
-    _bring_up_to_date(user, owner, flags)
-    return True
+    _bring_up_to_date(user, owner)
+    return bool(links) and owner is not None
 
 
 def _remove_groups(link: CognitoUser, owner: Any) -> list[str]:
@@ -165,18 +167,31 @@ def _remove_groups(link: CognitoUser, owner: Any) -> list[str]:
     return apply_groups(link, ())
 
 
-def _bring_up_to_date(user: Any, owner: Any, flags: list[str]) -> None:
-    for name in flags:
-        setattr(user, name, getattr(owner, name))
+def _owners() -> QuerySet[Any]:
+    """Return all users, from the database that is written to."""
+    model = get_user_model()
+    return model._base_manager.using(router.db_for_write(model))
+
+
+def _bring_up_to_date(user: Any, owner: Any) -> None:
+    """Take from `user` the flags that its row, `owner`, does not have, and its permission caches.
+
+    Whoever saves the object would write the flags back.
+    """
+    fields = {field.name for field in user._meta.concrete_fields}
+    for name in fields & _FLAGS:
+        if getattr(user, name) and not getattr(owner, name, False):
+            setattr(user, name, False)
     for name in _PERMISSION_CACHES:
         if hasattr(user, name):
             delattr(user, name)
 
 
 def _links_with_groups() -> QuerySet[CognitoUser]:
-    """Links that have groups, or grants of groups that were emptied by hand."""
+    """Links that have groups, or grants of groups that were emptied by hand; in the database that is written to."""
     memberships = CognitoMembership.objects.filter(cognito_user=OuterRef("pk"))
-    return CognitoUser.objects.filter(~Q(groups=[]) | Exists(memberships))
+    links = CognitoUser.objects.using(router.db_for_write(CognitoUser))
+    return links.filter(~Q(groups=[]) | Exists(memberships))
 
 
 def _expired_links() -> QuerySet[CognitoUser]:

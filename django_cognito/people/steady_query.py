@@ -43,9 +43,9 @@ class KnownPerson:
         self.user = self.new_user()
 
 
-def find(user_pool_id: str, sub: str) -> KnownPerson | None:
-    """Whom the pool calls `sub`; None where nobody here is. One query."""
-    query = _query(database())
+def find(user_pool_id: str, sub: str, using: str | None = None) -> KnownPerson | None:
+    """Whom the pool calls `sub`; None where nobody here is. One query, by default to `database()`."""
+    query = _query(using or database())
     with connections[query.using].cursor() as cursor:
         cursor.execute(query.sql, [sub if stands_for == _SUB else user_pool_id for stands_for in query.parameters])
         row = cursor.fetchone()

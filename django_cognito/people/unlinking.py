@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.db.models.signals import pre_delete, pre_save
 
-from ..models import CognitoUser, FormerLink
+from ..models import CognitoLogin, CognitoUser, FormerLink
 from ..signals import account_linked, account_unlinked, send_on_commit
 from .contact_claims import protect_local_values
 from .memberships import apply_groups
@@ -49,8 +49,9 @@ def _on_delete(instance: CognitoUser, using: str, origin: Any = None, **_: Any) 
 
 def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields: Any = None, **_: Any) -> None:
     """A link that is given to another user, as in a site's admin, is a link that the first user no longer has."""
-    before, is_written = instance.loaded_user_id, update_fields is None or {"user", "user_id"} & set(update_fields)
-    if raw or not is_written or before in (None, instance.user_id) or not _remove(instance, before, using):
+    is_written = update_fields is None or {"user", "user_id"} & set(update_fields)
+    before = _find_former_owner(instance, using) if is_written and not raw else None
+    if before is None or not _remove(instance, before, using):
         return
     instance.loaded_user_id = instance.user_id
     instance.verified_attributes = []
@@ -63,6 +64,18 @@ def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields
     vars(instance).update(changed)
     CognitoUser.objects.using(using).filter(pk=instance.pk).update(**changed)
     send_on_commit(account_linked, instance, using)
+
+
+def _find_former_owner(instance: CognitoUser, using: str) -> Any:
+    """Return the key of the user who loses the link when `instance` is saved; None if nobody does.
+
+    No query for a row as it was read. Others do not know their user: deferred, constructed, or read again since.
+    """
+    after = CognitoUser._meta.get_field("user").to_python(instance.user_id)
+    if instance.pk is None or after == instance.loaded_user_id:
+        return None
+    rows = CognitoUser.objects.using(using).filter(pk=instance.pk)
+    return rows.exclude(user_id=after).values_list("user_id", flat=True).first()
 
 
 def _remove(instance: CognitoUser, user_id: Any, using: str) -> bool:
@@ -79,7 +92,7 @@ def _remove(instance: CognitoUser, user_id: Any, using: str) -> bool:
             # What this link wrote to the user stays verified.
             other.verified_attributes = sorted({*other.verified_attributes, *link.verified_attributes})
             other.save(update_fields=["verified_attributes"])
-        link.logins.all().delete()
+        CognitoLogin.objects.using(using).filter(cognito_user=link).delete()
         FormerLink.objects.using(using).create(user=user, user_pool_id=link.user_pool_id, sub=link.sub)
         send_on_commit(account_unlinked, link, using)
     return True

@@ -26,7 +26,7 @@ from .profile import News, Statement, news, statement_of
 from .remembered import expire_remembered_groups, is_expired, remembered_groups
 from .request_writes import note_write
 from .rights import Rights, carry
-from .steady_query import KnownPerson, find
+from .steady_query import KnownPerson, database, find
 
 Token = AccessToken | IdToken | ClientToken
 Link = CognitoUser | KnownPerson  # the second is all that a steady request reads of the first, and the user
@@ -47,7 +47,7 @@ def read_user(
     link = person_for(statement)
     if link.groups and is_expired(link.as_of):  # the token states no groups, and none did for too long
         expire_remembered_groups(link.user)
-        link = person_for(statement)
+        link = _settled(_find_written(statement), statement)
     if not link.user.is_active:
         raise TokenError("the account is disabled here", code="user_inactive")
     rights = rights_for(token, link)
@@ -126,7 +126,17 @@ def update_people(statements: Iterable[Statement], *, create: bool = False) -> i
     if not changed and not new:
         return 0
     with transaction.atomic():
+        if not all(is_minor for *_, is_minor in changed):
+            _lock_page([link for link, *_ in changed])
         return sum(_is_settled(link, statement) and not is_minor for link, statement, is_minor in [*changed, *new])
+
+
+def _lock_page(links: list[CognitoUser]) -> None:
+    """Lock the links of a page, and then their users: a user may have several links, and others lock in this order."""
+    pks, user_pks = [link.pk for link in links], {link.user_id for link in links}
+    list(CognitoUser.objects.select_for_update().filter(pk__in=pks).order_by("pk").values_list("pk"))
+    owners = get_user_model()._base_manager.select_for_update().filter(pk__in=user_pks)
+    list(owners.order_by("pk").values_list("pk"))
 
 
 def _is_settled(link: Link | None, statement: Statement) -> bool:
@@ -138,7 +148,15 @@ def _is_settled(link: Link | None, statement: Statement) -> bool:
 
 
 def _find(statement: Statement) -> KnownPerson | None:
-    return find(statement.user_pool_id, statement.sub)
+    found = find(statement.user_pool_id, statement.sub)
+    if found is None and database() != router.db_for_write(CognitoUser):
+        return _find_written(statement)  # a replica may lag
+    return found
+
+
+def _find_written(statement: Statement) -> KnownPerson | None:
+    """As `_find`, in the database that is written to."""
+    return find(statement.user_pool_id, statement.sub, router.db_for_write(CognitoUser))
 
 
 def _news(link: Link, statement: Statement) -> News | None:
@@ -158,7 +176,7 @@ def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS)
     else:
         note_write(statement)
         return written
-    return _settled(_find(statement), statement, attempts - 1)
+    return _settled(_find_written(statement), statement, attempts - 1)
 
 
 def _confirm(link: Link, statement: Statement) -> bool:
@@ -231,7 +249,8 @@ def _known_by_email(statement: Statement, settings: CognitoSettings) -> Any:
     if len(found) != 1 or not _is_same_address(getattr(found[0], email.name), statement.verified_email):
         return None
     # Both once more: whoever held the lock may have linked the account, or unlinked it.
-    if others.filter(user=found[0]).exists() or FormerLink.objects.filter(user=found[0]).exists():
+    using = router.db_for_write(CognitoUser)
+    if any(rows.using(using).filter(user=found[0]).exists() for rows in (others, FormerLink.objects)):
         return None
     has_weight = getattr(found[0], "is_staff", False) or getattr(found[0], "is_superuser", False)
     return found[0] if found[0].is_active and not has_weight else None

@@ -6,10 +6,22 @@ import pytest
 from django.contrib.auth.models import Group, User
 
 from django_cognito.models import DIGEST_FIELDS, CognitoUser
+from django_cognito.people import deleted_groups
 
 from .conftest import NOW, django_groups, link_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mapped")]
+
+
+class GroupInAdmin(Group):
+    """A proxy, as a site may have one for its admin."""
+
+    class Meta:
+        proxy = True
+        app_label = "a_site"  # which is not installed: it needs no migration
+
+
+deleted_groups.connect([Group, GroupInAdmin, User])
 
 
 def recreate(name: str) -> None:
@@ -27,6 +39,12 @@ def test_deleted_group_is_granted_again_by_the_next_token(told, writes, at) -> N
         told("editors", at=at, profile={"given_name": "Alice"})
     told(at=0)
     assert django_groups(user) == set()
+
+
+def test_group_that_was_deleted_by_a_proxy_is_granted_again(told) -> None:
+    told("editors", at=-60)
+    GroupInAdmin.objects.get(name="Writers").delete()
+    assert django_groups(told("editors", at=-30)) == {"Writers", "Readers"}
 
 
 def test_flag_that_was_removed_by_hand_comes_back_with_a_deleted_group(told, cognito) -> None:

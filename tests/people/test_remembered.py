@@ -317,6 +317,36 @@ def test_session_past_the_stored_moment_removes_expired_groups_once(told, local_
     assert not check(session, user)
 
 
+def test_parallel_request_of_a_session_loses_the_flags_that_another_removed(told, local_session) -> None:
+    """Requests of one page load the user, and then find the moment passed, at the same time."""
+    user = told("editors", "admins")
+    session = local_session(user)
+    age()
+    session[SESSION_KEY] = int(time.time()) - 1
+    first, second = User.objects.get(), User.objects.get()
+    second._perm_cache = {"auth.delete_user"}
+    expire_remembered_groups(first)
+    check_session(session, second)
+    assert (second.is_staff, second.is_superuser, hasattr(second, "_perm_cache")) == (False, False, False)
+    second.save()
+    assert has(second) == NOTHING
+
+
+def test_user_whose_expired_groups_were_removed_while_the_lock_is_waited_for_loses_the_flags(admin) -> None:
+    second = User.objects.get()
+    expire_remembered_groups(admin)
+    assert not remembered._remove_expired(second)
+    assert (second.is_staff, second.is_superuser) == (False, False)
+
+
+def test_session_past_the_stored_moment_of_a_deleted_user_is_checked(told, local_session) -> None:
+    user = told("admins")
+    session = local_session(user)
+    session[SESSION_KEY] = int(time.time()) - 1
+    User.objects.all().delete()
+    assert not check_session(session, user)
+
+
 def test_session_past_the_stored_moment_with_confirmed_groups_stores_the_next_one(told, local_session) -> None:
     user = told("admins")
     session = local_session(user)

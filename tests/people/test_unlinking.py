@@ -150,6 +150,36 @@ def test_link_given_to_another_user_by_update_fields_is_recorded_too(told, mappe
     assert told("admins", at=-40).is_superuser
 
 
+@pytest.mark.parametrize("way", ["deferred", "constructed", "refreshed"])
+def test_link_given_to_another_user_by_a_row_that_was_not_read_is_recorded_too(told, mapped, way) -> None:
+    """Such an object does not know whose link it was."""
+    first = told("admins", at=-50)
+    link = CognitoUser.objects.only("sub").get() if way == "deferred" else link_of(first)
+    if way == "constructed":
+        link = CognitoUser(**CognitoUser.objects.values().get())
+        link._state.adding = False
+    if way == "refreshed":
+        third = User.objects.create(username="third")
+        give(link_of(first), third)
+        assert told("admins", at=-45) == third
+        link.refresh_from_db()
+        first = third
+    second = User.objects.create(username="second")
+    link.user = second
+    link.save()
+    first.refresh_from_db()
+    assert (first.is_superuser, FormerLink.objects.filter(user=first).count()) == (False, 1)
+    assert told("admins", at=-40).is_superuser
+    assert told("admins", at=-40) == second
+
+
+def test_link_that_is_saved_with_its_users_key_as_text_is_not_recorded(told) -> None:
+    link = link_of(told())
+    link.user_id = str(link.user_id)
+    link.save()
+    assert not FormerLink.objects.exists()
+
+
 def test_link_given_to_another_user_protects_the_email_of_that_user(told) -> None:
     first = told(token_use="id", at=-50)
     second = User.objects.create_user("second", "second@example.com")

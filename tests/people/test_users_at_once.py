@@ -11,9 +11,12 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
 
+from django_cognito.conf import get_settings
+from django_cognito.core.directory import DirectoryUser
 from django_cognito.core.errors import SignInError
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.people import linking, users
+from django_cognito.people.profile import statement_of_directory
 from django_cognito.people.remembered import expire_remembered_groups
 
 from .conftest import NOW, django_groups, link_of
@@ -173,6 +176,26 @@ def test_unlink_beside_group_changes_leaves_nothing_with_the_user(told, attempt)
     assert list(CognitoMembership.objects.filter(cognito_user__user=user).values_list("name", flat=True)) == ["viewers"]
     assert list(user.cognito_users.values_list("username", flat=True)) == ["alice"]
     assert user.former_cognito_links.count() == 1
+
+
+@pytest.mark.needs("postgresql")
+@pytest.mark.parametrize("kind", ["tokens", "expiry"])
+def test_page_with_two_links_of_one_user_beside_other_writers_waits_for_each_in_turn(told, kind) -> None:
+    user = told(at=-600)
+    told(at=-600, username="google")
+    CognitoUser.objects.update(user=user)
+    names, subs = ("alice", "google"), dict(CognitoUser.objects.values_list("username", "sub"))
+    for at in range(-500, -380, 4):
+        # By turns the page changes the groups of one link, and only the moment of the other.
+        moment, groups = datetime.fromtimestamp(NOW + at, UTC), ("editors", "viewers") if at % 8 else ("viewers",)
+        people = [DirectoryUser(subs[name], name, {}, True, "CONFIRMED", moment, moment) for name in names]
+        told_groups = dict(zip(names, ((), groups) if at % 16 < 8 else (groups, groups), strict=True))
+        page = [statement_of_directory(each, told_groups[each.username], moment, get_settings()) for each in people]
+        others = [partial(told, "helpers", at=at + n, username="google") for n in range(4)]
+        if kind == "expiry":
+            CognitoUser.objects.filter(username="google").update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
+            others = [partial(expire_remembered_groups, User.objects.get(pk=user.pk)) for _ in range(4)]
+        at_once([partial(users.update_people, page), *others])
 
 
 @pytest.mark.needs("postgresql")
