@@ -124,6 +124,8 @@ def drop(session: SessionBase, *, everywhere: bool = False, user: Any = None) ->
     login = _try(partial(_named_by, session))
     session.pop(SESSION_KEY, None)
     links = [login.cognito_user] if login is not None else []
+    if login is not None and str(login.cognito_user.user_id) != session.get(auth.SESSION_KEY):
+        everywhere = False  # the link was given to another user meanwhile
     if everywhere:
         user_id = login.cognito_user.user_id if login is not None else getattr(user, "pk", None)
         links = _try(partial(_links_of, user_id)) or links

@@ -502,3 +502,11 @@ def test_suitability_of_a_login_for_global_sign_out_needs_no_scope_claim() -> No
     login = RevocableLogin(None, AccessToken("eu-west-1_A", claims), "a", "r")  # type: ignore[arg-type]
     assert login.suitability == (False, datetime(1970, 1, 1, 0, 16, 40, tzinfo=UTC).timestamp())
     assert (login.account, '"r"' in repr(login)) == (("eu-west-1_A", "s"), False)
+
+
+def test_everywhere_ends_nothing_of_a_user_who_got_the_link_meanwhile(client: Client, cognito: ScriptedServer) -> None:
+    sign_in_with(client, "r-alice")
+    owner = sign_in_with(Client(), "r-owner", "owner").cognito_user.user
+    CognitoUser.objects.filter(username="alice").update(user=owner)
+    client.post("/auth/logout/", {"where": "everywhere"})
+    assert [login.cognito_user.username for login in CognitoLogin.objects.all()] == ["owner"]
