@@ -51,8 +51,14 @@ def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields
     """A link that is given to another user, as in a site's admin, is a link that the first user no longer has."""
     is_written = update_fields is None or {"user", "user_id"} & set(update_fields)
     before = _find_former_owner(instance, using) if is_written and not raw else None
-    if before is None or not _remove(instance, before, using):
-        return
+    if before is not None:
+        # In one transaction: a token between the removal and the save would grant the groups to the first user again.
+        with transaction.atomic(using=using):
+            if _remove(instance, before, using):
+                _give_to_new_owner(instance, using)
+
+
+def _give_to_new_owner(instance: CognitoUser, using: str) -> None:
     instance.loaded_user_id = instance.user_id
     instance.verified_attributes = []
     protect_local_values(instance)
@@ -62,7 +68,7 @@ def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields
         **dict.fromkeys(_DIGESTS if instance.groups else (), ""),
     }
     vars(instance).update(changed)
-    CognitoUser.objects.using(using).filter(pk=instance.pk).update(**changed)
+    CognitoUser.objects.using(using).filter(pk=instance.pk).update(user_id=instance.user_id, **changed)
     send_on_commit(account_linked, instance, using)
 
 

@@ -173,6 +173,23 @@ def test_link_given_to_another_user_by_a_row_that_was_not_read_is_recorded_too(t
     assert told("admins", at=-40) == second
 
 
+def test_token_before_the_save_of_a_link_given_to_another_user_grants_nothing_to_the_first(told, mapped) -> None:
+    first = told("admins", at=-50)
+    tokens = iter([lambda: told("admins", at=-45)])
+
+    def bring_token(**_: Any) -> None:
+        if (bring := next(tokens, None)) is not None:
+            bring()
+
+    models.signals.pre_save.connect(bring_token, sender=CognitoUser)  # after the package's own receiver
+    try:
+        give(link_of(first), User.objects.create(username="second"))
+    finally:
+        models.signals.pre_save.disconnect(bring_token, sender=CognitoUser)
+    first.refresh_from_db()
+    assert (first.is_superuser, told("admins", at=-40).username) == (False, "second")
+
+
 def test_link_that_is_saved_with_its_users_key_as_text_is_not_recorded(told) -> None:
     link = link_of(told())
     link.user_id = str(link.user_id)

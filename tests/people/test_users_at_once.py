@@ -17,7 +17,7 @@ from django_cognito.core.errors import SignInError
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.people import linking, users
 from django_cognito.people.profile import statement_of_directory
-from django_cognito.people.remembered import expire_remembered_groups
+from django_cognito.people.remembered import expire_all_remembered_groups, expire_remembered_groups
 
 from .conftest import NOW, django_groups, link_of
 
@@ -196,6 +196,38 @@ def test_page_with_two_links_of_one_user_beside_other_writers_waits_for_each_in_
             CognitoUser.objects.filter(username="google").update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
             others = [partial(expire_remembered_groups, User.objects.get(pk=user.pk)) for _ in range(4)]
         at_once([partial(users.update_people, page), *others])
+
+
+@pytest.mark.needs("postgresql")
+@pytest.mark.parametrize("attempt", range(4))
+def test_groups_deleted_beside_tokens_that_grant_them_do_not_wait_for_each_other(told, attempt) -> None:
+    user = told("editors", at=-600)
+    tokens = [partial(told, "editors" if at % 2 else "viewers", at=at) for at in range(-500, -495)]
+    at_once([*tokens, *(Group.objects.get(name=name).delete for name in ("Readers", "Writers"))])
+    told("editors", at=-1)
+    assert django_groups(user) == {"Readers", "Writers"}
+
+
+@pytest.mark.needs("postgresql")
+@pytest.mark.parametrize("attempt", range(4))
+def test_tokens_expiry_unlinking_and_a_change_of_user_at_once_leave_only_recorded_groups(told, attempt) -> None:
+    user, other = told(at=-600), User.objects.create(username="other")
+    for name in ("google", "acme", "umbrella"):
+        told("helpers", at=-600, username=name)
+    CognitoUser.objects.update(user=user)
+    old = CognitoUser.objects.filter(username__in=["acme", "umbrella"])
+    old.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
+    given = CognitoUser.objects.get(username="umbrella")
+    given.user = other
+    tokens = [partial(told, "editors", at=at, username=name) for at in (-500, -499) for name in ("umbrella", "acme")]
+    expiry = [partial(expire_remembered_groups, User.objects.get(pk=user.pk)) for _ in range(4)]
+    google = CognitoUser.objects.get(username="google")
+    at_once([*tokens, *expiry, expire_all_remembered_groups, partial(_unlink, user.pk, google.pk), given.save])
+    for each in (user, other):
+        rows = CognitoMembership.objects.filter(cognito_user__user=each).values_list("granted_groups", flat=True)
+        assert set(each.groups.values_list("pk", flat=True)) == {pk for granted in rows for pk in granted}
+    user.refresh_from_db()
+    assert not user.is_staff
 
 
 @pytest.mark.needs("postgresql")
