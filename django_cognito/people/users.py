@@ -11,15 +11,14 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, router, transaction
-from django.db.models import Exists, OuterRef
 
 from ..conf import CognitoSettings, settings_of
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.errors import SignInError, TokenError
-from ..models import DIGEST_FIELDS, CognitoUser, FormerLink
+from ..models import DIGEST_FIELDS, CognitoUser
 from ..signals import account_linked, send_on_commit
 from . import groups as cognito_groups
-from .attributes import email_field, needs_its_own, put, take
+from .accounts import create_account, find_account_by_email
 from .contact_claims import protect_local_values, put_attributes, record_verified
 from .memberships import apply_groups
 from .profile import News, Statement, news, statement_of
@@ -203,7 +202,7 @@ def _move_moments(link: Link, told: News) -> bool:
 
 def _linked(statement: Statement, settings: CognitoSettings) -> CognitoUser:
     """A first link row: to the account that it belongs to, or to a new one."""
-    known = _known_by_email(statement, settings)
+    known = find_account_by_email(statement, settings)
     if known is None and not settings.create_users:
         raise TokenError("nobody is known here by this token, and CREATE_USERS is off", code="user_unknown")
     if known is not None and not settings.linking_keeps_password:
@@ -221,7 +220,7 @@ def _first_link(statement: Statement, settings: CognitoSettings, owner: Any) -> 
     )
     told = news(statement, link, settings)
     assert told is not None  # noqa: S101 - an empty row knows nothing
-    link.user = owner or _new_user(statement, told.attributes)
+    link.user = owner or create_account(statement, told.attributes)
     if owner:
         protect_local_values(link)
         send_on_commit(account_linked, link, router.db_for_write(CognitoUser))
@@ -230,60 +229,6 @@ def _first_link(statement: Statement, settings: CognitoSettings, owner: Any) -> 
         told = told._replace(attributes={}, verified={})
     _write(link, told)
     return link
-
-
-def _known_by_email(statement: Statement, settings: CognitoSettings) -> Any:
-    """The one local account with this verified e-mail, where the site allows it; never a staff account."""
-    model = get_user_model()
-    email = email_field(model)
-    if not settings.link_by_verified_email or not statement.verified_email or email is None:
-        return None
-    # None that somebody of Cognito has, of whatever pool: its address may be what they wrote into their own profile,
-    # unverified. So it is found by nobody, and as a second match it keeps nobody from an account of their own.
-    others = CognitoUser.objects.exclude(user_pool_id=statement.user_pool_id, sub=statement.sub)
-    is_taken = Exists(others.filter(user_id=OuterRef("pk")))
-    # Nor any that had a link once: whoever had it may still have a password, and wrote the address as the above.
-    was_taken = Exists(FormerLink.objects.filter(user_id=OuterRef("pk")))
-    named = model._default_manager.filter(~is_taken, ~was_taken, **{f"{email.name}__iexact": statement.verified_email})
-    found: list[Any] = list(named.select_for_update()[:2])
-    if len(found) != 1 or not _is_same_address(getattr(found[0], email.name), statement.verified_email):
-        return None
-    # Both once more: whoever held the lock may have linked the account, or unlinked it.
-    using = router.db_for_write(CognitoUser)
-    if any(rows.using(using).filter(user=found[0]).exists() for rows in (others, FormerLink.objects)):
-        return None
-    has_weight = getattr(found[0], "is_staff", False) or getattr(found[0], "is_superuser", False)
-    return found[0] if found[0].is_active and not has_weight else None
-
-
-def _is_same_address(left: str, right: str) -> bool:
-    # CVE-2019-19844: a database folds more than mail does. To PostgreSQL, a dotless i in capitals is an I.
-    return left == right or (left.isascii() and right.isascii() and left.lower() == right.lower())
-
-
-def _new_user(statement: Statement, attributes: Mapping[str, Any]) -> Any:
-    user: Any = get_user_model()()
-    email = email_field(user)
-    if email is None or email.name != user.USERNAME_FIELD:
-        _give_username(user, statement)
-    for name, value in attributes.items():
-        put(user, name, value)
-    # A first API token carries no e-mail; where the model must have one, the next ID token replaces this.
-    if email is not None and not getattr(user, email.name) and needs_its_own(user, email):
-        setattr(user, email.name, f"{statement.sub}@{statement.user_pool_id}.invalid".lower())
-    user.set_unusable_password()
-    user.save()
-    return user
-
-
-def _give_username(user: Any, statement: Statement) -> None:
-    """The username asked for, or, where somebody has it, suffixed from the `sub`: never their account."""
-    name = user.normalize_username(statement.preferred_username or statement.username)
-    longest = user._meta.get_field(user.USERNAME_FIELD).max_length
-    suffix = f"-{statement.sub[:8]}"
-    shortened = name if longest is None else name[: longest - len(suffix)]
-    if not any(take(user, user.USERNAME_FIELD, candidate) for candidate in (name[:longest], shortened + suffix)):
-        setattr(user, user.USERNAME_FIELD, statement.sub[:longest])
 
 
 def _updated(link: Link, statement: Statement) -> CognitoUser:
