@@ -27,9 +27,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--without chromium`: a run that leaves a part out on purpose, where another run has it."""
-    words = "leave out the tests that need this real part"
-    parser.addoption("--without", action="append", default=[], choices=real_parts.names(), help=words)
+    """Add `--without chromium` and `--only chromium`: two runs that share the tests by a real part."""
+    parser.addoption(
+        "--without", action="append", default=[], choices=real_parts.names(), help="deselect tests that need this part"
+    )
+    parser.addoption("--only", choices=real_parts.names(), help="deselect tests that do not need this part")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -38,18 +40,23 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what `--without` leaves out: neither skipped nor, under CI=true, failed.
+    """Deselect what `--without` or `--only` leaves out: neither skipped nor, under CI=true, failed.
 
-    What a browser does is not traced for coverage: it takes half as long again, and others run the same lines.
+    Tests that drive a browser are not traced for coverage: they would take half as long again, and other tests run the
+    same lines.
     """
     for item in items:
         if any("chromium" in mark.args for mark in item.iter_markers("needs")):
             item.add_marker("no_cover")
-    without = set(config.getoption("--without"))
-    left_out = [item for item in items if any(without.intersection(mark.args) for mark in item.iter_markers("needs"))]
+    without, only = set(config.getoption("--without")), config.getoption("--only")
+    left_out = [item for item in items if without & _parts_of(item) or (only and only not in _parts_of(item))]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def _parts_of(item: pytest.Item) -> set[str]:
+    return {part for mark in item.iter_markers("needs") for part in mark.args}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
