@@ -42,7 +42,9 @@ def settings_of_tenants(cognito: Emulator) -> dict[str, Any]:
         "DOMAIN": cognito.domain,
     }
     pools = {"acme": {**acme, "IDENTITY_PROVIDERS": CHOICES}, "umbrella": umbrella}
-    return {"POOLS": pools, "POOL_RESOLVER": "tests.browser.journey_site.tenant_of"}
+    # The tenants share one host, and a sign-in as another user flushes the session that names the tenant.
+    resolver = {"POOL_RESOLVER": "tests.browser.journey_site.tenant_of", "TOKENS_OF_OTHER_POOLS": "allow"}
+    return {"POOLS": pools, **resolver}
 
 
 def sub_of(cognito: Emulator, pool_id: str, username: str) -> str:
