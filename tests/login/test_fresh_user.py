@@ -96,6 +96,17 @@ def test_refreshing_request_may_not_use_the_admin(client: Client, sign_in_admin:
 
 
 @EXPIRES_IN
+def test_refreshing_async_request_may_not_use_the_admin(
+    async_client: AsyncClient, sign_in_admin: Any, expires_in: float
+) -> None:
+    sign_in_admin(async_client, expires_in)
+    bob = get_user_model().objects.create_user("bob")
+    response = async_to_sync(async_client.post)(f"/admin/auth/user/{bob.pk}/delete/", {"post": "yes"})
+    assert response.status_code == 302
+    assert get_user_model().objects.filter(username="bob").exists()
+
+
+@EXPIRES_IN
 def test_admin_form_in_the_refreshing_request_does_not_make_rights_permanent(
     client: Client, sign_in_admin: Any, expires_in: float
 ) -> None:
