@@ -1,4 +1,4 @@
-"""The site of `test_token_order_over_http`: settings and URLs in one module; `order_wsgi` serves it."""
+"""The site of `test_token_order_over_http`: settings and URLs in one module."""
 
 import os
 

@@ -1,16 +1,10 @@
 """10,000 tokens of 20 users in shuffled order, to two gunicorn processes at once: the order leaves no trace."""
 
-import os
 import random
-import socket
-import subprocess
-import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -19,6 +13,7 @@ from django.db import connection
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks, signing_key
 
+from ..gunicorn_site import listening_socket, serve
 from ..scripted_server import ScriptedServer, json_answer
 from .conftest import NOW
 from .token_histories import NAMES, Event, expected_state, stored_state
@@ -26,7 +21,6 @@ from .token_histories import NAMES, Event, expected_state, stored_state
 USERS, REQUESTS, WITH_ID_TOKEN = 20, 9_000, 1_000
 SECONDS = 200  # the tokens' moments: about 500 tokens of each user, so several are of one second
 CLIENTS = 8
-ROOT = Path(__file__).parents[2]
 
 
 class Call(NamedTuple):
@@ -44,10 +38,12 @@ def test_ten_thousand_tokens_in_shuffled_order_leave_what_the_oracle_computes() 
     calls = _calls(random.Random(seed))
     with (
         ScriptedServer(json_answer(jwks())) as keys,
-        _gunicorn(keys.url) as port,
+        listening_socket() as listening,
+        serve("tests.people.order_site", listening, _variables(keys.url)),
         ThreadPoolExecutor(CLIENTS) as pool,
     ):
-        answers = [answer for part in pool.map(_sent, [port] * CLIENTS, _parts(calls)) for answer in part]
+        ports = [listening.getsockname()[1]] * CLIENTS
+        answers = [answer for part in pool.map(_sent, ports, _parts(calls)) for answer in part]
     assert sum(len(call.events) for call in calls) == 10_000
     assert [answer for answer in answers if answer[0] != 200] == []
     events = defaultdict(list)
@@ -55,6 +51,11 @@ def test_ten_thousand_tokens_in_shuffled_order_leave_what_the_oracle_computes() 
         events[call.username] += call.events
     stored = {name: stored_state(name) for name in events}
     assert stored == {name: expected_state(each) for name, each in events.items()}, f"seed {seed}"
+
+
+def _variables(keys_url: str) -> dict[str, str]:
+    """Return the environment variables that `order_site` reads."""
+    return {"ORDER_SITE_DATABASE": connection.settings_dict["NAME"], "ORDER_SITE_JWKS_URI": f"{keys_url}/jwks.json"}
 
 
 def _calls(chance: random.Random) -> list[Call]:
@@ -109,38 +110,3 @@ def _sent(port: int, calls: list[Call]) -> list[tuple[int, bytes]]:
             response = client.getresponse()
             answers.append((response.status, response.read()))
     return answers
-
-
-@contextmanager
-def _gunicorn(keys_url: str) -> Iterator[int]:
-    """Run two processes of the site on a free port; stop them by the id of their master."""
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        variables = {
-            "DJANGO_SETTINGS_MODULE": "tests.people.order_site",
-            "ORDER_SITE_DATABASE": connection.settings_dict["NAME"],
-            "ORDER_SITE_JWKS_URI": f"{keys_url}/jwks.json",
-            "PYTHONPATH": str(ROOT),
-        }
-        options = ["--workers=2", "--threads=4", "--keep-alive=30", "--log-level=warning"]
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "gunicorn",
-                *options,
-                f"--bind=fd://{listening.fileno()}",
-                "tests.people.order_wsgi",
-            ],
-            env={**os.environ, **variables},
-            cwd=ROOT,
-            pass_fds=[listening.fileno()],
-        )
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(5)
