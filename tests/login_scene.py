@@ -130,8 +130,8 @@ def change(
 class Gate:
     """Holds a scripted response back until it is opened: `Answer(before=gate)`.
 
-    `timed_out` is set if it was not opened in time, because the code under test waited for the response first. That code
-    sees a broken connection, and may then return just what the test expects.
+    `timed_out` is set if it was not opened in time, because the code under test waited for the response first. It then
+    sees a broken connection, and may return just what the test expects.
     """
 
     def __init__(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django_cognito.core.identity_pool import IdentityPool
 
+from ..patience import patient_http
 from ..scripted_server import Answer, Request, ScriptedServer, Step, json_answer
 
 POOL_ID = "eu-west-1:6b0a1c52-7c3e-4b1f-8f5e-2d9a3e4c5b6a"
@@ -43,7 +44,7 @@ class IdentityEndpoint(ScriptedServer):
     @property
     def pool(self) -> IdentityPool:
         """The identity pool that is served here."""
-        return IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url=self.url)
+        return IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url=self.url, http=patient_http())
 
     @property
     def asked(self) -> list[str]:

@@ -12,6 +12,7 @@ import pytest
 from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
 from django_cognito.core.identity_pool import AwsCredentials, IdentityPool, is_identity_pool_id
 
+from ..patience import patient_http
 from ..scripted_server import Answer, ScriptedServer, json_answer
 
 POOL_ID = "eu-west-1:6b0a1c52-7c3e-4b1f-8f5e-2d9a3e4c5b6a"
@@ -34,7 +35,7 @@ def aws() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def pool(aws: ScriptedServer) -> IdentityPool:
-    return IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url=aws.url)
+    return IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url=aws.url, http=patient_http())
 
 
 def answered(**changes: Any) -> Answer:

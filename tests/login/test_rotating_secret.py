@@ -80,7 +80,7 @@ class Rotation:
             secret = f"rotated_secret_number_{self.count + 1:04d}"
             url = f"{self.emulator.url}/_local/clients/{CLIENT_ID}/secret"
             body = {"secret": secret, "keep_former_seconds": KEEP_FORMER_SECONDS}
-            assert requests.post(url, json=body, timeout=10).status_code == 200
+            assert requests.post(url, json=body, timeout=30).status_code == 200
             self.vault.write(secret)
             self.count += 1
 
