@@ -192,6 +192,21 @@ def test_a_refusal_hands_on_aws_s_sentence(aws: ScriptedServer, pool: IdentityPo
         pool.identity_id(ID_TOKEN)
 
 
+@pytest.mark.parametrize("sentence", ["x", "x" * 300])
+def test_sentence_of_aws_may_have_1_to_300_characters(aws: ScriptedServer, pool: IdentityPool, sentence: str) -> None:
+    aws.script(refused("InvalidParameterException", sentence))
+    with pytest.raises(CredentialsError) as caught:
+        pool.identity_id(ID_TOKEN)
+    assert f"InvalidParameterException ({sentence}): is LOGINS_KEY" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [400, 403, 499])
+def test_refusal_has_any_status_of_a_client_error(aws: ScriptedServer, pool: IdentityPool, status: int) -> None:
+    aws.script(refused("NotAuthorizedException", status=status))
+    with pytest.raises(CredentialsError):
+        pool.identity_id(ID_TOKEN)
+
+
 @pytest.mark.parametrize("sentence", [f"Value '{ID_TOKEN}' at 'logins'", "x" * 301, "two\nlines", "", 7, None])
 def test_a_sentence_that_may_quote_the_token_is_left_out(
     aws: ScriptedServer, pool: IdentityPool, sentence: Any
@@ -210,7 +225,10 @@ def test_a_sentence_that_may_quote_the_token_is_left_out(
         pytest.param(refused("NotAuthorizedException", status=429), id="429"),
         pytest.param(refused("InternalErrorException"), id="failed"),
         pytest.param(refused("ExternalServiceException"), id="the user pool cannot be asked"),
+        pytest.param(refused("NotAuthorizedException", status=500), id="500"),
         pytest.param(refused("NotAuthorizedException", status=503), id="503"),
+        pytest.param(refused("NotAuthorizedException", status=399), id="399"),
+        pytest.param(json_answer({"IdentityId": IDENTITY_ID}, 201), id="created"),
         pytest.param(refused("NotAuthorizedException", status=302), id="redirect"),
         pytest.param(Answer(403, b"<html>a proxy's page</html>"), id="a proxy's page"),
         pytest.param(Answer(400, b"[]"), id="no object"),

@@ -38,7 +38,7 @@ ROTATION_SECONDS = 3.0
 KEEP_FORMER_SECONDS = 1.5
 COOLDOWN_SECONDS = 1.0
 ROTATIONS = 4
-PATIENCE_SECONDS = 100
+PATIENCE_SECONDS = 300
 
 
 class Vault:
@@ -94,7 +94,7 @@ def vault(tmp_path: Path) -> Vault:
 def emulator(settings: Any, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     monkeypatch.setattr(runtime, "ClientSecret", partial(ClientSecret, cooldown_seconds=COOLDOWN_SECONDS))
     with Emulator(seed=seed_for("http://testserver")) as emulator:
-        settings.COGNITO = settings_for(emulator, CLIENT_ID, CLIENT_SECRET=vault, HTTP_TIMEOUT_SECONDS=20)
+        settings.COGNITO = settings_for(emulator, CLIENT_ID, CLIENT_SECRET=vault)
         yield emulator
     runtime.reset()
 
