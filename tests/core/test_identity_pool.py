@@ -4,6 +4,7 @@ import json
 import pickle
 import traceback
 from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
 from typing import Any
 
@@ -301,6 +302,19 @@ def test_the_repr_of_credentials_shows_nothing_secret() -> None:
     shown = repr(AwsCredentials("ASIAEXAMPLE", "the-secret-key", "the-session-token", datetime.now(UTC)))
     assert "ASIAEXAMPLE" in shown
     assert "the-s" not in shown
+
+
+def test_credentials_do_not_change() -> None:
+    credentials = AwsCredentials("ASIAEXAMPLE", "the-secret-key", "the-session-token", datetime.now(UTC))
+    with pytest.raises(FrozenInstanceError):
+        credentials.secret_access_key = "another"  # type: ignore[misc]
+
+
+def test_options_are_given_by_name(pool: IdentityPool) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        IdentityPool(POOL_ID, LOGINS_KEY)  # type: ignore[misc, call-arg]
+    with pytest.raises(TypeError, match="positional"):
+        pool.credentials(IDENTITY_ID, ID_TOKEN, "arn:aws:iam::123456789012:role/editors")  # type: ignore[misc]
 
 
 def test_credentials_are_not_pickled() -> None:
