@@ -2,8 +2,8 @@
 
 import signal
 import socket
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Generator, Iterator
+from typing import Any, TypeVar
 
 import pytest
 from django.conf import settings
@@ -14,6 +14,7 @@ from .scripted_server import ScriptedServer
 
 pytest.register_assert_rewrite("tests.login_scene", "tests.openid.scene", "tests.two_pools")
 pytest_plugins = ["django_cognito.testing.fixtures"]
+_Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -65,6 +66,30 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if missing:
         refuse = pytest.fail if real_parts.under_ci() else pytest.skip
         refuse(f"needs {' and '.join(missing)}, which this machine lacks")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a skipped test under CI=true, unless its reason is one of the platform's."""
+    return _without_silent_skip((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Fail a skipped module under CI=true likewise."""
+    return _without_silent_skip((yield))
+
+
+def _without_silent_skip(report: _Report) -> _Report:
+    if not report.skipped or hasattr(report, "wasxfail") or not real_parts.under_ci():
+        return report
+    reason = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    if reason.removeprefix("Skipped: ") not in real_parts.PLATFORM_REASONS:
+        report.outcome = "failed"
+        report.longrepr = f"CI=true, and this was skipped: {reason}. See PLATFORM_REASONS in tests/real_parts.py."
+    return report
 
 
 def _is_missing(part: str) -> bool:

@@ -9,6 +9,7 @@ from django.test import Client
 from django_cognito.emulator import Emulator
 
 from .emulator.hosted_site import PASSWORD, Browser, query_of
+from .patience import HTTP_TIMEOUT_SECONDS
 
 POOL_ID = "eu-west-1_Journeys1"
 SCOPES = ["openid", "email", "profile"]
@@ -43,6 +44,7 @@ def settings_for(emulator: Emulator, client_id: str = "1public", **changes: Any)
         "ISSUER": emulator.issuer(POOL_ID),
         "DOMAIN": emulator.domain,
         "ENDPOINT_URL": emulator.endpoint_url,
+        "HTTP_TIMEOUT_SECONDS": HTTP_TIMEOUT_SECONDS,
         **changes,
     }
 

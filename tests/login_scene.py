@@ -128,17 +128,24 @@ def change(
 
 
 class Gate:
-    """Holds a scripted answer back, and tells that it was asked for: `Answer(before=gate)`."""
+    """Holds a scripted response back until it is opened: `Answer(before=gate)`.
+
+    `timed_out` is set if it was not opened in time, because the code under test waited for the response first. It then
+    sees a broken connection, and may return just what the test expects.
+    """
 
     def __init__(self) -> None:
         self.asked, self.opened = Event(), Event()
+        self.timed_out = False
 
     def __call__(self) -> None:
         self.asked.set()
-        assert self.opened.wait(20)
+        self.timed_out = not self.opened.wait(20)
+        assert not self.timed_out
 
     def wait_until_asked(self, then: Callable[[], Any] = lambda: None) -> None:
-        """Wait for the question; then call `then`, and let the answer go."""
+        """Wait for the request; then call `then`, and let the response be sent. Fail if it was given up before."""
         assert self.asked.wait(20)
         then()
+        assert not self.timed_out
         self.opened.set()

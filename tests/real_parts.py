@@ -12,6 +12,12 @@ from functools import cache
 
 POSTGRESQL = {"HOST": "127.0.0.1", "PORT": "5432", "USER": "postgres", "NAME": "postgres"}
 REDIS_URL = "redis://127.0.0.1:6379/0"
+# The only reasons for which a test may be skipped under CI: the platform, or a version under test, lacks the feature.
+PLATFORM_REASONS = (
+    "Windows does not fork",
+    "Django before 6.0 has no ContentSecurityPolicyMiddleware",
+    "this OpenSSL is built without TLS 1.0",
+)
 
 
 def under_ci() -> bool:

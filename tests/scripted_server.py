@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from .patience import HTTP_TIMEOUT_SECONDS
+
 
 @dataclass(frozen=True)
 class Request:
@@ -190,7 +192,7 @@ class _Connection(socketserver.BaseRequestHandler):
     server: _Server
 
     def handle(self) -> None:
-        self.request.settimeout(10)
+        self.request.settimeout(HTTP_TIMEOUT_SECONDS)
         self.server.owner.serve(self.request)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 from . import real_parts
+from .patience import HTTP_TIMEOUT_SECONDS
 
 SECRET_KEY = "a key for tests alone, long enough for signing and for deriving keys from it"
 DEBUG = False
@@ -56,7 +57,12 @@ TEMPLATES = [
 REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["django_cognito.drf.CognitoAuthentication"]}
 
 # The pool exists nowhere, and conftest.py lets no connection leave the machine.
-COGNITO = {"USER_POOL_ID": "eu-west-1_TestPool1", "CLIENT_ID": "1testclient23456789", "DOMAIN": "login.example.com"}
+COGNITO = {
+    "USER_POOL_ID": "eu-west-1_TestPool1",
+    "CLIENT_ID": "1testclient23456789",
+    "DOMAIN": "login.example.com",
+    "HTTP_TIMEOUT_SECONDS": HTTP_TIMEOUT_SECONDS,
+}
 
 
 def _database() -> dict[str, object]:

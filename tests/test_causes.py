@@ -7,7 +7,10 @@ import logging
 import re
 import time
 from collections.abc import Iterator
-from typing import Any
+from html import unescape
+from typing import Any, NamedTuple
+from unittest.mock import patch
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -107,6 +110,48 @@ CAUSES: dict[str, Any] = {
 }
 
 
+class Page(NamedTuple):
+    """What the page of a code must show: words of its heading, and the link that starts another sign-in, if any.
+
+    Written out, not read from `causes`: a wrong cause must not be its own expectation.
+    """
+
+    heading: str
+    link: str | None = "Sign in again"
+    is_password_required: bool = False
+
+
+# With `prompt=login` Cognito asks for a password. Without it Cognito signs in the user of its own session, so that a
+# disabled user would come back to the same page.
+PAGES = {
+    "state_unknown": Page("no longer open"),
+    "state_expired": Page("took too long"),
+    "state_missing": Page("not begun here"),
+    "refused_by_provider": Page("refused or cancelled"),
+    "provider_trouble": Page("has trouble"),
+    "cognito_unavailable": Page("does not answer"),
+    "client_secret_unavailable": Page("does not answer"),
+    "token_not_yet_valid": Page("clocks"),
+    "token_expired": Page("clocks"),
+    "unauthorized_client": Page("not set up right"),
+    "client_refused": Page("not set up right"),
+    "malformed_response": Page("not set up right"),
+    "wrong_resource": Page("not set up right"),
+    "invalid_grant": Page("did not confirm"),
+    "invalid_client": Page("not set up right"),
+    "wrong_issuer": Page("did not succeed"),
+    "user_inactive": Page("is disabled", "Sign in with another account", is_password_required=True),
+    "user_unknown": Page("not known here", "Sign in with another account", is_password_required=True),
+    "tenant_unknown": Page("Nobody signs in", link=None),
+    "invalid_parameter": Page("link that led here"),
+    "sign_in_too_old": Page("sign in anew", is_password_required=True),
+    "linked_elsewhere": Page("belongs to somebody else"),
+    "link_interrupted": Page("signed out meanwhile"),
+    "not_linked": Page("not one of yours", link=None),
+    "last_way_in": Page("could not sign in any more", link=None),
+}
+
+
 def table() -> Iterator[tuple[str, int]]:
     """Each code of the guide's table, with its status."""
     section = re.search(r"^## When it fails\n(.*?)(?=^## )", GUIDE.read_text(), re.M | re.S)
@@ -169,6 +214,36 @@ def test_the_person_reads_what_happened_and_what_to_do_and_the_operator_what_to_
     assert f"<code>{code}</code>" in text
     assert not cause.hint or (cause.hint in logged()[-1] and cause.hint not in text)
     assert ("Retry-After" in page) == (page.status_code == 503)
+
+
+def check_page(text: str, code: str) -> None:
+    """Compare a page with PAGES: the heading, and the links before those of the identity providers."""
+    page = PAGES[code]
+    (heading,) = re.findall("<h1>(.*)</h1>", text)
+    assert page.heading in heading
+    (actions,) = re.findall(r'<p class="actions">(.*?)</p>', text, re.S)
+    links = [(label, unescape(url)) for url, label in re.findall('href="([^"]+)">([^<]+)</a>', actions)]
+    assert [label for label, _ in links] == [*([page.link] if page.link else []), "Back to the site"]
+    prompts = [parse_qs(urlsplit(url).query).get("prompt") for _, url in links[:-1]]
+    assert prompts == ([["login"] if page.is_password_required else None] if page.link else [])
+
+
+@pytest.mark.parametrize("code", CAUSES)
+def test_failure_that_is_brought_about_shows_the_next_steps_of_its_code(scene: Scene, code: str) -> None:
+    check_page(CAUSES[code](scene).content.decode(), code)
+
+
+@pytest.mark.parametrize("code", PAGES)
+def test_each_code_has_its_heading_and_its_next_steps(client: Client, settings: Any, code: str) -> None:
+    def fail(request: Any) -> str:
+        raise (CognitoUnavailableError if code == "cognito_unavailable" else SignInError)("", code=code)
+
+    with patch("django_cognito.views.settings_of_request", fail):
+        check_page(client.get("/auth/login/").content.decode(), code)
+
+
+def test_each_cause_has_its_heading_and_next_steps_written_out() -> None:
+    assert PAGES.keys() == _CAUSES.keys() | {"cognito_unavailable"}
 
 
 @pytest.mark.parametrize("code", CAUSES)

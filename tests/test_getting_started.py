@@ -83,7 +83,7 @@ def test_somebody_signs_in_and_the_group_decides_about_the_admin(
         page = _sign_in(browser, newcomer, username)
         assert page.url == f"{newcomer.site}/"
         assert f"Hello {username}, of {'editors' if enters else 'viewers'}." in page.text
-        admin = browser.get(f"{newcomer.site}/admin/auth/group/", timeout=10)
+        admin = browser.get(f"{newcomer.site}/admin/auth/group/", timeout=30)
         assert admin.url.startswith(f"{newcomer.site}/admin/login/") is not enters
 
 
@@ -119,12 +119,12 @@ def _files(cognito: str) -> list[tuple[str, str]]:
 
 
 def _sign_in(browser: requests.Session, newcomer: Newcomer, username: str) -> requests.Response:
-    form = browser.get(newcomer.site, timeout=10)
+    form = browser.get(newcomer.site, timeout=30)
     assert form.url.startswith(newcomer.cognito)
     hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form.text))
     fields = {name: html.unescape(value) for name, value in hidden.items()}
     password = PASSWORD.replace("Alice", username.capitalize())
-    return browser.post(form.url, {**fields, "username": username, "password": password}, timeout=10)
+    return browser.post(form.url, {**fields, "username": username, "password": password}, timeout=30)
 
 
 def _token(newcomer: Newcomer) -> str:
@@ -132,12 +132,12 @@ def _token(newcomer: Newcomer) -> str:
     command = shlex.split(re.search(r"^```sh\n(curl -s .*?)^```", PAGE, re.M | re.S)[1])  # type: ignore[index]
     values = dict(pairwise(command))
     headers = dict(value.split(": ") for option, value in pairwise(command) if option == "-H")
-    answer = requests.post(newcomer.cognito, values["-d"], headers=headers, timeout=10).json()
+    answer = requests.post(newcomer.cognito, values["-d"], headers=headers, timeout=30).json()
     return str(answer["AuthenticationResult"]["AccessToken"])
 
 
 def _get(newcomer: Newcomer, token: str) -> requests.Response:
-    return requests.get(newcomer.site, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+    return requests.get(newcomer.site, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
 
 def _free_port() -> int:
@@ -149,7 +149,7 @@ def _wait_for(server: subprocess.Popen[bytes], site: str) -> None:
     deadline = time.monotonic() + 60
     while server.poll() is None and time.monotonic() < deadline:
         with suppress(requests.ConnectionError):
-            requests.get(site, allow_redirects=False, timeout=10)
+            requests.get(site, allow_redirects=False, timeout=30)
             return
         time.sleep(0.1)
     pytest.fail("the site does not start")

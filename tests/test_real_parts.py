@@ -1,23 +1,33 @@
 """The policy for real parts: skipped by name, and a failure under CI; and the one for connections: none leave."""
 
+import ast
+import re
 import socket
 
 import pytest
 
-from . import real_parts
+from . import real_parts, source
 
 pytest_plugins = ["pytester"]
-CONFTEST = "from tests.conftest import pytest_configure, pytest_runtest_setup"
+CONFTEST = "from tests.conftest import *"
+SKIPS = {
+    "skip": "def test_it():\n    pytest.skip('no reason that is allowed')",
+    "importorskip": "def test_it():\n    pytest.importorskip('a_module_that_nobody_has')",
+    "skipif": "@pytest.mark.skipif(True, reason='no reason that is allowed')\ndef test_it():\n    pass",
+    "unittest": "import unittest\nclass Test(unittest.TestCase):\n    def test_it(self):\n        self.skipTest('no')",
+    "module": "pytest.skip('no reason that is allowed', allow_module_level=True)\ndef test_it():\n    pass",
+    "module that is missing": "pytest.importorskip('a_module_that_nobody_has')\ndef test_it():\n    pass",
+}
 
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
-    """Run one test that needs Redis on a machine that lacks it."""
+    """Run one test: by default one that needs Redis, on a machine that lacks it."""
     monkeypatch.setattr(real_parts, "is_missing", lambda part: part == "redis")
     pytester.makeconftest(CONFTEST)
-    pytester.makepyfile("import pytest\n@pytest.mark.needs('redis')\ndef test_it():\n    pass")
 
-    def run(ci: str) -> pytest.RunResult:
+    def run(ci: str, test: str = "@pytest.mark.needs('redis')\ndef test_it():\n    pass") -> pytest.RunResult:
+        pytester.makepyfile(f"import pytest\n{test}")
         monkeypatch.setenv("CI", ci)
         monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         return pytester.runpytest_inprocess("-rs")
@@ -34,6 +44,38 @@ def test_a_missing_part_skips_its_tests_by_name(run) -> None:
 def test_a_missing_part_fails_its_tests_under_ci(run) -> None:
     result = run(ci="true")
     result.assert_outcomes(errors=1)
+
+
+@pytest.mark.parametrize("test", SKIPS.values(), ids=SKIPS)
+def test_skip_is_a_failure_under_ci(run, test: str) -> None:
+    assert run("", test).parseoutcomes().keys() == {"skipped"}
+    outcomes = run("true", test).parseoutcomes()
+    assert "skipped" not in outcomes
+    assert outcomes.keys() & {"failed", "errors", "error"}
+
+
+def test_skip_for_a_reason_of_the_platform_is_a_skip_under_ci(run) -> None:
+    reason = real_parts.PLATFORM_REASONS[0]
+    run("true", SKIPS["skip"].replace("no reason that is allowed", reason)).assert_outcomes(skipped=1)
+    run("true", SKIPS["skipif"].replace("no reason that is allowed", reason)).assert_outcomes(skipped=1)
+
+
+def test_expected_failure_is_not_taken_for_a_skip_under_ci(run) -> None:
+    run("true", "@pytest.mark.xfail\ndef test_it():\n    assert False").assert_outcomes(xfailed=1)
+
+
+def test_each_skip_in_the_suite_names_a_reason_of_the_platform() -> None:
+    """Also one whose condition holds on no machine of today."""
+    tests = source.modules(source.PROJECT_DIRECTORY / "tests")
+    calls = [
+        ast.unparse(node)
+        for name, module in tests.items()
+        if name not in ("tests.test_real_parts", "tests.conftest")
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Call) and re.search(r"\b(importorskip|skip|skipif|skipTest)$", ast.unparse(node.func))
+    ]
+    assert calls
+    assert [call for call in calls if not any(reason in call for reason in real_parts.PLATFORM_REASONS)] == []
 
 
 def test_a_connection_to_elsewhere_is_refused() -> None:

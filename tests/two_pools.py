@@ -8,6 +8,7 @@ from typing import Any
 from django.test import Client
 
 from .login_scene import begin, come_back, token_answer
+from .patience import HTTP_TIMEOUT_SECONDS
 from .scripted_server import Answer, ScriptedServer
 
 ACME_POOL, ZEN_POOL = "eu-west-1_AcmePool1", "us-east-1_ZenPool01"
@@ -30,7 +31,12 @@ class TwoPools:
     def settings(self) -> dict[str, Any]:
         """As a site would write it: `zen` has a secret, `acme` is public."""
         pools = {"acme": self.settings_of("acme"), "zen": self.settings_of("zen")}
-        return {"POOLS": pools, "POOL_RESOLVER": alias_of, "TOKENS_OF_OTHER_POOLS": "allow"}  # pages carry no `?at=`
+        return {
+            "POOLS": pools,
+            "POOL_RESOLVER": alias_of,
+            "TOKENS_OF_OTHER_POOLS": "allow",  # pages carry no `?at=`
+            "HTTP_TIMEOUT_SECONDS": HTTP_TIMEOUT_SECONDS,
+        }
 
     def settings_of(self, alias: str) -> dict[str, Any]:
         """One entry of POOLS."""

@@ -2,10 +2,13 @@
 
 import json
 import threading
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django_cognito.core.identity_pool import IdentityPool
 
+from ..patience import patient_http
 from ..scripted_server import Answer, Request, ScriptedServer, Step, json_answer
 
 POOL_ID = "eu-west-1:6b0a1c52-7c3e-4b1f-8f5e-2d9a3e4c5b6a"
@@ -23,13 +26,17 @@ class Clock:
 
 
 class IdentityEndpoint(ScriptedServer):
-    """Answers GetId and GetCredentialsForIdentity; `instead` holds what it answers before it does."""
+    """Answers GetId and GetCredentialsForIdentity.
+
+    `instead` holds responses that are sent first. `before` is called before each other response is sent.
+    """
 
     def __init__(self, now: Any, *, life_seconds: float = 3_600) -> None:
         super().__init__()
         self.now = now
         self.life_seconds = life_seconds
         self.instead: list[Step] = []
+        self.before: Callable[[], object] | None = None
         self.merged_into = ""
         self._numbers = threading.Lock()
         self._given = 0
@@ -37,7 +44,7 @@ class IdentityEndpoint(ScriptedServer):
     @property
     def pool(self) -> IdentityPool:
         """The identity pool that is served here."""
-        return IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url=self.url)
+        return IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url=self.url, http=patient_http())
 
     @property
     def asked(self) -> list[str]:
@@ -48,6 +55,9 @@ class IdentityEndpoint(ScriptedServer):
         super()._next(request)
         if self.instead:
             return self.instead.pop(0)
+        return replace(self._usual(request), before=self.before)
+
+    def _usual(self, request: Request) -> Answer:
         parameters = json.loads(request.body)
         [token] = parameters["Logins"].values()
         identity_id = self.merged_into or identity_of(token)

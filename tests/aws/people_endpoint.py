@@ -4,6 +4,8 @@ import itertools
 import json
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from django_cognito.core.compact import take_apart
@@ -16,12 +18,16 @@ GET_ID, GET_CREDENTIALS = "GetId", "GetCredentialsForIdentity"
 
 
 class PeopleEndpoint(ScriptedServer):
-    """`moved` says who is somebody else by now (`{identity: identity}`); `instead` is answered before anything else."""
+    """`moved` says who is somebody else by now (`{identity: identity}`); `instead` is answered before anything else.
+
+    `before` is called before each other response is sent.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.moved: dict[str, str] = {}
         self.instead: Answer | None = None
+        self.before: Callable[[], object] | None = None
         self.tokens: list[str] = []
         self.keys: list[str] = []
         self._numbers = itertools.count(1)
@@ -37,9 +43,9 @@ class PeopleEndpoint(ScriptedServer):
 
     def _next(self, request: Request) -> Step:
         super()._next(request)
-        return self.instead or self._answer(json.loads(request.body))
+        return self.instead or replace(self._answer(json.loads(request.body)), before=self.before)
 
-    def _answer(self, said: dict[str, Any]) -> Step:
+    def _answer(self, said: dict[str, Any]) -> Answer:
         (raw,) = said["Logins"].values()
         self.tokens.append(raw)
         mine = identity_of(raw)

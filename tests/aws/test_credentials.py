@@ -2,11 +2,13 @@
 
 import pickle
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from django_cognito.aws import credentials
 from django_cognito.aws.credentials import PersonCredentials
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, CredentialsError
 
@@ -185,24 +187,28 @@ def test_a_failed_renewal_is_tried_again_after_a_pause(
     assert alice.current() is not first
 
 
-def test_while_one_renews_the_others_go_on_with_what_there_is(
+def test_expiring_credentials_are_returned_while_another_thread_fetches_new_ones(
     endpoint: IdentityEndpoint, alice: PersonCredentials, clock: Clock
 ) -> None:
     first = alice.current()
     clock.now += 3_400
-    under_way, go_on = threading.Event(), threading.Event()
+    is_fetching, go_on = threading.Event(), threading.Event()
 
-    def gate() -> None:
-        under_way.set()
-        assert go_on.wait(10)
+    def wait_for_the_others() -> None:
+        is_fetching.set()
+        assert go_on.wait(30)
 
-    endpoint.instead = [Answer(503, before=gate)]
+    endpoint.before = wait_for_the_others
     with ThreadPoolExecutor() as threads:
-        renewal = threads.submit(alice.current)
-        assert under_way.wait(10)
-        assert alice.current() is first
-        go_on.set()
-        assert renewal.result(10) is first
+        fetch = threads.submit(alice.current)
+        try:
+            assert is_fetching.wait(30)
+            # A thread that waits for the fetch has no result before `go_on` is set.
+            assert threads.submit(alice.current).result(10) is first
+        finally:
+            go_on.set()
+        assert fetch.result(30).secret_access_key == "secret-alice-2"
+    assert endpoint.count == 3
 
 
 def test_many_threads_ask_once(endpoint: IdentityEndpoint, alice: PersonCredentials, clock: Clock) -> None:
@@ -275,10 +281,30 @@ def test_an_error_carries_no_id_token_where_nobody_listens(clock: Clock) -> None
     assert ID_TOKEN not in carried_values(caught.value)
 
 
-def test_a_kept_failure_carries_no_frames(endpoint: IdentityEndpoint, alice: PersonCredentials) -> None:
-    endpoint.instead = [refused("NotAuthorizedException")]
-    with pytest.raises(CredentialsError):
+@pytest.mark.parametrize("ask", [PersonCredentials.current, lambda person: person.identity_id])
+@pytest.mark.parametrize("answer", [refused("NotAuthorizedException"), Answer(503), Answer(200, b"{}")])
+def test_cached_failure_holds_no_frames(
+    endpoint: IdentityEndpoint, clock: Clock, ask: Callable[[PersonCredentials], object], answer: Answer
+) -> None:
+    person = PersonCredentials(endpoint.pool, ID_TOKEN, now=clock)
+    endpoint.instead = [answer]
+    for _ in range(2):
+        with pytest.raises(CognitoError):
+            ask(person)
+    # The cached error itself, not the copy that is raised: it stays in memory after the request.
+    (cached,) = [value for value in vars(person).values() if isinstance(value, CognitoError)]
+    assert cached.__traceback__ is cached.__context__ is cached.__cause__ is None
+    assert endpoint.asked == [GET_ID]
+
+
+def test_default_clock_is_the_one_that_aws_states_the_expiry_in(
+    endpoint: IdentityEndpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Expired credentials are replaced, which `time.monotonic` would put off for decades; others are cached."""
+    monkeypatch.setattr(credentials, "_LEAST_SECONDS", 0.0)
+    endpoint.now = time.time
+    alice = PersonCredentials(endpoint.pool, "alice")
+    for life_seconds, requests in ((-60.0, 2), (3_600.0, 3), (3_600.0, 3)):
+        endpoint.life_seconds = life_seconds
         alice.current()
-    with pytest.raises(CredentialsError) as again:
-        alice.current()
-    assert again.value.__context__ is again.value.__cause__ is None
+        assert endpoint.count == requests

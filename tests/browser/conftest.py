@@ -30,7 +30,7 @@ _ARGS = (
 )
 # What the provider's own pages ask for, in vain.
 _ITS_STYLES = "https://cdn.jsdelivr.net"
-expect.set_options(timeout=20_000)  # machines that run several things at once are slow
+expect.set_options(timeout=30_000)  # machines that run several things at once are slow
 
 NewBrowser = Callable[..., Watch]
 EITHER_WAY = pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])

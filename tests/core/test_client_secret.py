@@ -17,8 +17,8 @@ from django_cognito.core import UserPool, client_secret
 from django_cognito.core.client_secret import COOLDOWN_SECONDS, ClientSecret
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.core.hosted_ui import HostedUi
-from django_cognito.core.http import Http
 from tests.core.faults.test_at_once import in_a_child
+from tests.patience import patient_http
 from tests.scripted_server import Answer, ScriptedServer, json_answer
 
 TOKENS = {"access_token": "a", "id_token": "i", "refresh_token": "r", "token_type": "Bearer", "expires_in": 3600}
@@ -73,7 +73,12 @@ def server() -> Iterator[ScriptedServer]:
 
 
 def hosted_ui(server: ScriptedServer, secret: ClientSecret | str) -> HostedUi:
-    return HostedUi(UserPool("eu-west-1_AbCdEfGhI", domain=server.url), "1web", secret, http=Http(timeout_seconds=5))
+    return HostedUi(
+        UserPool("eu-west-1_AbCdEfGhI", domain=server.url),
+        "1web",
+        secret,
+        http=patient_http(),
+    )
 
 
 def sent(server: ScriptedServer) -> list[str | None]:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
 from typing import Any
 
@@ -96,6 +97,21 @@ def test_a_filter_and_a_page_size_are_passed_on() -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "arguments", "key"),
+    [("users", (), "Users"), ("users_in_group", ("editors",), "Users"), ("groups", (), "Groups")],
+)
+def test_page_has_60_rows_unless_another_size_is_given(method: str, arguments: tuple[str, ...], key: str) -> None:
+    client = Pages({key: []})
+    list(getattr(Directory(client, POOL_ID), method)(*arguments))
+    assert client.calls[0][1]["Limit"] == 60  # the service's own limit: more is an error
+
+
+def test_options_of_users_are_given_by_name() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        Directory(Pages(), POOL_ID).users(5)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
     ("method", "arguments", "key", "item"),
     [
         ("users_in_group", ("editors",), "Users", row("a")),
@@ -130,6 +146,15 @@ def test_a_user_is_read_only_hashes_and_shows_no_attributes() -> None:
     assert "example.com" not in repr(user)
 
 
+def test_user_and_group_do_not_change() -> None:
+    ((user,),) = Directory(Pages({"Users": [row("a")]}), POOL_ID).users()
+    ((group,),) = Directory(Pages({"Groups": [{"GroupName": "editors"}]}), POOL_ID).groups()
+    with pytest.raises(FrozenInstanceError):
+        user.enabled = False
+    with pytest.raises(FrozenInstanceError):
+        group.name = "admins"
+
+
 def test_an_attribute_without_value_is_empty() -> None:
     without = row("a") | {"Attributes": [{"Name": "sub", "Value": "s"}, {"Name": "nickname"}]}
     ((user,),) = Directory(Pages({"Users": [without]}), POOL_ID).users()
@@ -152,6 +177,7 @@ def test_a_group_is_what_the_pool_says() -> None:
         pytest.param(refused("TooManyRequestsException"), id="throttled"),
         pytest.param(refused("InternalErrorException"), id="AWS's own fault"),
         pytest.param(refused("SomethingElse", 503), id="503"),
+        pytest.param(refused("SomethingElse", 500), id="500"),
         pytest.param(EndpointConnectionError(endpoint_url="https://x"), id="unreachable"),
         pytest.param(ConnectTimeoutError(endpoint_url="https://x"), id="no connection in time"),
         pytest.param(ReadTimeoutError(endpoint_url="https://x"), id="no answer in time"),
@@ -169,6 +195,9 @@ def test_what_passes_is_unavailable(error: Exception) -> None:
     [
         (refused("AccessDeniedException"), "AccessDeniedException"),
         (refused("ResourceNotFoundException"), "ResourceNotFoundException"),
+        (refused("ResourceNotFoundException", 499), "ResourceNotFoundException"),
+        (ClientError({"Error": {"Code": "AccessDeniedException"}}, "ListUsers"), "AccessDeniedException"),
+        (ClientError({}, "ListUsers"), ""),
         (NoCredentialsError(), "NoCredentialsError"),
     ],
 )

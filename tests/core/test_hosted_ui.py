@@ -15,12 +15,14 @@ from django_cognito.core import UserPool
 from django_cognito.core.errors import CognitoUnavailableError, MalformedTokenError, SignInError, TokenError
 from django_cognito.core.hosted_ui import HostedUi, SignInSecrets, TokenSet
 from django_cognito.core.http import Http
+from tests.patience import patient_http
 from tests.scripted_server import Answer, Drip, ScriptedServer, json_answer
 
 VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text(encoding="utf-8"))
 SECRETS = SignInSecrets("the-state", "the-nonce", VECTORS["pkce"]["code_verifier"])
 POOL = UserPool("eu-west-1_AbCdEfGhI", domain="login.example.com")
 CALLBACK = "https://site.example/auth/callback/"
+PATIENT = patient_http()
 TOKENS = {
     "access_token": "the-access-token",
     "id_token": "the-id-token",
@@ -44,13 +46,13 @@ def server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def public(server: ScriptedServer) -> HostedUi:
-    return HostedUi(UserPool("eu-west-1_AbCdEfGhI", domain=server.url), "1webclient")
+    return HostedUi(UserPool("eu-west-1_AbCdEfGhI", domain=server.url), "1webclient", http=PATIENT)
 
 
 @pytest.fixture
 def confidential(server: ScriptedServer) -> HostedUi:
     pool = UserPool("eu-west-1_AbCdEfGhI", domain=server.url)
-    return HostedUi(pool, VECTORS["basic"]["client_id"], VECTORS["basic"]["client_secret"])
+    return HostedUi(pool, VECTORS["basic"]["client_id"], VECTORS["basic"]["client_secret"], http=PATIENT)
 
 
 # Addresses

@@ -18,6 +18,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.core.http import Http, Response, read_json
+from tests.patience import patient_http
 from tests.scripted_server import Answer, Drip, Raw, ScriptedServer, Silence, json_answer
 
 SECRET = "s3cr3t-that-must-not-show"
@@ -36,12 +37,14 @@ def hasty() -> Http:
 
 def test_an_answer_comes_whole(server: ScriptedServer) -> None:
     server.script(json_answer({"a": 1}, **{"X-Mark": "here"}))
-    response = Http().request("GET", f"{server.url}/keys")
+    response = patient_http().request("GET", f"{server.url}/keys")
     assert (response.status, response.json(), response.headers["x-mark"]) == (200, {"a": 1}, "here")
 
 
 def test_a_form_and_basic_credentials_are_sent(server: ScriptedServer) -> None:
-    Http().request("POST", server.url, data={"grant_type": "x"}, auth=("djc98u3jiedmi283eu928", "abcdef01234567890"))
+    patient_http().request(
+        "POST", server.url, data={"grant_type": "x"}, auth=("djc98u3jiedmi283eu928", "abcdef01234567890")
+    )
     (request,) = server.requests
     assert (request.method, request.body) == ("POST", b"grant_type=x")
     # cognito-facts, appendix A
@@ -58,13 +61,13 @@ def test_a_form_and_basic_credentials_are_sent(server: ScriptedServer) -> None:
 )
 def test_basic_credentials_are_form_encoded(server: ScriptedServer, auth: tuple[str, str], sent: bytes) -> None:
     server.script(Answer())
-    Http().request("POST", server.url, data={"grant_type": "x"}, auth=auth)
+    patient_http().request("POST", server.url, data={"grant_type": "x"}, auth=auth)
     scheme, _, credentials = server.requests[0].headers["authorization"].partition(" ")
     assert (scheme, base64.b64decode(credentials)) == ("Basic", sent)
 
 
 def test_headers_are_sent(server: ScriptedServer) -> None:
-    Http().request("GET", server.url, headers={"Authorization": "Bearer abc"})
+    patient_http().request("GET", server.url, headers={"Authorization": "Bearer abc"})
     assert server.requests[0].headers["authorization"] == "Bearer abc"
 
 
@@ -72,7 +75,7 @@ def test_headers_are_sent(server: ScriptedServer) -> None:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_an_answer_and_is_not_followed(server: ScriptedServer, status: int) -> None:
     server.script(Answer(status, headers={"location": f"{server.url}/elsewhere"}))
-    assert Http().request("POST", f"{server.url}/token", data=b"x").status == status
+    assert patient_http().request("POST", f"{server.url}/token", data=b"x").status == status
     assert server.count == 1
 
 
@@ -91,14 +94,14 @@ def test_a_redirect_is_an_answer_and_is_not_followed(server: ScriptedServer, sta
 )
 def test_an_unsafe_address_is_a_wrong_call(url: str) -> None:
     with pytest.raises(ValueError, match="must be https") as caught:
-        Http().request("GET", url)
+        patient_http().request("GET", url)
     assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [f"{SECRET}\r\nx: y", f" {SECRET}", f"{SECRET}é"])
 def test_a_header_that_cannot_be_sent_is_a_wrong_call_that_shows_no_value(value: str) -> None:
     with pytest.raises(ValueError, match="Authorization") as caught:
-        Http().request("GET", "https://example.com/", headers={"Authorization": value})
+        patient_http().request("GET", "https://example.com/", headers={"Authorization": value})
     assert SECRET not in _everything_said_by(caught.value)
 
 
@@ -106,7 +109,7 @@ def test_nobody_listening_is_unavailable() -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         with pytest.raises(CognitoUnavailableError, match=r"^127\.0\.0\.1 could not be asked: ConnectionError$"):
-            Http().request("GET", f"http://127.0.0.1:{reserved.getsockname()[1]}/")
+            patient_http().request("GET", f"http://127.0.0.1:{reserved.getsockname()[1]}/")
 
 
 def test_an_unknown_host_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,13 +118,13 @@ def test_an_unknown_host_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     with pytest.raises(CognitoUnavailableError, match=r"nowhere\.example"):
-        Http().request("GET", "https://nowhere.example/")
+        patient_http().request("GET", "https://nowhere.example/")
 
 
 def test_a_host_without_addresses_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [])
     with pytest.raises(CognitoUnavailableError):
-        Http().request("GET", "https://empty.example/")
+        patient_http().request("GET", "https://empty.example/")
 
 
 def test_the_second_address_is_tried_when_the_first_refuses(
@@ -131,7 +134,7 @@ def test_the_second_address_is_tried_when_the_first_refuses(
     refused = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", _free_port()))
     good = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [refused, good])
-    assert Http().request("GET", f"http://localhost:{port}/").status == 200
+    assert patient_http().request("GET", f"http://localhost:{port}/").status == 200
 
 
 @pytest.mark.parametrize(
@@ -206,7 +209,7 @@ def test_a_body_of_just_the_limit_is_fine(server: ScriptedServer) -> None:
 def test_an_answer_that_is_none_is_unavailable(server: ScriptedServer, data: bytes) -> None:
     server.script(Raw(data))
     with pytest.raises(CognitoUnavailableError):
-        Http().request("GET", server.url)
+        patient_http().request("GET", server.url)
 
 
 def test_an_unknown_certificate_is_unavailable(certificate: Path) -> None:
@@ -214,19 +217,19 @@ def test_an_unknown_certificate_is_unavailable(certificate: Path) -> None:
         ScriptedServer(Answer(), tls=_tls(certificate)) as server,
         pytest.raises(CognitoUnavailableError, match="SSLError"),
     ):
-        Http().request("GET", server.url)
+        patient_http().request("GET", server.url)
 
 
 def test_certificate_authorities_come_from_the_environment(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     with ScriptedServer(Answer(), tls=_tls(certificate)) as server:
-        assert Http().request("GET", server.url).status == 200
+        assert patient_http().request("GET", server.url).status == 200
 
 
 def test_a_missing_file_of_authorities_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     with pytest.raises(CognitoUnavailableError):
-        Http().request("GET", "https://127.0.0.1:1/")
+        patient_http().request("GET", "https://127.0.0.1:1/")
 
 
 PROXY_VARIABLES = [name for lower in ("http_proxy", "https_proxy", "all_proxy") for name in (lower, lower.upper())]
@@ -246,7 +249,7 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "LOCALHOST"])
 def test_loopback_http_url_uses_no_proxy(server: ScriptedServer, proxy: ScriptedServer, host: str) -> None:
     url = server.url.replace("127.0.0.1", host)
-    Http().request("POST", f"{url}/oauth2/token", data={"code": "c"}, auth=("client", SECRET))
+    patient_http().request("POST", f"{url}/oauth2/token", data={"code": "c"}, auth=("client", SECRET))
     assert (server.count, proxy.count) == (1, 0)
 
 
@@ -256,7 +259,7 @@ def test_loopback_https_url_uses_no_proxy(
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))  # still read from the environment
     with ScriptedServer(Answer(), tls=_tls(certificate)) as server:
-        assert Http().request("GET", server.url.replace("127.0.0.1", host)).status == 200
+        assert patient_http().request("GET", server.url.replace("127.0.0.1", host)).status == 200
     assert (server.count, proxy.count) == (1, 0)
 
 
@@ -280,7 +283,7 @@ def test_loopback_url_without_a_server_uses_no_proxy(
         lambda host, *rest, **options: [] if "localhost" in host else real(host, *rest, **options),
     )
     with pytest.raises(CognitoUnavailableError):
-        Http().request("GET", url)
+        patient_http().request("GET", url)
     assert proxy.count == 0
 
 
@@ -294,7 +297,7 @@ def test_url_of_another_host_uses_the_proxy(
     monkeypatch.setenv(variable, server.url)
     server.script(Answer(502))
     with pytest.raises(CognitoUnavailableError):
-        Http().request("GET", f"https://{host}/keys")
+        patient_http().request("GET", f"https://{host}/keys")
     assert [(request.method, request.path) for request in server.requests] == [("CONNECT", f"{host}:443")]
 
 
@@ -316,7 +319,7 @@ def test_a_connection_of_another_kind_is_left_alone(server: ScriptedServer, monk
             super().connect()
 
     monkeypatch.setattr(HTTPConnectionPool, "ConnectionCls", Socks)
-    Http().request("GET", server.url)
+    patient_http().request("GET", server.url)
     assert Socks.used == 1
 
 
@@ -324,14 +327,14 @@ def test_netrc_is_never_read(server: ScriptedServer, monkeypatch: pytest.MonkeyP
     netrc = tmp_path / "netrc"
     netrc.write_text(f"default login somebody password {SECRET}\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    Http().request("GET", server.url)
+    patient_http().request("GET", server.url)
     assert "authorization" not in server.requests[0].headers
 
 
 def test_errors_show_no_query_no_body_and_no_credentials(server: ScriptedServer) -> None:
     server.script(Raw(b""))
     with pytest.raises(CognitoUnavailableError) as caught:
-        Http().request("POST", server.url, data={"code": SECRET}, auth=("client", SECRET))
+        patient_http().request("POST", server.url, data={"code": SECRET}, auth=("client", SECRET))
     assert SECRET not in _everything_said_by(caught.value)
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.core.http import Http
 from tests.connections import full_backlog, watched
+from tests.patience import patient_http
 from tests.scripted_server import Answer, Flood, Raw, Reset, ScriptedServer, Silence, Step
 
 from .faults.certificates import Authority
@@ -74,31 +75,31 @@ def test_a_proxy_that_answers_without_end_is_stopped(server: ScriptedServer, mon
 )
 def test_what_an_honest_server_sends_fits(server: ScriptedServer, answer: Step) -> None:
     server.script(answer)
-    assert set(Http().request("GET", server.url).body) == {ord("x")}
+    assert set(patient_http().request("GET", server.url).body) == {ord("x")}
 
 
 def test_every_attempt_may_read_as_much(server: ScriptedServer) -> None:
     server.script(Answer(503, b"x" * 65_536), Answer(200, b"x" * 65_536))
-    assert len(Http().request("GET", server.url, attempts=2).body) == 65_536
+    assert len(patient_http().request("GET", server.url, attempts=2).body) == 65_536
 
 
 @pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "gzip, gzip", "identity, gzip"])
 def test_what_comes_packed_is_refused(server: ScriptedServer, coding: str) -> None:
     server.script(Answer(200, PACKED, {"content-encoding": coding}))
     with pytest.raises(CognitoUnavailableError, match=r"answered with a packed body$"):
-        Http().request("GET", server.url)
+        patient_http().request("GET", server.url)
 
 
 def test_what_comes_packed_by_two_headers_is_refused(server: ScriptedServer) -> None:
     server.script(Raw(OK + b"content-encoding: identity\r\nContent-Encoding: gzip\r\n\r\n" + PACKED))
     with pytest.raises(CognitoUnavailableError, match="packed"):
-        Http().request("GET", server.url)
+        patient_http().request("GET", server.url)
 
 
 @pytest.mark.parametrize("coding", ["identity", "Identity", ""])
 def test_what_says_that_it_is_not_packed_is_taken(server: ScriptedServer, coding: str) -> None:
     server.script(Answer(200, b"{}", {"content-encoding": coding}))
-    assert Http().request("GET", server.url).json() == {}
+    assert patient_http().request("GET", server.url).json() == {}
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
@@ -114,7 +115,7 @@ def test_nothing_packed_is_ever_unpacked(server: ScriptedServer, status: int, la
 
 def test_a_body_that_is_packed_without_saying_so_comes_as_it_is(server: ScriptedServer) -> None:
     server.script(Answer(200, PACKED, {"content-type": "application/gzip"}))
-    assert Http().request("GET", server.url).body == PACKED
+    assert patient_http().request("GET", server.url).body == PACKED
 
 
 BREAKS: dict[str, Step] = {
@@ -131,7 +132,7 @@ BREAKS: dict[str, Step] = {
 @pytest.mark.parametrize("step", BREAKS.values(), ids=BREAKS)
 def test_what_may_mend_is_asked_again(server: ScriptedServer, step: Step) -> None:
     server.script(step, Answer(200, b"{}"))
-    assert Http().request("GET", server.url, attempts=2).json() == {}
+    assert patient_http().request("GET", server.url, attempts=2).json() == {}
     assert server.count == 2
 
 
@@ -164,7 +165,7 @@ def test_an_answer_that_is_none_is_not_asked_for_again(server: ScriptedServer, s
 @pytest.mark.parametrize("status", [301, 400, 401, 404, 429])
 def test_an_answer_is_not_asked_for_again(server: ScriptedServer, status: int) -> None:
     server.script(Answer(status))
-    assert Http().request("GET", server.url, attempts=2).status == status
+    assert patient_http().request("GET", server.url, attempts=2).status == status
     assert server.count == 1
 
 
@@ -190,7 +191,7 @@ def test_a_name_that_is_unknown_is_not_asked_for_again(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     with pytest.raises(CognitoUnavailableError):
-        Http().request("GET", "https://nowhere.example/", attempts=2)
+        patient_http().request("GET", "https://nowhere.example/", attempts=2)
     assert asked == ["nowhere.example"]
 
 
@@ -201,7 +202,7 @@ def test_the_second_address_is_tried_when_the_machine_lacks_the_first_one_s_fami
     unknown = (-2, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
     good = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [unknown, good])
-    assert Http().request("GET", f"http://localhost:{port}/").status == 200
+    assert patient_http().request("GET", f"http://localhost:{port}/").status == 200
 
 
 @pytest.mark.parametrize(
@@ -223,7 +224,7 @@ def test_a_connection_that_fails_in_whatever_way_is_unavailable(
     if proxied:
         monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
     with pytest.raises(CognitoUnavailableError, match=r"^cognito\.example could not be asked: \w+$"):
-        Http().request("GET", "https://cognito.example/", attempts=2)
+        patient_http().request("GET", "https://cognito.example/", attempts=2)
 
 
 def test_a_process_that_gets_no_more_threads_is_unavailable(
@@ -234,14 +235,14 @@ def test_a_process_that_gets_no_more_threads_is_unavailable(
 
     monkeypatch.setattr(threading.Timer, "start", fail)
     with pytest.raises(CognitoUnavailableError):
-        Http().request("GET", server.url)
+        patient_http().request("GET", server.url)
     assert server.count == 0  # nothing is asked without the watchdog
 
 
 @pytest.mark.parametrize("location", [b"\xff\xfe", b"http://[", b"http://a:b:c/", b"//", b"\0", b"http://\xc2\xa0/"])
 def test_a_redirect_to_nowhere_is_an_answer_like_any_other(server: ScriptedServer, location: bytes) -> None:
     server.script(Raw(b"HTTP/1.1 302 Found\r\ncontent-length: 2\r\nlocation: " + location + b"\r\n\r\n{}"))
-    answer = Http().request("GET", server.url)
+    answer = patient_http().request("GET", server.url)
     assert (answer.status, answer.body) == (302, b"{}")
 
 
@@ -264,7 +265,7 @@ def test_whatever_is_sent_is_an_answer_or_unavailable(
     lines = [f"{name}: {value}".encode("latin-1", "replace") for name, value in headers]
     server.script(Raw(b"\r\n".join([b"HTTP/1.1 " + status, *lines, b"", body])))
     with suppress(CognitoUnavailableError):
-        assert Http().request("GET", server.url).status >= 0
+        assert patient_http().request("GET", server.url).status >= 0
 
 
 def attempts_at(url: str, **limits: Any) -> int:
@@ -278,13 +279,13 @@ def attempts_at(url: str, **limits: Any) -> int:
 def peak_bytes_of_a_failure(url: str, why: str) -> int:
     """What a call takes at its height; another one has made before what is made once."""
     with ScriptedServer() as other:
-        Http().request("GET", other.url)
+        patient_http().request("GET", other.url)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
         with pytest.raises(CognitoUnavailableError, match=why):
-            Http(timeout_seconds=10).request("GET", url, attempts=2)
+            patient_http().request("GET", url, attempts=2)
         return tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()

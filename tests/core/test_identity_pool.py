@@ -4,6 +4,7 @@ import json
 import pickle
 import traceback
 from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
 from django_cognito.core.identity_pool import AwsCredentials, IdentityPool, is_identity_pool_id
 
+from ..patience import patient_http
 from ..scripted_server import Answer, ScriptedServer, json_answer
 
 POOL_ID = "eu-west-1:6b0a1c52-7c3e-4b1f-8f5e-2d9a3e4c5b6a"
@@ -34,7 +36,7 @@ def aws() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def pool(aws: ScriptedServer) -> IdentityPool:
-    return IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url=aws.url)
+    return IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url=aws.url, http=patient_http())
 
 
 def answered(**changes: Any) -> Answer:
@@ -191,6 +193,21 @@ def test_a_refusal_hands_on_aws_s_sentence(aws: ScriptedServer, pool: IdentityPo
         pool.identity_id(ID_TOKEN)
 
 
+@pytest.mark.parametrize("sentence", ["x", "x" * 300])
+def test_sentence_of_aws_may_have_1_to_300_characters(aws: ScriptedServer, pool: IdentityPool, sentence: str) -> None:
+    aws.script(refused("InvalidParameterException", sentence))
+    with pytest.raises(CredentialsError) as caught:
+        pool.identity_id(ID_TOKEN)
+    assert f"InvalidParameterException ({sentence}): is LOGINS_KEY" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [400, 403, 499])
+def test_refusal_has_any_status_of_a_client_error(aws: ScriptedServer, pool: IdentityPool, status: int) -> None:
+    aws.script(refused("NotAuthorizedException", status=status))
+    with pytest.raises(CredentialsError):
+        pool.identity_id(ID_TOKEN)
+
+
 @pytest.mark.parametrize("sentence", [f"Value '{ID_TOKEN}' at 'logins'", "x" * 301, "two\nlines", "", 7, None])
 def test_a_sentence_that_may_quote_the_token_is_left_out(
     aws: ScriptedServer, pool: IdentityPool, sentence: Any
@@ -209,7 +226,10 @@ def test_a_sentence_that_may_quote_the_token_is_left_out(
         pytest.param(refused("NotAuthorizedException", status=429), id="429"),
         pytest.param(refused("InternalErrorException"), id="failed"),
         pytest.param(refused("ExternalServiceException"), id="the user pool cannot be asked"),
+        pytest.param(refused("NotAuthorizedException", status=500), id="500"),
         pytest.param(refused("NotAuthorizedException", status=503), id="503"),
+        pytest.param(refused("NotAuthorizedException", status=399), id="399"),
+        pytest.param(json_answer({"IdentityId": IDENTITY_ID}, 201), id="created"),
         pytest.param(refused("NotAuthorizedException", status=302), id="redirect"),
         pytest.param(Answer(403, b"<html>a proxy's page</html>"), id="a proxy's page"),
         pytest.param(Answer(400, b"[]"), id="no object"),
@@ -282,6 +302,19 @@ def test_the_repr_of_credentials_shows_nothing_secret() -> None:
     shown = repr(AwsCredentials("ASIAEXAMPLE", "the-secret-key", "the-session-token", datetime.now(UTC)))
     assert "ASIAEXAMPLE" in shown
     assert "the-s" not in shown
+
+
+def test_credentials_do_not_change() -> None:
+    credentials = AwsCredentials("ASIAEXAMPLE", "the-secret-key", "the-session-token", datetime.now(UTC))
+    with pytest.raises(FrozenInstanceError):
+        credentials.secret_access_key = "another"  # type: ignore[misc]
+
+
+def test_options_are_given_by_name(pool: IdentityPool) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        IdentityPool(POOL_ID, LOGINS_KEY)  # type: ignore[misc, call-arg]
+    with pytest.raises(TypeError, match="positional"):
+        pool.credentials(IDENTITY_ID, ID_TOKEN, "arn:aws:iam::123456789012:role/editors")  # type: ignore[misc]
 
 
 def test_credentials_are_not_pickled() -> None:

@@ -12,8 +12,8 @@ import pytest
 from django_cognito.core import UserPool, key_store
 from django_cognito.core.errors import CognitoUnavailableError, KeysDueError, SignatureError
 from django_cognito.core.events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
-from django_cognito.core.http import Http
 from django_cognito.core.key_store import KeyStore, KeyStores
+from tests.patience import patient_http
 from tests.scripted_server import Answer, ScriptedServer, json_answer
 
 from .signing import jwk, jwks, private_key
@@ -626,7 +626,7 @@ def test_a_store_fetches_from_the_pool_s_address(server: ScriptedServer) -> None
 def test_an_answer_other_than_200_is_a_failure(server: ScriptedServer, status: int) -> None:
     server.script(Answer(status, b"{}", {"location": "http://169.254.169.254/"}))
     with pytest.raises(CognitoUnavailableError, match=f"cannot be had: answered with status {status}$"):
-        KeyStores(http=Http(timeout_seconds=5)).of(pool_at(server)).hydrate()
+        KeyStores(http=patient_http()).of(pool_at(server)).hydrate()
     assert server.count == (2 if status >= 500 else 1)
 
 

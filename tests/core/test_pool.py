@@ -103,6 +103,8 @@ def test_clients_are_texts(client_ids: Any) -> None:
         ("http://localhost\\.example.com/", False),
         ("//example.com/", False),
         ("javascript:alert(1)", False),
+        ("wss://example.com/", False),
+        ("ws://localhost/", False),
     ],
 )
 def test_safe_is_https_or_this_very_machine(url: str, safe: bool) -> None:
@@ -113,6 +115,15 @@ def test_each_issuer_leads_to_its_pool() -> None:
     first, second = UserPool(ID), UserPool("us-east-1_b", issuer=UserPool("us-east-1_b").issuer_forms)
     found = pools_by_issuer([first, second, first])
     assert found == {first.issuers[0]: first, second.issuers[0]: second, second.issuers[1]: second}
+
+
+def test_issuer_of_two_equal_pools_is_no_conflict() -> None:
+    assert pools_by_issuer([UserPool(ID), UserPool(ID)]) == {UserPool(ID).issuers[0]: UserPool(ID)}
+
+
+def test_issuers_follow_from_issuer_and_are_no_argument() -> None:
+    with pytest.raises(TypeError, match="issuers"):
+        UserPool(ID, issuers=("https://issuer.example.com",))  # type: ignore[call-arg]
 
 
 def test_an_issuer_of_two_pools_is_refused() -> None:

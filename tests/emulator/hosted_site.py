@@ -116,7 +116,7 @@ class Site:
 
     def post(self, path: str, **fields: str | None) -> requests.Response:
         """What an endpoint answers to a form; None leaves a field out."""
-        return requests.post(self.url + path, data=fields, timeout=10)
+        return requests.post(self.url + path, data=fields, timeout=30)
 
 
 def refused(answer: requests.Response, error: str, status: int = 400) -> bool:
@@ -160,7 +160,7 @@ class Browser(requests.Session):
 
     def open(self, path: str, **parameters: str) -> requests.Response:
         """Go to an address of the hosted UI, and on to where its redirects lead within it."""
-        self.shown = self.get(self.site.url + path, params=parameters, allow_redirects=False, timeout=10)
+        self.shown = self.get(self.site.url + path, params=parameters, allow_redirects=False, timeout=30)
         return self._follow()
 
     def authorize(self, client: AppClient | None = None, **changes: str | None) -> requests.Response:
@@ -171,7 +171,7 @@ class Browser(requests.Session):
         """Send the form of the page that is shown, with its hidden fields."""
         form = Page(self.shown.text)
         self.shown = self.post(
-            self.site.url + form.action, data={**form.hidden, **fields}, allow_redirects=False, timeout=10
+            self.site.url + form.action, data={**form.hidden, **fields}, allow_redirects=False, timeout=30
         )
         return self._follow()
 
@@ -182,7 +182,7 @@ class Browser(requests.Session):
     def _follow(self) -> requests.Response:
         while self.shown.headers.get("Location", "").startswith("/"):
             address = self.site.url + self.shown.headers["Location"]
-            self.shown = self.get(address, allow_redirects=False, timeout=10)
+            self.shown = self.get(address, allow_redirects=False, timeout=30)
         return self.shown
 
 

@@ -25,7 +25,7 @@ def test_a_confidential_client_proves_itself_by_header_or_by_body(site: Site) ->
     by_body = site.redeem(site.sign_in(site.confidential), site.confidential)
     fields = {"grant_type": "authorization_code", "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
     fields["code"] = site.sign_in(site.confidential)
-    by_header = requests.post(f"{site.url}/oauth2/token", data=fields, auth=basic(site), timeout=10)
+    by_header = requests.post(f"{site.url}/oauth2/token", data=fields, auth=basic(site), timeout=30)
     assert (by_body.status_code, by_header.status_code) == (200, 200)
 
 
@@ -38,7 +38,7 @@ def test_a_confidential_client_without_its_secret_gets_nothing(site: Site, secre
 @pytest.mark.parametrize("header", ["Basic !", "Bearer abc", "Basic MmNvbmZpZGVudGlhbA=="])
 def test_a_header_that_proves_nothing_is_an_invalid_client(site: Site, header: str) -> None:
     fields = {"grant_type": "refresh_token", "refresh_token": "x"}
-    answer = requests.post(f"{site.url}/oauth2/token", data=fields, headers={"Authorization": header}, timeout=10)
+    answer = requests.post(f"{site.url}/oauth2/token", data=fields, headers={"Authorization": header}, timeout=30)
     assert refused(answer, "invalid_client")
 
 
@@ -52,7 +52,7 @@ def test_an_unknown_client_is_an_invalid_client(site: Site) -> None:
 
 def test_a_header_and_a_body_of_two_clients_are_an_invalid_request(site: Site) -> None:
     fields = {"grant_type": "refresh_token", "refresh_token": "x", "client_id": site.public.id}
-    answer = requests.post(f"{site.url}/oauth2/token", data=fields, auth=basic(site), timeout=10)
+    answer = requests.post(f"{site.url}/oauth2/token", data=fields, auth=basic(site), timeout=30)
     assert refused(answer, "invalid_request")
 
 
@@ -65,9 +65,9 @@ def test_a_refusal_spends_no_code_of_a_client_that_did_not_prove_itself(site: Si
 def test_revoking_takes_the_clients_secret(site: Site) -> None:
     raw = site.tokens(site.confidential)["refresh_token"]
     address = f"{site.url}/oauth2/revoke"
-    wrong = requests.post(address, data={"token": raw}, auth=basic(site, secret="wrong"), timeout=10)
+    wrong = requests.post(address, data={"token": raw}, auth=basic(site, secret="wrong"), timeout=30)
     assert refused(wrong, "invalid_client", status=401)
-    assert requests.post(address, data={"token": raw}, auth=basic(site), timeout=10).status_code == 200
+    assert requests.post(address, data={"token": raw}, auth=basic(site), timeout=30).status_code == 200
 
 
 ODD = "a:secret+of/50%=2B& \u20ac"
@@ -107,6 +107,6 @@ def test_client_secret_with_plus_sign_is_accepted_encoded_or_not(site: Site, odd
             f"{site.url}/oauth2/token",
             data={"grant_type": "refresh_token", "refresh_token": "x", "client_id": site.confidential.id},
             headers={"Authorization": f"Basic {credentials}"},
-            timeout=10,
+            timeout=30,
         )
         assert refused(answer, "invalid_grant")

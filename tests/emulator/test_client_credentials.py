@@ -12,7 +12,7 @@ from django_cognito.emulator import Emulator
 
 POOL_ID = "eu-west-1_Machines"
 SECRET = "a0secret1of2thirty3two4characters"
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 30
 SEED: dict[str, Any] = {
     "pools": [
         {

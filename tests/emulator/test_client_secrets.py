@@ -43,17 +43,17 @@ def emulator() -> Iterator[Emulator]:
 
 
 def replace(emulator: Emulator, client_id: str = "3machine", **body: Any) -> requests.Response:
-    return requests.post(f"{emulator.url}/_local/clients/{client_id}/secret", json=body, timeout=10)
+    return requests.post(f"{emulator.url}/_local/clients/{client_id}/secret", json=body, timeout=30)
 
 
 def token_status(emulator: Emulator, secret: str) -> int:
     form = {"grant_type": "client_credentials"}
-    return requests.post(f"{emulator.url}/oauth2/token", form, auth=("3machine", secret), timeout=10).status_code
+    return requests.post(f"{emulator.url}/oauth2/token", form, auth=("3machine", secret), timeout=30).status_code
 
 
 def revoke_status(emulator: Emulator, secret: str) -> int:
     form = {"token": "unknown"}
-    return requests.post(f"{emulator.url}/oauth2/revoke", form, auth=("2web", secret), timeout=10).status_code
+    return requests.post(f"{emulator.url}/oauth2/revoke", form, auth=("2web", secret), timeout=30).status_code
 
 
 def idp(emulator: Emulator) -> Any:
@@ -151,14 +151,14 @@ def test_invalid_body_is_400_with_a_message(emulator: Emulator, body: dict[str, 
 @pytest.mark.parametrize("body", ["[1]", "{", '"text"'])
 def test_body_that_is_no_json_object_is_400(emulator: Emulator, body: str) -> None:
     url, headers = f"{emulator.url}/_local/clients/3machine/secret", {"Content-Type": "application/json"}
-    answer = requests.post(url, data=body, headers=headers, timeout=10)
+    answer = requests.post(url, data=body, headers=headers, timeout=30)
     assert answer.status_code == 400
     assert "JSON object" in answer.json()["message"]
 
 
 def test_content_type_that_needs_no_preflight_is_400(emulator: Emulator) -> None:
     url, body = f"{emulator.url}/_local/clients/3machine/secret", f'{{"secret": "{SECOND}"}}'
-    answer = requests.post(url, data=body, headers={"Content-Type": "text/plain"}, timeout=10)
+    answer = requests.post(url, data=body, headers={"Content-Type": "text/plain"}, timeout=30)
     assert answer.status_code == 400
     assert "application/json" in answer.json()["message"]
     assert token_status(emulator, FIRST) == 200

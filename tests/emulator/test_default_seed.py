@@ -62,7 +62,7 @@ def test_alice_keeps_items(local: Emulator) -> None:
 def test_the_machine_has_a_token(local: Emulator) -> None:
     client = ("2local3machine4client5six", "local0machine1secret2for3nothing4else")
     form = {"grant_type": "client_credentials"}
-    answer = requests.post(f"{local.url}/oauth2/token", data=form, auth=client, timeout=10)
+    answer = requests.post(f"{local.url}/oauth2/token", data=form, auth=client, timeout=30)
     assert answer.json()["token_type"] == "Bearer"
 
 

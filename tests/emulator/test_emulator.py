@@ -51,7 +51,7 @@ def test_a_stopped_one_gives_its_port_back() -> None:
     first = Emulator(seed=SEED).start()
     first.stop()
     with Emulator(seed=SEED, port=first.port) as second:
-        assert requests.get(second.jwks_uri(POOL_ID), timeout=5).status_code == 200
+        assert requests.get(second.jwks_uri(POOL_ID), timeout=30).status_code == 200
 
 
 def test_one_stopped_twice_leaves_its_successor_alone() -> None:
@@ -185,9 +185,9 @@ def ready(process: "subprocess.Popen[str]") -> dict[str, Any]:
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_serves_until_it_is_told_to_stop(command: "subprocess.Popen[str]", end: signal.Signals) -> None:
     told = ready(command)
-    assert requests.get(f"{told['pools'][0]['issuer']}/.well-known/jwks.json", timeout=5).status_code == 200
+    assert requests.get(f"{told['pools'][0]['issuer']}/.well-known/jwks.json", timeout=30).status_code == 200
     command.send_signal(end)
-    output, errors = command.communicate(timeout=10)
+    output, errors = command.communicate(timeout=30)
     assert command.returncode == 0, errors
     assert output.endswith("stopped\n")
     assert "Traceback" not in output + errors
@@ -198,10 +198,10 @@ def test_the_command_prints_each_code_and_logs_none(command: "subprocess.Popen[s
     headers = {"X-Amz-Target": "AWSCognitoIdentityProviderService.SignUp"}
     own = [{"Name": "email", "Value": "nora@example.com"}]
     body = {"ClientId": "other", "Username": "nora", "Password": PASSWORD, "UserAttributes": own}
-    assert requests.post(told["url"], json=body, headers=headers, timeout=5).status_code == 200
-    page = requests.get(f"{told['url']}/mailbox", timeout=5).text
+    assert requests.post(told["url"], json=body, headers=headers, timeout=30).status_code == 200
+    page = requests.get(f"{told['url']}/mailbox", timeout=30).text
     command.send_signal(signal.SIGTERM)
-    output, errors = command.communicate(timeout=10)
+    output, errors = command.communicate(timeout=30)
     printed = re.search(r"^EMAIL to nora@example.com \(nora, \S+\): (\d{6}) ", output, re.MULTILINE)
     assert printed is not None
     assert printed[1] in page

@@ -23,7 +23,7 @@ def browser(site: Site) -> Iterator[Browser]:
 
 def test_a_good_request_leads_to_the_login_page_with_the_same_parameters(site: Site) -> None:
     parameters = site.authorize_parameters()
-    answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=10)
+    answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=30)
     assert answer.status_code == 302
     assert urlsplit(answer.headers["Location"]).path == "/login"
     assert query_of(answer.headers["Location"]) == parameters
@@ -59,7 +59,7 @@ def test_an_unusable_client_or_address_is_a_page_and_never_a_redirect(
     site: Site, path: str, changes: dict[str, str | None], code: str
 ) -> None:
     parameters = site.authorize_parameters(**changes)
-    answer = requests.get(site.url + path, params=parameters, allow_redirects=False, timeout=10)
+    answer = requests.get(site.url + path, params=parameters, allow_redirects=False, timeout=30)
     assert (answer.status_code, "Location" in answer.headers) == (400, False)
     assert f"<code>{code}</code>" in answer.text
 
@@ -67,7 +67,7 @@ def test_an_unusable_client_or_address_is_a_page_and_never_a_redirect(
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
 def test_a_client_or_an_address_given_twice_is_a_page(site: Site, name: str) -> None:
     parameters = [*site.authorize_parameters().items(), (name, "https://evil.example/")]
-    answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=10)
+    answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=30)
     assert answer.status_code == 400
 
 
@@ -108,7 +108,7 @@ def test_other_errors_go_to_the_app_with_its_state(
 @pytest.mark.parametrize("name", ["nonce", "resource"])
 def test_a_parameter_given_twice_is_an_invalid_request(site: Site, name: str) -> None:
     parameters = [*site.authorize_parameters().items(), (name, "https://one"), (name, "https://two")]
-    answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=10)
+    answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=30)
     assert query_of(answer.headers["Location"])["error"] == "invalid_request"
 
 
@@ -292,5 +292,5 @@ def test_logout_with_a_request_of_the_app_leads_to_its_login_page(browser: Brows
 
 
 def test_the_error_page_repeats_nothing_that_it_was_told(site: Site) -> None:
-    answer = requests.get(f"{site.url}/error", params={"error": "<b>call 555</b>"}, timeout=10)
+    answer = requests.get(f"{site.url}/error", params={"error": "<b>call 555</b>"}, timeout=30)
     assert (answer.status_code, "555" in answer.text) == (400, False)

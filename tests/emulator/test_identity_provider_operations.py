@@ -105,5 +105,5 @@ def test_a_provider_is_changed_and_deleted(idp: Any, pool_id: str) -> None:
 def test_a_provider_without_details_is_none(idp: Any, emulator: Emulator, pool_id: str) -> None:
     headers = {"X-Amz-Target": "AWSCognitoIdentityProviderService.CreateIdentityProvider"}
     body = {"UserPoolId": pool_id, "ProviderName": "Corporate", "ProviderType": "OIDC"}
-    answer = requests.post(emulator.endpoint_url, json=body, headers=headers, timeout=5)
+    answer = requests.post(emulator.endpoint_url, json=body, headers=headers, timeout=30)
     assert (answer.status_code, answer.json()["__type"]) == (400, "InvalidParameterException")

@@ -59,14 +59,14 @@ def test_a_message_shows_its_code_on_purpose_alone() -> None:
 
 
 def test_an_empty_mailbox_says_so(site: Site) -> None:
-    assert "Nothing has been sent yet." in requests.get(f"{site.url}/mailbox", timeout=10).text
+    assert "Nothing has been sent yet." in requests.get(f"{site.url}/mailbox", timeout=30).text
 
 
 def test_the_page_shows_each_code_newest_first(site: Site) -> None:
     for username in ("first", "second"):
         attributes = {"email": f"{username}@example.com"}
         site.authority.sign_ups.register(site.public, username, PASSWORD, attributes)
-    text = requests.get(f"{site.url}/mailbox", timeout=10).text
+    text = requests.get(f"{site.url}/mailbox", timeout=30).text
     codes = [latest(site.authority.mailbox, username) for username in ("second", "first")]
     places = [text.index(f'<code class="code">{code}</code>') for code in codes]
     assert places == sorted(places)
@@ -76,20 +76,20 @@ def test_the_page_shows_each_code_newest_first(site: Site) -> None:
 
 def test_what_people_call_themselves_is_text(site: Site) -> None:
     site.authority.sign_ups.register(site.public, "<b>bold</b>", PASSWORD, {"email": "bold@example.com"})
-    assert "&lt;b&gt;bold&lt;/b&gt;" in requests.get(f"{site.url}/mailbox", timeout=10).text
+    assert "&lt;b&gt;bold&lt;/b&gt;" in requests.get(f"{site.url}/mailbox", timeout=30).text
 
 
 @pytest.mark.parametrize("host", ["evil.example:9229", "localhost.evil.example", "192.168.1.1"])
 def test_another_name_for_this_machine_opens_no_mailbox(site: Site, host: str) -> None:
     site.authority.sign_ups.register(site.public, "secretive", PASSWORD, {"email": "s@example.com"})
-    answer = requests.get(f"{site.url}/mailbox", headers={"Host": host}, timeout=10)
+    answer = requests.get(f"{site.url}/mailbox", headers={"Host": host}, timeout=30)
     assert answer.status_code == 403
     assert latest(site.authority.mailbox, "secretive") not in answer.text
 
 
 @pytest.mark.parametrize("host", ["localhost:9229", "127.0.0.1", "[::1]:9229"])
 def test_the_machines_own_names_open_it(site: Site, host: str) -> None:
-    assert requests.get(f"{site.url}/mailbox", headers={"Host": host}, timeout=10).status_code == 200
+    assert requests.get(f"{site.url}/mailbox", headers={"Host": host}, timeout=30).status_code == 200
 
 
 def test_no_log_holds_a_code(site: Site, caplog: pytest.LogCaptureFixture) -> None:
@@ -98,6 +98,6 @@ def test_no_log_holds_a_code(site: Site, caplog: pytest.LogCaptureFixture) -> No
         browser.submit(username="logged", email="l@example.com", password=PASSWORD, confirm_password=PASSWORD)
         code = latest(site.authority.mailbox, "logged")
         browser.submit(code=code)
-        requests.get(f"{site.url}/mailbox", timeout=10)
+        requests.get(f"{site.url}/mailbox", timeout=30)
     assert "/mailbox 200" in caplog.text
     assert code not in caplog.text

@@ -18,7 +18,7 @@ TARGET = "AWSCognitoIdentityProviderService."
 
 def call(emulator: Emulator, target: str, body: bytes = b"{}", **headers: str) -> requests.Response:
     headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1", **headers}
-    return requests.post(emulator.endpoint_url, data=body, headers=headers, timeout=5)
+    return requests.post(emulator.endpoint_url, data=body, headers=headers, timeout=30)
 
 
 def test_a_missing_operation_is_named(idp: Any) -> None:
@@ -54,7 +54,7 @@ def test_an_operation_that_fails_is_answered_in_json(emulator: Emulator, caplog:
 
 
 def test_an_address_that_is_not_there_is_answered_in_json(emulator: Emulator) -> None:
-    response = requests.get(f"{emulator.url}/nowhere/at/all", timeout=5)
+    response = requests.get(f"{emulator.url}/nowhere/at/all", timeout=30)
     assert response.status_code == 404
     assert response.json()["__type"] == "NotFound"
 
@@ -69,7 +69,7 @@ def test_browser_at_a_loopback_origin_may_call_the_api(emulator: Emulator) -> No
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "content-type,x-amz-target,x-amz-user-agent",
     }
-    response = requests.options(emulator.endpoint_url, headers=wish, timeout=5)
+    response = requests.options(emulator.endpoint_url, headers=wish, timeout=30)
     assert response.headers["Access-Control-Allow-Origin"] == "http://localhost:3000"
     assert "x-amz-target" in response.headers["Access-Control-Allow-Headers"].lower()
 
@@ -102,7 +102,7 @@ def test_a_pool_is_made_by_the_api_and_works(idp: Any, emulator: Emulator) -> No
     username = People(idp, pool_id).new()
     tokens = People(idp, pool_id).tokens(username, created["UserPoolClient"]["ClientId"])
     assert idp.get_user(AccessToken=tokens["AccessToken"])["Username"] == username
-    assert requests.get(emulator.jwks_uri(pool_id), timeout=5).json()["keys"]
+    assert requests.get(emulator.jwks_uri(pool_id), timeout=30).json()["keys"]
     idp.delete_user_pool(UserPoolId=pool_id)
 
 
@@ -143,7 +143,7 @@ def test_the_log_holds_no_query_and_no_token(
     with caplog.at_level(logging.INFO, logger="django_cognito.emulator"):
         token = people.tokens("alice")["AccessToken"]
         call(emulator, TARGET + "GetUser", json.dumps({"AccessToken": token}).encode())
-        requests.get(f"{emulator.url}/nowhere?code=verysecret", timeout=5)
+        requests.get(f"{emulator.url}/nowhere?code=verysecret", timeout=30)
     assert "POST / InitiateAuth 200" in caplog.text
     assert "/nowhere" in caplog.text
     assert "verysecret" not in caplog.text

@@ -50,7 +50,7 @@ def test_a_new_password_alone_signs_nobody_in(browser: Browser) -> None:
 def test_reloading_the_login_page_after_it_says_it_again(browser: Browser) -> None:
     browser.submit(username="alice")
     text = reset(browser, code(browser))
-    assert browser.get(browser.shown.url, timeout=10).text == text
+    assert browser.get(browser.shown.url, timeout=30).text == text
 
 
 def test_nobody_is_told_from_somebody(browser: Browser) -> None:
@@ -99,7 +99,7 @@ def test_the_code_does_its_work_in_the_browser_that_asked_for_it(browser: Browse
     browser.submit(username="alice")
     with Browser(browser.site) as stranger:
         stranger.authorize()
-        assert stranger.get(browser.shown.url, timeout=10).status_code == 400
+        assert stranger.get(browser.shown.url, timeout=30).status_code == 400
         stranger.shown = browser.shown
         assert "<code>forged_form</code>" in reset(stranger, code(browser))
 

@@ -243,7 +243,7 @@ def test_user_info_refuses_what_has_been_revoked(emulator: Emulator, username: s
 
     def status() -> int:
         headers = {"Authorization": f"Bearer {issued['access_token']}"}
-        return requests.get(f"{emulator.domain}/oauth2/userInfo", headers=headers, timeout=5).status_code
+        return requests.get(f"{emulator.domain}/oauth2/userInfo", headers=headers, timeout=30).status_code
 
     assert status() == 200
     emulator.authority.sign_out_everywhere(person)

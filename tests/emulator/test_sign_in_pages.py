@@ -115,9 +115,9 @@ def test_the_code_cannot_be_skipped_by_the_address_of_another_step(browser: Brow
     browser.sign_in("dave")
     hidden = Page(browser.shown.text).hidden
     passwords = {"new_password": NEW_PASSWORD, "confirm_password": NEW_PASSWORD}
-    answer = browser.post(f"{browser.site.url}/login/new-password", data={**hidden, **passwords}, timeout=10)
+    answer = browser.post(f"{browser.site.url}/login/new-password", data={**hidden, **passwords}, timeout=30)
     assert (answer.status_code, "<code>login_ended</code>" in answer.text) == (400, True)
-    assert browser.get(f"{browser.site.url}/login/new-password", params=hidden, timeout=10).status_code == 400
+    assert browser.get(f"{browser.site.url}/login/new-password", params=hidden, timeout=30).status_code == 400
 
 
 def test_a_person_disabled_before_the_code_does_not_get_in(browser: Browser) -> None:
@@ -158,14 +158,14 @@ def test_a_new_password_does_not_replace_the_code(browser: Browser) -> None:
 
 def test_reloading_a_step_shows_it_again(browser: Browser) -> None:
     shown = browser.sign_in("dave")
-    assert browser.get(shown.url, timeout=10).text == shown.text
+    assert browser.get(shown.url, timeout=30).text == shown.text
 
 
 def test_the_page_of_a_step_is_shown_in_its_own_browser_alone(browser: Browser) -> None:
     shown = browser.sign_in("dave")
     with Browser(browser.site) as another:
         another.authorize()
-        assert another.get(shown.url, timeout=10).status_code == 400
+        assert another.get(shown.url, timeout=30).status_code == 400
 
 
 def test_a_sign_in_dies_after_five_minutes(browser: Browser) -> None:
@@ -194,7 +194,7 @@ def test_of_many_forms_sent_at_once_one_gets_in(browser: Browser) -> None:
     cookies, address, answers = browser.cookies.get_dict(), f"{browser.site.url}/login", []
 
     def send() -> None:
-        answers.append(requests.post(address, fields, cookies=cookies, allow_redirects=False, timeout=10).status_code)
+        answers.append(requests.post(address, fields, cookies=cookies, allow_redirects=False, timeout=30).status_code)
 
     threads = [threading.Thread(target=send) for _ in range(8)]
     for thread in threads:
@@ -238,12 +238,12 @@ def test_a_form_from_a_browser_without_cookies_is_refused(browser: Browser) -> N
 
 @pytest.mark.parametrize("step", ["totp", "new-password"])
 def test_every_form_is_refused_without_a_token(browser: Browser, step: str) -> None:
-    answer = browser.post(f"{browser.site.url}/login/{step}", data={"code": "123456"}, timeout=10)
+    answer = browser.post(f"{browser.site.url}/login/{step}", data={"code": "123456"}, timeout=30)
     assert answer.status_code == 403
 
 
 def test_cookies_are_the_emulators_own_and_out_of_reach_of_scripts(browser: Browser) -> None:
-    shown_by_login = browser.get(browser.site.url + "/login", params=browser.site.authorize_parameters(), timeout=10)
+    shown_by_login = browser.get(browser.site.url + "/login", params=browser.site.authorize_parameters(), timeout=30)
     set_by_login = shown_by_login.headers["Set-Cookie"]
     set_by_sign_in = browser.sign_in().headers["Set-Cookie"]
     for cookie in (set_by_login, set_by_sign_in):
@@ -266,7 +266,7 @@ def test_every_page_is_protected(browser: Browser, person: str) -> None:
 
 def test_the_style_sheet_and_the_mark_are_served(browser: Browser) -> None:
     for name, kind in (("hosted_ui.css", "text/css"), ("mark.svg", "image/svg+xml")):
-        answer = browser.get(f"{browser.site.url}/login/static/{name}", timeout=10)
+        answer = browser.get(f"{browser.site.url}/login/static/{name}", timeout=30)
         assert answer.status_code == 200
         assert answer.headers["Content-Type"].startswith(kind)
 

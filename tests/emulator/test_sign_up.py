@@ -331,5 +331,5 @@ def test_a_pool_that_verifies_nothing_by_itself_sends_nothing(
 def test_attributes_that_are_none_are_refused(emulator: Emulator, items: Any) -> None:
     headers = {"X-Amz-Target": "AWSCognitoIdentityProviderService.SignUp"}
     body = {"ClientId": "1public", "Username": "x", "Password": PASSWORD, "UserAttributes": items}
-    answer = requests.post(emulator.endpoint_url, json=body, headers=headers, timeout=5)
+    answer = requests.post(emulator.endpoint_url, json=body, headers=headers, timeout=30)
     assert (answer.status_code, answer.json()["__type"]) == (400, "InvalidParameterException")

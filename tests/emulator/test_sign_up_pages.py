@@ -81,9 +81,9 @@ def test_another_code_is_sent_on_request(browser: Browser) -> None:
     address = f"{browser.site.url}/resendcode"
     query = browser.site.authorize_parameters()
     for _ in range(4):
-        answer = browser.post(address, params=query, data=hidden, timeout=10)
+        answer = browser.post(address, params=query, data=hidden, timeout=30)
         assert "A code has been sent to n***@e***." in answer.text
-    assert "Attempt limit exceeded" in browser.post(address, params=query, data=hidden, timeout=10).text
+    assert "Attempt limit exceeded" in browser.post(address, params=query, data=hidden, timeout=30).text
     assert len(browser.site.authority.mailbox.messages()) == 5
     assert "Location" in browser.submit(code=code(browser)).headers
 
@@ -146,7 +146,7 @@ def test_an_address_of_the_code_page_is_nobody_elses(browser: Browser) -> None:
     sign_up(browser)
     with Browser(browser.site) as stranger:
         stranger.authorize()
-        assert stranger.get(browser.shown.url, timeout=10).status_code == 400
+        assert stranger.get(browser.shown.url, timeout=30).status_code == 400
 
 
 def test_a_sign_up_dies_with_its_time_and_can_be_begun_again(browser: Browser) -> None:

@@ -24,7 +24,7 @@ def claims(raw: str) -> dict[str, Any]:
 
 
 def keys(emulator: Emulator, pool_id: str = POOL_ID) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = requests.get(emulator.jwks_uri(pool_id), timeout=5).json()["keys"]
+    found: list[dict[str, str]] = requests.get(emulator.jwks_uri(pool_id), timeout=30).json()["keys"]
     return found
 
 

@@ -51,7 +51,7 @@ def site() -> Iterator[Site]:
 
 
 def call(site: Site, method: str, path: str, **headers: str) -> requests.Response:
-    return requests.request(method, site.url + path, headers=headers, data="", allow_redirects=False, timeout=10)
+    return requests.request(method, site.url + path, headers=headers, data="", allow_redirects=False, timeout=30)
 
 
 def is_refused(answer: requests.Response, header: str) -> bool:
@@ -114,12 +114,12 @@ def test_simple_post_of_a_foreign_page_changes_nothing(site: Site) -> None:
     body = json.dumps({"secret": "another_secret_of_24_letters"})
     for headers in (EVIL, {"Origin": "null"}, PAGE_RESOURCE):
         simple = {"Content-Type": "text/plain", **headers}
-        assert requests.post(site.url + path, data=body, headers=simple, timeout=10).status_code == 403
+        assert requests.post(site.url + path, data=body, headers=simple, timeout=30).status_code == 403
     raw = site.tokens(site.confidential)["refresh_token"]
     form = {"token": raw, "client_id": site.confidential.id, "client_secret": site.confidential.secret}
-    assert requests.post(f"{site.url}/oauth2/revoke", data=form, headers=EVIL, timeout=10).status_code == 403
+    assert requests.post(f"{site.url}/oauth2/revoke", data=form, headers=EVIL, timeout=30).status_code == 403
     form = {**form, "grant_type": "refresh_token", "refresh_token": raw}
-    assert requests.post(f"{site.url}/oauth2/token", data=form, timeout=10).status_code == 200
+    assert requests.post(f"{site.url}/oauth2/token", data=form, timeout=30).status_code == 200
 
 
 def test_any_site_may_link_to_the_login(site: Site) -> None:
@@ -178,9 +178,9 @@ def test_presigned_url_is_answered_on_any_site() -> None:
         s3.create_bucket(Bucket="pictures")
         s3.put_object(Bucket="pictures", Key="a.png", Body=b"a picture")
         url = s3.generate_presigned_url("get_object", Params={"Bucket": "pictures", "Key": "a.png"})
-        assert requests.get(url, headers=PAGE_RESOURCE, timeout=10).content == b"a picture"
-        assert requests.get(url, headers=EVIL, timeout=10).status_code == 403
-        assert requests.put(url, headers=PAGE_RESOURCE, timeout=10).status_code == 403
+        assert requests.get(url, headers=PAGE_RESOURCE, timeout=30).content == b"a picture"
+        assert requests.get(url, headers=EVIL, timeout=30).status_code == 403
+        assert requests.put(url, headers=PAGE_RESOURCE, timeout=30).status_code == 403
 
 
 def _s3(emulator: Emulator) -> Any:

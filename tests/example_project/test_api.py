@@ -13,7 +13,7 @@ from journey import srp
 from journey.browser import Browser
 from journey.world import Client
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 30
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from journey import api, hosted_ui
 from journey.browser import Browser
 from journey.world import Client
 
-TIMEOUT_SECONDS = 20
+TIMEOUT_SECONDS = 30
 
 
 class _Way:

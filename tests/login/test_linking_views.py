@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import DatabaseError
 from django.test import Client
 
 from django_cognito.models import CognitoUser, FormerLink
@@ -41,6 +42,29 @@ each_middleware = pytest.mark.parametrize("middleware", ["", LOGIN_REQUIRED], id
 @pytest.fixture
 def middleware_is_there(settings: Any, middleware: str) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, *([middleware] if middleware else [])]
+
+
+# Transactions
+
+
+@pytest.mark.django_db(transaction=True)
+def test_unlink_locks_in_a_transaction_of_its_own(client) -> None:
+    """In autocommit, as on a site without ATOMIC_REQUESTS; in the transaction of a test any code may lock rows."""
+    link = second_link(sign_in(client))
+    assert client.post(f"/auth/unlink/{link.pk}/", PAGE).status_code == 302
+    assert list(CognitoUser.objects.filter(sub="two")) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_unlink_that_fails_at_its_last_step_leaves_the_link(client, monkeypatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise DatabaseError("the connection was lost")
+
+    link = second_link(sign_in(client))
+    monkeypatch.setattr(User, "refresh_from_db", fail)
+    with pytest.raises(DatabaseError, match="connection was lost"):  # not Django's own error about a transaction
+        client.post(f"/auth/unlink/{link.pk}/", PAGE)
+    assert (CognitoUser.objects.filter(pk=link.pk).exists(), FormerLink.objects.exists()) == (True, False)
 
 
 # Cross-site requests

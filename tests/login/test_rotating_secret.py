@@ -38,7 +38,7 @@ ROTATION_SECONDS = 3.0
 KEEP_FORMER_SECONDS = 1.5
 COOLDOWN_SECONDS = 1.0
 ROTATIONS = 4
-PATIENCE_SECONDS = 100
+PATIENCE_SECONDS = 300
 
 
 class Vault:
@@ -80,7 +80,7 @@ class Rotation:
             secret = f"rotated_secret_number_{self.count + 1:04d}"
             url = f"{self.emulator.url}/_local/clients/{CLIENT_ID}/secret"
             body = {"secret": secret, "keep_former_seconds": KEEP_FORMER_SECONDS}
-            assert requests.post(url, json=body, timeout=10).status_code == 200
+            assert requests.post(url, json=body, timeout=30).status_code == 200
             self.vault.write(secret)
             self.count += 1
 
@@ -94,7 +94,7 @@ def vault(tmp_path: Path) -> Vault:
 def emulator(settings: Any, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     monkeypatch.setattr(runtime, "ClientSecret", partial(ClientSecret, cooldown_seconds=COOLDOWN_SECONDS))
     with Emulator(seed=seed_for("http://testserver")) as emulator:
-        settings.COGNITO = settings_for(emulator, CLIENT_ID, CLIENT_SECRET=vault, HTTP_TIMEOUT_SECONDS=20)
+        settings.COGNITO = settings_for(emulator, CLIENT_ID, CLIENT_SECRET=vault)
         yield emulator
     runtime.reset()
 

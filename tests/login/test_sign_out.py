@@ -91,6 +91,31 @@ def link_to(user: Any, client: Client, username: str) -> None:
     browser.save()
 
 
+# One login, and no other
+
+
+SIGN_OUTS: dict[str, Callable[[Client], object]] = {
+    "by default": lambda client: client.post(LOGOUT),
+    "here": lambda client: client.post(LOGOUT, {"where": "here"}),
+    "Django's own": lambda client: client.logout(),
+}
+
+
+@pytest.mark.parametrize("sign_out", SIGN_OUTS.values(), ids=SIGN_OUTS)
+def test_sign_out_ends_no_other_login_of_the_user(
+    client: Client, cognito: ScriptedServer, sign_out: Callable[[Client], object]
+) -> None:
+    others = {name: Client() for name in ("another browser", "another account")}
+    user = sign_in_with(client, "the-first").cognito_user.user
+    kept = {sign_in_with(others["another browser"], "the-second").pk}
+    kept.add(sign_in_with(others["another account"], "the-third", "acme_alice").pk)
+    link_to(user, others["another account"], "acme_alice")
+    sign_out(client)
+    assert set(CognitoLogin.objects.values_list("pk", flat=True)) == kept
+    assert steps(cognito) == ["revoke the-first"]
+    assert [who(browser) for browser in (client, *others.values())] == ["nobody", "alice", "alice"]
+
+
 # Each step is tried
 
 

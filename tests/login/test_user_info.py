@@ -5,6 +5,7 @@ Whatever fails is shown by `come_back`, which sees that session and rows are as 
 
 import json
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -160,11 +161,11 @@ def test_an_odd_value_is_left_out_or_cut_off_and_the_login_goes_on(
 def test_the_same_answer_at_the_next_login_writes_nothing_of_the_person(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
-    answer = said(email="new@example.com", given_name="Alice")
-    signed_in(client, token_endpoint, answer)
+    answer, moment = said(email="new@example.com", given_name="Alice"), {"iat": int(time.time())}
+    signed_in(client, token_endpoint, answer, both=moment)
     User.objects.update(first_name="By hand")
     link = CognitoUser.objects.values().get()
-    signed_in(client, token_endpoint, answer)
+    signed_in(client, token_endpoint, answer, both=moment)
     assert CognitoUser.objects.values().get() == link
     assert alice().first_name == "By hand"
 

@@ -251,7 +251,7 @@ def test_an_id_token_is_bound_to_no_api(client: Client, emulator: Emulator, brow
 def test_a_machine_is_bound_to_no_api(emulator: Emulator, settings: Any) -> None:
     settings.COGNITO = settings_for(emulator, RESOURCE=API, CLIENT_IDS=["1public", "4machine"])
     form = {"grant_type": "client_credentials", "client_id": "4machine", "client_secret": SECRET}
-    answer = requests.post(f"{emulator.url}/oauth2/token", data=form, timeout=10)
+    answer = requests.post(f"{emulator.url}/oauth2/token", data=form, timeout=30)
     assert verdict(answer.json()["access_token"]) == (200, "4machine")
 
 
@@ -366,7 +366,7 @@ def test_a_logout_address_that_the_client_does_not_allow_is_refused_by_cognito(
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "LOGOUT_URI": "https://evil.example/"}
     sign_in_by_hand(browser, client)
-    answer = requests.get(client.post("/auth/logout/")["Location"], allow_redirects=False, timeout=10)
+    answer = requests.get(client.post("/auth/logout/")["Location"], allow_redirects=False, timeout=30)
     assert (answer.status_code, "Location" in answer.headers) == (400, False)
 
 

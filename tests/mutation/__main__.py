@@ -18,19 +18,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from . import page, scores, survivors
+from . import code, page, scores, survivors
 from .mutants import mutants_of
 from .scores import Score
 from .survivors import Survivor
 from .trial import CORE, PROJECT, Trial
 
-MODULES = ("verifier", "token", "jwks", "compact", "claims", "known_tokens")
+MODULES = tuple(code.TESTS)
 _console = Console()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try the mutants of the modules that were asked for; 0 if exactly those survive that are listed."""
     told = _parser().parse_args(arguments)
+    if told.publish:
+        page.publish(scores.read(), survivors.read())
+        return 0
     modules = tuple(told.modules) or MODULES
     os.environ["DJANGO_COGNITO_TEST_DATABASE"] = "sqlite"
     found, counted = [], {}
@@ -45,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _tried(module: str, directory: Path | None, progress: Progress) -> tuple[list[Survivor], Score]:
     """The mutants of a module that survive, and the count of all."""
-    mutants = list(mutants_of((PROJECT / CORE / f"{module}.py").read_text()))
+    source = (PROJECT / CORE / f"{module}.py").read_text()
+    mutants = list(mutants_of(source))
     task = progress.add_task(module, total=len(mutants))
     found, alive = [], []
     with tempfile.TemporaryDirectory(prefix="mutation-", dir=directory) as copy:
@@ -58,7 +62,8 @@ def _tried(module: str, directory: Path | None, progress: Progress) -> tuple[lis
             progress.advance(task)
     versions = {"Python": platform.python_version(), "cosmic-ray": version("cosmic-ray")}
     date = f"{datetime.now(UTC):%Y-%m-%d}"
-    return alive, Score(date, len(mutants), found.count(None), found.count(False), versions)
+    counts = len(mutants), found.count(None), found.count(False)
+    return alive, Score(date, *counts, versions, code.digest_of_source(source))
 
 
 def _told(found: Sequence[Survivor], counted: dict[str, Score]) -> int:
@@ -87,6 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"by default {', '.join(MODULES)}")
     parser.add_argument("--copy", type=Path, metavar="DIRECTORY", help="where the copies of the project are made")
+    parser.add_argument(
+        "--publish", action="store_true", help="try nothing: write README.md, with the modules that have changed since"
+    )
     return parser
 
 

@@ -57,7 +57,10 @@ def mutants_of(source: str) -> Iterator[Mutant]:
         nodes = [node for node in ast_nodes(get_ast(source)) for _ in operator.mutation_positions(node)]
         for occurrence, node in enumerate(nodes):
             if not _is_annotation(node):
-                changed = mutate_code(source, operator, occurrence)
+                try:
+                    changed = mutate_code(source, operator, occurrence)
+                except AttributeError:  # cosmic-ray's ExceptionReplacer cannot replace a dotted name
+                    continue
                 yield Mutant(type(operator).__name__, *_difference(source, changed), changed)
 
 

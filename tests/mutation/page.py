@@ -1,9 +1,10 @@
-"""Scores and survivors as a page: README.md, between its markers."""
+"""Scores and survivors as a page: README.md, between its markers. It states which modules have changed since."""
 
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 
+from . import code
 from .scores import Score
 from .survivors import Survivor
 
@@ -19,17 +20,30 @@ def publish(scores: Mapping[str, Score], listed: Mapping[Survivor, str], readme:
 def written(page: str, scores: Mapping[str, Score], listed: Mapping[Survivor, str]) -> str:
     """The page with these results."""
     before, _, rest = page.partition(_BEGIN)
-    lines = ["", *_table(scores), *_survivors(listed), ""]
+    lines = ["", *_table(scores), "", *_not_tried(), *_survivors(listed), ""]
     return before + _BEGIN + "\n".join(lines) + _END + rest.partition(_END)[2]
 
 
 def _table(scores: Mapping[str, Score]) -> Iterator[str]:
-    yield "| module | mutants | killed | survive | score | run on | with |"
-    yield "|---|---:|---:|---:|---:|---|---|"
-    for module, score in scores.items():
-        counts = f"{score.mutants - score.unfit} | {score.killed} | {score.survivors} | {score.percent:.1f} %"
-        used = ", ".join(f"{name} {version}" for name, version in score.versions.items())
-        yield f"| `{module}` | {counts} | {score.date} | {used} |"
+    yield "| module | mutants | killed | survive | score | run on | with | code |"
+    yield "|---|---:|---:|---:|---:|---|---|---|"
+    for module in sorted(scores.keys() | code.modules() - code.NOT_TRIED.keys()):
+        yield _row(module, scores.get(module))
+
+
+def _row(module: str, score: Score | None) -> str:
+    if score is None:
+        return f"| `{module}` | | | | not run yet | | | |"
+    counts = f"{score.mutants - score.unfit} | {score.killed} | {score.survivors} | {score.percent:.1f} %"
+    used = ", ".join(f"{name} {version}" for name, version in score.versions.items())
+    state = "as tried" if score.digest == code.digest_of(module) else "has changed since"
+    return f"| `{module}` | {counts} | {score.date} | {used} | {state} |"
+
+
+def _not_tried() -> Iterator[str]:
+    yield "Not tried:"
+    yield ""
+    yield from (f"- `{module}`: {reason}." for module, reason in code.NOT_TRIED.items())
 
 
 def _survivors(listed: Mapping[Survivor, str]) -> Iterator[str]:

@@ -17,6 +17,7 @@ class Score:
     unfit: int
     killed: int
     versions: Mapping[str, str]
+    digest: str = ""  # of the code that was tried
 
     @property
     def survivors(self) -> int:

@@ -1,13 +1,14 @@
 """The list of survivors, the scores and the page that tells both; no mutant is tried here."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.source import PACKAGE_DIRECTORY
 
-from . import page, scores, survivors
+from . import code, page, scores, survivors
 from .scores import Score
 from .survivors import Survivor
 
@@ -29,6 +30,37 @@ def test_every_survivor_is_counted_and_every_one_counted_is_listed() -> None:
 def test_a_survivor_s_line_stands_in_its_module(module: str) -> None:
     text = " ".join((PACKAGE_DIRECTORY / "core" / f"{module}.py").read_text().split())
     assert [one.line for one in LISTED if one.module == module and one.line not in text] == []
+
+
+def test_each_module_of_core_is_tried_or_has_a_reason() -> None:
+    assert code.modules() == code.TESTS.keys() | code.NOT_TRIED.keys()
+    assert scores.read().keys() <= code.TESTS.keys()
+
+
+def test_page_states_that_a_module_has_changed_since_its_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a change of core fails the first test of this file until the module is tried again, or the page says so."""
+    published, digest_of = page.README.read_text(), code.digest_of
+    tried = {module: replace(score, digest=digest_of(module)) for module, score in scores.read().items()}
+    now = page.written(published, tried, LISTED)
+    monkeypatch.setattr(code, "digest_of", lambda module: "another" if module == "jwks" else digest_of(module))
+    changed = [line for line in page.written(published, tried, LISTED).splitlines() if line not in now.splitlines()]
+    assert [line.split("|")[1].strip() for line in changed] == ["`jwks`"]
+    assert changed[0].endswith("| has changed since |")
+
+
+@pytest.mark.parametrize(
+    ("source", "is_the_same"),
+    [
+        ('"""Other words."""\n\nx = 1  # why\n\ndef f():\n    """Doc."""\n    return x < 1\n', True),
+        ("x = 1\n\n\ndef f():\n    return x < 1", True),
+        ("x = 1\ndef f():\n    return x <= 1\n", False),
+        ('x = "1"\ndef f():\n    return x < 1\n', False),
+        ("x = 1\ndef f():\n    return x < 1\nf()\n", False),
+    ],
+)
+def test_digest_of_a_module_is_of_its_code_alone(source: str, is_the_same: bool) -> None:
+    ours = '"""Words."""\nx = 1\ndef f():\n    return x < 1\n'
+    assert (code.digest_of_source(source) == code.digest_of_source(ours)) is is_the_same
 
 
 def test_every_survivor_has_a_reason() -> None:

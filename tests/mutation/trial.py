@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from .code import TESTS
+
 PROJECT = Path(__file__).resolve().parents[2]
 CORE = Path("django_cognito", "core")
 _COPIED = ("django_cognito", "tests", "pyproject.toml", "example_project")
@@ -28,22 +30,6 @@ _IMPORTED_BEFORE = (
     "http.server", "unittest.mock", "cryptography.x509",
 )  # fmt: skip
 
-# Who is shown a module's mutants: first what mirrors it, then others that could tell, but for those that take long.
-_TESTS = {
-    "verifier": (
-        "test_verifier", "test_known_tokens", "test_odd_tokens", "test_incidents", "test_key_store", "test_attacks",
-        "test_costs",
-    ),
-    "token": ("test_token", "test_verifier", "test_known_tokens"),
-    "jwks": ("test_jwks", "test_key_store", "test_verifier"),
-    "compact": ("test_compact", "test_odd_tokens", "test_verifier", "test_attacks", "test_costs"),
-    "claims": ("test_claims", "test_odd_tokens", "test_verifier", "test_incidents", "test_attacks"),
-    "known_tokens": ("test_known_tokens", "test_verifier"),
-    "key_store": (
-        "test_key_store", "test_verifier", "test_known_tokens", "faults/test_outages", "faults/test_rotation",
-        "faults/test_clocks", "faults/test_at_once",
-    ),
-}  # fmt: skip
 _OPTIONS = ("-q", "-x", "--assert=plain", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:playwright")
 _UNFIT = 99
 
@@ -63,8 +49,8 @@ class Trial:
         gc.freeze()  # so that no child looks through all of it again
         self._is_ready = False
         self._stages: list[tuple[list[str], int]] = []
-        files = [f"tests/core/{name}.py" for name in _TESTS[module]]
-        for stage in (files[:1], files[1:]):
+        files = [f"tests/core/{name}.py" for name in TESTS[module]]
+        for stage in filter(None, (files[:1], files[1:])):
             self._stages.append((stage, self._limit(stage)))
         self._is_ready = True
 

@@ -22,7 +22,7 @@ def way_in(client: Client, **query: str) -> str:
 
 def come_back_from(address: str) -> str:
     """Where the provider sends the browser back to."""
-    return requests.get(address, allow_redirects=False, timeout=10).headers["Location"]
+    return requests.get(address, allow_redirects=False, timeout=30).headers["Location"]
 
 
 def refusal(client: Client, provider: Provider, back: str, *, asks: tuple[str, ...], state: str | None = None) -> Any:

@@ -33,7 +33,7 @@ def code_of(provider: Provider, **changes: str) -> str:
         "code_challenge_method": "S256",
         **changes,
     }
-    answer = requests.get(f"{provider.url}/oauth2/authorize", params=asked, allow_redirects=False, timeout=10)
+    answer = requests.get(f"{provider.url}/oauth2/authorize", params=asked, allow_redirects=False, timeout=30)
     back = query_of(answer.headers["Location"])
     assert answer.headers["Location"].startswith(f"{CALLBACK}?")
     assert back == {"code": back["code"], "state": "the-state"}  # and no `iss`
@@ -41,7 +41,7 @@ def code_of(provider: Provider, **changes: str) -> str:
 
 
 def ask(provider: Provider, path: str = "/oauth2/token", **form: str) -> Any:
-    return requests.post(f"{provider.url}{path}", data={"client_id": provider.client_id, **form}, timeout=10)
+    return requests.post(f"{provider.url}{path}", data={"client_id": provider.client_id, **form}, timeout=30)
 
 
 def exchange(provider: Provider, code: str, **changes: str) -> Any:
@@ -63,10 +63,10 @@ def test_a_code_gives_tokens_that_say_what_cognitos_say(provider: Provider) -> N
 
 
 def test_each_kind_of_token_has_a_key_of_its_own(provider: Provider) -> None:
-    published = requests.get(f"{provider.issuer}/.well-known/jwks.json", timeout=10).json()["keys"]
+    published = requests.get(f"{provider.issuer}/.well-known/jwks.json", timeout=30).json()["keys"]
     assert {key["kid"] for key in published} == {"id-1", "access-1"}
     provider.rotate()
-    published = requests.get(f"{provider.issuer}/.well-known/jwks.json", timeout=10).json()["keys"]
+    published = requests.get(f"{provider.issuer}/.well-known/jwks.json", timeout=30).json()["keys"]
     assert {key["kid"] for key in published}.isdisjoint({"id-1", "access-1"})
 
 
@@ -83,7 +83,7 @@ def test_a_code_is_good_once(provider: Provider) -> None:
 
 def test_a_request_without_pkce_gets_no_code(provider: Provider) -> None:
     asked = {"response_type": "code", "client_id": provider.client_id, "redirect_uri": CALLBACK, "state": "s"}
-    answer = requests.get(f"{provider.url}/oauth2/authorize", params=asked, allow_redirects=False, timeout=10)
+    answer = requests.get(f"{provider.url}/oauth2/authorize", params=asked, allow_redirects=False, timeout=30)
     assert (answer.status_code, "Location" in answer.headers) == (400, False)
 
 
@@ -107,19 +107,19 @@ def test_another_client_is_none(provider: Provider, path: str) -> None:
 @pytest.mark.parametrize("authorization", ["", "Bearer a.b.c", "Basic eDp5"])
 def test_user_info_is_for_the_tokens_that_it_gave(provider: Provider, authorization: str) -> None:
     headers = {"authorization": authorization}
-    assert requests.get(f"{provider.url}/oauth2/userInfo", headers=headers, timeout=10).status_code == 401
+    assert requests.get(f"{provider.url}/oauth2/userInfo", headers=headers, timeout=30).status_code == 401
 
 
 def test_user_info_can_lie_of_whom_it_speaks(provider: Provider) -> None:
     raw = exchange(provider, code_of(provider)).json()["access_token"]
     provider.fault = Fault(user_info={"sub": "somebody-else", "email": None})
     headers = {"authorization": f"Bearer {raw}"}
-    said = requests.get(f"{provider.url}/oauth2/userInfo", headers=headers, timeout=10).json()
+    said = requests.get(f"{provider.url}/oauth2/userInfo", headers=headers, timeout=30).json()
     assert said == {"sub": "somebody-else", "username": "alice", "email_verified": "true"}
 
 
 def test_the_discovery_document_names_the_endpoints_that_are_there(provider: Provider) -> None:
-    said = requests.get(f"{provider.issuer}/.well-known/openid-configuration", timeout=10).json()
+    said = requests.get(f"{provider.issuer}/.well-known/openid-configuration", timeout=30).json()
     assert said["issuer"] == provider.issuer
     addresses = {name: said[name] for name in said if name.endswith("_endpoint")}
     assert addresses == {
@@ -129,9 +129,9 @@ def test_the_discovery_document_names_the_endpoints_that_are_there(provider: Pro
         "revocation_endpoint": f"{provider.url}/oauth2/revoke",
         "end_session_endpoint": f"{provider.url}/logout",
     }
-    assert requests.get(said["jwks_uri"], timeout=10).json()["keys"]
+    assert requests.get(said["jwks_uri"], timeout=30).json()["keys"]
 
 
 def test_what_is_no_endpoint_is_noted_too(provider: Provider) -> None:
-    assert requests.get(f"{provider.url}/latest/meta-data/", timeout=10).status_code == 404
+    assert requests.get(f"{provider.url}/latest/meta-data/", timeout=30).status_code == 404
     assert provider.counts == {"/latest/meta-data/": 1}

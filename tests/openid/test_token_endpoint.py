@@ -19,6 +19,7 @@ from tests.core.faults.certificates import Authority
 from tests.core.faults.test_answers import FLOODS, KEYLESS, UNREADABLE
 from tests.core.faults.test_network import BAD_TLS, DRIPS, HASTE
 from tests.login_scene import change, query_of, refusal, unchanged, who
+from tests.patience import HTTP_TIMEOUT_SECONDS
 from tests.scripted_server import Answer, Reset, ScriptedServer, Silence, Step, json_answer
 
 from .conftest import CLIENT_ID
@@ -77,7 +78,8 @@ def faulty(settings: Any, provider: Provider) -> Faulty:
     @contextmanager
     def fault_of(name: str) -> Iterator[None]:
         provider.fault = Fault(steps={"token": AWAY[name]()})
-        with settings_of(settings, HTTP_TIMEOUT_SECONDS=HASTE if name.startswith(("FI-15", "FI-16")) else 10):
+        is_about_time = name.startswith(("FI-15", "FI-16"))
+        with settings_of(settings, HTTP_TIMEOUT_SECONDS=HASTE if is_about_time else HTTP_TIMEOUT_SECONDS):
             yield
         provider.fault = NO_FAULT
 

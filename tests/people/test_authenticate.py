@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import User
 
 from django_cognito import runtime
@@ -207,7 +207,8 @@ def test_the_twins_take_the_same_arguments() -> None:
     assert inspect.signature(authenticate).parameters == inspect.signature(aauthenticate).parameters
 
 
-def test_keys_are_fetched_off_the_event_loop(monkeypatch) -> None:
+@pytest.mark.parametrize("run", [lambda call: asyncio.run(call()), lambda call: async_to_sync(call)()])
+def test_keys_are_fetched_neither_in_the_event_loop_nor_in_the_orms_thread(monkeypatch, run) -> None:
     threads = []
     monkeypatch.setattr("django_cognito.people.authenticate.user_for", lambda *_: None)
 
@@ -217,14 +218,14 @@ def test_keys_are_fetched_off_the_event_loop(monkeypatch) -> None:
 
     _fetch_keys_by(fetch)
 
-    async def call() -> threading.Thread:
+    async def call() -> set[threading.Thread]:
         for _ in range(2):
             await aauthenticate(token(), id_token=id_token())
-        return threading.current_thread()
+        return {threading.current_thread(), await sync_to_async(threading.current_thread)()}
 
-    loop_thread = asyncio.run(call())
+    others = run(call)
     assert len(threads) == 1
-    assert loop_thread not in threads
+    assert others.isdisjoint(threads)
 
 
 def test_with_the_keys_in_hand_verifying_takes_no_thread(monkeypatch) -> None:

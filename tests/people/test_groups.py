@@ -1,6 +1,5 @@
 """Cognito groups into what they give, and the difference to what they gave before: pure, so tested as values."""
 
-import itertools
 import json
 from typing import Any
 from urllib.parse import quote_plus
@@ -73,17 +72,6 @@ def test_who_has_a_permission_is_told_by_group() -> None:
 )
 def test_the_younger_counts_and_on_a_tie_what_both_say(issued, as_of, expected) -> None:
     assert effective(["a", "b"], issued, ["b", "c"], as_of) == expected
-
-
-def test_no_order_of_telling_gives_what_the_youngest_did_not_say() -> None:
-    told = [(1, ("a", "b")), (2, ("b",)), (2, ("b", "c")), (3, ("b", "d"))]
-    for order in itertools.permutations(told):
-        known: tuple[str, ...] = ()
-        as_of = 0
-        for moment, names in order:
-            if moment >= as_of:
-                known, as_of = effective(names, moment, known, as_of), moment
-        assert known == ("b", "d")
 
 
 # What a token tells

@@ -47,6 +47,18 @@ def test_every_order_of_three_tokens_leaves_the_same_state(told) -> None:
         assert stored_state(f"user{number}")[:4] == ({"helpers"}, NOW - 100, True, False)
 
 
+def test_no_order_of_tokens_grants_what_the_most_recent_ones_do_not_state(told) -> None:
+    """After each token, not only after the last one: the writer is compared with the oracle at every step."""
+    tie = [(-200, ("viewers",)), (-200, ("viewers", "admins"))]
+    history = [(-300, ("editors", "viewers")), *tie, (-100, ("helpers",))]
+    for number, order in enumerate(itertools.permutations(history)):
+        events: list[Event] = []
+        for at, groups in order:
+            told(*groups, at=at, username=f"user{number}")
+            events.append(Event(NOW + at, "access", frozenset(groups)))
+            assert stored_state(f"user{number}") == expected_state(events), order
+
+
 def test_equal_seconds_intersect_without_a_change_of_the_moment(told, writes) -> None:
     told("editors", "viewers", at=-60)
     with writes(3):  # the link row, the membership, its Django group, and nothing more

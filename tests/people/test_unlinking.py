@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, User
-from django.db import connection, models
+from django.db import DatabaseError, connection, models
 from django.db.models import QuerySet
 from django.db.models.deletion import Collector
 
@@ -188,6 +188,19 @@ def test_token_before_the_save_of_a_link_given_to_another_user_grants_nothing_to
         models.signals.pre_save.disconnect(bring_token, sender=CognitoUser)
     first.refresh_from_db()
     assert (first.is_superuser, told("admins", at=-40).username) == (False, "second")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_link_whose_gift_to_another_user_fails_stays_with_its_groups(told, mapped, monkeypatch) -> None:
+    def fail(link: CognitoUser) -> None:
+        raise DatabaseError("the connection was lost")
+
+    user, other = told("editors"), User.objects.create(username="other")
+    monkeypatch.setattr(unlinking, "protect_local_values", fail)
+    with pytest.raises(DatabaseError, match="connection was lost"):
+        give(link_of(user), other)
+    assert (link_of(user).groups, django_groups(user)) == (["editors"], {"Writers", "Readers"})
+    assert not FormerLink.objects.exists()
 
 
 def test_link_that_is_saved_with_its_users_key_as_text_is_not_recorded(told) -> None:

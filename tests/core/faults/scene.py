@@ -9,6 +9,7 @@ from django_cognito.core import TokenVerifier, UserPool
 from django_cognito.core.errors import CognitoUnavailableError, TokenError
 from django_cognito.core.http import Http
 from django_cognito.core.key_store import KeyStores
+from tests.patience import HTTP_TIMEOUT_SECONDS
 from tests.scripted_server import ScriptedServer, Step, json_answer
 
 from ..signing import jwks, segment, sign
@@ -45,7 +46,7 @@ class Scene:
         self,
         origin: str,
         *,
-        timeout_seconds: float = 10,
+        timeout_seconds: float = HTTP_TIMEOUT_SECONDS,
         http: Any = None,
         user_pool_id: str = POOL_ID,
         **ages: Any,

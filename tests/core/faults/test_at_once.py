@@ -24,6 +24,7 @@ from .scene import (
     UNAVAILABLE,
     UNKNOWN,
     Scene,
+    background,
     keys,
     settle,
 )
@@ -88,6 +89,7 @@ def test_fi_22_the_many_renew_old_keys_once_and_nobody_waits(warm: Scene, server
     server.script(Answer(200, json.dumps(jwks("one")).encode(), before=gate))
     warm.clock.forward(REFRESH_AHEAD)
     assert at_once(lambda: warm.verdict(raw)) == [ACCEPTED] * THREADS
+    assert len(background()) == 1  # the fetch hangs still: nobody has waited for its failure
     gate.wait_until_asked()
     settle()
     assert server.count == 2

@@ -14,6 +14,7 @@ from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.core.hosted_ui import HostedUi
 from django_cognito.core.http import Http
 from tests.connections import Connections, full_backlog
+from tests.patience import HTTP_TIMEOUT_SECONDS
 from tests.scripted_server import Answer, Flood, Reset, ScriptedServer, Silence, Step, json_answer
 
 from .certificates import Authority
@@ -34,7 +35,7 @@ SOME_DRIPS = ("the status line", "one header", "the body")
 BOTH = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
-def hosted_ui(origin: str, *, timeout_seconds: float = 10) -> HostedUi:
+def hosted_ui(origin: str, *, timeout_seconds: float = HTTP_TIMEOUT_SECONDS) -> HostedUi:
     http = Http(timeout_seconds=timeout_seconds)
     return HostedUi(UserPool(POOL_ID, domain=origin), "1webclient", "the-client-secret", http=http)
 

@@ -11,7 +11,7 @@ from django_cognito.emulator import Emulator
 from ..aws_errors import refused
 from ..identity_site import BUCKET, CLOSED_POOL, OTHER_BUCKET, RULED_POOL, SEED, TABLE, Site, allow
 
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 30
 
 
 @pytest.fixture

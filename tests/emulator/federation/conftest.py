@@ -28,13 +28,13 @@ class Provider:
 
     def put(self, subject: str, **claims: Any) -> str:
         """Somebody whom the provider knows, with these claims; their `sub`."""
-        answer = requests.put(f"{self.url}/users/{quote(subject)}", json=claims, timeout=10)
+        answer = requests.put(f"{self.url}/users/{quote(subject)}", json=claims, timeout=30)
         assert answer.status_code == 204
         return subject
 
     def answer(self, address: str, **form: str) -> str:
         """Where the provider's page at `address` leads once its form has been sent."""
-        answer = requests.post(address, data=form, allow_redirects=False, timeout=10)
+        answer = requests.post(address, data=form, allow_redirects=False, timeout=30)
         assert answer.status_code == 302, answer.text
         return answer.headers["Location"]
 
@@ -104,7 +104,7 @@ class Visitor:
 
     def come_back(self, address: str) -> str:
         """Where the local Cognito leads on to from the provider's answer."""
-        answer = self.browser.get(address, allow_redirects=False, timeout=10)
+        answer = self.browser.get(address, allow_redirects=False, timeout=30)
         assert answer.status_code == 302, answer.text
         return answer.headers["Location"]
 

@@ -239,7 +239,7 @@ def test_a_no_without_a_state_is_of_the_way_that_the_browser_went_last(visitor: 
     visitor.set_out(identity_provider="Corporate", state="first")
     visitor.set_out(identity_provider="Corporate", state="second")
     assert query_of(visitor.come_back(callback(visitor, error="access_denied")))["state"] == "second"
-    assert is_turned_away(visitor.browser.get(callback(visitor, error="access_denied"), timeout=10))
+    assert is_turned_away(visitor.browser.get(callback(visitor, error="access_denied"), timeout=30))
 
 
 def callback(visitor: Visitor, **query: str) -> str:
@@ -302,19 +302,19 @@ def is_turned_away(answer: requests.Response) -> bool:
 def test_an_answer_counts_once(visitor: Visitor) -> None:
     address = visitor.provider.answer(visitor.set_out(identity_provider="Corporate"), sub="f-12")
     visitor.come_back(address)
-    assert is_turned_away(visitor.browser.get(address, allow_redirects=False, timeout=10))
+    assert is_turned_away(visitor.browser.get(address, allow_redirects=False, timeout=30))
 
 
 def test_an_answer_counts_in_the_browser_alone_that_set_out(visitor: Visitor, federated: Emulator) -> None:
     address = visitor.provider.answer(visitor.set_out(identity_provider="Corporate"), sub="f-13")
     with Browser(site_for(federated, "1both")) as victim:
         victim.authorize()
-        assert is_turned_away(victim.get(address, allow_redirects=False, timeout=10))
+        assert is_turned_away(victim.get(address, allow_redirects=False, timeout=30))
 
 
 def test_an_answer_that_nobody_waits_for_is_a_page(visitor: Visitor) -> None:
-    assert is_turned_away(visitor.browser.get(callback(visitor, state="invented", code="x"), timeout=10))
-    assert is_turned_away(visitor.browser.get(callback(visitor), timeout=10))
+    assert is_turned_away(visitor.browser.get(callback(visitor, state="invented", code="x"), timeout=30))
+    assert is_turned_away(visitor.browser.get(callback(visitor), timeout=30))
 
 
 def test_somebody_disabled_is_denied(visitor: Visitor, federated: Emulator) -> None:

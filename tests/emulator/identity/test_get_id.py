@@ -172,6 +172,6 @@ def test_an_operation_that_is_missing_is_named(site: Site) -> None:
 )
 def test_what_no_client_of_aws_would_send_is_refused_in_json(site: Site, operation: str, body: str, code: str) -> None:
     headers = {"X-Amz-Target": f"AWSCognitoIdentityService.{operation}"}
-    answer = requests.post(site.emulator.url, data=body, headers=headers, timeout=10)
+    answer = requests.post(site.emulator.url, data=body, headers=headers, timeout=30)
     assert (answer.status_code, answer.json()["__type"]) == (400, code)
     assert answer.headers["x-amzn-RequestId"]
