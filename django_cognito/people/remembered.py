@@ -148,7 +148,7 @@ def _expire(user: Any) -> tuple[bool, datetime | None]:
 
 
 def _remove_expired(user: Any) -> bool:
-    with transaction.atomic():
+    with transaction.atomic(using=router.db_for_write(CognitoUser)):
         # First all links, then the user: a writer of one link locks them in this order too.
         links = list(_expired_links().select_for_update().filter(user_id=user.pk).order_by("pk"))
         owner: Any = _owners().select_for_update().filter(pk=user.pk).first()
