@@ -9,7 +9,6 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 from django.db import router
-from django.db.models import QuerySet
 
 from ..conf import CognitoSettings, settings_of
 from ..models import CognitoMembership, CognitoUser
@@ -20,7 +19,8 @@ from .groups import Granted
 def apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
     """Give and take what Cognito's groups give by the settings; the flags on the user that this changed, unsaved."""
     user: Any = link.user
-    rows = list(_written_memberships().filter(cognito_user__user_id=user.pk))
+    written = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
+    rows = list(written.filter(cognito_user__user_id=user.pk))
     mine = {row.name: row for row in rows if row.cognito_user_id == link.pk}
     if not names and not mine:
         return []
@@ -40,11 +40,8 @@ def apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
 
 def read_grants(user: Any) -> Granted:
     """Return all that Cognito groups granted `user`, in every pool. One query, in the database that is written to."""
-    return cognito_groups.union(map(_granted, _written_memberships().filter(cognito_user__user_id=user.pk)))
-
-
-def _written_memberships() -> QuerySet[CognitoMembership]:
-    return CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
+    written = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
+    return cognito_groups.union(map(_granted, written.filter(cognito_user__user_id=user.pk)))
 
 
 def _wanted(names: tuple[str, ...], settings: CognitoSettings) -> dict[str, Granted]:
@@ -89,9 +86,9 @@ def _set_flags(user: Any, flags: Mapping[str, bool | None]) -> list[str]:
 def _keep_memberships(link: CognitoUser, rows: Mapping[str, CognitoMembership], wanted: Mapping[str, Granted]) -> None:
     gone = [row.pk for name, row in rows.items() if name not in wanted]
     if gone:
-        _written_memberships().filter(pk__in=gone).delete()
+        CognitoMembership.objects.filter(pk__in=gone).delete()
     new = [_membership(CognitoMembership(cognito_user=link, name=name), wanted[name]) for name in wanted.keys() - rows]
-    _written_memberships().bulk_create(new)
+    CognitoMembership.objects.using(router.db_for_write(CognitoMembership)).bulk_create(new)
     for name in wanted.keys() & rows.keys():
         if _granted(rows[name]) != wanted[name]:
             _membership(rows[name], wanted[name]).save()

@@ -211,7 +211,7 @@ def _move_moments(link: Link, told: News) -> bool:
     """Write the moments of `told` if the row is still as read, without a lock; return whether it was."""
     as_read = {name: getattr(link, name) for name in ("as_of", "groups", *DIGEST_FIELDS)}
     changed = {"as_of": told.moment, **told.digests}
-    if not _written_links().filter(pk=link.pk, **as_read).update(**changed):
+    if not CognitoUser.objects.filter(pk=link.pk, **as_read).update(**changed):
         return False
     for name, value in changed.items():
         setattr(link, name, value)
