@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.models import Permission
+from django.db import router
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
@@ -46,13 +47,17 @@ class CognitoBackend(BaseBackend):
             return None
 
     def get_user(self, user_id: Any) -> Any | None:
-        """The active user of a session; None where there is none or the account is disabled."""
-        user = get_user_model()._default_manager.filter(pk=user_id).first()
+        """Return the active user of a session; None if there is none or the account is disabled.
+
+        Read from the database that is written to: a replica that lags may not have the user yet, or may still have a
+        password, by which Django would end the session, and flags that have been removed.
+        """
+        user = _written_users().filter(pk=user_id).first()
         return user if user is not None and user.is_active else None
 
     async def aget_user(self, user_id: Any) -> Any | None:
-        """As `get_user`."""
-        user = await get_user_model()._default_manager.filter(pk=user_id).afirst()
+        """Async version of `get_user`."""
+        user = await _written_users().filter(pk=user_id).afirst()
         return user if user is not None and user.is_active else None
 
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
@@ -92,6 +97,11 @@ class CognitoBackend(BaseBackend):
         if include_superusers:
             wanted |= Q(is_superuser=True)
         return users.filter(wanted) if is_active is None else users.filter(wanted, is_active=is_active)
+
+
+def _written_users() -> QuerySet[Any]:
+    model = get_user_model()
+    return model._default_manager.using(router.db_for_write(model))
 
 
 def _memberships_granting(permission: str) -> QuerySet[CognitoMembership]:

@@ -59,6 +59,16 @@ class CognitoUser(models.Model):
         link.loaded_user_id = vars(link).get("user_id")
         return link
 
+    def load_user(self, using: str | None = None) -> Any:
+        """Return `user`, by default from the database that this row was read from: a replica of it may lag.
+
+        One query, unless the user is loaded.
+        """
+        field: Any = type(self)._meta.get_field("user")
+        if not field.is_cached(self):
+            self.user = field.related_model._base_manager.using(using or self._state.db).get(pk=self.user_id)
+        return self.user
+
 
 class FormerLink(models.Model):
     """A link that was removed from a user who still exists: linking by email never selects that user again."""

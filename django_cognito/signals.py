@@ -56,7 +56,7 @@ def tell_of_refusal(error: TokenError) -> None:
 
 def send_on_commit(signal: Signal, link: Any, using: str) -> None:
     """Send `account_linked` or `account_unlinked` of a link row, once the transaction on `using` has committed."""
-    told = {"user": link.user, "user_pool_id": link.user_pool_id, "sub": link.sub}
+    told = {"user": link.load_user(using), "user_pool_id": link.user_pool_id, "sub": link.sub}
     transaction.on_commit(partial(signal.send_robust, None, **told), using=using)
 
 
@@ -68,4 +68,4 @@ def tell_of_failed_sign_in(code: str, alias: str) -> None:
 def tell_of_sign_out(cognito_users: Sequence[Any], *, everywhere: bool = False, reason: str = "sign_out") -> None:
     """Send the signal that logins of `cognito_users`, link rows of one Django user, have ended."""
     told = {"cognito_users": tuple(cognito_users), "everywhere": everywhere, "reason": reason}
-    signed_out.send_robust(None, user=cognito_users[0].user, **told)
+    signed_out.send_robust(None, user=cognito_users[0].load_user(), **told)

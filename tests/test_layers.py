@@ -36,7 +36,7 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 # The tiers inside a package; a package that is not named here orders itself.
 INSIDE = {
-    "core": "errors events forks | pool compact client_secret | token connections | http"
+    "core": "clock errors events forks | pool compact client_secret | token connections | http"
     " | claims jwks hosted_ui identity_pool directory sign_in | key_store | known_tokens | verifier",
     "people": "groups revocation attributes steady_query deleted_groups snapshot | memberships contact_claims"
     " | remembered | rights profile | request_writes machines accounts | users unlinking"

@@ -1,5 +1,6 @@
 """What the settings make: once each, anew when they change, and keys that survive a change."""
 
+import itertools
 import socket
 import threading
 import time
@@ -114,19 +115,38 @@ def test_settings_that_come_and_go_leave_nothing_behind(settings) -> None:
     assert len(runtime._made) <= before + 1
 
 
-def test_threads_that_start_together_share_what_is_made() -> None:
-    barrier, found = threading.Barrier(8), []
+class _WatchedLock:
+    """The lock of `once`, with an event that is set before it is waited for a second time."""
 
-    def get() -> None:
-        barrier.wait(timeout=20)
-        found.append(get_verifier())
+    def __init__(self) -> None:
+        self.lock, self.entries, self.is_awaited = threading.RLock(), itertools.count(1), threading.Event()
 
-    threads = [threading.Thread(target=get) for _ in range(8)]
+    def __enter__(self) -> None:
+        if next(self.entries) == 2:
+            self.is_awaited.set()
+        self.lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self.lock.release()
+
+
+def test_thread_that_waited_for_the_lock_gets_what_the_other_one_made(monkeypatch) -> None:
+    lock, made, found = _WatchedLock(), [], []
+    monkeypatch.setattr(runtime, "_lock", lock)
+
+    def make() -> object:
+        made.append(object())
+        if len(made) == 1:  # the second thread has found nothing, and waits for the lock
+            assert lock.is_awaited.wait(20)
+        return made[-1]
+
+    threads = [threading.Thread(target=lambda: found.append(runtime.once(make))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(set(map(id, found))) == 1
+    assert found == [made[0], made[0]]
+    assert len(made) == 1
 
 
 @pytest.mark.parametrize("wrap", [SimpleLazyObject, lambda function: function], ids=["lazy", "function"])

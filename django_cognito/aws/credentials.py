@@ -4,13 +4,13 @@ Knows no request and no database: it is handed an ID token, and gives credential
 """
 
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
+from ..core.clock import unix_time
 from ..core.errors import CognitoError, CredentialsError
 from ..core.forks import run_in_forked_child
 from ..core.identity_pool import AwsCredentials, IdentityPool
@@ -39,7 +39,7 @@ class PersonCredentials:
     """
 
     def __init__(
-        self, pool: IdentityPool, id_token: str, *, identity_id: str = "", now: Callable[[], float] = time.time
+        self, pool: IdentityPool, id_token: str, *, identity_id: str = "", now: Callable[[], float] = unix_time
     ) -> None:
         self._pool = pool
         self._id_token = id_token

@@ -6,7 +6,6 @@ things that choose: `iss` the pool, from those configured, and `kid` the key, fr
 
 import base64
 import hashlib
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from .claims import ClientIds, Expected, accepted_client, verify_claims
+from .clock import unix_time
 from .compact import MAX_BYTES, read_strictly, take_apart
 from .errors import ClaimError, IssuerError, SignatureError, TokenError
 from .key_store import KeyStore, KeyStores
@@ -62,7 +62,7 @@ class TokenVerifier:
         max_bytes: int = MAX_BYTES,
         cache_size: int = 1_000,
         key_stores: KeyStores | None = None,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = unix_time,
     ) -> None:
         self.pools = _checked_pools(pools)
         if not 0 <= leeway_seconds <= _MAX_LEEWAY_SECONDS:

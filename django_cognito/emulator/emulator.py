@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +10,7 @@ from typing import Any, Self
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from ..core.clock import unix_time
 from ..core.token import TokenUse
 from .accounts.authority import Authority, IssuerForm
 from .accounts.keys import KeyRing
@@ -54,7 +54,7 @@ class Emulator:
         port: int = 0,
         issuer: IssuerForm = "localhost",
         state_dir: Path | None = None,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = unix_time,
         console: Callable[[str], None] | None = None,
     ) -> None:
         self.seed: Seed = default_seed() if seed is None else read_seed(seed)

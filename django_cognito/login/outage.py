@@ -7,9 +7,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest
 from django.urls import Resolver404, ResolverMatch, resolve
-from django.utils import timezone
 
 from ..conf import get_settings
+from ..core.clock import utc_now
 from ..core.errors import CognitoUnavailableError
 from ..models import CognitoLogin
 from ..people.groups import NOTHING, Granted
@@ -37,7 +37,7 @@ def user_in_outage(
             _hide_grants(user, grants)
         elif grants != NOTHING or permissions_of(rights_of(user)):
             raise failure
-        elif timezone.now() >= login.expires_at + timedelta(seconds=get_settings().session_grace_seconds):
+        elif utc_now() >= login.expires_at + timedelta(seconds=get_settings().session_grace_seconds):
             return AnonymousUser()
     carry(user, UnavailableRights(failure=failure))
     return user

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.sessions.backends.base import UpdateError
 from django.http import HttpRequest
 
+from ..core.clock import unix_time
 from ..core.errors import SignInError
 from ..core.hosted_ui import SignInSecrets
 
@@ -34,7 +35,7 @@ class PendingSignIn:
     client_id: str = ""
     asked: Mapping[str, str] = field(default_factory=dict)
     links_to: str = ""
-    begun_at: float = field(default_factory=time.time)
+    begun_at: float = field(default_factory=unix_time)
     is_over: bool = False
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db.models import F, Q, QuerySet
-from django.utils import timezone
 
 from ..conf import get_settings
 from ..core import AccessToken, IdToken
+from ..core.clock import utc_now
 from ..core.errors import CognitoError, CognitoUnavailableError, SignInError, TokenError
 from ..core.hosted_ui import HostedUi, TokenSet
 from ..models import CognitoLogin
@@ -134,22 +134,22 @@ def _is_due(login: CognitoLogin) -> bool:
     if is_over(login):
         return True
     margin = timedelta(seconds=get_settings().refresh_margin_seconds)
-    return login.expires_at - margin <= timezone.now() and refresh_token_of(login) is not None
+    return login.expires_at - margin <= utc_now() and refresh_token_of(login) is not None
 
 
 def _is_backing_off(login: CognitoLogin) -> bool:
-    return login.retry_at is not None and timezone.now() < login.retry_at
+    return login.retry_at is not None and utc_now() < login.retry_at
 
 
 def _retry_after(login: CognitoLogin) -> int:
     """Return the seconds until the next attempt; at least 1 if another request makes it now."""
-    left = (login.retry_at - timezone.now()).total_seconds() if login.retry_at else 0
+    left = (login.retry_at - utc_now()).total_seconds() if login.retry_at else 0
     return max(math.ceil(left), 1)
 
 
 def _claim(login: CognitoLogin) -> bool:
     """Return whether this request is the one that refreshes: one conditional UPDATE, so that there is only one."""
-    now = timezone.now()
+    now = utc_now()
     # Longer than the calls may take: the refresh, again with another client secret, and the JWKS. If this process
     # dies meanwhile, the login can be refreshed after that time.
     until = now + timedelta(seconds=3 * get_settings().http_timeout_seconds + 5)
@@ -203,7 +203,7 @@ def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: I
 
 def _postpone(login: CognitoLogin, seconds: float) -> CognitoLogin:
     """Store that the next attempt is due after `seconds`, so that an outage does not slow every page down."""
-    _unchanged(login).update(refreshing_until=None, retry_at=timezone.now() + timedelta(seconds=seconds))
+    _unchanged(login).update(refreshing_until=None, retry_at=utc_now() + timedelta(seconds=seconds))
     return row_of(login.pk)
 
 

@@ -4,12 +4,12 @@ Source: AWS developer guide, "Revoking access": GlobalSignOut ends every refresh
 """
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..core import AccessToken
+from ..core.clock import unix_time
 from ..core.errors import CognitoError
 from ..core.hosted_ui import HostedUi, TokenSet
 
@@ -41,7 +41,7 @@ class RevocableLogin:
 
 
 def revoke_logins(
-    logins: Sequence[RevocableLogin], *, everywhere: bool = False, now: Callable[[], float] = time.time
+    logins: Sequence[RevocableLogin], *, everywhere: bool = False, now: Callable[[], float] = unix_time
 ) -> None:
     """Revoke the refresh tokens of `logins`; with `everywhere` all refresh tokens of their accounts.
 

@@ -20,10 +20,10 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, router, transaction
 from django.http import HttpRequest
-from django.utils import timezone
 
 from ..conf import CognitoSettings, get_pools, get_settings
 from ..core import AccessToken, IdToken
+from ..core.clock import utc_now
 from ..core.compact import take_apart
 from ..core.errors import CognitoError, SignInError
 from ..core.hosted_ui import TokenSet
@@ -109,7 +109,7 @@ def _claims(verified: str) -> Mapping[str, Any]:
 
 def is_over(login: CognitoLogin) -> bool:
     """Whether a token of the login has ended."""
-    return login.expires_at <= timezone.now()
+    return login.expires_at <= utc_now()
 
 
 @without_locals

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.db import router
 from django.db.models import BooleanField, EmailField, F, Field, JSONField, UniqueConstraint, URLField
 
 # The claims that Cognito verifies, and the claim that says whether it has: AWS developer guide, "User attributes".
@@ -42,17 +43,35 @@ def holds(user: Any, name: str, value: Any) -> bool:
 
 
 def take(user: Any, name: str, value: Any) -> bool:
-    """Give the field `name` this value, where the model's unique fields and constraints allow it; whether they do."""
+    """Set the field `name` to this value if the model's unique fields and constraints allow it; return whether they do.
+
+    One query for each of them, in the database that is written to.
+    """
     before = getattr(user, name)
     others = {field.name for field in user._meta.fields} - {name}
     setattr(user, name, value)
+    # `validate_unique` asks the database that is read from: a replica that lags.
+    using = router.db_for_write(type(user), instance=user)
+    is_read_elsewhere = router.db_for_read(type(user)) != using
     try:
-        user.validate_unique(exclude=others)
+        user.validate_unique(exclude={*others, name} if is_read_elsewhere else others)
         user.validate_constraints(exclude=others)
     except ValidationError:
+        is_free = False
+    else:
+        is_free = not (is_read_elsewhere and _is_taken(user, name, using))
+    if not is_free:
         setattr(user, name, before)
+    return is_free
+
+
+def _is_taken(user: Any, name: str, using: str) -> bool:
+    """Return whether another row has the value that only one may have in the field `name`."""
+    field = user._meta.get_field(name)
+    if not field.unique and (name,) not in field.model._meta.unique_together:
         return False
-    return True
+    rows = field.model._base_manager.using(using).filter(**{name: getattr(user, name)})
+    return bool(rows.exclude(pk=user.pk).exists())
 
 
 def email_field(user: Any) -> "Field[Any, Any] | None":

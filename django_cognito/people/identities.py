@@ -1,5 +1,6 @@
 """The identity ids that link rows store, one for each user of an identity pool. Asks no AWS."""
 
+from django.db import router
 from django.db.models import QuerySet
 
 from ..conf import settings_of
@@ -21,4 +22,6 @@ def keep_identity(token: Token, identity_id: str) -> None:
 
 
 def _row_of(token: Token) -> QuerySet[CognitoUser]:
-    return CognitoUser.objects.filter(user_pool_id=token.user_pool_id, sub=token.sub)
+    # In the database that is written to: the row may be as new as the request.
+    written = CognitoUser.objects.using(router.db_for_write(CognitoUser))
+    return written.filter(user_pool_id=token.user_pool_id, sub=token.sub)

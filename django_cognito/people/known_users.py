@@ -7,7 +7,6 @@ entry that was read under another mark is not used. No lock is needed, so none c
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
-from time import monotonic
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -19,6 +18,7 @@ from django.db.models.signals import post_delete, post_migrate, post_save
 
 from ..conf import Pools, get_pools
 from ..core import AccessToken, ClientToken, IdToken
+from ..core.clock import unix_time
 from ..models import CognitoUser
 from ..runtime import once
 from .machines import MachineUser
@@ -35,6 +35,7 @@ _MARKS = 1_024  # rows that share a mark are forgotten together
 class _Known(NamedTuple):
     new_user: Callable[[], Any]
     rights: Rights
+    read_at: float
     until: float
     marks: tuple[tuple[int, object], ...]  # of the user and of the link row: the position, and the mark when read
 
@@ -42,10 +43,10 @@ class _Known(NamedTuple):
 class KnownUsers:
     """The cached users, by database and token; an entry is dropped with its token. Safe under threads and forks.
 
-    `now` returns monotonic seconds.
+    `now` returns seconds since 1970: remembered groups expire by that clock. If it is set back, users are read again.
     """
 
-    def __init__(self, seconds: float, *, now: Callable[[], float] = monotonic) -> None:
+    def __init__(self, seconds: float, *, now: Callable[[], float] = unix_time) -> None:
         self._seconds = seconds
         self._now = now
         self._forget_all()
@@ -62,7 +63,7 @@ class KnownUsers:
     def user_of(self, token: _PersonsToken) -> Any | None:
         """Return a copy of the active user of `token` with its rights, or None if it must be read. No query."""
         known, current = self._by_token[database()].get(token), self._marks
-        if known is None or self._now() >= known.until:
+        if known is None or not known.read_at <= self._now() < known.until:
             return None
         for position, mark in known.marks:
             if current[position] is not mark:
@@ -81,7 +82,7 @@ class KnownUsers:
             rows = _position(get_user_model(), person.user.pk), _position(CognitoUser, person.pk)
             read_marks = tuple((position, marks[position]) for position in rows)
             until = at + min(self._seconds, seconds_left(person))
-            known = _Known(copier(person.new_user), rights, until, read_marks)
+            known = _Known(copier(person.new_user), rights, at, until, read_marks)
             connection = connections[person.using]
             if connection.in_atomic_block or connection.get_autocommit():  # otherwise no commit is reported
                 transaction.on_commit(partial(self._store, token, known, person.using), using=person.using)

@@ -39,8 +39,9 @@ def apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
 
 
 def read_grants(user: Any) -> Granted:
-    """Return all that Cognito groups granted `user`, in every pool. One query."""
-    return cognito_groups.union(map(_granted, CognitoMembership.objects.filter(cognito_user__user_id=user.pk)))
+    """Return all that Cognito groups granted `user`, in every pool. One query, in the database that is written to."""
+    written = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
+    return cognito_groups.union(map(_granted, written.filter(cognito_user__user_id=user.pk)))
 
 
 def _wanted(names: tuple[str, ...], settings: CognitoSettings) -> dict[str, Granted]:

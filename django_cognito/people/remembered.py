@@ -14,9 +14,9 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db import router, transaction
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 
 from ..conf import get_settings
+from ..core.clock import utc_now
 from ..models import CognitoMembership, CognitoUser
 from .memberships import apply_groups
 
@@ -48,13 +48,13 @@ def is_expired(as_of: datetime) -> bool:
 def newest_expired_as_of() -> datetime | None:
     """Return the moment at or before which confirmed groups are too old now; None without an age."""
     age = _age()
-    return None if age is None else timezone.now() - age
+    return None if age is None else utc_now() - age
 
 
 def seconds_left(link: _Link) -> float:
     """Return for how many seconds the groups of a link row still count; infinity if they do not end."""
     age = _age()
-    return math.inf if age is None or not link.groups else (link.as_of + age - timezone.now()).total_seconds()
+    return math.inf if age is None or not link.groups else (link.as_of + age - utc_now()).total_seconds()
 
 
 def expire_remembered_groups(user: Any) -> datetime | None:
@@ -94,7 +94,7 @@ def check_session(session: SessionBase, user: Any) -> bool:
     if age is None or not _is_due(session.get(SESSION_KEY), age):
         return False
     if SESSION_KEY not in session:
-        session[SESSION_KEY] = _rounded_up(timezone.now() + timedelta(seconds=_TOKEN_MAX_SECONDS))
+        session[SESSION_KEY] = _rounded_up(utc_now() + timedelta(seconds=_TOKEN_MAX_SECONDS))
         return False
     is_changed, moment = _expire(user)
     if not is_changed:  # another request of this session may have been first
@@ -118,12 +118,12 @@ def _age() -> timedelta | None:
 
 def _is_due(stored: int | None, age: timedelta) -> bool:
     """Whether the stored moment has passed, or lies further ahead than the setting, which was made shorter, allows."""
-    now = timezone.now()
+    now = utc_now()
     return stored is None or not now.timestamp() < stored <= _rounded_up(now + age)
 
 
 def _store(session: SessionBase, moment: datetime | None, age: timedelta) -> None:
-    latest = timezone.now() + age
+    latest = utc_now() + age
     session[SESSION_KEY] = _rounded_up(min(moment or latest, latest))
 
 
@@ -148,7 +148,7 @@ def _expire(user: Any) -> tuple[bool, datetime | None]:
 
 
 def _remove_expired(user: Any) -> bool:
-    with transaction.atomic():
+    with transaction.atomic(using=router.db_for_write(CognitoUser)):
         # First all links, then the user: a writer of one link locks them in this order too.
         links = list(_expired_links().select_for_update().filter(user_id=user.pk).order_by("pk"))
         owner: Any = _owners().select_for_update().filter(pk=user.pk).first()

@@ -131,7 +131,8 @@ def _carried_by(user: Any) -> _Carried | None:
 def _remembered(user: Any) -> Rights:
     if user.pk is None or not isinstance(user, Model):  # unsaved, or a machine
         return NO_RIGHTS
-    of_user = CognitoUser.objects.filter(user_id=user.pk).order_by("pk")
+    # In the user's own database: if that is the one that is written to, a replica may not have the links yet.
+    of_user = CognitoUser.objects.using(user._state.db).filter(user_id=user.pk).order_by("pk")
     links = list(of_user.values_list("user_pool_id", "groups", "as_of"))
     if any(names and is_expired(as_of) for _, names, as_of in links):
         expire_remembered_groups(user)

@@ -44,7 +44,11 @@ def _on_delete(instance: CognitoUser, using: str, origin: Any = None, **_: Any) 
     model = origin.model if isinstance(origin, QuerySet) else type(origin)
     if issubclass(model, Model) and not issubclass(model, CognitoUser):
         return  # a cascade, and a link's only parent is its user, who is being deleted
-    _remove(instance, instance.user_id, using)
+    user_id: Any = instance.user_id
+    if instance._state.db != using:  # read from a replica, by which the link may still be another user's
+        rows = CognitoUser.objects.using(using).filter(pk=instance.pk)
+        user_id = rows.values_list("user_id", flat=True).first()
+    _remove(instance, user_id, using)
 
 
 def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields: Any = None, **_: Any) -> None:
@@ -60,6 +64,7 @@ def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields
 
 def _give_to_new_owner(instance: CognitoUser, using: str) -> None:
     instance.loaded_user_id = instance.user_id
+    instance.load_user(using)
     instance.verified_attributes = []
     protect_local_values(instance)
     # With other digests the next token grants the second user what its groups grant.
@@ -75,10 +80,12 @@ def _give_to_new_owner(instance: CognitoUser, using: str) -> None:
 def _find_former_owner(instance: CognitoUser, using: str) -> Any:
     """Return the key of the user who loses the link when `instance` is saved; None if nobody does.
 
-    No query for a row as it was read. Others do not know their user: deferred, constructed, or read again since.
+    No query for a row as it was read. Others do not know their user: deferred, constructed, read again since, or read
+    from a replica.
     """
     after = CognitoUser._meta.get_field("user").to_python(instance.user_id)
-    if instance.pk is None or after == instance.loaded_user_id:
+    is_as_read = after == instance.loaded_user_id and instance._state.db == using
+    if instance.pk is None or is_as_read:
         return None
     rows = CognitoUser.objects.using(using).filter(pk=instance.pk)
     return rows.exclude(user_id=after).values_list("user_id", flat=True).first()

@@ -5,12 +5,13 @@ What changes is written in one transaction, under a lock, and never backwards in
 """
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, router, transaction
+from django.db.models import QuerySet
 
 from ..conf import CognitoSettings, settings_of
 from ..core import AccessToken, ClientToken, IdToken
@@ -25,6 +26,7 @@ from .profile import News, Statement, news, statement_of
 from .remembered import expire_remembered_groups, is_expired, remembered_groups
 from .request_writes import note_write
 from .rights import Rights, carry
+from .snapshot import protect_unread_changes
 from .steady_query import KnownPerson, database, find
 
 Token = AccessToken | IdToken | ClientToken
@@ -51,6 +53,8 @@ def read_user(
         raise TokenError("the account is disabled here", code="user_inactive")
     rights = rights_for(token, link)
     carry(link.user, rights)
+    if isinstance(link, KnownPerson) and link.using != router.db_for_write(CognitoUser):
+        protect_unread_changes(link.user)  # a replica lags: `user.save()` must not write removed flags back
     return link, rights
 
 
@@ -79,7 +83,7 @@ def write_again(statements: Iterable[Statement]) -> None:
     for statement in statements:
         link = _find(statement)
         if link is not None and not _confirm(link, statement):
-            with suppress(CognitoUser.DoesNotExist), transaction.atomic():  # deleted meanwhile
+            with suppress(CognitoUser.DoesNotExist), _atomic():  # deleted meanwhile
                 _updated(link, statement)
 
 
@@ -92,7 +96,7 @@ def link_person(statement: Statement, user: Any) -> None:
     link = _find(statement)
     if link is None:
         try:
-            with transaction.atomic():
+            with _atomic():
                 _first_link(statement, settings_of(statement.user_pool_id), _lock_user(user.pk))
         except IntegrityError:  # another request was faster
             link = _find(statement)
@@ -103,7 +107,7 @@ def link_person(statement: Statement, user: Any) -> None:
 
 
 def _lock_user(pk: Any) -> Any:
-    user = get_user_model()._base_manager.select_for_update().filter(pk=pk).first()
+    user = _written_users().select_for_update().filter(pk=pk).first()
     if user is None:
         raise SignInError("the user who links an account was deleted", code="link_interrupted")
     return user
@@ -116,7 +120,7 @@ def update_people(statements: Iterable[Statement], *, create: bool = False) -> i
     With `create` those not known yet are made, as a first token would make them.
     """
     said = {(statement.user_pool_id, statement.sub): statement for statement in statements}
-    rows = CognitoUser.objects.filter(user_pool_id__in={pool for pool, _ in said}, sub__in=[sub for _, sub in said])
+    rows = _written_links().filter(user_pool_id__in={pool for pool, _ in said}, sub__in=[sub for _, sub in said])
     # In one order everywhere: two pages at once must not wait for each other.
     known = {(row.user_pool_id, row.sub): row for row in rows.select_related("user").order_by("pk")}
     told = {key: _news(row, said[key]) for key, row in known.items() if key in said}
@@ -124,7 +128,7 @@ def update_people(statements: Iterable[Statement], *, create: bool = False) -> i
     new = [(None, said[key], False) for key in sorted(said.keys() - known.keys()) if create]
     if not changed and not new:
         return 0
-    with transaction.atomic():
+    with _atomic():
         if not all(is_minor for *_, is_minor in changed):
             _lock_page([link for link, *_ in changed])
         return sum(_is_settled(link, statement) and not is_minor for link, statement, is_minor in [*changed, *new])
@@ -133,9 +137,23 @@ def update_people(statements: Iterable[Statement], *, create: bool = False) -> i
 def _lock_page(links: list[CognitoUser]) -> None:
     """Lock the links of a page, and then their users: a user may have several links, and others lock in this order."""
     pks, user_pks = [link.pk for link in links], {link.user_id for link in links}
-    list(CognitoUser.objects.select_for_update().filter(pk__in=pks).order_by("pk").values_list("pk"))
-    owners = get_user_model()._base_manager.select_for_update().filter(pk__in=user_pks)
+    list(_written_links().select_for_update().filter(pk__in=pks).order_by("pk").values_list("pk"))
+    owners = _written_users().select_for_update().filter(pk__in=user_pks)
     list(owners.order_by("pk").values_list("pk"))
+
+
+def _atomic() -> AbstractContextManager[Any]:
+    """Return a transaction in the database that is written to: it need not be `default`."""
+    return transaction.atomic(using=router.db_for_write(CognitoUser))
+
+
+def _written_links() -> QuerySet[CognitoUser]:
+    return CognitoUser.objects.using(router.db_for_write(CognitoUser))
+
+
+def _written_users() -> QuerySet[Any]:
+    model = get_user_model()
+    return model._base_manager.using(router.db_for_write(model))
 
 
 def _is_settled(link: Link | None, statement: Statement) -> bool:
@@ -167,7 +185,7 @@ def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS)
     if link is not None and _confirm(link, statement):
         return link
     try:
-        with transaction.atomic():
+        with _atomic():
             written = _updated(link, statement) if link else _linked(statement, settings_of(statement.user_pool_id))
     except (IntegrityError, CognitoUser.DoesNotExist):
         if attempts == 1:
@@ -234,7 +252,7 @@ def _first_link(statement: Statement, settings: CognitoSettings, owner: Any) -> 
 def _updated(link: Link, statement: Statement) -> CognitoUser:
     """The link row after `statement` was written, one writer at a time; another may have been first, or later."""
     # The user's row is locked too: another pool's link to the same person may be about to change it.
-    locked = CognitoUser.objects.select_for_update().select_related("user").get(pk=link.pk)
+    locked = _written_links().select_for_update().select_related("user").get(pk=link.pk)
     told = _news(locked, statement)
     if told is not None:
         _write(locked, told)

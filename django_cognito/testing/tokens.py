@@ -2,7 +2,6 @@
 
 import base64
 import json
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from ..conf import CognitoSettings, get_pools, get_settings
 from ..core import TokenUse
+from ..core.clock import unix_time
 from .keys import KID, signing_key
 
 _NAMESPACE = uuid.UUID("6e0f9f0e-6d6c-4a51-9f4b-6f5f6a0c8d11")
@@ -51,7 +51,7 @@ def make_token(
 
 
 def _common(settings: CognitoSettings) -> dict[str, Any]:
-    now = int(time.time())
+    now = int(unix_time())
     times = {"auth_time": now, "iat": now, "exp": now + 3_600}
     return {"iss": settings.user_pool.issuers[0], "jti": str(uuid.uuid4()), **times}
 

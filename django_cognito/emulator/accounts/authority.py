@@ -5,10 +5,10 @@ Knows no HTTP. Every public method takes the lock and may be called from any thr
 
 import secrets
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from ...core.clock import unix_time
 from ...core.pool import UserPool
 from ...core.token import TokenUse
 from ..federation.federated_people import FederatedPeople
@@ -47,7 +47,7 @@ class Authority:
         *,
         origin: str,
         issuer_form: IssuerForm = "localhost",
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = unix_time,
         mailbox: Mailbox | None = None,
     ) -> None:
         self.pools = pools

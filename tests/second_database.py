@@ -1,0 +1,22 @@
+"""A second database beside the tests' own: an SQLite file with all tables, under an alias of the test's choice."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.core.management import call_command
+from django.db import connections
+
+
+@contextmanager
+def second_database(alias: str, file: Path) -> Iterator[None]:
+    """Add a database with all tables to the settings; remove it afterwards. The test must name it in `django_db`."""
+    entry = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(file)}
+    connections.settings[alias] = connections.configure_settings({"default": {**entry}, alias: entry})[alias]
+    call_command("migrate", database=alias, verbosity=0)
+    try:
+        yield
+    finally:
+        connections[alias].close()
+        del connections[alias]
+        del connections.settings[alias]
