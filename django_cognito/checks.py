@@ -101,6 +101,24 @@ def _session_cookie(found: Pools) -> Iterator[checks.CheckMessage]:
         yield checks.Warning(message, hint="Use 'Lax'.", id="django_cognito.W105")
 
 
+def _grace_outlasts_a_refresh(found: Pools) -> Iterator[checks.CheckMessage]:
+    """With rotation, the old refresh token must still be accepted when the next worker takes over."""
+    settings = found.first
+    if not any(each.domain for each in found.by_alias.values()):
+        return
+    if settings.refresh_grace_seconds <= settings.refresh_lease_seconds:
+        message = (
+            f"COGNITO['REFRESH_GRACE_SECONDS'] is {settings.refresh_grace_seconds:g}; expected more than"
+            f" {settings.refresh_lease_seconds:g} (TOKEN_TIMEOUT_SECONDS + 5): with refresh token rotation, a worker"
+            " that is killed during a refresh signs its user out."
+        )
+        hint = (
+            "Raise RetryGracePeriodSeconds of the app client (at most 60) and REFRESH_GRACE_SECONDS with it, or lower"
+            " TOKEN_TIMEOUT_SECONDS. Without rotation, leave REFRESH_GRACE_SECONDS at 60."
+        )
+        yield checks.Warning(message, hint=hint, id="django_cognito.W114")
+
+
 def _attributes_are_fields(found: Pools) -> Iterator[checks.CheckMessage]:
     model = get_user_model()
     plain = {field.name for field in model._meta.concrete_fields if not field.is_relation and not field.primary_key}
@@ -191,6 +209,7 @@ _LOOKS: tuple[Callable[[Pools], Iterator[checks.CheckMessage]], ...] = (
     _backend_is_there,
     _moments_have_zones,
     _session_cookie,
+    _grace_outlasts_a_refresh,
     _attributes_are_fields,
     _user_has_what_groups_give,
     _groups_are_confirmed,

@@ -106,6 +106,7 @@ RULES: dict[str, Rule] = {
     "JWKS_MAX_AGE_SECONDS": Rule(_between(1, 604_800), "a number of seconds from 1 to 604800"),
     "JWKS_HARD_MAX_AGE_SECONDS": Rule(_between(1, 2_592_000), "a number of seconds from 1 to 2592000"),
     "HTTP_TIMEOUT_SECONDS": Rule(_between(0.1, 60), "a number of seconds from 0.1 to 60"),
+    "TOKEN_TIMEOUT_SECONDS": Rule(_between(0.1, 60), "a number of seconds from 0.1 to 60"),
     "CREATE_USERS": _BOOLEAN,
     "USERNAME": _TEXT,
     "ATTRIBUTES": Rule(_is_attributes, "a dict from Django's field names to claim names"),
@@ -131,6 +132,8 @@ RULES: dict[str, Rule] = {
     "REDIRECT_URI": _PAGE,
     "LOGOUT_URI": _PAGE,
     "REFRESH_MARGIN_SECONDS": Rule(_between(0, 3_600), "a number of seconds from 0 to 3600"),
+    # AWS API reference, RefreshTokenRotationType: RetryGracePeriodSeconds is 0 to 60.
+    "REFRESH_GRACE_SECONDS": Rule(_between(0, 60), "a number of seconds from 0 to 60"),
     "SESSION_GRACE_SECONDS": Rule(_between(0, 604_800), "a number of seconds from 0 to 604800"),
     "TOKENS_OF_OTHER_POOLS": Rule(lambda value: value in ("reject", "allow"), "'reject' or 'allow'"),
     "REDIRECT_HOSTS": _TEXTS,

@@ -115,8 +115,9 @@ def _hosted_ui(settings: CognitoSettings) -> HostedUi:
         raise ImproperlyConfigured(
             "Logins need COGNITO['DOMAIN']: the user pool's domain, as the AWS console shows it."
         )
-    http = once(_http, settings.http_timeout_seconds)
-    return HostedUi(settings.user_pool, settings.client_id, _client_secret(settings.client_secret), http=http)
+    secret = _client_secret(settings.client_secret)
+    http, token_http = once(_http, settings.http_timeout_seconds), once(_http, settings.token_timeout_seconds)
+    return HostedUi(settings.user_pool, settings.client_id, secret, http=http, token_http=token_http)
 
 
 def _client_secret(value: str | Callable[[], str]) -> ClientSecret:

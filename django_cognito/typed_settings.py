@@ -56,7 +56,8 @@ class CognitoSettings:
     resource: str = ""  # this API (RFC 8707): the `aud` that people's access tokens must then carry
     jwks_max_age_seconds: int = 3_600  # older keys are refreshed, and serve meanwhile
     jwks_hard_max_age_seconds: int = 86_400  # through an outage the last good keys serve this long
-    http_timeout_seconds: float = 3  # for a whole call, whatever drips
+    http_timeout_seconds: float = 3  # for a whole call, whatever drips; the token endpoint has its own
+    token_timeout_seconds: float = 15  # of the token endpoint: Cognito calls a trigger up to 3 times, 5 s each
 
     create_users: bool = True  # a first token makes its user
     username: str = "username"  # the claim that names a new user; "username": Cognito's own, of either token
@@ -79,6 +80,7 @@ class CognitoSettings:
     redirect_uri: str = ""  # empty: the callback on the host that ALLOWED_HOSTS let through
     logout_uri: str = ""  # empty: LOGOUT_REDIRECT_URL, or "/", on that host
     refresh_margin_seconds: int = 60  # tokens are refreshed this long before they expire
+    refresh_grace_seconds: int = 60  # RetryGracePeriodSeconds of the app client, if it rotates refresh tokens
     session_grace_seconds: int = 3_600  # past expiry, in an outage: how long a user stays signed in
     identity_providers: tuple[IdentityProvider, ...] = ()  # buttons; given, no other one may be asked for
     pool_resolver: Callable[[Any], str] | str = ""  # of a request: the alias to sign in at; empty: the first
@@ -105,6 +107,14 @@ class CognitoSettings:
         # The original issuer without its scheme, also where the issuer is the updated one: no other form is known.
         key = self.logins_key or pool.issuer_forms[0].removeprefix("https://")
         object.__setattr__(self, "logins_key", key)
+
+    @property
+    def refresh_lease_seconds(self) -> float:
+        """For how long one request alone may refresh a login; if its process dies, another one may do so after it.
+
+        One attempt at the token endpoint, and 5 s to fetch the keys and to store the tokens.
+        """
+        return self.token_timeout_seconds + 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)

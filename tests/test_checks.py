@@ -111,6 +111,24 @@ def test_a_strict_session_cookie_is_for_sites_without_a_login(settings, domain, 
     assert found() == expected
 
 
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"REFRESH_GRACE_SECONDS": 21}, []),
+        ({"REFRESH_GRACE_SECONDS": 20}, ["W114"]),
+        ({"REFRESH_GRACE_SECONDS": 0}, ["W114"]),
+        ({"REFRESH_GRACE_SECONDS": 20, "TOKEN_TIMEOUT_SECONDS": 14.5}, []),
+        ({"TOKEN_TIMEOUT_SECONDS": 54}, []),
+        ({"TOKEN_TIMEOUT_SECONDS": 55}, ["W114"]),
+        ({"REFRESH_GRACE_SECONDS": 0, "DOMAIN": ""}, []),
+    ],
+)
+def test_refresh_grace_not_longer_than_the_lease_is_a_warning(settings, changes, expected) -> None:
+    settings.COGNITO = {**settings.COGNITO, **changes}
+    assert found() == expected
+
+
 @pytest.mark.parametrize("key", ["ISSUER", "JWKS_URI", "ENDPOINT_URL", "DOMAIN"])
 def test_plain_http_is_told_on_deployment_alone(settings, logout_uri, key) -> None:
     jwks = {"JWKS_URI": "https://keys.example.com/"} if key == "ISSUER" else {}

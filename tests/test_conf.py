@@ -35,6 +35,8 @@ REFUSED: dict[str, list[Any]] = {
     "JWKS_MAX_AGE_SECONDS": [0, 604_801, float("inf")],
     "JWKS_HARD_MAX_AGE_SECONDS": [0, 2_592_001],
     "HTTP_TIMEOUT_SECONDS": [0, 61, None],
+    "TOKEN_TIMEOUT_SECONDS": [0, 61, None, "15", True],
+    "REFRESH_GRACE_SECONDS": [-1, 61, None, "60", True],
     "CREATE_USERS": NO_BOOLEANS,
     "USERNAME": ODD_TEXTS,
     "ATTRIBUTES": [None, ["email"], {"email": ""}, {"": "email"}, {"email": None}, {5: "email"}],
@@ -104,6 +106,8 @@ ACCEPTED: dict[str, list[Any]] = {
     "TOKENS_OF_OTHER_POOLS": ["reject", "allow"],
     "REMEMBERED_GROUPS_SECONDS": [None, 60, 2_592_000],
     "SESSION_GRACE_SECONDS": [0, 3_600, 604_800],
+    "TOKEN_TIMEOUT_SECONDS": [0.1, 15, 60],
+    "REFRESH_GRACE_SECONDS": [0, 60],
     "LINKING_MAX_AGE_SECONDS": [None, 1, 300],
     "POOL_RESOLVER": ["", "mysite.tenants.alias_of", lambda request: "acme"],
 }

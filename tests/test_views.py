@@ -538,7 +538,7 @@ def test_a_token_endpoint_at_fault_is_a_page_and_changes_nothing(
     code: str,
 ) -> None:
     if isinstance(answer, Silence):
-        settings.COGNITO = {**settings.COGNITO, "HTTP_TIMEOUT_SECONDS": 0.2}
+        settings.COGNITO = {**settings.COGNITO, "TOKEN_TIMEOUT_SECONDS": 0.2}
     asked = begin(client)
     token_endpoint.script(answer)
     page = come_back(client, asked)

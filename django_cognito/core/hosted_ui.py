@@ -77,12 +77,19 @@ class HostedUi:
     """The hosted UI of `pool` for one app client: confidential with a `client_secret`, public without.
 
     Building an address reaches nothing; each other method makes one request. If Cognito refuses a secret that a
-    `ClientSecret` can read again, the request is repeated once with the new secret.
+    `ClientSecret` can read again, the request is repeated once with the new secret. `token_http` makes the requests to
+    the token endpoint, which waits for the pool's triggers; by default `http` makes them too.
     Raises ValueError where the pool has no `domain`.
     """
 
     def __init__(
-        self, pool: UserPool, client_id: str, client_secret: str | ClientSecret = "", *, http: Http | None = None
+        self,
+        pool: UserPool,
+        client_id: str,
+        client_secret: str | ClientSecret = "",
+        *,
+        http: Http | None = None,
+        token_http: Http | None = None,
     ) -> None:
         if not pool.domain:
             raise ValueError(f"the hosted UI needs the domain of {pool.user_pool_id}: UserPool(..., domain=)")
@@ -90,13 +97,15 @@ class HostedUi:
         self.client_id = client_id
         self._secret = client_secret if isinstance(client_secret, ClientSecret) else ClientSecret(client_secret)
         self._http = http or Http()
+        self._token_http = token_http or self._http
 
     def __repr__(self) -> str:
         return f"<HostedUi {self.pool.domain} client={self.client_id}>"
 
     def until(self, ends_at: float) -> "HostedUi":
         """Return the same for several requests that share a deadline: `ends_at` on the clock `time.monotonic`."""
-        return HostedUi(self.pool, self.client_id, self._secret, http=self._http.until(ends_at))
+        http, token_http = self._http.until(ends_at), self._token_http.until(ends_at)
+        return HostedUi(self.pool, self.client_id, self._secret, http=http, token_http=token_http)
 
     def authorize_url(self, secrets: SignInSecrets, *, redirect_uri: str, scopes: Sequence[str], **extras: str) -> str:
         """Where a browser signs in. `extras` are further parameters of Cognito: `identity_provider`, `lang` ...
@@ -140,7 +149,7 @@ class HostedUi:
 
         Raises SignInError where the client may not revoke, CognitoUnavailableError.
         """
-        response = self._post("/oauth2/revoke", {"token": refresh_token})
+        response = self._post(self._http, "/oauth2/revoke", {"token": refresh_token})
         if response.status != 200:
             raise self._refusal(response)
 
@@ -202,26 +211,26 @@ class HostedUi:
         # %20 rather than "+" for a space: the hosted UI reads both, identity providers behind it may not.
         return f"{self.pool.domain}{path}?{urlencode(parameters, quote_via=quote)}"
 
-    def _post(self, path: str, form: Mapping[str, str]) -> Response:
+    def _post(self, http: Http, path: str, form: Mapping[str, str]) -> Response:
         """Send a form as this app client, and once more if its secret was refused and has changed.
 
         Repeating is safe, also for a code or a refresh token that is good once: the server "MUST" authenticate the
         client before it uses either (RFC 6749 3.2.1, 4.1.3, 6), and `invalid_client` says that this failed (5.2).
         """
         secret = self._secret.read()
-        response = self._post_once(path, form, secret)
+        response = self._post_once(http, path, form, secret)
         if not _is_client_refused(response):
             return response
         changed = self._secret.read_again(secret)
-        return response if changed is None else self._post_once(path, form, changed)
+        return response if changed is None else self._post_once(http, path, form, changed)
 
-    def _post_once(self, path: str, form: Mapping[str, str], secret: str) -> Response:
+    def _post_once(self, http: Http, path: str, form: Mapping[str, str], secret: str) -> Response:
         auth = (self.client_id, secret) if secret else None
         data = form if auth else {"client_id": self.client_id, **form}
-        return self._http.request("POST", f"{self.pool.domain}{path}", data=data, auth=auth)
+        return http.request("POST", f"{self.pool.domain}{path}", data=data, auth=auth)
 
     def _tokens(self, form: Mapping[str, str]) -> TokenSet:
-        response = self._post("/oauth2/token", form)
+        response = self._post(self._token_http, "/oauth2/token", form)
         if response.status != 200:
             raise self._refusal(response)
         answer = _json_object(response)

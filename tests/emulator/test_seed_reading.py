@@ -91,6 +91,10 @@ def test_an_unknown_key_like_no_other_lists_those_that_are_known() -> None:
         ({"users": [user(sub="1"), user(username="bob", sub="1")]}, "the sub '1' stands twice"),
         ({"groups": [{"name": "a"}, {"name": "a"}]}, "pools[0].groups: the name 'a' stands twice"),
         ({"groups": [{"name": "a", "precedence": -1}]}, "precedence: must be a whole number, 0 or more"),
+        (
+            {"clients": [{"id": "web", "rotation_grace_seconds": 61}]},
+            "rotation_grace_seconds: must be a whole number from 0 to 60",
+        ),
         ({"clients": [{"id": "a b"}]}, "clients[0].id: must be letters"),
         ({"clients": [{"id": "web"}, {"id": "web"}]}, "the client id 'web' stands twice"),
         ({"clients": [{"id": "web", "secret": "short"}]}, "clients[0].secret: must be 24 to 64"),

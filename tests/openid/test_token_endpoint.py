@@ -79,7 +79,7 @@ def faulty(settings: Any, provider: Provider) -> Faulty:
     def fault_of(name: str) -> Iterator[None]:
         provider.fault = Fault(steps={"token": AWAY[name]()})
         is_about_time = name.startswith(("FI-15", "FI-16"))
-        with settings_of(settings, HTTP_TIMEOUT_SECONDS=HASTE if is_about_time else HTTP_TIMEOUT_SECONDS):
+        with settings_of(settings, TOKEN_TIMEOUT_SECONDS=HASTE if is_about_time else HTTP_TIMEOUT_SECONDS):
             yield
         provider.fault = NO_FAULT
 
@@ -139,7 +139,7 @@ def test_fi_01_and_fi_16_where_nobody_takes_the_call_it_is_an_outage(
         for origin in (unreachable, full, f"http://127.0.0.1:{listener.getsockname()[1]}"):
             asked = way_in(client)
             back = come_back_from(asked)
-            with settings_of(settings, DOMAIN=origin, HTTP_TIMEOUT_SECONDS=HASTE):
+            with settings_of(settings, DOMAIN=origin, TOKEN_TIMEOUT_SECONDS=HASTE):
                 is_unavailable(refused(client, provider, back, asks=(), state=query_of(asked)["state"]))
             assert who(client) == before
 

@@ -76,7 +76,7 @@ _CLIENT = Table(
         "refresh_token_days": values.positive_number,
         "session_minutes": values.whole_number,
         "rotate_refresh_tokens": values.yes_or_no,
-        "rotation_grace_seconds": values.whole_number,
+        "rotation_grace_seconds": values.grace_seconds,
         "prevent_user_existence_errors": values.yes_or_no,
         "enable_token_revocation": values.yes_or_no,
         "read_attributes": values.texts,

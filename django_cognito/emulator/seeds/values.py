@@ -125,6 +125,13 @@ def whole_number(value: Any) -> int:
     return value
 
 
+def grace_seconds(value: Any) -> int:
+    """Return an integer from 0 to 60: RetryGracePeriodSeconds of the AWS API reference."""
+    if whole_number(value) > 60:
+        raise ValueError("must be a whole number from 0 to 60")
+    return int(value)
+
+
 def positive_whole_number(value: Any) -> int:
     """An integer from 1."""
     if whole_number(value) == 0:
