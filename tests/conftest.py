@@ -67,9 +67,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         refuse(f"needs {' and '.join(missing)}, which this machine lacks")
 
 
+_ENGINES = {"postgresql": {"postgresql"}, "mariadb": {"mysql"}, "database_server": {"postgresql", "mysql"}}
+
+
 def _is_missing(part: str) -> bool:
-    if part == "postgresql":  # it may be there, and the run be told to use SQLite
-        return "postgresql" not in settings.DATABASES["default"]["ENGINE"]
+    if part in _ENGINES:  # the part may be there, and the run be told to use another database
+        return settings.DATABASES["default"]["ENGINE"].rpartition(".")[2] not in _ENGINES[part]
     return real_parts.is_missing(part)
 
 
