@@ -17,7 +17,7 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
     "ground": (
         GROUND_UP[:1],
         (
-            "rules tracebacks error_reports | typed_settings | problems | conf signals | models migrations"
+            "rules tracebacks error_reports | typed_settings | problems | conf signals | models | migrations"
             " | runtime encryption locks checks"
         ),
     ),

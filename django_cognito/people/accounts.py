@@ -15,6 +15,9 @@ from ..models import CognitoUser, FormerLink
 from .attributes import email_field, needs_its_own, put, take
 from .profile import Statement
 
+# Accounts that the database holds for ones with the same email address. From this number on none is linked.
+_MAX_SIMILAR = 100
+
 
 def find_account_by_email(statement: Statement, settings: CognitoSettings) -> Any:
     """Return the one local account with this verified email, locked, if the site allows it; never a staff account."""
@@ -29,8 +32,9 @@ def find_account_by_email(statement: Statement, settings: CognitoSettings) -> An
     # No account that had a link once: its former user may still have a password, and wrote the email as above.
     was_taken = Exists(FormerLink.objects.filter(user_id=OuterRef("pk")))
     named = model._default_manager.filter(~is_taken, ~was_taken, **{f"{email.name}__iexact": statement.verified_email})
-    found: list[Any] = list(named.select_for_update()[:2])
-    if len(found) != 1 or not _is_same_address(getattr(found[0], email.name), statement.verified_email):
+    similar: list[Any] = list(named.select_for_update()[:_MAX_SIMILAR])
+    found = [each for each in similar if _is_same_address(getattr(each, email.name), statement.verified_email)]
+    if len(found) != 1 or len(similar) == _MAX_SIMILAR:
         return None
     # Both again, under the lock: another transaction may have linked or unlinked the account.
     using = router.db_for_write(CognitoUser)
