@@ -9,7 +9,7 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.db import IntegrityError, connections, router, transaction
+from django.db import IntegrityError, router, transaction
 
 from ..conf import CognitoSettings, settings_of
 from ..models import CognitoMembership, CognitoUser
@@ -83,10 +83,12 @@ def _make_django_group(name: str) -> int | None:
         with transaction.atomic(using=using):
             return Group.objects.using(using).create(name=name).pk
     except IntegrityError:
-        # With a lock, because REPEATABLE READ does not show the row of the other writer without one.
-        no_key = connections[using].features.has_select_for_no_key_update
-        rows = Group.objects.using(using).select_for_update(no_key=no_key).filter(name=name)
-        return dict(rows.values_list("name", "pk")).get(name)
+        rows = Group.objects.using(using).filter(name=name).values_list("name", "pk")
+        # REPEATABLE READ does not show the other writer's row without a lock.
+        pks = dict(rows) or dict(rows.select_for_update())
+        if not pks:
+            raise
+        return pks.get(name)
 
 
 def _granted(row: CognitoMembership) -> Granted:

@@ -33,7 +33,11 @@ def test_pools_sources_and_former_links_are_looked_up_exactly(told) -> None:
     link = link_of(told(sub="abc-def"))
     FormerLink.objects.create(user=link.user, user_pool_id=link.user_pool_id, sub="abc-def")
     CognitoMembership.objects.create(cognito_user=link, name="editors")
-    for pool, sub in ((link.user_pool_id.upper(), "abc-def"), (link.user_pool_id, "ABC-DEF"), (link.user_pool_id, "abc-def ")):
+    for pool, sub in (
+        (link.user_pool_id.upper(), "abc-def"),
+        (link.user_pool_id, "ABC-DEF"),
+        (link.user_pool_id, "abc-def "),
+    ):
         assert not CognitoUser.objects.filter(user_pool_id=pool, sub=sub).exists()
         assert not FormerLink.objects.filter(user_pool_id=pool, sub=sub).exists()
     assert not CognitoMembership.objects.filter(name__in=["EDITORS", "éditors", "editors "]).exists()

@@ -1,32 +1,25 @@
 """10,000 tokens of 20 users in shuffled order, to two gunicorn processes at once: the order leaves no trace."""
 
-import os
 import random
-import socket
-import subprocess
-import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from django.db import connection
 
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks, signing_key
 
 from ..scripted_server import ScriptedServer, json_answer
 from .conftest import NOW
+from .order_server import serve_order_site
 from .token_histories import NAMES, Event, expected_state, stored_state
 
 USERS, REQUESTS, WITH_ID_TOKEN = 20, 9_000, 1_000
 SECONDS = 200  # the tokens' moments: about 500 tokens of each user, so several are of one second
 CLIENTS = 8
-ROOT = Path(__file__).parents[2]
 
 
 class Call(NamedTuple):
@@ -37,14 +30,14 @@ class Call(NamedTuple):
     events: tuple[Event, ...]
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 @pytest.mark.django_db(transaction=True)
 def test_ten_thousand_tokens_in_shuffled_order_leave_what_the_oracle_computes() -> None:
     seed = random.randrange(10**6)
     calls = _calls(random.Random(seed))
     with (
         ScriptedServer(json_answer(jwks())) as keys,
-        _gunicorn(keys.url) as port,
+        serve_order_site(keys.url) as port,
         ThreadPoolExecutor(CLIENTS) as pool,
     ):
         answers = [answer for part in pool.map(_sent, [port] * CLIENTS, _parts(calls)) for answer in part]
@@ -109,38 +102,3 @@ def _sent(port: int, calls: list[Call]) -> list[tuple[int, bytes]]:
             response = client.getresponse()
             answers.append((response.status, response.read()))
     return answers
-
-
-@contextmanager
-def _gunicorn(keys_url: str) -> Iterator[int]:
-    """Run two processes of the site on a free port; stop them by the id of their master."""
-    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        variables = {
-            "DJANGO_SETTINGS_MODULE": "tests.people.order_site",
-            "ORDER_SITE_DATABASE": connection.settings_dict["NAME"],
-            "ORDER_SITE_JWKS_URI": f"{keys_url}/jwks.json",
-            "PYTHONPATH": str(ROOT),
-        }
-        options = ["--workers=2", "--threads=4", "--keep-alive=30", "--log-level=warning"]
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "gunicorn",
-                *options,
-                f"--bind=fd://{listening.fileno()}",
-                "tests.people.order_wsgi",
-            ],
-            env={**os.environ, **variables},
-            cwd=ROOT,
-            pass_fds=[listening.fileno()],
-        )
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(5)

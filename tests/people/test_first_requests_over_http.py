@@ -1,0 +1,98 @@
+"""200 first requests at the same moment, to two gunicorn processes: right counts, and no answer but 200."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from django.contrib.auth.models import Group, User
+
+from django_cognito.models import CognitoMembership, CognitoUser
+from django_cognito.testing import make_token
+from django_cognito.testing.keys import jwks
+
+from ..scripted_server import ScriptedServer, json_answer
+from .conftest import NOW
+from .order_server import migrate_sqlite, serve_order_site
+from .token_histories import Event, State, expected_state, stored_state
+
+REQUESTS = 200
+THREADS = 12  # of each process: so many connections to the database
+SECONDS = 5  # the tokens of a user are of so many different seconds
+GROUPS = ("editors", "helpers")
+TABLES = ("auth_user", "django_cognito_cognitouser", "django_cognito_cognitomembership", "auth_group")
+
+each_number_of_users = pytest.mark.parametrize("users", [1, 50])
+
+
+@pytest.fixture
+def keys_url() -> Iterator[str]:
+    """The URL of a server that serves the keys of `make_token`."""
+    with ScriptedServer(json_answer(jwks())) as server:
+        yield server.url
+
+
+@each_number_of_users
+@pytest.mark.django_db(transaction=True)
+def test_parallel_first_requests_make_each_user_once(keys_url: str, users: int) -> None:
+    with serve_order_site(keys_url, threads=THREADS) as port:
+        answers = _send_at_once(port, users)
+    assert answers == _expected_answers(users)
+    counts = [model.objects.count() for model in (User, CognitoUser, CognitoMembership, Group)]
+    assert counts == _expected_counts(users)
+    assert {stored_state(f"user{number}") for number in range(users)} == {_expected_state(users)}
+
+
+@each_number_of_users
+def test_parallel_first_requests_on_sqlite_by_defaults_make_each_user_once(
+    keys_url: str, users: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "site.sqlite3"
+    migrate_sqlite(file)
+    with serve_order_site(keys_url, threads=THREADS, sqlite_file=file) as port:
+        answers = _send_at_once(port, users)
+    assert answers == _expected_answers(users)
+    with closing(sqlite3.connect(file)) as database:
+        counts = [database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in TABLES]
+    assert counts == _expected_counts(users)
+
+
+def _send_at_once(port: int, users: int) -> Counter[tuple[int, str]]:
+    """Send the requests of all users at the same moment; return how often each status came with each body."""
+    tokens = [_token(f"user{number % users}", NOW - number // users % SECONDS) for number in range(REQUESTS)]
+    barrier = Barrier(REQUESTS)
+
+    def send(raw: str) -> tuple[int, str]:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as client:
+            client.connect()
+            barrier.wait(60)
+            client.request("GET", "/", headers={"Authorization": f"Bearer {raw}"})
+            response = client.getresponse()
+            body = response.read().decode()
+            return response.status, body if response.status == 200 else ""
+
+    with ThreadPoolExecutor(REQUESTS) as pool:
+        return Counter(pool.map(send, tokens))
+
+
+def _token(name: str, moment: int) -> str:
+    times = {"iat": moment, "auth_time": moment, "exp": NOW + 3_600}
+    return make_token(username=name, groups=GROUPS, **times)
+
+
+def _expected_answers(users: int) -> Counter[tuple[int, str]]:
+    return Counter({(200, f"user{number}"): REQUESTS // users for number in range(users)})
+
+
+def _expected_counts(users: int) -> list[int]:
+    """Return the numbers of users, links, memberships and Django groups."""
+    return [users, users, users * len(GROUPS), 2]
+
+
+def _expected_state(users: int) -> State:
+    return expected_state([Event(NOW, "access", frozenset(GROUPS))])
