@@ -15,6 +15,14 @@ from .scripted_server import ScriptedServer
 pytest.register_assert_rewrite("tests.login_scene", "tests.openid.scene", "tests.two_pools")
 pytest_plugins = ["django_cognito.testing.fixtures"]
 
+# The database of the run, by the last part of Django's ENGINE. A server has connections that write at the same moment.
+_ENGINES = {
+    "postgresql": {"postgresql"},
+    "mariadb": {"mysql"},
+    "sqlite": {"sqlite3"},
+    "database_server": {"postgresql", "mysql"},
+}
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known (`--strict-markers` refuses the others), and let no connection leave this machine."""
@@ -42,13 +50,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect what `--without` or `--only` leaves out: neither skipped nor, under CI=true, failed.
 
+    Tests that need another database than that of the run are left out too: each database has a run of its own.
     Tests that drive a browser are not traced for coverage: they would take half as long again, and other tests run the
     same lines.
     """
     for item in items:
         if any("chromium" in mark.args for mark in item.iter_markers("needs")):
             item.add_marker("no_cover")
-    without, only = set(config.getoption("--without")), config.getoption("--only")
+    without, only = set(config.getoption("--without")) | _other_databases(), config.getoption("--only")
     left_out = [item for item in items if without & _parts_of(item) or (only and only not in _parts_of(item))]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -59,21 +68,17 @@ def _parts_of(item: pytest.Item) -> set[str]:
     return {part for mark in item.iter_markers("needs") for part in mark.args}
 
 
+def _other_databases() -> set[str]:
+    engine = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
+    return {part for part, engines in _ENGINES.items() if engine not in engines}
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose real part is missing, by name; under CI=true fail it."""
-    missing = [part for mark in item.iter_markers("needs") for part in mark.args if _is_missing(part)]
+    missing = [part for part in _parts_of(item) - set(_ENGINES) if real_parts.is_missing(part)]
     if missing:
         refuse = pytest.fail if real_parts.under_ci() else pytest.skip
-        refuse(f"needs {' and '.join(missing)}, which this machine lacks")
-
-
-_ENGINES = {"postgresql": {"postgresql"}, "mariadb": {"mysql"}, "database_server": {"postgresql", "mysql"}}
-
-
-def _is_missing(part: str) -> bool:
-    if part in _ENGINES:  # the part may be there, and the run be told to use another database
-        return settings.DATABASES["default"]["ENGINE"].rpartition(".")[2] not in _ENGINES[part]
-    return real_parts.is_missing(part)
+        refuse(f"needs {' and '.join(sorted(missing))}, which this machine lacks")
 
 
 @pytest.fixture

@@ -75,8 +75,8 @@ def chromium_path() -> str | None:
 _PROBES: dict[str, Callable[[], bool]] = {
     "postgresql": _postgresql,
     "mariadb": _mariadb,
-    # A database whose connections write at the same moment: SQLite has one writer at a time.
     "database_server": lambda: _postgresql() or _mariadb(),
+    "sqlite": lambda: True,
     "redis": _redis,
     "chromium": lambda: chromium_path() is not None,
     "npm": lambda: shutil.which("node") is not None and shutil.which("npm") is not None,

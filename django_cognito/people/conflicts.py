@@ -5,9 +5,9 @@ Must not depend on what is written.
 
 import random
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import TypeVar
 
 from django.db import DatabaseError, router, transaction
@@ -50,16 +50,16 @@ def retry_conflicts(write: Callable[[], _T]) -> _T:
 
     Raises the DatabaseError of the last call.
     """
-    started, pause = time.monotonic(), _FIRST_PAUSE_SECONDS
+    started, pause = monotonic(), _FIRST_PAUSE_SECONDS
     for _ in range(_MAX_ATTEMPTS - 1):
         try:
             return write()
         except DatabaseError as error:
             connection = transaction.get_connection(router.db_for_write(CognitoUser))
             is_inside = connection.in_atomic_block or not connection.get_autocommit()
-            if is_inside or not is_conflict(error, connection.vendor) or time.monotonic() - started > _MAX_SECONDS:
+            if is_inside or not is_conflict(error, connection.vendor) or monotonic() - started > _MAX_SECONDS:
                 raise
-        time.sleep(random.uniform(0, pause))  # noqa: S311 - so that the same transactions do not meet again
+        sleep(random.uniform(0, pause))  # noqa: S311 - so that the same transactions do not meet again
         pause = min(2 * pause, _MAX_PAUSE_SECONDS)
     return write()
 
