@@ -1,4 +1,4 @@
-"""The site that `order_server` runs: settings and URLs in one module; `order_wsgi` serves it."""
+"""The site of the tests with two processes: settings and URLs in one module."""
 
 import os
 
@@ -13,7 +13,8 @@ from .token_histories import GROUPS
 
 ROOT_URLCONF = __name__
 MIDDLEWARE = ["django_cognito.middleware.CognitoMiddleware"]
-_IS_SQLITE_BY_DEFAULTS = os.environ["ORDER_SITE_IS_SQLITE_BY_DEFAULTS"] == "True"
+# A file of SQLite with Django's default options, or a database of the kind that the tests run on.
+_IS_SQLITE_BY_DEFAULTS = os.environ.get("ORDER_SITE_IS_SQLITE_BY_DEFAULTS") == "yes"
 _DATABASE = {"ENGINE": "django.db.backends.sqlite3"} if _IS_SQLITE_BY_DEFAULTS else _DATABASES["default"]
 DATABASES = {"default": {**_DATABASE, "NAME": os.environ["ORDER_SITE_DATABASE"], "CONN_MAX_AGE": None}}
 COGNITO = {**_COGNITO, "GROUPS": GROUPS, "JWKS_URI": os.environ["ORDER_SITE_JWKS_URI"]}

@@ -1,6 +1,5 @@
 """Transactions that lose against others are repeated, wherever the package writes; other errors are not."""
 
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -16,29 +15,15 @@ from django_cognito.conf import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoUser
 from django_cognito.people import conflicts, linking, users
-from django_cognito.people.conflicts import is_conflict, retry_conflicts, write_transaction
+from django_cognito.people.conflicts import retry_conflicts, write_transaction
 from django_cognito.people.profile import statement_of_directory
 from django_cognito.people.remembered import expire_remembered_groups
 
 from .conftest import NOW, django_groups, link_of
+from .test_conflict_errors import DriverError, error_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("mapped", "pauses")]
 OLD = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-class DriverError(Exception):
-    """An error of a database's driver, with the attributes that tell one from another."""
-
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__()
-        vars(self).update(attributes)
-
-
-def error_of(cause: Exception | None = None, *args: Any) -> OperationalError:
-    """Return an error as Django raises it for an error of a driver."""
-    error = OperationalError(*args)
-    error.__cause__ = cause
-    return error
 
 
 def conflict() -> OperationalError:
@@ -68,30 +53,6 @@ class FailsAtFirst:
         if self.errors and sql.replace("`", '"').startswith(self.begins_with):
             raise self.errors.pop()
         return execute(sql, *args)
-
-
-@pytest.mark.parametrize(
-    ("vendor", "error", "expected"),
-    [
-        ("postgresql", error_of(DriverError(sqlstate="40P01")), True),
-        ("postgresql", error_of(DriverError(sqlstate="40001")), True),
-        ("postgresql", error_of(DriverError(sqlstate="55P03")), True),
-        ("postgresql", error_of(DriverError(sqlstate="57014")), False),  # statement_timeout
-        ("postgresql", error_of(None, 1213), False),
-        ("mysql", error_of(None, 1213, "Deadlock found"), True),
-        ("mysql", error_of(None, 1205, "Lock wait timeout exceeded"), True),
-        ("mysql", error_of(None, 1020, "Record has changed since last read"), True),
-        ("mysql", error_of(None, 2006, "Server has gone away"), False),
-        ("mysql", error_of(), False),
-        ("sqlite", error_of(DriverError(sqlite_errorcode=sqlite3.SQLITE_BUSY)), True),
-        ("sqlite", error_of(DriverError(sqlite_errorcode=sqlite3.SQLITE_BUSY_SNAPSHOT)), True),
-        ("sqlite", error_of(DriverError(sqlite_errorcode=sqlite3.SQLITE_LOCKED)), True),
-        ("sqlite", error_of(DriverError(sqlite_errorcode=sqlite3.SQLITE_READONLY)), False),
-        ("sqlite", error_of(None, "database is locked"), False),
-    ],
-)
-def test_errors_of_each_database_that_another_attempt_may_overcome(vendor: str, error: Any, expected: bool) -> None:
-    assert is_conflict(error, vendor) is expected
 
 
 def failing(*errors: DatabaseError) -> tuple[Callable[[], str], list[int]]:
@@ -249,9 +210,9 @@ def test_account_is_unlinked_after_a_conflict(told: Any) -> None:
 def statements(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """`statements("DEFERRED")`: those of an empty transaction of ours with this `transaction_mode`, by first words."""
 
-    def run(mode: str | None = None, *, inside: bool = False) -> list[str]:
-        if mode is not None:
-            monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"transaction_mode": mode})
+    def run(*mode: str | None, inside: bool = False) -> list[str]:
+        if mode:
+            monkeypatch.setitem(connection.settings_dict, "OPTIONS", {"transaction_mode": mode[0]})
         outer = transaction.atomic() if inside else nullcontext()
         with CaptureQueriesContext(connection) as queries, outer, write_transaction():
             pass
@@ -261,8 +222,8 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 
 
 @pytest.mark.needs("sqlite")
-@pytest.mark.parametrize("mode", ["", "DEFERRED"])
-def test_deferred_transaction_on_sqlite_begins_with_a_write(statements: Any, mode: str) -> None:
+@pytest.mark.parametrize("mode", [None, "DEFERRED"])
+def test_deferred_transaction_on_sqlite_begins_with_a_write(statements: Any, mode: str | None) -> None:
     assert statements(mode) == ["BEGIN", "UPDATE", "COMMIT"]
 
 

@@ -8,13 +8,14 @@ from http.client import HTTPConnection
 from typing import NamedTuple
 
 import pytest
+from django.db import connection
 
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks, signing_key
 
+from ..gunicorn_site import listening_socket, serve
 from ..scripted_server import ScriptedServer, json_answer
 from .conftest import NOW
-from .order_server import serve_order_site
 from .token_histories import NAMES, Event, expected_state, stored_state
 
 USERS, REQUESTS, WITH_ID_TOKEN = 20, 9_000, 1_000
@@ -37,10 +38,12 @@ def test_ten_thousand_tokens_in_shuffled_order_leave_what_the_oracle_computes() 
     calls = _calls(random.Random(seed))
     with (
         ScriptedServer(json_answer(jwks())) as keys,
-        serve_order_site(keys.url) as port,
+        listening_socket() as listening,
+        serve("tests.people.order_site", listening, _variables(keys.url)),
         ThreadPoolExecutor(CLIENTS) as pool,
     ):
-        answers = [answer for part in pool.map(_sent, [port] * CLIENTS, _parts(calls)) for answer in part]
+        ports = [listening.getsockname()[1]] * CLIENTS
+        answers = [answer for part in pool.map(_sent, ports, _parts(calls)) for answer in part]
     assert sum(len(call.events) for call in calls) == 10_000
     assert [answer for answer in answers if answer[0] != 200] == []
     events = defaultdict(list)
@@ -48,6 +51,11 @@ def test_ten_thousand_tokens_in_shuffled_order_leave_what_the_oracle_computes() 
         events[call.username] += call.events
     stored = {name: stored_state(name) for name in events}
     assert stored == {name: expected_state(each) for name, each in events.items()}, f"seed {seed}"
+
+
+def _variables(keys_url: str) -> dict[str, str]:
+    """Return the environment variables that `order_site` reads."""
+    return {"ORDER_SITE_DATABASE": connection.settings_dict["NAME"], "ORDER_SITE_JWKS_URI": f"{keys_url}/jwks.json"}
 
 
 def _calls(chance: random.Random) -> list[Call]:

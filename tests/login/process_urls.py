@@ -1,0 +1,19 @@
+"""The pages of the site of `test_two_processes`; each names its process."""
+
+import os
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, JsonResponse
+from django.urls import include, path
+
+
+def who(request: HttpRequest) -> JsonResponse:
+    """Answer with the user's name ("" if anonymous) and the id of the process that answers."""
+    return JsonResponse({"user": request.user.get_username(), "process": os.getpid()})
+
+
+urlpatterns = [
+    path("who/", who),
+    path("mine/", login_required(who)),
+    path("auth/", include("django_cognito.urls")),
+]
