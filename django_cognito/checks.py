@@ -192,7 +192,8 @@ def _sqlite_waits_for_writers(_: Pools) -> Iterator[checks.CheckMessage]:
     for alias, database in settings.DATABASES.items():
         # By the end of its name: a site, or GeoDjango, may have a backend of its own.
         is_sqlite = str(database.get("ENGINE", "")).endswith(("sqlite3", "spatialite"))
-        mode = (database.get("OPTIONS") or {}).get("transaction_mode") or "DEFERRED"
+        options: Any = database.get("OPTIONS") or {}
+        mode = options.get("transaction_mode") or "DEFERRED"
         if is_sqlite and not settings.DEBUG and str(mode).upper() not in _WRITING_MODES:
             message = (
                 f"DATABASES[{alias!r}] is SQLite with transaction_mode {mode!r}: a transaction that reads before it"
