@@ -4,24 +4,10 @@ import sqlite3
 from typing import Any
 
 import pytest
-from django.db import OperationalError
 
 from django_cognito.people.conflicts import is_conflict
 
-
-class DriverError(Exception):
-    """An error of a database's driver, with the attributes that tell one from another."""
-
-    def __init__(self, **attributes: Any) -> None:
-        super().__init__()
-        vars(self).update(attributes)
-
-
-def error_of(cause: Exception | None = None, *args: Any) -> OperationalError:
-    """Return an error as Django raises it for an error of a driver."""
-    error = OperationalError(*args)
-    error.__cause__ = cause
-    return error
+from ..database_errors import DriverError, error_of
 
 
 @pytest.mark.parametrize(

@@ -19,19 +19,11 @@ from django_cognito.people.conflicts import retry_conflicts, write_transaction
 from django_cognito.people.profile import statement_of_directory
 from django_cognito.people.remembered import expire_remembered_groups
 
+from ..database_errors import FailsAtFirst, conflict
 from .conftest import NOW, django_groups, link_of
-from .test_conflict_errors import DriverError, error_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("mapped", "pauses")]
 OLD = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-def conflict() -> OperationalError:
-    """Return a conflict as the database of this run reports it."""
-    if connection.vendor == "mysql":
-        return error_of(None, 1213, "Deadlock found")
-    attributes = {"sqlstate": "40P01"} if connection.vendor == "postgresql" else {"sqlite_errorcode": 5}
-    return error_of(DriverError(**attributes))
 
 
 @pytest.fixture
@@ -40,19 +32,6 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     made: list[float] = []
     monkeypatch.setattr(conflicts, "sleep", made.append)
     return made
-
-
-class FailsAtFirst:
-    """Makes the database refuse the first statements that begin with a text, each by an error from `errors`."""
-
-    def __init__(self, begins_with: str, *errors: DatabaseError) -> None:
-        self.begins_with = begins_with
-        self.errors = list(errors)
-
-    def __call__(self, execute: Callable[..., Any], sql: str, *args: Any) -> Any:
-        if self.errors and sql.replace("`", '"').startswith(self.begins_with):
-            raise self.errors.pop()
-        return execute(sql, *args)
 
 
 def failing(*errors: DatabaseError) -> tuple[Callable[[], str], list[int]]:
