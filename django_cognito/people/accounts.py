@@ -5,6 +5,7 @@ Called by `users` alone, in its transaction.
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from django.contrib.auth import get_user_model
 from django.db import router
@@ -66,10 +67,15 @@ def create_account(statement: Statement, attributes: Mapping[str, Any]) -> Any:
 
 
 def _give_username(user: Any, statement: Statement) -> None:
-    """Set the username that the claims name; if it is taken, with a suffix of the `sub`: never another account's."""
+    """Set the username that the claims name; if it is taken, with a suffix of the `sub`: never another account's.
+
+    The database decides what is taken: it may hold names for one that differ in case or accents.
+    """
     name = user.normalize_username(statement.preferred_username or statement.username)
     longest = user._meta.get_field(user.USERNAME_FIELD).max_length
     suffix = f"-{statement.sub[:8]}"
     shortened = name if longest is None else name[: longest - len(suffix)]
-    if not any(take(user, user.USERNAME_FIELD, candidate) for candidate in (name[:longest], shortened + suffix)):
-        setattr(user, user.USERNAME_FIELD, statement.sub[:longest])
+    candidates = (name[:longest], shortened + suffix, statement.sub[:longest])
+    if not any(take(user, user.USERNAME_FIELD, candidate) for candidate in candidates):
+        # Other users may have taken all three: a user of a pool may choose any username.
+        setattr(user, user.USERNAME_FIELD, str(uuid4())[:longest])

@@ -128,6 +128,16 @@ def test_user_with_a_similar_username_gets_an_account_of_their_own(told, cognito
     assert local.check_password("secret")
 
 
+@pytest.mark.parametrize("in_case", [str.lower, str.upper], ids=["exact", "similar"])
+def test_user_whose_names_are_all_taken_gets_an_account_of_their_own(told, in_case) -> None:
+    sub = "0a1b2c3d-1111-2222-3333-444455556666"
+    taken = [User.objects.create_user(in_case(name)).pk for name in ("alice", "alice-0a1b2c3d", sub)]
+    user = told(sub=sub, username="alice")
+    assert user.pk not in taken
+    assert told(sub=sub, username="alice", at=5).pk == user.pk
+    assert User.objects.count() == 4
+
+
 @pytest.mark.parametrize("others", [[], ["cafe@example.com"], ["CAFÉ@example.com", "cafe@example.com"]])
 def test_linking_by_email_takes_the_one_account_with_exactly_this_address(told, cognito, others) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
