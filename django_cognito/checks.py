@@ -19,6 +19,7 @@ _LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 _CSP = "django.middleware.csp.ContentSecurityPolicyMiddleware"
 _NOT_FOR_CLAIMS = ("password", "is_staff", "is_superuser")
 _BACKEND = "django_cognito.backends.CognitoBackend"
+_WRITING_MODES = ("IMMEDIATE", "EXCLUSIVE")  # of SQLite's transactions
 
 
 @checks.register(checks.Tags.security)
@@ -204,6 +205,22 @@ def _allows(source: str, origin: str) -> bool:
     return host == named or (named.startswith("*.") and host.endswith(named[1:]))
 
 
+def _sqlite_waits_for_writers(_: Pools) -> Iterator[checks.CheckMessage]:
+    """Not under DEBUG: a developer's own site has one writer at a time."""
+    for alias, database in settings.DATABASES.items():
+        # By the end of its name: a site, or GeoDjango, may have a backend of its own.
+        is_sqlite = str(database.get("ENGINE", "")).endswith(("sqlite3", "spatialite"))
+        options: Any = database.get("OPTIONS") or {}
+        mode = options.get("transaction_mode") or "DEFERRED"
+        if is_sqlite and not settings.DEBUG and str(mode).upper() not in _WRITING_MODES:
+            message = (
+                f"DATABASES[{alias!r}] is SQLite with transaction_mode {mode!r}: a transaction that reads before it"
+                ' writes fails with "database is locked" while another one writes, and does not wait.'
+            )
+            hint = "Set OPTIONS = {'transaction_mode': 'IMMEDIATE'}."
+            yield checks.Warning(message, hint=hint, id="django_cognito.W113")
+
+
 _LOOKS: tuple[Callable[[Pools], Iterator[checks.CheckMessage]], ...] = (
     _middleware_order,
     _backend_is_there,
@@ -215,4 +232,5 @@ _LOOKS: tuple[Callable[[Pools], Iterator[checks.CheckMessage]], ...] = (
     _groups_are_confirmed,
     _resolver_is_there,
     _forms_reach_the_hosted_ui,
+    _sqlite_waits_for_writers,
 )

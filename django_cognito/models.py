@@ -1,14 +1,38 @@
 """The rows: who in the pool is who here, what each Cognito group granted, and a browser's tokens. No behaviour."""
 
 import uuid
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext_lazy as _
 
 # Of a link row: one for each kind of source.
 DIGEST_FIELDS = ("access_digest", "id_digest", "user_info_digest", "directory_digest")
+
+
+if TYPE_CHECKING:
+    _CharField = models.CharField[str, str]
+else:
+    _CharField = models.CharField  # cannot be subscripted
+
+
+class ExactCharField(_CharField):
+    """Text that every database compares exactly.
+
+    By their defaults MySQL and MariaDB hold text for equal that differs in case or accents alone, MariaDB also in
+    trailing spaces; Cognito does not. There the column gets a binary collation that does not pad; other databases
+    compare exactly by their defaults.
+    """
+
+    def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
+        """Return Django's parameters of the column, with the collation on MySQL and MariaDB."""
+        parameters: dict[str, Any] = super().db_parameters(connection)
+        if connection.vendor == "mysql":
+            is_mariadb = connection.mysql_is_mariadb  # type: ignore[attr-defined]  # of Django's MySQL backend alone
+            parameters["collation"] = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
+        return parameters
 
 
 class CognitoUser(models.Model):
@@ -17,8 +41,8 @@ class CognitoUser(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="cognito_users", verbose_name=_("user")
     )
-    user_pool_id = models.CharField(_("user pool"), max_length=55)
-    sub = models.CharField(_("sub"), max_length=255)
+    user_pool_id = ExactCharField(_("user pool"), max_length=55)
+    sub = ExactCharField(_("sub"), max_length=255)
     username = models.CharField(_("Cognito username"), max_length=255)
     groups = models.JSONField(_("Cognito groups"), default=list)
     # The moment that `groups` and the profile speak of: a token's `iat`, or the time of a directory call.
@@ -34,7 +58,7 @@ class CognitoUser(models.Model):
     # The claims whose value last written to the user was verified by Cognito: "email", "phone_number".
     verified_attributes = models.JSONField(default=list, editable=False)
     # The person's identity in the identity pool, `region:guid`; kept, because AWS gives the same one every time.
-    identity_pool_id = models.CharField(max_length=55, blank=True, default="", editable=False)
+    identity_pool_id = ExactCharField(max_length=55, blank=True, default="", editable=False)
     identity_id = models.CharField(_("identity id"), max_length=55, blank=True, default="")
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
@@ -76,8 +100,8 @@ class FormerLink(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="former_cognito_links", verbose_name=_("user")
     )
-    user_pool_id = models.CharField(_("user pool"), max_length=55)
-    sub = models.CharField(_("sub"), max_length=255)
+    user_pool_id = ExactCharField(_("user pool"), max_length=55)
+    sub = ExactCharField(_("sub"), max_length=255)
     at = models.DateTimeField(_("removed"), auto_now_add=True)
 
     class Meta:
@@ -94,7 +118,7 @@ class CognitoMembership(models.Model):
     cognito_user = models.ForeignKey(
         CognitoUser, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("Cognito user")
     )
-    name = models.CharField(_("Cognito group"), max_length=128, db_index=True)
+    name = ExactCharField(_("Cognito group"), max_length=128, db_index=True)
     granted_groups = models.JSONField(_("granted Django groups"), default=list)  # primary keys: names may change
     granted_staff = models.BooleanField(_("granted staff status"), default=False)
     granted_superuser = models.BooleanField(_("granted superuser status"), default=False)

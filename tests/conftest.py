@@ -16,6 +16,14 @@ pytest.register_assert_rewrite("tests.login_scene", "tests.openid.scene", "tests
 pytest_plugins = ["django_cognito.testing.fixtures"]
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
+# The database of the run, by the last part of Django's ENGINE. A server has connections that write at the same moment.
+_ENGINES = {
+    "postgresql": {"postgresql"},
+    "mariadb": {"mysql"},
+    "sqlite": {"sqlite3"},
+    "database_server": {"postgresql", "mysql"},
+}
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known (`--strict-markers` refuses the others), and let no connection leave this machine."""
@@ -43,13 +51,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect what `--without` or `--only` leaves out: neither skipped nor, under CI=true, failed.
 
+    Tests that need another database than that of the run are left out too: each database has a run of its own.
     Tests that drive a browser are not traced for coverage: they would take half as long again, and other tests run the
     same lines.
     """
     for item in items:
         if any("chromium" in mark.args for mark in item.iter_markers("needs")):
             item.add_marker("no_cover")
-    without, only = set(config.getoption("--without")), config.getoption("--only")
+    without, only = set(config.getoption("--without")) | _other_databases(), config.getoption("--only")
     left_out = [item for item in items if without & _parts_of(item) or (only and only not in _parts_of(item))]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -60,12 +69,17 @@ def _parts_of(item: pytest.Item) -> set[str]:
     return {part for mark in item.iter_markers("needs") for part in mark.args}
 
 
+def _other_databases() -> set[str]:
+    engine = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
+    return {part for part, engines in _ENGINES.items() if engine not in engines}
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose real part is missing, by name; under CI=true fail it."""
-    missing = [part for mark in item.iter_markers("needs") for part in mark.args if _is_missing(part)]
+    missing = [part for part in _parts_of(item) - set(_ENGINES) if real_parts.is_missing(part)]
     if missing:
         refuse = pytest.fail if real_parts.under_ci() else pytest.skip
-        refuse(f"needs {' and '.join(missing)}, which this machine lacks")
+        refuse(f"needs {' and '.join(sorted(missing))}, which this machine lacks")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -90,12 +104,6 @@ def _without_silent_skip(report: _Report) -> _Report:
         report.outcome = "failed"
         report.longrepr = f"CI=true, and this was skipped: {reason}. See PLATFORM_REASONS in tests/real_parts.py."
     return report
-
-
-def _is_missing(part: str) -> bool:
-    if part == "postgresql":  # it may be there, and the run be told to use SQLite
-        return "postgresql" not in settings.DATABASES["default"]["ENGINE"]
-    return real_parts.is_missing(part)
 
 
 @pytest.fixture

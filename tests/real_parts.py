@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import cache
 
 POSTGRESQL = {"HOST": "127.0.0.1", "PORT": "5432", "USER": "postgres", "NAME": "postgres"}
+MARIADB = {"HOST": "127.0.0.1", "PORT": "3306", "USER": "root", "PASSWORD": ""}
 REDIS_URL = "redis://127.0.0.1:6379/0"
 # The only reasons for which a test may be skipped under CI: the platform, or a version under test, lacks the feature.
 PLATFORM_REASONS = (
@@ -50,6 +51,19 @@ def _postgresql() -> bool:
     return True
 
 
+def _mariadb() -> bool:
+    try:
+        import pymysql
+    except ImportError:
+        return False
+    place = {"host": MARIADB["HOST"], "port": int(MARIADB["PORT"]), "user": MARIADB["USER"]}
+    try:
+        pymysql.connect(**place, password=MARIADB["PASSWORD"], connect_timeout=2).close()
+    except pymysql.err.OperationalError:
+        return False
+    return True
+
+
 def _redis() -> bool:
     try:
         with socket.create_connection(("127.0.0.1", 6379), timeout=2) as connection:
@@ -66,6 +80,9 @@ def chromium_path() -> str | None:
 
 _PROBES: dict[str, Callable[[], bool]] = {
     "postgresql": _postgresql,
+    "mariadb": _mariadb,
+    "database_server": lambda: _postgresql() or _mariadb(),
+    "sqlite": lambda: True,
     "redis": _redis,
     "chromium": lambda: chromium_path() is not None,
     "npm": lambda: shutil.which("node") is not None and shutil.which("npm") is not None,

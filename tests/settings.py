@@ -72,13 +72,24 @@ def _database() -> dict[str, object]:
         choice = "sqlite" if real_parts.is_missing("postgresql") else "postgresql"
         if choice == "sqlite" and real_parts.under_ci():
             raise ImproperlyConfigured(f"CI=true, and no PostgreSQL answers at {real_parts.POSTGRESQL}")
-    return {"postgresql": _postgresql, "sqlite": _sqlite}[choice]()
+    return {"postgresql": _postgresql, "mariadb": _mariadb, "sqlite": _sqlite}[choice]()
 
 
 def _postgresql() -> dict[str, object]:
     # The process id keeps runs apart that go on at the same time on one server.
     name = {"NAME": f"test_django_cognito_{os.getpid()}"}
     return {"ENGINE": "django.db.backends.postgresql", **real_parts.POSTGRESQL, "TEST": name}
+
+
+def _mariadb() -> dict[str, object]:
+    # The server's own collation, which folds case, accents and trailing spaces: most sites have no other one.
+    import pymysql
+
+    if pymysql.version_info < (2, 2, 7):  # the version of mysqlclient that PyMySQL says it is; Django 6.1 wants 2.2.1
+        pymysql.version_info = (2, 2, 7, "final", 0)
+    pymysql.install_as_MySQLdb()
+    test = {"NAME": f"test_django_cognito_{os.getpid()}", "CHARSET": "utf8mb4"}
+    return {"ENGINE": "django.db.backends.mysql", "NAME": "test", **real_parts.MARIADB, "TEST": test}
 
 
 def _sqlite() -> dict[str, object]:

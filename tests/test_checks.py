@@ -323,3 +323,28 @@ def test_groups_claim_of_id_tokens_without_a_session_login_is_a_risk(
     for name, value in site.items():
         setattr(settings, name, value)
     assert [each for each in found() if each == "W110"] == expected
+
+
+@pytest.mark.parametrize(
+    ("engine", "options", "debug", "expected"),
+    [
+        ("django.db.backends.sqlite3", None, False, True),
+        ("django.db.backends.sqlite3", {}, False, True),
+        ("django.db.backends.sqlite3", {"transaction_mode": None, "timeout": 20}, False, True),
+        ("django.db.backends.sqlite3", {"transaction_mode": "DEFERRED"}, False, True),
+        ("django.contrib.gis.db.backends.spatialite", {}, False, True),
+        ("django.db.backends.sqlite3", {"transaction_mode": "IMMEDIATE"}, False, False),
+        ("django.db.backends.sqlite3", {"transaction_mode": "exclusive"}, False, False),
+        ("django.db.backends.postgresql", {}, False, False),
+        ("django.db.backends.sqlite3", {}, True, False),
+    ],
+)
+def test_sqlite_whose_transactions_do_not_wait_is_a_warning(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, engine: str, options: Any, debug: bool, expected: bool
+) -> None:
+    database = {"ENGINE": engine} | ({} if options is None else {"OPTIONS": options})
+    settings.DEBUG = debug
+    monkeypatch.setitem(settings.DATABASES, "notes", database)
+    messages = [each for each in checks.run_checks() if each.id == "django_cognito.W113"]
+    assert [each.hint for each in messages] == ["Set OPTIONS = {'transaction_mode': 'IMMEDIATE'}."] * expected
+    assert all("'notes'" in each.msg for each in messages)

@@ -17,7 +17,7 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
     "ground": (
         GROUND_UP[:1],
         (
-            "rules tracebacks error_reports | typed_settings | problems | conf signals | models migrations"
+            "rules tracebacks error_reports | typed_settings | problems | conf signals | models | migrations"
             " | runtime encryption locks checks"
         ),
     ),
@@ -38,7 +38,7 @@ WINGS: dict[str, tuple[tuple[str, ...], str]] = {
 INSIDE = {
     "core": "clock errors events forks | pool compact client_secret | token connections | http"
     " | claims jwks hosted_ui identity_pool directory sign_in | key_store | known_tokens | verifier",
-    "people": "groups revocation attributes steady_query deleted_groups snapshot | memberships contact_claims"
+    "people": "conflicts groups revocation attributes steady_query deleted_groups snapshot | memberships contact_claims"
     " | remembered | rights profile | request_writes machines accounts | users unlinking"
     " | known_users linking identities | authenticate sync",
     "login": "pending tenant asked silence revocation session_user | attempts session | refresh_lease"

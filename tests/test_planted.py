@@ -11,6 +11,7 @@ import pytest
 from . import source
 from .planted.__main__ import main
 from .planted.patch import Patch, PatchError, apply_patch, read_patch, read_patches
+from .planted.trial import Verdict, run_unpatched, try_patch
 
 PATCHES = [pytest.param(patch, id=patch.name) for patch in read_patches()]
 CODE = "def answer():\n    return 42\n"
@@ -68,6 +69,11 @@ def functions_in(path: Path) -> Iterator[str]:
         ("02-slug.patch", HEAD.replace("tests: ", "tested: ") + DIFF, "one header line 'tests"),
         ("02-slug.patch", HEAD.replace("::test_answer", " --pdb") + DIFF, "takes node ids below tests/"),
         ("02-slug.patch", HEAD.replace("tests/test_answer.py::test_answer", "-k x") + DIFF, "takes node ids"),
+        (
+            "02-slug.patch",
+            HEAD.replace("\n\n", "\ndatabase: oracle\n\n") + DIFF,
+            "'database:' is one of mariadb",
+        ),
         ("02-slug.patch", HEAD + DIFF.replace("b/django_cognito", "b/tests"), "changes tests/__init__.py; only these"),
     ],
 )
@@ -85,6 +91,17 @@ def test_header_may_continue_and_have_options(tmp_path: Path) -> None:
     assert patch.promise == "one and two"
     assert patch.tests == ("tests/test_a.py::test_b[c d]", "-k", "e or f")
     assert patch.node_ids == ("tests/test_a.py::test_b[c d]",)
+
+
+def test_tests_of_a_patch_run_on_its_database(project: Path) -> None:
+    asks = "import os\n\ndef test_answer():\n    assert os.environ.get('DJANGO_COGNITO_TEST_DATABASE') != 'mariadb'\n"
+    (project / "tests" / "test_answer.py").write_text(asks)
+    head = HEAD.replace("\n\n", "\ndatabase: mariadb\n\n")
+    (project.parent / "02-slug.patch").write_text(head + DIFF.format(value=42 - 1))
+    patch = read_patch(project.parent / "02-slug.patch")
+    assert (patch.database, run_unpatched(patch.tests, project=project)) == ("mariadb", "")
+    assert "1 failed" in run_unpatched(patch.tests, patch.database, project)
+    assert try_patch(patch, project).verdict is Verdict.KILLED
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import ast
 import re
 import socket
+from typing import Any
 
 import pytest
 
@@ -86,3 +87,24 @@ def test_a_connection_to_elsewhere_is_refused() -> None:
 def test_a_connection_to_this_machine_is_made() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(server.getsockname(), timeout=1).close()
+
+
+@pytest.mark.parametrize(
+    ("engine", "expected"),
+    [("postgresql", {"postgresql", "server"}), ("mysql", {"mariadb", "server"}), ("sqlite3", {"sqlite"})],
+)
+def test_tests_of_other_databases_are_deselected_under_ci_too(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, settings: Any, engine: str, expected: set[str]
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", f"django.db.backends.{engine}")
+    names = ("pytest_addoption", "pytest_configure", "pytest_collection_modifyitems", "pytest_runtest_setup")
+    pytester.makeconftest(f"from tests.conftest import {', '.join(names)}")
+    parts = {"postgresql": "postgresql", "mariadb": "mariadb", "sqlite": "sqlite", "server": "database_server"}
+    tests = [f"@pytest.mark.needs('{part}')\ndef test_{name}():\n    pass\n" for name, part in parts.items()]
+    pytester.makepyfile("import pytest\n\n" + "\n".join(tests))
+    result = pytester.runpytest_inprocess("-v")
+    result.assert_outcomes(passed=len(expected), deselected=len(parts) - len(expected))
+    for name in expected:
+        result.stdout.fnmatch_lines([f"*test_{name} PASSED*"])

@@ -18,7 +18,7 @@ from django.contrib import auth
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, router, transaction
+from django.db import DatabaseError, router
 from django.http import HttpRequest
 
 from ..conf import CognitoSettings, get_pools, get_settings
@@ -29,6 +29,7 @@ from ..core.errors import CognitoError, SignInError
 from ..core.hosted_ui import TokenSet
 from ..encryption import DecryptionError, decrypt, encrypt
 from ..models import CognitoLogin, CognitoUser
+from ..people.conflicts import retry_conflicts, write_transaction
 from ..runtime import get_hosted_ui
 from ..signals import tell_of_sign_out
 from ..tracebacks import without_locals
@@ -131,7 +132,7 @@ def drop(session: SessionBase, *, everywhere: bool = False, user: Any = None) ->
         links = _try(partial(_links_of, user_id)) or links
     if not links:
         return None
-    logins = _try(partial(_take, links, None if everywhere else login))
+    logins = _try(partial(retry_conflicts, partial(_take, links, None if everywhere else login)))
     if logins is None:
         logins = [login] if login is not None else []
     tell_of_sign_out(links, everywhere=everywhere)
@@ -150,7 +151,7 @@ def _take(links: list[CognitoUser], login: CognitoLogin | None) -> list[CognitoL
     """
     rows = CognitoLogin.objects.using(_database())
     rows = rows.filter(cognito_user__in=links) if login is None else rows.filter(pk=login.pk)
-    with transaction.atomic(using=_database()):
+    with write_transaction():
         logins = list(rows.select_for_update().order_by("pk"))
         rows.delete()  # not login.delete(): it clears the instance's id, without which the tokens cannot be opened
     by_id = {link.pk: link for link in links}

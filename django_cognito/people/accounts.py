@@ -5,6 +5,7 @@ Called by `users` alone, in its transaction.
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 from django.contrib.auth import get_user_model
 from django.db import router
@@ -14,6 +15,9 @@ from ..conf import CognitoSettings
 from ..models import CognitoUser, FormerLink
 from .attributes import email_field, needs_its_own, put, take
 from .profile import Statement
+
+# Accounts that the database holds for ones with the same email address. From this number on none is linked.
+_MAX_SIMILAR = 100
 
 
 def find_account_by_email(statement: Statement, settings: CognitoSettings) -> Any:
@@ -29,8 +33,9 @@ def find_account_by_email(statement: Statement, settings: CognitoSettings) -> An
     # No account that had a link once: its former user may still have a password, and wrote the email as above.
     was_taken = Exists(FormerLink.objects.filter(user_id=OuterRef("pk")))
     named = model._default_manager.filter(~is_taken, ~was_taken, **{f"{email.name}__iexact": statement.verified_email})
-    found: list[Any] = list(named.select_for_update()[:2])
-    if len(found) != 1 or not _is_same_address(getattr(found[0], email.name), statement.verified_email):
+    similar: list[Any] = list(named.select_for_update()[:_MAX_SIMILAR])
+    found = [each for each in similar if _is_same_address(getattr(each, email.name), statement.verified_email)]
+    if len(found) != 1 or len(similar) == _MAX_SIMILAR:
         return None
     # Both again, under the lock: another transaction may have linked or unlinked the account.
     using = router.db_for_write(CognitoUser)
@@ -62,10 +67,15 @@ def create_account(statement: Statement, attributes: Mapping[str, Any]) -> Any:
 
 
 def _give_username(user: Any, statement: Statement) -> None:
-    """Set the username that the claims name; if it is taken, with a suffix of the `sub`: never another account's."""
+    """Set the username that the claims name; if it is taken, with a suffix of the `sub`: never another account's.
+
+    The database decides what is taken: it may hold names for one that differ in case or accents.
+    """
     name = user.normalize_username(statement.preferred_username or statement.username)
     longest = user._meta.get_field(user.USERNAME_FIELD).max_length
     suffix = f"-{statement.sub[:8]}"
     shortened = name if longest is None else name[: longest - len(suffix)]
-    if not any(take(user, user.USERNAME_FIELD, candidate) for candidate in (name[:longest], shortened + suffix)):
-        setattr(user, user.USERNAME_FIELD, statement.sub[:longest])
+    candidates = (name[:longest], shortened + suffix, statement.sub[:longest])
+    if not any(take(user, user.USERNAME_FIELD, candidate) for candidate in candidates):
+        # Other users may have taken all three: a user of a pool may choose any username.
+        setattr(user, user.USERNAME_FIELD, str(uuid4())[:longest])

@@ -3,15 +3,16 @@
 An address is no proof: whoever links has signed in as both.
 """
 
+from functools import partial
 from typing import Any
 
-from django.db import router, transaction
+from django.db import router
 
 from ..conf import get_pools, settings_of
 from ..core import AccessToken, IdToken
 from ..core.errors import SignInError, TokenError
-from ..models import CognitoUser
 from ..signals import tell_of_refusal
+from .conflicts import retry_conflicts, write_transaction
 from .profile import statement_of
 from .unlinking import lock_links
 from .users import link_person
@@ -36,7 +37,11 @@ def unlink(user: Any, link_id: int) -> None:
     Raises SignInError: code "not_linked" if the link is not one of theirs, "last_way_in" if they could not sign in
     afterwards.
     """
-    with transaction.atomic(using=router.db_for_write(CognitoUser)):
+    retry_conflicts(partial(_unlink, user, link_id))
+
+
+def _unlink(user: Any, link_id: int) -> None:
+    with write_transaction():
         links, locked = lock_links(user.pk)
         link = next((each for each in links if each.pk == link_id), None)
         if link is None:

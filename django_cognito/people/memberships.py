@@ -4,16 +4,19 @@ Only what was granted is ever taken away. Called under the user's lock, and read
 by a replica that lags, what was granted a moment ago would stay for good.
 """
 
+import logging
 from collections.abc import Mapping, Set
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.db import router
+from django.db import IntegrityError, router, transaction
 
 from ..conf import CognitoSettings, settings_of
 from ..models import CognitoMembership, CognitoUser
 from . import groups as cognito_groups
 from .groups import Granted
+
+logger = logging.getLogger(__name__)
 
 
 def apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
@@ -46,22 +49,47 @@ def read_grants(user: Any) -> Granted:
 
 def _wanted(names: tuple[str, ...], settings: CognitoSettings) -> dict[str, Granted]:
     wanted = cognito_groups.grants(names, settings)
-    django_groups = _django_groups({name for grant in wanted.values() for name in grant.groups})
+    pks = _django_groups({name for grant in wanted.values() for name in grant.groups})
     return {
-        name: Granted(frozenset(django_groups[item] for item in grant.groups), grant.staff, grant.superuser)
+        name: Granted(frozenset(pks[each] for each in grant.groups if each in pks), grant.staff, grant.superuser)
         for name, grant in wanted.items()
     }
 
 
 def _django_groups(names: Set[str]) -> dict[str, int]:
-    """The primary keys of these Django groups, which are made where they are missing."""
+    """Return the primary keys of these Django groups by name. Make those that are missing.
+
+    Names are compared here, because a database may hold names for one that differ in case, accents or trailing spaces.
+    If it holds another group for the same name, the group cannot be made: it is left out with a warning, and so grants
+    nothing.
+    """
     if not names:
         return {}
-    written = Group.objects.using(router.db_for_write(Group))
-    found = dict(written.filter(name__in=names).values_list("name", "pk"))
-    for name in sorted(names - found.keys()):  # in one order everywhere, as above
-        found[name] = written.get_or_create(name=name)[0].pk
-    return found
+    rows = Group.objects.using(router.db_for_write(Group)).filter(name__in=names)
+    pks = {name: pk for name, pk in rows.values_list("name", "pk") if name in names}
+    for name in sorted(names - pks.keys()):  # in one order, so that two writers do not wait for each other
+        pk = _make_django_group(name)
+        if pk is None:
+            message = "the Django group %r cannot be made: the database holds another group for the same name"
+            logger.warning(message, name)
+        else:
+            pks[name] = pk
+    return pks
+
+
+def _make_django_group(name: str) -> int | None:
+    """Return the primary key of a new Django group, or of the one that another writer made; None for a similar name."""
+    using = router.db_for_write(Group)
+    try:
+        with transaction.atomic(using=using):
+            return Group.objects.using(using).create(name=name).pk
+    except IntegrityError:
+        rows = Group.objects.using(using).filter(name=name).values_list("name", "pk")
+        # REPEATABLE READ does not show the other writer's row without a lock.
+        pks = dict(rows) or dict(rows.select_for_update())
+        if not pks:
+            raise
+        return pks.get(name)
 
 
 def _granted(row: CognitoMembership) -> Granted:

@@ -6,18 +6,20 @@ Must not depend on `users` or `rights`, which both ask it for the groups of a li
 import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.base import SessionBase
-from django.db import router, transaction
+from django.db import router
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from ..conf import get_settings
 from ..core.clock import utc_now
 from ..models import CognitoMembership, CognitoUser
+from .conflicts import retry_conflicts, write_transaction
 from .memberships import apply_groups
 
 SESSION_KEY = "_cognito_groups_until"  # seconds since 1970
@@ -141,14 +143,14 @@ def _expire(user: Any) -> tuple[bool, datetime | None]:
         return False, None
     links = _links_with_groups().filter(user_id=user.pk)
     confirmed = list(links.values_list("as_of", flat=True))
-    is_changed = any(map(is_expired, confirmed)) and _remove_expired(user)
+    is_changed = any(map(is_expired, confirmed)) and retry_conflicts(partial(_remove_expired, user))
     if is_changed:
         confirmed = list(links.values_list("as_of", flat=True))
     return is_changed, min((as_of + age for as_of in confirmed), default=None)
 
 
 def _remove_expired(user: Any) -> bool:
-    with transaction.atomic(using=router.db_for_write(CognitoUser)):
+    with write_transaction():
         # First all links, then the user: a writer of one link locks them in this order too.
         links = list(_expired_links().select_for_update().filter(user_id=user.pk).order_by("pk"))
         owner: Any = _owners().select_for_update().filter(pk=user.pk).first()

@@ -5,8 +5,9 @@ What changes is written in one transaction, under a lock, and never backwards in
 """
 
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -20,6 +21,7 @@ from ..models import DIGEST_FIELDS, CognitoUser
 from ..signals import account_linked, send_on_commit
 from . import groups as cognito_groups
 from .accounts import create_account, find_account_by_email
+from .conflicts import retry_conflicts, write_transaction
 from .contact_claims import protect_local_values, put_attributes, record_verified
 from .memberships import apply_groups
 from .profile import News, Statement, news, statement_of
@@ -82,9 +84,14 @@ def write_again(statements: Iterable[Statement]) -> None:
     """
     for statement in statements:
         link = _find(statement)
-        if link is not None and not _confirm(link, statement):
-            with suppress(CognitoUser.DoesNotExist), _atomic():  # deleted meanwhile
-                _updated(link, statement)
+        if link is not None:
+            retry_conflicts(partial(_write_to_link, link, statement))
+
+
+def _write_to_link(link: Link, statement: Statement) -> None:
+    if not _confirm(link, statement):
+        with suppress(CognitoUser.DoesNotExist), write_transaction():  # deleted meanwhile
+            _updated(link, statement)
 
 
 def link_person(statement: Statement, user: Any) -> None:
@@ -93,17 +100,20 @@ def link_person(statement: Statement, user: Any) -> None:
     Raises TokenError (code "linked_elsewhere") if it is linked to another user, SignInError (code "link_interrupted")
     if `user` was deleted meanwhile.
     """
-    link = _find(statement)
-    if link is None:
-        try:
-            with _atomic():
-                _first_link(statement, settings_of(statement.user_pool_id), _lock_user(user.pk))
-        except IntegrityError:  # another request was faster
-            link = _find(statement)
-        else:
-            return
+    link = retry_conflicts(partial(_find_or_link, statement, user.pk))
     if link is None or link.user.pk != user.pk:
         raise TokenError("this person of Cognito is another account's here", code="linked_elsewhere")
+
+
+def _find_or_link(statement: Statement, user_pk: Any) -> Link | None:
+    link = _find(statement)
+    if link is not None:
+        return link
+    try:
+        with write_transaction():
+            return _first_link(statement, settings_of(statement.user_pool_id), _lock_user(user_pk))
+    except IntegrityError:  # another request was faster
+        return _find_again(statement)
 
 
 def _lock_user(pk: Any) -> Any:
@@ -116,20 +126,24 @@ def _lock_user(pk: Any) -> Any:
 def update_people(statements: Iterable[Statement], *, create: bool = False) -> int:
     """Bring a page of directory users up to date in one transaction; return how many users changed.
 
-    One query if the page is not newer than what is stored, and one UPDATE for each user whose `as_of` alone moves.
+    One query if the page is not newer than what is stored. Otherwise two more, which lock the page, and one UPDATE for
+    each user whose `as_of` alone moves. After a deadlock the whole page is written again.
     With `create` those not known yet are made, as a first token would make them.
     """
-    said = {(statement.user_pool_id, statement.sub): statement for statement in statements}
-    rows = _written_links().filter(user_pool_id__in={pool for pool, _ in said}, sub__in=[sub for _, sub in said])
-    # In one order everywhere: two pages at once must not wait for each other.
+    page = {(statement.user_pool_id, statement.sub): statement for statement in statements}
+    return retry_conflicts(partial(_update_page, page, create))
+
+
+def _update_page(page: Mapping[tuple[str, str], Statement], create: bool) -> int:
+    rows = _written_links().filter(user_pool_id__in={pool for pool, _ in page}, sub__in=[sub for _, sub in page])
     known = {(row.user_pool_id, row.sub): row for row in rows.select_related("user").order_by("pk")}
-    told = {key: _news(row, said[key]) for key, row in known.items() if key in said}
-    changed = [(known[key], said[key], each.is_moments_only) for key, each in told.items() if each is not None]
-    new = [(None, said[key], False) for key in sorted(said.keys() - known.keys()) if create]
+    told = {key: _news(row, page[key]) for key, row in known.items() if key in page}
+    changed = [(known[key], page[key], each.is_moments_only) for key, each in told.items() if each is not None]
+    new = [(None, page[key], False) for key in sorted(page.keys() - known.keys()) if create]
     if not changed and not new:
         return 0
-    with _atomic():
-        if not all(is_minor for *_, is_minor in changed):
+    with write_transaction():
+        if changed:
             _lock_page([link for link, *_ in changed])
         return sum(_is_settled(link, statement) and not is_minor for link, statement, is_minor in [*changed, *new])
 
@@ -140,11 +154,6 @@ def _lock_page(links: list[CognitoUser]) -> None:
     list(_written_links().select_for_update().filter(pk__in=pks).order_by("pk").values_list("pk"))
     owners = _written_users().select_for_update().filter(pk__in=user_pks)
     list(owners.order_by("pk").values_list("pk"))
-
-
-def _atomic() -> AbstractContextManager[Any]:
-    """Return a transaction in the database that is written to: it need not be `default`."""
-    return transaction.atomic(using=router.db_for_write(CognitoUser))
 
 
 def _written_links() -> QuerySet[CognitoUser]:
@@ -180,20 +189,37 @@ def _news(link: Link, statement: Statement) -> News | None:
     return news(statement, link, settings_of(statement.user_pool_id)) if link.user.is_active else None
 
 
-def _settled(link: Link | None, statement: Statement, attempts: int = _ATTEMPTS) -> Link:
+def _find_again(statement: Statement) -> Link | None:
+    """As `_find_written`, after another writer was faster.
+
+    In a transaction with a lock: without it REPEATABLE READ does not show the row of the other writer.
+    """
+    if not transaction.get_connection(router.db_for_write(CognitoUser)).in_atomic_block:
+        return _find_written(statement)
+    rows = CognitoUser.objects.select_for_update().select_related("user")
+    return rows.filter(user_pool_id=statement.user_pool_id, sub=statement.sub).first()
+
+
+def _settled(link: Link | None, statement: Statement) -> Link:
     """The link once `statement` is written, also where others write, or take the same name, at the same moment."""
+    return retry_conflicts(partial(_settle, link, statement))
+
+
+def _settle(link: Link | None, statement: Statement) -> Link:
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(IntegrityError, CognitoUser.DoesNotExist):
+            return _write_statement(link, statement)
+        link = _find_again(statement)
+    return _write_statement(link, statement)
+
+
+def _write_statement(link: Link | None, statement: Statement) -> Link:
     if link is not None and _confirm(link, statement):
         return link
-    try:
-        with _atomic():
-            written = _updated(link, statement) if link else _linked(statement, settings_of(statement.user_pool_id))
-    except (IntegrityError, CognitoUser.DoesNotExist):
-        if attempts == 1:
-            raise
-    else:
-        note_write(statement)
-        return written
-    return _settled(_find_written(statement), statement, attempts - 1)
+    with write_transaction():
+        written = _updated(link, statement) if link else _linked(statement, settings_of(statement.user_pool_id))
+    note_write(statement)
+    return written
 
 
 def _confirm(link: Link, statement: Statement) -> bool:

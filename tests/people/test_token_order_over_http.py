@@ -31,7 +31,7 @@ class Call(NamedTuple):
     events: tuple[Event, ...]
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 @pytest.mark.django_db(transaction=True)
 def test_ten_thousand_tokens_in_shuffled_order_leave_what_the_oracle_computes() -> None:
     seed = random.randrange(10**6)

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 THREADS = 16
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 def test_parallel_first_requests_make_one_user(told) -> None:
     found = at_once([lambda: told("editors", "helpers").pk] * THREADS)
     assert len(set(found)) == 1
@@ -33,7 +33,7 @@ def test_parallel_first_requests_make_one_user(told) -> None:
     assert django_groups(User.objects.get()) == {"Writers", "Readers"}
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 def test_parallel_people_who_want_one_name_all_get_in(told, cognito) -> None:
     cognito(USERNAME="preferred_username")
     names = [f"person{number}" for number in range(THREADS)]
@@ -42,7 +42,7 @@ def test_parallel_people_who_want_one_name_all_get_in(told, cognito) -> None:
     assert sum(user.username == "al" for user in found) == 1
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 def test_parallel_people_make_the_same_django_groups_without_a_deadlock(told, cognito) -> None:
     cognito(MIRROR_GROUPS=True)
     names = [f"group{number}" for number in range(12)]
@@ -51,7 +51,7 @@ def test_parallel_people_make_the_same_django_groups_without_a_deadlock(told, co
     assert Group.objects.count() == 12
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 def test_parallel_changes_leave_what_the_youngest_token_says(told) -> None:
     told("editors", "admins", at=-600)
     calls = [lambda at=at: told(*(["editors"] if at else ["helpers"]), at=-at) for at in range(0, 160, 10)]
@@ -62,7 +62,7 @@ def test_parallel_changes_leave_what_the_youngest_token_says(told) -> None:
     assert (user.is_staff, user.is_superuser, django_groups(user)) == (True, False, set())
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 def test_two_links_of_one_person_that_change_at_once_agree_in_the_end(told) -> None:
     user = told(at=-60)
     told(at=-60, username="google")
@@ -74,7 +74,7 @@ def test_two_links_of_one_person_that_change_at_once_agree_in_the_end(told) -> N
         assert user.is_staff
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 def test_newer_tokens_and_the_expiry_of_older_groups_at_once_leave_what_the_tokens_grant(told) -> None:
     user = told("helpers", at=-600)
     told("helpers", "editors", at=-600, username="google")
@@ -88,7 +88,7 @@ def test_newer_tokens_and_the_expiry_of_older_groups_at_once_leave_what_the_toke
         assert (user.is_staff, django_groups(user)) == (True, {"Readers"})
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 def test_of_parallel_people_with_one_verified_address_one_gets_the_account(told, cognito) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("her", "al@example.com")
@@ -98,7 +98,7 @@ def test_of_parallel_people_with_one_verified_address_one_gets_the_account(told,
     assert CognitoUser.objects.filter(user=local).count() == 1
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 def test_parallel_first_requests_of_one_person_all_get_their_account(told, cognito) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True, CREATE_USERS=False)
     local = User.objects.create_user("her", "alice@example.com")
@@ -150,7 +150,7 @@ def test_who_waited_for_a_younger_token_gets_what_that_one_left(told, monkeypatc
     assert (user.is_staff, user.is_superuser, user.has_perm("auth.change_group")) == (False, False, False)
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 @pytest.mark.parametrize("attempt", range(4))
 def test_parallel_unlinks_never_remove_the_last_way_in(told, attempt) -> None:
     user = told(at=-60)
@@ -162,7 +162,7 @@ def test_parallel_unlinks_never_remove_the_last_way_in(told, attempt) -> None:
     assert CognitoUser.objects.filter(user=user).count() == 1
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 @pytest.mark.parametrize("attempt", range(6))
 def test_unlink_beside_group_changes_leaves_nothing_with_the_user(told, attempt) -> None:
     user = told(at=-60)
@@ -178,7 +178,7 @@ def test_unlink_beside_group_changes_leaves_nothing_with_the_user(told, attempt)
     assert user.former_cognito_links.count() == 1
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 @pytest.mark.parametrize("kind", ["tokens", "expiry"])
 def test_page_with_two_links_of_one_user_beside_other_writers_waits_for_each_in_turn(told, kind) -> None:
     user = told(at=-600)
@@ -198,7 +198,7 @@ def test_page_with_two_links_of_one_user_beside_other_writers_waits_for_each_in_
         at_once([partial(users.update_people, page), *others])
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 @pytest.mark.parametrize("attempt", range(4))
 def test_groups_deleted_beside_tokens_that_grant_them_do_not_wait_for_each_other(told, attempt) -> None:
     user = told("editors", at=-600)
@@ -208,7 +208,7 @@ def test_groups_deleted_beside_tokens_that_grant_them_do_not_wait_for_each_other
     assert django_groups(user) == {"Readers", "Writers"}
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 @pytest.mark.parametrize("attempt", range(4))
 def test_tokens_expiry_unlinking_and_a_change_of_user_at_once_leave_only_recorded_groups(told, attempt) -> None:
     user, other = told(at=-600), User.objects.create(username="other")
@@ -230,7 +230,7 @@ def test_tokens_expiry_unlinking_and_a_change_of_user_at_once_leave_only_recorde
     assert not user.is_staff
 
 
-@pytest.mark.needs("postgresql")
+@pytest.mark.needs("database_server")
 def test_links_deleted_beside_tokens_of_their_user_do_not_wait_for_each_other(told) -> None:
     user = told(at=-60)
     for name in ("google", "acme"):

@@ -42,9 +42,11 @@ def _select(patches: list[Patch], selections: Sequence[str]) -> list[Patch]:
 def _try_all(patches: Sequence[Patch], jobs: int, project: Path) -> list[Verdict]:
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            distinct = list(dict.fromkeys(patch.tests for patch in patches))
-            problems = dict(zip(distinct, pool.map(lambda tests: run_unpatched(tests, project), distinct), strict=True))
-            trials = {pool.submit(_try, patch, problems[patch.tests], project): patch for patch in patches}
+            distinct = list(dict.fromkeys((patch.tests, patch.database) for patch in patches))
+            problems = dict(zip(distinct, pool.map(lambda run: run_unpatched(*run, project), distinct), strict=True))
+            trials = {
+                pool.submit(_try, patch, problems[patch.tests, patch.database], project): patch for patch in patches
+            }
             return [_report(trials[trial], *trial.result()) for trial in as_completed(trials)]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -4,6 +4,7 @@ A patch file has header lines, an empty line, and a unified diff for `git apply`
 
     promise: what must hold
     tests: node ids of tests, and perhaps `-k EXPRESSION`, as for pytest
+    database: (may be left out) "mariadb" or "sqlite", if the tests need another database than PostgreSQL
 """
 
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 DIRECTORY = Path(__file__).parent
 # What a fault may be planted in: the package, what its documents promise, and the bounds of its dependencies.
 PLACES = ("django_cognito/", "docs/", "pyproject.toml", "tests/lowest.txt")
+DATABASES = ("mariadb", "sqlite")
 _NAME = re.compile(r"\d\d-[a-z0-9]+(-[a-z0-9]+)*")
 _FILE = re.compile(r"^(?:---|\+\+\+) (.+?)(?:\t.*)?$", re.MULTILINE)
 
@@ -33,6 +35,7 @@ class Patch:
     promise: str
     tests: tuple[str, ...]
     files: tuple[str, ...]
+    database: str = ""  # empty: that of the run
 
     @property
     def name(self) -> str:
@@ -66,7 +69,8 @@ def read_patch(path: Path) -> Patch:
         raise PatchError(f"{path.name}: expected a unified diff that starts with 'diff --git'")
     if foreign := [name for name in files if not name.startswith(PLACES)]:
         raise PatchError(f"{path.name}: changes {foreign[0]}; only these may be changed: {', '.join(PLACES)}")
-    return Patch(path, _header(path, head, "promise"), _tests(path, _header(path, head, "tests")), files)
+    tests = _tests(path, _header(path, head, "tests"))
+    return Patch(path, _header(path, head, "promise"), tests, files, _database(path, head))
 
 
 def apply_patch(patch: Patch, project: Path, *options: str) -> str:
@@ -89,6 +93,15 @@ def _header(path: Path, head: str, name: str) -> str:
     if len(found) != 1 or not found[0].strip():
         raise PatchError(f"{path.name}: expected one header line '{name}: ...' before the diff")
     return " ".join(found[0].split())
+
+
+def _database(path: Path, head: str) -> str:
+    if not re.search(r"^database:", head, re.MULTILINE):
+        return ""
+    database = _header(path, head, "database")
+    if database not in DATABASES:
+        raise PatchError(f"{path.name}: 'database:' is one of {', '.join(DATABASES)}, found: {database}")
+    return database
 
 
 def _tests(path: Path, line: str) -> tuple[str, ...]:

@@ -50,10 +50,10 @@ class _Run:
     output: str
 
 
-def run_unpatched(tests: tuple[str, ...], project: Path = PROJECT) -> str:
+def run_unpatched(tests: tuple[str, ...], database: str = "", project: Path = PROJECT) -> str:
     """Run tests as they are: return why a fault could not be judged by them, or '' if they pass."""
     with _copy(project) as copy:
-        run = _run_tests(tests, copy)
+        run = _run_tests(tests, copy, database)
     if run.exit_code == 0 and run.passed:
         return ""
     return f"without the patch (exit code {run.exit_code}, {run.passed} passed):\n{run.output}"
@@ -64,7 +64,7 @@ def try_patch(patch: Patch, project: Path = PROJECT) -> Result:
     with _copy(project) as copy:
         if complaint := apply_patch(patch, copy):
             return Result(Verdict.DOES_NOT_APPLY, complaint)
-        run = _run_tests(patch.tests, copy)
+        run = _run_tests(patch.tests, copy, patch.database)
     if run.exit_code == 0:
         return Result(Verdict.SURVIVED)
     if run.exit_code == 1 and run.failed:
@@ -80,12 +80,13 @@ def _copy(project: Path) -> Iterator[Path]:
         yield copy
 
 
-def _run_tests(tests: tuple[str, ...], copy: Path) -> _Run:
+def _run_tests(tests: tuple[str, ...], copy: Path, database: str) -> _Run:
     report = copy.parent / "report.xml"
     command = [sys.executable, "-W", "error", "-m", "pytest", *_OPTIONS, f"--junitxml={report}", *tests]
     # The copy comes before an installed package, in the processes that tests start as well.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
     environment |= {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"DJANGO_COGNITO_TEST_DATABASE": database} if database else {}
     process = subprocess.Popen(
         command, cwd=copy, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("django_cognito", "0003_linking_history_and_retries")]
+    dependencies = [("django_cognito", "0004_exact_names")]
 
     operations = [
         migrations.AddField(
