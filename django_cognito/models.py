@@ -114,6 +114,8 @@ class CognitoLogin(models.Model):
     refreshing_until = models.DateTimeField(null=True, blank=True, editable=False)
     # After a refresh that could not reach Cognito: until this moment no request of this login tries again.
     retry_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When a refresh was sent whose answer is not stored: Cognito may have replaced the refresh token in `tokens`.
+    refresh_sent_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("signed in"), auto_now_add=True)
 
     class Meta:

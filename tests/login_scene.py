@@ -92,7 +92,7 @@ def standing(client: Client, *, but_for: str | None = None) -> dict[str, Any]:
     models = (get_user_model(), CognitoUser, CognitoMembership, CognitoLogin)
     rows = {model.__name__: list(model._default_manager.order_by("pk").values()) for model in models}
     for login in rows["CognitoLogin"]:
-        del login["retry_at"]  # an outage stores when the next refresh is due
+        del login["retry_at"], login["refresh_sent_at"]  # an outage stores when the next refresh is due
     return {"session": kept, "key": client.session.session_key, **rows}
 
 
@@ -114,9 +114,15 @@ def change(
     ends_in: float | None = None,
     leased_for: float | None = None,
     retry_in: float | None = None,
+    sent_ago: float | None = None,
 ) -> CognitoLogin:
-    """Return the login with tokens that expire in `ends_in` seconds, another request's lease, a back-off; saved."""
+    """Return the login with tokens that expire in `ends_in` seconds, another request's lease, a back-off; saved.
+
+    With `sent_ago`, the answer to a refresh that was sent that many seconds ago was lost.
+    """
     now = timezone.now()
+    if sent_ago is not None:
+        login.refresh_sent_at = now - timedelta(seconds=sent_ago)
     if retry_in is not None:
         login.retry_at = now + timedelta(seconds=retry_in)
     if ends_in is not None:

@@ -1,19 +1,22 @@
-"""A login's tokens renewed, before they end or once they have.
+"""Refreshes a login's tokens, before they expire or after it.
 
-A renewal is one conditional UPDATE, so that of many workers one asks Cognito and the others see what it got.
+A conditional UPDATE gives one request of one worker a lease to refresh; the others use what it stores. If the worker
+dies or the answer comes too late, the next one sends the same refresh token once more, which Cognito accepts for the
+app client's grace period (AWS developer guide, "Refresh token rotation").
 """
 
+import asyncio
 import logging
 import math
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from ..conf import get_settings
@@ -25,6 +28,7 @@ from ..people.authenticate import person, verify
 from ..runtime import get_hosted_ui
 from ..signals import tell_of_sign_out
 from ..tracebacks import without_locals
+from .refresh_lease import claim, has_taken, is_answer_lost, leased, unchanged
 from .session import (
     access_token_of,
     end_of,
@@ -34,11 +38,14 @@ from .session import (
     row_of,
     sealed,
     settings_for,
+    tokens_of,
 )
 
 logger = logging.getLogger(__name__)
-_WAIT_SECONDS = 3.0  # past the tokens' end the others wait this long for the one that refreshes
+_WAIT_SECONDS = 3.0  # past expiry the others wait for the one that refreshes, until it has taken this long
 _POLL_SECONDS = 0.05
+# Cognito did not look at the refresh token: RFC 6749 6, the client is authenticated first.
+_NOT_USED = ("client_refused", "client_secret_unavailable")
 
 
 @without_locals
@@ -46,8 +53,8 @@ def current(login: CognitoLogin) -> CognitoLogin:
     """Return the login with valid tokens: as it is, or refreshed.
 
     Before the tokens expire, a request that finds another one refreshing goes on with the present tokens; past expiry
-    it waits for the other one. After a failed attempt, one request per back-off period contacts Cognito and no other
-    one waits.
+    it waits for the other one, until that one has taken 3 s. After a failed attempt, one request per back-off period
+    contacts Cognito and no other one waits.
     Raises SignInError if Cognito rejected the refresh (the login is deleted then), CognitoUnavailableError if the
     tokens have expired and cannot be refreshed now.
     """
@@ -67,10 +74,26 @@ def current(login: CognitoLogin) -> CognitoLogin:
 
 @without_locals
 async def acurrent(login: CognitoLogin) -> CognitoLogin:
-    """As `current`; Cognito is asked in a thread of its own, the database in the one that the ORM lives in."""
+    """Async version of `current`: requests to Cognito run in a thread of their own, the database in the ORM's.
+
+    If the caller is cancelled, the refresh is finished first, because only its answer has the new refresh token.
+    """
     steps = _renewal(login)
     try:
-        step = next(steps)
+        first = next(steps)
+    except StopIteration as end:
+        return end.value  # type: ignore[no-any-return]
+    refresh = asyncio.ensure_future(_drive(steps, first))
+    refresh.add_done_callback(lambda done: done.cancelled() or done.exception())  # else asyncio logs it as forgotten
+    try:
+        return await asyncio.shield(refresh)
+    except asyncio.CancelledError:
+        await asyncio.wait([refresh])
+        raise
+
+
+async def _drive(steps: Generator["_Step", Any, CognitoLogin], step: "_Step") -> CognitoLogin:
+    try:
         while True:
             try:
                 done = await sync_to_async(step.call, thread_sensitive=step.is_orm)()
@@ -96,8 +119,8 @@ def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
     except SignInError as error:
         login = yield _Step(partial(_end, login, error))
         return login
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while _is_backing_off(login) or not (yield _Step(partial(_claim, login))):
+    wait_until = time.monotonic() + _WAIT_SECONDS
+    while _is_backing_off(login) or (claimed := (yield _Step(partial(claim, login)))) is None:
         if not is_over(login):
             # Another request refreshes, or has done so since `login` was read.
             return login if _is_backing_off(login) else (yield _Step(partial(row_of, login.pk)))
@@ -107,21 +130,28 @@ def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
             if not is_over(login):
                 return login
             raise CognitoUnavailableError("the last refresh failed", retry_after=_retry_after(login))
-        if time.monotonic() >= deadline:
-            raise CognitoUnavailableError("another request is still renewing this login", code="refresh_in_progress")
-        yield _Step(partial(time.sleep, _POLL_SECONDS), is_orm=False)
         login = yield _Step(partial(row_of, login.pk))
         if not is_over(login):
             return login
+        if time.monotonic() >= wait_until or has_taken(login, _WAIT_SECONDS):
+            raise CognitoUnavailableError("another request is still refreshing this login", code="refresh_in_progress")
+        yield _Step(partial(time.sleep, _POLL_SECONDS), is_orm=False)
+    return (yield from _refresh(claimed))
+
+
+def _refresh(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
+    """The steps of the request that has the lease."""
+    tokens: TokenSet | None = None
     try:
-        renewed = yield _Step(partial(_ask, login), is_orm=False)
-        login = yield _Step(partial(_store, login, *renewed))
+        tokens = yield _Step(partial(_request_tokens, login), is_orm=False)
+        verified = yield _Step(partial(_verify, login, tokens), is_orm=False)
+        login = yield _Step(partial(_store, login, tokens, *verified))
     except CognitoUnavailableError as error:
-        login = yield _Step(partial(_postpone, login, error.retry_after))
+        login = yield _Step(partial(_postpone, login, error, tokens))
         if is_over(login):
             raise
     except (SignInError, TokenError) as error:
-        login = yield _Step(partial(_end, login, error))
+        login = yield _Step(partial(_end, login, error, tokens))
     return login
 
 
@@ -147,30 +177,26 @@ def _retry_after(login: CognitoLogin) -> int:
     return max(math.ceil(left), 1)
 
 
-def _claim(login: CognitoLogin) -> bool:
-    """Return whether this request is the one that refreshes: one conditional UPDATE, so that there is only one."""
-    now = timezone.now()
-    # Longer than the calls may take: the refresh, again with another client secret, and the JWKS. If this process
-    # dies meanwhile, the login can be refreshed after that time.
-    until = now + timedelta(seconds=3 * get_settings().http_timeout_seconds + 5)
-    is_free = Q(refreshing_until=None) | Q(refreshing_until__lt=now)
-    is_due = Q(retry_at=None) | Q(retry_at__lte=now)
-    return _unchanged(login).filter(is_free, is_due).update(refreshing_until=until) == 1
-
-
-def _ask(login: CognitoLogin) -> tuple[TokenSet, AccessToken, IdToken | None]:
-    """New tokens from Cognito, verified, and of the very same person and client. No database."""
-    before, refresh_token = access_token_of(login), refresh_token_of(login)
+def _request_tokens(login: CognitoLogin) -> TokenSet:
+    """Return new tokens from Cognito, with the refresh token to use next. No database."""
+    refresh_token, settings = refresh_token_of(login), settings_for(login)
     if refresh_token is None:
         raise SignInError("there is no refresh token, or no hosted UI to take it to", code="login_ended")
-    new = _refreshed(get_hosted_ui(settings_for(login)), refresh_token)
-    tokens = TokenSet(new.access_token, new.id_token, new.refresh_token or refresh_token, new.expires_in)
+    # The repetition with another client secret shares the deadline, so that the lease outlasts both requests.
+    ends_at = time.monotonic() + settings.token_timeout_seconds
+    new = _refreshed(get_hosted_ui(settings).until(ends_at), refresh_token)
+    return replace(new, refresh_token=new.refresh_token or refresh_token)
+
+
+def _verify(login: CognitoLogin, tokens: TokenSet) -> tuple[AccessToken, IdToken | None]:
+    """Return the new tokens, verified, and of the very same user and client. May fetch keys; no database."""
+    before = access_token_of(login)
     token, profile = verify(
         tokens.access_token, token_use="access", id_token=tokens.id_token, client_ids=(before.client_id,)
     )
     if not isinstance(token, AccessToken) or (token.sub, token.user_pool_id) != (before.sub, before.user_pool_id):
-        raise SignInError("the refresh gave another person's tokens", code="token_mismatch")
-    return tokens, token, profile
+        raise SignInError("the refresh gave another user's tokens", code="token_mismatch")
+    return token, profile
 
 
 def _refreshed(hosted_ui: HostedUi, refresh_token: str) -> TokenSet:
@@ -188,10 +214,15 @@ def _refreshed(hosted_ui: HostedUi, refresh_token: str) -> TokenSet:
 
 def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: IdToken | None) -> CognitoLogin:
     person(token, profile)
+    changes = {"expires_at": end_of(token, tokens), "retry_at": None}
+    return _store_tokens(unchanged(login), login, tokens, **changes)
+
+
+def _store_tokens(rows: QuerySet[CognitoLogin], login: CognitoLogin, tokens: TokenSet, **changes: Any) -> CognitoLogin:
+    """Store `tokens` and `changes` in `rows`, and return the login. Without a row, revoke the new refresh token."""
     kept = sealed(login.pk, tokens)
-    _unchanged(login).update(
-        tokens=kept, expires_at=end_of(token, tokens), version=F("version") + 1, refreshing_until=None, retry_at=None
-    )
+    answered = {"refreshing_until": None, "refresh_sent_at": None, "version": F("version") + 1}
+    rows.update(tokens=kept, **answered, **changes)
     try:
         return row_of(login.pk)
     except SignInError:
@@ -201,20 +232,44 @@ def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: I
         raise
 
 
-def _postpone(login: CognitoLogin, seconds: float) -> CognitoLogin:
-    """Store that the next attempt is due after `seconds`, so that an outage does not slow every page down."""
-    _unchanged(login).update(refreshing_until=None, retry_at=timezone.now() + timedelta(seconds=seconds))
+def _postpone(login: CognitoLogin, error: CognitoUnavailableError, tokens: TokenSet | None) -> CognitoLogin:
+    """Store when the next attempt is due, so that an outage does not slow every page down.
+
+    `tokens` are new and not verified, because the keys could not be fetched: of them, the refresh token is stored.
+    """
+    rows = leased(login)
+    retry_at = timezone.now() + timedelta(seconds=error.retry_after)
+    if tokens is not None:
+        tokens = replace(tokens_of(login), refresh_token=tokens.refresh_token)
+        return _store_tokens(rows, login, tokens, retry_at=retry_at)
+    is_answered = error.code in _NOT_USED and not is_answer_lost(login)
+    sent_at = None if is_answered else F("refresh_sent_at")
+    rows.update(refreshing_until=None, retry_at=retry_at, refresh_sent_at=sent_at)
     return row_of(login.pk)
 
 
-def _end(login: CognitoLogin, error: CognitoError) -> CognitoLogin:
-    """Forget a login that was refused; unless somebody else, after this worker's lease, was faster and got tokens."""
-    if _unchanged(login).delete()[0]:
+def _end(login: CognitoLogin, error: CognitoError, tokens: TokenSet | None = None) -> CognitoLogin:
+    """Delete a login that was refused, and revoke its refresh token if it was not the one that Cognito refused.
+
+    Return the login if another request, after this one's lease, was faster and got tokens; also if Cognito refused the
+    refresh token before the tokens expire, and the answer to an earlier attempt was lost: that answer had the next one.
+    """
+    is_refused = isinstance(error, SignInError) and error.oauth_error == "invalid_grant"
+    if is_refused and is_answer_lost(login):
+        logger.warning(
+            "Cognito refused a refresh token after the answer to a refresh was lost: is RetryGracePeriodSeconds of the"
+            " app client longer than %g s?",
+            get_settings().refresh_lease_seconds,
+        )
+        if not is_over(login):
+            # The next attempt is the last one.
+            leased(login).update(refreshing_until=None, retry_at=login.expires_at)
+            return row_of(login.pk)
+    if unchanged(login).delete()[0]:
         tell_of_sign_out([login.cognito_user], reason="login_ended")
-        raise SignInError(f"the login was not renewed: {error.code}", code="login_ended") from error
+        if tokens is not None:
+            login.tokens = sealed(login.pk, replace(tokens_of(login), refresh_token=tokens.refresh_token))
+        if not is_refused:
+            revoke(login)
+        raise SignInError(f"the login was not refreshed: {error.code}", code="login_ended") from error
     return row_of(login.pk)
-
-
-def _unchanged(login: CognitoLogin) -> QuerySet[CognitoLogin]:
-    """The login's row, unless somebody has refreshed it since `login` was read."""
-    return CognitoLogin.objects.filter(pk=login.pk, version=login.version)

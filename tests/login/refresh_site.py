@@ -1,0 +1,41 @@
+"""The site of `refresh_processes`: settings and URLs in one module; `refresh_wsgi` serves it."""
+
+import os
+from typing import Any
+
+from django.http import HttpResponse
+from django.urls import path
+
+from tests.settings import *  # noqa: F403
+from tests.settings import DATABASES as _DATABASES
+from tests.settings import MIDDLEWARE as _MIDDLEWARE
+
+ROOT_URLCONF = __name__
+MIDDLEWARE = [f"{__name__}.note_process", *_MIDDLEWARE]
+DATABASES = {"default": {**_DATABASES["default"], "NAME": os.environ["REFRESH_SITE_DATABASE"]}}
+COGNITO = {
+    "USER_POOL_ID": "eu-west-1_Journeys1",
+    "CLIENT_ID": "3rotating",
+    "ISSUER": os.environ["REFRESH_SITE_ISSUER"],
+    "DOMAIN": os.environ["REFRESH_SITE_DOMAIN"],
+    "TOKEN_TIMEOUT_SECONDS": float(os.environ["REFRESH_SITE_TOKEN_TIMEOUT"]),
+}
+
+
+def note_process(get_response: Any) -> Any:
+    """Note which process has a request, before the session is read."""
+
+    def middleware(request: Any) -> Any:
+        with open(os.environ["REFRESH_SITE_PIDS"], "a", encoding="ascii") as pids:
+            pids.write(f"{os.getpid()}\n")
+        return get_response(request)
+
+    return middleware
+
+
+def who(request: Any) -> HttpResponse:
+    """Answer with the user's name; "nobody" for an anonymous user."""
+    return HttpResponse(request.user.get_username() or "nobody")
+
+
+urlpatterns = [path("who/", who)]
