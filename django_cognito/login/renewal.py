@@ -255,11 +255,11 @@ def _end(login: CognitoLogin, error: CognitoError, tokens: TokenSet | None = Non
     refresh token before the tokens expire, and the answer to an earlier attempt was lost: that answer had the next one.
     """
     is_refused = isinstance(error, SignInError) and error.oauth_error == "invalid_grant"
-    if is_refused and is_answer_lost(login):
+    if is_refused and login.refresh_sent_at is not None and is_answer_lost(login):
         logger.warning(
-            "Cognito refused a refresh token after the answer to a refresh was lost: is RetryGracePeriodSeconds of the"
-            " app client longer than %g s?",
-            get_settings().refresh_lease_seconds,
+            "Cognito refused a refresh token after the answer to a refresh, sent %d s ago, was lost: with rotation, it"
+            " accepts the old refresh token for RetryGracePeriodSeconds of the app client only",
+            (timezone.now() - login.refresh_sent_at).total_seconds(),
         )
         if not is_over(login):
             # The next attempt is the last one.

@@ -124,7 +124,7 @@ def _handler_of(proxy: HoldingProxy) -> type[BaseHTTPRequestHandler]:
 
 
 class Site:
-    """Two gunicorn workers of four threads; the browsers are sessions that this process made."""
+    """Two gunicorn workers of eight threads; the browsers are sessions that this process made."""
 
     def __init__(self, port: int, pids: Path) -> None:
         self._port = port
@@ -174,7 +174,7 @@ def running_site(emulator: Emulator, proxy: HoldingProxy, directory: Path, token
             "REFRESH_SITE_PIDS": str(pids),
             "PYTHONPATH": str(ROOT),
         }
-        options = ["--workers=2", "--threads=4", "--timeout=120", "--log-level=critical"]
+        options = ["--workers=2", "--threads=8", "--timeout=120", "--log-level=critical"]
         command = [sys.executable, "-m", "gunicorn", *options, f"--bind=fd://{listening.fileno()}"]
         process = subprocess.Popen(
             [*command, "tests.login.refresh_wsgi"],
