@@ -161,7 +161,7 @@ def test_a_module_whose_refresh_is_refused(client: Client, provider: Provider, m
     provider.asked.clear()
     provider.fault = module.fault
     links = list(CognitoUser.objects.values())
-    assert (who(client), people(), provider.asked) == ("nobody", (["alice"], 1, 0), ["token"])
+    assert (who(client), people(), provider.asked) == ("nobody", (["alice"], 1, 0), ["token", "revoke"])
     assert list(CognitoUser.objects.values()) == links
     assert session.SESSION_KEY not in client.session
 
