@@ -57,7 +57,7 @@ class Scene:
     def state_expired(self) -> Any:
         asked, later = begin(self.client, next="/mine/"), time.time() + 901
         with self.clock.context() as patched:
-            patched.setattr("django_cognito.login.pending.time.time", lambda: later)
+            patched.setattr("django_cognito.login.state.time.time", lambda: later)
             return come_back(self.client, asked)
 
     def idp_initiated(self) -> Any:
