@@ -273,6 +273,7 @@ def _explained(
         "next": next_url,
         "again": _again(cause.way_on, next_url, authorize_params),
         "as_another": cause.way_on is WayOn.AS_ANOTHER,
+        "as_before": cause.way_on is WayOn.SAME,
         "home": get_script_prefix(),
     }
     # A page is for a person: 401 would ask their browser for credentials that it does not have.

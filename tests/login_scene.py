@@ -69,11 +69,18 @@ def come_back(client: Client, asked: dict[str, str], **changes: Any) -> Any:
     Who is refused has changed nothing, whatever the test is about.
     """
     query = {"code": "a-code", "state": asked["state"], **_tenant_of(asked["state"]), **changes}
-    before = standing(client, but_for=query["state"])
+    before = standing(client, but_for=query["state"] if _is_mine(client, query["state"]) else None)
     answer = client.get(CALLBACK, {name: value for name, value in query.items() if value is not None})
     if answer.status_code != 302:
         assert standing(client) == before
     return answer
+
+
+def _is_mine(client: Client, state: Any) -> bool:
+    """Whether the browser has the cookie of a state, which the callback then uses up."""
+    with suppress(SignInError, KeyError, ValueError, AttributeError):  # not a text at all
+        return open_state(state).has_secret(decode(client.cookies[secret_cookie(state)].value))
+    return False
 
 
 def _tenant_of(state: str) -> dict[str, str]:

@@ -60,6 +60,11 @@ class Scene:
             patched.setattr("django_cognito.login.state.time.time", lambda: later)
             return come_back(self.client, asked)
 
+    def session_cookie_lost(self) -> Any:
+        self.back()
+        del self.client.cookies["sessionid"]
+        return self.client.get("/auth/login/")
+
     def idp_initiated(self) -> Any:
         self.set(IDENTITY_PROVIDERS=["COGNITO", {"name": "AcmeSAML", "label": "Acme"}])
         return self.client.get("/auth/callback/?code=a-code")
@@ -91,6 +96,7 @@ class Scene:
 CAUSES: dict[str, Any] = {
     "state_unknown": Scene.state_used_before,
     "state_expired": Scene.state_expired,
+    "session_cookie_lost": Scene.session_cookie_lost,
     "state_missing": Scene.idp_initiated,
     "refused_by_provider": lambda scene: scene.back_with_error("access_denied"),
     "provider_trouble": lambda scene: scene.back_with_error("server_error"),
@@ -151,7 +157,7 @@ def test_a_cause_is_a_page_a_signal_and_a_line_in_the_log(
 ) -> None:
     page = CAUSES[code](scene)
     assert (page.status_code, page.context["code"]) == (status, code)
-    begun_here = code not in ("state_unknown", "state_missing", "tenant_unknown")
+    begun_here = code not in ("state_missing", "tenant_unknown", "session_cookie_lost")
     assert heard[-1] == (code, "default" if begun_here else "")
     assert logged()[-1].startswith(f"a sign-in failed: {code}: ")
     assert len(heard) == len(logged()) == (2 if code == "state_unknown" else 1)

@@ -67,7 +67,7 @@ def is_session_cookie_lost(request: HttpRequest) -> bool:
 
     To send it to Cognito again would be a circle of redirects: Cognito has its own session, and asks nothing.
     """
-    return _SIGNED_IN in request.COOKIES and settings.SESSION_COOKIE_NAME not in request.COOKIES
+    return bool(request.COOKIES.get(_SIGNED_IN)) and not request.COOKIES.get(settings.SESSION_COOKIE_NAME)
 
 
 def forget_signed_in(request: HttpRequest) -> None:
@@ -85,7 +85,7 @@ def _on_logged_out(*, request: HttpRequest | None = None, **_: Any) -> None:
 def _pending(request: HttpRequest) -> list[str]:
     """Return the names of the cookies of pending sign-ins, oldest first: their ids begin with the time."""
     prefix = _name(request, "")
-    return sorted(name for name in request.COOKIES if name.startswith(prefix))
+    return sorted(name for name, value in request.COOKIES.items() if value and name.startswith(prefix))
 
 
 def _mark(request: HttpRequest, *names: str) -> None:

@@ -20,7 +20,7 @@ _NOBODY = frozenset({"login_required", "interaction_required", "consent_required
 def is_worth_trying(request: HttpRequest) -> bool:
     """Return whether this browser was not asked silently in the last ten minutes. Reads a cookie."""
     name, value = _IN_VAIN
-    return request.GET.get(name) != value and _COOKIE not in request.COOKIES
+    return request.GET.get(name) != value and not request.COOKIES.get(_COOKIE)
 
 
 def in_vain(request: HttpRequest, next_url: str) -> str | None:
@@ -28,7 +28,7 @@ def in_vain(request: HttpRequest, next_url: str) -> str | None:
 
     Without cookies no sign-in can be completed, and the page would send the browser here again and again.
     """
-    if UNSEEN not in request.GET or _COOKIE in request.COOKIES or not next_url:
+    if UNSEEN not in request.GET or request.COOKIES.get(_COOKIE) or not next_url:
         return None
     return f"{next_url}{'&' if '?' in next_url else '?'}{urlencode([_IN_VAIN])}"
 
