@@ -16,7 +16,7 @@ from .state import LIFETIME_SECONDS, PendingSignIn, decode, encode
 
 _PREFIX = "cognito_sign_in_"
 _MAX_COOKIES = 50  # of 81 bytes each in a Cookie header: 4 KB of the 8 KB that servers accept
-_SIGNED_IN = "cognito_signed_in"
+_SIGNED_IN = "cognito_signed_in_"  # and the name of the session cookie: cookies ignore ports, as of two local sites
 _SIGNED_IN_SECONDS = 30  # a browser that is redirected in a circle is back sooner
 _USED = "_cognito_used_cookies"  # an attribute of the request
 
@@ -59,7 +59,7 @@ def delete_oldest(request: HttpRequest, response: HttpResponseBase) -> None:
 
 def mark_signed_in(request: HttpRequest, response: HttpResponseBase) -> None:
     """Have the browser remember for 30 seconds that it completed a sign-in: see `is_session_cookie_lost`."""
-    response.set_cookie(_SIGNED_IN, "1", max_age=_SIGNED_IN_SECONDS, httponly=True, **_scope(request))
+    response.set_cookie(_signed_in(), "1", max_age=_SIGNED_IN_SECONDS, httponly=True, **_scope(request))
 
 
 def is_session_cookie_lost(request: HttpRequest) -> bool:
@@ -67,19 +67,19 @@ def is_session_cookie_lost(request: HttpRequest) -> bool:
 
     To send it to Cognito again would be a circle of redirects: Cognito has its own session, and asks nothing.
     """
-    return bool(request.COOKIES.get(_SIGNED_IN)) and not request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    return bool(request.COOKIES.get(_signed_in())) and not request.COOKIES.get(settings.SESSION_COOKIE_NAME)
 
 
 def forget_signed_in(request: HttpRequest) -> None:
     """Have `delete_used` delete the mark of a completed sign-in."""
-    _mark(request, _SIGNED_IN)
+    _mark(request, _signed_in())
 
 
 def _on_logged_out(*, request: HttpRequest | None = None, **_: Any) -> None:
     """Delete the cookies of all sign-ins on any Django sign-out, including the admin's."""
     if request is not None:
         request = getattr(request, "_request", request)  # DRF's wraps Django's
-        _mark(request, _SIGNED_IN, *_pending(request))
+        _mark(request, _signed_in(), *_pending(request))
 
 
 def _pending(request: HttpRequest) -> list[str]:
@@ -96,6 +96,10 @@ def _delete(request: HttpRequest, response: HttpResponseBase, name: str) -> None
     scope = _scope(request)
     response.delete_cookie(name, path=scope["path"], domain=scope["domain"], samesite=scope["samesite"])
     response.cookies[name]["secure"] = scope["secure"]  # browsers ignore a cookie named __Host- without it
+
+
+def _signed_in() -> str:
+    return f"{_SIGNED_IN}{settings.SESSION_COOKIE_NAME}"
 
 
 def _name(request: HttpRequest, sign_in_id: str) -> str:

@@ -10,7 +10,7 @@ from django.utils.http import urlencode
 from ..core.errors import CognitoError, SignInError
 
 UNSEEN = "unseen"  # in a login's query: a page sent the browser, which is to come back to it in any case
-_COOKIE = "cognito_silent"
+_COOKIE = "cognito_silent_"  # and the name of the session cookie: cookies ignore ports, as of two local sites
 _IN_VAIN = ("silent_sign_in", "no")  # in a page's query: this browser keeps no cookies
 _PAUSE_SECONDS = 600  # after that Cognito is asked again
 # OpenID Connect Core 3.1.2.6: the user would have to be asked something. Cognito sends the first.
@@ -20,7 +20,7 @@ _NOBODY = frozenset({"login_required", "interaction_required", "consent_required
 def is_worth_trying(request: HttpRequest) -> bool:
     """Return whether this browser was not asked silently in the last ten minutes. Reads a cookie."""
     name, value = _IN_VAIN
-    return request.GET.get(name) != value and not request.COOKIES.get(_COOKIE)
+    return request.GET.get(name) != value and not request.COOKIES.get(_cookie())
 
 
 def in_vain(request: HttpRequest, next_url: str) -> str | None:
@@ -28,7 +28,7 @@ def in_vain(request: HttpRequest, next_url: str) -> str | None:
 
     Without cookies no sign-in can be completed, and the page would send the browser here again and again.
     """
-    if UNSEEN not in request.GET or request.COOKIES.get(_COOKIE) or not next_url:
+    if UNSEEN not in request.GET or request.COOKIES.get(_cookie()) or not next_url:
         return None
     return f"{next_url}{'&' if '?' in next_url else '?'}{urlencode([_IN_VAIN])}"
 
@@ -42,7 +42,7 @@ def is_nobody(authorize_params: Mapping[str, str], error: CognitoError) -> bool:
 def remember(request: HttpRequest, response: HttpResponseBase) -> None:
     """Set the cookie that says that this browser was asked silently, or need not be."""
     response.set_cookie(
-        _COOKIE,
+        _cookie(),
         "1",
         max_age=_PAUSE_SECONDS,
         path=settings.SESSION_COOKIE_PATH,
@@ -51,3 +51,7 @@ def remember(request: HttpRequest, response: HttpResponseBase) -> None:
         httponly=True,
         samesite="Lax",
     )
+
+
+def _cookie() -> str:
+    return f"{_COOKIE}{settings.SESSION_COOKIE_NAME}"

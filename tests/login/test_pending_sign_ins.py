@@ -639,7 +639,7 @@ def test_lost_session_cookie_is_a_page_and_no_circle(client: Client, token_endpo
 
 def test_mark_of_a_sign_in_lasts_for_half_a_minute(client: Client, token_endpoint: ScriptedServer) -> None:
     complete(client, token_endpoint)
-    cookie = client.cookies["cognito_signed_in"]
+    cookie = client.cookies["cognito_signed_in_sessionid"]
     assert (cookie.value, cookie["max-age"], cookie["path"], cookie["httponly"]) == ("1", 30, "/auth", True)
 
 

@@ -32,7 +32,7 @@ from ..scripted_server import Answer, ScriptedServer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
 
-MARK = "cognito_silent"  # the cookie of a browser that was asked silently
+MARK = "cognito_silent_sessionid"  # the cookie of a browser that was asked silently
 A_VISIT = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 NOBODY = ["login_required", "interaction_required", "consent_required", "account_selection_required"]
 Visit = Callable[..., Any]

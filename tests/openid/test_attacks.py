@@ -75,10 +75,13 @@ def test_the_verifier_is_in_no_url_cookie_or_session_and_for_one_sign_in(client:
 def test_a_session_key_that_an_attacker_knew_before_is_worth_nothing_after(client: Client, provider: Provider) -> None:
     attacker = Client()
     way_in(attacker)
-    client.cookies["sessionid"] = attacker.cookies["sessionid"].value  # planted
+    assert "sessionid" not in attacker.cookies  # a pending sign-in has none
+    planted = attacker.session  # the site gave it one for something else
+    client.cookies["sessionid"] = planted.session_key
     sign_in(client)
     assert (who(client), who(attacker)) == ("alice", "nobody")
-    assert not attacker.session.exists(attacker.cookies["sessionid"].value)
+    assert client.session.session_key != planted.session_key
+    assert not planted.exists(planted.session_key)
 
 
 @pytest.mark.defends("RP-06")
