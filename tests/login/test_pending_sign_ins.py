@@ -620,6 +620,19 @@ def test_link_works_with_sessions_in_a_signed_cookie(
     assert CognitoUser.objects.filter(user__username="bob", username="alice").exists()
 
 
+def test_link_of_another_user_in_a_signed_cookie_is_interrupted(
+    client: Client, settings: Any, token_endpoint: ScriptedServer
+) -> None:
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    sign_in(client, "bob")
+    asked = begin_link(client)
+    sign_in(client, "carol")
+    token_endpoint.script(token_answer("alice", nonce=asked["nonce"]), Answer())
+    page = client.get(CALLBACK, {"code": "a-code", "state": asked["state"]})
+    assert code_of(page) == "link_interrupted"
+    assert not CognitoUser.objects.filter(username="alice").exists()
+
+
 # A session cookie that the browser does not send back
 
 
