@@ -58,16 +58,22 @@ def delete_oldest(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def mark_signed_in(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Have the browser remember for 30 seconds that it completed a sign-in: see `is_session_cookie_lost`."""
-    response.set_cookie(_signed_in(), "1", max_age=_SIGNED_IN_SECONDS, httponly=True, **_scope(request))
+    """Have the browser remember for 30 seconds that it completed a sign-in, or a second one without a session.
+
+    See `is_session_cookie_lost`.
+    """
+    is_second = bool(request.COOKIES.get(_signed_in())) and not _has_session_cookie(request)
+    value = "2" if is_second else "1"
+    response.set_cookie(_signed_in(), value, max_age=_SIGNED_IN_SECONDS, httponly=True, **_scope(request))
 
 
 def is_session_cookie_lost(request: HttpRequest) -> bool:
-    """Return whether this browser has just signed in, and did not send the session cookie that it was given.
+    """Return whether this browser has just signed in twice, and did not send the session cookie that it was given.
 
-    To send it to Cognito again would be a circle of redirects: Cognito has its own session, and asks nothing.
+    To send it to Cognito again would be a circle of redirects: Cognito has its own session, and asks nothing. Once may
+    be no fault: the session has ended, and its user signs in again.
     """
-    return bool(request.COOKIES.get(_signed_in())) and not request.COOKIES.get(settings.SESSION_COOKIE_NAME)
+    return request.COOKIES.get(_signed_in()) == "2" and not _has_session_cookie(request)
 
 
 def forget_signed_in(request: HttpRequest) -> None:
@@ -96,6 +102,10 @@ def _delete(request: HttpRequest, response: HttpResponseBase, name: str) -> None
     scope = _scope(request)
     response.delete_cookie(name, path=scope["path"], domain=scope["domain"], samesite=scope["samesite"])
     response.cookies[name]["secure"] = scope["secure"]  # browsers ignore a cookie named __Host- without it
+
+
+def _has_session_cookie(request: HttpRequest) -> bool:
+    return bool(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
 
 
 def _signed_in() -> str:

@@ -72,9 +72,10 @@ def _state_expired(scene: Scene) -> None:
 
 
 def _session_cookie_lost(scene: Scene) -> None:
-    """The browser does not send back the session cookie that it was given a moment ago."""
-    scene.arrive()
-    scene.page.context.clear_cookies(name="sessionid")
+    """The browser does not send back the session cookie that it was given a moment ago, twice."""
+    for _ in range(2):
+        scene.arrive()
+        scene.page.context.clear_cookies(name="sessionid")
     scene.begin()
 
 
