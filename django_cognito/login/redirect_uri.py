@@ -51,7 +51,7 @@ def login_at_redirect_uri(request: HttpRequest, settings: CognitoSettings, next_
 
 def has_own_redirect_uri(settings: CognitoSettings) -> bool:
     """Return whether POOLS sets REDIRECT_URI for this very alias; a default for all aliases does not count."""
-    pools = django_settings.COGNITO.get("POOLS", {})
+    pools: Any = django_settings.COGNITO.get("POOLS", {})
     return bool(pools.get(settings.alias, {}).get("REDIRECT_URI"))
 
 
