@@ -1,12 +1,14 @@
 """Pending sign-ins through the views: the order of the callback's checks, use once, and what a browser carries."""
 
 import json
+import sys
 import time
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
+from django.core.signals import got_request_exception
 from django.http import HttpRequest
 from django.test import Client
 
@@ -30,6 +32,7 @@ from ..login_scene import (
     unchanged,
     who,
 )
+from ..reports import report_of
 from ..scripted_server import Answer, ScriptedServer
 from ..test_views import code_of, post_logout
 
@@ -690,6 +693,31 @@ def test_secret_is_no_part_of_the_requests_cookies_after_it_was_read(
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
     come_back(client, asked)
     assert [secret_cookie(asked["state"]) in cookies for cookies in seen] == [False]
+
+
+@pytest.mark.defends("RP-20")
+def test_report_of_a_failed_callback_does_not_show_its_cookie(
+    token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, reports = Client(raise_request_exception=False), []
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("the site's own fault")
+
+    def report(request: HttpRequest, **_: Any) -> None:
+        error = sys.exception()
+        assert error is not None
+        reports.append(report_of(error, request))
+
+    monkeypatch.setattr("django_cognito.login.sign_in.person", fail)
+    got_request_exception.connect(report)
+    asked = begin(client)
+    secret, nonce = client.cookies[secret_cookie(asked["state"])].value, asked["nonce"]
+    token_endpoint.script(token_answer(nonce=nonce))
+    answer = client.get(CALLBACK, {"code": "a-code", "state": asked["state"]})
+    got_request_exception.disconnect(report)
+    assert (answer.status_code, len(reports), "the site&#x27;s own fault" in reports[0]) == (500, 1, True)
+    assert (secret in reports[0], nonce in reports[0]) == (False, False)
 
 
 def test_forged_state_is_not_one_of_this_site_whatever_the_cookie(
