@@ -13,9 +13,13 @@ from .core.errors import CognitoError, CognitoUnavailableError
 
 
 class WayOn(Enum):
-    """How a sign-in that failed may be begun once more: as it was, by way of the password, or not at all."""
+    """How a failed sign-in may be started again: as it was, with the password, as another user, or not at all.
+
+    SAME repeats the authorization request parameters too: the sign-in was not refused, it only came back too late.
+    """
 
     AGAIN = "again"
+    SAME = "same"
     BY_PASSWORD = "by password"
     AS_ANOTHER = "as another"
     NONE = "none"
@@ -34,7 +38,8 @@ _AGAIN = _("Start again; if it happens twice, tell the people who run this site.
 _STALE = Cause(
     _("This sign-in is no longer open."),
     _("It may have been used already, or begun in another browser. Start again."),
-    "many of these: does the session's cookie come back (SESSION_COOKIE_SAMESITE, _SECURE, one host for all)?",
+    "many of these: does the browser send the cookie cognito_sign_in_... to the callback (REDIRECT_URI, https, proxy)?",
+    WayOn.SAME,
 )
 _SET_UP_WRONG = _("This site's sign-in is not set up right.")
 _TELL = _("Tell the people who run this site; the code below helps them.")
@@ -46,7 +51,12 @@ _CLOCKS = Cause(
 _OTHER = Cause(_("The sign-in did not succeed."), _AGAIN)
 _CAUSES: Mapping[str, Cause] = {
     "state_unknown": _STALE,
-    "state_expired": Cause(_("This sign-in took too long."), _("Start again."), ""),
+    "state_expired": Cause(_("This sign-in took too long."), _("Start again."), "", WayOn.SAME),
+    "session_cookie_lost": Cause(
+        _("Your browser did not send this site's session cookie."),
+        _("Go back to the site; if you are not signed in there, tell the people who run this site."),
+        "compare SESSION_COOKIE_SAMESITE (Strict does this), _SECURE, _DOMAIN and _PATH with the URL of the callback",
+    ),
     "state_missing": Cause(
         _("This sign-in was not begun here."),
         _("For your safety it was not taken. Begin it here, in the way that you usually sign in."),

@@ -98,7 +98,7 @@ def _moments_have_zones(_: Pools) -> Iterator[checks.CheckMessage]:
 
 def _session_cookie(found: Pools) -> Iterator[checks.CheckMessage]:
     if any(each.domain for each in found.by_alias.values()) and settings.SESSION_COOKIE_SAMESITE == "Strict":
-        message = "SESSION_COOKIE_SAMESITE = 'Strict' loses every login on its way back from the hosted UI."
+        message = "SESSION_COOKIE_SAMESITE = 'Strict': the page after a sign-in gets no session cookie."
         yield checks.Warning(message, hint="Use 'Lax'.", id="django_cognito.W105")
 
 

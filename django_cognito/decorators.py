@@ -18,6 +18,7 @@ from django.utils.http import urlencode
 from .answers import Answer, forbidden, json_response, not_authenticated
 from .bearer import bearer_token
 from .conf import get_settings
+from .login.redirect_uri import is_elsewhere
 from .login.silence import UNSEEN, is_worth_trying, remember
 from .login.tenant import settings_here
 from .next_url import is_script, safe_url
@@ -147,13 +148,17 @@ def _is_visit(request: HttpRequest) -> bool:
 
 
 def _ask_unseen(request: HttpRequest) -> HttpResponse | None:
-    """The way to Cognito and straight back; None where it is not worth it. Writes the session."""
+    """Return the redirect to Cognito and straight back; None if it is not worth it. Sets a cookie, writes no session.
+
+    If REDIRECT_URI is on another host the session would be there: no sign-in could show in this page.
+    """
     here = settings_here(request)
-    if here is None or not here.user_pool.domain or not is_worth_trying(request):
+    if here is None or not here.user_pool.domain or not is_worth_trying(request) or is_elsewhere(request, here):
         return None
-    remember(request)  # now: whoever does not come back, or not well, is to see the page the next time
     query = urlencode({"prompt": "none", "next": request.get_full_path(), UNSEEN: "1"})
-    return HttpResponseRedirect(f"{reverse('cognito:login')}?{query}")
+    response = HttpResponseRedirect(f"{reverse('cognito:login')}?{query}")
+    remember(request, response)  # now: a browser that does not come back, or not well, is shown the page the next time
+    return response
 
 
 def _required(allows: Callable[[Rights], bool], denied: Answer) -> Callable[[_View], _View]:

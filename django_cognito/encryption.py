@@ -1,4 +1,4 @@
-"""Secrets at rest: AES-256-GCM under keys derived from SECRET_KEY. Knows nothing of what it encrypts."""
+"""AES-256-GCM under keys derived from SECRET_KEY, one for each purpose. Must not depend on what it encrypts."""
 
 import os
 from functools import lru_cache
@@ -11,6 +11,7 @@ from django.conf import settings
 
 from .tracebacks import without_locals
 
+STORED_TOKENS = b"django_cognito.encryption"  # HKDF's `info` for the rows of logins
 _NONCE_BYTES = 12  # NIST SP 800-38D 8.2: 96 bits, random, far below 2**32 messages a key
 
 
@@ -19,28 +20,32 @@ class DecryptionError(Exception):
 
 
 @without_locals
-def encrypt(plaintext: bytes, *, associated_data: bytes) -> bytes:
-    """`plaintext` encrypted under the current SECRET_KEY; only `decrypt` with the same `associated_data` opens it."""
+def encrypt(plaintext: bytes, *, associated_data: bytes, purpose: bytes = STORED_TOKENS) -> bytes:
+    """Return `plaintext` encrypted under the current SECRET_KEY.
+
+    Only `decrypt` with the same `associated_data` and `purpose` opens it: each purpose has a key of its own (RFC 5869
+    3.2), so that what anonymous requests encrypt is never under the key of stored tokens.
+    """
     nonce = os.urandom(_NONCE_BYTES)
-    return nonce + _cipher(settings.SECRET_KEY).encrypt(nonce, plaintext, associated_data)
+    return nonce + _cipher(settings.SECRET_KEY, purpose).encrypt(nonce, plaintext, associated_data)
 
 
 @without_locals
-def decrypt(ciphertext: bytes, *, associated_data: bytes) -> bytes:
-    """What `encrypt` was given, under SECRET_KEY or one of SECRET_KEY_FALLBACKS.
+def decrypt(ciphertext: bytes, *, associated_data: bytes, purpose: bytes = STORED_TOKENS) -> bytes:
+    """Return the plaintext of `encrypt`, under SECRET_KEY or one of SECRET_KEY_FALLBACKS.
 
     Raises DecryptionError.
     """
     nonce, sealed = ciphertext[:_NONCE_BYTES], ciphertext[_NONCE_BYTES:]
     for secret_key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         try:
-            return _cipher(secret_key).decrypt(nonce, sealed, associated_data)
+            return _cipher(secret_key, purpose).decrypt(nonce, sealed, associated_data)
         except (InvalidTag, ValueError):
             continue
     raise DecryptionError("no key opens these bytes")
 
 
-@lru_cache(maxsize=8)
-def _cipher(secret_key: str | bytes) -> AESGCM:
+@lru_cache(maxsize=16)
+def _cipher(secret_key: str | bytes, purpose: bytes) -> AESGCM:
     material = secret_key.encode() if isinstance(secret_key, str) else secret_key
-    return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=b"django_cognito.encryption").derive(material))
+    return AESGCM(HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(material))

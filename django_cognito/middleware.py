@@ -24,6 +24,7 @@ from .answers import answer_to, forbidden, json_response
 from .bearer import bearer_token
 from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError
 from .error_reports import take_id_token
+from .login.sign_in_cookies import delete_used
 from .login.tenant import apool_ids_accepted_at, pool_ids_accepted_at
 from .people.authenticate import aauthenticate, authenticate
 from .people.profile import Statement
@@ -170,9 +171,10 @@ def _write_again(statements: list[Statement]) -> None:
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Keep caches from mixing users up; 503 if another middleware made 500 of an outage."""
+    """Keep caches from mixing users up, delete used cookies; 503 if another middleware made 500 of an outage."""
     if response.status_code == 500 and request.cognito.is_unavailable:  # type: ignore[attr-defined]
         response = json_response(answer_to(CognitoUnavailableError("another middleware needed the user")))
+    delete_used(request, response)
     if bearer_token(request) is not None or request.session.accessed:
         # Always both: Django's page cache looks at what the URL's last response named.
         patch_vary_headers(response, ("Cookie", "Authorization"))

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -24,10 +23,10 @@ from .causes import WayOn, cause_of
 from .conf import CognitoSettings, get_pools, get_settings
 from .core.errors import CognitoError, SignInError, TokenError
 from .decorators import session_required, user_required
-from .login import attempts, pending, session, sign_in, silence
+from .login import session, sign_in, sign_in_cookies, silence
 from .login.asked import asked_of_cognito
-from .login.attempts import Attempt
-from .login.pending import PendingSignIn
+from .login.redirect_uri import login_at_redirect_uri
+from .login.state import PendingSignIn, open_state
 from .login.tenant import settings_here, settings_of_request
 from .next_url import is_script, safe_url
 from .page_headers import protected
@@ -51,7 +50,7 @@ logger = logging.getLogger(__name__)
 @login_not_required
 @never_cache
 def login(request: HttpRequest) -> HttpResponse:
-    """Send the browser to the hosted UI; `next` says where it goes once it is back. Writes the session.
+    """Send the browser to the hosted UI; `next` is the page after the sign-in. Sets a cookie, and uses no session.
 
     The query may hold what Cognito is asked beyond that: `identity_provider`, `idp_identifier`, `login_hint`, `lang`,
     `prompt`, `acr_values`, `max_age`.
@@ -127,7 +126,7 @@ def _too_old(request: HttpRequest) -> HttpResponse | None:
     except CognitoError as error:
         logger.info("an account was not linked or unlinked: %s", error.code)
         next_url = safe_url(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
-        return _explained(request, error, next_url=next_url, asked={"max_age": str(int(seconds))})
+        return _explained(request, error, next_url=next_url, authorize_params={"max_age": str(int(seconds))})
     return None
 
 
@@ -135,47 +134,38 @@ def _too_old(request: HttpRequest) -> HttpResponse | None:
 @require_safe
 @login_not_required
 @never_cache
-def callback(request: HttpRequest) -> HttpResponse:
-    """The hosted UI's answer: sign the person in and go on to where they wanted; or say what went wrong.
-
-    A sign-in that fails changes nothing: who was signed in still is.
-    """
-    return attempts.forget(request, _come_back(request), request.GET.get("state", ""))
-
-
 @without_locals
-def _come_back(request: HttpRequest) -> HttpResponse:
-    attempt = begun = None
+def callback(request: HttpRequest) -> HttpResponse:
+    """Sign in the user whom the hosted UI sent back, and go on to `next`; or show why that failed.
+
+    A sign-in that fails changes nothing: a user who was signed in still is.
+    """
+    pending = None
     try:
         # The state comes first: without it nothing is believed.
-        state = sign_in.single(request.GET, "state")
-        attempt = attempts.kept(request, state)
-        begun = pending.finish(request, state)
-        sign_in.complete(request, begun)
+        pending = open_state(sign_in.single(request.GET, "state"))
+        secret = sign_in_cookies.take_secret(request, pending)
+        if sign_in.is_completed(request, pending):  # the back button, or a reload
+            return _on(request, "")
+        sign_in.complete(request, pending, secret)
     except CognitoError as error:
-        if begun is None:
-            return _once_more(request, error, attempt)
-        if not silence.is_nobody(begun.asked, error):
-            return _failed(request, error, begun)
-        silence.remember(request)
-    return _on(request, begun.next_url)
+        return _not_signed_in(request, error, pending)
+    response = _on(request, pending.next_url)
+    sign_in_cookies.mark_signed_in(request, response)
+    return response
 
 
-def _once_more(request: HttpRequest, error: CognitoError, attempt: Attempt | None) -> HttpResponse:
-    """The answer to a state that this browser's session does not hold.
-
-    Where the browser itself says that it began it, another tab's session has taken the place of that one: it begins
-    once more, with new secrets, and no third time.
-    """
-    if attempt is None:
-        return _failed(request, error, None)
-    settings = get_pools().by_alias.get(attempt.alias)
-    if settings is not None and not attempt.is_second:
-        return _sent(request, settings, "login", replace(attempt, is_second=True))
-    if silence.is_silent(attempt.asked):
-        silence.remember(request)
-        return _on(request, attempt.next_url)
-    return _failed(request, error, attempt)
+def _not_signed_in(request: HttpRequest, error: CognitoError, pending: PendingSignIn | None) -> HttpResponse:
+    """Return the page that says why a sign-in failed; or a redirect if it is no failure, or one that passes."""
+    if pending is not None and silence.is_nobody(pending.authorize_params, error):
+        response = _on(request, pending.next_url)
+        silence.remember(request, response)
+        return response
+    if pending is not None and sign_in.is_worth_retrying(request, pending, error):
+        logger.info("a sign-in failed as a first one does, and is started again: %s", error)
+        settings = get_pools().by_alias[pending.alias]
+        return _sent(request, settings, "login", pending.next_url, pending.authorize_params, attempt=2)
+    return _failed(request, error, pending)
 
 
 @without_transaction
@@ -202,15 +192,15 @@ def logout(request: HttpRequest) -> HttpResponse:
         auth.logout(request)
     finally:
         request.session.flush()  # also if a receiver of `user_logged_out` fails
-    if get_settings().silent_sign_in:
-        silence.remember(request)  # who has just gone is not to come back unseen
     found = ours or here
     after = (found.logout_uri if found else "") or request.build_absolute_uri(
         resolve_url(django_settings.LOGOUT_REDIRECT_URL or get_script_prefix())
     )
     through_cognito = ends_at_cognito(found, local_user, where)
     gone = protected(HttpResponseRedirect(get_hosted_ui(found).logout_url(after) if through_cognito else after))
-    return attempts.forget(request, gone)  # what was under way ends with the session that held it
+    if get_settings().silent_sign_in:
+        silence.remember(request, gone)  # a user who has just signed out is not to be signed in silently
+    return gone
 
 
 def _begin(request: HttpRequest, page: str, *, links_to: str = "") -> HttpResponse:
@@ -222,29 +212,34 @@ def _begin(request: HttpRequest, page: str, *, links_to: str = "") -> HttpRespon
         return protected(HttpResponseRedirect(way_back))
     try:
         settings = settings_of_request(request)
-        asked = asked_of_cognito(given, settings)
-        asked |= {"prompt": "login"} if links_to else {}
-        return _sent(request, settings, page, Attempt(settings.alias, next_url, asked), links_to)
+        authorize_params = asked_of_cognito(given, settings) | ({"prompt": "login"} if links_to else {})
+        if sign_in_cookies.is_session_cookie_lost(request):
+            sign_in_cookies.forget_signed_in(request)
+            raise SignInError("the browser did not send the session cookie back", code="session_cookie_lost")
+        if not links_to and (moved := login_at_redirect_uri(request, settings, next_url)):
+            return protected(HttpResponseRedirect(moved))
+        response = _sent(request, settings, page, next_url, authorize_params, links_to=links_to)
     except CognitoError as error:
         return _failed(request, error, None)
+    sign_in_cookies.delete_oldest(request, response)
+    return response
 
 
 def _sent(
-    request: HttpRequest, settings: CognitoSettings, page: str, attempt: Attempt, links_to: str = ""
+    request: HttpRequest,
+    settings: CognitoSettings,
+    page: str,
+    next_url: str,
+    authorize_params: Mapping[str, str],
+    **how: Any,
 ) -> HttpResponse:
-    """On the way to a page of the hosted UI, with what it takes to come back."""
-    address, state = sign_in.begin(
-        request,
-        settings,
-        page,
-        redirect_uri=settings.redirect_uri or request.build_absolute_uri(reverse("cognito:callback")),
-        next_url=attempt.next_url,
-        asked=attempt.asked,
-        links_to=links_to,
+    """Return the redirect to a page of the hosted UI, with the cookie that the callback needs."""
+    url, sign_in_id, secret = sign_in.begin(
+        request, settings, page, next_url=next_url, authorize_params=authorize_params, **how
     )
-    response = protected(HttpResponseRedirect(address))
-    # Who links an account does so by POST, as who they are: not once more, unasked.
-    return response if links_to else attempts.keep(request, response, state, attempt)
+    response = protected(HttpResponseRedirect(url))
+    sign_in_cookies.set_secret(request, response, sign_in_id, secret)
+    return response
 
 
 def _on(request: HttpRequest, next_url: str) -> HttpResponse:
@@ -253,16 +248,22 @@ def _on(request: HttpRequest, next_url: str) -> HttpResponse:
     return protected(HttpResponseRedirect(address))
 
 
-def _failed(request: HttpRequest, error: CognitoError, begun: PendingSignIn | Attempt | None) -> HttpResponse:
-    """The page that says why a sign-in failed; the log and the signal say so, too."""
+def _failed(request: HttpRequest, error: CognitoError, pending: PendingSignIn | None) -> HttpResponse:
+    """Return the page that says why a sign-in failed; the log and the signal say so, too."""
     cause = cause_of(error)
     logger.warning("a sign-in failed: %s: %s%s", error.code, error, f" ({cause.hint})" if cause.hint else "")
-    tell_of_failed_sign_in(error.code, begun.alias if begun else "")
-    return _explained(request, error, next_url=begun.next_url if begun else "", asked=begun.asked if begun else {})
+    tell_of_failed_sign_in(error.code, pending.alias if pending else "")
+    if pending is None:
+        return _explained(request, error)
+    return _explained(request, error, next_url=pending.next_url, authorize_params=pending.authorize_params)
 
 
 def _explained(
-    request: HttpRequest, error: CognitoError, *, next_url: str = "", asked: Mapping[str, str] = MappingProxyType({})
+    request: HttpRequest,
+    error: CognitoError,
+    *,
+    next_url: str = "",
+    authorize_params: Mapping[str, str] = MappingProxyType({}),
 ) -> HttpResponse:
     cause, answer = cause_of(error), answer_to(error)
     context: dict[str, Any] = {
@@ -270,8 +271,9 @@ def _explained(
         "sentence": cause.sentence,
         "remedy": cause.remedy,
         "next": next_url,
-        "again": _again(cause.way_on, next_url, asked),
+        "again": _again(cause.way_on, next_url, authorize_params),
         "as_another": cause.way_on is WayOn.AS_ANOTHER,
+        "as_before": cause.way_on is WayOn.SAME,
         "home": get_script_prefix(),
     }
     # A page is for a person: 401 would ask their browser for credentials that it does not have.
@@ -282,13 +284,15 @@ def _explained(
     return protected(response, settings_here(request))
 
 
-def _again(way_on: WayOn, next_url: str, asked: Mapping[str, str]) -> str:
-    """The address at which the person begins once more; empty where that leads nowhere."""
+def _again(way_on: WayOn, next_url: str, authorize_params: Mapping[str, str]) -> str:
+    """Return the URL at which the user starts again; empty if that leads nowhere."""
     if way_on is WayOn.NONE:
         return ""
     query = {"next": next_url} if next_url else {}
-    if way_on is not WayOn.AGAIN:  # else Cognito, which knows them, sends them straight back
+    if way_on is WayOn.SAME:
+        query |= authorize_params
+    elif way_on is not WayOn.AGAIN:  # else Cognito, which has a session of its own, sends them straight back
         query["prompt"] = "login"
-    if way_on is WayOn.BY_PASSWORD and "max_age" in asked:
-        query["max_age"] = asked["max_age"]
+    if way_on is WayOn.BY_PASSWORD and "max_age" in authorize_params:
+        query["max_age"] = authorize_params["max_age"]
     return reverse("cognito:login") + (f"?{urlencode(query)}" if query else "")

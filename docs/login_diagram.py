@@ -30,13 +30,13 @@ class Step(NamedTuple):
 
 STEPS = (
     Step(0, 1, "GET /auth/login/?next=/notes/"),
-    Step(1, 1, "keeps state, nonce and verifier in the session"),
+    Step(1, 1, "seals the state, sets a cookie with a secret"),
     Step(1, 0, "302 to the hosted UI"),
     Step(0, 2, "GET /oauth2/authorize: state, nonce, S256 challenge"),
     Step(2, 2, "password, MFA, or an identity provider"),
     Step(2, 0, "302 to the callback: code, state"),
     Step(0, 1, "GET /auth/callback/: code, state"),
-    Step(1, 1, "the state is this browser's, once"),
+    Step(1, 1, "the state opens and the cookie matches, once"),
     Step(1, 2, "POST /oauth2/token: code, verifier, client"),
     Step(2, 1, "access, ID and refresh token"),
     Step(1, 1, "verifies both tokens"),

@@ -1,7 +1,8 @@
 """What a test of the login arranges: a token endpoint that answers as told, and a login in a chosen state."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event
 from typing import Any
@@ -11,14 +12,16 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
+from django_cognito.core.errors import SignInError
 from django_cognito.login import session
+from django_cognito.login.state import decode, open_state, seal
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
 from django_cognito.testing import make_token, sign_in
 
 from .scripted_server import Answer, Request, json_answer
 
 CALLBACK = "/auth/callback/"
-PENDING = "_cognito_sign_ins"  # where a session has the sign-ins under way
+SECRET_COOKIE = "cognito_sign_in_"  # and the id of a pending sign-in
 
 
 def token_answer(
@@ -65,12 +68,26 @@ def come_back(client: Client, asked: dict[str, str], **changes: Any) -> Any:
 
     Who is refused has changed nothing, whatever the test is about.
     """
-    query = {"code": "a-code", "state": asked["state"], **changes}
-    before = standing(client, but_for=query["state"])
+    query = {"code": "a-code", "state": asked["state"], **_tenant_of(asked["state"]), **changes}
+    before = standing(client, but_for=query["state"] if _is_mine(client, query["state"]) else None)
     answer = client.get(CALLBACK, {name: value for name, value in query.items() if value is not None})
     if answer.status_code != 302:
         assert standing(client) == before
     return answer
+
+
+def _is_mine(client: Client, state: Any) -> bool:
+    """Whether the browser has the cookie of a state, which the callback then uses up."""
+    with suppress(SignInError, KeyError, ValueError, AttributeError):  # not a text at all
+        return open_state(state).has_secret(decode(client.cookies[secret_cookie(state)].value))
+    return False
+
+
+def _tenant_of(state: str) -> dict[str, str]:
+    """What makes POOL_RESOLVER of `two_pools` return the alias at the callback as well, as a tenant's host would."""
+    with suppress(SignInError):
+        return {"at": open_state(state).alias}
+    return {}
 
 
 @contextmanager
@@ -82,18 +99,39 @@ def unchanged(client: Client, *, but_for: str | None = None) -> Iterator[None]:
 
 
 def standing(client: Client, *, but_for: str | None = None) -> dict[str, Any]:
-    """All that a refusal leaves alone: the browser's session with its key, and every person, link and login.
+    """All that a refusal leaves alone: the session with its key, the pending sign-ins, and every user, link and login.
 
-    Without the sign-in under way whose state is `but_for`.
+    Without the pending sign-in whose state is `but_for`.
     """
-    kept = dict(client.session.items())
-    if PENDING in kept:
-        kept[PENDING] = {state: entry for state, entry in kept[PENDING].items() if state != but_for}
+    used = secret_cookie(but_for) if isinstance(but_for, str) else ""
+    pending = {name: value for name, value in secret_cookies(client).items() if name != used}
     models = (get_user_model(), CognitoUser, CognitoMembership, CognitoLogin)
     rows = {model.__name__: list(model._default_manager.order_by("pk").values()) for model in models}
     for login in rows["CognitoLogin"]:
         del login["retry_at"], login["refresh_sent_at"]  # an outage stores when the next refresh is due
-    return {"session": kept, "key": client.session.session_key, **rows}
+    return {"session": dict(client.session.items()), "key": client.session.session_key, "pending": pending, **rows}
+
+
+def secret_cookies(client: Client) -> dict[str, str]:
+    """The cookies of pending sign-ins that the browser has, by name."""
+    cookies = {name: cookie.value for name, cookie in client.cookies.items() if cookie.value}
+    return {name: value for name, value in cookies.items() if name.removeprefix("__Host-").startswith(SECRET_COOKIE)}
+
+
+def secret_cookie(state: str, prefix: str = "") -> str:
+    """The name of the cookie that belongs to a state."""
+    return f"{prefix}{SECRET_COOKIE}{state.partition('.')[0]}"
+
+
+def code_verifier_of(client: Client, asked: dict[str, str]) -> str:
+    """The PKCE code verifier of a pending sign-in, as the site derives it from the state and the browser's cookie."""
+    return open_state(asked["state"]).code_verifier(decode(secret_cookies(client)[secret_cookie(asked["state"])]))
+
+
+def reseal(client: Client, asked: dict[str, str], **changes: Any) -> dict[str, str]:
+    """Change a pending sign-in as only the site itself can: what Cognito is asked, with the new state."""
+    secret = decode(secret_cookies(client)[secret_cookie(asked["state"])])
+    return {**asked, "state": seal(replace(open_state(asked["state"]), **changes), secret).state}
 
 
 def who(client: Client) -> str:

@@ -60,8 +60,17 @@ class Scene:
     def state_expired(self) -> Any:
         asked, later = begin(self.client, next="/mine/"), time.time() + 901
         with self.clock.context() as patched:
-            patched.setattr("django_cognito.login.pending.time.time", lambda: later)
+            patched.setattr("django_cognito.login.state.time.time", lambda: later)
             return come_back(self.client, asked)
+
+    def session_cookie_lost(self) -> Any:
+        browser = Client()  # which drops it
+        for _ in range(2):
+            asked = begin(browser)
+            self.server.script(token_answer(nonce=asked["nonce"]))
+            browser.get("/auth/callback/", {"code": "a-code", "state": asked["state"]})
+            del browser.cookies["sessionid"]
+        return browser.get("/auth/login/")
 
     def idp_initiated(self) -> Any:
         self.set(IDENTITY_PROVIDERS=["COGNITO", {"name": "AcmeSAML", "label": "Acme"}])
@@ -94,6 +103,7 @@ class Scene:
 CAUSES: dict[str, Any] = {
     "state_unknown": Scene.state_used_before,
     "state_expired": Scene.state_expired,
+    "session_cookie_lost": Scene.session_cookie_lost,
     "state_missing": Scene.idp_initiated,
     "refused_by_provider": lambda scene: scene.back_with_error("access_denied"),
     "provider_trouble": lambda scene: scene.back_with_error("server_error"),
@@ -124,8 +134,9 @@ class Page(NamedTuple):
 # With `prompt=login` Cognito asks for a password. Without it Cognito signs in the user of its own session, so that a
 # disabled user would come back to the same page.
 PAGES = {
-    "state_unknown": Page("no longer open"),
-    "state_expired": Page("took too long"),
+    "state_unknown": Page("no longer open", "Start again"),
+    "state_expired": Page("took too long", "Start again"),
+    "session_cookie_lost": Page("did not send this site's session cookie"),
     "state_missing": Page("not begun here"),
     "refused_by_provider": Page("refused or cancelled"),
     "provider_trouble": Page("has trouble"),
@@ -196,7 +207,7 @@ def test_a_cause_is_a_page_a_signal_and_a_line_in_the_log(
 ) -> None:
     page = CAUSES[code](scene)
     assert (page.status_code, page.context["code"]) == (status, code)
-    begun_here = code not in ("state_unknown", "state_missing", "tenant_unknown")
+    begun_here = code not in ("state_missing", "tenant_unknown", "session_cookie_lost")
     assert heard[-1] == (code, "default" if begun_here else "")
     assert logged()[-1].startswith(f"a sign-in failed: {code}: ")
     assert len(heard) == len(logged()) == (2 if code == "state_unknown" else 1)

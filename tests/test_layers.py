@@ -41,7 +41,7 @@ INSIDE = {
     "people": "conflicts groups revocation attributes steady_query deleted_groups snapshot | memberships contact_claims"
     " | remembered | rights profile | request_writes machines accounts | users unlinking"
     " | known_users linking identities | authenticate sync",
-    "login": "pending tenant asked silence revocation session_user | attempts session | refresh_lease"
+    "login": "tenant asked silence state redirect_uri revocation session_user | sign_in_cookies session | refresh_lease"
     " | renewal sign_in outage",
     "aws": "credentials | sessions | clients | person",
     "drf": "errors | authentication permissions schema",

@@ -33,7 +33,6 @@ from ..people.conflicts import retry_conflicts, write_transaction
 from ..runtime import get_hosted_ui
 from ..signals import tell_of_sign_out
 from ..tracebacks import without_locals
-from . import pending
 from .revocation import RevocableLogin, revoke_logins
 from .session_user import flush_session_of_another_user
 
@@ -59,17 +58,16 @@ def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet)
     login = CognitoLogin(cognito_user=link, expires_at=end_of(token, tokens))
     login.tokens = sealed(login.id, tokens)
     login.save(force_insert=True)
-    with pending.kept(request):
-        flush_session_of_another_user(request.session, user)
-        request.session[SESSION_KEY] = str(login.id)
-        if (cognito := getattr(request, "cognito", None)) is not None:
-            cognito.set_login(user, token, login)
-        try:
-            auth.login(request, user, backend=_BACKEND)
-        except Exception:  # of a receiver: no session will name the login
-            revoke(login)
-            CognitoLogin.objects.filter(pk=login.pk).delete()
-            raise
+    flush_session_of_another_user(request.session, user)
+    request.session[SESSION_KEY] = str(login.id)
+    if (cognito := getattr(request, "cognito", None)) is not None:
+        cognito.set_login(user, token, login)
+    try:
+        auth.login(request, user, backend=_BACKEND)
+    except Exception:  # of a receiver: no session will name the login
+        revoke(login)
+        CognitoLogin.objects.filter(pk=login.pk).delete()
+        raise
     if request.session.session_key == key:
         request.session.cycle_key()  # Django keeps the key of a user who signs in again
     return login

@@ -7,7 +7,6 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
@@ -16,7 +15,6 @@ from django_cognito.models import CognitoUser
 
 from ..emulator.conftest import Clock
 from ..local_cognito import settings_for
-from ..login_scene import PENDING
 from .hands import authorize_as, expect_greeting, sign_in
 from .pools import POOL_ID, settings_of_tenants, sub_of
 
@@ -55,15 +53,10 @@ class Scene:
         """Press a button of the page."""
         self.page.get_by_role("button", name=name, exact=True).click()
 
-    def change_pending(self, **changes: Any) -> None:
-        """Change the sign-in under way, as the browser's session has it."""
-        cookies: list[Any] = self.page.context.cookies()
-        (key,) = [cookie["value"] for cookie in cookies if cookie["name"] == "sessionid"]
-        session = SessionStore(key)
-        ((state, entry),) = session[PENDING].items()
-        assert changes.keys() <= entry.keys()
-        session[PENDING] = {state: {**entry, **changes}}
-        session.save()
+    def come_back(self, **query: str) -> None:
+        """Open the callback with the state of the sign-in that is pending on the hosted UI's page."""
+        (state,) = parse_qs(urlsplit(self.page.url).query)["state"]
+        self.page.goto(f"{self.site}/auth/callback/?{urlencode({'code': 'a-code', 'state': state, **query})}")
 
 
 def _state_unknown(scene: Scene) -> None:
@@ -72,8 +65,18 @@ def _state_unknown(scene: Scene) -> None:
 
 def _state_expired(scene: Scene) -> None:
     scene.begin()
-    scene.change_pending(begun_at=1)
+    scene.patch.setattr("django_cognito.login.state.LIFETIME_SECONDS", -1)
     sign_in(scene.page)
+    expect(scene.page.get_by_text("Code: ")).to_be_visible()
+    scene.patch.undo()
+
+
+def _session_cookie_lost(scene: Scene) -> None:
+    """The browser does not send back the session cookie that it was given a moment ago, twice."""
+    for _ in range(2):
+        scene.arrive()
+        scene.page.context.clear_cookies(name="sessionid")
+    scene.begin()
 
 
 def _state_missing(scene: Scene) -> None:
@@ -121,8 +124,7 @@ def _client_refused(scene: Scene) -> None:
 
 def _invalid_grant(scene: Scene) -> None:
     scene.begin()
-    scene.change_pending(code_verifier="another-verifier-of-at-least-forty-three-characters-0123")
-    sign_in(scene.page)
+    scene.come_back()
 
 
 def _invalid_client(scene: Scene) -> None:
@@ -160,9 +162,7 @@ def _sign_in_too_old(scene: Scene) -> None:
 
 def _wrong_issuer(scene: Scene) -> None:
     scene.begin()
-    (state,) = parse_qs(urlsplit(scene.page.url).query)["state"]
-    query = urlencode({"code": "a-code", "state": state, "iss": "https://login.evil.example"})
-    scene.page.goto(f"{scene.site}/auth/callback/?{query}")
+    scene.come_back(iss="https://login.evil.example")
 
 
 def _linked_elsewhere(scene: Scene) -> None:
@@ -206,6 +206,7 @@ def _link(user: Any, sub: str, username: str) -> CognitoUser:
 SCENES: dict[str, tuple[int, Callable[[Scene], None]]] = {
     "state_unknown": (400, _state_unknown),
     "state_expired": (400, _state_expired),
+    "session_cookie_lost": (400, _session_cookie_lost),
     "state_missing": (400, _state_missing),
     "refused_by_provider": (400, _refused_by_provider),
     "provider_trouble": (503, _provider_trouble),

@@ -101,7 +101,7 @@ def test_a_failure_is_a_page_to_read_and_to_leave_by_keyboard_and_axe_finds_noth
 def test_who_begins_again_arrives_where_they_wanted_to_go(scene: Scene) -> None:
     SCENES["state_expired"][1](scene)
     expect(scene.page.get_by_role("heading")).to_have_text("This sign-in took too long.")
-    go_by_keyboard(scene.page, "Sign in again")
+    go_by_keyboard(scene.page, "Start again")
     expect_greeting(scene.page, "alice")
     assert scene.page.url == f"{scene.site}/mine/"
 

@@ -33,6 +33,10 @@ class Watch:
         context.on("weberror", self._hear_error)
         context.on("request", self._see)
 
+    def add(self, origin: str) -> None:
+        """Let pages ask a further origin of ours, too."""
+        self._ours.add(origin)
+
     def found(self) -> list[str]:
         """All that is wrong so far, a line for each."""
         elsewhere = [url for url in self.asked if origin_of(url) not in self._ours | self._others | {"data://"}]

@@ -13,10 +13,11 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from django_cognito.login import session
+from django_cognito.login.state import open_state
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.testing import make_token, sign_in
 
-from ..login_scene import PENDING, begin, come_back, form_of, query_of, refusal, token_answer, unchanged, who
+from ..login_scene import begin, come_back, form_of, query_of, refusal, token_answer, unchanged, who
 from ..scripted_server import ScriptedServer
 from ..two_pools import ACME_CLIENT, ZEN_CLIENT, ZEN_POOL, TwoPools
 
@@ -74,7 +75,7 @@ def test_all_that_a_login_may_ask_reaches_the_hosted_ui(client: Client, two_pool
     assert {name: asked[name] for name in given} == given
     assert (asked["resource"], asked["scope"]) == ("https://api.example.com", "openid orders/read")
     assert "at" not in asked
-    assert client.session[PENDING][asked["state"]]["asked"] == given
+    assert open_state(asked["state"]).authorize_params == given
 
 
 def test_what_the_site_does_not_pass_on_begins_nothing(client: Client, two_pools: TwoPools, before: str) -> None:
@@ -124,15 +125,18 @@ def test_the_same_sub_in_two_pools_is_two_people(client: Client, two_pools: TwoP
 
 
 @pytest.mark.defends("RP-09")
+@pytest.mark.parametrize(
+    ("at", "code", "counts"), [("acme", "invalid_grant", (1, 0)), ("zen", "state_unknown", (0, 0))]
+)
 def test_another_pools_code_is_sent_to_nobody_but_the_pool_where_the_sign_in_began(
-    client: Client, two_pools: TwoPools, before: str
+    client: Client, two_pools: TwoPools, before: str, at: str, code: str, counts: tuple[int, int]
 ) -> None:
     begin(client, at="zen")
     asked = begin(client, at="acme")
     two_pools.acme.script(refusal())
     two_pools.zen.script(token_answer(nonce=asked["nonce"], alias="zen"))
-    assert told(come_back(client, asked, code="a-code-of-zen", at="zen")) == (400, "invalid_grant")
-    assert two_pools.counts == (1, 0)
+    assert told(come_back(client, asked, code="a-code-of-zen", at=at)) == (400, code)
+    assert two_pools.counts == counts
     assert who(client) == before
 
 
@@ -212,13 +216,33 @@ def test_a_machines_token_is_no_sign_in(client: Client, two_pools: TwoPools, bef
     assert who(client) == before
 
 
-def test_the_state_of_one_pools_sign_in_leads_back_to_it_at_whatever_address(
-    client: Client, two_pools: TwoPools
+@pytest.mark.defends("RP-09")
+@pytest.mark.parametrize("at", ["acme", "umbrella"])
+def test_sign_in_that_comes_back_at_another_tenants_host_is_refused(
+    client: Client, two_pools: TwoPools, before: str, at: str
 ) -> None:
     asked = begin(client, at="zen")
+    assert told(come_back(client, asked, at=at)) == (400, "state_unknown")
+    assert (two_pools.counts, who(client)) == ((0, 0), before)
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_alias_with_a_redirect_uri_of_its_own_may_come_back_anywhere(
+    client: Client, two_pools: TwoPools, settings: Any, is_own: bool
+) -> None:
+    central = {"REDIRECT_URI": "http://localhost/auth/callback/"}
+    pools = {
+        "acme": two_pools.settings_of("acme"),
+        "zen": {**two_pools.settings_of("zen"), **(central if is_own else {})},
+    }
+    settings.COGNITO = {**two_pools.settings, **({} if is_own else central), "POOLS": pools}
+    asked = begin(client, at="zen", redirected="1")
+    assert asked["redirect_uri"] == central["REDIRECT_URI"]
     two_pools.zen.script(token_answer(nonce=asked["nonce"], alias="zen"))
-    come_back(client, asked, at="acme")
-    assert (CognitoUser.objects.get().user_pool_id, two_pools.counts) == (ZEN_POOL, (0, 1))
+    answer = come_back(client, asked, at="acme")
+    assert (answer.status_code, two_pools.counts) == ((302, (0, 1)) if is_own else (400, (0, 0)))
+    if is_own:
+        assert CognitoUser.objects.get().user_pool_id == ZEN_POOL
 
 
 def test_a_sign_in_at_a_pool_that_was_taken_out_meanwhile_is_over(

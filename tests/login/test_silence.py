@@ -3,7 +3,6 @@
 `visit` is a browser's visit of such a page, sync or async.
 """
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,15 +12,27 @@ from django.test import AsyncClient, Client
 
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.login import silence
+from django_cognito.login.state import open_state
 from django_cognito.testing import make_token, sign_in
 
 from ..callers import bearer
-from ..login_scene import PENDING, begin, come_back, login_of, query_of, refusal, standing, token_answer, unchanged, who
+from ..login_scene import (
+    begin,
+    come_back,
+    login_of,
+    query_of,
+    refusal,
+    reseal,
+    standing,
+    token_answer,
+    unchanged,
+    who,
+)
 from ..scripted_server import Answer, ScriptedServer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
 
-MARK = "_cognito_silent_at"
+MARK = "cognito_silent_sessionid"  # the cookie of a browser that was asked silently
 A_VISIT = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 NOBODY = ["login_required", "interaction_required", "consent_required", "account_selection_required"]
 Visit = Callable[..., Any]
@@ -44,13 +55,6 @@ def visit(request: pytest.FixtureRequest) -> Visit:
         return getattr(client, options.pop("method", "get"))(f"/open/{query}", **{"headers": A_VISIT, **options})
 
     return by_async if request.param == "async" else by_sync
-
-
-@pytest.fixture
-def pass_seconds(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    moments = [time.time()]
-    monkeypatch.setattr("django_cognito.login.silence.time.time", lambda: sum(moments))
-    return moments.append
 
 
 def is_asked(answer: Any) -> bool:
@@ -90,21 +94,28 @@ def test_who_is_nobody_at_cognito_sees_the_page_as_it_is_and_nothing_failed(
     after = standing(client)
     assert answer.status_code == 302
     assert answer["Location"] in ("/open/", "/open/async/")
-    assert before["session"].pop(MARK) <= after["session"].pop(MARK)
     assert before == after
     assert shows(visit(client), "nobody")
     assert token_endpoint.count == 0
     assert [record for record in caplog.records if record.name == "django_cognito.views"] == []
 
 
-def test_nobody_is_asked_about_again_for_ten_minutes(
-    client: Client, visit: Visit, pass_seconds: Callable[[float], None]
-) -> None:
-    come_back(client, follow(client, visit(client)), code=None, error="login_required")
-    pass_seconds(599)
-    assert shows(visit(client), "nobody")
-    pass_seconds(2)
-    assert is_asked(visit(client))
+@pytest.mark.parametrize("is_secure", [False, True])
+def test_nobody_is_asked_about_again_for_ten_minutes(client: Client, visit: Visit, is_secure: bool) -> None:
+    answers = [visit(client, secure=is_secure)]
+    client.get(answers[0]["Location"], secure=is_secure)
+    for answer in answers:
+        cookie = answer.cookies[MARK]
+        assert (cookie.value, cookie["max-age"], cookie["path"], cookie["samesite"]) == ("1", 600, "/", "Lax")
+        assert (cookie["httponly"], bool(cookie["secure"])) == (True, is_secure)
+    assert shows(visit(client, secure=is_secure), "nobody")
+    del client.cookies[MARK]  # as browsers do after `max-age`
+    assert is_asked(visit(client, secure=is_secure))
+
+
+def test_a_silent_sign_in_that_finds_nobody_starts_the_ten_minutes_anew(client: Client, visit: Visit) -> None:
+    answer = come_back(client, follow(client, visit(client)), code=None, error="login_required")
+    assert answer.cookies[MARK]["max-age"] == 600
 
 
 def test_a_visitor_who_never_comes_back_from_cognito_sees_the_page_the_next_time(client: Client, visit: Visit) -> None:
@@ -138,7 +149,7 @@ def test_of_a_site_without_a_domain_the_page_is_shown(client: Client, settings: 
 def test_without_the_setting_nobody_is_asked_about(client: Client, settings: Any, visit: Visit) -> None:
     settings.COGNITO = {**settings.COGNITO, "SILENT_SIGN_IN": False}
     assert shows(visit(client), "nobody")
-    assert MARK not in client.session
+    assert MARK not in client.cookies
 
 
 def test_who_is_signed_in_is_not_asked_about(client: Client, visit: Visit) -> None:
@@ -163,7 +174,7 @@ def test_who_is_signed_in_is_not_asked_about(client: Client, visit: Visit) -> No
 )
 def test_what_is_no_visit_is_left_alone(client: Client, visit: Visit, headers: dict[str, str]) -> None:
     assert shows(visit(client, headers=headers), "nobody")
-    assert MARK not in client.session
+    assert MARK not in client.cookies
 
 
 @pytest.mark.parametrize("method", ["post", "head", "put", "options"])
@@ -192,11 +203,9 @@ def test_unseen_means_nothing_to_a_site_that_has_not_allowed_it(
 @pytest.mark.parametrize("is_taken_in", [False, True])
 def test_next_is_looked_at_on_the_way_in_and_on_the_way_out(client: Client, evil: str, is_taken_in: bool) -> None:
     asked = begin(client, prompt="none", next=evil)
-    assert client.session[PENDING][asked["state"]]["next_url"] == ""
+    assert open_state(asked["state"]).next_url == ""
     if is_taken_in:
-        kept = client.session
-        kept[PENDING][asked["state"]]["next_url"] = evil
-        kept.save()
+        asked = reseal(client, asked, next_url=evil)
     assert come_back(client, asked, code=None, error="login_required")["Location"] == "/"
 
 
@@ -204,7 +213,7 @@ def test_next_is_looked_at_on_the_way_in_and_on_the_way_out(client: Client, evil
 def test_nobody_is_a_failure_where_somebody_was_to_sign_in(client: Client, error: str) -> None:
     page = come_back(client, begin(client), code=None, error=error)
     assert (page.status_code, page.context["code"]) == (400, "refused_by_provider")
-    assert MARK not in client.session
+    assert MARK not in client.cookies
 
 
 @pytest.mark.parametrize("error", ["access_denied", "LOGIN_REQUIRED", "login_required x"])

@@ -81,9 +81,10 @@ def by_next_or_path(request: Any) -> str:
     return str(request.GET.get("next") or request.path).split("/")[1]
 
 
+CALLBACK = "https://testserver/auth/callback/"
 WAYS: dict[str, tuple[Any, dict[str, Any]]] = {
     "host": (lambda request: {"localhost": "zen"}.get(request.get_host()), {"headers": {"host": "localhost"}}),
-    "path": (by_next_or_path, {"data": {"next": "/zen/notes/"}}),
+    "path": (by_next_or_path, {"data": {"next": "/zen/notes/"}, "secure": True}),
     "session": (lambda request: request.session.get("tenant", "acme"), {}),
 }
 
@@ -94,8 +95,11 @@ WAYS: dict[str, tuple[Any, dict[str, Any]]] = {
 def test_a_whole_sign_in_is_at_the_pool_of_host_path_or_session(
     client: Client, two_pools: TwoPools, settings: Any, resolver: Any, where: dict[str, Any]
 ) -> None:
+    # By path the callback's URL is the same for all tenants: each has a REDIRECT_URI of its own.
+    zen = {**two_pools.settings_of("zen"), **({"REDIRECT_URI": CALLBACK} if "secure" in where else {})}
+    pools = {**two_pools.settings["POOLS"], "zen": zen}
     # The last page of this test is not the tenant's.
-    settings.COGNITO = {**settings.COGNITO, "POOL_RESOLVER": resolver, "TOKENS_OF_OTHER_POOLS": "allow"}
+    settings.COGNITO = {"POOLS": pools, "POOL_RESOLVER": resolver, "TOKENS_OF_OTHER_POOLS": "allow"}
     visitor = client.session
     visitor["tenant"] = "zen"
     visitor.save()
@@ -104,5 +108,5 @@ def test_a_whole_sign_in_is_at_the_pool_of_host_path_or_session(
     assert asked["client_id"] == "1zen"
     two_pools.zen.script(token_answer(nonce=asked["nonce"], alias="zen"))
     back = {"code": "a-code", "state": asked["state"]}
-    answer = client.get("/auth/callback/", back, headers=where.get("headers"))
+    answer = client.get("/auth/callback/", back, headers=where.get("headers"), secure=where.get("secure", False))
     assert (answer.status_code, who(client), two_pools.counts) == (302, "alice", (0, 1))

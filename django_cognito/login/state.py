@@ -1,0 +1,187 @@
+"""The `state` of a pending sign-in: sealed for the authorization request, opened at the callback.
+
+Must not depend on requests, sessions or cookies: the secret beside the state is passed in.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import string
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from ..core.errors import SignInError
+from ..core.hosted_ui import SignInSecrets
+from ..encryption import DecryptionError, decrypt, encrypt
+from ..tracebacks import without_locals
+
+LIFETIME_SECONDS = 900  # Cognito expires a sign-in after 5 minutes of password, and 8 of reset
+# Never the key of stored tokens: anonymous requests must not encrypt under it.
+_PURPOSE = b"django_cognito.login.state"
+_VERSION = 1
+_MAX_CHARS = 1_536
+_SECRET_BYTES, _SALT_BYTES = 32, 16
+_DIGITS = string.digits + string.ascii_lowercase
+_ID = re.compile(r"[0-9a-z]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSignIn:
+    """A sign-in that a browser has started and not completed, as its `state` holds it.
+
+    `alias` is the one of POOLS at which it started, `client_id` the app client's there. `next_url` is the page after
+    the sign-in, `authorize_params` are the authorization request parameters of the login's query. `links_to` is the
+    primary key of the user to whom the account is to be linked, with `session_digest` for the session that asked for
+    it; both are empty for a plain sign-in. `started_at` is in seconds since 1970.
+    """
+
+    alias: str
+    client_id: str
+    next_url: str = ""
+    authorize_params: Mapping[str, str] = field(default_factory=dict)
+    links_to: str = ""
+    session_digest: str = field(default="", repr=False)
+    attempt: int = 1
+    started_at: int = field(default_factory=lambda: int(time.time()))
+    id: str = field(default_factory=lambda: _new_id())
+    salt: str = field(default_factory=lambda: encode(os.urandom(_SALT_BYTES)), repr=False)
+    secret_digest: str = field(default="", repr=False)
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether the sign-in has taken longer than LIFETIME_SECONDS."""
+        return time.time() - self.started_at > LIFETIME_SECONDS
+
+    def has_secret(self, secret: bytes) -> bool:
+        """Return whether `secret` is the one with which the sign-in started. Constant time."""
+        return hmac.compare_digest(_digest(secret), self.secret_digest)
+
+    def nonce(self, secret: bytes) -> str:
+        """Return the nonce of the authorization request: neither the secret nor the state alone yields it."""
+        return _derive(secret, "nonce", self.salt)
+
+    def code_verifier(self, secret: bytes) -> str:
+        """Return the PKCE code verifier (RFC 7636 4.1: 43 characters), derived as the nonce is."""
+        return _derive(secret, "verifier", self.salt)
+
+
+def new_secret() -> bytes:
+    """Return a new random secret of 32 bytes: only the browser that starts the sign-in gets it, in a cookie."""
+    return os.urandom(_SECRET_BYTES)
+
+
+@without_locals
+def seal(pending: PendingSignIn, secret: bytes) -> SignInSecrets:
+    """Return the state, the nonce and the code verifier of a sign-in that starts with `secret`.
+
+    A `next_url` that would make the state longer than 1,536 characters is left out.
+    Raises SignInError (code "invalid_parameter") if the authorization request parameters alone are too long.
+    """
+    bound = replace(pending, secret_digest=_digest(secret))
+    state = _sealed(bound)
+    if len(state) > _MAX_CHARS:
+        state = _sealed(replace(bound, next_url=""))
+    if len(state) > _MAX_CHARS:
+        message = f"the authorization request parameters are too long for a state of {_MAX_CHARS} characters"
+        raise SignInError(message, code="invalid_parameter")
+    return SignInSecrets(state=state, nonce=bound.nonce(secret), code_verifier=bound.code_verifier(secret))
+
+
+@without_locals
+def open_state(state: str) -> PendingSignIn:
+    """Return the pending sign-in that `state` holds; it may be another browser's, and may have expired.
+
+    Raises SignInError (code "state_unknown") if this site did not seal it with SECRET_KEY or one of its fallbacks.
+    """
+    sign_in_id, _, payload = state.partition(".")
+    pending = None
+    if len(state) <= _MAX_CHARS and _ID.fullmatch(sign_in_id):
+        pending = _opened(sign_in_id, payload)
+    if pending is None:
+        raise SignInError("the state is not one of this site", code="state_unknown")  # not chained: it quotes the state
+    return pending
+
+
+def digest_session_key(secret: bytes, session_key: str) -> str:
+    """Return a digest of a session's key, keyed by the sign-in's secret."""
+    return _derive(secret, "session", session_key)
+
+
+def _sealed(pending: PendingSignIn) -> str:
+    plaintext = json.dumps(
+        [
+            _VERSION,
+            pending.alias,
+            pending.client_id,
+            pending.next_url,
+            pending.authorize_params,
+            pending.started_at,
+            pending.attempt,
+            pending.links_to,
+            pending.session_digest,
+            pending.salt,
+            pending.secret_digest,
+        ],
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode()
+    return f"{pending.id}.{encode(encrypt(plaintext, associated_data=pending.id.encode(), purpose=_PURPOSE))}"
+
+
+def _opened(sign_in_id: str, payload: str) -> PendingSignIn | None:
+    try:
+        plaintext = decrypt(decode(payload), associated_data=sign_in_id.encode(), purpose=_PURPOSE)
+    except (DecryptionError, ValueError):
+        return None
+    version, *values = json.loads(plaintext)
+    if version != _VERSION:  # of another release
+        return None
+    alias, client_id, next_url, authorize_params, started_at, attempt, links_to, session_digest, salt, digest = values
+    return PendingSignIn(
+        alias=alias,
+        client_id=client_id,
+        next_url=next_url,
+        authorize_params=authorize_params,
+        links_to=links_to,
+        session_digest=session_digest,
+        attempt=attempt,
+        started_at=started_at,
+        id=sign_in_id,
+        salt=salt,
+        secret_digest=digest,
+    )
+
+
+def _new_id() -> str:
+    """Return the time in base 36, so that ids sort by age, and six random characters."""
+    seconds, characters = int(time.time()), ""
+    for _ in range(6):
+        seconds, digit = divmod(seconds, 36)
+        characters = _DIGITS[digit] + characters
+    return characters + "".join(secrets.choice(_DIGITS) for _ in range(6))
+
+
+def _derive(secret: bytes, purpose: str, context: str) -> str:
+    return encode(hmac.digest(secret, f"{purpose}{context}".encode(), "sha256"))
+
+
+def _digest(secret: bytes) -> str:
+    return encode(hashlib.sha256(secret).digest())
+
+
+def encode(raw: bytes) -> str:
+    """Return `raw` in base64url without padding (RFC 7636, appendix A)."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def decode(text: str) -> bytes:
+    """Return the bytes of base64url without padding. Raises ValueError unless `encode` returns exactly `text`."""
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if encode(raw) != text:
+        raise ValueError("not base64url, or not in its canonical form")
+    return raw
