@@ -77,7 +77,7 @@ def test_the_commands_of_the_readme_exist() -> None:
     tox = (source.PROJECT_DIRECTORY / "tox.ini").read_text()
     envs = {env for path in DOCUMENTS for env in re.findall(r"tox run -e ([\w-]+)", path.read_text())}
     assert {"py", "demo"} <= envs
-    named = {env for env in envs if not re.fullmatch(r"py(3\d\d(-django\d\d)?)?", env)}
+    named = {env for env in envs if not re.fullmatch(r"py(3\d\d(-django\d\d(-mariadb|-sqlite)?)?)?", env)}
     assert [env for env in named if f"[testenv:{env}]" not in tox] == []
 
 
@@ -89,7 +89,7 @@ def test_ci_runs_the_test_command_of_the_readme_and_every_env() -> None:
     wanted = {command[1], *envs[1].split(", ")}
     script = (source.PROJECT_DIRECTORY / ".ci" / "run").read_text()
     run = set(re.split(r"[\s,=\"]+", "\n".join(line for line in script.splitlines() if not line.startswith("#"))))
-    assert {"py", "py312-django60", "py314-django61"} <= wanted
+    assert {"py", "py312-django60-mariadb", "py312-django60-sqlite", "py314-django61"} <= wanted
     assert wanted <= run
 
 
