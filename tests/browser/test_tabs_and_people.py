@@ -84,6 +84,7 @@ def test_forty_tabs_at_once_all_sign_in(watch: Watch, site: str, cognito: Emulat
         sign_in(tab)
         expect_greeting(tab, "alice")
         assert tab.url == f"{site}/mine/?tab={number}"
+    assert len(headers) == 40
     assert 0 < max(headers) < 4_500
     assert len(_cookies(watch.context, "cognito_sign_in_")) == 1  # of the page to which nobody came back
     assert CognitoLogin.objects.count() == 1
