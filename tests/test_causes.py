@@ -24,6 +24,7 @@ from django_cognito.testing import make_token, sign_in
 
 from . import source
 from .login_scene import begin, come_back, refusal, token_answer, unchanged, who
+from .patience import pool_settings
 from .scripted_server import Answer, ScriptedServer
 from .two_pools import alias_of
 
@@ -288,7 +289,7 @@ def test_without_a_state_of_ours_the_page_has_the_buttons(scene: Scene) -> None:
 
 
 def test_the_buttons_are_those_of_the_tenant(client: Client, token_endpoint: ScriptedServer, settings: Any) -> None:
-    pool = {name: settings.COGNITO[name] for name in ("USER_POOL_ID", "CLIENT_ID", "DOMAIN")}
+    pool = pool_settings(settings.COGNITO)
     acme = {**pool, "IDENTITY_PROVIDERS": ["Google"]}
     beta = {**pool, "CLIENT_ID": "1beta", "IDENTITY_PROVIDERS": ["Facebook"]}
     settings.COGNITO = {"POOLS": {"acme": acme, "beta": beta}, "POOL_RESOLVER": alias_of}

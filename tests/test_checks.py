@@ -17,6 +17,7 @@ from django_cognito import middleware
 from django_cognito.conf import problems
 
 from . import source
+from .patience import pool_settings
 
 OURS, AUTHENTICATION = (
     "django_cognito.middleware.CognitoMiddleware",
@@ -164,7 +165,7 @@ def test_a_claim_is_for_a_plain_field_that_it_may_decide(settings, name) -> None
 def test_attributes_of_every_pool_are_checked(settings) -> None:
     second = {"USER_POOL_ID": "eu-west-1_Second", "CLIENT_ID": "2", "ATTRIBUTES": {"is_staff": "custom:staff"}}
     settings.COGNITO = {
-        "POOLS": {"first": dict(settings.COGNITO), "second": second, "third": {**second, "CLIENT_ID": "3"}}
+        "POOLS": {"first": pool_settings(settings.COGNITO), "second": second, "third": {**second, "CLIENT_ID": "3"}}
     }
     (message,) = [each for each in checks.run_checks() if each.id == "django_cognito.E009"]
     assert "'is_staff'" in message.msg

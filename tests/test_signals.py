@@ -25,6 +25,7 @@ from django_cognito.testing import make_token
 from tests.callers import bearer, with_id_token
 from tests.core.signing import jwk
 from tests.login_scene import begin, come_back, login_of, token_answer
+from tests.patience import pool_settings
 from tests.scripted_server import Answer, ScriptedServer, json_answer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.door_views")]
@@ -167,7 +168,7 @@ def test_a_failed_sign_in_is_told_of_with_its_code_and_alias(
     def listen(sender: Any, code: str, alias: str, signal: Signal) -> None:
         told.append((sender, code, alias))
 
-    settings.COGNITO = {"POOLS": {"acme": settings.COGNITO}}
+    settings.COGNITO = {"POOLS": {"acme": pool_settings(settings.COGNITO)}}
     signals.sign_in_failed.connect(listen)
     try:
         come_back(client, begin(client), code=None, error="access_denied")

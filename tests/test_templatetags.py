@@ -17,6 +17,7 @@ from django_cognito.templatetags.cognito import label_of
 from django_cognito.typed_settings import IdentityProvider
 
 from .login_scene import begin, query_of
+from .patience import pool_settings
 from .two_pools import alias_of
 
 pytestmark = pytest.mark.urls("tests.login_site")
@@ -137,7 +138,8 @@ def test_without_providers_nothing_is_rendered(settings: Any, given: Any, source
 
 
 def test_the_buttons_are_those_of_the_requests_pool(settings: Any) -> None:
-    pool = {name: value for name, value in settings.COGNITO.items() if name != "IDENTITY_PROVIDERS"}
+    pool = pool_settings(settings.COGNITO)
+    pool.pop("IDENTITY_PROVIDERS", None)
     beta = {**pool, "CLIENT_ID": "1beta", "IDENTITY_PROVIDERS": ["Facebook"]}
     settings.COGNITO = {"POOLS": {"acme": pool, "beta": beta}, "POOL_RESOLVER": alias_of}
     assert Page(rendered("{% sign_in_buttons %}", "/?at=beta")).texts == ["Continue with Facebook"]

@@ -35,6 +35,7 @@ def seed(site: str, provider: str, other_app: str) -> dict[str, Any]:
 def settings_of_tenants(cognito: Emulator) -> dict[str, Any]:
     """A site with two tenants, each with a pool of its own, told apart by the session."""
     acme = {name: value for name, value in settings_for(cognito).items() if value}
+    timeout = {"HTTP_TIMEOUT_SECONDS": acme.pop("HTTP_TIMEOUT_SECONDS")}  # the site's own, not a pool's
     umbrella = {
         "USER_POOL_ID": UMBRELLA_POOL,
         "CLIENT_ID": "1umbrella",
@@ -44,7 +45,7 @@ def settings_of_tenants(cognito: Emulator) -> dict[str, Any]:
     pools = {"acme": {**acme, "IDENTITY_PROVIDERS": CHOICES}, "umbrella": umbrella}
     # The tenants share one host, and a sign-in as another user flushes the session that names the tenant.
     resolver = {"POOL_RESOLVER": "tests.browser.journey_site.tenant_of", "TOKENS_OF_OTHER_POOLS": "allow"}
-    return {"POOLS": pools, **resolver}
+    return {"POOLS": pools, **resolver, **timeout}
 
 
 def sub_of(cognito: Emulator, pool_id: str, username: str) -> str:

@@ -153,6 +153,8 @@ def test_user_and_group_do_not_change() -> None:
         user.enabled = False
     with pytest.raises(FrozenInstanceError):
         group.name = "admins"
+    assert not hasattr(user, "__dict__")  # a page holds 60 of each: slots save memory
+    assert not hasattr(group, "__dict__")
 
 
 def test_an_attribute_without_value_is_empty() -> None:
@@ -206,6 +208,20 @@ def test_what_aws_refuses_names_its_code_and_no_details(error: Exception, name: 
         list(Directory(Pages(error), POOL_ID).groups())
     assert (type(caught.value), caught.value.code) == (CognitoError, "directory_refused")
     assert str(caught.value) == f"AWS refused: {name}"
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "UserPoolAddOnNotEnabledException"])
+def test_refusal_of_one_user_is_no_missing_user(code: str) -> None:
+    with pytest.raises(CognitoError, match=code):
+        Directory(Pages(refused(code)), POOL_ID).user("a")
+
+
+def test_leave_behind_closes_the_connections_of_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[object] = []
+    monkeypatch.setattr("django_cognito.core.directory.leave_behind", closed.append)
+    client = Pages()
+    Directory(client, POOL_ID).leave_behind()
+    assert closed == [client]
 
 
 def test_a_fault_that_is_not_aws_s_goes_on_as_it_came() -> None:
