@@ -6,7 +6,8 @@ import time
 import pytest
 
 from django_cognito.core import TokenVerifier
-from django_cognito.core.key_store import KeyStores
+from django_cognito.core.client_secret import ClientSecret
+from django_cognito.core.key_store import KeyStore, KeyStores
 from tests.scripted_server import Answer, ScriptedServer
 
 from .scene import ACCEPTED, DAY, HARD, HOUR, REFRESH_AHEAD, UNAVAILABLE, WALL, Scene, settle
@@ -15,7 +16,8 @@ OVER, TOO_EARLY = "token_expired", "token_not_yet_valid"
 
 
 def test_fi_24_ages_go_by_the_monotonic_clock_and_tokens_by_the_wall_s() -> None:
-    assert inspect.signature(KeyStores).parameters["now"].default is time.monotonic
+    for made in (KeyStores, KeyStore, ClientSecret):
+        assert inspect.signature(made).parameters["now"].default is time.monotonic
     assert inspect.signature(TokenVerifier).parameters["now"].default is time.time
 
 
