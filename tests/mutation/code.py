@@ -34,6 +34,7 @@ TESTS = {
     "directory": ("test_directory",),
 }  # fmt: skip
 NOT_TRIED = {
+    "clock": "two calls of the standard library, which tests/test_clock.py compares with changed clocks",
     "client_secret": "threads and forks are its subject: most of its mutants wait for a time limit",
     "connections": "deadlines of sockets are its subject: most of its mutants wait for a time limit",
     "errors": "declarations, which tests/core/test_errors.py compares one by one",
