@@ -3,6 +3,7 @@
 import signal
 import socket
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -15,6 +16,19 @@ from .scripted_server import ScriptedServer
 pytest.register_assert_rewrite("tests.login_scene", "tests.openid.scene", "tests.two_pools")
 pytest_plugins = ["django_cognito.testing.fixtures"]
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
+
+# Tests that try many inputs or whole journeys. Other tests run the same lines, and tracing nearly doubles their time.
+_UNTRACED = (
+    "core/faults/",
+    "core/test_against_pyjwt.py",
+    "core/test_incidents.py",
+    "core/test_two_ways.py",
+    "example_project/",
+    "faults/",
+    "openid/",
+    "test_one_verdict.py",
+    "upgrade/",
+)
 
 # The database of the run, by the last part of Django's ENGINE. A server has connections that write at the same moment.
 _ENGINES = {
@@ -52,11 +66,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect what `--without` or `--only` leaves out: neither skipped nor, under CI=true, failed.
 
     Tests that need another database than that of the run are left out too: each database has a run of its own.
-    Tests that drive a browser are not traced for coverage: they would take half as long again, and other tests run the
-    same lines.
+    Some tests are not traced for coverage, see `_UNTRACED`.
     """
     for item in items:
-        if any("chromium" in mark.args for mark in item.iter_markers("needs")):
+        name = item.path.relative_to(Path(__file__).parent).as_posix()
+        if name.startswith(_UNTRACED) or "chromium" in _parts_of(item):
             item.add_marker("no_cover")
     without, only = set(config.getoption("--without")) | _other_databases(), config.getoption("--only")
     left_out = [item for item in items if without & _parts_of(item) or (only and only not in _parts_of(item))]
