@@ -39,7 +39,7 @@ def take_secret(request: HttpRequest, pending: PendingSignIn) -> bytes | None:
         secret = decode(request.COOKIES.pop(name, ""))
     except ValueError:
         return None
-    if not pending.has_secret(secret):
+    if not _is_sent(request, name) or not pending.has_secret(secret):
         return None
     _mark(request, name)
     return secret
@@ -92,6 +92,16 @@ def _pending(request: HttpRequest) -> list[str]:
     """Return the names of the cookies of pending sign-ins, oldest first: their ids begin with the time."""
     prefix = _name(request, "")
     return sorted(name for name, value in request.COOKIES.items() if value and name.startswith(prefix))
+
+
+def _is_sent(request: HttpRequest, name: str) -> bool:
+    """Return whether the Cookie header has a cookie of exactly this name.
+
+    Django strips Unicode white space from the names in `request.COOKIES`. To a browser a name that begins with it does
+    not begin with `__Host-`, and a subdomain can set it.
+    """
+    cookies = request.META.get("HTTP_COOKIE", "").split(";")
+    return any(cookie.partition("=")[0].strip(" ") == name for cookie in cookies)
 
 
 def _mark(request: HttpRequest, *names: str) -> None:

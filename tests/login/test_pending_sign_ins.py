@@ -175,6 +175,20 @@ def test_cookie_that_a_subdomain_could_set_is_not_accepted_on_https(
     assert (answer.status_code, code_of(answer), token_endpoint.count) == (400, "state_unknown", 0)
 
 
+@pytest.mark.defends("RP-07")
+@pytest.mark.parametrize("space", ["\u2000", "\u00a0", "\u0085", "\x1f"])
+def test_cookie_with_white_space_before_its_prefix_is_not_accepted(
+    client: Client, token_endpoint: ScriptedServer, space: str
+) -> None:
+    attacker = Client()
+    asked = query_of(attacker.get("/auth/login/", secure=True)["Location"])
+    name = secret_cookie(asked["state"], "__Host-")
+    planted = f"{space}{name}={attacker.cookies[name].value}".encode().decode("latin-1")  # WSGI: bytes as text
+    query, headers = {"code": "a-code", "state": asked["state"]}, {"cookie": f"a=1; {planted}; b=2"}
+    answer = client.get(CALLBACK, query, headers=headers, secure=True)
+    assert (answer.status_code, code_of(answer), token_endpoint.count) == (400, "state_unknown", 0)
+
+
 @pytest.mark.defends("RP-01")
 @pytest.mark.parametrize("value", ["", "forged", "A" * 43, "\x00", "ä", "other"])
 def test_cookie_with_another_secret_is_no_cookie(client: Client, token_endpoint: ScriptedServer, value: str) -> None:
