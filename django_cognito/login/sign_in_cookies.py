@@ -3,6 +3,7 @@
 Must not depend on sessions, or on how a sign-in is completed.
 """
 
+from contextlib import suppress
 from posixpath import commonpath
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from .state import LIFETIME_SECONDS, PendingSignIn, decode, encode
 
@@ -48,7 +49,8 @@ def take_secret(request: HttpRequest, pending: PendingSignIn) -> bytes | None:
 def delete_used(request: HttpRequest, response: HttpResponseBase) -> None:
     """Delete the cookies that the view marked. For CognitoMiddleware: it has the response also if the view failed."""
     for name in getattr(request, _USED, ()):
-        _delete(request, response, name)
+        with suppress(NoReverseMatch):  # no login URLs, thus no path: a sign-out of an API's admin, say
+            _delete(request, response, name)
 
 
 def delete_oldest(request: HttpRequest, response: HttpResponseBase) -> None:

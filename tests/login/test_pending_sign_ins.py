@@ -6,11 +6,13 @@ import time
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.core.signals import got_request_exception
 from django.http import HttpRequest
 from django.test import Client
+from django.urls import path as url_path
 
 from django_cognito.encryption import decrypt
 from django_cognito.login import state
@@ -37,6 +39,8 @@ from ..scripted_server import Answer, ScriptedServer
 from ..test_views import code_of, post_logout
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site"), pytest.mark.usefixtures("token_endpoint")]
+
+urlpatterns = [url_path("admin/", admin.site.urls)]  # an API's, without the login
 
 ALREADY = {"code": None, "error": "invalid_request"}
 ALREADY["error_description"] = "Already found an entry for username google_104857600000000000001"
@@ -566,6 +570,16 @@ def test_sign_out_ends_all_pending_sign_ins(client: Client, path: str, is_secure
     for each in asked:
         page = client.get(CALLBACK, {"code": "a-code", "state": each["state"]}, secure=is_secure)
         assert code_of(page) == "state_unknown"
+
+
+@pytest.mark.urls("tests.login.test_pending_sign_ins")
+@pytest.mark.parametrize("is_secure", [False, True])
+def test_sign_out_works_without_the_login_urls(client: Client, is_secure: bool) -> None:
+    bob = get_user_model().objects.create_user("bob", is_staff=True)
+    client.force_login(bob, "django.contrib.auth.backends.ModelBackend")
+    client.cookies[f"{'__Host-' if is_secure else ''}cognito_sign_in_0123456789ab"] = "of another site on this host"
+    assert client.post("/admin/logout/", secure=is_secure).status_code == 200
+    assert not client.cookies["sessionid"].value
 
 
 # Links
