@@ -25,7 +25,7 @@ from .core.errors import CognitoError, SignInError, TokenError
 from .decorators import session_required, user_required
 from .login import session, sign_in, sign_in_cookies, silence
 from .login.asked import asked_of_cognito
-from .login.redirect_uri import login_at_redirect_uri
+from .login.redirect_uri import login_at_redirect_uri, relative_next
 from .login.state import PendingSignIn, open_state
 from .login.tenant import settings_here, settings_of_request
 from .next_url import is_script, safe_url
@@ -207,7 +207,7 @@ def _begin(request: HttpRequest, page: str, *, links_to: str = "") -> HttpRespon
     if is_script(request):
         return json_response(not_authenticated())
     given = request.POST if links_to else request.GET
-    next_url = safe_url(request, given.get(auth.REDIRECT_FIELD_NAME, ""))
+    next_url = safe_url(request, relative_next(request, given.get(auth.REDIRECT_FIELD_NAME, "")))
     if way_back := silence.in_vain(request, next_url):
         return protected(HttpResponseRedirect(way_back))
     try:

@@ -49,6 +49,19 @@ def login_at_redirect_uri(request: HttpRequest, settings: CognitoSettings, next_
     return f"{target.scheme}://{target.netloc}{request.path}?{query.urlencode()}"
 
 
+def relative_next(request: HttpRequest, next_url: str) -> str:
+    """Return `next_url` from the path on, if `login_at_redirect_uri` made it absolute with the Host of this request.
+
+    That URL may not be the browser's: a proxy may rewrite the Host, or hide that the request is secure; or the login
+    moved to https alone. The result is not checked.
+    """
+    for scheme in ("http", "https"):
+        origin = f"{scheme}://{request.get_host()}"
+        if _MOVED in request.GET and next_url.startswith(f"{origin}/"):
+            return next_url.removeprefix(origin)
+    return next_url
+
+
 def has_own_redirect_uri(settings: CognitoSettings) -> bool:
     """Return whether POOLS sets REDIRECT_URI for this very alias; a default for all aliases does not count."""
     pools: Any = django_settings.COGNITO.get("POOLS", {})

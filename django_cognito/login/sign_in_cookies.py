@@ -3,6 +3,7 @@
 Must not depend on sessions, or on how a sign-in is completed.
 """
 
+from contextlib import suppress
 from posixpath import commonpath
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from .state import LIFETIME_SECONDS, PendingSignIn, decode, encode
 
@@ -39,7 +40,7 @@ def take_secret(request: HttpRequest, pending: PendingSignIn) -> bytes | None:
         secret = decode(request.COOKIES.pop(name, ""))
     except ValueError:
         return None
-    if not pending.has_secret(secret):
+    if not _is_sent(request, name) or not pending.has_secret(secret):
         return None
     _mark(request, name)
     return secret
@@ -48,7 +49,8 @@ def take_secret(request: HttpRequest, pending: PendingSignIn) -> bytes | None:
 def delete_used(request: HttpRequest, response: HttpResponseBase) -> None:
     """Delete the cookies that the view marked. For CognitoMiddleware: it has the response also if the view failed."""
     for name in getattr(request, _USED, ()):
-        _delete(request, response, name)
+        with suppress(NoReverseMatch):  # no login URLs, thus no path: a sign-out of an API's admin, say
+            _delete(request, response, name)
 
 
 def delete_oldest(request: HttpRequest, response: HttpResponseBase) -> None:
@@ -92,6 +94,16 @@ def _pending(request: HttpRequest) -> list[str]:
     """Return the names of the cookies of pending sign-ins, oldest first: their ids begin with the time."""
     prefix = _name(request, "")
     return sorted(name for name, value in request.COOKIES.items() if value and name.startswith(prefix))
+
+
+def _is_sent(request: HttpRequest, name: str) -> bool:
+    """Return whether the Cookie header has a cookie of exactly this name.
+
+    Django strips Unicode white space from the names in `request.COOKIES`. To a browser a name that begins with it does
+    not begin with `__Host-`, and a subdomain can set it.
+    """
+    cookies = request.META.get("HTTP_COOKIE", "").split(";")
+    return any(cookie.partition("=")[0].strip(" ") == name for cookie in cookies)
 
 
 def _mark(request: HttpRequest, *names: str) -> None:

@@ -6,11 +6,13 @@ import time
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.core.signals import got_request_exception
 from django.http import HttpRequest
 from django.test import Client
+from django.urls import path as url_path
 
 from django_cognito.encryption import decrypt
 from django_cognito.login import state
@@ -37,6 +39,8 @@ from ..scripted_server import Answer, ScriptedServer
 from ..test_views import code_of, post_logout
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site"), pytest.mark.usefixtures("token_endpoint")]
+
+urlpatterns = [url_path("admin/", admin.site.urls)]  # an API's, without the login
 
 ALREADY = {"code": None, "error": "invalid_request"}
 ALREADY["error_description"] = "Already found an entry for username google_104857600000000000001"
@@ -172,6 +176,20 @@ def test_cookie_that_a_subdomain_could_set_is_not_accepted_on_https(
     planted = attacker.cookies[secret_cookie(asked["state"], "__Host-")].value
     client.cookies[secret_cookie(asked["state"])] = planted
     answer = client.get(CALLBACK, {"code": "a-code", "state": asked["state"]}, secure=True)
+    assert (answer.status_code, code_of(answer), token_endpoint.count) == (400, "state_unknown", 0)
+
+
+@pytest.mark.defends("RP-07")
+@pytest.mark.parametrize("space", ["\u2000", "\u00a0", "\u0085", "\x1f"])
+def test_cookie_with_white_space_before_its_prefix_is_not_accepted(
+    client: Client, token_endpoint: ScriptedServer, space: str
+) -> None:
+    attacker = Client()
+    asked = query_of(attacker.get("/auth/login/", secure=True)["Location"])
+    name = secret_cookie(asked["state"], "__Host-")
+    planted = f"{space}{name}={attacker.cookies[name].value}".encode().decode("latin-1")  # WSGI: bytes as text
+    query, headers = {"code": "a-code", "state": asked["state"]}, {"cookie": f"a=1; {planted}; b=2"}
+    answer = client.get(CALLBACK, query, headers=headers, secure=True)
     assert (answer.status_code, code_of(answer), token_endpoint.count) == (400, "state_unknown", 0)
 
 
@@ -552,6 +570,16 @@ def test_sign_out_ends_all_pending_sign_ins(client: Client, path: str, is_secure
     for each in asked:
         page = client.get(CALLBACK, {"code": "a-code", "state": each["state"]}, secure=is_secure)
         assert code_of(page) == "state_unknown"
+
+
+@pytest.mark.urls("tests.login.test_pending_sign_ins")
+@pytest.mark.parametrize("is_secure", [False, True])
+def test_sign_out_works_without_the_login_urls(client: Client, is_secure: bool) -> None:
+    bob = get_user_model().objects.create_user("bob", is_staff=True)
+    client.force_login(bob, "django.contrib.auth.backends.ModelBackend")
+    client.cookies[f"{'__Host-' if is_secure else ''}cognito_sign_in_0123456789ab"] = "of another site on this host"
+    assert client.post("/admin/logout/", secure=is_secure).status_code == 200
+    assert not client.cookies["sessionid"].value
 
 
 # Links

@@ -54,6 +54,35 @@ def test_marked_request_goes_on_whatever_its_host(client: Client, token_endpoint
     assert answer["Location"].startswith(f"{token_endpoint.url}/oauth2/authorize?")
 
 
+@pytest.mark.parametrize(
+    ("host", "moved_to", "is_secure"),
+    [
+        ("app:8000", "app:8000", False),  # a proxy rewrites the Host
+        (THERE, THERE, False),  # a proxy does not tell that the request is https
+        (THERE, THERE, True),  # the browser came by http
+    ],
+)
+def test_login_that_moves_to_the_same_site_keeps_next(
+    client: Client, settings: Any, host: str, moved_to: str, is_secure: bool
+) -> None:
+    settings.ALLOWED_HOSTS = [THERE, "app"]
+    answer = client.get("/auth/login/", {"next": "/notes/?q=1"}, headers={"host": host})
+    query = query_of(answer["Location"])
+    answer = client.get("/auth/login/", query, headers={"host": moved_to}, secure=is_secure)
+    assert open_state(query_of(answer["Location"])["state"]).next_url == "/notes/?q=1"
+
+
+@pytest.mark.defends("RP-05")
+@pytest.mark.parametrize(
+    "evil", ["//evil.example/", "/\\evil.example/", "@evil.example/", ".evil.example/", ":1@evil.example"]
+)
+def test_next_of_a_moved_login_leads_nowhere_else(client: Client, evil: str) -> None:
+    query = {"redirected": "1", "next": f"https://{THERE}{evil}"}
+    answer = get(client, "/auth/login/", query, THERE)
+    next_url = open_state(query_of(answer["Location"])["state"]).next_url
+    assert next_url == "" or urlsplit(next_url)[:2] == ("https", THERE)
+
+
 @pytest.mark.defends("RP-05")
 @pytest.mark.parametrize("hosts", [[], ["shop.example.com"]])
 def test_next_on_a_host_that_redirect_hosts_does_not_name_is_left_out(
