@@ -327,6 +327,7 @@ def test_unchanged_secret_is_sent_once(
     "answer",
     [
         json_answer({"error": "invalid_grant"}, 400),
+        json_answer({"error": "access_denied"}, 400),
         json_answer({"error": "invalid_client"}, 500),
         json_answer(["invalid_client"], 401),
         Answer(400, b"invalid_client"),

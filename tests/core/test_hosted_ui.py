@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import FrozenInstanceError
 from operator import methodcaller
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from django_cognito.core import UserPool
 from django_cognito.core.errors import CognitoUnavailableError, MalformedTokenError, SignInError, TokenError
 from django_cognito.core.hosted_ui import HostedUi, SignInSecrets, TokenSet
-from django_cognito.core.http import Http
+from django_cognito.core.http import Http, Response
 from tests.patience import patient_http
 from tests.scripted_server import Answer, Drip, ScriptedServer, json_answer
 
@@ -98,6 +99,27 @@ def test_a_parameter_of_ours_cannot_be_replaced(name: str) -> None:
         HostedUi(POOL, "c").authorize_url(SECRETS, redirect_uri=CALLBACK, scopes=["openid"], **{name: "x"})
 
 
+def test_resource_is_a_parameter_if_the_pool_has_one() -> None:
+    bound = UserPool("eu-west-1_AbCdEfGhI", domain="login.example.com", resource="https://api.example.com")
+    for pool, sent in ((bound, ["https://api.example.com"]), (POOL, None)):
+        url = HostedUi(pool, "1webclient").authorize_url(SECRETS, redirect_uri=CALLBACK, scopes=["openid"])
+        assert parse_qs(urlsplit(url).query, keep_blank_values=True).get("resource") == sent
+
+
+@pytest.mark.parametrize("build", [HostedUi.authorize_url, HostedUi.sign_up_url, HostedUi.forgot_password_url])
+def test_options_of_a_sign_in_url_are_given_by_name(build: Callable[..., str]) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        build(HostedUi(POOL, "1webclient"), SECRETS, CALLBACK, ["openid"])
+
+
+def test_options_are_given_by_name(public: HostedUi, server: ScriptedServer) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        HostedUi(POOL, "1webclient", "", PATIENT)  # type: ignore[misc]
+    with pytest.raises(TypeError, match="positional"):
+        public.exchange_code("the-code", CALLBACK, "v")  # type: ignore[misc]
+    assert server.count == 0
+
+
 def test_the_logout_address_takes_the_client_and_where_to_go() -> None:
     url = HostedUi(POOL, "1webclient").logout_url("https://site.example/?bye=1")
     assert url == (
@@ -130,6 +152,16 @@ def test_reprs_show_no_secret(confidential: HostedUi) -> None:
     assert repr(SECRETS) == "SignInSecrets()"
     assert repr(TokenSet("a", "b", "c", 3600)) == "TokenSet(expires_in=3600)"
     assert VECTORS["basic"]["client_secret"] not in repr(confidential)
+
+
+def test_secrets_and_tokens_do_not_change() -> None:
+    tokens = TokenSet("a", "b", "c", 3600)
+    with pytest.raises(FrozenInstanceError):
+        SECRETS.state = "another"  # type: ignore[misc]
+    with pytest.raises(FrozenInstanceError):
+        tokens.id_token = "another"  # type: ignore[misc]
+    assert not hasattr(SECRETS, "__dict__")  # what shows an object's variables finds no secret
+    assert not hasattr(tokens, "__dict__")
 
 
 # Tokens
@@ -182,6 +214,11 @@ def test_an_answer_may_not_say_when_the_tokens_end(public: HostedUi, server: Scr
     assert EXCHANGE(public).expires_in == 0
 
 
+def test_tokens_that_expire_in_a_second_say_so(public: HostedUi, server: ScriptedServer) -> None:
+    server.script(json_answer(TOKENS | {"expires_in": 1}))
+    assert EXCHANGE(public).expires_in == 1
+
+
 @pytest.mark.parametrize("refresh_token", [None, "", 5])
 def test_an_answer_may_have_no_refresh_token(public: HostedUi, server: ScriptedServer, refresh_token: Any) -> None:
     server.script(json_answer(TOKENS | {"refresh_token": refresh_token}))
@@ -214,6 +251,9 @@ def test_an_answer_without_the_tokens_is_refused(
         (401, "invalid_client"),
         (400, "unauthorized_client"),
         (400, "unsupported_token_type"),
+        (428, "invalid_grant"),
+        (430, "invalid_grant"),
+        (499, "invalid_grant"),
     ],
 )
 def test_a_refusal_has_cognito_s_own_word_as_its_code(
@@ -239,6 +279,9 @@ def test_a_refusal_with_a_word_that_nobody_knows_keeps_the_general_code(
     "answer",
     [
         pytest.param(json_answer({"error": "server_error"}, 500), id="500"),
+        pytest.param(json_answer({"error": "server_error"}, 501), id="501"),
+        pytest.param(json_answer({"error": "invalid_grant"}, 399), id="399"),
+        pytest.param(Answer(103), id="103"),
         pytest.param(Answer(503, b"<html>"), id="503"),
         pytest.param(json_answer({"error": "slow_down"}, 429), id="429"),
         pytest.param(Answer(302, headers={"location": "https://attacker.invalid/"}), id="302"),
@@ -259,6 +302,15 @@ def test_what_is_no_answer_of_cognito_is_unavailable(
     with pytest.raises(CognitoUnavailableError):
         call(public)
     assert server.count == 1
+
+
+@pytest.mark.parametrize("call", [EXCHANGE, REFRESH, USER_INFO])
+def test_status_below_200_is_no_success(public: HostedUi, monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
+    """By HTTP such an answer has no body, so that no server can send one with tokens."""
+    answer = Response(103, {}, json.dumps(TOKENS).encode())
+    monkeypatch.setattr(Http, "request", lambda *args, **options: answer)
+    with pytest.raises(CognitoUnavailableError, match="status 103"):
+        call(public)
 
 
 @pytest.mark.parametrize("call", [EXCHANGE, REFRESH, USER_INFO])
@@ -357,6 +409,7 @@ NO_SCOPE = "Access Token does not have required scopes"
         (aws_error("NotAuthorizedException", "Access Token has expired"), SignInError, "sign_out_refused"),
         (aws_error("NotAuthorizedException", "Access Token has been revoked"), SignInError, "sign_out_refused"),
         (aws_error("UserNotConfirmedException", "scope"), SignInError, "sign_out_refused"),
+        (aws_error("InvalidParameterException", "scope"), SignInError, "sign_out_refused"),
         (aws_error("ForbiddenException", "blocked by WAF", 403), SignInError, "sign_out_refused"),
         (aws_error("TooManyRequestsException", "Rate exceeded"), CognitoUnavailableError, "too_many_requests"),
         (aws_error("LimitExceededException"), CognitoUnavailableError, "too_many_requests"),
@@ -368,6 +421,7 @@ NO_SCOPE = "Access Token does not have required scopes"
         (Answer(403, b"<html>blocked</html>"), CognitoUnavailableError, "cognito_unavailable"),
         (Answer(500), CognitoUnavailableError, "cognito_unavailable"),
         (Answer(302), CognitoUnavailableError, "cognito_unavailable"),
+        (Answer(103), CognitoUnavailableError, "cognito_unavailable"),
     ],
 )
 def test_failed_sign_out_everywhere_says_why(

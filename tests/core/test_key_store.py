@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
@@ -112,9 +113,39 @@ def test_hydrating_takes_no_key_for_usable_at_the_end_of_its_hard_age(
     endpoint.answer = None
     clock.forward(DAY - 1)
     store.hydrate()
-    clock.forward(1)
-    with pytest.raises(CognitoUnavailableError):
-        store.hydrate()
+    for seconds in (1, 60):
+        clock.forward(seconds)
+        with pytest.raises(CognitoUnavailableError):
+            store.hydrate()
+
+
+def test_first_use_fetches_whatever_the_clock_shows(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    clock.time = -1_000_000  # time.monotonic has no defined start
+    store.hydrate()
+    another = KeyStore(store.url, endpoint, now=clock)
+    assert another.key("one")
+    assert endpoint.count == 2
+
+
+def test_fresh_key_is_read_without_the_lock(store: KeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.hydrate()
+    monkeypatch.setattr(store, "_lock", None)
+    assert store.in_hand("one")
+
+
+def test_state_of_a_store_does_not_change(store: KeyStore) -> None:
+    with pytest.raises(FrozenInstanceError):
+        store._state.failures = 1  # type: ignore[misc]
+
+
+def test_options_are_given_by_name(store: KeyStore, endpoint: Endpoint) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        store.key("one", False)  # type: ignore[misc]
+    with pytest.raises(TypeError, match="positional"):
+        KeyStore(store.url, endpoint, "eu-west-1_AbCdEfGhI")  # type: ignore[misc]
+    with pytest.raises(TypeError, match="positional"):
+        KeyStores(patient_http())  # type: ignore[misc]
+    assert endpoint.count == 0
 
 
 def test_hydrating_says_when_no_keys_can_be_had(store: KeyStore, endpoint: Endpoint) -> None:
@@ -424,6 +455,12 @@ def test_a_name_nobody_knows_waits_for_old_keys_no_longer_than_they_do(
     assert endpoint.count == 3
 
 
+def test_retry_after_is_a_second_if_the_next_attempt_is_already_due(endpoint: Endpoint, clock: Clock) -> None:
+    store = KeyStore("https://keys.example/", endpoint, now=clock, tell=lambda event: clock.forward(60))
+    endpoint.answer = None
+    assert refusal(store, "one").retry_after == 1
+
+
 def test_a_long_outage_stays_at_a_minute(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     endpoint.answer = None
     for _ in range(100):
@@ -622,7 +659,23 @@ def test_a_store_fetches_from_the_pool_s_address(server: ScriptedServer) -> None
     assert (request.method, request.path) == ("GET", "/eu-west-1_AbCdEfGhI/.well-known/jwks.json")
 
 
-@pytest.mark.parametrize("status", [204, 301, 404, 500])
+def test_stores_have_the_documented_default_ages(server: ScriptedServer, clock: Clock) -> None:
+    store = KeyStores(http=patient_http(), now=clock).of(pool_at(server))
+    store.hydrate()
+    for seconds, kid, count in ((29.5, "two", 1), (30, "two", 2), (30 + 2_879.5, "one", 2), (30 + 2_880, "one", 3)):
+        clock.time = 1_000 + seconds
+        assert kid == "one" or refusal(store, kid).code == "unknown_key"
+        store.hydrate()
+        assert server.count == count
+    server.script(Answer(404))
+    clock.forward(DAY - 0.5)
+    store.hydrate()
+    clock.forward(0.5)
+    with pytest.raises(CognitoUnavailableError):
+        store.hydrate()
+
+
+@pytest.mark.parametrize("status", [103, 204, 301, 404, 500])
 def test_an_answer_other_than_200_is_a_failure(server: ScriptedServer, status: int) -> None:
     server.script(Answer(status, b"{}", {"location": "http://169.254.169.254/"}))
     with pytest.raises(CognitoUnavailableError, match=f"cannot be had: answered with status {status}$"):
@@ -672,6 +725,30 @@ def test_pauses_are_spread_by_chance_from_half_to_whole_and_are_never_below_a_se
         met.append(refusal(store, "one").retry_after)
         clock.forward(met[-1])
     assert met == pauses
+
+
+def test_pause_of_less_than_a_second_is_a_second(endpoint: Endpoint, clock: Clock) -> None:
+    store = KeyStore("https://keys.example/", endpoint, now=clock, chance=lambda: 0)
+    endpoint.answer = None
+    for seconds, count in ((0, 1), (0.75, 1), (0.25, 2)):
+        clock.forward(seconds)
+        refusal(store, "one")
+        assert endpoint.count == count
+
+
+@pytest.mark.parametrize("seconds", [0, 1])
+def test_key_that_has_expired_leaves_the_store(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, seconds: float
+) -> None:
+    endpoint.answer = jwks("one", "two")
+    store.hydrate()
+    endpoint.answer = jwks("two")
+    clock.forward(30)
+    refusal(store, "forged")
+    clock.forward(HOUR - 30 + seconds)
+    assert store._state.keys.keys() == {"one", "two"}
+    store.hydrate()
+    assert store._state.keys.keys() == {"two"}
 
 
 def test_a_key_that_a_set_no_longer_lists_is_used_until_it_was_not_seen_for_the_soft_age(

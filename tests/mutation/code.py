@@ -28,7 +28,7 @@ TESTS = {
         "faults/test_clocks", "faults/test_at_once",
     ),
     "http": ("test_http", "test_http_limits"),
-    "hosted_ui": ("test_hosted_ui",),
+    "hosted_ui": ("test_hosted_ui", "test_client_secret"),
     "identity_pool": ("test_identity_pool",),
     "pool": ("test_pool",),
     "directory": ("test_directory",),
