@@ -21,7 +21,6 @@ _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 _UNTRACED = (
     "core/faults/",
     "core/test_against_pyjwt.py",
-    "core/test_incidents.py",
     "core/test_two_ways.py",
     "example_project/",
     "faults/",
