@@ -28,7 +28,7 @@ from ..people.authenticate import person, verify
 from ..runtime import get_hosted_ui
 from ..signals import tell_of_sign_out
 from ..tracebacks import without_locals
-from .refresh_lease import claim, has_taken, is_answer_lost, leased, unchanged
+from .refresh_lease import claim, has_taken, is_answer_lost, leased, seconds_left, unchanged
 from .session import (
     access_token_of,
     end_of,
@@ -182,8 +182,9 @@ def _request_tokens(login: CognitoLogin) -> TokenSet:
     refresh_token, settings = refresh_token_of(login), settings_for(login)
     if refresh_token is None:
         raise SignInError("there is no refresh token, or no hosted UI to take it to", code="login_ended")
-    # The repetition with another client secret shares the deadline, so that the lease outlasts both requests.
-    ends_at = time.monotonic() + settings.token_timeout_seconds
+    # The repetition with another client secret shares the deadline. The lease outlasts both requests, also if this one
+    # has waited for a thread: after the lease another request sends the same refresh token.
+    ends_at = time.monotonic() + min(settings.token_timeout_seconds, seconds_left(login))
     new = _refreshed(get_hosted_ui(settings).until(ends_at), refresh_token)
     return replace(new, refresh_token=new.refresh_token or refresh_token)
 

@@ -215,6 +215,22 @@ def test_attempt_that_lost_its_lease_leaves_the_lease_of_another(
     assert rows.get().retry_at is None
 
 
+def test_refresh_that_gets_no_thread_during_its_lease_is_not_sent(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login, request_tokens, now = login_of(client, ends_in=-1), renewal._request_tokens, time.time
+
+    def request_tokens_late(login: CognitoLogin) -> Any:
+        """Begin when the lease has ended: hanging requests of other logins had all threads of the event loop."""
+        monkeypatch.setattr(time, "time", lambda: now() + LEASE_SECONDS)
+        return request_tokens(login)
+
+    monkeypatch.setattr(renewal, "_request_tokens", request_tokens_late)
+    token_endpoint.script(token_answer())
+    is_unavailable(lambda: renew(login))
+    assert token_endpoint.count == 0
+
+
 # Others, while one refreshes
 
 
