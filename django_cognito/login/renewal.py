@@ -214,7 +214,14 @@ def _refreshed(hosted_ui: HostedUi, refresh_token: str) -> TokenSet:
 
 
 def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: IdToken | None) -> CognitoLogin:
-    person(token, profile)
+    """Write what the new tokens say of the user, then store them. If the former fails, the refresh token is stored."""
+    try:
+        person(token, profile)
+    except CognitoError:
+        raise
+    except Exception:  # of the database, or of a receiver of the site: no other answer has the new refresh token
+        _postpone(login, CognitoUnavailableError("the user could not be written"), tokens)
+        raise
     changes = {"expires_at": end_of(token, tokens), "retry_at": None}
     return _store_tokens(unchanged(login), login, tokens, **changes)
 
@@ -236,7 +243,7 @@ def _store_tokens(rows: QuerySet[CognitoLogin], login: CognitoLogin, tokens: Tok
 def _postpone(login: CognitoLogin, error: CognitoUnavailableError, tokens: TokenSet | None) -> CognitoLogin:
     """Store when the next attempt is due, so that an outage does not slow every page down.
 
-    `tokens` are new and not verified, because the keys could not be fetched: of them, the refresh token is stored.
+    Of new `tokens`, the refresh token is stored: they are not verified, or what they say could not be written.
     """
     rows = leased(login)
     retry_at = utc_now() + timedelta(seconds=error.retry_after)

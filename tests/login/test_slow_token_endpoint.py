@@ -16,7 +16,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth import get_user_model
 from django.core.asgi import get_asgi_application
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.test import Client
 from django.utils import timezone
 
@@ -374,6 +374,23 @@ def test_rotated_refresh_token_is_stored_if_the_keys_cannot_be_fetched(
     runtime.reset()
     renewed = renew(change(stored, retry_in=-1))
     assert renewed.expires_at - timezone.now() > timedelta(minutes=30)
+
+
+@pytest.mark.parametrize("error", [OperationalError("deadlock"), ValueError("of a receiver of the site")])
+def test_new_refresh_token_is_stored_if_the_user_cannot_be_written(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    login = login_of(client, ends_in=30, sent_ago=25)
+    monkeypatch.setattr(renewal, "person", fail)
+    token_endpoint.script(token_answer(refresh_token="the-second-one"))
+    with pytest.raises(type(error)):
+        renew(login)
+    stored = renew(again(login))
+    assert session.tokens_of(stored) == replace(session.tokens_of(login), refresh_token="the-second-one")
+    assert (stored.refresh_sent_at, token_endpoint.count) == (None, 1)
 
 
 @pytest.mark.django_db(transaction=True)
