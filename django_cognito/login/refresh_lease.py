@@ -42,6 +42,11 @@ def has_taken(login: CognitoLogin, seconds: float) -> bool:
     return claimed_at is not None and utc_now() >= claimed_at + timedelta(seconds=seconds)
 
 
+def seconds_left(login: CognitoLogin) -> float:
+    """Return for how many seconds the request that has the lease still has it; 0 or less if it has ended."""
+    return 0 if login.refreshing_until is None else (login.refreshing_until - utc_now()).total_seconds()
+
+
 def is_answer_lost(login: CognitoLogin) -> bool:
     """Return whether an attempt before the one that has the lease was sent and its answer was never stored.
 

@@ -28,7 +28,7 @@ from ..people.authenticate import person, verify
 from ..runtime import get_hosted_ui
 from ..signals import tell_of_sign_out
 from ..tracebacks import without_locals
-from .refresh_lease import claim, has_taken, is_answer_lost, leased, unchanged
+from .refresh_lease import claim, has_taken, is_answer_lost, leased, seconds_left, unchanged
 from .session import (
     access_token_of,
     end_of,
@@ -182,8 +182,9 @@ def _request_tokens(login: CognitoLogin) -> TokenSet:
     refresh_token, settings = refresh_token_of(login), settings_for(login)
     if refresh_token is None:
         raise SignInError("there is no refresh token, or no hosted UI to take it to", code="login_ended")
-    # The repetition with another client secret shares the deadline, so that the lease outlasts both requests.
-    ends_at = time.monotonic() + settings.token_timeout_seconds
+    # The repetition with another client secret shares the deadline. The lease outlasts both requests, also if this one
+    # has waited for a thread: after the lease another request sends the same refresh token.
+    ends_at = time.monotonic() + min(settings.token_timeout_seconds, seconds_left(login))
     new = _refreshed(get_hosted_ui(settings).until(ends_at), refresh_token)
     return replace(new, refresh_token=new.refresh_token or refresh_token)
 
@@ -213,7 +214,14 @@ def _refreshed(hosted_ui: HostedUi, refresh_token: str) -> TokenSet:
 
 
 def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: IdToken | None) -> CognitoLogin:
-    person(token, profile)
+    """Write what the new tokens say of the user, then store them. If the former fails, the refresh token is stored."""
+    try:
+        person(token, profile)
+    except CognitoError:
+        raise
+    except Exception:  # of the database, or of a receiver of the site: no other answer has the new refresh token
+        _postpone(login, CognitoUnavailableError("the user could not be written"), tokens)
+        raise
     changes = {"expires_at": end_of(token, tokens), "retry_at": None}
     return _store_tokens(unchanged(login), login, tokens, **changes)
 
@@ -235,7 +243,7 @@ def _store_tokens(rows: QuerySet[CognitoLogin], login: CognitoLogin, tokens: Tok
 def _postpone(login: CognitoLogin, error: CognitoUnavailableError, tokens: TokenSet | None) -> CognitoLogin:
     """Store when the next attempt is due, so that an outage does not slow every page down.
 
-    `tokens` are new and not verified, because the keys could not be fetched: of them, the refresh token is stored.
+    Of new `tokens`, the refresh token is stored: they are not verified, or what they say could not be written.
     """
     rows = leased(login)
     retry_at = utc_now() + timedelta(seconds=error.retry_after)

@@ -49,15 +49,9 @@ def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet)
     The session and `request.cognito` have the new login before `user_logged_in` is sent.
     Raises SignInError (code "link_interrupted") if the account was unlinked or deleted meanwhile; nothing has changed.
     """
-    links = CognitoUser.objects.using(router.db_for_write(CognitoUser))  # it may have been written a moment ago
-    link = links.filter(user_pool_id=token.user_pool_id, sub=token.sub).first()
-    if link is None:
-        raise SignInError("the account was unlinked or deleted during the sign-in", code="link_interrupted")
+    login = retry_conflicts(partial(_insert, token, tokens))
     drop(request.session)
     key = request.session.session_key
-    login = CognitoLogin(cognito_user=link, expires_at=end_of(token, tokens))
-    login.tokens = sealed(login.id, tokens)
-    login.save(force_insert=True)
     flush_session_of_another_user(request.session, user)
     request.session[SESSION_KEY] = str(login.id)
     if (cognito := getattr(request, "cognito", None)) is not None:
@@ -70,6 +64,22 @@ def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet)
         raise
     if request.session.session_key == key:
         request.session.cycle_key()  # Django keeps the key of a user who signs in again
+    return login
+
+
+def _insert(token: AccessToken, tokens: TokenSet) -> CognitoLogin:
+    """Store a new login of the link of `token`, which is locked: a row of a link that is deleted could not be stored.
+
+    Raises SignInError (code "link_interrupted") if there is no link.
+    """
+    links = CognitoUser.objects.using(router.db_for_write(CognitoUser))  # it may have been written a moment ago
+    with write_transaction():
+        link = links.select_for_update().filter(user_pool_id=token.user_pool_id, sub=token.sub).first()
+        if link is None:
+            raise SignInError("the account was unlinked or deleted during the sign-in", code="link_interrupted")
+        login = CognitoLogin(cognito_user=link, expires_at=end_of(token, tokens))
+        login.tokens = sealed(login.id, tokens)
+        login.save(force_insert=True)
     return login
 
 

@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -441,6 +441,34 @@ def test_account_unlinked_during_the_sign_in_changes_nothing(client: Client, tok
     with ends_as("link_interrupted"):
         session.start(request, user, token, TokenSet(raw, id_token, None, 3_600))
     assert not is_gone(kept)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_account_unlinked_while_its_login_is_stored_ends_no_sign_in_with_an_error(
+    token_endpoint: ScriptedServer, threads: Callable[..., "Future[Any]"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, sealed, unlinked = sign_in(Client(), "bob"), session.sealed, []
+    raw, id_token = make_token(username="bob"), make_token(token_use="id", username="bob")
+    token = verify(raw, token_use="access", id_token=id_token)[0]
+    began = threading.Event()
+
+    def unlink() -> None:
+        began.set()
+        CognitoUser.objects.filter(user=user).delete()
+
+    def sealed_while_unlinked(*given: Any) -> bytes:
+        unlinked.append(threads(unlink))
+        began.wait(20)
+        with suppress(TimeoutError):
+            unlinked[0].result(0.2)  # it waits for the lock
+        return sealed(*given)
+
+    monkeypatch.setattr(session, "sealed", sealed_while_unlinked)
+    request = HttpRequest()
+    request.user, request.session = user, Client().session
+    session.start(request, user, token, TokenSet(raw, id_token, None, 3_600))
+    unlinked[0].result(20)
+    assert not CognitoLogin.objects.exists()
 
 
 # Unavailable

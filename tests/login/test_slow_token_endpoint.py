@@ -16,7 +16,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth import get_user_model
 from django.core.asgi import get_asgi_application
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.test import Client
 from django.utils import timezone
 
@@ -215,6 +215,22 @@ def test_attempt_that_lost_its_lease_leaves_the_lease_of_another(
     assert rows.get().retry_at is None
 
 
+def test_refresh_that_gets_no_thread_during_its_lease_is_not_sent(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login, request_tokens, now = login_of(client, ends_in=-1), renewal._request_tokens, time.time
+
+    def request_tokens_late(login: CognitoLogin) -> Any:
+        """Begin when the lease has ended: hanging requests of other logins had all threads of the event loop."""
+        monkeypatch.setattr(time, "time", lambda: now() + LEASE_SECONDS)
+        return request_tokens(login)
+
+    monkeypatch.setattr(renewal, "_request_tokens", request_tokens_late)
+    token_endpoint.script(token_answer())
+    is_unavailable(lambda: renew(login))
+    assert token_endpoint.count == 0
+
+
 # Others, while one refreshes
 
 
@@ -358,6 +374,23 @@ def test_rotated_refresh_token_is_stored_if_the_keys_cannot_be_fetched(
     runtime.reset()
     renewed = renew(change(stored, retry_in=-1))
     assert renewed.expires_at - timezone.now() > timedelta(minutes=30)
+
+
+@pytest.mark.parametrize("error", [OperationalError("deadlock"), ValueError("of a receiver of the site")])
+def test_new_refresh_token_is_stored_if_the_user_cannot_be_written(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    login = login_of(client, ends_in=30, sent_ago=25)
+    monkeypatch.setattr(renewal, "person", fail)
+    token_endpoint.script(token_answer(refresh_token="the-second-one"))
+    with pytest.raises(type(error)):
+        renew(login)
+    stored = renew(again(login))
+    assert session.tokens_of(stored) == replace(session.tokens_of(login), refresh_token="the-second-one")
+    assert (stored.refresh_sent_at, token_endpoint.count) == (None, 1)
 
 
 @pytest.mark.django_db(transaction=True)
