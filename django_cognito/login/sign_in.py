@@ -92,7 +92,8 @@ def complete(request: HttpRequest, pending: PendingSignIn, secret: bytes | None)
 
     `secret` is the one of the browser's cookie, None without a cookie. Cognito is asked for tokens after all of the
     callback was checked.
-    Raises CognitoError; then nothing has changed, and a user who was signed in still is.
+    Raises CognitoError; then no session has changed: a user who was signed in still is. The user's claims may have been
+    written if the code is "link_interrupted".
     """
     if secret is None:
         raise SignInError("this browser has no cookie for the state", code="state_unknown")
