@@ -8,7 +8,9 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
@@ -16,11 +18,14 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from urllib3.connectionpool import HTTPConnectionPool
 
+from django_cognito.core import http
+from django_cognito.core.connections import Deadline
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.core.http import Http, Response, read_json
-from tests.patience import patient_http
+from tests.patience import HTTP_TIMEOUT_SECONDS, patient_http
 from tests.scripted_server import Answer, Drip, Raw, ScriptedServer, Silence, json_answer
 
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 SECRET = "s3cr3t-that-must-not-show"
 
 
@@ -98,11 +103,29 @@ def test_an_unsafe_address_is_a_wrong_call(url: str) -> None:
     assert SECRET not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", [f"{SECRET}\r\nx: y", f" {SECRET}", f"{SECRET}é"])
+@pytest.mark.parametrize("value", [f"{SECRET}\r\nx: y", f" {SECRET}", f"{SECRET} ", f"{SECRET}é"])
 def test_a_header_that_cannot_be_sent_is_a_wrong_call_that_shows_no_value(value: str) -> None:
     with pytest.raises(ValueError, match="Authorization") as caught:
         patient_http().request("GET", "https://example.com/", headers={"Authorization": value})
     assert SECRET not in _everything_said_by(caught.value)
+
+
+def test_options_are_given_by_name(server: ScriptedServer) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        Http(3.0)  # type: ignore[misc]
+    with pytest.raises(TypeError, match="positional"):
+        patient_http().request("GET", server.url, {})  # type: ignore[misc]
+    assert server.count == 0
+
+
+def test_default_limits_are_three_seconds_and_64_kib() -> None:
+    assert (Http().timeout_seconds, Http().max_bytes) == (3, 65_536)
+
+
+def test_response_does_not_change() -> None:
+    response = Response(200, {}, b"")
+    with pytest.raises(FrozenInstanceError):
+        response.status = 201  # type: ignore[misc]
 
 
 def test_nobody_listening_is_unavailable() -> None:
@@ -156,6 +179,32 @@ def test_the_deadline_holds_for_whatever_drips(server: ScriptedServer, hasty: Ht
         hasty.request("GET", server.url)
 
 
+@pytest.fixture
+def deadlines(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each deadline, at 100 on the monotonic clock; the real deadlines are longer."""
+    seconds: list[float] = []
+    monkeypatch.setattr(http, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    monkeypatch.setattr(http, "Deadline", lambda left: (seconds.append(left), Deadline(HTTP_TIMEOUT_SECONDS))[1])
+    return seconds
+
+
+@pytest.mark.parametrize(("ends_at", "seconds"), [(100.5, 0.5), (101, 1), (102, 2), (109, 2)])
+def test_request_has_what_is_left_of_a_shared_deadline(
+    server: ScriptedServer, deadlines: list[float], ends_at: float, seconds: float
+) -> None:
+    Http(timeout_seconds=2).until(ends_at).request("GET", server.url)
+    assert deadlines == [seconds]
+
+
+@pytest.mark.parametrize("ends_at", [100, 99.5])
+def test_request_after_a_shared_deadline_is_not_sent(
+    server: ScriptedServer, deadlines: list[float], ends_at: float
+) -> None:
+    with pytest.raises(CognitoUnavailableError, match=r"^no time is left for a request to 127\.0\.0\.1$"):
+        Http(timeout_seconds=2).until(ends_at).request("GET", server.url)
+    assert (deadlines, server.count) == ([], 0)
+
+
 def test_the_deadline_holds_during_a_tls_handshake(server: ScriptedServer, hasty: Http) -> None:
     # The server reads the handshake's first message and waits for an HTTP request that never comes.
     with pytest.raises(CognitoUnavailableError, match="no answer in time"):
@@ -184,12 +233,16 @@ def test_no_time_left_after_connecting_is_unavailable(server: ScriptedServer, mo
             Drip(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"400\r\n" + b"x" * 1024 + b"\r\n", 0.001),
             id="endless chunks",
         ),
+        pytest.param(
+            Raw(CHUNKED + b"3e8\r\n" + b"x" * 1_000 + b"\r\n1\r\nx\r\n0\r\n\r\n"), id="a byte after the limit"
+        ),
+        pytest.param(Drip(CHUNKED + b"3e9\r\n" + b"x" * 1_001 + b"\r\n", b""), id="silence after the limit"),
     ],
 )
-def test_a_body_over_the_limit_is_unavailable(server: ScriptedServer, answer: Answer | Drip) -> None:
+def test_a_body_over_the_limit_is_unavailable(server: ScriptedServer, answer: Answer | Drip | Raw) -> None:
     server.script(answer)
     with pytest.raises(CognitoUnavailableError, match="more than 1000 bytes"):
-        Http(max_bytes=1_000).request("GET", server.url)
+        Http(timeout_seconds=HTTP_TIMEOUT_SECONDS, max_bytes=1_000).request("GET", server.url)
 
 
 def test_a_body_of_just_the_limit_is_fine(server: ScriptedServer) -> None:

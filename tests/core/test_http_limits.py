@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from django_cognito.core.connections import Deadline
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.core.http import Http
 from tests.connections import full_backlog, watched
@@ -162,7 +163,23 @@ def test_an_answer_that_is_none_is_not_asked_for_again(server: ScriptedServer, s
     assert attempts_at(server.url) == server.count == 1
 
 
-@pytest.mark.parametrize("status", [301, 400, 401, 404, 429])
+def test_one_attempt_is_made_unless_more_are_asked_for(server: ScriptedServer) -> None:
+    server.script(Answer(503))
+    assert patient_http().request("GET", server.url).status == 503
+    assert server.count == 1
+
+
+def test_pause_before_another_attempt_is_a_tenth_of_a_second(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(Deadline, "wait", lambda deadline, seconds: pauses.append(seconds))
+    server.script(Answer(503))
+    assert patient_http().request("GET", server.url, attempts=3).status == 503
+    assert (pauses, server.count) == ([0.1, 0.1], 3)
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 404, 429, 499])
 def test_an_answer_is_not_asked_for_again(server: ScriptedServer, status: int) -> None:
     server.script(Answer(status))
     assert patient_http().request("GET", server.url, attempts=2).status == status

@@ -249,6 +249,13 @@ def test_what_is_no_answer_is_unavailable(aws: ScriptedServer, pool: IdentityPoo
         pool.identity_id(ID_TOKEN)
 
 
+@pytest.mark.parametrize("status", [103, 204])
+def test_status_other_than_200_is_in_the_error(aws: ScriptedServer, pool: IdentityPool, status: int) -> None:
+    aws.script(Answer(status))
+    with pytest.raises(CognitoUnavailableError, match=rf"GetId \(status {status}\)"):
+        pool.identity_id(ID_TOKEN)
+
+
 def test_the_longest_identity_id_is_taken(aws: ScriptedServer, pool: IdentityPool) -> None:
     longest = f"eu-west-1:{'a' * 45}"
     aws.script(json_answer({"IdentityId": longest}))
