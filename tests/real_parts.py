@@ -12,6 +12,15 @@ from functools import cache
 
 POSTGRESQL = {"HOST": "127.0.0.1", "PORT": "5432", "USER": "postgres", "NAME": "postgres"}
 MARIADB = {"HOST": "127.0.0.1", "PORT": "3306", "USER": "root", "PASSWORD": ""}
+CHROMIUM_ARGUMENTS = (
+    "--no-sandbox",  # the kernel of a container often forbids the one that Chromium wants
+    (
+        # The address bar of each new window is a page of its own: a third of the CPU time of these tests. The option
+        # replaces Playwright's; what tests need of that one is repeated.
+        "--disable-features=OmniboxPopupWebUI,WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmnibox,HttpsUpgrades,"
+        "HttpsFirstBalancedModeAutoEnable,DestroyProfileOnBrowserClose,MediaRouter,OptimizationHints,PaintHolding"
+    ),
+)
 REDIS_URL = "redis://127.0.0.1:6379/0"
 # The only reasons for which a test may be skipped under CI: the platform, or a version under test, lacks the feature.
 PLATFORM_REASONS = (

@@ -78,7 +78,9 @@ def _database() -> dict[str, object]:
 def _postgresql() -> dict[str, object]:
     # The process id keeps runs apart that go on at the same time on one server.
     name = {"NAME": f"test_django_cognito_{os.getpid()}"}
-    return {"ENGINE": "django.db.backends.postgresql", **real_parts.POSTGRESQL, "TEST": name}
+    # Nothing of a test needs to outlive a crash of the server: commits do not wait for the disk.
+    options = {"options": "-c synchronous_commit=off"}
+    return {"ENGINE": "django.db.backends.postgresql", **real_parts.POSTGRESQL, "OPTIONS": options, "TEST": name}
 
 
 def _mariadb() -> dict[str, object]:

@@ -12,7 +12,7 @@ from django_cognito.emulator import Emulator
 from ..emulator.conftest import Clock
 from ..emulator.federation.conftest import Provider, provider
 from ..local_cognito import settings_for
-from ..real_parts import chromium_path
+from ..real_parts import CHROMIUM_ARGUMENTS, chromium_path
 from ..scripted_server import Answer, ScriptedServer
 from .pools import ALL_SCOPES, CHOICES, seed
 from .watch import Watch, origin_of
@@ -20,7 +20,7 @@ from .watch import Watch, origin_of
 __all__ = ["provider"]
 
 _ARGS = (
-    "--no-sandbox",  # the kernel of a container often forbids the one that Chromium wants
+    *CHROMIUM_ARGUMENTS,
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",

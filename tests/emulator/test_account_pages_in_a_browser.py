@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from django_cognito.emulator import Emulator
 from tests.browser import axe
-from tests.real_parts import chromium_path
+from tests.real_parts import CHROMIUM_ARGUMENTS, chromium_path
 
 from .codes import latest
 from .federation.conftest import Provider, federated, provider, site_for
@@ -26,8 +26,7 @@ NEW_PASSWORD = "A-new-Horse-8"
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        # No sandbox: the kernel of a container often forbids the one that Chromium wants.
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=[*CHROMIUM_ARGUMENTS])
         yield browser
         browser.close()
 

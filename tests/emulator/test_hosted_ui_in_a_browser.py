@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import axe
-from tests.real_parts import chromium_path
+from tests.real_parts import CHROMIUM_ARGUMENTS, chromium_path
 
 from .hosted_site import PASSWORD, Site, running_site
 
@@ -26,8 +26,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        # No sandbox: the kernel of a container often forbids the one that Chromium wants.
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=[*CHROMIUM_ARGUMENTS])
         yield browser
         browser.close()
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.real_parts import chromium_path
+from tests.real_parts import CHROMIUM_ARGUMENTS, chromium_path
 
 from .hosted_site import Site, running_site
 
@@ -58,7 +58,7 @@ def site() -> Iterator[Site]:
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # DNS of the attacker: evil.example is this machine.
-        arguments = ["--no-sandbox", "--host-resolver-rules=MAP evil.example 127.0.0.1"]
+        arguments = [*CHROMIUM_ARGUMENTS, "--host-resolver-rules=MAP evil.example 127.0.0.1"]
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=arguments)
         yield browser
         browser.close()

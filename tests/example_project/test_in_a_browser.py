@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from demo.stack import Stack
 
 from ..browser import axe
-from ..real_parts import chromium_path
+from ..real_parts import CHROMIUM_ARGUMENTS, chromium_path
 
 NOBODY = "eu-west-1:00000000-0000-4000-8000-000000000000"
 pytestmark = pytest.mark.needs("chromium")
@@ -33,7 +33,7 @@ AA = 4.5  # WCAG 2.2, success criterion 1.4.3: of text to what is behind it
 def chromium() -> Iterator[Browser]:
     """One Chromium for all of these tests."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=[*CHROMIUM_ARGUMENTS])
         yield browser
         browser.close()
 
