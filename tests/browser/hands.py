@@ -43,7 +43,7 @@ def go_by_keyboard(page: Page, name: str) -> None:
 def authorize_as(page: Page, subject: str) -> None:
     """At the OpenID provider: be `subject`, and say yes."""
     page.locator("input[name=sub]").fill(subject)
-    page.get_by_role("button", name="Authorize").click()
+    page.get_by_role("button", name="Authorize", exact=True).click()
 
 
 def code_of_mailbox(page: Page, cognito: Emulator, username: str) -> str:

@@ -130,7 +130,7 @@ def test_a_provider_is_one_click_away_and_leads_back_to_the_app(
     page.get_by_role("link", name="Continue with Corporate").click()
     page.wait_for_url(f"{provider.url}/**")
     page.locator("input[name=sub]").fill("fay-in-a-browser")
-    page.get_by_role("button", name="Authorize").click()
+    page.get_by_role("button", name="Authorize", exact=True).click()
     expect_welcome(page)
 
 
