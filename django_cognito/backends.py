@@ -11,15 +11,15 @@ from django.db import router
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
-from .conf import get_pools
+from .authorization import group_mapping
+from .authorization.group_expiry import newest_expired_as_of
+from .authorization.rights import arights_of, permissions_of, rights_of
+from .conf.loading import get_pools
 from .core.errors import TokenError
-from .login.tenant import apool_ids_accepted_at, pool_ids_accepted_at
+from .core.tracebacks import without_locals
 from .models import CognitoMembership
-from .people import groups
-from .people.authenticate import aauthenticate, authenticate
-from .people.remembered import newest_expired_as_of
-from .people.rights import arights_of, permissions_of, rights_of
-from .tracebacks import without_locals
+from .users.authentication import aauthenticate, authenticate
+from .web.pool_selection import apool_ids_accepted_at, pool_ids_accepted_at
 
 
 class CognitoBackend(BaseBackend):
@@ -108,7 +108,7 @@ def _memberships_granting(permission: str) -> QuerySet[CognitoMembership]:
     """Return the memberships that give `permission`, each by its own pool's GROUPS; not those that are too old."""
     every = {found.user_pool_id: found for found in get_pools().by_alias.values()}.values()
     given = [
-        Q(cognito_user__user_pool_id=found.user_pool_id, name__in=groups.groups_granting(permission, found))
+        Q(cognito_user__user_pool_id=found.user_pool_id, name__in=group_mapping.groups_granting(permission, found))
         for found in every
     ]
     memberships = CognitoMembership.objects.filter(reduce(or_, given))

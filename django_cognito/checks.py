@@ -10,8 +10,8 @@ from django.core import checks
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
-from .conf import Pools, get_pools, problems
-from .typed_settings import COGNITO_GROUPS
+from .conf.loading import Pools, get_pools, problems
+from .conf.schema import COGNITO_GROUPS
 
 _MIDDLEWARE = "django_cognito.middleware.CognitoMiddleware"
 _AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"

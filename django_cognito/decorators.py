@@ -15,14 +15,14 @@ from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from .answers import Answer, forbidden, json_response, not_authenticated
-from .bearer import bearer_token
-from .conf import get_settings
-from .login.redirect_uri import is_elsewhere
-from .login.silence import UNSEEN, is_worth_trying, remember
-from .login.tenant import settings_here
-from .next_url import is_script, safe_url
-from .people.rights import Rights, arights_of, named, rights_of
+from .authorization.rights import Rights, arights_of, named, rights_of
+from .conf.loading import get_settings
+from .web.bearer import bearer_token
+from .web.next_url import is_script, safe_url
+from .web.pool_selection import settings_here
+from .web.redirect_uri import is_elsewhere
+from .web.responses import Answer, forbidden, json_response, not_authenticated
+from .web.silent import UNSEEN, is_worth_trying, remember
 
 _View = Callable[..., Any]
 

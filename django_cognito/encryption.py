@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
-from .tracebacks import without_locals
+from .core.tracebacks import without_locals
 
 STORED_TOKENS = b"django_cognito.encryption"  # HKDF's `info` for the rows of logins
 _NONCE_BYTES = 12  # NIST SP 800-38D 8.2: 96 random bits allow 2**32 messages a key: 50 days of 1,000 a second

@@ -20,18 +20,18 @@ from django.utils.cache import patch_vary_headers
 from django.utils.functional import LazyObject, SimpleLazyObject
 from django.utils.module_loading import import_string
 
-from .answers import answer_to, forbidden, json_response
-from .bearer import bearer_token
 from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError
-from .error_reports import take_id_token
-from .login.sign_in_cookies import delete_used
-from .login.tenant import apool_ids_accepted_at, pool_ids_accepted_at
-from .people.authenticate import aauthenticate, authenticate
-from .people.profile import Statement
-from .people.request_writes import collect_writes
-from .people.users import write_again
-from .request import RequestCognito, make_auser, set_user
-from .tracebacks import without_locals
+from .core.tracebacks import without_locals
+from .users.authentication import aauthenticate, authenticate
+from .users.claim_sources import Statement
+from .users.provisioning import write_again
+from .users.request_writes import collect_writes
+from .web.bearer import bearer_token
+from .web.error_reports import take_id_token
+from .web.pool_selection import apool_ids_accepted_at, pool_ids_accepted_at
+from .web.request import RequestCognito, make_auser, set_user
+from .web.responses import answer_to, forbidden, json_response
+from .web.sign_in_cookies import delete_used
 
 logger = logging.getLogger(__name__)
 View = Callable[..., Any]

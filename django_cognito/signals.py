@@ -12,7 +12,7 @@ from django.db import transaction
 from django.dispatch import Signal
 
 from .core.errors import TokenError
-from .core.events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
+from .core.tokens.key_events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
 
 _log = logging.getLogger(__name__)
 

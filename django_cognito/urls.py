@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import views
+from .login import views
 
 app_name = "cognito"
 

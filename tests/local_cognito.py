@@ -5,8 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.test import Client
-
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 from .emulator.hosted_site import PASSWORD, Browser, query_of
 from .patience import HTTP_TIMEOUT_SECONDS

@@ -13,9 +13,9 @@ from django.test import Client
 from django.utils import timezone
 
 from django_cognito.core.errors import SignInError
-from django_cognito.login import session
 from django_cognito.login.state import decode, open_state, seal
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
+from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
 
 from .scripted_server import Answer, Request, json_answer
@@ -142,7 +142,7 @@ def who(client: Client) -> str:
 def login_of(client: Client, username: str = "alice", **state: Any) -> CognitoLogin:
     """The login of `username`, signed in at `client`; its tokens end in `ends_in` seconds, see `change`."""
     sign_in(client, username, refresh_token="a-refresh-token")
-    login = session.load(client.session)
+    login = store.load(client.session)
     return change(login, **state) if state else login
 
 

@@ -6,7 +6,7 @@ Where time is the subject of a test, it states its own seconds.
 from collections.abc import Mapping
 from typing import Any
 
-from django_cognito.core.http import Http
+from django_cognito.core.http.client import Http
 
 HTTP_TIMEOUT_SECONDS = 30
 

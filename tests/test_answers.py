@@ -5,10 +5,10 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import trans_real
 
-from django_cognito import answers
-from django_cognito.answers import answer_to, forbidden, json_response, not_authenticated
 from django_cognito.core import errors
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, TokenError
+from django_cognito.web import responses
+from django_cognito.web.responses import answer_to, forbidden, json_response, not_authenticated
 
 SECRET = "a message for operators alone"
 INVALID_TOKEN = 'Bearer error="invalid_token"'
@@ -94,7 +94,7 @@ def test_as_json_it_is_detail_and_code_and_nobody_stores_it() -> None:
 
 
 def test_every_sentence_waits_for_the_language() -> None:
-    fixed = [*answers._SENTENCES.values(), *(answer_to(error(SECRET)).sentence for error in error_classes())]
+    fixed = [*responses._SENTENCES.values(), *(answer_to(error(SECRET)).sentence for error in error_classes())]
     assert all(isinstance(sentence, Promise) for sentence in fixed)
 
 

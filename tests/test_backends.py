@@ -11,9 +11,9 @@ from django.test import RequestFactory
 
 from django_cognito.backends import CognitoBackend
 from django_cognito.core.errors import CognitoUnavailableError
-from django_cognito.people.machines import MachineUser
-from django_cognito.runtime import reset
+from django_cognito.factories import reset
 from django_cognito.testing import make_token
+from django_cognito.users.machine import MachineUser
 
 pytestmark = [
     pytest.mark.django_db,

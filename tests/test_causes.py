@@ -18,8 +18,8 @@ from django.test import Client
 from django.utils.html import escape
 
 from django_cognito import signals
-from django_cognito.causes import _CAUSES, cause_of
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, SignInError
+from django_cognito.login.failures import _CAUSES, cause_of
 from django_cognito.testing import make_token, sign_in
 
 from . import source
@@ -195,7 +195,7 @@ def heard() -> Iterator[list[tuple[str, str]]]:
 def logged(caplog: pytest.LogCaptureFixture) -> Any:
     """The lines of the login's own log, so far."""
     caplog.set_level(logging.DEBUG)
-    return lambda: [record.getMessage() for record in caplog.records if record.name == "django_cognito.views"]
+    return lambda: [record.getMessage() for record in caplog.records if record.name == "django_cognito.login.views"]
 
 
 def test_every_cause_of_the_table_is_brought_about_here() -> None:
@@ -250,7 +250,7 @@ def test_each_code_has_its_heading_and_its_next_steps(client: Client, settings: 
     def fail(request: Any) -> str:
         raise (CognitoUnavailableError if code == "cognito_unavailable" else SignInError)("", code=code)
 
-    with patch("django_cognito.views.settings_of_request", fail):
+    with patch("django_cognito.login.views.settings_of_request", fail):
         check_page(client.get("/auth/login/").content.decode(), code)
 
 

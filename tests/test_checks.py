@@ -15,7 +15,7 @@ from django.core.management import call_command
 
 from django_cognito import middleware
 from django_cognito.checks import check_settings
-from django_cognito.conf import problems
+from django_cognito.conf.loading import problems
 
 from . import source
 from .patience import pool_settings

@@ -15,12 +15,12 @@ import time_machine
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
+from local_cognito import Emulator
 
 from django_cognito.aws.credentials import PersonCredentials
 from django_cognito.core.clock import unix_time, utc_now
 from django_cognito.core.identity_pool import AwsCredentials
-from django_cognito.core.token import read_unverified
-from django_cognito.emulator import Emulator
+from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoLogin
 from django_cognito.testing import make_token, sign_in
 

@@ -9,8 +9,15 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 from django.utils.functional import SimpleLazyObject
 
-from django_cognito import rules
-from django_cognito.conf import CognitoSettings, GroupGrant, get_pools, get_settings, problems, settings_of
+from django_cognito.conf import rules
+from django_cognito.conf.loading import (
+    CognitoSettings,
+    GroupGrant,
+    get_pools,
+    get_settings,
+    problems,
+    settings_of,
+)
 
 SOUND = {"USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CLIENT_ID": "1example23456789"}
 ODD_TEXTS = ["", "  ", "a\0b", 5, None, ["x"], b"x", SimpleLazyObject(lambda: "lazy")]

@@ -71,7 +71,7 @@ def test_rights_that_are_known_need_no_thread(
     headers = bearer(make_token(groups=["editors"])) if by == "bearer" else {}
     if by == "session":
         sign_in(async_client, groups=["editors"])
-    monkeypatch.setattr("django_cognito.people.rights.sync_to_async", None)
+    monkeypatch.setattr("django_cognito.authorization.rights.sync_to_async", None)
     assert async_to_sync(async_client.get)("/edit/async/", headers=headers).content == b"edited"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from django_cognito.conf import CognitoSettings, problems
+from django_cognito.conf.loading import CognitoSettings, problems
 
 from . import source
 
@@ -24,7 +24,7 @@ BLOCKS = [
 CHECK_ID = re.compile(r"(?:django_cognito\.)?([EW]\d{3})")
 KEYED_BY_CODE = ("_SENTENCES", "_CAUSES")
 # The local Cognito speaks for AWS: its codes are AWS's.
-OURS = [module for name, module in source.modules().items() if not name.startswith("django_cognito.emulator")]
+OURS = [module for name, module in source.modules().items() if not name.startswith("local_cognito")]
 
 
 def test_every_setting_is_documented_and_every_documented_one_exists() -> None:

@@ -17,10 +17,10 @@ from django.urls import path
 from django_cognito.core.errors import SignInError
 from django_cognito.decorators import bearer_exempt
 from django_cognito.encryption import DecryptionError, decrypt, encrypt
-from django_cognito.error_reports import take_id_token
-from django_cognito.login import session
 from django_cognito.models import CognitoLogin
+from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
+from django_cognito.web.error_reports import take_id_token
 
 from . import source
 from .callers import bearer
@@ -219,14 +219,14 @@ def test_report_of_an_encryption_error_shows_no_secret(
 def test_report_of_an_unreadable_login_shows_no_secret(client: Client, stored: str) -> None:
     sign_in(client)
     login = CognitoLogin.objects.get()
-    data = session._associated_data(login.pk)
+    data = store._associated_data(login.pk)
     login.tokens = {
         "garbage": REFRESH_TOKEN.encode() * 3,
         "no JSON": encrypt(REFRESH_TOKEN.encode(), associated_data=data),
         "other members": encrypt(PLAINTEXT, associated_data=data),
     }[stored]
     with pytest.raises(SignInError) as caught:
-        session.tokens_of(login)
+        store.tokens_of(login)
     assert caught.value.code == "login_unreadable"
     chain = list(_chain(caught.value))
     said = repr([(error.args, vars(error), getattr(error, "doc", "")) for error in chain])
@@ -240,6 +240,6 @@ def test_report_of_an_unreadable_login_shows_no_secret(client: Client, stored: s
 def test_login_with_unreadable_tokens_is_signed_out(client: Client) -> None:
     sign_in(client)
     login = CognitoLogin.objects.get()
-    login.tokens = encrypt(b"no JSON", associated_data=session._associated_data(login.pk))
+    login.tokens = encrypt(b"no JSON", associated_data=store._associated_data(login.pk))
     login.save()
     assert client.get("/who/").content == b"nobody"

@@ -29,14 +29,14 @@ PROMISED = {
         "CognitoUnavailableError",
     ),
     "django_cognito.models": ("CognitoUser", "CognitoMembership", "CognitoLogin"),
-    "django_cognito.people.authenticate": ("authenticate", "aauthenticate"),
+    "django_cognito.users.authentication": ("authenticate", "aauthenticate"),
     "django_cognito.backends": ("CognitoBackend",),
     "django_cognito.middleware": ("CognitoMiddleware",),
     "django_cognito.decorators": ("group_required", "scope_required", "bearer_exempt"),
     "django_cognito.drf": ("CognitoAuthentication", "InGroup", "HasScope"),
     "django_cognito.testing": ("make_token", "sign_in", "trusted_keys"),
     "django_cognito.testing.fixtures": ("cognito_emulator", "cognito_sign_in"),
-    "django_cognito.emulator": ("Emulator",),
+    "local_cognito": ("Emulator",),
 }
 DRAWERS = {"utils", "helpers", "common", "base", "misc", "manager", "managers", "handler", "handlers", "tools"}
 MODULE_LINES, FUNCTION_LINES = 300, 40

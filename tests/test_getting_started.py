@@ -16,9 +16,8 @@ from pathlib import Path
 
 import pytest
 import requests
-
-from django_cognito.emulator import Emulator
-from django_cognito.emulator.seeds.reading import DEFAULT_SEED
+from local_cognito import Emulator
+from local_cognito.seeds.reading import DEFAULT_SEED
 
 from . import source
 

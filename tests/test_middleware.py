@@ -17,9 +17,9 @@ from django.http import HttpResponse
 from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, CredentialsError
+from django_cognito.factories import reset
 from django_cognito.middleware import CognitoMiddleware
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.runtime import reset
 from django_cognito.testing import make_token, sign_in
 
 from .callers import BAD_ID_TOKENS, bearer, end_tokens, with_id_token
@@ -400,7 +400,7 @@ def test_a_user_whom_another_middleware_set_is_left_alone(client: Client, settin
 def test_the_report_of_a_server_error_tells_no_token(
     make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    monkeypatch.setattr("django_cognito.people.authenticate.user_for", _on_fire)
+    monkeypatch.setattr("django_cognito.users.authentication.user_for", _on_fire)
     raws, client = (make_token(), make_token(token_use="id")), make()
     get: Any = partial(aget, client) if isinstance(client, AsyncClient) else client.get
     with pytest.raises(RuntimeError) as failed:

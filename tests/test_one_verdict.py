@@ -11,11 +11,11 @@ from django.test import AsyncClient, Client
 
 from django_cognito.backends import CognitoBackend
 from django_cognito.core.errors import TokenError
+from django_cognito.factories import get_verifier, reset
 from django_cognito.models import CognitoUser
-from django_cognito.people.authenticate import aauthenticate, authenticate
-from django_cognito.runtime import get_verifier, reset
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks
+from django_cognito.users.authentication import aauthenticate, authenticate
 
 from .callers import bearer, with_id_token
 from .core.forging import needs_fetch

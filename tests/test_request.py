@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from django.test import Client, RequestFactory
 
-from django_cognito.bearer import bearer_token
-from django_cognito.conf import get_settings
+from django_cognito.conf.loading import get_settings
 from django_cognito.core.errors import CognitoUnavailableError
-from django_cognito.people.authenticate import authenticate
-from django_cognito.request import RequestCognito
 from django_cognito.testing import make_token, sign_in
+from django_cognito.users.authentication import authenticate
+from django_cognito.web.bearer import bearer_token
+from django_cognito.web.request import RequestCognito
 
 from .callers import bearer, end_tokens
 

@@ -15,13 +15,13 @@ from django.urls import path
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from django_cognito.bearer import bearer_token
 from django_cognito.decorators import bearer_exempt
 from django_cognito.drf import CognitoAuthentication, InGroup
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.people.authenticate import authenticate
-from django_cognito.people.linking import unlink
 from django_cognito.testing import make_token
+from django_cognito.users.authentication import authenticate
+from django_cognito.users.linking import unlink
+from django_cognito.web.bearer import bearer_token
 
 from .callers import bearer
 

@@ -10,12 +10,12 @@ import pytest
 from django.core.management import call_command
 from django.utils.functional import SimpleLazyObject
 
-from django_cognito import runtime
-from django_cognito.conf import get_settings
+from django_cognito import factories
+from django_cognito.conf.loading import get_settings
 from django_cognito.core.client_secret import ClientSecret
 from django_cognito.core.errors import CognitoUnavailableError, TokenError
 from django_cognito.core.hosted_ui import SignInSecrets
-from django_cognito.runtime import get_directory, get_hosted_ui, get_verifier
+from django_cognito.factories import get_directory, get_hosted_ui, get_verifier
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks
 
@@ -27,7 +27,7 @@ MAKERS = [get_verifier, get_hosted_ui, get_directory]
 @pytest.fixture(autouse=True)
 def _forget_afterwards():
     yield
-    runtime.reset()
+    factories.reset()
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +53,7 @@ def test_it_is_made_anew_when_the_settings_change(get, settings) -> None:
 @pytest.mark.parametrize("get", MAKERS)
 def test_reset_forgets_it(get) -> None:
     first = get()
-    runtime.reset()
+    factories.reset()
     assert get() is not first
 
 
@@ -108,12 +108,12 @@ def test_keys_of_another_address_age_or_timeout_are_others(settings, pinned, cha
 def test_settings_that_come_and_go_leave_nothing_behind(settings) -> None:
     get_verifier()
     get_hosted_ui()
-    before = len(runtime._made)
+    before = len(factories._made)
     for leeway in range(20):
         settings.COGNITO = {**settings.COGNITO, "LEEWAY_SECONDS": leeway}
         get_verifier()
         get_hosted_ui()
-    assert len(runtime._made) <= before + 1
+    assert len(factories._made) <= before + 1
 
 
 class _WatchedLock:
@@ -133,7 +133,7 @@ class _WatchedLock:
 
 def test_thread_that_waited_for_the_lock_gets_what_the_other_one_made(monkeypatch) -> None:
     lock, made, found = _WatchedLock(), [], []
-    monkeypatch.setattr(runtime, "_lock", lock)
+    monkeypatch.setattr(factories, "_lock", lock)
 
     def make() -> object:
         made.append(object())
@@ -141,7 +141,7 @@ def test_thread_that_waited_for_the_lock_gets_what_the_other_one_made(monkeypatc
             assert lock.is_awaited.wait(20)
         return made[-1]
 
-    threads = [threading.Thread(target=lambda: found.append(runtime.once(make))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: found.append(factories.once(make))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -171,7 +171,7 @@ def test_lazy_secret_that_is_empty_is_a_public_client(settings) -> None:
 
 
 def test_lazy_secret_that_fails_is_unavailable_and_read_again_later(settings, monkeypatch) -> None:
-    monkeypatch.setattr(runtime, "ClientSecret", partial(ClientSecret, cooldown_seconds=0))
+    monkeypatch.setattr(factories, "ClientSecret", partial(ClientSecret, cooldown_seconds=0))
     results = ["", "s3cret"]
     settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": SimpleLazyObject(lambda: results.pop(0) or 1 / 0)}
     with pytest.raises(CognitoUnavailableError):

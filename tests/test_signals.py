@@ -17,11 +17,11 @@ from django.contrib import auth
 from django.dispatch import Signal
 from django.test import AsyncClient, Client, override_settings
 
-from django_cognito import runtime, signals
+from django_cognito import factories, signals
 from django_cognito.core.errors import CognitoUnavailableError, SignInError, TokenError
-from django_cognito.login import renewal
-from django_cognito.people.authenticate import aauthenticate, authenticate
+from django_cognito.sessions import refresh
 from django_cognito.testing import make_token
+from django_cognito.users.authentication import aauthenticate, authenticate
 from tests.callers import bearer, with_id_token
 from tests.core.signing import jwk
 from tests.login_scene import begin, come_back, login_of, token_answer
@@ -66,13 +66,13 @@ def test_keys_are_told_of_as_they_come_and_do_not(settings: Any, heard: list[dic
     with ScriptedServer(json_answer({"keys": [jwk("one"), jwk("two", use="enc")]})) as server:
         address = f"{server.url}/jwks.json"
         with override_settings(COGNITO={**settings.COGNITO, "JWKS_URI": address}):
-            runtime.reset()
-            runtime.get_verifier().hydrate()
+            factories.reset()
+            factories.get_verifier().hydrate()
             server.script(Answer(503))
-            runtime.reset()
+            factories.reset()
             with pytest.raises(CognitoUnavailableError):
-                runtime.get_verifier().hydrate()
-    runtime.reset()
+                factories.get_verifier().hydrate()
+    factories.reset()
     assert heard == [
         {"sender": "KeySkipped", "url": address, "kid": "two", "reason": "not for signatures"},
         {"sender": "KeysRefreshed", "url": address, "kids": ("one",)},
@@ -197,7 +197,7 @@ def test_a_refused_renewal_is_told_of_once(
     over = {"access_token": make_token(exp=int(time.time()) - 60)}
     token_endpoint.script(token_answer(**(over if code == "token_expired" else {})))
     with pytest.raises(SignInError):
-        (async_to_sync(renewal.acurrent) if is_async else renewal.current)(login)
+        (async_to_sync(refresh.acurrent) if is_async else refresh.current)(login)
     assert [(told["code"], told["client_id"]) for told in heard] == [(code, settings.COGNITO["CLIENT_ID"])]
 
 

@@ -13,8 +13,8 @@ from django.template import Context, RequestContext, Template, engines
 from django.test import Client, RequestFactory
 from django.urls import resolve
 
+from django_cognito.conf.schema import IdentityProvider
 from django_cognito.templatetags.cognito import label_of
-from django_cognito.typed_settings import IdentityProvider
 
 from .login_scene import begin, query_of
 from .patience import pool_settings

@@ -14,10 +14,10 @@ from django.contrib.auth.models import Group
 from django.test import AsyncClient, Client, RequestFactory
 
 from django_cognito.core.errors import IssuerError
-from django_cognito.login.tenant import apool_ids_accepted_at, is_accepted_at, pool_ids_accepted_at
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.people.authenticate import aauthenticate, authenticate
 from django_cognito.testing import make_token, sign_in
+from django_cognito.users.authentication import aauthenticate, authenticate
+from django_cognito.web.pool_selection import apool_ids_accepted_at, is_accepted_at, pool_ids_accepted_at
 
 from .callers import bearer
 from .scripted_server import Answer, ScriptedServer

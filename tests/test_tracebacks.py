@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from django_cognito.tracebacks import without_locals
+from django_cognito.core.tracebacks import without_locals
 
 A, B = "secret of a", "secret of b"
 

@@ -18,9 +18,9 @@ from django.test import Client
 from django.utils import translation
 
 from django_cognito.core.hosted_ui import SignInSecrets
-from django_cognito.login import session
 from django_cognito.login.state import open_state
 from django_cognito.models import CognitoLogin
+from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
 
 from .login_scene import (
@@ -190,14 +190,14 @@ def test_who_comes_back_is_signed_in(client: Client, token_endpoint: ScriptedSer
     assert who(client) == "alice"
     assert client.session.session_key != before
     login = CognitoLogin.objects.get()
-    assert client.session[session.SESSION_KEY] == str(login.pk)
-    assert session.tokens_of(login).refresh_token == "a-refresh-token"
+    assert client.session[store.SESSION_KEY] == str(login.pk)
+    assert store.tokens_of(login).refresh_token == "a-refresh-token"
 
 
 @pytest.mark.defends("RP-20")
 def test_no_token_is_in_the_session(client: Client, token_endpoint: ScriptedServer) -> None:
     come_back_with(client, token_endpoint)
-    tokens = session.tokens_of(CognitoLogin.objects.get())
+    tokens = store.tokens_of(CognitoLogin.objects.get())
     kept = json.dumps(dict(client.session.items()))
     assert not [raw for raw in (tokens.access_token, tokens.id_token, tokens.refresh_token) if raw in kept]
 
@@ -915,7 +915,7 @@ def test_a_failed_sign_in_is_told_to_the_operator_without_a_secret(
     token_endpoint.script(answer)
     with caplog.at_level(logging.DEBUG):
         come_back(client, asked, code="the-code")
-    (record,) = [record for record in caplog.records if record.name == "django_cognito.views"]
+    (record,) = [record for record in caplog.records if record.name == "django_cognito.login.views"]
     assert (record.levelname, "nonce_mismatch" in record.getMessage()) == ("WARNING", True)
     verifier = form_of(token_endpoint.requests[0])["code_verifier"]
     secrets = ["the-code", asked["state"], asked["nonce"], verifier, *json.loads(answer.body).values()]

@@ -44,7 +44,7 @@ def facts(call: Callable[[Any], None], scene: Scene) -> dict[str, tuple[int, int
 
 
 def _by_token(raw: str) -> Any:
-    from django_cognito.people.authenticate import authenticate
+    from django_cognito.users.authentication import authenticate
 
     return authenticate(raw)[0]
 

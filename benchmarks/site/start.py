@@ -28,8 +28,8 @@ def start(scene: Scene, name: str) -> None:
 
 
 def _trust_ours(scene: Scene) -> None:
-    from django_cognito.conf import get_settings
-    from django_cognito.runtime import get_verifier
+    from django_cognito.conf.loading import get_settings
+    from django_cognito.factories import get_verifier
 
     get_verifier().load_jwks(get_settings().user_pool, scene.jwks)
 

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 from hijack.signals import hijack_ended, hijack_started
 
 from ..core.errors import SignInError
-from ..login.session import SESSION_KEY, SET_ASIDE_KEY, revoke, row_of
 from ..models import CognitoLogin
+from ..sessions.store import SESSION_KEY, SET_ASIDE_KEY, revoke, row_of
 from ..signals import tell_of_sign_out
 
 

@@ -1,7 +1,7 @@
 """Cognito without Django: usable from a Lambda, a worker or a script. Only hands names on."""
 
-from .pool import UserPool
-from .token import AccessToken, ClientToken, IdToken, TokenUse
-from .verifier import TokenVerifier
+from .tokens.token import AccessToken, ClientToken, IdToken, TokenUse
+from .tokens.verifier import TokenVerifier
+from .user_pool import UserPool
 
 __all__ = ["AccessToken", "ClientToken", "IdToken", "TokenUse", "TokenVerifier", "UserPool"]

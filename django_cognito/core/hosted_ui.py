@@ -15,10 +15,10 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from .client_secret import ClientSecret
-from .compact import read_object
 from .errors import CognitoError, CognitoUnavailableError, MalformedTokenError, SignInError, TokenError
-from .http import Http, Response
-from .pool import UserPool
+from .http.client import Http, Response
+from .tokens.jws import read_object
+from .user_pool import UserPool
 
 # RFC 6749 5.2 and RFC 7009 2.2.1: what the endpoints answer, and what we hand on as a code of our own.
 _OAUTH_ERRORS = frozenset(

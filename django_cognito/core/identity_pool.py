@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from .errors import CognitoError, CognitoUnavailableError, CredentialsError
-from .http import Http, Response
-from .pool import aws_host, is_safe_address
+from .http.client import Http, Response
+from .user_pool import aws_host, is_safe_address
 
 # The service's own pattern for its ids takes any word for a region; this one becomes a host name.
 _IDENTITY_POOL_ID = re.compile(r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+):[0-9a-f-]{1,40}", re.ASCII)

@@ -5,15 +5,15 @@ from typing import Any
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from ..answers import CHALLENGE, answer_to
-from ..bearer import bearer_token
 from ..core.errors import CognitoError
-from ..error_reports import take_id_token
-from ..login.tenant import pool_ids_accepted_at
-from ..people.authenticate import authenticate
-from ..people.users import Token
-from ..request import RequestCognito
-from ..tracebacks import without_locals
+from ..core.tracebacks import without_locals
+from ..users.authentication import authenticate
+from ..users.provisioning import Token
+from ..web.bearer import bearer_token
+from ..web.error_reports import take_id_token
+from ..web.pool_selection import pool_ids_accepted_at
+from ..web.request import RequestCognito
+from ..web.responses import CHALLENGE, answer_to
 from .errors import CognitoAPIException
 
 

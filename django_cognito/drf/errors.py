@@ -5,7 +5,7 @@ Not DRF's AuthenticationFailed: that one becomes 403 wherever the first authenti
 
 from rest_framework.exceptions import APIException
 
-from ..answers import Answer
+from ..web.responses import Answer
 
 
 class CognitoAPIException(APIException):

@@ -6,9 +6,9 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from ..answers import Answer, answer_to, forbidden
+from ..authorization.rights import Rights, named, rights_of
 from ..core.errors import CognitoUnavailableError
-from ..people.rights import Rights, named, rights_of
+from ..web.responses import Answer, answer_to, forbidden
 from .errors import CognitoAPIException
 
 

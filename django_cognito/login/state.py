@@ -3,7 +3,6 @@
 Must not depend on requests, sessions or cookies: the secret beside the state is passed in.
 """
 
-import base64
 import hashlib
 import hmac
 import json
@@ -15,12 +14,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from ..core.base64url import decode_base64url, encode_base64url
 from ..core.errors import SignInError
 from ..core.hosted_ui import SignInSecrets
+from ..core.tracebacks import without_locals
 from ..encryption import DecryptionError, decrypt, encrypt
-from ..tracebacks import without_locals
+from ..web import sign_in_cookies
 
-LIFETIME_SECONDS = 900  # Cognito expires a sign-in after 5 minutes of password, and 8 of reset
 # Never the key of stored tokens: anonymous requests must not encrypt under it.
 _PURPOSE = b"django_cognito.login.state"
 _VERSION = 1
@@ -49,13 +49,13 @@ class PendingSignIn:
     attempt: int = 1
     started_at: int = field(default_factory=lambda: int(time.time()))
     id: str = field(default_factory=lambda: _new_id())
-    salt: str = field(default_factory=lambda: encode(os.urandom(_SALT_BYTES)), repr=False)
+    salt: str = field(default_factory=lambda: encode_base64url(os.urandom(_SALT_BYTES)), repr=False)
     secret_digest: str = field(default="", repr=False)
 
     @property
     def is_expired(self) -> bool:
         """Whether the sign-in has taken longer than LIFETIME_SECONDS."""
-        return time.time() - self.started_at > LIFETIME_SECONDS
+        return time.time() - self.started_at > sign_in_cookies.LIFETIME_SECONDS
 
     def has_secret(self, secret: bytes) -> bool:
         """Return whether `secret` is the one with which the sign-in started. Constant time."""
@@ -130,12 +130,12 @@ def _sealed(pending: PendingSignIn) -> str:
         ensure_ascii=False,
         separators=(",", ":"),
     ).encode()
-    return f"{pending.id}.{encode(encrypt(plaintext, associated_data=pending.id.encode(), purpose=_PURPOSE))}"
+    return f"{pending.id}.{encode_base64url(encrypt(plaintext, associated_data=pending.id.encode(), purpose=_PURPOSE))}"
 
 
 def _opened(sign_in_id: str, payload: str) -> PendingSignIn | None:
     try:
-        plaintext = decrypt(decode(payload), associated_data=sign_in_id.encode(), purpose=_PURPOSE)
+        plaintext = decrypt(decode_base64url(payload), associated_data=sign_in_id.encode(), purpose=_PURPOSE)
     except (DecryptionError, ValueError):
         return None
     version, *values = json.loads(plaintext)
@@ -167,21 +167,8 @@ def _new_id() -> str:
 
 
 def _derive(secret: bytes, purpose: str, context: str) -> str:
-    return encode(hmac.digest(secret, f"{purpose}{context}".encode(), "sha256"))
+    return encode_base64url(hmac.digest(secret, f"{purpose}{context}".encode(), "sha256"))
 
 
 def _digest(secret: bytes) -> str:
-    return encode(hashlib.sha256(secret).digest())
-
-
-def encode(raw: bytes) -> str:
-    """Return `raw` in base64url without padding (RFC 7636, appendix A)."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def decode(text: str) -> bytes:
-    """Return the bytes of base64url without padding. Raises ValueError unless `encode` returns exactly `text`."""
-    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    if encode(raw) != text:
-        raise ValueError("not base64url, or not in its canonical form")
-    return raw
+    return encode_base64url(hashlib.sha256(secret).digest())

@@ -9,9 +9,8 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
-from ..login.asked import parameters_of
-from ..login.tenant import settings_here
-from ..typed_settings import IdentityProvider
+from ..conf.schema import IdentityProvider
+from ..web.pool_selection import settings_here
 
 register = template.Library()
 
@@ -47,7 +46,7 @@ def sign_in_choices(context: template.Context) -> list[dict[str, Any]]:
     after = {} if context.get("next") is None else {"next": context["next"]}
     return [
         {
-            "url": sign_in_url(context, **parameters_of(provider), **after),
+            "url": sign_in_url(context, **provider.authorize_params, **after),
             "label": label_of(provider),
             "kind": provider.name or "organization",
         }

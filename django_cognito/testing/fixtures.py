@@ -13,7 +13,7 @@ from .keys import trusted_keys
 from .login import sign_in
 
 if TYPE_CHECKING:
-    from ..emulator import Emulator
+    from local_cognito import Emulator
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def cognito_seed() -> Path | None:
 @pytest.fixture(scope="session")
 def cognito_emulator(cognito_seed: Path | None) -> "Iterator[Emulator]":
     """A local Cognito on a free port of 127.0.0.1, for the whole test run (extra `emulator`)."""
-    from ..emulator import Emulator
+    from local_cognito import Emulator
 
     with Emulator(seed=cognito_seed, port=0) as emulator:
         yield emulator

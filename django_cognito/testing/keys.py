@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from ..conf import get_pools
-from ..runtime import get_verifier, reset
+from ..conf.loading import get_pools
+from ..factories import get_verifier, reset
 
 KID = "django-cognito-testing"
 

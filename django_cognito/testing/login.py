@@ -8,11 +8,11 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.test import Client
 
-from ..conf import get_settings
+from ..conf.loading import get_settings
 from ..core import AccessToken
 from ..core.hosted_ui import TokenSet
-from ..login import session
-from ..people.authenticate import person, verify
+from ..sessions import store
+from ..users.authentication import person, verify
 from .tokens import make_token
 
 # What the two tokens of one sign-in have in common; the other claims are the ID token's.
@@ -45,7 +45,7 @@ def sign_in(
     user_info = profile.claims if get_settings().profile_source == "userinfo" else None
     user, _ = person(token, profile, user_info)
     request = _request(client)
-    session.start(request, user, token, TokenSet(access_token, id_token, refresh_token, 3_600))
+    store.start(request, user, token, TokenSet(access_token, id_token, refresh_token, 3_600))
     request.session.save()
     client.cookies[settings.SESSION_COOKIE_NAME] = str(request.session.session_key)
     return user

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ..conf import CognitoSettings, get_pools, get_settings
+from ..conf.loading import CognitoSettings, get_pools, get_settings
 from ..core import TokenUse
 from ..core.clock import unix_time
 from .keys import KID, signing_key

@@ -63,7 +63,7 @@ class Stack:
 
     def start_cognito(self) -> None:
         """Start the local Cognito and wait until it answers."""
-        command = [sys.executable, "-m", "django_cognito.emulator", "--seed", str(self.seed_file)]
+        command = [sys.executable, "-m", "local_cognito", "--seed", str(self.seed_file)]
         # Its keys live where the demo's database does: --fresh forgets both, and a check shares neither with anybody.
         environment = {**_own_environment(), "XDG_STATE_HOME": str(self.state_dir)}
         self.processes.start("cognito", [*command, "--port", str(self.cognito_port)], environment)

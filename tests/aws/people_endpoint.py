@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from django_cognito.core.compact import take_apart
+from django_cognito.core.tokens.jws import take_apart
 
 from ..scripted_server import Answer, Request, ScriptedServer, Step, json_answer
 

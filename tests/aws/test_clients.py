@@ -13,11 +13,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from django_cognito.aws import clients
-from django_cognito.aws.clients import PersonAws, forget_everybody
+from django_cognito.aws import client_cache
+from django_cognito.aws.client_cache import PersonAws, forget_everybody
 from django_cognito.aws.credentials import PersonCredentials
 from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
-from django_cognito.runtime import get_identity_pool
+from django_cognito.factories import get_identity_pool
 
 from ..reports import report_of
 from ..scripted_server import Answer, Request, ScriptedServer
@@ -28,11 +28,11 @@ ONE_TRY = Config(retries={"total_max_attempts": 1})
 
 
 def kept_aws(id_token: str) -> PersonAws | None:
-    return clients.kept_aws(get_identity_pool(), id_token)
+    return client_cache.kept_aws(get_identity_pool(), id_token)
 
 
 def new_aws(id_token: str, **known: str) -> PersonAws:
-    return clients.new_aws(get_identity_pool(), id_token, **known)
+    return client_cache.new_aws(get_identity_pool(), id_token, **known)
 
 
 @pytest.fixture(autouse=True)
@@ -180,12 +180,12 @@ def test_sessions_share_no_event_handlers(alice: PersonAws, s3: ScriptedServer) 
 
 
 def test_new_session_leaves_the_shared_loader_unchanged(alice: PersonAws) -> None:
-    from django_cognito.aws import sessions
+    from django_cognito.aws import boto_sessions
 
     # A copy: compared with itself a list never grows.
-    before = list(sessions._loader().search_paths)
+    before = list(boto_sessions._loader().search_paths)
     alice.session()
-    assert list(sessions._loader().search_paths) == before
+    assert list(boto_sessions._loader().search_paths) == before
 
 
 def test_the_person_of_the_same_token_is_kept(site: None) -> None:
@@ -210,7 +210,7 @@ def test_another_identity_pool_begins_anew(site: None, settings: Any) -> None:
 
 def test_only_so_many_people_are_kept(site: None) -> None:
     first = new_aws("0")
-    for number in range(1, clients._MOST_PEOPLE):
+    for number in range(1, client_cache._MOST_PEOPLE):
         new_aws(str(number))
     assert kept_aws("0") is first
     new_aws("one more")

@@ -9,11 +9,11 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ProxyConnectionError
 
-from django_cognito import runtime
-from django_cognito.aws.clients import PersonAws
+from django_cognito import factories
+from django_cognito.aws.client_cache import PersonAws
 from django_cognito.aws.credentials import PersonCredentials
 from django_cognito.core.errors import CognitoUnavailableError
-from django_cognito.runtime import get_directory
+from django_cognito.factories import get_directory
 
 from ..scripted_server import Answer, ScriptedServer, json_answer
 from .identity_endpoint import Clock, IdentityEndpoint
@@ -185,7 +185,7 @@ def directory_endpoint(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterat
     with ScriptedServer(json_answer({"Users": []})) as server:
         settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": server.url}
         yield server
-    runtime.reset()
+    factories.reset()
 
 
 def test_directory_at_a_loopback_endpoint_uses_no_proxy(

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from cachetools import TTLCache
 
-from django_cognito import conf, runtime
-from django_cognito.aws import clients, credentials, sessions
-from django_cognito.aws.clients import PersonAws
+from django_cognito import factories
+from django_cognito.aws import boto_sessions, client_cache, credentials
+from django_cognito.aws.client_cache import PersonAws
 from django_cognito.aws.credentials import PersonCredentials
+from django_cognito.conf import loading
 from django_cognito.core import forks
 from django_cognito.core.directory import Directory
-from django_cognito.runtime import get_directory
+from django_cognito.factories import get_directory
 
 from ..core.faults.test_at_once import in_a_child
 from .identity_endpoint import Clock, IdentityEndpoint
@@ -98,12 +99,12 @@ def held_by_a_thread(*locks: Any) -> Iterator[None]:
 
 
 LOCKS: dict[str, Callable[[PersonAws], Any]] = {
-    "clients": lambda alice: clients._lock,
+    "clients": lambda alice: client_cache._lock,
     "a user's clients": lambda alice: alice._lock,
     "a user's credentials": lambda alice: alice.credentials._lock,
-    "AWS's models": lambda alice: sessions._loader()._lock,
-    "runtime": lambda alice: runtime._lock,
-    "conf": lambda alice: conf._lock,
+    "AWS's models": lambda alice: boto_sessions._loader()._lock,
+    "runtime": lambda alice: factories._lock,
+    "conf": lambda alice: loading._lock,
 }
 
 
@@ -168,9 +169,9 @@ def site_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keys for the site's own directory: nothing is looked up elsewhere."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    runtime.reset()
+    factories.reset()
     yield
-    runtime.reset()
+    factories.reset()
 
 
 def test_forked_child_has_a_directory_of_its_own(settings: Any, server: _Server, site_keys: None) -> None:
@@ -195,7 +196,7 @@ def _left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_left_behind")
 def test_clients_and_session_are_forgotten_and_credentials_stay(alice: PersonAws) -> None:
     client, current = alice.client("s3"), alice.credentials.current()
-    clients._renew_after_fork()
+    client_cache._renew_after_fork()
     assert alice._maker is None
     assert alice.client("s3") is not client
     assert alice.credentials.current() is current
@@ -215,10 +216,10 @@ def test_idle_connections_of_a_client_left_behind_are_closed(alice: PersonAws, s
 
 @pytest.mark.usefixtures("_left_behind")
 def test_directories_alone_are_forgotten(site_keys: None) -> None:
-    directory, verifier, lock = get_directory(), runtime.get_verifier(), runtime._lock
-    runtime._renew_after_fork()
-    assert runtime._lock is not lock
-    assert runtime.get_verifier() is verifier
+    directory, verifier, lock = get_directory(), factories.get_verifier(), factories._lock
+    factories._renew_after_fork()
+    assert factories._lock is not lock
+    assert factories.get_verifier() is verifier
     assert get_directory() is not directory
 
 
@@ -226,31 +227,31 @@ def test_directories_alone_are_forgotten(site_keys: None) -> None:
 def test_map_of_users_is_replaced_if_a_thread_was_changing_it(
     monkeypatch: pytest.MonkeyPatch, endpoint: IdentityEndpoint, is_held: bool
 ) -> None:
-    monkeypatch.setattr(clients, "_people", TTLCache(9, 9))
-    monkeypatch.setattr(clients, "_lock", threading.Lock())
+    monkeypatch.setattr(client_cache, "_people", TTLCache(9, 9))
+    monkeypatch.setattr(client_cache, "_lock", threading.Lock())
     pool = endpoint.pool
-    clients.new_aws(pool, "alice")
+    client_cache.new_aws(pool, "alice")
     if is_held:
-        clients._lock.acquire()
-    clients._renew_after_fork()
-    assert (clients.kept_aws(pool, "alice") is None) is is_held
+        client_cache._lock.acquire()
+    client_cache._renew_after_fork()
+    assert (client_cache.kept_aws(pool, "alice") is None) is is_held
 
 
 @pytest.mark.parametrize("is_held", [False, True])
 def test_models_of_aws_are_read_again_if_a_thread_was_reading_one(is_held: bool) -> None:
-    loader = sessions._loader()
+    loader = boto_sessions._loader()
     if is_held:
         with held_by_a_thread(loader._lock):
-            sessions._renew_loader()
+            boto_sessions._renew_loader()
     else:
-        sessions._renew_loader()
-    assert (sessions._loader() is not loader) is is_held
+        boto_sessions._renew_loader()
+    assert (boto_sessions._loader() is not loader) is is_held
 
 
 def test_nothing_is_read_in_a_child_that_uses_no_aws() -> None:
-    sessions._loader.cache_clear()
-    sessions._renew_loader()
-    assert sessions._loader.cache_info().currsize == 0
+    boto_sessions._loader.cache_clear()
+    boto_sessions._renew_loader()
+    assert boto_sessions._loader.cache_info().currsize == 0
 
 
 def test_locks_of_credentials_are_renewed(endpoint: IdentityEndpoint) -> None:

@@ -17,13 +17,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test import AsyncClient, Client
 
-from django_cognito.aws.clients import forget_everybody
+from django_cognito.aws.client_cache import forget_everybody
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, CredentialsError
 from django_cognito.core.hosted_ui import HostedUi
 from django_cognito.core.identity_pool import IdentityPool
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.people.authenticate import authenticate
 from django_cognito.testing import make_token, sign_in
+from django_cognito.users.authentication import authenticate
 
 from ..callers import bearer, end_tokens
 from ..login_scene import Gate, token_answer
@@ -592,7 +592,7 @@ def test_no_debug_page_shows_a_secret(
     if how is None:
         settings.COGNITO = {**settings.COGNITO, "IDENTITY_POOL_ID": ""}
     elif isinstance(how, str):
-        monkeypatch.setattr(f"django_cognito.aws.person.{how}", _on_fire)
+        monkeypatch.setattr(f"django_cognito.aws.request_aws.{how}", _on_fire)
     else:
         people.instead = how
     request: Any = client.get("/untouched/", headers=headers).wsgi_request
@@ -600,7 +600,7 @@ def test_no_debug_page_shows_a_secret(
         use(request.cognito.aws)
     page = report_of(failed.value, request)
     raws = _tokens_of(request, headers)
-    assert "django_cognito/aws/person.py" in page
+    assert "django_cognito/aws/request_aws.py" in page
     assert len(raws) == 2
     assert [secret for secret in (*raws, *people.keys) if secret in page] == []
 

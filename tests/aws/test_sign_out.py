@@ -11,10 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import include, path
 
-from django_cognito.aws import clients
-from django_cognito.login import session
+from django_cognito.aws import client_cache
+from django_cognito.factories import get_identity_pool
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.runtime import get_identity_pool
+from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
 
 from ..callers import end_tokens
@@ -39,21 +39,21 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 @pytest.fixture(autouse=True)
 def _identity_pool(settings: Any, cognito_keys: None) -> Iterator[None]:
-    clients.forget_everybody()
+    client_cache.forget_everybody()
     with PeopleEndpoint() as endpoint:
         settings.COGNITO = {**settings.COGNITO, "IDENTITY_POOL_ID": POOL_ID, "ENDPOINT_URL": endpoint.url}
         yield
-    clients.forget_everybody()
+    client_cache.forget_everybody()
 
 
 def id_token_of(username: str) -> str:
     login = CognitoLogin.objects.select_related("cognito_user").get(cognito_user__username=username)
-    return session.tokens_of(login).id_token
+    return store.tokens_of(login).id_token
 
 
 def is_reachable(text: str) -> bool:
     """Return whether an object that the module holds, at whatever depth, contains that text."""
-    seen, todo = set(), [clients._people]
+    seen, todo = set(), [client_cache._people]
     while todo:
         found = todo.pop()
         if isinstance(found, str) and text in found:
@@ -90,7 +90,7 @@ def test_sign_out_forgets_earlier_id_tokens_too(client: Client, token_endpoint: 
     use_aws(client)
     assert is_reachable(former)
     client.post("/auth/logout/")
-    assert len(clients._people) == 0
+    assert len(client_cache._people) == 0
 
 
 def test_sign_out_everywhere_forgets_every_linked_account(client: Client, token_endpoint: ScriptedServer) -> None:
@@ -102,10 +102,10 @@ def test_sign_out_everywhere_forgets_every_linked_account(client: Client, token_
     assert client.get("/mine/", headers=headers).status_code == 200
     CognitoUser.objects.filter(username="google").update(user=user)
     client.post("/auth/logout/")
-    assert len(clients._people) == 1
+    assert len(client_cache._people) == 1
     sign_in(client, "alice")
     client.post("/auth/logout/", {"where": "everywhere"})
-    assert len(clients._people) == 0
+    assert len(client_cache._people) == 0
 
 
 def test_login_that_cognito_ended_is_forgotten(client: Client, token_endpoint: ScriptedServer) -> None:
@@ -115,10 +115,10 @@ def test_login_that_cognito_ended_is_forgotten(client: Client, token_endpoint: S
     end_tokens()
     client.get("/untouched/")
     assert client.get("/mine/").status_code == 403
-    assert len(clients._people) == 0
+    assert len(client_cache._people) == 0
 
 
 def test_what_is_no_token_is_cached_for_no_user() -> None:
-    clients.new_aws(get_identity_pool(), "no token")
-    clients.forget_users(["alice"])
-    assert len(clients._people) == 1
+    client_cache.new_aws(get_identity_pool(), "no token")
+    client_cache.forget_users(["alice"])
+    assert len(client_cache._people) == 1

@@ -13,15 +13,15 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.http import HttpRequest
 from django.test import Client
+from local_cognito import Emulator
 
-from django_cognito import runtime
-from django_cognito.aws.clients import forget_everybody
+from django_cognito import factories
+from django_cognito.aws.client_cache import forget_everybody
 from django_cognito.core import AccessToken
 from django_cognito.core.hosted_ui import TokenSet
-from django_cognito.emulator import Emulator
-from django_cognito.login import session
 from django_cognito.models import CognitoUser
-from django_cognito.people.authenticate import authenticate
+from django_cognito.sessions import store
+from django_cognito.users.authentication import authenticate
 
 from ..callers import with_id_token
 
@@ -74,7 +74,7 @@ def emulator(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulato
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", administrator.secret)
         yield running
         forget_everybody()
-        runtime.reset()
+        factories.reset()
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def tokens(emulator: Emulator) -> Mapping[str, Tokens]:
 @pytest.fixture
 def identities(tokens: Mapping[str, Tokens], emulator: Emulator) -> Mapping[str, str]:
     """Everybody's identity, by the identity pool's own word."""
-    pool = runtime.get_identity_pool()
+    pool = factories.get_identity_pool()
     return {name: pool.identity_id(id_token) for name, (_, id_token) in tokens.items()}
 
 
@@ -110,7 +110,7 @@ def by_session(access_token: str, id_token: str, query: Mapping[str, str]) -> An
     assert isinstance(token, AccessToken)
     request: Any = HttpRequest()
     request.user, request.session = AnonymousUser(), client.session
-    session.start(request, user, token, TokenSet(access_token, id_token, None, 3_600))
+    store.start(request, user, token, TokenSet(access_token, id_token, None, 3_600))
     request.session.save()
     client.cookies["sessionid"] = request.session.session_key
     return client.get("/judged/", query)

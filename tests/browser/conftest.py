@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from local_cognito import Emulator
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from django_cognito import runtime
-from django_cognito.emulator import Emulator
+from django_cognito import factories
 
 from ..emulator.conftest import Clock
 from ..emulator.federation.conftest import Provider, provider
@@ -77,7 +77,7 @@ def site(live_server: Any, cognito: Emulator, settings: Any) -> Iterator[str]:
     """The site's origin; its Cognito runs."""
     settings.COGNITO = settings_for(cognito, SCOPES=ALL_SCOPES, IDENTITY_PROVIDERS=CHOICES)
     yield str(live_server.url)
-    runtime.reset()
+    factories.reset()
 
 
 @pytest.fixture

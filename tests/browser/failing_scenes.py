@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
+from local_cognito import Emulator
 from playwright.sync_api import Page, expect
 
-from django_cognito.emulator import Emulator
 from django_cognito.models import CognitoUser
 
 from ..emulator.conftest import Clock
@@ -65,7 +65,7 @@ def _state_unknown(scene: Scene) -> None:
 
 def _state_expired(scene: Scene) -> None:
     scene.begin()
-    scene.patch.setattr("django_cognito.login.state.LIFETIME_SECONDS", -1)
+    scene.patch.setattr("django_cognito.web.sign_in_cookies.LIFETIME_SECONDS", -1)
     sign_in(scene.page)
     expect(scene.page.get_by_text("Code: ")).to_be_visible()
     scene.patch.undo()

@@ -1,9 +1,8 @@
 """What people do at the pages, by keyboard: sign in, sign up, go to a link and press it."""
 
 import pytest
+from local_cognito import Emulator
 from playwright.sync_api import Page, expect
-
-from django_cognito.emulator import Emulator
 
 from ..emulator.hosted_site import PASSWORD
 

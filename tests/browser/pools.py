@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 from ..emulator.hosted_site import PASSWORD
 from ..local_cognito import POOL_ID, SCOPES, seed_for, settings_for

@@ -2,9 +2,8 @@
 
 import pytest
 from django.contrib.auth import get_user_model
+from local_cognito import Emulator
 from playwright.sync_api import Page, expect
-
-from django_cognito.emulator import Emulator
 
 from ..emulator.codes import another, latest
 from ..emulator.hosted_site import PASSWORD

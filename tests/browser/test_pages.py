@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
+from local_cognito import Emulator
 from playwright.sync_api import Locator, Page, expect
 
-from django_cognito.causes import cause_of
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
-from django_cognito.emulator import Emulator
+from django_cognito.login.failures import cause_of
 
 from ..emulator.conftest import Clock
 from ..test_causes import PAGES, table

@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from local_cognito import Emulator
 from playwright.sync_api import Page, expect
 
 from django_cognito.core import IdToken
-from django_cognito.core.compact import take_apart
-from django_cognito.emulator import Emulator
-from django_cognito.login import session
+from django_cognito.core.tokens.jws import take_apart
 from django_cognito.models import CognitoLogin, CognitoUser
+from django_cognito.sessions import store
 
 from ..emulator.conftest import Clock
 from ..emulator.federation.conftest import Provider
@@ -29,7 +29,7 @@ ITS_GROUP = f"{POOL_ID}_Acme"
 
 def id_token() -> IdToken:
     """The ID token of the one login that there is."""
-    raw = session.tokens_of(CognitoLogin.objects.get()).id_token
+    raw = store.tokens_of(CognitoLogin.objects.get()).id_token
     return IdToken(POOL_ID, take_apart(raw, max_bytes=len(raw))[1])
 
 

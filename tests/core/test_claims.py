@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from django_cognito.core import UserPool
-from django_cognito.core.claims import Expected, accepted_client, verify_claims
 from django_cognito.core.errors import (
     ClaimError,
     ClientError,
@@ -15,6 +14,7 @@ from django_cognito.core.errors import (
     IssuerError,
     TokenUseError,
 )
+from django_cognito.core.tokens.claims import Expected, accepted_client, verify_claims
 
 from .forging import NOW, POOL, access, identity
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from django_cognito.core.compact import MAX_BYTES, take_apart, take_apart_strictly
 from django_cognito.core.errors import MalformedTokenError
+from django_cognito.core.tokens.jws import MAX_BYTES, take_apart, take_apart_strictly
 
 from .signing import b64
 

@@ -15,7 +15,7 @@ import pytest
 from django_cognito.core import UserPool
 from django_cognito.core.errors import CognitoUnavailableError, MalformedTokenError, SignInError, TokenError
 from django_cognito.core.hosted_ui import HostedUi, SignInSecrets, TokenSet
-from django_cognito.core.http import Http, Response
+from django_cognito.core.http.client import Http, Response
 from tests.patience import patient_http
 from tests.scripted_server import Answer, Drip, ScriptedServer, json_answer
 

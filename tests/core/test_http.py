@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from urllib3.connectionpool import HTTPConnectionPool
 
-from django_cognito.core import http
-from django_cognito.core.connections import Deadline
 from django_cognito.core.errors import CognitoUnavailableError
-from django_cognito.core.http import Http, Response, read_json
+from django_cognito.core.http import client
+from django_cognito.core.http.client import Http, Response, read_json
+from django_cognito.core.http.deadline import Deadline
 from tests.patience import HTTP_TIMEOUT_SECONDS, patient_http
 from tests.scripted_server import Answer, Drip, Raw, ScriptedServer, Silence, json_answer
 
@@ -183,8 +183,8 @@ def test_the_deadline_holds_for_whatever_drips(server: ScriptedServer, hasty: Ht
 def deadlines(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The seconds of each deadline, at 100 on the monotonic clock; the real deadlines are longer."""
     seconds: list[float] = []
-    monkeypatch.setattr(http, "time", SimpleNamespace(monotonic=lambda: 100.0))
-    monkeypatch.setattr(http, "Deadline", lambda left: (seconds.append(left), Deadline(HTTP_TIMEOUT_SECONDS))[1])
+    monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    monkeypatch.setattr(client, "Deadline", lambda left: (seconds.append(left), Deadline(HTTP_TIMEOUT_SECONDS))[1])
     return seconds
 
 

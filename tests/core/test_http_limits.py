@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from django_cognito.core.connections import Deadline
 from django_cognito.core.errors import CognitoUnavailableError
-from django_cognito.core.http import Http
+from django_cognito.core.http.client import Http
+from django_cognito.core.http.deadline import Deadline
 from tests.connections import full_backlog, watched
 from tests.patience import patient_http
 from tests.scripted_server import Answer, Flood, Raw, Reset, ScriptedServer, Silence, Step

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from django_cognito.core.jwks import _ROCA_RESIDUES, KeySet, _has_roca_fingerprint
+from django_cognito.core.tokens.jwks import _ROCA_RESIDUES, KeySet, _has_roca_fingerprint
 
 from .signing import b64, jwk, jwks, number, private_key, roca_key, roca_modulus
 

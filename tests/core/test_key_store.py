@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from django_cognito.core import UserPool, key_store
+from django_cognito.core import UserPool
 from django_cognito.core.errors import CognitoUnavailableError, KeysDueError, SignatureError
-from django_cognito.core.events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
-from django_cognito.core.key_store import KeyStore, KeyStores
+from django_cognito.core.tokens import key_store
+from django_cognito.core.tokens.key_events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
+from django_cognito.core.tokens.key_store import KeyStore, KeyStores
 from tests.patience import patient_http
 from tests.scripted_server import Answer, ScriptedServer, json_answer
 

@@ -20,8 +20,8 @@ from django_cognito.core.errors import (
     SignatureError,
     TokenUseError,
 )
-from django_cognito.core.key_store import KeyStore, KeyStores
-from django_cognito.core.known_tokens import KnownToken, KnownTokens
+from django_cognito.core.tokens.key_store import KeyStore, KeyStores
+from django_cognito.core.tokens.verified_cache import KnownToken, KnownTokens
 from tests.scripted_server import Answer, ScriptedServer, json_answer
 
 from .forging import needs_fetch

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from django_cognito.core import UserPool
-from django_cognito.core.pool import is_loopback, is_safe_address, pools_by_issuer
+from django_cognito.core.user_pool import is_loopback, is_safe_address, pools_by_issuer
 
 ID = "eu-west-1_AbCdEfGhI"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from django_cognito.core.errors import MalformedTokenError
-from django_cognito.core.token import AccessToken, ClientToken, IdToken, read_unverified, token_of
+from django_cognito.core.tokens.token import AccessToken, ClientToken, IdToken, read_unverified, token_of
 
 from .signing import sign
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from django_cognito.core import AccessToken, ClientToken, IdToken, TokenVerifier, UserPool
-from django_cognito.core.claims import Expected, verify_claims
 from django_cognito.core.errors import (
     ClaimError,
     ClientError,
@@ -22,7 +21,8 @@ from django_cognito.core.errors import (
     TokenError,
     TokenUseError,
 )
-from django_cognito.core.key_store import KeyStores
+from django_cognito.core.tokens.claims import Expected, verify_claims
+from django_cognito.core.tokens.key_store import KeyStores
 from tests.scripted_server import Answer, ScriptedServer, json_answer
 
 from .forging import needs_fetch

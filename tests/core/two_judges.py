@@ -14,7 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from django_cognito.core import TokenVerifier, UserPool
 from django_cognito.core.errors import ClaimError, TokenError
-from django_cognito.core.jwks import KeySet
+from django_cognito.core.tokens.jwks import KeySet
 
 NOW = 1_800_000_000
 POOL_ID = "eu-west-1_AbCdEfGhI"

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.test import Client
 from rest_framework.test import APIClient
 
-from django_cognito.runtime import reset
+from django_cognito.factories import reset
 from django_cognito.testing import make_token, sign_in
 
 from ..callers import BAD_ID_TOKENS, bearer, end_tokens, with_id_token

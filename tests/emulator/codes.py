@@ -1,7 +1,7 @@
 """The codes of a local Cognito, as a developer finds them."""
 
-from django_cognito.emulator import Emulator
-from django_cognito.emulator.self_service.mailbox import Mailbox
+from local_cognito import Emulator
+from local_cognito.self_service.mailbox import Mailbox
 
 
 def latest(of: Emulator | Mailbox, username: str) -> str:

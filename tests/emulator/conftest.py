@@ -11,8 +11,7 @@ import pyotp
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
-
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 from . import identity_site
 

@@ -15,10 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pyotp
 import requests
-
-from django_cognito.emulator.accounts.authority import Authority
-from django_cognito.emulator.accounts.clients import AppClient
-from django_cognito.emulator.emulator import Emulator
+from local_cognito.accounts.authority import Authority
+from local_cognito.accounts.clients import AppClient
+from local_cognito.emulator import Emulator
 
 CALLBACK = "http://localhost:8000/auth/callback/"
 GOODBYE = "http://localhost:8000/goodbye/"

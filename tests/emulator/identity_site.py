@@ -7,8 +7,7 @@ from typing import Any
 import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
-
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 REGION = "eu-west-1"
 USER_POOL, OTHER_USER_POOL = "eu-west-1_People", "eu-west-1_Others"

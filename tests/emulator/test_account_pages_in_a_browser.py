@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from urllib.parse import urlencode
 
 import pytest
+from local_cognito import Emulator
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from django_cognito.emulator import Emulator
 from tests.browser import axe
 from tests.real_parts import CHROMIUM_ARGUMENTS, chromium_path
 

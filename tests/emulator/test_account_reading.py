@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
-
-from django_cognito.emulator.seeds.reading import read_seed
-from django_cognito.emulator.seeds.seed import Seed
-from django_cognito.emulator.seeds.values import SeedError
+from local_cognito.seeds.reading import read_seed
+from local_cognito.seeds.seed import Seed
+from local_cognito.seeds.values import SeedError
 
 POOL = {"id": "eu-west-1_Seeded", "clients": [{"id": "web"}], "groups": [{"name": "editors"}]}
 POLICY = {"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}

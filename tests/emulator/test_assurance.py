@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-
-from django_cognito.emulator.accounts.assurance import least_level, level_names
+from local_cognito.accounts.assurance import least_level, level_names
 
 from .hosted_site import Browser, Site, query_of, running_site, unverified
 

@@ -1,9 +1,8 @@
 """How often something may be tried within an hour."""
 
 import pytest
-
-from django_cognito.emulator.refusals import Refused
-from django_cognito.emulator.self_service.attempt_limits import AttemptLimits
+from local_cognito.refusals import Refused
+from local_cognito.self_service.attempt_limits import AttemptLimits
 
 
 class Clock:

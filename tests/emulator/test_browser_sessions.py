@@ -1,8 +1,7 @@
 """The shelf that everything short-lived of the hosted UI lies on."""
 
 import pytest
-
-from django_cognito.emulator.pages.browser_sessions import Shelf
+from local_cognito.pages.browser_sessions import Shelf
 
 from .hosted_site import Clock
 

@@ -7,8 +7,7 @@ import boto3
 import jwt
 import pytest
 import requests
-
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 POOL_ID = "eu-west-1_Machines"
 SECRET = "a0secret1of2thirty3two4characters"

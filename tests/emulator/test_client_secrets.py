@@ -9,10 +9,9 @@ import requests
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
-
-from django_cognito.emulator import Emulator
-from django_cognito.emulator.accounts.client_secrets import FormerSecrets
-from django_cognito.emulator.refusals import Refused
+from local_cognito import Emulator
+from local_cognito.accounts.client_secrets import FormerSecrets
+from local_cognito.refusals import Refused
 
 from .test_password_sign_in import secret_hash
 

@@ -6,8 +6,7 @@ from typing import Any
 import boto3
 import pytest
 import requests
-
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 from .aws_errors import refused
 from .identity_site import Person, Site

@@ -1,9 +1,8 @@
 """Where codes go, and how that is shown."""
 
 import pytest
-
-from django_cognito.emulator.refusals import Refused
-from django_cognito.emulator.self_service.destinations import (
+from local_cognito.refusals import Refused
+from local_cognito.self_service.destinations import (
     Destination,
     recovery_destination,
     sign_up_destination,

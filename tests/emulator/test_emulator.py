@@ -15,10 +15,9 @@ import boto3
 import jwt
 import pytest
 import requests
-
-from django_cognito.emulator import Emulator, SeedError
-from django_cognito.emulator.__main__ import main
-from django_cognito.emulator.refusals import Refused
+from local_cognito import Emulator, SeedError
+from local_cognito.__main__ import main
+from local_cognito.refusals import Refused
 
 from .conftest import PASSWORD, POOL_ID
 
@@ -158,12 +157,12 @@ def test_the_command_prints_what_one_needs(
 
 @pytest.fixture
 def command(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """`python -m django_cognito.emulator` on a free port, with a seed of its own."""
+    """`python -m local_cognito` on a free port, with a seed of its own."""
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps(SEED))
     arguments = ["--seed", str(seed), "--port", "0", "--state-dir", str(tmp_path / "state")]
     process = subprocess.Popen(
-        [sys.executable, "-m", "django_cognito.emulator", *arguments],
+        [sys.executable, "-m", "local_cognito", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 from .conftest import PASSWORD, POOL_ID
 

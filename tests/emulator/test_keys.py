@@ -6,8 +6,7 @@ from pathlib import Path
 
 import jwt
 import pytest
-
-from django_cognito.emulator.accounts.keys import KeyRing, SigningKey, default_state_dir, sign
+from local_cognito.accounts.keys import KeyRing, SigningKey, default_state_dir, sign
 
 POOL_ID = "eu-west-1_Keys"
 

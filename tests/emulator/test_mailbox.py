@@ -5,9 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-
-from django_cognito.emulator import Emulator
-from django_cognito.emulator.self_service.mailbox import Mailbox, Message
+from local_cognito import Emulator
+from local_cognito.self_service.mailbox import Mailbox, Message
 
 from .codes import latest
 from .hosted_site import PASSWORD, Browser, Site, running_site

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 from .aws_errors import refused
 from .conftest import OTHER_POOL_ID, POOL_ID, People
@@ -47,7 +46,7 @@ def test_a_body_that_is_no_json_object_is_refused(emulator: Emulator, body: byte
 
 
 def test_an_operation_that_fails_is_answered_in_json(emulator: Emulator, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.CRITICAL, logger="django_cognito.emulator"):
+    with caplog.at_level(logging.CRITICAL, logger="local_cognito"):
         response = call(emulator, TARGET + "CreateUserPool")  # moto trips over the missing PoolName
     assert response.status_code == 500
     assert response.json()["__type"] == "InternalErrorException"
@@ -140,7 +139,7 @@ def test_parallel_sign_ins_all_succeed(people: People) -> None:
 def test_the_log_holds_no_query_and_no_token(
     emulator: Emulator, people: People, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.INFO, logger="django_cognito.emulator"):
+    with caplog.at_level(logging.INFO, logger="local_cognito"):
         token = people.tokens("alice")["AccessToken"]
         call(emulator, TARGET + "GetUser", json.dumps({"AccessToken": token}).encode())
         requests.get(f"{emulator.url}/nowhere?code=verysecret", timeout=30)

@@ -1,8 +1,7 @@
 """Where a page's forms may lead, in the words of its Content-Security-Policy."""
 
 import pytest
-
-from django_cognito.emulator.pages.page import content_policy
+from local_cognito.pages.page import content_policy
 
 
 @pytest.mark.parametrize(

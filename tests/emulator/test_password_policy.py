@@ -3,9 +3,8 @@
 from typing import Any
 
 import pytest
-
-from django_cognito.emulator.accounts.password_policy import in_words, require_conforming
-from django_cognito.emulator.refusals import Refused
+from local_cognito.accounts.password_policy import in_words, require_conforming
+from local_cognito.refusals import Refused
 
 LAX = {"Policies": {"PasswordPolicy": {"MinimumLength": 6}}}
 STRICT = {

@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 from .aws_errors import refused
 from .codes import another, latest

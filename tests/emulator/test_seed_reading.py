@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from django_cognito.emulator.seeds.reading import default_seed, read_seed
-from django_cognito.emulator.seeds.seed import SeedPool
-from django_cognito.emulator.seeds.values import SeedError
+from local_cognito.seeds.reading import default_seed, read_seed
+from local_cognito.seeds.seed import SeedPool
+from local_cognito.seeds.values import SeedError
 
 POOL: dict[str, Any] = {"id": "eu-west-1_Seeded"}
 

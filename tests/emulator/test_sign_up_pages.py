@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 from .codes import another, latest
 from .hosted_site import CALLBACK, PASSWORD, Browser, Page, Site, query_of, running_site, unverified

@@ -4,8 +4,7 @@ import hashlib
 from datetime import UTC, datetime
 
 import pytest
-
-from django_cognito.emulator.api import srp
+from local_cognito.api import srp
 
 USER_ID = "7b1c2f6e-0000-4a4a-8888-0123456789ab"
 SALT = 0x63479AD69A090B258277EC8FBA6F9941

@@ -6,10 +6,9 @@ from typing import Any
 
 import pycognito
 import pytest
+from local_cognito import Emulator
+from local_cognito.api import srp
 from pycognito.aws_srp import AWSSRP
-
-from django_cognito.emulator import Emulator
-from django_cognito.emulator.api import srp
 
 from .aws_errors import refused
 from .conftest import OTHER_POOL_ID, PASSWORD, POOL_ID, SECRET, People

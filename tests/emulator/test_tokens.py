@@ -8,11 +8,11 @@ from typing import Any
 import jwt
 import pytest
 import requests
+from local_cognito import Emulator
+from local_cognito.accounts.tokens import at_hash
 
-from django_cognito.core.pool import UserPool
-from django_cognito.core.verifier import TokenVerifier
-from django_cognito.emulator import Emulator
-from django_cognito.emulator.accounts.tokens import at_hash
+from django_cognito.core.tokens.verifier import TokenVerifier
+from django_cognito.core.user_pool import UserPool
 
 from .conftest import OTHER_POOL_ID, POOL_ID, Clock, People
 

@@ -8,8 +8,7 @@ import boto3
 import pytest
 import requests
 from botocore.config import Config
-
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 from .hosted_site import Browser, Page, Site, running_site
 

@@ -19,7 +19,7 @@ from journey import hosted_ui  # noqa: E402
 from journey.browser import Browser  # noqa: E402
 
 if TYPE_CHECKING:
-    from django_cognito.emulator import Emulator
+    from local_cognito import Emulator
 
 cognito_emulator = fixtures.cognito_emulator
 

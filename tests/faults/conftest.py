@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from django_cognito import runtime
-from django_cognito.core.key_store import KeyStores
+from django_cognito import factories
+from django_cognito.core.tokens.key_store import KeyStores
 from django_cognito.testing.keys import jwks
 from tests.connections import Connections, watched
 from tests.core.faults.scene import Clock, settle
@@ -28,16 +28,16 @@ def connections() -> Iterator[Connections]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """What the site's keys grow old by."""
     clock = Clock()
-    monkeypatch.setattr(runtime, "KeyStores", partial(KeyStores, now=clock))
+    monkeypatch.setattr(factories, "KeyStores", partial(KeyStores, now=clock))
     return clock
 
 
 @pytest.fixture
 def site(settings: Any, clock: Clock, db: None) -> Iterator[Site]:
     """The site; its pool publishes `make_token`'s key, and nothing has been fetched."""
-    runtime.reset()
+    factories.reset()
     with ScriptedServer(json_answer(jwks())) as keys, ScriptedServer() as tokens:
         settings.COGNITO = {**settings.COGNITO, "JWKS_URI": f"{keys.url}/jwks.json", "DOMAIN": tokens.url}
         yield Site(keys, tokens, clock)
         settle()
-    runtime.reset()
+    factories.reset()

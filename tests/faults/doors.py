@@ -9,7 +9,7 @@ from django.contrib.auth import aauthenticate, authenticate
 from django.test import AsyncClient, Client
 
 from django_cognito.core.errors import CognitoUnavailableError, TokenError
-from django_cognito.runtime import get_verifier
+from django_cognito.factories import get_verifier
 from django_cognito.testing import make_token
 from tests.callers import bearer
 from tests.core.faults.scene import Clock

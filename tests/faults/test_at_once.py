@@ -9,12 +9,12 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 
-from django_cognito import runtime
-from django_cognito.core.http import Response
-from django_cognito.core.key_store import KeyStores
-from django_cognito.people.authenticate import aauthenticate
+from django_cognito import factories
+from django_cognito.core.http.client import Response
+from django_cognito.core.tokens.key_store import KeyStores
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks
+from django_cognito.users.authentication import aauthenticate
 from tests.core.faults.scene import HANG_SECONDS, Clock
 from tests.login_scene import Gate
 from tests.scripted_server import Answer, json_answer
@@ -68,8 +68,8 @@ def test_fi_22_a_fetch_that_breaks_locks_no_coroutine_out(
     site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Broken()
-    monkeypatch.setattr(runtime, "KeyStores", lambda **given: KeyStores(**{**given, "http": broken, "now": clock}))
-    runtime.reset()
+    monkeypatch.setattr(factories, "KeyStores", lambda **given: KeyStores(**{**given, "http": broken, "now": clock}))
+    factories.reset()
     said = at_once(broken.gate, make_token())
     assert set(said) <= {"CancelledError", "ZeroDivisionError", "CognitoUnavailableError"}
     assert said.count("CognitoUnavailableError") >= COROUTINES - 3

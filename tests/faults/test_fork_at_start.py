@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils.functional import SimpleLazyObject
 
-from django_cognito import runtime
+from django_cognito import factories
 from tests.core.faults.scene import HANG_SECONDS
 from tests.core.faults.test_at_once import in_a_child
 from tests.login_scene import Gate
@@ -18,7 +18,7 @@ from tests.login_scene import Gate
 def test_fi_23_a_child_forked_while_a_lazy_secret_is_read_reads_its_own(settings: Any) -> None:
     """The secret may come from a slow service; a lock is held during the read."""
     gate = Gate()
-    runtime.reset()
+    factories.reset()
     parent = threading.get_ident()
 
     def read_secret() -> str:
@@ -27,18 +27,18 @@ def test_fi_23_a_child_forked_while_a_lazy_secret_is_read_reads_its_own(settings
         return "the secret"
 
     settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": SimpleLazyObject(read_secret)}
-    reader = threading.Thread(target=lambda: runtime.get_hosted_ui()._secret.read(), daemon=True)
+    reader = threading.Thread(target=lambda: factories.get_hosted_ui()._secret.read(), daemon=True)
     reader.start()
     try:
         assert gate.asked.wait(HANG_SECONDS)
         pools, secret = in_a_child(
             lambda: [
-                [pool.user_pool_id for pool in runtime.get_verifier().pools],
-                runtime.get_hosted_ui()._secret.read(),
+                [pool.user_pool_id for pool in factories.get_verifier().pools],
+                factories.get_hosted_ui()._secret.read(),
             ]
         )
     finally:
         gate.opened.set()
         reader.join(HANG_SECONDS)
-        runtime.reset()
+        factories.reset()
     assert (pools, secret) == ([settings.COGNITO["USER_POOL_ID"]], "the secret")

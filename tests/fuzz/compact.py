@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django_cognito.core import compact
 from django_cognito.core.errors import MalformedTokenError
+from django_cognito.core.tokens import jws
 from tests.core.signing import b64
 from tests.core.spelling import ACCESS, ID, STYLES, Literally, written
 
@@ -44,10 +44,10 @@ def judge(data: bytes) -> None:
     if not data:
         return
     raw = _SPELLINGS[data[0] % len(_SPELLINGS)](data[1:])
-    quick, strict = _outcome(compact.take_apart, raw), _outcome(compact.take_apart_strictly, raw)
+    quick, strict = _outcome(jws.take_apart, raw), _outcome(jws.take_apart_strictly, raw)
     assert quick == strict, f"{quick} is not {strict}"
     if not isinstance(quick, str):
-        assert quick[1] == repr(json.loads(compact.b64decode(raw.split(".")[1] + "==", b"-_")))
+        assert quick[1] == repr(json.loads(jws.b64decode(raw.split(".")[1] + "==", b"-_")))
 
 
 def _outcome(take_apart: Callable[[Any], Any], raw: Any) -> Any:

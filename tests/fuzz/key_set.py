@@ -6,7 +6,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from django_cognito.core.jwks import KeySet
+from django_cognito.core.tokens.jwks import KeySet
 from tests.core.signing import jwk, jwks
 from tests.core.spelling import odd_jwk, odd_key
 from tests.core.two_judges import pyjwks_keys

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from django_cognito.core import compact as core_compact
-from django_cognito.core import jwks as core_jwks
-from django_cognito.core import verifier as core_verifier
+from django_cognito.core.tokens import jwks as core_jwks
+from django_cognito.core.tokens import jws as core_compact
+from django_cognito.core.tokens import verifier as core_verifier
 from tests.core.two_judges import NOW
 
 from . import compact, key_set, verify

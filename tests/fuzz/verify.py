@@ -8,7 +8,8 @@ import random
 from collections.abc import Iterator
 from functools import cache
 
-from django_cognito.core import TokenVerifier, compact, verifier
+from django_cognito.core import TokenVerifier
+from django_cognito.core.tokens import jws, verifier
 from tests.core.signing import b64, jwks
 from tests.core.spelling import ACCESS, HEADER, ID, MACHINE, RESOURCE, STYLES, signed, written
 from tests.core.two_judges import ISSUERS, NOW, Case, Policy, Verdict, pyjwt_accepts, pyjwt_at, verdict_of
@@ -70,10 +71,10 @@ def judge(data: bytes) -> None:
 
 def _strictly(forgets: TokenVerifier, case: Case) -> Verdict:
     try:
-        verifier.take_apart = compact.take_apart_strictly
+        verifier.take_apart = jws.take_apart_strictly
         return verdict_of(forgets, case)
     finally:
-        verifier.take_apart = compact.take_apart
+        verifier.take_apart = jws.take_apart
 
 
 @cache

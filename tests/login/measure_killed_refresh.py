@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from local_cognito import Emulator
 
-from django_cognito import runtime
+from django_cognito import factories
 from django_cognito.core.errors import SignInError
-from django_cognito.emulator import Emulator
 
 from ..local_cognito import settings_for
 from .refresh_processes import (
@@ -43,7 +43,7 @@ def running(settings: Any, tmp_path: Path) -> Iterator[tuple[Emulator, HoldingPr
         settings.COGNITO = settings_for(emulator, CLIENT_ID, DOMAIN=proxy.url)
         with running_site(emulator, proxy, tmp_path, token_timeout=15) as site:
             yield emulator, proxy, site
-    runtime.reset()
+    factories.reset()
 
 
 @pytest.mark.parametrize("is_killed", [True, False], ids=["killed", "late"])

@@ -23,10 +23,10 @@ from urllib.parse import parse_qs
 import requests
 from django.db import connection
 from django.test import Client
+from local_cognito import Emulator
 
-from django_cognito.emulator import Emulator
-from django_cognito.login import session
 from django_cognito.models import CognitoLogin
+from django_cognito.sessions import store
 
 from ..emulator.hosted_site import Browser
 from ..local_cognito import seed_for, settings_for, sign_in_by_hand
@@ -207,7 +207,7 @@ def sign_in_browsers(emulator: Emulator, expiries: list[float]) -> list[Client]:
 
 def login_in(client: Client) -> CognitoLogin:
     """Return the browser's login. Raises SignInError if it was ended."""
-    return session.load(client.session)
+    return store.load(client.session)
 
 
 @contextmanager

@@ -11,10 +11,10 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.test import AsyncClient, Client
 
-from django_cognito.login import renewal, session_user
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
-from django_cognito.people.authenticate import authenticate
+from django_cognito.sessions import refresh, session_user
 from django_cognito.testing import make_token, sign_in
+from django_cognito.users.authentication import authenticate
 
 from ..login_scene import change, token_answer
 from ..scripted_server import ScriptedServer
@@ -161,13 +161,13 @@ def test_refresh_by_another_worker_reloads_a_user_that_was_read_before(
 ) -> None:
     load_user_early(settings)
     sign_in_admin(client, 30)
-    current = renewal.current
+    current = refresh.current
 
     def refresh_elsewhere(login: CognitoLogin) -> CognitoLogin:
         current(CognitoLogin.objects.select_related("cognito_user").get())
         return current(login)
 
-    monkeypatch.setattr(renewal, "current", refresh_elsewhere)
+    monkeypatch.setattr(refresh, "current", refresh_elsewhere)
     assert _rights(client.get("/user/").json()) == NOTHING
 
 
@@ -176,14 +176,14 @@ def test_refresh_between_the_users_read_and_the_logins_is_noticed(
 ) -> None:
     load_user_early(settings)
     sign_in_admin(client, 30)
-    load = renewal.row_of
+    load = refresh.row_of
 
     def refresh_first(*args: Any, **kwargs: Any) -> CognitoLogin:
         monkeypatch.undo()
-        renewal.current(CognitoLogin.objects.select_related("cognito_user").get())
+        refresh.current(CognitoLogin.objects.select_related("cognito_user").get())
         return load(*args, **kwargs)
 
-    monkeypatch.setattr("django_cognito.login.session.row_of", refresh_first)
+    monkeypatch.setattr("django_cognito.sessions.store.row_of", refresh_first)
     assert _rights(client.get("/user/").json()) == NOTHING
 
 
@@ -198,14 +198,14 @@ def test_session_that_ended_during_its_refresh_is_anonymous(
         "password": lambda: get_user_model().objects.filter(pk=user.pk).update(password="!changed"),
         "delete": lambda: get_user_model().objects.filter(pk=user.pk).delete(),
     }
-    current = renewal.current
+    current = refresh.current
 
     def change_meanwhile(login: CognitoLogin) -> CognitoLogin:
         login = current(login)
         changes[change_user]()
         return login
 
-    monkeypatch.setattr(renewal, "current", change_meanwhile)
+    monkeypatch.setattr(refresh, "current", change_meanwhile)
     assert client.get("/user/").json()["user"] == ""
     assert "_auth_user_id" not in client.session
 

@@ -9,8 +9,8 @@ from django.contrib.auth import get_user_model
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
+from django_cognito.authorization import group_expiry
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.people import remembered
 from django_cognito.testing import sign_in
 
 pytestmark = [
@@ -30,7 +30,7 @@ def let_groups_age(client: Any) -> None:
     """Let the groups be confirmed too long ago, and the session's next look be due."""
     CognitoUser.objects.update(as_of=timezone.now() - timedelta(days=31))
     session = client.session
-    session[remembered.SESSION_KEY] = 1
+    session[group_expiry.SESSION_KEY] = 1
     session.save()
 
 

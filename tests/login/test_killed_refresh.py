@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from local_cognito import Emulator
 
-from django_cognito import runtime
+from django_cognito import factories
 from django_cognito.core.errors import SignInError
-from django_cognito.emulator import Emulator
-from django_cognito.login import session
+from django_cognito.sessions import store
 
 from ..local_cognito import settings_for
 from ..login_scene import change
@@ -47,7 +47,7 @@ def emulator(request: pytest.FixtureRequest, settings: Any) -> Iterator[Emulator
     with Emulator(seed=rotating_seed(request.param)) as running:
         settings.COGNITO = settings_for(running, CLIENT_ID)
         yield running
-    runtime.reset()
+    factories.reset()
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def refresh_once_more(site: Site, clients: list[Client]) -> None:
 
 
 def refresh_tokens(clients: list[Client]) -> list[str]:
-    return [str(session.tokens_of(login_in(client)).refresh_token) for client in clients]
+    return [str(store.tokens_of(login_in(client)).refresh_token) for client in clients]
 
 
 def test_worker_killed_during_a_refresh_signs_nobody_out(emulator: Emulator, proxy: HoldingProxy, site: Site) -> None:

@@ -12,14 +12,14 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django.test import AsyncClient, Client
 
-from django_cognito.aws.clients import forget_everybody
-from django_cognito.conf import get_settings
+from django_cognito.aws.client_cache import forget_everybody
+from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.people.profile import statement_of_directory
-from django_cognito.people.users import update_people
 from django_cognito.signals import account_linked, signed_out
 from django_cognito.testing import make_token, sign_in
+from django_cognito.users.claim_sources import statement_of_directory
+from django_cognito.users.provisioning import update_people
 
 from ..aws.people_endpoint import GET_CREDENTIALS, GET_ID, POOL_ID, PeopleEndpoint
 from ..callers import bearer

@@ -12,8 +12,8 @@ from asgiref.sync import async_to_sync
 from django.conf import settings as django_settings
 from django.test import AsyncClient, Client
 
-from django_cognito.login import session
 from django_cognito.models import CognitoLogin, CognitoUser
+from django_cognito.sessions import store
 
 from ..login_scene import change, form_of, query_of, token_answer, who
 from ..scripted_server import Answer
@@ -55,7 +55,7 @@ def leave(settings: Any, **pools: dict[str, Any]) -> None:
 def has_ended(client: Client) -> bool:
     """Whether the login is gone from session and rows, and the bystander's is not."""
     left = list(CognitoLogin.objects.values_list("cognito_user__username", flat=True))
-    return left == ["bystander"] and session.SESSION_KEY not in client.session
+    return left == ["bystander"] and store.SESSION_KEY not in client.session
 
 
 def test_a_login_is_renewed_at_its_own_hosted_ui_as_its_own_client(
@@ -125,10 +125,10 @@ def test_such_a_login_can_be_signed_out_of_at_the_pool_of_the_host(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     leave(settings, **left(two_pools))
-    with caplog.at_level(logging.WARNING, "django_cognito.login.session"):
+    with caplog.at_level(logging.WARNING, "django_cognito.sessions.store"):
         answer = client.post("/auth/logout/")
     assert answer["Location"].startswith(f"{two_pools.acme.url}/logout?")  # POOL_RESOLVER's: its own is unknown
-    assert [record.getMessage() for record in caplog.records if record.name == "django_cognito.login.session"] == [
+    assert [record.getMessage() for record in caplog.records if record.name == "django_cognito.sessions.store"] == [
         "signed out here, but the refresh token was not revoked: login_ended"
     ]
     assert has_ended(client)

@@ -14,8 +14,8 @@ from django.db import connection
 from django.test import AsyncClient, Client
 from django.urls import set_urlconf
 
-from django_cognito.login import renewal, session
 from django_cognito.models import CognitoLogin, CognitoUser
+from django_cognito.sessions import refresh, store
 from django_cognito.testing import sign_in
 
 from ..login_scene import Gate, change, refusal, token_answer
@@ -143,7 +143,7 @@ def test_refresh_survives_a_rollback_of_the_view(
     token_endpoint.script(token_answer(refresh_token="a-rotated-one"), Answer(500))
     with atomic_requests():
         assert client.get("/roll-back/").content == b"rolled back"
-    assert session.tokens_of(CognitoLogin.objects.get()).refresh_token == "a-rotated-one"
+    assert store.tokens_of(CognitoLogin.objects.get()).refresh_token == "a-rotated-one"
     assert client.get("/user/").json()["user"] == "alice"
 
 
@@ -334,8 +334,8 @@ def test_request_that_read_the_login_before_a_failure_contacts_nobody(
     sign_in_expired(client, GRANTS["staff"])
     before = CognitoLogin.objects.select_related("cognito_user").get()
     assert client.get("/user/").status_code == 503
-    with pytest.raises(renewal.CognitoUnavailableError):
-        renewal.current(before)
+    with pytest.raises(refresh.CognitoUnavailableError):
+        refresh.current(before)
     assert token_endpoint.count == 1
 
 
@@ -346,8 +346,8 @@ def test_request_that_lost_the_race_for_a_retry_uses_what_the_other_one_got(
     change(CognitoLogin.objects.get(), retry_in=-1)
     before = CognitoLogin.objects.select_related("cognito_user").get()
     token_endpoint.script(token_answer(both={"groups": ["owners"]}), Answer(500))
-    renewal.current(CognitoLogin.objects.select_related("cognito_user").get())
-    assert renewal.current(before).version == before.version + 1
+    refresh.current(CognitoLogin.objects.select_related("cognito_user").get())
+    assert refresh.current(before).version == before.version + 1
     assert token_endpoint.count == 1
 
 
@@ -365,12 +365,12 @@ def test_request_during_another_ones_retry_does_not_wait(
 
     def ask() -> None:
         login = CognitoLogin.objects.select_related("cognito_user").get()
-        ensure = async_to_sync(renewal.acurrent) if is_async else renewal.current
+        ensure = async_to_sync(refresh.acurrent) if is_async else refresh.current
         begun = time.monotonic()
-        with pytest.raises(renewal.CognitoUnavailableError) as caught:
+        with pytest.raises(refresh.CognitoUnavailableError) as caught:
             ensure(login)
         assert caught.value.retry_after == 1
-        assert time.monotonic() - begun < renewal._WAIT_SECONDS
+        assert time.monotonic() - begun < refresh._WAIT_SECONDS
 
     gate.wait_until_asked(then=ask)
     retry.join()

@@ -335,7 +335,7 @@ def test_server_error_deletes_the_cookie_too(
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("the site's own fault")
 
-    monkeypatch.setattr(f"django_cognito.login.sign_in.{place}", fail)
+    monkeypatch.setattr(f"django_cognito.login.flow.{place}", fail)
     if is_async:
         answer = _at_async_site(client, asked)
     else:
@@ -717,7 +717,7 @@ def test_secret_is_no_part_of_the_requests_cookies_after_it_was_read(
     def look(request: HttpRequest, *_: Any) -> None:
         seen.append(dict(request.COOKIES))
 
-    monkeypatch.setattr("django_cognito.login.sign_in.session.start", look)
+    monkeypatch.setattr("django_cognito.login.flow.session.start", look)
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
     come_back(client, asked)
     assert [secret_cookie(asked["state"]) in cookies for cookies in seen] == [False]
@@ -737,7 +737,7 @@ def test_report_of_a_failed_callback_does_not_show_its_cookie(
         assert error is not None
         reports.append(report_of(error, request))
 
-    monkeypatch.setattr("django_cognito.login.sign_in.person", fail)
+    monkeypatch.setattr("django_cognito.login.flow.person", fail)
     got_request_exception.connect(report)
     asked = begin(client)
     secret, nonce = client.cookies[secret_cookie(asked["state"])].value, asked["nonce"]

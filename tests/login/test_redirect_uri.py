@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client, RequestFactory
 
-from django_cognito.conf import get_settings
-from django_cognito.login.redirect_uri import is_elsewhere
+from django_cognito.conf.loading import get_settings
 from django_cognito.login.state import open_state
+from django_cognito.web.redirect_uri import is_elsewhere
 
 from ..login_scene import CALLBACK, query_of, secret_cookies, token_answer, who
 from ..scripted_server import ScriptedServer

@@ -16,12 +16,12 @@ import requests
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
+from local_cognito import Emulator
 
-from django_cognito import runtime
+from django_cognito import factories
 from django_cognito.core.client_secret import ClientSecret
-from django_cognito.emulator import Emulator
-from django_cognito.login.session import SESSION_KEY
 from django_cognito.models import CognitoLogin
+from django_cognito.sessions.store import SESSION_KEY
 
 from ..emulator.hosted_site import Browser
 from ..local_cognito import SECRET, hosted_ui, seed_for, settings_for, sign_in_by_hand
@@ -92,11 +92,11 @@ def vault(tmp_path: Path) -> Vault:
 
 @pytest.fixture
 def emulator(settings: Any, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    monkeypatch.setattr(runtime, "ClientSecret", partial(ClientSecret, cooldown_seconds=COOLDOWN_SECONDS))
+    monkeypatch.setattr(factories, "ClientSecret", partial(ClientSecret, cooldown_seconds=COOLDOWN_SECONDS))
     with Emulator(seed=seed_for("http://testserver")) as emulator:
         settings.COGNITO = settings_for(emulator, CLIENT_ID, CLIENT_SECRET=vault)
         yield emulator
-    runtime.reset()
+    factories.reset()
 
 
 def expire(client: Client) -> None:
@@ -179,7 +179,7 @@ def test_refresh_after_rotation_keeps_the_login(client: Client, settings: Any, t
     secrets = ["first-secret", "second-secret"]
     settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": lambda: secrets.pop(0)}
     login = login_of(client, ends_in=-1)
-    hosted = runtime.get_hosted_ui()
+    hosted = factories.get_hosted_ui()
     hosted._secret.read()
     hosted._secret.reset_after_fork()  # the cooldown has passed
     token_endpoint.script(refusal("invalid_client"), token_answer())

@@ -12,9 +12,9 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from django_cognito.login import session
 from django_cognito.login.state import open_state
 from django_cognito.models import CognitoLogin, CognitoUser
+from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
 
 from ..login_scene import begin, come_back, form_of, query_of, refusal, token_answer, unchanged, who
@@ -311,7 +311,7 @@ def test_who_signed_in_too_long_ago_is_asked_for_the_password_by_the_pages_link(
 def test_a_logins_tokens_go_to_its_own_hosted_ui_as_its_own_client(client: Client, two_pools: TwoPools) -> None:
     two_pools.sign_in(client, "zen", refresh_token="of-zen's-alice")
     login = CognitoLogin.objects.get()
-    assert session.settings_for(login).alias == "zen"
+    assert store.settings_for(login).alias == "zen"
     answer = client.post("/auth/logout/", {"at": "acme"})
     (_, revoked) = two_pools.zen.requests
     assert (revoked.path, form_of(revoked)["token"]) == ("/oauth2/revoke", "of-zen's-alice")

@@ -11,9 +11,9 @@ from asgiref.sync import async_to_sync
 from django.test import AsyncClient, Client
 
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
-from django_cognito.login import silence
 from django_cognito.login.state import open_state
 from django_cognito.testing import make_token, sign_in
+from django_cognito.web import silent
 
 from ..callers import bearer
 from ..login_scene import (
@@ -97,7 +97,7 @@ def test_who_is_nobody_at_cognito_sees_the_page_as_it_is_and_nothing_failed(
     assert before == after
     assert shows(visit(client), "nobody")
     assert token_endpoint.count == 0
-    assert [record for record in caplog.records if record.name == "django_cognito.views"] == []
+    assert [record for record in caplog.records if record.name == "django_cognito.login.views"] == []
 
 
 @pytest.mark.parametrize("is_secure", [False, True])
@@ -273,4 +273,4 @@ def test_a_sign_out_leaves_no_session_where_nobody_is_asked_about(client: Client
     ],
 )
 def test_nobody_is_found_by_a_silent_sign_in_and_by_these_words_alone(asked: Any, error: Any, expected: bool) -> None:
-    assert silence.is_nobody(asked, error) is expected
+    assert silent.is_nobody(asked, error) is expected

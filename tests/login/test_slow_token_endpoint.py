@@ -19,12 +19,12 @@ from django.core.asgi import get_asgi_application
 from django.db import OperationalError, connection, connections
 from django.test import Client
 from django.utils import timezone
+from local_cognito import Emulator
 
-from django_cognito import runtime
+from django_cognito import factories
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
-from django_cognito.emulator import Emulator
-from django_cognito.login import renewal, session
 from django_cognito.models import CognitoLogin
+from django_cognito.sessions import refresh, store
 
 from ..emulator.hosted_site import Browser
 from ..local_cognito import seed_for, settings_for, sign_in_by_hand
@@ -40,7 +40,7 @@ LEASE_SECONDS = 20  # TOKEN_TIMEOUT_SECONDS as it is when nobody sets it, and 5
 
 @pytest.fixture(params=["sync", "async"])
 def renew(request: pytest.FixtureRequest) -> Renew:
-    return renewal.current if request.param == "sync" else async_to_sync(renewal.acurrent)
+    return refresh.current if request.param == "sync" else async_to_sync(refresh.acurrent)
 
 
 def again(login: CognitoLogin) -> CognitoLogin:
@@ -80,7 +80,7 @@ def is_ended(function: Callable[[], Any]) -> None:
 def outlast_http_timeout(settings: Any) -> Callable[[], None]:
     """Return a function that ends when a request with HTTP_TIMEOUT_SECONDS has timed out: `Answer(before=...)`."""
     settings.COGNITO = {**settings.COGNITO, "HTTP_TIMEOUT_SECONDS": SHORT_SECONDS}
-    return lambda: [is_unavailable(lambda: runtime.get_hosted_ui().revoke("r")) for _ in range(2)] and None
+    return lambda: [is_unavailable(lambda: factories.get_hosted_ui().revoke("r")) for _ in range(2)] and None
 
 
 def test_code_exchange_outlasts_the_timeout_of_other_requests(
@@ -106,7 +106,7 @@ def test_refresh_outlasts_the_timeout_of_other_requests(
 def test_token_timeout_is_a_setting(settings: Any, token_endpoint: ScriptedServer, call: str) -> None:
     settings.COGNITO = {**settings.COGNITO, "TOKEN_TIMEOUT_SECONDS": SHORT_SECONDS, "HTTP_TIMEOUT_SECONDS": 60}
     token_endpoint.script(Silence())
-    hosted_ui = runtime.get_hosted_ui()
+    hosted_ui = factories.get_hosted_ui()
     if call == "refresh":
         is_unavailable(lambda: hosted_ui.refresh("r"))
     else:
@@ -114,7 +114,7 @@ def test_token_timeout_is_a_setting(settings: Any, token_endpoint: ScriptedServe
 
 
 def test_deadline_of_a_sign_out_holds_for_the_token_endpoint_too(token_endpoint: ScriptedServer) -> None:
-    is_unavailable(lambda: runtime.get_hosted_ui().until(time.monotonic() - 1).refresh("r"))
+    is_unavailable(lambda: factories.get_hosted_ui().until(time.monotonic() - 1).refresh("r"))
     assert token_endpoint.count == 0
 
 
@@ -127,13 +127,13 @@ def test_repetition_with_another_secret_shares_the_deadline(
         secret = next(secrets)
         if secret == "second-secret":
             ends_at = time.monotonic() + 1  # as long as an attempt may take, and this one began earlier
-            is_unavailable(lambda: runtime.get_hosted_ui().until(ends_at).revoke("r"))
+            is_unavailable(lambda: factories.get_hosted_ui().until(ends_at).revoke("r"))
         return secret
 
     settings.COGNITO = {**settings.COGNITO, "TOKEN_TIMEOUT_SECONDS": 1}
     login = login_of(client, ends_in=-1)
     settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": read_slowly}
-    hosted_ui = runtime.get_hosted_ui()
+    hosted_ui = factories.get_hosted_ui()
     hosted_ui._secret.read()
     hosted_ui._secret.reset_after_fork()  # the cooldown has passed
     token_endpoint.script(refusal("invalid_client"), Silence())
@@ -211,21 +211,21 @@ def test_attempt_that_lost_its_lease_leaves_the_lease_of_another(
     rows = CognitoLogin.objects.filter(pk=login.pk)
     take_over = from_another_thread(lambda: rows.update(refreshing_until=lease))
     token_endpoint.script(replace(answer, before=take_over))
-    assert renewal.current(login).refreshing_until == lease
+    assert refresh.current(login).refreshing_until == lease
     assert rows.get().retry_at is None
 
 
 def test_refresh_that_gets_no_thread_during_its_lease_is_not_sent(
     client: Client, token_endpoint: ScriptedServer, renew: Renew, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    login, request_tokens, now = login_of(client, ends_in=-1), renewal._request_tokens, time.time
+    login, request_tokens, now = login_of(client, ends_in=-1), refresh._request_tokens, time.time
 
     def request_tokens_late(login: CognitoLogin) -> Any:
         """Begin when the lease has ended: hanging requests of other logins had all threads of the event loop."""
         monkeypatch.setattr(time, "time", lambda: now() + LEASE_SECONDS)
         return request_tokens(login)
 
-    monkeypatch.setattr(renewal, "_request_tokens", request_tokens_late)
+    monkeypatch.setattr(refresh, "_request_tokens", request_tokens_late)
     token_endpoint.script(token_answer())
     is_unavailable(lambda: renew(login))
     assert token_endpoint.count == 0
@@ -238,7 +238,7 @@ def test_refresh_that_gets_no_thread_during_its_lease_is_not_sent(
 def test_request_during_a_slow_refresh_past_expiry_does_not_wait(
     client: Client, token_endpoint: ScriptedServer, renew: Renew, monkeypatch: pytest.MonkeyPatch, lease_left: float
 ) -> None:
-    monkeypatch.setattr(renewal, "_POLL_SECONDS", 60)  # a request that waits at all waits too long
+    monkeypatch.setattr(refresh, "_POLL_SECONDS", 60)  # a request that waits at all waits too long
     login = login_of(client, ends_in=-1, leased_for=lease_left, sent_ago=LEASE_SECONDS - lease_left)
     assert is_unavailable(lambda: renew(login), "refresh_in_progress") > 0
     assert token_endpoint.count == 0
@@ -254,9 +254,9 @@ def test_request_that_read_the_login_before_the_next_attempt_waits_for_it(
     refreshed: list[int] = []
 
     async def both() -> None:
-        first = asyncio.create_task(renewal.acurrent(again_login))
+        first = asyncio.create_task(refresh.acurrent(again_login))
         await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
-        second = asyncio.create_task(renewal.acurrent(read_before))
+        second = asyncio.create_task(refresh.acurrent(read_before))
         await asyncio.sleep(0)  # let it start
         gate.opened.set()
         refreshed.extend([login.version for login in await asyncio.gather(first, second)])
@@ -275,7 +275,7 @@ def test_refusal_after_a_lost_answer_keeps_the_login_until_expiry(
     login = login_of(client, ends_in=30, sent_ago=LEASE_SECONDS + 1)
     token_endpoint.script(refusal())
     for _ in range(3):
-        assert session.access_token_of(renew(again(login))).username == "alice"
+        assert store.access_token_of(renew(again(login))).username == "alice"
     assert who(client) == "alice"
     assert token_endpoint.count == 1
     CognitoLogin.objects.update(expires_at=timezone.now(), retry_at=timezone.now())
@@ -288,7 +288,7 @@ def test_refusal_after_a_lost_answer_ends_an_expired_login(
 ) -> None:
     login = login_of(client, ends_in=-1, sent_ago=90)
     token_endpoint.script(refusal())
-    with caplog.at_level(logging.WARNING, "django_cognito.login.renewal"):
+    with caplog.at_level(logging.WARNING, "django_cognito.sessions.refresh"):
         is_ended(lambda: renew(login))
     assert "RetryGracePeriodSeconds" in caplog.text
     assert "a-refresh-token" not in caplog.text
@@ -350,7 +350,7 @@ def emulator(settings: Any) -> Iterator[Emulator]:
     with Emulator(seed=seed_for("http://testserver")) as running:
         settings.COGNITO = settings_for(running, "3rotating")
         yield running
-    runtime.reset()
+    factories.reset()
 
 
 @pytest.mark.parametrize("ends_in", [30, -1])
@@ -360,18 +360,18 @@ def test_rotated_refresh_token_is_stored_if_the_keys_cannot_be_fetched(
     with Browser(emulator) as browser:  # type: ignore[arg-type]
         sign_in_by_hand(browser, client)
     before = change(again(CognitoLogin.objects.get()), ends_in=ends_in)
-    runtime.reset()  # a worker that has just started
+    factories.reset()  # a worker that has just started
     reachable = settings.COGNITO
     settings.COGNITO = {**reachable, "JWKS_URI": f"{unreachable}/jwks.json"}
     if ends_in < 0:
         is_unavailable(lambda: renew(again(before)))
     else:
-        assert session.tokens_of(renew(again(before))).access_token == session.tokens_of(before).access_token
+        assert store.tokens_of(renew(again(before))).access_token == store.tokens_of(before).access_token
     stored = again(before)
     assert stored.refresh_sent_at is None
-    assert session.tokens_of(stored).refresh_token != session.tokens_of(before).refresh_token
+    assert store.tokens_of(stored).refresh_token != store.tokens_of(before).refresh_token
     settings.COGNITO = reachable
-    runtime.reset()
+    factories.reset()
     renewed = renew(change(stored, retry_in=-1))
     assert renewed.expires_at - timezone.now() > timedelta(minutes=30)
 
@@ -384,12 +384,12 @@ def test_new_refresh_token_is_stored_if_the_user_cannot_be_written(
         raise error
 
     login = login_of(client, ends_in=30, sent_ago=25)
-    monkeypatch.setattr(renewal, "person", fail)
+    monkeypatch.setattr(refresh, "person", fail)
     token_endpoint.script(token_answer(refresh_token="the-second-one"))
     with pytest.raises(type(error)):
         renew(login)
     stored = renew(again(login))
-    assert session.tokens_of(stored) == replace(session.tokens_of(login), refresh_token="the-second-one")
+    assert store.tokens_of(stored) == replace(store.tokens_of(login), refresh_token="the-second-one")
     assert (stored.refresh_sent_at, token_endpoint.count) == (None, 1)
 
 
@@ -399,10 +399,10 @@ def test_sign_out_while_the_keys_cannot_be_fetched_revokes_the_new_refresh_token
 ) -> None:
     login = login_of(client, ends_in=30)
     settings.COGNITO = {**settings.COGNITO, "JWKS_URI": f"{unreachable}/jwks.json"}
-    runtime.reset()
+    factories.reset()
     sign_out = from_another_thread(lambda: CognitoLogin.objects.filter(pk=login.pk).delete())
     token_endpoint.script(replace(token_answer(refresh_token="the-second-one"), before=sign_out), Answer())
-    is_ended(lambda: renewal.current(login))
+    is_ended(lambda: refresh.current(login))
     assert form_of(token_endpoint.requests[-1])["token"] == "the-second-one"
 
 
@@ -414,7 +414,7 @@ def test_cancelled_request_stores_the_new_refresh_token(client: Client, token_en
     token_endpoint.script(replace(token_answer(refresh_token="the-second-one"), before=gate))
 
     async def cancel_during_the_refresh() -> None:
-        request = asyncio.create_task(renewal.acurrent(login))
+        request = asyncio.create_task(refresh.acurrent(login))
         await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
         request.cancel()
         await asyncio.sleep(0)  # let it notice
@@ -424,7 +424,7 @@ def test_cancelled_request_stores_the_new_refresh_token(client: Client, token_en
 
     async_to_sync(cancel_during_the_refresh)()
     assert again(login).version == 1
-    assert session.tokens_of(again(login)).refresh_token == "the-second-one"
+    assert store.tokens_of(again(login)).refresh_token == "the-second-one"
 
 
 def test_refused_refresh_of_a_cancelled_request_leaves_no_error_behind(
@@ -435,7 +435,7 @@ def test_refused_refresh_of_a_cancelled_request_leaves_no_error_behind(
 
     async def cancel_during_the_refresh() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context["message"]))
-        request = asyncio.create_task(renewal.acurrent(login))
+        request = asyncio.create_task(refresh.acurrent(login))
         await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
         request.cancel()
         gate.opened.set()
@@ -473,5 +473,5 @@ def test_browser_that_disconnects_during_a_refresh_stays_signed_in(
     async_to_sync(disconnect_during_the_refresh)()
     connections.close_all()
     assert again(login).version == 1
-    assert session.tokens_of(again(login)).refresh_token == "the-second-one"
+    assert store.tokens_of(again(login)).refresh_token == "the-second-one"
     assert who(client) == "alice"

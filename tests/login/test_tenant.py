@@ -6,7 +6,7 @@ import pytest
 from django.test import Client, RequestFactory
 
 from django_cognito.core.errors import SignInError
-from django_cognito.login.tenant import settings_here, settings_of_request
+from django_cognito.web.pool_selection import settings_here, settings_of_request
 
 from ..login_scene import query_of, token_answer, who
 from ..two_pools import TwoPools

@@ -11,10 +11,10 @@ from django.test import Client
 
 from django_cognito.core import AccessToken
 from django_cognito.core.hosted_ui import TokenSet
-from django_cognito.login import session
 from django_cognito.models import CognitoLogin
-from django_cognito.people.authenticate import authenticate
+from django_cognito.sessions import store
 from django_cognito.testing import make_token
+from django_cognito.users.authentication import authenticate
 
 from ..login_scene import login_of, token_answer, who
 from ..scripted_server import ScriptedServer
@@ -41,7 +41,7 @@ def test_a_new_login_ends_with_the_first_of_its_tokens(client: Client, access_en
     assert isinstance(token, AccessToken)
     request: Any = HttpRequest()
     request.user, request.session = AnonymousUser(), client.session
-    login = session.start(request, user, token, TokenSet(access_token, id_token, None, 3_600))
+    login = store.start(request, user, token, TokenSet(access_token, id_token, None, 3_600))
     assert end_of(login) == datetime.fromtimestamp(now + SOON, UTC)
 
 

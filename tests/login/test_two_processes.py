@@ -14,8 +14,8 @@ from django.contrib.sessions.models import Session
 from django.core.cache import caches
 from django.db import connection
 from django.utils import timezone
+from local_cognito import Emulator
 
-from django_cognito.emulator import Emulator
 from django_cognito.models import CognitoLogin
 
 from ..emulator.hosted_site import Browser, query_of
@@ -105,7 +105,7 @@ def test_two_processes_share_logins_and_refresh_once(site: Site, caplog: pytest.
         assert redis.has_key(session_key(browser))
     assert (Session.objects.count(), CognitoLogin.objects.count(), get_user_model().objects.count()) == (0, 2, 2)
 
-    with caplog.at_level(logging.INFO, "django_cognito.emulator"):
+    with caplog.at_level(logging.INFO, "local_cognito"):
         CognitoLogin.objects.filter(cognito_user__user__username="alice").update(expires_at=timezone.now())
         answers = [*site.request_at_once(alice), *site.request_at_once(alice, "/mine/")]
     assert [answer.json()["user"] for answer in answers] == ["alice"] * 2 * PARALLEL_REQUESTS

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from django_cognito import runtime
-from django_cognito.core.key_store import KeyStores
+from django_cognito import factories
+from django_cognito.core.tokens.key_store import KeyStores
 from tests.connections import Connections, watched
 from tests.core.faults.scene import Clock, settle
 
@@ -31,19 +31,19 @@ def connections() -> Iterator[Connections]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """What the site's keys grow old by."""
     clock = Clock()
-    monkeypatch.setattr(runtime, "KeyStores", partial(KeyStores, now=clock))
+    monkeypatch.setattr(factories, "KeyStores", partial(KeyStores, now=clock))
     return clock
 
 
 @pytest.fixture
 def provider(settings: Any, clock: Clock, db: None) -> Iterator[Provider]:
     """The provider, without a fault; the site has never asked it anything."""
-    runtime.reset()
+    factories.reset()
     with Provider(settings.COGNITO["USER_POOL_ID"], CLIENT_ID) as provider:
         settings.COGNITO = {**settings.COGNITO, **provider.settings}
         yield provider
         settle()
-    runtime.reset()
+    factories.reset()
 
 
 @pytest.fixture(params=["nobody", "bob"])
@@ -53,7 +53,7 @@ def before(request: pytest.FixtureRequest, client: Client, provider: Provider) -
         provider.username = request.param
         sign_in(client)
         provider.username = "alice"
-        runtime.reset()  # the keys are asked for anew
+        factories.reset()  # the keys are asked for anew
     provider.asked.clear()
     return str(request.param)
 

@@ -9,9 +9,9 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client, RequestFactory
 
-from django_cognito.core.token import read_unverified
-from django_cognito.login import session
+from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoLogin, CognitoUser
+from django_cognito.sessions import store
 from django_cognito.testing import make_token
 from tests.login_scene import change, code_verifier_of, query_of, secret_cookies, unchanged, who
 from tests.reports import report_of
@@ -243,7 +243,7 @@ def test_no_answer_shows_a_secret(client: Client, provider: Provider, settings: 
     code_verifier = code_verifier_of(client, query_of(way))
     back = come_back_from(way)
     answers = [client.get(back), client.get(back), client.get("/who/"), client.get("/auth/logout/")]
-    tokens = session.tokens_of(CognitoLogin.objects.get())
+    tokens = store.tokens_of(CognitoLogin.objects.get())
     answers.append(client.post("/auth/logout/"))
     seen = "".join(f"{answer.headers}{answer.cookies.output()}{answer.content.decode()}" for answer in answers)
     secrets = [tokens.access_token, tokens.id_token, tokens.refresh_token, code_verifier, SECRET]
@@ -259,8 +259,8 @@ CALLS: dict[str, Callable[[Client, str], Any]] = {
     "a sign-out": lambda client, back: client.post("/auth/logout/"),
 }
 ON_THE_WAY_OUT, WITH_THE_TOKENS = (
-    "django_cognito.core.http.Http._exchange",
-    "django_cognito.people.authenticate.user_for",
+    "django_cognito.core.http.client.Http._exchange",
+    "django_cognito.users.authentication.user_for",
 )
 
 
@@ -282,7 +282,7 @@ def test_the_report_of_a_server_error_in_a_login_tells_no_secret(
     settings.COGNITO = {**settings.COGNITO, **provider.settings}
     sign_in(client)
     change(CognitoLogin.objects.get(), ends_in=-1)
-    tokens = session.tokens_of(CognitoLogin.objects.get())
+    tokens = store.tokens_of(CognitoLogin.objects.get())
     way = way_in(client)
     back, (secret,) = come_back_from(way), secret_cookies(client).values()
     code_verifier, nonce = code_verifier_of(client, query_of(way)), query_of(way)["nonce"]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import requests
 
-from django_cognito.core.token import read_unverified
+from django_cognito.core.tokens.token import read_unverified
 from tests.login_scene import query_of
 
 from .fault import Fault

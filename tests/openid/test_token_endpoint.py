@@ -152,7 +152,7 @@ def test_fi_17_a_name_that_cannot_be_resolved_is_an_outage_until_it_can(
     asked = way_in(client)
     back = come_back_from(asked)
     with monkeypatch.context() as patched:
-        patched.setattr("django_cognito.core.connections.socket.getaddrinfo", _unknown_name)
+        patched.setattr("django_cognito.core.http.deadline.socket.getaddrinfo", _unknown_name)
         is_unavailable(refused(client, provider, back, asks=(), state=query_of(asked)["state"]))
     assert who(client) == before
     sign_in(client)

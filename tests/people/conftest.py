@@ -13,8 +13,8 @@ from django.db.models.signals import m2m_changed
 from django.test.utils import CaptureQueriesContext
 
 from django_cognito.models import CognitoUser
-from django_cognito.people.authenticate import authenticate
 from django_cognito.testing import make_token
+from django_cognito.users.authentication import authenticate
 
 NOW = int(time.time())
 GROUPS = {

@@ -9,12 +9,12 @@ from django.contrib.auth import get_user, get_user_model
 from django.core.checks import run_checks
 from django.test import Client
 
+from django_cognito.authorization.rights import rights_of
 from django_cognito.models import CognitoUser, FormerLink
-from django_cognito.people import linking
-from django_cognito.people.authenticate import authenticate
-from django_cognito.people.rights import rights_of
-from django_cognito.people.snapshot import protect_unread_changes
-from django_cognito.people.steady_query import find
+from django_cognito.users import linking
+from django_cognito.users.authentication import authenticate
+from django_cognito.users.link_snapshot import protect_unread_changes
+from django_cognito.users.lookup import find
 from tests.custom_users import models
 
 from .conftest import GROUPS, link_of, token

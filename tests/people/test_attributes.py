@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 
-from django_cognito.people.attributes import email_field, needs_its_own, put, take
+from django_cognito.users.fields import email_field, needs_its_own, put, take
 
 
 def model(*constraints: Any, email: models.Field | None = None, **fields: models.Field) -> Any:

@@ -13,14 +13,14 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.contrib.auth.models import User
 
-from django_cognito import runtime
-from django_cognito.conf import get_settings
+from django_cognito import factories
+from django_cognito.conf.loading import get_settings
 from django_cognito.core import AccessToken, ClientToken, IdToken
 from django_cognito.core.errors import CognitoUnavailableError, TokenError
-from django_cognito.core.key_store import KeyStore
+from django_cognito.core.tokens.key_store import KeyStore
 from django_cognito.models import CognitoUser
-from django_cognito.people.authenticate import aauthenticate, authenticate, verify
 from django_cognito.testing.keys import jwks
+from django_cognito.users.authentication import aauthenticate, authenticate, verify
 
 from .conftest import token
 
@@ -210,7 +210,7 @@ def test_the_twins_take_the_same_arguments() -> None:
 @pytest.mark.parametrize("run", [lambda call: asyncio.run(call()), lambda call: async_to_sync(call)()])
 def test_keys_are_fetched_neither_in_the_event_loop_nor_in_the_orms_thread(monkeypatch, run) -> None:
     threads = []
-    monkeypatch.setattr("django_cognito.people.authenticate.user_for", lambda *_: None)
+    monkeypatch.setattr("django_cognito.users.authentication.user_for", lambda *_: None)
 
     def fetch(url: str) -> bytes:
         threads.append(threading.current_thread())
@@ -230,7 +230,7 @@ def test_keys_are_fetched_neither_in_the_event_loop_nor_in_the_orms_thread(monke
 
 def test_with_the_keys_in_hand_verifying_takes_no_thread(monkeypatch) -> None:
     threads = []
-    monkeypatch.setattr("django_cognito.people.authenticate.user_for", lambda *_: None)
+    monkeypatch.setattr("django_cognito.users.authentication.user_for", lambda *_: None)
     in_hand = KeyStore.in_hand
     monkeypatch.setattr(
         KeyStore, "in_hand", lambda store, kid: threads.append(threading.current_thread()) or in_hand(store, kid)
@@ -246,8 +246,8 @@ def test_with_the_keys_in_hand_verifying_takes_no_thread(monkeypatch) -> None:
 
 def _fetch_keys_by(fetch: Callable[[str], bytes]) -> None:
     """From now on the configured pool's keys have to be fetched."""
-    runtime.reset()
-    runtime.get_verifier()._key_stores.of(get_settings().user_pool)._fetch = fetch
+    factories.reset()
+    factories.get_verifier()._key_stores.of(get_settings().user_pool)._fetch = fetch
 
 
 def test_an_outage_is_no_refusal() -> None:

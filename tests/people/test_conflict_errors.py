@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from django_cognito.people.conflicts import is_conflict
+from django_cognito.db.transactions import is_conflict
 
 from ..database_errors import DriverError, error_of
 

@@ -11,13 +11,14 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from django_cognito.conf import get_settings
+from django_cognito.authorization.group_expiry import expire_remembered_groups
+from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
+from django_cognito.db import transactions
+from django_cognito.db.transactions import retry_conflicts, write_transaction
 from django_cognito.models import CognitoUser
-from django_cognito.people import conflicts, linking, users
-from django_cognito.people.conflicts import retry_conflicts, write_transaction
-from django_cognito.people.profile import statement_of_directory
-from django_cognito.people.remembered import expire_remembered_groups
+from django_cognito.users import linking, provisioning
+from django_cognito.users.claim_sources import statement_of_directory
 
 from ..database_errors import FailsAtFirst, conflict
 from .conftest import NOW, django_groups, link_of
@@ -30,7 +31,7 @@ OLD = datetime(2020, 1, 1, tzinfo=UTC)
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses before further attempts, in seconds; none is made."""
     made: list[float] = []
-    monkeypatch.setattr(conflicts, "sleep", made.append)
+    monkeypatch.setattr(transactions, "sleep", made.append)
     return made
 
 
@@ -67,7 +68,7 @@ def test_tenth_conflict_is_raised() -> None:
 
 def test_conflict_that_took_long_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([0.0, 5.0, 10.5])
-    monkeypatch.setattr(conflicts, "monotonic", lambda: next(times))
+    monkeypatch.setattr(transactions, "monotonic", lambda: next(times))
     write, calls = failing(*[conflict() for _ in range(9)])
     with pytest.raises(OperationalError):
         retry_conflicts(write)
@@ -140,7 +141,7 @@ def test_claims_that_were_rolled_back_are_written_after_a_conflict(told: Any) ->
     user = told("editors", at=-60)
     failing = FailsAtFirst(f"UPDATE {LINKS}", conflict())
     with connection.execute_wrapper(failing):
-        users.write_again([statement("viewers")])
+        provisioning.write_again([statement("viewers")])
     assert failing.errors == []
     assert django_groups(user) == {"Readers"}
 
@@ -150,7 +151,7 @@ def test_page_of_directory_users_is_written_after_a_conflict(told: Any) -> None:
     page = [statement("viewers"), statement("viewers", username="bob")]
     failing = FailsAtFirst(f"INSERT INTO {USERS}", conflict())
     with connection.execute_wrapper(failing):
-        assert users.update_people(page, create=True) == 2
+        assert provisioning.update_people(page, create=True) == 2
     assert failing.errors == []
     assert [django_groups(user) for user in User.objects.all()] == [{"Readers"}] * 2
 
@@ -169,7 +170,7 @@ def test_account_is_linked_after_a_conflict(told: Any) -> None:
     user = User.objects.create_user("local")
     failing = FailsAtFirst(f"INSERT INTO {LINKS}", conflict())
     with connection.execute_wrapper(failing):
-        users.link_person(statement("viewers"), user)
+        provisioning.link_person(statement("viewers"), user)
     assert failing.errors == []
     assert link_of(user).groups == ["viewers"]
 
@@ -232,17 +233,17 @@ def test_transaction_by_repeatable_read_finds_the_row_of_another_writer(
         finally:
             connection.close()
 
-    find = users._find
+    find = provisioning._find
 
     def find_and_be_late(statement: Any) -> Any:
         link = find(statement)
-        monkeypatch.setattr(users, "_find", find)
+        monkeypatch.setattr(provisioning, "_find", find)
         with ThreadPoolExecutor(1) as pool:
             other.append(pool.submit(tell).result(20))
         return link
 
     other: list[int] = []
-    monkeypatch.setattr(users, "_find", find_and_be_late)
+    monkeypatch.setattr(provisioning, "_find", find_and_be_late)
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     try:

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from django_cognito.conf import get_settings
+from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoUser
-from django_cognito.people import linking, users
-from django_cognito.people.authenticate import authenticate, person, verify
-from django_cognito.people.profile import statement_of_directory
+from django_cognito.users import linking, provisioning
+from django_cognito.users.authentication import authenticate, person, verify
+from django_cognito.users.claim_sources import statement_of_directory
 
 from .conftest import link_of, token
 
@@ -174,7 +174,7 @@ def test_directory_replaces_a_verified_email_by_a_verified_one_alone(states, ver
     sub, now = link_of(user).sub, datetime.now(UTC)
     attributes = {"sub": sub, "email": OTHER, "email_verified": verified}
     directory_user = DirectoryUser(sub, "mallory", attributes, True, "CONFIRMED", now, now)
-    users.update_people([statement_of_directory(directory_user, [], now, get_settings())])
+    provisioning.update_people([statement_of_directory(directory_user, [], now, get_settings())])
     user.refresh_from_db()
     assert user.email == email
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 
+from django_cognito.authorization import deleted_groups
 from django_cognito.models import DIGEST_FIELDS, CognitoUser
-from django_cognito.people import deleted_groups
 
 from .conftest import NOW, django_groups, link_of
 

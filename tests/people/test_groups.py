@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_cognito.conf import CognitoSettings, GroupGrant
-from django_cognito.core import AccessToken, IdToken
-from django_cognito.people.groups import (
+from django_cognito.authorization.group_mapping import (
     NOTHING,
     Granted,
     difference,
@@ -22,6 +20,8 @@ from django_cognito.people.groups import (
     told_by,
     union,
 )
+from django_cognito.conf.loading import CognitoSettings, GroupGrant
+from django_cognito.core import AccessToken, IdToken
 
 STAFF, ROOT = Granted(staff=True), Granted(superuser=True)
 WRITERS, READERS = Granted(frozenset({1})), Granted(frozenset({2}))

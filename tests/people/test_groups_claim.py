@@ -10,8 +10,8 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 
+from django_cognito.authorization.rights import rights_of
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.people.rights import rights_of
 
 from ..callers import with_id_token
 from .conftest import GROUPS, django_groups, link_of, token

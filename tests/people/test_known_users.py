@@ -19,15 +19,15 @@ from django.test import AsyncClient, Client, TestCase
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
-from django_cognito import runtime
+from django_cognito import factories
+from django_cognito.authorization.rights import rights_of
 from django_cognito.core.errors import TokenError
 from django_cognito.models import CognitoUser
-from django_cognito.people import known_users
-from django_cognito.people.authenticate import aauthenticate, authenticate
-from django_cognito.people.known_users import KnownUsers
-from django_cognito.people.machines import MachineUser
-from django_cognito.people.rights import rights_of
 from django_cognito.testing.keys import trusted_keys
+from django_cognito.users import cache
+from django_cognito.users.authentication import aauthenticate, authenticate
+from django_cognito.users.cache import KnownUsers
+from django_cognito.users.machine import MachineUser
 
 from ..callers import bearer
 from .conftest import GROUPS, link_of, token
@@ -66,7 +66,7 @@ def on(settings: Any, cognito_keys: None, clock: Clock, made: list[Any], monkeyp
         made.append(weakref.ref(known))
         return known
 
-    monkeypatch.setattr(known_users, "KnownUsers", make)
+    monkeypatch.setattr(cache, "KnownUsers", make)
     settings.COGNITO = {**settings.COGNITO, "USER_CACHE_SECONDS": SECONDS, "GROUPS": GROUPS}
 
 
@@ -131,14 +131,14 @@ def test_it_is_read_again_when_its_seconds_are_over(alice, clock, costs) -> None
 
 def test_the_seconds_count_from_before_it_was_read(alice, clock, costs, monkeypatch) -> None:
     clock.now += SECONDS
-    read = known_users.read_user
+    read = cache.read_user
 
     def slowly(*given: Any) -> Any:
         answer = read(*given)
         clock.now += SECONDS - 1
         return answer
 
-    monkeypatch.setattr(known_users, "read_user", slowly)
+    monkeypatch.setattr(cache, "read_user", slowly)
     alice()
     costs(0, alice)
     clock.now += 1
@@ -154,7 +154,7 @@ def test_another_token_of_the_person_is_asked_for_by_itself(alice, costs) -> Non
 
 
 def test_the_async_twin_takes_no_thread_for_whom_is_known(alice, raw, costs, monkeypatch) -> None:
-    monkeypatch.delattr("django_cognito.people.authenticate.sync_to_async")
+    monkeypatch.delattr("django_cognito.users.authentication.sync_to_async")
     user, verified = costs(0, partial(async_to_sync(aauthenticate), raw))
     assert (user, verified.username, user.has_perm("auth.change_group")) == (alice(), "alice", True)
 
@@ -427,7 +427,7 @@ def test_request_that_saves_its_cached_user_restores_nothing(raw, url) -> None:
     for _ in range(2):
         authenticate(raw)
     User.objects.update(is_active=True, is_staff=True)
-    runtime.reset()
+    factories.reset()
     with trusted_keys():
         for _ in range(3):
             authenticate(raw)
@@ -477,16 +477,16 @@ def test_what_others_read_before_a_commit_is_not_served_after_it(alice) -> None:
 
 @pytest.mark.parametrize("change", ["save", "another token"])
 def test_what_was_read_before_a_change_is_not_kept_after_it(alice, clock, monkeypatch, change) -> None:
-    read = known_users.read_user
+    read = cache.read_user
     clock.now += SECONDS
 
     def and_be_late(*given: Any) -> Any:
-        monkeypatch.setattr(known_users, "read_user", read)
+        monkeypatch.setattr(cache, "read_user", read)
         answer = read(*given)
         CHANGES[change]()
         return answer
 
-    monkeypatch.setattr(known_users, "read_user", and_be_late)
+    monkeypatch.setattr(cache, "read_user", and_be_late)
     assert alice().first_name == ""
     assert alice().first_name == "Al"
 
@@ -562,7 +562,7 @@ def test_other_settings_know_nobody(alice, settings, costs) -> None:
 
 
 def test_a_reset_forgets_all_and_nothing_listens_any_longer(alice, made, costs) -> None:
-    runtime.reset()
+    factories.reset()
     gc.collect()
     assert [known() for known in made] == [None]  # its receivers were weakly its own
     with trusted_keys():

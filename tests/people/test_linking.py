@@ -8,9 +8,9 @@ from django.contrib.auth.models import Group
 
 from django_cognito.core.errors import SignInError, TokenError
 from django_cognito.models import CognitoUser
-from django_cognito.people import linking
-from django_cognito.people.authenticate import authenticate, person, verify
 from django_cognito.testing import make_token
+from django_cognito.users import linking
+from django_cognito.users.authentication import authenticate, person, verify
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys")]
 

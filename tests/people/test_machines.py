@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from django_cognito.people.authenticate import authenticate
-from django_cognito.people.machines import MachineUser
-from django_cognito.people.rights import arights_of, rights_of
+from django_cognito.authorization.rights import arights_of, rights_of
+from django_cognito.users.authentication import authenticate
+from django_cognito.users.machine import MachineUser
 
 from .conftest import token
 

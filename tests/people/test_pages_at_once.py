@@ -10,11 +10,11 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection, transaction
 
-from django_cognito.conf import get_settings
+from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.people import users
-from django_cognito.people.profile import statement_of_directory
+from django_cognito.users import provisioning
+from django_cognito.users.claim_sources import statement_of_directory
 
 from .conftest import NOW, django_groups
 
@@ -64,10 +64,10 @@ class Statements:
     ("group", "first"), [("editors", "lock links"), ("viewers", "update")], ids=["changed", "moments only"]
 )
 def test_page_locks_links_and_then_users_before_it_writes(user: User, group: str, first: str) -> None:
-    users.update_people(page("viewers", at=-300))
+    provisioning.update_people(page("viewers", at=-300))
     statements = Statements()
     with connection.execute_wrapper(statements):
-        users.update_people(page(group))
+        provisioning.update_people(page(group))
     assert statements.found[:3] == ["lock links", "lock users", first]
 
 
@@ -79,7 +79,7 @@ def test_page_that_deadlocks_is_written_again(user: User) -> None:
         other = pool.submit(_lock_user_and_then_links, user.pk, has_user, page_wants_user)
         assert has_user.wait(20)
         with connection.execute_wrapper(statements):
-            assert users.update_people(page("editors")) == 2
+            assert provisioning.update_people(page("editors")) == 2
         other.result(20)
     assert statements.found.count("lock users") == 2
     assert django_groups(user) == {"Writers", "Readers"}
@@ -110,10 +110,10 @@ def test_page_whose_last_user_fails_leaves_nothing(user: User, failing_on: Any, 
     before = [*page("viewers", names=names[:-1]), *page("editors", names=names[-1:])]
     failing_on("Writers")
     with pytest.raises(RuntimeError):
-        users.update_people(before, create=create)
+        provisioning.update_people(before, create=create)
     user.refresh_from_db()
     assert (user.is_staff, User.objects.count(), CognitoUser.objects.count()) == (False, 2, 2)
     assert {link.as_of.timestamp() for link in CognitoUser.objects.all()} == {NOW - 600}
     assert set(CognitoMembership.objects.values_list("name", flat=True)) == {"viewers"}
     # The failing one was the last of the page, and the others had been written by then.
-    assert users.update_people(before[:-1], create=create) == len(names) - 1
+    assert provisioning.update_people(before[:-1], create=create) == len(names) - 1

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from django_cognito.conf import CognitoSettings, GroupGrant
+from django_cognito.conf.loading import CognitoSettings, GroupGrant
 from django_cognito.core import AccessToken, IdToken
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoUser
-from django_cognito.people.profile import news, statement_of, statement_of_directory
+from django_cognito.users.claim_sources import news, statement_of, statement_of_directory
 
 POOL = "eu-west-1_Pool"
 THEN = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

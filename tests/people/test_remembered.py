@@ -14,18 +14,19 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 from django.utils import timezone
 
-from django_cognito.backends import CognitoBackend
-from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.people import known_users, remembered
-from django_cognito.people.authenticate import authenticate
-from django_cognito.people.remembered import (
+from django_cognito.authorization import group_expiry
+from django_cognito.authorization.group_expiry import (
     SESSION_KEY,
     acheck_session,
     check_session,
     expire_all_remembered_groups,
     expire_remembered_groups,
 )
-from django_cognito.people.rights import NO_RIGHTS, rights_of
+from django_cognito.authorization.rights import NO_RIGHTS, rights_of
+from django_cognito.backends import CognitoBackend
+from django_cognito.models import CognitoMembership, CognitoUser
+from django_cognito.users import cache
+from django_cognito.users.authentication import authenticate
 
 from .conftest import NOW, django_groups, link_of, token
 
@@ -153,19 +154,19 @@ def test_newer_token_restores_what_expired(admin, told) -> None:
 
 
 def test_groups_that_were_confirmed_meanwhile_stay(admin, told, monkeypatch) -> None:
-    removing = remembered._remove_expired
+    removing = group_expiry._remove_expired
 
     def remove_late(user: Any) -> bool:
         told("editors", "admins", at=5)
         return removing(user)
 
-    monkeypatch.setattr(remembered, "_remove_expired", remove_late)
+    monkeypatch.setattr(group_expiry, "_remove_expired", remove_late)
     assert expire_remembered_groups(admin) is not None
     assert has(admin)[:2] == (True, True)
 
 
 def test_expiry_of_a_user_that_was_deleted_meanwhile_changes_nothing(admin, monkeypatch) -> None:
-    removing = remembered._remove_expired
+    removing = group_expiry._remove_expired
 
     def remove_late(user: Any) -> bool:
         pk = user.pk
@@ -173,7 +174,7 @@ def test_expiry_of_a_user_that_was_deleted_meanwhile_changes_nothing(admin, monk
         user.pk = pk
         return removing(user)
 
-    monkeypatch.setattr(remembered, "_remove_expired", remove_late)
+    monkeypatch.setattr(group_expiry, "_remove_expired", remove_late)
     expire_remembered_groups(admin)
     assert not User.objects.exists()
 
@@ -218,7 +219,7 @@ def test_login_without_a_session_removes_expired_groups(admin, request_) -> None
 @pytest.mark.parametrize("user", [User(), SimpleNamespace(pk="a client")])
 def test_login_signal_of_what_is_no_stored_user_is_ignored(user, django_assert_num_queries) -> None:
     with django_assert_num_queries(0):
-        remembered.store_next_moment(user=user, request=HttpRequest())
+        group_expiry.store_next_moment(user=user, request=HttpRequest())
 
 
 # (b) at the first has_perm that needs the row
@@ -284,7 +285,7 @@ def test_cached_user_has_no_rights_past_the_age(told, cognito, monkeypatch, cost
     for _ in range(2):  # the first one writes, and what was written is not cached
         assert authenticate(raw)[0].has_perm("auth.change_group")
     assert costs(0, lambda: authenticate(raw))[0].has_perm("auth.change_group")
-    users = known_users._known_users()
+    users = cache._known_users()
     now = users._now
     monkeypatch.setattr(users, "_now", lambda: now() + 10)
     age()  # as it is by then; no signal tells of it
@@ -335,7 +336,7 @@ def test_parallel_request_of_a_session_loses_the_flags_that_another_removed(told
 def test_user_whose_expired_groups_were_removed_while_the_lock_is_waited_for_loses_the_flags(admin) -> None:
     second = User.objects.get()
     expire_remembered_groups(admin)
-    assert not remembered._remove_expired(second)
+    assert not group_expiry._remove_expired(second)
     assert (second.is_staff, second.is_superuser) == (False, False)
 
 
@@ -379,7 +380,7 @@ def test_session_without_a_stored_moment_is_checked_a_day_later(admin, django_as
 
 
 def test_all_users_with_expired_groups_lose_them_page_by_page(told, monkeypatch, django_assert_max_num_queries) -> None:
-    monkeypatch.setattr(remembered, "_PAGE_SIZE", 2)
+    monkeypatch.setattr(group_expiry, "_PAGE_SIZE", 2)
     for number in range(5):
         told("admins", username=f"user{number}")
     told("admins", username="fresh")

@@ -8,9 +8,7 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import AnonymousUser, User
 from django.utils.functional import SimpleLazyObject
 
-from django_cognito.core.errors import CognitoUnavailableError
-from django_cognito.models import CognitoUser
-from django_cognito.people.rights import (
+from django_cognito.authorization.rights import (
     NO_RIGHTS,
     Rights,
     UnavailableRights,
@@ -19,6 +17,8 @@ from django_cognito.people.rights import (
     permissions_of,
     rights_of,
 )
+from django_cognito.core.errors import CognitoUnavailableError
+from django_cognito.models import CognitoUser
 
 from .conftest import link_of
 

@@ -12,17 +12,17 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from django_cognito.authorization.rights import arights_of, rights_of
 from django_cognito.backends import CognitoBackend
-from django_cognito.conf import get_pools
+from django_cognito.conf.loading import get_pools
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.core.errors import IssuerError, TokenError
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.people import users
-from django_cognito.people.authenticate import authenticate
-from django_cognito.people.machines import MachineUser
-from django_cognito.people.profile import statement_of_directory
-from django_cognito.people.rights import arights_of, rights_of
 from django_cognito.testing import sign_in
+from django_cognito.users import provisioning
+from django_cognito.users.authentication import authenticate
+from django_cognito.users.claim_sources import statement_of_directory
+from django_cognito.users.machine import MachineUser
 
 from ..callers import bearer
 from .conftest import django_groups, token
@@ -425,7 +425,7 @@ def test_the_directory_of_one_pool_speaks_of_its_own_people(her, says, mine, oth
     link = CognitoUser.objects.get(user_pool_id=found.user_pool_id)
     now = datetime.now(UTC)
     person = DirectoryUser(link.sub, "her", {"sub": link.sub}, True, "CONFIRMED", now, now)
-    assert users.update_people([statement_of_directory(person, [], now, found)]) == 1
+    assert provisioning.update_people([statement_of_directory(person, [], now, found)]) == 1
     groups = dict(CognitoUser.objects.values_list("user_pool_id", "groups"))
     assert groups == {found.user_pool_id: [], POOLS[other]["USER_POOL_ID"]: ["admins"]}
 

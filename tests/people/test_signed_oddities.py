@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from django_cognito.core.errors import TokenError
 from django_cognito.models import CognitoUser
-from django_cognito.people.authenticate import authenticate
+from django_cognito.users.authentication import authenticate
 
 from .conftest import token
 

@@ -10,8 +10,9 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
 
+from django_cognito.authorization import memberships
 from django_cognito.models import CognitoMembership, CognitoUser, FormerLink
-from django_cognito.people import memberships, users
+from django_cognito.users import provisioning
 
 from .conftest import django_groups, link_of
 
@@ -74,14 +75,14 @@ def test_newer_token_with_equal_groups_costs_one_update(told, writes, names) -> 
 @ONE_NAME
 def test_groups_changed_to_a_similar_name_meanwhile_are_noticed(told, monkeypatch, names) -> None:
     told(names[0], at=-60)
-    find = users._find
+    find = provisioning._find
 
     def find_and_be_late(statement: Any) -> Any:
         link = find(statement)
         CognitoUser.objects.update(groups=[names[1]])
         return link
 
-    monkeypatch.setattr(users, "_find", find_and_be_late)
+    monkeypatch.setattr(provisioning, "_find", find_and_be_late)
     assert link_of(told(names[0])).groups == [names[0]]
 
 

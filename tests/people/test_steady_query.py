@@ -12,7 +12,7 @@ from django.db.models.signals import post_init
 from django.db.models.sql.compiler import SQLCompiler
 
 from django_cognito.models import CognitoUser
-from django_cognito.people.steady_query import find
+from django_cognito.users.lookup import find
 
 pytestmark = pytest.mark.django_db
 POOL = "eu-west-1_TestPool1"

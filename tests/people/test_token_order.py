@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from django_cognito.models import DIGEST_FIELDS, CognitoUser
-from django_cognito.people import users
-from django_cognito.people.authenticate import authenticate
-from django_cognito.people.profile import Source, Statement
+from django_cognito.users import provisioning
+from django_cognito.users.authentication import authenticate
+from django_cognito.users.claim_sources import Source, Statement
 
 from .conftest import NOW, django_groups, link_of, token
 from .token_histories import GROUPS, NAMES, Event, expected_grants, expected_state, stored_state
@@ -156,7 +156,7 @@ def statement_of(name: str, source: Source) -> Statement:
 def settle(name: str, source: Source) -> None:
     """Write what a source says of the user that tokens of `told` are of."""
     link = CognitoUser.objects.get(username=name)
-    users._settled(link, Statement(link.user_pool_id, link.sub, name, (source,)))
+    provisioning._settled(link, Statement(link.user_pool_id, link.sub, name, (source,)))
 
 
 def write_in_pairs(name: str, events: list[Event], pairs: list[bool]) -> None:
@@ -165,9 +165,9 @@ def write_in_pairs(name: str, events: list[Event], pairs: list[bool]) -> None:
     for event, is_pair in zip(waiting, itertools.chain(pairs, itertools.repeat(False)), strict=False):
         both = [event, *itertools.islice(waiting, 1 if is_pair else 0)]
         said = [statement_of(name, _source(each)) for each in both]
-        read = [users._find(each) for each in said]
+        read = [provisioning._find(each) for each in said]
         for link, statement in zip(read, said, strict=True):
-            users._settled(link, statement)
+            provisioning._settled(link, statement)
 
 
 def _source(event: Event) -> Source:
@@ -201,16 +201,16 @@ def test_two_links_of_one_user_leave_what_both_histories_grant(histories, data, 
     names = [f"user {uuid.uuid4()}" for _ in histories]
     first, second = ([(name, event) for event in history] for name, history in zip(names, histories, strict=True))
     for name in names:
-        users.person_for(statement_of(name, source_of(int(START.timestamp()), "access", ())))
+        provisioning.person_for(statement_of(name, source_of(int(START.timestamp()), "access", ())))
     owner = User.objects.get(cognito_users__username=names[0])
     CognitoUser.objects.filter(username=names[1]).update(user=owner)
     waiting = iter(data.draw(st.permutations(first + second)))
     for one, is_pair in zip(waiting, itertools.chain(pairs, itertools.repeat(False)), strict=False):
         both = [one, *itertools.islice(waiting, 1 if is_pair else 0)]
         said = [statement_of(name, _source(event)) for name, event in both]
-        read = [users._find(each) for each in said]
+        read = [provisioning._find(each) for each in said]
         for link, statement in zip(read, said, strict=True):
-            users._settled(link, statement)
+            provisioning._settled(link, statement)
     groups = [expected_state(history).groups for history in histories]
     owner.refresh_from_db()
     stored = (owner.is_staff, owner.is_superuser, frozenset(django_groups(owner)))
@@ -231,9 +231,9 @@ def test_conditional_update_of_a_row_that_changed_is_evaluated_again(change) -> 
     }[change]
     write_in_pairs("alice", [first], [])
     said = statement_of("alice", _source(second))
-    stale = users._find(said)
+    stale = provisioning._find(said)
     write_in_pairs("alice", [other], [])
-    users._settled(stale, said)
+    provisioning._settled(stale, said)
     expected = expected_state([first, other, second])
     seconds = int((START + timedelta(seconds=expected.as_of)).timestamp())
     assert stored_state("alice") == expected._replace(as_of=seconds)
@@ -243,18 +243,18 @@ def test_conditional_update_moves_nothing_backwards_if_digests_are_equal() -> No
     """The moment alone tells the rows apart: a directory call moves it and states nothing of another kind."""
     write_in_pairs("alice", [Event(1, "access", frozenset({"editors"}))], [])
     said = statement_of("alice", _source(Event(2, "access", frozenset({"editors"}))))
-    stale = users._find(said)
+    stale = provisioning._find(said)
     CognitoUser.objects.update(as_of=START + timedelta(seconds=9))
-    users._settled(stale, said)
+    provisioning._settled(stale, said)
     assert CognitoUser.objects.get().as_of == START + timedelta(seconds=9)
 
 
 @pytest.mark.parametrize("groups", [[], ["editors"], ["a", "b"], ["é", 'quo"te', "back\\slash", "%s"]])
 def test_conditional_update_finds_a_row_by_its_json_groups(groups, writes) -> None:
     said = [statement_of("alice", source_of(moment, "access", tuple(groups))) for moment in (1_000, 2_000)]
-    users.person_for(said[0])
+    provisioning.person_for(said[0])
     with writes(1), CaptureQueriesContext(connection) as queries:
-        users.person_for(said[1])
+        provisioning.person_for(said[1])
     assert len(queries) == 2
     assert CognitoUser.objects.get().as_of.timestamp() == 2_000
 
@@ -262,8 +262,8 @@ def test_conditional_update_finds_a_row_by_its_json_groups(groups, writes) -> No
 def test_conditional_update_tells_groups_apart_that_differ_in_case() -> None:
     write_in_pairs("alice", [Event(1, "access", frozenset({"editors"}))], [])
     said = statement_of("alice", _source(Event(2, "access", frozenset({"editors"}))))
-    stale = users._find(said)
+    stale = provisioning._find(said)
     CognitoUser.objects.update(groups=["Editors"])
-    assert not users._move_moments(stale, users._news(stale, said))
-    users._settled(stale, said)
+    assert not provisioning._move_moments(stale, provisioning._news(stale, said))
+    provisioning._settled(stale, said)
     assert CognitoUser.objects.get().groups == ["editors"]

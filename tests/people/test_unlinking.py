@@ -13,7 +13,7 @@ from django.db.models.deletion import Collector
 from django_cognito import signals
 from django_cognito.core.errors import SignInError, TokenError
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser, FormerLink
-from django_cognito.people import linking, unlinking, users
+from django_cognito.users import linking, provisioning, unlinking
 
 from . import test_linking
 from .conftest import django_groups, link_of
@@ -355,10 +355,10 @@ def link_of_alice(user: Any) -> CognitoUser:
 @pytest.mark.parametrize("winner", ["the same user", "another user", "nobody"])
 def test_link_that_another_request_made_first_stays_that_users(told, monkeypatch, winner) -> None:
     user, other = User.objects.create(username="her"), User.objects.create(username="other")
-    find = users._find
+    find = provisioning._find
 
     def find_late(statement: Any) -> Any:
-        monkeypatch.setattr(users, "_find", find)
+        monkeypatch.setattr(provisioning, "_find", find)
         found = find(statement)
         CognitoUser.objects.create(
             user=user if winner == "the same user" else other,
@@ -368,10 +368,10 @@ def test_link_that_another_request_made_first_stays_that_users(told, monkeypatch
             as_of="2020-01-01T00:00Z",
         )
         if winner == "nobody":  # it was there, and is gone again
-            monkeypatch.setattr(users, "_find", lambda statement: None)
+            monkeypatch.setattr(provisioning, "_find", lambda statement: None)
         return found
 
-    monkeypatch.setattr(users, "_find", find_late)
+    monkeypatch.setattr(provisioning, "_find", find_late)
     if winner == "the same user":
         test_linking.link(user, "google")
         assert user.cognito_users.count() == 1

@@ -11,8 +11,8 @@ from django.db.models.signals import post_save
 
 from django_cognito.core.errors import TokenError
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.people import users
-from django_cognito.people.machines import MachineUser
+from django_cognito.users import provisioning
+from django_cognito.users.machine import MachineUser
 
 from .conftest import django_groups, link_of, token
 
@@ -50,7 +50,7 @@ def test_the_sub_is_who_somebody_is_whatever_else_changes(told) -> None:
 @pytest.mark.defends("RP-13")
 def test_the_same_sub_in_another_pool_is_another_person(told, cognito) -> None:
     told()
-    other = users.person_for(_other_pool(link_of(User.objects.get()).sub))
+    other = provisioning.person_for(_other_pool(link_of(User.objects.get()).sub))
     assert other.user.username == "alice-" + other.sub[:8]
     assert User.objects.count() == 2
 
@@ -137,7 +137,7 @@ def test_a_disabled_account_is_refused_and_nothing_is_written(told, mapped, djan
 
 
 def test_a_machine_is_nobodys_user(cognito_keys) -> None:
-    from django_cognito.people.authenticate import authenticate
+    from django_cognito.users.authentication import authenticate
 
     machine, _ = authenticate(token(username=None, sub="1testclient23456789", scope="orders/read"))
     assert isinstance(machine, MachineUser)
@@ -328,10 +328,10 @@ def test_a_conflict_that_stays_is_raised_and_not_tried_for_ever(told) -> None:
 
 
 def _other_pool(sub: str) -> Any:
-    from django_cognito.conf import get_settings
+    from django_cognito.conf.loading import get_settings
     from django_cognito.core import AccessToken
-    from django_cognito.core.token import read_unverified
-    from django_cognito.people.profile import statement_of
+    from django_cognito.core.tokens.token import read_unverified
+    from django_cognito.users.claim_sources import statement_of
 
     claims = read_unverified(token())
     return statement_of(AccessToken("eu-west-1_Other", claims), None, get_settings())._replace(sub=sub)

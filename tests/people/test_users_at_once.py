@@ -11,13 +11,13 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
 
-from django_cognito.conf import get_settings
+from django_cognito.authorization.group_expiry import expire_all_remembered_groups, expire_remembered_groups
+from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.core.errors import SignInError
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.people import linking, users
-from django_cognito.people.profile import statement_of_directory
-from django_cognito.people.remembered import expire_all_remembered_groups, expire_remembered_groups
+from django_cognito.users import linking, provisioning
+from django_cognito.users.claim_sources import statement_of_directory
 
 from .conftest import NOW, django_groups, link_of
 
@@ -108,44 +108,44 @@ def test_parallel_first_requests_of_one_person_all_get_their_account(told, cogni
 def test_who_was_linked_under_a_request_is_let_in_where_none_are_made(told, cognito, monkeypatch) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True, CREATE_USERS=False)
     local = User.objects.create_user("her", "alice@example.com")
-    find = users._find
+    find = provisioning._find
 
     def find_and_be_late(statement: Any) -> CognitoUser | None:
         link = find(statement)
-        monkeypatch.setattr(users, "_find", find)
+        monkeypatch.setattr(provisioning, "_find", find)
         told(token_use="id")
         return link
 
-    monkeypatch.setattr(users, "_find", find_and_be_late)
+    monkeypatch.setattr(provisioning, "_find", find_and_be_late)
     assert told(token_use="id") == local
 
 
 def test_an_account_deleted_under_a_request_is_made_again(told, monkeypatch) -> None:
     told(at=-60)
-    find = users._find
+    find = provisioning._find
 
     def find_and_lose(statement: Any) -> CognitoUser | None:
         link = find(statement)
-        monkeypatch.setattr(users, "_find", find)
+        monkeypatch.setattr(provisioning, "_find", find)
         User.objects.all().delete()
         return link
 
-    monkeypatch.setattr(users, "_find", find_and_lose)
+    monkeypatch.setattr(provisioning, "_find", find_and_lose)
     assert told("helpers").is_staff
     assert User.objects.count() == 1
 
 
 def test_who_waited_for_a_younger_token_gets_what_that_one_left(told, monkeypatch) -> None:
     told("admins", at=-60)
-    find = users._find
+    find = provisioning._find
 
     def find_and_wait(statement: Any) -> CognitoUser | None:
         link = find(statement)
-        monkeypatch.setattr(users, "_find", find)
+        monkeypatch.setattr(provisioning, "_find", find)
         told(at=-10)
         return link
 
-    monkeypatch.setattr(users, "_find", find_and_wait)
+    monkeypatch.setattr(provisioning, "_find", find_and_wait)
     user = told("admins", "editors", at=-30)
     assert (user.is_staff, user.is_superuser, user.has_perm("auth.change_group")) == (False, False, False)
 
@@ -195,7 +195,7 @@ def test_page_with_two_links_of_one_user_beside_other_writers_waits_for_each_in_
         if kind == "expiry":
             CognitoUser.objects.filter(username="google").update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
             others = [partial(expire_remembered_groups, User.objects.get(pk=user.pk)) for _ in range(4)]
-        at_once([partial(users.update_people, page), *others])
+        at_once([partial(provisioning.update_people, page), *others])
 
 
 @pytest.mark.needs("database_server")

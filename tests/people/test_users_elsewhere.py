@@ -8,17 +8,17 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from django_cognito.conf import get_settings
+from django_cognito.authorization.group_expiry import expire_all_remembered_groups, expire_remembered_groups
+from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
+from django_cognito.factories import get_verifier
 from django_cognito.models import CognitoUser
-from django_cognito.people.authenticate import authenticate
-from django_cognito.people.linking import link, unlink
-from django_cognito.people.profile import statement_of_directory
-from django_cognito.people.remembered import expire_all_remembered_groups, expire_remembered_groups
-from django_cognito.people.request_writes import collect_writes
-from django_cognito.people.users import update_people, write_again
-from django_cognito.runtime import get_verifier
 from django_cognito.testing import make_token, sign_in
+from django_cognito.users.authentication import authenticate
+from django_cognito.users.claim_sources import statement_of_directory
+from django_cognito.users.linking import link, unlink
+from django_cognito.users.provisioning import update_people, write_again
+from django_cognito.users.request_writes import collect_writes
 
 from ..login_scene import CALLBACK, begin, token_answer, who
 from ..second_database import second_database
@@ -65,9 +65,9 @@ def test_user_is_created_updated_and_steady() -> None:
 
 def test_conflict_rolls_back_to_its_own_savepoint(monkeypatch: pytest.MonkeyPatch) -> None:
     """An IntegrityError inside an open transaction of the site: only a savepoint of the same database undoes it."""
-    from django_cognito.people import users
+    from django_cognito.users import provisioning
 
-    create, calls = users.create_account, []
+    create, calls = provisioning.create_account, []
 
     def lose_once(*args: Any) -> Any:
         user = create(*args)
@@ -76,7 +76,7 @@ def test_conflict_rolls_back_to_its_own_savepoint(monkeypatch: pytest.MonkeyPatc
             User.objects.create(username=user.username)  # raises IntegrityError
         return user
 
-    monkeypatch.setattr(users, "create_account", lose_once)
+    monkeypatch.setattr(provisioning, "create_account", lose_once)
     with transaction.atomic(using="people"):
         assert told().username == "alice"
     assert User.objects.count() == 1

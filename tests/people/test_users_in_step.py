@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 
-from django_cognito.conf import get_settings
+from django_cognito.authorization.rights import rights_of
+from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoMembership, CognitoUser
-from django_cognito.people import users
-from django_cognito.people.profile import statement_of_directory
-from django_cognito.people.rights import rights_of
+from django_cognito.users import provisioning
+from django_cognito.users.claim_sources import statement_of_directory
 
 from .conftest import GROUPS, NOW, django_groups, link_of
 
@@ -290,7 +290,7 @@ def directory_says(told):
     """`directory_says("editors", at=-30)`: what a directory call of that moment says of alice; how many it wrote."""
 
     def say(*groups: str, at: float = 0, create: bool = False, **attributes: str) -> int:
-        return users.update_people([_said(*groups, at=at, **attributes)], create=create)
+        return provisioning.update_people([_said(*groups, at=at, **attributes)], create=create)
 
     return say
 
@@ -318,16 +318,16 @@ def test_a_directory_call_from_before_a_token_changes_nothing(told, directory_sa
 
 def test_an_unchanged_page_costs_one_query_and_no_write(told, django_assert_num_queries) -> None:
     page = [_said("editors", username=f"user{number}", at=-30) for number in range(5)]
-    assert users.update_people(page, create=True) == 5
+    assert provisioning.update_people(page, create=True) == 5
     with django_assert_num_queries(1):
-        assert users.update_people(page) == 0
+        assert provisioning.update_people(page) == 0
 
 
 def test_newer_unchanged_page_moves_as_of_by_one_update_for_each_user(told, writes) -> None:
     names = [f"user{number}" for number in range(3)]
-    users.update_people([_said("editors", username=name, at=-30) for name in names], create=True)
+    provisioning.update_people([_said("editors", username=name, at=-30) for name in names], create=True)
     with writes(3):
-        assert users.update_people([_said("editors", username=name, at=-20) for name in names]) == 0
+        assert provisioning.update_people([_said("editors", username=name, at=-20) for name in names]) == 0
     assert {link.as_of.timestamp() for link in CognitoUser.objects.all()} == {NOW - 20}
 
 
@@ -347,7 +347,7 @@ def test_where_none_are_made_the_directory_still_updates_and_links_the_others(to
     cognito(CREATE_USERS=False, LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("her", "alice@example.com")
     page = [_said(username="bob"), _said("helpers", email="alice@example.com", email_verified="true")]
-    assert users.update_people(page, create=True) == 1
+    assert provisioning.update_people(page, create=True) == 1
     local.refresh_from_db()
     assert (local.is_staff, User.objects.count()) == (True, 1)
 
@@ -362,7 +362,7 @@ def test_a_disabled_account_is_left_alone_by_the_directory(told, directory_says)
 def test_an_error_in_a_page_leaves_nothing_of_the_page(told, failing_on) -> None:
     failing_on("Writers")
     with pytest.raises(RuntimeError):
-        users.update_people([_said("viewers"), _said("editors", username="bob")], create=True)
+        provisioning.update_people([_said("viewers"), _said("editors", username="bob")], create=True)
     assert not User.objects.exists()
 
 
@@ -377,6 +377,6 @@ def _said(*groups: str, at: float = 0, username: str = "alice", **attributes: st
 
 def read_sub(raw: str) -> str:
     """The `sub` that a token carries."""
-    from django_cognito.core.token import read_unverified
+    from django_cognito.core.tokens.token import read_unverified
 
     return read_unverified(raw)["sub"]

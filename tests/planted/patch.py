@@ -17,7 +17,7 @@ from pathlib import Path
 
 DIRECTORY = Path(__file__).parent
 # What a fault may be planted in: the package, what its documents promise, and the bounds of its dependencies.
-PLACES = ("django_cognito/", "docs/", "pyproject.toml", "tests/lowest.txt")
+PLACES = ("django_cognito/", "packages/", "docs/", "pyproject.toml", "tests/lowest.txt")
 DATABASES = ("mariadb", "sqlite")
 _NAME = re.compile(r"\d\d-[a-z0-9]+(-[a-z0-9]+)*")
 _FILE = re.compile(r"^(?:---|\+\+\+) (.+?)(?:\t.*)?$", re.MULTILINE)

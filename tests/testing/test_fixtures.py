@@ -3,7 +3,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 
 def test_the_local_cognito_listens_on_this_machine(cognito_emulator: Emulator) -> None:

@@ -4,8 +4,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from django_cognito.core.errors import CognitoUnavailableError
-from django_cognito.people.authenticate import verify
 from django_cognito.testing import make_token, trusted_keys
+from django_cognito.users.authentication import verify
 
 pytestmark = pytest.mark.usefixtures("cognito_down")
 

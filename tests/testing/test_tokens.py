@@ -4,11 +4,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from django_cognito.core import AccessToken, ClientToken, IdToken
-from django_cognito.core.compact import read_strictly, take_apart
 from django_cognito.core.errors import ClaimError, SignatureError
-from django_cognito.people.authenticate import verify
+from django_cognito.core.tokens.jws import read_strictly, take_apart
 from django_cognito.testing import make_token, trusted_keys
 from django_cognito.testing.keys import KID
+from django_cognito.users.authentication import verify
 
 pytestmark = pytest.mark.usefixtures("cognito_keys")
 

@@ -18,11 +18,11 @@ from django.test import Client
 from django.urls import path
 from django.utils import timezone
 
-from django_cognito.conf import get_pools
+from django_cognito.conf.loading import get_pools
 from django_cognito.core import TokenUse
-from django_cognito.login import session as login_session
+from django_cognito.factories import get_verifier
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser, FormerLink
-from django_cognito.runtime import get_verifier
+from django_cognito.sessions import store as login_session
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import KID
 from tests.callers import bearer

@@ -101,9 +101,9 @@ def _sign_in(username: str) -> None:
 
 
 def _link_a_second_account(user: Any) -> None:
-    from django_cognito.people.authenticate import verify
-    from django_cognito.people.linking import link
     from django_cognito.testing import make_token
+    from django_cognito.users.authentication import verify
+    from django_cognito.users.linking import link
 
     raw = make_token(username=FEDERATED, groups=["admins"])
     token, _ = verify(raw, token_use="access")

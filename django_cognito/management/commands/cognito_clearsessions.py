@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from django_cognito.people.remembered import expire_all_remembered_groups
+from django_cognito.authorization.group_expiry import expire_all_remembered_groups
 
 
 class Command(BaseCommand):

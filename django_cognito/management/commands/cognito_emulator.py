@@ -15,7 +15,7 @@ class Command(BaseCommand):
     requires_system_checks = ()  # the site may well be waiting for this to run
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The options of `python -m django_cognito.emulator`, which knows their defaults."""
+        """The options of `python -m local_cognito`, which knows their defaults."""
         parser.add_argument("--seed", help="a YAML or JSON file of pools, clients, groups and people")
         parser.add_argument("--port", type=int, help="the port on 127.0.0.1; 0: a free one")
         parser.add_argument("--issuer", choices=("localhost", "aws"), help="whom tokens name as issuer")
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         if not settings.DEBUG:
             raise CommandError("The local Cognito is for development: it does not run where DEBUG is off.")
         try:
-            from django_cognito.emulator.__main__ import main
+            from local_cognito.__main__ import main
         except ImportError as error:
             raise CommandError('Install the extra first: pip install "django-aws-cognito[emulator]"') from error
         given = {name: options[name.replace("-", "_")] for name in ("seed", "port", "issuer", "state-dir")}

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from django_cognito.core import TokenVerifier, UserPool
 from django_cognito.core.errors import CognitoUnavailableError, TokenError
-from django_cognito.core.http import Http
-from django_cognito.core.key_store import KeyStores
+from django_cognito.core.http.client import Http
+from django_cognito.core.tokens.key_store import KeyStores
 from tests.patience import HTTP_TIMEOUT_SECONDS
 from tests.scripted_server import ScriptedServer, Step, json_answer
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from django_cognito.core.jwks import KeySet
+from django_cognito.core.tokens.jwks import KeySet
 from tests.scripted_server import Answer, Flood, Raw, ScriptedServer, json_answer
 
 from ..signing import jwk, jwks, number

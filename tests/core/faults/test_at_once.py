@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from django_cognito.core.http import Http, Response
+from django_cognito.core.http.client import Http, Response
 from tests.connections import Connections
 from tests.login_scene import Gate
 from tests.scripted_server import Answer, ScriptedServer, json_answer

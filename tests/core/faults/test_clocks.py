@@ -8,7 +8,7 @@ import pytest
 from django_cognito.core import TokenVerifier
 from django_cognito.core.client_secret import ClientSecret
 from django_cognito.core.clock import unix_time
-from django_cognito.core.key_store import KeyStore, KeyStores
+from django_cognito.core.tokens.key_store import KeyStore, KeyStores
 from tests.scripted_server import Answer, ScriptedServer
 
 from .scene import ACCEPTED, DAY, HARD, HOUR, REFRESH_AHEAD, UNAVAILABLE, WALL, Scene, settle

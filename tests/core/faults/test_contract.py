@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from django_cognito.core.http import Http
-from django_cognito.core.key_store import KeyStores
+from django_cognito.core.http.client import Http
+from django_cognito.core.tokens.key_store import KeyStores
 from tests.scripted_server import Answer, ScriptedServer
 
 from ..forging import needs_fetch

@@ -12,7 +12,7 @@ import pytest
 from django_cognito.core import UserPool
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.core.hosted_ui import HostedUi
-from django_cognito.core.http import Http
+from django_cognito.core.http.client import Http
 from tests.connections import Connections, full_backlog
 from tests.patience import HTTP_TIMEOUT_SECONDS
 from tests.scripted_server import Answer, Flood, Reset, ScriptedServer, Silence, Step, json_answer

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-
-from django_cognito.emulator.aws.policies import allows, can_be_told
+from local_cognito.aws.policies import allows, can_be_told
 
 ME = {"cognito-identity.amazonaws.com:sub": "eu-west-1:me"}
 OWN = "${cognito-identity.amazonaws.com:sub}/*"

@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-
-from django_cognito.emulator.aws.dynamodb import needs
+from local_cognito.aws.dynamodb import needs
 
 TABLE = "arn:aws:dynamodb:eu-west-1:1:table/"
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 import requests
-
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 from ..aws_errors import refused
 from ..identity_site import BUCKET, CLOSED_POOL, OTHER_BUCKET, RULED_POOL, SEED, TABLE, Site, allow

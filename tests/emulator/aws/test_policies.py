@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-
-from django_cognito.emulator.aws.policies import allows
+from local_cognito.aws.policies import allows
 
 SUB = "cognito-identity.amazonaws.com:sub"
 

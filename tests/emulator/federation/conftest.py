@@ -8,8 +8,7 @@ from urllib.parse import quote
 
 import pytest
 import requests
-
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 from ..hosted_site import CALLBACK, Browser, Site, query_of
 

@@ -7,10 +7,9 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
-from django_cognito.emulator.accounts.identity_providers import identity_provider
-from django_cognito.emulator.federation.failures import FederationFailed
-from django_cognito.emulator.federation.id_tokens import verified_claims
+from local_cognito.accounts.identity_providers import identity_provider
+from local_cognito.federation.failures import FederationFailed
+from local_cognito.federation.id_tokens import verified_claims
 
 ISSUER = "https://issuer.example"
 NOW = 1_790_000_000

@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-
-from django_cognito.emulator.federation.federated_people import mapped_attributes
+from local_cognito.federation.federated_people import mapped_attributes
 
 
 @pytest.mark.parametrize(

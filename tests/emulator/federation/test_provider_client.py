@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from local_cognito.accounts.identity_providers import IdentityProvider, identity_provider
+from local_cognito.federation.failures import FederationFailed
+from local_cognito.federation.provider_client import ProviderClient
 
-from django_cognito.core.http import Http
-from django_cognito.emulator.accounts.identity_providers import IdentityProvider, identity_provider
-from django_cognito.emulator.federation.failures import FederationFailed
-from django_cognito.emulator.federation.provider_client import ProviderClient
+from django_cognito.core.http.client import Http
 from tests.scripted_server import Answer, ScriptedServer, Silence, json_answer
 
 from .test_id_tokens import GOOD, ISSUER, KEYS, NOW, token

@@ -10,8 +10,7 @@ import pytest
 import requests
 from botocore import UNSIGNED
 from botocore.config import Config
-
-from django_cognito.emulator import Emulator
+from local_cognito import Emulator
 
 from ..hosted_site import CALLBACK, Browser, Page, query_of, unverified
 from .conftest import POOL_ID, Provider, Visitor, site_for

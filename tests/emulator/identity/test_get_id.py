@@ -6,8 +6,7 @@ from typing import Any
 import jwt
 import pytest
 import requests
-
-from django_cognito.emulator import Emulator, sign
+from local_cognito import Emulator, sign
 
 from ..aws_errors import refused
 from ..conftest import Clock

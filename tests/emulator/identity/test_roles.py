@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
-
-from django_cognito.emulator.identity.identity_pool import IdentityPool, RoleMapping, Rule
-from django_cognito.emulator.identity.roles import role_of
-from django_cognito.emulator.refusals import Refused
+from local_cognito.identity.identity_pool import IdentityPool, RoleMapping, Rule
+from local_cognito.identity.roles import role_of
+from local_cognito.refusals import Refused
 
 CLAIMS = {"team": "blue", "cognito:groups": ["readers", "editors"], "level": 7}
 

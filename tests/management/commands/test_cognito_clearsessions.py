@@ -9,8 +9,8 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from django_cognito.models import CognitoUser
-from django_cognito.people.authenticate import authenticate
 from django_cognito.testing import make_token
+from django_cognito.users.authentication import authenticate
 
 pytestmark = pytest.mark.django_db
 

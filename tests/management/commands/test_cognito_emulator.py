@@ -29,7 +29,7 @@ def test_it_does_not_run_where_debug_is_off() -> None:
 
 def test_it_says_which_extra_it_needs(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DEBUG = True
-    monkeypatch.setitem(sys.modules, "django_cognito.emulator.__main__", None)  # what an import of it finds: nothing
+    monkeypatch.setitem(sys.modules, "local_cognito.__main__", None)  # what an import of it finds: nothing
     with pytest.raises(CommandError, match=r"django-aws-cognito\[emulator\]"):
         call_command("cognito_emulator", port=0)
 
@@ -42,7 +42,7 @@ def test_what_is_left_out_is_for_the_emulator_to_know(
 ) -> None:
     settings.DEBUG = True
     told: list[str] = []
-    monkeypatch.setattr("django_cognito.emulator.__main__.main", lambda arguments: told.extend(arguments) or 0)
+    monkeypatch.setattr("local_cognito.__main__.main", lambda arguments: told.extend(arguments) or 0)
     call_command("cognito_emulator", **options)
     assert told == expected
 

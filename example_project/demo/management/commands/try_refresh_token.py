@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management import BaseCommand
 
 from django_cognito.core.errors import SignInError
-from django_cognito.login.session import tokens_of
+from django_cognito.factories import get_hosted_ui
 from django_cognito.models import CognitoLogin
-from django_cognito.runtime import get_hosted_ui
+from django_cognito.sessions.store import tokens_of
 
 
 class Command(BaseCommand):

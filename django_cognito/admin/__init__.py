@@ -1,0 +1,5 @@
+"""Cognito sign-in for Django's admin site."""
+
+from .site import CognitoAdminSite
+
+__all__ = ["CognitoAdminSite"]

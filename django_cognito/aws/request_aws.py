@@ -1,0 +1,153 @@
+"""AWS in the name of the person behind a request: `request.cognito.aws`. Ties it to their link row."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, NoReturn, TypeVar
+
+from asgiref.sync import sync_to_async
+
+from ..conf.loading import settings_of
+from ..core import ClientToken
+from ..core.errors import CredentialsError
+from ..core.identity_pool import AwsCredentials, IdentityPool
+from ..core.tracebacks import without_locals
+from ..factories import get_identity_pool
+from ..users.identity_ids import identity_of, keep_identity
+from ..users.provisioning import Token
+from .client_cache import PersonAws, kept_aws, new_aws
+
+_T = TypeVar("_T")
+
+
+class _Known(NamedTuple):
+    """Whom a request has been found to be, and their AWS."""
+
+    token: Token
+    aws: PersonAws
+
+
+class Aws:
+    """S3, DynamoDB and the rest, with the credentials that the identity pool gives this person, and nobody else's.
+
+    Nothing is asked of AWS before it is needed; credentials are renewed before they end. Everything here raises
+    CredentialsError where the person has none (codes "not_signed_in", "person_required" for a machine,
+    "id_token_required" for an API request without its `X-Cognito-Id-Token`, or AWS's refusal with `aws_code`), and
+    CognitoUnavailableError where Cognito cannot be asked.
+    """
+
+    def __init__(
+        self, token: Callable[[], Token | None], id_token: Callable[[], str], aload: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._token = token
+        self._id_token = id_token
+        self._aload = aload
+        self._known: _Known | None = None
+
+    def __repr__(self) -> str:
+        return "<Aws>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a person's AWS is not pickled")
+
+    @property
+    def identity_id(self) -> str:
+        """The person's identity, `region:guid`: what S3 prefixes and policies name. Asked of AWS once, then kept."""
+        return self._given(_identity_id)
+
+    @property
+    def credentials(self) -> AwsCredentials:
+        """Temporary credentials with time left."""
+        return self._given(_credentials)
+
+    @property
+    def session(self) -> Any:
+        """A `boto3.Session` of the person. Not to be shared among threads, as boto3 says of sessions."""
+        return self._given(PersonAws.session)
+
+    def client(self, service: str, **options: Any) -> Any:
+        """The person's boto3 client for `service`, kept for their next request."""
+        return self._given(lambda person: person.client(service, **options))
+
+    def resource(self, service: str, **options: Any) -> Any:
+        """A boto3 resource of the person for `service`."""
+        return self._given(lambda person: person.resource(service, **options))
+
+    async def acredentials(self) -> AwsCredentials:
+        """As `credentials`; AWS is asked in a thread. After it, `identity_id` does no I/O."""
+        return await self._agiven(_credentials)
+
+    async def aclient(self, service: str, **options: Any) -> Any:
+        """As `client`; AWS is asked in a thread. The client's own calls block: make them in a thread too."""
+        return await self._agiven(lambda person: person.client(service, **options))
+
+    @without_locals
+    def _given(self, give: Callable[[PersonAws], _T]) -> _T:
+        """What `give` makes of the person's AWS, asking AWS where it must; the identity id that it got is kept."""
+        known = self._kept() or self._new()
+        given = give(known.aws)
+        if _has_news(known):
+            _keep(known)
+        return given
+
+    @without_locals
+    async def _agiven(self, give: Callable[[PersonAws], _T]) -> _T:
+        """As `_given`. AWS is asked in a thread of its own, the database in the one that the ORM lives in."""
+        await self._aload()
+        known = self._kept() or await sync_to_async(self._new)()
+        given = await sync_to_async(give, thread_sensitive=False)(known.aws)
+        if _has_news(known):
+            await sync_to_async(_keep)(known)
+        return given
+
+    def _kept(self) -> _Known | None:
+        """What is known of the person since before; None where nothing is. No I/O, once the request is loaded.
+
+        Raises CredentialsError, and ImproperlyConfigured where there is no identity pool.
+        """
+        token = _of_a_person(self._token())
+        if self._known is None or self._known.token is not token:
+            pool, raw = _pool_of(token), self._id_token()
+            if not raw:
+                raise CredentialsError("an API request needs X-Cognito-Id-Token for AWS", code="id_token_required")
+            aws = kept_aws(pool, raw)
+            self._known = _Known(token, aws) if aws is not None else None
+        return self._known
+
+    def _new(self) -> _Known:
+        """A beginning, with the identity id of the person's link row. One query."""
+        token = _of_a_person(self._token())
+        identity_id = identity_of(token)
+        self._known = _Known(token, new_aws(_pool_of(token), self._id_token(), identity_id=identity_id))
+        return self._known
+
+
+def _of_a_person(token: Token | None) -> Token:
+    """The token, where somebody is signed in by it. Raises CredentialsError."""
+    if token is None:
+        raise CredentialsError("AWS credentials are for people who are signed in", code="not_signed_in")
+    if isinstance(token, ClientToken):
+        raise CredentialsError("AWS credentials are for people, and a machine calls", code="person_required")
+    return token
+
+
+def _pool_of(token: Token) -> IdentityPool:
+    return get_identity_pool(settings_of(token.user_pool_id, token.client_id))
+
+
+def _credentials(person: PersonAws) -> AwsCredentials:
+    return person.credentials.current()
+
+
+def _identity_id(person: PersonAws) -> str:
+    person.credentials.current()  # AWS may name another than the one that was kept, where it has merged two
+    return person.credentials.identity_id
+
+
+def _has_news(known: _Known) -> bool:
+    return known.aws.kept_identity_id != known.aws.credentials.known_identity_id
+
+
+def _keep(known: _Known) -> None:
+    """Keep the identity id on the link row."""
+    identity_id = known.aws.credentials.known_identity_id
+    keep_identity(known.token, identity_id)
+    known.aws.kept_identity_id = identity_id

@@ -1,0 +1,1 @@
+"""Verify Cognito's JSON web tokens. Must not depend on Django."""

@@ -1,0 +1,217 @@
+"""A browser's sign-in, from the hosted UI's URL at which it starts to the session in which it ends.
+
+Must not depend on pages or cookies: views show the failures.
+"""
+
+import hmac
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib.sessions.backends.signed_cookies import SessionStore as CookieSession
+from django.http import HttpRequest, QueryDict
+
+from ..conf.loading import CognitoSettings, get_pools
+from ..core import AccessToken
+from ..core.errors import CognitoError, CognitoUnavailableError, SignInError
+from ..core.hosted_ui import HostedUi, TokenSet
+from ..core.tracebacks import without_locals
+from ..factories import get_hosted_ui
+from ..sessions import store
+from ..users.authentication import person, verify
+from ..users.linking import link
+from ..web.pool_selection import settings_here
+from ..web.redirect_uri import has_own_redirect_uri, redirect_uri_of
+from .state import PendingSignIn, digest_session_key, new_secret, seal
+
+Page = Callable[..., str]
+# Where a sign-in may begin, by name: each is a page of the hosted UI.
+PAGES: Mapping[str, Page] = {
+    "login": HostedUi.authorize_url,
+    "sign_up": HostedUi.sign_up_url,
+    "forgot_password": HostedUi.forgot_password_url,
+}
+# RFC 6749 4.1.2.1, as Cognito uses it: trouble at the identity provider comes as `invalid_request`.
+_TROUBLE = frozenset({"server_error", "temporarily_unavailable", "invalid_request"})
+_OF_THE_CLIENT = frozenset({"unauthorized_client", "invalid_scope", "unsupported_response_type"})
+_ALREADY_LINKED = "Already found an entry for username"  # public threads; AWS does not document it
+_COMPLETED = "_cognito_completed"  # in the session: the ids of the sign-ins that it completed
+_MAX_COMPLETED = 10
+
+
+def begin(
+    request: HttpRequest,
+    settings: CognitoSettings,
+    page: str,
+    *,
+    next_url: str,
+    authorize_params: Mapping[str, str],
+    attempt: int = 1,
+    links_to: str = "",
+) -> tuple[str, str, bytes]:
+    """Return the hosted UI's URL at which the browser signs in, the sign-in's id, and the secret for its cookie.
+
+    `links_to` is the primary key of the user to whom the account is to be linked. No I/O.
+
+    Raises ImproperlyConfigured if the pool has no DOMAIN; SignInError (code "invalid_parameter") if the parameters are
+    too long.
+    """
+    hosted_ui, secret = get_hosted_ui(settings), new_secret()
+    pending = PendingSignIn(
+        alias=settings.alias,
+        client_id=settings.client_id,
+        next_url=next_url,
+        authorize_params=dict(authorize_params),
+        attempt=attempt,
+        links_to=links_to,
+        session_digest=_session_digest(request, secret) if links_to else "",
+    )
+    redirect_uri, secrets = redirect_uri_of(request, settings), seal(pending, secret)
+    url = PAGES[page](hosted_ui, secrets, redirect_uri=redirect_uri, scopes=settings.scopes, **authorize_params)
+    return url, pending.id, secret
+
+
+def is_completed(request: HttpRequest, pending: PendingSignIn) -> bool:
+    """Return whether this session completed `pending` before, and its user is still signed in. Reads the session."""
+    return pending.id in request.session.get(_COMPLETED, ()) and request.user.is_authenticated
+
+
+def is_worth_retrying(request: HttpRequest, pending: PendingSignIn, error: CognitoError) -> bool:
+    """Return whether the failure of a first attempt is one that passes: the same sign-in succeeds the next time.
+
+    Cognito fails the first federated sign-in of a user whom a pre sign-up trigger links to an existing one. A link is
+    never retried: its user asks for it by POST.
+    """
+    is_passing = request.GET.get("error_description", "").startswith(_ALREADY_LINKED)
+    return error.code == "provider_trouble" and is_passing and pending.attempt == 1 and not pending.links_to
+
+
+@without_locals
+def complete(request: HttpRequest, pending: PendingSignIn, secret: bytes | None) -> None:
+    """Sign in the user whom the hosted UI sent back for `pending`. Writes the session, and the user's claims.
+
+    `secret` is the one of the browser's cookie, None without a cookie. Cognito is asked for tokens after all of the
+    callback was checked.
+    Raises CognitoError; then no session has changed: a user who was signed in still is. The user's claims may have been
+    written if the code is "link_interrupted".
+    """
+    if secret is None:
+        raise SignInError("this browser has no cookie for the state", code="state_unknown")
+    if pending.is_expired:
+        raise SignInError("the sign-in started too long ago", code="state_expired")
+    settings = _settings_at_callback(request, pending)
+    _check_issuer(request.GET, settings)
+    code = _code(request.GET)
+    tokens = get_hosted_ui(settings).exchange_code(
+        code, redirect_uri=redirect_uri_of(request, settings), code_verifier=pending.code_verifier(secret)
+    )
+    _sign_in(request, pending, settings, tokens, secret)
+    request.session[_COMPLETED] = [*request.session.get(_COMPLETED, ()), pending.id][-_MAX_COMPLETED:]
+
+
+def _settings_at_callback(request: HttpRequest, pending: PendingSignIn) -> CognitoSettings:
+    """Return the settings of the pool and the app client at which the sign-in started.
+
+    Raises SignInError (code "state_unknown") if they are not configured any more, or belong to another tenant than the
+    callback: POOL_RESOLVER decides, unless the alias has a REDIRECT_URI of its own.
+    """
+    settings = get_pools().by_alias.get(pending.alias)
+    if settings is None or settings.client_id != pending.client_id:
+        raise SignInError("the sign-in started at a client that is not configured any more", code="state_unknown")
+    if not has_own_redirect_uri(settings) and settings_here(request) is not settings:
+        raise SignInError(f"the sign-in of alias {pending.alias!r} came back at another tenant", code="state_unknown")
+    return settings
+
+
+def _sign_in(
+    request: HttpRequest, pending: PendingSignIn, settings: CognitoSettings, tokens: TokenSet, secret: bytes
+) -> None:
+    token, profile = verify(
+        tokens.access_token,
+        token_use="access",
+        id_token=tokens.id_token,
+        nonce=pending.nonce(secret),
+        client_ids=(settings.client_id,),
+    )
+    if not isinstance(token, AccessToken) or token.user_pool_id != settings.user_pool_id:
+        raise SignInError("the token endpoint gave a machine's token, or another pool's", code="malformed_response")
+    _check_age(token, pending, settings)
+    user_info = _user_info(settings, tokens, token) if settings.profile_source == "userinfo" else None
+    if pending.links_to:
+        link(_user_who_links(request, pending, secret), token, profile)  # the first that is written
+    user, _ = person(token, profile, user_info)
+    store.start(request, user, token, tokens)
+
+
+def _user_who_links(request: HttpRequest, pending: PendingSignIn, secret: bytes) -> Any:
+    """Return the user who asked for the link, if still signed in by the same session. Raises SignInError."""
+    user: Any = request.user
+    is_same_session = hmac.compare_digest(_session_digest(request, secret), pending.session_digest)
+    if not user.is_authenticated or str(user.pk) != pending.links_to or not is_same_session:
+        raise SignInError("the user who asked to link an account is not signed in any more", code="link_interrupted")
+    return user
+
+
+def _session_digest(request: HttpRequest, secret: bytes) -> str:
+    # The key of a session in a signed cookie is its contents: it changes with each write, and names no session.
+    is_in_cookie = isinstance(request.session, CookieSession)
+    return digest_session_key(secret, "" if is_in_cookie else request.session.session_key or "")
+
+
+def _user_info(settings: CognitoSettings, tokens: TokenSet, token: AccessToken) -> Mapping[str, Any]:
+    """What userInfo says of the very person who signs in (OpenID Connect Core 5.3.2). Raises CognitoError."""
+    said = get_hosted_ui(settings).user_info(tokens.access_token)
+    if said.get("sub") != token.sub:
+        raise SignInError("userInfo speaks of somebody else", code="user_info_mismatch")
+    return said
+
+
+def _check_issuer(query: QueryDict, settings: CognitoSettings) -> None:
+    """RFC 9207 2.4: an issuer beside the code or the error is the pool's. Cognito names none; others may mix it up.
+
+    Raises SignInError.
+    """
+    named = query.getlist("iss")
+    if named and (len(named) > 1 or named[0] not in settings.user_pool.issuers):
+        raise SignInError("the callback names another issuer than the pool", code="wrong_issuer")
+
+
+def _code(query: QueryDict) -> str:
+    """The code that the hosted UI gave.
+
+    Raises SignInError where it gave an error, or not one code; CognitoUnavailableError where a provider has trouble.
+    """
+    if "error" not in query:
+        return single(query, "code")
+    oauth_error = query.get("error", "")[:64]
+    said = f"the hosted UI answered {oauth_error!r}: {query.get('error_description', '')[:200]!r}"
+    if oauth_error in _TROUBLE:
+        raise CognitoUnavailableError(said, code="provider_trouble")
+    if oauth_error in _OF_THE_CLIENT:
+        raise SignInError(said, oauth_error=oauth_error, code="client_refused")
+    raise SignInError(said, oauth_error=oauth_error, code="refused_by_provider")
+
+
+def single(query: QueryDict, name: str) -> str:
+    """The one value of a parameter of the callback. Raises SignInError where there is none, or more than one."""
+    values = query.getlist(name)
+    if len(values) == 1 and values[0]:
+        return values[0]
+    # IdP-initiated SAML ends so: a code that nobody here has asked for.
+    is_uninvited = name == "state" and not values and "code" in query
+    code = "state_missing" if is_uninvited else "state_unknown"
+    raise SignInError(f"the callback has {len(values)} values of {name}", code=code)
+
+
+def _check_age(token: AccessToken, pending: PendingSignIn, settings: CognitoSettings) -> None:
+    """OpenID Connect Core 3.1.2.1: who asks for `max_age` looks whether it was heeded. Raises SignInError.
+
+    Who links an account has signed in for that, and not before: a hosted UI without managed login overlooks `prompt`,
+    and its session may be somebody else's.
+    """
+    signed_in_at: Any = token.claims.get("auth_time", 0)
+    is_stale = bool(pending.links_to) and signed_in_at < pending.started_at - settings.leeway_seconds
+    if "max_age" in pending.authorize_params:
+        is_stale |= time.time() - signed_in_at > int(pending.authorize_params["max_age"]) + settings.leeway_seconds
+    if is_stale:
+        raise SignInError("the person signed in longer ago than was asked for", code="sign_in_too_old")

@@ -1,0 +1,294 @@
+"""The browser's way in and out: login, callback, logout. They translate; `login` and `people` decide."""
+
+import logging
+import time
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from django.conf import settings as django_settings
+from django.contrib import auth
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render, resolve_url
+from django.urls import get_script_prefix, reverse
+from django.utils.decorators import decorator_from_middleware
+from django.utils.http import urlencode
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from ..conf.loading import CognitoSettings, get_pools, get_settings
+from ..core.errors import CognitoError, SignInError, TokenError
+from ..core.tracebacks import without_locals
+from ..decorators import session_required, user_required
+from ..factories import get_hosted_ui
+from ..sessions import store
+from ..signals import tell_of_failed_sign_in
+from ..users import linking
+from ..web import sign_in_cookies, silent
+from ..web.next_url import is_script, safe_url
+from ..web.pool_selection import settings_here, settings_of_request
+from ..web.redirect_uri import login_at_redirect_uri, relative_next
+from ..web.responses import answer_to, json_response, not_authenticated
+from ..web.security_headers import protected
+from . import flow
+from .authorize_params import asked_of_cognito
+from .failures import WayOn, cause_of
+from .sign_out_page import CsrfOrConfirmation, ends_at_cognito, settings_at_sign_out, sign_out_page, without_transaction
+from .state import PendingSignIn, open_state
+
+logger = logging.getLogger(__name__)
+
+
+@session_required
+@require_safe
+@login_not_required
+@never_cache
+def login(request: HttpRequest) -> HttpResponse:
+    """Send the browser to the hosted UI; `next` is the page after the sign-in. Sets a cookie, and uses no session.
+
+    The query may hold what Cognito is asked beyond that: `identity_provider`, `idp_identifier`, `login_hint`, `lang`,
+    `prompt`, `acr_values`, `max_age`.
+    """
+    return _begin(request, "login")
+
+
+@session_required
+@require_safe
+@login_not_required
+@never_cache
+def sign_up(request: HttpRequest) -> HttpResponse:
+    """As `login`, for whoever has no account yet: at the hosted UI's page where one is made."""
+    return _begin(request, "sign_up")
+
+
+@session_required
+@require_safe
+@login_not_required
+@never_cache
+def forgot_password(request: HttpRequest) -> HttpResponse:
+    """As `login`, for whoever has forgotten the password: at the hosted UI's page where a new one is set."""
+    return _begin(request, "forgot_password")
+
+
+@session_required
+@require_POST
+@login_not_required
+@never_cache
+@user_required
+@csrf_protect
+def link(request: HttpRequest) -> HttpResponse:
+    """As `login`, for a user who has a further account in Cognito: it is linked to the same user from then on.
+
+    By POST, and Cognito asks for the password: otherwise an attacker could make a user link an account of the attacker.
+    """
+    if refusal := _too_old(request):
+        return refusal
+    return _begin(request, "login", links_to=str(request.user.pk))
+
+
+@session_required
+@require_POST
+@login_not_required
+@never_cache
+@user_required
+@csrf_protect
+def unlink(request: HttpRequest, link_id: int) -> HttpResponse:
+    """Remove one of the user's links to accounts in Cognito; not the last way in."""
+    if refusal := _too_old(request):
+        return refusal
+    try:
+        linking.unlink(request.user, link_id)
+    except CognitoError as error:
+        logger.info("an account was not unlinked: %s", error.code)
+        return _explained(request, error)
+    return _on(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
+
+
+def _too_old(request: HttpRequest) -> HttpResponse | None:
+    """The page that asks for a new sign-in if the session's is older than LINKING_MAX_AGE_SECONDS; None if it is not.
+
+    A session with a local password has no sign-in at Cognito, and is too old.
+    """
+    settings = get_settings()
+    seconds, cognito = settings.linking_max_age_seconds, getattr(request, "cognito", None)
+    if seconds is None:
+        return None
+    try:
+        signed_in_at = cognito.token.auth_time if cognito is not None and cognito.token is not None else None
+        if signed_in_at is None or time.time() - signed_in_at.timestamp() > seconds + settings.leeway_seconds:
+            raise SignInError("the user signed in too long ago to link or unlink an account", code="sign_in_too_old")
+    except CognitoError as error:
+        logger.info("an account was not linked or unlinked: %s", error.code)
+        next_url = safe_url(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
+        return _explained(request, error, next_url=next_url, authorize_params={"max_age": str(int(seconds))})
+    return None
+
+
+@session_required
+@require_safe
+@login_not_required
+@never_cache
+@without_locals
+def callback(request: HttpRequest) -> HttpResponse:
+    """Sign in the user whom the hosted UI sent back, and go on to `next`; or show why that failed.
+
+    A sign-in that fails changes nothing: a user who was signed in still is.
+    """
+    pending = None
+    try:
+        # The state comes first: without it nothing is believed.
+        pending = open_state(flow.single(request.GET, "state"))
+        secret = sign_in_cookies.take_secret(request, pending.id, pending.has_secret)
+        if flow.is_completed(request, pending):  # the back button, or a reload
+            return _on(request, "")
+        flow.complete(request, pending, secret)
+    except CognitoError as error:
+        return _not_signed_in(request, error, pending)
+    response = _on(request, pending.next_url)
+    sign_in_cookies.mark_signed_in(request, response)
+    return response
+
+
+def _not_signed_in(request: HttpRequest, error: CognitoError, pending: PendingSignIn | None) -> HttpResponse:
+    """Return the page that says why a sign-in failed; or a redirect if it is no failure, or one that passes."""
+    if pending is not None and silent.is_nobody(pending.authorize_params, error):
+        response = _on(request, pending.next_url)
+        silent.remember(request, response)
+        return response
+    if pending is not None and flow.is_worth_retrying(request, pending, error):
+        logger.info("a sign-in failed as a first one does, and is started again: %s", error)
+        settings = get_pools().by_alias[pending.alias]
+        return _sent(request, settings, "login", pending.next_url, pending.authorize_params, attempt=2)
+    return _failed(request, error, pending)
+
+
+@without_transaction
+@csrf_exempt  # of Django's middleware alone: CsrfOrConfirmation makes the same check
+@session_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_not_required
+@never_cache
+@decorator_from_middleware(CsrfOrConfirmation)
+def logout(request: HttpRequest) -> HttpResponse:
+    """By POST: revoke the refresh token, end the session, and redirect to Cognito's `/logout`. By GET: ask first.
+
+    `where=here` in the form does not end Cognito's own session; `where=everywhere` also ends all other logins of the
+    user, at this site and at Cognito. The session of a local password is ended here alone.
+    """
+    here = settings_at_sign_out(request)  # before the session ends, by which POOL_RESOLVER may go
+    local_user = store.local_user(request)
+    if request.method != "POST":
+        return sign_out_page(request, here, local_user)
+    where = request.POST.get("where", "")
+    # First: else Django's logout, which loads the user, refreshes tokens that nobody needs.
+    ours = store.drop(request.session, everywhere=where == "everywhere", user=local_user)
+    try:
+        auth.logout(request)
+    finally:
+        request.session.flush()  # also if a receiver of `user_logged_out` fails
+    found = ours or here
+    after = (found.logout_uri if found else "") or request.build_absolute_uri(
+        resolve_url(django_settings.LOGOUT_REDIRECT_URL or get_script_prefix())
+    )
+    through_cognito = ends_at_cognito(found, local_user, where)
+    gone = protected(HttpResponseRedirect(get_hosted_ui(found).logout_url(after) if through_cognito else after))
+    if get_settings().silent_sign_in:
+        silent.remember(request, gone)  # a user who has just signed out is not to be signed in silently
+    return gone
+
+
+def _begin(request: HttpRequest, page: str, *, links_to: str = "") -> HttpResponse:
+    if is_script(request):
+        return json_response(not_authenticated())
+    given = request.POST if links_to else request.GET
+    next_url = safe_url(request, relative_next(request, given.get(auth.REDIRECT_FIELD_NAME, "")))
+    if way_back := silent.in_vain(request, next_url):
+        return protected(HttpResponseRedirect(way_back))
+    try:
+        settings = settings_of_request(request)
+        authorize_params = asked_of_cognito(given, settings) | ({"prompt": "login"} if links_to else {})
+        if sign_in_cookies.is_session_cookie_lost(request):
+            sign_in_cookies.forget_signed_in(request)
+            raise SignInError("the browser did not send the session cookie back", code="session_cookie_lost")
+        if not links_to and (moved := login_at_redirect_uri(request, settings, next_url)):
+            return protected(HttpResponseRedirect(moved))
+        response = _sent(request, settings, page, next_url, authorize_params, links_to=links_to)
+    except CognitoError as error:
+        return _failed(request, error, None)
+    sign_in_cookies.delete_oldest(request, response)
+    return response
+
+
+def _sent(
+    request: HttpRequest,
+    settings: CognitoSettings,
+    page: str,
+    next_url: str,
+    authorize_params: Mapping[str, str],
+    **how: Any,
+) -> HttpResponse:
+    """Return the redirect to a page of the hosted UI, with the cookie that the callback needs."""
+    url, sign_in_id, secret = flow.begin(
+        request, settings, page, next_url=next_url, authorize_params=authorize_params, **how
+    )
+    response = protected(HttpResponseRedirect(url))
+    sign_in_cookies.set_secret(request, response, sign_in_id, secret)
+    return response
+
+
+def _on(request: HttpRequest, next_url: str) -> HttpResponse:
+    """On to `next_url` where it is safe, looked at once more; else to the site's own page after a login."""
+    address = safe_url(request, next_url) or resolve_url(django_settings.LOGIN_REDIRECT_URL)
+    return protected(HttpResponseRedirect(address))
+
+
+def _failed(request: HttpRequest, error: CognitoError, pending: PendingSignIn | None) -> HttpResponse:
+    """Return the page that says why a sign-in failed; the log and the signal say so, too."""
+    cause = cause_of(error)
+    logger.warning("a sign-in failed: %s: %s%s", error.code, error, f" ({cause.hint})" if cause.hint else "")
+    tell_of_failed_sign_in(error.code, pending.alias if pending else "")
+    if pending is None:
+        return _explained(request, error)
+    return _explained(request, error, next_url=pending.next_url, authorize_params=pending.authorize_params)
+
+
+def _explained(
+    request: HttpRequest,
+    error: CognitoError,
+    *,
+    next_url: str = "",
+    authorize_params: Mapping[str, str] = MappingProxyType({}),
+) -> HttpResponse:
+    cause, answer = cause_of(error), answer_to(error)
+    context: dict[str, Any] = {
+        "code": error.code,
+        "sentence": cause.sentence,
+        "remedy": cause.remedy,
+        "next": next_url,
+        "again": _again(cause.way_on, next_url, authorize_params),
+        "as_another": cause.way_on is WayOn.AS_ANOTHER,
+        "as_before": cause.way_on is WayOn.SAME,
+        "home": get_script_prefix(),
+    }
+    # A page is for a person: 401 would ask their browser for credentials that it does not have.
+    status = 403 if isinstance(error, TokenError) else answer.status
+    response = render(request, "django_cognito/login_failed.html", context, status=status)
+    if "Retry-After" in answer.headers:
+        response["Retry-After"] = answer.headers["Retry-After"]
+    return protected(response, settings_here(request))
+
+
+def _again(way_on: WayOn, next_url: str, authorize_params: Mapping[str, str]) -> str:
+    """Return the URL at which the user starts again; empty if that leads nowhere."""
+    if way_on is WayOn.NONE:
+        return ""
+    query = {"next": next_url} if next_url else {}
+    if way_on is WayOn.SAME:
+        query |= authorize_params
+    elif way_on is not WayOn.AGAIN:  # else Cognito, which has a session of its own, sends them straight back
+        query["prompt"] = "login"
+    if way_on is WayOn.BY_PASSWORD and "max_age" in authorize_params:
+        query["max_age"] = authorize_params["max_age"]
+    return reverse("cognito:login") + (f"?{urlencode(query)}" if query else "")

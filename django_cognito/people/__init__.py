@@ -1,1 +1,0 @@
-"""A verified token becomes a person with rights."""

@@ -1,0 +1,45 @@
+"""The Django user of a session: reloaded in place, and the session flushed before another user signs in.
+
+Must not depend on the login's tokens.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import auth
+from django.contrib.sessions.backends.base import SessionBase
+from django.db import router
+from django.utils.crypto import constant_time_compare
+
+from ..authorization.rights import drop_permission_caches
+from ..core.errors import SignInError
+
+
+def flush_session_of_another_user(session: SessionBase, user: Any) -> None:
+    """Flush the session if Django's `login()` would do so for `user`: it would take along what is stored before."""
+    if auth.SESSION_KEY not in session:
+        return
+    is_same = session[auth.SESSION_KEY] == user._meta.pk.value_to_string(user)
+    if not is_same or not _has_hash(session, [user.get_session_auth_hash()]):
+        session.flush()
+
+
+def reload_user(session: SessionBase, user: Any) -> None:
+    """Refresh the user object in place from the database that was written to: other code may hold it too. One query.
+
+    Raises SignInError (code "login_ended") if the session is not this user's any more: the account is gone or
+    disabled, or its password has changed.
+    """
+    try:
+        user.refresh_from_db(using=router.db_for_write(type(user)))
+    except type(user).DoesNotExist as error:
+        raise SignInError("the user was deleted", code="login_ended") from error
+    drop_permission_caches(user)
+    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    if not user.is_active or not _has_hash(session, hashes):
+        raise SignInError("the account was disabled, or its password has changed", code="login_ended")
+
+
+def _has_hash(session: SessionBase, hashes: Iterable[str]) -> bool:
+    stored = session.get(auth.HASH_SESSION_KEY, "")
+    return any(constant_time_compare(stored, each) for each in hashes)

@@ -1,0 +1,1 @@
+"""Find, create and update the users that tokens stand for. Must not depend on sessions or requests."""

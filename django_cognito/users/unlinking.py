@@ -1,0 +1,111 @@
+"""What a user loses with a link: what its groups granted, its logins, and linking by email. However the link goes.
+
+Signal receivers, so that a site's admin and its own code have the same effect as the view. Not covered, because Django
+sends no signals there: SQL, `QuerySet.update()` and `_raw_delete()`.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.db.models.signals import pre_delete, pre_save
+
+from ..authorization.memberships import apply_groups
+from ..models import CognitoLogin, CognitoUser, FormerLink
+from ..signals import account_linked, account_unlinked, send_on_commit
+from .contact_claims import protect_local_values
+
+_DIGESTS = ("access_digest", "id_digest", "user_info_digest", "directory_digest")
+
+
+def connect(models: Iterable[type[Model]]) -> None:
+    """Connect the receivers to CognitoUser and to its proxies among `models`: Django sends a proxy's signals as its."""
+    for model in models:
+        if model._meta.concrete_model is CognitoUser:
+            pre_delete.connect(_on_delete, sender=model, dispatch_uid="django_cognito.users.unlinking")
+            pre_save.connect(_on_save, sender=model, dispatch_uid="django_cognito.users.unlinking")
+
+
+def lock_links(user_id: Any, using: str | None = None) -> tuple[list[CognitoUser], Any]:
+    """Lock all links of a user and then the user, and return them as they are now; None for a user who is gone.
+
+    Links first and in one order, as every writer of users locks them: otherwise two would wait for each other.
+    """
+    links = list(CognitoUser.objects.using(using).select_for_update().filter(user_id=user_id).order_by("pk"))
+    user: Any = get_user_model()._base_manager.using(using).select_for_update().filter(pk=user_id).first()
+    for link in links:
+        link.user = user
+    return links, user
+
+
+def _on_delete(instance: CognitoUser, using: str, origin: Any = None, **_: Any) -> None:
+    model = origin.model if isinstance(origin, QuerySet) else type(origin)
+    if issubclass(model, Model) and not issubclass(model, CognitoUser):
+        return  # a cascade, and a link's only parent is its user, who is being deleted
+    user_id: Any = instance.user_id
+    if instance._state.db != using:  # read from a replica, by which the link may still be another user's
+        rows = CognitoUser.objects.using(using).filter(pk=instance.pk)
+        user_id = rows.values_list("user_id", flat=True).first()
+    _remove(instance, user_id, using)
+
+
+def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields: Any = None, **_: Any) -> None:
+    """A link that is given to another user, as in a site's admin, is a link that the first user no longer has."""
+    is_written = update_fields is None or {"user", "user_id"} & set(update_fields)
+    before = _find_former_owner(instance, using) if is_written and not raw else None
+    if before is not None:
+        # In one transaction: a token between the removal and the save would grant the groups to the first user again.
+        with transaction.atomic(using=using):
+            if _remove(instance, before, using):
+                _give_to_new_owner(instance, using)
+
+
+def _give_to_new_owner(instance: CognitoUser, using: str) -> None:
+    instance.loaded_user_id = instance.user_id
+    instance.load_user(using)
+    instance.verified_attributes = []
+    protect_local_values(instance)
+    # With other digests the next token grants the second user what its groups grant.
+    changed = {
+        "verified_attributes": instance.verified_attributes,
+        **dict.fromkeys(_DIGESTS if instance.groups else (), ""),
+    }
+    vars(instance).update(changed)
+    CognitoUser.objects.using(using).filter(pk=instance.pk).update(user_id=instance.user_id, **changed)
+    send_on_commit(account_linked, instance, using)
+
+
+def _find_former_owner(instance: CognitoUser, using: str) -> Any:
+    """Return the key of the user who loses the link when `instance` is saved; None if nobody does.
+
+    No query for a row as it was read. Others do not know their user: deferred, constructed, read again since, or read
+    from a replica.
+    """
+    after = CognitoUser._meta.get_field("user").to_python(instance.user_id)
+    is_as_read = after == instance.loaded_user_id and instance._state.db == using
+    if instance.pk is None or is_as_read:
+        return None
+    rows = CognitoUser.objects.using(using).filter(pk=instance.pk)
+    return rows.exclude(user_id=after).values_list("user_id", flat=True).first()
+
+
+def _remove(instance: CognitoUser, user_id: Any, using: str) -> bool:
+    """Take from the user what the link brought, and record that it was theirs; return whether it still was."""
+    with transaction.atomic(using=using):
+        links, user = lock_links(user_id, using)
+        link = next((each for each in links if each.pk == instance.pk), None)
+        if link is None or user is None:
+            return False
+        changed = apply_groups(link, ())
+        if changed:
+            user.save(update_fields=changed)
+        for other in links if link.verified_attributes else ():
+            # What this link wrote to the user stays verified.
+            other.verified_attributes = sorted({*other.verified_attributes, *link.verified_attributes})
+            other.save(update_fields=["verified_attributes"])
+        CognitoLogin.objects.using(using).filter(cognito_user=link).delete()
+        FormerLink.objects.using(using).create(user=user, user_pool_id=link.user_pool_id, sub=link.sub)
+        send_on_commit(account_unlinked, link, using)
+    return True

@@ -1,0 +1,1 @@
+"""Read requests and build responses. Must not depend on views, middleware or REST framework."""

@@ -1,0 +1,74 @@
+"""The URL at which Cognito sends the browser back, and the host that it is on. Must not depend on sign-ins."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings as django_settings
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpRequest
+from django.urls import reverse
+
+from ..conf.loading import CognitoSettings
+
+_MOVED = "redirected"  # in a login's query: the browser was sent to the host of REDIRECT_URI already
+
+
+def redirect_uri_of(request: HttpRequest, settings: CognitoSettings) -> str:
+    """Return REDIRECT_URI, or the callback's URL on the host of `request`."""
+    return settings.redirect_uri or request.build_absolute_uri(reverse("cognito:callback"))
+
+
+def is_elsewhere(request: Any, settings: CognitoSettings) -> bool:
+    """Return whether the callback does not get the cookies that a response to `request` sets.
+
+    That is so if REDIRECT_URI is on another host that SESSION_COOKIE_DOMAIN does not cover as well, or on https while
+    this request is not: on https the cookies have other names.
+    """
+    target = urlsplit(settings.redirect_uri)
+    if not target.hostname:
+        return False
+    host = (urlsplit(f"//{request.get_host()}").hostname or "").lower()
+    is_same_host = host == target.hostname or (_is_covered(host) and _is_covered(target.hostname))
+    return not is_same_host or (target.scheme == "https" and not request.is_secure())
+
+
+def login_at_redirect_uri(request: HttpRequest, settings: CognitoSettings, next_url: str) -> str | None:
+    """Return the URL of this login on the host of REDIRECT_URI, if the browser has to start there; else None.
+
+    `next` becomes absolute; that host follows it if REDIRECT_HOSTS allows this one. A request that was sent there goes
+    on whatever its Host: a proxy may have rewritten it.
+    """
+    if _MOVED in request.GET or not is_elsewhere(request, settings):
+        return None
+    query = request.GET.copy()
+    query.pop(REDIRECT_FIELD_NAME, None)
+    if next_url:
+        query[REDIRECT_FIELD_NAME] = request.build_absolute_uri(next_url)
+    query[_MOVED] = "1"
+    target = urlsplit(settings.redirect_uri)
+    return f"{target.scheme}://{target.netloc}{request.path}?{query.urlencode()}"
+
+
+def relative_next(request: HttpRequest, next_url: str) -> str:
+    """Return `next_url` from the path on, if `login_at_redirect_uri` made it absolute with the Host of this request.
+
+    That URL may not be the browser's: a proxy may rewrite the Host, or hide that the request is secure; or the login
+    moved to https alone. The result is not checked.
+    """
+    for scheme in ("http", "https"):
+        origin = f"{scheme}://{request.get_host()}"
+        if _MOVED in request.GET and next_url.startswith(f"{origin}/"):
+            return next_url.removeprefix(origin)
+    return next_url
+
+
+def has_own_redirect_uri(settings: CognitoSettings) -> bool:
+    """Return whether POOLS sets REDIRECT_URI for this very alias; a default for all aliases does not count."""
+    pools: Any = django_settings.COGNITO.get("POOLS", {})
+    return bool(pools.get(settings.alias, {}).get("REDIRECT_URI"))
+
+
+def _is_covered(host: str) -> bool:
+    """RFC 6265 5.1.3: a cookie's domain covers itself and its subdomains."""
+    domain = (django_settings.SESSION_COOKIE_DOMAIN or "").lower().lstrip(".")
+    return bool(domain) and (host == domain or host.endswith(f".{domain}"))

@@ -1,0 +1,295 @@
+"""`request.cognito`: the Cognito side of a request's user. No I/O until it is used.
+
+It belongs to a bearer token or to the session, never to both: with a bearer token the session is not read.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib import auth
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest
+
+from ..authorization.group_expiry import acheck_session, check_session
+from ..authorization.rights import NO_RIGHTS, Rights, carry, rights_of
+from ..aws.request_aws import Aws
+from ..conf.loading import settings_of
+from ..core import ClientToken, IdToken, UserPool
+from ..core.errors import CognitoUnavailableError, SignInError
+from ..models import CognitoLogin
+from ..sessions import refresh
+from ..sessions import store as login_session
+from ..sessions.outage import find_view, user_in_outage
+from ..sessions.session_user import reload_user
+from ..users.provisioning import Token, rights_for
+from .pool_selection import is_accepted_at
+
+
+class RequestCognito:
+    """The Cognito side of `request.user`; empty for an anonymous user and for a user without a Cognito login.
+
+    Each access compares the user that it was loaded for with `request.user`: after `login()`, `logout()` or an
+    impersonation in the same request it is empty. Reading it for a session costs one query and refreshes tokens that
+    expire soon. An async view calls `await request.auser()` first; after that it does no I/O.
+    """
+
+    _user: Any = None
+    _token: Token | None = None
+    _raw = ""
+    _raw_id_token: str | None = None
+    _login: CognitoLogin | None = None
+    _failure: CognitoUnavailableError | None = None
+    # In an outage: the view that the user was loaded for, the login that could not be refreshed, and why.
+    _outage: tuple[Any, CognitoLogin, CognitoUnavailableError] | None = None
+
+    # What the session named when its user was loaded. Django's `login()` flushes it; see contrib.hijack.
+    session_user_id = ""
+    session_login_id = ""
+    logins_set_aside: Sequence[Sequence[str]] = ()
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    def __repr__(self) -> str:
+        return f"<RequestCognito {self._token!r}>"
+
+    @property
+    def token(self) -> Token | None:
+        """The verified token of the request's user; None for an anonymous user and for a local login.
+
+        Raises CognitoUnavailableError if the session's token has expired and cannot be refreshed now.
+        """
+        self._load()
+        if self._failure is not None:
+            raise self._failure
+        return self._token
+
+    @property
+    def raw(self) -> str:
+        """The token's raw string, to pass on to Cognito or to another API; empty without a token."""
+        if self.token is None:
+            return ""
+        return self._raw if self._login is None else login_session.tokens_of(self._login).access_token
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The user's Cognito groups that count now. Raises CognitoUnavailableError as `token` does."""
+        return self._rights().groups
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The token's scopes. Raises CognitoUnavailableError as `token` does."""
+        return self._rights().scopes
+
+    @property
+    def pool(self) -> UserPool | None:
+        """The user pool that issued the token."""
+        token = self.token
+        return None if token is None else settings_of(token.user_pool_id, token.client_id).user_pool
+
+    @cached_property
+    def aws(self) -> Aws:
+        """AWS with the user's credentials: `.identity_id`, `.credentials`, `.session`, `.client("s3")`. No I/O yet."""
+        return Aws(lambda: self.token, self._id_token, self._aload)
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether the caller is a machine-to-machine client (`client_credentials`)."""
+        return isinstance(self.token, ClientToken)
+
+    @property
+    def is_bearer(self) -> bool:
+        """Whether the request's user comes from a bearer token, not from the session."""
+        self._load()
+        return self._token is not None and self._login is None
+
+    @property
+    def is_unavailable(self) -> bool:
+        """Whether this request could not load its session's user, because Cognito could not be reached. No I/O."""
+        return self._failure is not None and self._user is None
+
+    def set_bearer(self, user: Any, token: Token, raw: str, raw_id_token: str | None = None) -> None:
+        """Make the user of a verified bearer token the request's user; `raw_id_token` is the verified ID token."""
+        set_user(self._request, user)
+        self._clear()
+        self._user, self._token, self._raw, self._raw_id_token = user, token, raw, raw_id_token
+
+    def set_login(self, user: Any, token: Token, login: CognitoLogin) -> None:
+        """Set the login of `user`, who is about to become the request's user."""
+        self._clear()
+        self._user, self._token, self._login = user, token, login
+
+    def load_session(self, get_user: Callable[[], Any]) -> Any:
+        """Refresh the session's tokens if due, then return the session's user.
+
+        Anonymous if the login has ended, or if it is of another pool than the host's (TOKENS_OF_OTHER_POOLS).
+
+        `get_user` returns Django's own user of the session. It is called after the refresh, so that the user has the
+        rights which the new tokens state. A user without a Cognito login is returned as it is.
+
+        Raises CognitoUnavailableError if the tokens have expired, cannot be refreshed and gave the user rights.
+        """
+        session = self._request.session
+        self.logins_set_aside = session.get(login_session.SET_ASIDE_KEY, ())
+        if login_session.SESSION_KEY not in session:
+            return _check_groups(session, get_user())
+        if self._failure is not None and self._user is None:
+            raise self._failure
+        was_loaded = _is_user_loaded(self._request)
+        try:
+            before = self._load_login(session)
+            if before is None:
+                return AnonymousUser()
+            try:
+                login = refresh.current(before)
+            except CognitoUnavailableError as failure:
+                return self._enter_outage(_check_groups(session, get_user()), before, failure)
+            user = _check_groups(session, get_user())
+            if _is_owner(user, login) and (was_loaded or login.version != before.version):
+                reload_user(session, user)
+            return self._accept(user, login)
+        except SignInError:
+            session.flush()
+            return AnonymousUser()
+
+    async def aload_session(self, get_user: Callable[[], Awaitable[Any]]) -> Any:
+        """Async version of `load_session`."""
+        session = self._request.session
+        self.logins_set_aside = await session.aget(login_session.SET_ASIDE_KEY, ())
+        if not await session.ahas_key(login_session.SESSION_KEY):
+            return await _acheck_groups(session, await get_user())
+        if self._failure is not None and self._user is None:
+            raise self._failure
+        was_loaded = _is_user_loaded(self._request)
+        try:
+            before = await sync_to_async(self._load_login)(session)
+            if before is None:
+                return AnonymousUser()
+            try:
+                login = await refresh.acurrent(before)
+            except CognitoUnavailableError as failure:
+                user = await _acheck_groups(session, await get_user())
+                return await sync_to_async(self._enter_outage)(user, before, failure)
+            user = await _acheck_groups(session, await get_user())
+            if _is_owner(user, login) and (was_loaded or login.version != before.version):
+                await sync_to_async(reload_user)(session, user)
+            return self._accept(user, login)
+        except SignInError:
+            await session.aflush()
+            return AnonymousUser()
+
+    def _load_login(self, session: SessionBase) -> CognitoLogin | None:
+        """Return the session's login; None at a host of another pool, where the session stays and the user does not.
+
+        Raises SignInError if it is gone.
+        """
+        login = login_session.load(session)
+        self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(login.pk)
+        return login if is_accepted_at(self._request, login.cognito_user.user_pool_id) else None
+
+    def _accept(self, user: Any, login: CognitoLogin) -> Any:
+        """Return `user`, with the rights of `login` if it is theirs. Another middleware may have set somebody else.
+
+        Raises SignInError if the login's tokens cannot be decrypted.
+        """
+        if _is_owner(user, login):
+            token = login_session.access_token_of(login)
+            self._user, self._token, self._login = user, token, login
+            carry(user, rights_for(token, login.cognito_user))
+        return user
+
+    def _enter_outage(self, user: Any, login: CognitoLogin, failure: CognitoUnavailableError) -> Any:
+        if not _is_owner(user, login):
+            return user
+        self._failure, self._outage = failure, None
+        match = find_view(self._request)
+        user = user_in_outage(match, user, login, failure)
+        if user.is_authenticated:
+            self._user, self._outage = user, (match and match.func, login, failure)
+        else:
+            self._failure = None
+        return user
+
+    def is_loaded_for(self, view: Any) -> bool:
+        """Whether the user, if loaded in an outage, is what `view` may get. No I/O."""
+        return self._outage is None or self._outage[0] is view
+
+    def load_again(self) -> None:
+        """Load the user of an outage for the request's view: a middleware read it, and then changed path or urlconf.
+
+        Raises CognitoUnavailableError as `load_session` does.
+        """
+        self._clear_former_user()
+        if self._outage is not None:
+            _, login, failure = self._outage
+            set_user(self._request, self._enter_outage(self._user, login, failure))
+
+    def _clear(self) -> None:
+        self._user = self._token = self._login = self._failure = self._raw_id_token = self._outage = None
+        self._raw = ""
+
+    def _id_token(self) -> str:
+        """Return the user's raw ID token, verified when it arrived; empty without one. No I/O."""
+        if self._login is not None:
+            return login_session.tokens_of(self._login).id_token
+        return self._raw if isinstance(self._token, IdToken) else self._raw_id_token or ""
+
+    def _rights(self) -> Rights:
+        self._load()
+        if self._failure is not None:
+            raise self._failure
+        return NO_RIGHTS if self._user is None else rights_of(self._user)
+
+    def _load(self) -> None:
+        """Load the request's user, which loads its login; clear everything if the user is another one by now."""
+        _ = self._request.user.is_authenticated
+        self._clear_former_user()
+
+    async def _aload(self) -> None:
+        """Async version of `_load`; after it, `token` does no I/O."""
+        await self._request.auser()
+        self._clear_former_user()
+
+    def _clear_former_user(self) -> None:
+        if self._user is not None and self._request.user != self._user:
+            self._clear()
+
+
+def set_user(request: HttpRequest, user: Any) -> None:
+    """Make `user` the request's user, for sync and async readers."""
+    request.user, request.auser = user, make_auser(user)
+
+
+def make_auser(user: Any) -> Callable[[], Awaitable[Any]]:
+    """Return a `request.auser` for a user that is loaded."""
+
+    async def auser() -> Any:
+        return user
+
+    return auser
+
+
+def _check_groups(session: SessionBase, user: Any) -> Any:
+    """Remove remembered groups that are too old, if the session says that it is time to look."""
+    if user.is_authenticated:
+        check_session(session, user)
+    return user
+
+
+async def _acheck_groups(session: SessionBase, user: Any) -> Any:
+    """Async version of `_check_groups`."""
+    if user.is_authenticated:
+        await acheck_session(session, user)
+    return user
+
+
+def _is_owner(user: Any, login: CognitoLogin) -> bool:
+    return bool(user.pk == login.cognito_user.user_id)
+
+
+def _is_user_loaded(request: HttpRequest) -> bool:
+    """Whether a middleware before ours has loaded Django's user: by now it may differ from the database."""
+    return hasattr(request, "_cached_user") or hasattr(request, "_acached_user")

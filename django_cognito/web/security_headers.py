@@ -1,0 +1,73 @@
+"""The headers of the login's pages: nobody stores, frames or is told of them, and they load nothing from elsewhere."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.http.response import HttpResponseRedirectBase
+from django.shortcuts import resolve_url
+from django.templatetags.static import static
+
+from ..conf.loading import CognitoSettings
+
+_STYLESHEET = "django_cognito/login.css"
+_NOTHING: Mapping[str, Sequence[str]] = {
+    "default-src": ["'none'"],
+    "base-uri": ["'none'"],
+    "form-action": ["'none'"],
+    "frame-ancestors": ["'none'"],
+}
+
+
+def protected(
+    response: HttpResponse, *pools: CognitoSettings | None, referrer_policy: str = "no-referrer"
+) -> HttpResponse:
+    """`response` with headers that keep codes and states out of caches and Referer headers (RFC 9700 4.2, 4.16).
+
+    A page's forms may be sent on to the hosted UIs of `pools`.
+    """
+    response["Cache-Control"] = "no-store"
+    response["Referrer-Policy"] = referrer_policy
+    response["X-Frame-Options"] = "DENY"
+    response["X-Content-Type-Options"] = "nosniff"
+    is_page = not isinstance(response, HttpResponseRedirectBase)
+    # Django's own middleware leaves a policy alone that a view has set.
+    response["Content-Security-Policy"] = _written({**_NOTHING, **(_of_a_page(pools) if is_page else {})})
+    return response
+
+
+def _of_a_page(pools: Iterable[CognitoSettings | None]) -> Mapping[str, Sequence[str]]:
+    """What a page of ours needs: its stylesheet, and forms that may be sent on to the pools' hosted UIs.
+
+    A site's own `page.html` may bring a logo and fonts, from where its static files are.
+    Browsers hold `form-action` against the redirects that a form is answered with, too: without the hosted UI's origin
+    a sign-out ends in silence. Where it goes on from there is Cognito's redirect, and checked in the same way.
+    """
+    static_files = list(_origins([static(_STYLESHEET)])) or ["'self'"]
+    return {
+        "style-src": static_files,
+        "img-src": static_files,
+        "font-src": static_files,
+        "form-action": ["'self'", *dict.fromkeys(_origins(_ways_on(pools)))],
+    }
+
+
+def _ways_on(pools: Iterable[CognitoSettings | None]) -> Iterator[str]:
+    for each in pools:
+        if each is not None:
+            yield each.user_pool.domain
+            yield each.logout_uri
+    if settings.LOGOUT_REDIRECT_URL:
+        yield resolve_url(settings.LOGOUT_REDIRECT_URL)
+
+
+def _origins(addresses: Iterable[str]) -> Iterator[str]:
+    """The origins of those addresses that name one; without a scheme, it is the page's own."""
+    for parts in map(urlsplit, addresses):
+        if parts.netloc:
+            yield f"{parts.scheme}://{parts.netloc}" if parts.scheme else parts.netloc
+
+
+def _written(directives: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())

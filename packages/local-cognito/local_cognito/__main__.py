@@ -1,0 +1,119 @@
+"""`python -m local_cognito`: the local Cognito in the foreground, until Ctrl-C."""
+
+import argparse
+import json
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .accounts.keys import default_state_dir
+from .emulator import Emulator
+from .seeds.reading import DEFAULT_SEED
+from .seeds.seed import SeedPool
+from .seeds.values import SeedError
+
+DEFAULT_PORT = 9229
+_EXIT_USAGE = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a local Cognito as the command line says; the process's exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
+    try:
+        emulator = Emulator(
+            seed=options.seed,
+            port=options.port,
+            issuer=options.issuer,
+            state_dir=options.state_dir,
+            console=_write,
+        )
+    except SeedError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"port {options.port} on 127.0.0.1 cannot be had: {error.strerror}; choose one with --port")
+    _write(_introduction(emulator, options.seed or DEFAULT_SEED))
+    _write(_ready_line(emulator))
+    _serve(emulator)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local_cognito", description="A Cognito on this machine.")
+    parser.add_argument("--seed", type=Path, help="YAML or JSON file with pools, clients, groups and people")
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="port on 127.0.0.1 (default %(default)s; 0: any)"
+    )
+    parser.add_argument(
+        "--issuer", choices=("localhost", "aws"), default="localhost", help="whom tokens name as issuer"
+    )
+    parser.add_argument("--state-dir", type=Path, default=default_state_dir(), help="where keys are kept (%(default)s)")
+    return parser
+
+
+def _serve(emulator: Emulator) -> None:
+    # A supervisor's SIGTERM ends it as Ctrl-C does: the socket is closed.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        emulator.serve_forever()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    _write("stopped")
+
+
+def _introduction(emulator: Emulator, seed: Path) -> str:
+    lines = [
+        f"Local Cognito on {emulator.url}  (loopback only; data is gone when it stops)",
+        f"  AWS API      {emulator.endpoint_url}    e.g. boto3.client('cognito-idp', endpoint_url=...)",
+        f"  hosted UI    {emulator.domain}/login    reached through a site's sign-in link",
+        f"  mailbox      {emulator.url}/mailbox    every code that would be sent by e-mail or SMS",
+        f"  seed         {seed}    passwords are in it",
+    ]
+    for pool in emulator.seed.pools:
+        lines += _pool_lines(emulator, pool)
+    lines += _account_lines(emulator)
+    return "\n".join([*lines, ""])
+
+
+def _pool_lines(emulator: Emulator, pool: SeedPool) -> list[str]:
+    clients = [f"    client     {client.id}  {client.name}" for client in pool.clients]
+    people = [f"    person     {user.username}  {', '.join(user.groups) or '-'}" for user in pool.users]
+    return [f"  pool         {pool.id}  {pool.name}", f"    issuer     {emulator.issuer(pool.id)}", *clients, *people]
+
+
+def _account_lines(emulator: Emulator) -> list[str]:
+    """The AWS account. Its secret is printed as the seed's passwords could be: it opens nothing but this process."""
+    account, key = emulator.seed.account, emulator.admin_credentials
+    pools = [f"  identities   {pool.id}  {pool.name}, for {pool.user_pool}" for pool in account.identity_pools]
+    return [
+        *pools,
+        f"  S3, DynamoDB, STS, IAM on {emulator.endpoint_url}, enforced; the user-pool API takes any key",
+        f"    admin      AWS_ACCESS_KEY_ID={key.id}",
+        f"               AWS_SECRET_ACCESS_KEY={key.secret}",
+        *(f"    bucket     {bucket}" for bucket in account.buckets),
+        *(f"    table      {table.name}" for table in account.tables),
+    ]
+
+
+def _ready_line(emulator: Emulator) -> str:
+    """One line of JSON for programs that wait for the start."""
+    pools = [{"id": pool.id, "issuer": emulator.issuer(pool.id)} for pool in emulator.seed.pools]
+    ready: dict[str, Any] = {"ready": True, "url": emulator.url, "port": emulator.port, "pools": pools}
+    return json.dumps(ready)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def _fail(complaint: str) -> int:
+    sys.stderr.write(f"{complaint}\n")
+    return _EXIT_USAGE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""Each pool's two signing keys, kept in memory or in files of mode 600, and the signature itself. Knows no claims."""
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from django_cognito.core.tokens.token import TokenUse
+
+from ..private_files import kept
+
+_TOKEN_USES: tuple[TokenUse, ...] = ("id", "access")
+_KEY_BITS = 2048
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """One RSA key and its id; `private` stays out of the repr."""
+
+    kid: str
+    private: rsa.RSAPrivateKey = field(repr=False)
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """`claims` as a JWS. The header is exactly kid and alg, as Cognito writes it: PyJWT would add a `typ`."""
+        header = _base64url(_json({"kid": self.kid, "alg": "RS256"}))
+        signed = f"{header}.{_base64url(_json(claims))}"
+        signature = self.private.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        return f"{signed}.{_base64url(signature)}"
+
+    def jwk(self) -> dict[str, str]:
+        """The public half, in the members and order of Cognito's JWKS document."""
+        numbers = self.private.public_key().public_numbers()
+        modulus = _base64url(numbers.n.to_bytes(_KEY_BITS // 8, "big"))
+        return {"alg": "RS256", "e": "AQAB", "kid": self.kid, "kty": "RSA", "n": modulus, "use": "sig"}
+
+
+class KeyRing:
+    """The keys of every pool, made when first asked for. Without a folder they are gone with the process."""
+
+    def __init__(self, state_dir: Path | None = None) -> None:
+        self._state_dir = state_dir
+        self._pools: dict[str, dict[TokenUse, SigningKey]] = {}
+
+    def of(self, pool_id: str) -> dict[TokenUse, SigningKey]:
+        """The pool's two keys by the use of the tokens that they sign."""
+        if pool_id not in self._pools:
+            self._pools[pool_id] = _kept(self._state_dir, pool_id) if self._state_dir else _new_keys()
+        return self._pools[pool_id]
+
+    def jwks(self, pool_id: str) -> dict[str, list[dict[str, str]]]:
+        """The pool's public keys as a JWKS document."""
+        return {"keys": [key.jwk() for key in self.of(pool_id).values()]}
+
+
+def default_state_dir() -> Path:
+    """Where a user's programs keep their state (XDG Base Directory Specification): never inside a repository."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "django-cognito" / "emulator"
+
+
+def sign(pool_id: str, claims: Mapping[str, Any], use: TokenUse = "access", *, state_dir: Path | None = None) -> str:
+    """A token with `claims` as they are and a good signature of the pool, by the keys in `state_dir`: for tests."""
+    return KeyRing(state_dir or default_state_dir()).of(pool_id)[use].sign(claims)
+
+
+def _new_keys() -> dict[TokenUse, SigningKey]:
+    return {use: SigningKey(_new_kid(), rsa.generate_private_key(65_537, _KEY_BITS)) for use in _TOKEN_USES}
+
+
+def _new_kid() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()  # padded, with + and /: as real ones are
+
+
+def _kept(state_dir: Path, pool_id: str) -> dict[TokenUse, SigningKey]:
+    """The pool's keys from its file; made there first, if need be."""
+    stored = kept(state_dir / f"{pool_id}.json", lambda: _stored(_new_keys()))
+    return {use: _loaded(stored[use]) for use in _TOKEN_USES}
+
+
+def _stored(keys: Mapping[TokenUse, SigningKey]) -> dict[str, dict[str, str]]:
+    return {use: {"kid": key.kid, "pem": _pem(key.private)} for use, key in keys.items()}
+
+
+def _pem(key: rsa.RSAPrivateKey) -> str:
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
+
+
+def _loaded(stored: Mapping[str, str]) -> SigningKey:
+    private = serialization.load_pem_private_key(stored["pem"].encode(), password=None)
+    return SigningKey(stored["kid"], cast("rsa.RSAPrivateKey", private))
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _base64url(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

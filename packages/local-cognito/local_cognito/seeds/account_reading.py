@@ -1,0 +1,115 @@
+"""The part of a seed that the AWS account begins with: identity pools, roles, buckets, tables. Knows no moto."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import values
+from .seed import SeedAccount, SeedAdmin, SeedIdentityPool, SeedPool, SeedRole, SeedRoleMapping, SeedRule, SeedTable
+from .values import Check, Path, Table
+
+# The keys at the top of a seed, beside `pools`.
+ACCOUNT: Mapping[str, Check] = {
+    "identity_pools": values.anything,
+    "roles": values.anything,
+    "buckets": values.buckets,
+    "tables": values.anything,
+    "admin": values.anything,
+}
+_ROLE = Table(required={"name": values.role_name, "policy": values.policy})
+_TABLE = Table(required={"name": values.text, "keys": values.table_keys}, optional={"region": values.text})
+_ADMIN = Table(required={"access_key_id": values.access_key_id, "secret_access_key": values.text})
+_IDENTITY_POOL = Table(
+    required={"id": values.identity_pool_id, "user_pool": values.text},
+    optional={
+        "name": values.text,
+        "clients": values.texts,
+        "allow_guests": values.yes_or_no,
+        "roles": values.anything,
+        "credentials_seconds": values.positive_number,
+        "principal_tags": values.texts_by_name,
+        "role_mapping": values.anything,
+    },
+)
+_ROLES = Table(optional={"authenticated": values.role_name, "unauthenticated": values.role_name})
+_ROLE_MAPPING = Table(
+    optional={
+        "type": values.one_of("token", "rules", "none"),
+        "ambiguous": values.one_of("authenticated", "deny"),
+        "rules": values.anything,
+    }
+)
+_RULE = Table(
+    required={"claim": values.text, "value": values.text, "role": values.role_name},
+    optional={"match": values.one_of("Equals", "Contains", "StartsWith", "NotEqual")},
+)
+
+
+def read_account(found: Mapping[str, Any], path: Path, pools: Sequence[SeedPool]) -> SeedAccount:
+    """The account that the checked top of a seed describes. Raises SeedError."""
+    roles = tuple(SeedRole(**_ROLE.read(item, at)) for item, at in values.items(found.get("roles", []), path / "roles"))
+    names = [role.name for role in roles]
+    values.require_unique(names, path / "roles", "name")
+    tables = tuple(
+        SeedTable(**_TABLE.read(item, at)) for item, at in values.items(found.get("tables", []), path / "tables")
+    )
+    values.require_unique([table.name for table in tables], path / "tables", "name")
+    values.require_unique(found.get("buckets", ()), path / "buckets", "name")
+    _require_groups_roles(pools, names, path)
+    admin = SeedAdmin(**_ADMIN.read(found["admin"], path / "admin")) if "admin" in found else None
+    return SeedAccount(roles, found.get("buckets", ()), tables, _identity_pools(found, path, pools, names), admin)
+
+
+def _require_groups_roles(pools: Sequence[SeedPool], roles: list[str], path: Path) -> None:
+    for number, pool in enumerate(pools):
+        for place, group in enumerate(pool.groups):
+            at = path / f"pools[{number}].groups[{place}]"
+            if group.role and group.role_arn:
+                raise at.error("has a role and a role_arn: one of the two")
+            _require_known(group.role, roles, at / "role", "role")
+
+
+def _identity_pools(
+    found: Mapping[str, Any], path: Path, pools: Sequence[SeedPool], roles: list[str]
+) -> tuple[SeedIdentityPool, ...]:
+    items = values.items(found.get("identity_pools", []), path / "identity_pools")
+    read = tuple(_identity_pool(item, at, pools, roles) for item, at in items)
+    values.require_unique([pool.id for pool in read], path / "identity_pools", "id")
+    return read
+
+
+def _identity_pool(document: Any, path: Path, pools: Sequence[SeedPool], roles: list[str]) -> SeedIdentityPool:
+    found = _IDENTITY_POOL.read(document, path)
+    clients = {pool.id: [client.id for client in pool.clients] for pool in pools}
+    _require_known(found["user_pool"], list(clients), path / "user_pool", "user pool")
+    for client in found.get("clients", ()):
+        _require_known(client, clients[found["user_pool"]], path / "clients", "client")
+    named = _ROLES.read(found.pop("roles", {}), path / "roles")
+    for kind, role in named.items():
+        _require_known(role, roles, path / "roles" / kind, "role")
+    mapping = _role_mapping(found.pop("role_mapping", {}), path / "role_mapping", roles)
+    return SeedIdentityPool(
+        **found,
+        authenticated_role=named.get("authenticated"),
+        unauthenticated_role=named.get("unauthenticated"),
+        role_mapping=mapping,
+    )
+
+
+def _role_mapping(document: Any, path: Path, roles: list[str]) -> SeedRoleMapping:
+    found = _ROLE_MAPPING.read(document, path)
+    items = values.items(found.pop("rules", []), path / "rules")
+    rules = tuple(_rule(item, at, roles) for item, at in items)
+    if bool(rules) != (found.get("type") == "rules"):
+        raise path.error("rules go with the type rules, and it with them")
+    return SeedRoleMapping(**found, rules=rules)
+
+
+def _rule(document: Any, path: Path, roles: list[str]) -> SeedRule:
+    rule = SeedRule(**_RULE.read(document, path))
+    _require_known(rule.role, roles, path / "role", "role")
+    return rule
+
+
+def _require_known(name: str | None, names: Sequence[str], path: Path, kind: str) -> None:
+    if name is not None and name not in names:
+        raise path.error(values.unknown(kind, name, names))

@@ -1,0 +1,271 @@
+"""Reading a seed's values: each kind of value checks itself, each complaint says where and what. Knows no seed."""
+
+import difflib
+import re
+from base64 import b32decode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django_cognito.core.user_pool import UserPool
+
+from ..accounts.client_secrets import SECRET_PATTERN
+
+# AWS API reference: ClientIdType.
+_CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
+# AWS API reference: IdentityPoolId, roleNameType, accessKeyIdType (moto knows only those of 20 characters).
+_IDENTITY_POOL_ID = re.compile(r"[\w-]+:[0-9a-f-]+", re.ASCII)
+_ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+_ACCESS_KEY_ID = re.compile(r"AKIA[A-Z0-9]{16}")
+# Amazon S3 user guide, "General purpose bucket naming rules".
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_RESOURCE_SERVER = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,256}")
+
+Check = Callable[[Any], Any]
+
+
+class SeedError(ValueError):
+    """The seed is wrong; the message says in which file, where in it, and what would be right."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """A place in a seed: the file, and the way down to the value."""
+
+    file: str
+    place: str = ""
+
+    def __truediv__(self, step: str) -> "Path":
+        return Path(self.file, f"{self.place}.{step}" if self.place else step)
+
+    def error(self, complaint: str) -> SeedError:
+        """The complaint, with the place before it."""
+        return SeedError(f"{self.file}: {self.place or 'the top level'}: {complaint}")
+
+
+@dataclass(frozen=True)
+class Table:
+    """The keys that a mapping in a seed must have, and those that it may, each with its check."""
+
+    required: Mapping[str, Check] = field(default_factory=dict)
+    optional: Mapping[str, Check] = field(default_factory=dict)
+
+    def read(self, document: Any, path: Path) -> dict[str, Any]:
+        """The checked values; keys without a value (null) are left out. Raises SeedError."""
+        if not isinstance(document, Mapping):
+            raise path.error("must be a mapping of keys to values")
+        checks = {**self.required, **self.optional}
+        for key in document:
+            if key not in checks:
+                raise path.error(unknown("key", key, list(checks)))
+        for key in self.required:
+            if document.get(key) is None:
+                raise path.error(f"{key} is missing")
+        return {key: _checked(checks[key], value, path / key) for key, value in document.items() if value is not None}
+
+
+def unknown(kind: str, name: Any, names: Sequence[str]) -> str:
+    """The complaint about a name that is not known, with the nearest that is."""
+    nearest = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are: {', '.join(names) or 'none'}"
+    return f"unknown {kind} {name!r}; {hint}"
+
+
+def items(document: Any, path: Path) -> Iterator[tuple[Any, Path]]:
+    """Each item of a list, with its place. Raises SeedError."""
+    if not isinstance(document, list):
+        raise path.error("must be a list")
+    for number, item in enumerate(document):
+        yield item, Path(path.file, f"{path.place}[{number}]")
+
+
+def require_unique(names: Sequence[str], path: Path, kind: str) -> None:
+    """Nothing, if no name stands twice. Raises SeedError."""
+    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    if twice is not None:
+        raise path.error(f"the {kind} {twice!r} stands twice")
+
+
+def anything(value: Any) -> Any:
+    """Whatever it is: somebody else looks at it."""
+    return value
+
+
+def text(value: Any) -> str:
+    """A non-empty string. YAML reads unquoted digits as a number, so that is said."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be a non-empty string (quote it, if it looks like a number)")
+    return value
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """A list of strings."""
+    if not isinstance(value, list):
+        raise TypeError("must be a list of strings")
+    return tuple(text(item) for item in value)
+
+
+def texts_by_name(value: Any) -> dict[str, str]:
+    """A mapping of names to strings, as user attributes are."""
+    if not isinstance(value, Mapping):
+        raise TypeError("must be a mapping of names to strings")
+    return {text(name): text(item) for name, item in value.items()}
+
+
+def yes_or_no(value: Any) -> bool:
+    """true or false."""
+    if not isinstance(value, bool):
+        raise TypeError("must be true or false")
+    return value
+
+
+def whole_number(value: Any) -> int:
+    """An integer from 0."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError("must be a whole number, 0 or more")
+    return value
+
+
+def grace_seconds(value: Any) -> int:
+    """Return an integer from 0 to 60: RetryGracePeriodSeconds of the AWS API reference."""
+    if whole_number(value) > 60:
+        raise ValueError("must be a whole number from 0 to 60")
+    return int(value)
+
+
+def positive_whole_number(value: Any) -> int:
+    """An integer from 1."""
+    if whole_number(value) == 0:
+        raise ValueError("must be a whole number, 1 or more")
+    return int(value)
+
+
+def positive_number(value: Any) -> float:
+    """A number above 0, fractions too."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise ValueError("must be a number above 0")
+    return value
+
+
+def one_of(*choices: str) -> Check:
+    """One of the words."""
+
+    def check(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"must be one of: {', '.join(choices)}")
+        return str(value)
+
+    return check
+
+
+def some_of(*choices: str) -> Check:
+    """A list of the words."""
+    check = one_of(*choices)
+    return lambda value: tuple(check(item) for item in texts(value))
+
+
+def mfa(value: Any) -> str:
+    """off, optional or on. YAML 1.1 reads bare on and off as booleans, so these count as well."""
+    word = {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+    return str(one_of("off", "optional", "on")(word))
+
+
+def pool_id(value: Any) -> str:
+    """A user pool id."""
+    return UserPool(text(value)).user_pool_id
+
+
+def client_id(value: Any) -> str:
+    """An app client id."""
+    if not _CLIENT_ID.fullmatch(text(value)):
+        raise ValueError("must be letters, digits, _ and + only")
+    return str(value)
+
+
+def client_secret(value: Any) -> str:
+    """An app client's secret."""
+    if not SECRET_PATTERN.fullmatch(text(value)):
+        raise ValueError("must be 24 to 64 letters, digits, _ and +")
+    return str(value)
+
+
+def matching(pattern: re.Pattern[str], complaint: str) -> Check:
+    """A string of that form."""
+
+    def check(value: Any) -> str:
+        if not pattern.fullmatch(text(value)):
+            raise ValueError(complaint)
+        return str(value)
+
+    return check
+
+
+identity_pool_id = matching(_IDENTITY_POOL_ID, "must be a region, a colon and a UUID in lower case")
+role_name = matching(_ROLE_NAME, "must be at most 64 letters, digits and _+=,.@-")
+access_key_id = matching(_ACCESS_KEY_ID, "must be AKIA and 16 capital letters or digits")
+bucket = matching(_BUCKET, "must be 3 to 63 small letters, digits, dots and hyphens")
+resource_server = matching(_RESOURCE_SERVER, "must be printable characters without spaces, quotes and backslashes")
+
+
+def buckets(value: Any) -> tuple[str, ...]:
+    """A list of bucket names."""
+    return tuple(bucket(name) for name in texts(value))
+
+
+def scopes(value: Any) -> tuple[str, ...]:
+    """The names of a resource server's scopes."""
+    found = texts(value)
+    if any("/" in name or " " in name for name in found):
+        raise ValueError("must be names without slashes and spaces")
+    return found
+
+
+def table_keys(value: Any) -> dict[str, str]:
+    """One or two key attributes of a table, with their types."""
+    found = texts_by_name(value)
+    if len(found) not in (1, 2) or not set(found.values()) <= {"S", "N", "B"}:
+        raise ValueError("must be one or two attributes with their types (S, N or B), the partition key first")
+    return found
+
+
+def policy(value: Any) -> dict[str, Any]:
+    """An IAM policy of an identity. The version may be left out: there is one that has variables."""
+    statements = value.get("Statement") if isinstance(value, Mapping) else None
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if not _is_statement(statement):
+            raise ValueError(
+                "must be an IAM policy: a Statement, or a list of them, each with Effect (Allow or Deny), "
+                "Action or NotAction, and Resource or NotResource"
+            )
+    return {"Version": "2012-10-17", **value}
+
+
+def _is_statement(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and value.get("Effect") in ("Allow", "Deny")
+        and len(value.keys() & {"Action", "NotAction"}) == 1
+        and len(value.keys() & {"Resource", "NotResource"}) == 1
+        and all(_is_texts(value[key]) for key in value.keys() & {"Action", "NotAction", "Resource", "NotResource"})
+    )
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+
+
+def base32(value: Any) -> str:
+    """A secret for one-time codes."""
+    secret = text(value).replace(" ", "").upper().rstrip("=")
+    try:
+        b32decode(secret + "=" * (-len(secret) % 8))
+    except ValueError as error:
+        raise ValueError("must be base32: letters A to Z and digits 2 to 7") from error
+    return secret
+
+
+def _checked(check: Check, value: Any, path: Path) -> Any:
+    try:
+        return check(value)
+    except (ValueError, TypeError) as error:
+        raise path.error(str(error)) from error
