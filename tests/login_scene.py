@@ -12,8 +12,9 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
+from django_cognito.core.base64url import decode_base64url
 from django_cognito.core.errors import SignInError
-from django_cognito.login.state import decode, open_state, seal
+from django_cognito.login.state import open_state, seal
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
 from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
@@ -79,7 +80,7 @@ def come_back(client: Client, asked: dict[str, str], **changes: Any) -> Any:
 def _is_mine(client: Client, state: Any) -> bool:
     """Whether the browser has the cookie of a state, which the callback then uses up."""
     with suppress(SignInError, KeyError, ValueError, AttributeError):  # not a text at all
-        return open_state(state).has_secret(decode(client.cookies[secret_cookie(state)].value))
+        return open_state(state).has_secret(decode_base64url(client.cookies[secret_cookie(state)].value))
     return False
 
 
@@ -125,12 +126,14 @@ def secret_cookie(state: str, prefix: str = "") -> str:
 
 def code_verifier_of(client: Client, asked: dict[str, str]) -> str:
     """The PKCE code verifier of a pending sign-in, as the site derives it from the state and the browser's cookie."""
-    return open_state(asked["state"]).code_verifier(decode(secret_cookies(client)[secret_cookie(asked["state"])]))
+    return open_state(asked["state"]).code_verifier(
+        decode_base64url(secret_cookies(client)[secret_cookie(asked["state"])])
+    )
 
 
 def reseal(client: Client, asked: dict[str, str], **changes: Any) -> dict[str, str]:
     """Change a pending sign-in as only the site itself can: what Cognito is asked, with the new state."""
-    secret = decode(secret_cookies(client)[secret_cookie(asked["state"])])
+    secret = decode_base64url(secret_cookies(client)[secret_cookie(asked["state"])])
     return {**asked, "state": seal(replace(open_state(asked["state"]), **changes), secret).state}
 
 

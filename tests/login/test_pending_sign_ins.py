@@ -14,9 +14,10 @@ from django.http import HttpRequest
 from django.test import Client
 from django.urls import path as url_path
 
+from django_cognito.core.base64url import decode_base64url, encode_base64url
 from django_cognito.encryption import decrypt
 from django_cognito.login import state
-from django_cognito.login.state import decode, new_secret, open_state, seal
+from django_cognito.login.state import new_secret, open_state, seal
 from django_cognito.models import CognitoUser
 from django_cognito.testing import sign_in
 
@@ -106,7 +107,7 @@ def test_forty_tabs_at_once_all_sign_in_with_a_short_cookie_header(
 def test_state_has_no_redirect_uri(client: Client) -> None:
     sign_in_id, _, payload = begin(client, next="/mine/")["state"].partition(".")
     purpose = b"django_cognito.login.state"
-    plaintext = decrypt(decode(payload), associated_data=sign_in_id.encode(), purpose=purpose)
+    plaintext = decrypt(decode_base64url(payload), associated_data=sign_in_id.encode(), purpose=purpose)
     assert b"/mine/" in plaintext
     assert b"callback" not in plaintext
     assert json.loads(plaintext)[0] == 1
@@ -157,7 +158,7 @@ def test_cookie_of_a_pending_sign_in(
     ((name, cookie),) = answer.cookies.items()
     assert name == secret_cookie(asked["state"], prefix)
     assert len(cookie.value) == 43
-    assert open_state(asked["state"]).has_secret(decode(cookie.value))
+    assert open_state(asked["state"]).has_secret(decode_base64url(cookie.value))
     assert (cookie["path"], cookie["domain"], bool(cookie["secure"])) == expected
     assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "Lax", 900)
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
@@ -755,6 +756,6 @@ def test_forged_state_is_not_one_of_this_site_whatever_the_cookie(
     settings.SECRET_KEY = "an attacker's key, which this site does not have at all"
     forged = seal(started, secret).state
     settings.SECRET_KEY = own_key
-    client.cookies[secret_cookie(forged)] = state.encode(secret)
+    client.cookies[secret_cookie(forged)] = encode_base64url(secret)
     assert code_of(come_back(client, {"state": forged})) == "state_unknown"
     assert token_endpoint.count == 0
