@@ -22,7 +22,7 @@ from . import code, page, scores, survivors
 from .mutants import mutants_of
 from .scores import Score
 from .survivors import Survivor
-from .trial import CORE, PROJECT, Trial
+from .trial import Trial
 
 MODULES = tuple(code.TESTS)
 _console = Console()
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _tried(module: str, directory: Path | None, progress: Progress) -> tuple[list[Survivor], Score]:
     """The mutants of a module that survive, and the count of all."""
-    source = (PROJECT / CORE / f"{module}.py").read_text()
+    source = code.path_of(module).read_text()
     mutants = list(mutants_of(source))
     task = progress.add_task(module, total=len(mutants))
     found, alive = [], []

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from .code import TESTS
+from tests.source import PACKAGE_DIRECTORY
+
+from .code import TESTS, path_of
 
 PROJECT = Path(__file__).resolve().parents[2]
-CORE = Path("django_cognito", "core")
 _COPIED = ("django_cognito", "tests", "pyproject.toml", "example_project")
 _MAX_MEMORY_BYTES = 4 * 2**30  # a mutant may ask for all there is
 
@@ -63,13 +64,14 @@ class Trial:
 
     def survives(self, source: str) -> bool | None:
         """Whether no test tells the module from one with this `source`; None if that one cannot even be imported."""
-        path = self._copy / CORE / f"{self._module}.py"
+        relative = path_of(self._module).relative_to(PACKAGE_DIRECTORY.parent)
+        path = self._copy / relative
         try:
             path.write_text(source)
             statuses = (self._status(*stage) for stage in self._stages)
             failed = next((status for status in statuses if status), 0)
         finally:
-            shutil.copy2(PROJECT / CORE / path.name, path)
+            shutil.copy2(PROJECT / relative, path)
         return None if failed == _UNFIT else not failed
 
     def _status(self, files: Sequence[str], limit: int) -> int:
