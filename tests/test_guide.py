@@ -114,7 +114,7 @@ def _without_values(cell: str) -> str:
 def test_who_was_let_in_by_hand_is_known_by_the_first_token(settings: Any, cognito_keys: None) -> None:
     settings.COGNITO = {**settings.COGNITO, "USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CREATE_USERS": False}
     user = User.objects.create(username="local")
-    _function("groups", "let_in")("local", SUB)
+    _function("groups", "allow_user")("local", SUB)
     assert authenticate(make_token(username="alice", sub=SUB))[0] == user
 
 
