@@ -124,7 +124,7 @@ def test_who_came_from_another_package_keeps_the_account(settings: Any, cognito_
     user = User.objects.create(username="theirs", last_name=SUB)
     User.objects.create(username="nobody of Cognito's")
     for _ in range(2):  # a migration that is run again changes nothing
-        _function("upgrading", "link_everybody")(settings.COGNITO["USER_POOL_ID"], "last_name")
+        _function("upgrading", "link_all_users")(settings.COGNITO["USER_POOL_ID"], "last_name")
     found, _ = authenticate(make_token(username="alice", sub=SUB, groups=["editors"]))
     assert (found, found.username, found.is_staff) == (user, "theirs", True)
 
