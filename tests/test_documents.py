@@ -14,13 +14,19 @@ from . import source
 
 README = source.PROJECT_DIRECTORY / "README.md"
 REFERENCE = source.PROJECT_DIRECTORY / "docs" / "reference.md"
-DOCUMENTS = sorted([*source.PROJECT_DIRECTORY.glob("*.md"), *(source.PROJECT_DIRECTORY / "docs").rglob("*.md")])
+DOCUMENTS = sorted(
+    path for pattern in ("*.md", "docs/**/*.md", "packages/*/*.md") for path in source.PROJECT_DIRECTORY.glob(pattern)
+)
 BLOCKS = [
     pytest.param(block, id=f"{path.name}-{number}")
     for path in DOCUMENTS
     for number, block in enumerate(re.findall(r"^```python\n(.*?)^```", path.read_text(), re.M | re.S), 1)
     if not block.startswith("# mysite/")  # files of the newcomer's site, which test_getting_started.py makes and runs
 ]
+REPOSITORY_LINK = re.compile(
+    r"https://(?:github\.com/django-cognito/django-cognito/(?:blob|tree)/main"
+    r"|raw\.githubusercontent\.com/django-cognito/django-cognito/main)/([^\s)\"'>\]]+)"
+)
 CHECK_ID = re.compile(r"(?:django_cognito\.)?([EW]\d{3})")
 KEYED_BY_CODE = ("_SENTENCES", "_CAUSES")
 # The local Cognito speaks for AWS: its codes are AWS's.
@@ -94,12 +100,39 @@ def test_ci_runs_the_test_command_of_the_readme_and_every_env() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    for target, _, anchor in (link.partition("#") for link in re.findall(r"\]\(([^):]+)\)", document.read_text())):
-        path = document.parent / target if target else document
-        assert path.is_file(), target
-        text = path.read_text() if anchor else ""
-        assert not anchor or anchor in {_anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.M)}
+def test_relative_links_between_documents_exist(document: Path) -> None:
+    links = re.findall(r"\]\(([^):]+)\)", document.read_text())
+    assert [link for link in links if not _is_target(link, document.parent, document)] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_absolute_links_into_the_repository_exist(document: Path) -> None:
+    links = REPOSITORY_LINK.findall(document.read_text())
+    assert [link for link in links if not _is_target(link, source.PROJECT_DIRECTORY, document)] == []
+
+
+def test_absolute_links_are_found_in_markdown_and_html() -> None:
+    text = (
+        "[a](https://github.com/django-cognito/django-cognito/blob/main/docs/a.md#b)."
+        '<img src="https://raw.githubusercontent.com/django-cognito/django-cognito/main/c.svg">'
+        "https://github.com/django-cognito/django-cognito/issues https://github.com/other/project/blob/main/d.md"
+    )
+    assert REPOSITORY_LINK.findall(text) == ["docs/a.md#b", "c.svg"]
+
+
+def test_a_missing_file_or_anchor_is_no_link_target() -> None:
+    assert _is_target("README.md#settings", source.PROJECT_DIRECTORY, README)
+    assert not _is_target("README.md#no-such-heading", source.PROJECT_DIRECTORY, README)
+    assert not _is_target("docs/no-such-page.md", source.PROJECT_DIRECTORY, README)
+
+
+def _is_target(link: str, directory: Path, document: Path) -> bool:
+    """Return whether the file and the heading of `link` exist; the path is relative to `directory`."""
+    target, _, anchor = link.partition("#")
+    path = directory / target if target else document
+    if not path.exists():
+        return False
+    return not anchor or anchor in {_anchor(heading) for heading in re.findall(r"^#+ (.+)$", path.read_text(), re.M)}
 
 
 def _anchor(heading: str) -> str:
