@@ -14,12 +14,12 @@ from django.http import HttpRequest
 from .authorization import group_mapping
 from .authorization.group_expiry import newest_expired_as_of
 from .authorization.rights import arights_of, permissions_of, rights_of
-from .conf.loading import get_pools
+from .conf.loading import get_pool_registry
 from .core.errors import TokenError
 from .core.tracebacks import without_locals
 from .models import CognitoMembership
 from .users.authentication import aauthenticate, authenticate
-from .web.pool_selection import apool_ids_accepted_at, pool_ids_accepted_at
+from .web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 
 
 class CognitoBackend(BaseBackend):
@@ -32,7 +32,7 @@ class CognitoBackend(BaseBackend):
         Raises CognitoUnavailableError: an outage is no refusal.
         """
         try:
-            accepted = None if request is None else pool_ids_accepted_at(request)
+            accepted = None if request is None else get_accepted_pool_ids(request)
             return authenticate(cognito_token, user_pool_ids=accepted)[0]
         except TokenError:
             return None
@@ -41,7 +41,7 @@ class CognitoBackend(BaseBackend):
     async def aauthenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
         """As `authenticate`."""
         try:
-            accepted = None if request is None else await apool_ids_accepted_at(request)
+            accepted = None if request is None else await aget_accepted_pool_ids(request)
             return (await aauthenticate(cognito_token, user_pool_ids=accepted))[0]
         except TokenError:
             return None
@@ -106,7 +106,7 @@ def _written_users() -> QuerySet[Any]:
 
 def _memberships_granting(permission: str) -> QuerySet[CognitoMembership]:
     """Return the memberships that give `permission`, each by its own pool's GROUPS; not those that are too old."""
-    every = {found.user_pool_id: found for found in get_pools().by_alias.values()}.values()
+    every = {found.user_pool_id: found for found in get_pool_registry().by_alias.values()}.values()
     given = [
         Q(cognito_user__user_pool_id=found.user_pool_id, name__in=group_mapping.groups_granting(permission, found))
         for found in every

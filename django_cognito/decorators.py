@@ -19,7 +19,7 @@ from .authorization.rights import Rights, arights_of, named, rights_of
 from .conf.loading import get_settings
 from .web.bearer import bearer_token
 from .web.next_url import is_script, safe_url
-from .web.pool_selection import settings_here
+from .web.pool_selection import find_settings_for_request
 from .web.redirect_uri import is_elsewhere
 from .web.responses import Answer, forbidden, json_response, not_authenticated
 from .web.silent import UNSEEN, is_worth_trying, remember
@@ -152,7 +152,7 @@ def _ask_unseen(request: HttpRequest) -> HttpResponse | None:
 
     If REDIRECT_URI is on another host the session would be there: no sign-in could show in this page.
     """
-    here = settings_here(request)
+    here = find_settings_for_request(request)
     if here is None or not here.user_pool.domain or not is_worth_trying(request) or is_elsewhere(request, here):
         return None
     query = urlencode({"prompt": "none", "next": request.get_full_path(), UNSEEN: "1"})

@@ -28,7 +28,7 @@ from .users.provisioning import write_again
 from .users.request_writes import collect_writes
 from .web.bearer import bearer_token
 from .web.error_reports import take_id_token
-from .web.pool_selection import apool_ids_accepted_at, pool_ids_accepted_at
+from .web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 from .web.request import RequestCognito, make_auser, set_user
 from .web.responses import answer_to, forbidden, json_response
 from .web.sign_in_cookies import delete_used
@@ -83,7 +83,7 @@ class CognitoMiddleware:
         if _authenticates_itself(view):
             return _with_csrf(request, view, args, kwargs)
         try:
-            accepted = pool_ids_accepted_at(request)
+            accepted = get_accepted_pool_ids(request)
             user, token = authenticate(raw, id_token=take_id_token(request), user_pool_ids=accepted)
         except CognitoError as error:
             return json_response(answer_to(error))
@@ -101,7 +101,7 @@ class CognitoMiddleware:
             # In a thread, as Django does it: a site's CSRF_FAILURE_VIEW may read the database.
             return await sync_to_async(_with_csrf)(request, view, args, kwargs)
         try:
-            accepted = await apool_ids_accepted_at(request)
+            accepted = await aget_accepted_pool_ids(request)
             user, token = await aauthenticate(raw, id_token=take_id_token(request), user_pool_ids=accepted)
         except CognitoError as error:
             return json_response(answer_to(error))

@@ -15,7 +15,7 @@ from django.core.management import call_command
 
 from django_cognito import middleware
 from django_cognito.checks import check_settings
-from django_cognito.conf.loading import problems
+from django_cognito.conf.validation import find_problems
 
 from . import source
 from .patience import pool_settings
@@ -60,7 +60,7 @@ def test_what_is_wrong_with_the_settings_is_an_error_in_the_same_words(settings)
     settings.COGNITO = {"USER_POOL": "eu-west-1_TestPool1", "CLIENT_ID": ""}
     messages = [each for each in checks.run_checks() if each.id.startswith("django_cognito")]
     assert [(each.id, each.msg, each.hint) for each in messages] == [
-        (problem.id, problem.message, problem.hint or None) for problem in problems(settings.COGNITO)
+        (problem.id, problem.message, problem.hint or None) for problem in find_problems(settings.COGNITO)
     ]
     assert {each.level for each in messages} == {checks.ERROR}
 

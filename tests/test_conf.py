@@ -9,15 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 from django.utils.functional import SimpleLazyObject
 
-from django_cognito.conf import rules
-from django_cognito.conf.loading import (
-    CognitoSettings,
-    GroupGrant,
-    get_pools,
-    get_settings,
-    problems,
-    settings_of,
-)
+from django_cognito.conf.loading import get_pool_registry, get_settings
+from django_cognito.conf.schema import DECLARATIONS, CognitoSettings, GroupGrant
+from django_cognito.conf.validation import find_problems
 
 SOUND = {"USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CLIENT_ID": "1example23456789"}
 ODD_TEXTS = ["", "  ", "a\0b", 5, None, ["x"], b"x", SimpleLazyObject(lambda: "lazy")]
@@ -126,11 +120,11 @@ def _cases(table: dict[str, list[Any]]) -> list[Any]:
 
 
 def _ids(value: Any) -> list[str]:
-    return [problem.id.removeprefix("django_cognito.") for problem in problems(value)]
+    return [problem.id.removeprefix("django_cognito.") for problem in find_problems(value)]
 
 
 def test_the_two_required_keys_are_enough() -> None:
-    assert problems(SOUND) == []
+    assert find_problems(SOUND) == []
 
 
 @pytest.mark.parametrize("value", [None, [], "eu-west-1_AbCdEfGhI", 5])
@@ -152,7 +146,7 @@ def test_no_dict_is_refused(value) -> None:
     ],
 )
 def test_an_unknown_key_names_the_nearest_known_one(key, nearest) -> None:
-    (problem,) = problems({**SOUND, key: "x"})
+    (problem,) = find_problems({**SOUND, key: "x"})
     assert (problem.id, problem.hint) == ("django_cognito.E002", f"Did you mean {nearest!r}?")
     assert repr(key) in problem.message
 
@@ -179,19 +173,19 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
 
 @pytest.mark.parametrize(("key", "value"), _cases(REFUSED))
 def test_a_value_that_breaks_its_rule_is_refused(key, value) -> None:
-    (problem,) = problems({**SOUND, key: value})
+    (problem,) = find_problems({**SOUND, key: value})
     assert problem.id == "django_cognito.E004"
     assert problem.message.startswith(f"COGNITO[{key!r}] must be ")
 
 
 def test_every_setting_has_a_rule_and_every_rule_an_example_that_breaks_it() -> None:
     settings = {item.name.upper() for item in fields(CognitoSettings) if item.init} - {"ALIAS"} | {"POOLS"}
-    assert set(REFUSED) == settings == set(rules.RULES)
+    assert set(REFUSED) == settings == set(DECLARATIONS)
 
 
 @pytest.mark.parametrize(("key", "value"), _cases(ACCEPTED))
 def test_a_sound_value_is_accepted(key, value) -> None:
-    assert problems({**SOUND, key: value}) == []
+    assert find_problems({**SOUND, key: value}) == []
 
 
 @pytest.mark.parametrize(
@@ -213,7 +207,7 @@ def test_a_sound_value_is_accepted(key, value) -> None:
     ],
 )
 def test_a_group_that_gives_nonsense_is_refused(grant, word) -> None:
-    (problem,) = problems({**SOUND, "GROUPS": {"editors": grant}})
+    (problem,) = find_problems({**SOUND, "GROUPS": {"editors": grant}})
     assert problem.id == "django_cognito.E005"
     assert "['editors']" in problem.message
     assert word in problem.message + problem.hint
@@ -227,7 +221,7 @@ ZEN = {"USER_POOL_ID": "us-east-1_ZenPool01", "CLIENT_ID": "1zen"}
 
 
 def test_what_pools_do_not_say_they_have_of_the_site() -> None:
-    assert problems({"POOLS": {"acme": ACME, "zen": ZEN}, "SCOPES": ["openid"], "TOKEN_USE": "id"}) == []
+    assert find_problems({"POOLS": {"acme": ACME, "zen": ZEN}, "SCOPES": ["openid"], "TOKEN_USE": "id"}) == []
 
 
 @pytest.mark.parametrize(
@@ -264,7 +258,7 @@ def test_what_pools_do_not_say_they_have_of_the_site() -> None:
     ],
 )
 def test_pools_that_cannot_be_are_refused_and_the_pool_named(pools, expected) -> None:
-    found = problems({"POOLS": pools})
+    found = find_problems({"POOLS": pools})
     assert [problem.id for problem in found] == [f"django_cognito.{number}" for number, _ in expected]
     for problem, (number, hint) in zip(found, expected, strict=True):
         assert hint in problem.hint
@@ -274,7 +268,7 @@ def test_pools_that_cannot_be_are_refused_and_the_pool_named(pools, expected) ->
 def test_aliases_of_one_pool_are_one_pool_with_the_clients_of_all(settings) -> None:
     tenants = {"acme": ACME, "beta": {**ACME, "CLIENT_ID": "1beta", "CLIENT_IDS": ["1beta", "1beta-app"]}, "zen": ZEN}
     settings.COGNITO = {"POOLS": tenants}
-    found = get_pools()
+    found = get_pool_registry()
     assert [(pool.user_pool_id, pool.client_ids) for pool in found.user_pools] == [
         ("eu-west-1_AcmePool1", ("1acme", "1beta", "1beta-app")),
         ("us-east-1_ZenPool01", ("1zen",)),
@@ -288,13 +282,13 @@ def test_aliases_of_one_pool_are_one_pool_with_the_clients_of_all(settings) -> N
 def test_an_alias_is_found_by_pool_and_client(settings, client_id, alias) -> None:
     beta = {**ACME, "CLIENT_ID": "1beta", "CLIENT_IDS": ["1beta-app"]}
     settings.COGNITO = {"POOLS": {"zen": ZEN, "acme": ACME, "beta": beta}}
-    assert settings_of("eu-west-1_AcmePool1", client_id).alias == alias
+    assert get_pool_registry().for_token("eu-west-1_AcmePool1", client_id).alias == alias
 
 
 def test_a_pool_that_is_configured_no_longer_has_no_alias(settings) -> None:
     settings.COGNITO = {"POOLS": {"zen": ZEN, "acme": ACME}}
-    assert get_pools().of("eu-west-1_GonePool1", "1zen") is None
-    assert settings_of("eu-west-1_GonePool1", "1zen").alias == "zen"
+    assert get_pool_registry().find("eu-west-1_GonePool1", "1zen") is None
+    assert get_pool_registry().for_token("eu-west-1_GonePool1", "1zen").alias == "zen"
 
 
 @pytest.mark.parametrize("name", ["", 5, None])
@@ -331,7 +325,7 @@ def test_keys_that_end_before_they_are_refreshed_are_refused(change) -> None:
 
 
 def test_no_problem_holds_the_secret() -> None:
-    said = str(problems({**SOUND, "CLIENT_SECRET": " s3cret\0", "ISSUER": "x"}))
+    said = str(find_problems({**SOUND, "CLIENT_SECRET": " s3cret\0", "ISSUER": "x"}))
     assert "s3cret" not in said
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from django_cognito.conf.loading import CognitoSettings, problems
+from django_cognito.conf.schema import CognitoSettings
+from django_cognito.conf.validation import find_problems
 
-from . import source
+from . import settings_table, source
 
 README = source.PROJECT_DIRECTORY / "README.md"
 REFERENCE = source.PROJECT_DIRECTORY / "docs" / "reference.md"
@@ -31,6 +32,11 @@ def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
     settings = {item.name.upper() for item in fields(CognitoSettings) if item.init} - {"ALIAS"} | {"POOLS"}
     assert _rows("Settings") == settings
     assert {key for row in _cells(README, "Settings") for key in row} == settings
+
+
+def test_settings_table_is_rendered_from_the_declarations() -> None:
+    page = REFERENCE.read_text()
+    assert settings_table.replace_table(page) == page, "run `python -m tests.settings_table`"
 
 
 def test_every_error_code_is_documented_and_every_documented_one_exists() -> None:
@@ -63,7 +69,7 @@ def test_error_codes_are_found_wherever_they_are_written(source_code: str, codes
 def test_a_code_block_runs_and_its_settings_are_sound(block: str) -> None:
     found: dict[str, object] = {"__name__": "a_document"}
     exec(compile(block, "a document", "exec"), found)
-    assert "COGNITO" not in found or problems(found["COGNITO"]) == []
+    assert "COGNITO" not in found or find_problems(found["COGNITO"]) == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

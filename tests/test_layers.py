@@ -33,7 +33,7 @@ INSIDE = {
     " | hosted_ui identity_pool directory",
     "core.http": "deadline | client",
     "core.tokens": "key_events jwks jws | token | claims key_store | verified_cache | verifier",
-    "conf": "rules | schema | validation | loading",
+    "conf": "validators | schema | pool_registry | validation | loading",
     "authorization": "group_mapping deleted_groups | memberships | group_expiry | rights",
     "users": "fields link_snapshot lookup | contact_claims claim_sources | request_writes machine accounts unlinking"
     " | provisioning | cache linking identity_ids | authentication",

@@ -17,7 +17,7 @@ from django_cognito.core.errors import IssuerError
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users.authentication import aauthenticate, authenticate
-from django_cognito.web.pool_selection import apool_ids_accepted_at, is_accepted_at, pool_ids_accepted_at
+from django_cognito.web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids, is_pool_accepted
 
 from .callers import bearer
 from .scripted_server import Answer, ScriptedServer
@@ -156,9 +156,9 @@ def test_token_of_another_pool_fetches_no_key(settings: Any) -> None:
 def test_pool_ids_accepted_at_a_host(settings: Any, host: str, changes: dict[str, Any], expected: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, **changes}
     request = RequestFactory().get("/", headers={"host": host})
-    assert pool_ids_accepted_at(request) == async_to_sync(apool_ids_accepted_at)(request) == expected
+    assert get_accepted_pool_ids(request) == async_to_sync(aget_accepted_pool_ids)(request) == expected
     for pool in (ACME, ZEN):
-        assert is_accepted_at(request, pool) is (expected is None or pool in expected)
+        assert is_pool_accepted(request, pool) is (expected is None or pool in expected)
 
 
 # Session logins

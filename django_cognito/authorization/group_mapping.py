@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 from urllib.parse import unquote_plus
 
-from ..conf.loading import CognitoSettings, GroupGrant
-from ..conf.schema import COGNITO_GROUPS
+from ..conf.schema import COGNITO_GROUPS, CognitoSettings, GroupGrant
 from ..core import AccessToken, IdToken
 
 _MAX_NAME_CHARS = 128  # of a group's name in a pool; a trigger, or a company's directory, may write anything

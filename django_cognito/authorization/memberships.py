@@ -11,7 +11,8 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, router, transaction
 
-from ..conf.loading import CognitoSettings, settings_of
+from ..conf.loading import get_pool_registry
+from ..conf.schema import CognitoSettings
 from ..models import CognitoMembership, CognitoUser
 from . import group_mapping as cognito_groups
 from .group_mapping import Granted
@@ -28,7 +29,7 @@ def apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
     if not names and not mine:
         return []
     change = cognito_groups.difference(
-        _wanted(names, settings_of(link.user_pool_id)),
+        _wanted(names, get_pool_registry().for_token(link.user_pool_id)),
         {name: _granted(row) for name, row in mine.items()},
         now=_has(user),
         elsewhere=cognito_groups.union(_granted(row) for row in rows if row.cognito_user_id != link.pk),

@@ -11,7 +11,8 @@ from typing import Any, NoReturn, Self
 from asgiref.sync import sync_to_async
 from django.db.models import Model
 
-from ..conf.loading import Pools, get_pools
+from ..conf.loading import get_pool_registry
+from ..conf.pool_registry import PoolRegistry
 from ..core.errors import CognitoUnavailableError
 from ..models import CognitoUser
 from .group_expiry import expire_remembered_groups, is_expired
@@ -59,12 +60,12 @@ class UnavailableRights(Rights):
 
 def permissions_of(rights: Rights) -> frozenset[str]:
     """The permissions that the groups of `rights` give by the settings of the moment, as "app_label.codename"."""
-    return _given(rights.by_pool, get_pools())
+    return _given(rights.by_pool, get_pool_registry())
 
 
 @lru_cache(maxsize=1_024)  # sites have few combinations of groups; a steady has_perm is one look-up
-def _given(by_pool: tuple[tuple[str, tuple[str, ...]], ...], pools: Pools) -> frozenset[str]:
-    given = (permissions(names, found) for pool, names in by_pool if (found := pools.of(pool)) is not None)
+def _given(by_pool: tuple[tuple[str, tuple[str, ...]], ...], pools: PoolRegistry) -> frozenset[str]:
+    given = (permissions(names, found) for pool, names in by_pool if (found := pools.find(pool)) is not None)
     return frozenset[str]().union(*given)
 
 
@@ -136,8 +137,8 @@ def _remembered(user: Any) -> Rights:
     links = list(of_user.values_list("user_pool_id", "groups", "as_of"))
     if any(names and is_expired(as_of) for _, names, as_of in links):
         expire_remembered_groups(user)
-    pools = get_pools()
+    pools = get_pool_registry()
     # Nobody speaks for a pool that is configured no longer: it may be somebody else's by now.
-    rows = [(pool, names) for pool, names, as_of in links if pools.of(pool) is not None and not is_expired(as_of)]
+    rows = [(pool, names) for pool, names, as_of in links if pools.find(pool) is not None and not is_expired(as_of)]
     names = dict.fromkeys(name for _, names in rows for name in names)
     return Rights(tuple(names), by_pool=tuple((pool, tuple(names)) for pool, names in rows))

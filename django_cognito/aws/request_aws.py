@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from asgiref.sync import sync_to_async
 
-from ..conf.loading import settings_of
+from ..conf.loading import get_pool_registry
 from ..core import ClientToken
 from ..core.errors import CredentialsError
 from ..core.identity_pool import AwsCredentials, IdentityPool
@@ -130,7 +130,7 @@ def _of_a_person(token: Token | None) -> Token:
 
 
 def _pool_of(token: Token) -> IdentityPool:
-    return get_identity_pool(settings_of(token.user_pool_id, token.client_id))
+    return get_identity_pool(get_pool_registry().for_token(token.user_pool_id, token.client_id))
 
 
 def _credentials(person: PersonAws) -> AwsCredentials:

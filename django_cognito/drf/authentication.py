@@ -11,7 +11,7 @@ from ..users.authentication import authenticate
 from ..users.provisioning import Token
 from ..web.bearer import bearer_token
 from ..web.error_reports import take_id_token
-from ..web.pool_selection import pool_ids_accepted_at
+from ..web.pool_selection import get_accepted_pool_ids
 from ..web.request import RequestCognito
 from ..web.responses import CHALLENGE, answer_to
 from .errors import CognitoAPIException
@@ -32,7 +32,7 @@ class CognitoAuthentication(BaseAuthentication):
             return None
         raw_id_token = take_id_token(http_request)
         try:
-            accepted = pool_ids_accepted_at(http_request)
+            accepted = get_accepted_pool_ids(http_request)
             user, token = authenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)
         except CognitoError as error:
             raise CognitoAPIException(answer_to(error)) from error

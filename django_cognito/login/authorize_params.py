@@ -4,8 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..conf.loading import CognitoSettings
-from ..conf.schema import IdentityProvider
+from ..conf.schema import CognitoSettings, IdentityProvider
 from ..core.errors import SignInError
 
 # AWS developer guide, "Redirect and authorization endpoint": what each parameter may hold.

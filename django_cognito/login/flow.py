@@ -11,7 +11,8 @@ from typing import Any
 from django.contrib.sessions.backends.signed_cookies import SessionStore as CookieSession
 from django.http import HttpRequest, QueryDict
 
-from ..conf.loading import CognitoSettings, get_pools
+from ..conf.loading import get_pool_registry
+from ..conf.schema import CognitoSettings
 from ..core import AccessToken
 from ..core.errors import CognitoError, CognitoUnavailableError, SignInError
 from ..core.hosted_ui import HostedUi, TokenSet
@@ -20,7 +21,7 @@ from ..factories import get_hosted_ui
 from ..sessions import store
 from ..users.authentication import person, verify
 from ..users.linking import link
-from ..web.pool_selection import settings_here
+from ..web.pool_selection import find_settings_for_request
 from ..web.redirect_uri import has_own_redirect_uri, redirect_uri_of
 from .state import PendingSignIn, digest_session_key, new_secret, seal
 
@@ -115,10 +116,10 @@ def _settings_at_callback(request: HttpRequest, pending: PendingSignIn) -> Cogni
     Raises SignInError (code "state_unknown") if they are not configured any more, or belong to another tenant than the
     callback: POOL_RESOLVER decides, unless the alias has a REDIRECT_URI of its own.
     """
-    settings = get_pools().by_alias.get(pending.alias)
+    settings = get_pool_registry().by_alias.get(pending.alias)
     if settings is None or settings.client_id != pending.client_id:
         raise SignInError("the sign-in started at a client that is not configured any more", code="state_unknown")
-    if not has_own_redirect_uri(settings) and settings_here(request) is not settings:
+    if not has_own_redirect_uri(settings) and find_settings_for_request(request) is not settings:
         raise SignInError(f"the sign-in of alias {pending.alias!r} came back at another tenant", code="state_unknown")
     return settings
 

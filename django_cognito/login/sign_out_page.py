@@ -10,9 +10,9 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from django.urls import get_script_prefix, reverse
 
-from ..conf.loading import CognitoSettings
+from ..conf.schema import CognitoSettings
 from ..sessions import store
-from ..web.pool_selection import settings_here
+from ..web.pool_selection import find_settings_for_request
 from ..web.security_headers import protected
 
 _View = TypeVar("_View", bound=Callable[..., Any])
@@ -46,9 +46,9 @@ def without_transaction(view: _View) -> _View:
 
 
 def settings_at_sign_out(request: HttpRequest) -> CognitoSettings | None:
-    """Return what `settings_here` returns; None also if POOL_RESOLVER raises: that must not prevent a sign-out."""
+    """Return the settings for `request`; None also if POOL_RESOLVER raises, which must not prevent a sign-out."""
     try:
-        return settings_here(request)
+        return find_settings_for_request(request)
     except Exception:  # noqa: BLE001 the function is the site's, and may raise Http404 for a tenant that is gone
         _log.exception("POOL_RESOLVER failed at a sign-out, which stays on the site unless the login names its pool")
         return None
@@ -65,7 +65,7 @@ def ends_at_cognito(settings: CognitoSettings | None, local_user: Any, where: st
 def sign_out_page(request: HttpRequest, here: CognitoSettings | None, local_user: Any) -> HttpResponse:
     """Return the page that asks, and says what will end."""
     where = request.GET.get("where", "")
-    ours = store.settings_of_session(request.session)
+    ours = store.find_settings_of_session(request.session)
     context = {
         "home": get_script_prefix(),
         "where": where if where in _WHERE else "",

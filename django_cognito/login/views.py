@@ -18,7 +18,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ..conf.loading import CognitoSettings, get_pools, get_settings
+from ..conf.loading import get_pool_registry, get_settings
+from ..conf.schema import CognitoSettings
 from ..core.errors import CognitoError, SignInError, TokenError
 from ..core.tracebacks import without_locals
 from ..decorators import session_required, user_required
@@ -28,7 +29,7 @@ from ..signals import tell_of_failed_sign_in
 from ..users import linking
 from ..web import sign_in_cookies, silent
 from ..web.next_url import is_script, safe_url
-from ..web.pool_selection import settings_here, settings_of_request
+from ..web.pool_selection import find_settings_for_request, get_settings_for_request
 from ..web.redirect_uri import login_at_redirect_uri, relative_next
 from ..web.responses import answer_to, json_response, not_authenticated
 from ..web.security_headers import protected
@@ -159,7 +160,7 @@ def _not_signed_in(request: HttpRequest, error: CognitoError, pending: PendingSi
         return response
     if pending is not None and flow.is_worth_retrying(request, pending, error):
         logger.info("a sign-in failed as a first one does, and is started again: %s", error)
-        settings = get_pools().by_alias[pending.alias]
+        settings = get_pool_registry().by_alias[pending.alias]
         return _sent(request, settings, "login", pending.next_url, pending.authorize_params, attempt=2)
     return _failed(request, error, pending)
 
@@ -207,7 +208,7 @@ def _begin(request: HttpRequest, page: str, *, links_to: str = "") -> HttpRespon
     if way_back := silent.in_vain(request, next_url):
         return protected(HttpResponseRedirect(way_back))
     try:
-        settings = settings_of_request(request)
+        settings = get_settings_for_request(request)
         authorize_params = asked_of_cognito(given, settings) | ({"prompt": "login"} if links_to else {})
         if sign_in_cookies.is_session_cookie_lost(request):
             sign_in_cookies.forget_signed_in(request)
@@ -277,7 +278,7 @@ def _explained(
     response = render(request, "django_cognito/login_failed.html", context, status=status)
     if "Retry-After" in answer.headers:
         response["Retry-After"] = answer.headers["Retry-After"]
-    return protected(response, settings_here(request))
+    return protected(response, find_settings_for_request(request))
 
 
 def _again(way_on: WayOn, next_url: str, authorize_params: Mapping[str, str]) -> str:

@@ -29,7 +29,17 @@ from ..models import CognitoLogin
 from ..signals import tell_of_sign_out
 from ..users.authentication import person, verify
 from .refresh_lease import claim, has_taken, is_answer_lost, leased, seconds_left, unchanged
-from .store import access_token_of, end_of, is_over, refresh_token_of, revoke, row_of, sealed, settings_for, tokens_of
+from .store import (
+    access_token_of,
+    end_of,
+    get_settings_for_login,
+    is_over,
+    refresh_token_of,
+    revoke,
+    row_of,
+    sealed,
+    tokens_of,
+)
 
 logger = logging.getLogger(__name__)
 _WAIT_SECONDS = 3.0  # past expiry the others wait for the one that refreshes, until it has taken this long
@@ -150,7 +160,7 @@ def _is_due(login: CognitoLogin) -> bool:
 
     Raises SignInError for a login that is worth nothing: its pool or its client is not configured any more.
     """
-    settings_for(login)
+    get_settings_for_login(login)
     if is_over(login):
         return True
     margin = timedelta(seconds=get_settings().refresh_margin_seconds)
@@ -169,7 +179,7 @@ def _retry_after(login: CognitoLogin) -> int:
 
 def _request_tokens(login: CognitoLogin) -> TokenSet:
     """Return new tokens from Cognito, with the refresh token to use next. No database."""
-    refresh_token, settings = refresh_token_of(login), settings_for(login)
+    refresh_token, settings = refresh_token_of(login), get_settings_for_login(login)
     if refresh_token is None:
         raise SignInError("there is no refresh token, or no hosted UI to take it to", code="login_ended")
     # The repetition with another client secret shares the deadline. The lease outlasts both requests, also if this one

@@ -21,7 +21,8 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, router
 from django.http import HttpRequest
 
-from ..conf.loading import CognitoSettings, get_pools, get_settings
+from ..conf.loading import get_pool_registry, get_settings
+from ..conf.schema import CognitoSettings
 from ..core import AccessToken, IdToken
 from ..core.clock import utc_now
 from ..core.errors import CognitoError, SignInError
@@ -194,7 +195,7 @@ def local_user(request: HttpRequest) -> Any:
     return user if user.is_authenticated else None
 
 
-def settings_of_session(session: SessionBase) -> CognitoSettings | None:
+def find_settings_of_session(session: SessionBase) -> CognitoSettings | None:
     """What holds for the app client that the session has a login at; None where it has none. At most one query."""
     login = _named_by(session)
     return None if login is None else _settings_or_none(login)
@@ -208,20 +209,17 @@ def _named_by(session: SessionBase) -> CognitoLogin | None:
 
 def _settings_or_none(login: CognitoLogin) -> CognitoSettings | None:
     with suppress(SignInError):
-        return settings_for(login)
+        return get_settings_for_login(login)
     return None
 
 
-def settings_for(login: CognitoLogin) -> CognitoSettings:
-    """What holds for the pool and the app client of a login, and never what holds for another one's.
+def get_settings_for_login(login: CognitoLogin) -> CognitoSettings:
+    """Return the settings of the pool and the app client of `login`.
 
-    Raises SignInError: code "login_ended" where no alias of POOLS has them any more, or "login_unreadable".
+    Raises SignInError: code "login_ended" if they are not configured any more, or "login_unreadable".
     """
     token = access_token_of(login)
-    found = get_pools().accepting(token.user_pool_id, token.client_id)
-    if found is None:
-        raise SignInError("the login is of a pool or a client that is configured no longer", code="login_ended")
-    return found
+    return get_pool_registry().for_login(token.user_pool_id, token.client_id)
 
 
 def row_of(login_id: Any, **conditions: Any) -> CognitoLogin:
@@ -250,7 +248,7 @@ def revoke(*logins: CognitoLogin, everywhere: bool = False) -> None:
 def _revocable(login: CognitoLogin, ends_at: float) -> RevocableLogin | None:
     """Return the login's tokens with the hosted UI that may revoke them; None without a hosted UI."""
     try:
-        settings, refresh_token = settings_for(login), refresh_token_of(login)
+        settings, refresh_token = get_settings_for_login(login), refresh_token_of(login)
         token, access_token = access_token_of(login), tokens_of(login).access_token
     except CognitoError as error:
         logger.warning("signed out here, but the refresh token was not revoked: %s", error.code)
@@ -262,7 +260,7 @@ def _revocable(login: CognitoLogin, ends_at: float) -> RevocableLogin | None:
 
 def refresh_token_of(login: CognitoLogin) -> str | None:
     """The refresh token, where there is one, and a hosted UI to take it to as the client that it was given to."""
-    settings, tokens = settings_for(login), tokens_of(login)
+    settings, tokens = get_settings_for_login(login), tokens_of(login)
     is_ours = _claims(tokens.access_token)["client_id"] == settings.client_id
     return tokens.refresh_token if is_ours and settings.user_pool.domain else None
 

@@ -10,7 +10,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from ..conf.schema import IdentityProvider
-from ..web.pool_selection import settings_here
+from ..web.pool_selection import find_settings_for_request
 
 register = template.Library()
 
@@ -42,7 +42,7 @@ def sign_in_choices(context: template.Context) -> list[dict[str, Any]]:
     They come back to what the context calls `next`; where it calls nothing so, to the page that they stand on.
     Raises ImproperlyConfigured where the context has no request.
     """
-    here = settings_here(_request_of(context))
+    here = find_settings_for_request(_request_of(context))
     after = {} if context.get("next") is None else {"next": context["next"]}
     return [
         {

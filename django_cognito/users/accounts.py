@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.db import router
 from django.db.models import Exists, OuterRef
 
-from ..conf.loading import CognitoSettings
+from ..conf.schema import CognitoSettings
 from ..models import CognitoUser, FormerLink
 from .claim_sources import Statement
 from .fields import email_field, needs_its_own, put, take

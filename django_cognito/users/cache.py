@@ -18,7 +18,8 @@ from django.db.models.signals import post_delete, post_migrate, post_save
 
 from ..authorization.group_expiry import seconds_left
 from ..authorization.rights import Rights, carry
-from ..conf.loading import Pools, get_pools
+from ..conf.loading import get_pool_registry
+from ..conf.pool_registry import PoolRegistry
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.clock import unix_time
 from ..factories import once
@@ -135,10 +136,10 @@ def user_at_hand(token: Token, profile: IdToken | None = None) -> Any | None:
 
 
 def _known_users() -> KnownUsers | None:
-    return once(_made, get_pools())
+    return once(_made, get_pool_registry())
 
 
-def _made(pools: Pools) -> KnownUsers | None:
+def _made(pools: PoolRegistry) -> KnownUsers | None:
     seconds = pools.first.user_cache_seconds
     return KnownUsers(seconds) if seconds else None
 

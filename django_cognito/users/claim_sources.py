@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from ..authorization import group_mapping as cognito_groups
-from ..conf.loading import CognitoSettings
+from ..conf.schema import CognitoSettings
 from ..core import AccessToken, IdToken
 from ..core.directory import DirectoryUser
 from ..models import DIGEST_FIELDS, CognitoUser

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import router
 from django.db.models import QuerySet
 
-from ..conf.loading import settings_of
+from ..conf.loading import get_pool_registry
 from ..models import CognitoUser
 from .fields import CONTACT_CLAIMS, holds, put
 
@@ -20,7 +20,7 @@ def put_attributes(link: CognitoUser, attributes: Mapping[str, Any], verified: M
     An unverified claim of CONTACT_CLAIMS is left out if a verified value of it was written by any link of the user.
     `verified` is by Django field, of those that such a claim fills.
     """
-    claims = settings_of(link.user_pool_id).attributes
+    claims = get_pool_registry().for_token(link.user_pool_id).attributes
     kept = frozenset() if all(verified.values()) else _verified_claims_of_user(link)
     accepted = {
         name: value for name, value in attributes.items() if verified.get(name, True) or claims.get(name) not in kept
@@ -32,7 +32,7 @@ def put_attributes(link: CognitoUser, attributes: Mapping[str, Any], verified: M
 
 def record_verified(link: CognitoUser, attributes: Mapping[str, Any], verified: Mapping[str, bool]) -> None:
     """Record on `link` which claims were verified and are now what the user's fields hold. Saves nothing."""
-    claims = settings_of(link.user_pool_id).attributes
+    claims = get_pool_registry().for_token(link.user_pool_id).attributes
     for claim in {claims.get(name) for name, is_verified in verified.items() if is_verified}:
         names = [name for name in attributes if claims.get(name) == claim]
         if all(holds(link.user, name, attributes[name]) for name in names):
@@ -43,7 +43,7 @@ def protect_local_values(link: CognitoUser) -> None:
     """Count the values of a user without any link as verified on its first one: the site vouches for them."""
     if _links_of_user(link).exists():
         return
-    claims = settings_of(link.user_pool_id).attributes
+    claims = get_pool_registry().for_token(link.user_pool_id).attributes
     _record(
         link, {claim for name, claim in claims.items() if claim in CONTACT_CLAIMS and getattr(link.user, name, None)}
     )

@@ -3,21 +3,21 @@
 from django.db import router
 from django.db.models import QuerySet
 
-from ..conf.loading import settings_of
+from ..conf.loading import get_pool_registry
 from ..models import CognitoUser
 from .provisioning import Token
 
 
 def identity_of(token: Token) -> str:
     """Return the identity id that is stored for the user of `token` in the configured identity pool; empty if none."""
-    settings = settings_of(token.user_pool_id)
+    settings = get_pool_registry().for_token(token.user_pool_id)
     rows = _row_of(token).filter(identity_pool_id=settings.identity_pool_id)
     return rows.values_list("identity_id", flat=True).first() or ""
 
 
 def keep_identity(token: Token, identity_id: str) -> None:
     """Store the identity id that the configured identity pool returned for the user of `token`."""
-    settings = settings_of(token.user_pool_id)
+    settings = get_pool_registry().for_token(token.user_pool_id)
     _row_of(token).update(identity_pool_id=settings.identity_pool_id, identity_id=identity_id)
 
 

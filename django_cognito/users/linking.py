@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import router
 
-from ..conf.loading import get_pools, settings_of
+from ..conf.loading import get_pool_registry
 from ..core import AccessToken, IdToken
 from ..core.errors import SignInError, TokenError
 from ..db.transactions import retry_conflicts, write_transaction
@@ -24,7 +24,7 @@ def link(user: Any, token: AccessToken, profile: IdToken | None) -> None:
     Raises TokenError (code "linked_elsewhere") where they are somebody else here; tells of it.
     """
     try:
-        link_person(statement_of(token, profile, settings_of(token.user_pool_id)), user)
+        link_person(statement_of(token, profile, get_pool_registry().for_token(token.user_pool_id)), user)
     except TokenError as error:
         error.user_pool_id, error.client_id = token.user_pool_id, token.client_id
         tell_of_refusal(error)
@@ -47,7 +47,8 @@ def _unlink(user: Any, link_id: int) -> None:
         if link is None:
             raise SignInError("no such account in Cognito is linked to this user", code="not_linked")
         # Nobody signs in at a pool that is configured no longer.
-        others = [each for each in links if each is not link and get_pools().of(each.user_pool_id) is not None]
+        registry = get_pool_registry()
+        others = [each for each in links if each is not link and registry.find(each.user_pool_id) is not None]
         if not others and not locked.has_usable_password():
             raise SignInError("without it nobody could sign in as this user", code="last_way_in")
         link.delete()

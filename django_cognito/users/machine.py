@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db.models.manager import EmptyManager
 
 from ..authorization.rights import Rights, carry, rights_of
-from ..conf.loading import get_pools
+from ..conf.loading import get_pool_registry
 from ..core import ClientToken
 
 
@@ -45,7 +45,7 @@ class MachineUser:
 
     def get_all_permissions(self, obj: Any = None) -> set[str]:
         """The permissions that the machine's scopes give by SCOPES_TO_PERMISSIONS; none for a single object."""
-        found = get_pools().of(self._user_pool_id, self.username)
+        found = get_pool_registry().find(self._user_pool_id, self.username)
         given = found.scopes_to_permissions if found is not None else {}
         scopes = rights_of(self).scopes if obj is None else ()
         return set().union(*(given[scope] for scope in scopes if scope in given))

@@ -18,7 +18,8 @@ from ..authorization import group_mapping as cognito_groups
 from ..authorization.group_expiry import expire_remembered_groups, is_expired, remembered_groups
 from ..authorization.memberships import apply_groups
 from ..authorization.rights import Rights, carry
-from ..conf.loading import CognitoSettings, settings_of
+from ..conf.loading import get_pool_registry
+from ..conf.schema import CognitoSettings
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.errors import SignInError, TokenError
 from ..db.transactions import retry_conflicts, write_transaction
@@ -46,7 +47,7 @@ def read_user(
     Their user is made or brought up to date. One query where the token says nothing new.
     Raises TokenError: code "user_unknown" where CREATE_USERS is off, "user_inactive" for a disabled account.
     """
-    statement = statement_of(token, profile, settings_of(token.user_pool_id), user_info)
+    statement = statement_of(token, profile, get_pool_registry().for_token(token.user_pool_id), user_info)
     link = person_for(statement)
     if link.groups and is_expired(link.as_of):  # the token states no groups, and none did for too long
         expire_remembered_groups(link.user)
@@ -62,7 +63,7 @@ def read_user(
 
 def rights_for(token: AccessToken | IdToken, link: Link) -> Rights:
     """The rights of a person by a token and by what is known of them, whichever is younger."""
-    told = cognito_groups.told_by(token, settings_of(token.user_pool_id))
+    told = cognito_groups.told_by(token, get_pool_registry().for_token(token.user_pool_id))
     groups = remembered_groups(link)
     if told is not None:
         groups = cognito_groups.effective(told, token.issued_at, groups, link.as_of)
@@ -111,7 +112,7 @@ def _find_or_link(statement: Statement, user_pk: Any) -> Link | None:
         return link
     try:
         with write_transaction():
-            return _first_link(statement, settings_of(statement.user_pool_id), _lock_user(user_pk))
+            return _first_link(statement, get_pool_registry().for_token(statement.user_pool_id), _lock_user(user_pk))
     except IntegrityError:  # another request was faster
         return _find_again(statement)
 
@@ -186,7 +187,7 @@ def _find_written(statement: Statement) -> KnownPerson | None:
 
 
 def _news(link: Link, statement: Statement) -> News | None:
-    return news(statement, link, settings_of(statement.user_pool_id)) if link.user.is_active else None
+    return news(statement, link, get_pool_registry().for_token(statement.user_pool_id)) if link.user.is_active else None
 
 
 def _find_again(statement: Statement) -> Link | None:
@@ -217,7 +218,8 @@ def _write_statement(link: Link | None, statement: Statement) -> Link:
     if link is not None and _confirm(link, statement):
         return link
     with write_transaction():
-        written = _updated(link, statement) if link else _linked(statement, settings_of(statement.user_pool_id))
+        settings = get_pool_registry().for_token(statement.user_pool_id)
+        written = _updated(link, statement) if link else _linked(statement, settings)
     note_write(statement)
     return written
 

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from ..authorization.group_expiry import acheck_session, check_session
 from ..authorization.rights import NO_RIGHTS, Rights, carry, rights_of
 from ..aws.request_aws import Aws
-from ..conf.loading import settings_of
+from ..conf.loading import get_pool_registry
 from ..core import ClientToken, IdToken, UserPool
 from ..core.errors import CognitoUnavailableError, SignInError
 from ..models import CognitoLogin
@@ -25,7 +25,7 @@ from ..sessions import store as login_session
 from ..sessions.outage import find_view, user_in_outage
 from ..sessions.session_user import reload_user
 from ..users.provisioning import Token, rights_for
-from .pool_selection import is_accepted_at
+from .pool_selection import is_pool_accepted
 
 
 class RequestCognito:
@@ -88,7 +88,7 @@ class RequestCognito:
     def pool(self) -> UserPool | None:
         """The user pool that issued the token."""
         token = self.token
-        return None if token is None else settings_of(token.user_pool_id, token.client_id).user_pool
+        return None if token is None else get_pool_registry().for_token(token.user_pool_id, token.client_id).user_pool
 
     @cached_property
     def aws(self) -> Aws:
@@ -188,7 +188,7 @@ class RequestCognito:
         """
         login = login_session.load(session)
         self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(login.pk)
-        return login if is_accepted_at(self._request, login.cognito_user.user_pool_id) else None
+        return login if is_pool_accepted(self._request, login.cognito_user.user_pool_id) else None
 
     def _accept(self, user: Any, login: CognitoLogin) -> Any:
         """Return `user`, with the rights of `login` if it is theirs. Another middleware may have set somebody else.

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseRedirectBase
 from django.shortcuts import resolve_url
 from django.templatetags.static import static
 
-from ..conf.loading import CognitoSettings
+from ..conf.schema import CognitoSettings
 
 _STYLESHEET = "django_cognito/login.css"
 _NOTHING: Mapping[str, Sequence[str]] = {

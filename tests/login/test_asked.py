@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from django.http import QueryDict
 
-from django_cognito.conf.loading import CognitoSettings, get_settings
+from django_cognito.conf.loading import get_settings
+from django_cognito.conf.schema import CognitoSettings
 from django_cognito.core.errors import SignInError
 from django_cognito.login.authorize_params import asked_of_cognito, provider_of_address
 

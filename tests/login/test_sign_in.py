@@ -311,7 +311,7 @@ def test_who_signed_in_too_long_ago_is_asked_for_the_password_by_the_pages_link(
 def test_a_logins_tokens_go_to_its_own_hosted_ui_as_its_own_client(client: Client, two_pools: TwoPools) -> None:
     two_pools.sign_in(client, "zen", refresh_token="of-zen's-alice")
     login = CognitoLogin.objects.get()
-    assert store.settings_for(login).alias == "zen"
+    assert store.get_settings_for_login(login).alias == "zen"
     answer = client.post("/auth/logout/", {"at": "acme"})
     (_, revoked) = two_pools.zen.requests
     assert (revoked.path, form_of(revoked)["token"]) == ("/oauth2/revoke", "of-zen's-alice")

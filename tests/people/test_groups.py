@@ -20,7 +20,7 @@ from django_cognito.authorization.group_mapping import (
     told_by,
     union,
 )
-from django_cognito.conf.loading import CognitoSettings, GroupGrant
+from django_cognito.conf.schema import CognitoSettings, GroupGrant
 from django_cognito.core import AccessToken, IdToken
 
 STAFF, ROOT = Granted(staff=True), Granted(superuser=True)

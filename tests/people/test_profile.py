@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from django_cognito.conf.loading import CognitoSettings, GroupGrant
+from django_cognito.conf.schema import CognitoSettings, GroupGrant
 from django_cognito.core import AccessToken, IdToken
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoUser

@@ -14,7 +14,7 @@ from django.test import Client
 
 from django_cognito.authorization.rights import arights_of, rights_of
 from django_cognito.backends import CognitoBackend
-from django_cognito.conf.loading import get_pools
+from django_cognito.conf.loading import get_pool_registry
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.core.errors import IssuerError, TokenError
 from django_cognito.models import CognitoMembership, CognitoUser
@@ -421,7 +421,7 @@ def test_mirrored_group_of_the_longest_name_and_alias_is_stored_whole(told, sett
 def test_the_directory_of_one_pool_speaks_of_its_own_people(her, says, mine, other) -> None:
     for alias in (mine, other):
         says(alias, "admins", at=-30)
-    found = get_pools().by_alias[mine]
+    found = get_pool_registry().by_alias[mine]
     link = CognitoUser.objects.get(user_pool_id=found.user_pool_id)
     now = datetime.now(UTC)
     person = DirectoryUser(link.sub, "her", {"sub": link.sub}, True, "CONFIRMED", now, now)

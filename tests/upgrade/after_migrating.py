@@ -18,7 +18,7 @@ from django.test import Client
 from django.urls import path
 from django.utils import timezone
 
-from django_cognito.conf.loading import get_pools
+from django_cognito.conf.loading import get_pool_registry
 from django_cognito.core import TokenUse
 from django_cognito.factories import get_verifier
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser, FormerLink
@@ -62,7 +62,7 @@ def token_endpoint(settings: Any) -> Iterator[ScriptedServer]:
         settings.COGNITO = {**settings.COGNITO, "DOMAIN": server.url}
         public = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
         jwk = {"kty": "RSA", "n": public["n"], "e": public["e"], "kid": KID, "alg": "RS256", "use": "sig"}
-        for pool in get_pools().user_pools:
+        for pool in get_pool_registry().user_pools:
             get_verifier().load_jwks(pool, {"keys": [jwk]})
         yield server
 
