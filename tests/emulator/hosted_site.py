@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pyotp
 import requests
-from local_cognito.accounts.authority import Authority
 from local_cognito.accounts.clients import AppClient
 from local_cognito.emulator import Emulator
+from local_cognito.user_pool_service import Authority
 
 CALLBACK = "http://localhost:8000/auth/callback/"
 GOODBYE = "http://localhost:8000/goodbye/"

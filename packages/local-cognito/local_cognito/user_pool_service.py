@@ -8,27 +8,25 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from django_cognito.core.clock import unix_time
-from django_cognito.core.tokens.token import TokenUse
-from django_cognito.core.user_pool import UserPool
-
-from ..federation.federated_people import FederatedPeople
-from ..refusals import Refused, bad_credentials
-from ..self_service.codes import Codes
-from ..self_service.mailbox import Mailbox
-from ..self_service.recovery import Recovery
-from ..self_service.sign_up import SignUps
-from ..self_service.verification import Verifications
-from . import tokens
-from .assurance import Assurance, least_level, level_names
-from .client_secrets import LONGEST_SECONDS, SECRET_PATTERN
-from .clients import AppClient
-from .grants import Grant
-from .keys import KeyRing
-from .mint import Mint
-from .people import Person
-from .pools import Pools
-from .totp import TotpSecrets
+from .accounts import tokens
+from .accounts.assurance import Assurance, least_level, level_names
+from .accounts.client_secrets import LONGEST_SECONDS, SECRET_PATTERN
+from .accounts.clients import AppClient
+from .accounts.grants import Grant
+from .accounts.keys import KeyRing, TokenUse
+from .accounts.mint import Mint
+from .accounts.people import Person
+from .accounts.pools import Pools
+from .accounts.totp import TotpSecrets
+from .addresses import aws_issuer
+from .clock import unix_time
+from .federation.federated_people import FederatedPeople
+from .refusals import Refused, bad_credentials
+from .self_service.codes import Codes
+from .self_service.mailbox import Mailbox
+from .self_service.recovery import Recovery
+from .self_service.sign_up import SignUps
+from .self_service.verification import Verifications
 
 __all__ = ["AppClient", "Authority", "IssuerForm", "Person", "Refused"]
 
@@ -77,7 +75,7 @@ class Authority:
     def issuer(self, pool_id: str) -> str:
         """The pool's issuer, as its tokens name it."""
         if self._issuer_form == "aws":
-            return UserPool(pool_id).issuers[0]
+            return aws_issuer(pool_id)
         return f"{self.origin}/{pool_id}"
 
     def jwks(self, pool_id: str) -> dict[str, list[dict[str, str]]]:
