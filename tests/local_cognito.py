@@ -5,9 +5,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.test import Client
+from local_cognito_support.hosted_site import PASSWORD, Browser, query_of
+
 from local_cognito import Emulator
 
-from .emulator.hosted_site import PASSWORD, Browser, query_of
 from .patience import HTTP_TIMEOUT_SECONDS
 
 POOL_ID = "eu-west-1_Journeys1"

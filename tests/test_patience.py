@@ -15,7 +15,7 @@ _TIME_IS_THE_SUBJECT = {
     "tests.core.test_hosted_ui",
     "tests.core.test_http",
     "tests.core.test_http_limits",
-    "tests.emulator.federation.test_provider_client",
+    "tests.federation.test_provider_client",
     "tests.test_real_parts",
     "tests.real_parts",  # whether a part is there
 }

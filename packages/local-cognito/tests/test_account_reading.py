@@ -1,0 +1,107 @@
+"""The part of a seed that the AWS account begins with: what it fixes, and how it complains."""
+
+from typing import Any
+
+import pytest
+
+from local_cognito.seeds.reading import read_seed
+from local_cognito.seeds.seed import Seed
+from local_cognito.seeds.values import SeedError
+
+POOL = {"id": "eu-west-1_Seeded", "clients": [{"id": "web"}], "groups": [{"name": "editors"}]}
+POLICY = {"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+IDENTITY_POOL = {"id": "eu-west-1:0f5d7a90-0000-4000-8000-000000000001", "user_pool": "eu-west-1_Seeded"}
+ROLE = {"name": "person", "policy": POLICY}
+
+
+def seed(**changes: Any) -> Seed:
+    return read_seed({"pools": [POOL], **changes})
+
+
+def complaint(**changes: Any) -> str:
+    with pytest.raises(SeedError) as error:
+        seed(**changes)
+    return str(error.value)
+
+
+def of_pool(**changes: Any) -> dict[str, Any]:
+    return {"roles": [ROLE], "identity_pools": [{**IDENTITY_POOL, **changes}]}
+
+
+def in_pool(**changes: Any) -> dict[str, Any]:
+    return {"roles": [ROLE], "pools": [{**POOL, **changes}]}
+
+
+def test_a_seed_may_have_no_account() -> None:
+    assert seed().account.identity_pools == ()
+
+
+def test_a_policy_may_leave_its_version_out() -> None:
+    assert seed(roles=[ROLE]).account.roles[0].policy["Version"] == "2012-10-17"
+
+
+def test_the_secret_of_the_administrator_is_not_in_the_repr() -> None:
+    admin = {"access_key_id": "AKIA0123456789ABCDEF", "secret_access_key": "verysecret"}
+    assert "verysecret" not in repr(seed(admin=admin))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"identity_pool": []}, "unknown key 'identity_pool'; did you mean 'identity_pools'?"),
+        ({"buckets": ["Files"]}, "buckets: must be 3 to 63 small letters"),
+        ({"buckets": ["files", "files"]}, "buckets: the name 'files' stands twice"),
+        ({"tables": [{"name": "notes"}]}, "tables[0]: keys is missing"),
+        ({"tables": [{"name": "notes", "keys": {"a": "S", "b": "S", "c": "S"}}]}, "keys: must be one or two"),
+        ({"tables": [{"name": "notes", "keys": {"a": "string"}}]}, "keys: must be one or two"),
+        ({"tables": [{"name": "n", "keys": {"a": "S"}}] * 2}, "tables: the name 'n' stands twice"),
+        ({"roles": [{"name": "a b", "policy": POLICY}]}, "roles[0].name: must be at most 64"),
+        ({"roles": [ROLE, ROLE]}, "roles: the name 'person' stands twice"),
+        ({"roles": [{"name": "a", "policy": {}}]}, "roles[0].policy: must be an IAM policy"),
+        ({"roles": [{"name": "a", "policy": "s3:*"}]}, "roles[0].policy: must be an IAM policy"),
+        ({"roles": [{"name": "a", "policy": {"Statement": [{"Effect": "Allow"}]}}]}, "must be an IAM policy"),
+        (
+            {"roles": [{"name": "a", "policy": {"Statement": {"Effect": "allow", "Action": "*", "Resource": "*"}}}]},
+            "must be an IAM policy",
+        ),
+        ({"admin": {"access_key_id": "test", "secret_access_key": "x"}}, "admin.access_key_id: must be AKIA and 16"),
+        (of_pool(id="eu-west-1_Seeded"), "identity_pools[0].id: must be a region, a colon"),
+        (of_pool(user_pool="eu-west-1_Seded"), "unknown user pool 'eu-west-1_Seded'; did you mean 'eu-west-1_Seeded'?"),
+        (of_pool(clients=["wob"]), "identity_pools[0].clients: unknown client 'wob'; did you mean 'web'?"),
+        (
+            of_pool(roles={"authenticated": "persn"}),
+            "roles.authenticated: unknown role 'persn'; did you mean 'person'?",
+        ),
+        (of_pool(roles={"guest": "person"}), "identity_pools[0].roles: unknown key 'guest'"),
+        (of_pool(credentials_seconds=0), "credentials_seconds: must be a number above 0"),
+        (of_pool(role_mapping={"type": "rules"}), "role_mapping: rules go with the type rules"),
+        (
+            of_pool(role_mapping={"type": "rules", "rules": [{"claim": "a", "value": "b", "role": "c"}]}),
+            "role_mapping.rules[0].role: unknown role 'c'",
+        ),
+        ({"identity_pools": [IDENTITY_POOL, IDENTITY_POOL]}, "identity_pools: the id"),
+        (in_pool(groups=[{"name": "a", "role": "persn"}]), "pools[0].groups[0].role: unknown role 'persn'"),
+        (in_pool(groups=[{"name": "a", "role": "person", "role_arn": "b"}]), "has a role and a role_arn"),
+        (in_pool(resource_servers=[{"identifier": "a b", "scopes": []}]), "resource_servers[0].identifier: must be"),
+        (in_pool(resource_servers=[{"identifier": "a", "scopes": ["b/c"]}]), "scopes: must be names without slashes"),
+        (in_pool(resource_servers=[{"identifier": "a", "scopes": []}] * 2), "the identifier 'a' stands twice"),
+        (
+            in_pool(
+                resource_servers=[{"identifier": "notes", "scopes": ["read"]}],
+                clients=[{"id": "web", "scopes": ["notes/reed"]}],
+            ),
+            "pools[0].clients[0].scopes: unknown scope 'notes/reed'; did you mean 'notes/read'?",
+        ),
+        (
+            in_pool(clients=[{"id": "web", "secret": "x" * 24, "flows": ["code", "client_credentials"]}]),
+            "clients[0].flows: client_credentials stands alone",
+        ),
+        (in_pool(clients=[{"id": "web", "flows": ["client_credentials"]}]), "client_credentials needs a secret"),
+        (
+            in_pool(clients=[{"id": "web", "secret": "x" * 24, "flows": ["client_credentials"]}]),
+            "client_credentials takes scopes of resource servers alone",
+        ),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_place(changes: dict[str, Any], expected: str) -> None:
+    assert expected in complaint(**changes)
