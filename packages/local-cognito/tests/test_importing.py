@@ -9,6 +9,7 @@ import pytest
 import local_cognito
 
 PACKAGES = str(Path(local_cognito.__file__).parents[1])
+LIBRARIES = ("moto", "botocore", "boto3", "responses", "werkzeug", "flask")
 _IMPORT_ALL = """
 import importlib, pkgutil, sys
 sys.path.insert(0, sys.argv[1])
@@ -17,7 +18,9 @@ def import_all():
     for module in pkgutil.walk_packages(local_cognito.__path__, "local_cognito."):
         importlib.import_module(module.name)
 """
-_STATE_OF_MOTO = """
+_STATE_OF_MOTO = (
+    f"LIBRARIES = {LIBRARIES!r}"
+    """
 def members(value):
     # Containers by their content: registries of classes, backends and URLs.
     if isinstance(value, dict):
@@ -28,7 +31,7 @@ def members(value):
 def state_of_moto():
     state = {}
     for name, module in list(sys.modules.items()):
-        if module is None or name.partition(".")[0] not in ("moto", "botocore", "boto3", "responses", "werkzeug", "flask"):
+        if module is None or name.partition(".")[0] not in LIBRARIES:
             continue
         for key, value in list(vars(module).items()):
             if key == "__builtins__":
@@ -39,6 +42,7 @@ def state_of_moto():
                     state[name, key, attribute] = (member, members(member))
     return state
 """
+)
 
 
 def run(script: str) -> str:
@@ -54,8 +58,7 @@ def run(script: str) -> str:
 def moto_modules() -> list[str]:
     """The modules of moto and of its neighbours that local_cognito imports."""
     printed = run(_IMPORT_ALL + "import_all()\nprint(*sys.modules)")
-    names = ("moto", "botocore", "boto3", "responses", "werkzeug", "flask")
-    return sorted(name for name in printed.split() if name.partition(".")[0] in names)
+    return sorted(name for name in printed.split() if name.partition(".")[0] in LIBRARIES)
 
 
 def test_import_leaves_moto_unchanged(moto_modules: list[str]) -> None:
