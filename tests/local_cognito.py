@@ -5,9 +5,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.test import Client
-from local_cognito_support.hosted_site import PASSWORD, Browser, query_of
-
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import PASSWORD, Browser, query_of
 
 from .patience import HTTP_TIMEOUT_SECONDS
 

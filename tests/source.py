@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import django_cognito
 import local_cognito
+
+import django_cognito
 
 PACKAGE = "django_cognito"
 # Where the installed package is, not where this file is: the suite also runs against the wheel, elsewhere.

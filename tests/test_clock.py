@@ -15,6 +15,7 @@ import time_machine
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
+from local_cognito import Emulator
 
 from django_cognito.aws.credentials import PersonCredentials
 from django_cognito.core.clock import unix_time, utc_now
@@ -22,7 +23,6 @@ from django_cognito.core.identity_pool import AwsCredentials
 from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoLogin
 from django_cognito.testing import make_token, sign_in
-from local_cognito import Emulator
 
 from . import source
 from .callers import bearer

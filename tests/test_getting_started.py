@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 import requests
-
 from local_cognito import Emulator
 from local_cognito.seeds.reading import DEFAULT_SEED
 

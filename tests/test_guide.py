@@ -12,13 +12,13 @@ import pytest
 import yaml
 from botocore import xform_name
 from django.contrib.auth.models import User
+from local_cognito.seeds import account_reading, identity_provider_reading, reading
+from local_cognito.seeds.values import Table
 
 from django_cognito.core.client_secret import ClientSecret
 from django_cognito.models import CognitoLogin
 from django_cognito.testing import make_token
 from django_cognito.users.authentication import authenticate
-from local_cognito.seeds import account_reading, identity_provider_reading, reading
-from local_cognito.seeds.values import Table
 
 from . import source
 from .scripted_server import ScriptedServer, json_answer

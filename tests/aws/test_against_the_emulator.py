@@ -11,13 +11,13 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from local_cognito import Emulator
 
 from django_cognito.aws.client_cache import PersonAws
 from django_cognito.aws.credentials import PersonCredentials
 from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
 from django_cognito.core.http.client import Http
 from django_cognito.core.identity_pool import IdentityPool
-from local_cognito import Emulator
 
 USER_POOL, CLIENT, BUCKET = "eu-west-1_People", "1web", "files"
 LOGINS_KEY = f"cognito-idp.eu-west-1.amazonaws.com/{USER_POOL}"

@@ -13,6 +13,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.http import HttpRequest
 from django.test import Client
+from local_cognito import Emulator
 
 from django_cognito import factories
 from django_cognito.aws.client_cache import forget_everybody
@@ -21,7 +22,6 @@ from django_cognito.core.hosted_ui import TokenSet
 from django_cognito.models import CognitoUser
 from django_cognito.sessions import store
 from django_cognito.users.authentication import authenticate
-from local_cognito import Emulator
 
 from ..callers import with_id_token
 

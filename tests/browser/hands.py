@@ -1,10 +1,9 @@
 """What people do at the pages, by keyboard: sign in, sign up, go to a link and press it."""
 
 import pytest
+from local_cognito import Emulator
 from local_cognito_support.hosted_site import PASSWORD
 from playwright.sync_api import Page, expect
-
-from local_cognito import Emulator
 
 
 def press(page: Page, *keys: str) -> None:

@@ -4,9 +4,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Page, expect
-
 from local_cognito import Emulator
+from playwright.sync_api import Page, expect
 
 from .conftest import EITHER_WAY
 from .hands import expect_greeting, sign_in

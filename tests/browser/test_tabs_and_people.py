@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.sessions.models import Session
+from local_cognito import Emulator
 from playwright.sync_api import BrowserContext, Page, Response, expect
 
 from django_cognito.models import CognitoLogin
-from local_cognito import Emulator
 
 from .hands import expect_greeting, press, sign_in
 from .watch import Watch

@@ -6,11 +6,11 @@ import boto3
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
+from local_cognito import Emulator
 from local_cognito_support.user_pools import PASSWORD, POOL_ID, SEED
 
 from django_cognito.core.tokens.verifier import TokenVerifier
 from django_cognito.core.user_pool import UserPool
-from local_cognito import Emulator
 
 
 @pytest.fixture(scope="module")

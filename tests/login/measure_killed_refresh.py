@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from local_cognito import Emulator
 
 from django_cognito import factories
 from django_cognito.core.errors import SignInError
-from local_cognito import Emulator
 
 from ..local_cognito import settings_for
 from .refresh_processes import (

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from local_cognito import Emulator
 
 from django_cognito import factories
 from django_cognito.core.errors import SignInError
 from django_cognito.sessions import store
-from local_cognito import Emulator
 
 from ..local_cognito import settings_for
 from ..login_scene import change

@@ -12,13 +12,13 @@ import pytest
 import requests
 from django.contrib.auth import get_user_model
 from django.test import Client
+from local_cognito import Emulator
 from local_cognito_support.hosted_site import PASSWORD, Browser, query_of
 
 from django_cognito import factories
 from django_cognito.core.errors import SignInError
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
-from local_cognito import Emulator
 
 from ..callers import bearer
 from ..local_cognito import ADMIN_SCOPE, POOL_ID, SCOPES, SECRET, hosted_ui, seed_for, settings_for, sign_in_by_hand

@@ -7,7 +7,6 @@ import boto3
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
-
 from local_cognito import Emulator
 
 pytest.register_assert_rewrite("local_cognito_support")

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from urllib.parse import urlencode
 
 import pytest
+from local_cognito import Emulator
 from local_cognito_support import axe
 from local_cognito_support.browser import CHROMIUM_ARGUMENTS, callback, expect_welcome, press
 from local_cognito_support.codes import latest
@@ -12,8 +13,6 @@ from local_cognito_support.hosted_site import CALLBACK, PASSWORD, Site
 from local_cognito_support.identity_provider import Provider, site_for
 from local_cognito_support.real_parts import chromium_path
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-
-from local_cognito import Emulator
 
 __all__ = ["callback"]
 

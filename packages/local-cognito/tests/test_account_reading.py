@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from local_cognito.seeds.reading import read_seed
 from local_cognito.seeds.seed import Seed
 from local_cognito.seeds.values import SeedError

@@ -1,7 +1,6 @@
 """The loopback rule, and the form of user pool ids and issuers."""
 
 import pytest
-
 from local_cognito.addresses import aws_issuer, is_loopback, is_safe_address, is_user_pool_id
 
 

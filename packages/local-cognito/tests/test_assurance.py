@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from local_cognito_support.hosted_site import Browser, Site, query_of, running_site, unverified
-
 from local_cognito.accounts.assurance import least_level, level_names
+from local_cognito_support.hosted_site import Browser, Site, query_of, running_site, unverified
 
 LOA = "urn:cognito:loa:"
 

@@ -1,7 +1,6 @@
 """How often something may be tried within an hour."""
 
 import pytest
-
 from local_cognito.refusals import Refused
 from local_cognito.self_service.attempt_limits import AttemptLimits
 

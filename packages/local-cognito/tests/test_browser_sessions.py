@@ -1,9 +1,8 @@
 """The shelf that everything short-lived of the hosted UI lies on."""
 
 import pytest
-from local_cognito_support.hosted_site import Clock
-
 from local_cognito.pages.browser_sessions import Shelf
+from local_cognito_support.hosted_site import Clock
 
 
 @pytest.fixture

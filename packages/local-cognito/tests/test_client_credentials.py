@@ -7,7 +7,6 @@ import boto3
 import jwt
 import pytest
 import requests
-
 from local_cognito import Emulator
 
 POOL_ID = "eu-west-1_Machines"

@@ -9,11 +9,10 @@ import requests
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from local_cognito_support.sign_up import secret_hash
-
 from local_cognito import Emulator
 from local_cognito.accounts.client_secrets import FormerSecrets
 from local_cognito.refusals import Refused
+from local_cognito_support.sign_up import secret_hash
 
 FIRST = "first_secret_of_24_letters"
 SECOND = "second_secret_of_24_letters"

@@ -6,10 +6,9 @@ from typing import Any
 import boto3
 import pytest
 import requests
+from local_cognito import Emulator
 from local_cognito_support.aws_errors import refused
 from local_cognito_support.identity_site import Person, Site
-
-from local_cognito import Emulator
 
 CLIENT = "1local2web3client4example5"
 IDENTITY_POOL = "eu-west-1:10ca1000-0000-4000-8000-000000000001"

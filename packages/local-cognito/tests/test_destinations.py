@@ -1,7 +1,6 @@
 """Where codes go, and how that is shown."""
 
 import pytest
-
 from local_cognito.refusals import Refused
 from local_cognito.self_service.destinations import (
     Destination,

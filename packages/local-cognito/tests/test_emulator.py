@@ -15,11 +15,10 @@ import boto3
 import jwt
 import pytest
 import requests
-from local_cognito_support.user_pools import PASSWORD, POOL_ID
-
 from local_cognito import Emulator, SeedError
 from local_cognito.__main__ import main
 from local_cognito.refusals import Refused
+from local_cognito_support.user_pools import PASSWORD, POOL_ID
 
 SEED = {
     "pools": [{"id": POOL_ID, "clients": [{"id": "other", "auth_flows": ["ALLOW_USER_PASSWORD_AUTH"]}], "users": []}]

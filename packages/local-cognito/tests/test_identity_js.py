@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_cognito_support.user_pools import PASSWORD, POOL_ID
-
 from local_cognito import Emulator
+from local_cognito_support.user_pools import PASSWORD, POOL_ID
 
 PACKAGE = "amazon-cognito-identity-js@6.3"
 SCRIPT = Path(__file__).with_name("identity_js.mjs")

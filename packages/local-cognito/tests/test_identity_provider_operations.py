@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 import requests
-from local_cognito_support.aws_errors import refused
-
 from local_cognito import Emulator
+from local_cognito_support.aws_errors import refused
 
 DETAILS = {
     "client_id": "us",

@@ -4,9 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import local_cognito
+import pytest
 
 PACKAGES = str(Path(local_cognito.__file__).parents[1])
 LIBRARIES = ("moto", "botocore", "boto3", "responses", "werkzeug", "flask")

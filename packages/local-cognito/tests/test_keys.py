@@ -6,7 +6,6 @@ from pathlib import Path
 
 import jwt
 import pytest
-
 from local_cognito.accounts.keys import KeyRing, SigningKey, default_state_dir, sign
 
 POOL_ID = "eu-west-1_Keys"

@@ -7,9 +7,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 import local_cognito
+import pytest
 
 PACKAGE = "local_cognito"
 DIRECTORY = Path(local_cognito.__file__).parent
@@ -17,7 +16,8 @@ DIRECTORY = Path(local_cognito.__file__).parent
 # is the top package, then come its packages.
 LAYERS = {
     "": "addresses clock private_files refusals request_id | accounts aws aws_json"
-    " | federation self_service web_origins | user_pool_service | api identity local_routes pages | oauth seeds | server | emulator | __main__",
+    " | federation self_service web_origins | user_pool_service | api identity local_routes pages | oauth seeds"
+    " | server | emulator | __main__",
     "accounts": "assurance client_secrets grants identity_providers keys password_policy people | clients totp"
     " | pools tokens | mint",
     "api": "code_operations identity_provider_operations moto_operations srp | challenges | software_tokens srp_sign_in"

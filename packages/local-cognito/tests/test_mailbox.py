@@ -5,11 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from local_cognito_support.codes import latest
-from local_cognito_support.hosted_site import PASSWORD, Browser, Site, running_site
-
 from local_cognito import Emulator
 from local_cognito.self_service.mailbox import Mailbox, Message
+from local_cognito_support.codes import latest
+from local_cognito_support.hosted_site import PASSWORD, Browser, Site, running_site
 
 
 def message(number: int = 0, username: str = "alice") -> Message:

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 import requests
+from local_cognito import Emulator
 from local_cognito_support.aws_errors import refused
 from local_cognito_support.user_pools import OTHER_POOL_ID, POOL_ID, People
-
-from local_cognito import Emulator
 
 TARGET = "AWSCognitoIdentityProviderService."
 

@@ -1,7 +1,6 @@
 """Where a page's forms may lead, in the words of its Content-Security-Policy."""
 
 import pytest
-
 from local_cognito.pages.page import content_policy
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from local_cognito.accounts.password_policy import in_words, require_conforming
 from local_cognito.refusals import Refused
 

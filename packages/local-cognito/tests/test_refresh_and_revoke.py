@@ -5,11 +5,10 @@ from typing import Any
 import jwt
 import pytest
 import requests
+from local_cognito import Emulator
 from local_cognito_support.aws_errors import refused
 from local_cognito_support.sign_up import secret_hash
 from local_cognito_support.user_pools import POOL_ID, SECRET, Clock, People
-
-from local_cognito import Emulator
 
 
 def claims(raw: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from local_cognito.seeds.reading import default_seed, read_seed
 from local_cognito.seeds.seed import SeedPool
 from local_cognito.seeds.values import SeedError

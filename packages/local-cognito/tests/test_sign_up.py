@@ -4,12 +4,11 @@ from typing import Any
 
 import pytest
 import requests
+from local_cognito import Emulator
 from local_cognito_support.aws_errors import refused
 from local_cognito_support.codes import another, latest
 from local_cognito_support.sign_up import EXPIRED, LIMIT, MISMATCH, UNKNOWN, attribute, attributes, secret_hash, sign_up
 from local_cognito_support.user_pools import OTHER_POOL_ID, PASSWORD, POOL_ID, Clock, People
-
-from local_cognito import Emulator
 
 
 def confirm(idp: Any, username: str, code: str, client_id: str = "1public", **more: Any) -> None:

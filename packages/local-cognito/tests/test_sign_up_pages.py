@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
+from local_cognito import Emulator
 from local_cognito_support.codes import another, latest
 from local_cognito_support.hosted_site import (
     CALLBACK,
@@ -16,8 +17,6 @@ from local_cognito_support.hosted_site import (
     running_site,
     unverified,
 )
-
-from local_cognito import Emulator
 
 
 @pytest.fixture

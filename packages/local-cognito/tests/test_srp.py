@@ -4,7 +4,6 @@ import hashlib
 from datetime import UTC, datetime
 
 import pytest
-
 from local_cognito.api import srp
 
 USER_ID = "7b1c2f6e-0000-4a4a-8888-0123456789ab"

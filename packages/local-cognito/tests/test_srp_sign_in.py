@@ -6,12 +6,11 @@ from typing import Any
 
 import pycognito
 import pytest
+from local_cognito import Emulator
+from local_cognito.api import srp
 from local_cognito_support.aws_errors import refused
 from local_cognito_support.user_pools import OTHER_POOL_ID, PASSWORD, POOL_ID, SECRET, People
 from pycognito.aws_srp import AWSSRP
-
-from local_cognito import Emulator
-from local_cognito.api import srp
 
 
 def srp_client(idp: Any, username: str, password: str = PASSWORD, **options: Any) -> AWSSRP:

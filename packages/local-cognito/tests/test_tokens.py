@@ -8,10 +8,9 @@ from typing import Any
 import jwt
 import pytest
 import requests
-from local_cognito_support.user_pools import OTHER_POOL_ID, POOL_ID, Clock, People
-
 from local_cognito import Emulator
 from local_cognito.accounts.tokens import at_hash
+from local_cognito_support.user_pools import OTHER_POOL_ID, POOL_ID, Clock, People
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

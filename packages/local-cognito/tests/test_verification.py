@@ -3,12 +3,11 @@
 from typing import Any
 
 import pytest
+from local_cognito import Emulator
 from local_cognito_support.aws_errors import refused
 from local_cognito_support.codes import another, latest
 from local_cognito_support.sign_up import EXPIRED, LIMIT, MISMATCH, attribute, attributes
 from local_cognito_support.user_pools import POOL_ID, Clock, People
-
-from local_cognito import Emulator
 
 
 @pytest.fixture

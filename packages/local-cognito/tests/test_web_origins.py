@@ -8,9 +8,8 @@ import boto3
 import pytest
 import requests
 from botocore.config import Config
-from local_cognito_support.hosted_site import Browser, Page, Site, running_site
-
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import Browser, Page, Site, running_site
 
 FOREIGN_HOSTS = [
     "evil.example", "evil.example:9229", "localhost.evil.example", "evillocalhost", "127.0.0.1.evil.example",

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-
 from local_cognito.aws.policies import allows, can_be_told
 
 ME = {"cognito-identity.amazonaws.com:sub": "eu-west-1:me"}

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from local_cognito.aws.dynamodb import needs
 
 TABLE = "arn:aws:dynamodb:eu-west-1:1:table/"

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 import requests
+from local_cognito import Emulator
 from local_cognito_support.aws_errors import refused
 from local_cognito_support.identity_site import BUCKET, CLOSED_POOL, OTHER_BUCKET, RULED_POOL, SEED, TABLE, Site, allow
-
-from local_cognito import Emulator
 
 TIMEOUT_SECONDS = 30
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from local_cognito.aws.policies import allows
 
 SUB = "cognito-identity.amazonaws.com:sub"

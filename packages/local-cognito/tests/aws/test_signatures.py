@@ -1,9 +1,8 @@
 """Signatures read from requests; what they sign is for test_enforcement.py, with botocore as the client."""
 
 import pytest
-from moto.core.request import Request
-
 from local_cognito.aws.signatures import read_signature
+from moto.core.request import Request
 
 CREDENTIAL = "AKIA0123456789ABCDEF/20261122/eu-west-1/s3/aws4_request"
 HEADER = f"AWS4-HMAC-SHA256 Credential={CREDENTIAL}, SignedHeaders=host;x-amz-date, Signature=0123abcd"

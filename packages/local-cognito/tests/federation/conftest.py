@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from local_cognito import Emulator
 from local_cognito_support.hosted_site import Browser
 from local_cognito_support.identity_provider import Provider, Visitor, site_for
-
-from local_cognito import Emulator
 
 
 @pytest.fixture

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from local_cognito_support.scripted_server import Answer, Drip, ScriptedServer, Silence
-
 from local_cognito.federation import http_client
 from local_cognito.federation.http_client import send_request
+from local_cognito_support.scripted_server import Answer, Drip, ScriptedServer, Silence
 
 
 @pytest.fixture

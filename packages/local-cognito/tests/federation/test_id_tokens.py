@@ -5,6 +5,8 @@ import json
 from typing import Any
 
 import pytest
+from local_cognito.federation.failures import FederationFailed
+from local_cognito.federation.id_tokens import verified_claims
 from local_cognito_support.provider_tokens import (
     CURVE_KEY,
     DETAILS,
@@ -18,9 +20,6 @@ from local_cognito_support.provider_tokens import (
     jwk,
     token,
 )
-
-from local_cognito.federation.failures import FederationFailed
-from local_cognito.federation.id_tokens import verified_claims
 
 
 def verify(raw: str, keys: dict[str, Any] = KEYS) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from local_cognito.federation.federated_people import mapped_attributes
 
 

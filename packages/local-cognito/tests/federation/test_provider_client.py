@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from local_cognito_support.provider_tokens import GOOD, ISSUER, KEYS, NOW, token
-from local_cognito_support.scripted_server import Answer, ScriptedServer, Silence, json_answer
-
 from local_cognito.accounts.identity_providers import IdentityProvider, identity_provider
 from local_cognito.federation.failures import FederationFailed
 from local_cognito.federation.provider_client import ProviderClient
+from local_cognito_support.provider_tokens import GOOD, ISSUER, KEYS, NOW, token
+from local_cognito_support.scripted_server import Answer, ScriptedServer, Silence, json_answer
 
 CLIENT = ProviderClient(lambda: NOW, timeout_seconds=0.5)
 TOKENS = {"id_token": token(), "access_token": "the access token"}

@@ -10,10 +10,9 @@ import pytest
 import requests
 from botocore import UNSIGNED
 from botocore.config import Config
+from local_cognito import Emulator
 from local_cognito_support.hosted_site import CALLBACK, Browser, Page, query_of, unverified
 from local_cognito_support.identity_provider import POOL_ID, Provider, Visitor, site_for
-
-from local_cognito import Emulator
 
 
 def attributes(emulator: Emulator, username: str) -> dict[str, str]:

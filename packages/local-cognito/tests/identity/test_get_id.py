@@ -6,6 +6,7 @@ from typing import Any
 import jwt
 import pytest
 import requests
+from local_cognito import Emulator, sign
 from local_cognito_support.aws_errors import refused
 from local_cognito_support.identity_site import (
     BARE_POOL,
@@ -18,8 +19,6 @@ from local_cognito_support.identity_site import (
     Site,
 )
 from local_cognito_support.user_pools import Clock
-
-from local_cognito import Emulator, sign
 
 INVALID = "Invalid login token. "
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-
 from local_cognito.identity.identity_pool import IdentityPool, RoleMapping, Rule
 from local_cognito.identity.roles import role_of
 from local_cognito.refusals import Refused

@@ -15,7 +15,6 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pyotp
 import requests
-
 from local_cognito.accounts.clients import AppClient
 from local_cognito.emulator import Emulator
 from local_cognito.user_pool_service import Authority

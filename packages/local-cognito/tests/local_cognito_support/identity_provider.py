@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import pytest
 import requests
-
 from local_cognito import Emulator
 
 from .hosted_site import CALLBACK, Browser, Site, query_of

@@ -7,7 +7,6 @@ from typing import Any
 import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
-
 from local_cognito import Emulator
 
 REGION = "eu-west-1"

@@ -5,7 +5,6 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-
 from local_cognito.accounts.identity_providers import identity_provider
 
 ISSUER = "https://issuer.example"
