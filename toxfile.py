@@ -1,4 +1,4 @@
-"""A plugin of tox for this repository: each environment gets local-cognito from the checkout, built anew for each run."""
+"""A plugin of tox for this repository: it installs the checkout's local-cognito again in each run."""
 
 from pathlib import Path
 from typing import Any
