@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from tox.execute.request import StdinSource
 from tox.plugin import impl
 
 LOCAL_COGNITO = Path(__file__).parent / "packages" / "local-cognito"
@@ -18,6 +19,6 @@ def tox_on_install(tox_env: Any, arguments: Any, section: str, of_type: str) -> 
         return
     options = ["--force-reinstall", "--no-deps", str(LOCAL_COGNITO)]
     outcome = tox_env.execute(
-        cmd=tox_env.installer.build_install_cmd(options), stdin=None, run_id="install_local_cognito"
+        cmd=tox_env.installer.build_install_cmd(options), stdin=StdinSource.OFF, run_id="install_local_cognito"
     )
     outcome.assert_success()
