@@ -116,3 +116,8 @@ def test_import_of_the_package_alone_loads_no_server() -> None:
 def test_no_module_imports_django() -> None:
     script = _IMPORT_ALL + 'import_all()\nprint([name for name in sys.modules if name.startswith("django")])'
     assert run(script) == "[]\n"
+
+
+def test_unknown_name_of_the_package_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Emulators'"):
+        local_cognito.Emulators  # noqa: B018
