@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from django.test import Client
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import PASSWORD, Browser, query_of
 
-from .emulator.hosted_site import PASSWORD, Browser, query_of
 from .patience import HTTP_TIMEOUT_SECONDS
 
 POOL_ID = "eu-west-1_Journeys1"

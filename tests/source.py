@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import local_cognito
+
 import django_cognito
 
 PACKAGE = "django_cognito"
@@ -13,6 +15,11 @@ PACKAGE = "django_cognito"
 PACKAGE_DIRECTORY = Path(django_cognito.__file__).parent
 # What lies beside the tests: the documents, tox.ini, the example.
 PROJECT_DIRECTORY = Path(__file__).parents[1]
+# The distributions of this repository, by the path of their packages in the checkout.
+_INSTALLED = {
+    PACKAGE: PACKAGE_DIRECTORY,
+    "packages/local-cognito/local_cognito": Path(local_cognito.__file__).parent,
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,14 @@ class Module:
     def tree(self) -> ast.Module:
         """The file, parsed."""
         return ast.parse(self.text, self.path)
+
+
+def path_of(name: str) -> Path:
+    """Return the path of a file of the checkout; the packages may be installed from wheels instead."""
+    for package, directory in _INSTALLED.items():
+        if name.startswith(f"{package}/"):
+            return directory / name.removeprefix(f"{package}/")
+    return PROJECT_DIRECTORY / name
 
 
 def modules(directory: Path = PACKAGE_DIRECTORY) -> dict[str, Module]:

@@ -15,14 +15,15 @@ _TIME_IS_THE_SUBJECT = {
     "tests.core.test_hosted_ui",
     "tests.core.test_http",
     "tests.core.test_http_limits",
-    "tests.emulator.federation.test_provider_client",
     "tests.test_real_parts",
     "tests.real_parts",  # whether a part is there
 }
 
 
 def _short_timeouts() -> Iterator[tuple[str, int]]:
-    for name, module in source.modules(source.PROJECT_DIRECTORY / "tests").items():
+    directories = ("tests", "packages/local-cognito/tests")
+    modules = [item for name in directories for item in source.modules(source.PROJECT_DIRECTORY / name).items()]
+    for name, module in modules:
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Call) and _name_of(node.func) in _HTTP and _seconds(node) < HTTP_TIMEOUT_SECONDS:
                 yield name, node.lineno

@@ -31,9 +31,7 @@ diff --git a/django_cognito/__init__.py b/django_cognito/__init__.py
 @pytest.mark.parametrize("patch", PATCHES)
 def test_patch_applies_to_the_package(patch: Patch, tmp_path: Path) -> None:
     for name in patch.files:
-        # The package may be installed from a wheel; the other files are the checkout's.
-        is_package = name.startswith(f"{source.PACKAGE}/")
-        original = (source.PACKAGE_DIRECTORY.parent if is_package else source.PROJECT_DIRECTORY) / name
+        original = source.path_of(name)
         copy = tmp_path / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         if original.exists():  # else the patch makes the file

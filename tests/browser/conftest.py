@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from local_cognito import Emulator
+from local_cognito_support.identity_provider import Provider, provider
+from local_cognito_support.user_pools import Clock
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from django_cognito import factories
 
-from ..emulator.conftest import Clock
-from ..emulator.federation.conftest import Provider, provider
 from ..local_cognito import settings_for
 from ..real_parts import CHROMIUM_ARGUMENTS, chromium_path
 from ..scripted_server import Answer, ScriptedServer

@@ -9,11 +9,11 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 from local_cognito import Emulator
+from local_cognito_support.user_pools import Clock
 from playwright.sync_api import Page, expect
 
 from django_cognito.models import CognitoUser
 
-from ..emulator.conftest import Clock
 from ..local_cognito import settings_for
 from .hands import authorize_as, expect_greeting, sign_in
 from .pools import POOL_ID, settings_of_tenants, sub_of

@@ -3,8 +3,8 @@
 from typing import Any
 
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import PASSWORD
 
-from ..emulator.hosted_site import PASSWORD
 from ..local_cognito import POOL_ID, SCOPES, seed_for, settings_for
 
 UMBRELLA_POOL = "us-east-1_Umbrella1"

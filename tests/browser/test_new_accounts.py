@@ -3,10 +3,10 @@
 import pytest
 from django.contrib.auth import get_user_model
 from local_cognito import Emulator
+from local_cognito_support.codes import another, latest
+from local_cognito_support.hosted_site import PASSWORD
 from playwright.sync_api import Page, expect
 
-from ..emulator.codes import another, latest
-from ..emulator.hosted_site import PASSWORD
 from .conftest import EITHER_WAY
 from .hands import code_of_mailbox, expect_greeting, go_by_keyboard, press, sign_in, sign_up
 

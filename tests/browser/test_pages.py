@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 from local_cognito import Emulator
+from local_cognito_support.user_pools import Clock
 from playwright.sync_api import Locator, Page, expect
 
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.login.failures import cause_of
 
-from ..emulator.conftest import Clock
 from ..test_causes import PAGES, table
 from . import axe
 from .conftest import NewBrowser

@@ -20,13 +20,13 @@ from django.db import OperationalError, connection, connections
 from django.test import Client
 from django.utils import timezone
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import Browser
 
 from django_cognito import factories
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.models import CognitoLogin
 from django_cognito.sessions import refresh, store
 
-from ..emulator.hosted_site import Browser
 from ..local_cognito import seed_for, settings_for, sign_in_by_hand
 from ..login_scene import Gate, begin, change, come_back, form_of, login_of, refusal, token_answer, who
 from ..scripted_server import Answer, ScriptedServer, Silence

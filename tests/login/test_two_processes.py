@@ -15,10 +15,10 @@ from django.core.cache import caches
 from django.db import connection
 from django.utils import timezone
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import Browser, query_of
 
 from django_cognito.models import CognitoLogin
 
-from ..emulator.hosted_site import Browser, query_of
 from ..gunicorn_site import listening_socket, serve
 from ..local_cognito import seed_for, settings_for
 from ..real_parts import REDIS_URL

@@ -13,6 +13,7 @@ import requests
 from django.contrib.auth import get_user_model
 from django.test import Client
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import PASSWORD, Browser, query_of
 
 from django_cognito import factories
 from django_cognito.core.errors import SignInError
@@ -20,7 +21,6 @@ from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
 
 from ..callers import bearer
-from ..emulator.hosted_site import PASSWORD, Browser, query_of
 from ..local_cognito import ADMIN_SCOPE, POOL_ID, SCOPES, SECRET, hosted_ui, seed_for, settings_for, sign_in_by_hand
 from ..login_scene import change, code_verifier_of, secret_cookies, who
 

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local_cognito", description="A Cognito on this machine.")
+    parser = argparse.ArgumentParser(prog="local-cognito", description="A Cognito on this machine.")
     parser.add_argument("--seed", type=Path, help="YAML or JSON file with pools, clients, groups and people")
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="port on 127.0.0.1 (default %(default)s; 0: any)"

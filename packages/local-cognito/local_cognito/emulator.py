@@ -10,15 +10,12 @@ from typing import Any, Self
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from django_cognito.core.clock import unix_time
-from django_cognito.core.tokens.token import TokenUse
-
-from .accounts.authority import Authority, IssuerForm
-from .accounts.keys import KeyRing
+from .accounts.keys import KeyRing, TokenUse
 from .accounts.pools import Pools
 from .aws.account import AccessKey, Account
 from .aws.administrator import administrator_key
 from .aws.services import Services
+from .clock import unix_time
 from .identity.identities import Identities
 from .identity.operations import IdentityOperations
 from .seeds.account_planting import identity_pools, plant_account
@@ -27,6 +24,7 @@ from .seeds.reading import default_seed, read_seed
 from .seeds.seed import Seed
 from .self_service.mailbox import Mailbox
 from .server import QuietHandler, make_app
+from .user_pool_service import Authority, IssuerForm
 
 _LOOPBACK = "127.0.0.1"
 _POLL_SECONDS = 0.05  # how soon a stop is noticed

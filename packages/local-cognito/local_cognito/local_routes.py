@@ -4,8 +4,8 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from .accounts.authority import Authority
 from .refusals import Refused
+from .user_pool_service import Authority
 
 _UNKNOWN = "ResourceNotFoundException"
 _INVALID = "InvalidParameterException"

@@ -11,7 +11,6 @@ from moto.core.request import Request as MotoRequest
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler
 
-from .accounts.authority import Authority
 from .api.operations import Operations
 from .aws.services import Services
 from .aws_json import target
@@ -21,6 +20,7 @@ from .local_routes import local_routes
 from .oauth import endpoints as oauth
 from .pages import hosted_ui
 from .refusals import Refused
+from .user_pool_service import Authority
 from .web_origins import LOOPBACK_ORIGIN, refuse_foreign_requests
 
 log = logging.getLogger("local_cognito")

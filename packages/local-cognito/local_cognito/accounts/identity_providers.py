@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django_cognito.core.user_pool import is_safe_address
-
+from ..addresses import is_safe_address
 from ..refusals import Refused
 
 SOCIAL_TYPES = ("Google", "Facebook", "LoginWithAmazon", "SignInWithApple")

@@ -7,14 +7,14 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from django_cognito.core.tokens.token import TokenUse
-
 from ..private_files import kept
+
+TokenUse = Literal["access", "id"]
 
 _TOKEN_USES: tuple[TokenUse, ...] = ("id", "access")
 _KEY_BITS = 2048
@@ -62,7 +62,7 @@ class KeyRing:
 def default_state_dir() -> Path:
     """Where a user's programs keep their state (XDG Base Directory Specification): never inside a repository."""
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "django-cognito" / "emulator"
+    return Path(base) / "local-cognito"
 
 
 def sign(pool_id: str, claims: Mapping[str, Any], use: TokenUse = "access", *, state_dir: Path | None = None) -> str:

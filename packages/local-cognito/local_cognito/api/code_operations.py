@@ -6,12 +6,12 @@ Knows no rule of codes: those are in the accounts. Every caller holds the lock.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..accounts.authority import Authority
 from ..accounts.clients import AppClient
 from ..accounts.people import Person
 from ..accounts.tokens import ADMIN_SCOPE
 from ..aws_json import Answer, Parameters
 from ..refusals import Refused, required
+from ..user_pool_service import Authority
 
 
 class CodeOperations:

@@ -6,10 +6,10 @@ Source: AWS API reference, "CreateIdentityProvider", "UpdateIdentityProvider", "
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..accounts.authority import Authority
 from ..accounts.identity_providers import SOCIAL_TYPES, require_sound_details
 from ..aws_json import Answer, Parameters
 from ..refusals import Refused, required
+from ..user_pool_service import Authority
 
 
 class IdentityProviderOperations:

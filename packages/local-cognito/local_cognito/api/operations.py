@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from flask import Response
 from moto.core.request import Request
 
-from ..accounts.authority import Authority
 from ..accounts.clients import AppClient
 from ..accounts.people import Person
 from ..accounts.tokens import ADMIN_SCOPE
 from ..aws_json import Answer, Parameters, answered, parameters, response, target
 from ..refusals import Refused
+from ..user_pool_service import Authority
 from . import moto_operations
 from .code_operations import CodeOperations
 from .identity_provider_operations import IdentityProviderOperations

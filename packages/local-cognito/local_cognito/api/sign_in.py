@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..accounts.authority import Authority
 from ..accounts.clients import AppClient
 from ..accounts.people import Person
 from ..accounts.tokens import required_attributes
 from ..refusals import Refused, bad_credentials, required
+from ..user_pool_service import Authority
 from .challenges import Challenge, Challenges
 from .srp_sign_in import SrpSignIns, session_of
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..accounts.authority import Authority
 from ..accounts.people import Person
 from ..accounts.tokens import ADMIN_SCOPE
 from ..refusals import Refused
+from ..user_pool_service import Authority
 from .challenges import Challenge, Challenges
 
 

@@ -7,10 +7,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from ..accounts.authority import Authority
 from ..accounts.clients import AppClient
 from ..accounts.people import Person
 from ..refusals import Refused, bad_credentials, required
+from ..user_pool_service import Authority
 from . import srp
 from .challenges import Challenge, Challenges
 

@@ -9,16 +9,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django_cognito.core.errors import CognitoUnavailableError
-from django_cognito.core.http.client import Http, Response
-from django_cognito.core.user_pool import is_safe_address
-
 from ..accounts.identity_providers import IdentityProvider
+from ..addresses import is_safe_address
 from .failures import FederationFailed
+from .http_client import TIMEOUT_SECONDS, Response, send_request
 from .id_tokens import verified_claims
 
-_TIMEOUT_SECONDS = 5.0
-_MAX_BYTES = 262_144
 _OK = 200
 # What a discovery document calls the addresses that a provider's details may give.
 _DISCOVERED = {
@@ -35,9 +31,9 @@ Addresses = Mapping[str, str]
 class ProviderClient:
     """The local Cognito's side of OpenID Connect. Raises FederationFailed in Cognito's words."""
 
-    def __init__(self, now: Callable[[], float], http: Http | None = None) -> None:
+    def __init__(self, now: Callable[[], float], timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._now = now
-        self._http = http or Http(timeout_seconds=_TIMEOUT_SECONDS, max_bytes=_MAX_BYTES)
+        self._timeout_seconds = timeout_seconds
 
     def addresses(self, provider: IdentityProvider) -> Addresses:
         """The provider's endpoints, by the names that its details have for them."""
@@ -114,8 +110,8 @@ class ProviderClient:
         if not is_safe_address(address):
             raise FederationFailed(f"The provider's {name} is neither https nor on this machine")
         try:
-            return self._http.request(method, address, **sent)
-        except (CognitoUnavailableError, ValueError) as error:
+            return send_request(method, address, timeout_seconds=self._timeout_seconds, **sent)
+        except (OSError, ValueError) as error:
             raise FederationFailed(slow) from error
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..accounts.authority import Authority
 from ..aws.account import AccessKey, Account
 from ..refusals import Refused
+from ..user_pool_service import Authority
 from .identity_pool import IdentityPool
 from .logins import claims_of_login
 from .roles import bad_configuration, guest_role, role_of

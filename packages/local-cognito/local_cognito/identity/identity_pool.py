@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django_cognito.core.user_pool import UserPool
-
 # AWS developer guide, "Using attributes for access control": the default mapping of a user pool.
 DEFAULT_PRINCIPAL_TAGS: Mapping[str, str] = {"client": "aud", "username": "sub"}
 _NAMESPACE = uuid.UUID("b3f2e2a4-1f0e-5c52-8d8e-6f9a5f3c9d10")
@@ -54,7 +52,7 @@ class IdentityPool:
     @property
     def login_key(self) -> str:
         """What the user pool is called in `Logins`, whatever issuer its tokens name."""
-        region = UserPool(self.user_pool_id).region
+        region = self.user_pool_id.partition("_")[0]
         return f"cognito-idp.{region}.amazonaws.com/{self.user_pool_id}"
 
     def identity_of(self, sub: str) -> str:

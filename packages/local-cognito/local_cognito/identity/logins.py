@@ -6,8 +6,8 @@ from typing import Any
 import jwt
 from jwt.types import Options
 
-from ..accounts.authority import Authority
 from ..refusals import Refused
+from ..user_pool_service import Authority
 from .identity_pool import IdentityPool
 
 # PyJWT checks the signature alone: the rest has sentences of its own, and the clock is the emulator's.

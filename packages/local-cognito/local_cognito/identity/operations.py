@@ -7,9 +7,9 @@ from flask import Response
 from moto.core.request import Request
 from moto.core.utils import get_service_model
 
-from ..accounts.authority import Authority
 from ..aws_json import Answer, Parameters, answered, parameters, response, target
 from ..refusals import Refused
+from ..user_pool_service import Authority
 from .identities import Identities
 
 SERVICE = "AWSCognitoIdentityService"

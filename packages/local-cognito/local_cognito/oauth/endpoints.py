@@ -8,11 +8,11 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from ..accounts.authority import Authority
 from ..accounts.clients import AppClient
 from ..pages.browser_sessions import sessions_of
 from ..refusals import Refused
 from ..request_id import add_request_id
+from ..user_pool_service import Authority
 from ..web_origins import allow_origin
 from .client_authentication import authenticated_client
 from .errors import OAuthError

@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from ..accounts.authority import Authority
 from ..refusals import Refused
+from ..user_pool_service import Authority
 
 
 def add_well_known(blueprint: Blueprint, authority: Authority) -> None:

@@ -11,8 +11,8 @@ from flask import Response, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..accounts.assurance import PASSWORD, PASSWORD_AND_TOTP
-from ..accounts.authority import Authority
 from ..accounts.people import Person
+from ..user_pool_service import Authority
 from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
 from .browser_cookies import browser_of_request, new_browser, remember_browser, remember_session
 from .browser_sessions import RESET_SECONDS, BrowserSession, BrowserSessions, PendingSignIn, Step, sessions_of

@@ -14,12 +14,12 @@ from flask import Blueprint, Response, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..accounts.assurance import FEDERATED
-from ..accounts.authority import Authority
 from ..accounts.identity_providers import IdentityProvider
 from ..accounts.people import Person
 from ..federation.failures import FederationFailed
 from ..federation.provider_client import ProviderClient
 from ..refusals import Refused
+from ..user_pool_service import Authority
 from .attempts import finished
 from .authorization_request import AuthorizationRequest
 from .browser_cookies import browser_of_request, new_browser, remember_browser

@@ -6,9 +6,9 @@ Source: AWS developer guide, "User pool endpoints and managed login reference".
 from flask import Blueprint, Response, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..accounts.authority import Authority
 from ..refusals import Refused
 from ..request_id import add_request_id
+from ..user_pool_service import Authority
 from .attempts import Attempts, SignInStopped
 from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
 from .browser_cookies import forget_session, session_of_request

@@ -8,9 +8,9 @@ from dataclasses import replace
 from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..accounts.authority import Authority
 from ..accounts.clients import AppClient
 from ..refusals import Refused
+from ..user_pool_service import Authority
 from .attempts import Attempts
 from .browser_sessions import PendingSignIn
 

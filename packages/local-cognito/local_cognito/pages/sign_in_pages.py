@@ -8,8 +8,8 @@ from dataclasses import replace
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..accounts.authority import Authority
 from ..refusals import Refused
+from ..user_pool_service import Authority
 from .attempts import Attempts
 from .authorization_request import AuthorizationRequest
 from .browser_sessions import PendingSignIn, Step

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..accounts.authority import Authority
 from ..refusals import Refused
 from ..self_service.destinations import Destination
 from ..self_service.sign_up import SignUpForm
+from ..user_pool_service import Authority
 from .attempts import Attempts, SignInStopped
 from .browser_sessions import PendingSignIn
 

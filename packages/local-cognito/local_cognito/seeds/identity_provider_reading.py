@@ -4,9 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from django_cognito.core.user_pool import is_safe_address
-
 from ..accounts.identity_providers import SOCIAL_TYPES, TYPES
+from ..addresses import is_safe_address
 from . import values
 from .seed import SeedClient, SeedIdentityProvider
 from .values import Path, Table

@@ -1,26 +1,18 @@
 """A seed becomes moto's pools, with the ids that the seed fixes, which moto's API would draw anew each time."""
 
-from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
-from moto.cognitoidp import models
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, CognitoIdpUserPoolClient, UserStatus
 
-from ..accounts.authority import Authority
 from ..aws.account import Account
+from ..user_pool_service import Authority
+from .moto_private_key import cached_private_key
 from .seed import Seed, SeedClient, SeedIdentityProvider, SeedPool, SeedUser
-
-# moto reads its one private key anew for each pool, and takes a seventh of a second for that.
-_moto: Any = models
-_import_key = _moto.jwk.RSAKey.import_key
-_read_once = cache(lambda: _import_key(_moto.load_resource("cognitoidp/resources/jwks-private.json")))
-_moto.jwk = SimpleNamespace(**{**vars(_moto.jwk), "RSAKey": SimpleNamespace(import_key=lambda _: _read_once())})
 
 
 def plant(seed: Seed, authority: Authority, account: Account) -> None:
     """Put all user pools that `seed` names into those of `authority`; their groups' roles are those of `account`."""
-    with authority.lock:
+    with authority.lock, cached_private_key():
         for pool in seed.pools:
             _plant_pool(pool, authority, account)
 

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django_cognito.core.user_pool import UserPool
-
 from ..accounts.client_secrets import SECRET_PATTERN
+from ..addresses import is_user_pool_id
 
 # AWS API reference: ClientIdType.
 _CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
@@ -172,7 +171,9 @@ def mfa(value: Any) -> str:
 
 def pool_id(value: Any) -> str:
     """A user pool id."""
-    return UserPool(text(value)).user_pool_id
+    if not is_user_pool_id(text(value)):
+        raise ValueError(f"{value!r} is not a user pool id; one looks like 'eu-west-1_AbCdEfGhI'")
+    return str(value)
 
 
 def client_id(value: Any) -> str:
