@@ -114,7 +114,7 @@ def _without_values(cell: str) -> str:
 def test_who_was_let_in_by_hand_is_known_by_the_first_token(settings: Any, cognito_keys: None) -> None:
     settings.COGNITO = {**settings.COGNITO, "USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CREATE_USERS": False}
     user = User.objects.create(username="local")
-    _function("groups", "let_in")("local", SUB)
+    _function("groups", "allow_user")("local", SUB)
     assert authenticate(make_token(username="alice", sub=SUB))[0] == user
 
 
@@ -124,7 +124,7 @@ def test_who_came_from_another_package_keeps_the_account(settings: Any, cognito_
     user = User.objects.create(username="theirs", last_name=SUB)
     User.objects.create(username="nobody of Cognito's")
     for _ in range(2):  # a migration that is run again changes nothing
-        _function("upgrading", "link_everybody")(settings.COGNITO["USER_POOL_ID"], "last_name")
+        _function("upgrading", "link_all_users")(settings.COGNITO["USER_POOL_ID"], "last_name")
     found, _ = authenticate(make_token(username="alice", sub=SUB, groups=["editors"]))
     assert (found, found.username, found.is_staff) == (user, "theirs", True)
 
