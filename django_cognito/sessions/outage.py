@@ -20,7 +20,7 @@ from ..users.link_snapshot import protect_unread_changes
 _OUR_VIEWS = "django_cognito.login.views"
 
 
-def user_in_outage(
+def get_user_in_outage(
     match: ResolverMatch | None, user: Any, login: CognitoLogin, failure: CognitoUnavailableError
 ) -> Any:
     """Return `user` without Cognito rights for the view of `match`, or an anonymous user. Session and login stay.
@@ -43,7 +43,7 @@ def user_in_outage(
     return user
 
 
-def find_view(request: HttpRequest) -> ResolverMatch | None:
+def resolve_view(request: HttpRequest) -> ResolverMatch | None:
     """Return the request's view, also before Django has resolved it: a middleware may read the user earlier."""
     if request.resolver_match is not None:
         return request.resolver_match

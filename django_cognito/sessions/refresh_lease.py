@@ -8,10 +8,10 @@ from django.db.models.functions import Coalesce
 from ..conf.loading import get_settings
 from ..core.clock import utc_now
 from ..models import CognitoLogin
-from .store import row_of
+from .store import get_login
 
 
-def claim(login: CognitoLogin) -> CognitoLogin | None:
+def acquire_lease(login: CognitoLogin) -> CognitoLogin | None:
     """Return the login with a lease for this request, or None if it is another one's or no attempt is due.
 
     One conditional UPDATE, so that there is only one lease. `refresh_sent_at` is stored with it, before anything is
@@ -22,32 +22,32 @@ def claim(login: CognitoLogin) -> CognitoLogin | None:
     is_free = Q(refreshing_until=None) | Q(refreshing_until__lt=now)
     is_due = Q(retry_at=None) | Q(retry_at__lte=now)
     sent_at = Coalesce("refresh_sent_at", Value(now, output_field=DateTimeField()))
-    rows = unchanged(login).filter(is_free, is_due)
-    return row_of(login.pk) if rows.update(refreshing_until=now + _duration(), refresh_sent_at=sent_at) else None
+    rows = filter_unchanged(login).filter(is_free, is_due)
+    return get_login(login.pk) if rows.update(refreshing_until=now + _duration(), refresh_sent_at=sent_at) else None
 
 
-def unchanged(login: CognitoLogin) -> QuerySet[CognitoLogin]:
+def filter_unchanged(login: CognitoLogin) -> QuerySet[CognitoLogin]:
     """Return the login's row, unless another request has refreshed it since `login` was read."""
     return CognitoLogin.objects.filter(pk=login.pk, version=login.version)
 
 
-def leased(login: CognitoLogin) -> QuerySet[CognitoLogin]:
-    """Return the login's row, if `login` still has the lease that `claim` returned it with."""
-    return unchanged(login).filter(refreshing_until=login.refreshing_until)
+def filter_leased(login: CognitoLogin) -> QuerySet[CognitoLogin]:
+    """Return the login's row, if `login` still has the lease that `acquire_lease` returned it with."""
+    return filter_unchanged(login).filter(refreshing_until=login.refreshing_until)
 
 
-def has_taken(login: CognitoLogin, seconds: float) -> bool:
+def is_lease_older_than(login: CognitoLogin, seconds: float) -> bool:
     """Return whether the request that has the lease has had it for that long; its worker may be dead."""
     claimed_at = _claimed_at(login)
     return claimed_at is not None and utc_now() >= claimed_at + timedelta(seconds=seconds)
 
 
-def seconds_left(login: CognitoLogin) -> float:
+def get_lease_seconds_left(login: CognitoLogin) -> float:
     """Return for how many seconds the request that has the lease still has it; 0 or less if it has ended."""
     return 0 if login.refreshing_until is None else (login.refreshing_until - utc_now()).total_seconds()
 
 
-def is_answer_lost(login: CognitoLogin) -> bool:
+def is_response_lost(login: CognitoLogin) -> bool:
     """Return whether an attempt before the one that has the lease was sent and its answer was never stored.
 
     Cognito may have replaced the refresh token then.
