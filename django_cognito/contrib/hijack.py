@@ -12,7 +12,7 @@ from hijack.signals import hijack_ended, hijack_started
 
 from ..core.errors import SignInError
 from ..models import CognitoLogin
-from ..sessions.store import SESSION_KEY, SET_ASIDE_KEY, revoke_refresh_tokens, get_login
+from ..sessions.store import SESSION_KEY, SET_ASIDE_KEY, get_login, revoke_refresh_tokens
 from ..signals import send_signed_out
 
 

@@ -1,8 +1,8 @@
-"""Refreshes a login's tokens, before they expire or after it.
+"""Refresh a login's tokens, shortly before they expire or afterwards. Must not depend on views or on the session.
 
-A conditional UPDATE gives one request of one worker a lease to refresh; the others use what it stores. If the worker
-dies or the answer comes too late, the next one sends the same refresh token once more, which Cognito accepts for the
-app client's grace period (AWS developer guide, "Refresh token rotation").
+One request acquires a lease with a conditional UPDATE; the others use the tokens that it stores. If its worker dies or
+the response comes too late, the next request sends the same refresh token again, which Cognito accepts during the app
+client's grace period (AWS developer guide, "Refresh token rotation").
 """
 
 import asyncio
@@ -28,23 +28,41 @@ from ..factories import get_hosted_ui
 from ..models import CognitoLogin
 from ..signals import send_signed_out
 from ..users.authentication import person, verify
-from .refresh_lease import acquire_lease, is_lease_older_than, is_response_lost, filter_leased, get_lease_seconds_left, filter_unchanged
-from .store import get_access_token, get_expiry, is_expired, get_refresh_token, revoke_refresh_tokens, get_login, encrypt_tokens, settings_for, decrypt_tokens
+from .refresh_lease import (
+    acquire_lease,
+    filter_leased,
+    filter_unchanged,
+    get_lease_seconds_left,
+    is_lease_older_than,
+    is_response_lost,
+)
+from .store import (
+    decrypt_tokens,
+    encrypt_tokens,
+    get_access_token,
+    get_expiry,
+    get_login,
+    get_refresh_token,
+    is_expired,
+    revoke_refresh_tokens,
+    settings_for,
+)
 
 logger = logging.getLogger(__name__)
-_WAIT_SECONDS = 3.0  # past expiry the others wait for the one that refreshes, until it has taken this long
+_WAIT_SECONDS = 3.0  # after expiry, other requests wait for the refresh until it has taken this long
 _POLL_SECONDS = 0.05
-# Cognito did not look at the refresh token: RFC 6749 6, the client is authenticated first.
+# Cognito did not use the refresh token: it authenticates the client first (RFC 6749 6).
 _NOT_USED = ("client_refused", "client_secret_unavailable")
 
 
 @without_locals
 def ensure_fresh(login: CognitoLogin) -> CognitoLogin:
-    """Return the login with valid tokens: as it is, or refreshed.
+    """Return the login with valid tokens, refreshed if necessary.
 
-    Before the tokens expire, a request that finds another one refreshing goes on with the present tokens; past expiry
-    it waits for the other one, until that one has taken 3 s. After a failed attempt, one request per back-off period
-    contacts Cognito and no other one waits.
+    While another request refreshes the tokens, this one uses the present tokens if they have not expired; otherwise it
+    waits until the other request has taken 3 s. After a failed attempt, one request per back-off period contacts
+    Cognito, and no other request waits.
+
     Raises SignInError if Cognito rejected the refresh (the login is deleted then), CognitoUnavailableError if the
     tokens have expired and cannot be refreshed now.
     """
@@ -64,9 +82,9 @@ def ensure_fresh(login: CognitoLogin) -> CognitoLogin:
 
 @without_locals
 async def aensure_fresh(login: CognitoLogin) -> CognitoLogin:
-    """Async version of `ensure_fresh`: requests to Cognito run in a thread of their own, the database in the ORM's.
+    """Async version of `ensure_fresh`. The requests to Cognito run in another thread than the ORM.
 
-    If the caller is cancelled, the refresh is finished first, because only its answer has the new refresh token.
+    If the caller is cancelled, the refresh is finished first: only its response contains the new refresh token.
     """
     steps = _refresh_steps(login)
     try:
@@ -102,7 +120,7 @@ class _Step:
 
 
 def _refresh_steps(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
-    """The steps of `ensure_fresh` and `aensure_fresh`: one logic, two drivers."""
+    """Yield the steps of `ensure_fresh` and `aensure_fresh`, and return the login: shared rules for both drivers."""
     try:
         if not _is_due(login):
             return login
@@ -112,7 +130,7 @@ def _refresh_steps(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
     wait_until = time.monotonic() + _WAIT_SECONDS
     while _is_backing_off(login) or (claimed := (yield _Step(partial(acquire_lease, login)))) is None:
         if not is_expired(login):
-            # Another request refreshes, or has done so since `login` was read.
+            # Another request is refreshing the tokens, or has refreshed them since `login` was read.
             return login if _is_backing_off(login) else (yield _Step(partial(get_login, login.pk)))
         if login.retry_at is not None:
             if not _is_backing_off(login):  # the attempt that was due may have succeeded since `login` was read
@@ -130,7 +148,7 @@ def _refresh_steps(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
 
 
 def _refresh_with_lease(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
-    """The steps of the request that has the lease."""
+    """Yield the steps of the request that has the lease, and return the login."""
     tokens: TokenSet | None = None
     try:
         tokens = yield _Step(partial(_request_tokens, login), is_orm=False)
@@ -146,9 +164,9 @@ def _refresh_with_lease(login: CognitoLogin) -> Generator[_Step, Any, CognitoLog
 
 
 def _is_due(login: CognitoLogin) -> bool:
-    """Whether the login's tokens have ended, or are about to and can be renewed.
+    """Return whether the login's tokens have expired, or are about to expire and can be refreshed.
 
-    Raises SignInError for a login that is worth nothing: its pool or its client is not configured any more.
+    Raises SignInError if the login's user pool or app client is no longer configured.
     """
     settings_for(login)
     if is_expired(login):
@@ -168,48 +186,57 @@ def _retry_after(login: CognitoLogin) -> int:
 
 
 def _request_tokens(login: CognitoLogin) -> TokenSet:
-    """Return new tokens from Cognito, with the refresh token to use next. No database."""
+    """Return new tokens from Cognito, with the refresh token for the next refresh. No database access.
+
+    Raises CognitoUnavailableError (code "client_refused") if Cognito rejected the app client, not the refresh token.
+    """
     refresh_token, settings = get_refresh_token(login), settings_for(login)
     if refresh_token is None:
-        raise SignInError("there is no refresh token, or no hosted UI to take it to", code="login_ended")
-    # The repetition with another client secret shares the deadline. The lease outlasts both requests, also if this one
-    # has waited for a thread: after the lease another request sends the same refresh token.
-    ends_at = time.monotonic() + min(settings.token_timeout_seconds, get_lease_seconds_left(login))
-    new = _refresh_tokens(get_hosted_ui(settings).until(ends_at), refresh_token)
+        raise SignInError("there is no refresh token, or no hosted UI that accepts it", code="login_ended")
+    # A retry with another client secret shares the deadline. The lease must not expire before both requests end, also if
+    # this one has waited for a thread: after the lease, another request sends the same refresh token.
+    deadline = time.monotonic() + min(settings.token_timeout_seconds, get_lease_seconds_left(login))
+    new = _refresh_tokens(get_hosted_ui(settings).until(deadline), refresh_token)
     return replace(new, refresh_token=new.refresh_token or refresh_token)
 
 
 def _verify(login: CognitoLogin, tokens: TokenSet) -> tuple[AccessToken, IdToken | None]:
-    """Return the new tokens, verified, and of the very same user and client. May fetch keys; no database."""
+    """Verify the new tokens and return them: they must have the same user and client. May fetch the JWKS; no database.
+
+    Raises TokenError, or SignInError (code "token_mismatch") for another user's tokens.
+    """
     before = get_access_token(login)
     token, profile = verify(
         tokens.access_token, token_use="access", id_token=tokens.id_token, client_ids=(before.client_id,)
     )
     if not isinstance(token, AccessToken) or (token.sub, token.user_pool_id) != (before.sub, before.user_pool_id):
-        raise SignInError("the refresh gave another user's tokens", code="token_mismatch")
+        raise SignInError("the refresh returned another user's tokens", code="token_mismatch")
     return token, profile
 
 
 def _refresh_tokens(hosted_ui: HostedUi, refresh_token: str) -> TokenSet:
-    """The hosted UI's answer. Only `invalid_grant` speaks of the person; to refuse the app client signs nobody out."""
+    """Return the hosted UI's tokens. Only `invalid_grant` ends a login: the other errors concern the app client.
+
+    Source: RFC 6749 5.2.
+    """
     try:
         return hosted_ui.refresh(refresh_token)
     except SignInError as error:
         if error.oauth_error in (None, "invalid_grant"):
             raise
-        refused = error.oauth_error
-    # Not in the frame of the error, which a log may keep with all that led to it.
-    logger.error("no login can be renewed (%s): is the app client, with its secret, as the pool has it?", refused)
-    raise CognitoUnavailableError(f"the app client was refused: {refused}", code="client_refused")
+        oauth_error = error.oauth_error
+    # Outside `except`: an error report could include the frames of the caught error.
+    logger.error("No login can be refreshed (%s). Check the app client's id and secret.", oauth_error)
+    raise CognitoUnavailableError(f"Cognito rejected the app client: {oauth_error}", code="client_refused")
 
 
 def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: IdToken | None) -> CognitoLogin:
-    """Write what the new tokens say of the user, then store them. If the former fails, the refresh token is stored."""
+    """Update the user from the new tokens, then store the tokens. If the update fails, store the refresh token."""
     try:
         person(token, profile)
     except CognitoError:
         raise
-    except Exception:  # of the database, or of a receiver of the site: no other answer has the new refresh token
+    except Exception:  # by the database or a receiver of the site: no other response contains the new refresh token
         _back_off(login, CognitoUnavailableError("the user could not be written"), tokens)
         raise
     changes = {"expires_at": get_expiry(token, tokens), "retry_at": None}
@@ -217,23 +244,26 @@ def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: I
 
 
 def _store_tokens(rows: QuerySet[CognitoLogin], login: CognitoLogin, tokens: TokenSet, **changes: Any) -> CognitoLogin:
-    """Store `tokens` and `changes` in `rows`, and return the login. Without a row, revoke_refresh_tokens the new refresh token."""
-    kept = encrypt_tokens(login.pk, tokens)
+    """Store `tokens` and `changes` in `rows`, and return the login.
+
+    If the row was deleted (a sign-out), revoke the new refresh token and raise SignInError.
+    """
+    encrypted = encrypt_tokens(login.pk, tokens)
     answered = {"refreshing_until": None, "refresh_sent_at": None, "version": F("version") + 1}
-    rows.update(tokens=kept, **answered, **changes)
+    rows.update(tokens=encrypted, **answered, **changes)
     try:
         return get_login(login.pk)
     except SignInError:
-        # Signed out meanwhile. A rotated refresh token is known to nobody but us.
-        login.tokens = kept
+        # Signed out meanwhile. The sign-out could not revoke the refresh token that Cognito has just issued.
+        login.tokens = encrypted
         revoke_refresh_tokens(login)
         raise
 
 
 def _back_off(login: CognitoLogin, error: CognitoUnavailableError, tokens: TokenSet | None) -> CognitoLogin:
-    """Store when the next attempt is due, so that an outage does not slow every page down.
+    """Store when the next attempt is due, and return the login. So an outage does not slow down every page.
 
-    Of new `tokens`, the refresh token is stored: they are not verified, or what they say could not be written.
+    Of new `tokens`, only the refresh token is stored: they were not verified, or the user could not be updated.
     """
     rows = filter_leased(login)
     retry_at = utc_now() + timedelta(seconds=error.retry_after)
@@ -247,16 +277,19 @@ def _back_off(login: CognitoLogin, error: CognitoUnavailableError, tokens: Token
 
 
 def _end_rejected_login(login: CognitoLogin, error: CognitoError, tokens: TokenSet | None = None) -> CognitoLogin:
-    """Delete a login that was refused, and revoke_refresh_tokens its refresh token if it was not the one that Cognito refused.
+    """Delete the login after a rejected refresh. Revoke its refresh token, unless Cognito rejected that token.
 
-    Return the login if another request, after this one's lease, was faster and got tokens; also if Cognito refused the
-    refresh token before the tokens expire, and the answer to an earlier attempt was lost: that answer had the next one.
+    Return the login instead if another request stored new tokens after this one's lease. Return it also if Cognito
+    rejected the refresh token, the tokens have not expired and the response to an earlier attempt was lost: that
+    response contained the next refresh token.
+
+    Raises SignInError (code "login_ended") if the login was deleted.
     """
     is_refused = isinstance(error, SignInError) and error.oauth_error == "invalid_grant"
     if is_refused and login.refresh_sent_at is not None and is_response_lost(login):
         logger.warning(
-            "Cognito refused a refresh token after the answer to a refresh, sent %d s ago, was lost: with rotation, it"
-            " accepts the old refresh token for RetryGracePeriodSeconds of the app client only",
+            "Cognito rejected a refresh token after the response to a refresh, sent %d s ago, was lost. With rotation,"
+            " it accepts the old refresh token only for the app client's RetryGracePeriodSeconds.",
             (utc_now() - login.refresh_sent_at).total_seconds(),
         )
         if not is_expired(login):

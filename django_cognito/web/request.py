@@ -22,7 +22,7 @@ from ..core.errors import CognitoUnavailableError, SignInError
 from ..models import CognitoLogin
 from ..sessions import refresh
 from ..sessions import store as login_session
-from ..sessions.outage import resolve_view, get_user_in_outage
+from ..sessions.outage import get_user_in_outage, resolve_view
 from ..sessions.session_user import reload_user
 from ..users.provisioning import Token, rights_for
 from .pool_selection import is_accepted_at

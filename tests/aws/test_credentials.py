@@ -98,9 +98,7 @@ def test_a_refusal_of_the_right_identity_is_a_refusal(endpoint: IdentityEndpoint
     assert endpoint.asked == [GET_CREDENTIALS, GET_ID]
 
 
-def test_the_identity_is_kept_where_credentials_are_refused(
-    endpoint: IdentityEndpoint, alice: UserCredentials
-) -> None:
+def test_the_identity_is_kept_where_credentials_are_refused(endpoint: IdentityEndpoint, alice: UserCredentials) -> None:
     assert alice.identity_id
     endpoint.instead = [refused("NotAuthorizedException")]
     with pytest.raises(CredentialsError):

@@ -444,7 +444,9 @@ def test_deadline_holds_for_all_revocations_together(client: Client, cognito: Sc
     for number in range(1, 50):
         copy = CognitoLogin(cognito_user=login.cognito_user, expires_at=timezone.now())
         tokens = store.decrypt_tokens(login)
-        copy.tokens = store.encrypt_tokens(copy.id, type(tokens)(tokens.access_token, tokens.id_token, f"n-{number}", 0))
+        copy.tokens = store.encrypt_tokens(
+            copy.id, type(tokens)(tokens.access_token, tokens.id_token, f"n-{number}", 0)
+        )
         copy.save(force_insert=True)
     cognito.script(Silence())
     began_at = time.monotonic()

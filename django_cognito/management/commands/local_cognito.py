@@ -1,4 +1,4 @@
-"""`manage.py cognito_emulator`: the local Cognito, for a developer's machine alone."""
+"""`manage.py local_cognito`: the local Cognito, for a developer's machine alone."""
 
 import sys
 from argparse import ArgumentParser
