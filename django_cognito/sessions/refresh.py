@@ -193,8 +193,8 @@ def _request_tokens(login: CognitoLogin) -> TokenSet:
     refresh_token, settings = get_refresh_token(login), settings_for(login)
     if refresh_token is None:
         raise SignInError("there is no refresh token, or no hosted UI that accepts it", code="login_ended")
-    # A retry with another client secret shares the deadline. The lease must not expire before both requests end, also if
-    # this one has waited for a thread: after the lease, another request sends the same refresh token.
+    # A retry with another client secret shares the deadline. The lease must not expire before both requests end, also
+    # if this one has waited for a thread: after the lease, another request sends the same refresh token.
     deadline = time.monotonic() + min(settings.token_timeout_seconds, get_lease_seconds_left(login))
     new = _refresh_tokens(get_hosted_ui(settings).until(deadline), refresh_token)
     return replace(new, refresh_token=new.refresh_token or refresh_token)

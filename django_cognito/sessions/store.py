@@ -146,7 +146,7 @@ def end_login(session: SessionBase, *, everywhere: bool = False, user: Any = Non
     if login is not None and str(login.cognito_user.user_id) != session.get(auth.SESSION_KEY):
         everywhere = False  # the account was linked to another user meanwhile
     if everywhere:
-        user_id = login.cognito_user.user_id if login is not None else getattr(user, "pk", None)
+        user_id: Any = login.cognito_user.user_id if login is not None else getattr(user, "pk", None)
         rows = CognitoUser.objects.using(_database()).select_related("user").filter(user_id=user_id)
         links = _run_step(partial(list, rows)) or links
     if not links:
