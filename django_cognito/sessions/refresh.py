@@ -22,7 +22,7 @@ from ..conf.loading import get_settings
 from ..core import AccessToken, IdToken
 from ..core.clock import utc_now
 from ..core.errors import CognitoError, CognitoUnavailableError, SignInError, TokenError
-from ..core.hosted_ui import HostedUi, TokenSet
+from ..core.hosted_ui import TokenSet
 from ..core.tracebacks import without_locals
 from ..factories import get_hosted_ui
 from ..models import CognitoLogin
@@ -196,8 +196,18 @@ def _request_tokens(login: CognitoLogin) -> TokenSet:
     # A retry with another client secret shares the deadline. The lease must not expire before both requests end, also
     # if this one has waited for a thread: after the lease, another request sends the same refresh token.
     deadline = time.monotonic() + min(settings.token_timeout_seconds, get_lease_seconds_left(login))
-    new = _refresh_tokens(get_hosted_ui(settings).until(deadline), refresh_token)
-    return replace(new, refresh_token=new.refresh_token or refresh_token)
+    try:
+        new = get_hosted_ui(settings).until(deadline).refresh(refresh_token)
+    except SignInError as error:
+        if error.oauth_error in (None, "invalid_grant"):
+            raise
+        oauth_error = error.oauth_error
+    else:
+        return replace(new, refresh_token=new.refresh_token or refresh_token)
+    # RFC 6749 5.2: the other errors concern the app client, so that no login ends. Raised outside `except`, because an
+    # error report could include the frames of the caught error.
+    logger.error("No login can be refreshed (%s). Check the app client's id and secret.", oauth_error)
+    raise CognitoUnavailableError(f"Cognito rejected the app client: {oauth_error}", code="client_refused")
 
 
 def _verify(login: CognitoLogin, tokens: TokenSet) -> tuple[AccessToken, IdToken | None]:
@@ -212,22 +222,6 @@ def _verify(login: CognitoLogin, tokens: TokenSet) -> tuple[AccessToken, IdToken
     if not isinstance(token, AccessToken) or (token.sub, token.user_pool_id) != (before.sub, before.user_pool_id):
         raise SignInError("the refresh returned another user's tokens", code="token_mismatch")
     return token, profile
-
-
-def _refresh_tokens(hosted_ui: HostedUi, refresh_token: str) -> TokenSet:
-    """Return the hosted UI's tokens. Only `invalid_grant` ends a login: the other errors concern the app client.
-
-    Source: RFC 6749 5.2.
-    """
-    try:
-        return hosted_ui.refresh(refresh_token)
-    except SignInError as error:
-        if error.oauth_error in (None, "invalid_grant"):
-            raise
-        oauth_error = error.oauth_error
-    # Outside `except`: an error report could include the frames of the caught error.
-    logger.error("No login can be refreshed (%s). Check the app client's id and secret.", oauth_error)
-    raise CognitoUnavailableError(f"Cognito rejected the app client: {oauth_error}", code="client_refused")
 
 
 def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: IdToken | None) -> CognitoLogin:

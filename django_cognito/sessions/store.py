@@ -49,7 +49,6 @@ def start_login(request: HttpRequest, user: Any, token: AccessToken, tokens: Tok
 
     An earlier login of the session is ended. The session and `request.cognito` refer to the new login before
     `user_logged_in` is sent.
-
     Raises SignInError (code "link_interrupted") if the account was unlinked or deleted meanwhile; nothing is changed.
     """
     login = retry_conflicts(partial(_insert_login, token, tokens))
@@ -114,10 +113,7 @@ def decrypt_tokens(login: CognitoLogin) -> TokenSet:
 
 @without_locals
 def get_access_token(login: CognitoLogin) -> AccessToken:
-    """Return the login's access token.
-
-    Its signature is not checked again: it was verified before it was stored, and AES-GCM detects any change.
-    """
+    """Return the login's access token. It was verified before it was stored, and AES-GCM detects any change."""
     return AccessToken(login.cognito_user.user_pool_id, _read_claims(decrypt_tokens(login).access_token))
 
 
@@ -147,7 +143,9 @@ def end_login(session: SessionBase, *, everywhere: bool = False, user: Any = Non
         everywhere = False  # the account was linked to another user meanwhile
     if everywhere:
         user_id: Any = login.cognito_user.user_id if login is not None else getattr(user, "pk", None)
-        rows = CognitoUser.objects.using(_database()).select_related("user").filter(user_id=user_id)
+        rows = (
+            CognitoUser.objects.using(router.db_for_write(CognitoLogin)).select_related("user").filter(user_id=user_id)
+        )
         links = _run_step(partial(list, rows)) or links
     if not links:
         return None
@@ -165,7 +163,7 @@ def _delete_logins(links: list[CognitoUser], login: CognitoLogin | None) -> list
 
     The rows are locked: otherwise a refresh between the two queries would issue a refresh token that no row holds.
     """
-    rows = CognitoLogin.objects.using(_database())
+    rows = CognitoLogin.objects.using(router.db_for_write(CognitoLogin))
     rows = rows.filter(cognito_user__in=links) if login is None else rows.filter(pk=login.pk)
     with write_transaction():
         logins = list(rows.select_for_update().order_by("pk"))
@@ -174,10 +172,6 @@ def _delete_logins(links: list[CognitoUser], login: CognitoLogin | None) -> list
     for deleted in logins:
         deleted.cognito_user = by_id[deleted.cognito_user_id]
     return logins
-
-
-def _database() -> str:
-    return router.db_for_write(CognitoLogin)
 
 
 def _run_step(step: Callable[[], _T]) -> _T | None:
@@ -210,7 +204,7 @@ def settings_of_session(session: SessionBase) -> CognitoSettings | None:
 
 def _find_login(session: SessionBase) -> CognitoLogin | None:
     login_id = session.get(SESSION_KEY)
-    rows = CognitoLogin.objects.using(_database()).select_related("cognito_user__user")
+    rows = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).select_related("cognito_user__user")
     return rows.filter(pk=login_id).first() if login_id else None
 
 
@@ -271,10 +265,7 @@ def _make_revocable(login: CognitoLogin, deadline: float) -> RevocableLogin | No
 
 
 def get_refresh_token(login: CognitoLogin) -> str | None:
-    """Return the login's refresh token; None if there is none or it cannot be used.
-
-    It needs a hosted UI, and the app client to which Cognito issued it (RFC 6749 6).
-    """
+    """Return the login's refresh token; None without a hosted UI or for another app client (RFC 6749 6)."""
     settings, tokens = settings_for(login), decrypt_tokens(login)
     is_same_client = _read_claims(tokens.access_token)["client_id"] == settings.client_id
     return tokens.refresh_token if is_same_client and settings.user_pool.domain else None

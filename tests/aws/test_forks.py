@@ -227,7 +227,7 @@ def test_directories_alone_are_forgotten(site_keys: None) -> None:
 def test_map_of_users_is_replaced_if_a_thread_was_changing_it(
     monkeypatch: pytest.MonkeyPatch, endpoint: IdentityEndpoint, is_held: bool
 ) -> None:
-    monkeypatch.setattr(client_cache, "_people", TTLCache(9, 9))
+    monkeypatch.setattr(client_cache, "_cache", TTLCache(9, 9))
     monkeypatch.setattr(client_cache, "_lock", threading.Lock())
     pool = endpoint.pool
     client_cache.get_or_create_aws(pool, "alice")
