@@ -20,7 +20,7 @@ from .core.http.client import Http
 from .core.identity_pool import IdentityPool
 from .core.tokens.key_store import KeyStores
 from .core.user_pool import is_loopback
-from .signals import tell_of_keys
+from .signals import send_key_event
 
 _T = TypeVar("_T")
 _lock = threading.RLock()
@@ -108,7 +108,7 @@ def _key_stores(timeout_seconds: float, max_age_seconds: int, hard_max_age_secon
         http=once(_http, timeout_seconds),
         max_age_seconds=max_age_seconds,
         hard_max_age_seconds=hard_max_age_seconds,
-        tell=tell_of_keys,
+        tell=send_key_event,
     )
 
 

@@ -145,7 +145,7 @@ def who(client: Client) -> str:
 def login_of(client: Client, username: str = "alice", **state: Any) -> CognitoLogin:
     """The login of `username`, signed in at `client`; its tokens end in `ends_in` seconds, see `change`."""
     sign_in(client, username, refresh_token="a-refresh-token")
-    login = store.load(client.session)
+    login = store.load_login(client.session)
     return change(login, **state) if state else login
 
 

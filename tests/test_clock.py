@@ -17,7 +17,7 @@ from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 from local_cognito import Emulator
 
-from django_cognito.aws.credentials import PersonCredentials
+from django_cognito.aws.credentials import UserCredentials
 from django_cognito.core.clock import unix_time, utc_now
 from django_cognito.core.identity_pool import AwsCredentials
 from django_cognito.core.tokens.token import read_unverified
@@ -174,7 +174,7 @@ class _Pool:
 
 def test_aws_credentials_are_refreshed_by_the_changed_clock(at: At) -> None:
     pool: Any = _Pool()
-    credentials = PersonCredentials(pool, "an id token")
+    credentials = UserCredentials(pool, "an id token")
     for minutes, count in ((0, 1), (54, 1), (56, 2), (110, 2), (112, 3)):
         with at(MARCH + timedelta(minutes=minutes)):
             credentials.current()

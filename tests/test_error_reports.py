@@ -226,7 +226,7 @@ def test_report_of_an_unreadable_login_shows_no_secret(client: Client, stored: s
         "other members": encrypt(PLAINTEXT, associated_data=data),
     }[stored]
     with pytest.raises(SignInError) as caught:
-        store.tokens_of(login)
+        store.decrypt_tokens(login)
     assert caught.value.code == "login_unreadable"
     chain = list(_chain(caught.value))
     said = repr([(error.args, vars(error), getattr(error, "doc", "")) for error in chain])

@@ -35,7 +35,7 @@ PROMISED = {
     "django_cognito.decorators": ("group_required", "scope_required", "bearer_exempt"),
     "django_cognito.drf": ("CognitoAuthentication", "InGroup", "HasScope"),
     "django_cognito.testing": ("make_token", "sign_in", "trusted_keys"),
-    "django_cognito.testing.fixtures": ("cognito_emulator", "cognito_sign_in"),
+    "django_cognito.testing.fixtures": ("local_cognito", "cognito_sign_in"),
     "local_cognito": ("Emulator",),
 }
 DRAWERS = {"utils", "helpers", "common", "base", "misc", "manager", "managers", "handler", "handlers", "tools"}

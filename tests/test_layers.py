@@ -50,7 +50,7 @@ ONLY = {
     "moto": (),
     "flask": (),
     "yaml": (),
-    "local_cognito": ("testing", "management.commands.cognito_emulator"),
+    "local_cognito": ("testing", "management.commands.local_cognito"),
 }
 # What a package may not import.
 NEVER = {"core": ("django", "rest_framework")}

@@ -191,13 +191,13 @@ def test_who_comes_back_is_signed_in(client: Client, token_endpoint: ScriptedSer
     assert client.session.session_key != before
     login = CognitoLogin.objects.get()
     assert client.session[store.SESSION_KEY] == str(login.pk)
-    assert store.tokens_of(login).refresh_token == "a-refresh-token"
+    assert store.decrypt_tokens(login).refresh_token == "a-refresh-token"
 
 
 @pytest.mark.defends("RP-20")
 def test_no_token_is_in_the_session(client: Client, token_endpoint: ScriptedServer) -> None:
     come_back_with(client, token_endpoint)
-    tokens = store.tokens_of(CognitoLogin.objects.get())
+    tokens = store.decrypt_tokens(CognitoLogin.objects.get())
     kept = json.dumps(dict(client.session.items()))
     assert not [raw for raw in (tokens.access_token, tokens.id_token, tokens.refresh_token) if raw in kept]
 

@@ -141,7 +141,7 @@ def _sign_in(
     if pending.links_to:
         link(_user_who_links(request, pending, secret), token, profile)  # the first that is written
     user, _ = person(token, profile, user_info)
-    store.start(request, user, token, tokens)
+    store.start_login(request, user, token, tokens)
 
 
 def _user_who_links(request: HttpRequest, pending: PendingSignIn, secret: bytes) -> Any:

@@ -25,7 +25,7 @@ from ..core.tracebacks import without_locals
 from ..decorators import session_required, user_required
 from ..factories import get_hosted_ui
 from ..sessions import store
-from ..signals import tell_of_failed_sign_in
+from ..signals import send_sign_in_failed
 from ..users import linking
 from ..web import sign_in_cookies, silent
 from ..web.next_url import is_script, safe_url
@@ -179,12 +179,12 @@ def logout(request: HttpRequest) -> HttpResponse:
     user, at this site and at Cognito. The session of a local password is ended here alone.
     """
     here = settings_at_sign_out(request)  # before the session ends, by which POOL_RESOLVER may go
-    local_user = store.local_user(request)
+    local_user = store.get_local_user(request)
     if request.method != "POST":
         return sign_out_page(request, here, local_user)
     where = request.POST.get("where", "")
     # First: else Django's logout, which loads the user, refreshes tokens that nobody needs.
-    ours = store.drop(request.session, everywhere=where == "everywhere", user=local_user)
+    ours = store.end_login(request.session, everywhere=where == "everywhere", user=local_user)
     try:
         auth.logout(request)
     finally:
@@ -249,7 +249,7 @@ def _failed(request: HttpRequest, error: CognitoError, pending: PendingSignIn | 
     """Return the page that says why a sign-in failed; the log and the signal say so, too."""
     cause = cause_of(error)
     logger.warning("a sign-in failed: %s: %s%s", error.code, error, f" ({cause.hint})" if cause.hint else "")
-    tell_of_failed_sign_in(error.code, pending.alias if pending else "")
+    send_sign_in_failed(error.code, pending.alias if pending else "")
     if pending is None:
         return _explained(request, error)
     return _explained(request, error, next_url=pending.next_url, authorize_params=pending.authorize_params)

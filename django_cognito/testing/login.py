@@ -45,7 +45,7 @@ def sign_in(
     user_info = profile.claims if get_settings().profile_source == "userinfo" else None
     user, _ = person(token, profile, user_info)
     request = _request(client)
-    store.start(request, user, token, TokenSet(access_token, id_token, refresh_token, 3_600))
+    store.start_login(request, user, token, TokenSet(access_token, id_token, refresh_token, 3_600))
     request.session.save()
     client.cookies[settings.SESSION_COOKIE_NAME] = str(request.session.session_key)
     return user

@@ -12,7 +12,7 @@ from ..core import AccessToken, IdToken, TokenUse
 from ..core.errors import ClaimError, KeysDueError, TokenError
 from ..core.tracebacks import without_locals
 from ..factories import get_verifier
-from ..signals import tell_of_refusal
+from ..signals import report_rejected_token
 from .cache import user_at_hand, user_for
 from .provisioning import Token
 
@@ -142,7 +142,7 @@ def _verified(
             message = "the ID token is of another person, or of another sign-in"
             raise _of(token, ClaimError(message, claim="sub", code="token_mismatch"))
     except TokenError as error:
-        tell_of_refusal(error)
+        report_rejected_token(error)
         raise
     return token, profile
 
@@ -155,7 +155,7 @@ def person(token: Token, profile: IdToken | None, user_info: Mapping[str, Any] |
     try:
         return user_for(token, profile, user_info), token
     except TokenError as error:
-        tell_of_refusal(_of(token, error))
+        report_rejected_token(_of(token, error))
         raise
 
 

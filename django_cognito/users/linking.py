@@ -12,7 +12,7 @@ from ..conf.loading import get_pool_registry
 from ..core import AccessToken, IdToken
 from ..core.errors import SignInError, TokenError
 from ..db.transactions import retry_conflicts, write_transaction
-from ..signals import tell_of_refusal
+from ..signals import report_rejected_token
 from .claim_sources import statement_of
 from .provisioning import link_person
 from .unlinking import lock_links
@@ -27,7 +27,7 @@ def link(user: Any, token: AccessToken, profile: IdToken | None) -> None:
         link_person(statement_of(token, profile, get_pool_registry().for_token(token.user_pool_id)), user)
     except TokenError as error:
         error.user_pool_id, error.client_id = token.user_pool_id, token.client_id
-        tell_of_refusal(error)
+        report_rejected_token(error)
         raise
 
 

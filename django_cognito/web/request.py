@@ -22,7 +22,7 @@ from ..core.errors import CognitoUnavailableError, SignInError
 from ..models import CognitoLogin
 from ..sessions import refresh
 from ..sessions import store as login_session
-from ..sessions.outage import find_view, user_in_outage
+from ..sessions.outage import get_user_in_outage, resolve_view
 from ..sessions.session_user import reload_user
 from ..users.provisioning import Token, rights_for
 from .pool_selection import is_pool_accepted
@@ -72,7 +72,7 @@ class RequestCognito:
         """The token's raw string, to pass on to Cognito or to another API; empty without a token."""
         if self.token is None:
             return ""
-        return self._raw if self._login is None else login_session.tokens_of(self._login).access_token
+        return self._raw if self._login is None else login_session.decrypt_tokens(self._login).access_token
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -144,7 +144,7 @@ class RequestCognito:
             if before is None:
                 return AnonymousUser()
             try:
-                login = refresh.current(before)
+                login = refresh.ensure_fresh(before)
             except CognitoUnavailableError as failure:
                 return self._enter_outage(_check_groups(session, get_user()), before, failure)
             user = _check_groups(session, get_user())
@@ -169,7 +169,7 @@ class RequestCognito:
             if before is None:
                 return AnonymousUser()
             try:
-                login = await refresh.acurrent(before)
+                login = await refresh.aensure_fresh(before)
             except CognitoUnavailableError as failure:
                 user = await _acheck_groups(session, await get_user())
                 return await sync_to_async(self._enter_outage)(user, before, failure)
@@ -186,7 +186,7 @@ class RequestCognito:
 
         Raises SignInError if it is gone.
         """
-        login = login_session.load(session)
+        login = login_session.load_login(session)
         self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(login.pk)
         return login if is_pool_accepted(self._request, login.cognito_user.user_pool_id) else None
 
@@ -196,7 +196,7 @@ class RequestCognito:
         Raises SignInError if the login's tokens cannot be decrypted.
         """
         if _is_owner(user, login):
-            token = login_session.access_token_of(login)
+            token = login_session.get_access_token(login)
             self._user, self._token, self._login = user, token, login
             carry(user, rights_for(token, login.cognito_user))
         return user
@@ -205,8 +205,8 @@ class RequestCognito:
         if not _is_owner(user, login):
             return user
         self._failure, self._outage = failure, None
-        match = find_view(self._request)
-        user = user_in_outage(match, user, login, failure)
+        match = resolve_view(self._request)
+        user = get_user_in_outage(match, user, login, failure)
         if user.is_authenticated:
             self._user, self._outage = user, (match and match.func, login, failure)
         else:
@@ -234,7 +234,7 @@ class RequestCognito:
     def _id_token(self) -> str:
         """Return the user's raw ID token, verified when it arrived; empty without one. No I/O."""
         if self._login is not None:
-            return login_session.tokens_of(self._login).id_token
+            return login_session.decrypt_tokens(self._login).id_token
         return self._raw if isinstance(self._token, IdToken) else self._raw_id_token or ""
 
     def _rights(self) -> Rights:

@@ -13,8 +13,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from local_cognito import Emulator
 
-from django_cognito.aws.client_cache import PersonAws
-from django_cognito.aws.credentials import PersonCredentials
+from django_cognito.aws.client_cache import UserAws
+from django_cognito.aws.credentials import UserCredentials
 from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
 from django_cognito.core.http.client import Http
 from django_cognito.core.identity_pool import IdentityPool
@@ -107,14 +107,14 @@ class People:
         self.emulator = emulator
         self._id_tokens = id_tokens
 
-    def person(self, name: str, identity_pool: str = IDENTITY_POOL, **options: Any) -> PersonAws:
+    def person(self, name: str, identity_pool: str = IDENTITY_POOL, **options: Any) -> UserAws:
         """The person's AWS, made anew."""
         patient = Http(timeout_seconds=30)  # twenty at once on two cores, and an AWS that answers one at a time
         url = self.emulator.endpoint_url
         pool = IdentityPool(identity_pool, logins_key=LOGINS_KEY, endpoint_url=url, http=patient)
-        return PersonAws(PersonCredentials(pool, self._id_tokens[name], now=CLOCK, **options), pool.region)
+        return UserAws(UserCredentials(pool, self._id_tokens[name], now=CLOCK, **options), pool.region)
 
-    def client(self, person: PersonAws, service: str = "s3") -> Any:
+    def client(self, person: UserAws, service: str = "s3") -> Any:
         """The person's boto3 client, kept."""
         return person.client(service, endpoint_url=self.emulator.endpoint_url)
 
@@ -139,7 +139,7 @@ def test_a_person_s_identity_stays_the_same(people: People) -> None:
 def test_an_identity_known_from_before_serves(people: People) -> None:
     identity_id = people.person("person0").credentials.identity_id
     again = people.person("person0", identity_id=identity_id)
-    assert again.credentials.current().access_key_id
+    assert again.credentials.get_current().access_key_id
     assert again.credentials.identity_id == identity_id
 
 
@@ -147,7 +147,7 @@ def test_an_identity_known_from_before_serves(people: People) -> None:
 def test_a_wrong_identity_from_before_is_put_right(people: People, wrong: str) -> None:
     wrong = people.person(wrong).credentials.identity_id if wrong in NAMES else wrong
     person = people.person("person0", identity_id=wrong)
-    assert person.credentials.current().access_key_id
+    assert person.credentials.get_current().access_key_id
     assert person.credentials.identity_id == people.person("person0").credentials.identity_id
 
 
@@ -182,20 +182,20 @@ def test_a_reader_s_role_writes_nothing(people: People) -> None:
 def test_a_kept_client_goes_on_when_its_first_credentials_have_ended(people: People, clock: Clock) -> None:
     person = people.person("person0", SHORT_POOL)
     s3, key = people.client(person), f"{person.credentials.identity_id}/note.txt"
-    first = person.credentials.current()
+    first = person.credentials.get_current()
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"before")
     clock.ahead += SHORT_SECONDS + 1
     assert s3.get_object(Bucket=BUCKET, Key=key)["Body"].read() == b"before"
-    assert person.credentials.current().access_key_id != first.access_key_id
+    assert person.credentials.get_current().access_key_id != first.access_key_id
 
 
 def test_short_lived_credentials_are_renewed_before_they_end(people: People, clock: Clock) -> None:
     credentials = people.person("person0", SHORT_POOL).credentials
-    first = credentials.current()
+    first = credentials.get_current()
     clock.ahead += SHORT_SECONDS * 0.7
-    assert credentials.current() is first
+    assert credentials.get_current() is first
     clock.ahead += SHORT_SECONDS * 0.1
-    assert credentials.current().access_key_id != first.access_key_id
+    assert credentials.get_current().access_key_id != first.access_key_id
 
 
 def test_an_ended_id_token_gets_no_new_credentials(people: People, clock: Clock) -> None:
@@ -209,7 +209,7 @@ def test_an_ended_id_token_gets_no_new_credentials(people: People, clock: Clock)
 
 def test_an_identity_pool_without_roles_is_told_to_have_one(people: People) -> None:
     with pytest.raises(CredentialsError, match="give the identity pool a role"):
-        people.person("person0", BARE_POOL).credentials.current()
+        people.person("person0", BARE_POOL).credentials.get_current()
 
 
 def test_a_cognito_that_has_gone_cannot_be_asked(id_tokens: dict[str, str]) -> None:

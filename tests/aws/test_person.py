@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test import AsyncClient, Client
 
-from django_cognito.aws.client_cache import forget_everybody
+from django_cognito.aws.client_cache import clear_cache
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, CredentialsError
 from django_cognito.core.hosted_ui import HostedUi
 from django_cognito.core.identity_pool import IdentityPool
@@ -44,7 +44,7 @@ def people(settings: Any, cognito_keys: None) -> Iterator[PeopleEndpoint]:
     with PeopleEndpoint() as endpoint:
         settings.COGNITO = {**settings.COGNITO, "IDENTITY_POOL_ID": POOL_ID, "ENDPOINT_URL": endpoint.url}
         yield endpoint
-        forget_everybody()
+        clear_cache()
 
 
 def id_token(username: str = "alice", **claims: Any) -> str:

@@ -29,7 +29,7 @@ ITS_GROUP = f"{POOL_ID}_Acme"
 
 def id_token() -> IdToken:
     """The ID token of the one login that there is."""
-    raw = store.tokens_of(CognitoLogin.objects.get()).id_token
+    raw = store.decrypt_tokens(CognitoLogin.objects.get()).id_token
     return IdToken(POOL_ID, take_apart(raw, max_bytes=len(raw))[1])
 
 

@@ -21,7 +21,7 @@ from journey.browser import Browser  # noqa: E402
 if TYPE_CHECKING:
     from local_cognito import Emulator
 
-cognito_emulator = fixtures.cognito_emulator
+local_cognito = fixtures.local_cognito
 
 
 @pytest.fixture(scope="session")
@@ -39,11 +39,11 @@ def cognito_seed(site_port: int, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture(scope="session")
-def stack(cognito_emulator: "Emulator", site_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(local_cognito: "Emulator", site_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The running site, with the sample notes in it. Tests share it: each looks for what it wrote itself."""
     folder = tmp_path_factory.mktemp("fieldnotes")
     with Processes(folder) as processes:
-        running = Stack(folder, processes, cognito_emulator.port, site_port)
+        running = Stack(folder, processes, local_cognito.port, site_port)
         running.start_site(running.environment())
         yield running
 

@@ -207,7 +207,7 @@ def sign_in_browsers(emulator: Emulator, expiries: list[float]) -> list[Client]:
 
 def login_in(client: Client) -> CognitoLogin:
     """Return the browser's login. Raises SignInError if it was ended."""
-    return store.load(client.session)
+    return store.load_login(client.session)
 
 
 @contextmanager

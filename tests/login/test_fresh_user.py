@@ -161,13 +161,13 @@ def test_refresh_by_another_worker_reloads_a_user_that_was_read_before(
 ) -> None:
     load_user_early(settings)
     sign_in_admin(client, 30)
-    current = refresh.current
+    current = refresh.ensure_fresh
 
     def refresh_elsewhere(login: CognitoLogin) -> CognitoLogin:
         current(CognitoLogin.objects.select_related("cognito_user").get())
         return current(login)
 
-    monkeypatch.setattr(refresh, "current", refresh_elsewhere)
+    monkeypatch.setattr(refresh, "ensure_fresh", refresh_elsewhere)
     assert _rights(client.get("/user/").json()) == NOTHING
 
 
@@ -176,14 +176,14 @@ def test_refresh_between_the_users_read_and_the_logins_is_noticed(
 ) -> None:
     load_user_early(settings)
     sign_in_admin(client, 30)
-    load = refresh.row_of
+    load = refresh.get_login
 
     def refresh_first(*args: Any, **kwargs: Any) -> CognitoLogin:
         monkeypatch.undo()
-        refresh.current(CognitoLogin.objects.select_related("cognito_user").get())
+        refresh.ensure_fresh(CognitoLogin.objects.select_related("cognito_user").get())
         return load(*args, **kwargs)
 
-    monkeypatch.setattr("django_cognito.sessions.store.row_of", refresh_first)
+    monkeypatch.setattr("django_cognito.sessions.store.get_login", refresh_first)
     assert _rights(client.get("/user/").json()) == NOTHING
 
 
@@ -198,14 +198,14 @@ def test_session_that_ended_during_its_refresh_is_anonymous(
         "password": lambda: get_user_model().objects.filter(pk=user.pk).update(password="!changed"),
         "delete": lambda: get_user_model().objects.filter(pk=user.pk).delete(),
     }
-    current = refresh.current
+    current = refresh.ensure_fresh
 
     def change_meanwhile(login: CognitoLogin) -> CognitoLogin:
         login = current(login)
         changes[change_user]()
         return login
 
-    monkeypatch.setattr(refresh, "current", change_meanwhile)
+    monkeypatch.setattr(refresh, "ensure_fresh", change_meanwhile)
     assert client.get("/user/").json()["user"] == ""
     assert "_auth_user_id" not in client.session
 

@@ -83,7 +83,7 @@ def refresh_once_more(site: Site, clients: list[Client]) -> None:
 
 
 def refresh_tokens(clients: list[Client]) -> list[str]:
-    return [str(store.tokens_of(login_in(client)).refresh_token) for client in clients]
+    return [str(store.decrypt_tokens(login_in(client)).refresh_token) for client in clients]
 
 
 def test_worker_killed_during_a_refresh_signs_nobody_out(emulator: Emulator, proxy: HoldingProxy, site: Site) -> None:

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django.test import AsyncClient, Client
 
-from django_cognito.aws.client_cache import forget_everybody
+from django_cognito.aws.client_cache import clear_cache
 from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoLogin, CognitoUser
@@ -332,7 +332,7 @@ def test_identity_id_that_was_stored_is_not_requested_again(make: Any, url: str,
         answers = []
         for _ in range(2):
             answers.append(get(client, url))
-            forget_everybody()  # as in another process
+            clear_cache()  # as in another process
         assert endpoint.asked == [GET_ID, GET_CREDENTIALS, GET_CREDENTIALS]
     assert answers[0] == answers[1] == {"identity": stored_link().identity_id}
 

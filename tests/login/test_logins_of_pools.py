@@ -129,7 +129,7 @@ def test_such_a_login_can_be_signed_out_of_at_the_pool_of_the_host(
         answer = client.post("/auth/logout/")
     assert answer["Location"].startswith(f"{two_pools.acme.url}/logout?")  # POOL_RESOLVER's: its own is unknown
     assert [record.getMessage() for record in caplog.records if record.name == "django_cognito.sessions.store"] == [
-        "signed out here, but the refresh token was not revoked: login_ended"
+        "Signed out of this site, but the refresh token was not revoked: login_ended"
     ]
     assert has_ended(client)
     assert two_pools.counts == (0, 0)

@@ -143,7 +143,7 @@ def test_refresh_survives_a_rollback_of_the_view(
     token_endpoint.script(token_answer(refresh_token="a-rotated-one"), Answer(500))
     with atomic_requests():
         assert client.get("/roll-back/").content == b"rolled back"
-    assert store.tokens_of(CognitoLogin.objects.get()).refresh_token == "a-rotated-one"
+    assert store.decrypt_tokens(CognitoLogin.objects.get()).refresh_token == "a-rotated-one"
     assert client.get("/user/").json()["user"] == "alice"
 
 
@@ -335,7 +335,7 @@ def test_request_that_read_the_login_before_a_failure_contacts_nobody(
     before = CognitoLogin.objects.select_related("cognito_user").get()
     assert client.get("/user/").status_code == 503
     with pytest.raises(refresh.CognitoUnavailableError):
-        refresh.current(before)
+        refresh.ensure_fresh(before)
     assert token_endpoint.count == 1
 
 
@@ -346,8 +346,8 @@ def test_request_that_lost_the_race_for_a_retry_uses_what_the_other_one_got(
     change(CognitoLogin.objects.get(), retry_in=-1)
     before = CognitoLogin.objects.select_related("cognito_user").get()
     token_endpoint.script(token_answer(both={"groups": ["owners"]}), Answer(500))
-    refresh.current(CognitoLogin.objects.select_related("cognito_user").get())
-    assert refresh.current(before).version == before.version + 1
+    refresh.ensure_fresh(CognitoLogin.objects.select_related("cognito_user").get())
+    assert refresh.ensure_fresh(before).version == before.version + 1
     assert token_endpoint.count == 1
 
 
@@ -365,7 +365,7 @@ def test_request_during_another_ones_retry_does_not_wait(
 
     def ask() -> None:
         login = CognitoLogin.objects.select_related("cognito_user").get()
-        ensure = async_to_sync(refresh.acurrent) if is_async else refresh.current
+        ensure = async_to_sync(refresh.aensure_fresh) if is_async else refresh.ensure_fresh
         begun = time.monotonic()
         with pytest.raises(refresh.CognitoUnavailableError) as caught:
             ensure(login)

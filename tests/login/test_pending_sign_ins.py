@@ -324,7 +324,7 @@ def test_answer_to_a_state_that_counts_no_more_deletes_its_cookie(client: Client
 
 
 @pytest.mark.defends("RP-08")
-@pytest.mark.parametrize("place", ["person", "verify", "store.start"])
+@pytest.mark.parametrize("place", ["person", "verify", "store.start_login"])
 @pytest.mark.parametrize("is_async", [False, True])
 def test_server_error_deletes_the_cookie_too(
     token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch, place: str, is_async: bool
@@ -718,7 +718,7 @@ def test_secret_is_no_part_of_the_requests_cookies_after_it_was_read(
     def look(request: HttpRequest, *_: Any) -> None:
         seen.append(dict(request.COOKIES))
 
-    monkeypatch.setattr("django_cognito.login.flow.store.start", look)
+    monkeypatch.setattr("django_cognito.login.flow.store.start_login", look)
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
     come_back(client, asked)
     assert [secret_cookie(asked["state"]) in cookies for cookies in seen] == [False]

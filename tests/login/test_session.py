@@ -44,7 +44,7 @@ MARGIN_SECONDS = 60  # REFRESH_MARGIN_SECONDS, as it is when nobody sets it
 
 @pytest.fixture(params=["sync", "async"])
 def renew(request: pytest.FixtureRequest) -> Renew:
-    return refresh.current if request.param == "sync" else async_to_sync(refresh.acurrent)
+    return refresh.ensure_fresh if request.param == "sync" else async_to_sync(refresh.aensure_fresh)
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def is_gone(login: CognitoLogin) -> bool:
 
 def test_tokens_are_kept_and_come_back(client: Client, token_endpoint: ScriptedServer) -> None:
     login = login_of(client)
-    assert store.access_token_of(login).username == "alice"
-    assert store.tokens_of(login).access_token.count(".") == 2
+    assert store.get_access_token(login).username == "alice"
+    assert store.decrypt_tokens(login).access_token.count(".") == 2
     assert token_endpoint.count == 0
 
 
@@ -91,8 +91,8 @@ def test_neither_the_row_nor_the_session_shows_a_token(client: Client, token_end
     login = login_of(client)
     change(login, ends_in=10)
     token_endpoint.script(token_answer(refresh_token="the-refresh-token"))
-    login = refresh.current(login)
-    tokens = store.tokens_of(login)
+    login = refresh.ensure_fresh(login)
+    tokens = store.decrypt_tokens(login)
     for raw in (tokens.access_token, tokens.id_token, "the-refresh-token"):
         assert raw.encode() not in bytes(login.tokens)
         assert raw not in json.dumps(dict(client.session.items()))
@@ -103,21 +103,21 @@ def test_a_token_as_long_as_the_settings_allow_is_read_back(client: Client, sett
     settings.COGNITO = {**settings.COGNITO, "TOKEN_MAX_BYTES": 65_536}
     user = start(client, make_token(**{"custom:long": "x" * 20_000}), make_token(token_use="id"))
     login = CognitoLogin.objects.get(cognito_user__user=user)
-    assert store.access_token_of(login).username == "alice"
+    assert store.get_access_token(login).username == "alice"
 
 
 def test_one_rows_tokens_do_not_open_in_another(client: Client, token_endpoint: ScriptedServer) -> None:
     alice, bob = login_of(client, "alice"), login_of(Client(), "bob")
     CognitoLogin.objects.filter(pk=bob.pk).update(tokens=alice.tokens)
     with ends_as("login_unreadable"):
-        store.tokens_of(again(bob))
+        store.decrypt_tokens(again(bob))
 
 
 def test_changed_bytes_do_not_open(client: Client, token_endpoint: ScriptedServer) -> None:
     login = login_of(client)
     login.tokens = bytes(login.tokens)[:-1] + b"\0\0"
     with ends_as("login_unreadable"):
-        store.access_token_of(login)
+        store.get_access_token(login)
 
 
 def test_a_new_secret_key_opens_what_the_old_one_sealed_while_it_is_a_fallback(
@@ -126,7 +126,7 @@ def test_a_new_secret_key_opens_what_the_old_one_sealed_while_it_is_a_fallback(
     login = login_of(client)
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another key for tests alone, as long as the one before it was"
-    assert store.access_token_of(login).username == "alice"
+    assert store.get_access_token(login).username == "alice"
 
 
 def test_a_new_secret_key_without_the_old_one_ends_the_login(
@@ -135,7 +135,7 @@ def test_a_new_secret_key_without_the_old_one_ends_the_login(
     login = login_of(client)
     settings.SECRET_KEY = "another key for tests alone, as long as the one before it was"
     with ends_as("login_unreadable"):
-        store.tokens_of(login)
+        store.decrypt_tokens(login)
 
 
 def test_a_refresh_seals_under_the_new_secret_key(
@@ -146,9 +146,9 @@ def test_a_refresh_seals_under_the_new_secret_key(
     settings.SECRET_KEY = "another key for tests alone, as long as the one before it was"
     settings.SECRET_KEY_FALLBACKS = [old]
     token_endpoint.script(token_answer())
-    renewed = refresh.current(login)
+    renewed = refresh.ensure_fresh(login)
     settings.SECRET_KEY_FALLBACKS = []
-    assert store.access_token_of(renewed).username == "alice"
+    assert store.get_access_token(renewed).username == "alice"
 
 
 def test_a_session_whose_tokens_do_not_open_is_signed_out(client: Client, token_endpoint: ScriptedServer) -> None:
@@ -168,7 +168,7 @@ def test_a_login_is_found_with_its_person_in_one_query(
     kept = client.session
     assert kept.get(store.SESSION_KEY)
     with django_assert_num_queries(1):
-        assert store.load(kept).cognito_user.username == "alice"
+        assert store.load_login(kept).cognito_user.username == "alice"
 
 
 def test_another_users_login_is_not_found(client: Client, token_endpoint: ScriptedServer) -> None:
@@ -177,7 +177,7 @@ def test_another_users_login_is_not_found(client: Client, token_endpoint: Script
     kept = client.session
     kept[auth.SESSION_KEY] = str(bob.pk)
     with ends_as("login_ended"):
-        store.load(kept)
+        store.load_login(kept)
 
 
 @pytest.mark.parametrize("login_id", [None, "not a uuid", "5e0a1b52-6f0c-4c1e-9a58-0d7c5a1e0001"])
@@ -188,7 +188,7 @@ def test_a_session_that_names_no_login_finds_none(
     kept = client.session
     kept[store.SESSION_KEY] = login_id
     with ends_as("login_ended"):
-        store.load(kept)
+        store.load_login(kept)
 
 
 # Begun
@@ -199,7 +199,7 @@ def start(client: Client, access_token: str, id_token: str) -> Any:
     user, token = authenticate(access_token, token_use="access", id_token=id_token)
     request: Any = HttpRequest()
     request.user, request.session = AnonymousUser(), client.session
-    store.start(request, user, token, TokenSet(access_token, id_token, None, 3_600))  # type: ignore[arg-type]
+    store.start_login(request, user, token, TokenSet(access_token, id_token, None, 3_600))  # type: ignore[arg-type]
     return user
 
 
@@ -256,10 +256,10 @@ def test_tokens_inside_the_margin_or_past_their_end_are_renewed(
     client: Client, token_endpoint: ScriptedServer, renew: Renew, ends_in: float
 ) -> None:
     login = login_of(client, ends_in=ends_in)
-    before = store.tokens_of(login)
+    before = store.decrypt_tokens(login)
     token_endpoint.script(token_answer())
     renewed = renew(login)
-    assert store.tokens_of(renewed).access_token != before.access_token
+    assert store.decrypt_tokens(renewed).access_token != before.access_token
     assert renewed.expires_at - timezone.now() > timedelta(minutes=59)
     assert (renewed.version, renewed.refreshing_until) == (1, None)
     assert form_of(token_endpoint.requests[0])["refresh_token"] == before.refresh_token
@@ -268,7 +268,7 @@ def test_tokens_inside_the_margin_or_past_their_end_are_renewed(
 def test_the_margin_is_a_setting(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
     settings.COGNITO = {**settings.COGNITO, "REFRESH_MARGIN_SECONDS": 0}
     login = login_of(client, ends_in=5)
-    assert refresh.current(login) is login
+    assert refresh.ensure_fresh(login) is login
     assert token_endpoint.count == 0
 
 
@@ -278,7 +278,7 @@ def test_a_refresh_token_that_is_not_rotated_stays(
     sign_in(client, refresh_token="the-first-one")
     token_endpoint.script(token_answer(refresh_token=None))
     renewed = renew(change(again(CognitoLogin.objects.get()), ends_in=-1))
-    assert store.tokens_of(renewed).refresh_token == "the-first-one"
+    assert store.decrypt_tokens(renewed).refresh_token == "the-first-one"
 
 
 def test_a_rotated_refresh_token_is_kept_and_used_next(
@@ -287,7 +287,7 @@ def test_a_rotated_refresh_token_is_kept_and_used_next(
     login = login_of(client, ends_in=-1)
     token_endpoint.script(token_answer(refresh_token="the-second-one"), token_answer(refresh_token="the-third-one"))
     renewed = renew(change(renew(login), ends_in=-1))
-    assert store.tokens_of(renewed).refresh_token == "the-third-one"
+    assert store.decrypt_tokens(renewed).refresh_token == "the-third-one"
     assert form_of(token_endpoint.requests[1])["refresh_token"] == "the-second-one"
 
 
@@ -312,7 +312,7 @@ def test_a_session_saved_after_a_refresh_that_it_did_not_see_brings_nothing_back
     assert who(client) == "alice"
     early.save()
     assert who(client) == "alice"
-    assert store.tokens_of(again(login)).refresh_token == "the-second-one"
+    assert store.decrypt_tokens(again(login)).refresh_token == "the-second-one"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -326,7 +326,7 @@ def test_a_view_that_fails_in_its_transaction_takes_no_tokens_with_it(
     token_endpoint.script(token_answer(refresh_token="the-second-one"))
     get = client.get if browser is Client else async_to_sync(client.get)
     assert get("/broken/").status_code == 500
-    assert store.tokens_of(again(login)).refresh_token == "the-second-one"
+    assert store.decrypt_tokens(again(login)).refresh_token == "the-second-one"
 
 
 # Refused
@@ -394,7 +394,7 @@ def test_tokens_that_are_not_this_logins_end_it(
     login = login_of(client, ends_in=-1)
     token_endpoint.script(token_answer(**tokens()))
     with ends_as("login_ended"):
-        refresh.current(login)
+        refresh.ensure_fresh(login)
     assert is_gone(login)
     assert [user.get_username() for user in get_user_model().objects.all()] == ["alice"]
 
@@ -407,7 +407,7 @@ def test_another_clients_tokens_end_it_even_where_the_api_takes_them(
     login = login_of(client, ends_in=-1)
     token_endpoint.script(token_answer(**foreign(client_id="another", aud="another")))
     with ends_as("login_ended"):
-        refresh.current(login)
+        refresh.ensure_fresh(login)
 
 
 @pytest.mark.defends("RP-15")
@@ -439,7 +439,7 @@ def test_account_unlinked_during_the_sign_in_changes_nothing(client: Client, tok
     raw, id_token = make_token(username="bob"), make_token(token_use="id", username="bob")
     token = verify(raw, token_use="access", id_token=id_token)[0]
     with ends_as("link_interrupted"):
-        store.start(request, user, token, TokenSet(raw, id_token, None, 3_600))
+        store.start_login(request, user, token, TokenSet(raw, id_token, None, 3_600))
     assert not is_gone(kept)
 
 
@@ -447,7 +447,7 @@ def test_account_unlinked_during_the_sign_in_changes_nothing(client: Client, tok
 def test_account_unlinked_while_its_login_is_stored_ends_no_sign_in_with_an_error(
     token_endpoint: ScriptedServer, threads: Callable[..., "Future[Any]"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    user, sealed, unlinked = sign_in(Client(), "bob"), store.sealed, []
+    user, sealed, unlinked = sign_in(Client(), "bob"), store.encrypt_tokens, []
     raw, id_token = make_token(username="bob"), make_token(token_use="id", username="bob")
     token = verify(raw, token_use="access", id_token=id_token)[0]
     began = threading.Event()
@@ -463,10 +463,10 @@ def test_account_unlinked_while_its_login_is_stored_ends_no_sign_in_with_an_erro
             unlinked[0].result(0.2)  # it waits for the lock
         return sealed(*given)
 
-    monkeypatch.setattr(store, "sealed", sealed_while_unlinked)
+    monkeypatch.setattr(store, "encrypt_tokens", sealed_while_unlinked)
     request = HttpRequest()
     request.user, request.session = user, Client().session
-    store.start(request, user, token, TokenSet(raw, id_token, None, 3_600))
+    store.start_login(request, user, token, TokenSet(raw, id_token, None, 3_600))
     unlinked[0].result(20)
     assert not CognitoLogin.objects.exists()
 
@@ -479,7 +479,7 @@ def test_an_outage_inside_the_margin_is_not_noticed(
 ) -> None:
     login = login_of(client, ends_in=30)
     token_endpoint.script(Answer(500))
-    assert store.access_token_of(renew(login)).username == "alice"
+    assert store.get_access_token(renew(login)).username == "alice"
     assert not is_gone(login)
 
 
@@ -564,10 +564,10 @@ def test_eight_at_the_same_moment_make_one_request(
 
     def run(mine: CognitoLogin) -> CognitoLogin:
         start_line.wait(20)
-        return refresh.current(mine)
+        return refresh.ensure_fresh(mine)
 
     runs = [threads(run, again(login)) for _ in range(8)]
-    assert {store.is_over(run.result(20)) for run in runs} == {False}
+    assert {store.is_expired(run.result(20)) for run in runs} == {False}
     assert token_endpoint.count == 1
 
 
@@ -600,7 +600,7 @@ def test_while_cognito_is_asked_the_databases_thread_is_free(client: Client, tok
     token_endpoint.script(replace(token_answer(), before=gate))
 
     async def both() -> tuple[int, CognitoLogin]:
-        renewing = asyncio.create_task(refresh.acurrent(login))
+        renewing = asyncio.create_task(refresh.aensure_fresh(login))
         try:
             await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
             logins = await asyncio.wait_for(sync_to_async(CognitoLogin.objects.count)(), 5)
@@ -652,7 +652,7 @@ def test_a_worker_holds_its_lease_longer_than_its_calls_may_take(
     leases: list[Any] = []
     look = as_another_worker(lambda: leases.append(again(login).refreshing_until))
     token_endpoint.script(replace(token_answer(), before=look))
-    refresh.current(login)
+    refresh.ensure_fresh(login)
     assert leases[0] - timezone.now() > timedelta(seconds=6)  # two calls of HTTP_TIMEOUT_SECONDS: tokens, then keys
 
 
@@ -671,7 +671,7 @@ def test_a_worker_that_comes_too_late_takes_what_the_other_got(
     login = login_of(client, ends_in=-1)
     token_endpoint.script(replace(answer(), before=renewed_elsewhere(login)))
     renewed = renew(login)
-    assert (renewed.version, store.is_over(renewed)) == (1, False)
+    assert (renewed.version, store.is_expired(renewed)) == (1, False)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -693,7 +693,7 @@ def test_a_sign_out_during_a_refresh_is_final(client: Client, token_endpoint: Sc
 def test_a_login_that_is_dropped_is_revoked_and_gone(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(client, refresh_token="the-first-one")
     kept = client.session
-    store.drop(kept)
+    store.end_login(kept)
     assert store.SESSION_KEY not in kept
     assert CognitoLogin.objects.count() == 0
     (request,) = token_endpoint.requests
@@ -707,16 +707,16 @@ def test_a_login_ends_here_even_where_it_cannot_be_revoked(
     sign_in(client, refresh_token="the-first-one")
     token_endpoint.script(answer)
     with caplog.at_level(logging.DEBUG):
-        store.drop(client.session)
+        store.end_login(client.session)
     assert CognitoLogin.objects.count() == 0
     assert "was not revoked" in caplog.text
     assert "the-first-one" not in caplog.text
 
 
 def test_nothing_is_asked_where_there_is_nothing_to_end(client: Client, token_endpoint: ScriptedServer) -> None:
-    store.drop(client.session)
+    store.end_login(client.session)
     sign_in(client)
-    store.drop(client.session)
+    store.end_login(client.session)
     assert CognitoLogin.objects.count() == 0
     assert token_endpoint.count == 0
 
@@ -724,15 +724,15 @@ def test_nothing_is_asked_where_there_is_nothing_to_end(client: Client, token_en
 def test_a_login_that_is_gone_already_is_nothing_to_end(client: Client, token_endpoint: ScriptedServer) -> None:
     login_of(client)
     kept = client.session
-    store.drop(client.session)
-    store.drop(kept)
+    store.end_login(client.session)
+    store.end_login(kept)
     assert token_endpoint.count == 1
 
 
 def test_tokens_that_do_not_open_are_dropped_all_the_same(client: Client, token_endpoint: ScriptedServer) -> None:
     alice, bob = login_of(Client(), "alice"), login_of(client, "bob")
     CognitoLogin.objects.filter(pk=bob.pk).update(tokens=alice.tokens)
-    store.drop(client.session)
+    store.end_login(client.session)
     assert is_gone(bob)
     assert token_endpoint.count == 0
 

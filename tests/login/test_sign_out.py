@@ -81,7 +81,7 @@ def _step(request: Any) -> str:
 def sign_in_with(client: Client, refresh_token: str, username: str = "alice", **claims: Any) -> CognitoLogin:
     """Sign `username` in with that refresh token; `claims` change the tokens."""
     sign_in(client, username, refresh_token=refresh_token, **claims)
-    return store.load(client.session)
+    return store.load_login(client.session)
 
 
 def link_to(user: Any, client: Client, username: str) -> None:
@@ -325,9 +325,9 @@ def expired(client: Client, refresh_token: str = "the-first-one", **claims: Any)
     """Sign in with tokens that have expired since."""
     long_ago = int(time.time()) - 7_200
     login = sign_in_with(client, refresh_token, **claims)
-    tokens = store.tokens_of(login)
+    tokens = store.decrypt_tokens(login)
     access_token = make_token(username="alice", iat=long_ago, auth_time=long_ago, exp=long_ago + 3_600, **claims)
-    login.tokens = store.sealed(login.pk, type(tokens)(access_token, tokens.id_token, refresh_token, 3_600))
+    login.tokens = store.encrypt_tokens(login.pk, type(tokens)(access_token, tokens.id_token, refresh_token, 3_600))
     return change(login, ends_in=-3_600)
 
 
@@ -363,8 +363,8 @@ def test_failed_refresh_still_revokes(client: Client, cognito: ScriptedServer) -
 
 def test_expired_access_token_without_a_refresh_token_is_sent_as_it_is(client: Client, cognito: ScriptedServer) -> None:
     login = expired(client)
-    tokens = store.tokens_of(login)
-    login.tokens = store.sealed(login.pk, type(tokens)(tokens.access_token, tokens.id_token, None, 0))
+    tokens = store.decrypt_tokens(login)
+    login.tokens = store.encrypt_tokens(login.pk, type(tokens)(tokens.access_token, tokens.id_token, None, 0))
     login.save()
     cognito.script(FAILURES["expired"])
     client.post(LOGOUT, {"where": "everywhere"})
@@ -443,8 +443,10 @@ def test_deadline_holds_for_all_revocations_together(client: Client, cognito: Sc
     login = sign_in_with(client, "number-0")
     for number in range(1, 50):
         copy = CognitoLogin(cognito_user=login.cognito_user, expires_at=timezone.now())
-        tokens = store.tokens_of(login)
-        copy.tokens = store.sealed(copy.id, type(tokens)(tokens.access_token, tokens.id_token, f"n-{number}", 0))
+        tokens = store.decrypt_tokens(login)
+        copy.tokens = store.encrypt_tokens(
+            copy.id, type(tokens)(tokens.access_token, tokens.id_token, f"n-{number}", 0)
+        )
         copy.save(force_insert=True)
     cognito.script(Silence())
     began_at = time.monotonic()
@@ -463,17 +465,17 @@ def test_refresh_before_the_sign_out_leaves_no_refresh_token(
     client: Client, cognito: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     login = login_of(client, ends_in=30)
-    read = store._named_by
+    read = store._find_login
 
     def refreshed_after_the_read(browser: Any) -> Any:
         found = read(browser)
         cognito.script(token_answer(refresh_token="the-second-one"))
-        refresh.current(store.row_of(login.pk))
+        refresh.ensure_fresh(store.get_login(login.pk))
         cognito.script(Answer())
         return found
 
-    monkeypatch.setattr(store, "_named_by", refreshed_after_the_read)
-    store.drop(client.session)
+    monkeypatch.setattr(store, "_find_login", refreshed_after_the_read)
+    store.end_login(client.session)
     assert steps(cognito) == ["refresh_token", "revoke the-second-one"]
 
 

@@ -40,7 +40,7 @@ LEASE_SECONDS = 20  # TOKEN_TIMEOUT_SECONDS as it is when nobody sets it, and 5
 
 @pytest.fixture(params=["sync", "async"])
 def renew(request: pytest.FixtureRequest) -> Renew:
-    return refresh.current if request.param == "sync" else async_to_sync(refresh.acurrent)
+    return refresh.ensure_fresh if request.param == "sync" else async_to_sync(refresh.aensure_fresh)
 
 
 def again(login: CognitoLogin) -> CognitoLogin:
@@ -211,7 +211,7 @@ def test_attempt_that_lost_its_lease_leaves_the_lease_of_another(
     rows = CognitoLogin.objects.filter(pk=login.pk)
     take_over = from_another_thread(lambda: rows.update(refreshing_until=lease))
     token_endpoint.script(replace(answer, before=take_over))
-    assert refresh.current(login).refreshing_until == lease
+    assert refresh.ensure_fresh(login).refreshing_until == lease
     assert rows.get().retry_at is None
 
 
@@ -254,9 +254,9 @@ def test_request_that_read_the_login_before_the_next_attempt_waits_for_it(
     refreshed: list[int] = []
 
     async def both() -> None:
-        first = asyncio.create_task(refresh.acurrent(again_login))
+        first = asyncio.create_task(refresh.aensure_fresh(again_login))
         await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
-        second = asyncio.create_task(refresh.acurrent(read_before))
+        second = asyncio.create_task(refresh.aensure_fresh(read_before))
         await asyncio.sleep(0)  # let it start
         gate.opened.set()
         refreshed.extend([login.version for login in await asyncio.gather(first, second)])
@@ -275,7 +275,7 @@ def test_refusal_after_a_lost_answer_keeps_the_login_until_expiry(
     login = login_of(client, ends_in=30, sent_ago=LEASE_SECONDS + 1)
     token_endpoint.script(refusal())
     for _ in range(3):
-        assert store.access_token_of(renew(again(login))).username == "alice"
+        assert store.get_access_token(renew(again(login))).username == "alice"
     assert who(client) == "alice"
     assert token_endpoint.count == 1
     CognitoLogin.objects.update(expires_at=timezone.now(), retry_at=timezone.now())
@@ -366,10 +366,10 @@ def test_rotated_refresh_token_is_stored_if_the_keys_cannot_be_fetched(
     if ends_in < 0:
         is_unavailable(lambda: renew(again(before)))
     else:
-        assert store.tokens_of(renew(again(before))).access_token == store.tokens_of(before).access_token
+        assert store.decrypt_tokens(renew(again(before))).access_token == store.decrypt_tokens(before).access_token
     stored = again(before)
     assert stored.refresh_sent_at is None
-    assert store.tokens_of(stored).refresh_token != store.tokens_of(before).refresh_token
+    assert store.decrypt_tokens(stored).refresh_token != store.decrypt_tokens(before).refresh_token
     settings.COGNITO = reachable
     factories.reset()
     renewed = renew(change(stored, retry_in=-1))
@@ -389,7 +389,7 @@ def test_new_refresh_token_is_stored_if_the_user_cannot_be_written(
     with pytest.raises(type(error)):
         renew(login)
     stored = renew(again(login))
-    assert store.tokens_of(stored) == replace(store.tokens_of(login), refresh_token="the-second-one")
+    assert store.decrypt_tokens(stored) == replace(store.decrypt_tokens(login), refresh_token="the-second-one")
     assert (stored.refresh_sent_at, token_endpoint.count) == (None, 1)
 
 
@@ -402,7 +402,7 @@ def test_sign_out_while_the_keys_cannot_be_fetched_revokes_the_new_refresh_token
     factories.reset()
     sign_out = from_another_thread(lambda: CognitoLogin.objects.filter(pk=login.pk).delete())
     token_endpoint.script(replace(token_answer(refresh_token="the-second-one"), before=sign_out), Answer())
-    is_ended(lambda: refresh.current(login))
+    is_ended(lambda: refresh.ensure_fresh(login))
     assert form_of(token_endpoint.requests[-1])["token"] == "the-second-one"
 
 
@@ -414,7 +414,7 @@ def test_cancelled_request_stores_the_new_refresh_token(client: Client, token_en
     token_endpoint.script(replace(token_answer(refresh_token="the-second-one"), before=gate))
 
     async def cancel_during_the_refresh() -> None:
-        request = asyncio.create_task(refresh.acurrent(login))
+        request = asyncio.create_task(refresh.aensure_fresh(login))
         await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
         request.cancel()
         await asyncio.sleep(0)  # let it notice
@@ -424,7 +424,7 @@ def test_cancelled_request_stores_the_new_refresh_token(client: Client, token_en
 
     async_to_sync(cancel_during_the_refresh)()
     assert again(login).version == 1
-    assert store.tokens_of(again(login)).refresh_token == "the-second-one"
+    assert store.decrypt_tokens(again(login)).refresh_token == "the-second-one"
 
 
 def test_refused_refresh_of_a_cancelled_request_leaves_no_error_behind(
@@ -435,7 +435,7 @@ def test_refused_refresh_of_a_cancelled_request_leaves_no_error_behind(
 
     async def cancel_during_the_refresh() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context["message"]))
-        request = asyncio.create_task(refresh.acurrent(login))
+        request = asyncio.create_task(refresh.aensure_fresh(login))
         await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
         request.cancel()
         gate.opened.set()
@@ -473,5 +473,5 @@ def test_browser_that_disconnects_during_a_refresh_stays_signed_in(
     async_to_sync(disconnect_during_the_refresh)()
     connections.close_all()
     assert again(login).version == 1
-    assert store.tokens_of(again(login)).refresh_token == "the-second-one"
+    assert store.decrypt_tokens(again(login)).refresh_token == "the-second-one"
     assert who(client) == "alice"

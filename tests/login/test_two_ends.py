@@ -41,7 +41,7 @@ def test_a_new_login_ends_with_the_first_of_its_tokens(client: Client, access_en
     assert isinstance(token, AccessToken)
     request: Any = HttpRequest()
     request.user, request.session = AnonymousUser(), client.session
-    login = store.start(request, user, token, TokenSet(access_token, id_token, None, 3_600))
+    login = store.start_login(request, user, token, TokenSet(access_token, id_token, None, 3_600))
     assert end_of(login) == datetime.fromtimestamp(now + SOON, UTC)
 
 

@@ -243,7 +243,7 @@ def test_no_answer_shows_a_secret(client: Client, provider: Provider, settings: 
     code_verifier = code_verifier_of(client, query_of(way))
     back = come_back_from(way)
     answers = [client.get(back), client.get(back), client.get("/who/"), client.get("/auth/logout/")]
-    tokens = store.tokens_of(CognitoLogin.objects.get())
+    tokens = store.decrypt_tokens(CognitoLogin.objects.get())
     answers.append(client.post("/auth/logout/"))
     seen = "".join(f"{answer.headers}{answer.cookies.output()}{answer.content.decode()}" for answer in answers)
     secrets = [tokens.access_token, tokens.id_token, tokens.refresh_token, code_verifier, SECRET]
@@ -282,7 +282,7 @@ def test_the_report_of_a_server_error_in_a_login_tells_no_secret(
     settings.COGNITO = {**settings.COGNITO, **provider.settings}
     sign_in(client)
     change(CognitoLogin.objects.get(), ends_in=-1)
-    tokens = store.tokens_of(CognitoLogin.objects.get())
+    tokens = store.decrypt_tokens(CognitoLogin.objects.get())
     way = way_in(client)
     back, (secret,) = come_back_from(way), secret_cookies(client).values()
     code_verifier, nonce = code_verifier_of(client, query_of(way)), query_of(way)["nonce"]

@@ -149,7 +149,7 @@ def test_expired_old_login_is_refreshed(token_endpoint: ScriptedServer) -> None:
     assert [request.path for request in token_endpoint.requests] == ["/oauth2/token"]
     assert b"refresh_token=refresh-token-of-rita" in token_endpoint.requests[0].body
     login = CognitoLogin.objects.get(cognito_user__username="rita")
-    assert (login.version, login_session.tokens_of(login).refresh_token) == (1, "refresh-token-of-rita")
+    assert (login.version, login_session.decrypt_tokens(login).refresh_token) == (1, "refresh-token-of-rita")
 
 
 def test_refused_refresh_of_an_old_login_signs_out(token_endpoint: ScriptedServer) -> None:
@@ -170,7 +170,7 @@ def test_new_bearer_token_of_an_old_user_keeps_all(username: str) -> None:
 @pytest.mark.parametrize("username", VALID)
 def test_old_access_token_of_an_old_user_keeps_all(username: str) -> None:
     login = CognitoLogin.objects.get(cognito_user__username=username)
-    before, raw = state(), login_session.tokens_of(login).access_token
+    before, raw = state(), login_session.decrypt_tokens(login).access_token
     assert Client().get("/who/", headers=bearer(raw)).json()["name"] == username
     assert state() == before
 

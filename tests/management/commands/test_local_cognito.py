@@ -18,20 +18,20 @@ from django.core.management import call_command
 
 django.setup()
 settings.DEBUG = True
-call_command("cognito_emulator", *{arguments!r})
+call_command("local_cognito", *{arguments!r})
 """
 
 
 def test_it_does_not_run_where_debug_is_off() -> None:
     with pytest.raises(CommandError, match="DEBUG"):
-        call_command("cognito_emulator", port=0)
+        call_command("local_cognito", port=0)
 
 
 def test_it_says_which_extra_it_needs(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DEBUG = True
     monkeypatch.setitem(sys.modules, "local_cognito.__main__", None)  # what an import of it finds: nothing
     with pytest.raises(CommandError, match=r"django-aws-cognito\[emulator\]"):
-        call_command("cognito_emulator", port=0)
+        call_command("local_cognito", port=0)
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_what_is_left_out_is_for_the_emulator_to_know(
     settings.DEBUG = True
     told: list[str] = []
     monkeypatch.setattr("local_cognito.__main__.main", lambda arguments: told.extend(arguments) or 0)
-    call_command("cognito_emulator", **options)
+    call_command("local_cognito", **options)
     assert told == expected
 
 
 def test_what_the_emulator_refuses_is_its_exit_code(settings: Any, tmp_path: Path) -> None:
     settings.DEBUG = True
     with pytest.raises(SystemExit) as ended:
-        call_command("cognito_emulator", port=0, seed=str(tmp_path / "missing.yaml"))
+        call_command("local_cognito", port=0, seed=str(tmp_path / "missing.yaml"))
     assert ended.value.code == 2
 
 
@@ -60,7 +60,7 @@ def test_a_port_that_is_taken_is_its_exit_code(settings: Any, capfd: pytest.Capt
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(SystemExit):
-            call_command("cognito_emulator", port=taken.getsockname()[1])
+            call_command("local_cognito", port=taken.getsockname()[1])
     assert "cannot be had" in capfd.readouterr().err
 
 
