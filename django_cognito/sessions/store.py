@@ -216,36 +216,12 @@ def _settings_or_none(login: CognitoLogin) -> CognitoSettings | None:
 
 
 def get_settings_for_login(login: CognitoLogin) -> CognitoSettings:
-<<<<<<< HEAD
     """Return the settings of the pool and the app client of `login`.
-||||||| 0955b4a
-    """What holds for the pool and the app client of a login, and never what holds for another one's.
-=======
-    """Return the settings of the login's user pool and app client, never those of another client.
->>>>>>> 08d66ee1d67b3e8230e1615ef29232436f6cfaf6
 
-<<<<<<< HEAD
     Raises SignInError: code "login_ended" if they are not configured any more, or "login_unreadable".
-||||||| 0955b4a
-    Raises SignInError: code "login_ended" where no alias of POOLS has them any more, or "login_unreadable".
-=======
-    Raises SignInError: code "login_ended" if no entry of POOLS has this pool and client, or "login_unreadable".
->>>>>>> 08d66ee1d67b3e8230e1615ef29232436f6cfaf6
     """
     token = get_access_token(login)
-<<<<<<< HEAD
     return get_pool_registry().for_login(token.user_pool_id, token.client_id)
-||||||| 0955b4a
-    found = get_pool_registry().accepting(token.user_pool_id, token.client_id)
-    if found is None:
-        raise SignInError("the login is of a pool or a client that is configured no longer", code="login_ended")
-    return found
-=======
-    found = get_pool_registry().accepting(token.user_pool_id, token.client_id)
-    if found is None:
-        raise SignInError("the login's user pool or app client is no longer configured", code="login_ended")
-    return found
->>>>>>> 08d66ee1d67b3e8230e1615ef29232436f6cfaf6
 
 
 def get_login(login_id: Any, **conditions: Any) -> CognitoLogin:
