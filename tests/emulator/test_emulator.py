@@ -17,7 +17,7 @@ import pytest
 import requests
 from local_cognito import Emulator, SeedError
 from local_cognito.__main__ import main
-from local_cognito.refusals import Refused
+from local_cognito.errors import ServiceError
 
 from .conftest import PASSWORD, POOL_ID
 
@@ -43,7 +43,7 @@ def test_it_listens_on_the_loopback_address_alone(emulator: Emulator) -> None:
 def test_two_of_them_share_nothing(emulator: Emulator) -> None:
     with Emulator(seed=SEED) as second:
         assert client(second).list_users(UserPoolId=POOL_ID)["Users"] == []
-        assert emulator.authority.client("other") is None
+        assert emulator.service.client("other") is None
 
 
 def test_a_stopped_one_gives_its_port_back() -> None:
@@ -104,7 +104,7 @@ def test_ids_are_those_of_the_seed(idp: Any) -> None:
 
 
 def test_nothing_is_signed_for_a_pool_that_is_not_there(emulator: Emulator) -> None:
-    with pytest.raises(Refused, match="does not exist"):
+    with pytest.raises(ServiceError, match="does not exist"):
         emulator.sign("eu-west-1_Nowhere", {})
 
 

@@ -46,7 +46,7 @@ def test_the_page_keeps_the_username_and_never_the_password(browser: Browser) ->
 
 
 def test_a_person_of_another_pool_has_no_password_here(browser: Browser) -> None:
-    browser.site.authority.pools.backend("eu-west-1").admin_delete_user(browser.site.public.pool_id, "alice")
+    browser.site.service.pools.backend("eu-west-1").admin_delete_user(browser.site.public.pool_id, "alice")
     assert WRONG in browser.sign_in().text
 
 

@@ -1,4 +1,4 @@
-"""A Cognito on your own machine, for development and tests. Needs the extra `[emulator]`. Only hands names on."""
+"""A local Amazon Cognito for development and tests. Needs the extra `[emulator]`. Only exports names."""
 
 from .accounts.keys import sign
 from .emulator import Emulator

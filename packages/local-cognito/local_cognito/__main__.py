@@ -1,4 +1,4 @@
-"""`python -m local_cognito`: the local Cognito in the foreground, until Ctrl-C."""
+"""Run the local Cognito in the foreground until Ctrl-C: `python -m local_cognito`."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ _EXIT_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a local Cognito as the command line says; the process's exit code."""
+    """Run a local Cognito with the command line options and return the exit code of the process."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
     try:
@@ -85,7 +85,7 @@ def _pool_lines(emulator: Emulator, pool: SeedPool) -> list[str]:
 
 
 def _account_lines(emulator: Emulator) -> list[str]:
-    """The AWS account. Its secret is printed as the seed's passwords could be: it opens nothing but this process."""
+    """Return the lines about the AWS account. The secret key is printed: it is only valid for this process."""
     account, key = emulator.seed.account, emulator.admin_credentials
     pools = [f"  identities   {pool.id}  {pool.name}, for {pool.user_pool}" for pool in account.identity_pools]
     return [
@@ -99,7 +99,7 @@ def _account_lines(emulator: Emulator) -> list[str]:
 
 
 def _ready_line(emulator: Emulator) -> str:
-    """One line of JSON for programs that wait for the start."""
+    """Return one line of JSON for programs that wait until the local Cognito is ready."""
     pools = [{"id": pool.id, "issuer": emulator.issuer(pool.id)} for pool in emulator.seed.pools]
     ready: dict[str, Any] = {"ready": True, "url": emulator.url, "port": emulator.port, "pools": pools}
     return json.dumps(ready)

@@ -1,11 +1,13 @@
-"""The one error of the local Cognito. Knows nothing: all else here may import it."""
+"""The error that all parts of the local Cognito raise. Imports nothing of the package."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
-class Refused(Exception):  # noqa: N818 - what is raised here is an answer of Cognito's, seldom a fault
-    """Cognito says no. `code` is AWS's exception name or OAuth's error word, `message` the sentence that AWS gives."""
+class ServiceError(Exception):
+    """Cognito rejects the request. `code` is the exception name of AWS or the error code of OAuth, `message` AWS's
+    text.
+    """
 
     def __init__(self, code: str, message: str = "") -> None:
         super().__init__(f"{code}: {message}" if message else code)
@@ -13,14 +15,14 @@ class Refused(Exception):  # noqa: N818 - what is raised here is an answer of Co
         self.message = message
 
 
-def bad_credentials() -> Refused:
-    """Wrong password, and an unknown person at a client that does not say which people exist."""
-    return Refused("NotAuthorizedException", "Incorrect username or password.")
+def bad_credentials() -> ServiceError:
+    """Return the error for a wrong password, or for an unknown user if the client prevents user existence errors."""
+    return ServiceError("NotAuthorizedException", "Incorrect username or password.")
 
 
-def required(parameters: Mapping[str, Any], name: str) -> str:
-    """The parameter of that name. Raises Refused if it is missing or empty."""
+def require_parameter(parameters: Mapping[str, Any], name: str) -> str:
+    """Return the parameter. Raises ServiceError if it is missing or empty."""
     value = parameters.get(name)
     if not value or not isinstance(value, str):
-        raise Refused("InvalidParameterException", f"Missing required parameter {name}")
+        raise ServiceError("InvalidParameterException", f"Missing required parameter {name}")
     return value

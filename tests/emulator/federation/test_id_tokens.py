@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from local_cognito.accounts.identity_providers import identity_provider
 from local_cognito.federation.failures import FederationFailed
-from local_cognito.federation.id_tokens import verified_claims
+from local_cognito.federation.id_tokens import verify_id_token
 
 ISSUER = "https://issuer.example"
 NOW = 1_790_000_000
@@ -35,7 +35,7 @@ def token(key: Any = KEY, kid: str | None = "one", algorithm: str = "RS256", **c
 
 
 def verify(raw: str, keys: dict[str, Any] = KEYS) -> dict[str, Any]:
-    return verified_claims(raw, keys, PROVIDER, nonce="the nonce", now=NOW)
+    return verify_id_token(raw, keys, PROVIDER, nonce="the nonce", now=NOW)
 
 
 def test_a_good_token_is_believed() -> None:

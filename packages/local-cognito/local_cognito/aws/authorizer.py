@@ -1,4 +1,4 @@
-"""The door before S3, DynamoDB, STS and IAM: who signs a request, and may they do what it asks? Knows no service."""
+"""Authentication and authorization of requests to S3, DynamoDB, STS and IAM. Does not depend on a service."""
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
@@ -8,33 +8,33 @@ from moto.core.request import Request
 
 from .account import Account, Principal, UnknownCredentialsError
 from .patterns import Values
-from .policies import allows
+from .policies import is_allowed
 from .signatures import Signature
 
-Need = tuple[str, str]
+Permission = tuple[str, str]
 
 
-class Fault(StrEnum):
-    """Why a request is turned away. Each service has words of its own for it."""
+class DenyReason(StrEnum):
+    """Why a request is denied. Each service has its own error for it."""
 
-    UNKNOWN_KEY = "the access key id is nobody's"
+    UNKNOWN_KEY = "the access key id does not exist"
     BAD_TOKEN = "the session token does not belong to the access key"
-    BAD_SIGNATURE = "the signature was not made with the access key's secret, or not for this request"
-    EXPIRED = "the credentials, or the presigned address, have ended"
-    DENIED = "the policies of the one who signs do not allow it"
+    BAD_SIGNATURE = "the signature does not match the request and the secret access key"
+    EXPIRED = "the credentials or the presigned URL have expired"
+    DENIED = "the policies of the principal do not allow the request"
 
 
-class TurnedAwayError(Exception):
-    """A request is not let through."""
+class AccessDeniedError(Exception):
+    """The request is denied. `principal_arn` is empty if the principal was not authenticated."""
 
-    def __init__(self, fault: Fault, who: str = "") -> None:
-        super().__init__(fault)
-        self.fault = fault
-        self.who = who
+    def __init__(self, reason: DenyReason, principal_arn: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.principal_arn = principal_arn
 
 
-class Guard:
-    """Judges one request."""
+class Authorizer:
+    """The authorization of one request."""
 
     def __init__(self, account: Account, request: Request, signature: Signature, now: Callable[[], float]) -> None:
         self._account = account
@@ -42,27 +42,31 @@ class Guard:
         self._signature = signature
         self._now = now
 
-    def admit(self, needs: Iterable[Need], asked: Values = MappingProxyType({})) -> None:
-        """Nothing, if the one who signs is known, and may do all of it. Raises TurnedAwayError.
+    def authorize(self, permissions: Iterable[Permission], condition_values: Values = MappingProxyType({})) -> None:
+        """Raise AccessDeniedError unless the principal is authenticated and has all permissions.
 
-        A need is an action, as in `s3:GetObject`, and a resource's ARN. `asked` are the service's condition keys.
+        A permission is an action such as `s3:GetObject` and a resource ARN. `condition_values` are the service's
+        condition keys.
         """
-        who = self._authenticated()
-        values = {**who.values, **asked}
-        limits = [who.policies] if who.session_policy is None else [who.policies, (who.session_policy,)]
-        for action, resource in needs:
-            if not all(allows(policies, action, resource, values) for policies in limits):
-                raise TurnedAwayError(Fault.DENIED, who.arn)
+        principal = self._authenticate()
+        values = {**principal.values, **condition_values}
+        policy_sets = [principal.policies]
+        if principal.session_policy is not None:
+            policy_sets.append((principal.session_policy,))
+        for action, resource in permissions:
+            if not all(is_allowed(policies, action, resource, values) for policies in policy_sets):
+                raise AccessDeniedError(DenyReason.DENIED, principal.arn)
 
-    def _authenticated(self) -> Principal:
+    def _authenticate(self) -> Principal:
+        """Verify the signature and return the principal. Raises AccessDeniedError."""
         signature = self._signature
         try:
-            who = self._account.principal(signature.access_key_id, signature.token)
+            principal = self._account.principal(signature.access_key_id, signature.token)
         except UnknownCredentialsError as error:
             is_token = error.reason == "InvalidToken"
-            raise TurnedAwayError(Fault.BAD_TOKEN if is_token else Fault.UNKNOWN_KEY) from error
-        if not signature.is_by(who.key.secret, self._request):
-            raise TurnedAwayError(Fault.BAD_SIGNATURE)
-        if any(end is not None and self._now() >= end for end in (who.key.ends_at, signature.ends_at)):
-            raise TurnedAwayError(Fault.EXPIRED)
-        return who
+            raise AccessDeniedError(DenyReason.BAD_TOKEN if is_token else DenyReason.UNKNOWN_KEY) from error
+        if not signature.is_by(principal.key.secret, self._request):
+            raise AccessDeniedError(DenyReason.BAD_SIGNATURE)
+        if any(end is not None and self._now() >= end for end in (principal.key.ends_at, signature.ends_at)):
+            raise AccessDeniedError(DenyReason.EXPIRED)
+        return principal

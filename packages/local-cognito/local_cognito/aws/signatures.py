@@ -1,6 +1,6 @@
-"""AWS's signature, version 4, on a request: read, and checked with the secret. Knows nobody who signs.
+"""AWS Signature Version 4 of a request: read and verified with the secret. Does not depend on principals.
 
-botocore computes it, as it does for clients. Source: AWS, "Authenticating requests (AWS Signature Version 4)".
+botocore computes it, as for clients. Source: AWS, "Authenticating requests (AWS Signature Version 4)".
 """
 
 import hmac
@@ -23,7 +23,7 @@ _TIMESTAMP = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True)
 class Signature:
-    """What a request says of its signer. `ends_at` is None unless the signature is in the address, and so expires."""
+    """The signature of a request. `ends_at` is only set for a presigned URL, which expires."""
 
     access_key_id: str
     region: str
@@ -35,7 +35,7 @@ class Signature:
     ends_at: float | None = None
 
     def is_by(self, secret_access_key: str, request: Request) -> bool:
-        """Whether it is the signature of `request` that a holder of the secret makes."""
+        """Return whether it is the signature of `request` with this secret."""
         auth = self._signer(Credentials(self.access_key_id, secret_access_key))
         signed = AWSRequest(request.method, _address(request), self._headers(request), request.get_data())
         signed.context["timestamp"] = self.timestamp
@@ -53,7 +53,7 @@ class Signature:
 
 
 def read_signature(request: Request) -> Signature | None:
-    """The signature in the request's header, or in its address; None if there is none of version 4."""
+    """Return the signature from the Authorization header or the query; None if there is none of version 4."""
     found = _HEADER.fullmatch(request.headers.get("Authorization", ""))
     if found:
         timestamp, token = request.headers.get("X-Amz-Date", ""), request.headers.get("X-Amz-Security-Token")

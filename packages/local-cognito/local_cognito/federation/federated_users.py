@@ -1,4 +1,4 @@
-"""People whom an identity provider signs in: made at the first time, kept in step at each one. Knows no HTTP.
+"""Users of identity providers: created at their first sign-in, updated at each one. Does not depend on HTTP.
 
 Source: AWS developer guide, "Adding user pool sign-in through a third party", "Specifying identity provider attribute
 mappings".
@@ -13,40 +13,40 @@ from urllib.parse import quote_plus
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool
 
 from ..accounts.identity_providers import IdentityProvider
-from ..accounts.people import Person
 from ..accounts.pools import EXTERNAL, Pools
-from ..refusals import Refused
+from ..accounts.users import User
+from ..errors import ServiceError
 
 _VALUE_MOST_CHARACTERS = 2048
 _NEVER_MAPPED = frozenset({"sub", "identities", "cognito:user_status"})
 
 
-class FederatedPeople:
-    """The federated people of all pools. Its one method takes the lock and may be called from any thread."""
+class FederatedUsers:
+    """The federated users of all pools. Its public method acquires the lock and may be called from any thread."""
 
     def __init__(self, pools: Pools, lock: threading.RLock, now: Callable[[], float]) -> None:
         self._pools = pools
         self._lock = lock
         self._now = now
 
-    def sign_in(self, pool_id: str, provider: IdentityProvider, claims: Mapping[str, Any]) -> Person:
-        """The person whom the provider's `claims` are about, as they say. Raises Refused("invalid_request")."""
+    def sign_in(self, pool_id: str, provider: IdentityProvider, claims: Mapping[str, Any]) -> User:
+        """Create or update the user of the provider's `claims` and return it. Raises ServiceError("invalid_request")."""
         with self._lock:
             pool = self._pools.get(pool_id)
             username = _username(pool, provider, str(claims["sub"]))
-            user = pool.users.get(username)
-            if user is not None and not _is_of(user, provider, str(claims["sub"])):
+            moto_user = pool.users.get(username)
+            if moto_user is not None and not _is_of(moto_user, provider, str(claims["sub"])):
                 # Whoever signs up by such a name first must not find the other's sign-ins in their account.
-                raise Refused("invalid_request", f"Another user has the name {username} already")
-            attributes = mapped_attributes(provider.mapping, claims)
-            _require_complete(pool, {**(user.attribute_lookup if user else {}), **attributes})
-            if user is None:
-                user = self._add(pool, username, provider, str(claims["sub"]))
+                raise ServiceError("invalid_request", f"Another user has the name {username} already")
+            attributes = map_attributes(provider.mapping, claims)
+            _require_complete(pool, {**(moto_user.attribute_lookup if moto_user else {}), **attributes})
+            if moto_user is None:
+                moto_user = self._add(pool, username, provider, str(claims["sub"]))
             # Claims that are missing clear nothing; a blank one does.
-            user.update_attributes([{"Name": name, "Value": value} for name, value in attributes.items() if value])
-            blank = [name for name, value in attributes.items() if not value and name in user.attribute_lookup]
-            user.delete_attributes(blank)
-            return self._pools.person(user)
+            moto_user.update_attributes([{"Name": name, "Value": value} for name, value in attributes.items() if value])
+            blank = [name for name, value in attributes.items() if not value and name in moto_user.attribute_lookup]
+            moto_user.delete_attributes(blank)
+            return self._pools.to_user(moto_user)
 
     def _add(self, pool: CognitoIdpUserPool, username: str, provider: IdentityProvider, subject: str) -> CognitoIdpUser:
         identity = {
@@ -57,24 +57,24 @@ class FederatedPeople:
             "primary": True,
             "dateCreated": int(self._now() * 1000),
         }
-        user = CognitoIdpUser(pool.id, username, None, EXTERNAL, [])
-        user.update_attributes([{"Name": "identities", "Value": json.dumps([identity], separators=(",", ":"))}])
-        pool.users[username] = user
-        self._join_group(pool, user, provider)
-        return user
+        moto_user = CognitoIdpUser(pool.id, username, None, EXTERNAL, [])
+        moto_user.update_attributes([{"Name": "identities", "Value": json.dumps([identity], separators=(",", ":"))}])
+        pool.users[username] = moto_user
+        self._join_group(pool, moto_user, provider)
+        return moto_user
 
-    def _join_group(self, pool: CognitoIdpUserPool, user: CognitoIdpUser, provider: IdentityProvider) -> None:
-        """The group that Cognito makes by itself of everybody whom one provider signs in."""
+    def _join_group(self, pool: CognitoIdpUserPool, moto_user: CognitoIdpUser, provider: IdentityProvider) -> None:
+        """Add the user to the group that Cognito creates for each identity provider."""
         backend, name = self._pools.backend_of(pool), f"{pool.id}_{provider.name}"
         if name not in pool.groups:
             description = f"Autogenerated group for users who sign in using {provider.name}"
             # moto's signature wants numbers and strings, its groups keep None.
             backend.create_group(pool.id, name, description, None, None)  # type: ignore[arg-type]
-        backend.admin_add_user_to_group(pool.id, name, user.username)
+        backend.admin_add_user_to_group(pool.id, name, moto_user.username)
 
 
-def mapped_attributes(mapping: Mapping[str, str], claims: Mapping[str, Any]) -> dict[str, str]:
-    """The pool's attributes that the claims give. An e-mail address counts as verified only where that is mapped."""
+def map_attributes(mapping: Mapping[str, str], claims: Mapping[str, Any]) -> dict[str, str]:
+    """Return the pool's attributes for the claims. An email address is only verified if that attribute is mapped too."""
     found = {
         attribute: _flat(claims[claim])
         for attribute, claim in mapping.items()
@@ -86,7 +86,7 @@ def mapped_attributes(mapping: Mapping[str, str], claims: Mapping[str, Any]) -> 
 
 
 def _flat(value: Any) -> str:
-    """A claim as the string that an attribute is; of several values `[a,b]`, each form-encoded."""
+    """Return a claim as the string value of an attribute; a list as `[a,b]`, each item form-encoded."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
@@ -95,15 +95,15 @@ def _flat(value: Any) -> str:
 
 
 def _username(pool: CognitoIdpUserPool, provider: IdentityProvider, subject: str) -> str:
-    """`{provider}_{subject}`; all of it in small letters where the pool's names have none others."""
+    """Return `{provider}_{subject}`, in lower case if the pool's usernames are not case sensitive."""
     name = f"{provider.name}_{subject}"
     is_case_sensitive = (pool.extended_config.get("UsernameConfiguration") or {}).get("CaseSensitive", True)
     return name if is_case_sensitive else name.lower()
 
 
-def _is_of(user: CognitoIdpUser, provider: IdentityProvider, subject: str) -> bool:
-    """Whether it is that person of the provider's: nobody can write their own `identities`."""
-    identities = json.loads(user.attribute_lookup.get("identities") or "[]")
+def _is_of(moto_user: CognitoIdpUser, provider: IdentityProvider, subject: str) -> bool:
+    """Return whether the user belongs to this subject of the provider: users cannot change their own `identities`."""
+    identities = json.loads(moto_user.attribute_lookup.get("identities") or "[]")
     return any((each["providerName"], each["userId"]) == (provider.name, subject) for each in identities)
 
 
@@ -111,4 +111,4 @@ def _require_complete(pool: CognitoIdpUserPool, attributes: Mapping[str, str]) -
     required = [name for name, each in pool.schema_attributes.items() if each.required and name != "sub"]
     missing = [name for name in required if not attributes.get(name)]
     if missing:
-        raise Refused("invalid_request", f"attributes required: [{', '.join(missing)}]")
+        raise ServiceError("invalid_request", f"attributes required: [{', '.join(missing)}]")

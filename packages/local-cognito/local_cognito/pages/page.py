@@ -1,4 +1,4 @@
-"""One page of the hosted UI as an HTTP response, with the headers that keep a password page safe. Decides nothing."""
+"""The response of a hosted UI page, with the security headers of a login page. Contains no sign-in logic."""
 
 import re
 from typing import Any
@@ -59,24 +59,24 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
 _UNKNOWN_ERROR = (400, "Something went wrong", "Nothing was changed.")
 
 
-def page(template: str, *, leads_to: str = "", status: int = 200, **context: Any) -> Response:
-    """The page that `template` makes of `context`; its forms may lead to this origin and to that of `leads_to`."""
+def render_page(template: str, *, leads_to: str = "", status: int = 200, **context: Any) -> Response:
+    """Render a template. Its forms may only submit to this origin and, after redirects, to the origin of `leads_to`."""
     response = make_response(render_template(f"hosted_ui/{template}", **context), status)
-    response.headers["Content-Security-Policy"] = content_policy(leads_to)
+    response.headers["Content-Security-Policy"] = content_security_policy(leads_to)
     return response
 
 
 def error_page(code: str, restart: str = "") -> Response:
-    """The page for `code`, with a link to start again if there is an address to do that at."""
+    """Return the error page for `code`, with a link to start again if `restart` is given."""
     status, title, text = _ERRORS.get(code, _UNKNOWN_ERROR)
     known = code if code in _ERRORS else "unknown_error"
-    return page("error.html", status=status, title=title, text=text, code=known, restart=restart)
+    return render_page("error.html", status=status, title=title, text=text, code=known, restart=restart)
 
 
-def content_policy(leads_to: str = "") -> str:
-    """The Content-Security-Policy of a page whose form ends, after redirects, at `leads_to`.
+def content_security_policy(leads_to: str = "") -> str:
+    """Return the Content-Security-Policy of a page whose form ends, after redirects, at `leads_to`.
 
-    Browsers hold redirects after a form against `form-action` too, so the app's origin has to stand there.
+    Browsers apply `form-action` to redirects after a form too, so it must contain the app's origin.
     """
     form_action = f"'self' {_source(leads_to)}" if leads_to else "'self'"
     return (
@@ -85,9 +85,9 @@ def content_policy(leads_to: str = "") -> str:
     )
 
 
-def protect(response: Response) -> Response:
-    """`response` with the headers that every answer of the hosted UI carries."""
-    response.headers.setdefault("Content-Security-Policy", content_policy())
+def set_security_headers(response: Response) -> Response:
+    """Set the security headers of the hosted UI and return the response."""
+    response.headers.setdefault("Content-Security-Policy", content_security_policy())
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["X-Content-Type-Options"] = "nosniff"
     # Not no-referrer: with it, browsers send `Origin: null` with the pages' own forms.
@@ -97,13 +97,15 @@ def protect(response: Response) -> Response:
 
 
 def same_query(path: str, **more: str) -> str:
-    """`path` with the app's parameters, as the request that is being answered has them, and with `more`."""
+    """Return `path` with the query of the current request (except `attempt`) and `more`."""
     kept = [(name, value) for name, value in request.args.items(multi=True) if name != "attempt"]
     return f"{path}?{urlencode([*kept, *more.items()])}"
 
 
 def _source(address: str) -> str:
-    """The origin of `address` in CSP's words; its scheme alone where CSP has none (apps' own schemes, IPv6)."""
+    """Return the CSP source of `address`: its origin, or only the scheme if CSP cannot express it (custom schemes,
+    IPv6).
+    """
     parts = urlsplit(address)
     is_plain = parts.scheme in {"http", "https"} and _PLAIN_HOST.fullmatch(parts.netloc)
     return f"{parts.scheme}://{parts.netloc}" if is_plain else f"{parts.scheme}:"

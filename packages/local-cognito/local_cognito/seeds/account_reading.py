@@ -1,4 +1,4 @@
-"""The part of a seed that the AWS account begins with: identity pools, roles, buckets, tables. Knows no moto."""
+"""Read the AWS account of a seed: identity pools, roles, buckets, tables. Does not depend on moto."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,25 +9,27 @@ from .values import Check, Path, Table
 
 # The keys at the top of a seed, beside `pools`.
 ACCOUNT: Mapping[str, Check] = {
-    "identity_pools": values.anything,
-    "roles": values.anything,
-    "buckets": values.buckets,
-    "tables": values.anything,
-    "admin": values.anything,
+    "identity_pools": values.any_value,
+    "roles": values.any_value,
+    "buckets": values.bucket_names,
+    "tables": values.any_value,
+    "admin": values.any_value,
 }
-_ROLE = Table(required={"name": values.role_name, "policy": values.policy})
-_TABLE = Table(required={"name": values.text, "keys": values.table_keys}, optional={"region": values.text})
-_ADMIN = Table(required={"access_key_id": values.access_key_id, "secret_access_key": values.text})
+_ROLE = Table(required={"name": values.role_name, "policy": values.iam_policy})
+_TABLE = Table(
+    required={"name": values.non_empty_string, "keys": values.table_keys}, optional={"region": values.non_empty_string}
+)
+_ADMIN = Table(required={"access_key_id": values.access_key_id, "secret_access_key": values.non_empty_string})
 _IDENTITY_POOL = Table(
-    required={"id": values.identity_pool_id, "user_pool": values.text},
+    required={"id": values.identity_pool_id, "user_pool": values.non_empty_string},
     optional={
-        "name": values.text,
-        "clients": values.texts,
-        "allow_guests": values.yes_or_no,
-        "roles": values.anything,
+        "name": values.non_empty_string,
+        "clients": values.string_list,
+        "allow_guests": values.boolean,
+        "roles": values.any_value,
         "credentials_seconds": values.positive_number,
-        "principal_tags": values.texts_by_name,
-        "role_mapping": values.anything,
+        "principal_tags": values.string_mapping,
+        "role_mapping": values.any_value,
     },
 )
 _ROLES = Table(optional={"authenticated": values.role_name, "unauthenticated": values.role_name})
@@ -35,22 +37,25 @@ _ROLE_MAPPING = Table(
     optional={
         "type": values.one_of("token", "rules", "none"),
         "ambiguous": values.one_of("authenticated", "deny"),
-        "rules": values.anything,
+        "rules": values.any_value,
     }
 )
 _RULE = Table(
-    required={"claim": values.text, "value": values.text, "role": values.role_name},
+    required={"claim": values.non_empty_string, "value": values.non_empty_string, "role": values.role_name},
     optional={"match": values.one_of("Equals", "Contains", "StartsWith", "NotEqual")},
 )
 
 
 def read_account(found: Mapping[str, Any], path: Path, pools: Sequence[SeedPool]) -> SeedAccount:
-    """The account that the checked top of a seed describes. Raises SeedError."""
-    roles = tuple(SeedRole(**_ROLE.read(item, at)) for item, at in values.items(found.get("roles", []), path / "roles"))
+    """Return the account of a seed with checked top-level keys. Raises SeedError."""
+    roles = tuple(
+        SeedRole(**_ROLE.read(item, at)) for item, at in values.iterate_items(found.get("roles", []), path / "roles")
+    )
     names = [role.name for role in roles]
     values.require_unique(names, path / "roles", "name")
     tables = tuple(
-        SeedTable(**_TABLE.read(item, at)) for item, at in values.items(found.get("tables", []), path / "tables")
+        SeedTable(**_TABLE.read(item, at))
+        for item, at in values.iterate_items(found.get("tables", []), path / "tables")
     )
     values.require_unique([table.name for table in tables], path / "tables", "name")
     values.require_unique(found.get("buckets", ()), path / "buckets", "name")
@@ -71,7 +76,7 @@ def _require_groups_roles(pools: Sequence[SeedPool], roles: list[str], path: Pat
 def _identity_pools(
     found: Mapping[str, Any], path: Path, pools: Sequence[SeedPool], roles: list[str]
 ) -> tuple[SeedIdentityPool, ...]:
-    items = values.items(found.get("identity_pools", []), path / "identity_pools")
+    items = values.iterate_items(found.get("identity_pools", []), path / "identity_pools")
     read = tuple(_identity_pool(item, at, pools, roles) for item, at in items)
     values.require_unique([pool.id for pool in read], path / "identity_pools", "id")
     return read
@@ -97,7 +102,7 @@ def _identity_pool(document: Any, path: Path, pools: Sequence[SeedPool], roles: 
 
 def _role_mapping(document: Any, path: Path, roles: list[str]) -> SeedRoleMapping:
     found = _ROLE_MAPPING.read(document, path)
-    items = values.items(found.pop("rules", []), path / "rules")
+    items = values.iterate_items(found.pop("rules", []), path / "rules")
     rules = tuple(_rule(item, at, roles) for item, at in items)
     if bool(rules) != (found.get("type") == "rules"):
         raise path.error("rules go with the type rules, and it with them")
@@ -112,4 +117,4 @@ def _rule(document: Any, path: Path, roles: list[str]) -> SeedRule:
 
 def _require_known(name: str | None, names: Sequence[str], path: Path, kind: str) -> None:
     if name is not None and name not in names:
-        raise path.error(values.unknown(kind, name, names))
+        raise path.error(values.unknown_name_message(kind, name, names))
