@@ -214,7 +214,7 @@ def test_the_command_says_that_a_port_is_taken(emulator: Emulator, capsys: pytes
         taken.listen()
         port = taken.getsockname()[1]
         assert main(["--port", str(port)]) == 2
-    assert f"port {port} on 127.0.0.1 cannot be had" in capsys.readouterr().err
+    assert f"port {port} on 127.0.0.1 cannot be used" in capsys.readouterr().err
 
 
 def test_the_command_says_what_is_wrong_with_a_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,7 +58,7 @@ def test_a_message_shows_its_code_on_purpose_alone() -> None:
 
 
 def test_an_empty_mailbox_says_so(site: Site) -> None:
-    assert "Nothing has been sent yet." in requests.get(f"{site.url}/mailbox", timeout=30).text
+    assert "No messages." in requests.get(f"{site.url}/mailbox", timeout=30).text
 
 
 def test_the_page_shows_each_code_newest_first(site: Site) -> None:

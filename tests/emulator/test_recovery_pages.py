@@ -115,7 +115,7 @@ def test_a_form_sent_twice_counts_once(browser: Browser) -> None:
     form = browser.shown
     browser.submit(username="alice")
     browser.shown = form
-    assert "This sign-in has ended" in browser.submit(username="alice").text
+    assert "This sign-in has expired or was already used" in browser.submit(username="alice").text
     assert len(browser.site.service.mailbox.messages()) == 1
 
 

@@ -152,7 +152,7 @@ def test_a_sign_up_dies_with_its_time_and_can_be_begun_again(browser: Browser) -
     open_sign_up(browser)
     browser.site.clock.pass_seconds(300)
     text = sign_up(browser)
-    assert "This sign-in has ended" in text
+    assert "This sign-in has expired or was already used" in text
     assert "/oauth2/authorize?response_type=code" in text
 
 
@@ -173,7 +173,7 @@ def test_a_step_that_takes_longer_than_the_sign_in_lives_ends_it(
     text = sign_up(browser)
     if step == "confirm":
         text = browser.submit(code=code(browser)).text
-    assert "This sign-in has ended" in text
+    assert "This sign-in has expired or was already used" in text
 
 
 def test_prompt_none_shows_no_form(browser: Browser) -> None:
@@ -186,7 +186,7 @@ def test_who_was_deleted_since_gets_no_further(browser: Browser) -> None:
     open_sign_up(browser)
     sign_up(browser)
     browser.site.service.pools.backend("eu-west-1").admin_delete_user(browser.site.public.pool_id, "nora")
-    assert "This sign-in has ended" in browser.submit(code="123456").text
+    assert "This sign-in has expired or was already used" in browser.submit(code="123456").text
 
 
 def seed(**pool: object) -> dict[str, object]:

@@ -25,12 +25,12 @@ def read_target(request: Request) -> tuple[str, str]:
 def read_parameters(request: Request) -> Parameters:
     """Return the parameters of the operation. Raises ServiceError if the body is not a JSON object."""
     try:
-        found = json.loads(request.get_data() or b"{}")
+        result = json.loads(request.get_data() or b"{}")
     except ValueError as error:
         raise ServiceError("SerializationException", "The body is not JSON") from error
-    if not isinstance(found, dict):
+    if not isinstance(result, dict):
         raise ServiceError("SerializationException", "The body is not a JSON object")
-    return found
+    return result
 
 
 def json_response(answer: Answer, status: int = 200) -> Response:
@@ -41,10 +41,10 @@ def json_response(answer: Answer, status: int = 200) -> Response:
 def run_operation(run: Callable[[], Response]) -> Response:
     """Return the response of `run`, or its ServiceError in the AWS JSON protocol, each with a request id."""
     try:
-        found = run()
+        result = run()
     except ServiceError as error:
         status = _NOT_IMPLEMENTED if error.code == "NotImplementedException" else 400
-        found = json_response({"__type": error.code, "message": error.message}, status)
-        found.headers["x-amzn-ErrorType"] = error.code
-    found.headers.setdefault("x-amzn-RequestId", str(uuid.uuid4()))
-    return found
+        result = json_response({"__type": error.code, "message": error.message}, status)
+        result.headers["x-amzn-ErrorType"] = error.code
+    result.headers.setdefault("x-amzn-RequestId", str(uuid.uuid4()))
+    return result

@@ -52,17 +52,20 @@ def make_app(service: UserPoolService, identities: IdentityOperations, services:
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Log one line per request: method, path, operation and status. Query strings contain codes and states: not logged."""
+    """Log one line per request: method, path, operation and status.
+
+    Query strings contain codes and states: not logged.
+    """
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log the request. A malformed request has none of these attributes."""
         headers: Mapping[str, str] = getattr(self, "headers", {})
         operation = headers.get("X-Amz-Target", "").rpartition(".")[2]
-        named = f" {operation}" if operation.isidentifier() else ""
+        operation_suffix = f" {operation}" if operation.isidentifier() else ""
         path = getattr(self, "path", "-").partition("?")[0]
         # An int's str, as code may be an HTTPStatus.
         status = int(code) if isinstance(code, int) else code
-        log.info("%s %s%s %s", getattr(self, "command", None) or "-", path, named, status)
+        log.info("%s %s%s %s", getattr(self, "command", None) or "-", path, operation_suffix, status)
 
     def log(self, type: str, message: str, *args: Any) -> None:
         """Write werkzeug's own messages to our log. They never contain a query string."""

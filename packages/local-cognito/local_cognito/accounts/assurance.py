@@ -34,5 +34,5 @@ def level_names(config: Mapping[str, Any]) -> Mapping[int, str]:
 
 def required_level(config: Mapping[str, Any], acr_values: Iterable[str]) -> int:
     """Return the lowest level that satisfies `acr_values`; 0 if none of them is configured, or in the tier Lite."""
-    asked = frozenset(acr_values)
-    return min((level for level, name in level_names(config).items() if name in asked), default=0)
+    requested = frozenset(acr_values)
+    return min((level for level, name in level_names(config).items() if name in requested), default=0)

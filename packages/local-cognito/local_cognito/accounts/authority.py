@@ -137,8 +137,8 @@ class UserPoolService:
         """
         with self.lock:
             user = self.get_user(client, username)
-            known = self.pools.get_moto_user(user).password
-            if not known or not password or known != password:
+            stored_password = self.pools.get_moto_user(user).password
+            if not stored_password or not password or stored_password != password:
                 raise bad_credentials()
             self.require_able_to_sign_in(user)
             return user
@@ -186,8 +186,8 @@ class UserPoolService:
         """
         moment = self.now() if auth_time is None else auth_time
         acr = self._level_name(client.pool_id, assurance) if assurance else None
-        asked = {"nonce": nonce, "resource": resource, "acr": acr, "amr": assurance.amr if assurance else ()}
-        grant = self._grant(client, user, tuple(scopes), auth_time=moment, is_from_api=False, **asked)
+        details = {"nonce": nonce, "resource": resource, "acr": acr, "amr": assurance.amr if assurance else ()}
+        grant = self._grant(client, user, tuple(scopes), auth_time=moment, is_from_api=False, **details)
         with self.lock:
             return self._token_issuer.open(client, grant).oauth_answer()
 

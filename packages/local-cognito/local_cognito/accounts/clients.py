@@ -54,15 +54,17 @@ class AppClient:
         """Return whether `secret` is the client's secret or a previous one that is still valid; empty for a public
         client.
         """
-        return _is_one_of(secret.encode(), (each.encode() for each in (self.secret or "", *self.former_secrets)))
+        return _is_one_of(
+            secret.encode(), (candidate.encode() for candidate in (self.secret or "", *self.former_secrets))
+        )
 
     def provider(self, name: str) -> IdentityProvider | None:
         """Return the client's identity provider with this name, or None."""
-        return next((each for each in self.providers if each.name == name), None)
+        return next((candidate for candidate in self.providers if candidate.name == name), None)
 
     def provider_of(self, identifier: str) -> IdentityProvider | None:
         """Return the client's identity provider with this identifier (an email domain, for example), or None."""
-        return next((each for each in self.providers if identifier in each.identifiers), None)
+        return next((candidate for candidate in self.providers if identifier in candidate.identifiers), None)
 
     def require_secret_hash(self, username: str, secret_hash: str | None) -> None:
         """Raise ServiceError unless `secret_hash` is the secret hash of `username`. A public client needs none.
@@ -76,7 +78,10 @@ class AppClient:
                 "NotAuthorizedException", f"Client {self.id} is configured with secret but SECRET_HASH was not received"
             )
         message = (username + self.id).encode()
-        digests = (hmac.digest(each.encode(), message, hashlib.sha256) for each in (self.secret, *self.former_secrets))
+        digests = (
+            hmac.digest(candidate.encode(), message, hashlib.sha256)
+            for candidate in (self.secret, *self.former_secrets)
+        )
         if not _is_one_of(secret_hash.encode(), (base64.b64encode(digest) for digest in digests)):
             raise ServiceError("NotAuthorizedException", f"Unable to verify secret hash for client {self.id}")
 
@@ -99,7 +104,10 @@ def app_client(
     providers: Iterable[IdentityProvider] = (),
     former_secrets: tuple[str, ...] = (),
 ) -> AppClient:
-    """Return the app client with `config`, the parameters of CreateUserPoolClient. `providers` are those of its pool."""
+    """Return the app client with `config`, the parameters of CreateUserPoolClient.
+
+    `providers` are those of its pool.
+    """
     rotation = config.get("RefreshTokenRotation") or {}
     supported = config.get("SupportedIdentityProviders") or (_OWN,)
     may_use_hosted_ui = bool(config.get("AllowedOAuthFlowsUserPoolClient"))
@@ -130,12 +138,12 @@ def app_client(
 
 def _is_one_of(value: bytes, expected: Iterable[bytes]) -> bool:
     """Compare with all of `expected` in constant time: the time does not depend on which one matches."""
-    return sum(hmac.compare_digest(value, each) for each in expected) > 0
+    return sum(hmac.compare_digest(value, candidate) for candidate in expected) > 0
 
 
 def _auth_flows(config: Mapping[str, Any]) -> frozenset[str]:
-    named = config.get("ExplicitAuthFlows") or _DEFAULT_AUTH_FLOWS
-    plain = (flow.removeprefix("ALLOW_") for flow in named)
+    flow_names = config.get("ExplicitAuthFlows") or _DEFAULT_AUTH_FLOWS
+    plain = (flow.removeprefix("ALLOW_") for flow in flow_names)
     return frozenset(_LEGACY_AUTH_FLOWS.get(flow, flow) for flow in plain)
 
 

@@ -59,7 +59,7 @@ def identity_provider(name: str, config: Mapping[str, Any]) -> IdentityProvider:
         uses_post=details.get("attributes_request_method", "GET").upper() == "POST",
         mapping={attribute: claim for attribute, claim in mapping.items() if attribute != "username"},
         identifiers=tuple(config.get("IdpIdentifiers") or ()),
-        addresses={each: details[each] for each in _ADDRESSES if details.get(each)},
+        addresses={key: details[key] for key in _ADDRESSES if details.get(key)},
     )
 
 

@@ -1,4 +1,7 @@
-"""The two signing keys of each pool, in memory or in files with mode 600, and the signature. Does not depend on claims."""
+"""The two signing keys of each pool, in memory or in files with mode 600, and the signature.
+
+Does not depend on claims.
+"""
 
 import base64
 import json
@@ -60,7 +63,7 @@ class KeyRing:
 
 
 def default_state_dir() -> Path:
-    """Return the folder for the state of a user's programs (XDG Base Directory Specification), outside any repository."""
+    """Return the default state folder (XDG Base Directory Specification), outside any repository."""
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "django-cognito" / "emulator"
 

@@ -16,7 +16,12 @@ _KINDS: tuple[tuple[str, Callable[[str], bool], str, str], ...] = (
     ("RequireLowercase", lambda text: bool(re.search("[a-z]", text)), "lowercase characters", "a lower-case letter"),
     ("RequireUppercase", lambda text: bool(re.search("[A-Z]", text)), "uppercase characters", "an upper-case letter"),
     ("RequireNumbers", lambda text: bool(re.search("[0-9]", text)), "numeric characters", "a digit"),
-    ("RequireSymbols", lambda text: any(each in _SYMBOLS for each in text.strip()), "symbol characters", "a symbol"),
+    (
+        "RequireSymbols",
+        lambda text: any(character in _SYMBOLS for character in text.strip()),
+        "symbol characters",
+        "a symbol",
+    ),
 )
 
 

@@ -52,17 +52,19 @@ class Pools:
     def client(self, client_id: str) -> AppClient | None:
         """Return the app client with this id, in any pool, or None."""
         for pool in self:
-            if found := pool.clients.get(client_id):
-                secret = found.secret if found.generate_secret else None
+            if moto_client := pool.clients.get(client_id):
+                secret = moto_client.secret if moto_client.generate_secret else None
                 former = self._former_secrets.of(client_id)
-                return app_client(found.id, pool.id, secret, found.extended_config, _providers(pool), former)
+                return app_client(
+                    moto_client.id, pool.id, secret, moto_client.extended_config, _providers(pool), former
+                )
         return None
 
     def replace_client_secret(self, client: AppClient, secret: str, keep_former_seconds: float) -> None:
         """Replace the secret of a confidential client; the previous one stays valid for `keep_former_seconds`."""
-        found = self.get(client.pool_id).clients[client.id]
-        self._former_secrets.add(client.id, found.secret, keep_former_seconds)
-        found.secret = secret
+        moto_client = self.get(client.pool_id).clients[client.id]
+        self._former_secrets.add(client.id, moto_client.secret, keep_former_seconds)
+        moto_client.secret = secret
 
     def find_moto_user(self, pool_id: str, name: str) -> CognitoIdpUser | None:
         """Return moto's user with this username, or with this email address or phone number if the pool allows it, or
@@ -128,7 +130,7 @@ def is_external(moto_user: CognitoIdpUser) -> bool:
 
 
 def _providers(pool: CognitoIdpUserPool) -> list[IdentityProvider]:
-    return [identity_provider(each.name, each.extended_config) for each in pool.identity_providers.values()]
+    return [identity_provider(provider.name, provider.extended_config) for provider in pool.identity_providers.values()]
 
 
 def _group(group: Any) -> Group:
@@ -145,7 +147,10 @@ def _is_named(moto_user: CognitoIdpUser, name: str, attributes: tuple[str, ...])
 
 
 def _has_alias(moto_user: CognitoIdpUser, name: str, aliases: tuple[str, ...]) -> bool:
-    """Return whether the user may sign in with an alias. It must be verified: otherwise users could claim any address."""
+    """Return whether the user may sign in with an alias.
+
+    It must be verified: otherwise users could claim any address.
+    """
     return any(
         moto_user.attribute_lookup.get(alias) == name
         and (alias == "preferred_username" or moto_user.attribute_lookup.get(f"{alias}_verified", "").lower() == "true")

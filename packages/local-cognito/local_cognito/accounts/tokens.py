@@ -49,7 +49,10 @@ def access_claims(user: User, client: AppClient, grant: Grant, *, issuer: str, n
 def id_claims(
     user: User, client: AppClient, grant: Grant, *, issuer: str, now: int, access_token: str
 ) -> dict[str, Any]:
-    """Return the claims of an ID token. Only the OAuth endpoints add `at_hash`; `nonce` is only in the first ID token."""
+    """Return the claims of an ID token.
+
+    Only the OAuth endpoints add `at_hash`; `nonce` is only in the first ID token.
+    """
     attributes = readable_attributes(user, client, () if grant.is_from_api else grant.scopes)
     return {
         "sub": user.sub,
@@ -92,7 +95,10 @@ def user_info(user: User, client: AppClient, scopes: Iterable[str]) -> dict[str,
 
 
 def readable_attributes(user: User, client: AppClient, scopes: Iterable[str]) -> dict[str, str]:
-    """Return the attributes that the client may read and the scopes cover. Without such a scope: all that it may read."""
+    """Return the attributes that the client may read and the scopes cover.
+
+    Without such a scope: all that it may read.
+    """
     narrowing = set(scopes) & _SCOPE_ATTRIBUTES.keys()
     return {
         name: value
@@ -142,7 +148,7 @@ def _identities(user: User) -> dict[str, Any]:
     if "identities" not in user.attributes:
         return {}
     identities: list[dict[str, Any]] = json.loads(user.attributes["identities"])
-    return {"identities": [{**each, **_as_text(each)} for each in identities]}
+    return {"identities": [{**identity, **_as_text(identity)} for identity in identities]}
 
 
 def _as_text(identity: Mapping[str, Any]) -> dict[str, str]:

@@ -15,7 +15,10 @@ from ..errors import ServiceError, require_parameter
 
 
 class CodeOperations:
-    """The operations with codes of one local Cognito. `find_client` raises ServiceError if the client does not exist."""
+    """The operations with codes of one local Cognito.
+
+    `find_client` raises ServiceError if the client does not exist.
+    """
 
     def __init__(self, service: UserPoolService, find_client: Callable[[Parameters], AppClient]) -> None:
         self._service = service

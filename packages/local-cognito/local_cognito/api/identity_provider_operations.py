@@ -41,11 +41,11 @@ class IdentityProviderOperations:
         """Check UpdateIdentityProvider before moto runs it."""
         pool = self._service.pools.get(str(parameters.get("UserPoolId")))
         name = require_parameter(parameters, "ProviderName")
-        known = pool.identity_providers.get(name)
-        if known is None:
+        provider = pool.identity_providers.get(name)
+        if provider is None:
             raise ServiceError("ResourceNotFoundException", f"Identity provider {name} does not exist.")
         if "ProviderDetails" in parameters:
-            require_valid_details(str(known.extended_config.get("ProviderType")), _details(parameters))
+            require_valid_details(str(provider.extended_config.get("ProviderType")), _details(parameters))
         self._require_free(parameters, name)
 
     def _require_free(self, parameters: Parameters, name: str) -> None:
@@ -70,7 +70,12 @@ class IdentityProviderOperations:
         pool = self._service.pools.get(str(parameters.get("UserPoolId")))
         providers = pool.identity_providers.values()
         return next(
-            (each for each in providers if identifier in (each.extended_config.get("IdpIdentifiers") or ())), None
+            (
+                provider
+                for provider in providers
+                if identifier in (provider.extended_config.get("IdpIdentifiers") or ())
+            ),
+            None,
         )
 
 

@@ -1,4 +1,4 @@
-"""The user pool operations that moto implements, run on the pools of one local Cognito instead of moto's global ones."""
+"""The user pool operations that moto implements, run on the pools of one local Cognito."""
 
 from typing import cast
 
@@ -26,8 +26,8 @@ class MotoOperations(CognitoIdpResponse):
         """Return moto's response as Flask's."""
         self.setup_class(request)
         status, headers, body = self.call_action()
-        kept = {name: value for name, value in headers.items() if name.lower() not in ("status", "server")}
-        return Response(body, status, kept, content_type="application/x-amz-json-1.1")
+        forwarded = {name: value for name, value in headers.items() if name.lower() not in ("status", "server")}
+        return Response(body, status, forwarded, content_type="application/x-amz-json-1.1")
 
     @property
     def backend(self) -> CognitoIdpBackend:

@@ -54,14 +54,14 @@ class Operations:
             return run_operation(lambda: self._run(operation if service == _TARGET else "", request))
 
     def _run(self, operation: str, request: Request) -> Response:
-        given = read_parameters(request)
+        parameters = read_parameters(request)
         if operation in self._ours:
-            return json_response(self._ours[operation](given))
+            return json_response(self._ours[operation](parameters))
         if not moto_operations.is_implemented(operation):
             raise _unknown(operation)
         if operation in self._checks:
-            self._checks[operation](given)
-        return self._ending_sign_ins(operation, given, request)
+            self._checks[operation](parameters)
+        return self._ending_sign_ins(operation, parameters, request)
 
     def _ending_sign_ins(self, operation: str, parameters: Parameters, request: Request) -> Response:
         user = self._named(parameters) if operation in _ENDING_SIGN_INS else None
@@ -82,12 +82,12 @@ class Operations:
     @contextmanager
     def _known_to_moto(self, raw: str, user: User) -> Iterator[None]:
         """While it lasts, moto finds the person by our access token."""
-        known = self._service.pools.get(user.pool_id).access_tokens
-        known[raw] = ("", user.username)
+        access_tokens = self._service.pools.get(user.pool_id).access_tokens
+        access_tokens[raw] = ("", user.username)
         try:
             yield
         finally:
-            del known[raw]
+            del access_tokens[raw]
 
     def _region(self, parameters: Parameters) -> str | None:
         """Return the region of the pool that the request names directly or by its client, or None."""
@@ -193,5 +193,5 @@ def _unknown_client(parameters: Parameters) -> ServiceError:
 def _unknown(operation: str) -> ServiceError:
     if operation in moto_operations.OPERATION_NAMES:
         return ServiceError("NotImplementedException", f"The local Cognito does not have the operation {operation}")
-    named = f"There is no operation {operation} of user pools" if operation else "X-Amz-Target names no operation"
-    return ServiceError("UnknownOperationException", f"{named}; the local Cognito answers user pools only")
+    problem = f"There is no operation {operation} of user pools" if operation else "X-Amz-Target names no operation"
+    return ServiceError("UnknownOperationException", f"{problem}; the local Cognito answers user pools only")

@@ -128,8 +128,8 @@ class SignIns:
 
     def _ask(self, name: str, client: AppClient, user: User, parameters: Parameters) -> Answer:
         session = self.challenges.put(name, client, user)
-        told = {"USER_ID_FOR_SRP": user.username, **parameters}
-        return {"ChallengeName": name, "Session": session, "ChallengeParameters": told}
+        challenge_parameters = {"USER_ID_FOR_SRP": user.username, **parameters}
+        return {"ChallengeName": name, "Session": session, "ChallengeParameters": challenge_parameters}
 
     def _done(self, client: AppClient, user: User) -> Answer:
         result = self._service.issue_api_tokens(client, user)

@@ -35,14 +35,14 @@ class SrpSignIns:
         user = self._find_user_unless_hidden(client, username)
         exchange = self._exchange(client, user, username, a_public)
         session = self._challenges.put("PASSWORD_VERIFIER", client, user, exchange=exchange)
-        told = {
+        challenge_parameters = {
             "SALT": f"{exchange.salt:x}",
             "SECRET_BLOCK": base64.b64encode(session.encode()).decode(),
             "SRP_B": f"{exchange.b_public:x}",
             "USERNAME": exchange.user_id,
             "USER_ID_FOR_SRP": exchange.user_id,
         }
-        return {"ChallengeName": "PASSWORD_VERIFIER", "ChallengeParameters": told}
+        return {"ChallengeName": "PASSWORD_VERIFIER", "ChallengeParameters": challenge_parameters}
 
     def check(self, challenge: Challenge, responses: Mapping[str, str]) -> User:
         """Return the user of the challenge if the proof is correct. An exchange allows one attempt."""

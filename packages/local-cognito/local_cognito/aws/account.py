@@ -115,7 +115,10 @@ class Account:
         self.keep_buckets_apart()
 
     def create_table(self, name: str, region: str, keys: Mapping[str, str]) -> None:
-        """Create a DynamoDB table. `keys` are its one or two key attributes with their types, the partition key first."""
+        """Create a DynamoDB table.
+
+        `keys` are its one or two key attributes with their types, the partition key first.
+        """
         kinds = ("HASH", "RANGE")
         schema = [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, kinds, strict=False)]
         attributes = [{"AttributeName": key, "AttributeType": kind} for key, kind in keys.items()]
@@ -152,17 +155,17 @@ class Account:
         """Return the principal of these credentials with its current policies. Raises UnknownCredentialsError."""
         headers = {"X-Amz-Security-Token": token} if token else {}
         try:
-            found = create_access_key(self.number, _PARTITION, access_key_id, headers)
+            access_key = create_access_key(self.number, _PARTITION, access_key_id, headers)
         except CreateAccessKeyFailure as failure:
             raise UnknownCredentialsError(failure.reason) from failure
-        policies = tuple(_document(policy) for policy in found.collect_policies())
+        policies = tuple(_document(policy) for policy in access_key.collect_policies())
         session = self.sts.get_assumed_role_from_access_key(access_key_id)
         if session is None:
-            key = AccessKey(access_key_id, str(found.create_credentials().secret_key))
-            return Principal(found.arn, key, policies, {"aws:username": found.arn.rpartition("/")[2]})
+            key = AccessKey(access_key_id, str(access_key.create_credentials().secret_key))
+            return Principal(access_key.arn, key, policies, {"aws:username": access_key.arn.rpartition("/")[2]})
         limits = json.loads(session.policy) if session.policy else None
         values = self._values.get(access_key_id, {})
-        return Principal(found.arn, _session_key(session), policies, values, limits)
+        return Principal(access_key.arn, _session_key(session), policies, values, limits)
 
     def keep_buckets_apart(self) -> None:
         """Remove this account's buckets from moto's list of all buckets, in which a name is unique per process."""

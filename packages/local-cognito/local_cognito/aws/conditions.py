@@ -20,10 +20,10 @@ _KNOWN = re.compile(
 def are_met(conditions: Mapping[str, Any], values: Values) -> bool | None:
     """Return whether all conditions of a statement are met; None if a condition is not supported."""
     folded = {key.lower(): value for key, value in values.items()}  # the names of keys have no case
-    found = [_is_met(*test, folded, values) for test in _tests(conditions)]
-    if False in found:
+    results = [_is_met(*test, folded, values) for test in _tests(conditions)]
+    if False in results:
         return False
-    return None if None in found else True
+    return None if None in results else True
 
 
 def has_supported_conditions(conditions: Mapping[str, Any]) -> bool:
@@ -38,11 +38,13 @@ def _tests(conditions: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]
 
 
 def _is_met(operator: str, key: str, wanted: list[str], folded: Values, values: Values) -> bool | None:
-    found = _OPERATOR.fullmatch(operator)
-    if found is None or not _KNOWN.fullmatch(key):
+    operator_match = _OPERATOR.fullmatch(operator)
+    if operator_match is None or not _KNOWN.fullmatch(key):
         return None
-    value, is_negated = folded.get(key.lower()), bool(found["not"])
+    value, is_negated = folded.get(key.lower()), bool(operator_match["not"])
     if value is None:
-        return is_negated or bool(found["if_exists"])
-    is_among = any(matches_pattern(pattern, value, values, wildcards=found["kind"] == "Like") for pattern in wanted)
+        return is_negated or bool(operator_match["if_exists"])
+    is_among = any(
+        matches_pattern(pattern, value, values, wildcards=operator_match["kind"] == "Like") for pattern in wanted
+    )
     return is_among != is_negated

@@ -20,7 +20,7 @@ def is_allowed(documents: Iterable[Document], action: str, resource: str, values
     `values` are the values of policy variables and conditions, such as `cognito-identity.amazonaws.com:sub`.
     """
     statements = [statement for document in documents for statement in _statements(document)]
-    effects = {each["Effect"] for each in statements if _concerns(each, action, resource, values)}
+    effects = {statement["Effect"] for statement in statements if _concerns(statement, action, resource, values)}
     return effects == {"Allow"}
 
 
@@ -32,8 +32,8 @@ def has_supported_conditions(document: Document) -> bool:
 
 
 def _statements(document: Document) -> Iterator[Mapping[str, Any]]:
-    found = document.get("Statement", [])
-    yield from [found] if isinstance(found, Mapping) else found
+    statements = document.get("Statement", [])
+    yield from [statements] if isinstance(statements, Mapping) else statements
 
 
 def _concerns(statement: Mapping[str, Any], action: str, resource: str, values: Values) -> bool:

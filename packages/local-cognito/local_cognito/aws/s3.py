@@ -61,16 +61,16 @@ class AuthorizedS3(S3Response):
         # moto calls this once it knows what it is going to do, and on what: there are no two readings of one path.
         try:
             needs = self._required_permissions(bucket_name, key_name)
-            named = ((f"s3:{action}", f"arn:aws:s3:::{resource}") for action, resource in needs)
-            self._authorizer.authorize(named, self._asked)
+            permissions = ((f"s3:{action}", f"arn:aws:s3:::{resource}") for action, resource in needs)
+            self._authorizer.authorize(permissions, self._asked)
         except AccessDeniedError as error:
             raise _refusal(error.reason, bucket_name) from error
 
     def _required_permissions(self, bucket: str | None, key: str | None) -> Iterator[Permission]:
         action = str(self.data.get("Action", "ListBucket"))
         if self.method == "POST" and key is None and self.is_delete_keys():
-            for each in _keys_to_delete(self.body):
-                yield "DeleteObject", f"{bucket}/{each}"
+            for item in _keys_to_delete(self.body):
+                yield "DeleteObject", f"{bucket}/{item}"
             return
         yield _PERMISSIONS.get(action, action), f"{bucket}/{key}" if key else bucket or "*"
         if source := self.headers.get("x-amz-copy-source"):
@@ -79,8 +79,8 @@ class AuthorizedS3(S3Response):
 
 def _keys_to_delete(body: bytes) -> list[str]:
     # As moto reads it, forced to a list; without a key there is nothing to allow, and moto answers MalformedXML.
-    found = xmltodict.parse(body, strip_whitespace=False, force_list=("Object",))
-    return [each["Key"] for each in found["Delete"].get("Object", [])]
+    document = xmltodict.parse(body, strip_whitespace=False, force_list=("Object",))
+    return [item["Key"] for item in document["Delete"].get("Object", [])]
 
 
 def _refusal(fault: DenyReason, bucket: str | None) -> S3ClientError:

@@ -135,8 +135,8 @@ class _AuthorizedSts(_AuthorizedQueryService, TokenResponse):
 
 
 def _response(request: Request, status: int, headers: Mapping[str, str], body: Any) -> Response:
-    kept = {name: value for name, value in headers.items() if name.lower() not in ("status", "server")}
-    response = Response(body, status, kept)
+    forwarded = {name: value for name, value in headers.items() if name.lower() not in ("status", "server")}
+    response = Response(body, status, forwarded)
     if request.method == "HEAD" and "content-length" in headers:
         response.headers["Content-Length"] = headers["content-length"]  # the object's, not this empty body's
     return response

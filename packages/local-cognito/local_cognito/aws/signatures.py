@@ -54,10 +54,10 @@ class Signature:
 
 def read_signature(request: Request) -> Signature | None:
     """Return the signature from the Authorization header or the query; None if there is none of version 4."""
-    found = _HEADER.fullmatch(request.headers.get("Authorization", ""))
-    if found:
+    match = _HEADER.fullmatch(request.headers.get("Authorization", ""))
+    if match:
         timestamp, token = request.headers.get("X-Amz-Date", ""), request.headers.get("X-Amz-Security-Token")
-        return _signature(found["credential"], timestamp, found["signed_headers"], found["value"], token)
+        return _signature(match["credential"], timestamp, match["signed_headers"], match["value"], token)
     query = request.args
     if query.get("X-Amz-Algorithm") != "AWS4-HMAC-SHA256":
         return None
@@ -90,5 +90,5 @@ def _signature(
 def _address(request: Request) -> str:
     """The request's address as it was signed: to the letter, without the signature itself."""
     query = request.query_string.decode()
-    kept = [pair for pair in query.split("&") if unquote(pair.partition("=")[0]) != "X-Amz-Signature"]
-    return f"http://{request.host}{request.raw_path}?{'&'.join(kept)}"
+    signed_pairs = [pair for pair in query.split("&") if unquote(pair.partition("=")[0]) != "X-Amz-Signature"]
+    return f"http://{request.host}{request.raw_path}?{'&'.join(signed_pairs)}"

@@ -30,7 +30,10 @@ class FederatedUsers:
         self._now = now
 
     def sign_in(self, pool_id: str, provider: IdentityProvider, claims: Mapping[str, Any]) -> User:
-        """Create or update the user of the provider's `claims` and return it. Raises ServiceError("invalid_request")."""
+        """Create or update the user of the provider's `claims` and return it.
+
+        Raises ServiceError("invalid_request").
+        """
         with self._lock:
             pool = self._pools.get(pool_id)
             username = _username(pool, provider, str(claims["sub"]))
@@ -74,13 +77,16 @@ class FederatedUsers:
 
 
 def map_attributes(mapping: Mapping[str, str], claims: Mapping[str, Any]) -> dict[str, str]:
-    """Return the pool's attributes for the claims. An email address is only verified if that attribute is mapped too."""
-    found = {
+    """Return the pool's attributes for the claims.
+
+    An email address is only verified if that attribute is mapped too.
+    """
+    values = {
         attribute: _flat(claims[claim])
         for attribute, claim in mapping.items()
         if claims.get(claim) is not None and attribute not in _NEVER_MAPPED
     }
-    fitting = {name: value for name, value in found.items() if len(value) <= _VALUE_MOST_CHARACTERS}
+    fitting = {name: value for name, value in values.items() if len(value) <= _VALUE_MOST_CHARACTERS}
     unverified = {f"{name}_verified": "false" for name in ("email", "phone_number") if fitting.get(name)}
     return {**unverified, **fitting}
 
@@ -104,11 +110,11 @@ def _username(pool: CognitoIdpUserPool, provider: IdentityProvider, subject: str
 def _is_of(moto_user: CognitoIdpUser, provider: IdentityProvider, subject: str) -> bool:
     """Return whether the user belongs to this subject of the provider: users cannot change their own `identities`."""
     identities = json.loads(moto_user.attribute_lookup.get("identities") or "[]")
-    return any((each["providerName"], each["userId"]) == (provider.name, subject) for each in identities)
+    return any((item["providerName"], item["userId"]) == (provider.name, subject) for item in identities)
 
 
 def _require_complete(pool: CognitoIdpUserPool, attributes: Mapping[str, str]) -> None:
-    required = [name for name, each in pool.schema_attributes.items() if each.required and name != "sub"]
+    required = [name for name, item in pool.schema_attributes.items() if item.required and name != "sub"]
     missing = [name for name in required if not attributes.get(name)]
     if missing:
         raise ServiceError("invalid_request", f"attributes required: [{', '.join(missing)}]")

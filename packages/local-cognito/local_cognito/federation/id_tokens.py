@@ -53,10 +53,10 @@ def _key(raw: str, keys: Mapping[str, Any]) -> jwt.PyJWK:
     """Return the key with the header's `kid`; without a `kid`, the only key."""
     kid = jwt.get_unverified_header(raw).get("kid")
     usable = [key for key in jwt.PyJWKSet.from_dict(dict(keys)).keys if key.public_key_use in (None, "sig")]
-    named = [key for key in usable if kid is None or key.key_id == kid]
-    if len(named) != 1:
+    matching = [key for key in usable if kid is None or key.key_id == kid]
+    if len(matching) != 1:
         raise jwt.InvalidKeyError("no such key")
-    return named[0]
+    return matching[0]
 
 
 def _require_timely(claims: Mapping[str, Any], now: float) -> None:

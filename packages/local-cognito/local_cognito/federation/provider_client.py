@@ -49,8 +49,8 @@ class ProviderClient:
         document = self._discovery(provider)
         if document.get("issuer") != provider.issuer and document.get("issuer") != f"{provider.issuer}/":
             raise FederationFailed("Bad issuer in the discovery document")
-        found = {name: document.get(word) for name, word in _DISCOVERED.items()}
-        texts = {name: value for name, value in found.items() if isinstance(value, str)}
+        endpoints = {name: document.get(word) for name, word in _DISCOVERED.items()}
+        texts = {name: value for name, value in endpoints.items() if isinstance(value, str)}
         return {**texts, **provider.addresses}
 
     def claims(
@@ -60,11 +60,11 @@ class ProviderClient:
         tokens = self._tokens(provider, addresses, code=code, verifier=verifier, callback=callback)
         keys = self._json("error_description=Timeout in calling jwks uri", addresses, "jwks_uri")
         claims = verify_id_token(str(tokens.get("id_token")), keys, provider, nonce=nonce, now=self._now())
-        told = self._user_info(provider, addresses, tokens)
-        if told and told.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2
+        user_info = self._user_info(provider, addresses, tokens)
+        if user_info and user_info.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2
             raise FederationFailed("Bad sub in the userInfo response")
         raws = {name: tokens[name] for name in ("access_token", "id_token") if name in tokens}
-        return {**claims, **told, **raws}
+        return {**claims, **user_info, **raws}
 
     def _discovery(self, provider: IdentityProvider) -> Mapping[str, Any]:
         address = f"{provider.issuer}/.well-known/openid-configuration"
@@ -122,12 +122,12 @@ class ProviderClient:
 
 def _object(answer: Response, failed: str) -> Mapping[str, Any]:
     try:
-        found = answer.json()
+        document = answer.json()
     except ValueError as error:
         raise FederationFailed(failed) from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise FederationFailed(failed)
-    return found
+    return document
 
 
 def _code(answer: Response) -> str:

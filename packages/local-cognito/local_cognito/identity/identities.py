@@ -39,7 +39,10 @@ class Identities:
         self._guests: dict[str, IdentityPool] = {}
 
     def identity(self, pool_id: str, logins: Logins) -> str:
-        """Return the identity of a login, which is always the same; without a login a new guest's. Raises ServiceError."""
+        """Return the identity of a login, which is always the same; without a login a new guest's.
+
+        Raises ServiceError.
+        """
         pool = self._pools.get(pool_id)
         if pool is None:
             raise ServiceError("ResourceNotFoundException", f"IdentityPool '{pool_id}' not found.")

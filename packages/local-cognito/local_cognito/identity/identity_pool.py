@@ -67,5 +67,5 @@ class IdentityPool:
 
     def tags_of(self, claims: Mapping[str, Any]) -> dict[str, str]:
         """Return the principal tags of a login. A claim that is missing or a list has no tag."""
-        found = {tag: claims.get(claim) for tag, claim in self.principal_tags.items()}
-        return {tag: str(value) for tag, value in found.items() if isinstance(value, str | int | float)}
+        tags = {tag: claims.get(claim) for tag, claim in self.principal_tags.items()}
+        return {tag: str(value) for tag, value in tags.items() if isinstance(value, str | int | float)}

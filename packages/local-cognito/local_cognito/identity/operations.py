@@ -39,14 +39,16 @@ class IdentityOperations:
             raise ServiceError("NotImplementedException", f"The local Cognito does not have the operation {name}")
         raise ServiceError("UnknownOperationException", f"There is no operation {name} of identity pools")
 
-    def get_id(self, given: Parameters) -> Answer:
+    def get_id(self, parameters: Parameters) -> Answer:
         """Run GetId."""
-        return {"IdentityId": self._identities.identity(str(given.get("IdentityPoolId")), _logins(given))}
+        return {"IdentityId": self._identities.identity(str(parameters.get("IdentityPoolId")), _logins(parameters))}
 
-    def get_credentials_for_identity(self, given: Parameters) -> Answer:
+    def get_credentials_for_identity(self, parameters: Parameters) -> Answer:
         """Run GetCredentialsForIdentity."""
-        asked = given.get("CustomRoleArn")
-        identity_id, key = self._identities.credentials(str(given.get("IdentityId")), _logins(given), asked)
+        custom_role_arn = parameters.get("CustomRoleArn")
+        identity_id, key = self._identities.credentials(
+            str(parameters.get("IdentityId")), _logins(parameters), custom_role_arn
+        )
         credentials = {
             "AccessKeyId": key.id,
             "SecretKey": key.secret,
@@ -56,8 +58,8 @@ class IdentityOperations:
         return {"IdentityId": identity_id, "Credentials": credentials}
 
 
-def _logins(given: Parameters) -> Mapping[str, Any]:
-    logins = given.get("Logins") or {}
+def _logins(parameters: Parameters) -> Mapping[str, Any]:
+    logins = parameters.get("Logins") or {}
     if not isinstance(logins, dict) or not all(isinstance(value, str) for value in logins.values()):
         raise ServiceError("InvalidParameterException", "Logins must be a map of provider names to tokens")
     return logins

@@ -17,13 +17,13 @@ def guest_role(pool: IdentityPool) -> str:
     return _configured(pool.guest_role_arn)
 
 
-def select_role(pool: IdentityPool, claims: Claims, asked: str | None = None) -> str:
+def select_role(pool: IdentityPool, claims: Claims, custom_role_arn: str | None = None) -> str:
     """Return the role of a login. Raises ServiceError.
 
     `custom_role_arn` is the role that the caller requests; it must be one of `cognito:roles`.
     """
-    if asked is not None:
-        return _offered(pool, claims, asked)
+    if custom_role_arn is not None:
+        return _offered(pool, claims, custom_role_arn)
     if not pool.role_mapping.kind:
         return _configured(pool.authenticated_role_arn)
     mapped = claims.get("cognito:preferred_role") if pool.role_mapping.kind == "Token" else _by_rules(pool, claims)
@@ -36,10 +36,10 @@ def select_role(pool: IdentityPool, claims: Claims, asked: str | None = None) ->
     return _configured(pool.authenticated_role_arn)
 
 
-def _offered(pool: IdentityPool, claims: Claims, asked: str) -> str:
-    if pool.role_mapping.kind != "Token" or asked not in claims.get("cognito:roles", ()):
+def _offered(pool: IdentityPool, claims: Claims, custom_role_arn: str) -> str:
+    if pool.role_mapping.kind != "Token" or custom_role_arn not in claims.get("cognito:roles", ()):
         raise ServiceError("NotAuthorizedException", "The role is not among those that the token offers.")
-    return asked
+    return custom_role_arn
 
 
 def _configured(role_arn: str | None) -> str:
@@ -64,12 +64,12 @@ def _holds(rule: Rule, claims: Claims) -> bool:
     # A claim that is missing fulfils nothing, not even NotEqual.
     if rule.claim not in claims:
         return False
-    found = claims[rule.claim]
-    values = [str(each) for each in found] if isinstance(found, list) else [str(found)]
+    claim = claims[rule.claim]
+    values = [str(item) for item in claim] if isinstance(claim, list) else [str(claim)]
     if rule.match == "NotEqual":
         return rule.value not in values
     if rule.match == "Contains":
-        return any(rule.value in each for each in values)
+        return any(rule.value in item for item in values)
     if rule.match == "StartsWith":
-        return any(each.startswith(rule.value) for each in values)
+        return any(item.startswith(rule.value) for item in values)
     return rule.value in values

@@ -92,16 +92,16 @@ class _Endpoints:
         user = self._service.find_user_by_sub(code.session.pool_id, code.session.sub)
         if user is None:
             raise OAuthError("invalid_grant")
-        asked = code.request
+        authorization_request = code.request
         return self._service.issue(
             client,
             user,
-            scopes=asked.scopes,
+            scopes=authorization_request.scopes,
             # AWS developer guide: for a federated sign-in Cognito makes a nonce where the app has sent none.
-            nonce=asked.nonce or code.session.nonce or None,
-            resource=asked.resource,
+            nonce=authorization_request.nonce or code.session.nonce or None,
+            resource=authorization_request.resource,
             auth_time=code.session.auth_time,
-            assurance=code.session.assurance if asked.acr_values else None,
+            assurance=code.session.assurance if authorization_request.acr_values else None,
         )
 
     def _refresh(self, client: AppClient, form: Mapping[str, str]) -> dict[str, Any]:
@@ -113,9 +113,11 @@ class _Endpoints:
         # A client without a secret has proved nothing.
         if "client_credentials" not in client.flows or client.secret is None:
             raise OAuthError("unauthorized_client")
-        asked = form.get("scope", "").split()
+        requested_scopes = form.get("scope", "").split()
         # AWS developer guide, "Token endpoint": scopes that are not the client's are passed over; none asked means all.
-        scopes = [scope for scope in client.scopes if "/" in scope and (not asked or scope in asked)]
+        scopes = [
+            scope for scope in client.scopes if "/" in scope and (not requested_scopes or scope in requested_scopes)
+        ]
         if not scopes:
             raise OAuthError("invalid_scope")
         return self._service.issue_to_client(client, scopes)

@@ -27,7 +27,7 @@ def add_well_known(blueprint: Blueprint, service: UserPoolService) -> None:
 
 
 def discovery_document(issuer: str, origin: str, pool_id: str) -> dict[str, Any]:
-    """Return the discovery document of a pool: only what is implemented here, with local URLs for any form of issuer."""
+    """Return the discovery document of a pool: only what is implemented here, always with local URLs."""
     return {
         "issuer": issuer,
         "jwks_uri": f"{origin}/{pool_id}/.well-known/jwks.json",

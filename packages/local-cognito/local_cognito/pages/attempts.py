@@ -58,27 +58,32 @@ class Attempts:
 
         Raises UnusableRequest or RejectedRequest.
         """
-        asked = read_request(request.args, self._service.client)
-        if "none" in asked.prompts:
-            raise asked.rejected("login_required")
-        if for_own_users and not asked.takes_password:
-            raise asked.rejected("invalid_request")
-        return asked
+        authorization_request = read_request(request.args, self._service.client)
+        if "none" in authorization_request.prompts:
+            raise authorization_request.rejected("login_required")
+        if for_own_users and not authorization_request.takes_password:
+            raise authorization_request.rejected("invalid_request")
+        return authorization_request
 
-    def begin(self, step: Step, asked: AuthorizationRequest, **shown: Any) -> Response:
+    def begin(self, step: Step, authorization_request: AuthorizationRequest, **shown: Any) -> Response:
         """Start a sign-in and return its first page."""
-        pending = PendingSignIn(asked, browser_of_request() or new_browser(), step=step)
+        pending = PendingSignIn(authorization_request, browser_of_request() or new_browser(), step=step)
         response = self.page(self._sessions.pending.put(pending), pending, **shown)
         remember_browser(response, pending.browser)
         return response
 
     def page(self, name: str, pending: PendingSignIn, **shown: Any) -> Response:
         """Return the page of the sign-in's current step."""
-        asked = pending.request
-        context = {"username": pending.username, "notice": pending.notice, "client": asked.client, **shown}
+        authorization_request = pending.request
+        context = {
+            "username": pending.username,
+            "notice": pending.notice,
+            "client": authorization_request.client,
+            **shown,
+        }
         return render_page(
             _TEMPLATES[pending.step],
-            leads_to=asked.redirect_uri,
+            leads_to=authorization_request.redirect_uri,
             attempt=name,
             csrf_token=pending.csrf_token,
             action=same_query(_PATHS[pending.step]),
@@ -109,7 +114,10 @@ class Attempts:
         return name, pending
 
     def user(self, pending: PendingSignIn) -> User:
-        """Return the current data of the sign-in's user. Raises SignInStopped if the account was deleted or disabled."""
+        """Return the current data of the sign-in's user.
+
+        Raises SignInStopped if the account was deleted or disabled.
+        """
         user = self._service.find_user_by_sub(pending.request.client.pool_id, pending.sub)
         if user is None or not user.enabled:
             raise SignInStopped("login_ended")
@@ -172,14 +180,20 @@ class Attempts:
 
 
 def redirect_to_app(
-    service: UserPoolService, sessions: BrowserSessions, asked: AuthorizationRequest, session: BrowserSession
+    service: UserPoolService,
+    sessions: BrowserSessions,
+    authorization_request: AuthorizationRequest,
+    session: BrowserSession,
 ) -> AnyResponse:
-    """Redirect to the app with a code, or with an error if the assurance level is too low. Stores the browser session."""
-    if session.assurance.level < service.required_level(asked.client, asked.acr_values):
-        told = "The user cannot reach the requested authentication context class"
-        response = redirect(asked.answer(error="access_denied", error_description=told))
+    """Redirect to the app with a code, or with an error if the assurance level is too low.
+
+    Stores the browser session.
+    """
+    if session.assurance.level < service.required_level(authorization_request.client, authorization_request.acr_values):
+        description = "The user cannot reach the requested authentication context class"
+        response = redirect(authorization_request.answer(error="access_denied", error_description=description))
     else:
-        response = redirect(asked.answer(code=sessions.new_code(asked, session)))
+        response = redirect(authorization_request.answer(code=sessions.new_code(authorization_request, session)))
     remember_session(response, session.pool_id, sessions.signed_in.put(session))
     return response
 

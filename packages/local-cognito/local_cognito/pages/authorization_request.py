@@ -173,11 +173,14 @@ def _has_sound_max_age(parameters: Parameters) -> bool:
 
 
 def _has_sound_resource(parameters: Parameters) -> bool:
-    """Return whether the resource is a URL without a fragment (RFC 8707 2). Cognito's error for it is not documented."""
+    """Return whether the resource is a URL without a fragment (RFC 8707 2).
+
+    Cognito's error for it is not documented.
+    """
     if not parameters.get("resource"):
         return True
-    found = _RESOURCE.fullmatch(parameters["resource"])
-    return found is not None and (found["scheme"] != "http" or found["host"] == "localhost")
+    match = _RESOURCE.fullmatch(parameters["resource"])
+    return match is not None and (match["scheme"] != "http" or match["host"] == "localhost")
 
 
 _SHAPE: tuple[Callable[[Parameters], bool], ...] = (
@@ -196,8 +199,8 @@ def _wanted_provider(parameters: Parameters, client: AppClient) -> str | None:
         is_known = client.has_own_users if name == _OWN else client.provider(name) is not None
         return name if is_known else None
     if identifier := parameters.get("idp_identifier"):
-        found = client.provider_of(identifier)
-        return found.name if found else None
+        provider = client.provider_of(identifier)
+        return provider.name if provider else None
     return ""
 
 

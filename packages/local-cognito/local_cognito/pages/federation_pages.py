@@ -56,13 +56,15 @@ class FederationPages:
         """Add the callback URL to `blueprint`."""
         blueprint.add_url_rule(CALLBACK_PATH, view_func=self.handle_callback)
 
-    def redirect_to_provider(self, asked: AuthorizationRequest, provider: IdentityProvider) -> AnyResponse:
+    def redirect_to_provider(
+        self, authorization_request: AuthorizationRequest, provider: IdentityProvider
+    ) -> AnyResponse:
         """Redirect to the provider, or to the app with an error if discovery fails."""
         try:
             addresses = self._client.addresses(provider)
         except FederationFailed as failed:
-            return _tell(asked, failed)
-        way = _WayOut(asked, provider, browser_of_request() or new_browser(), addresses)
+            return _tell(authorization_request, failed)
+        way = _WayOut(authorization_request, provider, browser_of_request() or new_browser(), addresses)
         state = self._ways.put(way)
         self._latest_states.put(state, name=way.browser)
         response = redirect(_address(way, state, self._callback))
@@ -70,7 +72,10 @@ class FederationPages:
         return response
 
     def handle_callback(self) -> AnyResponse:
-        """Redirect to the app with a code or an error. Return the error page if this browser started no such sign-in."""
+        """Redirect to the app with a code or an error.
+
+        Return the error page if this browser started no such sign-in.
+        """
         way = self._ways.take(self._state())
         if way is None or way.browser != browser_of_request():
             return error_page("provider_answer")
@@ -112,21 +117,23 @@ class FederationPages:
         return user
 
     def _finish(self, way: _WayOut, user: User) -> AnyResponse:
-        asked = way.request
+        authorization_request = way.request
         session = BrowserSession(
-            asked.client.pool_id,
+            authorization_request.client.pool_id,
             user.sub,
             auth_time=int(self._service.now()),
             assurance=FEDERATED,
             provider=way.provider.name,
             nonce=way.nonce,
         )
-        return redirect_to_app(self._service, sessions_of(current_app, self._service.now), asked, session)
+        return redirect_to_app(
+            self._service, sessions_of(current_app, self._service.now), authorization_request, session
+        )
 
 
 def _address(way: _WayOut, state: str, callback: str) -> str:
     """Return the provider's authorization URL, with the prompts and the login hint of the app's request."""
-    asked, provider = way.request, way.provider
+    authorization_request, provider = way.request, way.provider
     challenge = base64.urlsafe_b64encode(hashlib.sha256(way.verifier.encode()).digest()).rstrip(b"=").decode()
     query = {
         "response_type": "code",
@@ -138,10 +145,10 @@ def _address(way: _WayOut, state: str, callback: str) -> str:
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     }
-    if asked.prompts:
-        query["prompt"] = " ".join(sorted(asked.prompts))
-    if asked.login_hint and provider.takes_login_hint:
-        query["login_hint"] = asked.login_hint
+    if authorization_request.prompts:
+        query["prompt"] = " ".join(sorted(authorization_request.prompts))
+    if authorization_request.login_hint and provider.takes_login_hint:
+        query["login_hint"] = authorization_request.login_hint
     address = way.addresses.get("authorize_url", "")
     return f"{address}{'&' if '?' in address else '?'}{urlencode(query)}"
 
@@ -161,5 +168,5 @@ def _require_success(way: _WayOut) -> None:
         raise FederationFailed(f"{way.provider.name} Error - no code in the response")
 
 
-def _tell(asked: AuthorizationRequest, failed: FederationFailed) -> Response | AnyResponse:
-    return redirect(asked.answer(error=failed.error, error_description=failed.description))
+def _tell(authorization_request: AuthorizationRequest, failed: FederationFailed) -> Response | AnyResponse:
+    return redirect(authorization_request.answer(error=failed.error, error_description=failed.description))

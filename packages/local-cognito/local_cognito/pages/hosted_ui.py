@@ -55,14 +55,14 @@ class _HostedUi:
 
     def authorize(self) -> AnyResponse:
         """Redirect to the app with a code if the browser has a sufficient session, otherwise to the login page."""
-        asked = read_request(request.args, self._service.client)
-        session = self._session(asked)
+        authorization_request = read_request(request.args, self._service.client)
+        session = self._session(authorization_request)
         if session is not None:
-            return redirect(asked.answer(code=self._sessions.new_code(asked, session)))
-        if "none" in asked.prompts:
-            raise asked.rejected("login_required")
-        if asked.provider:
-            return self._federation.redirect_to_provider(asked, asked.provider)
+            return redirect(authorization_request.answer(code=self._sessions.new_code(authorization_request, session)))
+        if "none" in authorization_request.prompts:
+            raise authorization_request.rejected("login_required")
+        if authorization_request.provider:
+            return self._federation.redirect_to_provider(authorization_request, authorization_request.provider)
         return redirect(same_query("/login"))
 
     def logout(self) -> AnyResponse:
@@ -80,15 +80,17 @@ class _HostedUi:
         forget_session(response, client.pool_id)
         return response
 
-    def _session(self, asked: AuthorizationRequest) -> BrowserSession | None:
+    def _session(self, authorization_request: AuthorizationRequest) -> BrowserSession | None:
         """Return the browser's session with the pool, if it satisfies the authorization request."""
-        pool_id = asked.client.pool_id
+        pool_id = authorization_request.client.pool_id
         session = self._sessions.signed_in.get(session_of_request(pool_id))
         if session is None or session.pool_id != pool_id:
             return None
         now, provider = self._service.now(), session.provider
-        is_accepted = asked.accepts_sign_in(auth_time=session.auth_time, now=now, provider=provider)
-        is_enough = session.assurance.level >= self._service.required_level(asked.client, asked.acr_values)
+        is_accepted = authorization_request.accepts_sign_in(auth_time=session.auth_time, now=now, provider=provider)
+        is_enough = session.assurance.level >= self._service.required_level(
+            authorization_request.client, authorization_request.acr_values
+        )
         return session if is_accepted and is_enough and self._may_sign_in(session) else None
 
     def _may_sign_in(self, session: BrowserSession) -> bool:

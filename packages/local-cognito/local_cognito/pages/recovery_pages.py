@@ -34,9 +34,11 @@ class RecoveryPages:
 
     def show_forgot(self) -> Response:
         """Return the form for the username."""
-        asked = self._attempts.read_authorization_request(for_own_users=True)
-        form = self._service.sign_ups.form(asked.client.pool_id)
-        return self._attempts.begin("forgot", asked, form=form, username=asked.login_hint)
+        authorization_request = self._attempts.read_authorization_request(for_own_users=True)
+        form = self._service.sign_ups.form(authorization_request.client.pool_id)
+        return self._attempts.begin(
+            "forgot", authorization_request, form=form, username=authorization_request.login_hint
+        )
 
     def send(self) -> AnyResponse:
         """Redirect to the form for the code, for any username. Only too many attempts are rejected."""

@@ -37,13 +37,18 @@ class SignInPages:
 
     def show_login(self) -> AnyResponse:
         """Return the login page of a new sign-in, or of the one in the parameter `attempt`."""
-        asked = self._attempts.read_authorization_request()
-        if asked.provider:
+        authorization_request = self._attempts.read_authorization_request()
+        if authorization_request.provider:
             return redirect(same_query("/oauth2/authorize"))
         if "attempt" in request.args:
             name, pending = self._attempts.shown("password")
             return self._login(name, pending)
-        return self._attempts.begin("password", asked, username=asked.login_hint, **self._ways(asked))
+        return self._attempts.begin(
+            "password",
+            authorization_request,
+            username=authorization_request.login_hint,
+            **self._ways(authorization_request),
+        )
 
     def check_password(self) -> AnyResponse:
         """Check the password. Redirect to the next step, or return the same page with an error."""
@@ -91,13 +96,13 @@ class SignInPages:
     def _login(self, name: str, pending: PendingSignIn, **shown: str) -> Response:
         return self._attempts.page(name, pending, **self._ways(pending.request), **shown)
 
-    def _ways(self, asked: AuthorizationRequest) -> dict[str, object]:
+    def _ways(self, authorization_request: AuthorizationRequest) -> dict[str, object]:
         """Return the template variables for the sign-in methods of the login page."""
         address = "/oauth2/authorize"
-        names = [provider.name for provider in asked.providers]
+        names = [provider.name for provider in authorization_request.providers]
         return {
-            "form": self._service.sign_ups.form(asked.client.pool_id),
-            "takes_password": asked.takes_password,
+            "form": self._service.sign_ups.form(authorization_request.client.pool_id),
+            "takes_password": authorization_request.takes_password,
             "providers": [(name, same_query(address, identity_provider=name)) for name in names],
         }
 

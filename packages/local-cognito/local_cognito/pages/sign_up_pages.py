@@ -57,16 +57,18 @@ class SignUpPages:
 
     def show_sign_up(self) -> Response:
         """Return an empty form, or the error page if sign-up is disabled."""
-        asked = self._attempts.read_authorization_request(for_own_users=True)
-        form = self._form(asked.client.pool_id)
-        return self._attempts.begin("sign-up", asked, **_shown(form), username=asked.login_hint)
+        authorization_request = self._attempts.read_authorization_request(for_own_users=True)
+        form = self._form(authorization_request.client.pool_id)
+        return self._attempts.begin(
+            "sign-up", authorization_request, **_shown(form), username=authorization_request.login_hint
+        )
 
     def sign_up(self) -> AnyResponse:
         """Create the account and redirect to the form for the code, or return the same page with an error."""
         name, pending = self._attempts.submitted("sign-up")
         client, username = pending.request.client, request.form.get("username", "").strip()
         form = self._form(client.pool_id)
-        attributes = {each: request.form.get(each, "").strip() for each in form.attributes}
+        attributes = {attribute: request.form.get(attribute, "").strip() for attribute in form.attributes}
         shown = {**_shown(form), "username": username}
         password = request.form.get("password", "")
         if password != request.form.get("confirm_password"):

@@ -46,15 +46,15 @@ _PROVIDER = Table(
 def read_providers(document: Any, path: Path) -> tuple[SeedIdentityProvider, ...]:
     """Return the identity providers of one pool. Raises SeedError."""
     providers = tuple(_provider(item, at) for item, at in values.iterate_items(document, path))
-    values.require_unique([each.name for each in providers], path, "name")
-    identifiers = [identifier for each in providers for identifier in each.idp_identifiers]
+    values.require_unique([provider.name for provider in providers], path, "name")
+    identifiers = [identifier for provider in providers for identifier in provider.idp_identifiers]
     values.require_unique(identifiers, path, "identifier")
     return providers
 
 
 def require_known_providers(client: SeedClient, providers: Sequence[SeedIdentityProvider], path: Path) -> None:
     """Raise SeedError unless the pool has all providers of the client."""
-    names = [OWN, *(each.name for each in providers)]
+    names = [OWN, *(provider.name for provider in providers)]
     for name in client.identity_providers:
         if name not in names:
             raise (path / "identity_providers").error(values.unknown_name_message("identity provider", name, names))

@@ -74,12 +74,12 @@ def _pool_config(seed: SeedPool) -> dict[str, Any]:
 def _provider_config(seed: SeedIdentityProvider) -> dict[str, Any]:
     """Return the parameters of CreateIdentityProvider."""
     details = ("client_id", "client_secret", "authorize_scopes", "oidc_issuer", "attributes_request_method")
-    found = {
+    provider_details = {
         name: getattr(seed, name) for name in (*details, "authorize_url", "token_url", "attributes_url", "jwks_uri")
     }
     return {
         "ProviderType": seed.type,
-        "ProviderDetails": {name: value for name, value in found.items() if value},
+        "ProviderDetails": {name: value for name, value in provider_details.items() if value},
         "AttributeMapping": {"username": "sub", **seed.attribute_mapping},
         "IdpIdentifiers": list(seed.idp_identifiers),
     }

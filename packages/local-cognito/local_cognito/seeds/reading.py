@@ -131,48 +131,50 @@ _POOL = Table(
 
 
 def _seed(document: Any, path: SeedPath) -> Seed:
-    found = Table(required={"pools": values.any_value}, optional=ACCOUNT).read(document, path)
-    pools = tuple(_pool(item, at) for item, at in values.iterate_items(found.pop("pools"), path / "pools"))
+    fields = Table(required={"pools": values.any_value}, optional=ACCOUNT).read(document, path)
+    pools = tuple(_pool(item, at) for item, at in values.iterate_items(fields.pop("pools"), path / "pools"))
     values.require_unique([pool.id for pool in pools], path / "pools", "id")
     clients = [client.id for pool in pools for client in pool.clients]
     values.require_unique(clients, path / "pools", "client id")
-    return Seed(pools, read_account(found, path, pools))
+    return Seed(pools, read_account(fields, path, pools))
 
 
 def _pool(document: Any, path: SeedPath) -> SeedPool:
-    found = _POOL.read(document, path)
+    fields = _POOL.read(document, path)
 
     def listed(key: str) -> Iterator[tuple[Any, SeedPath]]:
-        return values.iterate_items(found.pop(key, []), path / key)
+        return values.iterate_items(fields.pop(key, []), path / key)
 
     groups = tuple(SeedGroup(**_GROUP.read(item, at)) for item, at in listed("groups"))
     servers = tuple(SeedResourceServer(**_RESOURCE_SERVER.read(item, at)) for item, at in listed("resource_servers"))
     clients = tuple(SeedClient(**_CLIENT.read(item, at)) for item, at in listed("clients"))
-    users = tuple(_user(item, at, found) for item, at in listed("users"))
-    providers = read_providers(found.pop("identity_providers", []), path / "identity_providers")
-    policy = _PASSWORD_POLICY.read(found.pop("password_policy", {}), path / "password_policy")
-    found["password_policy"] = SeedPasswordPolicy(**policy)
-    found.update(groups=groups, resource_servers=servers, identity_providers=providers, clients=clients, users=users)
-    pool = SeedPool(**found)
+    users = tuple(_user(item, at, fields) for item, at in listed("users"))
+    providers = read_providers(fields.pop("identity_providers", []), path / "identity_providers")
+    policy = _PASSWORD_POLICY.read(fields.pop("password_policy", {}), path / "password_policy")
+    fields["password_policy"] = SeedPasswordPolicy(**policy)
+    fields.update(groups=groups, resource_servers=servers, identity_providers=providers, clients=clients, users=users)
+    pool = SeedPool(**fields)
     _require_consistent(pool, path)
     return pool
 
 
 def _user(document: Any, path: SeedPath, pool: Mapping[str, Any]) -> SeedUser:
-    found = _USER.read(document, path)
-    if found.get("totp_secret") and pool.get("mfa", "off") == "off":
+    fields = _USER.read(document, path)
+    if fields.get("totp_secret") and pool.get("mfa", "off") == "off":
         raise path.error("has a totp_secret, but the pool's mfa is off")
-    standard = {name: found.pop(name) for name in _STANDARD_ATTRIBUTES if name in found}
-    found["attributes"] = {**standard, **found.get("attributes", {})}
-    found.setdefault("sub", str(uuid.uuid5(_USER_NAMESPACE, f"{pool['id']} {found['username']}")))
-    return SeedUser(**found)
+    standard = {name: fields.pop(name) for name in _STANDARD_ATTRIBUTES if name in fields}
+    fields["attributes"] = {**standard, **fields.get("attributes", {})}
+    fields.setdefault("sub", str(uuid.uuid5(_USER_NAMESPACE, f"{pool['id']} {fields['username']}")))
+    return SeedUser(**fields)
 
 
 def _require_consistent(pool: SeedPool, path: SeedPath) -> None:
     values.require_unique([group.name for group in pool.groups], path / "groups", "name")
     values.require_unique([user.username for user in pool.users], path / "users", "username")
     values.require_unique([user.sub for user in pool.users], path / "users", "sub")
-    values.require_unique([each.identifier for each in pool.resource_servers], path / "resource_servers", "identifier")
+    values.require_unique(
+        [server.identifier for server in pool.resource_servers], path / "resource_servers", "identifier"
+    )
     for number, client in enumerate(pool.clients):
         _require_scopes(client, pool, path / f"clients[{number}]")
         require_known_providers(client, pool.identity_providers, path / f"clients[{number}]")
@@ -185,10 +187,10 @@ def _require_consistent(pool: SeedPool, path: SeedPath) -> None:
 
 def _require_scopes(client: SeedClient, pool: SeedPool, path: SeedPath) -> None:
     """Raise SeedError unless the client's scopes exist and are valid for its flow."""
-    known = [name for server in pool.resource_servers for name in server.scope_names]
+    scope_names = [name for server in pool.resource_servers for name in server.scope_names]
     for scope in client.scopes:
-        if "/" in scope and scope not in known:
-            raise (path / "scopes").error(values.unknown_name_message("scope", scope, known))
+        if "/" in scope and scope not in scope_names:
+            raise (path / "scopes").error(values.unknown_name_message("scope", scope, scope_names))
     if "client_credentials" not in client.flows:
         return
     if client.flows != ("client_credentials",):

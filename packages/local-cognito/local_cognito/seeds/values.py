@@ -216,18 +216,18 @@ def bucket_names(value: Any) -> tuple[str, ...]:
 
 def scope_names(value: Any) -> tuple[str, ...]:
     """Check the scope names of a resource server."""
-    found = string_list(value)
-    if any("/" in name or " " in name for name in found):
+    checked = string_list(value)
+    if any("/" in name or " " in name for name in checked):
         raise ValueError("must be names without slashes and spaces")
-    return found
+    return checked
 
 
 def table_keys(value: Any) -> dict[str, str]:
     """Check the one or two key attributes of a table with their types."""
-    found = string_mapping(value)
-    if len(found) not in (1, 2) or not set(found.values()) <= {"S", "N", "B"}:
+    checked = string_mapping(value)
+    if len(checked) not in (1, 2) or not set(checked.values()) <= {"S", "N", "B"}:
         raise ValueError("must be one or two attributes with their types (S, N or B), the partition key first")
-    return found
+    return checked
 
 
 def iam_policy(value: Any) -> dict[str, Any]:

@@ -17,7 +17,10 @@ class AttemptLimits:
         self._moments: dict[Hashable, list[float]] = {}
 
     def count(self, key: Hashable, most: int) -> None:
-        """Count an attempt. Raises ServiceError after `most` attempts in the last hour; such an attempt is not counted."""
+        """Count an attempt.
+
+        Raises ServiceError after `most` attempts in the last hour; such an attempt is not counted.
+        """
         since = self._now() - _WINDOW_SECONDS
         recent = [moment for moment in self._moments.pop(key, []) if moment > since]
         is_allowed = len(recent) < most

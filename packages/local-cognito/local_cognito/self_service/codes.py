@@ -39,7 +39,7 @@ def verification_of(attribute: str) -> Purpose:
 
 @dataclass(frozen=True)
 class Holder:
-    """The recipient of a code: a user's `sub`, or a username that does not exist and must look the same from outside."""
+    """The recipient of a code: a user's `sub`, or an unknown username, which must not be recognizable."""
 
     pool_id: str
     name: str
@@ -79,7 +79,7 @@ class Codes:
         self._limits.count(("send", *_key(purpose, holder)), purpose.sends)
         self._keep(purpose, holder, "", "")
 
-    def check(self, purpose: Purpose, holder: Holder, given: str) -> str:
+    def check(self, purpose: Purpose, holder: Holder, digits: str) -> str:
         """Return the address that the code was sent to. The code stays valid. Every attempt counts. Raises
         ServiceError.
         """
@@ -87,7 +87,7 @@ class Codes:
         code = self._codes.get(_key(purpose, holder))
         if code is None or code.is_spent or self._now() >= code.expires_at:
             raise ServiceError("ExpiredCodeException", "Invalid code provided, please request a code again.")
-        if not code.digits or not hmac.compare_digest(code.digits.encode(), given.encode()):
+        if not code.digits or not hmac.compare_digest(code.digits.encode(), digits.encode()):
             raise ServiceError("CodeMismatchException", "Invalid verification code provided, please try again.")
         return code.address
 
@@ -96,10 +96,10 @@ class Codes:
         key = _key(purpose, holder)
         self._codes[key] = replace(self._codes[key], is_spent=True)
 
-    def has_spent(self, purpose: Purpose, holder: Holder, given: str) -> bool:
+    def has_spent(self, purpose: Purpose, holder: Holder, digits: str) -> bool:
         """Return whether `digits` is the user's code and was already used."""
         code = self._codes.get(_key(purpose, holder))
-        return code is not None and code.is_spent and hmac.compare_digest(code.digits.encode(), given.encode())
+        return code is not None and code.is_spent and hmac.compare_digest(code.digits.encode(), digits.encode())
 
     def _keep(self, purpose: Purpose, holder: Holder, digits: str, address: str) -> None:
         self._forget_the_expired()

@@ -60,8 +60,8 @@ def sign_up_destination(config: Mapping[str, Any], attributes: Mapping[str, str]
     If both can be verified, it is the phone number (AWS API reference, AutoVerifiedAttributes).
     """
     verified = config.get("AutoVerifiedAttributes") or ()
-    found = (name for name in ("phone_number", "email") if name in verified and attributes.get(name))
-    return next((Destination(name, attributes[name]) for name in found), None)
+    names = (name for name in ("phone_number", "email") if name in verified and attributes.get(name))
+    return next((Destination(name, attributes[name]) for name in names), None)
 
 
 def recovery_destination(config: Mapping[str, Any], attributes: Mapping[str, str]) -> Destination:
@@ -90,7 +90,10 @@ def simulated_destination(config: Mapping[str, Any], username: str, key: bytes) 
 
 
 def _recovery_attributes(config: Mapping[str, Any]) -> list[str]:
-    """Return the attributes for account recovery by priority. Raises ServiceError if only an administrator may reset."""
+    """Return the attributes for account recovery by priority.
+
+    Raises ServiceError if only an administrator may reset.
+    """
     setting = config.get("AccountRecoverySetting") or {}
     mechanisms = setting.get("RecoveryMechanisms") or _LEGACY_MECHANISMS
     names = [str(item["Name"]) for item in sorted(mechanisms, key=lambda item: int(item["Priority"]))]

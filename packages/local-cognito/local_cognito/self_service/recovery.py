@@ -47,7 +47,10 @@ class Recovery:
             return destination
 
     def reset(self, client: AppClient, username: str, code: str, password: str) -> User:
-        """Set a new password with a code. Raises ServiceError; the code stays valid if the password does not conform."""
+        """Set a new password with a code.
+
+        Raises ServiceError; the code stays valid if the password does not conform.
+        """
         with self._lock:
             moto_user = self._pools.find_moto_user(client.pool_id, username)
             if moto_user is None and not client.hides_unknown_users:
@@ -61,7 +64,10 @@ class Recovery:
             return self._pools.to_user(moto_user)
 
     def require_new_password(self, user: User) -> None:
-        """Require a new password before the next sign-in and send a code: AdminResetUserPassword. Raises ServiceError."""
+        """Require a new password before the next sign-in and send a code: AdminResetUserPassword.
+
+        Raises ServiceError.
+        """
         with self._lock:
             pool, moto_user = self._pools.get(user.pool_id), self._pools.get_moto_user(user)
             destination = _destination(pool, moto_user)

@@ -67,8 +67,8 @@ class SignUps:
             pool = self._pools.get(client.pool_id)
             if not _is_open(pool):
                 raise ServiceError("NotAuthorizedException", "SignUp is not permitted for this user pool")
-            given = {name: value for name, value in attributes.items() if value}
-            own = {**given, **_named_by(pool, username)}
+            filled = {name: value for name, value in attributes.items() if value}
+            own = {**filled, **_named_by(pool, username)}
             _require_sound(pool, own)
             self._require_free(pool, username)
             password_policy.require_conforming(pool.extended_config, password)
@@ -131,7 +131,10 @@ class SignUps:
         return moto_user
 
     def _require_free(self, pool: CognitoIdpUserPool, username: str) -> None:
-        """Raise ServiceError if the username exists. This reveals users for any setting of the client, as in Cognito."""
+        """Raise ServiceError if the username exists.
+
+        This reveals users for any setting of the client, as in Cognito.
+        """
         if self._pools.find_moto_user(pool.id, username) is None:
             return
         named_by = _named_by(pool, username)
@@ -190,7 +193,7 @@ def _named_by(pool: CognitoIdpUserPool, username: str) -> dict[str, str]:
 
 
 def _is_plain(username: str) -> bool:
-    return username.isprintable() and not any(each.isspace() for each in username)
+    return username.isprintable() and not any(character.isspace() for character in username)
 
 
 def _require_sound(pool: CognitoIdpUserPool, attributes: Mapping[str, str]) -> None:
@@ -213,5 +216,5 @@ def _require_unconfirmed(moto_user: CognitoIdpUser | None, code: str = "", sente
     if moto_user is None:
         raise ServiceError("UserNotFoundException", "Username/client id combination not found.")
     if moto_user.status is not UserStatus.UNCONFIRMED:
-        told = f"User cannot be confirmed. Current status is {getattr(moto_user.status, 'value', moto_user.status)}"
-        raise ServiceError(code or "NotAuthorizedException", sentence or told)
+        message = f"User cannot be confirmed. Current status is {getattr(moto_user.status, 'value', moto_user.status)}"
+        raise ServiceError(code or "NotAuthorizedException", sentence or message)
