@@ -73,7 +73,13 @@ class Emulator:
             self.admin_credentials = _admin_credentials(self.seed, state_dir)
             load_account(self.seed, self._account, self.admin_credentials)
             load_seed(self.seed, self.service, self._account)
-            self._server = _server(listener, self._app(now))
+            identities = Identities(identity_pools(self.seed, self._account), self.service, self._account)
+            app = make_app(
+                self.service,
+                IdentityOperations(identities, self.service),
+                Services(self._account, self.service.lock, now),
+            )
+            self._server = _server(listener, app)
         self._thread: threading.Thread | None = None
 
     @property
@@ -131,11 +137,6 @@ class Emulator:
             self._thread = None
         self._server.server_close()
         self._account.close()
-
-    def _app(self, now: Callable[[], float]) -> Flask:
-        identities = Identities(identity_pools(self.seed, self._account), self.service, self._account)
-        services = Services(self._account, self.service.lock, now)
-        return make_app(self.service, IdentityOperations(identities, self.service), services)
 
     def __enter__(self) -> Self:
         return self.start()

@@ -20,9 +20,13 @@ def local_routes(service: UserPoolService) -> Blueprint:
         service.replace_client_secret(client_id, secret, keep_former_seconds=seconds)
         return jsonify({})
 
+    def error_response(error: ServiceError) -> tuple[Response, int]:
+        status = 404 if error.code == _UNKNOWN else 400
+        return jsonify(__type=error.code, message=error.message), status
+
     blueprint = Blueprint("local", __name__, url_prefix="/_local")
     blueprint.add_url_rule("/clients/<client_id>/secret", view_func=replace_client_secret, methods=["POST"])
-    blueprint.register_error_handler(ServiceError, _answer_refused)
+    blueprint.register_error_handler(ServiceError, error_response)
     return blueprint
 
 
@@ -49,8 +53,3 @@ def _read_replacement(body: dict[str, Any]) -> tuple[str, float]:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise ServiceError(_INVALID, "keep_former_seconds must be a number of seconds")
     return secret, seconds
-
-
-def _answer_refused(refused: ServiceError) -> tuple[Response, int]:
-    status = 404 if refused.code == _UNKNOWN else 400
-    return jsonify(__type=refused.code, message=refused.message), status

@@ -95,7 +95,15 @@ class Grants:
             self.end(origin_jti)
 
     def _new_token(self, grant: Grant) -> str:
-        raw = ".".join([_JWE_HEADER, *(_random_part(size) for size in _JWE_PART_BYTES)])
+        raw = ".".join(
+            [
+                _JWE_HEADER,
+                *(
+                    base64.urlsafe_b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()
+                    for size in _JWE_PART_BYTES
+                ),
+            ]
+        )
         self._refreshes[raw] = _Refresh(grant)
         return raw
 
@@ -104,7 +112,3 @@ class Grants:
         limit = self._now() - 86_400
         for raw in [raw for raw, refresh in self._refreshes.items() if refresh.grant.expires_at < limit]:
             self.end(self._refreshes.pop(raw).grant.origin_jti)
-
-
-def _random_part(size: int) -> str:
-    return base64.urlsafe_b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()

@@ -74,21 +74,18 @@ def sign(pool_id: str, claims: Mapping[str, Any], use: TokenUse = "access", *, s
 
 
 def _new_keys() -> dict[TokenUse, SigningKey]:
-    return {use: SigningKey(_new_kid(), rsa.generate_private_key(65_537, _KEY_BITS)) for use in _TOKEN_USES}
-
-
-def _new_kid() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode()  # padded, with + and /: as real ones are
+    # A real kid is padded base64 with + and /.
+    kids = {use: base64.b64encode(secrets.token_bytes(32)).decode() for use in _TOKEN_USES}
+    return {use: SigningKey(kids[use], rsa.generate_private_key(65_537, _KEY_BITS)) for use in _TOKEN_USES}
 
 
 def _kept(state_dir: Path, pool_id: str) -> dict[TokenUse, SigningKey]:
     """The pool's keys from its file; made there first, if need be."""
-    stored = read_or_create_json(state_dir / f"{pool_id}.json", lambda: _stored(_new_keys()))
+    stored = read_or_create_json(
+        state_dir / f"{pool_id}.json",
+        lambda: {use: {"kid": key.kid, "pem": _pem(key.private)} for use, key in _new_keys().items()},
+    )
     return {use: _loaded(stored[use]) for use in _TOKEN_USES}
-
-
-def _stored(keys: Mapping[TokenUse, SigningKey]) -> dict[str, dict[str, str]]:
-    return {use: {"kid": key.kid, "pem": _pem(key.private)} for use, key in keys.items()}
 
 
 def _pem(key: rsa.RSAPrivateKey) -> str:

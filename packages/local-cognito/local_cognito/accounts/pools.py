@@ -1,7 +1,6 @@
 """moto's user pools: the only module that depends on how moto stores pools, clients, users and groups."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from moto.cognitoidp.models import CognitoIdpBackend, CognitoIdpUser, CognitoIdpUserPool, UserStatus
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -104,7 +103,16 @@ class Pools:
             enabled=moto_user.enabled,
             status=str(getattr(moto_user.status, "value", moto_user.status)),
             has_totp=has_mfa and moto_user.software_token_mfa_enabled,
-            memberships=by_precedence([_group(group) for group in moto_user.groups]),
+            memberships=by_precedence(
+                [
+                    Group(
+                        str(group.group_name),
+                        None if group.precedence is None else int(group.precedence),
+                        group.role_arn or None,
+                    )
+                    for group in moto_user.groups
+                ]
+            ),
         )
 
     def get_moto_user(self, user: User) -> CognitoIdpUser:
@@ -131,11 +139,6 @@ def is_external(moto_user: CognitoIdpUser) -> bool:
 
 def _providers(pool: CognitoIdpUserPool) -> list[IdentityProvider]:
     return [identity_provider(provider.name, provider.extended_config) for provider in pool.identity_providers.values()]
-
-
-def _group(group: Any) -> Group:
-    precedence = None if group.precedence is None else int(group.precedence)
-    return Group(str(group.group_name), precedence, group.role_arn or None)
 
 
 def _listed(pool: CognitoIdpUserPool, key: str) -> tuple[str, ...]:

@@ -148,11 +148,12 @@ def _identities(user: User) -> dict[str, Any]:
     if "identities" not in user.attributes:
         return {}
     identities: list[dict[str, Any]] = json.loads(user.attributes["identities"])
-    return {"identities": [{**identity, **_as_text(identity)} for identity in identities]}
-
-
-def _as_text(identity: Mapping[str, Any]) -> dict[str, str]:
-    return {"primary": str(identity["primary"]).lower(), "dateCreated": str(identity["dateCreated"])}
+    return {
+        "identities": [
+            {**identity, "primary": str(identity["primary"]).lower(), "dateCreated": str(identity["dateCreated"])}
+            for identity in identities
+        ]
+    }
 
 
 def _assurance(grant: Grant) -> dict[str, Any]:

@@ -59,12 +59,12 @@ class TotpSecrets:
             return None
         this_step = int(self._now()) // _STEP_SECONDS
         otp = pyotp.TOTP(secret)
-        steps = (step for step in (this_step - 1, this_step, this_step + 1) if otp.verify(code, for_time=_moment(step)))
+        steps = (
+            step
+            for step in (this_step - 1, this_step, this_step + 1)
+            if otp.verify(code, for_time=datetime.fromtimestamp(step * _STEP_SECONDS, UTC))
+        )
         return next(steps, None)
-
-
-def _moment(step: int) -> datetime:
-    return datetime.fromtimestamp(step * _STEP_SECONDS, UTC)
 
 
 def _key(user: User) -> _Key:

@@ -41,7 +41,10 @@ class Challenges:
         has_enrolled: bool = False,
     ) -> str:
         """Store a new challenge and return its unguessable session string."""
-        self._forget_the_expired()
+        limit = (
+            self._now() - 3600
+        )  # for one hour, the error for an expired session differs from that for an unknown one
+        self._open = {key: challenge for key, challenge in self._open.items() if challenge.expires_at > limit}
         session = secrets.token_urlsafe(_SESSION_BYTES)
         expires_at = self._now() + client.session_seconds
         self._open[session] = Challenge(name, client.id, user, expires_at, exchange, has_enrolled)
@@ -59,7 +62,3 @@ class Challenges:
     def close(self, session: str) -> None:
         """Remove an answered challenge: its session string is no longer valid."""
         self._open.pop(session, None)
-
-    def _forget_the_expired(self) -> None:
-        limit = self._now() - 3600  # for a while an expired session is still told from an invented one
-        self._open = {key: challenge for key, challenge in self._open.items() if challenge.expires_at > limit}

@@ -47,7 +47,7 @@ class Exchange:
     @property
     def b_public(self) -> int:
         """B, the public value that the client receives."""
-        return (_k() * self.verifier + pow(G, self.b, N)) % N
+        return (_number(pad_integer(N) + pad_integer(G)) * self.verifier + pow(G, self.b, N)) % N
 
     @property
     def premaster(self) -> int:
@@ -110,10 +110,6 @@ def format_timestamp(moment: datetime) -> str:
 def pad_integer(number: int) -> bytes:
     """Return a positive number in big-endian bytes; if the top bit is set, a zero byte comes before it."""
     return number.to_bytes(number.bit_length() // 8 + 1, "big")
-
-
-def _k() -> int:
-    return _number(pad_integer(N) + pad_integer(G))
 
 
 def _number(data: bytes) -> int:

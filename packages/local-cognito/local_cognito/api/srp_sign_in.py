@@ -49,7 +49,11 @@ class SrpSignIns:
         self._challenges.close(session_of(responses))
         if challenge.exchange is None or challenge.user is None:
             raise bad_credentials()
-        if not self._is_timely(responses) or not _is_proven(challenge.exchange, responses):
+        if not self._is_timely(responses):
+            raise bad_credentials()
+        expected = challenge.exchange.proof(responses["PASSWORD_CLAIM_SECRET_BLOCK"], responses["TIMESTAMP"])
+        signature = require_parameter(responses, "PASSWORD_CLAIM_SIGNATURE")
+        if not hmac.compare_digest(expected.encode(), signature.encode()):
             raise bad_credentials()
         return challenge.user
 
@@ -94,11 +98,6 @@ def session_of(responses: Mapping[str, str]) -> str:
         )
     except ValueError:
         return ""
-
-
-def _is_proven(exchange: srp.Exchange, responses: Mapping[str, str]) -> bool:
-    expected = exchange.proof(responses["PASSWORD_CLAIM_SECRET_BLOCK"], responses["TIMESTAMP"])
-    return hmac.compare_digest(expected.encode(), require_parameter(responses, "PASSWORD_CLAIM_SIGNATURE").encode())
 
 
 def _public_number(text: str) -> int:

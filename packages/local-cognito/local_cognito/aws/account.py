@@ -3,7 +3,7 @@
 import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -173,14 +173,10 @@ class Account:
             s3_backends.bucket_accounts.pop(name, None)
 
     def _forget(self) -> None:
-        for backends in _backends():
+        for backends in (iam_backends, sts_backends, s3_backends, dynamodb_backends):
             if self.number in backends:
                 backends[self.number].reset()
         self._values.clear()
-
-
-def _backends() -> Iterator[Any]:
-    yield from (iam_backends, sts_backends, s3_backends, dynamodb_backends)
 
 
 def _take_number() -> str:

@@ -25,7 +25,7 @@ def _regex(pattern: str, values: Values, wildcards: bool) -> str | None:
     for number, part in enumerate(_VARIABLE.split(pattern)):
         is_variable = number % 2 == 1
         if not is_variable:
-            parts.append(_wildcards(part) if wildcards else re.escape(part))
+            parts.append(re.escape(part).replace(r"\*", ".*").replace(r"\?", ".") if wildcards else re.escape(part))
         elif part in ("*", "?", "$"):
             parts.append(re.escape(part))
         elif part in values:
@@ -33,7 +33,3 @@ def _regex(pattern: str, values: Values, wildcards: bool) -> str | None:
         else:
             return None
     return "".join(parts)
-
-
-def _wildcards(text: str) -> str:
-    return re.escape(text).replace(r"\*", ".*").replace(r"\?", ".")

@@ -37,13 +37,11 @@ class Signature:
     def is_by(self, secret_access_key: str, request: Request) -> bool:
         """Return whether it is the signature of `request` with this secret."""
         auth = self._signer(Credentials(self.access_key_id, secret_access_key))
-        signed = AWSRequest(request.method, _address(request), self._headers(request), request.get_data())
+        headers = {name: value for name, value in request.headers.items() if name.lower() in self.signed_headers}
+        signed = AWSRequest(request.method, _address(request), headers, request.get_data())
         signed.context["timestamp"] = self.timestamp
         expected = auth.signature(auth.string_to_sign(signed, auth.canonical_request(signed)), signed)
         return hmac.compare_digest(expected, self.value)
-
-    def _headers(self, request: Request) -> dict[str, str]:
-        return {name: value for name, value in request.headers.items() if name.lower() in self.signed_headers}
 
     def _signer(self, credentials: Credentials) -> SigV4Auth:
         if self.service != "s3":

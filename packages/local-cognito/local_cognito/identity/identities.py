@@ -48,7 +48,10 @@ class Identities:
             raise ServiceError("ResourceNotFoundException", f"IdentityPool '{pool_id}' not found.")
         if logins:
             return self._login(pool, logins).identity_id
-        _require_guests(pool)
+        if not pool.allows_guests:
+            raise ServiceError(
+                "NotAuthorizedException", "Unauthenticated access is not supported for this identity pool."
+            )
         guest = pool.new_guest()
         self._guests[guest] = pool
         return guest
@@ -101,8 +104,3 @@ class Identities:
             if any(pool.identity_of(sub) == identity_id for sub in subs):
                 return pool
         raise ServiceError("ResourceNotFoundException", f"Identity '{identity_id}' not found.")
-
-
-def _require_guests(pool: IdentityPool) -> None:
-    if not pool.allows_guests:
-        raise ServiceError("NotAuthorizedException", "Unauthenticated access is not supported for this identity pool.")

@@ -23,10 +23,16 @@ def select_role(pool: IdentityPool, claims: Claims, custom_role_arn: str | None 
     `custom_role_arn` is the role that the caller requests; it must be one of `cognito:roles`.
     """
     if custom_role_arn is not None:
-        return _offered(pool, claims, custom_role_arn)
+        if pool.role_mapping.kind != "Token" or custom_role_arn not in claims.get("cognito:roles", ()):
+            raise ServiceError("NotAuthorizedException", "The role is not among those that the token offers.")
+        return custom_role_arn
     if not pool.role_mapping.kind:
         return _configured(pool.authenticated_role_arn)
-    mapped = claims.get("cognito:preferred_role") if pool.role_mapping.kind == "Token" else _by_rules(pool, claims)
+    mapped = (
+        claims.get("cognito:preferred_role")
+        if pool.role_mapping.kind == "Token"
+        else next((rule.role_arn for rule in pool.role_mapping.rules if _holds(rule, claims)), None)
+    )
     if mapped:
         return str(mapped)
     if pool.role_mapping.denies_ambiguous:
@@ -34,12 +40,6 @@ def select_role(pool: IdentityPool, claims: Claims, custom_role_arn: str | None 
             "NotAuthorizedException", "Access denied: no role, or more than one, is mapped to this login."
         )
     return _configured(pool.authenticated_role_arn)
-
-
-def _offered(pool: IdentityPool, claims: Claims, custom_role_arn: str) -> str:
-    if pool.role_mapping.kind != "Token" or custom_role_arn not in claims.get("cognito:roles", ()):
-        raise ServiceError("NotAuthorizedException", "The role is not among those that the token offers.")
-    return custom_role_arn
 
 
 def _configured(role_arn: str | None) -> str:
@@ -54,10 +54,6 @@ def bad_configuration() -> ServiceError:
         "InvalidIdentityPoolConfigurationException",
         "Invalid identity pool configuration. Check assigned IAM roles for this pool.",
     )
-
-
-def _by_rules(pool: IdentityPool, claims: Claims) -> str | None:
-    return next((rule.role_arn for rule in pool.role_mapping.rules if _holds(rule, claims)), None)
 
 
 def _holds(rule: Rule, claims: Claims) -> bool:

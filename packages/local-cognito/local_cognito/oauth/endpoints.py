@@ -33,7 +33,7 @@ def oauth_blueprint(service: UserPoolService) -> Blueprint:
     blueprint.add_url_rule("/oauth2/token", view_func=oauth.token, methods=["POST"])
     blueprint.add_url_rule("/oauth2/userInfo", view_func=oauth.user_info, methods=["GET", "POST"])
     blueprint.add_url_rule("/oauth2/revoke", view_func=oauth.revoke, methods=["POST"])
-    blueprint.register_error_handler(OAuthError, _answer_error)
+    blueprint.register_error_handler(OAuthError, lambda error: error.answer(request.path))
     blueprint.after_request(_finish)
     add_well_known(blueprint, service)
     return blueprint
@@ -135,10 +135,6 @@ def _challenge(status: int, error: str, description: str) -> Response:
     response.status_code = status
     response.headers["WWW-Authenticate"] = f'error="{error}", error_description="{description}"'
     return response
-
-
-def _answer_error(error: OAuthError) -> Response:
-    return error.answer(request.path)
 
 
 def _finish(response: Response) -> Response:

@@ -23,7 +23,11 @@ def add_well_known(blueprint: Blueprint, service: UserPoolService) -> None:
 
     blueprint.add_url_rule("/<pool_id>/.well-known/jwks.json", view_func=jwks)
     blueprint.add_url_rule("/<pool_id>/.well-known/openid-configuration", view_func=discovery)
-    blueprint.register_error_handler(ServiceError, _answer_unknown_pool)
+
+    def unknown_pool(error: ServiceError) -> tuple[Response, int]:
+        return jsonify(code=error.code, message=error.message), 404
+
+    blueprint.register_error_handler(ServiceError, unknown_pool)
 
 
 def discovery_document(issuer: str, origin: str, pool_id: str) -> dict[str, Any]:
@@ -43,7 +47,3 @@ def discovery_document(issuer: str, origin: str, pool_id: str) -> dict[str, Any]
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],
     }
-
-
-def _answer_unknown_pool(refused: ServiceError) -> tuple[Response, int]:
-    return jsonify(code=refused.code, message=refused.message), 404

@@ -3,7 +3,7 @@
 Source: AWS developer guide, "User pool endpoints and managed login reference".
 """
 
-from flask import Blueprint, Response, current_app, redirect, request
+from flask import Blueprint, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..accounts.authority import UserPoolService
@@ -30,15 +30,15 @@ def hosted_ui_blueprint(service: UserPoolService) -> Blueprint:
     )
     blueprint.add_url_rule("/oauth2/authorize", view_func=ui.authorize)
     blueprint.add_url_rule("/logout", view_func=ui.logout)
-    blueprint.add_url_rule("/error", view_func=_show_error, endpoint="error")
+    blueprint.add_url_rule("/error", view_func=lambda: error_page(request.args.get("error", "")), endpoint="error")
     attempts = Attempts(service)
     for forms in (SignInPages, SignUpPages, RecoveryPages):
         forms(service, attempts).add_to(blueprint)
     federation.add_to(blueprint)
     add_mailbox(blueprint, service.mailbox)
     blueprint.register_error_handler(SignInStopped, attempts.show_stopped)
-    blueprint.register_error_handler(UnusableRequest, _answer_unusable)
-    blueprint.register_error_handler(RejectedRequest, _answer_rejected)
+    blueprint.register_error_handler(UnusableRequest, lambda error: error_page(error.code))
+    blueprint.register_error_handler(RejectedRequest, lambda error: redirect(error.address))
     blueprint.after_request(set_security_headers)
     blueprint.after_request(add_request_id)
     return blueprint
@@ -103,15 +103,3 @@ class _HostedUi:
         except ServiceError:
             return False
         return True
-
-
-def _show_error() -> Response:
-    return error_page(request.args.get("error", ""))
-
-
-def _answer_unusable(unusable: UnusableRequest) -> Response:
-    return error_page(unusable.code)
-
-
-def _answer_rejected(rejected: RejectedRequest) -> AnyResponse:
-    return redirect(rejected.address)

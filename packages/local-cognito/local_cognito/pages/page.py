@@ -23,8 +23,7 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
     "redirect_mismatch": (
         400,
         "Redirect URI mismatch",
-        "redirect_uri is not registered for this app client. It must be exactly one of its callback URLs. "
-        "Add it to callback_urls in the seed.",
+        "redirect_uri is not exactly one of the app client's callback URLs. Add it to callback_urls in the seed.",
     ),
     "logout_mismatch": (
         400,
@@ -54,7 +53,7 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
     "forged_form": (
         403,
         "The form was rejected",
-        "It was not submitted from a page of this browser (CSRF check). If cookies are blocked, allow them for this site.",
+        "It was not submitted from a page of this browser (CSRF check). Allow cookies for this site.",
     ),
 }
 _UNKNOWN_ERROR = (400, "Something went wrong", "Nothing was changed.")

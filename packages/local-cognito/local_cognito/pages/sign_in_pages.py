@@ -58,11 +58,13 @@ class SignInPages:
         try:
             user = self._service.check_password(client, username, request.form.get("password", ""))
         except ServiceError as refused:
+            # AWS's message, except that it must not reveal which usernames exist.
+            message = _WRONG_CREDENTIALS if refused.code == "UserNotFoundException" else refused.message
             ways = {}
             if refused.code == "UserNotConfirmedException":  # said only to who has the right password
                 sub = self._service.get_user(client, username).sub
                 ways["confirm"] = self._attempts.aside(pending, step="confirm", username=username, sub=sub)
-            return self._login(name, pending, username=username, error=_sentence(refused), **ways)
+            return self._login(name, pending, username=username, error=message, **ways)
         return self._attempts.go_on(name, replace(pending, username=username), user)
 
     def show_step(self, step: Step) -> Response:
@@ -105,8 +107,3 @@ class SignInPages:
             "takes_password": authorization_request.takes_password,
             "providers": [(name, same_query(address, identity_provider=name)) for name in names],
         }
-
-
-def _sentence(refused: ServiceError) -> str:
-    """What the page says: AWS's sentence, except that it never tells which usernames exist."""
-    return _WRONG_CREDENTIALS if refused.code == "UserNotFoundException" else refused.message

@@ -121,7 +121,9 @@ def _client_config(seed: SeedClient) -> dict[str, Any]:
 def _add_user(seed: SeedUser, pool: CognitoIdpUserPool, service: UserPoolService) -> None:
     # Where people sign in with an address, Cognito makes the username itself, and it is the sub.
     username = seed.sub if pool.extended_config["UsernameAttributes"] else seed.username
-    attributes = [{"Name": name, "Value": value} for name, value in _attributes(seed).items()]
+    email = {"email": seed.email, "email_verified": str(seed.email_verified).lower()} if seed.email else {}
+    values = {"sub": seed.sub, **email, **seed.attributes}
+    attributes = [{"Name": name, "Value": value} for name, value in values.items()]
     moto_user = CognitoIdpUser(pool.id, username, seed.password or None, UserStatus[seed.status], attributes)
     moto_user.id = seed.sub
     moto_user.update_attributes([{"Name": "sub", "Value": seed.sub}])
@@ -133,8 +135,3 @@ def _add_user(seed: SeedUser, pool: CognitoIdpUserPool, service: UserPoolService
         moto_user.token_verified = moto_user.software_token_mfa_enabled = True
         moto_user.preferred_mfa_setting = "SOFTWARE_TOKEN_MFA"
         service.totp.keep(service.pools.to_user(moto_user), seed.totp_secret)
-
-
-def _attributes(seed: SeedUser) -> dict[str, str]:
-    email = {"email": seed.email, "email_verified": str(seed.email_verified).lower()} if seed.email else {}
-    return {"sub": seed.sub, **email, **seed.attributes}

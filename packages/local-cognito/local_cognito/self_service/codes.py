@@ -102,11 +102,8 @@ class Codes:
         return code is not None and code.is_spent and hmac.compare_digest(code.digits.encode(), digits.encode())
 
     def _keep(self, purpose: Purpose, holder: Holder, digits: str, address: str) -> None:
-        self._forget_the_expired()
-        self._codes[_key(purpose, holder)] = _Code(digits, self._now() + purpose.lifetime_seconds, address)
-
-    def _forget_the_expired(self) -> None:
         self._codes = {key: code for key, code in self._codes.items() if self._now() < code.expires_at}
+        self._codes[_key(purpose, holder)] = _Code(digits, self._now() + purpose.lifetime_seconds, address)
 
 
 def _key(purpose: Purpose, holder: Holder) -> _Key:
