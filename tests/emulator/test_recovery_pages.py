@@ -104,7 +104,9 @@ def test_the_code_does_its_work_in_the_browser_that_asked_for_it(browser: Browse
         assert "<code>forged_form</code>" in reset(stranger, code(browser))
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(479, "Your password has been changed."), (480, "has expired or was already used")])
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(479, "Your password has been changed."), (480, "has expired or was already used")]
+)
 def test_there_are_eight_minutes_for_the_code_and_the_new_password(browser: Browser, seconds: int, said: str) -> None:
     browser.submit(username="alice")
     browser.site.clock.pass_seconds(seconds)
