@@ -112,7 +112,7 @@ def _token_expired(scene: Scene) -> None:
 def _unauthorized_client(scene: Scene) -> None:
     """Somebody switches the code flow off, with people at the login page."""
     scene.begin()
-    client = scene.cognito.authority.pools.get(POOL_ID).clients["1public"]
+    client = scene.cognito.service.pools.get(POOL_ID).clients["1public"]
     scene.patch.setitem(client.extended_config, "AllowedOAuthFlows", ["client_credentials"])
     sign_in(scene.page)
 

@@ -50,7 +50,7 @@ def settings_of_tenants(cognito: Emulator) -> dict[str, Any]:
 
 def sub_of(cognito: Emulator, pool_id: str, username: str) -> str:
     """Who somebody is, for tokens."""
-    person = cognito.authority.pools.user(pool_id, username)
+    person = cognito.service.pools.find_moto_user(pool_id, username)
     assert person is not None
     return str(person.id)
 

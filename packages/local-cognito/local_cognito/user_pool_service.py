@@ -1,6 +1,6 @@
-"""The user pools as the hosted UI and the AWS API need them: the only door to their state, behind one lock.
+"""The user pools, as the hosted UI and the AWS API use them: the single interface to their state, with one lock.
 
-Knows no HTTP. Every public method takes the lock and may be called from any thread.
+Does not depend on HTTP. Every public method acquires the lock and may be called from any thread.
 """
 
 import secrets
@@ -8,35 +8,82 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+<<<<<<< HEAD:packages/local-cognito/local_cognito/user_pool_service.py
 from .accounts import tokens
-from .accounts.assurance import Assurance, least_level, level_names
+from .accounts.assurance import Assurance, level_names, required_level
 from .accounts.client_secrets import LONGEST_SECONDS, SECRET_PATTERN
 from .accounts.clients import AppClient
 from .accounts.grants import Grant
 from .accounts.keys import KeyRing, TokenUse
-from .accounts.mint import Mint
-from .accounts.people import Person
 from .accounts.pools import Pools
+from .accounts.token_issuer import TokenIssuer
 from .accounts.totp import TotpSecrets
+from .accounts.users import Person
 from .addresses import aws_issuer
 from .clock import unix_time
-from .federation.federated_people import FederatedPeople
-from .refusals import Refused, bad_credentials
+from .errors import ServiceError, bad_credentials
+from .federation.federated_users import FederatedUsers
 from .self_service.codes import Codes
 from .self_service.mailbox import Mailbox
 from .self_service.recovery import Recovery
 from .self_service.sign_up import SignUps
 from .self_service.verification import Verifications
+||||||| f971ca6:packages/local-cognito/local_cognito/accounts/authority.py
+from django_cognito.core.clock import unix_time
+from django_cognito.core.tokens.token import TokenUse
+from django_cognito.core.user_pool import UserPool
 
-__all__ = ["AppClient", "Authority", "IssuerForm", "Person", "Refused"]
+from ..errors import ServiceError, bad_credentials
+from ..federation.federated_users import FederatedUsers
+from ..self_service.codes import Codes
+from ..self_service.mailbox import Mailbox
+from ..self_service.recovery import Recovery
+from ..self_service.sign_up import SignUps
+from ..self_service.verification import Verifications
+from . import tokens
+from .assurance import Assurance, level_names, required_level
+from .client_secrets import LONGEST_SECONDS, SECRET_PATTERN
+from .clients import AppClient
+from .grants import Grant
+from .keys import KeyRing
+from .pools import Pools
+from .token_issuer import TokenIssuer
+from .totp import TotpSecrets
+from .users import Person
+=======
+from django_cognito.core.clock import unix_time
+from django_cognito.core.tokens.token import TokenUse
+from django_cognito.core.user_pool import UserPool
+
+from ..errors import ServiceError, bad_credentials
+from ..federation.federated_users import FederatedUsers
+from ..self_service.codes import Codes
+from ..self_service.mailbox import Mailbox
+from ..self_service.recovery import Recovery
+from ..self_service.sign_up import SignUps
+from ..self_service.verification import Verifications
+from . import tokens
+from .assurance import Assurance, level_names, required_level
+from .client_secrets import LONGEST_SECONDS, SECRET_PATTERN
+from .clients import AppClient
+from .grants import Grant
+from .keys import KeyRing
+from .pools import Pools
+from .token_issuer import TokenIssuer
+from .totp import TotpSecrets
+from .users import User
+>>>>>>> f03ad6aaa231214e1b140a89e432bebd28686b8e:packages/local-cognito/local_cognito/accounts/authority.py
+
+__all__ = ["AppClient", "IssuerForm", "ServiceError", "User", "UserPoolService"]
 
 IssuerForm = Literal["localhost", "aws"]
 
 
-class Authority:
-    """Who is who, who may in, and what they get. Raises Refused with AWS's names and sentences.
+class UserPoolService:
+    """Users, clients and tokens of all user pools. Raises ServiceError with the names and messages of AWS.
 
-    `origin` is where the local Cognito is reached; `issuer_form` whether tokens name it, or AWS as real ones do.
+    `origin` is the URL of the local Cognito. `issuer_form` selects the issuer of the tokens: this URL, or the one of
+    AWS.
     """
 
     def __init__(
@@ -58,116 +105,118 @@ class Authority:
         codes, key = Codes(self.mailbox, now), secrets.token_bytes(32)
         self.sign_ups = SignUps(pools, codes, self.lock, key)
         self.recovery = Recovery(pools, codes, self.lock, key)
-        self.federated = FederatedPeople(pools, self.lock, now)
+        self.federated = FederatedUsers(pools, self.lock, now)
         self.verifications = Verifications(pools, codes)
         self._keys = keys
         self._issuer_form = issuer_form
-        self._mint = Mint(pools, keys, issuer=self.issuer, now=now)
-        self.grants = self._mint.grants
+        self._token_issuer = TokenIssuer(pools, keys, issuer=self.issuer, now=now)
+        self.grants = self._token_issuer.grants
 
     # Pools
 
     def pool_ids(self) -> tuple[str, ...]:
-        """The ids of all pools."""
+        """Return the ids of all pools."""
         with self.lock:
             return tuple(pool.id for pool in self.pools)
 
     def issuer(self, pool_id: str) -> str:
-        """The pool's issuer, as its tokens name it."""
+        """Return the `iss` claim of the pool's tokens."""
         if self._issuer_form == "aws":
             return aws_issuer(pool_id)
         return f"{self.origin}/{pool_id}"
 
     def jwks(self, pool_id: str) -> dict[str, list[dict[str, str]]]:
-        """The pool's key document. Raises Refused for an unknown pool."""
+        """Return the pool's JWKS. Raises ServiceError if the pool does not exist."""
         with self.lock:
             self.pools.get(pool_id)
             return self._keys.jwks(pool_id)
 
     def sign(self, pool_id: str, claims: Mapping[str, Any], use: TokenUse) -> str:
-        """A token with exactly these claims and a good signature of the pool. Raises Refused for an unknown pool."""
+        """Return a token with exactly these claims and a valid signature. Raises ServiceError if the pool does not
+        exist.
+        """
         with self.lock:
             self.pools.get(pool_id)
             return self._keys.of(pool_id)[use].sign(claims)
 
     def client(self, client_id: str) -> AppClient | None:
-        """The app client of that id, whichever pool it belongs to."""
+        """Return the app client with this id, in any pool, or None."""
         with self.lock:
             return self.pools.client(client_id)
 
     def replace_client_secret(self, client_id: str, secret: str, *, keep_former_seconds: float = 0) -> None:
-        """Give a confidential client another secret, valid at once; the present one stays valid for a while.
+        """Replace the secret of a confidential client at once; the previous one stays valid for `keep_former_seconds`.
 
-        Raises Refused: `ResourceNotFoundException` for an unknown client, else `InvalidParameterException`.
+        Raises ServiceError: `ResourceNotFoundException` for an unknown client, otherwise `InvalidParameterException`.
         """
         with self.lock:
             client = self.pools.client(client_id)
             if client is None:
-                raise Refused("ResourceNotFoundException", f"User pool client {client_id} does not exist.")
+                raise ServiceError("ResourceNotFoundException", f"User pool client {client_id} does not exist.")
             if problem := _replacement_problem(client, secret, keep_former_seconds):
-                raise Refused("InvalidParameterException", problem)
+                raise ServiceError("InvalidParameterException", problem)
             self.pools.replace_client_secret(client, secret, keep_former_seconds)
 
     # People
 
-    def person(self, pool_id: str, sub: str) -> Person | None:
-        """The person with that `sub`."""
+    def find_user_by_sub(self, pool_id: str, sub: str) -> User | None:
+        """Return the user with this `sub`, or None."""
         with self.lock:
-            user = self.pools.user_by_sub(pool_id, sub)
-            return self.pools.person(user) if user else None
+            moto_user = self.pools.find_moto_user_by_sub(pool_id, sub)
+            return self.pools.to_user(moto_user) if moto_user else None
 
-    def find_person(self, client: AppClient, username: str) -> Person:
-        """The person who signs in as `username`. Raises Refused, in the words that the client allows."""
+    def get_user(self, client: AppClient, username: str) -> User:
+        """Return the user who signs in as `username`. Raises ServiceError; the client's setting selects its message."""
         with self.lock:
-            user = self.pools.user(client.pool_id, username)
-            if user is None:
-                unknown = Refused("UserNotFoundException", "User does not exist.")
-                raise bad_credentials() if client.hides_unknown_people else unknown
-            return self.pools.person(user)
+            moto_user = self.pools.find_moto_user(client.pool_id, username)
+            if moto_user is None:
+                unknown = ServiceError("UserNotFoundException", "User does not exist.")
+                raise bad_credentials() if client.hides_unknown_users else unknown
+            return self.pools.to_user(moto_user)
 
-    def check_password(self, client: AppClient, username: str, password: str) -> Person:
-        """The person whose username, or alias where the pool has them, and password these are.
+    def check_password(self, client: AppClient, username: str, password: str) -> User:
+        """Return the user with this username (or alias) and password. Raises ServiceError.
 
-        One who `must_change_password` is let through: the next step is `set_password`. Raises Refused.
+        A user with `must_change_password` is returned too: the next step is `set_password`.
         """
         with self.lock:
-            person = self.find_person(client, username)
-            known = self.pools.get_user(person).password
-            if not known or not password or known != password:
+            user = self.get_user(client, username)
+            stored_password = self.pools.get_moto_user(user).password
+            if not stored_password or not password or stored_password != password:
                 raise bad_credentials()
-            self.require_able_to_sign_in(person)
-            return person
+            self.require_able_to_sign_in(user)
+            return user
 
-    def require_able_to_sign_in(self, person: Person) -> None:
-        """Nothing, if the state of the account lets a person with the right password go on. Raises Refused."""
-        if not person.enabled:
-            raise Refused("NotAuthorizedException", "User is disabled.")
-        if person.status == "UNCONFIRMED":
-            raise Refused("UserNotConfirmedException", "User is not confirmed.")
-        if person.status == "RESET_REQUIRED":
-            raise Refused("PasswordResetRequiredException", "Password reset required for the user")
+    def require_able_to_sign_in(self, user: User) -> None:
+        """Raise ServiceError if the status of the account prevents a sign-in with the correct password."""
+        if not user.enabled:
+            raise ServiceError("NotAuthorizedException", "User is disabled.")
+        if user.status == "UNCONFIRMED":
+            raise ServiceError("UserNotConfirmedException", "User is not confirmed.")
+        if user.status == "RESET_REQUIRED":
+            raise ServiceError("PasswordResetRequiredException", "Password reset required for the user")
 
-    def check_totp(self, person: Person, code: str) -> None:
-        """Nothing, if `code` is the person's, now, for the first time. Raises Refused."""
+    def check_totp(self, user: User, code: str) -> None:
+        """Raise ServiceError unless `code` is the user's current code and is used for the first time."""
         with self.lock:
-            self.totp.check(person, code)
+            self.totp.check(user, code)
 
-    def set_password(self, person: Person, password: str) -> None:
-        """Give the person a password of their own choice. Raises Refused if the pool's policy forbids it."""
+    def set_password(self, user: User, password: str) -> None:
+        """Set a permanent password. Raises ServiceError if it does not conform to the pool's policy."""
         with self.lock:
-            self.pools.set_password(person, password)
+            self.pools.set_password(user, password)
 
-    def password_of(self, person: Person) -> str:
-        """The person's password, for the verifier of SRP."""
+    def password_of(self, user: User) -> str:
+        """Return the user's password. SRP computes its verifier from it."""
         with self.lock:
-            return self.pools.get_user(person).password or ""
+            return self.pools.get_moto_user(user).password or ""
 
     # Tokens
 
     def issue(
         self,
         client: AppClient,
-        person: Person,
+        user: User,
         *,
         scopes: Sequence[str],
         nonce: str | None = None,
@@ -175,105 +224,107 @@ class Authority:
         auth_time: float | None = None,
         assurance: Assurance | None = None,
     ) -> dict[str, Any]:
-        """A token endpoint's answer to a new sign-in; an ID token is in it if `openid` is among the scopes.
+        """Return the token endpoint's response for a new sign-in. It has an ID token if `scopes` contains `openid`.
 
-        The tokens say what was proved where `assurance` is given, except in the tier Lite.
+        The tokens have `acr` and `amr` if `assurance` is given, except in the tier Lite.
         """
         moment = self.now() if auth_time is None else auth_time
         acr = self._level_name(client.pool_id, assurance) if assurance else None
-        asked = {"nonce": nonce, "resource": resource, "acr": acr, "amr": assurance.amr if assurance else ()}
-        grant = self._grant(client, person, tuple(scopes), auth_time=moment, is_from_api=False, **asked)
+        details = {"nonce": nonce, "resource": resource, "acr": acr, "amr": assurance.amr if assurance else ()}
+        grant = self._grant(client, user, tuple(scopes), auth_time=moment, is_from_api=False, **details)
         with self.lock:
-            return self._mint.open(client, grant).oauth_answer()
+            return self._token_issuer.open(client, grant).oauth_answer()
 
-    def issue_to_api(self, client: AppClient, person: Person) -> dict[str, Any]:
-        """InitiateAuth's AuthenticationResult for a new sign-in."""
-        grant = self._grant(client, person, (tokens.ADMIN_SCOPE,), auth_time=self.now(), is_from_api=True)
+    def issue_api_tokens(self, client: AppClient, user: User) -> dict[str, Any]:
+        """Return the AuthenticationResult of InitiateAuth for a new sign-in."""
+        grant = self._grant(client, user, (tokens.ADMIN_SCOPE,), auth_time=self.now(), is_from_api=True)
         with self.lock:
-            return self._mint.open(client, grant).api_answer()
+            return self._token_issuer.open(client, grant).api_answer()
 
     def issue_to_client(self, client: AppClient, scopes: Sequence[str]) -> dict[str, Any]:
-        """A token endpoint's answer to an app client that asks for itself: an access token alone."""
+        """Return the token endpoint's response to the client credentials grant: an access token only."""
         claims = tokens.machine_claims(client, scopes, issuer=self.issuer(client.pool_id), now=int(self.now()))
         access_token = self.sign(client.pool_id, claims, "access")
         return {"access_token": access_token, "token_type": "Bearer", "expires_in": client.access_token_seconds}
 
     def refresh(self, client: AppClient, refresh_token: str) -> dict[str, Any]:
-        """A token endpoint's answer to a refresh. Raises Refused("invalid_grant")."""
+        """Return the token endpoint's response to a refresh. Raises ServiceError("invalid_grant")."""
         try:
             with self.lock:
-                return self._mint.refresh(client, refresh_token).oauth_answer()
-        except Refused as error:
-            raise Refused("invalid_grant", error.message) from error
+                return self._token_issuer.refresh(client, refresh_token).oauth_answer()
+        except ServiceError as error:
+            raise ServiceError("invalid_grant", error.message) from error
 
     def refresh_at_api(self, client: AppClient, refresh_token: str) -> dict[str, Any]:
-        """The AuthenticationResult of a refresh. Raises Refused with AWS's names."""
+        """Return the AuthenticationResult of a refresh. Raises ServiceError with the names of AWS."""
         with self.lock:
-            return self._mint.refresh(client, refresh_token).api_answer()
+            return self._token_issuer.refresh(client, refresh_token).api_answer()
 
     def revoke(self, client: AppClient, refresh_token: str) -> None:
-        """End the sign-in behind a refresh token; one that is unknown, or ended, is fine (RFC 7009 2.2).
+        """Revoke the refresh token and end its grant. An unknown or already revoked token is no error (RFC 7009 2.2).
 
-        Raises Refused: `unsupported_token_type` for another kind of token, `invalid_request` where the client
-        has revocation switched off, `invalid_client` for another client's token.
+        Raises ServiceError: `unsupported_token_type` for another kind of token, `invalid_request` if revocation is
+        disabled for the client, `invalid_client` for a token of another client.
         """
         if not client.is_revocable:
-            raise Refused("invalid_request", "Token revocation is not enabled for this client")
+            raise ServiceError("invalid_request", "Token revocation is not enabled for this client")
         if refresh_token.count(".") == 2:
-            raise Refused("unsupported_token_type", "Only refresh tokens can be revoked")
+            raise ServiceError("unsupported_token_type", "Only refresh tokens can be revoked")
         with self.lock:
             grant = self.grants.grant_of(refresh_token)
             if grant is None:
                 return
             if grant.client_id != client.id:
-                raise Refused("invalid_client", "The token was issued to another client")
+                raise ServiceError("invalid_client", "The token was issued to another client")
             self.grants.end(grant.origin_jti)
 
-    def sign_out_everywhere(self, person: Person) -> None:
-        """End all of a person's sign-ins."""
+    def sign_out_everywhere(self, user: User) -> None:
+        """End all grants of the user."""
         with self.lock:
-            self.grants.end_all(person.pool_id, person.sub)
+            self.grants.end_all(user.pool_id, user.sub)
 
-    def holder(self, access_token: str, *, scope: str) -> tuple[Person, Grant]:
-        """The person and the grant behind an access token that Cognito's own APIs still take. Raises Refused."""
+    def resolve_access_token(self, access_token: str, *, scope: str) -> tuple[User, Grant]:
+        """Return the user and the grant of an access token that Cognito's own APIs accept. Raises ServiceError."""
         with self.lock:
-            claims = self._mint.claims_of(access_token)
+            claims = self._token_issuer.claims_of(access_token)
             grant = self.grants.live(claims.get("origin_jti", ""))
-            person = self.person(grant.pool_id, grant.sub) if grant else None
-            if grant is None or person is None or not person.enabled:
-                raise Refused("NotAuthorizedException", "Access Token has been revoked")
+            user = self.find_user_by_sub(grant.pool_id, grant.sub) if grant else None
+            if grant is None or user is None or not user.enabled:
+                raise ServiceError("NotAuthorizedException", "Access Token has been revoked")
             if scope not in claims["scope"].split():
-                raise Refused("NotAuthorizedException", "Access Token does not have required scopes")
-            return person, grant
+                raise ServiceError("NotAuthorizedException", "Access Token does not have required scopes")
+            return user, grant
 
     def user_info(self, access_token: str) -> dict[str, str]:
-        """What userInfo answers for an access token with the scope `openid`. Raises Refused("invalid_token")."""
+        """Return the userInfo response for an access token with the scope `openid`. Raises
+        ServiceError("invalid_token").
+        """
         with self.lock:
             try:
-                person, grant = self.holder(access_token, scope="openid")
-            except Refused as error:
-                raise Refused("invalid_token", error.message) from error
+                user, grant = self.resolve_access_token(access_token, scope="openid")
+            except ServiceError as error:
+                raise ServiceError("invalid_token", error.message) from error
             client = self.pools.client(grant.client_id)
             if client is None:
-                raise Refused("invalid_token", "The client does not exist any more")
-            return tokens.user_info(person, client, grant.scopes)
+                raise ServiceError("invalid_token", "The client does not exist any more")
+            return tokens.user_info(user, client, grant.scopes)
 
-    def least_level(self, client: AppClient, acr_values: Sequence[str]) -> int:
-        """The level that a sign-in must reach for `acr_values`; 0 where any will do."""
+    def required_level(self, client: AppClient, acr_values: Sequence[str]) -> int:
+        """Return the level that a sign-in must reach for `acr_values`; 0 if any level is sufficient."""
         with self.lock:
-            return least_level(self.pools.get(client.pool_id).extended_config, acr_values)
+            return required_level(self.pools.get(client.pool_id).extended_config, acr_values)
 
     def _level_name(self, pool_id: str, assurance: Assurance) -> str | None:
         with self.lock:
             return level_names(self.pools.get(pool_id).extended_config).get(assurance.level)
 
     def _grant(
-        self, client: AppClient, person: Person, scopes: tuple[str, ...], *, auth_time: float, **details: Any
+        self, client: AppClient, user: User, scopes: tuple[str, ...], *, auth_time: float, **details: Any
     ) -> Grant:
         return Grant(
             pool_id=client.pool_id,
             client_id=client.id,
-            sub=person.sub,
+            sub=user.sub,
             scopes=scopes,
             auth_time=int(auth_time),
             expires_at=self.now() + client.refresh_token_seconds,
@@ -282,7 +333,7 @@ class Authority:
 
 
 def _replacement_problem(client: AppClient, secret: str, keep_former_seconds: float) -> str:
-    """Return what prevents the replacement of the client's secret; empty if nothing does."""
+    """Return the reason why the secret cannot be replaced; empty if there is none."""
     if client.secret is None:
         return f"User pool client {client.id} is a public client: it has no secret to replace."
     if not SECRET_PATTERN.fullmatch(secret):

@@ -33,7 +33,7 @@ def chromium() -> Iterator[Browser]:
 def site(federated: Emulator, callback: str) -> Site:
     """A client whose people are the pool's own or come from a provider, and the app that it belongs to."""
     site = site_for(federated, "1both")
-    pool = site.authority.pools.get(site.public.pool_id)
+    pool = site.service.pools.get(site.public.pool_id)
     pool.clients["1both"].extended_config["CallbackURLs"].append(callback)
     return site
 
@@ -84,7 +84,7 @@ def test_somebody_new_signs_up_reads_the_mailbox_and_is_led_back_to_the_app(
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="the mailbox").click()
     code = opened.value.locator("code").first.inner_text()
-    assert code == latest(site.authority.mailbox, username)
+    assert code == latest(site.service.mailbox, username)
     page.get_by_label("Code").fill(code)
     page.keyboard.press("Enter")
     expect_welcome(page)
@@ -94,11 +94,11 @@ def test_another_code_can_be_had(site: Site, page: Page, callback: str, request:
     username = newcomer(request)
     page.goto(address(site, "/signup", callback))
     sign_up(page, username)
-    before = len(site.authority.mailbox.messages())
+    before = len(site.service.mailbox.messages())
     page.get_by_role("button", name="Send another code").click()
     expect(page.get_by_role("status")).to_contain_text("A code has been sent to n***@e***.")
-    assert len(site.authority.mailbox.messages()) == before + 1
-    page.get_by_label("Code").fill(latest(site.authority.mailbox, username))
+    assert len(site.service.mailbox.messages()) == before + 1
+    page.get_by_label("Code").fill(latest(site.service.mailbox, username))
     page.get_by_role("button", name="Confirm account").click()
     expect_welcome(page)
 
@@ -107,14 +107,14 @@ def test_a_forgotten_password_is_replaced_by_keyboard_alone(
     site: Site, page: Page, callback: str, request: pytest.FixtureRequest
 ) -> None:
     username = newcomer(request)
-    site.authority.sign_ups.register(site.public, username, PASSWORD, {"email": f"{username}@example.com"})
-    site.authority.sign_ups.confirm(site.public, username, latest(site.authority.mailbox, username))
+    site.service.sign_ups.register(site.public, username, PASSWORD, {"email": f"{username}@example.com"})
+    site.service.sign_ups.confirm(site.public, username, latest(site.service.mailbox, username))
     page.goto(address(site, "/login", callback))
     page.get_by_role("link", name="Forgot your password?").click()
     expect(page.get_by_label("Username")).to_be_focused()
     press(page, username, "Enter")
     expect(page.get_by_label("Code")).to_be_focused()
-    press(page, latest(site.authority.mailbox, username), "Tab", "Tab", NEW_PASSWORD, "Tab", NEW_PASSWORD, "Enter")
+    press(page, latest(site.service.mailbox, username), "Tab", "Tab", NEW_PASSWORD, "Tab", NEW_PASSWORD, "Enter")
     expect(page.get_by_role("status")).to_contain_text("Your password has been changed.")
     expect(page.get_by_label("Password")).to_be_focused()
     press(page, NEW_PASSWORD, "Enter")
@@ -163,7 +163,7 @@ def to_refused_sign_up(page: Page, site: Site) -> None:
 
 def to_confirm(page: Page, site: Site) -> None:
     to_sign_up(page, site)
-    sign_up(page, f"seen-{len(site.authority.mailbox.messages())}")
+    sign_up(page, f"seen-{len(site.service.mailbox.messages())}")
 
 
 def to_wrong_code(page: Page, site: Site) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from local_cognito.accounts.assurance import least_level, level_names
+from local_cognito.accounts.assurance import level_names, required_level
 from local_cognito_support.hosted_site import Browser, Site, query_of, running_site, unverified
 
 LOA = "urn:cognito:loa:"
@@ -86,7 +86,7 @@ def test_values_that_nobody_knows_are_passed_over(browser: Browser) -> None:
 
 
 def test_the_tier_lite_passes_them_over(browser: Browser) -> None:
-    browser.site.authority.pools.get(browser.site.public.pool_id).extended_config["UserPoolTier"] = "LITE"
+    browser.site.service.pools.get(browser.site.public.pool_id).extended_config["UserPoolTier"] = "LITE"
     browser.authorize(acr_values=f"{LOA}4")
     answer = query_of(browser.sign_in().headers["Location"])
     assert claims(browser, answer) == [(None, None)] * 3
@@ -95,9 +95,9 @@ def test_the_tier_lite_passes_them_over(browser: Browser) -> None:
 def test_a_pool_may_have_names_of_its_own() -> None:
     config = {"AcrConfiguration": {"Level4": {"AcrValue": "gold"}, "Level1": {}}}
     assert level_names(config) == {1: f"{LOA}1", 2: f"{LOA}2", 3: f"{LOA}3", 4: "gold"}
-    assert least_level(config, ["gold"]) == 4
-    assert least_level(config, [f"{LOA}4"]) == 0
-    assert least_level(config, ["gold", f"{LOA}2"]) == 2
+    assert required_level(config, ["gold"]) == 4
+    assert required_level(config, [f"{LOA}4"]) == 0
+    assert required_level(config, ["gold", f"{LOA}2"]) == 2
 
 
 def test_a_language_changes_nothing(browser: Browser) -> None:

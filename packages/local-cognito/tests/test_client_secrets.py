@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from local_cognito import Emulator
 from local_cognito.accounts.client_secrets import FormerSecrets
-from local_cognito.refusals import Refused
+from local_cognito.errors import ServiceError
 from local_cognito_support.sign_up import secret_hash
 
 FIRST = "first_secret_of_24_letters"
@@ -164,5 +164,5 @@ def test_content_type_that_needs_no_preflight_is_400(emulator: Emulator) -> None
 
 def test_public_client_has_no_secret_to_replace(emulator: Emulator) -> None:
     assert "public client" in replace(emulator, "1public", secret=SECOND).json()["message"]
-    with pytest.raises(Refused, match="public client"):
+    with pytest.raises(ServiceError, match="public client"):
         emulator.replace_client_secret("1public", SECOND)

@@ -17,7 +17,7 @@ import pytest
 import requests
 from local_cognito import Emulator, SeedError
 from local_cognito.__main__ import main
-from local_cognito.refusals import Refused
+from local_cognito.errors import ServiceError
 from local_cognito_support.user_pools import PASSWORD, POOL_ID
 
 SEED = {
@@ -42,7 +42,7 @@ def test_it_listens_on_the_loopback_address_alone(emulator: Emulator) -> None:
 def test_two_of_them_share_nothing(emulator: Emulator) -> None:
     with Emulator(seed=SEED) as second:
         assert client(second).list_users(UserPoolId=POOL_ID)["Users"] == []
-        assert emulator.authority.client("other") is None
+        assert emulator.service.client("other") is None
 
 
 def test_a_stopped_one_gives_its_port_back() -> None:
@@ -103,7 +103,7 @@ def test_ids_are_those_of_the_seed(idp: Any) -> None:
 
 
 def test_nothing_is_signed_for_a_pool_that_is_not_there(emulator: Emulator) -> None:
-    with pytest.raises(Refused, match="does not exist"):
+    with pytest.raises(ServiceError, match="does not exist"):
         emulator.sign("eu-west-1_Nowhere", {})
 
 
@@ -213,7 +213,7 @@ def test_the_command_says_that_a_port_is_taken(emulator: Emulator, capsys: pytes
         taken.listen()
         port = taken.getsockname()[1]
         assert main(["--port", str(port)]) == 2
-    assert f"port {port} on 127.0.0.1 cannot be had" in capsys.readouterr().err
+    assert f"port {port} on 127.0.0.1 cannot be used" in capsys.readouterr().err
 
 
 def test_the_command_says_what_is_wrong_with_a_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

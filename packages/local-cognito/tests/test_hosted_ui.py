@@ -121,7 +121,7 @@ def test_a_parameter_given_twice_is_an_invalid_request(site: Site, name: str) ->
 
 
 def test_a_client_without_the_code_flow_is_not_authorized(browser: Browser) -> None:
-    moto_client = browser.site.authority.pools.get(browser.site.public.pool_id).clients[browser.site.public.id]
+    moto_client = browser.site.service.pools.get(browser.site.public.pool_id).clients[browser.site.public.id]
     moto_client.extended_config["AllowedOAuthFlows"] = ["implicit"]
     assert query_of(browser.authorize().headers["Location"])["error"] == "unauthorized_client"
 
@@ -246,7 +246,7 @@ def test_a_disabled_person_is_not_signed_in_by_the_session(browser: Browser) -> 
 def test_a_deleted_person_is_not_signed_in_by_the_session(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
-    pools = browser.site.authority.pools
+    pools = browser.site.service.pools
     pools.backend("eu-west-1").admin_delete_user(browser.site.public.pool_id, "alice")
     assert browser.authorize().status_code == 200
 

@@ -33,7 +33,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(params=["light", "dark"])
 def page(site: Site, callback: str, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The login page on a small phone."""
-    client = site.authority.pools.get(site.public.pool_id).clients[site.public.id]
+    client = site.service.pools.get(site.public.pool_id).clients[site.public.id]
     client.extended_config["CallbackURLs"].append(callback)
     context = chromium.new_context(viewport={"width": 360, "height": 640}, color_scheme=request.param)
     page = context.new_page()

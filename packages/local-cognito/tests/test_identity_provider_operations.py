@@ -33,7 +33,7 @@ def test_a_provider_that_the_api_makes_is_one_of_its_clients(idp: Any, emulator:
     create(idp, pool_id, AttributeMapping={"email": "mail"})
     config = {"SupportedIdentityProviders": ["COGNITO", "Corporate"], "ClientName": "web"}
     client_id = idp.create_user_pool_client(UserPoolId=pool_id, **config)["UserPoolClient"]["ClientId"]
-    client = emulator.authority.client(client_id)
+    client = emulator.service.client(client_id)
     assert client is not None
     (provider,) = client.providers
     assert (provider.client_id, provider.issuer, provider.scopes) == ("us", "https://issuer.example", "openid email")

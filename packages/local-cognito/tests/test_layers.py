@@ -23,7 +23,7 @@ LAYERS = {
     "api": "code_operations identity_provider_operations moto_operations srp | challenges | software_tokens srp_sign_in"
     " | sign_in | operations",
     "aws": "dynamodb patterns signatures | conditions | policies | account | administrator guard | s3 | services",
-    "federation": "failures federated_people http_client | id_tokens | provider_client",
+    "federation": "failures federated_users http_client | id_tokens | provider_client",
     "identity": "identity_pool | logins roles | identities | operations",
     "oauth": "errors well_known | client_authentication | endpoints",
     "pages": "authorization_request page | browser_sessions mailbox_page | browser_cookies | attempts"

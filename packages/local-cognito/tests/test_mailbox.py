@@ -40,9 +40,9 @@ def test_an_emulator_says_its_codes_where_it_is_told_to() -> None:
     with Emulator(
         seed={"pools": [{"id": "eu-west-1_Loud", "clients": [{"id": "1web"}]}]}, console=lines.append
     ) as loud:
-        client = loud.authority.client("1web")
+        client = loud.service.client("1web")
         assert client is not None
-        loud.authority.sign_ups.register(client, "nora", PASSWORD, {"email": "nora@example.com"})
+        loud.service.sign_ups.register(client, "nora", PASSWORD, {"email": "nora@example.com"})
         assert [loud.mailbox.messages()[0].code in line for line in lines] == [True]
 
 
@@ -57,15 +57,15 @@ def test_a_message_shows_its_code_on_purpose_alone() -> None:
 
 
 def test_an_empty_mailbox_says_so(site: Site) -> None:
-    assert "Nothing has been sent yet." in requests.get(f"{site.url}/mailbox", timeout=30).text
+    assert "No messages." in requests.get(f"{site.url}/mailbox", timeout=30).text
 
 
 def test_the_page_shows_each_code_newest_first(site: Site) -> None:
     for username in ("first", "second"):
         attributes = {"email": f"{username}@example.com"}
-        site.authority.sign_ups.register(site.public, username, PASSWORD, attributes)
+        site.service.sign_ups.register(site.public, username, PASSWORD, attributes)
     text = requests.get(f"{site.url}/mailbox", timeout=30).text
-    codes = [latest(site.authority.mailbox, username) for username in ("second", "first")]
+    codes = [latest(site.service.mailbox, username) for username in ("second", "first")]
     places = [text.index(f'<code class="code">{code}</code>') for code in codes]
     assert places == sorted(places)
     assert "second@example.com (EMAIL)" in text
@@ -73,16 +73,16 @@ def test_the_page_shows_each_code_newest_first(site: Site) -> None:
 
 
 def test_what_people_call_themselves_is_text(site: Site) -> None:
-    site.authority.sign_ups.register(site.public, "<b>bold</b>", PASSWORD, {"email": "bold@example.com"})
+    site.service.sign_ups.register(site.public, "<b>bold</b>", PASSWORD, {"email": "bold@example.com"})
     assert "&lt;b&gt;bold&lt;/b&gt;" in requests.get(f"{site.url}/mailbox", timeout=30).text
 
 
 @pytest.mark.parametrize("host", ["evil.example:9229", "localhost.evil.example", "192.168.1.1"])
 def test_another_name_for_this_machine_opens_no_mailbox(site: Site, host: str) -> None:
-    site.authority.sign_ups.register(site.public, "secretive", PASSWORD, {"email": "s@example.com"})
+    site.service.sign_ups.register(site.public, "secretive", PASSWORD, {"email": "s@example.com"})
     answer = requests.get(f"{site.url}/mailbox", headers={"Host": host}, timeout=30)
     assert answer.status_code == 403
-    assert latest(site.authority.mailbox, "secretive") not in answer.text
+    assert latest(site.service.mailbox, "secretive") not in answer.text
 
 
 @pytest.mark.parametrize("host", ["localhost:9229", "127.0.0.1", "[::1]:9229"])
@@ -94,7 +94,7 @@ def test_no_log_holds_a_code(site: Site, caplog: pytest.LogCaptureFixture) -> No
     with caplog.at_level(logging.DEBUG), Browser(site) as browser:
         browser.open("/signup", **site.authorize_parameters())
         browser.submit(username="logged", email="l@example.com", password=PASSWORD, confirm_password=PASSWORD)
-        code = latest(site.authority.mailbox, "logged")
+        code = latest(site.service.mailbox, "logged")
         browser.submit(code=code)
         requests.get(f"{site.url}/mailbox", timeout=30)
     assert "/mailbox 200" in caplog.text

@@ -107,7 +107,7 @@ def test_a_code_is_worth_nothing_once_its_person_may_not_in(site: Site, change: 
     if change == "disabled":
         site.user("alice").enabled = False
     else:
-        site.authority.pools.backend("eu-west-1").admin_delete_user(site.public.pool_id, "alice")
+        site.service.pools.backend("eu-west-1").admin_delete_user(site.public.pool_id, "alice")
     assert refused(site.redeem(code), "invalid_grant")
 
 
@@ -137,7 +137,7 @@ def test_other_grants_are_refused(site: Site, grant_type: str, error: str) -> No
 
 def test_a_client_that_lost_the_code_flow_redeems_none(site: Site) -> None:
     code = site.sign_in()
-    client = site.authority.pools.get(site.public.pool_id).clients[site.public.id]
+    client = site.service.pools.get(site.public.pool_id).clients[site.public.id]
     client.extended_config["AllowedOAuthFlows"] = []
     assert refused(site.redeem(code), "unauthorized_client")
 

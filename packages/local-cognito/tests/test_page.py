@@ -1,7 +1,7 @@
 """Where a page's forms may lead, in the words of its Content-Security-Policy."""
 
 import pytest
-from local_cognito.pages.page import content_policy
+from local_cognito.pages.page import content_security_policy
 
 
 @pytest.mark.parametrize(
@@ -17,11 +17,11 @@ from local_cognito.pages.page import content_policy
     ],
 )
 def test_a_form_leads_to_its_own_origin_and_to_the_apps(leads_to: str, form_action: str) -> None:
-    assert f"form-action {form_action};" in content_policy(leads_to)
+    assert f"form-action {form_action};" in content_security_policy(leads_to)
 
 
 def test_a_page_runs_no_script_and_loads_nothing_from_elsewhere() -> None:
-    policy = dict(part.split(" ", 1) for part in content_policy().split("; "))
+    policy = dict(part.split(" ", 1) for part in content_security_policy().split("; "))
     assert policy["default-src"] == "'none'"
     assert policy["style-src"] == "'self'"
     assert "script-src" not in policy

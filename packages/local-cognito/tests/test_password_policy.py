@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from local_cognito.accounts.password_policy import in_words, require_conforming
-from local_cognito.refusals import Refused
+from local_cognito.accounts.password_policy import describe_policy, require_conforming
+from local_cognito.errors import ServiceError
 
 LAX = {"Policies": {"PasswordPolicy": {"MinimumLength": 6}}}
 STRICT = {
@@ -36,7 +36,7 @@ def test_a_lax_policy_takes_more() -> None:
     ],
 )
 def test_what_is_wrong_is_said(config: dict[str, Any], password: str, problem: str) -> None:
-    with pytest.raises(Refused, match=f"Password did not conform with policy: {problem}"):
+    with pytest.raises(ServiceError, match=f"Password did not conform with policy: {problem}"):
         require_conforming(config, password)
 
 
@@ -52,4 +52,4 @@ def test_what_is_wrong_is_said(config: dict[str, Any], password: str, problem: s
     ],
 )
 def test_it_is_told_before(policy: dict[str, Any], words: str) -> None:
-    assert in_words({"Policies": {"PasswordPolicy": policy}}) == words
+    assert describe_policy({"Policies": {"PasswordPolicy": policy}}) == words

@@ -23,7 +23,7 @@ def browser(site: Site) -> Iterator[Browser]:
 
 
 def code(browser: Browser) -> str:
-    return latest(browser.site.authority.mailbox, "alice")
+    return latest(browser.site.service.mailbox, "alice")
 
 
 def reset(browser: Browser, digits: str, password: str = NEW_PASSWORD, again: str = "") -> str:
@@ -55,13 +55,13 @@ def test_reloading_the_login_page_after_it_says_it_again(browser: Browser) -> No
 def test_nobody_is_told_from_somebody(browser: Browser) -> None:
     somebody = browser.submit(username="alice").text
     somebody_refused = reset(browser, another(code(browser)))
-    sent = len(browser.site.authority.mailbox.messages())
+    sent = len(browser.site.service.mailbox.messages())
     browser.open("/forgotPassword", **browser.site.authorize_parameters())
     nobody = browser.submit(username="nadia").text
     nobody_refused = reset(browser, "123456")
     assert without_tokens(somebody, "alice") == without_tokens(nobody, "nadia")
     assert without_tokens(somebody_refused, "alice") == without_tokens(nobody_refused, "nadia")
-    assert len(browser.site.authority.mailbox.messages()) == sent
+    assert len(browser.site.service.mailbox.messages()) == sent
 
 
 def without_tokens(text: str, username: str) -> str:
@@ -103,7 +103,9 @@ def test_the_code_does_its_work_in_the_browser_that_asked_for_it(browser: Browse
         assert "<code>forged_form</code>" in reset(stranger, code(browser))
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(479, "Your password has been changed."), (480, "has ended")])
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(479, "Your password has been changed."), (480, "has expired or was already used")]
+)
 def test_there_are_eight_minutes_for_the_code_and_the_new_password(browser: Browser, seconds: int, said: str) -> None:
     browser.submit(username="alice")
     browser.site.clock.pass_seconds(seconds)
@@ -114,15 +116,15 @@ def test_a_form_sent_twice_counts_once(browser: Browser) -> None:
     form = browser.shown
     browser.submit(username="alice")
     browser.shown = form
-    assert "This sign-in has ended" in browser.submit(username="alice").text
-    assert len(browser.site.authority.mailbox.messages()) == 1
+    assert "This sign-in has expired or was already used" in browser.submit(username="alice").text
+    assert len(browser.site.service.mailbox.messages()) == 1
 
 
 def test_whoever_must_reset_finds_the_way_on_the_login_page(browser: Browser) -> None:
-    authority, pool_id = browser.site.authority, browser.site.public.pool_id
-    user = authority.pools.user(pool_id, "alice")
+    authority, pool_id = browser.site.service, browser.site.public.pool_id
+    user = authority.pools.find_moto_user(pool_id, "alice")
     assert user is not None
-    authority.recovery.require(authority.pools.person(user))
+    authority.recovery.require_new_password(authority.pools.to_user(user))
     browser.authorize()
     text = browser.sign_in().text
     assert "Password reset required for the user" in text

@@ -219,7 +219,7 @@ def test_disabling_ends_every_sign_in_for_good(idp: Any, username: str, tokens: 
 def test_a_disabled_persons_token_is_refused_even_while_its_sign_in_lasts(
     emulator: Emulator, public_idp: Any, username: str, tokens: dict[str, str]
 ) -> None:
-    user = emulator.authority.pools.user(POOL_ID, username)
+    user = emulator.service.pools.find_moto_user(POOL_ID, username)
     assert user is not None
     user.enabled = False  # as if an administrator were between two steps
     with refused("NotAuthorizedException", "Access Token has been revoked"):
@@ -232,19 +232,19 @@ def test_a_deleted_person_is_signed_out(idp: Any, username: str, tokens: dict[st
 
 
 def test_user_info_refuses_what_has_been_revoked(emulator: Emulator, username: str) -> None:
-    client = emulator.authority.client("1public")
-    user = emulator.authority.pools.user(POOL_ID, username)
+    client = emulator.service.client("1public")
+    user = emulator.service.pools.find_moto_user(POOL_ID, username)
     assert client is not None
     assert user is not None
-    person = emulator.authority.pools.person(user)
-    issued = emulator.authority.issue(client, person, scopes=("openid", "email"))
+    person = emulator.service.pools.to_user(user)
+    issued = emulator.service.issue(client, person, scopes=("openid", "email"))
 
     def status() -> int:
         headers = {"Authorization": f"Bearer {issued['access_token']}"}
         return requests.get(f"{emulator.domain}/oauth2/userInfo", headers=headers, timeout=30).status_code
 
     assert status() == 200
-    emulator.authority.sign_out_everywhere(person)
+    emulator.service.sign_out_everywhere(person)
     assert status() == 401
 
 

@@ -45,7 +45,7 @@ def test_the_page_keeps_the_username_and_never_the_password(browser: Browser) ->
 
 
 def test_a_person_of_another_pool_has_no_password_here(browser: Browser) -> None:
-    browser.site.authority.pools.backend("eu-west-1").admin_delete_user(browser.site.public.pool_id, "alice")
+    browser.site.service.pools.backend("eu-west-1").admin_delete_user(browser.site.public.pool_id, "alice")
     assert WRONG in browser.sign_in().text
 
 
@@ -170,7 +170,7 @@ def test_the_page_of_a_step_is_shown_in_its_own_browser_alone(browser: Browser) 
 def test_a_sign_in_dies_after_five_minutes(browser: Browser) -> None:
     browser.site.clock.pass_seconds(300)
     answer = browser.sign_in()
-    assert (answer.status_code, "This sign-in has ended" in answer.text) == (400, True)
+    assert (answer.status_code, "This sign-in has expired or was already used" in answer.text) == (400, True)
     assert "/oauth2/authorize?response_type=code&amp;" in answer.text  # the way to a new one
 
 
@@ -178,14 +178,14 @@ def test_a_later_step_dies_with_the_sign_in(browser: Browser) -> None:
     browser.site.clock.pass_seconds(200)
     browser.sign_in("dave")
     browser.site.clock.pass_seconds(100)
-    assert "This sign-in has ended" in browser.submit(code=browser.site.totp_code()).text
+    assert "This sign-in has expired or was already used" in browser.submit(code=browser.site.totp_code()).text
 
 
 def test_a_finished_sign_in_is_over(browser: Browser) -> None:
     form = browser.shown
     browser.sign_in()
     browser.shown = form
-    assert "This sign-in has ended" in browser.sign_in().text
+    assert "This sign-in has expired or was already used" in browser.sign_in().text
 
 
 def test_of_many_forms_sent_at_once_one_gets_in(browser: Browser) -> None:

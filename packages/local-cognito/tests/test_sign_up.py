@@ -43,7 +43,7 @@ def test_codes_are_six_digits_and_no_two_alike(public_idp: Any, emulator: Emulat
 
 def test_the_sub_is_the_one_that_tokens_name(public_idp: Any, emulator: Emulator) -> None:
     answer = sign_up(public_idp)
-    assert emulator.authority.person(POOL_ID, answer["UserSub"]) is not None
+    assert emulator.service.find_user_by_sub(POOL_ID, answer["UserSub"]) is not None
 
 
 def test_a_wrong_code_does_not_confirm_and_the_right_one_still_does(public_idp: Any, emulator: Emulator) -> None:

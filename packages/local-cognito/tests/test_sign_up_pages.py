@@ -41,7 +41,7 @@ def sign_up(browser: Browser, username: str = "nora", **changes: str) -> str:
 
 
 def code(browser: Browser, username: str = "nora") -> str:
-    return latest(browser.site.authority.mailbox, username)
+    return latest(browser.site.service.mailbox, username)
 
 
 def links(text: str, site: Site) -> dict[str, dict[str, str]]:
@@ -91,7 +91,7 @@ def test_another_code_is_sent_on_request(browser: Browser) -> None:
         answer = browser.post(address, params=query, data=hidden, timeout=30)
         assert "A code has been sent to n***@e***." in answer.text
     assert "Attempt limit exceeded" in browser.post(address, params=query, data=hidden, timeout=30).text
-    assert len(browser.site.authority.mailbox.messages()) == 5
+    assert len(browser.site.service.mailbox.messages()) == 5
     assert "Location" in browser.submit(code=code(browser)).headers
 
 
@@ -160,7 +160,7 @@ def test_a_sign_up_dies_with_its_time_and_can_be_begun_again(browser: Browser) -
     open_sign_up(browser)
     browser.site.clock.pass_seconds(300)
     text = sign_up(browser)
-    assert "This sign-in has ended" in text
+    assert "This sign-in has expired or was already used" in text
     assert "/oauth2/authorize?response_type=code" in text
 
 
@@ -168,7 +168,7 @@ def test_a_sign_up_dies_with_its_time_and_can_be_begun_again(browser: Browser) -
 def test_a_step_that_takes_longer_than_the_sign_in_lives_ends_it(
     browser: Browser, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    sign_ups, clock = browser.site.authority.sign_ups, browser.site.clock
+    sign_ups, clock = browser.site.service.sign_ups, browser.site.clock
     take_the_step = getattr(sign_ups, step)
 
     def slowly(*given: object) -> object:
@@ -181,7 +181,7 @@ def test_a_step_that_takes_longer_than_the_sign_in_lives_ends_it(
     text = sign_up(browser)
     if step == "confirm":
         text = browser.submit(code=code(browser)).text
-    assert "This sign-in has ended" in text
+    assert "This sign-in has expired or was already used" in text
 
 
 def test_prompt_none_shows_no_form(browser: Browser) -> None:
@@ -193,8 +193,8 @@ def test_prompt_none_shows_no_form(browser: Browser) -> None:
 def test_who_was_deleted_since_gets_no_further(browser: Browser) -> None:
     open_sign_up(browser)
     sign_up(browser)
-    browser.site.authority.pools.backend("eu-west-1").admin_delete_user(browser.site.public.pool_id, "nora")
-    assert "This sign-in has ended" in browser.submit(code="123456").text
+    browser.site.service.pools.backend("eu-west-1").admin_delete_user(browser.site.public.pool_id, "nora")
+    assert "This sign-in has expired or was already used" in browser.submit(code="123456").text
 
 
 def seed(**pool: object) -> dict[str, object]:
@@ -206,9 +206,9 @@ QUERY = {"response_type": "code", "client_id": "1web", "redirect_uri": CALLBACK}
 
 
 def site_of(emulator: Emulator) -> Site:
-    client = emulator.authority.client("1web")
+    client = emulator.service.client("1web")
     assert client is not None
-    return Site(emulator.url, emulator.authority.now, emulator.authority, client, client, client)  # type: ignore[arg-type]
+    return Site(emulator.url, emulator.service.now, emulator.service, client, client, client)  # type: ignore[arg-type]
 
 
 def test_a_closed_pool_has_no_sign_up_and_no_way_to_it() -> None:

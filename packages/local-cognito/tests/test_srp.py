@@ -15,7 +15,7 @@ TIMESTAMP = "Tue Mar 3 07:08:09 UTC 2026"
 
 
 def exchange(password: str = "Passw0rd!") -> srp.Exchange:
-    verifier = srp.verifier("ExAmPlE12", USER_ID, password, SALT)
+    verifier = srp.compute_verifier("ExAmPlE12", USER_ID, password, SALT)
     return srp.Exchange("ExAmPlE12", USER_ID, SALT, verifier, SERVER_PRIVATE, CLIENT_PUBLIC)
 
 
@@ -68,21 +68,21 @@ def test_a_public_number_of_absurd_length_is_refused() -> None:
 
 @pytest.mark.parametrize(("number", "padded"), [(0x7F, "7f"), (0x80, "0080"), (0x1FF, "01ff"), (0xFFFF, "00ffff")])
 def test_padding_keeps_numbers_positive(number: int, padded: str) -> None:
-    assert srp.pad(number).hex() == padded
+    assert srp.pad_integer(number).hex() == padded
 
 
 def test_a_timestamp_has_no_leading_zero_in_its_day() -> None:
-    assert srp.timestamp(datetime(2026, 3, 3, 7, 8, 9, tzinfo=UTC)) == TIMESTAMP
+    assert srp.format_timestamp(datetime(2026, 3, 3, 7, 8, 9, tzinfo=UTC)) == TIMESTAMP
 
 
 def test_a_timestamp_is_read_as_it_is_written() -> None:
-    assert srp.timestamp(srp.moment(TIMESTAMP)) == TIMESTAMP
+    assert srp.format_timestamp(srp.parse_timestamp(TIMESTAMP)) == TIMESTAMP
 
 
 @pytest.mark.parametrize("text", ["", "2026-03-03T07:08:09Z", "Tue Foo 3 07:08:09 UTC 2026", TIMESTAMP + "\n"])
 def test_another_form_of_timestamp_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a timestamp"):
-        srp.moment(text)
+        srp.parse_timestamp(text)
 
 
 def test_an_exchange_shows_no_secret_in_its_repr() -> None:

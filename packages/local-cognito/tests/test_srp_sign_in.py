@@ -123,7 +123,7 @@ def test_a_proof_of_another_client_is_refused(public_idp: Any) -> None:
 @pytest.mark.parametrize("minutes", [-2, 2])
 def test_a_proof_of_another_time_is_refused(public_idp: Any, minutes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     client = srp_client(public_idp, "alice")
-    wrong = srp.timestamp(datetime.now(UTC) + timedelta(minutes=minutes))
+    wrong = srp.format_timestamp(datetime.now(UTC) + timedelta(minutes=minutes))
     monkeypatch.setattr(client, "get_cognito_formatted_timestamp", lambda moment: wrong)
     with refused("NotAuthorizedException", "Incorrect username or password."):
         respond(public_idp, client, proof(client, begin(public_idp, client)))
@@ -132,7 +132,7 @@ def test_a_proof_of_another_time_is_refused(public_idp: Any, minutes: int, monke
 def test_the_timestamp_is_under_the_proof(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice")
     responses = proof(client, begin(public_idp, client))
-    other = srp.timestamp(srp.moment(responses["TIMESTAMP"]) + timedelta(seconds=1))
+    other = srp.format_timestamp(srp.parse_timestamp(responses["TIMESTAMP"]) + timedelta(seconds=1))
     with refused("NotAuthorizedException", "Incorrect username or password."):
         respond(public_idp, client, {**responses, "TIMESTAMP": other})
 

@@ -76,15 +76,15 @@ def test_a_code_for_the_address_before_does_not_verify_the_next(
     send(public_idp, access_token)
     before = latest(emulator, username)
     idp_change = [{"Name": "email", "Value": "mine-now@example.com"}]
-    emulator.authority.pools.get_user(_person(emulator, username)).update_attributes(idp_change)
+    emulator.service.pools.get_moto_user(_person(emulator, username)).update_attributes(idp_change)
     with refused(*EXPIRED):
         verify(public_idp, access_token, before)
 
 
 def _person(emulator: Emulator, username: str) -> Any:
-    user = emulator.authority.pools.user(POOL_ID, username)
+    user = emulator.service.pools.find_moto_user(POOL_ID, username)
     assert user is not None
-    return emulator.authority.pools.person(user)
+    return emulator.service.pools.to_user(user)
 
 
 @pytest.mark.parametrize("name", ["email_verified", "phone_number_verified", "sub"])
@@ -115,8 +115,8 @@ def test_a_verified_address_of_somebody_else_stays_theirs(
 def test_where_people_sign_in_by_email_no_two_have_the_same(
     public_idp: Any, idp: Any, emulator: Emulator, people: People
 ) -> None:
-    sue = emulator.authority.find_person(emulator.authority.client("9strict"), "sue@example.com")  # type: ignore[arg-type]
-    raw = emulator.authority.issue_to_api(emulator.authority.client("9strict"), sue)["AccessToken"]  # type: ignore[arg-type]
+    sue = emulator.service.get_user(emulator.service.client("9strict"), "sue@example.com")  # type: ignore[arg-type]
+    raw = emulator.service.issue_api_tokens(emulator.service.client("9strict"), sue)["AccessToken"]  # type: ignore[arg-type]
     with refused("AliasExistsException", "An account with the given email already exists."):
         public_idp.update_user_attributes(AccessToken=raw, UserAttributes=attributes(email="sam@example.com"))
     for address in ("suzan@example.com", "sue@example.com"):

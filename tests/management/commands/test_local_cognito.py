@@ -61,7 +61,7 @@ def test_a_port_that_is_taken_is_its_exit_code(settings: Any, capfd: pytest.Capt
         taken.listen()
         with pytest.raises(SystemExit):
             call_command("local_cognito", port=taken.getsockname()[1])
-    assert "cannot be had" in capfd.readouterr().err
+    assert "cannot be used" in capfd.readouterr().err
 
 
 def test_it_serves_until_it_is_interrupted(tmp_path: Path) -> None:

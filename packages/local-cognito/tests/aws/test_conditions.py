@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from local_cognito.aws.policies import allows, can_be_told
+from local_cognito.aws.policies import has_supported_conditions, is_allowed
 
 ME = {"cognito-identity.amazonaws.com:sub": "eu-west-1:me"}
 OWN = "${cognito-identity.amazonaws.com:sub}/*"
@@ -24,7 +24,7 @@ def _document(operator: str, tests: Mapping[str, Any], effect: str = "Allow") ->
 
 def _may_list(operator: str, wanted: Any, prefix: str | None, key: str = "s3:prefix") -> bool:
     asked = ME if prefix is None else {**ME, "s3:prefix": prefix}
-    return allows([_document(operator, {key: wanted})], "s3:ListBucket", BUCKET, asked)
+    return is_allowed([_document(operator, {key: wanted})], "s3:ListBucket", BUCKET, asked)
 
 
 @pytest.mark.parametrize(
@@ -61,15 +61,15 @@ def test_the_names_of_keys_have_no_case() -> None:
 def test_all_conditions_of_a_statement_must_be_met() -> None:
     document = _document("StringLike", {"s3:prefix": OWN, "s3:delimiter": "/"})
     asked = {**ME, "s3:prefix": "eu-west-1:me/"}
-    assert not allows([document], "s3:ListBucket", BUCKET, asked)
-    assert allows([document], "s3:ListBucket", BUCKET, {**asked, "s3:delimiter": "/"})
+    assert not is_allowed([document], "s3:ListBucket", BUCKET, asked)
+    assert is_allowed([document], "s3:ListBucket", BUCKET, {**asked, "s3:delimiter": "/"})
 
 
 def test_a_denial_counts_only_where_its_condition_is_met() -> None:
     everything = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     documents = [everything, _document("StringLike", {"s3:prefix": "secret/*"}, "Deny")]
-    assert allows(documents, "s3:ListBucket", BUCKET, {"s3:prefix": "open/"})
-    assert not allows(documents, "s3:ListBucket", BUCKET, {"s3:prefix": "secret/"})
+    assert is_allowed(documents, "s3:ListBucket", BUCKET, {"s3:prefix": "open/"})
+    assert not is_allowed(documents, "s3:ListBucket", BUCKET, {"s3:prefix": "secret/"})
 
 
 @pytest.mark.parametrize(
@@ -78,16 +78,16 @@ def test_a_denial_counts_only_where_its_condition_is_met() -> None:
 def test_a_condition_that_cannot_be_told_allows_and_denies_nothing(operator: str, key: str) -> None:
     allowing, denying = (_document(operator, {key: "x"}, effect) for effect in ("Allow", "Deny"))
     everything = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
-    assert allows([allowing], "s3:ListBucket", BUCKET, ME)
-    assert allows([everything, denying], "s3:ListBucket", BUCKET, ME)
-    assert not can_be_told(allowing)
+    assert is_allowed([allowing], "s3:ListBucket", BUCKET, ME)
+    assert is_allowed([everything, denying], "s3:ListBucket", BUCKET, ME)
+    assert not has_supported_conditions(allowing)
 
 
 def test_one_that_is_not_met_outweighs_one_that_cannot_be_told() -> None:
     document = _document("StringLike", {"s3:prefix": OWN, "aws:SourceIp": "x"})
-    assert not allows([document], "s3:ListBucket", BUCKET, {**ME, "s3:prefix": "eu-west-1:you/"})
+    assert not is_allowed([document], "s3:ListBucket", BUCKET, {**ME, "s3:prefix": "eu-west-1:you/"})
 
 
 def test_what_is_looked_at_is_told_apart() -> None:
-    assert can_be_told(_document("StringLike", {"s3:prefix": OWN}))
-    assert can_be_told({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
+    assert has_supported_conditions(_document("StringLike", {"s3:prefix": OWN}))
+    assert has_supported_conditions({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})

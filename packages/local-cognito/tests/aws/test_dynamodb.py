@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from local_cognito.aws.dynamodb import needs
+from local_cognito.aws.dynamodb import required_permissions
 
 TABLE = "arn:aws:dynamodb:eu-west-1:1:table/"
 
@@ -32,5 +32,5 @@ TABLE = "arn:aws:dynamodb:eu-west-1:1:table/"
 def test_an_operation_needs_leave_for_each_of_its_tables(
     operation: str, parameters: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
-    found = list(needs(operation, parameters, region="eu-west-1", account="1"))
+    found = list(required_permissions(operation, parameters, region="eu-west-1", account="1"))
     assert found == [(f"dynamodb:{action}", resource) for action, resource in expected]

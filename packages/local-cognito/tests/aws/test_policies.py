@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from local_cognito.aws.policies import allows
+from local_cognito.aws.policies import is_allowed
 
 SUB = "cognito-identity.amazonaws.com:sub"
 
@@ -14,12 +14,12 @@ def statement(effect: str = "Allow", **changes: Any) -> dict[str, Any]:
 
 
 def may(*statements: dict[str, Any], action: str = "s3:GetObject", key: str = "files/a", **values: str) -> bool:
-    return allows([{"Statement": list(statements)}], action, f"arn:aws:s3:::{key}", {SUB: "eu:1", **values})
+    return is_allowed([{"Statement": list(statements)}], action, f"arn:aws:s3:::{key}", {SUB: "eu:1", **values})
 
 
 def test_nothing_is_allowed_unasked() -> None:
     assert not may()
-    assert not allows([], "s3:GetObject", "*", {})
+    assert not is_allowed([], "s3:GetObject", "*", {})
 
 
 def test_a_statement_allows_its_action_on_its_resource() -> None:
@@ -29,7 +29,7 @@ def test_a_statement_allows_its_action_on_its_resource() -> None:
 
 
 def test_one_statement_need_not_be_a_list() -> None:
-    assert allows([{"Statement": statement()}], "s3:GetObject", "arn:aws:s3:::files/a", {})
+    assert is_allowed([{"Statement": statement()}], "s3:GetObject", "arn:aws:s3:::files/a", {})
 
 
 def test_a_deny_outweighs_every_allow() -> None:
@@ -39,7 +39,7 @@ def test_a_deny_outweighs_every_allow() -> None:
 
 def test_a_deny_of_another_policy_counts_too() -> None:
     documents = [{"Statement": statement()}, {"Statement": statement("Deny")}]
-    assert not allows(documents, "s3:GetObject", "arn:aws:s3:::files/a", {})
+    assert not is_allowed(documents, "s3:GetObject", "arn:aws:s3:::files/a", {})
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from local_cognito.federation.failures import FederationFailed
-from local_cognito.federation.id_tokens import verified_claims
+from local_cognito.federation.id_tokens import verify_id_token
 from local_cognito_support.provider_tokens import (
     CURVE_KEY,
     DETAILS,
@@ -23,7 +23,7 @@ from local_cognito_support.provider_tokens import (
 
 
 def verify(raw: str, keys: dict[str, Any] = KEYS) -> dict[str, Any]:
-    return verified_claims(raw, keys, PROVIDER, nonce="the nonce", now=NOW)
+    return verify_id_token(raw, keys, PROVIDER, nonce="the nonce", now=NOW)
 
 
 def test_a_good_token_is_believed() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from local_cognito.federation.federated_people import mapped_attributes
+from local_cognito.federation.federated_users import map_attributes
 
 
 @pytest.mark.parametrize(
@@ -21,23 +21,23 @@ from local_cognito.federation.federated_people import mapped_attributes
     ],
 )
 def test_every_kind_of_claim_is_a_string_in_the_pool(value: Any, expected: str) -> None:
-    assert mapped_attributes({"custom:it": "claim"}, {"claim": value}) == {"custom:it": expected}
+    assert map_attributes({"custom:it": "claim"}, {"claim": value}) == {"custom:it": expected}
 
 
 def test_what_is_missing_or_too_long_changes_nothing() -> None:
     claims = {"null": None, "long": "x" * 2049, "fits": "x" * 2048}
     mapping = {"custom:none": "missing", "custom:null": "null", "custom:long": "long", "custom:fits": "fits"}
-    assert mapped_attributes(mapping, claims) == {"custom:fits": "x" * 2048}
+    assert map_attributes(mapping, claims) == {"custom:fits": "x" * 2048}
 
 
 @pytest.mark.parametrize("name", ["sub", "identities"])
 def test_who_somebody_is_comes_from_no_claim(name: str) -> None:
-    assert mapped_attributes({name: "claim"}, {"claim": "somebody else"}) == {}
+    assert map_attributes({name: "claim"}, {"claim": "somebody else"}) == {}
 
 
 def test_an_address_is_verified_only_where_that_is_mapped_too() -> None:
     claims = {"email": "fay@example.com", "email_verified": True, "phone": "+12065550100"}
     mapping = {"email": "email", "phone_number": "phone"}
-    unverified = mapped_attributes(mapping, claims)
+    unverified = map_attributes(mapping, claims)
     assert (unverified["email_verified"], unverified["phone_number_verified"]) == ("false", "false")
-    assert mapped_attributes({**mapping, "email_verified": "email_verified"}, claims)["email_verified"] == "true"
+    assert map_attributes({**mapping, "email_verified": "email_verified"}, claims)["email_verified"] == "true"

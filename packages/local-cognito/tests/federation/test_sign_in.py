@@ -16,7 +16,7 @@ from local_cognito_support.identity_provider import POOL_ID, Provider, Visitor, 
 
 
 def attributes(emulator: Emulator, username: str) -> dict[str, str]:
-    user = emulator.authority.pools.get(POOL_ID).users[username]
+    user = emulator.service.pools.get(POOL_ID).users[username]
     return {item["Name"]: item["Value"] for item in user.attributes}
 
 
@@ -65,7 +65,7 @@ def test_an_address_is_unverified_where_nobody_says_that_it_is_verified(visitor:
 def test_an_address_of_somebody_of_the_pool_gives_nobody_their_account(visitor: Visitor, federated: Emulator) -> None:
     subject = visitor.provider.put("f-4", email="alice@example.com", email_verified=True)
     claims = unverified(visitor.tokens(subject)["id_token"])
-    alice = federated.authority.pools.user(POOL_ID, "alice@example.com")
+    alice = federated.service.pools.find_moto_user(POOL_ID, "alice@example.com")
     assert alice is not None
     assert alice.username == "alice"
     assert claims["sub"] != alice.id
@@ -75,7 +75,7 @@ def test_a_name_taken_beforehand_does_not_lie_in_wait_for_a_person_of_the_provid
     visitor: Visitor, federated: Emulator
 ) -> None:
     site, name = visitor.browser.site, "Corporate_victim"
-    site.authority.sign_ups.register(site.public, name, "Correct-horse-7", {"email": "mallory@example.com"})
+    site.service.sign_ups.register(site.public, name, "Correct-horse-7", {"email": "mallory@example.com"})
     query = query_of(visitor.sign_in(visitor.provider.put("victim")))
     assert query["error"] == "invalid_request"
     assert query["error_description"] == "Another user has the name Corporate_victim already"
@@ -318,24 +318,24 @@ def test_an_answer_that_nobody_waits_for_is_a_page(visitor: Visitor) -> None:
 def test_somebody_disabled_is_denied(visitor: Visitor, federated: Emulator) -> None:
     subject = visitor.provider.put("f-14")
     visitor.sign_in(subject)
-    federated.authority.pools.get(POOL_ID).users["Corporate_f-14"].enabled = False
+    federated.service.pools.get(POOL_ID).users["Corporate_f-14"].enabled = False
     query = query_of(visitor.sign_in(subject, prompt="login"))
     assert (query["error"], query["error_description"]) == ("access_denied", "User is disabled.")
 
 
 def test_an_attribute_that_the_pool_requires_must_come(visitor: Visitor, federated: Emulator) -> None:
-    name = federated.authority.pools.get(POOL_ID).schema_attributes["name"]
+    name = federated.service.pools.get(POOL_ID).schema_attributes["name"]
     name.required = True
     try:
         query = query_of(visitor.sign_in(visitor.provider.put("f-15", email="f@corporate.example")))
         assert (query["error"], query["error_description"]) == ("invalid_request", "attributes required: [name]")
-        assert "Corporate_f-15" not in federated.authority.pools.get(POOL_ID).users
+        assert "Corporate_f-15" not in federated.service.pools.get(POOL_ID).users
     finally:
         name.required = False
 
 
 def test_names_are_in_small_letters_where_the_pool_has_none_others(visitor: Visitor, federated: Emulator) -> None:
-    config = federated.authority.pools.get(POOL_ID).extended_config
+    config = federated.service.pools.get(POOL_ID).extended_config
     config["UsernameConfiguration"] = {"CaseSensitive": False}
     try:
         claims = unverified(visitor.tokens(visitor.provider.put("Mixed-Case"))["id_token"])
@@ -373,11 +373,11 @@ def test_the_api_knows_them_and_their_password_is_none(visitor: Visitor, federat
 def test_get_user_answers_for_them(visitor: Visitor, federated: Emulator) -> None:
     subject = visitor.provider.put("f-17")
     visitor.sign_in(subject)
-    authority = federated.authority
-    user, client = authority.pools.user(POOL_ID, "Corporate_f-17"), authority.client("1both")
+    authority = federated.service
+    user, client = authority.pools.find_moto_user(POOL_ID, "Corporate_f-17"), authority.client("1both")
     assert user is not None
     assert client is not None
-    raw = authority.issue_to_api(client, authority.pools.person(user))["AccessToken"]
+    raw = authority.issue_api_tokens(client, authority.pools.to_user(user))["AccessToken"]
     unsigned = boto3.client(
         "cognito-idp",
         endpoint_url=federated.endpoint_url,

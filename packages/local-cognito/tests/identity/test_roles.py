@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from local_cognito.errors import ServiceError
 from local_cognito.identity.identity_pool import IdentityPool, RoleMapping, Rule
-from local_cognito.identity.roles import role_of
-from local_cognito.refusals import Refused
+from local_cognito.identity.roles import select_role
 
 CLAIMS = {"team": "blue", "cognito:groups": ["readers", "editors"], "level": 7}
 
@@ -40,17 +40,17 @@ def pool(mapping: RoleMapping, **changes: Any) -> IdentityPool:
 )
 def test_a_rule_holds_by_its_claim(claim: str, match: str, value: str, holds: bool) -> None:
     ruled = pool(RoleMapping("Rules", rules=(Rule(claim, match, value, "mapped"),)))
-    assert role_of(ruled, CLAIMS) == ("mapped" if holds else "default")
+    assert select_role(ruled, CLAIMS) == ("mapped" if holds else "default")
 
 
 def test_the_first_rule_that_holds_counts() -> None:
     rules = tuple(Rule("team", "Equals", "blue", role) for role in ("first", "second"))
-    assert role_of(pool(RoleMapping("Rules", rules=rules)), CLAIMS) == "first"
+    assert select_role(pool(RoleMapping("Rules", rules=rules)), CLAIMS) == "first"
 
 
 def test_no_role_may_be_asked_for_where_rules_decide() -> None:
-    with pytest.raises(Refused):
-        role_of(pool(RoleMapping("Rules")), {"cognito:roles": ["a"]}, "a")
+    with pytest.raises(ServiceError):
+        select_role(pool(RoleMapping("Rules")), {"cognito:roles": ["a"]}, "a")
 
 
 def test_a_tag_is_a_claim_that_is_one_value() -> None:

@@ -17,7 +17,7 @@ import pyotp
 import requests
 from local_cognito.accounts.clients import AppClient
 from local_cognito.emulator import Emulator
-from local_cognito.user_pool_service import Authority
+from local_cognito.user_pool_service import UserPoolService
 
 CALLBACK = "http://localhost:8000/auth/callback/"
 GOODBYE = "http://localhost:8000/goodbye/"
@@ -62,14 +62,14 @@ class Site:
 
     url: str
     clock: Clock
-    authority: Authority
+    service: UserPoolService
     public: AppClient
     confidential: AppClient
     other_pool: AppClient
 
     def user(self, username: str) -> Any:
         """moto's user of the first pool."""
-        user = self.authority.pools.user(self.public.pool_id, username)
+        user = self.service.pools.find_moto_user(self.public.pool_id, username)
         assert user is not None
         return user
 
@@ -190,8 +190,8 @@ def running_site() -> Iterator[Site]:
     """A site of its own, with alice, dave (has an authenticator app) and nina (has a password that is not her own)."""
     clock = Clock()
     with Emulator(seed=_SEED, state_dir=_state_dir(), now=clock) as emulator:
-        clients = [emulator.authority.client(name) for name in ("1public", "2confidential", "3otherpool")]
-        yield Site(emulator.url, clock, emulator.authority, *(client for client in clients if client is not None))
+        clients = [emulator.service.client(name) for name in ("1public", "2confidential", "3otherpool")]
+        yield Site(emulator.url, clock, emulator.service, *(client for client in clients if client is not None))
 
 
 @cache

@@ -81,10 +81,10 @@ def federated(provider: Provider) -> Iterator[Emulator]:
 
 def site_for(emulator: Emulator, client_id: str) -> Site:
     """The emulator as a browser's site, whose app is that client."""
-    client = emulator.authority.client(client_id)
+    client = emulator.service.client(client_id)
     assert client is not None
-    clock: Any = emulator.authority.now
-    return Site(emulator.url, clock, emulator.authority, client, client, client)
+    clock: Any = emulator.service.now
+    return Site(emulator.url, clock, emulator.service, client, client, client)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""People of a user pool as values. Knows nothing of where they are kept."""
+"""The users and groups of a user pool as values. Does not depend on moto."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Group:
-    """A group of a user pool; the lowest `precedence` stands first, none stands last."""
+    """A group of a user pool. A lower `precedence` comes first; None comes last."""
 
     name: str
     precedence: int | None = None
@@ -14,10 +14,10 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Person:
-    """Somebody in a user pool, as they were when asked for. `groups` stand in order of precedence.
+class User:
+    """A snapshot of a user in a user pool. `groups` are in order of precedence.
 
-    `username` is the immutable one: in a pool whose people sign in with their e-mail address it equals `sub`.
+    `username` is immutable. If the pool uses email addresses as usernames, it equals `sub`.
     """
 
     pool_id: str
@@ -31,15 +31,15 @@ class Person:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The names of the person's groups, in order of precedence."""
+        """The names of the user's groups, in order of precedence."""
         return tuple(group.name for group in self.memberships)
 
     @property
     def must_change_password(self) -> bool:
-        """Whether the password was given by somebody else and must be replaced at the next sign-in."""
+        """Whether the password is temporary and must be changed at the next sign-in."""
         return self.status == "FORCE_CHANGE_PASSWORD"
 
 
 def by_precedence(groups: "list[Group] | tuple[Group, ...]") -> tuple[Group, ...]:
-    """`groups` in Cognito's order: by precedence, those without one last; equals by name."""
+    """Return `groups` in Cognito's order: by precedence, groups without one last; equal ones by name."""
     return tuple(sorted(groups, key=lambda group: (group.precedence is None, group.precedence or 0, group.name)))

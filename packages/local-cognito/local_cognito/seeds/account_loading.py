@@ -1,11 +1,11 @@
-"""A seed's AWS account becomes moto's: roles, administrator, buckets, tables; and its identity pools become values."""
+"""Load a seed into moto's AWS account (roles, administrator, buckets, tables) and create its identity pools."""
 
 import logging
 from collections.abc import Mapping
 from typing import Any
 
 from ..aws.account import AccessKey, Account
-from ..aws.policies import can_be_told
+from ..aws.policies import has_supported_conditions
 from ..identity.identity_pool import DEFAULT_PRINCIPAL_TAGS, IdentityPool, RoleMapping, Rule
 from .seed import Seed, SeedIdentityPool, SeedRoleMapping
 
@@ -14,13 +14,13 @@ log = logging.getLogger("local_cognito")
 _MAPPING_KINDS = {"token": "Token", "rules": "Rules", "none": ""}
 
 
-def plant_account(seed: Seed, account: Account, administrator: AccessKey) -> None:
-    """Put everything that `seed` names into the account, and the one who may do everything."""
+def load_account(seed: Seed, account: Account, administrator: AccessKey) -> None:
+    """Create the roles, buckets and tables of `seed` and the administrator in the account."""
     account.create_administrator(administrator)
     trust = _trust(seed)
     for role in seed.account.roles:
         account.create_role(role.name, role.policy, trust)
-        if not can_be_told(role.policy):
+        if not has_supported_conditions(role.policy):
             log.warning("the role %s has conditions that the local IAM does not evaluate: they hold always", role.name)
     for bucket in seed.account.buckets:
         account.create_bucket(bucket, seed.region)
@@ -29,7 +29,7 @@ def plant_account(seed: Seed, account: Account, administrator: AccessKey) -> Non
 
 
 def identity_pools(seed: Seed, account: Account) -> tuple[IdentityPool, ...]:
-    """The seed's identity pools, their roles as ARNs of the account."""
+    """Return the seed's identity pools, with the ARNs of the account's roles."""
     clients = {pool.id: [client.id for client in pool.clients] for pool in seed.pools}
     return tuple(_identity_pool(pool, clients[pool.user_pool], account) for pool in seed.account.identity_pools)
 
@@ -59,7 +59,7 @@ def _arn(role: str | None, account: Account) -> str | None:
 
 
 def _trust(seed: Seed) -> Mapping[str, Any]:
-    """Who may take a role: the seed's identity pools. For those who read it: nothing here asks."""
+    """Return the trust policy for the seed's identity pools. It is shown by IAM and is not evaluated here."""
     audience = {"cognito-identity.amazonaws.com:aud": [pool.id for pool in seed.account.identity_pools]}
     statement = {
         "Effect": "Allow",

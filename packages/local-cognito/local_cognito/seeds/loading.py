@@ -1,24 +1,34 @@
-"""A seed becomes moto's pools, with the ids that the seed fixes, which moto's API would draw anew each time."""
+"""Load a seed into moto's user pools with the ids of the seed. moto's API would generate new ids each time."""
 
 from typing import Any
 
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, CognitoIdpUserPoolClient, UserStatus
 
 from ..aws.account import Account
-from ..user_pool_service import Authority
+from ..user_pool_service import UserPoolService
 from .moto_private_key import cached_private_key
 from .seed import Seed, SeedClient, SeedIdentityProvider, SeedPool, SeedUser
 
 
-def plant(seed: Seed, authority: Authority, account: Account) -> None:
+<<<<<<< HEAD:packages/local-cognito/local_cognito/seeds/planting.py
+def plant(seed: Seed, authority: UserPoolService, account: Account) -> None:
     """Put all user pools that `seed` names into those of `authority`; their groups' roles are those of `account`."""
     with authority.lock, cached_private_key():
+||||||| f971ca6:packages/local-cognito/local_cognito/seeds/planting.py
+def plant(seed: Seed, authority: UserPoolService, account: Account) -> None:
+    """Put all user pools that `seed` names into those of `authority`; their groups' roles are those of `account`."""
+    with authority.lock:
+=======
+def load_seed(seed: Seed, service: UserPoolService, account: Account) -> None:
+    """Create the user pools of `seed` in `service`. The roles of their groups are those of `account`."""
+    with service.lock:
+>>>>>>> f03ad6aaa231214e1b140a89e432bebd28686b8e:packages/local-cognito/local_cognito/seeds/loading.py
         for pool in seed.pools:
-            _plant_pool(pool, authority, account)
+            _add_pool(pool, service, account)
 
 
-def _plant_pool(seed: SeedPool, authority: Authority, account: Account) -> None:
-    backend = authority.pools.backend(seed.id.partition("_")[0])
+def _add_pool(seed: SeedPool, service: UserPoolService, account: Account) -> None:
+    backend = service.pools.backend(seed.id.partition("_")[0])
     pool = CognitoIdpUserPool(backend.account_id, backend.region_name, seed.name or seed.id, _pool_config(seed))
     pool.arn = pool.arn.replace(pool.id, seed.id)
     pool.id = seed.id
@@ -38,7 +48,7 @@ def _plant_pool(seed: SeedPool, authority: Authority, account: Account) -> None:
     for client in seed.clients:
         pool.clients[client.id] = _client(client, seed.id)
     for user in seed.users:
-        _plant_user(user, pool, authority)
+        _add_user(user, pool, service)
 
 
 def _pool_config(seed: SeedPool) -> dict[str, Any]:
@@ -64,14 +74,14 @@ def _pool_config(seed: SeedPool) -> dict[str, Any]:
 
 
 def _provider_config(seed: SeedIdentityProvider) -> dict[str, Any]:
-    """The provider in the words of CreateIdentityProvider."""
+    """Return the parameters of CreateIdentityProvider."""
     details = ("client_id", "client_secret", "authorize_scopes", "oidc_issuer", "attributes_request_method")
-    found = {
+    provider_details = {
         name: getattr(seed, name) for name in (*details, "authorize_url", "token_url", "attributes_url", "jwks_uri")
     }
     return {
         "ProviderType": seed.type,
-        "ProviderDetails": {name: value for name, value in found.items() if value},
+        "ProviderDetails": {name: value for name, value in provider_details.items() if value},
         "AttributeMapping": {"username": "sub", **seed.attribute_mapping},
         "IdpIdentifiers": list(seed.idp_identifiers),
     }
@@ -85,7 +95,7 @@ def _client(seed: SeedClient, pool_id: str) -> CognitoIdpUserPoolClient:
 
 
 def _client_config(seed: SeedClient) -> dict[str, Any]:
-    """The client in the words of CreateUserPoolClient."""
+    """Return the parameters of CreateUserPoolClient."""
     return {
         "ClientName": seed.name or seed.id,
         "CallbackURLs": list(seed.callback_urls),
@@ -110,23 +120,20 @@ def _client_config(seed: SeedClient) -> dict[str, Any]:
     }
 
 
-def _plant_user(seed: SeedUser, pool: CognitoIdpUserPool, authority: Authority) -> None:
+def _add_user(seed: SeedUser, pool: CognitoIdpUserPool, service: UserPoolService) -> None:
     # Where people sign in with an address, Cognito makes the username itself, and it is the sub.
     username = seed.sub if pool.extended_config["UsernameAttributes"] else seed.username
-    attributes = [{"Name": name, "Value": value} for name, value in _attributes(seed).items()]
-    user = CognitoIdpUser(pool.id, username, seed.password or None, UserStatus[seed.status], attributes)
-    user.id = seed.sub
-    user.update_attributes([{"Name": "sub", "Value": seed.sub}])
-    user.enabled = seed.enabled
-    pool.users[username] = user
-    for name in seed.groups:
-        authority.pools.backend_of(pool).admin_add_user_to_group(pool.id, name, username)
-    if seed.totp_secret:
-        user.token_verified = user.software_token_mfa_enabled = True
-        user.preferred_mfa_setting = "SOFTWARE_TOKEN_MFA"
-        authority.totp.keep(authority.pools.person(user), seed.totp_secret)
-
-
-def _attributes(seed: SeedUser) -> dict[str, str]:
     email = {"email": seed.email, "email_verified": str(seed.email_verified).lower()} if seed.email else {}
-    return {"sub": seed.sub, **email, **seed.attributes}
+    values = {"sub": seed.sub, **email, **seed.attributes}
+    attributes = [{"Name": name, "Value": value} for name, value in values.items()]
+    moto_user = CognitoIdpUser(pool.id, username, seed.password or None, UserStatus[seed.status], attributes)
+    moto_user.id = seed.sub
+    moto_user.update_attributes([{"Name": "sub", "Value": seed.sub}])
+    moto_user.enabled = seed.enabled
+    pool.users[username] = moto_user
+    for name in seed.groups:
+        service.pools.backend_of(pool).admin_add_user_to_group(pool.id, name, username)
+    if seed.totp_secret:
+        moto_user.token_verified = moto_user.software_token_mfa_enabled = True
+        moto_user.preferred_mfa_setting = "SOFTWARE_TOKEN_MFA"
+        service.totp.keep(service.pools.to_user(moto_user), seed.totp_secret)
