@@ -1,12 +1,6 @@
-<<<<<<< HEAD
 """A local Amazon Cognito for development and tests. Importing this package starts nothing and loads no web server."""
 
 from typing import TYPE_CHECKING, Any
-||||||| f971ca6
-"""A Cognito on your own machine, for development and tests. Needs the extra `[emulator]`. Only hands names on."""
-=======
-"""A local Amazon Cognito for development and tests. Needs the extra `[emulator]`. Only exports names."""
->>>>>>> f03ad6aaa231214e1b140a89e432bebd28686b8e
 
 from .accounts.keys import sign
 from .seeds.values import SeedError

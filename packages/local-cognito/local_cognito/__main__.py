@@ -44,16 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-<<<<<<< HEAD
-    parser = argparse.ArgumentParser(prog="local-cognito", description="A Cognito on this machine.")
-    parser.add_argument("--seed", type=Path, help="YAML or JSON file with pools, clients, groups and people")
-||||||| f971ca6
-    parser = argparse.ArgumentParser(prog="python -m local_cognito", description="A Cognito on this machine.")
-    parser.add_argument("--seed", type=Path, help="YAML or JSON file with pools, clients, groups and people")
-=======
-    parser = argparse.ArgumentParser(prog="python -m local_cognito", description="A local Amazon Cognito.")
+    parser = argparse.ArgumentParser(prog="local-cognito", description="A local Amazon Cognito.")
     parser.add_argument("--seed", type=Path, help="YAML or JSON file with pools, clients, groups and users")
->>>>>>> f03ad6aaa231214e1b140a89e432bebd28686b8e
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="port on 127.0.0.1 (default %(default)s; 0: any)"
     )

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-<<<<<<< HEAD:packages/local-cognito/local_cognito/user_pool_service.py
 from .accounts import tokens
 from .accounts.assurance import Assurance, level_names, required_level
 from .accounts.client_secrets import LONGEST_SECONDS, SECRET_PATTERN
@@ -18,7 +17,7 @@ from .accounts.keys import KeyRing, TokenUse
 from .accounts.pools import Pools
 from .accounts.token_issuer import TokenIssuer
 from .accounts.totp import TotpSecrets
-from .accounts.users import Person
+from .accounts.users import User
 from .addresses import aws_issuer
 from .clock import unix_time
 from .errors import ServiceError, bad_credentials
@@ -28,51 +27,6 @@ from .self_service.mailbox import Mailbox
 from .self_service.recovery import Recovery
 from .self_service.sign_up import SignUps
 from .self_service.verification import Verifications
-||||||| f971ca6:packages/local-cognito/local_cognito/accounts/authority.py
-from django_cognito.core.clock import unix_time
-from django_cognito.core.tokens.token import TokenUse
-from django_cognito.core.user_pool import UserPool
-
-from ..errors import ServiceError, bad_credentials
-from ..federation.federated_users import FederatedUsers
-from ..self_service.codes import Codes
-from ..self_service.mailbox import Mailbox
-from ..self_service.recovery import Recovery
-from ..self_service.sign_up import SignUps
-from ..self_service.verification import Verifications
-from . import tokens
-from .assurance import Assurance, level_names, required_level
-from .client_secrets import LONGEST_SECONDS, SECRET_PATTERN
-from .clients import AppClient
-from .grants import Grant
-from .keys import KeyRing
-from .pools import Pools
-from .token_issuer import TokenIssuer
-from .totp import TotpSecrets
-from .users import Person
-=======
-from django_cognito.core.clock import unix_time
-from django_cognito.core.tokens.token import TokenUse
-from django_cognito.core.user_pool import UserPool
-
-from ..errors import ServiceError, bad_credentials
-from ..federation.federated_users import FederatedUsers
-from ..self_service.codes import Codes
-from ..self_service.mailbox import Mailbox
-from ..self_service.recovery import Recovery
-from ..self_service.sign_up import SignUps
-from ..self_service.verification import Verifications
-from . import tokens
-from .assurance import Assurance, level_names, required_level
-from .client_secrets import LONGEST_SECONDS, SECRET_PATTERN
-from .clients import AppClient
-from .grants import Grant
-from .keys import KeyRing
-from .pools import Pools
-from .token_issuer import TokenIssuer
-from .totp import TotpSecrets
-from .users import User
->>>>>>> f03ad6aaa231214e1b140a89e432bebd28686b8e:packages/local-cognito/local_cognito/accounts/authority.py
 
 __all__ = ["AppClient", "IssuerForm", "ServiceError", "User", "UserPoolService"]
 

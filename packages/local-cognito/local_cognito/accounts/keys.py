@@ -15,17 +15,7 @@ from typing import Any, Literal, cast
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-<<<<<<< HEAD
-from ..private_files import kept
-||||||| f971ca6
-from django_cognito.core.tokens.token import TokenUse
-
-from ..private_files import kept
-=======
-from django_cognito.core.tokens.token import TokenUse
-
 from ..private_files import read_or_create_json
->>>>>>> f03ad6aaa231214e1b140a89e432bebd28686b8e
 
 TokenUse = Literal["access", "id"]
 

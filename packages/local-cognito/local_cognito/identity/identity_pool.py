@@ -51,16 +51,8 @@ class IdentityPool:
 
     @property
     def login_key(self) -> str:
-<<<<<<< HEAD
-        """What the user pool is called in `Logins`, whatever issuer its tokens name."""
-        region = self.user_pool_id.partition("_")[0]
-||||||| f971ca6
-        """What the user pool is called in `Logins`, whatever issuer its tokens name."""
-        region = UserPool(self.user_pool_id).region
-=======
         """The key of the user pool in `Logins`, for any issuer of its tokens."""
-        region = UserPool(self.user_pool_id).region
->>>>>>> f03ad6aaa231214e1b140a89e432bebd28686b8e
+        region = self.user_pool_id.partition("_")[0]
         return f"cognito-idp.{region}.amazonaws.com/{self.user_pool_id}"
 
     def identity_of(self, sub: str) -> str:

@@ -10,19 +10,9 @@ from .moto_private_key import cached_private_key
 from .seed import Seed, SeedClient, SeedIdentityProvider, SeedPool, SeedUser
 
 
-<<<<<<< HEAD:packages/local-cognito/local_cognito/seeds/planting.py
-def plant(seed: Seed, authority: UserPoolService, account: Account) -> None:
-    """Put all user pools that `seed` names into those of `authority`; their groups' roles are those of `account`."""
-    with authority.lock, cached_private_key():
-||||||| f971ca6:packages/local-cognito/local_cognito/seeds/planting.py
-def plant(seed: Seed, authority: UserPoolService, account: Account) -> None:
-    """Put all user pools that `seed` names into those of `authority`; their groups' roles are those of `account`."""
-    with authority.lock:
-=======
 def load_seed(seed: Seed, service: UserPoolService, account: Account) -> None:
     """Create the user pools of `seed` in `service`. The roles of their groups are those of `account`."""
-    with service.lock:
->>>>>>> f03ad6aaa231214e1b140a89e432bebd28686b8e:packages/local-cognito/local_cognito/seeds/loading.py
+    with service.lock, cached_private_key():
         for pool in seed.pools:
             _add_pool(pool, service, account)
 

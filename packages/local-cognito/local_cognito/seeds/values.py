@@ -170,18 +170,10 @@ def mfa_mode(value: Any) -> str:
 
 
 def pool_id(value: Any) -> str:
-<<<<<<< HEAD
-    """A user pool id."""
-    if not is_user_pool_id(text(value)):
+    """Check a user pool id."""
+    if not is_user_pool_id(non_empty_string(value)):
         raise ValueError(f"{value!r} is not a user pool id; one looks like 'eu-west-1_AbCdEfGhI'")
     return str(value)
-||||||| f971ca6
-    """A user pool id."""
-    return UserPool(text(value)).user_pool_id
-=======
-    """Check a user pool id."""
-    return UserPool(non_empty_string(value)).user_pool_id
->>>>>>> f03ad6aaa231214e1b140a89e432bebd28686b8e
 
 
 def client_id(value: Any) -> str:
