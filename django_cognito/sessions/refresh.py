@@ -27,7 +27,7 @@ from ..core.tracebacks import without_locals
 from ..factories import get_hosted_ui
 from ..models import CognitoLogin
 from ..signals import tell_of_sign_out
-from ..users.authentication import person, verify
+from ..users.authentication import get_or_create_user, verify
 from .refresh_lease import claim, has_taken, is_answer_lost, leased, seconds_left, unchanged
 from .store import access_token_of, end_of, is_over, refresh_token_of, revoke, row_of, sealed, settings_for, tokens_of
 
@@ -206,7 +206,7 @@ def _refreshed(hosted_ui: HostedUi, refresh_token: str) -> TokenSet:
 def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: IdToken | None) -> CognitoLogin:
     """Write what the new tokens say of the user, then store them. If the former fails, the refresh token is stored."""
     try:
-        person(token, profile)
+        get_or_create_user(token, profile)
     except CognitoError:
         raise
     except Exception:  # of the database, or of a receiver of the site: no other answer has the new refresh token
