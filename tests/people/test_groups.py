@@ -207,7 +207,7 @@ def test_a_group_that_is_called_as_cognitos_automatic_one_is_mirrored_nowhere_wh
         identity(**{"custom:groups": "[eu-west-1_Pool_AcmeSAML,eu-west-1_Pool2_x,staff]"}), custom
     )
     assert names is not None
-    assert {name: grant.groups for name, grant in grants(names, custom).items()} == {
+    assert {name: grant.groups for name, grant in get_grants(names, custom).items()} == {
         "eu-west-1_Pool_AcmeSAML": (),
         "eu-west-1_Pool2_x": ("eu-west-1_Pool2_x",),  # another pool's, if anybody's
         "staff": ("staff",),
