@@ -24,8 +24,8 @@ from .memberships import apply_groups
 
 SESSION_KEY = "_cognito_groups_until"  # seconds since 1970
 _PAGE_SIZE = 500
-# The maximum lifetime of Cognito's access and ID tokens. A session without SESSION_KEY may have a token more recent than
-# its link's `as_of`; after a day the token was refreshed, which confirms the groups.
+# The maximum lifetime of Cognito's access and ID tokens. A session without SESSION_KEY may have a token that
+# is more recent than its link's `as_of`; after a day it was refreshed, which confirms the groups.
 _TOKEN_MAX_SECONDS = 86_400
 _FLAGS = {"is_staff", "is_superuser"}
 _PERMISSION_CACHES = ("_perm_cache", "_user_perm_cache", "_group_perm_cache")  # of Django's ModelBackend

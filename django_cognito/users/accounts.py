@@ -35,10 +35,8 @@ def find_account_by_email(identity: IdentityClaims, settings: CognitoSettings) -
     is_taken = Exists(others.filter(user_id=OuterRef("pk")))
     # Accounts that had a link are excluded too: the former user may have a password, and typed the email as above.
     was_taken = Exists(FormerLink.objects.filter(user_id=OuterRef("pk")))
-    candidates = model._default_manager.filter(
-        ~is_taken, ~was_taken, **{f"{email.name}__iexact": identity.verified_email}
-    )
-    similar: list[Any] = list(candidates.select_for_update()[:_MAX_SIMILAR])
+    users = model._default_manager.filter(~is_taken, ~was_taken, **{f"{email.name}__iexact": identity.verified_email})
+    similar: list[Any] = list(users.select_for_update()[:_MAX_SIMILAR])
     matches = [user for user in similar if _is_same_email(getattr(user, email.name), identity.verified_email)]
     if len(matches) != 1 or len(similar) == _MAX_SIMILAR:
         return None

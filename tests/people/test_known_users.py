@@ -369,9 +369,9 @@ def test_saved_cached_user_restores_no_revoked_group(raw, cognito_keys, made) ->
     for _ in range(2):
         authenticate(older)
     user = authenticate(older)[0]
-    marks = list(made[-1]()._marks)
+    marks = list(made[-1]()._versions)
     authenticate(newer)
-    made[-1]()._marks[:] = marks  # as if another process had seen the newer token
+    made[-1]()._versions[:] = marks  # as if another process had seen the newer token
     cached = authenticate(older)[0]
     assert cached.is_staff
     for each in (user, cached):
