@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from .authorization import group_mapping
 from .authorization.group_expiry import newest_expired_as_of
-from .authorization.rights import arights_of, permissions_of, rights_of
+from .authorization.rights import aget_rights, get_mapped_permissions, get_rights
 from .conf.loading import get_pool_registry
 from .core.errors import TokenError
 from .core.tracebacks import without_locals
@@ -62,21 +62,21 @@ class CognitoBackend(BaseBackend):
 
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         """The permissions that the person's Cognito groups give, as "app_label.codename"; none for a single object."""
-        return set() if obj is not None else set(permissions_of(rights_of(user_obj)))
+        return set() if obj is not None else set(get_mapped_permissions(get_rights(user_obj)))
 
     async def aget_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
         """As `get_group_permissions`."""
         if obj is not None:
             return set()
-        return set(permissions_of(await arights_of(user_obj)))
+        return set(get_mapped_permissions(await aget_rights(user_obj)))
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         """Whether one of the person's Cognito groups gives `perm`. No query where the user carries its rights."""
-        return obj is None and perm in permissions_of(rights_of(user_obj))
+        return obj is None and perm in get_mapped_permissions(get_rights(user_obj))
 
     async def ahas_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         """As `has_perm`."""
-        return obj is None and perm in permissions_of(await arights_of(user_obj))
+        return obj is None and perm in get_mapped_permissions(await aget_rights(user_obj))
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
         """Whether one of the person's Cognito groups gives any permission of the app."""

@@ -15,7 +15,7 @@ from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from .authorization.rights import Rights, arights_of, named, rights_of
+from .authorization.rights import Rights, aget_rights, get_rights, require_names
 from .conf.loading import get_settings
 from .web.bearer import bearer_token
 from .web.next_url import is_script, safe_url
@@ -32,13 +32,13 @@ def group_required(*names: str) -> Callable[[_View], _View]:
 
     A visitor is sent to sign in, a person without the group gets Django's 403; a bearer token gets 401 or 403 as JSON.
     """
-    groups = named(names)
+    groups = require_names(names)
     return _required(lambda rights: rights.in_group(*groups), forbidden("group_required"))
 
 
 def scope_required(*names: str) -> Callable[[_View], _View]:
     """Let pass whose token carries every one of the scopes `names`; who does not is answered as by `group_required`."""
-    scopes = named(names)
+    scopes = require_names(names)
     return _required(lambda rights: rights.has_scope(*scopes), forbidden("scope_required", scopes=scopes))
 
 
@@ -170,7 +170,7 @@ def _required(allows: Callable[[Rights], bool], denied: Answer) -> Callable[[_Vi
                 user = await request.auser()
                 if not user.is_authenticated:
                     return _ask_who(request)
-                if not allows(await arights_of(user)):
+                if not allows(await aget_rights(user)):
                     return _deny(request, denied)
                 return await view(request, *args, **kwargs)
 
@@ -180,7 +180,7 @@ def _required(allows: Callable[[Rights], bool], denied: Answer) -> Callable[[_Vi
             def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
                 if not request.user.is_authenticated:
                     return _ask_who(request)
-                if not allows(rights_of(request.user)):
+                if not allows(get_rights(request.user)):
                     return _deny(request, denied)
                 return view(request, *args, **kwargs)
 

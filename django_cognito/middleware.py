@@ -23,8 +23,8 @@ from django.utils.module_loading import import_string
 from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError
 from .core.tracebacks import without_locals
 from .users.authentication import aauthenticate, authenticate
-from .users.claim_sources import Statement
-from .users.provisioning import write_again
+from .users.claim_sources import IdentityClaims
+from .users.provisioning import reapply_claims
 from .users.request_writes import collect_writes
 from .web.bearer import bearer_token
 from .web.error_reports import take_id_token
@@ -161,10 +161,10 @@ def _begin(request: HttpRequest) -> None:
         _start_anonymous(request)
 
 
-def _write_again(statements: list[Statement]) -> None:
+def _write_again(statements: list[IdentityClaims]) -> None:
     """Apply the claims that the view's transaction may have rolled back, outside of it."""
     try:
-        write_again(statements)
+        reapply_claims(statements)
     except DatabaseError:
         # The response is finished, and the next request with the token writes it.
         logger.exception("claims that a view rolled back could not be written again")

@@ -35,7 +35,7 @@ INSIDE = {
     "core.tokens": "key_events jwks jws | token | claims key_store | verified_cache | verifier",
     "conf": "validators | schema | pool_registry | validation | loading",
     "authorization": "group_mapping deleted_groups | memberships | group_expiry | rights",
-    "users": "fields link_snapshot lookup | contact_claims claim_sources | request_writes machine accounts unlinking"
+    "users": "fields save_protection lookup | contact_claims claim_sources | request_writes machine accounts unlinking"
     " | provisioning | cache linking identity_ids | authentication",
     "sessions": "revocation session_user | store | refresh_lease | refresh outage",
     "web": "bearer error_reports next_url pool_selection redirect_uri responses security_headers sign_in_cookies silent"

@@ -400,7 +400,7 @@ def test_a_user_whom_another_middleware_set_is_left_alone(client: Client, settin
 def test_the_report_of_a_server_error_tells_no_token(
     make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    monkeypatch.setattr("django_cognito.users.authentication.user_for", _on_fire)
+    monkeypatch.setattr("django_cognito.users.authentication.get_token_user", _on_fire)
     raws, client = (make_token(), make_token(token_use="id")), make()
     get: Any = partial(aget, client) if isinstance(client, AsyncClient) else client.get
     with pytest.raises(RuntimeError) as failed:

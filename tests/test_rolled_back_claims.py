@@ -161,6 +161,6 @@ def test_failure_of_the_second_writing_leaves_the_response(
     def fail(*_: Any) -> None:
         raise DatabaseError("the connection is gone")
 
-    monkeypatch.setattr("django_cognito.middleware.write_again", fail)
+    monkeypatch.setattr("django_cognito.middleware.reapply_claims", fail)
     assert client.get("/admins/", headers=bearer(removal)).status_code == 403
     assert "claims that a view rolled back could not be written again" in caplog.text

@@ -11,7 +11,7 @@ from ..core.errors import CredentialsError
 from ..core.identity_pool import AwsCredentials, IdentityPool
 from ..core.tracebacks import without_locals
 from ..factories import get_identity_pool
-from ..users.identity_ids import identity_of, keep_identity
+from ..users.identity_ids import get_identity_id, save_identity_id
 from ..users.provisioning import Token
 from .client_cache import UserAws, get_cached_aws, get_or_create_aws
 
@@ -115,7 +115,7 @@ class Aws:
     def _new(self) -> _Known:
         """A beginning, with the identity id of the person's link row. One query."""
         token = _of_a_person(self._token())
-        identity_id = identity_of(token)
+        identity_id = get_identity_id(token)
         self._known = _Known(token, get_or_create_aws(_pool_of(token), self._id_token(), identity_id=identity_id))
         return self._known
 
@@ -149,5 +149,5 @@ def _has_news(known: _Known) -> bool:
 def _keep(known: _Known) -> None:
     """Keep the identity id on the link row."""
     identity_id = known.aws.credentials.cached_identity_id
-    keep_identity(known.token, identity_id)
+    save_identity_id(known.token, identity_id)
     known.aws.stored_identity_id = identity_id

@@ -6,7 +6,7 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from ..authorization.rights import Rights, named, rights_of
+from ..authorization.rights import Rights, get_rights, require_names
 from ..core.errors import CognitoUnavailableError
 from ..web.responses import Answer, answer_to, forbidden
 from .errors import CognitoAPIException
@@ -24,7 +24,7 @@ class _RightsPermission(BasePermission):
         if not request.user or not request.user.is_authenticated:
             return False
         try:
-            allowed = self.allows(rights_of(request.user))
+            allowed = self.allows(get_rights(request.user))
         except CognitoUnavailableError as error:
             raise CognitoAPIException(answer_to(error)) from error
         self._is_refused = not allowed
@@ -46,13 +46,13 @@ def InGroup(*names: str) -> type[BasePermission]:  # noqa: N802 - a permission c
 
     `~InGroup(...)` is true for an anonymous user: write `IsAuthenticated & ~InGroup(...)`.
     """
-    groups = named(names)
+    groups = require_names(names)
     return _required("InGroup", lambda rights: rights.in_group(*groups), forbidden("group_required"))
 
 
 def HasScope(*names: str) -> type[BasePermission]:  # noqa: N802
     """A permission class: the caller's token carries every one of the scopes `names`. 403, code "scope_required"."""
-    scopes = named(names)
+    scopes = require_names(names)
     return _required("HasScope", lambda rights: rights.has_scope(*scopes), forbidden("scope_required", scopes=scopes))
 
 

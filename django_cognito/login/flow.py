@@ -19,7 +19,7 @@ from ..core.hosted_ui import HostedUi, TokenSet
 from ..core.tracebacks import without_locals
 from ..factories import get_hosted_ui
 from ..sessions import store
-from ..users.authentication import person, verify
+from ..users.authentication import get_or_create_user, verify
 from ..users.linking import link
 from ..web.pool_selection import find_settings_for_request
 from ..web.redirect_uri import has_own_redirect_uri, redirect_uri_of
@@ -140,7 +140,7 @@ def _sign_in(
     user_info = _user_info(settings, tokens, token) if settings.profile_source == "userinfo" else None
     if pending.links_to:
         link(_user_who_links(request, pending, secret), token, profile)  # the first that is written
-    user, _ = person(token, profile, user_info)
+    user, _ = get_or_create_user(token, profile, user_info)
     store.start_login(request, user, token, tokens)
 
 

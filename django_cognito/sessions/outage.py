@@ -10,12 +10,18 @@ from django.urls import Resolver404, ResolverMatch, resolve
 
 from ..authorization.group_mapping import NOTHING, Granted
 from ..authorization.memberships import read_grants
-from ..authorization.rights import UnavailableRights, carry, drop_permission_caches, permissions_of, rights_of
+from ..authorization.rights import (
+    UnavailableRights,
+    drop_permission_caches,
+    get_mapped_permissions,
+    get_rights,
+    set_rights,
+)
 from ..conf.loading import get_settings
 from ..core.clock import utc_now
 from ..core.errors import CognitoUnavailableError
 from ..models import CognitoLogin
-from ..users.link_snapshot import protect_unread_changes
+from ..users.save_protection import protect_unread_changes
 
 _OWN_VIEWS = "django_cognito.login.views"
 
@@ -37,11 +43,11 @@ def get_user_in_outage(
         is_drf = match is not None and hasattr(getattr(match.func, "cls", None), "authentication_classes")
         if match is not None and not is_drf and not getattr(match.func, "login_required", True):
             _hide_grants(user, grants)
-        elif grants != NOTHING or permissions_of(rights_of(user)):
+        elif grants != NOTHING or get_mapped_permissions(get_rights(user)):
             raise failure
         elif utc_now() >= login.expires_at + timedelta(seconds=get_settings().session_grace_seconds):
             return AnonymousUser()
-    carry(user, UnavailableRights(failure=failure))
+    set_rights(user, UnavailableRights(failure=failure))
     return user
 
 

@@ -27,7 +27,7 @@ from ..core.tracebacks import without_locals
 from ..factories import get_hosted_ui
 from ..models import CognitoLogin
 from ..signals import send_signed_out
-from ..users.authentication import person, verify
+from ..users.authentication import get_or_create_user, verify
 from .refresh_lease import (
     acquire_lease,
     filter_leased,
@@ -227,7 +227,7 @@ def _verify(login: CognitoLogin, tokens: TokenSet) -> tuple[AccessToken, IdToken
 def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: IdToken | None) -> CognitoLogin:
     """Update the user from the new tokens, then store the tokens. If the update fails, store the refresh token."""
     try:
-        person(token, profile)
+        get_or_create_user(token, profile)
     except CognitoError:
         raise
     except Exception:  # by the database or a receiver of the site: no other response contains the new refresh token

@@ -14,7 +14,7 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
 from ..authorization.group_expiry import acheck_session, check_session
-from ..authorization.rights import NO_RIGHTS, Rights, carry, rights_of
+from ..authorization.rights import NO_RIGHTS, Rights, get_rights, set_rights
 from ..aws.request_aws import Aws
 from ..conf.loading import get_pool_registry
 from ..core import ClientToken, IdToken, UserPool
@@ -24,7 +24,7 @@ from ..sessions import refresh
 from ..sessions import store as login_session
 from ..sessions.outage import get_user_in_outage, resolve_view
 from ..sessions.session_user import reload_user
-from ..users.provisioning import Token, rights_for
+from ..users.provisioning import Token, get_token_rights
 from .pool_selection import is_pool_accepted
 
 
@@ -198,7 +198,7 @@ class RequestCognito:
         if _is_owner(user, login):
             token = login_session.get_access_token(login)
             self._user, self._token, self._login = user, token, login
-            carry(user, rights_for(token, login.cognito_user))
+            set_rights(user, get_token_rights(token, login.cognito_user))
         return user
 
     def _enter_outage(self, user: Any, login: CognitoLogin, failure: CognitoUnavailableError) -> Any:
@@ -241,7 +241,7 @@ class RequestCognito:
         self._load()
         if self._failure is not None:
             raise self._failure
-        return NO_RIGHTS if self._user is None else rights_of(self._user)
+        return NO_RIGHTS if self._user is None else get_rights(self._user)
 
     def _load(self) -> None:
         """Load the request's user, which loads its login; clear everything if the user is another one by now."""

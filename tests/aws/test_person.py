@@ -571,8 +571,8 @@ FAILURES: dict[str, tuple[type[Exception], Any]] = {
     "refused": (CredentialsError, json_answer({"__type": "NotAuthorizedException"}, 400)),
     "unavailable": (CognitoUnavailableError, Answer(500)),
     "no answer of ours": (CognitoUnavailableError, json_answer({"IdentityId": "x"})),
-    "reading the row": (RuntimeError, "identity_of"),
-    "keeping the row": (RuntimeError, "keep_identity"),
+    "reading the row": (RuntimeError, "get_identity_id"),
+    "keeping the row": (RuntimeError, "save_identity_id"),
     "no identity pool": (ImproperlyConfigured, None),
 }
 

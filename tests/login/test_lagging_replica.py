@@ -18,8 +18,8 @@ from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.signals import account_linked, signed_out
 from django_cognito.testing import make_token, sign_in
-from django_cognito.users.claim_sources import statement_of_directory
-from django_cognito.users.provisioning import update_people
+from django_cognito.users.claim_sources import claims_from_directory
+from django_cognito.users.provisioning import update_users
 
 from ..aws.people_endpoint import GET_CREDENTIALS, GET_ID, POOL_ID, PeopleEndpoint
 from ..callers import bearer
@@ -345,6 +345,6 @@ def test_page_of_the_directory_updates_who_the_replica_does_not_have(settings: A
     link, found = stored_link(), get_settings()
     attributes, at = {"email": "new@example.com", "email_verified": "true"}, datetime.now(UTC) + timedelta(seconds=5)
     said = DirectoryUser(link.sub, "alice", attributes, True, "CONFIRMED", at, at)
-    assert update_people([statement_of_directory(said, ("admins",), at, found)]) == 1
+    assert update_users([claims_from_directory(said, ("admins",), at, found)]) == 1
     user = stored_link().user
     assert (user.email, user.is_superuser) == ("new@example.com", True)

@@ -324,7 +324,7 @@ def test_answer_to_a_state_that_counts_no_more_deletes_its_cookie(client: Client
 
 
 @pytest.mark.defends("RP-08")
-@pytest.mark.parametrize("place", ["person", "verify", "store.start_login"])
+@pytest.mark.parametrize("place", ["get_or_create_user", "verify", "store.start_login"])
 @pytest.mark.parametrize("is_async", [False, True])
 def test_server_error_deletes_the_cookie_too(
     token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch, place: str, is_async: bool
@@ -738,7 +738,7 @@ def test_report_of_a_failed_callback_does_not_show_its_cookie(
         assert error is not None
         reports.append(report_of(error, request))
 
-    monkeypatch.setattr("django_cognito.login.flow.person", fail)
+    monkeypatch.setattr("django_cognito.login.flow.get_or_create_user", fail)
     got_request_exception.connect(report)
     asked = begin(client)
     secret, nonce = client.cookies[secret_cookie(asked["state"])].value, asked["nonce"]

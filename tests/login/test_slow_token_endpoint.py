@@ -384,7 +384,7 @@ def test_new_refresh_token_is_stored_if_the_user_cannot_be_written(
         raise error
 
     login = login_of(client, ends_in=30, sent_ago=25)
-    monkeypatch.setattr(refresh, "person", fail)
+    monkeypatch.setattr(refresh, "get_or_create_user", fail)
     token_endpoint.script(token_answer(refresh_token="the-second-one"))
     with pytest.raises(type(error)):
         renew(login)

@@ -260,7 +260,7 @@ CALLS: dict[str, Callable[[Client, str], Any]] = {
 }
 ON_THE_WAY_OUT, WITH_THE_TOKENS = (
     "django_cognito.core.http.client.Http._exchange",
-    "django_cognito.users.authentication.user_for",
+    "django_cognito.users.authentication.get_token_user",
 )
 
 

@@ -9,12 +9,12 @@ from django.contrib.auth import get_user, get_user_model
 from django.core.checks import run_checks
 from django.test import Client
 
-from django_cognito.authorization.rights import rights_of
+from django_cognito.authorization.rights import get_rights
 from django_cognito.models import CognitoUser, FormerLink
 from django_cognito.users import linking
 from django_cognito.users.authentication import authenticate
-from django_cognito.users.link_snapshot import protect_unread_changes
-from django_cognito.users.lookup import find
+from django_cognito.users.lookup import fetch_link
+from django_cognito.users.save_protection import protect_unread_changes
 from tests.custom_users import models
 
 from .conftest import GROUPS, link_of, token
@@ -44,7 +44,7 @@ class EmailUser:
         user = told(token_use="id")
         assert user.email.endswith(".invalid")
         assert link_of(user).user == user
-        assert "somebody else's" in caplog.text
+        assert "value of another user" in caplog.text
 
     def test_an_empty_email_does_not_replace_one(self, told) -> None:
         told(token_use="id")
@@ -53,10 +53,10 @@ class EmailUser:
     def test_a_model_without_groups_carries_the_rights_and_has_no_flags(self, told, mapped, cognito) -> None:
         cognito(GROUPS={**GROUPS, "editors": {"permissions": ["auth.change_group"], "staff": True}})
         user = told("editors")
-        assert rights_of(user).groups == ("editors",)
+        assert get_rights(user).groups == ("editors",)
         assert not hasattr(user, "is_staff")
         told(at=5)
-        assert rights_of(type(user).objects.get()).groups == ()
+        assert get_rights(type(user).objects.get()).groups == ()
 
     def test_a_claim_with_members_comes_into_a_json_field(self, told) -> None:
         address = {"street": "1 Road", "lines": ["a", "b"]}
@@ -243,10 +243,10 @@ class MemberUser:
     @pytest.mark.parametrize("using", ["default", "elsewhere"])
     def test_each_database_is_asked_in_its_own_words_and_answers_as_the_orm_says(self, settings, using) -> None:
         there = {each: self.laid(each) for each in ("default", "elsewhere")}
-        find(POOL, "default")
+        fetch_link(POOL, "default")
         settings.DATABASE_ROUTERS = [ReadsElsewhere()] if using == "elsewhere" else []
-        assert [name for name in there if find(POOL, name) is not None] == [using]
-        ours, theirs = find(POOL, using), CognitoUser.objects.using(using).select_related("user").get()
+        assert [name for name in there if fetch_link(POOL, name) is not None] == [using]
+        ours, theirs = fetch_link(POOL, using), CognitoUser.objects.using(using).select_related("user").get()
         assert known_of(ours) == known_of(theirs)
         assert fields_of(ours.user) == fields_of(theirs.user)
         assert (ours.as_of, ours.user.born_at) == (there[using].as_of,) * 2
@@ -254,7 +254,7 @@ class MemberUser:
 
     def test_what_is_made_anew_shares_nothing(self) -> None:
         self.laid("default")
-        person = find(POOL, "default")
+        person = fetch_link(POOL, "default")
         assert (person.user.motto, person.user.loaded_likes) == ("EVER", ["default"])
         person.user.likes.append("something else")
         assert person.new_user().likes == ["default"]

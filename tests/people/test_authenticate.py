@@ -210,7 +210,7 @@ def test_the_twins_take_the_same_arguments() -> None:
 @pytest.mark.parametrize("run", [lambda call: asyncio.run(call()), lambda call: async_to_sync(call)()])
 def test_keys_are_fetched_neither_in_the_event_loop_nor_in_the_orms_thread(monkeypatch, run) -> None:
     threads = []
-    monkeypatch.setattr("django_cognito.users.authentication.user_for", lambda *_: None)
+    monkeypatch.setattr("django_cognito.users.authentication.get_token_user", lambda *_: None)
 
     def fetch(url: str) -> bytes:
         threads.append(threading.current_thread())
@@ -230,7 +230,7 @@ def test_keys_are_fetched_neither_in_the_event_loop_nor_in_the_orms_thread(monke
 
 def test_with_the_keys_in_hand_verifying_takes_no_thread(monkeypatch) -> None:
     threads = []
-    monkeypatch.setattr("django_cognito.users.authentication.user_for", lambda *_: None)
+    monkeypatch.setattr("django_cognito.users.authentication.get_token_user", lambda *_: None)
     in_hand = KeyStore.in_hand
     monkeypatch.setattr(
         KeyStore, "in_hand", lambda store, kid: threads.append(threading.current_thread()) or in_hand(store, kid)

@@ -18,7 +18,7 @@ from django_cognito.db import transactions
 from django_cognito.db.transactions import retry_conflicts, write_transaction
 from django_cognito.models import CognitoUser
 from django_cognito.users import linking, provisioning
-from django_cognito.users.claim_sources import statement_of_directory
+from django_cognito.users.claim_sources import claims_from_directory
 
 from ..database_errors import FailsAtFirst, conflict
 from .conftest import NOW, django_groups, link_of
@@ -112,7 +112,7 @@ def statement(*groups: str, at: int = 0, username: str = "alice") -> Any:
     """Return the claims of a directory user, who is `told`'s if there is one."""
     sub = CognitoUser.objects.filter(username=username).values_list("sub", flat=True).first() or f"sub of {username}"
     moment = datetime.fromtimestamp(NOW + at, UTC)
-    return statement_of_directory(
+    return claims_from_directory(
         DirectoryUser(sub, username, {"sub": sub}, True, "CONFIRMED", moment, moment), groups, moment, get_settings()
     )
 
@@ -141,7 +141,7 @@ def test_claims_that_were_rolled_back_are_written_after_a_conflict(told: Any) ->
     user = told("editors", at=-60)
     failing = FailsAtFirst(f"UPDATE {LINKS}", conflict())
     with connection.execute_wrapper(failing):
-        provisioning.write_again([statement("viewers")])
+        provisioning.reapply_claims([statement("viewers")])
     assert failing.errors == []
     assert django_groups(user) == {"Readers"}
 
@@ -151,7 +151,7 @@ def test_page_of_directory_users_is_written_after_a_conflict(told: Any) -> None:
     page = [statement("viewers"), statement("viewers", username="bob")]
     failing = FailsAtFirst(f"INSERT INTO {USERS}", conflict())
     with connection.execute_wrapper(failing):
-        assert provisioning.update_people(page, create=True) == 2
+        assert provisioning.update_users(page, create=True) == 2
     assert failing.errors == []
     assert [django_groups(user) for user in User.objects.all()] == [{"Readers"}] * 2
 
@@ -170,7 +170,7 @@ def test_account_is_linked_after_a_conflict(told: Any) -> None:
     user = User.objects.create_user("local")
     failing = FailsAtFirst(f"INSERT INTO {LINKS}", conflict())
     with connection.execute_wrapper(failing):
-        provisioning.link_person(statement("viewers"), user)
+        provisioning.link_to_user(statement("viewers"), user)
     assert failing.errors == []
     assert link_of(user).groups == ["viewers"]
 
@@ -233,17 +233,17 @@ def test_transaction_by_repeatable_read_finds_the_row_of_another_writer(
         finally:
             connection.close()
 
-    find = provisioning._find
+    find = provisioning._fetch_link
 
     def find_and_be_late(statement: Any) -> Any:
         link = find(statement)
-        monkeypatch.setattr(provisioning, "_find", find)
+        monkeypatch.setattr(provisioning, "_fetch_link", find)
         with ThreadPoolExecutor(1) as pool:
             other.append(pool.submit(tell).result(20))
         return link
 
     other: list[int] = []
-    monkeypatch.setattr(provisioning, "_find", find_and_be_late)
+    monkeypatch.setattr(provisioning, "_fetch_link", find_and_be_late)
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     try:

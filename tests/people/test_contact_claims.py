@@ -10,8 +10,8 @@ from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoUser
 from django_cognito.users import linking, provisioning
-from django_cognito.users.authentication import authenticate, person, verify
-from django_cognito.users.claim_sources import statement_of_directory
+from django_cognito.users.authentication import authenticate, get_or_create_user, verify
+from django_cognito.users.claim_sources import claims_from_directory
 
 from .conftest import link_of, token
 
@@ -130,7 +130,7 @@ def test_verified_email_stays_protected_when_its_account_is_unlinked(states, tol
 def link_to(user: User, **claims: Any) -> None:
     verified = verify(token(username="google"), id_token=token(token_use="id", username="google", **claims))
     linking.link(user, *verified)  # type: ignore[arg-type]
-    person(*verified)
+    get_or_create_user(*verified)
     user.refresh_from_db()
 
 
@@ -174,7 +174,7 @@ def test_directory_replaces_a_verified_email_by_a_verified_one_alone(states, ver
     sub, now = link_of(user).sub, datetime.now(UTC)
     attributes = {"sub": sub, "email": OTHER, "email_verified": verified}
     directory_user = DirectoryUser(sub, "mallory", attributes, True, "CONFIRMED", now, now)
-    provisioning.update_people([statement_of_directory(directory_user, [], now, get_settings())])
+    provisioning.update_users([claims_from_directory(directory_user, [], now, get_settings())])
     user.refresh_from_db()
     assert user.email == email
 
@@ -187,6 +187,6 @@ def test_user_info_replaces_a_verified_email_by_a_verified_one_alone(cognito, ve
         (-50, {"email": OTHER, "email_verified": verified}),
     ):
         access, profile = verify(token(at=at), id_token=token(token_use="id", at=at))
-        user, _ = person(access, profile, said)
+        user, _ = get_or_create_user(access, profile, said)
     user.refresh_from_db()
     assert user.email == email

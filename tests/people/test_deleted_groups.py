@@ -21,7 +21,7 @@ class GroupInAdmin(Group):
         app_label = "a_site"  # which is not installed: it needs no migration
 
 
-deleted_groups.connect([Group, GroupInAdmin, User])
+deleted_groups.connect_receivers([Group, GroupInAdmin, User])
 
 
 def recreate(name: str) -> None:

@@ -10,7 +10,7 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 
-from django_cognito.authorization.rights import rights_of
+from django_cognito.authorization.rights import get_rights
 from django_cognito.models import CognitoMembership, CognitoUser
 
 from ..callers import with_id_token
@@ -34,7 +34,7 @@ def named(*names: str) -> dict[str, str]:
 def has(user: Any) -> tuple[bool, set[str], tuple[str, ...], bool]:
     """What the database and the token's rights give: staff, Django groups, Cognito groups, a permission."""
     user.refresh_from_db()
-    return user.is_staff, django_groups(user), rights_of(user).groups, user.has_perm("auth.change_group")
+    return user.is_staff, django_groups(user), get_rights(user).groups, user.has_perm("auth.change_group")
 
 
 NOTHING: Any = (False, set(), (), False)

@@ -20,13 +20,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path
 
 from django_cognito import factories
-from django_cognito.authorization.rights import rights_of
+from django_cognito.authorization.rights import get_rights
 from django_cognito.core.errors import TokenError
 from django_cognito.models import CognitoUser
 from django_cognito.testing.keys import trusted_keys
 from django_cognito.users import cache
 from django_cognito.users.authentication import aauthenticate, authenticate
-from django_cognito.users.cache import KnownUsers
+from django_cognito.users.cache import UserCache
 from django_cognito.users.machine import MachineUser
 
 from ..callers import bearer
@@ -53,7 +53,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def made() -> list[Callable[[], Any]]:
-    """A weak reference to each `KnownUsers` that the site made."""
+    """A weak reference to each `UserCache` that the site made."""
     return []
 
 
@@ -61,12 +61,12 @@ def made() -> list[Callable[[], Any]]:
 def on(settings: Any, cognito_keys: None, clock: Clock, made: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """A site that keeps users, by the test's own clock."""
 
-    def make(seconds: float) -> KnownUsers:
-        known = KnownUsers(seconds, now=clock)
+    def make(seconds: float) -> UserCache:
+        known = UserCache(seconds, now=clock)
         made.append(weakref.ref(known))
         return known
 
-    monkeypatch.setattr(cache, "KnownUsers", make)
+    monkeypatch.setattr(cache, "UserCache", make)
     settings.COGNITO = {**settings.COGNITO, "USER_CACHE_SECONDS": SECONDS, "GROUPS": GROUPS}
 
 
@@ -117,8 +117,8 @@ def test_nobody_is_kept_where_the_setting_is_left_out(settings, raw, made, costs
 def test_a_known_tokens_user_costs_no_query_and_has_its_rights(alice, costs) -> None:
     user = costs(0, alice)
     assert (type(user), user.username, user.is_authenticated) == (User, "alice", True)
-    assert costs(0, lambda: (user.has_perm("auth.change_group"), rights_of(user).groups)) == (True, ("editors",))
-    assert costs(0, lambda: rights_of(user).scopes) == rights_of(user).scopes != frozenset()
+    assert costs(0, lambda: (user.has_perm("auth.change_group"), get_rights(user).groups)) == (True, ("editors",))
+    assert costs(0, lambda: get_rights(user).scopes) == get_rights(user).scopes != frozenset()
 
 
 def test_it_is_read_again_when_its_seconds_are_over(alice, clock, costs) -> None:
@@ -291,7 +291,7 @@ def test_a_younger_token_of_fewer_groups_is_told_to_the_older_one(alice) -> None
     assert alice().has_perm("auth.change_group")
     authenticate(token("viewers", at=5))
     user = alice()
-    assert (rights_of(user).groups, user.has_perm("auth.change_group")) == (("viewers",), False)
+    assert (get_rights(user).groups, user.has_perm("auth.change_group")) == (("viewers",), False)
 
 
 def test_an_id_token_that_comes_along_is_heard(alice, raw, costs) -> None:
@@ -325,9 +325,9 @@ def _is_known(raw: str) -> bool:
 
 def test_changed_row_of_a_parent_model_forgets_all_users(alice, made, costs) -> None:
     known = made[-1]()
-    marks = known._marks
+    marks = known._versions
     known._on_change(instance=Group(name="as a parent of the user model"))
-    assert not set(marks) & set(known._marks)
+    assert not set(marks) & set(known._versions)
     costs(1, alice)
 
 
@@ -369,9 +369,9 @@ def test_saved_cached_user_restores_no_revoked_group(raw, cognito_keys, made) ->
     for _ in range(2):
         authenticate(older)
     user = authenticate(older)[0]
-    marks = list(made[-1]()._marks)
+    marks = list(made[-1]()._versions)
     authenticate(newer)
-    made[-1]()._marks[:] = marks  # as if another process had seen the newer token
+    made[-1]()._versions[:] = marks  # as if another process had seen the newer token
     cached = authenticate(older)[0]
     assert cached.is_staff
     for each in (user, cached):

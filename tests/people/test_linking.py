@@ -10,7 +10,7 @@ from django_cognito.core.errors import SignInError, TokenError
 from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token
 from django_cognito.users import linking
-from django_cognito.users.authentication import authenticate, person, verify
+from django_cognito.users.authentication import authenticate, get_or_create_user, verify
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys")]
 
@@ -112,6 +112,6 @@ def test_who_is_linked_brings_their_profile(settings: Any) -> None:
         make_token(username="google_1234"), id_token=make_token(token_use="id", username="google_1234", given_name="Al")
     )
     linking.link(alice, token, profile)  # type: ignore[arg-type]
-    person(token, profile)
+    get_or_create_user(token, profile)
     alice.refresh_from_db()
     assert alice.first_name == "Al"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import AnonymousUser
 
-from django_cognito.authorization.rights import arights_of, rights_of
+from django_cognito.authorization.rights import aget_rights, get_rights
 from django_cognito.users.authentication import authenticate
 from django_cognito.users.machine import MachineUser
 
@@ -46,12 +46,12 @@ def test_a_machine_is_its_app_client() -> None:
 
 
 def test_a_machine_has_the_tokens_scopes_and_no_groups() -> None:
-    rights = rights_of(machine(**{"cognito:groups": ["admins"]}))
+    rights = get_rights(machine(**{"cognito:groups": ["admins"]}))
     assert (rights.scopes, rights.groups) == ({"orders/read", "orders/write"}, ())
 
 
 async def _rights(user: Any) -> Any:
-    return await arights_of(user)
+    return await aget_rights(user)
 
 
 AGAIN = pytest.mark.parametrize("again", [copy.deepcopy, lambda user: pickle.loads(pickle.dumps(user))])
@@ -64,7 +64,7 @@ def test_a_kept_machine_is_the_same_machine_without_its_rights(orders, again) ->
     assert other == user
     assert hash(other) == hash(user)
     assert user.has_perm("auth.change_group")
-    assert rights_of(other).scopes == frozenset()
+    assert get_rights(other).scopes == frozenset()
     assert not other.has_perm("auth.change_group")
     assert b"eyJ" not in pickle.dumps(user)
 
@@ -168,4 +168,4 @@ def test_a_machines_rights_are_there_without_a_thread() -> None:
     from asgiref.sync import async_to_sync
 
     assert async_to_sync(_rights)(machine()).scopes == {"orders/read", "orders/write"}
-    assert inspect.iscoroutinefunction(arights_of)
+    assert inspect.iscoroutinefunction(aget_rights)

@@ -14,7 +14,7 @@ from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.users import provisioning
-from django_cognito.users.claim_sources import statement_of_directory
+from django_cognito.users.claim_sources import claims_from_directory
 
 from .conftest import NOW, django_groups
 
@@ -38,7 +38,7 @@ def page(*groups: str, at: int = 0, names: tuple[str, ...] = NAMES) -> list[Any]
     people = [
         DirectoryUser(subs.get(name, f"sub-{name}"), name, {}, True, "CONFIRMED", moment, moment) for name in names
     ]
-    return [statement_of_directory(each, groups, moment, get_settings()) for each in people]
+    return [claims_from_directory(each, groups, moment, get_settings()) for each in people]
 
 
 class Statements:
@@ -64,10 +64,10 @@ class Statements:
     ("group", "first"), [("editors", "lock links"), ("viewers", "update")], ids=["changed", "moments only"]
 )
 def test_page_locks_links_and_then_users_before_it_writes(user: User, group: str, first: str) -> None:
-    provisioning.update_people(page("viewers", at=-300))
+    provisioning.update_users(page("viewers", at=-300))
     statements = Statements()
     with connection.execute_wrapper(statements):
-        provisioning.update_people(page(group))
+        provisioning.update_users(page(group))
     assert statements.found[:3] == ["lock links", "lock users", first]
 
 
@@ -79,7 +79,7 @@ def test_page_that_deadlocks_is_written_again(user: User) -> None:
         other = pool.submit(_lock_user_and_then_links, user.pk, has_user, page_wants_user)
         assert has_user.wait(20)
         with connection.execute_wrapper(statements):
-            assert provisioning.update_people(page("editors")) == 2
+            assert provisioning.update_users(page("editors")) == 2
         other.result(20)
     assert statements.found.count("lock users") == 2
     assert django_groups(user) == {"Writers", "Readers"}
@@ -110,10 +110,10 @@ def test_page_whose_last_user_fails_leaves_nothing(user: User, failing_on: Any, 
     before = [*page("viewers", names=names[:-1]), *page("editors", names=names[-1:])]
     failing_on("Writers")
     with pytest.raises(RuntimeError):
-        provisioning.update_people(before, create=create)
+        provisioning.update_users(before, create=create)
     user.refresh_from_db()
     assert (user.is_staff, User.objects.count(), CognitoUser.objects.count()) == (False, 2, 2)
     assert {link.as_of.timestamp() for link in CognitoUser.objects.all()} == {NOW - 600}
     assert set(CognitoMembership.objects.values_list("name", flat=True)) == {"viewers"}
     # The failing one was the last of the page, and the others had been written by then.
-    assert provisioning.update_people(before[:-1], create=create) == len(names) - 1
+    assert provisioning.update_users(before[:-1], create=create) == len(names) - 1

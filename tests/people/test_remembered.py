@@ -22,7 +22,7 @@ from django_cognito.authorization.group_expiry import (
     expire_all_remembered_groups,
     expire_remembered_groups,
 )
-from django_cognito.authorization.rights import NO_RIGHTS, rights_of
+from django_cognito.authorization.rights import NO_RIGHTS, get_rights
 from django_cognito.backends import CognitoBackend
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.users import cache
@@ -100,7 +100,7 @@ def test_age_none_turns_expiry_off(admin, cognito, local_session) -> None:
     cognito(REMEMBERED_GROUPS_SECONDS=None)
     assert expire_remembered_groups(admin) is None
     assert expire_all_remembered_groups() == 0
-    assert rights_of(User.objects.get()).groups == ("editors", "admins")
+    assert get_rights(User.objects.get()).groups == ("editors", "admins")
     session = local_session(admin)
     assert SESSION_KEY not in session
     assert (check_session(session, admin), async_to_sync(acheck_session)(session, admin)) == (False, False)
@@ -230,7 +230,7 @@ def test_has_perm_that_needs_the_row_removes_expired_groups(admin) -> None:
     user = User.objects.get()
     assert not user.has_perm("auth.change_group")
     assert has(user) == NOTHING
-    assert (user.is_staff, rights_of(user)) == (False, NO_RIGHTS)
+    assert (user.is_staff, get_rights(user)) == (False, NO_RIGHTS)
 
 
 def test_has_perm_of_one_expired_and_one_fresh_link_reads_the_fresh_one(told) -> None:
@@ -238,7 +238,7 @@ def test_has_perm_of_one_expired_and_one_fresh_link_reads_the_fresh_one(told) ->
     told("viewers", username="alice.google")
     CognitoUser.objects.update(user=user)
     age(username="alice")
-    assert rights_of(User.objects.get(pk=user.pk)).groups == ("viewers",)
+    assert get_rights(User.objects.get(pk=user.pk)).groups == ("viewers",)
 
 
 def test_permission_caches_are_dropped_when_groups_expire(admin, monkeypatch) -> None:
@@ -264,7 +264,7 @@ def test_access_token_without_the_groups_claim_gets_no_expired_groups(told, cogn
     told(at=-60, token_use="id", **{"custom:groups": "[editors,admins]"})
     age()
     user = told(**claims)
-    assert (rights_of(user).groups, user.is_superuser, user.has_perm("auth.change_group")) == ((), False, False)
+    assert (get_rights(user).groups, user.is_superuser, user.has_perm("auth.change_group")) == ((), False, False)
     assert has(user) == NOTHING
 
 
@@ -273,7 +273,7 @@ def test_token_that_is_older_than_expired_groups_gets_none(told, cognito) -> Non
     told("editors", at=-200)
     age(90)
     user = told("editors", "admins", at=-150)
-    assert (rights_of(user).groups, has(user)) == ((), NOTHING)
+    assert (get_rights(user).groups, has(user)) == ((), NOTHING)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -285,7 +285,7 @@ def test_cached_user_has_no_rights_past_the_age(told, cognito, monkeypatch, cost
     for _ in range(2):  # the first one writes, and what was written is not cached
         assert authenticate(raw)[0].has_perm("auth.change_group")
     assert costs(0, lambda: authenticate(raw))[0].has_perm("auth.change_group")
-    users = cache._known_users()
+    users = cache._get_cache()
     now = users._now
     monkeypatch.setattr(users, "_now", lambda: now() + 10)
     age()  # as it is by then; no signal tells of it

@@ -12,10 +12,10 @@ from django_cognito.authorization.rights import (
     NO_RIGHTS,
     Rights,
     UnavailableRights,
-    arights_of,
-    carry,
-    permissions_of,
-    rights_of,
+    aget_rights,
+    get_mapped_permissions,
+    get_rights,
+    set_rights,
 )
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.models import CognitoUser
@@ -39,7 +39,7 @@ def test_every_scope_is_needed() -> None:
 
 def test_unavailable_rights_give_no_permission_and_no_answer_about_groups() -> None:
     rights = UnavailableRights(failure=CognitoUnavailableError("no answer"))
-    assert permissions_of(rights) == frozenset()
+    assert get_mapped_permissions(rights) == frozenset()
     for question in (rights.in_group, rights.has_scope):
         with pytest.raises(CognitoUnavailableError):
             question("editors")
@@ -47,26 +47,26 @@ def test_unavailable_rights_give_no_permission_and_no_answer_about_groups() -> N
 
 @pytest.mark.parametrize("user", [AnonymousUser(), User(pk=1, is_active=False), User()])
 def test_a_visitor_a_disabled_account_and_an_unsaved_one_have_none(user) -> None:
-    assert rights_of(user) == NO_RIGHTS
+    assert get_rights(user) == NO_RIGHTS
 
 
 def test_a_disabled_account_has_none_even_where_it_carries_some() -> None:
     user = User(pk=1, is_active=False)
-    carry(user, RIGHTS)
-    assert rights_of(user) == NO_RIGHTS
+    set_rights(user, RIGHTS)
+    assert get_rights(user) == NO_RIGHTS
 
 
 def test_a_lazy_user_has_the_rights_of_the_one_it_stands_for() -> None:
     user = User(pk=1)
-    carry(user, RIGHTS)
-    assert rights_of(SimpleLazyObject(lambda: user)) is RIGHTS
+    set_rights(user, RIGHTS)
+    assert get_rights(SimpleLazyObject(lambda: user)) is RIGHTS
 
 
 def test_what_is_attached_to_a_lazy_user_is_carried_by_the_one_it_stands_for() -> None:
     user = User(pk=1)
     lazy = SimpleLazyObject(lambda: user)
-    carry(lazy, RIGHTS)
-    assert rights_of(user) is rights_of(lazy) is RIGHTS
+    set_rights(lazy, RIGHTS)
+    assert get_rights(user) is get_rights(lazy) is RIGHTS
 
 
 @pytest.mark.django_db
@@ -74,11 +74,11 @@ def test_what_is_attached_to_a_lazy_user_is_carried_by_the_one_it_stands_for() -
 def test_a_copy_has_the_databases_rights(told, again) -> None:
     user = told("editors")
     CognitoUser.objects.update(groups=["viewers"])
-    assert rights_of(user).groups == ("editors",)
+    assert get_rights(user).groups == ("editors",)
     other = again(user)
     assert other == user
-    assert rights_of(other).groups == ("viewers",)
-    assert rights_of(user).groups == ("editors",)
+    assert get_rights(other).groups == ("viewers",)
+    assert get_rights(user).groups == ("editors",)
 
 
 @pytest.mark.django_db
@@ -95,13 +95,13 @@ def test_a_user_that_carries_none_has_what_the_database_remembers_in_one_query(t
     CognitoUser.objects.update(user=User.objects.get(username="alice"))
     user = User.objects.get(username="alice")
     with django_assert_num_queries(1):
-        assert rights_of(user).groups == ("editors", "viewers", "admins")
-        assert rights_of(user).scopes == frozenset()
+        assert get_rights(user).groups == ("editors", "viewers", "admins")
+        assert get_rights(user).scopes == frozenset()
 
 
 @pytest.mark.django_db
 def test_a_local_account_has_none(django_user_model) -> None:
-    assert rights_of(django_user_model.objects.create(username="her")) == NO_RIGHTS
+    assert get_rights(django_user_model.objects.create(username="her")) == NO_RIGHTS
 
 
 @pytest.mark.django_db
@@ -127,5 +127,5 @@ def test_a_permission_is_asked_of_the_settings_of_the_moment(told, cognito) -> N
 @pytest.mark.django_db(transaction=True)
 def test_the_async_twin_says_the_same_carried_or_remembered(told) -> None:
     user = told("editors")
-    assert async_to_sync(arights_of)(user).groups == ("editors",)
-    assert async_to_sync(arights_of)(User.objects.get(pk=link_of(user).user_id)).groups == ("editors",)
+    assert async_to_sync(aget_rights)(user).groups == ("editors",)
+    assert async_to_sync(aget_rights)(User.objects.get(pk=link_of(user).user_id)).groups == ("editors",)

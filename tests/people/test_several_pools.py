@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from django_cognito.authorization.rights import arights_of, rights_of
+from django_cognito.authorization.rights import aget_rights, get_rights
 from django_cognito.backends import CognitoBackend
 from django_cognito.conf.loading import get_pool_registry
 from django_cognito.core.directory import DirectoryUser
@@ -21,7 +21,7 @@ from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.testing import sign_in
 from django_cognito.users import provisioning
 from django_cognito.users.authentication import authenticate
-from django_cognito.users.claim_sources import statement_of_directory
+from django_cognito.users.claim_sources import claims_from_directory
 from django_cognito.users.machine import MachineUser
 
 from ..callers import bearer
@@ -159,7 +159,7 @@ def test_a_group_gives_what_its_own_pool_says_and_nothing_by_the_other(told, min
     assert user.has_perm(OF_ADMINS[mine])
     assert not user.has_perm(OF_ADMINS[other])
     assert user.has_perm("auth.view_group") is (mine == "staff")
-    assert {name for name in ("admins", "editors", "hosts") if rights_of(user).in_group(name)} == {
+    assert {name for name in ("admins", "editors", "hosts") if get_rights(user).in_group(name)} == {
         "admins",
         "editors",
         "hosts",
@@ -190,7 +190,7 @@ def test_who_is_somebody_in_both_has_the_rights_of_the_token_that_came(her, says
 def test_a_token_without_groups_has_none_of_the_other_pools(her, says, mine, other) -> None:
     says(other, "admins", "editors", "hosts", at=-30)
     user = says(mine)
-    assert rights_of(user).groups == ()
+    assert get_rights(user).groups == ()
     assert CognitoBackend().get_all_permissions(user) == set()
 
 
@@ -209,8 +209,8 @@ def test_a_session_and_a_request_are_of_the_pool_of_their_token(her, says, mine,
 def test_the_claim_that_names_groups_is_each_pools_own(her, says, leave) -> None:
     leave("staff", "guests", guests={"GROUPS_CLAIM": "custom:groups"})
     says("guests", "admins", token_use="id", **{"custom:groups": "hosts"}, at=-30)
-    assert rights_of(says("guests", "admins")).groups == ("hosts",)
-    assert rights_of(says("staff", "admins", **{"custom:groups": "editors"})).groups == ("admins",)
+    assert get_rights(says("guests", "admins")).groups == ("hosts",)
+    assert get_rights(says("staff", "admins", **{"custom:groups": "editors"})).groups == ("admins",)
 
 
 # Rights that the database remembers
@@ -222,9 +222,9 @@ def test_what_is_remembered_is_all_of_them_each_by_its_own_pool(her, says, djang
     user = anew(her)
     with django_assert_num_queries(1):
         assert CognitoBackend().get_all_permissions(user) == {"auth.view_group", "auth.view_user"}
-    assert rights_of(user).groups == ("editors", "admins")
+    assert get_rights(user).groups == ("editors", "admins")
     assert not user.has_perm("auth.change_group")  # `admins` of guests is not that of staff
-    assert async_to_sync(arights_of)(anew(her)).by_pool == ((STAFF, ("editors",)), (GUESTS, ("admins",)))
+    assert async_to_sync(aget_rights)(anew(her)).by_pool == ((STAFF, ("editors",)), (GUESTS, ("admins",)))
 
 
 def test_a_pool_that_is_configured_no_longer_gives_nothing_that_is_asked_for(her, says, leave) -> None:
@@ -232,11 +232,11 @@ def test_a_pool_that_is_configured_no_longer_gives_nothing_that_is_asked_for(her
     says("guests", "admins", at=-30)
     leave("staff")
     user = anew(her)
-    assert rights_of(user).groups == ("editors",)
-    assert not rights_of(user).in_group("admins")
+    assert get_rights(user).groups == ("editors",)
+    assert not get_rights(user).in_group("admins")
     assert CognitoBackend().get_all_permissions(user) == {"auth.view_group"}
     leave("guests")
-    assert rights_of(anew(her)).groups == ("admins",)
+    assert get_rights(anew(her)).groups == ("admins",)
 
 
 @pytest.mark.urls("tests.door_views")
@@ -425,7 +425,7 @@ def test_the_directory_of_one_pool_speaks_of_its_own_people(her, says, mine, oth
     link = CognitoUser.objects.get(user_pool_id=found.user_pool_id)
     now = datetime.now(UTC)
     person = DirectoryUser(link.sub, "her", {"sub": link.sub}, True, "CONFIRMED", now, now)
-    assert provisioning.update_people([statement_of_directory(person, [], now, found)]) == 1
+    assert provisioning.update_users([claims_from_directory(person, [], now, found)]) == 1
     groups = dict(CognitoUser.objects.values_list("user_pool_id", "groups"))
     assert groups == {found.user_pool_id: [], POOLS[other]["USER_POOL_ID"]: ["admins"]}
 

@@ -75,14 +75,14 @@ def test_newer_token_with_equal_groups_costs_one_update(told, writes, names) -> 
 @ONE_NAME
 def test_groups_changed_to_a_similar_name_meanwhile_are_noticed(told, monkeypatch, names) -> None:
     told(names[0], at=-60)
-    find = provisioning._find
+    find = provisioning._fetch_link
 
     def find_and_be_late(statement: Any) -> Any:
         link = find(statement)
         CognitoUser.objects.update(groups=[names[1]])
         return link
 
-    monkeypatch.setattr(provisioning, "_find", find_and_be_late)
+    monkeypatch.setattr(provisioning, "_fetch_link", find_and_be_late)
     assert link_of(told(names[0])).groups == [names[0]]
 
 
@@ -112,7 +112,7 @@ def test_django_group_that_the_database_cannot_hold_is_logged_and_not_granted(to
     with caplog.at_level(logging.WARNING, logger=memberships.__name__):
         user = told("a")
     assert django_groups(user) == ({"Help desk", "help desk"} if is_exact else {"Help desk"})
-    expected = "the Django group 'help desk' cannot be made: the database holds another group for the same name"
+    expected = "the Django group 'help desk' cannot be created: the database treats the name of another group as equal"
     assert [record.getMessage() for record in caplog.records] == ([] if is_exact else [expected])
 
 

@@ -15,7 +15,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from django_cognito.users.link_snapshot import protect_unread_changes
+from django_cognito.users.save_protection import protect_unread_changes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from django_cognito.models import DIGEST_FIELDS, CognitoUser
 from django_cognito.users import provisioning
 from django_cognito.users.authentication import authenticate
-from django_cognito.users.claim_sources import Source, Statement
+from django_cognito.users.claim_sources import IdentityClaims, Source
 
 from .conftest import NOW, django_groups, link_of, token
 from .token_histories import GROUPS, NAMES, Event, expected_grants, expected_state, stored_state
@@ -149,14 +149,14 @@ def source_of(moment: int, kind: str, groups: Any, attributes: Any = None) -> So
     return Source(f"{kind}_digest", datetime.fromtimestamp(moment, UTC), groups, attributes or {})
 
 
-def statement_of(name: str, source: Source) -> Statement:
-    return Statement("eu-west-1_TestPool1", f"sub of {name}", name, (source,))
+def claims_from_tokens(name: str, source: Source) -> IdentityClaims:
+    return IdentityClaims("eu-west-1_TestPool1", f"sub of {name}", name, (source,))
 
 
 def settle(name: str, source: Source) -> None:
     """Write what a source says of the user that tokens of `told` are of."""
     link = CognitoUser.objects.get(username=name)
-    provisioning._settled(link, Statement(link.user_pool_id, link.sub, name, (source,)))
+    provisioning._apply_with_retry(link, IdentityClaims(link.user_pool_id, link.sub, name, (source,)))
 
 
 def write_in_pairs(name: str, events: list[Event], pairs: list[bool]) -> None:
@@ -164,10 +164,10 @@ def write_in_pairs(name: str, events: list[Event], pairs: list[bool]) -> None:
     waiting = iter(events)
     for event, is_pair in zip(waiting, itertools.chain(pairs, itertools.repeat(False)), strict=False):
         both = [event, *itertools.islice(waiting, 1 if is_pair else 0)]
-        said = [statement_of(name, _source(each)) for each in both]
-        read = [provisioning._find(each) for each in said]
+        said = [claims_from_tokens(name, _source(each)) for each in both]
+        read = [provisioning._fetch_link(each) for each in said]
         for link, statement in zip(read, said, strict=True):
-            provisioning._settled(link, statement)
+            provisioning._apply_with_retry(link, statement)
 
 
 def _source(event: Event) -> Source:
@@ -201,16 +201,16 @@ def test_two_links_of_one_user_leave_what_both_histories_grant(histories, data, 
     names = [f"user {uuid.uuid4()}" for _ in histories]
     first, second = ([(name, event) for event in history] for name, history in zip(names, histories, strict=True))
     for name in names:
-        provisioning.person_for(statement_of(name, source_of(int(START.timestamp()), "access", ())))
+        provisioning.get_or_create_link(claims_from_tokens(name, source_of(int(START.timestamp()), "access", ())))
     owner = User.objects.get(cognito_users__username=names[0])
     CognitoUser.objects.filter(username=names[1]).update(user=owner)
     waiting = iter(data.draw(st.permutations(first + second)))
     for one, is_pair in zip(waiting, itertools.chain(pairs, itertools.repeat(False)), strict=False):
         both = [one, *itertools.islice(waiting, 1 if is_pair else 0)]
-        said = [statement_of(name, _source(event)) for name, event in both]
-        read = [provisioning._find(each) for each in said]
+        said = [claims_from_tokens(name, _source(event)) for name, event in both]
+        read = [provisioning._fetch_link(each) for each in said]
         for link, statement in zip(read, said, strict=True):
-            provisioning._settled(link, statement)
+            provisioning._apply_with_retry(link, statement)
     groups = [expected_state(history).groups for history in histories]
     owner.refresh_from_db()
     stored = (owner.is_staff, owner.is_superuser, frozenset(django_groups(owner)))
@@ -230,10 +230,10 @@ def test_conditional_update_of_a_row_that_changed_is_evaluated_again(change) -> 
         "digest": Event(3, "access", both),
     }[change]
     write_in_pairs("alice", [first], [])
-    said = statement_of("alice", _source(second))
-    stale = provisioning._find(said)
+    said = claims_from_tokens("alice", _source(second))
+    stale = provisioning._fetch_link(said)
     write_in_pairs("alice", [other], [])
-    provisioning._settled(stale, said)
+    provisioning._apply_with_retry(stale, said)
     expected = expected_state([first, other, second])
     seconds = int((START + timedelta(seconds=expected.as_of)).timestamp())
     assert stored_state("alice") == expected._replace(as_of=seconds)
@@ -242,28 +242,28 @@ def test_conditional_update_of_a_row_that_changed_is_evaluated_again(change) -> 
 def test_conditional_update_moves_nothing_backwards_if_digests_are_equal() -> None:
     """The moment alone tells the rows apart: a directory call moves it and states nothing of another kind."""
     write_in_pairs("alice", [Event(1, "access", frozenset({"editors"}))], [])
-    said = statement_of("alice", _source(Event(2, "access", frozenset({"editors"}))))
-    stale = provisioning._find(said)
+    said = claims_from_tokens("alice", _source(Event(2, "access", frozenset({"editors"}))))
+    stale = provisioning._fetch_link(said)
     CognitoUser.objects.update(as_of=START + timedelta(seconds=9))
-    provisioning._settled(stale, said)
+    provisioning._apply_with_retry(stale, said)
     assert CognitoUser.objects.get().as_of == START + timedelta(seconds=9)
 
 
 @pytest.mark.parametrize("groups", [[], ["editors"], ["a", "b"], ["é", 'quo"te', "back\\slash", "%s"]])
 def test_conditional_update_finds_a_row_by_its_json_groups(groups, writes) -> None:
-    said = [statement_of("alice", source_of(moment, "access", tuple(groups))) for moment in (1_000, 2_000)]
-    provisioning.person_for(said[0])
+    said = [claims_from_tokens("alice", source_of(moment, "access", tuple(groups))) for moment in (1_000, 2_000)]
+    provisioning.get_or_create_link(said[0])
     with writes(1), CaptureQueriesContext(connection) as queries:
-        provisioning.person_for(said[1])
+        provisioning.get_or_create_link(said[1])
     assert len(queries) == 2
     assert CognitoUser.objects.get().as_of.timestamp() == 2_000
 
 
 def test_conditional_update_tells_groups_apart_that_differ_in_case() -> None:
     write_in_pairs("alice", [Event(1, "access", frozenset({"editors"}))], [])
-    said = statement_of("alice", _source(Event(2, "access", frozenset({"editors"}))))
-    stale = provisioning._find(said)
+    said = claims_from_tokens("alice", _source(Event(2, "access", frozenset({"editors"}))))
+    stale = provisioning._fetch_link(said)
     CognitoUser.objects.update(groups=["Editors"])
-    assert not provisioning._move_moments(stale, provisioning._news(stale, said))
-    provisioning._settled(stale, said)
+    assert not provisioning._move_timestamps(stale, provisioning._get_changes(stale, said))
+    provisioning._apply_with_retry(stale, said)
     assert CognitoUser.objects.get().groups == ["editors"]

@@ -30,7 +30,7 @@ class LinkInAdmin(CognitoUser):
         app_label = "a_site"  # which is not installed: it needs no migration
 
 
-unlinking.connect([LinkInAdmin])
+unlinking.connect_receivers([LinkInAdmin])
 
 
 def collect(link: CognitoUser) -> None:
@@ -355,10 +355,10 @@ def link_of_alice(user: Any) -> CognitoUser:
 @pytest.mark.parametrize("winner", ["the same user", "another user", "nobody"])
 def test_link_that_another_request_made_first_stays_that_users(told, monkeypatch, winner) -> None:
     user, other = User.objects.create(username="her"), User.objects.create(username="other")
-    find = provisioning._find
+    find = provisioning._fetch_link
 
     def find_late(statement: Any) -> Any:
-        monkeypatch.setattr(provisioning, "_find", find)
+        monkeypatch.setattr(provisioning, "_fetch_link", find)
         found = find(statement)
         CognitoUser.objects.create(
             user=user if winner == "the same user" else other,
@@ -368,10 +368,10 @@ def test_link_that_another_request_made_first_stays_that_users(told, monkeypatch
             as_of="2020-01-01T00:00Z",
         )
         if winner == "nobody":  # it was there, and is gone again
-            monkeypatch.setattr(provisioning, "_find", lambda statement: None)
+            monkeypatch.setattr(provisioning, "_fetch_link", lambda statement: None)
         return found
 
-    monkeypatch.setattr(provisioning, "_find", find_late)
+    monkeypatch.setattr(provisioning, "_fetch_link", find_late)
     if winner == "the same user":
         test_linking.link(user, "google")
         assert user.cognito_users.count() == 1

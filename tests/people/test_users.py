@@ -50,7 +50,7 @@ def test_the_sub_is_who_somebody_is_whatever_else_changes(told) -> None:
 @pytest.mark.defends("RP-13")
 def test_the_same_sub_in_another_pool_is_another_person(told, cognito) -> None:
     told()
-    other = provisioning.person_for(_other_pool(link_of(User.objects.get()).sub))
+    other = provisioning.get_or_create_link(_other_pool(link_of(User.objects.get()).sub))
     assert other.user.username == "alice-" + other.sub[:8]
     assert User.objects.count() == 2
 
@@ -331,7 +331,7 @@ def _other_pool(sub: str) -> Any:
     from django_cognito.conf.loading import get_settings
     from django_cognito.core import AccessToken
     from django_cognito.core.tokens.token import read_unverified
-    from django_cognito.users.claim_sources import statement_of
+    from django_cognito.users.claim_sources import claims_from_tokens
 
     claims = read_unverified(token())
-    return statement_of(AccessToken("eu-west-1_Other", claims), None, get_settings())._replace(sub=sub)
+    return claims_from_tokens(AccessToken("eu-west-1_Other", claims), None, get_settings())._replace(sub=sub)

@@ -17,7 +17,7 @@ from django_cognito.core.directory import DirectoryUser
 from django_cognito.core.errors import SignInError
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.users import linking, provisioning
-from django_cognito.users.claim_sources import statement_of_directory
+from django_cognito.users.claim_sources import claims_from_directory
 
 from .conftest import NOW, django_groups, link_of
 
@@ -108,44 +108,44 @@ def test_parallel_first_requests_of_one_person_all_get_their_account(told, cogni
 def test_who_was_linked_under_a_request_is_let_in_where_none_are_made(told, cognito, monkeypatch) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True, CREATE_USERS=False)
     local = User.objects.create_user("her", "alice@example.com")
-    find = provisioning._find
+    find = provisioning._fetch_link
 
     def find_and_be_late(statement: Any) -> CognitoUser | None:
         link = find(statement)
-        monkeypatch.setattr(provisioning, "_find", find)
+        monkeypatch.setattr(provisioning, "_fetch_link", find)
         told(token_use="id")
         return link
 
-    monkeypatch.setattr(provisioning, "_find", find_and_be_late)
+    monkeypatch.setattr(provisioning, "_fetch_link", find_and_be_late)
     assert told(token_use="id") == local
 
 
 def test_an_account_deleted_under_a_request_is_made_again(told, monkeypatch) -> None:
     told(at=-60)
-    find = provisioning._find
+    find = provisioning._fetch_link
 
     def find_and_lose(statement: Any) -> CognitoUser | None:
         link = find(statement)
-        monkeypatch.setattr(provisioning, "_find", find)
+        monkeypatch.setattr(provisioning, "_fetch_link", find)
         User.objects.all().delete()
         return link
 
-    monkeypatch.setattr(provisioning, "_find", find_and_lose)
+    monkeypatch.setattr(provisioning, "_fetch_link", find_and_lose)
     assert told("helpers").is_staff
     assert User.objects.count() == 1
 
 
 def test_who_waited_for_a_younger_token_gets_what_that_one_left(told, monkeypatch) -> None:
     told("admins", at=-60)
-    find = provisioning._find
+    find = provisioning._fetch_link
 
     def find_and_wait(statement: Any) -> CognitoUser | None:
         link = find(statement)
-        monkeypatch.setattr(provisioning, "_find", find)
+        monkeypatch.setattr(provisioning, "_fetch_link", find)
         told(at=-10)
         return link
 
-    monkeypatch.setattr(provisioning, "_find", find_and_wait)
+    monkeypatch.setattr(provisioning, "_fetch_link", find_and_wait)
     user = told("admins", "editors", at=-30)
     assert (user.is_staff, user.is_superuser, user.has_perm("auth.change_group")) == (False, False, False)
 
@@ -190,12 +190,12 @@ def test_page_with_two_links_of_one_user_beside_other_writers_waits_for_each_in_
         moment, groups = datetime.fromtimestamp(NOW + at, UTC), ("editors", "viewers") if at % 8 else ("viewers",)
         people = [DirectoryUser(subs[name], name, {}, True, "CONFIRMED", moment, moment) for name in names]
         told_groups = dict(zip(names, ((), groups) if at % 16 < 8 else (groups, groups), strict=True))
-        page = [statement_of_directory(each, told_groups[each.username], moment, get_settings()) for each in people]
+        page = [claims_from_directory(each, told_groups[each.username], moment, get_settings()) for each in people]
         others = [partial(told, "helpers", at=at + n, username="google") for n in range(4)]
         if kind == "expiry":
             CognitoUser.objects.filter(username="google").update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
             others = [partial(expire_remembered_groups, User.objects.get(pk=user.pk)) for _ in range(4)]
-        at_once([partial(provisioning.update_people, page), *others])
+        at_once([partial(provisioning.update_users, page), *others])
 
 
 @pytest.mark.needs("database_server")

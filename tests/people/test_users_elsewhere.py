@@ -15,9 +15,9 @@ from django_cognito.factories import get_verifier
 from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users.authentication import authenticate
-from django_cognito.users.claim_sources import statement_of_directory
+from django_cognito.users.claim_sources import claims_from_directory
 from django_cognito.users.linking import link, unlink
-from django_cognito.users.provisioning import update_people, write_again
+from django_cognito.users.provisioning import reapply_claims, update_users
 from django_cognito.users.request_writes import collect_writes
 
 from ..login_scene import CALLBACK, begin, token_answer, who
@@ -107,7 +107,7 @@ def test_page_of_the_directory_is_written() -> None:
     user = told(at=-60)
     at, sub = datetime.fromtimestamp(NOW, UTC), CognitoUser.objects.get().sub
     person = DirectoryUser(sub, "alice", {"sub": sub}, True, "CONFIRMED", at, at)
-    assert update_people([statement_of_directory(person, ("editors",), at, get_settings())]) == 1
+    assert update_users([claims_from_directory(person, ("editors",), at, get_settings())]) == 1
     assert django_groups(user) == {"Readers", "Writers"}
 
 
@@ -126,7 +126,7 @@ def test_rolled_back_claims_are_written_again() -> None:
             told(at=-30)
             transaction.set_rollback(True, using="people")
         assert len(written) == 1
-        write_again(written)
+        reapply_claims(written)
     assert not User.objects.get().is_superuser
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 
-from django_cognito.authorization.rights import rights_of
+from django_cognito.authorization.rights import get_rights
 from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.users import provisioning
-from django_cognito.users.claim_sources import statement_of_directory
+from django_cognito.users.claim_sources import claims_from_directory
 
 from .conftest import GROUPS, NOW, django_groups, link_of
 
@@ -164,7 +164,7 @@ def test_a_token_from_before_a_removal_gives_nothing_back(told, directory_says, 
     user.refresh_from_db()
     assert (user.is_staff, user.is_superuser, django_groups(user), user.first_name) == (False, False, set(), "New")
     assert not user.has_perm("auth.change_group")
-    assert rights_of(user).groups == ()
+    assert get_rights(user).groups == ()
 
 
 def test_an_older_token_has_the_groups_that_are_known_now(told) -> None:
@@ -180,7 +180,7 @@ def test_equal_moments_take_away_and_never_give(told, first) -> None:
     user = told(*second)
     user.refresh_from_db()
     kept = set(first) & set(second)
-    assert set(link_of(user).groups) == set(rights_of(user).groups) == kept
+    assert set(link_of(user).groups) == set(get_rights(user).groups) == kept
     assert (user.is_staff, bool(django_groups(user))) == (False, "editors" in kept)
 
 
@@ -210,7 +210,7 @@ def test_a_newer_id_token_beside_an_older_access_token_is_heard(told) -> None:
     told("editors", at=-60)
     told("editors", at=-30, token_use="id", given_name="A")
     user = told("editors", at=-60, profile={"groups": (), "given_name": "Alice", "at": 0})
-    assert (user.first_name, django_groups(user), rights_of(user).groups) == ("Alice", set(), ())
+    assert (user.first_name, django_groups(user), get_rights(user).groups) == ("Alice", set(), ())
 
 
 # Only what was granted is taken away
@@ -290,7 +290,7 @@ def directory_says(told):
     """`directory_says("editors", at=-30)`: what a directory call of that moment says of alice; how many it wrote."""
 
     def say(*groups: str, at: float = 0, create: bool = False, **attributes: str) -> int:
-        return provisioning.update_people([_said(*groups, at=at, **attributes)], create=create)
+        return provisioning.update_users([_said(*groups, at=at, **attributes)], create=create)
 
     return say
 
@@ -308,7 +308,7 @@ def test_a_directory_call_in_the_second_of_a_token_takes_away_and_never_gives(to
     user.refresh_from_db()
     assert not user.is_staff
     directory_says(at=0.9)
-    assert rights_of(told("editors")).groups == ()
+    assert get_rights(told("editors")).groups == ()
 
 
 def test_a_directory_call_from_before_a_token_changes_nothing(told, directory_says) -> None:
@@ -318,16 +318,16 @@ def test_a_directory_call_from_before_a_token_changes_nothing(told, directory_sa
 
 def test_an_unchanged_page_costs_one_query_and_no_write(told, django_assert_num_queries) -> None:
     page = [_said("editors", username=f"user{number}", at=-30) for number in range(5)]
-    assert provisioning.update_people(page, create=True) == 5
+    assert provisioning.update_users(page, create=True) == 5
     with django_assert_num_queries(1):
-        assert provisioning.update_people(page) == 0
+        assert provisioning.update_users(page) == 0
 
 
 def test_newer_unchanged_page_moves_as_of_by_one_update_for_each_user(told, writes) -> None:
     names = [f"user{number}" for number in range(3)]
-    provisioning.update_people([_said("editors", username=name, at=-30) for name in names], create=True)
+    provisioning.update_users([_said("editors", username=name, at=-30) for name in names], create=True)
     with writes(3):
-        assert provisioning.update_people([_said("editors", username=name, at=-20) for name in names]) == 0
+        assert provisioning.update_users([_said("editors", username=name, at=-20) for name in names]) == 0
     assert {link.as_of.timestamp() for link in CognitoUser.objects.all()} == {NOW - 20}
 
 
@@ -347,7 +347,7 @@ def test_where_none_are_made_the_directory_still_updates_and_links_the_others(to
     cognito(CREATE_USERS=False, LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("her", "alice@example.com")
     page = [_said(username="bob"), _said("helpers", email="alice@example.com", email_verified="true")]
-    assert provisioning.update_people(page, create=True) == 1
+    assert provisioning.update_users(page, create=True) == 1
     local.refresh_from_db()
     assert (local.is_staff, User.objects.count()) == (True, 1)
 
@@ -362,7 +362,7 @@ def test_a_disabled_account_is_left_alone_by_the_directory(told, directory_says)
 def test_an_error_in_a_page_leaves_nothing_of_the_page(told, failing_on) -> None:
     failing_on("Writers")
     with pytest.raises(RuntimeError):
-        provisioning.update_people([_said("viewers"), _said("editors", username="bob")], create=True)
+        provisioning.update_users([_said("viewers"), _said("editors", username="bob")], create=True)
     assert not User.objects.exists()
 
 
@@ -372,7 +372,7 @@ def _said(*groups: str, at: float = 0, username: str = "alice", **attributes: st
     sub = read_sub(token(username=username))
     moment = datetime.fromtimestamp(NOW, UTC) + timedelta(seconds=at)
     person = DirectoryUser(sub, username, {"sub": sub, **attributes}, True, "CONFIRMED", moment, moment)
-    return statement_of_directory(person, groups, moment, get_settings())
+    return claims_from_directory(person, groups, moment, get_settings())
 
 
 def read_sub(raw: str) -> str:

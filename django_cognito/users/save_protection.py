@@ -79,11 +79,11 @@ def protect_unread_changes(user: Model, *, hidden: Iterable[str] = ()) -> None:
     """
     current = vars(user)
     names = [field.attname for field in user._meta.concrete_fields if not field.primary_key]
-    values = {name: _frozen(current[name]) for name in names if name in current}
-    _attach(user, _Snapshot(type(user)._meta.concrete_model or type(user), user.pk, values, frozenset(hidden)))
+    values = {name: _freeze(current[name]) for name in names if name in current}
+    _set_snapshot(user, _Snapshot(type(user)._meta.concrete_model or type(user), user.pk, values, frozenset(hidden)))
 
 
-def copier(load: Callable[[], Any]) -> Callable[[], Any]:
+def create_user_copier(load: Callable[[], Any]) -> Callable[[], Any]:
     """Return a function that returns another protected user each time; `load` returns a user as it was read. No query.
 
     If all its values are immutable, the users are copies of one, made in a fifth of the time.
@@ -118,9 +118,9 @@ def _read_unread_changes(instance: Model, raw: bool, using: str, update_fields: 
         return
     if raw or not _writes_all(instance, update_fields):
         written = _attribute_names(instance, update_fields)
-        _attach(instance, _with_values(snapshot, {k: v for k, v in snapshot.values.items() if k not in written}))
+        _set_snapshot(instance, _with_values(snapshot, {k: v for k, v in snapshot.values.items() if k not in written}))
     elif unchanged := snapshot.unchanged(instance):
-        _set_unchanged(instance, snapshot, unchanged, _row_of(instance, snapshot, using))
+        _set_unchanged(instance, snapshot, unchanged, _read_row(instance, snapshot, using))
 
 
 def _set_unchanged(instance: Model, snapshot: _Snapshot, names: list[str], row: Model | None) -> None:
@@ -130,10 +130,10 @@ def _set_unchanged(instance: Model, snapshot: _Snapshot, names: list[str], row: 
     current = vars(instance)
     values = {}
     for name in names:
-        values[name] = snapshot.values[name] if name in snapshot.hidden else _frozen(getattr(row, name))
+        values[name] = snapshot.values[name] if name in snapshot.hidden else _freeze(getattr(row, name))
         if current[name] != getattr(row, name):
             setattr(instance, name, getattr(row, name))
-    _attach(instance, _with_values(snapshot, values))
+    _set_snapshot(instance, _with_values(snapshot, values))
 
 
 def _hide_again(instance: Model, update_fields: Iterable[str] | None, **_: Any) -> None:
@@ -144,7 +144,7 @@ def _hide_again(instance: Model, update_fields: Iterable[str] | None, **_: Any) 
             setattr(instance, name, snapshot.values[name])
 
 
-def _row_of(instance: Model, snapshot: _Snapshot, using: str) -> Model | None:
+def _read_row(instance: Model, snapshot: _Snapshot, using: str) -> Model | None:
     rows = snapshot.model._base_manager.using(using)  # type: ignore[attr-defined]  # a model's
     connection = connections[using]
     if not connection.get_autocommit():
@@ -180,7 +180,7 @@ def _snapshot_of(instance: Model) -> _Snapshot | None:
     return snapshot if isinstance(snapshot, _Snapshot) and snapshot.is_of(instance) else None
 
 
-def _attach(instance: Model, snapshot: _Snapshot) -> None:
+def _set_snapshot(instance: Model, snapshot: _Snapshot) -> None:
     _RELATION.set_cached_value(instance, snapshot)
 
 
@@ -188,7 +188,7 @@ def _with_values(snapshot: _Snapshot, values: Mapping[str, Any]) -> _Snapshot:
     return _Snapshot(snapshot.model, snapshot.pk, values, snapshot.hidden)
 
 
-def _frozen(value: Any) -> Any:
+def _freeze(value: Any) -> Any:
     """Return a value that stays as it is when `value` is changed in place."""
     if type(value) in _IMMUTABLE_TYPES:
         return value
@@ -197,5 +197,5 @@ def _frozen(value: Any) -> Any:
 
 
 # Of every sender: a proxy of the user model may be defined at any time. Instances without a snapshot are left alone.
-pre_save.connect(_read_unread_changes, dispatch_uid="django_cognito.users.link_snapshot.pre_save")
-post_save.connect(_hide_again, dispatch_uid="django_cognito.users.link_snapshot.post_save")
+pre_save.connect(_read_unread_changes, dispatch_uid="django_cognito.users.save_protection.pre_save")
+post_save.connect(_hide_again, dispatch_uid="django_cognito.users.save_protection.post_save")
