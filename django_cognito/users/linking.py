@@ -45,20 +45,10 @@ def _unlink(user: Any, link_id: int) -> None:
         links, locked = lock_links(user.pk)
         link = next((link for link in links if link.pk == link_id), None)
         if link is None:
-<<<<<<< HEAD
-            raise SignInError("no such account in Cognito is linked to this user", code="not_linked")
-        # Nobody signs in at a pool that is configured no longer.
-        registry = get_pool_registry()
-        others = [each for each in links if each is not link and registry.find(each.user_pool_id) is not None]
-||||||| 1c9e08b
-            raise SignInError("no such account in Cognito is linked to this user", code="not_linked")
-        # Nobody signs in at a pool that is configured no longer.
-        others = [each for each in links if each is not link and get_pool_registry().find(each.user_pool_id) is not None]
-=======
             raise SignInError("this account in Cognito is not linked to the user", code="not_linked")
         # A pool that is no longer configured has no sign-in.
-        others = [each for each in links if each is not link and get_pool_registry().find(each.user_pool_id) is not None]
->>>>>>> e2fb8ef411f389a260e4baf452611229ef869952
+        registry = get_pool_registry()
+        others = [each for each in links if each is not link and registry.find(each.user_pool_id) is not None]
         if not others and not locked.has_usable_password():
             raise SignInError("the user has no other linked account and no password", code="last_way_in")
         link.delete()

@@ -265,18 +265,8 @@ def _create_link(identity: IdentityClaims, settings: CognitoSettings) -> Cognito
 
 
 def _insert_link(identity: IdentityClaims, settings: CognitoSettings, owner: Any) -> CognitoUser:
-<<<<<<< HEAD
-    """A first link row to `owner`, who is brought up to date; to a new user where that is None."""
-    link = CognitoUser(user_pool_id=identity.user_pool_id, sub=identity.sub, username=identity.username, as_of=_EPOCH)
-||||||| 1c9e08b
-    """A first link row to `owner`, who is brought up to date; to a new user where that is None."""
-    link = CognitoUser(
-        user_pool_id=identity.user_pool_id, sub=identity.sub, username=identity.username, as_of=_EPOCH
-    )
-=======
     """Insert a link to `owner`, who is updated; to a new user if `owner` is None."""
     link = CognitoUser(user_pool_id=identity.user_pool_id, sub=identity.sub, username=identity.username, as_of=_EPOCH)
->>>>>>> e2fb8ef411f389a260e4baf452611229ef869952
     changes = changes_from(identity, link, settings)
     assert changes is not None  # noqa: S101 - every source is more recent than an empty row
     link.user = owner or create_account(identity, changes.attributes)
