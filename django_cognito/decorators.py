@@ -21,8 +21,8 @@ from .web.bearer import bearer_token
 from .web.next_url import is_script, safe_url
 from .web.pool_selection import settings_here
 from .web.redirect_uri import is_elsewhere
-from .web.responses import Answer, forbidden, json_response, not_authenticated
-from .web.silent import UNSEEN, is_worth_trying, remember
+from .web.responses import ErrorResponse, forbidden, json_response, not_authenticated
+from .web.silent import SILENT_PARAM, is_worth_trying, mark_attempted
 
 _View = Callable[..., Any]
 
@@ -66,7 +66,7 @@ def bearer_exempt(view: _View) -> _View:
 def session_required(view: _View) -> _View:
     """Mark a view that accepts browser sessions only: a bearer token gets 403, code "session_required".
 
-    The middleware answers before it verifies the token. All of the package's own views and the admin are protected so.
+    The middleware answers before it verifies the token. All of the package's own views and the admin are marked by it.
     """
     if iscoroutinefunction(view):
 
@@ -155,13 +155,13 @@ def _ask_unseen(request: HttpRequest) -> HttpResponse | None:
     here = settings_here(request)
     if here is None or not here.user_pool.domain or not is_worth_trying(request) or is_elsewhere(request, here):
         return None
-    query = urlencode({"prompt": "none", "next": request.get_full_path(), UNSEEN: "1"})
+    query = urlencode({"prompt": "none", "next": request.get_full_path(), SILENT_PARAM: "1"})
     response = HttpResponseRedirect(f"{reverse('cognito:login')}?{query}")
-    remember(request, response)  # now: a browser that does not come back, or not well, is shown the page the next time
+    mark_attempted(request, response)  # before the answer: a failed attempt is not repeated
     return response
 
 
-def _required(allows: Callable[[Rights], bool], denied: Answer) -> Callable[[_View], _View]:
+def _required(allows: Callable[[Rights], bool], denied: ErrorResponse) -> Callable[[_View], _View]:
     def decorate(view: _View) -> _View:
         if iscoroutinefunction(view):
 
@@ -195,7 +195,7 @@ def _ask_who(request: HttpRequest) -> HttpResponse:
     return redirect_to_login(request.get_full_path())
 
 
-def _deny(request: HttpRequest, denied: Answer) -> HttpResponse:
+def _deny(request: HttpRequest, denied: ErrorResponse) -> HttpResponse:
     if bearer_token(request) is not None:
         return json_response(denied)
     raise PermissionDenied(str(denied.sentence))

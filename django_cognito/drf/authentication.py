@@ -13,7 +13,7 @@ from ..web.bearer import bearer_token
 from ..web.error_reports import take_id_token
 from ..web.pool_selection import pool_ids_accepted_at
 from ..web.request import RequestCognito
-from ..web.responses import CHALLENGE, answer_to
+from ..web.responses import CHALLENGE, error_response_for
 from .errors import CognitoAPIException
 
 
@@ -35,7 +35,7 @@ class CognitoAuthentication(BaseAuthentication):
             accepted = pool_ids_accepted_at(http_request)
             user, token = authenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)
         except CognitoError as error:
-            raise CognitoAPIException(answer_to(error)) from error
+            raise CognitoAPIException(error_response_for(error)) from error
         cognito = getattr(http_request, "cognito", None)
         if cognito is None:  # the middleware is not installed
             cognito = http_request.cognito = RequestCognito(http_request)

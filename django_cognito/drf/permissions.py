@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from ..authorization.rights import Rights, named, rights_of
 from ..core.errors import CognitoUnavailableError
-from ..web.responses import Answer, answer_to, forbidden
+from ..web.responses import ErrorResponse, error_response_for, forbidden
 from .errors import CognitoAPIException
 
 
@@ -16,7 +16,7 @@ class _RightsPermission(BasePermission):
     """Passes whose rights `allows` says so, also to a single object; a subclass a use."""
 
     allows: Callable[[Rights], bool]
-    refusal: Answer
+    refusal: ErrorResponse
     _is_refused = False
 
     def has_permission(self, request: Request, view: Any) -> bool:
@@ -26,7 +26,7 @@ class _RightsPermission(BasePermission):
         try:
             allowed = self.allows(rights_of(request.user))
         except CognitoUnavailableError as error:
-            raise CognitoAPIException(answer_to(error)) from error
+            raise CognitoAPIException(error_response_for(error)) from error
         self._is_refused = not allowed
         return allowed
 
@@ -56,5 +56,5 @@ def HasScope(*names: str) -> type[BasePermission]:  # noqa: N802
     return _required("HasScope", lambda rights: rights.has_scope(*scopes), forbidden("scope_required", scopes=scopes))
 
 
-def _required(name: str, allows: Callable[[Rights], bool], refusal: Answer) -> type[BasePermission]:
+def _required(name: str, allows: Callable[[Rights], bool], refusal: ErrorResponse) -> type[BasePermission]:
     return type(name, (_RightsPermission,), {"allows": staticmethod(allows), "refusal": refusal})

@@ -21,7 +21,7 @@ _PARAMETERS = {
 _MAX_CHARS = 1_024
 
 
-def asked_of_cognito(query: Any, settings: CognitoSettings) -> dict[str, str]:
+def read_authorize_params(query: Any, settings: CognitoSettings) -> dict[str, str]:
     """The parameters that a login's address passes on, from its query (a QueryDict): those above, and no other.
 
     A `login_hint` in a domain that one of IDENTITY_PROVIDERS names leads there, where no provider is asked for.
@@ -34,7 +34,7 @@ def asked_of_cognito(query: Any, settings: CognitoSettings) -> dict[str, str]:
         raise _invalid("prompt")
     named = [name for name in ("identity_provider", "idp_identifier") if name in asked]
     if not named:
-        return {**asked, **provider_of_address(asked.get("login_hint", ""), settings)}
+        return {**asked, **find_provider_params(asked.get("login_hint", ""), settings)}
     known = settings.identity_providers
     # Of two, one would be looked at here, and the other perhaps by Cognito.
     if len(named) > 1 or (known and not any(_is_it(each, asked) for each in known)):
@@ -42,7 +42,7 @@ def asked_of_cognito(query: Any, settings: CognitoSettings) -> dict[str, str]:
     return asked
 
 
-def provider_of_address(address: str, settings: CognitoSettings) -> dict[str, str]:
+def find_provider_params(address: str, settings: CognitoSettings) -> dict[str, str]:
     """What leads to the provider of an e-mail address's domain; nothing where none of IDENTITY_PROVIDERS has it."""
     domain = address.rpartition("@")[2].strip().lower() if "@" in address else None
     found = (each.authorize_params for each in settings.identity_providers if domain in each.domains)

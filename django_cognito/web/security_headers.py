@@ -20,7 +20,7 @@ _NOTHING: Mapping[str, Sequence[str]] = {
 }
 
 
-def protected(
+def set_security_headers(
     response: HttpResponse, *pools: CognitoSettings | None, referrer_policy: str = "no-referrer"
 ) -> HttpResponse:
     """`response` with headers that keep codes and states out of caches and Referer headers (RFC 9700 4.2, 4.16).
@@ -33,11 +33,11 @@ def protected(
     response["X-Content-Type-Options"] = "nosniff"
     is_page = not isinstance(response, HttpResponseRedirectBase)
     # Django's own middleware leaves a policy alone that a view has set.
-    response["Content-Security-Policy"] = _written({**_NOTHING, **(_of_a_page(pools) if is_page else {})})
+    response["Content-Security-Policy"] = _serialize_csp({**_NOTHING, **(_page_directives(pools) if is_page else {})})
     return response
 
 
-def _of_a_page(pools: Iterable[CognitoSettings | None]) -> Mapping[str, Sequence[str]]:
+def _page_directives(pools: Iterable[CognitoSettings | None]) -> Mapping[str, Sequence[str]]:
     """What a page of ours needs: its stylesheet, and forms that may be sent on to the pools' hosted UIs.
 
     A site's own `page.html` may bring a logo and fonts, from where its static files are.
@@ -49,11 +49,11 @@ def _of_a_page(pools: Iterable[CognitoSettings | None]) -> Mapping[str, Sequence
         "style-src": static_files,
         "img-src": static_files,
         "font-src": static_files,
-        "form-action": ["'self'", *dict.fromkeys(_origins(_ways_on(pools)))],
+        "form-action": ["'self'", *dict.fromkeys(_origins(_form_targets(pools)))],
     }
 
 
-def _ways_on(pools: Iterable[CognitoSettings | None]) -> Iterator[str]:
+def _form_targets(pools: Iterable[CognitoSettings | None]) -> Iterator[str]:
     for each in pools:
         if each is not None:
             yield each.user_pool.domain
@@ -69,5 +69,5 @@ def _origins(addresses: Iterable[str]) -> Iterator[str]:
             yield f"{parts.scheme}://{parts.netloc}" if parts.scheme else parts.netloc
 
 
-def _written(directives: Mapping[str, Sequence[str]]) -> str:
+def _serialize_csp(directives: Mapping[str, Sequence[str]]) -> str:
     return "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())
