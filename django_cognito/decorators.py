@@ -1,4 +1,4 @@
-"""What a view asks of its caller: groups, scopes, a look at Cognito's own session. Translates; decides nothing."""
+"""View decorators: required groups and scopes, browser sessions, silent sign-in. No rules of their own."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -28,16 +28,17 @@ _View = Callable[..., Any]
 
 
 def group_required(*names: str) -> Callable[[_View], _View]:
-    """Let pass who is in one of the Cognito groups `names`.
+    """Require one of the Cognito groups `names`.
 
-    A visitor is sent to sign in, a person without the group gets Django's 403; a bearer token gets 401 or 403 as JSON.
+    An anonymous user is redirected to the login, a user without the group gets Django's 403.
+    A bearer token gets 401 or 403 as JSON.
     """
     groups = named(names)
     return _required(lambda rights: rights.in_group(*groups), forbidden("group_required"))
 
 
 def scope_required(*names: str) -> Callable[[_View], _View]:
-    """Let pass whose token carries every one of the scopes `names`; who does not is answered as by `group_required`."""
+    """Require all of the scopes `names`. Other requests get the responses of `group_required`."""
     scopes = named(names)
     return _required(lambda rights: rights.has_scope(*scopes), forbidden("scope_required", scopes=scopes))
 
@@ -111,10 +112,10 @@ def user_required(view: _View) -> _View:
 
 
 def silent_sign_in(view: _View) -> _View:
-    """A page that finds out, unseen, whether its visitor is signed in at Cognito already; then it shows them signed in.
+    """Sign an anonymous user in without a page if the user has a session at Cognito.
 
-    The browser goes to Cognito and straight back (`prompt=none`), at most once in ten minutes. For pages that are open
-    to everybody; needs the setting SILENT_SIGN_IN.
+    The browser goes to Cognito and straight back (`prompt=none`), at most once in ten minutes. For public pages;
+    needs the setting SILENT_SIGN_IN.
     """
     if iscoroutinefunction(view):
 

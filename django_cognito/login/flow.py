@@ -25,7 +25,7 @@ from ..web.redirect_uri import has_own_redirect_uri, redirect_uri_of
 from .state import PendingSignIn, digest_session_key, new_secret, seal
 
 Page = Callable[..., str]
-# Where a sign-in may begin, by name: each is a page of the hosted UI.
+# The pages of the hosted UI at which a sign-in can start, by name.
 PAGES: Mapping[str, Page] = {
     "login": HostedUi.authorize_url,
     "sign_up": HostedUi.sign_up_url,
@@ -159,11 +159,11 @@ def _session_digest(request: HttpRequest, secret: bytes) -> str:
 
 
 def _fetch_user_info(settings: CognitoSettings, tokens: TokenSet, token: AccessToken) -> Mapping[str, Any]:
-    """What userInfo says of the very person who signs in (OpenID Connect Core 5.3.2). Raises CognitoError."""
-    said = get_hosted_ui(settings).user_info(tokens.access_token)
-    if said.get("sub") != token.sub:
-        raise SignInError("userInfo speaks of somebody else", code="user_info_mismatch")
-    return said
+    """Return the userInfo claims of the user who signs in (OpenID Connect Core 5.3.2). Raises CognitoError."""
+    claims = get_hosted_ui(settings).user_info(tokens.access_token)
+    if claims.get("sub") != token.sub:
+        raise SignInError("`sub` in userInfo does not match the ID token", code="user_info_mismatch")
+    return claims
 
 
 def _check_issuer(query: QueryDict, settings: CognitoSettings) -> None:
@@ -177,41 +177,41 @@ def _check_issuer(query: QueryDict, settings: CognitoSettings) -> None:
 
 
 def _read_code(query: QueryDict) -> str:
-    """The code that the hosted UI gave.
+    """Return the authorization code of the callback.
 
-    Raises SignInError where it gave an error, or not one code; CognitoUnavailableError where a provider has trouble.
+    Raises SignInError for an error or if there is not one code; CognitoUnavailableError if a provider is not available.
     """
     if "error" not in query:
         return require_single_value(query, "code")
     oauth_error = query.get("error", "")[:64]
-    said = f"the hosted UI answered {oauth_error!r}: {query.get('error_description', '')[:200]!r}"
+    message = f"the hosted UI answered {oauth_error!r}: {query.get('error_description', '')[:200]!r}"
     if oauth_error in _PROVIDER_ERRORS:
-        raise CognitoUnavailableError(said, code="provider_trouble")
+        raise CognitoUnavailableError(message, code="provider_trouble")
     if oauth_error in _CLIENT_ERRORS:
-        raise SignInError(said, oauth_error=oauth_error, code="client_refused")
-    raise SignInError(said, oauth_error=oauth_error, code="refused_by_provider")
+        raise SignInError(message, oauth_error=oauth_error, code="client_refused")
+    raise SignInError(message, oauth_error=oauth_error, code="refused_by_provider")
 
 
 def require_single_value(query: QueryDict, name: str) -> str:
-    """The one value of a parameter of the callback. Raises SignInError where there is none, or more than one."""
+    """Return the single value of a callback parameter. Raises SignInError if there is none, or more than one."""
     values = query.getlist(name)
     if len(values) == 1 and values[0]:
         return values[0]
-    # IdP-initiated SAML ends so: a code that nobody here has asked for.
+    # IdP-initiated SAML: a code without an authorization request of this site.
     is_uninvited = name == "state" and not values and "code" in query
     code = "state_missing" if is_uninvited else "state_unknown"
     raise SignInError(f"the callback has {len(values)} values of {name}", code=code)
 
 
 def _check_auth_time(token: AccessToken, pending: PendingSignIn, settings: CognitoSettings) -> None:
-    """OpenID Connect Core 3.1.2.1: who asks for `max_age` looks whether it was heeded. Raises SignInError.
+    """OpenID Connect Core 3.1.2.1: the client checks `auth_time` if it sent `max_age`. Raises SignInError.
 
-    Who links an account has signed in for that, and not before: a hosted UI without managed login overlooks `prompt`,
-    and its session may be somebody else's.
+    To link an account the user must sign in after the request: a hosted UI without managed login ignores `prompt`, and
+    its session may be another user's.
     """
     signed_in_at: Any = token.claims.get("auth_time", 0)
     is_stale = bool(pending.links_to) and signed_in_at < pending.started_at - settings.leeway_seconds
     if "max_age" in pending.authorize_params:
         is_stale |= time.time() - signed_in_at > int(pending.authorize_params["max_age"]) + settings.leeway_seconds
     if is_stale:
-        raise SignInError("the person signed in longer ago than was asked for", code="sign_in_too_old")
+        raise SignInError("the user signed in longer ago than allowed", code="sign_in_too_old")

@@ -1,4 +1,4 @@
-"""The headers of the login's pages: nobody stores, frames or is told of them, and they load nothing from elsewhere."""
+"""The headers of the login's pages: no caching, framing, referrers or third-party content."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ _NOTHING: Mapping[str, Sequence[str]] = {
 def set_security_headers(
     response: HttpResponse, *pools: CognitoSettings | None, referrer_policy: str = "no-referrer"
 ) -> HttpResponse:
-    """`response` with headers that keep codes and states out of caches and Referer headers (RFC 9700 4.2, 4.16).
+    """Return `response` with headers that keep codes and states out of caches and Referer headers (RFC 9700 4.2, 4.16).
 
     A page's forms may be sent on to the hosted UIs of `pools`.
     """
@@ -38,7 +38,7 @@ def set_security_headers(
 
 
 def _page_directives(pools: Iterable[CognitoSettings | None]) -> Mapping[str, Sequence[str]]:
-    """What a page of ours needs: its stylesheet, and forms that may be sent on to the pools' hosted UIs.
+    """Return the directives of a page: its stylesheet, and forms that may redirect to the pools' hosted UIs.
 
     A site's own `page.html` may bring a logo and fonts, from where its static files are.
     Browsers hold `form-action` against the redirects that a form is answered with, too: without the hosted UI's origin
@@ -63,7 +63,7 @@ def _form_targets(pools: Iterable[CognitoSettings | None]) -> Iterator[str]:
 
 
 def _origins(addresses: Iterable[str]) -> Iterator[str]:
-    """The origins of those addresses that name one; without a scheme, it is the page's own."""
+    """Return the origins of `addresses`; a URL without a scheme has the page's own."""
     for parts in map(urlsplit, addresses):
         if parts.netloc:
             yield f"{parts.scheme}://{parts.netloc}" if parts.scheme else parts.netloc
