@@ -27,9 +27,9 @@ class CognitoBackend(BaseBackend):
 
     @without_locals
     def authenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
-        """The active user behind a raw token; None where the token is refused.
+        """Return the active user of a raw token; None if the token is rejected.
 
-        Raises CognitoUnavailableError: an outage is no refusal.
+        Raises CognitoUnavailableError: an outage is not a rejection.
         """
         try:
             accepted = None if request is None else get_accepted_pool_ids(request)
@@ -39,7 +39,7 @@ class CognitoBackend(BaseBackend):
 
     @without_locals
     async def aauthenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
-        """As `authenticate`."""
+        """Async version of `authenticate`."""
         try:
             accepted = None if request is None else await aget_accepted_pool_ids(request)
             return (await aauthenticate(cognito_token, user_pool_ids=accepted))[0]
@@ -61,29 +61,29 @@ class CognitoBackend(BaseBackend):
         return user if user is not None and user.is_active else None
 
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """The permissions that the person's Cognito groups give, as "app_label.codename"; none for a single object."""
+        """Return the permissions that the user's Cognito groups grant, as "app_label.codename"; none for an object."""
         return set() if obj is not None else set(get_mapped_permissions(get_rights(user_obj)))
 
     async def aget_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """As `get_group_permissions`."""
+        """Async version of `get_group_permissions`."""
         if obj is not None:
             return set()
         return set(get_mapped_permissions(await aget_rights(user_obj)))
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
-        """Whether one of the person's Cognito groups gives `perm`. No query where the user carries its rights."""
+        """Return whether one of the user's Cognito groups grants `perm`. No query if the rights are set on the user."""
         return obj is None and perm in get_mapped_permissions(get_rights(user_obj))
 
     async def ahas_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
-        """As `has_perm`."""
+        """Async version of `has_perm`."""
         return obj is None and perm in get_mapped_permissions(await aget_rights(user_obj))
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
-        """Whether one of the person's Cognito groups gives any permission of the app."""
+        """Return whether one of the user's Cognito groups grants any permission of the app."""
         return _in_app(self.get_group_permissions(user_obj), app_label)
 
     async def ahas_module_perms(self, user_obj: Any, app_label: str) -> bool:
-        """As `has_module_perms`."""
+        """Async version of `has_module_perms`."""
         return _in_app(await self.aget_group_permissions(user_obj), app_label)
 
     def with_perm(

@@ -7,8 +7,8 @@ from django.utils.translation import trans_real
 
 from django_cognito.core import errors
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, TokenError
-from django_cognito.web import responses
-from django_cognito.web.responses import answer_to, forbidden, json_response, not_authenticated
+from django_cognito.web.error_catalogue import CATALOGUE
+from django_cognito.web.responses import error_response_for, forbidden, json_response, not_authenticated
 
 SECRET = "a message for operators alone"
 INVALID_TOKEN = 'Bearer error="invalid_token"'
@@ -20,7 +20,7 @@ def error_classes(root: type[CognitoError] = CognitoError) -> list[type[CognitoE
 
 @pytest.mark.parametrize("error_class", error_classes(TokenError))
 def test_a_refused_token_is_401(error_class: type[TokenError]) -> None:
-    answer = answer_to(error_class(SECRET))
+    answer = error_response_for(error_class(SECRET))
     assert (answer.status, answer.code, dict(answer.headers)) == (
         401,
         error_class.code,
@@ -29,7 +29,7 @@ def test_a_refused_token_is_401(error_class: type[TokenError]) -> None:
 
 
 def test_unavailable_is_503_and_never_a_challenge() -> None:
-    answer = answer_to(CognitoUnavailableError(SECRET, retry_after=7))
+    answer = error_response_for(CognitoUnavailableError(SECRET, retry_after=7))
     assert (answer.status, answer.code, dict(answer.headers)) == (503, "cognito_unavailable", {"Retry-After": "7"})
 
 
@@ -38,25 +38,27 @@ def test_unavailable_is_503_and_never_a_challenge() -> None:
     [(errors.CredentialsError(SECRET), 403), (errors.SignInError(SECRET), 400), (CognitoError(SECRET), 400)],
 )
 def test_the_other_errors(error: CognitoError, status: int) -> None:
-    answer = answer_to(error)
+    answer = error_response_for(error)
     assert (answer.status, answer.code, dict(answer.headers)) == (status, error.code, {})
 
 
 def test_credentials_that_nobody_can_have_say_why() -> None:
     codes = ("not_signed_in", "person_required", "id_token_required", "credentials_refused", "x", "y")
-    answers_by_code = {code: answer_to(errors.CredentialsError(SECRET, code=code)) for code in codes}
+    answers_by_code = {code: error_response_for(errors.CredentialsError(SECRET, code=code)) for code in codes}
     assert {(answer.status, answer.code) for answer in answers_by_code.values()} == {(403, code) for code in codes}
     assert "X-Cognito-Id-Token" in str(answers_by_code["id_token_required"].sentence)
     assert len({str(answer.sentence) for answer in answers_by_code.values()}) == 4
 
 
 def test_an_errors_own_code_is_told() -> None:
-    assert answer_to(TokenError(SECRET, code="user_inactive")).code == "user_inactive"
-    assert answer_to(CognitoUnavailableError(SECRET, code="refresh_in_progress")).code == "refresh_in_progress"
+    assert error_response_for(TokenError(SECRET, code="user_inactive")).code == "user_inactive"
+    assert error_response_for(CognitoUnavailableError(SECRET, code="refresh_in_progress")).code == "refresh_in_progress"
 
 
 def test_a_code_has_a_sentence_of_its_own_or_the_common_one() -> None:
-    sentences = {str(answer_to(TokenError(SECRET, code=code)).sentence) for code in ("token_expired", "x", "y")}
+    sentences = {
+        str(error_response_for(TokenError(SECRET, code=code)).sentence) for code in ("token_expired", "x", "y")
+    }
     assert len(sentences) == 2
 
 
@@ -82,19 +84,22 @@ def test_a_missing_scope_is_403_and_named() -> None:
 
 @pytest.mark.parametrize("error_class", error_classes())
 def test_nothing_of_the_message_leaves_the_house(error_class: type[CognitoError]) -> None:
-    response = json_response(answer_to(error_class(SECRET)))
+    response = json_response(error_response_for(error_class(SECRET)))
     assert SECRET not in f"{response.content.decode()} {response.headers}"
 
 
 def test_as_json_it_is_detail_and_code_and_nobody_stores_it() -> None:
-    response = json_response(answer_to(CognitoUnavailableError(SECRET, retry_after=7)))
+    response = json_response(error_response_for(CognitoUnavailableError(SECRET, retry_after=7)))
     assert set(json.loads(response.content)) == {"detail", "code"}
     assert (response["Content-Type"], response["Cache-Control"]) == ("application/json", "no-store")
     assert (response.status_code, response["Retry-After"]) == (503, "7")
 
 
 def test_every_sentence_waits_for_the_language() -> None:
-    fixed = [*responses._SENTENCES.values(), *(answer_to(error(SECRET)).sentence for error in error_classes())]
+    fixed = [
+        *(entry.sentence for entry in CATALOGUE.values() if entry.sentence),
+        *(error_response_for(error(SECRET)).sentence for error in error_classes()),
+    ]
     assert all(isinstance(sentence, Promise) for sentence in fixed)
 
 

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
+<<<<<<< HEAD
 from django_cognito.conf.schema import CognitoSettings
 from django_cognito.conf.validation import find_problems
+||||||| 5f699d4
+from django_cognito.conf.loading import CognitoSettings, problems
+=======
+from django_cognito.conf.loading import CognitoSettings, problems
+from django_cognito.web.error_catalogue import CATALOGUE
+>>>>>>> 675edd4537b1b2c1a4613005e8664b48921cda07
 
 from . import settings_table, source
 
@@ -23,7 +30,7 @@ BLOCKS = [
     if not block.startswith("# mysite/")  # files of the newcomer's site, which test_getting_started.py makes and runs
 ]
 CHECK_ID = re.compile(r"(?:django_cognito\.)?([EW]\d{3})")
-KEYED_BY_CODE = ("_SENTENCES", "_CAUSES")
+KEYED_BY_CODE = ("CATALOGUE",)
 # The local Cognito speaks for AWS: its codes are AWS's.
 OURS = [module for name, module in source.modules().items() if not name.startswith("local_cognito")]
 
@@ -43,6 +50,13 @@ def test_every_error_code_is_documented_and_every_documented_one_exists() -> Non
     assert _rows("Error codes") == {code for module in OURS for code in _error_codes(module.tree)}
 
 
+def test_every_raised_error_code_is_in_the_catalogue() -> None:
+    catalogue = f"{source.PACKAGE}.web.error_catalogue"
+    raised = {code for module in OURS if module.name != catalogue for code in _error_codes(module.tree)}
+    assert raised <= CATALOGUE.keys()
+    assert CATALOGUE.keys() == _rows("Error codes")
+
+
 def test_every_check_is_documented_and_every_documented_one_exists() -> None:
     constants = [node for module in OURS for node in ast.walk(module.tree) if isinstance(node, ast.Constant)]
     found = {f"django_cognito.{match[1]}" for each in constants if (match := CHECK_ID.fullmatch(str(each.value)))}
@@ -56,8 +70,8 @@ def test_every_check_is_documented_and_every_documented_one_exists() -> None:
         ('raise A("m", code="a")', {"a"}),
         ('_A = "a"\nraise A("m", code=_A)', {"a"}),
         ('_KNOWN = frozenset({"a", "b"})\ndef f(x):\n    code = x if x in _KNOWN else None', {"a", "b"}),
-        ('_SENTENCES: dict[str, str] = {"a": "..."}', {"a"}),
-        ('Answer(401, "a", "...")', {"a"}),
+        ('CATALOGUE: dict[str, str] = {"a": "..."}', {"a"}),
+        ('ErrorResponse(401, "a", "...")', {"a"}),
         ('code = request.GET["code"]\nraise A("m", code=error.code)', set()),
     ],
 )
@@ -137,7 +151,7 @@ def _error_codes(tree: ast.Module) -> Iterator[str]:
 def _where_codes_stand(node: ast.AST) -> Iterator[ast.expr | None]:
     if isinstance(node, ast.Call):
         yield from (keyword.value for keyword in node.keywords if keyword.arg == "code")
-        if ast.unparse(node.func) == "Answer":
+        if ast.unparse(node.func) == "ErrorResponse":
             yield from node.args[1:2]
     elif isinstance(node, ast.Assign | ast.AnnAssign):
         if _target(node) == "code":

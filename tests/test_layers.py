@@ -38,8 +38,8 @@ INSIDE = {
     "users": "fields save_protection lookup | contact_claims claim_sources | request_writes machine accounts unlinking"
     " | provisioning | cache linking identity_ids | authentication",
     "sessions": "revocation session_user | store | refresh_lease | refresh outage",
-    "web": "bearer error_reports next_url pool_selection redirect_uri responses security_headers sign_in_cookies silent"
-    " | request",
+    "web": "bearer error_catalogue error_reports next_url pool_selection redirect_uri security_headers sign_in_cookies"
+    " silent | responses | request",
     "login": "authorize_params state failures | sign_out_page flow | views",
     "aws": "credentials | boto_sessions | client_cache | request_aws",
     "drf": "errors | authentication permissions schema",

@@ -577,7 +577,7 @@ def test_an_outage_of_cognito_is_said_as_such(client: Client, settings: Any, unr
     page = come_back(client, asked)
     assert (page.status_code, code_of(page)) == (503, "cognito_unavailable")
     assert int(page["Retry-After"]) > 0
-    assert "does not answer" in page.content.decode()
+    assert "cannot be reached" in page.content.decode()
 
 
 # People who may not in

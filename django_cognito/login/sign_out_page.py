@@ -13,7 +13,7 @@ from django.urls import get_script_prefix, reverse
 from ..conf.schema import CognitoSettings
 from ..sessions import store
 from ..web.pool_selection import find_settings_for_request
-from ..web.security_headers import protected
+from ..web.security_headers import set_security_headers
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 _log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class CsrfOrConfirmation(CsrfViewMiddleware):
         _log.warning("a sign-out without a valid CSRF token is to be confirmed: %s", reason)
         where = request.POST.get("where", "")
         query = f"?where={where}" if where in _WHERE else ""
-        return protected(HttpResponseRedirect(reverse("cognito:logout") + query))
+        return set_security_headers(HttpResponseRedirect(reverse("cognito:logout") + query))
 
 
 def without_transaction(view: _View) -> _View:
@@ -74,4 +74,4 @@ def sign_out_page(request: HttpRequest, here: CognitoSettings | None, local_user
     }
     page = render(request, "django_cognito/logout.html", context)
     # "no-referrer" would make browsers post the form with "Origin: null", which the CSRF check refuses.
-    return protected(page, ours, here, referrer_policy="same-origin")
+    return set_security_headers(page, ours, here, referrer_policy="same-origin")

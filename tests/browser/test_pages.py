@@ -8,7 +8,7 @@ from local_cognito_support.user_pools import Clock
 from playwright.sync_api import Locator, Page, expect
 
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
-from django_cognito.login.failures import cause_of
+from django_cognito.login.failures import describe_failure
 
 from ..test_causes import PAGES, table
 from . import axe
@@ -86,7 +86,7 @@ def test_a_failure_is_a_page_to_read_and_to_leave_by_keyboard_and_axe_finds_noth
     page, expected = scene.page, PAGES[code]
     error = (CognitoUnavailableError if status == 503 else SignInError)("", code=code)
     expect(page.get_by_role("heading")).to_contain_text(expected.heading)
-    expect(page.get_by_text(str(cause_of(error).remedy), exact=True)).to_be_visible()
+    expect(page.get_by_text(str(describe_failure(error).remedy), exact=True)).to_be_visible()
     expect(page.get_by_text(f"Code: {code}", exact=True)).to_be_visible()
     assert page.evaluate("performance.getEntriesByType('navigation')[0].responseStatus") == status
     assert faults(page) == []

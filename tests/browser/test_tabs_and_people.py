@@ -39,7 +39,7 @@ def test_tabs_that_sign_in_side_by_side_each_come_back_to_their_page_and_a_state
     watch.context.clear_cookies(name="sessionid")
     for used in (older, newer):
         tabs[0].goto(used)
-        expect(tabs[0].get_by_role("heading")).to_have_text("This sign-in is no longer open.")
+        expect(tabs[0].get_by_role("heading")).to_have_text("This sign-in has expired or was already used.")
         expect(tabs[0].get_by_text("Code: state_unknown")).to_be_visible()
     tabs[0].get_by_role("link", name="Back to the site").click()
     expect_greeting(tabs[0], "stranger")

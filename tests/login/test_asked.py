@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django_cognito.conf.loading import get_settings
 from django_cognito.conf.schema import CognitoSettings
 from django_cognito.core.errors import SignInError
-from django_cognito.login.authorize_params import asked_of_cognito, provider_of_address
+from django_cognito.login.authorize_params import find_provider_params, read_authorize_params
 
 PROVIDERS = [
     "COGNITO",
@@ -26,7 +26,7 @@ def named(settings: Any) -> CognitoSettings:
 
 
 def asked(query: str, settings: CognitoSettings | None = None) -> dict[str, str]:
-    return asked_of_cognito(QueryDict(query), settings or get_settings())
+    return read_authorize_params(QueryDict(query), settings or get_settings())
 
 
 def refused(query: str, settings: CognitoSettings | None = None) -> str:
@@ -176,7 +176,7 @@ def test_two_providers_at_once_are_refused_for_one_could_hide_behind_the_other(
 def test_an_addresss_domain_leads_to_its_provider(
     named: CognitoSettings, address: str, leads_to: dict[str, str]
 ) -> None:
-    assert provider_of_address(address, named) == leads_to
+    assert find_provider_params(address, named) == leads_to
 
 
 def test_a_login_hint_leads_there_too_and_is_passed_on(named: CognitoSettings) -> None:

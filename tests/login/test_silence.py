@@ -273,4 +273,4 @@ def test_a_sign_out_leaves_no_session_where_nobody_is_asked_about(client: Client
     ],
 )
 def test_nobody_is_found_by_a_silent_sign_in_and_by_these_words_alone(asked: Any, error: Any, expected: bool) -> None:
-    assert silent.is_nobody(asked, error) is expected
+    assert silent.is_login_required_error(asked, error) is expected

@@ -228,7 +228,7 @@ def is_unavailable(page: Any) -> None:
     """Whether a page says that Cognito does not answer, and when to come again."""
     assert told(page) == (503, "cognito_unavailable")
     assert int(page["Retry-After"]) > 0
-    assert "does not answer" in page.content.decode()
+    assert "cannot be reached" in page.content.decode()
 
 
 @contextmanager
