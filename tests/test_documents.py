@@ -8,15 +8,9 @@ from pathlib import Path
 
 import pytest
 
-<<<<<<< HEAD
 from django_cognito.conf.schema import CognitoSettings
 from django_cognito.conf.validation import find_problems
-||||||| 5f699d4
-from django_cognito.conf.loading import CognitoSettings, problems
-=======
-from django_cognito.conf.loading import CognitoSettings, problems
 from django_cognito.web.error_catalogue import CATALOGUE
->>>>>>> 675edd4537b1b2c1a4613005e8664b48921cda07
 
 from . import settings_table, source
 
