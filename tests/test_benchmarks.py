@@ -14,7 +14,7 @@ from benchmarks.slices import prove, raised
 from benchmarks.stage import Figure, Goal, Row
 from benchmarks.tokens import Scene
 
-from . import source
+from .support import source
 
 FOLDER = source.PROJECT_DIRECTORY / "benchmarks"
 

@@ -10,7 +10,7 @@ import pytest
 
 from django_cognito.conf.loading import CognitoSettings, problems
 
-from . import source
+from .support import source
 
 README = source.PROJECT_DIRECTORY / "README.md"
 REFERENCE = source.PROJECT_DIRECTORY / "docs" / "reference.md"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from . import source
+from .support import source
 
 PROJECT: Any = tomllib.loads((source.PROJECT_DIRECTORY / "pyproject.toml").read_text())["project"]
 CONSTRAINTS = dict(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from . import source
 from .planted.__main__ import main
 from .planted.patch import Patch, PatchError, apply_patch, read_patch, read_patches
 from .planted.trial import Verdict, run_unpatched, try_patch
+from .support import source
 
 PATCHES = [pytest.param(patch, id=patch.name) for patch in read_patches()]
 CODE = "def answer():\n    return 42\n"

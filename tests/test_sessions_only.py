@@ -17,9 +17,8 @@ from rest_framework.views import APIView
 from django_cognito.decorators import session_required
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.testing import make_token, sign_in
-
-from .callers import bearer
-from .scripted_server import ScriptedServer
+from tests.support.callers import bearer
+from tests.support.scripted_server import ScriptedServer
 
 
 def report(request: HttpRequest) -> HttpResponse:

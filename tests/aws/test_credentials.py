@@ -11,10 +11,10 @@ import pytest
 from django_cognito.aws import credentials
 from django_cognito.aws.credentials import PersonCredentials
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, CredentialsError
+from tests.support.error_reports import report_of
+from tests.support.frames import carried_values
+from tests.support.scripted_server import Answer
 
-from ..reports import report_of
-from ..scripted_server import Answer
-from .frames import carried_values
 from .identity_endpoint import Clock, IdentityEndpoint, identity_of, refused
 
 ID_TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"

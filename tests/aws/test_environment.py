@@ -14,10 +14,10 @@ from django_cognito.aws.client_cache import PersonAws
 from django_cognito.aws.credentials import PersonCredentials
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.factories import get_directory
+from tests.support.scripted_server import Answer, ScriptedServer, json_answer
 
-from ..scripted_server import Answer, ScriptedServer, json_answer
 from .identity_endpoint import Clock, IdentityEndpoint
-from .test_clients import ask_s3, signer
+from .test_client_cache import ask_s3, signer
 
 ONE_TRY = Config(retries={"total_max_attempts": 1})
 MAKERS = ("client", "session", "resource")

@@ -21,7 +21,7 @@ from django_cognito.factories import get_directory
 
 from ..core.faults.test_at_once import in_a_child
 from .identity_endpoint import Clock, IdentityEndpoint
-from .test_clients import ask_s3
+from .test_client_cache import ask_s3
 
 HELD_SECONDS = 20
 pytestmark = [

@@ -8,12 +8,12 @@ from local_cognito import Emulator
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from django_cognito import factories
+from tests.support.local_cognito import settings_for
+from tests.support.real_parts import CHROMIUM_ARGUMENTS, chromium_path
+from tests.support.scripted_server import Answer, ScriptedServer
 
 from ..emulator.conftest import Clock
 from ..emulator.federation.conftest import Provider, provider
-from ..local_cognito import settings_for
-from ..real_parts import CHROMIUM_ARGUMENTS, chromium_path
-from ..scripted_server import Answer, ScriptedServer
 from .pools import ALL_SCOPES, CHOICES, seed
 from .watch import Watch, origin_of
 

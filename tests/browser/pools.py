@@ -4,8 +4,9 @@ from typing import Any
 
 from local_cognito import Emulator
 
+from tests.support.local_cognito import POOL_ID, SCOPES, seed_for, settings_for
+
 from ..emulator.hosted_site import PASSWORD
-from ..local_cognito import POOL_ID, SCOPES, seed_for, settings_for
 
 UMBRELLA_POOL = "us-east-1_Umbrella1"
 ALL_SCOPES = [*SCOPES, "aws.cognito.signin.user.admin"]

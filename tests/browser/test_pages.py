@@ -8,9 +8,9 @@ from playwright.sync_api import Locator, Page, expect
 
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.login.failures import cause_of
+from tests.login.test_failures import PAGES, table
 
 from ..emulator.conftest import Clock
-from ..test_causes import PAGES, table
 from . import axe
 from .conftest import NewBrowser
 from .failing_scenes import SCENES, Scene

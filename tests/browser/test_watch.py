@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from ..scripted_server import Answer, ScriptedServer
+from tests.support.scripted_server import Answer, ScriptedServer
+
 from .watch import Watch
 
 pytestmark = pytest.mark.needs("chromium")

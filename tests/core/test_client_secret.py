@@ -18,8 +18,8 @@ from django_cognito.core.client_secret import COOLDOWN_SECONDS, ClientSecret
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.core.hosted_ui import HostedUi
 from tests.core.faults.test_at_once import in_a_child
-from tests.patience import patient_http
-from tests.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.timeouts import patient_http
 
 TOKENS = {"access_token": "a", "id_token": "i", "refresh_token": "r", "token_type": "Bearer", "expires_in": 3600}
 REFUSED = json_answer({"error": "invalid_client"}, 400)

@@ -10,8 +10,7 @@ from rest_framework.test import APIClient
 
 from django_cognito.factories import reset
 from django_cognito.testing import make_token, sign_in
-
-from ..callers import BAD_ID_TOKENS, bearer, end_tokens, with_id_token
+from tests.support.callers import BAD_ID_TOKENS, bearer, end_tokens, with_id_token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.drf.views"), pytest.mark.usefixtures("cognito_keys")]
 

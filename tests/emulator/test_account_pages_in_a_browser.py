@@ -9,7 +9,7 @@ from local_cognito import Emulator
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser import axe
-from tests.real_parts import CHROMIUM_ARGUMENTS, chromium_path
+from tests.support.real_parts import CHROMIUM_ARGUMENTS, chromium_path
 
 from .codes import latest
 from .federation.conftest import Provider, federated, provider, site_for

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import axe
-from tests.real_parts import CHROMIUM_ARGUMENTS, chromium_path
+from tests.support.real_parts import CHROMIUM_ARGUMENTS, chromium_path
 
 from .hosted_site import PASSWORD, Site, running_site
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.real_parts import CHROMIUM_ARGUMENTS, chromium_path
+from tests.support.real_parts import CHROMIUM_ARGUMENTS, chromium_path
 
 from .hosted_site import Site, running_site
 

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from demo.stack import Stack
+from tests.support.real_parts import CHROMIUM_ARGUMENTS, chromium_path
 
 from ..browser import axe
-from ..real_parts import CHROMIUM_ARGUMENTS, chromium_path
 
 NOBODY = "eu-west-1:00000000-0000-4000-8000-000000000000"
 pytestmark = pytest.mark.needs("chromium")

@@ -9,8 +9,8 @@ from django.test import Client
 
 from django_cognito import factories
 from django_cognito.core.tokens.key_store import KeyStores
-from tests.connections import Connections, watched
-from tests.core.faults.scene import Clock, settle
+from tests.support.connections import Connections, watched
+from tests.support.pool_scenario import Clock, settle
 
 from .provider import Provider
 from .scene import sign_in

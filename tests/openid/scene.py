@@ -5,7 +5,7 @@ from typing import Any
 import requests
 from django.test import Client
 
-from tests.login_scene import unchanged
+from tests.support.login_scenario import unchanged
 
 from .provider import Provider
 

@@ -14,10 +14,9 @@ from typing import Any
 import pytest
 
 from django_cognito.core.tokens.jwks import KeySet
-from tests.scripted_server import Answer, Flood, Raw, ScriptedServer, json_answer
-
-from ..signing import jwk, jwks, number
-from .scene import ACCEPTED, COOLDOWN, UNAVAILABLE, UNKNOWN, Scene, bounded, keys
+from tests.support.pool_scenario import ACCEPTED, COOLDOWN, UNAVAILABLE, UNKNOWN, Scene, bounded, keys
+from tests.support.scripted_server import Answer, Flood, Raw, ScriptedServer, json_answer
+from tests.support.signing import jwk, jwks, number
 
 KIB, MIB = 1024, 1024 * 1024
 GOOD = json.dumps(jwks("one", "two")).encode()

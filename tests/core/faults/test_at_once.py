@@ -11,12 +11,9 @@ from typing import Any
 import pytest
 
 from django_cognito.core.http.client import Http, Response
-from tests.connections import Connections
-from tests.login_scene import Gate
-from tests.scripted_server import Answer, ScriptedServer, json_answer
-
-from ..signing import jwks
-from .scene import (
+from tests.support.connections import Connections
+from tests.support.login_scenario import Gate
+from tests.support.pool_scenario import (
     ACCEPTED,
     HANG_SECONDS,
     HARD,
@@ -28,6 +25,8 @@ from .scene import (
     keys,
     settle,
 )
+from tests.support.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.signing import jwks
 
 THREADS = 200
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")

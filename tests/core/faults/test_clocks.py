@@ -9,9 +9,8 @@ from django_cognito.core import TokenVerifier
 from django_cognito.core.client_secret import ClientSecret
 from django_cognito.core.clock import unix_time
 from django_cognito.core.tokens.key_store import KeyStore, KeyStores
-from tests.scripted_server import Answer, ScriptedServer
-
-from .scene import ACCEPTED, DAY, HARD, HOUR, REFRESH_AHEAD, UNAVAILABLE, WALL, Scene, settle
+from tests.support.pool_scenario import ACCEPTED, DAY, HARD, HOUR, REFRESH_AHEAD, UNAVAILABLE, WALL, Scene, settle
+from tests.support.scripted_server import Answer, ScriptedServer
 
 OVER, TOO_EARLY = "token_expired", "token_not_yet_valid"
 

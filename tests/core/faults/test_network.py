@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from django_cognito.core import TokenVerifier
-from tests.connections import Connections, full_backlog
-from tests.login_scene import Gate
-from tests.scripted_server import Answer, Drip, ScriptedServer, Silence, Step, json_answer
-
-from ..signing import jwks
-from .certificates import Authority, only_tls_1_0
-from .scene import ACCEPTED, COOLDOWN, UNAVAILABLE, Scene, bounded, keys, settle
+from tests.support.certificates import Authority, only_tls_1_0
+from tests.support.connections import Connections, full_backlog
+from tests.support.login_scenario import Gate
+from tests.support.pool_scenario import ACCEPTED, COOLDOWN, UNAVAILABLE, Scene, bounded, keys, settle
+from tests.support.scripted_server import Answer, Drip, ScriptedServer, Silence, Step, json_answer
+from tests.support.signing import jwks
 
 HASTE = 0.3  # the total deadline, of seconds that are real: what drips would take for ever
 DRIPS: dict[str, Step] = {

@@ -6,10 +6,7 @@ import tracemalloc
 import pytest
 
 from django_cognito.core import TokenVerifier, UserPool
-from tests.scripted_server import Answer, ScriptedServer, json_answer
-
-from ..signing import jwk, sign
-from .scene import (
+from tests.support.pool_scenario import (
     ACCEPTED,
     CLIENT_ID,
     COOLDOWN,
@@ -24,6 +21,8 @@ from .scene import (
     keys,
     settle,
 )
+from tests.support.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.signing import jwk, sign
 
 MANY = 10_000
 

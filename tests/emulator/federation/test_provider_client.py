@@ -9,7 +9,7 @@ from local_cognito.federation.failures import FederationFailed
 from local_cognito.federation.provider_client import ProviderClient
 
 from django_cognito.core.http.client import Http
-from tests.scripted_server import Answer, ScriptedServer, Silence, json_answer
+from tests.support.scripted_server import Answer, ScriptedServer, Silence, json_answer
 
 from .test_id_tokens import GOOD, ISSUER, KEYS, NOW, token
 
