@@ -1,6 +1,5 @@
 """People's AWS against the local Cognito, whose STS and IAM judge every request."""
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -18,6 +17,7 @@ from django_cognito.aws.credentials import PersonCredentials
 from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
 from django_cognito.core.http.client import Http
 from django_cognito.core.identity_pool import IdentityPool
+from tests.support.clock import OffsetClock
 
 USER_POOL, CLIENT, BUCKET = "eu-west-1_People", "1web", "files"
 LOGINS_KEY = f"cognito-idp.eu-west-1.amazonaws.com/{USER_POOL}"
@@ -60,21 +60,11 @@ SEED = {
 }
 
 
-class Clock:
-    """The time of day, for the emulator and for the people at it, until it is turned ahead."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
-
-
-CLOCK = Clock()
+CLOCK = OffsetClock()
 
 
 @pytest.fixture
-def clock() -> Iterator[Clock]:
+def clock() -> Iterator[OffsetClock]:
     yield CLOCK
     CLOCK.ahead = 0.0
 
@@ -179,7 +169,7 @@ def test_a_reader_s_role_writes_nothing(people: People) -> None:
     assert refused_with(people.client(rita).put_object, Bucket=BUCKET, Key=key, Body=b"x") == "AccessDenied"
 
 
-def test_a_kept_client_goes_on_when_its_first_credentials_have_ended(people: People, clock: Clock) -> None:
+def test_a_kept_client_goes_on_when_its_first_credentials_have_ended(people: People, clock: OffsetClock) -> None:
     person = people.person("person0", SHORT_POOL)
     s3, key = people.client(person), f"{person.credentials.identity_id}/note.txt"
     first = person.credentials.current()
@@ -189,7 +179,7 @@ def test_a_kept_client_goes_on_when_its_first_credentials_have_ended(people: Peo
     assert person.credentials.current().access_key_id != first.access_key_id
 
 
-def test_short_lived_credentials_are_renewed_before_they_end(people: People, clock: Clock) -> None:
+def test_short_lived_credentials_are_renewed_before_they_end(people: People, clock: OffsetClock) -> None:
     credentials = people.person("person0", SHORT_POOL).credentials
     first = credentials.current()
     clock.ahead += SHORT_SECONDS * 0.7
@@ -198,7 +188,7 @@ def test_short_lived_credentials_are_renewed_before_they_end(people: People, clo
     assert credentials.current().access_key_id != first.access_key_id
 
 
-def test_an_ended_id_token_gets_no_new_credentials(people: People, clock: Clock) -> None:
+def test_an_ended_id_token_gets_no_new_credentials(people: People, clock: OffsetClock) -> None:
     person = people.person("person0", SHORT_POOL)
     client = people.client(person, "sts")
     clock.ahead += 3_700

@@ -18,11 +18,13 @@ from django_cognito.aws.client_cache import PersonAws, forget_everybody
 from django_cognito.aws.credentials import PersonCredentials
 from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
 from django_cognito.factories import get_identity_pool
+from tests.support.clock import Clock
 from tests.support.error_reports import report_of
 from tests.support.frames import carried_values
-from tests.support.scripted_server import Answer, Request, ScriptedServer
+from tests.support.s3_calls import ask_s3, signer
+from tests.support.scripted_server import Answer, ScriptedServer
 
-from .identity_endpoint import POOL_ID, Clock, IdentityEndpoint, identity_of, refused
+from .identity_endpoint import POOL_ID, IdentityEndpoint, identity_of, refused
 
 ONE_TRY = Config(retries={"total_max_attempts": 1})
 
@@ -66,17 +68,6 @@ def site(settings: Any, endpoint: IdentityEndpoint) -> Iterator[None]:
     forget_everybody()
     yield
     forget_everybody()
-
-
-def ask_s3(client: Any, key: str = "note.txt") -> None:
-    """Any request: this one does not wait for a "100 Continue"."""
-    client.delete_object(Bucket="files", Key=key)
-
-
-def signer(request: Request) -> tuple[str, str]:
-    """The access key id and the session token of a request."""
-    credential = request.headers["authorization"].partition("Credential=")[2]
-    return credential.partition("/")[0], request.headers["x-amz-security-token"]
 
 
 def test_a_client_signs_for_the_person_and_not_for_the_site(alice: PersonAws, s3: ScriptedServer) -> None:

@@ -1,6 +1,6 @@
 """A real Chromium whose every page is watched, a real site, and a local Cognito with a provider behind it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from tests.support.scripted_server import Answer, ScriptedServer
 from ..emulator.conftest import Clock
 from ..emulator.federation.conftest import Provider, provider
 from .pools import ALL_SCOPES, CHOICES, seed
-from .watch import Watch, origin_of
+from .watch import NewBrowser, Watch, origin_of
 
 __all__ = ["provider"]
 
@@ -31,9 +31,6 @@ _ARGS = (
 # What the provider's own pages ask for, in vain.
 _ITS_STYLES = "https://cdn.jsdelivr.net"
 expect.set_options(timeout=30_000)  # machines that run several things at once are slow
-
-NewBrowser = Callable[..., Watch]
-EITHER_WAY = pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from playwright.sync_api import Page, expect
 
 from django_cognito.models import CognitoLogin
 
-from .conftest import EITHER_WAY, NewBrowser
 from .hands import authorize_as, expect_greeting, sign_in
+from .watch import EITHER_WAY, NewBrowser
 
 pytestmark = [
     pytest.mark.needs("chromium"),

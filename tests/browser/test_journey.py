@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 
 from django_cognito.models import CognitoLogin
 
-from .conftest import EITHER_WAY
 from .hands import expect_greeting, go_by_keyboard, sign_in
+from .watch import EITHER_WAY
 
 pytestmark = [
     pytest.mark.needs("chromium"),

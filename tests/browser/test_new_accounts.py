@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from ..emulator.codes import another, latest
 from ..emulator.hosted_site import PASSWORD
-from .conftest import EITHER_WAY
 from .hands import code_of_mailbox, expect_greeting, go_by_keyboard, press, sign_in, sign_up
+from .watch import EITHER_WAY
 
 pytestmark = [
     pytest.mark.needs("chromium"),

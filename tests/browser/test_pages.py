@@ -8,14 +8,13 @@ from playwright.sync_api import Locator, Page, expect
 
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.login.failures import cause_of
-from tests.login.test_failures import PAGES, table
+from tests.support.failure_pages import PAGES, table
 
 from ..emulator.conftest import Clock
 from . import axe
-from .conftest import NewBrowser
 from .failing_scenes import SCENES, Scene
 from .hands import expect_greeting, go_by_keyboard, sign_in
-from .watch import Watch
+from .watch import NewBrowser, Watch
 
 pytestmark = [
     pytest.mark.needs("chromium"),

@@ -15,9 +15,9 @@ from django_cognito.sessions import store
 
 from ..emulator.conftest import Clock
 from ..emulator.federation.conftest import Provider
-from .conftest import EITHER_WAY, NewBrowser
 from .hands import authorize_as, expect_greeting, go_by_keyboard, sign_in
 from .pools import POOL_ID, UMBRELLA_POOL, settings_of_tenants, sub_of
+from .watch import EITHER_WAY, NewBrowser
 
 pytestmark = [
     pytest.mark.needs("chromium"),

@@ -7,9 +7,16 @@
 A Content-Security-Policy that blocks something is among the complaints: browsers write it to the console.
 """
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebError
+import pytest
+from playwright.sync_api import (
+    BrowserContext,
+    ConsoleMessage,
+    Request,
+    WebError,
+)
 
 _STATUS = "Failed to load resource: the server responded with a status of "
 
@@ -61,3 +68,7 @@ class Watch:
         self.asked.append(request.url)
         if request.is_navigation_request():
             self._pages.add(request.url)
+
+
+NewBrowser = Callable[..., Watch]
+EITHER_WAY = pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])

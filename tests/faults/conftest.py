@@ -9,8 +9,9 @@ import pytest
 from django_cognito import factories
 from django_cognito.core.tokens.key_store import KeyStores
 from django_cognito.testing.keys import jwks
+from tests.support.clock import Clock
 from tests.support.connections import Connections, watched
-from tests.support.pool_scenario import Clock, settle
+from tests.support.pool_scenario import settle
 from tests.support.scripted_server import ScriptedServer, json_answer
 
 from .entry_points import Site

@@ -12,8 +12,8 @@ from django_cognito.core.errors import CognitoUnavailableError, TokenError
 from django_cognito.factories import get_verifier
 from django_cognito.testing import make_token
 from tests.support.callers import bearer
+from tests.support.clock import Clock
 from tests.support.login_scenario import begin, come_back, token_answer
-from tests.support.pool_scenario import Clock
 from tests.support.scripted_server import ScriptedServer
 
 ACCEPTED, REFUSED, UNAVAILABLE = "accepted", "refused", "unavailable"

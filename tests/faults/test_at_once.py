@@ -15,8 +15,9 @@ from django_cognito.core.tokens.key_store import KeyStores
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks
 from django_cognito.users.authentication import aauthenticate
+from tests.support.clock import Clock
 from tests.support.login_scenario import Gate
-from tests.support.pool_scenario import HANG_SECONDS, Clock
+from tests.support.pool_scenario import HANG_SECONDS
 from tests.support.scripted_server import Answer, json_answer
 
 from .entry_points import Site

@@ -6,7 +6,7 @@ import pytest
 
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks as pool_keys
-from tests.core.faults.test_answers import KEYLESS
+from tests.support.bad_answers import KEYLESS
 from tests.support.callers import bearer
 from tests.support.pool_scenario import COOLDOWN, HARD
 from tests.support.scripted_server import Answer, json_answer

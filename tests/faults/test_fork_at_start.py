@@ -8,7 +8,7 @@ import pytest
 from django.utils.functional import SimpleLazyObject
 
 from django_cognito import factories
-from tests.core.faults.test_at_once import in_a_child
+from tests.support.forking import in_a_child
 from tests.support.login_scenario import Gate
 from tests.support.pool_scenario import HANG_SECONDS
 

@@ -24,7 +24,9 @@ from tests.support.error_reports import report_of
 from tests.support.login_scenario import (
     CALLBACK,
     begin,
+    code_of,
     come_back,
+    post_logout,
     query_of,
     refusal,
     reseal,
@@ -36,8 +38,6 @@ from tests.support.login_scenario import (
     who,
 )
 from tests.support.scripted_server import Answer, ScriptedServer
-
-from .test_views import code_of, post_logout
 
 pytestmark = [
     pytest.mark.django_db,

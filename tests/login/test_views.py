@@ -24,10 +24,13 @@ from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
 from tests.support.login_scenario import (
     CALLBACK,
+    assert_private,
     begin,
+    code_of,
     come_back,
     form_of,
     login_of,
+    post_logout,
     query_of,
     refusal,
     reseal,
@@ -53,20 +56,6 @@ def come_back_with(client: Client, server: ScriptedServer, **tokens: Any) -> Any
     asked = begin(client)
     server.script(token_answer(**{"nonce": asked["nonce"], **tokens}))
     return come_back(client, asked)
-
-
-def code_of(answer: Any) -> str:
-    """The error code that a failure page shows; also checks that it is one, and that nobody keeps it."""
-    assert "django_cognito/login_failed.html" in [template.name for template in answer.templates]
-    assert_private(answer)
-    code: str = answer.context["code"]
-    assert f"<code>{code}</code>" in answer.content.decode()
-    return code
-
-
-def assert_private(answer: Any) -> None:
-    assert "no-store" in answer["Cache-Control"]
-    assert answer["Referrer-Policy"] == "no-referrer"
 
 
 def everything_of(client: Client) -> dict[str, Any]:
@@ -697,10 +686,6 @@ def test_without_next_the_site_says_where(client: Client, settings: Any, token_e
 
 
 # The way out
-
-
-def post_logout(client: Client) -> Any:
-    return client.post("/auth/logout/")
 
 
 @pytest.mark.defends("RP-19")

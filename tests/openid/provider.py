@@ -27,6 +27,8 @@ from tests.support.signing import jwks, private_key
 
 from .fault import NO_FAULT, changed
 
+CLIENT_ID, SECRET = "1testclient23456789", "a-secret+of:the/app%client"
+
 Form = Mapping[str, str]
 
 

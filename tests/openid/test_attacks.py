@@ -17,9 +17,8 @@ from tests.support.error_reports import report_of
 from tests.support.login_scenario import change, code_verifier_of, query_of, secret_cookies, unchanged, who
 from tests.support.scripted_server import Answer, json_answer
 
-from .conftest import CLIENT_ID, SECRET
 from .fault import Fault
-from .provider import Provider
+from .provider import CLIENT_ID, SECRET, Provider
 from .scene import come_back_from, refusal, sign_in, told, way_in
 
 SUB = str(read_unverified(make_token())["sub"])  # alice's

@@ -14,17 +14,15 @@ import pytest
 from django.test import Client
 
 from django_cognito.models import CognitoLogin
-from tests.core.faults.test_answers import FLOODS, KEYLESS, UNREADABLE
-from tests.core.faults.test_network import BAD_TLS, DRIPS, HASTE
+from tests.support.bad_answers import BAD_TLS, DRIPS, FLOODS, HASTE, KEYLESS, UNREADABLE
 from tests.support.certificates import Authority
 from tests.support.connections import full_backlog
 from tests.support.login_scenario import change, query_of, refusal, unchanged, who
 from tests.support.scripted_server import Answer, Reset, ScriptedServer, Silence, Step, json_answer
 from tests.support.timeouts import HTTP_TIMEOUT_SECONDS
 
-from .conftest import CLIENT_ID
 from .fault import NO_FAULT, Fault
-from .provider import Provider
+from .provider import CLIENT_ID, Provider
 from .scene import come_back_from, sign_in, told, way_in
 from .scene import refusal as refused
 

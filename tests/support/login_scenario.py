@@ -196,3 +196,21 @@ class Gate:
         then()
         assert not self.timed_out
         self.opened.set()
+
+
+def code_of(answer: Any) -> str:
+    """The error code that a failure page shows; also checks that it is one, and that nobody keeps it."""
+    assert "django_cognito/login_failed.html" in [template.name for template in answer.templates]
+    assert_private(answer)
+    code: str = answer.context["code"]
+    assert f"<code>{code}</code>" in answer.content.decode()
+    return code
+
+
+def post_logout(client: Client) -> Any:
+    return client.post("/auth/logout/")
+
+
+def assert_private(answer: Any) -> None:
+    assert "no-store" in answer["Cache-Control"]
+    assert answer["Referrer-Policy"] == "no-referrer"

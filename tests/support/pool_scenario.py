@@ -9,6 +9,7 @@ from django_cognito.core import TokenVerifier, UserPool
 from django_cognito.core.errors import CognitoUnavailableError, TokenError
 from django_cognito.core.http.client import Http
 from django_cognito.core.tokens.key_store import KeyStores
+from tests.support.clock import Clock
 from tests.support.scripted_server import ScriptedServer, Step, json_answer
 from tests.support.timeouts import HTTP_TIMEOUT_SECONDS
 
@@ -23,20 +24,6 @@ ACCEPTED, UNKNOWN, UNAVAILABLE = "accepted", "unknown_key", "cognito_unavailable
 HANG_SECONDS = 60  # nothing here takes that long, on a busy machine and traced either, unless it hangs
 
 _T = TypeVar("_T")
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self, time_: float = 1_000.0) -> None:
-        self.time = time_
-
-    def __call__(self) -> float:
-        return self.time
-
-    def forward(self, seconds: float) -> None:
-        """Let time pass; a negative number sets the clock back."""
-        self.time += seconds
 
 
 class Scene:

@@ -12,7 +12,8 @@ PACKAGE = "django_cognito"
 # Where the installed package is, not where this file is: the suite also runs against the wheel, elsewhere.
 PACKAGE_DIRECTORY = Path(django_cognito.__file__).parent
 # What lies beside the tests: the documents, tox.ini, the example.
-PROJECT_DIRECTORY = Path(__file__).parents[2]
+PROJECT_DIRECTORY = Path(__file__).resolve().parents[2]
+EXAMPLE = PROJECT_DIRECTORY / "example_project"
 
 
 @dataclass(frozen=True)

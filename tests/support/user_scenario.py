@@ -3,8 +3,12 @@
 import time
 from typing import Any
 
+from django.db.models import Model
+
 from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token
+from django_cognito.users import linking
+from django_cognito.users.authentication import verify
 
 NOW = int(time.time())
 GROUPS = {
@@ -29,3 +33,17 @@ def link_of(user: Any) -> CognitoUser:
 def django_groups(user: Any) -> set[str]:
     """The names of the user's Django groups, as the database has them."""
     return set(user.groups.values_list("name", flat=True))
+
+
+def fields_of(instance: Model) -> dict[str, Any]:
+    return {field.attname: getattr(instance, field.attname) for field in instance._meta.concrete_fields}
+
+
+def known_of(link: Any) -> tuple[Any, ...]:
+    """What a token is held against."""
+    return link.pk, link.groups, link.as_of, link.access_digest, link.id_digest
+
+
+def link(owner: Any, username: str, **claims: Any) -> None:
+    token, profile = verify(make_token(username=username, **claims))
+    linking.link(owner, token, profile)  # type: ignore[arg-type]  # of a person

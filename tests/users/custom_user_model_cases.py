@@ -16,10 +16,9 @@ from django_cognito.users.authentication import authenticate
 from django_cognito.users.link_snapshot import protect_unread_changes
 from django_cognito.users.lookup import find
 from tests.custom_users import models
-from tests.support.user_scenario import GROUPS, link_of, token
+from tests.support.user_scenario import GROUPS, fields_of, known_of, link_of, token
 
-from .test_lookup import POOL, fields_of, known_of
-
+POOL = "eu-west-1_TestPool1"
 pytestmark = pytest.mark.django_db
 
 

@@ -29,20 +29,11 @@ from django_cognito.users.authentication import aauthenticate, authenticate
 from django_cognito.users.cache import KnownUsers
 from django_cognito.users.machine import MachineUser
 from tests.support.callers import bearer
+from tests.support.clock import Clock
 from tests.support.user_scenario import GROUPS, link_of, token
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("on")]
 SECONDS = 60
-
-
-class Clock:
-    """Monotonic seconds, which pass when the test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -11,17 +11,13 @@ from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token
 from django_cognito.users import linking
 from django_cognito.users.authentication import authenticate, person, verify
+from tests.support.user_scenario import link
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys")]
 
 
 def user(username: str = "alice", **claims: Any) -> Any:
     return authenticate(make_token(username=username, **claims))[0]
-
-
-def link(owner: Any, username: str, **claims: Any) -> None:
-    token, profile = verify(make_token(username=username, **claims))
-    linking.link(owner, token, profile)  # type: ignore[arg-type]  # of a person
 
 
 def test_a_native_and_a_federated_account_are_one_user_once_they_are_linked() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Model
 from django.db.models.signals import post_init
 from django.db.models.sql.compiler import SQLCompiler
 
 from django_cognito.models import CognitoUser
 from django_cognito.users.lookup import find
+from tests.support.user_scenario import fields_of, known_of
 
 pytestmark = pytest.mark.django_db
 POOL = "eu-west-1_TestPool1"
@@ -24,15 +24,6 @@ def laid(sub: str = "alice's", using: str = "default", **fields: Any) -> Cognito
     link = {"user_pool_id": POOL, "username": "alice", "groups": ["editors", "é"], "identity_id": "eu-west-1:1"}
     moment = datetime(2024, 5, 1, 10, 0, 0, 123456, tzinfo=UTC)
     return CognitoUser.objects.using(using).create(user=user, sub=sub, as_of=moment, **{**link, **fields})
-
-
-def fields_of(instance: Model) -> dict[str, Any]:
-    return {field.attname: getattr(instance, field.attname) for field in instance._meta.concrete_fields}
-
-
-def known_of(link: Any) -> tuple[Any, ...]:
-    """What a token is held against."""
-    return link.pk, link.groups, link.as_of, link.access_digest, link.id_digest
 
 
 def test_it_finds_what_the_orm_finds() -> None:

@@ -11,9 +11,8 @@ from django.contrib.auth.models import Group, User
 from django_cognito.authorization.group_expiry import expire_all_remembered_groups, expire_remembered_groups
 from django_cognito.models import CognitoMembership, CognitoUser, FormerLink
 from django_cognito.users import linking, lookup, provisioning
+from tests.support import user_scenario
 from tests.support.user_scenario import django_groups, link_of
-
-from . import test_linking
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys", "mapped")]
 NOTHING = (False, False, set(), 0)
@@ -101,7 +100,7 @@ def test_expired_groups_of_all_users_are_read_from_the_database_that_is_written_
 
 def test_unlink_refreshes_the_user_from_the_database_that_is_written_to(told, replica) -> None:
     user = told("admins")
-    test_linking.link(user, "google")
+    user_scenario.link(user, "google")
     user = User.objects.get()
     replica(True)
     linking.unlink(user, CognitoUser.objects.using("default").get(username="alice").pk)
@@ -145,7 +144,7 @@ def test_link_that_the_replica_does_not_have_yet_is_the_users_own(told, lagging)
     user = told()
     lagging(None)
     for _ in range(2):
-        test_linking.link(user, "google")
+        user_scenario.link(user, "google")
     assert told(username="google") == user
 
 

@@ -14,9 +14,8 @@ from django_cognito import signals
 from django_cognito.core.errors import SignInError, TokenError
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser, FormerLink
 from django_cognito.users import linking, provisioning, unlinking
+from tests.support import user_scenario
 from tests.support.user_scenario import django_groups, link_of
-
-from . import test_linking
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys")]
 POOL = "eu-west-1_TestPool1"
@@ -311,7 +310,7 @@ def test_linking_by_email_ends_the_sessions_of_the_local_account(told, cognito, 
 
 def test_linking_on_purpose_keeps_the_local_password(told) -> None:
     local = User.objects.create_user("her", "alice@example.com", "her own")
-    test_linking.link(local, "alice")
+    user_scenario.link(local, "alice")
     local.refresh_from_db()
     assert local.check_password("her own")
 
@@ -373,11 +372,11 @@ def test_link_that_another_request_made_first_stays_that_users(told, monkeypatch
 
     monkeypatch.setattr(provisioning, "_find", find_late)
     if winner == "the same user":
-        test_linking.link(user, "google")
+        user_scenario.link(user, "google")
         assert user.cognito_users.count() == 1
         return
     with pytest.raises(TokenError) as rejected:
-        test_linking.link(user, "google")
+        user_scenario.link(user, "google")
     assert (rejected.value.code, user.cognito_users.count()) == ("linked_elsewhere", 0)
 
 
@@ -396,7 +395,7 @@ def test_link_to_a_user_who_was_deleted_meanwhile_is_rejected(told) -> None:
     stale = User.objects.get(pk=user.pk)
     user.delete()
     with pytest.raises(SignInError) as rejected:
-        test_linking.link(stale, "google")
+        user_scenario.link(stale, "google")
     assert rejected.value.code == "link_interrupted"
     assert not CognitoUser.objects.exists()
 
@@ -428,7 +427,7 @@ def test_account_linked_is_sent_once_for_linking_on_purpose(told, sent, django_c
     user = told()
     with django_capture_on_commit_callbacks(execute=True):
         for _ in range(2):
-            test_linking.link(user, "google")
+            user_scenario.link(user, "google")
     assert [(kind, who, pool) for kind, who, pool, _ in sent] == [("linked", user, POOL)]
 
 

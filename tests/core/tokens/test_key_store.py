@@ -15,6 +15,7 @@ from django_cognito.core.errors import CognitoUnavailableError, KeysDueError, Si
 from django_cognito.core.tokens import key_store
 from django_cognito.core.tokens.key_events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
 from django_cognito.core.tokens.key_store import KeyStore, KeyStores
+from tests.support.clock import Clock
 from tests.support.scripted_server import Answer, ScriptedServer, json_answer
 from tests.support.signing import jwk, jwks, private_key
 from tests.support.timeouts import patient_http
@@ -35,19 +36,6 @@ class Endpoint:
         if answer is None:
             raise CognitoUnavailableError("down")
         return answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-
-
-class Clock:
-    """A clock that stands until it is set."""
-
-    def __init__(self) -> None:
-        self.time = 1_000.0
-
-    def __call__(self) -> float:
-        return self.time
-
-    def forward(self, seconds: float) -> None:
-        self.time += seconds
 
 
 @pytest.fixture
@@ -120,7 +108,7 @@ def test_hydrating_takes_no_key_for_usable_at_the_end_of_its_hard_age(
 
 
 def test_first_use_fetches_whatever_the_clock_shows(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
-    clock.time = -1_000_000  # time.monotonic has no defined start
+    clock.now = -1_000_000  # time.monotonic has no defined start
     store.hydrate()
     another = KeyStore(store.url, endpoint, now=clock)
     assert another.key("one")
@@ -663,7 +651,7 @@ def test_stores_have_the_documented_default_ages(server: ScriptedServer, clock: 
     store = KeyStores(http=patient_http(), now=clock).of(pool_at(server))
     store.hydrate()
     for seconds, kid, count in ((29.5, "two", 1), (30, "two", 2), (30 + 2_879.5, "one", 2), (30 + 2_880, "one", 3)):
-        clock.time = 1_000 + seconds
+        clock.now = 1_000 + seconds
         assert kid == "one" or refusal(store, kid).code == "unknown_key"
         store.hydrate()
         assert server.count == count

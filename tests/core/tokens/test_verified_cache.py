@@ -22,6 +22,7 @@ from django_cognito.core.errors import (
 )
 from django_cognito.core.tokens.key_store import KeyStore, KeyStores
 from django_cognito.core.tokens.verified_cache import KnownToken, KnownTokens
+from tests.support.clock import Clock
 from tests.support.scripted_server import Answer, ScriptedServer, json_answer
 from tests.support.signing import jwk, jwks, segment, sign
 
@@ -277,18 +278,9 @@ def texts_as_bytes(texts: list[str | bytes]) -> list[bytes]:
 # Keys that have to be fetched
 
 
-class Clock:
-    """A clock that stands until it is set."""
-
-    time = 0.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0.0)
 
 
 @pytest.fixture
@@ -314,7 +306,7 @@ def test_a_known_token_outlives_a_renewal_that_brings_the_same_key(
     remote: TokenVerifier, raw: str, server: ScriptedServer, clock: Clock
 ) -> None:
     known = remote.verify(raw)
-    clock.time += 100
+    clock.now += 100
     remote.hydrate()
     assert server.count == 2
     assert remote.verify(raw) is known
@@ -333,7 +325,7 @@ def test_a_known_token_goes_with_its_key(
 ) -> None:
     remote.verify(raw)
     server.script(json_answer(document))
-    clock.time += 100
+    clock.now += 100
     remote.hydrate()
     assert refusal(remote, raw) == code
 
@@ -344,7 +336,7 @@ def test_a_known_token_ends_with_the_hard_age_of_its_key(
     remote.verify(raw)
     assert not needs_fetch(remote, raw)
     server.script(Answer(500))
-    clock.time += 1_000
+    clock.now += 1_000
     assert needs_fetch(remote, raw)
     with pytest.raises(CognitoUnavailableError):
         remote.verify(raw)
@@ -354,7 +346,7 @@ def test_a_known_token_has_its_keys_renewed_behind_it(
     remote: TokenVerifier, raw: str, server: ScriptedServer, clock: Clock
 ) -> None:
     known = remote.verify(raw)
-    clock.time += 80
+    clock.now += 80
     assert remote.verify(raw) is known
     for thread in threading.enumerate():
         if thread.name == "cognito-keys":
