@@ -21,7 +21,7 @@ from django_cognito.factories import reset
 from django_cognito.middleware import CognitoMiddleware
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.testing import make_token, sign_in
-from tests.support.callers import BAD_ID_TOKENS, bearer, end_tokens, with_id_token
+from tests.support.callers import SOME_BAD_ID_TOKENS, bearer, end_tokens, with_id_token
 from tests.support.error_reports import report_of
 
 pytestmark = [
@@ -227,7 +227,7 @@ def test_an_id_token_of_the_same_sign_in_may_come_along(make: Callable[[], Any],
 
 @WHO
 @pytest.mark.parametrize("make", [Client, AsyncClient])
-@pytest.mark.parametrize(("id_token", "code"), BAD_ID_TOKENS.values(), ids=BAD_ID_TOKENS)
+@pytest.mark.parametrize(("id_token", "code"), SOME_BAD_ID_TOKENS.values(), ids=SOME_BAD_ID_TOKENS)
 def test_an_id_token_that_does_not_belong_is_401_also_where_nobody_uses_it(
     make: Callable[[], Any], url: str, id_token: Callable[[], str], code: str
 ) -> None:

@@ -29,7 +29,7 @@ diff --git a/django_cognito/__init__.py b/django_cognito/__init__.py
 
 
 @pytest.mark.parametrize("patch", PATCHES)
-def test_patch_applies_to_the_package(patch: Patch, tmp_path: Path) -> None:
+def test_patch_applies_and_names_tests_that_exist(patch: Patch, tmp_path: Path) -> None:
     for name in patch.files:
         # The package may be installed from a wheel; the other files are the checkout's.
         is_package = name.startswith(f"{source.PACKAGE}/")
@@ -39,10 +39,6 @@ def test_patch_applies_to_the_package(patch: Patch, tmp_path: Path) -> None:
         if original.exists():  # else the patch makes the file
             shutil.copy(original, copy)
     assert apply_patch(patch, tmp_path, "--check") == ""
-
-
-@pytest.mark.parametrize("patch", PATCHES)
-def test_patch_names_tests_that_exist(patch: Patch) -> None:
     for node_id in patch.node_ids:
         name, *inside = node_id.partition("[")[0].split("::")
         path = source.PROJECT_DIRECTORY / name

@@ -127,13 +127,13 @@ def _tokens() -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("kind", ["user", "machine", "invalid"])
 @pytest.mark.parametrize("method", ["get", "post"])
 @pytest.mark.parametrize("url", PATHS)
-def test_bearer_token_gets_403_at_a_view_for_sessions(url: str, method: str, kind: str) -> None:
+def test_bearer_token_gets_403_at_a_view_for_sessions(url: str, method: str) -> None:
     client = Client(enforce_csrf_checks=True)
-    response = getattr(client, method)(url, {"name": "made"}, headers=bearer(_tokens()[kind]))
-    assert (response.status_code, response.json()["code"]) == (403, "session_required")
+    for kind, raw in _tokens().items():
+        response = getattr(client, method)(url, {"name": "made"}, headers=bearer(raw))
+        assert (kind, response.status_code, response.json()["code"]) == (kind, 403, "session_required")
     assert not Group.objects.exists()
     assert not CognitoUser.objects.exists()
 

@@ -31,6 +31,10 @@ BAD_ID_TOKENS: dict[str, tuple[Callable[[], str], str]] = {
     "no token": (lambda: "no token", "malformed_token"),
     "two of them": (lambda: f"{_id_token()}, {_id_token()}", "refresh_token"),  # of five parts, as that one is
 }
+# All of them are tried at `authenticate`, these at each entry point.
+SOME_BAD_ID_TOKENS = {
+    name: BAD_ID_TOKENS[name] for name in ("another person's", "another sign-in's", "over", "empty", "two of them")
+}
 
 
 def with_id_token(raw: str, id_token: str) -> dict[str, str]:

@@ -19,8 +19,10 @@ from django_cognito.core import AccessToken, ClientToken, IdToken
 from django_cognito.core.errors import CognitoUnavailableError, TokenError
 from django_cognito.core.tokens.key_store import KeyStore
 from django_cognito.models import CognitoUser
+from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks
 from django_cognito.users.authentication import aauthenticate, authenticate, verify
+from tests.support.callers import BAD_ID_TOKENS
 from tests.support.user_scenario import token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys")]
@@ -151,6 +153,11 @@ def test_an_access_token_is_no_id_token() -> None:
 
 def test_a_machines_token_goes_with_no_persons_id_token() -> None:
     assert code_of(token(username=None, sub=CLIENT), id_token=id_token()) == "token_mismatch"
+
+
+@pytest.mark.parametrize(("make", "code"), BAD_ID_TOKENS.values(), ids=BAD_ID_TOKENS)
+def test_id_token_of_another_sign_in_is_rejected(make: Callable[[], str], code: str) -> None:
+    assert code_of(make_token(), id_token=make()) == code
 
 
 def test_an_empty_id_token_is_one_too() -> None:
