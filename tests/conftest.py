@@ -4,5 +4,5 @@ import pytest
 
 # Modules with assertions of their own: pytest explains these too if they fail.
 _WITH_ASSERTIONS = ("entry_point_views", "fixtures", "login_scenario", "pool_scenario")
-pytest.register_assert_rewrite(*(f"tests.support.{name}" for name in _WITH_ASSERTIONS), "tests.openid.scene")
+pytest.register_assert_rewrite(*(f"tests.support.{name}" for name in _WITH_ASSERTIONS), "tests.openid.scenario")
 pytest_plugins = ["tests.support.plugin", "tests.support.fixtures", "django_cognito.testing.fixtures"]

@@ -5,10 +5,11 @@ from django.contrib.auth import get_user_model
 from local_cognito import Emulator
 from playwright.sync_api import Page, expect
 
+from tests.support.page_object import code_of_mailbox, expect_greeting, go_by_keyboard, press, sign_in, sign_up
+from tests.support.watched_browser import EITHER_WAY
+
 from ..emulator.codes import another, latest
 from ..emulator.hosted_site import PASSWORD
-from .hands import code_of_mailbox, expect_greeting, go_by_keyboard, press, sign_in, sign_up
-from .watch import EITHER_WAY
 
 pytestmark = [
     pytest.mark.needs("chromium"),

@@ -8,13 +8,13 @@ from playwright.sync_api import Locator, Page, expect
 
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.login.failures import cause_of
+from tests.support import axe
 from tests.support.failure_pages import PAGES, table
+from tests.support.page_object import expect_greeting, go_by_keyboard, sign_in
+from tests.support.watched_browser import NewBrowser, Watch
 
 from ..emulator.conftest import Clock
-from . import axe
-from .failing_scenes import SCENES, Scene
-from .hands import expect_greeting, go_by_keyboard, sign_in
-from .watch import NewBrowser, Watch
+from .failure_scenarios import SCENES, Scene
 
 pytestmark = [
     pytest.mark.needs("chromium"),

@@ -12,12 +12,12 @@ from django_cognito.core import IdToken
 from django_cognito.core.tokens.jws import take_apart
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
+from tests.support.page_object import authorize_as, expect_greeting, go_by_keyboard, sign_in
+from tests.support.watched_browser import EITHER_WAY, NewBrowser
 
 from ..emulator.conftest import Clock
 from ..emulator.federation.conftest import Provider
-from .hands import authorize_as, expect_greeting, go_by_keyboard, sign_in
 from .pools import POOL_ID, UMBRELLA_POOL, settings_of_tenants, sub_of
-from .watch import EITHER_WAY, NewBrowser
 
 pytestmark = [
     pytest.mark.needs("chromium"),

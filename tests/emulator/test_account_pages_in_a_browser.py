@@ -8,7 +8,7 @@ import pytest
 from local_cognito import Emulator
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser import axe
+from tests.support import axe
 from tests.support.real_parts import CHROMIUM_ARGUMENTS, chromium_path
 
 from .codes import latest

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser import axe
+from tests.support import axe
 from tests.support.real_parts import CHROMIUM_ARGUMENTS, chromium_path
 
 from .hosted_site import PASSWORD, Site, running_site

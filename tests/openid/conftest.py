@@ -14,7 +14,7 @@ from tests.support.connections import Connections, watched
 from tests.support.pool_scenario import settle
 
 from .provider import CLIENT_ID, Provider
-from .scene import sign_in
+from .scenario import sign_in
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from tests.support.scripted_server import Answer, json_answer
 
 from .fault import Fault
 from .provider import CLIENT_ID, SECRET, Provider
-from .scene import come_back_from, refusal, sign_in, told, way_in
+from .scenario import come_back_from, refusal, sign_in, told, way_in
 
 SUB = str(read_unverified(make_token())["sub"])  # alice's
 

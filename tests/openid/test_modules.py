@@ -19,7 +19,7 @@ from tests.support.pool_scenario import COOLDOWN
 from .fault import Fault
 from .modules import MODULES, Accepts, DoesNotApply, Ends, Module, Outcome, Refuses, met
 from .provider import SECRET, Provider, at_hash
-from .scene import come_back_from, refusal, sign_in, told, way_in
+from .scenario import come_back_from, refusal, sign_in, told, way_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 

@@ -23,8 +23,8 @@ from tests.support.timeouts import HTTP_TIMEOUT_SECONDS
 
 from .fault import NO_FAULT, Fault
 from .provider import CLIENT_ID, Provider
-from .scene import come_back_from, sign_in, told, way_in
-from .scene import refusal as refused
+from .scenario import come_back_from, sign_in, told, way_in
+from .scenario import refusal as refused
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 

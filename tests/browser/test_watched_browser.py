@@ -6,8 +6,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.support.scripted_server import Answer, ScriptedServer
-
-from .watch import Watch
+from tests.support.watched_browser import Watch
 
 pytestmark = pytest.mark.needs("chromium")
 

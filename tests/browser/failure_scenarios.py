@@ -12,10 +12,10 @@ from local_cognito import Emulator
 from playwright.sync_api import Page, expect
 
 from django_cognito.models import CognitoUser
+from tests.emulator.conftest import Clock
 from tests.support.local_cognito import settings_for
+from tests.support.page_object import authorize_as, expect_greeting, sign_in
 
-from ..emulator.conftest import Clock
-from .hands import authorize_as, expect_greeting, sign_in
 from .pools import POOL_ID, settings_of_tenants, sub_of
 
 

@@ -4,7 +4,7 @@ import pytest
 from local_cognito import Emulator
 from playwright.sync_api import Page, expect
 
-from ..emulator.hosted_site import PASSWORD
+from tests.emulator.hosted_site import PASSWORD
 
 
 def press(page: Page, *keys: str) -> None:

@@ -5,9 +5,8 @@ from django.contrib.auth import get_user_model
 from playwright.sync_api import Page, expect
 
 from django_cognito.models import CognitoLogin
-
-from .hands import authorize_as, expect_greeting, sign_in
-from .watch import EITHER_WAY, NewBrowser
+from tests.support.page_object import authorize_as, expect_greeting, sign_in
+from tests.support.watched_browser import EITHER_WAY, NewBrowser
 
 pytestmark = [
     pytest.mark.needs("chromium"),

@@ -10,9 +10,8 @@ from local_cognito import Emulator
 from playwright.sync_api import BrowserContext, Page, Response, expect
 
 from django_cognito.models import CognitoLogin
-
-from .hands import expect_greeting, press, sign_in
-from .watch import Watch
+from tests.support.page_object import expect_greeting, press, sign_in
+from tests.support.watched_browser import Watch
 
 pytestmark = [
     pytest.mark.needs("chromium"),
