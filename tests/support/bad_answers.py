@@ -5,6 +5,7 @@ import ssl
 import zlib
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from tests.support.certificates import Authority, only_tls_1_0
 from tests.support.scripted_server import Answer, Drip, Flood, Raw, Step
@@ -16,7 +17,7 @@ KIB, MIB = 1024, 1024 * 1024
 GOOD = json.dumps(jwks("one", "two")).encode()
 
 
-KEYLESS = {
+KEYLESS: dict[str, Any] = {
     "no keys": {"keys": []},
     "an empty object": {},
     "an empty list": [],

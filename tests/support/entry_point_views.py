@@ -76,7 +76,7 @@ def cognito(request: Any) -> JsonResponse:
 
 async def cognito_async(request: Any) -> JsonResponse:
     await request.auser()
-    return cognito(request)  # type: ignore[no-any-return]
+    return cognito(request)
 
 
 def may_change_groups(request: Any) -> HttpResponse:

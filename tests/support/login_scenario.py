@@ -107,7 +107,7 @@ def standing(client: Client, *, but_for: str | None = None) -> dict[str, Any]:
     used = secret_cookie(but_for) if isinstance(but_for, str) else ""
     pending = {name: value for name, value in secret_cookies(client).items() if name != used}
     models = (get_user_model(), CognitoUser, CognitoMembership, CognitoLogin)
-    rows = {model.__name__: list(model._default_manager.order_by("pk").values()) for model in models}
+    rows: dict[str, Any] = {model.__name__: list(model._default_manager.order_by("pk").values()) for model in models}
     for login in rows["CognitoLogin"]:
         del login["retry_at"], login["refresh_sent_at"]  # an outage stores when the next refresh is due
     return {"session": dict(client.session.items()), "key": client.session.session_key, "pending": pending, **rows}

@@ -76,7 +76,7 @@ def _parts_of(item: pytest.Item) -> set[str]:
 
 
 def _other_databases() -> set[str]:
-    engine = settings.DATABASES["default"]["ENGINE"].rpartition(".")[2]
+    engine = str(settings.DATABASES["default"]["ENGINE"]).rpartition(".")[2]
     return {part for part, engines in _ENGINES.items() if engine not in engines}
 
 

@@ -3,6 +3,7 @@
 import ast
 import re
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ SKIPS = {
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
     """Run one test: by default one that needs Redis, on a machine that lacks it."""
     monkeypatch.setattr(real_parts, "is_missing", lambda part: part == "redis")
     pytester.makeconftest(CONFTEST)
@@ -36,32 +37,32 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch):
     return run
 
 
-def test_a_missing_part_skips_its_tests_by_name(run) -> None:
+def test_a_missing_part_skips_its_tests_by_name(run: Callable[..., pytest.RunResult]) -> None:
     result = run(ci="")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*needs redis, which this machine lacks*"])
 
 
-def test_a_missing_part_fails_its_tests_under_ci(run) -> None:
+def test_a_missing_part_fails_its_tests_under_ci(run: Callable[..., pytest.RunResult]) -> None:
     result = run(ci="true")
     result.assert_outcomes(errors=1)
 
 
 @pytest.mark.parametrize("test", SKIPS.values(), ids=SKIPS)
-def test_skip_is_a_failure_under_ci(run, test: str) -> None:
+def test_skip_is_a_failure_under_ci(run: Callable[..., pytest.RunResult], test: str) -> None:
     assert run("", test).parseoutcomes().keys() == {"skipped"}
     outcomes = run("true", test).parseoutcomes()
     assert "skipped" not in outcomes
     assert outcomes.keys() & {"failed", "errors", "error"}
 
 
-def test_skip_for_a_reason_of_the_platform_is_a_skip_under_ci(run) -> None:
+def test_skip_for_a_reason_of_the_platform_is_a_skip_under_ci(run: Callable[..., pytest.RunResult]) -> None:
     reason = real_parts.PLATFORM_REASONS[0]
     run("true", SKIPS["skip"].replace("no reason that is allowed", reason)).assert_outcomes(skipped=1)
     run("true", SKIPS["skipif"].replace("no reason that is allowed", reason)).assert_outcomes(skipped=1)
 
 
-def test_expected_failure_is_not_taken_for_a_skip_under_ci(run) -> None:
+def test_expected_failure_is_not_taken_for_a_skip_under_ci(run: Callable[..., pytest.RunResult]) -> None:
     run("true", "@pytest.mark.xfail\ndef test_it():\n    assert False").assert_outcomes(xfailed=1)
 
 

@@ -36,7 +36,8 @@ def _seconds(call: ast.Call) -> float:
     """Return the timeout of a call; 3, the package's default, for an `Http` without one."""
     for keyword in call.keywords:
         if keyword.arg in ("timeout", "timeout_seconds"):
-            return keyword.value.value if isinstance(keyword.value, ast.Constant) else HTTP_TIMEOUT_SECONDS
+            value = ast.literal_eval(keyword.value) if isinstance(keyword.value, ast.Constant) else None
+            return float(value) if value is not None else HTTP_TIMEOUT_SECONDS
     return 3 if _name_of(call.func) == "Http" and not call.args else HTTP_TIMEOUT_SECONDS
 
 
