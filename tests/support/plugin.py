@@ -11,14 +11,21 @@ from . import connections, real_parts
 
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
-# Tests that try many inputs or whole journeys. Other tests run the same lines, and tracing nearly doubles their time.
+# Tests that try many inputs or whole journeys, or whose subject is other processes. Other tests run the same lines, and
+# tracing nearly doubles their time.
 _UNTRACED = (
+    "tests/authorization/test_token_order_over_http.py",
     "tests/core/faults/",
     "tests/core/tokens/test_against_pyjwt.py",
     "tests/core/tokens/test_two_ways.py",
     "tests/example_project/",
     "tests/faults/",
     "tests/openid/",
+    "tests/sessions/test_killed_refresh.py",
+    "tests/sessions/test_rotating_secret.py",
+    "tests/sessions/test_two_processes.py",
+    "tests/test_planted.py",
+    "tests/users/test_first_requests_over_http.py",
     "tests/users/test_one_verdict.py",
     "tests/upgrade/",
 )
