@@ -54,7 +54,7 @@ def test_ten_thousand_tokens_in_shuffled_order_leave_what_the_oracle_computes() 
 
 
 def _variables(keys_url: str) -> dict[str, str]:
-    """Return the environment variables that `order_site` reads."""
+    """Return the environment variables that `two_process_site` reads."""
     return {"ORDER_SITE_DATABASE": connection.settings_dict["NAME"], "ORDER_SITE_JWKS_URI": f"{keys_url}/jwks.json"}
 
 

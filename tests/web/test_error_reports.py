@@ -109,7 +109,7 @@ def test_id_token_of_a_rejected_bearer_token_is_removed() -> None:
 def test_sentry_with_its_django_integration_sends_no_token() -> None:
     command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, str(source.PROJECT_DIRECTORY / "tests" / "sentry_events.py")],
+        [*command, str(source.PROJECT_DIRECTORY / "tests" / "web" / "sentry_events.py")],
         cwd=source.PROJECT_DIRECTORY,
         env={**os.environ, "DJANGO_COGNITO_TEST_DATABASE": "sqlite"},
         capture_output=True,
