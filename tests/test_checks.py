@@ -15,10 +15,16 @@ from django.core.management import call_command
 
 from django_cognito import middleware
 from django_cognito.checks import check_settings
+<<<<<<< HEAD
 from django_cognito.conf.validation import find_problems
+||||||| fcb14a3
+from django_cognito.conf.loading import problems
+=======
+from django_cognito.conf.loading import problems
+from tests.support.timeouts import pool_settings
+>>>>>>> d82daa6cc19c0616348a173ac133ca041e9d19d5
 
-from . import source
-from .patience import pool_settings
+from .support import source
 
 OURS, AUTHENTICATION = (
     "django_cognito.middleware.CognitoMiddleware",
@@ -180,7 +186,7 @@ def test_groups_flags_and_fields_that_the_model_has_are_sound(settings) -> None:
 
 
 def test_groups_that_the_model_does_not_have_are_an_error(settings, monkeypatch) -> None:
-    # A model with its own fields is tested in tests/people/test_custom_user_models.py; this one has none at all.
+    # A model with its own fields is tested in tests/users/test_custom_user_models.py; this one has none at all.
     from django.contrib.contenttypes.models import ContentType
 
     monkeypatch.setattr("django_cognito.checks.get_user_model", lambda: ContentType)
@@ -224,12 +230,12 @@ def test_moments_without_a_zone_are_refused(settings) -> None:
     ("resolver", "expected"),
     [
         ("", []),
-        ("tests.two_pools.alias_of", []),
+        ("tests.support.two_pools.alias_of", []),
         (lambda request: "acme", []),
-        ("tests.two_pools.alias_off", ["E015"]),
+        ("tests.support.two_pools.alias_off", ["E015"]),
         ("tests.no_such_module.alias_of", ["E015"]),
         ("alias_of", ["E015"]),
-        ("tests.two_pools.ACME_POOL", ["E015"]),
+        ("tests.support.two_pools.ACME_POOL", ["E015"]),
     ],
 )
 def test_a_resolver_that_cannot_be_imported_is_an_error(settings, resolver, expected) -> None:

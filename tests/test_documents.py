@@ -12,7 +12,13 @@ from django_cognito.conf.schema import CognitoSettings
 from django_cognito.conf.validation import find_problems
 from django_cognito.web.error_catalogue import CATALOGUE
 
+<<<<<<< HEAD
 from . import settings_table, source
+||||||| fcb14a3
+from . import source
+=======
+from .support import source
+>>>>>>> d82daa6cc19c0616348a173ac133ca041e9d19d5
 
 README = source.PROJECT_DIRECTORY / "README.md"
 REFERENCE = source.PROJECT_DIRECTORY / "docs" / "reference.md"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from . import source
+from .support import source
 
 PROMISED = {
     "django_cognito.core": ("UserPool", "TokenVerifier", "AccessToken", "IdToken", "ClientToken"),

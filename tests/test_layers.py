@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from . import source
+from .support import source
 
 # The layers, from the lowest to the highest. A module or package of a layer imports only from lower layers, and the
 # pairs of PAIRS. Packages that do not exist yet may be listed.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from . import source
+from .support import source
 
 PROJECTS: list[Any] = [
     tomllib.loads((source.PROJECT_DIRECTORY / folder / "pyproject.toml").read_text())["project"]

@@ -22,13 +22,13 @@ from django_cognito.core.errors import CognitoUnavailableError, SignInError, Tok
 from django_cognito.sessions import refresh
 from django_cognito.testing import make_token
 from django_cognito.users.authentication import aauthenticate, authenticate
-from tests.callers import bearer, with_id_token
-from tests.core.signing import jwk
-from tests.login_scene import begin, come_back, login_of, token_answer
-from tests.patience import pool_settings
-from tests.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.callers import bearer, with_id_token
+from tests.support.login_scenario import begin, come_back, login_of, token_answer
+from tests.support.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.signing import jwk
+from tests.support.timeouts import pool_settings
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.door_views")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.entry_point_views")]
 
 DOORS: dict[str, Callable[[str], object]] = {
     "the middleware": lambda raw: Client().get("/who/", headers=bearer(raw)),

@@ -11,11 +11,12 @@ import pytest
 from django_cognito.aws import credentials
 from django_cognito.aws.credentials import UserCredentials
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, CredentialsError
+from tests.support.clock import Clock
+from tests.support.error_reports import report_of
+from tests.support.frames import carried_values
+from tests.support.scripted_server import Answer
 
-from ..reports import report_of
-from ..scripted_server import Answer
-from .frames import carried_values
-from .identity_endpoint import Clock, IdentityEndpoint, identity_of, refused
+from .identity_endpoint import IdentityEndpoint, identity_of, refused
 
 ID_TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
 GET_ID, GET_CREDENTIALS = "GetId", "GetCredentialsForIdentity"

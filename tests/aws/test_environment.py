@@ -14,10 +14,11 @@ from django_cognito.aws.client_cache import UserAws
 from django_cognito.aws.credentials import UserCredentials
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.factories import get_directory
+from tests.support.clock import Clock
+from tests.support.s3_calls import ask_s3, signer
+from tests.support.scripted_server import Answer, ScriptedServer, json_answer
 
-from ..scripted_server import Answer, ScriptedServer, json_answer
-from .identity_endpoint import Clock, IdentityEndpoint
-from .test_clients import ask_s3, signer
+from .identity_endpoint import IdentityEndpoint
 
 ONE_TRY = Config(retries={"total_max_attempts": 1})
 MAKERS = ("client", "session", "resource")

@@ -18,10 +18,11 @@ from django_cognito.conf import loading
 from django_cognito.core import forks
 from django_cognito.core.directory import Directory
 from django_cognito.factories import get_directory
+from tests.support.clock import Clock
+from tests.support.forking import in_a_child
+from tests.support.s3_calls import ask_s3
 
-from ..core.faults.test_at_once import in_a_child
-from .identity_endpoint import Clock, IdentityEndpoint
-from .test_clients import ask_s3
+from .identity_endpoint import IdentityEndpoint
 
 HELD_SECONDS = 20
 pytestmark = [

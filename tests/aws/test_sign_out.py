@@ -16,12 +16,12 @@ from django_cognito.factories import get_identity_pool
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
+from tests.support.callers import end_tokens
+from tests.support.login_scenario import refusal, token_answer
+from tests.support.scripted_server import ScriptedServer
 
-from ..callers import end_tokens
-from ..login_scene import refusal, token_answer
-from ..scripted_server import ScriptedServer
-from . import person_views
-from .people_endpoint import POOL_ID, PeopleEndpoint
+from . import request_aws_views
+from .token_identity_endpoint import POOL_ID, PeopleEndpoint
 
 
 def sign_out_by_django(request: HttpRequest) -> HttpResponse:
@@ -30,7 +30,7 @@ def sign_out_by_django(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
-    *person_views.urlpatterns,
+    *request_aws_views.urlpatterns,
     path("auth/", include("django_cognito.urls")),
     path("own/logout/", sign_out_by_django),
 ]

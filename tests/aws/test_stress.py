@@ -22,10 +22,9 @@ from django_cognito.core.hosted_ui import TokenSet
 from django_cognito.models import CognitoUser
 from django_cognito.sessions import store
 from django_cognito.users.authentication import authenticate
+from tests.support.callers import with_id_token
 
-from ..callers import with_id_token
-
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.aws.person_views")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.aws.request_aws_views")]
 
 USER_POOL, CLIENT_ID, BUCKET = "eu-west-1_Twenty", "1twenty", "diaries"
 IDENTITY_POOL = "eu-west-1:20202020-0000-4000-8000-000000000001"

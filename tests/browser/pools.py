@@ -5,7 +5,7 @@ from typing import Any
 from local_cognito import Emulator
 from local_cognito_support.hosted_site import PASSWORD
 
-from ..local_cognito import POOL_ID, SCOPES, seed_for, settings_for
+from tests.support.local_cognito import POOL_ID, SCOPES, seed_for, settings_for
 
 UMBRELLA_POOL = "us-east-1_Umbrella1"
 ALL_SCOPES = [*SCOPES, "aws.cognito.signin.user.admin"]

@@ -7,8 +7,8 @@ from local_cognito_support.codes import another, latest
 from local_cognito_support.hosted_site import PASSWORD
 from playwright.sync_api import Page, expect
 
-from .conftest import EITHER_WAY
-from .hands import code_of_mailbox, expect_greeting, go_by_keyboard, press, sign_in, sign_up
+from tests.support.page_object import code_of_mailbox, expect_greeting, go_by_keyboard, press, sign_in, sign_up
+from tests.support.watched_browser import EITHER_WAY
 
 pytestmark = [
     pytest.mark.needs("chromium"),

@@ -9,13 +9,12 @@ from playwright.sync_api import Locator, Page, expect
 
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.login.failures import describe_failure
+from tests.support import axe
+from tests.support.failure_pages import PAGES, table
+from tests.support.page_object import expect_greeting, go_by_keyboard, sign_in
+from tests.support.watched_browser import NewBrowser, Watch
 
-from ..test_causes import PAGES, table
-from . import axe
-from .conftest import NewBrowser
-from .failing_scenes import SCENES, Scene
-from .hands import expect_greeting, go_by_keyboard, sign_in
-from .watch import Watch
+from .failure_scenarios import SCENES, Scene
 
 pytestmark = [
     pytest.mark.needs("chromium"),

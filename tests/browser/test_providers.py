@@ -14,9 +14,9 @@ from django_cognito.core import IdToken
 from django_cognito.core.tokens.jws import take_apart
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
+from tests.support.page_object import authorize_as, expect_greeting, go_by_keyboard, sign_in
+from tests.support.watched_browser import EITHER_WAY, NewBrowser
 
-from .conftest import EITHER_WAY, NewBrowser
-from .hands import authorize_as, expect_greeting, go_by_keyboard, sign_in
 from .pools import POOL_ID, UMBRELLA_POOL, settings_of_tenants, sub_of
 
 pytestmark = [

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "example_project"
+from tests.support.source import EXAMPLE
+
 sys.path.insert(0, str(EXAMPLE))
 
-from demo import seed  # noqa: E402
-from demo.ports import free_port  # noqa: E402
-from demo.processes import Processes  # noqa: E402
-from demo.stack import Stack  # noqa: E402
-from django_cognito.testing import fixtures  # noqa: E402
-from journey import hosted_ui  # noqa: E402
-from journey.browser import Browser  # noqa: E402
+from demo import seed
+from demo.ports import free_port
+from demo.processes import Processes
+from demo.stack import Stack
+from django_cognito.testing import fixtures
+from journey import hosted_ui
+from journey.browser import Browser
 
 if TYPE_CHECKING:
     from local_cognito import Emulator

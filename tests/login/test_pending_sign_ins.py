@@ -20,11 +20,13 @@ from django_cognito.login import state
 from django_cognito.login.state import new_secret, open_state, seal
 from django_cognito.models import CognitoUser
 from django_cognito.testing import sign_in
-
-from ..login_scene import (
+from tests.support.error_reports import report_of
+from tests.support.login_scenario import (
     CALLBACK,
     begin,
+    code_of,
     come_back,
+    post_logout,
     query_of,
     refusal,
     reseal,
@@ -35,11 +37,13 @@ from ..login_scene import (
     unchanged,
     who,
 )
-from ..reports import report_of
-from ..scripted_server import Answer, ScriptedServer
-from ..test_views import code_of, post_logout
+from tests.support.scripted_server import Answer, ScriptedServer
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site"), pytest.mark.usefixtures("token_endpoint")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.urls("tests.support.login_site"),
+    pytest.mark.usefixtures("token_endpoint"),
+]
 
 urlpatterns = [url_path("admin/", admin.site.urls)]  # an API's, without the login
 

@@ -22,13 +22,12 @@ from django_cognito.sessions import refresh, store
 from django_cognito.sessions.revocation import RevocableLogin
 from django_cognito.signals import signed_out
 from django_cognito.testing import make_token, sign_in
+from tests.support.database_errors import FailsAtFirst, conflict
+from tests.support.login_scenario import change, form_of, login_of, refusal, token_answer, who
+from tests.support.scripted_server import Answer, ScriptedServer, Silence, json_answer
+from tests.support.two_pools import TwoPools
 
-from ..database_errors import FailsAtFirst, conflict
-from ..login_scene import change, form_of, login_of, refusal, token_answer, who
-from ..scripted_server import Answer, ScriptedServer, Silence, json_answer
-from ..two_pools import TwoPools
-
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
 ADMIN_SCOPE = "openid aws.cognito.signin.user.admin"
 LOGOUT = "/auth/logout/"
@@ -299,7 +298,7 @@ class AtomicRequests:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.urls("tests.admin_sites")
+@pytest.mark.urls("tests.admin.two_admins_site")
 @pytest.mark.parametrize("url", [LOGOUT, "/admin/logout/"])
 def test_receiver_that_fails_in_atomic_requests_leaves_no_session(
     client: Client, cognito: ScriptedServer, url: str

@@ -19,12 +19,20 @@ from django_cognito import factories
 from django_cognito.core.errors import SignInError
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
+from tests.support.callers import bearer
+from tests.support.local_cognito import (
+    ADMIN_SCOPE,
+    POOL_ID,
+    SCOPES,
+    SECRET,
+    hosted_ui,
+    seed_for,
+    settings_for,
+    sign_in_by_hand,
+)
+from tests.support.login_scenario import change, code_verifier_of, secret_cookies, who
 
-from ..callers import bearer
-from ..local_cognito import ADMIN_SCOPE, POOL_ID, SCOPES, SECRET, hosted_ui, seed_for, settings_for, sign_in_by_hand
-from ..login_scene import change, code_verifier_of, secret_cookies, who
-
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
 API = "https://api.example.com"
 

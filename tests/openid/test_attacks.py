@@ -13,18 +13,17 @@ from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
 from django_cognito.testing import make_token
-from tests.login_scene import change, code_verifier_of, query_of, secret_cookies, unchanged, who
-from tests.reports import report_of
-from tests.scripted_server import Answer, json_answer
+from tests.support.error_reports import report_of
+from tests.support.login_scenario import change, code_verifier_of, query_of, secret_cookies, unchanged, who
+from tests.support.scripted_server import Answer, json_answer
 
-from .conftest import CLIENT_ID, SECRET
 from .fault import Fault
-from .provider import Provider
-from .scene import come_back_from, refusal, sign_in, told, way_in
+from .provider import CLIENT_ID, SECRET, Provider
+from .scenario import come_back_from, refusal, sign_in, told, way_in
 
 SUB = str(read_unverified(make_token())["sub"])  # alice's
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
 
 @pytest.mark.defends("RP-07")

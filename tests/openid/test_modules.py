@@ -12,16 +12,16 @@ from django.test import Client
 from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
-from tests.core.faults.scene import COOLDOWN, Clock
-from tests.login_scene import change, query_of, who
+from tests.support.clock import Clock
+from tests.support.login_scenario import change, query_of, who
+from tests.support.pool_scenario import COOLDOWN
 
-from .conftest import SECRET
 from .fault import Fault
 from .modules import MODULES, Accepts, DoesNotApply, Ends, Module, Outcome, Refuses, met
-from .provider import Provider, at_hash
-from .scene import come_back_from, refusal, sign_in, told, way_in
+from .provider import SECRET, Provider, at_hash
+from .scenario import come_back_from, refusal, sign_in, told, way_in
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
 TAKEN: set[str] = set()
 

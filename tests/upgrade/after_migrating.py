@@ -25,8 +25,8 @@ from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser, 
 from django_cognito.sessions import store as login_session
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import KID
-from tests.callers import bearer
-from tests.scripted_server import ScriptedServer, json_answer
+from tests.support.callers import bearer
+from tests.support.scripted_server import ScriptedServer, json_answer
 
 from .make_dump import FEDERATED, GROUPS, session_key, signing_key
 
