@@ -15,14 +15,8 @@ from django.core.management import call_command
 
 from django_cognito import middleware
 from django_cognito.checks import check_settings
-<<<<<<< HEAD
 from django_cognito.conf.validation import find_problems
-||||||| fcb14a3
-from django_cognito.conf.loading import problems
-=======
-from django_cognito.conf.loading import problems
 from tests.support.timeouts import pool_settings
->>>>>>> d82daa6cc19c0616348a173ac133ca041e9d19d5
 
 from .support import source
 

@@ -12,13 +12,7 @@ from django_cognito.conf.schema import CognitoSettings
 from django_cognito.conf.validation import find_problems
 from django_cognito.web.error_catalogue import CATALOGUE
 
-<<<<<<< HEAD
-from . import settings_table, source
-||||||| fcb14a3
-from . import source
-=======
-from .support import source
->>>>>>> d82daa6cc19c0616348a173ac133ca041e9d19d5
+from .support import settings_table, source
 
 README = source.PROJECT_DIRECTORY / "README.md"
 REFERENCE = source.PROJECT_DIRECTORY / "docs" / "reference.md"
@@ -43,7 +37,7 @@ def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
 
 def test_settings_table_is_rendered_from_the_declarations() -> None:
     page = REFERENCE.read_text()
-    assert settings_table.replace_table(page) == page, "run `python -m tests.settings_table`"
+    assert settings_table.replace_table(page) == page, "run `python -m tests.support.settings_table`"
 
 
 def test_every_error_code_is_documented_and_every_documented_one_exists() -> None:

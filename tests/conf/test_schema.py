@@ -9,31 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 from django.utils.functional import SimpleLazyObject
 
-<<<<<<< HEAD:tests/test_conf.py
 from django_cognito.conf.loading import get_pool_registry, get_settings
 from django_cognito.conf.schema import DECLARATIONS, CognitoSettings, GroupGrant
 from django_cognito.conf.validation import find_problems
-||||||| fcb14a3:tests/test_conf.py
-from django_cognito.conf import rules
-from django_cognito.conf.loading import (
-    CognitoSettings,
-    GroupGrant,
-    get_pool_registry,
-    get_settings,
-    problems,
-    get_pool_registry().for_token,
-)
-=======
-from django_cognito.conf import rules
-from django_cognito.conf.loading import (
-    CognitoSettings,
-    GroupGrant,
-    get_pool_registry,
-    get_settings,
-    problems,
-    settings_of,
-)
->>>>>>> d82daa6cc19c0616348a173ac133ca041e9d19d5:tests/conf/test_schema.py
 
 SOUND = {"USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CLIENT_ID": "1example23456789"}
 ODD_TEXTS = ["", "  ", "a\0b", 5, None, ["x"], b"x", SimpleLazyObject(lambda: "lazy")]

@@ -21,38 +21,16 @@ from django_cognito import signals
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, SignInError
 from django_cognito.login.failures import describe_failure
 from django_cognito.testing import make_token, sign_in
-<<<<<<< HEAD:tests/test_causes.py
 from django_cognito.web.error_catalogue import CATALOGUE, FAILED_SIGN_IN, UNAVAILABLE
-
-from . import source
-from .login_scene import begin, come_back, refusal, token_answer, unchanged, who
-from .patience import pool_settings
-from .scripted_server import Answer, ScriptedServer
-from .two_pools import alias_of
-||||||| fcb14a3:tests/test_causes.py
-
-from . import source
-from .login_scene import begin, come_back, refusal, token_answer, unchanged, who
-from .patience import pool_settings
-from .scripted_server import Answer, ScriptedServer
-from .two_pools import alias_of
-=======
 from tests.support.failure_pages import PAGES, table
 from tests.support.login_scenario import begin, come_back, refusal, token_answer, unchanged, who
 from tests.support.scripted_server import Answer, ScriptedServer
 from tests.support.timeouts import pool_settings
 from tests.support.two_pools import alias_of
->>>>>>> d82daa6cc19c0616348a173ac133ca041e9d19d5:tests/login/test_failures.py
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
-<<<<<<< HEAD:tests/test_causes.py
 PAGE_CODES = {code for code, entry in CATALOGUE.items() if entry.heading and entry not in (FAILED_SIGN_IN, UNAVAILABLE)}
-GUIDE = source.PROJECT_DIRECTORY / "docs" / "signing-in.md"
-||||||| fcb14a3:tests/test_causes.py
-GUIDE = source.PROJECT_DIRECTORY / "docs" / "signing-in.md"
-=======
->>>>>>> d82daa6cc19c0616348a173ac133ca041e9d19d5:tests/login/test_failures.py
 SAID = "<b>Bad</b>\nWARNING all is well " + "x" * 5_000  # Cognito's words, or whoever's who wrote the address
 
 
@@ -143,114 +121,6 @@ CAUSES: dict[str, Any] = {
 }
 
 
-<<<<<<< HEAD:tests/test_causes.py
-class Page(NamedTuple):
-    """What the page of a code must show: words of its heading, and the link that starts another sign-in, if any.
-
-    Written out, not read from `causes`: a wrong cause must not be its own expectation.
-    """
-
-    heading: str
-    link: str | None = "Sign in again"
-    is_password_required: bool = False
-
-
-# With `prompt=login` Cognito asks for a password. Without it Cognito signs in the user of its own session, so that a
-# disabled user would come back to the same page.
-PAGES = {
-    "state_unknown": Page("has expired or was already used", "Start again"),
-    "state_expired": Page("took too long", "Start again"),
-    "session_cookie_lost": Page("did not send"),
-    "state_missing": Page("did not start on this site"),
-    "refused_by_provider": Page("refused or cancelled"),
-    "provider_trouble": Page("is not available"),
-    "cognito_unavailable": Page("cannot be reached"),
-    "client_secret_unavailable": Page("cannot be reached"),
-    "token_not_yet_valid": Page("clocks"),
-    "token_expired": Page("clocks"),
-    "unauthorized_client": Page("is misconfigured"),
-    "client_refused": Page("is misconfigured"),
-    "malformed_response": Page("is misconfigured"),
-    "wrong_resource": Page("is misconfigured"),
-    "invalid_grant": Page("did not confirm"),
-    "invalid_client": Page("is misconfigured"),
-    "wrong_issuer": Page("sign-in failed"),
-    "user_inactive": Page("is disabled", "Sign in with another account", is_password_required=True),
-    "user_unknown": Page("no account for you", "Sign in with another account", is_password_required=True),
-    "tenant_unknown": Page("no sign-in at this URL", link=None),
-    "invalid_parameter": Page("not valid"),
-    "sign_in_too_old": Page("sign in again for this", is_password_required=True),
-    "linked_elsewhere": Page("linked to another user"),
-    "link_interrupted": Page("signed out before"),
-    "not_linked": Page("not linked to your user", link=None),
-    "last_way_in": Page("could not sign in without", link=None),
-}
-
-
-def table() -> Iterator[tuple[str, int]]:
-    """Each code of the guide's table, with its status."""
-    section = re.search(r"^## When it fails\n(.*?)(?=^## )", GUIDE.read_text(), re.M | re.S)
-    assert section is not None
-    for codes, status in re.findall(r"^\| [^|]+ \| ([^|]+) \| (\d{3}) \|$", section[1], re.M):
-        for code in re.findall(r"`(\w+)`", codes):
-            yield code, int(status)
-
-
-||||||| fcb14a3:tests/test_causes.py
-class Page(NamedTuple):
-    """What the page of a code must show: words of its heading, and the link that starts another sign-in, if any.
-
-    Written out, not read from `causes`: a wrong cause must not be its own expectation.
-    """
-
-    heading: str
-    link: str | None = "Sign in again"
-    is_password_required: bool = False
-
-
-# With `prompt=login` Cognito asks for a password. Without it Cognito signs in the user of its own session, so that a
-# disabled user would come back to the same page.
-PAGES = {
-    "state_unknown": Page("no longer open", "Start again"),
-    "state_expired": Page("took too long", "Start again"),
-    "session_cookie_lost": Page("did not send"),
-    "state_missing": Page("not begun here"),
-    "refused_by_provider": Page("refused or cancelled"),
-    "provider_trouble": Page("has trouble"),
-    "cognito_unavailable": Page("does not answer"),
-    "client_secret_unavailable": Page("does not answer"),
-    "token_not_yet_valid": Page("clocks"),
-    "token_expired": Page("clocks"),
-    "unauthorized_client": Page("not set up right"),
-    "client_refused": Page("not set up right"),
-    "malformed_response": Page("not set up right"),
-    "wrong_resource": Page("not set up right"),
-    "invalid_grant": Page("did not confirm"),
-    "invalid_client": Page("not set up right"),
-    "wrong_issuer": Page("did not succeed"),
-    "user_inactive": Page("is disabled", "Sign in with another account", is_password_required=True),
-    "user_unknown": Page("not known here", "Sign in with another account", is_password_required=True),
-    "tenant_unknown": Page("Nobody signs in", link=None),
-    "invalid_parameter": Page("link that led here"),
-    "sign_in_too_old": Page("sign in anew", is_password_required=True),
-    "linked_elsewhere": Page("belongs to somebody else"),
-    "link_interrupted": Page("signed out meanwhile"),
-    "not_linked": Page("not one of yours", link=None),
-    "last_way_in": Page("could not sign in any more", link=None),
-}
-
-
-def table() -> Iterator[tuple[str, int]]:
-    """Each code of the guide's table, with its status."""
-    section = re.search(r"^## When it fails\n(.*?)(?=^## )", GUIDE.read_text(), re.M | re.S)
-    assert section is not None
-    for codes, status in re.findall(r"^\| [^|]+ \| ([^|]+) \| (\d{3}) \|$", section[1], re.M):
-        for code in re.findall(r"`(\w+)`", codes):
-            yield code, int(status)
-
-
-=======
->>>>>>> d82daa6cc19c0616348a173ac133ca041e9d19d5:tests/login/test_failures.py
 @pytest.fixture
 def scene(client: Client, token_endpoint: ScriptedServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Scene:
     return Scene(client, token_endpoint, settings, monkeypatch)

@@ -27,7 +27,7 @@ from local_cognito import Emulator
 
 from django_cognito.models import CognitoLogin
 from django_cognito.sessions import store
-from tests.emulator.hosted_site import Browser
+from local_cognito_support.hosted_site import Browser
 from tests.support.local_cognito import seed_for, settings_for, sign_in_by_hand
 from tests.support.login_scenario import change
 

@@ -25,7 +25,7 @@ from django_cognito import factories
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.models import CognitoLogin
 from django_cognito.sessions import refresh, store
-from tests.emulator.hosted_site import Browser
+from local_cognito_support.hosted_site import Browser
 from tests.support.local_cognito import seed_for, settings_for, sign_in_by_hand
 from tests.support.login_scenario import Gate, begin, change, come_back, form_of, login_of, refusal, token_answer, who
 from tests.support.scripted_server import Answer, ScriptedServer, Silence

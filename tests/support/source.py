@@ -14,19 +14,13 @@ PACKAGE = "django_cognito"
 # Where the installed package is, not where this file is: the suite also runs against the wheel, elsewhere.
 PACKAGE_DIRECTORY = Path(django_cognito.__file__).parent
 # What lies beside the tests: the documents, tox.ini, the example.
-<<<<<<< HEAD:tests/source.py
-PROJECT_DIRECTORY = Path(__file__).parents[1]
+PROJECT_DIRECTORY = Path(__file__).resolve().parents[2]
+EXAMPLE = PROJECT_DIRECTORY / "example_project"
 # The distributions of this repository, by the path of their packages in the checkout.
 _INSTALLED = {
     PACKAGE: PACKAGE_DIRECTORY,
     "packages/local-cognito/local_cognito": Path(local_cognito.__file__).parent,
 }
-||||||| fcb14a3:tests/source.py
-PROJECT_DIRECTORY = Path(__file__).parents[1]
-=======
-PROJECT_DIRECTORY = Path(__file__).resolve().parents[2]
-EXAMPLE = PROJECT_DIRECTORY / "example_project"
->>>>>>> d82daa6cc19c0616348a173ac133ca041e9d19d5:tests/support/source.py
 
 
 @dataclass(frozen=True)

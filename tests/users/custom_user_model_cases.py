@@ -13,14 +13,8 @@ from django_cognito.authorization.rights import get_rights
 from django_cognito.models import CognitoUser, FormerLink
 from django_cognito.users import linking
 from django_cognito.users.authentication import authenticate
-<<<<<<< HEAD:tests/people/custom_user_model_cases.py
 from django_cognito.users.lookup import fetch_link
 from django_cognito.users.save_protection import protect_unread_changes
-||||||| fcb14a3:tests/people/custom_user_model_cases.py
-from django_cognito.users.lookup import fetch_link
-=======
-from django_cognito.users.lookup import find
->>>>>>> d82daa6cc19c0616348a173ac133ca041e9d19d5:tests/users/custom_user_model_cases.py
 from tests.custom_users import models
 from tests.support.user_scenario import GROUPS, fields_of, known_of, link_of, token
 

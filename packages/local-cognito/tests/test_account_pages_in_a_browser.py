@@ -14,29 +14,7 @@ from local_cognito_support.identity_provider import Provider, site_for
 from local_cognito_support.real_parts import chromium_path
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-<<<<<<< HEAD:packages/local-cognito/tests/test_account_pages_in_a_browser.py
 __all__ = ["callback"]
-||||||| fcb14a3:tests/emulator/test_account_pages_in_a_browser.py
-from tests.browser import axe
-from tests.support.real_parts import CHROMIUM_ARGUMENTS, chromium_path
-
-from .codes import latest
-from .federation.conftest import Provider, federated, provider, site_for
-from .hosted_site import CALLBACK, PASSWORD, Site
-from .test_hosted_ui_in_a_browser import callback, expect_welcome, press
-
-__all__ = ["callback", "federated", "provider"]
-=======
-from tests.support import axe
-from tests.support.real_parts import CHROMIUM_ARGUMENTS, chromium_path
-
-from .codes import latest
-from .federation.conftest import Provider, federated, provider, site_for
-from .hosted_site import CALLBACK, PASSWORD, Site
-from .test_hosted_ui_in_a_browser import callback, expect_welcome, press
-
-__all__ = ["callback", "federated", "provider"]
->>>>>>> d82daa6cc19c0616348a173ac133ca041e9d19d5:tests/emulator/test_account_pages_in_a_browser.py
 
 pytestmark = pytest.mark.needs("chromium")
 

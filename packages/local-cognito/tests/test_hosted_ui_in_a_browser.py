@@ -11,19 +11,7 @@ from local_cognito_support.hosted_site import PASSWORD, Site, running_site
 from local_cognito_support.real_parts import chromium_path
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-<<<<<<< HEAD:packages/local-cognito/tests/test_hosted_ui_in_a_browser.py
 __all__ = ["callback"]
-||||||| fcb14a3:tests/emulator/test_hosted_ui_in_a_browser.py
-from tests.browser import axe
-from tests.support.real_parts import CHROMIUM_ARGUMENTS, chromium_path
-
-from .hosted_site import PASSWORD, Site, running_site
-=======
-from tests.support import axe
-from tests.support.real_parts import CHROMIUM_ARGUMENTS, chromium_path
-
-from .hosted_site import PASSWORD, Site, running_site
->>>>>>> d82daa6cc19c0616348a173ac133ca041e9d19d5:tests/emulator/test_hosted_ui_in_a_browser.py
 
 pytestmark = pytest.mark.needs("chromium")
 

@@ -1,4 +1,4 @@
-"""The table of settings in docs/reference.md, from their declarations: `python -m tests.settings_table` rewrites it."""
+"""The table of settings in docs/reference.md, from their declarations: `python -m tests.support.settings_table` rewrites it."""
 
 from django_cognito.conf.schema import DECLARATIONS
 
