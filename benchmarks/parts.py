@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tests import real_parts
+from tests.support import real_parts
 
 PROBES = {
     "node": ("a Node.js with npm", lambda: bool(shutil.which("node") and shutil.which("npm"))),

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.real_parts import POSTGRESQL
+from tests.support.real_parts import POSTGRESQL
 
 from . import tokens
 from .loopback import Loopback

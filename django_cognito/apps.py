@@ -18,10 +18,10 @@ class CognitoConfig(AppConfig):
         from . import checks  # noqa: F401
         from .authorization import deleted_groups, group_expiry
         from .sessions import store  # noqa: F401
-        from .users import link_snapshot, unlinking  # noqa: F401
+        from .users import save_protection, unlinking  # noqa: F401
 
-        deleted_groups.connect(apps.get_models())
+        deleted_groups.connect_receivers(apps.get_models())
         user_logged_in.connect(group_expiry.store_next_moment, dispatch_uid="django_cognito.authorization.group_expiry")
-        unlinking.connect(apps.get_models())
+        unlinking.connect_receivers(apps.get_models())
         if apps.is_installed("hijack"):
             from .contrib import hijack  # noqa: F401

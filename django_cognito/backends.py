@@ -13,13 +13,13 @@ from django.http import HttpRequest
 
 from .authorization import group_mapping
 from .authorization.group_expiry import newest_expired_as_of
-from .authorization.rights import arights_of, permissions_of, rights_of
-from .conf.loading import get_pools
+from .authorization.rights import aget_rights, get_mapped_permissions, get_rights
+from .conf.loading import get_pool_registry
 from .core.errors import TokenError
 from .core.tracebacks import without_locals
 from .models import CognitoMembership
 from .users.authentication import aauthenticate, authenticate
-from .web.pool_selection import apool_ids_accepted_at, pool_ids_accepted_at
+from .web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 
 
 class CognitoBackend(BaseBackend):
@@ -27,21 +27,21 @@ class CognitoBackend(BaseBackend):
 
     @without_locals
     def authenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
-        """The active user behind a raw token; None where the token is refused.
+        """Return the active user of a raw token; None if the token is rejected.
 
-        Raises CognitoUnavailableError: an outage is no refusal.
+        Raises CognitoUnavailableError: an outage is not a rejection.
         """
         try:
-            accepted = None if request is None else pool_ids_accepted_at(request)
+            accepted = None if request is None else get_accepted_pool_ids(request)
             return authenticate(cognito_token, user_pool_ids=accepted)[0]
         except TokenError:
             return None
 
     @without_locals
     async def aauthenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
-        """As `authenticate`."""
+        """Async version of `authenticate`."""
         try:
-            accepted = None if request is None else await apool_ids_accepted_at(request)
+            accepted = None if request is None else await aget_accepted_pool_ids(request)
             return (await aauthenticate(cognito_token, user_pool_ids=accepted))[0]
         except TokenError:
             return None
@@ -61,29 +61,29 @@ class CognitoBackend(BaseBackend):
         return user if user is not None and user.is_active else None
 
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """The permissions that the person's Cognito groups give, as "app_label.codename"; none for a single object."""
-        return set() if obj is not None else set(permissions_of(rights_of(user_obj)))
+        """Return the permissions that the user's Cognito groups grant, as "app_label.codename"; none for an object."""
+        return set() if obj is not None else set(get_mapped_permissions(get_rights(user_obj)))
 
     async def aget_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """As `get_group_permissions`."""
+        """Async version of `get_group_permissions`."""
         if obj is not None:
             return set()
-        return set(permissions_of(await arights_of(user_obj)))
+        return set(get_mapped_permissions(await aget_rights(user_obj)))
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
-        """Whether one of the person's Cognito groups gives `perm`. No query where the user carries its rights."""
-        return obj is None and perm in permissions_of(rights_of(user_obj))
+        """Return whether one of the user's Cognito groups grants `perm`. No query if the rights are set on the user."""
+        return obj is None and perm in get_mapped_permissions(get_rights(user_obj))
 
     async def ahas_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
-        """As `has_perm`."""
-        return obj is None and perm in permissions_of(await arights_of(user_obj))
+        """Async version of `has_perm`."""
+        return obj is None and perm in get_mapped_permissions(await aget_rights(user_obj))
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
-        """Whether one of the person's Cognito groups gives any permission of the app."""
+        """Return whether one of the user's Cognito groups grants any permission of the app."""
         return _in_app(self.get_group_permissions(user_obj), app_label)
 
     async def ahas_module_perms(self, user_obj: Any, app_label: str) -> bool:
-        """As `has_module_perms`."""
+        """Async version of `has_module_perms`."""
         return _in_app(await self.aget_group_permissions(user_obj), app_label)
 
     def with_perm(
@@ -106,7 +106,7 @@ def _written_users() -> QuerySet[Any]:
 
 def _memberships_granting(permission: str) -> QuerySet[CognitoMembership]:
     """Return the memberships that give `permission`, each by its own pool's GROUPS; not those that are too old."""
-    every = {found.user_pool_id: found for found in get_pools().by_alias.values()}.values()
+    every = {found.user_pool_id: found for found in get_pool_registry().by_alias.values()}.values()
     given = [
         Q(cognito_user__user_pool_id=found.user_pool_id, name__in=group_mapping.groups_granting(permission, found))
         for found in every

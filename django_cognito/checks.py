@@ -10,8 +10,10 @@ from django.core import checks
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
 
-from .conf.loading import Pools, get_pools, problems
+from .conf.loading import get_pool_registry
+from .conf.pool_registry import PoolRegistry
 from .conf.schema import COGNITO_GROUPS
+from .conf.validation import find_problems
 
 _MIDDLEWARE = "django_cognito.middleware.CognitoMiddleware"
 _AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
@@ -25,27 +27,27 @@ _WRITING_MODES = ("IMMEDIATE", "EXCLUSIVE")  # of SQLite's transactions
 @checks.register(checks.Tags.security)
 def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
     """Errors in `COGNITO`, and risks in the settings around it."""
-    found = problems(getattr(settings, "COGNITO", None))
+    found = find_problems(getattr(settings, "COGNITO", None))
     if found:
         return [checks.Error(problem.message, hint=problem.hint or None, id=problem.id) for problem in found]
-    return [message for look in _LOOKS for message in look(get_pools())]
+    return [message for look in _LOOKS for message in look(get_pool_registry())]
 
 
 @checks.register(checks.Tags.security, deploy=True)
 def check_deployment(app_configs: Sequence[AppConfig] | None, **_: Any) -> list[checks.CheckMessage]:
     """Return warnings about URLs: those that a deployed site should not have, and one that it should have."""
-    if problems(getattr(settings, "COGNITO", None)):
+    if find_problems(getattr(settings, "COGNITO", None)):
         return []  # said by check_settings
-    pools = [found.user_pool for found in get_pools().by_alias.values()]
+    pools = [found.user_pool for found in get_pool_registry().by_alias.values()]
     addresses = [each for pool in pools for each in (*pool.issuers, pool.jwks_uri, pool.endpoint_url, pool.domain)]
     plain = dict.fromkeys(address for address in addresses if address.startswith("http://"))
     messages: list[checks.CheckMessage] = [
         checks.Warning(f"COGNITO reaches {address} by plain http.", id="django_cognito.W101") for address in plain
     ]
-    return [*messages, *_logout_uri_is_set(get_pools())]
+    return [*messages, *_logout_uri_is_set(get_pool_registry())]
 
 
-def _logout_uri_is_set(found: Pools) -> Iterator[checks.CheckMessage]:
+def _logout_uri_is_set(found: PoolRegistry) -> Iterator[checks.CheckMessage]:
     for each in found.by_alias.values():
         if each.domain and not each.logout_uri:
             message = f"COGNITO has a DOMAIN and no LOGOUT_URI (alias {each.alias!r})."
@@ -56,7 +58,7 @@ def _logout_uri_is_set(found: Pools) -> Iterator[checks.CheckMessage]:
             yield checks.Warning(message, hint=hint, id="django_cognito.W111")
 
 
-def _middleware_order(_: Pools) -> Iterator[checks.CheckMessage]:
+def _middleware_order(_: PoolRegistry) -> Iterator[checks.CheckMessage]:
     at, authentication, login_required = map(_position, (_MIDDLEWARE, _AUTHENTICATION, _LOGIN_REQUIRED))
     if at is None:
         hint = f"Add {_MIDDLEWARE!r} after {_AUTHENTICATION!r}."
@@ -84,25 +86,25 @@ def _position(name: str) -> int | None:
     return next((at for at, each in enumerate(found) if isinstance(each, type) and issubclass(each, wanted)), None)
 
 
-def _backend_is_there(_: Pools) -> Iterator[checks.CheckMessage]:
+def _backend_is_there(_: PoolRegistry) -> Iterator[checks.CheckMessage]:
     if _BACKEND not in settings.AUTHENTICATION_BACKENDS:
         message = "CognitoBackend is not in AUTHENTICATION_BACKENDS: logins and permissions by group do not work."
         yield checks.Warning(message, hint=f"Add {_BACKEND!r} first.", id="django_cognito.W104")
 
 
-def _moments_have_zones(_: Pools) -> Iterator[checks.CheckMessage]:
+def _moments_have_zones(_: PoolRegistry) -> Iterator[checks.CheckMessage]:
     if not settings.USE_TZ:
         message = "USE_TZ is off: the moments of tokens cannot be compared with those of the database."
         yield checks.Error(message, hint="Set USE_TZ = True, Django's default.", id="django_cognito.E011")
 
 
-def _session_cookie(found: Pools) -> Iterator[checks.CheckMessage]:
+def _session_cookie(found: PoolRegistry) -> Iterator[checks.CheckMessage]:
     if any(each.domain for each in found.by_alias.values()) and settings.SESSION_COOKIE_SAMESITE == "Strict":
         message = "SESSION_COOKIE_SAMESITE = 'Strict': the page after a sign-in gets no session cookie."
         yield checks.Warning(message, hint="Use 'Lax'.", id="django_cognito.W105")
 
 
-def _grace_outlasts_a_refresh(found: Pools) -> Iterator[checks.CheckMessage]:
+def _grace_outlasts_a_refresh(found: PoolRegistry) -> Iterator[checks.CheckMessage]:
     """With rotation, the old refresh token must still be accepted when the next worker takes over."""
     settings = found.first
     if not any(each.domain for each in found.by_alias.values()):
@@ -120,7 +122,7 @@ def _grace_outlasts_a_refresh(found: Pools) -> Iterator[checks.CheckMessage]:
         yield checks.Warning(message, hint=hint, id="django_cognito.W114")
 
 
-def _attributes_are_fields(found: Pools) -> Iterator[checks.CheckMessage]:
+def _attributes_are_fields(found: PoolRegistry) -> Iterator[checks.CheckMessage]:
     model = get_user_model()
     plain = {field.name for field in model._meta.concrete_fields if not field.is_relation and not field.primary_key}
     for name in dict.fromkeys(name for each in found.by_alias.values() for name in each.attributes):
@@ -135,7 +137,7 @@ def _attributes_are_fields(found: Pools) -> Iterator[checks.CheckMessage]:
         yield checks.Error(message, hint=hint, id="django_cognito.E009")
 
 
-def _user_has_what_groups_give(found: Pools) -> Iterator[checks.CheckMessage]:
+def _user_has_what_groups_give(found: PoolRegistry) -> Iterator[checks.CheckMessage]:
     model, every = get_user_model(), found.by_alias.values()
     grants = [grant for each in every for grant in each.groups.values()]
     given = {
@@ -149,7 +151,7 @@ def _user_has_what_groups_give(found: Pools) -> Iterator[checks.CheckMessage]:
         yield checks.Error(message, hint="Let the model inherit what it lacks.", id="django_cognito.E010")
 
 
-def _groups_are_confirmed(found: Pools) -> Iterator[checks.CheckMessage]:
+def _groups_are_confirmed(found: PoolRegistry) -> Iterator[checks.CheckMessage]:
     """Of a site whose groups stand in ID tokens alone, which API requests do not carry."""
     named = [each for each in found.by_alias.values() if each.groups_claim != COGNITO_GROUPS]
     if found.first.token_use == "id" or not named or (all(each.domain for each in named) and _has_session_login()):
@@ -170,7 +172,7 @@ def _has_session_login() -> bool:
     return _position(_MIDDLEWARE) is not None
 
 
-def _resolver_is_there(found: Pools) -> Iterator[checks.CheckMessage]:
+def _resolver_is_there(found: PoolRegistry) -> Iterator[checks.CheckMessage]:
     path = found.first.pool_resolver
     if callable(path) or not path:
         return
@@ -184,7 +186,7 @@ def _resolver_is_there(found: Pools) -> Iterator[checks.CheckMessage]:
         yield checks.Error(message, hint=hint, id="django_cognito.E015")
 
 
-def _forms_reach_the_hosted_ui(found: Pools) -> Iterator[checks.CheckMessage]:
+def _forms_reach_the_hosted_ui(found: PoolRegistry) -> Iterator[checks.CheckMessage]:
     """Of Django's own policy (6.0), which holds forms to `form-action` through their redirects."""
     allowed = (getattr(settings, "SECURE_CSP", None) or {}).get("form-action")
     if not allowed or _CSP not in settings.MIDDLEWARE:
@@ -205,7 +207,7 @@ def _allows(source: str, origin: str) -> bool:
     return host == named or (named.startswith("*.") and host.endswith(named[1:]))
 
 
-def _sqlite_waits_for_writers(_: Pools) -> Iterator[checks.CheckMessage]:
+def _sqlite_waits_for_writers(_: PoolRegistry) -> Iterator[checks.CheckMessage]:
     """Not under DEBUG: a developer's own site has one writer at a time."""
     for alias, database in settings.DATABASES.items():
         # By the end of its name: a site, or GeoDjango, may have a backend of its own.
@@ -221,7 +223,7 @@ def _sqlite_waits_for_writers(_: Pools) -> Iterator[checks.CheckMessage]:
             yield checks.Warning(message, hint=hint, id="django_cognito.W113")
 
 
-_LOOKS: tuple[Callable[[Pools], Iterator[checks.CheckMessage]], ...] = (
+_LOOKS: tuple[Callable[[PoolRegistry], Iterator[checks.CheckMessage]], ...] = (
     _middleware_order,
     _backend_is_there,
     _moments_have_zones,

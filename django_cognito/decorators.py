@@ -1,4 +1,4 @@
-"""What a view asks of its caller: groups, scopes, a look at Cognito's own session. Translates; decides nothing."""
+"""View decorators: required groups and scopes, browser sessions, silent sign-in. No rules of their own."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -15,30 +15,31 @@ from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from .authorization.rights import Rights, arights_of, named, rights_of
+from .authorization.rights import Rights, aget_rights, get_rights, require_names
 from .conf.loading import get_settings
 from .web.bearer import bearer_token
 from .web.next_url import is_script, safe_url
-from .web.pool_selection import settings_here
+from .web.pool_selection import find_settings_for_request
 from .web.redirect_uri import is_elsewhere
-from .web.responses import Answer, forbidden, json_response, not_authenticated
-from .web.silent import UNSEEN, is_worth_trying, remember
+from .web.responses import ErrorResponse, forbidden, json_response, not_authenticated
+from .web.silent import SILENT_PARAM, is_worth_trying, mark_attempted
 
 _View = Callable[..., Any]
 
 
 def group_required(*names: str) -> Callable[[_View], _View]:
-    """Let pass who is in one of the Cognito groups `names`.
+    """Require one of the Cognito groups `names`.
 
-    A visitor is sent to sign in, a person without the group gets Django's 403; a bearer token gets 401 or 403 as JSON.
+    An anonymous user is redirected to the login, a user without the group gets Django's 403.
+    A bearer token gets 401 or 403 as JSON.
     """
-    groups = named(names)
+    groups = require_names(names)
     return _required(lambda rights: rights.in_group(*groups), forbidden("group_required"))
 
 
 def scope_required(*names: str) -> Callable[[_View], _View]:
-    """Let pass whose token carries every one of the scopes `names`; who does not is answered as by `group_required`."""
-    scopes = named(names)
+    """Require all of the scopes `names`. Other requests get the responses of `group_required`."""
+    scopes = require_names(names)
     return _required(lambda rights: rights.has_scope(*scopes), forbidden("scope_required", scopes=scopes))
 
 
@@ -66,7 +67,7 @@ def bearer_exempt(view: _View) -> _View:
 def session_required(view: _View) -> _View:
     """Mark a view that accepts browser sessions only: a bearer token gets 403, code "session_required".
 
-    The middleware answers before it verifies the token. All of the package's own views and the admin are protected so.
+    The middleware answers before it verifies the token. All of the package's own views and the admin are marked by it.
     """
     if iscoroutinefunction(view):
 
@@ -111,10 +112,10 @@ def user_required(view: _View) -> _View:
 
 
 def silent_sign_in(view: _View) -> _View:
-    """A page that finds out, unseen, whether its visitor is signed in at Cognito already; then it shows them signed in.
+    """Sign an anonymous user in without a page if the user has a session at Cognito.
 
-    The browser goes to Cognito and straight back (`prompt=none`), at most once in ten minutes. For pages that are open
-    to everybody; needs the setting SILENT_SIGN_IN.
+    The browser goes to Cognito and straight back (`prompt=none`), at most once in ten minutes. For public pages;
+    needs the setting SILENT_SIGN_IN.
     """
     if iscoroutinefunction(view):
 
@@ -152,16 +153,16 @@ def _ask_unseen(request: HttpRequest) -> HttpResponse | None:
 
     If REDIRECT_URI is on another host the session would be there: no sign-in could show in this page.
     """
-    here = settings_here(request)
+    here = find_settings_for_request(request)
     if here is None or not here.user_pool.domain or not is_worth_trying(request) or is_elsewhere(request, here):
         return None
-    query = urlencode({"prompt": "none", "next": request.get_full_path(), UNSEEN: "1"})
+    query = urlencode({"prompt": "none", "next": request.get_full_path(), SILENT_PARAM: "1"})
     response = HttpResponseRedirect(f"{reverse('cognito:login')}?{query}")
-    remember(request, response)  # now: a browser that does not come back, or not well, is shown the page the next time
+    mark_attempted(request, response)  # before the answer: a failed attempt is not repeated
     return response
 
 
-def _required(allows: Callable[[Rights], bool], denied: Answer) -> Callable[[_View], _View]:
+def _required(allows: Callable[[Rights], bool], denied: ErrorResponse) -> Callable[[_View], _View]:
     def decorate(view: _View) -> _View:
         if iscoroutinefunction(view):
 
@@ -170,7 +171,7 @@ def _required(allows: Callable[[Rights], bool], denied: Answer) -> Callable[[_Vi
                 user = await request.auser()
                 if not user.is_authenticated:
                     return _ask_who(request)
-                if not allows(await arights_of(user)):
+                if not allows(await aget_rights(user)):
                     return _deny(request, denied)
                 return await view(request, *args, **kwargs)
 
@@ -180,7 +181,7 @@ def _required(allows: Callable[[Rights], bool], denied: Answer) -> Callable[[_Vi
             def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
                 if not request.user.is_authenticated:
                     return _ask_who(request)
-                if not allows(rights_of(request.user)):
+                if not allows(get_rights(request.user)):
                     return _deny(request, denied)
                 return view(request, *args, **kwargs)
 
@@ -195,7 +196,7 @@ def _ask_who(request: HttpRequest) -> HttpResponse:
     return redirect_to_login(request.get_full_path())
 
 
-def _deny(request: HttpRequest, denied: Answer) -> HttpResponse:
+def _deny(request: HttpRequest, denied: ErrorResponse) -> HttpResponse:
     if bearer_token(request) is not None:
         return json_response(denied)
     raise PermissionDenied(str(denied.sentence))

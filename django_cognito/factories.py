@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from .conf.loading import CognitoSettings, Pools, get_pools, get_settings
+from .conf.loading import get_pool_registry, get_settings
+from .conf.pool_registry import PoolRegistry
+from .conf.schema import CognitoSettings
 from .core import TokenVerifier
 from .core.client_secret import ClientSecret
 from .core.directory import Directory
@@ -18,7 +20,7 @@ from .core.http.client import Http
 from .core.identity_pool import IdentityPool
 from .core.tokens.key_store import KeyStores
 from .core.user_pool import is_loopback
-from .signals import tell_of_keys
+from .signals import send_key_event
 
 _T = TypeVar("_T")
 _lock = threading.RLock()
@@ -27,7 +29,7 @@ _made: dict[tuple[Any, ...], Any] = {}
 
 def get_verifier() -> TokenVerifier:
     """The verifier of the configured pools. No I/O; the first `verify` of a pool's token fetches the pool's keys."""
-    return once(_verifier, get_pools())
+    return once(_verifier, get_pool_registry())
 
 
 def get_hosted_ui(settings: CognitoSettings | None = None) -> HostedUi:
@@ -68,7 +70,7 @@ def _forget(*, setting: str, **_: Any) -> None:
     """Let go of what hung on settings that were replaced. What hangs on plain values stays, keys and cooldowns too."""
     if setting == "COGNITO":
         with _lock:
-            for key in [key for key in _made if isinstance(key[1], CognitoSettings | Pools)]:
+            for key in [key for key in _made if isinstance(key[1], CognitoSettings | PoolRegistry)]:
                 del _made[key]
 
 
@@ -84,7 +86,7 @@ def once(make: Callable[..., _T], *values: Any) -> _T:
             return _made[key]  # type: ignore[no-any-return]
 
 
-def _verifier(pools: Pools) -> TokenVerifier:
+def _verifier(pools: PoolRegistry) -> TokenVerifier:
     settings = pools.first  # what is said of tokens and keys is said for all pools
     return TokenVerifier(
         pools.user_pools,
@@ -106,7 +108,7 @@ def _key_stores(timeout_seconds: float, max_age_seconds: int, hard_max_age_secon
         http=once(_http, timeout_seconds),
         max_age_seconds=max_age_seconds,
         hard_max_age_seconds=hard_max_age_seconds,
-        tell=tell_of_keys,
+        tell=send_key_event,
     )
 
 

@@ -23,14 +23,14 @@ from django.utils.module_loading import import_string
 from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError
 from .core.tracebacks import without_locals
 from .users.authentication import aauthenticate, authenticate
-from .users.claim_sources import Statement
-from .users.provisioning import write_again
+from .users.claim_sources import IdentityClaims
+from .users.provisioning import reapply_claims
 from .users.request_writes import collect_writes
 from .web.bearer import bearer_token
 from .web.error_reports import take_id_token
-from .web.pool_selection import apool_ids_accepted_at, pool_ids_accepted_at
+from .web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 from .web.request import RequestCognito, make_auser, set_user
-from .web.responses import answer_to, forbidden, json_response
+from .web.responses import error_response_for, forbidden, json_response
 from .web.sign_in_cookies import delete_used
 
 logger = logging.getLogger(__name__)
@@ -83,10 +83,10 @@ class CognitoMiddleware:
         if _authenticates_itself(view):
             return _with_csrf(request, view, args, kwargs)
         try:
-            accepted = pool_ids_accepted_at(request)
+            accepted = get_accepted_pool_ids(request)
             user, token = authenticate(raw, id_token=take_id_token(request), user_pool_ids=accepted)
         except CognitoError as error:
-            return json_response(answer_to(error))
+            return json_response(error_response_for(error))
         request.cognito.set_bearer(user, token, raw, take_id_token(request))  # type: ignore[attr-defined]
         return None
 
@@ -101,10 +101,10 @@ class CognitoMiddleware:
             # In a thread, as Django does it: a site's CSRF_FAILURE_VIEW may read the database.
             return await sync_to_async(_with_csrf)(request, view, args, kwargs)
         try:
-            accepted = await apool_ids_accepted_at(request)
+            accepted = await aget_accepted_pool_ids(request)
             user, token = await aauthenticate(raw, id_token=take_id_token(request), user_pool_ids=accepted)
         except CognitoError as error:
-            return json_response(answer_to(error))
+            return json_response(error_response_for(error))
         request.cognito.set_bearer(user, token, raw, take_id_token(request))  # type: ignore[attr-defined]
         return None
 
@@ -147,7 +147,7 @@ class CognitoMiddleware:
         if isinstance(exception, CognitoUnavailableError | CredentialsError):
             # The response has the code only; AWS's message and the next step are for the operator.
             logger.warning("%s: %s", exception.code, exception)
-            return json_response(answer_to(exception))
+            return json_response(error_response_for(exception))
         return None
 
 
@@ -161,10 +161,10 @@ def _begin(request: HttpRequest) -> None:
         _start_anonymous(request)
 
 
-def _write_again(statements: list[Statement]) -> None:
+def _write_again(statements: list[IdentityClaims]) -> None:
     """Apply the claims that the view's transaction may have rolled back, outside of it."""
     try:
-        write_again(statements)
+        reapply_claims(statements)
     except DatabaseError:
         # The response is finished, and the next request with the token writes it.
         logger.exception("claims that a view rolled back could not be written again")
@@ -173,7 +173,7 @@ def _write_again(statements: list[Statement]) -> None:
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Keep caches from mixing users up, delete used cookies; 503 if another middleware made 500 of an outage."""
     if response.status_code == 500 and request.cognito.is_unavailable:  # type: ignore[attr-defined]
-        response = json_response(answer_to(CognitoUnavailableError("another middleware needed the user")))
+        response = json_response(error_response_for(CognitoUnavailableError("another middleware needed the user")))
     delete_used(request, response)
     if bearer_token(request) is not None or request.session.accessed:
         # Always both: Django's page cache looks at what the URL's last response named.

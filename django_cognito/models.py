@@ -1,4 +1,7 @@
-"""The rows: who in the pool is who here, what each Cognito group granted, and a browser's tokens. No behaviour."""
+"""The tables: links between Cognito and Django users, the grants of Cognito groups, and session tokens.
+
+Must not depend on tokens or settings.
+"""
 
 import uuid
 from typing import TYPE_CHECKING, Any, Self
@@ -21,8 +24,8 @@ else:
 class ExactCharField(_CharField):
     """Text that every database compares exactly.
 
-    By their defaults MySQL and MariaDB hold text for equal that differs in case or accents alone, MariaDB also in
-    trailing spaces; Cognito does not. There the column gets a binary collation that does not pad; other databases
+    By default MySQL and MariaDB treat texts as equal that differ only in case or accents, MariaDB also in trailing
+    spaces; Cognito does not. There the column gets a binary collation that does not pad; other databases
     compare exactly by their defaults.
     """
 
@@ -36,7 +39,7 @@ class ExactCharField(_CharField):
 
 
 class CognitoUser(models.Model):
-    """A user of a pool and the Django user that stands for them; one person may have several."""
+    """The link of a Cognito user to a Django user; a Django user may have several links."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="cognito_users", verbose_name=_("user")
@@ -45,7 +48,7 @@ class CognitoUser(models.Model):
     sub = ExactCharField(_("sub"), max_length=255)
     username = models.CharField(_("Cognito username"), max_length=255)
     groups = models.JSONField(_("Cognito groups"), default=list)
-    # The moment that `groups` and the profile speak of: a token's `iat`, or the time of a directory call.
+    # The moment of `groups` and the attributes: a token's `iat`, or the time of a directory call.
     as_of = models.DateTimeField(_("as of"))
     # One digest per source, of the mapped claims last applied from it: an unchanged source causes no write. Each is
     # "<moment in seconds since 1970>:<SHA-256 in hex>"; without the moment it was written before migration 0003.
@@ -57,7 +60,7 @@ class CognitoUser(models.Model):
     directory_digest = models.CharField(max_length=96, blank=True, default="", editable=False)
     # The claims whose value last written to the user was verified by Cognito: "email", "phone_number".
     verified_attributes = models.JSONField(default=list, editable=False)
-    # The person's identity in the identity pool, `region:guid`; kept, because AWS gives the same one every time.
+    # The user's identity in the identity pool, `region:guid`; stored, because AWS returns the same one every time.
     identity_pool_id = ExactCharField(max_length=55, blank=True, default="", editable=False)
     identity_id = models.CharField(_("identity id"), max_length=55, blank=True, default="")
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -66,14 +69,14 @@ class CognitoUser(models.Model):
         verbose_name = _("Cognito user")
         verbose_name_plural = _("Cognito users")
         constraints = [
-            # Keyed by pool, never by issuer: a pool may change its issuer form, and its people stay who they are.
+            # Keyed by pool, never by issuer: the issuer of a pool may change its form, and the users remain the same.
             models.UniqueConstraint(fields=["user_pool_id", "sub"], name="django_cognito_user_pool_sub"),
         ]
 
     def __str__(self) -> str:
         return f"{self.username} ({self.user_pool_id})"
 
-    # The user in the database when the row was read, for `people.unlinking`: a link may be given to another user.
+    # The user in the database when the row was read, for `users.unlinking`: a link may be given to another user.
     loaded_user_id: Any = None
 
     @classmethod
@@ -113,7 +116,7 @@ class FormerLink(models.Model):
 
 
 class CognitoMembership(models.Model):
-    """A Cognito group of a person, and what it granted here: only that is ever taken away again."""
+    """A Cognito group of a user, and a record of its grants: only these are ever revoked."""
 
     cognito_user = models.ForeignKey(
         CognitoUser, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("Cognito user")
@@ -135,20 +138,22 @@ class CognitoMembership(models.Model):
 
 
 class CognitoLogin(models.Model):
-    """A browser's login: its tokens, encrypted. The Django session holds nothing but this row's id."""
+    """The login of a browser session: its tokens, encrypted. The Django session contains only the id of this row."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     cognito_user = models.ForeignKey(
         CognitoUser, on_delete=models.CASCADE, related_name="logins", verbose_name=_("Cognito user")
     )
-    tokens = models.BinaryField(editable=False)  # of login.session; opened with this row's id as associated data
+    tokens = models.BinaryField(
+        editable=False
+    )  # encrypted by sessions.store, with the id of this row as associated data
     expires_at = models.DateTimeField(_("tokens end"), db_index=True)  # the first of the two
     version = models.PositiveIntegerField(default=0, editable=False)  # counts refreshes
-    # One worker refreshes at a time: until this moment somebody else is at it.
+    # One worker refreshes at a time: until this moment another worker has the lease.
     refreshing_until = models.DateTimeField(null=True, blank=True, editable=False)
     # After a refresh that could not reach Cognito: until this moment no request of this login tries again.
     retry_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # When a refresh was sent whose answer is not stored: Cognito may have replaced the refresh token in `tokens`.
+    # When a refresh was sent whose response is not stored: Cognito may have replaced the refresh token in `tokens`.
     refresh_sent_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("signed in"), auto_now_add=True)
 

@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 keys_refreshed = Signal()  # url, kids
 keys_unavailable = Signal()  # url, reason, retry_after (seconds)
 key_skipped = Signal()  # url, kid, reason
-token_refused = Signal()  # code, user_pool_id, client_id (empty where not one of ours)
+token_rejected = Signal()  # code, user_pool_id, client_id (empty where not one of ours)
 
 # The sender is None, and they are sent once the database has committed. A user who is created or deleted is neither
 # linked nor unlinked.
@@ -33,7 +33,7 @@ sign_in_failed = Signal()  # code, alias (of POOLS; empty where the sign-in was 
 signed_out = Signal()  # user, cognito_users (link rows), everywhere, reason ("sign_out" or "login_ended")
 
 
-def tell_of_keys(event: KeyEvent) -> None:
+def send_key_event(event: KeyEvent) -> None:
     """Send the signal of `event`; core has logged it already."""
     match event:
         case KeysRefreshed(url, kids):
@@ -44,14 +44,14 @@ def tell_of_keys(event: KeyEvent) -> None:
             key_skipped.send_robust(KeySkipped, url=url, kid=kid, reason=reason)
 
 
-def tell_of_refusal(error: TokenError) -> None:
+def report_rejected_token(error: TokenError) -> None:
     """Log a refused token and send the signal. Nothing of the token is told but its pool and client, if they are ours.
 
     At level INFO: anybody may send a bad token, any number of times.
     """
     told = {"code": error.code, "user_pool_id": error.user_pool_id, "client_id": error.client_id}
     _log.info("token refused: %(code)s (pool %(user_pool_id)s, client %(client_id)s)", told, extra=told)
-    token_refused.send_robust(type(error), **told)
+    token_rejected.send_robust(type(error), **told)
 
 
 def send_on_commit(signal: Signal, link: Any, using: str) -> None:
@@ -60,12 +60,12 @@ def send_on_commit(signal: Signal, link: Any, using: str) -> None:
     transaction.on_commit(partial(signal.send_robust, None, **told), using=using)
 
 
-def tell_of_failed_sign_in(code: str, alias: str) -> None:
+def send_sign_in_failed(code: str, alias: str) -> None:
     """Send the signal of a sign-in that ended on a page of ours instead of in a session."""
     sign_in_failed.send_robust(None, code=code, alias=alias)
 
 
-def tell_of_sign_out(cognito_users: Sequence[Any], *, everywhere: bool = False, reason: str = "sign_out") -> None:
+def send_signed_out(cognito_users: Sequence[Any], *, everywhere: bool = False, reason: str = "sign_out") -> None:
     """Send the signal that logins of `cognito_users`, link rows of one Django user, have ended."""
     told = {"cognito_users": tuple(cognito_users), "everywhere": everywhere, "reason": reason}
     signed_out.send_robust(None, user=cognito_users[0].load_user(), **told)

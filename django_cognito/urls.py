@@ -1,4 +1,4 @@
-"""The login's addresses: `path("auth/", include("django_cognito.urls"))`, namespace "cognito"."""
+"""The URLs of the login: `path("auth/", include("django_cognito.urls"))`, namespace "cognito"."""
 
 from django.urls import path
 

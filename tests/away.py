@@ -1,6 +1,6 @@
 """Copies what the suite reads to another directory: `python tests/away.py DIRECTORY`.
 
-There the package can only be imported from where it is installed, so that the wheel is what is tested.
+There the packages can only be imported from where they are installed, so that the wheels are what is tested.
 """
 
 import shutil
@@ -10,9 +10,9 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 NAMES = (
     ".ci", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "benchmarks", "docs", "example_project",
-    "pyproject.toml", "tests", "tox.ini",
+    "packages", "pyproject.toml", "tests", "tox.ini",
 )  # fmt: skip
-LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "*.sqlite3*", "node_modules")
+LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "*.sqlite3*", "node_modules", "local_cognito")
 
 
 def copy_to(directory: Path) -> None:

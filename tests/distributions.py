@@ -1,6 +1,6 @@
-"""Looks into what would be published: `python tests/distributions.py DIRECTORY`, which holds one wheel and one sdist.
+"""Checks what would be published: `python tests/distributions.py DIRECTORY`, with a wheel and an sdist of each package.
 
-The wheel has all of the package's files, as they are in the checkout, and nothing else; the sdist has what builds it
+A wheel has all of its package's files, as they are in the checkout, and nothing else; an sdist has what builds it
 and what tests it.
 """
 
@@ -9,33 +9,75 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
-PACKAGE = "django_cognito"
-# Told by name: were they gone from the checkout as well, comparing the two would say nothing.
-IN_THE_WHEEL = (
-    "django_cognito/py.typed",
-    "/migrations/0001_initial.py",
-    "/templates/django_cognito/page.html",
-    "/static/django_cognito/login.css",
-    "/default.yaml",
-    "/hosted_ui/login.html",
-    "/hosted_ui.css",
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """One distribution of this repository: its folder, its package, and files that it must contain.
+
+    The files are stated here: if they were missing from the checkout too, a comparison would not notice.
+    """
+
+    name: str
+    folder: str
+    package: str
+    in_wheel: tuple[str, ...]
+    in_sdist: tuple[str, ...]
+
+    @property
+    def file_name(self) -> str:
+        """The beginning of the names of its files."""
+        return self.name.replace("-", "_")
+
+
+DJANGO = Distribution(
+    "django-aws-cognito",
+    ".",
+    "django_cognito",
+    in_wheel=(
+        "django_cognito/py.typed",
+        "/migrations/0001_initial.py",
+        "/templates/django_cognito/page.html",
+        "/static/django_cognito/login.css",
+    ),
+    in_sdist=(
+        "pyproject.toml", "README.md", "LICENSE", "tox.ini", "toxfile.py", ".ci/run", "tests/conftest.py",
+        "docs/index.md", "packages/local-cognito/pyproject.toml", "packages/local-cognito/local_cognito/py.typed",
+        "packages/local-cognito/tests/conftest.py",
+    ),
+)  # fmt: skip
+LOCAL_COGNITO = Distribution(
+    "local-cognito",
+    "packages/local-cognito",
+    "local_cognito",
+    in_wheel=(
+        "local_cognito/py.typed",
+        "/default.yaml",
+        "/hosted_ui/login.html",
+        "/hosted_ui.css",
+        ".dist-info/entry_points.txt",
+    ),
+    in_sdist=("pyproject.toml", "README.md", "LICENSE", "tests/conftest.py"),
 )
-IN_THE_SDIST = ("pyproject.toml", "README.md", "LICENSE", "tox.ini", ".ci/run", "tests/conftest.py", "docs/index.md")
+DISTRIBUTIONS = (DJANGO, LOCAL_COGNITO)
 
 
 Files = Mapping[str, str]  # their names, and what is in them, as a digest
 
 
-def complaints(wheel: Files, sdist: Files, package: Files) -> Iterator[str]:
-    """What is wrong with the files in a wheel and in an sdist, given those of the package in the checkout."""
+def complaints(distribution: Distribution, wheel: Files, sdist: Files, package: Files) -> Iterator[str]:
+    """Return what is wrong with the files in a wheel and in an sdist, by those of the package in the checkout."""
     inside = {name for name in wheel if ".dist-info/" not in name}
     yield from (f"the wheel lacks {name}" for name in sorted(package.keys() - inside))
-    yield from (f"the wheel has no {end}" for end in IN_THE_WHEEL if not any(name.endswith(end) for name in inside))
+    yield from (
+        f"the wheel has no {end}" for end in distribution.in_wheel if not any(name.endswith(end) for name in wheel)
+    )
     yield from (f"the wheel has {name}, which is not the package's" for name in sorted(inside - package.keys()))
-    yield from (f"the sdist lacks {name}" for name in sorted({*package, *IN_THE_SDIST} - sdist.keys()))
+    yield from (f"the sdist lacks {name}" for name in sorted({*package, *distribution.in_sdist} - sdist.keys()))
     for kind, files in (("wheel", wheel), ("sdist", sdist)):
         others = sorted(name for name in package.keys() & files.keys() if files[name] != package[name])
         yield from (f"{name} of the {kind} is not the checkout's" for name in others)
@@ -56,10 +98,15 @@ def files_in_sdist(path: Path) -> Files:
         return {name.partition("/")[2]: _digest(file.read()) for name, file in opened if file is not None}
 
 
-def files_in_checkout(project: Path = PROJECT) -> Files:
-    """The package's files, without what running it leaves behind."""
-    files = (path for path in (project / PACKAGE).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {path.relative_to(project).as_posix(): _digest(path.read_bytes()) for path in files}
+def files_in_checkout(distribution: Distribution, project: Path = PROJECT) -> Files:
+    """Return the package's files, without what running it leaves behind."""
+    folder = project / distribution.folder
+    files = (
+        path
+        for path in (folder / distribution.package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    )
+    return {path.relative_to(folder).as_posix(): _digest(path.read_bytes()) for path in files}
 
 
 def _digest(content: bytes) -> str:
@@ -67,9 +114,13 @@ def _digest(content: bytes) -> str:
 
 
 def main(directory: Path) -> int:
-    """Say what is wrong; 0 if nothing is."""
-    (wheel,), (sdist,) = directory.glob("*.whl"), directory.glob("*.tar.gz")
-    found = list(complaints(files_in_wheel(wheel), files_in_sdist(sdist), files_in_checkout()))
+    """Print what is wrong; return 0 if nothing is."""
+    found = []
+    for distribution in DISTRIBUTIONS:
+        (wheel,) = directory.glob(f"{distribution.file_name}-*.whl")
+        (sdist,) = directory.glob(f"{distribution.file_name}-*.tar.gz")
+        files = files_in_wheel(wheel), files_in_sdist(sdist), files_in_checkout(distribution)
+        found += [f"{distribution.name}: {complaint}" for complaint in complaints(distribution, *files)]
     sys.stdout.writelines(f"{complaint}\n" for complaint in found)
     return int(bool(found))
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from . import real_parts
-from .patience import HTTP_TIMEOUT_SECONDS
+from tests.support.timeouts import HTTP_TIMEOUT_SECONDS
+
+from .support import real_parts
 
 SECRET_KEY = "a key for tests alone, long enough for signing and for deriving keys from it"
 DEBUG = False

@@ -15,10 +15,10 @@ from django.core.management import call_command
 
 from django_cognito import middleware
 from django_cognito.checks import check_settings
-from django_cognito.conf.loading import problems
+from django_cognito.conf.validation import find_problems
+from tests.support.timeouts import pool_settings
 
-from . import source
-from .patience import pool_settings
+from .support import source
 
 OURS, AUTHENTICATION = (
     "django_cognito.middleware.CognitoMiddleware",
@@ -60,7 +60,7 @@ def test_what_is_wrong_with_the_settings_is_an_error_in_the_same_words(settings)
     settings.COGNITO = {"USER_POOL": "eu-west-1_TestPool1", "CLIENT_ID": ""}
     messages = [each for each in checks.run_checks() if each.id.startswith("django_cognito")]
     assert [(each.id, each.msg, each.hint) for each in messages] == [
-        (problem.id, problem.message, problem.hint or None) for problem in problems(settings.COGNITO)
+        (problem.id, problem.message, problem.hint or None) for problem in find_problems(settings.COGNITO)
     ]
     assert {each.level for each in messages} == {checks.ERROR}
 
@@ -180,7 +180,7 @@ def test_groups_flags_and_fields_that_the_model_has_are_sound(settings) -> None:
 
 
 def test_groups_that_the_model_does_not_have_are_an_error(settings, monkeypatch) -> None:
-    # A model with its own fields is tested in tests/people/test_custom_user_models.py; this one has none at all.
+    # A model with its own fields is tested in tests/users/test_custom_user_models.py; this one has none at all.
     from django.contrib.contenttypes.models import ContentType
 
     monkeypatch.setattr("django_cognito.checks.get_user_model", lambda: ContentType)
@@ -224,12 +224,12 @@ def test_moments_without_a_zone_are_refused(settings) -> None:
     ("resolver", "expected"),
     [
         ("", []),
-        ("tests.two_pools.alias_of", []),
+        ("tests.support.two_pools.alias_of", []),
         (lambda request: "acme", []),
-        ("tests.two_pools.alias_off", ["E015"]),
+        ("tests.support.two_pools.alias_off", ["E015"]),
         ("tests.no_such_module.alias_of", ["E015"]),
         ("alias_of", ["E015"]),
-        ("tests.two_pools.ACME_POOL", ["E015"]),
+        ("tests.support.two_pools.ACME_POOL", ["E015"]),
     ],
 )
 def test_a_resolver_that_cannot_be_imported_is_an_error(settings, resolver, expected) -> None:

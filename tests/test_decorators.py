@@ -8,11 +8,14 @@ from django.views.decorators.csrf import csrf_exempt
 
 from django_cognito.decorators import bearer_exempt, group_required, scope_required, silent_sign_in
 from django_cognito.testing import make_token, sign_in
+from tests.support import entry_point_views
+from tests.support.callers import bearer
 
-from . import door_views
-from .callers import bearer
-
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.door_views"), pytest.mark.usefixtures("cognito_keys")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.urls("tests.support.entry_point_views"),
+    pytest.mark.usefixtures("cognito_keys"),
+]
 
 GUARDED = pytest.mark.parametrize("url", ["/edit/", "/edit/async/", "/order/"])
 
@@ -91,7 +94,7 @@ def test_a_token_that_nobody_looked_at_is_401_without_an_error(client: Client) -
 
 
 @pytest.mark.parametrize("guard", [group_required, scope_required])
-@pytest.mark.parametrize("names", [(), (["editors", "admins"],), ("",), (door_views.who,)])
+@pytest.mark.parametrize("names", [(), (["editors", "admins"],), ("",), (entry_point_views.who,)])
 def test_names_are_told_at_once(guard: Any, names: tuple[Any, ...]) -> None:
     with pytest.raises(TypeError, match="name"):
         guard(*names)

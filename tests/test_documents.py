@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from django_cognito.conf.loading import CognitoSettings, problems
+from django_cognito.conf.schema import CognitoSettings
+from django_cognito.conf.validation import find_problems
+from django_cognito.web.error_catalogue import CATALOGUE
 
-from . import source
+from .support import settings_table, source
 
 README = source.PROJECT_DIRECTORY / "README.md"
 REFERENCE = source.PROJECT_DIRECTORY / "docs" / "reference.md"
@@ -28,7 +30,7 @@ REPOSITORY_LINK = re.compile(
     r"|raw\.githubusercontent\.com/django-cognito/django-cognito/main)/([^\s)\"'>\]]+)"
 )
 CHECK_ID = re.compile(r"(?:django_cognito\.)?([EW]\d{3})")
-KEYED_BY_CODE = ("_SENTENCES", "_CAUSES")
+KEYED_BY_CODE = ("CATALOGUE",)
 # The local Cognito speaks for AWS: its codes are AWS's.
 OURS = [module for name, module in source.modules().items() if not name.startswith("local_cognito")]
 
@@ -39,8 +41,20 @@ def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
     assert {key for row in _cells(README, "Settings") for key in row} == settings
 
 
+def test_settings_table_is_rendered_from_the_declarations() -> None:
+    page = REFERENCE.read_text()
+    assert settings_table.replace_table(page) == page, "run `python -m tests.support.settings_table`"
+
+
 def test_every_error_code_is_documented_and_every_documented_one_exists() -> None:
     assert _rows("Error codes") == {code for module in OURS for code in _error_codes(module.tree)}
+
+
+def test_every_raised_error_code_is_in_the_catalogue() -> None:
+    catalogue = f"{source.PACKAGE}.web.error_catalogue"
+    raised = {code for module in OURS if module.name != catalogue for code in _error_codes(module.tree)}
+    assert raised <= CATALOGUE.keys()
+    assert CATALOGUE.keys() == _rows("Error codes")
 
 
 def test_every_check_is_documented_and_every_documented_one_exists() -> None:
@@ -56,8 +70,8 @@ def test_every_check_is_documented_and_every_documented_one_exists() -> None:
         ('raise A("m", code="a")', {"a"}),
         ('_A = "a"\nraise A("m", code=_A)', {"a"}),
         ('_KNOWN = frozenset({"a", "b"})\ndef f(x):\n    code = x if x in _KNOWN else None', {"a", "b"}),
-        ('_SENTENCES: dict[str, str] = {"a": "..."}', {"a"}),
-        ('Answer(401, "a", "...")', {"a"}),
+        ('CATALOGUE: dict[str, str] = {"a": "..."}', {"a"}),
+        ('ErrorResponse(401, "a", "...")', {"a"}),
         ('code = request.GET["code"]\nraise A("m", code=error.code)', set()),
     ],
 )
@@ -69,7 +83,7 @@ def test_error_codes_are_found_wherever_they_are_written(source_code: str, codes
 def test_a_code_block_runs_and_its_settings_are_sound(block: str) -> None:
     found: dict[str, object] = {"__name__": "a_document"}
     exec(compile(block, "a document", "exec"), found)
-    assert "COGNITO" not in found or problems(found["COGNITO"]) == []
+    assert "COGNITO" not in found or find_problems(found["COGNITO"]) == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -164,7 +178,7 @@ def _error_codes(tree: ast.Module) -> Iterator[str]:
 def _where_codes_stand(node: ast.AST) -> Iterator[ast.expr | None]:
     if isinstance(node, ast.Call):
         yield from (keyword.value for keyword in node.keywords if keyword.arg == "code")
-        if ast.unparse(node.func) == "Answer":
+        if ast.unparse(node.func) == "ErrorResponse":
             yield from node.args[1:2]
     elif isinstance(node, ast.Assign | ast.AnnAssign):
         if _target(node) == "code":

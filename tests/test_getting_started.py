@@ -19,7 +19,7 @@ import requests
 from local_cognito import Emulator
 from local_cognito.seeds.reading import DEFAULT_SEED
 
-from . import source
+from .support import source
 
 PAGE = (source.PROJECT_DIRECTORY / "docs" / "getting-started.md").read_text()
 POOL, CLIENT = "eu-west-1_LocalPool", "1local2web3client4example5"

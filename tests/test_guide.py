@@ -19,9 +19,9 @@ from django_cognito.core.client_secret import ClientSecret
 from django_cognito.models import CognitoLogin
 from django_cognito.testing import make_token
 from django_cognito.users.authentication import authenticate
+from tests.support.scripted_server import ScriptedServer, json_answer
 
-from . import source
-from .scripted_server import ScriptedServer, json_answer
+from .support import source
 
 GUIDE = source.PROJECT_DIRECTORY / "docs"
 PAGES = sorted(GUIDE.glob("*.md"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from . import source
+from .support import source
 
 # The layers, from the lowest to the highest. A module or package of a layer imports only from lower layers, and the
 # pairs of PAIRS. Packages that do not exist yet may be listed.
@@ -33,13 +33,13 @@ INSIDE = {
     " | hosted_ui identity_pool directory",
     "core.http": "deadline | client",
     "core.tokens": "key_events jwks jws | token | claims key_store | verified_cache | verifier",
-    "conf": "rules | schema | validation | loading",
+    "conf": "validators | schema | pool_registry | validation | loading",
     "authorization": "group_mapping deleted_groups | memberships | group_expiry | rights",
-    "users": "fields link_snapshot lookup | contact_claims claim_sources | request_writes machine accounts unlinking"
+    "users": "fields save_protection lookup | contact_claims claim_sources | request_writes machine accounts unlinking"
     " | provisioning | cache linking identity_ids | authentication",
     "sessions": "revocation session_user | store | refresh_lease | refresh outage",
-    "web": "bearer error_reports next_url pool_selection redirect_uri responses security_headers sign_in_cookies silent"
-    " | request",
+    "web": "bearer error_catalogue error_reports next_url pool_selection redirect_uri security_headers sign_in_cookies"
+    " silent | responses | request",
     "login": "authorize_params state failures | sign_out_page flow | views",
     "aws": "credentials | boto_sessions | client_cache | request_aws",
     "drf": "errors | authentication permissions schema",
@@ -50,7 +50,7 @@ ONLY = {
     "moto": (),
     "flask": (),
     "yaml": (),
-    "local_cognito": ("testing", "management.commands.cognito_emulator"),
+    "local_cognito": ("testing", "management.commands.local_cognito"),
 }
 # What a package may not import.
 NEVER = {"core": ("django", "rest_framework")}

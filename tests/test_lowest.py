@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from . import source
+from .support import source
 
-PROJECT: Any = tomllib.loads((source.PROJECT_DIRECTORY / "pyproject.toml").read_text())["project"]
+PROJECTS: list[Any] = [
+    tomllib.loads((source.PROJECT_DIRECTORY / folder / "pyproject.toml").read_text())["project"]
+    for folder in (".", "packages/local-cognito")
+]
 CONSTRAINTS = dict(
     line.split("==")
     for line in (source.PROJECT_DIRECTORY / "tests" / "lowest.txt").read_text().splitlines()
@@ -40,14 +43,16 @@ FIXED = {
 
 
 def _bounds() -> dict[str, str]:
-    """The lower bound of each direct dependency, those of the extras included."""
-    extras = (requirement for extra in PROJECT["optional-dependencies"].values() for requirement in extra)
-    found = {}
-    for requirement in (*PROJECT["dependencies"], *extras):
-        if not requirement.startswith(f"{PROJECT['name']}["):
-            match = re.fullmatch(r"([a-z0-9-]+)(?:\[[a-z0-9,]+\])?>=([0-9.]+)(?:,<[0-9.]+)?", requirement)
-            assert match, f"no lower bound, or one that this test cannot read: {requirement}"
-            found[match[1]] = match[2]
+    """The lower bound of each direct dependency of both distributions, those of the extras included."""
+    ours = tuple(project["name"] for project in PROJECTS)
+    found: dict[str, str] = {}
+    for project in PROJECTS:
+        extras = (requirement for extra in project.get("optional-dependencies", {}).values() for requirement in extra)
+        for requirement in (*project["dependencies"], *extras):
+            if not requirement.startswith(ours):
+                match = re.fullmatch(r"([a-z0-9-]+)(?:\[[a-z0-9,]+\])?>=([0-9.]+)(?:,<[0-9.]+)?", requirement)
+                assert match, f"no lower bound, or one that this test cannot read: {requirement}"
+                assert found.setdefault(match[1], match[2]) == match[2], requirement
     return found
 
 

@@ -21,11 +21,14 @@ from django_cognito.factories import reset
 from django_cognito.middleware import CognitoMiddleware
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.testing import make_token, sign_in
+from tests.support.callers import SOME_BAD_ID_TOKENS, bearer, end_tokens, with_id_token
+from tests.support.error_reports import report_of
 
-from .callers import BAD_ID_TOKENS, bearer, end_tokens, with_id_token
-from .reports import report_of
-
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.door_views"), pytest.mark.usefixtures("cognito_keys")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.urls("tests.support.entry_point_views"),
+    pytest.mark.usefixtures("cognito_keys"),
+]
 
 WHO = pytest.mark.parametrize("url", ["/who/", "/who/class/", "/who/async/"])
 EXEMPT = pytest.mark.parametrize("url", ["/exempt/", "/exempt/class/", "/exempt/async/"])
@@ -224,7 +227,7 @@ def test_an_id_token_of_the_same_sign_in_may_come_along(make: Callable[[], Any],
 
 @WHO
 @pytest.mark.parametrize("make", [Client, AsyncClient])
-@pytest.mark.parametrize(("id_token", "code"), BAD_ID_TOKENS.values(), ids=BAD_ID_TOKENS)
+@pytest.mark.parametrize(("id_token", "code"), SOME_BAD_ID_TOKENS.values(), ids=SOME_BAD_ID_TOKENS)
 def test_an_id_token_that_does_not_belong_is_401_also_where_nobody_uses_it(
     make: Callable[[], Any], url: str, id_token: Callable[[], str], code: str
 ) -> None:
@@ -281,7 +284,7 @@ def test_an_exempt_view_is_not_checked_where_the_test_client_says_so(client: Cli
 
 
 def test_the_page_of_a_failed_csrf_check_may_read_the_database_also_in_async(settings: Any) -> None:
-    settings.CSRF_FAILURE_VIEW = "tests.door_views.csrf_failed"
+    settings.CSRF_FAILURE_VIEW = "tests.support.entry_point_views.csrf_failed"
     client = AsyncClient(enforce_csrf_checks=True)
     answer = async_to_sync(client.post)("/exempt/async/", headers=bearer("x"))
     assert (answer.status_code, answer.content) == (403, b"one of 0 people")
@@ -390,7 +393,11 @@ def test_a_session_whose_tokens_are_over_is_still_its_person(client: Client, url
 
 
 def test_a_user_whom_another_middleware_set_is_left_alone(client: Client, settings: Any) -> None:
-    after(settings, "django.contrib.auth.middleware.AuthenticationMiddleware", "tests.door_views.eve_is_here")
+    after(
+        settings,
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "tests.support.entry_point_views.eve_is_here",
+    )
     assert client.get("/who/").content == b"eve"
 
 
@@ -400,7 +407,7 @@ def test_a_user_whom_another_middleware_set_is_left_alone(client: Client, settin
 def test_the_report_of_a_server_error_tells_no_token(
     make: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
-    monkeypatch.setattr("django_cognito.users.authentication.user_for", _on_fire)
+    monkeypatch.setattr("django_cognito.users.authentication.get_token_user", _on_fire)
     raws, client = (make_token(), make_token(token_use="id")), make()
     get: Any = partial(aget, client) if isinstance(client, AsyncClient) else client.get
     with pytest.raises(RuntimeError) as failed:
@@ -430,7 +437,7 @@ def test_other_errors_are_not_ours() -> None:
 
 @pytest.mark.parametrize("url", ["/who/class/", "/api/"])
 def test_a_token_that_a_site_brings_later_than_us_is_its_person(client: Client, settings: Any, url: str) -> None:
-    after(settings, OURS, "tests.door_views.token_in_a_cookie")
+    after(settings, OURS, "tests.support.entry_point_views.token_in_a_cookie")
     sign_in(client, "carol")
     client.cookies["token"] = make_token()
     assert "alice" in client.get(url).content.decode()
@@ -440,7 +447,7 @@ def test_a_token_that_a_site_brings_later_than_us_is_its_person(client: Client, 
 
 @pytest.mark.defends("RP-23")
 def test_a_token_that_a_site_brings_later_than_us_suspends_no_csrf_check(settings: Any) -> None:
-    after(settings, OURS, "tests.door_views.token_in_a_cookie")
+    after(settings, OURS, "tests.support.entry_point_views.token_in_a_cookie")
     client = Client(enforce_csrf_checks=True)
     client.cookies["token"] = make_token()
     assert client.post("/who/class/").status_code == 403

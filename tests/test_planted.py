@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from . import source
 from .planted.__main__ import main
 from .planted.patch import Patch, PatchError, apply_patch, read_patch, read_patches
 from .planted.trial import Verdict, run_unpatched, try_patch
+from .support import source
 
 PATCHES = [pytest.param(patch, id=patch.name) for patch in read_patches()]
 CODE = "def answer():\n    return 42\n"
@@ -29,20 +29,14 @@ diff --git a/django_cognito/__init__.py b/django_cognito/__init__.py
 
 
 @pytest.mark.parametrize("patch", PATCHES)
-def test_patch_applies_to_the_package(patch: Patch, tmp_path: Path) -> None:
+def test_patch_applies_and_names_tests_that_exist(patch: Patch, tmp_path: Path) -> None:
     for name in patch.files:
-        # The package may be installed from a wheel; the other files are the checkout's.
-        is_package = name.startswith(f"{source.PACKAGE}/")
-        original = (source.PACKAGE_DIRECTORY.parent if is_package else source.PROJECT_DIRECTORY) / name
+        original = source.path_of(name)
         copy = tmp_path / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         if original.exists():  # else the patch makes the file
             shutil.copy(original, copy)
     assert apply_patch(patch, tmp_path, "--check") == ""
-
-
-@pytest.mark.parametrize("patch", PATCHES)
-def test_patch_names_tests_that_exist(patch: Patch) -> None:
     for node_id in patch.node_ids:
         name, *inside = node_id.partition("[")[0].split("::")
         path = source.PROJECT_DIRECTORY / name

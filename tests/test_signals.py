@@ -22,13 +22,13 @@ from django_cognito.core.errors import CognitoUnavailableError, SignInError, Tok
 from django_cognito.sessions import refresh
 from django_cognito.testing import make_token
 from django_cognito.users.authentication import aauthenticate, authenticate
-from tests.callers import bearer, with_id_token
-from tests.core.signing import jwk
-from tests.login_scene import begin, come_back, login_of, token_answer
-from tests.patience import pool_settings
-from tests.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.callers import bearer, with_id_token
+from tests.support.login_scenario import begin, come_back, login_of, token_answer
+from tests.support.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.signing import jwk
+from tests.support.timeouts import pool_settings
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.door_views")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.entry_point_views")]
 
 DOORS: dict[str, Callable[[str], object]] = {
     "the middleware": lambda raw: Client().get("/who/", headers=bearer(raw)),
@@ -48,7 +48,7 @@ def heard() -> Iterator[list[dict[str, Any]]]:
     def listen(sender: type, signal: Signal, **values: Any) -> None:
         told.append({"sender": sender.__name__, **values})
 
-    every = (signals.keys_refreshed, signals.keys_unavailable, signals.key_skipped, signals.token_refused)
+    every = (signals.keys_refreshed, signals.keys_unavailable, signals.key_skipped, signals.token_rejected)
     for signal in every:
         signal.connect(listen)
     yield told
@@ -121,11 +121,11 @@ def test_a_receiver_that_fails_changes_no_verdict() -> None:
     def fail(**_: Any) -> None:
         raise ZeroDivisionError
 
-    signals.token_refused.connect(fail)
+    signals.token_rejected.connect(fail)
     try:
         assert refused(lambda: authenticate(make_token(exp=1))).code == "token_expired"
     finally:
-        signals.token_refused.disconnect(fail)
+        signals.token_rejected.disconnect(fail)
 
 
 @pytest.mark.usefixtures("cognito_keys")
@@ -197,7 +197,7 @@ def test_a_refused_renewal_is_told_of_once(
     over = {"access_token": make_token(exp=int(time.time()) - 60)}
     token_endpoint.script(token_answer(**(over if code == "token_expired" else {})))
     with pytest.raises(SignInError):
-        (async_to_sync(refresh.acurrent) if is_async else refresh.current)(login)
+        (async_to_sync(refresh.aensure_fresh) if is_async else refresh.ensure_fresh)(login)
     assert [(told["code"], told["client_id"]) for told in heard] == [(code, settings.COGNITO["CLIENT_ID"])]
 
 

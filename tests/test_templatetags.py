@@ -15,12 +15,11 @@ from django.urls import resolve
 
 from django_cognito.conf.schema import IdentityProvider
 from django_cognito.templatetags.cognito import label_of
+from tests.support.login_scenario import begin, query_of
+from tests.support.timeouts import pool_settings
+from tests.support.two_pools import alias_of
 
-from .login_scene import begin, query_of
-from .patience import pool_settings
-from .two_pools import alias_of
-
-pytestmark = pytest.mark.urls("tests.login_site")
+pytestmark = pytest.mark.urls("tests.support.login_site")
 
 PROVIDERS = [
     "COGNITO",

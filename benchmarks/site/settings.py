@@ -4,7 +4,7 @@ import json
 import os
 from pathlib import Path
 
-from tests.real_parts import POSTGRESQL
+from tests.support.real_parts import POSTGRESQL
 
 from ..tokens import Scene
 from .sites import site_of

@@ -1,6 +1,6 @@
-"""Clears what link rows store of a deleted Django group, so that the next token grants the group again.
+"""Clear the digests of the links whose groups granted a deleted Django group, so that it is granted again.
 
-Must not grant or revoke anything itself: that is for `users`, under its lock.
+Must not grant or revoke anything: `users` does, with its locks.
 """
 
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ from ..models import DIGEST_FIELDS, CognitoMembership, CognitoUser
 _PAGE_SIZE = 500
 
 
-def connect(models: Iterable[type[Model]]) -> None:
+def connect_receivers(models: Iterable[type[Model]]) -> None:
     """Connect the receiver to Group and to its proxies among `models`: Django sends a proxy's signals as its.
 
-    Before the deletion, so that links are locked first, as by a token that grants the group: the two would wait for
-    each other. After it again, for what was granted meanwhile.
+    It runs before the deletion, so that links are locked first, as by a token that grants the group: otherwise a
+    deadlock is possible. It runs again after the deletion, for grants of parallel requests.
     """
     for model in models:
         if model._meta.concrete_model is Group:
@@ -42,5 +42,5 @@ def clear_digests_of_deleted_group(*, instance: Group, using: str, **_: Any) -> 
         links = CognitoUser.objects.using(using).filter(pk__in=pks[start : start + _PAGE_SIZE])
         list(links.select_for_update().order_by("pk").values_list("pk"))  # in one order, as every writer
         for name in DIGEST_FIELDS:
-            is_dated = {f"{name}__contains": ":"}  # the others count as changed as they are
+            is_dated = {f"{name}__contains": ":"}  # other digests count as changed anyway
             links.filter(**is_dated).update(**{name: Left(F(name), StrIndex(F(name), Value(":")))})

@@ -1,6 +1,6 @@
-"""The age of remembered groups: what a link's groups granted ends REMEMBERED_GROUPS_SECONDS after its `as_of`.
+"""Expire remembered groups: the grants of a link's groups expire REMEMBERED_GROUPS_SECONDS after its `as_of`.
 
-Must not depend on `users` or `rights`, which both ask it for the groups of a link.
+Must not depend on `users` or `rights`, which both use it.
 """
 
 import math
@@ -24,8 +24,8 @@ from .memberships import apply_groups
 
 SESSION_KEY = "_cognito_groups_until"  # seconds since 1970
 _PAGE_SIZE = 500
-# Tokens of Cognito live a day at most. A session from before this key existed may have a token that is more recent than
-# its link's `as_of`; after a day it has been refreshed, which confirms the groups.
+# The maximum lifetime of Cognito's access and ID tokens. A session without SESSION_KEY may have a token that
+# is more recent than its link's `as_of`; after a day it was refreshed, which confirms the groups.
 _TOKEN_MAX_SECONDS = 86_400
 _FLAGS = {"is_staff", "is_superuser"}
 _PERMISSION_CACHES = ("_perm_cache", "_user_perm_cache", "_group_perm_cache")  # of Django's ModelBackend
@@ -37,48 +37,48 @@ class _Link(Protocol):
 
 
 def remembered_groups(link: _Link) -> tuple[str, ...]:
-    """Return the groups of a link row; none if no token confirmed them for too long. No I/O."""
+    """Return the groups of a link row; an empty tuple if they have expired. No I/O."""
     return () if is_expired(link.as_of) else tuple(link.groups)
 
 
 def is_expired(as_of: datetime) -> bool:
-    """Return whether groups that were confirmed at `as_of` are too old to count."""
+    """Return whether groups that were last confirmed at `as_of` have expired."""
     limit = newest_expired_as_of()
     return limit is not None and as_of <= limit
 
 
 def newest_expired_as_of() -> datetime | None:
-    """Return the moment at or before which confirmed groups are too old now; None without an age."""
-    age = _age()
+    """Return the most recent `as_of` of expired groups; None if groups do not expire."""
+    age = _get_max_age()
     return None if age is None else utc_now() - age
 
 
 def seconds_left(link: _Link) -> float:
-    """Return for how many seconds the groups of a link row still count; infinity if they do not end."""
-    age = _age()
+    """Return the seconds until the groups of a link row expire; infinity if they do not expire."""
+    age = _get_max_age()
     return math.inf if age is None or not link.groups else (link.as_of + age - utc_now()).total_seconds()
 
 
 def expire_remembered_groups(user: Any) -> datetime | None:
-    """Remove the groups of the user's links that are too old, and what they granted.
+    """Remove the expired groups of the user's links, and their grants.
 
-    Return the moment at which the groups of a remaining link will be too old; None if there is none.
-    `user` itself is brought up to date: flags and permission caches. One query if nothing is too old; locks otherwise.
+    Return the moment at which the groups of the next link expire; None if there is none.
+    The flags and permission caches of `user` are updated too. One query if no group has expired; locks otherwise.
     """
     return _expire(user)[1]
 
 
 def expire_all_remembered_groups() -> int:
-    """Remove what is too old of all users, each in a transaction of its own; return of how many users."""
+    """Remove the expired groups of all users, each user in one transaction; return the number of users."""
     return sum(_expire(get_user_model()(pk=pk))[0] for pk in _users_with_expired_groups())
 
 
 def store_next_moment(*, user: Any, request: HttpRequest | None = None, **_: Any) -> None:
-    """Remove what is too old of a user who signs in, and store in the session when to look again.
+    """Remove the expired groups of a user who signs in, and store the moment of the next check in the session.
 
     Receiver of `user_logged_in`. A user without links may be linked during the session, so the moment is stored too.
     """
-    age = _age()
+    age = _get_max_age()
     if age is None or not _is_saved(user):
         return
     moment = expire_remembered_groups(user)
@@ -88,48 +88,48 @@ def store_next_moment(*, user: Any, request: HttpRequest | None = None, **_: Any
 
 
 def check_session(session: SessionBase, user: Any) -> bool:
-    """Remove what is too old of `user`, if the moment that the session stores has passed; store the next moment.
+    """Remove the expired groups of `user` if the moment stored in the session has passed; store the next moment.
 
-    Return whether the user's row, or what else was granted, changed. No query before that moment.
+    Return whether the user's row or other grants changed. No query before that moment.
     """
-    age = _age()
+    age = _get_max_age()
     if age is None or not _is_due(session.get(SESSION_KEY), age):
         return False
     if SESSION_KEY not in session:
-        session[SESSION_KEY] = _rounded_up(utc_now() + timedelta(seconds=_TOKEN_MAX_SECONDS))
+        session[SESSION_KEY] = _to_seconds(utc_now() + timedelta(seconds=_TOKEN_MAX_SECONDS))
         return False
     is_changed, moment = _expire(user)
     if not is_changed:  # another request of this session may have been first
-        _bring_up_to_date(user, _owners().filter(pk=user.pk).first())
+        _update_user_object(user, _users_for_write().filter(pk=user.pk).first())
     _store(session, moment, age)
     return is_changed
 
 
 async def acheck_session(session: SessionBase, user: Any) -> bool:
-    """Async version of `check_session`; without a thread before the stored moment."""
-    age = _age()
+    """Async version of `check_session`; uses no thread before the stored moment."""
+    age = _get_max_age()
     if age is None or not _is_due(await session.aget(SESSION_KEY), age):
         return False
     return await sync_to_async(check_session)(session, user)
 
 
-def _age() -> timedelta | None:
+def _get_max_age() -> timedelta | None:
     seconds = get_settings().remembered_groups_seconds
     return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _is_due(stored: int | None, age: timedelta) -> bool:
-    """Whether the stored moment has passed, or lies further ahead than the setting, which was made shorter, allows."""
+    """Return whether the stored moment has passed, or is too late because the setting was reduced since."""
     now = utc_now()
-    return stored is None or not now.timestamp() < stored <= _rounded_up(now + age)
+    return stored is None or not now.timestamp() < stored <= _to_seconds(now + age)
 
 
 def _store(session: SessionBase, moment: datetime | None, age: timedelta) -> None:
     latest = utc_now() + age
-    session[SESSION_KEY] = _rounded_up(min(moment or latest, latest))
+    session[SESSION_KEY] = _to_seconds(min(moment or latest, latest))
 
 
-def _rounded_up(moment: datetime) -> int:
+def _to_seconds(moment: datetime) -> int:
     return math.ceil(moment.timestamp())
 
 
@@ -138,7 +138,7 @@ def _is_saved(user: Any) -> bool:
 
 
 def _expire(user: Any) -> tuple[bool, datetime | None]:
-    age = _age()
+    age = _get_max_age()
     if age is None:
         return False, None
     links = _links_with_groups().filter(user_id=user.pk)
@@ -151,14 +151,14 @@ def _expire(user: Any) -> tuple[bool, datetime | None]:
 
 def _remove_expired(user: Any) -> bool:
     with write_transaction():
-        # First all links, then the user: a writer of one link locks them in this order too.
+        # All links first, then the user: the lock order of all writers.
         links = list(_expired_links().select_for_update().filter(user_id=user.pk).order_by("pk"))
-        owner: Any = _owners().select_for_update().filter(pk=user.pk).first()
+        owner: Any = _users_for_write().select_for_update().filter(pk=user.pk).first()
         # No links: a token has confirmed the groups meanwhile, or they were removed.
         flags = [name for link in links if owner is not None for name in _remove_groups(link, owner)]
         if flags:
             owner.save(update_fields=set(flags))
-    _bring_up_to_date(user, owner)
+    _update_user_object(user, owner)
     return bool(links) and owner is not None
 
 
@@ -169,16 +169,16 @@ def _remove_groups(link: CognitoUser, owner: Any) -> list[str]:
     return apply_groups(link, ())
 
 
-def _owners() -> QuerySet[Any]:
-    """Return all users, from the database that is written to."""
+def _users_for_write() -> QuerySet[Any]:
+    """Return all users, from the database for writes."""
     model = get_user_model()
     return model._base_manager.using(router.db_for_write(model))
 
 
-def _bring_up_to_date(user: Any, owner: Any) -> None:
-    """Take from `user` the flags that its row, `owner`, does not have, and its permission caches.
+def _update_user_object(user: Any, owner: Any) -> None:
+    """Clear the flags of `user` that its row, `owner`, does not have, and its permission caches.
 
-    Whoever saves the object would write the flags back.
+    Otherwise `user.save()` would write the flags back.
     """
     fields = {field.name for field in user._meta.concrete_fields}
     for name in fields & _FLAGS:
@@ -190,7 +190,7 @@ def _bring_up_to_date(user: Any, owner: Any) -> None:
 
 
 def _links_with_groups() -> QuerySet[CognitoUser]:
-    """Links that have groups, or grants of groups that were emptied by hand; in the database that is written to."""
+    """Return the links with groups, or with grants of groups that an admin removed; from the database for writes."""
     memberships = CognitoMembership.objects.filter(cognito_user=OuterRef("pk"))
     links = CognitoUser.objects.using(router.db_for_write(CognitoUser))
     return links.filter(~Q(groups=[]) | Exists(memberships))

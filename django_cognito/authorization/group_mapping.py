@@ -1,4 +1,4 @@
-"""Cognito groups into what they give in Django, and the difference to what they gave before. Pure: no I/O, no clock."""
+"""Map Cognito groups to Django groups, flags and permissions, and compute the changes. Must not do I/O."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,17 +6,16 @@ from datetime import datetime
 from typing import TypeVar
 from urllib.parse import unquote_plus
 
-from ..conf.loading import CognitoSettings, GroupGrant
-from ..conf.schema import COGNITO_GROUPS
+from ..conf.schema import COGNITO_GROUPS, CognitoSettings, GroupGrant
 from ..core import AccessToken, IdToken
 
-_MAX_NAME_CHARS = 128  # of a group's name in a pool; a trigger, or a company's directory, may write anything
+_MAX_NAME_CHARS = 128  # Cognito's limit of a group name; triggers and identity providers may set any value
 _Moment = TypeVar("_Moment", float, datetime)
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What one membership granted: Django groups by primary key, and the flags."""
+    """The grants of one membership: primary keys of Django groups, and flags."""
 
     groups: frozenset[int] = frozenset()
     staff: bool = False
@@ -28,9 +27,9 @@ NOTHING = Granted()
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What to write so that a person has what their Cognito groups give, and keeps what others gave.
+    """The changes that apply the grants of a user's Cognito groups and leave other grants in place.
 
-    A flag is None where it stays as it is; `memberships` is the whole new state, by Cognito group.
+    A flag is None if it does not change; `memberships` has all grants after the change, by Cognito group.
     """
 
     add_groups: frozenset[int] = frozenset()
@@ -40,32 +39,33 @@ class Change:
     memberships: Mapping[str, Granted] = field(default_factory=dict)
 
 
-def told_by(token: AccessToken | IdToken, settings: CognitoSettings) -> tuple[str, ...] | None:
-    """The groups that a token names by GROUPS_CLAIM; None for an access token without that claim, which says nothing.
+def groups_from_token(token: AccessToken | IdToken, settings: CognitoSettings) -> tuple[str, ...] | None:
+    """Return the groups in the claim GROUPS_CLAIM; None for an access token without a custom claim of that name.
 
-    Cognito's own claim is absent from tokens of people who are in no group. Another one, such as the attribute that a
-    company's directory fills, stands in ID tokens, and is absent there where it has no value.
+    Tokens of users without groups do not contain Cognito's own claim. A custom claim, such as an attribute that an
+    identity provider sets, is a claim of ID tokens, and is absent if the attribute has no value.
     """
     if settings.groups_claim == COGNITO_GROUPS:
-        return _possible(token.groups)
+        return _filter_names(token.groups)
     value = token.claims.get(settings.groups_claim)
     if value is None:
         return () if isinstance(token, IdToken) else None
-    return _possible(named_in(value))
+    return _filter_names(parse_groups_claim(value))
 
 
-def told_by_directory(
+def groups_from_directory(
     groups: Sequence[str], attributes: Mapping[str, str], settings: CognitoSettings
 ) -> tuple[str, ...]:
-    """The groups of a person of the pool's directory by GROUPS_CLAIM: of its own `groups`, or of an attribute."""
+    """Return the groups of a directory user by GROUPS_CLAIM: `groups` of the user pool, or those in an attribute."""
     is_own = settings.groups_claim == COGNITO_GROUPS
-    return _possible(groups if is_own else named_in(attributes.get(settings.groups_claim)))
+    return _filter_names(groups if is_own else parse_groups_claim(attributes.get(settings.groups_claim)))
 
 
-def named_in(value: object) -> tuple[str, ...]:
-    """The groups that the value of a claim names: a list, one name, or several of SAML's as Cognito writes them.
+def parse_groups_claim(value: object) -> tuple[str, ...]:
+    """Return the groups in the value of a claim: a list, one name, or several names of a SAML attribute.
 
-    Those come as one string `[a,b]`, each name form-URL-encoded (AWS developer guide, "Mapping IdP attributes").
+    Cognito formats the last as one string `[a,b]`, each name form-URL-encoded.
+    Source: AWS developer guide, "Mapping IdP attributes".
     """
     if isinstance(value, str):
         is_several = value.startswith("[") and value.endswith("]")
@@ -76,70 +76,72 @@ def named_in(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in stripped if name and "\0" not in name))
 
 
-def _possible(names: Sequence[str]) -> tuple[str, ...]:
-    """Each of `names` once, without those that no group of a pool could have: they are given and kept nowhere."""
+def _filter_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return `names` without duplicates and without names that are too long for a group of a user pool."""
     return tuple(dict.fromkeys(name for name in names if len(name) <= _MAX_NAME_CHARS)) if names else ()
 
 
-def grants(names: Iterable[str], settings: CognitoSettings) -> dict[str, GroupGrant]:
-    """What each Cognito group of `names` gives by `GROUPS` and `MIRROR_GROUPS`."""
-    return {name: _grant(name, settings) for name in names}
+def get_grants(names: Iterable[str], settings: CognitoSettings) -> dict[str, GroupGrant]:
+    """Return the grants of each Cognito group of `names` by the settings GROUPS and MIRROR_GROUPS."""
+    return {name: _get_grant(name, settings) for name in names}
 
 
-def permissions(names: tuple[str, ...], settings: CognitoSettings) -> frozenset[str]:
-    """The permissions that the Cognito groups `names` give directly, as "app_label.codename"."""
+def get_group_permissions(names: tuple[str, ...], settings: CognitoSettings) -> frozenset[str]:
+    """Return the permissions that GROUPS grants the Cognito groups `names`, as "app_label.codename"."""
     return frozenset[str]().union(*(settings.groups[name].permissions for name in names if name in settings.groups))
 
 
 def groups_granting(permission: str, settings: CognitoSettings) -> tuple[str, ...]:
-    """The Cognito groups whose members have `permission` directly."""
+    """Return the Cognito groups to which GROUPS grants `permission`."""
     return tuple(name for name, grant in settings.groups.items() if permission in grant.permissions)
 
 
-def effective(
-    token_groups: Sequence[str], issued: _Moment, known_groups: Sequence[str], as_of: _Moment
+def effective_groups(
+    token_groups: Sequence[str], issued: _Moment, stored_groups: Sequence[str], as_of: _Moment
 ) -> tuple[str, ...]:
-    """The groups that count: a token's, unless what is known is younger.
+    """Return the groups of the token, or the stored groups if they are more recent.
 
-    `iat` is whole seconds: on equal moments take away, never give.
+    `iat` has whole seconds: if the moments are equal, only groups in both are returned.
     """
     if issued > as_of:
         return tuple(token_groups)
     if issued < as_of:
-        return tuple(known_groups)
-    return tuple(name for name in token_groups if name in known_groups)
+        return tuple(stored_groups)
+    return tuple(name for name in token_groups if name in stored_groups)
 
 
-def difference(
+def diff_grants(
     wanted: Mapping[str, Granted],
     before: Mapping[str, Granted],
     *,
     now: Granted,
-    elsewhere: Granted = NOTHING,
+    other_pools: Granted = NOTHING,
 ) -> Change:
-    """From what the memberships granted `before` to what the groups `wanted` give; `now` is what the user has.
+    """Return the changes from the grants `before` to the grants `wanted`; `now` is what the user has.
 
-    What the user has and no membership granted was given by hand: it is not recorded, and so never taken away.
-    `elsewhere` is what memberships of the person's other pools granted, and goes on granting.
+    What the user has without a grant was assigned by an admin: it is not recorded, and so never revoked.
+    `other_pools` has the grants of the user's memberships in other pools, which remain.
     """
-    given, gone = union(wanted.values()), union(before.values())
-    ours = given.groups - (now.groups - gone.groups - elsewhere.groups)
-    staff_ours, staff = _flag(now.staff, given.staff, gone.staff, elsewhere.staff)
-    superuser_ours, superuser = _flag(now.superuser, given.superuser, gone.superuser, elsewhere.superuser)
+    granted, revoked = combine_grants(wanted.values()), combine_grants(before.values())
+    managed = granted.groups - (now.groups - revoked.groups - other_pools.groups)
+    staff_managed, staff = _diff_flag(now.staff, granted.staff, revoked.staff, other_pools.staff)
+    superuser_managed, superuser = _diff_flag(
+        now.superuser, granted.superuser, revoked.superuser, other_pools.superuser
+    )
     return Change(
-        add_groups=ours - now.groups,
-        remove_groups=(gone.groups - given.groups - elsewhere.groups) & now.groups,
+        add_groups=managed - now.groups,
+        remove_groups=(revoked.groups - granted.groups - other_pools.groups) & now.groups,
         staff=staff,
         superuser=superuser,
         memberships={
-            name: Granted(item.groups & ours, item.staff and staff_ours, item.superuser and superuser_ours)
+            name: Granted(item.groups & managed, item.staff and staff_managed, item.superuser and superuser_managed)
             for name, item in wanted.items()
         },
     )
 
 
-def union(items: Iterable[Granted]) -> Granted:
-    """All that `items` grant together."""
+def combine_grants(items: Iterable[Granted]) -> Granted:
+    """Return the union of `items`."""
     items = tuple(items)
     return Granted(
         frozenset[int]().union(*(item.groups for item in items)),
@@ -148,19 +150,19 @@ def union(items: Iterable[Granted]) -> Granted:
     )
 
 
-def _flag(now: bool, wanted: bool, before: bool, elsewhere: bool) -> tuple[bool, bool | None]:
-    """Whether it is Cognito's groups that set the flag, and its new value (None: as it is)."""
-    ours = before or elsewhere or not now
+def _diff_flag(now: bool, wanted: bool, before: bool, other_pools: bool) -> tuple[bool, bool | None]:
+    """Return whether Cognito groups manage the flag, and its new value; None if it does not change."""
+    managed = before or other_pools or not now
     if wanted:
-        return ours, None if now else True
-    return ours, False if now and before and not elsewhere else None
+        return managed, None if now else True
+    return managed, False if now and before and not other_pools else None
 
 
-def _grant(name: str, settings: CognitoSettings) -> GroupGrant:
+def _get_grant(name: str, settings: CognitoSettings) -> GroupGrant:
     grant = settings.groups.get(name, GroupGrant())
-    # Federated users are put into an automatic group "{pool id}_{provider}": not one that anybody made.
+    # Cognito adds federated users to a group "{pool id}_{provider}", which is not mirrored.
     if not settings.mirror_groups or name.startswith(f"{settings.user_pool_id}_"):
         return grant
-    # With the prefix no pool can name a Django group of another pool, or one that the site made for itself.
+    # With the prefix, no user pool can select a Django group of another pool or one that the site created.
     names = tuple(dict.fromkeys((*grant.groups, f"{settings.mirror_prefix}{name}")))
     return GroupGrant(names, grant.permissions, grant.staff, grant.superuser)

@@ -1,7 +1,7 @@
-"""What a person's Cognito groups give, written: Django groups, flags, and what each membership granted of them.
+"""Write the grants of Cognito groups: Django groups, flags, and a record of what each membership granted.
 
-Only what was granted is ever taken away. Called under the user's lock, and reads from the database that is written to:
-by a replica that lags, what was granted a moment ago would stay for good.
+Only recorded grants are revoked. Called with the user's row locked. Must not read from a replica: if it lags, recent
+grants would never be revoked.
 """
 
 import logging
@@ -11,7 +11,8 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, router, transaction
 
-from ..conf.loading import CognitoSettings, settings_of
+from ..conf.loading import get_pool_registry
+from ..conf.schema import CognitoSettings
 from ..models import CognitoMembership, CognitoUser
 from . import group_mapping as cognito_groups
 from .group_mapping import Granted
@@ -20,65 +21,64 @@ logger = logging.getLogger(__name__)
 
 
 def apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
-    """Give and take what Cognito's groups give by the settings; the flags on the user that this changed, unsaved."""
+    """Grant and revoke so that the user has the grants of `names`; return the changed flags, which are not saved."""
     user: Any = link.user
     written = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
     rows = list(written.filter(cognito_user__user_id=user.pk))
-    mine = {row.name: row for row in rows if row.cognito_user_id == link.pk}
-    if not names and not mine:
+    current = {row.name: row for row in rows if row.cognito_user_id == link.pk}
+    if not names and not current:
         return []
-    change = cognito_groups.difference(
-        _wanted(names, settings_of(link.user_pool_id)),
-        {name: _granted(row) for name, row in mine.items()},
-        now=_has(user),
-        elsewhere=cognito_groups.union(_granted(row) for row in rows if row.cognito_user_id != link.pk),
+    change = cognito_groups.diff_grants(
+        _resolve_grants(names, get_pool_registry().for_token(link.user_pool_id)),
+        {name: _read_grant(row) for name, row in current.items()},
+        now=_read_current(user),
+        other_pools=cognito_groups.combine_grants(_read_grant(row) for row in rows if row.cognito_user_id != link.pk),
     )
     if change.add_groups:
         user.groups.add(*change.add_groups)
     if change.remove_groups:
         user.groups.remove(*change.remove_groups)
-    _keep_memberships(link, mine, change.memberships)
+    _write_memberships(link, current, change.memberships)
     return _set_flags(user, {"is_staff": change.staff, "is_superuser": change.superuser})
 
 
 def read_grants(user: Any) -> Granted:
-    """Return all that Cognito groups granted `user`, in every pool. One query, in the database that is written to."""
+    """Return all grants of Cognito groups to `user`, of every pool. One query, in the database for writes."""
     written = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
-    return cognito_groups.union(map(_granted, written.filter(cognito_user__user_id=user.pk)))
+    return cognito_groups.combine_grants(map(_read_grant, written.filter(cognito_user__user_id=user.pk)))
 
 
-def _wanted(names: tuple[str, ...], settings: CognitoSettings) -> dict[str, Granted]:
-    wanted = cognito_groups.grants(names, settings)
-    pks = _django_groups({name for grant in wanted.values() for name in grant.groups})
+def _resolve_grants(names: tuple[str, ...], settings: CognitoSettings) -> dict[str, Granted]:
+    wanted = cognito_groups.get_grants(names, settings)
+    pks = _get_or_create_groups({name for grant in wanted.values() for name in grant.groups})
     return {
-        name: Granted(frozenset(pks[each] for each in grant.groups if each in pks), grant.staff, grant.superuser)
+        name: Granted(frozenset(pks[group] for group in grant.groups if group in pks), grant.staff, grant.superuser)
         for name, grant in wanted.items()
     }
 
 
-def _django_groups(names: Set[str]) -> dict[str, int]:
-    """Return the primary keys of these Django groups by name. Make those that are missing.
+def _get_or_create_groups(names: Set[str]) -> dict[str, int]:
+    """Return the primary keys of Django groups by name. Create missing groups.
 
-    Names are compared here, because a database may hold names for one that differ in case, accents or trailing spaces.
-    If it holds another group for the same name, the group cannot be made: it is left out with a warning, and so grants
-    nothing.
+    Names are compared in Python, because a database may treat names as equal that differ in case, accents or trailing
+    spaces. If it treats another group's name as equal, the group cannot be created: it is left out with a warning.
     """
     if not names:
         return {}
     rows = Group.objects.using(router.db_for_write(Group)).filter(name__in=names)
     pks = {name: pk for name, pk in rows.values_list("name", "pk") if name in names}
-    for name in sorted(names - pks.keys()):  # in one order, so that two writers do not wait for each other
-        pk = _make_django_group(name)
+    for name in sorted(names - pks.keys()):  # in one order, to avoid deadlocks
+        pk = _create_group(name)
         if pk is None:
-            message = "the Django group %r cannot be made: the database holds another group for the same name"
+            message = "the Django group %r cannot be created: the database treats the name of another group as equal"
             logger.warning(message, name)
         else:
             pks[name] = pk
     return pks
 
 
-def _make_django_group(name: str) -> int | None:
-    """Return the primary key of a new Django group, or of the one that another writer made; None for a similar name."""
+def _create_group(name: str) -> int | None:
+    """Create a Django group or read one of another writer, and return its primary key; None if the name is taken."""
     using = router.db_for_write(Group)
     try:
         with transaction.atomic(using=using):
@@ -92,18 +92,18 @@ def _make_django_group(name: str) -> int | None:
         return pks.get(name)
 
 
-def _granted(row: CognitoMembership) -> Granted:
+def _read_grant(row: CognitoMembership) -> Granted:
     return Granted(frozenset(row.granted_groups), row.granted_staff, row.granted_superuser)
 
 
-def _has(user: Any) -> Granted:
+def _read_current(user: Any) -> Granted:
     using = router.db_for_write(type(user))
     pks = user.groups.using(using).values_list("pk", flat=True) if hasattr(user, "groups") else ()
     return Granted(frozenset(pks), getattr(user, "is_staff", False), getattr(user, "is_superuser", False))
 
 
 def _set_flags(user: Any, flags: Mapping[str, bool | None]) -> list[str]:
-    """Set those that are to change and are fields of the user's model; which they were."""
+    """Set the flags that are not None and are fields of the user model; return their names."""
     fields = {field.name for field in user._meta.concrete_fields}
     changed = {name: value for name, value in flags.items() if value is not None and name in fields}
     for name, value in changed.items():
@@ -111,18 +111,18 @@ def _set_flags(user: Any, flags: Mapping[str, bool | None]) -> list[str]:
     return list(changed)
 
 
-def _keep_memberships(link: CognitoUser, rows: Mapping[str, CognitoMembership], wanted: Mapping[str, Granted]) -> None:
-    gone = [row.pk for name, row in rows.items() if name not in wanted]
-    if gone:
-        CognitoMembership.objects.filter(pk__in=gone).delete()
-    new = [_membership(CognitoMembership(cognito_user=link, name=name), wanted[name]) for name in wanted.keys() - rows]
+def _write_memberships(link: CognitoUser, rows: Mapping[str, CognitoMembership], wanted: Mapping[str, Granted]) -> None:
+    obsolete = [row.pk for name, row in rows.items() if name not in wanted]
+    if obsolete:
+        CognitoMembership.objects.filter(pk__in=obsolete).delete()
+    new = [_set_grant(CognitoMembership(cognito_user=link, name=name), wanted[name]) for name in wanted.keys() - rows]
     CognitoMembership.objects.using(router.db_for_write(CognitoMembership)).bulk_create(new)
     for name in wanted.keys() & rows.keys():
-        if _granted(rows[name]) != wanted[name]:
-            _membership(rows[name], wanted[name]).save()
+        if _read_grant(rows[name]) != wanted[name]:
+            _set_grant(rows[name], wanted[name]).save()
 
 
-def _membership(row: CognitoMembership, granted: Granted) -> CognitoMembership:
+def _set_grant(row: CognitoMembership, granted: Granted) -> CognitoMembership:
     row.granted_groups = sorted(granted.groups)
     row.granted_staff, row.granted_superuser = granted.staff, granted.superuser
     return row

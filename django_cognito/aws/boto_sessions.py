@@ -19,24 +19,24 @@ from botocore.utils import get_environ_proxies
 
 from ..core.forks import run_in_forked_child
 from ..core.user_pool import is_loopback
-from .credentials import PersonCredentials
+from .credentials import UserCredentials
 
 
-def session_of(credentials: PersonCredentials, region: str) -> Any:
+def create_user_session(credentials: UserCredentials, region: str) -> Any:
     """A new `boto3.Session` that signs as this person, with what is current at each signature. No I/O.
 
     Sessions are not safe under threads; the clients made by them are.
     """
     import boto3
 
-    session = _PersonSession(event_hooks=copy(_hooks()), include_builtin_handlers=False)
+    session = _UserSession(event_hooks=copy(_hooks()), include_builtin_handlers=False)
     session.register_component("data_loader", _loader())
-    session.register_component("credential_provider", _OnePerson(credentials))
+    session.register_component("credential_provider", _UserCredentialProvider(credentials))
     session.register_component("token_provider", _NoBearerTokens())
     return boto3.Session(botocore_session=session, region_name=region)
 
 
-class _PersonSession(Session):  # type: ignore[misc]
+class _UserSession(Session):  # type: ignore[misc]
     """A session that reads no configuration file and no profile, and uses no proxy for loopback endpoints.
 
     A profile of this machine may name another role, process, region or endpoint, or may not exist. Of the environment,
@@ -63,10 +63,10 @@ class _PersonSession(Session):  # type: ignore[misc]
         return super().create_client(service_name, *args, config=config, **options)
 
 
-class _OnePerson:
+class _UserCredentialProvider:
     """The session's source of credentials, in place of environment, files and instance metadata."""
 
-    def __init__(self, credentials: PersonCredentials) -> None:
+    def __init__(self, credentials: UserCredentials) -> None:
         self._credentials = credentials
 
     def load_credentials(self) -> Credentials:
@@ -87,30 +87,30 @@ class _CurrentCredentials(Credentials):  # type: ignore[misc]
     the secrets in frames that raise.
     """
 
-    def __init__(self, credentials: PersonCredentials) -> None:
+    def __init__(self, credentials: UserCredentials) -> None:
         self.method = "cognito-identity"
         self.account_id = None
         self._credentials = credentials
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
         """What to sign one request with."""
-        current = self._credentials.current()
+        current = self._credentials.get_current()
         return _Frozen(current.access_key_id, current.secret_access_key, current.session_token)
 
     @property
     def access_key(self) -> str:
         """For those who do not ask for all three at once."""
-        return self._credentials.current().access_key_id
+        return self._credentials.get_current().access_key_id
 
     @property
     def secret_key(self) -> str:
         """For those who do not ask for all three at once."""
-        return self._credentials.current().secret_access_key
+        return self._credentials.get_current().secret_access_key
 
     @property
     def token(self) -> str:
         """For those who do not ask for all three at once."""
-        return self._credentials.current().session_token
+        return self._credentials.get_current().session_token
 
 
 class _Frozen(ReadOnlyCredentials):  # type: ignore[misc]
@@ -134,7 +134,7 @@ class _SharedLoader(Loader):  # type: ignore[misc]
         """A copy: each boto3.Session appends its own directory, and this list would grow with every person."""
         return list(super().search_paths)
 
-    def renew_lock(self) -> bool:
+    def reset_lock(self) -> bool:
         """Renew the lock in a forked child. Return whether it was free: otherwise a model may be half changed."""
         was_free = self._lock.acquire(blocking=False)
         self._lock = threading.RLock()
@@ -162,12 +162,12 @@ def _hooks() -> HierarchicalEmitter:
     return hooks
 
 
-def _renew_loader() -> None:
-    if _loader.cache_info().currsize and not _loader().renew_lock():
+def _reset_loader() -> None:
+    if _loader.cache_info().currsize and not _loader().reset_lock():
         _loader.cache_clear()
 
 
-run_in_forked_child(_renew_loader)
+run_in_forked_child(_reset_loader)
 
 
 def _leave_frames_behind(exception: Exception, **_: Any) -> None:

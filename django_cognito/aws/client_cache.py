@@ -16,55 +16,55 @@ from ..core.forks import leave_behind, run_in_forked_child
 from ..core.identity_pool import IdentityPool
 from ..core.tokens.jws import take_apart
 from ..signals import account_unlinked, signed_out
-from .credentials import PersonCredentials
+from .credentials import UserCredentials
 
-_MOST_PEOPLE = 256  # half a megabyte each
+_MAX_USERS = 256  # half a megabyte each
 _KEPT_SECONDS = 3_600  # an ID token's usual life, and so its credentials'
 
-_people: TTLCache[tuple[IdentityPool, bytes], "PersonAws"] = TTLCache(_MOST_PEOPLE, _KEPT_SECONDS)
+_cache: TTLCache[tuple[IdentityPool, bytes], "UserAws"] = TTLCache(_MAX_USERS, _KEPT_SECONDS)
 _lock = threading.Lock()
 
 
-class PersonAws:
+class UserAws:
     """AWS in one person's name. Safe under threads and forks; what a caller holds across a fork is the caller's.
 
-    `kept_identity_id` is for whoever keeps the identity id: what they have of it. `sub` is the user's in the user
+    `stored_identity_id` is for whoever keeps the identity id: what they have of it. `sub` is the user's in the user
     pool, so that a sign-out finds what is cached for the user by whichever ID token.
     """
 
-    def __init__(self, credentials: PersonCredentials, region: str, *, sub: str = "") -> None:
+    def __init__(self, credentials: UserCredentials, region: str, *, sub: str = "") -> None:
         self.credentials = credentials
         self.region = region
         self.sub = sub
-        self.kept_identity_id = credentials.known_identity_id
+        self.stored_identity_id = credentials.cached_identity_id
         self._clients: dict[tuple[Any, ...], Any] = {}
-        self.renew_after_fork()
+        self.reset_after_fork()
         _all.add(self)
 
-    def renew_after_fork(self) -> None:
+    def reset_after_fork(self) -> None:
         """Forget the clients, whose connections are the parent's, and the session, which may be half made."""
         self._lock = threading.Lock()  # boto3's sessions are not safe under threads, and make the clients
-        self._maker: Any = None
+        self._session: Any = None
         for client in self._clients.values():
             leave_behind(client)
         self._clients = {}
 
     def __repr__(self) -> str:
-        return f"<PersonAws {self.credentials!r}>"
+        return f"<UserAws {self.credentials!r}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("AWS clients are not pickled")
 
     def session(self) -> Any:
         """A new `boto3.Session` of this person, the caller's own: sessions are not safe to share among threads."""
-        from .boto_sessions import session_of
+        from .boto_sessions import create_user_session
 
-        self.credentials.current()  # refused here, by an error of ours, rather than inside a call
-        return session_of(self.credentials, self.region)
+        self.credentials.get_current()  # refused here, by an error of ours, rather than inside a call
+        return create_user_session(self.credentials, self.region)
 
     def client(self, service: str, **options: Any) -> Any:
         """The boto3 client of `service`, kept and shared among threads; a new one where an option is an object."""
-        self.credentials.current()
+        self.credentials.get_current()
         if not all(isinstance(value, str | bool | None) for value in options.values()):
             with self._lock:
                 return self._made("client", service, options)
@@ -77,50 +77,50 @@ class PersonAws:
 
     def resource(self, service: str, **options: Any) -> Any:
         """A new boto3 resource of `service`, the caller's own: resources are not safe to share among threads."""
-        self.credentials.current()
+        self.credentials.get_current()
         with self._lock:
             return self._made("resource", service, options)
 
     def _made(self, kind: str, service: str, options: dict[str, Any]) -> Any:
         """A new client or resource. Under the lock."""
-        from .boto_sessions import session_of
+        from .boto_sessions import create_user_session
 
-        if self._maker is None:
-            self._maker = session_of(self.credentials, self.region)
-        return getattr(self._maker, kind)(service, **options)
+        if self._session is None:
+            self._session = create_user_session(self.credentials, self.region)
+        return getattr(self._session, kind)(service, **options)
 
 
-def kept_aws(pool: IdentityPool, id_token: str) -> PersonAws | None:
+def get_cached_aws(pool: IdentityPool, id_token: str) -> UserAws | None:
     """What is kept for the person of a verified ID token at `pool`; None where nothing is. No I/O."""
     with _lock:
-        return _people.get((pool, _digest(id_token)))
+        return _cache.get((pool, _digest(id_token)))
 
 
-def new_aws(pool: IdentityPool, id_token: str, *, identity_id: str = "") -> PersonAws:
+def get_or_create_aws(pool: IdentityPool, id_token: str, *, identity_id: str = "") -> UserAws:
     """AWS in the name of the person of a verified ID token, kept for the next request with the same one. No I/O.
 
     Where another thread was faster, what it made.
     """
-    person = PersonAws(PersonCredentials(pool, id_token, identity_id=identity_id), pool.region, sub=_sub_of(id_token))
+    person = UserAws(UserCredentials(pool, id_token, identity_id=identity_id), pool.region, sub=_sub_of(id_token))
     with _lock:
-        return _people.setdefault((pool, _digest(id_token)), person)
+        return _cache.setdefault((pool, _digest(id_token)), person)
 
 
-def forget_users(subs: Iterable[str]) -> None:
+def evict_users(subs: Iterable[str]) -> None:
     """Remove the clients, credentials and ID tokens of the users with these `sub`s from the cache of this process.
 
     The pool is not compared: a `sub` is a random UUID, and to remove too much costs one new client.
     """
     forgotten = frozenset(subs)
     with _lock:
-        for key in [key for key, person in list(_people.items()) if person.sub in forgotten]:
-            _people.pop(key, None)
+        for key in [key for key, person in list(_cache.items()) if person.sub in forgotten]:
+            _cache.pop(key, None)
 
 
-def forget_everybody() -> None:
+def clear_cache() -> None:
     """Drop all that is kept. For tests."""
     with _lock:
-        _people.clear()
+        _cache.clear()
 
 
 def _digest(id_token: str) -> bytes:
@@ -138,27 +138,27 @@ def _sub_of(id_token: str) -> str:
 
 def _on_signed_out(*, cognito_users: Iterable[Any], **_: Any) -> None:
     """Forget the users whose logins have ended. In this process: others drop their entries after an hour."""
-    forget_users(link.sub for link in cognito_users)
+    evict_users(link.sub for link in cognito_users)
 
 
 def _on_unlinked(*, sub: str, **_: Any) -> None:
-    forget_users([sub])
+    evict_users([sub])
 
 
 signed_out.connect(_on_signed_out, dispatch_uid="django_cognito.aws.client_cache")
 account_unlinked.connect(_on_unlinked, dispatch_uid="django_cognito.aws.client_cache.unlinked")
 
 
-_all: weakref.WeakSet[PersonAws] = weakref.WeakSet()
+_all: weakref.WeakSet[UserAws] = weakref.WeakSet()
 
 
-def _renew_after_fork() -> None:
-    global _lock, _people
+def _reset_after_fork() -> None:
+    global _lock, _cache
     if not _lock.acquire(blocking=False):  # a thread of the parent was changing the map
-        _people = TTLCache(_MOST_PEOPLE, _KEPT_SECONDS)
+        _cache = TTLCache(_MAX_USERS, _KEPT_SECONDS)
     _lock = threading.Lock()
     for person in _all:
-        person.renew_after_fork()
+        person.reset_after_fork()
 
 
-run_in_forked_child(_renew_after_fork)
+run_in_forked_child(_reset_after_fork)

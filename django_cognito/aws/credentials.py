@@ -32,7 +32,7 @@ class _Held:
         return self.credentials.expires_at.timestamp()
 
 
-class PersonCredentials:
+class UserCredentials:
     """The credentials that one ID token gets from an identity pool. Safe under threads; the repr shows nothing secret.
 
     `identity_id` may be handed in where it is known from before, which saves a request.
@@ -48,21 +48,21 @@ class PersonCredentials:
         self._held: _Held | None = None
         self._failure: CognitoError | None = None
         self._failed_at = 0.0
-        self.renew_lock()
+        self.reset_lock()
         _all.add(self)
 
-    def renew_lock(self) -> None:
+    def reset_lock(self) -> None:
         """Make a new lock: in a forked child the thread that may have held the old one does not exist."""
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
-        return f"<PersonCredentials {self._identity_id or 'of an identity not asked for yet'}>"
+        return f"<UserCredentials {self._identity_id or 'of an identity not asked for yet'}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("AWS credentials are not pickled")
 
     @property
-    def known_identity_id(self) -> str:
+    def cached_identity_id(self) -> str:
         """The identity as far as it is known by now; empty where it has not been asked for. No I/O."""
         return self._identity_id
 
@@ -78,7 +78,7 @@ class PersonCredentials:
                     self._asked(self._get_id)
         return self._identity_id
 
-    def current(self) -> AwsCredentials:
+    def get_current(self) -> AwsCredentials:
         """Credentials with time left: those at hand, or new ones (two requests at first, one after that).
 
         In their last minutes one caller renews them and the others go on with what there is; so do all where the
@@ -90,15 +90,15 @@ class PersonCredentials:
             return held.credentials
         if held is None or now >= held.ends_at:
             with self._lock:
-                return self._renewed()
+                return self._refresh()
         if not self._lock.acquire(blocking=False):
             return held.credentials
         try:
-            return self._renewed()
+            return self._refresh()
         finally:
             self._lock.release()
 
-    def _renewed(self) -> AwsCredentials:
+    def _refresh(self) -> AwsCredentials:
         """New credentials, unless somebody else got them while this one waited for the lock. Under the lock."""
         held = self._held
         if held is not None and self._now() < held.renew_at:
@@ -150,12 +150,12 @@ class PersonCredentials:
         return credentials
 
 
-_all: weakref.WeakSet[PersonCredentials] = weakref.WeakSet()
+_all: weakref.WeakSet[UserCredentials] = weakref.WeakSet()
 
 
-def _renew_locks() -> None:
+def _reset_locks() -> None:
     for credentials in _all:
-        credentials.renew_lock()
+        credentials.reset_lock()
 
 
-run_in_forked_child(_renew_locks)
+run_in_forked_child(_reset_locks)

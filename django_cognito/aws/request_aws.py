@@ -5,15 +5,15 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from asgiref.sync import sync_to_async
 
-from ..conf.loading import settings_of
+from ..conf.loading import get_pool_registry
 from ..core import ClientToken
 from ..core.errors import CredentialsError
 from ..core.identity_pool import AwsCredentials, IdentityPool
 from ..core.tracebacks import without_locals
 from ..factories import get_identity_pool
-from ..users.identity_ids import identity_of, keep_identity
+from ..users.identity_ids import get_identity_id, save_identity_id
 from ..users.provisioning import Token
-from .client_cache import PersonAws, kept_aws, new_aws
+from .client_cache import UserAws, get_cached_aws, get_or_create_aws
 
 _T = TypeVar("_T")
 
@@ -22,7 +22,7 @@ class _Known(NamedTuple):
     """Whom a request has been found to be, and their AWS."""
 
     token: Token
-    aws: PersonAws
+    aws: UserAws
 
 
 class Aws:
@@ -61,7 +61,7 @@ class Aws:
     @property
     def session(self) -> Any:
         """A `boto3.Session` of the person. Not to be shared among threads, as boto3 says of sessions."""
-        return self._given(PersonAws.session)
+        return self._given(UserAws.session)
 
     def client(self, service: str, **options: Any) -> Any:
         """The person's boto3 client for `service`, kept for their next request."""
@@ -80,7 +80,7 @@ class Aws:
         return await self._agiven(lambda person: person.client(service, **options))
 
     @without_locals
-    def _given(self, give: Callable[[PersonAws], _T]) -> _T:
+    def _given(self, give: Callable[[UserAws], _T]) -> _T:
         """What `give` makes of the person's AWS, asking AWS where it must; the identity id that it got is kept."""
         known = self._kept() or self._new()
         given = give(known.aws)
@@ -89,7 +89,7 @@ class Aws:
         return given
 
     @without_locals
-    async def _agiven(self, give: Callable[[PersonAws], _T]) -> _T:
+    async def _agiven(self, give: Callable[[UserAws], _T]) -> _T:
         """As `_given`. AWS is asked in a thread of its own, the database in the one that the ORM lives in."""
         await self._aload()
         known = self._kept() or await sync_to_async(self._new)()
@@ -108,15 +108,15 @@ class Aws:
             pool, raw = _pool_of(token), self._id_token()
             if not raw:
                 raise CredentialsError("an API request needs X-Cognito-Id-Token for AWS", code="id_token_required")
-            aws = kept_aws(pool, raw)
+            aws = get_cached_aws(pool, raw)
             self._known = _Known(token, aws) if aws is not None else None
         return self._known
 
     def _new(self) -> _Known:
         """A beginning, with the identity id of the person's link row. One query."""
         token = _of_a_person(self._token())
-        identity_id = identity_of(token)
-        self._known = _Known(token, new_aws(_pool_of(token), self._id_token(), identity_id=identity_id))
+        identity_id = get_identity_id(token)
+        self._known = _Known(token, get_or_create_aws(_pool_of(token), self._id_token(), identity_id=identity_id))
         return self._known
 
 
@@ -130,24 +130,24 @@ def _of_a_person(token: Token | None) -> Token:
 
 
 def _pool_of(token: Token) -> IdentityPool:
-    return get_identity_pool(settings_of(token.user_pool_id, token.client_id))
+    return get_identity_pool(get_pool_registry().for_token(token.user_pool_id, token.client_id))
 
 
-def _credentials(person: PersonAws) -> AwsCredentials:
-    return person.credentials.current()
+def _credentials(person: UserAws) -> AwsCredentials:
+    return person.credentials.get_current()
 
 
-def _identity_id(person: PersonAws) -> str:
-    person.credentials.current()  # AWS may name another than the one that was kept, where it has merged two
+def _identity_id(person: UserAws) -> str:
+    person.credentials.get_current()  # AWS may name another than the one that was kept, where it has merged two
     return person.credentials.identity_id
 
 
 def _has_news(known: _Known) -> bool:
-    return known.aws.kept_identity_id != known.aws.credentials.known_identity_id
+    return known.aws.stored_identity_id != known.aws.credentials.cached_identity_id
 
 
 def _keep(known: _Known) -> None:
     """Keep the identity id on the link row."""
-    identity_id = known.aws.credentials.known_identity_id
-    keep_identity(known.token, identity_id)
-    known.aws.kept_identity_id = identity_id
+    identity_id = known.aws.credentials.cached_identity_id
+    save_identity_id(known.token, identity_id)
+    known.aws.stored_identity_id = identity_id

@@ -1,4 +1,4 @@
-"""The settings in force: one dict, `COGNITO`, read once. Reaches nothing, keeps nothing alive."""
+"""The current settings: `COGNITO` is read once and again after it changes. No I/O."""
 
 import threading
 from typing import Any
@@ -8,58 +8,51 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 from ..core.forks import run_in_forked_child
-from .schema import CognitoSettings, GroupGrant, Pools, pools_of
-from .validation import problems
-
-__all__ = ["CognitoSettings", "GroupGrant", "Pools", "get_pools", "get_settings", "problems", "settings_of"]
+from .pool_registry import PoolRegistry, build_registry
+from .schema import CognitoSettings
+from .validation import find_problems
 
 _lock = threading.Lock()
-_current: Pools | None = None
+_current: PoolRegistry | None = None
 
 
 def get_settings() -> CognitoSettings:
-    """The settings in force, of the site's first pool: what is the site's own is the same for all.
+    """Return the current settings of the first pool. Keys of the site are the same for all pools.
 
-    One object until `COGNITO` changes, so what is made of it may hang on its identity.
-    Raises ImproperlyConfigured, in the words of the system checks.
+    The object stays the same until `COGNITO` changes, so it can be a key of a cache.
+    Raises ImproperlyConfigured with the messages of the system checks.
     """
-    return get_pools().first
+    return get_pool_registry().first
 
 
-def get_pools() -> Pools:
-    """The settings in force, of every pool. Raises ImproperlyConfigured as `get_settings` does."""
+def get_pool_registry() -> PoolRegistry:
+    """Return the current settings of all pools. Raises ImproperlyConfigured as `get_settings` does."""
     global _current
     current = _current
     if current is None:
         with _lock:
-            current = _current = _current or _read()
+            current = _current = _current or _build_current()
     return current
 
 
-def settings_of(user_pool_id: str, client_id: str = "") -> CognitoSettings:
-    """What holds for a verified token of that pool and client; the first pool's where it is configured no longer."""
-    pools = get_pools()
-    return pools.of(user_pool_id, client_id) or pools.first
-
-
-def _read() -> Pools:
+def _build_current() -> PoolRegistry:
     value: Any = getattr(settings, "COGNITO", None)
-    if found := problems(value):
-        raise ImproperlyConfigured(" ".join(f"{problem.message} {problem.hint}".strip() for problem in found))
-    return pools_of(value)
+    if problems := find_problems(value):
+        raise ImproperlyConfigured(" ".join(f"{problem.message} {problem.hint}".strip() for problem in problems))
+    return build_registry(value)
 
 
-def _forget(*, setting: str, **_: Any) -> None:
+def _on_setting_changed(*, setting: str, **_: Any) -> None:
     global _current
     if setting == "COGNITO":
         _current = None
 
 
-def _renew_lock() -> None:
+def _replace_lock() -> None:
     """In a forked child, the thread that may have held the lock does not exist."""
     global _lock
     _lock = threading.Lock()
 
 
-setting_changed.connect(_forget, dispatch_uid="django_cognito.conf.loading")
-run_in_forked_child(_renew_lock)
+setting_changed.connect(_on_setting_changed, dispatch_uid="django_cognito.conf")
+run_in_forked_child(_replace_lock)

@@ -1,100 +1,439 @@
-"""What `COGNITO` says, as typed, frozen values. Pure: checks nothing that a type cannot say, and reaches nothing.
+"""The keys of the setting `COGNITO`: one declaration for each, with its type.
 
-A value is what holds for one alias of POOLS: its own keys, and the site's for the rest. A site without POOLS has one.
+A new setting is one field of `CognitoSettings`. Validation (`validation.py`), the keys that POOLS may override and the
+table in docs/reference.md come from these declarations. No I/O; must not depend on requests or models.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from functools import partial
-from typing import Any
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, Literal, NamedTuple
 
 from ..core import TokenUse, UserPool
-from .rules import RULES
+from ..core.identity_pool import is_identity_pool_id
+from .validators import (
+    BOOLEAN,
+    PERMISSION_LIST,
+    TEXT,
+    TEXT_LIST,
+    TEXT_OR_EMPTY,
+    URL_OR_EMPTY,
+    Validator,
+    is_identity_provider,
+    is_permission_list,
+    is_secret,
+    is_text,
+    is_text_list,
+    is_text_or_empty,
+    number_between,
+    number_between_or_none,
+    one_of,
+)
 
 COGNITO_GROUPS = "cognito:groups"
+# Who may set a key: the site for all pools ("site"); also an alias of POOLS, for its user pool ("pool") or for its app
+# client ("client"). Aliases that share a user pool must agree on the keys of the pool.
+Scope = Literal["site", "pool", "client"]
+_REQUIRED: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
 class GroupGrant:
-    """What one Cognito group gives here."""
+    """What one Cognito group grants."""
 
-    groups: tuple[str, ...] = ()  # Django groups, by name
+    groups: tuple[str, ...] = ()  # names of Django groups
     permissions: frozenset[str] = frozenset()  # "app_label.codename"
     staff: bool = False
     superuser: bool = False
 
 
+# The keys of an entry of GROUPS: the fields of `GroupGrant`.
+GRANT_VALIDATORS: Mapping[str, Validator] = {
+    "groups": Validator(is_text_list, "a list of Django group names"),
+    "permissions": PERMISSION_LIST,
+    "staff": BOOLEAN,
+    "superuser": BOOLEAN,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class IdentityProvider:
-    """A way to sign in: one of the pool's identity providers, by its name there or by an identifier of it."""
+    """An identity provider of the pool, by its name or by one of its identifiers."""
 
     name: str = ""  # "COGNITO" is the pool's own directory
     idp_identifier: str = ""
-    label: str = ""  # what its button says; empty: what the provider is called
-    domains: tuple[str, ...] = ()  # of e-mail addresses whose people sign in there, in lower case
+    label: str = ""  # the text of its button; empty: its name
+    domains: tuple[str, ...] = ()  # domains of e-mail addresses, in lower case, whose users sign in there
 
     @property
     def authorize_params(self) -> dict[str, str]:
-        """The parameters of an authorization request that lead to this provider."""
+        """The parameters of an authorization request that select this provider."""
         if self.idp_identifier:
             return {"idp_identifier": self.idp_identifier}
         return {"identity_provider": self.name}
 
 
+class Declaration(NamedTuple):
+    """One key of `COGNITO`. `default` and `documentation` are Markdown for the reference."""
+
+    key: str
+    validator: Validator
+    scope: Scope
+    default: str
+    documentation: str
+    is_required: bool
+    convert: Callable[[Any], Any]
+
+
+def _text_tuple(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) and value else tuple(value)
+
+
+def _group_grants(value: Mapping[str, Mapping[str, Any]]) -> dict[str, GroupGrant]:
+    return {
+        name: GroupGrant(
+            groups=tuple(grant.get("groups", ())),
+            permissions=frozenset(grant.get("permissions", ())),
+            staff=grant.get("staff", False),
+            superuser=grant.get("superuser", False),
+        )
+        for name, grant in value.items()
+    }
+
+
+def _identity_providers(value: Sequence[str | Mapping[str, Any]]) -> tuple[IdentityProvider, ...]:
+    return tuple(
+        IdentityProvider(item)
+        if isinstance(item, str)
+        else IdentityProvider(**{**item, "domains": tuple(domain.lower() for domain in item.get("domains", ()))})
+        for item in value
+    )
+
+
+def _permissions_by_scope(value: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
+    return {scope: frozenset(permissions) for scope, permissions in value.items()}
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _setting(
+    default: Any,
+    validator: Validator,
+    documentation: str,
+    *,
+    scope: Scope = "site",
+    convert: Callable[[Any], Any] = _same,
+    shown_default: str = "",
+    repr: bool = True,
+) -> Any:
+    """Declare a setting as a field of `CognitoSettings`; the key is the name of the field in capitals.
+
+    `convert` builds the typed value from a valid one. `shown_default` replaces the default in the reference.
+    """
+    metadata = {"setting": (validator, scope, shown_default, documentation, convert)}
+    if default is _REQUIRED:
+        return field(metadata=metadata)
+    if isinstance(default, Mapping):
+        return field(default_factory=lambda: dict(default), metadata=metadata)
+    return field(default=default, metadata=metadata, repr=repr)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CognitoSettings:
-    """Every setting, typed; the key in `COGNITO`, or in one of its POOLS, is the field's name in capitals."""
+    """The settings of one alias of POOLS: its own keys, and the site's for the rest. A site without POOLS has one."""
 
-    user_pool_id: str
-    client_id: str  # the app client of this site's own login
-    client_secret: str | Callable[[], str] = field(default="", repr=False)  # of a confidential client
-    client_ids: tuple[str, ...] = ()  # accepted on API requests; empty: CLIENT_ID alone
-    domain: str = ""  # the hosted UI's host or origin; needed for logins
-    issuer: tuple[str, ...] = ()  # one or several; empty: derived from the pool id
-    jwks_uri: str = ""
-    endpoint_url: str = ""  # of the AWS API
-    identity_pool_id: str = ""  # for request.cognito.aws
-    logins_key: str = ""  # the pool's name at the identity pool; empty: derived from the pool id, whatever the issuer
-
-    token_use: TokenUse = "access"  # what API requests carry
-    leeway_seconds: float = 10  # for clocks that differ; at most 60
-    token_max_bytes: int = 16_384  # ten times Cognito's usual; cheap to refuse beyond
-    token_cache_size: int = 1_000  # known tokens, which are not verified twice; 2 to 4 KB each, a worker; 0: none
-    resource: str = ""  # this API (RFC 8707): the `aud` that people's access tokens must then carry
-    jwks_max_age_seconds: int = 3_600  # older keys are refreshed, and serve meanwhile
-    jwks_hard_max_age_seconds: int = 86_400  # through an outage the last good keys serve this long
-    http_timeout_seconds: float = 3  # for a whole call, whatever drips; the token endpoint has its own
-    token_timeout_seconds: float = 15  # of the token endpoint: Cognito calls a trigger up to 3 times, 5 s each
-
-    create_users: bool = True  # a first token makes its user
-    username: str = "username"  # the claim that names a new user; "username": Cognito's own, of either token
-    attributes: Mapping[str, str] = field(  # Django field <- claim
-        default_factory=lambda: {"email": "email", "first_name": "given_name", "last_name": "family_name"}
+    user_pool_id: str = _setting(
+        _REQUIRED,
+        TEXT,
+        "the user pool, for example `eu-west-1_AbCdEfGhI`; the part before the underscore is its region",
+        scope="pool",
     )
-    profile_source: str = "id_token"  # what a login's ATTRIBUTES are taken from: "id_token" or "userinfo"
-    link_by_verified_email: bool = False  # an existing account, never a staff one, by an e-mail that Cognito verified
-    linking_keeps_password: bool = False  # an account linked by email keeps its local password
-    linking_max_age_seconds: int | None = None  # how long ago a user who links or unlinks may have signed in; None: any
-    user_cache_seconds: float = 0  # how old a known token's user may be, by what other processes changed; 0: none kept
+    client_id: str = _setting(_REQUIRED, TEXT, "the app client of this site's login", scope="client")
+    client_secret: str | Callable[[], str] = _setting(
+        "",
+        Validator(is_secret, "a string, or a function without arguments that returns one"),
+        "the client secret: a string, or a function without arguments that returns it, for"
+        " [secrets that rotate](real-pool.md#a-client-secret-that-rotates). The function is called on first use, and"
+        " again if Cognito rejects the secret, at most once per 60 seconds and process. A `SimpleLazyObject` is"
+        " evaluated once, on first use. Empty: a public client, whose login is protected by PKCE only",
+        scope="client",
+        repr=False,
+    )
+    client_ids: tuple[str, ...] = _setting(
+        (),
+        TEXT_LIST,
+        "the app clients whose tokens API requests may have; replaces the default, so include `CLIENT_ID`",
+        scope="client",
+        convert=_text_tuple,
+        shown_default="`[CLIENT_ID]`",
+    )
+    domain: str = _setting(
+        "",
+        TEXT_OR_EMPTY,
+        "the hosted UI: a host (`login.example.com`) or an origin (`http://localhost:9229`); required for logins",
+        scope="client",
+    )
+    issuer: tuple[str, ...] = _setting(
+        (),
+        Validator(lambda value: is_text_or_empty(value) or is_text_list(value), "one issuer, or a list of issuers"),
+        "the exact `iss` of tokens: one issuer or a list (Cognito has two forms)",
+        scope="pool",
+        convert=_text_tuple,
+        shown_default="from the pool id",
+    )
+    jwks_uri: str = _setting(
+        "", TEXT_OR_EMPTY, "the URL of the pool's public keys", scope="pool", shown_default="from the issuer"
+    )
+    endpoint_url: str = _setting(
+        "",
+        TEXT_OR_EMPTY,
+        "the URL of the AWS API, if it is not AWS's own",
+        scope="pool",
+        shown_default="from the region",
+    )
+    identity_pool_id: str = _setting(
+        "",
+        Validator(
+            lambda value: value == "" or (is_text(value) and is_identity_pool_id(value)),
+            "an identity pool id such as 'eu-west-1:12345678-90ab-cdef-1234-567890abcdef'",
+        ),
+        "the identity pool of [`request.cognito.aws`](aws.md), for example `eu-west-1:1a2b3c4d-...`",
+        scope="pool",
+    )
+    logins_key: str = _setting(
+        "",
+        TEXT_OR_EMPTY,
+        "the name of the user pool at the identity pool, `cognito-idp.{region}.amazonaws.com/{pool id}`, independent of"
+        " the issuer",
+        scope="pool",
+        shown_default="from the pool id",
+    )
 
-    groups_claim: str = COGNITO_GROUPS  # the claim that names a person's groups
-    groups: Mapping[str, GroupGrant] = field(default_factory=dict)  # Cognito group -> what it gives
-    mirror_groups: bool = False  # every Cognito group is also a Django group of that name, after `mirror_prefix`
-    scopes_to_permissions: Mapping[str, frozenset[str]] = field(default_factory=dict)  # a machine's scope -> rights
-    remembered_groups_seconds: int | None = 2_592_000  # groups not confirmed for longer give nothing; None: off
+    token_use: TokenUse = _setting(
+        "access", one_of("access", "id"), 'the type of token that API requests must have: `"access"` or `"id"`'
+    )
+    leeway_seconds: float = _setting(10, number_between(0, 60), "tolerated difference between clocks; 0 to 60")
+    token_max_bytes: int = _setting(
+        16_384, number_between(1_024, 1_048_576, "bytes"), "longer tokens are rejected without parsing them"
+    )
+    resource: str = _setting(
+        "",
+        TEXT_OR_EMPTY,
+        "the identifier of this API (RFC 8707), a complete URL. Access tokens of users must have it as `aud`, and a"
+        " login requests it. Machine-to-machine tokens do not need it, because Cognito cannot bind them. After you set"
+        " it, existing logins end with their next refresh",
+        scope="pool",
+    )
+    token_cache_size: int = _setting(
+        1_000,
+        number_between(0, 1_000_000, "tokens"),
+        "maximum number of verified tokens cached per process, 2 to 4 KB each. Tokens longer than 4096 characters are"
+        " not cached. 0: no cache",
+    )
+    jwks_max_age_seconds: int = _setting(
+        3_600,
+        number_between(1, 604_800),
+        "age at which keys are refreshed; a fetch in the background starts at four fifths of it. A key that has left"
+        " the JWKS is rejected this long after a fetch has shown it",
+    )
+    jwks_hard_max_age_seconds: int = _setting(
+        86_400, number_between(1, 2_592_000), "in an outage, cached keys are used up to this age; after it, 503"
+    )
+    http_timeout_seconds: float = _setting(
+        3,
+        number_between(0.1, 60),
+        "timeout of a complete request to Cognito, from connecting to the last byte; not of the token endpoint",
+    )
+    # Cognito calls a trigger up to three times, 5 s each.
+    token_timeout_seconds: float = _setting(
+        15,
+        number_between(0.1, 60),
+        "timeout of a complete request to the token endpoint (code exchange and refresh). Cognito waits there for the"
+        " Lambda triggers of the pool: up to three calls of 5 s each. A code and a rotated refresh token are used up"
+        " even if the response is too late; 0.1 to 60",
+    )
 
-    scopes: tuple[str, ...] = ("openid", "email", "profile")
-    redirect_uri: str = ""  # empty: the callback on the host that ALLOWED_HOSTS let through
-    logout_uri: str = ""  # empty: LOGOUT_REDIRECT_URL, or "/", on that host
-    refresh_margin_seconds: int = 60  # tokens are refreshed this long before they expire
-    refresh_grace_seconds: int = 60  # RetryGracePeriodSeconds of the app client, if it rotates refresh tokens
-    session_grace_seconds: int = 3_600  # past expiry, in an outage: how long a user stays signed in
-    identity_providers: tuple[IdentityProvider, ...] = ()  # buttons; given, no other one may be asked for
-    pool_resolver: Callable[[Any], str] | str = ""  # of a request: the alias to sign in at; empty: the first
-    tokens_of_other_pools: str = "reject"  # with POOL_RESOLVER, at a host of another pool: "reject" or "allow"
-    silent_sign_in: bool = False  # a page may ask whether somebody is signed in at Cognito already
-    admin_local_password: bool = False  # break-glass: the admin's own form stays, for when Cognito is out of reach
-    redirect_hosts: tuple[str, ...] = ()  # hosts besides the site's own that `next` may name
+    create_users: bool = _setting(
+        True,
+        BOOLEAN,
+        "whether the first token of a user creates the Django user; otherwise code `user_unknown`",
+        scope="pool",
+    )
+    username: str = _setting(
+        "username",
+        TEXT,
+        'the claim for the username of a new user; `"username"` is Cognito\'s own, in access and ID tokens',
+        scope="pool",
+    )
+    attributes: Mapping[str, str] = _setting(
+        {"email": "email", "first_name": "given_name", "last_name": "family_name"},
+        Validator(
+            lambda value: isinstance(value, Mapping) and all(is_text(item) for pair in value.items() for item in pair),
+            "a dict from Django's field names to claim names",
+        ),
+        'user field <- claim, for example `{"email": "email", "first_name": "given_name"}`. An access token has few'
+        " claims; the ID token of a login has the profile. An unverified `email` or `phone_number` never replaces a"
+        " [verified one](signing-in.md#verified-addresses)",
+        scope="pool",
+        shown_default="email, first and last name",
+    )
+    profile_source: str = _setting(
+        "id_token",
+        one_of("id_token", "userinfo"),
+        'the source of `ATTRIBUTES`: tokens, usually ID tokens, or `"userinfo"`: at a login, Cognito\'s userInfo only,'
+        " which has attributes that are in no token. Its `sub` is compared with that of the tokens",
+    )
+    link_by_verified_email: bool = _setting(
+        False,
+        BOOLEAN,
+        "whether a new user of the pool is linked to the one existing account with the same email: only if Cognito"
+        " verified it, and never to a staff account or to one that has or had a link. The local password of the"
+        " account becomes unusable, which ends its other sessions",
+        scope="pool",
+    )
+    linking_keeps_password: bool = _setting(
+        False, BOOLEAN, "whether an account linked by email keeps its local password: its creator may know it"
+    )
+    linking_max_age_seconds: int | None = _setting(
+        None,
+        number_between_or_none(1, 31_536_000),
+        "maximum age of the sign-in at Cognito (`auth_time`) of a user who links or unlinks an account. If it is"
+        " older, or if the session has a local password: `sign_in_too_old`. `None`: no limit",
+    )
+    groups_claim: str = _setting(
+        COGNITO_GROUPS,
+        TEXT,
+        "the claim with the user's groups; another one is an attribute of a"
+        " [company directory](groups.md#groups-of-a-company-directory)",
+        scope="pool",
+    )
+    user_cache_seconds: float = _setting(
+        0,
+        number_between(0, 3_600),
+        "time for which the user of a cached token is [cached](deployment.md#a-user-cache). A change by another process"
+        " may take this long to be visible. Up to 3600; 0: the user is loaded on each request",
+    )
+
+    groups: Mapping[str, GroupGrant] = _setting(
+        {},
+        Validator(lambda value: isinstance(value, Mapping), "a dict from Cognito's group names to their grants"),
+        'Cognito group -> what it grants: `{"groups": [Django groups], "permissions": ["app.codename"],'
+        ' "staff": bool, "superuser": bool}`',
+        scope="pool",
+        convert=_group_grants,
+    )
+    remembered_groups_seconds: int | None = _setting(
+        2_592_000,
+        number_between_or_none(60, 315_360_000),
+        "groups that no token or directory call has confirmed for longer [expire](groups.md#age-of-remembered-groups),"
+        " and their grants are removed. At least 60, and longer than tokens are valid. `None`: groups do not expire",
+        shown_default="2592000 (30 days)",
+    )
+    mirror_groups: bool = _setting(
+        False,
+        BOOLEAN,
+        "whether every Cognito group is also a Django group of that name. With several user pools its name is"
+        " `<alias>:<group>`, with the pool's first alias",
+        scope="pool",
+    )
+    scopes_to_permissions: Mapping[str, frozenset[str]] = _setting(
+        {},
+        Validator(
+            lambda value: isinstance(value, Mapping) and all(map(is_permission_list, value.values())),
+            "a dict from scopes to lists of permissions such as 'notes.change_note'",
+        ),
+        'scope of a machine-to-machine client -> permissions: `{"orders/read": ["shop.view_order"]}`; scopes of users'
+        " grant none",
+        scope="pool",
+        convert=_permissions_by_scope,
+    )
+
+    scopes: tuple[str, ...] = _setting(
+        ("openid", "email", "profile"),
+        Validator(lambda value: is_text_list(value) and "openid" in value, "a list of scopes that includes 'openid'"),
+        "the scopes that a login requests; `openid` is required",
+        scope="client",
+        convert=_text_tuple,
+    )
+    redirect_uri: str = _setting(
+        "",
+        URL_OR_EMPTY,
+        "the URL to which the hosted UI redirects; by default the callback view on the request's host, which"
+        " `ALLOWED_HOSTS` must allow. If it is on [another host](deployment.md#behind-a-proxy), the login redirects to"
+        " that host first",
+        scope="client",
+        shown_default="from the request",
+    )
+    logout_uri: str = _setting(
+        "",
+        URL_OR_EMPTY,
+        "the URL to which Cognito's `/logout` redirects; by default `LOGOUT_REDIRECT_URL`, or the site's root, on the"
+        " request's host. Set it in production: it must be one of the app client's sign-out URLs",
+        scope="client",
+        shown_default="from the request",
+    )
+    refresh_margin_seconds: int = _setting(
+        60, number_between(0, 3_600), "the tokens of a login are refreshed this long before they expire"
+    )
+    # AWS API reference, RefreshTokenRotationType: RetryGracePeriodSeconds is 0 to 60.
+    refresh_grace_seconds: int = _setting(
+        60,
+        number_between(0, 60),
+        "`RetryGracePeriodSeconds` of the app client, if it"
+        " [rotates refresh tokens](deployment.md#refresh-token-rotation): the time for which Cognito accepts a replaced"
+        " refresh token; 0 to 60. It must be longer than `TOKEN_TIMEOUT_SECONDS` + 5 (check `W114`)",
+    )
+    session_grace_seconds: int = _setting(
+        3_600,
+        number_between(0, 604_800),
+        "how long after its tokens have expired a session stays signed in"
+        " [while Cognito cannot be reached](requests.md#an-outage-past-expiry), if Cognito granted the user nothing;"
+        " 0 to 604800",
+    )
+    identity_providers: tuple[IdentityProvider, ...] = _setting(
+        (),
+        Validator(
+            lambda value: (
+                isinstance(value, Sequence) and not isinstance(value, str) and all(map(is_identity_provider, value))
+            ),
+            "a list of names such as 'Google', or of dicts with 'name' or 'idp_identifier', 'label' and 'domains'",
+        ),
+        'the [buttons](signing-in.md#identity-providers): names (`"Google"`), or dicts with `name` or'
+        " `idp_identifier`, `label` and `domains`. If set, a login accepts no other provider",
+        scope="client",
+        convert=_identity_providers,
+    )
+    silent_sign_in: bool = _setting(
+        False,
+        BOOLEAN,
+        "whether a page may check for a [session at Cognito](signing-in.md#silent-sign-in) without user interaction",
+    )
+    admin_local_password: bool = _setting(
+        False,
+        BOOLEAN,
+        "emergency access: the password form of the [admin](signing-in.md#the-admin) stays at `login/?local`",
+    )
+    pool_resolver: Callable[[Any], str] | str = _setting(
+        "",
+        Validator(
+            lambda value: callable(value) or is_text_or_empty(value),
+            "a function that takes a request and returns an alias of POOLS, or its dotted path",
+        ),
+        "a function, or its dotted path, that takes a request and returns the alias of `POOLS` for its login; by"
+        " default the first alias",
+    )
+    tokens_of_other_pools: str = _setting(
+        "reject",
+        one_of("reject", "allow"),
+        "with `POOL_RESOLVER`, a token or a login of another user pool than the request's:"
+        ' `"reject"` (a token: 401 `wrong_issuer`; a session: anonymous) or'
+        ' [`"allow"`](pools.md#tokens-and-logins-of-other-pools)',
+    )
+    redirect_hosts: tuple[str, ...] = _setting(
+        (), TEXT_LIST, "hosts, besides the site's own, to which `next` may redirect", convert=_text_tuple
+    )
 
     alias: str = "default"  # of POOLS
     mirror_prefix: str = field(default="", init=False)  # of mirrored groups, if the site has several user pools
@@ -111,110 +450,52 @@ class CognitoSettings:
             resource=self.resource,
         )
         object.__setattr__(self, "user_pool", pool)
-        # The original issuer without its scheme, also where the issuer is the updated one: no other form is known.
+        # The original issuer without its scheme, also if the issuer is the updated one: AWS documents no other form.
         key = self.logins_key or pool.issuer_forms[0].removeprefix("https://")
         object.__setattr__(self, "logins_key", key)
 
     @property
     def refresh_lease_seconds(self) -> float:
-        """For how long one request alone may refresh a login; if its process dies, another one may do so after it.
+        """The time for which one request alone may refresh a login; if its process dies, another may do so after it.
 
         One attempt at the token endpoint, and 5 s to fetch the keys and to store the tokens.
         """
         return self.token_timeout_seconds + 5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pools:
-    """The settings of every alias, in the order of POOLS, and which of them speak of a token."""
-
-    by_alias: Mapping[str, CognitoSettings]
-    first: CognitoSettings = field(init=False)
-    user_pools: tuple[UserPool, ...] = field(init=False)  # each once, with the clients of all its aliases
-    _by_client: Mapping[tuple[str, str], CognitoSettings] = field(init=False)
-
-    def __post_init__(self) -> None:
-        every = tuple(self.by_alias.values())
-        put = partial(object.__setattr__, self)
-        put("first", every[0])
-        put("_by_client", {key: each for each in reversed(every) for key in _answers_for(each)})
-        pools = by_pool(every).values()
-        put("user_pools", tuple(_merged([each.user_pool for each in same]) for same in pools))
-        for same in pools if len(pools) > 1 else ():
-            for each in same:
-                # The first alias, for all aliases of a pool: its users are the same, whichever client they use.
-                object.__setattr__(each, "mirror_prefix", f"{same[0].alias}:")
-
-    def of(self, user_pool_id: str, client_id: str = "") -> CognitoSettings | None:
-        """What holds for a token of that pool and client; of a client that no alias names, the pool's first alias.
-
-        None for a pool that is not configured, as one that a row from earlier names.
-        """
-        found = self.accepting(user_pool_id, client_id)
-        return found if found is not None else self._by_client.get((user_pool_id, ""))
-
-    def accepting(self, user_pool_id: str, client_id: str) -> CognitoSettings | None:
-        """What holds where that very client of that pool is accepted; None where no alias does so."""
-        return self._by_client.get((user_pool_id, client_id))
-
-
-def _answers_for(found: CognitoSettings) -> Iterator[tuple[str, str]]:
-    for client_id in ("", found.client_id, *found.user_pool.client_ids):
-        yield found.user_pool_id, client_id
-
-
-def by_pool(every: Iterable[CognitoSettings]) -> dict[str, list[CognitoSettings]]:
-    """The settings of all aliases, by the id of the user pool that they are about."""
-    pools: dict[str, list[CognitoSettings]] = {}
-    for each in every:
-        pools.setdefault(each.user_pool_id, []).append(each)
-    return pools
-
-
-def _merged(same: Sequence[UserPool]) -> UserPool:
-    """One pool that several aliases share, with the clients of all."""
-    client_ids = tuple(dict.fromkeys(client_id for pool in same for client_id in pool.client_ids))
-    return same[0] if client_ids == same[0].client_ids else replace(same[0], client_ids=client_ids)
-
-
-def pools_of(value: Mapping[Any, Any]) -> Pools:
-    """The settings that `value`, in which `problems` found nothing wrong, stands for.
-
-    Raises ValueError where a pool cannot be: see `UserPool`.
-    """
-    pools = value.get("POOLS")
-    if pools is None:
-        return Pools({"default": _one(value)})
-    return Pools({alias: _one({**value, **given}, alias) for alias, given in pools.items()})
-
-
-def _one(value: Mapping[Any, Any], alias: str = "default") -> CognitoSettings:
-    names = [item.name for item in fields(CognitoSettings) if item.name.upper() in RULES]
-    given = {name: value[name.upper()] for name in names if name.upper() in value}
-    for name in ("client_ids", "scopes", "redirect_hosts", "issuer"):
-        if name in given:
-            given[name] = (given[name],) if isinstance(given[name], str) and given[name] else tuple(given[name])
-    if "groups" in given:
-        given["groups"] = {name: _grant(grant) for name, grant in given["groups"].items()}
-    if "identity_providers" in given:
-        given["identity_providers"] = tuple(map(_provider, given["identity_providers"]))
-    if "scopes_to_permissions" in given:
-        scopes = given["scopes_to_permissions"]
-        given["scopes_to_permissions"] = {name: frozenset(permissions) for name, permissions in scopes.items()}
-    return CognitoSettings(**given, alias=alias)
-
-
-def _provider(given: str | Mapping[str, Any]) -> IdentityProvider:
-    if isinstance(given, str):
-        return IdentityProvider(given)
-    domains = tuple(domain.lower() for domain in given.get("domains", ()))
-    return IdentityProvider(given.get("name", ""), given.get("idp_identifier", ""), given.get("label", ""), domains)
-
-
-def _grant(grant: Mapping[str, Any]) -> GroupGrant:
-    return GroupGrant(
-        groups=tuple(grant.get("groups", ())),
-        permissions=frozenset(grant.get("permissions", ())),
-        staff=grant.get("staff", False),
-        superuser=grant.get("superuser", False),
+def _declare(item: Field[Any]) -> Declaration:
+    validator, scope, shown_default, documentation, convert = item.metadata["setting"]
+    is_required = item.default is MISSING and item.default_factory is MISSING
+    if is_required:
+        shown_default = "required"
+    elif not shown_default:
+        default = item.default if item.default_factory is MISSING else item.default_factory()
+        shown = json.dumps(default) if isinstance(default, str | tuple | dict) else str(default)
+        shown_default = shown if isinstance(default, int | float) and not isinstance(default, bool) else f"`{shown}`"
+    return Declaration(
+        item.name.upper(), validator, scope, shown_default, documentation, is_required=is_required, convert=convert
     )
+
+
+POOLS = Declaration(
+    "POOLS",
+    Validator(
+        lambda value: isinstance(value, Mapping) and len(value) > 0,
+        "a non-empty dict from aliases to the settings of each",
+    ),
+    "site",
+    "-",
+    "[several pools](pools.md): alias -> its settings",
+    is_required=False,
+    convert=_same,
+)
+# Every key of `COGNITO`.
+DECLARATIONS: Mapping[str, Declaration] = {
+    declaration.key: declaration
+    for declaration in (*(_declare(item) for item in fields(CognitoSettings) if "setting" in item.metadata), POOLS)
+}
+
+
+def keys_with_scope(*scopes: Scope) -> tuple[str, ...]:
+    """Return the keys that these scopes may set."""
+    return tuple(key for key, declaration in DECLARATIONS.items() if declaration.scope in scopes)

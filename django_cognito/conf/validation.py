@@ -1,130 +1,135 @@
-"""What is wrong with the setting `COGNITO`: every problem with its check's id and the next step. Pure."""
+"""Validation of the setting `COGNITO`: each problem with the id of its check and the next step. No I/O."""
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..core.user_pool import pools_by_issuer
-from .rules import CLIENT_KEYS, GRANT_RULES, POOL_KEYS, RULES, is_text
-from .schema import CognitoSettings, by_pool, pools_of
-
-_REQUIRED = ("USER_POOL_ID", "CLIENT_ID")
-# Of the keys that POOLS may override, those that say what a pool is, whichever client asks.
-_OF_THE_POOL = tuple(key.lower() for key in POOL_KEYS if key not in CLIENT_KEYS)
+from .pool_registry import build_registry, group_by_user_pool
+from .schema import DECLARATIONS, GRANT_VALIDATORS, CognitoSettings, keys_with_scope
+from .validators import is_text
 
 # A Django group's name has at most 150 characters: alias, ":", and a Cognito group's name of at most 128.
 _MAX_MIRRORING_ALIAS_CHARS = 150 - 1 - 128
 
 
 class Problem(NamedTuple):
-    """Something wrong with `COGNITO`: the check's id, what is wrong, and the next step."""
+    """A problem of `COGNITO`: the id of its check, the message, and the next step."""
 
     id: str
     message: str
     hint: str
 
 
-def problems(value: Any) -> list[Problem]:
-    """All that is wrong with `value` as the setting `COGNITO`; an empty list where it is sound. Pure."""
+def find_problems(value: Any) -> list[Problem]:
+    """Return all problems of `value` as the setting `COGNITO`; an empty list if it is valid."""
     if not isinstance(value, Mapping):
         return [
             Problem("django_cognito.E001", "COGNITO is missing or is not a dict.", "Set USER_POOL_ID and CLIENT_ID.")
         ]
-    found = [*_key_problems(value, RULES), *_value_problems(value), *_grant_problems(value.get("GROUPS"))]
-    found += _pools_problems(value) if "POOLS" in value else _missing_problems(value)
-    return found or list(_combination_problems(value))
+    problems = [
+        *_check_keys(value, DECLARATIONS),
+        *_check_values(value),
+        *_check_grants(value.get("GROUPS")),
+        *(_check_pools(value["POOLS"], value) if "POOLS" in value else _check_required(value)),
+    ]
+    return problems or list(_check_combinations(value))
 
 
-def _key_problems(value: Mapping[Any, Any], known: Mapping[str, Any], where: str = "COGNITO") -> Iterator[Problem]:
+def _check_keys(value: Mapping[Any, Any], valid_keys: Iterable[str], path: str = "COGNITO") -> Iterator[Problem]:
     for key in value:
-        if key not in known:
-            yield Problem("django_cognito.E002", f"{where} has the unknown key {key!r}.", _nearest(key, known))
+        if key not in valid_keys:
+            yield Problem("django_cognito.E002", f"{path} has the unknown key {key!r}.", _suggest(key, valid_keys))
 
 
-def _missing_problems(value: Mapping[Any, Any], where: str = "COGNITO") -> Iterator[Problem]:
-    for key in _REQUIRED:
-        if key not in value:
-            yield Problem("django_cognito.E003", f"{where} lacks {key!r}.", "The AWS console shows it beside the pool.")
+def _check_required(value: Mapping[Any, Any], path: str = "COGNITO") -> Iterator[Problem]:
+    for key, declaration in DECLARATIONS.items():
+        if declaration.is_required and key not in value:
+            hint = "The AWS console shows it on the page of the user pool."
+            yield Problem("django_cognito.E003", f"{path} lacks the required key {key!r}.", hint)
 
 
-def _value_problems(value: Mapping[Any, Any], where: str = "COGNITO") -> Iterator[Problem]:
-    for key, rule in RULES.items():
-        if key in value and not rule.holds(value[key]):
-            yield Problem("django_cognito.E004", f"{where}[{key!r}] must be {rule.words}.", "")
+def _check_values(value: Mapping[Any, Any], path: str = "COGNITO") -> Iterator[Problem]:
+    for key, declaration in DECLARATIONS.items():
+        if key in value and not declaration.validator.is_valid(value[key]):
+            yield Problem("django_cognito.E004", f"{path}[{key!r}] must be {declaration.validator.expected}.", "")
 
 
-def _pools_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
-    pools = value["POOLS"]
-    for alias, given in pools.items() if isinstance(pools, Mapping) else ():
-        where = f"COGNITO['POOLS'][{alias!r}]"
-        if not is_text(alias) or not isinstance(given, Mapping):
-            yield Problem("django_cognito.E012", f"{where} must be a dict of what differs for this pool.", "")
+def _check_pools(pools: Any, value: Mapping[Any, Any]) -> Iterator[Problem]:
+    for alias, keys in pools.items() if isinstance(pools, Mapping) else ():
+        path = f"COGNITO['POOLS'][{alias!r}]"
+        if not is_text(alias) or not isinstance(keys, Mapping):
+            yield Problem("django_cognito.E012", f"{path} must be a dict of the settings of this alias.", "")
             continue
-        yield from _key_problems(given, {key: RULES[key] for key in POOL_KEYS}, where)
-        yield from _value_problems(given, where)
-        yield from _grant_problems(given.get("GROUPS"), where)
-        yield from _missing_problems({**value, **given}, where)
+        yield from _check_keys(keys, keys_with_scope("pool", "client"), path)
+        yield from _check_values(keys, path)
+        yield from _check_grants(keys.get("GROUPS"), path)
+        yield from _check_required({**value, **keys}, path)
 
 
-def _grant_problems(groups: Any, inside: str = "COGNITO") -> Iterator[Problem]:
+def _check_grants(groups: Any, parent: str = "COGNITO") -> Iterator[Problem]:
     for name, grant in groups.items() if isinstance(groups, Mapping) else ():
-        where = f"{inside}['GROUPS'][{name!r}]"
+        path = f"{parent}['GROUPS'][{name!r}]"
         if not is_text(name) or not isinstance(grant, Mapping):
-            yield Problem("django_cognito.E005", f"{where} must be a dict of what the group gives.", "")
+            yield Problem("django_cognito.E005", f"{path} must be a dict of what the group grants.", "")
             continue
         for key, item in grant.items():
-            rule = GRANT_RULES.get(key)
-            if rule is None:
-                yield Problem(
-                    "django_cognito.E005", f"{where} has the unknown key {key!r}.", _nearest(key, GRANT_RULES)
-                )
-            elif not rule.holds(item):
-                yield Problem("django_cognito.E005", f"{where}[{key!r}] must be {rule.words}.", "")
+            validator = GRANT_VALIDATORS.get(key)
+            if validator is None:
+                hint = _suggest(key, GRANT_VALIDATORS)
+                yield Problem("django_cognito.E005", f"{path} has the unknown key {key!r}.", hint)
+            elif not validator.is_valid(item):
+                yield Problem("django_cognito.E005", f"{path}[{key!r}] must be {validator.expected}.", "")
 
 
-def _combination_problems(value: Mapping[Any, Any]) -> Iterator[Problem]:
+def _check_combinations(value: Mapping[Any, Any]) -> Iterator[Problem]:
     try:
-        found = pools_of(value)
-        pools_by_issuer(found.user_pools)
+        registry = build_registry(value)
+        pools_by_issuer(registry.user_pools)
     except ValueError as error:
-        yield Problem("django_cognito.E006", f"COGNITO names no usable user pool: {error}.", "")
+        yield Problem("django_cognito.E006", f"COGNITO has a user pool that is not possible: {error}.", "")
         return
-    if found.first.jwks_hard_max_age_seconds < found.first.jwks_max_age_seconds:
-        message = "COGNITO['JWKS_HARD_MAX_AGE_SECONDS'] is below JWKS_MAX_AGE_SECONDS."
-        yield Problem("django_cognito.E007", message, "Keys must outlive their refresh.")
-    for same in by_pool(found.by_alias.values()).values():
-        yield from _sharing_problems(same)
-    for each in found.by_alias.values():
-        yield from _mirroring_problems(each)
+    if registry.first.jwks_hard_max_age_seconds < registry.first.jwks_max_age_seconds:
+        message = "COGNITO['JWKS_HARD_MAX_AGE_SECONDS'] is less than JWKS_MAX_AGE_SECONDS."
+        yield Problem("django_cognito.E007", message, "Keys must stay usable until they are refreshed.")
+    for same_pool in group_by_user_pool(registry.by_alias.values()).values():
+        yield from _check_shared_pool(same_pool)
+        yield from _check_shared_clients(same_pool)
+    for settings in registry.by_alias.values():
+        # With several user pools the alias is a part of the names of mirrored groups, as in "acme:editors".
+        is_prefix = ":" not in settings.alias and len(settings.alias) <= _MAX_MIRRORING_ALIAS_CHARS
+        if settings.mirror_groups and not is_prefix:
+            path = f"COGNITO['POOLS'][{settings.alias!r}]"
+            message = f"{path} has MIRROR_GROUPS, but its alias cannot be a prefix of group names."
+            hint = f"Use an alias of at most {_MAX_MIRRORING_ALIAS_CHARS} characters without ':', or set MIRROR_GROUPS"
+            yield Problem("django_cognito.E016", message, f"{hint} to False.")
 
 
-def _mirroring_problems(settings: CognitoSettings) -> Iterator[Problem]:
-    """With several user pools the alias is a part of the names of mirrored groups, as in "acme:editors"."""
-    if not settings.mirror_groups or (":" not in settings.alias and len(settings.alias) <= _MAX_MIRRORING_ALIAS_CHARS):
-        return
-    message = f"COGNITO['POOLS'][{settings.alias!r}] mirrors groups, and its alias cannot be a prefix of their names."
-    hint = f"Use an alias of at most {_MAX_MIRRORING_ALIAS_CHARS} characters without ':', or turn MIRROR_GROUPS off."
-    yield Problem("django_cognito.E016", message, hint)
-
-
-def _sharing_problems(same: Sequence[CognitoSettings]) -> Iterator[Problem]:
-    """What is wrong with aliases that share a pool: its people are the same, whichever client lets them in."""
-    first, *others = same
+def _check_shared_pool(aliases: Sequence[CognitoSettings]) -> Iterator[Problem]:
+    """Aliases that share a user pool have the same users, so they must agree on the keys of the pool."""
+    first, *others = aliases
     for other in others:
-        told = f"COGNITO['POOLS'][{first.alias!r}] and [{other.alias!r}] share a user pool"
-        for name in _OF_THE_POOL:
-            if getattr(first, name) != getattr(other, name):
-                hint = "What a pool is, and what its groups give, is the same for all its clients."
-                yield Problem("django_cognito.E013", f"{told} and differ in {name.upper()}.", hint)
-    clients = [(client_id, each.alias) for each in same for client_id in {each.client_id, *each.user_pool.client_ids}]
-    for client_id in sorted({client_id for client_id, _ in clients}):
-        aliases = [repr(alias) for other, alias in clients if other == client_id]
-        if len(aliases) > 1:
-            message = f"COGNITO['POOLS']: the client {client_id!r} is that of {' and of '.join(aliases)}."
-            yield Problem("django_cognito.E014", message, "A token's alias is found by its pool and client.")
+        for key in keys_with_scope("pool"):
+            if getattr(first, key.lower()) != getattr(other, key.lower()):
+                message = (
+                    f"COGNITO['POOLS'][{first.alias!r}] and [{other.alias!r}] share a user pool and differ in {key}."
+                )
+                hint = "Settings of the pool and its groups must be the same for all its app clients."
+                yield Problem("django_cognito.E013", message, hint)
 
 
-def _nearest(key: Any, known: Mapping[str, Any]) -> str:
-    names = {name.upper(): name for name in known}
+def _check_shared_clients(aliases: Sequence[CognitoSettings]) -> Iterator[Problem]:
+    aliases_by_client: dict[str, list[str]] = {}
+    for settings in aliases:
+        for client_id in {settings.client_id, *settings.user_pool.client_ids}:
+            aliases_by_client.setdefault(client_id, []).append(repr(settings.alias))
+    for client_id, names in sorted(aliases_by_client.items()):
+        if len(names) > 1:
+            message = f"COGNITO['POOLS'] has the app client {client_id!r} in several aliases: {', '.join(names)}."
+            yield Problem("django_cognito.E014", message, "Pool and app client of a token must select one alias.")
+
+
+def _suggest(key: Any, valid_keys: Iterable[str]) -> str:
+    names = {name.upper(): name for name in valid_keys}
     nearest = difflib.get_close_matches(str(key).upper(), names, n=1, cutoff=0.0)
     return f"Did you mean {names[nearest[0]]!r}?"

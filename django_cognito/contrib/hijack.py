@@ -12,8 +12,8 @@ from hijack.signals import hijack_ended, hijack_started
 
 from ..core.errors import SignInError
 from ..models import CognitoLogin
-from ..sessions.store import SESSION_KEY, SET_ASIDE_KEY, revoke, row_of
-from ..signals import tell_of_sign_out
+from ..sessions.store import SESSION_KEY, SET_ASIDE_KEY, get_login, revoke_refresh_tokens
+from ..signals import send_signed_out
 
 
 def _set_login_aside(*, request: HttpRequest, hijacker: Any, **_: Any) -> None:
@@ -44,10 +44,10 @@ def _end_logins_set_aside(*, request: HttpRequest | None = None, **_: Any) -> No
     """End the hijacker's logins with the session: nobody can be released to them any more."""
     for user_id, login_id in getattr(request, "session", {}).pop(SET_ASIDE_KEY, ()):
         with suppress(SignInError):
-            login = row_of(login_id, cognito_user__user_id=user_id)
+            login = get_login(login_id, cognito_user__user_id=user_id)
             CognitoLogin.objects.filter(pk=login.pk).delete()
-            tell_of_sign_out([login.cognito_user])
-            revoke(login)
+            send_signed_out([login.cognito_user])
+            revoke_refresh_tokens(login)
 
 
 def _key(user: Any) -> str:

@@ -1,4 +1,4 @@
-"""Retries a transaction that lost against another one: a deadlock, a wait for a lock that took too long, a busy SQLite.
+"""Retry a transaction after a conflict with another one: a deadlock, a lock timeout, a busy SQLite database.
 
 Must not depend on what is written.
 """
@@ -30,7 +30,7 @@ _WRITING_MODES = ("IMMEDIATE", "EXCLUSIVE")
 
 
 def is_conflict(error: DatabaseError, vendor: str) -> bool:
-    """Return whether `error` says that the transaction lost against another one, and may succeed if it is repeated.
+    """Return whether `error` is a conflict with another transaction, after which a retry may succeed.
 
     `vendor` is Django's name of the database: "postgresql", "mysql" (MariaDB too) or "sqlite".
     """
@@ -38,7 +38,7 @@ def is_conflict(error: DatabaseError, vendor: str) -> bool:
         return bool(error.args) and error.args[0] in _MYSQL_CODES
     if vendor == "sqlite":
         code = getattr(error.__cause__, "sqlite_errorcode", None)
-        return code is not None and code & 0xFF in _SQLITE_CODES  # the low byte; the others say more precisely why
+        return code is not None and code & 0xFF in _SQLITE_CODES  # the low byte; the other bytes are the extended code
     return getattr(error.__cause__, "sqlstate", None) in _SQLSTATES
 
 

@@ -1,4 +1,4 @@
-"""Bearer tokens of Cognito for DRF. Translates `people.authenticate`; decides nothing."""
+"""Bearer tokens of Cognito for DRF. Must not verify tokens itself: see `users.authentication`."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ from ..users.authentication import authenticate
 from ..users.provisioning import Token
 from ..web.bearer import bearer_token
 from ..web.error_reports import take_id_token
-from ..web.pool_selection import pool_ids_accepted_at
+from ..web.pool_selection import get_accepted_pool_ids
 from ..web.request import RequestCognito
-from ..web.responses import CHALLENGE, answer_to
+from ..web.responses import CHALLENGE, error_response_for
 from .errors import CognitoAPIException
 
 
@@ -22,9 +22,9 @@ class CognitoAuthentication(BaseAuthentication):
 
     @without_locals
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
-        """The user and the token; None without a bearer token, so that the next class is asked.
+        """Return the user and the token; None without a bearer token, so that DRF tries the next class.
 
-        Raises CognitoAPIException: 401 for a refused token, 503 with Retry-After while Cognito cannot be asked.
+        Raises CognitoAPIException: 401 if the token is rejected, 503 with Retry-After if Cognito cannot be reached.
         """
         http_request: Any = request._request
         raw = bearer_token(http_request)
@@ -32,10 +32,10 @@ class CognitoAuthentication(BaseAuthentication):
             return None
         raw_id_token = take_id_token(http_request)
         try:
-            accepted = pool_ids_accepted_at(http_request)
+            accepted = get_accepted_pool_ids(http_request)
             user, token = authenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)
         except CognitoError as error:
-            raise CognitoAPIException(answer_to(error)) from error
+            raise CognitoAPIException(error_response_for(error)) from error
         cognito = getattr(http_request, "cognito", None)
         if cognito is None:  # the middleware is not installed
             cognito = http_request.cognito = RequestCognito(http_request)
@@ -43,5 +43,5 @@ class CognitoAuthentication(BaseAuthentication):
         return user, token
 
     def authenticate_header(self, request: Request) -> str:
-        """The challenge where no token was sent: without an `error` (RFC 6750 3.1)."""
+        """Return the challenge for a request without a token: it has no `error` (RFC 6750 3.1)."""
         return CHALLENGE

@@ -1,17 +1,17 @@
-"""Our answers as DRF's exceptions, with a status of their own.
+"""Error responses as DRF exceptions with their own status.
 
-Not DRF's AuthenticationFailed: that one becomes 403 wherever the first authentication class has no challenge.
+DRF's AuthenticationFailed is not used: it becomes 403 if the first authentication class has no challenge.
 """
 
 from rest_framework.exceptions import APIException
 
-from ..web.responses import Answer
+from ..web.responses import ErrorResponse
 
 
 class CognitoAPIException(APIException):
-    """An answer of ours: `status_code` 401, 403 or 503; the body has `detail` and a stable `code`."""
+    """An error response: `status_code` 401, 403 or 503; the body has `detail` and a stable `code`."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: ErrorResponse) -> None:
         super().__init__(answer.body, code=answer.code)
         self.status_code = answer.status
         # DRF's exception handler makes WWW-Authenticate and Retry-After of these two.

@@ -1,4 +1,4 @@
-"""Groups and scopes as DRF permissions. Translates `people.rights`; decides nothing."""
+"""Groups and scopes as DRF permissions. The rules are in `authorization.rights`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,37 +6,37 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from ..authorization.rights import Rights, named, rights_of
+from ..authorization.rights import Rights, get_rights, require_names
 from ..core.errors import CognitoUnavailableError
-from ..web.responses import Answer, answer_to, forbidden
+from ..web.responses import ErrorResponse, error_response_for, forbidden
 from .errors import CognitoAPIException
 
 
 class _RightsPermission(BasePermission):
-    """Passes whose rights `allows` says so, also to a single object; a subclass a use."""
+    """Allows users whose rights satisfy `allows`, for single objects too; each use has a subclass."""
 
     allows: Callable[[Rights], bool]
-    refusal: Answer
+    refusal: ErrorResponse
     _is_refused = False
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        """Whether the caller is somebody with the right."""
+        """Return whether the user is authenticated and has the right."""
         if not request.user or not request.user.is_authenticated:
             return False
         try:
-            allowed = self.allows(rights_of(request.user))
+            allowed = self.allows(get_rights(request.user))
         except CognitoUnavailableError as error:
-            raise CognitoAPIException(answer_to(error)) from error
+            raise CognitoAPIException(error_response_for(error)) from error
         self._is_refused = not allowed
         return allowed
 
     def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
-        """As for the whole view: left at DRF's True, `~` would refuse every object to everybody."""
+        """Return the result for the view: with DRF's default True, `~` would reject every object."""
         return self.has_permission(request, view)
 
     @property
     def message(self) -> None:
-        """What DRF asks for once somebody is refused. It has no place for a challenge: so our own answer is raised."""
+        """Read by DRF after a rejection. It cannot carry a challenge, so the error response is raised."""
         if self._is_refused:
             raise CognitoAPIException(self.refusal)
 
@@ -46,15 +46,15 @@ def InGroup(*names: str) -> type[BasePermission]:  # noqa: N802 - a permission c
 
     `~InGroup(...)` is true for an anonymous user: write `IsAuthenticated & ~InGroup(...)`.
     """
-    groups = named(names)
+    groups = require_names(names)
     return _required("InGroup", lambda rights: rights.in_group(*groups), forbidden("group_required"))
 
 
 def HasScope(*names: str) -> type[BasePermission]:  # noqa: N802
-    """A permission class: the caller's token carries every one of the scopes `names`. 403, code "scope_required"."""
-    scopes = named(names)
+    """Return a permission class: the token has all of the scopes `names`. 403, code "scope_required"."""
+    scopes = require_names(names)
     return _required("HasScope", lambda rights: rights.has_scope(*scopes), forbidden("scope_required", scopes=scopes))
 
 
-def _required(name: str, allows: Callable[[Rights], bool], refusal: Answer) -> type[BasePermission]:
+def _required(name: str, allows: Callable[[Rights], bool], refusal: ErrorResponse) -> type[BasePermission]:
     return type(name, (_RightsPermission,), {"allows": staticmethod(allows), "refusal": refusal})

@@ -1,14 +1,13 @@
-"""What a sign-in asks of Cognito beyond what protects it: a provider, a prompt, a language. Pure."""
+"""The optional authorization request parameters: provider, prompt, language. No I/O."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..conf.loading import CognitoSettings
-from ..conf.schema import IdentityProvider
+from ..conf.schema import CognitoSettings, IdentityProvider
 from ..core.errors import SignInError
 
-# AWS developer guide, "Redirect and authorization endpoint": what each parameter may hold.
+# AWS developer guide, "Redirect and authorization endpoint": the values of each parameter.
 _PARAMETERS = {
     "identity_provider": re.compile(r"[^\s\x00-\x1f\x7f]{1,32}"),
     "idp_identifier": re.compile(r"[\w +=.@-]{1,40}"),
@@ -21,29 +20,29 @@ _PARAMETERS = {
 _MAX_CHARS = 1_024
 
 
-def asked_of_cognito(query: Any, settings: CognitoSettings) -> dict[str, str]:
-    """The parameters that a login's address passes on, from its query (a QueryDict): those above, and no other.
+def read_authorize_params(query: Any, settings: CognitoSettings) -> dict[str, str]:
+    """Return the parameters of the login URL's query (a QueryDict) that are passed on to Cognito.
 
-    A `login_hint` in a domain that one of IDENTITY_PROVIDERS names leads there, where no provider is asked for.
+    Without a provider, the domain of `login_hint` selects one of IDENTITY_PROVIDERS.
 
-    Raises SignInError (code "invalid_parameter") for what Cognito would not take, for what stands twice, for two
-    providers or one that is not among IDENTITY_PROVIDERS, and for `prompt=none` without SILENT_SIGN_IN.
+    Raises SignInError (code "invalid_parameter") for an invalid or repeated value, for two providers or one
+    that is not in IDENTITY_PROVIDERS, and for `prompt=none` without SILENT_SIGN_IN.
     """
-    asked = {name: _value(query.getlist(name), name) for name in _PARAMETERS if name in query}
-    if asked.get("prompt") == "none" and not settings.silent_sign_in:
+    authorize_params = {name: _value(query.getlist(name), name) for name in _PARAMETERS if name in query}
+    if authorize_params.get("prompt") == "none" and not settings.silent_sign_in:
         raise _invalid("prompt")
-    named = [name for name in ("identity_provider", "idp_identifier") if name in asked]
+    named = [name for name in ("identity_provider", "idp_identifier") if name in authorize_params]
     if not named:
-        return {**asked, **provider_of_address(asked.get("login_hint", ""), settings)}
+        return {**authorize_params, **find_provider_params(authorize_params.get("login_hint", ""), settings)}
     known = settings.identity_providers
-    # Of two, one would be looked at here, and the other perhaps by Cognito.
-    if len(named) > 1 or (known and not any(_is_it(each, asked) for each in known)):
+    # Of two providers one would be checked here, and Cognito might use the other.
+    if len(named) > 1 or (known and not any(_is_it(each, authorize_params) for each in known)):
         raise _invalid(named[0])
-    return asked
+    return authorize_params
 
 
-def provider_of_address(address: str, settings: CognitoSettings) -> dict[str, str]:
-    """What leads to the provider of an e-mail address's domain; nothing where none of IDENTITY_PROVIDERS has it."""
+def find_provider_params(address: str, settings: CognitoSettings) -> dict[str, str]:
+    """Return the parameters of the provider for an email address's domain; empty if IDENTITY_PROVIDERS has none."""
     domain = address.rpartition("@")[2].strip().lower() if "@" in address else None
     found = (each.authorize_params for each in settings.identity_providers if domain in each.domains)
     return next(found, {})
@@ -56,8 +55,8 @@ def _value(values: list[str], name: str) -> str:
     return value
 
 
-def _is_it(provider: IdentityProvider, asked: Mapping[str, str]) -> bool:
-    return provider.authorize_params.items() <= asked.items()
+def _is_it(provider: IdentityProvider, authorize_params: Mapping[str, str]) -> bool:
+    return provider.authorize_params.items() <= authorize_params.items()
 
 
 def _invalid(name: str) -> SignInError:

@@ -11,29 +11,30 @@ from typing import Any
 from django.contrib.sessions.backends.signed_cookies import SessionStore as CookieSession
 from django.http import HttpRequest, QueryDict
 
-from ..conf.loading import CognitoSettings, get_pools
+from ..conf.loading import get_pool_registry
+from ..conf.schema import CognitoSettings
 from ..core import AccessToken
 from ..core.errors import CognitoError, CognitoUnavailableError, SignInError
 from ..core.hosted_ui import HostedUi, TokenSet
 from ..core.tracebacks import without_locals
 from ..factories import get_hosted_ui
 from ..sessions import store
-from ..users.authentication import person, verify
+from ..users.authentication import get_or_create_user, verify
 from ..users.linking import link
-from ..web.pool_selection import settings_here
+from ..web.pool_selection import find_settings_for_request
 from ..web.redirect_uri import has_own_redirect_uri, redirect_uri_of
 from .state import PendingSignIn, digest_session_key, new_secret, seal
 
 Page = Callable[..., str]
-# Where a sign-in may begin, by name: each is a page of the hosted UI.
+# The pages of the hosted UI at which a sign-in can start, by name.
 PAGES: Mapping[str, Page] = {
     "login": HostedUi.authorize_url,
     "sign_up": HostedUi.sign_up_url,
     "forgot_password": HostedUi.forgot_password_url,
 }
 # RFC 6749 4.1.2.1, as Cognito uses it: trouble at the identity provider comes as `invalid_request`.
-_TROUBLE = frozenset({"server_error", "temporarily_unavailable", "invalid_request"})
-_OF_THE_CLIENT = frozenset({"unauthorized_client", "invalid_scope", "unsupported_response_type"})
+_PROVIDER_ERRORS = frozenset({"server_error", "temporarily_unavailable", "invalid_request"})
+_CLIENT_ERRORS = frozenset({"unauthorized_client", "invalid_scope", "unsupported_response_type"})
 _ALREADY_LINKED = "Already found an entry for username"  # public threads; AWS does not document it
 _COMPLETED = "_cognito_completed"  # in the session: the ids of the sign-ins that it completed
 _MAX_COMPLETED = 10
@@ -101,7 +102,7 @@ def complete(request: HttpRequest, pending: PendingSignIn, secret: bytes | None)
         raise SignInError("the sign-in started too long ago", code="state_expired")
     settings = _settings_at_callback(request, pending)
     _check_issuer(request.GET, settings)
-    code = _code(request.GET)
+    code = _read_code(request.GET)
     tokens = get_hosted_ui(settings).exchange_code(
         code, redirect_uri=redirect_uri_of(request, settings), code_verifier=pending.code_verifier(secret)
     )
@@ -115,10 +116,10 @@ def _settings_at_callback(request: HttpRequest, pending: PendingSignIn) -> Cogni
     Raises SignInError (code "state_unknown") if they are not configured any more, or belong to another tenant than the
     callback: POOL_RESOLVER decides, unless the alias has a REDIRECT_URI of its own.
     """
-    settings = get_pools().by_alias.get(pending.alias)
+    settings = get_pool_registry().by_alias.get(pending.alias)
     if settings is None or settings.client_id != pending.client_id:
         raise SignInError("the sign-in started at a client that is not configured any more", code="state_unknown")
-    if not has_own_redirect_uri(settings) and settings_here(request) is not settings:
+    if not has_own_redirect_uri(settings) and find_settings_for_request(request) is not settings:
         raise SignInError(f"the sign-in of alias {pending.alias!r} came back at another tenant", code="state_unknown")
     return settings
 
@@ -135,15 +136,15 @@ def _sign_in(
     )
     if not isinstance(token, AccessToken) or token.user_pool_id != settings.user_pool_id:
         raise SignInError("the token endpoint gave a machine's token, or another pool's", code="malformed_response")
-    _check_age(token, pending, settings)
-    user_info = _user_info(settings, tokens, token) if settings.profile_source == "userinfo" else None
+    _check_auth_time(token, pending, settings)
+    user_info = _fetch_user_info(settings, tokens, token) if settings.profile_source == "userinfo" else None
     if pending.links_to:
-        link(_user_who_links(request, pending, secret), token, profile)  # the first that is written
-    user, _ = person(token, profile, user_info)
-    store.start(request, user, token, tokens)
+        link(_get_linking_user(request, pending, secret), token, profile)  # the first that is written
+    user, _ = get_or_create_user(token, profile, user_info)
+    store.start_login(request, user, token, tokens)
 
 
-def _user_who_links(request: HttpRequest, pending: PendingSignIn, secret: bytes) -> Any:
+def _get_linking_user(request: HttpRequest, pending: PendingSignIn, secret: bytes) -> Any:
     """Return the user who asked for the link, if still signed in by the same session. Raises SignInError."""
     user: Any = request.user
     is_same_session = hmac.compare_digest(_session_digest(request, secret), pending.session_digest)
@@ -158,12 +159,12 @@ def _session_digest(request: HttpRequest, secret: bytes) -> str:
     return digest_session_key(secret, "" if is_in_cookie else request.session.session_key or "")
 
 
-def _user_info(settings: CognitoSettings, tokens: TokenSet, token: AccessToken) -> Mapping[str, Any]:
-    """What userInfo says of the very person who signs in (OpenID Connect Core 5.3.2). Raises CognitoError."""
-    said = get_hosted_ui(settings).user_info(tokens.access_token)
-    if said.get("sub") != token.sub:
-        raise SignInError("userInfo speaks of somebody else", code="user_info_mismatch")
-    return said
+def _fetch_user_info(settings: CognitoSettings, tokens: TokenSet, token: AccessToken) -> Mapping[str, Any]:
+    """Return the userInfo claims of the user who signs in (OpenID Connect Core 5.3.2). Raises CognitoError."""
+    claims = get_hosted_ui(settings).user_info(tokens.access_token)
+    if claims.get("sub") != token.sub:
+        raise SignInError("`sub` in userInfo does not match the ID token", code="user_info_mismatch")
+    return claims
 
 
 def _check_issuer(query: QueryDict, settings: CognitoSettings) -> None:
@@ -176,42 +177,42 @@ def _check_issuer(query: QueryDict, settings: CognitoSettings) -> None:
         raise SignInError("the callback names another issuer than the pool", code="wrong_issuer")
 
 
-def _code(query: QueryDict) -> str:
-    """The code that the hosted UI gave.
+def _read_code(query: QueryDict) -> str:
+    """Return the authorization code of the callback.
 
-    Raises SignInError where it gave an error, or not one code; CognitoUnavailableError where a provider has trouble.
+    Raises SignInError for an error or if there is not one code; CognitoUnavailableError if a provider is not available.
     """
     if "error" not in query:
-        return single(query, "code")
+        return require_single_value(query, "code")
     oauth_error = query.get("error", "")[:64]
-    said = f"the hosted UI answered {oauth_error!r}: {query.get('error_description', '')[:200]!r}"
-    if oauth_error in _TROUBLE:
-        raise CognitoUnavailableError(said, code="provider_trouble")
-    if oauth_error in _OF_THE_CLIENT:
-        raise SignInError(said, oauth_error=oauth_error, code="client_refused")
-    raise SignInError(said, oauth_error=oauth_error, code="refused_by_provider")
+    message = f"the hosted UI answered {oauth_error!r}: {query.get('error_description', '')[:200]!r}"
+    if oauth_error in _PROVIDER_ERRORS:
+        raise CognitoUnavailableError(message, code="provider_trouble")
+    if oauth_error in _CLIENT_ERRORS:
+        raise SignInError(message, oauth_error=oauth_error, code="client_refused")
+    raise SignInError(message, oauth_error=oauth_error, code="refused_by_provider")
 
 
-def single(query: QueryDict, name: str) -> str:
-    """The one value of a parameter of the callback. Raises SignInError where there is none, or more than one."""
+def require_single_value(query: QueryDict, name: str) -> str:
+    """Return the single value of a callback parameter. Raises SignInError if there is none, or more than one."""
     values = query.getlist(name)
     if len(values) == 1 and values[0]:
         return values[0]
-    # IdP-initiated SAML ends so: a code that nobody here has asked for.
+    # IdP-initiated SAML: a code without an authorization request of this site.
     is_uninvited = name == "state" and not values and "code" in query
     code = "state_missing" if is_uninvited else "state_unknown"
     raise SignInError(f"the callback has {len(values)} values of {name}", code=code)
 
 
-def _check_age(token: AccessToken, pending: PendingSignIn, settings: CognitoSettings) -> None:
-    """OpenID Connect Core 3.1.2.1: who asks for `max_age` looks whether it was heeded. Raises SignInError.
+def _check_auth_time(token: AccessToken, pending: PendingSignIn, settings: CognitoSettings) -> None:
+    """OpenID Connect Core 3.1.2.1: the client checks `auth_time` if it sent `max_age`. Raises SignInError.
 
-    Who links an account has signed in for that, and not before: a hosted UI without managed login overlooks `prompt`,
-    and its session may be somebody else's.
+    To link an account the user must sign in after the request: a hosted UI without managed login ignores `prompt`, and
+    its session may be another user's.
     """
     signed_in_at: Any = token.claims.get("auth_time", 0)
     is_stale = bool(pending.links_to) and signed_in_at < pending.started_at - settings.leeway_seconds
     if "max_age" in pending.authorize_params:
         is_stale |= time.time() - signed_in_at > int(pending.authorize_params["max_age"]) + settings.leeway_seconds
     if is_stale:
-        raise SignInError("the person signed in longer ago than was asked for", code="sign_in_too_old")
+        raise SignInError("the user signed in longer ago than allowed", code="sign_in_too_old")

@@ -10,10 +10,10 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from django.urls import get_script_prefix, reverse
 
-from ..conf.loading import CognitoSettings
+from ..conf.schema import CognitoSettings
 from ..sessions import store
-from ..web.pool_selection import settings_here
-from ..web.security_headers import protected
+from ..web.pool_selection import find_settings_for_request
+from ..web.security_headers import set_security_headers
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 _log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class CsrfOrConfirmation(CsrfViewMiddleware):
         _log.warning("a sign-out without a valid CSRF token is to be confirmed: %s", reason)
         where = request.POST.get("where", "")
         query = f"?where={where}" if where in _WHERE else ""
-        return protected(HttpResponseRedirect(reverse("cognito:logout") + query))
+        return set_security_headers(HttpResponseRedirect(reverse("cognito:logout") + query))
 
 
 def without_transaction(view: _View) -> _View:
@@ -46,9 +46,9 @@ def without_transaction(view: _View) -> _View:
 
 
 def settings_at_sign_out(request: HttpRequest) -> CognitoSettings | None:
-    """Return what `settings_here` returns; None also if POOL_RESOLVER raises: that must not prevent a sign-out."""
+    """Return the settings for `request`; None also if POOL_RESOLVER raises, which must not prevent a sign-out."""
     try:
-        return settings_here(request)
+        return find_settings_for_request(request)
     except Exception:  # noqa: BLE001 the function is the site's, and may raise Http404 for a tenant that is gone
         _log.exception("POOL_RESOLVER failed at a sign-out, which stays on the site unless the login names its pool")
         return None
@@ -65,7 +65,7 @@ def ends_at_cognito(settings: CognitoSettings | None, local_user: Any, where: st
 def sign_out_page(request: HttpRequest, here: CognitoSettings | None, local_user: Any) -> HttpResponse:
     """Return the page that asks, and says what will end."""
     where = request.GET.get("where", "")
-    ours = store.settings_of_session(request.session)
+    ours = store.find_settings_of_session(request.session)
     context = {
         "home": get_script_prefix(),
         "where": where if where in _WHERE else "",
@@ -74,4 +74,4 @@ def sign_out_page(request: HttpRequest, here: CognitoSettings | None, local_user
     }
     page = render(request, "django_cognito/logout.html", context)
     # "no-referrer" would make browsers post the form with "Origin: null", which the CSRF check refuses.
-    return protected(page, ours, here, referrer_policy="same-origin")
+    return set_security_headers(page, ours, here, referrer_policy="same-origin")

@@ -18,23 +18,25 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from ..conf.loading import CognitoSettings, get_pools, get_settings
+from ..conf.loading import get_pool_registry, get_settings
+from ..conf.schema import CognitoSettings
 from ..core.errors import CognitoError, SignInError, TokenError
 from ..core.tracebacks import without_locals
 from ..decorators import session_required, user_required
 from ..factories import get_hosted_ui
 from ..sessions import store
-from ..signals import tell_of_failed_sign_in
+from ..signals import send_sign_in_failed
 from ..users import linking
 from ..web import sign_in_cookies, silent
+from ..web.error_catalogue import RetryMode
 from ..web.next_url import is_script, safe_url
-from ..web.pool_selection import settings_here, settings_of_request
+from ..web.pool_selection import find_settings_for_request, get_settings_for_request
 from ..web.redirect_uri import login_at_redirect_uri, relative_next
-from ..web.responses import answer_to, json_response, not_authenticated
-from ..web.security_headers import protected
+from ..web.responses import error_response_for, json_response, not_authenticated
+from ..web.security_headers import set_security_headers
 from . import flow
-from .authorize_params import asked_of_cognito
-from .failures import WayOn, cause_of
+from .authorize_params import read_authorize_params
+from .failures import describe_failure
 from .sign_out_page import CsrfOrConfirmation, ends_at_cognito, settings_at_sign_out, sign_out_page, without_transaction
 from .state import PendingSignIn, open_state
 
@@ -51,7 +53,7 @@ def login(request: HttpRequest) -> HttpResponse:
     The query may hold what Cognito is asked beyond that: `identity_provider`, `idp_identifier`, `login_hint`, `lang`,
     `prompt`, `acr_values`, `max_age`.
     """
-    return _begin(request, "login")
+    return _start_sign_in(request, "login")
 
 
 @session_required
@@ -60,7 +62,7 @@ def login(request: HttpRequest) -> HttpResponse:
 @never_cache
 def sign_up(request: HttpRequest) -> HttpResponse:
     """As `login`, for whoever has no account yet: at the hosted UI's page where one is made."""
-    return _begin(request, "sign_up")
+    return _start_sign_in(request, "sign_up")
 
 
 @session_required
@@ -69,7 +71,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
 @never_cache
 def forgot_password(request: HttpRequest) -> HttpResponse:
     """As `login`, for whoever has forgotten the password: at the hosted UI's page where a new one is set."""
-    return _begin(request, "forgot_password")
+    return _start_sign_in(request, "forgot_password")
 
 
 @session_required
@@ -83,9 +85,9 @@ def link(request: HttpRequest) -> HttpResponse:
 
     By POST, and Cognito asks for the password: otherwise an attacker could make a user link an account of the attacker.
     """
-    if refusal := _too_old(request):
+    if refusal := _require_recent_sign_in(request):
         return refusal
-    return _begin(request, "login", links_to=str(request.user.pk))
+    return _start_sign_in(request, "login", links_to=str(request.user.pk))
 
 
 @session_required
@@ -96,17 +98,17 @@ def link(request: HttpRequest) -> HttpResponse:
 @csrf_protect
 def unlink(request: HttpRequest, link_id: int) -> HttpResponse:
     """Remove one of the user's links to accounts in Cognito; not the last way in."""
-    if refusal := _too_old(request):
+    if refusal := _require_recent_sign_in(request):
         return refusal
     try:
         linking.unlink(request.user, link_id)
     except CognitoError as error:
         logger.info("an account was not unlinked: %s", error.code)
-        return _explained(request, error)
-    return _on(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
+        return _render_failure(request, error)
+    return _redirect_to_next(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
 
 
-def _too_old(request: HttpRequest) -> HttpResponse | None:
+def _require_recent_sign_in(request: HttpRequest) -> HttpResponse | None:
     """The page that asks for a new sign-in if the session's is older than LINKING_MAX_AGE_SECONDS; None if it is not.
 
     A session with a local password has no sign-in at Cognito, and is too old.
@@ -122,7 +124,7 @@ def _too_old(request: HttpRequest) -> HttpResponse | None:
     except CognitoError as error:
         logger.info("an account was not linked or unlinked: %s", error.code)
         next_url = safe_url(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
-        return _explained(request, error, next_url=next_url, authorize_params={"max_age": str(int(seconds))})
+        return _render_failure(request, error, next_url=next_url, authorize_params={"max_age": str(int(seconds))})
     return None
 
 
@@ -139,29 +141,29 @@ def callback(request: HttpRequest) -> HttpResponse:
     pending = None
     try:
         # The state comes first: without it nothing is believed.
-        pending = open_state(flow.single(request.GET, "state"))
+        pending = open_state(flow.require_single_value(request.GET, "state"))
         secret = sign_in_cookies.take_secret(request, pending.id, pending.has_secret)
         if flow.is_completed(request, pending):  # the back button, or a reload
-            return _on(request, "")
+            return _redirect_to_next(request, "")
         flow.complete(request, pending, secret)
     except CognitoError as error:
-        return _not_signed_in(request, error, pending)
-    response = _on(request, pending.next_url)
+        return _handle_failed_callback(request, error, pending)
+    response = _redirect_to_next(request, pending.next_url)
     sign_in_cookies.mark_signed_in(request, response)
     return response
 
 
-def _not_signed_in(request: HttpRequest, error: CognitoError, pending: PendingSignIn | None) -> HttpResponse:
+def _handle_failed_callback(request: HttpRequest, error: CognitoError, pending: PendingSignIn | None) -> HttpResponse:
     """Return the page that says why a sign-in failed; or a redirect if it is no failure, or one that passes."""
-    if pending is not None and silent.is_nobody(pending.authorize_params, error):
-        response = _on(request, pending.next_url)
-        silent.remember(request, response)
+    if pending is not None and silent.is_login_required_error(pending.authorize_params, error):
+        response = _redirect_to_next(request, pending.next_url)
+        silent.mark_attempted(request, response)
         return response
     if pending is not None and flow.is_worth_retrying(request, pending, error):
         logger.info("a sign-in failed as a first one does, and is started again: %s", error)
-        settings = get_pools().by_alias[pending.alias]
-        return _sent(request, settings, "login", pending.next_url, pending.authorize_params, attempt=2)
-    return _failed(request, error, pending)
+        settings = get_pool_registry().by_alias[pending.alias]
+        return _redirect_to_hosted_ui(request, settings, "login", pending.next_url, pending.authorize_params, attempt=2)
+    return _sign_in_failed(request, error, pending)
 
 
 @without_transaction
@@ -178,12 +180,12 @@ def logout(request: HttpRequest) -> HttpResponse:
     user, at this site and at Cognito. The session of a local password is ended here alone.
     """
     here = settings_at_sign_out(request)  # before the session ends, by which POOL_RESOLVER may go
-    local_user = store.local_user(request)
+    local_user = store.get_local_user(request)
     if request.method != "POST":
         return sign_out_page(request, here, local_user)
     where = request.POST.get("where", "")
     # First: else Django's logout, which loads the user, refreshes tokens that nobody needs.
-    ours = store.drop(request.session, everywhere=where == "everywhere", user=local_user)
+    ours = store.end_login(request.session, everywhere=where == "everywhere", user=local_user)
     try:
         auth.logout(request)
     finally:
@@ -193,35 +195,37 @@ def logout(request: HttpRequest) -> HttpResponse:
         resolve_url(django_settings.LOGOUT_REDIRECT_URL or get_script_prefix())
     )
     through_cognito = ends_at_cognito(found, local_user, where)
-    gone = protected(HttpResponseRedirect(get_hosted_ui(found).logout_url(after) if through_cognito else after))
+    gone = set_security_headers(
+        HttpResponseRedirect(get_hosted_ui(found).logout_url(after) if through_cognito else after)
+    )
     if get_settings().silent_sign_in:
-        silent.remember(request, gone)  # a user who has just signed out is not to be signed in silently
+        silent.mark_attempted(request, gone)  # a user who has just signed out is not to be signed in silently
     return gone
 
 
-def _begin(request: HttpRequest, page: str, *, links_to: str = "") -> HttpResponse:
+def _start_sign_in(request: HttpRequest, page: str, *, links_to: str = "") -> HttpResponse:
     if is_script(request):
         return json_response(not_authenticated())
     given = request.POST if links_to else request.GET
     next_url = safe_url(request, relative_next(request, given.get(auth.REDIRECT_FIELD_NAME, "")))
-    if way_back := silent.in_vain(request, next_url):
-        return protected(HttpResponseRedirect(way_back))
+    if way_back := silent.no_cookie_redirect(request, next_url):
+        return set_security_headers(HttpResponseRedirect(way_back))
     try:
-        settings = settings_of_request(request)
-        authorize_params = asked_of_cognito(given, settings) | ({"prompt": "login"} if links_to else {})
+        settings = get_settings_for_request(request)
+        authorize_params = read_authorize_params(given, settings) | ({"prompt": "login"} if links_to else {})
         if sign_in_cookies.is_session_cookie_lost(request):
             sign_in_cookies.forget_signed_in(request)
             raise SignInError("the browser did not send the session cookie back", code="session_cookie_lost")
         if not links_to and (moved := login_at_redirect_uri(request, settings, next_url)):
-            return protected(HttpResponseRedirect(moved))
-        response = _sent(request, settings, page, next_url, authorize_params, links_to=links_to)
+            return set_security_headers(HttpResponseRedirect(moved))
+        response = _redirect_to_hosted_ui(request, settings, page, next_url, authorize_params, links_to=links_to)
     except CognitoError as error:
-        return _failed(request, error, None)
+        return _sign_in_failed(request, error, None)
     sign_in_cookies.delete_oldest(request, response)
     return response
 
 
-def _sent(
+def _redirect_to_hosted_ui(
     request: HttpRequest,
     settings: CognitoSettings,
     page: str,
@@ -233,43 +237,43 @@ def _sent(
     url, sign_in_id, secret = flow.begin(
         request, settings, page, next_url=next_url, authorize_params=authorize_params, **how
     )
-    response = protected(HttpResponseRedirect(url))
+    response = set_security_headers(HttpResponseRedirect(url))
     sign_in_cookies.set_secret(request, response, sign_in_id, secret)
     return response
 
 
-def _on(request: HttpRequest, next_url: str) -> HttpResponse:
+def _redirect_to_next(request: HttpRequest, next_url: str) -> HttpResponse:
     """On to `next_url` where it is safe, looked at once more; else to the site's own page after a login."""
     address = safe_url(request, next_url) or resolve_url(django_settings.LOGIN_REDIRECT_URL)
-    return protected(HttpResponseRedirect(address))
+    return set_security_headers(HttpResponseRedirect(address))
 
 
-def _failed(request: HttpRequest, error: CognitoError, pending: PendingSignIn | None) -> HttpResponse:
+def _sign_in_failed(request: HttpRequest, error: CognitoError, pending: PendingSignIn | None) -> HttpResponse:
     """Return the page that says why a sign-in failed; the log and the signal say so, too."""
-    cause = cause_of(error)
+    cause = describe_failure(error)
     logger.warning("a sign-in failed: %s: %s%s", error.code, error, f" ({cause.hint})" if cause.hint else "")
-    tell_of_failed_sign_in(error.code, pending.alias if pending else "")
+    send_sign_in_failed(error.code, pending.alias if pending else "")
     if pending is None:
-        return _explained(request, error)
-    return _explained(request, error, next_url=pending.next_url, authorize_params=pending.authorize_params)
+        return _render_failure(request, error)
+    return _render_failure(request, error, next_url=pending.next_url, authorize_params=pending.authorize_params)
 
 
-def _explained(
+def _render_failure(
     request: HttpRequest,
     error: CognitoError,
     *,
     next_url: str = "",
     authorize_params: Mapping[str, str] = MappingProxyType({}),
 ) -> HttpResponse:
-    cause, answer = cause_of(error), answer_to(error)
+    cause, answer = describe_failure(error), error_response_for(error)
     context: dict[str, Any] = {
         "code": error.code,
         "sentence": cause.sentence,
         "remedy": cause.remedy,
         "next": next_url,
-        "again": _again(cause.way_on, next_url, authorize_params),
-        "as_another": cause.way_on is WayOn.AS_ANOTHER,
-        "as_before": cause.way_on is WayOn.SAME,
+        "again": _build_retry_url(cause.retry_mode, next_url, authorize_params),
+        "as_another": cause.retry_mode is RetryMode.SWITCH_ACCOUNT,
+        "as_before": cause.retry_mode is RetryMode.RETRY_WITH_PARAMS,
         "home": get_script_prefix(),
     }
     # A page is for a person: 401 would ask their browser for credentials that it does not have.
@@ -277,18 +281,18 @@ def _explained(
     response = render(request, "django_cognito/login_failed.html", context, status=status)
     if "Retry-After" in answer.headers:
         response["Retry-After"] = answer.headers["Retry-After"]
-    return protected(response, settings_here(request))
+    return set_security_headers(response, find_settings_for_request(request))
 
 
-def _again(way_on: WayOn, next_url: str, authorize_params: Mapping[str, str]) -> str:
+def _build_retry_url(retry_mode: RetryMode, next_url: str, authorize_params: Mapping[str, str]) -> str:
     """Return the URL at which the user starts again; empty if that leads nowhere."""
-    if way_on is WayOn.NONE:
+    if retry_mode is RetryMode.NONE:
         return ""
     query = {"next": next_url} if next_url else {}
-    if way_on is WayOn.SAME:
+    if retry_mode is RetryMode.RETRY_WITH_PARAMS:
         query |= authorize_params
-    elif way_on is not WayOn.AGAIN:  # else Cognito, which has a session of its own, sends them straight back
+    elif retry_mode is not RetryMode.RETRY:  # else Cognito, which has a session of its own, sends them straight back
         query["prompt"] = "login"
-    if way_on is WayOn.BY_PASSWORD and "max_age" in authorize_params:
+    if retry_mode is RetryMode.REAUTHENTICATE and "max_age" in authorize_params:
         query["max_age"] = authorize_params["max_age"]
     return reverse("cognito:login") + (f"?{urlencode(query)}" if query else "")

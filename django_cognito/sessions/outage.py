@@ -1,4 +1,4 @@
-"""The user of a session whose tokens have expired while Cognito cannot be reached. Knows no tokens."""
+"""Choose the user of a session whose tokens have expired during an outage of Cognito. Must not depend on tokens."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,41 +10,52 @@ from django.urls import Resolver404, ResolverMatch, resolve
 
 from ..authorization.group_mapping import NOTHING, Granted
 from ..authorization.memberships import read_grants
-from ..authorization.rights import UnavailableRights, carry, drop_permission_caches, permissions_of, rights_of
+from ..authorization.rights import (
+    UnavailableRights,
+    drop_permission_caches,
+    get_mapped_permissions,
+    get_rights,
+    set_rights,
+)
 from ..conf.loading import get_settings
 from ..core.clock import utc_now
 from ..core.errors import CognitoUnavailableError
 from ..models import CognitoLogin
-from ..users.link_snapshot import protect_unread_changes
+from ..users.save_protection import protect_unread_changes
 
-_OUR_VIEWS = "django_cognito.login.views"
+_OWN_VIEWS = "django_cognito.login.views"
 
 
-def user_in_outage(
+def get_user_in_outage(
     match: ResolverMatch | None, user: Any, login: CognitoLogin, failure: CognitoUnavailableError
 ) -> Any:
-    """Return `user` without Cognito rights for the view of `match`, or an anonymous user. Session and login stay.
+    """Return `user` without Cognito rights for the view of `match`, or an anonymous user. At most two queries.
 
-    A user to whom Cognito granted nothing is returned for SESSION_GRACE_SECONDS after the tokens have expired, then an
-    anonymous user. Views that sign out, our own views and views marked `login_not_required` always get the user. At
-    most two queries.
+    The session and the login are not changed. A user to whom Cognito granted nothing is returned for
+    SESSION_GRACE_SECONDS after the tokens have expired, then an anonymous user. Sign-out views, the views of this
+    package and views marked `login_not_required` always get the user.
 
     Raises `failure` at any other view if Cognito granted the user anything.
     """
-    if not _is_ours_or_logout(match):
+    if not _is_own_or_logout_view(match):
         grants = read_grants(user)
-        if _is_open(match):
+        # DRF marks each of its views as open, whatever permissions the view requires.
+        is_drf = match is not None and hasattr(getattr(match.func, "cls", None), "authentication_classes")
+        if match is not None and not is_drf and not getattr(match.func, "login_required", True):
             _hide_grants(user, grants)
-        elif grants != NOTHING or permissions_of(rights_of(user)):
+        elif grants != NOTHING or get_mapped_permissions(get_rights(user)):
             raise failure
         elif utc_now() >= login.expires_at + timedelta(seconds=get_settings().session_grace_seconds):
             return AnonymousUser()
-    carry(user, UnavailableRights(failure=failure))
+    set_rights(user, UnavailableRights(failure=failure))
     return user
 
 
-def find_view(request: HttpRequest) -> ResolverMatch | None:
-    """Return the request's view, also before Django has resolved it: a middleware may read the user earlier."""
+def resolve_view(request: HttpRequest) -> ResolverMatch | None:
+    """Return the request's view; None if no URL pattern matches.
+
+    Resolve it if Django has not done so yet: a middleware may read the user earlier.
+    """
     if request.resolver_match is not None:
         return request.resolver_match
     try:
@@ -53,26 +64,20 @@ def find_view(request: HttpRequest) -> ResolverMatch | None:
         return None
 
 
-def _is_ours_or_logout(match: ResolverMatch | None) -> bool:
+def _is_own_or_logout_view(match: ResolverMatch | None) -> bool:
     if match is None:
         return False
     is_admin_logout = match.url_name == "logout" and "admin" in match.app_names
     is_django_logout = issubclass(getattr(match.func, "view_class", object), LogoutView)
-    return is_admin_logout or is_django_logout or match.func.__module__ == _OUR_VIEWS
-
-
-def _is_open(match: ResolverMatch | None) -> bool:
-    if match is None or hasattr(getattr(match.func, "cls", None), "authentication_classes"):
-        return False  # DRF marks each of its views, whatever permissions it requires
-    return not getattr(match.func, "login_required", True)
+    return is_admin_logout or is_django_logout or match.func.__module__ == _OWN_VIEWS
 
 
 def _hide_grants(user: Any, grants: Granted) -> None:
-    """Take from the object in memory what Cognito granted. Saving it writes the database's values back."""
+    """Remove the grants of Cognito from the object in memory. The database is not changed, also if it is saved."""
     hidden = [name for name, granted in (("is_staff", grants.staff), ("is_superuser", grants.superuser)) if granted]
     for name in hidden:
         setattr(user, name, False)
-    drop_permission_caches(user)  # a middleware before ours may have filled them
+    drop_permission_caches(user)  # an earlier middleware may have filled them
     if grants.groups:
-        user._group_perm_cache = set()  # of ModelBackend: the permissions of the Django groups
+        user._group_perm_cache = set()  # ModelBackend's cache of the permissions of Django groups
     protect_unread_changes(user, hidden=hidden)

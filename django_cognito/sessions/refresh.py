@@ -1,8 +1,8 @@
-"""Refreshes a login's tokens, before they expire or after it.
+"""Refresh a login's tokens, shortly before they expire or afterwards. Must not depend on views or on the session.
 
-A conditional UPDATE gives one request of one worker a lease to refresh; the others use what it stores. If the worker
-dies or the answer comes too late, the next one sends the same refresh token once more, which Cognito accepts for the
-app client's grace period (AWS developer guide, "Refresh token rotation").
+One request acquires a lease with a conditional UPDATE; the others use the tokens that it stores. If its worker dies or
+the response comes too late, the next request sends the same refresh token again, which Cognito accepts during the app
+client's grace period (AWS developer guide, "Refresh token rotation").
 """
 
 import asyncio
@@ -22,33 +22,51 @@ from ..conf.loading import get_settings
 from ..core import AccessToken, IdToken
 from ..core.clock import utc_now
 from ..core.errors import CognitoError, CognitoUnavailableError, SignInError, TokenError
-from ..core.hosted_ui import HostedUi, TokenSet
+from ..core.hosted_ui import TokenSet
 from ..core.tracebacks import without_locals
 from ..factories import get_hosted_ui
 from ..models import CognitoLogin
-from ..signals import tell_of_sign_out
-from ..users.authentication import person, verify
-from .refresh_lease import claim, has_taken, is_answer_lost, leased, seconds_left, unchanged
-from .store import access_token_of, end_of, is_over, refresh_token_of, revoke, row_of, sealed, settings_for, tokens_of
+from ..signals import send_signed_out
+from ..users.authentication import get_or_create_user, verify
+from .refresh_lease import (
+    acquire_lease,
+    filter_leased,
+    filter_unchanged,
+    get_lease_seconds_left,
+    is_lease_older_than,
+    is_response_lost,
+)
+from .store import (
+    decrypt_tokens,
+    encrypt_tokens,
+    get_access_token,
+    get_expiry,
+    get_login,
+    get_refresh_token,
+    get_settings_for_login,
+    is_expired,
+    revoke_refresh_tokens,
+)
 
 logger = logging.getLogger(__name__)
-_WAIT_SECONDS = 3.0  # past expiry the others wait for the one that refreshes, until it has taken this long
+_WAIT_SECONDS = 3.0  # after expiry, other requests wait for the refresh until it has taken this long
 _POLL_SECONDS = 0.05
-# Cognito did not look at the refresh token: RFC 6749 6, the client is authenticated first.
+# Cognito did not use the refresh token: it authenticates the client first (RFC 6749 6).
 _NOT_USED = ("client_refused", "client_secret_unavailable")
 
 
 @without_locals
-def current(login: CognitoLogin) -> CognitoLogin:
-    """Return the login with valid tokens: as it is, or refreshed.
+def ensure_fresh(login: CognitoLogin) -> CognitoLogin:
+    """Return the login with valid tokens, refreshed if necessary.
 
-    Before the tokens expire, a request that finds another one refreshing goes on with the present tokens; past expiry
-    it waits for the other one, until that one has taken 3 s. After a failed attempt, one request per back-off period
-    contacts Cognito and no other one waits.
+    While another request refreshes the tokens, this one uses the present tokens if they have not expired; otherwise it
+    waits until the other request has taken 3 s. After a failed attempt, one request per back-off period contacts
+    Cognito, and no other request waits.
+
     Raises SignInError if Cognito rejected the refresh (the login is deleted then), CognitoUnavailableError if the
     tokens have expired and cannot be refreshed now.
     """
-    steps = _renewal(login)
+    steps = _refresh_steps(login)
     try:
         step = next(steps)
         while True:
@@ -63,12 +81,12 @@ def current(login: CognitoLogin) -> CognitoLogin:
 
 
 @without_locals
-async def acurrent(login: CognitoLogin) -> CognitoLogin:
-    """Async version of `current`: requests to Cognito run in a thread of their own, the database in the ORM's.
+async def aensure_fresh(login: CognitoLogin) -> CognitoLogin:
+    """Async version of `ensure_fresh`. The requests to Cognito run in another thread than the ORM.
 
-    If the caller is cancelled, the refresh is finished first, because only its answer has the new refresh token.
+    If the caller is cancelled, the refresh is finished first: only its response contains the new refresh token.
     """
-    steps = _renewal(login)
+    steps = _refresh_steps(login)
     try:
         first = next(steps)
     except StopIteration as end:
@@ -101,60 +119,60 @@ class _Step:
     is_orm: bool = True
 
 
-def _renewal(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
-    """The steps of `current` and `acurrent`: one logic, two drivers."""
+def _refresh_steps(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
+    """Yield the steps of `ensure_fresh` and `aensure_fresh`, and return the login: shared rules for both drivers."""
     try:
         if not _is_due(login):
             return login
     except SignInError as error:
-        login = yield _Step(partial(_end, login, error))
+        login = yield _Step(partial(_end_rejected_login, login, error))
         return login
     wait_until = time.monotonic() + _WAIT_SECONDS
-    while _is_backing_off(login) or (claimed := (yield _Step(partial(claim, login)))) is None:
-        if not is_over(login):
-            # Another request refreshes, or has done so since `login` was read.
-            return login if _is_backing_off(login) else (yield _Step(partial(row_of, login.pk)))
+    while _is_backing_off(login) or (claimed := (yield _Step(partial(acquire_lease, login)))) is None:
+        if not is_expired(login):
+            # Another request is refreshing the tokens, or has refreshed them since `login` was read.
+            return login if _is_backing_off(login) else (yield _Step(partial(get_login, login.pk)))
         if login.retry_at is not None:
             if not _is_backing_off(login):  # the attempt that was due may have succeeded since `login` was read
-                login = yield _Step(partial(row_of, login.pk))
-            if not is_over(login):
+                login = yield _Step(partial(get_login, login.pk))
+            if not is_expired(login):
                 return login
             raise CognitoUnavailableError("the last refresh failed", retry_after=_retry_after(login))
-        login = yield _Step(partial(row_of, login.pk))
-        if not is_over(login):
+        login = yield _Step(partial(get_login, login.pk))
+        if not is_expired(login):
             return login
-        if time.monotonic() >= wait_until or has_taken(login, _WAIT_SECONDS):
+        if time.monotonic() >= wait_until or is_lease_older_than(login, _WAIT_SECONDS):
             raise CognitoUnavailableError("another request is still refreshing this login", code="refresh_in_progress")
         yield _Step(partial(time.sleep, _POLL_SECONDS), is_orm=False)
-    return (yield from _refresh(claimed))
+    return (yield from _refresh_with_lease(claimed))
 
 
-def _refresh(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
-    """The steps of the request that has the lease."""
+def _refresh_with_lease(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
+    """Yield the steps of the request that has the lease, and return the login."""
     tokens: TokenSet | None = None
     try:
         tokens = yield _Step(partial(_request_tokens, login), is_orm=False)
         verified = yield _Step(partial(_verify, login, tokens), is_orm=False)
         login = yield _Step(partial(_store, login, tokens, *verified))
     except CognitoUnavailableError as error:
-        login = yield _Step(partial(_postpone, login, error, tokens))
-        if is_over(login):
+        login = yield _Step(partial(_back_off, login, error, tokens))
+        if is_expired(login):
             raise
     except (SignInError, TokenError) as error:
-        login = yield _Step(partial(_end, login, error, tokens))
+        login = yield _Step(partial(_end_rejected_login, login, error, tokens))
     return login
 
 
 def _is_due(login: CognitoLogin) -> bool:
-    """Whether the login's tokens have ended, or are about to and can be renewed.
+    """Return whether the login's tokens have expired, or are about to expire and can be refreshed.
 
-    Raises SignInError for a login that is worth nothing: its pool or its client is not configured any more.
+    Raises SignInError if the login's user pool or app client is no longer configured.
     """
-    settings_for(login)
-    if is_over(login):
+    get_settings_for_login(login)
+    if is_expired(login):
         return True
     margin = timedelta(seconds=get_settings().refresh_margin_seconds)
-    return login.expires_at - margin <= utc_now() and refresh_token_of(login) is not None
+    return login.expires_at - margin <= utc_now() and get_refresh_token(login) is not None
 
 
 def _is_backing_off(login: CognitoLogin) -> bool:
@@ -168,106 +186,115 @@ def _retry_after(login: CognitoLogin) -> int:
 
 
 def _request_tokens(login: CognitoLogin) -> TokenSet:
-    """Return new tokens from Cognito, with the refresh token to use next. No database."""
-    refresh_token, settings = refresh_token_of(login), settings_for(login)
+    """Return new tokens from Cognito, with the refresh token for the next refresh. No database access.
+
+    Raises CognitoUnavailableError (code "client_refused") if Cognito rejected the app client, not the refresh token.
+    """
+    refresh_token, settings = get_refresh_token(login), get_settings_for_login(login)
     if refresh_token is None:
-        raise SignInError("there is no refresh token, or no hosted UI to take it to", code="login_ended")
-    # The repetition with another client secret shares the deadline. The lease outlasts both requests, also if this one
-    # has waited for a thread: after the lease another request sends the same refresh token.
-    ends_at = time.monotonic() + min(settings.token_timeout_seconds, seconds_left(login))
-    new = _refreshed(get_hosted_ui(settings).until(ends_at), refresh_token)
-    return replace(new, refresh_token=new.refresh_token or refresh_token)
+        raise SignInError("there is no refresh token, or no hosted UI that accepts it", code="login_ended")
+    # A retry with another client secret shares the deadline. The lease must not expire before both requests end, also
+    # if this one has waited for a thread: after the lease, another request sends the same refresh token.
+    deadline = time.monotonic() + min(settings.token_timeout_seconds, get_lease_seconds_left(login))
+    try:
+        new = get_hosted_ui(settings).until(deadline).refresh(refresh_token)
+    except SignInError as error:
+        if error.oauth_error in (None, "invalid_grant"):
+            raise
+        oauth_error = error.oauth_error
+    else:
+        return replace(new, refresh_token=new.refresh_token or refresh_token)
+    # RFC 6749 5.2: the other errors concern the app client, so that no login ends. Raised outside `except`, because an
+    # error report could include the frames of the caught error.
+    logger.error("No login can be refreshed (%s). Check the app client's id and secret.", oauth_error)
+    raise CognitoUnavailableError(f"Cognito rejected the app client: {oauth_error}", code="client_refused")
 
 
 def _verify(login: CognitoLogin, tokens: TokenSet) -> tuple[AccessToken, IdToken | None]:
-    """Return the new tokens, verified, and of the very same user and client. May fetch keys; no database."""
-    before = access_token_of(login)
+    """Verify the new tokens and return them: they must have the same user and client. May fetch the JWKS; no database.
+
+    Raises TokenError, or SignInError (code "token_mismatch") for another user's tokens.
+    """
+    before = get_access_token(login)
     token, profile = verify(
         tokens.access_token, token_use="access", id_token=tokens.id_token, client_ids=(before.client_id,)
     )
     if not isinstance(token, AccessToken) or (token.sub, token.user_pool_id) != (before.sub, before.user_pool_id):
-        raise SignInError("the refresh gave another user's tokens", code="token_mismatch")
+        raise SignInError("the refresh returned another user's tokens", code="token_mismatch")
     return token, profile
 
 
-def _refreshed(hosted_ui: HostedUi, refresh_token: str) -> TokenSet:
-    """The hosted UI's answer. Only `invalid_grant` speaks of the person; to refuse the app client signs nobody out."""
-    try:
-        return hosted_ui.refresh(refresh_token)
-    except SignInError as error:
-        if error.oauth_error in (None, "invalid_grant"):
-            raise
-        refused = error.oauth_error
-    # Not in the frame of the error, which a log may keep with all that led to it.
-    logger.error("no login can be renewed (%s): is the app client, with its secret, as the pool has it?", refused)
-    raise CognitoUnavailableError(f"the app client was refused: {refused}", code="client_refused")
-
-
 def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: IdToken | None) -> CognitoLogin:
-    """Write what the new tokens say of the user, then store them. If the former fails, the refresh token is stored."""
+    """Update the user from the new tokens, then store the tokens. If the update fails, store the refresh token."""
     try:
-        person(token, profile)
+        get_or_create_user(token, profile)
     except CognitoError:
         raise
-    except Exception:  # of the database, or of a receiver of the site: no other answer has the new refresh token
-        _postpone(login, CognitoUnavailableError("the user could not be written"), tokens)
+    except Exception:  # by the database or a receiver of the site: no other response contains the new refresh token
+        _back_off(login, CognitoUnavailableError("the user could not be written"), tokens)
         raise
-    changes = {"expires_at": end_of(token, tokens), "retry_at": None}
-    return _store_tokens(unchanged(login), login, tokens, **changes)
+    changes = {"expires_at": get_expiry(token, tokens), "retry_at": None}
+    return _store_tokens(filter_unchanged(login), login, tokens, **changes)
 
 
 def _store_tokens(rows: QuerySet[CognitoLogin], login: CognitoLogin, tokens: TokenSet, **changes: Any) -> CognitoLogin:
-    """Store `tokens` and `changes` in `rows`, and return the login. Without a row, revoke the new refresh token."""
-    kept = sealed(login.pk, tokens)
+    """Store `tokens` and `changes` in `rows`, and return the login.
+
+    If the row was deleted (a sign-out), revoke the new refresh token and raise SignInError.
+    """
+    encrypted = encrypt_tokens(login.pk, tokens)
     answered = {"refreshing_until": None, "refresh_sent_at": None, "version": F("version") + 1}
-    rows.update(tokens=kept, **answered, **changes)
+    rows.update(tokens=encrypted, **answered, **changes)
     try:
-        return row_of(login.pk)
+        return get_login(login.pk)
     except SignInError:
-        # Signed out meanwhile. A rotated refresh token is known to nobody but us.
-        login.tokens = kept
-        revoke(login)
+        # Signed out meanwhile. The sign-out could not revoke the refresh token that Cognito has just issued.
+        login.tokens = encrypted
+        revoke_refresh_tokens(login)
         raise
 
 
-def _postpone(login: CognitoLogin, error: CognitoUnavailableError, tokens: TokenSet | None) -> CognitoLogin:
-    """Store when the next attempt is due, so that an outage does not slow every page down.
+def _back_off(login: CognitoLogin, error: CognitoUnavailableError, tokens: TokenSet | None) -> CognitoLogin:
+    """Store when the next attempt is due, and return the login. So an outage does not slow down every page.
 
-    Of new `tokens`, the refresh token is stored: they are not verified, or what they say could not be written.
+    Of new `tokens`, only the refresh token is stored: they were not verified, or the user could not be updated.
     """
-    rows = leased(login)
+    rows = filter_leased(login)
     retry_at = utc_now() + timedelta(seconds=error.retry_after)
     if tokens is not None:
-        tokens = replace(tokens_of(login), refresh_token=tokens.refresh_token)
+        tokens = replace(decrypt_tokens(login), refresh_token=tokens.refresh_token)
         return _store_tokens(rows, login, tokens, retry_at=retry_at)
-    is_answered = error.code in _NOT_USED and not is_answer_lost(login)
+    is_answered = error.code in _NOT_USED and not is_response_lost(login)
     sent_at = None if is_answered else F("refresh_sent_at")
     rows.update(refreshing_until=None, retry_at=retry_at, refresh_sent_at=sent_at)
-    return row_of(login.pk)
+    return get_login(login.pk)
 
 
-def _end(login: CognitoLogin, error: CognitoError, tokens: TokenSet | None = None) -> CognitoLogin:
-    """Delete a login that was refused, and revoke its refresh token if it was not the one that Cognito refused.
+def _end_rejected_login(login: CognitoLogin, error: CognitoError, tokens: TokenSet | None = None) -> CognitoLogin:
+    """Delete the login after a rejected refresh. Revoke its refresh token, unless Cognito rejected that token.
 
-    Return the login if another request, after this one's lease, was faster and got tokens; also if Cognito refused the
-    refresh token before the tokens expire, and the answer to an earlier attempt was lost: that answer had the next one.
+    Return the login instead if another request stored new tokens after this one's lease. Return it also if Cognito
+    rejected the refresh token, the tokens have not expired and the response to an earlier attempt was lost: that
+    response contained the next refresh token.
+
+    Raises SignInError (code "login_ended") if the login was deleted.
     """
     is_refused = isinstance(error, SignInError) and error.oauth_error == "invalid_grant"
-    if is_refused and login.refresh_sent_at is not None and is_answer_lost(login):
+    if is_refused and login.refresh_sent_at is not None and is_response_lost(login):
         logger.warning(
-            "Cognito refused a refresh token after the answer to a refresh, sent %d s ago, was lost: with rotation, it"
-            " accepts the old refresh token for RetryGracePeriodSeconds of the app client only",
+            "Cognito rejected a refresh token after the response to a refresh, sent %d s ago, was lost. With rotation,"
+            " it accepts the old refresh token only for the app client's RetryGracePeriodSeconds.",
             (utc_now() - login.refresh_sent_at).total_seconds(),
         )
-        if not is_over(login):
+        if not is_expired(login):
             # The next attempt is the last one.
-            leased(login).update(refreshing_until=None, retry_at=login.expires_at)
-            return row_of(login.pk)
-    if unchanged(login).delete()[0]:
-        tell_of_sign_out([login.cognito_user], reason="login_ended")
+            filter_leased(login).update(refreshing_until=None, retry_at=login.expires_at)
+            return get_login(login.pk)
+    if filter_unchanged(login).delete()[0]:
+        send_signed_out([login.cognito_user], reason="login_ended")
         if tokens is not None:
-            login.tokens = sealed(login.pk, replace(tokens_of(login), refresh_token=tokens.refresh_token))
+            login.tokens = encrypt_tokens(login.pk, replace(decrypt_tokens(login), refresh_token=tokens.refresh_token))
         if not is_refused:
-            revoke(login)
+            revoke_refresh_tokens(login)
         raise SignInError(f"the login was not refreshed: {error.code}", code="login_ended") from error
-    return row_of(login.pk)
+    return get_login(login.pk)

@@ -1,4 +1,4 @@
-"""The lease that one request has while it refreshes a login's tokens. It must not depend on tokens or on Cognito."""
+"""Acquire and check the lease of the one request that refreshes a login's tokens. Must not depend on tokens."""
 
 from datetime import datetime, timedelta
 
@@ -8,56 +8,57 @@ from django.db.models.functions import Coalesce
 from ..conf.loading import get_settings
 from ..core.clock import utc_now
 from ..models import CognitoLogin
-from .store import row_of
+from .store import get_login
 
 
-def claim(login: CognitoLogin) -> CognitoLogin | None:
-    """Return the login with a lease for this request, or None if it is another one's or no attempt is due.
+def acquire_lease(login: CognitoLogin) -> CognitoLogin | None:
+    """Return the login with a lease for this request; None if another request has it or no attempt is due.
 
-    One conditional UPDATE, so that there is only one lease. `refresh_sent_at` is stored with it, before anything is
-    sent; if the answer to an earlier attempt was lost, its moment stays. Two queries.
+    One conditional UPDATE guarantees that there is only one lease. It also stores `refresh_sent_at`, before the request
+    is sent; after a lost response, the time of that earlier attempt is not replaced. Two queries.
+
     Raises SignInError (code "login_ended") if the login was deleted meanwhile.
     """
     now = utc_now()
     is_free = Q(refreshing_until=None) | Q(refreshing_until__lt=now)
     is_due = Q(retry_at=None) | Q(retry_at__lte=now)
     sent_at = Coalesce("refresh_sent_at", Value(now, output_field=DateTimeField()))
-    rows = unchanged(login).filter(is_free, is_due)
-    return row_of(login.pk) if rows.update(refreshing_until=now + _duration(), refresh_sent_at=sent_at) else None
+    rows = filter_unchanged(login).filter(is_free, is_due)
+    return get_login(login.pk) if rows.update(refreshing_until=now + _get_duration(), refresh_sent_at=sent_at) else None
 
 
-def unchanged(login: CognitoLogin) -> QuerySet[CognitoLogin]:
-    """Return the login's row, unless another request has refreshed it since `login` was read."""
+def filter_unchanged(login: CognitoLogin) -> QuerySet[CognitoLogin]:
+    """Return a queryset of the login's row; empty if another request has refreshed it since `login` was read."""
     return CognitoLogin.objects.filter(pk=login.pk, version=login.version)
 
 
-def leased(login: CognitoLogin) -> QuerySet[CognitoLogin]:
-    """Return the login's row, if `login` still has the lease that `claim` returned it with."""
-    return unchanged(login).filter(refreshing_until=login.refreshing_until)
+def filter_leased(login: CognitoLogin) -> QuerySet[CognitoLogin]:
+    """Return a queryset of the login's row; empty if `login` no longer has the lease of `acquire_lease`."""
+    return filter_unchanged(login).filter(refreshing_until=login.refreshing_until)
 
 
-def has_taken(login: CognitoLogin, seconds: float) -> bool:
-    """Return whether the request that has the lease has had it for that long; its worker may be dead."""
-    claimed_at = _claimed_at(login)
-    return claimed_at is not None and utc_now() >= claimed_at + timedelta(seconds=seconds)
+def is_lease_older_than(login: CognitoLogin, seconds: float) -> bool:
+    """Return whether the current lease was acquired at least `seconds` ago; its worker may have died."""
+    acquired_at = _get_acquired_at(login)
+    return acquired_at is not None and utc_now() >= acquired_at + timedelta(seconds=seconds)
 
 
-def seconds_left(login: CognitoLogin) -> float:
-    """Return for how many seconds the request that has the lease still has it; 0 or less if it has ended."""
+def get_lease_seconds_left(login: CognitoLogin) -> float:
+    """Return the seconds until the lease expires; 0 or less if it has expired."""
     return 0 if login.refreshing_until is None else (login.refreshing_until - utc_now()).total_seconds()
 
 
-def is_answer_lost(login: CognitoLogin) -> bool:
-    """Return whether an attempt before the one that has the lease was sent and its answer was never stored.
+def is_response_lost(login: CognitoLogin) -> bool:
+    """Return whether the response to an attempt before the current lease was never stored.
 
-    Cognito may have replaced the refresh token then.
+    In that case Cognito may have replaced the refresh token.
     """
-    return login.refresh_sent_at is not None and login.refresh_sent_at != _claimed_at(login)
+    return login.refresh_sent_at is not None and login.refresh_sent_at != _get_acquired_at(login)
 
 
-def _claimed_at(login: CognitoLogin) -> datetime | None:
-    return None if login.refreshing_until is None else login.refreshing_until - _duration()
+def _get_acquired_at(login: CognitoLogin) -> datetime | None:
+    return None if login.refreshing_until is None else login.refreshing_until - _get_duration()
 
 
-def _duration() -> timedelta:
+def _get_duration() -> timedelta:
     return timedelta(seconds=get_settings().refresh_lease_seconds)

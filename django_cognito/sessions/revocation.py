@@ -1,6 +1,7 @@
-"""Revokes the refresh tokens of logins at Cognito. It must not depend on the database, a request or a session.
+"""Revoke the refresh tokens of logins at Cognito. Must not depend on the database, a request or a session.
 
-Source: AWS developer guide, "Revoking access": GlobalSignOut ends every refresh token of a user, revocation one.
+Source: AWS developer guide, "Ending user sessions with token revocation": GlobalSignOut revokes every refresh token of
+a user, the revocation endpoint one.
 """
 
 import logging
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from ..core import AccessToken
 from ..core.clock import unix_time
 from ..core.errors import CognitoError
-from ..core.hosted_ui import HostedUi, TokenSet
+from ..core.hosted_ui import HostedUi
 
 _log = logging.getLogger(__name__)
 _GLOBAL_SIGN_OUT_SCOPE = "aws.cognito.signin.user.admin"
@@ -19,9 +20,9 @@ _GLOBAL_SIGN_OUT_SCOPE = "aws.cognito.signin.user.admin"
 
 @dataclass(frozen=True, slots=True)
 class RevocableLogin:
-    """The tokens of a login, and the hosted UI of its app client, whose requests share the deadline of a sign-out.
+    """The tokens of a login, and the hosted UI of its app client. All its requests share the deadline of the sign-out.
 
-    `refresh_token` is None if there is none, or if another app client would have to revoke it.
+    `refresh_token` is None if there is none, or if only another app client can revoke it.
     """
 
     hosted_ui: HostedUi
@@ -31,12 +32,12 @@ class RevocableLogin:
 
     @property
     def account(self) -> tuple[str, str]:
-        """Return the account in Cognito: the user pool and the `sub`."""
+        """The account in Cognito: the user pool id and the `sub`."""
         return self.token.user_pool_id, self.token.sub
 
     @property
     def suitability(self) -> tuple[bool, float]:
-        """Return how well the access token suits GlobalSignOut: with the scope for it, and the longest to live."""
+        """The sort key for GlobalSignOut: whether the access token has the scope for it, and when it expires."""
         return _GLOBAL_SIGN_OUT_SCOPE in self.token.scopes, self.token.expires_at.timestamp()
 
 
@@ -45,45 +46,42 @@ def revoke_logins(
 ) -> None:
     """Revoke the refresh tokens of `logins`; with `everywhere` all refresh tokens of their accounts.
 
-    Every step is tried, whatever came of the others. GlobalSignOut makes the revocation of single tokens needless; if
-    it fails, they are revoked one by one. What fails is logged.
+    Every step is tried, also after a failed one. After GlobalSignOut, the single tokens need no revocation; if it
+    fails, they are revoked one by one. Failures are logged.
     """
-    left = list(logins)
+    remaining = list(logins)
     if everywhere:
         for account in dict.fromkeys(login.account for login in logins):
-            same = [login for login in left if login.account == account]
-            left = [login for login in left if login.account != account] + _sign_out_globally(same, now())
-    failures = Counter(code for login in left if (code := _revoke(login)))
+            of_account = [login for login in remaining if login.account == account]
+            remaining = [login for login in remaining if login.account != account]
+            remaining += _sign_out_globally(of_account, now())
+    failures: Counter[str] = Counter()
+    for login in remaining:
+        try:
+            if login.refresh_token is not None:
+                login.hosted_ui.revoke(login.refresh_token)
+        except CognitoError as error:
+            failures[error.code] += 1
     if failures:
         counts = ", ".join(f"{code} ({count})" for code, count in failures.items())
-        _log.warning("signed out here, but the refresh token was not revoked: %s", counts)
+        _log.warning("Signed out of this site, but the refresh token was not revoked: %s", counts)
 
 
 def _sign_out_globally(logins: list[RevocableLogin], now: float) -> list[RevocableLogin]:
-    """Sign one account out by GlobalSignOut; return the logins whose refresh tokens are still to be revoked."""
-    login = max(logins, key=lambda each: each.suitability)
+    """Sign one account out with GlobalSignOut; return the logins whose refresh tokens must still be revoked.
+
+    GlobalSignOut needs a valid access token: an expired one is refreshed first.
+    """
+    login = max(logins, key=lambda item: item.suitability)
     try:
         if login.token.expires_at.timestamp() <= now and login.refresh_token is not None:
-            others = [each for each in logins if each is not login]
-            login = _refresh(login, login.refresh_token)
-            logins = [login, *others]  # the refresh token may have been replaced: the new one is to be revoked
+            others = [item for item in logins if item is not login]
+            tokens = login.hosted_ui.refresh(login.refresh_token)
+            refresh_token = tokens.refresh_token or login.refresh_token  # with rotation, Cognito issues a new one
+            login = replace(login, access_token=tokens.access_token, refresh_token=refresh_token)
+            logins = [login, *others]
         login.hosted_ui.sign_out_everywhere(login.access_token)
     except CognitoError as error:
-        _log.warning("GlobalSignOut failed, so that refresh tokens are revoked one by one: %s: %s", error.code, error)
+        _log.warning("GlobalSignOut failed; the refresh tokens are revoked one by one: %s: %s", error.code, error)
         return logins
     return []
-
-
-def _refresh(login: RevocableLogin, refresh_token: str) -> RevocableLogin:
-    tokens: TokenSet = login.hosted_ui.refresh(refresh_token)
-    return replace(login, access_token=tokens.access_token, refresh_token=tokens.refresh_token or refresh_token)
-
-
-def _revoke(login: RevocableLogin) -> str:
-    """Revoke one refresh token, if there is one; return the code of the error if that fails."""
-    try:
-        if login.refresh_token is not None:
-            login.hosted_ui.revoke(login.refresh_token)
-    except CognitoError as error:
-        return error.code
-    return ""

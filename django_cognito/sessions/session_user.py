@@ -1,4 +1,4 @@
-"""The Django user of a session: reloaded in place, and the session flushed before another user signs in.
+"""Reload the user of a session, and flush the session before another user signs in.
 
 Must not depend on the login's tokens.
 """
@@ -16,7 +16,10 @@ from ..core.errors import SignInError
 
 
 def flush_session_of_another_user(session: SessionBase, user: Any) -> None:
-    """Flush the session if Django's `login()` would do so for `user`: it would take along what is stored before."""
+    """Flush the session if Django's `login()` would do so for `user`.
+
+    Otherwise `login()` would also remove the data that was stored in the session just before.
+    """
     if auth.SESSION_KEY not in session:
         return
     is_same = session[auth.SESSION_KEY] == user._meta.pk.value_to_string(user)
@@ -25,9 +28,9 @@ def flush_session_of_another_user(session: SessionBase, user: Any) -> None:
 
 
 def reload_user(session: SessionBase, user: Any) -> None:
-    """Refresh the user object in place from the database that was written to: other code may hold it too. One query.
+    """Refresh the user object in place from the database for writes. Other code may refer to the object. One query.
 
-    Raises SignInError (code "login_ended") if the session is not this user's any more: the account is gone or
+    Raises SignInError (code "login_ended") if the session is no longer valid for this user: the account is deleted or
     disabled, or its password has changed.
     """
     try:
@@ -42,4 +45,4 @@ def reload_user(session: SessionBase, user: Any) -> None:
 
 def _has_hash(session: SessionBase, hashes: Iterable[str]) -> bool:
     stored = session.get(auth.HASH_SESSION_KEY, "")
-    return any(constant_time_compare(stored, each) for each in hashes)
+    return any(constant_time_compare(stored, candidate) for candidate in hashes)

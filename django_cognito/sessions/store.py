@@ -1,6 +1,7 @@
-"""A login's tokens: keep, read, drop. They rest encrypted in `CognitoLogin`; the session holds its id.
+"""Store, read and end Cognito logins. Must not depend on views or on `request.cognito`.
 
-The Django session is last-write-wins: a concurrent request would bring an old refresh token back.
+The tokens are stored encrypted in `CognitoLogin`; the Django session holds the id of that row only. In the session,
+the last write wins: a concurrent request could write an old refresh token back.
 """
 
 import json
@@ -21,7 +22,8 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, router
 from django.http import HttpRequest
 
-from ..conf.loading import CognitoSettings, get_pools, get_settings
+from ..conf.loading import get_pool_registry, get_settings
+from ..conf.schema import CognitoSettings
 from ..core import AccessToken, IdToken
 from ..core.clock import utc_now
 from ..core.errors import CognitoError, SignInError
@@ -32,7 +34,7 @@ from ..db.transactions import retry_conflicts, write_transaction
 from ..encryption import DecryptionError, decrypt, encrypt
 from ..factories import get_hosted_ui
 from ..models import CognitoLogin, CognitoUser
-from ..signals import tell_of_sign_out
+from ..signals import send_signed_out
 from .revocation import RevocableLogin, revoke_logins
 from .session_user import flush_session_of_another_user
 
@@ -43,14 +45,15 @@ SET_ASIDE_KEY = "_cognito_logins_set_aside"  # of contrib.hijack: pairs of a hij
 _BACKEND = "django_cognito.backends.CognitoBackend"
 
 
-def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet) -> CognitoLogin:
-    """Sign `user` in by Django's own login, and store the tokens. The session's earlier login, if any, is ended.
+def start_login(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet) -> CognitoLogin:
+    """Store the tokens, sign `user` in with Django's `login()`, and return the new login.
 
-    The session and `request.cognito` have the new login before `user_logged_in` is sent.
-    Raises SignInError (code "link_interrupted") if the account was unlinked or deleted meanwhile; nothing has changed.
+    An earlier login of the session is ended. The session and `request.cognito` refer to the new login before
+    `user_logged_in` is sent.
+    Raises SignInError (code "link_interrupted") if the account was unlinked or deleted meanwhile; nothing is changed.
     """
-    login = retry_conflicts(partial(_insert, token, tokens))
-    drop(request.session)
+    login = retry_conflicts(partial(_insert_login, token, tokens))
+    end_login(request.session)
     key = request.session.session_key
     flush_session_of_another_user(request.session, user)
     request.session[SESSION_KEY] = str(login.id)
@@ -58,8 +61,8 @@ def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet)
         cognito.set_login(user, token, login)
     try:
         auth.login(request, user, backend=_BACKEND)
-    except Exception:  # of a receiver: no session will name the login
-        revoke(login)
+    except Exception:  # raised by a receiver: no session will refer to the login
+        revoke_refresh_tokens(login)
         CognitoLogin.objects.filter(pk=login.pk).delete()
         raise
     if request.session.session_key == key:
@@ -67,214 +70,216 @@ def start(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet)
     return login
 
 
-def _insert(token: AccessToken, tokens: TokenSet) -> CognitoLogin:
-    """Store a new login of the link of `token`, which is locked: a row of a link that is deleted could not be stored.
+def _insert_login(token: AccessToken, tokens: TokenSet) -> CognitoLogin:
+    """Store a new login for the link row of `token` and return it.
 
-    Raises SignInError (code "link_interrupted") if there is no link.
+    The link row is locked: if it were deleted in the meantime, the login could not be stored.
+
+    Raises SignInError (code "link_interrupted") if there is no link row.
     """
-    links = CognitoUser.objects.using(router.db_for_write(CognitoUser))  # it may have been written a moment ago
+    # A replica may not have the row yet: it can be as new as this request.
+    links = CognitoUser.objects.using(router.db_for_write(CognitoUser))
     with write_transaction():
         link = links.select_for_update().filter(user_pool_id=token.user_pool_id, sub=token.sub).first()
         if link is None:
             raise SignInError("the account was unlinked or deleted during the sign-in", code="link_interrupted")
-        login = CognitoLogin(cognito_user=link, expires_at=end_of(token, tokens))
-        login.tokens = sealed(login.id, tokens)
+        login = CognitoLogin(cognito_user=link, expires_at=get_expiry(token, tokens))
+        login.tokens = encrypt_tokens(login.id, tokens)
         login.save(force_insert=True)
     return login
 
 
-def load(session: SessionBase) -> CognitoLogin:
-    """Return the login that the session names, with its link row. One query.
+def load_login(session: SessionBase) -> CognitoLogin:
+    """Return the session's login, with its link row. One query.
 
-    Raises SignInError (code "login_ended") if it is gone, or belongs to another user than the session.
+    Raises SignInError (code "login_ended") if the login does not exist, or belongs to another user than the session.
     """
-    return row_of(session.get(SESSION_KEY), cognito_user__user_id=session.get(auth.SESSION_KEY))
+    return get_login(session.get(SESSION_KEY), cognito_user__user_id=session.get(auth.SESSION_KEY))
 
 
 @without_locals
-def tokens_of(login: CognitoLogin) -> TokenSet:
-    """Return the login's tokens.
+def decrypt_tokens(login: CognitoLogin) -> TokenSet:
+    """Return the login's tokens, decrypted.
 
     Raises SignInError (code "login_unreadable") if SECRET_KEY changed without a fallback, or the row was changed.
     """
     tokens = None
-    with suppress(DecryptionError, ValueError, TypeError):  # not decrypted, no JSON, or not these members
+    with suppress(DecryptionError, ValueError, TypeError):  # cannot be decrypted, not JSON, or other members
         tokens = TokenSet(**json.loads(decrypt(bytes(login.tokens), associated_data=_associated_data(login.id))))
     if tokens is None:
         # Not chained: a JSONDecodeError holds the plaintext.
-        raise SignInError("the login's tokens cannot be opened", code="login_unreadable")
+        raise SignInError("the login's tokens cannot be decrypted", code="login_unreadable")
     return tokens
 
 
 @without_locals
-def access_token_of(login: CognitoLogin) -> AccessToken:
-    """The login's access token. It was verified before it was kept, and the encryption proves that it is the same."""
-    return AccessToken(login.cognito_user.user_pool_id, _claims(tokens_of(login).access_token))
+def get_access_token(login: CognitoLogin) -> AccessToken:
+    """Return the login's access token. It was verified before it was stored, and AES-GCM detects any change."""
+    return AccessToken(login.cognito_user.user_pool_id, _read_claims(decrypt_tokens(login).access_token))
 
 
-def _claims(verified: str) -> Mapping[str, Any]:
-    return take_apart(verified, max_bytes=len(verified))[1]
+def _read_claims(raw: str) -> Mapping[str, Any]:
+    return take_apart(raw, max_bytes=len(raw))[1]
 
 
-def is_over(login: CognitoLogin) -> bool:
-    """Whether a token of the login has ended."""
+def is_expired(login: CognitoLogin) -> bool:
+    """Return whether the login's access token or ID token has expired."""
     return login.expires_at <= utc_now()
 
 
 @without_locals
-def drop(session: SessionBase, *, everywhere: bool = False, user: Any = None) -> CognitoSettings | None:
-    """End the session's login: delete its row, send `signed_out`, and revoke its refresh token at Cognito.
+def end_login(session: SessionBase, *, everywhere: bool = False, user: Any = None) -> CognitoSettings | None:
+    """End the session's login, and return the settings of its app client.
 
-    With `everywhere`, end every login of every account that is linked to the same Django user; `user` is the user of
-    a session without a login. A step that fails is logged and does not prevent the others.
+    Delete the row, send `signed_out`, and revoke the refresh token at Cognito. With `everywhere`, do so for every login
+    of every account that is linked to the same Django user; `user` is the user of a session without a login. A step
+    that fails is logged and does not prevent the others.
 
-    Return the settings of the login's app client; None if there was no login, or they cannot be determined.
+    Return None if there was no login, or if its settings cannot be determined.
     """
-    login = _try(partial(_named_by, session))
+    login = _run_step(partial(_find_login, session))
     session.pop(SESSION_KEY, None)
     links = [login.cognito_user] if login is not None else []
     if login is not None and str(login.cognito_user.user_id) != session.get(auth.SESSION_KEY):
-        everywhere = False  # the link was given to another user meanwhile
+        everywhere = False  # the account was linked to another user meanwhile
     if everywhere:
-        user_id = login.cognito_user.user_id if login is not None else getattr(user, "pk", None)
-        links = _try(partial(_links_of, user_id)) or links
+        user_id: Any = login.cognito_user.user_id if login is not None else getattr(user, "pk", None)
+        rows = (
+            CognitoUser.objects.using(router.db_for_write(CognitoLogin)).select_related("user").filter(user_id=user_id)
+        )
+        links = _run_step(partial(list, rows)) or links
     if not links:
         return None
-    logins = _try(partial(retry_conflicts, partial(_take, links, None if everywhere else login)))
+    logins = _run_step(partial(retry_conflicts, partial(_delete_logins, links, None if everywhere else login)))
     if logins is None:
         logins = [login] if login is not None else []
-    tell_of_sign_out(links, everywhere=everywhere)
-    revoke(*sorted(logins, key=lambda each: each != login), everywhere=everywhere)  # its own first: time may run out
+    send_signed_out(links, everywhere=everywhere)
+    logins.sort(key=lambda item: item != login)  # this session's login first: the deadline may not allow all requests
+    revoke_refresh_tokens(*logins, everywhere=everywhere)
     return _settings_or_none(login) if login is not None else None
 
 
-def _links_of(user_id: Any) -> list[CognitoUser]:
-    return list(CognitoUser.objects.using(_database()).select_related("user").filter(user_id=user_id))
+def _delete_logins(links: list[CognitoUser], login: CognitoLogin | None) -> list[CognitoLogin]:
+    """Delete the logins of `links`, or only `login`, and return them.
 
-
-def _take(links: list[CognitoUser], login: CognitoLogin | None) -> list[CognitoLogin]:
-    """Delete the logins of `links`, or `login` alone, and return them.
-
-    The rows are locked: else a refresh between the two queries would leave a refresh token that no row has.
+    The rows are locked: otherwise a refresh between the two queries would issue a refresh token that no row holds.
     """
-    rows = CognitoLogin.objects.using(_database())
+    rows = CognitoLogin.objects.using(router.db_for_write(CognitoLogin))
     rows = rows.filter(cognito_user__in=links) if login is None else rows.filter(pk=login.pk)
     with write_transaction():
         logins = list(rows.select_for_update().order_by("pk"))
-        rows.delete()  # not login.delete(): it clears the instance's id, without which the tokens cannot be opened
+        rows.delete()  # not login.delete(): it clears the instance's id, which is needed to decrypt the tokens
     by_id = {link.pk: link for link in links}
-    for each in logins:
-        each.cognito_user = by_id[each.cognito_user_id]
+    for deleted in logins:
+        deleted.cognito_user = by_id[deleted.cognito_user_id]
     return logins
 
 
-def _database() -> str:
-    return router.db_for_write(CognitoLogin)
-
-
-def _try(step: Callable[[], _T]) -> _T | None:
-    """Return what a step of a sign-out returns; None if the database fails, which is logged."""
+def _run_step(step: Callable[[], _T]) -> _T | None:
+    """Run one step of a sign-out and return its result. Log a database error and return None."""
     try:
         return step()
     except DatabaseError as error:
-        logger.error("a step of a sign-out failed in the database: %s", type(error).__name__)  # noqa: TRY400
+        logger.error("A step of a sign-out failed with a database error: %s", type(error).__name__)  # noqa: TRY400
         return None
 
 
 def has_login(session: SessionBase) -> bool:
-    """Return whether the login that the session names still exists. At most one query."""
-    return _named_by(session) is not None
+    """Return whether the session's login still exists. At most one query."""
+    return _find_login(session) is not None
 
 
-def local_user(request: HttpRequest) -> Any:
-    """Return the user of a session that has no login of Cognito: a local password; else None. At most one query."""
+def get_local_user(request: HttpRequest) -> Any:
+    """Return the user of a session without a Cognito login (a local password); otherwise None. At most one query."""
     if SESSION_KEY in request.session:
         return None
-    user = auth.get_user(request)  # of the session alone: `request.user` may be another's, by a bearer token
+    user = auth.get_user(request)  # from the session only: a bearer token may set `request.user`
     return user if user.is_authenticated else None
 
 
-def settings_of_session(session: SessionBase) -> CognitoSettings | None:
-    """What holds for the app client that the session has a login at; None where it has none. At most one query."""
-    login = _named_by(session)
+def find_settings_of_session(session: SessionBase) -> CognitoSettings | None:
+    """Return the settings of the app client of the session's login; None if there is no login. At most one query."""
+    login = _find_login(session)
     return None if login is None else _settings_or_none(login)
 
 
-def _named_by(session: SessionBase) -> CognitoLogin | None:
+def _find_login(session: SessionBase) -> CognitoLogin | None:
     login_id = session.get(SESSION_KEY)
-    rows = CognitoLogin.objects.using(_database()).select_related("cognito_user__user")
+    rows = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).select_related("cognito_user__user")
     return rows.filter(pk=login_id).first() if login_id else None
 
 
 def _settings_or_none(login: CognitoLogin) -> CognitoSettings | None:
     with suppress(SignInError):
-        return settings_for(login)
+        return get_settings_for_login(login)
     return None
 
 
-def settings_for(login: CognitoLogin) -> CognitoSettings:
-    """What holds for the pool and the app client of a login, and never what holds for another one's.
+def get_settings_for_login(login: CognitoLogin) -> CognitoSettings:
+    """Return the settings of the pool and the app client of `login`.
 
-    Raises SignInError: code "login_ended" where no alias of POOLS has them any more, or "login_unreadable".
+    Raises SignInError: code "login_ended" if they are not configured any more, or "login_unreadable".
     """
-    token = access_token_of(login)
-    found = get_pools().accepting(token.user_pool_id, token.client_id)
-    if found is None:
-        raise SignInError("the login is of a pool or a client that is configured no longer", code="login_ended")
-    return found
+    token = get_access_token(login)
+    return get_pool_registry().for_login(token.user_pool_id, token.client_id)
 
 
-def row_of(login_id: Any, **conditions: Any) -> CognitoLogin:
-    """Return the login of that id, with its link row. One query. Raises SignInError (code "login_ended") if it is gone.
+def get_login(login_id: Any, **conditions: Any) -> CognitoLogin:
+    """Return the login with this id, with its link row. One query.
 
-    It is read where it is written: a replica that lags would end a login that has just begun.
+    The database for writes is read: a replica that lags does not have a new login yet, which would sign the user out.
+
+    Raises SignInError (code "login_ended") if the row does not exist.
     """
     rows = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).select_related("cognito_user")
     try:
         return rows.get(pk=login_id, **conditions)
     except (CognitoLogin.DoesNotExist, ValidationError, ValueError) as error:
-        raise SignInError("the login was ended", code="login_ended") from error
+        raise SignInError("the login has ended", code="login_ended") from error
 
 
 @without_locals
-def revoke(*logins: CognitoLogin, everywhere: bool = False) -> None:
+def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> None:
     """Revoke the refresh tokens of `logins` at Cognito; with `everywhere` all refresh tokens of their accounts.
 
-    All requests together take twice `HTTP_TIMEOUT_SECONDS` at most. Failures are logged.
+    All requests together take at most twice `HTTP_TIMEOUT_SECONDS`. Failures are logged.
     """
-    ends_at = time.monotonic() + 2 * get_settings().http_timeout_seconds
-    revocable = [found for login in logins if (found := _revocable(login, ends_at)) is not None]
+    deadline = time.monotonic() + 2 * get_settings().http_timeout_seconds
+    revocable = [item for login in logins if (item := _make_revocable(login, deadline)) is not None]
     revoke_logins(revocable, everywhere=everywhere)
 
 
-def _revocable(login: CognitoLogin, ends_at: float) -> RevocableLogin | None:
-    """Return the login's tokens with the hosted UI that may revoke them; None without a hosted UI."""
+def _make_revocable(login: CognitoLogin, deadline: float) -> RevocableLogin | None:
+    """Return the login's tokens with the hosted UI that can revoke them; None if the app client has no hosted UI."""
     try:
-        settings, refresh_token = settings_for(login), refresh_token_of(login)
-        token, access_token = access_token_of(login), tokens_of(login).access_token
+        settings, refresh_token = get_settings_for_login(login), get_refresh_token(login)
+        token, access_token = get_access_token(login), decrypt_tokens(login).access_token
     except CognitoError as error:
-        logger.warning("signed out here, but the refresh token was not revoked: %s", error.code)
+        logger.warning("Signed out of this site, but the refresh token was not revoked: %s", error.code)
         return None
     if not settings.user_pool.domain:
         return None
-    return RevocableLogin(get_hosted_ui(settings).until(ends_at), token, access_token, refresh_token)
+    return RevocableLogin(get_hosted_ui(settings).until(deadline), token, access_token, refresh_token)
 
 
-def refresh_token_of(login: CognitoLogin) -> str | None:
-    """The refresh token, where there is one, and a hosted UI to take it to as the client that it was given to."""
-    settings, tokens = settings_for(login), tokens_of(login)
-    is_ours = _claims(tokens.access_token)["client_id"] == settings.client_id
-    return tokens.refresh_token if is_ours and settings.user_pool.domain else None
+def get_refresh_token(login: CognitoLogin) -> str | None:
+    """Return the login's refresh token; None without a hosted UI or for another app client (RFC 6749 6)."""
+    settings, tokens = get_settings_for_login(login), decrypt_tokens(login)
+    is_same_client = _read_claims(tokens.access_token)["client_id"] == settings.client_id
+    return tokens.refresh_token if is_same_client and settings.user_pool.domain else None
 
 
-def end_of(token: AccessToken, tokens: TokenSet) -> datetime:
-    """When the first of a login's two tokens ends: AWS wants the ID token, and a client may give it a shorter life."""
-    return min(token.expires_at, IdToken(token.user_pool_id, _claims(tokens.id_token)).expires_at)
+def get_expiry(token: AccessToken, tokens: TokenSet) -> datetime:
+    """Return when the first of a login's two tokens expires.
+
+    The identity pool needs a valid ID token, and an app client can have a shorter lifetime for it.
+    """
+    return min(token.expires_at, IdToken(token.user_pool_id, _read_claims(tokens.id_token)).expires_at)
 
 
 @without_locals
-def sealed(login_id: UUID, tokens: TokenSet) -> bytes:
-    """The tokens as the login's row keeps them: nobody opens them but as that row's."""
+def encrypt_tokens(login_id: UUID, tokens: TokenSet) -> bytes:
+    """Return the tokens encrypted for the login's row. They can be decrypted only with the id of that row."""
     return encrypt(json.dumps(asdict(tokens)).encode(), associated_data=_associated_data(login_id))
 
 
@@ -285,7 +290,7 @@ def _associated_data(login_id: UUID) -> bytes:
 def _on_logged_out(*, request: HttpRequest | None = None, **_: Any) -> None:
     """End the Cognito login on any Django sign-out, including the admin's."""
     if request is not None and hasattr(request, "session"):
-        drop(request.session)
+        end_login(request.session)
 
 
 user_logged_out.connect(_on_logged_out, dispatch_uid="django_cognito.sessions.store")

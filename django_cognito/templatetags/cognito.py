@@ -1,4 +1,4 @@
-"""`{% load cognito %}`: buttons that sign in, and the addresses behind them. Renders; decides nothing."""
+"""`{% load cognito %}`: sign-in buttons and URLs. Must not depend on sessions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,11 +10,11 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from ..conf.schema import IdentityProvider
-from ..web.pool_selection import settings_here
+from ..web.pool_selection import find_settings_for_request
 
 register = template.Library()
 
-# What the providers are called that Cognito knows by a name of its own.
+# The labels of the providers that have a fixed name in Cognito.
 _LABELS: Mapping[str, Any] = {
     "COGNITO": _("e-mail and password"),
     "LoginWithAmazon": "Amazon",
@@ -24,10 +24,10 @@ _LABELS: Mapping[str, Any] = {
 
 @register.simple_tag(takes_context=True)
 def sign_in_url(context: template.Context, **asked: Any) -> str:
-    """The address at which a sign-in begins: `{% sign_in_url next="/notes/" identity_provider="Google" %}`.
+    """Return the URL that starts a sign-in: `{% sign_in_url next="/notes/" identity_provider="Google" %}`.
 
-    Without `next` it comes back to the page that it stands on.
-    Raises ImproperlyConfigured where it needs the request for that, and the context has none.
+    Without `next` the user returns to the current page.
+    Raises ImproperlyConfigured if there is no `next` and the context has no request.
     """
     if "next" not in asked:
         asked = {"next": _request_of(context).get_full_path(), **asked}
@@ -37,12 +37,12 @@ def sign_in_url(context: template.Context, **asked: Any) -> str:
 
 @register.simple_tag(takes_context=True)
 def sign_in_choices(context: template.Context) -> list[dict[str, Any]]:
-    """The buttons of this request's pool, for a template that writes them: each has `url`, `label` and `kind`.
+    """Return the buttons of this request's pool, for a template of the site: each has `url`, `label` and `kind`.
 
-    They come back to what the context calls `next`; where it calls nothing so, to the page that they stand on.
-    Raises ImproperlyConfigured where the context has no request.
+    The user returns to the `next` of the context, or to the current page if there is none.
+    Raises ImproperlyConfigured if the context has no request.
     """
-    here = settings_here(_request_of(context))
+    here = find_settings_for_request(_request_of(context))
     after = {} if context.get("next") is None else {"next": context["next"]}
     return [
         {
@@ -56,18 +56,18 @@ def sign_in_choices(context: template.Context) -> list[dict[str, Any]]:
 
 @register.inclusion_tag("django_cognito/sign_in_buttons.html", takes_context=True)
 def sign_in_buttons(context: template.Context, next: str | None = None) -> dict[str, Any]:
-    """A button for each of IDENTITY_PROVIDERS of this request's pool; none where it names none."""
+    """Render a button for each of the IDENTITY_PROVIDERS of this request's pool."""
     return {"request": _request_of(context), "next": next}
 
 
 @register.inclusion_tag("django_cognito/sign_in_by_email.html", takes_context=True)
 def sign_in_by_email(context: template.Context, next: str | None = None) -> dict[str, Any]:
-    """A field for an e-mail address, whose domain decides where its owner signs in (IDENTITY_PROVIDERS' `domains`)."""
+    """Render a field for an email address; its domain selects the provider (`domains` of IDENTITY_PROVIDERS)."""
     return {"next": _request_of(context).get_full_path() if next is None else next}
 
 
 def label_of(provider: IdentityProvider) -> Any:
-    """What the provider's button says behind "Continue with"."""
+    """Return the text after "Continue with" on the provider's button."""
     return provider.label or _LABELS.get(provider.name) or provider.name or provider.idp_identifier
 
 

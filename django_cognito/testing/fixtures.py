@@ -31,12 +31,12 @@ def cognito_sign_in(cognito_keys: None, client: Any, db: None) -> Callable[..., 
 
 @pytest.fixture(scope="session")
 def cognito_seed() -> Path | None:
-    """The seed file of `cognito_emulator`; override it with your own. None: the one that comes with the package."""
+    """The seed file of `local_cognito`; override it with your own. None: the one that comes with the package."""
     return None
 
 
 @pytest.fixture(scope="session")
-def cognito_emulator(cognito_seed: Path | None) -> "Iterator[Emulator]":
+def local_cognito(cognito_seed: Path | None) -> "Iterator[Emulator]":
     """A local Cognito on a free port of 127.0.0.1, for the whole test run (extra `emulator`)."""
     from local_cognito import Emulator
 

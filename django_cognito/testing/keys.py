@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
-from ..conf.loading import get_pools
+from ..conf.loading import get_pool_registry
 from ..factories import get_verifier, reset
 
 KID = "django-cognito-testing"
@@ -50,7 +50,7 @@ def trusted_keys() -> Iterator[None]:
 
 
 def _trust() -> None:
-    for pool in get_pools().user_pools:
+    for pool in get_pool_registry().user_pools:
         get_verifier().load_jwks(pool, jwks())
 
 

@@ -12,7 +12,7 @@ from ..conf.loading import get_settings
 from ..core import AccessToken
 from ..core.hosted_ui import TokenSet
 from ..sessions import store
-from ..users.authentication import person, verify
+from ..users.authentication import get_or_create_user, verify
 from .tokens import make_token
 
 # What the two tokens of one sign-in have in common; the other claims are the ID token's.
@@ -43,9 +43,9 @@ def sign_in(
     token, profile = verify(access_token, token_use="access", id_token=id_token)
     assert isinstance(token, AccessToken) and profile is not None  # noqa: S101, PT018 - what make_token makes
     user_info = profile.claims if get_settings().profile_source == "userinfo" else None
-    user, _ = person(token, profile, user_info)
+    user, _ = get_or_create_user(token, profile, user_info)
     request = _request(client)
-    store.start(request, user, token, TokenSet(access_token, id_token, refresh_token, 3_600))
+    store.start_login(request, user, token, TokenSet(access_token, id_token, refresh_token, 3_600))
     request.session.save()
     client.cookies[settings.SESSION_COOKIE_NAME] = str(request.session.session_key)
     return user

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from ..conf.loading import CognitoSettings, get_pools, get_settings
+from ..conf.loading import get_pool_registry, get_settings
+from ..conf.schema import CognitoSettings
 from ..core import TokenUse
 from ..core.clock import unix_time
 from .keys import KID, signing_key
@@ -41,7 +42,7 @@ def make_token(
     """
     if isinstance(groups, str):
         raise TypeError("groups is a list of names")
-    settings = get_pools().by_alias[alias] if alias else get_settings()
+    settings = get_pool_registry().by_alias[alias] if alias else get_settings()
     ours = _person(settings, token_use, username) if username is not None else _machine(settings, token_use, claims)
     if groups:
         ours["cognito:groups"] = list(groups)

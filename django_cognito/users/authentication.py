@@ -1,9 +1,11 @@
-"""ONE function: a raw token becomes (user, token). Everything above only translates its errors."""
+"""Turn a raw token into a user and a verified token: the one `authenticate` that all entry points call.
+
+Must not depend on requests, sessions or responses: entry points translate its errors.
+"""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from enum import Enum
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
@@ -12,159 +14,129 @@ from ..core import AccessToken, IdToken, TokenUse
 from ..core.errors import ClaimError, KeysDueError, TokenError
 from ..core.tracebacks import without_locals
 from ..factories import get_verifier
-from ..signals import tell_of_refusal
-from .cache import user_at_hand, user_for
+from ..signals import report_rejected_token
+from .cache import get_cached_user, get_token_user
 from .provisioning import Token
 
 
-class _Unset(Enum):
-    UNSET = "unset"
+class TokenChecks(TypedDict, total=False):
+    """The optional keyword arguments of `authenticate`, `aauthenticate` and `verify`.
 
+    - `token_use`: by default the setting TOKEN_USE; None accepts access tokens and ID tokens.
+    - `client_ids`: by default the setting CLIENT_IDS.
+    - `id_token`: the raw ID token that was issued with the token. It must have the same user, client, user pool and
+      sign-in as the token, and provides the user's attributes.
+    - `nonce`: the expected nonce of the ID token.
+    - `user_pool_ids`: the accepted user pools; by default all that are configured. A token of another pool is rejected
+      (code "wrong_issuer") before a key is fetched or a row is read. An empty collection rejects every token.
+    """
 
-UNSET = _Unset.UNSET  # left out: the setting counts. None has a meaning of its own in core: either
+    token_use: TokenUse | None
+    client_ids: Sequence[str] | None
+    id_token: str | None
+    nonce: str | None
+    user_pool_ids: Collection[str] | None
 
 
 @without_locals
-def authenticate(
-    raw: str,
-    *,
-    token_use: TokenUse | _Unset = UNSET,
-    id_token: str | None = None,
-    nonce: str | None = None,
-    client_ids: Sequence[str] | None = None,
-    user_pool_ids: Collection[str] | None = None,
-) -> tuple[Any, Token]:
-    """The active user behind `raw`, made or brought up to date, and the verified token.
+def authenticate(raw: str, **checks: Unpack[TokenChecks]) -> tuple[Any, Token]:
+    """Return the active user of the token `raw`, created or updated, and the verified token.
 
-    With `id_token` both are verified, and agree on person, client, pool and sign-in; the ID token gives the profile.
-    `nonce` is the ID token's. `token_use` and `client_ids` left out: the settings TOKEN_USE and CLIENT_IDS.
-    With `user_pool_ids` a token of any other user pool is rejected (code "wrong_issuer") before a key is fetched or a
-    row is read; an empty collection rejects every token, and None accepts each configured pool.
-    At most one read and no write where the tokens say nothing new; may fetch the pool's keys.
+    `checks` are described at `TokenChecks`. At most one query and no write if the tokens contain no changes; may fetch
+    the pool's JWKS.
 
-    Raises TokenError, which refuses, and CognitoUnavailableError, which does not.
+    Raises TokenError if a token is rejected, CognitoUnavailableError if keys are needed and cannot be fetched.
     """
-    return person(*_verified(raw, token_use, id_token, nonce, client_ids, user_pool_ids))
+    return get_or_create_user(*verify(raw, **checks))
 
 
 @without_locals
-async def aauthenticate(
-    raw: str,
-    *,
-    token_use: TokenUse | _Unset = UNSET,
-    id_token: str | None = None,
-    nonce: str | None = None,
-    client_ids: Sequence[str] | None = None,
-    user_pool_ids: Collection[str] | None = None,
-) -> tuple[Any, Token]:
-    """As `authenticate`. Verifying takes microseconds; only a fetch of keys is worth a thread, and one for all.
+async def aauthenticate(raw: str, **checks: Unpack[TokenChecks]) -> tuple[Any, Token]:
+    """Async version of `authenticate`.
 
-    No thread is the one that the ORM lives in.
+    Tokens are verified on the event loop, which takes microseconds. Only a fetch of keys runs in a thread: one thread
+    for all tasks that wait for the same keys, and never the thread of the ORM.
     """
-    given: dict[str, Any] = {"token_use": token_use, "id_token": id_token, "nonce": nonce}
-    given |= {"client_ids": client_ids, "user_pool_ids": user_pool_ids}
     try:
-        verified = verify(raw, wait=False, **given)
-    except KeysDueError as due:
-        verified = await _fetching(due.keys, raw, given)
-    user = user_at_hand(*verified)
-    return (user, verified[0]) if user is not None else await sync_to_async(person)(*verified)
+        token, profile = verify(raw, wait=False, **checks)
+    except KeysDueError as error:
+        token, profile = await _verify_after_key_fetch(error.keys, raw, checks)
+    user = get_cached_user(token, profile)
+    return (user, token) if user is not None else await sync_to_async(get_or_create_user)(token, profile)
 
 
-async def _fetching(keys: object, raw: str, given: dict[str, Any]) -> tuple[Token, IdToken | None]:
-    """What `verify` gives once the keys that it needs have been fetched.
+_fetch_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakKeyDictionary[object, asyncio.Lock]]
+_fetch_locks = WeakKeyDictionary()
 
-    One thread waits for a fetch, whoever else does it too: hundreds that did would leave none for anything else.
+
+async def _verify_after_key_fetch(keys: object, raw: str, checks: TokenChecks) -> tuple[Token, IdToken | None]:
+    """Return the result of `verify` after `keys` were fetched.
+
+    Tasks of one event loop that need the same keys wait for one lock, not in one thread each: hundreds of waiting tasks
+    would use up the threads.
     """
-    async with _turn(keys):
+    locks = _fetch_locks.setdefault(asyncio.get_running_loop(), WeakKeyDictionary())
+    async with locks.setdefault(keys, asyncio.Lock()):
         try:
-            return verify(raw, wait=False, **given)
+            return verify(raw, wait=False, **checks)
         except KeysDueError:
-            return await sync_to_async(verify, thread_sensitive=False)(raw, **given)
-
-
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakKeyDictionary[object, asyncio.Lock]] = WeakKeyDictionary()
-
-
-def _turn(keys: object) -> asyncio.Lock:
-    """Whose turn it is, of all on this event loop who wait for `keys`."""
-    turns = _turns.setdefault(asyncio.get_running_loop(), WeakKeyDictionary())
-    return turns.setdefault(keys, asyncio.Lock())
+            return await sync_to_async(verify, thread_sensitive=False)(raw, **checks)
 
 
 @without_locals
-def verify(
-    raw: str,
-    *,
-    token_use: TokenUse | _Unset = UNSET,
-    id_token: str | None = None,
-    nonce: str | None = None,
-    client_ids: Sequence[str] | None = None,
-    user_pool_ids: Collection[str] | None = None,
-    wait: bool = True,
-) -> tuple[Token, IdToken | None]:
-    """The verified token of `raw`, and its ID token where one came along. No database; tells of a refusal.
+def verify(raw: str, *, wait: bool = True, **checks: Unpack[TokenChecks]) -> tuple[Token, IdToken | None]:
+    """Verify `raw`, and the ID token of `checks` if it has one, and return both tokens. No database.
 
-    Without `wait` no keys are fetched, and KeysDueError is raised where they would have to be.
+    Without `wait` no keys are fetched, and KeysDueError is raised if they are needed. Sends `token_rejected` if a token
+    is rejected.
     """
-    return _verified(raw, token_use, id_token, nonce, client_ids, user_pool_ids, wait)
-
-
-def _verified(
-    raw: str,
-    token_use: TokenUse | _Unset,
-    id_token: str | None,
-    nonce: str | None,
-    client_ids: Sequence[str] | None,
-    user_pool_ids: Collection[str] | None,
-    wait: bool = True,
-) -> tuple[Token, IdToken | None]:
-    """As `verify`, for those whose frames forget themselves."""
+    expected: dict[str, Any] = {"wait": wait, **checks}
+    id_token, nonce = expected.pop("id_token", None), expected.pop("nonce", None)
     verifier = get_verifier()
-    expected: dict[str, Any] = {"wait": wait, "client_ids": client_ids, "user_pool_ids": user_pool_ids}
-    if token_use is not UNSET:
-        expected["token_use"] = token_use
     try:
         if id_token is None:
             return verifier.verify(raw, nonce=nonce, **expected), None
         token = verifier.verify(raw, **expected)
-        # An ID token names the access token that came with it, where it names one: never another ID token.
-        access_token = raw if isinstance(token, AccessToken) else None
         profile = verifier.verify(
             id_token,
             token_use="id",
             client_ids=(token.client_id,),
             nonce=nonce,
-            access_token=access_token,
+            # The `at_hash` of an ID token, if it is present, names an access token, never another ID token.
+            access_token=raw if isinstance(token, AccessToken) else None,
             wait=wait,
         )
-        if not isinstance(profile, IdToken) or _sign_in_of(profile) != _sign_in_of(token):
-            message = "the ID token is of another person, or of another sign-in"
-            raise _of(token, ClaimError(message, claim="sub", code="token_mismatch"))
+        if not isinstance(profile, IdToken) or _get_sign_in_id(profile) != _get_sign_in_id(token):
+            message = "the ID token is of another user, or of another sign-in"
+            raise _with_token_details(token, ClaimError(message, claim="sub", code="token_mismatch"))
     except TokenError as error:
-        tell_of_refusal(error)
+        report_rejected_token(error)
         raise
     return token, profile
 
 
-def person(token: Token, profile: IdToken | None, user_info: Mapping[str, Any] | None = None) -> tuple[Any, Token]:
-    """The active user of verified tokens, and the token. Writes what is new in them; tells of a refusal.
+def get_or_create_user(
+    token: Token, profile: IdToken | None, user_info: Mapping[str, Any] | None = None
+) -> tuple[Any, Token]:
+    """Return the active user of verified tokens, created or updated, and the token.
 
-    `user_info` is what userInfo said of the very same person.
+    `profile` is the ID token that was issued with `token`; `user_info` is the userInfo response for the same user.
+
+    Raises TokenError if the user is not accepted, after it sent `token_rejected`.
     """
     try:
-        return user_for(token, profile, user_info), token
+        return get_token_user(token, profile, user_info), token
     except TokenError as error:
-        tell_of_refusal(_of(token, error))
+        report_rejected_token(_with_token_details(token, error))
         raise
 
 
-def _sign_in_of(token: Token) -> tuple[str, str, Any]:
-    """What all tokens of one sign-in, and of its refreshes, have in common."""
+def _get_sign_in_id(token: Token) -> tuple[str, str, Any]:
+    """Return what all tokens of one sign-in, and of its refreshes, have in common."""
     return token.user_pool_id, token.sub, token.claims.get("origin_jti")
 
 
-def _of(token: Token, error: TokenError) -> TokenError:
-    """`error`, which says whose token is refused: this one, which is verified."""
+def _with_token_details(token: Token, error: TokenError) -> TokenError:
+    """Return `error` with the user pool and the client of `token`, which is verified."""
     error.user_pool_id, error.client_id = token.user_pool_id, token.client_id
     return error

@@ -1,7 +1,7 @@
-"""Cache the users of verified tokens for USER_CACHE_SECONDS. Decides nothing about tokens and rights.
+"""Cache the users of verified tokens for USER_CACHE_SECONDS. Must not verify tokens or compute rights.
 
-Changes that this process makes through the ORM are seen at once: each row has a mark, a change replaces it, and an
-entry that was read under another mark is not used. No lock is needed, so none can be held while the process forks.
+Changes that this process makes through the ORM take effect at once: each row has a version, a change replaces it, and
+an entry that was read with another version is not used. No lock is needed, so none can be held while the process forks.
 """
 
 from collections import defaultdict
@@ -17,31 +17,32 @@ from django.db.models import Model
 from django.db.models.signals import post_delete, post_migrate, post_save
 
 from ..authorization.group_expiry import seconds_left
-from ..authorization.rights import Rights, carry
-from ..conf.loading import Pools, get_pools
+from ..authorization.rights import Rights, set_rights
+from ..conf.loading import get_pool_registry
+from ..conf.pool_registry import PoolRegistry
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.clock import unix_time
 from ..factories import once
 from ..models import CognitoUser
-from .link_snapshot import copier
-from .lookup import KnownPerson, database
+from .lookup import LinkSnapshot, get_read_alias
 from .machine import MachineUser
 from .provisioning import Token, read_user
+from .save_protection import create_user_copier
 
-_PersonsToken = AccessToken | IdToken
-_MARKS = 1_024  # rows that share a mark are forgotten together
+_UserToken = AccessToken | IdToken
+_VERSION_SLOTS = 1_024  # rows that share a slot are invalidated together
 
 
-class _Known(NamedTuple):
+class _CacheEntry(NamedTuple):
     new_user: Callable[[], Any]
     rights: Rights
     read_at: float
     until: float
-    marks: tuple[tuple[int, object], ...]  # of the user and of the link row: the position, and the mark when read
+    versions: tuple[tuple[int, object], ...]  # of the user and the link row: the slot, and the version when read
 
 
-class KnownUsers:
-    """The cached users, by database and token; an entry is dropped with its token. Safe under threads and forks.
+class UserCache:
+    """The cached users by database and token; an entry is deleted with its token. Safe with threads and forks.
 
     `now` returns seconds since 1970: remembered groups expire by that clock. If it is set back, users are read again.
     """
@@ -49,99 +50,99 @@ class KnownUsers:
     def __init__(self, seconds: float, *, now: Callable[[], float] = unix_time) -> None:
         self._seconds = seconds
         self._now = now
-        self._forget_all()
+        self._invalidate_all()
         # Database routers may choose another database each time.
-        self._by_token: defaultdict[str, WeakKeyDictionary[_PersonsToken, _Known]] = defaultdict(WeakKeyDictionary)
+        self._by_token: defaultdict[str, WeakKeyDictionary[_UserToken, _CacheEntry]] = defaultdict(WeakKeyDictionary)
         user_model = get_user_model()
         for model in apps.get_models():  # the link rows, and all models that share a table with the user model
             table = model._meta.concrete_model or model
             if issubclass(table, CognitoUser | user_model) or issubclass(user_model, table):
                 post_save.connect(self._on_change, sender=model)
                 post_delete.connect(self._on_change, sender=model)
-        post_migrate.connect(self._forget_all)  # also after `flush`, which sends no signal for the rows it deletes
+        post_migrate.connect(self._invalidate_all)  # also after `flush`, which sends no signal for the rows it deletes
 
-    def user_of(self, token: _PersonsToken) -> Any | None:
+    def get_user(self, token: _UserToken) -> Any | None:
         """Return a copy of the active user of `token` with its rights, or None if it must be read. No query."""
-        known, current = self._by_token[database()].get(token), self._marks
-        if known is None or not known.read_at <= self._now() < known.until:
+        entry, current = self._by_token[get_read_alias()].get(token), self._versions
+        if entry is None or not entry.read_at <= self._now() < entry.until:
             return None
-        for position, mark in known.marks:
-            if current[position] is not mark:
+        for slot, version in entry.versions:
+            if current[slot] is not version:
                 return None
-        user = known.new_user()
-        if not user.is_active:  # a model may compute it, from the time of day
+        user = entry.new_user()
+        if not user.is_active:  # a model may compute it from the current time
             return None
-        carry(user, known.rights)
+        set_rights(user, entry.rights)
         return user
 
-    def read(self, token: _PersonsToken) -> Any:
-        """Return the user of `token` as `read_user` does, and cache it once what was read is committed."""
-        at, marks = self._now(), self._marks.copy()  # from before the rows are read
-        person, rights = read_user(token, None)
-        if isinstance(person, KnownPerson):  # nothing was written
-            rows = _position(get_user_model(), person.user.pk), _position(CognitoUser, person.pk)
-            read_marks = tuple((position, marks[position]) for position in rows)
-            until = at + min(self._seconds, seconds_left(person))
-            known = _Known(copier(person.new_user), rights, at, until, read_marks)
-            connection = connections[person.using]
+    def read(self, token: _UserToken) -> Any:
+        """Return the user of `token` as `read_user` does, and cache it when the current transaction is committed."""
+        read_at, versions = self._now(), self._versions.copy()  # from before the rows are read
+        link, rights = read_user(token, None)
+        if isinstance(link, LinkSnapshot):  # nothing was written
+            slots = _get_slot(get_user_model(), link.user.pk), _get_slot(CognitoUser, link.pk)
+            until = read_at + min(self._seconds, seconds_left(link))
+            read_versions = tuple((slot, versions[slot]) for slot in slots)
+            entry = _CacheEntry(create_user_copier(link.new_user), rights, read_at, until, read_versions)
+            connection = connections[link.using]
             if connection.in_atomic_block or connection.get_autocommit():  # otherwise no commit is reported
-                transaction.on_commit(partial(self._store, token, known, person.using), using=person.using)
-        return person.user
+                transaction.on_commit(partial(self._store, token, entry, link.using), using=link.using)
+        return link.user
 
-    def _store(self, token: _PersonsToken, known: _Known, using: str) -> None:
+    def _store(self, token: _UserToken, entry: _CacheEntry, using: str) -> None:
         # Tests may call this inside the transaction that they then roll back.
         if not connections[using].in_atomic_block:
-            self._by_token[using][token] = known
+            self._by_token[using][token] = entry
 
     def _on_change(self, instance: Model, using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
-        forget = partial(self._forget, instance)
-        forget()
-        if connections[using].in_atomic_block:  # until the commit, others read and cache the values before it
-            transaction.on_commit(forget, using=using)
+        invalidate = partial(self._invalidate, instance)
+        invalidate()
+        if connections[using].in_atomic_block:  # until the commit, other threads read and cache the old values
+            transaction.on_commit(invalidate, using=using)
 
-    def _forget(self, instance: Model) -> None:
+    def _invalidate(self, instance: Model) -> None:
         for model in (CognitoUser, get_user_model()):
             if isinstance(instance, model):
-                self._marks[_position(model, getattr(instance, model._meta.pk.attname))] = object()
+                self._versions[_get_slot(model, getattr(instance, model._meta.pk.attname))] = object()
                 return
-        self._forget_all()  # a parent's row does not name the user
+        self._invalidate_all()  # the row of a parent model has no reference to the user
 
-    def _forget_all(self, **_: Any) -> None:
-        self._marks = [object() for _ in range(_MARKS)]
+    def _invalidate_all(self, **_: Any) -> None:
+        self._versions = [object() for _ in range(_VERSION_SLOTS)]
 
 
-def user_for(token: Token, profile: IdToken | None = None, user_info: Mapping[str, Any] | None = None) -> Any:
+def get_token_user(token: Token, profile: IdToken | None = None, user_info: Mapping[str, Any] | None = None) -> Any:
     """Return the Django user or MachineUser of a verified token, created or updated, with its rights.
 
-    One query if the token has no changes; none if its user is cached. `profile` is the ID token that came with it,
-    `user_info` the answer of userInfo for the same user: with them the database is always read.
-    Raises TokenError as `users.read_user` does.
+    One query if the token contains no changes; none if its user is cached. `profile` is the ID token that was issued
+    with it, `user_info` the userInfo response for the same user: with them the database is always read.
+    Raises TokenError as `provisioning.read_user` does.
     """
     if isinstance(token, ClientToken):
         return MachineUser(token)
-    known = _known_users() if profile is None and user_info is None else None
-    if known is None:
+    cache = _get_cache() if profile is None and user_info is None else None
+    if cache is None:
         return read_user(token, profile, user_info)[0].user
-    user = known.user_of(token)
-    return known.read(token) if user is None else user
+    user = cache.get_user(token)
+    return cache.read(token) if user is None else user
 
 
-def user_at_hand(token: Token, profile: IdToken | None = None) -> Any | None:
-    """Return what `user_for` does if that takes no query, otherwise None. For an event loop."""
+def get_cached_user(token: Token, profile: IdToken | None = None) -> Any | None:
+    """Return the user of `get_token_user` if that needs no query, otherwise None. For the event loop."""
     if isinstance(token, ClientToken):
         return MachineUser(token)
-    known = _known_users() if profile is None else None
-    return None if known is None else known.user_of(token)
+    cache = _get_cache() if profile is None else None
+    return None if cache is None else cache.get_user(token)
 
 
-def _known_users() -> KnownUsers | None:
-    return once(_made, get_pools())
+def _get_cache() -> UserCache | None:
+    return once(_create_cache, get_pool_registry())
 
 
-def _made(pools: Pools) -> KnownUsers | None:
+def _create_cache(pools: PoolRegistry) -> UserCache | None:
     seconds = pools.first.user_cache_seconds
-    return KnownUsers(seconds) if seconds else None
+    return UserCache(seconds) if seconds else None
 
 
-def _position(model: type[Model], pk: Any) -> int:
-    return hash((model, model._meta.pk.to_python(pk))) % _MARKS  # User(pk="5") is saved as 5
+def _get_slot(model: type[Model], pk: Any) -> int:
+    return hash((model, model._meta.pk.to_python(pk))) % _VERSION_SLOTS  # User(pk="5") is saved as 5

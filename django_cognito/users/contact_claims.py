@@ -1,6 +1,7 @@
-"""Which of a user's addresses and phone numbers count as verified: an unverified claim replaces none of them.
+"""Record which email addresses and phone numbers are verified, so that no unverified claim replaces them.
 
-Must not depend on tokens: it is given mapped claims, and whether Cognito verified each. Called under the user's lock.
+Must not depend on tokens: the arguments are mapped claims, and whether Cognito verified each. Called with the
+user's row locked.
 """
 
 from collections.abc import Mapping
@@ -9,47 +10,49 @@ from typing import Any
 from django.db import router
 from django.db.models import QuerySet
 
-from ..conf.loading import settings_of
+from ..conf.loading import get_pool_registry
 from ..models import CognitoUser
-from .fields import CONTACT_CLAIMS, holds, put
+from .fields import CONTACT_CLAIMS, has_claim_value, set_field_from_claim
 
 
 def put_attributes(link: CognitoUser, attributes: Mapping[str, Any], verified: Mapping[str, bool]) -> list[str]:
-    """Put mapped claims into the user's fields and return the names of the fields that changed. Saves nothing.
+    """Set the user's fields from mapped claims and return the names of the fields that changed. Saves nothing.
 
-    An unverified claim of CONTACT_CLAIMS is left out if a verified value of it was written by any link of the user.
-    `verified` is by Django field, of those that such a claim fills.
+    An unverified claim of CONTACT_CLAIMS is ignored if any link of the user wrote a verified value of it.
+    `verified` has an entry for each Django field that such a claim sets.
     """
-    claims = settings_of(link.user_pool_id).attributes
-    kept = frozenset() if all(verified.values()) else _verified_claims_of_user(link)
+    claims = get_pool_registry().for_token(link.user_pool_id).attributes
+    protected = frozenset() if all(verified.values()) else _verified_claims_of_user(link)
     accepted = {
-        name: value for name, value in attributes.items() if verified.get(name, True) or claims.get(name) not in kept
+        name: value
+        for name, value in attributes.items()
+        if verified.get(name, True) or claims.get(name) not in protected
     }
-    changed = [name for name, value in accepted.items() if put(link.user, name, value)]
+    changed = [name for name, value in accepted.items() if set_field_from_claim(link.user, name, value)]
     record_verified(link, accepted, verified)
     return changed
 
 
 def record_verified(link: CognitoUser, attributes: Mapping[str, Any], verified: Mapping[str, bool]) -> None:
-    """Record on `link` which claims were verified and are now what the user's fields hold. Saves nothing."""
-    claims = settings_of(link.user_pool_id).attributes
+    """Record on `link` the verified claims whose value the user's fields now have. Saves nothing."""
+    claims = get_pool_registry().for_token(link.user_pool_id).attributes
     for claim in {claims.get(name) for name, is_verified in verified.items() if is_verified}:
         names = [name for name in attributes if claims.get(name) == claim]
-        if all(holds(link.user, name, attributes[name]) for name in names):
-            _record(link, {claim})
+        if all(has_claim_value(link.user, name, attributes[name]) for name in names):
+            _add_verified(link, {claim})
 
 
 def protect_local_values(link: CognitoUser) -> None:
-    """Count the values of a user without any link as verified on its first one: the site vouches for them."""
+    """Record the contact values of a user as verified on their first link: the site is responsible for them."""
     if _links_of_user(link).exists():
         return
-    claims = settings_of(link.user_pool_id).attributes
-    _record(
+    claims = get_pool_registry().for_token(link.user_pool_id).attributes
+    _add_verified(
         link, {claim for name, claim in claims.items() if claim in CONTACT_CLAIMS and getattr(link.user, name, None)}
     )
 
 
-def _record(link: CognitoUser, claims: set[Any]) -> None:
+def _add_verified(link: CognitoUser, claims: set[Any]) -> None:
     link.verified_attributes = sorted({*link.verified_attributes, *claims})
 
 

@@ -1,4 +1,4 @@
-"""Mapped claims into the fields of a user: what fits is put there, what does not stays out. Saves nothing."""
+"""Set the fields of a user from mapped claims, if the fields accept the values. Must not save or depend on tokens."""
 
 import logging
 from collections.abc import Iterator
@@ -8,41 +8,41 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import router
 from django.db.models import BooleanField, EmailField, F, Field, JSONField, UniqueConstraint, URLField
 
-# The claims that Cognito verifies, and the claim that says whether it has: AWS developer guide, "User attributes".
+# The claims that Cognito verifies, and the claim with the result: AWS developer guide, "User attributes".
 CONTACT_CLAIMS = {"email": "email_verified", "phone_number": "phone_number_verified"}
 _TRUTH = {"true": True, "false": False}
 
 logger = logging.getLogger(__name__)
 
 
-def put(user: Any, name: str, value: Any) -> bool:
-    """Put a mapped claim into its field; whether that changed anything.
+def set_field_from_claim(user: Any, name: str, value: Any) -> bool:
+    """Set the field `name` from a mapped claim and return whether its value changed.
 
-    A claim that the field refuses, or that is somebody else's where only one may have it, is left out with a warning
-    that does not repeat it. A name that is too long is shortened.
+    A value that is invalid, or that another user has in a unique field, is ignored with a warning that does not contain
+    it. Text that is too long is truncated, except email addresses and URLs.
     """
     try:
-        value = _fitting(user._meta.get_field(name), value, user)
+        value = _clean_value(user._meta.get_field(name), value, user)
     except ValidationError:
-        logger.warning("the claim for %s does not fit the field; it stays as it is", name)
+        logger.warning("the claim for %s is not a valid value of the field; the field is unchanged", name)
         return False
     if value == getattr(user, name):
         return False
-    if take(user, name, value):
+    if try_set_unique(user, name, value):
         return True
-    logger.warning("the claim for %s is somebody else's already; it stays as it is", name)
+    logger.warning("the claim for %s is the value of another user in a unique field; the field is unchanged", name)
     return False
 
 
-def holds(user: Any, name: str, value: Any) -> bool:
-    """Return whether the field `name` has this claim's value, as `put` would write it."""
+def has_claim_value(user: Any, name: str, value: Any) -> bool:
+    """Return whether the field `name` has the value that `set_field_from_claim` would set."""
     try:
-        return bool(_fitting(user._meta.get_field(name), value, user) == getattr(user, name))
+        return bool(_clean_value(user._meta.get_field(name), value, user) == getattr(user, name))
     except ValidationError:
         return False
 
 
-def take(user: Any, name: str, value: Any) -> bool:
+def try_set_unique(user: Any, name: str, value: Any) -> bool:
     """Set the field `name` to this value if the model's unique fields and constraints allow it; return whether they do.
 
     One query for each of them, in the database that is written to.
@@ -50,7 +50,7 @@ def take(user: Any, name: str, value: Any) -> bool:
     before = getattr(user, name)
     others = {field.name for field in user._meta.fields} - {name}
     setattr(user, name, value)
-    # `validate_unique` asks the database that is read from: a replica that lags.
+    # `validate_unique` queries the database for reads, which may be a replica that lags.
     using = router.db_for_write(type(user), instance=user)
     is_read_elsewhere = router.db_for_read(type(user)) != using
     try:
@@ -59,14 +59,14 @@ def take(user: Any, name: str, value: Any) -> bool:
     except ValidationError:
         is_free = False
     else:
-        is_free = not (is_read_elsewhere and _is_taken(user, name, using))
+        is_free = not (is_read_elsewhere and _has_other_row(user, name, using))
     if not is_free:
         setattr(user, name, before)
     return is_free
 
 
-def _is_taken(user: Any, name: str, using: str) -> bool:
-    """Return whether another row has the value that only one may have in the field `name`."""
+def _has_other_row(user: Any, name: str, using: str) -> bool:
+    """Return whether `name` is a unique field, and another row has the same value."""
     field = user._meta.get_field(name)
     if not field.unique and (name,) not in field.model._meta.unique_together:
         return False
@@ -74,8 +74,8 @@ def _is_taken(user: Any, name: str, using: str) -> bool:
     return bool(rows.exclude(pk=user.pk).exists())
 
 
-def email_field(user: Any) -> "Field[Any, Any] | None":
-    """The e-mail field of a user or of their model, where it has one."""
+def get_email_field(user: Any) -> "Field[Any, Any] | None":
+    """Return the email field of a user or a user model; None if it has none."""
     try:
         field: Field[Any, Any] = user._meta.get_field(user.get_email_field_name())
     except FieldDoesNotExist:
@@ -83,29 +83,29 @@ def email_field(user: Any) -> "Field[Any, Any] | None":
     return field
 
 
-def needs_its_own(user: Any, field: "Field[Any, Any]") -> bool:
-    """Whether every user must have a value of their own in `field`, by the field itself or by a constraint."""
-    return not field.null and (field.unique or any(names == {field.name} for names in _unique_together(user)))
+def requires_unique_value(user: Any, field: "Field[Any, Any]") -> bool:
+    """Return whether `field` needs another value for each user, by its own definition or by a constraint."""
+    return not field.null and (field.unique or any(names == {field.name} for names in _iter_unique_names(user)))
 
 
-def _unique_together(user: Any) -> Iterator[set[str]]:
+def _iter_unique_names(user: Any) -> Iterator[set[str]]:
     for constraint in user._meta.constraints:
         if isinstance(constraint, UniqueConstraint) and constraint.condition is None:
-            yield {*constraint.fields, *(name for each in constraint.expressions for name in _fields_in(each))}
+            yield {*constraint.fields, *(name for each in constraint.expressions for name in _get_field_names(each))}
 
 
-def _fields_in(expression: Any) -> list[str]:
+def _get_field_names(expression: Any) -> list[str]:
     nodes = [expression] if isinstance(expression, F) else expression.flatten()
     return [node.name for node in nodes if isinstance(node, F)]  # type: ignore[attr-defined]  # of the stubs
 
 
-def _fitting(field: "Field[Any, Any]", value: Any, user: Any) -> Any:
+def _clean_value(field: "Field[Any, Any]", value: Any, user: Any) -> Any:
     if isinstance(value, dict | list) and not isinstance(field, JSONField):
-        raise ValidationError("text fields would take its repr")
+        raise ValidationError("a text field would store the repr of the value")
     if isinstance(field, BooleanField) and isinstance(value, str):
-        # Attributes are strings in Cognito, and so are truth values in userInfo.
+        # Cognito's attributes are strings, and so are the booleans in userInfo.
         value = _TRUTH.get(value.lower(), value)
-    # A shortened address is somebody else's address.
+    # A truncated email address may be the address of another user.
     if isinstance(value, str) and field.max_length and not isinstance(field, EmailField | URLField):
         value = value[: field.max_length]
     return field.clean(value, user)

@@ -1,6 +1,6 @@
-"""One Django user, several people of Cognito: a native account and a federated one, say. Linked on purpose alone.
+"""Link several Cognito users, such as a native and a federated one, to one Django user, at the user's request.
 
-An address is no proof: whoever links has signed in as both.
+Must not link by email: the user has signed in as both.
 """
 
 from functools import partial
@@ -8,34 +8,34 @@ from typing import Any
 
 from django.db import router
 
-from ..conf.loading import get_pools, settings_of
+from ..conf.loading import get_pool_registry
 from ..core import AccessToken, IdToken
 from ..core.errors import SignInError, TokenError
 from ..db.transactions import retry_conflicts, write_transaction
-from ..signals import tell_of_refusal
-from .claim_sources import statement_of
-from .provisioning import link_person
+from ..signals import report_rejected_token
+from .claim_sources import claims_from_tokens
+from .provisioning import link_to_user
 from .unlinking import lock_links
 
 
 def link(user: Any, token: AccessToken, profile: IdToken | None) -> None:
-    """Let the person of verified tokens be `user` from now on, beside those of Cognito that are already.
+    """Link the Cognito user of verified tokens to `user`, in addition to existing links.
 
-    Raises TokenError (code "linked_elsewhere") where they are somebody else here; tells of it.
+    Raises TokenError (code "linked_elsewhere") if another Django user has the link, after it sent `token_rejected`.
     """
     try:
-        link_person(statement_of(token, profile, settings_of(token.user_pool_id)), user)
+        link_to_user(claims_from_tokens(token, profile, get_pool_registry().for_token(token.user_pool_id)), user)
     except TokenError as error:
         error.user_pool_id, error.client_id = token.user_pool_id, token.client_id
-        tell_of_refusal(error)
+        report_rejected_token(error)
         raise
 
 
 def unlink(user: Any, link_id: int) -> None:
-    """Remove one of the links of `user`, with what its groups granted and its logins.
+    """Delete a link of `user`, with the grants of its groups and its logins.
 
-    Raises SignInError: code "not_linked" if the link is not one of theirs, "last_way_in" if they could not sign in
-    afterwards.
+    Raises SignInError: code "not_linked" if `user` has no such link, "last_way_in" if they could not sign in without
+    it.
     """
     retry_conflicts(partial(_unlink, user, link_id))
 
@@ -43,13 +43,14 @@ def unlink(user: Any, link_id: int) -> None:
 def _unlink(user: Any, link_id: int) -> None:
     with write_transaction():
         links, locked = lock_links(user.pk)
-        link = next((each for each in links if each.pk == link_id), None)
+        link = next((link for link in links if link.pk == link_id), None)
         if link is None:
-            raise SignInError("no such account in Cognito is linked to this user", code="not_linked")
-        # Nobody signs in at a pool that is configured no longer.
-        others = [each for each in links if each is not link and get_pools().of(each.user_pool_id) is not None]
+            raise SignInError("this account in Cognito is not linked to the user", code="not_linked")
+        # A pool that is no longer configured has no sign-in.
+        registry = get_pool_registry()
+        others = [each for each in links if each is not link and registry.find(each.user_pool_id) is not None]
         if not others and not locked.has_usable_password():
-            raise SignInError("without it nobody could sign in as this user", code="last_way_in")
+            raise SignInError("the user has no other linked account and no password", code="last_way_in")
         link.delete()
-        # Whoever saves the object in the rest of the request must not write back what the link had granted.
+        # If the request saves the object later, the flags that the link had granted must not be written back.
         user.refresh_from_db(using=router.db_for_write(type(user)))

@@ -1,6 +1,6 @@
-"""The one query of a steady request: a person's user and what is known of them, by SQL that is written once a database.
+"""Read a link row and its user with one query, whose SQL is compiled once for each database.
 
-Django takes longer to write that SQL than PostgreSQL to answer it. Knows no tokens, and decides nothing.
+Django takes longer to compile that SQL than PostgreSQL to run it. Must not depend on tokens.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,14 +14,14 @@ from django.db.models import Expression
 
 from ..models import DIGEST_FIELDS, CognitoUser
 
-_KNOWN = ("id", "groups", "as_of", *DIGEST_FIELDS)
-_POOL, _SUB = "the pool", "the sub"  # stand for the values while the SQL is written
+_LINK_FIELDS = ("id", "groups", "as_of", *DIGEST_FIELDS)
+_POOL, _SUB = "the pool", "the sub"  # placeholders for the values while the SQL is compiled
 
 
-class KnownPerson:
-    """What a link row says to a token, by the row's own names, and the person's user.
+class LinkSnapshot:
+    """The fields of a link row that are compared with a token, and the Django user of the link.
 
-    `new_user` makes the user once more, as if just read: it shares nothing with the first.
+    `new_user()` returns another instance of the user from the same row, which shares no value with the first.
     """
 
     __slots__ = ("as_of", "groups", "new_user", "pk", "user", "using", *DIGEST_FIELDS)
@@ -37,30 +37,30 @@ class KnownPerson:
 
     def __init__(self, query: "_Query", row: Sequence[Any]) -> None:
         self.using = query.using
-        self.pk, self.groups, self.as_of, *digests = query.known_of(row)
+        self.pk, self.groups, self.as_of, *digests = query.read_link(row)
         self.access_digest, self.id_digest, self.user_info_digest, self.directory_digest = digests
-        self.new_user = partial(query.user_of, row)
+        self.new_user = partial(query.create_user, row)
         self.user = self.new_user()
 
 
-def find(user_pool_id: str, sub: str, using: str | None = None) -> KnownPerson | None:
-    """Whom the pool calls `sub`; None where nobody here is. One query, by default to `database()`."""
-    query = _query(using or database())
+def fetch_link(user_pool_id: str, sub: str, using: str | None = None) -> LinkSnapshot | None:
+    """Return the link of a Cognito user; None if there is none. One query, by default in `get_read_alias()`."""
+    query = _get_query(using or get_read_alias())
     with connections[query.using].cursor() as cursor:
         cursor.execute(query.sql, [sub if stands_for == _SUB else user_pool_id for stands_for in query.parameters])
         row = cursor.fetchone()
-    return None if row is None else KnownPerson(query, row)
+    return None if row is None else LinkSnapshot(query, row)
 
 
-def database() -> str:
-    """The alias of the database that is asked now: the site's routers may name another one each time."""
+def get_read_alias() -> str:
+    """Return the alias of the database to read from now: a database router may choose another one each time."""
     return router.db_for_read(CognitoUser)
 
 
 class _Query:
-    """The SQL as the ORM writes it for this database, and what its rows become.
+    """The SQL as the ORM compiles it for one database, and the conversion of its rows.
 
-    All of the user is read: nothing is left to be read later.
+    All fields of the user are read: none is deferred.
     """
 
     def __init__(self, using: str) -> None:
@@ -68,35 +68,35 @@ class _Query:
         self._user_model: Any = CognitoUser._meta.get_field("user").related_model
         self._user_fields = [field.attname for field in self._user_model._meta.concrete_fields]
         links = CognitoUser.objects.filter(user_pool_id=_POOL, sub=_SUB)
-        rows = links.values_list(*_KNOWN, *(f"user__{name}" for name in self._user_fields))
+        rows = links.values_list(*_LINK_FIELDS, *(f"user__{name}" for name in self._user_fields))
         compiler = rows.query.get_compiler(using)
         self.sql, self.parameters = compiler.as_sql()
         columns = [column for column, *_ in compiler.select]
-        self._known_columns, self._user_columns = (
-            [(at, column) for at, column in enumerate(part) if _converters(column, connections[using])]
-            for part in (columns[: len(_KNOWN)], columns[len(_KNOWN) :])
+        self._link_columns, self._user_columns = (
+            [(index, column) for index, column in enumerate(part) if _get_converters(column, connections[using])]
+            for part in (columns[: len(_LINK_FIELDS)], columns[len(_LINK_FIELDS) :])
         )
 
-    def known_of(self, row: Sequence[Any]) -> list[Any]:
-        """What is known, in the order of its names."""
-        return self._converted(list(row[: len(_KNOWN)]), self._known_columns)
+    def read_link(self, row: Sequence[Any]) -> list[Any]:
+        """Return the link's part of `row`, in the order of _LINK_FIELDS."""
+        return self._convert(list(row[: len(_LINK_FIELDS)]), self._link_columns)
 
-    def user_of(self, row: Sequence[Any]) -> Any:
-        """The user, made as the ORM makes it: the model may have a say in it."""
-        values = self._converted(list(row[len(_KNOWN) :]), self._user_columns)
+    def create_user(self, row: Sequence[Any]) -> Any:
+        """Return the user, created by the model's `from_db`, which a site may override."""
+        values = self._convert(list(row[len(_LINK_FIELDS) :]), self._user_columns)
         return self._user_model.from_db(self.using, self._user_fields, values)
 
-    def _converted(self, values: list[Any], columns: Sequence[tuple[int, Expression]]) -> list[Any]:
-        for at, column in columns:
+    def _convert(self, values: list[Any], columns: Sequence[tuple[int, Expression]]) -> list[Any]:
+        for index, column in columns:
             connection = connections[self.using]
-            for convert in _converters(column, connection):
-                values[at] = convert(values[at], column, connection)
+            for convert in _get_converters(column, connection):
+                values[index] = convert(values[index], column, connection)
         return values
 
 
-_query = cache(_Query)
+_get_query = cache(_Query)
 
 
-def _converters(column: Expression, connection: BaseDatabaseWrapper) -> list[Callable[..., Any]]:
-    """The database's, then the field's. They are bound to the connection, which is the thread's own: never kept."""
+def _get_converters(column: Expression, connection: BaseDatabaseWrapper) -> list[Callable[..., Any]]:
+    """Return the converters of the database, then of the field. They belong to a thread's connection: never cached."""
     return [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]

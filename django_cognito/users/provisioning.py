@@ -1,7 +1,8 @@
-"""A verified token becomes a Django user. The only writer of users, memberships and link rows.
+"""Create and update Django users from verified claims. The only writer of users, memberships and link rows.
 
-A steady token costs one read and no write. A more recent one that changes nothing else costs one conditional UPDATE.
-What changes is written in one transaction, under a lock, and never backwards in time.
+A token without changes needs one query and no write. One that is only more recent needs one conditional UPDATE.
+Other changes are written in one transaction, with a lock, and never replace more recent ones.
+Must not depend on requests or sessions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,226 +18,232 @@ from django.db.models import QuerySet
 from ..authorization import group_mapping as cognito_groups
 from ..authorization.group_expiry import expire_remembered_groups, is_expired, remembered_groups
 from ..authorization.memberships import apply_groups
-from ..authorization.rights import Rights, carry
-from ..conf.loading import CognitoSettings, settings_of
+from ..authorization.rights import Rights, set_rights
+from ..conf.loading import get_pool_registry
+from ..conf.schema import CognitoSettings
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.errors import SignInError, TokenError
 from ..db.transactions import retry_conflicts, write_transaction
 from ..models import DIGEST_FIELDS, CognitoUser
 from ..signals import account_linked, send_on_commit
 from .accounts import create_account, find_account_by_email
-from .claim_sources import News, Statement, news, statement_of
+from .claim_sources import IdentityClaims, UserChanges, changes_from, claims_from_tokens
 from .contact_claims import protect_local_values, put_attributes, record_verified
-from .link_snapshot import protect_unread_changes
-from .lookup import KnownPerson, database, find
+from .lookup import LinkSnapshot, fetch_link, get_read_alias
 from .request_writes import note_write
+from .save_protection import protect_unread_changes
 
 Token = AccessToken | IdToken | ClientToken
-Link = CognitoUser | KnownPerson  # the second is all that a steady request reads of the first, and the user
+Link = CognitoUser | LinkSnapshot  # the second has only the fields that every request needs, and the user
 
-_ATTEMPTS = 3  # parallel first requests: whoever loses the race finds the winner's row at the second attempt
-_NEVER = datetime.fromtimestamp(0, UTC)  # a new link row knows nothing yet
+_MAX_ATTEMPTS = 3  # parallel first requests: the second attempt reads the row that the other request inserted
+_EPOCH = datetime.fromtimestamp(0, UTC)  # the moment of a new link row: every source is more recent
 
 
 def read_user(
     token: AccessToken | IdToken, profile: IdToken | None, user_info: Mapping[str, Any] | None = None
 ) -> tuple[Link, Rights]:
-    """What is known of the person of a verified token, and their rights, which their user carries from here on.
+    """Return the link of a verified token and the rights of its user, which are also set on the user.
 
-    Their user is made or brought up to date. One query where the token says nothing new.
-    Raises TokenError: code "user_unknown" where CREATE_USERS is off, "user_inactive" for a disabled account.
+    The user is created or updated. One query if the token contains no changes.
+    Raises TokenError: code "user_unknown" if CREATE_USERS is off, "user_inactive" for a disabled account.
     """
-    statement = statement_of(token, profile, settings_of(token.user_pool_id), user_info)
-    link = person_for(statement)
-    if link.groups and is_expired(link.as_of):  # the token states no groups, and none did for too long
+    identity = claims_from_tokens(token, profile, get_pool_registry().for_token(token.user_pool_id), user_info)
+    link = get_or_create_link(identity)
+    if link.groups and is_expired(link.as_of):  # no token confirmed the groups for too long, this one neither
         expire_remembered_groups(link.user)
-        link = _settled(_find_written(statement), statement)
+        link = _apply_with_retry(_fetch_link_for_write(identity), identity)
     if not link.user.is_active:
-        raise TokenError("the account is disabled here", code="user_inactive")
-    rights = rights_for(token, link)
-    carry(link.user, rights)
-    if isinstance(link, KnownPerson) and link.using != router.db_for_write(CognitoUser):
+        raise TokenError("the account is disabled on this site", code="user_inactive")
+    rights = get_token_rights(token, link)
+    set_rights(link.user, rights)
+    if isinstance(link, LinkSnapshot) and link.using != router.db_for_write(CognitoUser):
         protect_unread_changes(link.user)  # a replica lags: `user.save()` must not write removed flags back
     return link, rights
 
 
-def rights_for(token: AccessToken | IdToken, link: Link) -> Rights:
-    """The rights of a person by a token and by what is known of them, whichever is younger."""
-    told = cognito_groups.told_by(token, settings_of(token.user_pool_id))
+def get_token_rights(token: AccessToken | IdToken, link: Link) -> Rights:
+    """Return the rights by the token or by the link row, whichever has the more recent groups."""
+    token_groups = cognito_groups.groups_from_token(token, get_pool_registry().for_token(token.user_pool_id))
     groups = remembered_groups(link)
-    if told is not None:
-        groups = cognito_groups.effective(told, token.issued_at, groups, link.as_of)
+    if token_groups is not None:
+        groups = cognito_groups.effective_groups(token_groups, token.issued_at, groups, link.as_of)
     return Rights(groups, token.scopes, ((token.user_pool_id, groups),))
 
 
-def person_for(statement: Statement) -> Link:
-    """What is known of whom `statement` speaks, with their user: found, linked or made, and brought up to date.
+def get_or_create_link(identity: IdentityClaims) -> Link:
+    """Return the link of a Cognito user. Its Django user is read, linked or created, and updated.
 
-    Raises TokenError (code "user_unknown") where there is none and CREATE_USERS is off.
+    Raises TokenError (code "user_unknown") if there is no user and CREATE_USERS is off.
     """
-    return _settled(_find(statement), statement)
+    return _apply_with_retry(_fetch_link(identity), identity)
 
 
-def write_again(statements: Iterable[Statement]) -> None:
-    """Apply claims once more that a view's transaction may have rolled back. One query for each if nothing was lost.
+def reapply_claims(identities: Iterable[IdentityClaims]) -> None:
+    """Apply claims again whose writes a view's transaction may have rolled back. One query each if none was lost.
 
-    Only to links that exist: a user that the view deleted, or unlinked, stays so.
+    Only existing links are updated: a user that the view deleted or unlinked is not created again.
     """
-    for statement in statements:
-        link = _find(statement)
+    for identity in identities:
+        link = _fetch_link(identity)
         if link is not None:
-            retry_conflicts(partial(_write_to_link, link, statement))
+            retry_conflicts(partial(_reapply_to_link, link, identity))
 
 
-def _write_to_link(link: Link, statement: Statement) -> None:
-    if not _confirm(link, statement):
+def _reapply_to_link(link: Link, identity: IdentityClaims) -> None:
+    if not _write_without_lock(link, identity):
         with suppress(CognitoUser.DoesNotExist), write_transaction():  # deleted meanwhile
-            _updated(link, statement)
+            _update_link(link, identity)
 
 
-def link_person(statement: Statement, user: Any) -> None:
-    """Link the Cognito user of `statement` to `user`, unless it is linked to them already.
+def link_to_user(identity: IdentityClaims, user: Any) -> None:
+    """Link the Cognito user of `identity` to `user`, unless it is linked to them already.
 
     Raises TokenError (code "linked_elsewhere") if it is linked to another user, SignInError (code "link_interrupted")
     if `user` was deleted meanwhile.
     """
-    link = retry_conflicts(partial(_find_or_link, statement, user.pk))
+    link = retry_conflicts(partial(_find_or_link, identity, user.pk))
     if link is None or link.user.pk != user.pk:
-        raise TokenError("this person of Cognito is another account's here", code="linked_elsewhere")
+        raise TokenError("this Cognito user is linked to another user of this site", code="linked_elsewhere")
 
 
-def _find_or_link(statement: Statement, user_pk: Any) -> Link | None:
-    link = _find(statement)
+def _find_or_link(identity: IdentityClaims, user_pk: Any) -> Link | None:
+    link = _fetch_link(identity)
     if link is not None:
         return link
     try:
         with write_transaction():
-            return _first_link(statement, settings_of(statement.user_pool_id), _lock_user(user_pk))
+            return _insert_link(identity, get_pool_registry().for_token(identity.user_pool_id), _lock_user(user_pk))
     except IntegrityError:  # another request was faster
-        return _find_again(statement)
+        return _fetch_link_after_conflict(identity)
 
 
 def _lock_user(pk: Any) -> Any:
-    user = _written_users().select_for_update().filter(pk=pk).first()
+    user = _users_for_write().select_for_update().filter(pk=pk).first()
     if user is None:
         raise SignInError("the user who links an account was deleted", code="link_interrupted")
     return user
 
 
-def update_people(statements: Iterable[Statement], *, create: bool = False) -> int:
+def update_users(identities: Iterable[IdentityClaims], *, create: bool = False) -> int:
     """Bring a page of directory users up to date in one transaction; return how many users changed.
 
     One query if the page is not newer than what is stored. Otherwise two more, which lock the page, and one UPDATE for
     each user whose `as_of` alone moves. After a deadlock the whole page is written again.
-    With `create` those not known yet are made, as a first token would make them.
+    With `create`, users without a link are created, as by a first token.
     """
-    page = {(statement.user_pool_id, statement.sub): statement for statement in statements}
+    page = {(identity.user_pool_id, identity.sub): identity for identity in identities}
     return retry_conflicts(partial(_update_page, page, create))
 
 
-def _update_page(page: Mapping[tuple[str, str], Statement], create: bool) -> int:
-    rows = _written_links().filter(user_pool_id__in={pool for pool, _ in page}, sub__in=[sub for _, sub in page])
-    known = {(row.user_pool_id, row.sub): row for row in rows.select_related("user").order_by("pk")}
-    told = {key: _news(row, page[key]) for key, row in known.items() if key in page}
-    changed = [(known[key], page[key], each.is_moments_only) for key, each in told.items() if each is not None]
-    new = [(None, page[key], False) for key in sorted(page.keys() - known.keys()) if create]
+def _update_page(page: Mapping[tuple[str, str], IdentityClaims], create: bool) -> int:
+    rows = _links_for_write().filter(user_pool_id__in={pool for pool, _ in page}, sub__in=[sub for _, sub in page])
+    links = {(row.user_pool_id, row.sub): row for row in rows.select_related("user").order_by("pk")}
+    changes = {key: _get_changes(row, page[key]) for key, row in links.items() if key in page}
+    changed = [(links[key], page[key], change.is_moments_only) for key, change in changes.items() if change is not None]
+    new = [(None, page[key], False) for key in sorted(page.keys() - links.keys()) if create]
     if not changed and not new:
         return 0
     with write_transaction():
         if changed:
             _lock_page([link for link, *_ in changed])
-        return sum(_is_settled(link, statement) and not is_minor for link, statement, is_minor in [*changed, *new])
+        return sum(_try_apply(link, identity) and not is_minor for link, identity, is_minor in [*changed, *new])
 
 
 def _lock_page(links: list[CognitoUser]) -> None:
-    """Lock the links of a page, and then their users: a user may have several links, and others lock in this order."""
+    """Lock the links of a page, then their users: the lock order of all writers, as a user may have several links."""
     pks, user_pks = [link.pk for link in links], {link.user_id for link in links}
-    list(_written_links().select_for_update().filter(pk__in=pks).order_by("pk").values_list("pk"))
-    owners = _written_users().select_for_update().filter(pk__in=user_pks)
+    list(_links_for_write().select_for_update().filter(pk__in=pks).order_by("pk").values_list("pk"))
+    owners = _users_for_write().select_for_update().filter(pk__in=user_pks)
     list(owners.order_by("pk").values_list("pk"))
 
 
-def _written_links() -> QuerySet[CognitoUser]:
+def _links_for_write() -> QuerySet[CognitoUser]:
     return CognitoUser.objects.using(router.db_for_write(CognitoUser))
 
 
-def _written_users() -> QuerySet[Any]:
+def _users_for_write() -> QuerySet[Any]:
     model = get_user_model()
     return model._base_manager.using(router.db_for_write(model))
 
 
-def _is_settled(link: Link | None, statement: Statement) -> bool:
+def _try_apply(link: Link | None, identity: IdentityClaims) -> bool:
     try:
-        _settled(link, statement)
-    except TokenError:  # nobody is known by it, and CREATE_USERS is off
+        _apply_with_retry(link, identity)
+    except TokenError:  # no user is linked, and CREATE_USERS is off
         return False
     return True
 
 
-def _find(statement: Statement) -> KnownPerson | None:
-    found = find(statement.user_pool_id, statement.sub)
-    if found is None and database() != router.db_for_write(CognitoUser):
-        return _find_written(statement)  # a replica may lag
-    return found
+def _fetch_link(identity: IdentityClaims) -> LinkSnapshot | None:
+    link = fetch_link(identity.user_pool_id, identity.sub)
+    if link is None and get_read_alias() != router.db_for_write(CognitoUser):
+        return _fetch_link_for_write(identity)  # a replica may lag
+    return link
 
 
-def _find_written(statement: Statement) -> KnownPerson | None:
-    """As `_find`, in the database that is written to."""
-    return find(statement.user_pool_id, statement.sub, router.db_for_write(CognitoUser))
+def _fetch_link_for_write(identity: IdentityClaims) -> LinkSnapshot | None:
+    """Return the link from the database for writes."""
+    return fetch_link(identity.user_pool_id, identity.sub, router.db_for_write(CognitoUser))
 
 
-def _news(link: Link, statement: Statement) -> News | None:
-    return news(statement, link, settings_of(statement.user_pool_id)) if link.user.is_active else None
+def _get_changes(link: Link, identity: IdentityClaims) -> UserChanges | None:
+    return (
+        changes_from(identity, link, get_pool_registry().for_token(identity.user_pool_id))
+        if link.user.is_active
+        else None
+    )
 
 
-def _find_again(statement: Statement) -> Link | None:
-    """As `_find_written`, after another writer was faster.
+def _fetch_link_after_conflict(identity: IdentityClaims) -> Link | None:
+    """Return the link after another writer inserted or changed it first.
 
-    In a transaction with a lock: without it REPEATABLE READ does not show the row of the other writer.
+    Inside a transaction the row is locked: without a lock REPEATABLE READ does not show the other writer's row.
     """
     if not transaction.get_connection(router.db_for_write(CognitoUser)).in_atomic_block:
-        return _find_written(statement)
+        return _fetch_link_for_write(identity)
     rows = CognitoUser.objects.select_for_update().select_related("user")
-    return rows.filter(user_pool_id=statement.user_pool_id, sub=statement.sub).first()
+    return rows.filter(user_pool_id=identity.user_pool_id, sub=identity.sub).first()
 
 
-def _settled(link: Link | None, statement: Statement) -> Link:
-    """The link once `statement` is written, also where others write, or take the same name, at the same moment."""
-    return retry_conflicts(partial(_settle, link, statement))
+def _apply_with_retry(link: Link | None, identity: IdentityClaims) -> Link:
+    """Return the link after `identity` was written; retry after a conflict with another writer."""
+    return retry_conflicts(partial(_apply_claims, link, identity))
 
 
-def _settle(link: Link | None, statement: Statement) -> Link:
-    for _ in range(_ATTEMPTS - 1):
+def _apply_claims(link: Link | None, identity: IdentityClaims) -> Link:
+    for _ in range(_MAX_ATTEMPTS - 1):
         with suppress(IntegrityError, CognitoUser.DoesNotExist):
-            return _write_statement(link, statement)
-        link = _find_again(statement)
-    return _write_statement(link, statement)
+            return _write_claims(link, identity)
+        link = _fetch_link_after_conflict(identity)
+    return _write_claims(link, identity)
 
 
-def _write_statement(link: Link | None, statement: Statement) -> Link:
-    if link is not None and _confirm(link, statement):
+def _write_claims(link: Link | None, identity: IdentityClaims) -> Link:
+    if link is not None and _write_without_lock(link, identity):
         return link
     with write_transaction():
-        written = _updated(link, statement) if link else _linked(statement, settings_of(statement.user_pool_id))
-    note_write(statement)
+        settings = get_pool_registry().for_token(identity.user_pool_id)
+        written = _update_link(link, identity) if link else _create_link(identity, settings)
+    note_write(identity)
     return written
 
 
-def _confirm(link: Link, statement: Statement) -> bool:
-    """Write what needs no lock; return whether nothing else is to be written."""
-    told = _news(link, statement)
-    if told is None:
+def _write_without_lock(link: Link, identity: IdentityClaims) -> bool:
+    """Write the changes that need no lock; return whether no others are left."""
+    changes = _get_changes(link, identity)
+    if changes is None:
         return True
-    if not told.is_moments_only or not _move_moments(link, told):
+    if not changes.is_moments_only or not _move_timestamps(link, changes):
         return False
-    note_write(statement)
+    note_write(identity)
     return True
 
 
-def _move_moments(link: Link, told: News) -> bool:
-    """Write the moments of `told` if the row is still as read, without a lock; return whether it was."""
+def _move_timestamps(link: Link, changes: UserChanges) -> bool:
+    """Write the moments of `changes` without a lock, if the row is still as read; return whether it was."""
     as_read = {name: getattr(link, name) for name in ("as_of", "groups", *DIGEST_FIELDS)}
-    changed = {"as_of": told.moment, **told.digests}
+    changed = {"as_of": changes.moment, **changes.digests}
     if not CognitoUser.objects.filter(pk=link.pk, **as_read).update(**changed):
         return False
     for name, value in changed.items():
@@ -244,56 +251,54 @@ def _move_moments(link: Link, told: News) -> bool:
     return True
 
 
-def _linked(statement: Statement, settings: CognitoSettings) -> CognitoUser:
-    """A first link row: to the account that it belongs to, or to a new one."""
-    known = find_account_by_email(statement, settings)
-    if known is None and not settings.create_users:
-        raise TokenError("nobody is known here by this token, and CREATE_USERS is off", code="user_unknown")
-    if known is not None and not settings.linking_keeps_password:
-        # Whoever made the account may know its password, and may be somebody else. This ends their sessions too: a
-        # session holds a hash of the password.
-        known.set_unusable_password()
-        known.save()
-    return _first_link(statement, settings, known)
+def _create_link(identity: IdentityClaims, settings: CognitoSettings) -> CognitoUser:
+    """Insert a link to the local account with the same verified email, or to a new user."""
+    account = find_account_by_email(identity, settings)
+    if account is None and not settings.create_users:
+        raise TokenError("no user of this site is linked to this token, and CREATE_USERS is off", code="user_unknown")
+    if account is not None and not settings.linking_keeps_password:
+        # The account may have been created by another user, who has its password. This ends their sessions too: a
+        # session contains a hash of the password.
+        account.set_unusable_password()
+        account.save()
+    return _insert_link(identity, settings, account)
 
 
-def _first_link(statement: Statement, settings: CognitoSettings, owner: Any) -> CognitoUser:
-    """A first link row to `owner`, who is brought up to date; to a new user where that is None."""
-    link = CognitoUser(
-        user_pool_id=statement.user_pool_id, sub=statement.sub, username=statement.username, as_of=_NEVER
-    )
-    told = news(statement, link, settings)
-    assert told is not None  # noqa: S101 - an empty row knows nothing
-    link.user = owner or create_account(statement, told.attributes)
+def _insert_link(identity: IdentityClaims, settings: CognitoSettings, owner: Any) -> CognitoUser:
+    """Insert a link to `owner`, who is updated; to a new user if `owner` is None."""
+    link = CognitoUser(user_pool_id=identity.user_pool_id, sub=identity.sub, username=identity.username, as_of=_EPOCH)
+    changes = changes_from(identity, link, settings)
+    assert changes is not None  # noqa: S101 - every source is more recent than an empty row
+    link.user = owner or create_account(identity, changes.attributes)
     if owner:
         protect_local_values(link)
         send_on_commit(account_linked, link, router.db_for_write(CognitoUser))
     else:
-        record_verified(link, told.attributes, told.verified)
-        told = told._replace(attributes={}, verified={})
-    _write(link, told)
+        record_verified(link, changes.attributes, changes.verified)
+        changes = changes._replace(attributes={}, verified={})
+    _write_changes(link, changes)
     return link
 
 
-def _updated(link: Link, statement: Statement) -> CognitoUser:
-    """The link row after `statement` was written, one writer at a time; another may have been first, or later."""
-    # The user's row is locked too: another pool's link to the same person may be about to change it.
-    locked = _written_links().select_for_update().select_related("user").get(pk=link.pk)
-    told = _news(locked, statement)
-    if told is not None:
-        _write(locked, told)
+def _update_link(link: Link, identity: IdentityClaims) -> CognitoUser:
+    """Write `identity` to the locked link row and return the row; another writer may have changed it first."""
+    # The user's row is locked too: a writer of another link of the user may change it.
+    locked = _links_for_write().select_for_update().select_related("user").get(pk=link.pk)
+    changes = _get_changes(locked, identity)
+    if changes is not None:
+        _write_changes(locked, changes)
     return locked
 
 
-def _write(link: CognitoUser, told: News) -> None:
-    """Write what was told to the user, grant what their groups give, and remember moment and digests."""
+def _write_changes(link: CognitoUser, changes: UserChanges) -> None:
+    """Write `changes` to the user and the link row, and apply the grants of the groups."""
     user: Any = link.user
-    for name, digest in told.digests.items():
+    for name, digest in changes.digests.items():
         setattr(link, name, digest)
-    link.groups, link.as_of = list(told.groups), told.moment
-    changed = put_attributes(link, told.attributes, told.verified)
+    link.groups, link.as_of = list(changes.groups), changes.moment
+    changed = put_attributes(link, changes.attributes, changes.verified)
     link.save()
-    if told.are_grants_due:
-        changed += apply_groups(link, told.groups)
+    if changes.are_grants_due:
+        changed += apply_groups(link, changes.groups)
     if changed:
         user.save(update_fields=changed)

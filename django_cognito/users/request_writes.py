@@ -1,4 +1,4 @@
-"""What a request's authentication wrote inside a transaction that its view may roll back. Decides nothing.
+"""Collect what authentication wrote inside a transaction that the view may roll back. Must not write users.
 
 With ATOMIC_REQUESTS, DRF authenticates inside the view's transaction: the 403 that a removed group causes would roll
 the removal back.
@@ -11,15 +11,15 @@ from contextvars import ContextVar
 from django.db import router, transaction
 
 from ..models import CognitoUser
-from .claim_sources import Statement
+from .claim_sources import IdentityClaims
 
-_written: ContextVar[list[Statement] | None] = ContextVar("django_cognito_request_writes", default=None)
+_written: ContextVar[list[IdentityClaims] | None] = ContextVar("django_cognito_request_writes", default=None)
 
 
 @contextmanager
-def collect_writes() -> Iterator[list[Statement]]:
-    """Collect the claims that are written meanwhile, in this context, inside an outer transaction."""
-    written: list[Statement] = []
+def collect_writes() -> Iterator[list[IdentityClaims]]:
+    """Yield a list, and append to it each claim set that is written in this context inside an outer transaction."""
+    written: list[IdentityClaims] = []
     token = _written.set(written)
     try:
         yield written
@@ -27,8 +27,8 @@ def collect_writes() -> Iterator[list[Statement]]:
         _written.reset(token)
 
 
-def note_write(statement: Statement) -> None:
-    """Note that `statement` was written, if an outer transaction may still roll that back."""
+def note_write(identity: IdentityClaims) -> None:
+    """Add `identity` to the collected writes, if an outer transaction may still roll back its write."""
     written = _written.get()
     if written is not None and transaction.get_connection(router.db_for_write(CognitoUser)).in_atomic_block:
-        written.append(statement)
+        written.append(identity)

@@ -1,7 +1,7 @@
-"""What a user loses with a link: what its groups granted, its logins, and linking by email. However the link goes.
+"""Revoke what a link granted when it is deleted or given to another user: grants, logins, and linking by email.
 
-Signal receivers, so that a site's admin and its own code have the same effect as the view. Not covered, because Django
-sends no signals there: SQL, `QuerySet.update()` and `_raw_delete()`.
+Must not depend on views: these are signal receivers, so that a site's admin and its own code have the same effect. Not
+covered, because Django sends no signals for them: SQL, `QuerySet.update()` and `_raw_delete()`.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from .contact_claims import protect_local_values
 _DIGESTS = ("access_digest", "id_digest", "user_info_digest", "directory_digest")
 
 
-def connect(models: Iterable[type[Model]]) -> None:
+def connect_receivers(models: Iterable[type[Model]]) -> None:
     """Connect the receivers to CognitoUser and to its proxies among `models`: Django sends a proxy's signals as its."""
     for model in models:
         if model._meta.concrete_model is CognitoUser:
@@ -29,7 +29,7 @@ def connect(models: Iterable[type[Model]]) -> None:
 
 
 def lock_links(user_id: Any, using: str | None = None) -> tuple[list[CognitoUser], Any]:
-    """Lock all links of a user and then the user, and return them as they are now; None for a user who is gone.
+    """Lock all links of a user and then the user, and return them as they are now; None if the user was deleted.
 
     Links first and in one order, as every writer of users locks them: otherwise two would wait for each other.
     """
@@ -48,21 +48,21 @@ def _on_delete(instance: CognitoUser, using: str, origin: Any = None, **_: Any) 
     if instance._state.db != using:  # read from a replica, by which the link may still be another user's
         rows = CognitoUser.objects.using(using).filter(pk=instance.pk)
         user_id = rows.values_list("user_id", flat=True).first()
-    _remove(instance, user_id, using)
+    _revoke_link(instance, user_id, using)
 
 
 def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields: Any = None, **_: Any) -> None:
-    """A link that is given to another user, as in a site's admin, is a link that the first user no longer has."""
+    """Revoke the grants of the first user when a link is given to another user, as in a site's admin."""
     is_written = update_fields is None or {"user", "user_id"} & set(update_fields)
     before = _find_former_owner(instance, using) if is_written and not raw else None
     if before is not None:
         # In one transaction: a token between the removal and the save would grant the groups to the first user again.
         with transaction.atomic(using=using):
-            if _remove(instance, before, using):
-                _give_to_new_owner(instance, using)
+            if _revoke_link(instance, before, using):
+                _assign_new_owner(instance, using)
 
 
-def _give_to_new_owner(instance: CognitoUser, using: str) -> None:
+def _assign_new_owner(instance: CognitoUser, using: str) -> None:
     instance.loaded_user_id = instance.user_id
     instance.load_user(using)
     instance.verified_attributes = []
@@ -78,10 +78,10 @@ def _give_to_new_owner(instance: CognitoUser, using: str) -> None:
 
 
 def _find_former_owner(instance: CognitoUser, using: str) -> Any:
-    """Return the key of the user who loses the link when `instance` is saved; None if nobody does.
+    """Return the key of the user who loses the link when `instance` is saved; None if no user does.
 
-    No query for a row as it was read. Others do not know their user: deferred, constructed, read again since, or read
-    from a replica.
+    No query if the instance is as it was read. Otherwise the row may have another user: the field was deferred, or the
+    instance was constructed, read again, or read from a replica.
     """
     after = CognitoUser._meta.get_field("user").to_python(instance.user_id)
     is_as_read = after == instance.loaded_user_id and instance._state.db == using
@@ -91,18 +91,18 @@ def _find_former_owner(instance: CognitoUser, using: str) -> Any:
     return rows.exclude(user_id=after).values_list("user_id", flat=True).first()
 
 
-def _remove(instance: CognitoUser, user_id: Any, using: str) -> bool:
-    """Take from the user what the link brought, and record that it was theirs; return whether it still was."""
+def _revoke_link(instance: CognitoUser, user_id: Any, using: str) -> bool:
+    """Revoke what the link granted the user, and record the former link; return whether the user still had it."""
     with transaction.atomic(using=using):
         links, user = lock_links(user_id, using)
-        link = next((each for each in links if each.pk == instance.pk), None)
+        link = next((link for link in links if link.pk == instance.pk), None)
         if link is None or user is None:
             return False
         changed = apply_groups(link, ())
         if changed:
             user.save(update_fields=changed)
         for other in links if link.verified_attributes else ():
-            # What this link wrote to the user stays verified.
+            # The values that this link wrote to the user are still verified.
             other.verified_attributes = sorted({*other.verified_attributes, *link.verified_attributes})
             other.save(update_fields=["verified_attributes"])
         CognitoLogin.objects.using(using).filter(cognito_user=link).delete()

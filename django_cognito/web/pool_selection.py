@@ -1,60 +1,52 @@
-"""Which of the site's user pools a request belongs to, by POOL_RESOLVER. Must not depend on sign-ins."""
+"""Pool selection: the user pool of a request, and the pools whose tokens it accepts. Must not depend on sign-ins."""
 
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from django.utils.module_loading import import_string
 
-from ..conf.loading import CognitoSettings, get_pools
+from ..conf.loading import get_pool_registry
+from ..conf.schema import CognitoSettings
 from ..core.errors import SignInError
 
 
-def settings_of_request(request: Any) -> CognitoSettings:
-    """What holds for the alias of POOLS that POOL_RESOLVER names for `request`; without one, for the first.
+def get_settings_for_request(request: Any) -> CognitoSettings:
+    """Return the settings of the alias that POOL_RESOLVER returns for `request`; without a resolver, the first.
 
-    Raises SignInError (code "tenant_unknown") where it names none of them.
+    Raises SignInError (code "tenant_unknown") if the resolver returns no alias of POOLS.
     """
-    pools = get_pools()
-    resolver = pools.first.pool_resolver
-    if not resolver:
-        return pools.first
-    alias = (import_string(resolver) if isinstance(resolver, str) else resolver)(request)
-    if not isinstance(alias, str) or alias not in pools.by_alias:
-        told = repr(alias)[:100]  # it may be what the request says
-        raise SignInError(f"POOL_RESOLVER gave {told}, which is no alias of POOLS", code="tenant_unknown")
-    return pools.by_alias[alias]
+    return get_pool_registry().for_request(request)
 
 
-def settings_here(request: Any) -> CognitoSettings | None:
-    """As `settings_of_request`; None where nobody signs in at this address."""
+def find_settings_for_request(request: Any) -> CognitoSettings | None:
+    """Return the settings for `request`; None if POOL_RESOLVER returns no alias of POOLS for it."""
     try:
-        return settings_of_request(request)
+        return get_pool_registry().for_request(request)
     except SignInError:
         return None
 
 
-def pool_ids_accepted_at(request: Any) -> tuple[str, ...] | None:
+def get_accepted_pool_ids(request: Any) -> tuple[str, ...] | None:
     """Return the ids of the user pools whose tokens and logins `request` may carry; None if every configured one.
 
     Empty if POOL_RESOLVER returns no alias of POOLS for `request`: no token is accepted there.
     """
     if not _is_restricted():
         return None
-    settings = settings_here(request)
+    settings = find_settings_for_request(request)
     return () if settings is None else (settings.user_pool_id,)
 
 
-async def apool_ids_accepted_at(request: Any) -> tuple[str, ...] | None:
-    """As `pool_ids_accepted_at`; POOL_RESOLVER runs in the ORM's thread, because it may read the database."""
-    return await sync_to_async(pool_ids_accepted_at)(request) if _is_restricted() else None
+async def aget_accepted_pool_ids(request: Any) -> tuple[str, ...] | None:
+    """Async version of `get_accepted_pool_ids`. POOL_RESOLVER runs in the ORM's thread: it may read the database."""
+    return await sync_to_async(get_accepted_pool_ids)(request) if _is_restricted() else None
 
 
-def is_accepted_at(request: Any, user_pool_id: str) -> bool:
+def is_pool_accepted(request: Any, user_pool_id: str) -> bool:
     """Return whether `request` may carry a token or a login of this user pool."""
-    accepted = pool_ids_accepted_at(request)
+    accepted = get_accepted_pool_ids(request)
     return accepted is None or user_pool_id in accepted
 
 
 def _is_restricted() -> bool:
-    settings = get_pools().first
+    settings = get_pool_registry().first
     return bool(settings.pool_resolver) and settings.tokens_of_other_pools == "reject"

@@ -8,7 +8,7 @@ from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest
 from django.urls import reverse
 
-from ..conf.loading import CognitoSettings
+from ..conf.schema import CognitoSettings
 
 _MOVED = "redirected"  # in a login's query: the browser was sent to the host of REDIRECT_URI already
 

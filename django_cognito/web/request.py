@@ -14,18 +14,18 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
 from ..authorization.group_expiry import acheck_session, check_session
-from ..authorization.rights import NO_RIGHTS, Rights, carry, rights_of
+from ..authorization.rights import NO_RIGHTS, Rights, get_rights, set_rights
 from ..aws.request_aws import Aws
-from ..conf.loading import settings_of
+from ..conf.loading import get_pool_registry
 from ..core import ClientToken, IdToken, UserPool
 from ..core.errors import CognitoUnavailableError, SignInError
 from ..models import CognitoLogin
 from ..sessions import refresh
 from ..sessions import store as login_session
-from ..sessions.outage import find_view, user_in_outage
+from ..sessions.outage import get_user_in_outage, resolve_view
 from ..sessions.session_user import reload_user
-from ..users.provisioning import Token, rights_for
-from .pool_selection import is_accepted_at
+from ..users.provisioning import Token, get_token_rights
+from .pool_selection import is_pool_accepted
 
 
 class RequestCognito:
@@ -72,7 +72,7 @@ class RequestCognito:
         """The token's raw string, to pass on to Cognito or to another API; empty without a token."""
         if self.token is None:
             return ""
-        return self._raw if self._login is None else login_session.tokens_of(self._login).access_token
+        return self._raw if self._login is None else login_session.decrypt_tokens(self._login).access_token
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ class RequestCognito:
     def pool(self) -> UserPool | None:
         """The user pool that issued the token."""
         token = self.token
-        return None if token is None else settings_of(token.user_pool_id, token.client_id).user_pool
+        return None if token is None else get_pool_registry().for_token(token.user_pool_id, token.client_id).user_pool
 
     @cached_property
     def aws(self) -> Aws:
@@ -144,7 +144,7 @@ class RequestCognito:
             if before is None:
                 return AnonymousUser()
             try:
-                login = refresh.current(before)
+                login = refresh.ensure_fresh(before)
             except CognitoUnavailableError as failure:
                 return self._enter_outage(_check_groups(session, get_user()), before, failure)
             user = _check_groups(session, get_user())
@@ -169,7 +169,7 @@ class RequestCognito:
             if before is None:
                 return AnonymousUser()
             try:
-                login = await refresh.acurrent(before)
+                login = await refresh.aensure_fresh(before)
             except CognitoUnavailableError as failure:
                 user = await _acheck_groups(session, await get_user())
                 return await sync_to_async(self._enter_outage)(user, before, failure)
@@ -186,9 +186,9 @@ class RequestCognito:
 
         Raises SignInError if it is gone.
         """
-        login = login_session.load(session)
+        login = login_session.load_login(session)
         self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(login.pk)
-        return login if is_accepted_at(self._request, login.cognito_user.user_pool_id) else None
+        return login if is_pool_accepted(self._request, login.cognito_user.user_pool_id) else None
 
     def _accept(self, user: Any, login: CognitoLogin) -> Any:
         """Return `user`, with the rights of `login` if it is theirs. Another middleware may have set somebody else.
@@ -196,17 +196,17 @@ class RequestCognito:
         Raises SignInError if the login's tokens cannot be decrypted.
         """
         if _is_owner(user, login):
-            token = login_session.access_token_of(login)
+            token = login_session.get_access_token(login)
             self._user, self._token, self._login = user, token, login
-            carry(user, rights_for(token, login.cognito_user))
+            set_rights(user, get_token_rights(token, login.cognito_user))
         return user
 
     def _enter_outage(self, user: Any, login: CognitoLogin, failure: CognitoUnavailableError) -> Any:
         if not _is_owner(user, login):
             return user
         self._failure, self._outage = failure, None
-        match = find_view(self._request)
-        user = user_in_outage(match, user, login, failure)
+        match = resolve_view(self._request)
+        user = get_user_in_outage(match, user, login, failure)
         if user.is_authenticated:
             self._user, self._outage = user, (match and match.func, login, failure)
         else:
@@ -234,14 +234,14 @@ class RequestCognito:
     def _id_token(self) -> str:
         """Return the user's raw ID token, verified when it arrived; empty without one. No I/O."""
         if self._login is not None:
-            return login_session.tokens_of(self._login).id_token
+            return login_session.decrypt_tokens(self._login).id_token
         return self._raw if isinstance(self._token, IdToken) else self._raw_id_token or ""
 
     def _rights(self) -> Rights:
         self._load()
         if self._failure is not None:
             raise self._failure
-        return NO_RIGHTS if self._user is None else rights_of(self._user)
+        return NO_RIGHTS if self._user is None else get_rights(self._user)
 
     def _load(self) -> None:
         """Load the request's user, which loads its login; clear everything if the user is another one by now."""

@@ -1,7 +1,7 @@
-"""What an error of ours is to whoever asked: status, code, sentence, headers. Said once, for every door.
+"""The HTTP responses to errors of the package: status, code, sentence and headers, the same at every entry point.
 
-Refused (401, 403) and unavailable (503) never swap places. The sentences are fixed: nothing of the error's own message,
-which is for operators, leaves the house.
+401 and 403 (rejected) and 503 (unavailable) are never exchanged. The sentences are those of the catalogue: the error's
+own message is for operators and is not sent.
 """
 
 from collections.abc import Mapping
@@ -9,39 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import JsonResponse
-from django.utils.translation import gettext_lazy as _
 
 from ..core.errors import CognitoError, CognitoUnavailableError, CredentialsError, TokenError
+from .error_catalogue import CATALOGUE, FAILED_SIGN_IN, REFUSED_CREDENTIALS, REJECTED_TOKEN, UNAVAILABLE, ErrorEntry
 
 CHALLENGE = "Bearer"
-_INVALID_TOKEN = 'Bearer error="invalid_token"'  # RFC 6750 3.1: only where a token was sent
-_SENTENCES: Mapping[str, Any] = {
-    "malformed_token": _("The token is not a token of Amazon Cognito."),
-    "refresh_token": _("This is a refresh token; send an access token."),
-    "token_expired": _("The token has expired; renew it and try again."),
-    "token_not_yet_valid": _("The token is not valid yet; check the clock of whoever issued it."),
-    "wrong_resource": _("The token is not for this API."),
-    "wrong_token_use": _("An access token stands where an ID token is due, or the other way round."),
-    "token_mismatch": _("The two tokens are not of one sign-in."),
-    "at_hash_mismatch": _("The two tokens were not issued together."),
-    "user_inactive": _("This account is disabled."),
-    "user_unknown": _("This account is not known here."),
-    "not_signed_in": _("AWS allows this to those who are signed in."),
-    "person_required": _("AWS allows this to people; a machine has no credentials here."),
-    "id_token_required": _("Send your ID token too, in the header X-Cognito-Id-Token."),
-    "not_authenticated": _("Sign in, or send a token."),
-    "group_required": _("Your groups do not allow this."),
-    "scope_required": _("The token's scopes do not allow this."),
-    "session_required": _("This page requires a signed-in browser session; it accepts no bearer tokens."),
-    "cognito_unavailable": _("The sign-in service cannot be reached right now; try again in a moment."),
-}
-_REFUSED = _("The token is not accepted.")
-_NOT_ALLOWED = _("AWS does not allow this.")
+_INVALID_TOKEN = 'Bearer error="invalid_token"'  # RFC 6750 3.1: only if a token was sent
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer in the making: JSON and DRF render it alike."""
+class ErrorResponse:
+    """The parts of an HTTP error response, which Django and DRF render alike."""
 
     status: int
     code: str
@@ -50,35 +28,43 @@ class Answer:
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON body: `detail` for people, `code` for programs."""
+        """The JSON body: `detail` for developers, `code` for programs."""
         return {"detail": self.sentence, "code": self.code}
 
 
-def answer_to(error: CognitoError) -> Answer:
-    """The answer to `error`: 401 with a challenge, 403, or 503 with Retry-After."""
+def error_response_for(error: CognitoError) -> ErrorResponse:
+    """Return the response to `error`: 401 with a challenge, 403, 503 with Retry-After, or 400.
+
+    The status follows from the error's class, the sentence from its code.
+    """
     if isinstance(error, CognitoUnavailableError):
-        sentence = _SENTENCES["cognito_unavailable"]
-        return Answer(503, error.code, sentence, {"Retry-After": str(error.retry_after)})
+        return ErrorResponse(503, error.code, UNAVAILABLE.sentence, {"Retry-After": str(error.retry_after)})
     if isinstance(error, TokenError):
-        return Answer(401, error.code, _SENTENCES.get(error.code, _REFUSED), {"WWW-Authenticate": _INVALID_TOKEN})
+        headers = {"WWW-Authenticate": _INVALID_TOKEN}
+        return ErrorResponse(401, error.code, _get_sentence(error.code, REJECTED_TOKEN), headers)
     if isinstance(error, CredentialsError):
-        return Answer(403, error.code, _SENTENCES.get(error.code, _NOT_ALLOWED))
-    return Answer(400, error.code, _("The sign-in did not succeed."))
+        return ErrorResponse(403, error.code, _get_sentence(error.code, REFUSED_CREDENTIALS))
+    return ErrorResponse(400, error.code, FAILED_SIGN_IN.sentence)
 
 
-def not_authenticated() -> Answer:
-    """The answer to nobody where somebody is due: 401 with a bare challenge, since no token was sent."""
-    return Answer(401, "not_authenticated", _SENTENCES["not_authenticated"], {"WWW-Authenticate": CHALLENGE})
+def _get_sentence(code: str, default: ErrorEntry) -> Any:
+    return CATALOGUE.get(code, default).sentence or default.sentence
 
 
-def forbidden(code: str, *, scopes: tuple[str, ...] = ()) -> Answer:
-    """The answer to somebody without the right that `code` names: 403; a missing scope is named (RFC 6750 3.1)."""
+def not_authenticated() -> ErrorResponse:
+    """Return the response to an anonymous request: 401 with a challenge without `error`, since no token was sent."""
+    sentence = CATALOGUE["not_authenticated"].sentence
+    return ErrorResponse(401, "not_authenticated", sentence, {"WWW-Authenticate": CHALLENGE})
+
+
+def forbidden(code: str, *, scopes: tuple[str, ...] = ()) -> ErrorResponse:
+    """Return the 403 response for a right that the user lacks; it names the missing scopes (RFC 6750 3.1)."""
     challenge = f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'
-    return Answer(403, code, _SENTENCES[code], {"WWW-Authenticate": challenge} if scopes else {})
+    return ErrorResponse(403, code, CATALOGUE[code].sentence, {"WWW-Authenticate": challenge} if scopes else {})
 
 
-def json_response(answer: Answer) -> JsonResponse:
-    """`answer` as JSON that nobody stores."""
-    response = JsonResponse(answer.body, status=answer.status, headers=dict(answer.headers))
+def json_response(error_response: ErrorResponse) -> JsonResponse:
+    """Return `error_response` as JSON that no cache stores."""
+    response = JsonResponse(error_response.body, status=error_response.status, headers=dict(error_response.headers))
     response["Cache-Control"] = "no-store"
     return response

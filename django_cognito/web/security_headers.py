@@ -1,4 +1,4 @@
-"""The headers of the login's pages: nobody stores, frames or is told of them, and they load nothing from elsewhere."""
+"""The headers of the login's pages: no caching, framing, referrers or third-party content."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ from django.http.response import HttpResponseRedirectBase
 from django.shortcuts import resolve_url
 from django.templatetags.static import static
 
-from ..conf.loading import CognitoSettings
+from ..conf.schema import CognitoSettings
 
 _STYLESHEET = "django_cognito/login.css"
 _NOTHING: Mapping[str, Sequence[str]] = {
@@ -20,10 +20,10 @@ _NOTHING: Mapping[str, Sequence[str]] = {
 }
 
 
-def protected(
+def set_security_headers(
     response: HttpResponse, *pools: CognitoSettings | None, referrer_policy: str = "no-referrer"
 ) -> HttpResponse:
-    """`response` with headers that keep codes and states out of caches and Referer headers (RFC 9700 4.2, 4.16).
+    """Return `response` with headers that keep codes and states out of caches and Referer headers (RFC 9700 4.2, 4.16).
 
     A page's forms may be sent on to the hosted UIs of `pools`.
     """
@@ -33,12 +33,12 @@ def protected(
     response["X-Content-Type-Options"] = "nosniff"
     is_page = not isinstance(response, HttpResponseRedirectBase)
     # Django's own middleware leaves a policy alone that a view has set.
-    response["Content-Security-Policy"] = _written({**_NOTHING, **(_of_a_page(pools) if is_page else {})})
+    response["Content-Security-Policy"] = _serialize_csp({**_NOTHING, **(_page_directives(pools) if is_page else {})})
     return response
 
 
-def _of_a_page(pools: Iterable[CognitoSettings | None]) -> Mapping[str, Sequence[str]]:
-    """What a page of ours needs: its stylesheet, and forms that may be sent on to the pools' hosted UIs.
+def _page_directives(pools: Iterable[CognitoSettings | None]) -> Mapping[str, Sequence[str]]:
+    """Return the directives of a page: its stylesheet, and forms that may redirect to the pools' hosted UIs.
 
     A site's own `page.html` may bring a logo and fonts, from where its static files are.
     Browsers hold `form-action` against the redirects that a form is answered with, too: without the hosted UI's origin
@@ -49,11 +49,11 @@ def _of_a_page(pools: Iterable[CognitoSettings | None]) -> Mapping[str, Sequence
         "style-src": static_files,
         "img-src": static_files,
         "font-src": static_files,
-        "form-action": ["'self'", *dict.fromkeys(_origins(_ways_on(pools)))],
+        "form-action": ["'self'", *dict.fromkeys(_origins(_form_targets(pools)))],
     }
 
 
-def _ways_on(pools: Iterable[CognitoSettings | None]) -> Iterator[str]:
+def _form_targets(pools: Iterable[CognitoSettings | None]) -> Iterator[str]:
     for each in pools:
         if each is not None:
             yield each.user_pool.domain
@@ -63,11 +63,11 @@ def _ways_on(pools: Iterable[CognitoSettings | None]) -> Iterator[str]:
 
 
 def _origins(addresses: Iterable[str]) -> Iterator[str]:
-    """The origins of those addresses that name one; without a scheme, it is the page's own."""
+    """Return the origins of `addresses`; a URL without a scheme has the page's own."""
     for parts in map(urlsplit, addresses):
         if parts.netloc:
             yield f"{parts.scheme}://{parts.netloc}" if parts.scheme else parts.netloc
 
 
-def _written(directives: Mapping[str, Sequence[str]]) -> str:
+def _serialize_csp(directives: Mapping[str, Sequence[str]]) -> str:
     return "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())

@@ -9,7 +9,7 @@ from django.utils.http import urlencode
 
 from ..core.errors import CognitoError, SignInError
 
-UNSEEN = "unseen"  # in a login's query: a page sent the browser, which is to come back to it in any case
+SILENT_PARAM = "unseen"  # in a login's query: a page sent the browser, which is to come back to it in any case
 _COOKIE = "cognito_silent_"  # and the name of the session cookie: cookies ignore ports, as of two local sites
 _IN_VAIN = ("silent_sign_in", "no")  # in a page's query: this browser keeps no cookies
 _PAUSE_SECONDS = 600  # after that Cognito is asked again
@@ -23,23 +23,23 @@ def is_worth_trying(request: HttpRequest) -> bool:
     return request.GET.get(name) != value and not request.COOKIES.get(_cookie())
 
 
-def in_vain(request: HttpRequest, next_url: str) -> str | None:
+def no_cookie_redirect(request: HttpRequest, next_url: str) -> str | None:
     """Return the URL of the page for a browser that it sent here, and that did not keep the cookie; else None.
 
     Without cookies no sign-in can be completed, and the page would send the browser here again and again.
     """
-    if UNSEEN not in request.GET or request.COOKIES.get(_cookie()) or not next_url:
+    if SILENT_PARAM not in request.GET or request.COOKIES.get(_cookie()) or not next_url:
         return None
     return f"{next_url}{'&' if '?' in next_url else '?'}{urlencode([_IN_VAIN])}"
 
 
-def is_nobody(authorize_params: Mapping[str, str], error: CognitoError) -> bool:
+def is_login_required_error(authorize_params: Mapping[str, str], error: CognitoError) -> bool:
     """Return whether a silent sign-in found no user signed in at Cognito: an answer, and no failure."""
     is_silent = authorize_params.get("prompt") == "none"
     return is_silent and isinstance(error, SignInError) and error.oauth_error in _NOBODY
 
 
-def remember(request: HttpRequest, response: HttpResponseBase) -> None:
+def mark_attempted(request: HttpRequest, response: HttpResponseBase) -> None:
     """Set the cookie that says that this browser was asked silently, or need not be."""
     response.set_cookie(
         _cookie(),

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from .identity_endpoint import Clock, IdentityEndpoint
+from tests.support.clock import Clock
+
+from .identity_endpoint import IdentityEndpoint
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_790_000_000.0)
 
 
 @pytest.fixture

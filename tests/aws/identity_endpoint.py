@@ -7,22 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from django_cognito.core.identity_pool import IdentityPool
-
-from ..patience import patient_http
-from ..scripted_server import Answer, Request, ScriptedServer, Step, json_answer
+from tests.support.scripted_server import Answer, Request, ScriptedServer, Step, json_answer
+from tests.support.timeouts import patient_http
 
 POOL_ID = "eu-west-1:6b0a1c52-7c3e-4b1f-8f5e-2d9a3e4c5b6a"
 LOGINS_KEY = "cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI"
-
-
-class Clock:
-    """A clock that goes when it is told."""
-
-    def __init__(self) -> None:
-        self.now = 1_790_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class IdentityEndpoint(ScriptedServer):

@@ -9,115 +9,114 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from django_cognito.aws import credentials
-from django_cognito.aws.credentials import PersonCredentials
+from django_cognito.aws.credentials import UserCredentials
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, CredentialsError
+from tests.support.clock import Clock
+from tests.support.error_reports import report_of
+from tests.support.frames import carried_values
+from tests.support.scripted_server import Answer
 
-from ..reports import report_of
-from ..scripted_server import Answer
-from .frames import carried_values
-from .identity_endpoint import Clock, IdentityEndpoint, identity_of, refused
+from .identity_endpoint import IdentityEndpoint, identity_of, refused
 
 ID_TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"
 GET_ID, GET_CREDENTIALS = "GetId", "GetCredentialsForIdentity"
 
 
 @pytest.fixture
-def alice(endpoint: IdentityEndpoint, clock: Clock) -> PersonCredentials:
-    return PersonCredentials(endpoint.pool, "alice", now=clock)
+def alice(endpoint: IdentityEndpoint, clock: Clock) -> UserCredentials:
+    return UserCredentials(endpoint.pool, "alice", now=clock)
 
 
-def test_nothing_is_asked_before_it_is_needed(endpoint: IdentityEndpoint, alice: PersonCredentials) -> None:
-    assert alice.known_identity_id == ""
+def test_nothing_is_asked_before_it_is_needed(endpoint: IdentityEndpoint, alice: UserCredentials) -> None:
+    assert alice.cached_identity_id == ""
     assert endpoint.asked == []
 
 
-def test_the_identity_is_asked_for_once(endpoint: IdentityEndpoint, alice: PersonCredentials) -> None:
-    assert alice.identity_id == alice.identity_id == alice.known_identity_id == identity_of("alice")
+def test_the_identity_is_asked_for_once(endpoint: IdentityEndpoint, alice: UserCredentials) -> None:
+    assert alice.identity_id == alice.identity_id == alice.cached_identity_id == identity_of("alice")
     assert endpoint.asked == [GET_ID]
 
 
 def test_an_identity_known_from_before_is_not_asked_for(endpoint: IdentityEndpoint, clock: Clock) -> None:
-    alice = PersonCredentials(endpoint.pool, "alice", identity_id=identity_of("alice"), now=clock)
+    alice = UserCredentials(endpoint.pool, "alice", identity_id=identity_of("alice"), now=clock)
     assert alice.identity_id == identity_of("alice")
-    alice.current()
+    alice.get_current()
     assert endpoint.asked == [GET_CREDENTIALS]
 
 
 def test_the_first_credentials_take_two_requests_and_the_next_none(
-    endpoint: IdentityEndpoint, alice: PersonCredentials
+    endpoint: IdentityEndpoint, alice: UserCredentials
 ) -> None:
-    assert alice.current() is alice.current()
-    assert alice.current().secret_access_key == "secret-alice-1"
+    assert alice.get_current() is alice.get_current()
+    assert alice.get_current().secret_access_key == "secret-alice-1"
     assert endpoint.asked == [GET_ID, GET_CREDENTIALS]
 
 
 @pytest.mark.parametrize(("life_seconds", "margin"), [(3_600, 300), (1_200, 300), (900, 225), (8, 2)])
 def test_credentials_are_renewed_before_they_end(
-    endpoint: IdentityEndpoint, alice: PersonCredentials, clock: Clock, life_seconds: float, margin: float
+    endpoint: IdentityEndpoint, alice: UserCredentials, clock: Clock, life_seconds: float, margin: float
 ) -> None:
     endpoint.life_seconds = life_seconds
-    first = alice.current()
+    first = alice.get_current()
     clock.now += life_seconds - margin - 0.5
-    assert alice.current() is first
+    assert alice.get_current() is first
     clock.now += 0.5
-    assert alice.current() is not first
+    assert alice.get_current() is not first
     assert endpoint.asked == [GET_ID, GET_CREDENTIALS, GET_CREDENTIALS]
 
 
 def test_a_clock_far_ahead_asks_once_a_second_at_most(
-    endpoint: IdentityEndpoint, alice: PersonCredentials, clock: Clock
+    endpoint: IdentityEndpoint, alice: UserCredentials, clock: Clock
 ) -> None:
     endpoint.life_seconds = -7_200
-    first = alice.current()
+    first = alice.get_current()
     clock.now += 0.9
-    assert alice.current() is first
+    assert alice.get_current() is first
     clock.now += 0.1
-    assert alice.current() is not first
+    assert alice.get_current() is not first
 
 
-def test_the_identity_that_aws_merged_into_counts(endpoint: IdentityEndpoint, alice: PersonCredentials) -> None:
+def test_the_identity_that_aws_merged_into_counts(endpoint: IdentityEndpoint, alice: UserCredentials) -> None:
     assert alice.identity_id == identity_of("alice")
     endpoint.merged_into = "eu-west-1:abcd"
-    alice.current()
+    alice.get_current()
     assert alice.identity_id == "eu-west-1:abcd"
 
 
 def test_an_identity_of_another_pool_is_asked_for_afresh(endpoint: IdentityEndpoint, clock: Clock) -> None:
-    alice = PersonCredentials(endpoint.pool, "alice", identity_id="eu-west-1:dead", now=clock)
-    assert alice.current().secret_access_key == "secret-alice-1"
+    alice = UserCredentials(endpoint.pool, "alice", identity_id="eu-west-1:dead", now=clock)
+    assert alice.get_current().secret_access_key == "secret-alice-1"
     assert alice.identity_id == identity_of("alice")
     assert endpoint.asked == [GET_CREDENTIALS, GET_ID, GET_CREDENTIALS]
 
 
 def test_a_refusal_of_the_right_identity_is_a_refusal(endpoint: IdentityEndpoint, clock: Clock) -> None:
-    alice = PersonCredentials(endpoint.pool, "alice", identity_id=identity_of("alice"), now=clock)
+    alice = UserCredentials(endpoint.pool, "alice", identity_id=identity_of("alice"), now=clock)
     endpoint.instead = [refused("InvalidIdentityPoolConfigurationException")]
     with pytest.raises(CredentialsError) as caught:
-        alice.current()
+        alice.get_current()
     assert caught.value.aws_code == "InvalidIdentityPoolConfigurationException"
     assert endpoint.asked == [GET_CREDENTIALS, GET_ID]
 
 
-def test_the_identity_is_kept_where_credentials_are_refused(
-    endpoint: IdentityEndpoint, alice: PersonCredentials
-) -> None:
+def test_the_identity_is_kept_where_credentials_are_refused(endpoint: IdentityEndpoint, alice: UserCredentials) -> None:
     assert alice.identity_id
     endpoint.instead = [refused("NotAuthorizedException")]
     with pytest.raises(CredentialsError):
-        alice.current()
+        alice.get_current()
     assert alice.identity_id == identity_of("alice")
 
 
-@pytest.mark.parametrize("ask", [PersonCredentials.current, lambda person: person.identity_id])
+@pytest.mark.parametrize("ask", [UserCredentials.get_current, lambda person: person.identity_id])
 @pytest.mark.parametrize(
     ("answer", "error"),
     [(refused("NotAuthorizedException"), CredentialsError), (Answer(503), CognitoUnavailableError)],
 )
 def test_a_failure_answers_for_the_next_seconds(
     endpoint: IdentityEndpoint,
-    alice: PersonCredentials,
+    alice: UserCredentials,
     clock: Clock,
-    ask: Callable[[PersonCredentials], object],
+    ask: Callable[[UserCredentials], object],
     answer: Answer,
     error: type[CognitoError],
 ) -> None:
@@ -131,66 +130,66 @@ def test_a_failure_answers_for_the_next_seconds(
 
 
 def test_a_clock_set_back_makes_no_failure_last(
-    endpoint: IdentityEndpoint, alice: PersonCredentials, clock: Clock
+    endpoint: IdentityEndpoint, alice: UserCredentials, clock: Clock
 ) -> None:
     endpoint.instead = [Answer(503)]
     with pytest.raises(CognitoUnavailableError):
-        alice.current()
+        alice.get_current()
     clock.now -= 3_600
-    assert alice.current()
+    assert alice.get_current()
 
 
 def test_a_success_forgets_the_failure_before_it(
-    endpoint: IdentityEndpoint, alice: PersonCredentials, clock: Clock
+    endpoint: IdentityEndpoint, alice: UserCredentials, clock: Clock
 ) -> None:
     endpoint.instead = [Answer(503)]
     with pytest.raises(CognitoUnavailableError):
-        alice.current()
+        alice.get_current()
     clock.now += 5
-    alice.current()
+    alice.get_current()
     clock.now -= 4
-    assert alice.current()
+    assert alice.get_current()
 
 
-def test_each_caller_gets_an_error_of_its_own(endpoint: IdentityEndpoint, alice: PersonCredentials) -> None:
+def test_each_caller_gets_an_error_of_its_own(endpoint: IdentityEndpoint, alice: UserCredentials) -> None:
     endpoint.instead = [refused("NotAuthorizedException")]
     with pytest.raises(CredentialsError) as first:
-        alice.current()
+        alice.get_current()
     with pytest.raises(CredentialsError) as second:
-        alice.current()
+        alice.get_current()
     assert first.value is not second.value
     assert (str(first.value), first.value.aws_code) == (str(second.value), second.value.aws_code)
 
 
 @pytest.mark.parametrize("answer", [Answer(503), refused("NotAuthorizedException")])
 def test_old_credentials_serve_to_their_end_where_they_are_not_renewed(
-    endpoint: IdentityEndpoint, alice: PersonCredentials, clock: Clock, answer: Answer
+    endpoint: IdentityEndpoint, alice: UserCredentials, clock: Clock, answer: Answer
 ) -> None:
-    first = alice.current()
+    first = alice.get_current()
     clock.now += 3_599
     endpoint.instead = [answer] * 4
-    assert alice.current() is first
+    assert alice.get_current() is first
     clock.now += 1
     with pytest.raises(CognitoError):
-        alice.current()
+        alice.get_current()
 
 
 def test_a_failed_renewal_is_tried_again_after_a_pause(
-    endpoint: IdentityEndpoint, alice: PersonCredentials, clock: Clock
+    endpoint: IdentityEndpoint, alice: UserCredentials, clock: Clock
 ) -> None:
-    first = alice.current()
+    first = alice.get_current()
     clock.now += 3_400
     endpoint.instead = [Answer(503)]
-    assert alice.current() is alice.current() is first
+    assert alice.get_current() is alice.get_current() is first
     assert endpoint.count == 3
     clock.now += 5
-    assert alice.current() is not first
+    assert alice.get_current() is not first
 
 
 def test_expiring_credentials_are_returned_while_another_thread_fetches_new_ones(
-    endpoint: IdentityEndpoint, alice: PersonCredentials, clock: Clock
+    endpoint: IdentityEndpoint, alice: UserCredentials, clock: Clock
 ) -> None:
-    first = alice.current()
+    first = alice.get_current()
     clock.now += 3_400
     is_fetching, go_on = threading.Event(), threading.Event()
 
@@ -200,24 +199,24 @@ def test_expiring_credentials_are_returned_while_another_thread_fetches_new_ones
 
     endpoint.before = wait_for_the_others
     with ThreadPoolExecutor() as threads:
-        fetch = threads.submit(alice.current)
+        fetch = threads.submit(alice.get_current)
         try:
             assert is_fetching.wait(30)
             # A thread that waits for the fetch has no result before `go_on` is set.
-            assert threads.submit(alice.current).result(10) is first
+            assert threads.submit(alice.get_current).result(10) is first
         finally:
             go_on.set()
         assert fetch.result(30).secret_access_key == "secret-alice-2"
     assert endpoint.count == 3
 
 
-def test_many_threads_ask_once(endpoint: IdentityEndpoint, alice: PersonCredentials, clock: Clock) -> None:
+def test_many_threads_ask_once(endpoint: IdentityEndpoint, alice: UserCredentials, clock: Clock) -> None:
     for requests in (2, 3):
         together = threading.Barrier(20)
 
         def ask(barrier: threading.Barrier = together) -> object:
             barrier.wait(10)
-            return alice.current()
+            return alice.get_current()
 
         with ThreadPoolExecutor(20) as threads:
             got = {id(asked.result(20)) for asked in [threads.submit(ask) for _ in range(20)]}
@@ -226,7 +225,7 @@ def test_many_threads_ask_once(endpoint: IdentityEndpoint, alice: PersonCredenti
         clock.now += 3_600
 
 
-def test_many_threads_have_one_identity_from_one_request(endpoint: IdentityEndpoint, alice: PersonCredentials) -> None:
+def test_many_threads_have_one_identity_from_one_request(endpoint: IdentityEndpoint, alice: UserCredentials) -> None:
     together = threading.Barrier(20)
 
     def ask() -> str:
@@ -238,13 +237,13 @@ def test_many_threads_have_one_identity_from_one_request(endpoint: IdentityEndpo
     assert endpoint.asked == [GET_ID]
 
 
-def test_an_outage_slows_one_thread_and_answers_all(endpoint: IdentityEndpoint, alice: PersonCredentials) -> None:
+def test_an_outage_slows_one_thread_and_answers_all(endpoint: IdentityEndpoint, alice: UserCredentials) -> None:
     together = threading.Barrier(20)
     endpoint.instead = [Answer(503)]
 
     def ask() -> object:
         together.wait(10)
-        return alice.current()
+        return alice.get_current()
 
     with ThreadPoolExecutor(20) as threads:
         failures = [asked.exception(20) for asked in [threads.submit(ask) for _ in range(20)]]
@@ -252,41 +251,41 @@ def test_an_outage_slows_one_thread_and_answers_all(endpoint: IdentityEndpoint, 
     assert endpoint.count == 1
 
 
-def test_the_repr_shows_the_identity_and_nothing_secret(alice: PersonCredentials) -> None:
-    assert repr(alice) == "<PersonCredentials of an identity not asked for yet>"
-    alice.current()
-    assert repr(alice) == f"<PersonCredentials {identity_of('alice')}>"
+def test_the_repr_shows_the_identity_and_nothing_secret(alice: UserCredentials) -> None:
+    assert repr(alice) == "<UserCredentials of an identity not asked for yet>"
+    alice.get_current()
+    assert repr(alice) == f"<UserCredentials {identity_of('alice')}>"
 
 
-def test_credentials_are_not_pickled(alice: PersonCredentials) -> None:
+def test_credentials_are_not_pickled(alice: UserCredentials) -> None:
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(alice)
 
 
 @pytest.mark.parametrize("answer", [refused("NotAuthorizedException"), Answer(503), Answer(200, b"{}")])
 def test_an_error_carries_no_id_token(endpoint: IdentityEndpoint, clock: Clock, answer: Answer) -> None:
-    person = PersonCredentials(endpoint.pool, ID_TOKEN, now=clock)
+    person = UserCredentials(endpoint.pool, ID_TOKEN, now=clock)
     endpoint.instead = [answer]
     with pytest.raises(CognitoError) as caught:
-        person.current()
+        person.get_current()
     assert ID_TOKEN not in report_of(caught.value)
     assert ID_TOKEN not in carried_values(caught.value)
 
 
 def test_an_error_carries_no_id_token_where_nobody_listens(clock: Clock) -> None:
     with IdentityEndpoint(clock) as gone:
-        person = PersonCredentials(gone.pool, ID_TOKEN, now=clock)
+        person = UserCredentials(gone.pool, ID_TOKEN, now=clock)
     with pytest.raises(CognitoUnavailableError) as caught:
-        person.current()
+        person.get_current()
     assert ID_TOKEN not in carried_values(caught.value)
 
 
-@pytest.mark.parametrize("ask", [PersonCredentials.current, lambda person: person.identity_id])
+@pytest.mark.parametrize("ask", [UserCredentials.get_current, lambda person: person.identity_id])
 @pytest.mark.parametrize("answer", [refused("NotAuthorizedException"), Answer(503), Answer(200, b"{}")])
 def test_cached_failure_holds_no_frames(
-    endpoint: IdentityEndpoint, clock: Clock, ask: Callable[[PersonCredentials], object], answer: Answer
+    endpoint: IdentityEndpoint, clock: Clock, ask: Callable[[UserCredentials], object], answer: Answer
 ) -> None:
-    person = PersonCredentials(endpoint.pool, ID_TOKEN, now=clock)
+    person = UserCredentials(endpoint.pool, ID_TOKEN, now=clock)
     endpoint.instead = [answer]
     for _ in range(2):
         with pytest.raises(CognitoError):
@@ -303,8 +302,8 @@ def test_default_clock_is_the_one_that_aws_states_the_expiry_in(
     """Expired credentials are replaced, which `time.monotonic` would put off for decades; others are cached."""
     monkeypatch.setattr(credentials, "_LEAST_SECONDS", 0.0)
     endpoint.now = time.time
-    alice = PersonCredentials(endpoint.pool, "alice")
+    alice = UserCredentials(endpoint.pool, "alice")
     for life_seconds, requests in ((-60.0, 2), (3_600.0, 3), (3_600.0, 3)):
         endpoint.life_seconds = life_seconds
-        alice.current()
+        alice.get_current()
         assert endpoint.count == requests

@@ -10,14 +10,15 @@ from botocore.config import Config
 from botocore.exceptions import ProxyConnectionError
 
 from django_cognito import factories
-from django_cognito.aws.client_cache import PersonAws
-from django_cognito.aws.credentials import PersonCredentials
+from django_cognito.aws.client_cache import UserAws
+from django_cognito.aws.credentials import UserCredentials
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.factories import get_directory
+from tests.support.clock import Clock
+from tests.support.s3_calls import ask_s3, signer
+from tests.support.scripted_server import Answer, ScriptedServer, json_answer
 
-from ..scripted_server import Answer, ScriptedServer, json_answer
-from .identity_endpoint import Clock, IdentityEndpoint
-from .test_clients import ask_s3, signer
+from .identity_endpoint import IdentityEndpoint
 
 ONE_TRY = Config(retries={"total_max_attempts": 1})
 MAKERS = ("client", "session", "resource")
@@ -47,11 +48,11 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def alice(endpoint: IdentityEndpoint, clock: Clock) -> PersonAws:
-    return PersonAws(PersonCredentials(endpoint.pool, "alice", now=clock), "eu-west-1")
+def alice(endpoint: IdentityEndpoint, clock: Clock) -> UserAws:
+    return UserAws(UserCredentials(endpoint.pool, "alice", now=clock), "eu-west-1")
 
 
-def s3_of(person: PersonAws, maker: str, **options: Any) -> Any:
+def s3_of(person: UserAws, maker: str, **options: Any) -> Any:
     """An S3 client of the user, made in one of the ways that there are."""
     if maker == "resource":
         return person.resource("s3", **options).meta.client
@@ -89,7 +90,7 @@ PROFILES = {
 @pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", ""])
 @pytest.mark.parametrize("profile", PROFILES)
 def test_profile_of_the_machine_changes_no_client(
-    alice: PersonAws,
+    alice: UserAws,
     s3: ScriptedServer,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -112,7 +113,7 @@ def test_profile_of_the_machine_changes_no_client(
 
 @pytest.mark.parametrize("maker", MAKERS)
 def test_endpoint_of_one_service_is_read_from_the_environment(
-    alice: PersonAws, s3: ScriptedServer, monkeypatch: pytest.MonkeyPatch, maker: str
+    alice: UserAws, s3: ScriptedServer, monkeypatch: pytest.MonkeyPatch, maker: str
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3.url)
@@ -127,7 +128,7 @@ def test_endpoint_of_one_service_is_read_from_the_environment(
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("by", ["option", "environment"])
 def test_loopback_endpoint_uses_no_proxy(
-    alice: PersonAws,
+    alice: UserAws,
     s3: ScriptedServer,
     proxy: ScriptedServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -142,7 +143,7 @@ def test_loopback_endpoint_uses_no_proxy(
 
 
 def test_loopback_endpoint_keeps_the_other_options_of_the_client(
-    alice: PersonAws, s3: ScriptedServer, proxy: ScriptedServer
+    alice: UserAws, s3: ScriptedServer, proxy: ScriptedServer
 ) -> None:
     config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, read_timeout=7)
     client = alice.client("s3", endpoint_url=s3.url, config=config)
@@ -152,7 +153,7 @@ def test_loopback_endpoint_keeps_the_other_options_of_the_client(
     assert (s3.count, proxy.count) == (1, 0)
 
 
-def test_proxy_that_the_site_gives_to_a_client_is_used(alice: PersonAws, s3: ScriptedServer) -> None:
+def test_proxy_that_the_site_gives_to_a_client_is_used(alice: UserAws, s3: ScriptedServer) -> None:
     with ScriptedServer(Answer()) as own:
         config = Config(proxies={"http": own.url})
         ask_s3(alice.client("s3", endpoint_url=s3.url, config=config))
@@ -160,7 +161,7 @@ def test_proxy_that_the_site_gives_to_a_client_is_used(alice: PersonAws, s3: Scr
 
 
 def test_proxy_that_the_site_gives_counts_before_the_environment_s(
-    alice: PersonAws, s3: ScriptedServer, proxy: ScriptedServer
+    alice: UserAws, s3: ScriptedServer, proxy: ScriptedServer
 ) -> None:
     with ScriptedServer(Answer()) as own:
         ask_s3(alice.client("s3", endpoint_url=s3.url, config=Config(proxies={"http": own.url})))
@@ -168,7 +169,7 @@ def test_proxy_that_the_site_gives_counts_before_the_environment_s(
 
 
 @pytest.mark.parametrize("maker", MAKERS)
-def test_endpoint_of_another_host_uses_the_proxy(alice: PersonAws, proxy: ScriptedServer, maker: str) -> None:
+def test_endpoint_of_another_host_uses_the_proxy(alice: UserAws, proxy: ScriptedServer, maker: str) -> None:
     with pytest.raises(ProxyConnectionError):
         ask_s3(s3_of(alice, maker, config=ONE_TRY))
     assert [(request.method, request.path) for request in proxy.requests] == [

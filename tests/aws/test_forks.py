@@ -12,16 +12,17 @@ from cachetools import TTLCache
 
 from django_cognito import factories
 from django_cognito.aws import boto_sessions, client_cache, credentials
-from django_cognito.aws.client_cache import PersonAws
-from django_cognito.aws.credentials import PersonCredentials
+from django_cognito.aws.client_cache import UserAws
+from django_cognito.aws.credentials import UserCredentials
 from django_cognito.conf import loading
 from django_cognito.core import forks
 from django_cognito.core.directory import Directory
 from django_cognito.factories import get_directory
+from tests.support.clock import Clock
+from tests.support.forking import in_a_child
+from tests.support.s3_calls import ask_s3
 
-from ..core.faults.test_at_once import in_a_child
-from .identity_endpoint import Clock, IdentityEndpoint
-from .test_clients import ask_s3
+from .identity_endpoint import IdentityEndpoint
 
 HELD_SECONDS = 20
 pytestmark = [
@@ -71,8 +72,8 @@ def server() -> Iterator[_Server]:
 
 
 @pytest.fixture
-def alice(endpoint: IdentityEndpoint, clock: Clock) -> PersonAws:
-    return PersonAws(PersonCredentials(endpoint.pool, "alice", now=clock), "eu-west-1")
+def alice(endpoint: IdentityEndpoint, clock: Clock) -> UserAws:
+    return UserAws(UserCredentials(endpoint.pool, "alice", now=clock), "eu-west-1")
 
 
 @contextmanager
@@ -98,7 +99,7 @@ def held_by_a_thread(*locks: Any) -> Iterator[None]:
         thread.join(HELD_SECONDS)
 
 
-LOCKS: dict[str, Callable[[PersonAws], Any]] = {
+LOCKS: dict[str, Callable[[UserAws], Any]] = {
     "clients": lambda alice: client_cache._lock,
     "a user's clients": lambda alice: alice._lock,
     "a user's credentials": lambda alice: alice.credentials._lock,
@@ -109,19 +110,19 @@ LOCKS: dict[str, Callable[[PersonAws], Any]] = {
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_forked_child_has_a_new_lock(alice: PersonAws, name: str) -> None:
+def test_forked_child_has_a_new_lock(alice: UserAws, name: str) -> None:
     lock = LOCKS[name]
     with held_by_a_thread(lock(alice)):
         assert in_a_child(lambda: lock(alice).acquire(timeout=2)) is True
 
 
 def test_forked_child_has_a_new_lock_of_credentials_without_clients(endpoint: IdentityEndpoint) -> None:
-    alone = PersonCredentials(endpoint.pool, "alice")
+    alone = UserCredentials(endpoint.pool, "alice")
     with held_by_a_thread(alone._lock):
         assert in_a_child(lambda: alone._lock.acquire(timeout=2)) is True
 
 
-def test_forked_child_makes_a_client_while_every_lock_is_held(alice: PersonAws, server: _Server) -> None:
+def test_forked_child_makes_a_client_while_every_lock_is_held(alice: UserAws, server: _Server) -> None:
     ask_s3(alice.client("s3", endpoint_url=server.url))
     with held_by_a_thread(*(lock(alice) for lock in LOCKS.values())):
         assert in_a_child(lambda: ask_s3(alice.client("s3", endpoint_url=server.url))) is None
@@ -129,7 +130,7 @@ def test_forked_child_makes_a_client_while_every_lock_is_held(alice: PersonAws, 
 
 
 def test_forked_child_opens_a_connection_of_its_own(
-    alice: PersonAws, endpoint: IdentityEndpoint, server: _Server
+    alice: UserAws, endpoint: IdentityEndpoint, server: _Server
 ) -> None:
     for _ in range(2):
         ask_s3(alice.client("s3", endpoint_url=server.url))
@@ -140,7 +141,7 @@ def test_forked_child_opens_a_connection_of_its_own(
     assert endpoint.asked == ["GetId", "GetCredentialsForIdentity"]  # credentials may be shared
 
 
-def test_forked_child_closes_the_idle_connections_of_its_parent(alice: PersonAws, server: _Server) -> None:
+def test_forked_child_closes_the_idle_connections_of_its_parent(alice: UserAws, server: _Server) -> None:
     client = alice.client("s3", endpoint_url=server.url)
     ask_s3(client)
     (pool,) = client._endpoint.http_session._manager.pools._container.values()
@@ -155,7 +156,7 @@ def _descriptors() -> list[str]:
     return [name for name in os.listdir("/dev/fd") if os.path.exists(f"/dev/fd/{name}")]
 
 
-def test_forked_child_waits_for_no_lock_of_a_connection_pool(alice: PersonAws, server: _Server) -> None:
+def test_forked_child_waits_for_no_lock_of_a_connection_pool(alice: UserAws, server: _Server) -> None:
     client = alice.client("s3", endpoint_url=server.url)
     ask_s3(client)
     pools = client._endpoint.http_session._manager.pools
@@ -194,17 +195,17 @@ def _left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_left_behind")
-def test_clients_and_session_are_forgotten_and_credentials_stay(alice: PersonAws) -> None:
-    client, current = alice.client("s3"), alice.credentials.current()
-    client_cache._renew_after_fork()
-    assert alice._maker is None
+def test_clients_and_session_are_forgotten_and_credentials_stay(alice: UserAws) -> None:
+    client, current = alice.client("s3"), alice.credentials.get_current()
+    client_cache._reset_after_fork()
+    assert alice._session is None
     assert alice.client("s3") is not client
-    assert alice.credentials.current() is current
+    assert alice.credentials.get_current() is current
     assert forks._left_behind[0] is client
 
 
 @pytest.mark.usefixtures("_left_behind")
-def test_idle_connections_of_a_client_left_behind_are_closed(alice: PersonAws, server: _Server) -> None:
+def test_idle_connections_of_a_client_left_behind_are_closed(alice: UserAws, server: _Server) -> None:
     client = alice.client("s3", endpoint_url=server.url)
     ask_s3(client)
     (pool,) = client._endpoint.http_session._manager.pools._container.values()
@@ -227,14 +228,14 @@ def test_directories_alone_are_forgotten(site_keys: None) -> None:
 def test_map_of_users_is_replaced_if_a_thread_was_changing_it(
     monkeypatch: pytest.MonkeyPatch, endpoint: IdentityEndpoint, is_held: bool
 ) -> None:
-    monkeypatch.setattr(client_cache, "_people", TTLCache(9, 9))
+    monkeypatch.setattr(client_cache, "_cache", TTLCache(9, 9))
     monkeypatch.setattr(client_cache, "_lock", threading.Lock())
     pool = endpoint.pool
-    client_cache.new_aws(pool, "alice")
+    client_cache.get_or_create_aws(pool, "alice")
     if is_held:
         client_cache._lock.acquire()
-    client_cache._renew_after_fork()
-    assert (client_cache.kept_aws(pool, "alice") is None) is is_held
+    client_cache._reset_after_fork()
+    assert (client_cache.get_cached_aws(pool, "alice") is None) is is_held
 
 
 @pytest.mark.parametrize("is_held", [False, True])
@@ -242,22 +243,22 @@ def test_models_of_aws_are_read_again_if_a_thread_was_reading_one(is_held: bool)
     loader = boto_sessions._loader()
     if is_held:
         with held_by_a_thread(loader._lock):
-            boto_sessions._renew_loader()
+            boto_sessions._reset_loader()
     else:
-        boto_sessions._renew_loader()
+        boto_sessions._reset_loader()
     assert (boto_sessions._loader() is not loader) is is_held
 
 
 def test_nothing_is_read_in_a_child_that_uses_no_aws() -> None:
     boto_sessions._loader.cache_clear()
-    boto_sessions._renew_loader()
+    boto_sessions._reset_loader()
     assert boto_sessions._loader.cache_info().currsize == 0
 
 
 def test_locks_of_credentials_are_renewed(endpoint: IdentityEndpoint) -> None:
-    alone = PersonCredentials(endpoint.pool, "alice")
+    alone = UserCredentials(endpoint.pool, "alice")
     before = alone._lock
-    credentials._renew_locks()
+    credentials._reset_locks()
     assert alone._lock is not before
 
 

@@ -16,12 +16,12 @@ from django_cognito.factories import get_identity_pool
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
+from tests.support.callers import end_tokens
+from tests.support.login_scenario import refusal, token_answer
+from tests.support.scripted_server import ScriptedServer
 
-from ..callers import end_tokens
-from ..login_scene import refusal, token_answer
-from ..scripted_server import ScriptedServer
-from . import person_views
-from .people_endpoint import POOL_ID, PeopleEndpoint
+from . import request_aws_views
+from .token_identity_endpoint import POOL_ID, PeopleEndpoint
 
 
 def sign_out_by_django(request: HttpRequest) -> HttpResponse:
@@ -30,7 +30,7 @@ def sign_out_by_django(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
-    *person_views.urlpatterns,
+    *request_aws_views.urlpatterns,
     path("auth/", include("django_cognito.urls")),
     path("own/logout/", sign_out_by_django),
 ]
@@ -39,21 +39,21 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 @pytest.fixture(autouse=True)
 def _identity_pool(settings: Any, cognito_keys: None) -> Iterator[None]:
-    client_cache.forget_everybody()
+    client_cache.clear_cache()
     with PeopleEndpoint() as endpoint:
         settings.COGNITO = {**settings.COGNITO, "IDENTITY_POOL_ID": POOL_ID, "ENDPOINT_URL": endpoint.url}
         yield
-    client_cache.forget_everybody()
+    client_cache.clear_cache()
 
 
 def id_token_of(username: str) -> str:
     login = CognitoLogin.objects.select_related("cognito_user").get(cognito_user__username=username)
-    return store.tokens_of(login).id_token
+    return store.decrypt_tokens(login).id_token
 
 
 def is_reachable(text: str) -> bool:
     """Return whether an object that the module holds, at whatever depth, contains that text."""
-    seen, todo = set(), [client_cache._people]
+    seen, todo = set(), [client_cache._cache]
     while todo:
         found = todo.pop()
         if isinstance(found, str) and text in found:
@@ -90,7 +90,7 @@ def test_sign_out_forgets_earlier_id_tokens_too(client: Client, token_endpoint: 
     use_aws(client)
     assert is_reachable(former)
     client.post("/auth/logout/")
-    assert len(client_cache._people) == 0
+    assert len(client_cache._cache) == 0
 
 
 def test_sign_out_everywhere_forgets_every_linked_account(client: Client, token_endpoint: ScriptedServer) -> None:
@@ -102,10 +102,10 @@ def test_sign_out_everywhere_forgets_every_linked_account(client: Client, token_
     assert client.get("/mine/", headers=headers).status_code == 200
     CognitoUser.objects.filter(username="google").update(user=user)
     client.post("/auth/logout/")
-    assert len(client_cache._people) == 1
+    assert len(client_cache._cache) == 1
     sign_in(client, "alice")
     client.post("/auth/logout/", {"where": "everywhere"})
-    assert len(client_cache._people) == 0
+    assert len(client_cache._cache) == 0
 
 
 def test_login_that_cognito_ended_is_forgotten(client: Client, token_endpoint: ScriptedServer) -> None:
@@ -115,10 +115,10 @@ def test_login_that_cognito_ended_is_forgotten(client: Client, token_endpoint: S
     end_tokens()
     client.get("/untouched/")
     assert client.get("/mine/").status_code == 403
-    assert len(client_cache._people) == 0
+    assert len(client_cache._cache) == 0
 
 
 def test_what_is_no_token_is_cached_for_no_user() -> None:
-    client_cache.new_aws(get_identity_pool(), "no token")
-    client_cache.forget_users(["alice"])
-    assert len(client_cache._people) == 1
+    client_cache.get_or_create_aws(get_identity_pool(), "no token")
+    client_cache.evict_users(["alice"])
+    assert len(client_cache._cache) == 1

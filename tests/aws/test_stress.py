@@ -16,16 +16,15 @@ from django.test import Client
 from local_cognito import Emulator
 
 from django_cognito import factories
-from django_cognito.aws.client_cache import forget_everybody
+from django_cognito.aws.client_cache import clear_cache
 from django_cognito.core import AccessToken
 from django_cognito.core.hosted_ui import TokenSet
 from django_cognito.models import CognitoUser
 from django_cognito.sessions import store
 from django_cognito.users.authentication import authenticate
+from tests.support.callers import with_id_token
 
-from ..callers import with_id_token
-
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.aws.person_views")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.aws.request_aws_views")]
 
 USER_POOL, CLIENT_ID, BUCKET = "eu-west-1_Twenty", "1twenty", "diaries"
 IDENTITY_POOL = "eu-west-1:20202020-0000-4000-8000-000000000001"
@@ -73,7 +72,7 @@ def emulator(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulato
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", administrator.id)
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", administrator.secret)
         yield running
-        forget_everybody()
+        clear_cache()
         factories.reset()
 
 
@@ -110,7 +109,7 @@ def by_session(access_token: str, id_token: str, query: Mapping[str, str]) -> An
     assert isinstance(token, AccessToken)
     request: Any = HttpRequest()
     request.user, request.session = AnonymousUser(), client.session
-    store.start(request, user, token, TokenSet(access_token, id_token, None, 3_600))
+    store.start_login(request, user, token, TokenSet(access_token, id_token, None, 3_600))
     request.session.save()
     client.cookies["sessionid"] = request.session.session_key
     return client.get("/judged/", query)

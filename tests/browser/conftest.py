@@ -1,26 +1,25 @@
 """A real Chromium whose every page is watched, a real site, and a local Cognito with a provider behind it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from local_cognito import Emulator
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from local_cognito_support.identity_provider import Provider, provider
+from local_cognito_support.user_pools import Clock
+from playwright.sync_api import Browser, Page, expect
 
 from django_cognito import factories
+from tests.support.chromium import running_chromium
+from tests.support.local_cognito import settings_for
+from tests.support.scripted_server import Answer, ScriptedServer
+from tests.support.watched_browser import NewBrowser, Watch, origin_of
 
-from ..emulator.conftest import Clock
-from ..emulator.federation.conftest import Provider, provider
-from ..local_cognito import settings_for
-from ..real_parts import CHROMIUM_ARGUMENTS, chromium_path
-from ..scripted_server import Answer, ScriptedServer
 from .pools import ALL_SCOPES, CHOICES, seed
-from .watch import Watch, origin_of
 
 __all__ = ["provider"]
 
 _ARGS = (
-    *CHROMIUM_ARGUMENTS,
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
@@ -32,18 +31,13 @@ _ARGS = (
 _ITS_STYLES = "https://cdn.jsdelivr.net"
 expect.set_options(timeout=30_000)  # machines that run several things at once are slow
 
-NewBrowser = Callable[..., Watch]
-EITHER_WAY = pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
-
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patched:
+    with running_chromium(*_ARGS) as browser, pytest.MonkeyPatch.context() as patched:
         # Playwright keeps an event loop in this thread; the database is used between its calls, never inside them.
         patched.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=_ARGS)
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,7 @@ from django.urls import include, path
 
 from django_cognito.admin import CognitoAdminSite
 from django_cognito.decorators import silent_sign_in
-
-from ..login_site import who
+from tests.support.login_site import who
 
 _PAGE = """{% load static cognito %}<!doctype html>
 <html lang="en">

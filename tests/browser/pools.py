@@ -3,9 +3,9 @@
 from typing import Any
 
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import PASSWORD
 
-from ..emulator.hosted_site import PASSWORD
-from ..local_cognito import POOL_ID, SCOPES, seed_for, settings_for
+from tests.support.local_cognito import POOL_ID, SCOPES, seed_for, settings_for
 
 UMBRELLA_POOL = "us-east-1_Umbrella1"
 ALL_SCOPES = [*SCOPES, "aws.cognito.signin.user.admin"]
@@ -50,7 +50,7 @@ def settings_of_tenants(cognito: Emulator) -> dict[str, Any]:
 
 def sub_of(cognito: Emulator, pool_id: str, username: str) -> str:
     """Who somebody is, for tokens."""
-    person = cognito.authority.pools.user(pool_id, username)
+    person = cognito.service.pools.find_moto_user(pool_id, username)
     assert person is not None
     return str(person.id)
 

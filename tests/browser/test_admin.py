@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from playwright.sync_api import Page, expect
 
-from .hands import sign_in
-from .watch import Watch
+from tests.support.page_object import sign_in
+from tests.support.watched_browser import Watch
 
 pytestmark = [
     pytest.mark.needs("chromium"),

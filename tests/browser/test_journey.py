@@ -8,9 +8,8 @@ from django.contrib.auth import get_user_model
 from playwright.sync_api import Page, expect
 
 from django_cognito.models import CognitoLogin
-
-from .conftest import EITHER_WAY
-from .hands import expect_greeting, go_by_keyboard, sign_in
+from tests.support.page_object import expect_greeting, go_by_keyboard, sign_in
+from tests.support.watched_browser import EITHER_WAY
 
 pytestmark = [
     pytest.mark.needs("chromium"),

@@ -3,12 +3,12 @@
 import pytest
 from django.contrib.auth import get_user_model
 from local_cognito import Emulator
+from local_cognito_support.codes import another, latest
+from local_cognito_support.hosted_site import PASSWORD
 from playwright.sync_api import Page, expect
 
-from ..emulator.codes import another, latest
-from ..emulator.hosted_site import PASSWORD
-from .conftest import EITHER_WAY
-from .hands import code_of_mailbox, expect_greeting, go_by_keyboard, press, sign_in, sign_up
+from tests.support.page_object import code_of_mailbox, expect_greeting, go_by_keyboard, press, sign_in, sign_up
+from tests.support.watched_browser import EITHER_WAY
 
 pytestmark = [
     pytest.mark.needs("chromium"),
@@ -58,7 +58,7 @@ def test_who_signs_up_on_the_way_to_a_page_arrives_there(
 def test_a_forgotten_password_is_replaced_and_the_new_one_signs_in(
     page: Page, site: str, cognito: Emulator, newcomer: str
 ) -> None:
-    client, sign_ups = cognito.authority.client("1public"), cognito.authority.sign_ups
+    client, sign_ups = cognito.service.client("1public"), cognito.service.sign_ups
     assert client is not None
     sign_ups.register(client, newcomer, PASSWORD, {"email": f"{newcomer}@example.com"})
     sign_ups.confirm(client, newcomer, latest(cognito, newcomer))

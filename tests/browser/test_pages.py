@@ -4,18 +4,17 @@ from typing import Any
 
 import pytest
 from local_cognito import Emulator
+from local_cognito_support.user_pools import Clock
 from playwright.sync_api import Locator, Page, expect
 
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
-from django_cognito.login.failures import cause_of
+from django_cognito.login.failures import describe_failure
+from tests.support import axe
+from tests.support.failure_pages import PAGES, table
+from tests.support.page_object import expect_greeting, go_by_keyboard, sign_in
+from tests.support.watched_browser import NewBrowser, Watch
 
-from ..emulator.conftest import Clock
-from ..test_causes import PAGES, table
-from . import axe
-from .conftest import NewBrowser
-from .failing_scenes import SCENES, Scene
-from .hands import expect_greeting, go_by_keyboard, sign_in
-from .watch import Watch
+from .failure_scenarios import SCENES, Scene
 
 pytestmark = [
     pytest.mark.needs("chromium"),
@@ -86,7 +85,7 @@ def test_a_failure_is_a_page_to_read_and_to_leave_by_keyboard_and_axe_finds_noth
     page, expected = scene.page, PAGES[code]
     error = (CognitoUnavailableError if status == 503 else SignInError)("", code=code)
     expect(page.get_by_role("heading")).to_contain_text(expected.heading)
-    expect(page.get_by_text(str(cause_of(error).remedy), exact=True)).to_be_visible()
+    expect(page.get_by_text(str(describe_failure(error).remedy), exact=True)).to_be_visible()
     expect(page.get_by_text(f"Code: {code}", exact=True)).to_be_visible()
     assert page.evaluate("performance.getEntriesByType('navigation')[0].responseStatus") == status
     assert faults(page) == []

@@ -6,17 +6,17 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from local_cognito import Emulator
+from local_cognito_support.identity_provider import Provider
+from local_cognito_support.user_pools import Clock
 from playwright.sync_api import Page, expect
 
 from django_cognito.core import IdToken
 from django_cognito.core.tokens.jws import take_apart
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
+from tests.support.page_object import authorize_as, expect_greeting, go_by_keyboard, sign_in
+from tests.support.watched_browser import EITHER_WAY, NewBrowser
 
-from ..emulator.conftest import Clock
-from ..emulator.federation.conftest import Provider
-from .conftest import EITHER_WAY, NewBrowser
-from .hands import authorize_as, expect_greeting, go_by_keyboard, sign_in
 from .pools import POOL_ID, UMBRELLA_POOL, settings_of_tenants, sub_of
 
 pytestmark = [
@@ -29,7 +29,7 @@ ITS_GROUP = f"{POOL_ID}_Acme"
 
 def id_token() -> IdToken:
     """The ID token of the one login that there is."""
-    raw = store.tokens_of(CognitoLogin.objects.get()).id_token
+    raw = store.decrypt_tokens(CognitoLogin.objects.get()).id_token
     return IdToken(POOL_ID, take_apart(raw, max_bytes=len(raw))[1])
 
 

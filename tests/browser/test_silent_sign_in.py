@@ -7,9 +7,8 @@ import pytest
 from local_cognito import Emulator
 from playwright.sync_api import Page, expect
 
-from .conftest import EITHER_WAY
-from .hands import expect_greeting, sign_in
-from .watch import Watch
+from tests.support.page_object import expect_greeting, sign_in
+from tests.support.watched_browser import EITHER_WAY, Watch
 
 pytestmark = [
     pytest.mark.needs("chromium"),

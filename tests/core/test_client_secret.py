@@ -17,9 +17,10 @@ from django_cognito.core import UserPool, client_secret
 from django_cognito.core.client_secret import COOLDOWN_SECONDS, ClientSecret
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.core.hosted_ui import HostedUi
-from tests.core.faults.test_at_once import in_a_child
-from tests.patience import patient_http
-from tests.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.clock import Clock
+from tests.support.forking import in_a_child
+from tests.support.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.timeouts import patient_http
 
 TOKENS = {"access_token": "a", "id_token": "i", "refresh_token": "r", "token_type": "Bearer", "expires_in": 3600}
 REFUSED = json_answer({"error": "invalid_client"}, 400)
@@ -39,16 +40,6 @@ class Source:
         if isinstance(self.value, BaseException):
             raise self.value
         return self.value
-
-
-class Clock:
-    """A clock that a test sets forward."""
-
-    def __init__(self) -> None:
-        self.time = 1_000.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 @pytest.fixture
@@ -117,16 +108,16 @@ def test_text_is_returned_and_never_read_again(text: str) -> None:
 def test_changed_secret_is_read_again_after_cooldown(source: Source, secret: ClientSecret, clock: Clock) -> None:
     secret.read()
     source.value = "second-secret"
-    clock.time += COOLDOWN_SECONDS - 1
+    clock.now += COOLDOWN_SECONDS - 1
     assert secret.read_again("first-secret") is None
-    clock.time += 1
+    clock.now += 1
     assert secret.read_again("first-secret") == "second-secret"
     assert (secret.read(), source.calls) == ("second-secret", 2)
 
 
 def test_unchanged_secret_is_not_returned_again(source: Source, secret: ClientSecret, clock: Clock) -> None:
     secret.read()
-    clock.time += COOLDOWN_SECONDS
+    clock.now += COOLDOWN_SECONDS
     assert [secret.read_again("first-secret") for _ in range(5)] == [None] * 5
     assert source.calls == 2
 
@@ -136,10 +127,10 @@ def test_secret_that_another_thread_read_is_used_without_a_call(
 ) -> None:
     secret.read()
     source.value = "second-secret"
-    clock.time += COOLDOWN_SECONDS
+    clock.now += COOLDOWN_SECONDS
     for _ in range(3):
         assert secret.read_again("first-secret") == "second-secret"
-        clock.time += COOLDOWN_SECONDS
+        clock.now += COOLDOWN_SECONDS
     assert source.calls == 2
 
 
@@ -157,7 +148,7 @@ def test_threads_at_once_cause_one_call_and_wait_for_it(clock: Clock, is_first: 
     if not is_first:
         secret.read()
         source.value = "second-secret"
-        clock.time += COOLDOWN_SECONDS
+        clock.now += COOLDOWN_SECONDS
         read = lambda: secret.read_again("first-secret")  # noqa: E731
     with ThreadPoolExecutor(8) as threads:
         results = [threads.submit(read) for _ in range(8)]
@@ -221,7 +212,7 @@ def test_secret_in_use_stays_if_the_function_fails(
     source: Source, secret: ClientSecret, clock: Clock, value: Any
 ) -> None:
     secret.read()
-    clock.time += COOLDOWN_SECONDS
+    clock.now += COOLDOWN_SECONDS
     source.value = value
     with pytest.raises(CognitoUnavailableError) as caught:
         secret.read_again("first-secret")
@@ -232,13 +223,13 @@ def test_secret_in_use_stays_if_the_function_fails(
 def test_failed_first_read_is_repeated_after_cooldown(source: Source, secret: ClientSecret, clock: Clock) -> None:
     source.value = ValueError()
     for seconds, expected in ((0, 60), (20.5, 40)):
-        clock.time += seconds
+        clock.now += seconds
         with pytest.raises(CognitoUnavailableError) as caught:
             secret.read()
         assert caught.value.retry_after == expected
     assert source.calls == 1
     source.value = "first-secret"
-    clock.time += 40
+    clock.now += 40
     assert secret.read() == "first-secret"
 
 
@@ -289,7 +280,7 @@ def test_refused_secret_is_read_again_and_the_request_repeated(
     hosted = hosted_ui(server, secret)
     secret.read()
     source.value = "second-secret"
-    clock.time += COOLDOWN_SECONDS
+    clock.now += COOLDOWN_SECONDS
     server.script(json_answer({"error": "invalid_client"}, status), json_answer(TOKENS))
     call(hosted)
     first, second = server.requests
@@ -303,7 +294,7 @@ def test_request_is_repeated_once_only(
 ) -> None:
     secret.read()
     source.value = "second-secret"
-    clock.time += COOLDOWN_SECONDS
+    clock.now += COOLDOWN_SECONDS
     server.script(REFUSED)
     with pytest.raises(SignInError) as caught:
         call(hosted_ui(server, secret))
@@ -316,7 +307,7 @@ def test_unchanged_secret_is_sent_once(
     server: ScriptedServer, secret: ClientSecret, clock: Clock, call: Any, seconds: float
 ) -> None:
     secret.read()
-    clock.time += seconds
+    clock.now += seconds
     server.script(REFUSED)
     with pytest.raises(SignInError):
         call(hosted_ui(server, secret))
@@ -338,7 +329,7 @@ def test_other_answers_read_no_secret(
     server: ScriptedServer, source: Source, secret: ClientSecret, clock: Clock, call: Any, answer: Answer
 ) -> None:
     secret.read()
-    clock.time += COOLDOWN_SECONDS
+    clock.now += COOLDOWN_SECONDS
     source.value = "second-secret"
     server.script(answer)
     with pytest.raises((SignInError, CognitoUnavailableError)):

@@ -12,9 +12,8 @@ import pytest
 
 from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
 from django_cognito.core.identity_pool import AwsCredentials, IdentityPool, is_identity_pool_id
-
-from ..patience import patient_http
-from ..scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.timeouts import patient_http
 
 POOL_ID = "eu-west-1:6b0a1c52-7c3e-4b1f-8f5e-2d9a3e4c5b6a"
 IDENTITY_ID = "eu-west-1:0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"

@@ -10,8 +10,7 @@ from rest_framework.test import APIClient
 
 from django_cognito.factories import reset
 from django_cognito.testing import make_token, sign_in
-
-from ..callers import BAD_ID_TOKENS, bearer, end_tokens, with_id_token
+from tests.support.callers import SOME_BAD_ID_TOKENS, bearer, end_tokens, with_id_token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.drf.views"), pytest.mark.usefixtures("cognito_keys")]
 
@@ -174,7 +173,7 @@ def test_an_id_token_of_the_same_sign_in_may_come_along(client: Client, url: str
 
 @BOTH_ORDERS
 @pytest.mark.parametrize("installed", [True, False], ids=["with the middleware", "without it"])
-@pytest.mark.parametrize(("id_token", "code"), BAD_ID_TOKENS.values(), ids=BAD_ID_TOKENS)
+@pytest.mark.parametrize(("id_token", "code"), SOME_BAD_ID_TOKENS.values(), ids=SOME_BAD_ID_TOKENS)
 def test_an_id_token_that_does_not_belong_is_401_also_where_nobody_uses_it(
     client: Client, settings: Any, url: str, installed: bool, id_token: Any, code: str
 ) -> None:

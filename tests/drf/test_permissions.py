@@ -8,9 +8,8 @@ from rest_framework.test import APIRequestFactory
 
 from django_cognito.drf import HasScope, InGroup
 from django_cognito.testing import make_token, sign_in
-
-from .. import source
-from ..callers import bearer
+from tests.support import source
+from tests.support.callers import bearer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.drf.views"), pytest.mark.usefixtures("cognito_keys")]
 

@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "example_project"
+from tests.support.source import EXAMPLE
+
 sys.path.insert(0, str(EXAMPLE))
 
-from demo import seed  # noqa: E402
-from demo.ports import free_port  # noqa: E402
-from demo.processes import Processes  # noqa: E402
-from demo.stack import Stack  # noqa: E402
-from django_cognito.testing import fixtures  # noqa: E402
-from journey import hosted_ui  # noqa: E402
-from journey.browser import Browser  # noqa: E402
+from demo import seed
+from demo.ports import free_port
+from demo.processes import Processes
+from demo.stack import Stack
+from django_cognito.testing import fixtures
+from journey import hosted_ui
+from journey.browser import Browser
 
 if TYPE_CHECKING:
     from local_cognito import Emulator
 
-cognito_emulator = fixtures.cognito_emulator
+local_cognito = fixtures.local_cognito
 
 
 @pytest.fixture(scope="session")
@@ -39,11 +40,11 @@ def cognito_seed(site_port: int, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture(scope="session")
-def stack(cognito_emulator: "Emulator", site_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(local_cognito: "Emulator", site_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The running site, with the sample notes in it. Tests share it: each looks for what it wrote itself."""
     folder = tmp_path_factory.mktemp("fieldnotes")
     with Processes(folder) as processes:
-        running = Stack(folder, processes, cognito_emulator.port, site_port)
+        running = Stack(folder, processes, local_cognito.port, site_port)
         running.start_site(running.environment())
         yield running
 

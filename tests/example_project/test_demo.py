@@ -12,8 +12,7 @@ import pytest
 from demo import seed
 from demo.ports import free_port, is_free
 from demo.processes import ChildEndedError, Processes
-
-from .conftest import EXAMPLE
+from tests.support.source import EXAMPLE
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 

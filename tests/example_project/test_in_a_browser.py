@@ -6,12 +6,11 @@ from secrets import token_hex
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from demo.stack import Stack
-
-from ..browser import axe
-from ..real_parts import CHROMIUM_ARGUMENTS, chromium_path
+from tests.support import axe
+from tests.support.chromium import running_chromium
 
 NOBODY = "eu-west-1:00000000-0000-4000-8000-000000000000"
 pytestmark = pytest.mark.needs("chromium")
@@ -32,10 +31,8 @@ AA = 4.5  # WCAG 2.2, success criterion 1.4.3: of text to what is behind it
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """One Chromium for all of these tests."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=[*CHROMIUM_ARGUMENTS])
+    with running_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(params=["light", "dark"])

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from .conftest import EXAMPLE
+from tests.support.source import EXAMPLE
 
 PRODUCTION = {
     "DJANGO_SECRET_KEY": "k" * 20 + "0123456789-and-some-more-that-is-not-repeated",

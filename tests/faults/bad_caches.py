@@ -4,7 +4,7 @@ from typing import Any, NoReturn
 
 from django.core.cache.backends.base import BaseCache
 
-from tests.core.signing import jwks
+from tests.support.signing import jwks
 
 
 class Down(BaseCache):

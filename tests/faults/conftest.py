@@ -9,11 +9,12 @@ import pytest
 from django_cognito import factories
 from django_cognito.core.tokens.key_store import KeyStores
 from django_cognito.testing.keys import jwks
-from tests.connections import Connections, watched
-from tests.core.faults.scene import Clock, settle
-from tests.scripted_server import ScriptedServer, json_answer
+from tests.support.clock import Clock
+from tests.support.connections import Connections, watched
+from tests.support.pool_scenario import settle
+from tests.support.scripted_server import ScriptedServer, json_answer
 
-from .doors import Site
+from .entry_points import Site
 
 
 @pytest.fixture(autouse=True)

@@ -15,11 +15,12 @@ from django_cognito.core.tokens.key_store import KeyStores
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks
 from django_cognito.users.authentication import aauthenticate
-from tests.core.faults.scene import HANG_SECONDS, Clock
-from tests.login_scene import Gate
-from tests.scripted_server import Answer, json_answer
+from tests.support.clock import Clock
+from tests.support.login_scenario import Gate
+from tests.support.pool_scenario import HANG_SECONDS
+from tests.support.scripted_server import Answer, json_answer
 
-from .doors import Site
+from .entry_points import Site
 
 COROUTINES = 200
 CANCELLED = (0, 100)  # the one that came first, which is the one that fetches, and one that waits

@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from tests.core.faults.scene import COOLDOWN, HARD
-from tests.core.signing import private_key
-from tests.scripted_server import Answer
+from tests.support.pool_scenario import COOLDOWN, HARD
+from tests.support.scripted_server import Answer
+from tests.support.signing import private_key
 
-from .doors import ACCEPTED, DOORS, REFUSED, UNAVAILABLE, Door, Signed, Site
+from .entry_points import ACCEPTED, DOORS, REFUSED, UNAVAILABLE, Door, Signed, Site
 
 SOME_DOORS = ("backend", "DRF", "plain view", "async view under ASGI", "login")
-pytestmark = pytest.mark.urls("tests.door_views")
+pytestmark = pytest.mark.urls("tests.support.entry_point_views")
 
 # Signed with the key that the lying cache holds out as the pool's.
 ATTACKER: Signed = {"header": {"kid": "attacker"}}

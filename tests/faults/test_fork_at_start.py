@@ -8,9 +8,9 @@ import pytest
 from django.utils.functional import SimpleLazyObject
 
 from django_cognito import factories
-from tests.core.faults.scene import HANG_SECONDS
-from tests.core.faults.test_at_once import in_a_child
-from tests.login_scene import Gate
+from tests.support.forking import in_a_child
+from tests.support.login_scenario import Gate
+from tests.support.pool_scenario import HANG_SECONDS
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")

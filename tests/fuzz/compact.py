@@ -6,8 +6,8 @@ from typing import Any
 
 from django_cognito.core.errors import MalformedTokenError
 from django_cognito.core.tokens import jws
-from tests.core.signing import b64
-from tests.core.spelling import ACCESS, ID, STYLES, Literally, written
+from tests.core.tokens.spelling import ACCESS, ID, STYLES, Literally, written
+from tests.support.signing import b64
 
 # How the bytes after the first one are used.
 _SPELLINGS: tuple[Callable[[bytes], Any], ...] = (

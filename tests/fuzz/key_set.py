@@ -7,9 +7,9 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from django_cognito.core.tokens.jwks import KeySet
-from tests.core.signing import jwk, jwks
-from tests.core.spelling import odd_jwk, odd_key
-from tests.core.two_judges import pyjwks_keys
+from tests.core.tokens.spelling import odd_jwk, odd_key
+from tests.core.tokens.two_judges import pyjwks_keys
+from tests.support.signing import jwk, jwks
 
 from . import json_values
 

@@ -10,9 +10,9 @@ from functools import cache
 
 from django_cognito.core import TokenVerifier
 from django_cognito.core.tokens import jws, verifier
-from tests.core.signing import b64, jwks
-from tests.core.spelling import ACCESS, HEADER, ID, MACHINE, RESOURCE, STYLES, signed, written
-from tests.core.two_judges import ISSUERS, NOW, Case, Policy, Verdict, pyjwt_accepts, pyjwt_at, verdict_of
+from tests.core.tokens.spelling import ACCESS, HEADER, ID, MACHINE, RESOURCE, STYLES, signed, written
+from tests.core.tokens.two_judges import ISSUERS, NOW, Case, Policy, Verdict, pyjwt_accepts, pyjwt_at, verdict_of
+from tests.support.signing import b64, jwks
 
 from . import json_values
 

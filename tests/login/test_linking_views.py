@@ -11,12 +11,15 @@ from django.test import Client
 
 from django_cognito.models import CognitoUser, FormerLink
 from django_cognito.testing import make_token, sign_in
+from tests.support.callers import bearer, end_tokens
+from tests.support.login_scenario import query_of, secret_cookies, who
+from tests.support.scripted_server import Answer, ScriptedServer
 
-from ..callers import bearer, end_tokens
-from ..login_scene import query_of, secret_cookies, who
-from ..scripted_server import Answer, ScriptedServer
-
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site"), pytest.mark.usefixtures("cognito_keys")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.urls("tests.support.login_site"),
+    pytest.mark.usefixtures("cognito_keys"),
+]
 LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 PAGE = {"next": "/mine/"}
 

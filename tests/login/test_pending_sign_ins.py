@@ -20,11 +20,13 @@ from django_cognito.login import state
 from django_cognito.login.state import new_secret, open_state, seal
 from django_cognito.models import CognitoUser
 from django_cognito.testing import sign_in
-
-from ..login_scene import (
+from tests.support.error_reports import report_of
+from tests.support.login_scenario import (
     CALLBACK,
     begin,
+    code_of,
     come_back,
+    post_logout,
     query_of,
     refusal,
     reseal,
@@ -35,11 +37,13 @@ from ..login_scene import (
     unchanged,
     who,
 )
-from ..reports import report_of
-from ..scripted_server import Answer, ScriptedServer
-from ..test_views import code_of, post_logout
+from tests.support.scripted_server import Answer, ScriptedServer
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site"), pytest.mark.usefixtures("token_endpoint")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.urls("tests.support.login_site"),
+    pytest.mark.usefixtures("token_endpoint"),
+]
 
 urlpatterns = [url_path("admin/", admin.site.urls)]  # an API's, without the login
 
@@ -324,7 +328,7 @@ def test_answer_to_a_state_that_counts_no_more_deletes_its_cookie(client: Client
 
 
 @pytest.mark.defends("RP-08")
-@pytest.mark.parametrize("place", ["person", "verify", "store.start"])
+@pytest.mark.parametrize("place", ["get_or_create_user", "verify", "store.start_login"])
 @pytest.mark.parametrize("is_async", [False, True])
 def test_server_error_deletes_the_cookie_too(
     token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch, place: str, is_async: bool
@@ -718,7 +722,7 @@ def test_secret_is_no_part_of_the_requests_cookies_after_it_was_read(
     def look(request: HttpRequest, *_: Any) -> None:
         seen.append(dict(request.COOKIES))
 
-    monkeypatch.setattr("django_cognito.login.flow.store.start", look)
+    monkeypatch.setattr("django_cognito.login.flow.store.start_login", look)
     token_endpoint.script(token_answer(nonce=asked["nonce"]))
     come_back(client, asked)
     assert [secret_cookie(asked["state"]) in cookies for cookies in seen] == [False]
@@ -738,7 +742,7 @@ def test_report_of_a_failed_callback_does_not_show_its_cookie(
         assert error is not None
         reports.append(report_of(error, request))
 
-    monkeypatch.setattr("django_cognito.login.flow.person", fail)
+    monkeypatch.setattr("django_cognito.login.flow.get_or_create_user", fail)
     got_request_exception.connect(report)
     asked = begin(client)
     secret, nonce = client.cookies[secret_cookie(asked["state"])].value, asked["nonce"]

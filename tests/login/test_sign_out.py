@@ -22,13 +22,12 @@ from django_cognito.sessions import refresh, store
 from django_cognito.sessions.revocation import RevocableLogin
 from django_cognito.signals import signed_out
 from django_cognito.testing import make_token, sign_in
+from tests.support.database_errors import FailsAtFirst, conflict
+from tests.support.login_scenario import change, form_of, login_of, refusal, token_answer, who
+from tests.support.scripted_server import Answer, ScriptedServer, Silence, json_answer
+from tests.support.two_pools import TwoPools
 
-from ..database_errors import FailsAtFirst, conflict
-from ..login_scene import change, form_of, login_of, refusal, token_answer, who
-from ..scripted_server import Answer, ScriptedServer, Silence, json_answer
-from ..two_pools import TwoPools
-
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
 ADMIN_SCOPE = "openid aws.cognito.signin.user.admin"
 LOGOUT = "/auth/logout/"
@@ -81,7 +80,7 @@ def _step(request: Any) -> str:
 def sign_in_with(client: Client, refresh_token: str, username: str = "alice", **claims: Any) -> CognitoLogin:
     """Sign `username` in with that refresh token; `claims` change the tokens."""
     sign_in(client, username, refresh_token=refresh_token, **claims)
-    return store.load(client.session)
+    return store.load_login(client.session)
 
 
 def link_to(user: Any, client: Client, username: str) -> None:
@@ -299,7 +298,7 @@ class AtomicRequests:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.urls("tests.admin_sites")
+@pytest.mark.urls("tests.admin.two_admins_site")
 @pytest.mark.parametrize("url", [LOGOUT, "/admin/logout/"])
 def test_receiver_that_fails_in_atomic_requests_leaves_no_session(
     client: Client, cognito: ScriptedServer, url: str
@@ -325,9 +324,9 @@ def expired(client: Client, refresh_token: str = "the-first-one", **claims: Any)
     """Sign in with tokens that have expired since."""
     long_ago = int(time.time()) - 7_200
     login = sign_in_with(client, refresh_token, **claims)
-    tokens = store.tokens_of(login)
+    tokens = store.decrypt_tokens(login)
     access_token = make_token(username="alice", iat=long_ago, auth_time=long_ago, exp=long_ago + 3_600, **claims)
-    login.tokens = store.sealed(login.pk, type(tokens)(access_token, tokens.id_token, refresh_token, 3_600))
+    login.tokens = store.encrypt_tokens(login.pk, type(tokens)(access_token, tokens.id_token, refresh_token, 3_600))
     return change(login, ends_in=-3_600)
 
 
@@ -363,8 +362,8 @@ def test_failed_refresh_still_revokes(client: Client, cognito: ScriptedServer) -
 
 def test_expired_access_token_without_a_refresh_token_is_sent_as_it_is(client: Client, cognito: ScriptedServer) -> None:
     login = expired(client)
-    tokens = store.tokens_of(login)
-    login.tokens = store.sealed(login.pk, type(tokens)(tokens.access_token, tokens.id_token, None, 0))
+    tokens = store.decrypt_tokens(login)
+    login.tokens = store.encrypt_tokens(login.pk, type(tokens)(tokens.access_token, tokens.id_token, None, 0))
     login.save()
     cognito.script(FAILURES["expired"])
     client.post(LOGOUT, {"where": "everywhere"})
@@ -443,8 +442,10 @@ def test_deadline_holds_for_all_revocations_together(client: Client, cognito: Sc
     login = sign_in_with(client, "number-0")
     for number in range(1, 50):
         copy = CognitoLogin(cognito_user=login.cognito_user, expires_at=timezone.now())
-        tokens = store.tokens_of(login)
-        copy.tokens = store.sealed(copy.id, type(tokens)(tokens.access_token, tokens.id_token, f"n-{number}", 0))
+        tokens = store.decrypt_tokens(login)
+        copy.tokens = store.encrypt_tokens(
+            copy.id, type(tokens)(tokens.access_token, tokens.id_token, f"n-{number}", 0)
+        )
         copy.save(force_insert=True)
     cognito.script(Silence())
     began_at = time.monotonic()
@@ -463,17 +464,17 @@ def test_refresh_before_the_sign_out_leaves_no_refresh_token(
     client: Client, cognito: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     login = login_of(client, ends_in=30)
-    read = store._named_by
+    read = store._find_login
 
     def refreshed_after_the_read(browser: Any) -> Any:
         found = read(browser)
         cognito.script(token_answer(refresh_token="the-second-one"))
-        refresh.current(store.row_of(login.pk))
+        refresh.ensure_fresh(store.get_login(login.pk))
         cognito.script(Answer())
         return found
 
-    monkeypatch.setattr(store, "_named_by", refreshed_after_the_read)
-    store.drop(client.session)
+    monkeypatch.setattr(store, "_find_login", refreshed_after_the_read)
+    store.end_login(client.session)
     assert steps(cognito) == ["refresh_token", "revoke the-second-one"]
 
 

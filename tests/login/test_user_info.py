@@ -16,13 +16,12 @@ from django.test import AsyncClient, Client
 from django_cognito.core.tokens.jws import take_apart
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
 from django_cognito.testing import make_token, sign_in
+from tests.support.callers import bearer, with_id_token
+from tests.support.login_scenario import begin, change, come_back, query_of, refusal, token_answer, who
+from tests.support.scripted_server import Answer, Drip, Flood, Raw, Reset, ScriptedServer, Silence, Step, json_answer
+from tests.support.two_pools import TwoPools
 
-from ..callers import bearer, with_id_token
-from ..login_scene import begin, change, come_back, query_of, refusal, token_answer, who
-from ..scripted_server import Answer, Drip, Flood, Raw, Reset, ScriptedServer, Silence, Step, json_answer
-from ..two_pools import TwoPools
-
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site"), pytest.mark.usefixtures("site")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site"), pytest.mark.usefixtures("site")]
 
 
 @pytest.fixture

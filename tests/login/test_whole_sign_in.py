@@ -13,18 +13,26 @@ import requests
 from django.contrib.auth import get_user_model
 from django.test import Client
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import PASSWORD, Browser, query_of
 
 from django_cognito import factories
 from django_cognito.core.errors import SignInError
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
+from tests.support.callers import bearer
+from tests.support.local_cognito import (
+    ADMIN_SCOPE,
+    POOL_ID,
+    SCOPES,
+    SECRET,
+    hosted_ui,
+    seed_for,
+    settings_for,
+    sign_in_by_hand,
+)
+from tests.support.login_scenario import change, code_verifier_of, secret_cookies, who
 
-from ..callers import bearer
-from ..emulator.hosted_site import PASSWORD, Browser, query_of
-from ..local_cognito import ADMIN_SCOPE, POOL_ID, SCOPES, SECRET, hosted_ui, seed_for, settings_for, sign_in_by_hand
-from ..login_scene import change, code_verifier_of, secret_cookies, who
-
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
 API = "https://api.example.com"
 
@@ -91,7 +99,7 @@ def test_somebody_signs_in(client: Client, emulator: Emulator, browser: Browser,
 def test_tokens_rest_encrypted_and_not_in_the_session(client: Client, emulator: Emulator, browser: Browser) -> None:
     sign_in_by_hand(browser, client)
     login = only_login()
-    tokens = store.tokens_of(login)
+    tokens = store.decrypt_tokens(login)
     for raw in (tokens.access_token, tokens.id_token, tokens.refresh_token):
         assert raw
         assert raw.encode() not in bytes(login.tokens)
@@ -183,10 +191,10 @@ def test_nothing_secret_is_logged_from_the_way_in_to_the_way_out(
         browser.open("/oauth2/authorize", **query_of(asked))
         back = browser.sign_in().headers["Location"]
         client.get(back)
-        first = store.tokens_of(only_login())
+        first = store.decrypt_tokens(only_login())
         only_login(ends_in=-1)
         assert who(client) == "alice"
-        second = store.tokens_of(only_login())
+        second = store.decrypt_tokens(only_login())
         client.post("/auth/logout/")
         client.get(back)
     mine = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("urllib3"))
@@ -216,8 +224,8 @@ def test_a_sign_in_s_tokens_are_bound_to_this_api_and_so_are_the_renewed_ones(
     for version in range(2):
         assert who(client) == "alice"
         assert only_login().version == version
-        assert store.access_token_of(only_login()).claims["aud"] == API
-        assert verdict(store.tokens_of(only_login()).access_token) == (200, "alice")
+        assert store.get_access_token(only_login()).claims["aud"] == API
+        assert verdict(store.decrypt_tokens(only_login()).access_token) == (200, "alice")
         only_login(ends_in=-1)
 
 
@@ -227,7 +235,7 @@ def test_a_token_that_is_bound_to_another_api_or_to_none_is_refused(
 ) -> None:
     settings.COGNITO = settings_for(emulator, RESOURCE=bound_to)
     sign_in_by_hand(browser, client)
-    raw = store.tokens_of(only_login()).access_token
+    raw = store.decrypt_tokens(only_login()).access_token
     assert verdict(raw) == (200, "alice")
     settings.COGNITO = settings_for(emulator, RESOURCE=API)
     assert verdict(raw) == (401, "wrong_resource")
@@ -246,7 +254,7 @@ def test_a_login_from_before_the_setting_ends_with_its_next_renewal(
 def test_an_id_token_is_bound_to_no_api(client: Client, emulator: Emulator, browser: Browser, settings: Any) -> None:
     settings.COGNITO = settings_for(emulator, RESOURCE=API, TOKEN_USE="id")
     sign_in_by_hand(browser, client)
-    assert verdict(store.tokens_of(only_login()).id_token) == (200, "alice")
+    assert verdict(store.decrypt_tokens(only_login()).id_token) == (200, "alice")
 
 
 def test_a_machine_is_bound_to_no_api(emulator: Emulator, settings: Any) -> None:
@@ -272,11 +280,11 @@ def test_rotated_refresh_tokens_are_followed(
 ) -> None:
     settings.COGNITO = settings_for(emulator, "3rotating")
     sign_in_by_hand(browser, client)
-    seen = [store.tokens_of(only_login()).refresh_token]
+    seen = [store.decrypt_tokens(only_login()).refresh_token]
     for _ in range(2):
         only_login(ends_in=-1)
         assert who(client) == "alice"
-        seen.append(store.tokens_of(only_login()).refresh_token)
+        seen.append(store.decrypt_tokens(only_login()).refresh_token)
     assert len(set(seen)) == 3
 
 
@@ -317,7 +325,7 @@ def test_after_a_logout_the_refresh_token_is_worth_nothing(
     client: Client, emulator: Emulator, browser: Browser
 ) -> None:
     sign_in_by_hand(browser, client)
-    refresh_token = store.tokens_of(only_login()).refresh_token
+    refresh_token = store.decrypt_tokens(only_login()).refresh_token
     assert refresh_token
     assert factories.get_hosted_ui().refresh(refresh_token).access_token
     client.post("/auth/logout/")
@@ -340,8 +348,8 @@ def test_after_a_logout_everywhere_no_refresh_token_is_valid(
     for each in (Client(), client):
         answer = hosted_ui(browser, each)
         each.get((answer if "Location" in answer.headers else browser.sign_in()).headers["Location"])
-        login = store.row_of(each.session[store.SESSION_KEY])
-        refresh_tokens.append(store.tokens_of(login).refresh_token)
+        login = store.get_login(each.session[store.SESSION_KEY])
+        refresh_tokens.append(store.decrypt_tokens(login).refresh_token)
     client.post("/auth/logout/", {"where": "everywhere"})
     for refresh_token in refresh_tokens:
         with pytest.raises(SignInError):
@@ -375,7 +383,7 @@ def test_the_second_person_at_a_browser_ends_the_firsts_login(
     client: Client, emulator: Emulator, browser: Browser
 ) -> None:
     sign_in_by_hand(browser, client)
-    first = store.tokens_of(only_login()).refresh_token
+    first = store.decrypt_tokens(only_login()).refresh_token
     assert first
     with Browser(emulator) as another:  # type: ignore[arg-type]
         sign_in_by_hand(another, client, "bob")

@@ -10,33 +10,55 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.source import PACKAGE_DIRECTORY
+from tests.support.source import PACKAGE_DIRECTORY
 
 CORE = PACKAGE_DIRECTORY / "core"
 # Which tests are run for a module's mutants: first the file that mirrors it, then others, except slow ones.
 TESTS = {
     "tokens.verifier": (
-        "test_verifier", "test_known_tokens", "test_odd_tokens", "test_incidents", "test_key_store", "test_attacks",
-        "test_costs",
+        "tokens/test_verifier",
+        "tokens/test_verified_cache",
+        "tokens/test_unusual_tokens",
+        "tokens/test_incidents",
+        "tokens/test_key_store",
+        "tokens/test_attacks",
+        "tokens/test_costs",
     ),
-    "tokens.token": ("test_token", "test_verifier", "test_known_tokens"),
-    "tokens.jwks": ("test_jwks", "test_key_store", "test_verifier"),
-    "tokens.jws": ("test_compact", "test_odd_tokens", "test_verifier", "test_attacks", "test_costs"),
-    "tokens.claims": ("test_claims", "test_odd_tokens", "test_verifier", "test_incidents", "test_attacks"),
-    "tokens.verified_cache": ("test_known_tokens", "test_verifier"),
+    "tokens.token": ("tokens/test_token", "tokens/test_verifier", "tokens/test_verified_cache"),
+    "tokens.jwks": ("tokens/test_jwks", "tokens/test_key_store", "tokens/test_verifier"),
+    "tokens.jws": (
+        "tokens/test_jws",
+        "tokens/test_unusual_tokens",
+        "tokens/test_verifier",
+        "tokens/test_attacks",
+        "tokens/test_costs",
+    ),
+    "tokens.claims": (
+        "tokens/test_claims",
+        "tokens/test_unusual_tokens",
+        "tokens/test_verifier",
+        "tokens/test_incidents",
+        "tokens/test_attacks",
+    ),
+    "tokens.verified_cache": ("tokens/test_verified_cache", "tokens/test_verifier"),
     "tokens.key_store": (
-        "test_key_store", "test_verifier", "test_known_tokens", "faults/test_outages", "faults/test_rotation",
-        "faults/test_clocks", "faults/test_at_once",
+        "tokens/test_key_store",
+        "tokens/test_verifier",
+        "tokens/test_verified_cache",
+        "faults/test_outages",
+        "faults/test_rotation",
+        "faults/test_clocks",
+        "faults/test_at_once",
     ),
-    "http.client": ("test_http", "test_http_limits"),
+    "http.client": ("http/test_client", "http/test_limits"),
     "hosted_ui": ("test_hosted_ui", "test_client_secret"),
     "identity_pool": ("test_identity_pool",),
-    "user_pool": ("test_pool",),
+    "user_pool": ("test_user_pool",),
     "directory": ("test_directory",),
-}  # fmt: skip
+}
 NOT_TRIED = {
     "base64url": "two functions that tests/login/test_state.py compares with their inverse",
-    "clock": "two calls of the standard library, which tests/test_clock.py compares with changed clocks",
+    "clock": "two calls of the standard library, which tests/core/test_clock.py compares with changed clocks",
     "client_secret": "threads and forks are its subject: most of its mutants wait for a time limit",
     "http.deadline": "deadlines of sockets are its subject: most of its mutants wait for a time limit",
     "errors": "declarations, which tests/core/test_errors.py compares one by one",

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.source import PACKAGE_DIRECTORY
+from tests.support.source import PACKAGE_DIRECTORY
 
 from .code import TESTS, path_of
 

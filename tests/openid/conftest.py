@@ -9,13 +9,12 @@ from django.test import Client
 
 from django_cognito import factories
 from django_cognito.core.tokens.key_store import KeyStores
-from tests.connections import Connections, watched
-from tests.core.faults.scene import Clock, settle
+from tests.support.clock import Clock
+from tests.support.connections import Connections, watched
+from tests.support.pool_scenario import settle
 
-from .provider import Provider
-from .scene import sign_in
-
-CLIENT_ID, SECRET = "1testclient23456789", "a-secret+of:the/app%client"
+from .provider import CLIENT_ID, Provider
+from .scenario import sign_in
 
 
 @pytest.fixture(autouse=True)

@@ -22,10 +22,12 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from django_cognito.core import TokenUse
 from django_cognito.core.tokens.token import read_unverified
 from django_cognito.testing import make_token
-from tests.core.signing import jwks, private_key
-from tests.scripted_server import Answer, Request, ScriptedServer, Step, json_answer
+from tests.support.scripted_server import Answer, Request, ScriptedServer, Step, json_answer
+from tests.support.signing import jwks, private_key
 
 from .fault import NO_FAULT, changed
+
+CLIENT_ID, SECRET = "1testclient23456789", "a-secret+of:the/app%client"
 
 Form = Mapping[str, str]
 

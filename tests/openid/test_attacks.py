@@ -13,18 +13,17 @@ from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
 from django_cognito.testing import make_token
-from tests.login_scene import change, code_verifier_of, query_of, secret_cookies, unchanged, who
-from tests.reports import report_of
-from tests.scripted_server import Answer, json_answer
+from tests.support.error_reports import report_of
+from tests.support.login_scenario import change, code_verifier_of, query_of, secret_cookies, unchanged, who
+from tests.support.scripted_server import Answer, json_answer
 
-from .conftest import CLIENT_ID, SECRET
 from .fault import Fault
-from .provider import Provider
-from .scene import come_back_from, refusal, sign_in, told, way_in
+from .provider import CLIENT_ID, SECRET, Provider
+from .scenario import come_back_from, refusal, sign_in, told, way_in
 
 SUB = str(read_unverified(make_token())["sub"])  # alice's
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
 
 @pytest.mark.defends("RP-07")
@@ -243,7 +242,7 @@ def test_no_answer_shows_a_secret(client: Client, provider: Provider, settings: 
     code_verifier = code_verifier_of(client, query_of(way))
     back = come_back_from(way)
     answers = [client.get(back), client.get(back), client.get("/who/"), client.get("/auth/logout/")]
-    tokens = store.tokens_of(CognitoLogin.objects.get())
+    tokens = store.decrypt_tokens(CognitoLogin.objects.get())
     answers.append(client.post("/auth/logout/"))
     seen = "".join(f"{answer.headers}{answer.cookies.output()}{answer.content.decode()}" for answer in answers)
     secrets = [tokens.access_token, tokens.id_token, tokens.refresh_token, code_verifier, SECRET]
@@ -260,7 +259,7 @@ CALLS: dict[str, Callable[[Client, str], Any]] = {
 }
 ON_THE_WAY_OUT, WITH_THE_TOKENS = (
     "django_cognito.core.http.client.Http._exchange",
-    "django_cognito.users.authentication.user_for",
+    "django_cognito.users.authentication.get_token_user",
 )
 
 
@@ -282,7 +281,7 @@ def test_the_report_of_a_server_error_in_a_login_tells_no_secret(
     settings.COGNITO = {**settings.COGNITO, **provider.settings}
     sign_in(client)
     change(CognitoLogin.objects.get(), ends_in=-1)
-    tokens = store.tokens_of(CognitoLogin.objects.get())
+    tokens = store.decrypt_tokens(CognitoLogin.objects.get())
     way = way_in(client)
     back, (secret,) = come_back_from(way), secret_cookies(client).values()
     code_verifier, nonce = code_verifier_of(client, query_of(way)), query_of(way)["nonce"]

@@ -12,16 +12,16 @@ from django.test import Client
 from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
-from tests.core.faults.scene import COOLDOWN, Clock
-from tests.login_scene import change, query_of, who
+from tests.support.clock import Clock
+from tests.support.login_scenario import change, query_of, who
+from tests.support.pool_scenario import COOLDOWN
 
-from .conftest import SECRET
 from .fault import Fault
 from .modules import MODULES, Accepts, DoesNotApply, Ends, Module, Outcome, Refuses, met
-from .provider import Provider, at_hash
-from .scene import come_back_from, refusal, sign_in, told, way_in
+from .provider import SECRET, Provider, at_hash
+from .scenario import come_back_from, refusal, sign_in, told, way_in
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
 TAKEN: set[str] = set()
 
@@ -54,7 +54,7 @@ def is_refused(client: Client, provider: Provider, module: Module) -> None:
 
 def tokens_are_as_requested(provider: Provider) -> None:
     """Assert that `openid` and SCOPES were requested and granted, and that the stored ID token's `at_hash` holds."""
-    tokens = store.tokens_of(CognitoLogin.objects.get())
+    tokens = store.decrypt_tokens(CognitoLogin.objects.get())
     assert provider.authorization_request["scope"] == "openid email profile"
     assert read_unverified(tokens.access_token)["scope"] == "openid email profile"
     assert read_unverified(tokens.id_token)["at_hash"] == at_hash(tokens.access_token)
@@ -98,7 +98,7 @@ def test_a_module_with_user_info_signs_in(
     sign_in(client)
     assert (who(client), provider.asked) == ("alice", ["authorize", "token", "jwks", "user_info"])
     assert get_user_model().objects.get().email == "of-user-info@example.com"
-    request, tokens = provider.requests[-1], store.tokens_of(CognitoLogin.objects.get())
+    request, tokens = provider.requests[-1], store.decrypt_tokens(CognitoLogin.objects.get())
     assert (request.method, request.path, request.body) == ("GET", "/oauth2/userInfo", b"")
     assert request.headers["authorization"] == f"Bearer {tokens.access_token}"
     tokens_are_as_requested(provider)
@@ -191,7 +191,7 @@ def test_sign_in_requests_the_configured_scopes(
     settings.COGNITO = {**settings.COGNITO, "SCOPES": scopes}
     sign_in(client)
     assert (who(client), provider.authorization_request["scope"]) == ("alice", " ".join(scopes))
-    assert read_unverified(store.tokens_of(CognitoLogin.objects.get()).access_token)["scope"] == " ".join(scopes)
+    assert read_unverified(store.decrypt_tokens(CognitoLogin.objects.get()).access_token)["scope"] == " ".join(scopes)
 
 
 @pytest.mark.defends("RP-18", "RP-25")

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tests import source
-from tests.conftest import pytest_itemcollected
+from tests.support import source
+from tests.support.plugin import pytest_itemcollected
 
 from .modules import rows
 

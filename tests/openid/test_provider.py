@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from django_cognito.core.tokens.token import read_unverified
-from tests.login_scene import query_of
+from tests.support.login_scenario import query_of
 
 from .fault import Fault
 from .provider import Provider

@@ -14,21 +14,19 @@ import pytest
 from django.test import Client
 
 from django_cognito.models import CognitoLogin
-from tests.connections import full_backlog
-from tests.core.faults.certificates import Authority
-from tests.core.faults.test_answers import FLOODS, KEYLESS, UNREADABLE
-from tests.core.faults.test_network import BAD_TLS, DRIPS, HASTE
-from tests.login_scene import change, query_of, refusal, unchanged, who
-from tests.patience import HTTP_TIMEOUT_SECONDS
-from tests.scripted_server import Answer, Reset, ScriptedServer, Silence, Step, json_answer
+from tests.support.bad_answers import BAD_TLS, DRIPS, FLOODS, HASTE, KEYLESS, UNREADABLE
+from tests.support.certificates import Authority
+from tests.support.connections import full_backlog
+from tests.support.login_scenario import change, query_of, refusal, unchanged, who
+from tests.support.scripted_server import Answer, Reset, ScriptedServer, Silence, Step, json_answer
+from tests.support.timeouts import HTTP_TIMEOUT_SECONDS
 
-from .conftest import CLIENT_ID
 from .fault import NO_FAULT, Fault
-from .provider import Provider
-from .scene import come_back_from, sign_in, told, way_in
-from .scene import refusal as refused
+from .provider import CLIENT_ID, Provider
+from .scenario import come_back_from, sign_in, told, way_in
+from .scenario import refusal as refused
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.login_site")]
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
 Faulty = Callable[[str], AbstractContextManager[None]]
 BAIT = ("http://169.254.169.254/latest/meta-data/", "https://attacker.invalid/oauth2/token", "file:///etc/passwd")
@@ -228,7 +226,7 @@ def is_unavailable(page: Any) -> None:
     """Whether a page says that Cognito does not answer, and when to come again."""
     assert told(page) == (503, "cognito_unavailable")
     assert int(page["Retry-After"]) > 0
-    assert "does not answer" in page.content.decode()
+    assert "cannot be reached" in page.content.decode()
 
 
 @contextmanager

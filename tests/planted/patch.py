@@ -18,6 +18,8 @@ from pathlib import Path
 DIRECTORY = Path(__file__).parent
 # What a fault may be planted in: the package, what its documents promise, and the bounds of its dependencies.
 PLACES = ("django_cognito/", "packages/", "docs/", "pyproject.toml", "tests/lowest.txt")
+# Where the tests are that must notice.
+TESTS = ("tests/", "packages/local-cognito/tests/")
 DATABASES = ("mariadb", "sqlite")
 _NAME = re.compile(r"\d\d-[a-z0-9]+(-[a-z0-9]+)*")
 _FILE = re.compile(r"^(?:---|\+\+\+) (.+?)(?:\t.*)?$", re.MULTILINE)
@@ -45,7 +47,7 @@ class Patch:
     @property
     def node_ids(self) -> tuple[str, ...]:
         """The tests without options."""
-        return tuple(test for test in self.tests if test.startswith("tests/"))
+        return tuple(test for test in self.tests if test.startswith(TESTS))
 
     def is_selected_by(self, selection: str) -> bool:
         """Return whether `selection` is the patch's number, its name or a part of its name."""
@@ -106,7 +108,7 @@ def _database(path: Path, head: str) -> str:
 
 def _tests(path: Path, line: str) -> tuple[str, ...]:
     arguments = tuple(shlex.split(line))
-    node_ids = [each for each in arguments if each.startswith("tests/")]
+    node_ids = [each for each in arguments if each.startswith(TESTS)]
     expressions = [each for before, each in pairwise(arguments) if before == "-k"]
     if not node_ids or len(node_ids) + 2 * len(expressions) != len(arguments):
         raise PatchError(f"{path.name}: 'tests:' takes node ids below tests/ and -k EXPRESSION, found: {line}")

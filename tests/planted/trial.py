@@ -85,7 +85,8 @@ def _run_tests(tests: tuple[str, ...], copy: Path, database: str) -> _Run:
     command = [sys.executable, "-W", "error", "-m", "pytest", *_OPTIONS, f"--junitxml={report}", *tests]
     # The copy comes before an installed package, in the processes that tests start as well.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
-    environment |= {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    folders = os.pathsep.join([str(copy), str(copy / "packages" / "local-cognito")])
+    environment |= {"PYTHONPATH": folders, "PYTHONDONTWRITEBYTECODE": "1"}
     environment |= {"DJANGO_COGNITO_TEST_DATABASE": database} if database else {}
     process = subprocess.Popen(
         command, cwd=copy, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -6,11 +6,11 @@ from typing import Any
 from local_cognito import Emulator
 
 
-def test_the_local_cognito_listens_on_this_machine(cognito_emulator: Emulator) -> None:
-    pool = cognito_emulator.seed.pools[0]
-    with urllib.request.urlopen(f"{cognito_emulator.issuer(pool.id)}/.well-known/jwks.json") as answer:
+def test_the_local_cognito_listens_on_this_machine(local_cognito: Emulator) -> None:
+    pool = local_cognito.seed.pools[0]
+    with urllib.request.urlopen(f"{local_cognito.issuer(pool.id)}/.well-known/jwks.json") as answer:
         assert json.load(answer)["keys"]
-    assert cognito_emulator.url.startswith("http://localhost:")
+    assert local_cognito.url.startswith("http://localhost:")
 
 
 def test_its_seed_is_the_packages_own_unless_overridden(cognito_seed: Path | None) -> None:

@@ -8,11 +8,14 @@ from django.test import Client, override_settings
 
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.testing import sign_in
+from tests.support.callers import end_tokens
+from tests.support.two_pools import ACME_POOL, TwoPools
 
-from ..callers import end_tokens
-from ..two_pools import ACME_POOL, TwoPools
-
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.door_views"), pytest.mark.usefixtures("cognito_keys")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.urls("tests.support.entry_point_views"),
+    pytest.mark.usefixtures("cognito_keys"),
+]
 
 
 def test_the_client_is_signed_in(client: Client) -> None:

@@ -18,15 +18,15 @@ from django.test import Client
 from django.urls import path
 from django.utils import timezone
 
-from django_cognito.conf.loading import get_pools
+from django_cognito.conf.loading import get_pool_registry
 from django_cognito.core import TokenUse
 from django_cognito.factories import get_verifier
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser, FormerLink
 from django_cognito.sessions import store as login_session
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import KID
-from tests.callers import bearer
-from tests.scripted_server import ScriptedServer, json_answer
+from tests.support.callers import bearer
+from tests.support.scripted_server import ScriptedServer, json_answer
 
 from .make_dump import FEDERATED, GROUPS, session_key, signing_key
 
@@ -62,7 +62,7 @@ def token_endpoint(settings: Any) -> Iterator[ScriptedServer]:
         settings.COGNITO = {**settings.COGNITO, "DOMAIN": server.url}
         public = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
         jwk = {"kty": "RSA", "n": public["n"], "e": public["e"], "kid": KID, "alg": "RS256", "use": "sig"}
-        for pool in get_pools().user_pools:
+        for pool in get_pool_registry().user_pools:
             get_verifier().load_jwks(pool, {"keys": [jwk]})
         yield server
 
@@ -149,7 +149,7 @@ def test_expired_old_login_is_refreshed(token_endpoint: ScriptedServer) -> None:
     assert [request.path for request in token_endpoint.requests] == ["/oauth2/token"]
     assert b"refresh_token=refresh-token-of-rita" in token_endpoint.requests[0].body
     login = CognitoLogin.objects.get(cognito_user__username="rita")
-    assert (login.version, login_session.tokens_of(login).refresh_token) == (1, "refresh-token-of-rita")
+    assert (login.version, login_session.decrypt_tokens(login).refresh_token) == (1, "refresh-token-of-rita")
 
 
 def test_refused_refresh_of_an_old_login_signs_out(token_endpoint: ScriptedServer) -> None:
@@ -170,7 +170,7 @@ def test_new_bearer_token_of_an_old_user_keeps_all(username: str) -> None:
 @pytest.mark.parametrize("username", VALID)
 def test_old_access_token_of_an_old_user_keeps_all(username: str) -> None:
     login = CognitoLogin.objects.get(cognito_user__username=username)
-    before, raw = state(), login_session.tokens_of(login).access_token
+    before, raw = state(), login_session.decrypt_tokens(login).access_token
     assert Client().get("/who/", headers=bearer(raw)).json()["name"] == username
     assert state() == before
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import source
-from tests.real_parts import POSTGRESQL
+from tests.support import source
+from tests.support.real_parts import POSTGRESQL
 
 DIRECTORY = Path(__file__).parent
 

@@ -1,4 +1,4 @@
-"""`python -m local_cognito`: the local Cognito in the foreground, until Ctrl-C."""
+"""Run the local Cognito in the foreground until Ctrl-C: `python -m local_cognito`."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ _EXIT_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a local Cognito as the command line says; the process's exit code."""
+    """Run a local Cognito with the command line options and return the exit code of the process."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
     try:
@@ -34,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SeedError as error:
         return _fail(str(error))
     except OSError as error:
-        return _fail(f"port {options.port} on 127.0.0.1 cannot be had: {error.strerror}; choose one with --port")
+        return _fail(
+            f"port {options.port} on 127.0.0.1 cannot be used: {error.strerror}. Select another one with --port"
+        )
     _write(_introduction(emulator, options.seed or DEFAULT_SEED))
     _write(_ready_line(emulator))
     _serve(emulator)
@@ -42,15 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local_cognito", description="A Cognito on this machine.")
-    parser.add_argument("--seed", type=Path, help="YAML or JSON file with pools, clients, groups and people")
+    parser = argparse.ArgumentParser(prog="local-cognito", description="A local Amazon Cognito.")
+    parser.add_argument("--seed", type=Path, help="YAML or JSON file with pools, clients, groups and users")
     parser.add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="port on 127.0.0.1 (default %(default)s; 0: any)"
     )
     parser.add_argument(
-        "--issuer", choices=("localhost", "aws"), default="localhost", help="whom tokens name as issuer"
+        "--issuer", choices=("localhost", "aws"), default="localhost", help="issuer of the tokens (default %(default)s)"
     )
-    parser.add_argument("--state-dir", type=Path, default=default_state_dir(), help="where keys are kept (%(default)s)")
+    parser.add_argument(
+        "--state-dir", type=Path, default=default_state_dir(), help="folder for the signing keys (default %(default)s)"
+    )
     return parser
 
 
@@ -66,11 +70,11 @@ def _serve(emulator: Emulator) -> None:
 
 def _introduction(emulator: Emulator, seed: Path) -> str:
     lines = [
-        f"Local Cognito on {emulator.url}  (loopback only; data is gone when it stops)",
+        f"Local Cognito on {emulator.url}  (loopback only; data is lost when it stops)",
         f"  AWS API      {emulator.endpoint_url}    e.g. boto3.client('cognito-idp', endpoint_url=...)",
-        f"  hosted UI    {emulator.domain}/login    reached through a site's sign-in link",
-        f"  mailbox      {emulator.url}/mailbox    every code that would be sent by e-mail or SMS",
-        f"  seed         {seed}    passwords are in it",
+        f"  hosted UI    {emulator.domain}/login    opened by a site's sign-in link",
+        f"  mailbox      {emulator.url}/mailbox    every code that Cognito would send by email or SMS",
+        f"  seed         {seed}    contains the passwords",
     ]
     for pool in emulator.seed.pools:
         lines += _pool_lines(emulator, pool)
@@ -80,12 +84,12 @@ def _introduction(emulator: Emulator, seed: Path) -> str:
 
 def _pool_lines(emulator: Emulator, pool: SeedPool) -> list[str]:
     clients = [f"    client     {client.id}  {client.name}" for client in pool.clients]
-    people = [f"    person     {user.username}  {', '.join(user.groups) or '-'}" for user in pool.users]
+    people = [f"    user       {user.username}  {', '.join(user.groups) or '-'}" for user in pool.users]
     return [f"  pool         {pool.id}  {pool.name}", f"    issuer     {emulator.issuer(pool.id)}", *clients, *people]
 
 
 def _account_lines(emulator: Emulator) -> list[str]:
-    """The AWS account. Its secret is printed as the seed's passwords could be: it opens nothing but this process."""
+    """Return the lines about the AWS account. The secret key is printed: it is only valid for this process."""
     account, key = emulator.seed.account, emulator.admin_credentials
     pools = [f"  identities   {pool.id}  {pool.name}, for {pool.user_pool}" for pool in account.identity_pools]
     return [
@@ -99,7 +103,7 @@ def _account_lines(emulator: Emulator) -> list[str]:
 
 
 def _ready_line(emulator: Emulator) -> str:
-    """One line of JSON for programs that wait for the start."""
+    """Return one line of JSON for programs that wait until the local Cognito is ready."""
     pools = [{"id": pool.id, "issuer": emulator.issuer(pool.id)} for pool in emulator.seed.pools]
     ready: dict[str, Any] = {"ready": True, "url": emulator.url, "port": emulator.port, "pools": pools}
     return json.dumps(ready)

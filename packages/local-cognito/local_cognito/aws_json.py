@@ -1,4 +1,4 @@
-"""AWS's JSON protocol, as Cognito's two services speak it: an operation in a header, JSON in, JSON or a refusal out."""
+"""The AWS JSON protocol of Cognito's two services: the operation is in a header, parameters and results are JSON."""
 
 import json
 import uuid
@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response
 from moto.core.request import Request
 
-from .refusals import Refused
+from .errors import ServiceError
 
 Parameters = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -16,35 +16,35 @@ Answer = dict[str, Any]
 _NOT_IMPLEMENTED = 501
 
 
-def target(request: Request) -> tuple[str, str]:
-    """The service and the operation that the request is for; both empty where it names none."""
+def read_target(request: Request) -> tuple[str, str]:
+    """Return the service and the operation of the request; both are empty if `X-Amz-Target` is missing."""
     service, _, operation = request.headers.get("X-Amz-Target", "").partition(".")
     return service, operation
 
 
-def parameters(request: Request) -> Parameters:
-    """What the operation is given. Raises Refused if the body is no JSON object."""
+def read_parameters(request: Request) -> Parameters:
+    """Return the parameters of the operation. Raises ServiceError if the body is not a JSON object."""
     try:
-        found = json.loads(request.get_data() or b"{}")
+        result = json.loads(request.get_data() or b"{}")
     except ValueError as error:
-        raise Refused("SerializationException", "The body is not JSON") from error
-    if not isinstance(found, dict):
-        raise Refused("SerializationException", "The body is not a JSON object")
-    return found
+        raise ServiceError("SerializationException", "The body is not JSON") from error
+    if not isinstance(result, dict):
+        raise ServiceError("SerializationException", "The body is not a JSON object")
+    return result
 
 
-def response(answer: Answer, status: int = 200) -> Response:
-    """The answer of an operation."""
+def json_response(answer: Answer, status: int = 200) -> Response:
+    """Return the result of an operation as a response."""
     return Response(json.dumps(answer), status, content_type="application/x-amz-json-1.1")
 
 
-def answered(run: Callable[[], Response]) -> Response:
-    """What `run` answers, or its refusal as AWS writes one; with a request id either way."""
+def run_operation(run: Callable[[], Response]) -> Response:
+    """Return the response of `run`, or its ServiceError in the AWS JSON protocol, each with a request id."""
     try:
-        found = run()
-    except Refused as error:
+        result = run()
+    except ServiceError as error:
         status = _NOT_IMPLEMENTED if error.code == "NotImplementedException" else 400
-        found = response({"__type": error.code, "message": error.message}, status)
-        found.headers["x-amzn-ErrorType"] = error.code
-    found.headers.setdefault("x-amzn-RequestId", str(uuid.uuid4()))
-    return found
+        result = json_response({"__type": error.code, "message": error.message}, status)
+        result.headers["x-amzn-ErrorType"] = error.code
+    result.headers.setdefault("x-amzn-RequestId", str(uuid.uuid4()))
+    return result

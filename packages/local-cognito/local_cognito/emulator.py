@@ -1,4 +1,4 @@
-"""A local Cognito from start to stop: its socket, its thread, its addresses."""
+"""The lifecycle of a local Cognito: its socket, its thread and its URLs."""
 
 import socket
 import threading
@@ -10,42 +10,41 @@ from typing import Any, Self
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from django_cognito.core.clock import unix_time
-from django_cognito.core.tokens.token import TokenUse
-
-from .accounts.authority import Authority, IssuerForm
-from .accounts.keys import KeyRing
+from .accounts.keys import KeyRing, TokenUse
 from .accounts.pools import Pools
 from .aws.account import AccessKey, Account
 from .aws.administrator import administrator_key
 from .aws.services import Services
+from .clock import unix_time
 from .identity.identities import Identities
 from .identity.operations import IdentityOperations
-from .seeds.account_planting import identity_pools, plant_account
-from .seeds.planting import plant
+from .seeds.account_loading import identity_pools, load_account
+from .seeds.loading import load_seed
 from .seeds.reading import default_seed, read_seed
 from .seeds.seed import Seed
 from .self_service.mailbox import Mailbox
 from .server import QuietHandler, make_app
+from .user_pool_service import IssuerForm, UserPoolService
 
 _LOOPBACK = "127.0.0.1"
 _POLL_SECONDS = 0.05  # how soon a stop is noticed
 
 
 class Emulator:
-    """A Cognito on this machine: on the loopback interface only, in a thread of its own.
+    """A local Cognito. It listens on the loopback interface only and runs in its own thread.
 
-    `with Emulator(seed="pools.yaml") as emulator:` listens on a free port; `port` asks for one. `seed` is a file, a
-    mapping of the same shape, or nothing for the default one. The keys live as long as the object, unless `state_dir`
-    keeps them. `issuer="aws"` makes tokens name AWS as their issuer; the key document is served here all the same.
+    `with Emulator(seed="pools.yaml") as emulator:` listens on a free port, or on `port` if it is given. `seed` is a
+    file, a mapping of the same shape, or None for the default seed. The signing keys are lost when the process ends,
+    unless `state_dir` is given. With `issuer="aws"` the tokens have the issuer of AWS; the JWKS is still served
+    locally.
 
-    Codes for people go to `mailbox` (`messages()`, the newest first), which is shown at `/mailbox`, and to `console`,
-    a function that takes a line, if there is one.
+    Verification codes are delivered to `mailbox` (`messages()`, most recent first), which the page `/mailbox` shows,
+    and to `console`, a function that takes a line, if it is given.
 
-    `admin_credentials` is the access key (`.id`, `.secret`) that may do everything in S3, DynamoDB, STS and IAM: the
-    seed's, or one that is drawn and kept as the keys are.
+    `admin_credentials` is the access key (`.id`, `.secret`) of the administrator of S3, DynamoDB, STS and IAM. It comes
+    from the seed, or is generated and stored like the signing keys.
 
-    Raises SeedError for a seed that is wrong, OSError where the port is taken.
+    Raises SeedError if the seed is invalid, OSError if the port is in use.
     """
 
     def __init__(
@@ -65,14 +64,20 @@ class Emulator:
             # Addresses say localhost: a browser keeps its cookies apart from those of 127.0.0.1.
             self.url = f"http://localhost:{self.port}"
             self.mailbox = Mailbox(console)
-            self.authority = Authority(
+            self.service = UserPoolService(
                 Pools(), KeyRing(state_dir), origin=self.url, issuer_form=issuer, now=now, mailbox=self.mailbox
             )
             self._account = Account(now)
             self.admin_credentials = _admin_credentials(self.seed, state_dir)
-            plant_account(self.seed, self._account, self.admin_credentials)
-            plant(self.seed, self.authority, self._account)
-            self._server = _server(listener, self._app(now))
+            load_account(self.seed, self._account, self.admin_credentials)
+            load_seed(self.seed, self.service, self._account)
+            identities = Identities(identity_pools(self.seed, self._account), self.service, self._account)
+            app = make_app(
+                self.service,
+                IdentityOperations(identities, self.service),
+                Services(self._account, self.service.lock, now),
+            )
+            self._server = _server(listener, app)
         self._thread: threading.Thread | None = None
 
     @property
@@ -82,59 +87,54 @@ class Emulator:
 
     @property
     def endpoint_url(self) -> str:
-        """The address of the AWS API: boto3's `endpoint_url`, the setting ENDPOINT_URL."""
+        """The URL of the AWS API: boto3's `endpoint_url`, the setting ENDPOINT_URL."""
         return self.url
 
     def role_arn(self, name: str) -> str:
-        """The ARN of the seed's role of that name."""
+        """Return the ARN of a role of the seed."""
         return self._account.role_arn(name)
 
     def issuer(self, pool_id: str) -> str:
-        """The issuer that the pool's tokens name: the setting ISSUER."""
-        return self.authority.issuer(pool_id)
+        """Return the `iss` claim of the pool's tokens: the setting ISSUER."""
+        return self.service.issuer(pool_id)
 
     def jwks_uri(self, pool_id: str) -> str:
-        """The address of the pool's keys, whatever the issuer: the setting JWKS_URI."""
+        """Return the local URL of the pool's JWKS, for any form of issuer: the setting JWKS_URI."""
         return f"{self.url}/{pool_id}/.well-known/jwks.json"
 
     def sign(self, pool_id: str, claims: Mapping[str, Any], use: TokenUse = "access") -> str:
-        """A token with exactly these claims and a good signature of the pool: for tokens that no sign-in gives."""
-        return self.authority.sign(pool_id, claims, use)
+        """Return a token with exactly these claims and a valid signature of the pool, for tests of unusual tokens."""
+        return self.service.sign(pool_id, claims, use)
 
     def replace_client_secret(self, client_id: str, secret: str, *, keep_former_seconds: float = 0) -> None:
-        """Give a confidential client another secret, valid at once.
+        """Replace the secret of a confidential client. The new secret is valid immediately.
 
-        The present secret stays valid for `keep_former_seconds` of real time, whatever the emulator's clock says.
-        The same over HTTP: `POST /_local/clients/{client_id}/secret`.
+        The previous secret stays valid for `keep_former_seconds` seconds of real time, which do not depend on the
+        emulator's clock. The same over HTTP: `POST /_local/clients/{client_id}/secret`.
 
-        Raises Refused for an unknown or public client, or a secret that Cognito would not have.
+        Raises ServiceError if the client does not exist or is public, or if Cognito would reject the secret.
         """
-        self.authority.replace_client_secret(client_id, secret, keep_former_seconds=keep_former_seconds)
+        self.service.replace_client_secret(client_id, secret, keep_former_seconds=keep_former_seconds)
 
     def start(self) -> Self:
-        """Answer requests from now on, in a thread of its own."""
+        """Serve requests in a new thread."""
         serve = self._server.serve_forever
         self._thread = threading.Thread(target=serve, args=(_POLL_SECONDS,), name="local Cognito", daemon=True)
         self._thread.start()
         return self
 
     def serve_forever(self) -> None:
-        """Answer requests in this thread, until Ctrl-C; werkzeug takes the KeyboardInterrupt and closes the socket."""
+        """Serve requests in this thread until Ctrl-C. werkzeug handles the KeyboardInterrupt and closes the socket."""
         self._server.serve_forever()
 
     def stop(self) -> None:
-        """Stop answering, and give the port back."""
+        """Stop serving requests and release the port."""
         if self._thread is not None:
             self._server.shutdown()
             self._thread.join()
             self._thread = None
         self._server.server_close()
         self._account.close()
-
-    def _app(self, now: Callable[[], float]) -> Flask:
-        identities = Identities(identity_pools(self.seed, self._account), self.authority, self._account)
-        services = Services(self._account, self.authority.lock, now)
-        return make_app(self.authority, IdentityOperations(identities, self.authority), services)
 
     def __enter__(self) -> Self:
         return self.start()

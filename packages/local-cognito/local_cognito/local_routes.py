@@ -1,56 +1,55 @@
-"""Routes of the local Cognito that AWS does not have, below `/_local/`. They translate and decide nothing."""
+"""Routes of the local Cognito that AWS does not have, below `/_local/`. They contain no rules of their own."""
 
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from .accounts.authority import Authority
-from .refusals import Refused
+from .errors import ServiceError
+from .user_pool_service import UserPoolService
 
 _UNKNOWN = "ResourceNotFoundException"
 _INVALID = "InvalidParameterException"
 _FIELDS = frozenset({"secret", "keep_former_seconds"})
 
 
-def local_routes(authority: Authority) -> Blueprint:
-    """Return the routes that control `authority`."""
+def local_routes(service: UserPoolService) -> Blueprint:
+    """Return the routes that control `service`."""
 
     def replace_client_secret(client_id: str) -> Response:
         secret, seconds = _read_replacement(_read_json_object())
-        authority.replace_client_secret(client_id, secret, keep_former_seconds=seconds)
+        service.replace_client_secret(client_id, secret, keep_former_seconds=seconds)
         return jsonify({})
+
+    def error_response(error: ServiceError) -> tuple[Response, int]:
+        status = 404 if error.code == _UNKNOWN else 400
+        return jsonify(__type=error.code, message=error.message), status
 
     blueprint = Blueprint("local", __name__, url_prefix="/_local")
     blueprint.add_url_rule("/clients/<client_id>/secret", view_func=replace_client_secret, methods=["POST"])
-    blueprint.register_error_handler(Refused, _answer_refused)
+    blueprint.register_error_handler(ServiceError, error_response)
     return blueprint
 
 
 def _read_json_object() -> dict[str, Any]:
-    """Return the JSON object in the body. Raises Refused.
+    """Return the JSON object in the body. Raises ServiceError.
 
-    The content type must be JSON: a web page may not send it to another origin without a CORS preflight.
+    The content type must be JSON: a web page cannot send it to another origin without a CORS preflight.
     """
     if request.mimetype != "application/json":
-        raise Refused(_INVALID, f"Content-Type must be application/json, not {request.mimetype or 'empty'}")
+        raise ServiceError(_INVALID, f"Content-Type must be application/json, not {request.mimetype or 'empty'}")
     body = request.get_json(silent=True)
     if not isinstance(body, dict):
-        raise Refused(_INVALID, 'The body must be a JSON object: {"secret": "...", "keep_former_seconds": 5}')
+        raise ServiceError(_INVALID, 'The body must be a JSON object: {"secret": "...", "keep_former_seconds": 5}')
     if unknown := sorted(set(body) - _FIELDS):
-        raise Refused(_INVALID, f"Unknown field {unknown[0]!r}; expected: {', '.join(sorted(_FIELDS))}")
+        raise ServiceError(_INVALID, f"Unknown field {unknown[0]!r}; expected: {', '.join(sorted(_FIELDS))}")
     return body
 
 
 def _read_replacement(body: dict[str, Any]) -> tuple[str, float]:
-    """Return the new secret and how long the former one stays valid, in seconds. Raises Refused."""
+    """Return the new secret and how long the previous one stays valid, in seconds. Raises ServiceError."""
     secret, seconds = body.get("secret"), body.get("keep_former_seconds", 0)
     if not isinstance(secret, str):
-        raise Refused(_INVALID, "secret must be a string")
+        raise ServiceError(_INVALID, "secret must be a string")
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise Refused(_INVALID, "keep_former_seconds must be a number of seconds")
+        raise ServiceError(_INVALID, "keep_former_seconds must be a number of seconds")
     return secret, seconds
-
-
-def _answer_refused(refused: Refused) -> tuple[Response, int]:
-    status = 404 if refused.code == _UNKNOWN else 400
-    return jsonify(__type=refused.code, message=refused.message), status

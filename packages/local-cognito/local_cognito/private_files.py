@@ -1,4 +1,4 @@
-"""Files that nobody else may read, written once and kept: keys that must outlive a restart. Knows nothing of keys."""
+"""JSON files with mode 600 that are written once, such as signing keys. Does not depend on what they contain."""
 
 import json
 import os
@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 
-def kept(path: Path, make: Callable[[], Any]) -> Any:
-    """The JSON document in the file, which `make` makes if there is none. Safe for processes that start together."""
+def read_or_create_json(path: Path, make: Callable[[], Any]) -> Any:
+    """Return the JSON document in the file. If the file does not exist, create it from `make()`.
+
+    Processes that start at the same time get the same document.
+    """
     if not path.exists():
         _write_once(path, make())
     return json.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""The id that Cognito's domain gives each of its answers, for logs. Knows nothing of the answer."""
+"""The request id in the responses of Cognito's domain."""
 
 import uuid
 
@@ -6,6 +6,6 @@ from flask import Response
 
 
 def add_request_id(response: Response) -> Response:
-    """`response` with an id of its own, in the header of that name."""
+    """Set the header `x-amz-cognito-request-id` to a new id and return the response."""
     response.headers["x-amz-cognito-request-id"] = str(uuid.uuid4())
     return response

@@ -1,4 +1,4 @@
-"""One Flask application for everything the local Cognito answers. Knows where things are, not what they do."""
+"""The Flask application of the local Cognito. It registers the routes and contains no logic of its own."""
 
 import logging
 from collections.abc import Mapping
@@ -11,39 +11,39 @@ from moto.core.request import Request as MotoRequest
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler
 
-from .accounts.authority import Authority
 from .api.operations import Operations
 from .aws.services import Services
-from .aws_json import target
+from .aws_json import read_target
+from .errors import ServiceError
 from .identity import operations as identity_operations
 from .identity.operations import IdentityOperations
 from .local_routes import local_routes
 from .oauth import endpoints as oauth
 from .pages import hosted_ui
-from .refusals import Refused
+from .user_pool_service import UserPoolService
 from .web_origins import LOOPBACK_ORIGIN, refuse_foreign_requests
 
 log = logging.getLogger("local_cognito")
 
 
-def make_app(authority: Authority, identities: IdentityOperations, services: Services) -> Flask:
-    """The WSGI application of one local Cognito, and of the AWS account beside it."""
+def make_app(service: UserPoolService, identities: IdentityOperations, services: Services) -> Flask:
+    """Return the WSGI application of one local Cognito and of its AWS account."""
     app = Flask(__name__, static_folder=None)
     app.request_class = _ApiRequest
-    operations = Operations(authority)
+    operations = Operations(service)
 
     def api() -> Response:
-        is_identity_pools = target(_request())[0] == identity_operations.SERVICE
+        is_identity_pools = read_target(_request())[0] == identity_operations.SERVICE
         return (identities if is_identity_pools else operations).answer(_request())
 
     app.before_request(refuse_foreign_requests)
     # Before any path is looked at: to S3 every path is a bucket's.
     app.before_request(lambda: services.answer(_request()))
     app.add_url_rule("/", view_func=api, methods=["POST"])
-    app.register_blueprint(hosted_ui.pages(authority))
-    app.register_blueprint(oauth.endpoints(authority))
-    app.register_blueprint(local_routes(authority))
-    app.register_error_handler(Refused, _refused)
+    app.register_blueprint(hosted_ui.hosted_ui_blueprint(service))
+    app.register_blueprint(oauth.oauth_blueprint(service))
+    app.register_blueprint(local_routes(service))
+    app.register_error_handler(ServiceError, _refused)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _internal_error)
     # Pages call the AWS API, as amazon-cognito-identity-js does. Real Cognito allows every origin.
@@ -52,25 +52,28 @@ def make_app(authority: Authority, identities: IdentityOperations, services: Ser
 
 
 class QuietHandler(WSGIRequestHandler):
-    """One line a request: method, path, operation and status. Queries hold codes and states, so they stay out."""
+    """Log one line per request: method, path, operation and status.
+
+    Query strings contain codes and states: not logged.
+    """
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Write the line. A request too broken to be read has none of these attributes."""
+        """Log the request. A malformed request has none of these attributes."""
         headers: Mapping[str, str] = getattr(self, "headers", {})
         operation = headers.get("X-Amz-Target", "").rpartition(".")[2]
-        named = f" {operation}" if operation.isidentifier() else ""
+        operation_suffix = f" {operation}" if operation.isidentifier() else ""
         path = getattr(self, "path", "-").partition("?")[0]
         # An int's str, as code may be an HTTPStatus.
         status = int(code) if isinstance(code, int) else code
-        log.info("%s %s%s %s", getattr(self, "command", None) or "-", path, named, status)
+        log.info("%s %s%s %s", getattr(self, "command", None) or "-", path, operation_suffix, status)
 
     def log(self, type: str, message: str, *args: Any) -> None:
-        """werkzeug's own lines: to our log, as they never hold a query."""
+        """Write werkzeug's own messages to our log. They never contain a query string."""
         log.log(logging.getLevelNamesMapping().get(type.upper(), logging.INFO), message, *args)
 
 
 class _ApiRequest(MotoRequest, FlaskRequest):
-    """moto's request, so that its operations can be handed the one that Flask has."""
+    """Flask's request with moto's interface, so that moto's operations accept it."""
 
     from_wsgi_server = True
 
@@ -79,7 +82,7 @@ def _request() -> MotoRequest:
     return cast("MotoRequest", request)
 
 
-def _refused(error: Refused) -> tuple[Response, int]:
+def _refused(error: ServiceError) -> tuple[Response, int]:
     return jsonify(__type=error.code, message=error.message), 400
 
 

@@ -1,8 +1,8 @@
-"""Which requests the local Cognito answers at all: by Host, Origin and Fetch metadata. Depends on no route.
+"""Which requests the local Cognito accepts, by Host, Origin and Fetch metadata. Does not depend on any route.
 
-Everything here is open to programs on this machine: administrative calls need no real credentials, the mailbox shows
-codes. A web page of another site is no such program. It could reach the local Cognito through the developer's browser:
-by a domain that its owner points to 127.0.0.1 (DNS rebinding), or by a form or `fetch()` that needs no CORS preflight.
+Every program on this machine has full access: administrative calls need no real credentials, and the mailbox shows
+codes. A web page of another site must not have it. It could reach the local Cognito through the developer's browser: by
+a domain that resolves to 127.0.0.1 (DNS rebinding), or by a form or `fetch()` that needs no CORS preflight.
 
 Sources: Fetch standard, "Origin header"; W3C Fetch Metadata Request Headers; RFC 6761 6.3 (`*.localhost` is loopback).
 """
@@ -32,7 +32,7 @@ _WRONG_ORIGIN = (
 
 
 def refuse_foreign_requests() -> None:
-    """Answer 403 to a request that a foreign web page may have caused. To be run before everything else."""
+    """Abort with 403 if a web page of another site may have caused the request. Must run before any other handler."""
     if not _HOST.match(request.headers.get("Host", "")):
         abort(403, _WRONG_HOST)
     origin = request.headers.get("Origin")
@@ -45,7 +45,7 @@ def refuse_foreign_requests() -> None:
 
 
 def allow_origin(response: Response) -> Response:
-    """Let a page read `response` if its origin is a loopback one."""
+    """Allow pages with a loopback origin to read `response`."""
     origin = request.headers.get("Origin", "")
     if LOOPBACK_ORIGIN.match(origin):
         response.headers["Access-Control-Allow-Origin"] = origin
@@ -54,9 +54,9 @@ def allow_origin(response: Response) -> Response:
 
 
 def _may_be_cross_site(request: Request) -> bool:
-    """Return whether any site may cause the request: a link or redirect to a page, or a presigned URL of S3.
+    """Return whether any site may cause the request: a navigation to a page, or a presigned URL of S3.
 
-    The first is how every sign-in starts and ends; the second proves by its signature who gave it out.
+    Every sign-in starts and ends with such a navigation. A presigned URL is authenticated by its signature.
     """
     if request.method not in ("GET", "HEAD"):
         return False
@@ -65,6 +65,6 @@ def _may_be_cross_site(request: Request) -> bool:
 
 
 def _is_presigned(request: Request) -> bool:
-    """Return whether S3 answers the request, and no other route: it verifies the signature."""
+    """Return whether S3 handles the request, and no other route. S3 verifies the signature."""
     signature = read_signature(cast("MotoRequest", request))
     return signature is not None and signature.service == "s3"

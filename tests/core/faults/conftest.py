@@ -4,10 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.connections import Connections, watched
-from tests.scripted_server import ScriptedServer
-
-from .scene import Scene, keys, settle
+from tests.support.connections import Connections, watched
+from tests.support.pool_scenario import Scene, keys, settle
+from tests.support.scripted_server import ScriptedServer
 
 
 @pytest.fixture(autouse=True)

@@ -1,61 +1,20 @@
 """FI-12 to FI-14, FI-20 and FI-21: the key address answers, but not with a set of keys to trust."""
 
 import gzip
-import json
 import logging
 import sys
 import tracemalloc
-import zlib
 from collections.abc import Callable
-from functools import cache
 from types import FrameType
 from typing import Any
 
 import pytest
 
 from django_cognito.core.tokens.jwks import KeySet
-from tests.scripted_server import Answer, Flood, Raw, ScriptedServer, json_answer
-
-from ..signing import jwk, jwks, number
-from .scene import ACCEPTED, COOLDOWN, UNAVAILABLE, UNKNOWN, Scene, bounded, keys
-
-KIB, MIB = 1024, 1024 * 1024
-GOOD = json.dumps(jwks("one", "two")).encode()
-KEYLESS = {
-    "no keys": {"keys": []},
-    "an empty object": {},
-    "an empty list": [],
-    "null": None,
-    "a string": "x",
-    "keys that are none": {"keys": [jwk(kty="EC", n=None, e=None), {}, None]},
-    "keys by name": {"keys": {"one": jwk()}},
-}
-
-
-@cache
-def packed_zeros(mebibytes: int) -> bytes:
-    """So many zeros, by gzip."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    return b"".join([*(packer.compress(b"\0" * MIB) for _ in range(mebibytes)), packer.flush()])
-
-
-UNREADABLE = {
-    "HTML": Answer(200, b"<!doctype html><title>Sign in to this Wi-Fi</title>", {"content-type": "text/html"}),
-    "cut short inside": Answer(200, GOOD[: len(GOOD) // 2]),
-    "cut short on the way": Raw(b"HTTP/1.1 200 OK\r\ncontent-length: 9000\r\n\r\n" + GOOD),
-    "cut short at the second chunk": Raw(
-        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n40\r\nx" % (len(GOOD), GOOD)
-    ),
-    "UTF-16": Answer(200, GOOD.decode().encode("utf-16"), {"content-type": "application/json; charset=utf-16"}),
-    "Latin-1": Answer(200, GOOD[:-1] + b',"\xe9":1}', {"content-type": "application/json; charset=latin-1"}),
-    "a byte order mark": Answer(200, b"\xef\xbb\xbf" + GOOD),
-    "nested": Answer(200, b"[" * 60_000),
-    "twice": Answer(200, GOOD + GOOD),
-    "nothing": Answer(200, b""),
-    "no HTTP": Raw(b"+PONG\r\n"),
-    "gzip that is none": Answer(200, GOOD, {"content-encoding": "gzip"}),
-    "a bomb": Answer(200, packed_zeros(50), {"content-encoding": "gzip"}),
-}
+from tests.support.bad_answers import FLOODS, KEYLESS, MIB, UNREADABLE, packed_zeros
+from tests.support.pool_scenario import ACCEPTED, COOLDOWN, UNAVAILABLE, UNKNOWN, Scene, bounded, keys
+from tests.support.scripted_server import Answer, Flood, Raw, ScriptedServer, json_answer
+from tests.support.signing import jwk, number
 
 
 @pytest.mark.parametrize("document", KEYLESS.values(), ids=KEYLESS)
@@ -93,23 +52,6 @@ def test_fi_13_a_bomb_inside_a_bomb_is_stopped_at_the_cap(warm: Scene, server: S
         body = gzip.compress(body)
     answer = Answer(200, body, {"content-encoding": ", ".join(["gzip"] * layers)})
     assert peak_bytes_of_a_failed_fetch(warm, server, answer) < 2 * MIB
-
-
-FLOODS: dict[str, Callable[[], Flood]] = {
-    "50 MB": lambda: Flood(b"HTTP/1.1 200 OK\r\ncontent-length: 52428800\r\n\r\n", b" " * (64 * KIB), 800),
-    "50 MB of keys": lambda: Flood(
-        b'HTTP/1.1 200 OK\r\ncontent-length: 52428800\r\n\r\n{"keys":[', b"{}," * 20_000, 870
-    ),
-    "chunks without end": lambda: Flood(
-        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"10000\r\n" + b" " * (64 * KIB) + b"\r\n"
-    ),
-    "a body without end": lambda: Flood(b"HTTP/1.0 200 OK\r\n\r\n", b" " * (64 * KIB)),
-    "one chunk's length without end": lambda: Flood(
-        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1" * (64 * KIB)
-    ),
-    "one header without end": lambda: Flood(b"HTTP/1.1 200 OK\r\nx: ", b"x" * (64 * KIB)),
-    "a status line without end": lambda: Flood(b"HTTP/1.1 200 ", b"x" * (64 * KIB)),
-}
 
 
 @pytest.mark.parametrize("make", FLOODS.values(), ids=FLOODS)

@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 
 from django_cognito.core.http.client import Http, Response
-from tests.connections import Connections
-from tests.login_scene import Gate
-from tests.scripted_server import Answer, ScriptedServer, json_answer
-
-from ..signing import jwks
-from .scene import (
+from tests.support.connections import Connections
+from tests.support.forking import in_a_child
+from tests.support.login_scenario import Gate
+from tests.support.pool_scenario import (
     ACCEPTED,
     HANG_SECONDS,
     HARD,
@@ -28,6 +26,8 @@ from .scene import (
     keys,
     settle,
 )
+from tests.support.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.signing import jwks
 
 THREADS = 200
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
@@ -215,33 +215,6 @@ def _verdict_or_fault(scene: Scene, raw: str) -> str:
         return scene.verdict(raw)
     except ZeroDivisionError:
         return "the program's own fault"
-
-
-def in_a_child(call: Callable[[], Any]) -> Any:
-    """What `call` gives in a forked process; a failure where it hangs or raises."""
-    reading, writing = os.pipe()
-    if (child := os.fork()) == 0:
-        try:
-            os.write(writing, json.dumps(call()).encode())
-        finally:
-            os._exit(0)
-    os.close(writing)
-    ended: list[bytes] = []
-
-    def read() -> None:
-        while data := os.read(reading, 65_536):
-            ended.append(data)
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    reader.join(HANG_SECONDS)
-    if reader.is_alive():
-        os.kill(child, 9)
-    os.waitpid(child, 0)
-    reader.join(HANG_SECONDS)
-    os.close(reading)
-    assert ended, "the child hangs, or it raised"
-    return json.loads(b"".join(ended))
 
 
 def _descriptors() -> list[int]:

@@ -9,9 +9,8 @@ from django_cognito.core import TokenVerifier
 from django_cognito.core.client_secret import ClientSecret
 from django_cognito.core.clock import unix_time
 from django_cognito.core.tokens.key_store import KeyStore, KeyStores
-from tests.scripted_server import Answer, ScriptedServer
-
-from .scene import ACCEPTED, DAY, HARD, HOUR, REFRESH_AHEAD, UNAVAILABLE, WALL, Scene, settle
+from tests.support.pool_scenario import ACCEPTED, DAY, HARD, HOUR, REFRESH_AHEAD, UNAVAILABLE, WALL, Scene, settle
+from tests.support.scripted_server import Answer, ScriptedServer
 
 OVER, TOO_EARLY = "token_expired", "token_not_yet_valid"
 
@@ -79,7 +78,7 @@ def test_fi_24_leeway_is_symmetrical(warm: Scene, leeway: int, cache_size: int) 
     raw = warm.token(iat=int(WALL), exp=int(WALL) + HOUR)
     said = {}
     for moment in (-leeway - 1, -leeway, HOUR + leeway - 1, HOUR + leeway):
-        warm.wall.time = WALL
+        warm.wall.now = WALL
         assert warm.verdict(raw) == ACCEPTED
         warm.wall.forward(moment)
         said[moment] = warm.verdict(raw)
@@ -104,7 +103,7 @@ def test_fi_24_leeway_is_capped(warm: Scene, leeway: int) -> None:
 def test_fi_24_a_monotonic_clock_that_stands_for_a_night_is_no_fault(warm: Scene, server: ScriptedServer) -> None:
     """A suspended machine's clock may stand meanwhile: the keys are then refreshed later, and nobody is refused."""
     warm.wall.forward(8 * HOUR)
-    times = {"iat": int(warm.wall.time), "exp": int(warm.wall.time) + HOUR}
+    times = {"iat": int(warm.wall.now), "exp": int(warm.wall.now) + HOUR}
     assert warm.verdict(warm.token(**times)) == ACCEPTED
     warm.clock.forward(REFRESH_AHEAD)
     assert warm.verdict(warm.token(**times)) == ACCEPTED

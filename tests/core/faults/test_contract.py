@@ -7,11 +7,22 @@ import pytest
 
 from django_cognito.core.http.client import Http
 from django_cognito.core.tokens.key_store import KeyStores
-from tests.scripted_server import Answer, ScriptedServer
-
-from ..forging import needs_fetch
-from ..signing import jwks
-from .scene import ACCEPTED, DAY, HARD, HOUR, REFRESH_AHEAD, SOFT, UNAVAILABLE, UNKNOWN, Scene, keys, settle
+from tests.core.tokens.forging import needs_fetch
+from tests.support.pool_scenario import (
+    ACCEPTED,
+    DAY,
+    HARD,
+    HOUR,
+    REFRESH_AHEAD,
+    SOFT,
+    UNAVAILABLE,
+    UNKNOWN,
+    Scene,
+    keys,
+    settle,
+)
+from tests.support.scripted_server import Answer, ScriptedServer
+from tests.support.signing import jwks
 
 
 def test_the_defaults_are_the_contract_s() -> None:

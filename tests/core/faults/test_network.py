@@ -10,25 +10,13 @@ from typing import Any
 import pytest
 
 from django_cognito.core import TokenVerifier
-from tests.connections import Connections, full_backlog
-from tests.login_scene import Gate
-from tests.scripted_server import Answer, Drip, ScriptedServer, Silence, Step, json_answer
-
-from ..signing import jwks
-from .certificates import Authority, only_tls_1_0
-from .scene import ACCEPTED, COOLDOWN, UNAVAILABLE, Scene, bounded, keys, settle
-
-HASTE = 0.3  # the total deadline, of seconds that are real: what drips would take for ever
-DRIPS: dict[str, Step] = {
-    "the status line": Drip(drop=b"H"),
-    "one header": Drip(b"HTTP/1.1 200 OK\r\nx-drop: ", b"x"),
-    "header after header": Drip(b"HTTP/1.1 200 OK\r\n", b"x: 1\r\n"),
-    "the body": Drip(b"HTTP/1.1 200 OK\r\ncontent-length: 60000\r\n\r\n", b" "),
-    "a body without length": Drip(b"HTTP/1.0 200 OK\r\n\r\n", b" "),
-    "chunks": Drip(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
-    "100 Continue": Drip(drop=b"HTTP/1.1 100 Continue\r\n\r\n"),
-    "the body of an error": Drip(b"HTTP/1.1 500 Oh\r\ncontent-length: 60000\r\n\r\n", b" "),
-}
+from tests.support.bad_answers import BAD_TLS, DRIPS, HASTE
+from tests.support.certificates import Authority, only_tls_1_0
+from tests.support.connections import Connections, full_backlog
+from tests.support.login_scenario import Gate
+from tests.support.pool_scenario import ACCEPTED, COOLDOWN, UNAVAILABLE, Scene, bounded, keys, settle
+from tests.support.scripted_server import Answer, ScriptedServer, Silence, Step, json_answer
+from tests.support.signing import jwks
 
 
 @pytest.fixture
@@ -195,16 +183,6 @@ def trusting(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     """A site that trusts the authority, and would have every excuse to trust less."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
     monkeypatch.setenv("PYTHONHTTPSVERIFY", "0")
-
-
-BAD_TLS: dict[str, Callable[[Authority], ssl.SSLContext]] = {
-    "expired": lambda authority: authority.tls(from_day=-2, to_day=-1),
-    "not yet": lambda authority: authority.tls(from_day=1, to_day=2),
-    "another host": lambda authority: authority.tls("keys.example"),
-    "another address": lambda authority: authority.tls("127.0.0.2"),
-    "self-signed": lambda authority: authority.tls(self_signed=True),
-    "TLS 1.0": lambda authority: only_tls_1_0(authority.tls()),
-}
 
 
 @pytest.mark.usefixtures("trusting")

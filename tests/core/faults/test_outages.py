@@ -4,11 +4,9 @@ import logging
 
 import pytest
 
-from tests.connections import Connections
-from tests.login_scene import Gate
-from tests.scripted_server import Answer, Reset, ScriptedServer
-
-from .scene import (
+from tests.support.connections import Connections
+from tests.support.login_scenario import Gate
+from tests.support.pool_scenario import (
     ACCEPTED,
     COOLDOWN,
     HARD,
@@ -22,6 +20,7 @@ from .scene import (
     keys,
     settle,
 )
+from tests.support.scripted_server import Answer, Reset, ScriptedServer
 
 GONE = Answer(404)  # a failure that is not tried again within its fetch: one request, one fetch
 
@@ -130,7 +129,7 @@ def test_fi_03_warm_and_down_every_genuine_token_is_accepted_to_the_hard_age(
 ) -> None:
     known = warm.token()
     server.script(GONE)
-    while warm.clock.time < 1_000 + HARD:
+    while warm.clock.now < 1_000 + HARD:
         assert warm.verdict(known) == warm.verdict(warm.token(username="bob")) == ACCEPTED
         settle()
         warm.clock.forward(20 * MINUTE - 1)

@@ -3,9 +3,8 @@
 import pytest
 
 from django_cognito.core import TokenVerifier
-from tests.scripted_server import Answer, Reset, ScriptedServer, json_answer
-
-from .scene import ACCEPTED, COOLDOWN, HARD, UNAVAILABLE, UNKNOWN, Scene, keys, settle
+from tests.support.pool_scenario import ACCEPTED, COOLDOWN, HARD, UNAVAILABLE, UNKNOWN, Scene, keys, settle
+from tests.support.scripted_server import Answer, Reset, ScriptedServer, json_answer
 
 
 @pytest.fixture

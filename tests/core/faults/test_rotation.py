@@ -6,10 +6,7 @@ import tracemalloc
 import pytest
 
 from django_cognito.core import TokenVerifier, UserPool
-from tests.scripted_server import Answer, ScriptedServer, json_answer
-
-from ..signing import jwk, sign
-from .scene import (
+from tests.support.pool_scenario import (
     ACCEPTED,
     CLIENT_ID,
     COOLDOWN,
@@ -24,6 +21,8 @@ from .scene import (
     keys,
     settle,
 )
+from tests.support.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.signing import jwk, sign
 
 MANY = 10_000
 
@@ -188,8 +187,8 @@ def test_fi_09_inside_the_cooldown_a_new_key_is_refused_for_at_most_the_cooldown
 def test_fi_10_a_withdrawn_key_is_refused_after_its_soft_age(warm: Scene, server: ScriptedServer) -> None:
     known = warm.token()
     server.script(keys("two"))
-    end = warm.clock.time + SOFT
-    while warm.clock.time < end:
+    end = warm.clock.now + SOFT
+    while warm.clock.now < end:
         assert warm.verdict(known) == ACCEPTED  # one good set without it may come from one stale cache
         settle()
         warm.clock.forward(5 * MINUTE)

@@ -13,14 +13,12 @@ from django_cognito.core import UserPool
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.core.hosted_ui import HostedUi
 from django_cognito.core.http.client import Http
-from tests.connections import Connections, full_backlog
-from tests.patience import HTTP_TIMEOUT_SECONDS
-from tests.scripted_server import Answer, Flood, Reset, ScriptedServer, Silence, Step, json_answer
-
-from .certificates import Authority
-from .scene import POOL_ID, bounded, settle
-from .test_answers import FLOODS, MIB, UNREADABLE, packed_zeros
-from .test_network import BAD_TLS, DRIPS, HASTE
+from tests.support.bad_answers import BAD_TLS, DRIPS, FLOODS, HASTE, MIB, UNREADABLE, packed_zeros
+from tests.support.certificates import Authority
+from tests.support.connections import Connections, full_backlog
+from tests.support.pool_scenario import POOL_ID, bounded, settle
+from tests.support.scripted_server import Answer, Flood, Reset, ScriptedServer, Silence, Step, json_answer
+from tests.support.timeouts import HTTP_TIMEOUT_SECONDS
 
 SECRETS = ("the-code", "the-verifier", "the-refresh-token", "the-client-secret")
 TOKENS = {"access_token": "a", "id_token": "i", "refresh_token": "r", "token_type": "Bearer", "expires_in": 3600}

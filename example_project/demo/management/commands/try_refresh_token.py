@@ -8,7 +8,7 @@ from django.core.management import BaseCommand
 from django_cognito.core.errors import SignInError
 from django_cognito.factories import get_hosted_ui
 from django_cognito.models import CognitoLogin
-from django_cognito.sessions.store import tokens_of
+from django_cognito.sessions.store import decrypt_tokens
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         """Say "accepted" or "refused (why)"."""
         login = CognitoLogin.objects.filter(cognito_user__username=options["username"]).latest("created_at")
         try:
-            get_hosted_ui().refresh(tokens_of(login).refresh_token or "")
+            get_hosted_ui().refresh(decrypt_tokens(login).refresh_token or "")
         except SignInError as error:
             self.stdout.write(f"refused ({error.oauth_error})")
         else:

@@ -1,4 +1,4 @@
-"""How well somebody is known who signs in: the factors, the level that they reach, and the level's name. Pure.
+"""The assurance level of a sign-in: its factors, the level that they reach and the level's `acr` value. No I/O.
 
 Source: AWS developer guide, "Step-up authentication with ACR values".
 """
@@ -12,7 +12,7 @@ _NAMES = {level: f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4)}
 
 @dataclass(frozen=True)
 class Assurance:
-    """What a sign-in has proved: its level, 1 to 4, and `amr`, the factors in the words of the tokens."""
+    """The level of a sign-in (1 to 4) and its factors, as the claim `amr` names them."""
 
     level: int
     amr: tuple[str, ...]
@@ -25,14 +25,14 @@ FEDERATED = Assurance(1, ("fed",))
 
 
 def level_names(config: Mapping[str, Any]) -> Mapping[int, str]:
-    """What a pool of this configuration calls the levels; empty in the tier Lite, which has none."""
+    """Return the `acr` value of each level for a pool with this configuration; empty in the tier Lite."""
     if config.get("UserPoolTier") == "LITE":
         return {}
     own = config.get("AcrConfiguration") or {}
     return {level: (own.get(f"Level{level}") or {}).get("AcrValue") or name for level, name in _NAMES.items()}
 
 
-def least_level(config: Mapping[str, Any], acr_values: Iterable[str]) -> int:
-    """The lowest level that will do for who asks for `acr_values`; 0 where none of these is known, or in Lite."""
-    asked = frozenset(acr_values)
-    return min((level for level, name in level_names(config).items() if name in asked), default=0)
+def required_level(config: Mapping[str, Any], acr_values: Iterable[str]) -> int:
+    """Return the lowest level that satisfies `acr_values`; 0 if none of them is configured, or in the tier Lite."""
+    requested = frozenset(acr_values)
+    return min((level for level, name in level_names(config).items() if name in requested), default=0)

@@ -1,4 +1,4 @@
-"""App clients as values, read from what CreateUserPoolClient was told. Knows nothing of people or tokens."""
+"""App clients as values, read from the parameters of CreateUserPoolClient. Does not depend on users or tokens."""
 
 import base64
 import hashlib
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..refusals import Refused
+from ..errors import ServiceError
 from .identity_providers import IdentityProvider
 
 _UNIT_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
@@ -22,10 +22,10 @@ _DEFAULT_TOKEN_HOURS = 1
 
 @dataclass(frozen=True)
 class AppClient:
-    """An app client of a user pool. `secret` is None for a public client; `readable` is empty where all is readable.
+    """An app client of a user pool. `secret` is None for a public client; an empty `readable` means all attributes.
 
-    On the sign-in pages `has_own_people` is whether people of the pool itself may come, `providers` are who else
-    sends some.
+    `has_own_users` is whether users of the pool itself may use the sign-in pages; `providers` are the identity
+    providers.
     """
 
     id: str
@@ -41,52 +41,59 @@ class AppClient:
     id_token_seconds: int
     refresh_token_seconds: int
     session_seconds: int
-    hides_unknown_people: bool
+    hides_unknown_users: bool
     is_revocable: bool
     rotates: bool
     rotation_grace_seconds: int
     readable: frozenset[str]
-    has_own_people: bool = True
+    has_own_users: bool = True
     providers: tuple[IdentityProvider, ...] = ()
     former_secrets: tuple[str, ...] = field(default=(), repr=False)
 
     def has_secret(self, secret: str) -> bool:
-        """Return whether `secret` is the client's, or a former one that is still valid; a public client's is empty."""
-        return _is_one_of(secret.encode(), (each.encode() for each in (self.secret or "", *self.former_secrets)))
+        """Return whether `secret` is the client's secret or a previous one that is still valid; empty for a public
+        client.
+        """
+        return _is_one_of(
+            secret.encode(), (candidate.encode() for candidate in (self.secret or "", *self.former_secrets))
+        )
 
     def provider(self, name: str) -> IdentityProvider | None:
-        """The provider of that name, if the client's people may come from it."""
-        return next((each for each in self.providers if each.name == name), None)
+        """Return the client's identity provider with this name, or None."""
+        return next((candidate for candidate in self.providers if candidate.name == name), None)
 
     def provider_of(self, identifier: str) -> IdentityProvider | None:
-        """The provider that goes by that identifier as well (an e-mail domain, say)."""
-        return next((each for each in self.providers if identifier in each.identifiers), None)
+        """Return the client's identity provider with this identifier (an email domain, for example), or None."""
+        return next((candidate for candidate in self.providers if identifier in candidate.identifiers), None)
 
     def require_secret_hash(self, username: str, secret_hash: str | None) -> None:
-        """Nothing, if `secret_hash` is what a holder of the client's secret would send for `username`.
+        """Raise ServiceError unless `secret_hash` is the secret hash of `username`. A public client needs none.
 
-        Raises Refused. Source: AWS developer guide, "Computing secret hash values".
+        Source: AWS developer guide, "Computing secret hash values".
         """
         if self.secret is None:
             return
         if not secret_hash:
-            raise Refused(
+            raise ServiceError(
                 "NotAuthorizedException", f"Client {self.id} is configured with secret but SECRET_HASH was not received"
             )
         message = (username + self.id).encode()
-        digests = (hmac.digest(each.encode(), message, hashlib.sha256) for each in (self.secret, *self.former_secrets))
+        digests = (
+            hmac.digest(candidate.encode(), message, hashlib.sha256)
+            for candidate in (self.secret, *self.former_secrets)
+        )
         if not _is_one_of(secret_hash.encode(), (base64.b64encode(digest) for digest in digests)):
-            raise Refused("NotAuthorizedException", f"Unable to verify secret hash for client {self.id}")
+            raise ServiceError("NotAuthorizedException", f"Unable to verify secret hash for client {self.id}")
 
     def require_secret(self, secret: str | None) -> None:
-        """Nothing, if `secret` is the client's, or if it has none. Raises Refused."""
+        """Raise ServiceError unless `secret` is the client's secret. A public client needs none."""
         if self.secret is not None and not self.has_secret(secret or ""):
-            raise Refused("NotAuthorizedException", f"Unable to verify secret for client {self.id}")
+            raise ServiceError("NotAuthorizedException", f"Unable to verify secret for client {self.id}")
 
     def require_auth_flow(self, flow: str) -> None:
-        """Nothing, if the client allows the authentication flow. Raises Refused."""
+        """Raise ServiceError unless the authentication flow is enabled for the client."""
         if _LEGACY_AUTH_FLOWS.get(flow, flow) not in self.auth_flows:
-            raise Refused("InvalidParameterException", f"{flow} flow not enabled for this client")
+            raise ServiceError("InvalidParameterException", f"{flow} flow not enabled for this client")
 
 
 def app_client(
@@ -97,7 +104,10 @@ def app_client(
     providers: Iterable[IdentityProvider] = (),
     former_secrets: tuple[str, ...] = (),
 ) -> AppClient:
-    """The app client that `config`, in the words of CreateUserPoolClient, describes; `providers` are its pool's."""
+    """Return the app client with `config`, the parameters of CreateUserPoolClient.
+
+    `providers` are those of its pool.
+    """
     rotation = config.get("RefreshTokenRotation") or {}
     supported = config.get("SupportedIdentityProviders") or (_OWN,)
     may_use_hosted_ui = bool(config.get("AllowedOAuthFlowsUserPoolClient"))
@@ -115,30 +125,30 @@ def app_client(
         id_token_seconds=_lifetime(config, "IdToken", "hours", _DEFAULT_TOKEN_HOURS),
         refresh_token_seconds=_lifetime(config, "RefreshToken", "days", _DEFAULT_REFRESH_DAYS),
         session_seconds=int(config.get("AuthSessionValidity") or 3) * 60,
-        hides_unknown_people=config.get("PreventUserExistenceErrors") == "ENABLED",
+        hides_unknown_users=config.get("PreventUserExistenceErrors") == "ENABLED",
         is_revocable=bool(config.get("EnableTokenRevocation", True)),
         rotates=rotation.get("Feature") == "ENABLED",
         rotation_grace_seconds=int(rotation.get("RetryGracePeriodSeconds") or 0),
         readable=frozenset(config.get("ReadAttributes") or ()),
-        has_own_people=_OWN in supported,
+        has_own_users=_OWN in supported,
         providers=tuple(provider for provider in providers if provider.name in supported),
         former_secrets=former_secrets,
     )
 
 
 def _is_one_of(value: bytes, expected: Iterable[bytes]) -> bool:
-    """Compare with all of `expected` in constant time, so that the time does not depend on which one matches."""
-    return sum(hmac.compare_digest(value, each) for each in expected) > 0
+    """Compare with all of `expected` in constant time: the time does not depend on which one matches."""
+    return sum(hmac.compare_digest(value, candidate) for candidate in expected) > 0
 
 
 def _auth_flows(config: Mapping[str, Any]) -> frozenset[str]:
-    named = config.get("ExplicitAuthFlows") or _DEFAULT_AUTH_FLOWS
-    plain = (flow.removeprefix("ALLOW_") for flow in named)
+    flow_names = config.get("ExplicitAuthFlows") or _DEFAULT_AUTH_FLOWS
+    plain = (flow.removeprefix("ALLOW_") for flow in flow_names)
     return frozenset(_LEGACY_AUTH_FLOWS.get(flow, flow) for flow in plain)
 
 
 def _lifetime(config: Mapping[str, Any], token: str, default_unit: str, default: int) -> int:
-    """A token's lifetime in seconds; 0 and nothing mean the default (AWS API reference, CreateUserPoolClient)."""
+    """Return a token's lifetime in seconds; 0 and None mean the default (AWS API reference, CreateUserPoolClient)."""
     value = config.get(f"{token}Validity")
     if not value:
         return default * _UNIT_SECONDS[default_unit]

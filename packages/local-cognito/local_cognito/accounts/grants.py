@@ -1,4 +1,4 @@
-"""Who is signed in where: refresh tokens, what they stand for, and their end. Knows nothing of people's data."""
+"""Grants and their refresh tokens. Does not depend on user data."""
 
 import base64
 import secrets
@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from ..refusals import Refused
+from ..errors import ServiceError
 
 # The header that Cognito's refresh tokens show: base64url of {"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}.
 _JWE_HEADER = "eyJjdHkiOiJKV1QiLCJlbmMiOiJBMjU2R0NNIiwiYWxnIjoiUlNBLU9BRVAifQ"
@@ -16,7 +16,7 @@ _JWE_PART_BYTES = (256, 12, 768, 16)
 
 @dataclass(frozen=True)
 class Grant:
-    """One sign-in of one person at one client: what its tokens have in common. Times are seconds since the epoch."""
+    """The data that all tokens of one sign-in share. Times are seconds since the epoch."""
 
     pool_id: str
     client_id: str
@@ -35,14 +35,14 @@ class Grant:
 
 @dataclass(frozen=True)
 class _Refresh:
-    """A refresh token's entry; `replaced_at` is when rotation gave out the next one."""
+    """The grant of a refresh token; `replaced_at` is when rotation issued the next one."""
 
     grant: Grant
     replaced_at: float | None = None
 
 
 class Grants:
-    """All grants of one local Cognito, by refresh token and by `origin_jti`. Not thread-safe: the caller locks."""
+    """The grants of one local Cognito, by refresh token and by `origin_jti`. Not thread-safe: the caller locks."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -50,52 +50,60 @@ class Grants:
         self._live: dict[str, Grant] = {}
 
     def open(self, grant: Grant) -> str:
-        """A refresh token for `grant`, which counts from now on."""
+        """Store the grant and return its refresh token."""
         self._forget_the_expired()
         self._live[grant.origin_jti] = grant
         return self._new_token(grant)
 
     def redeem(self, raw: str, client_id: str, grace_seconds: int) -> Grant:
-        """The grant behind a refresh token, which must be the client's own. Raises Refused."""
+        """Return the grant of a refresh token. Raises ServiceError if it belongs to another client or is not valid."""
         refresh = self._refreshes.get(raw)
         if refresh is None or refresh.grant.client_id != client_id:
-            raise Refused("NotAuthorizedException", "Invalid Refresh Token")
+            raise ServiceError("NotAuthorizedException", "Invalid Refresh Token")
         if refresh.grant.origin_jti not in self._live:
-            raise Refused("NotAuthorizedException", "Refresh Token has been revoked")
+            raise ServiceError("NotAuthorizedException", "Refresh Token has been revoked")
         if self._now() >= refresh.grant.expires_at:
-            raise Refused("NotAuthorizedException", "Refresh Token has expired")
+            raise ServiceError("NotAuthorizedException", "Refresh Token has expired")
         if refresh.replaced_at is not None and self._now() >= refresh.replaced_at + grace_seconds:
-            raise Refused("RefreshTokenReuseException", "Refresh token has been used before")
+            raise ServiceError("RefreshTokenReuseException", "Refresh token has been used before")
         return refresh.grant
 
     def rotate(self, raw: str) -> str:
-        """The next refresh token after `raw`, with the life that `raw` had left."""
+        """Return the next refresh token after `raw`. It expires when `raw` does."""
         refresh = self._refreshes[raw]
         if refresh.replaced_at is None:
             self._refreshes[raw] = replace(refresh, replaced_at=self._now())
         return self._new_token(refresh.grant)
 
     def grant_of(self, raw: str) -> Grant | None:
-        """The grant behind a refresh token, ended or not."""
+        """Return the grant of a refresh token, even if it has ended, or None."""
         refresh = self._refreshes.get(raw)
         return refresh.grant if refresh else None
 
     def live(self, origin_jti: str) -> Grant | None:
-        """The grant of this `origin_jti`, unless it has been ended."""
+        """Return the grant with this `origin_jti`, unless it has ended."""
         return self._live.get(origin_jti)
 
     def end(self, origin_jti: str) -> None:
-        """End one grant: its refresh tokens are dead, and Cognito's own APIs refuse its access tokens."""
+        """End one grant: its refresh tokens are revoked, and Cognito's own APIs reject its access tokens."""
         self._live.pop(origin_jti, None)
 
     def end_all(self, pool_id: str, sub: str) -> None:
-        """End every grant of a person."""
+        """End every grant of a user."""
         of_person = [key for key, grant in self._live.items() if (grant.pool_id, grant.sub) == (pool_id, sub)]
         for origin_jti in of_person:
             self.end(origin_jti)
 
     def _new_token(self, grant: Grant) -> str:
-        raw = ".".join([_JWE_HEADER, *(_random_part(size) for size in _JWE_PART_BYTES)])
+        raw = ".".join(
+            [
+                _JWE_HEADER,
+                *(
+                    base64.urlsafe_b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()
+                    for size in _JWE_PART_BYTES
+                ),
+            ]
+        )
         self._refreshes[raw] = _Refresh(grant)
         return raw
 
@@ -104,7 +112,3 @@ class Grants:
         limit = self._now() - 86_400
         for raw in [raw for raw, refresh in self._refreshes.items() if refresh.grant.expires_at < limit]:
             self.end(self._refreshes.pop(raw).grant.origin_jti)
-
-
-def _random_part(size: int) -> str:
-    return base64.urlsafe_b64encode(secrets.token_bytes(size)).rstrip(b"=").decode()

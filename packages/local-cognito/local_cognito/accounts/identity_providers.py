@@ -1,15 +1,15 @@
-"""Identity providers as values, read from what CreateIdentityProvider was told. Knows neither people nor HTTP.
+"""Identity providers as values, read from the parameters of CreateIdentityProvider. Does not depend on users or HTTP.
 
-The local Cognito speaks OpenID Connect to every provider: a social or SAML one needs an `oidc_issuer` that stands in.
+The local Cognito uses OpenID Connect with every provider: a social or SAML provider needs an `oidc_issuer` that stands
+in for it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django_cognito.core.user_pool import is_safe_address
-
-from ..refusals import Refused
+from ..addresses import is_safe_address
+from ..errors import ServiceError
 
 SOCIAL_TYPES = ("Google", "Facebook", "LoginWithAmazon", "SignInWithApple")
 TYPES = ("OIDC", "SAML", *SOCIAL_TYPES)
@@ -21,9 +21,9 @@ _DEFAULT_SCOPES = "openid"
 
 @dataclass(frozen=True)
 class IdentityProvider:
-    """Somebody else who signs people in. `addresses` are endpoints that discovery need not find.
+    """An identity provider of a user pool. `addresses` are the endpoints that need no discovery.
 
-    `mapping` gives the pool's attributes, each with the provider's claim that it comes from.
+    `mapping` maps each attribute of the pool to the provider's claim.
     """
 
     name: str
@@ -32,19 +32,19 @@ class IdentityProvider:
     client_secret: str = field(repr=False)
     scopes: str
     issuer: str
-    asks_by_post: bool
+    uses_post: bool
     mapping: Mapping[str, str]
     identifiers: tuple[str, ...]
     addresses: Mapping[str, str]
 
     @property
     def takes_login_hint(self) -> bool:
-        """Whether the name that the app knows is handed on."""
+        """Whether `login_hint` is passed on to the provider."""
         return self.type in _TAKING_LOGIN_HINTS
 
 
 def identity_provider(name: str, config: Mapping[str, Any]) -> IdentityProvider:
-    """The provider that `config`, in the words of CreateIdentityProvider, describes."""
+    """Return the provider with `config`, the parameters of CreateIdentityProvider."""
     details: Mapping[str, str] = config.get("ProviderDetails") or {}
     mapping: Mapping[str, str] = config.get("AttributeMapping") or {}
     return IdentityProvider(
@@ -55,21 +55,23 @@ def identity_provider(name: str, config: Mapping[str, Any]) -> IdentityProvider:
         # Facebook's scopes are separated by commas.
         scopes=" ".join(details.get("authorize_scopes", _DEFAULT_SCOPES).replace(",", " ").split()),
         issuer=details.get("oidc_issuer", "").rstrip("/"),
-        asks_by_post=details.get("attributes_request_method", "GET").upper() == "POST",
+        uses_post=details.get("attributes_request_method", "GET").upper() == "POST",
         mapping={attribute: claim for attribute, claim in mapping.items() if attribute != "username"},
         identifiers=tuple(config.get("IdpIdentifiers") or ()),
-        addresses={each: details[each] for each in _ADDRESSES if details.get(each)},
+        addresses={key: details[key] for key in _ADDRESSES if details.get(key)},
     )
 
 
-def require_sound_details(kind: str, details: Mapping[str, Any]) -> None:
-    """Nothing, if a provider of that type can be made of `details`. Raises Refused."""
+def require_valid_details(kind: str, details: Mapping[str, Any]) -> None:
+    """Raise ServiceError unless `details` are valid for a provider of this type."""
     if kind not in TYPES:
-        raise Refused("InvalidParameterException", f"ProviderType must be one of: {', '.join(TYPES)}")
+        raise ServiceError("InvalidParameterException", f"ProviderType must be one of: {', '.join(TYPES)}")
     needed = ("client_id", "oidc_issuer", "authorize_scopes", "attributes_request_method") if kind == "OIDC" else ()
     missing = [name for name in needed if not details.get(name)]
     if missing:
-        raise Refused("InvalidParameterException", f"Missing required provider details: {', '.join(missing)}")
+        raise ServiceError("InvalidParameterException", f"Missing required provider details: {', '.join(missing)}")
     for name in ("oidc_issuer", *_ADDRESSES):
         if details.get(name) and not is_safe_address(str(details[name])):
-            raise Refused("InvalidParameterException", f"{name} must be https (plain http is for loopback hosts only)")
+            raise ServiceError(
+                "InvalidParameterException", f"{name} must be https (plain http is for loopback hosts only)"
+            )

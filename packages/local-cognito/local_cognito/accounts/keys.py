@@ -1,4 +1,7 @@
-"""Each pool's two signing keys, kept in memory or in files of mode 600, and the signature itself. Knows no claims."""
+"""The two signing keys of each pool, in memory or in files with mode 600, and the signature.
+
+Does not depend on claims.
+"""
 
 import base64
 import json
@@ -7,14 +10,14 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from django_cognito.core.tokens.token import TokenUse
+from ..private_files import read_or_create_json
 
-from ..private_files import kept
+TokenUse = Literal["access", "id"]
 
 _TOKEN_USES: tuple[TokenUse, ...] = ("id", "access")
 _KEY_BITS = 2048
@@ -22,70 +25,67 @@ _KEY_BITS = 2048
 
 @dataclass(frozen=True)
 class SigningKey:
-    """One RSA key and its id; `private` stays out of the repr."""
+    """An RSA key and its `kid`; `private` is not in the repr."""
 
     kid: str
     private: rsa.RSAPrivateKey = field(repr=False)
 
     def sign(self, claims: Mapping[str, Any]) -> str:
-        """`claims` as a JWS. The header is exactly kid and alg, as Cognito writes it: PyJWT would add a `typ`."""
+        """Return `claims` as a JWS. The header has only kid and alg, as Cognito's has; PyJWT would add `typ`."""
         header = _base64url(_json({"kid": self.kid, "alg": "RS256"}))
         signed = f"{header}.{_base64url(_json(claims))}"
         signature = self.private.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256())
         return f"{signed}.{_base64url(signature)}"
 
     def jwk(self) -> dict[str, str]:
-        """The public half, in the members and order of Cognito's JWKS document."""
+        """Return the public key, with the members and order of Cognito's JWKS."""
         numbers = self.private.public_key().public_numbers()
         modulus = _base64url(numbers.n.to_bytes(_KEY_BITS // 8, "big"))
         return {"alg": "RS256", "e": "AQAB", "kid": self.kid, "kty": "RSA", "n": modulus, "use": "sig"}
 
 
 class KeyRing:
-    """The keys of every pool, made when first asked for. Without a folder they are gone with the process."""
+    """The keys of all pools, generated on first use. Without `state_dir` they are lost when the process ends."""
 
     def __init__(self, state_dir: Path | None = None) -> None:
         self._state_dir = state_dir
         self._pools: dict[str, dict[TokenUse, SigningKey]] = {}
 
     def of(self, pool_id: str) -> dict[TokenUse, SigningKey]:
-        """The pool's two keys by the use of the tokens that they sign."""
+        """Return the pool's two keys by the use of the tokens that they sign."""
         if pool_id not in self._pools:
             self._pools[pool_id] = _kept(self._state_dir, pool_id) if self._state_dir else _new_keys()
         return self._pools[pool_id]
 
     def jwks(self, pool_id: str) -> dict[str, list[dict[str, str]]]:
-        """The pool's public keys as a JWKS document."""
+        """Return the pool's JWKS."""
         return {"keys": [key.jwk() for key in self.of(pool_id).values()]}
 
 
 def default_state_dir() -> Path:
-    """Where a user's programs keep their state (XDG Base Directory Specification): never inside a repository."""
+    """Return the default state folder (XDG Base Directory Specification), outside any repository."""
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "django-cognito" / "emulator"
+    return Path(base) / "local-cognito"
 
 
 def sign(pool_id: str, claims: Mapping[str, Any], use: TokenUse = "access", *, state_dir: Path | None = None) -> str:
-    """A token with `claims` as they are and a good signature of the pool, by the keys in `state_dir`: for tests."""
+    """Return a token with exactly these claims, signed with the pool's key in `state_dir`. For tests."""
     return KeyRing(state_dir or default_state_dir()).of(pool_id)[use].sign(claims)
 
 
 def _new_keys() -> dict[TokenUse, SigningKey]:
-    return {use: SigningKey(_new_kid(), rsa.generate_private_key(65_537, _KEY_BITS)) for use in _TOKEN_USES}
-
-
-def _new_kid() -> str:
-    return base64.b64encode(secrets.token_bytes(32)).decode()  # padded, with + and /: as real ones are
+    # A real kid is padded base64 with + and /.
+    kids = {use: base64.b64encode(secrets.token_bytes(32)).decode() for use in _TOKEN_USES}
+    return {use: SigningKey(kids[use], rsa.generate_private_key(65_537, _KEY_BITS)) for use in _TOKEN_USES}
 
 
 def _kept(state_dir: Path, pool_id: str) -> dict[TokenUse, SigningKey]:
     """The pool's keys from its file; made there first, if need be."""
-    stored = kept(state_dir / f"{pool_id}.json", lambda: _stored(_new_keys()))
+    stored = read_or_create_json(
+        state_dir / f"{pool_id}.json",
+        lambda: {use: {"kid": key.kid, "pem": _pem(key.private)} for use, key in _new_keys().items()},
+    )
     return {use: _loaded(stored[use]) for use in _TOKEN_USES}
-
-
-def _stored(keys: Mapping[TokenUse, SigningKey]) -> dict[str, dict[str, str]]:
-    return {use: {"kid": key.kid, "pem": _pem(key.private)} for use, key in keys.items()}
 
 
 def _pem(key: rsa.RSAPrivateKey) -> str:

@@ -1,4 +1,4 @@
-"""What a pool asks of passwords, as its PasswordPolicy says. Pure; knows no person.
+"""The password policy of a user pool. No I/O.
 
 Source: AWS API reference, PasswordPolicyType; AWS developer guide, "Adding user pool password requirements".
 """
@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..refusals import Refused
+from ..errors import ServiceError
 
 _MOST_CHARACTERS = 256
 _SYMBOLS = "^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+- "
@@ -16,12 +16,17 @@ _KINDS: tuple[tuple[str, Callable[[str], bool], str, str], ...] = (
     ("RequireLowercase", lambda text: bool(re.search("[a-z]", text)), "lowercase characters", "a lower-case letter"),
     ("RequireUppercase", lambda text: bool(re.search("[A-Z]", text)), "uppercase characters", "an upper-case letter"),
     ("RequireNumbers", lambda text: bool(re.search("[0-9]", text)), "numeric characters", "a digit"),
-    ("RequireSymbols", lambda text: any(each in _SYMBOLS for each in text.strip()), "symbol characters", "a symbol"),
+    (
+        "RequireSymbols",
+        lambda text: any(character in _SYMBOLS for character in text.strip()),
+        "symbol characters",
+        "a symbol",
+    ),
 )
 
 
 def require_conforming(config: Mapping[str, Any], password: str) -> None:
-    """Nothing, if the password is one that a pool of this configuration takes. Raises Refused."""
+    """Raise ServiceError if the password does not conform to the policy of this configuration."""
     policy = _policy(config)
     if len(password) < _least(policy):
         raise _refused("Password not long enough")
@@ -34,8 +39,8 @@ def require_conforming(config: Mapping[str, Any], password: str) -> None:
             raise _refused(f"Password must have {words}")
 
 
-def in_words(config: Mapping[str, Any]) -> str:
-    """What a pool of this configuration asks for, for people who are about to choose."""
+def describe_policy(config: Mapping[str, Any]) -> str:
+    """Return the password policy of this configuration as a sentence for the sign-up form."""
     policy = _policy(config)
     kinds = [words for key, _, _, words in _KINDS if policy.get(key)]
     least = f"At least {_least(policy)} characters"
@@ -54,5 +59,5 @@ def _least(policy: Mapping[str, Any]) -> int:
     return int(policy.get("MinimumLength") or 8)
 
 
-def _refused(problem: str) -> Refused:
-    return Refused("InvalidPasswordException", f"Password did not conform with policy: {problem}")
+def _refused(problem: str) -> ServiceError:
+    return ServiceError("InvalidPasswordException", f"Password did not conform with policy: {problem}")

@@ -1,23 +1,22 @@
-"""moto's user pools: the only place that knows how moto keeps pools, clients, people and groups."""
+"""moto's user pools: the only module that depends on how moto stores pools, clients, users and groups."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from moto.cognitoidp.models import CognitoIdpBackend, CognitoIdpUser, CognitoIdpUserPool, UserStatus
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
-from ..refusals import Refused
+from ..errors import ServiceError
 from . import password_policy
 from .client_secrets import FormerSecrets
 from .clients import AppClient, app_client
 from .identity_providers import IdentityProvider, identity_provider
-from .people import Group, Person, by_precedence
+from .users import Group, User, by_precedence
 
 
 class Pools:
-    """The user pools of one local Cognito, in backends of its own: two of them in one process share nothing.
+    """The user pools of one local Cognito, in their own moto backends: two instances in one process share nothing.
 
-    Not thread-safe, as moto is not: the caller locks.
+    Not thread-safe, like moto: the caller locks.
     """
 
     def __init__(self) -> None:
@@ -25,13 +24,13 @@ class Pools:
         self._former_secrets = FormerSecrets()
 
     def backend(self, region: str) -> CognitoIdpBackend:
-        """moto's backend of a region, made when first asked for."""
+        """Return moto's backend of a region; it is created on first use."""
         if region not in self._backends:
             self._backends[region] = CognitoIdpBackend(region, DEFAULT_ACCOUNT_ID)
         return self._backends[region]
 
     def backend_of(self, pool: CognitoIdpUserPool) -> CognitoIdpBackend:
-        """The backend that keeps `pool`."""
+        """Return the backend that contains `pool`."""
         return self.backend(pool.region)
 
     def __iter__(self) -> Iterator[CognitoIdpUserPool]:
@@ -39,111 +38,124 @@ class Pools:
             yield from backend.user_pools.values()
 
     def find(self, pool_id: str) -> CognitoIdpUserPool | None:
-        """The pool of that id."""
+        """Return the pool with this id, or None."""
         return next((pool for pool in self if pool.id == pool_id), None)
 
     def get(self, pool_id: str) -> CognitoIdpUserPool:
-        """The pool of that id. Raises Refused if there is none."""
+        """Return the pool with this id. Raises ServiceError if it does not exist."""
         pool = self.find(pool_id)
         if pool is None:
-            raise Refused("ResourceNotFoundException", f"User pool {pool_id} does not exist.")
+            raise ServiceError("ResourceNotFoundException", f"User pool {pool_id} does not exist.")
         return pool
 
     def client(self, client_id: str) -> AppClient | None:
-        """The app client of that id, whichever pool it belongs to."""
+        """Return the app client with this id, in any pool, or None."""
         for pool in self:
-            if found := pool.clients.get(client_id):
-                secret = found.secret if found.generate_secret else None
+            if moto_client := pool.clients.get(client_id):
+                secret = moto_client.secret if moto_client.generate_secret else None
                 former = self._former_secrets.of(client_id)
-                return app_client(found.id, pool.id, secret, found.extended_config, _providers(pool), former)
+                return app_client(
+                    moto_client.id, pool.id, secret, moto_client.extended_config, _providers(pool), former
+                )
         return None
 
     def replace_client_secret(self, client: AppClient, secret: str, keep_former_seconds: float) -> None:
-        """Give a confidential client another secret; its present one stays valid for that many seconds."""
-        found = self.get(client.pool_id).clients[client.id]
-        self._former_secrets.add(client.id, found.secret, keep_former_seconds)
-        found.secret = secret
+        """Replace the secret of a confidential client; the previous one stays valid for `keep_former_seconds`."""
+        moto_client = self.get(client.pool_id).clients[client.id]
+        self._former_secrets.add(client.id, moto_client.secret, keep_former_seconds)
+        moto_client.secret = secret
 
-    def user(self, pool_id: str, name: str) -> CognitoIdpUser | None:
-        """moto's user whose username is `name`, or whose e-mail or telephone is, where the pool signs in by these."""
+    def find_moto_user(self, pool_id: str, name: str) -> CognitoIdpUser | None:
+        """Return moto's user with this username, or with this email address or phone number if the pool allows it, or
+        None.
+        """
         pool = self.get(pool_id)
         by_username = pool.users.get(name)
         if by_username is not None:
             return by_username
-        natives = [user for user in pool.users.values() if not is_external(user)]
-        by_address = (user for user in natives if _is_named(user, name, _listed(pool, "UsernameAttributes")))
-        by_alias = (user for user in natives if _has_alias(user, name, _listed(pool, "AliasAttributes")))
+        natives = [moto_user for moto_user in pool.users.values() if not is_external(moto_user)]
+        by_address = (
+            moto_user for moto_user in natives if _is_named(moto_user, name, _listed(pool, "UsernameAttributes"))
+        )
+        by_alias = (moto_user for moto_user in natives if _has_alias(moto_user, name, _listed(pool, "AliasAttributes")))
         return next(by_address, None) or next(by_alias, None)
 
-    def user_by_alias(self, pool_id: str, attribute: str, value: str) -> CognitoIdpUser | None:
-        """moto's user who signs in by that address, verified as theirs, where the pool has it for an alias."""
+    def find_moto_user_by_alias(self, pool_id: str, attribute: str, value: str) -> CognitoIdpUser | None:
+        """Return moto's user with this verified alias, or None if the pool does not use the attribute as an alias."""
         pool = self.get(pool_id)
         aliases = tuple(name for name in _listed(pool, "AliasAttributes") if name == attribute)
-        natives = (user for user in pool.users.values() if not is_external(user))
-        return next((user for user in natives if _has_alias(user, value, aliases)), None)
+        natives = (moto_user for moto_user in pool.users.values() if not is_external(moto_user))
+        return next((moto_user for moto_user in natives if _has_alias(moto_user, value, aliases)), None)
 
-    def user_by_sub(self, pool_id: str, sub: str) -> CognitoIdpUser | None:
-        """moto's user with that `sub`."""
+    def find_moto_user_by_sub(self, pool_id: str, sub: str) -> CognitoIdpUser | None:
+        """Return moto's user with this `sub`, or None."""
         pool = self.find(pool_id)
-        return next((user for user in pool.users.values() if user.id == sub), None) if pool else None
+        return next((moto_user for moto_user in pool.users.values() if moto_user.id == sub), None) if pool else None
 
-    def person(self, user: CognitoIdpUser) -> Person:
-        """moto's user as a value. An authenticator app counts only where the pool's MFA is on or optional."""
-        has_mfa = self.get(user.user_pool_id).mfa_config != "OFF"
-        return Person(
-            pool_id=user.user_pool_id,
-            sub=user.id,
-            username=user.username,
-            attributes={str(item["Name"]): str(item.get("Value", "")) for item in user.attributes},
-            enabled=user.enabled,
-            status=str(getattr(user.status, "value", user.status)),
-            has_totp=has_mfa and user.software_token_mfa_enabled,
-            memberships=by_precedence([_group(group) for group in user.groups]),
+    def to_user(self, moto_user: CognitoIdpUser) -> User:
+        """Return moto's user as a value. `has_totp` is only set if the pool's MFA is on or optional."""
+        has_mfa = self.get(moto_user.user_pool_id).mfa_config != "OFF"
+        return User(
+            pool_id=moto_user.user_pool_id,
+            sub=moto_user.id,
+            username=moto_user.username,
+            attributes={str(item["Name"]): str(item.get("Value", "")) for item in moto_user.attributes},
+            enabled=moto_user.enabled,
+            status=str(getattr(moto_user.status, "value", moto_user.status)),
+            has_totp=has_mfa and moto_user.software_token_mfa_enabled,
+            memberships=by_precedence(
+                [
+                    Group(
+                        str(group.group_name),
+                        None if group.precedence is None else int(group.precedence),
+                        group.role_arn or None,
+                    )
+                    for group in moto_user.groups
+                ]
+            ),
         )
 
-    def get_user(self, person: Person) -> CognitoIdpUser:
-        """moto's user behind a value. Raises Refused if it has been deleted."""
-        user = self.user_by_sub(person.pool_id, person.sub)
-        if user is None:
-            raise Refused("UserNotFoundException", "User does not exist.")
-        return user
+    def get_moto_user(self, user: User) -> CognitoIdpUser:
+        """Return moto's user of a value. Raises ServiceError if the user was deleted."""
+        moto_user = self.find_moto_user_by_sub(user.pool_id, user.sub)
+        if moto_user is None:
+            raise ServiceError("UserNotFoundException", "User does not exist.")
+        return moto_user
 
-    def set_password(self, person: Person, password: str) -> None:
-        """Give the person a password of their own choice. Raises Refused if the pool's policy forbids it."""
-        user = self.get_user(person)
-        password_policy.require_conforming(self.get(person.pool_id).extended_config, password)
-        user.password, user.status = password, UserStatus.CONFIRMED
+    def set_password(self, user: User, password: str) -> None:
+        """Set a permanent password. Raises ServiceError if it does not conform to the pool's policy."""
+        moto_user = self.get_moto_user(user)
+        password_policy.require_conforming(self.get(user.pool_id).extended_config, password)
+        moto_user.password, moto_user.status = password, UserStatus.CONFIRMED
 
 
 EXTERNAL = "EXTERNAL_PROVIDER"
 
 
-def is_external(user: CognitoIdpUser) -> bool:
-    """Whether an identity provider signs the user in; moto's list of statuses has no such one."""
-    return bool(user.status == EXTERNAL)
+def is_external(moto_user: CognitoIdpUser) -> bool:
+    """Return whether an identity provider signs the user in. moto has no such status."""
+    return bool(moto_user.status == EXTERNAL)
 
 
 def _providers(pool: CognitoIdpUserPool) -> list[IdentityProvider]:
-    return [identity_provider(each.name, each.extended_config) for each in pool.identity_providers.values()]
-
-
-def _group(group: Any) -> Group:
-    precedence = None if group.precedence is None else int(group.precedence)
-    return Group(str(group.group_name), precedence, group.role_arn or None)
+    return [identity_provider(provider.name, provider.extended_config) for provider in pool.identity_providers.values()]
 
 
 def _listed(pool: CognitoIdpUserPool, key: str) -> tuple[str, ...]:
     return tuple(pool.extended_config.get(key) or ())
 
 
-def _is_named(user: CognitoIdpUser, name: str, attributes: tuple[str, ...]) -> bool:
-    return any(user.attribute_lookup.get(attribute) == name for attribute in attributes)
+def _is_named(moto_user: CognitoIdpUser, name: str, attributes: tuple[str, ...]) -> bool:
+    return any(moto_user.attribute_lookup.get(attribute) == name for attribute in attributes)
 
 
-def _has_alias(user: CognitoIdpUser, name: str, aliases: tuple[str, ...]) -> bool:
-    """Whether somebody may sign in by an address: it must be verified, else anybody could claim anybody's."""
+def _has_alias(moto_user: CognitoIdpUser, name: str, aliases: tuple[str, ...]) -> bool:
+    """Return whether the user may sign in with an alias.
+
+    It must be verified: otherwise users could claim any address.
+    """
     return any(
-        user.attribute_lookup.get(alias) == name
-        and (alias == "preferred_username" or user.attribute_lookup.get(f"{alias}_verified", "").lower() == "true")
+        moto_user.attribute_lookup.get(alias) == name
+        and (alias == "preferred_username" or moto_user.attribute_lookup.get(f"{alias}_verified", "").lower() == "true")
         for alias in aliases
     )

@@ -1,4 +1,4 @@
-"""What Cognito's tokens say: claims from a person, a client and a grant. Pure; knows no keys, no clock, no store.
+"""The claims of Cognito's tokens, computed from a user, a client and a grant. No I/O, no keys, no clock.
 
 Source: AWS developer guide, "Understanding the identity (ID) token", "Understanding the access token".
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from .clients import AppClient
 from .grants import Grant
-from .people import Person
+from .users import User
 
 ADMIN_SCOPE = "aws.cognito.signin.user.admin"
 # OpenID Connect Core 5.4, as the AWS developer guide lists it.
@@ -27,11 +27,11 @@ _SCOPE_ATTRIBUTES: Mapping[str, frozenset[str]] = {
 }
 
 
-def access_claims(person: Person, client: AppClient, grant: Grant, *, issuer: str, now: int) -> dict[str, Any]:
-    """The claims of a person's access token."""
+def access_claims(user: User, client: AppClient, grant: Grant, *, issuer: str, now: int) -> dict[str, Any]:
+    """Return the claims of a user's access token."""
     return {
-        "sub": person.sub,
-        **_groups(person),
+        "sub": user.sub,
+        **_groups(user),
         "iss": issuer,
         "version": 2,
         "client_id": client.id,
@@ -42,21 +42,24 @@ def access_claims(person: Person, client: AppClient, grant: Grant, *, issuer: st
         "scope": " ".join(grant.scopes),
         **_assurance(grant),
         **_times(grant, now, client.access_token_seconds),
-        "username": person.username,
+        "username": user.username,
     }
 
 
 def id_claims(
-    person: Person, client: AppClient, grant: Grant, *, issuer: str, now: int, access_token: str
+    user: User, client: AppClient, grant: Grant, *, issuer: str, now: int, access_token: str
 ) -> dict[str, Any]:
-    """The claims of an ID token; `at_hash` stands in those of the OAuth endpoints, the nonce in the first one."""
-    attributes = readable_attributes(person, client, () if grant.is_from_api else grant.scopes)
+    """Return the claims of an ID token.
+
+    Only the OAuth endpoints add `at_hash`; `nonce` is only in the first ID token.
+    """
+    attributes = readable_attributes(user, client, () if grant.is_from_api else grant.scopes)
     return {
-        "sub": person.sub,
-        **_groups(person),
-        **_roles(person),
+        "sub": user.sub,
+        **_groups(user),
+        **_roles(user),
         "iss": issuer,
-        "cognito:username": person.username,
+        "cognito:username": user.username,
         "origin_jti": grant.origin_jti,
         "aud": client.id,
         "event_id": grant.event_id,
@@ -65,13 +68,13 @@ def id_claims(
         **_times(grant, now, client.id_token_seconds),
         **({} if grant.is_from_api else {"at_hash": at_hash(access_token)}),
         **({"nonce": grant.nonce} if grant.nonce else {}),
-        **_identities(person),
+        **_identities(user),
         **{name: _typed(name, value) for name, value in attributes.items() if name != "identities"},
     }
 
 
 def machine_claims(client: AppClient, scopes: Iterable[str], *, issuer: str, now: int) -> dict[str, Any]:
-    """The claims of the access token that an app client gets for itself: nobody's name is in it."""
+    """Return the claims of the access token of the client credentials grant."""
     return {
         "sub": client.id,
         "token_use": "access",
@@ -86,17 +89,20 @@ def machine_claims(client: AppClient, scopes: Iterable[str], *, issuer: str, now
     }
 
 
-def user_info(person: Person, client: AppClient, scopes: Iterable[str]) -> dict[str, str]:
-    """What userInfo answers; here, unlike in the ID token, the verified flags are strings."""
-    return {"sub": person.sub, **readable_attributes(person, client, scopes), "username": person.username}
+def user_info(user: User, client: AppClient, scopes: Iterable[str]) -> dict[str, str]:
+    """Return the userInfo response. Unlike in the ID token, the verified flags are strings."""
+    return {"sub": user.sub, **readable_attributes(user, client, scopes), "username": user.username}
 
 
-def readable_attributes(person: Person, client: AppClient, scopes: Iterable[str]) -> dict[str, str]:
-    """The attributes that the client may read and the scopes cover; without a narrowing scope, all that it may read."""
+def readable_attributes(user: User, client: AppClient, scopes: Iterable[str]) -> dict[str, str]:
+    """Return the attributes that the client may read and the scopes cover.
+
+    Without such a scope: all that it may read.
+    """
     narrowing = set(scopes) & _SCOPE_ATTRIBUTES.keys()
     return {
         name: value
-        for name, value in person.attributes.items()
+        for name, value in user.attributes.items()
         if name != "sub"
         and (not client.readable or name in client.readable)
         and (not narrowing or any(_covers(scope, name) for scope in narrowing))
@@ -104,7 +110,7 @@ def readable_attributes(person: Person, client: AppClient, scopes: Iterable[str]
 
 
 def at_hash(access_token: str) -> str:
-    """The left half of the access token's SHA-256 (OpenID Connect Core 3.1.3.6)."""
+    """Return the left half of the access token's SHA-256 as base64url (OpenID Connect Core 3.1.3.6)."""
     digest = hashlib.sha256(access_token.encode()).digest()
     return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
 
@@ -114,7 +120,7 @@ def _covers(scope: str, name: str) -> bool:
 
 
 def _typed(name: str, value: str) -> Any:
-    """An attribute as its claim: Cognito stores strings, OpenID Connect wants some of them typed; custom ones stay."""
+    """Return an attribute as a claim. Cognito stores strings; OpenID Connect requires other types for some claims."""
     if name in ("email_verified", "phone_number_verified"):
         return value.lower() == "true"
     if name == "updated_at" and value.isdecimal():
@@ -122,35 +128,36 @@ def _typed(name: str, value: str) -> Any:
     return {"formatted": value} if name == "address" else value
 
 
-def _groups(person: Person) -> dict[str, list[str]]:
-    return {"cognito:groups": list(person.groups)} if person.groups else {}
+def _groups(user: User) -> dict[str, list[str]]:
+    return {"cognito:groups": list(user.groups)} if user.groups else {}
 
 
-def _roles(person: Person) -> dict[str, Any]:
-    """The roles of the person's groups, and the one of the first group unless its equals have another."""
-    roles = list(dict.fromkeys(group.role_arn for group in person.memberships if group.role_arn))
+def _roles(user: User) -> dict[str, Any]:
+    """Return `cognito:roles`, and `cognito:preferred_role` unless groups of equal precedence have different roles."""
+    roles = list(dict.fromkeys(group.role_arn for group in user.memberships if group.role_arn))
     if not roles:
         return {}
-    with_role = [group for group in person.memberships if group.role_arn]
+    with_role = [group for group in user.memberships if group.role_arn]
     rivals = {group.role_arn for group in with_role if group.precedence == with_role[0].precedence}
     preferred = {"cognito:preferred_role": roles[0]} if len(rivals) == 1 else {}
     return {"cognito:roles": roles, **preferred}
 
 
-def _identities(person: Person) -> dict[str, Any]:
-    """The providers that sign the person in, whatever the scopes; here, unlike in the attribute, all is strings."""
-    if "identities" not in person.attributes:
+def _identities(user: User) -> dict[str, Any]:
+    """Return the claim `identities`, for any scopes. Unlike in the attribute, all values are strings."""
+    if "identities" not in user.attributes:
         return {}
-    identities: list[dict[str, Any]] = json.loads(person.attributes["identities"])
-    return {"identities": [{**each, **_as_text(each)} for each in identities]}
-
-
-def _as_text(identity: Mapping[str, Any]) -> dict[str, str]:
-    return {"primary": str(identity["primary"]).lower(), "dateCreated": str(identity["dateCreated"])}
+    identities: list[dict[str, Any]] = json.loads(user.attributes["identities"])
+    return {
+        "identities": [
+            {**identity, "primary": str(identity["primary"]).lower(), "dateCreated": str(identity["dateCreated"])}
+            for identity in identities
+        ]
+    }
 
 
 def _assurance(grant: Grant) -> dict[str, Any]:
-    """What the sign-in has proved, where the app has asked for it; a refresh says the same."""
+    """Return `acr` and `amr` if the app requested them. A refresh returns the same values."""
     return {"acr": grant.acr, "amr": list(grant.amr)} if grant.acr else {}
 
 
@@ -158,7 +165,7 @@ def _times(grant: Grant, now: int, lifetime: int) -> dict[str, Any]:
     return {"auth_time": grant.auth_time, "exp": now + lifetime, "iat": now, "jti": str(uuid.uuid4())}
 
 
-def required_attributes(person: Person) -> dict[str, str]:
-    """The parameters of a NEW_PASSWORD_REQUIRED challenge, both of them JSON in a string."""
-    attributes = {name: value for name, value in person.attributes.items() if name != "sub"}
+def required_attributes(user: User) -> dict[str, str]:
+    """Return the parameters of a NEW_PASSWORD_REQUIRED challenge, each as a JSON string."""
+    attributes = {name: value for name, value in user.attributes.items() if name != "sub"}
     return {"requiredAttributes": "[]", "userAttributes": json.dumps(attributes)}

@@ -1,4 +1,4 @@
-"""The user-pool operations that stay moto's, run on the pools of one local Cognito instead of moto's global ones."""
+"""The user pool operations that moto implements, run on the pools of one local Cognito."""
 
 from typing import cast
 
@@ -15,7 +15,7 @@ OPERATION_NAMES = frozenset(get_service_model("cognito-idp").operation_names)
 
 
 class MotoOperations(CognitoIdpResponse):
-    """One request to one of moto's operations. `region` is the pool's, where the request names one."""
+    """One request to one of moto's operations. `region` is the region of the pool, if the request names one."""
 
     def __init__(self, pools: Pools, region: str | None) -> None:
         super().__init__()
@@ -23,15 +23,15 @@ class MotoOperations(CognitoIdpResponse):
         self._pool_region = region
 
     def answer(self, request: Request) -> Response:
-        """moto's answer as Flask's."""
+        """Return moto's response as Flask's."""
         self.setup_class(request)
         status, headers, body = self.call_action()
-        kept = {name: value for name, value in headers.items() if name.lower() not in ("status", "server")}
-        return Response(body, status, kept, content_type="application/x-amz-json-1.1")
+        forwarded = {name: value for name, value in headers.items() if name.lower() not in ("status", "server")}
+        return Response(body, status, forwarded, content_type="application/x-amz-json-1.1")
 
     @property
     def backend(self) -> CognitoIdpBackend:
-        """The pools of the region, ours instead of moto's global ones."""
+        """The local pools of the region, instead of moto's global ones."""
         return self._pools.backend(self._pool_region or self.region)
 
     def _get_region_agnostic_backend(self) -> RegionAgnosticBackend:
@@ -39,13 +39,13 @@ class MotoOperations(CognitoIdpResponse):
         return cast("RegionAgnosticBackend", self.backend)
 
     def get_user(self) -> ActionResult:
-        """As moto's, which knows confirmed people alone: those of a provider are as good."""
+        """Return the user of the access token. moto's own operation rejects users of identity providers."""
         raw = self._get_param("AccessToken")
         pool = next(pool for pool in self._pools if raw in pool.access_tokens)
         user = pool.users[pool.access_tokens[raw][1]]
         return ActionResult(user.to_json(extended=True, attributes_key="UserAttributes"))
 
 
-def has(operation: str) -> bool:
-    """Whether moto implements the operation of AWS's that goes by this name."""
+def is_implemented(operation: str) -> bool:
+    """Return whether moto implements the AWS operation."""
     return operation in OPERATION_NAMES and hasattr(MotoOperations, camelcase_to_underscores(operation))

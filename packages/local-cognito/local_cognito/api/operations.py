@@ -1,4 +1,4 @@
-"""The AWS API of the user pools: each operation finds ours, else moto's, else an error that names it."""
+"""The AWS API of user pools. Each operation is implemented here, or by moto, or raises an error with its name."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from flask import Response
 from moto.core.request import Request
 
-from ..accounts.authority import Authority
 from ..accounts.clients import AppClient
-from ..accounts.people import Person
 from ..accounts.tokens import ADMIN_SCOPE
-from ..aws_json import Answer, Parameters, answered, parameters, response, target
-from ..refusals import Refused
+from ..accounts.users import User
+from ..aws_json import Answer, Parameters, json_response, read_parameters, read_target, run_operation
+from ..errors import ServiceError
+from ..user_pool_service import UserPoolService
 from . import moto_operations
 from .code_operations import CodeOperations
 from .identity_provider_operations import IdentityProviderOperations
@@ -23,148 +23,159 @@ _ENDING_SIGN_INS = frozenset({"AdminDisableUser", "AdminDeleteUser"})
 
 
 class Operations:
-    """All operations of one local Cognito, one at a time."""
+    """All user pool operations of one local Cognito, one at a time."""
 
-    def __init__(self, authority: Authority) -> None:
-        self._authority = authority
-        self._sign_ins = SignIns(authority)
-        providers = IdentityProviderOperations(authority)
-        software_tokens = SoftwareTokens(authority, self._sign_ins.challenges)
+    def __init__(self, service: UserPoolService) -> None:
+        self._service = service
+        self._sign_ins = SignIns(service)
+        providers = IdentityProviderOperations(service)
+        software_tokens = SoftwareTokens(service, self._sign_ins.challenges)
         self._ours: dict[str, Callable[[Parameters], Answer]] = {
-            "InitiateAuth": self._initiate_auth,
-            "AdminInitiateAuth": self._admin_initiate_auth,
-            "RespondToAuthChallenge": self._respond_to_auth_challenge,
-            "AdminRespondToAuthChallenge": self._admin_respond_to_auth_challenge,
-            "GetTokensFromRefreshToken": self._get_tokens_from_refresh_token,
-            "RevokeToken": self._revoke_token,
-            "GlobalSignOut": self._global_sign_out,
-            "AdminUserGlobalSignOut": self._admin_user_global_sign_out,
-            "ChangePassword": self._change_password,
+            "InitiateAuth": self.initiate_auth,
+            "AdminInitiateAuth": self.admin_initiate_auth,
+            "RespondToAuthChallenge": self.respond_to_auth_challenge,
+            "AdminRespondToAuthChallenge": self.admin_respond_to_auth_challenge,
+            "GetTokensFromRefreshToken": self.get_tokens_from_refresh_token,
+            "RevokeToken": self.revoke_token,
+            "GlobalSignOut": self.global_sign_out,
+            "AdminUserGlobalSignOut": self.admin_user_global_sign_out,
+            "ChangePassword": self.change_password,
             "AssociateSoftwareToken": software_tokens.associate,
             "VerifySoftwareToken": software_tokens.verify,
-            **CodeOperations(authority, self._client).by_name,
+            **CodeOperations(service, self._client).by_name,
             **providers.by_name,
         }
         self._checks = providers.checks
 
     def answer(self, request: Request) -> Response:
-        """AWS's answer to a request in its JSON protocol, errors included."""
-        service, operation = target(request)
-        with self._authority.lock:
-            return answered(lambda: self._run(operation if service == _TARGET else "", request))
+        """Return the response to a request in the AWS JSON protocol, errors included."""
+        service, operation = read_target(request)
+        with self._service.lock:
+            return run_operation(lambda: self._run(operation if service == _TARGET else "", request))
 
     def _run(self, operation: str, request: Request) -> Response:
-        given = parameters(request)
+        parameters = read_parameters(request)
         if operation in self._ours:
-            return response(self._ours[operation](given))
-        if not moto_operations.has(operation):
+            return json_response(self._ours[operation](parameters))
+        if not moto_operations.is_implemented(operation):
             raise _unknown(operation)
         if operation in self._checks:
-            self._checks[operation](given)
-        return self._ending_sign_ins(operation, given, request)
+            self._checks[operation](parameters)
+        return self._ending_sign_ins(operation, parameters, request)
 
     def _ending_sign_ins(self, operation: str, parameters: Parameters, request: Request) -> Response:
-        person = self._named(parameters) if operation in _ENDING_SIGN_INS else None
+        user = self._named(parameters) if operation in _ENDING_SIGN_INS else None
         answer = self._by_moto(parameters, request)
-        if person is not None and answer.status_code == 200:
-            self._authority.sign_out_everywhere(person)
+        if user is not None and answer.status_code == 200:
+            self._service.sign_out_everywhere(user)
         return answer
 
     def _by_moto(self, parameters: Parameters, request: Request) -> Response:
-        pools = self._authority.pools
+        pools = self._service.pools
         raw = parameters.get("AccessToken")
         if raw is None:
             return moto_operations.MotoOperations(pools, self._region(parameters)).answer(request)
-        person, _ = self._authority.holder(raw, scope=ADMIN_SCOPE)
-        with self._known_to_moto(raw, person):
-            return moto_operations.MotoOperations(pools, pools.get(person.pool_id).region).answer(request)
+        user, _ = self._service.resolve_access_token(raw, scope=ADMIN_SCOPE)
+        with self._known_to_moto(raw, user):
+            return moto_operations.MotoOperations(pools, pools.get(user.pool_id).region).answer(request)
 
     @contextmanager
-    def _known_to_moto(self, raw: str, person: Person) -> Iterator[None]:
+    def _known_to_moto(self, raw: str, user: User) -> Iterator[None]:
         """While it lasts, moto finds the person by our access token."""
-        known = self._authority.pools.get(person.pool_id).access_tokens
-        known[raw] = ("", person.username)
+        access_tokens = self._service.pools.get(user.pool_id).access_tokens
+        access_tokens[raw] = ("", user.username)
         try:
             yield
         finally:
-            del known[raw]
+            del access_tokens[raw]
 
     def _region(self, parameters: Parameters) -> str | None:
-        """The region of the pool that the request names, by itself or by a client; None where it names none."""
-        pools = self._authority.pools
+        """Return the region of the pool that the request names directly or by its client, or None."""
+        pools = self._service.pools
         client = pools.client(str(parameters.get("ClientId", "")))
         pool = pools.find(str(parameters.get("UserPoolId") or (client.pool_id if client else "")))
         return pool.region if pool else None
 
     def _client(self, parameters: Parameters) -> AppClient:
-        client = self._authority.client(str(parameters.get("ClientId")))
+        client = self._service.client(str(parameters.get("ClientId")))
         if client is None:
             raise _unknown_client(parameters)
         return client
 
     def _client_of_pool(self, parameters: Parameters) -> AppClient:
-        """The client, where the operation names its pool as well."""
-        pool = self._authority.pools.get(str(parameters.get("UserPoolId")))
+        """Return the client for an operation that also names its pool. Raises ServiceError."""
+        pool = self._service.pools.get(str(parameters.get("UserPoolId")))
         client = self._client(parameters)
         if client.pool_id != pool.id:
             raise _unknown_client(parameters)
         return client
 
-    def _named(self, parameters: Parameters) -> Person:
-        user = self._authority.pools.user(str(parameters.get("UserPoolId")), str(parameters.get("Username")))
-        if user is None:
-            raise Refused("UserNotFoundException", "User does not exist.")
-        return self._authority.pools.person(user)
+    def _named(self, parameters: Parameters) -> User:
+        moto_user = self._service.pools.find_moto_user(
+            str(parameters.get("UserPoolId")), str(parameters.get("Username"))
+        )
+        if moto_user is None:
+            raise ServiceError("UserNotFoundException", "User does not exist.")
+        return self._service.pools.to_user(moto_user)
 
-    def _initiate_auth(self, parameters: Parameters) -> Answer:
+    def initiate_auth(self, parameters: Parameters) -> Answer:
+        """Run InitiateAuth."""
         return self._initiate(self._client(parameters), parameters, as_admin=False)
 
-    def _admin_initiate_auth(self, parameters: Parameters) -> Answer:
+    def admin_initiate_auth(self, parameters: Parameters) -> Answer:
+        """Run AdminInitiateAuth."""
         return self._initiate(self._client_of_pool(parameters), parameters, as_admin=True)
 
     def _initiate(self, client: AppClient, parameters: Parameters, *, as_admin: bool) -> Answer:
         flow, auth_parameters = str(parameters.get("AuthFlow")), parameters.get("AuthParameters") or {}
         return self._sign_ins.initiate(client, flow, auth_parameters, as_admin=as_admin)
 
-    def _respond_to_auth_challenge(self, parameters: Parameters) -> Answer:
+    def respond_to_auth_challenge(self, parameters: Parameters) -> Answer:
+        """Run RespondToAuthChallenge."""
         return self._respond(self._client(parameters), parameters)
 
-    def _admin_respond_to_auth_challenge(self, parameters: Parameters) -> Answer:
+    def admin_respond_to_auth_challenge(self, parameters: Parameters) -> Answer:
+        """Run AdminRespondToAuthChallenge."""
         return self._respond(self._client_of_pool(parameters), parameters)
 
     def _respond(self, client: AppClient, parameters: Parameters) -> Answer:
         name, responses = str(parameters.get("ChallengeName")), parameters.get("ChallengeResponses") or {}
         return self._sign_ins.respond(client, name, parameters.get("Session"), responses)
 
-    def _get_tokens_from_refresh_token(self, parameters: Parameters) -> Answer:
+    def get_tokens_from_refresh_token(self, parameters: Parameters) -> Answer:
+        """Run GetTokensFromRefreshToken."""
         client = self._client(parameters)
         client.require_secret(parameters.get("ClientSecret"))
-        result = self._authority.refresh_at_api(client, str(parameters.get("RefreshToken", "")))
+        result = self._service.refresh_at_api(client, str(parameters.get("RefreshToken", "")))
         return {"AuthenticationResult": result}
 
-    def _revoke_token(self, parameters: Parameters) -> Answer:
+    def revoke_token(self, parameters: Parameters) -> Answer:
+        """Run RevokeToken."""
         client = self._client(parameters)
         client.require_secret(parameters.get("ClientSecret"))
         try:
-            self._authority.revoke(client, str(parameters.get("Token", "")))
-        except Refused as error:
-            raise Refused(_REVOCATION_ERRORS[error.code], error.message) from error
+            self._service.revoke(client, str(parameters.get("Token", "")))
+        except ServiceError as error:
+            raise ServiceError(_REVOCATION_ERRORS[error.code], error.message) from error
         return {}
 
-    def _global_sign_out(self, parameters: Parameters) -> Answer:
-        person, _ = self._authority.holder(str(parameters.get("AccessToken", "")), scope=ADMIN_SCOPE)
-        self._authority.sign_out_everywhere(person)
+    def global_sign_out(self, parameters: Parameters) -> Answer:
+        """Run GlobalSignOut."""
+        user, _ = self._service.resolve_access_token(str(parameters.get("AccessToken", "")), scope=ADMIN_SCOPE)
+        self._service.sign_out_everywhere(user)
         return {}
 
-    def _admin_user_global_sign_out(self, parameters: Parameters) -> Answer:
-        self._authority.sign_out_everywhere(self._named(parameters))
+    def admin_user_global_sign_out(self, parameters: Parameters) -> Answer:
+        """Run AdminUserGlobalSignOut."""
+        self._service.sign_out_everywhere(self._named(parameters))
         return {}
 
-    def _change_password(self, parameters: Parameters) -> Answer:
-        person, _ = self._authority.holder(str(parameters.get("AccessToken", "")), scope=ADMIN_SCOPE)
-        if self._authority.password_of(person) != parameters.get("PreviousPassword"):
-            raise Refused("NotAuthorizedException", "Incorrect username or password.")
-        self._authority.set_password(person, str(parameters.get("ProposedPassword", "")))
+    def change_password(self, parameters: Parameters) -> Answer:
+        """Run ChangePassword."""
+        user, _ = self._service.resolve_access_token(str(parameters.get("AccessToken", "")), scope=ADMIN_SCOPE)
+        if self._service.password_of(user) != parameters.get("PreviousPassword"):
+            raise ServiceError("NotAuthorizedException", "Incorrect username or password.")
+        self._service.set_password(user, str(parameters.get("ProposedPassword", "")))
         return {}
 
 
@@ -175,12 +186,12 @@ _REVOCATION_ERRORS = {
 }
 
 
-def _unknown_client(parameters: Parameters) -> Refused:
-    return Refused("ResourceNotFoundException", f"User pool client {parameters.get('ClientId')} does not exist.")
+def _unknown_client(parameters: Parameters) -> ServiceError:
+    return ServiceError("ResourceNotFoundException", f"User pool client {parameters.get('ClientId')} does not exist.")
 
 
-def _unknown(operation: str) -> Refused:
+def _unknown(operation: str) -> ServiceError:
     if operation in moto_operations.OPERATION_NAMES:
-        return Refused("NotImplementedException", f"The local Cognito does not have the operation {operation}")
-    named = f"There is no operation {operation} of user pools" if operation else "X-Amz-Target names no operation"
-    return Refused("UnknownOperationException", f"{named}; the local Cognito answers user pools only")
+        return ServiceError("NotImplementedException", f"The local Cognito does not have the operation {operation}")
+    problem = f"There is no operation {operation} of user pools" if operation else "X-Amz-Target names no operation"
+    return ServiceError("UnknownOperationException", f"{problem}; the local Cognito answers user pools only")

@@ -1,51 +1,51 @@
-"""AssociateSoftwareToken and VerifySoftwareToken: how a person gets an authenticator app enrolled."""
+"""AssociateSoftwareToken and VerifySoftwareToken: enrolment of an authenticator app."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from ..accounts.authority import Authority
-from ..accounts.people import Person
 from ..accounts.tokens import ADMIN_SCOPE
-from ..refusals import Refused
+from ..accounts.users import User
+from ..errors import ServiceError
+from ..user_pool_service import UserPoolService
 from .challenges import Challenge, Challenges
 
 
 class SoftwareTokens:
-    """Enrolment, by an access token or by the session of an MFA_SETUP challenge. Every caller holds the lock."""
+    """Enrolment with an access token or with the session of an MFA_SETUP challenge. The caller holds the lock."""
 
-    def __init__(self, authority: Authority, challenges: Challenges) -> None:
-        self._authority = authority
+    def __init__(self, service: UserPoolService, challenges: Challenges) -> None:
+        self._service = service
         self._challenges = challenges
 
     def associate(self, parameters: Mapping[str, Any]) -> dict[str, str]:
-        """A new secret, and the session to go on with. Raises Refused."""
-        person, challenge = self._enrolling(parameters)
-        answer = {"SecretCode": self._authority.totp.enrol(person)}
+        """Return a new secret, with the session for the next step. Raises ServiceError."""
+        user, challenge = self._enrolling(parameters)
+        answer = {"SecretCode": self._service.totp.enrol(user)}
         return {**answer, "Session": parameters["Session"]} if challenge else answer
 
     def verify(self, parameters: Mapping[str, Any]) -> dict[str, str]:
-        """The secret counts from now on, if the code was made with it. Raises Refused."""
-        person, challenge = self._enrolling(parameters)
-        self._authority.totp.confirm(person, str(parameters.get("UserCode", "")))
-        user = self._authority.pools.get_user(person)
-        user.token_verified = True
+        """Activate the secret if the code is valid for it. Raises ServiceError."""
+        user, challenge = self._enrolling(parameters)
+        self._service.totp.confirm(user, str(parameters.get("UserCode", "")))
+        moto_user = self._service.pools.get_moto_user(user)
+        moto_user.token_verified = True
         if challenge is None:
             return {"Status": "SUCCESS"}
         # Whoever must have a second factor has it on from here (AWS API reference, VerifySoftwareToken).
-        user.software_token_mfa_enabled, user.preferred_mfa_setting = True, "SOFTWARE_TOKEN_MFA"
+        moto_user.software_token_mfa_enabled, moto_user.preferred_mfa_setting = True, "SOFTWARE_TOKEN_MFA"
         return {"Status": "SUCCESS", "Session": self._next_session(challenge, parameters["Session"])}
 
-    def _enrolling(self, parameters: Mapping[str, Any]) -> tuple[Person, Challenge | None]:
+    def _enrolling(self, parameters: Mapping[str, Any]) -> tuple[User, Challenge | None]:
         if raw := parameters.get("AccessToken"):
-            return self._authority.holder(raw, scope=ADMIN_SCOPE)[0], None
+            return self._service.resolve_access_token(raw, scope=ADMIN_SCOPE)[0], None
         challenge = self._challenges.get(parameters.get("Session") or "", "MFA_SETUP")
-        if challenge.person is None:
-            raise Refused("NotAuthorizedException", "Invalid session for the user.")
-        return challenge.person, challenge
+        if challenge.user is None:
+            raise ServiceError("NotAuthorizedException", "Invalid session for the user.")
+        return challenge.user, challenge
 
     def _next_session(self, challenge: Challenge, session: str) -> str:
         self._challenges.close(session)
-        client = self._authority.client(challenge.client_id)
+        client = self._service.client(challenge.client_id)
         if client is None:
-            raise Refused("ResourceNotFoundException", f"User pool client {challenge.client_id} does not exist.")
-        return self._challenges.put("MFA_SETUP", client, challenge.person, has_enrolled=True)
+            raise ServiceError("ResourceNotFoundException", f"User pool client {challenge.client_id} does not exist.")
+        return self._challenges.put("MFA_SETUP", client, challenge.user, has_enrolled=True)

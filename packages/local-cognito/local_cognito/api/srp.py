@@ -1,6 +1,6 @@
-"""The server's half of SRP-6a as Cognito speaks it. Pure mathematics; knows no users and keeps nothing.
+"""The server side of SRP-6a as Cognito implements it. Pure mathematics, without state.
 
-Source: RFC 5054 (the 3072-bit group) and RFC 2945, with Cognito's padding and its key derivation, as AWS's own clients
+Source: RFC 5054 (the 3072-bit group) and RFC 2945, with Cognito's padding and key derivation, as AWS's own clients
 (amazon-cognito-identity-js) compute them.
 """
 
@@ -32,7 +32,7 @@ _TIMESTAMP = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) (\d{1,2}) (\d\d):(\d\d):
 
 @dataclass(frozen=True)
 class Exchange:
-    """One SRP exchange, as the server sees it: whom it is with, and the server's ephemeral secret `b`.
+    """One SRP exchange: the user, the server's ephemeral secret `b` and the client's public value.
 
     `user_id` is the challenge's USER_ID_FOR_SRP, `a_public` the client's A.
     """
@@ -46,54 +46,54 @@ class Exchange:
 
     @property
     def b_public(self) -> int:
-        """B, which the client is told."""
-        return (_k() * self.verifier + pow(G, self.b, N)) % N
+        """B, the public value that the client receives."""
+        return (_number(pad_integer(N) + pad_integer(G)) * self.verifier + pow(G, self.b, N)) % N
 
     @property
     def premaster(self) -> int:
-        """S, which both sides come to if the client knows the password."""
+        """S, the premaster secret. Both sides compute it if the client has the password."""
         return pow(self.a_public * pow(self.verifier, self.scrambler, N), self.b, N)
 
     @property
     def scrambler(self) -> int:
-        """u, by which neither side can choose its half after the other's."""
-        return _number(pad(self.a_public) + pad(self.b_public))
+        """u, which prevents each side from choosing its value depending on the other's."""
+        return _number(pad_integer(self.a_public) + pad_integer(self.b_public))
 
     @property
     def key(self) -> bytes:
-        """The 16 bytes that the proof is keyed with (HKDF of S, salted with u)."""
-        extracted = hmac.digest(pad(self.scrambler), pad(self.premaster), hashlib.sha256)
+        """The 16-byte key of the proof (HKDF of S, salted with u)."""
+        extracted = hmac.digest(pad_integer(self.scrambler), pad_integer(self.premaster), hashlib.sha256)
         return hmac.digest(extracted, _KEY_INFO + b"\x01", hashlib.sha256)[:_KEY_BYTES]
 
     def proof(self, secret_block: str, timestamp: str) -> str:
-        """The PASSWORD_CLAIM_SIGNATURE of a client that knows the password."""
+        """Return the PASSWORD_CLAIM_SIGNATURE of a client that has the password."""
         message = f"{self.pool_name}{self.user_id}".encode() + base64.b64decode(secret_block) + timestamp.encode()
         return base64.b64encode(hmac.digest(self.key, message, hashlib.sha256)).decode()
 
 
-def verifier(pool_name: str, user_id: str, password: str, salt: int) -> int:
-    """v = g^x: what a server can check a password by without knowing it."""
+def compute_verifier(pool_name: str, user_id: str, password: str, salt: int) -> int:
+    """Return v = g^x, which the server checks a password with."""
     return pow(G, private_key(pool_name, user_id, password, salt), N)
 
 
 def private_key(pool_name: str, user_id: str, password: str, salt: int) -> int:
-    """x, which takes the password to compute."""
-    return _number(pad(salt) + hashlib.sha256(f"{pool_name}{user_id}:{password}".encode()).digest())
+    """Return x, which is computed from the password."""
+    return _number(pad_integer(salt) + hashlib.sha256(f"{pool_name}{user_id}:{password}".encode()).digest())
 
 
 def public_number(text: str) -> int:
-    """A client's A from its hexadecimal form.
+    """Return a client's A from its hexadecimal form.
 
-    Raises ValueError for one that would give the premaster away (RFC 5054 2.5.4: A % N must not be zero).
+    Raises ValueError if A % N is zero: the premaster secret would be predictable (RFC 5054 2.5.4).
     """
-    number = int(text, 16) if len(text) <= 2 * len(pad(N)) else 0
+    number = int(text, 16) if len(text) <= 2 * len(pad_integer(N)) else 0
     if number % N == 0:
         raise ValueError("A is not a public number of the group")
     return number
 
 
-def moment(timestamp: str) -> datetime:
-    """The moment that a TIMESTAMP such as `Tue Mar 3 07:08:09 UTC 2026` names. Raises ValueError."""
+def parse_timestamp(timestamp: str) -> datetime:
+    """Return the time of a TIMESTAMP such as `Tue Mar 3 07:08:09 UTC 2026`. Raises ValueError."""
     parts = _TIMESTAMP.fullmatch(timestamp)
     if parts is None or parts[1] not in _MONTHS:
         raise ValueError("not a timestamp of Cognito's form")
@@ -101,19 +101,15 @@ def moment(timestamp: str) -> datetime:
     return datetime(year, _MONTHS.index(parts[1]) + 1, day, hour, minute, second, tzinfo=UTC)
 
 
-def timestamp(moment: datetime) -> str:
-    """A moment in UTC as a TIMESTAMP: English in every locale, the day without a leading zero."""
+def format_timestamp(moment: datetime) -> str:
+    """Return a time in UTC as a TIMESTAMP: English in every locale, the day without a leading zero."""
     day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
     return f"{day} {month} {moment.day} {moment:%H:%M:%S} UTC {moment.year}"
 
 
-def pad(number: int) -> bytes:
-    """A positive number in as few big-endian bytes as show it positive: a set top bit gets a zero byte before it."""
+def pad_integer(number: int) -> bytes:
+    """Return a positive number in big-endian bytes; if the top bit is set, a zero byte comes before it."""
     return number.to_bytes(number.bit_length() // 8 + 1, "big")
-
-
-def _k() -> int:
-    return _number(pad(N) + pad(G))
 
 
 def _number(data: bytes) -> int:

@@ -1,4 +1,4 @@
-"""A password proven by SRP at the AWS API: the exchange begun, and the proof checked. Every caller holds the lock."""
+"""USER_SRP_AUTH of the AWS API: start the exchange and check the proof. The caller holds the lock."""
 
 import base64
 import hashlib
@@ -7,10 +7,10 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from ..accounts.authority import Authority
 from ..accounts.clients import AppClient
-from ..accounts.people import Person
-from ..refusals import Refused, bad_credentials, required
+from ..accounts.users import User
+from ..errors import ServiceError, bad_credentials, require_parameter
+from ..user_pool_service import UserPoolService
 from . import srp
 from .challenges import Challenge, Challenges
 
@@ -20,87 +20,88 @@ _B_BITS = 1024
 
 
 class SrpSignIns:
-    """Both steps of USER_SRP_AUTH. Raises Refused."""
+    """Both steps of USER_SRP_AUTH. Raises ServiceError."""
 
-    def __init__(self, authority: Authority, challenges: Challenges) -> None:
-        self._authority = authority
+    def __init__(self, service: UserPoolService, challenges: Challenges) -> None:
+        self._service = service
         self._challenges = challenges
         self._salt_key = secrets.token_bytes(32)
 
     def begin(self, client: AppClient, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """The PASSWORD_VERIFIER challenge for the person who is named, or who is not there."""
-        username = required(parameters, "USERNAME")
+        """Return the PASSWORD_VERIFIER challenge for the username, even if no such user exists."""
+        username = require_parameter(parameters, "USERNAME")
         client.require_secret_hash(username, parameters.get("SECRET_HASH"))
-        a_public = _public_number(required(parameters, "SRP_A"))
-        person = self._person_or_nobody(client, username)
-        exchange = self._exchange(client, person, username, a_public)
-        session = self._challenges.put("PASSWORD_VERIFIER", client, person, exchange=exchange)
-        told = {
+        a_public = _public_number(require_parameter(parameters, "SRP_A"))
+        user = self._find_user_unless_hidden(client, username)
+        exchange = self._exchange(client, user, username, a_public)
+        session = self._challenges.put("PASSWORD_VERIFIER", client, user, exchange=exchange)
+        challenge_parameters = {
             "SALT": f"{exchange.salt:x}",
             "SECRET_BLOCK": base64.b64encode(session.encode()).decode(),
             "SRP_B": f"{exchange.b_public:x}",
             "USERNAME": exchange.user_id,
             "USER_ID_FOR_SRP": exchange.user_id,
         }
-        return {"ChallengeName": "PASSWORD_VERIFIER", "ChallengeParameters": told}
+        return {"ChallengeName": "PASSWORD_VERIFIER", "ChallengeParameters": challenge_parameters}
 
-    def check(self, challenge: Challenge, responses: Mapping[str, str]) -> Person:
-        """The person of the challenge, if the answer proves their password; an exchange allows one guess."""
+    def check(self, challenge: Challenge, responses: Mapping[str, str]) -> User:
+        """Return the user of the challenge if the proof is correct. An exchange allows one attempt."""
         self._challenges.close(session_of(responses))
-        if challenge.exchange is None or challenge.person is None:
+        if challenge.exchange is None or challenge.user is None:
             raise bad_credentials()
-        if not self._is_timely(responses) or not _is_proven(challenge.exchange, responses):
+        if not self._is_timely(responses):
             raise bad_credentials()
-        return challenge.person
+        expected = challenge.exchange.proof(responses["PASSWORD_CLAIM_SECRET_BLOCK"], responses["TIMESTAMP"])
+        signature = require_parameter(responses, "PASSWORD_CLAIM_SIGNATURE")
+        if not hmac.compare_digest(expected.encode(), signature.encode()):
+            raise bad_credentials()
+        return challenge.user
 
-    def _person_or_nobody(self, client: AppClient, username: str) -> Person | None:
-        """The person to prove a password; None for an unknown one, whom the client's setting keeps unknown."""
+    def _find_user_unless_hidden(self, client: AppClient, username: str) -> User | None:
+        """Return the user, or None if the user does not exist and the client prevents user existence errors."""
         try:
-            return self._authority.find_person(client, username)
-        except Refused as error:
+            return self._service.get_user(client, username)
+        except ServiceError as error:
             if error.code == "NotAuthorizedException":
                 return None
             raise
 
-    def _exchange(self, client: AppClient, person: Person | None, username: str, a_public: int) -> srp.Exchange:
-        """An exchange that a holder of the password can finish; for nobody, and without a password, that none can."""
+    def _exchange(self, client: AppClient, user: User | None, username: str, a_public: int) -> srp.Exchange:
+        """Return an exchange that the password completes. Without a user or a password nothing completes it."""
         pool_name = client.pool_id.partition("_")[2]
-        user_id = person.username if person else username
+        user_id = user.username if user else username
         salt = self._salt(client.pool_id, user_id)
-        password = self._authority.password_of(person) if person else ""
-        verifier = srp.verifier(pool_name, user_id, password or secrets.token_hex(), salt)
+        password = self._service.password_of(user) if user else ""
+        verifier = srp.compute_verifier(pool_name, user_id, password or secrets.token_hex(), salt)
         return srp.Exchange(pool_name, user_id, salt, verifier, secrets.randbits(_B_BITS), a_public)
 
     def _salt(self, pool_id: str, user_id: str) -> int:
-        """Always the same salt for a name, known or not, so that it does not tell which people exist."""
+        """Return a constant salt for each username, so that it does not reveal which users exist."""
         digest = hmac.digest(self._salt_key, f"{pool_id} {user_id}".encode(), hashlib.sha256)
         return int.from_bytes(digest[:16], "big") | 1 << 124  # no leading zero, which clients drop or keep
 
     def _is_timely(self, responses: Mapping[str, str]) -> bool:
         try:
-            moment = srp.moment(required(responses, "TIMESTAMP"))
+            moment = srp.parse_timestamp(require_parameter(responses, "TIMESTAMP"))
         except ValueError as error:
-            raise Refused(
+            raise ServiceError(
                 "InvalidParameterException", "TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy"
             ) from error
-        return abs(self._authority.now() - moment.timestamp()) <= _PROOF_MAX_AGE_SECONDS
+        return abs(self._service.now() - moment.timestamp()) <= _PROOF_MAX_AGE_SECONDS
 
 
 def session_of(responses: Mapping[str, str]) -> str:
-    """The session string that the answer's SECRET_BLOCK carries; an empty one for garbage. Raises Refused."""
+    """Return the session string in SECRET_BLOCK; empty if it is malformed. Raises ServiceError if it is missing."""
     try:
-        return base64.b64decode(required(responses, "PASSWORD_CLAIM_SECRET_BLOCK"), validate=True).decode("ascii")
+        return base64.b64decode(require_parameter(responses, "PASSWORD_CLAIM_SECRET_BLOCK"), validate=True).decode(
+            "ascii"
+        )
     except ValueError:
         return ""
-
-
-def _is_proven(exchange: srp.Exchange, responses: Mapping[str, str]) -> bool:
-    expected = exchange.proof(responses["PASSWORD_CLAIM_SECRET_BLOCK"], responses["TIMESTAMP"])
-    return hmac.compare_digest(expected.encode(), required(responses, "PASSWORD_CLAIM_SIGNATURE").encode())
 
 
 def _public_number(text: str) -> int:
     try:
         return srp.public_number(text)
     except ValueError as error:
-        raise Refused("InvalidParameterException", "SRP_A is not valid") from error
+        raise ServiceError("InvalidParameterException", "SRP_A is not valid") from error

@@ -1,9 +1,9 @@
-"""One AWS account of moto's: its roles, its administrator, the sessions of its roles. Knows no HTTP."""
+"""One AWS account in moto: its roles, its administrator, and the sessions of its roles. Does not depend on HTTP."""
 
 import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,7 +31,7 @@ _taking = threading.Lock()
 
 
 class UnknownCredentialsError(Exception):
-    """Nobody has such credentials. `reason` is `InvalidId` or `InvalidToken`."""
+    """The credentials do not exist. `reason` is `InvalidId` or `InvalidToken`."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -40,7 +40,7 @@ class UnknownCredentialsError(Exception):
 
 @dataclass(frozen=True)
 class AccessKey:
-    """An access key; without a token and an end it is a user's."""
+    """An access key. Temporary credentials have a session token and an expiry; a user's key has neither."""
 
     id: str
     secret: str = field(repr=False)
@@ -50,7 +50,7 @@ class AccessKey:
 
 @dataclass(frozen=True)
 class Principal:
-    """Who signs: what they may, by which policies, and the values of the variables in these."""
+    """The authenticated principal: its policies, and the values of their variables."""
 
     arn: str
     key: AccessKey
@@ -60,9 +60,9 @@ class Principal:
 
 
 class Account:
-    """An account with nothing in it. Its number is the lowest that no other one in this process has.
+    """An empty account. Its number is the lowest that no other account in this process uses.
 
-    Not thread-safe, as moto is not: the caller locks.
+    Not thread-safe, like moto: the caller locks.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
@@ -73,7 +73,7 @@ class Account:
         self._forget()
 
     def close(self) -> None:
-        """Forget everything, and give the number back; twice does no harm to whoever has taken it since."""
+        """Delete everything and release the account number. A second call has no effect."""
         if not self._is_open:
             return
         self._is_open = False
@@ -92,30 +92,33 @@ class Account:
         return sts_backends[self.number][_PARTITION]
 
     def role_arn(self, name: str) -> str:
-        """The ARN of the role of that name, whether it exists or not."""
+        """Return the ARN of a role; the role need not exist."""
         return f"arn:aws:iam::{self.number}:role/{name}"
 
     def create_role(self, name: str, policy: Document, trust: Document) -> None:
-        """Make a role that may do what `policy` allows."""
+        """Create a role with the permissions of `policy`."""
         self.iam.create_role(name, json.dumps(trust), "/", None, "", [], None)
         self.iam.put_role_policy(name, _POLICY_NAME, json.dumps(policy))
 
     def create_administrator(self, key: AccessKey) -> None:
-        """Make a user who may do everything, with this key."""
+        """Create a user with all permissions and this access key."""
         self.iam.create_user("us-east-1", _ADMINISTRATOR)
         self.iam.put_user_policy(_ADMINISTRATOR, _POLICY_NAME, json.dumps(_EVERYTHING))
-        drawn = self.iam.create_access_key(_ADMINISTRATOR)
-        del self.iam.access_keys[drawn.access_key_id]
-        drawn.access_key_id, drawn.secret_access_key = key.id, key.secret
-        self.iam.access_keys[key.id] = drawn
+        access_key = self.iam.create_access_key(_ADMINISTRATOR)
+        del self.iam.access_keys[access_key.access_key_id]
+        access_key.access_key_id, access_key.secret_access_key = key.id, key.secret
+        self.iam.access_keys[key.id] = access_key
 
     def create_bucket(self, name: str, region: str) -> None:
-        """Make a bucket."""
+        """Create a bucket."""
         s3_backends[self.number][_PARTITION].create_bucket(name, region)
         self.keep_buckets_apart()
 
     def create_table(self, name: str, region: str, keys: Mapping[str, str]) -> None:
-        """Make a DynamoDB table. `keys` are its one or two key attributes with their types, the partition key first."""
+        """Create a DynamoDB table.
+
+        `keys` are its one or two key attributes with their types, the partition key first.
+        """
         kinds = ("HASH", "RANGE")
         schema = [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, kinds, strict=False)]
         attributes = [{"AttributeName": key, "AttributeType": kind} for key, kind in keys.items()]
@@ -133,7 +136,7 @@ class Account:
         )
 
     def has_role(self, arn: str) -> bool:
-        """Whether there is a role with that ARN."""
+        """Return whether a role with this ARN exists."""
         try:
             self.iam.get_role_by_arn(arn)
         except NotFoundException:
@@ -141,7 +144,7 @@ class Account:
         return True
 
     def begin_session(self, role_arn: str, *, region: str, seconds: float, values: Values) -> AccessKey:
-        """Credentials of the role for a while; `values` are those of the variables in its policies."""
+        """Return temporary credentials of the role; `values` are the variables of its policies."""
         session = self.sts.assume_role(region, _SESSION_NAME, role_arn, "", 0, "")
         # By our clock, to the fraction of a second.
         session.expiration = datetime.fromtimestamp(self._now(), UTC).replace(tzinfo=None) + timedelta(seconds=seconds)
@@ -149,35 +152,31 @@ class Account:
         return _session_key(session)
 
     def principal(self, access_key_id: str, token: str | None) -> Principal:
-        """Who has these credentials, with their policies as they are now. Raises UnknownCredentialsError."""
+        """Return the principal of these credentials with its current policies. Raises UnknownCredentialsError."""
         headers = {"X-Amz-Security-Token": token} if token else {}
         try:
-            found = create_access_key(self.number, _PARTITION, access_key_id, headers)
+            access_key = create_access_key(self.number, _PARTITION, access_key_id, headers)
         except CreateAccessKeyFailure as failure:
             raise UnknownCredentialsError(failure.reason) from failure
-        policies = tuple(_document(policy) for policy in found.collect_policies())
+        policies = tuple(_document(policy) for policy in access_key.collect_policies())
         session = self.sts.get_assumed_role_from_access_key(access_key_id)
         if session is None:
-            key = AccessKey(access_key_id, str(found.create_credentials().secret_key))
-            return Principal(found.arn, key, policies, {"aws:username": found.arn.rpartition("/")[2]})
+            key = AccessKey(access_key_id, str(access_key.create_credentials().secret_key))
+            return Principal(access_key.arn, key, policies, {"aws:username": access_key.arn.rpartition("/")[2]})
         limits = json.loads(session.policy) if session.policy else None
         values = self._values.get(access_key_id, {})
-        return Principal(found.arn, _session_key(session), policies, values, limits)
+        return Principal(access_key.arn, _session_key(session), policies, values, limits)
 
     def keep_buckets_apart(self) -> None:
-        """Take this account's buckets out of moto's list of all accounts', where a name stands once in a process."""
+        """Remove this account's buckets from moto's list of all buckets, in which a name is unique per process."""
         for name in s3_backends[self.number][_PARTITION].buckets:
             s3_backends.bucket_accounts.pop(name, None)
 
     def _forget(self) -> None:
-        for backends in _backends():
+        for backends in (iam_backends, sts_backends, s3_backends, dynamodb_backends):
             if self.number in backends:
                 backends[self.number].reset()
         self._values.clear()
-
-
-def _backends() -> Iterator[Any]:
-    yield from (iam_backends, sts_backends, s3_backends, dynamodb_backends)
 
 
 def _take_number() -> str:
@@ -193,7 +192,7 @@ def _session_key(session: AssumedRole) -> AccessKey:
 
 
 def _document(policy: Any) -> Document:
-    """A policy's document, in whichever of its three forms moto hands it out."""
+    """Return the document of a policy, which moto returns in three forms."""
     if isinstance(policy, Policy):
         text = next(version.document for version in policy.versions if version.is_default)
     else:

@@ -1,4 +1,4 @@
-"""Whether the conditions of a policy's statement are met: those about strings that are known of a request. Pure.
+"""The string conditions of IAM policy statements. No I/O.
 
 Source: IAM user guide, "IAM JSON policy elements: Condition operators", "AWS global condition context keys"; service
 authorization reference, "Condition keys for Amazon S3".
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .patterns import Values, matches
+from .patterns import Values, matches_pattern
 
 _OPERATOR = re.compile(r"String(?P<not>Not)?(?P<kind>Equals|Like)(?P<if_exists>IfExists)?")
 # Where one of these has no value, the request has none; of all other keys nothing is known here.
@@ -18,16 +18,16 @@ _KNOWN = re.compile(
 
 
 def are_met(conditions: Mapping[str, Any], values: Values) -> bool | None:
-    """Whether all of a statement's conditions are met; None where that cannot be told."""
+    """Return whether all conditions of a statement are met; None if a condition is not supported."""
     folded = {key.lower(): value for key, value in values.items()}  # the names of keys have no case
-    found = [_is_met(*test, folded, values) for test in _tests(conditions)]
-    if False in found:
+    results = [_is_met(*test, folded, values) for test in _tests(conditions)]
+    if False in results:
         return False
-    return None if None in found else True
+    return None if None in results else True
 
 
-def can_be_told(conditions: Mapping[str, Any]) -> bool:
-    """Whether all of the conditions are of those that are looked at here."""
+def has_supported_conditions(conditions: Mapping[str, Any]) -> bool:
+    """Return whether all of the conditions are supported."""
     return all(_OPERATOR.fullmatch(operator) and _KNOWN.fullmatch(key) for operator, key, _ in _tests(conditions))
 
 
@@ -38,11 +38,13 @@ def _tests(conditions: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]
 
 
 def _is_met(operator: str, key: str, wanted: list[str], folded: Values, values: Values) -> bool | None:
-    found = _OPERATOR.fullmatch(operator)
-    if found is None or not _KNOWN.fullmatch(key):
+    operator_match = _OPERATOR.fullmatch(operator)
+    if operator_match is None or not _KNOWN.fullmatch(key):
         return None
-    value, is_negated = folded.get(key.lower()), bool(found["not"])
+    value, is_negated = folded.get(key.lower()), bool(operator_match["not"])
     if value is None:
-        return is_negated or bool(found["if_exists"])
-    is_among = any(matches(pattern, value, values, wildcards=found["kind"] == "Like") for pattern in wanted)
+        return is_negated or bool(operator_match["if_exists"])
+    is_among = any(
+        matches_pattern(pattern, value, values, wildcards=operator_match["kind"] == "Like") for pattern in wanted
+    )
     return is_among != is_negated

@@ -1,4 +1,4 @@
-"""What a request to DynamoDB needs leave for: the operation, on each of its tables and indexes. Pure.
+"""The permissions that a DynamoDB request needs: the operation on each of its tables and indexes. No I/O.
 
 Source: service authorization reference, "Actions, resources, and condition keys for Amazon DynamoDB".
 """
@@ -18,8 +18,10 @@ _IN_TRANSACTIONS = {
 }
 
 
-def needs(operation: str, parameters: Parameters, *, region: str, account: str) -> Iterator[tuple[str, str]]:
-    """Each pair of an action and a resource's ARN; the resource is `*` where the operation names no table."""
+def required_permissions(
+    operation: str, parameters: Parameters, *, region: str, account: str
+) -> Iterator[tuple[str, str]]:
+    """Return pairs of an action and a resource ARN; the resource is `*` if the operation names no table."""
     prefix = f"arn:aws:dynamodb:{region}:{account}:table/"
 
     def arn(table: str) -> str:

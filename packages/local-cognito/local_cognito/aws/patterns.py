@@ -1,4 +1,4 @@
-"""The patterns of IAM policies: asterisks, question marks, and variables filled with what is known of a request. Pure.
+"""The patterns of IAM policies: wildcards and policy variables. No I/O.
 
 Source: IAM user guide, "IAM policy elements: Variables and tags".
 """
@@ -11,10 +11,10 @@ Values = Mapping[str, str]
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
-def matches(pattern: str, value: str, values: Values, *, wildcards: bool = True) -> bool:
-    """Whether `pattern` covers `value`. One with a variable that has no value covers nothing.
+def matches_pattern(pattern: str, value: str, values: Values, *, wildcards: bool = True) -> bool:
+    """Return whether `pattern` matches `value`. A variable without a value matches nothing.
 
-    A variable's value counts to the letter: whoever chooses a name with an asterisk in it has not chosen a wildcard.
+    A variable's value is literal: an asterisk in a user's name is not a wildcard.
     """
     regex = _regex(pattern, values, wildcards)
     return regex is not None and re.fullmatch(regex, value, re.DOTALL) is not None
@@ -25,7 +25,7 @@ def _regex(pattern: str, values: Values, wildcards: bool) -> str | None:
     for number, part in enumerate(_VARIABLE.split(pattern)):
         is_variable = number % 2 == 1
         if not is_variable:
-            parts.append(_wildcards(part) if wildcards else re.escape(part))
+            parts.append(re.escape(part).replace(r"\*", ".*").replace(r"\?", ".") if wildcards else re.escape(part))
         elif part in ("*", "?", "$"):
             parts.append(re.escape(part))
         elif part in values:
@@ -33,7 +33,3 @@ def _regex(pattern: str, values: Values, wildcards: bool) -> str | None:
         else:
             return None
     return "".join(parts)
-
-
-def _wildcards(text: str) -> str:
-    return re.escape(text).replace(r"\*", ".*").replace(r"\?", ".")

@@ -1,7 +1,6 @@
-"""What IAM policies allow: documents, an action, a resource and what is known of the request in; yes or no out. Pure.
+"""The evaluation of IAM policies for an action and a resource. No I/O.
 
-Where it cannot be told whether a condition is met, a statement that allows holds as if it were, one that denies as if
-it were not.
+A condition that is not supported counts as met in an Allow statement, and as not met in a Deny statement.
 
 Source: IAM user guide, "Policy evaluation logic".
 """
@@ -10,29 +9,31 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from . import conditions
-from .patterns import Values, matches
+from .patterns import Values, matches_pattern
 
 Document = Mapping[str, Any]
 
 
-def allows(documents: Iterable[Document], action: str, resource: str, values: Values) -> bool:
-    """Whether the policies of one principal allow the action on the resource; one that denies outweighs all others.
+def is_allowed(documents: Iterable[Document], action: str, resource: str, values: Values) -> bool:
+    """Return whether the policies of one principal allow the action on the resource. A Deny outweighs every Allow.
 
-    `values` are what policy variables and conditions name, `cognito-identity.amazonaws.com:sub` being one.
+    `values` are the values of policy variables and conditions, such as `cognito-identity.amazonaws.com:sub`.
     """
     statements = [statement for document in documents for statement in _statements(document)]
-    effects = {each["Effect"] for each in statements if _concerns(each, action, resource, values)}
+    effects = {statement["Effect"] for statement in statements if _concerns(statement, action, resource, values)}
     return effects == {"Allow"}
 
 
-def can_be_told(document: Document) -> bool:
-    """Whether all conditions in the document are of those that are looked at here."""
-    return all(conditions.can_be_told(statement.get("Condition") or {}) for statement in _statements(document))
+def has_supported_conditions(document: Document) -> bool:
+    """Return whether all conditions in the document are supported."""
+    return all(
+        conditions.has_supported_conditions(statement.get("Condition") or {}) for statement in _statements(document)
+    )
 
 
 def _statements(document: Document) -> Iterator[Mapping[str, Any]]:
-    found = document.get("Statement", [])
-    yield from [found] if isinstance(found, Mapping) else found
+    statements = document.get("Statement", [])
+    yield from [statements] if isinstance(statements, Mapping) else statements
 
 
 def _concerns(statement: Mapping[str, Any], action: str, resource: str, values: Values) -> bool:
@@ -43,7 +44,7 @@ def _concerns(statement: Mapping[str, Any], action: str, resource: str, values: 
 
 
 def _names(statement: Mapping[str, Any], element: str, value: str, values: Values) -> bool:
-    """Whether the statement's element covers `value`, or the negation of it that it has instead does not."""
+    """Return whether the statement's element (or its negation, such as NotAction) covers `value`."""
     has_case = element != "Action"
     if element in statement:
         return _any_matches(statement[element], value, values, has_case=has_case)
@@ -54,5 +55,5 @@ def _names(statement: Mapping[str, Any], element: str, value: str, values: Value
 def _any_matches(patterns: str | Iterable[str], value: str, values: Values, *, has_case: bool) -> bool:
     listed = [patterns] if isinstance(patterns, str) else patterns
     if has_case:
-        return any(matches(pattern, value, values) for pattern in listed)
-    return any(matches(pattern.lower(), value.lower(), values) for pattern in listed)
+        return any(matches_pattern(pattern, value, values) for pattern in listed)
+    return any(matches_pattern(pattern.lower(), value.lower(), values) for pattern in listed)

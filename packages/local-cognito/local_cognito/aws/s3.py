@@ -1,4 +1,4 @@
-"""moto's S3 behind the guard: what each request needs leave for, and what S3 says where it has none."""
+"""moto's S3 with authorization: the permissions that each request needs, and the errors of S3."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,22 +10,22 @@ from moto.s3.exceptions import BucketAccessDeniedError, S3AccessDeniedError, S3C
 from moto.s3.responses import S3Response
 
 from .account import Account
-from .guard import Fault, Guard, Need, TurnedAwayError
+from .authorizer import AccessDeniedError, Authorizer, DenyReason, Permission
 
 Answer = tuple[int, dict[str, str], Any]
 
 # Amazon S3 API reference, "Error responses".
 _ERRORS = {
-    Fault.UNKNOWN_KEY: (
+    DenyReason.UNKNOWN_KEY: (
         "InvalidAccessKeyId",
         "The AWS Access Key Id you provided does not exist in our records.",
     ),
-    Fault.BAD_TOKEN: ("InvalidToken", "The provided token is malformed or otherwise invalid."),
-    Fault.BAD_SIGNATURE: (
+    DenyReason.BAD_TOKEN: ("InvalidToken", "The provided token is malformed or otherwise invalid."),
+    DenyReason.BAD_SIGNATURE: (
         "SignatureDoesNotMatch",
         "The request signature we calculated does not match the signature you provided.",
     ),
-    Fault.EXPIRED: ("ExpiredToken", "The provided token has expired."),
+    DenyReason.EXPIRED: ("ExpiredToken", "The provided token has expired."),
 }
 # Amazon S3 API reference, "HeadBucket": there is no permission of that name.
 _PERMISSIONS = {"HeadBucket": "ListBucket"}
@@ -33,17 +33,17 @@ _PERMISSIONS = {"HeadBucket": "ListBucket"}
 _CONDITION_KEYS = ("prefix", "delimiter")
 
 
-class GuardedS3(S3Response):
+class AuthorizedS3(S3Response):
     """One request to S3, with the bucket in its path."""
 
-    def __init__(self, account: Account, guard: Guard) -> None:
+    def __init__(self, account: Account, authorizer: Authorizer) -> None:
         super().__init__()
         self._account = account
-        self._guard = guard
+        self._authorizer = authorizer
         self._asked: dict[str, str] = {}
 
     def respond(self, request: Request) -> Answer:
-        """moto's answer, or the refusal in S3's words."""
+        """Return moto's response, or an error of S3 if the request is denied."""
         self._asked = {f"s3:{name}": request.args[name] for name in _CONDITION_KEYS if name in request.args}
         is_object = request.raw_path.strip("/").count("/") > 0
         respond = self.key_response if is_object else self.bucket_response
@@ -52,7 +52,7 @@ class GuardedS3(S3Response):
         return status, headers, body
 
     def get_current_account(self) -> str:
-        """The account whose buckets these are, whatever the request says."""
+        """Return the number of this account, for any request."""
         return self._account.number
 
     def _authenticate_and_authorize_s3_action(
@@ -60,17 +60,17 @@ class GuardedS3(S3Response):
     ) -> None:
         # moto calls this once it knows what it is going to do, and on what: there are no two readings of one path.
         try:
-            needs = self._needs(bucket_name, key_name)
-            named = ((f"s3:{action}", f"arn:aws:s3:::{resource}") for action, resource in needs)
-            self._guard.admit(named, self._asked)
-        except TurnedAwayError as error:
-            raise _refusal(error.fault, bucket_name) from error
+            needs = self._required_permissions(bucket_name, key_name)
+            permissions = ((f"s3:{action}", f"arn:aws:s3:::{resource}") for action, resource in needs)
+            self._authorizer.authorize(permissions, self._asked)
+        except AccessDeniedError as error:
+            raise _refusal(error.reason, bucket_name) from error
 
-    def _needs(self, bucket: str | None, key: str | None) -> Iterator[Need]:
+    def _required_permissions(self, bucket: str | None, key: str | None) -> Iterator[Permission]:
         action = str(self.data.get("Action", "ListBucket"))
         if self.method == "POST" and key is None and self.is_delete_keys():
-            for each in _keys_to_delete(self.body):
-                yield "DeleteObject", f"{bucket}/{each}"
+            for item in _keys_to_delete(self.body):
+                yield "DeleteObject", f"{bucket}/{item}"
             return
         yield _PERMISSIONS.get(action, action), f"{bucket}/{key}" if key else bucket or "*"
         if source := self.headers.get("x-amz-copy-source"):
@@ -79,11 +79,11 @@ class GuardedS3(S3Response):
 
 def _keys_to_delete(body: bytes) -> list[str]:
     # As moto reads it, forced to a list; without a key there is nothing to allow, and moto answers MalformedXML.
-    found = xmltodict.parse(body, strip_whitespace=False, force_list=("Object",))
-    return [each["Key"] for each in found["Delete"].get("Object", [])]
+    document = xmltodict.parse(body, strip_whitespace=False, force_list=("Object",))
+    return [item["Key"] for item in document["Delete"].get("Object", [])]
 
 
-def _refusal(fault: Fault, bucket: str | None) -> S3ClientError:
-    if fault is Fault.DENIED:
+def _refusal(fault: DenyReason, bucket: str | None) -> S3ClientError:
+    if fault is DenyReason.DENIED:
         return BucketAccessDeniedError(bucket) if bucket else S3AccessDeniedError()
     return S3ClientError(*_ERRORS[fault])

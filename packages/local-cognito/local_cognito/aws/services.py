@@ -1,4 +1,4 @@
-"""The services of one AWS account, each request judged before moto answers it. Knows no Cognito."""
+"""The services of one AWS account. Each request is authorized before moto handles it. Does not depend on Cognito."""
 
 import json
 import threading
@@ -16,8 +16,8 @@ from moto.sts.responses import TokenResponse
 
 from . import dynamodb
 from .account import Account
-from .guard import Fault, Guard, Need, TurnedAwayError
-from .s3 import Answer, GuardedS3
+from .authorizer import AccessDeniedError, Authorizer, DenyReason, Permission
+from .s3 import Answer, AuthorizedS3
 from .signatures import read_signature
 
 _INVALID_TOKEN = "The security token included in the request is invalid."
@@ -34,52 +34,52 @@ class Services:
         self._now = now
 
     def answer(self, request: Request) -> Response | None:
-        """The answer to a request that is signed for one of the services; None for any other.
+        """Return the response to a request that is signed for one of the services; None for any other request.
 
-        The signature decides, not the path: a bucket may be called `login`.
+        The signature selects the service, not the path: a bucket may be called `login`.
         """
         request.get_data()  # read before the lock is taken, and whole: the signature is over what was sent
         signature = read_signature(request)
         service = _SERVICES.get(signature.service) if signature else None
         if signature is None or service is None:
             return None
-        guard = Guard(self._account, request, signature, self._now)
+        authorizer = Authorizer(self._account, request, signature, self._now)
         with self._lock:
-            status, headers, body = service(self._account, guard).respond(request)
+            status, headers, body = service(self._account, authorizer).respond(request)
         return _response(request, status, headers, body)
 
 
-class _Guarded(BaseResponse):
-    """One request to a service whose operations have names. It stands before moto's class of the service."""
+class _AuthorizedService(BaseResponse):
+    """One request to a service with named operations. It comes before moto's class of the service in the MRO."""
 
-    errors: dict[Fault, tuple[str, str]]
+    errors: dict[DenyReason, tuple[str, str]]
 
-    def __init__(self, account: Account, guard: Guard) -> None:
+    def __init__(self, account: Account, authorizer: Authorizer) -> None:
         super().__init__()
         self._account = account
-        self._guard = guard
+        self._authorizer = authorizer
 
     def respond(self, request: Request) -> Answer:
-        """moto's answer, or the refusal in the service's words."""
+        """Return moto's response, or an error of the service if the request is denied."""
         self.setup_class(request, request.raw_url)
         try:
-            self._guard.admit(self._needs())
-        except TurnedAwayError as error:
-            code, sentence = self.errors[error.fault]
-            message = sentence.format(who=error.who, action=f"{self.service_name}:{self._get_action()}")
+            self._authorizer.authorize(self._required_permissions())
+        except AccessDeniedError as error:
+            code, sentence = self.errors[error.reason]
+            message = sentence.format(principal=error.principal_arn, action=f"{self.service_name}:{self._get_action()}")
             return self.refusal(code, message)
         status, headers, body = self.call_action()
         return status, headers, body
 
     def refusal(self, code: str, message: str) -> Answer:
-        """An error in the service's protocol; moto would warn of codes that are in no service's model."""
+        """Return an error in the service's protocol. moto would warn about codes that its service models lack."""
         raise NotImplementedError
 
     def get_current_account(self) -> str:
-        """The account that all this is about, whatever the request says."""
+        """Return the number of this account, for any request."""
         return self._account.number
 
-    def _needs(self) -> Iterator[Need]:
+    def _required_permissions(self) -> Iterator[Permission]:
         yield f"{self.service_name}:{self._get_action()}", self._resource()
 
     def _resource(self) -> str:
@@ -88,33 +88,33 @@ class _Guarded(BaseResponse):
         return determine()
 
 
-class _GuardedDynamoDb(_Guarded, DynamoHandler):
+class _AuthorizedDynamoDb(_AuthorizedService, DynamoHandler):
     # DynamoDB developer guide, "Error handling".
     errors = {
-        Fault.UNKNOWN_KEY: ("UnrecognizedClientException", _INVALID_TOKEN),
-        Fault.BAD_TOKEN: ("UnrecognizedClientException", _INVALID_TOKEN),
-        Fault.BAD_SIGNATURE: ("InvalidSignatureException", _BAD_SIGNATURE),
-        Fault.EXPIRED: ("ExpiredTokenException", _EXPIRED),
-        Fault.DENIED: ("AccessDeniedException", "User: {who} is not authorized to perform: {action}"),
+        DenyReason.UNKNOWN_KEY: ("UnrecognizedClientException", _INVALID_TOKEN),
+        DenyReason.BAD_TOKEN: ("UnrecognizedClientException", _INVALID_TOKEN),
+        DenyReason.BAD_SIGNATURE: ("InvalidSignatureException", _BAD_SIGNATURE),
+        DenyReason.EXPIRED: ("ExpiredTokenException", _EXPIRED),
+        DenyReason.DENIED: ("AccessDeniedException", "User: {principal} is not authorized to perform: {action}"),
     }
 
     def refusal(self, code: str, message: str) -> Answer:
         body = json.dumps({"__type": f"com.amazon.coral.service#{code}", "message": message})
         return 400, {"Content-Type": "application/x-amz-json-1.0"}, body
 
-    def _needs(self) -> Iterator[Need]:
+    def _required_permissions(self) -> Iterator[Permission]:
         account = self._account.number
-        yield from dynamodb.needs(self._get_action(), self.params, region=self.region, account=account)
+        yield from dynamodb.required_permissions(self._get_action(), self.params, region=self.region, account=account)
 
 
-class _GuardedByName(_Guarded):
+class _AuthorizedQueryService(_AuthorizedService):
     # IAM and STS API references, "Common errors".
     errors = {
-        Fault.UNKNOWN_KEY: ("InvalidClientTokenId", _INVALID_TOKEN),
-        Fault.BAD_TOKEN: ("InvalidClientTokenId", _INVALID_TOKEN),
-        Fault.BAD_SIGNATURE: ("SignatureDoesNotMatch", _BAD_SIGNATURE),
-        Fault.EXPIRED: ("ExpiredToken", _EXPIRED),
-        Fault.DENIED: ("AccessDenied", "User: {who} is not authorized to perform: {action}"),
+        DenyReason.UNKNOWN_KEY: ("InvalidClientTokenId", _INVALID_TOKEN),
+        DenyReason.BAD_TOKEN: ("InvalidClientTokenId", _INVALID_TOKEN),
+        DenyReason.BAD_SIGNATURE: ("SignatureDoesNotMatch", _BAD_SIGNATURE),
+        DenyReason.EXPIRED: ("ExpiredToken", _EXPIRED),
+        DenyReason.DENIED: ("AccessDenied", "User: {principal} is not authorized to perform: {action}"),
     }
 
     def refusal(self, code: str, message: str) -> Answer:
@@ -123,28 +123,28 @@ class _GuardedByName(_Guarded):
         return 403, {"Content-Type": "text/xml"}, body
 
 
-class _GuardedIam(_GuardedByName, IamResponse):
+class _AuthorizedIam(_AuthorizedQueryService, IamResponse):
     pass
 
 
-class _GuardedSts(_GuardedByName, TokenResponse):
-    def _needs(self) -> Iterator[Need]:
+class _AuthorizedSts(_AuthorizedQueryService, TokenResponse):
+    def _required_permissions(self) -> Iterator[Permission]:
         # STS API reference, "GetCallerIdentity": no policy can take it away.
         if self._get_action() != "GetCallerIdentity":
-            yield from super()._needs()
+            yield from super()._required_permissions()
 
 
 def _response(request: Request, status: int, headers: Mapping[str, str], body: Any) -> Response:
-    kept = {name: value for name, value in headers.items() if name.lower() not in ("status", "server")}
-    response = Response(body, status, kept)
+    forwarded = {name: value for name, value in headers.items() if name.lower() not in ("status", "server")}
+    response = Response(body, status, forwarded)
     if request.method == "HEAD" and "content-length" in headers:
         response.headers["Content-Length"] = headers["content-length"]  # the object's, not this empty body's
     return response
 
 
 _SERVICES: dict[str, Any] = {
-    "s3": GuardedS3,
-    "dynamodb": _GuardedDynamoDb,
-    "sts": _GuardedSts,
-    "iam": _GuardedIam,
+    "s3": AuthorizedS3,
+    "dynamodb": _AuthorizedDynamoDb,
+    "sts": _AuthorizedSts,
+    "iam": _AuthorizedIam,
 }

@@ -1,6 +1,6 @@
-"""AWS's signature, version 4, on a request: read, and checked with the secret. Knows nobody who signs.
+"""AWS Signature Version 4 of a request: read and verified with the secret. Does not depend on principals.
 
-botocore computes it, as it does for clients. Source: AWS, "Authenticating requests (AWS Signature Version 4)".
+botocore computes it, as for clients. Source: AWS, "Authenticating requests (AWS Signature Version 4)".
 """
 
 import hmac
@@ -23,7 +23,7 @@ _TIMESTAMP = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True)
 class Signature:
-    """What a request says of its signer. `ends_at` is None unless the signature is in the address, and so expires."""
+    """The signature of a request. `ends_at` is only set for a presigned URL, which expires."""
 
     access_key_id: str
     region: str
@@ -35,15 +35,13 @@ class Signature:
     ends_at: float | None = None
 
     def is_by(self, secret_access_key: str, request: Request) -> bool:
-        """Whether it is the signature of `request` that a holder of the secret makes."""
+        """Return whether it is the signature of `request` with this secret."""
         auth = self._signer(Credentials(self.access_key_id, secret_access_key))
-        signed = AWSRequest(request.method, _address(request), self._headers(request), request.get_data())
+        headers = {name: value for name, value in request.headers.items() if name.lower() in self.signed_headers}
+        signed = AWSRequest(request.method, _address(request), headers, request.get_data())
         signed.context["timestamp"] = self.timestamp
         expected = auth.signature(auth.string_to_sign(signed, auth.canonical_request(signed)), signed)
         return hmac.compare_digest(expected, self.value)
-
-    def _headers(self, request: Request) -> dict[str, str]:
-        return {name: value for name, value in request.headers.items() if name.lower() in self.signed_headers}
 
     def _signer(self, credentials: Credentials) -> SigV4Auth:
         if self.service != "s3":
@@ -53,11 +51,11 @@ class Signature:
 
 
 def read_signature(request: Request) -> Signature | None:
-    """The signature in the request's header, or in its address; None if there is none of version 4."""
-    found = _HEADER.fullmatch(request.headers.get("Authorization", ""))
-    if found:
+    """Return the signature from the Authorization header or the query; None if there is none of version 4."""
+    match = _HEADER.fullmatch(request.headers.get("Authorization", ""))
+    if match:
         timestamp, token = request.headers.get("X-Amz-Date", ""), request.headers.get("X-Amz-Security-Token")
-        return _signature(found["credential"], timestamp, found["signed_headers"], found["value"], token)
+        return _signature(match["credential"], timestamp, match["signed_headers"], match["value"], token)
     query = request.args
     if query.get("X-Amz-Algorithm") != "AWS4-HMAC-SHA256":
         return None
@@ -90,5 +88,5 @@ def _signature(
 def _address(request: Request) -> str:
     """The request's address as it was signed: to the letter, without the signature itself."""
     query = request.query_string.decode()
-    kept = [pair for pair in query.split("&") if unquote(pair.partition("=")[0]) != "X-Amz-Signature"]
-    return f"http://{request.host}{request.raw_path}?{'&'.join(kept)}"
+    signed_pairs = [pair for pair in query.split("&") if unquote(pair.partition("=")[0]) != "X-Amz-Signature"]
+    return f"http://{request.host}{request.raw_path}?{'&'.join(signed_pairs)}"

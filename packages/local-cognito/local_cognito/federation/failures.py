@@ -1,8 +1,8 @@
-"""Why a sign-in through a provider has failed, in Cognito's words. Knows nothing of the provider."""
+"""The failure of a sign-in through an identity provider. Does not depend on the provider."""
 
 
 class FederationFailed(Exception):  # noqa: N818 - not an error of ours: the answer is a redirect
-    """The app is told `error` and `description`, on its own address."""
+    """The app receives `error` and `description` at its redirect URI. The texts are Cognito's."""
 
     def __init__(self, description: str, error: str = "invalid_request") -> None:
         super().__init__(f"{error}: {description}")

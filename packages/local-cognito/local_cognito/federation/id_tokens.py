@@ -1,4 +1,4 @@
-"""A provider's ID token, believed once its signature and claims have held. Pure; the keys and the time are handed in.
+"""The verification of a provider's ID token. No I/O: keys and time are passed in.
 
 Source: OpenID Connect Core 3.1.3.7.
 """
@@ -25,10 +25,10 @@ _BY_OUR_CLOCK: Options = {
 }
 
 
-def verified_claims(
+def verify_id_token(
     raw: str, keys: Mapping[str, Any], provider: IdentityProvider, *, nonce: str, now: float
 ) -> dict[str, Any]:
-    """The claims of the provider's token for us, of this very sign-in. Raises FederationFailed."""
+    """Verify the provider's ID token of this sign-in and return its claims. Raises FederationFailed."""
     try:
         claims: dict[str, Any] = jwt.decode(
             raw,
@@ -50,13 +50,13 @@ def verified_claims(
 
 
 def _key(raw: str, keys: Mapping[str, Any]) -> jwt.PyJWK:
-    """The key that the header names; without a name, the only one that there is."""
+    """Return the key with the header's `kid`; without a `kid`, the only key."""
     kid = jwt.get_unverified_header(raw).get("kid")
     usable = [key for key in jwt.PyJWKSet.from_dict(dict(keys)).keys if key.public_key_use in (None, "sig")]
-    named = [key for key in usable if kid is None or key.key_id == kid]
-    if len(named) != 1:
+    matching = [key for key in usable if kid is None or key.key_id == kid]
+    if len(matching) != 1:
         raise jwt.InvalidKeyError("no such key")
-    return named[0]
+    return matching[0]
 
 
 def _require_timely(claims: Mapping[str, Any], now: float) -> None:
@@ -70,7 +70,7 @@ def _require_timely(claims: Mapping[str, Any], now: float) -> None:
 
 
 def _require_ours(claims: Mapping[str, Any], provider: IdentityProvider, nonce: str) -> None:
-    """The token is of the request that we have sent, and of no other client's."""
+    """Check that the token is for this authorization request and this client."""
     if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
         raise FederationFailed("Bad id_token nonce")
     audience = claims["aud"]

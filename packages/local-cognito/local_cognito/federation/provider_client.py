@@ -1,7 +1,8 @@
-"""What is asked of a provider: where everything is, tokens for a code, its keys, what it says of a person.
+"""The HTTP client of an identity provider: discovery, tokens, keys and userInfo.
 
-Knows no browser and no pool. Every call has a deadline, and goes to an address that the provider's configuration, or
-the discovery document of its issuer, names: https, or plain http to this machine.
+Does not depend on browsers or pools. Every request has a timeout. Its URL comes from the provider's configuration or
+from the discovery document of its issuer, and is https, or http to this machine.
+
 Source: OpenID Connect Discovery 4; OpenID Connect Core 3.1.3, 5.3; AWS developer guide, "OIDC providers".
 """
 
@@ -9,16 +10,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from django_cognito.core.errors import CognitoUnavailableError
-from django_cognito.core.http.client import Http, Response
-from django_cognito.core.user_pool import is_safe_address
-
 from ..accounts.identity_providers import IdentityProvider
+from ..addresses import is_safe_address
 from .failures import FederationFailed
-from .id_tokens import verified_claims
+from .http_client import TIMEOUT_SECONDS, Response, send_request
+from .id_tokens import verify_id_token
 
-_TIMEOUT_SECONDS = 5.0
-_MAX_BYTES = 262_144
 _OK = 200
 # What a discovery document calls the addresses that a provider's details may give.
 _DISCOVERED = {
@@ -33,14 +30,14 @@ Addresses = Mapping[str, str]
 
 
 class ProviderClient:
-    """The local Cognito's side of OpenID Connect. Raises FederationFailed in Cognito's words."""
+    """The local Cognito as an OpenID Connect client. Raises FederationFailed with the messages of Cognito."""
 
-    def __init__(self, now: Callable[[], float], http: Http | None = None) -> None:
+    def __init__(self, now: Callable[[], float], timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._now = now
-        self._http = http or Http(timeout_seconds=_TIMEOUT_SECONDS, max_bytes=_MAX_BYTES)
+        self._timeout_seconds = timeout_seconds
 
     def addresses(self, provider: IdentityProvider) -> Addresses:
-        """The provider's endpoints, by the names that its details have for them."""
+        """Return the provider's endpoints by the names of ProviderDetails."""
         if not provider.issuer:
             raise FederationFailed(f"{provider.name} has no oidc_issuer: here every provider speaks OpenID Connect")
         if _DISCOVERED.keys() <= provider.addresses.keys():
@@ -48,22 +45,22 @@ class ProviderClient:
         document = self._discovery(provider)
         if document.get("issuer") != provider.issuer and document.get("issuer") != f"{provider.issuer}/":
             raise FederationFailed("Bad issuer in the discovery document")
-        found = {name: document.get(word) for name, word in _DISCOVERED.items()}
-        texts = {name: value for name, value in found.items() if isinstance(value, str)}
+        endpoints = {name: document.get(word) for name, word in _DISCOVERED.items()}
+        texts = {name: value for name, value in endpoints.items() if isinstance(value, str)}
         return {**texts, **provider.addresses}
 
     def claims(
         self, provider: IdentityProvider, addresses: Addresses, *, code: str, verifier: str, nonce: str, callback: str
     ) -> dict[str, Any]:
-        """What the provider says of the person who has brought `code`: of the ID token and its userInfo."""
+        """Redeem `code` and return the claims of the ID token and of userInfo."""
         tokens = self._tokens(provider, addresses, code=code, verifier=verifier, callback=callback)
         keys = self._json("error_description=Timeout in calling jwks uri", addresses, "jwks_uri")
-        claims = verified_claims(str(tokens.get("id_token")), keys, provider, nonce=nonce, now=self._now())
-        told = self._user_info(provider, addresses, tokens)
-        if told and told.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2
+        claims = verify_id_token(str(tokens.get("id_token")), keys, provider, nonce=nonce, now=self._now())
+        user_info = self._user_info(provider, addresses, tokens)
+        if user_info and user_info.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2
             raise FederationFailed("Bad sub in the userInfo response")
         raws = {name: tokens[name] for name in ("access_token", "id_token") if name in tokens}
-        return {**claims, **told, **raws}
+        return {**claims, **user_info, **raws}
 
     def _discovery(self, provider: IdentityProvider) -> Mapping[str, Any]:
         address = f"{provider.issuer}/.well-known/openid-configuration"
@@ -90,10 +87,10 @@ class ProviderClient:
     def _user_info(
         self, provider: IdentityProvider, addresses: Addresses, tokens: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        """The provider's userInfo; nothing from a provider that has none."""
+        """Return the provider's userInfo response; empty if the provider has no such endpoint."""
         if "attributes_url" not in addresses or not isinstance(tokens.get("access_token"), str):
             return {}
-        method = "POST" if provider.asks_by_post else "GET"
+        method = "POST" if provider.uses_post else "GET"
         headers = {"Authorization": f"Bearer {tokens['access_token']}"}
         slow = "Timeout occurred in calling IdP user info endpoint"
         answer = self._ask(slow, addresses, "attributes_url", method=method, headers=headers)
@@ -114,23 +111,23 @@ class ProviderClient:
         if not is_safe_address(address):
             raise FederationFailed(f"The provider's {name} is neither https nor on this machine")
         try:
-            return self._http.request(method, address, **sent)
-        except (CognitoUnavailableError, ValueError) as error:
+            return send_request(method, address, timeout_seconds=self._timeout_seconds, **sent)
+        except (OSError, ValueError) as error:
             raise FederationFailed(slow) from error
 
 
 def _object(answer: Response, failed: str) -> Mapping[str, Any]:
     try:
-        found = answer.json()
+        document = answer.json()
     except ValueError as error:
         raise FederationFailed(failed) from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise FederationFailed(failed)
-    return found
+    return document
 
 
 def _code(answer: Response) -> str:
-    """The error's code, where the body is an OAuth error: nothing else of it is handed on."""
+    """Return the error code if the body is an OAuth error. Nothing else of the body is passed on."""
     try:
         error = answer.json()["error"]
     except (ValueError, KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""Who is who in the identity pools, and the credentials of their roles. Every caller holds the lock.
+"""The identities of the identity pools and the credentials of their roles. The caller holds the lock.
 
 Source: AWS API reference, "GetId", "GetCredentialsForIdentity".
 """
@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..accounts.authority import Authority
 from ..aws.account import AccessKey, Account
-from ..refusals import Refused
+from ..errors import ServiceError
+from ..user_pool_service import UserPoolService
 from .identity_pool import IdentityPool
 from .logins import claims_of_login
-from .roles import bad_configuration, guest_role, role_of
+from .roles import bad_configuration, guest_role, select_role
 
 Logins = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class _Login:
-    """A login that a pool has taken."""
+    """A login that the identity pool accepted."""
 
     pool: IdentityPool
     claims: Mapping[str, Any]
@@ -30,44 +30,52 @@ class _Login:
 
 
 class Identities:
-    """The identities of all pools. Those of people follow from their logins; guests are known until the end."""
+    """The identities of all pools. A user's identity is computed from the login; a guest's is stored in memory."""
 
-    def __init__(self, pools: Sequence[IdentityPool], authority: Authority, account: Account) -> None:
+    def __init__(self, pools: Sequence[IdentityPool], service: UserPoolService, account: Account) -> None:
         self._pools = {pool.id: pool for pool in pools}
-        self._authority = authority
+        self._service = service
         self._account = account
         self._guests: dict[str, IdentityPool] = {}
 
     def identity(self, pool_id: str, logins: Logins) -> str:
-        """The identity of a login, the same each time; without one a new guest's. Raises Refused."""
+        """Return the identity of a login, which is always the same; without a login a new guest's.
+
+        Raises ServiceError.
+        """
         pool = self._pools.get(pool_id)
         if pool is None:
-            raise Refused("ResourceNotFoundException", f"IdentityPool '{pool_id}' not found.")
+            raise ServiceError("ResourceNotFoundException", f"IdentityPool '{pool_id}' not found.")
         if logins:
             return self._login(pool, logins).identity_id
-        _require_guests(pool)
+        if not pool.allows_guests:
+            raise ServiceError(
+                "NotAuthorizedException", "Unauthenticated access is not supported for this identity pool."
+            )
         guest = pool.new_guest()
         self._guests[guest] = pool
         return guest
 
     def credentials(self, identity_id: str, logins: Logins, role_arn: str | None) -> tuple[str, AccessKey]:
-        """An identity, and credentials of its role. A guest who signs in becomes who they are. Raises Refused."""
+        """Return an identity and credentials of its role. A guest who signs in gets the user's identity. Raises
+        ServiceError.
+        """
         pool = self._pool_of(identity_id)
         if not logins:
             return identity_id, self._guest_credentials(identity_id)
         login = self._login(pool, logins)
         if login.identity_id != identity_id and identity_id not in self._guests:
-            raise Refused(
+            raise ServiceError(
                 "NotAuthorizedException",
                 "Logins don't match. Please include at least one valid login for this identity or identity pool.",
             )
-        role = role_of(pool, login.claims, role_arn)
+        role = select_role(pool, login.claims, role_arn)
         return login.identity_id, self._session(pool, role, login.identity_id, pool.tags_of(login.claims))
 
     def _guest_credentials(self, identity_id: str) -> AccessKey:
         pool = self._guests.get(identity_id)
         if pool is None:
-            raise Refused("NotAuthorizedException", f"Access to Identity '{identity_id}' is forbidden.")
+            raise ServiceError("NotAuthorizedException", f"Access to Identity '{identity_id}' is forbidden.")
         return self._session(pool, guest_role(pool), identity_id, {})
 
     def _session(self, pool: IdentityPool, role: str, identity_id: str, tags: Mapping[str, str]) -> AccessKey:
@@ -82,20 +90,17 @@ class Identities:
 
     def _login(self, pool: IdentityPool, logins: Logins) -> _Login:
         if logins.keys() != {pool.login_key}:
-            raise Refused("NotAuthorizedException", "Token is not from a supported provider of this identity pool.")
-        return _Login(pool, claims_of_login(logins[pool.login_key], pool, self._authority))
+            raise ServiceError(
+                "NotAuthorizedException", "Token is not from a supported provider of this identity pool."
+            )
+        return _Login(pool, claims_of_login(logins[pool.login_key], pool, self._service))
 
     def _pool_of(self, identity_id: str) -> IdentityPool:
-        """The pool that has the identity: a guest's, or that of anybody in its user pool."""
+        """Return the pool with this identity: a guest's, or one of a user in its user pool."""
         if identity_id in self._guests:
             return self._guests[identity_id]
         for pool in self._pools.values():
-            subs = (user.id for user in self._authority.pools.get(pool.user_pool_id).users.values())
+            subs = (moto_user.id for moto_user in self._service.pools.get(pool.user_pool_id).users.values())
             if any(pool.identity_of(sub) == identity_id for sub in subs):
                 return pool
-        raise Refused("ResourceNotFoundException", f"Identity '{identity_id}' not found.")
-
-
-def _require_guests(pool: IdentityPool) -> None:
-    if not pool.allows_guests:
-        raise Refused("NotAuthorizedException", "Unauthenticated access is not supported for this identity pool.")
+        raise ServiceError("ResourceNotFoundException", f"Identity '{identity_id}' not found.")

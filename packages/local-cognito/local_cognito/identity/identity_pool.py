@@ -1,11 +1,9 @@
-"""An identity pool as a value, and the identities that its logins have. Knows no tokens, no policies, no moto."""
+"""Identity pools as values, and the identities of their logins. Does not depend on tokens, policies or moto."""
 
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-from django_cognito.core.user_pool import UserPool
 
 # AWS developer guide, "Using attributes for access control": the default mapping of a user pool.
 DEFAULT_PRINCIPAL_TAGS: Mapping[str, str] = {"client": "aud", "username": "sub"}
@@ -14,7 +12,7 @@ _NAMESPACE = uuid.UUID("b3f2e2a4-1f0e-5c52-8d8e-6f9a5f3c9d10")
 
 @dataclass(frozen=True)
 class Rule:
-    """A claim that gives a role. `match` is AWS's word: Equals, Contains, StartsWith or NotEqual."""
+    """A rule that maps a claim to a role. `match` is Equals, Contains, StartsWith or NotEqual."""
 
     claim: str
     match: str
@@ -24,7 +22,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class RoleMapping:
-    """How the role of a login is chosen. `kind` is AWS's word, Token or Rules, or empty: always the default role."""
+    """The role mapping of a login. `kind` is Token, Rules, or empty: always the default role."""
 
     kind: str = "Token"
     denies_ambiguous: bool = False
@@ -33,7 +31,7 @@ class RoleMapping:
 
 @dataclass(frozen=True)
 class IdentityPool:
-    """An identity pool whose logins come from one user pool."""
+    """An identity pool with one user pool as its provider."""
 
     id: str
     name: str
@@ -48,24 +46,24 @@ class IdentityPool:
 
     @property
     def region(self) -> str:
-        """The region, which the id begins with."""
+        """The region, which is the first part of the id."""
         return self.id.partition(":")[0]
 
     @property
     def login_key(self) -> str:
-        """What the user pool is called in `Logins`, whatever issuer its tokens name."""
-        region = UserPool(self.user_pool_id).region
+        """The key of the user pool in `Logins`, for any issuer of its tokens."""
+        region = self.user_pool_id.partition("_")[0]
         return f"cognito-idp.{region}.amazonaws.com/{self.user_pool_id}"
 
     def identity_of(self, sub: str) -> str:
-        """The identity of the person with that `sub`: the same one in every process."""
+        """Return the identity of the user with this `sub`: the same in every process."""
         return f"{self.region}:{uuid.uuid5(_NAMESPACE, f'{self.id} {self.login_key} {sub}')}"
 
     def new_guest(self) -> str:
-        """The identity of somebody who has not signed in."""
+        """Return a new guest identity."""
         return f"{self.region}:{uuid.uuid4()}"
 
     def tags_of(self, claims: Mapping[str, Any]) -> dict[str, str]:
-        """The principal tags that a login has; a claim that is missing, or a list, makes none."""
-        found = {tag: claims.get(claim) for tag, claim in self.principal_tags.items()}
-        return {tag: str(value) for tag, value in found.items() if isinstance(value, str | int | float)}
+        """Return the principal tags of a login. A claim that is missing or a list has no tag."""
+        tags = {tag: claims.get(claim) for tag, claim in self.principal_tags.items()}
+        return {tag: str(value) for tag, value in tags.items() if isinstance(value, str | int | float)}

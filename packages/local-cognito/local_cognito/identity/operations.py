@@ -1,4 +1,4 @@
-"""The AWS API of the identity pools, unsigned: GetId and GetCredentialsForIdentity."""
+"""The AWS API of identity pools, unsigned: GetId and GetCredentialsForIdentity."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,44 +7,48 @@ from flask import Response
 from moto.core.request import Request
 from moto.core.utils import get_service_model
 
-from ..accounts.authority import Authority
-from ..aws_json import Answer, Parameters, answered, parameters, response, target
-from ..refusals import Refused
+from ..aws_json import Answer, Parameters, json_response, read_parameters, read_target, run_operation
+from ..errors import ServiceError
+from ..user_pool_service import UserPoolService
 from .identities import Identities
 
 SERVICE = "AWSCognitoIdentityService"
 
 
 class IdentityOperations:
-    """The operations of all identity pools of one local Cognito, one at a time."""
+    """The identity pool operations of one local Cognito, one at a time."""
 
-    def __init__(self, identities: Identities, authority: Authority) -> None:
+    def __init__(self, identities: Identities, service: UserPoolService) -> None:
         self._identities = identities
-        self._authority = authority
+        self._service = service
         self._ours: dict[str, Callable[[Parameters], Answer]] = {
-            "GetId": self._get_id,
-            "GetCredentialsForIdentity": self._get_credentials,
+            "GetId": self.get_id,
+            "GetCredentialsForIdentity": self.get_credentials_for_identity,
         }
 
     def answer(self, request: Request) -> Response:
-        """AWS's answer to a request in its JSON protocol, errors included."""
-        _, operation = target(request)
-        with self._authority.lock:
-            return answered(lambda: response(self._operation(operation)(parameters(request))))
+        """Return the response to a request in the AWS JSON protocol, errors included."""
+        _, operation = read_target(request)
+        with self._service.lock:
+            return run_operation(lambda: json_response(self._operation(operation)(read_parameters(request))))
 
     def _operation(self, name: str) -> Callable[[Parameters], Answer]:
         if name in self._ours:
             return self._ours[name]
         if name in get_service_model("cognito-identity").operation_names:
-            raise Refused("NotImplementedException", f"The local Cognito does not have the operation {name}")
-        raise Refused("UnknownOperationException", f"There is no operation {name} of identity pools")
+            raise ServiceError("NotImplementedException", f"The local Cognito does not have the operation {name}")
+        raise ServiceError("UnknownOperationException", f"There is no operation {name} of identity pools")
 
-    def _get_id(self, given: Parameters) -> Answer:
-        return {"IdentityId": self._identities.identity(str(given.get("IdentityPoolId")), _logins(given))}
+    def get_id(self, parameters: Parameters) -> Answer:
+        """Run GetId."""
+        return {"IdentityId": self._identities.identity(str(parameters.get("IdentityPoolId")), _logins(parameters))}
 
-    def _get_credentials(self, given: Parameters) -> Answer:
-        asked = given.get("CustomRoleArn")
-        identity_id, key = self._identities.credentials(str(given.get("IdentityId")), _logins(given), asked)
+    def get_credentials_for_identity(self, parameters: Parameters) -> Answer:
+        """Run GetCredentialsForIdentity."""
+        custom_role_arn = parameters.get("CustomRoleArn")
+        identity_id, key = self._identities.credentials(
+            str(parameters.get("IdentityId")), _logins(parameters), custom_role_arn
+        )
         credentials = {
             "AccessKeyId": key.id,
             "SecretKey": key.secret,
@@ -54,8 +58,8 @@ class IdentityOperations:
         return {"IdentityId": identity_id, "Credentials": credentials}
 
 
-def _logins(given: Parameters) -> Mapping[str, Any]:
-    logins = given.get("Logins") or {}
+def _logins(parameters: Parameters) -> Mapping[str, Any]:
+    logins = parameters.get("Logins") or {}
     if not isinstance(logins, dict) or not all(isinstance(value, str) for value in logins.values()):
-        raise Refused("InvalidParameterException", "Logins must be a map of provider names to tokens")
+        raise ServiceError("InvalidParameterException", "Logins must be a map of provider names to tokens")
     return logins

@@ -1,4 +1,4 @@
-"""Which role a login, or a guest, gets of an identity pool. Pure; knows no policies.
+"""The selection of an identity pool's role for a login or a guest. No I/O.
 
 Source: AWS developer guide, "Using role-based access control".
 """
@@ -6,35 +6,40 @@ Source: AWS developer guide, "Using role-based access control".
 from collections.abc import Mapping
 from typing import Any
 
-from ..refusals import Refused
+from ..errors import ServiceError
 from .identity_pool import IdentityPool, Rule
 
 Claims = Mapping[str, Any]
 
 
 def guest_role(pool: IdentityPool) -> str:
-    """The role of those who have not signed in. Raises Refused if the pool has none."""
+    """Return the role of guests. Raises ServiceError if the pool has none."""
     return _configured(pool.guest_role_arn)
 
 
-def role_of(pool: IdentityPool, claims: Claims, asked: str | None = None) -> str:
-    """The role of a login; `asked` is the one that the caller names, of those that the token offers. Raises Refused."""
-    if asked is not None:
-        return _offered(pool, claims, asked)
+def select_role(pool: IdentityPool, claims: Claims, custom_role_arn: str | None = None) -> str:
+    """Return the role of a login. Raises ServiceError.
+
+    `custom_role_arn` is the role that the caller requests; it must be one of `cognito:roles`.
+    """
+    if custom_role_arn is not None:
+        if pool.role_mapping.kind != "Token" or custom_role_arn not in claims.get("cognito:roles", ()):
+            raise ServiceError("NotAuthorizedException", "The role is not among those that the token offers.")
+        return custom_role_arn
     if not pool.role_mapping.kind:
         return _configured(pool.authenticated_role_arn)
-    mapped = claims.get("cognito:preferred_role") if pool.role_mapping.kind == "Token" else _by_rules(pool, claims)
+    mapped = (
+        claims.get("cognito:preferred_role")
+        if pool.role_mapping.kind == "Token"
+        else next((rule.role_arn for rule in pool.role_mapping.rules if _holds(rule, claims)), None)
+    )
     if mapped:
         return str(mapped)
     if pool.role_mapping.denies_ambiguous:
-        raise Refused("NotAuthorizedException", "Access denied: no role, or more than one, is mapped to this login.")
+        raise ServiceError(
+            "NotAuthorizedException", "Access denied: no role, or more than one, is mapped to this login."
+        )
     return _configured(pool.authenticated_role_arn)
-
-
-def _offered(pool: IdentityPool, claims: Claims, asked: str) -> str:
-    if pool.role_mapping.kind != "Token" or asked not in claims.get("cognito:roles", ()):
-        raise Refused("NotAuthorizedException", "The role is not among those that the token offers.")
-    return asked
 
 
 def _configured(role_arn: str | None) -> str:
@@ -43,28 +48,24 @@ def _configured(role_arn: str | None) -> str:
     return role_arn
 
 
-def bad_configuration() -> Refused:
-    """The pool names no role, or one that is not there."""
-    return Refused(
+def bad_configuration() -> ServiceError:
+    """Return the error for a pool without a role, or with a role that does not exist."""
+    return ServiceError(
         "InvalidIdentityPoolConfigurationException",
         "Invalid identity pool configuration. Check assigned IAM roles for this pool.",
     )
-
-
-def _by_rules(pool: IdentityPool, claims: Claims) -> str | None:
-    return next((rule.role_arn for rule in pool.role_mapping.rules if _holds(rule, claims)), None)
 
 
 def _holds(rule: Rule, claims: Claims) -> bool:
     # A claim that is missing fulfils nothing, not even NotEqual.
     if rule.claim not in claims:
         return False
-    found = claims[rule.claim]
-    values = [str(each) for each in found] if isinstance(found, list) else [str(found)]
+    claim = claims[rule.claim]
+    values = [str(item) for item in claim] if isinstance(claim, list) else [str(claim)]
     if rule.match == "NotEqual":
         return rule.value not in values
     if rule.match == "Contains":
-        return any(rule.value in each for each in values)
+        return any(rule.value in item for item in values)
     if rule.match == "StartsWith":
-        return any(each.startswith(rule.value) for each in values)
+        return any(item.startswith(rule.value) for item in values)
     return rule.value in values

@@ -1,1 +1,1 @@
-"""The OAuth endpoints and the documents beside them."""
+"""The OAuth endpoints and the public documents of the pools."""

@@ -1,4 +1,4 @@
-"""Which app client calls an endpoint, proved as Cognito wants it. Knows the request and clients, no person.
+"""Client authentication at the OAuth endpoints. Does not depend on users.
 
 Source: AWS developer guide, "Token endpoint"; RFC 6749 2.3.1.
 """
@@ -13,7 +13,7 @@ from .errors import OAuthError
 
 
 def authenticated_client(form: Mapping[str, str], find_client: Callable[[str], AppClient | None]) -> AppClient:
-    """The client that calls: by Basic header, by `client_id` and `client_secret` in the body, or a public one by id.
+    """Return the client: by Basic header, by `client_id` and `client_secret` in the body, or a public client by its id.
 
     Raises OAuthError.
     """
@@ -29,8 +29,8 @@ def authenticated_client(form: Mapping[str, str], find_client: Callable[[str], A
 def _from_header(form: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the client id and secret of the header, as they are and form-decoded.
 
-    RFC 6749 2.3.1 requires form-encoding; AWS documents "Base64Encode(client_id:client_secret)" and does not say which
-    of both it reads. They differ only for a secret with a plus sign, which a site may choose itself: both are accepted.
+    RFC 6749 2.3.1 requires form-encoding; AWS documents "Base64Encode(client_id:client_secret)" without it. They differ
+    only if a secret contains a plus sign, which is possible for a custom secret: both forms are accepted.
     """
     credentials = request.authorization
     if credentials is None or credentials.type != "basic":

@@ -1,4 +1,4 @@
-"""The refusal of an endpoint that apps call. Knows the words of OAuth, and nothing of what was refused."""
+"""The error response of an OAuth endpoint. Does not depend on the endpoint that raises it."""
 
 from flask import Response, jsonify
 
@@ -7,14 +7,14 @@ _STATUS = {("/oauth2/revoke", "invalid_client"): 401}
 
 
 class OAuthError(Exception):
-    """An endpoint says no, in a word of RFC 6749 5.2 or RFC 7009 2.2.1."""
+    """The endpoint rejects the request with an error code of RFC 6749 5.2 or RFC 7009 2.2.1."""
 
     def __init__(self, error: str) -> None:
         super().__init__(error)
         self.error = error
 
     def answer(self, path: str) -> Response:
-        """The response that the endpoint at `path` gives."""
+        """Return the response of the endpoint at `path`."""
         response = jsonify(error=self.error)
         response.status_code = _STATUS.get((path, self.error), 400)
         return response

@@ -1,4 +1,4 @@
-"""A pool's two public documents: its keys, and where everything is. Knows no app client and no person.
+"""The two public documents of a pool: its JWKS and its discovery document. Does not depend on clients or users.
 
 Source: AWS developer guide, "Verifying JSON web tokens"; OpenID Connect Discovery 4.
 """
@@ -7,27 +7,31 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from ..accounts.authority import Authority
-from ..refusals import Refused
+from ..errors import ServiceError
+from ..user_pool_service import UserPoolService
 
 
-def add_well_known(blueprint: Blueprint, authority: Authority) -> None:
-    """Give `blueprint` the documents of every pool of `authority`; 404 for any other pool."""
+def add_well_known(blueprint: Blueprint, service: UserPoolService) -> None:
+    """Add the documents of every pool of `service` to `blueprint`; 404 for an unknown pool."""
 
     def jwks(pool_id: str) -> Response:
-        return jsonify(authority.jwks(pool_id))
+        return jsonify(service.jwks(pool_id))
 
     def discovery(pool_id: str) -> Response:
-        authority.jwks(pool_id)  # refuses an unknown pool
-        return jsonify(discovery_document(authority.issuer(pool_id), authority.origin, pool_id))
+        service.jwks(pool_id)  # refuses an unknown pool
+        return jsonify(discovery_document(service.issuer(pool_id), service.origin, pool_id))
 
     blueprint.add_url_rule("/<pool_id>/.well-known/jwks.json", view_func=jwks)
     blueprint.add_url_rule("/<pool_id>/.well-known/openid-configuration", view_func=discovery)
-    blueprint.register_error_handler(Refused, _answer_unknown_pool)
+
+    def unknown_pool(error: ServiceError) -> tuple[Response, int]:
+        return jsonify(code=error.code, message=error.message), 404
+
+    blueprint.register_error_handler(ServiceError, unknown_pool)
 
 
 def discovery_document(issuer: str, origin: str, pool_id: str) -> dict[str, Any]:
-    """What a pool says of itself: what is served here, and no more, at local addresses whatever the issuer."""
+    """Return the discovery document of a pool: only what is implemented here, always with local URLs."""
     return {
         "issuer": issuer,
         "jwks_uri": f"{origin}/{pool_id}/.well-known/jwks.json",
@@ -43,7 +47,3 @@ def discovery_document(issuer: str, origin: str, pool_id: str) -> dict[str, Any]
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],
     }
-
-
-def _answer_unknown_pool(refused: Refused) -> tuple[Response, int]:
-    return jsonify(code=refused.code, message=refused.message), 404

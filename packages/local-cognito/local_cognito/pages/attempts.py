@@ -1,7 +1,7 @@
-"""Sign-ins under way, as every form page needs them: begun, shown, gone on with, finished. Judges nobody.
+"""Pending sign-ins of the hosted UI: start, show, continue and finish. Checks no credentials.
 
-Each page is left by a redirect, so that reloading sends nothing twice; a form counts only in the browser, and for the
-step, that it was shown for.
+Every accepted form ends with a redirect, so that a reload sends nothing twice. A form is only valid in the browser and
+for the step for which it was shown.
 """
 
 from dataclasses import replace
@@ -11,12 +11,12 @@ from flask import Response, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..accounts.assurance import PASSWORD, PASSWORD_AND_TOTP
-from ..accounts.authority import Authority
-from ..accounts.people import Person
+from ..accounts.users import User
+from ..user_pool_service import UserPoolService
 from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
 from .browser_cookies import browser_of_request, new_browser, remember_browser, remember_session
 from .browser_sessions import RESET_SECONDS, BrowserSession, BrowserSessions, PendingSignIn, Step, sessions_of
-from .page import error_page, page, same_query
+from .page import error_page, render_page, same_query
 
 # Each step's page and its address.
 _TEMPLATES: dict[Step, str] = {
@@ -40,7 +40,7 @@ _PATHS: dict[Step, str] = {
 
 
 class SignInStopped(Exception):  # noqa: N818 - not an error of ours: the answer is a page
-    """The sign-in under way cannot go on; `code` names the error page."""
+    """The pending sign-in cannot continue; `code` selects the error page."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -48,37 +48,42 @@ class SignInStopped(Exception):  # noqa: N818 - not an error of ours: the answer
 
 
 class Attempts:
-    """The sign-ins under way of one local Cognito, each under the name that its forms carry."""
+    """The pending sign-ins of one local Cognito. The parameter `attempt` is the name of one."""
 
-    def __init__(self, authority: Authority) -> None:
-        self._authority = authority
+    def __init__(self, service: UserPoolService) -> None:
+        self._service = service
 
-    def asked(self, *, of_own_people: bool = False) -> AuthorizationRequest:
-        """What the app asks for, by the address of the page, which may be for people of the pool itself alone.
+    def read_authorization_request(self, *, for_own_users: bool = False) -> AuthorizationRequest:
+        """Return the authorization request in the page's URL. `for_own_users`: the page needs users of the pool itself.
 
         Raises UnusableRequest or RejectedRequest.
         """
-        asked = read_request(request.args, self._authority.client)
-        if "none" in asked.prompts:
-            raise asked.rejected("login_required")
-        if of_own_people and not asked.takes_password:
-            raise asked.rejected("invalid_request")
-        return asked
+        authorization_request = read_request(request.args, self._service.client)
+        if "none" in authorization_request.prompts:
+            raise authorization_request.rejected("login_required")
+        if for_own_users and not authorization_request.takes_password:
+            raise authorization_request.rejected("invalid_request")
+        return authorization_request
 
-    def begin(self, step: Step, asked: AuthorizationRequest, **shown: Any) -> Response:
-        """The first page of a new sign-in."""
-        pending = PendingSignIn(asked, browser_of_request() or new_browser(), step=step)
+    def begin(self, step: Step, authorization_request: AuthorizationRequest, **shown: Any) -> Response:
+        """Start a sign-in and return its first page."""
+        pending = PendingSignIn(authorization_request, browser_of_request() or new_browser(), step=step)
         response = self.page(self._sessions.pending.put(pending), pending, **shown)
         remember_browser(response, pending.browser)
         return response
 
     def page(self, name: str, pending: PendingSignIn, **shown: Any) -> Response:
-        """The page of the step that the sign-in is at."""
-        asked = pending.request
-        context = {"username": pending.username, "notice": pending.notice, "client": asked.client, **shown}
-        return page(
+        """Return the page of the sign-in's current step."""
+        authorization_request = pending.request
+        context = {
+            "username": pending.username,
+            "notice": pending.notice,
+            "client": authorization_request.client,
+            **shown,
+        }
+        return render_page(
             _TEMPLATES[pending.step],
-            leads_to=asked.redirect_uri,
+            leads_to=authorization_request.redirect_uri,
             attempt=name,
             csrf_token=pending.csrf_token,
             action=same_query(_PATHS[pending.step]),
@@ -87,7 +92,7 @@ class Attempts:
         )
 
     def shown(self, step: Step) -> tuple[str, PendingSignIn]:
-        """The sign-in whose page is asked for, and its name. Raises SignInStopped unless it is at that step."""
+        """Return the name and the sign-in of a GET request. Raises SignInStopped unless it is at this step."""
         name = request.args.get("attempt", "")
         pending = self._sessions.pending.get(name)
         if pending is None or pending.step != step or pending.browser != browser_of_request():
@@ -95,7 +100,7 @@ class Attempts:
         return name, pending
 
     def submitted(self, step: Step) -> tuple[str, PendingSignIn]:
-        """The sign-in that the form just sent belongs to, and its name. Raises SignInStopped."""
+        """Return the name and the sign-in of the submitted form. Raises SignInStopped."""
         name, csrf_token = request.form.get("attempt", ""), request.form.get("_csrf", "")
         if not name or not csrf_token or not browser_of_request():
             raise SignInStopped("forged_form")
@@ -108,82 +113,93 @@ class Attempts:
             raise SignInStopped("login_ended")
         return name, pending
 
-    def person(self, pending: PendingSignIn) -> Person:
-        """Whose sign-in it is, as they are now: the account may have been changed since. Raises SignInStopped."""
-        person = self._authority.person(pending.request.client.pool_id, pending.sub)
-        if person is None or not person.enabled:
+    def user(self, pending: PendingSignIn) -> User:
+        """Return the current data of the sign-in's user.
+
+        Raises SignInStopped if the account was deleted or disabled.
+        """
+        user = self._service.find_user_by_sub(pending.request.client.pool_id, pending.sub)
+        if user is None or not user.enabled:
             raise SignInStopped("login_ended")
-        return person
+        return user
 
     def move(self, name: str, **changes: Any) -> AnyResponse:
-        """On to the page of another step, or to the same one with other words."""
+        """Change the pending sign-in and redirect to the page of its step."""
         moved = self._sessions.pending.change(name, lambda pending: replace(pending, **changes))
         if moved is None:
             raise SignInStopped("login_ended")
         return redirect(same_query(_PATHS[moved.step], attempt=name))
 
     def start_over(self, name: str, pending: PendingSignIn, **details: Any) -> AnyResponse:
-        """On to a page of a new sign-in for the same request; the one before is over."""
+        """End the sign-in and redirect to a page of a new one for the same authorization request."""
         self._sessions.pending.take(name)
         return redirect(self.aside(pending, **details))
 
     def aside(self, pending: PendingSignIn, **changes: Any) -> str:
-        """The address of another page for the same request and browser; the sign-in stays where it is as well."""
+        """Return the URL of another page for the same authorization request and browser. The sign-in stays pending."""
         other = PendingSignIn(pending.request, pending.browser, **changes)
-        keep_seconds = RESET_SECONDS if other.step == "reset" else None
-        return same_query(_PATHS[other.step], attempt=self._sessions.pending.put(other, keep_seconds=keep_seconds))
+        lifetime_seconds = RESET_SECONDS if other.step == "reset" else None
+        return same_query(
+            _PATHS[other.step], attempt=self._sessions.pending.put(other, lifetime_seconds=lifetime_seconds)
+        )
 
     def count_wrong_code(self, name: str, most: int) -> None:
-        """One wrong code more; the last one of `most` ends the sign-in. Raises SignInStopped."""
+        """Count a wrong code. The last of `most` ends the sign-in: raises SignInStopped."""
         counted = self._sessions.pending.change(name, lambda now: replace(now, wrong_codes=now.wrong_codes + 1))
         if counted is None or counted.wrong_codes >= most:
             self._sessions.pending.take(name)
             raise SignInStopped("too_many_codes")
 
-    def go_on(self, name: str, pending: PendingSignIn, person: Person) -> AnyResponse:
-        """On to what is left to do, or back to the app."""
-        step = _step_after(pending.step, person)
+    def go_on(self, name: str, pending: PendingSignIn, user: User) -> AnyResponse:
+        """Redirect to the next step, or to the app if no step remains."""
+        step = _step_after(pending.step, user)
         if step is None:
-            return self._finish(name, pending, person)
-        return self.move(name, step=step, sub=person.sub, username=pending.username, notice="")
+            return self._finish(name, pending, user)
+        return self.move(name, step=step, sub=user.sub, username=pending.username, notice="")
 
     def show_stopped(self, stopped: SignInStopped) -> Response:
-        """The page for a sign-in that cannot go on, with the way to a new one where the address still tells it."""
+        """Return the error page of a stopped sign-in, with a link to a new one if the URL has a valid request."""
         try:
-            read_request(request.args, self._authority.client)
+            read_request(request.args, self._service.client)
         except (UnusableRequest, RejectedRequest):
             return error_page(stopped.code)
         return error_page(stopped.code, restart=same_query("/oauth2/authorize"))
 
     @property
     def _sessions(self) -> BrowserSessions:
-        return sessions_of(current_app, self._authority.now)
+        return sessions_of(current_app, self._service.now)
 
-    def _finish(self, name: str, pending: PendingSignIn, person: Person) -> AnyResponse:
+    def _finish(self, name: str, pending: PendingSignIn, user: User) -> AnyResponse:
         """Back to the app with a code; the browser counts as signed in to the pool from now on."""
         if self._sessions.pending.take(name) is None:
             raise SignInStopped("login_ended")
         assurance = PASSWORD_AND_TOTP if pending.step == "totp" else PASSWORD
-        pool_id, auth_time = pending.request.client.pool_id, int(self._authority.now())
-        session = BrowserSession(pool_id, person.sub, auth_time, assurance)
-        return finished(self._authority, self._sessions, pending.request, session)
+        pool_id, auth_time = pending.request.client.pool_id, int(self._service.now())
+        session = BrowserSession(pool_id, user.sub, auth_time, assurance)
+        return redirect_to_app(self._service, self._sessions, pending.request, session)
 
 
-def finished(
-    authority: Authority, sessions: BrowserSessions, asked: AuthorizationRequest, session: BrowserSession
+def redirect_to_app(
+    service: UserPoolService,
+    sessions: BrowserSessions,
+    authorization_request: AuthorizationRequest,
+    session: BrowserSession,
 ) -> AnyResponse:
-    """Back to the app with a code, or with a no where it asks for more than the person can prove; signed in anyway."""
-    if session.assurance.level < authority.least_level(asked.client, asked.acr_values):
-        told = "The user cannot reach the requested authentication context class"
-        response = redirect(asked.answer(error="access_denied", error_description=told))
+    """Redirect to the app with a code, or with an error if the assurance level is too low.
+
+    Stores the browser session.
+    """
+    if session.assurance.level < service.required_level(authorization_request.client, authorization_request.acr_values):
+        description = "The user cannot reach the requested authentication context class"
+        response = redirect(authorization_request.answer(error="access_denied", error_description=description))
     else:
-        response = redirect(asked.answer(code=sessions.new_code(asked, session)))
+        response = redirect(authorization_request.answer(code=sessions.new_code(authorization_request, session)))
     remember_session(response, session.pool_id, sessions.signed_in.put(session))
     return response
 
 
-def _step_after(step: Step, person: Person) -> Step | None:
-    """What is left to do, if anything. A new password comes before the code, as in Cognito's challenges."""
-    if step == "password" and person.must_change_password:
+def _step_after(step: Step, user: User) -> Step | None:
+    """Return the next step, or None. A new password comes before the code, as in Cognito's challenges."""
+    if step == "password" and user.must_change_password:
         return "new-password"
-    return "totp" if person.has_totp and step != "totp" else None
+    return "totp" if user.has_totp and step != "totp" else None

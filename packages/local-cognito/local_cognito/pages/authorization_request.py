@@ -1,4 +1,4 @@
-"""What an app asks of the authorize endpoint, read and judged. Pure: knows app clients, no browser and no person.
+"""The authorization request: parsed and validated. No I/O; does not depend on browsers or users.
 
 Source: AWS developer guide, "Authorize endpoint"; RFC 6749 4.1; RFC 7636 4.3; OpenID Connect Core 3.1.2.1; RFC 8707 2.
 """
@@ -28,7 +28,7 @@ _NEEDS_OPENID = frozenset({"email", "phone", "profile"})
 
 
 class UnusableRequest(Exception):  # noqa: N818 - not an error of ours: the answer is a page
-    """There is no app to go back to: the client, or its address, is none of ours. `code` names the error page."""
+    """The client or its redirect URI is not registered, so there is no redirect. `code` selects the error page."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -36,7 +36,7 @@ class UnusableRequest(Exception):  # noqa: N818 - not an error of ours: the answ
 
 
 class RejectedRequest(Exception):  # noqa: N818 - not an error of ours: the answer is a redirect
-    """The app asked wrongly and is told so: `address` is its own, with the error in the query."""
+    """The request is invalid. `address` is the client's redirect URI with the error in the query."""
 
     def __init__(self, error: str, address: str) -> None:
         super().__init__(error)
@@ -45,7 +45,7 @@ class RejectedRequest(Exception):  # noqa: N818 - not an error of ours: the answ
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """A request that can be served once it is known who sits at the browser."""
+    """A valid authorization request."""
 
     client: AppClient
     redirect_uri: str
@@ -62,32 +62,32 @@ class AuthorizationRequest:
 
     @property
     def provider(self) -> IdentityProvider | None:
-        """The provider that the person is sent to without a page: the one that is named, or the only way in."""
+        """The provider that needs no login page: the requested one, or the only one of a client without own users."""
         client = self.client
-        if not self.wants_provider and not client.has_own_people and len(client.providers) == 1:
+        if not self.wants_provider and not client.has_own_users and len(client.providers) == 1:
             return client.providers[0]
         return client.provider(self.wants_provider)
 
     @property
     def takes_password(self) -> bool:
-        """Whether the people of the pool itself may sign in, by a page of its own."""
-        return self.client.has_own_people and self.wants_provider in ("", _OWN)
+        """Whether users of the pool itself may sign in."""
+        return self.client.has_own_users and self.wants_provider in ("", _OWN)
 
     @property
     def providers(self) -> tuple[IdentityProvider, ...]:
-        """The providers to choose from on the login page."""
+        """The providers that the login page offers."""
         return () if self.wants_provider else self.client.providers
 
     def answer(self, **parameters: str) -> str:
-        """The app's address with `parameters`, and with the state that it sent."""
+        """Return the redirect URI with `parameters` and the request's `state`."""
         return _answer(self.redirect_uri, self.state, parameters)
 
     def rejected(self, error: str) -> RejectedRequest:
-        """The refusal, to be raised, that tells the app `error`."""
+        """Return the exception that redirects to the app with `error`."""
         return RejectedRequest(error, self.answer(error=error))
 
     def accepts_sign_in(self, *, auth_time: float, now: float, provider: str = "") -> bool:
-        """Whether a sign-in at `auth_time`, through `provider`, will do, or the person has to sign in once more."""
+        """Return whether an existing sign-in satisfies `max_age`, `prompt` and `identity_provider`."""
         if self.wants_provider and self.wants_provider != (provider or _OWN):
             return False
         is_recent = self.max_age_seconds is None or now - auth_time <= self.max_age_seconds
@@ -95,9 +95,9 @@ class AuthorizationRequest:
 
 
 def read_request(parameters: Parameters, find_client: Callable[[str], AppClient | None]) -> AuthorizationRequest:
-    """The request that `parameters` make; all of it may be granted.
+    """Return the validated authorization request.
 
-    Raises UnusableRequest, or RejectedRequest where the app has an address to be told at.
+    Raises UnusableRequest, or RejectedRequest if the redirect URI is valid.
     """
     client, redirect_uri = _app(parameters, find_client)
     state = parameters.get("state")
@@ -120,7 +120,7 @@ def read_request(parameters: Parameters, find_client: Callable[[str], AppClient 
 
 
 def _app(parameters: Parameters, find_client: Callable[[str], AppClient | None]) -> tuple[AppClient, str]:
-    """The client that asks, and the one of its addresses that the answer goes to."""
+    """Return the client and the requested redirect URI. Raises UnusableRequest."""
     if any(len(parameters.getlist(name)) != 1 for name in ("client_id", "redirect_uri")):
         raise UnusableRequest("invalid_request")
     client = find_client(parameters["client_id"])
@@ -132,7 +132,7 @@ def _app(parameters: Parameters, find_client: Callable[[str], AppClient | None])
 
 
 def _error(parameters: Parameters, client: AppClient) -> str | None:
-    """The first thing wrong with the request, in OAuth's word for it."""
+    """Return the OAuth error code of the first problem, or None."""
     if not all(is_sound(parameters) for is_sound in _SHAPE):
         return "invalid_request"
     if parameters["response_type"] != "code" or "code" not in client.flows:
@@ -146,7 +146,7 @@ def _error(parameters: Parameters, client: AppClient) -> str | None:
 
 
 def _says_everything_once(parameters: Parameters) -> bool:
-    """RFC 6749 3.1: no parameter may stand twice."""
+    """Return whether no parameter is repeated (RFC 6749 3.1)."""
     return all(len(values) == 1 for _, values in parameters.lists())
 
 
@@ -155,7 +155,7 @@ def _has_response_type(parameters: Parameters) -> bool:
 
 
 def _has_sound_challenge(parameters: Parameters) -> bool:
-    """PKCE, if at all, is S256 with both of its parameters."""
+    """Return whether PKCE is absent, or S256 with both parameters."""
     challenge, method = parameters.get("code_challenge"), parameters.get("code_challenge_method")
     if challenge is None and method is None:
         return True
@@ -163,7 +163,7 @@ def _has_sound_challenge(parameters: Parameters) -> bool:
 
 
 def _has_sound_prompt(parameters: Parameters) -> bool:
-    """`none` stands alone (OpenID Connect Core 3.1.2.1); nothing unknown."""
+    """Return whether all prompts are supported and `none` is alone (OpenID Connect Core 3.1.2.1)."""
     prompts = frozenset(_words(parameters, "prompt"))
     return prompts <= _PROMPTS and ("none" not in prompts or len(prompts) == 1)
 
@@ -173,11 +173,14 @@ def _has_sound_max_age(parameters: Parameters) -> bool:
 
 
 def _has_sound_resource(parameters: Parameters) -> bool:
-    """An address without a fragment (RFC 8707 2). Which error Cognito has for another one is not documented."""
+    """Return whether the resource is a URL without a fragment (RFC 8707 2).
+
+    Cognito's error for it is not documented.
+    """
     if not parameters.get("resource"):
         return True
-    found = _RESOURCE.fullmatch(parameters["resource"])
-    return found is not None and (found["scheme"] != "http" or found["host"] == "localhost")
+    match = _RESOURCE.fullmatch(parameters["resource"])
+    return match is not None and (match["scheme"] != "http" or match["host"] == "localhost")
 
 
 _SHAPE: tuple[Callable[[Parameters], bool], ...] = (
@@ -191,23 +194,23 @@ _SHAPE: tuple[Callable[[Parameters], bool], ...] = (
 
 
 def _wanted_provider(parameters: Parameters, client: AppClient) -> str | None:
-    """The provider that the app names, by its name or an identifier; empty if none, None if it has no such one."""
+    """Return the name of the requested provider; empty if none is requested, None if the client does not have it."""
     if name := parameters.get("identity_provider"):
-        is_known = client.has_own_people if name == _OWN else client.provider(name) is not None
+        is_known = client.has_own_users if name == _OWN else client.provider(name) is not None
         return name if is_known else None
     if identifier := parameters.get("idp_identifier"):
-        found = client.provider_of(identifier)
-        return found.name if found else None
+        provider = client.provider_of(identifier)
+        return provider.name if provider else None
     return ""
 
 
 def _words(parameters: Parameters, name: str) -> tuple[str, ...]:
-    """The space-separated words of a parameter, each once, in their order."""
+    """Return the space-separated words of a parameter in order, without duplicates."""
     return tuple(dict.fromkeys(parameters.get(name, "").split()))
 
 
 def _answer(redirect_uri: str, state: str | None, parameters: Mapping[str, str]) -> str:
-    """`redirect_uri` with a query added to the one it may have (RFC 6749 3.1.2)."""
+    """Return `redirect_uri` with the parameters added to its query (RFC 6749 3.1.2)."""
     echoed = parameters if state is None else {**parameters, "state": state}
     joint = "&" if "?" in redirect_uri else "?"
     return f"{redirect_uri}{joint}{urlencode(echoed, quote_via=quote)}"

@@ -1,4 +1,6 @@
-"""The hosted UI's two cookies. Their names are its own: cookies ignore ports, so the site next door gets them too."""
+"""The two cookies of the hosted UI. Cookies ignore ports: other sites on localhost receive them, so the names are
+unique.
+"""
 
 import secrets
 
@@ -14,31 +16,31 @@ _SESSION_COOKIE = "cognito-emulator-session-{pool_id}"
 
 
 def browser_of_request() -> str:
-    """The name of the browser that asks; empty if it has none yet."""
+    """Return the browser's id from its cookie; empty if it has none."""
     return request.cookies.get(_BROWSER_COOKIE, "")
 
 
 def new_browser() -> str:
-    """A name for a browser that cannot be guessed."""
+    """Return an unguessable browser id."""
     return secrets.token_urlsafe(32)
 
 
 def remember_browser(response: Response, browser: str) -> None:
-    """Have the browser send its name from now on, until it is closed."""
+    """Set the cookie with the browser id, until the browser is closed."""
     response.set_cookie(_BROWSER_COOKIE, browser, httponly=True, samesite="Lax")
 
 
 def session_of_request(pool_id: str) -> str:
-    """The name of the browser's session with a pool; empty if it has none."""
+    """Return the id of the browser's session with a pool; empty if it has none."""
     return request.cookies.get(_SESSION_COOKIE.format(pool_id=pool_id), "")
 
 
 def remember_session(response: Response, pool_id: str, name: str) -> None:
-    """Have the browser send the session's name for an hour."""
+    """Set the cookie with the session id for one hour."""
     cookie = _SESSION_COOKIE.format(pool_id=pool_id)
     response.set_cookie(cookie, name, max_age=SESSION_SECONDS, httponly=True, samesite="Lax")
 
 
 def forget_session(response: Response, pool_id: str) -> None:
-    """Have the browser forget its session with a pool."""
+    """Delete the cookie of the browser's session with a pool."""
     response.delete_cookie(_SESSION_COOKIE.format(pool_id=pool_id), httponly=True, samesite="Lax")

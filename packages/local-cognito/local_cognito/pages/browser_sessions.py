@@ -1,6 +1,6 @@
-"""What the hosted UI remembers of browsers: sign-ins under way, single sign-on, codes not yet redeemed.
+"""The state of the hosted UI: pending sign-ins, browser sessions and authorization codes.
 
-All of it lives in memory and is forgotten when its time is over. Knows no HTTP and judges no password.
+All of it is in memory and expires. Does not depend on HTTP and checks no credentials.
 """
 
 import base64
@@ -32,33 +32,35 @@ Value = TypeVar("Value")
 Step = Literal["password", "new-password", "totp", "sign-up", "confirm", "forgot", "reset"]
 
 
-class Shelf(Generic[Value]):
-    """Values under names that cannot be guessed, kept for a while; past `capacity` the oldest goes first."""
+class ExpiringStore(Generic[Value]):
+    """Values with unguessable names that expire. If there are more than `capacity`, the oldest is removed first."""
 
-    def __init__(self, keep_seconds: float, now: Callable[[], float], capacity: int = _CAPACITY) -> None:
-        self._keep_seconds = keep_seconds
+    def __init__(self, lifetime_seconds: float, now: Callable[[], float], capacity: int = _CAPACITY) -> None:
+        self._lifetime_seconds = lifetime_seconds
         self._now = now
         self._capacity = capacity
         self._items: dict[str, tuple[float, Value]] = {}
         self._lock = Lock()
 
-    def put(self, value: Value, name: str = "", keep_seconds: float | None = None) -> str:
-        """Keep `value` from now on, as long as the shelf's others or so long; its name (a new one, unless given)."""
-        keep_seconds = self._keep_seconds if keep_seconds is None else keep_seconds
+    def put(self, value: Value, name: str = "", lifetime_seconds: float | None = None) -> str:
+        """Store `value` and return its name: a new one unless given. It expires after `lifetime_seconds` or the
+        default.
+        """
+        lifetime_seconds = self._lifetime_seconds if lifetime_seconds is None else lifetime_seconds
         name = name or secrets.token_urlsafe(32)
         with self._lock:
             self._items.pop(name, None)  # a name that is used again ends last of all
             self._make_room()
-            self._items[name] = (self._now() + keep_seconds, value)
+            self._items[name] = (self._now() + lifetime_seconds, value)
         return name
 
     def get(self, name: str) -> Value | None:
-        """The value, unless its time is over."""
+        """Return the value unless it has expired."""
         with self._lock:
             return self._alive(self._items.get(name))
 
     def change(self, name: str, how: Callable[[Value], Value]) -> Value | None:
-        """The value that `how` makes of the one under `name`, in whose place it stands; it lives no longer for it."""
+        """Replace the value by `how(value)` and return it, or None. Its expiry does not change."""
         with self._lock:
             item = self._items.get(name)
             value = self._alive(item)
@@ -69,7 +71,7 @@ class Shelf(Generic[Value]):
             return changed
 
     def take(self, name: str) -> Value | None:
-        """The value, which is gone then: of any number of callers at most one gets it."""
+        """Remove the value and return it. Of several concurrent callers, at most one gets it."""
         with self._lock:
             return self._alive(self._items.pop(name, None))
 
@@ -86,7 +88,9 @@ class Shelf(Generic[Value]):
 
 @dataclass(frozen=True)
 class PendingSignIn:
-    """A sign-in under way in one browser: what for, how far it has come, and whose it is once the password held."""
+    """A pending sign-in in one browser: its authorization request, its step, and its user after the password was
+    checked.
+    """
 
     request: AuthorizationRequest
     browser: str = field(repr=False)
@@ -98,16 +102,16 @@ class PendingSignIn:
     wrong_codes: int = 0
 
     def is_of(self, browser: str, csrf_token: str) -> bool:
-        """Whether a form comes from the page that was shown for this sign-in, in the browser it was shown in."""
+        """Return whether a form was shown for this sign-in in this browser."""
         same_browser = hmac.compare_digest(self.browser.encode(), browser.encode())
         return hmac.compare_digest(self.csrf_token.encode(), csrf_token.encode()) and same_browser
 
 
 @dataclass(frozen=True)
 class BrowserSession:
-    """Somebody who signed in to a pool in this browser; `auth_time` is when, in seconds of Unix time.
+    """A user who signed in to a pool in this browser; `auth_time` is in seconds of Unix time.
 
-    `provider` is the identity provider that has signed them in; none is the pool itself. `nonce` is the one of that.
+    `provider` is the identity provider of the sign-in, empty for the pool itself. `nonce` was sent to that provider.
     """
 
     pool_id: str
@@ -120,13 +124,13 @@ class BrowserSession:
 
 @dataclass(frozen=True)
 class AuthorizationCode:
-    """What a code stands for: a person's sign-in, granted to one request."""
+    """The sign-in and the authorization request of a code."""
 
     request: AuthorizationRequest
     session: BrowserSession
 
     def is_redeemable(self, client_id: str, redirect_uri: str, code_verifier: str | None) -> bool:
-        """Whether the one who redeems is the one who asked (RFC 6749 4.1.3, RFC 7636 4.6)."""
+        """Return whether client, redirect URI and code verifier match the request (RFC 6749 4.1.3, RFC 7636 4.6)."""
         return (client_id, redirect_uri, _challenge(code_verifier)) == (
             self.request.client.id,
             self.request.redirect_uri,
@@ -143,15 +147,15 @@ def _challenge(code_verifier: str | None) -> str | None:
 
 
 class BrowserSessions:
-    """The three memories of one emulator's hosted UI. Thread-safe."""
+    """The three stores of one hosted UI. Thread-safe."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self.pending: Shelf[PendingSignIn] = Shelf(LOGIN_SECONDS, now)
-        self.signed_in: Shelf[BrowserSession] = Shelf(SESSION_SECONDS, now)
-        self.codes: Shelf[AuthorizationCode] = Shelf(CODE_SECONDS, now)
+        self.pending: ExpiringStore[PendingSignIn] = ExpiringStore(LOGIN_SECONDS, now)
+        self.signed_in: ExpiringStore[BrowserSession] = ExpiringStore(SESSION_SECONDS, now)
+        self.codes: ExpiringStore[AuthorizationCode] = ExpiringStore(CODE_SECONDS, now)
 
     def new_code(self, request: AuthorizationRequest, session: BrowserSession) -> str:
-        """A code for `request`, good once: a UUID, as Cognito's are."""
+        """Return a single-use code for `request`. It is a UUID, as Cognito's codes are."""
         return self.codes.put(AuthorizationCode(request, session), name=str(uuid.uuid4()))
 
 
@@ -159,7 +163,7 @@ _EXTENSION = "cognito_browser_sessions"
 
 
 def sessions_of(app: Flask, now: Callable[[], float]) -> BrowserSessions:
-    """The memories that the pages and the token endpoint of one Flask app share, made on the first call."""
+    """Return the stores that the pages and the token endpoint of one Flask app share; created on the first call."""
     if _EXTENSION not in app.extensions:
         app.extensions.setdefault(_EXTENSION, BrowserSessions(now))  # two threads at once get the same
     sessions: BrowserSessions = app.extensions[_EXTENSION]

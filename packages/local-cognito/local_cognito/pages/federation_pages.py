@@ -1,6 +1,6 @@
-"""To a provider and back: the redirect that begins a sign-in there, and `/oauth2/idpresponse` that ends it.
+"""Sign-in through an identity provider: the redirect to it, and its callback `/oauth2/idpresponse`.
 
-Shows no page of its own. Each way is good once, and in the browser alone that set out on it.
+Each redirect is valid once and only in the browser that started it.
 """
 
 import base64
@@ -14,16 +14,16 @@ from flask import Blueprint, Response, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..accounts.assurance import FEDERATED
-from ..accounts.authority import Authority
 from ..accounts.identity_providers import IdentityProvider
-from ..accounts.people import Person
+from ..accounts.users import User
+from ..errors import ServiceError
 from ..federation.failures import FederationFailed
 from ..federation.provider_client import ProviderClient
-from ..refusals import Refused
-from .attempts import finished
+from ..user_pool_service import UserPoolService
+from .attempts import redirect_to_app
 from .authorization_request import AuthorizationRequest
 from .browser_cookies import browser_of_request, new_browser, remember_browser
-from .browser_sessions import LOGIN_SECONDS, BrowserSession, Shelf, sessions_of
+from .browser_sessions import LOGIN_SECONDS, BrowserSession, ExpiringStore, sessions_of
 from .page import error_page
 
 CALLBACK_PATH = "/oauth2/idpresponse"
@@ -33,7 +33,7 @@ _DESCRIPTION_MOST_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class _WayOut:
-    """A browser that has gone to a provider: what for, and what must come back with it."""
+    """A redirect to a provider: its authorization request, and the values that the callback must match."""
 
     request: AuthorizationRequest
     provider: IdentityProvider
@@ -44,54 +44,61 @@ class _WayOut:
 
 
 class FederationPages:
-    """The sign-ins through providers of one local Cognito."""
+    """The sign-ins through identity providers of one local Cognito."""
 
-    def __init__(self, authority: Authority) -> None:
-        self._authority = authority
-        self._client = ProviderClient(authority.now)
-        self._ways: Shelf[_WayOut] = Shelf(LOGIN_SECONDS, authority.now)
-        self._latest_states: Shelf[str] = Shelf(LOGIN_SECONDS, authority.now)
+    def __init__(self, service: UserPoolService) -> None:
+        self._service = service
+        self._client = ProviderClient(service.now)
+        self._ways: ExpiringStore[_WayOut] = ExpiringStore(LOGIN_SECONDS, service.now)
+        self._latest_states: ExpiringStore[str] = ExpiringStore(LOGIN_SECONDS, service.now)
 
     def add_to(self, blueprint: Blueprint) -> None:
-        """Give `blueprint` the address that providers lead back to."""
-        blueprint.add_url_rule(CALLBACK_PATH, view_func=self.come_back)
+        """Add the callback URL to `blueprint`."""
+        blueprint.add_url_rule(CALLBACK_PATH, view_func=self.handle_callback)
 
-    def set_out(self, asked: AuthorizationRequest, provider: IdentityProvider) -> AnyResponse:
-        """To the provider, or back to the app where it cannot be found."""
+    def redirect_to_provider(
+        self, authorization_request: AuthorizationRequest, provider: IdentityProvider
+    ) -> AnyResponse:
+        """Redirect to the provider, or to the app with an error if discovery fails."""
         try:
             addresses = self._client.addresses(provider)
         except FederationFailed as failed:
-            return _tell(asked, failed)
-        way = _WayOut(asked, provider, browser_of_request() or new_browser(), addresses)
+            return _tell(authorization_request, failed)
+        way = _WayOut(authorization_request, provider, browser_of_request() or new_browser(), addresses)
         state = self._ways.put(way)
         self._latest_states.put(state, name=way.browser)
         response = redirect(_address(way, state, self._callback))
         remember_browser(response, way.browser)
         return response
 
-    def come_back(self) -> AnyResponse:
-        """To the app: with a code of ours, or with what has failed. Who never set out from here gets a page."""
+    def handle_callback(self) -> AnyResponse:
+        """Redirect to the app with a code or an error.
+
+        Return the error page if this browser started no such sign-in.
+        """
         way = self._ways.take(self._state())
         if way is None or way.browser != browser_of_request():
             return error_page("provider_answer")
         try:
-            person = self._person(way)
+            user = self._sign_in(way)
         except FederationFailed as failed:
             return _tell(way.request, failed)
-        return self._finish(way, person)
+        return self._finish(way, user)
 
     @property
     def _callback(self) -> str:
-        return self._authority.origin + CALLBACK_PATH
+        return self._service.origin + CALLBACK_PATH
 
     def _state(self) -> str:
-        """The state that has come back. Some providers say no without one: it is the browser's latest way, then."""
+        """Return the state of the callback. Some providers send errors without it: then the browser's most recent
+        state.
+        """
         if "state" not in request.args and "error" in request.args:
             return self._latest_states.take(browser_of_request()) or ""
         return request.args.get("state", "")
 
-    def _person(self, way: _WayOut) -> Person:
-        """Whom the provider has signed in, as somebody of the pool. Raises FederationFailed."""
+    def _sign_in(self, way: _WayOut) -> User:
+        """Verify the provider's response and return the federated user. Raises FederationFailed."""
         _require_success(way)
         claims = self._client.claims(
             way.provider,
@@ -102,29 +109,31 @@ class FederationPages:
             callback=self._callback,
         )
         try:
-            person = self._authority.federated.sign_in(way.request.client.pool_id, way.provider, claims)
-            self._authority.require_able_to_sign_in(person)
-        except Refused as refused:
+            user = self._service.federated.sign_in(way.request.client.pool_id, way.provider, claims)
+            self._service.require_able_to_sign_in(user)
+        except ServiceError as refused:
             error = "invalid_request" if refused.code == "invalid_request" else "access_denied"
             raise FederationFailed(refused.message, error) from refused
-        return person
+        return user
 
-    def _finish(self, way: _WayOut, person: Person) -> AnyResponse:
-        asked = way.request
+    def _finish(self, way: _WayOut, user: User) -> AnyResponse:
+        authorization_request = way.request
         session = BrowserSession(
-            asked.client.pool_id,
-            person.sub,
-            auth_time=int(self._authority.now()),
+            authorization_request.client.pool_id,
+            user.sub,
+            auth_time=int(self._service.now()),
             assurance=FEDERATED,
             provider=way.provider.name,
             nonce=way.nonce,
         )
-        return finished(self._authority, sessions_of(current_app, self._authority.now), asked, session)
+        return redirect_to_app(
+            self._service, sessions_of(current_app, self._service.now), authorization_request, session
+        )
 
 
 def _address(way: _WayOut, state: str, callback: str) -> str:
-    """Where the browser goes; what the app has asked of its person is asked of the provider's too."""
-    asked, provider = way.request, way.provider
+    """Return the provider's authorization URL, with the prompts and the login hint of the app's request."""
+    authorization_request, provider = way.request, way.provider
     challenge = base64.urlsafe_b64encode(hashlib.sha256(way.verifier.encode()).digest()).rstrip(b"=").decode()
     query = {
         "response_type": "code",
@@ -136,16 +145,16 @@ def _address(way: _WayOut, state: str, callback: str) -> str:
         "code_challenge": challenge,
         "code_challenge_method": "S256",
     }
-    if asked.prompts:
-        query["prompt"] = " ".join(sorted(asked.prompts))
-    if asked.login_hint and provider.takes_login_hint:
-        query["login_hint"] = asked.login_hint
+    if authorization_request.prompts:
+        query["prompt"] = " ".join(sorted(authorization_request.prompts))
+    if authorization_request.login_hint and provider.takes_login_hint:
+        query["login_hint"] = authorization_request.login_hint
     address = way.addresses.get("authorize_url", "")
     return f"{address}{'&' if '?' in address else '?'}{urlencode(query)}"
 
 
 def _require_success(way: _WayOut) -> None:
-    """Nothing, if the provider has sent a code of its own. Raises FederationFailed."""
+    """Raise FederationFailed unless the provider returned a code."""
     issuer = request.args.get("iss")
     if issuer is not None and issuer.rstrip("/") != way.provider.issuer:  # RFC 9207 2.4
         raise FederationFailed("Bad iss in the provider's response")
@@ -159,5 +168,5 @@ def _require_success(way: _WayOut) -> None:
         raise FederationFailed(f"{way.provider.name} Error - no code in the response")
 
 
-def _tell(asked: AuthorizationRequest, failed: FederationFailed) -> Response | AnyResponse:
-    return redirect(asked.answer(error=failed.error, error_description=failed.description))
+def _tell(authorization_request: AuthorizationRequest, failed: FederationFailed) -> Response | AnyResponse:
+    return redirect(authorization_request.answer(error=failed.error, error_description=failed.description))

@@ -1,78 +1,78 @@
-"""The hosted UI's way in and out: authorize, logout and the error page; the forms are the other pages'.
+"""The authorize, logout and error endpoints of the hosted UI; the forms are in the other modules.
 
 Source: AWS developer guide, "User pool endpoints and managed login reference".
 """
 
-from flask import Blueprint, Response, current_app, redirect, request
+from flask import Blueprint, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..accounts.authority import Authority
-from ..refusals import Refused
+from ..errors import ServiceError
 from ..request_id import add_request_id
+from ..user_pool_service import UserPoolService
 from .attempts import Attempts, SignInStopped
 from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
 from .browser_cookies import forget_session, session_of_request
 from .browser_sessions import BrowserSession, BrowserSessions, sessions_of
 from .federation_pages import FederationPages
 from .mailbox_page import add_mailbox
-from .page import error_page, protect, same_query
+from .page import error_page, same_query, set_security_headers
 from .recovery_pages import RecoveryPages
 from .sign_in_pages import SignInPages
 from .sign_up_pages import SignUpPages
 
 
-def pages(authority: Authority) -> Blueprint:
-    """The browser's side of `authority`; to be registered on the Flask app that its token endpoint is on."""
-    federation = FederationPages(authority)
-    ui = _HostedUi(authority, federation)
+def hosted_ui_blueprint(service: UserPoolService) -> Blueprint:
+    """Return the hosted UI of `service`. Register it on the same Flask app as the token endpoint."""
+    federation = FederationPages(service)
+    ui = _HostedUi(service, federation)
     blueprint = Blueprint(
         "hosted_ui", __name__, template_folder="templates", static_folder="static", static_url_path="/login/static"
     )
     blueprint.add_url_rule("/oauth2/authorize", view_func=ui.authorize)
     blueprint.add_url_rule("/logout", view_func=ui.logout)
-    blueprint.add_url_rule("/error", view_func=_show_error, endpoint="error")
-    attempts = Attempts(authority)
+    blueprint.add_url_rule("/error", view_func=lambda: error_page(request.args.get("error", "")), endpoint="error")
+    attempts = Attempts(service)
     for forms in (SignInPages, SignUpPages, RecoveryPages):
-        forms(authority, attempts).add_to(blueprint)
+        forms(service, attempts).add_to(blueprint)
     federation.add_to(blueprint)
-    add_mailbox(blueprint, authority.mailbox)
+    add_mailbox(blueprint, service.mailbox)
     blueprint.register_error_handler(SignInStopped, attempts.show_stopped)
-    blueprint.register_error_handler(UnusableRequest, _answer_unusable)
-    blueprint.register_error_handler(RejectedRequest, _answer_rejected)
-    blueprint.after_request(protect)
+    blueprint.register_error_handler(UnusableRequest, lambda error: error_page(error.code))
+    blueprint.register_error_handler(RejectedRequest, lambda error: redirect(error.address))
+    blueprint.after_request(set_security_headers)
     blueprint.after_request(add_request_id)
     return blueprint
 
 
 class _HostedUi:
-    def __init__(self, authority: Authority, federation: FederationPages) -> None:
-        self._authority = authority
+    def __init__(self, service: UserPoolService, federation: FederationPages) -> None:
+        self._service = service
         self._federation = federation
 
     @property
     def _sessions(self) -> BrowserSessions:
-        return sessions_of(current_app, self._authority.now)
+        return sessions_of(current_app, self._service.now)
 
     def authorize(self) -> AnyResponse:
-        """Straight back to the app with a code if the browser is signed in already, else to where people sign in."""
-        asked = read_request(request.args, self._authority.client)
-        session = self._session(asked)
+        """Redirect to the app with a code if the browser has a sufficient session, otherwise to the login page."""
+        authorization_request = read_request(request.args, self._service.client)
+        session = self._session(authorization_request)
         if session is not None:
-            return redirect(asked.answer(code=self._sessions.new_code(asked, session)))
-        if "none" in asked.prompts:
-            raise asked.rejected("login_required")
-        if asked.provider:
-            return self._federation.set_out(asked, asked.provider)
+            return redirect(authorization_request.answer(code=self._sessions.new_code(authorization_request, session)))
+        if "none" in authorization_request.prompts:
+            raise authorization_request.rejected("login_required")
+        if authorization_request.provider:
+            return self._federation.redirect_to_provider(authorization_request, authorization_request.provider)
         return redirect(same_query("/login"))
 
     def logout(self) -> AnyResponse:
-        """End the browser's session with the client's pool and go where the client may send people then."""
-        client = self._authority.client(request.args.get("client_id", ""))
+        """End the browser's session with the client's pool and redirect to the sign-out URL."""
+        client = self._service.client(request.args.get("client_id", ""))
         if client is None:
             raise UnusableRequest("invalid_client")
         logout_uri = request.args.get("logout_uri")
         if logout_uri is None:
-            read_request(request.args, self._authority.client)
+            read_request(request.args, self._service.client)
         elif logout_uri not in client.logout_urls:
             raise UnusableRequest("logout_mismatch")
         response = redirect(same_query("/login") if logout_uri is None else logout_uri)
@@ -80,36 +80,26 @@ class _HostedUi:
         forget_session(response, client.pool_id)
         return response
 
-    def _session(self, asked: AuthorizationRequest) -> BrowserSession | None:
-        """The browser's session with the pool, if it is good enough for what is asked."""
-        pool_id = asked.client.pool_id
+    def _session(self, authorization_request: AuthorizationRequest) -> BrowserSession | None:
+        """Return the browser's session with the pool, if it satisfies the authorization request."""
+        pool_id = authorization_request.client.pool_id
         session = self._sessions.signed_in.get(session_of_request(pool_id))
         if session is None or session.pool_id != pool_id:
             return None
-        now, provider = self._authority.now(), session.provider
-        is_accepted = asked.accepts_sign_in(auth_time=session.auth_time, now=now, provider=provider)
-        is_enough = session.assurance.level >= self._authority.least_level(asked.client, asked.acr_values)
+        now, provider = self._service.now(), session.provider
+        is_accepted = authorization_request.accepts_sign_in(auth_time=session.auth_time, now=now, provider=provider)
+        is_enough = session.assurance.level >= self._service.required_level(
+            authorization_request.client, authorization_request.acr_values
+        )
         return session if is_accepted and is_enough and self._may_sign_in(session) else None
 
     def _may_sign_in(self, session: BrowserSession) -> bool:
-        """Whether the person, who was let in once, still would be."""
-        person = self._authority.person(session.pool_id, session.sub)
-        if person is None:
+        """Return whether the session's user exists and may still sign in."""
+        user = self._service.find_user_by_sub(session.pool_id, session.sub)
+        if user is None:
             return False
         try:
-            self._authority.require_able_to_sign_in(person)
-        except Refused:
+            self._service.require_able_to_sign_in(user)
+        except ServiceError:
             return False
         return True
-
-
-def _show_error() -> Response:
-    return error_page(request.args.get("error", ""))
-
-
-def _answer_unusable(unusable: UnusableRequest) -> Response:
-    return error_page(unusable.code)
-
-
-def _answer_rejected(rejected: RejectedRequest) -> AnyResponse:
-    return redirect(rejected.address)

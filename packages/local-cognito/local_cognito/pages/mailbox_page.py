@@ -1,19 +1,19 @@
-"""The mailbox: every code that was sent, with who it is for. A page of the local Cognito's own; AWS has none."""
+"""The mailbox page, which shows every code with its recipient. AWS has no such page."""
 
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response
 
 from ..self_service.mailbox import Mailbox
-from .page import page
+from .page import render_page
 
 
 def add_mailbox(blueprint: Blueprint, mailbox: Mailbox) -> None:
-    """Give `blueprint` the page."""
+    """Add the mailbox page to `blueprint`."""
 
     def show() -> Response:
         entries = [(message, _moment(message.sent_at)) for message in mailbox.messages()]
-        return page("mailbox.html", entries=entries)
+        return render_page("mailbox.html", entries=entries)
 
     blueprint.add_url_rule("/mailbox", endpoint="mailbox", view_func=show)
 

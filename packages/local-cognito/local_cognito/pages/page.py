@@ -1,4 +1,4 @@
-"""One page of the hosted UI as an HTTP response, with the headers that keep a password page safe. Decides nothing."""
+"""The response of a hosted UI page, with the security headers of a login page. Contains no sign-in logic."""
 
 import re
 from typing import Any
@@ -12,71 +12,71 @@ _PLAIN_HOST = re.compile(r"[\w.-]+(:\d+)?", re.ASCII)
 _ERRORS: dict[str, tuple[int, str, str]] = {
     "invalid_request": (
         400,
-        "This sign-in link is not complete",
-        "The app that sent you here left out which app it is, or where to go back to.",
+        "Invalid authorization request",
+        "client_id and redirect_uri are required, each exactly once.",
     ),
     "invalid_client": (
         400,
-        "This app is not known here",
-        "The app that sent you here gave a client id that no user pool of this machine has.",
+        "Unknown app client",
+        "No user pool of this local Cognito has the app client in client_id. Check CLIENT_ID or the seed.",
     ),
     "redirect_mismatch": (
         400,
-        "This app may not take you back there",
-        "The address to go back to after signing in is not, letter by letter, a callback URL of the app client.",
+        "Redirect URI mismatch",
+        "redirect_uri is not exactly one of the app client's callback URLs. Add it to callback_urls in the seed.",
     ),
     "logout_mismatch": (
         400,
-        "This app may not take you there",
-        "The address to go to after signing out is not a sign-out URL of the app client. You are still signed in.",
+        "Sign-out URL mismatch",
+        "logout_uri is not registered for this app client. Add it to logout_urls in the seed. You are still signed in.",
     ),
     "login_ended": (
         400,
-        "This sign-in has ended",
-        "A sign-in has to be finished within five minutes, and only once. Nothing was changed.",
+        "This sign-in has expired or was already used",
+        "A sign-in must be completed within five minutes and only once. Nothing was changed.",
     ),
     "too_many_codes": (
         400,
         "Too many wrong codes",
-        "This sign-in was stopped to keep the account safe. You can start again with your password.",
+        "This sign-in was stopped to protect the account. You can start again with your password.",
     ),
     "sign_up_closed": (
         400,
-        "Nobody can sign up here",
-        "The user pool takes no sign-ups. An administrator can make an account for you.",
+        "Sign-up is disabled",
+        "Only an administrator can create users in this user pool.",
     ),
     "provider_answer": (
         400,
-        "This answer belongs to no sign-in",
-        "An identity provider has sent you here, but this browser has not been sent there, or not within five minutes.",
+        "Unexpected response of an identity provider",
+        "This browser started no sign-in with the identity provider, or more than five minutes ago.",
     ),
     "forged_form": (
         403,
-        "This form could not be accepted",
-        "It did not come from the page that was shown in this browser. If you block cookies, allow them here.",
+        "The form was rejected",
+        "It was not submitted from a page of this browser (CSRF check). Allow cookies for this site.",
     ),
 }
 _UNKNOWN_ERROR = (400, "Something went wrong", "Nothing was changed.")
 
 
-def page(template: str, *, leads_to: str = "", status: int = 200, **context: Any) -> Response:
-    """The page that `template` makes of `context`; its forms may lead to this origin and to that of `leads_to`."""
+def render_page(template: str, *, leads_to: str = "", status: int = 200, **context: Any) -> Response:
+    """Render a template. Its forms may only submit to this origin and, after redirects, to the origin of `leads_to`."""
     response = make_response(render_template(f"hosted_ui/{template}", **context), status)
-    response.headers["Content-Security-Policy"] = content_policy(leads_to)
+    response.headers["Content-Security-Policy"] = content_security_policy(leads_to)
     return response
 
 
 def error_page(code: str, restart: str = "") -> Response:
-    """The page for `code`, with a link to start again if there is an address to do that at."""
+    """Return the error page for `code`, with a link to start again if `restart` is given."""
     status, title, text = _ERRORS.get(code, _UNKNOWN_ERROR)
-    known = code if code in _ERRORS else "unknown_error"
-    return page("error.html", status=status, title=title, text=text, code=known, restart=restart)
+    known_code = code if code in _ERRORS else "unknown_error"
+    return render_page("error.html", status=status, title=title, text=text, code=known_code, restart=restart)
 
 
-def content_policy(leads_to: str = "") -> str:
-    """The Content-Security-Policy of a page whose form ends, after redirects, at `leads_to`.
+def content_security_policy(leads_to: str = "") -> str:
+    """Return the Content-Security-Policy of a page whose form ends, after redirects, at `leads_to`.
 
-    Browsers hold redirects after a form against `form-action` too, so the app's origin has to stand there.
+    Browsers apply `form-action` to redirects after a form too, so it must contain the app's origin.
     """
     form_action = f"'self' {_source(leads_to)}" if leads_to else "'self'"
     return (
@@ -85,9 +85,9 @@ def content_policy(leads_to: str = "") -> str:
     )
 
 
-def protect(response: Response) -> Response:
-    """`response` with the headers that every answer of the hosted UI carries."""
-    response.headers.setdefault("Content-Security-Policy", content_policy())
+def set_security_headers(response: Response) -> Response:
+    """Set the security headers of the hosted UI and return the response."""
+    response.headers.setdefault("Content-Security-Policy", content_security_policy())
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["X-Content-Type-Options"] = "nosniff"
     # Not no-referrer: with it, browsers send `Origin: null` with the pages' own forms.
@@ -97,13 +97,15 @@ def protect(response: Response) -> Response:
 
 
 def same_query(path: str, **more: str) -> str:
-    """`path` with the app's parameters, as the request that is being answered has them, and with `more`."""
-    kept = [(name, value) for name, value in request.args.items(multi=True) if name != "attempt"]
-    return f"{path}?{urlencode([*kept, *more.items()])}"
+    """Return `path` with the query of the current request (except `attempt`) and `more`."""
+    parameters = [(name, value) for name, value in request.args.items(multi=True) if name != "attempt"]
+    return f"{path}?{urlencode([*parameters, *more.items()])}"
 
 
 def _source(address: str) -> str:
-    """The origin of `address` in CSP's words; its scheme alone where CSP has none (apps' own schemes, IPv6)."""
+    """Return the CSP source of `address`: its origin, or only the scheme if CSP cannot express it (custom schemes,
+    IPv6).
+    """
     parts = urlsplit(address)
     is_plain = parts.scheme in {"http", "https"} and _PLAIN_HOST.fullmatch(parts.netloc)
     return f"{parts.scheme}://{parts.netloc}" if is_plain else f"{parts.scheme}:"

@@ -1,6 +1,6 @@
-"""The forms of a forgotten password: who it is, then the code and the new password; then back to the login page.
+"""The pages of a forgotten password: username, then code and new password; then back to the login page.
 
-They never tell which usernames exist, whatever the client says: anybody can open them.
+They do not reveal which usernames exist, whatever the client's setting is: anyone can open them.
 """
 
 from dataclasses import replace
@@ -8,9 +8,9 @@ from dataclasses import replace
 from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..accounts.authority import Authority
 from ..accounts.clients import AppClient
-from ..refusals import Refused
+from ..errors import ServiceError
+from ..user_pool_service import UserPoolService
 from .attempts import Attempts
 from .browser_sessions import PendingSignIn
 
@@ -19,58 +19,60 @@ _CHANGED = "Your password has been changed. You can sign in with it now."
 
 
 class RecoveryPages:
-    """The pages of `authority`'s forgotten passwords."""
+    """The pages of a forgotten password."""
 
-    def __init__(self, authority: Authority, attempts: Attempts) -> None:
-        self._authority = authority
+    def __init__(self, service: UserPoolService, attempts: Attempts) -> None:
+        self._service = service
         self._attempts = attempts
 
     def add_to(self, blueprint: Blueprint) -> None:
-        """Give `blueprint` the pages and their forms."""
+        """Add the pages and their forms to `blueprint`."""
         blueprint.add_url_rule("/forgotPassword", view_func=self.show_forgot)
         blueprint.add_url_rule("/forgotPassword", view_func=self.send, methods=["POST"])
         blueprint.add_url_rule("/confirmforgotPassword", view_func=self.show_reset)
         blueprint.add_url_rule("/confirmforgotPassword", view_func=self.reset, methods=["POST"])
 
     def show_forgot(self) -> Response:
-        """Where people say who they are."""
-        asked = self._attempts.asked(of_own_people=True)
-        form = self._authority.sign_ups.form(asked.client.pool_id)
-        return self._attempts.begin("forgot", asked, form=form, username=asked.login_hint)
+        """Return the form for the username."""
+        authorization_request = self._attempts.read_authorization_request(for_own_users=True)
+        form = self._service.sign_ups.form(authorization_request.client.pool_id)
+        return self._attempts.begin(
+            "forgot", authorization_request, form=form, username=authorization_request.login_hint
+        )
 
     def send(self) -> AnyResponse:
-        """On to the code, whoever it is; only too many of them are refused."""
+        """Redirect to the form for the code, for any username. Only too many attempts are rejected."""
         name, pending = self._attempts.submitted("forgot")
         username = request.form.get("username", "").strip()
         try:
-            self._authority.recovery.request(_discreet(pending.request.client), username)
-        except Refused as refused:
-            form = self._authority.sign_ups.form(pending.request.client.pool_id)
+            self._service.recovery.request(_discreet(pending.request.client), username)
+        except ServiceError as refused:
+            form = self._service.sign_ups.form(pending.request.client.pool_id)
             return self._attempts.page(name, pending, form=form, username=username, error=refused.message)
         return self._attempts.start_over(name, pending, step="reset", username=username, notice=_SENT)
 
     def show_reset(self) -> Response:
-        """Where the code and the new password are entered."""
+        """Return the form for the code and the new password."""
         return self._page(*self._attempts.shown("reset"))
 
     def reset(self) -> AnyResponse:
-        """To the login page with a new password, or the same page with what was wrong."""
+        """Set the new password and redirect to the login page, or return the same page with an error."""
         name, pending = self._attempts.submitted("reset")
         password = request.form.get("new_password", "")
         if password != request.form.get("confirm_password"):
             return self._page(name, pending, error="The two passwords are not the same.")
         code = "".join(request.form.get("code", "").split())
         try:
-            self._authority.recovery.reset(_discreet(pending.request.client), pending.username, code, password)
-        except Refused as refused:
+            self._service.recovery.reset(_discreet(pending.request.client), pending.username, code, password)
+        except ServiceError as refused:
             return self._page(name, pending, error=refused.message)
         return self._attempts.start_over(name, pending, step="password", username=pending.username, notice=_CHANGED)
 
     def _page(self, name: str, pending: PendingSignIn, error: str = "") -> Response:
-        form = self._authority.sign_ups.form(pending.request.client.pool_id)
+        form = self._service.sign_ups.form(pending.request.client.pool_id)
         shown = {"error": error, "notice": ""} if error else {}
         return self._attempts.page(name, pending, form=form, **shown)
 
 
 def _discreet(client: AppClient) -> AppClient:
-    return replace(client, hides_unknown_people=True)
+    return replace(client, hides_unknown_users=True)

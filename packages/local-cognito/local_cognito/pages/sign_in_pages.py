@@ -1,6 +1,6 @@
-"""The forms of a sign-in: password, new password, code of an authenticator app; then back to the app.
+"""The pages of a sign-in: password, new password, authenticator code; then the redirect to the app.
 
-Judges no password and no code itself: the authority does.
+`UserPoolService` checks passwords and codes.
 """
 
 from dataclasses import replace
@@ -8,8 +8,8 @@ from dataclasses import replace
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..accounts.authority import Authority
-from ..refusals import Refused
+from ..errors import ServiceError
+from ..user_pool_service import UserPoolService
 from .attempts import Attempts
 from .authorization_request import AuthorizationRequest
 from .browser_sessions import PendingSignIn, Step
@@ -21,14 +21,14 @@ _WRONG_CREDENTIALS = "Incorrect username or password."
 
 
 class SignInPages:
-    """The pages of `authority`'s sign-in."""
+    """The pages of a sign-in."""
 
-    def __init__(self, authority: Authority, attempts: Attempts) -> None:
-        self._authority = authority
+    def __init__(self, service: UserPoolService, attempts: Attempts) -> None:
+        self._service = service
         self._attempts = attempts
 
     def add_to(self, blueprint: Blueprint) -> None:
-        """Give `blueprint` the pages and their forms."""
+        """Add the pages and their forms to `blueprint`."""
         blueprint.add_url_rule("/login", view_func=self.show_login)
         blueprint.add_url_rule("/login", view_func=self.check_password, methods=["POST"])
         blueprint.add_url_rule("/login/<any('new-password', totp):step>", view_func=self.show_step)
@@ -36,72 +36,74 @@ class SignInPages:
         blueprint.add_url_rule("/login/totp", view_func=self.check_code, methods=["POST"])
 
     def show_login(self) -> AnyResponse:
-        """A new sign-in's first page, or that of one that another page has led back to."""
-        asked = self._attempts.asked()
-        if asked.provider:
+        """Return the login page of a new sign-in, or of the one in the parameter `attempt`."""
+        authorization_request = self._attempts.read_authorization_request()
+        if authorization_request.provider:
             return redirect(same_query("/oauth2/authorize"))
         if "attempt" in request.args:
             name, pending = self._attempts.shown("password")
             return self._login(name, pending)
-        return self._attempts.begin("password", asked, username=asked.login_hint, **self._ways(asked))
+        return self._attempts.begin(
+            "password",
+            authorization_request,
+            username=authorization_request.login_hint,
+            **self._ways(authorization_request),
+        )
 
     def check_password(self) -> AnyResponse:
-        """On to the next step, or the same page with what was wrong."""
+        """Check the password. Redirect to the next step, or return the same page with an error."""
         name, pending = self._attempts.submitted("password")
         username = request.form.get("username", "").strip()
         client = pending.request.client
         try:
-            person = self._authority.check_password(client, username, request.form.get("password", ""))
-        except Refused as refused:
+            user = self._service.check_password(client, username, request.form.get("password", ""))
+        except ServiceError as refused:
+            # AWS's message, except that it must not reveal which usernames exist.
+            message = _WRONG_CREDENTIALS if refused.code == "UserNotFoundException" else refused.message
             ways = {}
             if refused.code == "UserNotConfirmedException":  # said only to who has the right password
-                sub = self._authority.find_person(client, username).sub
+                sub = self._service.get_user(client, username).sub
                 ways["confirm"] = self._attempts.aside(pending, step="confirm", username=username, sub=sub)
-            return self._login(name, pending, username=username, error=_sentence(refused), **ways)
-        return self._attempts.go_on(name, replace(pending, username=username), person)
+            return self._login(name, pending, username=username, error=message, **ways)
+        return self._attempts.go_on(name, replace(pending, username=username), user)
 
     def show_step(self, step: Step) -> Response:
-        """The page of a later step."""
+        """Return the page of a later step."""
         return self._attempts.page(*self._attempts.shown(step))
 
     def change_password(self) -> AnyResponse:
-        """On to the next step with a password of the person's own, or the same page with what was wrong."""
+        """Set the permanent password. Redirect to the next step, or return the same page with an error."""
         name, pending = self._attempts.submitted("new-password")
-        person = self._attempts.person(pending)
+        user = self._attempts.user(pending)
         password = request.form.get("new_password", "")
         if password != request.form.get("confirm_password"):
             return self._attempts.page(name, pending, error="The two passwords are not the same.")
         try:
-            self._authority.set_password(person, password)
-        except Refused as refused:
+            self._service.set_password(user, password)
+        except ServiceError as refused:
             return self._attempts.page(name, pending, error=refused.message)
-        return self._attempts.go_on(name, pending, self._attempts.person(pending))
+        return self._attempts.go_on(name, pending, self._attempts.user(pending))
 
     def check_code(self) -> AnyResponse:
-        """Back to the app, or the same page with what was wrong."""
+        """Check the authenticator code. Redirect to the app, or return the same page with an error."""
         name, pending = self._attempts.submitted("totp")
-        person = self._attempts.person(pending)
+        user = self._attempts.user(pending)
         try:
-            self._authority.check_totp(person, "".join(request.form.get("code", "").split()))
-        except Refused as refused:
+            self._service.check_totp(user, "".join(request.form.get("code", "").split()))
+        except ServiceError as refused:
             self._attempts.count_wrong_code(name, _WRONG_CODES_MAX)
             return self._attempts.page(name, pending, error=refused.message)
-        return self._attempts.go_on(name, pending, person)
+        return self._attempts.go_on(name, pending, user)
 
     def _login(self, name: str, pending: PendingSignIn, **shown: str) -> Response:
         return self._attempts.page(name, pending, **self._ways(pending.request), **shown)
 
-    def _ways(self, asked: AuthorizationRequest) -> dict[str, object]:
-        """The ways in that the login page shows."""
+    def _ways(self, authorization_request: AuthorizationRequest) -> dict[str, object]:
+        """Return the template variables for the sign-in methods of the login page."""
         address = "/oauth2/authorize"
-        names = [provider.name for provider in asked.providers]
+        names = [provider.name for provider in authorization_request.providers]
         return {
-            "form": self._authority.sign_ups.form(asked.client.pool_id),
-            "takes_password": asked.takes_password,
+            "form": self._service.sign_ups.form(authorization_request.client.pool_id),
+            "takes_password": authorization_request.takes_password,
             "providers": [(name, same_query(address, identity_provider=name)) for name in names],
         }
-
-
-def _sentence(refused: Refused) -> str:
-    """What the page says: AWS's sentence, except that it never tells which usernames exist."""
-    return _WRONG_CREDENTIALS if refused.code == "UserNotFoundException" else refused.message

@@ -1,6 +1,6 @@
-"""The forms of a sign-up: the new account, then the code that confirms it; then back to the app, signed in.
+"""The pages of a sign-up: the new account, then the code that confirms it; then the redirect to the app.
 
-Judges nothing itself: the authority does.
+`SignUps` checks the values.
 """
 
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..accounts.authority import Authority
-from ..refusals import Refused
+from ..errors import ServiceError
 from ..self_service.destinations import Destination
 from ..self_service.sign_up import SignUpForm
+from ..user_pool_service import UserPoolService
 from .attempts import Attempts, SignInStopped
 from .browser_sessions import PendingSignIn
 
@@ -31,7 +31,7 @@ _INPUTS = {
 
 @dataclass(frozen=True)
 class Field:
-    """One attribute as the form asks for it."""
+    """One attribute in the sign-up form."""
 
     name: str
     label: str
@@ -41,14 +41,14 @@ class Field:
 
 
 class SignUpPages:
-    """The pages of `authority`'s sign-up."""
+    """The pages of a sign-up."""
 
-    def __init__(self, authority: Authority, attempts: Attempts) -> None:
-        self._authority = authority
+    def __init__(self, service: UserPoolService, attempts: Attempts) -> None:
+        self._service = service
         self._attempts = attempts
 
     def add_to(self, blueprint: Blueprint) -> None:
-        """Give `blueprint` the pages and their forms."""
+        """Add the pages and their forms to `blueprint`."""
         blueprint.add_url_rule("/signup", view_func=self.show_sign_up)
         blueprint.add_url_rule("/signup", view_func=self.sign_up, methods=["POST"])
         blueprint.add_url_rule("/confirm", view_func=self.show_confirm)
@@ -56,56 +56,58 @@ class SignUpPages:
         blueprint.add_url_rule("/resendcode", view_func=self.resend, methods=["POST"])
 
     def show_sign_up(self) -> Response:
-        """An empty form, or the page that says why there is none."""
-        asked = self._attempts.asked(of_own_people=True)
-        form = self._form(asked.client.pool_id)
-        return self._attempts.begin("sign-up", asked, **_shown(form), username=asked.login_hint)
+        """Return an empty form, or the error page if sign-up is disabled."""
+        authorization_request = self._attempts.read_authorization_request(for_own_users=True)
+        form = self._form(authorization_request.client.pool_id)
+        return self._attempts.begin(
+            "sign-up", authorization_request, **_shown(form), username=authorization_request.login_hint
+        )
 
     def sign_up(self) -> AnyResponse:
-        """On to the code with a new account, or the same page with what was wrong."""
+        """Create the account and redirect to the form for the code, or return the same page with an error."""
         name, pending = self._attempts.submitted("sign-up")
         client, username = pending.request.client, request.form.get("username", "").strip()
         form = self._form(client.pool_id)
-        attributes = {each: request.form.get(each, "").strip() for each in form.attributes}
+        attributes = {attribute: request.form.get(attribute, "").strip() for attribute in form.attributes}
         shown = {**_shown(form), "username": username}
         password = request.form.get("password", "")
         if password != request.form.get("confirm_password"):
             return self._attempts.page(name, pending, **shown, error="The two passwords are not the same.")
         try:
-            person, sent = self._authority.sign_ups.register(client, username, password, attributes)
-        except Refused as refused:
+            user, sent = self._service.sign_ups.register(client, username, password, attributes)
+        except ServiceError as refused:
             return self._attempts.page(name, pending, **shown, error=refused.message)
-        return self._attempts.move(name, step="confirm", username=username, sub=person.sub, notice=_sent(sent))
+        return self._attempts.move(name, step="confirm", username=username, sub=user.sub, notice=_sent(sent))
 
     def show_confirm(self) -> Response:
-        """Where the code is entered."""
+        """Return the form for the code."""
         return self._attempts.page(*self._attempts.shown("confirm"))
 
     def confirm(self) -> AnyResponse:
-        """Back to the app, signed in, or the same page with what was wrong."""
+        """Confirm the account and redirect to the app, or return the same page with an error."""
         name, pending = self._attempts.submitted("confirm")
         code = "".join(request.form.get("code", "").split())
         try:
-            person = self._authority.sign_ups.confirm(pending.request.client, self._username(pending), code)
-        except Refused as refused:
+            user = self._service.sign_ups.confirm(pending.request.client, self._username(pending), code)
+        except ServiceError as refused:
             return self._attempts.page(name, pending, notice="", error=refused.message)
-        return self._attempts.go_on(name, pending, person)
+        return self._attempts.go_on(name, pending, user)
 
     def resend(self) -> AnyResponse:
-        """The same page, once another code is on its way."""
+        """Send another code and show the same page."""
         name, pending = self._attempts.submitted("confirm")
         try:
-            sent = self._authority.sign_ups.resend(pending.request.client, self._username(pending))
-        except Refused as refused:
+            sent = self._service.sign_ups.resend(pending.request.client, self._username(pending))
+        except ServiceError as refused:
             return self._attempts.page(name, pending, notice="", error=refused.message)
         return self._attempts.move(name, notice=_sent(sent))
 
     def _username(self, pending: PendingSignIn) -> str:
-        """The name that never changes: an alias may be somebody else's by now."""
-        return self._attempts.person(pending).username
+        """Return the immutable username: an alias may belong to another user by now."""
+        return self._attempts.user(pending).username
 
     def _form(self, pool_id: str) -> SignUpForm:
-        form = self._authority.sign_ups.form(pool_id)
+        form = self._service.sign_ups.form(pool_id)
         if not form.is_open:
             raise SignInStopped("sign_up_closed")
         return form

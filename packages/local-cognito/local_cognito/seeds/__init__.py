@@ -1,1 +1,1 @@
-"""What a local Cognito begins with."""
+"""The initial data of a local Cognito."""

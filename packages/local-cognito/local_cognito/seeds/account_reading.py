@@ -1,4 +1,4 @@
-"""The part of a seed that the AWS account begins with: identity pools, roles, buckets, tables. Knows no moto."""
+"""Read the AWS account of a seed: identity pools, roles, buckets, tables. Does not depend on moto."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,25 +9,27 @@ from .values import Check, Path, Table
 
 # The keys at the top of a seed, beside `pools`.
 ACCOUNT: Mapping[str, Check] = {
-    "identity_pools": values.anything,
-    "roles": values.anything,
-    "buckets": values.buckets,
-    "tables": values.anything,
-    "admin": values.anything,
+    "identity_pools": values.any_value,
+    "roles": values.any_value,
+    "buckets": values.bucket_names,
+    "tables": values.any_value,
+    "admin": values.any_value,
 }
-_ROLE = Table(required={"name": values.role_name, "policy": values.policy})
-_TABLE = Table(required={"name": values.text, "keys": values.table_keys}, optional={"region": values.text})
-_ADMIN = Table(required={"access_key_id": values.access_key_id, "secret_access_key": values.text})
+_ROLE = Table(required={"name": values.role_name, "policy": values.iam_policy})
+_TABLE = Table(
+    required={"name": values.non_empty_string, "keys": values.table_keys}, optional={"region": values.non_empty_string}
+)
+_ADMIN = Table(required={"access_key_id": values.access_key_id, "secret_access_key": values.non_empty_string})
 _IDENTITY_POOL = Table(
-    required={"id": values.identity_pool_id, "user_pool": values.text},
+    required={"id": values.identity_pool_id, "user_pool": values.non_empty_string},
     optional={
-        "name": values.text,
-        "clients": values.texts,
-        "allow_guests": values.yes_or_no,
-        "roles": values.anything,
+        "name": values.non_empty_string,
+        "clients": values.string_list,
+        "allow_guests": values.boolean,
+        "roles": values.any_value,
         "credentials_seconds": values.positive_number,
-        "principal_tags": values.texts_by_name,
-        "role_mapping": values.anything,
+        "principal_tags": values.string_mapping,
+        "role_mapping": values.any_value,
     },
 )
 _ROLES = Table(optional={"authenticated": values.role_name, "unauthenticated": values.role_name})
@@ -35,28 +37,31 @@ _ROLE_MAPPING = Table(
     optional={
         "type": values.one_of("token", "rules", "none"),
         "ambiguous": values.one_of("authenticated", "deny"),
-        "rules": values.anything,
+        "rules": values.any_value,
     }
 )
 _RULE = Table(
-    required={"claim": values.text, "value": values.text, "role": values.role_name},
+    required={"claim": values.non_empty_string, "value": values.non_empty_string, "role": values.role_name},
     optional={"match": values.one_of("Equals", "Contains", "StartsWith", "NotEqual")},
 )
 
 
-def read_account(found: Mapping[str, Any], path: Path, pools: Sequence[SeedPool]) -> SeedAccount:
-    """The account that the checked top of a seed describes. Raises SeedError."""
-    roles = tuple(SeedRole(**_ROLE.read(item, at)) for item, at in values.items(found.get("roles", []), path / "roles"))
+def read_account(fields: Mapping[str, Any], path: Path, pools: Sequence[SeedPool]) -> SeedAccount:
+    """Return the account of a seed with checked top-level keys. Raises SeedError."""
+    roles = tuple(
+        SeedRole(**_ROLE.read(item, at)) for item, at in values.iterate_items(fields.get("roles", []), path / "roles")
+    )
     names = [role.name for role in roles]
     values.require_unique(names, path / "roles", "name")
     tables = tuple(
-        SeedTable(**_TABLE.read(item, at)) for item, at in values.items(found.get("tables", []), path / "tables")
+        SeedTable(**_TABLE.read(item, at))
+        for item, at in values.iterate_items(fields.get("tables", []), path / "tables")
     )
     values.require_unique([table.name for table in tables], path / "tables", "name")
-    values.require_unique(found.get("buckets", ()), path / "buckets", "name")
+    values.require_unique(fields.get("buckets", ()), path / "buckets", "name")
     _require_groups_roles(pools, names, path)
-    admin = SeedAdmin(**_ADMIN.read(found["admin"], path / "admin")) if "admin" in found else None
-    return SeedAccount(roles, found.get("buckets", ()), tables, _identity_pools(found, path, pools, names), admin)
+    admin = SeedAdmin(**_ADMIN.read(fields["admin"], path / "admin")) if "admin" in fields else None
+    return SeedAccount(roles, fields.get("buckets", ()), tables, _identity_pools(fields, path, pools, names), admin)
 
 
 def _require_groups_roles(pools: Sequence[SeedPool], roles: list[str], path: Path) -> None:
@@ -69,39 +74,39 @@ def _require_groups_roles(pools: Sequence[SeedPool], roles: list[str], path: Pat
 
 
 def _identity_pools(
-    found: Mapping[str, Any], path: Path, pools: Sequence[SeedPool], roles: list[str]
+    fields: Mapping[str, Any], path: Path, pools: Sequence[SeedPool], roles: list[str]
 ) -> tuple[SeedIdentityPool, ...]:
-    items = values.items(found.get("identity_pools", []), path / "identity_pools")
+    items = values.iterate_items(fields.get("identity_pools", []), path / "identity_pools")
     read = tuple(_identity_pool(item, at, pools, roles) for item, at in items)
     values.require_unique([pool.id for pool in read], path / "identity_pools", "id")
     return read
 
 
 def _identity_pool(document: Any, path: Path, pools: Sequence[SeedPool], roles: list[str]) -> SeedIdentityPool:
-    found = _IDENTITY_POOL.read(document, path)
+    fields = _IDENTITY_POOL.read(document, path)
     clients = {pool.id: [client.id for client in pool.clients] for pool in pools}
-    _require_known(found["user_pool"], list(clients), path / "user_pool", "user pool")
-    for client in found.get("clients", ()):
-        _require_known(client, clients[found["user_pool"]], path / "clients", "client")
-    named = _ROLES.read(found.pop("roles", {}), path / "roles")
-    for kind, role in named.items():
+    _require_known(fields["user_pool"], list(clients), path / "user_pool", "user pool")
+    for client in fields.get("clients", ()):
+        _require_known(client, clients[fields["user_pool"]], path / "clients", "client")
+    role_names = _ROLES.read(fields.pop("roles", {}), path / "roles")
+    for kind, role in role_names.items():
         _require_known(role, roles, path / "roles" / kind, "role")
-    mapping = _role_mapping(found.pop("role_mapping", {}), path / "role_mapping", roles)
+    mapping = _role_mapping(fields.pop("role_mapping", {}), path / "role_mapping", roles)
     return SeedIdentityPool(
-        **found,
-        authenticated_role=named.get("authenticated"),
-        unauthenticated_role=named.get("unauthenticated"),
+        **fields,
+        authenticated_role=role_names.get("authenticated"),
+        unauthenticated_role=role_names.get("unauthenticated"),
         role_mapping=mapping,
     )
 
 
 def _role_mapping(document: Any, path: Path, roles: list[str]) -> SeedRoleMapping:
-    found = _ROLE_MAPPING.read(document, path)
-    items = values.items(found.pop("rules", []), path / "rules")
+    fields = _ROLE_MAPPING.read(document, path)
+    items = values.iterate_items(fields.pop("rules", []), path / "rules")
     rules = tuple(_rule(item, at, roles) for item, at in items)
-    if bool(rules) != (found.get("type") == "rules"):
+    if bool(rules) != (fields.get("type") == "rules"):
         raise path.error("rules go with the type rules, and it with them")
-    return SeedRoleMapping(**found, rules=rules)
+    return SeedRoleMapping(**fields, rules=rules)
 
 
 def _rule(document: Any, path: Path, roles: list[str]) -> SeedRule:
@@ -112,4 +117,4 @@ def _rule(document: Any, path: Path, roles: list[str]) -> SeedRule:
 
 def _require_known(name: str | None, names: Sequence[str], path: Path, kind: str) -> None:
     if name is not None and name not in names:
-        raise path.error(values.unknown(kind, name, names))
+        raise path.error(values.unknown_name_message(kind, name, names))

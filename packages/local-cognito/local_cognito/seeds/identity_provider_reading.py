@@ -1,12 +1,11 @@
-"""The identity providers of a seed's pools. Knows no moto."""
+"""Read the identity providers of a seed's pools. Does not depend on moto."""
 
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from django_cognito.core.user_pool import is_safe_address
-
 from ..accounts.identity_providers import SOCIAL_TYPES, TYPES
+from ..addresses import is_safe_address
 from . import values
 from .seed import SeedClient, SeedIdentityProvider
 from .values import Path, Table
@@ -16,46 +15,48 @@ OWN = "COGNITO"
 _NAME = re.compile(r"[^_\s][^\s]{1,30}[^_\s]")
 
 
-def address(value: Any) -> str:
-    """Somewhere that the local Cognito may go to."""
-    if not is_safe_address(values.text(value)):
+def https_or_loopback_url(value: Any) -> str:
+    """Check a URL that the local Cognito sends requests to."""
+    if not is_safe_address(values.non_empty_string(value)):
         raise ValueError("must be https (plain http is for loopback hosts only)")
     return str(value)
 
 
 _PROVIDER = Table(
     required={
-        "name": values.matching(_NAME, "must be 3 to 32 characters without spaces, with no underscore at either end"),
-        "client_id": values.text,
-        "oidc_issuer": address,
+        "name": values.matching_pattern(
+            _NAME, "must be 3 to 32 characters without spaces, with no underscore at either end"
+        ),
+        "client_id": values.non_empty_string,
+        "oidc_issuer": https_or_loopback_url,
     },
     optional={
         "type": values.one_of(*TYPES),
-        "client_secret": values.text,
-        "authorize_scopes": values.text,
+        "client_secret": values.non_empty_string,
+        "authorize_scopes": values.non_empty_string,
         "attributes_request_method": values.one_of("GET", "POST"),
-        "attribute_mapping": values.texts_by_name,
-        "idp_identifiers": values.texts,
-        **dict.fromkeys(("authorize_url", "token_url", "attributes_url", "jwks_uri"), address),
+        "attribute_mapping": values.string_mapping,
+        "idp_identifiers": values.string_list,
+        **dict.fromkeys(("authorize_url", "token_url", "attributes_url", "jwks_uri"), https_or_loopback_url),
     },
 )
 
 
 def read_providers(document: Any, path: Path) -> tuple[SeedIdentityProvider, ...]:
-    """The providers of one pool. Raises SeedError."""
-    providers = tuple(_provider(item, at) for item, at in values.items(document, path))
-    values.require_unique([each.name for each in providers], path, "name")
-    identifiers = [identifier for each in providers for identifier in each.idp_identifiers]
+    """Return the identity providers of one pool. Raises SeedError."""
+    providers = tuple(_provider(item, at) for item, at in values.iterate_items(document, path))
+    values.require_unique([provider.name for provider in providers], path, "name")
+    identifiers = [identifier for provider in providers for identifier in provider.idp_identifiers]
     values.require_unique(identifiers, path, "identifier")
     return providers
 
 
 def require_known_providers(client: SeedClient, providers: Sequence[SeedIdentityProvider], path: Path) -> None:
-    """Nothing, if the pool has all of the client's providers. Raises SeedError."""
-    names = [OWN, *(each.name for each in providers)]
+    """Raise SeedError unless the pool has all providers of the client."""
+    names = [OWN, *(provider.name for provider in providers)]
     for name in client.identity_providers:
         if name not in names:
-            raise (path / "identity_providers").error(values.unknown("identity provider", name, names))
+            raise (path / "identity_providers").error(values.unknown_name_message("identity provider", name, names))
 
 
 def _provider(document: Any, path: Path) -> SeedIdentityProvider:

@@ -1,6 +1,6 @@
-"""A seed read from YAML or JSON and checked key by key; every complaint says where. Knows no moto.
+"""Read a seed from YAML or JSON and check every key. Every error names the place. Does not depend on moto.
 
-The same seed always makes the same ids, so that a site's users survive a restart of the local Cognito.
+The same seed always results in the same ids, so that a site's users survive a restart of the local Cognito.
 """
 
 import json
@@ -24,9 +24,9 @@ _USER_NAMESPACE = uuid.UUID("5f0a2c1e-6a0b-5d0e-9a58-2f1f0f4b7c11")
 
 
 def read_seed(source: Path | str | Mapping[str, Any]) -> Seed:
-    """The seed in a file (YAML, or JSON by its ending), or in a mapping of the same shape.
+    """Return the seed from a file (YAML, or JSON by its suffix) or from a mapping of the same shape.
 
-    Raises SeedError, which names the file, the place in it and what to do.
+    Raises SeedError, which names the file, the place in it and the expected value.
     """
     if isinstance(source, Mapping):
         return _seed(source, SeedPath("seed"))
@@ -40,30 +40,31 @@ def read_seed(source: Path | str | Mapping[str, Any]) -> Seed:
 
 
 def default_seed() -> Seed:
-    """The seed that comes with the package: one pool, three people."""
+    """Return the seed of the package: one pool with three users."""
     return read_seed(DEFAULT_SEED)
 
 
 _GROUP = Table(
-    required={"name": values.text},
+    required={"name": values.non_empty_string},
     optional={
-        "precedence": values.whole_number,
-        "description": values.text,
+        "precedence": values.non_negative_int,
+        "description": values.non_empty_string,
         "role": values.role_name,
-        "role_arn": values.text,
+        "role_arn": values.non_empty_string,
     },
 )
 _RESOURCE_SERVER = Table(
-    required={"identifier": values.resource_server, "scopes": values.scopes}, optional={"name": values.text}
+    required={"identifier": values.resource_server, "scopes": values.scope_names},
+    optional={"name": values.non_empty_string},
 )
 _CLIENT = Table(
     required={"id": values.client_id},
     optional={
-        "name": values.text,
+        "name": values.non_empty_string,
         "secret": values.client_secret,
-        "callback_urls": values.texts,
-        "logout_urls": values.texts,
-        "scopes": values.texts,
+        "callback_urls": values.string_list,
+        "logout_urls": values.string_list,
+        "scopes": values.string_list,
         "flows": values.some_of("code", "client_credentials"),
         "auth_flows": values.some_of(
             "ALLOW_USER_SRP_AUTH",
@@ -74,104 +75,106 @@ _CLIENT = Table(
         "access_token_minutes": values.positive_number,
         "id_token_minutes": values.positive_number,
         "refresh_token_days": values.positive_number,
-        "session_minutes": values.whole_number,
-        "rotate_refresh_tokens": values.yes_or_no,
+        "session_minutes": values.non_negative_int,
+        "rotate_refresh_tokens": values.boolean,
         "rotation_grace_seconds": values.grace_seconds,
-        "prevent_user_existence_errors": values.yes_or_no,
-        "enable_token_revocation": values.yes_or_no,
-        "read_attributes": values.texts,
-        "identity_providers": values.texts,
+        "prevent_user_existence_errors": values.boolean,
+        "enable_token_revocation": values.boolean,
+        "read_attributes": values.string_list,
+        "identity_providers": values.string_list,
     },
 )
 _STANDARD_ATTRIBUTES = (*PROFILE_ATTRIBUTES, "phone_number", "address")
 _USER = Table(
-    required={"username": values.text},
+    required={"username": values.non_empty_string},
     optional={
-        **dict.fromkeys(_STANDARD_ATTRIBUTES, values.text),
-        "sub": values.text,
-        "password": values.text,
-        "email": values.text,
-        "email_verified": values.yes_or_no,
-        "groups": values.texts,
-        "totp_secret": values.base32,
+        **dict.fromkeys(_STANDARD_ATTRIBUTES, values.non_empty_string),
+        "sub": values.non_empty_string,
+        "password": values.non_empty_string,
+        "email": values.non_empty_string,
+        "email_verified": values.boolean,
+        "groups": values.string_list,
+        "totp_secret": values.base32_secret,
         "status": values.one_of("CONFIRMED", "FORCE_CHANGE_PASSWORD", "UNCONFIRMED", "RESET_REQUIRED"),
-        "enabled": values.yes_or_no,
-        "attributes": values.texts_by_name,
+        "enabled": values.boolean,
+        "attributes": values.string_mapping,
     },
 )
 _PASSWORD_POLICY = Table(
     optional={
-        "minimum_length": values.positive_whole_number,
-        "require_lowercase": values.yes_or_no,
-        "require_uppercase": values.yes_or_no,
-        "require_numbers": values.yes_or_no,
-        "require_symbols": values.yes_or_no,
+        "minimum_length": values.positive_int,
+        "require_lowercase": values.boolean,
+        "require_uppercase": values.boolean,
+        "require_numbers": values.boolean,
+        "require_symbols": values.boolean,
     }
 )
 _POOL = Table(
     required={"id": values.pool_id},
     optional={
-        "name": values.text,
-        "mfa": values.mfa,
+        "name": values.non_empty_string,
+        "mfa": values.mfa_mode,
         "tier": values.one_of("lite", "essentials", "plus"),
-        "sign_up": values.yes_or_no,
+        "sign_up": values.boolean,
         "auto_verified_attributes": values.some_of("email", "phone_number"),
         "required_attributes": values.some_of("email", *_STANDARD_ATTRIBUTES),
-        "password_policy": values.anything,
+        "password_policy": values.any_value,
         "username_attributes": values.some_of("email", "phone_number"),
         "alias_attributes": values.some_of("email", "phone_number", "preferred_username"),
-        "groups": values.anything,
-        "resource_servers": values.anything,
-        "identity_providers": values.anything,
-        "clients": values.anything,
-        "users": values.anything,
+        "groups": values.any_value,
+        "resource_servers": values.any_value,
+        "identity_providers": values.any_value,
+        "clients": values.any_value,
+        "users": values.any_value,
     },
 )
 
 
 def _seed(document: Any, path: SeedPath) -> Seed:
-    found = Table(required={"pools": values.anything}, optional=ACCOUNT).read(document, path)
-    pools = tuple(_pool(item, at) for item, at in values.items(found.pop("pools"), path / "pools"))
+    fields = Table(required={"pools": values.any_value}, optional=ACCOUNT).read(document, path)
+    pools = tuple(_pool(item, at) for item, at in values.iterate_items(fields.pop("pools"), path / "pools"))
     values.require_unique([pool.id for pool in pools], path / "pools", "id")
     clients = [client.id for pool in pools for client in pool.clients]
     values.require_unique(clients, path / "pools", "client id")
-    return Seed(pools, read_account(found, path, pools))
+    return Seed(pools, read_account(fields, path, pools))
 
 
 def _pool(document: Any, path: SeedPath) -> SeedPool:
-    found = _POOL.read(document, path)
+    fields = _POOL.read(document, path)
 
     def listed(key: str) -> Iterator[tuple[Any, SeedPath]]:
-        return values.items(found.pop(key, []), path / key)
+        return values.iterate_items(fields.pop(key, []), path / key)
 
     groups = tuple(SeedGroup(**_GROUP.read(item, at)) for item, at in listed("groups"))
     servers = tuple(SeedResourceServer(**_RESOURCE_SERVER.read(item, at)) for item, at in listed("resource_servers"))
     clients = tuple(SeedClient(**_CLIENT.read(item, at)) for item, at in listed("clients"))
-    users = tuple(_user(item, at, found) for item, at in listed("users"))
-    providers = read_providers(found.pop("identity_providers", []), path / "identity_providers")
-    policy = _PASSWORD_POLICY.read(found.pop("password_policy", {}), path / "password_policy")
-    found["password_policy"] = SeedPasswordPolicy(**policy)
-    found.update(groups=groups, resource_servers=servers, identity_providers=providers, clients=clients, users=users)
-    pool = SeedPool(**found)
+    users = tuple(_user(item, at, fields) for item, at in listed("users"))
+    providers = read_providers(fields.pop("identity_providers", []), path / "identity_providers")
+    policy = _PASSWORD_POLICY.read(fields.pop("password_policy", {}), path / "password_policy")
+    fields["password_policy"] = SeedPasswordPolicy(**policy)
+    fields.update(groups=groups, resource_servers=servers, identity_providers=providers, clients=clients, users=users)
+    pool = SeedPool(**fields)
     _require_consistent(pool, path)
     return pool
 
 
 def _user(document: Any, path: SeedPath, pool: Mapping[str, Any]) -> SeedUser:
-    found = _USER.read(document, path)
-    if found.get("totp_secret") and pool.get("mfa", "off") == "off":
+    fields = _USER.read(document, path)
+    if fields.get("totp_secret") and pool.get("mfa", "off") == "off":
         raise path.error("has a totp_secret, but the pool's mfa is off")
-    standard = {name: found.pop(name) for name in _STANDARD_ATTRIBUTES if name in found}
-    found["attributes"] = {**standard, **found.get("attributes", {})}
-    found.setdefault("sub", str(uuid.uuid5(_USER_NAMESPACE, f"{pool['id']} {found['username']}")))
-    return SeedUser(**found)
+    standard = {name: fields.pop(name) for name in _STANDARD_ATTRIBUTES if name in fields}
+    fields["attributes"] = {**standard, **fields.get("attributes", {})}
+    fields.setdefault("sub", str(uuid.uuid5(_USER_NAMESPACE, f"{pool['id']} {fields['username']}")))
+    return SeedUser(**fields)
 
 
 def _require_consistent(pool: SeedPool, path: SeedPath) -> None:
     values.require_unique([group.name for group in pool.groups], path / "groups", "name")
     values.require_unique([user.username for user in pool.users], path / "users", "username")
     values.require_unique([user.sub for user in pool.users], path / "users", "sub")
-    values.require_unique([each.identifier for each in pool.resource_servers], path / "resource_servers", "identifier")
+    values.require_unique(
+        [server.identifier for server in pool.resource_servers], path / "resource_servers", "identifier"
+    )
     for number, client in enumerate(pool.clients):
         _require_scopes(client, pool, path / f"clients[{number}]")
         require_known_providers(client, pool.identity_providers, path / f"clients[{number}]")
@@ -179,15 +182,15 @@ def _require_consistent(pool: SeedPool, path: SeedPath) -> None:
     for number, user in enumerate(pool.users):
         for group in user.groups:
             if group not in names:
-                raise (path / f"users[{number}]" / "groups").error(values.unknown("group", group, names))
+                raise (path / f"users[{number}]" / "groups").error(values.unknown_name_message("group", group, names))
 
 
 def _require_scopes(client: SeedClient, pool: SeedPool, path: SeedPath) -> None:
-    """Nothing, if the client's scopes exist and go with its flow. Raises SeedError."""
-    known = [name for server in pool.resource_servers for name in server.scope_names]
+    """Raise SeedError unless the client's scopes exist and are valid for its flow."""
+    scope_names = [name for server in pool.resource_servers for name in server.scope_names]
     for scope in client.scopes:
-        if "/" in scope and scope not in known:
-            raise (path / "scopes").error(values.unknown("scope", scope, known))
+        if "/" in scope and scope not in scope_names:
+            raise (path / "scopes").error(values.unknown_name_message("scope", scope, scope_names))
     if "client_credentials" not in client.flows:
         return
     if client.flows != ("client_credentials",):

@@ -1,4 +1,4 @@
-"""What the pools are filled with at the start, as values. Knows neither files nor moto."""
+"""The initial data as values. Does not depend on files or moto."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ class SeedGroup:
 
 @dataclass(frozen=True)
 class SeedResourceServer:
-    """An API of one's own, and the scopes that clients may have for it: `identifier/scope`."""
+    """A resource server and its scopes, which clients and tokens write as `identifier/scope`."""
 
     identifier: str
     name: str = ""
@@ -32,7 +32,7 @@ class SeedResourceServer:
 
 @dataclass(frozen=True)
 class SeedClient:
-    """An app client. Lifetimes may be fractions: `access_token_minutes: 0.1` makes tokens of six seconds."""
+    """An app client. Lifetimes may be fractions: `access_token_minutes: 0.1` is six seconds."""
 
     id: str
     name: str = ""
@@ -56,9 +56,9 @@ class SeedClient:
 
 @dataclass(frozen=True)
 class SeedUser:
-    """A person. Without a `sub`, one follows from the pool's id and the username, always the same.
+    """A user. The default `sub` is computed from the pool id and the username.
 
-    In the seed the standard attributes are keys beside these; `attributes` is for the others (`custom:tenant`).
+    In the seed file, standard attributes are keys of the user; `attributes` has the others (`custom:tenant`).
     """
 
     username: str
@@ -75,7 +75,7 @@ class SeedUser:
 
 @dataclass(frozen=True)
 class SeedIdentityProvider:
-    """Somebody else who signs people in, by OpenID Connect whatever the type. `client_secret` may be none."""
+    """An identity provider, which uses OpenID Connect for every type. `client_secret` may be empty."""
 
     name: str
     client_id: str
@@ -94,7 +94,7 @@ class SeedIdentityProvider:
 
 @dataclass(frozen=True)
 class SeedPasswordPolicy:
-    """What passwords must have that people choose; those of the seed may be anything."""
+    """The policy for passwords that users choose. Passwords in the seed need not conform."""
 
     minimum_length: int = 8
     require_lowercase: bool = True
@@ -105,7 +105,7 @@ class SeedPasswordPolicy:
 
 @dataclass(frozen=True)
 class SeedPool:
-    """A user pool and all that is in it."""
+    """A user pool and its content."""
 
     id: str
     name: str = ""
@@ -126,7 +126,7 @@ class SeedPool:
 
 @dataclass(frozen=True)
 class SeedRole:
-    """An IAM role, and what it may do: an IAM policy, with the variables that identity pools fill."""
+    """An IAM role and its policy, with the policy variables of identity pools."""
 
     name: str
     policy: Mapping[str, Any]
@@ -143,7 +143,7 @@ class SeedTable:
 
 @dataclass(frozen=True)
 class SeedRule:
-    """A claim that gives a role, in AWS's words."""
+    """A rule that maps a claim to a role."""
 
     claim: str
     value: str
@@ -153,7 +153,7 @@ class SeedRule:
 
 @dataclass(frozen=True)
 class SeedRoleMapping:
-    """How the role of a login is chosen: by the token's groups, by rules, or (none) always the authenticated one."""
+    """The role of a login: by the token's groups, by rules, or (`none`) always the authenticated role."""
 
     type: str = "token"
     ambiguous: str = "authenticated"
@@ -162,7 +162,7 @@ class SeedRoleMapping:
 
 @dataclass(frozen=True)
 class SeedIdentityPool:
-    """An identity pool whose logins come from one user pool; without `clients` from all clients of that."""
+    """An identity pool with one user pool as its provider; without `clients`, all clients of that pool are accepted."""
 
     id: str
     user_pool: str
@@ -178,7 +178,7 @@ class SeedIdentityPool:
 
 @dataclass(frozen=True)
 class SeedAdmin:
-    """The access key of the one who may do everything in the account: for the site's own calls."""
+    """The access key of the account's administrator."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -186,7 +186,7 @@ class SeedAdmin:
 
 @dataclass(frozen=True)
 class SeedAccount:
-    """What the AWS account begins with. Without an `admin`, the administrator's key is drawn."""
+    """The initial AWS account. Without `admin`, the administrator's key is generated."""
 
     roles: tuple[SeedRole, ...] = ()
     buckets: tuple[str, ...] = ()
@@ -197,12 +197,12 @@ class SeedAccount:
 
 @dataclass(frozen=True)
 class Seed:
-    """Everything that a local Cognito starts with."""
+    """The initial data of a local Cognito."""
 
     pools: tuple[SeedPool, ...]
     account: SeedAccount = SeedAccount()
 
     @property
     def region(self) -> str:
-        """Where things are that say no region of their own: where the first user pool is."""
+        """The default region: the one of the first user pool."""
         return self.pools[0].id.partition("_")[0] if self.pools else "us-east-1"

@@ -1,4 +1,4 @@
-"""Reading a seed's values: each kind of value checks itself, each complaint says where and what. Knows no seed."""
+"""Checks for single values of a seed. Each error names the place and the expected value."""
 
 import difflib
 import re
@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django_cognito.core.user_pool import UserPool
-
 from ..accounts.client_secrets import SECRET_PATTERN
+from ..addresses import is_user_pool_id
 
 # AWS API reference: ClientIdType.
 _CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
@@ -25,12 +24,12 @@ Check = Callable[[Any], Any]
 
 
 class SeedError(ValueError):
-    """The seed is wrong; the message says in which file, where in it, and what would be right."""
+    """The seed is invalid. The message names the file, the place in it and the expected value."""
 
 
 @dataclass(frozen=True)
 class Path:
-    """A place in a seed: the file, and the way down to the value."""
+    """A place in a seed: the file and the keys down to the value."""
 
     file: str
     place: str = ""
@@ -39,40 +38,40 @@ class Path:
         return Path(self.file, f"{self.place}.{step}" if self.place else step)
 
     def error(self, complaint: str) -> SeedError:
-        """The complaint, with the place before it."""
+        """Return a SeedError with the place before the message."""
         return SeedError(f"{self.file}: {self.place or 'the top level'}: {complaint}")
 
 
 @dataclass(frozen=True)
 class Table:
-    """The keys that a mapping in a seed must have, and those that it may, each with its check."""
+    """The required and optional keys of a mapping in a seed, each with its check."""
 
     required: Mapping[str, Check] = field(default_factory=dict)
     optional: Mapping[str, Check] = field(default_factory=dict)
 
     def read(self, document: Any, path: Path) -> dict[str, Any]:
-        """The checked values; keys without a value (null) are left out. Raises SeedError."""
+        """Return the checked values, without keys whose value is null. Raises SeedError."""
         if not isinstance(document, Mapping):
             raise path.error("must be a mapping of keys to values")
         checks = {**self.required, **self.optional}
         for key in document:
             if key not in checks:
-                raise path.error(unknown("key", key, list(checks)))
+                raise path.error(unknown_name_message("key", key, list(checks)))
         for key in self.required:
             if document.get(key) is None:
                 raise path.error(f"{key} is missing")
         return {key: _checked(checks[key], value, path / key) for key, value in document.items() if value is not None}
 
 
-def unknown(kind: str, name: Any, names: Sequence[str]) -> str:
-    """The complaint about a name that is not known, with the nearest that is."""
+def unknown_name_message(kind: str, name: Any, names: Sequence[str]) -> str:
+    """Return the message for an unknown name, with the most similar valid one."""
     nearest = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are: {', '.join(names) or 'none'}"
     return f"unknown {kind} {name!r}; {hint}"
 
 
-def items(document: Any, path: Path) -> Iterator[tuple[Any, Path]]:
-    """Each item of a list, with its place. Raises SeedError."""
+def iterate_items(document: Any, path: Path) -> Iterator[tuple[Any, Path]]:
+    """Return each item of a list with its place. Raises SeedError."""
     if not isinstance(document, list):
         raise path.error("must be a list")
     for number, item in enumerate(document):
@@ -80,75 +79,75 @@ def items(document: Any, path: Path) -> Iterator[tuple[Any, Path]]:
 
 
 def require_unique(names: Sequence[str], path: Path, kind: str) -> None:
-    """Nothing, if no name stands twice. Raises SeedError."""
+    """Raise SeedError if a name occurs twice."""
     twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
     if twice is not None:
         raise path.error(f"the {kind} {twice!r} stands twice")
 
 
-def anything(value: Any) -> Any:
-    """Whatever it is: somebody else looks at it."""
+def any_value(value: Any) -> Any:
+    """Accept any value; it is checked later."""
     return value
 
 
-def text(value: Any) -> str:
-    """A non-empty string. YAML reads unquoted digits as a number, so that is said."""
+def non_empty_string(value: Any) -> str:
+    """Check a non-empty string. YAML reads unquoted digits as a number, so the message mentions quotes."""
     if not isinstance(value, str) or not value:
         raise ValueError("must be a non-empty string (quote it, if it looks like a number)")
     return value
 
 
-def texts(value: Any) -> tuple[str, ...]:
-    """A list of strings."""
+def string_list(value: Any) -> tuple[str, ...]:
+    """Check a list of strings."""
     if not isinstance(value, list):
         raise TypeError("must be a list of strings")
-    return tuple(text(item) for item in value)
+    return tuple(non_empty_string(item) for item in value)
 
 
-def texts_by_name(value: Any) -> dict[str, str]:
-    """A mapping of names to strings, as user attributes are."""
+def string_mapping(value: Any) -> dict[str, str]:
+    """Check a mapping of names to strings, such as user attributes."""
     if not isinstance(value, Mapping):
         raise TypeError("must be a mapping of names to strings")
-    return {text(name): text(item) for name, item in value.items()}
+    return {non_empty_string(name): non_empty_string(item) for name, item in value.items()}
 
 
-def yes_or_no(value: Any) -> bool:
-    """true or false."""
+def boolean(value: Any) -> bool:
+    """Check true or false."""
     if not isinstance(value, bool):
         raise TypeError("must be true or false")
     return value
 
 
-def whole_number(value: Any) -> int:
-    """An integer from 0."""
+def non_negative_int(value: Any) -> int:
+    """Check an integer from 0."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError("must be a whole number, 0 or more")
     return value
 
 
 def grace_seconds(value: Any) -> int:
-    """Return an integer from 0 to 60: RetryGracePeriodSeconds of the AWS API reference."""
-    if whole_number(value) > 60:
+    """Check an integer from 0 to 60: RetryGracePeriodSeconds of the AWS API reference."""
+    if non_negative_int(value) > 60:
         raise ValueError("must be a whole number from 0 to 60")
     return int(value)
 
 
-def positive_whole_number(value: Any) -> int:
-    """An integer from 1."""
-    if whole_number(value) == 0:
+def positive_int(value: Any) -> int:
+    """Check an integer from 1."""
+    if non_negative_int(value) == 0:
         raise ValueError("must be a whole number, 1 or more")
     return int(value)
 
 
 def positive_number(value: Any) -> float:
-    """A number above 0, fractions too."""
+    """Check a number above 0; fractions are accepted."""
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         raise ValueError("must be a number above 0")
     return value
 
 
 def one_of(*choices: str) -> Check:
-    """One of the words."""
+    """Return a check for one of the words."""
 
     def check(value: Any) -> str:
         if value not in choices:
@@ -159,77 +158,81 @@ def one_of(*choices: str) -> Check:
 
 
 def some_of(*choices: str) -> Check:
-    """A list of the words."""
+    """Return a check for a list of the words."""
     check = one_of(*choices)
-    return lambda value: tuple(check(item) for item in texts(value))
+    return lambda value: tuple(check(item) for item in string_list(value))
 
 
-def mfa(value: Any) -> str:
-    """off, optional or on. YAML 1.1 reads bare on and off as booleans, so these count as well."""
+def mfa_mode(value: Any) -> str:
+    """Check off, optional or on. YAML 1.1 reads unquoted on and off as booleans: they are accepted too."""
     word = {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
     return str(one_of("off", "optional", "on")(word))
 
 
 def pool_id(value: Any) -> str:
-    """A user pool id."""
-    return UserPool(text(value)).user_pool_id
+    """Check a user pool id."""
+    if not is_user_pool_id(non_empty_string(value)):
+        raise ValueError(f"{value!r} is not a user pool id; one looks like 'eu-west-1_AbCdEfGhI'")
+    return str(value)
 
 
 def client_id(value: Any) -> str:
-    """An app client id."""
-    if not _CLIENT_ID.fullmatch(text(value)):
+    """Check an app client id."""
+    if not _CLIENT_ID.fullmatch(non_empty_string(value)):
         raise ValueError("must be letters, digits, _ and + only")
     return str(value)
 
 
 def client_secret(value: Any) -> str:
-    """An app client's secret."""
-    if not SECRET_PATTERN.fullmatch(text(value)):
+    """Check an app client secret."""
+    if not SECRET_PATTERN.fullmatch(non_empty_string(value)):
         raise ValueError("must be 24 to 64 letters, digits, _ and +")
     return str(value)
 
 
-def matching(pattern: re.Pattern[str], complaint: str) -> Check:
-    """A string of that form."""
+def matching_pattern(pattern: re.Pattern[str], complaint: str) -> Check:
+    """Return a check for strings that match the pattern."""
 
     def check(value: Any) -> str:
-        if not pattern.fullmatch(text(value)):
+        if not pattern.fullmatch(non_empty_string(value)):
             raise ValueError(complaint)
         return str(value)
 
     return check
 
 
-identity_pool_id = matching(_IDENTITY_POOL_ID, "must be a region, a colon and a UUID in lower case")
-role_name = matching(_ROLE_NAME, "must be at most 64 letters, digits and _+=,.@-")
-access_key_id = matching(_ACCESS_KEY_ID, "must be AKIA and 16 capital letters or digits")
-bucket = matching(_BUCKET, "must be 3 to 63 small letters, digits, dots and hyphens")
-resource_server = matching(_RESOURCE_SERVER, "must be printable characters without spaces, quotes and backslashes")
+identity_pool_id = matching_pattern(_IDENTITY_POOL_ID, "must be a region, a colon and a UUID in lower case")
+role_name = matching_pattern(_ROLE_NAME, "must be at most 64 letters, digits and _+=,.@-")
+access_key_id = matching_pattern(_ACCESS_KEY_ID, "must be AKIA and 16 capital letters or digits")
+bucket_name = matching_pattern(_BUCKET, "must be 3 to 63 small letters, digits, dots and hyphens")
+resource_server = matching_pattern(
+    _RESOURCE_SERVER, "must be printable characters without spaces, quotes and backslashes"
+)
 
 
-def buckets(value: Any) -> tuple[str, ...]:
-    """A list of bucket names."""
-    return tuple(bucket(name) for name in texts(value))
+def bucket_names(value: Any) -> tuple[str, ...]:
+    """Check a list of bucket names."""
+    return tuple(bucket_name(name) for name in string_list(value))
 
 
-def scopes(value: Any) -> tuple[str, ...]:
-    """The names of a resource server's scopes."""
-    found = texts(value)
-    if any("/" in name or " " in name for name in found):
+def scope_names(value: Any) -> tuple[str, ...]:
+    """Check the scope names of a resource server."""
+    checked = string_list(value)
+    if any("/" in name or " " in name for name in checked):
         raise ValueError("must be names without slashes and spaces")
-    return found
+    return checked
 
 
 def table_keys(value: Any) -> dict[str, str]:
-    """One or two key attributes of a table, with their types."""
-    found = texts_by_name(value)
-    if len(found) not in (1, 2) or not set(found.values()) <= {"S", "N", "B"}:
+    """Check the one or two key attributes of a table with their types."""
+    checked = string_mapping(value)
+    if len(checked) not in (1, 2) or not set(checked.values()) <= {"S", "N", "B"}:
         raise ValueError("must be one or two attributes with their types (S, N or B), the partition key first")
-    return found
+    return checked
 
 
-def policy(value: Any) -> dict[str, Any]:
-    """An IAM policy of an identity. The version may be left out: there is one that has variables."""
+def iam_policy(value: Any) -> dict[str, Any]:
+    """Check an identity-based IAM policy. The version is optional: only 2012-10-17 has policy variables."""
     statements = value.get("Statement") if isinstance(value, Mapping) else None
     for statement in statements if isinstance(statements, list) else [statements]:
         if not _is_statement(statement):
@@ -246,17 +249,19 @@ def _is_statement(value: Any) -> bool:
         and value.get("Effect") in ("Allow", "Deny")
         and len(value.keys() & {"Action", "NotAction"}) == 1
         and len(value.keys() & {"Resource", "NotResource"}) == 1
-        and all(_is_texts(value[key]) for key in value.keys() & {"Action", "NotAction", "Resource", "NotResource"})
+        and all(
+            _is_string_or_list(value[key]) for key in value.keys() & {"Action", "NotAction", "Resource", "NotResource"}
+        )
     )
 
 
-def _is_texts(value: Any) -> bool:
+def _is_string_or_list(value: Any) -> bool:
     return isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
 
 
-def base32(value: Any) -> str:
-    """A secret for one-time codes."""
-    secret = text(value).replace(" ", "").upper().rstrip("=")
+def base32_secret(value: Any) -> str:
+    """Check a TOTP secret and return it without spaces and padding."""
+    secret = non_empty_string(value).replace(" ", "").upper().rstrip("=")
     try:
         b32decode(secret + "=" * (-len(secret) % 8))
     except ValueError as error:

@@ -1,8 +1,8 @@
-"""How often somebody may try something within an hour. Knows neither people nor codes."""
+"""Limits for the number of attempts per hour. Does not depend on users or codes."""
 
 from collections.abc import Callable, Hashable
 
-from ..refusals import Refused
+from ..errors import ServiceError
 
 _WINDOW_SECONDS = 3600
 # Names that nobody has are counted too; without a bound they would eat the machine's memory.
@@ -10,14 +10,17 @@ _CAPACITY = 10_000
 
 
 class AttemptLimits:
-    """Counts by key, each over the hour that has just passed. Not thread-safe: the caller locks."""
+    """Counters by key, each over the last hour. Not thread-safe: the caller locks."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._moments: dict[Hashable, list[float]] = {}
 
     def count(self, key: Hashable, most: int) -> None:
-        """Count one more try. Raises Refused if there were `most` within the hour; such a try is not counted."""
+        """Count an attempt.
+
+        Raises ServiceError after `most` attempts in the last hour; such an attempt is not counted.
+        """
         since = self._now() - _WINDOW_SECONDS
         recent = [moment for moment in self._moments.pop(key, []) if moment > since]
         is_allowed = len(recent) < most
@@ -25,4 +28,4 @@ class AttemptLimits:
         if len(self._moments) > _CAPACITY:
             del self._moments[next(iter(self._moments))]
         if not is_allowed:
-            raise Refused("LimitExceededException", "Attempt limit exceeded, please try after some time.")
+            raise ServiceError("LimitExceededException", "Attempt limit exceeded, please try after some time.")

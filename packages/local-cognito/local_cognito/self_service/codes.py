@@ -1,6 +1,6 @@
-"""Six-digit codes: drawn, sent, tried a few times, good once. Knows nothing of what they open.
+"""Six-digit verification codes: generated, sent, limited in attempts, valid once.
 
-Source: AWS developer guide, "Quotas in Amazon Cognito": lifetimes, and the tries that one person has in an hour.
+Source: AWS developer guide, "Quotas in Amazon Cognito": lifetimes, and attempts per user and hour.
 """
 
 import hmac
@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from ..refusals import Refused
+from ..errors import ServiceError
 from .attempt_limits import AttemptLimits
 from .destinations import Destination
 from .mailbox import Mailbox, Message
@@ -18,7 +18,7 @@ _Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Purpose:
-    """What codes of a kind are for: how long they live, and how many are sent and tried within an hour."""
+    """The use of a code: its lifetime, and how many are sent and tried per hour."""
 
     name: str
     subject: str
@@ -33,13 +33,13 @@ PASSWORD_RESET = Purpose("password-reset", "sets a new password; good for 1 hour
 
 
 def verification_of(attribute: str) -> Purpose:
-    """What a code is for that proves an address to be somebody's."""
+    """Return the purpose of a code that verifies an attribute."""
     return Purpose(f"verification {attribute}", f"verifies the attribute {attribute}; good for 24 hours", 86_400)
 
 
 @dataclass(frozen=True)
 class Holder:
-    """Whose a code is: somebody's `sub`, or a name that nobody has and that must not be told from one."""
+    """The recipient of a code: a user's `sub`, or an unknown username, which must not be recognizable."""
 
     pool_id: str
     name: str
@@ -55,7 +55,7 @@ class _Code:
 
 
 class Codes:
-    """The latest code of everybody for every purpose. Not thread-safe: the caller locks."""
+    """The most recent code of every user for every purpose. Not thread-safe: the caller locks."""
 
     def __init__(self, mailbox: Mailbox, now: Callable[[], float]) -> None:
         self._mailbox = mailbox
@@ -64,7 +64,9 @@ class Codes:
         self._codes: dict[_Key, _Code] = {}
 
     def send(self, purpose: Purpose, holder: Holder, to: Destination) -> None:
-        """Put a new code into the mailbox; the one before it is worth nothing. Raises Refused: too many of them."""
+        """Deliver a new code to the mailbox; the previous one becomes invalid. Raises ServiceError if the limit is
+        reached.
+        """
         self._limits.count(("send", *_key(purpose, holder)), purpose.sends)
         digits = f"{secrets.randbelow(1_000_000):06}"
         self._keep(purpose, holder, digits, to.address)
@@ -73,39 +75,35 @@ class Codes:
         )
 
     def pretend(self, purpose: Purpose, holder: Holder) -> None:
-        """As `send`, for who cannot be sent anything: from outside nothing differs. Raises Refused."""
+        """Behave like `send`, without a code, for a user that cannot receive one. Raises ServiceError."""
         self._limits.count(("send", *_key(purpose, holder)), purpose.sends)
         self._keep(purpose, holder, "", "")
 
-    def check(self, purpose: Purpose, holder: Holder, given: str) -> str:
-        """The address that the code was sent to, if it is the right one; it stays good. Every try counts.
-
-        Raises Refused.
+    def check(self, purpose: Purpose, holder: Holder, digits: str) -> str:
+        """Return the address that the code was sent to. The code stays valid. Every attempt counts. Raises
+        ServiceError.
         """
         self._limits.count(("try", *_key(purpose, holder)), purpose.tries)
         code = self._codes.get(_key(purpose, holder))
         if code is None or code.is_spent or self._now() >= code.expires_at:
-            raise Refused("ExpiredCodeException", "Invalid code provided, please request a code again.")
-        if not code.digits or not hmac.compare_digest(code.digits.encode(), given.encode()):
-            raise Refused("CodeMismatchException", "Invalid verification code provided, please try again.")
+            raise ServiceError("ExpiredCodeException", "Invalid code provided, please request a code again.")
+        if not code.digits or not hmac.compare_digest(code.digits.encode(), digits.encode()):
+            raise ServiceError("CodeMismatchException", "Invalid verification code provided, please try again.")
         return code.address
 
     def spend(self, purpose: Purpose, holder: Holder) -> None:
-        """The code has done its work: it does no more."""
+        """Mark the code as used."""
         key = _key(purpose, holder)
         self._codes[key] = replace(self._codes[key], is_spent=True)
 
-    def has_spent(self, purpose: Purpose, holder: Holder, given: str) -> bool:
-        """Whether the code has done its work already: who has it may be told so."""
+    def has_spent(self, purpose: Purpose, holder: Holder, digits: str) -> bool:
+        """Return whether `digits` is the user's code and was already used."""
         code = self._codes.get(_key(purpose, holder))
-        return code is not None and code.is_spent and hmac.compare_digest(code.digits.encode(), given.encode())
+        return code is not None and code.is_spent and hmac.compare_digest(code.digits.encode(), digits.encode())
 
     def _keep(self, purpose: Purpose, holder: Holder, digits: str, address: str) -> None:
-        self._forget_the_expired()
-        self._codes[_key(purpose, holder)] = _Code(digits, self._now() + purpose.lifetime_seconds, address)
-
-    def _forget_the_expired(self) -> None:
         self._codes = {key: code for key, code in self._codes.items() if self._now() < code.expires_at}
+        self._codes[_key(purpose, holder)] = _Code(digits, self._now() + purpose.lifetime_seconds, address)
 
 
 def _key(purpose: Purpose, holder: Holder) -> _Key:

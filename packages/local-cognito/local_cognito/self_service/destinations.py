@@ -1,4 +1,4 @@
-"""Where a code goes: the e-mail address or telephone that a pool's settings choose, and how it is shown. Pure.
+"""The destination of a code: the email address or phone number that the pool's settings select. No I/O.
 
 Source: AWS API reference, CodeDeliveryDetailsType, AccountRecoverySettingType; AWS developer guide, "Managing error
 responses".
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..refusals import Refused
+from ..errors import ServiceError
 
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 _TELEPHONE = re.compile(r"\+\d{4,}", re.ASCII)
@@ -21,62 +21,64 @@ _LEGACY_MECHANISMS = ({"Priority": 1, "Name": "verified_phone_number"}, {"Priori
 
 @dataclass(frozen=True)
 class Destination:
-    """An address that codes go to. `attribute` is `email` or `phone_number`."""
+    """The address of a code. `attribute` is `email` or `phone_number`."""
 
     attribute: str
     address: str
 
     @property
     def medium(self) -> str:
-        """How it is sent."""
+        """The delivery medium."""
         return "EMAIL" if self.attribute == "email" else "SMS"
 
     @property
     def masked(self) -> str:
-        """As much of the address as is shown to who may not know it."""
+        """The masked address for a client that may not see it."""
         if self.attribute == "phone_number":
             return f"+*******{self.address[-4:]}"
         name, _, host = self.address.partition("@")
         return f"{name[:1]}***@{host[:1]}***"
 
     def details(self) -> dict[str, str]:
-        """CodeDeliveryDetails."""
+        """Return CodeDeliveryDetails."""
         return {"Destination": self.masked, "DeliveryMedium": self.medium, "AttributeName": self.attribute}
 
 
 def is_email(text: str) -> bool:
-    """Whether it has the form of an e-mail address."""
+    """Return whether the text has the form of an email address."""
     return _EMAIL.fullmatch(text) is not None
 
 
 def is_telephone(text: str) -> bool:
-    """Whether it has the form of a telephone number (E.164)."""
+    """Return whether the text has the form of a phone number (E.164)."""
     return _TELEPHONE.fullmatch(text) is not None
 
 
 def sign_up_destination(config: Mapping[str, Any], attributes: Mapping[str, str]) -> Destination | None:
-    """Where the code of a sign-up goes in a pool of this configuration; None where it verifies nothing by itself.
+    """Return the destination of a sign-up code; None if the pool verifies no attribute automatically.
 
-    Of both, the telephone is verified (AWS API reference, AutoVerifiedAttributes).
+    If both can be verified, it is the phone number (AWS API reference, AutoVerifiedAttributes).
     """
     verified = config.get("AutoVerifiedAttributes") or ()
-    found = (name for name in ("phone_number", "email") if name in verified and attributes.get(name))
-    return next((Destination(name, attributes[name]) for name in found), None)
+    names = (name for name in ("phone_number", "email") if name in verified and attributes.get(name))
+    return next((Destination(name, attributes[name]) for name in names), None)
 
 
 def recovery_destination(config: Mapping[str, Any], attributes: Mapping[str, str]) -> Destination:
-    """Where the code for a new password goes: the first verified address. Raises Refused if there is none."""
+    """Return the destination of a password reset code: the first verified address. Raises ServiceError if there is
+    none.
+    """
     for name in _recovery_attributes(config):
         if attributes.get(name) and attributes.get(f"{name}_verified", "").lower() == "true":
             return Destination(name, attributes[name])
-    raise Refused(
+    raise ServiceError(
         "InvalidParameterException",
         "Cannot reset password for the user as there is no registered/verified email or phone_number",
     )
 
 
 def simulated_destination(config: Mapping[str, Any], username: str, key: bytes) -> Destination:
-    """Where the code for nobody would go: always the same place for the same name."""
+    """Return the destination for a username that does not exist: always the same for the same name."""
     if is_email(username):
         return Destination("email", username)
     digest = hmac.digest(key, username.encode(), hashlib.sha256)
@@ -88,10 +90,13 @@ def simulated_destination(config: Mapping[str, Any], username: str, key: bytes) 
 
 
 def _recovery_attributes(config: Mapping[str, Any]) -> list[str]:
-    """The attributes that a code may go to, the first choice first. Raises Refused where an administrator resets."""
+    """Return the attributes for account recovery by priority.
+
+    Raises ServiceError if only an administrator may reset.
+    """
     setting = config.get("AccountRecoverySetting") or {}
     mechanisms = setting.get("RecoveryMechanisms") or _LEGACY_MECHANISMS
     names = [str(item["Name"]) for item in sorted(mechanisms, key=lambda item: int(item["Priority"]))]
     if names == ["admin_only"]:
-        raise Refused("NotAuthorizedException", "Contact administrator to reset password.")
+        raise ServiceError("NotAuthorizedException", "Contact administrator to reset password.")
     return [name.removeprefix("verified_") for name in names if name != "admin_only"]

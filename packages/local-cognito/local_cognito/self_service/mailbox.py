@@ -1,6 +1,6 @@
-"""What a real Cognito would have sent by e-mail or SMS: kept here for the developer, newest first.
+"""The messages that Cognito would send by email or SMS, stored for the developer.
 
-The only place where a code is shown. Knows nothing of what a code opens.
+The only place that shows a code.
 """
 
 import threading
@@ -14,7 +14,7 @@ _CAPACITY = 500
 
 @dataclass(frozen=True)
 class Message:
-    """A code on its way: to whom, what for, and when in seconds of Unix time. `medium` is EMAIL or SMS."""
+    """A message with a code. `sent_at` is in seconds of Unix time, `medium` is EMAIL or SMS."""
 
     sent_at: float
     pool_id: str
@@ -31,7 +31,7 @@ class Message:
 
 
 class Mailbox:
-    """All that was sent, for everybody; the oldest goes first. Thread-safe."""
+    """All sent messages; the oldest is removed first. Thread-safe."""
 
     def __init__(self, console: Callable[[str], None] | None = None) -> None:
         self._console = console
@@ -39,13 +39,13 @@ class Mailbox:
         self._lock = threading.Lock()
 
     def deliver(self, message: Message) -> None:
-        """Keep the message, and say it on the console if there is one."""
+        """Store the message and write it to the console, if there is one."""
         with self._lock:
             self._messages.appendleft(message)
         if self._console:
             self._console(str(message))
 
     def messages(self) -> tuple[Message, ...]:
-        """All of them, newest first."""
+        """Return all messages, most recent first."""
         with self._lock:
             return tuple(self._messages)

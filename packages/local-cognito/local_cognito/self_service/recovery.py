@@ -1,6 +1,7 @@
-"""A password that was forgotten: the code, and the new password. Knows no HTTP.
+"""Password reset by code. Does not depend on HTTP.
 
-Every public method takes the lock and may be called from any thread.
+Every public method acquires the lock and may be called from any thread.
+
 Source: AWS API reference, "ForgotPassword", "ConfirmForgotPassword"; AWS developer guide, "Managing error responses".
 """
 
@@ -9,9 +10,9 @@ import threading
 from moto.cognitoidp.models import CognitoIdpUser, CognitoIdpUserPool, UserStatus
 
 from ..accounts.clients import AppClient
-from ..accounts.people import Person
 from ..accounts.pools import Pools
-from ..refusals import Refused
+from ..accounts.users import User
+from ..errors import ServiceError
 from .codes import PASSWORD_RESET, Codes, Holder
 from .destinations import Destination, recovery_destination, simulated_destination
 
@@ -19,7 +20,7 @@ _RESETTABLE = (UserStatus.CONFIRMED, UserStatus.RESET_REQUIRED)
 
 
 class Recovery:
-    """The new passwords of all pools. Raises Refused with AWS's names and sentences."""
+    """The password resets of all pools. Raises ServiceError with the names and messages of AWS."""
 
     def __init__(self, pools: Pools, codes: Codes, lock: threading.RLock, key: bytes) -> None:
         self._pools = pools
@@ -28,56 +29,69 @@ class Recovery:
         self._key = key
 
     def request(self, client: AppClient, username: str) -> Destination:
-        """Where the code for a new password went, or, of who cannot be sent one, would have gone. Raises Refused."""
+        """Send a code for a new password and return its destination. Raises ServiceError.
+
+        If the client prevents user existence errors, an unknown user gets a simulated destination.
+        """
         with self._lock:
             pool = self._pools.get(client.pool_id)
-            user = self._pools.user(client.pool_id, username)
+            moto_user = self._pools.find_moto_user(client.pool_id, username)
             try:
-                destination = _destination(pool, user)
-            except Refused:
-                if not client.hides_unknown_people:
+                destination = _destination(pool, moto_user)
+            except ServiceError:
+                if not client.hides_unknown_users:
                     raise
-                self._codes.pretend(PASSWORD_RESET, _holder(client, username, user))
+                self._codes.pretend(PASSWORD_RESET, _holder(client, username, moto_user))
                 return simulated_destination(pool.extended_config, username, self._key)
-            self._codes.send(PASSWORD_RESET, _holder(client, username, user), destination)
+            self._codes.send(PASSWORD_RESET, _holder(client, username, moto_user), destination)
             return destination
 
-    def reset(self, client: AppClient, username: str, code: str, password: str) -> Person:
-        """The person whose code it is, with a new password. Raises Refused; a password that will not do spends none."""
+    def reset(self, client: AppClient, username: str, code: str, password: str) -> User:
+        """Set a new password with a code.
+
+        Raises ServiceError; the code stays valid if the password does not conform.
+        """
         with self._lock:
-            user = self._pools.user(client.pool_id, username)
-            if user is None and not client.hides_unknown_people:
-                raise Refused("UserNotFoundException", "Username/client id combination not found.")
-            holder = _holder(client, username, user)
+            moto_user = self._pools.find_moto_user(client.pool_id, username)
+            if moto_user is None and not client.hides_unknown_users:
+                raise ServiceError("UserNotFoundException", "Username/client id combination not found.")
+            holder = _holder(client, username, moto_user)
             self._codes.check(PASSWORD_RESET, holder, code)
-            if user is None or not user.enabled:
-                raise Refused("CodeMismatchException", "Invalid verification code provided, please try again.")
-            self._pools.set_password(self._pools.person(user), password)
+            if moto_user is None or not moto_user.enabled:
+                raise ServiceError("CodeMismatchException", "Invalid verification code provided, please try again.")
+            self._pools.set_password(self._pools.to_user(moto_user), password)
             self._codes.spend(PASSWORD_RESET, holder)
-            return self._pools.person(user)
+            return self._pools.to_user(moto_user)
 
-    def require(self, person: Person) -> None:
-        """Have the person choose a new password before they sign in again: AdminResetUserPassword. Raises Refused."""
+    def require_new_password(self, user: User) -> None:
+        """Require a new password before the next sign-in and send a code: AdminResetUserPassword.
+
+        Raises ServiceError.
+        """
         with self._lock:
-            pool, user = self._pools.get(person.pool_id), self._pools.get_user(person)
-            destination = _destination(pool, user)
-            user.status = UserStatus.RESET_REQUIRED
-            self._codes.send(PASSWORD_RESET, Holder(pool.id, user.id, user.username), destination)
+            pool, moto_user = self._pools.get(user.pool_id), self._pools.get_moto_user(user)
+            destination = _destination(pool, moto_user)
+            moto_user.status = UserStatus.RESET_REQUIRED
+            self._codes.send(PASSWORD_RESET, Holder(pool.id, moto_user.id, moto_user.username), destination)
 
 
-def _holder(client: AppClient, username: str, user: CognitoIdpUser | None) -> Holder:
-    return Holder(client.pool_id, user.id, user.username) if user else Holder(client.pool_id, f"?{username}")
+def _holder(client: AppClient, username: str, moto_user: CognitoIdpUser | None) -> Holder:
+    return (
+        Holder(client.pool_id, moto_user.id, moto_user.username)
+        if moto_user
+        else Holder(client.pool_id, f"?{username}")
+    )
 
 
-def _destination(pool: CognitoIdpUserPool, user: CognitoIdpUser | None) -> Destination:
-    """Where a code for the user can go. Raises Refused where none may."""
-    if user is None:
-        raise Refused("UserNotFoundException", "Username/client id combination not found.")
-    if not user.enabled:
-        raise Refused("NotAuthorizedException", "User is disabled.")
-    if user.status is UserStatus.UNCONFIRMED:
+def _destination(pool: CognitoIdpUserPool, moto_user: CognitoIdpUser | None) -> Destination:
+    """Return the destination of the user's reset code. Raises ServiceError."""
+    if moto_user is None:
+        raise ServiceError("UserNotFoundException", "Username/client id combination not found.")
+    if not moto_user.enabled:
+        raise ServiceError("NotAuthorizedException", "User is disabled.")
+    if moto_user.status is UserStatus.UNCONFIRMED:
         # AWS answers so, as nothing of theirs is verified yet.
         return recovery_destination(pool.extended_config, {})
-    if user.status not in _RESETTABLE:
-        raise Refused("NotAuthorizedException", "User password cannot be reset in the current state.")
-    return recovery_destination(pool.extended_config, user.attribute_lookup)
+    if moto_user.status not in _RESETTABLE:
+        raise ServiceError("NotAuthorizedException", "User password cannot be reset in the current state.")
+    return recovery_destination(pool.extended_config, moto_user.attribute_lookup)

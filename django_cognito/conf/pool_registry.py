@@ -1,0 +1,106 @@
+"""The typed settings of all aliases of POOLS, looked up by token, app client or request. Must not read `COGNITO`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from ..core import UserPool
+from ..core.errors import SignInError
+from .schema import DECLARATIONS, CognitoSettings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolRegistry:
+    """The settings of every alias of POOLS, and the look-ups by token, app client and request."""
+
+    by_alias: Mapping[str, CognitoSettings]
+    first: CognitoSettings = field(init=False)
+    user_pools: tuple[UserPool, ...] = field(init=False)  # each once, with the app clients of all its aliases
+    _by_client: Mapping[tuple[str, str], CognitoSettings] = field(init=False)
+
+    def __post_init__(self) -> None:
+        aliases = tuple(self.by_alias.values())
+        by_client: dict[tuple[str, str], CognitoSettings] = {}
+        for settings in aliases:
+            for client_id in ("", settings.client_id, *settings.user_pool.client_ids):
+                by_client.setdefault((settings.user_pool_id, client_id), settings)
+        pools = group_by_user_pool(aliases).values()
+        object.__setattr__(self, "first", aliases[0])
+        object.__setattr__(self, "_by_client", by_client)
+        object.__setattr__(self, "user_pools", tuple(map(_merge_user_pool, pools)))
+        for same_pool in pools if len(pools) > 1 else ():
+            for settings in same_pool:
+                # The first alias for all aliases of a pool: its users do not depend on the app client.
+                object.__setattr__(settings, "mirror_prefix", f"{same_pool[0].alias}:")
+
+    def find(self, user_pool_id: str, client_id: str = "") -> CognitoSettings | None:
+        """Return the settings for tokens of this pool and app client; None if the pool is not configured.
+
+        If no alias has the app client, return those of the pool's first alias.
+        """
+        settings = self.for_client(user_pool_id, client_id)
+        return settings if settings is not None else self._by_client.get((user_pool_id, ""))
+
+    def for_token(self, user_pool_id: str, client_id: str = "") -> CognitoSettings:
+        """Return the settings for a verified token; the first pool's if its pool is not configured any more."""
+        return self.find(user_pool_id, client_id) or self.first
+
+    def for_client(self, user_pool_id: str, client_id: str) -> CognitoSettings | None:
+        """Return the settings of the alias that accepts exactly this app client of this pool; None if there is none."""
+        return self._by_client.get((user_pool_id, client_id))
+
+    def for_login(self, user_pool_id: str, client_id: str) -> CognitoSettings:
+        """Return the settings of the alias that a stored login belongs to.
+
+        Raises SignInError (code "login_ended") if its pool or app client is not configured any more.
+        """
+        settings = self.for_client(user_pool_id, client_id)
+        if settings is None:
+            raise SignInError("the login's pool or app client is not configured any more", code="login_ended")
+        return settings
+
+    def for_request(self, request: Any) -> CognitoSettings:
+        """Return the settings of the alias that POOL_RESOLVER returns for `request`; without a resolver, the first.
+
+        Raises SignInError (code "tenant_unknown") if the resolver returns no alias of POOLS.
+        """
+        resolver = self.first.pool_resolver
+        if not resolver:
+            return self.first
+        alias = (import_string(resolver) if isinstance(resolver, str) else resolver)(request)
+        if not isinstance(alias, str) or alias not in self.by_alias:
+            shown = repr(alias)[:100]  # the request may determine it
+            raise SignInError(f"POOL_RESOLVER returned {shown}, which is no alias of POOLS", code="tenant_unknown")
+        return self.by_alias[alias]
+
+
+def group_by_user_pool(aliases: Iterable[CognitoSettings]) -> dict[str, list[CognitoSettings]]:
+    """Return the settings of all aliases by their user pool id."""
+    pools: dict[str, list[CognitoSettings]] = {}
+    for settings in aliases:
+        pools.setdefault(settings.user_pool_id, []).append(settings)
+    return pools
+
+
+def _merge_user_pool(aliases: Sequence[CognitoSettings]) -> UserPool:
+    """Return the user pool of these aliases with the app clients of all of them."""
+    first = aliases[0].user_pool
+    client_ids = dict.fromkeys(client_id for settings in aliases for client_id in settings.user_pool.client_ids)
+    return first if tuple(client_ids) == first.client_ids else replace(first, client_ids=tuple(client_ids))
+
+
+def build_registry(value: Mapping[Any, Any]) -> PoolRegistry:
+    """Return the typed settings of a `COGNITO` in which `find_problems` found nothing.
+
+    Raises ValueError if a user pool is not possible: see `UserPool`.
+    """
+    pools = value.get("POOLS", {"default": {}})
+    return PoolRegistry({alias: _build_settings({**value, **keys}, alias) for alias, keys in pools.items()})
+
+
+def _build_settings(value: Mapping[Any, Any], alias: str) -> CognitoSettings:
+    declarations = [declaration for key, declaration in DECLARATIONS.items() if key in value and key != "POOLS"]
+    typed = {declaration.key.lower(): declaration.convert(value[declaration.key]) for declaration in declarations}
+    return CognitoSettings(**typed, alias=alias)

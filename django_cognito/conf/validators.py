@@ -1,0 +1,88 @@
+"""Validators of setting values: each has a predicate and the words for the error message. No I/O.
+
+Must not depend on which settings exist.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.utils.functional import SimpleLazyObject
+
+from ..core.user_pool import is_safe_address
+
+
+class Validator(NamedTuple):
+    """A predicate for a value, and the words that complete "... must be"."""
+
+    is_valid: Callable[[Any], bool]
+    expected: str
+
+
+def is_text(value: Any) -> bool:
+    """Return whether `value` is a string with at least one visible character and without NUL."""
+    # Not isinstance(): a lazy object would be evaluated to answer it.
+    return issubclass(type(value), str) and bool(value.strip()) and "\0" not in value
+
+
+def is_text_or_empty(value: Any) -> bool:
+    """Return whether `value` is a text or the empty string."""
+    return is_text(value) or (type(value) is str and value == "")
+
+
+def is_text_list(value: Any) -> bool:
+    """Return whether `value` is a list or tuple of texts."""
+    return isinstance(value, Sequence) and not isinstance(value, str) and all(map(is_text, value))
+
+
+def is_secret(value: Any) -> bool:
+    """Return whether `value` can be a client secret. A lazy object is not evaluated: system checks do no I/O."""
+    return type(value) is SimpleLazyObject or callable(value) or is_text_or_empty(value)
+
+
+def is_permission_list(value: Any) -> bool:
+    """Return whether `value` is a list of permissions such as "notes.change_note"."""
+    return is_text_list(value) and all(re.fullmatch(r"[^.\s]+\.[^.\s]+", permission) for permission in value)
+
+
+def is_identity_provider(value: Any) -> bool:
+    """Return whether `value` is a provider's name, or a dict with exactly one of `name` and `idp_identifier`."""
+    if not isinstance(value, Mapping):
+        return is_text(value)
+    names = [value[key] for key in ("name", "idp_identifier") if key in value]
+    texts = [*names, *(value[key] for key in ("label",) if key in value)]
+    has_valid_keys = value.keys() <= {"name", "idp_identifier", "label", "domains"}
+    return has_valid_keys and len(names) == 1 and all(map(is_text, texts)) and is_text_list(value.get("domains", ()))
+
+
+def number_between(low: float, high: float, unit: str = "seconds") -> Validator:
+    """Return the validator of a number from `low` to `high`."""
+    return Validator(lambda value: _is_number_between(value, low, high), f"a number of {unit} from {low} to {high}")
+
+
+def number_between_or_none(low: float, high: float) -> Validator:
+    """Return the validator of None or a number of seconds from `low` to `high`."""
+    return Validator(
+        lambda value: value is None or _is_number_between(value, low, high),
+        f"None, or a number of seconds from {low} to {high}",
+    )
+
+
+def one_of(*values: str) -> Validator:
+    """Return the validator of exactly these strings."""
+    return Validator(lambda value: value in values, " or ".join(map(repr, values)))
+
+
+def _is_number_between(value: Any, low: float, high: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+TEXT = Validator(is_text, "a non-empty string")
+TEXT_OR_EMPTY = Validator(is_text_or_empty, "a string")
+TEXT_LIST = Validator(is_text_list, "a list of non-empty strings")
+BOOLEAN = Validator(lambda value: isinstance(value, bool), "True or False")
+URL_OR_EMPTY = Validator(
+    lambda value: is_text_or_empty(value) and (value == "" or is_safe_address(value)),
+    "a complete https URL (plain http is for loopback hosts only)",
+)
+PERMISSION_LIST = Validator(is_permission_list, "a list of permissions such as 'notes.change_note'")

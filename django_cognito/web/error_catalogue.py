@@ -1,0 +1,268 @@
+"""The catalogue of error codes: HTTP statuses and texts of each code. Must not depend on a request.
+
+`docs/reference.md` has the same codes (`tests/test_documents.py`). All texts are fixed: none has a value of a request.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+
+class RetryMode(Enum):
+    """How the user can start a failed sign-in again.
+
+    RETRY starts a new one. RETRY_WITH_PARAMS repeats the authorization request parameters, REAUTHENTICATE asks for the
+    password, and SWITCH_ACCOUNT asks for another account.
+    """
+
+    RETRY = "retry"
+    RETRY_WITH_PARAMS = "retry with params"
+    REAUTHENTICATE = "reauthenticate"
+    SWITCH_ACCOUNT = "switch account"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEntry:
+    """The statuses and texts of one code.
+
+    `statuses` lists every HTTP status of the code; it is empty if the code reaches no client. The status of one error
+    follows from its class (`web.responses`). Pages show 403 instead of 401.
+    `sentence` is for API clients, `heading` and `remedy` are for the user, `hint` is for the log. An empty text means
+    that the text of the error's class is used.
+    """
+
+    statuses: tuple[int, ...] = ()
+    sentence: Any = ""
+    heading: Any = ""
+    remedy: Any = ""
+    hint: str = ""
+    retry_mode: RetryMode = RetryMode.RETRY
+
+
+_RETRY = _("Start again. If it fails again, contact the site administrator.")
+_CONTACT = _("Contact the site administrator and name the code below.")
+_MISCONFIGURED = _("Sign-in is misconfigured.")
+_FAILED = _("The sign-in failed.")
+_UNREACHABLE = _("The sign-in service cannot be reached.")
+_TRY_LATER = _("Try again in a moment.")
+_CLOCK_TEXTS: Mapping[str, Any] = {
+    "heading": _("The clocks of this site and of the sign-in service differ."),
+    "remedy": _("Try again in a minute. If it fails again, contact the site administrator."),
+    "hint": "check the clock of this host (NTP); LEEWAY_SECONDS allows for a difference",
+}
+
+# The texts of codes that are not listed, or have no text of their own.
+REJECTED_TOKEN = ErrorEntry((401,), _("The token is not accepted."))
+REFUSED_CREDENTIALS = ErrorEntry((403,), _("AWS does not allow this."))
+FAILED_SIGN_IN = ErrorEntry((400,), _FAILED, _FAILED, _RETRY)
+UNAVAILABLE = ErrorEntry(
+    (503,),
+    _("The sign-in service cannot be reached. Try again in a moment."),
+    _UNREACHABLE,
+    _TRY_LATER,
+    "is DOMAIN reachable?",
+)
+
+CATALOGUE: Mapping[str, ErrorEntry] = {
+    # tokens
+    "invalid_token": REJECTED_TOKEN,
+    "malformed_token": ErrorEntry((401,), _("The token is not a token of Amazon Cognito.")),
+    "refresh_token": ErrorEntry((401,), _("This is a refresh token; send the access token.")),
+    "invalid_signature": REJECTED_TOKEN,
+    "unknown_key": REJECTED_TOKEN,
+    "invalid_claim": REJECTED_TOKEN,
+    "token_expired": ErrorEntry((401,), _("The token has expired. Refresh it and try again."), **_CLOCK_TEXTS),
+    "token_not_yet_valid": ErrorEntry(
+        (401,), _("The token is not valid yet. Check the clock of its issuer."), **_CLOCK_TEXTS
+    ),
+    "wrong_issuer": ErrorEntry(
+        (401, 400),
+        heading=_FAILED,
+        remedy=_RETRY,
+        hint="compare the issuer with ISSUER and USER_POOL_ID",
+    ),
+    "wrong_client": REJECTED_TOKEN,
+    "wrong_resource": ErrorEntry(
+        (401,),
+        _("The token is not for this API."),
+        _MISCONFIGURED,
+        _CONTACT,
+        "does the user pool bind access tokens to RESOURCE?",
+    ),
+    "wrong_token_use": ErrorEntry(
+        (401,), _("Wrong token type: an ID token was sent for an access token, or the reverse. Send the other token.")
+    ),
+    "nonce_mismatch": REJECTED_TOKEN,
+    "at_hash_mismatch": ErrorEntry((401,), _("The access token and the ID token were not issued together.")),
+    "token_mismatch": ErrorEntry((401,), _("The access token and the ID token are not of the same sign-in.")),
+    "token_revoked": REJECTED_TOKEN,
+    "user_unknown": ErrorEntry(
+        (401,),
+        _("There is no account for this user."),
+        _("There is no account for you on this site."),
+        _("Ask the site administrator for access."),
+        "CREATE_USERS is off, and no user is linked to the token's user pool and sub",
+        RetryMode.SWITCH_ACCOUNT,
+    ),
+    "user_inactive": ErrorEntry(
+        (401,),
+        _("This account is disabled."),
+        _("This account is disabled."),
+        _("Contact the site administrator."),
+        retry_mode=RetryMode.SWITCH_ACCOUNT,
+    ),
+    # permissions
+    "not_authenticated": ErrorEntry((401,), _("Sign in, or send a token.")),
+    "group_required": ErrorEntry((403,), _("Your groups do not allow this.")),
+    "scope_required": ErrorEntry((403,), _("The token's scopes do not allow this.")),
+    "session_required": ErrorEntry(
+        (403,), _("This page requires a signed-in browser session; it accepts no bearer tokens.")
+    ),
+    # hosted UI and token endpoint
+    "sign_in_refused": FAILED_SIGN_IN,
+    "refused_by_provider": ErrorEntry(
+        (400,),
+        heading=_("The sign-in was refused or cancelled."),
+        remedy=_("Start again, or use another account."),
+        hint="a Lambda trigger of the user pool, the identity provider or the user refused",
+    ),
+    "provider_trouble": ErrorEntry(
+        (503,),
+        heading=_("The identity provider is not available."),
+        remedy=_("Try again in a moment, or sign in with another provider."),
+        hint="the user pool could not reach the identity provider or rejected its response: check its settings",
+    ),
+    "invalid_client": ErrorEntry(
+        (400,),
+        heading=_MISCONFIGURED,
+        remedy=_CONTACT,
+        hint="are CLIENT_ID and CLIENT_SECRET those of the app client?",
+    ),
+    "client_secret_unavailable": ErrorEntry(
+        (503,),
+        heading=_UNREACHABLE,
+        remedy=_TRY_LATER,
+        hint="the CLIENT_SECRET function failed; the log of django_cognito.core.client_secret names the error's type",
+    ),
+    "client_refused": ErrorEntry(
+        (400, 503),
+        heading=_MISCONFIGURED,
+        remedy=_CONTACT,
+        hint="does the app client allow the authorization code grant and every scope of SCOPES?",
+    ),
+    "invalid_grant": ErrorEntry(
+        (400,),
+        heading=_("The sign-in service did not confirm this sign-in."),
+        remedy=_RETRY,
+        hint="can the app client read every attribute that a scope of SCOPES covers (email_verified with email, say)?"
+        " Otherwise REDIRECT_URI differs, or the code was used before or is older than 5 minutes",
+    ),
+    "invalid_request": FAILED_SIGN_IN,
+    "invalid_scope": FAILED_SIGN_IN,
+    "unauthorized_client": ErrorEntry(
+        (400,),
+        heading=_MISCONFIGURED,
+        remedy=_CONTACT,
+        hint="is exactly this callback URL registered for the app client, and the authorization code grant allowed?",
+    ),
+    "unsupported_grant_type": FAILED_SIGN_IN,
+    "unsupported_token_type": ErrorEntry(),
+    "malformed_response": ErrorEntry(
+        (400,),
+        heading=_MISCONFIGURED,
+        remedy=_CONTACT,
+        hint="does the app client allow the scope openid, and is DOMAIN that of this user pool?",
+    ),
+    "user_info_mismatch": FAILED_SIGN_IN,
+    # pending sign-ins
+    "state_unknown": ErrorEntry(
+        (400,),
+        heading=_("This sign-in has expired or was already used."),
+        remedy=_("It may also have started in another browser. Start again."),
+        hint="if frequent: does the browser send the cookie cognito_sign_in_... to the callback"
+        " (REDIRECT_URI, https, proxy)?",
+        retry_mode=RetryMode.RETRY_WITH_PARAMS,
+    ),
+    "state_expired": ErrorEntry(
+        (400,),
+        heading=_("This sign-in took too long."),
+        remedy=_("Start again."),
+        retry_mode=RetryMode.RETRY_WITH_PARAMS,
+    ),
+    "state_missing": ErrorEntry(
+        (400,),
+        heading=_("This sign-in did not start on this site."),
+        remedy=_("For your security it was rejected. Sign in on this site."),
+        hint="a code without a state: IdP-initiated SAML; give its app client a sign-in URL of this site",
+    ),
+    "session_cookie_lost": ErrorEntry(
+        (400,),
+        heading=_("Your browser did not send this site's session cookie."),
+        remedy=_("Go back to the site. If you are not signed in there, contact the site administrator."),
+        hint="compare SESSION_COOKIE_SAMESITE (not Strict), _SECURE, _DOMAIN and _PATH with the URL of the callback",
+    ),
+    "tenant_unknown": ErrorEntry(
+        (400,),
+        heading=_("There is no sign-in at this URL."),
+        remedy=_("Check the URL."),
+        hint="see POOL_RESOLVER",
+        retry_mode=RetryMode.NONE,
+    ),
+    "invalid_parameter": ErrorEntry(
+        (400,),
+        heading=_("The link to this page is not valid."),
+        remedy=_("Sign in from a page of this site."),
+        hint="check the parameters of the login URL",
+    ),
+    "sign_in_too_old": ErrorEntry(
+        (400,),
+        heading=_("You have to sign in again for this."),
+        remedy=_("Start again, and enter your password."),
+        hint="auth_time is older than max_age or LINKING_MAX_AGE_SECONDS allows",
+        retry_mode=RetryMode.REAUTHENTICATE,
+    ),
+    # linking
+    "linked_elsewhere": ErrorEntry(
+        (400,),
+        heading=_("This account is linked to another user of this site."),
+        remedy=_("Sign out and sign in with that account, or contact the site administrator."),
+    ),
+    "link_interrupted": ErrorEntry(
+        (400,),
+        heading=_("You were signed out before the account was linked."),
+        remedy=_("Sign in and start again."),
+    ),
+    "not_linked": ErrorEntry(
+        (400,),
+        heading=_("This account is not linked to your user."),
+        remedy=_("Reload the list of your accounts."),
+        retry_mode=RetryMode.NONE,
+    ),
+    "last_way_in": ErrorEntry(
+        (400,),
+        heading=_("You could not sign in without this account."),
+        remedy=_("Link another account first."),
+        hint="the user has no password",
+        retry_mode=RetryMode.NONE,
+    ),
+    # sessions
+    "login_ended": ErrorEntry(),
+    "login_unreadable": ErrorEntry(),
+    "sign_out_scope_required": ErrorEntry(),
+    "sign_out_refused": ErrorEntry(),
+    "too_many_requests": ErrorEntry(),
+    "refresh_in_progress": UNAVAILABLE,
+    # AWS
+    "directory_refused": ErrorEntry(),
+    "not_signed_in": ErrorEntry((403,), _("AWS credentials require a signed-in user.")),
+    "person_required": ErrorEntry((403,), _("Machine-to-machine tokens have no AWS credentials.")),
+    "id_token_required": ErrorEntry((403,), _("Send the ID token too, in the header X-Cognito-Id-Token.")),
+    "credentials_refused": REFUSED_CREDENTIALS,
+    # any
+    "cognito_error": ErrorEntry(),
+    "cognito_unavailable": UNAVAILABLE,
+}

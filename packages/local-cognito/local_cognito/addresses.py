@@ -1,0 +1,43 @@
+"""Which URLs the local Cognito may request, and how AWS names a user pool. No I/O; must not depend on anything."""
+
+import re
+from urllib.parse import urlsplit
+
+_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+# The pattern of botocore's model of cognito-idp, with a region before the underscore.
+_USER_POOL_ID = re.compile(r"[a-z]{2,5}(?:-[a-z]+)+-\d+_[0-9a-zA-Z]{1,45}", re.ASCII)
+
+
+def is_safe_address(url: str) -> bool:
+    """Return whether `url` is https, or http to a loopback host: tokens and keys may be sent over it."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or port == 0 or parts.username is not None or parts.password is not None or parts.fragment:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK_HOSTS)
+
+
+def is_loopback(url: str) -> bool:
+    """Return whether the host of `url` is one of the loopback hosts that `is_safe_address` accepts over http."""
+    return urlsplit(url).hostname in _LOOPBACK_HOSTS
+
+
+def is_user_pool_id(value: str) -> bool:
+    """Return whether `value` has the form of a user pool id, such as `eu-west-1_AbCdEfGhI`."""
+    return _USER_POOL_ID.fullmatch(value) is not None
+
+
+def aws_issuer(user_pool_id: str) -> str:
+    """Return the issuer that Amazon Cognito states in the tokens of a user pool.
+
+    Source: AWS developer guide, "Verifying JSON web tokens"; AWS partitions, for the host names.
+    """
+    region = user_pool_id.partition("_")[0]
+    if region.startswith("cn-"):
+        suffix = "amazonaws.com.cn"
+    else:
+        suffix = "amazonaws.eu" if region.startswith("eusc-") else "amazonaws.com"
+    return f"https://cognito-idp.{region}.{suffix}/{user_pool_id}"

@@ -1,0 +1,28 @@
+"""The error that all parts of the local Cognito raise. Imports nothing of the package."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ServiceError(Exception):
+    """Cognito rejects the request. `code` is the exception name of AWS or the error code of OAuth, `message` AWS's
+    text.
+    """
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(f"{code}: {message}" if message else code)
+        self.code = code
+        self.message = message
+
+
+def bad_credentials() -> ServiceError:
+    """Return the error for a wrong password, or for an unknown user if the client prevents user existence errors."""
+    return ServiceError("NotAuthorizedException", "Incorrect username or password.")
+
+
+def require_parameter(parameters: Mapping[str, Any], name: str) -> str:
+    """Return the parameter. Raises ServiceError if it is missing or empty."""
+    value = parameters.get(name)
+    if not value or not isinstance(value, str):
+        raise ServiceError("InvalidParameterException", f"Missing required parameter {name}")
+    return value

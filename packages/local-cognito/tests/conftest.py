@@ -1,0 +1,82 @@
+"""The emulators that the tests share, and the rules for tests that need a browser or npm."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from local_cognito import Emulator
+
+pytest.register_assert_rewrite("local_cognito_support")
+
+from local_cognito_support import identity_site, real_parts  # noqa: E402
+from local_cognito_support.identity_provider import federated, provider  # noqa: E402
+from local_cognito_support.user_pools import SEED, Clock, People  # noqa: E402
+
+__all__ = ["federated", "provider"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker `needs`."""
+    config.addinivalue_line("markers", f"needs(part, ...): programs that the test runs: {', '.join(real_parts.PROBES)}")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test if a program that it needs is missing; fail it if CI=true."""
+    needed = {part for mark in item.iter_markers("needs") for part in mark.args}
+    if missing := sorted(part for part in needed if real_parts.is_missing(part)):
+        stop = pytest.fail if real_parts.is_ci() else pytest.skip
+        stop(f"needs {' and '.join(missing)}, which this machine lacks")
+
+
+_CLOCK = Clock()
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """The emulator's clock; it tells the right time again after the test."""
+    yield _CLOCK
+    _CLOCK.ahead = 0.0
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    """The local Cognito of `SEED`."""
+    with Emulator(seed=SEED, now=_CLOCK) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def idp(emulator: Emulator) -> Any:
+    """boto3's client for the first pool, as an administrator."""
+    config = Config(retries={"max_attempts": 0})
+    return boto3.client(
+        "cognito-idp",
+        endpoint_url=emulator.endpoint_url,
+        region_name="eu-west-1",
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+        config=config,
+    )
+
+
+@pytest.fixture(scope="session")
+def public_idp(emulator: Emulator) -> Any:
+    """boto3's client as an app has it: nothing is signed."""
+    config = Config(signature_version=UNSIGNED, retries={"max_attempts": 0})
+    return boto3.client("cognito-idp", endpoint_url=emulator.endpoint_url, region_name="eu-west-1", config=config)
+
+
+@pytest.fixture(scope="session")
+def people(idp: Any) -> People:
+    """People for one test each."""
+    return People(idp)
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[identity_site.Site]:
+    """An app on a local Cognito with identity pools and an AWS account; its clock is the one that can be turned."""
+    with Emulator(seed=identity_site.SEED, now=_CLOCK) as running:
+        yield identity_site.Site(running)

@@ -1,0 +1,28 @@
+"""Programs that some tests run, and whether they are installed."""
+
+import os
+import shutil
+from collections.abc import Callable
+from functools import cache
+
+
+def chromium_path() -> str | None:
+    """Return the path of the installed Chromium; tests do not download a browser."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+PROBES: dict[str, Callable[[], bool]] = {
+    "chromium": lambda: chromium_path() is not None,
+    "npm": lambda: shutil.which("node") is not None and shutil.which("npm") is not None,
+}
+
+
+@cache
+def is_missing(part: str) -> bool:
+    """Return whether `part` is not installed. Raises KeyError for an unknown part."""
+    return not PROBES[part]()
+
+
+def is_ci() -> bool:
+    """Return whether a missing part is a failure."""
+    return os.environ.get("CI", "").lower() == "true"

@@ -1,0 +1,146 @@
+"""Two user pools for the tests of the AWS API, their users, and a clock that can be set forward."""
+
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyotp
+
+POOL_ID = "eu-west-1_Engine"
+OTHER_POOL_ID = "us-east-1_Strict"
+SECRET = "a0secret1of2thirty3two4characters"
+PASSWORD = "Correct-horse-7"
+_ALL_FLOWS = [
+    "ALLOW_USER_SRP_AUTH",
+    "ALLOW_USER_PASSWORD_AUTH",
+    "ALLOW_ADMIN_USER_PASSWORD_AUTH",
+    "ALLOW_REFRESH_TOKEN_AUTH",
+]
+_ROLE = "arn:aws:iam::123456789012:role/"
+
+SEED: dict[str, Any] = {
+    "pools": [
+        {
+            "id": POOL_ID,
+            "name": "Engine",
+            "mfa": "optional",
+            "alias_attributes": ["email"],
+            "groups": [
+                {"name": "viewers"},
+                {"name": "editors", "precedence": 10, "role_arn": _ROLE + "editor"},
+                {"name": "admins", "precedence": 1, "role_arn": _ROLE + "admin"},
+                {"name": "rivals", "precedence": 1, "role_arn": _ROLE + "rival"},
+            ],
+            "clients": [
+                {"id": "1public", "auth_flows": _ALL_FLOWS, "access_token_minutes": 5, "id_token_minutes": 10},
+                {"id": "2confidential", "secret": SECRET, "auth_flows": _ALL_FLOWS},
+                {"id": "3frugal"},
+                {"id": "4talkative", "auth_flows": _ALL_FLOWS, "prevent_user_existence_errors": False},
+                {
+                    "id": "5rotating",
+                    "auth_flows": _ALL_FLOWS,
+                    "rotate_refresh_tokens": True,
+                    "rotation_grace_seconds": 10,
+                },
+                {"id": "6narrow", "auth_flows": _ALL_FLOWS, "read_attributes": ["name"]},
+                {"id": "7eternal", "auth_flows": _ALL_FLOWS, "enable_token_revocation": False},
+            ],
+            "users": [
+                {
+                    "username": "alice",
+                    "sub": "a11ce000-0000-4000-8000-000000000001",
+                    "email": "alice@example.com",
+                    "email_verified": True,
+                    "name": "Alice Arden",
+                    "password": PASSWORD,
+                    "groups": ["viewers", "editors", "admins"],
+                    "attributes": {"custom:age": "12", "updated_at": "1790000000", "address": "1 Hill Street"},
+                }
+            ],
+        },
+        {
+            "id": OTHER_POOL_ID,
+            "mfa": "on",
+            "username_attributes": ["email"],
+            "clients": [{"id": "9strict", "auth_flows": _ALL_FLOWS}],
+            "users": [
+                {
+                    "username": "sue",
+                    "sub": "50e00000-0000-4000-8000-000000000001",
+                    "email": "sue@example.com",
+                    "password": PASSWORD,
+                },
+                {"username": "sam", "email": "sam@example.com", "password": PASSWORD},
+            ],
+        },
+    ]
+}
+
+
+class Clock:
+    """The time of day, until it is turned ahead."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+    def pass_seconds(self, seconds: float) -> None:
+        """Let time go by."""
+        self.ahead += seconds
+
+
+@dataclass
+class People:
+    """Makes people of the first pool, each for one test."""
+
+    idp: Any
+    pool_id: str = POOL_ID
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def new(self, *groups: str, own_password: bool = True) -> str:
+        """The username of somebody new, whose password is PASSWORD."""
+        username = f"person-{next(self._numbers)}"
+        self.idp.admin_create_user(UserPoolId=self.pool_id, Username=username)
+        self.idp.admin_set_user_password(
+            UserPoolId=self.pool_id, Username=username, Password=PASSWORD, Permanent=own_password
+        )
+        for group in groups:
+            self.idp.admin_add_user_to_group(UserPoolId=self.pool_id, Username=username, GroupName=group)
+        return username
+
+    def sign_in(self, username: str, client_id: str = "1public", password: str = PASSWORD) -> dict[str, Any]:
+        """InitiateAuth's answer to username and password."""
+        answer: dict[str, Any] = self.idp.initiate_auth(
+            AuthFlow="USER_PASSWORD_AUTH",
+            ClientId=client_id,
+            AuthParameters={"USERNAME": username, "PASSWORD": password},
+        )
+        return answer
+
+    def new_with_email(self, *, verified: bool = True) -> str:
+        """The username of somebody new who has an e-mail address of their own."""
+        username = self.new()
+        attributes = {"email": f"{username}@example.com", "email_verified": str(verified).lower()}
+        items = [{"Name": name, "Value": value} for name, value in attributes.items()]
+        self.idp.admin_update_user_attributes(UserPoolId=self.pool_id, Username=username, UserAttributes=items)
+        return username
+
+    def tokens(self, username: str, client_id: str = "1public") -> dict[str, str]:
+        """The tokens of a sign-in without further questions."""
+        tokens: dict[str, str] = self.sign_in(username, client_id)["AuthenticationResult"]
+        return tokens
+
+    def enrol(self, username: str, clock: Clock) -> pyotp.TOTP:
+        """Give somebody an authenticator app, switched on; the code that enrolled it is out of date."""
+        access_token = self.tokens(username)["AccessToken"]
+        app = pyotp.TOTP(self.idp.associate_software_token(AccessToken=access_token)["SecretCode"])
+        self.idp.verify_software_token(AccessToken=access_token, UserCode=app.at(int(clock())))
+        self.idp.set_user_mfa_preference(
+            AccessToken=access_token, SoftwareTokenMfaSettings={"Enabled": True, "PreferredMfa": True}
+        )
+        clock.pass_seconds(60)
+        return app

@@ -1,0 +1,304 @@
+"""The way into the hosted UI and out of it: authorize, single sign-on, logout, error pages."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from local_cognito_support.hosted_site import (
+    ALL_SCOPES,
+    CALLBACK,
+    GOODBYE,
+    Browser,
+    Site,
+    query_of,
+    running_site,
+    unverified,
+)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with running_site() as site:
+        yield site
+
+
+@pytest.fixture
+def browser(site: Site) -> Iterator[Browser]:
+    with Browser(site) as browser:
+        yield browser
+
+
+def test_a_good_request_leads_to_the_login_page_with_the_same_parameters(site: Site) -> None:
+    parameters = site.authorize_parameters()
+    answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=30)
+    assert answer.status_code == 302
+    assert urlsplit(answer.headers["Location"]).path == "/login"
+    assert query_of(answer.headers["Location"]) == parameters
+
+
+def test_the_right_password_leads_back_to_the_app_with_a_code_and_its_state(browser: Browser) -> None:
+    browser.authorize(state='a "state" & more=1')
+    answer = browser.sign_in()
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith(f"{CALLBACK}?code=")
+    assert query_of(answer.headers["Location"])["state"] == 'a "state" & more=1'
+
+
+def test_a_request_without_state_gets_none(browser: Browser) -> None:
+    browser.authorize(state=None)
+    assert set(query_of(browser.sign_in().headers["Location"])) == {"code"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"client_id": None}, "invalid_request"),
+        ({"client_id": "nobody"}, "invalid_client"),
+        ({"redirect_uri": None}, "invalid_request"),
+        ({"redirect_uri": "https://evil.example/"}, "redirect_mismatch"),
+        ({"redirect_uri": CALLBACK.rstrip("/")}, "redirect_mismatch"),
+        ({"redirect_uri": CALLBACK + "?next=/"}, "redirect_mismatch"),
+        ({"redirect_uri": CALLBACK.replace("localhost", "LOCALHOST")}, "redirect_mismatch"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/oauth2/authorize", "/login"])
+def test_an_unusable_client_or_address_is_a_page_and_never_a_redirect(
+    site: Site, path: str, changes: dict[str, str | None], code: str
+) -> None:
+    parameters = site.authorize_parameters(**changes)
+    answer = requests.get(site.url + path, params=parameters, allow_redirects=False, timeout=30)
+    assert (answer.status_code, "Location" in answer.headers) == (400, False)
+    assert f"<code>{code}</code>" in answer.text
+
+
+@pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
+def test_a_client_or_an_address_given_twice_is_a_page(site: Site, name: str) -> None:
+    parameters = [*site.authorize_parameters().items(), (name, "https://evil.example/")]
+    answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=30)
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"response_type": None}, "invalid_request"),
+        ({"response_type": "banana"}, "invalid_request"),
+        ({"response_type": "token"}, "unauthorized_client"),
+        ({"code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge": None}, "invalid_request"),
+        ({"code_challenge": "too-short"}, "invalid_request"),
+        ({"scope": "openid orders/read"}, "invalid_scope"),
+        ({"scope": "email"}, "invalid_scope"),
+        ({"prompt": "none"}, "login_required"),
+        ({"prompt": "none login"}, "invalid_request"),
+        ({"prompt": "please"}, "invalid_request"),
+        ({"max_age": "soon"}, "invalid_request"),
+        ({"identity_provider": "Google"}, "invalid_request"),
+        ({"resource": "an API of ours"}, "invalid_request"),
+        ({"resource": "api.example.com"}, "invalid_request"),
+        ({"resource": "https://api.example.com/#notes"}, "invalid_request"),
+        ({"resource": "http://api.example.com"}, "invalid_request"),
+        ({"resource": "http://localhost.example.com"}, "invalid_request"),
+        ({"resource": "https://api.example.com https://files.example.com"}, "invalid_request"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/oauth2/authorize", "/login"])
+def test_other_errors_go_to_the_app_with_its_state(
+    browser: Browser, path: str, changes: dict[str, str | None], error: str
+) -> None:
+    answer = browser.open(path, **browser.site.authorize_parameters(**changes))
+    assert answer.headers["Location"].startswith(CALLBACK)
+    assert query_of(answer.headers["Location"]) == {"error": error, "state": "a state"}
+
+
+@pytest.mark.parametrize("name", ["nonce", "resource"])
+def test_a_parameter_given_twice_is_an_invalid_request(site: Site, name: str) -> None:
+    parameters = [*site.authorize_parameters().items(), (name, "https://one"), (name, "https://two")]
+    answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=30)
+    assert query_of(answer.headers["Location"])["error"] == "invalid_request"
+
+
+def test_a_client_without_the_code_flow_is_not_authorized(browser: Browser) -> None:
+    moto_client = browser.site.service.pools.get(browser.site.public.pool_id).clients[browser.site.public.id]
+    moto_client.extended_config["AllowedOAuthFlows"] = ["implicit"]
+    assert query_of(browser.authorize().headers["Location"])["error"] == "unauthorized_client"
+
+
+def test_a_scope_left_out_means_all_of_the_clients(site: Site) -> None:
+    assert unverified(site.tokens()["access_token"])["scope"].split() == ALL_SCOPES
+
+
+def test_the_scopes_asked_for_are_the_scopes_given(site: Site) -> None:
+    claims = unverified(site.tokens(scope="openid email")["access_token"])
+    assert claims["scope"].split() == ["openid", "email"]
+
+
+def test_without_openid_there_is_no_id_token(site: Site) -> None:
+    assert "id_token" not in site.tokens(scope="aws.cognito.signin.user.admin")
+
+
+def test_the_nonce_is_in_the_id_token(site: Site) -> None:
+    assert unverified(site.tokens(nonce="n-0S6_WzA2Mj")["id_token"])["nonce"] == "n-0S6_WzA2Mj"
+
+
+@pytest.mark.parametrize(
+    "resource",
+    ["https://api.example.com", "https://api.example.com/notes/?v=2", "http://localhost:8000", "myapp://api"],
+)
+def test_the_resource_asked_for_is_the_audience_of_the_access_token_alone(site: Site, resource: str) -> None:
+    tokens = site.tokens(resource=resource)
+    assert unverified(tokens["access_token"])["aud"] == resource
+    assert unverified(tokens["id_token"])["aud"] == site.public.id
+
+
+@pytest.mark.parametrize("resource", [None, ""])
+def test_without_a_resource_an_access_token_has_no_audience(site: Site, resource: str | None) -> None:
+    assert "aud" not in unverified(site.tokens(resource=resource)["access_token"])
+
+
+def test_each_request_of_a_signed_in_browser_has_a_resource_of_its_own(browser: Browser) -> None:
+    browser.authorize(resource="https://one.example.com")
+    browser.sign_in()
+    answer = browser.authorize(resource="https://two.example.com")
+    tokens = browser.site.redeem(query_of(answer.headers["Location"])["code"]).json()
+    assert unverified(tokens["access_token"])["aud"] == "https://two.example.com"
+
+
+def test_an_app_with_a_scheme_of_its_own_gets_its_code(browser: Browser) -> None:
+    browser.authorize(redirect_uri="myapp://callback")
+    assert browser.sign_in().headers["Location"].startswith("myapp://callback?code=")
+
+
+def test_a_signed_in_browser_goes_straight_through_for_any_client_of_the_pool(browser: Browser) -> None:
+    browser.authorize()
+    browser.sign_in()
+    answer = browser.authorize(browser.site.confidential)
+    assert "code" in query_of(answer.headers["Location"])
+
+
+def test_a_signed_in_browser_is_not_signed_in_to_another_pool(browser: Browser) -> None:
+    browser.authorize()
+    browser.sign_in()
+    assert browser.authorize(browser.site.other_pool).status_code == 200
+
+
+def test_a_session_of_one_pool_is_none_under_the_cookie_of_another(browser: Browser) -> None:
+    browser.authorize()
+    browser.sign_in()
+    first, second = browser.site.public.pool_id, browser.site.other_pool.pool_id
+    stolen = browser.cookies[f"cognito-emulator-session-{first}"]
+    browser.cookies.set(f"cognito-emulator-session-{second}", stolen, domain="localhost.local", path="/")
+    assert browser.authorize(browser.site.other_pool).status_code == 200
+
+
+def test_signing_in_to_a_second_pool_leaves_the_first_one_be(browser: Browser) -> None:
+    browser.authorize()
+    browser.sign_in()
+    browser.authorize(browser.site.other_pool)
+    browser.sign_in()
+    assert "code" in query_of(browser.authorize().headers["Location"])
+
+
+def test_the_session_lasts_an_hour_from_the_password_however_often_it_is_used(browser: Browser) -> None:
+    browser.authorize()
+    browser.sign_in()
+    browser.site.clock.pass_seconds(3599)
+    assert "code" in query_of(browser.authorize().headers["Location"])
+    browser.site.clock.pass_seconds(1)
+    assert browser.authorize().status_code == 200
+
+
+def test_a_silent_sign_in_keeps_the_time_of_the_password(browser: Browser) -> None:
+    browser.authorize()
+    browser.sign_in()
+    signed_in_at = int(browser.site.clock.time)
+    browser.site.clock.pass_seconds(1000)
+    code = query_of(browser.authorize(prompt="none").headers["Location"])["code"]
+    claims = unverified(browser.site.redeem(code).json()["id_token"])
+    assert (claims["auth_time"], claims["iat"]) == (signed_in_at, signed_in_at + 1000)
+
+
+@pytest.mark.parametrize("changes", [{"prompt": "login"}, {"max_age": "99"}])
+def test_an_app_can_ask_for_the_password_again(browser: Browser, changes: dict[str, str]) -> None:
+    browser.authorize()
+    browser.sign_in()
+    browser.site.clock.pass_seconds(100)
+    browser.authorize(**changes)
+    assert "code" in query_of(browser.sign_in().headers["Location"])
+
+
+def test_a_recent_sign_in_is_good_for_its_max_age(browser: Browser) -> None:
+    browser.authorize()
+    browser.sign_in()
+    browser.site.clock.pass_seconds(98)
+    assert "code" in query_of(browser.authorize(max_age="99").headers["Location"])
+
+
+def test_a_disabled_person_is_not_signed_in_by_the_session(browser: Browser) -> None:
+    browser.authorize()
+    browser.sign_in()
+    browser.site.user("alice").enabled = False
+    assert browser.authorize().status_code == 200
+
+
+def test_a_deleted_person_is_not_signed_in_by_the_session(browser: Browser) -> None:
+    browser.authorize()
+    browser.sign_in()
+    pools = browser.site.service.pools
+    pools.backend("eu-west-1").admin_delete_user(browser.site.public.pool_id, "alice")
+    assert browser.authorize().status_code == 200
+
+
+def test_logout_ends_the_session_and_goes_where_the_client_may(browser: Browser) -> None:
+    browser.authorize()
+    browser.sign_in()
+    answer = browser.open("/logout", client_id=browser.site.public.id, logout_uri=GOODBYE)
+    assert (answer.status_code, answer.headers["Location"]) == (302, GOODBYE)
+    assert [name for name in browser.cookies.keys() if "session" in name] == []  # noqa: SIM118 - a jar is no dict
+    assert browser.authorize().status_code == 200
+
+
+def test_after_logout_a_kept_cookie_is_worth_nothing(browser: Browser) -> None:
+    browser.authorize()
+    browser.sign_in()
+    kept = browser.cookies.copy()
+    browser.open("/logout", client_id=browser.site.public.id, logout_uri=GOODBYE)
+    browser.cookies.update(kept)
+    assert browser.authorize().status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("parameters", "code"),
+    [
+        ({"logout_uri": "https://evil.example/"}, "logout_mismatch"),
+        ({"logout_uri": GOODBYE + "?next=/"}, "logout_mismatch"),
+        ({"logout_uri": CALLBACK}, "logout_mismatch"),
+        ({}, "invalid_request"),
+        ({"client_id": "nobody", "logout_uri": GOODBYE}, "invalid_client"),
+        ({"redirect_uri": "https://evil.example/", "response_type": "code"}, "redirect_mismatch"),
+    ],
+)
+def test_a_logout_that_may_not_be_is_a_page_and_ends_nothing(
+    browser: Browser, parameters: dict[str, str], code: str
+) -> None:
+    browser.authorize()
+    browser.sign_in()
+    answer = browser.open("/logout", **{"client_id": browser.site.public.id, **parameters})
+    assert (answer.status_code, "Location" in answer.headers) == (400, False)
+    assert f"<code>{code}</code>" in answer.text
+    assert "code" in query_of(browser.authorize().headers["Location"])
+
+
+def test_logout_with_a_request_of_the_app_leads_to_its_login_page(browser: Browser) -> None:
+    browser.authorize()
+    browser.sign_in()
+    answer = browser.open("/logout", **browser.site.authorize_parameters())
+    assert (answer.status_code, "Sign in" in answer.text) == (200, True)
+    assert browser.authorize().status_code == 200
+
+
+def test_the_error_page_repeats_nothing_that_it_was_told(site: Site) -> None:
+    answer = requests.get(f"{site.url}/error", params={"error": "<b>call 555</b>"}, timeout=30)
+    assert (answer.status_code, "555" in answer.text) == (400, False)

@@ -1,0 +1,285 @@
+"""The forms of the hosted UI: password, new password, code; what they refuse, and how they are protected."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import requests
+from local_cognito_support.hosted_site import CALLBACK, PASSWORD, Browser, Page, Site, query_of, running_site
+from moto.cognitoidp.models import UserStatus
+
+WRONG = "Incorrect username or password."
+NEW_PASSWORD = "A-new-Horse-8"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with running_site() as site:
+        yield site
+
+
+@pytest.fixture
+def browser(site: Site) -> Iterator[Browser]:
+    with Browser(site) as browser:
+        browser.authorize()
+        yield browser
+
+
+def test_a_wrong_password_and_an_unknown_person_look_the_same(browser: Browser) -> None:
+    wrong, unknown = browser.sign_in("alice", "wrong"), browser.sign_in("nobody", "wrong")
+    for answer in (wrong, unknown):
+        assert (answer.status_code, "Location" in answer.headers) == (200, False)
+        assert f"<p>{WRONG}</p>" in answer.text
+    assert wrong.text.replace("alice", "nobody") == unknown.text
+
+
+def test_after_a_wrong_password_the_right_one_still_works(browser: Browser) -> None:
+    browser.sign_in("alice", "wrong")
+    assert "code" in query_of(browser.sign_in().headers["Location"])
+
+
+def test_the_page_keeps_the_username_and_never_the_password(browser: Browser) -> None:
+    answer = browser.sign_in('"><script>', "a wrong password")
+    assert "&#34;&gt;&lt;script&gt;" in answer.text
+    assert "a wrong password" not in answer.text
+
+
+def test_a_person_of_another_pool_has_no_password_here(browser: Browser) -> None:
+    browser.site.service.pools.backend("eu-west-1").admin_delete_user(browser.site.public.pool_id, "alice")
+    assert WRONG in browser.sign_in().text
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        ({"enabled": False}, "User is disabled."),
+        ({"status": UserStatus.UNCONFIRMED}, "User is not confirmed."),
+        ({"status": UserStatus.RESET_REQUIRED}, "Password reset required for the user"),
+    ],
+)
+def test_an_account_that_may_not_in_is_told_so_only_with_the_right_password(
+    browser: Browser, state: dict[str, object], text: str
+) -> None:
+    vars(browser.site.user("alice")).update(state)
+    assert text in browser.sign_in().text
+    assert WRONG in browser.sign_in("alice", "wrong").text
+
+
+def test_the_login_hint_is_filled_in(browser: Browser) -> None:
+    browser.authorize(login_hint="alice@example.com")
+    assert Page(browser.shown.text).inputs["username"]["value"] == "alice@example.com"
+
+
+def test_a_person_with_an_authenticator_app_is_asked_for_its_code(browser: Browser) -> None:
+    answer = browser.sign_in("dave")
+    assert "Enter your code" in answer.text
+    assert browser.authorize().text.count("Enter your code") == 0  # not signed in yet
+
+
+def test_the_right_code_leads_back_to_the_app(browser: Browser) -> None:
+    browser.sign_in("dave")
+    code = browser.site.totp_code()
+    answer = browser.submit(code=f"{code[:3]} {code[3:]}")
+    assert answer.headers["Location"].startswith(f"{CALLBACK}?code=")
+
+
+def test_a_wrong_code_stays_at_the_code(browser: Browser) -> None:
+    browser.sign_in("dave")
+    answer = browser.submit(code="000000")
+    assert "Invalid code received for user" in answer.text
+    assert "code" in query_of(browser.submit(code=browser.site.totp_code()).headers["Location"])
+
+
+def test_a_code_signs_in_once(browser: Browser) -> None:
+    code = browser.site.totp_code()
+    browser.sign_in("dave")
+    browser.submit(code=code)
+    with Browser(browser.site) as another:
+        another.authorize()
+        another.sign_in("dave")
+        assert another.submit(code=code).status_code == 200
+
+
+def test_five_wrong_codes_end_the_sign_in(browser: Browser) -> None:
+    browser.sign_in("dave")
+    form = browser.shown
+    for _ in range(5):
+        answer = browser.submit(code="000000")
+    assert (answer.status_code, "<code>too_many_codes</code>" in answer.text) == (400, True)
+    browser.shown = form
+    assert "Location" not in browser.submit(code=browser.site.totp_code()).headers
+
+
+def test_the_code_cannot_be_skipped_by_the_address_of_another_step(browser: Browser) -> None:
+    browser.sign_in("dave")
+    hidden = Page(browser.shown.text).hidden
+    passwords = {"new_password": NEW_PASSWORD, "confirm_password": NEW_PASSWORD}
+    answer = browser.post(f"{browser.site.url}/login/new-password", data={**hidden, **passwords}, timeout=30)
+    assert (answer.status_code, "<code>login_ended</code>" in answer.text) == (400, True)
+    assert browser.get(f"{browser.site.url}/login/new-password", params=hidden, timeout=30).status_code == 400
+
+
+def test_a_person_disabled_before_the_code_does_not_get_in(browser: Browser) -> None:
+    browser.sign_in("dave")
+    browser.site.user("dave").enabled = False
+    assert "<code>login_ended</code>" in browser.submit(code=browser.site.totp_code()).text
+
+
+def test_a_password_of_somebody_elses_must_be_replaced(browser: Browser) -> None:
+    assert "Choose a new password" in browser.sign_in("nina").text
+    answer = browser.submit(new_password=NEW_PASSWORD, confirm_password=NEW_PASSWORD)
+    assert "code" in query_of(answer.headers["Location"])
+    with Browser(browser.site) as another:
+        another.authorize()
+        assert "code" in query_of(another.sign_in("nina", NEW_PASSWORD).headers["Location"])
+
+
+def test_two_different_new_passwords_change_nothing(browser: Browser) -> None:
+    browser.sign_in("nina")
+    answer = browser.submit(new_password=NEW_PASSWORD, confirm_password="another")
+    assert "The two passwords are not the same." in answer.text
+    assert browser.site.user("nina").status is UserStatus.FORCE_CHANGE_PASSWORD
+
+
+def test_a_new_password_against_the_policy_is_refused(browser: Browser) -> None:
+    browser.sign_in("nina")
+    answer = browser.submit(new_password="short", confirm_password="short")
+    assert "Password d" in answer.text
+    assert browser.site.user("nina").status is UserStatus.FORCE_CHANGE_PASSWORD
+
+
+def test_a_new_password_does_not_replace_the_code(browser: Browser) -> None:
+    browser.site.user("dave").status = UserStatus.FORCE_CHANGE_PASSWORD
+    browser.sign_in("dave")
+    answer = browser.submit(new_password=NEW_PASSWORD, confirm_password=NEW_PASSWORD)
+    assert "Enter your code" in answer.text
+
+
+def test_reloading_a_step_shows_it_again(browser: Browser) -> None:
+    shown = browser.sign_in("dave")
+    assert browser.get(shown.url, timeout=30).text == shown.text
+
+
+def test_the_page_of_a_step_is_shown_in_its_own_browser_alone(browser: Browser) -> None:
+    shown = browser.sign_in("dave")
+    with Browser(browser.site) as another:
+        another.authorize()
+        assert another.get(shown.url, timeout=30).status_code == 400
+
+
+def test_a_sign_in_dies_after_five_minutes(browser: Browser) -> None:
+    browser.site.clock.pass_seconds(300)
+    answer = browser.sign_in()
+    assert (answer.status_code, "This sign-in has expired or was already used" in answer.text) == (400, True)
+    assert "/oauth2/authorize?response_type=code&amp;" in answer.text  # the way to a new one
+
+
+def test_a_later_step_dies_with_the_sign_in(browser: Browser) -> None:
+    browser.site.clock.pass_seconds(200)
+    browser.sign_in("dave")
+    browser.site.clock.pass_seconds(100)
+    assert "This sign-in has expired or was already used" in browser.submit(code=browser.site.totp_code()).text
+
+
+def test_a_finished_sign_in_is_over(browser: Browser) -> None:
+    form = browser.shown
+    browser.sign_in()
+    browser.shown = form
+    assert "This sign-in has expired or was already used" in browser.sign_in().text
+
+
+def test_of_many_forms_sent_at_once_one_gets_in(browser: Browser) -> None:
+    fields = {**Page(browser.shown.text).hidden, "username": "alice", "password": PASSWORD}
+    cookies, address, answers = browser.cookies.get_dict(), f"{browser.site.url}/login", []
+
+    def send() -> None:
+        answers.append(requests.post(address, fields, cookies=cookies, allow_redirects=False, timeout=30).status_code)
+
+    threads = [threading.Thread(target=send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == [302] + [400] * 7
+
+
+def test_two_sign_ins_in_one_browser_do_not_mix(browser: Browser) -> None:
+    first = browser.shown
+    browser.authorize(state="second")
+    assert query_of(browser.sign_in().headers["Location"])["state"] == "second"
+    browser.shown = first
+    assert query_of(browser.sign_in().headers["Location"])["state"] == "a state"
+
+
+@pytest.mark.parametrize("missing", ["_csrf", "attempt"])
+def test_a_form_without_its_token_is_refused(browser: Browser, missing: str) -> None:
+    answer = browser.submit(**{missing: "", "username": "alice", "password": PASSWORD})
+    assert (answer.status_code, "<code>forged_form</code>" in answer.text) == (403, True)
+
+
+def test_a_form_with_the_token_of_another_sign_in_is_refused(browser: Browser) -> None:
+    token = Page(browser.shown.text).hidden["_csrf"]
+    browser.authorize()
+    assert browser.submit(_csrf=token, username="alice", password=PASSWORD).status_code == 403
+
+
+def test_a_form_from_another_browser_is_refused(browser: Browser) -> None:
+    with Browser(browser.site) as another:
+        another.authorize()
+        another.shown = browser.shown
+        assert another.sign_in().status_code == 403
+
+
+def test_a_form_from_a_browser_without_cookies_is_refused(browser: Browser) -> None:
+    browser.cookies.clear()
+    assert browser.sign_in().status_code == 403
+
+
+@pytest.mark.parametrize("step", ["totp", "new-password"])
+def test_every_form_is_refused_without_a_token(browser: Browser, step: str) -> None:
+    answer = browser.post(f"{browser.site.url}/login/{step}", data={"code": "123456"}, timeout=30)
+    assert answer.status_code == 403
+
+
+def test_cookies_are_the_emulators_own_and_out_of_reach_of_scripts(browser: Browser) -> None:
+    shown_by_login = browser.get(browser.site.url + "/login", params=browser.site.authorize_parameters(), timeout=30)
+    set_by_login = shown_by_login.headers["Set-Cookie"]
+    set_by_sign_in = browser.sign_in().headers["Set-Cookie"]
+    for cookie in (set_by_login, set_by_sign_in):
+        assert cookie.startswith("cognito-emulator-")
+        assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= {part.strip() for part in cookie.split(";")}
+    assert "Max-Age=3600" in set_by_sign_in
+
+
+@pytest.mark.parametrize("person", ["alice", "dave", "nina"])
+def test_every_page_is_protected(browser: Browser, person: str) -> None:
+    headers = browser.shown.headers if person == "alice" else browser.sign_in(person).headers
+    assert headers["Cache-Control"] == "no-store"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["X-Frame-Options"] == "DENY"
+    policy = headers["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "style-src 'self'", "img-src 'self' data:"} <= set(policy)
+    assert "form-action 'self' http://localhost:8000" in policy
+    assert len(headers["x-amz-cognito-request-id"]) == 36
+
+
+def test_the_style_sheet_and_the_mark_are_served(browser: Browser) -> None:
+    for name, kind in (("hosted_ui.css", "text/css"), ("mark.svg", "image/svg+xml")):
+        answer = browser.get(f"{browser.site.url}/login/static/{name}", timeout=30)
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"].startswith(kind)
+
+
+@pytest.mark.parametrize(
+    ("person", "expected"),
+    [
+        ("", {"username": "username", "password": "current-password"}),
+        ("dave", {"code": "one-time-code"}),
+        ("nina", {"new_password": "new-password", "confirm_password": "new-password"}),
+    ],
+)
+def test_fields_say_what_they_are_for(browser: Browser, person: str, expected: dict[str, str]) -> None:
+    text = browser.sign_in(person).text if person else browser.shown.text
+    fields = {name: field for name, field in Page(text).inputs.items() if field.get("type") != "hidden"}
+    assert {name: field["autocomplete"] for name, field in fields.items()} == expected
+    assert all(f'<label for="{field["id"]}">' in text for field in fields.values())

@@ -1,0 +1,19 @@
+"""A site with two admins behind Cognito: the usual one, and one of another name. For tests of the admin."""
+
+from django.contrib.auth import get_user_model
+from django.urls import include, path
+
+from django_cognito.admin import CognitoAdminSite
+from tests.support.login_site import home, who
+
+site, backoffice = CognitoAdminSite(), CognitoAdminSite(name="backoffice")
+for each in (site, backoffice):
+    each.register(get_user_model())
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("who/", who),
+    path("auth/", include("django_cognito.urls")),
+    path("admin/", site.urls),
+    path("backoffice/", backoffice.urls),
+]

@@ -1,0 +1,79 @@
+"""A loopback identity pool for real ID tokens: an identity for each `sub`, new keys for each call."""
+
+import itertools
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from django_cognito.core.tokens.jws import take_apart
+from tests.support.scripted_server import Answer, Request, ScriptedServer, Step, json_answer
+
+POOL_ID = "eu-west-1:6b0a1c52-7c3e-4b1f-8f5e-2d9a3e4c5b6a"
+OTHER_POOL_ID = "eu-west-1:77777777-7c3e-4b1f-8f5e-2d9a3e4c5b6a"
+GET_ID, GET_CREDENTIALS = "GetId", "GetCredentialsForIdentity"
+
+
+class PeopleEndpoint(ScriptedServer):
+    """`moved` says who is somebody else by now (`{identity: identity}`); `instead` is answered before anything else.
+
+    `before` is called before each other response is sent.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moved: dict[str, str] = {}
+        self.instead: Answer | None = None
+        self.before: Callable[[], object] | None = None
+        self.tokens: list[str] = []
+        self.keys: list[str] = []
+        self._numbers = itertools.count(1)
+        self._writing = threading.Lock()
+
+    @property
+    def asked(self) -> list[str]:
+        """The operations that were asked for, in their order; emptied by reading."""
+        with self._writing:
+            found = [request.headers["x-amz-target"].partition(".")[2] for request in self.requests]
+            self.requests.clear()
+        return found
+
+    def _next(self, request: Request) -> Step:
+        super()._next(request)
+        return self.instead or replace(self._answer(json.loads(request.body)), before=self.before)
+
+    def _answer(self, said: dict[str, Any]) -> Answer:
+        (raw,) = said["Logins"].values()
+        self.tokens.append(raw)
+        mine = identity_of(raw)
+        identity_id = self.moved.get(mine, mine)
+        if "IdentityPoolId" in said:
+            return json_answer({"IdentityId": identity_id})
+        if said["IdentityId"] not in (mine, identity_id):
+            return json_answer({"__type": "NotAuthorizedException"}, 400)
+        return json_answer({"IdentityId": identity_id, "Credentials": self._new_keys(identity_id)})
+
+    def _new_keys(self, identity_id: str) -> dict[str, Any]:
+        with self._writing:
+            number = next(self._numbers)
+            secrets = f"secret-{number}-of-{identity_id}", f"session-{number}-of-{identity_id}"
+            self.keys.extend(secrets)
+        ends_at = time.time() + 3_600
+        return {
+            "AccessKeyId": access_key_of(identity_id),
+            "SecretKey": secrets[0],
+            "SessionToken": secrets[1],
+            "Expiration": ends_at,
+        }
+
+
+def identity_of(raw: str) -> str:
+    """The identity of the person of an ID token."""
+    return f"eu-west-1:{take_apart(raw, len(raw))[1]['sub']}"
+
+
+def access_key_of(identity_id: str) -> str:
+    """The id of the access keys of an identity; no secret."""
+    return f"ASIA-{identity_id}"

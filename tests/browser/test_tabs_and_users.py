@@ -1,0 +1,187 @@
+"""Several tabs of one browser, and two people who share it."""
+
+import time
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.sessions.models import Session
+from local_cognito import Emulator
+from playwright.sync_api import BrowserContext, Page, Response, expect
+
+from django_cognito.models import CognitoLogin
+from tests.support.page_object import expect_greeting, press, sign_in
+from tests.support.watched_browser import Watch
+
+pytestmark = [
+    pytest.mark.needs("chromium"),
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.urls("tests.browser.journey_site"),
+]
+
+
+def test_tabs_that_sign_in_side_by_side_each_come_back_to_their_page_and_a_state_is_good_once(
+    watch: Watch, site: str
+) -> None:
+    tabs = [watch.context.new_page() for _ in range(2)]
+    for number, tab in enumerate(tabs):
+        tab.goto(f"{site}/mine/?tab={number}")
+    for number, tab in enumerate(tabs):
+        sign_in(tab)
+        expect_greeting(tab, "alice")
+        assert tab.url == f"{site}/mine/?tab={number}"
+    older, newer = [url for url in watch.asked if "/auth/callback/" in url]
+    for used in (older, newer):
+        tabs[0].goto(used)  # the back button, or a reload
+        expect_greeting(tabs[0], "alice")
+        assert tabs[0].url == f"{site}/"
+    watch.context.clear_cookies(name="sessionid")
+    for used in (older, newer):
+        tabs[0].goto(used)
+        expect(tabs[0].get_by_role("heading")).to_have_text("This sign-in has expired or was already used.")
+        expect(tabs[0].get_by_text("Code: state_unknown")).to_be_visible()
+    tabs[0].get_by_role("link", name="Back to the site").click()
+    expect_greeting(tabs[0], "stranger")
+
+
+@pytest.mark.parametrize("is_silent", [False, True])
+def test_tabs_that_a_browser_opens_at_once_each_end_on_their_page(
+    watch: Watch, site: str, cognito: Emulator, settings: Any, is_silent: bool
+) -> None:
+    settings.COGNITO = {**settings.COGNITO, "SILENT_SIGN_IN": is_silent}
+    path, tabs = "greeting" if is_silent else "mine", [watch.context.new_page() for _ in range(4)]
+    tabs[0].goto(f"{site}/auth/login/")  # the hosted UI's own cookie, for its forms, is there already
+    moment = time.time() + 1
+    for number, tab in enumerate(tabs):
+        address = f"{site}/{path}/?tab={number}"
+        tab.evaluate("([to, at]) => { setTimeout(() => location = to, at - Date.now()) }", [address, moment * 1000])
+    for tab in [] if is_silent else tabs:
+        tab.wait_for_url(f"{cognito.url}/login**")
+    for tab in tabs:
+        if not is_silent:
+            tab.bring_to_front()
+            sign_in(tab)
+        expect_greeting(tab, "stranger" if is_silent else "alice")
+    assert [tab.url for tab in tabs] == [f"{site}/{path}/?tab={number}" for number in range(4)]
+
+
+def test_forty_tabs_at_once_all_sign_in(watch: Watch, site: str, cognito: Emulator) -> None:
+    """A browser restores its tabs: all ask before any has a cookie, and all are at the login page together."""
+    tabs = [watch.context.new_page() for _ in range(40)]
+    headers: list[int] = []
+    watch.context.on("response", lambda response: _keep_length_of_cookies(response, headers))
+    tabs[0].goto(f"{site}/auth/login/")  # the hosted UI's own cookie, for its forms, is there already
+    for number, tab in enumerate(tabs):
+        tab.goto(site)
+        tab.evaluate("(to) => { setTimeout(() => location = to, 0) }", f"{site}/mine/?tab={number}")
+    for tab in tabs:
+        tab.wait_for_url(f"{cognito.url}/login**")
+    pending = _cookies(watch.context, "cognito_sign_in_")
+    assert len(pending) == 41
+    for number, tab in enumerate(tabs):
+        tab.bring_to_front()
+        sign_in(tab)
+        expect_greeting(tab, "alice")
+        assert tab.url == f"{site}/mine/?tab={number}"
+    assert len(headers) == 40
+    assert 0 < max(headers) < 4_500
+    assert len(_cookies(watch.context, "cognito_sign_in_")) == 1  # of the page to which nobody came back
+    assert CognitoLogin.objects.count() == 1
+
+
+@pytest.fixture
+def strict(watch: Watch, site: str, cognito: Emulator, settings: Any) -> Watch:
+    """A browser at a site with Strict session cookies, to which Cognito is another site; check W105 warns of it."""
+    domain = cognito.url.replace("localhost", "127.0.0.1")
+    assert {urlsplit(site).hostname, urlsplit(domain).hostname} == {"localhost", "127.0.0.1"}
+    settings.SESSION_COOKIE_SAMESITE = "Strict"
+    settings.COGNITO = {**settings.COGNITO, "DOMAIN": domain}
+    watch.add(domain)
+    return watch
+
+
+def test_session_cookie_that_is_strict_causes_no_circle(strict: Watch, site: str) -> None:
+    page = strict.context.new_page()
+    page.goto(f"{site}/mine/")
+    sign_in(page)
+    # The page after the callback gets no session cookie: it asks Cognito once more, and not a third time.
+    expect(page.get_by_text("Code: session_cookie_lost")).to_be_visible()
+    assert len([url for url in strict.asked if "/auth/callback/" in url]) == 2
+    page.get_by_role("link", name="Back to the site").click()  # from a page of the site the cookie is sent
+    expect_greeting(page, "alice")
+    page.goto(f"{site}/mine/")
+    expect_greeting(page, "alice")
+
+
+def test_open_page_after_a_strict_callback_shows_a_stranger(strict: Watch, site: str) -> None:
+    page = strict.context.new_page()
+    page.goto(f"{site}/auth/login/")
+    sign_in(page)
+    expect_greeting(page, "stranger")
+    page.get_by_role("link", name="Sign in", exact=True).click()
+    expect(page.get_by_role("heading")).to_contain_text("Hello, ")
+    assert len([url for url in strict.asked if "/auth/callback/" in url]) <= 2
+    page.goto(site)
+    expect_greeting(page, "alice")
+
+
+def test_of_a_second_person_on_one_browser_nothing_of_the_first_is_left(page: Page, site: str) -> None:
+    page.goto(f"{site}/auth/login/")
+    sign_in(page, "alice")
+    expect_greeting(page, "alice")
+    page.goto(f"{site}/remember/")
+    expect(page.get_by_text("Remembered: alice's basket")).to_be_visible()
+    (before,) = _session_cookies(page.context)
+    page.goto(f"{site}/auth/login/?prompt=login")
+    sign_in(page, "bob")
+    expect_greeting(page, "bob")
+    expect(page.get_by_text("Remembered:")).to_have_text("Remembered:")
+    (after,) = _session_cookies(page.context)
+    assert after != before
+    assert not Session.objects.filter(session_key=before).exists()
+    assert CognitoLogin.objects.get().cognito_user.username == "bob"
+
+
+def test_a_tab_in_which_the_first_person_was_about_to_sign_in_still_works(watch: Watch, site: str) -> None:
+    first, second = watch.context.new_page(), watch.context.new_page()
+    first.goto(f"{site}/auth/login/")
+    sign_in(first, "alice")
+    expect_greeting(first, "alice")
+    first.goto(f"{site}/auth/login/?prompt=login&next=/mine/?tab=first")
+    second.goto(f"{site}/auth/login/?prompt=login")
+    sign_in(second, "bob")
+    expect_greeting(second, "bob")
+    sign_in(first, "alice")
+    expect_greeting(first, "alice")
+    assert first.url == f"{site}/mine/?tab=first"
+    second.reload()
+    expect_greeting(second, "alice")
+    assert CognitoLogin.objects.get().cognito_user.username == "alice"
+
+
+def test_a_person_whose_sign_in_fails_leaves_the_other_one_signed_in(page: Page, site: str) -> None:
+    page.goto(f"{site}/auth/login/")
+    sign_in(page, "alice")
+    expect_greeting(page, "alice")
+    page.goto(f"{site}/auth/login/?prompt=login")
+    expect(page.get_by_label("Username")).to_be_focused()
+    press(page, "bob", "Tab", "wrong", "Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.goto(site)
+    expect_greeting(page, "alice")
+
+
+def _keep_length_of_cookies(response: Response, lengths: list[int]) -> None:
+    """Of the Cookie header, as the browser sent it to the callback."""
+    if "/auth/callback/" in response.url:
+        lengths.append(len(response.request.all_headers().get("cookie", "")))
+
+
+def _cookies(context: BrowserContext, prefix: str) -> list[str]:
+    cookies: list[Any] = context.cookies()
+    return [cookie["name"] for cookie in cookies if cookie["name"].startswith(prefix)]
+
+
+def _session_cookies(context: BrowserContext) -> list[str]:
+    cookies: list[Any] = context.cookies()
+    return [cookie["value"] for cookie in cookies if cookie["name"] == "sessionid"]

@@ -1,0 +1,307 @@
+"""What one call may read, unpack, ask again and raise, whatever the other side sends."""
+
+import errno
+import gzip
+import socket
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from django_cognito.core.errors import CognitoUnavailableError
+from django_cognito.core.http.client import Http
+from django_cognito.core.http.deadline import Deadline
+from tests.support.certificates import Authority
+from tests.support.connections import full_backlog, watched
+from tests.support.scripted_server import Answer, Flood, Raw, Reset, ScriptedServer, Silence, Step
+from tests.support.timeouts import patient_http
+
+KIB, MIB = 1024, 1024 * 1024
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
+LONG_HEADER = b"x: " + b"x" * (32 * KIB) + b"\r\n"
+PACKED = gzip.compress(b'{"keys": []}')
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as started:
+        yield started
+
+
+FLOODS: dict[str, Callable[[], Flood]] = {
+    "headers": lambda: Flood(OK, LONG_HEADER),
+    "headers of 1 KiB": lambda: Flood(OK, b"x: " + b"x" * (KIB - 5) + b"\r\n"),
+    "interim answers": lambda: Flood(b"", b"HTTP/1.1 100 Continue\r\n" + LONG_HEADER + b"\r\n"),
+    "framing of chunks": lambda: Flood(CHUNKED, b"1;" + b"x" * KIB + b"\r\nx\r\n"),
+    "trailers": lambda: Flood(CHUNKED + b"0\r\n", LONG_HEADER),
+    "a body": lambda: Flood(OK + b"\r\n", b" " * (64 * KIB)),
+    "a redirect's body": lambda: Flood(b"HTTP/1.1 302 Found\r\nlocation: /x\r\n\r\n", b" " * (64 * KIB)),
+    "an error's body": lambda: Flood(b"HTTP/1.1 400 Oh\r\n\r\n", b" " * (64 * KIB)),
+}
+
+
+@pytest.mark.parametrize("make", FLOODS.values(), ids=FLOODS)
+def test_whatever_has_no_end_is_stopped_takes_no_memory_and_is_not_asked_for_again(
+    server: ScriptedServer, make: Callable[[], Flood]
+) -> None:
+    flood = make()
+    server.script(flood)
+    assert peak_bytes_of_a_failure(server.url, "answered with more than") < MIB
+    assert flood.sent_bytes < 8 * MIB  # what was read; the rest lay in the two machines' buffers
+    assert server.count == 1
+
+
+def test_a_proxy_that_answers_without_end_is_stopped(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", server.url)
+    flood = Flood(OK, LONG_HEADER)
+    server.script(flood)
+    assert peak_bytes_of_a_failure("https://cognito.example/", "cognito.example answered with more than") < MIB
+    assert flood.sent_bytes < 8 * MIB
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Answer(body=b"x" * 64_000, headers={"x": "y" * 12_000}), id="long headers"),
+        pytest.param(Raw(CHUNKED + b"3e8\r\n" + b"x" * 1_000 + b"\r\n0\r\n\r\n"), id="chunks"),
+        pytest.param(Raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 9 + OK + b"\r\nx"), id="interim answers"),
+    ],
+)
+def test_what_an_honest_server_sends_fits(server: ScriptedServer, answer: Step) -> None:
+    server.script(answer)
+    assert set(patient_http().request("GET", server.url).body) == {ord("x")}
+
+
+def test_every_attempt_may_read_as_much(server: ScriptedServer) -> None:
+    server.script(Answer(503, b"x" * 65_536), Answer(200, b"x" * 65_536))
+    assert len(patient_http().request("GET", server.url, attempts=2).body) == 65_536
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "gzip, gzip", "identity, gzip"])
+def test_what_comes_packed_is_refused(server: ScriptedServer, coding: str) -> None:
+    server.script(Answer(200, PACKED, {"content-encoding": coding}))
+    with pytest.raises(CognitoUnavailableError, match=r"answered with a packed body$"):
+        patient_http().request("GET", server.url)
+
+
+def test_what_comes_packed_by_two_headers_is_refused(server: ScriptedServer) -> None:
+    server.script(Raw(OK + b"content-encoding: identity\r\nContent-Encoding: gzip\r\n\r\n" + PACKED))
+    with pytest.raises(CognitoUnavailableError, match="packed"):
+        patient_http().request("GET", server.url)
+
+
+@pytest.mark.parametrize("coding", ["identity", "Identity", ""])
+def test_what_says_that_it_is_not_packed_is_taken(server: ScriptedServer, coding: str) -> None:
+    server.script(Answer(200, b"{}", {"content-encoding": coding}))
+    assert patient_http().request("GET", server.url).json() == {}
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("status", [200, 302, 400, 503])
+def test_nothing_packed_is_ever_unpacked(server: ScriptedServer, status: int, layers: int) -> None:
+    body = b"\0" * (20 * MIB)
+    for _ in range(layers):
+        body = gzip.compress(body, mtime=0)
+    headers = {"content-encoding": ", ".join(["gzip"] * layers), "location": "/x"}
+    server.script(Answer(status, body, headers))
+    assert peak_bytes_of_a_failure(server.url, "answered with") < MIB
+
+
+def test_a_body_that_is_packed_without_saying_so_comes_as_it_is(server: ScriptedServer) -> None:
+    server.script(Answer(200, PACKED, {"content-type": "application/gzip"}))
+    assert patient_http().request("GET", server.url).body == PACKED
+
+
+BREAKS: dict[str, Step] = {
+    "reset": Reset(),
+    "closed": Raw(b""),
+    "cut short": Raw(OK + b"content-length: 10\r\n\r\nshort"),
+    "cut short within a chunk": Raw(CHUNKED + b"400\r\nx"),
+    "cut short between chunks": Raw(CHUNKED + b"1\r\nx\r\n"),
+    "500": Answer(500),
+    "503": Answer(503, PACKED, {"content-encoding": "gzip"}),
+}
+
+
+@pytest.mark.parametrize("step", BREAKS.values(), ids=BREAKS)
+def test_what_may_mend_is_asked_again(server: ScriptedServer, step: Step) -> None:
+    server.script(step, Answer(200, b"{}"))
+    assert patient_http().request("GET", server.url, attempts=2).json() == {}
+    assert server.count == 2
+
+
+def test_a_connection_that_is_refused_is_asked_for_again() -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        assert attempts_at(f"http://127.0.0.1:{reserved.getsockname()[1]}") == 2
+
+
+def test_a_connection_that_nobody_makes_is_asked_for_again() -> None:
+    with full_backlog() as url:
+        assert attempts_at(url, timeout_seconds=1.8) == 2
+
+
+STAYS: dict[str, Step] = {
+    "no HTTP": Raw(b"+PONG\r\n"),
+    "no status": Raw(b"HTTP/1.1 abc\r\n\r\n"),
+    "packed": Answer(200, PACKED, {"content-encoding": "gzip"}),
+    "too long": Answer(200, b"x" * 65_537),
+    "two lengths": Raw(OK + b"content-length: 1, 2\r\n\r\nxx"),
+}
+
+
+@pytest.mark.parametrize("step", STAYS.values(), ids=STAYS)
+def test_an_answer_that_is_none_is_not_asked_for_again(server: ScriptedServer, step: Step) -> None:
+    server.script(step)
+    assert attempts_at(server.url) == server.count == 1
+
+
+def test_one_attempt_is_made_unless_more_are_asked_for(server: ScriptedServer) -> None:
+    server.script(Answer(503))
+    assert patient_http().request("GET", server.url).status == 503
+    assert server.count == 1
+
+
+def test_pause_before_another_attempt_is_a_tenth_of_a_second(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(Deadline, "wait", lambda deadline, seconds: pauses.append(seconds))
+    server.script(Answer(503))
+    assert patient_http().request("GET", server.url, attempts=3).status == 503
+    assert (pauses, server.count) == ([0.1, 0.1], 3)
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 404, 429, 499])
+def test_an_answer_is_not_asked_for_again(server: ScriptedServer, status: int) -> None:
+    server.script(Answer(status))
+    assert patient_http().request("GET", server.url, attempts=2).status == status
+    assert server.count == 1
+
+
+def test_another_attempt_takes_what_is_left_of_the_deadline(server: ScriptedServer) -> None:
+    server.script(Silence())
+    with pytest.raises(CognitoUnavailableError, match="no answer in time"):
+        Http(timeout_seconds=0.3).request("GET", server.url, attempts=5)
+    assert server.count == 1
+
+
+def test_a_certificate_is_not_asked_for_again(tmp_path_factory: pytest.TempPathFactory) -> None:
+    stranger = Authority(tmp_path_factory.mktemp("stranger"))
+    with ScriptedServer(tls=stranger.tls()) as server:
+        assert attempts_at(server.url) == 1
+
+
+def test_a_name_that_is_unknown_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def fail(host: str, *args: object, **kwargs: object) -> None:
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "no such host")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(CognitoUnavailableError):
+        patient_http().request("GET", "https://nowhere.example/", attempts=2)
+    assert asked == ["nowhere.example"]
+
+
+def test_the_second_address_is_tried_when_the_machine_lacks_the_first_one_s_family(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(server.url.rpartition(":")[2])
+    unknown = (-2, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+    good = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [unknown, good])
+    assert patient_http().request("GET", f"http://localhost:{port}/").status == 200
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        errno.ECONNRESET, errno.EPIPE, errno.EPROTOTYPE, errno.ESHUTDOWN, errno.ECONNREFUSED, errno.ECONNABORTED,
+        errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EMFILE,
+    ],
+    ids=errno.errorcode.get,
+)  # fmt: skip
+@pytest.mark.parametrize("proxied", [False, True], ids=["straight", "by a proxy"])
+def test_a_connection_that_fails_in_whatever_way_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch, number: int, proxied: bool
+) -> None:
+    def fail(sock: socket.socket, address: object) -> None:
+        raise OSError(number, "as a machine does that restarts")
+
+    monkeypatch.setattr(socket.socket, "connect", fail)
+    if proxied:
+        monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    with pytest.raises(CognitoUnavailableError, match=r"^cognito\.example could not be asked: \w+$"):
+        patient_http().request("GET", "https://cognito.example/", attempts=2)
+
+
+def test_a_process_that_gets_no_more_threads_is_unavailable(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(timer: threading.Timer) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Timer, "start", fail)
+    with pytest.raises(CognitoUnavailableError):
+        patient_http().request("GET", server.url)
+    assert server.count == 0  # nothing is asked without the watchdog
+
+
+@pytest.mark.parametrize("location", [b"\xff\xfe", b"http://[", b"http://a:b:c/", b"//", b"\0", b"http://\xc2\xa0/"])
+def test_a_redirect_to_nowhere_is_an_answer_like_any_other(server: ScriptedServer, location: bytes) -> None:
+    server.script(Raw(b"HTTP/1.1 302 Found\r\ncontent-length: 2\r\nlocation: " + location + b"\r\n\r\n{}"))
+    answer = patient_http().request("GET", server.url)
+    assert (answer.status, answer.body) == (302, b"{}")
+
+
+NAMES = ("content-length", "transfer-encoding", "content-encoding", "content-type", "location", "set-cookie", "link")
+VALUES = (
+    "0", "2", "-1", "1, 2", "9" * 5_000, "chunked", "chunked, chunked", "gzip", "text/html; charset=x",
+    "a=b; expires=x", "é", "\x85", "", " ", ";" * 1_000, "http://[",
+)  # fmt: skip
+HEADERS = st.lists(st.tuples(st.sampled_from(NAMES) | st.text(max_size=9), st.sampled_from(VALUES) | st.text()))
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(status=st.sampled_from([b"200 OK", b"204 No", b"302 Found", b"500 Oh", b"100 Go", b"-1", b"9999 x"]),
+       headers=HEADERS, body=st.binary(max_size=99))  # fmt: skip
+@example(b"302 Found", [("location", "\xff")], b"")
+@example(b"200 OK", [("transfer-encoding", "chunked")], b"-1\r\nx")
+def test_whatever_is_sent_is_an_answer_or_unavailable(
+    server: ScriptedServer, status: bytes, headers: list[tuple[str, str]], body: bytes
+) -> None:
+    lines = [f"{name}: {value}".encode("latin-1", "replace") for name, value in headers]
+    server.script(Raw(b"\r\n".join([b"HTTP/1.1 " + status, *lines, b"", body])))
+    with suppress(CognitoUnavailableError):
+        assert patient_http().request("GET", server.url).status >= 0
+
+
+def attempts_at(url: str, **limits: Any) -> int:
+    """How often a call that may be asked twice, and fails, connects."""
+    with watched() as connections:
+        with pytest.raises(CognitoUnavailableError):
+            Http(**limits).request("GET", url, attempts=2)
+        return connections.to(url)
+
+
+def peak_bytes_of_a_failure(url: str, why: str) -> int:
+    """What a call takes at its height; another one has made before what is made once."""
+    with ScriptedServer() as other:
+        patient_http().request("GET", other.url)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        with pytest.raises(CognitoUnavailableError, match=why):
+            patient_http().request("GET", url, attempts=2)
+        return tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()

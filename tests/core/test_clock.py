@@ -1,0 +1,249 @@
+"""Issuing and verifying use the same clock, whichever way a site's tests change it."""
+
+import ast
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest import mock
+
+import freezegun
+import pytest
+import requests
+import time_machine
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import User
+from django.test import AsyncClient, Client
+from local_cognito import Emulator
+
+from django_cognito.aws.credentials import UserCredentials
+from django_cognito.core.clock import unix_time, utc_now
+from django_cognito.core.identity_pool import AwsCredentials
+from django_cognito.core.tokens.token import read_unverified
+from django_cognito.models import CognitoLogin
+from django_cognito.testing import make_token, sign_in
+from tests.support import source
+from tests.support.callers import bearer
+from tests.support.login_scenario import begin, token_answer, who
+from tests.support.scripted_server import ScriptedServer, json_answer
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.urls("tests.support.entry_point_views"),
+    pytest.mark.usefixtures("cognito_keys"),
+]
+MARCH = datetime(2026, 3, 1, 12, tzinfo=UTC)
+At = Callable[[datetime], AbstractContextManager[Any]]
+
+
+@contextmanager
+def _mocked(moment: datetime) -> Iterator[None]:
+    with mock.patch("time.time", return_value=moment.timestamp()):
+        yield
+
+
+def _travelled(moment: datetime) -> Any:
+    return time_machine.travel(moment, tick=False)
+
+
+WAYS = {"freezegun": freezegun.freeze_time, "time-machine": _travelled, "mock": _mocked}
+
+
+@pytest.fixture(params=WAYS.values(), ids=WAYS)
+def at(request: Any) -> At:
+    """`with at(MARCH):` the clock stands at that moment, by one of the ways in which sites do that."""
+    freeze: At = request.param
+    return freeze
+
+
+@pytest.fixture(autouse=True)
+def site(settings: Any) -> None:
+    """Sessions in a cookie that has no age of its own: Django's other sessions have a clock of theirs."""
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "TIMEOUT": None}}
+
+
+def test_clock_is_the_changed_one(at: At) -> None:
+    with at(MARCH):
+        assert (unix_time(), utc_now()) == (MARCH.timestamp(), MARCH)
+    assert abs(unix_time() - time.time()) < 3_600
+
+
+@pytest.mark.parametrize("url", ["/who/", "/api/"])
+@pytest.mark.parametrize("hours", [-24 * 365, 24 * 365])
+def test_token_is_accepted_at_its_time_and_expires(at: At, url: str, hours: int) -> None:
+    moment = MARCH + timedelta(hours=hours)
+    with at(moment):
+        headers = bearer(make_token())
+        assert Client().get(url, headers=headers).status_code == 200
+    with at(moment + timedelta(hours=2)):
+        response = Client().get(url, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (401, "token_expired")
+    with at(moment - timedelta(hours=2)):
+        response = Client().get(url, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (401, "token_not_yet_valid")
+
+
+def test_session_is_valid_at_its_time_and_expires(at: At) -> None:
+    client, async_client = Client(), AsyncClient()
+    with at(MARCH):
+        sign_in(client)
+        async_client.cookies = client.cookies
+        assert who(client) == "alice"
+        assert async_to_sync(async_client.get)("/who/async/").content == b"alice"
+    with at(MARCH + timedelta(hours=2)):
+        assert who(client) == "nobody"
+        assert not CognitoLogin.objects.exists()
+
+
+def test_session_is_refreshed_by_the_changed_clock(at: At, token_endpoint: ScriptedServer) -> None:
+    client = Client()
+    with at(MARCH):
+        sign_in(client, refresh_token="r")
+        assert who(client) == "alice"
+    assert token_endpoint.count == 0
+    for hours in (2, 4):
+        with at(MARCH + timedelta(hours=hours)):
+            token_endpoint.script(token_answer())
+            assert [who(client), who(client)] == ["alice", "alice"]
+    assert token_endpoint.count == 2
+
+
+def test_failed_refresh_is_repeated_by_the_changed_clock(at: At, token_endpoint: ScriptedServer) -> None:
+    client = Client()
+    with at(MARCH):
+        sign_in(client, refresh_token="r")
+    with at(MARCH + timedelta(hours=2)):
+        token_endpoint.script(json_answer({}, 503))
+        client.get("/who/")
+        count = token_endpoint.count
+        client.get("/who/")
+        assert token_endpoint.count == count  # the back-off has not passed
+    with at(MARCH + timedelta(hours=3)):
+        token_endpoint.script(token_answer())
+        assert who(client) == "alice"
+
+
+@pytest.mark.parametrize(("minutes", "status"), [(0, 302), (10, 302), (60, 400)])
+def test_sign_in_ends_by_the_changed_clock(at: At, token_endpoint: ScriptedServer, minutes: int, status: int) -> None:
+    client = Client()
+    with at(MARCH):
+        started = begin(client)
+    with at(MARCH + timedelta(minutes=minutes)):
+        token_endpoint.script(token_answer(nonce=started["nonce"]))
+        query = {"code": "a-code", "state": started["state"]}
+        assert client.get("/auth/callback/", query).status_code == status
+        assert who(client) == ("alice" if status == 302 else "nobody")
+
+
+def test_remembered_groups_expire_by_the_changed_clock(at: At, settings: Any, editors_may_change_groups: None) -> None:
+    settings.COGNITO = {**settings.COGNITO, "REMEMBERED_GROUPS_SECONDS": 3_600}
+    for hours, may in ((0, True), (2, False)):
+        with at(MARCH):
+            Client().get("/who/", headers=bearer(make_token(groups=["editors"])))
+        with at(MARCH + timedelta(hours=hours)):
+            assert User.objects.get(username="alice").has_perm("auth.change_group") is may
+
+
+@pytest.mark.django_db(transaction=True)
+def test_cached_user_expires_by_the_changed_clock(at: At, settings: Any) -> None:
+    settings.COGNITO = {**settings.COGNITO, "USER_CACHE_SECONDS": 60}
+    with at(MARCH):
+        headers = bearer(make_token())
+        for _ in range(2):
+            Client().get("/who/", headers=headers)
+        User.objects.update(username="renamed")
+        assert Client().get("/who/", headers=headers).content == b"alice"
+    with at(MARCH + timedelta(seconds=61)):
+        assert Client().get("/who/", headers=headers).content == b"renamed"
+        User.objects.update(username="renamed again")
+    with at(MARCH + timedelta(seconds=2)):  # set back
+        assert Client().get("/who/", headers=headers).content == b"renamed again"
+
+
+class _Pool:
+    """An identity pool whose credentials expire an hour after they were requested."""
+
+    count = 0
+
+    def identity_id(self, id_token: str) -> str:
+        return "eu-west-1:1"
+
+    def credentials(self, identity_id: str, id_token: str) -> tuple[str, AwsCredentials]:
+        self.count += 1
+        return identity_id, AwsCredentials("key", "secret", "token", utc_now() + timedelta(hours=1))
+
+
+def test_aws_credentials_are_refreshed_by_the_changed_clock(at: At) -> None:
+    pool: Any = _Pool()
+    credentials = UserCredentials(pool, "an id token")
+    for minutes, count in ((0, 1), (54, 1), (56, 2), (110, 2), (112, 3)):
+        with at(MARCH + timedelta(minutes=minutes)):
+            credentials.current()
+        assert pool.count == count, minutes
+
+
+def test_sign_out_everywhere_refreshes_by_the_changed_clock(
+    at: At, token_endpoint: ScriptedServer, settings: Any
+) -> None:
+    settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": token_endpoint.url}
+    for hours, is_refreshed in ((0, False), (2, True)):
+        token_endpoint.requests.clear()
+        client = Client()
+        with at(MARCH):
+            sign_in(client, refresh_token="r")
+        with at(MARCH + timedelta(hours=hours)):
+            token_endpoint.script(token_answer())
+            client.post("/auth/logout/", {"where": "everywhere"})
+        assert ("/oauth2/token" in [request.path for request in token_endpoint.requests]) is is_refreshed
+
+
+def test_local_cognito_issues_by_the_changed_clock(at: At) -> None:
+    with Emulator() as emulator:
+        pool = emulator.seed.pools[0]
+        client = next(each for each in pool.clients if "client_credentials" in each.flows)
+        with at(MARCH):
+            answer = requests.post(
+                f"{emulator.url}/oauth2/token",
+                data={"grant_type": "client_credentials"},
+                auth=(client.id, client.secret or ""),
+                timeout=30,
+            )
+        assert read_unverified(answer.json()["access_token"])["iat"] == MARCH.timestamp()
+
+
+# The rule, for every module
+
+
+def test_no_module_binds_a_clock_at_import_or_has_one_of_its_own() -> None:
+    assert [where for module in source.modules().values() for where in _other_clocks(module.name, module.tree)] == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def f(now=time.time): ...",
+        "started: float = field(default_factory=time.time)",
+        "from time import time",
+        "now = timezone.now()",
+        "now = datetime.now(UTC)",
+        "now = datetime.utcnow()",
+    ],
+)
+def test_other_clock_is_found(code: str) -> None:
+    assert len(list(_other_clocks("module", ast.parse(code)))) == 1
+
+
+def _other_clocks(name: str, tree: ast.Module) -> Iterator[str]:
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for node in ast.walk(tree):
+        text = ast.unparse(node) if isinstance(node, ast.Attribute) else ""
+        is_bound = text == "time.time" and id(node) not in called
+        is_imported = isinstance(node, ast.ImportFrom) and node.module == "time" and "time" in _names(node)
+        if is_bound or is_imported or text in ("timezone.now", "datetime.now", "datetime.utcnow", "datetime.today"):
+            yield f"{name}:{node.lineno}"
+
+
+def _names(node: ast.ImportFrom) -> set[str]:
+    return {alias.name for alias in node.names}

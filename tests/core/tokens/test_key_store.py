@@ -1,0 +1,835 @@
+"""Keys: when they are fetched, and what stays when a fetch brings nothing."""
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+
+from django_cognito.core import UserPool
+from django_cognito.core.errors import CognitoUnavailableError, KeysDueError, SignatureError
+from django_cognito.core.tokens import key_store
+from django_cognito.core.tokens.key_events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
+from django_cognito.core.tokens.key_store import KeyStore, KeyStores
+from tests.support.clock import Clock
+from tests.support.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.signing import jwk, jwks, private_key
+from tests.support.timeouts import patient_http
+
+HOUR, DAY = 3_600, 86_400
+
+
+class Endpoint:
+    """A key address that answers as it is told, and counts."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.count = 0
+
+    def __call__(self, url: str) -> bytes:
+        self.count += 1
+        answer = self.answer() if callable(self.answer) else self.answer
+        if answer is None:
+            raise CognitoUnavailableError("down")
+        return answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def endpoint() -> Endpoint:
+    return Endpoint(jwks("one"))
+
+
+@pytest.fixture
+def background() -> list[Callable[[], None]]:
+    """What was started in the background, for the test to run when it likes."""
+    return []
+
+
+@pytest.fixture
+def store(endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]) -> KeyStore:
+    return KeyStore("https://keys.example/jwks.json", endpoint, now=clock, chance=lambda: 1, start=background.append)
+
+
+def refusal(store: KeyStore, kid: str) -> SignatureError | CognitoUnavailableError:
+    with pytest.raises((SignatureError, CognitoUnavailableError)) as caught:
+        store.key(kid)
+    return caught.value
+
+
+# Fetching
+
+
+def test_keys_are_fetched_once_and_then_answer_from_memory(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    first = store.key("one")
+    clock.forward(HOUR - 1)
+    assert store.key("one") is first
+    assert endpoint.count == 1
+
+
+def test_hydrating_fetches_once(store: KeyStore, endpoint: Endpoint) -> None:
+    store.hydrate()
+    store.hydrate()
+    store.key("one")
+    assert endpoint.count == 1
+
+
+def test_hydrating_renews_from_the_moment_on_from_which_a_use_would(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.hydrate()
+    clock.forward(0.8 * HOUR - 1)
+    store.hydrate()
+    assert endpoint.count == 1
+    clock.forward(1)
+    store.hydrate()
+    assert endpoint.count == 2
+
+
+def test_hydrating_takes_no_key_for_usable_at_the_end_of_its_hard_age(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.hydrate()
+    endpoint.answer = None
+    clock.forward(DAY - 1)
+    store.hydrate()
+    for seconds in (1, 60):
+        clock.forward(seconds)
+        with pytest.raises(CognitoUnavailableError):
+            store.hydrate()
+
+
+def test_first_use_fetches_whatever_the_clock_shows(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    clock.now = -1_000_000  # time.monotonic has no defined start
+    store.hydrate()
+    another = KeyStore(store.url, endpoint, now=clock)
+    assert another.key("one")
+    assert endpoint.count == 2
+
+
+def test_fresh_key_is_read_without_the_lock(store: KeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.hydrate()
+    monkeypatch.setattr(store, "_lock", None)
+    assert store.in_hand("one")
+
+
+def test_state_of_a_store_does_not_change(store: KeyStore) -> None:
+    with pytest.raises(FrozenInstanceError):
+        store._state.failures = 1  # type: ignore[misc]
+
+
+def test_options_are_given_by_name(store: KeyStore, endpoint: Endpoint) -> None:
+    with pytest.raises(TypeError, match="positional"):
+        store.key("one", False)  # type: ignore[misc]
+    with pytest.raises(TypeError, match="positional"):
+        KeyStore(store.url, endpoint, "eu-west-1_AbCdEfGhI")  # type: ignore[misc]
+    with pytest.raises(TypeError, match="positional"):
+        KeyStores(patient_http())  # type: ignore[misc]
+    assert endpoint.count == 0
+
+
+def test_hydrating_says_when_no_keys_can_be_had(store: KeyStore, endpoint: Endpoint) -> None:
+    endpoint.answer = None
+    with pytest.raises(CognitoUnavailableError, match=r"keys\.example"):
+        store.hydrate()
+
+
+def test_hydrating_keeps_usable_keys_when_no_new_ones_can_be_had(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.hydrate()
+    endpoint.answer = None
+    clock.forward(HOUR)
+    store.hydrate()
+    assert endpoint.count == 2
+
+
+def test_old_keys_answer_while_one_fetch_runs_in_the_background(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
+) -> None:
+    old = store.key("one")
+    endpoint.answer = {"keys": [jwk("two", kid="one")]}  # changed under the same name
+    clock.forward(HOUR)
+    assert [store.key("one"), store.key("one")] == [old, old]
+    assert (len(background), endpoint.count) == (1, 1)
+    background.pop()()
+    new = store.key("one")
+    assert new.public_numbers() == private_key("two").public_key().public_numbers()
+    assert (background, endpoint.count) == ([], 2)
+
+
+def test_a_withdrawn_key_is_refused_after_a_refresh(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
+) -> None:
+    store.key("one")
+    endpoint.answer = jwks("two")
+    clock.forward(HOUR)
+    store.key("one")
+    background.pop()()
+    assert refusal(store, "one").code == "unknown_key"
+
+
+def test_without_a_thread_to_be_had_the_refresh_runs_here(
+    endpoint: Endpoint, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    store = KeyStore("https://keys.example/", endpoint, now=clock)
+    store.key("one")
+    clock.forward(HOUR)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    store.key("one")
+    assert endpoint.count == 2
+
+
+def test_by_default_a_refresh_runs_in_a_thread_of_its_own(endpoint: Endpoint, clock: Clock) -> None:
+    threads: list[threading.Thread] = []
+    done = threading.Event()
+
+    def answer() -> dict[str, Any]:
+        threads.append(threading.current_thread())
+        if len(threads) == 2:
+            done.set()
+        return jwks("one")
+
+    endpoint.answer = answer
+    store = KeyStore("https://keys.example/", endpoint, now=clock)
+    store.key("one")
+    clock.forward(HOUR)
+    store.key("one")
+    assert done.wait(10)
+    assert threads[0] is threading.current_thread()
+    assert (threads[1].name, threads[1].daemon) == ("cognito-keys", True)
+    threads[1].join(10)
+
+
+# Unknown keys
+
+
+def test_an_unknown_key_is_refused_without_a_fetch_while_the_cooldown_lasts(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.key("one")
+    clock.forward(29)
+    assert [refusal(store, f"forged {number}").code for number in range(1_000)] == ["unknown_key"] * 1_000
+    assert endpoint.count == 1
+
+
+def test_unknown_keys_cause_one_fetch_a_cooldown(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    store.key("one")
+    for _ in range(3):
+        clock.forward(30)
+        for number_ in range(100):
+            assert refusal(store, f"forged {number_}").code == "unknown_key"
+    assert endpoint.count == 4
+
+
+def test_a_new_key_is_found_after_exactly_one_fetch_and_the_old_one_still_works(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.key("one")
+    endpoint.answer = jwks("one", "two")
+    clock.forward(30)
+    assert store.key("two")
+    assert store.key("one")
+    assert endpoint.count == 2
+
+
+def test_a_new_key_inside_the_cooldown_is_refused_until_it_ends(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.key("one")
+    endpoint.answer = jwks("one", "two")
+    assert refusal(store, "two").code == "unknown_key"
+    clock.forward(30)
+    assert store.key("two")
+
+
+# Outages
+
+
+def test_an_unknown_key_in_an_outage_is_unavailable_and_drops_nothing(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.key("one")
+    endpoint.answer = None
+    clock.forward(30)
+    errors = [refusal(store, f"forged {position}") for position in range(100)]
+    assert {type(error) for error in errors} == {CognitoUnavailableError}
+    assert store.key("one")
+    assert endpoint.count == 2
+
+
+def test_after_an_outage_an_unknown_key_waits_out_the_cooldown(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.key("one")
+    endpoint.answer = None
+    clock.forward(30)
+    assert refusal(store, "two").retry_after == 30
+    endpoint.answer = jwks("one", "two")
+    clock.forward(29)
+    assert refusal(store, "two").retry_after == 1
+    clock.forward(1)
+    assert store.key("two")
+    assert refusal(store, "three").code == "unknown_key"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param({"keys": []}, id="empty"),
+        pytest.param({}, id="keyless"),
+        pytest.param([], id="list"),
+        pytest.param(b"null", id="null"),
+        pytest.param("x", id="string"),
+        pytest.param(b"<html>log in</html>", id="captive portal"),
+        pytest.param(b'{"keys": [', id="cut short"),
+        pytest.param(b"\xff\xfe{}", id="another charset"),
+        pytest.param(b"[" * 60_000, id="nested"),
+        pytest.param(None, id="down"),
+    ],
+)
+def test_an_answer_without_keys_is_a_failure_and_the_last_good_keys_stay(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, answer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = store.key("one")
+    endpoint.answer = answer
+    clock.forward(30)
+    assert isinstance(refusal(store, "forged"), CognitoUnavailableError)
+    assert store.key("one") is good
+    assert "the keys at https://keys.example/jwks.json cannot be had, next attempt in 30 s" in caplog.text
+
+
+def test_cold_and_down_the_pauses_grow_to_a_minute(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    endpoint.answer = None
+    pauses = []
+    for _ in range(9):
+        pauses.append(refusal(store, "one").retry_after)
+        for _ in range(100):
+            assert isinstance(refusal(store, "one"), CognitoUnavailableError)
+        clock.forward(pauses[-1])
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert endpoint.count == 9
+
+
+def test_success_resets_the_pauses(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    endpoint.answer = None
+    for pause in (1, 2, 4):
+        assert refusal(store, "one").retry_after == pause
+        clock.forward(pause)
+    endpoint.answer = jwks("one")
+    assert store.key("one")
+    endpoint.answer = None
+    clock.forward(DAY)
+    assert refusal(store, "one").retry_after == 1
+
+
+def test_known_keys_outlive_an_outage_up_to_their_hard_age(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
+) -> None:
+    store.key("one")
+    endpoint.answer = None
+    for _ in range(23):
+        clock.forward(HOUR)
+        assert store.key("one")
+        background.pop()()
+    clock.forward(HOUR - 1)
+    assert store.key("one")
+    background.pop()()
+    clock.forward(60)
+    assert isinstance(refusal(store, "one"), CognitoUnavailableError)
+    endpoint.answer = jwks("one")
+    clock.forward(60)
+    assert store.key("one")
+
+
+def test_a_hard_age_below_the_soft_one_serves_nothing_old(endpoint: Endpoint, clock: Clock) -> None:
+    store = KeyStore("https://keys.example/", endpoint, hard_max_age_seconds=0, now=clock)
+    store.key("one")
+    clock.forward(0.8 * HOUR - 1)
+    store.key("one")
+    assert endpoint.count == 1
+    endpoint.answer = None
+    clock.forward(HOUR)
+    assert isinstance(refusal(store, "one"), CognitoUnavailableError)
+
+
+def test_an_outage_is_logged_once_an_attempt(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint.answer = None
+    for _ in range(50):
+        refusal(store, "one")
+    assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 1
+
+
+def test_a_fault_in_the_fetch_itself_is_not_hidden_and_locks_nobody_out(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    endpoint.answer = fail
+    with pytest.raises(ZeroDivisionError):
+        store.key("one")
+    error = refusal(store, "one")
+    assert (str(error), error.retry_after) == (f"the keys at {store.url} cannot be had: the fetch did not end", 1)
+    endpoint.answer = jwks("one")
+    clock.forward(1)
+    assert store.key("one")
+
+
+def test_a_refusal_says_what_the_last_attempt_met(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    endpoint.answer = None
+    assert str(refusal(store, "one")) == f"the keys at {store.url} cannot be had: down"
+    endpoint.answer = {"keys": []}
+    clock.forward(1)
+    assert str(refusal(store, "one")) == f"the keys at {store.url} cannot be had: the key set has no usable key"
+    endpoint.answer = jwks("one")
+    clock.forward(2)
+    assert str(refusal(store, "two")) == "the token names a key that its pool does not publish"
+
+
+def test_old_keys_are_asked_for_again_after_each_pause_and_not_before(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
+) -> None:
+    store.key("one")
+    endpoint.answer = None
+    clock.forward(HOUR)
+    for pause in (1, 2, 4, 8):
+        assert store.key("one")
+        background.pop()()
+        clock.forward(pause - 0.5)
+        assert store.key("one")
+        assert background == []
+        clock.forward(0.5)
+    assert endpoint.count == 5
+
+
+def test_a_failure_while_keys_are_fresh_brings_no_renewal_forward(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
+) -> None:
+    store.key("one")
+    endpoint.answer = None
+    clock.forward(30)
+    refusal(store, "forged")
+    clock.forward(0.8 * HOUR - 31)
+    store.key("one")
+    assert background == []
+    clock.forward(1)
+    store.key("one")
+    assert len(background) == 1
+
+
+def test_a_name_nobody_knows_waits_for_old_keys_no_longer_than_they_do(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    store.key("one")
+    endpoint.answer = None
+    clock.forward(HOUR)
+    assert refusal(store, "two").retry_after == 1
+    clock.forward(1)
+    assert refusal(store, "two").retry_after == 2
+    assert endpoint.count == 3
+
+
+def test_retry_after_is_a_second_if_the_next_attempt_is_already_due(endpoint: Endpoint, clock: Clock) -> None:
+    store = KeyStore("https://keys.example/", endpoint, now=clock, tell=lambda event: clock.forward(60))
+    endpoint.answer = None
+    assert refusal(store, "one").retry_after == 1
+
+
+def test_a_long_outage_stays_at_a_minute(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    endpoint.answer = None
+    for _ in range(100):
+        error = refusal(store, "one")
+        clock.forward(60)
+    assert (error.retry_after, endpoint.count) == (60, 100)
+    assert store._state.failures == 60
+
+
+# What can be answered without I/O
+
+
+def is_due(store: KeyStore, kid: str) -> bool:
+    """Whether the key has to be waited for. Asking that fetches nothing."""
+    try:
+        store.key(kid, wait=False)
+    except KeysDueError as due:
+        return due.keys is store
+    except (SignatureError, CognitoUnavailableError):
+        return False
+    return False
+
+
+def test_a_store_that_is_not_to_wait_says_so_and_fetches_nothing(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    assert is_due(store, "one")
+    assert endpoint.count == 0
+    store.hydrate()
+    assert not is_due(store, "one")
+    assert not is_due(store, "two")  # it is refused at once
+    clock.forward(30)
+    assert (is_due(store, "one"), is_due(store, "two")) == (False, True)
+    clock.forward(DAY - 31)
+    assert not is_due(store, "one")
+    clock.forward(1)
+    assert is_due(store, "one")
+
+
+def test_a_store_that_waits_out_an_outage_answers_at_once(store: KeyStore, endpoint: Endpoint) -> None:
+    endpoint.answer = None
+    refusal(store, "one")
+    assert not is_due(store, "one")
+
+
+def test_a_store_that_is_fetching_would_make_one_wait(store: KeyStore, endpoint: Endpoint) -> None:
+    seen = []
+
+    def answer() -> dict[str, Any]:
+        seen.append(is_due(store, "one"))
+        return jwks("one")
+
+    endpoint.answer = answer
+    store.hydrate()
+    assert seen == [True]
+
+
+# Pinned keys
+
+
+def test_pinned_keys_are_never_fetched_and_never_old(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    store.pin(jwks("two"))
+    clock.forward(10 * DAY)
+    store.hydrate()
+    assert store.key("two")
+    assert refusal(store, "one").code == "unknown_key"
+    assert not is_due(store, "one")
+    assert endpoint.count == 0
+
+
+def test_a_fetch_under_way_does_not_replace_pinned_keys(store: KeyStore, endpoint: Endpoint) -> None:
+    def answer() -> dict[str, Any]:
+        store.pin(jwks("two"))
+        return jwks("one")
+
+    endpoint.answer = answer
+    assert refusal(store, "one").code == "unknown_key"
+    assert store.key("two")
+
+
+def test_unusable_keys_cannot_be_pinned(store: KeyStore) -> None:
+    with pytest.raises(ValueError, match="key set"):
+        store.pin({"keys": []})
+
+
+# Threads and processes
+
+
+@pytest.mark.parametrize("answer", [jwks("one"), None], ids=["up", "down"])
+def test_many_threads_starting_cold_cause_one_fetch_and_agree(endpoint: Endpoint, clock: Clock, answer: Any) -> None:
+    waiting = threading.Semaphore(0)
+    outcomes: list[str] = []
+    store = KeyStore("https://keys.example/", endpoint, now=clock)
+
+    def slowly() -> Any:
+        for _ in range(31):
+            assert waiting.acquire(timeout=10)
+        return answer
+
+    def ask() -> None:
+        waiting.release()
+        try:
+            store.key("one")
+            outcomes.append("key")
+        except CognitoUnavailableError:
+            outcomes.append("unavailable")
+
+    endpoint.answer = slowly
+    threads = [threading.Thread(target=ask) for _ in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert outcomes == ["key" if answer else "unavailable"] * 32
+    assert endpoint.count == 1
+
+
+def test_who_comes_during_a_fetch_waits_for_it(endpoint: Endpoint, clock: Clock) -> None:
+    store = KeyStore("https://keys.example/", endpoint, now=clock)
+    found: list[object] = []
+    second = threading.Thread(target=lambda: found.append(store.key("one")))
+    flights = []
+
+    def answer() -> dict[str, Any]:
+        flight = store._flight
+        flight.wait, original = lambda: (flights.append("waits"), at_the_gate.set(), original()), flight.wait
+        second.start()
+        assert at_the_gate.wait(10)
+        return jwks("one")
+
+    at_the_gate = threading.Event()
+    endpoint.answer = answer
+    first = store.key("one")
+    second.join(10)
+    assert (found, flights, endpoint.count) == ([first], ["waits"], 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_forked_during_a_fetch_fetches_for_itself(endpoint: Endpoint, clock: Clock) -> None:
+    store = KeyStore("https://keys.example/", endpoint, now=clock)
+    statuses = []
+
+    def fork() -> dict[str, Any]:
+        endpoint.answer = jwks("one")
+        with store._lock:
+            if (child := os.fork()) == 0:
+                os._exit(0 if _answers_in_time(store) else 1)
+        statuses.append(os.waitpid(child, 0)[1])
+        return jwks("one")
+
+    endpoint.answer = fork
+    store.key("one")
+    assert statuses == [0]
+
+
+def test_what_a_fork_runs_frees_every_store(endpoint: Endpoint, clock: Clock) -> None:
+    store = KeyStore("https://keys.example/", endpoint, now=clock)
+    store._lock.acquire()
+    store._flight = threading.Event()
+    key_store._renew_all_locks()
+    assert _answers_in_time(store)
+
+
+def _answers_in_time(store: KeyStore) -> bool:
+    answered = []
+    thread = threading.Thread(target=lambda: answered.append(store.key("one")), daemon=True)
+    thread.start()
+    thread.join(10)
+    return len(answered) == 1
+
+
+# Stores
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer(json_answer(jwks("one"))) as started:
+        yield started
+
+
+def pool_at(server: ScriptedServer, **settings: Any) -> UserPool:
+    return UserPool("eu-west-1_AbCdEfGhI", issuer=f"{server.url}/eu-west-1_AbCdEfGhI", **settings)
+
+
+def test_pools_with_one_key_address_share_a_store(server: ScriptedServer) -> None:
+    stores = KeyStores()
+    first = stores.of(pool_at(server))
+    assert stores.of(pool_at(server, client_ids=("other",))) is first
+    assert stores.of(pool_at(server, jwks_uri=f"{server.url}/elsewhere")) is not first
+
+
+def test_a_store_fetches_from_the_pool_s_address(server: ScriptedServer) -> None:
+    KeyStores().of(pool_at(server)).hydrate()
+    (request,) = server.requests
+    assert (request.method, request.path) == ("GET", "/eu-west-1_AbCdEfGhI/.well-known/jwks.json")
+
+
+def test_stores_have_the_documented_default_ages(server: ScriptedServer, clock: Clock) -> None:
+    store = KeyStores(http=patient_http(), now=clock).of(pool_at(server))
+    store.hydrate()
+    for seconds, kid, count in ((29.5, "two", 1), (30, "two", 2), (30 + 2_879.5, "one", 2), (30 + 2_880, "one", 3)):
+        clock.now = 1_000 + seconds
+        assert kid == "one" or refusal(store, kid).code == "unknown_key"
+        store.hydrate()
+        assert server.count == count
+    server.script(Answer(404))
+    clock.forward(DAY - 0.5)
+    store.hydrate()
+    clock.forward(0.5)
+    with pytest.raises(CognitoUnavailableError):
+        store.hydrate()
+
+
+@pytest.mark.parametrize("status", [103, 204, 301, 404, 500])
+def test_an_answer_other_than_200_is_a_failure(server: ScriptedServer, status: int) -> None:
+    server.script(Answer(status, b"{}", {"location": "http://169.254.169.254/"}))
+    with pytest.raises(CognitoUnavailableError, match=f"cannot be had: answered with status {status}$"):
+        KeyStores(http=patient_http()).of(pool_at(server)).hydrate()
+    assert server.count == (2 if status >= 500 else 1)
+
+
+def test_stores_hand_on_what_they_are_told(server: ScriptedServer, clock: Clock) -> None:
+    stores = KeyStores(max_age_seconds=5, hard_max_age_seconds=5, cooldown_seconds=2, now=clock)
+    store = stores.of(pool_at(server))
+    store.key("one")
+    clock.forward(2)
+    assert refusal(store, "two").code == "unknown_key"
+    clock.forward(5)
+    store.key("one")
+    assert server.count == 3
+
+
+# Ahead of time, and by chance
+
+
+def test_keys_are_fetched_ahead_in_the_background_before_they_are_old(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
+) -> None:
+    good = store.key("one")
+    clock.forward(0.8 * HOUR - 1)
+    store.key("one")
+    assert background == []
+    clock.forward(1)
+    assert store.key("one") is good
+    (fetch,) = background
+    fetch()
+    assert endpoint.count == 2
+    assert store.key("one") is good, "the same material is the same object"
+
+
+@pytest.mark.parametrize(
+    ("chance", "pauses"), [(0.0, [1, 1, 2, 4, 8]), (0.5, [1, 2, 3, 6, 12]), (1.0, [1, 2, 4, 8, 16])]
+)
+def test_pauses_are_spread_by_chance_from_half_to_whole_and_are_never_below_a_second(
+    endpoint: Endpoint, clock: Clock, chance: float, pauses: list[int]
+) -> None:
+    store = KeyStore("https://keys.example/", endpoint, now=clock, chance=lambda: chance)
+    endpoint.answer = None
+    met = []
+    for _ in pauses:
+        met.append(refusal(store, "one").retry_after)
+        clock.forward(met[-1])
+    assert met == pauses
+
+
+def test_pause_of_less_than_a_second_is_a_second(endpoint: Endpoint, clock: Clock) -> None:
+    store = KeyStore("https://keys.example/", endpoint, now=clock, chance=lambda: 0)
+    endpoint.answer = None
+    for seconds, count in ((0, 1), (0.75, 1), (0.25, 2)):
+        clock.forward(seconds)
+        refusal(store, "one")
+        assert endpoint.count == count
+
+
+@pytest.mark.parametrize("seconds", [0, 1])
+def test_key_that_has_expired_leaves_the_store(
+    store: KeyStore, endpoint: Endpoint, clock: Clock, seconds: float
+) -> None:
+    endpoint.answer = jwks("one", "two")
+    store.hydrate()
+    endpoint.answer = jwks("two")
+    clock.forward(30)
+    refusal(store, "forged")
+    clock.forward(HOUR - 30 + seconds)
+    assert store._state.keys.keys() == {"one", "two"}
+    store.hydrate()
+    assert store._state.keys.keys() == {"two"}
+
+
+def test_a_key_that_a_set_no_longer_lists_is_used_until_it_was_not_seen_for_the_soft_age(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    endpoint.answer = jwks("one", "two")
+    store.hydrate()
+    endpoint.answer = jwks("two")
+    clock.forward(HOUR / 2)
+    assert refusal(store, "forged").code == "unknown_key"
+    assert store.in_hand("one")
+    clock.forward(HOUR / 2)
+    assert refusal(store, "one").code == "unknown_key"
+    assert store.in_hand("two")
+
+
+def test_a_key_that_a_later_set_names_badly_is_dropped_at_once(
+    store: KeyStore, endpoint: Endpoint, clock: Clock
+) -> None:
+    endpoint.answer = jwks("one", "two")
+    store.hydrate()
+    endpoint.answer = {"keys": [jwk("one", use="enc"), jwk("two")]}
+    clock.forward(30)
+    assert refusal(store, "forged").code == "unknown_key"
+    assert refusal(store, "one").code == "unknown_key"
+
+
+def test_what_happened_is_told_and_logged(endpoint: Endpoint, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[KeyEvent] = []
+    url = "https://keys.example/"
+    store = KeyStore(url, endpoint, owner="eu-west-1_AbCdEfGhI", now=clock, tell=told.append)
+    endpoint.answer = {"keys": [jwk("one"), jwk("two", use="enc"), "?"]}
+    with caplog.at_level(logging.INFO):
+        store.hydrate()
+        endpoint.answer = None
+        clock.forward(DAY)
+        assert "eu-west-1_AbCdEfGhI" in str(refusal(store, "one"))
+    assert told == [
+        KeySkipped(url, "two", "not for signatures"),
+        KeySkipped(url, "", "no object with a kid of reasonable length"),
+        KeysRefreshed(url, ("one",)),
+        KeysUnavailable(url, "down", 1),
+    ]
+    keys = f"the keys of eu-west-1_AbCdEfGhI at {url}"
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", f"a key of {keys} is skipped: 'two': not for signatures"),
+        ("WARNING", f"a key of {keys} is skipped: '': no object with a kid of reasonable length"),
+        ("INFO", f"{keys} have been fetched: 'one'"),
+        ("WARNING", f"{keys} cannot be had, next attempt in 1 s: down"),
+    ]
+
+
+def test_a_name_in_a_set_cannot_forge_a_line_of_the_log(
+    store: KeyStore, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint.answer = {"keys": [jwk("one", kid="a\nWARNING b"), jwk("two", kid="c\nERROR d", use="enc")]}
+    with caplog.at_level(logging.INFO):
+        store.hydrate()
+    assert len(caplog.messages) == 2
+    assert not any("\n" in message for message in caplog.messages)
+
+
+def test_pinning_is_no_news(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[KeyEvent] = []
+    store = KeyStore("https://keys.example/", endpoint, tell=told.append)
+    with caplog.at_level(logging.INFO):
+        store.pin(jwks("one"))
+    assert (told, caplog.messages) == ([], [])
+
+
+def test_a_key_that_leaves_and_comes_back_is_the_same_object(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    endpoint.answer = jwks("one", "two")
+    store.hydrate()
+    leaving = store.in_hand("one")
+    for answer in (jwks("two"), jwks("one", "two")):
+        endpoint.answer = answer
+        clock.forward(30)
+        refusal(store, "forged")
+    assert store.in_hand("one") is leaving
+    clock.forward(DAY - 1)
+    assert store.in_hand("one") is leaving, "seen again, it has its whole age"
+
+
+def test_a_key_that_leaves_late_does_not_outlive_its_hard_age(
+    endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
+) -> None:
+    store = KeyStore("https://keys.example/", endpoint, hard_max_age_seconds=HOUR, now=clock, start=background.append)
+    endpoint.answer = jwks("one", "two")
+    store.hydrate()
+    endpoint.answer = jwks("two")
+    clock.forward(30)
+    refusal(store, "forged")
+    clock.forward(HOUR - 31)
+    assert store.in_hand("one")
+    clock.forward(1)
+    assert store.in_hand("one") is None

@@ -1,1 +1,0 @@
-"""The local Cognito as a client of OpenID providers."""

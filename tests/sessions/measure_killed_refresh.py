@@ -1,0 +1,80 @@
+"""Figures of killed and late refreshes with the default settings; about four minutes, not part of the suite.
+
+`python -m pytest -s tests/sessions/measure_killed_refresh.py` prints, for each scenario: logins whose refresh was
+interrupted, sign-outs, and the seconds from the sending of the interrupted refresh to the new tokens.
+"""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from local_cognito import Emulator
+
+from django_cognito import factories
+from django_cognito.core.errors import SignInError
+from tests.support.local_cognito import settings_for
+
+from .refresh_processes import (
+    CLIENT_ID,
+    HoldingProxy,
+    Site,
+    held_refreshes,
+    login_in,
+    rotating_seed,
+    running_site,
+    sign_in_browsers,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.support.login_site")]
+
+ROUNDS = 5
+EXPIRIES: list[float] = [55, 55, 55, 55, -1, -1, -1, -1]
+ALICE = (200, "alice")
+
+
+@pytest.fixture
+def running(settings: Any, tmp_path: Path) -> Iterator[tuple[Emulator, HoldingProxy, Site]]:
+    with Emulator(seed=rotating_seed(60)) as emulator, HoldingProxy(emulator) as proxy:
+        settings.COGNITO = settings_for(emulator, CLIENT_ID, DOMAIN=proxy.url)
+        with running_site(emulator, proxy, tmp_path, token_timeout=15) as site:
+            yield emulator, proxy, site
+    factories.reset()
+
+
+@pytest.mark.parametrize("is_killed", [True, False], ids=["killed", "late"])
+def test_figures(running: tuple[Emulator, HoldingProxy, Site], is_killed: bool) -> None:
+    emulator, proxy, site = running
+    killed, sign_outs, odd, took = 0, 0, 0, []
+    for _ in range(ROUNDS):
+        clients = sign_in_browsers(emulator, EXPIRIES)
+        with held_refreshes(site, proxy, clients):
+            sent_at = {client: login_in(client).refresh_sent_at for client in clients}
+            killed += site.kill_workers() if is_killed else 0
+        deadline = time.monotonic() + 100
+        while clients and time.monotonic() < deadline:
+            odd += sum(answer != ALICE for answer in site.get_all(clients))
+            states = {client: state_of(client) for client in clients}
+            sign_outs += sum(state == "ended" for state in states.values())
+            refreshed = [client for client, state in states.items() if state == "refreshed"]
+            took += [(timezone.now() - sent_at[client]).total_seconds() for client in refreshed]
+            clients = [client for client, state in states.items() if state == "waiting"]
+            time.sleep(0.1)
+        sign_outs += len(clients)
+    print(
+        f"\n{'killed' if is_killed else 'late'}: {ROUNDS * len(EXPIRIES)} refreshes interrupted, {killed} workers"
+        f" killed, {sign_outs} sign-outs, {odd} answers other than 200; new tokens after {min(took):.1f} to"
+        f" {max(took):.1f} s, median {median(took):.1f} s"
+    )
+    assert (sign_outs, odd) == (0, 0)
+
+
+def state_of(client: Client) -> str:
+    try:
+        return "refreshed" if login_in(client).version else "waiting"
+    except SignInError:
+        return "ended"

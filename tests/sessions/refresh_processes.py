@@ -1,0 +1,229 @@
+"""A site of two worker processes at a local Cognito that rotates refresh tokens, and a proxy that holds answers back.
+
+The proxy stands where `DOMAIN` says that the hosted UI is. Cognito has made its answer, and replaced the refresh token,
+before the proxy holds it.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import parse_qs
+
+import requests
+from django.db import connection
+from django.test import Client
+from local_cognito import Emulator
+
+from django_cognito.models import CognitoLogin
+from django_cognito.sessions import store
+from local_cognito_support.hosted_site import Browser
+from tests.support.local_cognito import seed_for, settings_for, sign_in_by_hand
+from tests.support.login_scenario import change
+
+ROOT = Path(__file__).parents[2]
+CLIENT_ID = "3rotating"
+
+
+def rotating_seed(grace_seconds: int) -> dict[str, Any]:
+    """A local Cognito whose app client rotates refresh tokens with that grace period."""
+    seed = seed_for("http://testserver")
+    for client in seed["pools"][0]["clients"]:
+        if client["id"] == CLIENT_ID:
+            client["rotation_grace_seconds"] = grace_seconds
+    return seed
+
+
+class HoldingProxy:
+    """Passes POST requests on to a local Cognito; holds the answers to refreshes back on demand. `with` runs it."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.refreshes: Counter[str] = Counter()  # by refresh token
+        self.held = 0
+        self._target = emulator.domain
+        self._changed = threading.Condition()
+        self._is_holding = False
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self._server.daemon_threads = True
+        self._server.block_on_close = False
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The proxy's origin."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.release()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(5)
+
+    def hold(self) -> None:
+        """Hold the answers to refreshes from now on."""
+        with self._changed:
+            self._is_holding, self.held = True, 0
+
+    def wait_until_held(self, count: int) -> None:
+        """Wait until that many answers are held."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.held == count, 30), f"{self.held} answers are held"
+
+    def release(self) -> None:
+        """Send what is held, if anybody still waits for it, and hold nothing more."""
+        with self._changed:
+            self._is_holding = False
+            self._changed.notify_all()
+
+    def forward(self, path: str, body: bytes) -> requests.Response:
+        """Return Cognito's answer, when it may be sent."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = requests.post(self._target + path, data=body, headers=headers, timeout=30)
+        form = parse_qs(body.decode())
+        if form.get("grant_type") == ["refresh_token"]:
+            with self._changed:
+                self.refreshes[form["refresh_token"][0]] += 1
+                if self._is_holding:
+                    self.held += 1
+                    self._changed.notify_all()
+                    self._changed.wait_for(lambda: not self._is_holding, 60)
+        return answer
+
+
+def _handler_of(proxy: HoldingProxy) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            answer = proxy.forward(self.path, body)
+            with suppress(OSError):  # the worker is dead, or has stopped waiting
+                self.send_response(answer.status_code)
+                self.send_header("Content-Type", answer.headers["Content-Type"])
+                self.send_header("Content-Length", str(len(answer.content)))
+                self.end_headers()
+                self.wfile.write(answer.content)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    return Handler
+
+
+class Site:
+    """Two gunicorn workers of eight threads; the browsers are sessions that this process made."""
+
+    def __init__(self, port: int, pids: Path) -> None:
+        self._port = port
+        self._pids = pids
+
+    def get(self, client: Client) -> tuple[int, str]:
+        """Return the status and the body of `/who/` for a browser's session; (0, "") if the worker died."""
+        headers = {"Cookie": f"sessionid={client.cookies['sessionid'].value}", "Host": "testserver"}
+        with closing(HTTPConnection("127.0.0.1", self._port, timeout=60)) as to_site:
+            try:
+                to_site.request("GET", "/who/", headers=headers)
+                response = to_site.getresponse()
+                return response.status, response.read().decode()
+            except (OSError, HTTPException):
+                return 0, ""
+
+    def get_all(self, clients: list[Client]) -> list[tuple[int, str]]:
+        """Return what each browser gets, all at the same time."""
+        with ThreadPoolExecutor(len(clients)) as pool:
+            return list(pool.map(self.get, clients))
+
+    def kill_workers(self) -> int:
+        """Kill each worker that has a request, by SIGKILL; return how many there were."""
+        pids = {int(line) for line in self._pids.read_text().split()}
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        self._pids.write_text("")
+        return len(pids)
+
+    def forget_requests(self) -> None:
+        """Forget which workers have had requests so far."""
+        self._pids.write_text("")
+
+
+@contextmanager
+def running_site(emulator: Emulator, proxy: HoldingProxy, directory: Path, token_timeout: float) -> Iterator[Site]:
+    """Run the site on a free port; stop it by the id of its master."""
+    pids = directory / "pids"
+    pids.touch()
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+        variables = {
+            "DJANGO_SETTINGS_MODULE": "tests.sessions.refresh_site",
+            "REFRESH_SITE_DATABASE": str(connection.settings_dict["NAME"]),
+            "REFRESH_SITE_ISSUER": emulator.issuer(settings_for(emulator)["USER_POOL_ID"]),
+            "REFRESH_SITE_DOMAIN": proxy.url,
+            "REFRESH_SITE_TOKEN_TIMEOUT": str(token_timeout),
+            "REFRESH_SITE_PIDS": str(pids),
+            "PYTHONPATH": str(ROOT),
+        }
+        options = ["--workers=2", "--threads=8", "--timeout=120", "--log-level=critical"]
+        command = [sys.executable, "-m", "gunicorn", *options, f"--bind=fd://{listening.fileno()}"]
+        process = subprocess.Popen(
+            [*command, "tests.sessions.refresh_wsgi"],
+            env={**os.environ, **variables},
+            cwd=ROOT,
+            pass_fds=[listening.fileno()],
+        )
+        try:
+            yield Site(listening.getsockname()[1], pids)
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(5)
+
+
+def sign_in_browsers(emulator: Emulator, expiries: list[float]) -> list[Client]:
+    """Sign alice in once for each item, with tokens that expire in that many seconds; return the browsers."""
+    clients = []
+    for ends_in in expiries:
+        client = Client()
+        with Browser(emulator) as browser:  # type: ignore[arg-type]
+            sign_in_by_hand(browser, client)
+        change(login_in(client), ends_in=ends_in)
+        clients.append(client)
+    return clients
+
+
+def login_in(client: Client) -> CognitoLogin:
+    """Return the browser's login. Raises SignInError if it was ended."""
+    return store.load_login(client.session)
+
+
+@contextmanager
+def held_refreshes(site: Site, proxy: HoldingProxy, clients: list[Client]) -> Iterator[list[tuple[int, str]]]:
+    """Let a request of each browser refresh its tokens, and hold Cognito's answers while the block runs.
+
+    The list has what the browsers get, once they have got it: after the block.
+    """
+    answers: list[tuple[int, str]] = []
+    proxy.hold()
+    site.forget_requests()
+    asking = threading.Thread(target=lambda: answers.extend(site.get_all(clients)))
+    asking.start()
+    try:
+        proxy.wait_until_held(len(clients))
+        yield answers
+        asking.join(60)
+    finally:
+        proxy.release()
+        asking.join(60)

@@ -1,0 +1,185 @@
+"""A login stays its own pool's and its own client's, whatever becomes of them in the settings.
+
+Renewed, revoked and signed out at its own hosted UI, or nowhere. `visit` is a page, sync or async.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.conf import settings as django_settings
+from django.test import AsyncClient, Client
+
+from django_cognito.models import CognitoLogin, CognitoUser
+from django_cognito.sessions import store
+from tests.support.login_scenario import change, form_of, query_of, token_answer, who
+from tests.support.scripted_server import Answer
+from tests.support.two_pools import TwoPools, alias_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
+
+Visit = Callable[[Client, str], str]
+
+
+@pytest.fixture(params=["sync", "async"])
+def visit(request: pytest.FixtureRequest) -> Visit:
+    """What a page says to the browser."""
+
+    def by_async(client: Client, path: str) -> str:
+        other = AsyncClient()
+        other.cookies = client.cookies
+        return str(async_to_sync(other.get)(path).content.decode())
+
+    return by_async if request.param == "async" else lambda client, path: client.get(path).content.decode()
+
+
+@pytest.fixture
+def login(client: Client, two_pools: TwoPools) -> CognitoLogin:
+    """A login at `zen`, whose servers have been asked nothing since; `acme` has one too."""
+    two_pools.sign_in(Client(), "acme", "bystander")
+    two_pools.sign_in(client, "zen", refresh_token="of-zen")
+    for server in (two_pools.acme, two_pools.zen):
+        server.requests.clear()
+        server.script(Answer(500))
+    return CognitoLogin.objects.select_related("cognito_user").get(cognito_user__username="alice")
+
+
+def leave(settings: Any, **pools: dict[str, Any]) -> None:
+    """From now on these are the site's pools."""
+    settings.COGNITO = {"POOLS": pools, "POOL_RESOLVER": alias_of, "TOKENS_OF_OTHER_POOLS": "allow"}
+
+
+def has_ended(client: Client) -> bool:
+    """Whether the login is gone from session and rows, and the bystander's is not."""
+    left = list(CognitoLogin.objects.values_list("cognito_user__username", flat=True))
+    return left == ["bystander"] and store.SESSION_KEY not in client.session
+
+
+def test_a_login_is_renewed_at_its_own_hosted_ui_as_its_own_client(
+    client: Client, two_pools: TwoPools, login: CognitoLogin, visit: Visit
+) -> None:
+    change(login, ends_in=-1)
+    two_pools.zen.script(token_answer(alias="zen"))
+    assert visit(client, "/who/") == "alice"
+    (request,) = two_pools.zen.requests
+    assert form_of(request) == {"grant_type": "refresh_token", "refresh_token": "of-zen"}
+    assert request.headers["authorization"].startswith("Basic ")
+    assert two_pools.acme.count == 0
+
+
+@pytest.mark.defends("RP-17")
+def test_a_renewal_that_gives_another_pools_tokens_ends_the_login(
+    client: Client, two_pools: TwoPools, login: CognitoLogin, visit: Visit
+) -> None:
+    change(login, ends_in=-1)
+    two_pools.zen.script(token_answer(alias="acme"))
+    assert visit(client, "/who/") == "nobody"
+    assert has_ended(client)
+    assert not CognitoUser.objects.filter(user_pool_id="eu-west-1_AcmePool1", username="alice").exists()
+
+
+def test_an_alias_may_be_called_otherwise(
+    client: Client, two_pools: TwoPools, login: CognitoLogin, settings: Any, visit: Visit
+) -> None:
+    leave(settings, acme=two_pools.settings_of("acme"), garden=two_pools.settings_of("zen"))
+    assert visit(client, "/who/") == "alice"
+
+
+GONE = {
+    "the pool": lambda pools: {"acme": pools.settings_of("acme")},
+    "the client": lambda pools: {
+        "acme": pools.settings_of("acme"),
+        "zen": {**pools.settings_of("zen"), "CLIENT_ID": "1another"},
+    },
+    "the alias, where another has the pool": lambda pools: {
+        "acme": pools.settings_of("acme"),
+        "beta": {**pools.settings_of("zen"), "CLIENT_ID": "1beta", "DOMAIN": pools.acme.url},
+    },
+}
+taken_out = pytest.mark.parametrize("left", GONE.values(), ids=GONE)
+
+
+@taken_out
+@pytest.mark.parametrize("ends_in", [3_600, 30, -1], ids=["good", "due", "over"])
+def test_a_login_whose_pool_or_client_was_taken_out_is_over_and_nobody_is_asked(
+    client: Client, two_pools: TwoPools, login: CognitoLogin, settings: Any, visit: Visit, left: Any, ends_in: float
+) -> None:
+    change(login, ends_in=ends_in)
+    leave(settings, **left(two_pools))
+    assert visit(client, "/subject/") == "no token"
+    assert has_ended(client)
+    assert visit(client, "/who/") == "nobody"
+    assert two_pools.counts == (0, 0)
+
+
+@taken_out
+def test_such_a_login_can_be_signed_out_of_at_the_pool_of_the_host(
+    client: Client,
+    two_pools: TwoPools,
+    login: CognitoLogin,
+    settings: Any,
+    left: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    leave(settings, **left(two_pools))
+    with caplog.at_level(logging.WARNING, "django_cognito.sessions.store"):
+        answer = client.post("/auth/logout/")
+    assert answer["Location"].startswith(f"{two_pools.acme.url}/logout?")  # POOL_RESOLVER's: its own is unknown
+    assert [record.getMessage() for record in caplog.records if record.name == "django_cognito.sessions.store"] == [
+        "Signed out of this site, but the refresh token was not revoked: login_ended"
+    ]
+    assert has_ended(client)
+    assert two_pools.counts == (0, 0)
+
+
+def test_who_has_such_a_login_can_sign_in_anew(
+    client: Client, two_pools: TwoPools, login: CognitoLogin, settings: Any
+) -> None:
+    leave(settings, acme=two_pools.settings_of("acme"))
+    two_pools.sign_in(client, "acme", "bob")
+    assert who(client) == "bob"
+    assert sorted(CognitoLogin.objects.values_list("cognito_user__username", flat=True)) == ["bob", "bystander"]
+    assert [request.path for request in two_pools.acme.requests] == ["/oauth2/token"]
+    assert two_pools.zen.count == 0
+
+
+def test_a_login_of_a_client_that_is_only_accepted_lasts_as_its_tokens_do_and_is_not_renewed_as_another(
+    client: Client, two_pools: TwoPools, login: CognitoLogin, settings: Any, visit: Visit
+) -> None:
+    zen = {**two_pools.settings_of("zen"), "CLIENT_ID": "1newer", "CLIENT_IDS": ["1newer", "1zen"]}
+    leave(settings, acme=two_pools.settings_of("acme"), zen=zen)
+    change(login, ends_in=30)
+    assert visit(client, "/who/") == "alice"
+    change(login, ends_in=-1)
+    assert visit(client, "/who/") == "nobody"
+    assert has_ended(client)
+    assert two_pools.counts == (0, 0)
+
+
+def test_a_logout_leads_to_what_its_own_pool_says(
+    client: Client, two_pools: TwoPools, login: CognitoLogin, settings: Any
+) -> None:
+    acme, zen = (
+        {**two_pools.settings_of(alias), "LOGOUT_URI": f"https://{alias}.example.com/bye/"} for alias in ("acme", "zen")
+    )
+    leave(settings, acme=acme, zen=zen)
+    answer = client.post("/auth/logout/")
+    assert answer["Location"].startswith(f"{two_pools.zen.url}/logout?")
+    assert query_of(answer["Location"])["logout_uri"] == "https://zen.example.com/bye/"
+
+
+def test_sign_out_without_a_login_goes_through_the_pool_of_the_host(
+    client: Client, two_pools: TwoPools, settings: Any
+) -> None:
+    acme, zen = (
+        {**two_pools.settings_of(alias), "LOGOUT_URI": f"https://{alias}.example.com/bye/"} for alias in ("acme", "zen")
+    )
+    leave(settings, acme=acme, zen=zen)
+    location = client.post("/auth/logout/?at=zen")["Location"]
+    assert location.startswith(f"{two_pools.zen.url}/logout?")
+    assert query_of(location)["logout_uri"] == "https://zen.example.com/bye/"
+    assert client.post("/auth/logout/?at=umbrella")["Location"] == "http://testserver/"
+    assert two_pools.counts == (0, 0)
+    assert django_settings.SESSION_COOKIE_NAME not in client.cookies

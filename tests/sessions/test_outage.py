@@ -1,0 +1,419 @@
+"""A session whose tokens have expired while Cognito cannot refresh them: bounded, and nobody is signed out."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
+from django.db import connection
+from django.test import AsyncClient, Client
+from django.urls import set_urlconf
+
+from django_cognito.models import CognitoLogin, CognitoUser
+from django_cognito.sessions import refresh, store
+from django_cognito.testing import sign_in
+from tests.support.login_scenario import Gate, change, refusal, token_answer
+from tests.support.scripted_server import Answer, ScriptedServer
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.sessions.outage_site")]
+
+DAY = 86_400
+LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+GRANTS: dict[str, dict[str, Any]] = {
+    "superuser": {"superuser": True, "staff": True},
+    "staff": {"staff": True},
+    "group": {"groups": ["Helpers"]},
+    "permission": {"permissions": ["auth.view_group"]},
+}
+
+
+@pytest.fixture
+def sign_in_expired(settings: Any, token_endpoint: ScriptedServer) -> Callable[..., Any]:
+    """Sign a user in whose tokens have expired, at a site that gives the Cognito group "owners" what the test says."""
+
+    def arrange(client: Client, grant: dict[str, Any] | None = None, *, expired_for: float = 10) -> Any:
+        settings.COGNITO = {**settings.COGNITO, "GROUPS": {"owners": grant} if grant else {}}
+        user = sign_in(client, "alice", groups=["owners"], refresh_token="r")
+        change(CognitoLogin.objects.get(), ends_in=-expired_for)
+        token_endpoint.script(Answer(500))
+        return user
+
+    return arrange
+
+
+def describe(answer: Any) -> tuple[int, Any]:
+    return answer.status_code, answer.json().get("code")
+
+
+def _is_kept(client: Client) -> bool:
+    return CognitoLogin.objects.count() == 1 and "_cognito_login" in client.session
+
+
+# With rights from Cognito: 503
+
+
+@pytest.mark.parametrize("grant", GRANTS.values(), ids=GRANTS)
+@pytest.mark.parametrize("expired_for", [10, 9 * DAY])
+def test_expired_session_with_a_grant_gets_503(
+    client: Client, sign_in_expired: Any, grant: dict[str, Any], expired_for: float
+) -> None:
+    sign_in_expired(client, grant, expired_for=expired_for)
+    answer = client.get("/user/")
+    assert describe(answer) == (503, "cognito_unavailable")
+    assert int(answer["Retry-After"]) >= 1
+    assert _is_kept(client)
+
+
+def test_expired_session_with_a_grant_gets_503_in_an_async_view(
+    async_client: AsyncClient, sign_in_expired: Any
+) -> None:
+    sign_in_expired(async_client, GRANTS["staff"])
+    assert async_to_sync(async_client.get)("/user/async/").status_code == 503
+
+
+@pytest.mark.parametrize("path", ["/admin/auth/group/add/", "/add/"])
+def test_expired_superuser_changes_nothing(client: Client, sign_in_expired: Any, path: str) -> None:
+    sign_in_expired(client, GRANTS["superuser"], expired_for=9 * DAY)
+    assert client.post(path, {"name": "made after expiry"}).status_code == 503
+    assert not Group.objects.exists()
+
+
+def test_client_refused_by_cognito_counts_as_an_outage(
+    client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
+) -> None:
+    sign_in_expired(client, GRANTS["staff"])
+    token_endpoint.script(refusal("invalid_client", 401), Answer(500))
+    assert describe(client.get("/user/")) == (503, "client_refused")
+    assert _is_kept(client)
+
+
+def test_first_refresh_that_succeeds_brings_the_user_back(
+    client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
+) -> None:
+    sign_in_expired(client, GRANTS["staff"])
+    assert client.get("/user/").status_code == 503
+    change(CognitoLogin.objects.get(), retry_in=-1)
+    token_endpoint.script(token_answer(both={"groups": ["owners"]}), Answer(500))
+    assert client.get("/user/").json() == {"user": "alice", "staff": True, "superuser": False, "permissions": []}
+
+
+def test_grant_through_another_pools_link_counts(client: Client, sign_in_expired: Any) -> None:
+    user = sign_in_expired(client)
+    other = CognitoUser.objects.create(user=user, user_pool_id="eu-west-1_Other", sub="x", as_of="2026-01-01T00:00Z")
+    other.memberships.create(name="owners", granted_staff=True)
+    assert client.get("/user/").status_code == 503
+
+
+@pytest.mark.parametrize("middleware", [LOGIN_REQUIRED, "tests.sessions.outage_site.read_user_early"])
+def test_outage_is_503_if_a_middleware_reads_the_user_first(
+    settings: Any, sign_in_expired: Any, middleware: str
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, middleware]
+    client = Client(raise_request_exception=False)
+    sign_in_expired(client, GRANTS["staff"])
+    assert describe(client.get("/user/")) == (503, "cognito_unavailable")
+
+
+@pytest.mark.parametrize("path", ["/user/", "/user/async/"])
+def test_outage_is_503_after_a_middleware_ignored_it(
+    async_client: AsyncClient, settings: Any, sign_in_expired: Any, token_endpoint: ScriptedServer, path: str
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.sessions.outage_site.read_user_carelessly"]
+    sign_in_expired(async_client, GRANTS["staff"])
+    assert async_to_sync(async_client.get)(path).status_code == 503
+    assert token_endpoint.count == 1
+
+
+def test_outage_is_503_with_atomic_requests(settings: Any, client: Client, sign_in_expired: Any) -> None:
+    with atomic_requests():
+        sign_in_expired(client, GRANTS["staff"])
+        assert describe(client.get("/add/")) == (503, "cognito_unavailable")
+
+
+def test_refresh_survives_a_rollback_of_the_view(
+    client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
+) -> None:
+    sign_in_expired(client)
+    token_endpoint.script(token_answer(refresh_token="a-rotated-one"), Answer(500))
+    with atomic_requests():
+        assert client.get("/roll-back/").content == b"rolled back"
+    assert store.decrypt_tokens(CognitoLogin.objects.get()).refresh_token == "a-rotated-one"
+    assert client.get("/user/").json()["user"] == "alice"
+
+
+# Without rights from Cognito: for a while without, then anonymous
+
+
+def test_expired_session_without_a_grant_has_no_cognito_rights(client: Client, sign_in_expired: Any) -> None:
+    user = sign_in_expired(client)
+    user.user_permissions.add(Permission.objects.get(codename="view_group"))
+    said = client.get("/user/").json()
+    assert said == {"user": "alice", "staff": False, "superuser": False, "permissions": ["auth.view_group"]}
+    assert describe(client.get("/edit/")) == (503, "cognito_unavailable")  # whether the user is in the group is unknown
+
+
+@pytest.mark.parametrize(("expired_for", "user"), [(3_500, "alice"), (3_601, ""), (9 * DAY, "")])
+def test_session_grace_ends_after_an_hour(client: Client, sign_in_expired: Any, expired_for: float, user: str) -> None:
+    sign_in_expired(client, expired_for=expired_for)
+    assert client.get("/user/").json()["user"] == user
+    assert async_to_sync(_async_twin(client).get)("/user/async/").json()["user"] == user
+    assert _is_kept(client)
+
+
+def test_session_grace_is_a_setting(client: Client, settings: Any, sign_in_expired: Any) -> None:
+    sign_in_expired(client, expired_for=9 * DAY)
+    settings.COGNITO = {**settings.COGNITO, "SESSION_GRACE_SECONDS": 604_800}
+    assert client.get("/user/").json()["user"] == ""
+    change(CognitoLogin.objects.get(), ends_in=-6 * DAY)
+    assert client.get("/user/").json()["user"] == "alice"
+
+
+def test_anonymous_request_past_the_grace_has_no_token(client: Client, sign_in_expired: Any) -> None:
+    sign_in_expired(client, expired_for=9 * DAY)
+    request = client.get("/user/").wsgi_request
+    assert (request.cognito.token, request.cognito.groups) == (None, ())
+
+
+# Views that always load the user
+
+
+@pytest.mark.parametrize("setting", ["plain", "login required", "atomic requests", "read early"])
+@pytest.mark.parametrize(
+    ("url", "grant"),
+    [
+        *((url, GRANTS["superuser"]) for url in ("/auth/logout/", "/admin/logout/", "/logout/")),
+        *((url, None) for url in ("/auth/logout/", "/logout/")),  # the admin signs out staff only
+    ],
+)
+def test_sign_out_in_an_outage_ends_the_session(
+    settings: Any, client: Client, sign_in_expired: Any, setting: str, url: str, grant: Any
+) -> None:
+    added = {"login required": LOGIN_REQUIRED, "read early": "tests.sessions.outage_site.read_user_early"}
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *filter(None, [added.get(setting)])]
+    sign_in_expired(client, grant, expired_for=9 * DAY)
+    with atomic_requests(setting == "atomic requests"):
+        assert client.post(url).status_code in (200, 302)
+    assert not CognitoLogin.objects.exists()
+    assert "_auth_user_id" not in client.session
+
+
+def test_open_view_gets_the_user_without_what_cognito_granted(client: Client, sign_in_expired: Any) -> None:
+    helpers = Group.objects.create(name="Helpers")
+    helpers.permissions.add(Permission.objects.get(codename="view_group"))
+    sign_in_expired(client, {**GRANTS["superuser"], "groups": ["Helpers"]}, expired_for=9 * DAY)
+    said = client.get("/open/").json()
+    assert said == {"user": "alice", "staff": False, "superuser": False, "permissions": []}
+
+
+def test_pickled_user_saved_without_cognito_rights_keeps_them_in_the_database(
+    client: Client, sign_in_expired: Any
+) -> None:
+    user = sign_in_expired(client, GRANTS["superuser"])
+    said = client.get("/open/copy/").json()
+    assert (said["staff"], said["superuser"]) == (False, False)
+    user.refresh_from_db()
+    assert (user.first_name, user.is_staff, user.is_superuser) == ("Saved", True, True)
+
+
+def test_copy_of_the_lazy_user_is_loaded_in_an_open_view(client: Client, sign_in_expired: Any) -> None:
+    sign_in_expired(client, GRANTS["superuser"])
+    said = client.get("/open/lazy-copy/").json()
+    assert said == {"user": "alice", "staff": False, "superuser": False, "permissions": []}
+
+
+@pytest.mark.parametrize("granted", [{"groups": ["Helpers"]}, {"superuser": True}])
+def test_permissions_that_an_earlier_middleware_read_are_hidden_from_an_open_view(
+    client: Client, settings: Any, sign_in_expired: Any, granted: dict[str, Any]
+) -> None:
+    at = settings.MIDDLEWARE.index("django_cognito.middleware.CognitoMiddleware")
+    added = "tests.sessions.outage_site.read_permissions_early"
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE[:at], added, *settings.MIDDLEWARE[at:]]
+    helpers = Group.objects.create(name="Helpers")
+    helpers.permissions.add(Permission.objects.get(codename="view_group"))
+    sign_in_expired(client, granted)
+    assert client.get("/open/").json()["permissions"] == []
+
+
+OUT_OF_DATE = ["tests.sessions.outage_site.read_user_early", "tests.sessions.outage_site.switch_urlconf"]
+
+
+@pytest.mark.parametrize("path", ["/moved/out/", "/moved/open/", "/moved/async/"])
+def test_user_that_was_read_for_another_view_is_loaded_again(
+    client: Client, settings: Any, sign_in_expired: Any, path: str
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *OUT_OF_DATE]
+    sign_in_expired(client, GRANTS["superuser"], expired_for=9 * DAY)
+    assert describe(client.get(path)) == (503, "cognito_unavailable")
+    assert async_to_sync(_async_twin(client).get)(path).status_code == 503
+    assert _is_kept(client)
+
+
+def test_early_read_follows_the_requests_urlconf(client: Client, settings: Any, sign_in_expired: Any) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *reversed(OUT_OF_DATE)]
+    sign_in_expired(client, GRANTS["superuser"])
+    said = client.get("/user/").json()
+    assert (said["user"], said["superuser"]) == ("alice", False)
+
+
+def test_user_that_was_read_for_another_view_is_anonymous_past_the_grace(
+    client: Client, settings: Any, sign_in_expired: Any
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *OUT_OF_DATE]
+    sign_in_expired(client, expired_for=9 * DAY)
+    assert client.get("/moved/open/").json()["user"] == ""
+
+
+def test_user_that_a_middleware_put_in_place_is_not_loaded_again(
+    client: Client, settings: Any, sign_in_expired: Any
+) -> None:
+    get_user_model().objects.create_user("eve")
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *OUT_OF_DATE, "tests.sessions.user_site.impersonate_eve"]
+    sign_in_expired(client, GRANTS["superuser"], expired_for=9 * DAY)
+    assert client.get("/moved/open/").json()["user"] == "eve"
+
+
+def test_open_view_keeps_what_an_admin_gave(client: Client, sign_in_expired: Any) -> None:
+    user = sign_in_expired(client, GRANTS["group"])
+    get_user_model().objects.filter(pk=user.pk).update(is_staff=True)
+    assert client.get("/open/").json()["staff"] is True
+
+
+def test_user_saved_without_cognito_rights_keeps_them_in_the_database(client: Client, sign_in_expired: Any) -> None:
+    user = sign_in_expired(client, GRANTS["superuser"])
+    assert client.get("/open/save/").status_code == 200
+    user.refresh_from_db()
+    assert (user.first_name, user.is_staff, user.is_superuser) == ("Saved", True, True)
+
+
+def test_open_view_that_needs_no_user_contacts_nobody(
+    client: Client, settings: Any, sign_in_expired: Any, token_endpoint: ScriptedServer
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.sessions.outage_site.read_user_early"]
+    sign_in_expired(client, GRANTS["staff"])
+    assert client.get("/hello/").status_code == 200
+
+
+def test_page_that_does_not_exist_is_404_in_an_outage(
+    client: Client, settings: Any, sign_in_expired: Any, token_endpoint: ScriptedServer
+) -> None:
+    sign_in_expired(client, GRANTS["staff"])
+    assert client.get("/nowhere/").status_code == 404
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.sessions.outage_site.read_user_early"]
+    client = Client(raise_request_exception=False)
+    CognitoLogin.objects.all().delete()
+    sign_in_expired(client, GRANTS["staff"])
+    assert client.get("/nowhere/").status_code == 503
+    set_urlconf(None)
+
+
+# Back-off
+
+
+def test_refresh_is_tried_once_per_back_off_period(
+    client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
+) -> None:
+    sign_in_expired(client, GRANTS["staff"])
+    answers = [client.get("/user/") for _ in range(5)]
+    assert {answer.status_code for answer in answers} == {503}
+    assert token_endpoint.count == 1
+    assert 1 <= int(answers[-1]["Retry-After"]) <= 5
+    change(CognitoLogin.objects.get(), retry_in=-1)
+    client.get("/user/")
+    assert token_endpoint.count == 2
+
+
+def test_request_that_read_the_login_before_a_failure_contacts_nobody(
+    client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
+) -> None:
+    sign_in_expired(client, GRANTS["staff"])
+    before = CognitoLogin.objects.select_related("cognito_user").get()
+    assert client.get("/user/").status_code == 503
+    with pytest.raises(refresh.CognitoUnavailableError):
+        refresh.ensure_fresh(before)
+    assert token_endpoint.count == 1
+
+
+def test_request_that_lost_the_race_for_a_retry_uses_what_the_other_one_got(
+    client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
+) -> None:
+    sign_in_expired(client, GRANTS["staff"])
+    change(CognitoLogin.objects.get(), retry_in=-1)
+    before = CognitoLogin.objects.select_related("cognito_user").get()
+    token_endpoint.script(token_answer(both={"groups": ["owners"]}), Answer(500))
+    refresh.ensure_fresh(CognitoLogin.objects.select_related("cognito_user").get())
+    assert refresh.ensure_fresh(before).version == before.version + 1
+    assert token_endpoint.count == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_async", [False, True])
+def test_request_during_another_ones_retry_does_not_wait(
+    client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer, is_async: bool
+) -> None:
+    sign_in_expired(client, GRANTS["staff"])
+    change(CognitoLogin.objects.get(), retry_in=-1)  # an earlier attempt has failed
+    gate = Gate()
+    token_endpoint.script(replace(Answer(500), before=gate), Answer(500))
+    retry = threading.Thread(target=_get_and_close, args=(client, "/user/"))
+    retry.start()
+
+    def ask() -> None:
+        login = CognitoLogin.objects.select_related("cognito_user").get()
+        ensure = async_to_sync(refresh.aensure_fresh) if is_async else refresh.ensure_fresh
+        begun = time.monotonic()
+        with pytest.raises(refresh.CognitoUnavailableError) as caught:
+            ensure(login)
+        assert caught.value.retry_after == 1
+        assert time.monotonic() - begun < refresh._WAIT_SECONDS
+
+    gate.wait_until_asked(then=ask)
+    retry.join()
+    assert token_endpoint.count == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_request_that_waits_for_the_first_attempt_fails_with_it(
+    client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
+) -> None:
+    sign_in_expired(client, GRANTS["staff"])
+    gate = Gate()
+    token_endpoint.script(replace(Answer(500), before=gate), Answer(500))
+    waiting = [threading.Thread(target=_get_and_close, args=(client, "/user/")) for _ in range(6)]
+    for thread in waiting:
+        thread.start()
+    gate.wait_until_asked()
+    for thread in waiting:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in waiting)
+    assert token_endpoint.count == 1
+
+
+def _get_and_close(client: Client, path: str) -> None:
+    try:
+        assert client.get(path).status_code == 503
+    finally:
+        connection.close()
+
+
+def _async_twin(client: Client) -> AsyncClient:
+    other = AsyncClient()
+    other.cookies = client.cookies
+    return other
+
+
+class atomic_requests:  # noqa: N801 - a context manager, used like a function
+    """Set ATOMIC_REQUESTS of the tests' database."""
+
+    def __init__(self, value: bool = True) -> None:
+        self._value = value
+
+    def __enter__(self) -> None:
+        connection.settings_dict["ATOMIC_REQUESTS"] = self._value
+
+    def __exit__(self, *exc_info: object) -> None:
+        connection.settings_dict["ATOMIC_REQUESTS"] = False

@@ -1,0 +1,205 @@
+"""Client secrets that rotate while several processes sign users in and refresh their tokens."""
+
+import json
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from django.db import connections
+from django.test import Client
+from django.utils import timezone
+from local_cognito import Emulator
+
+from django_cognito import factories
+from django_cognito.core.client_secret import ClientSecret
+from django_cognito.models import CognitoLogin
+from django_cognito.sessions.store import SESSION_KEY
+from local_cognito_support.hosted_site import Browser
+from tests.support.local_cognito import SECRET, hosted_ui, seed_for, settings_for, sign_in_by_hand
+from tests.support.login_scenario import begin, come_back, login_of, refusal, token_answer, who
+from tests.support.scripted_server import ScriptedServer
+
+pytestmark = pytest.mark.urls("tests.support.login_site")
+
+CLIENT_ID = "2confidential"
+PROCESSES = 6
+OPERATIONS = 500
+REFRESHES = 4  # after each sign-in
+ROTATION_SECONDS = 3.0
+KEEP_FORMER_SECONDS = 1.5
+COOLDOWN_SECONDS = 1.0
+ROTATIONS = 4
+PATIENCE_SECONDS = 300
+
+
+class Vault:
+    """A file with the current secret, as Secrets Manager has it, and the moments at which this process read it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.reads: list[float] = []
+        self.write(SECRET)
+
+    def __call__(self) -> str:
+        self.reads.append(time.monotonic())
+        return self.path.read_text()
+
+    def write(self, secret: str) -> None:
+        new = self.path.with_suffix(".new")
+        new.write_text(secret)
+        new.replace(self.path)
+
+
+class Rotation:
+    """Replaces the client's secret every ROTATION_SECONDS: first at Cognito, then in the vault, as AWS does."""
+
+    def __init__(self, emulator: Emulator, vault: Vault) -> None:
+        self.emulator, self.vault, self.count = emulator, vault, 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Rotation":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stopping.set()
+        self._thread.join(20)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(ROTATION_SECONDS):
+            secret = f"rotated_secret_number_{self.count + 1:04d}"
+            url = f"{self.emulator.url}/_local/clients/{CLIENT_ID}/secret"
+            body = {"secret": secret, "keep_former_seconds": KEEP_FORMER_SECONDS}
+            assert requests.post(url, json=body, timeout=30).status_code == 200
+            self.vault.write(secret)
+            self.count += 1
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> Vault:
+    return Vault(tmp_path / "secret")
+
+
+@pytest.fixture
+def emulator(settings: Any, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    monkeypatch.setattr(factories, "ClientSecret", partial(ClientSecret, cooldown_seconds=COOLDOWN_SECONDS))
+    with Emulator(seed=seed_for("http://testserver")) as emulator:
+        settings.COGNITO = settings_for(emulator, CLIENT_ID, CLIENT_SECRET=vault)
+        yield emulator
+    factories.reset()
+
+
+def expire(client: Client) -> None:
+    """Make the login's tokens expire, so that the next request refreshes them."""
+    CognitoLogin.objects.filter(pk=client.session[SESSION_KEY]).update(expires_at=timezone.now())
+
+
+def sign_in_and_refresh(browser: Browser, failures: list[str]) -> None:
+    """Sign in with the session that the hosted UI has, refresh several times, and sign out."""
+    client = Client()
+    answer = client.get(hosted_ui(browser, client, next="/mine/").headers["Location"])
+    if (answer.status_code, answer.get("Location")) != (302, "/mine/"):
+        failures.append(f"sign-in: {answer.status_code} {(answer.context or {}).get('code')}")
+        return
+    for _ in range(REFRESHES):
+        expire(client)
+        answer = client.get("/mine/")
+        if (answer.status_code, answer.content) != (200, b"alice"):
+            failures.append(f"refresh: {answer.status_code}")
+    client.post("/auth/logout/")
+
+
+def work(emulator: Emulator, vault: Vault, until: float) -> dict[str, Any]:
+    """Sign in and refresh as one process of a site, at least its share, and until the moment `until`."""
+    vault.reads.clear()
+    failures: list[str] = []
+    share, done = OPERATIONS / PROCESSES, 0
+    with Browser(emulator) as browser:  # type: ignore[arg-type]
+        sign_in_by_hand(browser, Client())
+        while done < share or time.monotonic() < until:
+            sign_in_and_refresh(browser, failures)
+            done += 1 + REFRESHES
+    return {"done": done, "failures": failures, "reads": vault.reads}
+
+
+def in_processes(count: int, call: Callable[[], Any], directory: Path) -> list[Any]:
+    """Return what `call` returns in each of `count` forked processes."""
+    connections.close_all()  # no connection is shared
+    children = {fork(call, directory / f"result-{number}"): directory / f"result-{number}" for number in range(count)}
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    left = set(children)
+    while left and time.monotonic() < deadline:
+        left -= {child for child in left if os.waitpid(child, os.WNOHANG)[0]}
+        time.sleep(0.05)
+    for child in left:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+    assert not left, "a process hangs"
+    return [json.loads(path.read_text()) for path in children.values()]
+
+
+def fork(call: Callable[[], Any], result: Path) -> int:
+    if child := os.fork():
+        return child
+    try:
+        result.write_text(json.dumps(call()))
+    except BaseException:  # noqa: BLE001 a forked process must not go on as pytest
+        result.write_text(json.dumps({"error": traceback.format_exc()}))
+    os._exit(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.django_db(transaction=True)
+def test_rotating_secret_with_six_processes_loses_no_sign_in(emulator: Emulator, vault: Vault, tmp_path: Path) -> None:
+    until = time.monotonic() + ROTATIONS * ROTATION_SECONDS + KEEP_FORMER_SECONDS + 1
+    with Rotation(emulator, vault) as rotation:
+        results = in_processes(PROCESSES, lambda: work(emulator, vault, until), tmp_path)
+    assert [result for result in results if "error" in result] == []
+    assert [result["failures"] for result in results] == [[]] * PROCESSES
+    assert sum(result["done"] for result in results) >= OPERATIONS
+    assert rotation.count >= ROTATIONS
+    for reads in (result["reads"] for result in results):
+        assert 2 <= len(reads) <= rotation.count + 1  # on first use, and at most once for each rotation
+        assert all(later - earlier > COOLDOWN_SECONDS - 0.05 for earlier, later in pairwise(reads))
+
+
+@pytest.mark.django_db
+def test_refresh_after_rotation_keeps_the_login(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
+    secrets = ["first-secret", "second-secret"]
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": lambda: secrets.pop(0)}
+    login = login_of(client, ends_in=-1)
+    hosted = factories.get_hosted_ui()
+    hosted._secret.read()
+    hosted._secret.reset_after_fork()  # the cooldown has passed
+    token_endpoint.script(refusal("invalid_client"), token_answer())
+    assert who(client) == "alice"
+    assert (token_endpoint.count, CognitoLogin.objects.get(pk=login.pk).version) == (2, 1)
+
+
+@pytest.mark.django_db
+def test_failing_secret_function_ends_no_login(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": lambda: 1 / 0}
+    login_of(client, ends_in=-1)
+    answer = client.get("/subject/")
+    assert (answer.status_code, answer.json()["code"]) == (503, "client_secret_unavailable")
+    assert (token_endpoint.count, CognitoLogin.objects.count()) == (0, 1)
+
+
+@pytest.mark.django_db
+def test_failing_secret_function_at_the_callback_is_a_page(
+    client: Client, settings: Any, token_endpoint: ScriptedServer
+) -> None:
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": lambda: None}
+    answer = come_back(client, begin(client))
+    assert (answer.status_code, answer.context["code"]) == (503, "client_secret_unavailable")
+    assert answer["Retry-After"] == "60"

@@ -1,0 +1,254 @@
+"""The request that refreshes a session's tokens has the user that the new tokens describe, and writes nothing old."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth import HASH_SESSION_KEY, get_user_model
+from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.backends.signed_cookies import SessionStore
+from django.test import AsyncClient, Client
+
+from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
+from django_cognito.sessions import refresh, session_user
+from django_cognito.testing import make_token, sign_in
+from django_cognito.users.authentication import authenticate
+from tests.support.login_scenario import change, token_answer
+from tests.support.scripted_server import ScriptedServer
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.sessions.user_site")]
+
+AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+GROUPS = {
+    "admins": {"permissions": ["auth.delete_user"], "staff": True, "superuser": True, "groups": ["Site admins"]},
+}
+EXPIRES_IN = pytest.mark.parametrize("expires_in", [30, -5, -3 * 86_400], ids=["margin", "expired", "days ago"])
+NOTHING = {"staff": False, "superuser": False, "may": False, "groups": []}
+
+
+@pytest.fixture
+def sign_in_admin(settings: Any, token_endpoint: ScriptedServer) -> Callable[..., Any]:
+    """Sign an admin in whose next tokens are without the group."""
+
+    def arrange(client: Client, expires_in: float) -> Any:
+        settings.COGNITO = {**settings.COGNITO, "GROUPS": GROUPS}
+        past = int(time.time()) - 3_000
+        user = sign_in(client, "alice", groups=["admins"], refresh_token="r", iat=past, auth_time=past)
+        assert user.is_superuser
+        change(CognitoLogin.objects.get(), ends_in=expires_in)
+        token_endpoint.script(token_answer("alice", both={"groups": []}))
+        return user
+
+    return arrange
+
+
+def load_user_early(settings: Any) -> None:
+    """Put a middleware of the site between Django's and the package's."""
+    at = settings.MIDDLEWARE.index(AUTHENTICATION) + 1
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE[:at], "tests.sessions.user_site.keep_user", *settings.MIDDLEWARE[at:]]
+
+
+def _rights(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: said[name] for name in NOTHING}
+
+
+@EXPIRES_IN
+def test_refreshing_request_sees_a_removal(client: Client, sign_in_admin: Any, expires_in: float) -> None:
+    sign_in_admin(client, expires_in)
+    for _ in range(2):
+        assert _rights(client.get("/user/").json()) == NOTHING
+
+
+@EXPIRES_IN
+def test_refreshing_async_request_sees_a_removal(
+    async_client: AsyncClient, sign_in_admin: Any, expires_in: float
+) -> None:
+    sign_in_admin(async_client, expires_in)
+    get = async_to_sync(async_client.get)
+    for _ in range(2):
+        assert _rights(get("/user/async/").json()) == NOTHING
+
+
+@EXPIRES_IN
+@pytest.mark.parametrize("url", ["/save/", "/save/async/"])
+def test_user_saved_in_the_refreshing_request_stays_without_removed_flags(
+    client: Client, async_client: AsyncClient, sign_in_admin: Any, expires_in: float, url: str
+) -> None:
+    is_async = "async" in url
+    user = sign_in_admin(async_client if is_async else client, expires_in)
+    get: Any = async_to_sync(async_client.get) if is_async else client.get
+    assert get(url, {"name": "New"}).status_code == 200
+    user.refresh_from_db()
+    assert (user.first_name, user.is_staff, user.is_superuser) == ("New", False, False)
+    assert list(user.groups.all()) == []
+    assert not CognitoMembership.objects.exists()
+
+
+@EXPIRES_IN
+def test_refreshing_request_may_not_use_the_admin(client: Client, sign_in_admin: Any, expires_in: float) -> None:
+    sign_in_admin(client, expires_in)
+    bob = get_user_model().objects.create_user("bob")
+    assert client.post(f"/admin/auth/user/{bob.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert get_user_model().objects.filter(username="bob").exists()
+
+
+@EXPIRES_IN
+def test_refreshing_async_request_may_not_use_the_admin(
+    async_client: AsyncClient, sign_in_admin: Any, expires_in: float
+) -> None:
+    sign_in_admin(async_client, expires_in)
+    bob = get_user_model().objects.create_user("bob")
+    response = async_to_sync(async_client.post)(f"/admin/auth/user/{bob.pk}/delete/", {"post": "yes"})
+    assert response.status_code == 302
+    assert get_user_model().objects.filter(username="bob").exists()
+
+
+@EXPIRES_IN
+def test_admin_form_in_the_refreshing_request_does_not_make_rights_permanent(
+    client: Client, sign_in_admin: Any, expires_in: float
+) -> None:
+    user = sign_in_admin(client, expires_in)
+    form = {"username": "alice", "is_active": "on", "is_staff": "on", "is_superuser": "on"}
+    moments = {
+        f"{name}_{part}": value
+        for name in ("date_joined", "last_login")
+        for part, value in enumerate(("2026-01-01", "00:00:00"))
+    }
+    client.post(f"/admin/auth/user/{user.pk}/change/", {**form, **moments, "email": "alice@example.com"})
+    user.refresh_from_db()
+    assert (user.is_staff, user.is_superuser) == (False, False)
+
+
+@EXPIRES_IN
+def test_kept_user_object_has_the_new_flags(
+    client: Client, settings: Any, sign_in_admin: Any, expires_in: float
+) -> None:
+    load_user_early(settings)
+    sign_in_admin(client, expires_in)
+    said = client.get("/user/").json()
+    assert _rights(said) == NOTHING
+
+
+@EXPIRES_IN
+def test_user_object_that_a_sync_middleware_kept_has_the_new_flags_in_an_async_view(
+    async_client: AsyncClient, settings: Any, sign_in_admin: Any, expires_in: float
+) -> None:
+    load_user_early(settings)
+    sign_in_admin(async_client, expires_in)
+    said = async_to_sync(async_client.get)("/user/kept/async/").json()
+    assert said == {"is_same": True, "superuser": False}
+
+
+def test_permissions_that_were_read_before_the_refresh_are_read_again(
+    client: Client, settings: Any, token_endpoint: ScriptedServer
+) -> None:
+    load_user_early(settings)
+    settings.COGNITO = {**settings.COGNITO, "GROUPS": {"admins": {"groups": ["Site admins"]}}}
+    past = int(time.time()) - 3_000
+    sign_in(client, "alice", groups=["admins"], refresh_token="r", iat=past, auth_time=past)
+    Group.objects.get().permissions.add(Permission.objects.get(codename="delete_user"))
+    assert client.get("/user/").json()["may"] is True
+    change(CognitoLogin.objects.get(), ends_in=-5)
+    token_endpoint.script(token_answer("alice", both={"groups": []}))
+    assert client.get("/user/").json()["may"] is False
+
+
+def test_refresh_by_another_worker_reloads_a_user_that_was_read_before(
+    client: Client, settings: Any, sign_in_admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_user_early(settings)
+    sign_in_admin(client, 30)
+    current = refresh.ensure_fresh
+
+    def refresh_elsewhere(login: CognitoLogin) -> CognitoLogin:
+        current(CognitoLogin.objects.select_related("cognito_user").get())
+        return current(login)
+
+    monkeypatch.setattr(refresh, "current", refresh_elsewhere)
+    assert _rights(client.get("/user/").json()) == NOTHING
+
+
+def test_refresh_between_the_users_read_and_the_logins_is_noticed(
+    client: Client, settings: Any, sign_in_admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load_user_early(settings)
+    sign_in_admin(client, 30)
+    load = refresh.get_login
+
+    def refresh_first(*args: Any, **kwargs: Any) -> CognitoLogin:
+        monkeypatch.undo()
+        refresh.ensure_fresh(CognitoLogin.objects.select_related("cognito_user").get())
+        return load(*args, **kwargs)
+
+    monkeypatch.setattr("django_cognito.sessions.store.get_login", refresh_first)
+    assert _rights(client.get("/user/").json()) == NOTHING
+
+
+@pytest.mark.parametrize("change_user", ["disable", "password", "delete"])
+def test_session_that_ended_during_its_refresh_is_anonymous(
+    client: Client, settings: Any, sign_in_admin: Any, monkeypatch: pytest.MonkeyPatch, change_user: str
+) -> None:
+    load_user_early(settings)
+    user = sign_in_admin(client, 30)
+    changes: dict[str, Callable[[], Any]] = {
+        "disable": lambda: get_user_model().objects.filter(pk=user.pk).update(is_active=False),
+        "password": lambda: get_user_model().objects.filter(pk=user.pk).update(password="!changed"),
+        "delete": lambda: get_user_model().objects.filter(pk=user.pk).delete(),
+    }
+    current = refresh.ensure_fresh
+
+    def change_meanwhile(login: CognitoLogin) -> CognitoLogin:
+        login = current(login)
+        changes[change_user]()
+        return login
+
+    monkeypatch.setattr(refresh, "current", change_meanwhile)
+    assert client.get("/user/").json()["user"] == ""
+    assert "_auth_user_id" not in client.session
+
+
+class ReadsFromReplica:
+    """A router whose replica cannot be asked."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return "replica"
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return "default"
+
+
+def test_user_is_reloaded_from_the_database_that_is_written_to(settings: Any) -> None:
+    user = get_user_model().objects.create_user("alice")
+    get_user_model().objects.update(first_name="New")
+    settings.DATABASE_ROUTERS = [ReadsFromReplica()]
+    store = SessionStore()
+    store[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session_user.reload_user(store, user)
+    assert user.first_name == "New"
+
+
+def test_group_that_was_added_counts_in_the_refreshing_request(
+    client: Client, settings: Any, token_endpoint: ScriptedServer
+) -> None:
+    settings.COGNITO = {**settings.COGNITO, "GROUPS": GROUPS}
+    past = int(time.time()) - 3_000
+    sign_in(client, "alice", refresh_token="r", iat=past, auth_time=past)
+    change(CognitoLogin.objects.get(), ends_in=-5)
+    token_endpoint.script(token_answer("alice", both={"groups": ["admins"]}))
+    said = client.get("/user/").json()
+    assert _rights(said) == {"staff": True, "superuser": True, "may": True, "groups": ["admins"]}
+
+
+# The same kind: a token that states a removal, in the request that brings it
+
+
+def test_bearer_request_that_states_a_removal_sees_it(client: Client, settings: Any, cognito_keys: None) -> None:
+    settings.COGNITO = {**settings.COGNITO, "GROUPS": GROUPS}
+    now = int(time.time())
+    authenticate(make_token(groups=["admins"], iat=now - 100, auth_time=now - 100))
+    headers = {"authorization": f"Bearer {make_token(iat=now - 50, auth_time=now - 100)}"}
+    assert _rights(client.get("/user/", headers=headers).json()) == NOTHING
+    assert not get_user_model().objects.get().is_superuser
+    assert CognitoUser.objects.get().groups == []

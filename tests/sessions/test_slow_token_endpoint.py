@@ -1,0 +1,476 @@
+"""A token endpoint that is slow, or whose answer to a refresh is lost: nobody is signed out while that can be helped.
+
+`renew` is `current` or `acurrent`: every test of it holds for both.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.testing import ApplicationCommunicator
+from django.contrib.auth import get_user_model
+from django.core.asgi import get_asgi_application
+from django.db import OperationalError, connection, connections
+from django.test import Client
+from django.utils import timezone
+from local_cognito import Emulator
+
+from django_cognito import factories
+from django_cognito.core.errors import CognitoUnavailableError, SignInError
+from django_cognito.models import CognitoLogin
+from django_cognito.sessions import refresh, store
+from local_cognito_support.hosted_site import Browser
+from tests.support.local_cognito import seed_for, settings_for, sign_in_by_hand
+from tests.support.login_scenario import Gate, begin, change, come_back, form_of, login_of, refusal, token_answer, who
+from tests.support.scripted_server import Answer, ScriptedServer, Silence
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
+
+Renew = Callable[[CognitoLogin], CognitoLogin]
+SHORT_SECONDS = 0.3
+LEASE_SECONDS = 20  # TOKEN_TIMEOUT_SECONDS as it is when nobody sets it, and 5
+
+
+@pytest.fixture(params=["sync", "async"])
+def renew(request: pytest.FixtureRequest) -> Renew:
+    return refresh.ensure_fresh if request.param == "sync" else async_to_sync(refresh.aensure_fresh)
+
+
+def again(login: CognitoLogin) -> CognitoLogin:
+    """The login as another worker reads it now."""
+    return CognitoLogin.objects.select_related("cognito_user").get(pk=login.pk)
+
+
+def from_another_thread(function: Callable[[], Any]) -> Callable[[], None]:
+    """`function` for a server's thread, whose database connection ends with it: `Answer(before=...)`."""
+
+    def call() -> None:
+        try:
+            function()
+        finally:
+            connection.close()
+
+    return call
+
+
+def is_unavailable(function: Callable[[], Any], code: str = "cognito_unavailable") -> int:
+    """Require that `function` raises CognitoUnavailableError; return its `retry_after`."""
+    with pytest.raises(CognitoUnavailableError) as caught:
+        function()
+    assert caught.value.code == code
+    return caught.value.retry_after
+
+
+def is_ended(function: Callable[[], Any]) -> None:
+    with pytest.raises(SignInError) as caught:
+        function()
+    assert (caught.value.code, CognitoLogin.objects.count()) == ("login_ended", 0)
+
+
+# Timeouts
+
+
+def outlast_http_timeout(settings: Any) -> Callable[[], None]:
+    """Return a function that ends when a request with HTTP_TIMEOUT_SECONDS has timed out: `Answer(before=...)`."""
+    settings.COGNITO = {**settings.COGNITO, "HTTP_TIMEOUT_SECONDS": SHORT_SECONDS}
+    return lambda: [is_unavailable(lambda: factories.get_hosted_ui().revoke("r")) for _ in range(2)] and None
+
+
+def test_code_exchange_outlasts_the_timeout_of_other_requests(
+    client: Client, settings: Any, token_endpoint: ScriptedServer
+) -> None:
+    outlast = outlast_http_timeout(settings)
+    asked = begin(client)
+    token_endpoint.script(replace(token_answer(nonce=asked["nonce"]), before=outlast), Silence())
+    assert come_back(client, asked).status_code == 302
+    assert [request.path for request in token_endpoint.requests] == ["/oauth2/token", *["/oauth2/revoke"] * 2]
+
+
+def test_refresh_outlasts_the_timeout_of_other_requests(
+    client: Client, settings: Any, token_endpoint: ScriptedServer, renew: Renew
+) -> None:
+    outlast = outlast_http_timeout(settings)
+    login = login_of(client, ends_in=-1)
+    token_endpoint.script(replace(token_answer(), before=outlast), Silence())
+    assert renew(login).version == 1
+
+
+@pytest.mark.parametrize("call", ["exchange_code", "refresh"])
+def test_token_timeout_is_a_setting(settings: Any, token_endpoint: ScriptedServer, call: str) -> None:
+    settings.COGNITO = {**settings.COGNITO, "TOKEN_TIMEOUT_SECONDS": SHORT_SECONDS, "HTTP_TIMEOUT_SECONDS": 60}
+    token_endpoint.script(Silence())
+    hosted_ui = factories.get_hosted_ui()
+    if call == "refresh":
+        is_unavailable(lambda: hosted_ui.refresh("r"))
+    else:
+        is_unavailable(lambda: hosted_ui.exchange_code("c", redirect_uri="https://a.example/", code_verifier="v"))
+
+
+def test_deadline_of_a_sign_out_holds_for_the_token_endpoint_too(token_endpoint: ScriptedServer) -> None:
+    is_unavailable(lambda: factories.get_hosted_ui().until(time.monotonic() - 1).refresh("r"))
+    assert token_endpoint.count == 0
+
+
+def test_repetition_with_another_secret_shares_the_deadline(
+    client: Client, settings: Any, token_endpoint: ScriptedServer, renew: Renew
+) -> None:
+    secrets = iter(["first-secret", "second-secret"])
+
+    def read_slowly() -> str:
+        secret = next(secrets)
+        if secret == "second-secret":
+            ends_at = time.monotonic() + 1  # as long as an attempt may take, and this one began earlier
+            is_unavailable(lambda: factories.get_hosted_ui().until(ends_at).revoke("r"))
+        return secret
+
+    settings.COGNITO = {**settings.COGNITO, "TOKEN_TIMEOUT_SECONDS": 1}
+    login = login_of(client, ends_in=-1)
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": read_slowly}
+    hosted_ui = factories.get_hosted_ui()
+    hosted_ui._secret.read()
+    hosted_ui._secret.reset_after_fork()  # the cooldown has passed
+    token_endpoint.script(refusal("invalid_client"), Silence())
+    is_unavailable(lambda: renew(login))
+    assert [request.path for request in token_endpoint.requests].count("/oauth2/token") == 1
+
+
+# The lease, and the moment of sending
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("changes", "lease_seconds"), [({}, LEASE_SECONDS), ({"TOKEN_TIMEOUT_SECONDS": 7.5}, 12.5)])
+def test_lease_and_moment_are_stored_before_a_refresh_is_sent(
+    client: Client,
+    settings: Any,
+    token_endpoint: ScriptedServer,
+    renew: Renew,
+    changes: dict[str, float],
+    lease_seconds: float,
+) -> None:
+    settings.COGNITO = {**settings.COGNITO, **changes}
+    login, seen = login_of(client, ends_in=-1), []
+    look = from_another_thread(lambda: seen.append(again(login)))
+    began_at = timezone.now()
+    token_endpoint.script(replace(token_answer(), before=look))
+    assert renew(login).refresh_sent_at is None
+    (stored,) = seen
+    assert began_at <= stored.refresh_sent_at <= timezone.now()
+    assert stored.refreshing_until - stored.refresh_sent_at == timedelta(seconds=lease_seconds)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_definite"),
+    [(refusal("invalid_client"), True), (Answer(500), False), (Answer(429), False), (Answer(200, b"cut"), False)],
+    ids=["client refused", "500", "429", "no JSON"],
+)
+def test_moment_is_cleared_by_a_definite_answer_alone(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew, answer: Answer, is_definite: bool
+) -> None:
+    login = login_of(client, ends_in=-1)
+    token_endpoint.script(answer)
+    with pytest.raises(CognitoUnavailableError):
+        renew(login)
+    assert (again(login).refresh_sent_at is None) == is_definite
+
+
+def test_moment_is_cleared_if_the_secret_could_not_be_read(
+    client: Client, settings: Any, token_endpoint: ScriptedServer, renew: Renew
+) -> None:
+    login = login_of(client, ends_in=-1)
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": lambda: 1 / 0}
+    is_unavailable(lambda: renew(login), "client_secret_unavailable")
+    assert (again(login).refresh_sent_at, token_endpoint.count) == (None, 0)
+
+
+@pytest.mark.parametrize("answer", [Answer(500), refusal("invalid_client")], ids=["500", "client refused"])
+def test_moment_of_the_first_lost_answer_stays(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew, answer: Answer
+) -> None:
+    sent_at = login_of(client, ends_in=-1, sent_ago=25).refresh_sent_at
+    token_endpoint.script(answer, token_answer())
+    with pytest.raises(CognitoUnavailableError):
+        renew(again(CognitoLogin.objects.get()))
+    assert CognitoLogin.objects.get().refresh_sent_at == sent_at
+    assert renew(change(again(CognitoLogin.objects.get()), retry_in=-1)).refresh_sent_at is None
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("answer", [Answer(500), refusal()], ids=["500", "refusal"])
+def test_attempt_that_lost_its_lease_leaves_the_lease_of_another(
+    client: Client, token_endpoint: ScriptedServer, answer: Answer
+) -> None:
+    login = login_of(client, ends_in=30, sent_ago=25)
+    lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
+    rows = CognitoLogin.objects.filter(pk=login.pk)
+    take_over = from_another_thread(lambda: rows.update(refreshing_until=lease))
+    token_endpoint.script(replace(answer, before=take_over))
+    assert refresh.ensure_fresh(login).refreshing_until == lease
+    assert rows.get().retry_at is None
+
+
+def test_refresh_that_gets_no_thread_during_its_lease_is_not_sent(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    login, request_tokens, now = login_of(client, ends_in=-1), refresh._request_tokens, time.time
+
+    def request_tokens_late(login: CognitoLogin) -> Any:
+        """Begin when the lease has ended: hanging requests of other logins had all threads of the event loop."""
+        monkeypatch.setattr(time, "time", lambda: now() + LEASE_SECONDS)
+        return request_tokens(login)
+
+    monkeypatch.setattr(refresh, "_request_tokens", request_tokens_late)
+    token_endpoint.script(token_answer())
+    is_unavailable(lambda: renew(login))
+    assert token_endpoint.count == 0
+
+
+# Others, while one refreshes
+
+
+@pytest.mark.parametrize("lease_left", [LEASE_SECONDS - 3, 1])
+def test_request_during_a_slow_refresh_past_expiry_does_not_wait(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew, monkeypatch: pytest.MonkeyPatch, lease_left: float
+) -> None:
+    monkeypatch.setattr(refresh, "_POLL_SECONDS", 60)  # a request that waits at all waits too long
+    login = login_of(client, ends_in=-1, leased_for=lease_left, sent_ago=LEASE_SECONDS - lease_left)
+    assert is_unavailable(lambda: renew(login), "refresh_in_progress") > 0
+    assert token_endpoint.count == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_request_that_read_the_login_before_the_next_attempt_waits_for_it(
+    client: Client, token_endpoint: ScriptedServer
+) -> None:
+    login, gate = login_of(client, ends_in=-1, leased_for=-1, sent_ago=21), Gate()
+    read_before = again(login)
+    token_endpoint.script(replace(token_answer(), before=gate))
+    refreshed: list[int] = []
+
+    async def both() -> None:
+        first = asyncio.create_task(refresh.aensure_fresh(again_login))
+        await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
+        second = asyncio.create_task(refresh.aensure_fresh(read_before))
+        await asyncio.sleep(0)  # let it start
+        gate.opened.set()
+        refreshed.extend([login.version for login in await asyncio.gather(first, second)])
+
+    again_login = again(login)
+    async_to_sync(both)()
+    assert (refreshed, token_endpoint.count) == ([1, 1], 1)
+
+
+# An answer that was lost
+
+
+def test_refusal_after_a_lost_answer_keeps_the_login_until_expiry(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew
+) -> None:
+    login = login_of(client, ends_in=30, sent_ago=LEASE_SECONDS + 1)
+    token_endpoint.script(refusal())
+    for _ in range(3):
+        assert store.get_access_token(renew(again(login))).username == "alice"
+    assert who(client) == "alice"
+    assert token_endpoint.count == 1
+    CognitoLogin.objects.update(expires_at=timezone.now(), retry_at=timezone.now())
+    is_ended(lambda: renew(again(login)))
+    assert token_endpoint.count == 2
+
+
+def test_refusal_after_a_lost_answer_ends_an_expired_login(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew, caplog: pytest.LogCaptureFixture
+) -> None:
+    login = login_of(client, ends_in=-1, sent_ago=90)
+    token_endpoint.script(refusal())
+    with caplog.at_level(logging.WARNING, "django_cognito.sessions.refresh"):
+        is_ended(lambda: renew(login))
+    assert "RetryGracePeriodSeconds" in caplog.text
+    assert "a-refresh-token" not in caplog.text
+
+
+def test_refusal_without_a_lost_answer_ends_the_login_at_once(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew, caplog: pytest.LogCaptureFixture
+) -> None:
+    login = login_of(client, ends_in=30)
+    token_endpoint.script(refusal())
+    is_ended(lambda: renew(login))
+    assert "RetryGracePeriodSeconds" not in caplog.text
+
+
+def test_other_tokens_after_a_lost_answer_end_the_login_at_once(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew
+) -> None:
+    login = login_of(client, ends_in=30, sent_ago=25)
+    token_endpoint.script(token_answer("mallory"), Answer())
+    is_ended(lambda: renew(login))
+
+
+# A new refresh token that nobody else has
+
+
+@pytest.mark.parametrize(
+    ("rotated", "revoked"), [("the-second-one", "the-second-one"), (None, "a-refresh-token")], ids=["rotated", "same"]
+)
+def test_refresh_whose_tokens_are_refused_revokes_the_refresh_token(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew, rotated: str | None, revoked: str
+) -> None:
+    login = login_of(client, ends_in=30)
+    token_endpoint.script(token_answer("mallory", refresh_token=rotated), Answer())
+    is_ended(lambda: renew(login))
+    assert [request.path for request in token_endpoint.requests] == ["/oauth2/token", "/oauth2/revoke"]
+    assert form_of(token_endpoint.requests[1])["token"] == revoked
+
+
+def test_refresh_of_a_disabled_user_revokes_the_new_refresh_token(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew
+) -> None:
+    login = login_of(client, ends_in=-1)
+    get_user_model().objects.update(is_active=False)
+    token_endpoint.script(token_answer(refresh_token="the-second-one"), Answer())
+    is_ended(lambda: renew(login))
+    assert form_of(token_endpoint.requests[1])["token"] == "the-second-one"
+
+
+def test_refused_refresh_token_is_not_revoked(client: Client, token_endpoint: ScriptedServer, renew: Renew) -> None:
+    login = login_of(client, ends_in=-1)
+    token_endpoint.script(refusal())
+    is_ended(lambda: renew(login))
+    assert token_endpoint.count == 1
+
+
+@pytest.fixture
+def emulator(settings: Any) -> Iterator[Emulator]:
+    """A local Cognito whose app client rotates refresh tokens without a grace period."""
+    with Emulator(seed=seed_for("http://testserver")) as running:
+        settings.COGNITO = settings_for(running, "3rotating")
+        yield running
+    factories.reset()
+
+
+@pytest.mark.parametrize("ends_in", [30, -1])
+def test_rotated_refresh_token_is_stored_if_the_keys_cannot_be_fetched(
+    client: Client, settings: Any, emulator: Emulator, renew: Renew, unreachable: str, ends_in: float
+) -> None:
+    with Browser(emulator) as browser:  # type: ignore[arg-type]
+        sign_in_by_hand(browser, client)
+    before = change(again(CognitoLogin.objects.get()), ends_in=ends_in)
+    factories.reset()  # a worker that has just started
+    reachable = settings.COGNITO
+    settings.COGNITO = {**reachable, "JWKS_URI": f"{unreachable}/jwks.json"}
+    if ends_in < 0:
+        is_unavailable(lambda: renew(again(before)))
+    else:
+        assert store.decrypt_tokens(renew(again(before))).access_token == store.decrypt_tokens(before).access_token
+    stored = again(before)
+    assert stored.refresh_sent_at is None
+    assert store.decrypt_tokens(stored).refresh_token != store.decrypt_tokens(before).refresh_token
+    settings.COGNITO = reachable
+    factories.reset()
+    renewed = renew(change(stored, retry_in=-1))
+    assert renewed.expires_at - timezone.now() > timedelta(minutes=30)
+
+
+@pytest.mark.parametrize("error", [OperationalError("deadlock"), ValueError("of a receiver of the site")])
+def test_new_refresh_token_is_stored_if_the_user_cannot_be_written(
+    client: Client, token_endpoint: ScriptedServer, renew: Renew, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    login = login_of(client, ends_in=30, sent_ago=25)
+    monkeypatch.setattr(refresh, "person", fail)
+    token_endpoint.script(token_answer(refresh_token="the-second-one"))
+    with pytest.raises(type(error)):
+        renew(login)
+    stored = renew(again(login))
+    assert store.decrypt_tokens(stored) == replace(store.decrypt_tokens(login), refresh_token="the-second-one")
+    assert (stored.refresh_sent_at, token_endpoint.count) == (None, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sign_out_while_the_keys_cannot_be_fetched_revokes_the_new_refresh_token(
+    client: Client, settings: Any, token_endpoint: ScriptedServer, unreachable: str
+) -> None:
+    login = login_of(client, ends_in=30)
+    settings.COGNITO = {**settings.COGNITO, "JWKS_URI": f"{unreachable}/jwks.json"}
+    factories.reset()
+    sign_out = from_another_thread(lambda: CognitoLogin.objects.filter(pk=login.pk).delete())
+    token_endpoint.script(replace(token_answer(refresh_token="the-second-one"), before=sign_out), Answer())
+    is_ended(lambda: refresh.ensure_fresh(login))
+    assert form_of(token_endpoint.requests[-1])["token"] == "the-second-one"
+
+
+# Cancellation
+
+
+def test_cancelled_request_stores_the_new_refresh_token(client: Client, token_endpoint: ScriptedServer) -> None:
+    login, gate = login_of(client, ends_in=-1), Gate()
+    token_endpoint.script(replace(token_answer(refresh_token="the-second-one"), before=gate))
+
+    async def cancel_during_the_refresh() -> None:
+        request = asyncio.create_task(refresh.aensure_fresh(login))
+        await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
+        request.cancel()
+        await asyncio.sleep(0)  # let it notice
+        gate.opened.set()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+
+    async_to_sync(cancel_during_the_refresh)()
+    assert again(login).version == 1
+    assert store.decrypt_tokens(again(login)).refresh_token == "the-second-one"
+
+
+def test_refused_refresh_of_a_cancelled_request_leaves_no_error_behind(
+    client: Client, token_endpoint: ScriptedServer
+) -> None:
+    login, gate, unhandled = login_of(client, ends_in=-1), Gate(), []
+    token_endpoint.script(replace(refusal(), before=gate))
+
+    async def cancel_during_the_refresh() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context["message"]))
+        request = asyncio.create_task(refresh.aensure_fresh(login))
+        await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
+        request.cancel()
+        gate.opened.set()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+
+    async_to_sync(cancel_during_the_refresh)()
+    assert (CognitoLogin.objects.count(), unhandled) == (0, [])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_browser_that_disconnects_during_a_refresh_stays_signed_in(
+    client: Client, token_endpoint: ScriptedServer
+) -> None:
+    login, gate = login_of(client, ends_in=-1), Gate()
+    token_endpoint.script(replace(token_answer(refresh_token="the-second-one"), before=gate))
+    cookie = f"sessionid={client.cookies['sessionid'].value}".encode()
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "path": "/open/async/",
+        "query_string": b"",
+        "headers": [(b"host", b"testserver"), (b"cookie", cookie)],
+    }
+
+    async def disconnect_during_the_refresh() -> None:
+        browser = ApplicationCommunicator(get_asgi_application(), scope)
+        await browser.send_input({"type": "http.request", "body": b""})
+        await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
+        await browser.send_input({"type": "http.disconnect"})
+        gate.opened.set()
+        await browser.wait(20)
+
+    async_to_sync(disconnect_during_the_refresh)()
+    connections.close_all()
+    assert again(login).version == 1
+    assert store.decrypt_tokens(again(login)).refresh_token == "the-second-one"
+    assert who(client) == "alice"

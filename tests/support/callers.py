@@ -1,0 +1,52 @@
+"""How a test's caller comes: with a token in the Authorization header, or with a login whose token is over."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from django.utils import timezone
+
+from django_cognito.models import CognitoLogin
+from django_cognito.testing import make_token
+
+_id_token = partial(make_token, token_use="id")
+# What does not go with alice's access token in X-Cognito-Id-Token, and the code of the refusal.
+BAD_ID_TOKENS: dict[str, tuple[Callable[[], str], str]] = {
+    "another person's": (lambda: _id_token(username="bob"), "token_mismatch"),
+    "another person's, of the same sign-in": (lambda: _id_token(sub="somebody-else"), "token_mismatch"),
+    "another client's": (lambda: _id_token(aud="another"), "wrong_client"),
+    "another sign-in's": (lambda: _id_token(origin_jti="another"), "token_mismatch"),
+    "of no sign-in": (lambda: _id_token(origin_jti=None), "token_mismatch"),
+    "another pool's": (
+        lambda: _id_token(iss="https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Other"),
+        "wrong_issuer",
+    ),
+    "another access token's": (lambda: _id_token(at_hash="AAAAAAAAAAAAAAAAAAAAAA"), "at_hash_mismatch"),
+    "over": (lambda: _id_token(exp=int(time.time()) - 60), "token_expired"),
+    "signed by somebody else": (lambda: _id_token(key=rsa.generate_private_key(65_537, 2_048)), "invalid_signature"),
+    "an access token": (make_token, "wrong_token_use"),
+    "empty": (str, "malformed_token"),
+    "no token": (lambda: "no token", "malformed_token"),
+    "two of them": (lambda: f"{_id_token()}, {_id_token()}", "refresh_token"),  # of five parts, as that one is
+}
+# All of them are tried at `authenticate`, these at each entry point.
+SOME_BAD_ID_TOKENS = {
+    name: BAD_ID_TOKENS[name] for name in ("another person's", "another sign-in's", "over", "empty", "two of them")
+}
+
+
+def with_id_token(raw: str, id_token: str) -> dict[str, str]:
+    """The headers of a request with the token `raw`, and the ID token that is said to belong to it."""
+    return {**bearer(raw), "x-cognito-id-token": id_token}
+
+
+def bearer(raw: str) -> dict[str, str]:
+    """The headers of a request with the token `raw`: `client.get(url, headers=bearer(raw))`."""
+    return {"authorization": f"Bearer {raw}"}
+
+
+def end_tokens() -> None:
+    """Every kept login's access token has ended; only Cognito has the next."""
+    CognitoLogin.objects.update(expires_at=timezone.now() - timedelta(seconds=1))

@@ -1,0 +1,60 @@
+"""A local Cognito for a site under test: whom it knows, what the site's settings are, and a browser at its pages."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.test import Client
+from local_cognito import Emulator
+from testslocal_cognito_support.hosted_site import PASSWORD, Browser, query_of
+
+from .timeouts import HTTP_TIMEOUT_SECONDS
+
+POOL_ID = "eu-west-1_Journeys1"
+SCOPES = ["openid", "email", "profile"]
+ADMIN_SCOPE = "aws.cognito.signin.user.admin"
+SECRET = "a_secret_of_24_letters_or_more"
+
+
+def seed_for(site: str) -> dict[str, Any]:
+    """One pool, with clients for the site at the origin `site`: public, confidential, one that rotates; a machine."""
+    addresses = {"callback_urls": [f"{site}/auth/callback/"], "logout_urls": [f"{site}/"], "scopes": SCOPES}
+    clients = [
+        {"id": "1public", **addresses},
+        {"id": "2confidential", "secret": SECRET, **addresses},
+        {"id": "3rotating", "rotate_refresh_tokens": True, **addresses, "scopes": [*SCOPES, ADMIN_SCOPE]},
+        {"id": "4machine", "secret": SECRET, "flows": ["client_credentials"], "scopes": ["orders/read"]},
+    ]
+    users = [
+        {"username": "alice", "password": PASSWORD, "email": "alice@example.com", "email_verified": True},
+        {"username": "bob", "password": PASSWORD, "email": "bob@example.com", "email_verified": True},
+    ]
+    servers = [{"identifier": "orders", "scopes": ["read"]}]
+    pool = {"id": POOL_ID, "name": "Journeys", "resource_servers": servers, "clients": clients, "users": users}
+    return {"pools": [pool]}
+
+
+def settings_for(emulator: Emulator, client_id: str = "1public", **changes: Any) -> Mapping[str, Any]:
+    """The setting COGNITO of a site on `emulator`."""
+    return {
+        "USER_POOL_ID": POOL_ID,
+        "CLIENT_ID": client_id,
+        "CLIENT_SECRET": SECRET if client_id == "2confidential" else "",
+        "ISSUER": emulator.issuer(POOL_ID),
+        "DOMAIN": emulator.domain,
+        "ENDPOINT_URL": emulator.endpoint_url,
+        "HTTP_TIMEOUT_SECONDS": HTTP_TIMEOUT_SECONDS,
+        **changes,
+    }
+
+
+def hosted_ui(browser: Browser, client: Client, **query: str) -> Any:
+    """Begin a sign-in at the site's `client`; the page of the hosted UI that it leads `browser` to."""
+    address = client.get("/auth/login/", query)["Location"]
+    return browser.open(urlsplit(address).path, **query_of(address))
+
+
+def sign_in_by_hand(browser: Browser, client: Client, username: str = "alice", **query: str) -> Any:
+    """Sign in with a password; the site's answer when the browser is back."""
+    hosted_ui(browser, client, **query)
+    return client.get(browser.sign_in(username).headers["Location"])

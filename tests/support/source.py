@@ -1,0 +1,109 @@
+"""The package's source as data: its modules, read by `ast` and never run. Knows no rule: the tests that ask do."""
+
+import ast
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import local_cognito
+
+import django_cognito
+
+PACKAGE = "django_cognito"
+# Where the installed package is, not where this file is: the suite also runs against the wheel, elsewhere.
+PACKAGE_DIRECTORY = Path(django_cognito.__file__).parent
+# What lies beside the tests: the documents, tox.ini, the example.
+PROJECT_DIRECTORY = Path(__file__).resolve().parents[2]
+EXAMPLE = PROJECT_DIRECTORY / "example_project"
+# The distributions of this repository, by the path of their packages in the checkout.
+_INSTALLED = {
+    PACKAGE: PACKAGE_DIRECTORY,
+    "packages/local-cognito/local_cognito": Path(local_cognito.__file__).parent,
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name: the module it is taken from, dotted and absolute, and how it is imported."""
+
+    target: str
+    line: int
+    at_import_time: bool  # at module or class level, and not for type checkers alone
+
+
+@dataclass(frozen=True)
+class Module:
+    """One file of a package: `name` is dotted and absolute, a package's own name standing for its `__init__`."""
+
+    name: str
+    path: Path
+    is_package: bool
+
+    @cached_property
+    def text(self) -> str:
+        """The file's source."""
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The file, parsed."""
+        return ast.parse(self.text, self.path)
+
+
+def path_of(name: str) -> Path:
+    """Return the path of a file of the checkout; the packages may be installed from wheels instead."""
+    for package, directory in _INSTALLED.items():
+        if name.startswith(f"{package}/"):
+            return directory / name.removeprefix(f"{package}/")
+    return PROJECT_DIRECTORY / name
+
+
+def modules(directory: Path = PACKAGE_DIRECTORY) -> dict[str, Module]:
+    """Every module under `directory`, a package, by dotted name."""
+    found = {}
+    for path in sorted(directory.rglob("*.py")):
+        parts = path.relative_to(directory.parent).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        name = ".".join(parts[:-1] if is_package else parts)
+        found[name] = Module(name, path, is_package)
+    return found
+
+
+def imports(module: Module, known: Container[str]) -> Iterator[Import]:
+    """All that `module` imports, functions and TYPE_CHECKING blocks included; relative imports are resolved.
+
+    `from package import name` counts as the module `package.name` where `known` has one, else as `package`.
+    """
+    for node, at_import_time in _import_nodes(module.tree, at_import_time=True):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        else:
+            source = _absolute(node, module)
+            full = [f"{source}.{alias.name}" for alias in node.names]
+            targets = [name if name in known else source for name in full]
+        for target in dict.fromkeys(targets):
+            yield Import(target, node.lineno, at_import_time)
+
+
+def _import_nodes(node: ast.AST, *, at_import_time: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child, at_import_time
+            continue
+        later = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) or _is_for_types(child)
+        yield from _import_nodes(child, at_import_time=at_import_time and not later)
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+def _absolute(node: ast.ImportFrom, module: Module) -> str:
+    """The dotted name that an import is from; a relative one counts its dots from the module's package."""
+    if not node.level:
+        return node.module or ""
+    package = module.name if module.is_package else module.name.rpartition(".")[0]
+    for _ in range(node.level - 1):
+        package = package.rpartition(".")[0]
+    return f"{package}.{node.module}" if node.module else package

@@ -1,0 +1,52 @@
+"""Tests wait 30 seconds for HTTP: a short timeout fails on a busy machine, and there a failure says nothing."""
+
+import ast
+from collections.abc import Iterator
+
+from django.conf import settings
+
+from . import source
+from .timeouts import HTTP_TIMEOUT_SECONDS
+
+# What sends a request, or waits for one: `timeout` in seconds, where it is a number in the source.
+_HTTP = {"get", "post", "put", "delete", "request", "options", "HTTPConnection", "create_connection", "Http"}
+# Where time is the subject: an endpoint that does not answer, or not in time.
+_TIME_IS_THE_SUBJECT = {
+    "tests.core.test_hosted_ui",
+    "tests.core.http.test_client",
+    "tests.core.http.test_limits",
+    "tests.support.test_real_parts",
+    "tests.support.real_parts",  # whether a part is there
+}
+
+
+def _short_timeouts() -> Iterator[tuple[str, int]]:
+    directories = ("tests", "packages/local-cognito/tests")
+    modules = [item for name in directories for item in source.modules(source.PROJECT_DIRECTORY / name).items()]
+    for name, module in modules:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call) and _name_of(node.func) in _HTTP and _seconds(node) < HTTP_TIMEOUT_SECONDS:
+                yield name, node.lineno
+
+
+def _name_of(function: ast.expr) -> str:
+    return ast.unparse(function).rpartition(".")[2]
+
+
+def _seconds(call: ast.Call) -> float:
+    """Return the timeout of a call; 3, the package's default, for an `Http` without one."""
+    for keyword in call.keywords:
+        if keyword.arg in ("timeout", "timeout_seconds"):
+            value = ast.literal_eval(keyword.value) if isinstance(keyword.value, ast.Constant) else None
+            return float(value) if value is not None else HTTP_TIMEOUT_SECONDS
+    return 3 if _name_of(call.func) == "Http" and not call.args else HTTP_TIMEOUT_SECONDS
+
+
+def test_http_timeout_of_tests_is_30_seconds_unless_time_is_the_subject() -> None:
+    found = list(_short_timeouts())
+    assert {name for name, _ in found} >= {"tests.core.http.test_client", "tests.core.http.test_limits"}
+    assert [place for place in found if place[0] not in _TIME_IS_THE_SUBJECT] == []
+
+
+def test_site_under_test_waits_30_seconds() -> None:
+    assert settings.COGNITO["HTTP_TIMEOUT_SECONDS"] == HTTP_TIMEOUT_SECONDS == 30

@@ -1,0 +1,185 @@
+"""What the settings make: once each, anew when they change, and keys that survive a change."""
+
+import itertools
+import socket
+import threading
+import time
+from functools import partial
+
+import pytest
+from django.core.management import call_command
+from django.utils.functional import SimpleLazyObject
+
+from django_cognito import factories
+from django_cognito.conf.loading import get_settings
+from django_cognito.core.client_secret import ClientSecret
+from django_cognito.core.errors import CognitoUnavailableError, TokenError
+from django_cognito.core.hosted_ui import SignInSecrets
+from django_cognito.factories import get_directory, get_hosted_ui, get_verifier
+from django_cognito.testing import make_token
+from django_cognito.testing.keys import jwks
+from tests.core.tokens.forging import needs_fetch
+
+MAKERS = [get_verifier, get_hosted_ui, get_directory]
+
+
+@pytest.fixture(autouse=True)
+def _forget_afterwards():
+    yield
+    factories.reset()
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch) -> None:
+    """Nothing here reaches anything; boto3 finds credentials without looking far."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("reached out"))
+
+
+@pytest.mark.parametrize("get", MAKERS)
+def test_it_is_made_once(get) -> None:
+    assert get() is get()
+
+
+@pytest.mark.parametrize("get", MAKERS)
+def test_it_is_made_anew_when_the_settings_change(get, settings) -> None:
+    first = get()
+    settings.COGNITO = {**settings.COGNITO, "LEEWAY_SECONDS": 1}
+    assert get() is not first
+
+
+@pytest.mark.parametrize("get", MAKERS)
+def test_reset_forgets_it(get) -> None:
+    first = get()
+    factories.reset()
+    assert get() is not first
+
+
+def test_another_setting_of_the_site_changes_nothing(settings) -> None:
+    first = get_verifier()
+    settings.DEBUG = True
+    assert get_verifier() is first
+
+
+def test_the_verifier_does_as_the_settings_say(settings, cognito_keys) -> None:
+    settings.COGNITO = {**settings.COGNITO, "TOKEN_USE": "id", "CLIENT_IDS": ["other"], "TOKEN_MAX_BYTES": 2_048}
+    assert get_verifier().verify(make_token(token_use="id", aud="other")).client_id == "other"
+    for refused in (make_token(), make_token(token_use="id"), make_token(token_use="id", aud="other", x="x" * 2_048)):
+        with pytest.raises(TokenError):
+            get_verifier().verify(refused)
+
+
+def test_the_leeway_is_the_settings(settings, cognito_keys) -> None:
+    over = make_token(iat=1, auth_time=1, exp=int(time.time()) - 5)
+    assert get_verifier().verify(over)
+    settings.COGNITO = {**settings.COGNITO, "LEEWAY_SECONDS": 0}
+    with pytest.raises(TokenError):
+        get_verifier().verify(over)
+
+
+@pytest.fixture
+def pinned() -> None:
+    """The keys of `make_token`, in the key store of these settings alone."""
+    get_verifier().load_jwks(get_settings().user_pool, jwks())
+
+
+def test_keys_survive_a_change_of_settings_that_is_not_about_them(settings, pinned) -> None:
+    settings.COGNITO = {**settings.COGNITO, "LEEWAY_SECONDS": 1, "CLIENT_IDS": ["1testclient23456789", "b"]}
+    assert not needs_fetch(get_verifier(), make_token())
+    assert get_verifier().verify(make_token())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"JWKS_URI": "https://keys.example.com/jwks.json"},
+        {"JWKS_MAX_AGE_SECONDS": 60},
+        {"JWKS_HARD_MAX_AGE_SECONDS": 7_200},
+        {"HTTP_TIMEOUT_SECONDS": 1},
+    ],
+)
+def test_keys_of_another_address_age_or_timeout_are_others(settings, pinned, change) -> None:
+    settings.COGNITO = {**settings.COGNITO, **change}
+    assert needs_fetch(get_verifier(), make_token())
+
+
+def test_settings_that_come_and_go_leave_nothing_behind(settings) -> None:
+    get_verifier()
+    get_hosted_ui()
+    before = len(factories._made)
+    for leeway in range(20):
+        settings.COGNITO = {**settings.COGNITO, "LEEWAY_SECONDS": leeway}
+        get_verifier()
+        get_hosted_ui()
+    assert len(factories._made) <= before + 1
+
+
+class _WatchedLock:
+    """The lock of `once`, with an event that is set before it is waited for a second time."""
+
+    def __init__(self) -> None:
+        self.lock, self.entries, self.is_awaited = threading.RLock(), itertools.count(1), threading.Event()
+
+    def __enter__(self) -> None:
+        if next(self.entries) == 2:
+            self.is_awaited.set()
+        self.lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self.lock.release()
+
+
+def test_thread_that_waited_for_the_lock_gets_what_the_other_one_made(monkeypatch) -> None:
+    lock, made, found = _WatchedLock(), [], []
+    monkeypatch.setattr(factories, "_lock", lock)
+
+    def make() -> object:
+        made.append(object())
+        if len(made) == 1:  # the second thread has found nothing, and waits for the lock
+            assert lock.is_awaited.wait(20)
+        return made[-1]
+
+    threads = [threading.Thread(target=lambda: found.append(factories.once(make))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [made[0], made[0]]
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("wrap", [SimpleLazyObject, lambda function: function], ids=["lazy", "function"])
+def test_secret_is_read_on_first_use_and_not_before(settings, wrap) -> None:
+    read = []
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": wrap(lambda: read.append(1) or "s3cret")}
+    get_settings()
+    get_verifier()
+    call_command("check", deploy=True, fail_level="CRITICAL")
+    hosted_ui = get_hosted_ui()
+    hosted_ui.authorize_url(SignInSecrets.new(), redirect_uri="https://site.example/", scopes=["openid"])
+    assert read == []
+    assert [hosted_ui._secret.read() for _ in range(2)] == ["s3cret"] * 2
+    assert read == [1]
+
+
+def test_lazy_secret_that_is_empty_is_a_public_client(settings) -> None:
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": SimpleLazyObject(lambda: "")}
+    secret = get_hosted_ui()._secret
+    assert (secret.read(), secret.read_again("")) == ("", None)
+
+
+def test_lazy_secret_that_fails_is_unavailable_and_read_again_later(settings, monkeypatch) -> None:
+    monkeypatch.setattr(factories, "ClientSecret", partial(ClientSecret, cooldown_seconds=0))
+    results = ["", "s3cret"]
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": SimpleLazyObject(lambda: results.pop(0) or 1 / 0)}
+    with pytest.raises(CognitoUnavailableError):
+        get_hosted_ui()._secret.read()
+    assert get_hosted_ui()._secret.read() == "s3cret"
+
+
+def test_the_directory_is_the_pools(settings) -> None:
+    settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": "http://localhost:9229"}
+    directory = get_directory()
+    assert directory._client.meta.region_name == "eu-west-1"
+    assert directory._client.meta.endpoint_url == "http://localhost:9229"

@@ -1,0 +1,133 @@
+"""Mapped claims into fields: what fits is put there, what does not stays out. The models here have no tables."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import User
+from django.db import models
+from django.db.models.functions import Lower
+from django.test.utils import isolate_apps
+
+from django_cognito.users.fields import email_field, needs_its_own, put, take
+
+
+def model(*constraints: Any, email: models.Field | None = None, **fields: models.Field) -> Any:
+    """A user model with these fields and constraints, known to this test alone."""
+    with isolate_apps():
+        meta = type("Meta", (), {"app_label": "custom_users", "constraints": list(constraints)})
+        named = {"Meta": meta, "__module__": __name__, "USERNAME_FIELD": "name", **fields}
+        return type("Person", (AbstractBaseUser,), named if email is None else {**named, "email": email})
+
+
+def test_a_model_without_an_email_has_no_email_field() -> None:
+    assert email_field(model()) is None
+    assert email_field(User).name == "email"
+
+
+@pytest.mark.parametrize(
+    ("field", "constraints", "expected"),
+    [
+        (models.EmailField(unique=True), [], True),
+        (models.EmailField(), [], False),
+        (models.EmailField(unique=True, null=True), [], False),
+        (models.EmailField(), [models.UniqueConstraint(fields=["email"], name="a")], True),
+        (models.EmailField(), [models.UniqueConstraint(Lower("email"), name="a")], True),
+        (models.EmailField(), [models.UniqueConstraint(models.F("email").desc(), name="a")], True),
+        (models.EmailField(), [models.UniqueConstraint("email", "name", name="a")], False),
+        (models.EmailField(), [models.UniqueConstraint(Lower("email"), "name", name="a")], False),
+        (models.EmailField(), [models.UniqueConstraint(fields=["name"], name="a")], False),
+        (
+            models.EmailField(),
+            [models.UniqueConstraint(fields=["email"], condition=~models.Q(email=""), name="a")],
+            False,
+        ),
+        (models.EmailField(), [models.CheckConstraint(condition=~models.Q(email="x"), name="a")], False),
+    ],
+)
+def test_whether_everybody_needs_an_email_of_their_own(field, constraints, expected) -> None:
+    person = model(*constraints, email=field, name=models.CharField(max_length=9))()
+    assert needs_its_own(person, email_field(person)) is expected
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        (models.CharField(max_length=3), "abcdef", "abc"),
+        (models.TextField(), "abcdef", "abcdef"),
+        (models.URLField(max_length=12), "https://example.com", None),
+        (models.EmailField(max_length=8), "a@example.com", None),
+        (models.CharField(max_length=9, choices=[("a", "A")]), "b", None),
+        (models.CharField(max_length=9, choices=[("a", "A")]), "a", "a"),
+        (models.CharField(max_length=9), 12, "12"),
+        (models.CharField(max_length=9), ["a"], None),
+        (models.BooleanField(null=True), "True", True),
+        (models.BooleanField(null=True), "perhaps", None),
+        (models.JSONField(), {"a": [1]}, {"a": [1]}),
+        (models.IntegerField(), "7", 7),
+        (models.UUIDField(), "no uuid", None),
+    ],
+)
+def test_what_fits_is_put_into_its_field(field, value, expected) -> None:
+    field.null = True
+    person = model(claim=field)(claim=None)
+    assert put(person, "claim", value) is (expected is not None)
+    assert person.claim == expected
+
+
+@pytest.mark.parametrize("field", [models.BooleanField(), models.BooleanField(null=True)], ids=["plain", "nullable"])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("true", True),
+        ("false", False),
+        ("TRUE", True),
+        ("False", False),
+        (True, True),
+        (False, False),
+        ("1", True),
+        ("0", False),
+        (1, True),
+        (0, False),
+    ],
+)
+def test_words_for_truths_are_truths(field, value, expected) -> None:
+    person = model(claim=field)(claim=not expected)
+    assert put(person, "claim", value)
+    assert person.claim is expected
+    assert not put(person, "claim", value)
+
+
+@pytest.mark.parametrize(
+    "value", ["yes", "no", "truthy", " true", "true\n", "on", "\u017f", 2, 0.5, ["true"], {"true": 1}]
+)
+@pytest.mark.parametrize("before", [True, False])
+def test_what_is_no_truth_is_left_out_with_a_warning_that_does_not_repeat_it(value, before, caplog) -> None:
+    person = model(claim=models.BooleanField())(claim=before)
+    assert not put(person, "claim", value)
+    assert person.claim is before
+    (record,) = caplog.records
+    assert record.getMessage() == "the claim for claim is not a valid value of the field; the field is unchanged"
+
+
+@pytest.mark.parametrize("field", [models.CharField(max_length=9), models.TextField(), models.JSONField()])
+def test_elsewhere_the_word_stays_a_word(field) -> None:
+    person = model(claim=field)(claim=None)
+    assert put(person, "claim", "true")
+    assert person.claim == "true"
+
+
+def test_what_is_there_already_is_no_change() -> None:
+    assert not put(model(claim=models.IntegerField())(claim=7), "claim", "7")
+
+
+@pytest.mark.django_db
+def test_a_value_that_somebody_has_is_not_taken_and_ones_own_is() -> None:
+    User.objects.create(username="al")
+    user = User(username="alice")
+    assert not take(user, "username", "al")
+    assert user.username == "alice"
+    user.save()
+    assert take(user, "username", "alice")
+    assert take(user, "username", "bo")
+    assert user.username == "bo"

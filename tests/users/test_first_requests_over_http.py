@@ -1,0 +1,115 @@
+"""200 first requests at the same moment, to two gunicorn processes: right counts, and no answer but 200."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+
+from django_cognito.models import CognitoMembership, CognitoUser
+from django_cognito.testing import make_token
+from django_cognito.testing.keys import jwks
+from tests.authorization.token_histories import Event, expected_state, stored_state
+from tests.support.gunicorn_server import ROOT, listening_socket, serve
+from tests.support.scripted_server import ScriptedServer, json_answer
+from tests.support.user_scenario import NOW
+
+SITE = "tests.users.two_process_site"
+REQUESTS = 200
+THREADS = 12  # of each process: so many connections to the database
+SECONDS = 5  # the tokens of a user are of so many different seconds
+GROUPS = ("editors", "helpers")
+TABLES = ("auth_user", "django_cognito_cognitouser", "django_cognito_cognitomembership", "auth_group")
+
+each_number_of_users = pytest.mark.parametrize("users", [1, 50])
+
+
+@pytest.fixture
+def keys_url() -> Iterator[str]:
+    """The URL of a server that serves the keys of `make_token`."""
+    with ScriptedServer(json_answer(jwks())) as server:
+        yield server.url
+
+
+@each_number_of_users
+@pytest.mark.django_db(transaction=True)
+def test_parallel_first_requests_make_each_user_once(keys_url: str, users: int) -> None:
+    with _site(keys_url, {"ORDER_SITE_DATABASE": str(connection.settings_dict["NAME"])}) as port:
+        answers = _send_at_once(port, users)
+    assert answers == _expected_answers(users)
+    counts = [model.objects.count() for model in (User, CognitoUser, CognitoMembership, Group)]
+    assert counts == _expected_counts(users)
+    assert {stored_state(f"user{number}") for number in range(users)} == {
+        expected_state([Event(NOW, "access", frozenset(GROUPS))])
+    }
+
+
+@each_number_of_users
+def test_parallel_first_requests_on_sqlite_by_defaults_make_each_user_once(
+    keys_url: str, users: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "site.sqlite3"
+    variables = {"ORDER_SITE_DATABASE": str(file), "ORDER_SITE_IS_SQLITE_BY_DEFAULTS": "yes"}
+    _migrate(variables)
+    with _site(keys_url, variables) as port:
+        answers = _send_at_once(port, users)
+    assert answers == _expected_answers(users)
+    with closing(sqlite3.connect(file)) as database:
+        counts = [database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in TABLES]
+    assert counts == _expected_counts(users)
+
+
+@contextmanager
+def _site(keys_url: str, variables: Mapping[str, str]) -> Iterator[int]:
+    variables = {**variables, "ORDER_SITE_JWKS_URI": f"{keys_url}/jwks.json"}
+    with listening_socket() as listening, serve(SITE, listening, variables, threads=THREADS):
+        yield listening.getsockname()[1]
+
+
+def _migrate(variables: Mapping[str, str]) -> None:
+    """Create the tables of the site."""
+    variables = {**variables, "DJANGO_SETTINGS_MODULE": SITE, "ORDER_SITE_JWKS_URI": "http://127.0.0.1/jwks.json"}
+    command = [sys.executable, "-m", "django", "migrate", "--verbosity=0", "--skip-checks"]
+    subprocess.run(command, env={**os.environ, **variables}, cwd=ROOT, check=True, timeout=120)
+
+
+def _send_at_once(port: int, users: int) -> Counter[tuple[int, str]]:
+    """Send the requests of all users at the same moment; return how often each status came with each body."""
+    tokens = [_token(f"user{number % users}", NOW - number // users % SECONDS) for number in range(REQUESTS)]
+    barrier = Barrier(REQUESTS)
+
+    def send(raw: str) -> tuple[int, str]:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as client:
+            client.connect()
+            barrier.wait(60)
+            client.request("GET", "/", headers={"Authorization": f"Bearer {raw}"})
+            response = client.getresponse()
+            body = response.read().decode()
+            return response.status, body if response.status == 200 else ""
+
+    with ThreadPoolExecutor(REQUESTS) as pool:
+        return Counter(pool.map(send, tokens))
+
+
+def _token(name: str, moment: int) -> str:
+    times = {"iat": moment, "auth_time": moment, "exp": NOW + 3_600}
+    return make_token(username=name, groups=GROUPS, **times)
+
+
+def _expected_answers(users: int) -> Counter[tuple[int, str]]:
+    return Counter({(200, f"user{number}"): REQUESTS // users for number in range(users)})
+
+
+def _expected_counts(users: int) -> list[int]:
+    """Return the numbers of users, links, memberships and Django groups."""
+    return [users, users, users * len(GROUPS), 2]

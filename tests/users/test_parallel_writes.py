@@ -1,0 +1,271 @@
+"""Many first requests, changes and pages at the same moment, in real threads on a real database."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+
+from django_cognito.authorization.group_expiry import expire_all_remembered_groups, expire_remembered_groups
+from django_cognito.conf.loading import get_settings
+from django_cognito.core.directory import DirectoryUser
+from django_cognito.core.errors import SignInError
+from django_cognito.models import CognitoMembership, CognitoUser
+from django_cognito.users import linking, provisioning
+from django_cognito.users.claim_sources import claims_from_directory
+from tests.support.user_scenario import NOW, django_groups, link_of
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("mapped")]
+THREADS = 16
+
+
+@pytest.mark.needs("database_server")
+def test_parallel_first_requests_make_one_user(told) -> None:
+    found = at_once([lambda: told("editors", "helpers").pk] * THREADS)
+    assert len(set(found)) == 1
+    assert (User.objects.count(), CognitoUser.objects.count(), CognitoMembership.objects.count()) == (1, 1, 2)
+    assert django_groups(User.objects.get()) == {"Writers", "Readers"}
+
+
+@pytest.mark.needs("database_server")
+def test_parallel_people_who_want_one_name_all_get_in(told, cognito) -> None:
+    cognito(USERNAME="preferred_username")
+    names = [f"person{number}" for number in range(THREADS)]
+    found = at_once([_login(told, name) for name in names])
+    assert len({user.pk for user in found}) == THREADS
+    assert sum(user.username == "al" for user in found) == 1
+
+
+@pytest.mark.needs("database_server")
+def test_parallel_people_make_the_same_django_groups_without_a_deadlock(told, cognito) -> None:
+    cognito(MIRROR_GROUPS=True)
+    names = [f"group{number}" for number in range(12)]
+    calls = [lambda name=f"person{n}", order=names[:: (-1) ** n]: told(*order, username=name) for n in range(THREADS)]
+    assert all(django_groups(user) == set(names) for user in at_once(calls))
+    assert Group.objects.count() == 12
+
+
+@pytest.mark.needs("database_server")
+def test_parallel_changes_leave_what_the_youngest_token_says(told) -> None:
+    told("editors", "admins", at=-600)
+    calls = [lambda at=at: told(*(["editors"] if at else ["helpers"]), at=-at) for at in range(0, 160, 10)]
+    at_once(calls)
+    user = User.objects.get()
+    link = link_of(user)
+    assert (link.as_of.timestamp() - NOW, link.groups) == (0, ["helpers"])
+    assert (user.is_staff, user.is_superuser, django_groups(user)) == (True, False, set())
+
+
+@pytest.mark.needs("database_server")
+def test_two_links_of_one_person_that_change_at_once_agree_in_the_end(told) -> None:
+    user = told(at=-60)
+    told(at=-60, username="google")
+    CognitoUser.objects.update(user=user)
+    for at in range(-50, 0, 2):
+        give, take = (("helpers",), ()) if at % 4 else ((), ("helpers",))
+        at_once([partial(told, *give, at=at), partial(told, *take, at=at, username="google")])
+        user.refresh_from_db()
+        assert user.is_staff
+
+
+@pytest.mark.needs("database_server")
+def test_newer_tokens_and_the_expiry_of_older_groups_at_once_leave_what_the_tokens_grant(told) -> None:
+    user = told("helpers", at=-600)
+    told("helpers", "editors", at=-600, username="google")
+    CognitoUser.objects.update(user=user)
+    for at in range(-50, 0, 5):
+        CognitoUser.objects.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
+        expire = [partial(expire_remembered_groups, User.objects.get(pk=user.pk)) for _ in range(4)]
+        tokens = [partial(told, "helpers", at=at), partial(told, "helpers", "viewers", at=at, username="google")]
+        at_once([*expire, *tokens])
+        user.refresh_from_db()
+        assert (user.is_staff, django_groups(user)) == (True, {"Readers"})
+
+
+@pytest.mark.needs("database_server")
+def test_of_parallel_people_with_one_verified_address_one_gets_the_account(told, cognito) -> None:
+    cognito(LINK_BY_VERIFIED_EMAIL=True)
+    local = User.objects.create_user("her", "al@example.com")
+    calls = [partial(told, token_use="id", username=f"person{n}", email="al@example.com") for n in range(THREADS)]
+    found = at_once(calls)
+    assert len({user.pk for user in found}) == THREADS
+    assert CognitoUser.objects.filter(user=local).count() == 1
+
+
+@pytest.mark.needs("database_server")
+def test_parallel_first_requests_of_one_person_all_get_their_account(told, cognito) -> None:
+    cognito(LINK_BY_VERIFIED_EMAIL=True, CREATE_USERS=False)
+    local = User.objects.create_user("her", "alice@example.com")
+    assert set(at_once([lambda: told(token_use="id").pk] * THREADS)) == {local.pk}
+
+
+def test_who_was_linked_under_a_request_is_let_in_where_none_are_made(told, cognito, monkeypatch) -> None:
+    cognito(LINK_BY_VERIFIED_EMAIL=True, CREATE_USERS=False)
+    local = User.objects.create_user("her", "alice@example.com")
+    find = provisioning._fetch_link
+
+    def find_and_be_late(statement: Any) -> CognitoUser | None:
+        link = find(statement)
+        monkeypatch.setattr(provisioning, "_fetch_link", find)
+        told(token_use="id")
+        return link
+
+    monkeypatch.setattr(provisioning, "_fetch_link", find_and_be_late)
+    assert told(token_use="id") == local
+
+
+def test_an_account_deleted_under_a_request_is_made_again(told, monkeypatch) -> None:
+    told(at=-60)
+    find = provisioning._fetch_link
+
+    def find_and_lose(statement: Any) -> CognitoUser | None:
+        link = find(statement)
+        monkeypatch.setattr(provisioning, "_fetch_link", find)
+        User.objects.all().delete()
+        return link
+
+    monkeypatch.setattr(provisioning, "_fetch_link", find_and_lose)
+    assert told("helpers").is_staff
+    assert User.objects.count() == 1
+
+
+def test_who_waited_for_a_younger_token_gets_what_that_one_left(told, monkeypatch) -> None:
+    told("admins", at=-60)
+    find = provisioning._fetch_link
+
+    def find_and_wait(statement: Any) -> CognitoUser | None:
+        link = find(statement)
+        monkeypatch.setattr(provisioning, "_fetch_link", find)
+        told(at=-10)
+        return link
+
+    monkeypatch.setattr(provisioning, "_fetch_link", find_and_wait)
+    user = told("admins", "editors", at=-30)
+    assert (user.is_staff, user.is_superuser, user.has_perm("auth.change_group")) == (False, False, False)
+
+
+@pytest.mark.needs("database_server")
+@pytest.mark.parametrize("attempt", range(4))
+def test_parallel_unlinks_never_remove_the_last_way_in(told, attempt) -> None:
+    user = told(at=-60)
+    for name in ("google", "acme", "umbrella"):
+        told(at=-60, username=name)
+    CognitoUser.objects.update(user=user)
+    results = at_once([partial(_unlink, user.pk, link.pk) for link in CognitoUser.objects.all()])
+    assert sorted(results) == ["", "", "", "last_way_in"]
+    assert CognitoUser.objects.filter(user=user).count() == 1
+
+
+@pytest.mark.needs("database_server")
+@pytest.mark.parametrize("attempt", range(6))
+def test_unlink_beside_group_changes_leaves_nothing_with_the_user(told, attempt) -> None:
+    user = told(at=-60)
+    told(at=-60, username="google")
+    CognitoUser.objects.update(user=user)
+    link = CognitoUser.objects.get(username="google")
+    tokens = [partial(told, "editors", "admins", at=at, username="google") for at in range(-50, -45)]
+    at_once([*tokens, partial(_unlink, user.pk, link.pk), partial(told, "viewers", at=-50)])
+    user.refresh_from_db()
+    assert (user.is_staff, user.is_superuser, django_groups(user)) == (False, False, {"Readers"})
+    assert list(CognitoMembership.objects.filter(cognito_user__user=user).values_list("name", flat=True)) == ["viewers"]
+    assert list(user.cognito_users.values_list("username", flat=True)) == ["alice"]
+    assert user.former_cognito_links.count() == 1
+
+
+@pytest.mark.needs("database_server")
+@pytest.mark.parametrize("kind", ["tokens", "expiry"])
+def test_page_with_two_links_of_one_user_beside_other_writers_waits_for_each_in_turn(told, kind) -> None:
+    user = told(at=-600)
+    told(at=-600, username="google")
+    CognitoUser.objects.update(user=user)
+    names, subs = ("alice", "google"), dict(CognitoUser.objects.values_list("username", "sub"))
+    for at in range(-500, -380, 4):
+        # By turns the page changes the groups of one link, and only the moment of the other.
+        moment, groups = datetime.fromtimestamp(NOW + at, UTC), ("editors", "viewers") if at % 8 else ("viewers",)
+        people = [DirectoryUser(subs[name], name, {}, True, "CONFIRMED", moment, moment) for name in names]
+        told_groups = dict(zip(names, ((), groups) if at % 16 < 8 else (groups, groups), strict=True))
+        page = [claims_from_directory(each, told_groups[each.username], moment, get_settings()) for each in people]
+        others = [partial(told, "helpers", at=at + n, username="google") for n in range(4)]
+        if kind == "expiry":
+            CognitoUser.objects.filter(username="google").update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
+            others = [partial(expire_remembered_groups, User.objects.get(pk=user.pk)) for _ in range(4)]
+        at_once([partial(provisioning.update_users, page), *others])
+
+
+@pytest.mark.needs("database_server")
+@pytest.mark.parametrize("attempt", range(4))
+def test_groups_deleted_beside_tokens_that_grant_them_do_not_wait_for_each_other(told, attempt) -> None:
+    user = told("editors", at=-600)
+    tokens = [partial(told, "editors" if at % 2 else "viewers", at=at) for at in range(-500, -495)]
+    at_once([*tokens, *(Group.objects.get(name=name).delete for name in ("Readers", "Writers"))])
+    told("editors", at=-1)
+    assert django_groups(user) == {"Readers", "Writers"}
+
+
+@pytest.mark.needs("database_server")
+@pytest.mark.parametrize("attempt", range(4))
+def test_tokens_expiry_unlinking_and_a_change_of_user_at_once_leave_only_recorded_groups(told, attempt) -> None:
+    user, other = told(at=-600), User.objects.create(username="other")
+    for name in ("google", "acme", "umbrella"):
+        told("helpers", at=-600, username=name)
+    CognitoUser.objects.update(user=user)
+    old = CognitoUser.objects.filter(username__in=["acme", "umbrella"])
+    old.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
+    given = CognitoUser.objects.get(username="umbrella")
+    given.user = other
+    tokens = [partial(told, "editors", at=at, username=name) for at in (-500, -499) for name in ("umbrella", "acme")]
+    expiry = [partial(expire_remembered_groups, User.objects.get(pk=user.pk)) for _ in range(4)]
+    google = CognitoUser.objects.get(username="google")
+    at_once([*tokens, *expiry, expire_all_remembered_groups, partial(_unlink, user.pk, google.pk), given.save])
+    for each in (user, other):
+        rows = CognitoMembership.objects.filter(cognito_user__user=each).values_list("granted_groups", flat=True)
+        assert set(each.groups.values_list("pk", flat=True)) == {pk for granted in rows for pk in granted}
+    user.refresh_from_db()
+    assert not user.is_staff
+
+
+@pytest.mark.needs("database_server")
+def test_links_deleted_beside_tokens_of_their_user_do_not_wait_for_each_other(told) -> None:
+    user = told(at=-60)
+    for name in ("google", "acme"):
+        told(at=-60, username=name)
+    CognitoUser.objects.update(user=user)
+    tokens = [
+        partial(told, "editors", at=at, username=name) for at in (-50, -40) for name in ("acme", "google", "alice")
+    ]
+    at_once([*tokens, *[partial(_unlink, user.pk, link.pk) for link in CognitoUser.objects.order_by("-pk")[:2]]])
+    assert CognitoUser.objects.filter(user=user).count() == 1
+
+
+def _unlink(user_pk: Any, link_pk: int) -> str:
+    """The code of the refusal, or nothing."""
+    try:
+        linking.unlink(User.objects.get(pk=user_pk), link_pk)
+    except SignInError as error:
+        return error.code
+    return ""
+
+
+def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
+    """What the calls give, each made in a thread of its own with a connection of its own, all at the same moment."""
+    barrier = Barrier(len(calls))
+
+    def run(call: Callable[[], Any]) -> Any:
+        connection.ensure_connection()
+        barrier.wait(timeout=20)
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
+def _login(told: Callable[..., Any], name: str) -> Callable[[], Any]:
+    return lambda: told(token_use="id", username=name, preferred_username="al")

@@ -1,0 +1,167 @@
+"""With a replica that lags, what decides on a write is read from the database that is written to."""
+
+from collections.abc import Callable
+from copy import copy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+
+from django_cognito.authorization.group_expiry import expire_all_remembered_groups, expire_remembered_groups
+from django_cognito.models import CognitoMembership, CognitoUser, FormerLink
+from django_cognito.users import linking, lookup, provisioning
+from tests.support import user_scenario
+from tests.support.user_scenario import django_groups, link_of
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys", "mapped")]
+NOTHING = (False, False, set(), 0)
+
+
+class ReadsFromReplica:
+    """A router whose replica cannot be asked."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return "replica"
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return "default"
+
+
+@pytest.fixture
+def replica(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """`replica(True)`: reads fail, but for the one query of a steady request; until `replica(False)`."""
+    monkeypatch.setattr(lookup, "database", lambda: "default")
+
+    def switch(is_on: bool) -> None:
+        settings.DATABASE_ROUTERS = [ReadsFromReplica()] if is_on else []
+
+    return switch
+
+
+def has(user: Any) -> tuple[bool, bool, set[str], int]:
+    stored = User.objects.get(pk=user.pk)
+    return stored.is_staff, stored.is_superuser, django_groups(stored), CognitoMembership.objects.count()
+
+
+def test_groups_are_removed_by_the_memberships_in_the_database_that_is_written_to(told, replica) -> None:
+    user = told("editors", "admins", at=-60)
+    replica(True)
+    told(at=-30)
+    replica(False)
+    assert has(user) == NOTHING
+
+
+def test_groups_are_granted_by_what_is_in_the_database_that_is_written_to(told, replica) -> None:
+    user = told(at=-60)
+    user.groups.add(Group.objects.create(name="Readers"))
+    replica(True)
+    told("editors", at=-30)
+    told(at=-20)
+    replica(False)
+    assert has(user) == (False, False, {"Readers"}, 0)
+
+
+def test_unverified_email_is_compared_with_what_is_in_the_database_that_is_written_to(told, replica) -> None:
+    user = told(token_use="id", at=-60)
+    replica(True)
+    told(token_use="id", at=-30, email="eve@example.com", email_verified=False)
+    replica(False)
+    assert User.objects.get(pk=user.pk).email == "alice@example.com"
+
+
+def test_account_linked_by_email_is_checked_in_the_database_that_is_written_to(told, cognito, replica) -> None:
+    cognito(LINK_BY_VERIFIED_EMAIL=True)
+    local = User.objects.create_user("her", "alice@example.com", "pw")
+    replica(True)
+    assert told(token_use="id") == local
+    replica(False)
+    assert link_of(local).verified_attributes == ["email"]
+
+
+def test_groups_expire_by_what_is_in_the_database_that_is_written_to(told, replica) -> None:
+    user = told("editors", "admins")
+    CognitoUser.objects.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
+    replica(True)
+    expire_remembered_groups(user)
+    replica(False)
+    assert has(user) == NOTHING
+    assert not user.is_superuser
+
+
+def test_expired_groups_of_all_users_are_read_from_the_database_that_is_written_to(told, replica) -> None:
+    user = told("editors", "admins")
+    CognitoUser.objects.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
+    replica(True)
+    assert expire_all_remembered_groups() == 1
+    replica(False)
+    assert has(user) == NOTHING
+
+
+def test_unlink_refreshes_the_user_from_the_database_that_is_written_to(told, replica) -> None:
+    user = told("admins")
+    user_scenario.link(user, "google")
+    user = User.objects.get()
+    replica(True)
+    linking.unlink(user, CognitoUser.objects.using("default").get(username="alice").pk)
+    replica(False)
+    user.save()
+    assert has(user) == NOTHING
+    assert FormerLink.objects.count() == 1
+
+
+# Rows that the replica does not have yet, or still has
+
+
+@pytest.fixture
+def lagging(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Callable[[Any], None]:
+    """`lagging(person)`: the replica has this person, or nobody, whatever is written."""
+    find = provisioning.find
+
+    def pretend(person: Any) -> None:
+        def find_late(user_pool_id: str, sub: str, using: str | None = None) -> Any:
+            if using is not None:
+                return find(user_pool_id, sub, using)
+            again = copy(person)
+            if again is not None:
+                again.user = again.new_user()
+            return again
+
+        monkeypatch.setattr(provisioning, "find", find_late)
+        monkeypatch.setattr(provisioning, "database", lambda: "replica")
+
+    return pretend
+
+
+def test_user_whom_the_replica_does_not_have_yet_is_found(told, cognito, lagging) -> None:
+    user = told(at=-60)
+    lagging(None)
+    cognito(CREATE_USERS=False)
+    assert [told(at=-60), told(at=-30)] == [user, user]
+
+
+def test_link_that_the_replica_does_not_have_yet_is_the_users_own(told, lagging) -> None:
+    user = told()
+    lagging(None)
+    for _ in range(2):
+        user_scenario.link(user, "google")
+    assert told(username="google") == user
+
+
+def test_link_that_the_replica_still_has_is_gone(told, lagging) -> None:
+    user = told(at=-60)
+    link = link_of(user)
+    lagging(provisioning.find(link.user_pool_id, link.sub))
+    link.delete()
+    assert told("editors", at=-30) != user
+
+
+def test_user_whose_expired_groups_the_replica_still_has_loses_the_flags(told, cognito, lagging) -> None:
+    cognito(GROUPS_CLAIM="custom:groups")
+    user = told(at=-60, token_use="id", **{"custom:groups": "[editors,admins]"})
+    told()
+    CognitoUser.objects.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
+    link = link_of(user)
+    lagging(provisioning.find(link.user_pool_id, link.sub))
+    for _ in range(2):
+        assert not told().is_superuser

@@ -1,0 +1,152 @@
+"""The users are in another database than `default`, which no statement of the package may use."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import transaction
+
+from django_cognito.authorization.group_expiry import expire_all_remembered_groups, expire_remembered_groups
+from django_cognito.conf.loading import get_settings
+from django_cognito.core.directory import DirectoryUser
+from django_cognito.factories import get_verifier
+from django_cognito.models import CognitoUser
+from django_cognito.testing import make_token, sign_in
+from django_cognito.users.authentication import authenticate
+from django_cognito.users.claim_sources import claims_from_directory
+from django_cognito.users.linking import link, unlink
+from django_cognito.users.provisioning import reapply_claims, update_users
+from django_cognito.users.request_writes import collect_writes
+from tests.support.login_scenario import CALLBACK, begin, token_answer, who
+from tests.support.second_database import second_database
+from tests.support.user_scenario import NOW, django_groups, token
+
+pytestmark = [
+    pytest.mark.django_db(databases=["people"]),  # Django's tests refuse any other
+    pytest.mark.usefixtures("cognito_keys", "mapped"),
+]
+
+
+class UsersElsewhere:
+    """A router that takes everything to one database, which is not `default`."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return "people"
+
+    db_for_write = db_for_read
+
+
+@pytest.fixture(scope="module", autouse=True)
+def people_database(tmp_path_factory: Any, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    with django_db_blocker.unblock(), second_database("people", tmp_path_factory.mktemp("db") / "people.sqlite3"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(settings: Any, db: None) -> None:
+    settings.DATABASE_ROUTERS = [UsersElsewhere()]
+
+
+def told(*groups: str, at: int = 0, **claims: Any) -> Any:
+    return authenticate(token(*groups, at=at, **claims), token_use=claims.get("token_use", "access"))[0]
+
+
+def test_user_is_created_updated_and_steady() -> None:
+    user = told("editors", "admins", at=-60)
+    assert (user.is_superuser, django_groups(user)) == (True, {"Readers", "Writers"})
+    user = told(at=-30)
+    told(at=-10)
+    assert not User.objects.get().is_superuser
+    assert django_groups(user) == set()
+
+
+def test_conflict_rolls_back_to_its_own_savepoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An IntegrityError inside an open transaction of the site: only a savepoint of the same database undoes it."""
+    from django_cognito.users import provisioning
+
+    create, calls = provisioning.create_account, []
+
+    def lose_once(*args: Any) -> Any:
+        user = create(*args)
+        if not calls:
+            calls.append(user)
+            User.objects.create(username=user.username)  # raises IntegrityError
+        return user
+
+    monkeypatch.setattr(provisioning, "create_account", lose_once)
+    with transaction.atomic(using="people"):
+        assert told().username == "alice"
+    assert User.objects.count() == 1
+
+
+def test_error_in_a_receiver_leaves_nothing(failing_on: Any) -> None:
+    failing_on("Writers")
+    with pytest.raises(RuntimeError):
+        told("editors")
+    assert (User.objects.count(), CognitoUser.objects.count()) == (0, 0)
+
+
+def test_account_is_linked_and_unlinked() -> None:
+    user = told()
+    other = get_verifier().verify(make_token(username="google"))
+    link(user, other, None)
+    unlink(user, CognitoUser.objects.get(username="alice").pk)
+    assert CognitoUser.objects.get().username == "google"
+
+
+def test_account_is_linked_by_email(cognito: Any) -> None:
+    cognito(LINK_BY_VERIFIED_EMAIL=True)
+    local = User.objects.create_user("her", "alice@example.com", "password")
+    assert told(token_use="id") == local
+
+
+def test_page_of_the_directory_is_written() -> None:
+    user = told(at=-60)
+    at, sub = datetime.fromtimestamp(NOW, UTC), CognitoUser.objects.get().sub
+    person = DirectoryUser(sub, "alice", {"sub": sub}, True, "CONFIRMED", at, at)
+    assert update_users([claims_from_directory(person, ("editors",), at, get_settings())]) == 1
+    assert django_groups(user) == {"Readers", "Writers"}
+
+
+def test_remembered_groups_expire() -> None:
+    user = told("admins")
+    CognitoUser.objects.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
+    expire_remembered_groups(user)
+    assert not User.objects.get().is_superuser
+    assert expire_all_remembered_groups() == 0
+
+
+def test_rolled_back_claims_are_written_again() -> None:
+    told("admins", at=-60)
+    with collect_writes() as written:
+        with transaction.atomic(using="people"):
+            told(at=-30)
+            transaction.set_rollback(True, using="people")
+        assert len(written) == 1
+        reapply_claims(written)
+    assert not User.objects.get().is_superuser
+
+
+def test_deleted_group_is_granted_again() -> None:
+    user = told("editors", at=-60)
+    Group.objects.all().delete()
+    told("editors", at=-60)
+    assert django_groups(user) == {"Readers", "Writers"}
+
+
+@pytest.mark.urls("tests.support.login_site")
+def test_sign_in_page_and_sign_out(client: Any, token_endpoint: Any) -> None:
+    started = begin(client)
+    token_endpoint.script(token_answer("alice", nonce=started["nonce"]))
+    assert client.get(CALLBACK, {"code": "a-code", "state": started["state"]}).status_code == 302
+    assert who(client) == "alice"
+    client.post("/auth/logout/", {"where": "everywhere"})
+    assert who(client) == "nobody"
+
+
+@pytest.mark.urls("tests.support.login_site")
+def test_sign_in_by_the_testing_helper(client: Any) -> None:
+    sign_in(client, "alice")
+    assert who(client) == "alice"
