@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from . import source
+from tests.support import source
 
 PROJECT = source.PROJECT_DIRECTORY
 PACKAGES = {
