@@ -29,10 +29,10 @@ class Refuses:
     code: str
     status: int = 403
     asks: tuple[str, ...] = ("token", "jwks")
-    because: str = ""  # where the suite would have it accepted, or leaves it open
+    because: str = ""  # where the suite expects it to be accepted, or leaves it open
 
     def __str__(self) -> str:
-        return f"refused: `{self.code}`" + (f" ({self.because})" if self.because else "")
+        return f"rejected: `{self.code}`" + (f" ({self.because})" if self.because else "")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Ends:
     """A refresh is refused: the login is over, and the session with it."""
 
     def __str__(self) -> str:
-        return "refused: the login ends"
+        return "rejected: the login ends"
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,15 @@ class Module:
 
 
 _OIDCC, _FAPI2 = "oidcc-client-test", "fapi2-security-profile-final-client-test"
-_COGNITO_NAMES = "Cognito names the key in every token"
-_NO_DISCOVERY = DoesNotApply("every address follows from the settings; nothing is discovered at run time")
-_OWN_LOGOUT = DoesNotApply("Cognito's `/logout` knows neither `id_token_hint`, `post_logout_redirect_uri` nor `state`")
+_COGNITO_NAMES = "Cognito sets `kid` in every token"
+_NO_DISCOVERY = DoesNotApply("all URLs are derived from the settings; there is no discovery at run time")
+_OWN_LOGOUT = DoesNotApply("Cognito's `/logout` ignores `id_token_hint`, `post_logout_redirect_uri` and `state`")
 _NO_BACK_CHANNEL = DoesNotApply("Cognito sends no logout tokens")
-_NO_FRONT_CHANNEL = DoesNotApply("Cognito loads no page of the site when somebody signs out")
+_NO_FRONT_CHANNEL = DoesNotApply("Cognito loads no page of the site when a user signs out")
 
 _SIG_NONE = Module(
     f"{_OIDCC}-idtoken-sig-none",
-    Refuses("invalid_signature", because="the suite leaves it open, for TLS could vouch for the token"),
+    Refuses("invalid_signature", because="the suite allows both, because TLS could authenticate the token"),
     Fault(header={"alg": "none", "kid": None}, is_signed=False),
 )
 
@@ -90,19 +90,19 @@ PLANS: dict[str, tuple[Module, ...]] = {
         Module(f"{_OIDCC}-missing-iat", Refuses("invalid_claim"), Fault(id_claims={"iat": None})),
         Module(
             f"{_OIDCC}-kid-absent-single-jwks",
-            Refuses("invalid_signature", because=f"the suite would have it accepted; {_COGNITO_NAMES}"),
+            Refuses("invalid_signature", because=f"the suite expects it to be accepted; {_COGNITO_NAMES}"),
             Fault(header={"kid": None}, keys={"id": "the-only-one", "access": "the-only-one"}),
         ),
         Module(
             f"{_OIDCC}-kid-absent-multiple-jwks",
-            Refuses("invalid_signature", because=f"the suite leaves it open; {_COGNITO_NAMES}"),
+            Refuses("invalid_signature", because=f"the suite allows both; {_COGNITO_NAMES}"),
             Fault(header={"kid": None}),
         ),
         Module(f"{_OIDCC}-idtoken-sig-rs256", Accepts()),
         _SIG_NONE,
         Module(f"{_OIDCC}-invalid-sig-rs256", Refuses("invalid_signature"), Fault(signer="nobody's")),
         Module(f"{_OIDCC}-userinfo-bearer-header", Accepts(), way="userInfo"),
-        Module(f"{_OIDCC}-userinfo-bearer-body", DoesNotApply("Cognito reads the token from the header alone")),
+        Module(f"{_OIDCC}-userinfo-bearer-body", DoesNotApply("Cognito reads the token only from the header")),
         Module(
             f"{_OIDCC}-userinfo-invalid-sub",
             Refuses("user_info_mismatch", 400, asks=("token", "jwks", "user_info")),
@@ -149,7 +149,7 @@ PLANS: dict[str, tuple[Module, ...]] = {
             Refuses("wrong_issuer", 400, asks=()),
             Fault(back={"iss": "https://op.invalid/another"}),
         ),
-        Module(f"{_FAPI2}-remove-authorization-response-iss", DoesNotApply("Cognito sends no `iss` beside the code")),
+        Module(f"{_FAPI2}-remove-authorization-response-iss", DoesNotApply("Cognito sends no `iss` with the code")),
         Module(f"{_FAPI2}-invalid-missing-iss", Refuses("wrong_issuer"), Fault(id_claims={"iss": None})),
         Module(f"{_FAPI2}-invalid-missing-aud", Refuses("invalid_claim"), Fault(id_claims={"aud": None})),
         Module(
@@ -159,7 +159,7 @@ PLANS: dict[str, tuple[Module, ...]] = {
         ),
         Module(
             f"{_FAPI2}-valid-aud-as-array",
-            Refuses("invalid_claim", because="the suite would have it accepted; Cognito writes a text"),
+            Refuses("invalid_claim", because="the suite expects it to be accepted; Cognito sends a string"),
             Fault(id_claims={"aud": ["1testclient23456789"]}),
         ),
         Module(f"{_FAPI2}-invalid-missing-exp", Refuses("invalid_claim"), Fault(id_claims={"exp": None})),
