@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 from .client_secret import ClientSecret
 from .errors import CognitoError, CognitoUnavailableError, MalformedTokenError, SignInError, TokenError
 from .http.client import Http, Response
-from .tokens.jws import read_object
+from .tokens.jws import decode_json_object
 from .user_pool import UserPool
 
 # RFC 6749 5.2 and RFC 7009 2.2.1: what the endpoints answer, and what we hand on as a code of our own.
@@ -185,7 +185,7 @@ class HostedUi:
         if response.status != 200:
             raise self._unavailable(response)
         try:
-            return read_object(response.body)  # as a token's claims: what cannot be kept anywhere is in neither
+            return decode_json_object(response.body)  # as a token's claims: what cannot be kept anywhere is in neither
         except MalformedTokenError:
             raise self._unavailable(response) from None
 

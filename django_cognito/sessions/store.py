@@ -26,7 +26,7 @@ from ..core import AccessToken, IdToken
 from ..core.clock import utc_now
 from ..core.errors import CognitoError, SignInError
 from ..core.hosted_ui import TokenSet
-from ..core.tokens.jws import take_apart
+from ..core.tokens.jws import decode_jws
 from ..core.tracebacks import without_locals
 from ..db.transactions import retry_conflicts, write_transaction
 from ..encryption import DecryptionError, decrypt, encrypt
@@ -113,7 +113,7 @@ def access_token_of(login: CognitoLogin) -> AccessToken:
 
 
 def _claims(verified: str) -> Mapping[str, Any]:
-    return take_apart(verified, max_bytes=len(verified))[1]
+    return decode_jws(verified, max_bytes=len(verified))[1]
 
 
 def is_over(login: CognitoLogin) -> bool:

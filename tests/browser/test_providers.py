@@ -9,7 +9,7 @@ from local_cognito import Emulator
 from playwright.sync_api import Page, expect
 
 from django_cognito.core import IdToken
-from django_cognito.core.tokens.jws import take_apart
+from django_cognito.core.tokens.jws import decode_jws
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
 
@@ -30,7 +30,7 @@ ITS_GROUP = f"{POOL_ID}_Acme"
 def id_token() -> IdToken:
     """The ID token of the one login that there is."""
     raw = store.tokens_of(CognitoLogin.objects.get()).id_token
-    return IdToken(POOL_ID, take_apart(raw, max_bytes=len(raw))[1])
+    return IdToken(POOL_ID, decode_jws(raw, max_bytes=len(raw))[1])
 
 
 @EITHER_WAY

@@ -15,6 +15,8 @@ from django_cognito.core import IdToken, TokenVerifier, UserPool
 from .forging import HEADER, NOW, OTHER_POOL, POOL, access, code, identity, make, needs_fetch
 from .signing import b64, jwk, jwks, sign
 
+pytestmark = pytest.mark.usefixtures("decoder")
+
 GOOD = sign(access())
 HEADER_PART, CLAIMS, SIGNATURE = GOOD.split(".")
 SIZE = 16_384  # the longest token that is read, unless a site says otherwise

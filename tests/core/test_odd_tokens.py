@@ -11,6 +11,8 @@ from django_cognito.core import AccessToken, ClientToken
 from .forging import HEADER, NOW, POOL, access, code, make
 from .signing import sign
 
+pytestmark = pytest.mark.usefixtures("decoder")
+
 SIZE = 16_384  # the longest token that is read, unless a site says otherwise
 GROUPS = ["\u5bff\u9650\u7121", "\U0001f407", "e\u0301", "a b", "\u202e"]
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal, NoReturn, Self
 
-from .jws import take_apart
+from .jws import decode_jws
 
 TokenUse = Literal["access", "id"]
 
@@ -175,4 +175,4 @@ def read_unverified(raw: str) -> Mapping[str, Any]:
 
     Raises MalformedTokenError.
     """
-    return take_apart(raw)[1]
+    return decode_jws(raw)[1]

@@ -19,7 +19,7 @@ from ..clock import unix_time
 from ..errors import ClaimError, IssuerError, SignatureError, TokenError
 from ..user_pool import UserPool, pools_by_issuer
 from .claims import ClientIds, Expected, accepted_client, verify_claims
-from .jws import MAX_BYTES, read_strictly, take_apart
+from .jws import MAX_BYTES, decode_jws, decode_segment
 from .key_store import KeyStore, KeyStores
 from .token import AccessToken, ClientToken, IdToken, TokenUse, token_of
 from .verified_cache import KnownToken, KnownTokens
@@ -156,7 +156,7 @@ class TokenVerifier:
         pool_ids: tuple[str, ...] | None,
     ) -> KnownToken:
         """The token, once signature and claims have held; before a key is fetched for it, claims are looked at."""
-        header, claims, signed, signature = take_apart(raw, self._max_bytes)
+        header, claims, signed, signature = decode_jws(raw, self._max_bytes)
         kid, typ = _read_header(header)
         if typ in _ACCESS_TOKEN_TYPES and claims.get("token_use") == "id":
             raise SignatureError("typ is an access token's, token_use an ID token's")
@@ -201,7 +201,7 @@ def _read_header(segment: bytes) -> tuple[str, str]:
 
     URLs and keys in the header are never read. Raises MalformedTokenError or SignatureError.
     """
-    header = read_strictly(segment)
+    header = decode_segment(segment)
     if header.get("alg") != "RS256":
         raise SignatureError("alg is not RS256")
     # RFC 7515 4.1.11: names extensions that must be understood, and there are none here; RFC 7797 6: is one.
