@@ -16,7 +16,7 @@ from .authorization.group_expiry import newest_expired_as_of
 from .authorization.rights import arights_of, permissions_of, rights_of
 from .conf.loading import get_pools
 from .core.errors import TokenError
-from .core.tracebacks import without_locals
+from .core.tracebacks import clear_frame_locals
 from .models import CognitoMembership
 from .users.authentication import aauthenticate, authenticate
 from .web.pool_selection import apool_ids_accepted_at, pool_ids_accepted_at
@@ -25,7 +25,7 @@ from .web.pool_selection import apool_ids_accepted_at, pool_ids_accepted_at
 class CognitoBackend(BaseBackend):
     """Put in AUTHENTICATION_BACKENDS, before ModelBackend."""
 
-    @without_locals
+    @clear_frame_locals
     def authenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
         """The active user behind a raw token; None where the token is refused.
 
@@ -37,7 +37,7 @@ class CognitoBackend(BaseBackend):
         except TokenError:
             return None
 
-    @without_locals
+    @clear_frame_locals
     async def aauthenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
         """As `authenticate`."""
         try:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, MutableMapping
 from typing import Any, NoReturn
 
 from ..core.errors import MalformedTokenError
-from ..core.forks import leave_behind, run_in_forked_child
+from ..core.forks import close_after_fork, run_in_forked_child
 from ..core.identity_pool import IdentityPool
 from ..core.tokens.jws import decode_jws
 from ..signals import account_unlinked, signed_out
@@ -45,7 +45,7 @@ class PersonAws:
         self._lock = threading.Lock()  # boto3's sessions are not safe under threads, and make the clients
         self._maker: Any = None
         for client in self._clients.values():
-            leave_behind(client)
+            close_after_fork(client)
         self._clients = {}
 
     def __repr__(self) -> str:

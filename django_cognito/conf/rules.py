@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.utils.functional import SimpleLazyObject
 
 from ..core.identity_pool import is_identity_pool_id
-from ..core.user_pool import is_safe_address
+from ..core.user_pool import is_secure_url
 
 
 class Rule(NamedTuple):
@@ -41,7 +41,7 @@ def _is_secret(value: Any) -> bool:
 
 
 def _is_page_or_empty(value: Any) -> bool:
-    return _is_text_or_empty(value) and (value == "" or is_safe_address(value))
+    return _is_text_or_empty(value) and (value == "" or is_secure_url(value))
 
 
 def _between(low: float, high: float) -> Callable[[Any], bool]:

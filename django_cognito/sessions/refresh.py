@@ -23,7 +23,7 @@ from ..core import AccessToken, IdToken
 from ..core.clock import utc_now
 from ..core.errors import CognitoError, CognitoUnavailableError, SignInError, TokenError
 from ..core.hosted_ui import HostedUi, TokenSet
-from ..core.tracebacks import without_locals
+from ..core.tracebacks import clear_frame_locals
 from ..factories import get_hosted_ui
 from ..models import CognitoLogin
 from ..signals import tell_of_sign_out
@@ -38,7 +38,7 @@ _POLL_SECONDS = 0.05
 _NOT_USED = ("client_refused", "client_secret_unavailable")
 
 
-@without_locals
+@clear_frame_locals
 def current(login: CognitoLogin) -> CognitoLogin:
     """Return the login with valid tokens: as it is, or refreshed.
 
@@ -62,7 +62,7 @@ def current(login: CognitoLogin) -> CognitoLogin:
         return end.value  # type: ignore[no-any-return]
 
 
-@without_locals
+@clear_frame_locals
 async def acurrent(login: CognitoLogin) -> CognitoLogin:
     """Async version of `current`: requests to Cognito run in a thread of their own, the database in the ORM's.
 

@@ -27,7 +27,7 @@ from ..core.clock import utc_now
 from ..core.errors import CognitoError, SignInError
 from ..core.hosted_ui import TokenSet
 from ..core.tokens.jws import decode_jws
-from ..core.tracebacks import without_locals
+from ..core.tracebacks import clear_frame_locals
 from ..db.transactions import retry_conflicts, write_transaction
 from ..encryption import DecryptionError, decrypt, encrypt
 from ..factories import get_hosted_ui
@@ -91,7 +91,7 @@ def load(session: SessionBase) -> CognitoLogin:
     return row_of(session.get(SESSION_KEY), cognito_user__user_id=session.get(auth.SESSION_KEY))
 
 
-@without_locals
+@clear_frame_locals
 def tokens_of(login: CognitoLogin) -> TokenSet:
     """Return the login's tokens.
 
@@ -106,7 +106,7 @@ def tokens_of(login: CognitoLogin) -> TokenSet:
     return tokens
 
 
-@without_locals
+@clear_frame_locals
 def access_token_of(login: CognitoLogin) -> AccessToken:
     """The login's access token. It was verified before it was kept, and the encryption proves that it is the same."""
     return AccessToken(login.cognito_user.user_pool_id, _claims(tokens_of(login).access_token))
@@ -121,7 +121,7 @@ def is_over(login: CognitoLogin) -> bool:
     return login.expires_at <= utc_now()
 
 
-@without_locals
+@clear_frame_locals
 def drop(session: SessionBase, *, everywhere: bool = False, user: Any = None) -> CognitoSettings | None:
     """End the session's login: delete its row, send `signed_out`, and revoke its refresh token at Cognito.
 
@@ -236,7 +236,7 @@ def row_of(login_id: Any, **conditions: Any) -> CognitoLogin:
         raise SignInError("the login was ended", code="login_ended") from error
 
 
-@without_locals
+@clear_frame_locals
 def revoke(*logins: CognitoLogin, everywhere: bool = False) -> None:
     """Revoke the refresh tokens of `logins` at Cognito; with `everywhere` all refresh tokens of their accounts.
 
@@ -272,7 +272,7 @@ def end_of(token: AccessToken, tokens: TokenSet) -> datetime:
     return min(token.expires_at, IdToken(token.user_pool_id, _claims(tokens.id_token)).expires_at)
 
 
-@without_locals
+@clear_frame_locals
 def sealed(login_id: UUID, tokens: TokenSet) -> bytes:
     """The tokens as the login's row keeps them: nobody opens them but as that row's."""
     return encrypt(json.dumps(asdict(tokens)).encode(), associated_data=_associated_data(login_id))

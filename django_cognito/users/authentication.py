@@ -2,33 +2,26 @@
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from enum import Enum
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
 
 from ..core import AccessToken, IdToken, TokenUse
-from ..core.errors import ClaimError, KeysDueError, TokenError
-from ..core.tracebacks import without_locals
+from ..core.errors import ClaimError, KeyFetchRequiredError, TokenError
+from ..core.tokens.verifier import UNSET, Unset
+from ..core.tracebacks import clear_frame_locals
 from ..factories import get_verifier
 from ..signals import tell_of_refusal
 from .cache import user_at_hand, user_for
 from .provisioning import Token
 
 
-class _Unset(Enum):
-    UNSET = "unset"
-
-
-UNSET = _Unset.UNSET  # left out: the setting counts. None has a meaning of its own in core: either
-
-
-@without_locals
+@clear_frame_locals
 def authenticate(
     raw: str,
     *,
-    token_use: TokenUse | _Unset = UNSET,
+    token_use: TokenUse | Unset = UNSET,
     id_token: str | None = None,
     nonce: str | None = None,
     client_ids: Sequence[str] | None = None,
@@ -47,11 +40,11 @@ def authenticate(
     return person(*_verified(raw, token_use, id_token, nonce, client_ids, user_pool_ids))
 
 
-@without_locals
+@clear_frame_locals
 async def aauthenticate(
     raw: str,
     *,
-    token_use: TokenUse | _Unset = UNSET,
+    token_use: TokenUse | Unset = UNSET,
     id_token: str | None = None,
     nonce: str | None = None,
     client_ids: Sequence[str] | None = None,
@@ -65,7 +58,7 @@ async def aauthenticate(
     given |= {"client_ids": client_ids, "user_pool_ids": user_pool_ids}
     try:
         verified = verify(raw, wait=False, **given)
-    except KeysDueError as due:
+    except KeyFetchRequiredError as due:
         verified = await _fetching(due.keys, raw, given)
     user = user_at_hand(*verified)
     return (user, verified[0]) if user is not None else await sync_to_async(person)(*verified)
@@ -79,7 +72,7 @@ async def _fetching(keys: object, raw: str, given: dict[str, Any]) -> tuple[Toke
     async with _turn(keys):
         try:
             return verify(raw, wait=False, **given)
-        except KeysDueError:
+        except KeyFetchRequiredError:
             return await sync_to_async(verify, thread_sensitive=False)(raw, **given)
 
 
@@ -92,11 +85,11 @@ def _turn(keys: object) -> asyncio.Lock:
     return turns.setdefault(keys, asyncio.Lock())
 
 
-@without_locals
+@clear_frame_locals
 def verify(
     raw: str,
     *,
-    token_use: TokenUse | _Unset = UNSET,
+    token_use: TokenUse | Unset = UNSET,
     id_token: str | None = None,
     nonce: str | None = None,
     client_ids: Sequence[str] | None = None,
@@ -105,14 +98,14 @@ def verify(
 ) -> tuple[Token, IdToken | None]:
     """The verified token of `raw`, and its ID token where one came along. No database; tells of a refusal.
 
-    Without `wait` no keys are fetched, and KeysDueError is raised where they would have to be.
+    Without `wait` no keys are fetched, and KeyFetchRequiredError is raised where they would have to be.
     """
     return _verified(raw, token_use, id_token, nonce, client_ids, user_pool_ids, wait)
 
 
 def _verified(
     raw: str,
-    token_use: TokenUse | _Unset,
+    token_use: TokenUse | Unset,
     id_token: str | None,
     nonce: str | None,
     client_ids: Sequence[str] | None,

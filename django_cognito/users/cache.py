@@ -21,7 +21,7 @@ from ..authorization.rights import Rights, carry
 from ..conf.loading import Pools, get_pools
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.clock import unix_time
-from ..factories import once
+from ..factories import cached_instance
 from ..models import CognitoUser
 from .link_snapshot import copier
 from .lookup import KnownPerson, database
@@ -135,7 +135,7 @@ def user_at_hand(token: Token, profile: IdToken | None = None) -> Any | None:
 
 
 def _known_users() -> KnownUsers | None:
-    return once(_made, get_pools())
+    return cached_instance(_made, get_pools())
 
 
 def _made(pools: Pools) -> KnownUsers | None:

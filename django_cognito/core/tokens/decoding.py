@@ -34,12 +34,13 @@ def decode_canonical(claims: bytes, signature: bytes) -> tuple[dict[str, Any], b
         value = orjson.loads(data) if _is_shallow(data) else None
     except ValueError:  # includes binascii.Error and JSONDecodeError
         return None
-    is_canonical = (
+    if (
         isinstance(value, dict)
         and b64encode(orjson.dumps(value), b"-_") == claims
         and b64encode(decoded, b"-_") == signature
-    )
-    return (value, decoded) if is_canonical else None
+    ):
+        return value, decoded
+    return None
 
 
 def _is_shallow(data: bytes) -> bool:

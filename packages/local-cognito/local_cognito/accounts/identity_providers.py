@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django_cognito.core.user_pool import is_safe_address
+from django_cognito.core.user_pool import is_secure_url
 
 from ..refusals import Refused
 
@@ -71,5 +71,5 @@ def require_sound_details(kind: str, details: Mapping[str, Any]) -> None:
     if missing:
         raise Refused("InvalidParameterException", f"Missing required provider details: {', '.join(missing)}")
     for name in ("oidc_issuer", *_ADDRESSES):
-        if details.get(name) and not is_safe_address(str(details[name])):
+        if details.get(name) and not is_secure_url(str(details[name])):
             raise Refused("InvalidParameterException", f"{name} must be https (plain http is for loopback hosts only)")

@@ -11,7 +11,7 @@ from typing import Any
 
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.core.http.client import Http, Response
-from django_cognito.core.user_pool import is_safe_address
+from django_cognito.core.user_pool import is_secure_url
 
 from ..accounts.identity_providers import IdentityProvider
 from .failures import FederationFailed
@@ -111,7 +111,7 @@ class ProviderClient:
     def _ask(self, slow: str, addresses: Addresses, name: str, *, method: str = "GET", **sent: Any) -> Response:
         """The answer at one of the addresses; `slow` is what is said where none comes."""
         address = addresses.get(name, "")
-        if not is_safe_address(address):
+        if not is_secure_url(address):
             raise FederationFailed(f"The provider's {name} is neither https nor on this machine")
         try:
             return self._http.request(method, address, **sent)

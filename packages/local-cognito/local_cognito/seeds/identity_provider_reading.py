@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from django_cognito.core.user_pool import is_safe_address
+from django_cognito.core.user_pool import is_secure_url
 
 from ..accounts.identity_providers import SOCIAL_TYPES, TYPES
 from . import values
@@ -18,7 +18,7 @@ _NAME = re.compile(r"[^_\s][^\s]{1,30}[^_\s]")
 
 def address(value: Any) -> str:
     """Somewhere that the local Cognito may go to."""
-    if not is_safe_address(values.text(value)):
+    if not is_secure_url(values.text(value)):
         raise ValueError("must be https (plain http is for loopback hosts only)")
     return str(value)
 
