@@ -116,10 +116,8 @@ def _hosted_ui(settings: CognitoSettings) -> HostedUi:
             "Logins need COGNITO['DOMAIN']: the user pool's domain, as the AWS console shows it."
         )
     secret = _client_secret(settings.client_secret)
-    http, token_http = (
-        cached_instance(_http, settings.http_timeout_seconds),
-        cached_instance(_http, settings.token_timeout_seconds),
-    )
+    http = cached_instance(_http, settings.http_timeout_seconds)
+    token_http = cached_instance(_http, settings.token_timeout_seconds)
     return HostedUi(settings.user_pool, settings.client_id, secret, http=http, token_http=token_http)
 
 

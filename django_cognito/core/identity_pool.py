@@ -91,8 +91,8 @@ class IdentityPool:
     def credentials(self, identity_id: str, id_token: str, *, role_arn: str = "") -> tuple[str, AwsCredentials]:
         """Return the identity id and its credentials, which are valid for an hour.
 
-        AWS selects the role by the identity pool's rules; `role_arn` requests one of the token's `cognito:roles`. If AWS
-        has merged two identities, the returned id differs from `identity_id` and replaces it.
+        AWS selects the role by the identity pool's rules; `role_arn` requests one of the token's `cognito:roles`. If
+        AWS has merged two identities, the returned id differs from `identity_id` and replaces it.
 
         Raises CredentialsError with AWS's code, CognitoUnavailableError.
         """

@@ -102,7 +102,7 @@ class Http:
         return response
 
     def _seconds_left(self, url: str) -> float:
-        """Return the seconds that one request may take. Raises CognitoUnavailableError if the shared deadline has passed."""
+        """Return the seconds for one request. Raises CognitoUnavailableError if the shared deadline has passed."""
         if self._ends_at is None:
             return self.timeout_seconds
         left = min(self.timeout_seconds, self._ends_at - time.monotonic())

@@ -1,7 +1,7 @@
 """Verify Cognito's tokens: structure, then signature, then claims. Must not depend on users or settings.
 
-Before the signature is verified, only two values of a token are used: `iss` selects a configured pool, and `kid` selects
-a key of the pool's JWKS.
+Before the signature is verified, only two values of a token are used: `iss` selects a configured pool, and `kid`
+selects a key of this pool's JWKS.
 """
 
 import base64
