@@ -21,7 +21,8 @@ TESTS = {
     ),
     "tokens.token": ("test_token", "test_verifier", "test_known_tokens"),
     "tokens.jwks": ("test_jwks", "test_key_store", "test_verifier"),
-    "tokens.jws": ("test_compact", "test_odd_tokens", "test_verifier", "test_attacks", "test_costs"),
+    "tokens.decoding": ("test_decoding", "test_compact", "test_odd_tokens", "test_two_ways"),
+    "tokens.jws": ("test_compact", "test_decoding", "test_odd_tokens", "test_verifier", "test_attacks", "test_costs"),
     "tokens.claims": ("test_claims", "test_odd_tokens", "test_verifier", "test_incidents", "test_attacks"),
     "tokens.verified_cache": ("test_known_tokens", "test_verifier"),
     "tokens.key_store": (
