@@ -32,16 +32,8 @@ INSIDE = {
     "core": "base64url clock errors forks tracebacks | user_pool client_secret | http | tokens"
     " | hosted_ui identity_pool directory",
     "core.http": "deadline | client",
-<<<<<<< HEAD
-    "core.tokens": "key_events jwks jws | token | claims key_store | verified_cache | verifier",
-    "conf": "validators | schema | pool_registry | validation | loading",
-||||||| b425e3b
-    "core.tokens": "key_events jwks jws | token | claims key_store | verified_cache | verifier",
-    "conf": "rules | schema | validation | loading",
-=======
     "core.tokens": "decoding key_events jwks | jws | token | claims key_store | verified_cache | verifier",
-    "conf": "rules | schema | validation | loading",
->>>>>>> f282d1f406d0d630d65ba271367df5cab2ed4d1c
+    "conf": "validators | schema | pool_registry | validation | loading",
     "authorization": "group_mapping deleted_groups | memberships | group_expiry | rights",
     "users": "fields save_protection lookup | contact_claims claim_sources | request_writes machine accounts unlinking"
     " | provisioning | cache linking identity_ids | authentication",

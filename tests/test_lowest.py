@@ -10,22 +10,10 @@ import pytest
 
 from .support import source
 
-<<<<<<< HEAD
 PROJECTS: list[Any] = [
     tomllib.loads((source.PROJECT_DIRECTORY / folder / "pyproject.toml").read_text())["project"]
     for folder in (".", "packages/local-cognito")
 ]
-||||||| b425e3b
-PROJECT: Any = tomllib.loads((source.PROJECT_DIRECTORY / "pyproject.toml").read_text())["project"]
-=======
-ROOT = source.PROJECT_DIRECTORY
-PROJECTS: list[Any] = [
-    tomllib.loads(path.read_text())["project"]
-    for path in (ROOT / "pyproject.toml", *ROOT.glob("packages/*/pyproject.toml"))
-]
-OWN = {"django-aws-cognito", "local-cognito"}
-LOCAL_COGNITO = {"moto", "flask", "flask-cors", "pyyaml", "pyotp"}  # declared by packages/local-cognito/pyproject.toml
->>>>>>> f282d1f406d0d630d65ba271367df5cab2ed4d1c
 CONSTRAINTS = dict(
     line.split("==")
     for line in (source.PROJECT_DIRECTORY / "tests" / "lowest.txt").read_text().splitlines()
@@ -55,7 +43,6 @@ FIXED = {
 
 
 def _bounds() -> dict[str, str]:
-<<<<<<< HEAD
     """The lower bound of each direct dependency of both distributions, those of the extras included."""
     ours = tuple(project["name"] for project in PROJECTS)
     found: dict[str, str] = {}
@@ -66,27 +53,6 @@ def _bounds() -> dict[str, str]:
                 match = re.fullmatch(r"([a-z0-9-]+)(?:\[[a-z0-9,]+\])?>=([0-9.]+)(?:,<[0-9.]+)?", requirement)
                 assert match, f"no lower bound, or one that this test cannot read: {requirement}"
                 assert found.setdefault(match[1], match[2]) == match[2], requirement
-||||||| b425e3b
-    """The lower bound of each direct dependency, those of the extras included."""
-    extras = (requirement for extra in PROJECT["optional-dependencies"].values() for requirement in extra)
-    found = {}
-    for requirement in (*PROJECT["dependencies"], *extras):
-        if not requirement.startswith(f"{PROJECT['name']}["):
-            match = re.fullmatch(r"([a-z0-9-]+)(?:\[[a-z0-9,]+\])?>=([0-9.]+)(?:,<[0-9.]+)?", requirement)
-            assert match, f"no lower bound, or one that this test cannot read: {requirement}"
-            found[match[1]] = match[2]
-=======
-    """The lower bound of each direct dependency, those of the extras included."""
-    requirements = [requirement for project in PROJECTS for requirement in project["dependencies"]]
-    for project in PROJECTS:
-        requirements += [item for extra in project.get("optional-dependencies", {}).values() for item in extra]
-    found = {}
-    for requirement in requirements:
-        if re.split(r"[^a-z0-9-]", requirement)[0] not in OWN:
-            match = re.fullmatch(r"([a-z0-9-]+)(?:\[[a-z0-9,]+\])?>=([0-9.]+)(?:,<[0-9.]+)?", requirement)
-            assert match, f"no lower bound, or one that this test cannot read: {requirement}"
-            found[match[1]] = match[2]
->>>>>>> f282d1f406d0d630d65ba271367df5cab2ed4d1c
     return found
 
 

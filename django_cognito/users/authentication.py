@@ -5,21 +5,13 @@ Must not depend on requests, sessions or responses: entry points translate its e
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-<<<<<<< HEAD
 from typing import Any, TypedDict, Unpack
-||||||| b425e3b
-from enum import Enum
-from typing import Any
-=======
-from typing import Any
->>>>>>> f282d1f406d0d630d65ba271367df5cab2ed4d1c
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
 
 from ..core import AccessToken, IdToken, TokenUse
 from ..core.errors import ClaimError, KeyFetchRequiredError, TokenError
-from ..core.tokens.verifier import UNSET, Unset
 from ..core.tracebacks import clear_frame_locals
 from ..factories import get_verifier
 from ..signals import report_rejected_token
@@ -27,7 +19,6 @@ from .cache import get_cached_user, get_token_user
 from .provisioning import Token
 
 
-<<<<<<< HEAD
 class TokenChecks(TypedDict, total=False):
     """The optional keyword arguments of `authenticate`, `aauthenticate` and `verify`.
 
@@ -47,43 +38,9 @@ class TokenChecks(TypedDict, total=False):
     user_pool_ids: Collection[str] | None
 
 
-||||||| b425e3b
-class _Unset(Enum):
-    UNSET = "unset"
-
-
-UNSET = _Unset.UNSET  # left out: the setting counts. None has a meaning of its own in core: either
-
-
-=======
->>>>>>> f282d1f406d0d630d65ba271367df5cab2ed4d1c
 @clear_frame_locals
-<<<<<<< HEAD
 def authenticate(raw: str, **checks: Unpack[TokenChecks]) -> tuple[Any, Token]:
     """Return the active user of the token `raw`, created or updated, and the verified token.
-||||||| b425e3b
-def authenticate(
-    raw: str,
-    *,
-    token_use: TokenUse | _Unset = UNSET,
-    id_token: str | None = None,
-    nonce: str | None = None,
-    client_ids: Sequence[str] | None = None,
-    user_pool_ids: Collection[str] | None = None,
-) -> tuple[Any, Token]:
-    """The active user behind `raw`, made or brought up to date, and the verified token.
-=======
-def authenticate(
-    raw: str,
-    *,
-    token_use: TokenUse | Unset = UNSET,
-    id_token: str | None = None,
-    nonce: str | None = None,
-    client_ids: Sequence[str] | None = None,
-    user_pool_ids: Collection[str] | None = None,
-) -> tuple[Any, Token]:
-    """The active user behind `raw`, made or brought up to date, and the verified token.
->>>>>>> f282d1f406d0d630d65ba271367df5cab2ed4d1c
 
     `checks` are described at `TokenChecks`. At most one query and no write if the tokens contain no changes; may fetch
     the pool's JWKS.
@@ -94,32 +51,8 @@ def authenticate(
 
 
 @clear_frame_locals
-<<<<<<< HEAD
 async def aauthenticate(raw: str, **checks: Unpack[TokenChecks]) -> tuple[Any, Token]:
     """Async version of `authenticate`.
-||||||| b425e3b
-async def aauthenticate(
-    raw: str,
-    *,
-    token_use: TokenUse | _Unset = UNSET,
-    id_token: str | None = None,
-    nonce: str | None = None,
-    client_ids: Sequence[str] | None = None,
-    user_pool_ids: Collection[str] | None = None,
-) -> tuple[Any, Token]:
-    """As `authenticate`. Verifying takes microseconds; only a fetch of keys is worth a thread, and one for all.
-=======
-async def aauthenticate(
-    raw: str,
-    *,
-    token_use: TokenUse | Unset = UNSET,
-    id_token: str | None = None,
-    nonce: str | None = None,
-    client_ids: Sequence[str] | None = None,
-    user_pool_ids: Collection[str] | None = None,
-) -> tuple[Any, Token]:
-    """As `authenticate`. Verifying takes microseconds; only a fetch of keys is worth a thread, and one for all.
->>>>>>> f282d1f406d0d630d65ba271367df5cab2ed4d1c
 
     Tokens are verified on the event loop, which takes microseconds. Only a fetch of keys runs in a thread: one thread
     for all tasks that wait for the same keys, and never the thread of the ORM.
@@ -151,70 +84,14 @@ async def _verify_after_key_fetch(keys: object, raw: str, checks: TokenChecks) -
 
 
 @clear_frame_locals
-<<<<<<< HEAD
 def verify(raw: str, *, wait: bool = True, **checks: Unpack[TokenChecks]) -> tuple[Token, IdToken | None]:
     """Verify `raw`, and the ID token of `checks` if it has one, and return both tokens. No database.
-||||||| b425e3b
-def verify(
-    raw: str,
-    *,
-    token_use: TokenUse | _Unset = UNSET,
-    id_token: str | None = None,
-    nonce: str | None = None,
-    client_ids: Sequence[str] | None = None,
-    user_pool_ids: Collection[str] | None = None,
-    wait: bool = True,
-) -> tuple[Token, IdToken | None]:
-    """The verified token of `raw`, and its ID token where one came along. No database; tells of a refusal.
-=======
-def verify(
-    raw: str,
-    *,
-    token_use: TokenUse | Unset = UNSET,
-    id_token: str | None = None,
-    nonce: str | None = None,
-    client_ids: Sequence[str] | None = None,
-    user_pool_ids: Collection[str] | None = None,
-    wait: bool = True,
-) -> tuple[Token, IdToken | None]:
-    """The verified token of `raw`, and its ID token where one came along. No database; tells of a refusal.
->>>>>>> f282d1f406d0d630d65ba271367df5cab2ed4d1c
 
     Without `wait` no keys are fetched, and KeyFetchRequiredError is raised if they are needed. Sends `token_rejected` if a token
     is rejected.
     """
-<<<<<<< HEAD
     expected: dict[str, Any] = {"wait": wait, **checks}
     id_token, nonce = expected.pop("id_token", None), expected.pop("nonce", None)
-||||||| b425e3b
-    return _verified(raw, token_use, id_token, nonce, client_ids, user_pool_ids, wait)
-
-
-def _verified(
-    raw: str,
-    token_use: TokenUse | _Unset,
-    id_token: str | None,
-    nonce: str | None,
-    client_ids: Sequence[str] | None,
-    user_pool_ids: Collection[str] | None,
-    wait: bool = True,
-) -> tuple[Token, IdToken | None]:
-    """As `verify`, for those whose frames forget themselves."""
-=======
-    return _verified(raw, token_use, id_token, nonce, client_ids, user_pool_ids, wait)
-
-
-def _verified(
-    raw: str,
-    token_use: TokenUse | Unset,
-    id_token: str | None,
-    nonce: str | None,
-    client_ids: Sequence[str] | None,
-    user_pool_ids: Collection[str] | None,
-    wait: bool = True,
-) -> tuple[Token, IdToken | None]:
-    """As `verify`, for those whose frames forget themselves."""
->>>>>>> f282d1f406d0d630d65ba271367df5cab2ed4d1c
     verifier = get_verifier()
     try:
         if id_token is None:

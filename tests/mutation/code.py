@@ -24,11 +24,17 @@ TESTS = {
         "tokens/test_attacks",
         "tokens/test_costs",
     ),
-<<<<<<< HEAD
     "tokens.token": ("tokens/test_token", "tokens/test_verifier", "tokens/test_verified_cache"),
     "tokens.jwks": ("tokens/test_jwks", "tokens/test_key_store", "tokens/test_verifier"),
+    "tokens.decoding": (
+        "tokens/test_decoding",
+        "tokens/test_jws",
+        "tokens/test_unusual_tokens",
+        "tokens/test_two_ways",
+    ),
     "tokens.jws": (
         "tokens/test_jws",
+        "tokens/test_decoding",
         "tokens/test_unusual_tokens",
         "tokens/test_verifier",
         "tokens/test_attacks",
@@ -42,20 +48,6 @@ TESTS = {
         "tokens/test_attacks",
     ),
     "tokens.verified_cache": ("tokens/test_verified_cache", "tokens/test_verifier"),
-||||||| b425e3b
-    "tokens.token": ("test_token", "test_verifier", "test_known_tokens"),
-    "tokens.jwks": ("test_jwks", "test_key_store", "test_verifier"),
-    "tokens.jws": ("test_compact", "test_odd_tokens", "test_verifier", "test_attacks", "test_costs"),
-    "tokens.claims": ("test_claims", "test_odd_tokens", "test_verifier", "test_incidents", "test_attacks"),
-    "tokens.verified_cache": ("test_known_tokens", "test_verifier"),
-=======
-    "tokens.token": ("test_token", "test_verifier", "test_known_tokens"),
-    "tokens.jwks": ("test_jwks", "test_key_store", "test_verifier"),
-    "tokens.decoding": ("test_decoding", "test_compact", "test_odd_tokens", "test_two_ways"),
-    "tokens.jws": ("test_compact", "test_decoding", "test_odd_tokens", "test_verifier", "test_attacks", "test_costs"),
-    "tokens.claims": ("test_claims", "test_odd_tokens", "test_verifier", "test_incidents", "test_attacks"),
-    "tokens.verified_cache": ("test_known_tokens", "test_verifier"),
->>>>>>> f282d1f406d0d630d65ba271367df5cab2ed4d1c
     "tokens.key_store": (
         "tokens/test_key_store",
         "tokens/test_verifier",

@@ -9,14 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_cognito.core.errors import MalformedTokenError
-<<<<<<< HEAD:tests/core/tokens/test_two_ways.py
-from django_cognito.core.tokens import jws, verifier
-from tests.support.signing import b64, jwk, jwks
-||||||| b425e3b:tests/core/test_two_ways.py
-from django_cognito.core.tokens import jws, verifier
-=======
 from django_cognito.core.tokens import decoding, jws, verifier
->>>>>>> f282d1f406d0d630d65ba271367df5cab2ed4d1c:tests/core/test_two_ways.py
+from tests.support.signing import b64, jwk, jwks
 
 from .mutations import VALUES, cases, policies, searched
 from .spelling import STYLES, Literally, token, written
