@@ -87,8 +87,8 @@ async def _verify_after_key_fetch(keys: object, raw: str, checks: TokenChecks) -
 def verify(raw: str, *, wait: bool = True, **checks: Unpack[TokenChecks]) -> tuple[Token, IdToken | None]:
     """Verify `raw`, and the ID token of `checks` if it has one, and return both tokens. No database.
 
-    Without `wait` no keys are fetched, and KeyFetchRequiredError is raised if they are needed. Sends `token_rejected` if a token
-    is rejected.
+    Without `wait` no keys are fetched, and KeyFetchRequiredError is raised if they are needed. Sends `token_rejected`
+    if a token is rejected.
     """
     expected: dict[str, Any] = {"wait": wait, **checks}
     id_token, nonce = expected.pop("id_token", None), expected.pop("nonce", None)

@@ -10,9 +10,8 @@ import pytest
 
 from django_cognito.core.errors import MalformedTokenError
 from django_cognito.core.tokens import decoding, jws
-from tests import source
-
-from .signing import b64
+from tests.support import source
+from tests.support.signing import b64
 
 # Each is read differently, or not rejected, by one of orjson, `json`, pybase64 and `base64` with default options.
 ODD_JSON = {
