@@ -13,9 +13,9 @@ from local_cognito import Emulator
 if "local_cognito_support" not in sys.modules:  # the tests of django_cognito register and import it as well
     pytest.register_assert_rewrite("local_cognito_support")
 
-from local_cognito_support import identity_site, real_parts  # noqa: E402
-from local_cognito_support.identity_provider import federated, provider  # noqa: E402
-from local_cognito_support.user_pools import SEED, Clock, People  # noqa: E402
+from local_cognito_support import identity_site, real_parts
+from local_cognito_support.identity_provider import federated, provider
+from local_cognito_support.user_pools import SEED, Clock, People
 
 __all__ = ["federated", "provider"]
 
