@@ -16,7 +16,7 @@ from .authorization.group_expiry import newest_expired_as_of
 from .authorization.rights import aget_rights, get_mapped_permissions, get_rights
 from .conf.loading import get_pool_registry
 from .core.errors import TokenError
-from .core.tracebacks import without_locals
+from .core.tracebacks import clear_frame_locals
 from .models import CognitoMembership
 from .users.authentication import aauthenticate, authenticate
 from .web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
@@ -25,7 +25,7 @@ from .web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 class CognitoBackend(BaseBackend):
     """Put in AUTHENTICATION_BACKENDS, before ModelBackend."""
 
-    @without_locals
+    @clear_frame_locals
     def authenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
         """Return the active user of a raw token; None if the token is rejected.
 
@@ -37,7 +37,7 @@ class CognitoBackend(BaseBackend):
         except TokenError:
             return None
 
-    @without_locals
+    @clear_frame_locals
     async def aauthenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
         """Async version of `authenticate`."""
         try:

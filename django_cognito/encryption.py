@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
-from .core.tracebacks import without_locals
+from .core.tracebacks import clear_frame_locals
 
 STORED_TOKENS = b"django_cognito.encryption"  # HKDF's `info` for the rows of logins
 _NONCE_BYTES = 12  # NIST SP 800-38D 8.2: 96 random bits allow 2**32 messages a key: 50 days of 1,000 a second
@@ -19,7 +19,7 @@ class DecryptionError(Exception):
     """The bytes are not ours, were changed, belong to another row, or their SECRET_KEY is gone."""
 
 
-@without_locals
+@clear_frame_locals
 def encrypt(plaintext: bytes, *, associated_data: bytes, purpose: bytes = STORED_TOKENS) -> bytes:
     """Return `plaintext` encrypted under the current SECRET_KEY.
 
@@ -30,7 +30,7 @@ def encrypt(plaintext: bytes, *, associated_data: bytes, purpose: bytes = STORED
     return nonce + _cipher(settings.SECRET_KEY, purpose).encrypt(nonce, plaintext, associated_data)
 
 
-@without_locals
+@clear_frame_locals
 def decrypt(ciphertext: bytes, *, associated_data: bytes, purpose: bytes = STORED_TOKENS) -> bytes:
     """Return the plaintext of `encrypt`, under SECRET_KEY or one of SECRET_KEY_FALLBACKS.
 

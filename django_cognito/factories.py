@@ -29,7 +29,7 @@ _made: dict[tuple[Any, ...], Any] = {}
 
 def get_verifier() -> TokenVerifier:
     """The verifier of the configured pools. No I/O; the first `verify` of a pool's token fetches the pool's keys."""
-    return once(_verifier, get_pool_registry())
+    return cached_instance(_verifier, get_pool_registry())
 
 
 def get_hosted_ui(settings: CognitoSettings | None = None) -> HostedUi:
@@ -37,7 +37,7 @@ def get_hosted_ui(settings: CognitoSettings | None = None) -> HostedUi:
 
     Raises ImproperlyConfigured where DOMAIN is not set.
     """
-    return once(_hosted_ui, settings or get_settings())
+    return cached_instance(_hosted_ui, settings or get_settings())
 
 
 def get_directory(settings: CognitoSettings | None = None) -> Directory:
@@ -57,7 +57,7 @@ def get_identity_pool(settings: CognitoSettings | None = None) -> IdentityPool:
 
     Raises ImproperlyConfigured where IDENTITY_POOL_ID is not set.
     """
-    return once(_identity_pool, settings or get_settings())
+    return cached_instance(_identity_pool, settings or get_settings())
 
 
 def reset() -> None:
@@ -74,7 +74,7 @@ def _forget(*, setting: str, **_: Any) -> None:
                 del _made[key]
 
 
-def once(make: Callable[..., _T], *values: Any) -> _T:
+def cached_instance(make: Callable[..., _T], *values: Any) -> _T:
     """`make(*values)`, made once: settings and plain values hash, and what is made hangs on them, until `reset`."""
     key = (make, *values)
     try:
@@ -94,7 +94,7 @@ def _verifier(pools: PoolRegistry) -> TokenVerifier:
         leeway_seconds=settings.leeway_seconds,
         max_bytes=settings.token_max_bytes,
         cache_size=settings.token_cache_size,
-        key_stores=once(
+        key_stores=cached_instance(
             _key_stores,
             settings.http_timeout_seconds,
             settings.jwks_max_age_seconds,
@@ -105,10 +105,10 @@ def _verifier(pools: PoolRegistry) -> TokenVerifier:
 
 def _key_stores(timeout_seconds: float, max_age_seconds: int, hard_max_age_seconds: int) -> KeyStores:
     return KeyStores(
-        http=once(_http, timeout_seconds),
+        http=cached_instance(_http, timeout_seconds),
         max_age_seconds=max_age_seconds,
         hard_max_age_seconds=hard_max_age_seconds,
-        tell=send_key_event,
+        on_event=send_key_event,
     )
 
 
@@ -118,7 +118,8 @@ def _hosted_ui(settings: CognitoSettings) -> HostedUi:
             "Logins need COGNITO['DOMAIN']: the user pool's domain, as the AWS console shows it."
         )
     secret = _client_secret(settings.client_secret)
-    http, token_http = once(_http, settings.http_timeout_seconds), once(_http, settings.token_timeout_seconds)
+    http = cached_instance(_http, settings.http_timeout_seconds)
+    token_http = cached_instance(_http, settings.token_timeout_seconds)
     return HostedUi(settings.user_pool, settings.client_id, secret, http=http, token_http=token_http)
 
 
@@ -132,7 +133,7 @@ def _client_secret(value: str | Callable[[], str]) -> ClientSecret:
 def _identity_pool(settings: CognitoSettings) -> IdentityPool:
     if not settings.identity_pool_id:
         raise ImproperlyConfigured("AWS credentials need COGNITO['IDENTITY_POOL_ID'].")
-    http = once(_http, settings.http_timeout_seconds)
+    http = cached_instance(_http, settings.http_timeout_seconds)
     return IdentityPool(
         settings.identity_pool_id, logins_key=settings.logins_key, endpoint_url=settings.endpoint_url, http=http
     )
@@ -158,7 +159,7 @@ def _renew_after_fork() -> None:
     global _lock
     _lock = threading.RLock()
     for key in [key for key in _made if key[0] is _directory]:
-        _made.pop(key).leave_behind()
+        _made.pop(key).close_after_fork()
 
 
 setting_changed.connect(_forget, dispatch_uid="django_cognito.factories")

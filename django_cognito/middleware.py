@@ -21,7 +21,7 @@ from django.utils.functional import LazyObject, SimpleLazyObject
 from django.utils.module_loading import import_string
 
 from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError
-from .core.tracebacks import without_locals
+from .core.tracebacks import clear_frame_locals
 from .users.authentication import aauthenticate, authenticate
 from .users.claim_sources import IdentityClaims
 from .users.provisioning import reapply_claims
@@ -73,7 +73,7 @@ class CognitoMiddleware:
             await sync_to_async(_write_again)(written)
         return _finish(request, response)
 
-    @without_locals
+    @clear_frame_locals
     def _process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         raw = bearer_token(request)
         if raw is None:
@@ -90,7 +90,7 @@ class CognitoMiddleware:
         request.cognito.set_bearer(user, token, raw, take_id_token(request))  # type: ignore[attr-defined]
         return None
 
-    @without_locals
+    @clear_frame_locals
     async def _aprocess_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         raw = bearer_token(request)
         if raw is None:

@@ -4,5 +4,7 @@ import pytest
 
 # Modules with assertions of their own: pytest explains these too if they fail.
 _WITH_ASSERTIONS = ("entry_point_views", "fixtures", "login_scenario", "pool_scenario")
-pytest.register_assert_rewrite(*(f"tests.support.{name}" for name in _WITH_ASSERTIONS), "tests.openid.scenario")
+pytest.register_assert_rewrite(
+    *(f"tests.support.{name}" for name in _WITH_ASSERTIONS), "tests.openid.scenario", "local_cognito_support"
+)
 pytest_plugins = ["tests.support.plugin", "tests.support.fixtures", "django_cognito.testing.fixtures"]

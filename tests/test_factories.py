@@ -140,7 +140,7 @@ def test_thread_that_waited_for_the_lock_gets_what_the_other_one_made(monkeypatc
             assert lock.is_awaited.wait(20)
         return made[-1]
 
-    threads = [threading.Thread(target=lambda: found.append(factories.once(make))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: found.append(factories.cached_instance(make))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

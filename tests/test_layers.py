@@ -32,7 +32,7 @@ INSIDE = {
     "core": "base64url clock errors forks tracebacks | user_pool client_secret | http | tokens"
     " | hosted_ui identity_pool directory",
     "core.http": "deadline | client",
-    "core.tokens": "key_events jwks jws | token | claims key_store | verified_cache | verifier",
+    "core.tokens": "decoding key_events jwks | jws | token | claims key_store | verified_cache | verifier",
     "conf": "validators | schema | pool_registry | validation | loading",
     "authorization": "group_mapping deleted_groups | memberships | group_expiry | rights",
     "users": "fields save_protection lookup | contact_claims claim_sources | request_writes machine accounts unlinking"

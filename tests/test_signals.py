@@ -76,7 +76,7 @@ def test_keys_are_told_of_as_they_come_and_do_not(settings: Any, heard: list[dic
     assert heard == [
         {"sender": "KeySkipped", "url": address, "kid": "two", "reason": "not for signatures"},
         {"sender": "KeysRefreshed", "url": address, "kids": ("one",)},
-        {"sender": "KeysUnavailable", "url": address, "reason": "answered with status 503", "retry_after": 1},
+        {"sender": "KeysUnavailable", "url": address, "reason": "responded with status 503", "retry_after": 1},
     ]
 
 

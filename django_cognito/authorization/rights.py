@@ -65,8 +65,10 @@ def get_mapped_permissions(rights: Rights) -> frozenset[str]:
 
 @lru_cache(maxsize=1_024)  # sites have few combinations of groups; a repeated has_perm is one look-up
 def _resolve_permissions(by_pool: tuple[tuple[str, tuple[str, ...]], ...], pools: PoolRegistry) -> frozenset[str]:
-    given = (get_group_permissions(names, found) for pool, names in by_pool if (found := pools.find(pool)) is not None)
-    return frozenset[str]().union(*given)
+    permissions = (
+        get_group_permissions(names, settings) for pool, names in by_pool if (settings := pools.find(pool)) is not None
+    )
+    return frozenset[str]().union(*permissions)
 
 
 def require_names(names: tuple[str, ...]) -> tuple[str, ...]:

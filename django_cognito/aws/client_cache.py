@@ -6,22 +6,21 @@ A new session and client cost 0.1 s; with AWS's models shared 7 ms and half a me
 import hashlib
 import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from typing import Any, NoReturn
 
-from cachetools import TTLCache
-
 from ..core.errors import MalformedTokenError
-from ..core.forks import leave_behind, run_in_forked_child
+from ..core.forks import close_after_fork, run_in_forked_child
 from ..core.identity_pool import IdentityPool
-from ..core.tokens.jws import take_apart
+from ..core.tokens.jws import decode_jws
 from ..signals import account_unlinked, signed_out
 from .credentials import UserCredentials
 
 _MAX_USERS = 256  # half a megabyte each
 _KEPT_SECONDS = 3_600  # an ID token's usual life, and so its credentials'
 
-_cache: TTLCache[tuple[IdentityPool, bytes], "UserAws"] = TTLCache(_MAX_USERS, _KEPT_SECONDS)
+# A TTLCache from the first entry on: a site without the extra `aws` has no cachetools, and no entries.
+_cache: MutableMapping[tuple[IdentityPool, bytes], "UserAws"] = {}
 _lock = threading.Lock()
 
 
@@ -46,7 +45,7 @@ class UserAws:
         self._lock = threading.Lock()  # boto3's sessions are not safe under threads, and make the clients
         self._session: Any = None
         for client in self._clients.values():
-            leave_behind(client)
+            close_after_fork(client)
         self._clients = {}
 
     def __repr__(self) -> str:
@@ -101,8 +100,11 @@ def get_or_create_aws(pool: IdentityPool, id_token: str, *, identity_id: str = "
 
     Where another thread was faster, what it made.
     """
+    global _cache
     person = UserAws(UserCredentials(pool, id_token, identity_id=identity_id), pool.region, sub=_sub_of(id_token))
     with _lock:
+        if isinstance(_cache, dict):
+            _cache = _new_cache()
         return _cache.setdefault((pool, _digest(id_token)), person)
 
 
@@ -123,6 +125,12 @@ def clear_cache() -> None:
         _cache.clear()
 
 
+def _new_cache() -> MutableMapping[tuple[IdentityPool, bytes], UserAws]:
+    from cachetools import TTLCache
+
+    return TTLCache(_MAX_USERS, _KEPT_SECONDS)
+
+
 def _digest(id_token: str) -> bytes:
     # Of the whole token: nothing less is one person's alone.
     return hashlib.sha256(id_token.encode()).digest()
@@ -131,7 +139,7 @@ def _digest(id_token: str) -> bytes:
 def _sub_of(id_token: str) -> str:
     """Return the `sub` of a verified ID token; empty for what is no token."""
     try:
-        return str(take_apart(id_token, max_bytes=len(id_token))[1].get("sub", ""))
+        return str(decode_jws(id_token, max_bytes=len(id_token))[1].get("sub", ""))
     except MalformedTokenError:
         return ""
 
@@ -155,7 +163,7 @@ _all: weakref.WeakSet[UserAws] = weakref.WeakSet()
 def _reset_after_fork() -> None:
     global _lock, _cache
     if not _lock.acquire(blocking=False):  # a thread of the parent was changing the map
-        _cache = TTLCache(_MAX_USERS, _KEPT_SECONDS)
+        _cache = {}
     _lock = threading.Lock()
     for person in _all:
         person.reset_after_fork()

@@ -9,7 +9,7 @@ from ..conf.loading import get_pool_registry
 from ..core import ClientToken
 from ..core.errors import CredentialsError
 from ..core.identity_pool import AwsCredentials, IdentityPool
-from ..core.tracebacks import without_locals
+from ..core.tracebacks import clear_frame_locals
 from ..factories import get_identity_pool
 from ..users.identity_ids import get_identity_id, save_identity_id
 from ..users.provisioning import Token
@@ -79,7 +79,7 @@ class Aws:
         """As `client`; AWS is asked in a thread. The client's own calls block: make them in a thread too."""
         return await self._agiven(lambda person: person.client(service, **options))
 
-    @without_locals
+    @clear_frame_locals
     def _given(self, give: Callable[[UserAws], _T]) -> _T:
         """What `give` makes of the person's AWS, asking AWS where it must; the identity id that it got is kept."""
         known = self._kept() or self._new()
@@ -88,7 +88,7 @@ class Aws:
             _keep(known)
         return given
 
-    @without_locals
+    @clear_frame_locals
     async def _agiven(self, give: Callable[[UserAws], _T]) -> _T:
         """As `_given`. AWS is asked in a thread of its own, the database in the one that the ORM lives in."""
         await self._aload()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.utils.functional import SimpleLazyObject
 
-from ..core.user_pool import is_safe_address
+from ..core.user_pool import is_secure_url
 
 
 class Validator(NamedTuple):
@@ -82,7 +82,7 @@ TEXT_OR_EMPTY = Validator(is_text_or_empty, "a string")
 TEXT_LIST = Validator(is_text_list, "a list of non-empty strings")
 BOOLEAN = Validator(lambda value: isinstance(value, bool), "True or False")
 URL_OR_EMPTY = Validator(
-    lambda value: is_text_or_empty(value) and (value == "" or is_safe_address(value)),
+    lambda value: is_text_or_empty(value) and (value == "" or is_secure_url(value)),
     "a complete https URL (plain http is for loopback hosts only)",
 )
 PERMISSION_LIST = Validator(is_permission_list, "a list of permissions such as 'notes.change_note'")

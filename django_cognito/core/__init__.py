@@ -1,4 +1,4 @@
-"""Cognito without Django: usable from a Lambda, a worker or a script. Only hands names on."""
+"""Cognito without Django: usable from a Lambda, a worker or a script. Must not depend on Django."""
 
 from .tokens.token import AccessToken, ClientToken, IdToken, TokenUse
 from .tokens.verifier import TokenVerifier

@@ -1,4 +1,4 @@
-"""Base64url without padding (RFC 7515, section 2). Must not depend on what is encoded."""
+"""Base64url without padding (RFC 7515 2). Must not depend on what the bytes are."""
 
 import base64
 

@@ -1,4 +1,4 @@
-"""An app client's secret, which may rotate: a text, or a function that reads it. It must not depend on Django.
+"""An app client's secret, which may rotate: a string, or a function that returns it. Must not depend on Django.
 
 Source: AWS developer guide, "App client secret rotation": Secrets Manager may replace a client's secret at any time.
 """
@@ -23,7 +23,7 @@ class ClientSecret:
 
     `source` is the secret (empty: a public client), or a function without arguments that reads it. The function is
     called on first use, and again if Cognito refused the secret: at most once per `cooldown_seconds` and process,
-    failed calls included. It is called by one thread at a time; the others wait for its result. An empty text is a
+    failed calls included. It is called by one thread at a time; the others wait for its result. An empty string is a
     failure, unless it `may_be_empty`: then it is a public client.
     """
 
@@ -96,9 +96,9 @@ class ClientSecret:
 
 
 def _call_and_check(function: Callable[[], object], *, may_be_empty: bool) -> tuple[str | None, str]:
-    """Return the text that `function` returns, or None and the problem.
+    """Return the string that `function` returns, or None and the problem.
 
-    The error is not passed on: its frames and its message may hold the secret.
+    The error is not propagated: its frames and its message may hold the secret.
     """
     try:
         value = function()
@@ -106,7 +106,7 @@ def _call_and_check(function: Callable[[], object], *, may_be_empty: bool) -> tu
         return None, f"the function raised {type(error).__name__}"
     if isinstance(value, str) and (value or may_be_empty):
         return value, ""
-    return None, "the function returned no text"
+    return None, "the function returned no string"
 
 
 def _unavailable(problem: str, seconds: float) -> CognitoUnavailableError:

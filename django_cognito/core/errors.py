@@ -1,7 +1,7 @@
-"""Every exception of this package. Knows nothing: all else may import it.
+"""The exceptions of this package. Must not depend on any other module.
 
-CognitoError                          .code: a stable slug, per instance; the class gives the default
-├── TokenError                        the token is refused                                    -> 401
+CognitoError                          .code: a stable slug; the class has the default
+├── TokenError                        the token is rejected                                   -> 401
 │   ├── MalformedTokenError             not a JWT of the right shape
 │   ├── SignatureError                  wrong alg, unknown kid (while the keys are fresh), bad signature
 │   ├── ClaimError                      .claim .actual .expected
@@ -10,21 +10,21 @@ CognitoError                          .code: a stable slug, per instance; the cl
 │   │   ├── IssuerError
 │   │   ├── ClientError
 │   │   └── TokenUseError
-│   └── RevokedTokenError               signed out before its end
-├── SignInError                       the hosted UI or the token endpoint refused             -> the login-failed page
+│   └── RevokedTokenError               signed out before it expired
+├── SignInError                       the hosted UI or the token endpoint refused             -> the sign-in error page
 ├── CredentialsError                  the identity pool refused                               -> 403
-└── CognitoUnavailableError           Cognito could not be asked; the same call may succeed later -> 503
-    └── KeysDueError                    it was not asked, for the call was not to wait
+└── CognitoUnavailableError           Cognito could not be reached; retryable                 -> 503
+    └── KeyFetchRequiredError           the keys must be fetched, and the call excluded that
 
-No message holds a token, a code, a secret or a key; a ClaimError's may hold the claim's value. Messages are for
-operators; clients get `code` and a fixed sentence.
+A message has no token, code, secret or key; the message of a ClaimError may have the value of the claim. Messages are
+for operators; clients get `code` and a fixed sentence.
 """
 
 from typing import Any, Self
 
 
 class CognitoError(Exception):
-    """Any refusal or failure of this package; `code` is stable and documented, the message is for logs."""
+    """The base class; `code` is stable and documented, the message is for logs."""
 
     code = "cognito_error"
 
@@ -35,10 +35,10 @@ class CognitoError(Exception):
 
 
 class TokenError(CognitoError):
-    """The token is refused; asking again with the same token gives the same answer.
+    """The token is rejected; a retry with the same token has the same result.
 
-    `user_pool_id` and `client_id` name the pool and the app client that it is for, where they are among those accepted
-    here; else they are empty. Until the signature has held that is no more than what the token says of itself.
+    `user_pool_id` and `client_id` are the configured pool and app client that the token names; empty if it names none.
+    They come from unverified claims if the signature was not verified.
     """
 
     code = "invalid_token"
@@ -47,19 +47,19 @@ class TokenError(CognitoError):
 
 
 class MalformedTokenError(TokenError):
-    """The string is not a JWT of the shape that Cognito writes."""
+    """The string is not a JWT in the form that Cognito issues."""
 
     code = "malformed_token"
 
 
 class SignatureError(TokenError):
-    """The header, the key or the signature is not what the pool signs with."""
+    """The header, the key or the signature is not the pool's."""
 
     code = "invalid_signature"
 
 
 class ClaimError(TokenError):
-    """A claim is missing or is not as expected; raised only after the signature has held, so it may name values."""
+    """A claim is missing or is not as expected; raised after signature verification, so it may have values."""
 
     code = "invalid_claim"
 
@@ -73,52 +73,52 @@ class ClaimError(TokenError):
 
     def __str__(self) -> str:
         details = {"claim": self.claim, "actual": self.actual, "expected": self.expected}
-        told = ", ".join(f"{name} {_short(value)}" for name, value in details.items() if value not in ("", None))
-        return f"{self.args[0]} ({told})" if told else str(self.args[0])
+        text = ", ".join(f"{name} {_shorten(value)}" for name, value in details.items() if value not in ("", None))
+        return f"{self.args[0]} ({text})" if text else str(self.args[0])
 
     def without_values(self) -> Self:
-        """The same refusal without the token's value: what may be said before the signature has held."""
+        """Return the same error without the value of the claim, for use before the signature is verified."""
         return type(self)(self.args[0], claim=self.claim, expected=self.expected, code=self.code)
 
 
 class ExpiredTokenError(ClaimError):
-    """The token's time is over (`exp`)."""
+    """The token has expired (`exp`)."""
 
     code = "token_expired"
 
 
 class ImmatureTokenError(ClaimError):
-    """The token's time has not come (`nbf`, or `iat` ahead of the clock)."""
+    """The token is not valid yet (`nbf`, `iat` or `auth_time` is in the future)."""
 
     code = "token_not_yet_valid"
 
 
 class IssuerError(ClaimError):
-    """The token comes from a pool that is not configured here (`iss`)."""
+    """The token is from a user pool that is not configured (`iss`)."""
 
     code = "wrong_issuer"
 
 
 class ClientError(ClaimError):
-    """The token was issued to an app client that is not accepted here (`client_id` or `aud`)."""
+    """The token was issued to an app client that is not accepted (`client_id` or `aud`)."""
 
     code = "wrong_client"
 
 
 class TokenUseError(ClaimError):
-    """An ID token where an access token is due, or the other way round (`token_use`)."""
+    """An ID token instead of an access token, or the reverse (`token_use`)."""
 
     code = "wrong_token_use"
 
 
 class RevokedTokenError(TokenError):
-    """The token, or its person, was signed out before the token's end."""
+    """The user signed out, or the token was revoked, before it expired."""
 
     code = "token_revoked"
 
 
 class SignInError(CognitoError):
-    """The hosted UI or the token endpoint refused; `oauth_error` is its word for why (RFC 6749 4.1.2.1, 5.2)."""
+    """The hosted UI or the token endpoint refused; `oauth_error` is the `error` parameter (RFC 6749 4.1.2.1, 5.2)."""
 
     code = "sign_in_refused"
 
@@ -128,7 +128,7 @@ class SignInError(CognitoError):
 
 
 class CredentialsError(CognitoError):
-    """The identity pool refused; `aws_code` is the exception name that AWS gave."""
+    """The identity pool refused; `aws_code` is the name of AWS's exception."""
 
     code = "credentials_refused"
 
@@ -138,7 +138,7 @@ class CredentialsError(CognitoError):
 
 
 class CognitoUnavailableError(CognitoError):
-    """Cognito could not be asked; the same call may succeed after `retry_after` seconds."""
+    """Cognito could not be reached; the same call may succeed after `retry_after` seconds."""
 
     code = "cognito_unavailable"
 
@@ -147,10 +147,10 @@ class CognitoUnavailableError(CognitoError):
         self.retry_after = retry_after
 
 
-class KeysDueError(CognitoUnavailableError):
-    """The keys that a token needs are not in hand, and the call was not to wait for them.
+class KeyFetchRequiredError(CognitoUnavailableError):
+    """The key of a token is not cached and must be fetched, which the call excluded by `wait=False`.
 
-    `keys` stands for them: it is the same object for all calls that would wait for the same fetch.
+    `keys` identifies the fetch: it is the same object for all calls that need the same fetch.
     """
 
     def __init__(self, message: str, *, keys: object = None) -> None:
@@ -158,7 +158,7 @@ class KeysDueError(CognitoUnavailableError):
         self.keys = keys
 
 
-def _short(value: Any) -> str:
-    """`value` for a log line: a claim can be as long as a token."""
+def _shorten(value: Any) -> str:
+    """Return `value` for a log line: a claim can be as long as a token."""
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:200]}..."

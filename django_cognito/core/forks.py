@@ -1,4 +1,4 @@
-"""Renew in a forked child what a thread of its parent may have held, and what two processes cannot share."""
+"""Reset locks and connections in a forked child process. Must not depend on boto3."""
 
 import os
 from collections.abc import Callable
@@ -13,7 +13,7 @@ def run_in_forked_child(call: Callable[[], None]) -> None:
     getattr(os, "register_at_fork", lambda **_: None)(after_in_child=call)  # Windows does not fork
 
 
-def leave_behind(client: Any) -> None:
+def close_after_fork(client: Any) -> None:
     """Close the idle connections of a boto3 client that was made before the fork; drop the client after this.
 
     The parent's connections stay open. No lock is taken, because a thread that does not exist here may hold it. For

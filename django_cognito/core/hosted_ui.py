@@ -1,6 +1,6 @@
-"""A pool's hosted UI (managed login): its addresses, and its token, revocation and userInfo endpoints.
+"""A pool's hosted UI (managed login): its URLs, and its token, revocation and userInfo endpoints.
 
-Knows no session and verifies no token: what comes back is only as good as its signature, which the verifier looks at.
+Must not depend on sessions. Does not verify tokens: the caller must pass them to a verifier.
 Source: AWS developer guide, "User pool endpoints and managed login reference"; RFC 6749, 7009 and 7636.
 """
 
@@ -17,10 +17,10 @@ from urllib.parse import quote, urlencode
 from .client_secret import ClientSecret
 from .errors import CognitoError, CognitoUnavailableError, MalformedTokenError, SignInError, TokenError
 from .http.client import Http, Response
-from .tokens.jws import read_object
+from .tokens.jws import decode_json_object
 from .user_pool import UserPool
 
-# RFC 6749 5.2 and RFC 7009 2.2.1: what the endpoints answer, and what we hand on as a code of our own.
+# RFC 6749 5.2 and RFC 7009 2.2.1: errors of the endpoints that become the `code` of a SignInError.
 _OAUTH_ERRORS = frozenset(
     {
         "invalid_client",
@@ -42,10 +42,10 @@ _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)  # RFC 6750 2.1
 
 @dataclass(frozen=True, slots=True)
 class TokenSet:
-    """What the token endpoint gave; the repr shows none of it.
+    """The tokens of a token response; the repr shows none of them.
 
-    A refresh brings a new `refresh_token` only where the client rotates them; else it is None and the old one stays.
-    `expires_in` is in seconds, 0 where the endpoint did not say.
+    After a refresh, `refresh_token` is None unless the app client rotates refresh tokens; the old one stays valid.
+    `expires_in` is in seconds, 0 if the response has none.
     """
 
     access_token: str = field(repr=False)
@@ -56,7 +56,7 @@ class TokenSet:
 
 @dataclass(frozen=True, slots=True)
 class SignInSecrets:
-    """What ties one sign-in to one browser: keep it there, hand it to nobody. The repr shows none of it."""
+    """The values that bind one sign-in to one browser; do not send them elsewhere. The repr shows none of them."""
 
     state: str = field(repr=False)
     nonce: str = field(repr=False)
@@ -64,7 +64,7 @@ class SignInSecrets:
 
     @classmethod
     def new(cls) -> Self:
-        """Fresh secrets of 256 bits each, in characters that need no escaping."""
+        """Return new random values of 256 bits each, in characters that URLs do not escape."""
         return cls(*(secrets.token_urlsafe(32) for _ in range(3)))
 
     @property
@@ -76,10 +76,10 @@ class SignInSecrets:
 class HostedUi:
     """The hosted UI of `pool` for one app client: confidential with a `client_secret`, public without.
 
-    Building an address reaches nothing; each other method makes one request. If Cognito refuses a secret that a
+    The methods that return URLs do no I/O; each other method makes one request. If Cognito refuses a secret that a
     `ClientSecret` can read again, the request is repeated once with the new secret. `token_http` makes the requests to
     the token endpoint, which waits for the pool's triggers; by default `http` makes them too.
-    Raises ValueError where the pool has no `domain`.
+    Raises ValueError if the pool has no `domain`.
     """
 
     def __init__(
@@ -103,29 +103,29 @@ class HostedUi:
         return f"<HostedUi {self.pool.domain} client={self.client_id}>"
 
     def until(self, ends_at: float) -> "HostedUi":
-        """Return the same for several requests that share a deadline: `ends_at` on the clock `time.monotonic`."""
+        """Return an object whose requests share a deadline: `ends_at` on the clock `time.monotonic`."""
         http, token_http = self._http.until(ends_at), self._token_http.until(ends_at)
         return HostedUi(self.pool, self.client_id, self._secret, http=http, token_http=token_http)
 
     def authorize_url(self, secrets: SignInSecrets, *, redirect_uri: str, scopes: Sequence[str], **extras: str) -> str:
-        """Where a browser signs in. `extras` are further parameters of Cognito: `identity_provider`, `lang` ...
+        """Return the URL of the sign-in page. `extras` are parameters such as `identity_provider` and `lang`.
 
-        Raises ValueError for an extra that would replace a parameter of ours.
+        Raises ValueError for an extra that has the name of another parameter.
         """
         return self._sign_in_url("/oauth2/authorize", secrets, redirect_uri, scopes, extras)
 
     def sign_up_url(self, secrets: SignInSecrets, *, redirect_uri: str, scopes: Sequence[str], **extras: str) -> str:
-        """Where a browser makes an account, and is then signed in as by `authorize_url`."""
+        """Return the URL of the sign-up page, which then signs the user in as `authorize_url` does."""
         return self._sign_in_url("/signup", secrets, redirect_uri, scopes, extras)
 
     def forgot_password_url(
         self, secrets: SignInSecrets, *, redirect_uri: str, scopes: Sequence[str], **extras: str
     ) -> str:
-        """Where a browser gets a new password, and is then signed in as by `authorize_url`."""
+        """Return the URL of the forgotten-password page, which then signs the user in as `authorize_url` does."""
         return self._sign_in_url("/forgotPassword", secrets, redirect_uri, scopes, extras)
 
     def logout_url(self, logout_uri: str) -> str:
-        """Where a browser ends the hosted UI's own session, before it goes on to `logout_uri`. Revokes nothing."""
+        """Return the URL that ends the hosted UI's session and redirects to `logout_uri`. It revokes no tokens."""
         return self._url("/logout", {"client_id": self.client_id, "logout_uri": logout_uri})
 
     def exchange_code(self, code: str, *, redirect_uri: str, code_verifier: str) -> TokenSet:
@@ -135,23 +135,23 @@ class HostedUi:
         be asked. Never tried twice, but after a refused client secret: another attempt may have used the code up.
         """
         form = {"code": code, "redirect_uri": redirect_uri, "code_verifier": code_verifier}
-        return self._tokens({"grant_type": "authorization_code", **form})
+        return self._request_tokens({"grant_type": "authorization_code", **form})
 
     def refresh(self, refresh_token: str) -> TokenSet:
         """New tokens for a refresh token; they carry the person's present attributes and groups.
 
         Raises SignInError, with `invalid_grant` once the token is revoked or over; CognitoUnavailableError.
         """
-        return self._tokens({"grant_type": "refresh_token", "refresh_token": refresh_token})
+        return self._request_tokens({"grant_type": "refresh_token", "refresh_token": refresh_token})
 
     def revoke(self, refresh_token: str) -> None:
-        """End a refresh token and, at Cognito's own APIs, the access tokens that came of it. Twice does no harm.
+        """Revoke a refresh token and, for Cognito's own APIs, its access tokens. Idempotent.
 
-        Raises SignInError where the client may not revoke, CognitoUnavailableError.
+        Raises SignInError if the client may not revoke tokens; CognitoUnavailableError.
         """
         response = self._post(self._http, "/oauth2/revoke", {"token": refresh_token})
         if response.status != 200:
-            raise self._refusal(response)
+            raise self._error_for(response)
 
     def sign_out_everywhere(self, access_token: str) -> None:
         """Revoke all refresh tokens of the user, and at Cognito's own APIs the access tokens (GlobalSignOut).
@@ -170,11 +170,11 @@ class HostedUi:
             raise _global_sign_out_error(response, self.pool.endpoint_url)
 
     def user_info(self, access_token: str) -> Mapping[str, Any]:
-        """What Cognito says now about the person of an access token with the scope `openid`.
+        """Return the claims of userInfo for an access token with the scope `openid`.
 
-        Compare its `sub` with the ID token's before using it. Truth values are the strings "true" and "false" here.
+        Compare its `sub` with the ID token's before using it. Booleans are the strings "true" and "false".
 
-        Raises TokenError where the token is over, revoked or without that scope; CognitoUnavailableError.
+        Raises TokenError if the token has expired, revoked or without that scope; CognitoUnavailableError.
         """
         if not _BEARER.fullmatch(access_token):
             raise MalformedTokenError("not a bearer token")
@@ -185,7 +185,7 @@ class HostedUi:
         if response.status != 200:
             raise self._unavailable(response)
         try:
-            return read_object(response.body)  # as a token's claims: what cannot be kept anywhere is in neither
+            return decode_json_object(response.body)  # as strictly as the claims of a token
         except MalformedTokenError:
             raise self._unavailable(response) from None
 
@@ -208,14 +208,14 @@ class HostedUi:
         return self._url(path, {**parameters, **extras})
 
     def _url(self, path: str, parameters: Mapping[str, str]) -> str:
-        # %20 rather than "+" for a space: the hosted UI reads both, identity providers behind it may not.
+        # %20 rather than "+" for a space: the hosted UI accepts both, its identity providers may not.
         return f"{self.pool.domain}{path}?{urlencode(parameters, quote_via=quote)}"
 
     def _post(self, http: Http, path: str, form: Mapping[str, str]) -> Response:
-        """Send a form as this app client, and once more if its secret was refused and has changed.
+        """Send a form as this app client, and a second time if its secret was refused and has changed.
 
-        Repeating is safe, also for a code or a refresh token that is good once: the server "MUST" authenticate the
-        client before it uses either (RFC 6749 3.2.1, 4.1.3, 6), and `invalid_client` says that this failed (5.2).
+        Repeating is safe, also for a code or a refresh token for a single use: the server "MUST" authenticate the
+        client before it uses either (RFC 6749 3.2.1, 4.1.3, 6), and `invalid_client` means that this failed (5.2).
         """
         secret = self._secret.read()
         response = self._post_once(http, path, form, secret)
@@ -229,17 +229,17 @@ class HostedUi:
         data = form if auth else {"client_id": self.client_id, **form}
         return http.request("POST", f"{self.pool.domain}{path}", data=data, auth=auth)
 
-    def _tokens(self, form: Mapping[str, str]) -> TokenSet:
+    def _request_tokens(self, form: Mapping[str, str]) -> TokenSet:
         response = self._post(self._token_http, "/oauth2/token", form)
         if response.status != 200:
-            raise self._refusal(response)
+            raise self._error_for(response)
         answer = _json_object(response)
         if answer is None:
             raise self._unavailable(response)
         return _token_set(answer)
 
-    def _refusal(self, response: Response) -> CognitoError:
-        """The error that an answer other than 200 means: Cognito's refusal, or that Cognito did not answer at all."""
+    def _error_for(self, response: Response) -> CognitoError:
+        """Return the error for a status other than 200: Cognito's error, or CognitoUnavailableError."""
         answer = _json_object(response)
         error = answer.get("error") if answer else None
         refused = 400 <= response.status < 500 and response.status != 429
@@ -249,7 +249,7 @@ class HostedUi:
         return SignInError(f"the hosted UI refused: {error}", oauth_error=error, code=code)
 
     def _unavailable(self, response: Response) -> CognitoUnavailableError:
-        return CognitoUnavailableError(f"{self.pool.domain} gave no usable answer (status {response.status})")
+        return CognitoUnavailableError(f"{self.pool.domain} returned no usable response (status {response.status})")
 
 
 def _is_client_refused(response: Response) -> bool:
@@ -259,13 +259,13 @@ def _is_client_refused(response: Response) -> bool:
 
 
 def _global_sign_out_error(response: Response, endpoint_url: str) -> CognitoError:
-    """Return the error that an answer of the AWS API means, by its `__type`; a throttle comes with 400 too."""
+    """Return the error for a response of the AWS API, by its `__type`; throttling has status 400 too."""
     answer = _json_object(response) or {}
     kind = str(answer.get("__type", "")).rpartition("#")[2]
     if response.status == 429 or kind in _THROTTLES:
         return CognitoUnavailableError(f"{endpoint_url} throttles GlobalSignOut", code="too_many_requests")
     if response.status not in (400, 403) or not _AWS_ERROR.fullmatch(kind):
-        return CognitoUnavailableError(f"{endpoint_url} gave no usable answer (status {response.status})")
+        return CognitoUnavailableError(f"{endpoint_url} returned no usable response (status {response.status})")
     # AWS has no `__type` of its own for a missing scope: "Access Token does not have required scopes".
     is_about_scopes = kind == "NotAuthorizedException" and "scope" in str(answer.get("message", "")).lower()
     code = "sign_out_scope_required" if is_about_scopes else "sign_out_refused"
@@ -283,10 +283,12 @@ def _json_object(response: Response) -> dict[str, Any] | None:
 def _token_set(answer: Mapping[str, Any]) -> TokenSet:
     access_token, id_token = answer.get("access_token"), answer.get("id_token")
     if not isinstance(access_token, str) or not isinstance(id_token, str):
-        raise SignInError("an answer without an access or an ID token: is the scope openid asked for?", code=_MALFORMED)
+        raise SignInError(
+            "the token endpoint returned no access or ID token: is the scope openid requested?", code=_MALFORMED
+        )
     # RFC 6749 5.1: the type's case does not matter.
     if str(answer.get("token_type")).lower() != "bearer":
-        raise SignInError("an answer with tokens of an unknown type", code=_MALFORMED)
+        raise SignInError("the token endpoint returned tokens of an unknown type", code=_MALFORMED)
     refresh_token, expires_in = answer.get("refresh_token"), answer.get("expires_in")
     return TokenSet(
         access_token=access_token,

@@ -1,7 +1,6 @@
-"""An identity pool: an ID token becomes an identity id, and that becomes temporary AWS credentials.
+"""An identity pool: exchanges an ID token for an identity id and temporary AWS credentials. Must not import boto3.
 
-Knows no boto3: the calls are unsigned JSON, so neither AWS credentials nor a model of the API are needed. Verifies no
-token: AWS does, and so did whoever got it here.
+The requests are unsigned JSON, so neither AWS credentials nor a model of the API are needed. AWS verifies the token.
 Source: Amazon Cognito Federated Identities API reference, "GetId", "GetCredentialsForIdentity" (enhanced flow).
 """
 
@@ -14,22 +13,22 @@ from typing import Any, NoReturn
 
 from .errors import CognitoError, CognitoUnavailableError, CredentialsError
 from .http.client import Http, Response
-from .user_pool import aws_host, is_safe_address
+from .user_pool import aws_host, is_secure_url
 
-# The service's own pattern for its ids takes any word for a region; this one becomes a host name.
+# Stricter than the service's own pattern, because the region becomes part of a host name.
 _IDENTITY_POOL_ID = re.compile(r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+):[0-9a-f-]{1,40}", re.ASCII)
 _IDENTITY_ID = re.compile(r"(?=.{1,55}\Z)[\w-]+:[0-9a-f-]+", re.ASCII)
 _TARGET = "AWSCognitoIdentityService."
 # JSON 1.1 may put a namespace before an error's name and an address after it.
 _AWS_CODE = re.compile(r"(?:[\w.]+#)?(?P<name>[A-Za-z]{1,64})(?::.*)?", re.ASCII)
-# Refusals that will not last, or are not about this call.
-_PASSING = frozenset(
+# Transient errors, or errors that do not concern this call.
+_TRANSIENT = frozenset(
     {"TooManyRequestsException", "ThrottlingException", "InternalErrorException", "ExternalServiceException"}
 )
 _NEXT_STEPS = {
     "NotAuthorizedException": "is the user pool, with this app client, an identity provider of the identity pool, "
     "is LOGINS_KEY its name there, is the ID token still good, and may the role be assumed?",
-    "InvalidIdentityPoolConfigurationException": "give the identity pool a role for authenticated people, and that "
+    "InvalidIdentityPoolConfigurationException": "give the identity pool a role for authenticated users, and that "
     "role a trust policy with this identity pool as its audience",
     "ResourceNotFoundException": "is IDENTITY_POOL_ID right, and of the right account and region?",
     "InvalidParameterException": "is LOGINS_KEY the user pool's provider name?",
@@ -39,13 +38,13 @@ _NEXT_STEPS = {
 
 
 def is_identity_pool_id(value: str) -> bool:
-    """Whether `value` looks like `region:guid`."""
+    """Return whether `value` has the form `region:guid`."""
     return _IDENTITY_POOL_ID.fullmatch(value) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class AwsCredentials:
-    """Temporary credentials of one person; the repr shows nothing secret. `expires_at` is an aware datetime in UTC."""
+    """Temporary credentials of one user; the repr shows nothing secret. `expires_at` is an aware datetime in UTC."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -57,24 +56,24 @@ class AwsCredentials:
 
 
 class IdentityPool:
-    """One identity pool, for the people of one user pool. Each method makes one request.
+    """One identity pool, for the users of one user pool. Each method makes one request.
 
     `logins_key` is the user pool's name among the identity pool's providers:
     `cognito-idp.{region}.amazonaws.com/{user pool id}`, whatever the pool's issuer.
-    Raises ValueError for a malformed id and for an address that is neither https nor plain http to a loopback host.
+    Raises ValueError for a malformed id and for a URL that is neither https nor plain http to a loopback host.
     """
 
     def __init__(
         self, identity_pool_id: str, *, logins_key: str, endpoint_url: str = "", http: Http | None = None
     ) -> None:
-        found = _IDENTITY_POOL_ID.fullmatch(identity_pool_id)
-        if found is None:
+        match = _IDENTITY_POOL_ID.fullmatch(identity_pool_id)
+        if match is None:
             raise ValueError(f"{identity_pool_id!r} is not an identity pool id; one looks like 'eu-west-1:1f2e...'")
         self.identity_pool_id = identity_pool_id
-        self.region = found["region"]
+        self.region = match["region"]
         self.logins_key = logins_key
         self.endpoint_url = endpoint_url.rstrip("/") or f"https://{aws_host('cognito-identity', self.region)}"
-        if not is_safe_address(self.endpoint_url):
+        if not is_secure_url(self.endpoint_url):
             raise ValueError(f"{self.endpoint_url!r} must be https (plain http is for loopback hosts only)")
         self._http = http or Http()
 
@@ -82,7 +81,7 @@ class IdentityPool:
         return f"<IdentityPool {self.identity_pool_id}>"
 
     def identity_id(self, id_token: str) -> str:
-        """The identity of the person behind `id_token`, `region:guid`; the same login always has the same.
+        """Return the identity id of the user, `region:guid`; a user always has the same one.
 
         Raises CredentialsError with AWS's code, CognitoUnavailableError.
         """
@@ -90,10 +89,10 @@ class IdentityPool:
         return _identity_id(self._call("GetId", IdentityPoolId=self.identity_pool_id, Logins=logins))
 
     def credentials(self, identity_id: str, id_token: str, *, role_arn: str = "") -> tuple[str, AwsCredentials]:
-        """The identity id and its credentials, good for an hour.
+        """Return the identity id and its credentials, which are valid for an hour.
 
-        AWS chooses the role by the identity pool's rules; `role_arn` asks for one of the token's `cognito:roles`. The
-        id may be another than the one given, where AWS has merged two identities: keep the one that comes back.
+        AWS selects the role by the identity pool's rules; `role_arn` requests one of the token's `cognito:roles`. If
+        AWS has merged two identities, the returned id differs from `identity_id` and replaces it.
 
         Raises CredentialsError with AWS's code, CognitoUnavailableError.
         """
@@ -108,12 +107,12 @@ class IdentityPool:
         response = self._http.request("POST", f"{self.endpoint_url}/", headers=headers, data=body)
         answer = _json_object(response)
         if response.status != 200:
-            raise _refusal(operation, response, answer)
+            raise _error_for(operation, response, answer)
         return answer
 
 
 def _json_object(response: Response) -> Mapping[str, Any]:
-    """The JSON object of an answer; an empty one where there is none, in which every member is missing."""
+    """Return the JSON object of a response; an empty one if there is none."""
     try:
         answer = response.json()
     except ValueError:
@@ -121,20 +120,20 @@ def _json_object(response: Response) -> Mapping[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _refusal(operation: str, response: Response, answer: Mapping[str, Any]) -> CognitoError:
-    """The error that an answer other than 200 means: AWS's refusal, or that AWS did not really answer."""
-    found = _AWS_CODE.fullmatch(str(answer.get("__type") or response.headers.get("x-amzn-errortype", "")))
-    aws_code = found["name"] if found else ""
-    if not aws_code or aws_code in _PASSING or response.status == 429 or not 400 <= response.status < 500:
+def _error_for(operation: str, response: Response, answer: Mapping[str, Any]) -> CognitoError:
+    """Return the error for a status other than 200: AWS's error, or CognitoUnavailableError."""
+    match = _AWS_CODE.fullmatch(str(answer.get("__type") or response.headers.get("x-amzn-errortype", "")))
+    aws_code = match["name"] if match else ""
+    if not aws_code or aws_code in _TRANSIENT or response.status == 429 or not 400 <= response.status < 500:
         why = f"status {response.status} {aws_code}".rstrip()
-        return CognitoUnavailableError(f"the identity pool gave no usable answer to {operation} ({why})")
-    said = _said(answer)
+        return CognitoUnavailableError(f"the identity pool returned no usable response to {operation} ({why})")
+    sentence = _safe_sentence(answer)
     next_step = _NEXT_STEPS.get(aws_code, "see the API reference")
-    return CredentialsError(f"{operation} was refused with {aws_code}{said}: {next_step}", aws_code=aws_code)
+    return CredentialsError(f"{operation} was refused with {aws_code}{sentence}: {next_step}", aws_code=aws_code)
 
 
-def _said(answer: Mapping[str, Any]) -> str:
-    """AWS's own sentence, which tells an ended token from a wrong provider; unless it may quote the token."""
+def _safe_sentence(answer: Mapping[str, Any]) -> str:
+    """Return AWS's message, which names an expired token or a wrong provider; empty if it may quote a token."""
     sentence = answer.get("message", answer.get("Message"))
     is_fit = isinstance(sentence, str) and 0 < len(sentence) <= 300 and sentence.isprintable()
     # Every JWT begins with these letters: base64 for '{"'.
@@ -144,18 +143,18 @@ def _said(answer: Mapping[str, Any]) -> str:
 def _identity_id(answer: Mapping[str, Any]) -> str:
     identity_id = answer.get("IdentityId")
     if not isinstance(identity_id, str) or not _IDENTITY_ID.fullmatch(identity_id):
-        raise CognitoUnavailableError("the identity pool answered without an identity id")
+        raise CognitoUnavailableError("the identity pool responded without an identity id")
     return identity_id
 
 
 def _credentials(answer: Mapping[str, Any]) -> AwsCredentials:
-    given = answer.get("Credentials")
-    given = given if isinstance(given, dict) else {}
-    # The API says SecretKey where the rest of AWS says SecretAccessKey.
-    key, secret, token = (_text(given.get(name)) for name in ("AccessKeyId", "SecretKey", "SessionToken"))
-    expires_at = _moment(given.get("Expiration"))
+    members = answer.get("Credentials")
+    members = members if isinstance(members, dict) else {}
+    # This API has SecretKey; other APIs of AWS have SecretAccessKey.
+    key, secret, token = (_text(members.get(name)) for name in ("AccessKeyId", "SecretKey", "SessionToken"))
+    expires_at = _moment(members.get("Expiration"))
     if not (key and secret and token and expires_at):
-        raise CognitoUnavailableError("the identity pool answered without credentials")
+        raise CognitoUnavailableError("the identity pool responded without credentials")
     return AwsCredentials(key, secret, token, expires_at)
 
 
@@ -164,7 +163,7 @@ def _text(value: Any) -> str:
 
 
 def _moment(seconds: Any) -> datetime | None:
-    """Seconds since 1970, as JSON 1.1 writes a moment; None where there is none."""
+    """Return the datetime of a number of seconds since 1970 (JSON 1.1); None for anything else."""
     try:
         return datetime.fromtimestamp(seconds, UTC) if type(seconds) in (int, float) else None
     except (ValueError, OverflowError, OSError):

@@ -1,6 +1,7 @@
-"""What a report of an error may show: frames that held tokens have forgotten their locals.
+"""Tracebacks whose frames hold no secrets. Must not depend on how a report reads them.
 
-Django's reports, Sentry, Rollbar, rich and `logging` with locals all show what frames hold, each by rules of its own.
+Django's error reports, Sentry, Rollbar, rich and `logging` with locals show the local variables of frames, each by its
+own rules. So these variables are cleared.
 """
 
 import sys
@@ -13,14 +14,14 @@ from types import TracebackType
 from typing import Any, TypeVar, cast
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
-_MAY_WAIT = CO_COROUTINE | CO_GENERATOR | CO_ASYNC_GENERATOR
+_MAY_BE_SUSPENDED = CO_COROUTINE | CO_GENERATOR | CO_ASYNC_GENERATOR
 
 
-def without_locals(function: _Function) -> _Function:
-    """Let an error leave `function` with its traceback, and without what its frames and those it called held.
+def clear_frame_locals(function: _Function) -> _Function:
+    """Return `function` with this addition: if it raises, the frames of the traceback lose their local variables.
 
-    For functions, and coroutine functions, that are handed tokens, codes or keys or come by them. Whoever calls one,
-    and holds such a thing, is one too.
+    For functions and coroutine functions that take or obtain tokens, codes or keys. A caller that holds such a value
+    in a variable needs this decorator too.
     """
     if iscoroutinefunction(function):
 
@@ -31,7 +32,7 @@ def without_locals(function: _Function) -> _Function:
                 return await function(*args, **kwargs)
             except BaseException as error:
                 args, kwargs = (), {}
-                _forget_locals(error, before)
+                _clear_locals(error, before)
                 raise
 
     else:
@@ -43,39 +44,39 @@ def without_locals(function: _Function) -> _Function:
                 return function(*args, **kwargs)
             except BaseException as error:
                 args, kwargs = (), {}
-                _forget_locals(error, before)
+                _clear_locals(error, before)
                 raise
 
     return cast("_Function", guarded)
 
 
-def _forget_locals(error: BaseException, before: BaseException | None) -> None:
-    """Of `error` and those that led to it; not of what the caller was at `before`, whose frames are the caller's."""
-    for each in _chain(error, {id(before)}):
-        each.__traceback__ = _emptied(each.__traceback__)
+def _clear_locals(error: BaseException, before: BaseException | None) -> None:
+    """Clear the frames of `error`, its causes and contexts; not those of `before`, which the caller was handling."""
+    for linked in _linked_errors(error, {id(before)}):
+        linked.__traceback__ = _clear_frames(linked.__traceback__)
 
 
-def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
+def _linked_errors(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         yield error
-        yield from _chain(error.__cause__, seen)
+        yield from _linked_errors(error.__cause__, seen)
         error = error.__context__
 
 
-def _emptied(trace: TracebackType | None) -> TracebackType | None:
-    """The traceback, whose frames hold nothing more; but for those that still run.
+def _clear_frames(trace: TracebackType | None) -> TracebackType | None:
+    """Return the traceback with cleared frames; a frame that is still running is not cleared.
 
-    Those of coroutines and generators are left out: one that has ended looks like one that waits, perhaps with another
-    raising of the same error in hand, and to clear that would end it.
+    Frames of coroutines and generators are removed instead. If such a frame has ended it cannot be distinguished from
+    a suspended one, which may raise the same error again, and clearing a suspended frame would end it.
     """
-    kept: list[TracebackType | None] = []
+    entries: list[TracebackType | None] = []
     while trace is not None:
-        if not trace.tb_frame.f_code.co_flags & _MAY_WAIT:
-            with suppress(RuntimeError):  # it still runs
+        if not trace.tb_frame.f_code.co_flags & _MAY_BE_SUSPENDED:
+            with suppress(RuntimeError):  # the frame is still running
                 trace.tb_frame.clear()
-            kept.append(trace)
+            entries.append(trace)
         trace = trace.tb_next
-    for each, following in pairwise([*kept, None]):
-        cast("TracebackType", each).tb_next = following
-    return kept[0] if kept else None
+    for entry, following in pairwise([*entries, None]):
+        cast("TracebackType", entry).tb_next = following
+    return entries[0] if entries else None

@@ -1,4 +1,4 @@
-"""A user pool: its id, the app clients accepted from it, and its addresses. Reaches nothing."""
+"""A user pool: its id, the accepted app clients and its URLs. Must not do I/O."""
 
 import re
 from collections.abc import Iterable
@@ -13,8 +13,8 @@ _USER_POOL_ID = re.compile(r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)_[0-9a-zA-Z]{
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def is_safe_address(url: str) -> bool:
-    """Whether `url` is https, or plain http to this very machine: what tokens and keys may travel over."""
+def is_secure_url(url: str) -> bool:
+    """Return whether `url` is https, or plain http to a loopback host: URLs that tokens and keys may be sent to."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -26,7 +26,7 @@ def is_safe_address(url: str) -> bool:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the host of `url` is this machine, by its name or address alone: nothing is looked up.
+    """Return whether the host of `url` is this machine, by its name or IP address. No name resolution.
 
     Source: RFC 6761 6.3 for names below "localhost".
     """
@@ -40,13 +40,13 @@ def is_loopback(url: str) -> bool:
     try:
         address = ip_address(host)
     except ValueError:
-        address = _short_address(host)
+        address = _parse_short_address(host)
     address = getattr(address, "ipv4_mapped", None) or address
     return address is not None and (address.is_loopback or address.is_unspecified)  # 0.0.0.0 connects to this machine
 
 
-def _short_address(host: str) -> IPv4Address | None:
-    """Return the address that the C library reads in a form such as `127.1` or `0x7f000001`; None if it reads none."""
+def _parse_short_address(host: str) -> IPv4Address | None:
+    """Return the address that the C library parses from a form such as `127.1` or `0x7f000001`, or None."""
     if not _SHORT_ADDRESS.fullmatch(host):  # inet_aton ignores what follows a space
         return None
     try:
@@ -56,7 +56,7 @@ def _short_address(host: str) -> IPv4Address | None:
 
 
 def aws_host(service: str, region: str) -> str:
-    """The host of an AWS service's API in a region, whichever partition of AWS the region belongs to."""
+    """Return the host of an AWS service's API in a region of any AWS partition."""
     if region.startswith("cn-"):
         suffix = "amazonaws.com.cn"
     else:
@@ -66,14 +66,14 @@ def aws_host(service: str, region: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UserPool:
-    """One user pool: what its tokens must say and where it is reached.
+    """One user pool: the expected claims of its tokens, and its URLs.
 
-    Every address follows from `user_pool_id` and can be given instead. `issuer` takes one issuer or several (Cognito
-    has two forms, and a pool may move from one to the other); the first one serves the keys, unless `jwks_uri` says
-    otherwise. `domain` is the hosted UI's host, or its origin. `resource` is this API, where people's access tokens are
-    to be bound to it (RFC 8707): their `aud`. Sequences become tuples, so that a pool hashes.
+    Each URL is derived from `user_pool_id` if it is not set. `issuer` is one issuer or several (Cognito has two forms,
+    and a pool may migrate from one to the other); `jwks_uri` is derived from the first one. `domain` is the hosted UI's
+    host, or its origin. `resource` is the required `aud` of users' access tokens (RFC 8707); empty: not required.
+    Sequences are converted to tuples, so that a pool is hashable.
 
-    Raises ValueError for a malformed id and for an address that is neither https nor plain http to a loopback host.
+    Raises ValueError for a malformed id and for a URL that is neither https nor plain http to a loopback host.
 
     Source: AWS developer guide, "Amazon Cognito user pools endpoints"; "Verifying JSON web tokens".
     """
@@ -95,26 +95,27 @@ class UserPool:
             "client_ids": _strings("client_ids", self.client_ids),
             "issuers": issuers,
             "jwks_uri": self.jwks_uri or f"{issuers[0]}/.well-known/jwks.json",
-            "domain": _origin(self.domain),
+            # A host or an origin; stored as an origin.
+            "domain": self.domain.rstrip("/") if "://" in self.domain else (self.domain and f"https://{self.domain}"),
             "endpoint_url": self.endpoint_url or f"https://{self._host}",
         }
         derived["issuer"] = issuers
         for name, value in derived.items():
             object.__setattr__(self, name, value)
-        for address in (*issuers, self.jwks_uri, self.endpoint_url, *([self.domain] if self.domain else [])):
-            if not is_safe_address(address):
-                raise ValueError(f"{address!r} must be https (plain http is for loopback hosts only)")
+        for url in (*issuers, self.jwks_uri, self.endpoint_url, *([self.domain] if self.domain else [])):
+            if not is_secure_url(url):
+                raise ValueError(f"{url!r} must be https (plain http is for loopback hosts only)")
         if self.domain.count("/") > 2:
             raise ValueError(f"domain is a host or an origin, without a path: {self.domain!r} is not")
 
     @property
     def region(self) -> str:
-        """The AWS region of the pool: what stands before the underscore of its id."""
+        """The AWS region of the pool: the part of its id before the underscore."""
         return self.user_pool_id.split("_", 1)[0]
 
     @property
     def issuer_forms(self) -> tuple[str, str]:
-        """Cognito's two issuers of this pool, the original and the updated form, whichever of them is accepted here."""
+        """Cognito's two issuers of this pool, the original and the updated form; not all need to be accepted."""
         original = f"{self._host}/{self.user_pool_id}"
         return f"https://{original}", f"https://issuer-{original}"
 
@@ -124,23 +125,18 @@ class UserPool:
 
 
 def pools_by_issuer(pools: Iterable[UserPool]) -> dict[str, UserPool]:
-    """Each accepted issuer's pool. Raises ValueError where two different pools have an issuer in common."""
-    found: dict[str, UserPool] = {}
+    """Return the pool of each accepted issuer. Raises ValueError if two different pools have the same issuer."""
+    by_issuer: dict[str, UserPool] = {}
     for pool in pools:
         for issuer in pool.issuers:
-            if found.setdefault(issuer, pool) != pool:
+            if by_issuer.setdefault(issuer, pool) != pool:
                 raise ValueError(f"two pools have the issuer {issuer}")
-    return found
+    return by_issuer
 
 
 def _strings(name: str, value: str | Iterable[str]) -> tuple[str, ...]:
-    """`value` as a tuple: one string counts as a tuple of one, an empty one as none."""
+    """Return `value` as a tuple: of one item for a string, empty for an empty string."""
     values = ((value,) if value else ()) if isinstance(value, str) else tuple(value)
     if not all(isinstance(item, str) and item for item in values):
         raise ValueError(f"{name} takes non-empty strings")
     return values
-
-
-def _origin(domain: str) -> str:
-    """The origin of a hosted UI given as a host or as an origin."""
-    return domain.rstrip("/") if "://" in domain else (domain and f"https://{domain}")

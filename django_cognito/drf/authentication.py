@@ -6,7 +6,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from ..core.errors import CognitoError
-from ..core.tracebacks import without_locals
+from ..core.tracebacks import clear_frame_locals
 from ..users.authentication import authenticate
 from ..users.provisioning import Token
 from ..web.bearer import bearer_token
@@ -20,7 +20,7 @@ from .errors import CognitoAPIException
 class CognitoAuthentication(BaseAuthentication):
     """`Authorization: Bearer` becomes `request.user`, `request.auth` (the token) and `request.cognito`."""
 
-    @without_locals
+    @clear_frame_locals
     def authenticate(self, request: Request) -> tuple[Any, Token] | None:
         """Return the user and the token; None without a bearer token, so that DRF tries the next class.
 

@@ -16,7 +16,7 @@ from ..conf.schema import CognitoSettings
 from ..core import AccessToken
 from ..core.errors import CognitoError, CognitoUnavailableError, SignInError
 from ..core.hosted_ui import HostedUi, TokenSet
-from ..core.tracebacks import without_locals
+from ..core.tracebacks import clear_frame_locals
 from ..factories import get_hosted_ui
 from ..sessions import store
 from ..users.authentication import get_or_create_user, verify
@@ -87,7 +87,7 @@ def is_worth_retrying(request: HttpRequest, pending: PendingSignIn, error: Cogni
     return error.code == "provider_trouble" and is_passing and pending.attempt == 1 and not pending.links_to
 
 
-@without_locals
+@clear_frame_locals
 def complete(request: HttpRequest, pending: PendingSignIn, secret: bytes | None) -> None:
     """Sign in the user whom the hosted UI sent back for `pending`. Writes the session, and the user's claims.
 

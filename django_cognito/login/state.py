@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from ..core.base64url import decode_base64url, encode_base64url
 from ..core.errors import SignInError
 from ..core.hosted_ui import SignInSecrets
-from ..core.tracebacks import without_locals
+from ..core.tracebacks import clear_frame_locals
 from ..encryption import DecryptionError, decrypt, encrypt
 from ..web import sign_in_cookies
 
@@ -75,7 +75,7 @@ def new_secret() -> bytes:
     return os.urandom(_SECRET_BYTES)
 
 
-@without_locals
+@clear_frame_locals
 def seal(pending: PendingSignIn, secret: bytes) -> SignInSecrets:
     """Return the state, the nonce and the code verifier of a sign-in that starts with `secret`.
 
@@ -92,7 +92,7 @@ def seal(pending: PendingSignIn, secret: bytes) -> SignInSecrets:
     return SignInSecrets(state=state, nonce=bound.nonce(secret), code_verifier=bound.code_verifier(secret))
 
 
-@without_locals
+@clear_frame_locals
 def open_state(state: str) -> PendingSignIn:
     """Return the pending sign-in that `state` holds; it may be another browser's, and may have expired.
 

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from ..conf.loading import get_pool_registry, get_settings
 from ..conf.schema import CognitoSettings
 from ..core.errors import CognitoError, SignInError, TokenError
-from ..core.tracebacks import without_locals
+from ..core.tracebacks import clear_frame_locals
 from ..decorators import session_required, user_required
 from ..factories import get_hosted_ui
 from ..sessions import store
@@ -132,7 +132,7 @@ def _require_recent_sign_in(request: HttpRequest) -> HttpResponse | None:
 @require_safe
 @login_not_required
 @never_cache
-@without_locals
+@clear_frame_locals
 def callback(request: HttpRequest) -> HttpResponse:
     """Sign in the user whom the hosted UI sent back, and go on to `next`; or show why that failed.
 

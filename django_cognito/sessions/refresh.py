@@ -23,7 +23,7 @@ from ..core import AccessToken, IdToken
 from ..core.clock import utc_now
 from ..core.errors import CognitoError, CognitoUnavailableError, SignInError, TokenError
 from ..core.hosted_ui import TokenSet
-from ..core.tracebacks import without_locals
+from ..core.tracebacks import clear_frame_locals
 from ..factories import get_hosted_ui
 from ..models import CognitoLogin
 from ..signals import send_signed_out
@@ -55,7 +55,7 @@ _POLL_SECONDS = 0.05
 _NOT_USED = ("client_refused", "client_secret_unavailable")
 
 
-@without_locals
+@clear_frame_locals
 def ensure_fresh(login: CognitoLogin) -> CognitoLogin:
     """Return the login with valid tokens, refreshed if necessary.
 
@@ -80,7 +80,7 @@ def ensure_fresh(login: CognitoLogin) -> CognitoLogin:
         return end.value  # type: ignore[no-any-return]
 
 
-@without_locals
+@clear_frame_locals
 async def aensure_fresh(login: CognitoLogin) -> CognitoLogin:
     """Async version of `ensure_fresh`. The requests to Cognito run in another thread than the ORM.
 

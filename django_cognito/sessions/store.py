@@ -28,8 +28,8 @@ from ..core import AccessToken, IdToken
 from ..core.clock import utc_now
 from ..core.errors import CognitoError, SignInError
 from ..core.hosted_ui import TokenSet
-from ..core.tokens.jws import take_apart
-from ..core.tracebacks import without_locals
+from ..core.tokens.jws import decode_jws
+from ..core.tracebacks import clear_frame_locals
 from ..db.transactions import retry_conflicts, write_transaction
 from ..encryption import DecryptionError, decrypt, encrypt
 from ..factories import get_hosted_ui
@@ -97,7 +97,7 @@ def load_login(session: SessionBase) -> CognitoLogin:
     return get_login(session.get(SESSION_KEY), cognito_user__user_id=session.get(auth.SESSION_KEY))
 
 
-@without_locals
+@clear_frame_locals
 def decrypt_tokens(login: CognitoLogin) -> TokenSet:
     """Return the login's tokens, decrypted.
 
@@ -112,14 +112,14 @@ def decrypt_tokens(login: CognitoLogin) -> TokenSet:
     return tokens
 
 
-@without_locals
+@clear_frame_locals
 def get_access_token(login: CognitoLogin) -> AccessToken:
     """Return the login's access token. It was verified before it was stored, and AES-GCM detects any change."""
     return AccessToken(login.cognito_user.user_pool_id, _read_claims(decrypt_tokens(login).access_token))
 
 
 def _read_claims(raw: str) -> Mapping[str, Any]:
-    return take_apart(raw, max_bytes=len(raw))[1]
+    return decode_jws(raw, max_bytes=len(raw))[1]
 
 
 def is_expired(login: CognitoLogin) -> bool:
@@ -127,7 +127,7 @@ def is_expired(login: CognitoLogin) -> bool:
     return login.expires_at <= utc_now()
 
 
-@without_locals
+@clear_frame_locals
 def end_login(session: SessionBase, *, everywhere: bool = False, user: Any = None) -> CognitoSettings | None:
     """End the session's login, and return the settings of its app client.
 
@@ -238,7 +238,7 @@ def get_login(login_id: Any, **conditions: Any) -> CognitoLogin:
         raise SignInError("the login has ended", code="login_ended") from error
 
 
-@without_locals
+@clear_frame_locals
 def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> None:
     """Revoke the refresh tokens of `logins` at Cognito; with `everywhere` all refresh tokens of their accounts.
 
@@ -277,7 +277,7 @@ def get_expiry(token: AccessToken, tokens: TokenSet) -> datetime:
     return min(token.expires_at, IdToken(token.user_pool_id, _read_claims(tokens.id_token)).expires_at)
 
 
-@without_locals
+@clear_frame_locals
 def encrypt_tokens(login_id: UUID, tokens: TokenSet) -> bytes:
     """Return the tokens encrypted for the login's row. They can be decrypted only with the id of that row."""
     return encrypt(json.dumps(asdict(tokens)).encode(), associated_data=_associated_data(login_id))

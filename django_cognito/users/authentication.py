@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 from asgiref.sync import sync_to_async
 
 from ..core import AccessToken, IdToken, TokenUse
-from ..core.errors import ClaimError, KeysDueError, TokenError
-from ..core.tracebacks import without_locals
+from ..core.errors import ClaimError, KeyFetchRequiredError, TokenError
+from ..core.tracebacks import clear_frame_locals
 from ..factories import get_verifier
 from ..signals import report_rejected_token
 from .cache import get_cached_user, get_token_user
@@ -38,7 +38,7 @@ class TokenChecks(TypedDict, total=False):
     user_pool_ids: Collection[str] | None
 
 
-@without_locals
+@clear_frame_locals
 def authenticate(raw: str, **checks: Unpack[TokenChecks]) -> tuple[Any, Token]:
     """Return the active user of the token `raw`, created or updated, and the verified token.
 
@@ -50,7 +50,7 @@ def authenticate(raw: str, **checks: Unpack[TokenChecks]) -> tuple[Any, Token]:
     return get_or_create_user(*verify(raw, **checks))
 
 
-@without_locals
+@clear_frame_locals
 async def aauthenticate(raw: str, **checks: Unpack[TokenChecks]) -> tuple[Any, Token]:
     """Async version of `authenticate`.
 
@@ -59,7 +59,7 @@ async def aauthenticate(raw: str, **checks: Unpack[TokenChecks]) -> tuple[Any, T
     """
     try:
         token, profile = verify(raw, wait=False, **checks)
-    except KeysDueError as error:
+    except KeyFetchRequiredError as error:
         token, profile = await _verify_after_key_fetch(error.keys, raw, checks)
     user = get_cached_user(token, profile)
     return (user, token) if user is not None else await sync_to_async(get_or_create_user)(token, profile)
@@ -79,16 +79,16 @@ async def _verify_after_key_fetch(keys: object, raw: str, checks: TokenChecks) -
     async with locks.setdefault(keys, asyncio.Lock()):
         try:
             return verify(raw, wait=False, **checks)
-        except KeysDueError:
+        except KeyFetchRequiredError:
             return await sync_to_async(verify, thread_sensitive=False)(raw, **checks)
 
 
-@without_locals
+@clear_frame_locals
 def verify(raw: str, *, wait: bool = True, **checks: Unpack[TokenChecks]) -> tuple[Token, IdToken | None]:
     """Verify `raw`, and the ID token of `checks` if it has one, and return both tokens. No database.
 
-    Without `wait` no keys are fetched, and KeysDueError is raised if they are needed. Sends `token_rejected` if a token
-    is rejected.
+    Without `wait` no keys are fetched, and KeyFetchRequiredError is raised if they are needed. Sends `token_rejected`
+    if a token is rejected.
     """
     expected: dict[str, Any] = {"wait": wait, **checks}
     id_token, nonce = expected.pop("id_token", None), expected.pop("nonce", None)

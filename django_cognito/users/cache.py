@@ -22,7 +22,7 @@ from ..conf.loading import get_pool_registry
 from ..conf.pool_registry import PoolRegistry
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.clock import unix_time
-from ..factories import once
+from ..factories import cached_instance
 from ..models import CognitoUser
 from .lookup import LinkSnapshot, get_read_alias
 from .machine import MachineUser
@@ -136,7 +136,7 @@ def get_cached_user(token: Token, profile: IdToken | None = None) -> Any | None:
 
 
 def _get_cache() -> UserCache | None:
-    return once(_create_cache, get_pool_registry())
+    return cached_instance(_create_cache, get_pool_registry())
 
 
 def _create_cache(pools: PoolRegistry) -> UserCache | None:

@@ -91,7 +91,7 @@ def requires_unique_value(user: Any, field: "Field[Any, Any]") -> bool:
 def _iter_unique_names(user: Any) -> Iterator[set[str]]:
     for constraint in user._meta.constraints:
         if isinstance(constraint, UniqueConstraint) and constraint.condition is None:
-            yield {*constraint.fields, *(name for each in constraint.expressions for name in _get_field_names(each))}
+            yield {*constraint.fields, *(name for expr in constraint.expressions for name in _get_field_names(expr))}
 
 
 def _get_field_names(expression: Any) -> list[str]:

@@ -48,7 +48,7 @@ def _unlink(user: Any, link_id: int) -> None:
             raise SignInError("this account in Cognito is not linked to the user", code="not_linked")
         # A pool that is no longer configured has no sign-in.
         registry = get_pool_registry()
-        others = [each for each in links if each is not link and registry.find(each.user_pool_id) is not None]
+        others = [other for other in links if other is not link and registry.find(other.user_pool_id) is not None]
         if not others and not locked.has_usable_password():
             raise SignInError("the user has no other linked account and no password", code="last_way_in")
         link.delete()

@@ -45,10 +45,10 @@ class MachineUser:
 
     def get_all_permissions(self, obj: Any = None) -> set[str]:
         """Return the permissions of the scopes by SCOPES_TO_PERMISSIONS; an empty set for a single object."""
-        found = get_pool_registry().find(self._user_pool_id, self.username)
-        given = found.scopes_to_permissions if found is not None else {}
+        settings = get_pool_registry().find(self._user_pool_id, self.username)
+        permissions = settings.scopes_to_permissions if settings is not None else {}
         scopes = get_rights(self).scopes if obj is None else ()
-        return set().union(*(given[scope] for scope in scopes if scope in given))
+        return set().union(*(permissions[scope] for scope in scopes if scope in permissions))
 
     get_group_permissions = get_all_permissions
 

@@ -284,7 +284,7 @@ def test_cached_user_has_no_rights_past_the_age(told, cognito, monkeypatch, cost
     for _ in range(2):  # the first one writes, and what was written is not cached
         assert authenticate(raw)[0].has_perm("auth.change_group")
     assert costs(0, lambda: authenticate(raw))[0].has_perm("auth.change_group")
-    users = cache._known_users()
+    users = cache._get_cache()
     now = users._now
     monkeypatch.setattr(users, "_now", lambda: now() + 10)
     age()  # as it is by then; no signal tells of it

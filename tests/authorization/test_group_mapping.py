@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from django_cognito.authorization.group_mapping import (
     NOTHING,
     Granted,
-    difference,
-    effective,
-    grants,
+    combine_grants,
+    diff_grants,
+    effective_groups,
+    get_grants,
+    get_group_permissions,
     groups_from_token,
     groups_granting,
     parse_groups_claim,
-    permissions,
-    union,
 )
 from django_cognito.conf.schema import CognitoSettings, GroupGrant
 from django_cognito.core import AccessToken, IdToken
@@ -37,11 +37,11 @@ def site(**changes: Any) -> CognitoSettings:
 
 
 def test_a_mapped_group_gives_what_the_settings_say_and_another_nothing() -> None:
-    assert grants(["editors", "others"], site()) == {"editors": site().groups["editors"], "others": GroupGrant()}
+    assert get_grants(["editors", "others"], site()) == {"editors": site().groups["editors"], "others": GroupGrant()}
 
 
 def test_a_mirrored_group_gives_the_django_group_of_its_name_besides() -> None:
-    found = grants(["editors", "others", "eu-west-1_Pool_Google"], site(mirror_groups=True))
+    found = get_grants(["editors", "others", "eu-west-1_Pool_Google"], site(mirror_groups=True))
     assert {name: grant.groups for name, grant in found.items()} == {
         "editors": ("Writers", "editors"),
         "others": ("others",),
@@ -52,13 +52,13 @@ def test_a_mirrored_group_gives_the_django_group_of_its_name_besides() -> None:
 
 def test_a_mirrored_group_that_is_mapped_to_its_own_name_is_one_group() -> None:
     settings = site(groups={"editors": GroupGrant(("editors",))}, mirror_groups=True)
-    assert grants(["editors"], settings)["editors"].groups == ("editors",)
+    assert get_grants(["editors"], settings)["editors"].groups == ("editors",)
 
 
 def test_permissions_are_those_of_all_groups() -> None:
-    assert permissions(("viewers", "others"), site()) == {"notes.view_note"}
-    assert permissions(("viewers", "editors"), site()) == {"notes.view_note", "notes.change_note"}
-    assert permissions((), site()) == frozenset()
+    assert get_group_permissions(("viewers", "others"), site()) == {"notes.view_note"}
+    assert get_group_permissions(("viewers", "editors"), site()) == {"notes.view_note", "notes.change_note"}
+    assert get_group_permissions((), site()) == frozenset()
 
 
 def test_who_has_a_permission_is_told_by_group() -> None:
@@ -71,7 +71,7 @@ def test_who_has_a_permission_is_told_by_group() -> None:
     [(2, 1, ("a", "b")), (1, 2, ("b", "c")), (1, 1, ("b",)), (1.0, 1, ("b",)), (1, 1.5, ("b", "c"))],
 )
 def test_the_younger_counts_and_on_a_tie_what_both_say(issued, as_of, expected) -> None:
-    assert effective(["a", "b"], issued, ["b", "c"], as_of) == expected
+    assert effective_groups(["a", "b"], issued, ["b", "c"], as_of) == expected
 
 
 # What a token tells
@@ -207,7 +207,7 @@ def test_a_group_that_is_called_as_cognitos_automatic_one_is_mirrored_nowhere_wh
         identity(**{"custom:groups": "[eu-west-1_Pool_AcmeSAML,eu-west-1_Pool2_x,staff]"}), custom
     )
     assert names is not None
-    assert {name: grant.groups for name, grant in grants(names, custom).items()} == {
+    assert {name: grant.groups for name, grant in get_grants(names, custom).items()} == {
         "eu-west-1_Pool_AcmeSAML": (),
         "eu-west-1_Pool2_x": ("eu-west-1_Pool2_x",),  # another pool's, if anybody's
         "staff": ("staff",),
@@ -218,50 +218,50 @@ def test_a_group_that_is_called_as_cognitos_automatic_one_is_mirrored_nowhere_wh
 
 
 def test_what_is_new_is_given_and_remembered() -> None:
-    change = difference({"editors": Granted(frozenset({1, 2}), staff=True)}, {}, now=NOTHING)
+    change = diff_grants({"editors": Granted(frozenset({1, 2}), staff=True)}, {}, now=NOTHING)
     assert (change.add_groups, change.remove_groups, change.staff, change.superuser) == ({1, 2}, set(), True, None)
     assert change.memberships == {"editors": Granted(frozenset({1, 2}), staff=True)}
 
 
 def test_what_is_gone_is_taken_away_and_forgotten() -> None:
     has = Granted(frozenset({1, 2}), staff=True, superuser=True)
-    change = difference({}, {"admins": has}, now=has)
+    change = diff_grants({}, {"admins": has}, now=has)
     assert (change.add_groups, change.remove_groups, change.staff, change.superuser) == (set(), {1, 2}, False, False)
     assert change.memberships == {}
 
 
 def test_what_was_there_by_hand_is_neither_remembered_nor_taken_away() -> None:
     by_hand = Granted(frozenset({1}), staff=True, superuser=True)
-    change = difference({"admins": by_hand}, {}, now=by_hand)
+    change = diff_grants({"admins": by_hand}, {}, now=by_hand)
     assert (change.add_groups, change.staff, change.superuser) == (set(), None, None)
     assert change.memberships == {"admins": NOTHING}
-    after = difference({}, change.memberships, now=by_hand)
+    after = diff_grants({}, change.memberships, now=by_hand)
     assert (after.remove_groups, after.staff, after.superuser) == (set(), None, None)
 
 
 def test_what_another_group_still_gives_stays() -> None:
     before = {"a": Granted(frozenset({1}), staff=True), "b": Granted(frozenset({1}), staff=True)}
-    change = difference({"b": before["b"]}, before, now=before["a"])
+    change = diff_grants({"b": before["b"]}, before, now=before["a"])
     assert (change.add_groups, change.remove_groups, change.staff) == (set(), set(), None)
     assert change.memberships == {"b": before["b"]}
 
 
 def test_what_another_link_granted_stays_and_is_ours_too_where_we_give_it() -> None:
-    change = difference({"a": STAFF}, {}, now=STAFF, elsewhere=STAFF)
+    change = diff_grants({"a": STAFF}, {}, now=STAFF, other_pools=STAFF)
     assert (change.staff, change.memberships) == (None, {"a": STAFF})
-    after = difference({}, {"a": STAFF}, now=STAFF, elsewhere=STAFF)
+    after = diff_grants({}, {"a": STAFF}, now=STAFF, other_pools=STAFF)
     assert after.staff is None
 
 
 def test_what_an_admin_took_away_is_not_taken_twice() -> None:
-    change = difference({}, {"a": Granted(frozenset({1}), staff=True)}, now=NOTHING)
+    change = diff_grants({}, {"a": Granted(frozenset({1}), staff=True)}, now=NOTHING)
     assert (change.remove_groups, change.staff) == (set(), None)
 
 
 def test_a_union_is_all_of_them() -> None:
-    assert union([]) == NOTHING
-    assert union([WRITERS, READERS, STAFF]) == Granted(frozenset({1, 2}), staff=True)
-    assert union([ROOT]) == ROOT
+    assert combine_grants([]) == NOTHING
+    assert combine_grants([WRITERS, READERS, STAFF]) == Granted(frozenset({1, 2}), staff=True)
+    assert combine_grants([ROOT]) == ROOT
 
 
 _granted = st.builds(Granted, st.frozensets(st.integers(1, 4)), st.booleans(), st.booleans())
@@ -272,7 +272,7 @@ _steps = st.lists(st.tuples(st.booleans(), st.dictionaries(st.sampled_from("abc"
 def test_whatever_two_links_give_and_take_in_the_end_what_was_there_by_hand_is_left(by_hand, steps) -> None:
     has, links = by_hand, ({}, {})
     for which, wanted in [*steps, (False, {}), (True, {})]:
-        change = difference(wanted, links[which], now=has, elsewhere=union(links[not which].values()))
+        change = diff_grants(wanted, links[which], now=has, other_pools=combine_grants(links[not which].values()))
         has = Granted(
             (has.groups | change.add_groups) - change.remove_groups,
             has.staff if change.staff is None else change.staff,
@@ -280,5 +280,5 @@ def test_whatever_two_links_give_and_take_in_the_end_what_was_there_by_hand_is_l
         )
         links[which].clear()
         links[which].update(change.memberships)
-        assert union([has, *wanted.values()]) == has
+        assert combine_grants([has, *wanted.values()]) == has
     assert has == by_hand

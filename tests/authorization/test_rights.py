@@ -13,9 +13,9 @@ from django_cognito.authorization.rights import (
     Rights,
     UnavailableRights,
     aget_rights,
-    carry,
     get_mapped_permissions,
     get_rights,
+    set_rights,
 )
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.models import CognitoUser
@@ -51,20 +51,20 @@ def test_a_visitor_a_disabled_account_and_an_unsaved_one_have_none(user) -> None
 
 def test_a_disabled_account_has_none_even_where_it_carries_some() -> None:
     user = User(pk=1, is_active=False)
-    carry(user, RIGHTS)
+    set_rights(user, RIGHTS)
     assert get_rights(user) == NO_RIGHTS
 
 
 def test_a_lazy_user_has_the_rights_of_the_one_it_stands_for() -> None:
     user = User(pk=1)
-    carry(user, RIGHTS)
+    set_rights(user, RIGHTS)
     assert get_rights(SimpleLazyObject(lambda: user)) is RIGHTS
 
 
 def test_what_is_attached_to_a_lazy_user_is_carried_by_the_one_it_stands_for() -> None:
     user = User(pk=1)
     lazy = SimpleLazyObject(lambda: user)
-    carry(lazy, RIGHTS)
+    set_rights(lazy, RIGHTS)
     assert get_rights(user) is get_rights(lazy) is RIGHTS
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from django_cognito.models import DIGEST_FIELDS, CognitoUser
 from django_cognito.users import provisioning
 from django_cognito.users.authentication import authenticate
-from django_cognito.users.claim_sources import Source, Statement
+from django_cognito.users.claim_sources import IdentityClaims, Source
 from tests.support.user_scenario import NOW, django_groups, link_of, token
 
 from .token_histories import GROUPS, NAMES, Event, expected_grants, expected_state, stored_state
@@ -149,14 +149,14 @@ def source_of(moment: int, kind: str, groups: Any, attributes: Any = None) -> So
     return Source(f"{kind}_digest", datetime.fromtimestamp(moment, UTC), groups, attributes or {})
 
 
-def claims_from_tokens(name: str, source: Source) -> Statement:
-    return Statement("eu-west-1_TestPool1", f"sub of {name}", name, (source,))
+def claims_from_tokens(name: str, source: Source) -> IdentityClaims:
+    return IdentityClaims("eu-west-1_TestPool1", f"sub of {name}", name, (source,))
 
 
 def settle(name: str, source: Source) -> None:
     """Write what a source says of the user that tokens of `told` are of."""
     link = CognitoUser.objects.get(username=name)
-    provisioning._apply_with_retry(link, Statement(link.user_pool_id, link.sub, name, (source,)))
+    provisioning._apply_with_retry(link, IdentityClaims(link.user_pool_id, link.sub, name, (source,)))
 
 
 def write_in_pairs(name: str, events: list[Event], pairs: list[bool]) -> None:

@@ -211,7 +211,7 @@ def test_idle_connections_of_a_client_left_behind_are_closed(alice: UserAws, ser
     (pool,) = client._endpoint.http_session._manager.pools._container.values()
     idle = next(filter(None, pool.pool.queue))
     assert idle.sock is not None
-    forks.leave_behind(client)
+    forks.close_after_fork(client)
     assert idle.sock is None
 
 
@@ -265,7 +265,7 @@ def test_locks_of_credentials_are_renewed(endpoint: IdentityEndpoint) -> None:
 @pytest.mark.usefixtures("_left_behind")
 def test_client_of_another_kind_is_left_behind_without_an_error() -> None:
     client = object()
-    Directory(client, "eu-west-1_AbCdEfGhI").leave_behind()
+    Directory(client, "eu-west-1_AbCdEfGhI").close_after_fork()
     assert forks._left_behind == [client]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from django_cognito.core.tokens.jws import take_apart
+from django_cognito.core.tokens.jws import decode_jws
 from tests.support.scripted_server import Answer, Request, ScriptedServer, Step, json_answer
 
 POOL_ID = "eu-west-1:6b0a1c52-7c3e-4b1f-8f5e-2d9a3e4c5b6a"
@@ -71,7 +71,7 @@ class PeopleEndpoint(ScriptedServer):
 
 def identity_of(raw: str) -> str:
     """The identity of the person of an ID token."""
-    return f"eu-west-1:{take_apart(raw, len(raw))[1]['sub']}"
+    return f"eu-west-1:{decode_jws(raw, len(raw))[1]['sub']}"
 
 
 def access_key_of(identity_id: str) -> str:

@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.utils import timezone
 from local_cognito import Emulator
+from local_cognito_support.user_pools import Clock
 from playwright.sync_api import Page, expect
-from testslocal_cognito_support.user_pools import Clock
 
 from django_cognito.models import CognitoUser
 from tests.support.local_cognito import settings_for

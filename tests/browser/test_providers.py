@@ -11,7 +11,7 @@ from local_cognito_support.user_pools import Clock
 from playwright.sync_api import Page, expect
 
 from django_cognito.core import IdToken
-from django_cognito.core.tokens.jws import take_apart
+from django_cognito.core.tokens.jws import decode_jws
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
 from tests.support.page_object import authorize_as, expect_greeting, go_by_keyboard, sign_in
@@ -30,7 +30,7 @@ ITS_GROUP = f"{POOL_ID}_Acme"
 def id_token() -> IdToken:
     """The ID token of the one login that there is."""
     raw = store.decrypt_tokens(CognitoLogin.objects.get()).id_token
-    return IdToken(POOL_ID, take_apart(raw, max_bytes=len(raw))[1])
+    return IdToken(POOL_ID, decode_jws(raw, max_bytes=len(raw))[1])
 
 
 @EITHER_WAY

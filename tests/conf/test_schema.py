@@ -282,13 +282,13 @@ def test_aliases_of_one_pool_are_one_pool_with_the_clients_of_all(settings) -> N
 def test_an_alias_is_found_by_pool_and_client(settings, client_id, alias) -> None:
     beta = {**ACME, "CLIENT_ID": "1beta", "CLIENT_IDS": ["1beta-app"]}
     settings.COGNITO = {"POOLS": {"zen": ZEN, "acme": ACME, "beta": beta}}
-    assert settings_of("eu-west-1_AcmePool1", client_id).alias == alias
+    assert get_pool_registry().for_token("eu-west-1_AcmePool1", client_id).alias == alias
 
 
 def test_a_pool_that_is_configured_no_longer_has_no_alias(settings) -> None:
     settings.COGNITO = {"POOLS": {"zen": ZEN, "acme": ACME}}
-    assert get_pool_registry().of("eu-west-1_GonePool1", "1zen") is None
-    assert settings_of("eu-west-1_GonePool1", "1zen").alias == "zen"
+    assert get_pool_registry().find("eu-west-1_GonePool1", "1zen") is None
+    assert get_pool_registry().for_token("eu-west-1_GonePool1", "1zen").alias == "zen"
 
 
 @pytest.mark.parametrize("name", ["", 5, None])

@@ -180,7 +180,7 @@ def test_aws_credentials_are_refreshed_by_the_changed_clock(at: At) -> None:
     credentials = UserCredentials(pool, "an id token")
     for minutes, count in ((0, 1), (54, 1), (56, 2), (110, 2), (112, 3)):
         with at(MARCH + timedelta(minutes=minutes)):
-            credentials.current()
+            credentials.get_current()
         assert pool.count == count, minutes
 
 

@@ -182,7 +182,7 @@ def test_a_group_is_what_the_pool_says() -> None:
         pytest.param(refused("SomethingElse", 500), id="500"),
         pytest.param(EndpointConnectionError(endpoint_url="https://x"), id="unreachable"),
         pytest.param(ConnectTimeoutError(endpoint_url="https://x"), id="no connection in time"),
-        pytest.param(ReadTimeoutError(endpoint_url="https://x"), id="no answer in time"),
+        pytest.param(ReadTimeoutError(endpoint_url="https://x"), id="no response in time"),
         pytest.param(SSLError(endpoint_url="https://x", error="x"), id="TLS"),
     ],
 )
@@ -218,9 +218,9 @@ def test_refusal_of_one_user_is_no_missing_user(code: str) -> None:
 
 def test_leave_behind_closes_the_connections_of_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[object] = []
-    monkeypatch.setattr("django_cognito.core.directory.leave_behind", closed.append)
+    monkeypatch.setattr("django_cognito.core.directory.close_after_fork", closed.append)
     client = Pages()
-    Directory(client, POOL_ID).leave_behind()
+    Directory(client, POOL_ID).close_after_fork()
     assert closed == [client]
 
 

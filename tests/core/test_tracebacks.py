@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 
-from django_cognito.core.tracebacks import without_locals
+from django_cognito.core.tracebacks import clear_frame_locals
 
 A, B = "secret of a", "secret of b"
 
@@ -20,13 +20,13 @@ def inner(given: str) -> None:
     raise KeyError(len(mine))
 
 
-@without_locals
+@clear_frame_locals
 def plain(given: str, *, named: str) -> None:
     both = [given, named]
     inner(both[0])
 
 
-@without_locals
+@clear_frame_locals
 def translating(given: str, *, named: str) -> None:
     try:
         inner(given)
@@ -34,7 +34,7 @@ def translating(given: str, *, named: str) -> None:
         raise ValueError("translated") from error
 
 
-@without_locals
+@clear_frame_locals
 def failing_twice(given: str, *, named: str) -> None:
     try:
         inner(given)
@@ -42,13 +42,13 @@ def failing_twice(given: str, *, named: str) -> None:
         inner(named)
 
 
-@without_locals
+@clear_frame_locals
 async def waiting(given: str, *, named: str) -> None:
     await asyncio.sleep(0)
     inner(given)
 
 
-@without_locals
+@clear_frame_locals
 async def awaiting_others(given: str, *, named: str) -> None:
     await asyncio.gather(waiting(given, named=named))
 
@@ -84,7 +84,7 @@ def test_nothing_is_kept_alive_by_the_error() -> None:
     class Held:
         pass
 
-    @without_locals
+    @clear_frame_locals
     def fail(held: Held) -> None:
         raise KeyError
 
@@ -113,7 +113,7 @@ def test_what_still_runs_keeps_its_own() -> None:
 def test_a_coroutine_that_waits_with_the_same_error_in_hand_goes_on() -> None:
     shared = KeyError()
 
-    @without_locals
+    @clear_frame_locals
     def fail(given: str) -> None:
         raise shared
 
@@ -137,7 +137,7 @@ def test_a_coroutine_that_waits_with_the_same_error_in_hand_goes_on() -> None:
 
 
 def test_what_the_caller_was_at_before_stays_the_callers() -> None:
-    @without_locals
+    @clear_frame_locals
     async def caller(given: str) -> str:
         try:
             inner(given)
@@ -153,7 +153,7 @@ def test_errors_that_lead_to_each_other_in_a_circle_are_each_looked_at_once() ->
     first, second = KeyError(), ValueError()
     first.__context__, second.__context__ = second, first
 
-    @without_locals
+    @clear_frame_locals
     def fail() -> None:
         raise first
 
@@ -163,7 +163,7 @@ def test_errors_that_lead_to_each_other_in_a_circle_are_each_looked_at_once() ->
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit, GeneratorExit])
 def test_also_of_what_ends_the_process(end: type[BaseException]) -> None:
-    @without_locals
+    @clear_frame_locals
     def fail(given: str) -> None:
         raise end
 
@@ -173,12 +173,12 @@ def test_also_of_what_ends_the_process(end: type[BaseException]) -> None:
 
 
 def test_what_is_given_comes_back_and_the_name_stays() -> None:
-    @without_locals
+    @clear_frame_locals
     def give(value: int) -> int:
         """Give it back."""
         return value
 
-    @without_locals
+    @clear_frame_locals
     async def agive(value: int) -> int:
         return value
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from django_cognito.core import UserPool
-from django_cognito.core.user_pool import is_loopback, is_safe_address, pools_by_issuer
+from django_cognito.core.user_pool import is_loopback, is_secure_url, pools_by_issuer
 
 ID = "eu-west-1_AbCdEfGhI"
 
@@ -108,7 +108,7 @@ def test_clients_are_texts(client_ids: Any) -> None:
     ],
 )
 def test_safe_is_https_or_this_very_machine(url: str, safe: bool) -> None:
-    assert is_safe_address(url) is safe
+    assert is_secure_url(url) is safe
 
 
 def test_each_issuer_leads_to_its_pool() -> None:

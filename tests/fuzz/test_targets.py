@@ -31,9 +31,9 @@ def test_nothing_is_found_in_a_seed(target: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("target", "room", "name", "broken"),
     [
-        (compact, core_compact, "_decoded", lambda _: b"{}"),
+        (compact, core_compact, "_decode_base64url", lambda _: b"{}"),
         (key_set, core_jwks, "_is_sound", lambda _: True),
-        (verify, core_verifier, "accepted_client", lambda *_: 1 / 0),
+        (verify, core_verifier, "find_accepted_client", lambda *_: 1 / 0),
         (verify, core_verifier, "verify_claims", lambda *_: (0, NOW)),
     ],
 )

@@ -71,10 +71,10 @@ def judge(data: bytes) -> None:
 
 def _strictly(forgets: TokenVerifier, case: Case) -> Verdict:
     try:
-        verifier.take_apart = jws.take_apart_strictly
+        verifier.decode_jws = jws.decode_jws_strictly
         return verdict_of(forgets, case)
     finally:
-        verifier.take_apart = jws.take_apart
+        verifier.decode_jws = jws.decode_jws
 
 
 @cache

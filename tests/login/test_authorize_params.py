@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django_cognito.conf.loading import get_settings
 from django_cognito.conf.schema import CognitoSettings
 from django_cognito.core.errors import SignInError
-from django_cognito.login.authorize_params import asked_of_cognito, find_provider_params
+from django_cognito.login.authorize_params import find_provider_params, read_authorize_params
 
 PROVIDERS = [
     "COGNITO",
@@ -26,7 +26,7 @@ def named(settings: Any) -> CognitoSettings:
 
 
 def asked(query: str, settings: CognitoSettings | None = None) -> dict[str, str]:
-    return asked_of_cognito(QueryDict(query), settings or get_settings())
+    return read_authorize_params(QueryDict(query), settings or get_settings())
 
 
 def refused(query: str, settings: CognitoSettings | None = None) -> str:

@@ -198,7 +198,7 @@ def test_each_code_has_its_heading_and_its_next_steps(client: Client, settings: 
     def fail(request: Any) -> str:
         raise (CognitoUnavailableError if code == "cognito_unavailable" else SignInError)("", code=code)
 
-    with patch("django_cognito.login.views.settings_of_request", fail):
+    with patch("django_cognito.login.views.get_settings_for_request", fail):
         check_page(client.get("/auth/login/").content.decode(), code)
 
 

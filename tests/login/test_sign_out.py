@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_cognito.core import AccessToken
-from django_cognito.core.tokens.jws import take_apart
+from django_cognito.core.tokens.jws import decode_jws
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import refresh, store
 from django_cognito.sessions.revocation import RevocableLogin
@@ -336,7 +336,7 @@ def test_expired_access_token_is_refreshed_before_global_sign_out(client: Client
     cognito.script(answer, json_answer({}))
     client.post(LOGOUT, {"where": "everywhere"})
     assert steps(cognito) == ["refresh_token", "GlobalSignOut"]
-    assert take_apart(_access_token(cognito.requests[1]))[1]["exp"] > time.time()
+    assert decode_jws(_access_token(cognito.requests[1]))[1]["exp"] > time.time()
 
 
 def _access_token(request: Any) -> str:
@@ -376,7 +376,7 @@ def test_global_sign_out_prefers_a_token_with_the_scope(client: Client, cognito:
     cognito.script(json_answer({}))
     client.post(LOGOUT, {"where": "everywhere"})
     (request,) = cognito.requests
-    assert take_apart(_access_token(request))[1]["scope"] == ADMIN_SCOPE
+    assert decode_jws(_access_token(request))[1]["scope"] == ADMIN_SCOPE
 
 
 def test_plain_sign_out_refreshes_nothing(client: Client, cognito: ScriptedServer) -> None:

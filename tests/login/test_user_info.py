@@ -13,7 +13,7 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 
-from django_cognito.core.tokens.jws import take_apart
+from django_cognito.core.tokens.jws import decode_jws
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
 from django_cognito.testing import make_token, sign_in
 from tests.support.callers import bearer, with_id_token
@@ -39,7 +39,7 @@ def before(request: pytest.FixtureRequest, client: Client) -> str:
 
 
 def sub_of(username: str = "alice") -> str:
-    return str(take_apart(make_token(username=username))[1]["sub"])
+    return str(decode_jws(make_token(username=username))[1]["sub"])
 
 
 def said(username: str = "alice", **attributes: Any) -> Answer:
@@ -71,7 +71,7 @@ def test_a_login_takes_its_profile_from_user_info_which_is_asked_once(
     exchange, user_info = token_endpoint.requests
     assert (exchange.path, user_info.method, user_info.path) == ("/oauth2/token", "GET", "/oauth2/userInfo")
     raw = user_info.headers["authorization"].removeprefix("Bearer ")
-    assert take_apart(raw)[1]["token_use"] == "access"
+    assert decode_jws(raw)[1]["token_use"] == "access"
     assert "cookie" not in user_info.headers
     assert who(client) == "alice"
 

@@ -26,8 +26,15 @@ TESTS = {
     ),
     "tokens.token": ("tokens/test_token", "tokens/test_verifier", "tokens/test_verified_cache"),
     "tokens.jwks": ("tokens/test_jwks", "tokens/test_key_store", "tokens/test_verifier"),
+    "tokens.decoding": (
+        "tokens/test_decoding",
+        "tokens/test_jws",
+        "tokens/test_unusual_tokens",
+        "tokens/test_two_ways",
+    ),
     "tokens.jws": (
         "tokens/test_jws",
+        "tokens/test_decoding",
         "tokens/test_unusual_tokens",
         "tokens/test_verifier",
         "tokens/test_attacks",

@@ -24,10 +24,10 @@ import requests
 from django.db import connection
 from django.test import Client
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import Browser
 
 from django_cognito.models import CognitoLogin
 from django_cognito.sessions import store
-from local_cognito_support.hosted_site import Browser
 from tests.support.local_cognito import seed_for, settings_for, sign_in_by_hand
 from tests.support.login_scenario import change
 

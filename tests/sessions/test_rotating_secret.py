@@ -17,12 +17,12 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import Browser
 
 from django_cognito import factories
 from django_cognito.core.client_secret import ClientSecret
 from django_cognito.models import CognitoLogin
 from django_cognito.sessions.store import SESSION_KEY
-from local_cognito_support.hosted_site import Browser
 from tests.support.local_cognito import SECRET, hosted_ui, seed_for, settings_for, sign_in_by_hand
 from tests.support.login_scenario import begin, come_back, login_of, refusal, token_answer, who
 from tests.support.scripted_server import ScriptedServer

@@ -166,7 +166,7 @@ def test_refresh_by_another_worker_reloads_a_user_that_was_read_before(
         current(CognitoLogin.objects.select_related("cognito_user").get())
         return current(login)
 
-    monkeypatch.setattr(refresh, "current", refresh_elsewhere)
+    monkeypatch.setattr(refresh, "ensure_fresh", refresh_elsewhere)
     assert _rights(client.get("/user/").json()) == NOTHING
 
 
@@ -204,7 +204,7 @@ def test_session_that_ended_during_its_refresh_is_anonymous(
         changes[change_user]()
         return login
 
-    monkeypatch.setattr(refresh, "current", change_meanwhile)
+    monkeypatch.setattr(refresh, "ensure_fresh", change_meanwhile)
     assert client.get("/user/").json()["user"] == ""
     assert "_auth_user_id" not in client.session
 

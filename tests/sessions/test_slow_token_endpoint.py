@@ -20,12 +20,12 @@ from django.db import OperationalError, connection, connections
 from django.test import Client
 from django.utils import timezone
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import Browser
 
 from django_cognito import factories
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.models import CognitoLogin
 from django_cognito.sessions import refresh, store
-from local_cognito_support.hosted_site import Browser
 from tests.support.local_cognito import seed_for, settings_for, sign_in_by_hand
 from tests.support.login_scenario import Gate, begin, change, come_back, form_of, login_of, refusal, token_answer, who
 from tests.support.scripted_server import Answer, ScriptedServer, Silence
@@ -383,7 +383,7 @@ def test_new_refresh_token_is_stored_if_the_user_cannot_be_written(
         raise error
 
     login = login_of(client, ends_in=30, sent_ago=25)
-    monkeypatch.setattr(refresh, "person", fail)
+    monkeypatch.setattr(refresh, "get_or_create_user", fail)
     token_endpoint.script(token_answer(refresh_token="the-second-one"))
     with pytest.raises(type(error)):
         renew(login)

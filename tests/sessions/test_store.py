@@ -462,7 +462,7 @@ def test_account_unlinked_while_its_login_is_stored_ends_no_sign_in_with_an_erro
             unlinked[0].result(0.2)  # it waits for the lock
         return sealed(*given)
 
-    monkeypatch.setattr(store, "sealed", sealed_while_unlinked)
+    monkeypatch.setattr(store, "encrypt_tokens", sealed_while_unlinked)
     request = HttpRequest()
     request.user, request.session = user, Client().session
     store.start_login(request, user, token, TokenSet(raw, id_token, None, 3_600))

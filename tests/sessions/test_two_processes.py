@@ -15,9 +15,9 @@ from django.core.cache import caches
 from django.db import connection
 from django.utils import timezone
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import Browser, query_of
 
 from django_cognito.models import CognitoLogin
-from local_cognito_support.hosted_site import Browser, query_of
 from tests.support.gunicorn_server import listening_socket, serve
 from tests.support.local_cognito import seed_for, settings_for
 from tests.support.real_parts import REDIS_URL

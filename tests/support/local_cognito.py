@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from django.test import Client
 from local_cognito import Emulator
-from testslocal_cognito_support.hosted_site import PASSWORD, Browser, query_of
+from local_cognito_support.hosted_site import PASSWORD, Browser, query_of
 
 from .timeouts import HTTP_TIMEOUT_SECONDS
 

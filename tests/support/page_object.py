@@ -2,8 +2,8 @@
 
 import pytest
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import PASSWORD
 from playwright.sync_api import Page, expect
-from testslocal_cognito_support.hosted_site import PASSWORD
 
 
 def press(page: Page, *keys: str) -> None:

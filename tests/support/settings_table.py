@@ -1,4 +1,4 @@
-"""The table of settings in docs/reference.md, from their declarations: `python -m tests.support.settings_table` rewrites it."""
+"""The settings table of docs/reference.md, rendered from the declarations: `python -m tests.support.settings_table`."""
 
 from django_cognito.conf.schema import DECLARATIONS
 

@@ -242,10 +242,10 @@ class MemberUser:
     @pytest.mark.parametrize("using", ["default", "elsewhere"])
     def test_each_database_is_asked_in_its_own_words_and_answers_as_the_orm_says(self, settings, using) -> None:
         there = {each: self.laid(each) for each in ("default", "elsewhere")}
-        find(POOL, "default")
+        fetch_link(POOL, "default")
         settings.DATABASE_ROUTERS = [ReadsElsewhere()] if using == "elsewhere" else []
-        assert [name for name in there if find(POOL, name) is not None] == [using]
-        ours, theirs = find(POOL, using), CognitoUser.objects.using(using).select_related("user").get()
+        assert [name for name in there if fetch_link(POOL, name) is not None] == [using]
+        ours, theirs = fetch_link(POOL, using), CognitoUser.objects.using(using).select_related("user").get()
         assert known_of(ours) == known_of(theirs)
         assert fields_of(ours.user) == fields_of(theirs.user)
         assert (ours.as_of, ours.user.born_at) == (there[using].as_of,) * 2
@@ -253,7 +253,7 @@ class MemberUser:
 
     def test_what_is_made_anew_shares_nothing(self) -> None:
         self.laid("default")
-        person = find(POOL, "default")
+        person = fetch_link(POOL, "default")
         assert (person.user.motto, person.user.loaded_likes) == ("EVER", ["default"])
         person.user.likes.append("something else")
         assert person.new_user().likes == ["default"]

@@ -237,9 +237,11 @@ def test_keys_are_fetched_neither_in_the_event_loop_nor_in_the_orms_thread(monke
 def test_with_the_keys_in_hand_verifying_takes_no_thread(monkeypatch) -> None:
     threads = []
     monkeypatch.setattr("django_cognito.users.authentication.get_token_user", lambda *_: None)
-    in_hand = KeyStore.in_hand
+    get_cached_key = KeyStore.get_cached_key
     monkeypatch.setattr(
-        KeyStore, "in_hand", lambda store, kid: threads.append(threading.current_thread()) or in_hand(store, kid)
+        KeyStore,
+        "get_cached_key",
+        lambda store, kid: threads.append(threading.current_thread()) or get_cached_key(store, kid),
     )
 
     async def call() -> threading.Thread:
@@ -253,7 +255,7 @@ def test_with_the_keys_in_hand_verifying_takes_no_thread(monkeypatch) -> None:
 def _fetch_keys_by(fetch: Callable[[str], bytes]) -> None:
     """From now on the configured pool's keys have to be fetched."""
     factories.reset()
-    factories.get_verifier()._key_stores.of(get_settings().user_pool)._fetch = fetch
+    factories.get_verifier()._key_stores.for_pool(get_settings().user_pool)._fetch = fetch
 
 
 def test_an_outage_is_no_refusal() -> None:

@@ -315,9 +315,9 @@ def _is_known(raw: str) -> bool:
 
 def test_changed_row_of_a_parent_model_forgets_all_users(alice, made, costs) -> None:
     known = made[-1]()
-    marks = known._marks
+    marks = known._versions
     known._on_change(instance=Group(name="as a parent of the user model"))
-    assert not set(marks) & set(known._marks)
+    assert not set(marks) & set(known._versions)
     costs(1, alice)
 
 
@@ -359,9 +359,9 @@ def test_saved_cached_user_restores_no_revoked_group(raw, cognito_keys, made) ->
     for _ in range(2):
         authenticate(older)
     user = authenticate(older)[0]
-    marks = list(made[-1]()._marks)
+    marks = list(made[-1]()._versions)
     authenticate(newer)
-    made[-1]()._marks[:] = marks  # as if another process had seen the newer token
+    made[-1]()._versions[:] = marks  # as if another process had seen the newer token
     cached = authenticate(older)[0]
     assert cached.is_staff
     for each in (user, cached):

@@ -9,7 +9,7 @@ from django_cognito.conf.schema import CognitoSettings, GroupGrant
 from django_cognito.core import AccessToken, IdToken
 from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoUser
-from django_cognito.users.claim_sources import claims_from_directory, claims_from_tokens, news
+from django_cognito.users.claim_sources import changes_from, claims_from_directory, claims_from_tokens
 
 POOL = "eu-west-1_Pool"
 THEN = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
@@ -97,16 +97,16 @@ def test_the_directory_names_the_groups_that_the_sites_claim_names() -> None:
 
 def test_what_was_said_before_is_no_news() -> None:
     said = claims_from_tokens(access(), identity(email="a@example.com"), SITE)
-    told = news(said, link(), SITE)
+    told = changes_from(said, link(), SITE)
     assert told is not None
-    assert news(said, link(at=0, **told.digests), SITE) is None
+    assert changes_from(said, link(at=0, **told.digests), SITE) is None
 
 
 def test_news_of_a_newer_token_with_equal_groups_moves_moments_only() -> None:
-    before = news(claims_from_tokens(access(), identity(email="a@example.com"), SITE), link(), SITE)
+    before = changes_from(claims_from_tokens(access(), identity(email="a@example.com"), SITE), link(), SITE)
     assert before is not None
     later = claims_from_tokens(access(5), identity(5, email="a@example.com"), SITE)
-    told = news(later, link(at=0, **before.digests), SITE)
+    told = changes_from(later, link(at=0, **before.digests), SITE)
     assert told is not None
     assert told.is_moments_only
     assert told.moment == THEN + timedelta(seconds=5)
@@ -114,23 +114,23 @@ def test_news_of_a_newer_token_with_equal_groups_moves_moments_only() -> None:
 
 
 def test_a_source_from_before_says_nothing() -> None:
-    assert news(claims_from_tokens(access(-61), identity(-61), SITE), link(), SITE) is None
+    assert changes_from(claims_from_tokens(access(-61), identity(-61), SITE), link(), SITE) is None
 
 
 def test_groups_are_the_most_recent_sources_and_the_intersection_of_equal_moments() -> None:
     groups = {"cognito:groups": ["id", "both"]}
     for at, expected in ((-1, ("access", "both")), (0, ("both",)), (1, ("id", "both"))):
         token = access(**{"cognito:groups": ["access", "both"]})
-        told = news(claims_from_tokens(token, identity(at, **groups), SITE), link(), SITE)
+        told = changes_from(claims_from_tokens(token, identity(at, **groups), SITE), link(), SITE)
         assert told is not None
         assert (told.groups, told.moment) == (expected, THEN + timedelta(seconds=max(at, 0)))
 
 
 def test_groups_that_only_the_id_token_says_are_not_given_on_a_tie_though_only_it_is_news() -> None:
     token = access(**{"cognito:groups": ["a"]})
-    before = news(claims_from_tokens(token, None, SITE), link(), SITE)
+    before = changes_from(claims_from_tokens(token, None, SITE), link(), SITE)
     assert before is not None
-    told = news(
+    told = changes_from(
         claims_from_tokens(token, identity(**{"cognito:groups": ["a", "b"]}), SITE), link(**before.digests), SITE
     )
     assert told is not None
@@ -138,11 +138,13 @@ def test_groups_that_only_the_id_token_says_are_not_given_on_a_tie_though_only_i
 
 
 def test_groups_in_another_order_are_no_news() -> None:
-    told = news(claims_from_tokens(access(**{"cognito:groups": ["a", "b"]}), None, SITE), link(), SITE)
+    told = changes_from(claims_from_tokens(access(**{"cognito:groups": ["a", "b"]}), None, SITE), link(), SITE)
     assert told is not None
     again = claims_from_tokens(access(**{"cognito:groups": ["b", "a"]}), None, SITE)
-    assert news(again, link(0, ("a", "b"), **told.digests), SITE) is None
-    later = news(claims_from_tokens(access(1, **{"cognito:groups": ["b", "a"]}), None, SITE), link(0, ("a", "b")), SITE)
+    assert changes_from(again, link(0, ("a", "b"), **told.digests), SITE) is None
+    later = changes_from(
+        claims_from_tokens(access(1, **{"cognito:groups": ["b", "a"]}), None, SITE), link(0, ("a", "b")), SITE
+    )
     assert later is not None
     assert later.groups == ("a", "b")
 
@@ -150,22 +152,26 @@ def test_groups_in_another_order_are_no_news() -> None:
 def test_attributes_count_in_the_order_of_their_moments() -> None:
     for at, expected in ((-1, "access@example.com"), (0, "id@example.com"), (1, "id@example.com")):
         said = claims_from_tokens(access(email="access@example.com"), identity(at, email="id@example.com"), SITE)
-        told = news(said, link(), SITE)
+        told = changes_from(said, link(), SITE)
         assert told is not None
         assert told.attributes == {"email": expected}
 
 
 def test_at_the_very_moment_only_what_is_known_too_counts() -> None:
-    told = news(claims_from_tokens(access(**{"cognito:groups": ["a", "b"]}), None, SITE), link(0, ("b", "c")), SITE)
+    told = changes_from(
+        claims_from_tokens(access(**{"cognito:groups": ["a", "b"]}), None, SITE), link(0, ("b", "c")), SITE
+    )
     assert told is not None
     assert told.groups == ("b",)
 
 
 def test_groups_that_an_equal_moment_did_not_give_are_given_by_a_later_one() -> None:
     both = claims_from_tokens(access(**{"cognito:groups": ["a", "b"]}), None, SITE)
-    on_a_tie = news(both, link(0, ("b",)), SITE)
+    on_a_tie = changes_from(both, link(0, ("b",)), SITE)
     assert on_a_tie is not None
-    later = news(claims_from_tokens(access(1, **{"cognito:groups": ["a", "b"]}), None, SITE), link(0, ("b",)), SITE)
+    later = changes_from(
+        claims_from_tokens(access(1, **{"cognito:groups": ["a", "b"]}), None, SITE), link(0, ("b",)), SITE
+    )
     assert later is not None
     assert (later.groups, later.are_grants_due) == (("a", "b"), True)
 
@@ -184,10 +190,10 @@ def test_groups_that_an_equal_moment_did_not_give_are_given_by_a_later_one() -> 
 )
 def test_a_changed_mapping_is_news_and_another_setting_is_not(changed, is_news) -> None:
     said = claims_from_tokens(access(), None, SITE)
-    told = news(said, link(), SITE)
+    told = changes_from(said, link(), SITE)
     assert told is not None
     other = CognitoSettings(user_pool_id=POOL, client_id="c", **changed)
-    assert (news(said, link(at=0, **told.digests), other) is not None) is is_news
+    assert (changes_from(said, link(at=0, **told.digests), other) is not None) is is_news
 
 
 def test_permissions_are_stored_nowhere_so_other_ones_are_no_news() -> None:
@@ -196,6 +202,6 @@ def test_permissions_are_stored_nowhere_so_other_ones_are_no_news() -> None:
         for name in ("x.y", "x.z")
     ]
     said = claims_from_tokens(access(), None, SITE)
-    told = news(said, link(), sites[0])
+    told = changes_from(said, link(), sites[0])
     assert told is not None
-    assert news(said, link(at=0, **told.digests), sites[1]) is None
+    assert changes_from(said, link(at=0, **told.digests), sites[1]) is None

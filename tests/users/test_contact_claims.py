@@ -129,7 +129,7 @@ def test_verified_email_stays_protected_when_its_account_is_unlinked(states, tol
 def link_to(user: User, **claims: Any) -> None:
     verified = verify(token(username="google"), id_token=token(token_use="id", username="google", **claims))
     linking.link(user, *verified)  # type: ignore[arg-type]
-    person(*verified)
+    get_or_create_user(*verified)
     user.refresh_from_db()
 
 

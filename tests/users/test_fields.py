@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 
-from django_cognito.users.fields import email_field, needs_its_own, put, take
+from django_cognito.users.fields import get_email_field, requires_unique_value, set_field_from_claim, try_set_unique
 
 
 def model(*constraints: Any, email: models.Field | None = None, **fields: models.Field) -> Any:
@@ -21,8 +21,8 @@ def model(*constraints: Any, email: models.Field | None = None, **fields: models
 
 
 def test_a_model_without_an_email_has_no_email_field() -> None:
-    assert email_field(model()) is None
-    assert email_field(User).name == "email"
+    assert get_email_field(model()) is None
+    assert get_email_field(User).name == "email"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_model_without_an_email_has_no_email_field() -> None:
 )
 def test_whether_everybody_needs_an_email_of_their_own(field, constraints, expected) -> None:
     person = model(*constraints, email=field, name=models.CharField(max_length=9))()
-    assert needs_its_own(person, email_field(person)) is expected
+    assert requires_unique_value(person, get_email_field(person)) is expected
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_whether_everybody_needs_an_email_of_their_own(field, constraints, expec
 def test_what_fits_is_put_into_its_field(field, value, expected) -> None:
     field.null = True
     person = model(claim=field)(claim=None)
-    assert put(person, "claim", value) is (expected is not None)
+    assert set_field_from_claim(person, "claim", value) is (expected is not None)
     assert person.claim == expected
 
 
@@ -93,9 +93,9 @@ def test_what_fits_is_put_into_its_field(field, value, expected) -> None:
 )
 def test_words_for_truths_are_truths(field, value, expected) -> None:
     person = model(claim=field)(claim=not expected)
-    assert put(person, "claim", value)
+    assert set_field_from_claim(person, "claim", value)
     assert person.claim is expected
-    assert not put(person, "claim", value)
+    assert not set_field_from_claim(person, "claim", value)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_words_for_truths_are_truths(field, value, expected) -> None:
 @pytest.mark.parametrize("before", [True, False])
 def test_what_is_no_truth_is_left_out_with_a_warning_that_does_not_repeat_it(value, before, caplog) -> None:
     person = model(claim=models.BooleanField())(claim=before)
-    assert not put(person, "claim", value)
+    assert not set_field_from_claim(person, "claim", value)
     assert person.claim is before
     (record,) = caplog.records
     assert record.getMessage() == "the claim for claim is not a valid value of the field; the field is unchanged"
@@ -113,21 +113,21 @@ def test_what_is_no_truth_is_left_out_with_a_warning_that_does_not_repeat_it(val
 @pytest.mark.parametrize("field", [models.CharField(max_length=9), models.TextField(), models.JSONField()])
 def test_elsewhere_the_word_stays_a_word(field) -> None:
     person = model(claim=field)(claim=None)
-    assert put(person, "claim", "true")
+    assert set_field_from_claim(person, "claim", "true")
     assert person.claim == "true"
 
 
 def test_what_is_there_already_is_no_change() -> None:
-    assert not put(model(claim=models.IntegerField())(claim=7), "claim", "7")
+    assert not set_field_from_claim(model(claim=models.IntegerField())(claim=7), "claim", "7")
 
 
 @pytest.mark.django_db
 def test_a_value_that_somebody_has_is_not_taken_and_ones_own_is() -> None:
     User.objects.create(username="al")
     user = User(username="alice")
-    assert not take(user, "username", "al")
+    assert not try_set_unique(user, "username", "al")
     assert user.username == "alice"
     user.save()
-    assert take(user, "username", "alice")
-    assert take(user, "username", "bo")
+    assert try_set_unique(user, "username", "alice")
+    assert try_set_unique(user, "username", "bo")
     assert user.username == "bo"

@@ -108,6 +108,6 @@ def test_who_is_linked_brings_their_profile(settings: Any) -> None:
         make_token(username="google_1234"), id_token=make_token(token_use="id", username="google_1234", given_name="Al")
     )
     linking.link(alice, token, profile)  # type: ignore[arg-type]
-    person(token, profile)
+    get_or_create_user(token, profile)
     alice.refresh_from_db()
     assert alice.first_name == "Al"

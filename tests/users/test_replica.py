@@ -31,7 +31,7 @@ class ReadsFromReplica:
 @pytest.fixture
 def replica(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """`replica(True)`: reads fail, but for the one query of a steady request; until `replica(False)`."""
-    monkeypatch.setattr(lookup, "database", lambda: "default")
+    monkeypatch.setattr(lookup, "get_read_alias", lambda: "default")
 
     def switch(is_on: bool) -> None:
         settings.DATABASE_ROUTERS = [ReadsFromReplica()] if is_on else []
@@ -116,19 +116,19 @@ def test_unlink_refreshes_the_user_from_the_database_that_is_written_to(told, re
 @pytest.fixture
 def lagging(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Callable[[Any], None]:
     """`lagging(person)`: the replica has this person, or nobody, whatever is written."""
-    find = provisioning.find
+    fetch_link = provisioning.fetch_link
 
     def pretend(person: Any) -> None:
         def find_late(user_pool_id: str, sub: str, using: str | None = None) -> Any:
             if using is not None:
-                return find(user_pool_id, sub, using)
+                return fetch_link(user_pool_id, sub, using)
             again = copy(person)
             if again is not None:
                 again.user = again.new_user()
             return again
 
-        monkeypatch.setattr(provisioning, "find", find_late)
-        monkeypatch.setattr(provisioning, "database", lambda: "replica")
+        monkeypatch.setattr(provisioning, "fetch_link", find_late)
+        monkeypatch.setattr(provisioning, "get_read_alias", lambda: "replica")
 
     return pretend
 
@@ -151,7 +151,7 @@ def test_link_that_the_replica_does_not_have_yet_is_the_users_own(told, lagging)
 def test_link_that_the_replica_still_has_is_gone(told, lagging) -> None:
     user = told(at=-60)
     link = link_of(user)
-    lagging(provisioning.find(link.user_pool_id, link.sub))
+    lagging(provisioning.fetch_link(link.user_pool_id, link.sub))
     link.delete()
     assert told("editors", at=-30) != user
 
@@ -162,6 +162,6 @@ def test_user_whose_expired_groups_the_replica_still_has_loses_the_flags(told, c
     told()
     CognitoUser.objects.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
     link = link_of(user)
-    lagging(provisioning.find(link.user_pool_id, link.sub))
+    lagging(provisioning.fetch_link(link.user_pool_id, link.sub))
     for _ in range(2):
         assert not told().is_superuser

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client, RequestFactory
 
 from django_cognito.core.errors import SignInError
-from django_cognito.web.pool_selection import settings_here, settings_of_request
+from django_cognito.web.pool_selection import find_settings_for_request, get_settings_for_request
 from tests.support.login_scenario import query_of, token_answer, who
 from tests.support.two_pools import TwoPools
 
@@ -30,7 +30,7 @@ def alias_at(settings: Any, resolver: Any, path: str = "/", host: str = "testser
     settings.COGNITO = {"POOLS": {"acme": ACME, "zen": ZEN}, "POOL_RESOLVER": resolver}
     request: Any = RequestFactory().get(path, headers={"host": host})
     request.session = {"tenant": tenant}
-    return settings_of_request(request).alias
+    return get_settings_for_request(request).alias
 
 
 def test_without_a_resolver_it_is_the_first_pool(settings: Any) -> None:
@@ -38,7 +38,7 @@ def test_without_a_resolver_it_is_the_first_pool(settings: Any) -> None:
 
 
 def test_a_site_with_one_pool_has_no_choice(settings: Any) -> None:
-    assert settings_of_request(RequestFactory().get("/")).alias == "default"
+    assert get_settings_for_request(RequestFactory().get("/")).alias == "default"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_is_no_alias_is_nobodys_address(settings: Any, tenant: Any) -> None
     assert caught.value.code == "tenant_unknown"
     request: Any = RequestFactory().get("/")
     request.session = {"tenant": tenant}
-    assert settings_here(request) is None
+    assert find_settings_for_request(request) is None
 
 
 def test_an_alias_from_the_outside_forges_no_log_line(settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""The one way out to the network: one call, one total deadline, one size limit. Knows nothing of Cognito's answers."""
+"""HTTP requests with a total deadline and a size limit. Must not depend on Cognito's responses."""
 
 import base64
 import json
@@ -13,42 +13,42 @@ import requests
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from ..errors import CognitoUnavailableError
-from ..user_pool import is_loopback, is_safe_address
+from ..user_pool import is_loopback, is_secure_url
 from .deadline import Call, Deadline, WatchedAdapter
 
 _CHUNK_BYTES = 8 * 1024
-_PAUSE_SECONDS = 0.1  # before another attempt: a server that is being replaced is back, or its neighbour asked
+_PAUSE_SECONDS = 0.1  # before another attempt, for a server that is restarting
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a server answered. Header names are in lower case; the repr shows neither headers nor body."""
+    """A server's response. Header names are in lower case; the repr shows neither headers nor body."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
     def json(self) -> Any:
-        """The body as JSON. Raises ValueError."""
+        """Return the body as JSON. Raises ValueError."""
         return read_json(self.body)
 
 
 def read_json(body: bytes) -> Any:
-    """The JSON value that `body` holds, in UTF-8. Raises ValueError, whatever is wrong with it."""
+    """Return the JSON value that `body` holds in UTF-8. Raises ValueError for any other body."""
     try:
         return json.loads(body.decode())
     except (ValueError, RecursionError):
-        # Not chained: the original carries the whole document, which may hold tokens.
+        # Not chained: the original error has the whole document, which may contain tokens.
         raise ValueError("not JSON") from None
 
 
 class Http:
-    """Makes requests under a total deadline and a size limit; follows no redirect and keeps no connection.
+    """Makes requests under a total deadline and a size limit; follows no redirects and reuses no connections.
 
-    Proxies and certificate authorities come from the environment, as `requests` reads them; `.netrc` is never read.
+    Proxies and certificate authorities are those of the environment, as in `requests`; `.netrc` is never read.
     No proxy is used for a loopback URL: it could not reach this machine, and would see the client secret.
-    The deadline covers everything but the system's name resolution, which cannot be interrupted. A SOCKS proxy keeps
-    its own connections: there each wait is bounded, and the body. Nothing packed is asked for, and nothing unpacked.
+    The deadline includes everything except the system's name resolution, which cannot be interrupted. With a SOCKS
+    proxy, which opens its own connections, each wait and the body are limited. Compressed bodies are rejected.
     """
 
     def __init__(self, *, timeout_seconds: float = 3.0, max_bytes: int = 65_536, ends_at: float | None = None) -> None:
@@ -57,7 +57,7 @@ class Http:
         self._ends_at = ends_at
 
     def until(self, ends_at: float) -> "Http":
-        """Return the same for several requests that share a deadline: `ends_at` on the clock `time.monotonic`."""
+        """Return a client whose requests share a deadline: `ends_at` on the clock `time.monotonic`."""
         return Http(timeout_seconds=self.timeout_seconds, max_bytes=self.max_bytes, ends_at=ends_at)
 
     def request(
@@ -70,37 +70,39 @@ class Http:
         auth: tuple[str, str] | None = None,
         attempts: int = 1,
     ) -> Response:
-        """The server's answer, whatever its status; a redirect is an answer like any other.
+        """Return the server's response, with any status; a redirect is a response too.
 
-        `auth` is a client id and its secret.
-        More `attempts` than one are for what may be asked twice: where no connection is made, it breaks, or the server
-        answers with 5xx, it is asked again within the same deadline.
-        Raises CognitoUnavailableError where no whole answer came in time and in size, ValueError for an address that
-        is neither https nor loopback and for a header that cannot be sent. Messages name the host and nothing else.
+        `auth` is a client id and its secret, sent by HTTP Basic authentication.
+        With more than one of `attempts`, the request is repeated if the connection fails or the status is 5xx.
+        Raises CognitoUnavailableError if there is no complete response in time and within the size limit; ValueError
+        for a URL that is neither https nor loopback and for a header that cannot be sent. Messages have only the host.
         """
-        if not is_safe_address(url):
-            raise ValueError("an address must be https (plain http is for loopback hosts only)")
-        sent = _checked({"Accept-Encoding": "identity", **(headers or {}), **_basic(auth)})
+        if not is_secure_url(url):
+            raise ValueError("a URL must be https (plain http is for loopback hosts only)")
+        all_headers = {"Accept-Encoding": "identity", **(headers or {}), **_basic_auth(auth)}
+        for name, value in all_headers.items():
+            if not (value.isascii() and value.isprintable() and value == value.strip()):
+                # The error of `requests` would show the value.
+                raise ValueError(f"the header {name} takes printable ASCII only")
         call = Call(str(urlsplit(url).hostname), Deadline(self._seconds_left(url)), self.max_bytes)
-        exchange = partial(self._exchange, call, method, url, headers=sent, data=data)
+        exchange = partial(self._exchange, call, method, url, headers=all_headers, data=data)
         try:
             with call.deadline:
-                response = _attempted(exchange, attempts, call.deadline)
+                response = _exchange_with_retries(exchange, attempts, call.deadline)
         except (OSError, HTTPError) as error:  # every error of requests is an OSError
-            raise call.failed(type(error).__name__) from error
+            raise call.request_error(type(error).__name__) from error
         if call.deadline.passed:
-            # A connection shut down by the watchdog can look like one that ended well.
-            raise call.failed()
+            # A connection shut down by the watchdog can look like one that ended normally.
+            raise call.request_error()
         if len(response.body) > self.max_bytes:
-            raise call.too_much()
-        # Unpacking is what a bomb needs, and nothing packed was asked for. Handed on as it is, it would pass for what
-        # the server says.
+            raise call.size_error()
+        # Not decompressed, because of decompression bombs. The caller must not take it for the content either.
         if response.headers.get("content-encoding", "").lower() not in ("", "identity"):
-            raise CognitoUnavailableError(f"{call.host} answered with a packed body")
+            raise CognitoUnavailableError(f"{call.host} responded with a compressed body")
         return response
 
     def _seconds_left(self, url: str) -> float:
-        """Return how long one request may take now. Raises CognitoUnavailableError if the shared deadline passed."""
+        """Return the seconds for one request. Raises CognitoUnavailableError if the shared deadline has passed."""
         if self._ends_at is None:
             return self.timeout_seconds
         left = min(self.timeout_seconds, self._ends_at - time.monotonic())
@@ -124,22 +126,22 @@ class Http:
             return Response(answer.status_code, headers, bytes(body))
 
 
-def _attempted(exchange: Callable[[], Response], attempts: int, deadline: Deadline) -> Response:
+def _exchange_with_retries(exchange: Callable[[], Response], attempts: int, deadline: Deadline) -> Response:
     for _ in range(attempts - 1):
         try:
             response = exchange()
             if response.status < 500:
                 return response
         except (OSError, HTTPError) as error:
-            if not _may_mend(error):
+            if not _is_transient(error):
                 raise
         deadline.wait(_PAUSE_SECONDS)
     return exchange()
 
 
-def _may_mend(error: BaseException | None) -> bool:
-    """Whether no connection was made, or it broke: a certificate, a name and what is no HTTP stay what they are."""
-    if isinstance(error, ProtocolError):  # of the body; before it, `requests` wraps this in an error of its own
+def _is_transient(error: BaseException | None) -> bool:
+    """Return whether the connection failed: not for an invalid certificate, an unknown host or invalid HTTP."""
+    if isinstance(error, ProtocolError):  # while reading the body; before, `requests` wraps this in its own error
         return True
     while error is not None:
         if isinstance(error, ConnectionError | TimeoutError):
@@ -149,11 +151,11 @@ def _may_mend(error: BaseException | None) -> bool:
 
 
 class _Session(requests.Session):
-    """One call's session: it adds nothing to the request, and leaves the answer's body to who asked."""
+    """The session of one call. It adds nothing to the request and does not read the body."""
 
     def __init__(self, call: Call) -> None:
         super().__init__()
-        self.auth = _as_it_is
+        self.auth = _add_nothing
         for scheme in ("https://", "http://"):
             self.mount(scheme, WatchedAdapter(call))
 
@@ -163,28 +165,20 @@ class _Session(requests.Session):
         return {**settings, "proxies": {}} if is_loopback(url) else settings
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """None: of a redirect that nobody follows, `requests` would read and unpack the whole body all the same."""
+        """Return None: otherwise `requests` would read and decompress the body of a redirect that is not followed."""
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """An "auth" that adds nothing: with one in place, `requests` leaves `.netrc` alone."""
+def _add_nothing(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Return `request`. If a session has an `auth`, `requests` does not read `.netrc`."""
     return request
 
 
-def _basic(auth: tuple[str, str] | None) -> dict[str, str]:
-    """Return the header for a client id and secret: `client_secret_basic`, of OpenID Connect Core 9.
+def _basic_auth(auth: tuple[str, str] | None) -> dict[str, str]:
+    """Return the header for a client id and secret: `client_secret_basic` of OpenID Connect Core 9.
 
-    Each is form-encoded first (RFC 6749 2.3.1 and appendix B), so that ":" and non-ASCII characters arrive.
-    The secrets that Cognito generates are lower-case letters and digits, which stay as they are.
+    Each is form-encoded first (RFC 6749 2.3.1 and appendix B), so that ":" and non-ASCII characters are transmitted.
+    The secrets that Cognito generates are lower-case letters and digits, which form-encoding does not change.
     """
     if auth is None:
         return {}
     return {"Authorization": "Basic " + base64.b64encode(":".join(map(quote_plus, auth)).encode()).decode()}
-
-
-def _checked(headers: Mapping[str, str]) -> dict[str, str]:
-    """`headers`, once they can be sent: what `requests` would say of one that cannot shows its value."""
-    for name, value in headers.items():
-        if not (value.isascii() and value.isprintable() and value == value.strip()):
-            raise ValueError(f"the header {name} takes printable ASCII only")
-    return dict(headers)

@@ -1,9 +1,9 @@
-"""The connections of one call: a watchdog ends them at its deadline, a counter at its number of bytes.
+"""Connections with a total deadline and a total size limit. Must not depend on requests and responses.
 
-`requests` bounds each read, not the whole: a server that drips a byte a second holds a caller for hours. So a watchdog
-shuts the socket down when the deadline passes, wherever the call stands by then: TLS handshake, headers or body.
-Nor does anybody below bound what is read in all: to http.client, headers may be 6.5 MB, and interim answers as many as
-come. So every byte is counted where it leaves the socket. Knows nothing of what is asked and answered.
+`requests` limits the time of each read, not of the whole call: a server that sends a byte per second blocks a caller
+for hours. So a watchdog thread shuts the socket down at the deadline, during the TLS handshake, headers or body.
+Neither is the total size limited: http.client accepts 6.5 MB of headers, and any number of interim responses. So every
+byte is counted when it is read from the socket.
 """
 
 import io
@@ -24,34 +24,34 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from ..errors import CognitoUnavailableError
 
-_FRAMING_BYTES = 16 * 1024  # headers and the lengths of chunks, beside the body: Cognito's take 1 KiB
+_FRAMING_BYTES = 16 * 1024  # for headers and chunk lengths, in addition to the body: Cognito's take 1 KiB
 
 
 class Deadline:
-    """One call's end: sockets handed to it are shut down when the time is over."""
+    """The deadline of one call: at that time its sockets are shut down."""
 
     def __init__(self, seconds: float) -> None:
         self._ends_at = time.monotonic() + seconds
-        self._connect_seconds = seconds / 3  # a connection takes less, or is not worth waiting for
+        self._connect_seconds = seconds / 3  # the rest is for the request and the response
         self._timer = threading.Timer(seconds, self._shut_down)
         self._timer.daemon = True
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
-        self._over = threading.Event()
+        self._passed = threading.Event()
 
     @property
     def passed(self) -> bool:
-        """Whether the time is over."""
-        return self._over.is_set()
+        """Whether the deadline has passed."""
+        return self._passed.is_set()
 
     def wait(self, seconds: float) -> None:
-        """Let that much time pass, or what is left."""
-        self._over.wait(seconds)
+        """Wait for this time, but not beyond the deadline."""
+        self._passed.wait(seconds)
 
     def __enter__(self) -> None:
         try:
             self._timer.start()
-        except RuntimeError as error:  # the process gets no more threads
+        except RuntimeError as error:  # the process cannot start more threads
             raise OSError("no watchdog") from error
 
     def __exit__(self, *exc_info: object) -> None:
@@ -62,22 +62,22 @@ class Deadline:
             self._sockets.clear()
 
     def connect(self, host: str, port: int) -> socket.socket:
-        """A connected socket that ends with the deadline. Raises OSError."""
+        """Return a connected socket that is shut down at the deadline. Raises OSError."""
         if self.passed:
             raise TimeoutError("no time left")
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         error: OSError = OSError("no address")
         connected_by = min(time.monotonic() + self._connect_seconds, self._ends_at)
         for position, (*kind, _, address) in enumerate(addresses):
-            # Each address gets its share of what is left: one that swallows packets leaves time for the next.
+            # Each IP address gets its share of the time, in case one does not respond.
             share = max(connected_by - time.monotonic(), 0.001) / (len(addresses) - position)
             try:
-                return self._connected(kind, address, share)
-            except OSError as refused:
-                error = refused
+                return self._connect_to(kind, address, share)
+            except OSError as last_error:
+                error = last_error
         raise error
 
-    def _connected(self, kind: Iterable[int], address: Any, seconds: float) -> socket.socket:
+    def _connect_to(self, kind: Iterable[int], address: Any, seconds: float) -> socket.socket:
         sock = socket.socket(*kind)
         try:
             sock.settimeout(seconds)
@@ -93,38 +93,38 @@ class Deadline:
         with self._lock:
             if self.passed:
                 raise TimeoutError("no time left")
-            # A duplicate, because TLS takes the descriptor away from the socket that it wraps.
+            # A duplicate, because TLS detaches the descriptor from the socket that it wraps.
             self._sockets.append(sock.dup())
         sock.settimeout(max(self._ends_at - time.monotonic(), 0.001))
 
     def _shut_down(self) -> None:
         with self._lock:
-            self._over.set()
+            self._passed.set()
             for sock in self._sockets:
-                with suppress(OSError):  # the other side may have gone already
+                with suppress(OSError):  # the server may have closed it already
                     sock.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What one call is held to, and the errors that say so."""
+    """The limits of one call, and the errors for exceeding them."""
 
     host: str
     deadline: Deadline
     max_bytes: int
 
-    def failed(self, why: str = "") -> CognitoUnavailableError:
-        """No whole answer: the time was over, or `why`."""
-        said = "no answer in time" if self.deadline.passed else why
-        return CognitoUnavailableError(f"{self.host} could not be asked: {said}")
+    def request_error(self, reason: str = "") -> CognitoUnavailableError:
+        """Return the error for an incomplete response: the deadline has passed, or `reason`."""
+        text = "no response in time" if self.deadline.passed else reason
+        return CognitoUnavailableError(f"{self.host} could not be reached: {text}")
 
-    def too_much(self) -> CognitoUnavailableError:
-        """More than is taken."""
-        return CognitoUnavailableError(f"{self.host} answered with more than {self.max_bytes} bytes")
+    def size_error(self) -> CognitoUnavailableError:
+        """Return the error for a response that is too large."""
+        return CognitoUnavailableError(f"{self.host} responded with more than {self.max_bytes} bytes")
 
 
-class _Counted(io.RawIOBase):
-    """What comes from a socket, up to a number of bytes."""
+class _LimitedReader(io.RawIOBase):
+    """Reads from a socket up to a number of bytes."""
 
     def __init__(self, raw: io.RawIOBase, call: Call) -> None:
         self._raw, self._call = raw, call
@@ -137,7 +137,7 @@ class _Counted(io.RawIOBase):
         count = self._raw.readinto(buffer)
         self._left -= count or 0
         if self._left < 0:
-            raise self._call.too_much()  # no OSError: nobody on the way up takes it for one of theirs
+            raise self._call.size_error()  # not an OSError, which http.client and urllib3 would handle
         return count
 
     def close(self) -> None:
@@ -145,21 +145,21 @@ class _Counted(io.RawIOBase):
         super().close()
 
 
-class _CountedResponse(HTTPResponse):
-    """An answer of which no more than a number of bytes is read: interim answers, headers, framing and body."""
+class _LimitedResponse(HTTPResponse):
+    """A response whose total size is limited: interim responses, headers, framing and body."""
 
     def __init__(self, *args: Any, call: Call, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fp = io.BufferedReader(_Counted(self.fp.detach(), call))
+        self.fp = io.BufferedReader(_LimitedReader(self.fp.detach(), call))
 
 
 class _WatchedConnection(HTTPConnection):
-    """A connection whose socket ends with the call's deadline, and whose answers end with its number of bytes."""
+    """A connection with the deadline and the size limit of a call."""
 
     def __init__(self, *args: Any, call: Call, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._deadline = call.deadline
-        self.response_class = partial(_CountedResponse, call=call)  # type: ignore[assignment]  # only ever called
+        self.response_class = partial(_LimitedResponse, call=call)  # type: ignore[assignment]  # only ever called
 
     def _new_conn(self) -> socket.socket:
         try:
@@ -167,7 +167,7 @@ class _WatchedConnection(HTTPConnection):
         except TimeoutError as error:
             raise ConnectTimeoutError(self, "no connection in time") from error
         except OSError as error:
-            # urllib3 takes a bare ECONNRESET for trouble in sending, and goes on to read from no socket.
+            # urllib3 takes a bare ECONNRESET for an error of sending, and would read from no socket.
             raise NewConnectionError(self, type(error).__name__) from error
 
 
@@ -176,7 +176,7 @@ class _WatchedTLSConnection(_WatchedConnection, HTTPSConnection):
 
 
 class WatchedAdapter(HTTPAdapter):
-    """Lets `requests` open watched connections, through an HTTP proxy too; a SOCKS proxy keeps its own."""
+    """Makes `requests` open watched connections, also through an HTTP proxy, but not through a SOCKS proxy."""
 
     def __init__(self, call: Call) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A JWKS document read with care: which of its keys may verify Cognito's signatures. Pure; keeps nothing."""
+"""The usable keys of a JWKS document. Pure; must not depend on how the document is fetched."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ _MAX_KEYS = 20  # Cognito publishes two
 _MAX_KID_CHARS = 256
 _MAX_MODULUS_CHARS, _MAX_EXPONENT_CHARS = 1_368, 8  # in base64url: 8,192 bits and a leading zero byte; 48 bits
 _KEY_BITS = range(2_048, 8_193)
-_TWICE = "two different keys have this kid"
+_DUPLICATE_KID = "two different keys have this kid"
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})  # RFC 7518 6.3.2
 
 # CVE-2017-15361 (ROCA): Infineon's library made primes k * M + (65537**a mod M), M a product of small primes, which can
@@ -27,9 +27,9 @@ _ROCA_RESIDUES = {prime: frozenset(pow(65_537, power, prime) for power in range(
 class KeySet(Mapping[str, RSAPublicKey]):
     """The usable RS256 keys of a JWKS document, by `kid`.
 
-    `skipped` names each of the others, by its `kid` or an empty string, and why it is not one of them.
+    `skipped` has the `kid` of each other key, or an empty string, and the reason.
 
-    Raises ValueError for what is no key set, for one of more than 20 keys, and for one without a usable key.
+    Raises ValueError for a document that is no key set, has more than 20 keys, or has no usable key.
 
     Source: RFC 7517 4 and 5; RFC 7518 6.3.
     """
@@ -41,25 +41,25 @@ class KeySet(Mapping[str, RSAPublicKey]):
         self._keys: dict[str, RSAPublicKey] = {}
         self.skipped: list[tuple[str, str]] = []
         for jwk in listed:
-            self._take(jwk)
+            self._add(jwk)
         for kid, reason in self.skipped:
-            if reason == _TWICE:
-                self._keys.pop(kid, None)  # it cannot be told which is meant
+            if reason == _DUPLICATE_KID:
+                self._keys.pop(kid, None)  # which of the two signs is not known
         if not self._keys:
             raise ValueError("the key set has no usable key")
 
-    def _take(self, jwk: object) -> None:
+    def _add(self, jwk: object) -> None:
         kid = jwk.get("kid") if isinstance(jwk, Mapping) else None
         if not isinstance(jwk, Mapping) or not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID_CHARS:
             self.skipped.append(("", "no object with a kid of reasonable length"))
             return
         try:
-            key = _key(jwk)
+            key = _load_key(jwk)
         except ValueError as error:
             self.skipped.append((kid, str(error)))
             return
         if self._keys.setdefault(kid, key) != key:
-            self.skipped.append((kid, _TWICE))
+            self.skipped.append((kid, _DUPLICATE_KID))
 
     def __getitem__(self, kid: str) -> RSAPublicKey:
         return self._keys[kid]
@@ -71,23 +71,23 @@ class KeySet(Mapping[str, RSAPublicKey]):
         return len(self._keys)
 
 
-def _key(jwk: Mapping[str, Any]) -> RSAPublicKey:
-    """The key of one JWK. Raises ValueError with a reason that holds no key material."""
-    if problem := _problem(jwk):
+def _load_key(jwk: Mapping[str, Any]) -> RSAPublicKey:
+    """Return the key of one JWK. Raises ValueError with a reason that has no key material."""
+    if problem := _find_problem(jwk):
         raise ValueError(problem)
     try:
         key = RSAAlgorithm.from_jwk({"kty": "RSA", "n": jwk["n"], "e": jwk["e"]})
     except (InvalidKeyError, ValueError):
         raise ValueError("not an RSA key") from None
     if not isinstance(key, RSAPublicKey) or not _is_sound(key):
-        raise ValueError("an RSA key that nobody should trust")
+        raise ValueError("an RSA key that is not secure")
     if _has_roca_fingerprint(key.public_numbers().n):
         raise ValueError("an RSA key that can be factored (ROCA, CVE-2017-15361)")
     return key
 
 
-def _problem(jwk: Mapping[str, Any]) -> str:
-    """What is wrong with the members of `jwk`, before anything is computed from them; empty if nothing is."""
+def _find_problem(jwk: Mapping[str, Any]) -> str:
+    """Return what is wrong with the members of `jwk`, or an empty string. Nothing is computed from the key yet."""
     operations, modulus, exponent = jwk.get("key_ops", ["verify"]), jwk.get("n"), jwk.get("e")
     checks = {
         "not an RSA key": jwk.get("kty") == "RSA",

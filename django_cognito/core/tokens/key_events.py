@@ -1,11 +1,11 @@
-"""What happened to a pool's keys, as values for whoever wants to be told. Knows nothing."""
+"""Events of a pool's keys. Must not depend on any other module."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class KeysRefreshed:
-    """A fetch brought keys: these `kids` are published at `url` now."""
+    """A fetch succeeded: the JWKS at `url` has these `kids`."""
 
     url: str
     kids: tuple[str, ...]
@@ -13,7 +13,7 @@ class KeysRefreshed:
 
 @dataclass(frozen=True, slots=True)
 class KeysUnavailable:
-    """A fetch brought no keys; those in hand stay. The next attempt comes after `retry_after` seconds."""
+    """A fetch failed; cached keys stay. The next attempt is after `retry_after` seconds."""
 
     url: str
     reason: str
@@ -22,7 +22,7 @@ class KeysUnavailable:
 
 @dataclass(frozen=True, slots=True)
 class KeySkipped:
-    """A key of the set at `url` is not used; `kid` is its name, empty where it has none."""
+    """A key of the JWKS at `url` is not used; `kid` is empty if the key has none."""
 
     url: str
     kid: str

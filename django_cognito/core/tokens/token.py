@@ -1,6 +1,6 @@
-"""Cognito's tokens as values: typed, read-only all the way down. Knows nothing of keys, clocks or settings.
+"""Cognito's tokens as typed, deeply read-only values. Must not depend on keys, clocks or settings.
 
-The raw string is never kept here: a token may be logged, cached and passed on without becoming a way in.
+A token does not have the raw string, so it can be logged, cached and passed on.
 """
 
 from collections.abc import Mapping
@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal, NoReturn, Self
 
-from .jws import take_apart
+from .jws import decode_jws
 
 TokenUse = Literal["access", "id"]
 
 
 class Token:
-    """What every verified token of Cognito says. `claims` is the whole claim set, read-only."""
+    """A verified token of Cognito. `claims` is the whole claim set, read-only."""
 
     __slots__ = ("__weakref__", "_claims", "_frozen", "user_pool_id")
 
@@ -23,17 +23,17 @@ class Token:
     _frozen: Mapping[str, Any] | None
 
     def __init__(self, user_pool_id: str, claims: Mapping[str, Any]) -> None:
-        """`claims` are the token's from here on: nobody else changes them."""
-        put = object.__setattr__
-        put(self, "user_pool_id", user_pool_id)
-        put(self, "_claims", claims)
-        put(self, "_frozen", None)
+        """Store `claims`, which the caller must not change afterwards."""
+        set_attribute = object.__setattr__
+        set_attribute(self, "user_pool_id", user_pool_id)
+        set_attribute(self, "_claims", claims)
+        set_attribute(self, "_frozen", None)
 
     @property
     def claims(self) -> Mapping[str, Any]:
-        """The whole claim set as the token says it, read-only all the way down; lists are tuples."""
-        if self._frozen is None:  # most are never looked at whole
-            object.__setattr__(self, "_frozen", _frozen(self._claims))
+        """The whole claim set, deeply read-only; lists are tuples."""
+        if self._frozen is None:  # most tokens never need it
+            object.__setattr__(self, "_frozen", _freeze(self._claims))
         return self._frozen  # type: ignore[return-value]
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
@@ -44,12 +44,12 @@ class Token:
 
     @property
     def sub(self) -> str:
-        """The person's immutable id in the pool; of a machine, its app client."""
+        """The user's immutable id in the pool; of a machine-to-machine client, its client id."""
         return str(self._claims["sub"])
 
     @property
     def issuer(self) -> str:
-        """The pool's issuer, in the form that this token names."""
+        """The pool's issuer, in the form of this token."""
         return str(self._claims["iss"])
 
     @property
@@ -59,17 +59,17 @@ class Token:
 
     @property
     def username(self) -> str:
-        """The immutable Cognito username; never an e-mail address, also where people sign in with one."""
+        """The immutable Cognito username; never an email address, even if users sign in with one."""
         return str(self._claims["username"])
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The person's Cognito groups, in Cognito's order; empty where the claim is absent."""
+        """The user's Cognito groups, in Cognito's order; empty if the claim is absent."""
         return tuple(self._claims.get("cognito:groups", ()))
 
     @property
     def scopes(self) -> frozenset[str]:
-        """The OAuth scopes that the token carries; ID tokens carry none."""
+        """The OAuth scopes of the token; ID tokens have none."""
         return frozenset(self._claims.get("scope", "").split())
 
     @property
@@ -79,12 +79,12 @@ class Token:
 
     @property
     def expires_at(self) -> datetime:
-        """When the token ends, in UTC; from that moment on it is refused."""
+        """When the token expires, in UTC; from that moment on it is rejected."""
         return _moment(self._claims["exp"])
 
     @property
     def auth_time(self) -> datetime | None:
-        """When the person last signed in interactively, in UTC; refreshing does not change it."""
+        """When the user last signed in interactively, in UTC; refreshing does not change it."""
         return _moment(self._claims["auth_time"]) if "auth_time" in self._claims else None
 
     def __repr__(self) -> str:
@@ -97,17 +97,17 @@ class Token:
         return self
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, Any]]:
-        return type(self), (self.user_pool_id, _thawed(self.claims))
+        return type(self), (self.user_pool_id, _thaw(self.claims))
 
 
 class AccessToken(Token):
-    """A person's access token: what an API takes."""
+    """A user's access token, for APIs."""
 
     __slots__ = ()
 
 
 class IdToken(Token):
-    """A person's ID token: who somebody is, for the client that it names."""
+    """A user's ID token: the identity of the user, for one app client."""
 
     __slots__ = ()
 
@@ -123,32 +123,32 @@ class IdToken(Token):
 
     @property
     def email(self) -> str:
-        """The person's e-mail address, or an empty string."""
+        """The user's email address, or an empty string."""
         return str(self._claims.get("email") or "")
 
     @property
     def email_verified(self) -> bool:
-        """Whether Cognito knows that the address is the person's; identity providers also write the string "true"."""
+        """Whether Cognito verified the email address; identity providers also write the string "true"."""
         verified = self._claims.get("email_verified")
         return verified is True or verified == "true"  # and not 1, which equals True
 
 
 class ClientToken(Token):
-    """A machine's access token (`client_credentials`): scopes, and nobody behind it."""
+    """A machine-to-machine client's access token (`client_credentials`): scopes, but no user."""
 
     __slots__ = ()
 
     @property
     def username(self) -> str:
-        """The app client: a machine has no username of its own."""
+        """The client id: a machine-to-machine client has no username."""
         return self.client_id
 
 
-def token_of(claims: Mapping[str, Any], user_pool_id: str) -> AccessToken | IdToken | ClientToken:
-    """The token value of claims that have been verified: which of the three kinds they are, they say themselves."""
+def build_token(claims: Mapping[str, Any], user_pool_id: str) -> AccessToken | IdToken | ClientToken:
+    """Return the token of verified claims; the claims decide which of the three classes it is."""
     if claims["token_use"] == "id":
         return IdToken(user_pool_id, claims)
-    # A machine's token has no username, and its app client as `sub` (AWS developer guide, "Scopes, M2M").
+    # A machine-to-machine token has no username, and its client id as `sub` (AWS developer guide, "Scopes, M2M").
     if "username" not in claims and claims["sub"] == claims["client_id"]:
         return ClientToken(user_pool_id, claims)
     return AccessToken(user_pool_id, claims)
@@ -158,21 +158,21 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _frozen(value: Any) -> Any:
+def _freeze(value: Any) -> Any:
     if isinstance(value, dict | MappingProxyType):
-        return MappingProxyType({key: _frozen(item) for key, item in value.items()})
-    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+        return MappingProxyType({key: _freeze(item) for key, item in value.items()})
+    return tuple(map(_freeze, value)) if isinstance(value, list | tuple) else value
 
 
-def _thawed(value: Any) -> Any:
+def _thaw(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _thawed(item) for key, item in value.items()}
-    return [_thawed(item) for item in value] if isinstance(value, tuple) else value
+        return {key: _thaw(item) for key, item in value.items()}
+    return [_thaw(item) for item in value] if isinstance(value, tuple) else value
 
 
 def read_unverified(raw: str) -> Mapping[str, Any]:
-    """The claims that `raw` carries, verified by nobody: for diagnosis and for choosing, never for deciding.
+    """Return the claims of `raw` without verification: for diagnosis and for routing, never for authorization.
 
     Raises MalformedTokenError.
     """
-    return take_apart(raw)[1]
+    return decode_jws(raw)[1]

@@ -8,7 +8,7 @@ _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _USER_POOL_ID = re.compile(r"[a-z]{2,5}(?:-[a-z]+)+-\d+_[0-9a-zA-Z]{1,45}", re.ASCII)
 
 
-def is_safe_address(url: str) -> bool:
+def is_secure_url(url: str) -> bool:
     """Return whether `url` is https, or http to a loopback host: tokens and keys may be sent over it."""
     try:
         parts = urlsplit(url)
@@ -21,7 +21,7 @@ def is_safe_address(url: str) -> bool:
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether the host of `url` is one of the loopback hosts that `is_safe_address` accepts over http."""
+    """Return whether the host of `url` is one of the loopback hosts that `is_secure_url` accepts over http."""
     return urlsplit(url).hostname in _LOOPBACK_HOSTS
 
 

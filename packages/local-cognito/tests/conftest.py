@@ -1,5 +1,6 @@
 """The emulators that the tests share, and the rules for tests that need a browser or npm."""
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,11 +10,12 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from local_cognito import Emulator
 
-pytest.register_assert_rewrite("local_cognito_support")
+if "local_cognito_support" not in sys.modules:  # the tests of django_cognito register and import it as well
+    pytest.register_assert_rewrite("local_cognito_support")
 
-from local_cognito_support import identity_site, real_parts  # noqa: E402
-from local_cognito_support.identity_provider import federated, provider  # noqa: E402
-from local_cognito_support.user_pools import SEED, Clock, People  # noqa: E402
+from local_cognito_support import identity_site, real_parts
+from local_cognito_support.identity_provider import federated, provider
+from local_cognito_support.user_pools import SEED, Clock, People
 
 __all__ = ["federated", "provider"]
 

@@ -1,7 +1,7 @@
 """The loopback rule, and the form of user pool ids and issuers."""
 
 import pytest
-from local_cognito.addresses import aws_issuer, is_loopback, is_safe_address, is_user_pool_id
+from local_cognito.addresses import aws_issuer, is_loopback, is_secure_url, is_user_pool_id
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from local_cognito.addresses import aws_issuer, is_loopback, is_safe_address, is
     ],
 )
 def test_safe_address_is_https_or_loopback(url: str, expected: bool) -> None:
-    assert is_safe_address(url) is expected
+    assert is_secure_url(url) is expected
 
 
 def test_loopback_is_told_by_the_host_alone() -> None:

@@ -165,7 +165,7 @@ def test_fi_23_a_child_forked_during_a_renewal_goes_on_and_can_renew(warm: Scene
 
 @FORKS
 def test_fi_23_a_child_forked_while_a_lock_is_held_has_one_of_its_own(warm: Scene) -> None:
-    store = warm.stores.of(warm.pool)
+    store = warm.stores.for_pool(warm.pool)
     held, over = threading.Event(), threading.Event()
 
     def hold() -> None:

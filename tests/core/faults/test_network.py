@@ -36,7 +36,7 @@ def test_fi_15_what_drips_ends_with_the_total_deadline(
     hasty.clock.forward(COOLDOWN)
     error = bounded(lambda: hasty.error(hasty.token("two")))
     assert error is not None
-    assert (error.code, "no answer in time" in str(error)) == (UNAVAILABLE, True)
+    assert (error.code, "no response in time" in str(error)) == (UNAVAILABLE, True)
     settle(server, count=2)  # on a loaded machine the deadline may pass before the server has read the request
     assert connections.to(server.url) == server.count == 2  # the deadline is the fetch's: no second try after it
     assert hasty.verdict(hasty.token()) == ACCEPTED
@@ -84,7 +84,7 @@ def test_fi_16_connecting_takes_but_a_part_of_the_deadline() -> None:
         scene = Scene(origin, timeout_seconds=0.9)
         error = bounded(lambda: scene.error(scene.token()))
         assert error is not None
-        assert (error.code, "no answer in time" in str(error)) == (UNAVAILABLE, False)  # it was given up before
+        assert (error.code, "no response in time" in str(error)) == (UNAVAILABLE, False)  # it was given up before
 
 
 def test_fi_16_another_address_of_the_host_is_tried_in_time(

@@ -131,7 +131,7 @@ def test_response_does_not_change() -> None:
 def test_nobody_listening_is_unavailable() -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
-        with pytest.raises(CognitoUnavailableError, match=r"^127\.0\.0\.1 could not be asked: ConnectionError$"):
+        with pytest.raises(CognitoUnavailableError, match=r"^127\.0\.0\.1 could not be reached: ConnectionError$"):
             patient_http().request("GET", f"http://127.0.0.1:{reserved.getsockname()[1]}/")
 
 
@@ -175,7 +175,7 @@ def test_the_second_address_is_tried_when_the_first_refuses(
 )
 def test_the_deadline_holds_for_whatever_drips(server: ScriptedServer, hasty: Http, step: Drip | Silence) -> None:
     server.script(step)
-    with pytest.raises(CognitoUnavailableError, match="no answer in time"):
+    with pytest.raises(CognitoUnavailableError, match="no response in time"):
         hasty.request("GET", server.url)
 
 
@@ -207,7 +207,7 @@ def test_request_after_a_shared_deadline_is_not_sent(
 
 def test_the_deadline_holds_during_a_tls_handshake(server: ScriptedServer, hasty: Http) -> None:
     # The server reads the handshake's first message and waits for an HTTP request that never comes.
-    with pytest.raises(CognitoUnavailableError, match="no answer in time"):
+    with pytest.raises(CognitoUnavailableError, match="no response in time"):
         hasty.request("GET", server.url.replace("http:", "https:"))
 
 
@@ -219,7 +219,7 @@ def test_no_time_left_after_connecting_is_unavailable(server: ScriptedServer, mo
         return resolve(*args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", slowly)
-    with pytest.raises(CognitoUnavailableError, match="no answer in time"):
+    with pytest.raises(CognitoUnavailableError, match="no response in time"):
         Http(timeout_seconds=0.01).request("GET", server.url)
     assert server.count == 0
 
@@ -359,7 +359,7 @@ def test_the_deadline_holds_for_a_proxy_too(
 ) -> None:
     monkeypatch.setenv("https_proxy", server.url)
     server.script(Drip(drop=b"H"))
-    with pytest.raises(CognitoUnavailableError, match="no answer in time"):
+    with pytest.raises(CognitoUnavailableError, match="no response in time"):
         hasty.request("GET", "https://cognito.example/keys")
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from django_cognito.core import TokenVerifier, UserPool
-from django_cognito.core.errors import KeysDueError, TokenError
+from django_cognito.core.errors import KeyFetchRequiredError, TokenError
 from tests.support.signing import b64, jwk, jwks, private_key, segment
 
 NOW = 1_800_000_000
@@ -48,7 +48,7 @@ def needs_fetch(verifier: TokenVerifier, raw: Any) -> bool:
     """Whether a verdict on `raw` has to wait for keys."""
     try:
         verifier.verify(raw, wait=False)
-    except KeysDueError:
+    except KeyFetchRequiredError:
         return True
     except TokenError:
         return False

@@ -60,7 +60,7 @@ STRICTER: dict[str, tuple[str, Callable[[], Case]]] = {
         "it has no bound but the stack's",
         lambda: case(changed(x=Literally("[" * 40 + "]" * 40))),
     ),
-    "the header asks for an extension, and there are none here": (
+    "the header requires an extension; none is supported": (
         "it knows one, b64, which Cognito never uses",
         lambda: case(token(header={**HEADER, "crit": ["b64"], "b64": True})),
     ),
@@ -68,7 +68,7 @@ STRICTER: dict[str, tuple[str, Callable[[], Case]]] = {
         "a text of any length will do",
         lambda: case(token(header={**HEADER, "kid": ""}), {"keys": [jwk("two"), jwk("one", kid="")]}),
     ),
-    "typ is none of JWT and at+jwt": (
+    "typ is neither JWT nor at+jwt": (
         "it does not look at typ",
         lambda: case(token(header={**HEADER, "typ": "logout+jwt"})),
     ),
@@ -89,7 +89,7 @@ STRICTER: dict[str, tuple[str, Callable[[], Case]]] = {
         lambda: with_key(n="A" * 1_368 + jwk("one")["n"]),
     ),
     "key: no exponent of reasonable size": ("the same", lambda: with_key(e="AAAAAAAAAQAB")),
-    "key: an RSA key that nobody should trust": (
+    "key: an RSA key that is not secure": (
         "3 is an exponent to it",
         lambda: case(token(key=odd_key(2_048, 3)), {"keys": [odd_jwk(odd_key(2_048, 3)), jwk("two")]}),
     ),
@@ -108,11 +108,11 @@ STRICTER: dict[str, tuple[str, Callable[[], Case]]] = {
     "auth_time: missing, or not a number": ("it does not know the claim", lambda: case(changed(auth_time=None))),
     "auth_time: not a moment in whole seconds": ("nor this", lambda: case(changed(auth_time=1.5))),
     "auth_time: the token is not valid yet": ("nor this", lambda: case(changed(auth_time=NOW + 11))),
-    "sub: missing, or no text of reasonable length": (
+    "sub: missing, or not a string of reasonable length": (
         "an empty text, or one with NUL, will do",
         lambda: case(changed(sub="a\0b")),
     ),
-    "aud: missing, or no text of reasonable length": (
+    "aud: missing, or not a string of reasonable length": (
         "it takes a list of which one is ours",
         lambda: case(changed(ID, aud=["1webclient", "other"]), token_use="id"),
     ),
@@ -120,8 +120,14 @@ STRICTER: dict[str, tuple[str, Callable[[], Case]]] = {
         "it takes a list of which one is ours",
         lambda: case(changed(aud=[RESOURCE]), resource=RESOURCE),
     ),
-    "username: missing, or no text of reasonable length": ("it does not know the claim", lambda: case(token(NOBODY))),
-    f"{USERNAME}: missing, or no text of reasonable length": ("nor this", lambda: case(token(PERSON), token_use="id")),
+    "username: missing, or not a string of reasonable length": (
+        "it does not know the claim",
+        lambda: case(token(NOBODY)),
+    ),
+    f"{USERNAME}: missing, or not a string of reasonable length": (
+        "nor this",
+        lambda: case(token(PERSON), token_use="id"),
+    ),
     f"{GROUPS}: not a list of names": ("nor this", lambda: case(changed(**{GROUPS: ["a", 1]}))),
     "scope: not a string": ("nor this", lambda: case(changed(scope=["openid"]))),
 }

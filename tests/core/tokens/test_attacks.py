@@ -35,6 +35,8 @@ from .forging import (
     signed,
 )
 
+pytestmark = pytest.mark.usefixtures("decoder")
+
 GOOD = sign(access())
 HEADER_PART, CLAIMS, SIGNATURE = GOOD.split(".")
 MESSAGE = f"{HEADER_PART}.{CLAIMS}"

@@ -14,7 +14,7 @@ from django_cognito.core.errors import (
     IssuerError,
     TokenUseError,
 )
-from django_cognito.core.tokens.claims import Expected, accepted_client, verify_claims
+from django_cognito.core.tokens.claims import Expected, find_accepted_client, verify_claims
 
 from .forging import NOW, POOL, access, identity
 
@@ -22,7 +22,7 @@ API = "https://api.example.com"
 BOUND = UserPool(POOL.user_pool_id, client_ids=POOL.client_ids, resource=API)
 ANY = Expected(POOL, ("access", "id"), POOL.client_ids, 10)
 MACHINE = access(username=..., sub="1webclient")
-NO_NAME = "missing, or no text of reasonable length"
+NO_NAME = "missing, or not a string of reasonable length"
 NOT_BOUND = "bound to another API, or to none"
 
 
@@ -46,26 +46,28 @@ def refusal(claims: dict[str, Any], now: float = NOW, **expected: Any) -> ClaimE
         ),
         pytest.param(
             access(token_use="x"),
-            TokenUseError("another kind of token is due", claim="token_use", actual="x", expected=("access", "id")),
+            TokenUseError("wrong token type", claim="token_use", actual="x", expected=("access", "id")),
             id="use",
         ),
         pytest.param(
             access(client_id="x"),
             ClientError(
-                "issued to a client not accepted here", claim="client_id", actual="x", expected=POOL.client_ids
+                "issued to an app client that is not accepted", claim="client_id", actual="x", expected=POOL.client_ids
             ),
             id="client",
         ),
         pytest.param(
             identity(aud="x"),
-            ClientError("issued to a client not accepted here", claim="aud", actual="x", expected=POOL.client_ids),
+            ClientError(
+                "issued to an app client that is not accepted", claim="aud", actual="x", expected=POOL.client_ids
+            ),
             id="client of an ID token",
         ),
         pytest.param(access(client_id=["x"]), ClaimError(NO_NAME, claim="client_id", actual=["x"]), id="no client"),
         pytest.param(identity(aud=5), ClaimError(NO_NAME, claim="aud", actual=5), id="no client of an ID token"),
         pytest.param(
             access(exp=NOW - 10),
-            ExpiredTokenError("the token is over", claim="exp", actual=NOW - 10, expected=NOW),
+            ExpiredTokenError("the token has expired", claim="exp", actual=NOW - 10, expected=NOW),
             id="over",
         ),
         *(
@@ -103,12 +105,12 @@ def test_a_refusal_says_which_claim_what_it_is_and_what_was_due(claims: dict[str
 
 
 def test_where_one_use_is_due_it_is_named_alone() -> None:
-    error = TokenUseError("another kind of token is due", claim="token_use", actual="id", expected="access")
+    error = TokenUseError("wrong token type", claim="token_use", actual="id", expected="access")
     assert_same(refusal(identity(), token_uses=("access",)), error)
 
 
 def test_a_nonce_is_not_repeated() -> None:
-    error = ClaimError("not the answer to this sign-in attempt", claim="nonce", code="nonce_mismatch")
+    error = ClaimError("nonce does not match this sign-in", claim="nonce", code="nonce_mismatch")
     assert_same(refusal(identity(nonce="another"), nonce="sent"), error)
 
 
@@ -211,7 +213,7 @@ def test_a_client_that_could_be_one_is_told_from_what_could_not() -> None:
 def test_the_accepted_client_that_claims_name_can_be_told(
     claims: dict[str, Any], client_ids: tuple[str, ...], client: str
 ) -> None:
-    assert accepted_client(claims, client_ids) == client
+    assert find_accepted_client(claims, client_ids) == client
 
 
 # Resource: RFC 8707, and what Cognito binds

@@ -15,6 +15,8 @@ from tests.support.signing import b64, jwk, jwks, sign
 
 from .forging import HEADER, NOW, OTHER_POOL, POOL, access, code, identity, make, needs_fetch
 
+pytestmark = pytest.mark.usefixtures("decoder")
+
 GOOD = sign(access())
 HEADER_PART, CLAIMS, SIGNATURE = GOOD.split(".")
 SIZE = 16_384  # the longest token that is read, unless a site says otherwise

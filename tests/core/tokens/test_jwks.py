@@ -36,7 +36,7 @@ def test_a_key_for_verifying_is_taken() -> None:
 
 
 UNNAMED = "no object with a kid of reasonable length"
-UNSOUND = "an RSA key that nobody should trust"
+UNSOUND = "an RSA key that is not secure"
 ROCA = "an RSA key that can be factored (ROCA, CVE-2017-15361)"
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from django_cognito.core.errors import MalformedTokenError
-from django_cognito.core.tokens.jws import MAX_BYTES, take_apart, take_apart_strictly
+from django_cognito.core.tokens.jws import MAX_BYTES, decode_jws, decode_jws_strictly
 from tests.support.signing import b64
 
-WAYS = pytest.mark.parametrize("way", [take_apart, take_apart_strictly])
+WAYS = pytest.mark.parametrize("way", [decode_jws, decode_jws_strictly])
 Way = Callable[..., Any]
 
 

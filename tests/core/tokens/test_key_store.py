@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from django_cognito.core import UserPool
-from django_cognito.core.errors import CognitoUnavailableError, KeysDueError, SignatureError
+from django_cognito.core.errors import CognitoUnavailableError, KeyFetchRequiredError, SignatureError
 from django_cognito.core.tokens import key_store
 from django_cognito.core.tokens.key_events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
 from django_cognito.core.tokens.key_store import KeyStore, KeyStores
@@ -61,7 +61,7 @@ def store(endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
 
 def refusal(store: KeyStore, kid: str) -> SignatureError | CognitoUnavailableError:
     with pytest.raises((SignatureError, CognitoUnavailableError)) as caught:
-        store.key(kid)
+        store.get_key(kid)
     return caught.value
 
 
@@ -69,16 +69,16 @@ def refusal(store: KeyStore, kid: str) -> SignatureError | CognitoUnavailableErr
 
 
 def test_keys_are_fetched_once_and_then_answer_from_memory(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
-    first = store.key("one")
+    first = store.get_key("one")
     clock.forward(HOUR - 1)
-    assert store.key("one") is first
+    assert store.get_key("one") is first
     assert endpoint.count == 1
 
 
 def test_hydrating_fetches_once(store: KeyStore, endpoint: Endpoint) -> None:
     store.hydrate()
     store.hydrate()
-    store.key("one")
+    store.get_key("one")
     assert endpoint.count == 1
 
 
@@ -111,14 +111,14 @@ def test_first_use_fetches_whatever_the_clock_shows(store: KeyStore, endpoint: E
     clock.now = -1_000_000  # time.monotonic has no defined start
     store.hydrate()
     another = KeyStore(store.url, endpoint, now=clock)
-    assert another.key("one")
+    assert another.get_key("one")
     assert endpoint.count == 2
 
 
 def test_fresh_key_is_read_without_the_lock(store: KeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.hydrate()
     monkeypatch.setattr(store, "_lock", None)
-    assert store.in_hand("one")
+    assert store.get_cached_key("one")
 
 
 def test_state_of_a_store_does_not_change(store: KeyStore) -> None:
@@ -128,7 +128,7 @@ def test_state_of_a_store_does_not_change(store: KeyStore) -> None:
 
 def test_options_are_given_by_name(store: KeyStore, endpoint: Endpoint) -> None:
     with pytest.raises(TypeError, match="positional"):
-        store.key("one", False)  # type: ignore[misc]
+        store.get_key("one", False)  # type: ignore[misc]
     with pytest.raises(TypeError, match="positional"):
         KeyStore(store.url, endpoint, "eu-west-1_AbCdEfGhI")  # type: ignore[misc]
     with pytest.raises(TypeError, match="positional"):
@@ -155,13 +155,13 @@ def test_hydrating_keeps_usable_keys_when_no_new_ones_can_be_had(
 def test_old_keys_answer_while_one_fetch_runs_in_the_background(
     store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
 ) -> None:
-    old = store.key("one")
+    old = store.get_key("one")
     endpoint.answer = {"keys": [jwk("two", kid="one")]}  # changed under the same name
     clock.forward(HOUR)
-    assert [store.key("one"), store.key("one")] == [old, old]
+    assert [store.get_key("one"), store.get_key("one")] == [old, old]
     assert (len(background), endpoint.count) == (1, 1)
     background.pop()()
-    new = store.key("one")
+    new = store.get_key("one")
     assert new.public_numbers() == private_key("two").public_key().public_numbers()
     assert (background, endpoint.count) == ([], 2)
 
@@ -169,10 +169,10 @@ def test_old_keys_answer_while_one_fetch_runs_in_the_background(
 def test_a_withdrawn_key_is_refused_after_a_refresh(
     store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
 ) -> None:
-    store.key("one")
+    store.get_key("one")
     endpoint.answer = jwks("two")
     clock.forward(HOUR)
-    store.key("one")
+    store.get_key("one")
     background.pop()()
     assert refusal(store, "one").code == "unknown_key"
 
@@ -184,10 +184,10 @@ def test_without_a_thread_to_be_had_the_refresh_runs_here(
         raise RuntimeError("can't start new thread")
 
     store = KeyStore("https://keys.example/", endpoint, now=clock)
-    store.key("one")
+    store.get_key("one")
     clock.forward(HOUR)
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    store.key("one")
+    store.get_key("one")
     assert endpoint.count == 2
 
 
@@ -203,9 +203,9 @@ def test_by_default_a_refresh_runs_in_a_thread_of_its_own(endpoint: Endpoint, cl
 
     endpoint.answer = answer
     store = KeyStore("https://keys.example/", endpoint, now=clock)
-    store.key("one")
+    store.get_key("one")
     clock.forward(HOUR)
-    store.key("one")
+    store.get_key("one")
     assert done.wait(10)
     assert threads[0] is threading.current_thread()
     assert (threads[1].name, threads[1].daemon) == ("cognito-keys", True)
@@ -218,14 +218,14 @@ def test_by_default_a_refresh_runs_in_a_thread_of_its_own(endpoint: Endpoint, cl
 def test_an_unknown_key_is_refused_without_a_fetch_while_the_cooldown_lasts(
     store: KeyStore, endpoint: Endpoint, clock: Clock
 ) -> None:
-    store.key("one")
+    store.get_key("one")
     clock.forward(29)
     assert [refusal(store, f"forged {number}").code for number in range(1_000)] == ["unknown_key"] * 1_000
     assert endpoint.count == 1
 
 
 def test_unknown_keys_cause_one_fetch_a_cooldown(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
-    store.key("one")
+    store.get_key("one")
     for _ in range(3):
         clock.forward(30)
         for number_ in range(100):
@@ -236,22 +236,22 @@ def test_unknown_keys_cause_one_fetch_a_cooldown(store: KeyStore, endpoint: Endp
 def test_a_new_key_is_found_after_exactly_one_fetch_and_the_old_one_still_works(
     store: KeyStore, endpoint: Endpoint, clock: Clock
 ) -> None:
-    store.key("one")
+    store.get_key("one")
     endpoint.answer = jwks("one", "two")
     clock.forward(30)
-    assert store.key("two")
-    assert store.key("one")
+    assert store.get_key("two")
+    assert store.get_key("one")
     assert endpoint.count == 2
 
 
 def test_a_new_key_inside_the_cooldown_is_refused_until_it_ends(
     store: KeyStore, endpoint: Endpoint, clock: Clock
 ) -> None:
-    store.key("one")
+    store.get_key("one")
     endpoint.answer = jwks("one", "two")
     assert refusal(store, "two").code == "unknown_key"
     clock.forward(30)
-    assert store.key("two")
+    assert store.get_key("two")
 
 
 # Outages
@@ -260,19 +260,19 @@ def test_a_new_key_inside_the_cooldown_is_refused_until_it_ends(
 def test_an_unknown_key_in_an_outage_is_unavailable_and_drops_nothing(
     store: KeyStore, endpoint: Endpoint, clock: Clock
 ) -> None:
-    store.key("one")
+    store.get_key("one")
     endpoint.answer = None
     clock.forward(30)
     errors = [refusal(store, f"forged {position}") for position in range(100)]
     assert {type(error) for error in errors} == {CognitoUnavailableError}
-    assert store.key("one")
+    assert store.get_key("one")
     assert endpoint.count == 2
 
 
 def test_after_an_outage_an_unknown_key_waits_out_the_cooldown(
     store: KeyStore, endpoint: Endpoint, clock: Clock
 ) -> None:
-    store.key("one")
+    store.get_key("one")
     endpoint.answer = None
     clock.forward(30)
     assert refusal(store, "two").retry_after == 30
@@ -280,7 +280,7 @@ def test_after_an_outage_an_unknown_key_waits_out_the_cooldown(
     clock.forward(29)
     assert refusal(store, "two").retry_after == 1
     clock.forward(1)
-    assert store.key("two")
+    assert store.get_key("two")
     assert refusal(store, "three").code == "unknown_key"
 
 
@@ -302,12 +302,12 @@ def test_after_an_outage_an_unknown_key_waits_out_the_cooldown(
 def test_an_answer_without_keys_is_a_failure_and_the_last_good_keys_stay(
     store: KeyStore, endpoint: Endpoint, clock: Clock, answer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    good = store.key("one")
+    good = store.get_key("one")
     endpoint.answer = answer
     clock.forward(30)
     assert isinstance(refusal(store, "forged"), CognitoUnavailableError)
-    assert store.key("one") is good
-    assert "the keys at https://keys.example/jwks.json cannot be had, next attempt in 30 s" in caplog.text
+    assert store.get_key("one") is good
+    assert "the keys at https://keys.example/jwks.json are unavailable, next attempt in 30 s" in caplog.text
 
 
 def test_cold_and_down_the_pauses_grow_to_a_minute(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
@@ -328,7 +328,7 @@ def test_success_resets_the_pauses(store: KeyStore, endpoint: Endpoint, clock: C
         assert refusal(store, "one").retry_after == pause
         clock.forward(pause)
     endpoint.answer = jwks("one")
-    assert store.key("one")
+    assert store.get_key("one")
     endpoint.answer = None
     clock.forward(DAY)
     assert refusal(store, "one").retry_after == 1
@@ -337,27 +337,27 @@ def test_success_resets_the_pauses(store: KeyStore, endpoint: Endpoint, clock: C
 def test_known_keys_outlive_an_outage_up_to_their_hard_age(
     store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
 ) -> None:
-    store.key("one")
+    store.get_key("one")
     endpoint.answer = None
     for _ in range(23):
         clock.forward(HOUR)
-        assert store.key("one")
+        assert store.get_key("one")
         background.pop()()
     clock.forward(HOUR - 1)
-    assert store.key("one")
+    assert store.get_key("one")
     background.pop()()
     clock.forward(60)
     assert isinstance(refusal(store, "one"), CognitoUnavailableError)
     endpoint.answer = jwks("one")
     clock.forward(60)
-    assert store.key("one")
+    assert store.get_key("one")
 
 
 def test_a_hard_age_below_the_soft_one_serves_nothing_old(endpoint: Endpoint, clock: Clock) -> None:
     store = KeyStore("https://keys.example/", endpoint, hard_max_age_seconds=0, now=clock)
-    store.key("one")
+    store.get_key("one")
     clock.forward(0.8 * HOUR - 1)
-    store.key("one")
+    store.get_key("one")
     assert endpoint.count == 1
     endpoint.answer = None
     clock.forward(HOUR)
@@ -381,20 +381,20 @@ def test_a_fault_in_the_fetch_itself_is_not_hidden_and_locks_nobody_out(
 
     endpoint.answer = fail
     with pytest.raises(ZeroDivisionError):
-        store.key("one")
+        store.get_key("one")
     error = refusal(store, "one")
-    assert (str(error), error.retry_after) == (f"the keys at {store.url} cannot be had: the fetch did not end", 1)
+    assert (str(error), error.retry_after) == (f"the keys at {store.url} are unavailable: the fetch did not finish", 1)
     endpoint.answer = jwks("one")
     clock.forward(1)
-    assert store.key("one")
+    assert store.get_key("one")
 
 
 def test_a_refusal_says_what_the_last_attempt_met(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     endpoint.answer = None
-    assert str(refusal(store, "one")) == f"the keys at {store.url} cannot be had: down"
+    assert str(refusal(store, "one")) == f"the keys at {store.url} are unavailable: down"
     endpoint.answer = {"keys": []}
     clock.forward(1)
-    assert str(refusal(store, "one")) == f"the keys at {store.url} cannot be had: the key set has no usable key"
+    assert str(refusal(store, "one")) == f"the keys at {store.url} are unavailable: the key set has no usable key"
     endpoint.answer = jwks("one")
     clock.forward(2)
     assert str(refusal(store, "two")) == "the token names a key that its pool does not publish"
@@ -403,14 +403,14 @@ def test_a_refusal_says_what_the_last_attempt_met(store: KeyStore, endpoint: End
 def test_old_keys_are_asked_for_again_after_each_pause_and_not_before(
     store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
 ) -> None:
-    store.key("one")
+    store.get_key("one")
     endpoint.answer = None
     clock.forward(HOUR)
     for pause in (1, 2, 4, 8):
-        assert store.key("one")
+        assert store.get_key("one")
         background.pop()()
         clock.forward(pause - 0.5)
-        assert store.key("one")
+        assert store.get_key("one")
         assert background == []
         clock.forward(0.5)
     assert endpoint.count == 5
@@ -419,22 +419,22 @@ def test_old_keys_are_asked_for_again_after_each_pause_and_not_before(
 def test_a_failure_while_keys_are_fresh_brings_no_renewal_forward(
     store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
 ) -> None:
-    store.key("one")
+    store.get_key("one")
     endpoint.answer = None
     clock.forward(30)
     refusal(store, "forged")
     clock.forward(0.8 * HOUR - 31)
-    store.key("one")
+    store.get_key("one")
     assert background == []
     clock.forward(1)
-    store.key("one")
+    store.get_key("one")
     assert len(background) == 1
 
 
 def test_a_name_nobody_knows_waits_for_old_keys_no_longer_than_they_do(
     store: KeyStore, endpoint: Endpoint, clock: Clock
 ) -> None:
-    store.key("one")
+    store.get_key("one")
     endpoint.answer = None
     clock.forward(HOUR)
     assert refusal(store, "two").retry_after == 1
@@ -444,7 +444,7 @@ def test_a_name_nobody_knows_waits_for_old_keys_no_longer_than_they_do(
 
 
 def test_retry_after_is_a_second_if_the_next_attempt_is_already_due(endpoint: Endpoint, clock: Clock) -> None:
-    store = KeyStore("https://keys.example/", endpoint, now=clock, tell=lambda event: clock.forward(60))
+    store = KeyStore("https://keys.example/", endpoint, now=clock, on_event=lambda event: clock.forward(60))
     endpoint.answer = None
     assert refusal(store, "one").retry_after == 1
 
@@ -458,14 +458,14 @@ def test_a_long_outage_stays_at_a_minute(store: KeyStore, endpoint: Endpoint, cl
     assert store._state.failures == 60
 
 
-# What can be answered without I/O
+# What can be responded without I/O
 
 
 def is_due(store: KeyStore, kid: str) -> bool:
     """Whether the key has to be waited for. Asking that fetches nothing."""
     try:
-        store.key(kid, wait=False)
-    except KeysDueError as due:
+        store.get_key(kid, wait=False)
+    except KeyFetchRequiredError as due:
         return due.keys is store
     except (SignatureError, CognitoUnavailableError):
         return False
@@ -513,7 +513,7 @@ def test_pinned_keys_are_never_fetched_and_never_old(store: KeyStore, endpoint: 
     store.pin(jwks("two"))
     clock.forward(10 * DAY)
     store.hydrate()
-    assert store.key("two")
+    assert store.get_key("two")
     assert refusal(store, "one").code == "unknown_key"
     assert not is_due(store, "one")
     assert endpoint.count == 0
@@ -526,7 +526,7 @@ def test_a_fetch_under_way_does_not_replace_pinned_keys(store: KeyStore, endpoin
 
     endpoint.answer = answer
     assert refusal(store, "one").code == "unknown_key"
-    assert store.key("two")
+    assert store.get_key("two")
 
 
 def test_unusable_keys_cannot_be_pinned(store: KeyStore) -> None:
@@ -551,7 +551,7 @@ def test_many_threads_starting_cold_cause_one_fetch_and_agree(endpoint: Endpoint
     def ask() -> None:
         waiting.release()
         try:
-            store.key("one")
+            store.get_key("one")
             outcomes.append("key")
         except CognitoUnavailableError:
             outcomes.append("unavailable")
@@ -569,11 +569,11 @@ def test_many_threads_starting_cold_cause_one_fetch_and_agree(endpoint: Endpoint
 def test_who_comes_during_a_fetch_waits_for_it(endpoint: Endpoint, clock: Clock) -> None:
     store = KeyStore("https://keys.example/", endpoint, now=clock)
     found: list[object] = []
-    second = threading.Thread(target=lambda: found.append(store.key("one")))
+    second = threading.Thread(target=lambda: found.append(store.get_key("one")))
     flights = []
 
     def answer() -> dict[str, Any]:
-        flight = store._flight
+        flight = store._inflight
         flight.wait, original = lambda: (flights.append("waits"), at_the_gate.set(), original()), flight.wait
         second.start()
         assert at_the_gate.wait(10)
@@ -581,7 +581,7 @@ def test_who_comes_during_a_fetch_waits_for_it(endpoint: Endpoint, clock: Clock)
 
     at_the_gate = threading.Event()
     endpoint.answer = answer
-    first = store.key("one")
+    first = store.get_key("one")
     second.join(10)
     assert (found, flights, endpoint.count) == ([first], ["waits"], 1)
 
@@ -601,21 +601,21 @@ def test_a_child_forked_during_a_fetch_fetches_for_itself(endpoint: Endpoint, cl
         return jwks("one")
 
     endpoint.answer = fork
-    store.key("one")
+    store.get_key("one")
     assert statuses == [0]
 
 
 def test_what_a_fork_runs_frees_every_store(endpoint: Endpoint, clock: Clock) -> None:
     store = KeyStore("https://keys.example/", endpoint, now=clock)
     store._lock.acquire()
-    store._flight = threading.Event()
-    key_store._renew_all_locks()
+    store._inflight = threading.Event()
+    key_store._reset_after_fork()
     assert _answers_in_time(store)
 
 
 def _answers_in_time(store: KeyStore) -> bool:
     answered = []
-    thread = threading.Thread(target=lambda: answered.append(store.key("one")), daemon=True)
+    thread = threading.Thread(target=lambda: answered.append(store.get_key("one")), daemon=True)
     thread.start()
     thread.join(10)
     return len(answered) == 1
@@ -636,19 +636,19 @@ def pool_at(server: ScriptedServer, **settings: Any) -> UserPool:
 
 def test_pools_with_one_key_address_share_a_store(server: ScriptedServer) -> None:
     stores = KeyStores()
-    first = stores.of(pool_at(server))
-    assert stores.of(pool_at(server, client_ids=("other",))) is first
-    assert stores.of(pool_at(server, jwks_uri=f"{server.url}/elsewhere")) is not first
+    first = stores.for_pool(pool_at(server))
+    assert stores.for_pool(pool_at(server, client_ids=("other",))) is first
+    assert stores.for_pool(pool_at(server, jwks_uri=f"{server.url}/elsewhere")) is not first
 
 
 def test_a_store_fetches_from_the_pool_s_address(server: ScriptedServer) -> None:
-    KeyStores().of(pool_at(server)).hydrate()
+    KeyStores().for_pool(pool_at(server)).hydrate()
     (request,) = server.requests
     assert (request.method, request.path) == ("GET", "/eu-west-1_AbCdEfGhI/.well-known/jwks.json")
 
 
 def test_stores_have_the_documented_default_ages(server: ScriptedServer, clock: Clock) -> None:
-    store = KeyStores(http=patient_http(), now=clock).of(pool_at(server))
+    store = KeyStores(http=patient_http(), now=clock).for_pool(pool_at(server))
     store.hydrate()
     for seconds, kid, count in ((29.5, "two", 1), (30, "two", 2), (30 + 2_879.5, "one", 2), (30 + 2_880, "one", 3)):
         clock.now = 1_000 + seconds
@@ -666,19 +666,19 @@ def test_stores_have_the_documented_default_ages(server: ScriptedServer, clock: 
 @pytest.mark.parametrize("status", [103, 204, 301, 404, 500])
 def test_an_answer_other_than_200_is_a_failure(server: ScriptedServer, status: int) -> None:
     server.script(Answer(status, b"{}", {"location": "http://169.254.169.254/"}))
-    with pytest.raises(CognitoUnavailableError, match=f"cannot be had: answered with status {status}$"):
-        KeyStores(http=patient_http()).of(pool_at(server)).hydrate()
+    with pytest.raises(CognitoUnavailableError, match=f"are unavailable: responded with status {status}$"):
+        KeyStores(http=patient_http()).for_pool(pool_at(server)).hydrate()
     assert server.count == (2 if status >= 500 else 1)
 
 
 def test_stores_hand_on_what_they_are_told(server: ScriptedServer, clock: Clock) -> None:
     stores = KeyStores(max_age_seconds=5, hard_max_age_seconds=5, cooldown_seconds=2, now=clock)
-    store = stores.of(pool_at(server))
-    store.key("one")
+    store = stores.for_pool(pool_at(server))
+    store.get_key("one")
     clock.forward(2)
     assert refusal(store, "two").code == "unknown_key"
     clock.forward(5)
-    store.key("one")
+    store.get_key("one")
     assert server.count == 3
 
 
@@ -688,16 +688,16 @@ def test_stores_hand_on_what_they_are_told(server: ScriptedServer, clock: Clock)
 def test_keys_are_fetched_ahead_in_the_background_before_they_are_old(
     store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
 ) -> None:
-    good = store.key("one")
+    good = store.get_key("one")
     clock.forward(0.8 * HOUR - 1)
-    store.key("one")
+    store.get_key("one")
     assert background == []
     clock.forward(1)
-    assert store.key("one") is good
+    assert store.get_key("one") is good
     (fetch,) = background
     fetch()
     assert endpoint.count == 2
-    assert store.key("one") is good, "the same material is the same object"
+    assert store.get_key("one") is good, "the same material is the same object"
 
 
 @pytest.mark.parametrize(
@@ -747,10 +747,10 @@ def test_a_key_that_a_set_no_longer_lists_is_used_until_it_was_not_seen_for_the_
     endpoint.answer = jwks("two")
     clock.forward(HOUR / 2)
     assert refusal(store, "forged").code == "unknown_key"
-    assert store.in_hand("one")
+    assert store.get_cached_key("one")
     clock.forward(HOUR / 2)
     assert refusal(store, "one").code == "unknown_key"
-    assert store.in_hand("two")
+    assert store.get_cached_key("two")
 
 
 def test_a_key_that_a_later_set_names_badly_is_dropped_at_once(
@@ -767,7 +767,7 @@ def test_a_key_that_a_later_set_names_badly_is_dropped_at_once(
 def test_what_happened_is_told_and_logged(endpoint: Endpoint, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     told: list[KeyEvent] = []
     url = "https://keys.example/"
-    store = KeyStore(url, endpoint, owner="eu-west-1_AbCdEfGhI", now=clock, tell=told.append)
+    store = KeyStore(url, endpoint, owner="eu-west-1_AbCdEfGhI", now=clock, on_event=told.append)
     endpoint.answer = {"keys": [jwk("one"), jwk("two", use="enc"), "?"]}
     with caplog.at_level(logging.INFO):
         store.hydrate()
@@ -785,7 +785,7 @@ def test_what_happened_is_told_and_logged(endpoint: Endpoint, clock: Clock, capl
         ("WARNING", f"a key of {keys} is skipped: 'two': not for signatures"),
         ("WARNING", f"a key of {keys} is skipped: '': no object with a kid of reasonable length"),
         ("INFO", f"{keys} have been fetched: 'one'"),
-        ("WARNING", f"{keys} cannot be had, next attempt in 1 s: down"),
+        ("WARNING", f"{keys} are unavailable, next attempt in 1 s: down"),
     ]
 
 
@@ -801,7 +801,7 @@ def test_a_name_in_a_set_cannot_forge_a_line_of_the_log(
 
 def test_pinning_is_no_news(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     told: list[KeyEvent] = []
-    store = KeyStore("https://keys.example/", endpoint, tell=told.append)
+    store = KeyStore("https://keys.example/", endpoint, on_event=told.append)
     with caplog.at_level(logging.INFO):
         store.pin(jwks("one"))
     assert (told, caplog.messages) == ([], [])
@@ -810,14 +810,14 @@ def test_pinning_is_no_news(endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 def test_a_key_that_leaves_and_comes_back_is_the_same_object(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     endpoint.answer = jwks("one", "two")
     store.hydrate()
-    leaving = store.in_hand("one")
+    leaving = store.get_cached_key("one")
     for answer in (jwks("two"), jwks("one", "two")):
         endpoint.answer = answer
         clock.forward(30)
         refusal(store, "forged")
-    assert store.in_hand("one") is leaving
+    assert store.get_cached_key("one") is leaving
     clock.forward(DAY - 1)
-    assert store.in_hand("one") is leaving, "seen again, it has its whole age"
+    assert store.get_cached_key("one") is leaving, "seen again, it has its whole age"
 
 
 def test_a_key_that_leaves_late_does_not_outlive_its_hard_age(
@@ -830,6 +830,6 @@ def test_a_key_that_leaves_late_does_not_outlive_its_hard_age(
     clock.forward(30)
     refusal(store, "forged")
     clock.forward(HOUR - 31)
-    assert store.in_hand("one")
+    assert store.get_cached_key("one")
     clock.forward(1)
-    assert store.in_hand("one") is None
+    assert store.get_cached_key("one") is None

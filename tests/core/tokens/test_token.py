@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from django_cognito.core.errors import MalformedTokenError
-from django_cognito.core.tokens.token import AccessToken, ClientToken, IdToken, read_unverified, token_of
+from django_cognito.core.tokens.token import AccessToken, ClientToken, IdToken, build_token, read_unverified
 from tests.support.signing import sign
 
 POOL_ID = "eu-west-1_AbCdEfGhI"
@@ -41,25 +41,25 @@ MACHINE: dict[str, Any] = {"token_use": "access", "client_id": "c", "sub": "c", 
     ],
 )
 def test_claims_say_what_kind_of_token_they_are(claims: dict[str, Any], kind: type) -> None:
-    assert type(token_of(claims, POOL_ID)) is kind
+    assert type(build_token(claims, POOL_ID)) is kind
 
 
 def test_an_access_token_reads_as_attributes() -> None:
-    token = token_of(ACCESS, POOL_ID)
+    token = build_token(ACCESS, POOL_ID)
     assert (token.user_pool_id, token.sub, token.username, token.client_id) == (POOL_ID, "s", "u", "c")
     assert (token.groups, token.scopes, token.issuer) == (("b", "a"), {"one", "two"}, "https://issuer.example")
 
 
 def test_moments_are_aware_and_in_utc() -> None:
-    token = token_of(ACCESS, POOL_ID)
+    token = build_token(ACCESS, POOL_ID)
     assert token.issued_at == datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
     assert token.expires_at == datetime(2027, 1, 15, 9, 0, tzinfo=UTC)
     assert token.auth_time == datetime(2027, 1, 15, 7, 43, 20, tzinfo=UTC)
-    assert token_of(MACHINE, POOL_ID).auth_time is None
+    assert build_token(MACHINE, POOL_ID).auth_time is None
 
 
 def test_an_id_token_reads_as_attributes() -> None:
-    token = token_of(ID | {"email": "a@example.com"}, POOL_ID)
+    token = build_token(ID | {"email": "a@example.com"}, POOL_ID)
     assert isinstance(token, IdToken)
     assert (token.client_id, token.username, token.email) == ("c", "u", "a@example.com")
     assert (token.groups, token.scopes) == ((), frozenset())
@@ -67,7 +67,7 @@ def test_an_id_token_reads_as_attributes() -> None:
 
 @pytest.mark.parametrize("email", [None, ""])
 def test_an_id_token_may_have_no_email(email: Any) -> None:
-    token = token_of(ID | {"email": email}, POOL_ID)
+    token = build_token(ID | {"email": email}, POOL_ID)
     assert isinstance(token, IdToken)
     assert token.email == ""
 
@@ -85,17 +85,17 @@ def test_an_id_token_may_have_no_email(email: Any) -> None:
     ],
 )
 def test_an_email_is_verified_if_cognito_says_so(written: str, verified: bool) -> None:
-    token = token_of(ID | {"email_verified": json.loads(written)}, POOL_ID)
+    token = build_token(ID | {"email_verified": json.loads(written)}, POOL_ID)
     assert isinstance(token, IdToken)
     assert token.email_verified is verified
 
 
 def test_a_machine_goes_by_its_client() -> None:
-    assert token_of(MACHINE, POOL_ID).username == "c"
+    assert build_token(MACHINE, POOL_ID).username == "c"
 
 
 def test_a_token_is_read_only_all_the_way_down() -> None:
-    token = token_of(copy.deepcopy(ACCESS), POOL_ID)
+    token = build_token(copy.deepcopy(ACCESS), POOL_ID)
     assert token.claims["nested"]["list"] == (1, {"x": (2,)})
     with pytest.raises(TypeError):
         token.claims["sub"] = "other"  # type: ignore[index]
@@ -108,20 +108,20 @@ def test_a_token_is_read_only_all_the_way_down() -> None:
 
 
 def test_a_copy_is_the_token_itself() -> None:
-    token = token_of(ACCESS, POOL_ID)
+    token = build_token(ACCESS, POOL_ID)
     assert copy.copy(token) is token
     assert copy.deepcopy({"token": token})["token"] is token
 
 
 @pytest.mark.parametrize("claims", [ACCESS, ID, MACHINE])
 def test_a_token_pickles(claims: dict[str, Any]) -> None:
-    token = token_of(claims, POOL_ID)
+    token = build_token(claims, POOL_ID)
     again = pickle.loads(pickle.dumps(token))
     assert (type(again), again.user_pool_id, again.claims) == (type(token), POOL_ID, token.claims)
 
 
 def test_the_repr_says_who_and_shows_no_claims() -> None:
-    assert repr(token_of(ACCESS, POOL_ID)) == "<AccessToken sub=s pool=eu-west-1_AbCdEfGhI>"
+    assert repr(build_token(ACCESS, POOL_ID)) == "<AccessToken sub=s pool=eu-west-1_AbCdEfGhI>"
 
 
 def test_claims_can_be_read_unverified() -> None:

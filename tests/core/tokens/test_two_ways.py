@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from django_cognito.core.errors import MalformedTokenError
-from django_cognito.core.tokens import jws, verifier
+from django_cognito.core.tokens import decoding, jws, verifier
 from tests.support.signing import b64, jwk, jwks
 
 from .mutations import VALUES, cases, policies, searched
@@ -20,11 +20,20 @@ from .two_judges import NOW, Case, Policy, our_verdict, verdict_of
 @searched(250)
 @given(cases())
 def test_the_quick_way_and_the_strict_way_give_one_verdict(judged: Case) -> None:
-    assert parts(jws.take_apart, judged.raw) == parts(jws.take_apart_strictly, judged.raw)
+    assert parts(jws.decode_jws, judged.raw) == parts(jws.decode_jws_strictly, judged.raw)
     with pytest.MonkeyPatch.context() as patched:
         quick = our_verdict(judged)
-        patched.setattr(verifier, "take_apart", jws.take_apart_strictly)
+        patched.setattr(verifier, "decode_jws", jws.decode_jws_strictly)
         assert our_verdict(judged) == quick
+
+
+@searched(250)
+@given(cases())
+def test_verdict_is_the_same_without_the_extra_speed(judged: Case) -> None:
+    verdict = our_verdict(judged)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(decoding, "HAS_SPEED", False)
+        assert our_verdict(judged) == verdict
 
 
 @searched(500)
@@ -37,14 +46,14 @@ def test_the_quick_way_and_the_strict_way_give_one_verdict(judged: Case) -> None
 def test_both_ways_read_the_same_from_any_members(members: Any, style: str, signature: str, is_padded: bool) -> None:
     claims = b64(written(members, style))
     raw = f"e30.{claims}{'=' * (-len(claims) % 4 * is_padded)}.{signature}"
-    assert parts(jws.take_apart, raw) == parts(jws.take_apart_strictly, raw)
+    assert parts(jws.decode_jws, raw) == parts(jws.decode_jws_strictly, raw)
 
 
 @searched(150)
 @given(st.text() | st.binary(max_size=60).map(b64) | st.binary(max_size=60).map(lambda data: b64(b"{" + data + b"}")))
 def test_both_ways_read_the_same_from_anything(segment: str) -> None:
     for raw in (segment, f"e30.{segment}.AAAA", f"{segment}.e30.AAAA", f"e30.e30.{segment}", f"e30.{segment}.A.B.C"):
-        assert parts(jws.take_apart, raw) == parts(jws.take_apart_strictly, raw)
+        assert parts(jws.decode_jws, raw) == parts(jws.decode_jws_strictly, raw)
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
@@ -53,19 +62,19 @@ def test_both_ways_read_the_same_however_deep(opening: str, depth: int) -> None:
     raw = f"e30.{b64(opening.encode() * depth)}.AAAA"
     closed = f"e30.{b64(written({'a': Literally('[' * depth + ']' * depth)}))}.AAAA"
     for text in (raw, closed):
-        assert parts(jws.take_apart, text) == parts(jws.take_apart_strictly, text)
+        assert parts(jws.decode_jws, text) == parts(jws.decode_jws_strictly, text)
 
 
 @pytest.mark.parametrize("raw", ["e30.eyJhIjoxLCJiIjoyfQ==.AAAA", "e30.e30=.AAAA", "e30.e30.AA=="])
 def test_padding_is_refused_both_ways(raw: str) -> None:
-    assert parts(jws.take_apart, raw) == parts(jws.take_apart_strictly, raw)
-    assert parts(jws.take_apart, raw) == "malformed_token: a part is not canonical base64url"
+    assert parts(jws.decode_jws, raw) == parts(jws.decode_jws_strictly, raw)
+    assert parts(jws.decode_jws, raw) == "malformed_token: a part is not canonical base64url"
 
 
-def parts(take_apart: Callable[[Any], Any], raw: Any) -> str:
+def parts(decode_jws: Callable[[Any], Any], raw: Any) -> str:
     """What one way makes of `raw`, so that 1, 1.0 and True differ."""
     try:
-        return repr(tuple(take_apart(raw)))
+        return repr(tuple(decode_jws(raw)))
     except MalformedTokenError as error:
         return f"{error.code}: {error}"
 

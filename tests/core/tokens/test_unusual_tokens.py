@@ -11,6 +11,8 @@ from tests.support.signing import sign
 
 from .forging import HEADER, NOW, POOL, access, code, make
 
+pytestmark = pytest.mark.usefixtures("decoder")
+
 SIZE = 16_384  # the longest token that is read, unless a site says otherwise
 GROUPS = ["\u5bff\u9650\u7121", "\U0001f407", "e\u0301", "a b", "\u202e"]
 

@@ -21,7 +21,7 @@ from django_cognito.core.errors import (
     TokenUseError,
 )
 from django_cognito.core.tokens.key_store import KeyStore, KeyStores
-from django_cognito.core.tokens.verified_cache import KnownToken, KnownTokens
+from django_cognito.core.tokens.verified_cache import CacheEntry, VerifiedTokenCache
 from tests.support.clock import Clock
 from tests.support.scripted_server import Answer, ScriptedServer, json_answer
 from tests.support.signing import jwk, jwks, segment, sign
@@ -63,42 +63,42 @@ def test_none_is_kept_where_none_is_to_be_and_none_that_is_long(options: dict[st
     assert verifier.verify(raw) is not verifier.verify(raw)
 
 
-def known_as(name: str) -> KnownToken:
+def known_as(name: str) -> CacheEntry:
     """Something to keep; what it is made of is looked at by nobody."""
-    return KnownToken(name, None, None, "one", None, 0, 1)  # type: ignore[arg-type]
+    return CacheEntry(name, None, None, "one", None, 0, 1)  # type: ignore[arg-type]
 
 
 @pytest.mark.defends("RP-21")
 def test_a_token_is_known_by_the_digest_of_all_of_it() -> None:
-    assert KnownTokens(1).name_of("a.b.c") == sha256(b"a.b.c").digest()
-    assert KnownTokens(1).name_of("x" * 4_096)
+    assert VerifiedTokenCache(1).cache_key("a.b.c") == sha256(b"a.b.c").digest()
+    assert VerifiedTokenCache(1).cache_key("x" * 4_096)
 
 
 @pytest.mark.parametrize("raw", ["x" * 4_097, "\u00e9", "\ud800", b"a.b.c", None, 5, [], ...])
 def test_what_is_long_or_no_ascii_text_has_no_name(raw: object) -> None:
-    assert KnownTokens(1).name_of(raw) is None
+    assert VerifiedTokenCache(1).cache_key(raw) is None
 
 
 def test_nothing_has_a_name_where_nothing_is_kept() -> None:
-    assert KnownTokens(0).name_of("a.b.c") is None
+    assert VerifiedTokenCache(0).cache_key("a.b.c") is None
 
 
 def test_no_more_are_kept_than_is_said_and_the_first_one_goes_first() -> None:
-    tokens = KnownTokens(3)
+    tokens = VerifiedTokenCache(3)
     for name in "abcade":  # what is kept again keeps its place
-        tokens.keep(name.encode(), known_as(name))
+        tokens.add(name.encode(), known_as(name))
         assert len(tokens) <= 3
     assert list(tokens) == [b"c", b"d", b"e"]
 
 
 def test_others_may_have_let_all_go_meanwhile() -> None:
-    class Raced(KnownTokens):
+    class Raced(VerifiedTokenCache):
         def popitem(self, last: bool = True) -> Any:
             self.clear()  # as other threads may between the look at the length and this
             return super().popitem(last)
 
     tokens = Raced(0)
-    tokens.keep(b"a", known_as("a"))
+    tokens.add(b"a", known_as("a"))
     assert not tokens
 
 
@@ -209,11 +209,11 @@ def test_the_same_claims_under_another_header_are_another_token(header: dict[str
 
 def test_a_login_neither_finds_nor_leaves_a_known_token(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    in_hand = KeyStore.in_hand
+    get_cached_key = KeyStore.get_cached_key
     verifier, raw = make(), token(nonce="n")
     first = verifier.verify(raw, nonce="n")
     assert verifier.verify(raw) is not first
-    monkeypatch.setattr(KeyStore, "in_hand", lambda store, kid: asked.append(kid) or in_hand(store, kid))
+    monkeypatch.setattr(KeyStore, "get_cached_key", lambda store, kid: asked.append(kid) or get_cached_key(store, kid))
     assert verifier.verify(raw, nonce="n") is not verifier.verify(raw)
     assert asked
 
@@ -234,7 +234,7 @@ def test_threads_share_a_small_cache() -> None:
     for thread in threads:
         thread.join(60)
     assert wrong == []
-    assert len(verifier._known) == 8
+    assert len(verifier._cache) == 8
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
@@ -246,7 +246,7 @@ def test_a_child_knows_what_its_parent_knew_and_nothing_that_comes_after() -> No
         holds = verifier.verify(raw) is known and verifier.verify(other) is verifier.verify(other)
         os._exit(0 if holds else 1)
     assert os.waitpid(child, 0)[1] == 0
-    assert list(verifier._known) == [verifier._known.name_of(raw)]
+    assert list(verifier._cache) == [verifier._cache.cache_key(raw)]
 
 
 def test_nothing_of_what_came_in_is_kept() -> None:
@@ -254,7 +254,7 @@ def test_nothing_of_what_came_in_is_kept() -> None:
     verifier.verify(raw)
     verifier.verify(raw, client_ids=("1webclient",))
     parts = {raw, *raw.split("."), raw.rpartition(".")[0]}
-    texts = [value for value in everything_in(list(verifier._known.items())) if isinstance(value, str | bytes)]
+    texts = [value for value in everything_in(list(verifier._cache.items())) if isinstance(value, str | bytes)]
     assert b"".join(texts_as_bytes(texts)).count(b"somebody") == 1  # the claims were walked through
     assert not [part for part in parts for text in texts_as_bytes(texts) if part.encode() in text]
 

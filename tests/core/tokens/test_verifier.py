@@ -343,7 +343,7 @@ def test_each_pool_takes_its_own_tokens_alone() -> None:
 def test_an_unknown_issuer_is_refused_and_not_repeated(issuer: Any) -> None:
     error = refusal(sign(changed(ACCESS, iss=issuer)))
     assert type(error) is IssuerError
-    assert str(error) == "from a pool that is not configured here (claim 'iss')"
+    assert str(error) == "from a user pool that is not configured (claim 'iss')"
     assert error.actual is None
 
 

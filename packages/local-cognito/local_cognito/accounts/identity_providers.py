@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..addresses import is_safe_address
+from ..addresses import is_secure_url
 from ..errors import ServiceError
 
 SOCIAL_TYPES = ("Google", "Facebook", "LoginWithAmazon", "SignInWithApple")
@@ -71,7 +71,7 @@ def require_valid_details(kind: str, details: Mapping[str, Any]) -> None:
     if missing:
         raise ServiceError("InvalidParameterException", f"Missing required provider details: {', '.join(missing)}")
     for name in ("oidc_issuer", *_ADDRESSES):
-        if details.get(name) and not is_safe_address(str(details[name])):
+        if details.get(name) and not is_secure_url(str(details[name])):
             raise ServiceError(
                 "InvalidParameterException", f"{name} must be https (plain http is for loopback hosts only)"
             )

@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
-from ..addresses import is_loopback, is_safe_address
+from ..addresses import is_loopback, is_secure_url
 
 TIMEOUT_SECONDS = 5.0
 MAX_BYTES = 262_144
@@ -47,7 +47,7 @@ def send_request(
     Raises ValueError if `url` is neither https nor loopback, OSError if no whole response of at most `MAX_BYTES`
     arrived in time.
     """
-    if not is_safe_address(url):
+    if not is_secure_url(url):
         raise ValueError("the URL must be https (plain http is for loopback hosts only)")
     ends_at = time.monotonic() + timeout_seconds
     with requests.Session() as session:

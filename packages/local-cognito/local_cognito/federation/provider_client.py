@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..accounts.identity_providers import IdentityProvider
-from ..addresses import is_safe_address
+from ..addresses import is_secure_url
 from .failures import FederationFailed
 from .http_client import TIMEOUT_SECONDS, Response, send_request
 from .id_tokens import verify_id_token
@@ -108,7 +108,7 @@ class ProviderClient:
     def _ask(self, slow: str, addresses: Addresses, name: str, *, method: str = "GET", **sent: Any) -> Response:
         """The answer at one of the addresses; `slow` is what is said where none comes."""
         address = addresses.get(name, "")
-        if not is_safe_address(address):
+        if not is_secure_url(address):
             raise FederationFailed(f"The provider's {name} is neither https nor on this machine")
         try:
             return send_request(method, address, timeout_seconds=self._timeout_seconds, **sent)

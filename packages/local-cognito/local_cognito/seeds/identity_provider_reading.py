@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..accounts.identity_providers import SOCIAL_TYPES, TYPES
-from ..addresses import is_safe_address
+from ..addresses import is_secure_url
 from . import values
 from .seed import SeedClient, SeedIdentityProvider
 from .values import Path, Table
@@ -17,7 +17,7 @@ _NAME = re.compile(r"[^_\s][^\s]{1,30}[^_\s]")
 
 def https_or_loopback_url(value: Any) -> str:
     """Check a URL that the local Cognito sends requests to."""
-    if not is_safe_address(values.non_empty_string(value)):
+    if not is_secure_url(values.non_empty_string(value)):
         raise ValueError("must be https (plain http is for loopback hosts only)")
     return str(value)
 
