@@ -51,7 +51,7 @@ def test_a_second_account_is_linked_leads_to_the_same_user_and_is_taken_away_aga
     page.get_by_role("button", name="Remove alice", exact=True).click()
     expect(page.get_by_role("button", name="Remove alice", exact=True)).to_have_count(0)
     page.get_by_role("button", name="Remove Acme_alice-at-acme").click()
-    expect(page.get_by_role("heading")).to_have_text("Without it you could not sign in any more.")
+    expect(page.get_by_role("heading")).to_have_text("You could not sign in without this account.")
     page.get_by_role("link", name="Back to the site").click()
     expect_greeting(page, "alice")
 

@@ -48,7 +48,7 @@ def code_of_mailbox(page: Page, cognito: Emulator, username: str) -> str:
     """The newest code for somebody, read as people do: in the mailbox, in a tab of its own."""
     tab = page.context.new_page()
     tab.goto(f"{cognito.url}/mailbox")
-    code = tab.get_by_role("listitem").filter(has_text=f"Who{username}").first.locator("code").inner_text()
+    code = tab.get_by_role("listitem").filter(has_text=f"User{username}").first.locator("code").inner_text()
     tab.close()
     return code
 
