@@ -208,7 +208,7 @@ def test_wish_22_a_sign_out_everywhere_signs_out_here_whatever_cognito_says(
     token_endpoint.script(answer)
     client.post("/auth/logout/", {"where": "everywhere"})
     assert [who(each) for each in (client, phone)] == ["nobody"] * 2
-    assert "signed out here" in caplog.text
+    assert "Signed out of this site" in caplog.text
 
 
 def test_wish_22_nobody_is_signed_out_by_a_link(client: Client) -> None:
