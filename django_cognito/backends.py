@@ -1,4 +1,7 @@
-"""Django's authentication backend: tokens become users, Cognito groups permissions. Decides nothing."""
+"""Django's authentication backend: tokens become users, Cognito groups become permissions.
+
+The rules are in `users.authentication` and `authorization`.
+"""
 
 from functools import reduce
 from operator import or_
@@ -23,13 +26,13 @@ from .web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 
 
 class CognitoBackend(BaseBackend):
-    """Put in AUTHENTICATION_BACKENDS, before ModelBackend."""
+    """The authentication backend. List it in AUTHENTICATION_BACKENDS before ModelBackend."""
 
     @clear_frame_locals
     def authenticate(self, request: HttpRequest | None, cognito_token: str) -> Any | None:  # type: ignore[override]
-        """Return the active user of a raw token; None if the token is rejected.
+        """Verify a raw token and return its active user; None if the token is rejected.
 
-        Raises CognitoUnavailableError: an outage is not a rejection.
+        Raises CognitoUnavailableError if Cognito cannot be reached: an outage is not a rejection.
         """
         try:
             accepted = None if request is None else get_accepted_pool_ids(request)
@@ -49,8 +52,8 @@ class CognitoBackend(BaseBackend):
     def get_user(self, user_id: Any) -> Any | None:
         """Return the active user of a session; None if there is none or the account is disabled.
 
-        Read from the database that is written to: a replica that lags may not have the user yet, or may still have a
-        password, by which Django would end the session, and flags that have been removed.
+        Reads the database that is used for writes. A replica that lags may not have the user yet, or may have an old
+        password hash, for which Django would end the session, and flags that have been removed.
         """
         user = _written_users().filter(pk=user_id).first()
         return user if user is not None and user.is_active else None
@@ -89,7 +92,7 @@ class CognitoBackend(BaseBackend):
     def with_perm(
         self, perm: str | Permission, is_active: bool | None = True, include_superusers: bool = True, obj: Any = None
     ) -> QuerySet[Any]:
-        """The users whose remembered Cognito groups give `perm`; with `include_superusers` the superusers too."""
+        """Return the users whose stored Cognito groups grant `perm`; with `include_superusers` the superusers too."""
         users = get_user_model()._default_manager.all()
         if obj is not None:
             return users.none()
@@ -105,13 +108,13 @@ def _written_users() -> QuerySet[Any]:
 
 
 def _memberships_granting(permission: str) -> QuerySet[CognitoMembership]:
-    """Return the memberships that give `permission`, each by its own pool's GROUPS; not those that are too old."""
-    every = {found.user_pool_id: found for found in get_pool_registry().by_alias.values()}.values()
-    given = [
-        Q(cognito_user__user_pool_id=found.user_pool_id, name__in=group_mapping.groups_granting(permission, found))
-        for found in every
+    """Return the memberships that grant `permission` by the GROUPS of their own pool, without expired ones."""
+    pools = {pool.user_pool_id: pool for pool in get_pool_registry().by_alias.values()}.values()
+    conditions = [
+        Q(cognito_user__user_pool_id=pool.user_pool_id, name__in=group_mapping.groups_granting(permission, pool))
+        for pool in pools
     ]
-    memberships = CognitoMembership.objects.filter(reduce(or_, given))
+    memberships = CognitoMembership.objects.filter(reduce(or_, conditions))
     limit = newest_expired_as_of()
     return memberships if limit is None else memberships.filter(cognito_user__as_of__gt=limit)
 

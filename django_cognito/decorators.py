@@ -1,4 +1,7 @@
-"""View decorators: required groups and scopes, browser sessions, silent sign-in. No rules of their own."""
+"""View decorators: required groups and scopes, browser sessions, silent sign-in.
+
+The rules are in `authorization.rights` and `web`.
+"""
 
 from collections.abc import Callable
 from functools import wraps
@@ -30,23 +33,23 @@ _View = Callable[..., Any]
 def group_required(*names: str) -> Callable[[_View], _View]:
     """Require one of the Cognito groups `names`.
 
-    An anonymous user is redirected to the login, a user without the group gets Django's 403.
-    A bearer token gets 401 or 403 as JSON.
+    An anonymous user is redirected to the login page; a user without the group gets Django's 403 page.
+    A request with a bearer token gets 401 or 403 as JSON.
     """
     groups = require_names(names)
     return _required(lambda rights: rights.in_group(*groups), forbidden("group_required"))
 
 
 def scope_required(*names: str) -> Callable[[_View], _View]:
-    """Require all of the scopes `names`. Other requests get the responses of `group_required`."""
+    """Require all of the scopes `names`. The error responses are those of `group_required`."""
     scopes = require_names(names)
     return _required(lambda rights: rights.has_scope(*scopes), forbidden("scope_required", scopes=scopes))
 
 
 def bearer_exempt(view: _View) -> _View:
-    """Mark a view that looks at the Authorization header itself: another library's tokens, a metrics endpoint.
+    """Exempt a view that reads the Authorization header itself, such as another library's view or a metrics endpoint.
 
-    The middleware then leaves the header alone; the request is anonymous, and forms need their CSRF token.
+    The middleware then ignores the header: the request is anonymous, and the CSRF check applies.
     """
     if iscoroutinefunction(view):
 
@@ -65,9 +68,10 @@ def bearer_exempt(view: _View) -> _View:
 
 
 def session_required(view: _View) -> _View:
-    """Mark a view that accepts browser sessions only: a bearer token gets 403, code "session_required".
+    """Accept browser sessions only: a bearer token gets 403, code "session_required".
 
-    The middleware answers before it verifies the token. All of the package's own views and the admin are marked by it.
+    The middleware responds before it verifies the token. The package's own views have this mark, and the middleware
+    treats the admin in the same way.
     """
     if iscoroutinefunction(view):
 
@@ -90,10 +94,10 @@ def session_required(view: _View) -> _View:
 
 
 def user_required(view: _View) -> _View:
-    """Require a user for a view that takes only POST: an anonymous request goes to the login.
+    """Require a user for a view that accepts only POST: an anonymous request is redirected to the login.
 
-    After the login the user lands on the form's `next`: LoginRequiredMiddleware and `login_required` would return to
-    the view, which takes no GET. A machine-to-machine client gets 403.
+    After the login the user is redirected to the form's `next`. LoginRequiredMiddleware and `login_required` would
+    redirect to the view, which does not accept GET. A machine-to-machine client gets 403.
     """
 
     @wraps(view)
@@ -114,13 +118,13 @@ def user_required(view: _View) -> _View:
 def silent_sign_in(view: _View) -> _View:
     """Sign an anonymous user in without a page if the user has a session at Cognito.
 
-    The browser goes to Cognito and straight back (`prompt=none`), at most once in ten minutes. For public pages;
-    needs the setting SILENT_SIGN_IN.
+    The browser is redirected to Cognito and back (`prompt=none`), at most once in ten minutes. For public pages;
+    requires the setting SILENT_SIGN_IN.
     """
     if iscoroutinefunction(view):
 
         @wraps(view)
-        async def asking(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        async def sign_in_silently(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if not _is_visit(request) or (await request.auser()).is_authenticated:
                 return await view(request, *args, **kwargs)
             return await sync_to_async(_ask_unseen)(request) or await view(request, *args, **kwargs)
@@ -128,18 +132,18 @@ def silent_sign_in(view: _View) -> _View:
     else:
 
         @wraps(view)
-        def asking(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        def sign_in_silently(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if not _is_visit(request) or request.user.is_authenticated:
                 return view(request, *args, **kwargs)
             return _ask_unseen(request) or view(request, *args, **kwargs)
 
-    return asking
+    return sign_in_silently
 
 
 def _is_visit(request: HttpRequest) -> bool:
-    """Whether a browser asks for a page to show, and not a script, a frame or a guess, which cannot follow to Cognito.
+    """Return whether a browser navigates to the page. Scripts, frames and prefetches cannot complete a sign-in.
 
-    Fetch Metadata: who does not say so, a crawler or a browser from before 2023, is shown the page.
+    Decided by Fetch Metadata headers. Clients that do not send them (crawlers, browsers before 2023) get the page.
     """
     headers = request.headers
     is_page = headers.get("Sec-Fetch-Mode") == "navigate"
@@ -149,16 +153,16 @@ def _is_visit(request: HttpRequest) -> bool:
 
 
 def _ask_unseen(request: HttpRequest) -> HttpResponse | None:
-    """Return the redirect to Cognito and straight back; None if it is not worth it. Sets a cookie, writes no session.
+    """Return the redirect for a silent sign-in; None if it cannot succeed. Sets a cookie; does not write the session.
 
-    If REDIRECT_URI is on another host the session would be there: no sign-in could show in this page.
+    If REDIRECT_URI is on another host, the session would be on that host and have no effect on this page.
     """
-    here = find_settings_for_request(request)
-    if here is None or not here.user_pool.domain or not is_worth_trying(request) or is_elsewhere(request, here):
+    pool = find_settings_for_request(request)
+    if pool is None or not pool.user_pool.domain or not is_worth_trying(request) or is_elsewhere(request, pool):
         return None
     query = urlencode({"prompt": "none", "next": request.get_full_path(), SILENT_PARAM: "1"})
     response = HttpResponseRedirect(f"{reverse('cognito:login')}?{query}")
-    mark_attempted(request, response)  # before the answer: a failed attempt is not repeated
+    mark_attempted(request, response)  # set before the result is available: a failed attempt is not repeated
     return response
 
 

@@ -1,7 +1,8 @@
-"""`request.cognito`, session logins that refresh, and bearer tokens outside DRF. Translates; decides nothing.
+"""`request.cognito`, token refresh for sessions, and bearer tokens outside DRF.
 
 With an `Authorization: Bearer` header the session is not read: the request starts anonymous, and either the view
-authenticates it itself (DRF, `bearer_exempt`) or `process_view` does. Views for sessions only reject it unread.
+authenticates it itself (DRF, `bearer_exempt`) or `process_view` does. Views that accept only sessions reject the
+header without verifying the token. The rules are in `users.authentication` and `web.request`.
 """
 
 import logging
@@ -40,7 +41,7 @@ _SUSPENDED = "_dont_enforce_csrf_checks"  # Django's own mark; its test client s
 
 
 class CognitoMiddleware:
-    """Put after AuthenticationMiddleware, and before LoginRequiredMiddleware."""
+    """The middleware. List it after AuthenticationMiddleware and before LoginRequiredMiddleware."""
 
     sync_capable = True
     async_capable = True
@@ -109,7 +110,7 @@ class CognitoMiddleware:
         return None
 
     def _load_user(self, request: HttpRequest, view: View) -> HttpResponse | None:
-        """Load the session's user before the view if its failure, or its writes, would be lost inside the view."""
+        """Load the session's user before the view if an error or a write would be lost inside the view."""
         try:
             if self._loads_user_first(request, view):
                 _ = request.user.is_authenticated
@@ -133,8 +134,8 @@ class CognitoMiddleware:
     def _loads_user_first(self, request: HttpRequest, view: View) -> bool:
         """Return whether the view's transaction, or LoginRequiredMiddleware, would load the session's user.
 
-        A rollback would lose what a refresh wrote. Django passes an error of another middleware's `process_view` to no
-        `process_exception`.
+        A rollback would lose the refreshed tokens. Django does not pass an error of another middleware's `process_view`
+        to `process_exception`.
         """
         if settings.SESSION_COOKIE_NAME not in request.COOKIES:
             return False
@@ -143,16 +144,16 @@ class CognitoMiddleware:
         return any(database["ATOMIC_REQUESTS"] for database in connections.settings.values())
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer 503 if Cognito could not be reached, 403 if AWS refused credentials."""
+        """Return 503 if Cognito could not be reached, 403 if AWS refused credentials."""
         if isinstance(exception, CognitoUnavailableError | CredentialsError):
-            # The response has the code only; AWS's message and the next step are for the operator.
+            # The response has only the code; AWS's message and the next step are for the operator.
             logger.warning("%s: %s", exception.code, exception)
             return json_response(error_response_for(exception))
         return None
 
 
 def _begin(request: HttpRequest) -> None:
-    take_id_token(request)  # also if nothing asks for it later: error reports must not show the header
+    take_id_token(request)  # even if no view uses it: error reports must not show the header
     cognito = RequestCognito(request)
     request.cognito = cognito  # type: ignore[attr-defined]
     if bearer_token(request) is None:
@@ -166,62 +167,62 @@ def _write_again(statements: list[IdentityClaims]) -> None:
     try:
         reapply_claims(statements)
     except DatabaseError:
-        # The response is finished, and the next request with the token writes it.
-        logger.exception("claims that a view rolled back could not be written again")
+        # The response is complete, and the next request with the token writes the claims.
+        logger.exception("claims that a view rolled back could not be reapplied")
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Keep caches from mixing users up, delete used cookies; 503 if another middleware made 500 of an outage."""
+    """Set Vary headers and delete used cookies; return 503 if another middleware turned an outage into 500."""
     if response.status_code == 500 and request.cognito.is_unavailable:  # type: ignore[attr-defined]
         response = json_response(error_response_for(CognitoUnavailableError("another middleware needed the user")))
     delete_used(request, response)
     if bearer_token(request) is not None or request.session.accessed:
-        # Always both: Django's page cache looks at what the URL's last response named.
+        # Always both headers: Django's page cache uses the Vary header of the URL's last response.
         patch_vary_headers(response, ("Cookie", "Authorization"))
     return response
 
 
 def _wrap_session_user(request: HttpRequest, cognito: RequestCognito) -> None:
-    """Load the login with the user, on first access: the session of an anonymous user is not read before."""
+    """Load the login with the user on first access: until then the session is not read."""
     lazy_user, auser = request.user, request.auser
 
     def load() -> Any:
         _share_loaded_user(request)
-        return keep(cognito.load_session(lambda: _unwrapped(lazy_user)))
+        return store_user(cognito.load_session(lambda: _unwrapped(lazy_user)))
 
     async def aload() -> Any:
         _share_loaded_user(request)
-        return keep(await cognito.aload_session(auser))
+        return store_user(await cognito.aload_session(auser))
 
-    def keep(user: Any) -> Any:
-        # Each is answered by what the other has loaded: `request.user` after `await request.auser()` does no I/O.
-        # A user that other code has set meanwhile stays.
-        if request.user is mine:
+    def store_user(user: Any) -> Any:
+        # The sync and async readers share the loaded user: `request.user` after `await request.auser()` does no I/O.
+        # A user that other code has set in the meantime is not replaced.
+        if request.user is session_user:
             request.user = user
         if request.auser is aload:
             request.auser = make_auser(user)
         return user
 
-    request.user = mine = cast("Any", SimpleLazyObject(load))
+    request.user = session_user = cast("Any", SimpleLazyObject(load))
     request.auser = aload
 
 
 def _share_loaded_user(request: HttpRequest) -> None:
-    """Let Django's sync and async readers return one object: a middleware before ours may hold it already."""
+    """Let Django's sync and async readers return the same object: an earlier middleware may already have loaded it."""
     for loaded, other in (("_cached_user", "_acached_user"), ("_acached_user", "_cached_user")):
         if hasattr(request, loaded) and not hasattr(request, other):
             setattr(request, other, getattr(request, loaded))
 
 
 def _start_anonymous(request: HttpRequest) -> None:
-    """Start anonymous and without CSRF check: only a script can send the header, never a cross-site form."""
+    """Make the request anonymous and suspend the CSRF check: a cross-site form cannot send the Authorization header."""
     set_user(request, AnonymousUser())
     request._csrf_was_suspended = getattr(request, _SUSPENDED, False)  # type: ignore[attr-defined]
     setattr(request, _SUSPENDED, True)
 
 
 def _unwrapped(user: Any) -> Any:
-    """Return the user inside Django's lazy object, loaded: what is attached to it stays with it."""
+    """Load and return the user inside Django's lazy object, so that attributes are set on the user itself."""
     if isinstance(user, LazyObject):
         _ = user.is_authenticated
         return user._wrapped
@@ -245,8 +246,8 @@ def _authenticates_itself(view: View) -> bool:
 
 
 def _with_csrf(request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
-    """Undo what `_start_anonymous` suspended, and make the check that CsrfViewMiddleware has skipped."""
-    if not hasattr(request, "_csrf_was_suspended"):  # the header came later, by a middleware of the site
+    """Restore the CSRF check that `_start_anonymous` suspended, and run it if CsrfViewMiddleware has skipped it."""
+    if not hasattr(request, "_csrf_was_suspended"):  # a middleware of the site added the header later
         return None
     setattr(request, _SUSPENDED, request._csrf_was_suspended)
     if not getattr(request, "csrf_processing_done", False):

@@ -1,4 +1,4 @@
-"""Django REST framework: tokens in, permissions by group and scope."""
+"""Django REST framework: authentication by bearer token, permissions by group and scope."""
 
 from .authentication import CognitoAuthentication
 from .permissions import HasScope, InGroup

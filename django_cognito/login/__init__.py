@@ -1,1 +1,1 @@
-"""A browser's login."""
+"""Sign-in and sign-out of browsers: views, state and the hosted UI flow."""

@@ -21,7 +21,7 @@ _MAX_CHARS = 1_024
 
 
 def read_authorize_params(query: Any, settings: CognitoSettings) -> dict[str, str]:
-    """Return the parameters of the login URL's query (a QueryDict) that are passed on to Cognito.
+    """Return the parameters of the login URL's query (a QueryDict) that are sent to Cognito.
 
     Without a provider, the domain of `login_hint` selects one of IDENTITY_PROVIDERS.
 
@@ -31,21 +31,21 @@ def read_authorize_params(query: Any, settings: CognitoSettings) -> dict[str, st
     authorize_params = {name: _value(query.getlist(name), name) for name in _PARAMETERS if name in query}
     if authorize_params.get("prompt") == "none" and not settings.silent_sign_in:
         raise _invalid("prompt")
-    named = [name for name in ("identity_provider", "idp_identifier") if name in authorize_params]
-    if not named:
+    provider_params = [name for name in ("identity_provider", "idp_identifier") if name in authorize_params]
+    if not provider_params:
         return {**authorize_params, **find_provider_params(authorize_params.get("login_hint", ""), settings)}
-    known = settings.identity_providers
-    # Of two providers one would be checked here, and Cognito might use the other.
-    if len(named) > 1 or (known and not any(_is_it(each, authorize_params) for each in known)):
-        raise _invalid(named[0])
+    providers = settings.identity_providers
+    # With two providers, this check could accept one while Cognito uses the other.
+    if len(provider_params) > 1 or (providers and not any(_is_requested(item, authorize_params) for item in providers)):
+        raise _invalid(provider_params[0])
     return authorize_params
 
 
 def find_provider_params(address: str, settings: CognitoSettings) -> dict[str, str]:
     """Return the parameters of the provider for an email address's domain; empty if IDENTITY_PROVIDERS has none."""
     domain = address.rpartition("@")[2].strip().lower() if "@" in address else None
-    found = (each.authorize_params for each in settings.identity_providers if domain in each.domains)
-    return next(found, {})
+    matches = (item.authorize_params for item in settings.identity_providers if domain in item.domains)
+    return next(matches, {})
 
 
 def _value(values: list[str], name: str) -> str:
@@ -55,9 +55,12 @@ def _value(values: list[str], name: str) -> str:
     return value
 
 
-def _is_it(provider: IdentityProvider, authorize_params: Mapping[str, str]) -> bool:
+def _is_requested(provider: IdentityProvider, authorize_params: Mapping[str, str]) -> bool:
     return provider.authorize_params.items() <= authorize_params.items()
 
 
 def _invalid(name: str) -> SignInError:
-    return SignInError(f"a login's parameter {name} is not one that is passed on", code="invalid_parameter")
+    return SignInError(
+        f"the login URL has an invalid or repeated parameter {name}, or one that the settings do not allow",
+        code="invalid_parameter",
+    )

@@ -1,4 +1,4 @@
-"""Renders the error catalogue for the page of a failed sign-in. Must not depend on a request."""
+"""Texts of the sign-in error page, from the error catalogue. Must not depend on a request."""
 
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ class FailureMessage(NamedTuple):
 
 
 def describe_failure(error: CognitoError) -> FailureMessage:
-    """Return the texts of the error's code; those of its class if the code has none for a page."""
+    """Return the texts of the error's code; the texts of its class if the code has no text for a page."""
     entry = CATALOGUE.get(error.code)
     if entry is None or not entry.heading:
         entry = UNAVAILABLE if isinstance(error, CognitoUnavailableError) else FAILED_SIGN_IN

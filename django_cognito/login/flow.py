@@ -1,6 +1,6 @@
-"""A browser's sign-in, from the hosted UI's URL at which it starts to the session in which it ends.
+"""The sign-in flow of a browser: the authorization request, and the callback that starts the session.
 
-Must not depend on pages or cookies: views show the failures.
+Must not depend on pages or cookies: the views render errors and set cookies.
 """
 
 import hmac
@@ -32,10 +32,10 @@ PAGES: Mapping[str, Page] = {
     "sign_up": HostedUi.sign_up_url,
     "forgot_password": HostedUi.forgot_password_url,
 }
-# RFC 6749 4.1.2.1, as Cognito uses it: trouble at the identity provider comes as `invalid_request`.
+# RFC 6749 4.1.2.1, as Cognito uses it: an identity provider that fails is reported as `invalid_request`.
 _PROVIDER_ERRORS = frozenset({"server_error", "temporarily_unavailable", "invalid_request"})
 _CLIENT_ERRORS = frozenset({"unauthorized_client", "invalid_scope", "unsupported_response_type"})
-_ALREADY_LINKED = "Already found an entry for username"  # public threads; AWS does not document it
+_ALREADY_LINKED = "Already found an entry for username"  # from public reports; AWS does not document it
 _COMPLETED = "_cognito_completed"  # in the session: the ids of the sign-ins that it completed
 _MAX_COMPLETED = 10
 
@@ -50,7 +50,7 @@ def begin(
     attempt: int = 1,
     links_to: str = "",
 ) -> tuple[str, str, bytes]:
-    """Return the hosted UI's URL at which the browser signs in, the sign-in's id, and the secret for its cookie.
+    """Return the hosted UI's URL for the sign-in, the id of the sign-in, and the secret for its cookie.
 
     `links_to` is the primary key of the user to whom the account is to be linked. No I/O.
 
@@ -78,10 +78,10 @@ def is_completed(request: HttpRequest, pending: PendingSignIn) -> bool:
 
 
 def is_worth_retrying(request: HttpRequest, pending: PendingSignIn, error: CognitoError) -> bool:
-    """Return whether the failure of a first attempt is one that passes: the same sign-in succeeds the next time.
+    """Return whether the failed first attempt should be repeated, because the same sign-in succeeds the next time.
 
     Cognito fails the first federated sign-in of a user whom a pre sign-up trigger links to an existing one. A link is
-    never retried: its user asks for it by POST.
+    never retried: the user starts it with a POST request.
     """
     is_passing = request.GET.get("error_description", "").startswith(_ALREADY_LINKED)
     return error.code == "provider_trouble" and is_passing and pending.attempt == 1 and not pending.links_to
@@ -89,12 +89,12 @@ def is_worth_retrying(request: HttpRequest, pending: PendingSignIn, error: Cogni
 
 @clear_frame_locals
 def complete(request: HttpRequest, pending: PendingSignIn, secret: bytes | None) -> None:
-    """Sign in the user whom the hosted UI sent back for `pending`. Writes the session, and the user's claims.
+    """Complete the sign-in `pending` at the callback. Writes the session and the user's claims.
 
-    `secret` is the one of the browser's cookie, None without a cookie. Cognito is asked for tokens after all of the
-    callback was checked.
-    Raises CognitoError; then no session has changed: a user who was signed in still is. The user's claims may have been
-    written if the code is "link_interrupted".
+    `secret` comes from the browser's cookie; it is None without a cookie. The code is exchanged for tokens only after
+    the whole callback was checked.
+    Raises CognitoError. The session is then unchanged: a user who was signed in stays signed in. The user's claims
+    may have been written if the code is "link_interrupted".
     """
     if secret is None:
         raise SignInError("this browser has no cookie for the state", code="state_unknown")
@@ -111,16 +111,16 @@ def complete(request: HttpRequest, pending: PendingSignIn, secret: bytes | None)
 
 
 def _settings_at_callback(request: HttpRequest, pending: PendingSignIn) -> CognitoSettings:
-    """Return the settings of the pool and the app client at which the sign-in started.
+    """Return the settings of the pool and the app client with which the sign-in started.
 
-    Raises SignInError (code "state_unknown") if they are not configured any more, or belong to another tenant than the
-    callback: POOL_RESOLVER decides, unless the alias has a REDIRECT_URI of its own.
+    Raises SignInError (code "state_unknown") if they are no longer configured, or belong to another tenant than the
+    callback. POOL_RESOLVER selects the tenant unless the alias has its own REDIRECT_URI.
     """
     settings = get_pool_registry().by_alias.get(pending.alias)
     if settings is None or settings.client_id != pending.client_id:
-        raise SignInError("the sign-in started at a client that is not configured any more", code="state_unknown")
+        raise SignInError("the sign-in started with an app client that is no longer configured", code="state_unknown")
     if not has_own_redirect_uri(settings) and find_settings_for_request(request) is not settings:
-        raise SignInError(f"the sign-in of alias {pending.alias!r} came back at another tenant", code="state_unknown")
+        raise SignInError(f"the callback of alias {pending.alias!r} belongs to another tenant", code="state_unknown")
     return settings
 
 
@@ -135,26 +135,29 @@ def _sign_in(
         client_ids=(settings.client_id,),
     )
     if not isinstance(token, AccessToken) or token.user_pool_id != settings.user_pool_id:
-        raise SignInError("the token endpoint gave a machine's token, or another pool's", code="malformed_response")
+        raise SignInError(
+            "the token endpoint returned a token of a machine-to-machine client or of another user pool",
+            code="malformed_response",
+        )
     _check_auth_time(token, pending, settings)
     user_info = _fetch_user_info(settings, tokens, token) if settings.profile_source == "userinfo" else None
     if pending.links_to:
-        link(_get_linking_user(request, pending, secret), token, profile)  # the first that is written
+        link(_get_linking_user(request, pending, secret), token, profile)  # the first write of this function
     user, _ = get_or_create_user(token, profile, user_info)
     store.start_login(request, user, token, tokens)
 
 
 def _get_linking_user(request: HttpRequest, pending: PendingSignIn, secret: bytes) -> Any:
-    """Return the user who asked for the link, if still signed in by the same session. Raises SignInError."""
+    """Return the user who started the link, if still signed in with the same session. Raises SignInError if not."""
     user: Any = request.user
     is_same_session = hmac.compare_digest(_session_digest(request, secret), pending.session_digest)
     if not user.is_authenticated or str(user.pk) != pending.links_to or not is_same_session:
-        raise SignInError("the user who asked to link an account is not signed in any more", code="link_interrupted")
+        raise SignInError("the user who started to link an account is no longer signed in", code="link_interrupted")
     return user
 
 
 def _session_digest(request: HttpRequest, secret: bytes) -> str:
-    # The key of a session in a signed cookie is its contents: it changes with each write, and names no session.
+    # The key of a session in a signed cookie is its content: it changes with each write and identifies no session.
     is_in_cookie = isinstance(request.session, CookieSession)
     return digest_session_key(secret, "" if is_in_cookie else request.session.session_key or "")
 
@@ -168,24 +171,25 @@ def _fetch_user_info(settings: CognitoSettings, tokens: TokenSet, token: AccessT
 
 
 def _check_issuer(query: QueryDict, settings: CognitoSettings) -> None:
-    """RFC 9207 2.4: an issuer beside the code or the error is the pool's. Cognito names none; others may mix it up.
+    """Check that the `iss` parameter, if present, is the pool's issuer (RFC 9207 2.4). Cognito does not send it.
 
-    Raises SignInError.
+    Raises SignInError if it is another issuer, or repeated.
     """
-    named = query.getlist("iss")
-    if named and (len(named) > 1 or named[0] not in settings.user_pool.issuers):
-        raise SignInError("the callback names another issuer than the pool", code="wrong_issuer")
+    issuers = query.getlist("iss")
+    if issuers and (len(issuers) > 1 or issuers[0] not in settings.user_pool.issuers):
+        raise SignInError("the `iss` parameter of the callback is not the pool's issuer", code="wrong_issuer")
 
 
 def _read_code(query: QueryDict) -> str:
     """Return the authorization code of the callback.
 
-    Raises SignInError for an error or if there is not one code; CognitoUnavailableError if a provider is not available.
+    Raises SignInError for an error response or if there is not exactly one code; CognitoUnavailableError if the
+    identity provider is not available.
     """
     if "error" not in query:
         return require_single_value(query, "code")
     oauth_error = query.get("error", "")[:64]
-    message = f"the hosted UI answered {oauth_error!r}: {query.get('error_description', '')[:200]!r}"
+    message = f"the hosted UI returned the error {oauth_error!r}: {query.get('error_description', '')[:200]!r}"
     if oauth_error in _PROVIDER_ERRORS:
         raise CognitoUnavailableError(message, code="provider_trouble")
     if oauth_error in _CLIENT_ERRORS:
@@ -198,17 +202,17 @@ def require_single_value(query: QueryDict, name: str) -> str:
     values = query.getlist(name)
     if len(values) == 1 and values[0]:
         return values[0]
-    # IdP-initiated SAML: a code without an authorization request of this site.
-    is_uninvited = name == "state" and not values and "code" in query
-    code = "state_missing" if is_uninvited else "state_unknown"
+    # IdP-initiated SAML: the callback has a code, but this site sent no authorization request.
+    is_idp_initiated = name == "state" and not values and "code" in query
+    code = "state_missing" if is_idp_initiated else "state_unknown"
     raise SignInError(f"the callback has {len(values)} values of {name}", code=code)
 
 
 def _check_auth_time(token: AccessToken, pending: PendingSignIn, settings: CognitoSettings) -> None:
-    """OpenID Connect Core 3.1.2.1: the client checks `auth_time` if it sent `max_age`. Raises SignInError.
+    """Check `auth_time` if `max_age` was sent (OpenID Connect Core 3.1.2.1). Raises SignInError if it is too old.
 
-    To link an account the user must sign in after the request: a hosted UI without managed login ignores `prompt`, and
-    its session may be another user's.
+    To link an account, the user must have signed in after the request: a hosted UI without managed login ignores
+    `prompt`, and its session may belong to another user.
     """
     signed_in_at: Any = token.claims.get("auth_time", 0)
     is_stale = bool(pending.links_to) and signed_in_at < pending.started_at - settings.leeway_seconds

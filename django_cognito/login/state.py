@@ -1,6 +1,6 @@
-"""The `state` of a pending sign-in: sealed for the authorization request, opened at the callback.
+"""The `state` of a pending sign-in: encrypted for the authorization request, decrypted at the callback.
 
-Must not depend on requests, sessions or cookies: the secret beside the state is passed in.
+Must not depend on requests or sessions: the secret of the cookie is passed in.
 """
 
 import hashlib
@@ -32,12 +32,12 @@ _ID = re.compile(r"[0-9a-z]{12}")
 
 @dataclass(frozen=True, slots=True)
 class PendingSignIn:
-    """A sign-in that a browser has started and not completed, as its `state` holds it.
+    """A sign-in that a browser has started and not yet completed: the content of its `state`.
 
-    `alias` is the one of POOLS at which it started, `client_id` the app client's there. `next_url` is the page after
-    the sign-in, `authorize_params` are the authorization request parameters of the login's query. `links_to` is the
-    primary key of the user to whom the account is to be linked, with `session_digest` for the session that asked for
-    it; both are empty for a plain sign-in. `started_at` is in seconds since 1970.
+    `alias` is the alias in POOLS with which it started, `client_id` that of its app client. `next_url` is the page
+    after the sign-in, `authorize_params` are the authorization request parameters of the login's query. `links_to` is
+    the primary key of the user to whom the account is to be linked; `session_digest` identifies the session that
+    started the link; both are empty for a plain sign-in. `started_at` is in seconds since 1970.
     """
 
     alias: str
@@ -94,16 +94,17 @@ def seal(pending: PendingSignIn, secret: bytes) -> SignInSecrets:
 
 @clear_frame_locals
 def open_state(state: str) -> PendingSignIn:
-    """Return the pending sign-in that `state` holds; it may be another browser's, and may have expired.
+    """Return the pending sign-in that `state` contains. It may belong to another browser, or have expired.
 
-    Raises SignInError (code "state_unknown") if this site did not seal it with SECRET_KEY or one of its fallbacks.
+    Raises SignInError (code "state_unknown") if this site did not encrypt it with SECRET_KEY or one of its fallbacks.
     """
     sign_in_id, _, payload = state.partition(".")
     pending = None
     if len(state) <= _MAX_CHARS and _ID.fullmatch(sign_in_id):
         pending = _opened(sign_in_id, payload)
     if pending is None:
-        raise SignInError("the state is not one of this site", code="state_unknown")  # not chained: it quotes the state
+        # Not chained: the cause quotes the state.
+        raise SignInError("this site did not create the state", code="state_unknown")
     return pending
 
 
@@ -139,7 +140,7 @@ def _opened(sign_in_id: str, payload: str) -> PendingSignIn | None:
     except (DecryptionError, ValueError):
         return None
     version, *values = json.loads(plaintext)
-    if version != _VERSION:  # of another release
+    if version != _VERSION:  # written by another release
         return None
     alias, client_id, next_url, authorize_params, started_at, attempt, links_to, session_digest, salt, digest = values
     return PendingSignIn(

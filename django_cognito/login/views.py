@@ -1,4 +1,4 @@
-"""The browser's way in and out: login, callback, logout. They translate; `login` and `people` decide."""
+"""The views of sign-in, callback, sign-out and account linking. The rules are in `login.flow` and `users`."""
 
 import logging
 import time
@@ -48,10 +48,10 @@ logger = logging.getLogger(__name__)
 @login_not_required
 @never_cache
 def login(request: HttpRequest) -> HttpResponse:
-    """Send the browser to the hosted UI; `next` is the page after the sign-in. Sets a cookie, and uses no session.
+    """Send the browser to the hosted UI; `next` is the page after the sign-in. Sets a cookie; uses no session.
 
-    The query may hold what Cognito is asked beyond that: `identity_provider`, `idp_identifier`, `login_hint`, `lang`,
-    `prompt`, `acr_values`, `max_age`.
+    The query may also have the authorization request parameters `identity_provider`, `idp_identifier`, `login_hint`,
+    `lang`, `prompt`, `acr_values` and `max_age`.
     """
     return _start_sign_in(request, "login")
 
@@ -61,7 +61,7 @@ def login(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @never_cache
 def sign_up(request: HttpRequest) -> HttpResponse:
-    """As `login`, for whoever has no account yet: at the hosted UI's page where one is made."""
+    """Send the browser to the hosted UI's sign-up page; otherwise like `login`."""
     return _start_sign_in(request, "sign_up")
 
 
@@ -70,7 +70,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @never_cache
 def forgot_password(request: HttpRequest) -> HttpResponse:
-    """As `login`, for whoever has forgotten the password: at the hosted UI's page where a new one is set."""
+    """Send the browser to the hosted UI's page for a forgotten password; otherwise like `login`."""
     return _start_sign_in(request, "forgot_password")
 
 
@@ -81,9 +81,10 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
 @user_required
 @csrf_protect
 def link(request: HttpRequest) -> HttpResponse:
-    """As `login`, for a user who has a further account in Cognito: it is linked to the same user from then on.
+    """Send the browser to the hosted UI to sign in with a further account, and link that account to the user.
 
-    By POST, and Cognito asks for the password: otherwise an attacker could make a user link an account of the attacker.
+    Requires POST and a new sign-in (`prompt=login`): otherwise an attacker could make a user link the attacker's
+    account.
     """
     if refusal := _require_recent_sign_in(request):
         return refusal
@@ -97,7 +98,7 @@ def link(request: HttpRequest) -> HttpResponse:
 @user_required
 @csrf_protect
 def unlink(request: HttpRequest, link_id: int) -> HttpResponse:
-    """Remove one of the user's links to accounts in Cognito; not the last way in."""
+    """Remove one of the user's links to accounts in Cognito, unless it is the user's last sign-in method."""
     if refusal := _require_recent_sign_in(request):
         return refusal
     try:
@@ -109,9 +110,9 @@ def unlink(request: HttpRequest, link_id: int) -> HttpResponse:
 
 
 def _require_recent_sign_in(request: HttpRequest) -> HttpResponse | None:
-    """The page that asks for a new sign-in if the session's is older than LINKING_MAX_AGE_SECONDS; None if it is not.
+    """Return the page that requires a new sign-in if the last is older than LINKING_MAX_AGE_SECONDS; otherwise None.
 
-    A session with a local password has no sign-in at Cognito, and is too old.
+    A session with a local password has no sign-in at Cognito and counts as too old.
     """
     settings = get_settings()
     seconds, cognito = settings.linking_max_age_seconds, getattr(request, "cognito", None)
@@ -134,13 +135,13 @@ def _require_recent_sign_in(request: HttpRequest) -> HttpResponse | None:
 @never_cache
 @clear_frame_locals
 def callback(request: HttpRequest) -> HttpResponse:
-    """Sign in the user whom the hosted UI sent back, and go on to `next`; or show why that failed.
+    """Complete the sign-in and redirect to `next`, or return the error page.
 
-    A sign-in that fails changes nothing: a user who was signed in still is.
+    A failed sign-in changes nothing: a user who was signed in stays signed in.
     """
     pending = None
     try:
-        # The state comes first: without it nothing is believed.
+        # The state is checked first: without it no other parameter is trusted.
         pending = open_state(flow.require_single_value(request.GET, "state"))
         secret = sign_in_cookies.take_secret(request, pending.id, pending.has_secret)
         if flow.is_completed(request, pending):  # the back button, or a reload
@@ -154,13 +155,13 @@ def callback(request: HttpRequest) -> HttpResponse:
 
 
 def _handle_failed_callback(request: HttpRequest, error: CognitoError, pending: PendingSignIn | None) -> HttpResponse:
-    """Return the page that says why a sign-in failed; or a redirect if it is no failure, or one that passes."""
+    """Return the error page; or a redirect if a silent sign-in found no session, or if the sign-in is retried."""
     if pending is not None and silent.is_login_required_error(pending.authorize_params, error):
         response = _redirect_to_next(request, pending.next_url)
         silent.mark_attempted(request, response)
         return response
     if pending is not None and flow.is_worth_retrying(request, pending, error):
-        logger.info("a sign-in failed as a first one does, and is started again: %s", error)
+        logger.info("the first sign-in of a linked user failed and is retried: %s", error)
         settings = get_pool_registry().by_alias[pending.alias]
         return _redirect_to_hosted_ui(request, settings, "login", pending.next_url, pending.authorize_params, attempt=2)
     return _sign_in_failed(request, error, pending)
@@ -174,45 +175,47 @@ def _handle_failed_callback(request: HttpRequest, error: CognitoError, pending: 
 @never_cache
 @decorator_from_middleware(CsrfOrConfirmation)
 def logout(request: HttpRequest) -> HttpResponse:
-    """By POST: revoke the refresh token, end the session, and redirect to Cognito's `/logout`. By GET: ask first.
+    """On POST, revoke the refresh token, end the session and redirect to Cognito's `/logout`.
+
+    On GET, return the confirmation page.
 
     `where=here` in the form does not end Cognito's own session; `where=everywhere` also ends all other logins of the
-    user, at this site and at Cognito. The session of a local password is ended here alone.
+    user, on this site and at Cognito. A session with a local password is ended on this site only.
     """
-    here = settings_at_sign_out(request)  # before the session ends, by which POOL_RESOLVER may go
+    request_settings = settings_at_sign_out(request)  # before the session ends: POOL_RESOLVER may read it
     local_user = store.get_local_user(request)
     if request.method != "POST":
-        return sign_out_page(request, here, local_user)
+        return sign_out_page(request, request_settings, local_user)
     where = request.POST.get("where", "")
-    # First: else Django's logout, which loads the user, refreshes tokens that nobody needs.
-    ours = store.end_login(request.session, everywhere=where == "everywhere", user=local_user)
+    # Before Django's logout, which loads the user and would refresh tokens that are no longer needed.
+    login_settings = store.end_login(request.session, everywhere=where == "everywhere", user=local_user)
     try:
         auth.logout(request)
     finally:
         request.session.flush()  # also if a receiver of `user_logged_out` fails
-    found = ours or here
-    after = (found.logout_uri if found else "") or request.build_absolute_uri(
+    settings = login_settings or request_settings
+    after = (settings.logout_uri if settings else "") or request.build_absolute_uri(
         resolve_url(django_settings.LOGOUT_REDIRECT_URL or get_script_prefix())
     )
-    through_cognito = ends_at_cognito(found, local_user, where)
-    gone = set_security_headers(
-        HttpResponseRedirect(get_hosted_ui(found).logout_url(after) if through_cognito else after)
+    through_cognito = ends_at_cognito(settings, local_user, where)
+    response = set_security_headers(
+        HttpResponseRedirect(get_hosted_ui(settings).logout_url(after) if through_cognito else after)
     )
     if get_settings().silent_sign_in:
-        silent.mark_attempted(request, gone)  # a user who has just signed out is not to be signed in silently
-    return gone
+        silent.mark_attempted(request, response)  # a user who has just signed out must not be signed in silently
+    return response
 
 
 def _start_sign_in(request: HttpRequest, page: str, *, links_to: str = "") -> HttpResponse:
     if is_script(request):
         return json_response(not_authenticated())
-    given = request.POST if links_to else request.GET
-    next_url = safe_url(request, relative_next(request, given.get(auth.REDIRECT_FIELD_NAME, "")))
+    query = request.POST if links_to else request.GET
+    next_url = safe_url(request, relative_next(request, query.get(auth.REDIRECT_FIELD_NAME, "")))
     if way_back := silent.no_cookie_redirect(request, next_url):
         return set_security_headers(HttpResponseRedirect(way_back))
     try:
         settings = get_settings_for_request(request)
-        authorize_params = read_authorize_params(given, settings) | ({"prompt": "login"} if links_to else {})
+        authorize_params = read_authorize_params(query, settings) | ({"prompt": "login"} if links_to else {})
         if sign_in_cookies.is_session_cookie_lost(request):
             sign_in_cookies.forget_signed_in(request)
             raise SignInError("the browser did not send the session cookie back", code="session_cookie_lost")
@@ -243,13 +246,13 @@ def _redirect_to_hosted_ui(
 
 
 def _redirect_to_next(request: HttpRequest, next_url: str) -> HttpResponse:
-    """On to `next_url` where it is safe, looked at once more; else to the site's own page after a login."""
-    address = safe_url(request, next_url) or resolve_url(django_settings.LOGIN_REDIRECT_URL)
-    return set_security_headers(HttpResponseRedirect(address))
+    """Redirect to `next_url` if it is safe, which is checked again; otherwise to LOGIN_REDIRECT_URL."""
+    url = safe_url(request, next_url) or resolve_url(django_settings.LOGIN_REDIRECT_URL)
+    return set_security_headers(HttpResponseRedirect(url))
 
 
 def _sign_in_failed(request: HttpRequest, error: CognitoError, pending: PendingSignIn | None) -> HttpResponse:
-    """Return the page that says why a sign-in failed; the log and the signal say so, too."""
+    """Log the failed sign-in, send the signal and return the error page."""
     cause = describe_failure(error)
     logger.warning("a sign-in failed: %s: %s%s", error.code, error, f" ({cause.hint})" if cause.hint else "")
     send_sign_in_failed(error.code, pending.alias if pending else "")
@@ -276,7 +279,7 @@ def _render_failure(
         "as_before": cause.retry_mode is RetryMode.RETRY_WITH_PARAMS,
         "home": get_script_prefix(),
     }
-    # A page is for a person: 401 would ask their browser for credentials that it does not have.
+    # Not 401 for a page: it requires a WWW-Authenticate challenge, which a browser cannot answer.
     status = 403 if isinstance(error, TokenError) else answer.status
     response = render(request, "django_cognito/login_failed.html", context, status=status)
     if "Retry-After" in answer.headers:
@@ -285,13 +288,13 @@ def _render_failure(
 
 
 def _build_retry_url(retry_mode: RetryMode, next_url: str, authorize_params: Mapping[str, str]) -> str:
-    """Return the URL at which the user starts again; empty if that leads nowhere."""
+    """Return the URL that starts the sign-in again; empty if a retry cannot succeed."""
     if retry_mode is RetryMode.NONE:
         return ""
     query = {"next": next_url} if next_url else {}
     if retry_mode is RetryMode.RETRY_WITH_PARAMS:
         query |= authorize_params
-    elif retry_mode is not RetryMode.RETRY:  # else Cognito, which has a session of its own, sends them straight back
+    elif retry_mode is not RetryMode.RETRY:  # otherwise Cognito would reuse its own session without a page
         query["prompt"] = "login"
     if retry_mode is RetryMode.REAUTHENTICATE and "max_age" in authorize_params:
         query["max_age"] = authorize_params["max_age"]

@@ -1,1 +1,1 @@
-"""The templates' side of the login."""
+"""Template tags."""

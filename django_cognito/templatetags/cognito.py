@@ -23,15 +23,15 @@ _LABELS: Mapping[str, Any] = {
 
 
 @register.simple_tag(takes_context=True)
-def sign_in_url(context: template.Context, **asked: Any) -> str:
+def sign_in_url(context: template.Context, **params: Any) -> str:
     """Return the URL that starts a sign-in: `{% sign_in_url next="/notes/" identity_provider="Google" %}`.
 
     Without `next` the user returns to the current page.
     Raises ImproperlyConfigured if there is no `next` and the context has no request.
     """
-    if "next" not in asked:
-        asked = {"next": _request_of(context).get_full_path(), **asked}
-    query = urlencode({name: value for name, value in asked.items() if value})
+    if "next" not in params:
+        params = {"next": _request_of(context).get_full_path(), **params}
+    query = urlencode({name: value for name, value in params.items() if value})
     return reverse("cognito:login") + (f"?{query}" if query else "")
 
 
@@ -42,7 +42,7 @@ def sign_in_choices(context: template.Context) -> list[dict[str, Any]]:
     The user returns to the `next` of the context, or to the current page if there is none.
     Raises ImproperlyConfigured if the context has no request.
     """
-    here = find_settings_for_request(_request_of(context))
+    settings = find_settings_for_request(_request_of(context))
     after = {} if context.get("next") is None else {"next": context["next"]}
     return [
         {
@@ -50,7 +50,7 @@ def sign_in_choices(context: template.Context) -> list[dict[str, Any]]:
             "label": label_of(provider),
             "kind": provider.name or "organization",
         }
-        for provider in (here.identity_providers if here else ())
+        for provider in (settings.identity_providers if settings else ())
     ]
 
 
@@ -75,7 +75,7 @@ def _request_of(context: template.Context) -> Any:
     request = context.get("request") or getattr(context, "request", None)
     if request is None:
         raise ImproperlyConfigured(
-            "django_cognito's template tags need the request: render with it, and have"
-            " 'django.template.context_processors.request' among the context processors."
+            "django_cognito's template tags require the request: render the template with it, and add"
+            " 'django.template.context_processors.request' to the context processors."
         )
     return request

@@ -1,4 +1,4 @@
-"""Removes tokens from what error reporters show of a request. Imports no reporter: a site may have none."""
+"""Removal of tokens from error reports. Must not import a reporter such as Sentry: it may not be installed."""
 
 import sys
 from typing import Any
@@ -29,15 +29,15 @@ def _remove_from_scope(scope: Any) -> None:
         return
     headers = scope["headers"]
     # Django reads "_" in a name as "-".
-    kept = [pair for pair in headers if bytes(pair[0]).lower().replace(b"_", b"-") != _ID_TOKEN]
+    remaining = [pair for pair in headers if bytes(pair[0]).lower().replace(b"_", b"-") != _ID_TOKEN]
     if isinstance(headers, list):
-        headers[:] = kept  # a copy of `scope` has the same list
+        headers[:] = remaining  # a copy of `scope` has the same list
     else:
-        scope["headers"] = kept
+        scope["headers"] = remaining
 
 
 def _hide_from_sentry() -> None:
-    """Let Sentry's events of this request have neither token.
+    """Remove both tokens from the Sentry events of this request.
 
     Its WSGI integration copies the headers before Django sees the request: removing one from the environ is too late.
     """

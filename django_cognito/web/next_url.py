@@ -1,4 +1,4 @@
-"""Where a request may be sent on to, and whether it follows redirects as a page does. Must not depend on views."""
+"""Check of redirect targets, and detection of scripts. Must not depend on views."""
 
 from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -7,8 +7,8 @@ from ..conf.loading import get_settings
 
 
 def safe_url(request: HttpRequest, url: str) -> str:
-    """Return `url` if it leads to this site or to a host of REDIRECT_HOSTS; else an empty string."""
-    # From the root on: what is relative would be so to the callback.
+    """Return `url` if it is on this site or on a host of REDIRECT_HOSTS; otherwise an empty string."""
+    # Not relative to the current path: a browser would resolve that against the callback URL.
     if not url.startswith(("/", "https://", "http://")):
         return ""
     hosts = {request.get_host(), *get_settings().redirect_hosts}
@@ -16,6 +16,6 @@ def safe_url(request: HttpRequest, url: str) -> str:
 
 
 def is_script(request: HttpRequest) -> bool:
-    """Return whether a script sent `request`: it cannot follow a redirect to Cognito."""
+    """Return whether a script sent `request`: scripts cannot follow a redirect to Cognito."""
     mode = request.headers.get("Sec-Fetch-Mode", "navigate")
     return mode != "navigate" or request.headers.get("X-Requested-With") == "XMLHttpRequest"

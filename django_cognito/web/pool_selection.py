@@ -37,7 +37,7 @@ def get_accepted_pool_ids(request: Any) -> tuple[str, ...] | None:
 
 
 async def aget_accepted_pool_ids(request: Any) -> tuple[str, ...] | None:
-    """Async version of `get_accepted_pool_ids`. POOL_RESOLVER runs in the ORM's thread: it may read the database."""
+    """Async version of `get_accepted_pool_ids`. POOL_RESOLVER runs in a thread: it may read the database."""
     return await sync_to_async(get_accepted_pool_ids)(request) if _is_restricted() else None
 
 

@@ -1,4 +1,4 @@
-"""The URL at which Cognito sends the browser back, and the host that it is on. Must not depend on sign-ins."""
+"""The redirect URI of the callback, and its host. Must not depend on pending sign-ins."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from ..conf.schema import CognitoSettings
 
-_MOVED = "redirected"  # in a login's query: the browser was sent to the host of REDIRECT_URI already
+_MOVED = "redirected"  # in the login URL's query: the browser was already redirected to the host of REDIRECT_URI
 
 
 def redirect_uri_of(request: HttpRequest, settings: CognitoSettings) -> str:
@@ -33,7 +33,7 @@ def is_elsewhere(request: Any, settings: CognitoSettings) -> bool:
 
 
 def login_at_redirect_uri(request: HttpRequest, settings: CognitoSettings, next_url: str) -> str | None:
-    """Return the URL of this login on the host of REDIRECT_URI, if the browser has to start there; else None.
+    """Return the URL of this login on the host of REDIRECT_URI, if the sign-in must start there; otherwise None.
 
     `next` becomes absolute; that host follows it if REDIRECT_HOSTS allows this one. A request that was sent there goes
     on whatever its Host: a proxy may have rewritten it.
@@ -63,12 +63,12 @@ def relative_next(request: HttpRequest, next_url: str) -> str:
 
 
 def has_own_redirect_uri(settings: CognitoSettings) -> bool:
-    """Return whether POOLS sets REDIRECT_URI for this very alias; a default for all aliases does not count."""
+    """Return whether POOLS sets REDIRECT_URI for this alias; a default for all aliases does not count."""
     pools: Any = django_settings.COGNITO.get("POOLS", {})
     return bool(pools.get(settings.alias, {}).get("REDIRECT_URI"))
 
 
 def _is_covered(host: str) -> bool:
-    """RFC 6265 5.1.3: a cookie's domain covers itself and its subdomains."""
+    """Return whether SESSION_COOKIE_DOMAIN covers `host`: the domain itself and its subdomains (RFC 6265 5.1.3)."""
     domain = (django_settings.SESSION_COOKIE_DOMAIN or "").lower().lstrip(".")
     return bool(domain) and (host == domain or host.endswith(f".{domain}"))

@@ -45,7 +45,7 @@ class RequestCognito:
     # In an outage: the view that the user was loaded for, the login that could not be refreshed, and why.
     _outage: tuple[Any, CognitoLogin, CognitoUnavailableError] | None = None
 
-    # What the session named when its user was loaded. Django's `login()` flushes it; see contrib.hijack.
+    # The ids in the session when its user was loaded. Django's `login()` flushes the session; see contrib.hijack.
     session_user_id = ""
     session_login_id = ""
     logins_set_aside: Sequence[Sequence[str]] = ()
@@ -125,10 +125,10 @@ class RequestCognito:
     def load_session(self, get_user: Callable[[], Any]) -> Any:
         """Refresh the session's tokens if due, then return the session's user.
 
-        Anonymous if the login has ended, or if it is of another pool than the host's (TOKENS_OF_OTHER_POOLS).
+        The user is anonymous if the login has ended, or is of another pool than the host (TOKENS_OF_OTHER_POOLS).
 
         `get_user` returns Django's own user of the session. It is called after the refresh, so that the user has the
-        rights which the new tokens state. A user without a Cognito login is returned as it is.
+        rights of the new tokens. A user without a Cognito login is returned as it is.
 
         Raises CognitoUnavailableError if the tokens have expired, cannot be refreshed and gave the user rights.
         """
@@ -182,16 +182,16 @@ class RequestCognito:
             return AnonymousUser()
 
     def _load_login(self, session: SessionBase) -> CognitoLogin | None:
-        """Return the session's login; None at a host of another pool, where the session stays and the user does not.
+        """Return the session's login; None if the host belongs to another pool. The session then stays unchanged.
 
-        Raises SignInError if it is gone.
+        Raises SignInError if the login has ended.
         """
         login = login_session.load_login(session)
         self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(login.pk)
         return login if is_pool_accepted(self._request, login.cognito_user.user_pool_id) else None
 
     def _accept(self, user: Any, login: CognitoLogin) -> Any:
-        """Return `user`, with the rights of `login` if it is theirs. Another middleware may have set somebody else.
+        """Return `user`, with the rights of `login` if the user owns it. Another middleware may have set another user.
 
         Raises SignInError if the login's tokens cannot be decrypted.
         """
@@ -214,11 +214,11 @@ class RequestCognito:
         return user
 
     def is_loaded_for(self, view: Any) -> bool:
-        """Whether the user, if loaded in an outage, is what `view` may get. No I/O."""
+        """Return whether the user was loaded for `view`, if it was loaded in an outage. No I/O."""
         return self._outage is None or self._outage[0] is view
 
     def load_again(self) -> None:
-        """Load the user of an outage for the request's view: a middleware read it, and then changed path or urlconf.
+        """Reload the user in an outage: a middleware changed the path or URLconf, and thus the view, after a load.
 
         Raises CognitoUnavailableError as `load_session` does.
         """
@@ -244,7 +244,7 @@ class RequestCognito:
         return NO_RIGHTS if self._user is None else get_rights(self._user)
 
     def _load(self) -> None:
-        """Load the request's user, which loads its login; clear everything if the user is another one by now."""
+        """Load the request's user and its login; clear everything if the user has been replaced."""
         _ = self._request.user.is_authenticated
         self._clear_former_user()
 
@@ -264,7 +264,7 @@ def set_user(request: HttpRequest, user: Any) -> None:
 
 
 def make_auser(user: Any) -> Callable[[], Awaitable[Any]]:
-    """Return a `request.auser` for a user that is loaded."""
+    """Return a `request.auser` for a loaded user."""
 
     async def auser() -> Any:
         return user
@@ -273,7 +273,7 @@ def make_auser(user: Any) -> Callable[[], Awaitable[Any]]:
 
 
 def _check_groups(session: SessionBase, user: Any) -> Any:
-    """Remove remembered groups that are too old, if the session says that it is time to look."""
+    """Remove stored groups that have expired, if the check recorded in the session is due."""
     if user.is_authenticated:
         check_session(session, user)
     return user
@@ -291,5 +291,5 @@ def _is_owner(user: Any, login: CognitoLogin) -> bool:
 
 
 def _is_user_loaded(request: HttpRequest) -> bool:
-    """Whether a middleware before ours has loaded Django's user: by now it may differ from the database."""
+    """Return whether an earlier middleware has loaded Django's user: it may differ from the database by now."""
     return hasattr(request, "_cached_user") or hasattr(request, "_acached_user")

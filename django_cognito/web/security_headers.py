@@ -25,14 +25,14 @@ def set_security_headers(
 ) -> HttpResponse:
     """Return `response` with headers that keep codes and states out of caches and Referer headers (RFC 9700 4.2, 4.16).
 
-    A page's forms may be sent on to the hosted UIs of `pools`.
+    The forms of a page may redirect to the hosted UIs of `pools`.
     """
     response["Cache-Control"] = "no-store"
     response["Referrer-Policy"] = referrer_policy
     response["X-Frame-Options"] = "DENY"
     response["X-Content-Type-Options"] = "nosniff"
     is_page = not isinstance(response, HttpResponseRedirectBase)
-    # Django's own middleware leaves a policy alone that a view has set.
+    # Django's own middleware does not replace a policy that a view has set.
     response["Content-Security-Policy"] = _serialize_csp({**_NOTHING, **(_page_directives(pools) if is_page else {})})
     return response
 
@@ -40,9 +40,9 @@ def set_security_headers(
 def _page_directives(pools: Iterable[CognitoSettings | None]) -> Mapping[str, Sequence[str]]:
     """Return the directives of a page: its stylesheet, and forms that may redirect to the pools' hosted UIs.
 
-    A site's own `page.html` may bring a logo and fonts, from where its static files are.
-    Browsers hold `form-action` against the redirects that a form is answered with, too: without the hosted UI's origin
-    a sign-out ends in silence. Where it goes on from there is Cognito's redirect, and checked in the same way.
+    A site's own `page.html` may load a logo and fonts from the origin of its static files.
+    Browsers apply `form-action` to the redirects of a form's response, too: without the hosted UI's origin the browser
+    blocks the sign-out without a message. The later redirect by Cognito is checked in the same way.
     """
     static_files = list(_origins([static(_STYLESHEET)])) or ["'self'"]
     return {
@@ -54,10 +54,10 @@ def _page_directives(pools: Iterable[CognitoSettings | None]) -> Mapping[str, Se
 
 
 def _form_targets(pools: Iterable[CognitoSettings | None]) -> Iterator[str]:
-    for each in pools:
-        if each is not None:
-            yield each.user_pool.domain
-            yield each.logout_uri
+    for pool in pools:
+        if pool is not None:
+            yield pool.user_pool.domain
+            yield pool.logout_uri
     if settings.LOGOUT_REDIRECT_URL:
         yield resolve_url(settings.LOGOUT_REDIRECT_URL)
 

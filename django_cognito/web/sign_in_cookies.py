@@ -1,4 +1,4 @@
-"""The cookies of sign-ins: the secret of each pending one, and the mark of one that has just been completed.
+"""The cookies of sign-ins: the secret of each pending sign-in, and the mark of one that was just completed.
 
 Must not depend on the state parameter, on sessions, or on how a sign-in is completed.
 """
@@ -20,7 +20,7 @@ LIFETIME_SECONDS = 900  # Cognito expires a sign-in after 5 minutes of password,
 _PREFIX = "cognito_sign_in_"
 _MAX_COOKIES = 50  # of 81 bytes each in a Cookie header: 4 KB of the 8 KB that servers accept
 _SIGNED_IN = "cognito_signed_in_"  # and the name of the session cookie: cookies ignore ports, as of two local sites
-_SIGNED_IN_SECONDS = 30  # a browser that is redirected in a circle is back sooner
+_SIGNED_IN_SECONDS = 30  # a browser in a redirect loop returns sooner
 _USED = "_cognito_used_cookies"  # an attribute of the request
 
 
@@ -34,7 +34,7 @@ def set_secret(request: HttpRequest, response: HttpResponseBase, sign_in_id: str
 def take_secret(request: HttpRequest, sign_in_id: str, is_secret: Callable[[bytes], bool]) -> bytes | None:
     """Return the secret of a pending sign-in from its cookie; None if this browser did not start the sign-in.
 
-    The cookie is marked: `delete_used` deletes it, whatever response is sent. The secret is removed from
+    The cookie is marked, so that `delete_used` deletes it with any response. The secret is removed from
     `request.COOKIES`, which error reports show.
     """
     name = _name(request, sign_in_id)
@@ -51,7 +51,7 @@ def take_secret(request: HttpRequest, sign_in_id: str, is_secret: Callable[[byte
 def delete_used(request: HttpRequest, response: HttpResponseBase) -> None:
     """Delete the cookies that the view marked. For CognitoMiddleware: it has the response also if the view failed."""
     for name in getattr(request, _USED, ()):
-        with suppress(NoReverseMatch):  # no login URLs, thus no path: a sign-out of an API's admin, say
+        with suppress(NoReverseMatch):  # the site does not include the login URLs: an API with the admin only
             _delete(request, response, name)
 
 
@@ -62,7 +62,7 @@ def delete_oldest(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def mark_signed_in(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Have the browser remember for 30 seconds that it completed a sign-in, or a second one without a session.
+    """Set a cookie for 30 seconds: this browser completed a sign-in, or a second one without a session.
 
     See `is_session_cookie_lost`.
     """
@@ -72,10 +72,10 @@ def mark_signed_in(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def is_session_cookie_lost(request: HttpRequest) -> bool:
-    """Return whether this browser has just signed in twice, and did not send the session cookie that it was given.
+    """Return whether this browser has just signed in twice and did not send the session cookie.
 
-    To send it to Cognito again would be a circle of redirects: Cognito has its own session, and asks nothing. Once may
-    be no fault: the session has ended, and its user signs in again.
+    Another redirect to Cognito would be a redirect loop: Cognito has its own session and shows no page. A single
+    sign-in without the cookie is no error: the session may have ended.
     """
     return request.COOKIES.get(_signed_in()) == "2" and not _has_session_cookie(request)
 
@@ -132,7 +132,7 @@ def _name(request: HttpRequest, sign_in_id: str) -> str:
 
 
 def _scope(request: HttpRequest) -> dict[str, Any]:
-    """Return to which requests browsers send these cookies: from another site's pages, as Cognito's, by links only."""
+    """Return the scope of the cookies. With SameSite=Lax, pages of other sites send them only in navigations."""
     if _is_host_only(request):
         return {"path": "/", "domain": None, "secure": True, "samesite": "Lax"}
     path = commonpath([reverse("cognito:login"), reverse("cognito:callback")])

@@ -1,4 +1,4 @@
-"""Silent sign-ins (`prompt=none`): whether one is worth trying, and what a failed one means. Reads no session."""
+"""Silent sign-ins (`prompt=none`): whether to try one, and what a failure means. Must not read the session."""
 
 from collections.abc import Mapping
 
@@ -9,24 +9,24 @@ from django.utils.http import urlencode
 
 from ..core.errors import CognitoError, SignInError
 
-SILENT_PARAM = "unseen"  # in a login's query: a page sent the browser, which is to come back to it in any case
+SILENT_PARAM = "unseen"  # in the login URL's query: the browser must return to the page in any case
 _COOKIE = "cognito_silent_"  # and the name of the session cookie: cookies ignore ports, as of two local sites
-_IN_VAIN = ("silent_sign_in", "no")  # in a page's query: this browser keeps no cookies
-_PAUSE_SECONDS = 600  # after that Cognito is asked again
-# OpenID Connect Core 3.1.2.6: the user would have to be asked something. Cognito sends the first.
+_IN_VAIN = ("silent_sign_in", "no")  # in a page's query: this browser does not store cookies
+_PAUSE_SECONDS = 600  # then another silent sign-in is tried
+# OpenID Connect Core 3.1.2.6: the user would have to interact. Cognito uses only the first.
 _NOBODY = frozenset({"login_required", "interaction_required", "consent_required", "account_selection_required"})
 
 
 def is_worth_trying(request: HttpRequest) -> bool:
-    """Return whether this browser was not asked silently in the last ten minutes. Reads a cookie."""
+    """Return whether this browser has had no silent sign-in in the last ten minutes. Reads a cookie."""
     name, value = _IN_VAIN
     return request.GET.get(name) != value and not request.COOKIES.get(_cookie())
 
 
 def no_cookie_redirect(request: HttpRequest, next_url: str) -> str | None:
-    """Return the URL of the page for a browser that it sent here, and that did not keep the cookie; else None.
+    """Return the URL of the original page if the browser did not store the cookie; otherwise None.
 
-    Without cookies no sign-in can be completed, and the page would send the browser here again and again.
+    Without cookies no sign-in can be completed, and the page would redirect the browser to the login in a loop.
     """
     if SILENT_PARAM not in request.GET or request.COOKIES.get(_cookie()) or not next_url:
         return None
@@ -34,13 +34,13 @@ def no_cookie_redirect(request: HttpRequest, next_url: str) -> str | None:
 
 
 def is_login_required_error(authorize_params: Mapping[str, str], error: CognitoError) -> bool:
-    """Return whether a silent sign-in found no user signed in at Cognito: an answer, and no failure."""
+    """Return whether a silent sign-in failed because the user has no session at Cognito. That is expected."""
     is_silent = authorize_params.get("prompt") == "none"
     return is_silent and isinstance(error, SignInError) and error.oauth_error in _NOBODY
 
 
 def mark_attempted(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Set the cookie that says that this browser was asked silently, or need not be."""
+    """Set the cookie that prevents a silent sign-in for the next ten minutes."""
     response.set_cookie(
         _cookie(),
         "1",
