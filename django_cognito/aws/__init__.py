@@ -1,1 +1,1 @@
-"""The AWS credentials of a person."""
+"""Temporary AWS credentials and boto3 clients of a user."""

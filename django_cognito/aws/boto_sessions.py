@@ -1,6 +1,7 @@
-"""boto3 sessions that sign as one person: never as this machine or this site, whatever its environment holds.
+"""boto3 sessions that sign with the credentials of one user, never with those of the server or its environment.
 
-The one module that knows botocore. Import it in the function that needs it: it costs 0.1 s and 20 MB.
+This is the only module that imports botocore. Import it inside the function that needs it: the import takes 0.1 s
+and 20 MB.
 """
 
 import os.path
@@ -23,9 +24,9 @@ from .credentials import UserCredentials
 
 
 def create_user_session(credentials: UserCredentials, region: str) -> Any:
-    """A new `boto3.Session` that signs as this person, with what is current at each signature. No I/O.
+    """Return a new `boto3.Session` that signs each request with the current credentials of the user. No I/O.
 
-    Sessions are not safe under threads; the clients made by them are.
+    Sessions are not thread-safe; their clients are.
     """
     import boto3
 
@@ -39,21 +40,21 @@ def create_user_session(credentials: UserCredentials, region: str) -> Any:
 class _UserSession(Session):  # type: ignore[misc]
     """A session that reads no configuration file and no profile, and uses no proxy for loopback endpoints.
 
-    A profile of this machine may name another role, process, region or endpoint, or may not exist. Of the environment,
-    AWS_ENDPOINT_URL, AWS_CA_BUNDLE and the like are still read.
+    A profile on the server may name another role, process, region or endpoint, or may not exist. Environment variables
+    such as AWS_ENDPOINT_URL and AWS_CA_BUNDLE are still read.
     """
 
     @property
     def full_config(self) -> dict[str, Any]:
-        """Return the content of no configuration file."""
+        """Return an empty configuration: no file is read."""
         return {"profiles": {}}
 
     def get_scoped_config(self) -> dict[str, Any]:
-        """Return the configuration of no profile."""
+        """Return an empty configuration: no profile is used."""
         return {}
 
     def create_client(self, service_name: str, *args: Any, config: Config | None = None, **options: Any) -> Any:
-        """Create a client, without the environment's proxies if its endpoint is loopback."""
+        """Return a client that ignores the environment's proxies if its endpoint is loopback."""
         client = super().create_client(service_name, *args, config=config, **options)
         endpoint = client.meta.endpoint_url
         if not is_loopback(endpoint) or not get_environ_proxies(endpoint) or (config and config.proxies is not None):
@@ -64,7 +65,7 @@ class _UserSession(Session):  # type: ignore[misc]
 
 
 class _UserCredentialProvider:
-    """The session's source of credentials, in place of environment, files and instance metadata."""
+    """botocore's credential provider; it replaces the environment, files and instance metadata."""
 
     def __init__(self, credentials: UserCredentials) -> None:
         self._credentials = credentials
@@ -74,17 +75,17 @@ class _UserCredentialProvider:
 
 
 class _NoBearerTokens:
-    """The session's source of bearer tokens: a site's own (AWS_BEARER_TOKEN_..., SSO) are not the person's."""
+    """botocore's token provider without tokens: those of the site (AWS_BEARER_TOKEN_..., SSO) are not the user's."""
 
     def load_token(self, **_: Any) -> None:
         return None
 
 
 class _CurrentCredentials(Credentials):  # type: ignore[misc]
-    """A person's credentials as botocore asks for them, at every signature.
+    """The credentials of a user, read by botocore for every signature.
 
-    Not botocore's own RefreshableCredentials: those decide for themselves when to renew, by their own clock, and hold
-    the secrets in frames that raise.
+    botocore's RefreshableCredentials are not used: they decide by their own clock when to refresh, and their stack
+    frames hold secrets when they raise.
     """
 
     def __init__(self, credentials: UserCredentials) -> None:
@@ -93,28 +94,28 @@ class _CurrentCredentials(Credentials):  # type: ignore[misc]
         self._credentials = credentials
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """What to sign one request with."""
+        """Return the credentials for one signature."""
         current = self._credentials.get_current()
         return _Frozen(current.access_key_id, current.secret_access_key, current.session_token)
 
     @property
     def access_key(self) -> str:
-        """For those who do not ask for all three at once."""
+        """The current access key id, if botocore reads it alone."""
         return self._credentials.get_current().access_key_id
 
     @property
     def secret_key(self) -> str:
-        """For those who do not ask for all three at once."""
+        """The current secret access key, if botocore reads it alone."""
         return self._credentials.get_current().secret_access_key
 
     @property
     def token(self) -> str:
-        """For those who do not ask for all three at once."""
+        """The current session token, if botocore reads it alone."""
         return self._credentials.get_current().session_token
 
 
 class _Frozen(ReadOnlyCredentials):  # type: ignore[misc]
-    """botocore's tuple of secrets; the repr shows none of them."""
+    """botocore's tuple of secrets; its repr shows only the access key id."""
 
     __slots__ = ()
 
@@ -123,7 +124,7 @@ class _Frozen(ReadOnlyCredentials):  # type: ignore[misc]
 
 
 class _SharedLoader(Loader):  # type: ignore[misc]
-    """AWS's models, read once for all people: reading them is what makes a new session slow."""
+    """A loader of AWS's service models, shared by all users: loading the models is the slow part of a new session."""
 
     def __init__(self, directories: list[str]) -> None:
         super().__init__(extra_search_paths=directories)
@@ -131,17 +132,17 @@ class _SharedLoader(Loader):  # type: ignore[misc]
 
     @property
     def search_paths(self) -> list[str]:
-        """A copy: each boto3.Session appends its own directory, and this list would grow with every person."""
+        """A copy: each boto3.Session appends its own directory, and a shared list would grow with every user."""
         return list(super().search_paths)
 
     def reset_lock(self) -> bool:
-        """Renew the lock in a forked child. Return whether it was free: otherwise a model may be half changed."""
+        """Replace the lock in a forked child. Return whether it was free; if not, a model may be partly changed."""
         was_free = self._lock.acquire(blocking=False)
         self._lock = threading.RLock()
         return was_free
 
     def load_service_model(self, *args: Any, **kwargs: Any) -> Any:
-        """One at a time: a model that has been read is then changed in place."""
+        """Return a service model. One thread at a time: botocore changes a loaded model in place."""
         with self._lock:
             return super().load_service_model(*args, **kwargs)
 
@@ -155,7 +156,9 @@ def _loader() -> _SharedLoader:
 
 @cache
 def _hooks() -> HierarchicalEmitter:
-    """botocore's own event handlers: registering them is half of what a session costs, copying them a tenth."""
+    """Return botocore's built-in event handlers, to be copied.
+
+    Registering them takes half of the time of a new session; copying them takes a tenth."""
     hooks = HierarchicalEmitter()
     Session(event_hooks=hooks)
     hooks.register("after-call-error", _leave_frames_behind)
@@ -171,6 +174,9 @@ run_in_forked_child(_reset_loader)
 
 
 def _leave_frames_behind(exception: Exception, **_: Any) -> None:
-    """Where AWS cannot be reached, botocore's frames hold the signed request: debug pages would show its token."""
+    """Remove the traceback of a botocore error.
+
+    If AWS cannot be reached, botocore's frames hold the signed request, and debug pages would show its token.
+    """
     if isinstance(exception, BotoCoreError):
         exception.__traceback__ = exception.__context__ = exception.__cause__ = None

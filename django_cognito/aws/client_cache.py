@@ -1,6 +1,6 @@
-"""boto3 clients, kept per person: made once, signing with that person's credentials and nobody else's.
+"""A cache of boto3 clients per user; each signs with the credentials of its user only.
 
-A new session and client cost 0.1 s; with AWS's models shared 7 ms and half a megabyte; kept ones nothing.
+A new session and client take 0.1 s, or 7 ms and half a megabyte with shared AWS service models; cached ones take none.
 """
 
 import hashlib
@@ -17,18 +17,20 @@ from ..signals import account_unlinked, signed_out
 from .credentials import UserCredentials
 
 _MAX_USERS = 256  # half a megabyte each
-_KEPT_SECONDS = 3_600  # an ID token's usual life, and so its credentials'
+_KEPT_SECONDS = 3_600  # the usual lifetime of an ID token
 
-# A TTLCache from the first entry on: a site without the extra `aws` has no cachetools, and no entries.
+# A TTLCache from the first entry on: a site without the extra `aws` has no cachetools and no entries.
 _cache: MutableMapping[tuple[IdentityPool, bytes], "UserAws"] = {}
 _lock = threading.Lock()
 
 
 class UserAws:
-    """AWS in one person's name. Safe under threads and forks; what a caller holds across a fork is the caller's.
+    """The AWS credentials and boto3 clients of one user. Safe under threads and forks.
 
-    `stored_identity_id` is for whoever keeps the identity id: what they have of it. `sub` is the user's in the user
-    pool, so that a sign-out finds what is cached for the user by whichever ID token.
+    A client that the caller holds across a fork is not reset.
+
+    `stored_identity_id` is the identity id in the database; the code that stores the id updates it. `sub` is the
+    user's in the user pool, so that a sign-out finds the entries of all ID tokens of the user.
     """
 
     def __init__(self, credentials: UserCredentials, region: str, *, sub: str = "") -> None:
@@ -41,8 +43,8 @@ class UserAws:
         _all.add(self)
 
     def reset_after_fork(self) -> None:
-        """Forget the clients, whose connections are the parent's, and the session, which may be half made."""
-        self._lock = threading.Lock()  # boto3's sessions are not safe under threads, and make the clients
+        """Discard the clients, whose connections belong to the parent, and the session, which may be incomplete."""
+        self._lock = threading.Lock()  # boto3 sessions, which create the clients, are not thread-safe
         self._session: Any = None
         for client in self._clients.values():
             close_after_fork(client)
@@ -55,33 +57,33 @@ class UserAws:
         raise TypeError("AWS clients are not pickled")
 
     def session(self) -> Any:
-        """A new `boto3.Session` of this person, the caller's own: sessions are not safe to share among threads."""
+        """Return a new `boto3.Session` of the user. Sessions are not thread-safe, so the caller must not share it."""
         from .boto_sessions import create_user_session
 
-        self.credentials.get_current()  # refused here, by an error of ours, rather than inside a call
+        self.credentials.get_current()  # raises our own error here rather than inside a boto3 call
         return create_user_session(self.credentials, self.region)
 
     def client(self, service: str, **options: Any) -> Any:
-        """The boto3 client of `service`, kept and shared among threads; a new one where an option is an object."""
+        """Return the cached boto3 client of `service`, shared among threads; a new one if an option is an object."""
         self.credentials.get_current()
         if not all(isinstance(value, str | bool | None) for value in options.values()):
             with self._lock:
-                return self._made("client", service, options)
+                return self._create("client", service, options)
         key = (service, *sorted(options.items()))
         with self._lock:
             client = self._clients.get(key)
             if client is None:
-                client = self._clients[key] = self._made("client", service, options)
+                client = self._clients[key] = self._create("client", service, options)
             return client
 
     def resource(self, service: str, **options: Any) -> Any:
-        """A new boto3 resource of `service`, the caller's own: resources are not safe to share among threads."""
+        """Return a new boto3 resource of `service`. Resources are not thread-safe, so the caller must not share it."""
         self.credentials.get_current()
         with self._lock:
-            return self._made("resource", service, options)
+            return self._create("resource", service, options)
 
-    def _made(self, kind: str, service: str, options: dict[str, Any]) -> Any:
-        """A new client or resource. Under the lock."""
+    def _create(self, kind: str, service: str, options: dict[str, Any]) -> Any:
+        """Return a new client or resource. The caller holds the lock."""
         from .boto_sessions import create_user_session
 
         if self._session is None:
@@ -90,22 +92,22 @@ class UserAws:
 
 
 def get_cached_aws(pool: IdentityPool, id_token: str) -> UserAws | None:
-    """What is kept for the person of a verified ID token at `pool`; None where nothing is. No I/O."""
+    """Return the cache entry of a verified ID token at `pool`, or None. No I/O."""
     with _lock:
         return _cache.get((pool, _digest(id_token)))
 
 
 def get_or_create_aws(pool: IdentityPool, id_token: str, *, identity_id: str = "") -> UserAws:
-    """AWS in the name of the person of a verified ID token, kept for the next request with the same one. No I/O.
+    """Return the cache entry of a verified ID token at `pool`; create it if there is none. No I/O.
 
-    Where another thread was faster, what it made.
+    If another thread created the entry first, return that one.
     """
     global _cache
-    person = UserAws(UserCredentials(pool, id_token, identity_id=identity_id), pool.region, sub=_sub_of(id_token))
+    user_aws = UserAws(UserCredentials(pool, id_token, identity_id=identity_id), pool.region, sub=_sub_of(id_token))
     with _lock:
         if isinstance(_cache, dict):
             _cache = _new_cache()
-        return _cache.setdefault((pool, _digest(id_token)), person)
+        return _cache.setdefault((pool, _digest(id_token)), user_aws)
 
 
 def evict_users(subs: Iterable[str]) -> None:
@@ -113,14 +115,14 @@ def evict_users(subs: Iterable[str]) -> None:
 
     The pool is not compared: a `sub` is a random UUID, and to remove too much costs one new client.
     """
-    forgotten = frozenset(subs)
+    evicted_subs = frozenset(subs)
     with _lock:
-        for key in [key for key, person in list(_cache.items()) if person.sub in forgotten]:
+        for key in [key for key, user_aws in list(_cache.items()) if user_aws.sub in evicted_subs]:
             _cache.pop(key, None)
 
 
 def clear_cache() -> None:
-    """Drop all that is kept. For tests."""
+    """Remove all cache entries. For tests."""
     with _lock:
         _cache.clear()
 
@@ -132,12 +134,12 @@ def _new_cache() -> MutableMapping[tuple[IdentityPool, bytes], UserAws]:
 
 
 def _digest(id_token: str) -> bytes:
-    # Of the whole token: nothing less is one person's alone.
+    # The digest of the whole token: no part of it identifies one user for certain.
     return hashlib.sha256(id_token.encode()).digest()
 
 
 def _sub_of(id_token: str) -> str:
-    """Return the `sub` of a verified ID token; empty for what is no token."""
+    """Return the `sub` of a verified ID token; empty if `id_token` is not a JWT."""
     try:
         return str(decode_jws(id_token, max_bytes=len(id_token))[1].get("sub", ""))
     except MalformedTokenError:
@@ -145,7 +147,7 @@ def _sub_of(id_token: str) -> str:
 
 
 def _on_signed_out(*, cognito_users: Iterable[Any], **_: Any) -> None:
-    """Forget the users whose logins have ended. In this process: others drop their entries after an hour."""
+    """Evict the users whose logins have ended, in this process; other processes evict them after an hour."""
     evict_users(link.sub for link in cognito_users)
 
 
@@ -165,8 +167,8 @@ def _reset_after_fork() -> None:
     if not _lock.acquire(blocking=False):  # a thread of the parent was changing the map
         _cache = {}
     _lock = threading.Lock()
-    for person in _all:
-        person.reset_after_fork()
+    for user_aws in _all:
+        user_aws.reset_after_fork()
 
 
 run_in_forked_child(_reset_after_fork)

@@ -1,6 +1,6 @@
-"""The AWS credentials of one person: fetched when first asked for, renewed before they end.
+"""Temporary AWS credentials of one user: fetched on first use and refreshed before they expire.
 
-Knows no request and no database: it is handed an ID token, and gives credentials.
+Must not depend on requests or the database: the input is an ID token, the result is credentials.
 """
 
 import threading
@@ -16,10 +16,10 @@ from ..core.forks import run_in_forked_child
 from ..core.identity_pool import AwsCredentials, IdentityPool
 
 _T = TypeVar("_T")
-_MARGIN_SECONDS = 300.0  # what is signed now must still be good when it arrives, and when a slow upload ends
-_SHARE = 4  # short-lived ones are renewed when a quarter of their life is left
-_LEAST_SECONDS = 1.0  # a clock that goes wrong makes nobody ask more often than this
-_PAUSE_SECONDS = 5.0  # a failure answers for so long: an outage slows one request, not each
+_MARGIN_SECONDS = 300.0  # a signature must still be valid when a slow upload ends
+_SHARE = 4  # short-lived credentials are refreshed when a quarter of their lifetime is left
+_LEAST_SECONDS = 1.0  # the shortest time between two refreshes, even if the clock is wrong
+_PAUSE_SECONDS = 5.0  # a failure is cached this long, so that an outage delays one request, not every request
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class _Held:
 
 
 class UserCredentials:
-    """The credentials that one ID token gets from an identity pool. Safe under threads; the repr shows nothing secret.
+    """The AWS credentials that an identity pool issues for one ID token. Thread-safe; the repr shows no secret.
 
-    `identity_id` may be handed in where it is known from before, which saves a request.
+    Passing a stored `identity_id` saves a request.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class UserCredentials:
         _all.add(self)
 
     def reset_lock(self) -> None:
-        """Make a new lock: in a forked child the thread that may have held the old one does not exist."""
+        """Replace the lock: in a forked child, the thread that may have held it does not exist."""
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -63,26 +63,26 @@ class UserCredentials:
 
     @property
     def cached_identity_id(self) -> str:
-        """The identity as far as it is known by now; empty where it has not been asked for. No I/O."""
+        """The identity id if it has been fetched or passed in; otherwise empty. No I/O."""
         return self._identity_id
 
     @property
     def identity_id(self) -> str:
-        """The person's identity in the identity pool, `region:guid`. One request, unless it is known.
+        """The user's identity id in the identity pool, `region:guid`. One request, unless it is cached.
 
         Raises CredentialsError, CognitoUnavailableError.
         """
         if not self._identity_id:
             with self._lock:
                 if not self._identity_id:
-                    self._asked(self._get_id)
+                    self._fetch(self._get_id)
         return self._identity_id
 
     def get_current(self) -> AwsCredentials:
-        """Credentials with time left: those at hand, or new ones (two requests at first, one after that).
+        """Return credentials that have not expired: cached or new (two requests the first time, then one).
 
-        In their last minutes one caller renews them and the others go on with what there is; so do all where the
-        renewal fails, until the end.
+        In the last minutes of their lifetime one caller refreshes them; the others get the cached ones. If the refresh
+        fails, every caller gets the cached ones until they expire.
         Raises CredentialsError with AWS's code, CognitoUnavailableError.
         """
         held, now = self._held, self._now()
@@ -99,12 +99,12 @@ class UserCredentials:
             self._lock.release()
 
     def _refresh(self) -> AwsCredentials:
-        """New credentials, unless somebody else got them while this one waited for the lock. Under the lock."""
+        """Return new credentials, or those that another thread got while this one waited. The caller holds the lock."""
         held = self._held
         if held is not None and self._now() < held.renew_at:
             return held.credentials
         try:
-            credentials = self._asked(self._get_credentials)
+            credentials = self._fetch(self._get_credentials)
         except CognitoError:
             if held is None or self._now() >= held.ends_at:
                 raise
@@ -114,14 +114,16 @@ class UserCredentials:
         self._held = _Held(credentials, now + max(left - min(_MARGIN_SECONDS, left / _SHARE), _LEAST_SECONDS))
         return credentials
 
-    def _asked(self, ask: Callable[[], _T]) -> _T:
-        """What `ask` gives. Its failure is raised as a copy, which leaves the frames behind: they hold the ID token,
-        and debug pages and error reports show what frames hold.
+    def _fetch(self, fetch: Callable[[], _T]) -> _T:
+        """Return the result of `fetch`; raise a recent failure again without calling it.
+
+        A failure is raised as a copy without traceback: its frames hold the ID token, which debug pages and error
+        reports would show.
         """
         failure = self._failure if 0 <= self._now() - self._failed_at < _PAUSE_SECONDS else None
         if failure is None:
             try:
-                return ask()
+                return fetch()
             except CognitoError as error:
                 failure = copy(error)
             self._failure, self._failed_at = failure, self._now()
@@ -131,21 +133,21 @@ class UserCredentials:
         self._identity_id = self._pool.identity_id(self._id_token)
 
     def _get_credentials(self) -> AwsCredentials:
-        known = self._identity_id
-        if known:
+        previous_id = self._identity_id
+        if previous_id:
             try:
                 return self._exchange()
             except CredentialsError:
-                # That identity may have been deleted, or be of the identity pool before this one.
+                # The identity may have been deleted, or belong to an identity pool that was configured before.
                 self._get_id()
-                if self._identity_id == known:
+                if self._identity_id == previous_id:
                     raise
         else:
             self._get_id()
         return self._exchange()
 
     def _exchange(self) -> AwsCredentials:
-        # AWS may answer with another identity than it was asked for, where it has merged two.
+        # AWS may return another identity id than the requested one if it has merged two.
         self._identity_id, credentials = self._pool.credentials(self._identity_id, self._id_token)
         return credentials
 
