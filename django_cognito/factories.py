@@ -61,7 +61,7 @@ def get_identity_pool(settings: CognitoSettings | None = None) -> IdentityPool:
 
 
 def reset() -> None:
-    """Forget everything that was made, keys and cooldowns included. For tests."""
+    """Discard all cached instances, with keys and cooldowns. For tests."""
     with _lock:
         _made.clear()
 

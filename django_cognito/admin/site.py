@@ -1,4 +1,4 @@
-"""The admin, entered and left by way of Cognito.
+"""The admin site with sign-in and sign-out via Cognito.
 
 `django_cognito.admin_config.CognitoAdminConfig` in INSTALLED_APPS, for `django.contrib.admin`, makes it the default.
 """
@@ -25,14 +25,14 @@ _LOCAL = "local"  # in the query: the form for a local password is asked for
 
 
 class CognitoAdminSite(admin.AdminSite):
-    """People sign in where they always do: who is staff is told by GROUPS, or was set by hand.
+    """An admin site that uses the site's Cognito sign-in. `is_staff` is set by GROUPS or by hand.
 
-    With ADMIN_LOCAL_PASSWORD Django's own form stays at `login/?local`, for when Cognito is out of reach.
+    With ADMIN_LOCAL_PASSWORD Django's own form stays at `login/?local`, for use if Cognito cannot be reached.
     """
 
     @method_decorator([never_cache, login_not_required])
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Send a stranger to sign in. Turn away who has signed in and may not enter: doing so again would not help."""
+        """Redirect an anonymous user to sign in. Raise PermissionDenied for a signed-in user without permission."""
         if get_settings().admin_local_password and _LOCAL in request.GET:
             return super().login(request, extra_context)
         wanted = request.GET.get(REDIRECT_FIELD_NAME, "")

@@ -1,4 +1,4 @@
-"""AWS in the name of the person behind a request: `request.cognito.aws`. Ties it to their link row."""
+"""`request.cognito.aws`: AWS with the credentials of the user of a request. Stores the identity id on the link row."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, NoReturn, TypeVar
@@ -26,12 +26,12 @@ class _Known(NamedTuple):
 
 
 class Aws:
-    """S3, DynamoDB and the rest, with the credentials that the identity pool gives this person, and nobody else's.
+    """AWS services with the temporary credentials that the identity pool issues for the user of the request.
 
-    Nothing is asked of AWS before it is needed; credentials are renewed before they end. Everything here raises
-    CredentialsError where the person has none (codes "not_signed_in", "person_required" for a machine,
+    No request is sent before it is needed; credentials are refreshed before they expire. Every member raises
+    CredentialsError if the user has none (codes "not_signed_in", "person_required" for a machine-to-machine client,
     "id_token_required" for an API request without its `X-Cognito-Id-Token`, or AWS's refusal with `aws_code`), and
-    CognitoUnavailableError where Cognito cannot be asked.
+    CognitoUnavailableError if Cognito cannot be reached.
     """
 
     def __init__(
@@ -50,25 +50,25 @@ class Aws:
 
     @property
     def identity_id(self) -> str:
-        """The person's identity, `region:guid`: what S3 prefixes and policies name. Asked of AWS once, then kept."""
+        """The user's identity id, `region:guid`, as S3 prefixes and policies use it. Fetched once, then stored."""
         return self._given(_identity_id)
 
     @property
     def credentials(self) -> AwsCredentials:
-        """Temporary credentials with time left."""
+        """Temporary credentials that have not expired."""
         return self._given(_credentials)
 
     @property
     def session(self) -> Any:
-        """A `boto3.Session` of the person. Not to be shared among threads, as boto3 says of sessions."""
+        """A `boto3.Session` of the user. It is not thread-safe."""
         return self._given(UserAws.session)
 
     def client(self, service: str, **options: Any) -> Any:
-        """The person's boto3 client for `service`, kept for their next request."""
+        """Return the user's boto3 client for `service`, cached for later requests."""
         return self._given(lambda person: person.client(service, **options))
 
     def resource(self, service: str, **options: Any) -> Any:
-        """A boto3 resource of the person for `service`."""
+        """Return a boto3 resource of the user for `service`."""
         return self._given(lambda person: person.resource(service, **options))
 
     async def acredentials(self) -> AwsCredentials:
@@ -81,7 +81,7 @@ class Aws:
 
     @clear_frame_locals
     def _given(self, give: Callable[[UserAws], _T]) -> _T:
-        """What `give` makes of the person's AWS, asking AWS where it must; the identity id that it got is kept."""
+        """Return the result of `give` for the user's AWS; store the identity id if it has changed."""
         known = self._kept() or self._new()
         given = give(known.aws)
         if _has_news(known):
@@ -99,9 +99,9 @@ class Aws:
         return given
 
     def _kept(self) -> _Known | None:
-        """What is known of the person since before; None where nothing is. No I/O, once the request is loaded.
+        """Return the cached token and AWS of the user, or None. No I/O if the request has been loaded.
 
-        Raises CredentialsError, and ImproperlyConfigured where there is no identity pool.
+        Raises CredentialsError, and ImproperlyConfigured if there is no identity pool.
         """
         token = _of_a_person(self._token())
         if self._known is None or self._known.token is not token:
@@ -121,7 +121,7 @@ class Aws:
 
 
 def _of_a_person(token: Token | None) -> Token:
-    """The token, where somebody is signed in by it. Raises CredentialsError."""
+    """Return the token of a signed-in user. Raises CredentialsError."""
     if token is None:
         raise CredentialsError("AWS credentials are for people who are signed in", code="not_signed_in")
     if isinstance(token, ClientToken):
@@ -147,7 +147,7 @@ def _has_news(known: _Known) -> bool:
 
 
 def _keep(known: _Known) -> None:
-    """Keep the identity id on the link row."""
+    """Store the identity id on the link row."""
     identity_id = known.aws.credentials.cached_identity_id
     save_identity_id(known.token, identity_id)
     known.aws.stored_identity_id = identity_id

@@ -1,4 +1,4 @@
-"""For the tests of sites that use this package: tokens without a Cognito, people signed in, and a local Cognito.
+"""Test support for sites that use this package: tokens without Cognito, signed-in users and a local Cognito.
 
 pytest finds the fixtures with `pytest_plugins = ["django_cognito.testing.fixtures"]`, and then a test reads
 

@@ -18,12 +18,12 @@ KID = "django-cognito-testing"
 
 @cache
 def signing_key() -> rsa.RSAPrivateKey:
-    """The private key of `make_token`."""
+    """Return the private key of `make_token`."""
     return rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
 
 
 def jwks() -> dict[str, Any]:
-    """The key set that `make_token`'s tokens verify against, as a pool publishes its own."""
+    """Return the JWKS that verifies the tokens of `make_token`."""
     key: dict[str, Any] = jwt.algorithms.RSAAlgorithm.to_jwk(signing_key().public_key(), as_dict=True)
     return {"keys": [{"kty": "RSA", "n": key["n"], "e": key["e"], "kid": KID, "alg": "RS256", "use": "sig"}]}
 

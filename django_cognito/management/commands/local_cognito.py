@@ -15,7 +15,7 @@ class Command(BaseCommand):
     requires_system_checks = ()  # the site may well be waiting for this to run
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """The options of `python -m local_cognito`, which knows their defaults."""
+        """Add the options of `python -m local_cognito`, which defines their defaults."""
         parser.add_argument("--seed", help="a YAML or JSON file of pools, clients, groups and people")
         parser.add_argument("--port", type=int, help="the port on 127.0.0.1; 0: a free one")
         parser.add_argument("--issuer", choices=("localhost", "aws"), help="whom tokens name as issuer")
