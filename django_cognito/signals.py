@@ -45,27 +45,27 @@ def send_key_event(event: KeyEvent) -> None:
 
 
 def report_rejected_token(error: TokenError) -> None:
-    """Log a refused token and send the signal. Nothing of the token is told but its pool and client, if they are ours.
+    """Log a rejected token and send the signal, with nothing but its pool and client if these are configured.
 
-    At level INFO: anybody may send a bad token, any number of times.
+    The level is INFO: every client can send any number of bad tokens.
     """
-    told = {"code": error.code, "user_pool_id": error.user_pool_id, "client_id": error.client_id}
-    _log.info("token refused: %(code)s (pool %(user_pool_id)s, client %(client_id)s)", told, extra=told)
-    token_rejected.send_robust(type(error), **told)
+    arguments = {"code": error.code, "user_pool_id": error.user_pool_id, "client_id": error.client_id}
+    _log.info("token refused: %(code)s (pool %(user_pool_id)s, client %(client_id)s)", arguments, extra=arguments)
+    token_rejected.send_robust(type(error), **arguments)
 
 
 def send_on_commit(signal: Signal, link: Any, using: str) -> None:
     """Send `account_linked` or `account_unlinked` of a link row, once the transaction on `using` has committed."""
-    told = {"user": link.load_user(using), "user_pool_id": link.user_pool_id, "sub": link.sub}
-    transaction.on_commit(partial(signal.send_robust, None, **told), using=using)
+    arguments = {"user": link.load_user(using), "user_pool_id": link.user_pool_id, "sub": link.sub}
+    transaction.on_commit(partial(signal.send_robust, None, **arguments), using=using)
 
 
 def send_sign_in_failed(code: str, alias: str) -> None:
-    """Send the signal of a sign-in that ended on a page of ours instead of in a session."""
+    """Send the signal of a sign-in that ended on an error page instead of in a session."""
     sign_in_failed.send_robust(None, code=code, alias=alias)
 
 
 def send_signed_out(cognito_users: Sequence[Any], *, everywhere: bool = False, reason: str = "sign_out") -> None:
     """Send the signal that logins of `cognito_users`, link rows of one Django user, have ended."""
-    told = {"cognito_users": tuple(cognito_users), "everywhere": everywhere, "reason": reason}
-    signed_out.send_robust(None, user=cognito_users[0].load_user(), **told)
+    arguments = {"cognito_users": tuple(cognito_users), "everywhere": everywhere, "reason": reason}
+    signed_out.send_robust(None, user=cognito_users[0].load_user(), **arguments)

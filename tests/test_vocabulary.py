@@ -50,7 +50,13 @@ ONE_WORD_FUNCTIONS = {
         "logout",
     },
     "the names of the URLs, which are stable": {"link", "unlink"},
-    "the standard terms of cryptography": {"decrypt", "encrypt", "sign", "verify"},
+    "the standard terms of cryptography": {"decrypt", "encrypt", "jwks", "sign", "verify"},
+    "the steps of a sign-in, read with their module: flow.begin, flow.complete, state.seal": {
+        "begin",
+        "complete",
+        "seal",
+    },
+    "predicates and resets named as in the standard library or in HTTP": {"boolean", "forbidden", "reset"},
     "the name of a python -m entry point": {"main"},
 }
 

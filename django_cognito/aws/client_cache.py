@@ -17,7 +17,7 @@ from ..signals import account_unlinked, signed_out
 from .credentials import UserCredentials
 
 _MAX_USERS = 256  # half a megabyte each
-_KEPT_SECONDS = 3_600  # the usual lifetime of an ID token
+_CACHED_SECONDS = 3_600  # the usual lifetime of an ID token
 
 # A TTLCache from the first entry on: a site without the extra `aws` has no cachetools and no entries.
 _cache: MutableMapping[tuple[IdentityPool, bytes], "UserAws"] = {}
@@ -130,7 +130,7 @@ def clear_cache() -> None:
 def _new_cache() -> MutableMapping[tuple[IdentityPool, bytes], UserAws]:
     from cachetools import TTLCache
 
-    return TTLCache(_MAX_USERS, _KEPT_SECONDS)
+    return TTLCache(_MAX_USERS, _CACHED_SECONDS)
 
 
 def _digest(id_token: str) -> bytes:

@@ -45,14 +45,14 @@ class UserCredentials:
         self._id_token = id_token
         self._identity_id = identity_id
         self._now = now
-        self._held: _Held | None = None
+        self._cached: _Held | None = None
         self._failure: CognitoError | None = None
         self._failed_at = 0.0
         self.reset_lock()
         _all.add(self)
 
     def reset_lock(self) -> None:
-        """Replace the lock: in a forked child, the thread that may have held it does not exist."""
+        """Replace the lock: in a forked child, the thread that may have cached it does not exist."""
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -85,14 +85,14 @@ class UserCredentials:
         fails, every caller gets the cached ones until they expire.
         Raises CredentialsError with AWS's code, CognitoUnavailableError.
         """
-        held, now = self._held, self._now()
-        if held is not None and now < held.renew_at:
-            return held.credentials
-        if held is None or now >= held.ends_at:
+        cached, now = self._cached, self._now()
+        if cached is not None and now < cached.renew_at:
+            return cached.credentials
+        if cached is None or now >= cached.ends_at:
             with self._lock:
                 return self._refresh()
         if not self._lock.acquire(blocking=False):
-            return held.credentials
+            return cached.credentials
         try:
             return self._refresh()
         finally:
@@ -100,18 +100,18 @@ class UserCredentials:
 
     def _refresh(self) -> AwsCredentials:
         """Return new credentials, or those that another thread got while this one waited. The caller holds the lock."""
-        held = self._held
-        if held is not None and self._now() < held.renew_at:
-            return held.credentials
+        cached = self._cached
+        if cached is not None and self._now() < cached.renew_at:
+            return cached.credentials
         try:
             credentials = self._fetch(self._get_credentials)
         except CognitoError:
-            if held is None or self._now() >= held.ends_at:
+            if cached is None or self._now() >= cached.ends_at:
                 raise
-            return held.credentials
+            return cached.credentials
         now = self._now()
         left = credentials.expires_at.timestamp() - now
-        self._held = _Held(credentials, now + max(left - min(_MARGIN_SECONDS, left / _SHARE), _LEAST_SECONDS))
+        self._cached = _Held(credentials, now + max(left - min(_MARGIN_SECONDS, left / _SHARE), _LEAST_SECONDS))
         return credentials
 
     def _fetch(self, fetch: Callable[[], _T]) -> _T:

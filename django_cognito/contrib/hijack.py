@@ -41,7 +41,7 @@ def _restore_login(*, request: HttpRequest, hijacker: Any, **_: Any) -> None:
 
 
 def _end_logins_set_aside(*, request: HttpRequest | None = None, **_: Any) -> None:
-    """End the hijacker's logins with the session: nobody can be released to them any more."""
+    """End the hijacker's logins with the session: a release can no longer restore them."""
     for user_id, login_id in getattr(request, "session", {}).pop(SET_ASIDE_KEY, ()):
         with suppress(SignInError):
             login = get_login(login_id, cognito_user__user_id=user_id)

@@ -33,9 +33,9 @@ _open = 0  # how many `trusted_keys` are, one inside another
 
 @contextmanager
 def trusted_keys() -> Iterator[None]:
-    """While open, the configured pool's keys are `make_token`'s and nothing is fetched; then all is forgotten.
+    """Accept tokens of `make_token` inside the context: the keys of the pool are replaced and none are fetched.
 
-    Settings may change meanwhile, the pool too. One inside another leaves the outer one open.
+    The settings may change inside it. Contexts can be nested; the outermost one restores the keys.
     """
     global _open
     _trust()
@@ -56,7 +56,7 @@ def _trust() -> None:
 
 def _follow(*, setting: str, **_: Any) -> None:
     if _open and setting == "COGNITO":
-        with suppress(ImproperlyConfigured):  # what the settings lack is for whoever reads them to say
+        with suppress(ImproperlyConfigured):  # the code that reads the settings reports what is missing
             _trust()
 
 

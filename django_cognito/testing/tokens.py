@@ -35,7 +35,7 @@ def make_token(
 
     One `username` is one person: the `sub` follows from it. None is a machine (`client_credentials`), which has
     scopes: `make_token(username=None, scope="orders/read")`.
-    `claims` are added to those of `token_use`, and replace them; None takes one away. Names with a colon are given as
+    `claims` are added to those of `token_use`, and replace them; None takes one away. Names with a colon are changes as
     `**{"custom:tenant": "acme"}`. `iat` is now, `exp` an hour later; of two tokens of the same second the later one
     takes groups away and gives none, so a test that gives a known person a group says an earlier `iat` first.
     `header` and `key` are for tokens that must be refused: `header` adds to and replaces `kid` and `alg` likewise.
@@ -43,10 +43,12 @@ def make_token(
     if isinstance(groups, str):
         raise TypeError("groups is a list of names")
     settings = get_pool_registry().by_alias[alias] if alias else get_settings()
-    ours = _person(settings, token_use, username) if username is not None else _machine(settings, token_use, claims)
+    payload = _person(settings, token_use, username) if username is not None else _machine(settings, token_use, claims)
     if groups:
-        ours["cognito:groups"] = list(groups)
-    signed = f"{_segment({'kid': KID, 'alg': 'RS256'}, header or {})}.{_segment({**_common(settings), **ours}, claims)}"
+        payload["cognito:groups"] = list(groups)
+    signed = (
+        f"{_segment({'kid': KID, 'alg': 'RS256'}, header or {})}.{_segment({**_common(settings), **payload}, claims)}"
+    )
     signature = (key or signing_key()).sign(signed.encode(), PKCS1v15(), SHA256())
     return f"{signed}.{_base64url(signature)}"
 
@@ -79,9 +81,9 @@ def _machine(settings: CognitoSettings, token_use: TokenUse, claims: Mapping[str
     return {"sub": client_id, "client_id": client_id, "token_use": token_use, "version": 2}
 
 
-def _segment(usual: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    said = {name: value for name, value in {**usual, **given}.items() if value is not None}
-    return _base64url(json.dumps(said, separators=(",", ":")).encode())
+def _segment(usual: Mapping[str, Any], changes: Mapping[str, Any]) -> str:
+    values = {name: value for name, value in {**usual, **changes}.items() if value is not None}
+    return _base64url(json.dumps(values, separators=(",", ":")).encode())
 
 
 def _base64url(value: bytes) -> str:

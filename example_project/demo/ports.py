@@ -1,4 +1,4 @@
-"""Ports of this machine that nobody listens on."""
+"""Find ports of this machine that are free."""
 
 import socket
 
@@ -12,7 +12,7 @@ def free_port(wanted: int, *, but: frozenset[int] = frozenset()) -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether we could listen there, and nobody does on another address that browsers call localhost."""
+    """Return whether this port is free on every address that browsers use for localhost."""
     try:
         _listening(port).close()
     except OSError:

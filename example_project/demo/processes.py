@@ -12,7 +12,7 @@ from typing import Self
 import requests
 
 UP_WITHIN_SECONDS = 90  # a cold start on a busy laptop
-# All are told at once; who needs longer is killed.
+# All get the signal at once; a process that needs longer is killed.
 STOP_WITHIN_SECONDS = 3
 LOOK_EVERY_SECONDS = 0.1
 
@@ -40,7 +40,7 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        sigint = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave somebody behind
+        sigint = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave a process behind
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _stop(list(self._children.values()), self._stop_within_seconds)
         signal.signal(signal.SIGINT, sigint)
@@ -68,7 +68,7 @@ class Processes:
             if time.monotonic() > deadline:
                 raise ChildEndedError(f"{name} does not answer at {url} after {UP_WITHIN_SECONDS} s.{self._tail(name)}")
             time.sleep(LOOK_EVERY_SECONDS)
-        self._require_alive(name)  # else somebody else answered
+        self._require_alive(name)  # otherwise another process responded
 
     def watch(self) -> None:
         """Wait for as long as all children live. Raises ChildEndedError when one ends."""

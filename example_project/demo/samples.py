@@ -20,7 +20,7 @@ class Sample(NamedTuple):
     body: str
 
 
-# They live here alone: nobody can sign in as them.
+# They exist in this database only: no user can sign in as them.
 AUTHORS = {"ida": ("Ida", "Marsh"), "tomas": ("Tomas", "Reed")}
 
 SAMPLES = [

@@ -12,7 +12,7 @@ SEED_ORIGIN = "http://localhost:8000"  # as the seed file writes the site's addr
 
 @dataclass(frozen=True)
 class SeededPerson:
-    """Somebody in the seed, with what it takes to sign in."""
+    """A user of the seed, with the credentials to sign in."""
 
     username: str
     name: str

@@ -64,7 +64,7 @@ class Stack:
     def start_cognito(self) -> None:
         """Start the local Cognito and wait until it answers."""
         command = [sys.executable, "-m", "local_cognito", "--seed", str(self.seed_file)]
-        # Its keys live where the demo's database does: --fresh forgets both, and a check shares neither with anybody.
+        # Its keys are stored next to the demo's database: --fresh deletes both, and a check uses its own.
         environment = {**_own_environment(), "XDG_STATE_HOME": str(self.state_dir)}
         self.processes.start("cognito", [*command, "--port", str(self.cognito_port)], environment)
         self.processes.wait_for("cognito", f"{self.issuer}/.well-known/jwks.json")
@@ -127,6 +127,6 @@ def pick_ports(cognito: int, site: int) -> tuple[int, int]:
 
 
 def _own_environment() -> dict[str, str]:
-    """Our environment, without what speaks of another pool: a demo never talks to AWS."""
+    """Return the environment without variables of another pool: a demo sends no request to AWS."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("COGNITO_", "DJANGO_", "AWS_"))}
     return {**kept, "PYTHONUNBUFFERED": "1"}

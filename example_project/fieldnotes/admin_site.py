@@ -1,4 +1,4 @@
-"""Django's admin, entered and left by way of Cognito, under the site's own name."""
+"""Django's admin with Cognito sign-in and sign-out, and the name of the site."""
 
 from django_cognito.admin import CognitoAdminSite
 

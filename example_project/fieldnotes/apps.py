@@ -4,6 +4,6 @@ from django.contrib.admin.apps import AdminConfig
 
 
 class FieldnotesAdminConfig(AdminConfig):
-    """The admin, entered by way of Cognito."""
+    """The admin with Cognito sign-in."""
 
     default_site = "fieldnotes.admin_site.FieldnotesAdminSite"

@@ -20,7 +20,7 @@ class HomePage(TemplateView):
     template_name = "home.html"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Reads notes only for a signed-in reader: a visitor's page asks the database nothing."""
+        """Read notes only for an authenticated user: the page of an anonymous user needs no query."""
         may_read = self.request.user.has_perm("notes.view_note")
         newest = Note.objects.select_related("author")[:3] if may_read else []
         return super().get_context_data(newest=newest, **kwargs)
@@ -70,7 +70,7 @@ def permissions_of(request: HttpRequest) -> list[Permission]:
 
 
 def moments(request: HttpRequest) -> list[Moment]:
-    """What began and what ends when, in the order of time; empty for somebody who did not come through Cognito."""
+    """Return the times of the sign-in and of the tokens, in order; empty for a user without a Cognito login."""
     token = request.cognito.token
     if token is None:
         return []

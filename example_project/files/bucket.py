@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from django.conf import settings
 
 PAGE_SIZE = 50
-# S3 API reference, "PutObject", If-None-Match: there is such an object, or somebody is writing it right now.
+# S3 API reference, "PutObject", If-None-Match: the object exists, or another request is writing it now.
 _TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 # S3 API reference, "GetObject": which of the two a missing object is depends on the right to list.
 _PERHAPS_MISSING = frozenset({"NoSuchKey", "AccessDenied"})

@@ -1,4 +1,4 @@
-"""The forms that files and photos are sent with, and the one that asks for somebody else's."""
+"""The forms to upload files and photos, and the form for the files of another user."""
 
 import unicodedata
 

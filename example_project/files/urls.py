@@ -9,5 +9,5 @@ urlpatterns = [
     path("", views.FileList.as_view(), name="list"),
     path("mine/<str:name>/", views.FileDownload.as_view(), name="download"),
     path("mine/<str:name>/delete/", views.FileDelete.as_view(), name="delete"),
-    path("somebody-elses/", views.SomebodyElses.as_view(), name="somebody_elses"),
+    path("other-user/", views.OtherUserFiles.as_view(), name="other_user"),
 ]

@@ -77,7 +77,7 @@ class OneFile(OwnFilesPage):
 
 
 class FileDownload(OneFile, View):
-    """A file, to be kept and not to be shown: what somebody uploaded never runs as a page of this site."""
+    """Download a file: an uploaded file never runs as a page of this site."""
 
     def get(self, request: HttpRequest, name: str) -> HttpResponse:
         """The file as it comes from S3, piece by piece."""
@@ -100,10 +100,10 @@ class FileDelete(OneFile, TemplateView):
         return redirect("files:list")
 
 
-class SomebodyElses(AsksAws, FormView):
-    """Try somebody else's: the question is passed on to AWS as it is, with the asker's own credentials."""
+class OtherUserFiles(AsksAws, FormView):
+    """Try the files of another user: the request is sent to AWS unchanged, with the credentials of this user."""
 
-    template_name = "files/somebody_elses.html"
+    template_name = "files/other_user.html"
     form_class = IdentityForm
     http_method_names = ["get", "head", "options"]
 
@@ -112,7 +112,7 @@ class SomebodyElses(AsksAws, FormView):
         return {**super().get_form_kwargs(), "data": self.request.GET or None}
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """The form, with AWS's answers once somebody was named."""
+        """Show the form, with the responses of AWS if a user was entered."""
         form = self.get_form()
         answers = self._answers(form.cleaned_data["identity"]) if form.is_valid() else []
         return self.render_to_response(self.get_context_data(form=form, answers=answers))
@@ -134,7 +134,7 @@ def _refusal_of(ask: Callable[[], Any]) -> Refusal | None:
 
 
 def file_response(found: Any, **options: Any) -> FileResponse:
-    """What GetObject answered, handed on as a stream that nobody keeps a copy of on the way."""
+    """Stream the response of GetObject without storing a copy."""
     response = FileResponse(found["Body"], content_type=found["ContentType"], **options)
     response["Content-Length"] = found["ContentLength"]
     response["Cache-Control"] = "private, no-store"

@@ -25,7 +25,7 @@ class Browser:
         return self._session.cookies.get_dict()
 
     def copy(self) -> Self:
-        """Another browser with the same cookies: what somebody has who stole them."""
+        """Return another browser with the same cookies, as an attacker with stolen cookies has it."""
         twin = type(self)()
         twin._session.cookies.update(self._session.cookies)
         return twin

@@ -13,7 +13,7 @@ from .world import World
 
 @dataclass(frozen=True)
 class AwsPerson:
-    """Somebody's identity, and S3 by their credentials."""
+    """The identity of a user, and S3 with their credentials."""
 
     identity_id: str
     access_key_id: str

@@ -11,7 +11,7 @@ TIMEOUT_SECONDS = 5
 
 
 class KeyRelay:
-    """Hands on the keys at `source` from a port of its own, for as long as it is not stopped."""
+    """Serve the keys of `source` on a port of its own, until it is stopped."""
 
     def __init__(self, source: str) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(source))
@@ -33,7 +33,7 @@ class KeyRelay:
         self._server.server_close()
 
     def is_reachable(self) -> bool:
-        """Whether somebody still answers there."""
+        """Return whether the port still responds."""
         try:
             requests.get(self.url, timeout=TIMEOUT_SECONDS)
         except requests.ConnectionError:

@@ -84,7 +84,7 @@ def _client(pool: SeededPool, name: str) -> Client:
 
 
 def _user_pool_api(stack: Stack) -> Any:
-    """boto3's client of the local Cognito. It is given keys of its own, so that it never finds somebody's real ones."""
+    """boto3's client of the local Cognito. It has its own access keys, so that it never uses real ones."""
     keys = {"aws_access_key_id": "demo", "aws_secret_access_key": "demo"}
     region = stack.pool.id.partition("_")[0]
     return boto3.client("cognito-idp", endpoint_url=stack.cognito, region_name=region, **keys)

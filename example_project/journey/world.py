@@ -34,7 +34,7 @@ class World:
     start_late_site: Callable[[], str]  # a second process of the site; its origin
     back_up_database: Callable[[], None]
     refresh_from_backup: Callable[[str], str]  # what Cognito says to a person's refresh token out of the backup
-    program: Client  # the site's API takes its tokens; nobody is behind them
+    program: Client  # the site's API accepts its tokens, which have no user
     program_secret: str
     bucket: str
     identity_pool_id: str

@@ -17,7 +17,7 @@ class NoteAdmin(admin.ModelAdmin):
     readonly_fields = ["author", "created", "updated"]
 
     def save_model(self, request, obj, form, change) -> None:
-        """A note written here is its writer's; one that is mended stays its author's."""
+        """Set the author of a new note; an edited note keeps its author."""
         if not change:
             obj.author = request.user
         super().save_model(request, obj, form, change)

@@ -7,7 +7,7 @@ from .models import Note
 
 
 class NoteSerializer(serializers.ModelSerializer):
-    """A note as JSON; its author is told, not taken."""
+    """A note as JSON; the author is read-only."""
 
     author = serializers.SlugRelatedField(slug_field="username", read_only=True)
 

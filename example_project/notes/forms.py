@@ -6,7 +6,7 @@ from .models import Note
 
 
 class NoteForm(forms.ModelForm):
-    """A note's own fields. Its author is whoever writes it, and no field."""
+    """The fields of a note. The author is the user who writes it, and is no field."""
 
     class Meta:
         model = Note

@@ -16,7 +16,7 @@ def not_in_the_future(day: datetime.date) -> None:
 
 
 class Note(models.Model):
-    """Something that somebody saw outdoors, written down."""
+    """A note about an observation outdoors."""
 
     title = models.CharField(max_length=120)
     body = models.TextField("what you saw")

@@ -6,7 +6,7 @@ _READ = ["%(app_label)s.view_%(model_name)s"]
 
 
 class ModelPermissions(permissions.DjangoModelPermissions):
-    """Django's model permissions, the one for reading included: DRF's own class lets everybody read."""
+    """Django's model permissions, the one for reading included: DRF's own class allows every user to read."""
 
     perms_map = {**permissions.DjangoModelPermissions.perms_map, "GET": _READ, "HEAD": _READ, "OPTIONS": _READ}
     # A refusal with a code, like those of django_cognito.

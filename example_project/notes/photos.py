@@ -1,4 +1,4 @@
-"""The photo of a note: kept among its author's own files, so AWS gives it to the author and to nobody else."""
+"""The photo of a note: stored with its author's own files, so AWS returns it to the author only."""
 
 from pathlib import PurePath
 from typing import Any
@@ -30,7 +30,7 @@ class NotePhotoPage(AsksAws, PermissionRequiredMixin):
 
 
 class NotePhoto(NotePhotoPage, View):
-    """The photo, asked of AWS with the credentials of whoever looks. Who is who, this page does not ask."""
+    """Return the photo, requested from AWS with the credentials of the user who views it."""
 
     permission_required = "notes.view_note"
 
@@ -38,7 +38,7 @@ class NotePhoto(NotePhotoPage, View):
     def why(self) -> str:
         """Said to those whom AWS refuses it."""
         author = self.note.author.get_full_name() or self.note.author.get_username()
-        return f"The photo lies among {author}'s own files, and AWS gives those to nobody else."
+        return f"The photo is one of {author}'s own files, and AWS returns them only to their owner."
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The picture, as it comes from S3."""
@@ -55,7 +55,7 @@ class NotePhotoEdit(NotePhotoPage, FormView):
     form_class = PhotoForm
 
     def has_permission(self) -> bool:
-        """The author's alone: anybody else's photo would lie among files that are not the author's."""
+        """Allow the author only: the photo of another user would not be stored with the author's files."""
         return super().has_permission() and self.note.author_id == self.request.user.pk
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class NoteCreate(NoteWriting, generic.CreateView):
 
 
 class NoteUpdate(NoteWriting, generic.UpdateView):
-    """Mend a note."""
+    """Edit a note."""
 
     permission_required = "notes.change_note"
     done = "“{title}” was changed."

@@ -53,7 +53,7 @@ def _refusal(page: Page) -> tuple[int, list[str]]:
 
 
 def test_a_visitor_is_asked_to_sign_in(stack: Stack) -> None:
-    for path in ("", "mine/a.txt/", "mine/a.txt/delete/", "somebody-elses/"):
+    for path in ("", "mine/a.txt/", "mine/a.txt/delete/", "other-user/"):
         assert "/oauth2/authorize" in "".join(Browser().open(f"{stack.site}/files/{path}").visited), path
 
 
@@ -159,19 +159,19 @@ def test_no_address_of_the_site_s_leads_to_somebody_else_s_file(
 
 def test_asking_for_somebody_else_s_is_answered_by_aws(stack: Stack, signed_in: SignedIn) -> None:
     identity = _identity(stack, signed_in("bob"))
-    page = signed_in("alice").open(f"{stack.site}/files/somebody-elses/?identity={identity}")
+    page = signed_in("alice").open(f"{stack.site}/files/other-user/?identity={identity}")
     assert page.code_in("aws-answers") == ["AccessDenied", "AccessDenied"]
     assert "the role that it gives you does not allow that" in page.text
 
 
 def test_asking_for_one_s_own_is_allowed(stack: Stack, signed_in: SignedIn) -> None:
     alice = signed_in("alice")
-    page = alice.open(f"{stack.site}/files/somebody-elses/?identity={_identity(stack, alice)}")
+    page = alice.open(f"{stack.site}/files/other-user/?identity={_identity(stack, alice)}")
     assert "May I list their files? Yes." in page.text
 
 
 def test_what_is_no_identity_is_not_asked_for(stack: Stack, signed_in: SignedIn) -> None:
-    page = signed_in("alice").open(f"{stack.site}/files/somebody-elses/?identity=../bob")
+    page = signed_in("alice").open(f"{stack.site}/files/other-user/?identity=../bob")
     assert "An identity id looks like" in page.text
     assert page.code_in("aws-answers") == []
 

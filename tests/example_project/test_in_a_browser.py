@@ -21,8 +21,8 @@ PATHS = (
     *(
         "/files/",
         "/files/mine/heron.txt/delete/",
-        "/files/somebody-elses/",
-        f"/files/somebody-elses/?identity={NOBODY}",
+        "/files/other-user/",
+        f"/files/other-user/?identity={NOBODY}",
     ),
 )
 AA = 4.5  # WCAG 2.2, success criterion 1.4.3: of text to what is behind it

@@ -45,10 +45,10 @@ def test_nobody_else_does_and_the_page_says_why(stack: Stack, signed_in: SignedI
     carol = signed_in("carol")
     page = carol.open(note)
     assert "<img" not in page.html
-    assert "Alice Heron has put a photo on this note. It lies among the author's own files" in page.text
+    assert "Alice Heron has added a photo to this note. It is stored with the author's own files" in page.text
     page = carol.open(f"{note}photo/")
     assert (page.status, page.code_in("refusal")) == (403, ["AccessDenied"])
-    assert "The photo lies among Alice Heron's own files" in page.text
+    assert "The photo is one of Alice Heron's own files" in page.text
 
 
 def test_it_is_among_its_author_s_files(stack: Stack, alice: Browser, note: str) -> None:

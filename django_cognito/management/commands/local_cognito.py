@@ -29,6 +29,6 @@ class Command(BaseCommand):
             from local_cognito.__main__ import main
         except ImportError as error:
             raise CommandError('Install the extra first: pip install "django-aws-cognito[emulator]"') from error
-        given = {name: options[name.replace("-", "_")] for name in ("seed", "port", "issuer", "state-dir")}
-        if code := main([f"--{name}={value}" for name, value in given.items() if value is not None]):
-            sys.exit(code)  # what is wrong has been said
+        values = {name: options[name.replace("-", "_")] for name in ("seed", "port", "issuer", "state-dir")}
+        if code := main([f"--{name}={value}" for name, value in values.items() if value is not None]):
+            sys.exit(code)  # the error message was printed

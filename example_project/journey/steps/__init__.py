@@ -11,7 +11,7 @@ ALL: tuple[Step, ...] = (
     signing_in.me_page,
     accounts.made_by_code,
     accounts.password_replaced,
-    api.nobody,
+    api.anonymous_request,
     api.editor_writes,
     api.viewer_reads_only,
     refusals.tampered,

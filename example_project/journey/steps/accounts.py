@@ -66,7 +66,7 @@ def _sign_up(browser: Browser, world: World, person: SeededPerson) -> Page:
 
 
 def _code(browser: Browser, world: World, person: SeededPerson) -> str:
-    """The newest code for somebody, from the local Cognito's mailbox."""
+    """Return the most recent code for a user, from the mailbox of the local Cognito."""
     above, found, _ = browser.open(f"{world.cognito}/mailbox").text.partition(f" To {person.email} ")
     codes = re.findall(r"\b\d{6}\b", above)
     if not found or not codes:
@@ -79,4 +79,4 @@ def _arrived(world: World, page: Page) -> str:
         return f"{page.url.partition('?')[0]} ({page.status})"
     name = re.search(r"Username (\S+)", page.text)
     rights = "who may do nothing yet" if "Nothing yet" in page.text else "with rights"
-    return f"back at Fieldnotes, as {name[1] if name else 'nobody'}, {rights}"
+    return f"back at Fieldnotes, as {name[1] if name else 'an anonymous user'}, {rights}"

@@ -1,4 +1,4 @@
-"""Steps: Django's admin, entered by way of Cognito."""
+"""Steps: Django's admin with Cognito sign-in."""
 
 from .. import hosted_ui
 from ..browser import Browser

@@ -6,8 +6,8 @@ from ..world import World
 
 
 @step("The API without a token", expected="401, WWW-Authenticate: Bearer")
-def nobody(world: World) -> str:
-    """Nobody asks: there is no token that could be invalid."""
+def anonymous_request(world: World) -> str:
+    """An anonymous request: there is no token that could be invalid."""
     answer = api.read(world, "")
     return f"{api.told(answer)}, WWW-Authenticate: {answer.headers.get('WWW-Authenticate')}"
 

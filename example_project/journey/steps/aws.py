@@ -53,7 +53,7 @@ def api_with_id_token(world: World) -> str:
     expected="boto3: allowed, then ExpiredToken, with new ones allowed; the site, of one sign-in: 200, then 200",
 )
 def renewed(world: World) -> str:
-    """At a site with an identity pool whose credentials are short-lived: nobody there signs in again."""
+    """At a site with an identity pool whose credentials are short-lived: no user signs in again there."""
     tokens, site = _tokens(world, "alice"), world.start_brief_site()
     first = aws_person(world, tokens["id_token"], identity_pool_id=world.brief_identity_pool_id)
     early = _lists(world, first), _site_lists(world, tokens, site)

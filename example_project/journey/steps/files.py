@@ -17,7 +17,7 @@ A_PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)  # by its first bytes
     expected="on her page; in S3 under her identity; the same bytes come back, as attachment",
 )
 def kept_and_read_back(world: World) -> str:
-    """By way of S3: the site keeps nothing itself."""
+    """Through S3: the site stores nothing itself."""
     content, browser = token_bytes(2048), Browser()
     page = hosted_ui.sign_in(browser, world, world.people["alice"], to="/files/")
     page = browser.upload(page, "file", "heron.wav", content)
@@ -40,7 +40,7 @@ def site_asks_aws(world: World) -> str:
     world.s3_admin.put_object(Bucket=world.bucket, Key=f"{bob.identity_id}/boots.txt", Body=b"left by the door")
     browser = Browser()
     hosted_ui.sign_in(browser, world, world.people["alice"])
-    page = browser.open(f"{world.site}/files/somebody-elses/?identity={bob.identity_id}")
+    page = browser.open(f"{world.site}/files/other-user/?identity={bob.identity_id}")
     guesses = ("boots.txt", f"..%2F{bob.identity_id}%2Fboots.txt")
     found = [str(browser.download(f"{world.site}/files/mine/{guess}/").status_code) for guess in guesses]
     return f"the page says {', '.join(page.code_in('aws-answers'))}; his file by her addresses: {', '.join(found)}"

@@ -16,7 +16,7 @@ def keys_unreachable(world: World) -> str:
 
 @step("A new token, by a key that the site knows", expected="200")
 def known_keys_serve(world: World) -> str:
-    """An outage logs nobody out."""
+    """An outage signs no user out."""
     return api.told(api.read(world, srp.sign_in(world.idp, world.web, world.people["bob"])))
 
 

@@ -1,4 +1,4 @@
-"""Steps: a program with a token of its own, and nobody behind it (RFC 6749 4.4)."""
+"""Steps: a program with a token of its own, without a user (RFC 6749 4.4)."""
 
 import requests
 

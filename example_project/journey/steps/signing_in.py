@@ -13,7 +13,7 @@ from ..world import World
 
 @step(
     "A wrong password is refused at the hosted UI",
-    expected="the form again, with “Incorrect username or password.”; Fieldnotes knows nobody",
+    expected="the form again, with “Incorrect username or password.”; Fieldnotes has no user",
 )
 def wrong_password(world: World) -> str:
     """Alice mistypes."""
@@ -44,7 +44,7 @@ def hosted_ui_with_pkce(world: World) -> str:
 
 @step(
     "Dave is refused without the code of his authenticator app",
-    expected="password alone: asked for the code; wrong code: asked again; Fieldnotes knows nobody",
+    expected="password alone: asked for the code; wrong code: asked again; Fieldnotes has no user",
 )
 def no_code_no_entry(world: World) -> str:
     """The right password is half of it."""
@@ -83,7 +83,7 @@ def _whom_it_knows(browser: Browser, world: World) -> str:
     """Whom the site takes the browser's person for."""
     page = browser.open(f"{world.site}/me/")
     if not page.url.startswith(world.site):
-        return "Fieldnotes knows nobody"
+        return "Fieldnotes has no user"
     names = [person.name for person in world.people.values() if person.name in page.text]
     return f"Fieldnotes knows {', '.join(names)}"
 

@@ -18,7 +18,7 @@ from .aws.signatures import read_signature
 # `bucket.localhost` is how AWS SDKs address a bucket of S3 at http://localhost.
 _LOOPBACK_HOST = r"(?:(?:[a-z0-9_-]+\.)*localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?"
 _HOST = re.compile(rf"{_LOOPBACK_HOST}\Z", re.IGNORECASE)
-# Browsers write origins in lower case, without a path. `null` (sandboxed frames, files, data URLs) is anybody's.
+# Browsers write origins in lower case, without a path. `null` (sandboxed frames, files) is no specific origin.
 LOOPBACK_ORIGIN = re.compile(rf"https?://{_LOOPBACK_HOST}\Z")
 
 _WRONG_HOST = (

@@ -54,7 +54,7 @@ class KeyRing:
     def of(self, pool_id: str) -> dict[TokenUse, SigningKey]:
         """Return the pool's two keys by the use of the tokens that they sign."""
         if pool_id not in self._pools:
-            self._pools[pool_id] = _kept(self._state_dir, pool_id) if self._state_dir else _new_keys()
+            self._pools[pool_id] = _load_keys(self._state_dir, pool_id) if self._state_dir else _new_keys()
         return self._pools[pool_id]
 
     def jwks(self, pool_id: str) -> dict[str, list[dict[str, str]]]:
@@ -79,7 +79,7 @@ def _new_keys() -> dict[TokenUse, SigningKey]:
     return {use: SigningKey(kids[use], rsa.generate_private_key(65_537, _KEY_BITS)) for use in _TOKEN_USES}
 
 
-def _kept(state_dir: Path, pool_id: str) -> dict[TokenUse, SigningKey]:
+def _load_keys(state_dir: Path, pool_id: str) -> dict[TokenUse, SigningKey]:
     """The pool's keys from its file; made there first, if need be."""
     stored = read_or_create_json(
         state_dir / f"{pool_id}.json",

@@ -30,7 +30,7 @@ class Operations:
         self._sign_ins = SignIns(service)
         providers = IdentityProviderOperations(service)
         software_tokens = SoftwareTokens(service, self._sign_ins.challenges)
-        self._ours: dict[str, Callable[[Parameters], Answer]] = {
+        self._own_operations: dict[str, Callable[[Parameters], Answer]] = {
             "InitiateAuth": self.initiate_auth,
             "AdminInitiateAuth": self.admin_initiate_auth,
             "RespondToAuthChallenge": self.respond_to_auth_challenge,
@@ -55,8 +55,8 @@ class Operations:
 
     def _run(self, operation: str, request: Request) -> Response:
         parameters = read_parameters(request)
-        if operation in self._ours:
-            return json_response(self._ours[operation](parameters))
+        if operation in self._own_operations:
+            return json_response(self._own_operations[operation](parameters))
         if not moto_operations.is_implemented(operation):
             raise _unknown(operation)
         if operation in self._checks:

@@ -90,13 +90,13 @@ class SignIns:
 
     def answer_new_password_required(self, client: AppClient, challenge: Challenge, responses: Parameters) -> Answer:
         """Return the next step after NEW_PASSWORD_REQUIRED."""
-        user = _somebody(challenge)
+        user = _require_user(challenge)
         self._service.set_password(user, require_parameter(responses, "NEW_PASSWORD"))
         return self._after_new_password(client, self._again(user))
 
     def answer_software_token_mfa(self, client: AppClient, challenge: Challenge, responses: Parameters) -> Answer:
         """Return the tokens after SOFTWARE_TOKEN_MFA."""
-        user = self._again(_somebody(challenge))
+        user = self._again(_require_user(challenge))
         self._service.check_totp(user, require_parameter(responses, "SOFTWARE_TOKEN_MFA_CODE"))
         return self._done(client, user)
 
@@ -104,7 +104,7 @@ class SignIns:
         """Return the tokens after MFA_SETUP."""
         if not challenge.has_enrolled:
             raise ServiceError("NotAuthorizedException", "Invalid session for the user.")
-        return self._done(client, self._again(_somebody(challenge)))
+        return self._done(client, self._again(_require_user(challenge)))
 
     def _again(self, user: User) -> User:
         """Return the user's current data: the account may have been disabled between two steps. Raises ServiceError."""
@@ -136,7 +136,7 @@ class SignIns:
         return {"ChallengeParameters": {}, "AuthenticationResult": result}
 
 
-def _somebody(challenge: Challenge) -> User:
+def _require_user(challenge: Challenge) -> User:
     if challenge.user is None:
         raise bad_credentials()
     return challenge.user

@@ -31,7 +31,7 @@ class SoftwareTokens:
         moto_user.token_verified = True
         if challenge is None:
             return {"Status": "SUCCESS"}
-        # Whoever must have a second factor has it on from here (AWS API reference, VerifySoftwareToken).
+        # If a second factor is required, it is enabled from here on (AWS API reference, VerifySoftwareToken).
         moto_user.software_token_mfa_enabled, moto_user.preferred_mfa_setting = True, "SOFTWARE_TOKEN_MFA"
         return {"Status": "SUCCESS", "Session": self._next_session(challenge, parameters["Session"])}
 

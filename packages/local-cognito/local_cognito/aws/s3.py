@@ -40,11 +40,11 @@ class AuthorizedS3(S3Response):
         super().__init__()
         self._account = account
         self._authorizer = authorizer
-        self._asked: dict[str, str] = {}
+        self._condition_values: dict[str, str] = {}
 
     def respond(self, request: Request) -> Answer:
         """Return moto's response, or an error of S3 if the request is denied."""
-        self._asked = {f"s3:{name}": request.args[name] for name in _CONDITION_KEYS if name in request.args}
+        self._condition_values = {f"s3:{name}": request.args[name] for name in _CONDITION_KEYS if name in request.args}
         is_object = request.raw_path.strip("/").count("/") > 0
         respond = self.key_response if is_object else self.bucket_response
         status, headers, body = respond(request, request.raw_url, dict(request.headers))
@@ -62,7 +62,7 @@ class AuthorizedS3(S3Response):
         try:
             needs = self._required_permissions(bucket_name, key_name)
             permissions = ((f"s3:{action}", f"arn:aws:s3:::{resource}") for action, resource in needs)
-            self._authorizer.authorize(permissions, self._asked)
+            self._authorizer.authorize(permissions, self._condition_values)
         except AccessDeniedError as error:
             raise _refusal(error.reason, bucket_name) from error
 

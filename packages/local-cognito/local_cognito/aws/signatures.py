@@ -86,7 +86,7 @@ def _signature(
 
 
 def _address(request: Request) -> str:
-    """The request's address as it was signed: to the letter, without the signature itself."""
+    """Return exactly the URL that was signed, without the signature."""
     query = request.query_string.decode()
     signed_pairs = [pair for pair in query.split("&") if unquote(pair.partition("=")[0]) != "X-Amz-Signature"]
     return f"http://{request.host}{request.raw_path}?{'&'.join(signed_pairs)}"

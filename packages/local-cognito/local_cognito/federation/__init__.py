@@ -1,1 +1,1 @@
-"""Sign-in through somebody else: the local Cognito as a client of an OpenID provider."""
+"""Sign-in with other providers: the local Cognito as a client of an OpenID provider."""

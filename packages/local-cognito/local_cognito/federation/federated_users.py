@@ -39,7 +39,7 @@ class FederatedUsers:
             username = _username(pool, provider, str(claims["sub"]))
             moto_user = pool.users.get(username)
             if moto_user is not None and not _is_of(moto_user, provider, str(claims["sub"])):
-                # Whoever signs up by such a name first must not find the other's sign-ins in their account.
+                # A user who signs up with such a name first must not get the sign-ins of the federated user.
                 raise ServiceError("invalid_request", f"Another user has the name {username} already")
             attributes = map_attributes(provider.mapping, claims)
             _require_complete(pool, {**(moto_user.attribute_lookup if moto_user else {}), **attributes})

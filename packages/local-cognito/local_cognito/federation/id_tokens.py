@@ -45,7 +45,7 @@ def verify_id_token(
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise FederationFailed("Invalid id_token") from error
     _require_timely(claims, now)
-    _require_ours(claims, provider, nonce)
+    _require_audience_and_nonce(claims, provider, nonce)
     return claims
 
 
@@ -69,7 +69,7 @@ def _require_timely(claims: Mapping[str, Any], now: float) -> None:
         raise FederationFailed("Invalid id_token")
 
 
-def _require_ours(claims: Mapping[str, Any], provider: IdentityProvider, nonce: str) -> None:
+def _require_audience_and_nonce(claims: Mapping[str, Any], provider: IdentityProvider, nonce: str) -> None:
     """Check that the token is for this authorization request and this client."""
     if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
         raise FederationFailed("Bad id_token nonce")

@@ -21,7 +21,7 @@ class IdentityOperations:
     def __init__(self, identities: Identities, service: UserPoolService) -> None:
         self._identities = identities
         self._service = service
-        self._ours: dict[str, Callable[[Parameters], Answer]] = {
+        self._own_operations: dict[str, Callable[[Parameters], Answer]] = {
             "GetId": self.get_id,
             "GetCredentialsForIdentity": self.get_credentials_for_identity,
         }
@@ -33,8 +33,8 @@ class IdentityOperations:
             return run_operation(lambda: json_response(self._operation(operation)(read_parameters(request))))
 
     def _operation(self, name: str) -> Callable[[Parameters], Answer]:
-        if name in self._ours:
-            return self._ours[name]
+        if name in self._own_operations:
+            return self._own_operations[name]
         if name in get_service_model("cognito-identity").operation_names:
             raise ServiceError("NotImplementedException", f"The local Cognito does not have the operation {name}")
         raise ServiceError("UnknownOperationException", f"There is no operation {name} of identity pools")

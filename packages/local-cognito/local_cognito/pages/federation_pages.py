@@ -27,7 +27,7 @@ from .browser_sessions import LOGIN_SECONDS, BrowserSession, ExpiringStore, sess
 from .page import error_page
 
 CALLBACK_PATH = "/oauth2/idpresponse"
-# The most that is handed on of what a provider says of its own failure.
+# Maximum length of a provider's error text that is passed on.
 _DESCRIPTION_MOST_CHARACTERS = 200
 
 

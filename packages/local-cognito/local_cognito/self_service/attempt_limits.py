@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 from ..errors import ServiceError
 
 _WINDOW_SECONDS = 3600
-# Names that nobody has are counted too; without a bound they would eat the machine's memory.
+# Unknown usernames are counted too; without a limit they would fill the memory.
 _CAPACITY = 10_000
 
 

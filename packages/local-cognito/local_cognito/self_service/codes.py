@@ -28,7 +28,7 @@ class Purpose:
 
 
 SIGN_UP = Purpose("sign-up", "confirms a new account; good for 24 hours", 86_400)
-# The two operations share 5 to 20 tries, by a risk that nobody reckons here.
+# The two operations share 5 to 20 tries, by a risk that is not computed here.
 PASSWORD_RESET = Purpose("password-reset", "sets a new password; good for 1 hour", 3_600)
 
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-# More than anybody reads, and few enough for a process that runs for weeks.
+# Enough to read, and few enough for a process that runs for weeks.
 _CAPACITY = 500
 
 
@@ -26,7 +26,7 @@ class Message:
 
     def __str__(self) -> str:
         text = f"{self.medium} to {self.address} ({self.username}, {self.pool_id}): {self.code}  {self.subject}"
-        # Names come from anybody who signs up: none may steer the terminal.
+        # Users choose their names at sign-up: no name may contain terminal control characters.
         return "".join(character if character.isprintable() else "?" for character in text)
 
 
