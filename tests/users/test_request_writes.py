@@ -162,4 +162,4 @@ def test_failure_of_the_second_writing_leaves_the_response(
 
     monkeypatch.setattr("django_cognito.middleware.reapply_claims", fail)
     assert client.get("/admins/", headers=bearer(removal)).status_code == 403
-    assert "claims that a view rolled back could not be written again" in caplog.text
+    assert "claims that a view rolled back could not be reapplied" in caplog.text
