@@ -1,6 +1,6 @@
 """The language of code and documents: plain technical English, measured and compared with fixed limits.
 
-The checks read source text and import nothing of the packages. A finding is printed as `file:line: text`.
+The checks read the source of the installed packages. A finding is printed as `file:line: text`.
 """
 
 import ast
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+import local_cognito
 import pytest
 
 from tests.support import source
@@ -18,7 +19,7 @@ from tests.support import source
 PROJECT = source.PROJECT_DIRECTORY
 PACKAGES = {
     "django_cognito": source.PACKAGE_DIRECTORY,
-    "local_cognito": PROJECT / "packages" / "local-cognito" / "local_cognito",
+    "local_cognito": Path(local_cognito.__file__).parent,
 }
 DOCUMENTS = sorted(
     path

@@ -20,12 +20,12 @@ class _Told:
     note: str = ""
 
 
-_CACHED, _NEW = "django_cognito, known token, cached user", "django_cognito, new token"
+_CACHED, _NEW = "django_cognito, cached token, cached user", "django_cognito, new token"
 _TOLD = (
     _Told(_BASE, "open", True),
     _Told(_CACHED, "ours-cached", True),
     _Told("django_cognito, cached user, middleware", "ours-cached-middleware", True, "with CognitoMiddleware"),
-    _Told("django_cognito, known token", "ours", True),
+    _Told("django_cognito, cached token", "ours", True),
     _Told(_NEW, "ours", False),
     _Told("DRF TokenAuthentication", "token", True, "opaque token from the database"),
     _Told("simplejwt, stateless", "simplejwt-stateless", False, "no user of the database"),
@@ -50,7 +50,7 @@ def measure(stage: Stage) -> Figure:
         for name, each in ((each.name, each) for each in entries)
     ]
     goals = (
-        Goal("API request, known token and cached user", ratio(times, _CACHED, _BASE), 1.10),
+        Goal("API request, cached token and cached user", ratio(times, _CACHED, _BASE), 1.10),
         Goal("  its queries", queries[_CACHED][0], 0),
         Goal("API request, new token, user from the database", ratio(times, _NEW, _BASE), 3.4),
         Goal("  its queries", queries[_NEW][0], 1),

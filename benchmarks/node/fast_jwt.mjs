@@ -1,4 +1,4 @@
-// fast-jwt, with its cache of known tokens ("cached") or without; Cognito's two claims checked by hand.
+// fast-jwt, with its cache of cached tokens ("cached") or without; Cognito's two claims checked by hand.
 import { createVerifier } from "fast-jwt";
 
 export function prepare(scene, cached) {

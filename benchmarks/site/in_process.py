@@ -45,7 +45,7 @@ def ready(raw: str) -> Environ:
 
 
 def facts(call: Callable[[Environ], None], scene: Scene) -> dict[str, tuple[int, int]]:
-    """Queries and writes of a steady request: with a new token of a known person, and with a known token."""
+    """Queries and writes of a steady request: with a new token of a known person, and with a cached token."""
     tokens = scene.tokens
     for raw in tokens[:PEOPLE]:
         call(ready(raw))

@@ -24,8 +24,8 @@ ODD = "a:secret+of/50%=2B& \u20ac"
 def odd_secret(site: Site, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
     """The secret of the confidential client, in characters that Basic credentials and forms treat specially."""
     secret: str = getattr(request, "param", ODD)
-    client, find_client = replace(site.confidential, secret=secret), site.authority.client
-    monkeypatch.setattr(site.authority, "client", lambda name: client if name == client.id else find_client(name))
+    client, find_client = replace(site.confidential, secret=secret), site.service.client
+    monkeypatch.setattr(site.service, "client", lambda name: client if name == client.id else find_client(name))
     return secret
 
 

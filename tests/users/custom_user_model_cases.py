@@ -125,7 +125,7 @@ class EmailUser:
         assert [found.id for found in run_checks(tags=["security"]) if found.id == "django_cognito.E010"] == []
         settings.COGNITO = {**settings.COGNITO, "GROUPS": GROUPS}
         found = [message.msg for message in run_checks(tags=["security"]) if message.id == "django_cognito.E010"]
-        assert [text.split(" give '")[1].split("'")[0] for text in found] == ["groups", "is_staff", "is_superuser"]
+        assert [text.split(" grant '")[1].split("'")[0] for text in found] == ["groups", "is_staff", "is_superuser"]
 
     def test_protected_json_value_keeps_both_kinds_of_change(self) -> None:
         model = get_user_model()
