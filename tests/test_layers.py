@@ -1,6 +1,7 @@
 """The layers of the package: which module may import which. Imports point down."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,15 @@ NOT_AT_IMPORT_TIME = ("boto3",)
 
 def test_imports_point_down() -> None:
     assert "\n".join(violations(source.PACKAGE_DIRECTORY)) == ""
+
+
+def test_contributing_lists_the_same_layers() -> None:
+    text = source.path_of("CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = text.partition("## Code layout")[2].partition("\n## ")[0]
+    rows = [re.findall(r"`(\w+)`", row.split("|")[1]) for row in section.splitlines() if row.startswith("| `")]
+    existing = {_relative(name).partition(".")[0] for name in source.modules()}
+    layers = [[name for name in layer.split() if name in existing] for layer in LAYERS]
+    assert rows == [layer for layer in layers if layer]
 
 
 def test_modules_of_the_package_are_read() -> None:
