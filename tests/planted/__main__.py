@@ -15,6 +15,9 @@ from pathlib import Path
 from .patch import DIRECTORY, Patch, PatchError, read_patches
 from .trial import PROJECT, Result, Verdict, run_unpatched, try_patch
 
+_Tests = tuple[tuple[str, ...], str]  # the arguments of pytest, and the database
+_GROUP_SIZE = 20  # their tests end well before the time limit of one run
+
 
 def main(arguments: Sequence[str] | None = None, *, directory: Path = DIRECTORY, project: Path = PROJECT) -> int:
     """Try the selected patches and print a line for each; return the exit status."""
@@ -42,14 +45,40 @@ def _select(patches: list[Patch], selections: Sequence[str]) -> list[Patch]:
 def _try_all(patches: Sequence[Patch], jobs: int, project: Path) -> list[Verdict]:
     with ThreadPoolExecutor(jobs) as pool:
         try:
-            distinct = list(dict.fromkeys((patch.tests, patch.database) for patch in patches))
-            problems = dict(zip(distinct, pool.map(lambda run: run_unpatched(*run, project), distinct), strict=True))
+            problems: dict[_Tests, str] = {}
+            for result in pool.map(lambda group: _problems_of(group, project), _groups(patches)):
+                problems |= result
             trials = {
                 pool.submit(_try, patch, problems[patch.tests, patch.database], project): patch for patch in patches
             }
             return [_report(trials[trial], *trial.result()) for trial in as_completed(trials)]
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _groups(patches: Sequence[Patch]) -> list[list[_Tests]]:
+    """Return the tests of all patches in groups that one run of pytest can take: one database, no `-k`."""
+    by_database: dict[str, list[_Tests]] = {}
+    groups: list[list[_Tests]] = []
+    for tests, database in dict.fromkeys((patch.tests, patch.database) for patch in patches):
+        if "-k" in tests:
+            groups.append([(tests, database)])
+        else:
+            by_database.setdefault(database, []).append((tests, database))
+    for distinct in by_database.values():
+        groups += [distinct[start : start + _GROUP_SIZE] for start in range(0, len(distinct), _GROUP_SIZE)]
+    return groups
+
+
+def _problems_of(group: list[_Tests], project: Path) -> dict[_Tests, str]:
+    """Run the tests of a group without a patch; return why they prove nothing, '' if they pass.
+
+    One run takes the whole group, which saves many starts of pytest; only if it fails does each entry get its own run.
+    """
+    together = tuple(dict.fromkeys(test for tests, _ in group for test in tests))
+    if len(group) > 1 and not run_unpatched(together, group[0][1], project):
+        return dict.fromkeys(group, "")
+    return {(tests, database): run_unpatched(tests, database, project) for tests, database in group}
 
 
 def _try(patch: Patch, problem: str, project: Path) -> tuple[Result, float]:
