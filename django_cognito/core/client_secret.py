@@ -117,9 +117,7 @@ def _unavailable(problem: str, seconds: float) -> CognitoUnavailableError:
 _secrets: weakref.WeakSet[ClientSecret] = weakref.WeakSet()
 
 
+@run_in_forked_child
 def _reset_after_fork() -> None:
     for secret in _secrets:
         secret.reset_after_fork()
-
-
-run_in_forked_child(_reset_after_fork)

@@ -274,9 +274,7 @@ def _start_thread(run: Callable[[], None]) -> None:
 _stores: weakref.WeakSet[KeyStore] = weakref.WeakSet()
 
 
+@run_in_forked_child
 def _reset_after_fork() -> None:
     for store in _stores:
         store.reset_after_fork()
-
-
-run_in_forked_child(_reset_after_fork)
