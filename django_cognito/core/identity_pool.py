@@ -105,7 +105,7 @@ class IdentityPool:
         # This API has SecretKey; other APIs of AWS have SecretAccessKey.
         texts = (members.get(name) for name in ("AccessKeyId", "SecretKey", "SessionToken"))
         key, secret, token = (text if isinstance(text, str) else "" for text in texts)
-        seconds = members.get("Expiration")  # JSON 1.1: a number of seconds since 1970
+        seconds: Any = members.get("Expiration")  # JSON 1.1: a number of seconds since 1970
         try:
             expires_at = datetime.fromtimestamp(seconds, UTC) if type(seconds) in (int, float) else None
         except (ValueError, OverflowError, OSError):
