@@ -107,12 +107,12 @@ def test_keys_of_another_address_age_or_timeout_are_others(settings, pinned, cha
 def test_settings_that_come_and_go_leave_nothing_behind(settings) -> None:
     get_verifier()
     get_hosted_ui()
-    before = len(factories._made)
+    before = len(factories._instances)
     for leeway in range(20):
         settings.COGNITO = {**settings.COGNITO, "LEEWAY_SECONDS": leeway}
         get_verifier()
         get_hosted_ui()
-    assert len(factories._made) <= before + 1
+    assert len(factories._instances) <= before + 1
 
 
 class _WatchedLock:

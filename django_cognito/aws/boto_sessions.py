@@ -30,7 +30,7 @@ def create_user_session(credentials: UserCredentials, region: str) -> Any:
     """
     import boto3
 
-    session = _UserSession(event_hooks=copy(_hooks()), include_builtin_handlers=False)
+    session = _UserSession(event_hooks=copy(_HOOKS), include_builtin_handlers=False)
     session.register_component("data_loader", _loader())
     session.register_component("credential_provider", _UserCredentialProvider(credentials))
     session.register_component("token_provider", _NoBearerTokens())
@@ -154,29 +154,23 @@ def _loader() -> _SharedLoader:
     return _SharedLoader([os.path.join(os.path.dirname(boto3.__file__), "data")])
 
 
-@cache
-def _hooks() -> HierarchicalEmitter:
-    """Return botocore's built-in event handlers, to be copied.
-
-    Registering them takes half of the time of a new session; copying them takes a tenth."""
-    hooks = HierarchicalEmitter()
-    Session(event_hooks=hooks)
-    hooks.register("after-call-error", _leave_frames_behind)
-    return hooks
-
-
+@run_in_forked_child
 def _reset_loader() -> None:
     if _loader.cache_info().currsize and not _loader().reset_lock():
         _loader.cache_clear()
 
 
-run_in_forked_child(_reset_loader)
-
-
-def _leave_frames_behind(exception: Exception, **_: Any) -> None:
+def _remove_traceback(exception: Exception, **_: Any) -> None:
     """Remove the traceback of a botocore error.
 
     If AWS cannot be reached, botocore's frames hold the signed request, and debug pages would show its token.
     """
     if isinstance(exception, BotoCoreError):
         exception.__traceback__ = exception.__context__ = exception.__cause__ = None
+
+
+# botocore's built-in event handlers, which each session copies. Registering them takes half of the time of a new
+# session; copying them takes a tenth.
+_HOOKS = HierarchicalEmitter()
+Session(event_hooks=_HOOKS)
+_HOOKS.register("after-call-error", _remove_traceback)

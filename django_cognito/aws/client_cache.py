@@ -9,6 +9,8 @@ import weakref
 from collections.abc import Iterable, MutableMapping
 from typing import Any, NoReturn
 
+from django.dispatch import receiver
+
 from ..core.errors import MalformedTokenError
 from ..core.forks import close_after_fork, run_in_forked_child
 from ..core.identity_pool import IdentityPool
@@ -103,10 +105,16 @@ def get_or_create_aws(pool: IdentityPool, id_token: str, *, identity_id: str = "
     If another thread created the entry first, return that one.
     """
     global _cache
-    user_aws = UserAws(UserCredentials(pool, id_token, identity_id=identity_id), pool.region, sub=_sub_of(id_token))
+    try:
+        sub = str(decode_jws(id_token, max_bytes=len(id_token))[1].get("sub", ""))
+    except MalformedTokenError:
+        sub = ""
+    user_aws = UserAws(UserCredentials(pool, id_token, identity_id=identity_id), pool.region, sub=sub)
     with _lock:
         if isinstance(_cache, dict):
-            _cache = _new_cache()
+            from cachetools import TTLCache
+
+            _cache = TTLCache(_MAX_USERS, _CACHED_SECONDS)
         return _cache.setdefault((pool, _digest(id_token)), user_aws)
 
 
@@ -127,41 +135,26 @@ def clear_cache() -> None:
         _cache.clear()
 
 
-def _new_cache() -> MutableMapping[tuple[IdentityPool, bytes], UserAws]:
-    from cachetools import TTLCache
-
-    return TTLCache(_MAX_USERS, _CACHED_SECONDS)
-
-
 def _digest(id_token: str) -> bytes:
     # The digest of the whole token: no part of it identifies one user for certain.
     return hashlib.sha256(id_token.encode()).digest()
 
 
-def _sub_of(id_token: str) -> str:
-    """Return the `sub` of a verified ID token; empty if `id_token` is not a JWT."""
-    try:
-        return str(decode_jws(id_token, max_bytes=len(id_token))[1].get("sub", ""))
-    except MalformedTokenError:
-        return ""
-
-
+@receiver(signed_out, dispatch_uid="django_cognito.aws.client_cache")
 def _on_signed_out(*, cognito_users: Iterable[Any], **_: Any) -> None:
     """Evict the users whose logins have ended, in this process; other processes evict them after an hour."""
     evict_users(link.sub for link in cognito_users)
 
 
+@receiver(account_unlinked, dispatch_uid="django_cognito.aws.client_cache.unlinked")
 def _on_unlinked(*, sub: str, **_: Any) -> None:
     evict_users([sub])
-
-
-signed_out.connect(_on_signed_out, dispatch_uid="django_cognito.aws.client_cache")
-account_unlinked.connect(_on_unlinked, dispatch_uid="django_cognito.aws.client_cache.unlinked")
 
 
 _all: weakref.WeakSet[UserAws] = weakref.WeakSet()
 
 
+@run_in_forked_child
 def _reset_after_fork() -> None:
     global _lock, _cache
     if not _lock.acquire(blocking=False):  # a thread of the parent was changing the map
@@ -169,6 +162,3 @@ def _reset_after_fork() -> None:
     _lock = threading.Lock()
     for user_aws in _all:
         user_aws.reset_after_fork()
-
-
-run_in_forked_child(_reset_after_fork)

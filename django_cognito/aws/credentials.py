@@ -52,7 +52,7 @@ class UserCredentials:
         _all.add(self)
 
     def reset_lock(self) -> None:
-        """Replace the lock: in a forked child, the thread that may have cached it does not exist."""
+        """Replace the lock: in a forked child, the thread that may hold it does not exist."""
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -155,9 +155,7 @@ class UserCredentials:
 _all: weakref.WeakSet[UserCredentials] = weakref.WeakSet()
 
 
+@run_in_forked_child
 def _reset_locks() -> None:
     for credentials in _all:
         credentials.reset_lock()
-
-
-run_in_forked_child(_reset_locks)

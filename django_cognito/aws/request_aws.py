@@ -51,7 +51,8 @@ class Aws:
     @property
     def identity_id(self) -> str:
         """The user's identity id, `region:guid`, as S3 prefixes and policies use it. Fetched once, then stored."""
-        return self._call(_identity_id)
+        self._call(_credentials)  # AWS may return another id than the stored one after it has merged two
+        return self._call(lambda aws: aws.credentials.identity_id)
 
     @property
     def credentials(self) -> AwsCredentials:
@@ -137,11 +138,6 @@ def _pool_of(token: Token) -> IdentityPool:
 
 def _credentials(aws: UserAws) -> AwsCredentials:
     return aws.credentials.get_current()
-
-
-def _identity_id(aws: UserAws) -> str:
-    aws.credentials.get_current()  # AWS may return another id than the stored one after it has merged two
-    return aws.credentials.identity_id
 
 
 def _has_new_identity(current: _RequestUser) -> bool:

@@ -86,27 +86,23 @@ class ClientSecret:
             return None if self._value == refused else self._value
 
     def _call(self, function: Callable[[], str]) -> None:
-        """Replace the secret by what `function` returns. The caller holds the lock."""
+        """Replace the secret by what `function` returns. The caller holds the lock.
+
+        The function's error is not propagated: its frames and its message may hold the secret. So may a value that is
+        not accepted, which must not stay in a variable of this frame.
+        """
         self._next_call_at = self._now() + self._cooldown_seconds
-        value, problem = _call_and_check(function, may_be_empty=self._may_be_empty)
+        value: str | None
+        try:
+            value, problem = function(), ""
+        except Exception as error:  # noqa: BLE001 the function is the site's: its errors must not become server errors
+            value, problem = None, f"the function raised {type(error).__name__}"
+        if not problem and not (isinstance(value, str) and (value or self._may_be_empty)):
+            value, problem = None, "the function returned no string"
         if problem:
             _log.error("CLIENT_SECRET could not be read: %s", problem)
             raise _unavailable(problem, self._cooldown_seconds)
         self._value = value
-
-
-def _call_and_check(function: Callable[[], object], *, may_be_empty: bool) -> tuple[str | None, str]:
-    """Return the string that `function` returns, or None and the problem.
-
-    The error is not propagated: its frames and its message may hold the secret.
-    """
-    try:
-        value = function()
-    except Exception as error:  # noqa: BLE001 the function is the site's: its errors must not become server errors
-        return None, f"the function raised {type(error).__name__}"
-    if isinstance(value, str) and (value or may_be_empty):
-        return value, ""
-    return None, "the function returned no string"
 
 
 def _unavailable(problem: str, seconds: float) -> CognitoUnavailableError:
@@ -117,9 +113,7 @@ def _unavailable(problem: str, seconds: float) -> CognitoUnavailableError:
 _secrets: weakref.WeakSet[ClientSecret] = weakref.WeakSet()
 
 
+@run_in_forked_child
 def _reset_after_fork() -> None:
     for secret in _secrets:
         secret.reset_after_fork()
-
-
-run_in_forked_child(_reset_after_fork)

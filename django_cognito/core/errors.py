@@ -73,7 +73,10 @@ class ClaimError(TokenError):
 
     def __str__(self) -> str:
         details = {"claim": self.claim, "actual": self.actual, "expected": self.expected}
-        text = ", ".join(f"{name} {_shorten(value)}" for name, value in details.items() if value not in ("", None))
+        reprs = {name: repr(value) for name, value in details.items() if value not in ("", None)}
+        # Shortened for log lines: a claim can be as long as a token.
+        short = {name: text if len(text) <= 200 else f"{text[:200]}..." for name, text in reprs.items()}
+        text = ", ".join(f"{name} {value}" for name, value in short.items())
         return f"{self.args[0]} ({text})" if text else str(self.args[0])
 
     def without_values(self) -> Self:
@@ -156,9 +159,3 @@ class KeyFetchRequiredError(CognitoUnavailableError):
     def __init__(self, message: str, *, keys: object = None) -> None:
         super().__init__(message, retry_after=1)
         self.keys = keys
-
-
-def _shorten(value: Any) -> str:
-    """Return `value` for a log line: a claim can be as long as a token."""
-    text = repr(value)
-    return text if len(text) <= 200 else f"{text[:200]}..."

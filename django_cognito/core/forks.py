@@ -8,9 +8,13 @@ from typing import Any
 _left_behind: list[Any] = []
 
 
-def run_in_forked_child(call: Callable[[], None]) -> None:
-    """Call `call` in each process that is forked from now on, before anything else runs there."""
-    getattr(os, "register_at_fork", lambda **_: None)(after_in_child=call)  # Windows does not fork
+def run_in_forked_child(function: Callable[[], None]) -> Callable[[], None]:
+    """Call `function` in each process that is forked from now on, before anything else runs there.
+
+    Return `function`, so that this can be used as a decorator.
+    """
+    getattr(os, "register_at_fork", lambda **_: None)(after_in_child=function)  # Windows does not fork
+    return function
 
 
 def close_after_fork(client: Any) -> None:

@@ -129,18 +129,20 @@ class HostedUi:
         return self._url("/logout", {"client_id": self.client_id, "logout_uri": logout_uri})
 
     def exchange_code(self, code: str, *, redirect_uri: str, code_verifier: str) -> TokenSet:
-        """The tokens for a sign-in's code, which is good once and for five minutes.
+        """Return the tokens for the authorization code of a sign-in, which is valid once and for five minutes.
 
-        Raises SignInError where Cognito refuses or answers without the tokens, CognitoUnavailableError where it cannot
-        be asked. Never tried twice, but after a refused client secret: another attempt may have used the code up.
+        Never repeated, except after a refused client secret: the first attempt may have used up the code.
+
+        Raises SignInError if Cognito refuses or its response lacks the tokens; CognitoUnavailableError.
         """
         form = {"code": code, "redirect_uri": redirect_uri, "code_verifier": code_verifier}
         return self._request_tokens({"grant_type": "authorization_code", **form})
 
     def refresh(self, refresh_token: str) -> TokenSet:
-        """New tokens for a refresh token; they carry the person's present attributes and groups.
+        """Return new tokens for a refresh token; they have the user's current attributes and groups.
 
-        Raises SignInError, with `invalid_grant` once the token is revoked or over; CognitoUnavailableError.
+        Raises SignInError, with the code `invalid_grant` if the token has expired or was revoked;
+        CognitoUnavailableError.
         """
         return self._request_tokens({"grant_type": "refresh_token", "refresh_token": refresh_token})
 
@@ -165,16 +167,27 @@ class HostedUi:
             "X-Amz-Target": "AWSCognitoIdentityProviderService.GlobalSignOut",
         }
         body = json.dumps({"AccessToken": access_token}).encode()
-        response = self._http.request("POST", f"{self.pool.endpoint_url}/", headers=headers, data=body)
-        if response.status != 200:
-            raise _global_sign_out_error(response, self.pool.endpoint_url)
+        url = self.pool.endpoint_url
+        response = self._http.request("POST", f"{url}/", headers=headers, data=body)
+        if response.status == 200:
+            return
+        answer = _json_object(response) or {}
+        kind = str(answer.get("__type", "")).rpartition("#")[2]
+        if response.status == 429 or kind in _THROTTLES:  # AWS throttles with status 400 too
+            raise CognitoUnavailableError(f"{url} throttles GlobalSignOut", code="too_many_requests")
+        if response.status not in (400, 403) or not _AWS_ERROR.fullmatch(kind):
+            raise CognitoUnavailableError(f"{url} returned no usable response (status {response.status})")
+        # AWS has no `__type` of its own for a missing scope: "Access Token does not have required scopes".
+        is_about_scopes = kind == "NotAuthorizedException" and "scope" in str(answer.get("message", "")).lower()
+        code = "sign_out_scope_required" if is_about_scopes else "sign_out_refused"
+        raise SignInError(f"Cognito refused GlobalSignOut: {kind}", code=code)
 
     def user_info(self, access_token: str) -> Mapping[str, Any]:
         """Return the claims of userInfo for an access token with the scope `openid`.
 
         Compare its `sub` with the ID token's before using it. Booleans are the strings "true" and "false".
 
-        Raises TokenError if the token has expired, revoked or without that scope; CognitoUnavailableError.
+        Raises TokenError if the token has expired, was revoked or lacks that scope; CognitoUnavailableError.
         """
         if not _BEARER.fullmatch(access_token):
             raise MalformedTokenError("not a bearer token")
@@ -219,7 +232,8 @@ class HostedUi:
         """
         secret = self._secret.read()
         response = self._post_once(http, path, form, secret)
-        if not _is_client_refused(response):
+        answer = _json_object(response) if response.status in (400, 401) else None  # RFC 6749 5.2
+        if answer is None or answer.get("error") != "invalid_client":
             return response
         changed = self._secret.read_again(secret)
         return response if changed is None else self._post_once(http, path, form, changed)
@@ -236,7 +250,21 @@ class HostedUi:
         answer = _json_object(response)
         if answer is None:
             raise self._unavailable(response)
-        return _token_set(answer)
+        access_token, id_token = answer.get("access_token"), answer.get("id_token")
+        if not isinstance(access_token, str) or not isinstance(id_token, str):
+            raise SignInError(
+                "the token endpoint returned no access or ID token: is the scope openid requested?", code=_MALFORMED
+            )
+        # RFC 6749 5.1: the value is case insensitive.
+        if str(answer.get("token_type")).lower() != "bearer":
+            raise SignInError("the token endpoint returned tokens of an unknown type", code=_MALFORMED)
+        refresh_token, expires_in = answer.get("refresh_token"), answer.get("expires_in")
+        return TokenSet(
+            access_token=access_token,
+            id_token=id_token,
+            refresh_token=refresh_token if isinstance(refresh_token, str) and refresh_token else None,
+            expires_in=expires_in if type(expires_in) is int and expires_in > 0 else 0,
+        )
 
     def _error_for(self, response: Response) -> CognitoError:
         """Return the error for a status other than 200: Cognito's error, or CognitoUnavailableError."""
@@ -252,47 +280,9 @@ class HostedUi:
         return CognitoUnavailableError(f"{self.pool.domain} returned no usable response (status {response.status})")
 
 
-def _is_client_refused(response: Response) -> bool:
-    """Return whether the endpoint refused the client itself: `invalid_client`, with 400 or 401 (RFC 6749 5.2)."""
-    answer = _json_object(response) if response.status in (400, 401) else None
-    return answer is not None and answer.get("error") == "invalid_client"
-
-
-def _global_sign_out_error(response: Response, endpoint_url: str) -> CognitoError:
-    """Return the error for a response of the AWS API, by its `__type`; throttling has status 400 too."""
-    answer = _json_object(response) or {}
-    kind = str(answer.get("__type", "")).rpartition("#")[2]
-    if response.status == 429 or kind in _THROTTLES:
-        return CognitoUnavailableError(f"{endpoint_url} throttles GlobalSignOut", code="too_many_requests")
-    if response.status not in (400, 403) or not _AWS_ERROR.fullmatch(kind):
-        return CognitoUnavailableError(f"{endpoint_url} returned no usable response (status {response.status})")
-    # AWS has no `__type` of its own for a missing scope: "Access Token does not have required scopes".
-    is_about_scopes = kind == "NotAuthorizedException" and "scope" in str(answer.get("message", "")).lower()
-    code = "sign_out_scope_required" if is_about_scopes else "sign_out_refused"
-    return SignInError(f"Cognito refused GlobalSignOut: {kind}", code=code)
-
-
 def _json_object(response: Response) -> dict[str, Any] | None:
     try:
         answer = response.json()
     except ValueError:
         return None
     return answer if isinstance(answer, dict) else None
-
-
-def _token_set(answer: Mapping[str, Any]) -> TokenSet:
-    access_token, id_token = answer.get("access_token"), answer.get("id_token")
-    if not isinstance(access_token, str) or not isinstance(id_token, str):
-        raise SignInError(
-            "the token endpoint returned no access or ID token: is the scope openid requested?", code=_MALFORMED
-        )
-    # RFC 6749 5.1: the type's case does not matter.
-    if str(answer.get("token_type")).lower() != "bearer":
-        raise SignInError("the token endpoint returned tokens of an unknown type", code=_MALFORMED)
-    refresh_token, expires_in = answer.get("refresh_token"), answer.get("expires_in")
-    return TokenSet(
-        access_token=access_token,
-        id_token=id_token,
-        refresh_token=refresh_token if isinstance(refresh_token, str) and refresh_token else None,
-        expires_in=expires_in if type(expires_in) is int and expires_in > 0 else 0,
-    )

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
-from .errors import CognitoError, CognitoUnavailableError, CredentialsError
-from .http.client import Http, Response
+from .errors import CognitoUnavailableError, CredentialsError
+from .http.client import Http
 from .user_pool import aws_host, is_secure_url
 
 # Stricter than the service's own pattern, because the region becomes part of a host name.
@@ -99,45 +99,45 @@ class IdentityPool:
         role = {"CustomRoleArn": role_arn} if role_arn else {}
         logins = {self.logins_key: id_token}
         answer = self._call("GetCredentialsForIdentity", IdentityId=identity_id, Logins=logins, **role)
-        return _identity_id(answer), _credentials(answer)
+        current_id = _identity_id(answer)
+        members = answer.get("Credentials")
+        members = members if isinstance(members, dict) else {}
+        # This API has SecretKey; other APIs of AWS have SecretAccessKey.
+        texts = (members.get(name) for name in ("AccessKeyId", "SecretKey", "SessionToken"))
+        key, secret, token = (text if isinstance(text, str) else "" for text in texts)
+        seconds: Any = members.get("Expiration")  # JSON 1.1: a number of seconds since 1970
+        try:
+            expires_at = datetime.fromtimestamp(seconds, UTC) if type(seconds) in (int, float) else None
+        except (ValueError, OverflowError, OSError):
+            expires_at = None
+        if not (key and secret and token and expires_at):
+            raise CognitoUnavailableError("the identity pool responded without credentials")
+        return current_id, AwsCredentials(key, secret, token, expires_at)
 
     def _call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
+        """Return the JSON object of AWS's response, or raise AWS's error or CognitoUnavailableError."""
         headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"{_TARGET}{operation}"}
         body = json.dumps(parameters).encode()
         response = self._http.request("POST", f"{self.endpoint_url}/", headers=headers, data=body)
-        answer = _json_object(response)
-        if response.status != 200:
-            raise _error_for(operation, response, answer)
-        return answer
-
-
-def _json_object(response: Response) -> Mapping[str, Any]:
-    """Return the JSON object of a response; an empty one if there is none."""
-    try:
-        answer = response.json()
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
-
-
-def _error_for(operation: str, response: Response, answer: Mapping[str, Any]) -> CognitoError:
-    """Return the error for a status other than 200: AWS's error, or CognitoUnavailableError."""
-    match = _AWS_CODE.fullmatch(str(answer.get("__type") or response.headers.get("x-amzn-errortype", "")))
-    aws_code = match["name"] if match else ""
-    if not aws_code or aws_code in _TRANSIENT or response.status == 429 or not 400 <= response.status < 500:
-        why = f"status {response.status} {aws_code}".rstrip()
-        return CognitoUnavailableError(f"the identity pool returned no usable response to {operation} ({why})")
-    sentence = _safe_sentence(answer)
-    next_step = _NEXT_STEPS.get(aws_code, "see the API reference")
-    return CredentialsError(f"{operation} was refused with {aws_code}{sentence}: {next_step}", aws_code=aws_code)
-
-
-def _safe_sentence(answer: Mapping[str, Any]) -> str:
-    """Return AWS's message, which names an expired token or a wrong provider; empty if it may quote a token."""
-    sentence = answer.get("message", answer.get("Message"))
-    is_fit = isinstance(sentence, str) and 0 < len(sentence) <= 300 and sentence.isprintable()
-    # Every JWT begins with these letters: base64 for '{"'.
-    return f" ({sentence})" if is_fit and "eyJ" not in str(sentence) else ""
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = {}
+        answer = answer if isinstance(answer, dict) else {}
+        if response.status == 200:
+            return answer
+        match = _AWS_CODE.fullmatch(str(answer.get("__type") or response.headers.get("x-amzn-errortype", "")))
+        aws_code = match["name"] if match else ""
+        if not aws_code or aws_code in _TRANSIENT or response.status == 429 or not 400 <= response.status < 500:
+            why = f"status {response.status} {aws_code}".rstrip()
+            raise CognitoUnavailableError(f"the identity pool returned no usable response to {operation} ({why})")
+        # Add AWS's message, which names an expired token or a wrong provider, unless it may quote a token: every JWT
+        # begins with "eyJ", which is base64 for '{"'.
+        sentence = answer.get("message", answer.get("Message"))
+        is_fit = isinstance(sentence, str) and 0 < len(sentence) <= 300 and sentence.isprintable()
+        quoted = f" ({sentence})" if is_fit and "eyJ" not in str(sentence) else ""
+        next_step = _NEXT_STEPS.get(aws_code, "see the API reference")
+        raise CredentialsError(f"{operation} was refused with {aws_code}{quoted}: {next_step}", aws_code=aws_code)
 
 
 def _identity_id(answer: Mapping[str, Any]) -> str:
@@ -145,26 +145,3 @@ def _identity_id(answer: Mapping[str, Any]) -> str:
     if not isinstance(identity_id, str) or not _IDENTITY_ID.fullmatch(identity_id):
         raise CognitoUnavailableError("the identity pool responded without an identity id")
     return identity_id
-
-
-def _credentials(answer: Mapping[str, Any]) -> AwsCredentials:
-    members = answer.get("Credentials")
-    members = members if isinstance(members, dict) else {}
-    # This API has SecretKey; other APIs of AWS have SecretAccessKey.
-    key, secret, token = (_text(members.get(name)) for name in ("AccessKeyId", "SecretKey", "SessionToken"))
-    expires_at = _moment(members.get("Expiration"))
-    if not (key and secret and token and expires_at):
-        raise CognitoUnavailableError("the identity pool responded without credentials")
-    return AwsCredentials(key, secret, token, expires_at)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _moment(seconds: Any) -> datetime | None:
-    """Return the datetime of a number of seconds since 1970 (JSON 1.1); None for anything else."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC) if type(seconds) in (int, float) else None
-    except (ValueError, OverflowError, OSError):
-        return None

@@ -53,7 +53,21 @@ def clear_frame_locals(function: _Function) -> _Function:
 def _clear_locals(error: BaseException, before: BaseException | None) -> None:
     """Clear the frames of `error`, its causes and contexts; not those of `before`, which the caller was handling."""
     for linked in _linked_errors(error, {id(before)}):
-        linked.__traceback__ = _clear_frames(linked.__traceback__)
+        entries: list[TracebackType | None] = []
+        trace = linked.__traceback__
+        while trace is not None:
+            # Frames of coroutines and generators are removed from the traceback instead. If such a frame has ended it
+            # cannot be distinguished from a suspended one, which may raise the same error again, and clearing a
+            # suspended frame would end it.
+            if not trace.tb_frame.f_code.co_flags & _MAY_BE_SUSPENDED:
+                entries.append(trace)
+            trace = trace.tb_next
+        for entry, following in pairwise([*entries, None]):
+            cleared = cast("TracebackType", entry)
+            with suppress(RuntimeError):  # the frame is still running
+                cleared.tb_frame.clear()
+            cleared.tb_next = following
+        linked.__traceback__ = entries[0] if entries else None
 
 
 def _linked_errors(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
@@ -62,21 +76,3 @@ def _linked_errors(error: BaseException | None, seen: set[int]) -> Iterator[Base
         yield error
         yield from _linked_errors(error.__cause__, seen)
         error = error.__context__
-
-
-def _clear_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Return the traceback with cleared frames; a frame that is still running is not cleared.
-
-    Frames of coroutines and generators are removed instead. If such a frame has ended it cannot be distinguished from
-    a suspended one, which may raise the same error again, and clearing a suspended frame would end it.
-    """
-    entries: list[TracebackType | None] = []
-    while trace is not None:
-        if not trace.tb_frame.f_code.co_flags & _MAY_BE_SUSPENDED:
-            with suppress(RuntimeError):  # the frame is still running
-                trace.tb_frame.clear()
-            entries.append(trace)
-        trace = trace.tb_next
-    for entry, following in pairwise([*entries, None]):
-        cast("TracebackType", entry).tb_next = following
-    return entries[0] if entries else None

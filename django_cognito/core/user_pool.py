@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from socket import inet_aton
@@ -40,19 +41,13 @@ def is_loopback(url: str) -> bool:
     try:
         address = ip_address(host)
     except ValueError:
-        address = _parse_short_address(host)
+        address = None
+    # Forms that the C library parses, such as `127.1` or `0x7f000001`; inet_aton ignores what follows a space.
+    if address is None and _SHORT_ADDRESS.fullmatch(host):
+        with suppress(OSError):
+            address = IPv4Address(inet_aton(host))
     address = getattr(address, "ipv4_mapped", None) or address
     return address is not None and (address.is_loopback or address.is_unspecified)  # 0.0.0.0 connects to this machine
-
-
-def _parse_short_address(host: str) -> IPv4Address | None:
-    """Return the address that the C library parses from a form such as `127.1` or `0x7f000001`, or None."""
-    if not _SHORT_ADDRESS.fullmatch(host):  # inet_aton ignores what follows a space
-        return None
-    try:
-        return IPv4Address(inet_aton(host))
-    except OSError:
-        return None
 
 
 def aws_host(service: str, region: str) -> str:

@@ -218,7 +218,7 @@ def test_idle_connections_of_a_client_left_behind_are_closed(alice: UserAws, ser
 @pytest.mark.usefixtures("_left_behind")
 def test_directories_alone_are_forgotten(site_keys: None) -> None:
     directory, verifier, lock = get_directory(), factories.get_verifier(), factories._lock
-    factories._renew_after_fork()
+    factories._reset_after_fork()
     assert factories._lock is not lock
     assert factories.get_verifier() is verifier
     assert get_directory() is not directory

@@ -3,9 +3,8 @@
 import base64
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
 
@@ -85,10 +84,9 @@ class Http:
                 # The error of `requests` would show the value.
                 raise ValueError(f"the header {name} takes printable ASCII only")
         call = Call(str(urlsplit(url).hostname), Deadline(self._seconds_left(url)), self.max_bytes)
-        exchange = partial(self._exchange, call, method, url, headers=all_headers, data=data)
         try:
             with call.deadline:
-                response = _exchange_with_retries(exchange, attempts, call.deadline)
+                response = self._exchange_with_retries(call, attempts, method, url, headers=all_headers, data=data)
         except (OSError, HTTPError) as error:  # every error of requests is an OSError
             raise call.request_error(type(error).__name__) from error
         if call.deadline.passed:
@@ -110,6 +108,18 @@ class Http:
             raise CognitoUnavailableError(f"no time is left for a request to {urlsplit(url).hostname}")
         return left
 
+    def _exchange_with_retries(self, call: Call, attempts: int, method: str, url: str, **sent: Any) -> Response:
+        for _ in range(attempts - 1):
+            try:
+                response = self._exchange(call, method, url, **sent)
+                if response.status < 500:
+                    return response
+            except (OSError, HTTPError) as error:
+                if not _is_transient(error):
+                    raise
+            call.deadline.wait(_PAUSE_SECONDS)
+        return self._exchange(call, method, url, **sent)
+
     def _exchange(self, call: Call, method: str, url: str, **sent: Any) -> Response:
         with (
             _Session(call) as session,
@@ -124,19 +134,6 @@ class Http:
                     break
             headers = {name.lower(): value for name, value in answer.headers.items()}
             return Response(answer.status_code, headers, bytes(body))
-
-
-def _exchange_with_retries(exchange: Callable[[], Response], attempts: int, deadline: Deadline) -> Response:
-    for _ in range(attempts - 1):
-        try:
-            response = exchange()
-            if response.status < 500:
-                return response
-        except (OSError, HTTPError) as error:
-            if not _is_transient(error):
-                raise
-        deadline.wait(_PAUSE_SECONDS)
-    return exchange()
 
 
 def _is_transient(error: BaseException | None) -> bool:
@@ -155,7 +152,7 @@ class _Session(requests.Session):
 
     def __init__(self, call: Call) -> None:
         super().__init__()
-        self.auth = _add_nothing
+        self.auth = lambda request: request  # adds nothing; but if `auth` is set, `requests` does not read `.netrc`
         for scheme in ("https://", "http://"):
             self.mount(scheme, WatchedAdapter(call))
 
@@ -166,11 +163,6 @@ class _Session(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return None: otherwise `requests` would read and decompress the body of a redirect that is not followed."""
-
-
-def _add_nothing(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Return `request`. If a session has an `auth`, `requests` does not read `.netrc`."""
-    return request
 
 
 def _basic_auth(auth: tuple[str, str] | None) -> dict[str, str]:

@@ -78,24 +78,22 @@ class Deadline:
         raise error
 
     def _connect_to(self, kind: Iterable[int], address: Any, seconds: float) -> socket.socket:
+        """Return a socket that is connected to one IP address. Raises OSError, with the socket closed."""
         sock = socket.socket(*kind)
         try:
             sock.settimeout(seconds)
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._watch(sock)
+            with self._lock:
+                if self.passed:
+                    raise TimeoutError("no time left")
+                # A duplicate, because TLS detaches the descriptor from the socket that it wraps.
+                self._sockets.append(sock.dup())
+            sock.settimeout(max(self._ends_at - time.monotonic(), 0.001))
         except OSError:
             sock.close()
             raise
         return sock
-
-    def _watch(self, sock: socket.socket) -> None:
-        with self._lock:
-            if self.passed:
-                raise TimeoutError("no time left")
-            # A duplicate, because TLS detaches the descriptor from the socket that it wraps.
-            self._sockets.append(sock.dup())
-        sock.settimeout(max(self._ends_at - time.monotonic(), 0.001))
 
     def _shut_down(self) -> None:
         with self._lock:

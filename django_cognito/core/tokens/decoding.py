@@ -31,7 +31,11 @@ def decode_canonical(claims: bytes, signature: bytes) -> tuple[dict[str, Any], b
     try:
         # In claims, which are ASCII, "-" and "_" would encode "~", ">" and "?" only, which Cognito does not write.
         data, decoded = b64decode(claims, None, True), b64decode(signature, b"-_", True)
-        value = orjson.loads(data) if _is_shallow(data) else None
+        # Not nested deeper than MAX_DEPTH. Two searches suffice for one object with at most one list, the usual case.
+        is_shallow = (data.find(b"{", 1) < 0 and data.find(b"[", data.find(b"[") + 1) < 0) or (
+            data.count(b"[") + data.count(b"{") <= MAX_DEPTH
+        )
+        value = orjson.loads(data) if is_shallow else None
     except ValueError:  # includes binascii.Error and JSONDecodeError
         return None
     if (
@@ -41,10 +45,3 @@ def decode_canonical(claims: bytes, signature: bytes) -> tuple[dict[str, Any], b
     ):
         return value, decoded
     return None
-
-
-def _is_shallow(data: bytes) -> bool:
-    """Return whether `data` cannot be nested deeper than MAX_DEPTH. Two searches decide for one list in one object."""
-    if data.find(b"{", 1) < 0 and data.find(b"[", data.find(b"[") + 1) < 0:
-        return True
-    return data.count(b"[") + data.count(b"{") <= MAX_DEPTH

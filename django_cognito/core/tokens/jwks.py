@@ -41,25 +41,22 @@ class KeySet(Mapping[str, RSAPublicKey]):
         self._keys: dict[str, RSAPublicKey] = {}
         self.skipped: list[tuple[str, str]] = []
         for jwk in listed:
-            self._add(jwk)
+            kid = jwk.get("kid") if isinstance(jwk, Mapping) else None
+            if not isinstance(jwk, Mapping) or not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID_CHARS:
+                self.skipped.append(("", "no object with a kid of reasonable length"))
+                continue
+            try:
+                key = _load_key(jwk)
+            except ValueError as error:
+                self.skipped.append((kid, str(error)))
+                continue
+            if self._keys.setdefault(kid, key) != key:
+                self.skipped.append((kid, _DUPLICATE_KID))
         for kid, reason in self.skipped:
             if reason == _DUPLICATE_KID:
                 self._keys.pop(kid, None)  # which of the two signs is not known
         if not self._keys:
             raise ValueError("the key set has no usable key")
-
-    def _add(self, jwk: object) -> None:
-        kid = jwk.get("kid") if isinstance(jwk, Mapping) else None
-        if not isinstance(jwk, Mapping) or not isinstance(kid, str) or not 0 < len(kid) <= _MAX_KID_CHARS:
-            self.skipped.append(("", "no object with a kid of reasonable length"))
-            return
-        try:
-            key = _load_key(jwk)
-        except ValueError as error:
-            self.skipped.append((kid, str(error)))
-            return
-        if self._keys.setdefault(kid, key) != key:
-            self.skipped.append((kid, _DUPLICATE_KID))
 
     def __getitem__(self, kid: str) -> RSAPublicKey:
         return self._keys[kid]
@@ -73,22 +70,8 @@ class KeySet(Mapping[str, RSAPublicKey]):
 
 def _load_key(jwk: Mapping[str, Any]) -> RSAPublicKey:
     """Return the key of one JWK. Raises ValueError with a reason that has no key material."""
-    if problem := _find_problem(jwk):
-        raise ValueError(problem)
-    try:
-        key = RSAAlgorithm.from_jwk({"kty": "RSA", "n": jwk["n"], "e": jwk["e"]})
-    except (InvalidKeyError, ValueError):
-        raise ValueError("not an RSA key") from None
-    if not isinstance(key, RSAPublicKey) or not _is_sound(key):
-        raise ValueError("an RSA key that is not secure")
-    if _has_roca_fingerprint(key.public_numbers().n):
-        raise ValueError("an RSA key that can be factored (ROCA, CVE-2017-15361)")
-    return key
-
-
-def _find_problem(jwk: Mapping[str, Any]) -> str:
-    """Return what is wrong with the members of `jwk`, or an empty string. Nothing is computed from the key yet."""
     operations, modulus, exponent = jwk.get("key_ops", ["verify"]), jwk.get("n"), jwk.get("e")
+    # The members are checked before anything is computed from the key.
     checks = {
         "not an RSA key": jwk.get("kty") == "RSA",
         "not for RS256": jwk.get("alg", "RS256") == "RS256",
@@ -98,12 +81,22 @@ def _find_problem(jwk: Mapping[str, Any]) -> str:
         "no modulus of reasonable size": isinstance(modulus, str) and len(modulus) <= _MAX_MODULUS_CHARS,
         "no exponent of reasonable size": isinstance(exponent, str) and len(exponent) <= _MAX_EXPONENT_CHARS,
     }
-    return next((problem for problem, holds in checks.items() if not holds), "")
-
-
-def _is_sound(key: RSAPublicKey) -> bool:
-    numbers = key.public_numbers()
-    return key.key_size in _KEY_BITS and 3 < numbers.e < 2**32 and numbers.e % 2 == numbers.n % 2 == 1
+    if problem := next((problem for problem, holds in checks.items() if not holds), ""):
+        raise ValueError(problem)
+    try:
+        key = RSAAlgorithm.from_jwk({"kty": "RSA", "n": jwk["n"], "e": jwk["e"]})
+    except (InvalidKeyError, ValueError):
+        raise ValueError("not an RSA key") from None
+    if (
+        not isinstance(key, RSAPublicKey)
+        or key.key_size not in _KEY_BITS
+        or not 3 < (numbers := key.public_numbers()).e < 2**32
+        or not numbers.e % 2 == numbers.n % 2 == 1
+    ):
+        raise ValueError("an RSA key that is not secure")
+    if _has_roca_fingerprint(numbers.n):
+        raise ValueError("an RSA key that can be factored (ROCA, CVE-2017-15361)")
+    return key
 
 
 def _has_roca_fingerprint(modulus: int) -> bool:

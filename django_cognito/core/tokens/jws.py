@@ -70,7 +70,14 @@ def decode_json_object(data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         # Not chained: the original error holds the whole text.
         raise MalformedTokenError("a part is not strict JSON in UTF-8") from None
-    if not isinstance(value, dict) or _is_too_deep(text, value):
+    level: list[Any] = []
+    if isinstance(value, dict) and text.count("[") + text.count("{") > MAX_DEPTH:
+        # More brackets than levels are allowed, so the levels are counted, without recursion.
+        level = [value]
+        for _ in range(MAX_DEPTH):
+            members = [item for outer in level for item in (outer.values() if isinstance(outer, dict) else outer)]
+            level = [item for item in members if isinstance(item, dict | list)]
+    if not isinstance(value, dict) or level:
         raise MalformedTokenError("a part is not a JSON object of reasonable depth")
     return value
 
@@ -80,17 +87,6 @@ def _decode_base64url(segment: bytes) -> bytes:
         return decode_base64url(segment.decode())
     except ValueError:
         raise MalformedTokenError("a part is not canonical base64url") from None
-
-
-def _is_too_deep(text: str, value: Any) -> bool:
-    """Return whether `value`, which `text` encodes, is nested deeper than MAX_DEPTH. Not recursive."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return False
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        members = [item for outer in level for item in (outer.values() if isinstance(outer, dict) else outer)]
-        level = [item for item in members if isinstance(item, dict | list)]
-    return bool(level)
 
 
 def _reject_duplicates(members: list[tuple[str, Any]]) -> dict[str, Any]:

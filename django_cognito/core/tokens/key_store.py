@@ -154,6 +154,7 @@ class KeyStore:
             inflight.wait()
 
     def _run_fetch(self, finished: threading.Event) -> None:
+        """Fetch the keys, replace the state, wake the threads that wait, and report the result."""
         result: KeySet | str = "the fetch did not finish"
         try:
             result = KeySet(read_json(self._fetch(self.url)))
@@ -166,7 +167,16 @@ class KeyStore:
                 self._inflight = None
                 state = self._state
             finished.set()
-        self._report(result, state)
+        if isinstance(result, str):
+            retry_after = self._retry_after(state, self._now())
+            _log.warning("%s are unavailable, next attempt in %s s: %s", self._name, retry_after, result)
+            self._on_event(KeysUnavailable(self.url, result, retry_after))
+            return
+        for kid, reason in result.skipped:
+            _log.warning("a key of %s is skipped: %r: %s", self._name, kid, reason)
+            self._on_event(KeySkipped(self.url, kid, reason))
+        _log.info("%s have been fetched: %s", self._name, ", ".join(map(repr, result)))
+        self._on_event(KeysRefreshed(self.url, tuple(result)))
 
     def _after_fetch(self, fetched: KeySet) -> _State:
         """Return the state after a successful fetch. A key that stays is the same object, for the token cache."""
@@ -195,19 +205,6 @@ class KeyStore:
         refresh_at = max(state.refresh_at, now + pause)
         failures = min(state.failures + 1, _MAX_BACK_OFF_SECONDS)
         return replace(state, refresh_at=refresh_at, retry_at=retry_at, failures=failures, failure=reason)
-
-    def _report(self, result: KeySet | str, state: _State) -> None:
-        """Write log records and send events for the result of a fetch."""
-        if isinstance(result, str):
-            retry_after = self._retry_after(state, self._now())
-            _log.warning("%s are unavailable, next attempt in %s s: %s", self._name, retry_after, result)
-            self._on_event(KeysUnavailable(self.url, result, retry_after))
-            return
-        for kid, reason in result.skipped:
-            _log.warning("a key of %s is skipped: %r: %s", self._name, kid, reason)
-            self._on_event(KeySkipped(self.url, kid, reason))
-        _log.info("%s have been fetched: %s", self._name, ", ".join(map(repr, result)))
-        self._on_event(KeysRefreshed(self.url, tuple(result)))
 
     def _unavailable(self, state: _State, now: float) -> CognitoUnavailableError:
         message = f"{self._name} are unavailable: {state.failure}"
@@ -274,9 +271,7 @@ def _start_thread(run: Callable[[], None]) -> None:
 _stores: weakref.WeakSet[KeyStore] = weakref.WeakSet()
 
 
+@run_in_forked_child
 def _reset_after_fork() -> None:
     for store in _stores:
         store.reset_after_fork()
-
-
-run_in_forked_child(_reset_after_fork)

@@ -143,14 +143,29 @@ class TokenVerifier:
         now, leeway = self._now(), self._leeway_seconds
         return starts_at - leeway <= now < ends_at + leeway and store.get_cached_key(kid) is key
 
-    def _select_pool(self, issuer: object) -> tuple[KeyStore, Expected]:
-        """Return the keys of the pool with this issuer, and the expected claims. The error has no unverified value."""
+    def _select_pool(
+        self, claims: Mapping[str, Any], policy: _Policy | None, nonce: str | None, pool_ids: tuple[str, ...] | None
+    ) -> tuple[KeyStore, Expected]:
+        """Return the keys of the pool with the token's issuer, and the claims that this call expects.
+
+        Raises IssuerError if no such pool is configured, or not accepted by the call. It has no unverified value.
+        """
+        issuer = claims.get("iss")
         selected = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
-        if selected is not None:
-            return selected
-        if isinstance(issuer, str) and issuer in self._issuer_forms:
-            raise IssuerError(f"the pool's other issuer form: add {issuer!r} to ISSUER to accept it", claim="iss")
-        raise IssuerError("from a user pool that is not configured", claim="iss")
+        if selected is None:
+            if isinstance(issuer, str) and issuer in self._issuer_forms:
+                raise IssuerError(f"the pool's other issuer form: add {issuer!r} to ISSUER to accept it", claim="iss")
+            raise IssuerError("from a user pool that is not configured", claim="iss")
+        store, expected = selected
+        if pool_ids is not None and expected.pool.user_pool_id not in pool_ids:
+            error = IssuerError("from a user pool that is configured and not accepted by this call", claim="iss")
+            raise _with_token_details(error, claims, expected)
+        token_use, client_ids = policy or (UNSET, None)
+        if token_use is not UNSET:
+            expected = expected._replace(token_uses=_token_uses(token_use))
+        if client_ids is not None:
+            expected = expected._replace(client_ids=client_ids)
+        return store, (expected if nonce is None else expected._replace(nonce=nonce))
 
     def _verify_new(
         self,
@@ -161,22 +176,20 @@ class TokenVerifier:
         wait: bool,
         pool_ids: tuple[str, ...] | None,
     ) -> CacheEntry:
-        """Verify a token that is not cached; verify its claims first if a key must be fetched."""
+        """Verify a token that is not cached: its structure, its pool, its signature and its claims."""
         header, claims, signed, signature = decode_jws(raw, self._max_bytes)
         kid, typ = _read_header(header)
         if typ in _ACCESS_TOKEN_TYPES and claims.get("token_use") == "id":
             raise SignatureError("typ is an access token's, token_use an ID token's")
-        store, expected = self._select_pool(claims.get("iss"))
-        if pool_ids is not None and expected.pool.user_pool_id not in pool_ids:
-            error = IssuerError("from a user pool that is configured and not accepted by this call", claim="iss")
-            raise _with_token_details(error, claims, expected)
-        if policy is not None or nonce is not None:
-            expected = _apply_policy(expected, policy, nonce)
+        store, expected = self._select_pool(claims, policy, nonce, pool_ids)
         now = self._now()
         try:
             key = store.get_cached_key(kid)
             if key is None:
-                _check_claims_before_fetch(claims, expected, now)
+                try:
+                    verify_claims(claims, expected, now)  # first, so that a token with invalid claims causes no fetch
+                except ClaimError as error:
+                    raise error.without_values() from None  # the values are not verified yet
                 key = store.get_key(kid, wait=wait)
             # hashlib takes half the time of `cryptography` to hash.
             key.verify(signature, hashlib.sha256(signed).digest(), _PADDING, _HASH)
@@ -189,16 +202,6 @@ class TokenVerifier:
             _with_token_details(error, claims, expected)
             raise
         return CacheEntry(build_token(claims, expected.pool.user_pool_id), policy, store, kid, key, starts_at, ends_at)
-
-
-def _apply_policy(expected: Expected, policy: _Policy | None, nonce: str | None) -> Expected:
-    """Return the expected claims with the parameters of one call."""
-    token_use, client_ids = policy or (UNSET, None)
-    return expected._replace(
-        token_uses=expected.token_uses if token_use is UNSET else _token_uses(token_use),
-        client_ids=expected.client_ids if client_ids is None else client_ids,
-        nonce=nonce,
-    )
 
 
 @lru_cache(_MAX_CACHED_HEADERS)
@@ -236,14 +239,6 @@ def _verify_at_hash(claims: Mapping[str, Any], access_token: str) -> None:
     half = hashlib.sha256(access_token.encode(errors="replace")).digest()[:16]
     if claims["at_hash"] != base64.urlsafe_b64encode(half).rstrip(b"=").decode():
         raise ClaimError("not issued with this access token", claim="at_hash", code="at_hash_mismatch")
-
-
-def _check_claims_before_fetch(claims: Mapping[str, Any], expected: Expected, now: float) -> None:
-    """Raise the error of invalid claims, so that they cause no fetch; without values, which are not verified yet."""
-    try:
-        verify_claims(claims, expected, now)
-    except ClaimError as error:
-        raise error.without_values() from None
 
 
 def _token_uses(token_use: TokenUse | None) -> tuple[TokenUse, ...]:
