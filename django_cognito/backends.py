@@ -3,8 +3,6 @@
 The rules are in `users.authentication` and `authorization`.
 """
 
-from functools import reduce
-from operator import or_
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -92,41 +90,34 @@ class CognitoBackend(BaseBackend):
     def with_perm(
         self, perm: str | Permission, is_active: bool | None = True, include_superusers: bool = True, obj: Any = None
     ) -> QuerySet[Any]:
-        """Return the users whose stored Cognito groups grant `perm`; with `include_superusers` the superusers too."""
+        """Return the users whose stored Cognito groups grant `perm`; with `include_superusers` the superusers too.
+
+        A group grants by the GROUPS of its own pool. Groups that have expired grant nothing.
+        """
         users = get_user_model()._default_manager.all()
         if obj is not None:
             return users.none()
-        wanted = Q(Exists(_memberships_granting(_label(perm)).filter(cognito_user__user=OuterRef("pk"))))
+        if not isinstance(perm, str | Permission):
+            raise TypeError('a permission is "app_label.codename", or a Permission')
+        if isinstance(perm, str) and perm.count(".") != 1:
+            raise ValueError('a permission is "app_label.codename", or a Permission')
+        permission = perm if isinstance(perm, str) else f"{perm.content_type.app_label}.{perm.codename}"
+        conditions = Q()
+        for pool in {pool.user_pool_id: pool for pool in get_pool_registry().by_alias.values()}.values():
+            names = group_mapping.groups_granting(permission, pool)
+            conditions |= Q(cognito_user__user_pool_id=pool.user_pool_id, name__in=names)
+        memberships = CognitoMembership.objects.filter(conditions, cognito_user__user=OuterRef("pk"))
+        if (limit := newest_expired_as_of()) is not None:
+            memberships = memberships.filter(cognito_user__as_of__gt=limit)
+        is_granted = Q(Exists(memberships))
         if include_superusers:
-            wanted |= Q(is_superuser=True)
-        return users.filter(wanted) if is_active is None else users.filter(wanted, is_active=is_active)
+            is_granted |= Q(is_superuser=True)
+        return users.filter(is_granted) if is_active is None else users.filter(is_granted, is_active=is_active)
 
 
 def _written_users() -> QuerySet[Any]:
     model = get_user_model()
     return model._default_manager.using(router.db_for_write(model))
-
-
-def _memberships_granting(permission: str) -> QuerySet[CognitoMembership]:
-    """Return the memberships that grant `permission` by the GROUPS of their own pool, without expired ones."""
-    pools = {pool.user_pool_id: pool for pool in get_pool_registry().by_alias.values()}.values()
-    conditions = [
-        Q(cognito_user__user_pool_id=pool.user_pool_id, name__in=group_mapping.groups_granting(permission, pool))
-        for pool in pools
-    ]
-    memberships = CognitoMembership.objects.filter(reduce(or_, conditions))
-    limit = newest_expired_as_of()
-    return memberships if limit is None else memberships.filter(cognito_user__as_of__gt=limit)
-
-
-def _label(perm: str | Permission) -> str:
-    if isinstance(perm, str):
-        if perm.count(".") != 1:
-            raise ValueError('a permission is "app_label.codename", or a Permission')
-        return perm
-    if not isinstance(perm, Permission):
-        raise TypeError('a permission is "app_label.codename", or a Permission')
-    return f"{perm.content_type.app_label}.{perm.codename}"
 
 
 def _in_app(permissions: set[str], app_label: str) -> bool:

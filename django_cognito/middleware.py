@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import CsrfViewMiddleware
 from django.utils.cache import patch_vary_headers
-from django.utils.functional import LazyObject, SimpleLazyObject
+from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
 from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError
@@ -48,13 +48,12 @@ class CognitoMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
-        self.requires_login = any(map(_is_login_required_middleware, settings.MIDDLEWARE))
+        classes = map(import_string, settings.MIDDLEWARE)
+        self.requires_login = any(isinstance(cls, type) and issubclass(cls, LoginRequiredMiddleware) for cls in classes)
         self.is_async = iscoroutinefunction(get_response)
         if self.is_async:
             markcoroutinefunction(self)
-            self.process_view: Callable[..., Any] = self._aprocess_view
-        else:
-            self.process_view = self._process_view
+            self.process_view = self._aprocess_view  # type: ignore[method-assign, assignment]
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
@@ -75,10 +74,18 @@ class CognitoMiddleware:
         return _finish(request, response)
 
     @clear_frame_locals
-    def _process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
+    def process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Authenticate a bearer token; load the session's user if an error or a write would be lost inside the view."""
         raw = bearer_token(request)
         if raw is None:
-            return self._load_user(request, view)
+            try:
+                if self._loads_user_first(request, view):
+                    _ = request.user.is_authenticated
+                if not request.cognito.is_loaded_for(view):  # type: ignore[attr-defined]
+                    request.cognito.load_again()  # type: ignore[attr-defined]
+            except CognitoUnavailableError as error:
+                return self.process_exception(request, error)
+            return None
         if _accepts_sessions_only(request, view):
             return json_response(forbidden("session_required"))
         if _authenticates_itself(view):
@@ -93,9 +100,17 @@ class CognitoMiddleware:
 
     @clear_frame_locals
     async def _aprocess_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Async version of `process_view`."""
         raw = bearer_token(request)
         if raw is None:
-            return await self._aload_user(request, view)
+            try:
+                if self._loads_user_first(request, view):
+                    await request.auser()
+                if not request.cognito.is_loaded_for(view):  # type: ignore[attr-defined]
+                    await sync_to_async(request.cognito.load_again)()  # type: ignore[attr-defined]
+            except CognitoUnavailableError as error:
+                return self.process_exception(request, error)
+            return None
         if _accepts_sessions_only(request, view):
             return json_response(forbidden("session_required"))
         if _authenticates_itself(view):
@@ -107,28 +122,6 @@ class CognitoMiddleware:
         except CognitoError as error:
             return json_response(error_response_for(error))
         request.cognito.set_bearer(user, token, raw, take_id_token(request))  # type: ignore[attr-defined]
-        return None
-
-    def _load_user(self, request: HttpRequest, view: View) -> HttpResponse | None:
-        """Load the session's user before the view if an error or a write would be lost inside the view."""
-        try:
-            if self._loads_user_first(request, view):
-                _ = request.user.is_authenticated
-            if not request.cognito.is_loaded_for(view):  # type: ignore[attr-defined]
-                request.cognito.load_again()  # type: ignore[attr-defined]
-        except CognitoUnavailableError as error:
-            return self.process_exception(request, error)
-        return None
-
-    async def _aload_user(self, request: HttpRequest, view: View) -> HttpResponse | None:
-        """Async version of `_load_user`."""
-        try:
-            if self._loads_user_first(request, view):
-                await request.auser()
-            if not request.cognito.is_loaded_for(view):  # type: ignore[attr-defined]
-                await sync_to_async(request.cognito.load_again)()  # type: ignore[attr-defined]
-        except CognitoUnavailableError as error:
-            return self.process_exception(request, error)
         return None
 
     def _loads_user_first(self, request: HttpRequest, view: View) -> bool:
@@ -153,13 +146,40 @@ class CognitoMiddleware:
 
 
 def _begin(request: HttpRequest) -> None:
+    """Set `request.cognito`, and a lazy `request.user` that loads the session's login on first access.
+
+    With a bearer token the request starts anonymous, and its CSRF check is suspended: a cross-site form cannot send the
+    Authorization header.
+    """
     take_id_token(request)  # even if no view uses it: error reports must not show the header
     cognito = RequestCognito(request)
     request.cognito = cognito  # type: ignore[attr-defined]
-    if bearer_token(request) is None:
-        _wrap_session_user(request, cognito)
-    else:
-        _start_anonymous(request)
+    if bearer_token(request) is not None:
+        set_user(request, AnonymousUser())
+        request._csrf_was_suspended = getattr(request, _SUSPENDED, False)  # type: ignore[attr-defined]
+        setattr(request, _SUSPENDED, True)
+        return
+    lazy_user, auser = request.user, request.auser
+
+    def load() -> Any:
+        _share_loaded_user(request)
+        return store_user(cognito.load_session(lazy_user))
+
+    async def aload() -> Any:
+        _share_loaded_user(request)
+        return store_user(await cognito.aload_session(auser))
+
+    def store_user(user: Any) -> Any:
+        # The sync and async readers share the loaded user: `request.user` after `await request.auser()` does no I/O.
+        # A user that other code has set in the meantime is not replaced.
+        if request.user is session_user:
+            request.user = user
+        if request.auser is aload:
+            request.auser = make_auser(user)
+        return user
+
+    request.user = session_user = cast("Any", SimpleLazyObject(load))
+    request.auser = aload
 
 
 def _write_again(statements: list[IdentityClaims]) -> None:
@@ -182,56 +202,11 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
     return response
 
 
-def _wrap_session_user(request: HttpRequest, cognito: RequestCognito) -> None:
-    """Load the login with the user on first access: until then the session is not read."""
-    lazy_user, auser = request.user, request.auser
-
-    def load() -> Any:
-        _share_loaded_user(request)
-        return store_user(cognito.load_session(lambda: _unwrapped(lazy_user)))
-
-    async def aload() -> Any:
-        _share_loaded_user(request)
-        return store_user(await cognito.aload_session(auser))
-
-    def store_user(user: Any) -> Any:
-        # The sync and async readers share the loaded user: `request.user` after `await request.auser()` does no I/O.
-        # A user that other code has set in the meantime is not replaced.
-        if request.user is session_user:
-            request.user = user
-        if request.auser is aload:
-            request.auser = make_auser(user)
-        return user
-
-    request.user = session_user = cast("Any", SimpleLazyObject(load))
-    request.auser = aload
-
-
 def _share_loaded_user(request: HttpRequest) -> None:
     """Let Django's sync and async readers return the same object: an earlier middleware may already have loaded it."""
     for loaded, other in (("_cached_user", "_acached_user"), ("_acached_user", "_cached_user")):
         if hasattr(request, loaded) and not hasattr(request, other):
             setattr(request, other, getattr(request, loaded))
-
-
-def _start_anonymous(request: HttpRequest) -> None:
-    """Make the request anonymous and suspend the CSRF check: a cross-site form cannot send the Authorization header."""
-    set_user(request, AnonymousUser())
-    request._csrf_was_suspended = getattr(request, _SUSPENDED, False)  # type: ignore[attr-defined]
-    setattr(request, _SUSPENDED, True)
-
-
-def _unwrapped(user: Any) -> Any:
-    """Load and return the user inside Django's lazy object, so that attributes are set on the user itself."""
-    if isinstance(user, LazyObject):
-        _ = user.is_authenticated
-        return user._wrapped
-    return user
-
-
-def _is_login_required_middleware(path: str) -> bool:
-    middleware = import_string(path)
-    return isinstance(middleware, type) and issubclass(middleware, LoginRequiredMiddleware)
 
 
 def _accepts_sessions_only(request: HttpRequest, view: View) -> bool:
@@ -246,7 +221,7 @@ def _authenticates_itself(view: View) -> bool:
 
 
 def _with_csrf(request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
-    """Restore the CSRF check that `_start_anonymous` suspended, and run it if CsrfViewMiddleware has skipped it."""
+    """Restore the CSRF check that `_begin` suspended, and run it if CsrfViewMiddleware has skipped it."""
     if not hasattr(request, "_csrf_was_suspended"):  # a middleware of the site added the header later
         return None
     setattr(request, _SUSPENDED, request._csrf_was_suspended)

@@ -8,8 +8,8 @@ app_name = "cognito"
 
 urlpatterns = [
     path("login/", views.login, name="login"),
-    path("sign-up/", views.sign_up, name="sign_up"),
-    path("forgot-password/", views.forgot_password, name="forgot_password"),
+    path("sign-up/", views.login, {"page": "sign_up"}, name="sign_up"),
+    path("forgot-password/", views.login, {"page": "forgot_password"}, name="forgot_password"),
     path("link/", views.link, name="link"),
     path("unlink/<int:link_id>/", views.unlink, name="unlink"),
     path("callback/", views.callback, name="callback"),

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.dispatch import receiver
 
 from ..core.forks import run_in_forked_child
 from .pool_registry import PoolRegistry, build_registry
@@ -28,20 +29,19 @@ def get_settings() -> CognitoSettings:
 def get_pool_registry() -> PoolRegistry:
     """Return the current settings of all pools. Raises ImproperlyConfigured as `get_settings` does."""
     global _current
-    current = _current
-    if current is None:
-        with _lock:
-            current = _current = _current or _build_current()
+    if (current := _current) is not None:
+        return current
+    with _lock:
+        if (current := _current) is not None:
+            return current
+        value: Any = getattr(settings, "COGNITO", None)
+        if problems := find_problems(value):
+            raise ImproperlyConfigured(" ".join(f"{problem.message} {problem.hint}".strip() for problem in problems))
+        current = _current = build_registry(value)
     return current
 
 
-def _build_current() -> PoolRegistry:
-    value: Any = getattr(settings, "COGNITO", None)
-    if problems := find_problems(value):
-        raise ImproperlyConfigured(" ".join(f"{problem.message} {problem.hint}".strip() for problem in problems))
-    return build_registry(value)
-
-
+@receiver(setting_changed, dispatch_uid="django_cognito.conf")
 def _on_setting_changed(*, setting: str, **_: Any) -> None:
     global _current
     if setting == "COGNITO":
@@ -54,5 +54,4 @@ def _replace_lock() -> None:
     _lock = threading.Lock()
 
 
-setting_changed.connect(_on_setting_changed, dispatch_uid="django_cognito.conf")
 run_in_forked_child(_replace_lock)

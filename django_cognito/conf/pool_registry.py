@@ -1,6 +1,6 @@
 """The typed settings of all aliases of POOLS, looked up by token, app client or request. Must not read `COGNITO`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,10 +26,15 @@ class PoolRegistry:
         for settings in aliases:
             for client_id in ("", settings.client_id, *settings.user_pool.client_ids):
                 by_client.setdefault((settings.user_pool_id, client_id), settings)
-        pools = group_by_user_pool(aliases).values()
+        pools, user_pools = group_by_user_pool(aliases).values(), []
+        for same_pool in pools:
+            user_pool = same_pool[0].user_pool
+            client_ids = tuple(dict.fromkeys(item for settings in same_pool for item in settings.user_pool.client_ids))
+            has_all = user_pool.client_ids == client_ids
+            user_pools.append(user_pool if has_all else replace(user_pool, client_ids=client_ids))
         object.__setattr__(self, "first", aliases[0])
         object.__setattr__(self, "_by_client", by_client)
-        object.__setattr__(self, "user_pools", tuple(map(_merge_user_pool, pools)))
+        object.__setattr__(self, "user_pools", tuple(user_pools))
         for same_pool in pools if len(pools) > 1 else ():
             for settings in same_pool:
                 # The first alias for all aliases of a pool: its users do not depend on the app client.
@@ -84,23 +89,15 @@ def group_by_user_pool(aliases: Iterable[CognitoSettings]) -> dict[str, list[Cog
     return pools
 
 
-def _merge_user_pool(aliases: Sequence[CognitoSettings]) -> UserPool:
-    """Return the user pool of these aliases with the app clients of all of them."""
-    first = aliases[0].user_pool
-    client_ids = dict.fromkeys(client_id for settings in aliases for client_id in settings.user_pool.client_ids)
-    return first if tuple(client_ids) == first.client_ids else replace(first, client_ids=tuple(client_ids))
-
-
 def build_registry(value: Mapping[Any, Any]) -> PoolRegistry:
     """Return the typed settings of a `COGNITO` in which `find_problems` found nothing.
 
     Raises ValueError if a user pool is not possible: see `UserPool`.
     """
-    pools = value.get("POOLS", {"default": {}})
-    return PoolRegistry({alias: _build_settings({**value, **keys}, alias) for alias, keys in pools.items()})
-
-
-def _build_settings(value: Mapping[Any, Any], alias: str) -> CognitoSettings:
-    declarations = [declaration for key, declaration in DECLARATIONS.items() if key in value and key != "POOLS"]
-    typed = {declaration.key.lower(): declaration.convert(value[declaration.key]) for declaration in declarations}
-    return CognitoSettings(**typed, alias=alias)
+    by_alias = {}
+    for alias, keys in value.get("POOLS", {"default": {}}).items():
+        values = {**value, **keys}
+        declarations = [declaration for key, declaration in DECLARATIONS.items() if key in values and key != "POOLS"]
+        typed = {declaration.key.lower(): declaration.convert(values[declaration.key]) for declaration in declarations}
+        by_alias[alias] = CognitoSettings(**typed, alias=alias)
+    return PoolRegistry(by_alias)

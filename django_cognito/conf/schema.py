@@ -6,7 +6,7 @@ table in docs/reference.md come from these declarations. No I/O; must not depend
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
 from ..core import TokenUse, UserPool
@@ -110,10 +110,6 @@ def _identity_providers(value: Sequence[str | Mapping[str, Any]]) -> tuple[Ident
     )
 
 
-def _permissions_by_scope(value: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
-    return {scope: frozenset(permissions) for scope, permissions in value.items()}
-
-
 def _same(value: Any) -> Any:
     return value
 
@@ -128,12 +124,18 @@ def _setting(
     shown_default: str = "",
     repr: bool = True,
 ) -> Any:
-    """Declare a setting as a field of `CognitoSettings`; the key is the name of the field in capitals.
+    """Return a field of `CognitoSettings` that declares a setting; the key is the name of the field in capitals.
 
     `convert` builds the typed value from a valid one. `shown_default` replaces the default in the reference.
     """
-    metadata = {"setting": (validator, scope, shown_default, documentation, convert)}
-    if default is _REQUIRED:
+    is_required = default is _REQUIRED
+    if is_required:
+        shown_default = "required"
+    elif not shown_default:
+        shown = json.dumps(default) if isinstance(default, str | tuple | dict) else str(default)
+        shown_default = shown if isinstance(default, int | float) and not isinstance(default, bool) else f"`{shown}`"
+    metadata = {"setting": Declaration("", validator, scope, shown_default, documentation, is_required, convert)}
+    if is_required:
         return field(metadata=metadata)
     if isinstance(default, Mapping):
         return field(default_factory=lambda: dict(default), metadata=metadata)
@@ -347,7 +349,7 @@ class CognitoSettings:
         'scope of a machine-to-machine client -> permissions: `{"orders/read": ["shop.view_order"]}`; scopes of users'
         " grant none",
         scope="pool",
-        convert=_permissions_by_scope,
+        convert=lambda value: {scope: frozenset(permissions) for scope, permissions in value.items()},
     )
 
     scopes: tuple[str, ...] = _setting(
@@ -463,20 +465,6 @@ class CognitoSettings:
         return self.token_timeout_seconds + 5
 
 
-def _declare(item: Field[Any]) -> Declaration:
-    validator, scope, shown_default, documentation, convert = item.metadata["setting"]
-    is_required = item.default is MISSING and item.default_factory is MISSING
-    if is_required:
-        shown_default = "required"
-    elif not shown_default:
-        default = item.default if item.default_factory is MISSING else item.default_factory()
-        shown = json.dumps(default) if isinstance(default, str | tuple | dict) else str(default)
-        shown_default = shown if isinstance(default, int | float) and not isinstance(default, bool) else f"`{shown}`"
-    return Declaration(
-        item.name.upper(), validator, scope, shown_default, documentation, is_required=is_required, convert=convert
-    )
-
-
 POOLS = Declaration(
     "POOLS",
     Validator(
@@ -491,9 +479,10 @@ POOLS = Declaration(
 )
 # Every key of `COGNITO`.
 DECLARATIONS: Mapping[str, Declaration] = {
-    declaration.key: declaration
-    for declaration in (*(_declare(item) for item in fields(CognitoSettings) if "setting" in item.metadata), POOLS)
-}
+    item.name.upper(): item.metadata["setting"]._replace(key=item.name.upper())
+    for item in fields(CognitoSettings)
+    if "setting" in item.metadata
+} | {POOLS.key: POOLS}
 
 
 def keys_with_scope(*scopes: Scope) -> tuple[str, ...]:

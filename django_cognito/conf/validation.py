@@ -27,12 +27,19 @@ def find_problems(value: Any) -> list[Problem]:
         return [
             Problem("django_cognito.E001", "COGNITO is missing or is not a dict.", "Set USER_POOL_ID and CLIENT_ID.")
         ]
-    problems = [
-        *_check_keys(value, DECLARATIONS),
-        *_check_values(value),
-        *_check_grants(value.get("GROUPS")),
-        *(_check_pools(value["POOLS"], value) if "POOLS" in value else _check_required(value)),
-    ]
+    problems = [*_check_keys(value, DECLARATIONS), *_check_values(value), *_check_grants(value.get("GROUPS"))]
+    if "POOLS" not in value:
+        problems += _check_required(value)
+    pools = value.get("POOLS")
+    for alias, keys in pools.items() if isinstance(pools, Mapping) else ():
+        path = f"COGNITO['POOLS'][{alias!r}]"
+        if not is_text(alias) or not isinstance(keys, Mapping):
+            problems.append(Problem("django_cognito.E012", f"{path} must be a dict of the settings of this alias.", ""))
+            continue
+        problems += _check_keys(keys, keys_with_scope("pool", "client"), path)
+        problems += _check_values(keys, path)
+        problems += _check_grants(keys.get("GROUPS"), path)
+        problems += _check_required({**value, **keys}, path)
     return problems or list(_check_combinations(value))
 
 
@@ -53,18 +60,6 @@ def _check_values(value: Mapping[Any, Any], path: str = "COGNITO") -> Iterator[P
     for key, declaration in DECLARATIONS.items():
         if key in value and not declaration.validator.is_valid(value[key]):
             yield Problem("django_cognito.E004", f"{path}[{key!r}] must be {declaration.validator.expected}.", "")
-
-
-def _check_pools(pools: Any, value: Mapping[Any, Any]) -> Iterator[Problem]:
-    for alias, keys in pools.items() if isinstance(pools, Mapping) else ():
-        path = f"COGNITO['POOLS'][{alias!r}]"
-        if not is_text(alias) or not isinstance(keys, Mapping):
-            yield Problem("django_cognito.E012", f"{path} must be a dict of the settings of this alias.", "")
-            continue
-        yield from _check_keys(keys, keys_with_scope("pool", "client"), path)
-        yield from _check_values(keys, path)
-        yield from _check_grants(keys.get("GROUPS"), path)
-        yield from _check_required({**value, **keys}, path)
 
 
 def _check_grants(groups: Any, parent: str = "COGNITO") -> Iterator[Problem]:
@@ -94,7 +89,6 @@ def _check_combinations(value: Mapping[Any, Any]) -> Iterator[Problem]:
         yield Problem("django_cognito.E007", message, "Keys must stay usable until they are refreshed.")
     for same_pool in group_by_user_pool(registry.by_alias.values()).values():
         yield from _check_shared_pool(same_pool)
-        yield from _check_shared_clients(same_pool)
     for settings in registry.by_alias.values():
         # With several user pools the alias is a part of the names of mirrored groups, as in "acme:editors".
         is_prefix = ":" not in settings.alias and len(settings.alias) <= _MAX_MIRRORING_ALIAS_CHARS
@@ -106,7 +100,10 @@ def _check_combinations(value: Mapping[Any, Any]) -> Iterator[Problem]:
 
 
 def _check_shared_pool(aliases: Sequence[CognitoSettings]) -> Iterator[Problem]:
-    """Aliases that share a user pool have the same users, so they must agree on the keys of the pool."""
+    """Aliases that share a user pool have the same users, so they must agree on the keys of the pool.
+
+    A token's pool and app client select its alias, so that an app client can have only one.
+    """
     first, *others = aliases
     for other in others:
         for key in keys_with_scope("pool"):
@@ -116,9 +113,6 @@ def _check_shared_pool(aliases: Sequence[CognitoSettings]) -> Iterator[Problem]:
                 )
                 hint = "Settings of the pool and its groups must be the same for all its app clients."
                 yield Problem("django_cognito.E013", message, hint)
-
-
-def _check_shared_clients(aliases: Sequence[CognitoSettings]) -> Iterator[Problem]:
     aliases_by_client: dict[str, list[str]] = {}
     for settings in aliases:
         for client_id in {settings.client_id, *settings.user_pool.client_ids}:

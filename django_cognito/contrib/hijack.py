@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from django.contrib.auth.signals import user_logged_out
+from django.dispatch import receiver
 from django.http import HttpRequest
 from hijack.signals import hijack_ended, hijack_started
 
@@ -16,10 +17,11 @@ from ..sessions.store import SESSION_KEY, SET_ASIDE_KEY, get_login, revoke_refre
 from ..signals import send_signed_out
 
 
+@receiver(hijack_started, dispatch_uid="django_cognito.contrib.hijack.started")
 def _set_login_aside(*, request: HttpRequest, hijacker: Any, **_: Any) -> None:
     """Store the hijacker's login id in the hijacked user's session, bound to the hijacker's primary key.
 
-    Django's `login()` has flushed the session: what it named before is known from the start of the request.
+    Django's `login()` has flushed the session. `request.cognito` still has the ids from before.
     """
     cognito = getattr(request, "cognito", None)
     if cognito is not None:
@@ -27,8 +29,9 @@ def _set_login_aside(*, request: HttpRequest, hijacker: Any, **_: Any) -> None:
         request.session[SET_ASIDE_KEY] = [*cognito.logins_set_aside, [_key(hijacker), login_id]]
 
 
+@receiver(hijack_ended, dispatch_uid="django_cognito.contrib.hijack.ended")
 def _restore_login(*, request: HttpRequest, hijacker: Any, **_: Any) -> None:
-    """Bring the login that was set aside back, if it is the hijacker's."""
+    """Restore the login that was set aside, if it is the hijacker's."""
     cognito = getattr(request, "cognito", None)
     if cognito is None or not cognito.logins_set_aside:
         return
@@ -40,6 +43,7 @@ def _restore_login(*, request: HttpRequest, hijacker: Any, **_: Any) -> None:
             request.session[SESSION_KEY] = login_id
 
 
+@receiver(user_logged_out, dispatch_uid="django_cognito.contrib.hijack.logged_out")
 def _end_logins_set_aside(*, request: HttpRequest | None = None, **_: Any) -> None:
     """End the hijacker's logins with the session: a release can no longer restore them."""
     for user_id, login_id in getattr(request, "session", {}).pop(SET_ASIDE_KEY, ()):
@@ -52,8 +56,3 @@ def _end_logins_set_aside(*, request: HttpRequest | None = None, **_: Any) -> No
 
 def _key(user: Any) -> str:
     return str(user._meta.pk.value_to_string(user))
-
-
-hijack_started.connect(_set_login_aside, dispatch_uid="django_cognito.contrib.hijack.started")
-hijack_ended.connect(_restore_login, dispatch_uid="django_cognito.contrib.hijack.ended")
-user_logged_out.connect(_end_logins_set_aside, dispatch_uid="django_cognito.contrib.hijack.logged_out")

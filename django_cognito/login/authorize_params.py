@@ -1,10 +1,9 @@
 """The optional authorization request parameters: provider, prompt, language. No I/O."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
-from ..conf.schema import CognitoSettings, IdentityProvider
+from ..conf.schema import CognitoSettings
 from ..core.errors import SignInError
 
 # AWS developer guide, "Redirect and authorization endpoint": the values of each parameter.
@@ -28,15 +27,21 @@ def read_authorize_params(query: Any, settings: CognitoSettings) -> dict[str, st
     Raises SignInError (code "invalid_parameter") for an invalid or repeated value, for two providers or one
     that is not in IDENTITY_PROVIDERS, and for `prompt=none` without SILENT_SIGN_IN.
     """
-    authorize_params = {name: _value(query.getlist(name), name) for name in _PARAMETERS if name in query}
+    authorize_params: dict[str, str] = {}
+    for name, pattern in _PARAMETERS.items():
+        if name in query:
+            value, *others = query.getlist(name)
+            if others or len(value) > _MAX_CHARS or not pattern.fullmatch(value):
+                raise _invalid(name)
+            authorize_params[name] = value
     if authorize_params.get("prompt") == "none" and not settings.silent_sign_in:
         raise _invalid("prompt")
     provider_params = [name for name in ("identity_provider", "idp_identifier") if name in authorize_params]
     if not provider_params:
         return {**authorize_params, **find_provider_params(authorize_params.get("login_hint", ""), settings)}
-    providers = settings.identity_providers
+    accepted = [item.authorize_params.items() for item in settings.identity_providers]
     # With two providers, this check could accept one while Cognito uses the other.
-    if len(provider_params) > 1 or (providers and not any(_is_requested(item, authorize_params) for item in providers)):
+    if len(provider_params) > 1 or (accepted and not any(items <= authorize_params.items() for items in accepted)):
         raise _invalid(provider_params[0])
     return authorize_params
 
@@ -46,17 +51,6 @@ def find_provider_params(address: str, settings: CognitoSettings) -> dict[str, s
     domain = address.rpartition("@")[2].strip().lower() if "@" in address else None
     matches = (item.authorize_params for item in settings.identity_providers if domain in item.domains)
     return next(matches, {})
-
-
-def _value(values: list[str], name: str) -> str:
-    (value, *others) = values
-    if others or len(value) > _MAX_CHARS or not _PARAMETERS[name].fullmatch(value):
-        raise _invalid(name)
-    return value
-
-
-def _is_requested(provider: IdentityProvider, authorize_params: Mapping[str, str]) -> bool:
-    return provider.authorize_params.items() <= authorize_params.items()
 
 
 def _invalid(name: str) -> SignInError:

@@ -15,7 +15,7 @@ from ..conf.loading import get_pool_registry
 from ..conf.schema import CognitoSettings
 from ..core import AccessToken
 from ..core.errors import CognitoError, CognitoUnavailableError, SignInError
-from ..core.hosted_ui import HostedUi, TokenSet
+from ..core.hosted_ui import HostedUi
 from ..core.tracebacks import clear_frame_locals
 from ..factories import get_hosted_ui
 from ..sessions import store
@@ -100,51 +100,31 @@ def complete(request: HttpRequest, pending: PendingSignIn, secret: bytes | None)
         raise SignInError("this browser has no cookie for the state", code="state_unknown")
     if pending.is_expired:
         raise SignInError("the sign-in started too long ago", code="state_expired")
-    settings = _settings_at_callback(request, pending)
-    _check_issuer(request.GET, settings)
-    code = _read_code(request.GET)
-    tokens = get_hosted_ui(settings).exchange_code(
-        code, redirect_uri=redirect_uri_of(request, settings), code_verifier=pending.code_verifier(secret)
-    )
-    _sign_in(request, pending, settings, tokens, secret)
-    request.session[_COMPLETED] = [*request.session.get(_COMPLETED, ()), pending.id][-_MAX_COMPLETED:]
-
-
-def _settings_at_callback(request: HttpRequest, pending: PendingSignIn) -> CognitoSettings:
-    """Return the settings of the pool and the app client with which the sign-in started.
-
-    Raises SignInError (code "state_unknown") if they are no longer configured, or belong to another tenant than the
-    callback. POOL_RESOLVER selects the tenant unless the alias has its own REDIRECT_URI.
-    """
     settings = get_pool_registry().by_alias.get(pending.alias)
     if settings is None or settings.client_id != pending.client_id:
         raise SignInError("the sign-in started with an app client that is no longer configured", code="state_unknown")
+    # POOL_RESOLVER selects the tenant of the callback unless the alias has its own REDIRECT_URI.
     if not has_own_redirect_uri(settings) and find_settings_for_request(request) is not settings:
         raise SignInError(f"the callback of alias {pending.alias!r} belongs to another tenant", code="state_unknown")
-    return settings
-
-
-def _sign_in(
-    request: HttpRequest, pending: PendingSignIn, settings: CognitoSettings, tokens: TokenSet, secret: bytes
-) -> None:
+    code, hosted_ui = _read_code(request.GET, settings), get_hosted_ui(settings)
+    redirect_uri = redirect_uri_of(request, settings)
+    tokens = hosted_ui.exchange_code(code, redirect_uri=redirect_uri, code_verifier=pending.code_verifier(secret))
+    nonce, client_ids = pending.nonce(secret), (settings.client_id,)
     token, profile = verify(
-        tokens.access_token,
-        token_use="access",
-        id_token=tokens.id_token,
-        nonce=pending.nonce(secret),
-        client_ids=(settings.client_id,),
+        tokens.access_token, token_use="access", id_token=tokens.id_token, nonce=nonce, client_ids=client_ids
     )
     if not isinstance(token, AccessToken) or token.user_pool_id != settings.user_pool_id:
-        raise SignInError(
-            "the token endpoint returned a token of a machine-to-machine client or of another user pool",
-            code="malformed_response",
-        )
+        message = "the token endpoint returned a token of a machine-to-machine client or of another user pool"
+        raise SignInError(message, code="malformed_response")
     _check_auth_time(token, pending, settings)
-    user_info = _fetch_user_info(settings, tokens, token) if settings.profile_source == "userinfo" else None
+    user_info = hosted_ui.user_info(tokens.access_token) if settings.profile_source == "userinfo" else None
+    if user_info is not None and user_info.get("sub") != token.sub:  # OpenID Connect Core 5.3.2
+        raise SignInError("`sub` in userInfo does not match the ID token", code="user_info_mismatch")
     if pending.links_to:
         link(_get_linking_user(request, pending, secret), token, profile)  # the first write of this function
     user, _ = get_or_create_user(token, profile, user_info)
     store.start_login(request, user, token, tokens)
+    request.session[_COMPLETED] = [*request.session.get(_COMPLETED, ()), pending.id][-_MAX_COMPLETED:]
 
 
 def _get_linking_user(request: HttpRequest, pending: PendingSignIn, secret: bytes) -> Any:
@@ -162,30 +142,16 @@ def _session_digest(request: HttpRequest, secret: bytes) -> str:
     return digest_session_key(secret, "" if is_in_cookie else request.session.session_key or "")
 
 
-def _fetch_user_info(settings: CognitoSettings, tokens: TokenSet, token: AccessToken) -> Mapping[str, Any]:
-    """Return the userInfo claims of the user who signs in (OpenID Connect Core 5.3.2). Raises CognitoError."""
-    claims = get_hosted_ui(settings).user_info(tokens.access_token)
-    if claims.get("sub") != token.sub:
-        raise SignInError("`sub` in userInfo does not match the ID token", code="user_info_mismatch")
-    return claims
-
-
-def _check_issuer(query: QueryDict, settings: CognitoSettings) -> None:
-    """Check that the `iss` parameter, if present, is the pool's issuer (RFC 9207 2.4). Cognito does not send it.
-
-    Raises SignInError if it is another issuer, or repeated.
-    """
-    issuers = query.getlist("iss")
-    if issuers and (len(issuers) > 1 or issuers[0] not in settings.user_pool.issuers):
-        raise SignInError("the `iss` parameter of the callback is not the pool's issuer", code="wrong_issuer")
-
-
-def _read_code(query: QueryDict) -> str:
+def _read_code(query: QueryDict, settings: CognitoSettings) -> str:
     """Return the authorization code of the callback.
 
     Raises SignInError for an error response or if there is not exactly one code; CognitoUnavailableError if the
     identity provider is not available.
     """
+    # RFC 9207 2.4: the `iss` parameter, if present, is the pool's issuer. Cognito does not send it.
+    issuers = query.getlist("iss")
+    if issuers and (len(issuers) > 1 or issuers[0] not in settings.user_pool.issuers):
+        raise SignInError("the `iss` parameter of the callback is not the pool's issuer", code="wrong_issuer")
     if "error" not in query:
         return require_single_value(query, "code")
     oauth_error = query.get("error", "")[:64]

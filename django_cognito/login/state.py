@@ -12,6 +12,7 @@ import secrets
 import string
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from ..core.base64url import decode_base64url, encode_base64url
@@ -28,6 +29,19 @@ _MAX_CHARS = 1_536
 _SECRET_BYTES, _SALT_BYTES = 32, 16
 _DIGITS = string.digits + string.ascii_lowercase
 _ID = re.compile(r"[0-9a-z]{12}")
+# The fields of a pending sign-in in its state, in this order, after the version.
+_FIELDS = (
+    "alias",
+    "client_id",
+    "next_url",
+    "authorize_params",
+    "started_at",
+    "attempt",
+    "links_to",
+    "session_digest",
+    "salt",
+    "secret_digest",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +113,15 @@ def open_state(state: str) -> PendingSignIn:
     Raises SignInError (code "state_unknown") if this site did not encrypt it with SECRET_KEY or one of its fallbacks.
     """
     sign_in_id, _, payload = state.partition(".")
-    pending = None
+    plaintext = None
     if len(state) <= _MAX_CHARS and _ID.fullmatch(sign_in_id):
-        pending = _opened(sign_in_id, payload)
-    if pending is None:
+        with suppress(DecryptionError, ValueError):
+            plaintext = decrypt(decode_base64url(payload), associated_data=sign_in_id.encode(), purpose=_PURPOSE)
+    version, *values = [None] if plaintext is None else json.loads(plaintext)
+    if version != _VERSION:  # None, or the version of another release
         # Not chained: the cause quotes the state.
         raise SignInError("this site did not create the state", code="state_unknown")
-    return pending
+    return PendingSignIn(id=sign_in_id, **dict(zip(_FIELDS, values, strict=True)))
 
 
 def digest_session_key(secret: bytes, session_key: str) -> str:
@@ -114,48 +130,9 @@ def digest_session_key(secret: bytes, session_key: str) -> str:
 
 
 def _sealed(pending: PendingSignIn) -> str:
-    plaintext = json.dumps(
-        [
-            _VERSION,
-            pending.alias,
-            pending.client_id,
-            pending.next_url,
-            pending.authorize_params,
-            pending.started_at,
-            pending.attempt,
-            pending.links_to,
-            pending.session_digest,
-            pending.salt,
-            pending.secret_digest,
-        ],
-        ensure_ascii=False,
-        separators=(",", ":"),
-    ).encode()
+    values = [_VERSION, *(getattr(pending, name) for name in _FIELDS)]
+    plaintext = json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode()
     return f"{pending.id}.{encode_base64url(encrypt(plaintext, associated_data=pending.id.encode(), purpose=_PURPOSE))}"
-
-
-def _opened(sign_in_id: str, payload: str) -> PendingSignIn | None:
-    try:
-        plaintext = decrypt(decode_base64url(payload), associated_data=sign_in_id.encode(), purpose=_PURPOSE)
-    except (DecryptionError, ValueError):
-        return None
-    version, *values = json.loads(plaintext)
-    if version != _VERSION:  # written by another release
-        return None
-    alias, client_id, next_url, authorize_params, started_at, attempt, links_to, session_digest, salt, digest = values
-    return PendingSignIn(
-        alias=alias,
-        client_id=client_id,
-        next_url=next_url,
-        authorize_params=authorize_params,
-        links_to=links_to,
-        session_digest=session_digest,
-        attempt=attempt,
-        started_at=started_at,
-        id=sign_in_id,
-        salt=salt,
-        secret_digest=digest,
-    )
 
 
 def _new_id() -> str:

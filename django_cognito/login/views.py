@@ -47,31 +47,13 @@ logger = logging.getLogger(__name__)
 @require_safe
 @login_not_required
 @never_cache
-def login(request: HttpRequest) -> HttpResponse:
+def login(request: HttpRequest, page: str = "login") -> HttpResponse:
     """Send the browser to the hosted UI; `next` is the page after the sign-in. Sets a cookie; uses no session.
 
-    The query may also have the authorization request parameters `identity_provider`, `idp_identifier`, `login_hint`,
-    `lang`, `prompt`, `acr_values` and `max_age`.
+    `page` is a key of `flow.PAGES`, which the URL pattern sets. The query may also have the authorization request
+    parameters `identity_provider`, `idp_identifier`, `login_hint`, `lang`, `prompt`, `acr_values` and `max_age`.
     """
-    return _start_sign_in(request, "login")
-
-
-@session_required
-@require_safe
-@login_not_required
-@never_cache
-def sign_up(request: HttpRequest) -> HttpResponse:
-    """Send the browser to the hosted UI's sign-up page; otherwise like `login`."""
-    return _start_sign_in(request, "sign_up")
-
-
-@session_required
-@require_safe
-@login_not_required
-@never_cache
-def forgot_password(request: HttpRequest) -> HttpResponse:
-    """Send the browser to the hosted UI's page for a forgotten password; otherwise like `login`."""
-    return _start_sign_in(request, "forgot_password")
+    return _start_sign_in(request, page)
 
 
 @session_required
@@ -137,7 +119,8 @@ def _require_recent_sign_in(request: HttpRequest) -> HttpResponse | None:
 def callback(request: HttpRequest) -> HttpResponse:
     """Complete the sign-in and redirect to `next`, or return the error page.
 
-    A failed sign-in changes nothing: a user who was signed in stays signed in.
+    A failed sign-in changes nothing: a user who was signed in stays signed in. A silent sign-in that found no session
+    at Cognito also redirects to `next`, and a sign-in that succeeds the next time is retried.
     """
     pending = None
     try:
@@ -148,23 +131,18 @@ def callback(request: HttpRequest) -> HttpResponse:
             return _redirect_to_next(request, "")
         flow.complete(request, pending, secret)
     except CognitoError as error:
-        return _handle_failed_callback(request, error, pending)
+        if pending is not None and silent.is_login_required_error(pending.authorize_params, error):
+            response = _redirect_to_next(request, pending.next_url)
+            silent.mark_attempted(request, response)
+            return response
+        if pending is not None and flow.is_worth_retrying(request, pending, error):
+            logger.info("the first sign-in of a linked user failed and is retried: %s", error)
+            settings, next_url = get_pool_registry().by_alias[pending.alias], pending.next_url
+            return _redirect_to_hosted_ui(request, settings, "login", next_url, pending.authorize_params, attempt=2)
+        return _sign_in_failed(request, error, pending)
     response = _redirect_to_next(request, pending.next_url)
     sign_in_cookies.mark_signed_in(request, response)
     return response
-
-
-def _handle_failed_callback(request: HttpRequest, error: CognitoError, pending: PendingSignIn | None) -> HttpResponse:
-    """Return the error page; or a redirect if a silent sign-in found no session, or if the sign-in is retried."""
-    if pending is not None and silent.is_login_required_error(pending.authorize_params, error):
-        response = _redirect_to_next(request, pending.next_url)
-        silent.mark_attempted(request, response)
-        return response
-    if pending is not None and flow.is_worth_retrying(request, pending, error):
-        logger.info("the first sign-in of a linked user failed and is retried: %s", error)
-        settings = get_pool_registry().by_alias[pending.alias]
-        return _redirect_to_hosted_ui(request, settings, "login", pending.next_url, pending.authorize_params, attempt=2)
-    return _sign_in_failed(request, error, pending)
 
 
 @without_transaction

@@ -37,11 +37,14 @@ def get_user_in_outage(
 
     Raises `failure` at any other view if Cognito granted the user anything.
     """
-    if not _is_own_or_logout_view(match):
+    view = None if match is None else match.func
+    is_admin_logout = match is not None and match.url_name == "logout" and "admin" in match.app_names
+    is_logout = is_admin_logout or issubclass(getattr(view, "view_class", object), LogoutView)
+    if not is_logout and getattr(view, "__module__", "") != _OWN_VIEWS:
         grants = read_grants(user)
         # DRF marks each of its views as open, whatever permissions the view requires.
-        is_drf = match is not None and hasattr(getattr(match.func, "cls", None), "authentication_classes")
-        if match is not None and not is_drf and not getattr(match.func, "login_required", True):
+        is_drf = hasattr(getattr(view, "cls", None), "authentication_classes")
+        if not is_drf and not getattr(view, "login_required", True):
             _hide_grants(user, grants)
         elif grants != NOTHING or get_mapped_permissions(get_rights(user)):
             raise failure
@@ -62,14 +65,6 @@ def resolve_view(request: HttpRequest) -> ResolverMatch | None:
         return resolve(request.path_info, getattr(request, "urlconf", None))
     except Resolver404:
         return None
-
-
-def _is_own_or_logout_view(match: ResolverMatch | None) -> bool:
-    if match is None:
-        return False
-    is_admin_logout = match.url_name == "logout" and "admin" in match.app_names
-    is_django_logout = issubclass(getattr(match.func, "view_class", object), LogoutView)
-    return is_admin_logout or is_django_logout or match.func.__module__ == _OWN_VIEWS
 
 
 def _hide_grants(user: Any, grants: Granted) -> None:

@@ -122,7 +122,9 @@ class _Step:
 def _refresh_steps(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
     """Yield the steps of `ensure_fresh` and `aensure_fresh`, and return the login: shared rules for both drivers."""
     try:
-        if not _is_due(login):
+        get_settings_for_login(login)  # raises SignInError if its user pool or app client is no longer configured
+        is_soon = login.expires_at - timedelta(seconds=get_settings().refresh_margin_seconds) <= utc_now()
+        if not is_expired(login) and not (is_soon and get_refresh_token(login) is not None):
             return login
     except SignInError as error:
         login = yield _Step(partial(_end_rejected_login, login, error))
@@ -137,7 +139,9 @@ def _refresh_steps(login: CognitoLogin) -> Generator[_Step, Any, CognitoLogin]:
                 login = yield _Step(partial(get_login, login.pk))
             if not is_expired(login):
                 return login
-            raise CognitoUnavailableError("the last refresh failed", retry_after=_retry_after(login))
+            # At least 1, if another request makes the next attempt now.
+            seconds_left = (login.retry_at - utc_now()).total_seconds() if login.retry_at else 0
+            raise CognitoUnavailableError("the last refresh failed", retry_after=max(math.ceil(seconds_left), 1))
         login = yield _Step(partial(get_login, login.pk))
         if not is_expired(login):
             return login
@@ -152,8 +156,14 @@ def _refresh_with_lease(login: CognitoLogin) -> Generator[_Step, Any, CognitoLog
     tokens: TokenSet | None = None
     try:
         tokens = yield _Step(partial(_request_tokens, login), is_orm=False)
-        verified = yield _Step(partial(_verify, login, tokens), is_orm=False)
-        login = yield _Step(partial(_store, login, tokens, *verified))
+        before = get_access_token(login)
+        raw, id_token, client_ids = tokens.access_token, tokens.id_token, (before.client_id,)
+        # May fetch the JWKS; no database.
+        verification = partial(verify, raw, token_use="access", id_token=id_token, client_ids=client_ids)
+        token, profile = yield _Step(verification, is_orm=False)
+        if not isinstance(token, AccessToken) or (token.sub, token.user_pool_id) != (before.sub, before.user_pool_id):
+            raise SignInError("the refresh returned another user's tokens", code="token_mismatch")  # noqa: TRY301 ends the login
+        login = yield _Step(partial(_store, login, tokens, token, profile))
     except CognitoUnavailableError as error:
         login = yield _Step(partial(_back_off, login, error, tokens))
         if is_expired(login):
@@ -163,26 +173,8 @@ def _refresh_with_lease(login: CognitoLogin) -> Generator[_Step, Any, CognitoLog
     return login
 
 
-def _is_due(login: CognitoLogin) -> bool:
-    """Return whether the login's tokens have expired, or are about to expire and can be refreshed.
-
-    Raises SignInError if the login's user pool or app client is no longer configured.
-    """
-    get_settings_for_login(login)
-    if is_expired(login):
-        return True
-    margin = timedelta(seconds=get_settings().refresh_margin_seconds)
-    return login.expires_at - margin <= utc_now() and get_refresh_token(login) is not None
-
-
 def _is_backing_off(login: CognitoLogin) -> bool:
     return login.retry_at is not None and utc_now() < login.retry_at
-
-
-def _retry_after(login: CognitoLogin) -> int:
-    """Return the seconds until the next attempt; at least 1 if another request makes it now."""
-    left = (login.retry_at - utc_now()).total_seconds() if login.retry_at else 0
-    return max(math.ceil(left), 1)
 
 
 def _request_tokens(login: CognitoLogin) -> TokenSet:
@@ -208,20 +200,6 @@ def _request_tokens(login: CognitoLogin) -> TokenSet:
     # error report could include the frames of the caught error.
     logger.error("No login can be refreshed (%s). Check the app client's id and secret.", oauth_error)
     raise CognitoUnavailableError(f"Cognito rejected the app client: {oauth_error}", code="client_refused")
-
-
-def _verify(login: CognitoLogin, tokens: TokenSet) -> tuple[AccessToken, IdToken | None]:
-    """Verify the new tokens and return them: they must have the same user and client. May fetch the JWKS; no database.
-
-    Raises TokenError, or SignInError (code "token_mismatch") for another user's tokens.
-    """
-    before = get_access_token(login)
-    token, profile = verify(
-        tokens.access_token, token_use="access", id_token=tokens.id_token, client_ids=(before.client_id,)
-    )
-    if not isinstance(token, AccessToken) or (token.sub, token.user_pool_id) != (before.sub, before.user_pool_id):
-        raise SignInError("the refresh returned another user's tokens", code="token_mismatch")
-    return token, profile
 
 
 def _store(login: CognitoLogin, tokens: TokenSet, token: AccessToken, profile: IdToken | None) -> CognitoLogin:

@@ -20,6 +20,7 @@ from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, router
+from django.dispatch import receiver
 from django.http import HttpRequest
 
 from ..conf.loading import get_pool_registry, get_settings
@@ -245,21 +246,18 @@ def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> No
     All requests together take at most twice `HTTP_TIMEOUT_SECONDS`. Failures are logged.
     """
     deadline = time.monotonic() + 2 * get_settings().http_timeout_seconds
-    revocable = [item for login in logins if (item := _make_revocable(login, deadline)) is not None]
+    revocable = []
+    for login in logins:
+        try:
+            settings, refresh_token = get_settings_for_login(login), get_refresh_token(login)
+            token, access_token = get_access_token(login), decrypt_tokens(login).access_token
+        except CognitoError as error:
+            logger.warning("Signed out of this site, but the refresh token was not revoked: %s", error.code)
+            continue
+        if settings.user_pool.domain:  # without a hosted UI there is no endpoint that could revoke it
+            hosted_ui = get_hosted_ui(settings).until(deadline)
+            revocable.append(RevocableLogin(hosted_ui, token, access_token, refresh_token))
     revoke_logins(revocable, everywhere=everywhere)
-
-
-def _make_revocable(login: CognitoLogin, deadline: float) -> RevocableLogin | None:
-    """Return the login's tokens with the hosted UI that can revoke them; None if the app client has no hosted UI."""
-    try:
-        settings, refresh_token = get_settings_for_login(login), get_refresh_token(login)
-        token, access_token = get_access_token(login), decrypt_tokens(login).access_token
-    except CognitoError as error:
-        logger.warning("Signed out of this site, but the refresh token was not revoked: %s", error.code)
-        return None
-    if not settings.user_pool.domain:
-        return None
-    return RevocableLogin(get_hosted_ui(settings).until(deadline), token, access_token, refresh_token)
 
 
 def get_refresh_token(login: CognitoLogin) -> str | None:
@@ -287,10 +285,8 @@ def _associated_data(login_id: UUID) -> bytes:
     return f"django_cognito.CognitoLogin:{login_id}".encode()
 
 
+@receiver(user_logged_out, dispatch_uid="django_cognito.sessions.store")
 def _on_logged_out(*, request: HttpRequest | None = None, **_: Any) -> None:
     """End the Cognito login on any Django sign-out, including the admin's."""
     if request is not None and hasattr(request, "session"):
         end_login(request.session)
-
-
-user_logged_out.connect(_on_logged_out, dispatch_uid="django_cognito.sessions.store")

@@ -1,6 +1,6 @@
 """Test support for sites that use this package: tokens without Cognito, signed-in users and a local Cognito.
 
-pytest finds the fixtures with `pytest_plugins = ["django_cognito.testing.fixtures"]`, and then a test reads
+pytest finds the fixtures with `pytest_plugins = ["django_cognito.testing.fixtures"]`. Tests then look like this:
 
     def test_editors_write(client, db, cognito_keys):
         raw = make_token(username="alice", groups=["editors"])

@@ -18,26 +18,29 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def cognito_keys() -> Iterator[None]:
-    """`make_token`'s tokens are accepted, and no key is fetched."""
+    """Accept the tokens of `make_token`, without fetching keys."""
     with trusted_keys():
         yield
 
 
 @pytest.fixture
 def cognito_sign_in(cognito_keys: None, client: Any, db: None) -> Callable[..., Any]:
-    """`cognito_sign_in("alice", groups=["editors"])` signs the fixture `client` in; it gives the Django user."""
+    """Return a function: `cognito_sign_in("alice", groups=["editors"])` signs the fixture `client` in.
+
+    It returns the Django user.
+    """
     return lambda *args, **kwargs: sign_in(client, *args, **kwargs)
 
 
 @pytest.fixture(scope="session")
 def cognito_seed() -> Path | None:
-    """The seed file of `local_cognito`; override it with your own. None: the one that comes with the package."""
+    """Return the seed file of `local_cognito`; override it with your own. None: the seed of the package."""
     return None
 
 
 @pytest.fixture(scope="session")
 def local_cognito(cognito_seed: Path | None) -> "Iterator[Emulator]":
-    """A local Cognito on a free port of 127.0.0.1, for the whole test run (extra `emulator`)."""
+    """Run a local Cognito on a free port of 127.0.0.1 for the whole test run (extra `emulator`)."""
     from local_cognito import Emulator
 
     with Emulator(seed=cognito_seed, port=0) as emulator:

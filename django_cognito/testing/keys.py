@@ -1,4 +1,4 @@
-"""The key that test tokens are signed with: made once a process, trusted only while `trusted_keys` is open."""
+"""The key that signs test tokens: created once per process, and accepted only inside `trusted_keys`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,6 +9,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.dispatch import receiver
 
 from ..conf.loading import get_pool_registry
 from ..factories import get_verifier, reset
@@ -28,7 +29,7 @@ def jwks() -> dict[str, Any]:
     return {"keys": [{"kty": "RSA", "n": key["n"], "e": key["e"], "kid": KID, "alg": "RS256", "use": "sig"}]}
 
 
-_open = 0  # how many `trusted_keys` are, one inside another
+_open = 0  # the number of `trusted_keys` contexts that are open, one inside another
 
 
 @contextmanager
@@ -54,10 +55,8 @@ def _trust() -> None:
         get_verifier().load_jwks(pool, jwks())
 
 
-def _follow(*, setting: str, **_: Any) -> None:
+@receiver(setting_changed, dispatch_uid="django_cognito.testing.keys")
+def _reload_keys(*, setting: str, **_: Any) -> None:
     if _open and setting == "COGNITO":
         with suppress(ImproperlyConfigured):  # the code that reads the settings reports what is missing
             _trust()
-
-
-setting_changed.connect(_follow, dispatch_uid="django_cognito.testing.keys")

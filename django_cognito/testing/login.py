@@ -1,4 +1,4 @@
-"""A person signed in at a Django test client, as if they had come back from the hosted UI."""
+"""Sign a user in at a Django test client, as the callback does after the hosted UI."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from ..sessions import store
 from ..users.authentication import get_or_create_user, verify
 from .tokens import make_token
 
-# What the two tokens of one sign-in have in common; the other claims are the ID token's.
+# The claims that both tokens of a sign-in have; the other claims are the ID token's.
 _IN_BOTH = ("sub", "iss", "iat", "exp", "auth_time", "origin_jti")
 
 
@@ -29,12 +29,12 @@ def sign_in(
     alias: str = "",
     **claims: Any,
 ) -> Any:
-    """Sign `username` in at the test `client`, with real tokens behind the session; the Django user.
+    """Sign `username` in at the test `client`, with stored tokens in the session's login, and return the Django user.
 
-    Needs `trusted_keys` open (the fixture `cognito_keys`) and the database. `claims` are the ID token's, as for
-    `make_token`, and so is `alias`; with PROFILE_SOURCE "userinfo" they are what userInfo says too. `scope` is the
-    access token's, the setting SCOPES by default. The tokens end in an hour, and nothing is asked of any Cognito; with
-    a `refresh_token` it is, for the next tokens and at sign-out.
+    Needs `trusted_keys` (the fixture `cognito_keys`) and the database. `claims` are the ID token's, and `alias` is
+    the pool's, as for `make_token`; with PROFILE_SOURCE "userinfo", `claims` are also those of userInfo. `scope` is the
+    access token's; by default the setting SCOPES. The tokens expire in an hour. No request is sent to Cognito; with a
+    `refresh_token`, later refreshes and the sign-out send requests.
     """
     common = {name: claims[name] for name in _IN_BOTH if name in claims}
     scopes: dict[str, Any] = {} if scope is None else {"scope": scope}
@@ -44,15 +44,9 @@ def sign_in(
     assert isinstance(token, AccessToken) and profile is not None  # noqa: S101, PT018 - what make_token makes
     user_info = profile.claims if get_settings().profile_source == "userinfo" else None
     user, _ = get_or_create_user(token, profile, user_info)
-    request = _request(client)
+    request = HttpRequest()
+    request.user, request.session = AnonymousUser(), client.session
     store.start_login(request, user, token, TokenSet(access_token, id_token, refresh_token, 3_600))
     request.session.save()
     client.cookies[settings.SESSION_COOKIE_NAME] = str(request.session.session_key)
     return user
-
-
-def _request(client: Client) -> HttpRequest:
-    request = HttpRequest()
-    request.user = AnonymousUser()
-    request.session = client.session
-    return request

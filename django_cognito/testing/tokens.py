@@ -1,4 +1,4 @@
-"""Tokens of the configured pool, as Cognito writes them, from cryptography alone."""
+"""Create tokens of the configured pool in Cognito's form. Must not depend on a request or the database."""
 
 import base64
 import json
@@ -29,42 +29,46 @@ def make_token(
     alias: str = "",
     **claims: Any,
 ) -> str:
-    """A signed token of the configured pool: accepted while `trusted_keys` is open. No I/O.
+    """Return a signed token of the configured pool, which is accepted inside `trusted_keys`. No I/O.
 
-    Where the site has several, `alias` names one of POOLS; by default it is the first.
+    `alias` is an alias of POOLS; by default the first.
 
-    One `username` is one person: the `sub` follows from it. None is a machine (`client_credentials`), which has
-    scopes: `make_token(username=None, scope="orders/read")`.
-    `claims` are added to those of `token_use`, and replace them; None takes one away. Names with a colon are changes as
-    `**{"custom:tenant": "acme"}`. `iat` is now, `exp` an hour later; of two tokens of the same second the later one
-    takes groups away and gives none, so a test that gives a known person a group says an earlier `iat` first.
-    `header` and `key` are for tokens that must be refused: `header` adds to and replaces `kid` and `alg` likewise.
+    The `sub` is derived from `username`. None is a machine-to-machine client (`client_credentials`), which has scopes:
+    `make_token(username=None, scope="orders/read")`.
+    `claims` replace those of `token_use` or are added to them; None removes one. Pass a name with a colon as
+    `**{"custom:tenant": "acme"}`. `iat` is now, `exp` an hour later. Of two tokens of the same second, the later one
+    only removes groups: a test that adds a group to an existing user passes an earlier `iat` to the first token.
+    `header` and `key` are for tokens that must be rejected: `header` changes `kid` and `alg` as `claims` do.
+
+    Raises ValueError for an ID token of a machine-to-machine client, which Cognito does not issue.
     """
     if isinstance(groups, str):
         raise TypeError("groups is a list of names")
     settings = get_pool_registry().by_alias[alias] if alias else get_settings()
-    payload = _person(settings, token_use, username) if username is not None else _machine(settings, token_use, claims)
+    payload = _build_claims(settings, token_use, username, claims)
     if groups:
         payload["cognito:groups"] = list(groups)
-    signed = (
-        f"{_segment({'kid': KID, 'alg': 'RS256'}, header or {})}.{_segment({**_common(settings), **payload}, claims)}"
-    )
+    signed = f"{_segment({'kid': KID, 'alg': 'RS256'}, header or {})}.{_segment(payload, claims)}"
     signature = (key or signing_key()).sign(signed.encode(), PKCS1v15(), SHA256())
     return f"{signed}.{_base64url(signature)}"
 
 
-def _common(settings: CognitoSettings) -> dict[str, Any]:
+def _build_claims(
+    settings: CognitoSettings, token_use: TokenUse, username: str | None, claims: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the claims of a user's token, or of a machine-to-machine client's if `username` is None."""
     now = int(unix_time())
     times = {"auth_time": now, "iat": now, "exp": now + 3_600}
-    return {"iss": settings.user_pool.issuers[0], "jti": str(uuid.uuid4()), **times}
-
-
-def _person(settings: CognitoSettings, token_use: TokenUse, username: str) -> dict[str, Any]:
-    common = {
+    common = {"iss": settings.user_pool.issuers[0], "jti": str(uuid.uuid4()), **times, "token_use": token_use}
+    if username is None:
+        if token_use == "id":
+            raise ValueError("a machine has no ID token")
+        client_id = claims.get("client_id", settings.client_id)
+        return {**common, "sub": client_id, "client_id": client_id, "version": 2}
+    common |= {
         "sub": str(uuid.uuid5(_NAMESPACE, username)),
         "origin_jti": str(uuid.uuid5(_NAMESPACE, f"{username}/login")),
         "event_id": str(uuid.uuid4()),
-        "token_use": token_use,
     }
     if token_use == "id":
         profile = {"email": f"{username}@example.com", "email_verified": True}
@@ -72,13 +76,6 @@ def _person(settings: CognitoSettings, token_use: TokenUse, username: str) -> di
     bound = {"aud": settings.resource} if settings.resource else {}
     scope = " ".join(settings.scopes)
     return {**common, **bound, "client_id": settings.client_id, "username": username, "scope": scope, "version": 2}
-
-
-def _machine(settings: CognitoSettings, token_use: TokenUse, claims: Mapping[str, Any]) -> dict[str, Any]:
-    if token_use == "id":
-        raise ValueError("a machine has no ID token")
-    client_id = claims.get("client_id", settings.client_id)
-    return {"sub": client_id, "client_id": client_id, "token_use": token_use, "version": 2}
 
 
 def _segment(usual: Mapping[str, Any], changes: Mapping[str, Any]) -> str:

@@ -17,23 +17,18 @@ def take_id_token(request: Any) -> str | None:
     if raw is not None:
         request._cognito_id_token = lambda: raw
         request.__dict__.pop("headers", None)  # Django's cached copy of META
-        _remove_from_scope(getattr(request, "scope", None))
+        if (scope := getattr(request, "scope", None)) is not None:
+            headers = scope["headers"]
+            # Django reads "_" in a name as "-".
+            remaining = [pair for pair in headers if bytes(pair[0]).lower().replace(b"_", b"-") != _ID_TOKEN]
+            if isinstance(headers, list):
+                headers[:] = remaining  # a copy of `scope` has the same list
+            else:
+                scope["headers"] = remaining
     if raw is not None or "HTTP_AUTHORIZATION" in request.META:
         _hide_from_sentry()
     stored = getattr(request, "_cognito_id_token", None)
     return None if stored is None else str(stored())
-
-
-def _remove_from_scope(scope: Any) -> None:
-    if scope is None:
-        return
-    headers = scope["headers"]
-    # Django reads "_" in a name as "-".
-    remaining = [pair for pair in headers if bytes(pair[0]).lower().replace(b"_", b"-") != _ID_TOKEN]
-    if isinstance(headers, list):
-        headers[:] = remaining  # a copy of `scope` has the same list
-    else:
-        scope["headers"] = remaining
 
 
 def _hide_from_sentry() -> None:
@@ -44,7 +39,7 @@ def _hide_from_sentry() -> None:
     sentry_sdk: Any = sys.modules.get("sentry_sdk")
     if sentry_sdk is None or not hasattr(sentry_sdk, "get_isolation_scope") or not sentry_sdk.get_client().is_active():
         return
-    scope = sentry_sdk.get_isolation_scope()  # of this request, if an integration made one
+    scope = sentry_sdk.get_isolation_scope()  # of this request, if an integration created one
     if _without_tokens not in getattr(scope, "_event_processors", ()):
         scope.add_event_processor(_without_tokens)
 

@@ -47,6 +47,12 @@ def is_pool_accepted(request: Any, user_pool_id: str) -> bool:
     return accepted is None or user_pool_id in accepted
 
 
+async def ais_pool_accepted(request: Any, user_pool_id: str) -> bool:
+    """Async version of `is_pool_accepted`."""
+    accepted = await aget_accepted_pool_ids(request)
+    return accepted is None or user_pool_id in accepted
+
+
 def _is_restricted() -> bool:
     settings = get_pool_registry().first
     return bool(settings.pool_resolver) and settings.tokens_of_other_pools == "reject"

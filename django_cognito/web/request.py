@@ -12,6 +12,7 @@ from django.contrib import auth
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
+from django.utils.functional import LazyObject
 
 from ..authorization.group_expiry import acheck_session, check_session
 from ..authorization.rights import NO_RIGHTS, Rights, get_rights, set_rights
@@ -25,7 +26,7 @@ from ..sessions import store as login_session
 from ..sessions.outage import get_user_in_outage, resolve_view
 from ..sessions.session_user import reload_user
 from ..users.provisioning import Token, get_token_rights
-from .pool_selection import is_pool_accepted
+from .pool_selection import ais_pool_accepted, is_pool_accepted
 
 
 class RequestCognito:
@@ -93,7 +94,9 @@ class RequestCognito:
     @cached_property
     def aws(self) -> Aws:
         """AWS with the user's credentials: `.identity_id`, `.credentials`, `.session`, `.client("s3")`. No I/O yet."""
-        return Aws(lambda: self.token, self._id_token, self._aload)
+        request: Any = self._request
+        # After `request.auser()`, `token` does no I/O.
+        return Aws(lambda: self.token, self._id_token, lambda: request.auser())
 
     @property
     def is_machine(self) -> bool:
@@ -122,12 +125,12 @@ class RequestCognito:
         self._clear()
         self._user, self._token, self._login = user, token, login
 
-    def load_session(self, get_user: Callable[[], Any]) -> Any:
+    def load_session(self, lazy_user: Any) -> Any:
         """Refresh the session's tokens if due, then return the session's user.
 
         The user is anonymous if the login has ended, or is of another pool than the host (TOKENS_OF_OTHER_POOLS).
 
-        `get_user` returns Django's own user of the session. It is called after the refresh, so that the user has the
+        `lazy_user` is Django's own user of the session. It is loaded after the refresh, so that the user has the
         rights of the new tokens. A user without a Cognito login is returned as it is.
 
         Raises CognitoUnavailableError if the tokens have expired, cannot be refreshed and gave the user rights.
@@ -135,19 +138,20 @@ class RequestCognito:
         session = self._request.session
         self.logins_set_aside = session.get(login_session.SET_ASIDE_KEY, ())
         if login_session.SESSION_KEY not in session:
-            return _check_groups(session, get_user())
+            return _load_user(session, lazy_user)
         if self._failure is not None and self._user is None:
             raise self._failure
         was_loaded = _is_user_loaded(self._request)
         try:
-            before = self._load_login(session)
-            if before is None:
-                return AnonymousUser()
+            before = login_session.load_login(session)
+            self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(before.pk)
+            if not is_pool_accepted(self._request, before.cognito_user.user_pool_id):
+                return AnonymousUser()  # the session stays unchanged
             try:
                 login = refresh.ensure_fresh(before)
             except CognitoUnavailableError as failure:
-                return self._enter_outage(_check_groups(session, get_user()), before, failure)
-            user = _check_groups(session, get_user())
+                return self._enter_outage(_load_user(session, lazy_user), before, failure)
+            user = _load_user(session, lazy_user)
             if _is_owner(user, login) and (was_loaded or login.version != before.version):
                 reload_user(session, user)
             return self._accept(user, login)
@@ -156,39 +160,31 @@ class RequestCognito:
             return AnonymousUser()
 
     async def aload_session(self, get_user: Callable[[], Awaitable[Any]]) -> Any:
-        """Async version of `load_session`."""
+        """Async version of `load_session`. `get_user` loads Django's own user of the session."""
         session = self._request.session
         self.logins_set_aside = await session.aget(login_session.SET_ASIDE_KEY, ())
         if not await session.ahas_key(login_session.SESSION_KEY):
-            return await _acheck_groups(session, await get_user())
+            return await _aload_user(session, get_user)
         if self._failure is not None and self._user is None:
             raise self._failure
         was_loaded = _is_user_loaded(self._request)
         try:
-            before = await sync_to_async(self._load_login)(session)
-            if before is None:
+            before = await sync_to_async(login_session.load_login)(session)
+            self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(before.pk)
+            if not await ais_pool_accepted(self._request, before.cognito_user.user_pool_id):
                 return AnonymousUser()
             try:
                 login = await refresh.aensure_fresh(before)
             except CognitoUnavailableError as failure:
-                user = await _acheck_groups(session, await get_user())
+                user = await _aload_user(session, get_user)
                 return await sync_to_async(self._enter_outage)(user, before, failure)
-            user = await _acheck_groups(session, await get_user())
+            user = await _aload_user(session, get_user)
             if _is_owner(user, login) and (was_loaded or login.version != before.version):
                 await sync_to_async(reload_user)(session, user)
             return self._accept(user, login)
         except SignInError:
             await session.aflush()
             return AnonymousUser()
-
-    def _load_login(self, session: SessionBase) -> CognitoLogin | None:
-        """Return the session's login; None if the host belongs to another pool. The session then stays unchanged.
-
-        Raises SignInError if the login has ended.
-        """
-        login = login_session.load_login(session)
-        self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(login.pk)
-        return login if is_pool_accepted(self._request, login.cognito_user.user_pool_id) else None
 
     def _accept(self, user: Any, login: CognitoLogin) -> Any:
         """Return `user`, with the rights of `login` if the user owns it. Another middleware may have set another user.
@@ -248,11 +244,6 @@ class RequestCognito:
         _ = self._request.user.is_authenticated
         self._clear_former_user()
 
-    async def _aload(self) -> None:
-        """Async version of `_load`; after it, `token` does no I/O."""
-        await self._request.auser()
-        self._clear_former_user()
-
     def _clear_former_user(self) -> None:
         if self._user is not None and self._request.user != self._user:
             self._clear()
@@ -272,15 +263,21 @@ def make_auser(user: Any) -> Callable[[], Awaitable[Any]]:
     return auser
 
 
-def _check_groups(session: SessionBase, user: Any) -> Any:
-    """Remove stored groups that have expired, if the check recorded in the session is due."""
-    if user.is_authenticated:
+def _load_user(session: SessionBase, lazy_user: Any) -> Any:
+    """Load Django's user. Remove its stored groups that have expired, if the check recorded in the session is due.
+
+    Return the user inside Django's lazy object, so that attributes are set on the user itself.
+    """
+    is_authenticated = lazy_user.is_authenticated
+    user = lazy_user._wrapped if isinstance(lazy_user, LazyObject) else lazy_user
+    if is_authenticated:
         check_session(session, user)
     return user
 
 
-async def _acheck_groups(session: SessionBase, user: Any) -> Any:
-    """Async version of `_check_groups`."""
+async def _aload_user(session: SessionBase, get_user: Callable[[], Awaitable[Any]]) -> Any:
+    """Async version of `_load_user`."""
+    user = await get_user()
     if user.is_authenticated:
         await acheck_session(session, user)
     return user

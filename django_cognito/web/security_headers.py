@@ -31,35 +31,21 @@ def set_security_headers(
     response["Referrer-Policy"] = referrer_policy
     response["X-Frame-Options"] = "DENY"
     response["X-Content-Type-Options"] = "nosniff"
-    is_page = not isinstance(response, HttpResponseRedirectBase)
+    directives = dict(_NOTHING)
+    if not isinstance(response, HttpResponseRedirectBase):
+        # A site's own `page.html` may load a logo and fonts from the origin of its static files.
+        static_files = list(_origins([static(_STYLESHEET)])) or ["'self'"]
+        directives |= {"style-src": static_files, "img-src": static_files, "font-src": static_files}
+        # Browsers apply `form-action` to the redirects of a form's response, too: without the hosted UI's origin the
+        # browser blocks the sign-out without a message. The later redirect by Cognito is checked in the same way.
+        targets = [url for pool in pools if pool is not None for url in (pool.user_pool.domain, pool.logout_uri)]
+        if settings.LOGOUT_REDIRECT_URL:
+            targets.append(resolve_url(settings.LOGOUT_REDIRECT_URL))
+        directives["form-action"] = ["'self'", *dict.fromkeys(_origins(targets))]
     # Django's own middleware does not replace a policy that a view has set.
-    response["Content-Security-Policy"] = _serialize_csp({**_NOTHING, **(_page_directives(pools) if is_page else {})})
+    policy = "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())
+    response["Content-Security-Policy"] = policy
     return response
-
-
-def _page_directives(pools: Iterable[CognitoSettings | None]) -> Mapping[str, Sequence[str]]:
-    """Return the directives of a page: its stylesheet, and forms that may redirect to the pools' hosted UIs.
-
-    A site's own `page.html` may load a logo and fonts from the origin of its static files.
-    Browsers apply `form-action` to the redirects of a form's response, too: without the hosted UI's origin the browser
-    blocks the sign-out without a message. The later redirect by Cognito is checked in the same way.
-    """
-    static_files = list(_origins([static(_STYLESHEET)])) or ["'self'"]
-    return {
-        "style-src": static_files,
-        "img-src": static_files,
-        "font-src": static_files,
-        "form-action": ["'self'", *dict.fromkeys(_origins(_form_targets(pools)))],
-    }
-
-
-def _form_targets(pools: Iterable[CognitoSettings | None]) -> Iterator[str]:
-    for pool in pools:
-        if pool is not None:
-            yield pool.user_pool.domain
-            yield pool.logout_uri
-    if settings.LOGOUT_REDIRECT_URL:
-        yield resolve_url(settings.LOGOUT_REDIRECT_URL)
 
 
 def _origins(addresses: Iterable[str]) -> Iterator[str]:
@@ -67,7 +53,3 @@ def _origins(addresses: Iterable[str]) -> Iterator[str]:
     for parts in map(urlsplit, addresses):
         if parts.netloc:
             yield f"{parts.scheme}://{parts.netloc}" if parts.scheme else parts.netloc
-
-
-def _serialize_csp(directives: Mapping[str, Sequence[str]]) -> str:
-    return "; ".join(f"{name} {' '.join(sources)}" for name, sources in directives.items())

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_out
+from django.dispatch import receiver
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import NoReverseMatch, reverse
@@ -42,7 +43,10 @@ def take_secret(request: HttpRequest, sign_in_id: str, is_secret: Callable[[byte
         secret = decode_base64url(request.COOKIES.pop(name, ""))
     except ValueError:
         return None
-    if not _is_sent(request, name) or not is_secret(secret):
+    # Django strips Unicode white space from the names in `request.COOKIES`. To a browser, a name that begins with it
+    # does not begin with `__Host-`, and a subdomain can set it: the Cookie header must have exactly this name.
+    sent_names = [pair.partition("=")[0].strip(" ") for pair in request.META.get("HTTP_COOKIE", "").split(";")]
+    if name not in sent_names or not is_secret(secret):
         return None
     _mark(request, name)
     return secret
@@ -85,6 +89,7 @@ def forget_signed_in(request: HttpRequest) -> None:
     _mark(request, _signed_in())
 
 
+@receiver(user_logged_out, dispatch_uid="django_cognito.web.sign_in_cookies")
 def _on_logged_out(*, request: HttpRequest | None = None, **_: Any) -> None:
     """Delete the cookies of all sign-ins on any Django sign-out, including the admin's."""
     if request is not None:
@@ -96,16 +101,6 @@ def _pending(request: HttpRequest) -> list[str]:
     """Return the names of the cookies of pending sign-ins, oldest first: their ids begin with the time."""
     prefix = _name(request, "")
     return sorted(name for name, value in request.COOKIES.items() if value and name.startswith(prefix))
-
-
-def _is_sent(request: HttpRequest, name: str) -> bool:
-    """Return whether the Cookie header has a cookie of exactly this name.
-
-    Django strips Unicode white space from the names in `request.COOKIES`. To a browser a name that begins with it does
-    not begin with `__Host-`, and a subdomain can set it.
-    """
-    cookies = request.META.get("HTTP_COOKIE", "").split(";")
-    return any(cookie.partition("=")[0].strip(" ") == name for cookie in cookies)
 
 
 def _mark(request: HttpRequest, *names: str) -> None:
@@ -146,6 +141,3 @@ def _is_host_only(request: HttpRequest) -> bool:
     Source: RFC 6265bis 4.1.3.2.
     """
     return request.is_secure() and not settings.SESSION_COOKIE_DOMAIN
-
-
-user_logged_out.connect(_on_logged_out, dispatch_uid="django_cognito.web.sign_in_cookies")

@@ -31,14 +31,14 @@ def _later_with_each_token(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     from django_cognito.testing import tokens
 
     global _seconds_ahead
-    _seconds_ahead, common = 0.0, tokens._common
+    _seconds_ahead, build_claims = 0.0, tokens._build_claims
 
     def jump(*args: Any) -> dict[str, Any]:
         global _seconds_ahead
-        claims = common(*args)
+        claims = build_claims(*args)
         _seconds_ahead += 1
         return claims
 
-    monkeypatch.setattr(tokens, "_common", jump)
+    monkeypatch.setattr(tokens, "_build_claims", jump)
     yield
     _seconds_ahead = 0.0
