@@ -4,7 +4,6 @@ Must not depend on `users` or `rights`, which both use it.
 """
 
 import math
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -70,7 +69,12 @@ def expire_remembered_groups(user: Any) -> datetime | None:
 
 def expire_all_remembered_groups() -> int:
     """Remove the expired groups of all users, each user in one transaction; return the number of users."""
-    return sum(_expire(get_user_model()(pk=pk))[0] for pk in _users_with_expired_groups())
+    users = _expired_links().order_by("user_id").values_list("user_id", flat=True).distinct()
+    count, page = 0, list(users[:_PAGE_SIZE])
+    while page:
+        count += sum(_expire(get_user_model()(pk=pk))[0] for pk in page)
+        page = list(users.filter(user_id__gt=page[-1])[:_PAGE_SIZE])
+    return count
 
 
 def store_next_moment(*, user: Any, request: HttpRequest | None = None, **_: Any) -> None:
@@ -79,7 +83,7 @@ def store_next_moment(*, user: Any, request: HttpRequest | None = None, **_: Any
     Receiver of `user_logged_in`. A user without links may be linked during the session, so the moment is stored too.
     """
     age = _get_max_age()
-    if age is None or not _is_saved(user):
+    if age is None or user.pk is None or not isinstance(user, Model):
         return
     moment = expire_remembered_groups(user)
     session = getattr(request, "session", None)
@@ -133,10 +137,6 @@ def _to_seconds(moment: datetime) -> int:
     return math.ceil(moment.timestamp())
 
 
-def _is_saved(user: Any) -> bool:
-    return user.pk is not None and isinstance(user, Model)
-
-
 def _expire(user: Any) -> tuple[bool, datetime | None]:
     age = _get_max_age()
     if age is None:
@@ -150,23 +150,23 @@ def _expire(user: Any) -> tuple[bool, datetime | None]:
 
 
 def _remove_expired(user: Any) -> bool:
+    """Remove the expired groups of the user's links in one transaction; return whether there were any.
+
+    `as_of` stays. There are none if a token has confirmed the groups meanwhile, or if the user was deleted.
+    """
+    flags: set[str] = set()
     with write_transaction():
         # All links first, then the user: the lock order of all writers.
         links = list(_expired_links().select_for_update().filter(user_id=user.pk).order_by("pk"))
         owner: Any = _users_for_write().select_for_update().filter(pk=user.pk).first()
-        # No links: a token has confirmed the groups meanwhile, or they were removed.
-        flags = [name for link in links if owner is not None for name in _remove_groups(link, owner)]
+        for link in links if owner is not None else ():
+            link.user, link.groups = owner, []
+            link.save(update_fields=["groups"])
+            flags.update(apply_groups(link, ()))
         if flags:
-            owner.save(update_fields=set(flags))
+            owner.save(update_fields=flags)
     _update_user_object(user, owner)
     return bool(links) and owner is not None
-
-
-def _remove_groups(link: CognitoUser, owner: Any) -> list[str]:
-    """Remove the groups of one link; return the flags of `owner` that changed, unsaved. `as_of` stays."""
-    link.user, link.groups = owner, []
-    link.save(update_fields=["groups"])
-    return apply_groups(link, ())
 
 
 def _users_for_write() -> QuerySet[Any]:
@@ -200,12 +200,3 @@ def _expired_links() -> QuerySet[CognitoUser]:
     limit = newest_expired_as_of()
     links = _links_with_groups()
     return links.none() if limit is None else links.filter(as_of__lte=limit)
-
-
-def _users_with_expired_groups() -> Iterator[Any]:
-    """Yield primary keys of users, read in pages."""
-    links = _expired_links().order_by("user_id").values_list("user_id", flat=True).distinct()
-    page = list(links[:_PAGE_SIZE])
-    while page:
-        yield from page
-        page = list(links.filter(user_id__gt=page[-1])[:_PAGE_SIZE])
