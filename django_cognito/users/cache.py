@@ -90,7 +90,7 @@ class UserCache:
         return link.user
 
     def _store(self, token: _UserToken, entry: _CacheEntry, using: str) -> None:
-        # Tests may call this inside the transaction that they then roll back.
+        """Cache `entry`, unless a transaction is open: tests may call this inside one that they then roll back."""
         if not connections[using].in_atomic_block:
             self._by_token[using][token] = entry
 
@@ -101,6 +101,7 @@ class UserCache:
             transaction.on_commit(invalidate, using=using)
 
     def _invalidate(self, instance: Model) -> None:
+        """Replace the version of the row of `instance`; all versions if it is the row of a parent model."""
         for model in (CognitoUser, get_user_model()):
             if isinstance(instance, model):
                 self._versions[_get_slot(model, getattr(instance, model._meta.pk.attname))] = object()
@@ -140,6 +141,7 @@ def _get_cache() -> UserCache | None:
 
 
 def _create_cache(pools: PoolRegistry) -> UserCache | None:
+    """Return a cache for these settings, which `cached_instance` calls once; None if USER_CACHE_SECONDS is 0."""
     seconds = pools.first.user_cache_seconds
     return UserCache(seconds) if seconds else None
 

@@ -22,7 +22,10 @@ def put_attributes(link: CognitoUser, attributes: Mapping[str, Any], verified: M
     `verified` has an entry for each Django field that such a claim sets.
     """
     claims = get_pool_registry().for_token(link.user_pool_id).attributes
-    protected = frozenset() if all(verified.values()) else _verified_claims_of_user(link)
+    protected = frozenset[str]()
+    if not all(verified.values()):
+        rows = _links_of_user(link).values_list("verified_attributes", flat=True)
+        protected = frozenset(link.verified_attributes).union(*rows)
     accepted = {
         name: value
         for name, value in attributes.items()
@@ -54,11 +57,6 @@ def protect_local_values(link: CognitoUser) -> None:
 
 def _add_verified(link: CognitoUser, claims: set[Any]) -> None:
     link.verified_attributes = sorted({*link.verified_attributes, *claims})
-
-
-def _verified_claims_of_user(link: CognitoUser) -> frozenset[str]:
-    rows = _links_of_user(link).values_list("verified_attributes", flat=True)
-    return frozenset(link.verified_attributes).union(*rows)
 
 
 def _links_of_user(link: CognitoUser) -> QuerySet[CognitoUser]:

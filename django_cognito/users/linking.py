@@ -41,6 +41,7 @@ def unlink(user: Any, link_id: int) -> None:
 
 
 def _unlink(user: Any, link_id: int) -> None:
+    """Delete the link with all links and the user locked: parallel calls must not remove the last sign-in."""
     with write_transaction():
         links, locked = lock_links(user.pk)
         link = next((link for link in links if link.pk == link_id), None)

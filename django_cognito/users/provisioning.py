@@ -91,8 +91,9 @@ def reapply_claims(identities: Iterable[IdentityClaims]) -> None:
 
 
 def _reapply_to_link(link: Link, identity: IdentityClaims) -> None:
+    """Apply the claims to an existing link, which another writer may delete meanwhile; never create one."""
     if not _write_without_lock(link, identity):
-        with suppress(CognitoUser.DoesNotExist), write_transaction():  # deleted meanwhile
+        with suppress(CognitoUser.DoesNotExist), write_transaction():
             _update_link(link, identity)
 
 
@@ -108,21 +109,19 @@ def link_to_user(identity: IdentityClaims, user: Any) -> None:
 
 
 def _find_or_link(identity: IdentityClaims, user_pk: Any) -> Link | None:
+    """Return the link of `identity`, of whatever user; without one, insert a link to the locked user."""
     link = _fetch_link(identity)
     if link is not None:
         return link
     try:
         with write_transaction():
-            return _insert_link(identity, get_pool_registry().for_token(identity.user_pool_id), _lock_user(user_pk))
+            settings = get_pool_registry().for_token(identity.user_pool_id)
+            user = _users_for_write().select_for_update().filter(pk=user_pk).first()
+            if user is None:
+                raise SignInError("the user who links an account was deleted", code="link_interrupted")
+            return _insert_link(identity, settings, user)
     except IntegrityError:  # another request was faster
         return _fetch_link_after_conflict(identity)
-
-
-def _lock_user(pk: Any) -> Any:
-    user = _users_for_write().select_for_update().filter(pk=pk).first()
-    if user is None:
-        raise SignInError("the user who links an account was deleted", code="link_interrupted")
-    return user
 
 
 def update_users(identities: Iterable[IdentityClaims], *, create: bool = False) -> int:
@@ -137,6 +136,7 @@ def update_users(identities: Iterable[IdentityClaims], *, create: bool = False) 
 
 
 def _update_page(page: Mapping[tuple[str, str], IdentityClaims], create: bool) -> int:
+    """Write a page in one transaction, after all its rows are locked; return how many users changed."""
     rows = _links_for_write().filter(user_pool_id__in={pool for pool, _ in page}, sub__in=[sub for _, sub in page])
     links = {(row.user_pool_id, row.sub): row for row in rows.select_related("user").order_by("pk")}
     changes = {key: _get_changes(row, page[key]) for key, row in links.items() if key in page}
@@ -144,18 +144,19 @@ def _update_page(page: Mapping[tuple[str, str], IdentityClaims], create: bool) -
     new = [(None, page[key], False) for key in sorted(page.keys() - links.keys()) if create]
     if not changed and not new:
         return 0
+    count = 0
     with write_transaction():
         if changed:
-            _lock_page([link for link, *_ in changed])
-        return sum(_try_apply(link, identity) and not is_minor for link, identity, is_minor in [*changed, *new])
-
-
-def _lock_page(links: list[CognitoUser]) -> None:
-    """Lock the links of a page, then their users: the lock order of all writers, as a user may have several links."""
-    pks, user_pks = [link.pk for link in links], {link.user_id for link in links}
-    list(_links_for_write().select_for_update().filter(pk__in=pks).order_by("pk").values_list("pk"))
-    owners = _users_for_write().select_for_update().filter(pk__in=user_pks)
-    list(owners.order_by("pk").values_list("pk"))
+            # All links first, then their users: the lock order of all writers, as a user may have several links.
+            locked = _links_for_write().select_for_update().filter(pk__in=[link.pk for link, *_ in changed])
+            list(locked.order_by("pk").values_list("pk"))
+            owners = _users_for_write().select_for_update().filter(pk__in={link.user_id for link, *_ in changed})
+            list(owners.order_by("pk").values_list("pk"))
+        for link, identity, is_minor in [*changed, *new]:
+            with suppress(TokenError):  # no user is linked, and CREATE_USERS is off
+                _apply_with_retry(link, identity)
+                count += not is_minor
+    return count
 
 
 def _links_for_write() -> QuerySet[CognitoUser]:
@@ -165,14 +166,6 @@ def _links_for_write() -> QuerySet[CognitoUser]:
 def _users_for_write() -> QuerySet[Any]:
     model = get_user_model()
     return model._base_manager.using(router.db_for_write(model))
-
-
-def _try_apply(link: Link | None, identity: IdentityClaims) -> bool:
-    try:
-        _apply_with_retry(link, identity)
-    except TokenError:  # no user is linked, and CREATE_USERS is off
-        return False
-    return True
 
 
 def _fetch_link(identity: IdentityClaims) -> LinkSnapshot | None:
@@ -188,11 +181,10 @@ def _fetch_link_for_write(identity: IdentityClaims) -> LinkSnapshot | None:
 
 
 def _get_changes(link: Link, identity: IdentityClaims) -> UserChanges | None:
-    return (
-        changes_from(identity, link, get_pool_registry().for_token(identity.user_pool_id))
-        if link.user.is_active
-        else None
-    )
+    """Return what `identity` changes; None if nothing, or if the user is disabled on this site."""
+    if not link.user.is_active:
+        return None
+    return changes_from(identity, link, get_pool_registry().for_token(identity.user_pool_id))
 
 
 def _fetch_link_after_conflict(identity: IdentityClaims) -> Link | None:
@@ -212,6 +204,7 @@ def _apply_with_retry(link: Link | None, identity: IdentityClaims) -> Link:
 
 
 def _apply_claims(link: Link | None, identity: IdentityClaims) -> Link:
+    """Return the link after `identity` was written; read it again if another writer was faster."""
     for _ in range(_MAX_ATTEMPTS - 1):
         with suppress(IntegrityError, CognitoUser.DoesNotExist):
             return _write_claims(link, identity)
@@ -223,45 +216,39 @@ def _write_claims(link: Link | None, identity: IdentityClaims) -> Link:
     if link is not None and _write_without_lock(link, identity):
         return link
     with write_transaction():
-        settings = get_pool_registry().for_token(identity.user_pool_id)
-        written = _update_link(link, identity) if link else _create_link(identity, settings)
+        if link is not None:
+            written = _update_link(link, identity)
+        else:
+            settings = get_pool_registry().for_token(identity.user_pool_id)
+            account = find_account_by_email(identity, settings)
+            if account is None and not settings.create_users:
+                message = "no user of this site is linked to this token, and CREATE_USERS is off"
+                raise TokenError(message, code="user_unknown")
+            if account is not None and not settings.linking_keeps_password:
+                # The account may have been created by another user, who has its password. This ends their sessions
+                # too: a session contains a hash of the password.
+                account.set_unusable_password()
+                account.save()
+            written = _insert_link(identity, settings, account)
     note_write(identity)
     return written
 
 
 def _write_without_lock(link: Link, identity: IdentityClaims) -> bool:
-    """Write the changes that need no lock; return whether no others are left."""
+    """Write the changes that need no lock: the moments, if the row is still as read. Return whether none are left."""
     changes = _get_changes(link, identity)
     if changes is None:
         return True
-    if not changes.is_moments_only or not _move_timestamps(link, changes):
+    if not changes.is_moments_only:
         return False
-    note_write(identity)
-    return True
-
-
-def _move_timestamps(link: Link, changes: UserChanges) -> bool:
-    """Write the moments of `changes` without a lock, if the row is still as read; return whether it was."""
     as_read = {name: getattr(link, name) for name in ("as_of", "groups", *DIGEST_FIELDS)}
     changed = {"as_of": changes.moment, **changes.digests}
     if not CognitoUser.objects.filter(pk=link.pk, **as_read).update(**changed):
         return False
     for name, value in changed.items():
         setattr(link, name, value)
+    note_write(identity)
     return True
-
-
-def _create_link(identity: IdentityClaims, settings: CognitoSettings) -> CognitoUser:
-    """Insert a link to the local account with the same verified email, or to a new user."""
-    account = find_account_by_email(identity, settings)
-    if account is None and not settings.create_users:
-        raise TokenError("no user of this site is linked to this token, and CREATE_USERS is off", code="user_unknown")
-    if account is not None and not settings.linking_keeps_password:
-        # The account may have been created by another user, who has its password. This ends their sessions too: a
-        # session contains a hash of the password.
-        account.set_unusable_password()
-        account.save()
-    return _insert_link(identity, settings, account)
 
 
 def _insert_link(identity: IdentityClaims, settings: CognitoSettings, owner: Any) -> CognitoUser:
