@@ -1,7 +1,7 @@
 """Map Cognito groups to Django groups, flags and permissions, and compute the changes. Must not do I/O."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import unquote_plus
@@ -83,7 +83,14 @@ def _filter_names(names: Sequence[str]) -> tuple[str, ...]:
 
 def get_grants(names: Iterable[str], settings: CognitoSettings) -> dict[str, GroupGrant]:
     """Return the grants of each Cognito group of `names` by the settings GROUPS and MIRROR_GROUPS."""
-    return {name: _get_grant(name, settings) for name in names}
+    grants = {name: settings.groups.get(name, GroupGrant()) for name in names}
+    for name, grant in grants.items() if settings.mirror_groups else ():
+        # Cognito adds federated users to a group "{pool id}_{provider}", which is not mirrored.
+        if not name.startswith(f"{settings.user_pool_id}_"):
+            # With the prefix, no user pool can select a Django group of another pool or one that the site created.
+            groups = tuple(dict.fromkeys((*grant.groups, f"{settings.mirror_prefix}{name}")))
+            grants[name] = replace(grant, groups=groups)
+    return grants
 
 
 def get_group_permissions(names: tuple[str, ...], settings: CognitoSettings) -> frozenset[str]:
@@ -156,13 +163,3 @@ def _diff_flag(now: bool, wanted: bool, before: bool, other_pools: bool) -> tupl
     if wanted:
         return managed, None if now else True
     return managed, False if now and before and not other_pools else None
-
-
-def _get_grant(name: str, settings: CognitoSettings) -> GroupGrant:
-    grant = settings.groups.get(name, GroupGrant())
-    # Cognito adds federated users to a group "{pool id}_{provider}", which is not mirrored.
-    if not settings.mirror_groups or name.startswith(f"{settings.user_pool_id}_"):
-        return grant
-    # With the prefix, no user pool can select a Django group of another pool or one that the site created.
-    names = tuple(dict.fromkeys((*grant.groups, f"{settings.mirror_prefix}{name}")))
-    return GroupGrant(names, grant.permissions, grant.staff, grant.superuser)

@@ -11,8 +11,7 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, router, transaction
 
-from ..conf.loading import get_pool_registry
-from ..conf.schema import CognitoSettings
+from ..conf.schema import GroupGrant
 from ..models import CognitoMembership, CognitoUser
 from . import group_mapping as cognito_groups
 from .group_mapping import Granted
@@ -20,18 +19,27 @@ from .group_mapping import Granted
 logger = logging.getLogger(__name__)
 
 
-def apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
-    """Grant and revoke so that the user has the grants of `names`; return the changed flags, which are not saved."""
+def apply_grants(link: CognitoUser, grants: Mapping[str, GroupGrant]) -> list[str]:
+    """Make a link grant exactly `grants`, by Cognito group; return the changed flags, which are not saved.
+
+    An empty `grants` revokes all that the link granted.
+    """
     user: Any = link.user
-    written = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
-    rows = list(written.filter(cognito_user__user_id=user.pk))
+    memberships = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
+    rows = list(memberships.filter(cognito_user__user_id=user.pk))
     current = {row.name: row for row in rows if row.cognito_user_id == link.pk}
-    if not names and not current:
+    if not grants and not current:
         return []
+    pks = _get_or_create_groups({group for grant in grants.values() for group in grant.groups})
+    using = router.db_for_write(type(user))
+    user_groups = user.groups.using(using).values_list("pk", flat=True) if hasattr(user, "groups") else ()
     change = cognito_groups.diff_grants(
-        _resolve_grants(names, get_pool_registry().for_token(link.user_pool_id)),
+        {
+            name: Granted(frozenset(pks[group] for group in grant.groups if group in pks), grant.staff, grant.superuser)
+            for name, grant in grants.items()
+        },
         {name: _read_grant(row) for name, row in current.items()},
-        now=_read_current(user),
+        now=Granted(frozenset(user_groups), getattr(user, "is_staff", False), getattr(user, "is_superuser", False)),
         other_pools=cognito_groups.combine_grants(_read_grant(row) for row in rows if row.cognito_user_id != link.pk),
     )
     if change.add_groups:
@@ -39,22 +47,18 @@ def apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
     if change.remove_groups:
         user.groups.remove(*change.remove_groups)
     _write_memberships(link, current, change.memberships)
-    return _set_flags(user, {"is_staff": change.staff, "is_superuser": change.superuser})
+    flags = {"is_staff": change.staff, "is_superuser": change.superuser}
+    fields = {field.name for field in user._meta.concrete_fields}
+    changed = [name for name, value in flags.items() if value is not None and name in fields]
+    for name in changed:
+        setattr(user, name, flags[name])
+    return changed
 
 
 def read_grants(user: Any) -> Granted:
     """Return all grants of Cognito groups to `user`, of every pool. One query, in the database for writes."""
-    written = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
-    return cognito_groups.combine_grants(map(_read_grant, written.filter(cognito_user__user_id=user.pk)))
-
-
-def _resolve_grants(names: tuple[str, ...], settings: CognitoSettings) -> dict[str, Granted]:
-    wanted = cognito_groups.get_grants(names, settings)
-    pks = _get_or_create_groups({name for grant in wanted.values() for name in grant.groups})
-    return {
-        name: Granted(frozenset(pks[group] for group in grant.groups if group in pks), grant.staff, grant.superuser)
-        for name, grant in wanted.items()
-    }
+    memberships = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
+    return cognito_groups.combine_grants(map(_read_grant, memberships.filter(cognito_user__user_id=user.pk)))
 
 
 def _get_or_create_groups(names: Set[str]) -> dict[str, int]:
@@ -65,53 +69,34 @@ def _get_or_create_groups(names: Set[str]) -> dict[str, int]:
     """
     if not names:
         return {}
-    rows = Group.objects.using(router.db_for_write(Group)).filter(name__in=names)
-    pks = {name: pk for name, pk in rows.values_list("name", "pk") if name in names}
+    using = router.db_for_write(Group)
+    groups = Group.objects.using(using)
+    rows = groups.filter(name__in=names).values_list("name", "pk")
+    pks = {name: pk for name, pk in rows if name in names}
     for name in sorted(names - pks.keys()):  # in one order, to avoid deadlocks
-        pk = _create_group(name)
-        if pk is None:
+        try:
+            with transaction.atomic(using=using):
+                pks[name] = groups.create(name=name).pk
+        except IntegrityError:  # another writer created it, or the name is taken
+            rows = groups.filter(name=name).values_list("name", "pk")
+            # REPEATABLE READ does not show the other writer's row without a lock.
+            equal = dict(rows) or dict(rows.select_for_update())
+            if not equal:
+                raise
+            if name in equal:
+                pks[name] = equal[name]
+        if name not in pks:
             message = "the Django group %r cannot be created: the database treats the name of another group as equal"
             logger.warning(message, name)
-        else:
-            pks[name] = pk
     return pks
-
-
-def _create_group(name: str) -> int | None:
-    """Create a Django group or read one of another writer, and return its primary key; None if the name is taken."""
-    using = router.db_for_write(Group)
-    try:
-        with transaction.atomic(using=using):
-            return Group.objects.using(using).create(name=name).pk
-    except IntegrityError:
-        rows = Group.objects.using(using).filter(name=name).values_list("name", "pk")
-        # REPEATABLE READ does not show the other writer's row without a lock.
-        pks = dict(rows) or dict(rows.select_for_update())
-        if not pks:
-            raise
-        return pks.get(name)
 
 
 def _read_grant(row: CognitoMembership) -> Granted:
     return Granted(frozenset(row.granted_groups), row.granted_staff, row.granted_superuser)
 
 
-def _read_current(user: Any) -> Granted:
-    using = router.db_for_write(type(user))
-    pks = user.groups.using(using).values_list("pk", flat=True) if hasattr(user, "groups") else ()
-    return Granted(frozenset(pks), getattr(user, "is_staff", False), getattr(user, "is_superuser", False))
-
-
-def _set_flags(user: Any, flags: Mapping[str, bool | None]) -> list[str]:
-    """Set the flags that are not None and are fields of the user model; return their names."""
-    fields = {field.name for field in user._meta.concrete_fields}
-    changed = {name: value for name, value in flags.items() if value is not None and name in fields}
-    for name, value in changed.items():
-        setattr(user, name, value)
-    return list(changed)
-
-
 def _write_memberships(link: CognitoUser, rows: Mapping[str, CognitoMembership], wanted: Mapping[str, Granted]) -> None:
+    """Make the rows of `link` record exactly the grants `wanted`, so that only these are revoked later."""
     obsolete = [row.pk for name, row in rows.items() if name not in wanted]
     if obsolete:
         CognitoMembership.objects.filter(pk__in=obsolete).delete()

@@ -109,39 +109,39 @@ def drop_permission_caches(user: Any) -> None:
 
 def get_rights(user: Any) -> Rights:
     """Return the rights of `user`; if none are set, load them from the link rows (one query) and set them."""
-    carried = _get_user_rights(user)
-    if not user.is_active or (carried is None and user.is_anonymous):
+    user_rights = _get_user_rights(user)
+    if not user.is_active or (user_rights is None and user.is_anonymous):
         return NO_RIGHTS
-    rights = None if carried is None else carried.rights
-    if rights is None:
-        rights = _load_rights(user)
-        set_rights(user, rights)
+    if user_rights is not None and user_rights.rights is not None:
+        return user_rights.rights
+    rights = NO_RIGHTS
+    if user.pk is not None and isinstance(user, Model):  # neither unsaved nor a machine-to-machine client
+        pools = get_pool_registry()
+        # In the database that the user was read from: if it is the one for writes, a replica may not have the links.
+        of_user = CognitoUser.objects.using(user._state.db).filter(user_id=user.pk).order_by("pk")
+        links = list(of_user.values_list("user_pool_id", "groups", "as_of"))
+        if any(names and is_expired(as_of, pools.first) for _, names, as_of in links):
+            expire_remembered_groups(user, pools.first)
+        # The groups of a pool that is no longer configured do not count: the pool may have another owner now.
+        rows = [
+            (pool, names)
+            for pool, names, as_of in links
+            if pools.find(pool) is not None and not is_expired(as_of, pools.first)
+        ]
+        names = dict.fromkeys(name for _, names in rows for name in names)
+        rights = Rights(tuple(names), by_pool=tuple((pool, tuple(names)) for pool, names in rows))
+    set_rights(user, rights)
     return rights
 
 
 async def aget_rights(user: Any) -> Rights:
     """Async version of `get_rights`; without a thread if the rights are set, as after `await request.auser()`."""
-    carried = _get_user_rights(user)
-    if carried is not None and carried.rights is not None:
+    user_rights = _get_user_rights(user)
+    if user_rights is not None and user_rights.rights is not None:
         return get_rights(user)
     return await sync_to_async(get_rights)(user)
 
 
 def _get_user_rights(user: Any) -> _UserRights | None:
-    carried: _UserRights | None = getattr(user, _ATTRIBUTE, None)
-    return carried if carried is not None and carried.owner is getattr(user, "_state", None) else None
-
-
-def _load_rights(user: Any) -> Rights:
-    if user.pk is None or not isinstance(user, Model):  # unsaved, or a machine
-        return NO_RIGHTS
-    # In the database that the user was read from: if that is the one for writes, a replica may not have the links yet.
-    of_user = CognitoUser.objects.using(user._state.db).filter(user_id=user.pk).order_by("pk")
-    links = list(of_user.values_list("user_pool_id", "groups", "as_of"))
-    if any(names and is_expired(as_of) for _, names, as_of in links):
-        expire_remembered_groups(user)
-    pools = get_pool_registry()
-    # The groups of a pool that is no longer configured do not count: the pool may have another owner now.
-    rows = [(pool, names) for pool, names, as_of in links if pools.find(pool) is not None and not is_expired(as_of)]
-    names = dict.fromkeys(name for _, names in rows for name in names)
-    return Rights(tuple(names), by_pool=tuple((pool, tuple(names)) for pool, names in rows))
+    user_rights: _UserRights | None = getattr(user, _ATTRIBUTE, None)
+    return user_rights if user_rights is not None and user_rights.owner is getattr(user, "_state", None) else None

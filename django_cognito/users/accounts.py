@@ -56,11 +56,22 @@ def _is_same_email(left: str, right: str) -> bool:
 
 
 def create_account(identity: IdentityClaims, attributes: Mapping[str, Any]) -> Any:
-    """Create the Django user of a first link, with an unusable password, and save it."""
+    """Create the Django user of a first link, with an unusable password, and save it.
+
+    The username is that of the claims; if another account has it, a part of the `sub` is appended.
+    """
     user: Any = get_user_model()()
     email = get_email_field(user)
     if email is None or email.name != user.USERNAME_FIELD:
-        _set_username(user, identity)
+        name = user.normalize_username(identity.preferred_username or identity.username)
+        max_length = user._meta.get_field(user.USERNAME_FIELD).max_length
+        suffix = f"-{identity.sub[:8]}"
+        shortened = name if max_length is None else name[: max_length - len(suffix)]
+        candidates = (name[:max_length], shortened + suffix, identity.sub[:max_length])
+        # The database compares the names: it may treat names as equal that differ in case or accents.
+        if not any(try_set_unique(user, user.USERNAME_FIELD, candidate) for candidate in candidates):
+            # All three may be in use: the users of a pool can choose any username.
+            setattr(user, user.USERNAME_FIELD, str(uuid4())[:max_length])
     for name, value in attributes.items():
         set_field_from_claim(user, name, value)
     # Access tokens contain no email. If the model requires one, the next ID token replaces this value.
@@ -69,18 +80,3 @@ def create_account(identity: IdentityClaims, attributes: Mapping[str, Any]) -> A
     user.set_unusable_password()
     user.save()
     return user
-
-
-def _set_username(user: Any, identity: IdentityClaims) -> None:
-    """Set the username from the claims; if another account has it, append a part of the `sub`.
-
-    The database compares the names: it may treat names as equal that differ in case or accents.
-    """
-    name = user.normalize_username(identity.preferred_username or identity.username)
-    max_length = user._meta.get_field(user.USERNAME_FIELD).max_length
-    suffix = f"-{identity.sub[:8]}"
-    shortened = name if max_length is None else name[: max_length - len(suffix)]
-    candidates = (name[:max_length], shortened + suffix, identity.sub[:max_length])
-    if not any(try_set_unique(user, user.USERNAME_FIELD, candidate) for candidate in candidates):
-        # All three may be in use: the users of a pool can choose any username.
-        setattr(user, user.USERNAME_FIELD, str(uuid4())[:max_length])

@@ -87,7 +87,15 @@ def claims_from_tokens(
     """Return the claims of a token, of its ID token `profile`, and of the userInfo response of a sign-in."""
     id_token = token if isinstance(token, IdToken) else profile
     tokens = (token,) if id_token is None or id_token is token else (token, id_token)
-    sources = [_source_from_token(item, settings) for item in tokens]
+    sources = []
+    for item in tokens:
+        groups = cognito_groups.groups_from_token(item, settings)
+        # If GROUPS_CLAIM is not Cognito's own, an access token without that claim provides no attributes either.
+        is_profile = groups is not None and settings.profile_source == "id_token"
+        attributes = _map_claims(item.claims, settings) if is_profile else {}
+        verified = _read_verified(attributes, item.claims, settings)
+        digest_field = "id_digest" if isinstance(item, IdToken) else "access_digest"
+        sources.append(Source(digest_field, item.issued_at, groups, attributes, verified))
     claim_sets = [item.claims for item in tokens]
     if user_info is not None:
         attributes = _map_claims(user_info, settings)
@@ -172,42 +180,28 @@ def _compare_source(
 
     Its attributes never replace those of another kind with a later moment.
     """
-    own, seconds, mapping = (
-        _read_digest(link, source.digest_field),
-        _to_seconds(source.moment),
-        _hash_settings(settings),
-    )
+    own, seconds = _read_digest(link, source.digest_field), _to_seconds(source.moment)
+    mapping = _hash_settings(settings)
     are_settings_new = own.settings != mapping
-    if seconds < own.seconds or (seconds == own.seconds and _stays_first(source) and not are_settings_new):
+    # Of two sources of one kind and second the first stays, except of userInfo, which is requested once per sign-in.
+    stays_first = source.digest_field != "user_info_digest"
+    if seconds < own.seconds or (seconds == own.seconds and stays_first and not are_settings_new):
         return None
-    attributes = _hash_attributes(source)
+    attributes = _hash_json([source.attributes, source.verified]) if source.attributes else _NO_ATTRIBUTES
     is_unchanged = own.attributes == attributes and not are_settings_new
     if is_unchanged and seconds == own.seconds:
         return None
-    if not source.attributes and (source.moment < link.as_of or (is_unchanged and not _moves_as_of(source, link))):
+    moves_as_of = source.groups is not None and source.moment > link.as_of
+    if not source.attributes and (source.moment < link.as_of or (is_unchanged and not moves_as_of)):
         return None
-    others = _other_digests(link, source.digest_field)
+    digests = [_read_digest(link, name) for name in DIGEST_FIELDS if name != source.digest_field]
+    others = [other for other in digests if other.attributes != _NO_ATTRIBUTES]
     if any(other.seconds > seconds for other in others):
         return None
     is_replaced = any(other.attributes and other.seconds > own.seconds for other in others)
     applied = {} if is_unchanged and not is_replaced else source.attributes
     digest = f"{seconds}:{mapping}{attributes}"
     return _SourceChange(source.digest_field, digest, applied, source.verified, are_settings_new)
-
-
-def _stays_first(source: Source) -> bool:
-    """Return whether a second source of this kind and second is ignored: not userInfo, requested once per sign-in."""
-    return source.digest_field != "user_info_digest"
-
-
-def _moves_as_of(source: Source, link: CognitoUser | LinkSnapshot) -> bool:
-    return source.groups is not None and source.moment > link.as_of
-
-
-def _other_digests(link: CognitoUser | LinkSnapshot, field: str) -> list[_Digest]:
-    """Return the stored digests of the other kinds of source that contain attributes."""
-    digests = (_read_digest(link, name) for name in DIGEST_FIELDS if name != field)
-    return [digest for digest in digests if digest.attributes != _NO_ATTRIBUTES]
 
 
 def _read_digest(link: CognitoUser | LinkSnapshot, field: str) -> _Digest:
@@ -225,21 +219,14 @@ def _to_seconds(moment: datetime) -> int:
     return math.floor(moment.timestamp())
 
 
-def _source_from_token(token: AccessToken | IdToken, settings: CognitoSettings) -> Source:
-    groups = cognito_groups.groups_from_token(token, settings)
-    # If GROUPS_CLAIM is not Cognito's own, an access token without that claim provides no attributes either.
-    is_profile = groups is not None and settings.profile_source == "id_token"
-    attributes = _map_claims(token.claims, settings) if is_profile else {}
-    digest_field = "id_digest" if isinstance(token, IdToken) else "access_digest"
-    return Source(digest_field, token.issued_at, groups, attributes, _read_verified(attributes, token.claims, settings))
-
-
 def _map_claims(claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, Any]:
     """Return the claims of ATTRIBUTES that are present, by field. PostgreSQL rejects NUL: such values are left out."""
     present = {name: claims[claim] for name, claim in settings.attributes.items() if claims.get(claim) is not None}
-    if not present:
-        return present
-    plain = {name: value if isinstance(value, str) else _copy_json(value) for name, value in present.items()}
+    # Copied, because the claims of a token are read-only, which no field expects.
+    plain = {
+        name: value if isinstance(value, str) else json.loads(json.dumps(value, default=dict))
+        for name, value in present.items()
+    }
     return {name: value for name, value in plain.items() if not _has_nul(value)}
 
 
@@ -263,21 +250,12 @@ def _has_nul(value: Any) -> bool:
     return "\0" in value if isinstance(value, str) else "\\u0000" in json.dumps(value)
 
 
-def _copy_json(value: Any) -> Any:
-    """Return a mutable copy of a JSON value: the claims of a token are read-only, which no field expects."""
-    return json.loads(json.dumps(value, default=dict))
-
-
 def _preferred_username(settings: CognitoSettings, *claim_sets: Mapping[str, Any]) -> str:
     """Return the value of the claim USERNAME in the last claim set that contains it; empty if none does."""
     if settings.username == "username":
         return ""
     value = [claims[settings.username] for claims in claim_sets if settings.username in claims][-1:]
     return value[0].strip() if value and isinstance(value[0], str) and "\0" not in value[0] else ""
-
-
-def _hash_attributes(source: Source) -> str:
-    return _hash_json([source.attributes, source.verified]) if source.attributes else _NO_ATTRIBUTES
 
 
 def _hash_json(value: Any) -> str:

@@ -1,7 +1,6 @@
 """Set the fields of a user from mapped claims, if the fields accept the values. Must not save or depend on tokens."""
 
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist, ValidationError
@@ -59,19 +58,15 @@ def try_set_unique(user: Any, name: str, value: Any) -> bool:
     except ValidationError:
         is_free = False
     else:
-        is_free = not (is_read_elsewhere and _has_other_row(user, name, using))
+        field = user._meta.get_field(name)
+        is_unique = field.unique or (name,) in field.model._meta.unique_together
+        is_free = True
+        if is_read_elsewhere and is_unique:
+            rows = field.model._base_manager.using(using).filter(**{name: getattr(user, name)})
+            is_free = not rows.exclude(pk=user.pk).exists()
     if not is_free:
         setattr(user, name, before)
     return is_free
-
-
-def _has_other_row(user: Any, name: str, using: str) -> bool:
-    """Return whether `name` is a unique field, and another row has the same value."""
-    field = user._meta.get_field(name)
-    if not field.unique and (name,) not in field.model._meta.unique_together:
-        return False
-    rows = field.model._base_manager.using(using).filter(**{name: getattr(user, name)})
-    return bool(rows.exclude(pk=user.pk).exists())
 
 
 def get_email_field(user: Any) -> "Field[Any, Any] | None":
@@ -85,18 +80,16 @@ def get_email_field(user: Any) -> "Field[Any, Any] | None":
 
 def requires_unique_value(user: Any, field: "Field[Any, Any]") -> bool:
     """Return whether `field` needs another value for each user, by its own definition or by a constraint."""
-    return not field.null and (field.unique or any(names == {field.name} for names in _iter_unique_names(user)))
-
-
-def _iter_unique_names(user: Any) -> Iterator[set[str]]:
+    if field.null or field.unique:
+        return not field.null
     for constraint in user._meta.constraints:
         if isinstance(constraint, UniqueConstraint) and constraint.condition is None:
-            yield {*constraint.fields, *(name for expr in constraint.expressions for name in _get_field_names(expr))}
-
-
-def _get_field_names(expression: Any) -> list[str]:
-    nodes = [expression] if isinstance(expression, F) else expression.flatten()
-    return [node.name for node in nodes if isinstance(node, F)]  # type: ignore[attr-defined]  # of the stubs
+            expressions: list[Any] = [*constraint.expressions]
+            nodes = [node for item in expressions for node in ([item] if isinstance(item, F) else item.flatten())]
+            names = [node.name for node in nodes if isinstance(node, F)]  # type: ignore[attr-defined]  # of the stubs
+            if {*constraint.fields, *names} == {field.name}:
+                return True
+    return False
 
 
 def _clean_value(field: "Field[Any, Any]", value: Any, user: Any) -> Any:

@@ -16,6 +16,7 @@ from django.db import connections
 from django.db.models import Model
 from django.db.models.fields.files import FieldFile
 from django.db.models.signals import post_save, pre_save
+from django.dispatch import receiver
 
 from ..models import CognitoUser
 
@@ -56,7 +57,7 @@ class _Snapshot:
         return type(self), (self.model, self.pk, hidden, self.hidden) if hidden else ()
 
     def is_of(self, instance: Model) -> bool:
-        """Whether `instance` is the row that the values are of: a copy may have got another key since."""
+        """Return whether `instance` is the row that the values are of: a copy may have got another key since."""
         return isinstance(instance, self.model) and instance.pk == self.pk
 
     def unchanged(self, instance: Model) -> list[str]:
@@ -111,31 +112,37 @@ def create_user_copier(load: Callable[[], Any]) -> Callable[[], Any]:
     return copy if is_plain else load_protected
 
 
+# Of every sender: a proxy of the user model may be defined at any time. Instances without a snapshot are left alone.
+@receiver(pre_save, dispatch_uid="django_cognito.users.save_protection.pre_save")
 def _read_unread_changes(instance: Model, raw: bool, using: str, update_fields: Iterable[str] | None, **_: Any) -> None:
     """Set each unchanged field of `instance` to the value of its row, before Django writes it."""
     snapshot = _snapshot_of(instance)
     if snapshot is None or instance._state.adding:
         return
     if raw or not _writes_all(instance, update_fields):
-        written = _attribute_names(instance, update_fields)
+        # A save writes all fields, or those of `update_fields`, which takes "company" and "company_id".
+        fields = instance._meta.concrete_fields
+        names = {field.name for field in fields} if update_fields is None else set(update_fields)
+        written = {field.attname for field in fields if not names.isdisjoint((field.name, field.attname))}
         _set_snapshot(instance, _with_values(snapshot, {k: v for k, v in snapshot.values.items() if k not in written}))
-    elif unchanged := snapshot.unchanged(instance):
-        _set_unchanged(instance, snapshot, unchanged, _read_row(instance, snapshot, using))
-
-
-def _set_unchanged(instance: Model, snapshot: _Snapshot, names: list[str], row: Model | None) -> None:
+        return
+    unchanged = snapshot.unchanged(instance)
+    if not unchanged:
+        return
+    row = _read_row(instance, snapshot, using)
     if row is None:  # deleted: Django inserts it again, or raises
         _RELATION.delete_cached_value(instance)
         return
     current = vars(instance)
     values = {}
-    for name in names:
+    for name in unchanged:
         values[name] = snapshot.values[name] if name in snapshot.hidden else _freeze(getattr(row, name))
         if current[name] != getattr(row, name):
             setattr(instance, name, getattr(row, name))
     _set_snapshot(instance, _with_values(snapshot, values))
 
 
+@receiver(post_save, dispatch_uid="django_cognito.users.save_protection.post_save")
 def _hide_again(instance: Model, update_fields: Iterable[str] | None, **_: Any) -> None:
     """Give the hidden fields of `instance` their value in memory again, after Django wrote the row's."""
     snapshot = _snapshot_of(instance)
@@ -145,6 +152,7 @@ def _hide_again(instance: Model, update_fields: Iterable[str] | None, **_: Any) 
 
 
 def _read_row(instance: Model, snapshot: _Snapshot, using: str) -> Model | None:
+    """Return the row of `instance` in the database that is written to; None if it was deleted."""
     rows = snapshot.model._base_manager.using(using)  # type: ignore[attr-defined]  # a model's
     connection = connections[using]
     if not connection.get_autocommit():
@@ -155,7 +163,7 @@ def _read_row(instance: Model, snapshot: _Snapshot, using: str) -> Model | None:
 
 
 def _writes_all(instance: Model, update_fields: Iterable[str] | None) -> bool:
-    """Whether `save()` was called without `update_fields`.
+    """Return whether `save()` was called without `update_fields`.
 
     Source: Django's `Model.save`, which sets it to all loaded fields if others are deferred.
     """
@@ -165,13 +173,6 @@ def _writes_all(instance: Model, update_fields: Iterable[str] | None) -> bool:
     names = {field.attname for field in fields if field not in instance._meta.pk_fields}
     deferred = {field.attname for field in fields if field.attname not in current and not field.generated}
     return bool(deferred) and update_fields == names - deferred
-
-
-def _attribute_names(instance: Model, update_fields: Iterable[str] | None) -> set[str]:
-    """Return the attributes that a save writes: `update_fields` takes "company" and "company_id"; None is all."""
-    fields = instance._meta.concrete_fields
-    names = None if update_fields is None else set(update_fields)
-    return {field.attname for field in fields if names is None or not names.isdisjoint((field.name, field.attname))}
 
 
 def _snapshot_of(instance: Model) -> _Snapshot | None:
@@ -194,8 +195,3 @@ def _freeze(value: Any) -> Any:
         return value
     # Django compares a file with a name; a copy of the file would copy its user too.
     return value.name if isinstance(value, FieldFile) else deepcopy(value)
-
-
-# Of every sender: a proxy of the user model may be defined at any time. Instances without a snapshot are left alone.
-pre_save.connect(_read_unread_changes, dispatch_uid="django_cognito.users.save_protection.pre_save")
-post_save.connect(_hide_again, dispatch_uid="django_cognito.users.save_protection.post_save")

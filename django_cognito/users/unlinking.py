@@ -12,7 +12,8 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.db.models.signals import pre_delete, pre_save
 
-from ..authorization.memberships import apply_groups
+from ..authorization.memberships import apply_grants
+from ..conf.loading import get_pool_registry
 from ..models import CognitoLogin, CognitoUser, FormerLink
 from ..signals import account_linked, account_unlinked, send_on_commit
 from .contact_claims import protect_local_values
@@ -41,6 +42,7 @@ def lock_links(user_id: Any, using: str | None = None) -> tuple[list[CognitoUser
 
 
 def _on_delete(instance: CognitoUser, using: str, origin: Any = None, **_: Any) -> None:
+    """Revoke what a link granted its user when it is deleted, unless the user is deleted with it."""
     model = origin.model if isinstance(origin, QuerySet) else type(origin)
     if issubclass(model, Model) and not issubclass(model, CognitoUser):
         return  # a cascade, and a link's only parent is its user, who is being deleted
@@ -52,43 +54,35 @@ def _on_delete(instance: CognitoUser, using: str, origin: Any = None, **_: Any) 
 
 
 def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields: Any = None, **_: Any) -> None:
-    """Revoke the grants of the first user when a link is given to another user, as in a site's admin."""
-    is_written = update_fields is None or {"user", "user_id"} & set(update_fields)
-    before = _find_former_owner(instance, using) if is_written and not raw else None
-    if before is not None:
-        # In one transaction: a token between the removal and the save would grant the groups to the first user again.
-        with transaction.atomic(using=using):
-            if _revoke_link(instance, before, using):
-                _assign_new_owner(instance, using)
+    """Revoke the grants of the first user when a link is given to another user, as in a site's admin.
 
-
-def _assign_new_owner(instance: CognitoUser, using: str) -> None:
-    instance.loaded_user_id = instance.user_id
-    instance.load_user(using)
-    instance.verified_attributes = []
-    protect_local_values(instance)
-    # With other digests the next token grants the second user what its groups grant.
-    changed = {
-        "verified_attributes": instance.verified_attributes,
-        **dict.fromkeys(_DIGESTS if instance.groups else (), ""),
-    }
-    vars(instance).update(changed)
-    CognitoUser.objects.using(using).filter(pk=instance.pk).update(user_id=instance.user_id, **changed)
-    send_on_commit(account_linked, instance, using)
-
-
-def _find_former_owner(instance: CognitoUser, using: str) -> Any:
-    """Return the key of the user who loses the link when `instance` is saved; None if no user does.
-
-    No query if the instance is as it was read. Otherwise the row may have another user: the field was deferred, or the
-    instance was constructed, read again, or read from a replica.
+    No query if the instance is as it was read.
     """
+    if raw or not (update_fields is None or {"user", "user_id"} & set(update_fields)):
+        return
     after = CognitoUser._meta.get_field("user").to_python(instance.user_id)
     is_as_read = after == instance.loaded_user_id and instance._state.db == using
     if instance.pk is None or is_as_read:
-        return None
+        return
+    # The row may have another user: the field was deferred, or the instance was constructed, read again, or read from
+    # a replica.
     rows = CognitoUser.objects.using(using).filter(pk=instance.pk)
-    return rows.exclude(user_id=after).values_list("user_id", flat=True).first()
+    before = rows.exclude(user_id=after).values_list("user_id", flat=True).first()
+    if before is None:
+        return
+    # In one transaction: a token between the removal and the save would grant the groups to the first user again.
+    with transaction.atomic(using=using):
+        if _revoke_link(instance, before, using):
+            instance.loaded_user_id = instance.user_id
+            instance.load_user(using)
+            instance.verified_attributes = []
+            protect_local_values(instance, get_pool_registry().for_token(instance.user_pool_id))
+            changed: dict[str, Any] = {"verified_attributes": instance.verified_attributes}
+            # With other digests the next token grants the second user what its groups grant.
+            changed.update(dict.fromkeys(_DIGESTS if instance.groups else (), ""))
+            vars(instance).update(changed)
+            CognitoUser.objects.using(using).filter(pk=instance.pk).update(user_id=instance.user_id, **changed)
+            send_on_commit(account_linked, instance, using)
 
 
 def _revoke_link(instance: CognitoUser, user_id: Any, using: str) -> bool:
@@ -98,7 +92,7 @@ def _revoke_link(instance: CognitoUser, user_id: Any, using: str) -> bool:
         link = next((link for link in links if link.pk == instance.pk), None)
         if link is None or user is None:
             return False
-        changed = apply_groups(link, ())
+        changed = apply_grants(link, {})
         if changed:
             user.save(update_fields=changed)
         for other in links if link.verified_attributes else ():
