@@ -126,7 +126,7 @@ def test_state_of_a_store_does_not_change(store: KeyStore) -> None:
         store._state.failures = 1  # type: ignore[misc]
 
 
-def test_options_are_given_by_name(store: KeyStore, endpoint: Endpoint) -> None:
+def test_options_are_keyword_only(store: KeyStore, endpoint: Endpoint) -> None:
     with pytest.raises(TypeError, match="positional"):
         store.get_key("one", False)  # type: ignore[misc]
     with pytest.raises(TypeError, match="positional"):
