@@ -165,7 +165,7 @@ def test_cached_user_expires_by_the_changed_clock(at: At, settings: Any) -> None
 
 
 class _Pool:
-    """An identity pool whose credentials expire an hour after they were requested."""
+    """An identity pool that issues credentials for one hour."""
 
     calls = 0
 

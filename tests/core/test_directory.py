@@ -26,7 +26,7 @@ POOL_ID = "eu-west-1_AbCdEfGhI"
 
 
 class Pages:
-    """A client whose calls return these pages in order. A page that is an exception is raised."""
+    """A client that returns these pages in order. A page that is an exception is raised."""
 
     def __init__(self, *pages: Any) -> None:
         self.pages = list(pages)

@@ -20,7 +20,7 @@ def connections() -> Iterator[Connections]:
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
-    """Yield a server whose JWKS has the key "one"."""
+    """Yield a JWKS server with the key "one"."""
     with ScriptedServer(keys("one")) as started:
         yield started
         settle()

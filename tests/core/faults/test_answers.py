@@ -159,7 +159,7 @@ def peak_bytes_of_failed_fetch(warm: Scene, server: ScriptedServer, answer: Any)
 
 
 def count_calls(call: Callable[[], None]) -> int:
-    """Return the number of function calls in `call`, C functions included: a cost that any host measures alike."""
+    """Return the number of function calls in `call`, C functions included. It is the same on every host."""
     count = 0
 
     def count_call(frame: FrameType, event: str, argument: Any) -> None:

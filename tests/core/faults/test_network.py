@@ -20,7 +20,7 @@ from tests.support.signing import jwks
 
 
 @pytest.fixture
-def hasty(server: ScriptedServer) -> Scene:
+def short_timeout(server: ScriptedServer) -> Scene:
     """Return a pool with a short HTTP timeout and cached keys."""
     scenario = Scene(server.url)
     scenario.verifier.hydrate()
@@ -30,23 +30,23 @@ def hasty(server: ScriptedServer) -> Scene:
 
 @pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
 def test_fi_15_dripping_response_ends_at_the_total_deadline(
-    hasty: Scene, server: ScriptedServer, drip: Step, connections: Connections
+    short_timeout: Scene, server: ScriptedServer, drip: Step, connections: Connections
 ) -> None:
     server.script(drip)
-    hasty.clock.forward(COOLDOWN)
-    error = bounded(lambda: hasty.error(hasty.token("two")))
+    short_timeout.clock.forward(COOLDOWN)
+    error = bounded(lambda: short_timeout.error(short_timeout.token("two")))
     assert error is not None
     assert (error.code, "no response in time" in str(error)) == (UNAVAILABLE, True)
     settle(server, count=2)  # on a loaded host the deadline may pass before the server has read the request
     assert connections.to(server.url) == server.count == 2  # one deadline per fetch: no second attempt after it
-    assert hasty.verdict(hasty.token()) == ACCEPTED
+    assert short_timeout.verdict(short_timeout.token()) == ACCEPTED
 
 
-def test_fi_15_dripping_second_attempt_ends_at_the_same_deadline(hasty: Scene, server: ScriptedServer) -> None:
+def test_fi_15_dripping_second_attempt_ends_at_the_same_deadline(short_timeout: Scene, server: ScriptedServer) -> None:
     server.script(Answer(500), DRIPS["the body"])
-    hasty.http.timeout_seconds = 1  # enough for the first response and the pause after it
-    hasty.clock.forward(COOLDOWN)
-    assert bounded(lambda: hasty.verdict(hasty.token("two"))) == UNAVAILABLE
+    short_timeout.http.timeout_seconds = 1  # enough for the first response and the pause after it
+    short_timeout.clock.forward(COOLDOWN)
+    assert bounded(lambda: short_timeout.verdict(short_timeout.token("two"))) == UNAVAILABLE
     settle(server, count=3)
     assert server.count == 3
 
@@ -56,11 +56,11 @@ def test_fi_15_slow_response_within_the_deadline_is_accepted(scenario: Scene, se
     assert bounded(lambda: scenario.verdict(scenario.token())) == ACCEPTED
 
 
-def test_fi_16_silent_server_ends_at_the_deadline(hasty: Scene, server: ScriptedServer) -> None:
+def test_fi_16_silent_server_ends_at_the_deadline(short_timeout: Scene, server: ScriptedServer) -> None:
     server.script(Silence())
-    hasty.clock.forward(COOLDOWN)
-    assert bounded(lambda: hasty.verdict(hasty.token("two"))) == UNAVAILABLE
-    assert hasty.verdict(hasty.token()) == ACCEPTED
+    short_timeout.clock.forward(COOLDOWN)
+    assert bounded(lambda: short_timeout.verdict(short_timeout.token("two"))) == UNAVAILABLE
+    assert short_timeout.verdict(short_timeout.token()) == ACCEPTED
 
 
 def test_fi_16_connection_that_is_not_accepted_ends_at_the_deadline() -> None:
@@ -164,9 +164,14 @@ def test_fi_18_redirect_fails_and_is_not_followed(
 def test_fi_18_headers_with_urls_are_not_followed(
     warm: Scene, server: ScriptedServer, connections: Connections
 ) -> None:
-    bait = "http://attacker.invalid/"
-    headers = {"refresh": f"0; url={bait}", "link": f"<{bait}>; rel=preload", "content-location": bait, "alt-svc": bait}
-    server.script(json_answer(jwks("one", "two") | {"jku": bait, "x5u": bait}, **headers))
+    attacker_url = "http://attacker.invalid/"
+    headers = {
+        "refresh": f"0; url={attacker_url}",
+        "link": f"<{attacker_url}>; rel=preload",
+        "content-location": attacker_url,
+        "alt-svc": attacker_url,
+    }
+    server.script(json_answer(jwks("one", "two") | {"jku": attacker_url, "x5u": attacker_url}, **headers))
     warm.clock.forward(COOLDOWN)
     assert warm.verdict(warm.token("two")) == ACCEPTED
     assert connections.abroad == []
@@ -274,7 +279,7 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *origins: str) -> list[str]:
     ids=errno.errorcode.get,
 )
 def test_fi_01_connection_error_is_unavailable(scenario, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    def fail(sock: socket.socket, address: object) -> None:
+    def fail(sock: socket.socket, target: object) -> None:
         raise OSError(number, "as during a restart")
 
     monkeypatch.setattr(socket.socket, "connect", fail)

@@ -36,7 +36,7 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def hasty() -> Http:
+def short_timeout_http() -> Http:
     return Http(timeout_seconds=0.3, max_bytes=1_000)
 
 
@@ -173,10 +173,12 @@ def test_second_ip_address_is_tried_if_the_first_refuses(
         pytest.param(Drip(drop=b"HTTP/1.1 100 Continue\r\n\r\n"), id="endless interim responses"),
     ],
 )
-def test_deadline_applies_to_slow_responses(server: ScriptedServer, hasty: Http, step: Drip | Silence) -> None:
+def test_deadline_applies_to_slow_responses(
+    server: ScriptedServer, short_timeout_http: Http, step: Drip | Silence
+) -> None:
     server.script(step)
     with pytest.raises(CognitoUnavailableError, match="no response in time"):
-        hasty.request("GET", server.url)
+        short_timeout_http.request("GET", server.url)
 
 
 @pytest.fixture
@@ -205,10 +207,10 @@ def test_request_after_a_shared_deadline_is_not_sent(
     assert (deadlines, server.count) == ([], 0)
 
 
-def test_deadline_applies_to_the_tls_handshake(server: ScriptedServer, hasty: Http) -> None:
+def test_deadline_applies_to_the_tls_handshake(server: ScriptedServer, short_timeout_http: Http) -> None:
     # The server reads the first message of the handshake and waits for an HTTP request that is never sent.
     with pytest.raises(CognitoUnavailableError, match="no response in time"):
-        hasty.request("GET", server.url.replace("http:", "https:"))
+        short_timeout_http.request("GET", server.url.replace("http:", "https:"))
 
 
 def test_deadline_that_passed_while_connecting_is_unavailable(
@@ -356,11 +358,13 @@ def test_url_of_another_host_uses_the_proxy(
     assert [(request.method, request.path) for request in server.requests] == [("CONNECT", f"{host}:443")]
 
 
-def test_deadline_applies_to_a_proxy(server: ScriptedServer, hasty: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deadline_applies_to_a_proxy(
+    server: ScriptedServer, short_timeout_http: Http, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("https_proxy", server.url)
     server.script(Drip(drop=b"H"))
     with pytest.raises(CognitoUnavailableError, match="no response in time"):
-        hasty.request("GET", "https://cognito.example/keys")
+        short_timeout_http.request("GET", "https://cognito.example/keys")
 
 
 def test_other_connection_class_is_not_changed(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,7 +229,7 @@ def test_second_ip_address_is_tried_if_the_first_family_is_missing(
 )  # fmt: skip
 @pytest.mark.parametrize("proxied", [False, True], ids=["direct", "via a proxy"])
 def test_connection_error_is_unavailable(monkeypatch: pytest.MonkeyPatch, number: int, proxied: bool) -> None:
-    def fail(sock: socket.socket, address: object) -> None:
+    def fail(sock: socket.socket, target: object) -> None:
         raise OSError(number, "as during a restart")
 
     monkeypatch.setattr(socket.socket, "connect", fail)

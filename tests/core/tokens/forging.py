@@ -82,7 +82,7 @@ def sign_with(algorithm: str, *, header_alg: str | None = None, secret: bytes = 
 
 
 def forged_padding(before: bytes, after: bytes = b"") -> str:
-    """Return an access token whose signature decrypts to `before`, the right digest and `after`, padded with 0xff."""
+    """Return an access token. Its signature decrypts to `before`, the right digest and `after`, padded with 0xff."""
     message = f"{segment(HEADER)}.{segment(access_claims())}"
     digest = hashlib.sha256(message.encode()).digest()
     filling = b"\xff" * (256 - len(before) - len(digest) - len(after) - 3)

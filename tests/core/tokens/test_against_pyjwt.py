@@ -36,7 +36,7 @@ def case(raw: Any = None, keys: Any = None, **policy: Any) -> Case:
 
 
 def with_key(position: int = 0, **members: Any) -> Case:
-    """Return a case whose key (position 0), or a second key with the same `kid`, is unusual."""
+    """Return a case with an unusual key (position 0), or with a second key of the same `kid`."""
     unusual = [jwk("one", **members)] if position == 0 else [jwk("one"), jwk("two", kid="one")]
     return case(keys={"keys": [*unusual, jwk("two")]})
 

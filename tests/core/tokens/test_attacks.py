@@ -60,7 +60,7 @@ def attacker_server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def remote(pool_server: ScriptedServer) -> UserPool:
-    """Return a pool whose keys have to be fetched."""
+    """Return a pool without pinned keys: they have to be fetched."""
     return UserPool(POOL.user_pool_id, client_ids=("1webclient",), issuer=f"{pool_server.url}/{POOL.user_pool_id}")
 
 

@@ -246,7 +246,7 @@ def test_token_bound_to_this_api_is_accepted(claims: dict[str, Any]) -> None:
         ),
         pytest.param(access_claims(aud="1webclient"), "1webclient", id="the client"),
         pytest.param(access_claims(aud=[API]), [API], id="in a list"),
-        pytest.param(access_claims(sub="1webclient"), None, id="a user whose sub is the client id"),
+        pytest.param(access_claims(sub="1webclient"), None, id="a user with the client id as sub"),
         pytest.param({**CLIENT_TOKEN, "aud": "x"}, "x", id="a client token bound to another API"),
         pytest.param({**CLIENT_TOKEN, "aud": None}, None, id="a client token bound to null"),
     ],

@@ -102,7 +102,7 @@ def test_cve_2025_30204_dots_are_not_split_into_a_list(raw: str) -> None:
 
 
 class _CountedClient(str):
-    """An app client id whose comparisons `count_calls` counts."""
+    """An app client id with comparisons that `count_calls` counts."""
 
     __hash__ = str.__hash__
 

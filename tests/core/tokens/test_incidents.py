@@ -311,7 +311,7 @@ def test_at_hash_other_than_the_left_half_is_refused(raw: str, wrong: Callable[[
 
 @pytest.fixture
 def two_pools() -> TokenVerifier:
-    """Return a verifier of two pools whose keys differ but have the same `kid`."""
+    """Return a verifier of two pools with different keys that have the same `kid`."""
     verifier = make_verifier(POOL, OTHER_POOL)
     verifier.load_jwks(OTHER_POOL, {"keys": [jwk("two", kid="one")]})
     return verifier

@@ -291,7 +291,7 @@ def server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def remote(server: ScriptedServer, clock: Clock) -> TokenVerifier:
-    """Return a verifier whose keys are fetched: refreshed after 80 s, unusable after 1,000 s."""
+    """Return a verifier that fetches its keys, refreshes them after 80 s and drops them after 1,000 s."""
     pool = UserPool(POOL.user_pool_id, client_ids="1webclient", issuer=f"{server.url}/{POOL.user_pool_id}")
     stores = KeyStores(max_age_seconds=100, hard_max_age_seconds=1_000, now=clock)
     return TokenVerifier(pool, key_stores=stores, now=lambda: NOW)
