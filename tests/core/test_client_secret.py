@@ -1,4 +1,4 @@
-"""The client secret: read once, read again after a refusal, one call per cooldown, and never shown."""
+"""The client secret: read once, read again after a refusal, called once per cooldown, and never shown."""
 
 import copy
 import logging
@@ -72,13 +72,13 @@ def hosted_ui(server: ScriptedServer, secret: ClientSecret | str) -> HostedUi:
     )
 
 
-def sent(server: ScriptedServer) -> list[str | None]:
+def authorization_headers(server: ScriptedServer) -> list[str | None]:
     """Return the Authorization header of each request."""
     return [request.headers.get("authorization") for request in server.requests]
 
 
-def in_a_thread(call: Callable[[], Any]) -> Any:
-    """Return what `call` returns in a thread that does not prevent the end of the process if it waits forever."""
+def run_in_thread(call: Callable[[], Any]) -> Any:
+    """Return the result of `call` in a daemon thread, which does not block the process if it hangs."""
     result: Future[Any] = Future()
 
     def run() -> None:
@@ -101,7 +101,7 @@ def test_function_is_called_on_first_use_and_once(source: Source, secret: Client
 
 
 @pytest.mark.parametrize("text", ["", "a-text"])
-def test_text_is_returned_and_never_read_again(text: str) -> None:
+def test_string_is_returned_and_never_read_again(text: str) -> None:
     assert (ClientSecret(text).read(), ClientSecret(text).read_again(text)) == (text, None)
 
 
@@ -135,15 +135,15 @@ def test_secret_that_another_thread_read_is_used_without_a_call(
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_threads_at_once_cause_one_call_and_wait_for_it(clock: Clock, is_first: bool) -> None:
+def test_concurrent_threads_share_one_call(clock: Clock, is_first: bool) -> None:
     gate, source = threading.Event(), Source()
 
-    def slow() -> str:
+    def read_slowly() -> str:
         if is_first or source.calls:
             assert gate.wait(20)
         return str(source())
 
-    secret = ClientSecret(slow, now=clock)
+    secret = ClientSecret(read_slowly, now=clock)
     read: Callable[[], Any] = secret.read
     if not is_first:
         secret.read()
@@ -158,7 +158,7 @@ def test_threads_at_once_cause_one_call_and_wait_for_it(clock: Clock, is_first: 
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_child_of_a_fork_during_a_read_reads_for_itself() -> None:
+def test_child_forked_during_a_read_reads_for_itself() -> None:
     reading, gate, parent = threading.Event(), threading.Event(), threading.get_ident()
 
     def read() -> str:
@@ -183,7 +183,7 @@ def test_reset_after_fork_frees_the_lock_and_ends_the_cooldown(source: Source, s
     source.value = "second-secret"
     with secret._lock:
         client_secret._reset_after_fork()
-        assert in_a_thread(lambda: secret.read_again("first-secret")) == "second-secret"
+        assert run_in_thread(lambda: secret.read_again("first-secret")) == "second-secret"
 
 
 # Failures
@@ -193,7 +193,7 @@ def test_reset_after_fork_frees_the_lock_and_ends_the_cooldown(source: Source, s
 def test_function_that_needs_the_secret_itself_fails(cooldown_seconds: float) -> None:
     secret = ClientSecret(lambda: secret.read(), cooldown_seconds=cooldown_seconds)
     with pytest.raises(CognitoUnavailableError):
-        in_a_thread(secret.read)
+        run_in_thread(secret.read)
 
 
 FAILURES = [ValueError("the-vault says first-secret"), None, "", b"bytes", {"clientSecretValue": "x"}]
@@ -233,7 +233,7 @@ def test_failed_first_read_is_repeated_after_cooldown(source: Source, secret: Cl
     assert secret.read() == "first-secret"
 
 
-def test_end_of_the_process_is_no_failure(source: Source, secret: ClientSecret) -> None:
+def test_keyboard_interrupt_is_passed_on(source: Source, secret: ClientSecret) -> None:
     source.value = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):
         secret.read()
@@ -251,9 +251,9 @@ def test_failure_shows_nothing_of_the_secret(
     assert "hidden-value" not in shown
     assert "ValueError" in shown
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    held = [frame.f_locals for frame in frames if frame.f_code.co_filename.endswith("core/client_secret.py")]
-    assert held
-    assert "hidden-value" not in repr(held)
+    variables = [frame.f_locals for frame in frames if frame.f_code.co_filename.endswith("core/client_secret.py")]
+    assert variables
+    assert "hidden-value" not in repr(variables)
 
 
 @pytest.mark.defends("RP-20")
@@ -277,19 +277,19 @@ def test_secret_is_in_no_repr_and_no_pickle(server: ScriptedServer) -> None:
 def test_refused_secret_is_read_again_and_the_request_repeated(
     server: ScriptedServer, source: Source, secret: ClientSecret, clock: Clock, call: Any, status: int
 ) -> None:
-    hosted = hosted_ui(server, secret)
+    ui = hosted_ui(server, secret)
     secret.read()
     source.value = "second-secret"
     clock.now += COOLDOWN_SECONDS
     server.script(json_answer({"error": "invalid_client"}, status), json_answer(TOKENS))
-    call(hosted)
+    call(ui)
     first, second = server.requests
     assert first.headers["authorization"] != second.headers["authorization"]
     assert (first.path, parse_qs(first.body)) == (second.path, parse_qs(second.body))
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_request_is_repeated_once_only(
+def test_request_is_repeated_only_once(
     server: ScriptedServer, source: Source, secret: ClientSecret, clock: Clock, call: Any
 ) -> None:
     secret.read()
@@ -302,7 +302,7 @@ def test_request_is_repeated_once_only(
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("seconds", [0, COOLDOWN_SECONDS], ids=["in the cooldown", "after it"])
+@pytest.mark.parametrize("seconds", [0, COOLDOWN_SECONDS], ids=["during the cooldown", "after the cooldown"])
 def test_unchanged_secret_is_sent_once(
     server: ScriptedServer, secret: ClientSecret, clock: Clock, call: Any, seconds: float
 ) -> None:
@@ -325,7 +325,7 @@ def test_unchanged_secret_is_sent_once(
     ],
 )
 @pytest.mark.parametrize("call", CALLS)
-def test_other_answers_read_no_secret(
+def test_other_responses_read_no_secret(
     server: ScriptedServer, source: Source, secret: ClientSecret, clock: Clock, call: Any, answer: Answer
 ) -> None:
     secret.read()
@@ -338,11 +338,11 @@ def test_other_answers_read_no_secret(
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_public_client_that_is_refused_asks_once(server: ScriptedServer, call: Any) -> None:
+def test_refused_public_client_sends_one_request(server: ScriptedServer, call: Any) -> None:
     server.script(REFUSED)
     with pytest.raises(SignInError):
         call(hosted_ui(server, ""))
-    assert sent(server) == [None]
+    assert authorization_headers(server) == [None]
 
 
 @pytest.mark.parametrize("call", CALLS)

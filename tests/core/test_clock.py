@@ -1,4 +1,4 @@
-"""Issuing and verifying use the same clock, whichever way a site's tests change it."""
+"""Issuing and verifying use the same clock, with every tool that a site's tests may use to change it."""
 
 import ast
 import time
@@ -38,33 +38,33 @@ At = Callable[[datetime], AbstractContextManager[Any]]
 
 
 @contextmanager
-def _mocked(moment: datetime) -> Iterator[None]:
+def _mock_time(moment: datetime) -> Iterator[None]:
     with mock.patch("time.time", return_value=moment.timestamp()):
         yield
 
 
-def _travelled(moment: datetime) -> Any:
+def _travel(moment: datetime) -> Any:
     return time_machine.travel(moment, tick=False)
 
 
-WAYS = {"freezegun": freezegun.freeze_time, "time-machine": _travelled, "mock": _mocked}
+TOOLS = {"freezegun": freezegun.freeze_time, "time-machine": _travel, "mock": _mock_time}
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS)
+@pytest.fixture(params=TOOLS.values(), ids=TOOLS)
 def at(request: Any) -> At:
-    """`with at(MARCH):` the clock stands at that moment, by one of the ways in which sites do that."""
+    """Return a context manager: in `with at(MARCH):` the clock stands at that time."""
     freeze: At = request.param
     return freeze
 
 
 @pytest.fixture(autouse=True)
 def site(settings: Any) -> None:
-    """Sessions in a cookie that has no age of its own: Django's other sessions have a clock of theirs."""
+    """Use cache sessions without a timeout: Django's other session backends use a clock of their own."""
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "TIMEOUT": None}}
 
 
-def test_clock_is_the_changed_one(at: At) -> None:
+def test_clock_functions_use_the_changed_clock(at: At) -> None:
     with at(MARCH):
         assert (unix_time(), utc_now()) == (MARCH.timestamp(), MARCH)
     assert abs(unix_time() - time.time()) < 3_600
@@ -110,7 +110,7 @@ def test_session_is_refreshed_by_the_changed_clock(at: At, token_endpoint: Scrip
     assert token_endpoint.count == 2
 
 
-def test_failed_refresh_is_repeated_by_the_changed_clock(at: At, token_endpoint: ScriptedServer) -> None:
+def test_failed_refresh_is_retried_by_the_changed_clock(at: At, token_endpoint: ScriptedServer) -> None:
     client = Client()
     with at(MARCH):
         sign_in(client, refresh_token="r")
@@ -126,13 +126,15 @@ def test_failed_refresh_is_repeated_by_the_changed_clock(at: At, token_endpoint:
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(0, 302), (10, 302), (60, 400)])
-def test_sign_in_ends_by_the_changed_clock(at: At, token_endpoint: ScriptedServer, minutes: int, status: int) -> None:
+def test_pending_sign_in_expires_by_the_changed_clock(
+    at: At, token_endpoint: ScriptedServer, minutes: int, status: int
+) -> None:
     client = Client()
     with at(MARCH):
-        started = begin(client)
+        params = begin(client)
     with at(MARCH + timedelta(minutes=minutes)):
-        token_endpoint.script(token_answer(nonce=started["nonce"]))
-        query = {"code": "a-code", "state": started["state"]}
+        token_endpoint.script(token_answer(nonce=params["nonce"]))
+        query = {"code": "a-code", "state": params["state"]}
         assert client.get("/auth/callback/", query).status_code == status
         assert who(client) == ("alice" if status == 302 else "nobody")
 
@@ -158,20 +160,20 @@ def test_cached_user_expires_by_the_changed_clock(at: At, settings: Any) -> None
     with at(MARCH + timedelta(seconds=61)):
         assert Client().get("/who/", headers=headers).content == b"renamed"
         User.objects.update(username="renamed again")
-    with at(MARCH + timedelta(seconds=2)):  # set back
+    with at(MARCH + timedelta(seconds=2)):  # the clock is set back
         assert Client().get("/who/", headers=headers).content == b"renamed again"
 
 
 class _Pool:
-    """An identity pool whose credentials expire an hour after they were requested."""
+    """An identity pool that issues credentials for one hour."""
 
-    count = 0
+    calls = 0
 
     def identity_id(self, id_token: str) -> str:
         return "eu-west-1:1"
 
     def credentials(self, identity_id: str, id_token: str) -> tuple[str, AwsCredentials]:
-        self.count += 1
+        self.calls += 1
         return identity_id, AwsCredentials("key", "secret", "token", utc_now() + timedelta(hours=1))
 
 
@@ -181,7 +183,7 @@ def test_aws_credentials_are_refreshed_by_the_changed_clock(at: At) -> None:
     for minutes, count in ((0, 1), (54, 1), (56, 2), (110, 2), (112, 3)):
         with at(MARCH + timedelta(minutes=minutes)):
             credentials.get_current()
-        assert pool.count == count, minutes
+        assert pool.calls == count, minutes
 
 
 def test_sign_out_everywhere_refreshes_by_the_changed_clock(
@@ -202,22 +204,22 @@ def test_sign_out_everywhere_refreshes_by_the_changed_clock(
 def test_local_cognito_issues_by_the_changed_clock(at: At) -> None:
     with Emulator() as emulator:
         pool = emulator.seed.pools[0]
-        client = next(each for each in pool.clients if "client_credentials" in each.flows)
+        client = next(client for client in pool.clients if "client_credentials" in client.flows)
         with at(MARCH):
-            answer = requests.post(
+            response = requests.post(
                 f"{emulator.url}/oauth2/token",
                 data={"grant_type": "client_credentials"},
                 auth=(client.id, client.secret or ""),
                 timeout=30,
             )
-        assert read_unverified(answer.json()["access_token"])["iat"] == MARCH.timestamp()
+        assert read_unverified(response.json()["access_token"])["iat"] == MARCH.timestamp()
 
 
-# The rule, for every module
+# The same rule for every module
 
 
-def test_no_module_binds_a_clock_at_import_or_has_one_of_its_own() -> None:
-    assert [where for module in source.modules().values() for where in _other_clocks(module.name, module.tree)] == []
+def test_no_module_has_a_clock_of_its_own() -> None:
+    assert [line for module in source.modules().values() for line in _other_clocks(module.name, module.tree)] == []
 
 
 @pytest.mark.parametrize(
@@ -231,7 +233,7 @@ def test_no_module_binds_a_clock_at_import_or_has_one_of_its_own() -> None:
         "now = datetime.utcnow()",
     ],
 )
-def test_other_clock_is_found(code: str) -> None:
+def test_other_clock_is_reported(code: str) -> None:
     assert len(list(_other_clocks("module", ast.parse(code)))) == 1
 
 

@@ -1,4 +1,4 @@
-"""A pool's users and groups, from moto, from a client that pages oddly, and from one that fails."""
+"""A pool's users and groups, from moto, from a client with unusual pages, and from a failing client."""
 
 import itertools
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ POOL_ID = "eu-west-1_AbCdEfGhI"
 
 
 class Pages:
-    """A client of which every list gives these pages in turn; a page that is an error is raised."""
+    """A client that returns these pages in order. A page that is an exception is raised."""
 
     def __init__(self, *pages: Any) -> None:
         self.pages = list(pages)
@@ -43,7 +43,7 @@ class Pages:
         return call
 
 
-def row(name: str) -> dict[str, Any]:
+def user_row(name: str) -> dict[str, Any]:
     moment = datetime(2026, 1, 2, tzinfo=UTC)
     attributes = [{"Name": "sub", "Value": f"sub of {name}"}, {"Name": "email", "Value": f"{name}@example.com"}]
     return {
@@ -56,20 +56,20 @@ def row(name: str) -> dict[str, Any]:
     }
 
 
-def refused(code: str, status: int = 400) -> ClientError:
-    answer = {"Error": {"Code": code, "Message": "secret details"}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(answer, "ListUsers")  # type: ignore[arg-type]
+def client_error(code: str, status: int = 400) -> ClientError:
+    response = {"Error": {"Code": code, "Message": "secret details"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "ListUsers")  # type: ignore[arg-type]
 
 
 # Pages
 
 
-def test_users_come_page_by_page_through_short_and_empty_ones() -> None:
+def test_users_skips_empty_pages() -> None:
     client = Pages(
         {"Users": [], "PaginationToken": "1"},
-        {"Users": [row("a")], "PaginationToken": "2"},
+        {"Users": [user_row("a")], "PaginationToken": "2"},
         {"Users": [], "PaginationToken": "3"},
-        {"Users": [row("b"), row("c")]},
+        {"Users": [user_row("b"), user_row("c")]},
     )
     pages = list(Directory(client, POOL_ID).users())
     assert [[user.username for user in page] for page in pages] == [["a"], ["b", "c"]]
@@ -77,20 +77,22 @@ def test_users_come_page_by_page_through_short_and_empty_ones() -> None:
     assert {parameters["UserPoolId"] for _, parameters in client.calls} == {POOL_ID}
 
 
-def test_an_empty_last_page_ends_the_list() -> None:
-    assert list(Directory(Pages({"Users": [row("a")], "PaginationToken": "1"}, {"Users": []}), POOL_ID).users()) != []
+def test_empty_last_page_ends_the_list() -> None:
+    assert (
+        list(Directory(Pages({"Users": [user_row("a")], "PaginationToken": "1"}, {"Users": []}), POOL_ID).users()) != []
+    )
     assert list(Directory(Pages({"Users": []}), POOL_ID).users()) == []
 
 
-def test_nothing_is_asked_before_a_page_is_wanted() -> None:
-    client = Pages({"Users": [row("a")], "PaginationToken": "1"})
+def test_pages_are_requested_lazily() -> None:
+    client = Pages({"Users": [user_row("a")], "PaginationToken": "1"})
     pages = Directory(client, POOL_ID).users()
     assert client.calls == []
     next(pages)
     assert len(client.calls) == 1
 
 
-def test_a_filter_and_a_page_size_are_passed_on() -> None:
+def test_filter_and_page_size_are_passed_on() -> None:
     client = Pages({"Users": []})
     list(Directory(client, POOL_ID).users(page_size=5, filter='email ^= "jo"'))
     assert client.calls == [("list_users", {"UserPoolId": POOL_ID, "Limit": 5, "Filter": 'email ^= "jo"'})]
@@ -100,13 +102,13 @@ def test_a_filter_and_a_page_size_are_passed_on() -> None:
     ("method", "arguments", "key"),
     [("users", (), "Users"), ("users_in_group", ("editors",), "Users"), ("groups", (), "Groups")],
 )
-def test_page_has_60_rows_unless_another_size_is_given(method: str, arguments: tuple[str, ...], key: str) -> None:
+def test_default_page_size_is_60(method: str, arguments: tuple[str, ...], key: str) -> None:
     client = Pages({key: []})
     list(getattr(Directory(client, POOL_ID), method)(*arguments))
-    assert client.calls[0][1]["Limit"] == 60  # the service's own limit: more is an error
+    assert client.calls[0][1]["Limit"] == 60  # the maximum of the API
 
 
-def test_options_of_users_are_given_by_name() -> None:
+def test_options_of_users_are_keyword_only() -> None:
     with pytest.raises(TypeError, match="positional"):
         Directory(Pages(), POOL_ID).users(5)  # type: ignore[misc]
 
@@ -114,12 +116,12 @@ def test_options_of_users_are_given_by_name() -> None:
 @pytest.mark.parametrize(
     ("method", "arguments", "key", "item"),
     [
-        ("users_in_group", ("editors",), "Users", row("a")),
+        ("users_in_group", ("editors",), "Users", user_row("a")),
         ("groups", (), "Groups", {"GroupName": "editors"}),
         ("groups_of", ("a",), "Groups", {"GroupName": "editors"}),
     ],
 )
-def test_every_list_goes_on_until_the_token_is_absent(
+def test_every_list_continues_until_the_next_token_is_absent(
     method: str, arguments: tuple[str, ...], key: str, item: dict[str, Any]
 ) -> None:
     client = Pages({key: [item], "NextToken": "1"}, {key: [], "NextToken": "2"}, {key: [item, item], "NextToken": ""})
@@ -131,23 +133,23 @@ def test_every_list_goes_on_until_the_token_is_absent(
 # Values
 
 
-def test_a_user_is_what_the_pool_says() -> None:
-    ((user,),) = Directory(Pages({"Users": [row("a")]}), POOL_ID).users()
+def test_user_has_the_values_of_the_pool() -> None:
+    ((user,),) = Directory(Pages({"Users": [user_row("a")]}), POOL_ID).users()
     assert (user.sub, user.username, user.enabled, user.status) == ("sub of a", "a", True, "CONFIRMED")
     assert user.attributes == {"sub": "sub of a", "email": "a@example.com"}
     assert user.created_at == user.modified_at == datetime(2026, 1, 2, tzinfo=UTC)
 
 
-def test_a_user_is_read_only_hashes_and_shows_no_attributes() -> None:
-    ((user,),) = Directory(Pages({"Users": [row("a")]}), POOL_ID).users()
+def test_user_is_read_only_hashable_and_hides_attributes() -> None:
+    ((user,),) = Directory(Pages({"Users": [user_row("a")]}), POOL_ID).users()
     with pytest.raises(TypeError):
         user.attributes["sub"] = "other"  # type: ignore[index]
     assert {user}
     assert "example.com" not in repr(user)
 
 
-def test_user_and_group_do_not_change() -> None:
-    ((user,),) = Directory(Pages({"Users": [row("a")]}), POOL_ID).users()
+def test_user_and_group_are_immutable() -> None:
+    ((user,),) = Directory(Pages({"Users": [user_row("a")]}), POOL_ID).users()
     ((group,),) = Directory(Pages({"Groups": [{"GroupName": "editors"}]}), POOL_ID).groups()
     with pytest.raises(FrozenInstanceError):
         user.enabled = False
@@ -157,17 +159,17 @@ def test_user_and_group_do_not_change() -> None:
     assert not hasattr(group, "__dict__")
 
 
-def test_an_attribute_without_value_is_empty() -> None:
-    without = row("a") | {"Attributes": [{"Name": "sub", "Value": "s"}, {"Name": "nickname"}]}
-    ((user,),) = Directory(Pages({"Users": [without]}), POOL_ID).users()
+def test_attribute_without_value_is_empty() -> None:
+    nameless = user_row("a") | {"Attributes": [{"Name": "sub", "Value": "s"}, {"Name": "nickname"}]}
+    ((user,),) = Directory(Pages({"Users": [nameless]}), POOL_ID).users()
     assert user.attributes["nickname"] == ""
 
 
-def test_a_group_is_what_the_pool_says() -> None:
-    full = {"GroupName": "editors", "Description": "who write", "Precedence": 0, "RoleArn": "arn:aws:iam::1:role/x"}
+def test_group_has_the_values_of_the_pool() -> None:
+    full = {"GroupName": "editors", "Description": "Editors", "Precedence": 0, "RoleArn": "arn:aws:iam::1:role/x"}
     ((bare, whole),) = Directory(Pages({"Groups": [{"GroupName": "viewers"}, full]}), POOL_ID).groups()
     assert bare == DirectoryGroup("viewers", "", None, "")
-    assert whole == DirectoryGroup("editors", "who write", 0, "arn:aws:iam::1:role/x")
+    assert whole == DirectoryGroup("editors", "Editors", 0, "arn:aws:iam::1:role/x")
 
 
 # Refusals and outages
@@ -176,17 +178,17 @@ def test_a_group_is_what_the_pool_says() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        pytest.param(refused("TooManyRequestsException"), id="throttled"),
-        pytest.param(refused("InternalErrorException"), id="AWS's own fault"),
-        pytest.param(refused("SomethingElse", 503), id="503"),
-        pytest.param(refused("SomethingElse", 500), id="500"),
+        pytest.param(client_error("TooManyRequestsException"), id="throttled"),
+        pytest.param(client_error("InternalErrorException"), id="internal error"),
+        pytest.param(client_error("SomethingElse", 503), id="503"),
+        pytest.param(client_error("SomethingElse", 500), id="500"),
         pytest.param(EndpointConnectionError(endpoint_url="https://x"), id="unreachable"),
         pytest.param(ConnectTimeoutError(endpoint_url="https://x"), id="no connection in time"),
         pytest.param(ReadTimeoutError(endpoint_url="https://x"), id="no response in time"),
         pytest.param(SSLError(endpoint_url="https://x", error="x"), id="TLS"),
     ],
 )
-def test_what_passes_is_unavailable(error: Exception) -> None:
+def test_transient_error_is_unavailable(error: Exception) -> None:
     with pytest.raises(CognitoUnavailableError) as caught:
         list(Directory(Pages(error), POOL_ID).users())
     assert caught.value.__cause__ is error
@@ -195,15 +197,15 @@ def test_what_passes_is_unavailable(error: Exception) -> None:
 @pytest.mark.parametrize(
     ("error", "name"),
     [
-        (refused("AccessDeniedException"), "AccessDeniedException"),
-        (refused("ResourceNotFoundException"), "ResourceNotFoundException"),
-        (refused("ResourceNotFoundException", 499), "ResourceNotFoundException"),
+        (client_error("AccessDeniedException"), "AccessDeniedException"),
+        (client_error("ResourceNotFoundException"), "ResourceNotFoundException"),
+        (client_error("ResourceNotFoundException", 499), "ResourceNotFoundException"),
         (ClientError({"Error": {"Code": "AccessDeniedException"}}, "ListUsers"), "AccessDeniedException"),
         (ClientError({}, "ListUsers"), ""),
         (NoCredentialsError(), "NoCredentialsError"),
     ],
 )
-def test_what_aws_refuses_names_its_code_and_no_details(error: Exception, name: str) -> None:
+def test_refusal_names_the_aws_code_and_no_details(error: Exception, name: str) -> None:
     with pytest.raises(CognitoError) as caught:
         list(Directory(Pages(error), POOL_ID).groups())
     assert (type(caught.value), caught.value.code) == (CognitoError, "directory_refused")
@@ -211,12 +213,12 @@ def test_what_aws_refuses_names_its_code_and_no_details(error: Exception, name: 
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "UserPoolAddOnNotEnabledException"])
-def test_refusal_of_one_user_is_no_missing_user(code: str) -> None:
+def test_refusal_for_one_user_is_an_error(code: str) -> None:
     with pytest.raises(CognitoError, match=code):
-        Directory(Pages(refused(code)), POOL_ID).user("a")
+        Directory(Pages(client_error(code)), POOL_ID).user("a")
 
 
-def test_leave_behind_closes_the_connections_of_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_close_after_fork_closes_the_connections_of_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[object] = []
     monkeypatch.setattr("django_cognito.core.directory.close_after_fork", closed.append)
     client = Pages()
@@ -224,7 +226,7 @@ def test_leave_behind_closes_the_connections_of_the_client(monkeypatch: pytest.M
     assert closed == [client]
 
 
-def test_a_fault_that_is_not_aws_s_goes_on_as_it_came() -> None:
+def test_other_exception_is_passed_on() -> None:
     with pytest.raises(ZeroDivisionError):
         list(Directory(Pages(ZeroDivisionError()), POOL_ID).users())
 
@@ -236,7 +238,7 @@ def test_a_fault_that_is_not_aws_s_goes_on_as_it_came() -> None:
 def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
-    # As a context manager it would empty all that is moto's in this process: the accounts of running emulators too.
+    # As a context manager it would delete all data of moto in this process, that of running emulators too.
     mock = moto.mock_aws()
     mock.start(reset=False)
     try:
@@ -247,23 +249,23 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def pool_id(client: Any) -> str:
-    return str(client.create_user_pool(PoolName="people")["UserPool"]["Id"])
+    return str(client.create_user_pool(PoolName="users")["UserPool"]["Id"])
 
 
-def test_a_pool_s_people_and_groups_are_read_through_boto3(client: Any, pool_id: str) -> None:
-    names = [f"person{number}" for number in range(7)]
+def test_users_and_groups_are_read_through_boto3(client: Any, pool_id: str) -> None:
+    names = [f"user{number}" for number in range(7)]
     for name in names:
         client.admin_create_user(UserPoolId=pool_id, Username=name, UserAttributes=[{"Name": "email", "Value": name}])
     client.create_group(UserPoolId=pool_id, GroupName="editors", Precedence=10)
-    client.admin_add_user_to_group(UserPoolId=pool_id, Username="person3", GroupName="editors")
+    client.admin_add_user_to_group(UserPoolId=pool_id, Username="user3", GroupName="editors")
     directory = Directory(client, pool_id)
     pages = list(directory.users(page_size=3))
     assert [len(page) for page in pages] == [3, 3, 1]
     assert sorted(user.username for user in itertools.chain(*pages)) == names
-    assert [[user.username for user in page] for page in directory.users_in_group("editors")] == [["person3"]]
+    assert [[user.username for user in page] for page in directory.users_in_group("editors")] == [["user3"]]
     assert [[group.name for group in page] for page in directory.groups()] == [["editors"]]
-    assert [[group.precedence for group in page] for page in directory.groups_of("person3")] == [[10]]
-    assert list(directory.groups_of("person1")) == []
+    assert [[group.precedence for group in page] for page in directory.groups_of("user3")] == [[10]]
+    assert list(directory.groups_of("user1")) == []
 
 
 def test_one_user_is_read_by_name(client: Any, pool_id: str) -> None:
@@ -276,10 +278,10 @@ def test_one_user_is_read_by_name(client: Any, pool_id: str) -> None:
     assert user.attributes["email"] == "alice@example.com"
 
 
-def test_a_user_who_is_not_there_is_none(client: Any, pool_id: str) -> None:
-    assert Directory(client, pool_id).user("nobody") is None
+def test_missing_user_is_none(client: Any, pool_id: str) -> None:
+    assert Directory(client, pool_id).user("missing") is None
 
 
-def test_another_refusal_of_one_user_is_an_error(client: Any) -> None:
+def test_missing_pool_is_an_error(client: Any) -> None:
     with pytest.raises(CognitoError, match="ResourceNotFoundException"):
         Directory(client, "eu-west-1_nowhere").user("alice")

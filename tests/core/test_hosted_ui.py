@@ -1,4 +1,4 @@
-"""The hosted UI: its addresses to the letter, and its endpoints, well and badly behaved."""
+"""The hosted UI: exact URLs, and valid and invalid responses of its endpoints."""
 
 import json
 import re
@@ -56,7 +56,7 @@ def confidential(server: ScriptedServer) -> HostedUi:
     return HostedUi(pool, VECTORS["basic"]["client_id"], VECTORS["basic"]["client_secret"], http=PATIENT)
 
 
-# Addresses
+# URLs
 
 
 @pytest.mark.defends("RP-04")
@@ -68,7 +68,7 @@ def confidential(server: ScriptedServer) -> HostedUi:
         (HostedUi.forgot_password_url, "/forgotPassword"),
     ],
 )
-def test_a_sign_in_starts_with_pkce_state_and_nonce(build: Callable[..., str], path: str) -> None:
+def test_sign_in_url_has_pkce_state_and_nonce(build: Callable[..., str], path: str) -> None:
     url = build(HostedUi(POOL, "1webclient"), SECRETS, redirect_uri=CALLBACK, scopes=["openid", "email"])
     parts = urlsplit(url)
     assert (parts.scheme, parts.netloc, parts.path) == ("https", "login.example.com", path)
@@ -85,7 +85,7 @@ def test_a_sign_in_starts_with_pkce_state_and_nonce(build: Callable[..., str], p
     assert SECRETS.code_verifier not in url
 
 
-def test_further_parameters_are_passed_on_and_escaped() -> None:
+def test_extra_parameters_are_passed_on_and_escaped() -> None:
     url = HostedUi(POOL, "1webclient").authorize_url(
         SECRETS, redirect_uri=CALLBACK, scopes=["openid"], identity_provider="Our IdP & more", lang="pt-BR"
     )
@@ -94,25 +94,25 @@ def test_further_parameters_are_passed_on_and_escaped() -> None:
 
 
 @pytest.mark.parametrize("name", ["state", "nonce", "code_challenge", "code_challenge_method", "response_type"])
-def test_a_parameter_of_ours_cannot_be_replaced(name: str) -> None:
+def test_security_parameters_cannot_be_replaced(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} cannot be given"):
         HostedUi(POOL, "c").authorize_url(SECRETS, redirect_uri=CALLBACK, scopes=["openid"], **{name: "x"})
 
 
 def test_resource_is_a_parameter_if_the_pool_has_one() -> None:
     bound = UserPool("eu-west-1_AbCdEfGhI", domain="login.example.com", resource="https://api.example.com")
-    for pool, sent in ((bound, ["https://api.example.com"]), (POOL, None)):
+    for pool, expected in ((bound, ["https://api.example.com"]), (POOL, None)):
         url = HostedUi(pool, "1webclient").authorize_url(SECRETS, redirect_uri=CALLBACK, scopes=["openid"])
-        assert parse_qs(urlsplit(url).query, keep_blank_values=True).get("resource") == sent
+        assert parse_qs(urlsplit(url).query, keep_blank_values=True).get("resource") == expected
 
 
 @pytest.mark.parametrize("build", [HostedUi.authorize_url, HostedUi.sign_up_url, HostedUi.forgot_password_url])
-def test_options_of_a_sign_in_url_are_given_by_name(build: Callable[..., str]) -> None:
+def test_options_of_a_sign_in_url_are_keyword_only(build: Callable[..., str]) -> None:
     with pytest.raises(TypeError, match="positional"):
         build(HostedUi(POOL, "1webclient"), SECRETS, CALLBACK, ["openid"])
 
 
-def test_options_are_given_by_name(public: HostedUi, server: ScriptedServer) -> None:
+def test_options_are_keyword_only(public: HostedUi, server: ScriptedServer) -> None:
     with pytest.raises(TypeError, match="positional"):
         HostedUi(POOL, "1webclient", "", PATIENT)  # type: ignore[misc]
     with pytest.raises(TypeError, match="positional"):
@@ -120,14 +120,14 @@ def test_options_are_given_by_name(public: HostedUi, server: ScriptedServer) -> 
     assert server.count == 0
 
 
-def test_the_logout_address_takes_the_client_and_where_to_go() -> None:
+def test_logout_url_has_client_id_and_logout_uri() -> None:
     url = HostedUi(POOL, "1webclient").logout_url("https://site.example/?bye=1")
     assert url == (
         "https://login.example.com/logout?client_id=1webclient&logout_uri=https%3A%2F%2Fsite.example%2F%3Fbye%3D1"
     )
 
 
-def test_a_pool_without_domain_has_no_hosted_ui() -> None:
+def test_pool_without_domain_has_no_hosted_ui() -> None:
     with pytest.raises(ValueError, match="domain"):
         HostedUi(UserPool("eu-west-1_AbCdEfGhI"), "1webclient")
 
@@ -135,15 +135,15 @@ def test_a_pool_without_domain_has_no_hosted_ui() -> None:
 # Secrets
 
 
-def test_fresh_secrets_differ_and_fit_rfc_7636() -> None:
-    made = [SignInSecrets.new() for _ in range(100)]
-    values = [value for each in made for value in (each.state, each.nonce, each.code_verifier)]
+def test_new_secrets_are_unique_and_conform_to_rfc_7636() -> None:
+    secrets = [SignInSecrets.new() for _ in range(100)]
+    values = [value for secret in secrets for value in (secret.state, secret.nonce, secret.code_verifier)]
     assert len(set(values)) == 300
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", value) for value in values)
 
 
 @pytest.mark.defends("RP-04")
-def test_the_code_challenge_is_that_of_rfc_7636() -> None:
+def test_code_challenge_is_that_of_rfc_7636() -> None:
     assert SECRETS.code_challenge == VECTORS["pkce"]["code_challenge"]
 
 
@@ -154,20 +154,20 @@ def test_reprs_show_no_secret(confidential: HostedUi) -> None:
     assert VECTORS["basic"]["client_secret"] not in repr(confidential)
 
 
-def test_secrets_and_tokens_do_not_change() -> None:
+def test_secrets_and_token_set_are_immutable() -> None:
     tokens = TokenSet("a", "b", "c", 3600)
     with pytest.raises(FrozenInstanceError):
         SECRETS.state = "another"  # type: ignore[misc]
     with pytest.raises(FrozenInstanceError):
         tokens.id_token = "another"  # type: ignore[misc]
-    assert not hasattr(SECRETS, "__dict__")  # what shows an object's variables finds no secret
+    assert not hasattr(SECRETS, "__dict__")  # a tool that shows an object's variables shows no secret
     assert not hasattr(tokens, "__dict__")
 
 
 # Tokens
 
 
-def test_a_code_is_exchanged_for_tokens(public: HostedUi, server: ScriptedServer) -> None:
+def test_code_is_exchanged_for_tokens(public: HostedUi, server: ScriptedServer) -> None:
     assert EXCHANGE(public) == TokenSet("the-access-token", "the-id-token", "the-refresh-token", 3600)
     (request,) = server.requests
     assert (request.method, request.path) == ("POST", "/oauth2/token")
@@ -182,7 +182,7 @@ def test_a_code_is_exchanged_for_tokens(public: HostedUi, server: ScriptedServer
     assert "authorization" not in request.headers
 
 
-def test_a_refresh_token_brings_new_tokens(public: HostedUi, server: ScriptedServer) -> None:
+def test_refresh_token_is_exchanged_for_tokens(public: HostedUi, server: ScriptedServer) -> None:
     server.script(json_answer({name: value for name, value in TOKENS.items() if name != "refresh_token"}))
     assert REFRESH(public) == TokenSet("the-access-token", "the-id-token", None, 3600)
     assert dict(parse_qsl(server.requests[0].body.decode())) == {
@@ -193,7 +193,7 @@ def test_a_refresh_token_brings_new_tokens(public: HostedUi, server: ScriptedSer
 
 
 @pytest.mark.parametrize("call", [EXCHANGE, REFRESH, REVOKE])
-def test_a_confidential_client_proves_itself_by_header(
+def test_confidential_client_authenticates_with_basic_header(
     confidential: HostedUi, server: ScriptedServer, call: Call
 ) -> None:
     call(confidential)
@@ -203,24 +203,26 @@ def test_a_confidential_client_proves_itself_by_header(
 
 
 @pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER"])
-def test_the_case_of_the_token_type_does_not_matter(public: HostedUi, server: ScriptedServer, token_type: str) -> None:
+def test_token_type_is_case_insensitive(public: HostedUi, server: ScriptedServer, token_type: str) -> None:
     server.script(json_answer(TOKENS | {"token_type": token_type}))
     assert EXCHANGE(public)
 
 
 @pytest.mark.parametrize("expires_in", [None, "3600", True, -5, 1.5, []])
-def test_an_answer_may_not_say_when_the_tokens_end(public: HostedUi, server: ScriptedServer, expires_in: Any) -> None:
+def test_invalid_expires_in_is_zero(public: HostedUi, server: ScriptedServer, expires_in: Any) -> None:
     server.script(json_answer(TOKENS | {"expires_in": expires_in}))
     assert EXCHANGE(public).expires_in == 0
 
 
-def test_tokens_that_expire_in_a_second_say_so(public: HostedUi, server: ScriptedServer) -> None:
+def test_expires_in_of_one_second_is_returned(public: HostedUi, server: ScriptedServer) -> None:
     server.script(json_answer(TOKENS | {"expires_in": 1}))
     assert EXCHANGE(public).expires_in == 1
 
 
 @pytest.mark.parametrize("refresh_token", [None, "", 5])
-def test_an_answer_may_have_no_refresh_token(public: HostedUi, server: ScriptedServer, refresh_token: Any) -> None:
+def test_response_without_refresh_token_is_accepted(
+    public: HostedUi, server: ScriptedServer, refresh_token: Any
+) -> None:
     server.script(json_answer(TOKENS | {"refresh_token": refresh_token}))
     assert EXCHANGE(public).refresh_token is None
 
@@ -230,7 +232,7 @@ def test_an_answer_may_have_no_refresh_token(public: HostedUi, server: ScriptedS
     [{"id_token": None}, {"access_token": 5}, {"token_type": "mac"}, {"token_type": None}, {"token_type": ["bearer"]}],
 )
 @pytest.mark.parametrize("call", [EXCHANGE, REFRESH])
-def test_an_answer_without_the_tokens_is_refused(
+def test_response_without_tokens_is_refused(
     public: HostedUi, server: ScriptedServer, call: Call, change: dict[str, Any]
 ) -> None:
     server.script(json_answer(TOKENS | change))
@@ -256,7 +258,7 @@ def test_an_answer_without_the_tokens_is_refused(
         (499, "invalid_grant"),
     ],
 )
-def test_a_refusal_has_cognito_s_own_word_as_its_code(
+def test_refusal_has_the_oauth_error_as_its_code(
     public: HostedUi, server: ScriptedServer, call: Call, status: int, error: str
 ) -> None:
     server.script(json_answer({"error": error}, status))
@@ -265,9 +267,7 @@ def test_a_refusal_has_cognito_s_own_word_as_its_code(
     assert (caught.value.oauth_error, caught.value.code) == (error, error)
 
 
-def test_a_refusal_with_a_word_that_nobody_knows_keeps_the_general_code(
-    public: HostedUi, server: ScriptedServer
-) -> None:
+def test_refusal_with_unknown_oauth_error_has_the_general_code(public: HostedUi, server: ScriptedServer) -> None:
     server.script(json_answer({"error": "something_new"}, 400))
     with pytest.raises(SignInError) as caught:
         EXCHANGE(public)
@@ -287,15 +287,15 @@ def test_a_refusal_with_a_word_that_nobody_knows_keeps_the_general_code(
         pytest.param(Answer(302, headers={"location": "https://attacker.invalid/"}), id="302"),
         pytest.param(json_answer(TOKENS, 307, location="https://attacker.invalid/"), id="307"),
         pytest.param(Answer(403, b"<html>blocked</html>"), id="a firewall's page"),
-        pytest.param(json_answer({"message": "?"}, 404), id="no error named"),
-        pytest.param(json_answer({"error": 5}, 404), id="an error that is no text"),
-        pytest.param(json_answer({"error": 'a "quoted" word'}, 404), id="an error of illegal characters"),
-        pytest.param(json_answer({"error": "x" * 65}, 404), id="an endless error"),
-        pytest.param(json_answer(["error"], 404), id="no object"),
+        pytest.param(json_answer({"message": "?"}, 404), id="no error code"),
+        pytest.param(json_answer({"error": 5}, 404), id="an error that is not a string"),
+        pytest.param(json_answer({"error": 'a "quoted" word'}, 404), id="an error with illegal characters"),
+        pytest.param(json_answer({"error": "x" * 65}, 404), id="a long error"),
+        pytest.param(json_answer(["error"], 404), id="not an object"),
         pytest.param(Answer(200, b"x" * 70_000), id="too long"),
     ],
 )
-def test_what_is_no_answer_of_cognito_is_unavailable(
+def test_unexpected_response_is_unavailable(
     public: HostedUi, server: ScriptedServer, call: Call, answer: Answer
 ) -> None:
     server.script(answer)
@@ -306,16 +306,16 @@ def test_what_is_no_answer_of_cognito_is_unavailable(
 
 @pytest.mark.parametrize("call", [EXCHANGE, REFRESH, USER_INFO])
 def test_status_below_200_is_no_success(public: HostedUi, monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
-    """By HTTP such an answer has no body, so that no server can send one with tokens."""
-    answer = Response(103, {}, json.dumps(TOKENS).encode())
-    monkeypatch.setattr(Http, "request", lambda *args, **options: answer)
+    """Such a response has no body in HTTP, so no server can send one with tokens."""
+    response = Response(103, {}, json.dumps(TOKENS).encode())
+    monkeypatch.setattr(Http, "request", lambda *args, **options: response)
     with pytest.raises(CognitoUnavailableError, match="status 103"):
         call(public)
 
 
 @pytest.mark.parametrize("call", [EXCHANGE, REFRESH, USER_INFO])
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b"\xff"])
-def test_a_success_that_is_no_json_object_is_unavailable(
+def test_success_without_json_object_is_unavailable(
     public: HostedUi, server: ScriptedServer, call: Call, body: bytes
 ) -> None:
     server.script(Answer(200, body))
@@ -324,7 +324,7 @@ def test_a_success_that_is_no_json_object_is_unavailable(
 
 
 @pytest.mark.parametrize("call", [EXCHANGE, REFRESH, REVOKE, USER_INFO])
-def test_a_hosted_ui_that_drips_is_unavailable(server: ScriptedServer, call: Call) -> None:
+def test_hosted_ui_that_is_too_slow_is_unavailable(server: ScriptedServer, call: Call) -> None:
     server.script(Drip(b"HTTP/1.1 200 OK\r\n\r\n"))
     http = Http(timeout_seconds=0.2)
     with pytest.raises(CognitoUnavailableError):
@@ -334,7 +334,7 @@ def test_a_hosted_ui_that_drips_is_unavailable(server: ScriptedServer, call: Cal
 @pytest.mark.defends("RP-20")
 @pytest.mark.parametrize("call", [EXCHANGE, REFRESH, REVOKE, USER_INFO])
 @pytest.mark.parametrize("answer", [json_answer({"error": "invalid_grant"}, 400), Answer(500, b"the-code")])
-def test_errors_repeat_no_secret(confidential: HostedUi, server: ScriptedServer, call: Call, answer: Answer) -> None:
+def test_errors_show_no_secret(confidential: HostedUi, server: ScriptedServer, call: Call, answer: Answer) -> None:
     server.script(answer)
     with pytest.raises((SignInError, TokenError, CognitoUnavailableError)) as caught:
         call(confidential)
@@ -345,7 +345,7 @@ def test_errors_repeat_no_secret(confidential: HostedUi, server: ScriptedServer,
 # Revocation and userInfo
 
 
-def test_a_refresh_token_is_revoked(public: HostedUi, server: ScriptedServer) -> None:
+def test_refresh_token_is_revoked(public: HostedUi, server: ScriptedServer) -> None:
     server.script(Answer(200))
     REVOKE(public)
     (request,) = server.requests
@@ -353,7 +353,7 @@ def test_a_refresh_token_is_revoked(public: HostedUi, server: ScriptedServer) ->
     assert dict(parse_qsl(request.body.decode())) == {"client_id": "1webclient", "token": "the-refresh-token"}
 
 
-def test_user_info_is_asked_for_with_the_token_in_the_header(public: HostedUi, server: ScriptedServer) -> None:
+def test_user_info_request_has_the_token_in_its_header(public: HostedUi, server: ScriptedServer) -> None:
     server.script(json_answer({"sub": "s", "email_verified": "true"}))
     assert USER_INFO(public) == {"sub": "s", "email_verified": "true"}
     (request,) = server.requests
@@ -362,7 +362,7 @@ def test_user_info_is_asked_for_with_the_token_in_the_header(public: HostedUi, s
 
 
 @pytest.mark.parametrize("status", [400, 401])
-def test_user_info_refuses_a_token_that_is_over(public: HostedUi, server: ScriptedServer, status: int) -> None:
+def test_user_info_with_expired_token_is_refused(public: HostedUi, server: ScriptedServer, status: int) -> None:
     server.script(json_answer({"error": "invalid_token"}, status))
     with pytest.raises(TokenError) as caught:
         USER_INFO(public)
@@ -370,13 +370,13 @@ def test_user_info_refuses_a_token_that_is_over(public: HostedUi, server: Script
 
 
 @pytest.mark.parametrize("raw", ["", "a b", "a\r\nx: y", "é", "="])
-def test_what_is_no_bearer_token_is_not_sent(public: HostedUi, server: ScriptedServer, raw: str) -> None:
+def test_malformed_bearer_token_is_not_sent(public: HostedUi, server: ScriptedServer, raw: str) -> None:
     with pytest.raises(MalformedTokenError):
         public.user_info(raw)
     assert server.count == 0
 
 
-# Out everywhere
+# Sign-out everywhere
 
 
 @pytest.fixture
@@ -384,14 +384,12 @@ def with_api(server: ScriptedServer) -> HostedUi:
     return HostedUi(UserPool("eu-west-1_AbCdEfGhI", domain=server.url, endpoint_url=server.url), "1webclient")
 
 
-def test_a_sign_out_everywhere_asks_the_api_with_the_persons_own_token(
-    with_api: HostedUi, server: ScriptedServer
-) -> None:
+def test_sign_out_everywhere_sends_the_users_access_token(with_api: HostedUi, server: ScriptedServer) -> None:
     server.script(json_answer({}))
     with_api.sign_out_everywhere("the-access-token")
-    (asked,) = server.requests
-    assert (asked.path, json.loads(asked.body)) == ("/", {"AccessToken": "the-access-token"})
-    assert asked.headers["x-amz-target"] == "AWSCognitoIdentityProviderService.GlobalSignOut"
+    (request,) = server.requests
+    assert (request.path, json.loads(request.body)) == ("/", {"AccessToken": "the-access-token"})
+    assert request.headers["x-amz-target"] == "AWSCognitoIdentityProviderService.GlobalSignOut"
 
 
 def aws_error(kind: Any, message: str = "", status: int = 400) -> Answer:
@@ -416,7 +414,7 @@ NO_SCOPE = "Access Token does not have required scopes"
         (aws_error("NotAuthorizedException", NO_SCOPE, 429), CognitoUnavailableError, "too_many_requests"),
         (Answer(429), CognitoUnavailableError, "too_many_requests"),
         (aws_error("InternalErrorException", "", 500), CognitoUnavailableError, "cognito_unavailable"),
-        (aws_error("no name\nof AWS's"), CognitoUnavailableError, "cognito_unavailable"),
+        (aws_error("not an\nAWS name"), CognitoUnavailableError, "cognito_unavailable"),
         (Answer(400, b"<html>"), CognitoUnavailableError, "cognito_unavailable"),
         (Answer(403, b"<html>blocked</html>"), CognitoUnavailableError, "cognito_unavailable"),
         (Answer(500), CognitoUnavailableError, "cognito_unavailable"),
@@ -424,7 +422,7 @@ NO_SCOPE = "Access Token does not have required scopes"
         (Answer(103), CognitoUnavailableError, "cognito_unavailable"),
     ],
 )
-def test_failed_sign_out_everywhere_says_why(
+def test_failed_sign_out_everywhere_has_a_code(
     with_api: HostedUi, server: ScriptedServer, answer: Answer, error: type[SignInError], code: str
 ) -> None:
     server.script(answer)
@@ -446,12 +444,12 @@ def test_requests_after_a_shared_deadline_are_not_sent(public: HostedUi, server:
 
 def test_requests_share_a_deadline(public: HostedUi, server: ScriptedServer) -> None:
     server.script(Drip(b"HTTP/1.1 200 OK\r\n\r\n"))
-    began_at = time.monotonic()
-    together = public.until(began_at + 0.3)
+    started_at = time.monotonic()
+    limited = public.until(started_at + 0.3)
     for _ in range(5):
         with pytest.raises(CognitoUnavailableError):
-            REVOKE(together)
-    assert time.monotonic() - began_at < 2
+            REVOKE(limited)
+    assert time.monotonic() - started_at < 2
     server.script(Answer(200))
     REVOKE(public.until(time.monotonic() + 60))
     REVOKE(public)

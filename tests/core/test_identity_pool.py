@@ -1,4 +1,4 @@
-"""The identity pool's client, against a server that answers as AWS does, and as AWS does not."""
+"""The identity pool's client, against a server with valid and invalid AWS responses."""
 
 import json
 import pickle
@@ -38,11 +38,11 @@ def pool(aws: ScriptedServer) -> IdentityPool:
     return IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url=aws.url, http=patient_http())
 
 
-def answered(**changes: Any) -> Answer:
+def credentials_response(**changes: Any) -> Answer:
     return json_answer({"IdentityId": IDENTITY_ID, "Credentials": {**CREDENTIALS, **changes}})
 
 
-def refused(aws_code: str, message: str = "", status: int = 400) -> Answer:
+def error_response(aws_code: str, message: str = "", status: int = 400) -> Answer:
     return json_answer({"__type": aws_code, "message": message}, status)
 
 
@@ -55,7 +55,7 @@ def refused(aws_code: str, message: str = "", status: int = 400) -> Answer:
         ("eusc-de-east-1", "cognito-identity.eusc-de-east-1.amazonaws.eu"),
     ],
 )
-def test_the_address_follows_from_the_pool_s_region(region: str, host: str) -> None:
+def test_endpoint_url_is_derived_from_the_region(region: str, host: str) -> None:
     pool = IdentityPool(f"{region}:6b0a1c52", logins_key=LOGINS_KEY)
     assert pool.region == region
     assert pool.endpoint_url == f"https://{host}"
@@ -73,26 +73,26 @@ def test_the_address_follows_from_the_pool_s_region(region: str, host: str) -> N
         f"{POOL_ID}{'0' * 40}",
     ],
 )
-def test_a_malformed_pool_id_is_refused(malformed: str) -> None:
+def test_malformed_identity_pool_id_is_refused(malformed: str) -> None:
     assert not is_identity_pool_id(malformed)
     with pytest.raises(ValueError, match="identity pool id"):
         IdentityPool(malformed, logins_key=LOGINS_KEY)
 
 
-def test_a_pool_id_is_known_by_its_looks() -> None:
+def test_identity_pool_id_is_recognized() -> None:
     assert is_identity_pool_id(POOL_ID)
 
 
-def test_plain_http_to_another_machine_is_refused() -> None:
+def test_http_endpoint_on_another_host_is_refused() -> None:
     with pytest.raises(ValueError, match="https"):
         IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url="http://aws.example.com")
 
 
-def test_the_repr_names_the_pool(pool: IdentityPool) -> None:
+def test_repr_names_the_identity_pool(pool: IdentityPool) -> None:
     assert repr(pool) == f"<IdentityPool {POOL_ID}>"
 
 
-def test_the_id_token_gets_an_identity_without_a_signature(aws: ScriptedServer, pool: IdentityPool) -> None:
+def test_get_id_sends_the_id_token_without_a_signature(aws: ScriptedServer, pool: IdentityPool) -> None:
     aws.script(json_answer({"IdentityId": IDENTITY_ID}))
     assert pool.identity_id(ID_TOKEN) == IDENTITY_ID
     [request] = aws.requests
@@ -103,14 +103,14 @@ def test_the_id_token_gets_an_identity_without_a_signature(aws: ScriptedServer, 
     assert json.loads(request.body) == {"IdentityPoolId": POOL_ID, "Logins": {LOGINS_KEY: ID_TOKEN}}
 
 
-def test_a_slash_after_the_endpoint_is_not_doubled(aws: ScriptedServer) -> None:
+def test_slash_after_the_endpoint_is_not_doubled(aws: ScriptedServer) -> None:
     aws.script(json_answer({"IdentityId": IDENTITY_ID}))
     IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url=f"{aws.url}/").identity_id(ID_TOKEN)
     assert aws.requests[0].path == "/"
 
 
-def test_the_identity_gets_credentials(aws: ScriptedServer, pool: IdentityPool) -> None:
-    aws.script(answered())
+def test_get_credentials_for_identity(aws: ScriptedServer, pool: IdentityPool) -> None:
+    aws.script(credentials_response())
     identity_id, credentials = pool.credentials(IDENTITY_ID, ID_TOKEN)
     assert identity_id == IDENTITY_ID
     assert credentials == AwsCredentials(
@@ -124,18 +124,18 @@ def test_the_identity_gets_credentials(aws: ScriptedServer, pool: IdentityPool) 
     assert json.loads(request.body) == {"IdentityId": IDENTITY_ID, "Logins": {LOGINS_KEY: ID_TOKEN}}
 
 
-def test_the_end_may_come_in_whole_seconds(aws: ScriptedServer, pool: IdentityPool) -> None:
-    aws.script(answered(Expiration=1_790_000_000))
+def test_expiration_in_whole_seconds_is_accepted(aws: ScriptedServer, pool: IdentityPool) -> None:
+    aws.script(credentials_response(Expiration=1_790_000_000))
     assert pool.credentials(IDENTITY_ID, ID_TOKEN)[1].expires_at.timestamp() == 1_790_000_000
 
 
-def test_a_role_can_be_asked_for(aws: ScriptedServer, pool: IdentityPool) -> None:
-    aws.script(answered())
+def test_role_arn_is_sent(aws: ScriptedServer, pool: IdentityPool) -> None:
+    aws.script(credentials_response())
     pool.credentials(IDENTITY_ID, ID_TOKEN, role_arn="arn:aws:iam::123456789012:role/editors")
     assert json.loads(aws.requests[0].body)["CustomRoleArn"] == "arn:aws:iam::123456789012:role/editors"
 
 
-def test_the_identity_that_comes_back_counts(aws: ScriptedServer, pool: IdentityPool) -> None:
+def test_identity_id_of_the_response_is_returned(aws: ScriptedServer, pool: IdentityPool) -> None:
     aws.script(json_answer({"IdentityId": "eu-west-1:aaaa", "Credentials": CREDENTIALS}))
     assert pool.credentials(IDENTITY_ID, ID_TOKEN)[0] == "eu-west-1:aaaa"
 
@@ -152,10 +152,10 @@ def test_the_identity_that_comes_back_counts(aws: ScriptedServer, pool: Identity
         ("SomethingNewException", "API reference"),
     ],
 )
-def test_a_refusal_has_aws_s_code_and_the_next_step(
+def test_refusal_has_the_aws_code_and_the_next_step(
     aws: ScriptedServer, pool: IdentityPool, aws_code: str, next_step: str
 ) -> None:
-    aws.script(refused(aws_code))
+    aws.script(error_response(aws_code))
     with pytest.raises(CredentialsError, match=next_step) as caught:
         pool.identity_id(ID_TOKEN)
     assert caught.value.aws_code == aws_code
@@ -163,7 +163,7 @@ def test_a_refusal_has_aws_s_code_and_the_next_step(
 
 
 @pytest.mark.parametrize(
-    "written",
+    "aws_type",
     [
         "NotAuthorizedException",
         "com.amazonaws.cognito.identity.model#NotAuthorizedException",
@@ -171,14 +171,14 @@ def test_a_refusal_has_aws_s_code_and_the_next_step(
         "com.amazonaws.cognito#NotAuthorizedException:http://internal.amazon.com/coral/#x",
     ],
 )
-def test_aws_s_code_is_found_however_it_is_written(aws: ScriptedServer, pool: IdentityPool, written: str) -> None:
-    aws.script(refused(written))
+def test_aws_code_is_read_from_every_form_of_type(aws: ScriptedServer, pool: IdentityPool, aws_type: str) -> None:
+    aws.script(error_response(aws_type))
     with pytest.raises(CredentialsError) as caught:
         pool.identity_id(ID_TOKEN)
     assert caught.value.aws_code == "NotAuthorizedException"
 
 
-def test_aws_s_code_is_found_in_the_header(aws: ScriptedServer, pool: IdentityPool) -> None:
+def test_aws_code_is_read_from_the_header(aws: ScriptedServer, pool: IdentityPool) -> None:
     aws.script(Answer(400, b"{}", {"x-amzn-errortype": "NotAuthorizedException:"}))
     with pytest.raises(CredentialsError) as caught:
         pool.identity_id(ID_TOKEN)
@@ -186,32 +186,32 @@ def test_aws_s_code_is_found_in_the_header(aws: ScriptedServer, pool: IdentityPo
 
 
 @pytest.mark.parametrize("member", ["message", "Message"])
-def test_a_refusal_hands_on_aws_s_sentence(aws: ScriptedServer, pool: IdentityPool, member: str) -> None:
+def test_refusal_has_the_message_of_aws(aws: ScriptedServer, pool: IdentityPool, member: str) -> None:
     aws.script(json_answer({"__type": "NotAuthorizedException", member: "Logins don't match."}, 400))
     with pytest.raises(CredentialsError, match=r"NotAuthorizedException \(Logins don't match\.\): is the user pool"):
         pool.identity_id(ID_TOKEN)
 
 
 @pytest.mark.parametrize("sentence", ["x", "x" * 300])
-def test_sentence_of_aws_may_have_1_to_300_characters(aws: ScriptedServer, pool: IdentityPool, sentence: str) -> None:
-    aws.script(refused("InvalidParameterException", sentence))
+def test_aws_message_may_have_1_to_300_characters(aws: ScriptedServer, pool: IdentityPool, sentence: str) -> None:
+    aws.script(error_response("InvalidParameterException", sentence))
     with pytest.raises(CredentialsError) as caught:
         pool.identity_id(ID_TOKEN)
     assert f"InvalidParameterException ({sentence}): is LOGINS_KEY" in str(caught.value)
 
 
 @pytest.mark.parametrize("status", [400, 403, 499])
-def test_refusal_has_any_status_of_a_client_error(aws: ScriptedServer, pool: IdentityPool, status: int) -> None:
-    aws.script(refused("NotAuthorizedException", status=status))
+def test_any_client_error_status_is_a_refusal(aws: ScriptedServer, pool: IdentityPool, status: int) -> None:
+    aws.script(error_response("NotAuthorizedException", status=status))
     with pytest.raises(CredentialsError):
         pool.identity_id(ID_TOKEN)
 
 
 @pytest.mark.parametrize("sentence", [f"Value '{ID_TOKEN}' at 'logins'", "x" * 301, "two\nlines", "", 7, None])
-def test_a_sentence_that_may_quote_the_token_is_left_out(
+def test_aws_message_that_may_contain_the_token_is_omitted(
     aws: ScriptedServer, pool: IdentityPool, sentence: Any
 ) -> None:
-    aws.script(refused("InvalidParameterException", sentence))
+    aws.script(error_response("InvalidParameterException", sentence))
     with pytest.raises(CredentialsError) as caught:
         pool.identity_id(ID_TOKEN)
     assert "InvalidParameterException: is LOGINS_KEY" in str(caught.value)
@@ -220,42 +220,42 @@ def test_a_sentence_that_may_quote_the_token_is_left_out(
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param(refused("TooManyRequestsException"), id="throttled"),
-        pytest.param(refused("ThrottlingException"), id="throttled by another name"),
-        pytest.param(refused("NotAuthorizedException", status=429), id="429"),
-        pytest.param(refused("InternalErrorException"), id="failed"),
-        pytest.param(refused("ExternalServiceException"), id="the user pool cannot be asked"),
-        pytest.param(refused("NotAuthorizedException", status=500), id="500"),
-        pytest.param(refused("NotAuthorizedException", status=503), id="503"),
-        pytest.param(refused("NotAuthorizedException", status=399), id="399"),
+        pytest.param(error_response("TooManyRequestsException"), id="throttled"),
+        pytest.param(error_response("ThrottlingException"), id="throttled, other name"),
+        pytest.param(error_response("NotAuthorizedException", status=429), id="429"),
+        pytest.param(error_response("InternalErrorException"), id="failed"),
+        pytest.param(error_response("ExternalServiceException"), id="the user pool is unreachable"),
+        pytest.param(error_response("NotAuthorizedException", status=500), id="500"),
+        pytest.param(error_response("NotAuthorizedException", status=503), id="503"),
+        pytest.param(error_response("NotAuthorizedException", status=399), id="399"),
         pytest.param(json_answer({"IdentityId": IDENTITY_ID}, 201), id="created"),
-        pytest.param(refused("NotAuthorizedException", status=302), id="redirect"),
+        pytest.param(error_response("NotAuthorizedException", status=302), id="redirect"),
         pytest.param(Answer(403, b"<html>a proxy's page</html>"), id="a proxy's page"),
-        pytest.param(Answer(400, b"[]"), id="no object"),
-        pytest.param(refused("not a name"), id="no name"),
-        pytest.param(refused("N" * 65), id="a long name"),
-        pytest.param(Answer(200, b"<html>"), id="no JSON"),
+        pytest.param(Answer(400, b"[]"), id="not an object"),
+        pytest.param(error_response("not a name"), id="not a name"),
+        pytest.param(error_response("N" * 65), id="a long name"),
+        pytest.param(Answer(200, b"<html>"), id="not JSON"),
         pytest.param(json_answer([]), id="a list"),
         pytest.param(json_answer({}), id="no identity"),
         pytest.param(json_answer({"IdentityId": 7}), id="a number"),
-        pytest.param(json_answer({"IdentityId": "../../etc"}), id="no identity id"),
+        pytest.param(json_answer({"IdentityId": "../../etc"}), id="not an identity id"),
         pytest.param(json_answer({"IdentityId": f"eu-west-1:{'a' * 46}"}), id="a long identity id"),
     ],
 )
-def test_what_is_no_answer_is_unavailable(aws: ScriptedServer, pool: IdentityPool, answer: Answer) -> None:
+def test_unexpected_aws_response_is_unavailable(aws: ScriptedServer, pool: IdentityPool, answer: Answer) -> None:
     aws.script(answer)
     with pytest.raises(CognitoUnavailableError):
         pool.identity_id(ID_TOKEN)
 
 
 @pytest.mark.parametrize("status", [103, 204])
-def test_status_other_than_200_is_in_the_error(aws: ScriptedServer, pool: IdentityPool, status: int) -> None:
+def test_unexpected_status_is_in_the_error(aws: ScriptedServer, pool: IdentityPool, status: int) -> None:
     aws.script(Answer(status))
     with pytest.raises(CognitoUnavailableError, match=rf"GetId \(status {status}\)"):
         pool.identity_id(ID_TOKEN)
 
 
-def test_the_longest_identity_id_is_taken(aws: ScriptedServer, pool: IdentityPool) -> None:
+def test_longest_identity_id_is_accepted(aws: ScriptedServer, pool: IdentityPool) -> None:
     longest = f"eu-west-1:{'a' * 45}"
     aws.script(json_answer({"IdentityId": longest}))
     assert pool.identity_id(ID_TOKEN) == longest
@@ -276,47 +276,47 @@ def test_the_longest_identity_id_is_taken(aws: ScriptedServer, pool: IdentityPoo
     ],
     ids=str,
 )
-def test_credentials_that_are_not_whole_are_unavailable(
+def test_incomplete_credentials_are_unavailable(
     aws: ScriptedServer, pool: IdentityPool, changes: dict[str, Any]
 ) -> None:
-    aws.script(answered(**changes))
+    aws.script(credentials_response(**changes))
     with pytest.raises(CognitoUnavailableError, match="without credentials"):
         pool.credentials(IDENTITY_ID, ID_TOKEN)
 
 
-def test_an_answer_without_credentials_is_unavailable(aws: ScriptedServer, pool: IdentityPool) -> None:
+def test_response_without_credentials_is_unavailable(aws: ScriptedServer, pool: IdentityPool) -> None:
     aws.script(json_answer({"IdentityId": IDENTITY_ID}))
     with pytest.raises(CognitoUnavailableError, match="without credentials"):
         pool.credentials(IDENTITY_ID, ID_TOKEN)
 
 
-def test_nobody_listening_is_unavailable(unreachable: str) -> None:
+def test_refused_connection_is_unavailable(unreachable: str) -> None:
     pool = IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url=unreachable)
     with pytest.raises(CognitoUnavailableError):
         pool.identity_id(ID_TOKEN)
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
-def test_no_message_holds_the_token(aws: ScriptedServer, pool: IdentityPool, status: int) -> None:
+def test_no_error_message_contains_the_token(aws: ScriptedServer, pool: IdentityPool, status: int) -> None:
     aws.script(json_answer({"__type": ID_TOKEN, "message": ID_TOKEN, "IdentityId": ID_TOKEN}, status))
     with pytest.raises(CognitoUnavailableError) as caught:
         pool.identity_id(ID_TOKEN)
     assert ID_TOKEN not in "".join(traceback.format_exception(caught.value))
 
 
-def test_the_repr_of_credentials_shows_nothing_secret() -> None:
-    shown = repr(AwsCredentials("ASIAEXAMPLE", "the-secret-key", "the-session-token", datetime.now(UTC)))
-    assert "ASIAEXAMPLE" in shown
-    assert "the-s" not in shown
+def test_repr_of_credentials_shows_no_secret() -> None:
+    text = repr(AwsCredentials("ASIAEXAMPLE", "the-secret-key", "the-session-token", datetime.now(UTC)))
+    assert "ASIAEXAMPLE" in text
+    assert "the-s" not in text
 
 
-def test_credentials_do_not_change() -> None:
+def test_credentials_are_immutable() -> None:
     credentials = AwsCredentials("ASIAEXAMPLE", "the-secret-key", "the-session-token", datetime.now(UTC))
     with pytest.raises(FrozenInstanceError):
         credentials.secret_access_key = "another"  # type: ignore[misc]
 
 
-def test_options_are_given_by_name(pool: IdentityPool) -> None:
+def test_options_are_keyword_only(pool: IdentityPool) -> None:
     with pytest.raises(TypeError, match="positional"):
         IdentityPool(POOL_ID, LOGINS_KEY)  # type: ignore[misc, call-arg]
     with pytest.raises(TypeError, match="positional"):

@@ -1,4 +1,4 @@
-"""An error leaves with its traceback, and frames of what was called have forgotten what they held."""
+"""An error keeps its traceback, but the local variables of the called frames are cleared."""
 
 import asyncio
 import gc
@@ -15,48 +15,48 @@ from django_cognito.core.tracebacks import clear_frame_locals
 A, B = "secret of a", "secret of b"
 
 
-def inner(given: str) -> None:
-    mine = [given]
-    raise KeyError(len(mine))
+def inner(secret: str) -> None:
+    local = [secret]
+    raise KeyError(len(local))
 
 
 @clear_frame_locals
-def plain(given: str, *, named: str) -> None:
-    both = [given, named]
+def plain(secret: str, *, named: str) -> None:
+    both = [secret, named]
     inner(both[0])
 
 
 @clear_frame_locals
-def translating(given: str, *, named: str) -> None:
+def translating(secret: str, *, named: str) -> None:
     try:
-        inner(given)
+        inner(secret)
     except KeyError as error:
         raise ValueError("translated") from error
 
 
 @clear_frame_locals
-def failing_twice(given: str, *, named: str) -> None:
+def failing_twice(secret: str, *, named: str) -> None:
     try:
-        inner(given)
+        inner(secret)
     finally:
         inner(named)
 
 
 @clear_frame_locals
-async def waiting(given: str, *, named: str) -> None:
+async def waiting(secret: str, *, named: str) -> None:
     await asyncio.sleep(0)
-    inner(given)
+    inner(secret)
 
 
 @clear_frame_locals
-async def awaiting_others(given: str, *, named: str) -> None:
-    await asyncio.gather(waiting(given, named=named))
+async def awaiting_others(secret: str, *, named: str) -> None:
+    await asyncio.gather(waiting(secret, named=named))
 
 
 def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Whatever kind of function it is."""
-    given = function(*args, **kwargs)
-    return asyncio.run(given) if asyncio.iscoroutine(given) else given
+    """Call a function or run a coroutine function."""
+    result = function(*args, **kwargs)
+    return asyncio.run(result) if asyncio.iscoroutine(result) else result
 
 
 def frames(error: BaseException | None) -> Iterator[Any]:
@@ -65,91 +65,91 @@ def frames(error: BaseException | None) -> Iterator[Any]:
         error = error.__cause__ or error.__context__
 
 
-CALLERS = ("run", "test_no_frame_knows_what_it_held_and_each_still_says_where_it_was")
+CALLERS = ("run", "test_called_frames_have_no_locals_but_stay_in_the_traceback")
 
 
 @pytest.mark.parametrize("function", [plain, translating, failing_twice, waiting, awaiting_others])
-def test_no_frame_knows_what_it_held_and_each_still_says_where_it_was(function: Callable[..., Any]) -> None:
+def test_called_frames_have_no_locals_but_stay_in_the_traceback(function: Callable[..., Any]) -> None:
     with pytest.raises((KeyError, ValueError)) as failed:
         run(function, A, named=B)
-    held = [frame.f_locals for frame in frames(failed.value) if frame.f_code.co_name not in CALLERS]
-    assert len(held) > 1
-    assert "secret" not in repr(held)
+    variables = [frame.f_locals for frame in frames(failed.value) if frame.f_code.co_name not in CALLERS]
+    assert len(variables) > 1
+    assert "secret" not in repr(variables)
     names = {frame.f_code.co_name for frame in frames(failed.value)}
     assert "inner" in names
     assert (function.__name__ in names) is not asyncio.iscoroutinefunction(function)
 
 
-def test_nothing_is_kept_alive_by_the_error() -> None:
-    class Held:
+def test_error_keeps_no_argument_alive() -> None:
+    class Argument:
         pass
 
     @clear_frame_locals
-    def fail(held: Held) -> None:
+    def fail(argument: Argument) -> None:
         raise KeyError
 
-    held = Held()
-    gone = weakref.ref(held)
+    argument = Argument()
+    reference = weakref.ref(argument)
     try:
-        fail(held)
+        fail(argument)
     except KeyError as error:
-        kept = error
-        del held
+        stored = error
+        del argument
         gc.collect()
-        assert gone() is None
-        assert kept.__traceback__ is not None
+        assert reference() is None
+        assert stored.__traceback__ is not None
 
 
-def test_what_still_runs_keeps_its_own() -> None:
-    mine = "still here"
+def test_running_frames_keep_their_locals() -> None:
+    local = "unchanged"
     try:
-        inner(mine)
+        inner(local)
     except KeyError:
         with pytest.raises(KeyError):
             plain(A, named=B)
-    assert mine == "still here"
+    assert local == "unchanged"
 
 
-def test_a_coroutine_that_waits_with_the_same_error_in_hand_goes_on() -> None:
+def test_coroutine_waiting_with_the_same_error_keeps_its_locals() -> None:
     shared = KeyError()
 
     @clear_frame_locals
-    def fail(given: str) -> None:
+    def fail(secret: str) -> None:
         raise shared
 
-    async def handle(given: str, is_over: asyncio.Event) -> str:
+    async def handle(secret: str, finished: asyncio.Event) -> str:
         try:
-            fail(given)
+            fail(secret)
         except KeyError:
-            await is_over.wait()
-        return given
+            await finished.wait()
+        return secret
 
     async def both() -> list[str]:
-        is_over = asyncio.Event()
-        first = asyncio.create_task(handle(A, is_over))
+        finished = asyncio.Event()
+        first = asyncio.create_task(handle(A, finished))
         await asyncio.sleep(0)
         with pytest.raises(KeyError):
             await sync_to_async(fail, thread_sensitive=False)(B)
-        is_over.set()
-        return [await first, await handle(B, is_over)]
+        finished.set()
+        return [await first, await handle(B, finished)]
 
     assert asyncio.run(asyncio.wait_for(both(), 20)) == [A, B]
 
 
-def test_what_the_caller_was_at_before_stays_the_callers() -> None:
+def test_caller_that_handles_an_error_keeps_its_locals() -> None:
     @clear_frame_locals
-    async def caller(given: str) -> str:
+    async def caller(secret: str) -> str:
         try:
-            inner(given)
+            inner(secret)
         except KeyError:
             with pytest.raises(KeyError):
                 await sync_to_async(plain, thread_sensitive=False)(A, named=B)
-        return given
+        return secret
 
     assert asyncio.run(asyncio.wait_for(caller(A), 20)) == A
 
 
-def test_errors_that_lead_to_each_other_in_a_circle_are_each_looked_at_once() -> None:
+def test_errors_with_circular_contexts_are_visited_once() -> None:
     first, second = KeyError(), ValueError()
     first.__context__, second.__context__ = second, first
 
@@ -162,9 +162,9 @@ def test_errors_that_lead_to_each_other_in_a_circle_are_each_looked_at_once() ->
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit, GeneratorExit])
-def test_also_of_what_ends_the_process(end: type[BaseException]) -> None:
+def test_base_exceptions_have_no_locals(end: type[BaseException]) -> None:
     @clear_frame_locals
-    def fail(given: str) -> None:
+    def fail(secret: str) -> None:
         raise end
 
     with pytest.raises(end) as failed:
@@ -172,16 +172,16 @@ def test_also_of_what_ends_the_process(end: type[BaseException]) -> None:
     assert "secret" not in repr([frame.f_locals for frame in list(frames(failed.value))[1:]])
 
 
-def test_what_is_given_comes_back_and_the_name_stays() -> None:
+def test_return_value_and_function_name_are_unchanged() -> None:
     @clear_frame_locals
-    def give(value: int) -> int:
-        """Give it back."""
+    def return_value(value: int) -> int:
+        """Return the value."""
         return value
 
     @clear_frame_locals
-    async def agive(value: int) -> int:
+    async def areturn_value(value: int) -> int:
         return value
 
-    assert (give(3), asyncio.run(agive(value=4))) == (3, 4)
-    assert (give.__name__, give.__doc__) == ("give", "Give it back.")
-    assert asyncio.iscoroutinefunction(agive)
+    assert (return_value(3), asyncio.run(areturn_value(value=4))) == (3, 4)
+    assert (return_value.__name__, return_value.__doc__) == ("return_value", "Return the value.")
+    assert asyncio.iscoroutinefunction(areturn_value)

@@ -1,4 +1,4 @@
-"""A user pool: what follows from its id, and what can be given instead."""
+"""A user pool: values derived from its id, and explicit values."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from django_cognito.core.user_pool import is_loopback, is_secure_url, pools_by_i
 ID = "eu-west-1_AbCdEfGhI"
 
 
-def test_everything_follows_from_the_id() -> None:
+def test_defaults_are_derived_from_the_id() -> None:
     pool = UserPool(ID)
     assert pool.region == "eu-west-1"
     assert pool.issuers == ("https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI",)
@@ -27,13 +27,13 @@ def test_everything_follows_from_the_id() -> None:
         ("eusc-de-east-1_a", "cognito-idp.eusc-de-east-1.amazonaws.eu"),
     ],
 )
-def test_each_partition_has_its_own_hosts(user_pool_id: str, host: str) -> None:
+def test_hosts_of_each_aws_partition(user_pool_id: str, host: str) -> None:
     pool = UserPool(user_pool_id)
     assert pool.endpoint_url == f"https://{host}"
     assert pool.issuer_forms == (f"https://{host}/{user_pool_id}", f"https://issuer-{host}/{user_pool_id}")
 
 
-def test_everything_can_be_given_instead() -> None:
+def test_explicit_values_replace_the_defaults() -> None:
     issuer = f"http://localhost:9229/{ID}"
     pool = UserPool(ID, client_ids=["a", "b"], issuer=issuer, domain="http://localhost:9229/", endpoint_url="https://x")
     assert pool.issuers == pool.issuer == (issuer,)
@@ -42,23 +42,23 @@ def test_everything_can_be_given_instead() -> None:
     assert UserPool(ID, jwks_uri="https://keys.example/").jwks_uri == "https://keys.example/"
 
 
-def test_the_domain_is_a_host_or_an_origin() -> None:
+def test_domain_is_a_host_or_an_origin() -> None:
     assert UserPool(ID, domain="login.example.com").domain == "https://login.example.com"
     assert UserPool(ID, domain="https://login.example.com/").domain == "https://login.example.com"
 
 
 @pytest.mark.parametrize("domain", ["login.example.com/login", "https://login.example.com/oauth2/authorize"])
-def test_a_domain_with_a_path_is_refused(domain: str) -> None:
+def test_domain_with_a_path_is_refused(domain: str) -> None:
     with pytest.raises(ValueError, match="without a path"):
         UserPool(ID, domain=domain)
 
 
-def test_the_first_issuer_serves_the_keys() -> None:
+def test_jwks_uri_uses_the_first_issuer() -> None:
     forms = UserPool(ID).issuer_forms
     assert UserPool(ID, issuer=forms[::-1]).jwks_uri.startswith("https://issuer-cognito-idp.")
 
 
-def test_pools_of_the_same_values_are_one_key() -> None:
+def test_pools_with_the_same_values_are_equal() -> None:
     assert len({UserPool(ID, client_ids=["a"]), UserPool(ID, client_ids=("a",)), UserPool(ID, client_ids="a")}) == 1
 
 
@@ -66,27 +66,27 @@ def test_pools_of_the_same_values_are_one_key() -> None:
     "user_pool_id",
     ["", "eu-west-1", "eu-west-1_", "_AbC", "EU-west-1_a", "eu-west-1_a/b", "eu-west-1_a\n", "x", None, 5],
 )
-def test_a_malformed_id_is_refused(user_pool_id: Any) -> None:
+def test_malformed_user_pool_id_is_refused(user_pool_id: Any) -> None:
     with pytest.raises(ValueError, match="not a user pool id"):
         UserPool(user_pool_id)
 
 
 @pytest.mark.parametrize("name", ["issuer", "jwks_uri", "domain", "endpoint_url"])
-@pytest.mark.parametrize("address", ["http://example.com", "ftp://localhost", "https://", "https://a@b/", "https://[/"])
-def test_an_address_that_tokens_may_not_travel_over_is_refused(name: str, address: str) -> None:
+@pytest.mark.parametrize("url", ["http://example.com", "ftp://localhost", "https://", "https://a@b/", "https://[/"])
+def test_insecure_url_is_refused(name: str, url: str) -> None:
     with pytest.raises(ValueError, match="must be https"):
-        UserPool(ID, **{name: address})
+        UserPool(ID, **{name: url})
 
 
 @pytest.mark.parametrize("client_ids", [[""], [5], ["a", None]])
-def test_clients_are_texts(client_ids: Any) -> None:
+def test_client_ids_are_non_empty_strings(client_ids: Any) -> None:
     with pytest.raises(ValueError, match="client_ids takes non-empty strings"):
         UserPool(ID, client_ids=client_ids)
 
 
 @pytest.mark.defends("RP-25")
 @pytest.mark.parametrize(
-    ("url", "safe"),
+    ("url", "expected"),
     [
         ("https://example.com/path?query", True),
         ("http://localhost:8000/", True),
@@ -107,26 +107,26 @@ def test_clients_are_texts(client_ids: Any) -> None:
         ("ws://localhost/", False),
     ],
 )
-def test_safe_is_https_or_this_very_machine(url: str, safe: bool) -> None:
-    assert is_secure_url(url) is safe
+def test_secure_url_is_https_or_localhost(url: str, expected: bool) -> None:
+    assert is_secure_url(url) is expected
 
 
-def test_each_issuer_leads_to_its_pool() -> None:
+def test_pools_by_issuer_maps_each_issuer_to_its_pool() -> None:
     first, second = UserPool(ID), UserPool("us-east-1_b", issuer=UserPool("us-east-1_b").issuer_forms)
-    found = pools_by_issuer([first, second, first])
-    assert found == {first.issuers[0]: first, second.issuers[0]: second, second.issuers[1]: second}
+    pools = pools_by_issuer([first, second, first])
+    assert pools == {first.issuers[0]: first, second.issuers[0]: second, second.issuers[1]: second}
 
 
-def test_issuer_of_two_equal_pools_is_no_conflict() -> None:
+def test_issuer_of_two_equal_pools_is_accepted() -> None:
     assert pools_by_issuer([UserPool(ID), UserPool(ID)]) == {UserPool(ID).issuers[0]: UserPool(ID)}
 
 
-def test_issuers_follow_from_issuer_and_are_no_argument() -> None:
+def test_issuers_are_derived_and_no_argument() -> None:
     with pytest.raises(TypeError, match="issuers"):
         UserPool(ID, issuers=("https://issuer.example.com",))  # type: ignore[call-arg]
 
 
-def test_an_issuer_of_two_pools_is_refused() -> None:
+def test_issuer_of_two_different_pools_is_refused() -> None:
     with pytest.raises(ValueError, match="two pools"):
         pools_by_issuer([UserPool(ID, client_ids="a"), UserPool(ID, client_ids="b")])
 
@@ -162,5 +162,5 @@ def test_an_issuer_of_two_pools_is_refused() -> None:
         ("", False),
     ],
 )
-def test_loopback_is_decided_by_the_host(url: str, expected: bool) -> None:
+def test_loopback_depends_on_the_host(url: str, expected: bool) -> None:
     assert is_loopback(url) is expected

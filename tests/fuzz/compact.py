@@ -7,7 +7,7 @@ from typing import Any
 
 from django_cognito.core.errors import MalformedTokenError
 from django_cognito.core.tokens import jws
-from tests.core.tokens.spelling import ACCESS, ID, STYLES, Literally, written
+from tests.core.tokens.token_encoding import ACCESS, ID, STYLES, JsonLiteral, encode_json
 from tests.support.signing import b64
 
 # How the bytes after the first one are used.
@@ -25,9 +25,9 @@ _CLAIMS = 2
 def seeds() -> Iterator[bytes]:
     """Good claims in every style, odd ones, and whole tokens."""
     for claims in (ACCESS, ID):
-        yield from (bytes([_CLAIMS]) + written(claims, style) for style in ("compact", *STYLES))
+        yield from (bytes([_CLAIMS]) + encode_json(claims, style) for style in ("compact", *STYLES))
     odd = ("NaN", "1e400", "1.0", "-0", "1e-7", "9" * 30, "[" * 33 + "]" * 33, '{"":[[],{}]}', '"\\ud83d\\ude00"')
-    yield from (bytes([_CLAIMS]) + written({"x": Literally(text)}) for text in odd)
+    yield from (bytes([_CLAIMS]) + encode_json({"x": JsonLiteral(text)}) for text in odd)
     yield from (b'\x02{"a":1,"a":2}', b"\x02[]", b"\x02{", b"\x02\xff", b"\x02" + b'{"a":' * 300 + b"1" + b"}" * 300)
     yield from (
         b"\0e30.e30.AA",

@@ -7,8 +7,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from django_cognito.core.tokens.jwks import KeySet
-from tests.core.tokens.spelling import odd_jwk, odd_key
-from tests.core.tokens.two_judges import pyjwks_keys
+from tests.core.tokens.pyjwt_comparison import pyjwks_keys
+from tests.core.tokens.token_encoding import odd_jwk, odd_key
 from tests.support.signing import jwk, jwks
 
 from . import json_values

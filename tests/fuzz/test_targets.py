@@ -8,7 +8,7 @@ import pytest
 from django_cognito.core.tokens import jwks as core_jwks
 from django_cognito.core.tokens import jws as core_compact
 from django_cognito.core.tokens import verifier as core_verifier
-from tests.core.tokens.two_judges import NOW
+from tests.core.tokens.pyjwt_comparison import NOW
 
 from . import compact, key_set, verify
 

@@ -10,8 +10,8 @@ from functools import cache
 
 from django_cognito.core import TokenVerifier
 from django_cognito.core.tokens import jws, verifier
-from tests.core.tokens.spelling import ACCESS, HEADER, ID, MACHINE, RESOURCE, STYLES, signed, written
-from tests.core.tokens.two_judges import ISSUERS, NOW, Case, Policy, Verdict, pyjwt_accepts, pyjwt_at, verdict_of
+from tests.core.tokens.pyjwt_comparison import ISSUERS, NOW, Case, Policy, Verdict, pyjwt_accepts, pyjwt_at, verdict_of
+from tests.core.tokens.token_encoding import ACCESS, CLIENT_TOKEN, HEADER, ID, RESOURCE, STYLES, encode_json, sign_parts
 from tests.support.signing import b64, jwks
 
 from . import json_values
@@ -21,9 +21,9 @@ _POLICIES = (
     Policy(),
     Policy(token_use="id"),
     Policy(token_use=None, issuers=ISSUERS, client_ids=("1webclient", "2appclient")),
-    Policy(token_use="id", leeway_seconds=0, asked=_LOGIN),
+    Policy(token_use="id", leeway_seconds=0, overrides=_LOGIN),
     Policy(resource=RESOURCE, leeway_seconds=60),
-    Policy(asked={"client_ids": ["2appclient"], "token_use": None}),
+    Policy(overrides={"client_ids": ["2appclient"], "token_use": None}),
 )
 _VALUES = (
     *ACCESS, *ID, *ISSUERS, RESOURCE, "nbf", "crit", "b64", "typ", "one", "two", "RS256", "none",
@@ -34,11 +34,11 @@ _VALUES = (
 
 def seeds() -> Iterator[bytes]:
     """Good tokens under every policy, in every style."""
-    header = written(HEADER)
+    header = encode_json(HEADER)
     bound = {**ACCESS, "aud": RESOURCE}
-    for claims in (ACCESS, ID, MACHINE, bound):
-        yield from (bytes([policy]) + header + b"\n" + written(claims) for policy in range(len(_POLICIES)))
-        yield from (b"\0" + header + b"\n" + written(claims, style) for style in STYLES)
+    for claims in (ACCESS, ID, CLIENT_TOKEN, bound):
+        yield from (bytes([policy]) + header + b"\n" + encode_json(claims) for policy in range(len(_POLICIES)))
+        yield from (b"\0" + header + b"\n" + encode_json(claims, style) for style in STYLES)
 
 
 def mutated(data: bytes, max_size: int, seed: int) -> bytes:
@@ -59,7 +59,7 @@ def judge(data: bytes) -> None:
     """Raise where something else than a refusal of ours comes, only we accept, or a verdict depends on its way."""
     header, _, claims = data[1:].partition(b"\n")
     policy = int.from_bytes(data[:1]) % len(_POLICIES)
-    case = Case(signed(b64(header), b64(claims)), _keys(), _POLICIES[policy])
+    case = Case(sign_parts(b64(header), b64(claims)), _keys(), _POLICIES[policy])
     remembers, forgets = verifiers(policy)
     verdict = verdict_of(forgets, case)
     assert verdict == verdict_of(remembers, case) == verdict_of(remembers, case), "the cache changes the verdict"

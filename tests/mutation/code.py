@@ -30,7 +30,7 @@ TESTS = {
         "tokens/test_decoding",
         "tokens/test_jws",
         "tokens/test_unusual_tokens",
-        "tokens/test_two_ways",
+        "tokens/test_fast_path",
     ),
     "tokens.jws": (
         "tokens/test_jws",
@@ -55,7 +55,7 @@ TESTS = {
         "faults/test_outages",
         "faults/test_rotation",
         "faults/test_clocks",
-        "faults/test_at_once",
+        "faults/test_concurrency",
     ),
     "http.client": ("http/test_client", "http/test_limits"),
     "hosted_ui": ("test_hosted_ui", "test_client_secret"),

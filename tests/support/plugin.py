@@ -17,7 +17,7 @@ _UNTRACED = (
     "tests/authorization/test_token_order_over_http.py",
     "tests/core/faults/",
     "tests/core/tokens/test_against_pyjwt.py",
-    "tests/core/tokens/test_two_ways.py",
+    "tests/core/tokens/test_fast_path.py",
     "tests/example_project/",
     "tests/faults/",
     "tests/openid/",

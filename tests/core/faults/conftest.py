@@ -1,4 +1,4 @@
-"""Every test here has a key server of its own, and fails where anything was to leave this machine."""
+"""Fixtures of the fault tests: one JWKS server per test. A connection to another host fails the test."""
 
 from collections.abc import Iterator
 
@@ -11,29 +11,29 @@ from tests.support.scripted_server import ScriptedServer
 
 @pytest.fixture(autouse=True)
 def connections() -> Iterator[Connections]:
-    """The connections that the test made; none of them abroad."""
-    with watched() as seen:
-        yield seen
+    """Yield the connections of the test. Fail if one of them left this host."""
+    with watched() as recorded:
+        yield recorded
         settle()
-    assert seen.abroad == []
+    assert recorded.abroad == []
 
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
-    """A key address that publishes the key "one"."""
+    """Yield a JWKS server with the key "one"."""
     with ScriptedServer(keys("one")) as started:
         yield started
         settle()
 
 
 @pytest.fixture
-def scene(server: ScriptedServer) -> Scene:
-    """The pool whose keys `server` publishes; nothing is fetched yet."""
+def scenario(server: ScriptedServer) -> Scene:
+    """Return a pool with the JWKS of `server`. Nothing is fetched yet."""
     return Scene(server.url)
 
 
 @pytest.fixture
-def warm(scene: Scene) -> Scene:
-    """The same, with the keys in hand since now."""
-    scene.verifier.hydrate()
-    return scene
+def warm(scenario: Scene) -> Scene:
+    """Return the same pool with its keys just cached."""
+    scenario.verifier.hydrate()
+    return scenario

@@ -1,4 +1,4 @@
-"""FI-01 to FI-05: the key address is down, cold or warm, for a moment or for a day."""
+"""FI-01 to FI-05: the JWKS endpoint is down, with or without cached keys, for a moment or for a day."""
 
 import logging
 
@@ -22,135 +22,131 @@ from tests.support.pool_scenario import (
 )
 from tests.support.scripted_server import Answer, Reset, ScriptedServer
 
-GONE = Answer(404)  # a failure that is not tried again within its fetch: one request, one fetch
+NOT_FOUND = Answer(404)  # a failure that is not retried within its fetch: one request, one fetch
 
 
-def test_fi_01_cold_and_refused_is_unavailable_and_says_when_to_come_again(
-    unreachable: str, connections: Connections
-) -> None:
-    scene = Scene(unreachable)
-    error = bounded(lambda: scene.error(scene.token()))
+def test_fi_01_refused_connection_is_unavailable_with_retry_after(unreachable: str, connections: Connections) -> None:
+    scenario = Scene(unreachable)
+    error = bounded(lambda: scenario.error(scenario.token()))
     assert error is not None
     assert error.code == UNAVAILABLE
     assert error.retry_after >= 1
-    assert connections.to(unreachable) == 2  # one fetch, and its one second try
+    assert connections.to(unreachable) == 2  # one fetch of two attempts
 
 
-def test_fi_01_the_error_names_pool_and_host_and_reason_and_no_token(unreachable: str) -> None:
-    scene = Scene(unreachable)
-    raw = scene.token()
-    message = str(scene.error(raw))
-    assert scene.pool.user_pool_id in message
+def test_fi_01_error_names_pool_host_and_reason_but_no_token(unreachable: str) -> None:
+    scenario = Scene(unreachable)
+    raw = scenario.token()
+    message = str(scenario.error(raw))
+    assert scenario.pool.user_pool_id in message
     assert "127.0.0.1" in message
     assert "ConnectionError" in message
     for part in raw.split("."):
         assert part not in message
 
 
-def test_fi_01_the_error_names_the_reason_of_the_last_failure(scene: Scene, server: ScriptedServer) -> None:
-    server.script(GONE)
-    scene.clock.forward(scene.pause(scene.token()))
+def test_fi_01_error_names_the_reason_of_the_last_failure(scenario: Scene, server: ScriptedServer) -> None:
+    server.script(NOT_FOUND)
+    scenario.clock.forward(scenario.pause(scenario.token()))
     server.script(Answer(410))
-    assert "410" in str(scene.error(scene.token()))
-    assert "410" in str(scene.error(scene.token()))  # and while the pause lasts
+    assert "410" in str(scenario.error(scenario.token()))
+    assert "410" in str(scenario.error(scenario.token()))  # during the pause too
 
 
-def test_fi_01_the_log_has_no_token_either(unreachable: str, caplog: pytest.LogCaptureFixture) -> None:
-    scene = Scene(unreachable)
-    raw = scene.token()
-    scene.error(raw)
+def test_fi_01_log_has_no_token(unreachable: str, caplog: pytest.LogCaptureFixture) -> None:
+    scenario = Scene(unreachable)
+    raw = scenario.token()
+    scenario.error(raw)
     assert caplog.messages
     assert [part for part in raw.split(".") if part in caplog.text] == []
 
 
-def test_fi_02_cold_and_down_a_hundred_requests_cause_one_fetch(unreachable: str, connections: Connections) -> None:
-    scene = Scene(unreachable)
-    raw = scene.token()
-    assert scene.verdicts([raw] * 100) == {UNAVAILABLE}
+def test_fi_02_hundred_requests_during_an_outage_cause_one_fetch(unreachable: str, connections: Connections) -> None:
+    scenario = Scene(unreachable)
+    raw = scenario.token()
+    assert scenario.verdicts([raw] * 100) == {UNAVAILABLE}
     assert connections.to(unreachable) == 2
-    scene.clock.forward(0.999)
-    assert scene.verdicts([raw] * 100) == {UNAVAILABLE}
+    scenario.clock.forward(0.999)
+    assert scenario.verdicts([raw] * 100) == {UNAVAILABLE}
     assert connections.to(unreachable) == 2
 
 
-def test_fi_02_then_the_pauses_grow_to_a_minute(scene: Scene, server: ScriptedServer) -> None:
-    server.script(GONE)
+def test_fi_02_pauses_grow_to_a_minute(scenario: Scene, server: ScriptedServer) -> None:
+    server.script(NOT_FOUND)
     pauses = []
     for _ in range(12):
-        pauses.append(scene.pause(scene.token()))
-        scene.clock.forward(pauses[-1])
+        pauses.append(scenario.pause(scenario.token()))
+        scenario.clock.forward(pauses[-1])
     assert server.count == 12
     for pause, longest in zip(pauses, (1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60), strict=True):
         assert max(1, longest // 2) <= pause <= longest
 
 
-def test_fi_02_requests_during_a_pause_do_not_lengthen_it(scene: Scene, server: ScriptedServer) -> None:
-    server.script(GONE)
+def test_fi_02_requests_during_a_pause_do_not_extend_it(scenario: Scene, server: ScriptedServer) -> None:
+    server.script(NOT_FOUND)
     for _ in range(6):
-        scene.clock.forward(scene.pause(scene.token()))
-    left = scene.pause(scene.token())
-    seen = []
-    for _ in range(left):
-        scene.clock.forward(1)
-        seen.append(server.count)
-        scene.error(scene.token())
-    assert seen == [7] * left
+        scenario.clock.forward(scenario.pause(scenario.token()))
+    remaining = scenario.pause(scenario.token())
+    counts = []
+    for _ in range(remaining):
+        scenario.clock.forward(1)
+        counts.append(server.count)
+        scenario.error(scenario.token())
+    assert counts == [7] * remaining
     assert server.count == 8
 
 
 @pytest.mark.parametrize("fault", [Answer(500), Answer(503), Reset()], ids=["500", "503", "reset"])
-def test_fi_02_a_fetch_has_one_second_try_and_no_third(scene: Scene, server: ScriptedServer, fault: Answer) -> None:
+def test_fi_02_fetch_makes_two_attempts(scenario: Scene, server: ScriptedServer, fault: Answer) -> None:
     server.script(fault)
-    assert scene.verdicts([scene.token()] * 10) == {UNAVAILABLE}
+    assert scenario.verdicts([scenario.token()] * 10) == {UNAVAILABLE}
     assert server.count == 2
 
 
 @pytest.mark.parametrize("fault", [Answer(500), Answer(503), Reset()], ids=["500", "503", "reset"])
-def test_fi_02_a_second_try_that_brings_the_keys_is_no_outage(
-    scene: Scene, server: ScriptedServer, fault: Answer, caplog: pytest.LogCaptureFixture
+def test_fi_02_successful_second_attempt_is_accepted_without_warning(
+    scenario: Scene, server: ScriptedServer, fault: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.script(fault, keys("one"))
-    assert scene.verdict(scene.token()) == ACCEPTED
+    assert scenario.verdict(scenario.token()) == ACCEPTED
     assert server.count == 2
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 @pytest.mark.parametrize("status", [204, 301, 400, 403, 404, 429])
-def test_fi_02_what_would_be_no_other_at_once_is_not_asked_twice(
-    scene: Scene, server: ScriptedServer, status: int
+def test_fi_02_status_that_is_not_transient_is_not_retried(
+    scenario: Scene, server: ScriptedServer, status: int
 ) -> None:
     server.script(Answer(status))
-    assert scene.verdict(scene.token()) == UNAVAILABLE
+    assert scenario.verdict(scenario.token()) == UNAVAILABLE
     assert server.count == 1
 
 
-def test_fi_03_warm_and_down_every_genuine_token_is_accepted_to_the_hard_age(
-    warm: Scene, server: ScriptedServer
-) -> None:
-    known = warm.token()
-    server.script(GONE)
+def test_fi_03_genuine_tokens_are_accepted_up_to_the_hard_max_age(warm: Scene, server: ScriptedServer) -> None:
+    cached = warm.token()
+    server.script(NOT_FOUND)
     while warm.clock.now < 1_000 + HARD:
-        assert warm.verdict(known) == warm.verdict(warm.token(username="bob")) == ACCEPTED
+        assert warm.verdict(cached) == warm.verdict(warm.token(username="bob")) == ACCEPTED
         settle()
         warm.clock.forward(20 * MINUTE - 1)
     assert server.count > 24
 
 
-def test_fi_03_no_genuine_token_waits_for_the_fetch(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_03_genuine_tokens_do_not_wait_for_the_fetch(warm: Scene, server: ScriptedServer) -> None:
     gate = Gate()
     server.script(Answer(404, before=gate))
     warm.clock.forward(REFRESH_AHEAD)
     assert bounded(lambda: warm.verdicts(warm.token(jti=str(number)) for number in range(50))) == {ACCEPTED}
-    assert len(background()) == 1  # it hangs still
+    assert len(background()) == 1  # the fetch still hangs
     gate.wait_until_asked()
     settle()
     assert server.count == 2
 
 
-def test_fi_03_one_warning_a_fetch_that_failed(
+def test_fi_03_each_failed_fetch_logs_one_warning(
     warm: Scene, server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.script(GONE)
+    server.script(NOT_FOUND)
     warm.clock.forward(HOUR)
     for _ in range(130):
         assert warm.verdict(warm.token()) == ACCEPTED
@@ -161,55 +157,53 @@ def test_fi_03_one_warning_a_fetch_that_failed(
     assert 7 <= len(warnings) <= 12  # 1, 2, 4 ... 60 s, each pause at least half of that
 
 
-def test_fi_04_past_the_hard_age_it_is_unavailable_and_one_good_fetch_ends_that(
-    warm: Scene, server: ScriptedServer
-) -> None:
-    known = warm.token()
-    assert warm.verdict(known) == ACCEPTED
-    server.script(GONE)
+def test_fi_04_keys_past_hard_max_age_are_unavailable_until_a_fetch(warm: Scene, server: ScriptedServer) -> None:
+    cached = warm.token()
+    assert warm.verdict(cached) == ACCEPTED
+    server.script(NOT_FOUND)
     warm.clock.forward(HARD)
-    assert warm.verdict(known) == warm.verdict(warm.token(username="bob")) == UNAVAILABLE
+    assert warm.verdict(cached) == warm.verdict(warm.token(username="bob")) == UNAVAILABLE
     server.script(keys("one"))
-    warm.clock.forward(warm.pause(known))
-    assert warm.verdict(known) == warm.verdict(warm.token(username="bob")) == ACCEPTED
+    warm.clock.forward(warm.pause(cached))
+    assert warm.verdict(cached) == warm.verdict(warm.token(username="bob")) == ACCEPTED
     assert server.count == 3
 
 
-def test_fi_04_up_to_the_hard_age_it_is_not(warm: Scene, server: ScriptedServer) -> None:
-    known = warm.token()
-    server.script(GONE)
+def test_fi_04_keys_before_the_hard_max_age_are_used(warm: Scene, server: ScriptedServer) -> None:
+    cached = warm.token()
+    server.script(NOT_FOUND)
     warm.clock.forward(HARD - 1)
-    assert warm.verdict(known) == ACCEPTED
+    assert warm.verdict(cached) == ACCEPTED
     settle(server, count=2)
 
 
-def test_fi_04_a_hard_age_of_the_soft_one_is_strict(server: ScriptedServer) -> None:
-    scene = Scene(server.url, max_age_seconds=HOUR, hard_max_age_seconds=HOUR)
-    known = scene.token()
-    assert scene.verdict(known) == ACCEPTED
-    server.script(GONE)
-    scene.clock.forward(HOUR - 1)
-    assert scene.verdict(known) == ACCEPTED
+def test_fi_04_hard_max_age_equal_to_max_age_is_strict(server: ScriptedServer) -> None:
+    scenario = Scene(server.url, max_age_seconds=HOUR, hard_max_age_seconds=HOUR)
+    cached = scenario.token()
+    assert scenario.verdict(cached) == ACCEPTED
+    server.script(NOT_FOUND)
+    scenario.clock.forward(HOUR - 1)
+    assert scenario.verdict(cached) == ACCEPTED
     settle(server, count=2)
-    scene.clock.forward(61)
-    assert scene.verdict(known) == UNAVAILABLE
+    scenario.clock.forward(61)
+    assert scenario.verdict(cached) == UNAVAILABLE
 
 
-def test_fi_05_cold_for_an_hour_and_back_within_a_pause(scene: Scene, server: ScriptedServer) -> None:
-    server.script(GONE)
-    raw = scene.token()
+def test_fi_05_recovery_without_cached_keys_takes_at_most_a_pause(scenario: Scene, server: ScriptedServer) -> None:
+    server.script(NOT_FOUND)
+    raw = scenario.token()
     for _ in range(HOUR // 10):
-        assert scene.verdict(raw) == UNAVAILABLE
-        scene.clock.forward(10)
-    assert server.count <= 130  # once in half a minute to a minute
-    pause = scene.pause(raw)  # perhaps of an attempt just now
+        assert scenario.verdict(raw) == UNAVAILABLE
+        scenario.clock.forward(10)
+    assert server.count <= 130  # one fetch in 30 to 60 seconds
+    pause = scenario.pause(raw)
     server.script(keys("one"))
-    scene.clock.forward(pause)
-    assert scene.verdict(raw) == ACCEPTED
+    scenario.clock.forward(pause)
+    assert scenario.verdict(raw) == ACCEPTED
 
 
-def test_fi_05_warm_for_an_hour_and_back_nobody_has_noticed(warm: Scene, server: ScriptedServer) -> None:
-    server.script(GONE)
+def test_fi_05_outage_with_cached_keys_refuses_no_token(warm: Scene, server: ScriptedServer) -> None:
+    server.script(NOT_FOUND)
     for _ in range(2 * HOUR // MINUTE):
         assert warm.verdict(warm.token()) == ACCEPTED
         settle()
@@ -220,22 +214,22 @@ def test_fi_05_warm_for_an_hour_and_back_nobody_has_noticed(warm: Scene, server:
         warm.clock.forward(MINUTE)
         assert warm.verdict(warm.token()) == ACCEPTED
         settle()
-    assert server.count == before + 1  # the first good answer, and young keys again
+    assert server.count == before + 1  # the first valid response makes the keys fresh
 
 
-def test_fi_05_success_resets_the_pauses(scene: Scene, server: ScriptedServer) -> None:
-    server.script(GONE)
+def test_fi_05_success_resets_the_pauses(scenario: Scene, server: ScriptedServer) -> None:
+    server.script(NOT_FOUND)
     for _ in range(8):
-        scene.clock.forward(scene.pause(scene.token()))
+        scenario.clock.forward(scenario.pause(scenario.token()))
     server.script(keys("one"))
-    assert scene.verdict(scene.token()) == ACCEPTED
-    server.script(GONE)
-    scene.clock.forward(HARD)
-    assert scene.pause(scene.token()) == 1
+    assert scenario.verdict(scenario.token()) == ACCEPTED
+    server.script(NOT_FOUND)
+    scenario.clock.forward(HARD)
+    assert scenario.pause(scenario.token()) == 1
 
 
-def test_fi_05_a_key_nobody_knew_is_found_when_the_address_is_back(warm: Scene, server: ScriptedServer) -> None:
-    server.script(GONE)
+def test_fi_05_new_key_is_fetched_after_the_outage(warm: Scene, server: ScriptedServer) -> None:
+    server.script(NOT_FOUND)
     warm.clock.forward(COOLDOWN)
     pause = warm.pause(warm.token("two"))
     server.script(keys("one", "two"))

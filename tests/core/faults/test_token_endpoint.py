@@ -1,4 +1,4 @@
-"""FI-01, 13, 14, 15, 16, 18 and 19 at the token endpoint: an outage is no refusal, and a code is never sent twice."""
+"""FI-01, 13 to 16, 18 and 19 at the token endpoint: an outage is not a refusal, and a code is never sent twice."""
 
 import socket
 import tracemalloc
@@ -30,7 +30,7 @@ CALLS: dict[str, Call] = {
     "refresh": methodcaller("refresh", "the-refresh-token"),
 }
 SOME_DRIPS = ("the status line", "one header", "the body")
-BOTH = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+BOTH_CALLS = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
 def hosted_ui(origin: str, *, timeout_seconds: float = HTTP_TIMEOUT_SECONDS) -> HostedUi:
@@ -38,22 +38,22 @@ def hosted_ui(origin: str, *, timeout_seconds: float = HTTP_TIMEOUT_SECONDS) -> 
     return HostedUi(UserPool(POOL_ID, domain=origin), "1webclient", "the-client-secret", http=http)
 
 
-def outage(call: Call, asked: HostedUi) -> CognitoUnavailableError:
-    """The outage that `call` says there is; it hides nothing and tells no secret."""
+def outage(call: Call, ui: HostedUi) -> CognitoUnavailableError:
+    """Return the CognitoUnavailableError of `call`. Check that it names the host and shows no secret."""
 
     def attempt() -> CognitoUnavailableError:
         with pytest.raises(CognitoUnavailableError) as caught:
-            call(asked)
+            call(ui)
         return caught.value
 
     error = bounded(attempt)
     assert error.retry_after >= 1
     assert "127.0.0.1" in str(error)
-    told, link = "", error
+    texts, link = "", error
     while link is not None:
-        told += f"{link!r} {link} "
+        texts += f"{link!r} {link} "
         link = link.__cause__ or link.__context__
-    assert [secret for secret in SECRETS if secret in told] == []
+    assert [secret for secret in SECRETS if secret in texts] == []
     return error
 
 
@@ -63,15 +63,17 @@ def token_server() -> Any:
         yield started
 
 
-@BOTH
-def test_fi_01_refused_is_unavailable_and_tried_once(call: Call, unreachable: str, connections: Connections) -> None:
+@BOTH_CALLS
+def test_fi_01_refused_connection_is_unavailable_and_not_retried(
+    call: Call, unreachable: str, connections: Connections
+) -> None:
     outage(call, hosted_ui(unreachable))
     assert connections.to(unreachable) == 1
 
 
-@BOTH
+@BOTH_CALLS
 @pytest.mark.parametrize("fault", [Reset(), Answer(500), Answer(503), Answer(429)], ids=["reset", "500", "503", "429"])
-def test_fi_01_a_request_that_may_have_arrived_is_not_repeated(
+def test_fi_01_request_that_may_have_arrived_is_not_repeated(
     call: Call, token_server: ScriptedServer, fault: Step
 ) -> None:
     token_server.script(fault, json_answer(TOKENS))
@@ -79,55 +81,57 @@ def test_fi_01_a_request_that_may_have_arrived_is_not_repeated(
     assert token_server.count == 1
 
 
-@BOTH
+@BOTH_CALLS
 @pytest.mark.parametrize("answer", UNREADABLE.values(), ids=UNREADABLE)
-def test_fi_13_an_answer_that_is_no_json_is_unavailable(call: Call, token_server: ScriptedServer, answer: Step) -> None:
+def test_fi_13_unreadable_response_is_unavailable(call: Call, token_server: ScriptedServer, answer: Step) -> None:
     token_server.script(answer)
     outage(call, hosted_ui(token_server.url))
     assert token_server.count == 1
 
 
-@BOTH
-@pytest.mark.parametrize("make", FLOODS.values(), ids=FLOODS)
-def test_fi_14_an_answer_without_end_is_stopped(
-    call: Call, token_server: ScriptedServer, make: Callable[[], Flood]
+@BOTH_CALLS
+@pytest.mark.parametrize("make_flood", FLOODS.values(), ids=FLOODS)
+def test_fi_14_endless_response_is_stopped(
+    call: Call, token_server: ScriptedServer, make_flood: Callable[[], Flood]
 ) -> None:
-    flood = make()
+    flood = make_flood()
     assert peak_bytes(call, token_server, flood) < MIB
     assert flood.sent_bytes < 8 * MIB
 
 
-@BOTH
-def test_fi_13_a_gzip_bomb_is_stopped_at_the_cap(call: Call, token_server: ScriptedServer) -> None:
+@BOTH_CALLS
+def test_fi_13_gzip_bomb_is_stopped_at_max_bytes(call: Call, token_server: ScriptedServer) -> None:
     bomb = Answer(200, packed_zeros(50), {"content-encoding": "gzip"})
     assert peak_bytes(call, token_server, bomb) < 2 * MIB
 
 
-@BOTH
+@BOTH_CALLS
 @pytest.mark.parametrize("drip", [DRIPS[name] for name in SOME_DRIPS], ids=SOME_DRIPS)
-def test_fi_15_what_drips_ends_with_the_total_deadline(call: Call, token_server: ScriptedServer, drip: Step) -> None:
+def test_fi_15_dripping_response_ends_at_the_total_deadline(
+    call: Call, token_server: ScriptedServer, drip: Step
+) -> None:
     token_server.script(drip)
     assert "no response in time" in str(outage(call, hosted_ui(token_server.url, timeout_seconds=HASTE)))
-    settle(token_server, count=1)  # on a loaded machine the deadline may pass before the server has read the request
+    settle(token_server, count=1)  # on a loaded host the deadline may pass before the server has read the request
     assert token_server.count == 1
 
 
-@BOTH
-def test_fi_16_silence_ends_with_the_deadline(call: Call, token_server: ScriptedServer) -> None:
+@BOTH_CALLS
+def test_fi_16_silent_server_ends_at_the_deadline(call: Call, token_server: ScriptedServer) -> None:
     token_server.script(Silence())
     outage(call, hosted_ui(token_server.url, timeout_seconds=HASTE))
 
 
-@BOTH
-def test_fi_16_a_connection_that_nobody_takes_up_ends_with_the_deadline(call: Call) -> None:
+@BOTH_CALLS
+def test_fi_16_connection_that_is_not_accepted_ends_at_the_deadline(call: Call) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(8)
         outage(call, hosted_ui(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_seconds=HASTE))
 
 
-@BOTH
-def test_fi_16_a_full_backlog_ends_with_the_deadline(call: Call, connections: Connections) -> None:
+@BOTH_CALLS
+def test_fi_16_full_backlog_ends_at_the_deadline(call: Call, connections: Connections) -> None:
     with full_backlog() as origin:
         before = connections.to(origin)
         outage(call, hosted_ui(origin, timeout_seconds=HASTE))
@@ -135,10 +139,10 @@ def test_fi_16_a_full_backlog_ends_with_the_deadline(call: Call, connections: Co
 
 
 @pytest.mark.defends("RP-25")
-@BOTH
+@BOTH_CALLS
 @pytest.mark.parametrize("status", [302, 307])
 @pytest.mark.parametrize("location", ["{other}/oauth2/token", "http://169.254.169.254/", "https://attacker.invalid/"])
-def test_fi_18_a_redirect_takes_the_code_nowhere(
+def test_fi_18_redirect_of_the_token_request_is_not_followed(
     call: Call, token_server: ScriptedServer, status: int, location: str
 ) -> None:
     with ScriptedServer(json_answer(TOKENS)) as other:
@@ -149,47 +153,49 @@ def test_fi_18_a_redirect_takes_the_code_nowhere(
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """The authority that this site trusts."""
+    """Return the certificate authority that the site trusts."""
     folder: Path = tmp_path_factory.mktemp("authority")
     return Authority(folder)
 
 
-@BOTH
-def test_fi_19_a_good_certificate_is_fine(call: Call, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+@BOTH_CALLS
+def test_fi_19_trusted_certificate_is_accepted(
+    call: Call, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
     with ScriptedServer(json_answer(TOKENS), tls=authority.tls()) as server:
         assert call(hosted_ui(server.url)).access_token == "a"
 
 
-@BOTH
-@pytest.mark.parametrize("make", BAD_TLS.values(), ids=BAD_TLS)
-def test_fi_19_bad_tls_is_unavailable_and_nothing_is_sent(
-    call: Call, authority: Authority, make: Any, monkeypatch: pytest.MonkeyPatch
+@BOTH_CALLS
+@pytest.mark.parametrize("make_tls", BAD_TLS.values(), ids=BAD_TLS)
+def test_fi_19_bad_tls_is_unavailable_and_no_request_is_sent(
+    call: Call, authority: Authority, make_tls: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
-    with ScriptedServer(json_answer(TOKENS), tls=make(authority)) as server:
+    with ScriptedServer(json_answer(TOKENS), tls=make_tls(authority)) as server:
         assert "SSLError" in str(outage(call, hosted_ui(server.url)))
         assert server.count == 0
 
 
-@BOTH
-def test_fi_19_an_authority_that_the_site_does_not_trust_is_unavailable(call: Call, authority: Authority) -> None:
+@BOTH_CALLS
+def test_fi_19_untrusted_authority_is_unavailable(call: Call, authority: Authority) -> None:
     with ScriptedServer(json_answer(TOKENS), tls=authority.tls()) as server:
         outage(call, hosted_ui(server.url))
         assert server.count == 0
 
 
 def peak_bytes(call: Call, server: ScriptedServer, fault: Any) -> int:
-    """What the call takes at its height; the one before it has made what is made once."""
-    asked = hosted_ui(server.url)
-    call(asked)
+    """Return the peak memory of the call. A call before it has allocated what is allocated once."""
+    ui = hosted_ui(server.url)
+    call(ui)
     server.script(fault)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
         with pytest.raises(CognitoUnavailableError):
-            call(asked)
+            call(ui)
         return tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""The one way out: total deadline, size limit, no redirects, nothing secret in what it says."""
+"""The HTTP client: total deadline, size limit, no redirects, and no secret in an error."""
 
 import base64
 import datetime
@@ -36,17 +36,17 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def hasty() -> Http:
+def short_timeout_http() -> Http:
     return Http(timeout_seconds=0.3, max_bytes=1_000)
 
 
-def test_an_answer_comes_whole(server: ScriptedServer) -> None:
-    server.script(json_answer({"a": 1}, **{"X-Mark": "here"}))
+def test_response_has_status_headers_and_body(server: ScriptedServer) -> None:
+    server.script(json_answer({"a": 1}, **{"X-Mark": "a value"}))
     response = patient_http().request("GET", f"{server.url}/keys")
-    assert (response.status, response.json(), response.headers["x-mark"]) == (200, {"a": 1}, "here")
+    assert (response.status, response.json(), response.headers["x-mark"]) == (200, {"a": 1}, "a value")
 
 
-def test_a_form_and_basic_credentials_are_sent(server: ScriptedServer) -> None:
+def test_form_and_basic_credentials_are_sent(server: ScriptedServer) -> None:
     patient_http().request(
         "POST", server.url, data={"grant_type": "x"}, auth=("djc98u3jiedmi283eu928", "abcdef01234567890")
     )
@@ -57,18 +57,18 @@ def test_a_form_and_basic_credentials_are_sent(server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("auth", "sent"),
+    ("auth", "expected"),
     [
         (("1client", "a+b/c%d:e f"), b"1client:a%2Bb%2Fc%25d%3Ae+f"),
         (("1client", "gr\u00fc\u00df"), b"1client:gr%C3%BC%C3%9F"),
         (("a:client+id", "under_score-dot.tilde~"), b"a%3Aclient%2Bid:under_score-dot.tilde~"),
     ],
 )
-def test_basic_credentials_are_form_encoded(server: ScriptedServer, auth: tuple[str, str], sent: bytes) -> None:
+def test_basic_credentials_are_form_encoded(server: ScriptedServer, auth: tuple[str, str], expected: bytes) -> None:
     server.script(Answer())
     patient_http().request("POST", server.url, data={"grant_type": "x"}, auth=auth)
     scheme, _, credentials = server.requests[0].headers["authorization"].partition(" ")
-    assert (scheme, base64.b64decode(credentials)) == ("Basic", sent)
+    assert (scheme, base64.b64decode(credentials)) == ("Basic", expected)
 
 
 def test_headers_are_sent(server: ScriptedServer) -> None:
@@ -78,7 +78,7 @@ def test_headers_are_sent(server: ScriptedServer) -> None:
 
 @pytest.mark.defends("RP-25")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_an_answer_and_is_not_followed(server: ScriptedServer, status: int) -> None:
+def test_redirect_is_returned_and_not_followed(server: ScriptedServer, status: int) -> None:
     server.script(Answer(status, headers={"location": f"{server.url}/elsewhere"}))
     assert patient_http().request("POST", f"{server.url}/token", data=b"x").status == status
     assert server.count == 1
@@ -97,20 +97,20 @@ def test_a_redirect_is_an_answer_and_is_not_followed(server: ScriptedServer, sta
         "",
     ],
 )
-def test_an_unsafe_address_is_a_wrong_call(url: str) -> None:
+def test_insecure_url_raises_value_error(url: str) -> None:
     with pytest.raises(ValueError, match="must be https") as caught:
         patient_http().request("GET", url)
     assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [f"{SECRET}\r\nx: y", f" {SECRET}", f"{SECRET} ", f"{SECRET}é"])
-def test_a_header_that_cannot_be_sent_is_a_wrong_call_that_shows_no_value(value: str) -> None:
+def test_invalid_header_raises_value_error_without_the_value(value: str) -> None:
     with pytest.raises(ValueError, match="Authorization") as caught:
         patient_http().request("GET", "https://example.com/", headers={"Authorization": value})
-    assert SECRET not in _everything_said_by(caught.value)
+    assert SECRET not in _all_texts(caught.value)
 
 
-def test_options_are_given_by_name(server: ScriptedServer) -> None:
+def test_options_are_keyword_only(server: ScriptedServer) -> None:
     with pytest.raises(TypeError, match="positional"):
         Http(3.0)  # type: ignore[misc]
     with pytest.raises(TypeError, match="positional"):
@@ -122,20 +122,20 @@ def test_default_limits_are_three_seconds_and_64_kib() -> None:
     assert (Http().timeout_seconds, Http().max_bytes) == (3, 65_536)
 
 
-def test_response_does_not_change() -> None:
+def test_response_is_immutable() -> None:
     response = Response(200, {}, b"")
     with pytest.raises(FrozenInstanceError):
         response.status = 201  # type: ignore[misc]
 
 
-def test_nobody_listening_is_unavailable() -> None:
+def test_refused_connection_is_unavailable() -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
         with pytest.raises(CognitoUnavailableError, match=r"^127\.0\.0\.1 could not be reached: ConnectionError$"):
             patient_http().request("GET", f"http://127.0.0.1:{reserved.getsockname()[1]}/")
 
 
-def test_an_unknown_host_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_host_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: object, **kwargs: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "no such host")
 
@@ -144,13 +144,13 @@ def test_an_unknown_host_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None
         patient_http().request("GET", "https://nowhere.example/")
 
 
-def test_a_host_without_addresses_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_host_without_ip_addresses_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [])
     with pytest.raises(CognitoUnavailableError):
         patient_http().request("GET", "https://empty.example/")
 
 
-def test_the_second_address_is_tried_when_the_first_refuses(
+def test_second_ip_address_is_tried_if_the_first_refuses(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = int(server.url.rpartition(":")[2])
@@ -170,26 +170,28 @@ def test_the_second_address_is_tried_when_the_first_refuses(
         pytest.param(Drip(b"HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\n"), id="the body drips"),
         pytest.param(Drip(b"HTTP/1.0 200 OK\r\n\r\n"), id="a body without length drips"),
         pytest.param(Drip(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", b"1\r\nx\r\n"), id="chunks drip"),
-        pytest.param(Drip(drop=b"HTTP/1.1 100 Continue\r\n\r\n"), id="for ever on the way"),
+        pytest.param(Drip(drop=b"HTTP/1.1 100 Continue\r\n\r\n"), id="endless interim responses"),
     ],
 )
-def test_the_deadline_holds_for_whatever_drips(server: ScriptedServer, hasty: Http, step: Drip | Silence) -> None:
+def test_deadline_applies_to_slow_responses(
+    server: ScriptedServer, short_timeout_http: Http, step: Drip | Silence
+) -> None:
     server.script(step)
     with pytest.raises(CognitoUnavailableError, match="no response in time"):
-        hasty.request("GET", server.url)
+        short_timeout_http.request("GET", server.url)
 
 
 @pytest.fixture
 def deadlines(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds of each deadline, at 100 on the monotonic clock; the real deadlines are longer."""
+    """Return the seconds of each deadline. The monotonic clock stands at 100; the real deadlines are longer."""
     seconds: list[float] = []
     monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=lambda: 100.0))
-    monkeypatch.setattr(client, "Deadline", lambda left: (seconds.append(left), Deadline(HTTP_TIMEOUT_SECONDS))[1])
+    monkeypatch.setattr(client, "Deadline", lambda limit: (seconds.append(limit), Deadline(HTTP_TIMEOUT_SECONDS))[1])
     return seconds
 
 
 @pytest.mark.parametrize(("ends_at", "seconds"), [(100.5, 0.5), (101, 1), (102, 2), (109, 2)])
-def test_request_has_what_is_left_of_a_shared_deadline(
+def test_request_is_limited_by_a_shared_deadline(
     server: ScriptedServer, deadlines: list[float], ends_at: float, seconds: float
 ) -> None:
     Http(timeout_seconds=2).until(ends_at).request("GET", server.url)
@@ -205,20 +207,22 @@ def test_request_after_a_shared_deadline_is_not_sent(
     assert (deadlines, server.count) == ([], 0)
 
 
-def test_the_deadline_holds_during_a_tls_handshake(server: ScriptedServer, hasty: Http) -> None:
-    # The server reads the handshake's first message and waits for an HTTP request that never comes.
+def test_deadline_applies_to_the_tls_handshake(server: ScriptedServer, short_timeout_http: Http) -> None:
+    # The server reads the first message of the handshake and waits for an HTTP request that is never sent.
     with pytest.raises(CognitoUnavailableError, match="no response in time"):
-        hasty.request("GET", server.url.replace("http:", "https:"))
+        short_timeout_http.request("GET", server.url.replace("http:", "https:"))
 
 
-def test_no_time_left_after_connecting_is_unavailable(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_deadline_that_passed_while_connecting_is_unavailable(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     resolve = socket.getaddrinfo
 
-    def slowly(*args: object, **kwargs: object) -> object:
-        _wait_for_the_watchdog()
+    def resolve_slowly(*args: object, **kwargs: object) -> object:
+        _wait_for_watchdog()
         return resolve(*args, **kwargs)
 
-    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    monkeypatch.setattr(socket, "getaddrinfo", resolve_slowly)
     with pytest.raises(CognitoUnavailableError, match="no response in time"):
         Http(timeout_seconds=0.01).request("GET", server.url)
     assert server.count == 0
@@ -239,13 +243,13 @@ def test_no_time_left_after_connecting_is_unavailable(server: ScriptedServer, mo
         pytest.param(Drip(CHUNKED + b"3e9\r\n" + b"x" * 1_001 + b"\r\n", b""), id="silence after the limit"),
     ],
 )
-def test_a_body_over_the_limit_is_unavailable(server: ScriptedServer, answer: Answer | Drip | Raw) -> None:
+def test_body_longer_than_the_limit_is_unavailable(server: ScriptedServer, answer: Answer | Drip | Raw) -> None:
     server.script(answer)
     with pytest.raises(CognitoUnavailableError, match="more than 1000 bytes"):
         Http(timeout_seconds=HTTP_TIMEOUT_SECONDS, max_bytes=1_000).request("GET", server.url)
 
 
-def test_a_body_of_just_the_limit_is_fine(server: ScriptedServer) -> None:
+def test_body_of_exactly_the_limit_is_returned(server: ScriptedServer) -> None:
     server.script(Answer(body=b"x" * 1_000))
     assert len(Http(max_bytes=1_000).request("GET", server.url).body) == 1_000
 
@@ -253,19 +257,19 @@ def test_a_body_of_just_the_limit_is_fine(server: ScriptedServer) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(b"", id="nothing"),
-        pytest.param(b"not http at all\r\n\r\n", id="no HTTP"),
-        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nshort", id="cut short"),
-        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\nno gzip", id="wrongly packed"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"not http at all\r\n\r\n", id="not HTTP"),
+        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nshort", id="truncated"),
+        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\nno gzip", id="invalid gzip"),
     ],
 )
-def test_an_answer_that_is_none_is_unavailable(server: ScriptedServer, data: bytes) -> None:
+def test_malformed_response_is_unavailable(server: ScriptedServer, data: bytes) -> None:
     server.script(Raw(data))
     with pytest.raises(CognitoUnavailableError):
         patient_http().request("GET", server.url)
 
 
-def test_an_unknown_certificate_is_unavailable(certificate: Path) -> None:
+def test_untrusted_certificate_is_unavailable(certificate: Path) -> None:
     with (
         ScriptedServer(Answer(), tls=_tls(certificate)) as server,
         pytest.raises(CognitoUnavailableError, match="SSLError"),
@@ -279,7 +283,7 @@ def test_certificate_authorities_come_from_the_environment(certificate: Path, mo
         assert patient_http().request("GET", server.url).status == 200
 
 
-def test_a_missing_file_of_authorities_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_ca_bundle_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     with pytest.raises(CognitoUnavailableError):
         patient_http().request("GET", "https://127.0.0.1:1/")
@@ -290,7 +294,7 @@ PROXY_VARIABLES = [name for lower in ("http_proxy", "https_proxy", "all_proxy") 
 
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """A proxy that the environment names in every way that `requests` reads."""
+    """Yield a proxy that is set in every environment variable that `requests` reads."""
     with ScriptedServer(Answer(502)) as started:
         for name in PROXY_VARIABLES:
             monkeypatch.setenv(name, started.url)
@@ -354,49 +358,49 @@ def test_url_of_another_host_uses_the_proxy(
     assert [(request.method, request.path) for request in server.requests] == [("CONNECT", f"{host}:443")]
 
 
-def test_the_deadline_holds_for_a_proxy_too(
-    server: ScriptedServer, hasty: Http, monkeypatch: pytest.MonkeyPatch
+def test_deadline_applies_to_a_proxy(
+    server: ScriptedServer, short_timeout_http: Http, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("https_proxy", server.url)
     server.script(Drip(drop=b"H"))
     with pytest.raises(CognitoUnavailableError, match="no response in time"):
-        hasty.request("GET", "https://cognito.example/keys")
+        short_timeout_http.request("GET", "https://cognito.example/keys")
 
 
-def test_a_connection_of_another_kind_is_left_alone(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Socks(HTTPConnectionPool.ConnectionCls):
-        used = 0
+def test_other_connection_class_is_not_changed(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    class OtherConnection(HTTPConnectionPool.ConnectionCls):
+        connect_calls = 0
 
         def connect(self) -> None:
-            type(self).used += 1
+            type(self).connect_calls += 1
             super().connect()
 
-    monkeypatch.setattr(HTTPConnectionPool, "ConnectionCls", Socks)
+    monkeypatch.setattr(HTTPConnectionPool, "ConnectionCls", OtherConnection)
     patient_http().request("GET", server.url)
-    assert Socks.used == 1
+    assert OtherConnection.connect_calls == 1
 
 
 def test_netrc_is_never_read(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     netrc = tmp_path / "netrc"
-    netrc.write_text(f"default login somebody password {SECRET}\n")
+    netrc.write_text(f"default login a-user password {SECRET}\n")
     monkeypatch.setenv("NETRC", str(netrc))
     patient_http().request("GET", server.url)
     assert "authorization" not in server.requests[0].headers
 
 
-def test_errors_show_no_query_no_body_and_no_credentials(server: ScriptedServer) -> None:
+def test_errors_show_no_body_and_no_credentials(server: ScriptedServer) -> None:
     server.script(Raw(b""))
     with pytest.raises(CognitoUnavailableError) as caught:
         patient_http().request("POST", server.url, data={"code": SECRET}, auth=("client", SECRET))
-    assert SECRET not in _everything_said_by(caught.value)
+    assert SECRET not in _all_texts(caught.value)
 
 
-def test_the_repr_of_a_response_shows_no_body() -> None:
+def test_repr_of_a_response_shows_no_body() -> None:
     assert repr(Response(200, {"set-cookie": SECRET}, SECRET.encode())) == "Response(status=200)"
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"\xff\xfe1\x00", b"[" * 100_000, b"1" * 5_000])
-def test_what_is_not_json_is_a_value_error_that_carries_nothing(body: bytes) -> None:
+def test_invalid_json_raises_value_error_without_the_body(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"^not JSON$") as caught:
         read_json(body)
     assert caught.value.__suppress_context__
@@ -404,12 +408,12 @@ def test_what_is_not_json_is_a_value_error_that_carries_nothing(body: bytes) -> 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed certificate for 127.0.0.1 and localhost with its key, in one file."""
+    """Return a file with a self-signed certificate for 127.0.0.1 and localhost, and its key."""
     key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.datetime.now(datetime.UTC)
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
-    made = (
+    signed = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
@@ -420,7 +424,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    path.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
     return path
 
 
@@ -436,15 +440,15 @@ def _free_port() -> int:
         return int(reserved.getsockname()[1])
 
 
-def _wait_for_the_watchdog() -> None:
+def _wait_for_watchdog() -> None:
     for thread in threading.enumerate():
         if isinstance(thread, threading.Timer):
             thread.join(5)
 
 
-def _everything_said_by(error: BaseException | None) -> str:
-    """The texts of an error and of all that it came from, unless that is suppressed."""
+def _all_texts(error: BaseException | None) -> str:
+    """Return the texts of an error and of its causes, except suppressed ones."""
     if error is None:
         return ""
     before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return f"{error!r} {error} {_everything_said_by(before)}"
+    return f"{error!r} {error} {_all_texts(before)}"

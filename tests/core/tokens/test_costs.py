@@ -1,4 +1,4 @@
-"""What a refusal may cost: bytes and steps, in proportion to the token, whatever it holds. No clock is asked."""
+"""The cost of a refusal: memory and function calls, in proportion to the token's length. No time is measured."""
 
 import gc
 import sys
@@ -13,10 +13,10 @@ from django_cognito.core import TokenVerifier, UserPool
 from django_cognito.core.errors import TokenError
 from tests.support.signing import sign
 
-from .forging import NOW, OTHER_POOL, POOL, access, make, refusal
+from .forging import NOW, OTHER_POOL, POOL, access_claims, make_verifier, refusal
 
-HEADER_PART, CLAIMS, SIGNATURE = sign(access()).split(".")
-SIZE = 16_384  # the longest token that is read, unless a site says otherwise
+HEADER_PART, CLAIMS, SIGNATURE = sign(access_claims()).split(".")
+SIZE = 16_384  # the default maximum length of a token
 
 
 def nested(depth: int, opening: str, closing: str) -> bytes:
@@ -49,17 +49,17 @@ FULL = {
 }
 
 
-def steps(work: Callable[[], object]) -> int:
-    """How many functions are called, Python's and built-in ones, whatever the clock says."""
+def count_calls(work: Callable[[], object]) -> int:
+    """Return the number of function calls in `work`, built-in functions included: the same on every host."""
     count = 0
 
-    def counting(frame: Any, event: str, argument: Any) -> None:
+    def count_call(frame: Any, event: str, argument: Any) -> None:
         nonlocal count
         count += event in ("call", "c_call")
 
     before = sys.getprofile()
-    gc.disable()  # a collection calls functions of what other tests left behind
-    sys.setprofile(counting)
+    gc.disable()  # a collection runs finalizers of objects of other tests
+    sys.setprofile(count_call)
     try:
         work()
     finally:
@@ -68,8 +68,8 @@ def steps(work: Callable[[], object]) -> int:
     return count
 
 
-def bytes_at_peak(work: Callable[[], object]) -> int:
-    """How many bytes are held at once, beyond those held before."""
+def peak_bytes(work: Callable[[], object]) -> int:
+    """Return the peak memory of `work` in bytes, beyond what was allocated before."""
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
@@ -81,28 +81,28 @@ def bytes_at_peak(work: Callable[[], object]) -> int:
 
 
 @pytest.mark.parametrize("huge", [pytest.param(huge, id=name) for name, huge in HUGE.items()])
-def test_what_is_too_long_is_not_looked_at(huge: Callable[[], str]) -> None:
-    raw, verifier = huge(), make()
-    assert steps(lambda: refusal(raw, verifier)) < 200
-    assert bytes_at_peak(lambda: refusal(raw, verifier)) < SIZE
+def test_oversized_token_is_refused_without_parsing(huge: Callable[[], str]) -> None:
+    raw, verifier = huge(), make_verifier()
+    assert count_calls(lambda: refusal(raw, verifier)) < 200
+    assert peak_bytes(lambda: refusal(raw, verifier)) < SIZE
 
 
 @pytest.mark.parametrize("raw", [pytest.param(raw, id=name) for name, raw in FULL.items()])
-def test_a_refusal_costs_in_proportion_to_the_token(raw: str) -> None:
+def test_cost_of_a_refusal_is_proportional_to_the_token(raw: str) -> None:
     assert len(raw) <= SIZE
-    verifier = make()
-    assert steps(lambda: refusal(raw, verifier)) < 2 * SIZE
-    assert bytes_at_peak(lambda: refusal(raw, verifier)) < 64 * SIZE
+    verifier = make_verifier()
+    assert count_calls(lambda: refusal(raw, verifier)) < 2 * SIZE
+    assert peak_bytes(lambda: refusal(raw, verifier)) < 64 * SIZE
 
 
 @pytest.mark.parametrize("raw", ["." * SIZE, "e30." * (SIZE // 4)], ids=["dots", "parts"])
-def test_cve_2025_30204_dots_make_no_list(raw: str) -> None:
-    verifier = make()
-    assert bytes_at_peak(lambda: refusal(raw, verifier)) < 5 * SIZE  # a list would take 8 bytes a dot, and the parts
+def test_cve_2025_30204_dots_are_not_split_into_a_list(raw: str) -> None:
+    verifier = make_verifier()
+    assert peak_bytes(lambda: refusal(raw, verifier)) < 5 * SIZE  # a list would take 8 bytes per dot, plus the parts
 
 
 class _CountedClient(str):
-    """An app client id whose comparisons `steps` counts."""
+    """An app client id with comparisons that `count_calls` counts."""
 
     __hash__ = str.__hash__
 
@@ -122,38 +122,40 @@ def _many_clients(count: int) -> UserPool:
 FOREIGN = {
     "another pool": OTHER_POOL.issuers[0],
     "the updated form of a configured pool": "https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Pool00000",
-    "a URL that no pool has": "https://attacker.invalid/",
-    "no string": ["https://attacker.invalid/"],
+    "an unknown URL": "https://attacker.invalid/",
+    "not a string": ["https://attacker.invalid/"],
 }
 
 
 @pytest.mark.parametrize("issuer", FOREIGN.values(), ids=FOREIGN)
-def test_foreign_issuer_is_refused_without_looking_at_each_pool(monkeypatch: pytest.MonkeyPatch, issuer: Any) -> None:
-    raw, few, many = sign(access(iss=issuer)), make(*_many_pools(1)), make(*_many_pools(300))
+def test_foreign_issuer_is_refused_without_comparing_each_pool(monkeypatch: pytest.MonkeyPatch, issuer: Any) -> None:
+    raw, few, many = sign(access_claims(iss=issuer)), make_verifier(*_many_pools(1)), make_verifier(*_many_pools(300))
     monkeypatch.setattr(UserPool, "issuer_forms", property(lambda pool: pytest.fail("formatted again")))
     monkeypatch.setattr(few, "pools", None)
     monkeypatch.setattr(many, "pools", None)
     refusal(raw, few)  # fills the cache of headers
-    assert steps(lambda: refusal(raw, many)) == steps(lambda: refusal(raw, few))
+    assert count_calls(lambda: refusal(raw, many)) == count_calls(lambda: refusal(raw, few))
 
 
 TOKENS = {
-    "accepted": sign(access()),
-    "unaccepted client": sign(access(client_id="3other")),
-    "expired": sign(access(exp=NOW - 60)),
+    "accepted": sign(access_claims()),
+    "unaccepted client": sign(access_claims(client_id="3other")),
+    "expired": sign(access_claims(exp=NOW - 60)),
     "unsigned": f"{HEADER_PART}.{CLAIMS}.",
-    "unaccepted client of an unknown key": sign(access(client_id="3other"), header={"kid": "?", "alg": "RS256"}),
-    "client of no string": sign(access(client_id=["1webclient"])),
+    "unaccepted client of an unknown key": sign(access_claims(client_id="3other"), header={"kid": "?", "alg": "RS256"}),
+    "client that is not a string": sign(access_claims(client_id=["1webclient"])),
 }
 
 
 @pytest.mark.parametrize("raw", TOKENS.values(), ids=TOKENS)
 def test_verdict_is_reached_without_comparing_each_client(raw: str) -> None:
-    few, many = make(_many_clients(0), cache_size=0), make(_many_clients(300), cache_size=0)
+    few, many = make_verifier(_many_clients(0), cache_size=0), make_verifier(_many_clients(300), cache_size=0)
 
     def verify(verifier: TokenVerifier) -> None:
         with suppress(TokenError):
             verifier.verify(raw)
 
     verify(few)
-    assert steps(lambda: verify(many)) <= steps(lambda: verify(few)) + 5  # two strings may have one place in a set
+    assert (
+        count_calls(lambda: verify(many)) <= count_calls(lambda: verify(few)) + 5
+    )  # two strings may share a hash bucket

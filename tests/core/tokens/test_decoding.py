@@ -1,4 +1,4 @@
-"""The extra `speed`: tokens are decoded with it and without it, and a site starts without any extra."""
+"""The extra `speed`: tokens are decoded with it and without it. A site starts without any extra."""
 
 import importlib.util
 import os
@@ -48,7 +48,7 @@ ODD_JSON = {
     "number": b"1",
     "null": b"null",
     "string": b'"a"',
-    "nothing": b"",
+    "empty": b"",
 }
 ACCEPTED_JSON = {
     "integer beyond 64 bits": (b'{"a":18446744073709551616}', {"a": 2**64}),
@@ -92,16 +92,16 @@ def test_noncanonical_base64url_is_rejected(segment: str) -> None:
 
 def test_missing_packages_disable_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
     claims, signature = b64(b'{"a":1}').encode(), b"AAAA"
-    assert _loaded_again().decode_canonical(claims, signature) == ({"a": 1}, bytes(3))
+    assert _reload_decoding().decode_canonical(claims, signature) == ({"a": 1}, bytes(3))
     for missing in ("orjson", "pybase64"):
         with monkeypatch.context() as patched:
             patched.setitem(sys.modules, missing, None)
-            standard = _loaded_again()
+            standard = _reload_decoding()
         assert not standard.HAS_SPEED
         assert standard.decode_canonical(claims, signature) is None
 
 
-def _loaded_again() -> ModuleType:
+def _reload_decoding() -> ModuleType:
     spec = importlib.util.spec_from_file_location("decoding_loaded_again", str(decoding.__file__))
     assert spec is not None
     assert spec.loader is not None
@@ -144,7 +144,7 @@ signed_out.send(sender=None, user=None, cognito_users=(), everywhere=False, reas
 assert not decoding.HAS_SPEED
 """
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         env=environment,
         cwd=source.PROJECT_DIRECTORY,
@@ -152,4 +152,4 @@ assert not decoding.HAS_SPEED
         text=True,
         timeout=60,
     )
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr

@@ -1,4 +1,4 @@
-"""A token taken apart: the bounds of what is read, and that both ways draw them in the same place."""
+"""Token decoding: its limits, which are the same in the fast and in the strict decoder."""
 
 import json
 from collections.abc import Callable
@@ -10,100 +10,100 @@ from django_cognito.core.errors import MalformedTokenError
 from django_cognito.core.tokens.jws import MAX_BYTES, decode_jws, decode_jws_strictly
 from tests.support.signing import b64
 
-WAYS = pytest.mark.parametrize("way", [decode_jws, decode_jws_strictly])
-Way = Callable[..., Any]
+BOTH_DECODERS = pytest.mark.parametrize("decode", [decode_jws, decode_jws_strictly])
+Decoder = Callable[..., Any]
 
 
 def token(claims: str) -> str:
-    """A token that says `claims`, which nobody has signed."""
+    """Return an unsigned token with these claims."""
     return f"e30.{b64(claims.encode())}.AAAA"
 
 
 def nested(levels: int, innermost: str, opening: str = "[", closing: str = "]") -> str:
-    """An object with so many levels, itself the first."""
+    """Return an object with that many levels, itself the first."""
     return f'{{"a":{opening * (levels - 1)}{innermost}{closing * (levels - 1)}}}'
 
 
-@WAYS
+@BOTH_DECODERS
 @pytest.mark.parametrize("innermost", ["", "1", '"["', "1,2"])
-def test_json_is_read_to_its_thirty_second_level(way: Way, innermost: str) -> None:
-    assert way(token(nested(32, innermost)))[1]
+def test_json_may_be_nested_32_levels(decode: Decoder, innermost: str) -> None:
+    assert decode(token(nested(32, innermost)))[1]
     with pytest.raises(MalformedTokenError, match="reasonable depth"):
-        way(token(nested(33, innermost)))
+        decode(token(nested(33, innermost)))
 
 
-@WAYS
-def test_objects_count_as_lists_do(way: Way) -> None:
-    assert way(token(nested(32, "1", '{"":', "}")))[1]
+@BOTH_DECODERS
+def test_nested_objects_count_as_levels(decode: Decoder) -> None:
+    assert decode(token(nested(32, "1", '{"":', "}")))[1]
     with pytest.raises(MalformedTokenError, match="reasonable depth"):
-        way(token(nested(33, "1", '{"":', "}")))
+        decode(token(nested(33, "1", '{"":', "}")))
 
 
-@WAYS
-@pytest.mark.parametrize("side", ["[],", "{},", '"[{",'])
-def test_what_stands_side_by_side_is_not_deep(way: Way, side: str) -> None:
-    assert way(token(f'{{"a":[{side * 100}1]}}'))[1]
+@BOTH_DECODERS
+@pytest.mark.parametrize("sibling", ["[],", "{},", '"[{",'])
+def test_siblings_do_not_count_as_levels(decode: Decoder, sibling: str) -> None:
+    assert decode(token(f'{{"a":[{sibling * 100}1]}}'))[1]
 
 
-@WAYS
-def test_a_token_is_read_up_to_its_greatest_size(way: Way) -> None:
+@BOTH_DECODERS
+def test_token_may_have_max_bytes(decode: Decoder) -> None:
     raw = token(f'{{"a":"{"x" * 12_270}"}}')
     most = raw + "A" * (16_384 - len(raw))
     assert len(most) == MAX_BYTES
-    assert way(most)[1]
+    assert decode(most)[1]
     with pytest.raises(MalformedTokenError, match="longer than 16384 bytes"):
-        way(most + "AAAA")
+        decode(most + "AAAA")
 
 
-@WAYS
+@BOTH_DECODERS
 @pytest.mark.parametrize("signature", ["", "AA", "AAA", "AAAA", "-_-_", "AAAAAA"])
-def test_a_signature_may_have_any_length_that_bytes_have(way: Way, signature: str) -> None:
-    assert b64(way(f"e30.e30.{signature}")[3]) == signature
+def test_signature_may_have_any_byte_length(decode: Decoder, signature: str) -> None:
+    assert b64(decode(f"e30.e30.{signature}")[3]) == signature
 
 
-@WAYS
+@BOTH_DECODERS
 @pytest.mark.parametrize(
     "signature", ["A", "AAAAA", "AB", "A5", "A_", "AAB", "AA5", "AA=", "AA==", "A-+A", "A_/A", "AA A"]
 )
-def test_a_signature_has_one_spelling(way: Way, signature: str) -> None:
+def test_noncanonical_signature_is_malformed(decode: Decoder, signature: str) -> None:
     with pytest.raises(MalformedTokenError, match="canonical base64url"):
-        way(f"e30.e30.{signature}")
+        decode(f"e30.e30.{signature}")
 
 
-@WAYS
+@BOTH_DECODERS
 @pytest.mark.parametrize(
     "claims", ["e30=", "e30==", "e31", "eyJhIjoifiJ9=", "eyJhIjoxfQ==", "eyJhIjoxfR", "eyJhIjoxfQ ", "eyJhIjoxfQA"]
 )
-def test_claims_have_one_spelling(way: Way, claims: str) -> None:
+def test_noncanonical_claims_are_malformed(decode: Decoder, claims: str) -> None:
     with pytest.raises(MalformedTokenError):
-        way(f"e30.{claims}.AAAA")
+        decode(f"e30.{claims}.AAAA")
 
 
-@WAYS
+@BOTH_DECODERS
 @pytest.mark.parametrize("members", ['"a":1,"a":2', '"a":2,"a":1', '"b":1,"a":1,"b":1', '"a":{"a":9,"a":1}'])
-def test_no_member_stands_twice_in_whatever_order(way: Way, members: str) -> None:
+def test_duplicate_member_is_malformed(decode: Decoder, members: str) -> None:
     with pytest.raises(MalformedTokenError, match="strict JSON"):
-        way(token(f"{{{members}}}"))
+        decode(token(f"{{{members}}}"))
 
 
-@WAYS
-def test_an_object_may_have_many_members(way: Way) -> None:
+@BOTH_DECODERS
+def test_object_may_have_many_members(decode: Decoder) -> None:
     claims = {f"{number}": number for number in range(600)}
-    assert way(token(json.dumps(claims)))[1] == claims
+    assert decode(token(json.dumps(claims)))[1] == claims
 
 
-@WAYS
-def test_the_letters_of_the_web_s_base64_are_read_and_those_of_the_other_are_not(way: Way) -> None:
+@BOTH_DECODERS
+def test_only_the_base64url_alphabet_is_accepted(decode: Decoder) -> None:
     claims = b64(b'{"a":"~~~???>>>"}')
     assert set("-_") & set(claims)
-    assert way(f"e30.{claims}.AAAA")[1] == {"a": "~~~???>>>"}
+    assert decode(f"e30.{claims}.AAAA")[1] == {"a": "~~~???>>>"}
     with pytest.raises(MalformedTokenError, match="canonical base64url"):
-        way(f"e30.{claims.replace('-', '+').replace('_', '/')}.AAAA")
+        decode(f"e30.{claims.replace('-', '+').replace('_', '/')}.AAAA")
 
 
-@WAYS
+@BOTH_DECODERS
 @pytest.mark.parametrize("dots", [0, 1, 3, 5])
-def test_what_is_not_in_three_parts_is_no_refresh_token_unless_it_has_five(way: Way, dots: int) -> None:
+def test_token_without_three_parts_is_malformed(decode: Decoder, dots: int) -> None:
     with pytest.raises(MalformedTokenError, match="not three parts") as caught:
-        way("e30" + ".e30" * dots)
+        decode("e30" + ".e30" * dots)
     assert caught.value.code == "malformed_token"

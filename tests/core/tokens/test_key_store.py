@@ -1,4 +1,4 @@
-"""Keys: when they are fetched, and what stays when a fetch brings nothing."""
+"""The key store: when keys are fetched, and which keys stay after a failed fetch."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ HOUR, DAY = 3_600, 86_400
 
 
 class Endpoint:
-    """A key address that answers as it is told, and counts."""
+    """A JWKS endpoint that returns `answer` and counts its requests."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
@@ -50,7 +50,7 @@ def endpoint() -> Endpoint:
 
 @pytest.fixture
 def background() -> list[Callable[[], None]]:
-    """What was started in the background, for the test to run when it likes."""
+    """Return the list of background tasks, which the test runs itself."""
     return []
 
 
@@ -68,23 +68,21 @@ def refusal(store: KeyStore, kid: str) -> SignatureError | CognitoUnavailableErr
 # Fetching
 
 
-def test_keys_are_fetched_once_and_then_answer_from_memory(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+def test_keys_are_fetched_once_and_then_cached(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     first = store.get_key("one")
     clock.forward(HOUR - 1)
     assert store.get_key("one") is first
     assert endpoint.count == 1
 
 
-def test_hydrating_fetches_once(store: KeyStore, endpoint: Endpoint) -> None:
+def test_hydrate_fetches_once(store: KeyStore, endpoint: Endpoint) -> None:
     store.hydrate()
     store.hydrate()
     store.get_key("one")
     assert endpoint.count == 1
 
 
-def test_hydrating_renews_from_the_moment_on_from_which_a_use_would(
-    store: KeyStore, endpoint: Endpoint, clock: Clock
-) -> None:
+def test_hydrate_refreshes_after_four_fifths_of_max_age(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     store.hydrate()
     clock.forward(0.8 * HOUR - 1)
     store.hydrate()
@@ -94,9 +92,7 @@ def test_hydrating_renews_from_the_moment_on_from_which_a_use_would(
     assert endpoint.count == 2
 
 
-def test_hydrating_takes_no_key_for_usable_at_the_end_of_its_hard_age(
-    store: KeyStore, endpoint: Endpoint, clock: Clock
-) -> None:
+def test_hydrate_raises_unavailable_at_hard_max_age(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     store.hydrate()
     endpoint.answer = None
     clock.forward(DAY - 1)
@@ -107,7 +103,7 @@ def test_hydrating_takes_no_key_for_usable_at_the_end_of_its_hard_age(
             store.hydrate()
 
 
-def test_first_use_fetches_whatever_the_clock_shows(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+def test_first_use_fetches_at_any_clock_value(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     clock.now = -1_000_000  # time.monotonic has no defined start
     store.hydrate()
     another = KeyStore(store.url, endpoint, now=clock)
@@ -121,12 +117,12 @@ def test_fresh_key_is_read_without_the_lock(store: KeyStore, monkeypatch: pytest
     assert store.get_cached_key("one")
 
 
-def test_state_of_a_store_does_not_change(store: KeyStore) -> None:
+def test_state_of_a_store_is_immutable(store: KeyStore) -> None:
     with pytest.raises(FrozenInstanceError):
         store._state.failures = 1  # type: ignore[misc]
 
 
-def test_options_are_given_by_name(store: KeyStore, endpoint: Endpoint) -> None:
+def test_options_are_keyword_only(store: KeyStore, endpoint: Endpoint) -> None:
     with pytest.raises(TypeError, match="positional"):
         store.get_key("one", False)  # type: ignore[misc]
     with pytest.raises(TypeError, match="positional"):
@@ -136,15 +132,13 @@ def test_options_are_given_by_name(store: KeyStore, endpoint: Endpoint) -> None:
     assert endpoint.count == 0
 
 
-def test_hydrating_says_when_no_keys_can_be_had(store: KeyStore, endpoint: Endpoint) -> None:
+def test_hydrate_without_keys_raises_unavailable(store: KeyStore, endpoint: Endpoint) -> None:
     endpoint.answer = None
     with pytest.raises(CognitoUnavailableError, match=r"keys\.example"):
         store.hydrate()
 
 
-def test_hydrating_keeps_usable_keys_when_no_new_ones_can_be_had(
-    store: KeyStore, endpoint: Endpoint, clock: Clock
-) -> None:
+def test_hydrate_with_usable_keys_ignores_a_failed_fetch(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     store.hydrate()
     endpoint.answer = None
     clock.forward(HOUR)
@@ -152,11 +146,11 @@ def test_hydrating_keeps_usable_keys_when_no_new_ones_can_be_had(
     assert endpoint.count == 2
 
 
-def test_old_keys_answer_while_one_fetch_runs_in_the_background(
+def test_old_keys_are_used_during_one_background_fetch(
     store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
 ) -> None:
     old = store.get_key("one")
-    endpoint.answer = {"keys": [jwk("two", kid="one")]}  # changed under the same name
+    endpoint.answer = {"keys": [jwk("two", kid="one")]}  # another key with the same `kid`
     clock.forward(HOUR)
     assert [store.get_key("one"), store.get_key("one")] == [old, old]
     assert (len(background), endpoint.count) == (1, 1)
@@ -166,7 +160,7 @@ def test_old_keys_answer_while_one_fetch_runs_in_the_background(
     assert (background, endpoint.count) == ([], 2)
 
 
-def test_a_withdrawn_key_is_refused_after_a_refresh(
+def test_key_no_longer_in_the_jwks_is_refused_after_a_refresh(
     store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
 ) -> None:
     store.get_key("one")
@@ -177,21 +171,21 @@ def test_a_withdrawn_key_is_refused_after_a_refresh(
     assert refusal(store, "one").code == "unknown_key"
 
 
-def test_without_a_thread_to_be_had_the_refresh_runs_here(
+def test_refresh_without_a_free_thread_runs_in_the_caller(
     endpoint: Endpoint, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(thread: threading.Thread) -> None:
+    def fail(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     store = KeyStore("https://keys.example/", endpoint, now=clock)
     store.get_key("one")
     clock.forward(HOUR)
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(threading.Thread, "start", fail)
     store.get_key("one")
     assert endpoint.count == 2
 
 
-def test_by_default_a_refresh_runs_in_a_thread_of_its_own(endpoint: Endpoint, clock: Clock) -> None:
+def test_refresh_runs_in_its_own_thread_by_default(endpoint: Endpoint, clock: Clock) -> None:
     threads: list[threading.Thread] = []
     done = threading.Event()
 
@@ -215,7 +209,7 @@ def test_by_default_a_refresh_runs_in_a_thread_of_its_own(endpoint: Endpoint, cl
 # Unknown keys
 
 
-def test_an_unknown_key_is_refused_without_a_fetch_while_the_cooldown_lasts(
+def test_unknown_kid_within_the_cooldown_is_refused_without_fetch(
     store: KeyStore, endpoint: Endpoint, clock: Clock
 ) -> None:
     store.get_key("one")
@@ -224,18 +218,16 @@ def test_an_unknown_key_is_refused_without_a_fetch_while_the_cooldown_lasts(
     assert endpoint.count == 1
 
 
-def test_unknown_keys_cause_one_fetch_a_cooldown(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+def test_unknown_kids_cause_one_fetch_per_cooldown(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     store.get_key("one")
     for _ in range(3):
         clock.forward(30)
-        for number_ in range(100):
-            assert refusal(store, f"forged {number_}").code == "unknown_key"
+        for number in range(100):
+            assert refusal(store, f"forged {number}").code == "unknown_key"
     assert endpoint.count == 4
 
 
-def test_a_new_key_is_found_after_exactly_one_fetch_and_the_old_one_still_works(
-    store: KeyStore, endpoint: Endpoint, clock: Clock
-) -> None:
+def test_new_key_takes_one_fetch_and_the_old_key_stays(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     store.get_key("one")
     endpoint.answer = jwks("one", "two")
     clock.forward(30)
@@ -244,9 +236,7 @@ def test_a_new_key_is_found_after_exactly_one_fetch_and_the_old_one_still_works(
     assert endpoint.count == 2
 
 
-def test_a_new_key_inside_the_cooldown_is_refused_until_it_ends(
-    store: KeyStore, endpoint: Endpoint, clock: Clock
-) -> None:
+def test_new_key_is_refused_until_the_cooldown_ends(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     store.get_key("one")
     endpoint.answer = jwks("one", "two")
     assert refusal(store, "two").code == "unknown_key"
@@ -257,7 +247,7 @@ def test_a_new_key_inside_the_cooldown_is_refused_until_it_ends(
 # Outages
 
 
-def test_an_unknown_key_in_an_outage_is_unavailable_and_drops_nothing(
+def test_unknown_kid_in_an_outage_is_unavailable_and_drops_no_key(
     store: KeyStore, endpoint: Endpoint, clock: Clock
 ) -> None:
     store.get_key("one")
@@ -269,9 +259,7 @@ def test_an_unknown_key_in_an_outage_is_unavailable_and_drops_nothing(
     assert endpoint.count == 2
 
 
-def test_after_an_outage_an_unknown_key_waits_out_the_cooldown(
-    store: KeyStore, endpoint: Endpoint, clock: Clock
-) -> None:
+def test_unknown_kid_after_an_outage_waits_for_the_cooldown(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     store.get_key("one")
     endpoint.answer = None
     clock.forward(30)
@@ -293,13 +281,13 @@ def test_after_an_outage_an_unknown_key_waits_out_the_cooldown(
         pytest.param(b"null", id="null"),
         pytest.param("x", id="string"),
         pytest.param(b"<html>log in</html>", id="captive portal"),
-        pytest.param(b'{"keys": [', id="cut short"),
+        pytest.param(b'{"keys": [', id="truncated"),
         pytest.param(b"\xff\xfe{}", id="another charset"),
         pytest.param(b"[" * 60_000, id="nested"),
         pytest.param(None, id="down"),
     ],
 )
-def test_an_answer_without_keys_is_a_failure_and_the_last_good_keys_stay(
+def test_response_without_keys_fails_and_cached_keys_stay(
     store: KeyStore, endpoint: Endpoint, clock: Clock, answer: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     good = store.get_key("one")
@@ -310,7 +298,7 @@ def test_an_answer_without_keys_is_a_failure_and_the_last_good_keys_stay(
     assert "the keys at https://keys.example/jwks.json are unavailable, next attempt in 30 s" in caplog.text
 
 
-def test_cold_and_down_the_pauses_grow_to_a_minute(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+def test_pauses_without_cached_keys_grow_to_a_minute(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     endpoint.answer = None
     pauses = []
     for _ in range(9):
@@ -334,7 +322,7 @@ def test_success_resets_the_pauses(store: KeyStore, endpoint: Endpoint, clock: C
     assert refusal(store, "one").retry_after == 1
 
 
-def test_known_keys_outlive_an_outage_up_to_their_hard_age(
+def test_cached_keys_are_used_in_an_outage_up_to_hard_max_age(
     store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
 ) -> None:
     store.get_key("one")
@@ -353,7 +341,7 @@ def test_known_keys_outlive_an_outage_up_to_their_hard_age(
     assert store.get_key("one")
 
 
-def test_a_hard_age_below_the_soft_one_serves_nothing_old(endpoint: Endpoint, clock: Clock) -> None:
+def test_hard_max_age_below_max_age_uses_no_old_keys(endpoint: Endpoint, clock: Clock) -> None:
     store = KeyStore("https://keys.example/", endpoint, hard_max_age_seconds=0, now=clock)
     store.get_key("one")
     clock.forward(0.8 * HOUR - 1)
@@ -364,7 +352,7 @@ def test_a_hard_age_below_the_soft_one_serves_nothing_old(endpoint: Endpoint, cl
     assert isinstance(refusal(store, "one"), CognitoUnavailableError)
 
 
-def test_an_outage_is_logged_once_an_attempt(
+def test_outage_is_logged_once_per_attempt(
     store: KeyStore, endpoint: Endpoint, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     endpoint.answer = None
@@ -373,7 +361,7 @@ def test_an_outage_is_logged_once_an_attempt(
     assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 1
 
 
-def test_a_fault_in_the_fetch_itself_is_not_hidden_and_locks_nobody_out(
+def test_programming_error_in_a_fetch_is_raised_and_leaves_no_lock(
     store: KeyStore, endpoint: Endpoint, clock: Clock
 ) -> None:
     def fail() -> None:
@@ -389,7 +377,7 @@ def test_a_fault_in_the_fetch_itself_is_not_hidden_and_locks_nobody_out(
     assert store.get_key("one")
 
 
-def test_a_refusal_says_what_the_last_attempt_met(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+def test_error_has_the_reason_of_the_last_attempt(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     endpoint.answer = None
     assert str(refusal(store, "one")) == f"the keys at {store.url} are unavailable: down"
     endpoint.answer = {"keys": []}
@@ -400,7 +388,7 @@ def test_a_refusal_says_what_the_last_attempt_met(store: KeyStore, endpoint: End
     assert str(refusal(store, "two")) == "the token names a key that its pool does not publish"
 
 
-def test_old_keys_are_asked_for_again_after_each_pause_and_not_before(
+def test_old_keys_are_fetched_again_after_each_pause(
     store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
 ) -> None:
     store.get_key("one")
@@ -416,7 +404,7 @@ def test_old_keys_are_asked_for_again_after_each_pause_and_not_before(
     assert endpoint.count == 5
 
 
-def test_a_failure_while_keys_are_fresh_brings_no_renewal_forward(
+def test_failed_fetch_with_fresh_keys_starts_no_early_refresh(
     store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
 ) -> None:
     store.get_key("one")
@@ -431,9 +419,7 @@ def test_a_failure_while_keys_are_fresh_brings_no_renewal_forward(
     assert len(background) == 1
 
 
-def test_a_name_nobody_knows_waits_for_old_keys_no_longer_than_they_do(
-    store: KeyStore, endpoint: Endpoint, clock: Clock
-) -> None:
+def test_unknown_kid_with_old_keys_waits_for_the_same_pause(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     store.get_key("one")
     endpoint.answer = None
     clock.forward(HOUR)
@@ -443,13 +429,13 @@ def test_a_name_nobody_knows_waits_for_old_keys_no_longer_than_they_do(
     assert endpoint.count == 3
 
 
-def test_retry_after_is_a_second_if_the_next_attempt_is_already_due(endpoint: Endpoint, clock: Clock) -> None:
+def test_retry_after_is_a_second_if_the_next_attempt_is_overdue(endpoint: Endpoint, clock: Clock) -> None:
     store = KeyStore("https://keys.example/", endpoint, now=clock, on_event=lambda event: clock.forward(60))
     endpoint.answer = None
     assert refusal(store, "one").retry_after == 1
 
 
-def test_a_long_outage_stays_at_a_minute(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+def test_pause_of_a_long_outage_stays_at_a_minute(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     endpoint.answer = None
     for _ in range(100):
         error = refusal(store, "one")
@@ -458,68 +444,66 @@ def test_a_long_outage_stays_at_a_minute(store: KeyStore, endpoint: Endpoint, cl
     assert store._state.failures == 60
 
 
-# What can be responded without I/O
+# Without waiting
 
 
-def is_due(store: KeyStore, kid: str) -> bool:
-    """Whether the key has to be waited for. Asking that fetches nothing."""
+def needs_fetch(store: KeyStore, kid: str) -> bool:
+    """Return whether `get_key` has to wait for a fetch. Fetches nothing."""
     try:
         store.get_key(kid, wait=False)
-    except KeyFetchRequiredError as due:
-        return due.keys is store
+    except KeyFetchRequiredError as error:
+        return error.keys is store
     except (SignatureError, CognitoUnavailableError):
         return False
     return False
 
 
-def test_a_store_that_is_not_to_wait_says_so_and_fetches_nothing(
-    store: KeyStore, endpoint: Endpoint, clock: Clock
-) -> None:
-    assert is_due(store, "one")
+def test_get_key_without_waiting_fetches_nothing(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+    assert needs_fetch(store, "one")
     assert endpoint.count == 0
     store.hydrate()
-    assert not is_due(store, "one")
-    assert not is_due(store, "two")  # it is refused at once
+    assert not needs_fetch(store, "one")
+    assert not needs_fetch(store, "two")  # refused at once
     clock.forward(30)
-    assert (is_due(store, "one"), is_due(store, "two")) == (False, True)
+    assert (needs_fetch(store, "one"), needs_fetch(store, "two")) == (False, True)
     clock.forward(DAY - 31)
-    assert not is_due(store, "one")
+    assert not needs_fetch(store, "one")
     clock.forward(1)
-    assert is_due(store, "one")
+    assert needs_fetch(store, "one")
 
 
-def test_a_store_that_waits_out_an_outage_answers_at_once(store: KeyStore, endpoint: Endpoint) -> None:
+def test_get_key_without_waiting_fails_at_once_during_a_pause(store: KeyStore, endpoint: Endpoint) -> None:
     endpoint.answer = None
     refusal(store, "one")
-    assert not is_due(store, "one")
+    assert not needs_fetch(store, "one")
 
 
-def test_a_store_that_is_fetching_would_make_one_wait(store: KeyStore, endpoint: Endpoint) -> None:
-    seen = []
+def test_get_key_without_waiting_during_a_fetch_requires_a_fetch(store: KeyStore, endpoint: Endpoint) -> None:
+    results = []
 
     def answer() -> dict[str, Any]:
-        seen.append(is_due(store, "one"))
+        results.append(needs_fetch(store, "one"))
         return jwks("one")
 
     endpoint.answer = answer
     store.hydrate()
-    assert seen == [True]
+    assert results == [True]
 
 
 # Pinned keys
 
 
-def test_pinned_keys_are_never_fetched_and_never_old(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+def test_pinned_keys_are_never_fetched_and_never_expire(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     store.pin(jwks("two"))
     clock.forward(10 * DAY)
     store.hydrate()
     assert store.get_key("two")
     assert refusal(store, "one").code == "unknown_key"
-    assert not is_due(store, "one")
+    assert not needs_fetch(store, "one")
     assert endpoint.count == 0
 
 
-def test_a_fetch_under_way_does_not_replace_pinned_keys(store: KeyStore, endpoint: Endpoint) -> None:
+def test_running_fetch_does_not_replace_pinned_keys(store: KeyStore, endpoint: Endpoint) -> None:
     def answer() -> dict[str, Any]:
         store.pin(jwks("two"))
         return jwks("one")
@@ -538,17 +522,17 @@ def test_unusable_keys_cannot_be_pinned(store: KeyStore) -> None:
 
 
 @pytest.mark.parametrize("answer", [jwks("one"), None], ids=["up", "down"])
-def test_many_threads_starting_cold_cause_one_fetch_and_agree(endpoint: Endpoint, clock: Clock, answer: Any) -> None:
+def test_threads_without_cached_keys_share_one_fetch(endpoint: Endpoint, clock: Clock, answer: Any) -> None:
     waiting = threading.Semaphore(0)
     outcomes: list[str] = []
     store = KeyStore("https://keys.example/", endpoint, now=clock)
 
-    def slowly() -> Any:
+    def respond_slowly() -> Any:
         for _ in range(31):
             assert waiting.acquire(timeout=10)
         return answer
 
-    def ask() -> None:
+    def get_key() -> None:
         waiting.release()
         try:
             store.get_key("one")
@@ -556,8 +540,8 @@ def test_many_threads_starting_cold_cause_one_fetch_and_agree(endpoint: Endpoint
         except CognitoUnavailableError:
             outcomes.append("unavailable")
 
-    endpoint.answer = slowly
-    threads = [threading.Thread(target=ask) for _ in range(32)]
+    endpoint.answer = respond_slowly
+    threads = [threading.Thread(target=get_key) for _ in range(32)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -566,29 +550,29 @@ def test_many_threads_starting_cold_cause_one_fetch_and_agree(endpoint: Endpoint
     assert endpoint.count == 1
 
 
-def test_who_comes_during_a_fetch_waits_for_it(endpoint: Endpoint, clock: Clock) -> None:
+def test_thread_waits_for_the_fetch_of_another_thread(endpoint: Endpoint, clock: Clock) -> None:
     store = KeyStore("https://keys.example/", endpoint, now=clock)
-    found: list[object] = []
-    second = threading.Thread(target=lambda: found.append(store.get_key("one")))
-    flights = []
+    results: list[object] = []
+    second = threading.Thread(target=lambda: results.append(store.get_key("one")))
+    waits = []
 
     def answer() -> dict[str, Any]:
-        flight = store._inflight
-        flight.wait, original = lambda: (flights.append("waits"), at_the_gate.set(), original()), flight.wait
+        inflight = store._inflight
+        inflight.wait, original = lambda: (waits.append("waits"), is_waiting.set(), original()), inflight.wait
         second.start()
-        assert at_the_gate.wait(10)
+        assert is_waiting.wait(10)
         return jwks("one")
 
-    at_the_gate = threading.Event()
+    is_waiting = threading.Event()
     endpoint.answer = answer
     first = store.get_key("one")
     second.join(10)
-    assert (found, flights, endpoint.count) == ([first], ["waits"], 1)
+    assert (results, waits, endpoint.count) == ([first], ["waits"], 1)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_child_forked_during_a_fetch_fetches_for_itself(endpoint: Endpoint, clock: Clock) -> None:
+def test_child_forked_during_a_fetch_fetches_for_itself(endpoint: Endpoint, clock: Clock) -> None:
     store = KeyStore("https://keys.example/", endpoint, now=clock)
     statuses = []
 
@@ -596,7 +580,7 @@ def test_a_child_forked_during_a_fetch_fetches_for_itself(endpoint: Endpoint, cl
         endpoint.answer = jwks("one")
         with store._lock:
             if (child := os.fork()) == 0:
-                os._exit(0 if _answers_in_time(store) else 1)
+                os._exit(0 if _returns_key_in_time(store) else 1)
         statuses.append(os.waitpid(child, 0)[1])
         return jwks("one")
 
@@ -605,20 +589,20 @@ def test_a_child_forked_during_a_fetch_fetches_for_itself(endpoint: Endpoint, cl
     assert statuses == [0]
 
 
-def test_what_a_fork_runs_frees_every_store(endpoint: Endpoint, clock: Clock) -> None:
+def test_reset_after_fork_frees_every_store(endpoint: Endpoint, clock: Clock) -> None:
     store = KeyStore("https://keys.example/", endpoint, now=clock)
     store._lock.acquire()
     store._inflight = threading.Event()
     key_store._reset_after_fork()
-    assert _answers_in_time(store)
+    assert _returns_key_in_time(store)
 
 
-def _answers_in_time(store: KeyStore) -> bool:
-    answered = []
-    thread = threading.Thread(target=lambda: answered.append(store.get_key("one")), daemon=True)
+def _returns_key_in_time(store: KeyStore) -> bool:
+    results = []
+    thread = threading.Thread(target=lambda: results.append(store.get_key("one")), daemon=True)
     thread.start()
     thread.join(10)
-    return len(answered) == 1
+    return len(results) == 1
 
 
 # Stores
@@ -634,14 +618,14 @@ def pool_at(server: ScriptedServer, **settings: Any) -> UserPool:
     return UserPool("eu-west-1_AbCdEfGhI", issuer=f"{server.url}/eu-west-1_AbCdEfGhI", **settings)
 
 
-def test_pools_with_one_key_address_share_a_store(server: ScriptedServer) -> None:
+def test_pools_with_the_same_jwks_uri_share_a_store(server: ScriptedServer) -> None:
     stores = KeyStores()
     first = stores.for_pool(pool_at(server))
     assert stores.for_pool(pool_at(server, client_ids=("other",))) is first
     assert stores.for_pool(pool_at(server, jwks_uri=f"{server.url}/elsewhere")) is not first
 
 
-def test_a_store_fetches_from_the_pool_s_address(server: ScriptedServer) -> None:
+def test_store_fetches_from_the_jwks_uri_of_the_pool(server: ScriptedServer) -> None:
     KeyStores().for_pool(pool_at(server)).hydrate()
     (request,) = server.requests
     assert (request.method, request.path) == ("GET", "/eu-west-1_AbCdEfGhI/.well-known/jwks.json")
@@ -664,14 +648,14 @@ def test_stores_have_the_documented_default_ages(server: ScriptedServer, clock: 
 
 
 @pytest.mark.parametrize("status", [103, 204, 301, 404, 500])
-def test_an_answer_other_than_200_is_a_failure(server: ScriptedServer, status: int) -> None:
+def test_status_other_than_200_is_unavailable(server: ScriptedServer, status: int) -> None:
     server.script(Answer(status, b"{}", {"location": "http://169.254.169.254/"}))
     with pytest.raises(CognitoUnavailableError, match=f"are unavailable: responded with status {status}$"):
         KeyStores(http=patient_http()).for_pool(pool_at(server)).hydrate()
     assert server.count == (2 if status >= 500 else 1)
 
 
-def test_stores_hand_on_what_they_are_told(server: ScriptedServer, clock: Clock) -> None:
+def test_stores_pass_on_their_options(server: ScriptedServer, clock: Clock) -> None:
     stores = KeyStores(max_age_seconds=5, hard_max_age_seconds=5, cooldown_seconds=2, now=clock)
     store = stores.for_pool(pool_at(server))
     store.get_key("one")
@@ -682,10 +666,10 @@ def test_stores_hand_on_what_they_are_told(server: ScriptedServer, clock: Clock)
     assert server.count == 3
 
 
-# Ahead of time, and by chance
+# Background refresh and random pauses
 
 
-def test_keys_are_fetched_ahead_in_the_background_before_they_are_old(
+def test_keys_are_fetched_in_the_background_before_they_are_old(
     store: KeyStore, endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
 ) -> None:
     good = store.get_key("one")
@@ -697,22 +681,22 @@ def test_keys_are_fetched_ahead_in_the_background_before_they_are_old(
     (fetch,) = background
     fetch()
     assert endpoint.count == 2
-    assert store.get_key("one") is good, "the same material is the same object"
+    assert store.get_key("one") is good, "an unchanged key stays the same object"
 
 
 @pytest.mark.parametrize(
     ("chance", "pauses"), [(0.0, [1, 1, 2, 4, 8]), (0.5, [1, 2, 3, 6, 12]), (1.0, [1, 2, 4, 8, 16])]
 )
-def test_pauses_are_spread_by_chance_from_half_to_whole_and_are_never_below_a_second(
+def test_pauses_are_reduced_at_random_by_up_to_half(
     endpoint: Endpoint, clock: Clock, chance: float, pauses: list[int]
 ) -> None:
     store = KeyStore("https://keys.example/", endpoint, now=clock, chance=lambda: chance)
     endpoint.answer = None
-    met = []
+    retries = []
     for _ in pauses:
-        met.append(refusal(store, "one").retry_after)
-        clock.forward(met[-1])
-    assert met == pauses
+        retries.append(refusal(store, "one").retry_after)
+        clock.forward(retries[-1])
+    assert retries == pauses
 
 
 def test_pause_of_less_than_a_second_is_a_second(endpoint: Endpoint, clock: Clock) -> None:
@@ -725,7 +709,7 @@ def test_pause_of_less_than_a_second_is_a_second(endpoint: Endpoint, clock: Cloc
 
 
 @pytest.mark.parametrize("seconds", [0, 1])
-def test_key_that_has_expired_leaves_the_store(
+def test_expired_key_is_removed_from_the_store(
     store: KeyStore, endpoint: Endpoint, clock: Clock, seconds: float
 ) -> None:
     endpoint.answer = jwks("one", "two")
@@ -739,9 +723,7 @@ def test_key_that_has_expired_leaves_the_store(
     assert store._state.keys.keys() == {"two"}
 
 
-def test_a_key_that_a_set_no_longer_lists_is_used_until_it_was_not_seen_for_the_soft_age(
-    store: KeyStore, endpoint: Endpoint, clock: Clock
-) -> None:
+def test_key_no_longer_in_the_jwks_is_used_until_max_age(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     endpoint.answer = jwks("one", "two")
     store.hydrate()
     endpoint.answer = jwks("two")
@@ -753,9 +735,7 @@ def test_a_key_that_a_set_no_longer_lists_is_used_until_it_was_not_seen_for_the_
     assert store.get_cached_key("two")
 
 
-def test_a_key_that_a_later_set_names_badly_is_dropped_at_once(
-    store: KeyStore, endpoint: Endpoint, clock: Clock
-) -> None:
+def test_key_that_becomes_invalid_is_dropped_at_once(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     endpoint.answer = jwks("one", "two")
     store.hydrate()
     endpoint.answer = {"keys": [jwk("one", use="enc"), jwk("two")]}
@@ -764,17 +744,17 @@ def test_a_key_that_a_later_set_names_badly_is_dropped_at_once(
     assert refusal(store, "one").code == "unknown_key"
 
 
-def test_what_happened_is_told_and_logged(endpoint: Endpoint, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    told: list[KeyEvent] = []
+def test_events_are_reported_and_logged(endpoint: Endpoint, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    events: list[KeyEvent] = []
     url = "https://keys.example/"
-    store = KeyStore(url, endpoint, owner="eu-west-1_AbCdEfGhI", now=clock, on_event=told.append)
+    store = KeyStore(url, endpoint, owner="eu-west-1_AbCdEfGhI", now=clock, on_event=events.append)
     endpoint.answer = {"keys": [jwk("one"), jwk("two", use="enc"), "?"]}
     with caplog.at_level(logging.INFO):
         store.hydrate()
         endpoint.answer = None
         clock.forward(DAY)
         assert "eu-west-1_AbCdEfGhI" in str(refusal(store, "one"))
-    assert told == [
+    assert events == [
         KeySkipped(url, "two", "not for signatures"),
         KeySkipped(url, "", "no object with a kid of reasonable length"),
         KeysRefreshed(url, ("one",)),
@@ -789,9 +769,7 @@ def test_what_happened_is_told_and_logged(endpoint: Endpoint, clock: Clock, capl
     ]
 
 
-def test_a_name_in_a_set_cannot_forge_a_line_of_the_log(
-    store: KeyStore, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_kid_cannot_inject_a_log_line(store: KeyStore, endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     endpoint.answer = {"keys": [jwk("one", kid="a\nWARNING b"), jwk("two", kid="c\nERROR d", use="enc")]}
     with caplog.at_level(logging.INFO):
         store.hydrate()
@@ -799,28 +777,28 @@ def test_a_name_in_a_set_cannot_forge_a_line_of_the_log(
     assert not any("\n" in message for message in caplog.messages)
 
 
-def test_pinning_is_no_news(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
-    told: list[KeyEvent] = []
-    store = KeyStore("https://keys.example/", endpoint, on_event=told.append)
+def test_pinning_reports_no_event(endpoint: Endpoint, caplog: pytest.LogCaptureFixture) -> None:
+    events: list[KeyEvent] = []
+    store = KeyStore("https://keys.example/", endpoint, on_event=events.append)
     with caplog.at_level(logging.INFO):
         store.pin(jwks("one"))
-    assert (told, caplog.messages) == ([], [])
+    assert (events, caplog.messages) == ([], [])
 
 
-def test_a_key_that_leaves_and_comes_back_is_the_same_object(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
+def test_key_that_returns_to_the_jwks_is_the_same_object(store: KeyStore, endpoint: Endpoint, clock: Clock) -> None:
     endpoint.answer = jwks("one", "two")
     store.hydrate()
-    leaving = store.get_cached_key("one")
+    original = store.get_cached_key("one")
     for answer in (jwks("two"), jwks("one", "two")):
         endpoint.answer = answer
         clock.forward(30)
         refusal(store, "forged")
-    assert store.get_cached_key("one") is leaving
+    assert store.get_cached_key("one") is original
     clock.forward(DAY - 1)
-    assert store.get_cached_key("one") is leaving, "seen again, it has its whole age"
+    assert store.get_cached_key("one") is original, "its age starts again"
 
 
-def test_a_key_that_leaves_late_does_not_outlive_its_hard_age(
+def test_removed_key_is_not_used_past_its_hard_max_age(
     endpoint: Endpoint, clock: Clock, background: list[Callable[[], None]]
 ) -> None:
     store = KeyStore("https://keys.example/", endpoint, hard_max_age_seconds=HOUR, now=clock, start=background.append)

@@ -1,4 +1,4 @@
-"""Tokens as values: typed, read-only all the way down, and fit for a cache."""
+"""Tokens as values: typed, deeply read-only and picklable."""
 
 import copy
 import json
@@ -27,7 +27,7 @@ ACCESS: dict[str, Any] = {
     "nested": {"list": [1, {"x": [2]}]},
 }
 ID: dict[str, Any] = {"token_use": "id", "aud": "c", "cognito:username": "u", "sub": "s", "iat": 1, "exp": 2}
-MACHINE: dict[str, Any] = {"token_use": "access", "client_id": "c", "sub": "c", "iat": 1, "exp": 2}
+CLIENT_TOKEN: dict[str, Any] = {"token_use": "access", "client_id": "c", "sub": "c", "iat": 1, "exp": 2}
 
 
 @pytest.mark.parametrize(
@@ -35,30 +35,30 @@ MACHINE: dict[str, Any] = {"token_use": "access", "client_id": "c", "sub": "c", 
     [
         (ACCESS, AccessToken),
         (ID, IdToken),
-        (MACHINE, ClientToken),
-        (MACHINE | {"username": "c"}, AccessToken),
-        (MACHINE | {"sub": "s"}, AccessToken),
+        (CLIENT_TOKEN, ClientToken),
+        (CLIENT_TOKEN | {"username": "c"}, AccessToken),
+        (CLIENT_TOKEN | {"sub": "s"}, AccessToken),
     ],
 )
-def test_claims_say_what_kind_of_token_they_are(claims: dict[str, Any], kind: type) -> None:
+def test_token_class_depends_on_the_claims(claims: dict[str, Any], kind: type) -> None:
     assert type(build_token(claims, POOL_ID)) is kind
 
 
-def test_an_access_token_reads_as_attributes() -> None:
+def test_access_token_attributes() -> None:
     token = build_token(ACCESS, POOL_ID)
     assert (token.user_pool_id, token.sub, token.username, token.client_id) == (POOL_ID, "s", "u", "c")
     assert (token.groups, token.scopes, token.issuer) == (("b", "a"), {"one", "two"}, "https://issuer.example")
 
 
-def test_moments_are_aware_and_in_utc() -> None:
+def test_times_are_aware_and_in_utc() -> None:
     token = build_token(ACCESS, POOL_ID)
     assert token.issued_at == datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
     assert token.expires_at == datetime(2027, 1, 15, 9, 0, tzinfo=UTC)
     assert token.auth_time == datetime(2027, 1, 15, 7, 43, 20, tzinfo=UTC)
-    assert build_token(MACHINE, POOL_ID).auth_time is None
+    assert build_token(CLIENT_TOKEN, POOL_ID).auth_time is None
 
 
-def test_an_id_token_reads_as_attributes() -> None:
+def test_id_token_attributes() -> None:
     token = build_token(ID | {"email": "a@example.com"}, POOL_ID)
     assert isinstance(token, IdToken)
     assert (token.client_id, token.username, token.email) == ("c", "u", "a@example.com")
@@ -66,14 +66,14 @@ def test_an_id_token_reads_as_attributes() -> None:
 
 
 @pytest.mark.parametrize("email", [None, ""])
-def test_an_id_token_may_have_no_email(email: Any) -> None:
+def test_id_token_without_email_has_an_empty_email(email: Any) -> None:
     token = build_token(ID | {"email": email}, POOL_ID)
     assert isinstance(token, IdToken)
     assert token.email == ""
 
 
 @pytest.mark.parametrize(
-    ("written", "verified"),
+    ("json_text", "expected"),
     [
         ("true", True),
         ('"true"', True),
@@ -84,17 +84,17 @@ def test_an_id_token_may_have_no_email(email: Any) -> None:
         ("null", False),
     ],
 )
-def test_an_email_is_verified_if_cognito_says_so(written: str, verified: bool) -> None:
-    token = build_token(ID | {"email_verified": json.loads(written)}, POOL_ID)
+def test_email_verified_may_be_a_boolean_or_a_string(json_text: str, expected: bool) -> None:
+    token = build_token(ID | {"email_verified": json.loads(json_text)}, POOL_ID)
     assert isinstance(token, IdToken)
-    assert token.email_verified is verified
+    assert token.email_verified is expected
 
 
-def test_a_machine_goes_by_its_client() -> None:
-    assert build_token(MACHINE, POOL_ID).username == "c"
+def test_username_of_a_client_token_is_its_client_id() -> None:
+    assert build_token(CLIENT_TOKEN, POOL_ID).username == "c"
 
 
-def test_a_token_is_read_only_all_the_way_down() -> None:
+def test_token_is_deeply_read_only() -> None:
     token = build_token(copy.deepcopy(ACCESS), POOL_ID)
     assert token.claims["nested"]["list"] == (1, {"x": (2,)})
     with pytest.raises(TypeError):
@@ -107,20 +107,20 @@ def test_a_token_is_read_only_all_the_way_down() -> None:
         del token.user_pool_id
 
 
-def test_a_copy_is_the_token_itself() -> None:
+def test_copy_returns_the_token_itself() -> None:
     token = build_token(ACCESS, POOL_ID)
     assert copy.copy(token) is token
     assert copy.deepcopy({"token": token})["token"] is token
 
 
-@pytest.mark.parametrize("claims", [ACCESS, ID, MACHINE])
-def test_a_token_pickles(claims: dict[str, Any]) -> None:
+@pytest.mark.parametrize("claims", [ACCESS, ID, CLIENT_TOKEN])
+def test_token_can_be_pickled(claims: dict[str, Any]) -> None:
     token = build_token(claims, POOL_ID)
-    again = pickle.loads(pickle.dumps(token))
-    assert (type(again), again.user_pool_id, again.claims) == (type(token), POOL_ID, token.claims)
+    unpickled = pickle.loads(pickle.dumps(token))
+    assert (type(unpickled), unpickled.user_pool_id, unpickled.claims) == (type(token), POOL_ID, token.claims)
 
 
-def test_the_repr_says_who_and_shows_no_claims() -> None:
+def test_repr_has_sub_and_pool_but_no_other_claims() -> None:
     assert repr(build_token(ACCESS, POOL_ID)) == "<AccessToken sub=s pool=eu-west-1_AbCdEfGhI>"
 
 
@@ -129,6 +129,6 @@ def test_claims_can_be_read_unverified() -> None:
 
 
 @pytest.mark.parametrize("raw", ["", "a.b", "a.b.c", "é.é.é", b"a.b.c", None, 5])
-def test_reading_what_is_no_token_says_so(raw: Any) -> None:
+def test_read_unverified_of_a_malformed_token_raises(raw: Any) -> None:
     with pytest.raises(MalformedTokenError):
         read_unverified(raw)

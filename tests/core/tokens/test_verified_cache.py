@@ -1,4 +1,4 @@
-"""Tokens that are known: the same object again, for as long as nothing has changed that its verdict hangs on."""
+"""Cached tokens: the same object again, until anything changes that its verdict depends on."""
 
 import gc
 import os
@@ -41,7 +41,7 @@ CLAIMS: dict[str, Any] = {
 }
 
 
-def make(moment: Callable[[], float] = lambda: NOW, **options: Any) -> TokenVerifier:
+def make_verifier(moment: Callable[[], float] = lambda: NOW, **options: Any) -> TokenVerifier:
     verifier = TokenVerifier(POOL, now=moment, **options)
     verifier.load_jwks(POOL, jwks("one"))
     return verifier
@@ -51,59 +51,59 @@ def token(**claims: Any) -> str:
     return sign({**CLAIMS, **claims})
 
 
-def test_a_known_token_is_the_same_object_again() -> None:
-    verifier, raw = make(), token()
+def test_cached_token_is_the_same_object() -> None:
+    verifier, raw = make_verifier(), token()
     assert verifier.verify(raw) is verifier.verify(raw)
     assert not needs_fetch(verifier, raw)
 
 
 @pytest.mark.parametrize("options", [{"cache_size": 0}, {"cache_size": 1, "max_bytes": 16_384}])
-def test_none_is_kept_where_none_is_to_be_and_none_that_is_long(options: dict[str, int]) -> None:
-    verifier, raw = make(**options), token(padding="x" * (5_000 if options["cache_size"] else 0))
+def test_long_token_or_cache_of_size_0_is_not_cached(options: dict[str, int]) -> None:
+    verifier, raw = make_verifier(**options), token(padding="x" * (5_000 if options["cache_size"] else 0))
     assert verifier.verify(raw) is not verifier.verify(raw)
 
 
-def known_as(name: str) -> CacheEntry:
-    """Something to keep; what it is made of is looked at by nobody."""
+def make_entry(name: str) -> CacheEntry:
+    """Return a cache entry. Only its name matters."""
     return CacheEntry(name, None, None, "one", None, 0, 1)  # type: ignore[arg-type]
 
 
 @pytest.mark.defends("RP-21")
-def test_a_token_is_known_by_the_digest_of_all_of_it() -> None:
+def test_cache_key_is_the_digest_of_the_whole_token() -> None:
     assert VerifiedTokenCache(1).cache_key("a.b.c") == sha256(b"a.b.c").digest()
     assert VerifiedTokenCache(1).cache_key("x" * 4_096)
 
 
 @pytest.mark.parametrize("raw", ["x" * 4_097, "\u00e9", "\ud800", b"a.b.c", None, 5, [], ...])
-def test_what_is_long_or_no_ascii_text_has_no_name(raw: object) -> None:
+def test_long_or_non_ascii_token_has_no_cache_key(raw: object) -> None:
     assert VerifiedTokenCache(1).cache_key(raw) is None
 
 
-def test_nothing_has_a_name_where_nothing_is_kept() -> None:
+def test_cache_of_size_0_has_no_cache_key() -> None:
     assert VerifiedTokenCache(0).cache_key("a.b.c") is None
 
 
-def test_no_more_are_kept_than_is_said_and_the_first_one_goes_first() -> None:
+def test_full_cache_evicts_the_oldest_entry() -> None:
     tokens = VerifiedTokenCache(3)
-    for name in "abcade":  # what is kept again keeps its place
-        tokens.add(name.encode(), known_as(name))
+    for name in "abcade":  # adding an entry again does not move it
+        tokens.add(name.encode(), make_entry(name))
         assert len(tokens) <= 3
     assert list(tokens) == [b"c", b"d", b"e"]
 
 
-def test_others_may_have_let_all_go_meanwhile() -> None:
-    class Raced(VerifiedTokenCache):
+def test_cache_may_be_emptied_during_an_eviction() -> None:
+    class EmptiedCache(VerifiedTokenCache):
         def popitem(self, last: bool = True) -> Any:
-            self.clear()  # as other threads may between the look at the length and this
+            self.clear()  # as another thread may do after the check of the length
             return super().popitem(last)
 
-    tokens = Raced(0)
-    tokens.add(b"a", known_as("a"))
+    tokens = EmptiedCache(0)
+    tokens.add(b"a", make_entry("a"))
     assert not tokens
 
 
-def test_the_first_one_goes_where_there_are_too_many() -> None:
-    verifier = make(cache_size=2)
+def test_verifier_with_full_cache_evicts_the_oldest_token() -> None:
+    verifier = make_verifier(cache_size=2)
     first, second, third = (token(jti=name) for name in "abc")
     tokens = [verifier.verify(raw) for raw in (first, second, third)]
     assert verifier.verify(third) is tokens[2]
@@ -112,30 +112,30 @@ def test_the_first_one_goes_where_there_are_too_many() -> None:
 
 
 @pytest.mark.parametrize("late", [10, 10.5, 11, 3_600, 10**9])
-def test_a_known_token_ends_at_its_time_and_stays_ended(late: float) -> None:
+def test_cached_token_expires(late: float) -> None:
     moment = [float(NOW)]
-    verifier, raw = make(lambda: moment[0], leeway_seconds=10), token()
-    known = verifier.verify(raw)
+    verifier, raw = make_verifier(lambda: moment[0], leeway_seconds=10), token()
+    cached = verifier.verify(raw)
     moment[0] = CLAIMS["exp"] + 9.0
-    assert verifier.verify(raw) is known
+    assert verifier.verify(raw) is cached
     moment[0] = CLAIMS["exp"] + late
     with pytest.raises(ExpiredTokenError):
         verifier.verify(raw)
 
 
-def test_a_known_token_is_not_valid_before_its_time() -> None:
+def test_cached_token_is_not_valid_before_nbf() -> None:
     moment = [float(NOW)]
-    verifier, raw = make(lambda: moment[0], leeway_seconds=10), token(iat=NOW - 10, nbf=NOW + 5)
-    known = verifier.verify(raw)
+    verifier, raw = make_verifier(lambda: moment[0], leeway_seconds=10), token(iat=NOW - 10, nbf=NOW + 5)
+    cached = verifier.verify(raw)
     moment[0] = NOW - 5.0
-    assert verifier.verify(raw) is known
+    assert verifier.verify(raw) is cached
     moment[0] = NOW - 6.0
     with pytest.raises(ImmatureTokenError):
         verifier.verify(raw)
 
 
 @pytest.mark.parametrize(
-    ("first", "then", "code"),
+    ("first", "second", "code"),
     [
         ({}, {"client_ids": ("2appclient",)}, "wrong_client"),
         ({}, {"client_ids": "2appclient"}, "wrong_client"),
@@ -151,46 +151,46 @@ def test_a_known_token_is_not_valid_before_its_time() -> None:
     ],
     ids=str,
 )
-def test_each_call_gets_the_verdict_that_it_asks_for(first: dict[str, Any], then: dict[str, Any], code: str) -> None:
-    verifier, raw = make(), token()
-    known = verifier.verify(raw, **first)
-    assert verifier.verify(raw, **first) is known
+def test_cached_token_gets_the_verdict_for_each_call(first: dict[str, Any], second: dict[str, Any], code: str) -> None:
+    verifier, raw = make_verifier(), token()
+    cached = verifier.verify(raw, **first)
+    assert verifier.verify(raw, **first) is cached
     for _ in range(2):
-        assert refusal(verifier, raw, **then) == code
-    assert verifier.verify(raw, **first) is known
+        assert error_code(verifier, raw, **second) == code
+    assert verifier.verify(raw, **first) is cached
 
 
-def refusal(verifier: TokenVerifier, raw: str, **asked: Any) -> str:
-    with pytest.raises(CognitoError) as refused:
-        verifier.verify(raw, **asked)
-    return refused.value.code
+def error_code(verifier: TokenVerifier, raw: str, **expected: Any) -> str:
+    with pytest.raises(CognitoError) as caught:
+        verifier.verify(raw, **expected)
+    return caught.value.code
 
 
-def test_what_a_call_asks_for_counts_for_known_tokens_too() -> None:
-    verifier, raw = make(), token()
+def test_expected_values_of_a_call_apply_to_cached_tokens() -> None:
+    verifier, raw = make_verifier(), token()
     verifier.verify(raw)
     with pytest.raises(TokenUseError):
         verifier.verify(raw, token_use="id")
     with pytest.raises(ClientError):
         verifier.verify(raw, client_ids=("2appclient",))
-    asked = ["1webclient"]
-    assert verifier.verify(raw, client_ids=asked)
-    asked[0] = "2appclient"
+    client_ids = ["1webclient"]
+    assert verifier.verify(raw, client_ids=client_ids)
+    client_ids[0] = "2appclient"
     with pytest.raises(ClientError):
-        verifier.verify(raw, client_ids=asked)
+        verifier.verify(raw, client_ids=client_ids)
 
 
-def test_a_known_token_ends_with_its_key() -> None:
-    verifier, raw = make(), token()
+def test_cached_token_is_refused_without_its_key() -> None:
+    verifier, raw = make_verifier(), token()
     verifier.verify(raw)
     verifier.load_jwks(POOL, jwks("two"))
-    with pytest.raises(SignatureError) as refused:
+    with pytest.raises(SignatureError) as caught:
         verifier.verify(raw)
-    assert refused.value.code == "unknown_key"
+    assert caught.value.code == "unknown_key"
 
 
-def test_another_signature_is_another_token() -> None:
-    verifier, raw = make(), token()
+def test_cached_token_with_another_signature_is_refused() -> None:
+    verifier, raw = make_verifier(), token()
     verifier.verify(raw)
     head, _, signature = raw.rpartition(".")
     with pytest.raises(SignatureError):
@@ -198,76 +198,76 @@ def test_another_signature_is_another_token() -> None:
 
 
 @pytest.mark.parametrize("header", [{"alg": "RS256", "kid": "one"}, {"kid": "one", "alg": "HS256"}, {"kid": "one"}])
-def test_the_same_claims_under_another_header_are_another_token(header: dict[str, str]) -> None:
-    verifier, raw = make(), token()
+def test_cached_token_with_another_header_is_refused(header: dict[str, str]) -> None:
+    verifier, raw = make_verifier(), token()
     verifier.verify(raw)
     _, rest = raw.split(".", 1)
     forged = f"{segment(header)}.{rest}"
     assert forged != raw
-    assert refusal(verifier, forged) == "invalid_signature"
+    assert error_code(verifier, forged) == "invalid_signature"
 
 
-def test_a_login_neither_finds_nor_leaves_a_known_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+def test_verification_with_a_nonce_bypasses_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    kids: list[str] = []
     get_cached_key = KeyStore.get_cached_key
-    verifier, raw = make(), token(nonce="n")
+    verifier, raw = make_verifier(), token(nonce="n")
     first = verifier.verify(raw, nonce="n")
     assert verifier.verify(raw) is not first
-    monkeypatch.setattr(KeyStore, "get_cached_key", lambda store, kid: asked.append(kid) or get_cached_key(store, kid))
+    monkeypatch.setattr(KeyStore, "get_cached_key", lambda store, kid: kids.append(kid) or get_cached_key(store, kid))
     assert verifier.verify(raw, nonce="n") is not verifier.verify(raw)
-    assert asked
+    assert kids
 
 
 @pytest.mark.defends("RP-22")
 def test_threads_share_a_small_cache() -> None:
-    verifier = make(cache_size=8)
+    verifier = make_verifier(cache_size=8)
     raws = {token(sub=name): name for name in "abcdefghijklmnop"}
-    wrong: list[object] = []
+    mismatches: list[object] = []
 
-    def hammer() -> None:
+    def verify_all() -> None:
         for _ in range(20):
-            wrong.extend(raw for raw, name in raws.items() if verifier.verify(raw).sub != name)
+            mismatches.extend(raw for raw, name in raws.items() if verifier.verify(raw).sub != name)
 
-    threads = [threading.Thread(target=hammer) for _ in range(16)]
+    threads = [threading.Thread(target=verify_all) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert wrong == []
+    assert mismatches == []
     assert len(verifier._cache) == 8
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_child_knows_what_its_parent_knew_and_nothing_that_comes_after() -> None:
-    verifier, raw, other = make(), token(), token(jti="other")
-    known = verifier.verify(raw)
+def test_forked_child_has_its_own_copy_of_the_cache() -> None:
+    verifier, raw, other = make_verifier(), token(), token(jti="other")
+    cached = verifier.verify(raw)
     if (child := os.fork()) == 0:
-        holds = verifier.verify(raw) is known and verifier.verify(other) is verifier.verify(other)
-        os._exit(0 if holds else 1)
+        is_cached = verifier.verify(raw) is cached and verifier.verify(other) is verifier.verify(other)
+        os._exit(0 if is_cached else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert list(verifier._cache) == [verifier._cache.cache_key(raw)]
 
 
-def test_nothing_of_what_came_in_is_kept() -> None:
-    verifier, raw = make(), token()
+def test_cache_contains_no_part_of_the_raw_token() -> None:
+    verifier, raw = make_verifier(), token()
     verifier.verify(raw)
     verifier.verify(raw, client_ids=("1webclient",))
     parts = {raw, *raw.split("."), raw.rpartition(".")[0]}
-    texts = [value for value in everything_in(list(verifier._cache.items())) if isinstance(value, str | bytes)]
-    assert b"".join(texts_as_bytes(texts)).count(b"somebody") == 1  # the claims were walked through
+    texts = [value for value in reachable_objects(list(verifier._cache.items())) if isinstance(value, str | bytes)]
+    assert b"".join(texts_as_bytes(texts)).count(b"somebody") == 1  # the search has reached the claims
     assert not [part for part in parts for text in texts_as_bytes(texts) if part.encode() in text]
 
 
-def everything_in(start: object) -> Iterator[object]:
-    """All that `start` holds, short of code and of the keys' store."""
-    seen, waiting = {id(start)}, [start]
+def reachable_objects(start: object) -> Iterator[object]:
+    """Yield every object that `start` refers to, except code and the key store."""
+    visited, waiting = {id(start)}, [start]
     while waiting:
         value = waiting.pop()
         yield value
         for inner in gc.get_referents(value):
-            if id(inner) not in seen and not isinstance(inner, type | ModuleType | FunctionType | KeyStore):
-                seen.add(id(inner))
+            if id(inner) not in visited and not isinstance(inner, type | ModuleType | FunctionType | KeyStore):
+                visited.add(id(inner))
                 waiting.append(inner)
 
 
@@ -291,7 +291,7 @@ def server() -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def remote(server: ScriptedServer, clock: Clock) -> TokenVerifier:
-    """A verifier whose keys are fetched: renewed after 80 s, gone after 1,000 s."""
+    """Return a verifier that fetches its keys, refreshes them after 80 s and drops them after 1,000 s."""
     pool = UserPool(POOL.user_pool_id, client_ids="1webclient", issuer=f"{server.url}/{POOL.user_pool_id}")
     stores = KeyStores(max_age_seconds=100, hard_max_age_seconds=1_000, now=clock)
     return TokenVerifier(pool, key_stores=stores, now=lambda: NOW)
@@ -302,35 +302,35 @@ def raw(remote: TokenVerifier) -> str:
     return token(iss=remote.pools[0].issuers[0])
 
 
-def test_a_known_token_outlives_a_renewal_that_brings_the_same_key(
+def test_cached_token_stays_if_a_refresh_returns_the_same_key(
     remote: TokenVerifier, raw: str, server: ScriptedServer, clock: Clock
 ) -> None:
-    known = remote.verify(raw)
+    cached = remote.verify(raw)
     clock.now += 100
     remote.hydrate()
     assert server.count == 2
-    assert remote.verify(raw) is known
+    assert remote.verify(raw) is cached
 
 
 @pytest.mark.parametrize(
     ("document", "code"),
     [
-        pytest.param(jwks("two"), "unknown_key", id="it is withdrawn"),
-        pytest.param({"keys": [jwk("two", kid="one")]}, "invalid_signature", id="it is replaced"),
-        pytest.param({"keys": [jwk(use="enc"), jwk("two")]}, "unknown_key", id="it is for something else"),
+        pytest.param(jwks("two"), "unknown_key", id="removed"),
+        pytest.param({"keys": [jwk("two", kid="one")]}, "invalid_signature", id="replaced"),
+        pytest.param({"keys": [jwk(use="enc"), jwk("two")]}, "unknown_key", id="other use"),
     ],
 )
-def test_a_known_token_goes_with_its_key(
+def test_cached_token_is_refused_if_its_key_changes(
     remote: TokenVerifier, raw: str, server: ScriptedServer, clock: Clock, document: Any, code: str
 ) -> None:
     remote.verify(raw)
     server.script(json_answer(document))
     clock.now += 100
     remote.hydrate()
-    assert refusal(remote, raw) == code
+    assert error_code(remote, raw) == code
 
 
-def test_a_known_token_ends_with_the_hard_age_of_its_key(
+def test_cached_token_is_unavailable_past_hard_max_age_of_its_key(
     remote: TokenVerifier, raw: str, server: ScriptedServer, clock: Clock
 ) -> None:
     remote.verify(raw)
@@ -342,12 +342,12 @@ def test_a_known_token_ends_with_the_hard_age_of_its_key(
         remote.verify(raw)
 
 
-def test_a_known_token_has_its_keys_renewed_behind_it(
+def test_cached_token_starts_a_background_refresh(
     remote: TokenVerifier, raw: str, server: ScriptedServer, clock: Clock
 ) -> None:
-    known = remote.verify(raw)
+    cached = remote.verify(raw)
     clock.now += 80
-    assert remote.verify(raw) is known
+    assert remote.verify(raw) is cached
     for thread in threading.enumerate():
         if thread.name == "cognito-keys":
             thread.join(10)

@@ -1,4 +1,4 @@
-"""Good claims, and JSON and tokens spelled in every way: as a writer would, and as none would. Knows no verdict."""
+"""Valid claims, and usual and unusual encodings of JSON and tokens. Must not depend on expected verdicts."""
 
 import hashlib
 import json
@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from tests.support.signing import b64, jwk, number, private_key
 
-from .two_judges import ISSUERS, NOW
+from .pyjwt_comparison import ISSUERS, NOW
 
-Members = list[tuple[str, Any]]  # of a JSON object: in their order, and a name may stand twice
+Members = list[tuple[str, Any]]  # of a JSON object, in order; a name may occur twice
 STYLES = ("spaced", "escaped", "escaped names", "whitespace", "bom", "utf-16", "utf-32-be", "raw surrogates")
 RESOURCE = "https://api.example.com"
 HEADER: Mapping[str, Any] = {"kid": "one", "alg": "RS256"}
@@ -42,7 +42,7 @@ ID: Mapping[str, Any] = {
     "nonce": "sent",
     "at_hash": b64(hashlib.sha256(b"beside").digest()[:16]),
 }
-MACHINE: Mapping[str, Any] = {
+CLIENT_TOKEN: Mapping[str, Any] = {
     **_COMMON,
     "token_use": "access",
     "client_id": "1webclient",
@@ -51,40 +51,40 @@ MACHINE: Mapping[str, Any] = {
 }
 
 
-class Literally(str):
-    """A value's own spelling in JSON, or what only looks like JSON."""
+class JsonLiteral(str):
+    """A text that is written into JSON unchanged, whether it is valid JSON or not."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"Literally({str(self)!r})"
+        return f"JsonLiteral({str(self)!r})"
 
 
 @cache
 def odd_key(bits: int, exponent: int) -> RSAPrivateKey:
-    """A key that no pool has."""
+    """Return a key that is in no pool's JWKS."""
     return generate_private_key(exponent, bits)
 
 
 def odd_jwk(key: RSAPrivateKey, **members: Any) -> dict[str, Any]:
-    """Its JWK."""
+    """Return the JWK of `key`."""
     numbers = key.public_key().public_numbers()
     return jwk("one", n=number(numbers.n), e=number(numbers.e), **members)
 
 
-def written(members: Members | Mapping[str, Any], style: str = "compact") -> bytes:
-    """The members as JSON, or nearly, in the style of one writer or another."""
+def encode_json(members: Members | Mapping[str, Any], style: str = "compact") -> bytes:
+    """Return the members as JSON, or nearly JSON, in one of STYLES or "compact"."""
     pairs = list(members.items()) if isinstance(members, Mapping) else members
     spaced = style in ("spaced", "utf-16", "bom")
     colon, comma = (": ", ", ") if spaced else (":", ",")
     is_ascii = style not in ("compact", "raw surrogates")
 
     def text(value: Any) -> str:
-        if isinstance(value, Literally):
+        if isinstance(value, JsonLiteral):
             return str(value)
         return json.dumps(value, ensure_ascii=is_ascii, separators=(comma, colon))
 
-    body = "{" + comma.join(f"{_name(name, style, text)}{colon}{text(value)}" for name, value in pairs) + "}"
+    body = "{" + comma.join(f"{_encode_name(name, style, text)}{colon}{text(value)}" for name, value in pairs) + "}"
     if style == "whitespace":
         body = f"\n\t {body}\r\n"
     if style in ("utf-16", "utf-32-be"):
@@ -92,13 +92,13 @@ def written(members: Members | Mapping[str, Any], style: str = "compact") -> byt
     return (b"\xef\xbb\xbf" if style == "bom" else b"") + body.encode(errors="surrogatepass")
 
 
-def _name(name: str, style: str, text: Callable[[Any], str]) -> str:
+def _encode_name(name: str, style: str, text: Callable[[Any], str]) -> str:
     return f'"\\u{ord(name[0]):04x}{text(name[1:])[1:]}' if style == "escaped names" and name else text(name)
 
 
 @lru_cache(1_000)
-def signed(header: str, claims: str, key: RSAPrivateKey | None = None) -> str:
-    """A token of two parts that are base64url already, or nearly."""
+def sign_parts(header: str, claims: str, key: RSAPrivateKey | None = None) -> str:
+    """Return a signed token of two parts that are already base64url, or nearly."""
     message = f"{header}.{claims}"
     return f"{message}.{b64((key or private_key('one')).sign(message.encode(errors='replace'), PKCS1v15(), SHA256()))}"
 
@@ -109,5 +109,5 @@ def token(
     style: str = "compact",
     key: RSAPrivateKey | None = None,
 ) -> str:
-    """A token whose signature holds."""
-    return signed(b64(written(header)), b64(written(claims, style)), key)
+    """Return a token with a valid signature."""
+    return sign_parts(b64(encode_json(header)), b64(encode_json(claims, style)), key)
