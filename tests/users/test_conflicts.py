@@ -226,7 +226,6 @@ def test_transaction_of_a_server_has_no_further_statement(statements: Any) -> No
 def test_repeatable_read_transaction_finds_the_row_of_another_writer(
     told: Any, monkeypatch: pytest.MonkeyPatch, groups: tuple[str, ...]
 ) -> None:
-
     def authenticate_elsewhere() -> int:
         try:
             return told(*groups).pk
