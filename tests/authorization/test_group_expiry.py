@@ -252,7 +252,7 @@ def test_permission_caches_are_cleared_when_groups_expire(expired_admin, monkeyp
     assert not user.has_perm("auth.delete_user")
 
 
-def test_with_perm_leaves_out_users_whose_groups_expired(told) -> None:
+def test_with_perm_omits_users_with_expired_groups(told) -> None:
     told("editors")
     told("editors", username="bob")
     set_age(username="alice")

@@ -76,7 +76,7 @@ class EmailUser:
         local = get_user_model().objects.create(email="alice@example.com")
         assert told(token_use="id") == local
 
-    def test_linking_by_email_makes_the_password_unusable_and_ends_sessions(self, told, cognito) -> None:
+    def test_linking_by_email_disables_the_password_and_ends_sessions(self, told, cognito) -> None:
         cognito(LINK_BY_VERIFIED_EMAIL=True)
         local = get_user_model()(email="alice@example.com", age=7)
         local.set_password("known to a stranger")
@@ -127,7 +127,7 @@ class EmailUser:
         messages = [message.msg for message in run_checks(tags=["security"]) if message.id == "django_cognito.E010"]
         assert [text.split(" grant '")[1].split("'")[0] for text in messages] == ["groups", "is_staff", "is_superuser"]
 
-    def test_protected_json_value_keeps_both_kinds_of_change(self) -> None:
+    def test_protected_json_value_preserves_both_kinds_of_change(self) -> None:
         model = get_user_model()
         model.objects.create(email="alice@example.com", address={"lines": ["a"]}, age=1)
         user = model.objects.get()
@@ -213,7 +213,7 @@ class ReadsElsewhere:
 class MemberUser:
     __test__ = True
 
-    def test_unlinking_locks_and_keeps_a_user_of_two_tables(self, told) -> None:
+    def test_unlinking_a_user_of_two_tables_creates_a_former_link(self, told) -> None:
         user = told()
         other = CognitoUser.objects.create(
             user=user, user_pool_id=POOL, sub="two", username="two", as_of=datetime(2020, 1, 1, tzinfo=UTC)
@@ -298,7 +298,7 @@ class MemberUser:
         assert (other.likes, other.loaded_likes) == ([], [])
 
     @pytest.mark.parametrize("name", ["MemberUser", "ProxyOfMember", "OfficeHolder"])
-    def test_protected_user_of_two_tables_keeps_changes_of_both(self, name) -> None:
+    def test_protected_user_of_two_tables_preserves_changes_of_both(self, name) -> None:
         model = getattr(models, name)
         rows = model._base_manager
         pk = rows.create(name="alice", motto="ever", likes=["a"]).pk
@@ -311,7 +311,7 @@ class MemberUser:
         assert (saved.name, saved.motto, saved.likes) == ("bob", "ONWARDS", ["b"])
         assert saved.last_login is not None
 
-    def test_protected_member_keeps_the_relation_that_the_row_has(self) -> None:
+    def test_protected_member_preserves_the_relation_of_the_row(self) -> None:
         rows = models.MemberUser._base_manager
         first, second = rows.create(name="first"), rows.create(name="second")
         pk = rows.create(name="alice", referred_by=first).pk
@@ -329,7 +329,7 @@ class MemberUser:
         user.save()
         assert rows.get(pk=pk).referred_by == first
 
-    def test_protected_member_keeps_its_parents_changes_when_promoted(self) -> None:
+    def test_promoted_protected_member_preserves_changes_of_its_parent(self) -> None:
         rows = models.MemberUser._base_manager
         pk = rows.create(name="alice", motto="ever").pk
         user = rows.get(pk=pk)

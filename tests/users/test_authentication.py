@@ -214,7 +214,7 @@ def test_aauthenticate_has_the_same_parameters() -> None:
 
 
 @pytest.mark.parametrize("run", [lambda call: asyncio.run(call()), lambda call: async_to_sync(call)()])
-def test_aauthenticate_fetches_keys_in_a_thread_of_its_own(monkeypatch, run) -> None:
+def test_aauthenticate_fetches_keys_in_a_separate_thread(monkeypatch, run) -> None:
     threads = []
     monkeypatch.setattr("django_cognito.users.authentication.get_token_user", lambda *_: None)
 

@@ -342,7 +342,7 @@ def revoke_flags() -> None:
     User.objects.update(is_active=False, is_staff=False)
 
 
-def test_saved_cached_user_keeps_changes_of_other_processes(raw, costs) -> None:
+def test_saved_cached_user_preserves_changes_of_other_processes(raw, costs) -> None:
     staff = token("admins", username="bob")
     authenticate(staff), authenticate(staff)
     user = costs(0, lambda: authenticate(staff))[0]

@@ -137,7 +137,7 @@ def test_group_of_only_the_id_token_is_not_added_at_equal_moments() -> None:
     assert changes.groups == ("a",)
 
 
-def test_groups_in_another_order_are_no_change() -> None:
+def test_groups_in_another_order_change_nothing() -> None:
     changes = changes_from(claims_from_tokens(access(**{"cognito:groups": ["a", "b"]}), None, SITE), link(), SITE)
     assert changes is not None
     same_claims = claims_from_tokens(access(**{"cognito:groups": ["b", "a"]}), None, SITE)

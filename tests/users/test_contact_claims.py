@@ -142,7 +142,7 @@ def test_local_email_is_replaced_only_by_a_verified_claim(verified, expected) ->
     assert user.email == expected
 
 
-def test_empty_local_email_takes_an_unverified_claim_after_linking() -> None:
+def test_empty_local_email_is_replaced_by_an_unverified_claim() -> None:
     user = User.objects.create_user("local", "", "pw")
     link_google(user, email=OTHER, email_verified=False)
     assert (user.email, verified_of(user)) == (OTHER, [])

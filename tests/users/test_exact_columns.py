@@ -52,7 +52,7 @@ def test_new_columns_have_a_binary_collation_that_does_not_pad() -> None:
 
 @pytest.mark.needs("mariadb")
 @pytest.mark.django_db(transaction=True)
-def test_migrated_columns_have_the_collation_and_keep_their_rows(old_models: Any) -> None:
+def test_migrated_columns_have_the_collation_and_their_rows(old_models: Any) -> None:
     assert _collations() != {"utf8mb4_nopad_bin"}
     user = User.objects.create(username="alice")
     link = old_models.get_model(APP, "CognitoUser").objects.create(

@@ -1,4 +1,4 @@
-"""200 first requests at the same moment to two gunicorn processes: each response is 200 and no row is doubled."""
+"""200 first requests at the same moment to two gunicorn processes: each response is 200 and no row is created twice."""
 
 import os
 import sqlite3

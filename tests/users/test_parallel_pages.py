@@ -86,7 +86,7 @@ def test_page_is_retried_after_a_deadlock(user: User) -> None:
 
 
 def _lock_user_and_then_links(user_pk: int, user_is_locked: Event, page_waits_for_user: Event) -> None:
-    """Lock in the opposite order, as a site may; the database rolls back the page's transaction to resolve the deadlock."""
+    """Lock in the opposite order; the database rolls back the page's transaction to resolve the deadlock."""
     try:
         with transaction.atomic():
             # MariaDB rolls back the transaction with fewer changed rows, PostgreSQL the one that detects the deadlock.
@@ -103,7 +103,7 @@ def _lock_user_and_then_links(user_pk: int, user_is_locked: Event, page_waits_fo
 
 
 @pytest.mark.parametrize("create", [True, False])
-def test_page_whose_last_user_fails_writes_nothing(user: User, failing_on: Any, cognito: Any, create: bool) -> None:
+def test_page_with_a_failing_last_user_writes_nothing(user: User, failing_on: Any, cognito: Any, create: bool) -> None:
     cognito(GROUPS={"viewers": {"staff": True}, "editors": {"groups": ["Writers"]}})
     names = (*NAMES, "zoe") if create else NAMES
     claims = [*page("viewers", names=names[:-1]), *page("editors", names=names[-1:])]

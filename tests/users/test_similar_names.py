@@ -129,7 +129,7 @@ def test_user_with_a_similar_username_gets_a_new_account(told, cognito, name, cl
 
 
 @pytest.mark.parametrize("in_case", [str.lower, str.upper], ids=["exact", "similar"])
-def test_user_whose_possible_usernames_exist_gets_a_new_account(told, in_case) -> None:
+def test_user_with_only_existing_usernames_gets_a_new_account(told, in_case) -> None:
     sub = "0a1b2c3d-1111-2222-3333-444455556666"
     existing = [User.objects.create_user(in_case(name)).pk for name in ("alice", "alice-0a1b2c3d", sub)]
     user = told(sub=sub, username="alice")

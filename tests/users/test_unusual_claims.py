@@ -94,7 +94,7 @@ def test_two_users_with_one_verified_email_are_two_users(told: Any, cognito: Any
     assert (second.email, told(username="google", at=5, **email_claims)) == ("alice@example.com", second)
 
 
-def test_account_whose_email_is_no_longer_verified_is_not_linked(told: Any, cognito: Any) -> None:
+def test_account_with_an_email_no_longer_verified_is_not_linked(told: Any, cognito: Any) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     told(token_use="id", username="mallory", email="mallory@example.com", at=-60)
     mallory = told(token_use="id", username="mallory", email="victor@example.com", email_verified=False)

@@ -53,7 +53,7 @@ SAVES: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("save", SAVES)
 @pytest.mark.parametrize("in_transaction", [False, True])
-def test_save_keeps_changes_of_other_processes(user, save, in_transaction) -> None:
+def test_save_preserves_changes_of_other_processes(user, save, in_transaction) -> None:
     change_row(is_active=False, is_staff=False, email="new@example.com")
     user.first_name = "Bob"
     if in_transaction:
@@ -111,7 +111,7 @@ def test_save_in_a_transaction_waits_for_a_concurrent_change(user) -> None:
 
 
 @pytest.mark.needs("postgresql")
-def test_transactions_that_refer_to_the_user_and_save_it_do_not_deadlock(user) -> None:
+def test_concurrent_transactions_with_the_user_do_not_deadlock(user) -> None:
     both_refer, failed = Barrier(2), []
 
     def refer_and_save(number: int) -> None:
