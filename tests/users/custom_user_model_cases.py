@@ -135,7 +135,7 @@ class EmailUser:
         model.objects.update(address={"lines": ["b"]}, age=2)
         user.save()
         assert (user.address, model.objects.get().address) == ({"lines": ["b"]}, {"lines": ["b"]})
-        user.address["lines"].append("c")  # changed in place, so it is set on purpose
+        user.address["lines"].append("c")  # changed in place, so it counts as set
         model.objects.update(address={}, age=3)
         user.save()
         assert (model.objects.get().address, model.objects.get().age) == ({"lines": ["b", "c"]}, 3)
@@ -144,7 +144,7 @@ class EmailUser:
         model = get_user_model()
         model.objects.create(email="alice@example.com", photo="a.png", seal=b"a")
         user = model.objects.get()
-        assert user.photo.name == "a.png"  # a file object is in the place of the name now
+        assert user.photo.name == "a.png"  # the name is now wrapped in a file object
         protect_unread_changes(user)
         model.objects.update(photo="b.png", seal=b"b")
         user.save()

@@ -26,8 +26,8 @@ from tests.support.user_scenario import NOW
 
 SITE = "tests.users.two_process_site"
 REQUESTS = 200
-THREADS = 12  # of each process: so many connections to the database
-SECONDS = 5  # the tokens of a user are of so many different seconds
+THREADS = 12  # of each process, each with a connection to the database
+SECONDS = 5  # number of different seconds in which the tokens of a user are issued
 GROUPS = ("editors", "helpers")
 TABLES = ("auth_user", "django_cognito_cognitouser", "django_cognito_cognitomembership", "auth_group")
 
@@ -36,7 +36,7 @@ each_number_of_users = pytest.mark.parametrize("users", [1, 50])
 
 @pytest.fixture
 def keys_url() -> Iterator[str]:
-    """The URL of a server that serves the keys of `make_token`."""
+    """Yield the URL of a server that serves the keys of `make_token`."""
     with ScriptedServer(json_answer(jwks())) as server:
         yield server.url
 

@@ -23,7 +23,7 @@ NAMES = ("alice", "google")
 
 @pytest.fixture
 def user(told: Any) -> User:
-    """A user with two links."""
+    """Return a user with two links."""
     user = told("viewers", at=-600)
     told("viewers", at=-600, username="google")
     CognitoUser.objects.update(user=user)
@@ -114,5 +114,5 @@ def test_page_with_a_failing_last_user_writes_nothing(user: User, failing_on: An
     assert (user.is_staff, User.objects.count(), CognitoUser.objects.count()) == (False, 2, 2)
     assert {link.as_of.timestamp() for link in CognitoUser.objects.all()} == {NOW - 600}
     assert set(CognitoMembership.objects.values_list("name", flat=True)) == {"viewers"}
-    # The failing user is the last of the page: the others had been written before.
+    # The failing user is the last of the page: the other users were written before.
     assert provisioning.update_users(claims[:-1], create=create) == len(names) - 1

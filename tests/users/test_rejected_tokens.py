@@ -66,7 +66,7 @@ def keys(server: ScriptedServer, settings: Any) -> Iterator[ScriptedServer]:
 
 @pytest.fixture
 def _without_io(keys: ScriptedServer, django_assert_num_queries: Any) -> Iterator[None]:
-    """Assert that the test makes no HTTP request, no query and no user."""
+    """Assert that the test makes no HTTP request and no query, and creates no user."""
     with django_assert_num_queries(0):
         yield
     assert keys.count == 0

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def user() -> User:
-    """A protected user, loaded as staff."""
+    """Return a protected user, loaded as staff."""
     pk = User.objects.create(username="alice", first_name="Alice", is_staff=True, is_superuser=True).pk
     loaded = User.objects.get(pk=pk)
     protect_unread_changes(loaded)
@@ -362,7 +362,7 @@ def test_object_of_another_model_with_the_same_state_is_unaffected(user) -> None
 
 @pytest.fixture
 def hidden() -> User:
-    """A user whose flags are hidden in memory, and not in the row."""
+    """Return a user whose flags are hidden in memory and not in the row."""
     User.objects.create(username="alice", first_name="Alice", is_staff=True, is_superuser=True)
     loaded = row()
     loaded.is_staff = loaded.is_superuser = False

@@ -151,7 +151,7 @@ def test_link_moved_by_update_fields_is_recorded(told, mapped) -> None:
 
 @pytest.mark.parametrize("way", ["deferred", "constructed", "refreshed"])
 def test_link_moved_by_an_unread_row_is_recorded(told, mapped, way) -> None:
-    """Such an object has no former user of the link."""
+    """The object does not store the former user of the link."""
     first = told("admins", at=-50)
     link = CognitoUser.objects.only("sub").get() if way == "deferred" else link_of(first)
     if way == "constructed":
