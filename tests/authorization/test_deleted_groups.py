@@ -13,11 +13,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mapped")]
 
 
 class GroupInAdmin(Group):
-    """A proxy, as a site may have one for its admin."""
+    """A proxy model, as a site may define for its admin."""
 
     class Meta:
         proxy = True
-        app_label = "a_site"  # which is not installed: it needs no migration
+        app_label = "a_site"  # not installed, so it needs no migration
 
 
 deleted_groups.connect_receivers([Group, GroupInAdmin, User])
@@ -40,13 +40,13 @@ def test_deleted_group_is_granted_again_by_the_next_token(told, writes, at) -> N
     assert django_groups(user) == set()
 
 
-def test_group_that_was_deleted_by_a_proxy_is_granted_again(told) -> None:
+def test_group_deleted_by_a_proxy_is_granted_again(told) -> None:
     told("editors", at=-60)
     GroupInAdmin.objects.get(name="Writers").delete()
     assert django_groups(told("editors", at=-30)) == {"Writers", "Readers"}
 
 
-def test_flag_that_was_removed_by_hand_comes_back_with_a_deleted_group(told, cognito) -> None:
+def test_flag_removed_by_an_admin_returns_with_a_deleted_group(told, cognito) -> None:
     cognito(GROUPS={"support": {"groups": ["Help desk"], "staff": True}})
     told("support", at=-60)
     recreate("Help desk")
@@ -56,7 +56,7 @@ def test_flag_that_was_removed_by_hand_comes_back_with_a_deleted_group(told, cog
     assert (user.is_staff, django_groups(user)) == (True, {"Help desk"})
 
 
-def test_deletion_of_a_group_clears_only_the_digests_of_links_that_granted_it(told) -> None:
+def test_deleted_group_clears_digests_of_links_that_granted_it(told) -> None:
     for name, group in (("alice", "editors"), ("bob", "viewers"), ("carol", "helpers")):
         told(group, username=name)
     Group.objects.get(name="Writers").delete()
@@ -65,14 +65,14 @@ def test_deletion_of_a_group_clears_only_the_digests_of_links_that_granted_it(to
     assert [len(digests[name].partition(":")[2]) for name in ("bob", "carol")] == [64, 64]
 
 
-def test_deletion_of_several_groups_clears_the_digests_of_each(told) -> None:
+def test_deletion_of_several_groups_clears_the_digests_of_each_link(told) -> None:
     told("editors")
     told("viewers", username="bob")
     Group.objects.all().delete()
     assert set(CognitoUser.objects.values_list("access_digest", flat=True)) == {f"{NOW}:"}
 
 
-def test_cleared_digest_keeps_its_moment_so_older_attributes_stay_out(told) -> None:
+def test_cleared_digest_still_rejects_older_attributes(told) -> None:
     told("editors", at=-60, token_use="id", given_name="New")
     recreate("Writers")
     told("editors", at=-90, token_use="id", given_name="Old")
@@ -80,7 +80,7 @@ def test_cleared_digest_keeps_its_moment_so_older_attributes_stay_out(told) -> N
     assert (user.first_name, django_groups(user)) == ("New", {"Writers", "Readers"})
 
 
-def test_deleted_group_leaves_digests_without_a_moment_as_they_are(told) -> None:
+def test_deleted_group_does_not_change_digests_without_a_moment(told) -> None:
     told("editors", at=-60)
     CognitoUser.objects.update(**dict.fromkeys(DIGEST_FIELDS, "a" * 64))
     recreate("Writers")
@@ -90,7 +90,7 @@ def test_deleted_group_leaves_digests_without_a_moment_as_they_are(told) -> None
 
 def test_deletion_of_a_group_that_nothing_granted_writes_nothing(told, writes: Any) -> None:
     told("helpers")
-    group = Group.objects.create(name="By hand")
+    group = Group.objects.create(name="Local")
     link = CognitoUser.objects.values().get()
     group.delete()
     assert CognitoUser.objects.values().get() == link

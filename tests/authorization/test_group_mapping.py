@@ -1,4 +1,4 @@
-"""Cognito groups into what they give, and the difference to what they gave before: pure, so tested as values."""
+"""The grants of Cognito groups, and their difference to earlier grants: pure functions, tested with values."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ WRITERS, READERS = Granted(frozenset({1})), Granted(frozenset({2}))
 
 
 def site(**changes: Any) -> CognitoSettings:
-    """The settings of a site that maps two groups."""
+    """Return the settings of a site that maps two groups."""
     groups = {
         "editors": GroupGrant(("Writers",), frozenset({"notes.change_note", "notes.view_note"}), staff=True),
         "viewers": GroupGrant(permissions=frozenset({"notes.view_note"})),
@@ -36,32 +36,32 @@ def site(**changes: Any) -> CognitoSettings:
     return CognitoSettings(user_pool_id="eu-west-1_Pool", client_id="c", **{"groups": groups, **changes})
 
 
-def test_a_mapped_group_gives_what_the_settings_say_and_another_nothing() -> None:
+def test_mapped_group_grants_its_mapping_and_others_nothing() -> None:
     assert get_grants(["editors", "others"], site()) == {"editors": site().groups["editors"], "others": GroupGrant()}
 
 
-def test_a_mirrored_group_gives_the_django_group_of_its_name_besides() -> None:
-    found = get_grants(["editors", "others", "eu-west-1_Pool_Google"], site(mirror_groups=True))
-    assert {name: grant.groups for name, grant in found.items()} == {
+def test_mirrored_group_also_grants_the_django_group_of_its_name() -> None:
+    grants = get_grants(["editors", "others", "eu-west-1_Pool_Google"], site(mirror_groups=True))
+    assert {name: grant.groups for name, grant in grants.items()} == {
         "editors": ("Writers", "editors"),
         "others": ("others",),
         "eu-west-1_Pool_Google": (),
     }
-    assert found["editors"].staff
+    assert grants["editors"].staff
 
 
-def test_a_mirrored_group_that_is_mapped_to_its_own_name_is_one_group() -> None:
+def test_mirrored_group_mapped_to_its_own_name_is_one_group() -> None:
     settings = site(groups={"editors": GroupGrant(("editors",))}, mirror_groups=True)
     assert get_grants(["editors"], settings)["editors"].groups == ("editors",)
 
 
-def test_permissions_are_those_of_all_groups() -> None:
+def test_group_permissions_are_of_all_groups() -> None:
     assert get_group_permissions(("viewers", "others"), site()) == {"notes.view_note"}
     assert get_group_permissions(("viewers", "editors"), site()) == {"notes.view_note", "notes.change_note"}
     assert get_group_permissions((), site()) == frozenset()
 
 
-def test_who_has_a_permission_is_told_by_group() -> None:
+def test_groups_granting_returns_the_groups_with_a_permission() -> None:
     assert groups_granting("notes.view_note", site()) == ("editors", "viewers")
     assert groups_granting("notes.add_note", site()) == ()
 
@@ -70,51 +70,51 @@ def test_who_has_a_permission_is_told_by_group() -> None:
     ("issued", "as_of", "expected"),
     [(2, 1, ("a", "b")), (1, 2, ("b", "c")), (1, 1, ("b",)), (1.0, 1, ("b",)), (1, 1.5, ("b", "c"))],
 )
-def test_the_younger_counts_and_on_a_tie_what_both_say(issued, as_of, expected) -> None:
+def test_effective_groups_are_the_newer_or_the_intersection(issued, as_of, expected) -> None:
     assert effective_groups(["a", "b"], issued, ["b", "c"], as_of) == expected
 
 
-# What a token tells
+# Groups of a token
 
 
 def access(**claims: Any) -> AccessToken:
-    """An access token of no moment."""
+    """Return an access token without `iat`."""
     return AccessToken("eu-west-1_Pool", {"sub": "s", "username": "alice", **claims})
 
 
 def identity(**claims: Any) -> IdToken:
-    """The ID token beside it."""
+    """Return an ID token of the same sign-in."""
     return IdToken("eu-west-1_Pool", {"sub": "s", "cognito:username": "alice", **claims})
 
 
 @pytest.mark.parametrize("token_of", [access, identity])
-def test_cognitos_own_claim_is_told_by_either_token_and_its_absence_is_no_group(token_of) -> None:
+def test_cognito_groups_claim_is_read_from_both_tokens(token_of) -> None:
     assert groups_from_token(token_of(**{"cognito:groups": ["b", "a", "b"]}), site()) == ("b", "a")
     assert groups_from_token(token_of(), site()) == ()
     assert groups_from_token(token_of(**{"custom:groups": "admins"}), site()) == ()
 
 
-@pytest.mark.parametrize("without", [{}, {"custom:groups": None}])
-def test_of_another_claim_an_id_token_says_that_it_is_empty_and_an_access_token_says_nothing(without) -> None:
+@pytest.mark.parametrize("missing", [{}, {"custom:groups": None}])
+def test_missing_custom_claim_is_empty_only_in_an_id_token(missing) -> None:
     custom = site(groups_claim="custom:groups")
     cognitos = {"cognito:groups": ["admins"]}
-    assert groups_from_token(identity(**cognitos, **without), custom) == ()
-    assert groups_from_token(access(**cognitos, **without), custom) is None
+    assert groups_from_token(identity(**cognitos, **missing), custom) == ()
+    assert groups_from_token(access(**cognitos, **missing), custom) is None
 
 
 @pytest.mark.parametrize("token_of", [access, identity])
-def test_whichever_token_has_the_other_claim_tells_it(token_of) -> None:
-    """A trigger may put it into access tokens as well."""
+def test_custom_groups_claim_is_read_from_both_tokens(token_of) -> None:
+    """A Lambda trigger may add it to access tokens too."""
     custom = site(groups_claim="custom:groups")
     assert groups_from_token(token_of(**{"cognito:groups": ["admins"], "custom:groups": "[a,b]"}), custom) == ("a", "b")
     assert groups_from_token(token_of(**{"custom:groups": ""}), custom) == ()
 
 
 @pytest.mark.parametrize("claim", ["cognito:groups", "custom:groups"])
-def test_a_name_that_no_group_of_a_pool_could_have_is_left_out(claim) -> None:
+def test_group_name_longer_than_cognito_allows_is_left_out(claim) -> None:
     longest = "x" * 128
-    told = groups_from_token(identity(**{claim: ["x" * 129, longest, "x" * 2_048]}), site(groups_claim=claim))
-    assert told == (longest,)
+    names = groups_from_token(identity(**{claim: ["x" * 129, longest, "x" * 2_048]}), site(groups_claim=claim))
+    assert names == (longest,)
 
 
 @pytest.mark.parametrize(
@@ -122,28 +122,28 @@ def test_a_name_that_no_group_of_a_pool_could_have_is_left_out(claim) -> None:
     [
         ("Field staff", ("Field staff",)),
         (["a", "b", "a"], ("a", "b")),
-        (("a", "b"), ("a", "b")),  # as a token's read-only claims have it
+        (("a", "b"), ("a", "b")),  # as in a token's read-only claims
         ("[a]", ("a",)),
         ("[a,b]", ("a", "b")),
         ("[Field+staff,Caf%C3%A9]", ("Field staff", "Café")),
         ("[b%C3%BCro,BÜRO]", ("büro", "BÜRO")),
         ("[CN%3DStaff%2COU%3DSales,b]", ("CN=Staff,OU=Sales", "b")),
-        ("[%5Ba%2Cb%5D]", ("[a,b]",)),  # the name of one group
+        ("[%5Ba%2Cb%5D]", ("[a,b]",)),  # one group name
         ("[a%2Bb,100%25]", ("a+b", "100%")),
         ("[a%252Cb]", ("a%2Cb",)),  # decoded once
         ("[[a],[b]]", ("[a]", "[b]")),
         ("[a, b ,\tc\n]", ("a", "b", "c")),
         ("  a  ", ("a",)),
-        ("a,b", ("a,b",)),  # one name that has a comma
+        ("a,b", ("a,b",)),  # one name with a comma
         ("CN=Staff,OU=Sales", ("CN=Staff,OU=Sales",)),
-        ("Caf%C3%A9+bar", ("Caf%C3%A9+bar",)),  # one value stands as it is
+        ("Caf%C3%A9+bar", ("Caf%C3%A9+bar",)),  # a single value is not decoded
         ("[a,b", ("[a,b",)),
         ("a,b]", ("a,b]",)),
         ("]a,b[", ("]a,b[",)),
         ("[a,a,+a,a+,%61]", ("a",)),
         ("[,,a,,]", ("a",)),
         ("[%,%Z,%Z1,a]", ("%", "%Z", "%Z1", "a")),
-        ("[%FF,%C3]", ("\ufffd",)),  # no UTF-8: nothing that a setting would name
+        ("[%FF,%C3]", ("\ufffd",)),  # invalid UTF-8: no setting contains such a name
         ("[]", ()),
         ("[,]", ()),
         ("[+,%20]", ()),
@@ -155,25 +155,25 @@ def test_a_name_that_no_group_of_a_pool_could_have_is_left_out(claim) -> None:
         ("a\0b", ()),
         ("[a%00b,c]", ("c",)),
         (["a\0", "b"], ("b",)),
-        (["[a,b]", "a%20b"], ("[a,b]", "a%20b")),  # a list's names stand as they are
+        (["[a,b]", "a%20b"], ("[a,b]", "a%20b")),  # names in a list are not decoded
         (["a", 1, None, True, ["b"], ("c",), {"d": 1}], ("a",)),
     ],
 )
-def test_the_names_in_a_claim(value, expected) -> None:
+def test_parse_groups_claim_returns_the_names(value, expected) -> None:
     assert parse_groups_claim(value) == expected
 
 
 @pytest.mark.parametrize("value", [None, True, False, 0, 1, -1.5, {}, {"admins": True}, {"0": "admins"}, b"admins"])
-def test_what_is_neither_text_nor_a_list_names_no_group(value) -> None:
+def test_claim_that_is_neither_text_nor_a_list_has_no_groups(value) -> None:
     assert parse_groups_claim(value) == ()
 
 
-def test_ten_thousand_names_are_ten_thousand_names() -> None:
+def test_claim_with_ten_thousand_names_has_all() -> None:
     names = [f"group {number}" for number in range(10_000)]
     assert parse_groups_claim(names) == parse_groups_claim(f"[{','.join(map(quote_plus, names))}]") == tuple(names)
 
 
-def test_the_longest_attribute_is_one_name_or_as_many_as_fit() -> None:
+def test_claim_of_the_longest_attribute_is_parsed() -> None:
     assert parse_groups_claim("x" * 2_048) == ("x" * 2_048,)
     assert len(parse_groups_claim(f"[{','.join(f'{number:03}' for number in range(511))}]")) == 511
 
@@ -182,7 +182,7 @@ _names = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_chara
 
 
 @given(names=_names)
-def test_whatever_a_directorys_groups_are_called_each_is_read_as_it_was_written(names) -> None:
+def test_every_directory_group_name_is_parsed_as_written(names) -> None:
     stripped = tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
     assert parse_groups_claim(f"[{','.join(map(quote_plus, names))}]") == parse_groups_claim(names) == stripped
 
@@ -194,14 +194,14 @@ _json = st.recursive(
 
 
 @given(value=_json)
-def test_whatever_a_claim_holds_it_names_groups_or_none(value) -> None:
-    found = parse_groups_claim(value)
-    assert all(name and name == name.strip() and "\0" not in name for name in found)
-    assert len(set(found)) == len(found)
-    json.dumps(found)
+def test_every_json_claim_is_parsed_to_valid_names(value) -> None:
+    names = parse_groups_claim(value)
+    assert all(name and name == name.strip() and "\0" not in name for name in names)
+    assert len(set(names)) == len(names)
+    json.dumps(names)
 
 
-def test_a_group_that_is_called_as_cognitos_automatic_one_is_mirrored_nowhere_whatever_claim_names_it() -> None:
+def test_provider_group_of_a_custom_claim_is_not_mirrored() -> None:
     custom = site(groups_claim="custom:groups", mirror_groups=True)
     names = groups_from_token(
         identity(**{"custom:groups": "[eu-west-1_Pool_AcmeSAML,eu-west-1_Pool2_x,staff]"}), custom
@@ -209,56 +209,56 @@ def test_a_group_that_is_called_as_cognitos_automatic_one_is_mirrored_nowhere_wh
     assert names is not None
     assert {name: grant.groups for name, grant in get_grants(names, custom).items()} == {
         "eu-west-1_Pool_AcmeSAML": (),
-        "eu-west-1_Pool2_x": ("eu-west-1_Pool2_x",),  # another pool's, if anybody's
+        "eu-west-1_Pool2_x": ("eu-west-1_Pool2_x",),  # possibly of another pool
         "staff": ("staff",),
     }
 
 
-# The difference
+# Differences
 
 
-def test_what_is_new_is_given_and_remembered() -> None:
+def test_new_grant_is_added_and_recorded() -> None:
     change = diff_grants({"editors": Granted(frozenset({1, 2}), staff=True)}, {}, now=NOTHING)
     assert (change.add_groups, change.remove_groups, change.staff, change.superuser) == ({1, 2}, set(), True, None)
     assert change.memberships == {"editors": Granted(frozenset({1, 2}), staff=True)}
 
 
-def test_what_is_gone_is_taken_away_and_forgotten() -> None:
-    has = Granted(frozenset({1, 2}), staff=True, superuser=True)
-    change = diff_grants({}, {"admins": has}, now=has)
+def test_missing_grant_is_removed_with_its_record() -> None:
+    granted = Granted(frozenset({1, 2}), staff=True, superuser=True)
+    change = diff_grants({}, {"admins": granted}, now=granted)
     assert (change.add_groups, change.remove_groups, change.staff, change.superuser) == (set(), {1, 2}, False, False)
     assert change.memberships == {}
 
 
-def test_what_was_there_by_hand_is_neither_remembered_nor_taken_away() -> None:
-    by_hand = Granted(frozenset({1}), staff=True, superuser=True)
-    change = diff_grants({"admins": by_hand}, {}, now=by_hand)
+def test_local_grant_is_neither_recorded_nor_removed() -> None:
+    local = Granted(frozenset({1}), staff=True, superuser=True)
+    change = diff_grants({"admins": local}, {}, now=local)
     assert (change.add_groups, change.staff, change.superuser) == (set(), None, None)
     assert change.memberships == {"admins": NOTHING}
-    after = diff_grants({}, change.memberships, now=by_hand)
+    after = diff_grants({}, change.memberships, now=local)
     assert (after.remove_groups, after.staff, after.superuser) == (set(), None, None)
 
 
-def test_what_another_group_still_gives_stays() -> None:
+def test_grant_of_another_group_stays() -> None:
     before = {"a": Granted(frozenset({1}), staff=True), "b": Granted(frozenset({1}), staff=True)}
     change = diff_grants({"b": before["b"]}, before, now=before["a"])
     assert (change.add_groups, change.remove_groups, change.staff) == (set(), set(), None)
     assert change.memberships == {"b": before["b"]}
 
 
-def test_what_another_link_granted_stays_and_is_ours_too_where_we_give_it() -> None:
+def test_grant_of_another_link_stays_and_is_recorded() -> None:
     change = diff_grants({"a": STAFF}, {}, now=STAFF, other_pools=STAFF)
     assert (change.staff, change.memberships) == (None, {"a": STAFF})
     after = diff_grants({}, {"a": STAFF}, now=STAFF, other_pools=STAFF)
     assert after.staff is None
 
 
-def test_what_an_admin_took_away_is_not_taken_twice() -> None:
+def test_grant_that_an_admin_removed_is_not_removed_twice() -> None:
     change = diff_grants({}, {"a": Granted(frozenset({1}), staff=True)}, now=NOTHING)
     assert (change.remove_groups, change.staff) == (set(), None)
 
 
-def test_a_union_is_all_of_them() -> None:
+def test_combine_grants_returns_the_union() -> None:
     assert combine_grants([]) == NOTHING
     assert combine_grants([WRITERS, READERS, STAFF]) == Granted(frozenset({1, 2}), staff=True)
     assert combine_grants([ROOT]) == ROOT
@@ -268,17 +268,17 @@ _granted = st.builds(Granted, st.frozensets(st.integers(1, 4)), st.booleans(), s
 _steps = st.lists(st.tuples(st.booleans(), st.dictionaries(st.sampled_from("abc"), _granted, max_size=3)), max_size=8)
 
 
-@given(by_hand=_granted, steps=_steps)
-def test_whatever_two_links_give_and_take_in_the_end_what_was_there_by_hand_is_left(by_hand, steps) -> None:
-    has, links = by_hand, ({}, {})
+@given(local=_granted, steps=_steps)
+def test_changes_of_two_links_end_with_the_local_grants(local, steps) -> None:
+    current, links = local, ({}, {})
     for which, wanted in [*steps, (False, {}), (True, {})]:
-        change = diff_grants(wanted, links[which], now=has, other_pools=combine_grants(links[not which].values()))
-        has = Granted(
-            (has.groups | change.add_groups) - change.remove_groups,
-            has.staff if change.staff is None else change.staff,
-            has.superuser if change.superuser is None else change.superuser,
+        change = diff_grants(wanted, links[which], now=current, other_pools=combine_grants(links[not which].values()))
+        current = Granted(
+            (current.groups | change.add_groups) - change.remove_groups,
+            current.staff if change.staff is None else change.staff,
+            current.superuser if change.superuser is None else change.superuser,
         )
         links[which].clear()
         links[which].update(change.memberships)
-        assert combine_grants([has, *wanted.values()]) == has
-    assert has == by_hand
+        assert combine_grants([current, *wanted.values()]) == current
+    assert current == local

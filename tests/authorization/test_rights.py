@@ -1,4 +1,4 @@
-"""The rights that a user carries: who decides them, and what no copy takes along."""
+"""The rights that are attached to a user object: their source, and copies that do not have them."""
 
 import copy
 import pickle
@@ -25,43 +25,43 @@ RIGHTS = Rights(groups=("editors", "viewers"), scopes=frozenset({"orders/read", 
 COPIES = [copy.copy, copy.deepcopy, lambda user: pickle.loads(pickle.dumps(user))]
 
 
-def test_one_of_the_groups_is_enough() -> None:
+def test_in_group_needs_one_of_the_groups() -> None:
     assert RIGHTS.in_group("admins", "viewers")
     assert not RIGHTS.in_group("admins")
     assert not RIGHTS.in_group()
 
 
-def test_every_scope_is_needed() -> None:
+def test_has_scope_needs_every_scope() -> None:
     assert RIGHTS.has_scope("openid", "orders/read")
     assert not RIGHTS.has_scope("openid", "orders/write")
 
 
-def test_unavailable_rights_give_no_permission_and_no_answer_about_groups() -> None:
+def test_unavailable_rights_grant_nothing_and_raise_on_queries() -> None:
     rights = UnavailableRights(failure=CognitoUnavailableError("no answer"))
     assert get_mapped_permissions(rights) == frozenset()
-    for question in (rights.in_group, rights.has_scope):
+    for method in (rights.in_group, rights.has_scope):
         with pytest.raises(CognitoUnavailableError):
-            question("editors")
+            method("editors")
 
 
 @pytest.mark.parametrize("user", [AnonymousUser(), User(pk=1, is_active=False), User()])
-def test_a_visitor_a_disabled_account_and_an_unsaved_one_have_none(user) -> None:
+def test_anonymous_disabled_or_unsaved_user_has_no_rights(user) -> None:
     assert get_rights(user) == NO_RIGHTS
 
 
-def test_a_disabled_account_has_none_even_where_it_carries_some() -> None:
+def test_disabled_user_with_attached_rights_has_no_rights() -> None:
     user = User(pk=1, is_active=False)
     set_rights(user, RIGHTS)
     assert get_rights(user) == NO_RIGHTS
 
 
-def test_a_lazy_user_has_the_rights_of_the_one_it_stands_for() -> None:
+def test_lazy_user_has_the_rights_of_the_wrapped_user() -> None:
     user = User(pk=1)
     set_rights(user, RIGHTS)
     assert get_rights(SimpleLazyObject(lambda: user)) is RIGHTS
 
 
-def test_what_is_attached_to_a_lazy_user_is_carried_by_the_one_it_stands_for() -> None:
+def test_rights_set_on_a_lazy_user_are_on_the_wrapped_user() -> None:
     user = User(pk=1)
     lazy = SimpleLazyObject(lambda: user)
     set_rights(lazy, RIGHTS)
@@ -69,26 +69,26 @@ def test_what_is_attached_to_a_lazy_user_is_carried_by_the_one_it_stands_for() -
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("again", COPIES)
-def test_a_copy_has_the_databases_rights(told, again) -> None:
+@pytest.mark.parametrize("duplicate", COPIES)
+def test_copy_of_a_user_has_the_rights_of_the_database(told, duplicate) -> None:
     user = told("editors")
     CognitoUser.objects.update(groups=["viewers"])
     assert get_rights(user).groups == ("editors",)
-    other = again(user)
+    other = duplicate(user)
     assert other == user
     assert get_rights(other).groups == ("viewers",)
     assert get_rights(user).groups == ("editors",)
 
 
 @pytest.mark.django_db
-def test_nothing_of_the_token_is_in_a_pickle(told) -> None:
+def test_pickled_user_contains_nothing_of_the_token(told) -> None:
     user = told("editors", jti="a-jti-to-look-for", **{"custom:tenant": "acme"})
     data = pickle.dumps(user)
     assert not any(secret in data for secret in (b"a-jti-to-look-for", b"acme", b"editors", b"eyJ"))
 
 
 @pytest.mark.django_db
-def test_a_user_that_carries_none_has_what_the_database_remembers_in_one_query(told, django_assert_num_queries) -> None:
+def test_user_without_attached_rights_reads_them_in_one_query(told, django_assert_num_queries) -> None:
     told("editors", "viewers")
     told("viewers", "admins", username="bob")
     CognitoUser.objects.update(user=User.objects.get(username="alice"))
@@ -99,32 +99,32 @@ def test_a_user_that_carries_none_has_what_the_database_remembers_in_one_query(t
 
 
 @pytest.mark.django_db
-def test_a_local_account_has_none(django_user_model) -> None:
-    assert get_rights(django_user_model.objects.create(username="her")) == NO_RIGHTS
+def test_local_account_has_no_rights(django_user_model) -> None:
+    assert get_rights(django_user_model.objects.create(username="local")) == NO_RIGHTS
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("mapped")
-def test_a_mapped_permission_costs_no_query(told, django_assert_num_queries) -> None:
+def test_mapped_permission_makes_no_query(told, django_assert_num_queries) -> None:
     told("editors")
     user = told("editors")
     with django_assert_num_queries(0):
         assert user.has_perm("auth.change_group")
-    with django_assert_num_queries(2):  # ModelBackend's own, for a right that Cognito does not give
+    with django_assert_num_queries(2):  # by ModelBackend, for a permission that no group grants
         assert not user.has_perm("auth.delete_group")
         assert not user.has_perm("auth.delete_user")
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("mapped")
-def test_a_permission_is_asked_of_the_settings_of_the_moment(told, cognito) -> None:
+def test_permission_follows_the_current_settings(told, cognito) -> None:
     user = told("editors")
     cognito(GROUPS={})
     assert not user.has_perm("auth.change_group")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_async_twin_says_the_same_carried_or_remembered(told) -> None:
+def test_aget_rights_returns_attached_and_stored_rights(told) -> None:
     user = told("editors")
     assert async_to_sync(aget_rights)(user).groups == ("editors",)
     assert async_to_sync(aget_rights)(User.objects.get(pk=link_of(user).user_id)).groups == ("editors",)

@@ -1,6 +1,6 @@
-"""People of several pools: each pool's groups give by its own settings, and one pool never speaks for another.
+"""Users of several pools: each pool's groups grant by the pool's own settings, never by those of another pool.
 
-`staff` and `guests` are two pools; `her` is a Django user with a person of Cognito in both.
+`staff` and `guests` are two pools; `linked_user` is a Django user that is linked to a Cognito user of both.
 """
 
 from datetime import UTC, datetime
@@ -47,19 +47,19 @@ POOLS: dict[str, dict[str, Any]] = {
         "SCOPES_TO_PERMISSIONS": {"orders/read": ["auth.view_user"], "orders/write": ["auth.change_user"]},
     },
 }
-EACH = pytest.mark.parametrize(("mine", "other"), [("staff", "guests"), ("guests", "staff")])
-OF_ADMINS = {"staff": "auth.change_group", "guests": "auth.view_user"}
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("two_of_them", "cognito_keys")]
+each_pool = pytest.mark.parametrize(("own_alias", "other"), [("staff", "guests"), ("guests", "staff")])
+PERMISSION_OF_ADMINS = {"staff": "auth.change_group", "guests": "auth.view_user"}
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("configured_pools", "cognito_keys")]
 
 
 @pytest.fixture
-def two_of_them(settings: Any) -> None:
+def configured_pools(settings: Any) -> None:
     settings.COGNITO = {"POOLS": POOLS}
 
 
 @pytest.fixture
-def leave(settings: Any) -> Any:
-    """`leave("staff")`: from now on these are the site's pools."""
+def configure_pools(settings: Any) -> Any:
+    """`configure_pools("staff")`: set the site's pools until the test ends."""
 
     def change(*aliases: str, **changes: dict[str, Any]) -> None:
         settings.COGNITO = {"POOLS": {alias: {**POOLS[alias], **changes.get(alias, {})} for alias in aliases}}
@@ -68,37 +68,37 @@ def leave(settings: Any) -> Any:
 
 
 @pytest.fixture
-def her(told: Any) -> User:
-    """A Django user who is somebody in both pools, with no groups yet."""
-    user = told(at=-60, username="her", alias="staff")
-    told(at=-60, username="her", alias="guests")
+def linked_user(told: Any) -> User:
+    """Return a Django user with a link to both pools, without groups."""
+    user = told(at=-60, username="erin", alias="staff")
+    told(at=-60, username="erin", alias="guests")
     CognitoUser.objects.update(user=user)
     User.objects.exclude(pk=user.pk).delete()
     return user  # type: ignore[no-any-return]
 
 
 @pytest.fixture
-def says(told: Any) -> Any:
-    """`says("guests", "admins", at=-30)`: her user by that pool's token with these groups."""
+def authenticate_in(told: Any) -> Any:
+    """`authenticate_in("guests", "admins", at=-30)`: the linked user of that pool's token with these groups."""
 
-    def say(alias: str, *groups: str, **claims: Any) -> Any:
-        return told(*groups, alias=alias, **{"username": "her", **claims})
+    def authenticate_user(alias: str, *groups: str, **claims: Any) -> Any:
+        return told(*groups, alias=alias, **{"username": "erin", **claims})
 
-    return say
+    return authenticate_user
 
 
-def anew(user: Any) -> Any:
-    """The user as the database has it, without rights of a token."""
+def reload(user: Any) -> Any:
+    """Return the user from the database, without the rights of a token."""
     return User.objects.get(pk=user.pk)
 
 
-# Who
+# Users
 
 
 @pytest.mark.defends("RP-13", "RP-14")
-def test_the_same_sub_and_address_in_two_pools_are_two_people(told) -> None:
-    address = {"email": "alice@example.com", "email_verified": True}
-    first, second = (told(alias=alias, token_use="id", **address) for alias in ("staff", "guests"))
+def test_same_sub_and_email_in_two_pools_are_two_users(told) -> None:
+    email_claims = {"email": "alice@example.com", "email_verified": True}
+    first, second = (told(alias=alias, token_use="id", **email_claims) for alias in ("staff", "guests"))
     assert first != second
     assert len({link.sub for link in CognitoUser.objects.all()}) == 1
     assert told(alias="staff", at=1) == first
@@ -107,7 +107,7 @@ def test_the_same_sub_and_address_in_two_pools_are_two_people(told) -> None:
 
 
 @pytest.mark.defends("RP-13")
-def test_the_same_verified_address_in_two_pools_joins_nobody(told, settings) -> None:
+def test_same_verified_email_in_two_pools_links_one_user(told, settings) -> None:
     settings.COGNITO = {"POOLS": POOLS, "LINK_BY_VERIFIED_EMAIL": True}
     local = User.objects.create_user("local", "alice@example.com")
     first = told(alias="guests", token_use="id", email="alice@example.com")
@@ -115,49 +115,49 @@ def test_the_same_verified_address_in_two_pools_joins_nobody(told, settings) -> 
     assert (first, second == local) == (local, False)
 
 
-def test_a_pool_that_is_not_configured_is_nobodys_and_there_is_no_fallback(leave) -> None:
-    raw = token(alias="guests", username="her")
-    leave("staff")
+def test_token_of_an_unconfigured_pool_is_rejected(configure_pools) -> None:
+    raw = token(alias="guests", username="erin")
+    configure_pools("staff")
     with pytest.raises(IssuerError):
         authenticate(raw)
     assert not CognitoUser.objects.exists()
 
 
-@EACH
-def test_tokens_of_two_pools_are_no_pair(mine, other) -> None:
-    with pytest.raises(TokenError) as refused:
-        authenticate(token(alias=mine), id_token=token(alias=other, token_use="id"))
-    assert refused.value.code == "wrong_client"
+@each_pool
+def test_tokens_of_two_pools_are_rejected_together(own_alias, other) -> None:
+    with pytest.raises(TokenError) as raised:
+        authenticate(token(alias=own_alias), id_token=token(alias=other, token_use="id"))
+    assert raised.value.code == "wrong_client"
     assert not CognitoUser.objects.exists()
 
 
-def test_not_even_where_both_call_their_client_the_same(leave) -> None:
-    leave("staff", "guests", guests={"CLIENT_ID": "1staff"})
-    with pytest.raises(TokenError) as refused:
+def test_tokens_of_two_pools_with_equal_client_ids_are_rejected(configure_pools) -> None:
+    configure_pools("staff", "guests", guests={"CLIENT_ID": "1staff"})
+    with pytest.raises(TokenError) as raised:
         authenticate(token(alias="staff"), id_token=token(alias="guests", token_use="id"))
-    assert refused.value.code == "token_mismatch"
+    assert raised.value.code == "token_mismatch"
 
 
-@EACH
-def test_how_users_are_made_is_each_pools_own_setting(told, leave, mine, other) -> None:
+@each_pool
+def test_user_creation_follows_the_settings_of_the_pool(told, configure_pools, own_alias, other) -> None:
     own = {"CREATE_USERS": True, "USERNAME": "email", "ATTRIBUTES": {"last_name": "given_name"}}
-    leave("staff", "guests", **{mine: own, other: {"CREATE_USERS": False}})
-    user = told(alias=mine, token_use="id", given_name="Alice")
+    configure_pools("staff", "guests", **{own_alias: own, other: {"CREATE_USERS": False}})
+    user = told(alias=own_alias, token_use="id", given_name="Alice")
     assert (user.username, user.email, user.first_name, user.last_name) == ("alice@example.com", "", "", "Alice")
-    with pytest.raises(TokenError) as rejected:
+    with pytest.raises(TokenError) as raised:
         told(alias=other, token_use="id")
-    assert rejected.value.code == "user_unknown"
+    assert raised.value.code == "user_unknown"
 
 
-# Rights in a request
+# Rights of a request
 
 
-@EACH
-def test_a_group_gives_what_its_own_pool_says_and_nothing_by_the_other(told, mine, other) -> None:
-    user = told("admins", "editors", "hosts", alias=mine)
-    assert user.has_perm(OF_ADMINS[mine])
-    assert not user.has_perm(OF_ADMINS[other])
-    assert user.has_perm("auth.view_group") is (mine == "staff")
+@each_pool
+def test_group_grants_permissions_of_its_own_pool_only(told, own_alias, other) -> None:
+    user = told("admins", "editors", "hosts", alias=own_alias)
+    assert user.has_perm(PERMISSION_OF_ADMINS[own_alias])
+    assert not user.has_perm(PERMISSION_OF_ADMINS[other])
+    assert user.has_perm("auth.view_group") is (own_alias == "staff")
     assert {name for name in ("admins", "editors", "hosts") if get_rights(user).in_group(name)} == {
         "admins",
         "editors",
@@ -165,223 +165,231 @@ def test_a_group_gives_what_its_own_pool_says_and_nothing_by_the_other(told, min
     }
 
 
-def test_a_group_of_one_pool_raises_no_flag_by_the_others_settings(told) -> None:
+def test_group_grants_flags_of_its_own_pool_only(told) -> None:
     assert not told("admins", alias="guests").is_staff
     assert not told("hosts", alias="staff", username="bob").is_staff
     assert told("admins", alias="staff", username="carol").is_staff
     assert told("hosts", alias="guests", username="dave").is_staff
 
 
-@EACH
-def test_who_is_somebody_in_both_has_the_rights_of_the_token_that_came(her, says, mine, other) -> None:
-    says(mine, "admins", at=-30)
-    says(other, "admins", at=-30)
-    user = says(mine, "admins")
-    assert user == her
-    assert user.has_perm(OF_ADMINS[mine])
-    assert not user.has_perm(OF_ADMINS[other])
-    assert async_to_sync(user.ahas_perm)(OF_ADMINS[mine])
-    assert not async_to_sync(user.ahas_perm)(OF_ADMINS[other])
-    assert CognitoBackend().get_all_permissions(user) == {OF_ADMINS[mine]}
+@each_pool
+def test_linked_user_has_the_rights_of_the_requests_token(linked_user, authenticate_in, own_alias, other) -> None:
+    authenticate_in(own_alias, "admins", at=-30)
+    authenticate_in(other, "admins", at=-30)
+    user = authenticate_in(own_alias, "admins")
+    assert user == linked_user
+    assert user.has_perm(PERMISSION_OF_ADMINS[own_alias])
+    assert not user.has_perm(PERMISSION_OF_ADMINS[other])
+    assert async_to_sync(user.ahas_perm)(PERMISSION_OF_ADMINS[own_alias])
+    assert not async_to_sync(user.ahas_perm)(PERMISSION_OF_ADMINS[other])
+    assert CognitoBackend().get_all_permissions(user) == {PERMISSION_OF_ADMINS[own_alias]}
 
 
-@EACH
-def test_a_token_without_groups_has_none_of_the_other_pools(her, says, mine, other) -> None:
-    says(other, "admins", "editors", "hosts", at=-30)
-    user = says(mine)
+@each_pool
+def test_token_without_groups_has_no_groups_of_the_other_pool(linked_user, authenticate_in, own_alias, other) -> None:
+    authenticate_in(other, "admins", "editors", "hosts", at=-30)
+    user = authenticate_in(own_alias)
     assert get_rights(user).groups == ()
     assert CognitoBackend().get_all_permissions(user) == set()
 
 
-@EACH
+@each_pool
 @pytest.mark.urls("tests.support.entry_point_views")
-def test_a_session_and_a_request_are_of_the_pool_of_their_token(her, says, mine, other) -> None:
-    says(other, "admins", at=-30)
-    client, pool = Client(), POOLS[mine]["USER_POOL_ID"]
-    sign_in(client, "her", alias=mine, groups=["editors"])
-    for headers in ({}, bearer(token("editors", username="her", alias=mine))):
-        side = client.get("/cognito/", headers=headers).json()
-        assert (side["user"], side["pool"], side["groups"]) == ("her", pool, ["editors"])
+def test_session_and_request_use_the_pool_of_their_token(linked_user, authenticate_in, own_alias, other) -> None:
+    authenticate_in(other, "admins", at=-30)
+    client, pool = Client(), POOLS[own_alias]["USER_POOL_ID"]
+    sign_in(client, "erin", alias=own_alias, groups=["editors"])
+    for headers in ({}, bearer(token("editors", username="erin", alias=own_alias))):
+        content = client.get("/cognito/", headers=headers).json()
+        assert (content["user"], content["pool"], content["groups"]) == ("erin", pool, ["editors"])
         assert client.get("/may/", headers=headers).content == b"False"
 
 
-def test_the_claim_that_names_groups_is_each_pools_own(her, says, leave) -> None:
-    leave("staff", "guests", guests={"GROUPS_CLAIM": "custom:groups"})
-    says("guests", "admins", token_use="id", **{"custom:groups": "hosts"}, at=-30)
-    assert get_rights(says("guests", "admins")).groups == ("hosts",)
-    assert get_rights(says("staff", "admins", **{"custom:groups": "editors"})).groups == ("admins",)
+def test_groups_claim_is_a_setting_per_pool(linked_user, authenticate_in, configure_pools) -> None:
+    configure_pools("staff", "guests", guests={"GROUPS_CLAIM": "custom:groups"})
+    authenticate_in("guests", "admins", token_use="id", **{"custom:groups": "hosts"}, at=-30)
+    assert get_rights(authenticate_in("guests", "admins")).groups == ("hosts",)
+    assert get_rights(authenticate_in("staff", "admins", **{"custom:groups": "editors"})).groups == ("admins",)
 
 
-# Rights that the database remembers
+# Stored rights
 
 
-def test_what_is_remembered_is_all_of_them_each_by_its_own_pool(her, says, django_assert_num_queries) -> None:
-    says("staff", "editors", at=-30)
-    says("guests", "admins", at=-30)
-    user = anew(her)
+def test_stored_rights_are_of_all_pools(linked_user, authenticate_in, django_assert_num_queries) -> None:
+    authenticate_in("staff", "editors", at=-30)
+    authenticate_in("guests", "admins", at=-30)
+    user = reload(linked_user)
     with django_assert_num_queries(1):
         assert CognitoBackend().get_all_permissions(user) == {"auth.view_group", "auth.view_user"}
     assert get_rights(user).groups == ("editors", "admins")
     assert not user.has_perm("auth.change_group")  # `admins` of guests is not that of staff
-    assert async_to_sync(aget_rights)(anew(her)).by_pool == ((STAFF, ("editors",)), (GUESTS, ("admins",)))
+    assert async_to_sync(aget_rights)(reload(linked_user)).by_pool == ((STAFF, ("editors",)), (GUESTS, ("admins",)))
 
 
-def test_a_pool_that_is_configured_no_longer_gives_nothing_that_is_asked_for(her, says, leave) -> None:
-    says("staff", "editors", at=-30)
-    says("guests", "admins", at=-30)
-    leave("staff")
-    user = anew(her)
+def test_stored_groups_of_an_unconfigured_pool_grant_nothing(linked_user, authenticate_in, configure_pools) -> None:
+    authenticate_in("staff", "editors", at=-30)
+    authenticate_in("guests", "admins", at=-30)
+    configure_pools("staff")
+    user = reload(linked_user)
     assert get_rights(user).groups == ("editors",)
     assert not get_rights(user).in_group("admins")
     assert CognitoBackend().get_all_permissions(user) == {"auth.view_group"}
-    leave("guests")
-    assert get_rights(anew(her)).groups == ("admins",)
+    configure_pools("guests")
+    assert get_rights(reload(linked_user)).groups == ("admins",)
 
 
 @pytest.mark.urls("tests.support.entry_point_views")
-def test_nor_where_a_door_asks_for_a_group_of_somebody_who_came_by_another_way(her, says, leave, client) -> None:
-    says("guests", "admins", at=-30)
-    client.force_login(her, backend="django.contrib.auth.backends.ModelBackend")
+def test_group_of_an_unconfigured_pool_is_rejected_by_a_view(
+    linked_user, authenticate_in, configure_pools, client
+) -> None:
+    authenticate_in("guests", "admins", at=-30)
+    client.force_login(linked_user, backend="django.contrib.auth.backends.ModelBackend")
     assert client.get("/edit/").status_code == 200
-    leave("staff")
+    configure_pools("staff")
     assert client.get("/edit/").status_code == 403
 
 
-def who_has(perm: str, **options: Any) -> set[str]:
-    found = get_user_model().objects.with_perm(perm, backend="django_cognito.backends.CognitoBackend", **options)
-    return set(found.values_list("username", flat=True))
+def users_with_perm(perm: str, **options: Any) -> set[str]:
+    users = get_user_model().objects.with_perm(perm, backend="django_cognito.backends.CognitoBackend", **options)
+    return set(users.values_list("username", flat=True))
 
 
-def test_with_perm_finds_people_by_their_own_pools_groups(told) -> None:
+def test_with_perm_returns_users_by_groups_of_their_pool(told) -> None:
     told("admins", alias="staff", username="anna")
     told("admins", alias="guests", username="gus")
     told("hosts", alias="staff", username="hal")
-    assert who_has("auth.change_group") == {"anna"}
-    assert who_has("auth.view_user") == {"gus"}
-    assert who_has("auth.view_group") == set()
-    assert who_has("auth.delete_user") == set()
+    assert users_with_perm("auth.change_group") == {"anna"}
+    assert users_with_perm("auth.view_user") == {"gus"}
+    assert users_with_perm("auth.view_group") == set()
+    assert users_with_perm("auth.delete_user") == set()
 
 
-def test_with_perm_finds_who_is_somebody_in_both_once_and_by_either(her, says) -> None:
-    says("staff", "admins", at=-30)
-    says("guests", "admins", at=-30)
-    for perm in OF_ADMINS.values():
-        assert list(User.objects.with_perm(perm, backend="django_cognito.backends.CognitoBackend")) == [her]
+def test_with_perm_returns_a_linked_user_once(linked_user, authenticate_in) -> None:
+    authenticate_in("staff", "admins", at=-30)
+    authenticate_in("guests", "admins", at=-30)
+    for perm in PERMISSION_OF_ADMINS.values():
+        assert list(User.objects.with_perm(perm, backend="django_cognito.backends.CognitoBackend")) == [linked_user]
 
 
-def test_with_perm_finds_nobody_by_a_pool_that_is_configured_no_longer(told, leave) -> None:
+def test_with_perm_ignores_groups_of_an_unconfigured_pool(told, configure_pools) -> None:
     told("admins", alias="staff", username="anna")
     told("admins", alias="guests", username="gus")
-    leave("guests")
-    assert who_has("auth.change_group") == set()
-    assert who_has("auth.view_user") == {"gus"}
+    configure_pools("guests")
+    assert users_with_perm("auth.change_group") == set()
+    assert users_with_perm("auth.view_user") == {"gus"}
 
 
 @pytest.mark.parametrize("perm", ["auth.change_group", "auth.view_user", "auth.view_group", "auth.change_user"])
-def test_with_perm_and_has_perm_agree_on_what_is_remembered(told, her, says, leave, perm) -> None:
-    says("staff", "editors", at=-30)
-    says("guests", "admins", at=-30)
+def test_with_perm_and_has_perm_agree_on_stored_groups(
+    told, linked_user, authenticate_in, configure_pools, perm
+) -> None:
+    authenticate_in("staff", "editors", at=-30)
+    authenticate_in("guests", "admins", at=-30)
     told("admins", alias="staff", username="anna")
     for aliases in (("staff", "guests"), ("guests",), ("staff",)):
-        leave(*aliases)
+        configure_pools(*aliases)
         expected = {user.username for user in User.objects.all() if CognitoBackend().has_perm(user, perm)}
-        assert who_has(perm, include_superusers=False) == expected
+        assert users_with_perm(perm, include_superusers=False) == expected
 
 
-# What is granted, and by whom
+# Grants
 
 
-@EACH
-def test_what_one_pool_granted_another_pools_news_do_not_take(her, says, mine, other) -> None:
-    says(mine, "admins", at=-30)
-    says(other, "admins", "hosts", at=-30)
-    says(other)
-    assert django_groups(her) == {"Writers"}
-    assert anew(her).is_staff is (mine == "staff")
+@each_pool
+def test_token_of_another_pool_does_not_remove_grants(linked_user, authenticate_in, own_alias, other) -> None:
+    authenticate_in(own_alias, "admins", at=-30)
+    authenticate_in(other, "admins", "hosts", at=-30)
+    authenticate_in(other)
+    assert django_groups(linked_user) == {"Writers"}
+    assert reload(linked_user).is_staff is (own_alias == "staff")
     assert set(CognitoMembership.objects.values_list("cognito_user__user_pool_id", "name")) == {
-        (POOLS[mine]["USER_POOL_ID"], "admins")
+        (POOLS[own_alias]["USER_POOL_ID"], "admins")
     }
-    says(mine)
-    assert (django_groups(her), anew(her).is_staff) == (set(), False)
+    authenticate_in(own_alias)
+    assert (django_groups(linked_user), reload(linked_user).is_staff) == (set(), False)
 
 
-def test_a_flag_of_two_pools_goes_with_the_last_of_them(her, says) -> None:
-    says("staff", "admins", at=-30)
-    says("guests", "hosts", at=-30)
-    says("staff")
-    assert anew(her).is_staff
-    says("guests")
-    assert not anew(her).is_staff
+def test_flag_of_two_pools_ends_with_the_last_grant(linked_user, authenticate_in) -> None:
+    authenticate_in("staff", "admins", at=-30)
+    authenticate_in("guests", "hosts", at=-30)
+    authenticate_in("staff")
+    assert reload(linked_user).is_staff
+    authenticate_in("guests")
+    assert not reload(linked_user).is_staff
 
 
-def test_what_was_given_by_hand_stays_when_both_let_go(her, says) -> None:
-    her.groups.add(Group.objects.create(name="Writers"))
+def test_local_grants_stay_when_both_pools_end_theirs(linked_user, authenticate_in) -> None:
+    linked_user.groups.add(Group.objects.create(name="Writers"))
     User.objects.update(is_staff=True)
     for alias in ("staff", "guests"):
-        says(alias, "admins", "hosts", at=-30)
+        authenticate_in(alias, "admins", "hosts", at=-30)
     for alias in ("staff", "guests"):
-        says(alias)
-    assert (django_groups(her), anew(her).is_staff) == ({"Writers"}, True)
+        authenticate_in(alias)
+    assert (django_groups(linked_user), reload(linked_user).is_staff) == ({"Writers"}, True)
 
 
-def test_unchanged_tokens_of_two_pools_in_turns_write_nothing(her, says, writes, django_assert_num_queries) -> None:
-    says("staff", "admins", at=-30)
-    says("guests", "hosts", at=-30)
+def test_alternating_unchanged_tokens_of_two_pools_write_nothing(
+    linked_user, authenticate_in, writes, django_assert_num_queries
+) -> None:
+    authenticate_in("staff", "admins", at=-30)
+    authenticate_in("guests", "hosts", at=-30)
     with writes(0), django_assert_num_queries(6):
         for _ in range(3):
-            says("staff", "admins", at=-30)
-            says("guests", "hosts", at=-30)
+            authenticate_in("staff", "admins", at=-30)
+            authenticate_in("guests", "hosts", at=-30)
 
 
-def test_newer_tokens_of_two_pools_in_turns_cost_one_update_each(her, says, writes, django_assert_num_queries) -> None:
-    says("staff", "admins", at=-30)
-    says("guests", "hosts", at=-30)
+def test_alternating_newer_tokens_of_two_pools_make_one_update_each(
+    linked_user, authenticate_in, writes, django_assert_num_queries
+) -> None:
+    authenticate_in("staff", "admins", at=-30)
+    authenticate_in("guests", "hosts", at=-30)
     with writes(4), django_assert_num_queries(8):
         for at in (-20, -10):
-            says("staff", "admins", at=at)
-            says("guests", "hosts", at=at)
+            authenticate_in("staff", "admins", at=at)
+            authenticate_in("guests", "hosts", at=at)
 
 
-def test_one_pools_moments_are_not_the_others(her, says) -> None:
-    says("staff", at=-10)
-    assert says("guests", "admins", at=-50).has_perm("auth.view_user")
-    assert django_groups(her) == {"Writers"}
+def test_moments_are_stored_per_pool(linked_user, authenticate_in) -> None:
+    authenticate_in("staff", at=-10)
+    assert authenticate_in("guests", "admins", at=-50).has_perm("auth.view_user")
+    assert django_groups(linked_user) == {"Writers"}
 
 
-def test_groups_are_mirrored_where_their_pool_says_so(her, says, leave) -> None:
-    leave("staff", "guests", guests={"MIRROR_GROUPS": True})
-    says("staff", "gardeners", f"{STAFF}_Acme", at=-30)
-    assert django_groups(her) == set()
-    says("guests", "gardeners", "admins", f"{GUESTS}_Acme", f"{STAFF}_Acme", at=-30)
+def test_mirror_groups_is_a_setting_per_pool(linked_user, authenticate_in, configure_pools) -> None:
+    configure_pools("staff", "guests", guests={"MIRROR_GROUPS": True})
+    authenticate_in("staff", "gardeners", f"{STAFF}_Acme", at=-30)
+    assert django_groups(linked_user) == set()
+    authenticate_in("guests", "gardeners", "admins", f"{GUESTS}_Acme", f"{STAFF}_Acme", at=-30)
     mirrored = {"guests:gardeners", "guests:admins", f"guests:{STAFF}_Acme"}
-    assert django_groups(her) == {"Writers", *mirrored}
-    says("staff")
-    assert django_groups(her) == {"Writers", *mirrored}
-    says("guests")
-    assert django_groups(her) == set()
+    assert django_groups(linked_user) == {"Writers", *mirrored}
+    authenticate_in("staff")
+    assert django_groups(linked_user) == {"Writers", *mirrored}
+    authenticate_in("guests")
+    assert django_groups(linked_user) == set()
 
 
 MIRRORING = {"MIRROR_GROUPS": True, "GROUPS": {}}
 
 
-@EACH
+@each_pool
 @pytest.mark.parametrize("name", ["Board", "staff:Board", "guests:Board", "Writers"])
-def test_mirrored_group_never_is_a_group_of_another_pool_or_of_the_site(told, leave, mine, other, name) -> None:
-    leave("staff", "guests", staff={"MIRROR_GROUPS": True}, guests={"MIRROR_GROUPS": True})
-    Group.objects.create(name="Board")  # by hand
+def test_mirrored_group_is_no_group_of_another_pool_or_the_site(told, configure_pools, own_alias, other, name) -> None:
+    configure_pools("staff", "guests", staff={"MIRROR_GROUPS": True}, guests={"MIRROR_GROUPS": True})
+    Group.objects.create(name="Board")  # local
     told("Board", "admins", "editors", alias=other, username="bob")
     others = {"Board", "Writers", *django_groups(User.objects.get(username="bob"))}
     assert {f"{other}:Board", f"{other}:admins", "Writers"} <= others
-    assert django_groups(told(name, alias=mine, username="eve")) == {f"{mine}:{name}"}
-    assert f"{mine}:{name}" not in others
+    assert django_groups(told(name, alias=own_alias, username="eve")) == {f"{own_alias}:{name}"}
+    assert f"{own_alias}:{name}" not in others
 
 
-def test_mirrored_groups_of_one_pool_keep_their_names(told, leave) -> None:
-    leave("staff", staff=MIRRORING)
+def test_mirrored_groups_of_one_pool_have_no_prefix(told, configure_pools) -> None:
+    configure_pools("staff", staff=MIRRORING)
     assert django_groups(told("gardeners", alias="staff")) == {"gardeners"}
 
 
-def test_mirrored_groups_of_two_clients_of_one_pool_keep_their_names(told, leave, settings) -> None:
+def test_mirrored_groups_of_two_clients_of_one_pool_have_no_prefix(told, configure_pools, settings) -> None:
     settings.COGNITO = {"POOLS": {"staff": POOLS["staff"], "app": {**POOLS["staff"], "CLIENT_ID": "1app"}}, **MIRRORING}
     settings.COGNITO["POOLS"] = {
         name: {key: value for key, value in pool.items() if key != "GROUPS"}
@@ -390,69 +398,69 @@ def test_mirrored_groups_of_two_clients_of_one_pool_keep_their_names(told, leave
     assert django_groups(told("gardeners", alias="app")) == {"gardeners"}
 
 
-def test_mirrored_groups_carry_the_first_alias_of_their_pool(told, leave, settings) -> None:
-    leave("staff", "guests", staff=MIRRORING)
+def test_mirrored_groups_have_the_first_alias_of_their_pool(told, configure_pools, settings) -> None:
+    configure_pools("staff", "guests", staff=MIRRORING)
     settings.COGNITO["POOLS"]["app"] = {**POOLS["staff"], **MIRRORING, "CLIENT_ID": "1app"}
     settings.COGNITO = {**settings.COGNITO}
     assert django_groups(told("gardeners", alias="app")) == {"staff:gardeners"}
 
 
-def test_mirrored_groups_move_to_the_prefixed_name_with_the_next_token(told, leave) -> None:
-    leave("staff", staff=MIRRORING)
+def test_next_token_renames_mirrored_groups_to_the_prefixed_name(told, configure_pools) -> None:
+    configure_pools("staff", staff=MIRRORING)
     user = told("gardeners", alias="staff", at=-30)
-    by_hand = Group.objects.create(name="By hand")
-    user.groups.add(by_hand)
-    leave("staff", "guests", staff=MIRRORING)
+    local = Group.objects.create(name="Local")
+    user.groups.add(local)
+    configure_pools("staff", "guests", staff=MIRRORING)
     told("gardeners", alias="staff", at=-20)
-    assert django_groups(user) == {"staff:gardeners", "By hand"}
-    leave("staff", staff=MIRRORING)
+    assert django_groups(user) == {"staff:gardeners", "Local"}
+    configure_pools("staff", staff=MIRRORING)
     told("gardeners", alias="staff", at=-10)
-    assert django_groups(user) == {"gardeners", "By hand"}
+    assert django_groups(user) == {"gardeners", "Local"}
 
 
-def test_mirrored_group_of_the_longest_name_and_alias_is_stored_whole(told, settings) -> None:
+def test_mirrored_group_with_longest_name_and_alias_is_stored(told, settings) -> None:
     alias, name = "a" * 21, "g" * 128
     settings.COGNITO = {"POOLS": {alias: {**POOLS["staff"], **MIRRORING}, "guests": POOLS["guests"]}}
     assert django_groups(told(name, alias=alias)) == {f"{alias}:{name}"}
 
 
-@EACH
-def test_the_directory_of_one_pool_speaks_of_its_own_people(her, says, mine, other) -> None:
-    for alias in (mine, other):
-        says(alias, "admins", at=-30)
-    found = get_pool_registry().by_alias[mine]
-    link = CognitoUser.objects.get(user_pool_id=found.user_pool_id)
+@each_pool
+def test_directory_of_one_pool_updates_only_its_links(linked_user, authenticate_in, own_alias, other) -> None:
+    for alias in (own_alias, other):
+        authenticate_in(alias, "admins", at=-30)
+    pool = get_pool_registry().by_alias[own_alias]
+    link = CognitoUser.objects.get(user_pool_id=pool.user_pool_id)
     now = datetime.now(UTC)
-    person = DirectoryUser(link.sub, "her", {"sub": link.sub}, True, "CONFIRMED", now, now)
-    assert provisioning.update_users([claims_from_directory(person, [], now, found)]) == 1
+    directory_user = DirectoryUser(link.sub, "erin", {"sub": link.sub}, True, "CONFIRMED", now, now)
+    assert provisioning.update_users([claims_from_directory(directory_user, [], now, pool)]) == 1
     groups = dict(CognitoUser.objects.values_list("user_pool_id", "groups"))
-    assert groups == {found.user_pool_id: [], POOLS[other]["USER_POOL_ID"]: ["admins"]}
+    assert groups == {pool.user_pool_id: [], POOLS[other]["USER_POOL_ID"]: ["admins"]}
 
 
-# Machines
+# Machine users
 
 
-def machine(alias: str, scope: str = "orders/read") -> MachineUser:
+def machine_user(alias: str, scope: str = "orders/read") -> MachineUser:
     user, _ = authenticate(token(alias=alias, username=None, scope=scope))
     assert isinstance(user, MachineUser)
     return user
 
 
-def test_a_machines_scopes_give_what_its_own_pool_says() -> None:
-    assert machine("staff").get_all_permissions() == {"auth.view_group"}
-    assert machine("guests").get_all_permissions() == {"auth.view_user"}
-    assert machine("guests", "orders/write").has_perm("auth.change_user")
-    assert not machine("staff", "orders/write").has_perm("auth.change_user")
+def test_scopes_of_a_machine_user_grant_by_its_own_pool() -> None:
+    assert machine_user("staff").get_all_permissions() == {"auth.view_group"}
+    assert machine_user("guests").get_all_permissions() == {"auth.view_user"}
+    assert machine_user("guests", "orders/write").has_perm("auth.change_user")
+    assert not machine_user("staff", "orders/write").has_perm("auth.change_user")
 
 
-def test_a_machine_of_a_pool_that_is_configured_no_longer_has_nothing_of_the_others(leave) -> None:
-    user = machine("guests")
-    leave("staff")
+def test_machine_user_of_an_unconfigured_pool_has_no_permissions(configure_pools) -> None:
+    user = machine_user("guests")
+    configure_pools("staff")
     assert user.get_all_permissions() == set()
     assert not user.has_perm("auth.view_group")
 
 
-def test_a_machine_of_a_client_that_is_only_accepted_is_of_its_pool(leave) -> None:
-    leave("staff", "guests", guests={"CLIENT_IDS": ["1guests", "7machine"]})
+def test_machine_user_of_an_additional_client_has_its_pools_rights(configure_pools) -> None:
+    configure_pools("staff", "guests", guests={"CLIENT_IDS": ["1guests", "7machine"]})
     raw = token(alias="guests", username=None, client_id="7machine", scope="orders/read")
     assert authenticate(raw)[0].get_all_permissions() == {"auth.view_user"}

@@ -1,4 +1,4 @@
-"""The order of tokens does not matter: what a user has follows the most recent moment, whatever writer came first."""
+"""The order of tokens does not matter: the grants of a user follow the most recent moment."""
 
 import itertools
 import uuid
@@ -23,7 +23,7 @@ from .token_histories import GROUPS, NAMES, Event, expected_grants, expected_sta
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 1, 1, tzinfo=UTC)
-FEW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few_examples = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def _mapped(cognito: Any) -> None:
     cognito(GROUPS=GROUPS)
 
 
-def test_older_token_with_admins_after_newer_ones_without_grants_nothing(told) -> None:
+def test_older_admins_token_after_newer_tokens_grants_nothing(told) -> None:
     told(at=-300)
     told(at=-100)
     user = told("admins", at=-200)
@@ -48,10 +48,10 @@ def test_every_order_of_three_tokens_leaves_the_same_state(told) -> None:
         assert stored_state(f"user{number}")[:4] == ({"helpers"}, NOW - 100, True, False)
 
 
-def test_no_order_of_tokens_grants_what_the_most_recent_ones_do_not_state(told) -> None:
-    """After each token, not only after the last one: the writer is compared with the oracle at every step."""
-    tie = [(-200, ("viewers",)), (-200, ("viewers", "admins"))]
-    history = [(-300, ("editors", "viewers")), *tie, (-100, ("helpers",))]
+def test_every_order_of_tokens_matches_the_oracle_at_each_step(told) -> None:
+    """Compare the stored state with the oracle after each token."""
+    equal_moments = [(-200, ("viewers",)), (-200, ("viewers", "admins"))]
+    history = [(-300, ("editors", "viewers")), *equal_moments, (-100, ("helpers",))]
     for number, order in enumerate(itertools.permutations(history)):
         events: list[Event] = []
         for at, groups in order:
@@ -62,21 +62,21 @@ def test_no_order_of_tokens_grants_what_the_most_recent_ones_do_not_state(told) 
 
 def test_equal_seconds_intersect_without_a_change_of_the_moment(told, writes) -> None:
     told("editors", "viewers", at=-60)
-    with writes(3):  # the link row, the membership, its Django group, and nothing more
+    with writes(3):  # the link row, the membership and its Django group
         told("viewers", at=-60)
     assert django_groups(told("editors", "viewers", at=-60)) == {"Readers"}
 
 
-# Two ID tokens of one second
+# Two ID tokens of the same second
 
 
-def test_id_tokens_of_one_second_in_turns_do_not_write(cognito_keys) -> None:
+def test_alternating_id_tokens_of_one_second_do_not_write(cognito_keys) -> None:
     access = token(at=-20)
-    of_one_second = [token(at=-20, token_use="id", given_name=name) for name in ("a", "b")]
-    for id_token in of_one_second:
+    id_tokens = [token(at=-20, token_use="id", given_name=name) for name in ("a", "b")]
+    for id_token in id_tokens:
         authenticate(access, id_token=id_token)
     with CaptureQueriesContext(connection) as queries:
-        for id_token in of_one_second * 5:
+        for id_token in id_tokens * 5:
             authenticate(access, id_token=id_token)
     assert [query["sql"] for query in queries if "UPDATE" in query["sql"]] == []
     assert User.objects.get().first_name == "a"
@@ -89,39 +89,39 @@ def test_attributes_follow_the_most_recent_token_of_their_kind(told) -> None:
     assert User.objects.get().first_name == "a"
 
 
-def test_id_token_older_than_an_access_token_gives_its_attributes(told) -> None:
+def test_id_token_older_than_an_access_token_sets_attributes(told) -> None:
     told(at=-60)
     told(at=-120, token_use="id", given_name="Alice")
     assert User.objects.get().first_name == "Alice"
     assert link_of(User.objects.get()).as_of.timestamp() == NOW - 60
 
 
-def test_attributes_of_another_kind_with_a_later_moment_stay(told, writes) -> None:
+def test_newer_attributes_of_another_source_stay(told, writes) -> None:
     told(at=-60)
-    settle("alice", source_of(NOW - 30, "directory", (), {"first_name": "New"}))
+    write_source("alice", source_of(NOW - 30, "directory", (), {"first_name": "New"}))
     with writes(0):
         told(at=-40, token_use="id", given_name="Old")
     told(at=-20, token_use="id", given_name="Newest")
     assert User.objects.get().first_name == "Newest"
 
 
-def test_attributes_that_another_kind_replaced_come_back_with_a_newer_token(told) -> None:
+def test_newer_token_restores_attributes_of_another_source(told) -> None:
     told(at=-60, token_use="id", given_name="X")
-    settle("alice", source_of(NOW - 50, "directory", None, {"first_name": "Y"}))
+    write_source("alice", source_of(NOW - 50, "directory", None, {"first_name": "Y"}))
     assert told(at=-40, token_use="id", given_name="X").first_name == "X"
 
 
-def test_id_token_that_lost_its_attributes_writes_the_moment_alone(told, writes) -> None:
+def test_id_token_without_attributes_writes_only_the_moment(told, writes) -> None:
     told(at=-60, token_use="id", given_name="X")
     with writes(1):
         told(at=-40, token_use="id", email=None)
 
 
-# Rows from before digests held a moment
+# Rows with digests that contain no moment
 
 
 @pytest.mark.parametrize("legacy", ["a" * 64, "0123456789" * 6 + "abcd", "1" * 64, "odd:" + "a" * 64])
-def test_digest_without_a_moment_is_read_and_older_tokens_change_nothing(told, writes, legacy) -> None:
+def test_digest_without_a_moment_ignores_older_tokens(told, writes, legacy) -> None:
     told("editors", at=-60, token_use="id", given_name="X")
     CognitoUser.objects.update(**dict.fromkeys(DIGEST_FIELDS, legacy))
     with writes(0):
@@ -134,7 +134,7 @@ def test_digest_without_a_moment_is_read_and_older_tokens_change_nothing(told, w
         told("helpers", at=-30, token_use="id", given_name="New")
 
 
-def test_digests_hold_the_moment_and_fit_their_columns(told) -> None:
+def test_digests_contain_the_moment_and_fit_their_columns(told) -> None:
     link = link_of(told("editors", profile={"given_name": "X"}))
     for digest in (link.access_digest, link.id_digest):
         seconds, _, rest = digest.partition(":")
@@ -143,7 +143,7 @@ def test_digests_hold_the_moment_and_fit_their_columns(told) -> None:
     assert (link.user_info_digest, link.directory_digest) == ("", "")
 
 
-# Two writers, one after the other in each step: both have read before one writes
+# Two writers: both read before the first one writes
 
 
 def source_of(moment: int, kind: str, groups: Any, attributes: Any = None) -> Source:
@@ -154,20 +154,20 @@ def claims_from_tokens(name: str, source: Source) -> IdentityClaims:
     return IdentityClaims("eu-west-1_TestPool1", f"sub of {name}", name, (source,))
 
 
-def settle(name: str, source: Source) -> None:
-    """Write what a source says of the user that tokens of `told` are of."""
+def write_source(name: str, source: Source) -> None:
+    """Write the claims of a source for an existing user."""
     link = CognitoUser.objects.get(username=name)
     provisioning._apply_with_retry(link, IdentityClaims(link.user_pool_id, link.sub, name, (source,)), get_settings())
 
 
 def write_in_pairs(name: str, events: list[Event], pairs: list[bool]) -> None:
-    """Give `events` to the writer in their order; of each pair, both writers read before the first one writes."""
-    waiting = iter(events)
-    for event, is_pair in zip(waiting, itertools.chain(pairs, itertools.repeat(False)), strict=False):
-        both = [event, *itertools.islice(waiting, 1 if is_pair else 0)]
-        said = [claims_from_tokens(name, _source(each)) for each in both]
-        read = [provisioning._fetch_link(each) for each in said]
-        for link, statement in zip(read, said, strict=True):
+    """Write `events` in their order; of each pair, both writers read before the first one writes."""
+    remaining = iter(events)
+    for event, is_pair in zip(remaining, itertools.chain(pairs, itertools.repeat(False)), strict=False):
+        both = [event, *itertools.islice(remaining, 1 if is_pair else 0)]
+        claims = [claims_from_tokens(name, _source(event)) for event in both]
+        links = [provisioning._fetch_link(statement) for statement in claims]
+        for link, statement in zip(links, claims, strict=True):
             provisioning._apply_with_retry(link, statement, get_settings())
 
 
@@ -181,14 +181,16 @@ def events_of(sources: Any = ("access", "id", "directory")) -> Any:
     return st.builds(Event, st.integers(1, 4), st.sampled_from(sources), groups)
 
 
-SILENT = st.builds(Event, st.integers(1, 4), st.just("access"), st.none())
-HISTORIES = st.tuples(events_of(), st.lists(events_of() | SILENT, max_size=6)).map(lambda each: [each[0], *each[1]])
+EVENTS_WITHOUT_GROUPS = st.builds(Event, st.integers(1, 4), st.just("access"), st.none())
+HISTORIES = st.tuples(events_of(), st.lists(events_of() | EVENTS_WITHOUT_GROUPS, max_size=6)).map(
+    lambda pair: [pair[0], *pair[1]]
+)
 PAIRS = st.lists(st.booleans(), max_size=6)
 
 
-@FEW
+@few_examples
 @given(data=st.data(), history=HISTORIES, pairs=PAIRS)
-def test_every_order_with_two_writers_leaves_what_the_oracle_computes(data, history, pairs) -> None:
+def test_every_order_with_two_writers_matches_the_oracle(data, history, pairs) -> None:
     name = f"user {uuid.uuid4()}"
     write_in_pairs(name, data.draw(st.permutations(history)), pairs)
     expected = expected_state(history)
@@ -196,9 +198,9 @@ def test_every_order_with_two_writers_leaves_what_the_oracle_computes(data, hist
     assert stored_state(name) == expected._replace(as_of=seconds)
 
 
-@FEW
+@few_examples
 @given(histories=st.tuples(HISTORIES, HISTORIES), data=st.data(), pairs=PAIRS)
-def test_two_links_of_one_user_leave_what_both_histories_grant(histories, data, pairs) -> None:
+def test_two_links_of_one_user_match_the_grants_of_both(histories, data, pairs) -> None:
     names = [f"user {uuid.uuid4()}" for _ in histories]
     first, second = ([(name, event) for event in history] for name, history in zip(names, histories, strict=True))
     for name in names:
@@ -207,12 +209,12 @@ def test_two_links_of_one_user_leave_what_both_histories_grant(histories, data, 
         )
     owner = User.objects.get(cognito_users__username=names[0])
     CognitoUser.objects.filter(username=names[1]).update(user=owner)
-    waiting = iter(data.draw(st.permutations(first + second)))
-    for one, is_pair in zip(waiting, itertools.chain(pairs, itertools.repeat(False)), strict=False):
-        both = [one, *itertools.islice(waiting, 1 if is_pair else 0)]
-        said = [claims_from_tokens(name, _source(event)) for name, event in both]
-        read = [provisioning._fetch_link(each) for each in said]
-        for link, statement in zip(read, said, strict=True):
+    remaining = iter(data.draw(st.permutations(first + second)))
+    for one, is_pair in zip(remaining, itertools.chain(pairs, itertools.repeat(False)), strict=False):
+        both = [one, *itertools.islice(remaining, 1 if is_pair else 0)]
+        claims = [claims_from_tokens(name, _source(event)) for name, event in both]
+        links = [provisioning._fetch_link(statement) for statement in claims]
+        for link, statement in zip(links, claims, strict=True):
             provisioning._apply_with_retry(link, statement, get_settings())
     groups = [expected_state(history).groups for history in histories]
     owner.refresh_from_db()
@@ -223,8 +225,8 @@ def test_two_links_of_one_user_leave_what_both_histories_grant(histories, data, 
 
 
 @pytest.mark.parametrize("change", ["moment", "groups", "digest"])
-def test_conditional_update_of_a_row_that_changed_is_evaluated_again(change) -> None:
-    """Of two writers that both read, the second finds its row changed, whatever the first one changed of it."""
+def test_conditional_update_of_a_changed_row_is_evaluated_again(change) -> None:
+    """Of two writers that both read, the second one detects each kind of change of the first one."""
     both = frozenset({"editors", "helpers"})
     first, second = Event(1, "access", both), Event(2, "access", both)
     other = {
@@ -233,40 +235,40 @@ def test_conditional_update_of_a_row_that_changed_is_evaluated_again(change) -> 
         "digest": Event(3, "access", both),
     }[change]
     write_in_pairs("alice", [first], [])
-    said = claims_from_tokens("alice", _source(second))
-    stale = provisioning._fetch_link(said)
+    claims = claims_from_tokens("alice", _source(second))
+    stale = provisioning._fetch_link(claims)
     write_in_pairs("alice", [other], [])
-    provisioning._apply_with_retry(stale, said, get_settings())
+    provisioning._apply_with_retry(stale, claims, get_settings())
     expected = expected_state([first, other, second])
     seconds = int((START + timedelta(seconds=expected.as_of)).timestamp())
     assert stored_state("alice") == expected._replace(as_of=seconds)
 
 
-def test_conditional_update_moves_nothing_backwards_if_digests_are_equal() -> None:
-    """The moment alone tells the rows apart: a directory call moves it and states nothing of another kind."""
+def test_conditional_update_with_equal_digests_checks_the_moment() -> None:
+    """The rows differ only in `as_of`: a directory call updates it and no other digest."""
     write_in_pairs("alice", [Event(1, "access", frozenset({"editors"}))], [])
-    said = claims_from_tokens("alice", _source(Event(2, "access", frozenset({"editors"}))))
-    stale = provisioning._fetch_link(said)
+    claims = claims_from_tokens("alice", _source(Event(2, "access", frozenset({"editors"}))))
+    stale = provisioning._fetch_link(claims)
     CognitoUser.objects.update(as_of=START + timedelta(seconds=9))
-    provisioning._apply_with_retry(stale, said, get_settings())
+    provisioning._apply_with_retry(stale, claims, get_settings())
     assert CognitoUser.objects.get().as_of == START + timedelta(seconds=9)
 
 
 @pytest.mark.parametrize("groups", [[], ["editors"], ["a", "b"], ["é", 'quo"te', "back\\slash", "%s"]])
 def test_conditional_update_finds_a_row_by_its_json_groups(groups, writes) -> None:
-    said = [claims_from_tokens("alice", source_of(moment, "access", tuple(groups))) for moment in (1_000, 2_000)]
-    provisioning.get_or_create_link(said[0], get_settings())
+    claims = [claims_from_tokens("alice", source_of(moment, "access", tuple(groups))) for moment in (1_000, 2_000)]
+    provisioning.get_or_create_link(claims[0], get_settings())
     with writes(1), CaptureQueriesContext(connection) as queries:
-        provisioning.get_or_create_link(said[1], get_settings())
+        provisioning.get_or_create_link(claims[1], get_settings())
     assert len(queries) == 2
     assert CognitoUser.objects.get().as_of.timestamp() == 2_000
 
 
-def test_conditional_update_tells_groups_apart_that_differ_in_case() -> None:
+def test_conditional_update_distinguishes_groups_by_case() -> None:
     write_in_pairs("alice", [Event(1, "access", frozenset({"editors"}))], [])
-    said = claims_from_tokens("alice", _source(Event(2, "access", frozenset({"editors"}))))
-    stale = provisioning._fetch_link(said)
+    claims = claims_from_tokens("alice", _source(Event(2, "access", frozenset({"editors"}))))
+    stale = provisioning._fetch_link(claims)
     CognitoUser.objects.update(groups=["Editors"])
-    assert not provisioning._write_without_lock(stale, said, get_settings())
-    provisioning._apply_with_retry(stale, said, get_settings())
+    assert not provisioning._write_without_lock(stale, claims, get_settings())
+    provisioning._apply_with_retry(stale, claims, get_settings())
     assert CognitoUser.objects.get().groups == ["editors"]

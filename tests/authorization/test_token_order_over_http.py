@@ -1,4 +1,4 @@
-"""10,000 tokens of 20 users in shuffled order, to two gunicorn processes at once: the order leaves no trace."""
+"""10,000 tokens of 20 users in shuffled order, sent to two gunicorn processes: the order has no effect."""
 
 import random
 from collections import defaultdict
@@ -19,12 +19,12 @@ from tests.support.user_scenario import NOW
 from .token_histories import NAMES, Event, expected_state, stored_state
 
 USERS, REQUESTS, WITH_ID_TOKEN = 20, 9_000, 1_000
-SECONDS = 200  # the tokens' moments: about 500 tokens of each user, so several are of one second
+SECONDS = 200  # range of the tokens' moments: about 500 tokens of each user, so several in the same second
 CLIENTS = 8
 
 
 class Call(NamedTuple):
-    """A request, and the events that it states."""
+    """A request and the events of its tokens."""
 
     username: str
     headers: dict[str, str]
@@ -33,7 +33,7 @@ class Call(NamedTuple):
 
 @pytest.mark.needs("database_server")
 @pytest.mark.django_db(transaction=True)
-def test_ten_thousand_tokens_in_shuffled_order_leave_what_the_oracle_computes() -> None:
+def test_ten_thousand_shuffled_tokens_leave_the_expected_state() -> None:
     seed = random.randrange(10**6)
     calls = _calls(random.Random(seed))
     with (
@@ -43,14 +43,14 @@ def test_ten_thousand_tokens_in_shuffled_order_leave_what_the_oracle_computes() 
         ThreadPoolExecutor(CLIENTS) as pool,
     ):
         ports = [listening.getsockname()[1]] * CLIENTS
-        answers = [answer for part in pool.map(_sent, ports, _parts(calls)) for answer in part]
+        responses = [response for part in pool.map(_send_all, ports, _parts(calls)) for response in part]
     assert sum(len(call.events) for call in calls) == 10_000
-    assert [answer for answer in answers if answer[0] != 200] == []
+    assert [response for response in responses if response[0] != 200] == []
     events = defaultdict(list)
     for call in calls:
         events[call.username] += call.events
     stored = {name: stored_state(name) for name in events}
-    assert stored == {name: expected_state(each) for name, each in events.items()}, f"seed {seed}"
+    assert stored == {name: expected_state(history) for name, history in events.items()}, f"seed {seed}"
 
 
 def _variables(keys_url: str) -> dict[str, str]:
@@ -58,32 +58,32 @@ def _variables(keys_url: str) -> dict[str, str]:
     return {"ORDER_SITE_DATABASE": connection.settings_dict["NAME"], "ORDER_SITE_JWKS_URI": f"{keys_url}/jwks.json"}
 
 
-def _calls(chance: random.Random) -> list[Call]:
+def _calls(rng: random.Random) -> list[Call]:
     """Return the requests in shuffled order, their tokens signed."""
-    histories = [_history(chance) for _ in range(USERS)]
-    drawn = []
+    histories = [_history(rng) for _ in range(USERS)]
+    requests = []
     for number in range(REQUESTS):
-        user = chance.randrange(USERS)
-        seconds = [chance.randrange(SECONDS) for _ in range(2 if number < WITH_ID_TOKEN else 1)]
-        groups = [_groups(chance) if chance.random() < 0.1 else histories[user][second] for second in seconds]
+        user = rng.randrange(USERS)
+        seconds = [rng.randrange(SECONDS) for _ in range(2 if number < WITH_ID_TOKEN else 1)]
+        groups = [_groups(rng) if rng.random() < 0.1 else histories[user][second] for second in seconds]
         events = map(Event, [NOW - SECONDS + second for second in seconds], ("access", "id"), groups)
-        drawn.append((f"user{user}", tuple(events)))
-    chance.shuffle(drawn)
-    signing_key()  # made before the threads, which would make one each
+        requests.append((f"user{user}", tuple(events)))
+    rng.shuffle(requests)
+    signing_key()  # created before the threads, which would each create one
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(_call, *zip(*drawn, strict=True)))
+        return list(pool.map(_call, *zip(*requests, strict=True)))
 
 
-def _history(chance: random.Random) -> list[frozenset[str]]:
-    """Return the groups of a user in each second: they change now and then, so most tokens in a row state the same."""
-    history = [_groups(chance)]
+def _history(rng: random.Random) -> list[frozenset[str]]:
+    """Return the groups of a user in each second: they change rarely, so most successive tokens have equal groups."""
+    history = [_groups(rng)]
     while len(history) < SECONDS:
-        history.append(_groups(chance) if chance.random() < 0.1 else history[-1])
+        history.append(_groups(rng) if rng.random() < 0.1 else history[-1])
     return history
 
 
-def _groups(chance: random.Random) -> frozenset[str]:
-    return frozenset(chance.sample(NAMES, chance.choice((0, 1, 2, 2, 4))))
+def _groups(rng: random.Random) -> frozenset[str]:
+    return frozenset(rng.sample(NAMES, rng.choice((0, 1, 2, 2, 4))))
 
 
 def _call(name: str, events: tuple[Event, ...]) -> Call:
@@ -101,12 +101,12 @@ def _parts(calls: list[Call]) -> list[list[Call]]:
     return [calls[start::CLIENTS] for start in range(CLIENTS)]
 
 
-def _sent(port: int, calls: list[Call]) -> list[tuple[int, bytes]]:
-    """Send the requests over one connection; return the answers."""
-    answers = []
+def _send_all(port: int, calls: list[Call]) -> list[tuple[int, bytes]]:
+    """Send the requests over one connection; return status and body of each response."""
+    responses = []
     with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as client:
         for call in calls:
             client.request("GET", "/", headers=call.headers)
             response = client.getresponse()
-            answers.append((response.status, response.read()))
-    return answers
+            responses.append((response.status, response.read()))
+    return responses

@@ -1,4 +1,4 @@
-"""Histories of tokens, and an oracle that computes the state that they must leave, without the code under test.
+"""Histories of tokens, and an oracle that computes the expected state without the code under test.
 
 Must not import models: settings import GROUPS.
 """
@@ -16,7 +16,7 @@ NAMES = tuple(GROUPS)
 
 
 class Event(NamedTuple):
-    """A token, or a directory call: when, of which kind, and which groups it states (None: it states none)."""
+    """A token or a directory call: its moment, source and groups (None: without a groups claim)."""
 
     moment: int
     source: str  # "access", "id" or "directory"
@@ -24,7 +24,7 @@ class Event(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the database holds of a user with one link."""
+    """The stored state of a user with one link."""
 
     groups: frozenset[str]
     as_of: int
@@ -35,22 +35,22 @@ class State(NamedTuple):
 
 
 def expected_state(events: Iterable[Event]) -> State:
-    """Return the state after `events`, in whatever order they came: the most recent moment decides."""
-    stated = [(event.moment, event.groups) for event in events if event.groups is not None]
-    latest = max(moment for moment, _ in stated)
-    groups = frozenset.intersection(*(groups for moment, groups in stated if moment == latest))
+    """Return the state after `events` in any order: the most recent moment decides."""
+    groups_by_moment = [(event.moment, event.groups) for event in events if event.groups is not None]
+    latest = max(moment for moment, _ in groups_by_moment)
+    groups = frozenset.intersection(*(groups for moment, groups in groups_by_moment if moment == latest))
     return State(groups, latest, *expected_grants(groups), groups)
 
 
 def expected_grants(groups: Iterable[str]) -> tuple[bool, bool, frozenset[str]]:
-    """Return staff, superuser and the Django groups that GROUPS gives."""
+    """Return staff, superuser and the Django groups that GROUPS grants."""
     names = set(groups)
     django_groups = {"Writers", "Readers"} if "editors" in names else {"Readers"} if "viewers" in names else set()
     return bool(names & {"admins", "helpers"}), "admins" in names, frozenset(django_groups)
 
 
 def stored_state(username: str) -> State:
-    """Return what the database holds of the user whose Cognito username is `username`."""
+    """Return the stored state of the user with the Cognito username `username`."""
     from django.contrib.auth.models import User
 
     from django_cognito.models import CognitoMembership, CognitoUser

@@ -1,4 +1,4 @@
-"""A person's AWS against a loopback identity pool, by a clock of the tests' own."""
+"""Fixtures: a loopback identity pool, and the clock of the tests."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The views through which people reach their AWS, and their addresses. Each tells who AWS says they are."""
+"""Views that use `request.cognito.aws`, and their URLs. They respond with the identity of the user at AWS."""
 
 from typing import Any
 
@@ -14,34 +14,34 @@ from rest_framework.views import APIView
 from django_cognito.drf import CognitoAuthentication
 
 
-def untouched(request: Any) -> HttpResponse:
+def show_unused(request: Any) -> HttpResponse:
     return HttpResponse(f"{request.cognito!r} {request.cognito.aws!r}")
 
 
-def mine(request: Any) -> JsonResponse:
+def show_identity(request: Any) -> JsonResponse:
     aws = request.cognito.aws
     return JsonResponse({"identity": aws.identity_id, "key": aws.credentials.access_key_id})
 
 
-async def mine_async(request: Any) -> JsonResponse:
+async def show_identity_async(request: Any) -> JsonResponse:
     aws = request.cognito.aws
     credentials = await aws.acredentials()
     return JsonResponse({"identity": aws.identity_id, "key": credentials.access_key_id})
 
 
-async def client_async(request: Any) -> JsonResponse:
+async def show_client_async(request: Any) -> JsonResponse:
     client = await request.cognito.aws.aclient("s3")
     return JsonResponse(
         {"identity": request.cognito.aws.identity_id, "service": client.meta.service_model.service_name}
     )
 
 
-def mine_in_a_template(request: HttpRequest) -> TemplateResponse:
+def show_identity_in_a_template(request: HttpRequest) -> TemplateResponse:
     template = engines["django"].from_string("{{ request.cognito.aws.identity_id }}")
     return TemplateResponse(request, template)
 
 
-class Mine(APIView):
+class IdentityView(APIView):
     authentication_classes = [CognitoAuthentication]
     permission_classes = [AllowAny]
 
@@ -50,36 +50,36 @@ class Mine(APIView):
         return Response({"identity": aws.identity_id, "key": aws.credentials.access_key_id})
 
 
-class MineWhereLetIn(Mine):
-    """Asks for the credentials before the view is reached: where DRF looks at permissions."""
+class GuardedIdentityView(IdentityView):
+    """Get the credentials before the view runs: in DRF's check of permissions."""
 
     def check_permissions(self, request: Any) -> None:
         _ = request.cognito.aws.credentials
         super().check_permissions(request)
 
 
-def judged(request: Any) -> JsonResponse:
-    """What AWS itself makes of the caller: who they are, what is theirs, and whether they get at somebody else's."""
+def check_access(request: Any) -> JsonResponse:
+    """Respond with AWS's own results: the user's role and object, and the errors for an object of another user."""
     aws, bucket = request.cognito.aws, request.GET["bucket"]
     s3, arn = aws.client("s3"), aws.client("sts").get_caller_identity()["Arn"]
     own = f"{aws.identity_id}/diary.txt"
     s3.put_object(Bucket=bucket, Key=own, Body=request.GET["text"].encode())
     text = s3.get_object(Bucket=bucket, Key=own)["Body"].read().decode()
     other = {"Bucket": bucket, "Key": f"{request.GET['other']}/diary.txt"}
-    refusals = [_refusal(s3.get_object, **other), _refusal(s3.put_object, Body=b"mine now", **other)]
-    return JsonResponse({"identity": aws.identity_id, "role": arn.split("/")[1], "text": text, "refusals": refusals})
+    errors = [_get_error_code(s3.get_object, **other), _get_error_code(s3.put_object, Body=b"overwritten", **other)]
+    return JsonResponse({"identity": aws.identity_id, "role": arn.split("/")[1], "text": text, "errors": errors})
 
 
-def _refusal(call: Any, **parameters: Any) -> str:
+def _get_error_code(call: Any, **parameters: Any) -> str:
     try:
         call(**parameters)
     except ClientError as error:
         return str(error.response["Error"]["Code"])
-    return "nothing was refused"
+    return "no error"
 
 
 def token_in_a_cookie(get_response: Any) -> Any:
-    """A site's own middleware, which stands after ours: it looks at the user, and brings a token from elsewhere."""
+    """Use the user, then read tokens from cookies, as a site's middleware after CognitoMiddleware may."""
 
     def middleware(request: Any) -> Any:
         _ = request.user.is_authenticated
@@ -91,12 +91,12 @@ def token_in_a_cookie(get_response: Any) -> Any:
 
 
 urlpatterns = [
-    path("untouched/", untouched),
-    path("mine/", mine),
-    path("mine/async/", mine_async),
-    path("mine/client/async/", client_async),
-    path("judged/", judged),
-    path("mine/template/", mine_in_a_template),
-    path("mine/api/", Mine.as_view()),
-    path("mine/api/guarded/", MineWhereLetIn.as_view()),
+    path("unused/", show_unused),
+    path("identity/", show_identity),
+    path("identity/async/", show_identity_async),
+    path("identity/client/async/", show_client_async),
+    path("access/", check_access),
+    path("identity/template/", show_identity_in_a_template),
+    path("identity/api/", IdentityView.as_view()),
+    path("identity/api/guarded/", GuardedIdentityView.as_view()),
 ]

@@ -1,4 +1,4 @@
-"""boto3 clients in one person's name: kept, shared among threads, and never anybody else's."""
+"""boto3 clients of a user: cached, shared among threads, and never used for another user."""
 
 import pickle
 import threading
@@ -24,7 +24,7 @@ from tests.support.frames import carried_values
 from tests.support.s3_calls import ask_s3, signer
 from tests.support.scripted_server import Answer, ScriptedServer
 
-from .identity_endpoint import POOL_ID, IdentityEndpoint, identity_of, refused
+from .identity_endpoint import POOL_ID, IdentityEndpoint, error_response, identity_of
 
 ONE_TRY = Config(retries={"total_max_attempts": 1})
 
@@ -33,15 +33,15 @@ def get_cached_aws(id_token: str) -> UserAws | None:
     return client_cache.get_cached_aws(get_identity_pool(), id_token)
 
 
-def get_or_create_aws(id_token: str, **known: str) -> UserAws:
-    return client_cache.get_or_create_aws(get_identity_pool(), id_token, **known)
+def get_or_create_aws(id_token: str, **stored: str) -> UserAws:
+    return client_cache.get_or_create_aws(get_identity_pool(), id_token, **stored)
 
 
 @pytest.fixture(autouse=True)
-def _the_site_has_credentials_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What a person's session must never fall back to."""
+def _site_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Configure credentials of the site, which a user's session must never use."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"):
-        monkeypatch.setenv(name, "the-site-s-own")
+        monkeypatch.setenv(name, "of-the-site")
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
     for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_DEFAULT_REGION"):
@@ -50,7 +50,7 @@ def _the_site_has_credentials_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 @pytest.fixture
 def s3() -> Iterator[ScriptedServer]:
-    """Takes everything."""
+    """Yield a server that accepts every request."""
     with ScriptedServer(Answer()) as server:
         yield server
 
@@ -62,7 +62,7 @@ def alice(endpoint: IdentityEndpoint, clock: Clock) -> UserAws:
 
 @pytest.fixture
 def site(settings: Any, endpoint: IdentityEndpoint) -> Iterator[None]:
-    """A site with that identity pool, both by this machine's clock."""
+    """Configure a site with that identity pool; both use the system clock."""
     endpoint.now = time.time
     settings.COGNITO = {**settings.COGNITO, "IDENTITY_POOL_ID": POOL_ID, "ENDPOINT_URL": endpoint.url}
     clear_cache()
@@ -70,36 +70,36 @@ def site(settings: Any, endpoint: IdentityEndpoint) -> Iterator[None]:
     clear_cache()
 
 
-def test_a_client_signs_for_the_person_and_not_for_the_site(alice: UserAws, s3: ScriptedServer) -> None:
+def test_client_signs_for_the_user_and_not_for_the_site(alice: UserAws, s3: ScriptedServer) -> None:
     ask_s3(alice.client("s3", endpoint_url=s3.url))
     assert signer(s3.requests[0]) == ("ASIA-alice-1", "session-alice-1")
 
 
-def test_a_resource_signs_for_the_person(alice: UserAws, s3: ScriptedServer) -> None:
+def test_resource_signs_for_the_user(alice: UserAws, s3: ScriptedServer) -> None:
     alice.resource("s3", endpoint_url=s3.url).Object("files", "note.txt").delete()
     assert signer(s3.requests[0]) == ("ASIA-alice-1", "session-alice-1")
 
 
-def test_a_session_signs_for_the_person(alice: UserAws, s3: ScriptedServer) -> None:
+def test_session_signs_for_the_user(alice: UserAws, s3: ScriptedServer) -> None:
     ask_s3(alice.session().client("s3", endpoint_url=s3.url))
     assert signer(s3.requests[0]) == ("ASIA-alice-1", "session-alice-1")
 
 
-def test_a_site_s_bearer_token_does_not_speak_for_the_person(alice: UserAws, s3: ScriptedServer) -> None:
+def test_bearer_token_of_the_site_is_not_used_for_the_user(alice: UserAws, s3: ScriptedServer) -> None:
     bedrock = alice.client("bedrock-runtime", endpoint_url=s3.url, config=ONE_TRY)
     with pytest.raises(Exception, match=r"(?i)token"):
         bedrock.invoke_model(modelId="m", body=b"{}")
-    assert "the-site-s-own" not in str(s3.requests)
+    assert "of-the-site" not in str(s3.requests)
 
 
-def test_a_session_hands_out_the_person_s_credentials(alice: UserAws) -> None:
+def test_session_returns_the_users_credentials(alice: UserAws) -> None:
     credentials = alice.session().get_credentials()
     assert (credentials.access_key, credentials.secret_key) == ("ASIA-alice-1", "secret-alice-1")
     assert credentials.token == "session-alice-1"
     assert tuple(credentials.get_frozen_credentials())[:3] == ("ASIA-alice-1", "secret-alice-1", "session-alice-1")
 
 
-def test_a_kept_client_signs_with_renewed_credentials(alice: UserAws, s3: ScriptedServer, clock: Clock) -> None:
+def test_cached_client_signs_with_refreshed_credentials(alice: UserAws, s3: ScriptedServer, clock: Clock) -> None:
     client = alice.client("s3", endpoint_url=s3.url)
     ask_s3(client)
     clock.now += 3_400
@@ -107,52 +107,52 @@ def test_a_kept_client_signs_with_renewed_credentials(alice: UserAws, s3: Script
     assert [signer(request)[0] for request in s3.requests] == ["ASIA-alice-1", "ASIA-alice-2"]
 
 
-def test_a_client_is_kept(alice: UserAws) -> None:
+def test_client_is_cached(alice: UserAws) -> None:
     assert alice.client("s3") is alice.client("s3")
     assert alice.client("s3", region_name=None) is alice.client("s3", region_name=None)
 
 
-def test_each_region_has_a_client_of_its_own(alice: UserAws) -> None:
+def test_each_region_has_its_own_client(alice: UserAws) -> None:
     assert alice.client("s3").meta.region_name == "eu-west-1"
-    there = alice.client("s3", region_name="us-east-2")
-    assert there.meta.region_name == "us-east-2"
-    assert alice.client("s3", region_name="us-east-2") is there
+    regional = alice.client("s3", region_name="us-east-2")
+    assert regional.meta.region_name == "us-east-2"
+    assert alice.client("s3", region_name="us-east-2") is regional
 
 
-def test_the_order_of_options_does_not_matter(alice: UserAws) -> None:
+def test_order_of_client_options_does_not_matter(alice: UserAws) -> None:
     one = alice.client("s3", region_name="us-east-2", use_ssl=True)
     assert alice.client("s3", use_ssl=True, region_name="us-east-2") is one
 
 
-def test_an_option_that_is_an_object_makes_a_new_client(alice: UserAws) -> None:
+def test_config_object_creates_a_new_client(alice: UserAws) -> None:
     assert alice.client("s3", config=ONE_TRY) is not alice.client("s3", config=ONE_TRY)
 
 
-def test_sessions_and_resources_are_the_caller_s_own(alice: UserAws) -> None:
+def test_sessions_and_resources_are_not_cached(alice: UserAws) -> None:
     assert alice.session() is not alice.session()
     assert alice.resource("s3") is not alice.resource("s3")
 
 
-def test_a_session_is_of_the_identity_pool_s_region(alice: UserAws) -> None:
+def test_session_uses_the_region_of_the_identity_pool(alice: UserAws) -> None:
     assert alice.session().region_name == "eu-west-1"
 
 
-@pytest.mark.parametrize("ask", ["client", "resource", "session"])
-def test_a_refusal_is_ours_and_comes_before_anything_is_made(
-    endpoint: IdentityEndpoint, alice: UserAws, ask: str
+@pytest.mark.parametrize("method", ["client", "resource", "session"])
+def test_rejected_user_raises_credentials_error_before_a_session(
+    endpoint: IdentityEndpoint, alice: UserAws, method: str
 ) -> None:
-    endpoint.instead = [refused("NotAuthorizedException")]
+    endpoint.responses = [error_response("NotAuthorizedException")]
     with pytest.raises(CredentialsError):
-        getattr(alice, ask)(*(["s3"] if ask != "session" else []))
+        getattr(alice, method)(*(["s3"] if method != "session" else []))
     assert alice._session is None
 
 
-def test_a_refusal_at_a_signature_is_ours(
+def test_outage_at_a_signature_raises_cognito_unavailable_error(
     endpoint: IdentityEndpoint, alice: UserAws, s3: ScriptedServer, clock: Clock
 ) -> None:
     client = alice.client("s3", endpoint_url=s3.url)
     clock.now += 3_600
-    endpoint.instead = [Answer(503)]
+    endpoint.responses = [Answer(503)]
     with pytest.raises(CognitoUnavailableError):
         ask_s3(client)
     with pytest.raises(CognitoUnavailableError):
@@ -161,37 +161,37 @@ def test_a_refusal_at_a_signature_is_ours(
 
 
 def test_sessions_share_no_event_handlers(alice: UserAws, s3: ScriptedServer) -> None:
-    seen: list[str] = []
+    events: list[str] = []
     first, second = alice.session(), alice.session()
-    first.events.register("before-sign.s3", lambda **_: seen.append("first"))
+    first.events.register("before-sign.s3", lambda **_: events.append("first"))
     ask_s3(second.client("s3", endpoint_url=s3.url))
-    assert seen == []
+    assert events == []
     ask_s3(first.client("s3", endpoint_url=s3.url))
-    assert seen == ["first"]
+    assert events == ["first"]
 
 
 def test_new_session_leaves_the_shared_loader_unchanged(alice: UserAws) -> None:
     from django_cognito.aws import boto_sessions
 
-    # A copy: compared with itself a list never grows.
+    # A copy: a list that is compared with itself is always equal.
     before = list(boto_sessions._loader().search_paths)
     alice.session()
     assert list(boto_sessions._loader().search_paths) == before
 
 
-def test_the_person_of_the_same_token_is_kept(site: None) -> None:
+def test_user_of_the_same_token_is_cached(site: None) -> None:
     assert get_cached_aws("alice") is None
     alice = get_or_create_aws("alice", identity_id=identity_of("alice"))
     assert get_cached_aws("alice") is get_or_create_aws("alice") is alice
     assert alice.stored_identity_id == identity_of("alice")
 
 
-def test_another_token_is_another_person_s(site: None) -> None:
+def test_another_token_has_another_user(site: None) -> None:
     assert get_or_create_aws("alice") is not get_or_create_aws("bob")
     assert get_cached_aws("carol") is None
 
 
-def test_another_identity_pool_begins_anew(site: None, settings: Any) -> None:
+def test_another_identity_pool_has_new_users(site: None, settings: Any) -> None:
     alice = get_or_create_aws("alice")
     settings.COGNITO = {**settings.COGNITO, "IDENTITY_POOL_ID": "us-east-2:6b0a1c52"}
     assert get_cached_aws("alice") is None
@@ -199,7 +199,7 @@ def test_another_identity_pool_begins_anew(site: None, settings: Any) -> None:
     assert alice.region == "eu-west-1"
 
 
-def test_only_so_many_people_are_kept(site: None) -> None:
+def test_number_of_cached_users_is_limited(site: None) -> None:
     first = get_or_create_aws("0")
     for number in range(1, client_cache._MAX_USERS):
         get_or_create_aws(str(number))
@@ -209,75 +209,75 @@ def test_only_so_many_people_are_kept(site: None) -> None:
     assert get_cached_aws("0") is first
 
 
-def test_threads_that_come_at_once_share_one_person_and_one_client(site: None) -> None:
-    together = threading.Barrier(20)
+def test_parallel_threads_share_one_user_and_one_client(site: None) -> None:
+    barrier = threading.Barrier(20)
 
-    def ask() -> tuple[int, int]:
-        together.wait(10)
-        person = get_cached_aws("alice") or get_or_create_aws("alice")
-        return id(person), id(person.client("s3"))
+    def get_ids() -> tuple[int, int]:
+        barrier.wait(10)
+        user = get_cached_aws("alice") or get_or_create_aws("alice")
+        return id(user), id(user.client("s3"))
 
-    assert len(set(at_once([ask] * 20))) == 1
+    assert len(set(at_once([get_ids] * 20))) == 1
 
 
-def test_twenty_people_with_twenty_threads_each_only_ever_see_themselves(
+def test_twenty_users_with_twenty_threads_each_are_separate(
     site: None, endpoint: IdentityEndpoint, s3: ScriptedServer
 ) -> None:
-    together = threading.Barrier(400)
+    barrier = threading.Barrier(400)
 
-    def ask(name: str) -> str:
-        together.wait(30)
-        person = get_cached_aws(name) or get_or_create_aws(name)
-        ask_s3(person.client("s3", endpoint_url=s3.url), key=name)
-        return person.credentials.identity_id
+    def send(name: str) -> str:
+        barrier.wait(30)
+        user = get_cached_aws(name) or get_or_create_aws(name)
+        ask_s3(user.client("s3", endpoint_url=s3.url), key=name)
+        return user.credentials.identity_id
 
     names = [f"p{number}" for number in range(20)] * 20
-    assert at_once([partial(ask, name) for name in names]) == [identity_of(name) for name in names]
+    assert at_once([partial(send, name) for name in names]) == [identity_of(name) for name in names]
     assert s3.count == 400
     for request in s3.requests:
         name = request.path.rpartition("/")[2]
         access_key, token = signer(request)
         assert access_key.startswith(f"ASIA-{name}-")
         assert token.startswith(f"session-{name}-")
-    assert endpoint.count == 40  # an identity and credentials for each, once
+    assert endpoint.count == 40  # an identity and credentials for each user, once
 
 
-def test_the_reprs_show_nothing_secret(alice: UserAws) -> None:
+def test_repr_contains_no_secret(alice: UserAws) -> None:
     credentials = alice.session().get_credentials()
     for shown in (alice, alice.credentials, credentials, credentials.get_frozen_credentials(), alice.client("s3")):
         assert "secret-alice" not in repr(shown)
         assert "session-alice" not in repr(shown)
 
 
-def test_a_person_is_not_pickled(alice: UserAws) -> None:
+def test_user_aws_cannot_be_pickled(alice: UserAws) -> None:
     with pytest.raises(TypeError, match="not pickled"):
         pickle.dumps(alice)
 
 
-def test_aws_s_refusal_carries_no_secret(alice: UserAws, s3: ScriptedServer) -> None:
+def test_client_error_contains_no_secret(alice: UserAws, s3: ScriptedServer) -> None:
     s3.script(Answer(403, b"<Error><Code>AccessDenied</Code></Error>"))
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(ClientError) as raised:
         ask_s3(alice.client("s3", endpoint_url=s3.url, config=ONE_TRY))
-    assert "secret-alice" not in carried_values(caught.value) + report_of(caught.value)
-    assert "session-alice" not in carried_values(caught.value) + report_of(caught.value)
+    assert "secret-alice" not in carried_values(raised.value) + report_of(raised.value)
+    assert "session-alice" not in carried_values(raised.value) + report_of(raised.value)
 
 
-def test_an_unreachable_aws_shows_no_secret(alice: UserAws, unreachable: str) -> None:
-    with pytest.raises(EndpointConnectionError) as caught:
+def test_connection_error_contains_no_secret(alice: UserAws, unreachable: str) -> None:
+    with pytest.raises(EndpointConnectionError) as raised:
         ask_s3(alice.client("s3", endpoint_url=unreachable, config=ONE_TRY))
-    assert "secret-alice" not in carried_values(caught.value) + report_of(caught.value)
-    assert "session-alice" not in carried_values(caught.value) + report_of(caught.value)
+    assert "secret-alice" not in carried_values(raised.value) + report_of(raised.value)
+    assert "session-alice" not in carried_values(raised.value) + report_of(raised.value)
 
 
-def test_an_error_that_is_not_botocore_s_keeps_its_frames(alice: UserAws, s3: ScriptedServer) -> None:
-    def stumble(**_: Any) -> None:
+def test_error_of_a_handler_has_its_frames(alice: UserAws, s3: ScriptedServer) -> None:
+    def fail(**_: Any) -> None:
         raise LookupError("in a handler of the site")
 
     client = alice.client("s3", endpoint_url=s3.url, config=ONE_TRY)
-    client.meta.events.register("before-send.s3", stumble)
-    with pytest.raises(LookupError) as caught:
+    client.meta.events.register("before-send.s3", fail)
+    with pytest.raises(LookupError) as raised:
         ask_s3(client)
-    assert caught.traceback[-1].name == "stumble"
+    assert raised.traceback[-1].name == "fail"
 
 
 def at_once(calls: list[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What this machine's environment may change of a user's AWS clients: endpoints, never the signer and no profile."""
+"""Environment variables change the endpoints of a user's AWS clients, never the signer or the profile."""
 
 import os
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ MAKERS = ("client", "session", "resource")
 
 
 @pytest.fixture(autouse=True)
-def _a_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("AWS_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -33,14 +33,14 @@ def _a_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def s3() -> Iterator[ScriptedServer]:
-    """Takes everything."""
+    """Yield a server that accepts every request."""
     with ScriptedServer(Answer()) as server:
         yield server
 
 
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """A proxy that the environment names for everything."""
+    """Yield a proxy that is set in the environment for all requests."""
     with ScriptedServer(Answer(502)) as server:
         for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, server.url)
@@ -52,11 +52,11 @@ def alice(endpoint: IdentityEndpoint, clock: Clock) -> UserAws:
     return UserAws(UserCredentials(endpoint.pool, "alice", now=clock), "eu-west-1")
 
 
-def s3_of(person: UserAws, maker: str, **options: Any) -> Any:
-    """An S3 client of the user, made in one of the ways that there are."""
+def s3_of(user: UserAws, maker: str, **options: Any) -> Any:
+    """Return an S3 client of the user, created by `maker`."""
     if maker == "resource":
-        return person.resource("s3", **options).meta.client
-    return (person.session() if maker == "session" else person).client("s3", **options)
+        return user.resource("s3", **options).meta.client
+    return (user.session() if maker == "session" else user).client("s3", **options)
 
 
 # Profiles
@@ -89,7 +89,7 @@ PROFILES = {
 
 @pytest.mark.parametrize("variable", ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", ""])
 @pytest.mark.parametrize("profile", PROFILES)
-def test_profile_of_the_machine_changes_no_client(
+def test_aws_profile_changes_no_client(
     alice: UserAws,
     s3: ScriptedServer,
     monkeypatch: pytest.MonkeyPatch,
@@ -142,7 +142,7 @@ def test_loopback_endpoint_uses_no_proxy(
     assert (s3.count, proxy.count) == (1, 0)
 
 
-def test_loopback_endpoint_keeps_the_other_options_of_the_client(
+def test_loopback_endpoint_does_not_change_other_client_options(
     alice: UserAws, s3: ScriptedServer, proxy: ScriptedServer
 ) -> None:
     config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, read_timeout=7)
@@ -153,19 +153,19 @@ def test_loopback_endpoint_keeps_the_other_options_of_the_client(
     assert (s3.count, proxy.count) == (1, 0)
 
 
-def test_proxy_that_the_site_gives_to_a_client_is_used(alice: UserAws, s3: ScriptedServer) -> None:
-    with ScriptedServer(Answer()) as own:
-        config = Config(proxies={"http": own.url})
+def test_proxy_in_the_client_config_is_used(alice: UserAws, s3: ScriptedServer) -> None:
+    with ScriptedServer(Answer()) as site_proxy:
+        config = Config(proxies={"http": site_proxy.url})
         ask_s3(alice.client("s3", endpoint_url=s3.url, config=config))
-        assert (s3.count, own.count) == (0, 1)
+        assert (s3.count, site_proxy.count) == (0, 1)
 
 
-def test_proxy_that_the_site_gives_counts_before_the_environment_s(
+def test_proxy_in_the_client_config_overrides_the_environment(
     alice: UserAws, s3: ScriptedServer, proxy: ScriptedServer
 ) -> None:
-    with ScriptedServer(Answer()) as own:
-        ask_s3(alice.client("s3", endpoint_url=s3.url, config=Config(proxies={"http": own.url})))
-        assert (s3.count, proxy.count, own.count) == (0, 0, 1)
+    with ScriptedServer(Answer()) as site_proxy:
+        ask_s3(alice.client("s3", endpoint_url=s3.url, config=Config(proxies={"http": site_proxy.url})))
+        assert (s3.count, proxy.count, site_proxy.count) == (0, 0, 1)
 
 
 @pytest.mark.parametrize("maker", MAKERS)
@@ -179,7 +179,7 @@ def test_endpoint_of_another_host_uses_the_proxy(alice: UserAws, proxy: Scripted
 
 @pytest.fixture
 def directory_endpoint(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """The user-pool API of the site's pool, without users."""
+    """Yield the user-pool API of the site's pool, without users."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")

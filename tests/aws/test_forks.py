@@ -1,4 +1,4 @@
-"""A forked process: no lock that a thread of its parent held, and no connection of its parent's."""
+"""A forked process uses no lock that a thread of its parent holds, and no connection of its parent."""
 
 import os
 import threading
@@ -24,7 +24,7 @@ from tests.support.s3_calls import ask_s3
 
 from .identity_endpoint import IdentityEndpoint
 
-HELD_SECONDS = 20
+WAIT_SECONDS = 20
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
@@ -32,11 +32,11 @@ pytestmark = [
 
 
 class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"  # keeps connections open
+    protocol_version = "HTTP/1.1"  # persistent connections
     server: "_Server"
 
-    def answer(self) -> None:
-        """Take everything, and remember the port that the client has."""
+    def respond(self) -> None:
+        """Accept the request and record the port of the client."""
         self.rfile.read(int(self.headers.get("content-length", 0)))
         self.server.client_ports.append(self.client_address[1])
         body = b'{"Users": []}' if self.command == "POST" else b""
@@ -45,7 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_DELETE = do_POST = answer  # noqa: N815 - the server's names
+    do_DELETE = do_POST = respond  # noqa: N815 - names of BaseHTTPRequestHandler
 
     def log_message(self, *args: Any) -> None:
         """Log nothing."""
@@ -77,26 +77,26 @@ def alice(endpoint: IdentityEndpoint, clock: Clock) -> UserAws:
 
 
 @contextmanager
-def held_by_a_thread(*locks: Any) -> Iterator[None]:
-    """Have another thread hold `locks`, as one does that is in the middle of something."""
-    is_held, is_over = threading.Event(), threading.Event()
+def locked_by_a_thread(*locks: Any) -> Iterator[None]:
+    """Hold `locks` in another thread, as a thread does that uses them at the moment of a fork."""
+    is_held, may_release = threading.Event(), threading.Event()
 
     def hold() -> None:
         for lock in locks:
             lock.acquire()
         is_held.set()
-        is_over.wait(HELD_SECONDS)
+        may_release.wait(WAIT_SECONDS)
         for lock in locks:
             lock.release()
 
     thread = threading.Thread(target=hold)
     thread.start()
     try:
-        assert is_held.wait(HELD_SECONDS)
+        assert is_held.wait(WAIT_SECONDS)
         yield
     finally:
-        is_over.set()
-        thread.join(HELD_SECONDS)
+        may_release.set()
+        thread.join(WAIT_SECONDS)
 
 
 LOCKS: dict[str, Callable[[UserAws], Any]] = {
@@ -112,33 +112,31 @@ LOCKS: dict[str, Callable[[UserAws], Any]] = {
 @pytest.mark.parametrize("name", LOCKS)
 def test_forked_child_has_a_new_lock(alice: UserAws, name: str) -> None:
     lock = LOCKS[name]
-    with held_by_a_thread(lock(alice)):
+    with locked_by_a_thread(lock(alice)):
         assert in_a_child(lambda: lock(alice).acquire(timeout=2)) is True
 
 
 def test_forked_child_has_a_new_lock_of_credentials_without_clients(endpoint: IdentityEndpoint) -> None:
-    alone = UserCredentials(endpoint.pool, "alice")
-    with held_by_a_thread(alone._lock):
-        assert in_a_child(lambda: alone._lock.acquire(timeout=2)) is True
+    user_credentials = UserCredentials(endpoint.pool, "alice")
+    with locked_by_a_thread(user_credentials._lock):
+        assert in_a_child(lambda: user_credentials._lock.acquire(timeout=2)) is True
 
 
-def test_forked_child_makes_a_client_while_every_lock_is_held(alice: UserAws, server: _Server) -> None:
+def test_forked_child_creates_a_client_while_every_lock_is_held(alice: UserAws, server: _Server) -> None:
     ask_s3(alice.client("s3", endpoint_url=server.url))
-    with held_by_a_thread(*(lock(alice) for lock in LOCKS.values())):
+    with locked_by_a_thread(*(lock(alice) for lock in LOCKS.values())):
         assert in_a_child(lambda: ask_s3(alice.client("s3", endpoint_url=server.url))) is None
     assert len(server.client_ports) == 2
 
 
-def test_forked_child_opens_a_connection_of_its_own(
-    alice: UserAws, endpoint: IdentityEndpoint, server: _Server
-) -> None:
+def test_forked_child_opens_its_own_connection(alice: UserAws, endpoint: IdentityEndpoint, server: _Server) -> None:
     for _ in range(2):
         ask_s3(alice.client("s3", endpoint_url=server.url))
     in_a_child(lambda: ask_s3(alice.client("s3", endpoint_url=server.url)))
     ask_s3(alice.client("s3", endpoint_url=server.url))
-    first, again, of_the_child, after = server.client_ports
-    assert first == again == after != of_the_child
-    assert endpoint.asked == ["GetId", "GetCredentialsForIdentity"]  # credentials may be shared
+    first, second, child_port, after = server.client_ports
+    assert first == second == after != child_port
+    assert endpoint.operations == ["GetId", "GetCredentialsForIdentity"]  # credentials may be shared
 
 
 def test_forked_child_closes_the_idle_connections_of_its_parent(alice: UserAws, server: _Server) -> None:
@@ -161,13 +159,13 @@ def test_forked_child_waits_for_no_lock_of_a_connection_pool(alice: UserAws, ser
     ask_s3(client)
     pools = client._endpoint.http_session._manager.pools
     (pool,) = pools._container.values()
-    with held_by_a_thread(pools.lock, pool.pool.mutex):
+    with locked_by_a_thread(pools.lock, pool.pool.mutex):
         assert in_a_child(lambda: ask_s3(alice.client("s3", endpoint_url=server.url))) is None
 
 
 @pytest.fixture
 def site_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Keys for the site's own directory: nothing is looked up elsewhere."""
+    """Set AWS keys for the site's directory, so that boto3 does not search for them."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     factories.reset()
@@ -175,27 +173,27 @@ def site_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     factories.reset()
 
 
-def test_forked_child_has_a_directory_of_its_own(settings: Any, server: _Server, site_keys: None) -> None:
+def test_forked_child_has_its_own_directory(settings: Any, server: _Server, site_keys: None) -> None:
     settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": server.url}
     first = get_directory()
     assert list(first.users()) == []
     assert in_a_child(lambda: list(get_directory().users())) == []
     assert list(get_directory().users()) == []
-    mine, of_the_child, after = server.client_ports
-    assert mine == after != of_the_child
+    before, child_port, after = server.client_ports
+    assert before == after != child_port
     assert get_directory() is first
 
 
-# What a child does, done here: so that its branches are seen
+# Functions of the child, called in this process for branch coverage
 
 
 @pytest.fixture
-def _left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def _empty_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forks, "_left_behind", [])
 
 
-@pytest.mark.usefixtures("_left_behind")
-def test_clients_and_session_are_forgotten_and_credentials_stay(alice: UserAws) -> None:
+@pytest.mark.usefixtures("_empty_left_behind")
+def test_reset_after_fork_clears_clients_but_not_credentials(alice: UserAws) -> None:
     client, current = alice.client("s3"), alice.credentials.get_current()
     client_cache._reset_after_fork()
     assert alice._session is None
@@ -204,7 +202,7 @@ def test_clients_and_session_are_forgotten_and_credentials_stay(alice: UserAws) 
     assert forks._left_behind[0] is client
 
 
-@pytest.mark.usefixtures("_left_behind")
+@pytest.mark.usefixtures("_empty_left_behind")
 def test_idle_connections_of_a_client_left_behind_are_closed(alice: UserAws, server: _Server) -> None:
     client = alice.client("s3", endpoint_url=server.url)
     ask_s3(client)
@@ -215,8 +213,8 @@ def test_idle_connections_of_a_client_left_behind_are_closed(alice: UserAws, ser
     assert idle.sock is None
 
 
-@pytest.mark.usefixtures("_left_behind")
-def test_directories_alone_are_forgotten(site_keys: None) -> None:
+@pytest.mark.usefixtures("_empty_left_behind")
+def test_reset_after_fork_clears_directories_but_not_verifiers(site_keys: None) -> None:
     directory, verifier, lock = get_directory(), factories.get_verifier(), factories._lock
     factories._reset_after_fork()
     assert factories._lock is not lock
@@ -225,7 +223,7 @@ def test_directories_alone_are_forgotten(site_keys: None) -> None:
 
 
 @pytest.mark.parametrize("is_held", [False, True])
-def test_map_of_users_is_replaced_if_a_thread_was_changing_it(
+def test_user_cache_is_replaced_if_a_thread_was_changing_it(
     monkeypatch: pytest.MonkeyPatch, endpoint: IdentityEndpoint, is_held: bool
 ) -> None:
     monkeypatch.setattr(client_cache, "_cache", TTLCache(9, 9))
@@ -242,33 +240,33 @@ def test_map_of_users_is_replaced_if_a_thread_was_changing_it(
 def test_models_of_aws_are_read_again_if_a_thread_was_reading_one(is_held: bool) -> None:
     loader = boto_sessions._loader()
     if is_held:
-        with held_by_a_thread(loader._lock):
+        with locked_by_a_thread(loader._lock):
             boto_sessions._reset_loader()
     else:
         boto_sessions._reset_loader()
     assert (boto_sessions._loader() is not loader) is is_held
 
 
-def test_nothing_is_read_in_a_child_that_uses_no_aws() -> None:
+def test_child_that_uses_no_aws_loads_no_models() -> None:
     boto_sessions._loader.cache_clear()
     boto_sessions._reset_loader()
     assert boto_sessions._loader.cache_info().currsize == 0
 
 
-def test_locks_of_credentials_are_renewed(endpoint: IdentityEndpoint) -> None:
-    alone = UserCredentials(endpoint.pool, "alice")
-    before = alone._lock
+def test_locks_of_credentials_are_replaced(endpoint: IdentityEndpoint) -> None:
+    user_credentials = UserCredentials(endpoint.pool, "alice")
+    former_lock = user_credentials._lock
     credentials._reset_locks()
-    assert alone._lock is not before
+    assert user_credentials._lock is not former_lock
 
 
-@pytest.mark.usefixtures("_left_behind")
-def test_client_of_another_kind_is_left_behind_without_an_error() -> None:
+@pytest.mark.usefixtures("_empty_left_behind")
+def test_client_without_connections_is_left_behind_without_an_error() -> None:
     client = object()
     Directory(client, "eu-west-1_AbCdEfGhI").close_after_fork()
     assert forks._left_behind == [client]
 
 
-def test_nothing_is_registered_where_processes_do_not_fork(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_platform_without_fork_registers_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "register_at_fork")
     forks.run_in_forked_child(lambda: None)

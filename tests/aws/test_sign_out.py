@@ -1,4 +1,4 @@
-"""After a sign-out nothing of the user is reachable from the cache of AWS clients: no client, no raw ID token."""
+"""A sign-out evicts the user from the cache of AWS clients: no client and no raw ID token is reachable."""
 
 import gc
 import types
@@ -21,7 +21,7 @@ from tests.support.login_scenario import refusal, token_answer
 from tests.support.scripted_server import ScriptedServer
 
 from . import request_aws_views
-from .token_identity_endpoint import POOL_ID, PeopleEndpoint
+from .token_identity_endpoint import POOL_ID, TokenIdentityEndpoint
 
 
 def sign_out_by_django(request: HttpRequest) -> HttpResponse:
@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 @pytest.fixture(autouse=True)
 def _identity_pool(settings: Any, cognito_keys: None) -> Iterator[None]:
     client_cache.clear_cache()
-    with PeopleEndpoint() as endpoint:
+    with TokenIdentityEndpoint() as endpoint:
         settings.COGNITO = {**settings.COGNITO, "IDENTITY_POOL_ID": POOL_ID, "ENDPOINT_URL": endpoint.url}
         yield
     client_cache.clear_cache()
@@ -52,36 +52,36 @@ def id_token_of(username: str) -> str:
 
 
 def is_reachable(text: str) -> bool:
-    """Return whether an object that the module holds, at whatever depth, contains that text."""
-    seen, todo = set(), [client_cache._cache]
-    while todo:
-        found = todo.pop()
-        if isinstance(found, str) and text in found:
+    """Return whether an object that is reachable from the cache contains `text`."""
+    visited, remaining = set(), [client_cache._cache]
+    while remaining:
+        value = remaining.pop()
+        if isinstance(value, str) and text in value:
             return True
-        if id(found) not in seen and not isinstance(found, types.ModuleType | types.FunctionType | type):
-            seen.add(id(found))
-            todo.extend(gc.get_referents(found))
+        if id(value) not in visited and not isinstance(value, types.ModuleType | types.FunctionType | type):
+            visited.add(id(value))
+            remaining.extend(gc.get_referents(value))
     return False
 
 
 def use_aws(client: Client) -> None:
-    assert client.get("/mine/").status_code == 200
+    assert client.get("/identity/").status_code == 200
 
 
 @pytest.mark.parametrize("url", ["/auth/logout/", "/own/logout/"])
-def test_sign_out_forgets_the_users_clients_and_id_token(
+def test_sign_out_evicts_the_users_clients_and_id_token(
     client: Client, token_endpoint: ScriptedServer, url: str
 ) -> None:
-    bobs = Client()
-    sign_in(client, "alice"), sign_in(bobs, "bob")
-    use_aws(client), use_aws(bobs)
+    other_client = Client()
+    sign_in(client, "alice"), sign_in(other_client, "bob")
+    use_aws(client), use_aws(other_client)
     alice, bob = id_token_of("alice"), id_token_of("bob")
     assert [is_reachable(alice), is_reachable(bob)] == [True, True]
     client.post(url)
     assert [is_reachable(alice), is_reachable(bob)] == [False, True]
 
 
-def test_sign_out_forgets_earlier_id_tokens_too(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_sign_out_evicts_earlier_id_tokens(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(client, "alice", refresh_token="a-refresh-token")
     use_aws(client)
     former = id_token_of("alice")
@@ -93,13 +93,13 @@ def test_sign_out_forgets_earlier_id_tokens_too(client: Client, token_endpoint: 
     assert len(client_cache._cache) == 0
 
 
-def test_sign_out_everywhere_forgets_every_linked_account(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_sign_out_everywhere_evicts_every_linked_account(client: Client, token_endpoint: ScriptedServer) -> None:
     headers = {
         "authorization": f"Bearer {make_token(username='google')}",
         "x-cognito-id-token": make_token(token_use="id", username="google"),
     }
     user = sign_in(client, "alice")
-    assert client.get("/mine/", headers=headers).status_code == 200
+    assert client.get("/identity/", headers=headers).status_code == 200
     CognitoUser.objects.filter(username="google").update(user=user)
     client.post("/auth/logout/")
     assert len(client_cache._cache) == 1
@@ -108,17 +108,17 @@ def test_sign_out_everywhere_forgets_every_linked_account(client: Client, token_
     assert len(client_cache._cache) == 0
 
 
-def test_login_that_cognito_ended_is_forgotten(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_rejected_refresh_evicts_the_user(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(client, "alice", refresh_token="a-refresh-token")
     use_aws(client)
     token_endpoint.script(refusal())
     end_tokens()
-    client.get("/untouched/")
-    assert client.get("/mine/").status_code == 403
+    client.get("/unused/")
+    assert client.get("/identity/").status_code == 403
     assert len(client_cache._cache) == 0
 
 
-def test_what_is_no_token_is_cached_for_no_user() -> None:
+def test_malformed_token_is_evicted_with_no_user() -> None:
     client_cache.get_or_create_aws(get_identity_pool(), "no token")
     client_cache.evict_users(["alice"])
     assert len(client_cache._cache) == 1

@@ -1,4 +1,4 @@
-"""Twenty people at once, through the middleware to a local AWS: STS says who each is, and IAM keeps them apart."""
+"""Twenty users at once, through the middleware to the local AWS: STS identifies each, and IAM separates them."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.a
 
 USER_POOL, CLIENT_ID, BUCKET = "eu-west-1_Twenty", "1twenty", "diaries"
 IDENTITY_POOL = "eu-west-1:20202020-0000-4000-8000-000000000001"
-NAMES = [f"person{number:02}" for number in range(20)]
+NAMES = [f"user{number:02}" for number in range(20)]
 ROUNDS = 4
 _OWN = {
     "Statement": {
@@ -37,7 +37,7 @@ _OWN = {
         "Resource": f"arn:aws:s3:::{BUCKET}/${{cognito-identity.amazonaws.com:sub}}/*",
     }
 }
-# A group and a role for each, so that STS can tell them apart: to it, one role's sessions are all alike.
+# A group and a role for each user, so that STS distinguishes them: sessions of one role are all alike.
 SEED: dict[str, Any] = {
     "pools": [
         {
@@ -49,7 +49,7 @@ SEED: dict[str, Any] = {
     ],
     "roles": [{"name": f"role-of-{name}", "policy": _OWN} for name in NAMES],
     "buckets": [BUCKET],
-    "identity_pools": [{"id": IDENTITY_POOL, "user_pool": USER_POOL, "roles": {"authenticated": "role-of-person00"}}],
+    "identity_pools": [{"id": IDENTITY_POOL, "user_pool": USER_POOL, "roles": {"authenticated": "role-of-user00"}}],
 }
 
 Tokens = tuple[str, str]
@@ -57,7 +57,7 @@ Tokens = tuple[str, str]
 
 @pytest.fixture
 def emulator(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """The site's Cognito and AWS. Keys of the site's own lie about: nobody may come to sign by them."""
+    """Yield the site's Cognito and AWS. Keys of the site are set; no user's request may be signed with them."""
     with Emulator(seed=SEED) as running:
         settings.COGNITO = {
             "USER_POOL_ID": USER_POOL,
@@ -65,7 +65,7 @@ def emulator(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulato
             "ISSUER": running.issuer(USER_POOL),
             "ENDPOINT_URL": running.endpoint_url,
             "IDENTITY_POOL_ID": IDENTITY_POOL,
-            "HTTP_TIMEOUT_SECONDS": 30,  # twenty on two cores, and an AWS that answers one at a time
+            "HTTP_TIMEOUT_SECONDS": 30,  # twenty users on two cores; the emulator handles one request at a time
         }
         administrator = running.admin_credentials
         monkeypatch.setenv("AWS_ENDPOINT_URL", running.endpoint_url)
@@ -78,32 +78,32 @@ def emulator(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulato
 
 @pytest.fixture
 def tokens(emulator: Emulator) -> Mapping[str, Tokens]:
-    """Everybody's access and ID token."""
+    """Return the access token and ID token of each user."""
     config = Config(signature_version=UNSIGNED)
     pool = boto3.client("cognito-idp", "eu-west-1", endpoint_url=emulator.endpoint_url, config=config)
 
-    def signed_in(name: str) -> Tokens:
-        said = {"USERNAME": name, "PASSWORD": "x"}
-        answer = pool.initiate_auth(AuthFlow="USER_PASSWORD_AUTH", ClientId=CLIENT_ID, AuthParameters=said)
-        return answer["AuthenticationResult"]["AccessToken"], answer["AuthenticationResult"]["IdToken"]
+    def sign_in(name: str) -> Tokens:
+        parameters = {"USERNAME": name, "PASSWORD": "x"}
+        response = pool.initiate_auth(AuthFlow="USER_PASSWORD_AUTH", ClientId=CLIENT_ID, AuthParameters=parameters)
+        return response["AuthenticationResult"]["AccessToken"], response["AuthenticationResult"]["IdToken"]
 
-    found = {name: signed_in(name) for name in NAMES}
+    tokens_by_name = {name: sign_in(name) for name in NAMES}
     pool.close()
-    return found
+    return tokens_by_name
 
 
 @pytest.fixture
 def identities(tokens: Mapping[str, Tokens], emulator: Emulator) -> Mapping[str, str]:
-    """Everybody's identity, by the identity pool's own word."""
+    """Return the identity of each user, as the identity pool returns it."""
     pool = factories.get_identity_pool()
     return {name: pool.identity_id(id_token) for name, (_, id_token) in tokens.items()}
 
 
-def by_bearer(access_token: str, id_token: str, query: Mapping[str, str]) -> Any:
-    return Client().get("/judged/", query, headers=with_id_token(access_token, id_token))
+def send_with_bearer(access_token: str, id_token: str, query: Mapping[str, str]) -> Any:
+    return Client().get("/access/", query, headers=with_id_token(access_token, id_token))
 
 
-def by_session(access_token: str, id_token: str, query: Mapping[str, str]) -> Any:
+def send_with_session(access_token: str, id_token: str, query: Mapping[str, str]) -> Any:
     client = Client()
     user, token = authenticate(access_token, id_token=id_token)
     assert isinstance(token, AccessToken)
@@ -112,35 +112,35 @@ def by_session(access_token: str, id_token: str, query: Mapping[str, str]) -> An
     store.start_login(request, user, token, TokenSet(access_token, id_token, None, 3_600))
     request.session.save()
     client.cookies["sessionid"] = request.session.session_key
-    return client.get("/judged/", query)
+    return client.get("/access/", query)
 
 
-@pytest.mark.parametrize("door", [by_bearer, by_session])
-def test_twenty_people_in_twenty_threads_each_see_only_their_own(
-    tokens: Mapping[str, Tokens], identities: Mapping[str, str], door: Callable[..., Any]
+@pytest.mark.parametrize("send", [send_with_bearer, send_with_session])
+def test_twenty_users_in_twenty_threads_see_only_their_own_data(
+    tokens: Mapping[str, Tokens], identities: Mapping[str, str], send: Callable[..., Any]
 ) -> None:
-    together = threading.Barrier(len(NAMES))
+    barrier = threading.Barrier(len(NAMES))
 
     def call(position: int) -> list[Any]:
         try:
-            together.wait(60)
-            # A thread is somebody else each time: what a thread might remember would be another's.
-            return [turn(NAMES[(position + number) % len(NAMES)]) for number in range(ROUNDS)]
+            barrier.wait(60)
+            # A thread acts for another user each time: a value cached per thread would be of another user.
+            return [run_turn(NAMES[(position + number) % len(NAMES)]) for number in range(ROUNDS)]
         finally:
             connection.close()
 
-    def turn(name: str) -> tuple[str, int, Any]:
+    def run_turn(name: str) -> tuple[str, int, Any]:
         text, other = f"{name}'s diary", NAMES[(NAMES.index(name) + 1) % len(NAMES)]
-        answer = door(*tokens[name], {"bucket": BUCKET, "text": text, "other": identities[other]})
-        return name, answer.status_code, answer.json()
+        response = send(*tokens[name], {"bucket": BUCKET, "text": text, "other": identities[other]})
+        return name, response.status_code, response.json()
 
     with ThreadPoolExecutor(len(NAMES)) as pool:
-        turns = [turn for turns in pool.map(call, range(len(NAMES))) for turn in turns]
+        turns = [result for turns in pool.map(call, range(len(NAMES))) for result in turns]
 
     assert len(turns) == len(NAMES) * ROUNDS
     assert len(set(identities.values())) == len(NAMES)
-    for name, status, said in turns:
-        assert (status, said) == (200, expected(name, identities))
+    for name, status, content in turns:
+        assert (status, content) == (200, expected(name, identities))
     assert dict(CognitoUser.objects.values_list("username", "identity_id")) == identities
 
 
@@ -149,5 +149,5 @@ def expected(name: str, identities: Mapping[str, str]) -> dict[str, Any]:
         "identity": identities[name],
         "role": f"role-of-{name}",
         "text": f"{name}'s diary",
-        "refusals": ["AccessDenied", "AccessDenied"],
+        "errors": ["AccessDenied", "AccessDenied"],
     }

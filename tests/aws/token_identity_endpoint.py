@@ -1,4 +1,4 @@
-"""A loopback identity pool for real ID tokens: an identity for each `sub`, new keys for each call."""
+"""A loopback identity pool for real ID tokens: one identity per `sub`, new keys for each call."""
 
 import itertools
 import json
@@ -16,42 +16,41 @@ OTHER_POOL_ID = "eu-west-1:77777777-7c3e-4b1f-8f5e-2d9a3e4c5b6a"
 GET_ID, GET_CREDENTIALS = "GetId", "GetCredentialsForIdentity"
 
 
-class PeopleEndpoint(ScriptedServer):
-    """`moved` says who is somebody else by now (`{identity: identity}`); `instead` is answered before anything else.
+class TokenIdentityEndpoint(ScriptedServer):
+    """`merged` maps identities to the identities that replaced them; `response` replaces every response if it is set.
 
     `before` is called before each other response is sent.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.moved: dict[str, str] = {}
-        self.instead: Answer | None = None
+        self.merged: dict[str, str] = {}
+        self.response: Answer | None = None
         self.before: Callable[[], object] | None = None
         self.tokens: list[str] = []
         self.keys: list[str] = []
         self._numbers = itertools.count(1)
         self._writing = threading.Lock()
 
-    @property
-    def asked(self) -> list[str]:
-        """The operations that were asked for, in their order; emptied by reading."""
+    def take_operations(self) -> list[str]:
+        """Return the operations of the requests since the last call, in their order."""
         with self._writing:
-            found = [request.headers["x-amz-target"].partition(".")[2] for request in self.requests]
+            operations = [request.headers["x-amz-target"].partition(".")[2] for request in self.requests]
             self.requests.clear()
-        return found
+        return operations
 
     def _next(self, request: Request) -> Step:
         super()._next(request)
-        return self.instead or replace(self._answer(json.loads(request.body)), before=self.before)
+        return self.response or replace(self._answer(json.loads(request.body)), before=self.before)
 
-    def _answer(self, said: dict[str, Any]) -> Answer:
-        (raw,) = said["Logins"].values()
+    def _answer(self, parameters: dict[str, Any]) -> Answer:
+        (raw,) = parameters["Logins"].values()
         self.tokens.append(raw)
-        mine = identity_of(raw)
-        identity_id = self.moved.get(mine, mine)
-        if "IdentityPoolId" in said:
+        own_id = identity_of(raw)
+        identity_id = self.merged.get(own_id, own_id)
+        if "IdentityPoolId" in parameters:
             return json_answer({"IdentityId": identity_id})
-        if said["IdentityId"] not in (mine, identity_id):
+        if parameters["IdentityId"] not in (own_id, identity_id):
             return json_answer({"__type": "NotAuthorizedException"}, 400)
         return json_answer({"IdentityId": identity_id, "Credentials": self._new_keys(identity_id)})
 
@@ -70,10 +69,10 @@ class PeopleEndpoint(ScriptedServer):
 
 
 def identity_of(raw: str) -> str:
-    """The identity of the person of an ID token."""
+    """Return the identity of the user of an ID token."""
     return f"eu-west-1:{decode_jws(raw, len(raw))[1]['sub']}"
 
 
 def access_key_of(identity_id: str) -> str:
-    """The id of the access keys of an identity; no secret."""
+    """Return the access key id of an identity; it is not secret."""
     return f"ASIA-{identity_id}"

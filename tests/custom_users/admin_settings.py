@@ -1,4 +1,4 @@
-"""As `settings` beside this file, with the admin: for models with flags and groups."""
+"""The settings of this directory with the admin: for models with flags and groups."""
 
 from .settings import *  # noqa: F403
 from .settings import INSTALLED_APPS as _APPS

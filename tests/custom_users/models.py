@@ -1,4 +1,4 @@
-"""User models as sites have them; one of them is the site's, chosen by the settings beside this file."""
+"""User models like those of sites; the settings of this directory select one of them."""
 
 import uuid
 from typing import Any
@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 
 
 class EmailUser(AbstractBaseUser):
-    """Signs in with an e-mail address, which is required; has no groups, no permissions and no flags."""
+    """Signs in with a required email address; has no groups, permissions or flags."""
 
     email = models.EmailField(unique=True)
     address = models.JSONField(default=dict)
@@ -23,7 +23,7 @@ class EmailUser(AbstractBaseUser):
 
 
 class UniqueEmailUser(AbstractUser):
-    """Django's own, but that every user must have an e-mail address of their own, whatever its case."""
+    """Django's user with an email address that is unique regardless of case."""
 
     class Meta(AbstractUser.Meta):
         constraints = [
@@ -34,7 +34,7 @@ class UniqueEmailUser(AbstractUser):
 
 
 class NamelessUser(AbstractBaseUser):
-    """Has a name of eight characters, no e-mail address, and staff status by a property."""
+    """Has a nickname of at most eight characters, no email address, and staff status by a property."""
 
     name = models.TextField(unique=True)
     nickname = models.CharField(max_length=8, null=True, unique=True)  # noqa: DJ001 - for the sake of unique
@@ -44,20 +44,20 @@ class NamelessUser(AbstractBaseUser):
 
     @property
     def is_staff(self) -> bool:
-        """Django's documentation shows this."""
+        """Return whether this is "root", as in Django's documentation."""
         return self.name == "root"
 
 
 class ShoutedField(models.CharField):
-    """A field with a converter of its own: what is read is not what is stored."""
+    """A field with a converter: the value that is read differs from the stored value."""
 
     def from_db_value(self, value: str, *_: Any) -> str:
-        """In capitals."""
+        """Return the value in capitals."""
         return value.upper()
 
 
 class Account(models.Model):
-    """A parent with a table of its own."""
+    """A parent model with its own table."""
 
     key = models.UUIDField(primary_key=True, default=uuid.uuid4)
     motto = ShoutedField(max_length=20, db_column="a motto", default="onwards")
@@ -68,49 +68,49 @@ class Account(models.Model):
         return self.motto
 
 
-class Nobody(BaseUserManager):
-    """A manager that hides everybody."""
+class HidingManager(BaseUserManager):
+    """A manager that hides all users."""
 
     def get_queryset(self) -> models.QuerySet[Any]:
-        """Nobody."""
+        """Return an empty queryset."""
         return super().get_queryset().none()
 
 
 class MemberUser(Account, AbstractBaseUser):
-    """Two tables, a key that is no number, converted fields, and a default manager that finds nobody."""
+    """Two tables, a key that is not a number, converted fields, and a default manager that hides all users."""
 
     name = models.CharField(max_length=150, unique=True)
     referred_by = models.ForeignKey("self", null=True, on_delete=models.SET_NULL)
 
     USERNAME_FIELD = "name"
-    objects = Nobody()
+    objects = HidingManager()
 
     def __str__(self) -> str:
         return self.name
 
     @classmethod
     def from_db(cls, *args: Any, **options: Any) -> "MemberUser":
-        """As Django's documentation shows, for a look at what was loaded."""
+        """Record the loaded values, as in Django's documentation."""
         user = super().from_db(*args, **options)
         user.loaded_likes = list(user.likes)
         return user
 
 
 class ProxyOfAccount(Account):
-    """The same rows as the parent's, by another name."""
+    """A proxy of the parent model."""
 
     class Meta:
         proxy = True
 
 
 class ProxyOfMember(MemberUser):
-    """The same rows, by another name."""
+    """A proxy of the user model."""
 
     class Meta:
         proxy = True
 
 
 class OfficeHolder(MemberUser):
-    """A child: a member, and more."""
+    """A child model of the user model."""
 
     office = models.CharField(max_length=20)

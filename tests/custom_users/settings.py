@@ -1,4 +1,4 @@
-"""The tests' site with another user model: `USER_MODEL=EmailUser pytest --ds=tests.custom_users.settings`."""
+"""Settings of the tests with another user model: `USER_MODEL=EmailUser pytest --ds=tests.custom_users.settings`."""
 
 import os
 
@@ -24,5 +24,5 @@ ATTRIBUTES = {
     "MemberUser": {},
 }
 COGNITO = {**_COGNITO, "ATTRIBUTES": ATTRIBUTES[os.environ["USER_MODEL"]]}
-# Where routers may lead to. Of another kind than the first, where that is PostgreSQL.
+# A second database for routers. Its engine differs from the first one if that is PostgreSQL.
 DATABASES["elsewhere"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}

@@ -20,7 +20,7 @@ from django_cognito.signals import account_linked, signed_out
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users.claim_sources import claims_from_directory
 from django_cognito.users.provisioning import update_users
-from tests.aws.token_identity_endpoint import GET_CREDENTIALS, GET_ID, POOL_ID, PeopleEndpoint
+from tests.aws.token_identity_endpoint import GET_CREDENTIALS, GET_ID, POOL_ID, TokenIdentityEndpoint
 from tests.support.callers import bearer
 from tests.support.login_scenario import begin, change, come_back, refusal, token_answer
 from tests.support.scripted_server import ScriptedServer
@@ -325,14 +325,14 @@ def test_outage_hides_flags_whose_grants_the_replica_does_not_have(client: Clien
 @pytest.mark.parametrize(("make", "url"), [(Client, "/identity/"), (AsyncClient, "/identity/async/")])
 def test_identity_id_that_was_stored_is_not_requested_again(make: Any, url: str, settings: Any) -> None:
     client = make()
-    with PeopleEndpoint() as endpoint:
+    with TokenIdentityEndpoint() as endpoint:
         settings.COGNITO = {**settings.COGNITO, "IDENTITY_POOL_ID": POOL_ID, "ENDPOINT_URL": endpoint.url}
         sign_in(client)
         answers = []
         for _ in range(2):
             answers.append(get(client, url))
             clear_cache()  # as in another process
-        assert endpoint.asked == [GET_ID, GET_CREDENTIALS, GET_CREDENTIALS]
+        assert endpoint.take_operations() == [GET_ID, GET_CREDENTIALS, GET_CREDENTIALS]
     assert answers[0] == answers[1] == {"identity": stored_link().identity_id}
 
 

@@ -26,7 +26,7 @@ _UNTRACED = (
     "tests/sessions/test_two_processes.py",
     "tests/test_planted.py",
     "tests/users/test_first_requests_over_http.py",
-    "tests/users/test_one_verdict.py",
+    "tests/users/test_rejected_tokens.py",
     "tests/upgrade/",
 )
 

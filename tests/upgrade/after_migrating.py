@@ -1,4 +1,4 @@
-"""What must hold in a database of the older state once it is migrated. Run by `test_upgrade.py` only.
+"""Tests of a migrated database of an older state. Run by `test_upgrade.py` only.
 
 The test database is the dump. Each test changes it in a transaction that is rolled back.
 """
@@ -38,26 +38,30 @@ USES: tuple[TokenUse, ...] = ("access", "id")
 VALID = [name for name in GROUPS if name != "rita"]
 
 
-def who(request: Any) -> JsonResponse:
+def show_user(request: Any) -> JsonResponse:
     user = request.user
     permissions = [name for name in PERMISSIONS.values() if user.has_perm(name)]
-    found = {"name": user.get_username(), "staff": getattr(user, "is_staff", False), "permissions": sorted(permissions)}
-    return JsonResponse({**found, "groups": list(request.cognito.groups)})
+    content = {
+        "name": user.get_username(),
+        "staff": getattr(user, "is_staff", False),
+        "permissions": sorted(permissions),
+    }
+    return JsonResponse({**content, "groups": list(request.cognito.groups)})
 
 
-urlpatterns = [path("who/", who), path("admin/", admin.site.urls)]
+urlpatterns = [path("who/", show_user), path("admin/", admin.site.urls)]
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 
 
 @pytest.fixture(autouse=True)
 def recent_dump(db: None) -> None:
-    """Let the most recent tokens be ten minutes old, however old the dump is: remembered groups have an age."""
+    """Set the most recent tokens to ten minutes ago, for any age of the dump: remembered groups expire."""
     CognitoUser.objects.update(as_of=timezone.now() - timedelta(minutes=10))
 
 
 @pytest.fixture(autouse=True)
 def token_endpoint(settings: Any) -> Iterator[ScriptedServer]:
-    """The hosted UI, as far as programs call it. The pool's key is the one that signed the tokens of the dump."""
+    """Yield the token endpoint of the hosted UI. The pool's key is the one that signed the tokens of the dump."""
     with ScriptedServer() as server:
         settings.COGNITO = {**settings.COGNITO, "DOMAIN": server.url}
         public = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
@@ -81,7 +85,7 @@ def expected(username: str) -> dict[str, Any]:
 
 
 def state() -> dict[str, Any]:
-    """Return what an upgrade and a repeated token must not change."""
+    """Return the rows that an upgrade and a repeated token must not change."""
     fields = ("username", "password", "email", "first_name", "last_name", "is_active", "is_staff", "is_superuser")
     users = get_user_model().objects.order_by("pk")
     memberships = CognitoMembership.objects.order_by("cognito_user", "name")
@@ -99,18 +103,18 @@ def state() -> dict[str, Any]:
 
 
 def test_no_row_is_lost() -> None:
-    found = state()
-    assert [row[0] for row in found["users"]] == list(GROUPS)
-    assert sorted(row[3] for row in found["links"]) == sorted([*GROUPS, FEDERATED])
-    assert [row[0] for row in found["links"] if row[3] == FEDERATED] == ["edith"]
-    assert sorted((row[0], row[1]) for row in found["memberships"]) == [
+    rows = state()
+    assert [row[0] for row in rows["users"]] == list(GROUPS)
+    assert sorted(row[3] for row in rows["links"]) == sorted([*GROUPS, FEDERATED])
+    assert [row[0] for row in rows["links"] if row[3] == FEDERATED] == ["edith"]
+    assert sorted((row[0], row[1]) for row in rows["memberships"]) == [
         ("Corporate_edith", "admins"),
         ("edith", "editors"),
         ("hank", "editors"),
         ("rita", "editors"),
         ("stan", "admins"),
     ]
-    assert found["groups"] == [
+    assert rows["groups"] == [
         ("paula", None),
         ("stan", None),
         ("edith", "Editors"),
@@ -118,7 +122,7 @@ def test_no_row_is_lost() -> None:
         ("hank", "Given by hand"),
         ("rita", "Editors"),
     ]
-    assert (found["logins"], found["sessions"], found["former"]) == (sorted(GROUPS), len(GROUPS), 0)
+    assert (rows["logins"], rows["sessions"], rows["former"]) == (sorted(GROUPS), len(GROUPS), 0)
 
 
 def test_migrated_links_have_no_verified_attribute() -> None:
@@ -140,8 +144,8 @@ def test_old_session_of_staff_opens_the_admin() -> None:
 
 def test_expired_old_login_is_refreshed(token_endpoint: ScriptedServer) -> None:
     token, id_token = (make_token(username="rita", groups=["editors"], key=KEY, token_use=use) for use in USES)
-    answer = {"access_token": token, "id_token": id_token, "expires_in": 3600, "token_type": "Bearer"}
-    token_endpoint.script(json_answer(answer))
+    content = {"access_token": token, "id_token": id_token, "expires_in": 3600, "token_type": "Bearer"}
+    token_endpoint.script(json_answer(content))
     before, client = state(), client_of("rita")
     for _ in range(2):
         assert client.get("/who/").json() == expected("rita")
@@ -152,23 +156,23 @@ def test_expired_old_login_is_refreshed(token_endpoint: ScriptedServer) -> None:
     assert (login.version, login_session.decrypt_tokens(login).refresh_token) == (1, "refresh-token-of-rita")
 
 
-def test_refused_refresh_of_an_old_login_signs_out(token_endpoint: ScriptedServer) -> None:
+def test_rejected_refresh_of_an_old_login_signs_out(token_endpoint: ScriptedServer) -> None:
     token_endpoint.script(json_answer({"error": "invalid_grant"}, 400))
     assert client_of("rita").get("/who/").json()["name"] == ""
     assert not CognitoLogin.objects.filter(cognito_user__username="rita").exists()
 
 
 @pytest.mark.parametrize("username", GROUPS)
-def test_new_bearer_token_of_an_old_user_keeps_all(username: str) -> None:
+def test_new_bearer_token_of_an_old_user_changes_nothing(username: str) -> None:
     before, raw = state(), make_token(username=username, groups=GROUPS[username], key=KEY)
     for _ in range(2):
-        found = Client().get("/who/", headers=bearer(raw)).json()
-        assert found == expected(username)
+        content = Client().get("/who/", headers=bearer(raw)).json()
+        assert content == expected(username)
     assert state() == before
 
 
 @pytest.mark.parametrize("username", VALID)
-def test_old_access_token_of_an_old_user_keeps_all(username: str) -> None:
+def test_old_access_token_of_an_old_user_changes_nothing(username: str) -> None:
     login = CognitoLogin.objects.get(cognito_user__username=username)
     before, raw = state(), login_session.decrypt_tokens(login).access_token
     assert Client().get("/who/", headers=bearer(raw)).json()["name"] == username
@@ -176,10 +180,10 @@ def test_old_access_token_of_an_old_user_keeps_all(username: str) -> None:
 
 
 @pytest.mark.parametrize(("username", "staff"), [("stan", False), ("edith", True), ("hank", True)])
-def test_new_token_takes_only_what_old_memberships_granted(username: str, staff: bool) -> None:
+def test_new_token_revokes_only_grants_of_old_memberships(username: str, staff: bool) -> None:
     raw = make_token(username=username, key=KEY, iat=int(time.time()) - 5)
     assert Client().get("/who/", headers=bearer(raw)).json()["groups"] == []
     user = get_user_model().objects.get(username=username)
     assert user.is_staff is staff
-    by_hand = ["Given by hand"] if username == "hank" else []
-    assert list(user.groups.values_list("name", flat=True)) == by_hand
+    local_groups = ["Given by hand"] if username == "hank" else []
+    assert list(user.groups.values_list("name", flat=True)) == local_groups

@@ -1,7 +1,7 @@
 """Write `<engine>.sql` of this directory with the code of an older commit. README.md has the commands.
 
-Run with that commit's checkout first on the path. The names below are for the tests as well, so nothing of Django or
-of this package is imported at import time.
+Run with that commit's checkout first on the path. The tests import names of this module, so it imports nothing of
+Django or of this package at import time.
 """
 
 import os
@@ -24,9 +24,8 @@ COGNITO = {
         "admins": {"permissions": ["auth.view_group"], "staff": True},
     },
 }
-# The signed-in users, by username, and the Cognito groups in their tokens. What is special about each:
-# paula: nothing; stan: staff status by a group; edith: two links; hank: staff status given by hand; rita: her tokens
-# expired soon after the dump was made.
+# The signed-in users, by username, and the Cognito groups in their tokens. Their differences: paula: none; stan: staff
+# status by a group; edith: two links; hank: staff status set in Django; rita: her tokens expired soon after the dump.
 GROUPS: dict[str, list[str]] = {
     "paula": [],
     "stan": ["admins"],
@@ -122,11 +121,13 @@ def _postgresql_lines() -> Iterable[str]:
 
     options = connection.settings_dict
     command = ["pg_dump", "--inserts", "--no-owner", "--no-privileges", "--no-comments"]
-    place = ["-h", options["HOST"], "-p", options["PORT"], "-U", options["USER"], options["NAME"]]
-    dump = subprocess.run([*command, *place], capture_output=True, text=True, check=True, env=os.environ).stdout
-    # Without comments, settings of the session and psql's own commands: other versions have others.
-    kept = (line for line in dump.splitlines() if line and not line.startswith(("--", "SET ", "\\")))
-    return (line for line in kept if "set_config('search_path'" not in line)
+    connection_options = ["-h", options["HOST"], "-p", options["PORT"], "-U", options["USER"], options["NAME"]]
+    dump = subprocess.run(
+        [*command, *connection_options], capture_output=True, text=True, check=True, env=os.environ
+    ).stdout
+    # Leave out comments, session settings and psql commands: they differ between versions.
+    lines = (line for line in dump.splitlines() if line and not line.startswith(("--", "SET ", "\\")))
+    return (line for line in lines if "set_config('search_path'" not in line)
 
 
 if __name__ == "__main__":

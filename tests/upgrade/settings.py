@@ -1,4 +1,4 @@
-"""The tests' site on the database of the dump, which exists already: for `after_migrating.py` only."""
+"""Settings of the tests with the existing database of the dump: for `after_migrating.py` only."""
 
 import os
 

@@ -35,12 +35,12 @@ def old_postgresql_database() -> Iterator[str]:
     import psycopg
 
     name = f"test_django_cognito_upgrade_{os.getpid()}"
-    place = "host={HOST} port={PORT} user={USER} dbname=".format(**POSTGRESQL)
-    with psycopg.connect(place + POSTGRESQL["NAME"], autocommit=True) as server:
+    parameters = "host={HOST} port={PORT} user={USER} dbname=".format(**POSTGRESQL)
+    with psycopg.connect(parameters + POSTGRESQL["NAME"], autocommit=True) as server:
         server.execute(f"DROP DATABASE IF EXISTS {name}")
         server.execute(f"CREATE DATABASE {name}")
         try:
-            with psycopg.connect(place + name) as database:
+            with psycopg.connect(parameters + name) as database:
                 database.execute((DIRECTORY / "postgresql.sql").read_text(encoding="utf-8"))
             yield name
         finally:
@@ -50,10 +50,10 @@ def old_postgresql_database() -> Iterator[str]:
 def run_after_migrating(engine: str, database: str) -> None:
     """Migrate the database with today's code and run the tests of `after_migrating.py` on it, in another process."""
     names = {"DJANGO_COGNITO_TEST_DATABASE": engine, "DJANGO_COGNITO_UPGRADE_DATABASE": database}
-    # --reuse-db: the database that is there is the test database; Django migrates it, and does not drop it.
+    # --reuse-db: Django migrates the existing database and does not drop it.
     options = ["-q", "-p", "no:randomly", "-p", "no:cacheprovider", "--reuse-db", "--ds=tests.upgrade.settings"]
     command = [sys.executable, "-W", "error", "-m", "pytest", *options, "tests/upgrade/after_migrating.py"]
-    done = subprocess.run(
+    completed = subprocess.run(
         command,
         cwd=source.PROJECT_DIRECTORY,
         env={**os.environ, **names},
@@ -62,5 +62,5 @@ def run_after_migrating(engine: str, database: str) -> None:
         timeout=300,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "skipped" not in done.stdout
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert "skipped" not in completed.stdout

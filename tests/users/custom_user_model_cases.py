@@ -1,4 +1,4 @@
-"""Run by test_custom_user_models.py: each class in a process of its own, with the user model of its name."""
+"""Run by test_custom_user_models.py: each class in a process of its own, with the user model of the same name."""
 
 import logging
 from datetime import UTC, datetime
@@ -25,31 +25,31 @@ pytestmark = pytest.mark.django_db
 class EmailUser:
     __test__ = True
 
-    def test_a_first_id_token_gives_the_email_as_the_name(self, told) -> None:
+    def test_first_id_token_sets_the_email_as_username(self, told) -> None:
         user = told(token_use="id")
         assert user.get_username() == "alice@example.com"
         assert not user.has_usable_password()
 
-    def test_a_first_access_token_gives_a_placeholder_that_the_next_id_token_replaces(self, told, writes) -> None:
+    def test_id_token_replaces_placeholder_of_first_access_token(self, told, writes) -> None:
         user = told()
         assert user.email == f"{link_of(user).sub}@eu-west-1_testpool1.invalid"
         told(username="bob")
         assert told(token_use="id", at=5).email == "alice@example.com"
-        with writes(1):  # the moment alone
+        with writes(1):  # `as_of` only
             assert told(at=6).email == "alice@example.com"
 
-    def test_an_email_that_somebody_else_has_leaves_the_placeholder(self, told, caplog) -> None:
+    def test_email_of_another_user_leaves_the_placeholder(self, told, caplog) -> None:
         get_user_model().objects.create(email="alice@example.com")
         user = told(token_use="id")
         assert user.email.endswith(".invalid")
         assert link_of(user).user == user
         assert "value of another user" in caplog.text
 
-    def test_an_empty_email_does_not_replace_one(self, told) -> None:
+    def test_empty_email_does_not_replace_an_email(self, told) -> None:
         told(token_use="id")
         assert told(token_use="id", email="", at=5).email == "alice@example.com"
 
-    def test_a_model_without_groups_carries_the_rights_and_has_no_flags(self, told, mapped, cognito) -> None:
+    def test_model_without_groups_has_rights_and_no_flags(self, told, mapped, cognito) -> None:
         cognito(GROUPS={**GROUPS, "editors": {"permissions": ["auth.change_group"], "staff": True}})
         user = told("editors")
         assert get_rights(user).groups == ("editors",)
@@ -57,26 +57,26 @@ class EmailUser:
         told(at=5)
         assert get_rights(type(user).objects.get()).groups == ()
 
-    def test_a_claim_with_members_comes_into_a_json_field(self, told) -> None:
+    def test_object_claim_is_written_to_a_json_field(self, told) -> None:
         address = {"street": "1 Road", "lines": ["a", "b"]}
         user = told(token_use="id", address=address)
         user.refresh_from_db()
         assert user.address == address
 
     @pytest.mark.parametrize("odd", [{"street": "a\0b"}, {"a\0": 1}, ["\0"]])
-    def test_a_nul_is_found_however_deep(self, told, odd) -> None:
+    def test_nested_nul_character_is_rejected(self, told, odd) -> None:
         assert told(token_use="id", address=odd).address == {}
 
     @pytest.mark.parametrize("odd", [10**30, -1, "old", [5], True])
-    def test_a_number_out_of_the_fields_range_is_left_out(self, told, odd) -> None:
+    def test_number_out_of_the_fields_range_is_left_out(self, told, odd) -> None:
         assert told(token_use="id", **{"custom:age": odd}).age in (None, 1)
 
-    def test_linking_by_verified_email_works_here_too(self, told, cognito) -> None:
+    def test_verified_email_links_the_existing_user(self, told, cognito) -> None:
         cognito(LINK_BY_VERIFIED_EMAIL=True)
         local = get_user_model().objects.create(email="alice@example.com")
         assert told(token_use="id") == local
 
-    def test_linking_by_email_makes_the_password_unusable_and_ends_sessions(self, told, cognito) -> None:
+    def test_linking_by_email_disables_the_password_and_ends_sessions(self, told, cognito) -> None:
         cognito(LINK_BY_VERIFIED_EMAIL=True)
         local = get_user_model()(email="alice@example.com", age=7)
         local.set_password("known to a stranger")
@@ -89,16 +89,16 @@ class EmailUser:
         assert (local.has_usable_password(), local.age, get_user(client).is_authenticated) == (False, 8, False)
 
     @pytest.mark.parametrize("verified", [True, False])
-    def test_an_unverified_email_does_not_replace_a_verified_one(self, told, verified) -> None:
+    def test_unverified_email_does_not_replace_a_verified_one(self, told, verified) -> None:
         told(token_use="id", at=-10)
         email = told(token_use="id", email="boss@example.com", email_verified=verified).email
         assert email == ("boss@example.com" if verified else "alice@example.com")
 
-    def test_a_placeholder_is_replaced_by_an_unverified_email(self, told) -> None:
+    def test_placeholder_is_replaced_by_an_unverified_email(self, told) -> None:
         told(at=-10)
         assert told(token_use="id", email="a@example.com", email_verified=False).email == "a@example.com"
 
-    def test_a_verified_email_that_another_user_has_protects_nothing(self, told) -> None:
+    def test_verified_email_of_another_user_is_not_recorded(self, told) -> None:
         told(token_use="id", email="a@example.com", email_verified=False, at=-10)
         get_user_model().objects.create(email="b@example.com")
         assert told(token_use="id", email="b@example.com", at=-5).email == "a@example.com"
@@ -107,27 +107,27 @@ class EmailUser:
     def test_unlinking_leaves_a_former_link_and_no_linking_by_email(self, told, cognito) -> None:
         cognito(LINK_BY_VERIFIED_EMAIL=True, LINKING_KEEPS_PASSWORD=True)
         local = get_user_model()(email="alice@example.com")
-        local.set_password("her own")
+        local.set_password("local password")
         local.save()
         assert told(token_use="id", at=-10) == local
         linking.unlink(local, link_of(local).pk)
         assert told(token_use="id") != local
 
-    def test_a_second_person_with_one_verified_address_gets_a_placeholder(self, told, cognito) -> None:
+    def test_second_user_with_the_same_email_gets_a_placeholder(self, told, cognito) -> None:
         cognito(LINK_BY_VERIFIED_EMAIL=True)
         local = get_user_model().objects.create(email="alice@example.com")
         first, second = (told(token_use="id", username=name, email=local.email) for name in ("password", "google"))
         assert first == local != second
         assert second.email == f"{link_of(second).sub}@eu-west-1_testpool1.invalid"
 
-    def test_the_checks_name_what_the_model_lacks(self, settings) -> None:
-        # By their tag: from Django 6.1 on, others ask every database.
-        assert [found.id for found in run_checks(tags=["security"]) if found.id == "django_cognito.E010"] == []
+    def test_check_names_fields_that_the_model_lacks(self, settings) -> None:
+        # Only the "security" tag: from Django 6.1 on, other checks query every database.
+        assert [message.id for message in run_checks(tags=["security"]) if message.id == "django_cognito.E010"] == []
         settings.COGNITO = {**settings.COGNITO, "GROUPS": GROUPS}
-        found = [message.msg for message in run_checks(tags=["security"]) if message.id == "django_cognito.E010"]
-        assert [text.split(" grant '")[1].split("'")[0] for text in found] == ["groups", "is_staff", "is_superuser"]
+        messages = [message.msg for message in run_checks(tags=["security"]) if message.id == "django_cognito.E010"]
+        assert [text.split(" grant '")[1].split("'")[0] for text in messages] == ["groups", "is_staff", "is_superuser"]
 
-    def test_protected_json_value_keeps_both_kinds_of_change(self) -> None:
+    def test_protected_json_value_preserves_both_kinds_of_change(self) -> None:
         model = get_user_model()
         model.objects.create(email="alice@example.com", address={"lines": ["a"]}, age=1)
         user = model.objects.get()
@@ -135,7 +135,7 @@ class EmailUser:
         model.objects.update(address={"lines": ["b"]}, age=2)
         user.save()
         assert (user.address, model.objects.get().address) == ({"lines": ["b"]}, {"lines": ["b"]})
-        user.address["lines"].append("c")  # changed in place, so it is set on purpose
+        user.address["lines"].append("c")  # changed in place, so it counts as set
         model.objects.update(address={}, age=3)
         user.save()
         assert (model.objects.get().address, model.objects.get().age) == ({"lines": ["b", "c"]}, 3)
@@ -144,7 +144,7 @@ class EmailUser:
         model = get_user_model()
         model.objects.create(email="alice@example.com", photo="a.png", seal=b"a")
         user = model.objects.get()
-        assert user.photo.name == "a.png"  # a file object is in the place of the name now
+        assert user.photo.name == "a.png"  # the name is now wrapped in a file object
         protect_unread_changes(user)
         model.objects.update(photo="b.png", seal=b"b")
         user.save()
@@ -159,22 +159,22 @@ class EmailUser:
 class UniqueEmailUser:
     __test__ = True
 
-    def test_two_first_access_tokens_get_a_placeholder_each(self, told) -> None:
+    def test_each_first_access_token_gets_its_own_placeholder(self, told) -> None:
         assert told().email != told(username="bob").email
         assert told(token_use="id", at=5).email == "alice@example.com"
 
-    def test_an_email_that_somebody_has_in_another_case_is_not_taken(self, told) -> None:
+    def test_email_of_another_user_in_another_case_is_not_used(self, told) -> None:
         get_user_model().objects.create(username="local", email="Alice@Example.com")
         assert told(token_use="id").email.endswith(".invalid")
         assert told(token_use="id", username="bob").email == "bob@example.com"
         assert told(token_use="id", username="bob", email="ALICE@example.com", at=5).email == "bob@example.com"
 
-    def test_a_username_that_somebody_has_in_another_case_gets_a_suffix(self, told) -> None:
+    def test_username_of_another_user_in_another_case_gets_a_suffix(self, told) -> None:
         get_user_model().objects.create(username="ALICE", email="x@example.com")
         user = told()
         assert user.username == f"alice-{link_of(user).sub[:8]}"
 
-    def test_a_constraint_on_some_rows_holds_for_those_rows(self, told, caplog) -> None:
+    def test_conditional_constraint_applies_to_matching_rows(self, told, caplog) -> None:
         get_user_model().objects.create(username="x", email="x@example.com", first_name="Only")
         with caplog.at_level(logging.WARNING):
             assert told(token_use="id", given_name="Only").first_name == ""
@@ -185,17 +185,17 @@ class UniqueEmailUser:
 class NamelessUser:
     __test__ = True
 
-    def test_a_model_without_an_email_field_works(self, told, cognito) -> None:
+    def test_model_without_an_email_field_works(self, told, cognito) -> None:
         cognito(LINK_BY_VERIFIED_EMAIL=True)
         user = told(token_use="id", nickname="Al")
         assert (user.name, user.nickname) == ("alice", "Al")
 
-    def test_a_name_without_a_limit_is_kept_whole_also_with_its_suffix(self, told) -> None:
+    def test_unlimited_name_is_not_truncated_before_its_suffix(self, told) -> None:
         get_user_model().objects.create(name="a" * 128)
         user = told(username="a" * 128)
         assert user.name == "a" * 128 + f"-{link_of(user).sub[:8]}"
 
-    def test_a_flag_that_is_a_property_is_left_alone(self, told, cognito) -> None:
+    def test_flag_that_is_a_property_is_not_written(self, told, cognito) -> None:
         cognito(GROUPS={"admins": {"staff": True, "superuser": True}})
         user = told("admins")
         assert user.is_staff is False
@@ -203,7 +203,7 @@ class NamelessUser:
 
 
 class ReadsElsewhere:
-    """A router for reads of link rows."""
+    """A router that reads link rows from "elsewhere"."""
 
     def db_for_read(self, model: Any, **_: Any) -> str | None:
         return "elsewhere" if model is CognitoUser else None
@@ -213,7 +213,7 @@ class ReadsElsewhere:
 class MemberUser:
     __test__ = True
 
-    def test_unlinking_locks_and_keeps_a_user_of_two_tables(self, told) -> None:
+    def test_unlinking_a_user_of_two_tables_creates_a_former_link(self, told) -> None:
         user = told()
         other = CognitoUser.objects.create(
             user=user, user_pool_id=POOL, sub="two", username="two", as_of=datetime(2020, 1, 1, tzinfo=UTC)
@@ -222,8 +222,8 @@ class MemberUser:
         assert [former.user for former in FormerLink.objects.all()] == [user]
 
     @staticmethod
-    def laid(using: str) -> CognitoUser:
-        """A link row in this database, with its user, and the user whom that one names."""
+    def create_link(using: str) -> CognitoUser:
+        """Create a user and its link row in this database, and a second user that the first one refers to."""
         members = get_user_model()._base_manager.db_manager(using)
         friend = members.create(name="friend")
         moment = datetime(2024, 5, 1, 10, 0, 0, 123456, tzinfo=UTC)
@@ -231,64 +231,64 @@ class MemberUser:
         links = CognitoUser.objects.using(using)
         return links.create(user=user, user_pool_id=POOL, sub=using, username="m", groups=["editors"], as_of=moment)
 
-    def test_a_steady_token_costs_one_query(self, told, django_assert_num_queries) -> None:
-        made = told("editors")
+    def test_repeated_token_makes_one_query(self, told, django_assert_num_queries) -> None:
+        first = told("editors")
         with django_assert_num_queries(1):
             told("editors")
         with django_assert_num_queries(2):
             user = told("editors", at=5)
-            assert (user.pk, user.name, user.motto) == (made.pk, "alice", "ONWARDS")
+            assert (user.pk, user.name, user.motto) == (first.pk, "alice", "ONWARDS")
 
     @pytest.mark.parametrize("using", ["default", "elsewhere"])
-    def test_each_database_is_asked_in_its_own_words_and_answers_as_the_orm_says(self, settings, using) -> None:
-        there = {each: self.laid(each) for each in ("default", "elsewhere")}
+    def test_fetch_link_returns_the_orms_row_of_each_database(self, settings, using) -> None:
+        links = {name: self.create_link(name) for name in ("default", "elsewhere")}
         fetch_link(POOL, "default")
         settings.DATABASE_ROUTERS = [ReadsElsewhere()] if using == "elsewhere" else []
-        assert [name for name in there if fetch_link(POOL, name) is not None] == [using]
-        ours, theirs = fetch_link(POOL, using), CognitoUser.objects.using(using).select_related("user").get()
-        assert known_of(ours) == known_of(theirs)
-        assert fields_of(ours.user) == fields_of(theirs.user)
-        assert (ours.as_of, ours.user.born_at) == (there[using].as_of,) * 2
-        assert ours.user._state.db == using
+        assert [name for name in links if fetch_link(POOL, name) is not None] == [using]
+        link, expected = fetch_link(POOL, using), CognitoUser.objects.using(using).select_related("user").get()
+        assert known_of(link) == known_of(expected)
+        assert fields_of(link.user) == fields_of(expected.user)
+        assert (link.as_of, link.user.born_at) == (links[using].as_of,) * 2
+        assert link.user._state.db == using
 
-    def test_what_is_made_anew_shares_nothing(self) -> None:
-        self.laid("default")
-        person = fetch_link(POOL, "default")
-        assert (person.user.motto, person.user.loaded_likes) == ("EVER", ["default"])
-        person.user.likes.append("something else")
-        assert person.new_user().likes == ["default"]
+    def test_new_user_of_a_fetched_link_shares_no_value(self) -> None:
+        self.create_link("default")
+        link = fetch_link(POOL, "default")
+        assert (link.user.motto, link.user.loaded_likes) == ("EVER", ["default"])
+        link.user.likes.append("something else")
+        assert link.new_user().likes == ["default"]
 
     @pytest.mark.django_db(transaction=True, databases=["default", "elsewhere"])
     @pytest.mark.parametrize("name", ["Account", "ProxyOfAccount", "MemberUser", "ProxyOfMember", "OfficeHolder"])
-    def test_a_known_users_change_is_seen_by_whatever_model_it_comes(self, told, cognito, costs, name) -> None:
+    def test_change_by_any_related_model_invalidates_cached_user(self, told, cognito, costs, name) -> None:
         cognito(USER_CACHE_SECONDS=60)
         raw, model = token(), getattr(models, name)
         authenticate(raw)
         first = authenticate(raw)[0]
         costs(0, lambda: authenticate(raw))
-        given = {"name": "alice", "account_ptr_id": first.pk} if issubclass(model, models.MemberUser) else {}
-        same = model(key=first.key, motto="backwards", **given)
+        parent_values = {"name": "alice", "account_ptr_id": first.pk} if issubclass(model, models.MemberUser) else {}
+        same = model(key=first.key, motto="backwards", **parent_values)
         same.pk, same._state.adding = first.pk, False
         same.save()
         assert costs(1, lambda: authenticate(raw))[0].motto == "BACKWARDS"
         costs(0, lambda: authenticate(raw))
 
     @pytest.mark.django_db(transaction=True, databases=["default", "elsewhere"])
-    def test_whom_one_database_knows_another_does_not(self, told, cognito, costs, settings) -> None:
+    def test_cached_users_are_separate_per_database(self, told, cognito, costs, settings) -> None:
         cognito(USER_CACHE_SECONDS=60)
         raw = token()
-        here = authenticate(raw)[0]
-        link = link_of(here)
-        there = self.laid("elsewhere").user
-        link.pk, link.user_id = None, there.pk
+        default_user = authenticate(raw)[0]
+        link = link_of(default_user)
+        other_user = self.create_link("elsewhere").user
+        link.pk, link.user_id = None, other_user.pk
         link.save(using="elsewhere")
-        for routers, pk in [([], here.pk), ([ReadsElsewhere()], there.pk)] * 2:
+        for routers, pk in [([], default_user.pk), ([ReadsElsewhere()], other_user.pk)] * 2:
             settings.DATABASE_ROUTERS = routers
             assert {authenticate(raw)[0].pk for _ in range(2)} == {pk}
             assert costs(0, lambda: authenticate(raw))[0].pk == pk
 
     @pytest.mark.django_db(transaction=True, databases=["default", "elsewhere"])
-    def test_what_is_in_a_known_users_fields_is_each_requests_own(self, told, cognito, costs) -> None:
+    def test_mutable_field_values_are_not_shared_between_requests(self, told, cognito, costs) -> None:
         cognito(USER_CACHE_SECONDS=60)
         raw = token()
         authenticate(raw), authenticate(raw)
@@ -298,7 +298,7 @@ class MemberUser:
         assert (other.likes, other.loaded_likes) == ([], [])
 
     @pytest.mark.parametrize("name", ["MemberUser", "ProxyOfMember", "OfficeHolder"])
-    def test_protected_user_of_two_tables_keeps_changes_of_both(self, name) -> None:
+    def test_protected_user_of_two_tables_preserves_changes_of_both(self, name) -> None:
         model = getattr(models, name)
         rows = model._base_manager
         pk = rows.create(name="alice", motto="ever", likes=["a"]).pk
@@ -311,7 +311,7 @@ class MemberUser:
         assert (saved.name, saved.motto, saved.likes) == ("bob", "ONWARDS", ["b"])
         assert saved.last_login is not None
 
-    def test_protected_member_keeps_the_relation_that_the_row_has(self) -> None:
+    def test_protected_member_preserves_the_relation_of_the_row(self) -> None:
         rows = models.MemberUser._base_manager
         first, second = rows.create(name="first"), rows.create(name="second")
         pk = rows.create(name="alice", referred_by=first).pk
@@ -329,7 +329,7 @@ class MemberUser:
         user.save()
         assert rows.get(pk=pk).referred_by == first
 
-    def test_protected_member_keeps_its_parents_changes_when_promoted(self) -> None:
+    def test_promoted_protected_member_preserves_changes_of_its_parent(self) -> None:
         rows = models.MemberUser._base_manager
         pk = rows.create(name="alice", motto="ever").pk
         user = rows.get(pk=pk)
@@ -341,8 +341,8 @@ class MemberUser:
         saved = models.OfficeHolder._base_manager.get(pk=pk)
         assert (saved.name, saved.motto, saved.office) == ("bob", "ONWARDS", "chair")
 
-    def test_protected_member_reads_the_database_that_is_written_to(self) -> None:
-        user = self.laid("default").user
+    def test_protected_member_reads_the_database_that_it_saves_to(self) -> None:
+        user = self.create_link("default").user
         copied = models.MemberUser._base_manager.using("elsewhere").create(key=user.key, name="there", motto="there")
         protect_unread_changes(user)
         user.likes = ["new"]

@@ -1,4 +1,4 @@
-"""The one function: a raw token becomes (user, token), and two tokens only where they are one sign-in's."""
+"""`authenticate` returns the user and the verified token; two tokens must belong to the same sign-in."""
 
 import asyncio
 import base64
@@ -30,66 +30,66 @@ CLIENT = "1testclient23456789"
 
 
 def id_token(**claims: Any) -> str:
-    """Alice's ID token."""
+    """Return an ID token of alice."""
     return token(token_use="id", **claims)
 
 
 def code_of(*arguments: Any, **named: Any) -> str:
-    """The code of the refusal; nothing was written."""
-    with pytest.raises(TokenError) as refused:
+    """Return the code of the raised TokenError; assert that nothing was written."""
+    with pytest.raises(TokenError) as raised:
         authenticate(*arguments, **named)
     assert not User.objects.exists()
-    return refused.value.code
+    return raised.value.code
 
 
-def test_a_token_gives_its_user_and_itself() -> None:
+def test_access_token_returns_its_user_and_verified_token() -> None:
     user, verified = authenticate(token("editors"))
     assert isinstance(verified, AccessToken)
     assert (user.username, verified.username, verified.groups) == ("alice", "alice", ("editors",))
 
 
-def test_a_machines_token_needs_no_database(django_assert_num_queries) -> None:
+def test_client_token_makes_no_query(django_assert_num_queries) -> None:
     with django_assert_num_queries(0):
         user, verified = authenticate(token(username=None, sub=CLIENT))
     assert isinstance(verified, ClientToken)
     assert user.pk == CLIENT
 
 
-# Which kind
+# Token use
 
 
-def test_left_out_the_setting_says_which_kind_is_due(cognito) -> None:
+def test_token_use_defaults_to_the_setting(cognito) -> None:
     assert code_of(id_token()) == "wrong_token_use"
     cognito(TOKEN_USE="id")
     assert code_of(token()) == "wrong_token_use"
     assert isinstance(authenticate(id_token())[1], IdToken)
 
 
-def test_a_call_may_say_which_kind_is_due(cognito) -> None:
+def test_token_use_argument_overrides_the_setting(cognito) -> None:
     assert code_of(token(), token_use="id") == "wrong_token_use"
     cognito(TOKEN_USE="id")
     assert isinstance(authenticate(token(), token_use="access")[1], AccessToken)
 
 
 @pytest.mark.parametrize(("make", "kind"), [(token, AccessToken), (id_token, IdToken)])
-def test_none_must_be_said_and_means_either(make, kind) -> None:
+def test_token_use_none_accepts_either_token(make, kind) -> None:
     assert isinstance(authenticate(make(), token_use=None)[1], kind)
 
 
-def test_a_call_may_name_the_clients() -> None:
+def test_client_ids_argument_overrides_the_setting() -> None:
     assert code_of(token(), client_ids=["another"]) == "wrong_client"
     assert authenticate(token(client_id="another"), client_ids=["another"])[1].client_id == "another"
 
 
 @pytest.mark.parametrize("raw", ["", "a.b.c", "a.b.c.d.e", "x" * 20_000, None, 5, b"a.b.c"])
-def test_what_is_no_token_is_refused(raw) -> None:
+def test_malformed_token_is_rejected(raw) -> None:
     assert code_of(raw) in ("malformed_token", "refresh_token")
 
 
 # Two tokens
 
 
-def test_the_id_token_gives_the_profile_and_the_token_is_that_of_the_raw() -> None:
+def test_id_token_fills_the_profile_and_access_token_is_returned() -> None:
     user, verified = authenticate(token(), id_token=id_token(given_name="Alice", nonce="n"), nonce="n")
     assert isinstance(verified, AccessToken)
     assert (user.first_name, user.email) == ("Alice", "alice@example.com")
@@ -99,7 +99,7 @@ def test_the_id_token_gives_the_profile_and_the_token_is_that_of_the_raw() -> No
     ("claims", "code"),
     [
         ({"username": "bob"}, "token_mismatch"),
-        ({"sub": "somebody-else"}, "token_mismatch"),
+        ({"sub": "another-sub"}, "token_mismatch"),
         ({"origin_jti": "another"}, "token_mismatch"),
         ({"origin_jti": None}, "token_mismatch"),
         ({"aud": "another"}, "wrong_client"),
@@ -111,47 +111,47 @@ def test_the_id_token_gives_the_profile_and_the_token_is_that_of_the_raw() -> No
         ({"exp": 5}, "token_expired"),
     ],
 )
-def test_an_id_token_of_another_sign_in_is_refused(claims, code) -> None:
+def test_mismatched_id_token_is_rejected_with_its_code(claims, code) -> None:
     assert code_of(token(), id_token=id_token(**{"nonce": "n", **claims}), nonce="n") == code
 
 
-def test_an_id_token_for_another_accepted_client_is_refused(cognito) -> None:
+def test_id_token_of_another_accepted_client_is_rejected(cognito) -> None:
     cognito(CLIENT_IDS=[CLIENT, "another"])
     assert code_of(token(), id_token=id_token(aud="another")) == "wrong_client"
     assert authenticate(token(client_id="another"), id_token=id_token(aud="another"))
 
 
 @pytest.mark.defends("RP-11")
-def test_the_at_hash_of_the_very_access_token_holds() -> None:
+def test_at_hash_of_another_access_token_is_rejected() -> None:
     raw = token()
     half = base64.urlsafe_b64encode(hashlib.sha256(raw.encode()).digest()[:16]).rstrip(b"=").decode()
     assert authenticate(raw, id_token=id_token(at_hash=half))
     other = token(jti="another")
     assert other != raw
-    with pytest.raises(TokenError) as refused:
+    with pytest.raises(TokenError) as raised:
         authenticate(other, id_token=id_token(at_hash=half))
-    assert refused.value.code == "at_hash_mismatch"
+    assert raised.value.code == "at_hash_mismatch"
 
 
-def test_tokens_of_a_pool_that_names_no_sign_in_go_together() -> None:
+def test_two_tokens_without_origin_jti_are_accepted() -> None:
     assert authenticate(token(origin_jti=None), id_token=id_token(origin_jti=None))
 
 
-def test_beside_an_id_token_an_id_token_speaks_of_no_other(cognito) -> None:
+def test_at_hash_is_ignored_between_two_id_tokens(cognito) -> None:
     cognito(TOKEN_USE="id")
-    raw = id_token(at_hash="AAAAAAAAAAAAAAAAAAAAAA")  # of the access token that is not here
+    raw = id_token(at_hash="AAAAAAAAAAAAAAAAAAAAAA")  # of an access token that is not sent
     assert isinstance(authenticate(raw, id_token=raw)[1], IdToken)
     assert isinstance(authenticate(id_token(), id_token=raw)[1], IdToken)
-    with pytest.raises(TokenError) as refused:
+    with pytest.raises(TokenError) as raised:
         authenticate(raw, id_token=id_token(username="bob"))
-    assert refused.value.code == "token_mismatch"
+    assert raised.value.code == "token_mismatch"
 
 
-def test_an_access_token_is_no_id_token() -> None:
+def test_access_token_as_id_token_is_rejected() -> None:
     assert code_of(token(), id_token=token()) == "wrong_token_use"
 
 
-def test_a_machines_token_goes_with_no_persons_id_token() -> None:
+def test_client_token_with_an_id_token_is_rejected() -> None:
     assert code_of(token(username=None, sub=CLIENT), id_token=id_token()) == "token_mismatch"
 
 
@@ -160,33 +160,33 @@ def test_id_token_of_another_sign_in_is_rejected(make: Callable[[], str], code: 
     assert code_of(make_token(), id_token=make()) == code
 
 
-def test_an_empty_id_token_is_one_too() -> None:
+def test_empty_id_token_is_malformed() -> None:
     assert code_of(token(), id_token="") == "malformed_token"
 
 
-def test_a_bad_access_token_is_not_saved_by_a_good_id_token() -> None:
+def test_bad_access_token_with_a_valid_id_token_is_rejected() -> None:
     assert code_of(token(client_id="another"), id_token=id_token()) == "wrong_client"
 
 
-def test_no_refusal_holds_a_token() -> None:
-    raw, beside = token(), id_token(username="bob")
-    with pytest.raises(TokenError) as refused:
-        authenticate(raw, id_token=beside)
-    assert not any(part in repr(refused.value) + str(refused.value) for part in (*raw.split("."), *beside.split(".")))
+def test_error_contains_no_token() -> None:
+    raw, id_raw = token(), id_token(username="bob")
+    with pytest.raises(TokenError) as raised:
+        authenticate(raw, id_token=id_raw)
+    assert not any(part in repr(raised.value) + str(raised.value) for part in (*raw.split("."), *id_raw.split(".")))
 
 
-def test_verifying_needs_no_database(django_assert_num_queries) -> None:
+def test_verify_makes_no_query(django_assert_num_queries) -> None:
     with django_assert_num_queries(0):
         verified, profile = verify(token(), id_token=id_token())
     assert isinstance(verified, AccessToken)
     assert isinstance(profile, IdToken)
 
 
-# The async twin
+# Async version
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_async_twin_does_the_same() -> None:
+def test_aauthenticate_returns_the_same() -> None:
     user, verified = async_to_sync(aauthenticate)(
         token("editors"), id_token=id_token(given_name="Alice", nonce="n"), nonce="n"
     )
@@ -203,18 +203,18 @@ def test_the_async_twin_does_the_same() -> None:
         ({"nonce": "n"}, "nonce_mismatch"),
     ],
 )
-def test_the_async_twin_refuses_the_same(named, code) -> None:
-    with pytest.raises(TokenError) as refused:
+def test_aauthenticate_rejects_the_same(named, code) -> None:
+    with pytest.raises(TokenError) as raised:
         async_to_sync(aauthenticate)(token(), **named)
-    assert refused.value.code == code
+    assert raised.value.code == code
 
 
-def test_the_twins_take_the_same_arguments() -> None:
+def test_aauthenticate_has_the_same_parameters() -> None:
     assert inspect.signature(authenticate).parameters == inspect.signature(aauthenticate).parameters
 
 
 @pytest.mark.parametrize("run", [lambda call: asyncio.run(call()), lambda call: async_to_sync(call)()])
-def test_keys_are_fetched_neither_in_the_event_loop_nor_in_the_orms_thread(monkeypatch, run) -> None:
+def test_aauthenticate_fetches_keys_in_a_separate_thread(monkeypatch, run) -> None:
     threads = []
     monkeypatch.setattr("django_cognito.users.authentication.get_token_user", lambda *_: None)
 
@@ -229,12 +229,12 @@ def test_keys_are_fetched_neither_in_the_event_loop_nor_in_the_orms_thread(monke
             await aauthenticate(token(), id_token=id_token())
         return {threading.current_thread(), await sync_to_async(threading.current_thread)()}
 
-    others = run(call)
+    other_threads = run(call)
     assert len(threads) == 1
-    assert others.isdisjoint(threads)
+    assert other_threads.isdisjoint(threads)
 
 
-def test_with_the_keys_in_hand_verifying_takes_no_thread(monkeypatch) -> None:
+def test_aauthenticate_with_cached_keys_uses_no_thread(monkeypatch) -> None:
     threads = []
     monkeypatch.setattr("django_cognito.users.authentication.get_token_user", lambda *_: None)
     get_cached_key = KeyStore.get_cached_key
@@ -253,12 +253,12 @@ def test_with_the_keys_in_hand_verifying_takes_no_thread(monkeypatch) -> None:
 
 
 def _fetch_keys_by(fetch: Callable[[str], bytes]) -> None:
-    """From now on the configured pool's keys have to be fetched."""
+    """Replace the configured pool's key fetch; no key is cached."""
     factories.reset()
     factories.get_verifier()._key_stores.for_pool(get_settings().user_pool)._fetch = fetch
 
 
-def test_an_outage_is_no_refusal() -> None:
+def test_outage_raises_cognito_unavailable_error() -> None:
     def fetch(url: str) -> bytes:
         raise CognitoUnavailableError("no answer")
 

@@ -1,4 +1,4 @@
-"""What tokens and the directory say, in one shape, and what of it is new to a link row."""
+"""The claims of tokens and of the directory in one form, and their changes against a link row."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,70 +17,70 @@ SITE = CognitoSettings(user_pool_id=POOL, client_id="c")
 
 
 def access(at: int = 0, **claims: Any) -> AccessToken:
-    """An access token issued `at` seconds after THEN."""
+    """Return an access token issued `at` seconds after THEN."""
     return AccessToken(POOL, {"sub": "s", "username": "alice", "iat": THEN.timestamp() + at, **claims})
 
 
 def identity(at: int = 0, **claims: Any) -> IdToken:
-    """An ID token issued `at` seconds after THEN."""
+    """Return an ID token issued `at` seconds after THEN."""
     return IdToken(POOL, {"sub": "s", "cognito:username": "alice", "iat": THEN.timestamp() + at, **claims})
 
 
-def person(**attributes: str) -> DirectoryUser:
-    """A user of the pool's directory."""
+def directory_user(**attributes: str) -> DirectoryUser:
+    """Return a user of the pool's directory."""
     return DirectoryUser("s", "alice", {"sub": "s", **attributes}, True, "CONFIRMED", THEN, THEN)
 
 
 def link(at: float = -60, groups: tuple[str, ...] = (), **digests: str) -> CognitoUser:
-    """A link row that knows of a moment."""
+    """Return a link row whose `as_of` is `at` seconds from THEN."""
     return CognitoUser(as_of=THEN + timedelta(seconds=at), groups=list(groups), **digests)
 
 
-def test_a_token_says_who_and_when_and_which_groups() -> None:
-    said = claims_from_tokens(access(**{"cognito:groups": ["a", "b"]}), None, SITE)
-    assert (said.user_pool_id, said.sub, said.username) == (POOL, "s", "alice")
-    (source,) = said.sources
+def test_access_token_is_one_source_with_moment_and_groups() -> None:
+    claims = claims_from_tokens(access(**{"cognito:groups": ["a", "b"]}), None, SITE)
+    assert (claims.user_pool_id, claims.sub, claims.username) == (POOL, "s", "alice")
+    (source,) = claims.sources
     assert (source.digest_field, source.moment, source.groups) == ("access_digest", THEN, ("a", "b"))
 
 
-def test_only_mapped_claims_are_attributes_and_only_those_that_are_there() -> None:
-    said = claims_from_tokens(identity(email="a@example.com", given_name=None, phone_number="+1"), None, SITE)
-    assert said.sources[0].attributes == {"email": "a@example.com"}
+def test_attributes_are_mapped_claims_with_a_value() -> None:
+    claims = claims_from_tokens(identity(email="a@example.com", given_name=None, phone_number="+1"), None, SITE)
+    assert claims.sources[0].attributes == {"email": "a@example.com"}
 
 
-def test_an_access_token_and_its_id_token_are_two_sources() -> None:
-    said = claims_from_tokens(access(), identity(email="a@example.com", email_verified=True), SITE)
-    assert [source.digest_field for source in said.sources] == ["access_digest", "id_digest"]
-    assert said.verified_email == "a@example.com"
+def test_access_token_and_id_token_are_two_sources() -> None:
+    claims = claims_from_tokens(access(), identity(email="a@example.com", email_verified=True), SITE)
+    assert [source.digest_field for source in claims.sources] == ["access_digest", "id_digest"]
+    assert claims.verified_email == "a@example.com"
 
 
-def test_an_id_token_is_its_own_profile() -> None:
-    said = claims_from_tokens(identity(email="a@example.com"), identity(email="b@example.com"), SITE)
-    assert [source.attributes for source in said.sources] == [{"email": "a@example.com"}]
+def test_id_token_with_another_id_token_is_one_source() -> None:
+    claims = claims_from_tokens(identity(email="a@example.com"), identity(email="b@example.com"), SITE)
+    assert [source.attributes for source in claims.sources] == [{"email": "a@example.com"}]
 
 
 @pytest.mark.parametrize("verified", [{}, {"email_verified": False}, {"email_verified": "false"}, {"email": None}])
-def test_an_email_that_is_not_verified_is_not_said_to_be(verified) -> None:
+def test_unverified_email_of_a_token_is_not_verified_email(verified) -> None:
     claims = {"email": "a@example.com", **verified}
     assert claims_from_tokens(identity(**claims), None, SITE).verified_email == ""
     assert claims_from_tokens(access(email="a@example.com", email_verified=True), None, SITE).verified_email == ""
 
 
-def test_the_directory_says_the_same_in_strings() -> None:
+def test_directory_user_is_one_source_with_string_attributes() -> None:
     moment = THEN.replace(microsecond=999_999)
-    said = claims_from_directory(person(email="a@example.com", email_verified="true"), ["a"], moment, SITE)
-    (source,) = said.sources
+    claims = claims_from_directory(directory_user(email="a@example.com", email_verified="true"), ["a"], moment, SITE)
+    (source,) = claims.sources
     assert (source.digest_field, source.moment, source.groups) == ("directory_digest", THEN, ("a",))
     assert source.attributes == {"email": "a@example.com"}
-    assert (said.user_pool_id, said.verified_email) == (POOL, "a@example.com")
+    assert (claims.user_pool_id, claims.verified_email) == (POOL, "a@example.com")
 
 
 @pytest.mark.parametrize("verified", [{}, {"email_verified": "false"}, {"email_verified": "True"}])
-def test_the_directorys_unverified_email_is_not_said_to_be_verified(verified) -> None:
-    assert claims_from_directory(person(email="a@example.com", **verified), [], THEN, SITE).verified_email == ""
+def test_unverified_email_of_the_directory_is_not_verified_email(verified) -> None:
+    assert claims_from_directory(directory_user(email="a@example.com", **verified), [], THEN, SITE).verified_email == ""
 
 
-def test_the_directory_names_the_groups_that_the_sites_claim_names() -> None:
+def test_directory_groups_come_from_the_groups_claim() -> None:
     custom = CognitoSettings(user_pool_id=POOL, client_id="c", groups_claim="custom:groups")
     for attributes, expected in (
         ({"custom:groups": "[Field+staff,b]"}, ("Field staff", "b")),
@@ -88,60 +88,60 @@ def test_the_directory_names_the_groups_that_the_sites_claim_names() -> None:
         ({}, ()),
         ({"custom:groups": "x" * 129}, ()),
     ):
-        said = claims_from_directory(person(**attributes), ["admins"], THEN, custom)
-        assert said.sources[0].groups == expected
+        claims = claims_from_directory(directory_user(**attributes), ["admins"], THEN, custom)
+        assert claims.sources[0].groups == expected
 
 
-# What is new
+# Changes
 
 
-def test_what_was_said_before_is_no_news() -> None:
-    said = claims_from_tokens(access(), identity(email="a@example.com"), SITE)
-    told = changes_from(said, link(), SITE)
-    assert told is not None
-    assert changes_from(said, link(at=0, **told.digests), SITE) is None
+def test_same_claims_again_are_no_change() -> None:
+    claims = claims_from_tokens(access(), identity(email="a@example.com"), SITE)
+    changes = changes_from(claims, link(), SITE)
+    assert changes is not None
+    assert changes_from(claims, link(at=0, **changes.digests), SITE) is None
 
 
-def test_news_of_a_newer_token_with_equal_groups_moves_moments_only() -> None:
+def test_newer_token_with_equal_groups_changes_moments_only() -> None:
     before = changes_from(claims_from_tokens(access(), identity(email="a@example.com"), SITE), link(), SITE)
     assert before is not None
     later = claims_from_tokens(access(5), identity(5, email="a@example.com"), SITE)
-    told = changes_from(later, link(at=0, **before.digests), SITE)
-    assert told is not None
-    assert told.is_moments_only
-    assert told.moment == THEN + timedelta(seconds=5)
-    assert all(digest.startswith(f"{THEN.timestamp() + 5:.0f}:") for digest in told.digests.values())
+    changes = changes_from(later, link(at=0, **before.digests), SITE)
+    assert changes is not None
+    assert changes.is_moments_only
+    assert changes.moment == THEN + timedelta(seconds=5)
+    assert all(digest.startswith(f"{THEN.timestamp() + 5:.0f}:") for digest in changes.digests.values())
 
 
-def test_a_source_from_before_says_nothing() -> None:
+def test_older_source_is_no_change() -> None:
     assert changes_from(claims_from_tokens(access(-61), identity(-61), SITE), link(), SITE) is None
 
 
-def test_groups_are_the_most_recent_sources_and_the_intersection_of_equal_moments() -> None:
+def test_groups_are_of_the_latest_source_or_the_intersection() -> None:
     groups = {"cognito:groups": ["id", "both"]}
     for at, expected in ((-1, ("access", "both")), (0, ("both",)), (1, ("id", "both"))):
         token = access(**{"cognito:groups": ["access", "both"]})
-        told = changes_from(claims_from_tokens(token, identity(at, **groups), SITE), link(), SITE)
-        assert told is not None
-        assert (told.groups, told.moment) == (expected, THEN + timedelta(seconds=max(at, 0)))
+        changes = changes_from(claims_from_tokens(token, identity(at, **groups), SITE), link(), SITE)
+        assert changes is not None
+        assert (changes.groups, changes.moment) == (expected, THEN + timedelta(seconds=max(at, 0)))
 
 
-def test_groups_that_only_the_id_token_says_are_not_given_on_a_tie_though_only_it_is_news() -> None:
+def test_group_of_only_the_id_token_is_not_added_at_equal_moments() -> None:
     token = access(**{"cognito:groups": ["a"]})
     before = changes_from(claims_from_tokens(token, None, SITE), link(), SITE)
     assert before is not None
-    told = changes_from(
+    changes = changes_from(
         claims_from_tokens(token, identity(**{"cognito:groups": ["a", "b"]}), SITE), link(**before.digests), SITE
     )
-    assert told is not None
-    assert told.groups == ("a",)
+    assert changes is not None
+    assert changes.groups == ("a",)
 
 
-def test_groups_in_another_order_are_no_news() -> None:
-    told = changes_from(claims_from_tokens(access(**{"cognito:groups": ["a", "b"]}), None, SITE), link(), SITE)
-    assert told is not None
-    again = claims_from_tokens(access(**{"cognito:groups": ["b", "a"]}), None, SITE)
-    assert changes_from(again, link(0, ("a", "b"), **told.digests), SITE) is None
+def test_groups_in_another_order_change_nothing() -> None:
+    changes = changes_from(claims_from_tokens(access(**{"cognito:groups": ["a", "b"]}), None, SITE), link(), SITE)
+    assert changes is not None
+    same_claims = claims_from_tokens(access(**{"cognito:groups": ["b", "a"]}), None, SITE)
+    assert changes_from(same_claims, link(0, ("a", "b"), **changes.digests), SITE) is None
     later = changes_from(
         claims_from_tokens(access(1, **{"cognito:groups": ["b", "a"]}), None, SITE), link(0, ("a", "b")), SITE
     )
@@ -149,23 +149,23 @@ def test_groups_in_another_order_are_no_news() -> None:
     assert later.groups == ("a", "b")
 
 
-def test_attributes_count_in_the_order_of_their_moments() -> None:
+def test_attributes_are_of_the_latest_source() -> None:
     for at, expected in ((-1, "access@example.com"), (0, "id@example.com"), (1, "id@example.com")):
-        said = claims_from_tokens(access(email="access@example.com"), identity(at, email="id@example.com"), SITE)
-        told = changes_from(said, link(), SITE)
-        assert told is not None
-        assert told.attributes == {"email": expected}
+        claims = claims_from_tokens(access(email="access@example.com"), identity(at, email="id@example.com"), SITE)
+        changes = changes_from(claims, link(), SITE)
+        assert changes is not None
+        assert changes.attributes == {"email": expected}
 
 
-def test_at_the_very_moment_only_what_is_known_too_counts() -> None:
-    told = changes_from(
+def test_equal_moment_intersects_groups_with_stored_groups() -> None:
+    changes = changes_from(
         claims_from_tokens(access(**{"cognito:groups": ["a", "b"]}), None, SITE), link(0, ("b", "c")), SITE
     )
-    assert told is not None
-    assert told.groups == ("b",)
+    assert changes is not None
+    assert changes.groups == ("b",)
 
 
-def test_groups_that_an_equal_moment_did_not_give_are_given_by_a_later_one() -> None:
+def test_group_left_out_at_an_equal_moment_is_added_later() -> None:
     both = claims_from_tokens(access(**{"cognito:groups": ["a", "b"]}), None, SITE)
     on_a_tie = changes_from(both, link(0, ("b",)), SITE)
     assert on_a_tie is not None
@@ -177,7 +177,7 @@ def test_groups_that_an_equal_moment_did_not_give_are_given_by_a_later_one() -> 
 
 
 @pytest.mark.parametrize(
-    ("changed", "is_news"),
+    ("changed", "is_change"),
     [
         ({"mirror_groups": True}, True),
         ({"attributes": {"email": "email"}}, True),
@@ -188,20 +188,20 @@ def test_groups_that_an_equal_moment_did_not_give_are_given_by_a_later_one() -> 
         ({"username": "email"}, False),
     ],
 )
-def test_a_changed_mapping_is_news_and_another_setting_is_not(changed, is_news) -> None:
-    said = claims_from_tokens(access(), None, SITE)
-    told = changes_from(said, link(), SITE)
-    assert told is not None
+def test_changed_mapping_is_a_change_and_other_settings_are_not(changed, is_change) -> None:
+    claims = claims_from_tokens(access(), None, SITE)
+    changes = changes_from(claims, link(), SITE)
+    assert changes is not None
     other = CognitoSettings(user_pool_id=POOL, client_id="c", **changed)
-    assert (changes_from(said, link(at=0, **told.digests), other) is not None) is is_news
+    assert (changes_from(claims, link(at=0, **changes.digests), other) is not None) is is_change
 
 
-def test_permissions_are_stored_nowhere_so_other_ones_are_no_news() -> None:
+def test_changed_permissions_of_a_group_are_no_change() -> None:
     sites = [
         CognitoSettings(user_pool_id=POOL, client_id="c", groups={"a": GroupGrant(permissions=frozenset({name}))})
         for name in ("x.y", "x.z")
     ]
-    said = claims_from_tokens(access(), None, SITE)
-    told = changes_from(said, link(), sites[0])
-    assert told is not None
-    assert changes_from(said, link(at=0, **told.digests), sites[1]) is None
+    claims = claims_from_tokens(access(), None, SITE)
+    changes = changes_from(claims, link(), sites[0])
+    assert changes is not None
+    assert changes_from(claims, link(at=0, **changes.digests), sites[1]) is None

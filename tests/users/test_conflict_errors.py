@@ -1,4 +1,4 @@
-"""Which errors of each database say that a transaction lost against another one."""
+"""The errors of each database that report a conflict with another transaction."""
 
 import sqlite3
 from typing import Any
@@ -29,5 +29,5 @@ from tests.support.database_errors import DriverError, error_of
         ("sqlite", error_of(None, "database is locked"), False),
     ],
 )
-def test_errors_of_each_database_that_another_attempt_may_overcome(vendor: str, error: Any, expected: bool) -> None:
+def test_conflict_errors_of_each_database_can_be_retried(vendor: str, error: Any, expected: bool) -> None:
     assert is_conflict(error, vendor) is expected

@@ -1,4 +1,4 @@
-"""Transactions that lose against others are repeated, wherever the package writes; other errors are not."""
+"""Every write of the package is retried after a conflict between transactions; other errors are raised."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -28,10 +28,10 @@ OLD = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses before further attempts, in seconds; none is made."""
-    made: list[float] = []
-    monkeypatch.setattr(transactions, "sleep", made.append)
-    return made
+    """Return the list of pauses between attempts, in seconds; the test does not wait."""
+    seconds: list[float] = []
+    monkeypatch.setattr(transactions, "sleep", seconds.append)
+    return seconds
 
 
 def failing(*errors: DatabaseError) -> tuple[Callable[[], str], list[int]]:
@@ -108,7 +108,7 @@ LINKS, MEMBERSHIPS, USERS = (
 
 
 def statement(*groups: str, at: int = 0, username: str = "alice") -> Any:
-    """Return the claims of a directory user, who is `told`'s if there is one."""
+    """Return the claims of a directory user, with the `sub` of the linked user if there is one."""
     sub = CognitoUser.objects.filter(username=username).values_list("sub", flat=True).first() or f"sub of {username}"
     moment = datetime.fromtimestamp(NOW + at, UTC)
     return claims_from_directory(
@@ -187,7 +187,7 @@ def test_account_is_unlinked_after_a_conflict(told: Any) -> None:
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """`statements("DEFERRED")`: those of an empty transaction of ours with this `transaction_mode`, by first words."""
+    """`statements("DEFERRED")`: the first words of the statements of an empty `write_transaction` in this mode."""
 
     def run(*mode: str | None, inside: bool = False) -> list[str]:
         if mode:
@@ -223,10 +223,10 @@ def test_transaction_of_a_server_has_no_further_statement(statements: Any) -> No
 
 @pytest.mark.needs("mariadb")
 @pytest.mark.parametrize("groups", [("editors",), ()])
-def test_transaction_by_repeatable_read_finds_the_row_of_another_writer(
+def test_repeatable_read_transaction_finds_the_row_of_another_writer(
     told: Any, monkeypatch: pytest.MonkeyPatch, groups: tuple[str, ...]
 ) -> None:
-    def tell() -> int:
+    def authenticate_elsewhere() -> int:
         try:
             return told(*groups).pk
         finally:
@@ -238,7 +238,7 @@ def test_transaction_by_repeatable_read_finds_the_row_of_another_writer(
         link = find(statement)
         monkeypatch.setattr(provisioning, "_fetch_link", find)
         with ThreadPoolExecutor(1) as pool:
-            other.append(pool.submit(tell).result(20))
+            other.append(pool.submit(authenticate_elsewhere).result(20))
         return link
 
     other: list[int] = []

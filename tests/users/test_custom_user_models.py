@@ -1,4 +1,4 @@
-"""Any user model works unchanged. A process has one, so each model's cases run in a pytest of their own."""
+"""Every user model works. A process has one user model, so pytest runs once per model."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ CASES = Path(__file__).with_name("custom_user_model_cases.py")
 
 
 @pytest.mark.parametrize("model", ["EmailUser", "UniqueEmailUser", "NamelessUser", "MemberUser"])
-def test_a_site_with_its_own_user_model(model: str) -> None:
+def test_custom_user_model_passes_its_cases(model: str) -> None:
     command = [
         sys.executable,
         "-m",
@@ -25,8 +25,8 @@ def test_a_site_with_its_own_user_model(model: str) -> None:
     ]
     options = ["-p", "no:cacheprovider", "-o", "python_classes=EmailUser UniqueEmailUser NamelessUser MemberUser"]
     environment = {**os.environ, "USER_MODEL": model}
-    done = subprocess.run(
+    completed = subprocess.run(
         [*command, *options], env=environment, cwd=source.PROJECT_DIRECTORY, capture_output=True, text=True, timeout=120
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert " passed" in done.stdout
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    assert " passed" in completed.stdout

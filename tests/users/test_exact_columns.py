@@ -25,23 +25,23 @@ COLUMNS = [
 
 def _collations() -> set[str]:
     sql = "SELECT collation_name FROM information_schema.columns WHERE (table_schema, table_name, column_name) = "
-    found = set()
+    collations = set()
     with connection.cursor() as cursor:
         for table, column in COLUMNS:
             cursor.execute(f"{sql} (DATABASE(), %s, %s)", [table, column])
-            found.add(cursor.fetchone()[0])
-    return found
+            collations.add(cursor.fetchone()[0])
+    return collations
 
 
 @pytest.fixture
-def before() -> Iterator[Any]:
-    """Migrate back to the state before exact columns, and yield its models; afterwards migrate to the newest one."""
+def old_models() -> Iterator[Any]:
+    """Migrate back to the state before exact columns, yield its models, and migrate to the latest state."""
     executor = MigrationExecutor(connection)
-    newest = [node for node in executor.loader.graph.leaf_nodes() if node[0] == APP]
+    latest = [node for node in executor.loader.graph.leaf_nodes() if node[0] == APP]
     executor.migrate([(APP, BEFORE)])
     yield executor.loader.project_state([(APP, BEFORE)]).apps
     executor = MigrationExecutor(connection)
-    executor.migrate(newest)
+    executor.migrate(latest)
 
 
 @pytest.mark.needs("mariadb")
@@ -52,13 +52,13 @@ def test_new_columns_have_a_binary_collation_that_does_not_pad() -> None:
 
 @pytest.mark.needs("mariadb")
 @pytest.mark.django_db(transaction=True)
-def test_migrated_columns_have_the_collation_and_keep_their_rows(before: Any) -> None:
+def test_migrated_columns_have_the_collation_and_their_rows(old_models: Any) -> None:
     assert _collations() != {"utf8mb4_nopad_bin"}
     user = User.objects.create(username="alice")
-    link = before.get_model(APP, "CognitoUser").objects.create(
+    link = old_models.get_model(APP, "CognitoUser").objects.create(
         user_id=user.pk, user_pool_id="eu-west-1_TestPool1", sub="ABC", username="alice", as_of=timezone.now()
     )
-    before.get_model(APP, "CognitoMembership").objects.create(cognito_user=link, name="Editors")
+    old_models.get_model(APP, "CognitoMembership").objects.create(cognito_user=link, name="Editors")
     executor = MigrationExecutor(connection)
     executor.migrate([node for node in executor.loader.graph.leaf_nodes() if node[0] == APP])
     assert _collations() == {"utf8mb4_nopad_bin"}

@@ -1,4 +1,4 @@
-"""Mapped claims into fields: what fits is put there, what does not stays out. The models here have no tables."""
+"""Mapped claims are written to fields if they are valid. The models of these tests have no tables."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ from django_cognito.users.fields import get_email_field, requires_unique_value, 
 
 
 def model(*constraints: Any, email: models.Field | None = None, **fields: models.Field) -> Any:
-    """A user model with these fields and constraints, known to this test alone."""
+    """Return a user model with these fields and constraints, registered for this test only."""
     with isolate_apps():
         meta = type("Meta", (), {"app_label": "custom_users", "constraints": list(constraints)})
         named = {"Meta": meta, "__module__": __name__, "USERNAME_FIELD": "name", **fields}
-        return type("Person", (AbstractBaseUser,), named if email is None else {**named, "email": email})
+        return type("IsolatedUser", (AbstractBaseUser,), named if email is None else {**named, "email": email})
 
 
-def test_a_model_without_an_email_has_no_email_field() -> None:
+def test_email_field_of_a_model_without_email_is_none() -> None:
     assert get_email_field(model()) is None
     assert get_email_field(User).name == "email"
 
@@ -45,9 +45,9 @@ def test_a_model_without_an_email_has_no_email_field() -> None:
         (models.EmailField(), [models.CheckConstraint(condition=~models.Q(email="x"), name="a")], False),
     ],
 )
-def test_whether_everybody_needs_an_email_of_their_own(field, constraints, expected) -> None:
-    person = model(*constraints, email=field, name=models.CharField(max_length=9))()
-    assert requires_unique_value(person, get_email_field(person)) is expected
+def test_requires_unique_value_by_field_and_constraints(field, constraints, expected) -> None:
+    user = model(*constraints, email=field, name=models.CharField(max_length=9))()
+    assert requires_unique_value(user, get_email_field(user)) is expected
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,11 @@ def test_whether_everybody_needs_an_email_of_their_own(field, constraints, expec
         (models.UUIDField(), "no uuid", None),
     ],
 )
-def test_what_fits_is_put_into_its_field(field, value, expected) -> None:
+def test_valid_claim_is_written_to_its_field(field, value, expected) -> None:
     field.null = True
-    person = model(claim=field)(claim=None)
-    assert set_field_from_claim(person, "claim", value) is (expected is not None)
-    assert person.claim == expected
+    user = model(claim=field)(claim=None)
+    assert set_field_from_claim(user, "claim", value) is (expected is not None)
+    assert user.claim == expected
 
 
 @pytest.mark.parametrize("field", [models.BooleanField(), models.BooleanField(null=True)], ids=["plain", "nullable"])
@@ -91,38 +91,38 @@ def test_what_fits_is_put_into_its_field(field, value, expected) -> None:
         (0, False),
     ],
 )
-def test_words_for_truths_are_truths(field, value, expected) -> None:
-    person = model(claim=field)(claim=not expected)
-    assert set_field_from_claim(person, "claim", value)
-    assert person.claim is expected
-    assert not set_field_from_claim(person, "claim", value)
+def test_boolean_field_accepts_boolean_words(field, value, expected) -> None:
+    user = model(claim=field)(claim=not expected)
+    assert set_field_from_claim(user, "claim", value)
+    assert user.claim is expected
+    assert not set_field_from_claim(user, "claim", value)
 
 
 @pytest.mark.parametrize(
     "value", ["yes", "no", "truthy", " true", "true\n", "on", "\u017f", 2, 0.5, ["true"], {"true": 1}]
 )
 @pytest.mark.parametrize("before", [True, False])
-def test_what_is_no_truth_is_left_out_with_a_warning_that_does_not_repeat_it(value, before, caplog) -> None:
-    person = model(claim=models.BooleanField())(claim=before)
-    assert not set_field_from_claim(person, "claim", value)
-    assert person.claim is before
+def test_invalid_boolean_is_left_out_with_a_warning(value, before, caplog) -> None:
+    user = model(claim=models.BooleanField())(claim=before)
+    assert not set_field_from_claim(user, "claim", value)
+    assert user.claim is before
     (record,) = caplog.records
     assert record.getMessage() == "the claim for claim is not a valid value of the field; the field is unchanged"
 
 
 @pytest.mark.parametrize("field", [models.CharField(max_length=9), models.TextField(), models.JSONField()])
-def test_elsewhere_the_word_stays_a_word(field) -> None:
-    person = model(claim=field)(claim=None)
-    assert set_field_from_claim(person, "claim", "true")
-    assert person.claim == "true"
+def test_boolean_word_in_another_field_stays_text(field) -> None:
+    user = model(claim=field)(claim=None)
+    assert set_field_from_claim(user, "claim", "true")
+    assert user.claim == "true"
 
 
-def test_what_is_there_already_is_no_change() -> None:
+def test_equal_value_is_no_change() -> None:
     assert not set_field_from_claim(model(claim=models.IntegerField())(claim=7), "claim", "7")
 
 
 @pytest.mark.django_db
-def test_a_value_that_somebody_has_is_not_taken_and_ones_own_is() -> None:
+def test_unique_value_of_another_user_is_not_set() -> None:
     User.objects.create(username="al")
     user = User(username="alice")
     assert not try_set_unique(user, "username", "al")

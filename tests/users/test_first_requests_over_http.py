@@ -1,4 +1,4 @@
-"""200 first requests at the same moment, to two gunicorn processes: right counts, and no answer but 200."""
+"""200 first requests at the same moment to two gunicorn processes: each response is 200 and no row is created twice."""
 
 import os
 import sqlite3
@@ -26,8 +26,8 @@ from tests.support.user_scenario import NOW
 
 SITE = "tests.users.two_process_site"
 REQUESTS = 200
-THREADS = 12  # of each process: so many connections to the database
-SECONDS = 5  # the tokens of a user are of so many different seconds
+THREADS = 12  # of each process, each with a connection to the database
+SECONDS = 5  # number of different seconds in which the tokens of a user are issued
 GROUPS = ("editors", "helpers")
 TABLES = ("auth_user", "django_cognito_cognitouser", "django_cognito_cognitomembership", "auth_group")
 
@@ -36,14 +36,14 @@ each_number_of_users = pytest.mark.parametrize("users", [1, 50])
 
 @pytest.fixture
 def keys_url() -> Iterator[str]:
-    """The URL of a server that serves the keys of `make_token`."""
+    """Yield the URL of a server that serves the keys of `make_token`."""
     with ScriptedServer(json_answer(jwks())) as server:
         yield server.url
 
 
 @each_number_of_users
 @pytest.mark.django_db(transaction=True)
-def test_parallel_first_requests_make_each_user_once(keys_url: str, users: int) -> None:
+def test_parallel_first_requests_create_each_user_once(keys_url: str, users: int) -> None:
     with _site(keys_url, {"ORDER_SITE_DATABASE": str(connection.settings_dict["NAME"])}) as port:
         answers = _send_at_once(port, users)
     assert answers == _expected_answers(users)
@@ -55,9 +55,7 @@ def test_parallel_first_requests_make_each_user_once(keys_url: str, users: int) 
 
 
 @each_number_of_users
-def test_parallel_first_requests_on_sqlite_by_defaults_make_each_user_once(
-    keys_url: str, users: int, tmp_path: Path
-) -> None:
+def test_parallel_first_requests_on_default_sqlite_create_users_once(keys_url: str, users: int, tmp_path: Path) -> None:
     file = tmp_path / "site.sqlite3"
     variables = {"ORDER_SITE_DATABASE": str(file), "ORDER_SITE_IS_SQLITE_BY_DEFAULTS": "yes"}
     _migrate(variables)
@@ -84,7 +82,7 @@ def _migrate(variables: Mapping[str, str]) -> None:
 
 
 def _send_at_once(port: int, users: int) -> Counter[tuple[int, str]]:
-    """Send the requests of all users at the same moment; return how often each status came with each body."""
+    """Send the requests of all users at the same moment; return how often each pair of status and body was returned."""
     tokens = [_token(f"user{number % users}", NOW - number // users % SECONDS) for number in range(REQUESTS)]
     barrier = Barrier(REQUESTS)
 

@@ -1,4 +1,4 @@
-"""One Django user, several people of Cognito: native and federated accounts with one address (a wish of many)."""
+"""Several Cognito users linked to one Django user: native and federated accounts with the same email address."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def user(username: str = "alice", **claims: Any) -> Any:
     return authenticate(make_token(username=username, **claims))[0]
 
 
-def test_a_native_and_a_federated_account_are_one_user_once_they_are_linked() -> None:
+def test_linked_native_and_federated_accounts_are_one_user() -> None:
     alice = user()
     link(alice, "google_1234")
     assert user("google_1234") == alice
@@ -28,7 +28,7 @@ def test_a_native_and_a_federated_account_are_one_user_once_they_are_linked() ->
     assert get_user_model().objects.count() == 1
 
 
-def test_without_a_link_one_address_is_two_users() -> None:
+def test_unlinked_accounts_with_one_email_are_two_users() -> None:
     for username in ("alice", "google_1234"):
         raw, id_token = (
             make_token(username=username),
@@ -38,71 +38,71 @@ def test_without_a_link_one_address_is_two_users() -> None:
     assert get_user_model().objects.count() == 2
 
 
-def test_to_link_twice_is_to_link_once() -> None:
+def test_linking_twice_creates_one_link() -> None:
     alice = user()
     for _ in range(2):
         link(alice, "google_1234")
     assert alice.cognito_users.count() == 2
 
 
-def test_somebody_elses_account_stays_theirs() -> None:
+def test_linking_an_account_of_another_user_is_rejected() -> None:
     alice, bob = user(), user("bob")
-    with pytest.raises(TokenError) as refused:
+    with pytest.raises(TokenError) as raised:
         link(alice, "bob")
-    assert refused.value.code == "linked_elsewhere"
+    assert raised.value.code == "linked_elsewhere"
     assert user("bob") == bob
     assert alice.cognito_users.count() == 1
 
 
-def test_what_the_groups_of_a_linked_account_give_comes_and_goes_with_it(settings: Any) -> None:
+def test_grants_of_a_linked_account_end_with_the_link(settings: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, "GROUPS": {"staff": {"groups": ["Staff"], "staff": True}}}
     alice = user()
-    by_hand = Group.objects.create(name="By hand")
-    alice.groups.add(by_hand)
+    local_group = Group.objects.create(name="Local")
+    alice.groups.add(local_group)
     link(alice, "acme_alice", groups=["staff"])
     alice.refresh_from_db()
-    assert (alice.is_staff, {group.name for group in alice.groups.all()}) == (True, {"Staff", "By hand"})
+    assert (alice.is_staff, {group.name for group in alice.groups.all()}) == (True, {"Staff", "Local"})
     linking.unlink(alice, CognitoUser.objects.get(username="acme_alice").pk)
     alice.refresh_from_db()
-    assert (alice.is_staff, {group.name for group in alice.groups.all()}) == (False, {"By hand"})
+    assert (alice.is_staff, {group.name for group in alice.groups.all()}) == (False, {"Local"})
 
 
-def test_an_account_that_was_unlinked_is_somebody_new() -> None:
+def test_unlinked_account_becomes_a_new_user() -> None:
     alice = user()
     link(alice, "google_1234")
     linking.unlink(alice, CognitoUser.objects.get(username="google_1234").pk)
     assert user("google_1234") != alice
 
 
-def test_the_last_way_in_stays() -> None:
+def test_unlinking_the_last_way_in_is_rejected() -> None:
     alice = user()
     row = alice.cognito_users.get()
-    with pytest.raises(SignInError) as refused:
+    with pytest.raises(SignInError) as raised:
         linking.unlink(alice, row.pk)
-    assert refused.value.code == "last_way_in"
+    assert raised.value.code == "last_way_in"
     alice.set_password("a local password")
     alice.save()
     linking.unlink(alice, row.pk)
     assert not CognitoUser.objects.exists()
 
 
-def test_nobody_unlinks_what_is_not_theirs() -> None:
+def test_unlinking_a_link_of_another_user_is_rejected() -> None:
     alice, bob = user(), user("bob")
     link(alice, "google_1234")
-    with pytest.raises(SignInError) as refused:
+    with pytest.raises(SignInError) as raised:
         linking.unlink(alice, bob.cognito_users.get().pk)
-    assert refused.value.code == "not_linked"
+    assert raised.value.code == "not_linked"
     assert bob.cognito_users.count() == 1
 
 
-def test_a_link_brings_no_new_user_where_none_are_made(settings: Any) -> None:
+def test_linked_account_signs_in_without_create_users(settings: Any) -> None:
     alice = user()
     settings.COGNITO = {**settings.COGNITO, "CREATE_USERS": False}
     link(alice, "google_1234")
     assert user("google_1234") == alice
 
 
-def test_who_is_linked_brings_their_profile(settings: Any) -> None:
+def test_linked_account_fills_the_profile(settings: Any) -> None:
     alice = user()
     token, profile = verify(
         make_token(username="google_1234"), id_token=make_token(token_use="id", username="google_1234", given_name="Al")

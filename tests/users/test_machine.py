@@ -1,4 +1,4 @@
-"""Machines: authenticated, with scopes, without a row, and never mistaken for a person."""
+"""Machine users: authenticated, with scopes, without a database row, and never a user of the pool."""
 
 import copy
 import inspect
@@ -18,34 +18,34 @@ pytestmark = pytest.mark.usefixtures("cognito_keys")
 
 
 @pytest.fixture
-def orders(cognito: Any) -> None:
-    """A site where scopes give permissions."""
-    given = {
+def scope_permissions(cognito: Any) -> None:
+    """Configure permissions of scopes."""
+    permissions = {
         "orders/read": ["auth.view_group"],
         "orders/write": ["auth.change_group", "auth.add_group"],
         "users/read": ["auth.view_user"],
         "nothing": [],
     }
-    cognito(SCOPES_TO_PERMISSIONS=given)
+    cognito(SCOPES_TO_PERMISSIONS=permissions)
 
 
-def machine(**claims: Any) -> MachineUser:
-    """The user of a client's own token. No test here has a database: a query fails it."""
+def machine_user(**claims: Any) -> MachineUser:
+    """Return the user of a client token. These tests have no database: a query fails the test."""
     user, _ = authenticate(token(**{"username": None, "sub": CLIENT, "scope": "orders/read orders/write", **claims}))
     assert isinstance(user, MachineUser)
     return user
 
 
-def test_a_machine_is_its_app_client() -> None:
-    user = machine()
+def test_machine_user_is_identified_by_its_app_client() -> None:
+    user = machine_user()
     assert (user.pk, user.id, user.username, user.get_username(), str(user)) == (CLIENT,) * 5
     assert (user.is_authenticated, user.is_anonymous, user.is_active) == (True, False, True)
     assert not user.is_staff
     assert not user.is_superuser
 
 
-def test_a_machine_has_the_tokens_scopes_and_no_groups() -> None:
-    rights = get_rights(machine(**{"cognito:groups": ["admins"]}))
+def test_machine_user_has_scopes_and_no_groups() -> None:
+    rights = get_rights(machine_user(**{"cognito:groups": ["admins"]}))
     assert (rights.scopes, rights.groups) == ({"orders/read", "orders/write"}, ())
 
 
@@ -53,13 +53,13 @@ async def _rights(user: Any) -> Any:
     return await aget_rights(user)
 
 
-AGAIN = pytest.mark.parametrize("again", [copy.deepcopy, lambda user: pickle.loads(pickle.dumps(user))])
+each_copy = pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda user: pickle.loads(pickle.dumps(user))])
 
 
-@AGAIN
-def test_a_kept_machine_is_the_same_machine_without_its_rights(orders, again) -> None:
-    user = machine()
-    other = again(user)
+@each_copy
+def test_copied_machine_user_is_equal_and_has_no_rights(scope_permissions, duplicate) -> None:
+    user = machine_user()
+    other = duplicate(user)
     assert other == user
     assert hash(other) == hash(user)
     assert user.has_perm("auth.change_group")
@@ -68,25 +68,25 @@ def test_a_kept_machine_is_the_same_machine_without_its_rights(orders, again) ->
     assert b"eyJ" not in pickle.dumps(user)
 
 
-def test_machines_of_different_clients_differ(cognito) -> None:
+def test_machine_users_of_different_clients_differ(cognito) -> None:
     cognito(CLIENT_IDS=[CLIENT, "2other"])
-    other = machine(sub="2other", client_id="2other")
-    assert other != machine()
+    other = machine_user(sub="2other", client_id="2other")
+    assert other != machine_user()
     assert other != "2other"
 
 
-def test_a_machines_scopes_give_what_the_settings_say(orders) -> None:
-    user = machine()
-    mine = {"auth.view_group", "auth.change_group", "auth.add_group"}
-    assert user.get_all_permissions() == user.get_group_permissions() == mine
+def test_scopes_of_a_machine_user_grant_mapped_permissions(scope_permissions) -> None:
+    user = machine_user()
+    expected = {"auth.view_group", "auth.change_group", "auth.add_group"}
+    assert user.get_all_permissions() == user.get_group_permissions() == expected
     assert user.get_user_permissions() == set()
-    assert all(user.has_perm(perm) for perm in mine)
-    assert user.has_perms([*mine])
+    assert all(user.has_perm(perm) for perm in expected)
+    assert user.has_perms([*expected])
     assert user.has_module_perms("auth")
 
 
-def test_a_machines_other_permissions_are_none(orders) -> None:
-    user = machine()
+def test_machine_user_has_no_other_permissions(scope_permissions) -> None:
+    user = machine_user()
     assert not user.has_perm("auth.view_user")
     assert not user.has_perm("orders/read")
     assert not user.has_perms(["auth.view_group", "auth.view_user"])
@@ -95,33 +95,33 @@ def test_a_machines_other_permissions_are_none(orders) -> None:
     assert not user.is_superuser
 
 
-def test_a_scope_gives_nothing_for_a_single_object(orders) -> None:
-    user = machine()
+def test_scope_grants_no_object_permission(scope_permissions) -> None:
+    user = machine_user()
     assert not user.has_perm("auth.change_group", object())
     assert not user.has_perms(["auth.change_group"], object())
     assert user.get_all_permissions(object()) == set()
 
 
 @pytest.mark.parametrize("scope", ["", "nothing", "ORDERS/READ", "orders", "orders/readers", None])
-def test_only_a_scope_to_the_letter_gives_something(orders, scope) -> None:
-    assert machine(scope=scope).get_all_permissions() == set()
+def test_scope_that_differs_from_the_mapping_grants_nothing(scope_permissions, scope) -> None:
+    assert machine_user(scope=scope).get_all_permissions() == set()
 
 
-def test_a_change_of_the_setting_counts_at_once(orders, cognito) -> None:
-    user = machine()
+def test_changed_scopes_to_permissions_counts_at_once(scope_permissions, cognito) -> None:
+    user = machine_user()
     cognito(SCOPES_TO_PERMISSIONS={})
     assert not user.has_perm("auth.change_group")
 
 
 @pytest.mark.django_db
-def test_a_persons_scopes_give_no_permission(orders) -> None:
+def test_scopes_of_a_user_grant_no_permission(scope_permissions) -> None:
     user, _ = authenticate(token(scope="orders/write"))
     assert not user.has_perm("auth.change_group")
     assert user.get_all_permissions() == set()
 
 
-def test_a_machine_without_a_mapped_scope_has_no_permission(mapped) -> None:
-    user = machine()
+def test_machine_user_without_a_mapped_scope_has_no_permission(mapped) -> None:
+    user = machine_user()
     assert not user.has_perm("auth.change_group")
     assert not user.has_perms(["auth.change_group"])
     assert user.has_perms([])
@@ -144,27 +144,27 @@ def test_a_machine_without_a_mapped_scope_has_no_permission(mapped) -> None:
         ("aget_group_permissions", []),
     ],
 )
-def test_the_async_twins_say_the_same(orders, name, arguments) -> None:
+def test_async_permission_methods_return_the_same(scope_permissions, name, arguments) -> None:
     from asgiref.sync import async_to_sync
 
-    user = machine()
+    user = machine_user()
     assert async_to_sync(getattr(user, name))(*arguments) == getattr(user, name[1:])(*arguments)
 
 
-def test_a_machine_has_all_that_django_asks_of_a_user() -> None:
-    asked = {name for name in dir(AnonymousUser) if not name.startswith("_")}
-    assert asked <= set(dir(machine()))
+def test_machine_user_has_the_attributes_of_anonymous_user() -> None:
+    expected = {name for name in dir(AnonymousUser) if not name.startswith("_")}
+    assert expected <= set(dir(machine_user()))
 
 
 @pytest.mark.parametrize("name", ["save", "delete", "set_password", "check_password"])
-def test_a_machine_cannot_be_saved_and_has_no_password(name) -> None:
+def test_machine_user_methods_that_write_raise(name) -> None:
     arguments = ["x"] if "password" in name else []
     with pytest.raises(NotImplementedError):
-        getattr(machine(), name)(*arguments)
+        getattr(machine_user(), name)(*arguments)
 
 
-def test_a_machines_rights_are_there_without_a_thread() -> None:
+def test_rights_of_a_machine_user_are_available_async() -> None:
     from asgiref.sync import async_to_sync
 
-    assert async_to_sync(_rights)(machine()).scopes == {"orders/read", "orders/write"}
+    assert async_to_sync(_rights)(machine_user()).scopes == {"orders/read", "orders/write"}
     assert inspect.iscoroutinefunction(aget_rights)

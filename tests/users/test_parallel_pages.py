@@ -1,4 +1,4 @@
-"""Pages of directory users beside other writers, on two real connections, and pages that fail at their end."""
+"""Pages of directory users with concurrent writers, on two real connections, and pages whose last user fails."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ NAMES = ("alice", "google")
 
 @pytest.fixture
 def user(told: Any) -> User:
-    """A user with two links."""
+    """Return a user with two links."""
     user = told("viewers", at=-600)
     told("viewers", at=-600, username="google")
     CognitoUser.objects.update(user=user)
@@ -31,30 +31,30 @@ def user(told: Any) -> User:
 
 
 def page(*groups: str, at: int = 0, names: tuple[str, ...] = NAMES) -> list[Any]:
-    """Return what a directory call says of users who all are in `groups`."""
+    """Return the claims of directory users who are all in `groups`."""
     subs = dict(CognitoUser.objects.values_list("username", "sub"))
     moment = datetime.fromtimestamp(NOW + at, UTC)
-    people = [
+    directory_users = [
         DirectoryUser(subs.get(name, f"sub-{name}"), name, {}, True, "CONFIRMED", moment, moment) for name in names
     ]
-    return [claims_from_directory(each, groups, moment, get_settings()) for each in people]
+    return [claims_from_directory(user, groups, moment, get_settings()) for user in directory_users]
 
 
 class Statements:
-    """Records statements by their first word and table, and calls `on_user_lock` before the user's row is locked."""
+    """Record kinds of statements; call `on_user_lock` before the user's row is locked."""
 
     def __init__(self, on_user_lock: Callable[[], Any] = lambda: None) -> None:
-        self.found: list[str] = []
+        self.kinds: list[str] = []
         self.on_user_lock = on_user_lock
 
     def __call__(self, execute: Callable[..., Any], sql: str, *args: Any) -> Any:
         if "FOR UPDATE" in sql:
             is_of_users = "auth_user" in sql and "django_cognito_cognitouser" not in sql
-            self.found.append("lock users" if is_of_users else "lock links")
+            self.kinds.append("lock users" if is_of_users else "lock links")
             if is_of_users:
                 self.on_user_lock()
         elif sql.startswith("UPDATE"):
-            self.found.append("update")
+            self.kinds.append("update")
         return execute(sql, *args)
 
 
@@ -62,57 +62,57 @@ class Statements:
 @pytest.mark.parametrize(
     ("group", "first"), [("editors", "lock links"), ("viewers", "update")], ids=["changed", "moments only"]
 )
-def test_page_locks_links_and_then_users_before_it_writes(user: User, group: str, first: str) -> None:
+def test_page_locks_links_then_users_before_it_writes(user: User, group: str, first: str) -> None:
     provisioning.update_users(page("viewers", at=-300))
     statements = Statements()
     with connection.execute_wrapper(statements):
         provisioning.update_users(page(group))
-    assert statements.found[:3] == ["lock links", "lock users", first]
+    assert statements.kinds[:3] == ["lock links", "lock users", first]
 
 
 @pytest.mark.needs("database_server")
-def test_page_that_deadlocks_is_written_again(user: User) -> None:
-    has_user, page_wants_user = Event(), Event()
-    statements = Statements(page_wants_user.set)
+def test_page_is_retried_after_a_deadlock(user: User) -> None:
+    user_is_locked, page_waits_for_user = Event(), Event()
+    statements = Statements(page_waits_for_user.set)
     with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(_lock_user_and_then_links, user.pk, has_user, page_wants_user)
-        assert has_user.wait(20)
+        other = pool.submit(_lock_user_and_then_links, user.pk, user_is_locked, page_waits_for_user)
+        assert user_is_locked.wait(20)
         with connection.execute_wrapper(statements):
             assert provisioning.update_users(page("editors")) == 2
         other.result(20)
-    assert statements.found.count("lock users") == 2
+    assert statements.kinds.count("lock users") == 2
     assert django_groups(user) == {"Writers", "Readers"}
     assert set(CognitoMembership.objects.values_list("name", flat=True)) == {"editors"}
 
 
-def _lock_user_and_then_links(user_pk: int, has_user: Event, page_wants_user: Event) -> None:
-    """Do what a transaction of the site may do; the database ends the page's transaction to resolve the deadlock."""
+def _lock_user_and_then_links(user_pk: int, user_is_locked: Event, page_waits_for_user: Event) -> None:
+    """Lock in the opposite order; the database rolls back the page's transaction to resolve the deadlock."""
     try:
         with transaction.atomic():
-            # MariaDB ends the transaction that has changed fewer rows, PostgreSQL the one that looks for it first.
+            # MariaDB rolls back the transaction with fewer changed rows, PostgreSQL the one that detects the deadlock.
             Group.objects.bulk_create(Group(name=f"group{number}") for number in range(100))
             if connection.vendor == "postgresql":
                 with connection.cursor() as cursor:
                     cursor.execute("SET LOCAL deadlock_timeout = '60s'")
             User.objects.select_for_update().get(pk=user_pk)
-            has_user.set()
-            assert page_wants_user.wait(20)
+            user_is_locked.set()
+            assert page_waits_for_user.wait(20)
             list(CognitoUser.objects.select_for_update().order_by("pk"))
     finally:
         connection.close()
 
 
 @pytest.mark.parametrize("create", [True, False])
-def test_page_whose_last_user_fails_leaves_nothing(user: User, failing_on: Any, cognito: Any, create: bool) -> None:
+def test_page_with_a_failing_last_user_writes_nothing(user: User, failing_on: Any, cognito: Any, create: bool) -> None:
     cognito(GROUPS={"viewers": {"staff": True}, "editors": {"groups": ["Writers"]}})
     names = (*NAMES, "zoe") if create else NAMES
-    before = [*page("viewers", names=names[:-1]), *page("editors", names=names[-1:])]
+    claims = [*page("viewers", names=names[:-1]), *page("editors", names=names[-1:])]
     failing_on("Writers")
     with pytest.raises(RuntimeError):
-        provisioning.update_users(before, create=create)
+        provisioning.update_users(claims, create=create)
     user.refresh_from_db()
     assert (user.is_staff, User.objects.count(), CognitoUser.objects.count()) == (False, 2, 2)
     assert {link.as_of.timestamp() for link in CognitoUser.objects.all()} == {NOW - 600}
     assert set(CognitoMembership.objects.values_list("name", flat=True)) == {"viewers"}
-    # The failing one was the last of the page, and the others had been written by then.
-    assert provisioning.update_users(before[:-1], create=create) == len(names) - 1
+    # The failing user is the last of the page: the other users were written before.
+    assert provisioning.update_users(claims[:-1], create=create) == len(names) - 1

@@ -25,33 +25,33 @@ THREADS = 16
 
 
 @pytest.mark.needs("database_server")
-def test_parallel_first_requests_make_one_user(told) -> None:
-    found = at_once([lambda: told("editors", "helpers").pk] * THREADS)
-    assert len(set(found)) == 1
+def test_parallel_first_requests_create_one_user(told) -> None:
+    keys = at_once([lambda: told("editors", "helpers").pk] * THREADS)
+    assert len(set(keys)) == 1
     assert (User.objects.count(), CognitoUser.objects.count(), CognitoMembership.objects.count()) == (1, 1, 2)
     assert django_groups(User.objects.get()) == {"Writers", "Readers"}
 
 
 @pytest.mark.needs("database_server")
-def test_parallel_people_who_want_one_name_all_get_in(told, cognito) -> None:
+def test_parallel_users_with_one_preferred_username_are_all_created(told, cognito) -> None:
     cognito(USERNAME="preferred_username")
-    names = [f"person{number}" for number in range(THREADS)]
-    found = at_once([_login(told, name) for name in names])
-    assert len({user.pk for user in found}) == THREADS
-    assert sum(user.username == "al" for user in found) == 1
+    names = [f"user{number}" for number in range(THREADS)]
+    users = at_once([_login(told, name) for name in names])
+    assert len({user.pk for user in users}) == THREADS
+    assert sum(user.username == "al" for user in users) == 1
 
 
 @pytest.mark.needs("database_server")
-def test_parallel_people_make_the_same_django_groups_without_a_deadlock(told, cognito) -> None:
+def test_parallel_users_create_the_same_groups_without_deadlock(told, cognito) -> None:
     cognito(MIRROR_GROUPS=True)
     names = [f"group{number}" for number in range(12)]
-    calls = [lambda name=f"person{n}", order=names[:: (-1) ** n]: told(*order, username=name) for n in range(THREADS)]
+    calls = [lambda name=f"user{n}", order=names[:: (-1) ** n]: told(*order, username=name) for n in range(THREADS)]
     assert all(django_groups(user) == set(names) for user in at_once(calls))
     assert Group.objects.count() == 12
 
 
 @pytest.mark.needs("database_server")
-def test_parallel_changes_leave_what_the_youngest_token_says(told) -> None:
+def test_parallel_changes_end_with_the_groups_of_the_newest_token(told) -> None:
     told("editors", "admins", at=-600)
     calls = [lambda at=at: told(*(["editors"] if at else ["helpers"]), at=-at) for at in range(0, 160, 10)]
     at_once(calls)
@@ -62,19 +62,19 @@ def test_parallel_changes_leave_what_the_youngest_token_says(told) -> None:
 
 
 @pytest.mark.needs("database_server")
-def test_two_links_of_one_person_that_change_at_once_agree_in_the_end(told) -> None:
+def test_parallel_changes_of_two_links_of_one_user_agree(told) -> None:
     user = told(at=-60)
     told(at=-60, username="google")
     CognitoUser.objects.update(user=user)
     for at in range(-50, 0, 2):
-        give, take = (("helpers",), ()) if at % 4 else ((), ("helpers",))
-        at_once([partial(told, *give, at=at), partial(told, *take, at=at, username="google")])
+        first, second = (("helpers",), ()) if at % 4 else ((), ("helpers",))
+        at_once([partial(told, *first, at=at), partial(told, *second, at=at, username="google")])
         user.refresh_from_db()
         assert user.is_staff
 
 
 @pytest.mark.needs("database_server")
-def test_newer_tokens_and_the_expiry_of_older_groups_at_once_leave_what_the_tokens_grant(told) -> None:
+def test_expiry_parallel_to_newer_tokens_leaves_their_grants(told) -> None:
     user = told("helpers", at=-600)
     told("helpers", "editors", at=-600, username="google")
     CognitoUser.objects.update(user=user)
@@ -88,63 +88,63 @@ def test_newer_tokens_and_the_expiry_of_older_groups_at_once_leave_what_the_toke
 
 
 @pytest.mark.needs("database_server")
-def test_of_parallel_people_with_one_verified_address_one_gets_the_account(told, cognito) -> None:
+def test_parallel_users_with_one_verified_email_link_one_account(told, cognito) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
-    local = User.objects.create_user("her", "al@example.com")
-    calls = [partial(told, token_use="id", username=f"person{n}", email="al@example.com") for n in range(THREADS)]
-    found = at_once(calls)
-    assert len({user.pk for user in found}) == THREADS
+    local = User.objects.create_user("local", "al@example.com")
+    calls = [partial(told, token_use="id", username=f"user{n}", email="al@example.com") for n in range(THREADS)]
+    users = at_once(calls)
+    assert len({user.pk for user in users}) == THREADS
     assert CognitoUser.objects.filter(user=local).count() == 1
 
 
 @pytest.mark.needs("database_server")
-def test_parallel_first_requests_of_one_person_all_get_their_account(told, cognito) -> None:
+def test_parallel_first_requests_of_one_user_link_one_account(told, cognito) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True, CREATE_USERS=False)
-    local = User.objects.create_user("her", "alice@example.com")
+    local = User.objects.create_user("local", "alice@example.com")
     assert set(at_once([lambda: told(token_use="id").pk] * THREADS)) == {local.pk}
 
 
-def test_who_was_linked_under_a_request_is_let_in_where_none_are_made(told, cognito, monkeypatch) -> None:
+def test_user_linked_during_a_request_needs_no_create_users(told, cognito, monkeypatch) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True, CREATE_USERS=False)
-    local = User.objects.create_user("her", "alice@example.com")
-    find = provisioning._fetch_link
+    local = User.objects.create_user("local", "alice@example.com")
+    fetch = provisioning._fetch_link
 
-    def find_and_be_late(statement: Any) -> CognitoUser | None:
-        link = find(statement)
-        monkeypatch.setattr(provisioning, "_fetch_link", find)
+    def fetch_before_linking(statement: Any) -> CognitoUser | None:
+        link = fetch(statement)
+        monkeypatch.setattr(provisioning, "_fetch_link", fetch)
         told(token_use="id")
         return link
 
-    monkeypatch.setattr(provisioning, "_fetch_link", find_and_be_late)
+    monkeypatch.setattr(provisioning, "_fetch_link", fetch_before_linking)
     assert told(token_use="id") == local
 
 
-def test_an_account_deleted_under_a_request_is_made_again(told, monkeypatch) -> None:
+def test_account_deleted_during_a_request_is_created_again(told, monkeypatch) -> None:
     told(at=-60)
-    find = provisioning._fetch_link
+    fetch = provisioning._fetch_link
 
-    def find_and_lose(statement: Any) -> CognitoUser | None:
-        link = find(statement)
-        monkeypatch.setattr(provisioning, "_fetch_link", find)
+    def fetch_before_deletion(statement: Any) -> CognitoUser | None:
+        link = fetch(statement)
+        monkeypatch.setattr(provisioning, "_fetch_link", fetch)
         User.objects.all().delete()
         return link
 
-    monkeypatch.setattr(provisioning, "_fetch_link", find_and_lose)
+    monkeypatch.setattr(provisioning, "_fetch_link", fetch_before_deletion)
     assert told("helpers").is_staff
     assert User.objects.count() == 1
 
 
-def test_who_waited_for_a_younger_token_gets_what_that_one_left(told, monkeypatch) -> None:
+def test_token_that_waits_for_a_newer_one_grants_nothing(told, monkeypatch) -> None:
     told("admins", at=-60)
-    find = provisioning._fetch_link
+    fetch = provisioning._fetch_link
 
-    def find_and_wait(statement: Any) -> CognitoUser | None:
-        link = find(statement)
-        monkeypatch.setattr(provisioning, "_fetch_link", find)
+    def fetch_before_newer_token(statement: Any) -> CognitoUser | None:
+        link = fetch(statement)
+        monkeypatch.setattr(provisioning, "_fetch_link", fetch)
         told(at=-10)
         return link
 
-    monkeypatch.setattr(provisioning, "_fetch_link", find_and_wait)
+    monkeypatch.setattr(provisioning, "_fetch_link", fetch_before_newer_token)
     user = told("admins", "editors", at=-30)
     assert (user.is_staff, user.is_superuser, user.has_perm("auth.change_group")) == (False, False, False)
 
@@ -163,7 +163,7 @@ def test_parallel_unlinks_never_remove_the_last_way_in(told, attempt) -> None:
 
 @pytest.mark.needs("database_server")
 @pytest.mark.parametrize("attempt", range(6))
-def test_unlink_beside_group_changes_leaves_nothing_with_the_user(told, attempt) -> None:
+def test_unlink_parallel_to_group_changes_leaves_no_grant(told, attempt) -> None:
     user = told(at=-60)
     told(at=-60, username="google")
     CognitoUser.objects.update(user=user)
@@ -179,17 +179,20 @@ def test_unlink_beside_group_changes_leaves_nothing_with_the_user(told, attempt)
 
 @pytest.mark.needs("database_server")
 @pytest.mark.parametrize("kind", ["tokens", "expiry"])
-def test_page_with_two_links_of_one_user_beside_other_writers_waits_for_each_in_turn(told, kind) -> None:
+def test_page_with_two_links_of_one_user_does_not_deadlock(told, kind) -> None:
     user = told(at=-600)
     told(at=-600, username="google")
     CognitoUser.objects.update(user=user)
     names, subs = ("alice", "google"), dict(CognitoUser.objects.values_list("username", "sub"))
     for at in range(-500, -380, 4):
-        # By turns the page changes the groups of one link, and only the moment of the other.
+        # The page alternates: it changes the groups of one link and only `as_of` of the other.
         moment, groups = datetime.fromtimestamp(NOW + at, UTC), ("editors", "viewers") if at % 8 else ("viewers",)
-        people = [DirectoryUser(subs[name], name, {}, True, "CONFIRMED", moment, moment) for name in names]
-        told_groups = dict(zip(names, ((), groups) if at % 16 < 8 else (groups, groups), strict=True))
-        page = [claims_from_directory(each, told_groups[each.username], moment, get_settings()) for each in people]
+        directory_users = [DirectoryUser(subs[name], name, {}, True, "CONFIRMED", moment, moment) for name in names]
+        groups_by_name = dict(zip(names, ((), groups) if at % 16 < 8 else (groups, groups), strict=True))
+        page = [
+            claims_from_directory(user, groups_by_name[user.username], moment, get_settings())
+            for user in directory_users
+        ]
         others = [partial(told, "helpers", at=at + n, username="google") for n in range(4)]
         if kind == "expiry":
             CognitoUser.objects.filter(username="google").update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
@@ -199,7 +202,7 @@ def test_page_with_two_links_of_one_user_beside_other_writers_waits_for_each_in_
 
 @pytest.mark.needs("database_server")
 @pytest.mark.parametrize("attempt", range(4))
-def test_groups_deleted_beside_tokens_that_grant_them_do_not_wait_for_each_other(told, attempt) -> None:
+def test_group_deletion_parallel_to_grants_does_not_deadlock(told, attempt) -> None:
     user = told("editors", at=-600)
     tokens = [partial(told, "editors" if at % 2 else "viewers", at=at) for at in range(-500, -495)]
     at_once([*tokens, *(Group.objects.get(name=name).delete for name in ("Readers", "Writers"))])
@@ -209,28 +212,28 @@ def test_groups_deleted_beside_tokens_that_grant_them_do_not_wait_for_each_other
 
 @pytest.mark.needs("database_server")
 @pytest.mark.parametrize("attempt", range(4))
-def test_tokens_expiry_unlinking_and_a_change_of_user_at_once_leave_only_recorded_groups(told, attempt) -> None:
+def test_parallel_writers_of_all_kinds_leave_only_recorded_groups(told, attempt) -> None:
     user, other = told(at=-600), User.objects.create(username="other")
     for name in ("google", "acme", "umbrella"):
         told("helpers", at=-600, username=name)
     CognitoUser.objects.update(user=user)
     old = CognitoUser.objects.filter(username__in=["acme", "umbrella"])
     old.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
-    given = CognitoUser.objects.get(username="umbrella")
-    given.user = other
+    moved = CognitoUser.objects.get(username="umbrella")
+    moved.user = other
     tokens = [partial(told, "editors", at=at, username=name) for at in (-500, -499) for name in ("umbrella", "acme")]
     expiry = [partial(expire_remembered_groups, User.objects.get(pk=user.pk)) for _ in range(4)]
     google = CognitoUser.objects.get(username="google")
-    at_once([*tokens, *expiry, expire_all_remembered_groups, partial(_unlink, user.pk, google.pk), given.save])
-    for each in (user, other):
-        rows = CognitoMembership.objects.filter(cognito_user__user=each).values_list("granted_groups", flat=True)
-        assert set(each.groups.values_list("pk", flat=True)) == {pk for granted in rows for pk in granted}
+    at_once([*tokens, *expiry, expire_all_remembered_groups, partial(_unlink, user.pk, google.pk), moved.save])
+    for owner in (user, other):
+        rows = CognitoMembership.objects.filter(cognito_user__user=owner).values_list("granted_groups", flat=True)
+        assert set(owner.groups.values_list("pk", flat=True)) == {pk for granted in rows for pk in granted}
     user.refresh_from_db()
     assert not user.is_staff
 
 
 @pytest.mark.needs("database_server")
-def test_links_deleted_beside_tokens_of_their_user_do_not_wait_for_each_other(told) -> None:
+def test_link_deletion_parallel_to_tokens_does_not_deadlock(told) -> None:
     user = told(at=-60)
     for name in ("google", "acme"):
         told(at=-60, username=name)
@@ -243,7 +246,7 @@ def test_links_deleted_beside_tokens_of_their_user_do_not_wait_for_each_other(to
 
 
 def _unlink(user_pk: Any, link_pk: int) -> str:
-    """The code of the refusal, or nothing."""
+    """Return the code of the error, or an empty string."""
     try:
         linking.unlink(User.objects.get(pk=user_pk), link_pk)
     except SignInError as error:
@@ -252,7 +255,7 @@ def _unlink(user_pk: Any, link_pk: int) -> str:
 
 
 def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
-    """What the calls give, each made in a thread of its own with a connection of its own, all at the same moment."""
+    """Return the results of `calls`, made at the same moment, each in its own thread with its own connection."""
     barrier = Barrier(len(calls))
 
     def run(call: Callable[[], Any]) -> Any:

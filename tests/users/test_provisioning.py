@@ -1,4 +1,4 @@
-"""Who a token stands for: made, found and linked, and never somebody else."""
+"""The user of a token is created, found or linked, and is never the account of another user."""
 
 import logging
 from typing import Any
@@ -20,27 +20,27 @@ pytestmark = pytest.mark.django_db
 EMAIL = {"email": "alice@example.com", "email_verified": True}
 
 
-def test_a_first_token_makes_its_user(told) -> None:
+def test_first_token_creates_its_user(told) -> None:
     user = told()
     assert (user.username, user.is_active, user.is_staff, user.is_superuser) == ("alice", True, False, False)
     assert link_of(user).user_pool_id == "eu-west-1_TestPool1"
 
 
 @pytest.mark.defends("RP-16")
-def test_a_user_that_a_token_made_has_no_password_that_could_be_used(told) -> None:
+def test_created_user_has_no_usable_password(told) -> None:
     user = told()
     assert user.password.startswith("!")
     assert not user.has_usable_password()
 
 
 @pytest.mark.defends("RP-14")
-def test_the_same_person_is_the_same_user(told) -> None:
+def test_tokens_with_the_same_sub_are_the_same_user(told) -> None:
     assert told().pk == told(at=1).pk == told(token_use="id").pk
     assert User.objects.count() == CognitoUser.objects.count() == 1
 
 
 @pytest.mark.defends("RP-14")
-def test_the_sub_is_who_somebody_is_whatever_else_changes(told) -> None:
+def test_changed_username_and_email_with_the_same_sub_are_one_user(told) -> None:
     sub = link_of(told()).sub
     renamed = told(token_use="id", username="alicia", sub=sub, at=1, email="other@example.com")
     assert (renamed.username, renamed.email) == ("alice", "other@example.com")
@@ -48,43 +48,43 @@ def test_the_sub_is_who_somebody_is_whatever_else_changes(told) -> None:
 
 
 @pytest.mark.defends("RP-13")
-def test_the_same_sub_in_another_pool_is_another_person(told, cognito) -> None:
+def test_same_sub_in_another_pool_is_another_user(told, cognito) -> None:
     told()
     other = provisioning.get_or_create_link(_other_pool(link_of(User.objects.get()).sub), get_settings())
     assert other.user.username == "alice-" + other.sub[:8]
     assert User.objects.count() == 2
 
 
-def test_an_id_token_gives_the_profile(told) -> None:
+def test_id_token_fills_the_profile(told) -> None:
     user = told(profile={"given_name": "Alice", "family_name": "Liddell"})
     user.refresh_from_db()
     assert (user.email, user.first_name, user.last_name) == ("alice@example.com", "Alice", "Liddell")
 
 
 @pytest.mark.defends("RP-13")
-def test_a_username_that_a_local_user_has_gets_a_suffix_and_never_that_account(told) -> None:
-    local = User.objects.create_user("alice", password="her own")
+def test_username_of_a_local_user_gets_a_suffix(told) -> None:
+    local = User.objects.create_user("alice", password="local password")
     user = told()
     assert user.pk != local.pk
     assert user.username == f"alice-{link_of(user).sub[:8]}"
     assert list(local.cognito_users.all()) == []
 
 
-def test_where_the_suffixed_name_is_taken_too_the_sub_is_the_name(told) -> None:
+def test_sub_is_the_username_if_the_suffixed_name_is_in_use(told) -> None:
     User.objects.create_user("alice")
     sub = link_of(told()).sub
     CognitoUser.objects.all().delete()
     assert told().username == sub
 
 
-def test_a_long_username_is_shortened_to_the_field_also_with_its_suffix(told) -> None:
+def test_long_username_is_truncated_to_the_field(told) -> None:
     assert told(username="a" * 200).username == "a" * 150
     CognitoUser.objects.all().delete()
     other = told(username="a" * 200, sub="0b5a3f2e-0000-4000-8000-000000000000")
     assert other.username == "a" * 141 + "-0b5a3f2e"
 
 
-def test_a_username_is_normalized_as_django_does(told) -> None:
+def test_username_is_normalized(told) -> None:
     User.objects.create_user("alice")
     assert told(username="\uff41lice").username.startswith("alice-")
 
@@ -93,139 +93,139 @@ def test_a_username_is_normalized_as_django_does(told) -> None:
     ("claim", "name"),
     [("preferred_username", "Al"), ("sub", None), ("email", "alice@example.com"), ("no_such_claim", "alice")],
 )
-def test_username_names_the_claim_that_names_a_new_user(told, cognito, claim, name) -> None:
+def test_username_setting_selects_the_claim(told, cognito, claim, name) -> None:
     cognito(USERNAME=claim)
     user = told(token_use="id", preferred_username="Al")
     assert user.username == (name or link_of(user).sub)
 
 
 @pytest.mark.parametrize("odd", ["a\0b", "", "  ", 5, ["x"], None])
-def test_an_odd_name_is_not_used(told, cognito, odd) -> None:
+def test_invalid_preferred_username_is_not_used(told, cognito, odd) -> None:
     cognito(USERNAME="preferred_username")
     assert told(token_use="id", preferred_username=odd).username == "alice"
 
 
-def test_the_name_is_given_once(told, cognito) -> None:
+def test_username_is_set_only_once(told, cognito) -> None:
     cognito(USERNAME="preferred_username")
     told(token_use="id", preferred_username="Al")
     assert told(token_use="id", preferred_username="Bo", at=1).username == "Al"
 
 
-def test_without_create_users_nobody_is_made(told, cognito) -> None:
+def test_without_create_users_a_new_user_is_rejected(told, cognito) -> None:
     cognito(CREATE_USERS=False)
-    with pytest.raises(TokenError) as refused:
+    with pytest.raises(TokenError) as raised:
         told()
-    assert refused.value.code == "user_unknown"
+    assert raised.value.code == "user_unknown"
     assert (User.objects.count(), CognitoUser.objects.count()) == (0, 0)
 
 
-def test_without_create_users_those_who_are_known_come_in(told, cognito) -> None:
-    known = told()
+def test_without_create_users_an_existing_user_is_accepted(told, cognito) -> None:
+    user = told()
     cognito(CREATE_USERS=False)
-    assert told(at=1) == known
+    assert told(at=1) == user
 
 
 @pytest.mark.defends("RP-15")
-def test_a_disabled_account_is_refused_and_nothing_is_written(told, mapped, django_assert_num_queries) -> None:
+def test_disabled_account_is_rejected_and_nothing_is_written(told, mapped, django_assert_num_queries) -> None:
     user = told("viewers", at=-60)
     User.objects.update(is_active=False)
-    with django_assert_num_queries(1), pytest.raises(TokenError) as refused:
+    with django_assert_num_queries(1), pytest.raises(TokenError) as raised:
         told("editors", "admins", profile={"given_name": "Al"})
-    assert refused.value.code == "user_inactive"
+    assert raised.value.code == "user_inactive"
     user.refresh_from_db()
     assert (user.is_staff, user.first_name, django_groups(user)) == (False, "", {"Readers"})
 
 
-def test_a_machine_is_nobodys_user(cognito_keys) -> None:
+def test_client_token_creates_no_user(cognito_keys) -> None:
     from django_cognito.users.authentication import authenticate
 
-    machine, _ = authenticate(token(username=None, sub="1testclient23456789", scope="orders/read"))
-    assert isinstance(machine, MachineUser)
+    machine_user, _ = authenticate(token(username=None, sub="1testclient23456789", scope="orders/read"))
+    assert isinstance(machine_user, MachineUser)
     assert User.objects.count() == 0
 
 
-# An existing account, by an e-mail that Cognito verified
+# Linking by verified email
 
 
 @pytest.fixture
 def local(cognito) -> User:
-    """A local account, on a site that links by verified e-mail."""
+    """Return a local account, on a site that links by verified email."""
     cognito(LINK_BY_VERIFIED_EMAIL=True)
-    return User.objects.create_user("her", "Alice@Example.com", "her own")
+    return User.objects.create_user("local", "Alice@Example.com", "local password")
 
 
 @pytest.mark.defends("RP-12")
 @pytest.mark.parametrize("verified", [True, "true"])
-def test_a_verified_email_links_the_existing_account(told, local, verified) -> None:
+def test_verified_email_links_the_existing_account(told, local, verified) -> None:
     assert told(token_use="id", email_verified=verified) == local
     assert User.objects.count() == 1
 
 
-def test_a_linked_account_keeps_its_name_and_gets_profile_and_groups(told, local, mapped, cognito) -> None:
+def test_linked_account_gets_profile_and_groups_and_no_new_username(told, local, mapped, cognito) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     told("editors", token_use="id", given_name="Alice")
     local.refresh_from_db()
-    assert (local.username, local.first_name, django_groups(local)) == ("her", "Alice", {"Writers", "Readers"})
+    assert (local.username, local.first_name, django_groups(local)) == ("local", "Alice", {"Writers", "Readers"})
     assert not local.has_usable_password()
 
 
-def test_a_login_links_by_its_id_token(told, local) -> None:
+def test_access_token_with_id_token_links_by_email(told, local) -> None:
     assert told(profile={}) == local
 
 
 @pytest.mark.defends("RP-12")
 @pytest.mark.parametrize("verified", [False, "false", None, "True", 1, ["true"]])
-def test_an_unverified_email_links_nobody(told, local, verified) -> None:
+def test_unverified_email_does_not_link(told, local, verified) -> None:
     assert told(token_use="id", email_verified=verified) != local
 
 
 @pytest.mark.defends("RP-12")
-def test_no_email_is_linked_where_the_site_did_not_allow_it(told, cognito) -> None:
-    local = User.objects.create_user("her", "alice@example.com")
+def test_without_link_by_verified_email_nothing_is_linked(told, cognito) -> None:
+    local = User.objects.create_user("local", "alice@example.com")
     assert told(token_use="id") != local
 
 
 @pytest.mark.defends("RP-12")
 @pytest.mark.parametrize("change", [{"is_staff": True}, {"is_superuser": True}, {"is_active": False}])
-def test_an_account_of_weight_or_a_disabled_one_is_never_linked(told, local, change) -> None:
+def test_staff_superuser_or_disabled_account_is_not_linked(told, local, change) -> None:
     User.objects.filter(pk=local.pk).update(**change)
     assert told(token_use="id") != local
 
 
-def test_an_email_that_two_accounts_have_links_neither(told, local) -> None:
+def test_email_of_two_accounts_links_neither(told, local) -> None:
     other = User.objects.create_user("other", "alice@example.com")
     assert told(token_use="id") not in (local, other)
 
 
-def test_an_access_token_links_nobody_by_an_email_of_its_own(told, local) -> None:
+def test_email_claim_of_an_access_token_does_not_link(told, local) -> None:
     assert told(**EMAIL) != local
 
 
 @pytest.mark.defends("RP-12")
 @pytest.mark.parametrize("lookalike", ["al\u0131ce@example.com", "alice@exampl\u0435.com", "ali\u212ae@example.com"])
-def test_a_lookalike_email_links_nobody(told, cognito, lookalike) -> None:
-    # CVE-2019-19844: a database folds case wider than mail does; "\u0131" in capitals is "I".
+def test_lookalike_email_does_not_link(told, cognito, lookalike) -> None:
+    # CVE-2019-19844: a database folds more characters than mail does; "\u0131" in capitals is "I".
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     local = [User.objects.create_user(name, f"{name}@example.com") for name in ("alice", "alike")]
     assert told(token_use="id", email=lookalike) not in local
 
 
-def test_an_email_outside_ascii_links_where_it_is_the_same_to_the_letter(told, cognito) -> None:
+def test_non_ascii_email_links_if_it_is_exactly_the_same(told, cognito) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
-    local = User.objects.create_user("her", "\u00e1lice@example.com")
+    local = User.objects.create_user("local", "\u00e1lice@example.com")
     assert told(token_use="id", email="\u00e1lice@example.com") == local
 
 
-def test_with_create_users_off_a_verified_email_still_links(told, local, cognito) -> None:
+def test_verified_email_links_without_create_users(told, local, cognito) -> None:
     cognito(CREATE_USERS=False)
     assert told(token_use="id") == local
 
 
-# The profile's odd claims
+# Invalid profile claims
 
 
 @pytest.mark.parametrize(
-    ("claim", "kept"),
+    ("claim", "expected"),
     [
         (None, ""),
         ("a\0b", ""),
@@ -235,14 +235,14 @@ def test_with_create_users_off_a_verified_email_still_links(told, local, cognito
         ("\u5bff\u9650\u7121 \U0001f407", "\u5bff\u9650\u7121 \U0001f407"),
     ],
 )
-def test_a_claim_comes_into_its_field_where_it_fits(told, claim, kept) -> None:
+def test_claim_is_written_to_its_field_if_valid(told, claim, expected) -> None:
     user = told(token_use="id", given_name=claim)
     user.refresh_from_db()
-    assert user.first_name == kept
+    assert user.first_name == expected
 
 
 @pytest.mark.parametrize("email", ["no address", "a" * 250 + "@example.com", ["alice@example.com"], 7])
-def test_what_is_no_address_is_not_the_email(told, caplog, email) -> None:
+def test_invalid_email_is_not_written_and_not_logged(told, caplog, email) -> None:
     told(token_use="id", at=-1)
     with caplog.at_level(logging.WARNING, "django_cognito"):
         user = told(token_use="id", email=email)
@@ -252,24 +252,24 @@ def test_what_is_no_address_is_not_the_email(told, caplog, email) -> None:
     assert str(email) not in logged
 
 
-def test_an_empty_claim_empties_a_field_that_may_be_empty(told) -> None:
+def test_empty_claim_empties_its_field(told) -> None:
     told(token_use="id", given_name="Alice", at=-1)
     assert told(token_use="id", given_name="").first_name == ""
 
 
-def test_an_absent_claim_changes_nothing(told) -> None:
+def test_missing_claim_changes_nothing(told) -> None:
     told(token_use="id", given_name="Alice", at=-1)
     assert told(token_use="id").first_name == "Alice"
 
 
-def test_a_claim_of_the_wrong_type_for_its_field_is_left_out(told, cognito) -> None:
+def test_claim_of_the_wrong_type_is_left_out(told, cognito) -> None:
     cognito(ATTRIBUTES={"date_joined": "custom:joined", "first_name": "given_name"})
     user = told(token_use="id", given_name="Alice", **{"custom:joined": "yesterday"})
     assert user.first_name == "Alice"
     assert user.date_joined is not None
 
 
-def test_a_unique_field_that_somebody_else_has_stays_as_it_is(told, cognito, caplog) -> None:
+def test_unique_value_of_another_user_is_not_written(told, cognito, caplog) -> None:
     cognito(ATTRIBUTES={"username": "nickname"})
     User.objects.create_user("al")
     assert told(token_use="id", nickname="bo", at=-1).username == "bo"
@@ -277,12 +277,12 @@ def test_a_unique_field_that_somebody_else_has_stays_as_it_is(told, cognito, cap
     assert "username" in caplog.text
 
 
-def test_a_mapped_username_is_not_overwritten_by_cognitos(told, cognito) -> None:
+def test_mapped_username_is_not_overwritten_by_cognito_username(told, cognito) -> None:
     cognito(ATTRIBUTES={"username": "nickname"})
     assert told(token_use="id", nickname="bo").username == "bo"
 
 
-def test_groups_with_names_that_no_pool_can_have_are_left_out(told, cognito) -> None:
+def test_group_name_over_128_characters_is_left_out(told, cognito) -> None:
     cognito(MIRROR_GROUPS=True)
     assert django_groups(told("x" * 129, "y" * 128, "y" * 128)) == {"y" * 128}
 
@@ -291,7 +291,7 @@ def test_groups_with_names_that_no_pool_can_have_are_left_out(told, cognito) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_error_half_way_through_a_first_token_leaves_nothing_behind(told, mapped, failing_on) -> None:
+def test_error_during_a_first_token_rolls_everything_back(told, mapped, failing_on) -> None:
     failing_on("Writers")
     with pytest.raises(RuntimeError):
         told("editors")
@@ -299,7 +299,7 @@ def test_an_error_half_way_through_a_first_token_leaves_nothing_behind(told, map
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_error_half_way_through_a_change_leaves_all_as_it_was(told, mapped, failing_on) -> None:
+def test_error_during_a_change_rolls_everything_back(told, mapped, failing_on) -> None:
     told("viewers", at=-60)
     failing_on("Writers")
     with pytest.raises(RuntimeError):
@@ -310,20 +310,20 @@ def test_an_error_half_way_through_a_change_leaves_all_as_it_was(told, mapped, f
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_conflict_that_stays_is_raised_and_not_tried_for_ever(told) -> None:
-    tried = []
+def test_permanent_integrity_error_is_raised_after_three_attempts(told) -> None:
+    attempts = []
 
-    def refuse(**_: Any) -> None:
-        tried.append(1)
-        raise IntegrityError("a constraint of the site's own")
+    def fail(**_: Any) -> None:
+        attempts.append(1)
+        raise IntegrityError("a constraint of the site")
 
-    post_save.connect(refuse, sender=User)
+    post_save.connect(fail, sender=User)
     try:
         with pytest.raises(IntegrityError):
             told()
     finally:
-        post_save.disconnect(refuse, sender=User)
-    assert len(tried) == 3
+        post_save.disconnect(fail, sender=User)
+    assert len(attempts) == 3
     assert not User.objects.exists()
 
 

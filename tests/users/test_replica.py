@@ -1,4 +1,4 @@
-"""With a replica that lags, what decides on a write is read from the database that is written to."""
+"""If a replica lags, every read that decides on a write uses the primary database."""
 
 from collections.abc import Callable
 from copy import copy
@@ -15,11 +15,11 @@ from tests.support import user_scenario
 from tests.support.user_scenario import django_groups, link_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys", "mapped")]
-NOTHING = (False, False, set(), 0)
+NO_GRANTS = (False, False, set(), 0)
 
 
 class ReadsFromReplica:
-    """A router whose replica cannot be asked."""
+    """A router to a replica that does not exist."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str:
         return "replica"
@@ -30,7 +30,7 @@ class ReadsFromReplica:
 
 @pytest.fixture
 def replica(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
-    """`replica(True)`: reads fail, but for the one query of a steady request; until `replica(False)`."""
+    """`replica(True)`: reads fail, except the one query of a repeated token; until `replica(False)`."""
     monkeypatch.setattr(lookup, "get_read_alias", lambda: "default")
 
     def switch(is_on: bool) -> None:
@@ -39,30 +39,30 @@ def replica(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], 
     return switch
 
 
-def has(user: Any) -> tuple[bool, bool, set[str], int]:
+def state_of(user: Any) -> tuple[bool, bool, set[str], int]:
     stored = User.objects.get(pk=user.pk)
     return stored.is_staff, stored.is_superuser, django_groups(stored), CognitoMembership.objects.count()
 
 
-def test_groups_are_removed_by_the_memberships_in_the_database_that_is_written_to(told, replica) -> None:
+def test_group_removal_reads_memberships_from_the_primary(told, replica) -> None:
     user = told("editors", "admins", at=-60)
     replica(True)
     told(at=-30)
     replica(False)
-    assert has(user) == NOTHING
+    assert state_of(user) == NO_GRANTS
 
 
-def test_groups_are_granted_by_what_is_in_the_database_that_is_written_to(told, replica) -> None:
+def test_group_grant_reads_groups_from_the_primary(told, replica) -> None:
     user = told(at=-60)
     user.groups.add(Group.objects.create(name="Readers"))
     replica(True)
     told("editors", at=-30)
     told(at=-20)
     replica(False)
-    assert has(user) == (False, False, {"Readers"}, 0)
+    assert state_of(user) == (False, False, {"Readers"}, 0)
 
 
-def test_unverified_email_is_compared_with_what_is_in_the_database_that_is_written_to(told, replica) -> None:
+def test_unverified_email_is_compared_with_the_primary(told, replica) -> None:
     user = told(token_use="id", at=-60)
     replica(True)
     told(token_use="id", at=-30, email="eve@example.com", email_verified=False)
@@ -70,35 +70,35 @@ def test_unverified_email_is_compared_with_what_is_in_the_database_that_is_writt
     assert User.objects.get(pk=user.pk).email == "alice@example.com"
 
 
-def test_account_linked_by_email_is_checked_in_the_database_that_is_written_to(told, cognito, replica) -> None:
+def test_linking_by_email_reads_the_account_from_the_primary(told, cognito, replica) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
-    local = User.objects.create_user("her", "alice@example.com", "pw")
+    local = User.objects.create_user("local", "alice@example.com", "pw")
     replica(True)
     assert told(token_use="id") == local
     replica(False)
     assert link_of(local).verified_attributes == ["email"]
 
 
-def test_groups_expire_by_what_is_in_the_database_that_is_written_to(told, replica) -> None:
+def test_group_expiry_reads_from_the_primary(told, replica) -> None:
     user = told("editors", "admins")
     CognitoUser.objects.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
     replica(True)
     expire_remembered_groups(user)
     replica(False)
-    assert has(user) == NOTHING
+    assert state_of(user) == NO_GRANTS
     assert not user.is_superuser
 
 
-def test_expired_groups_of_all_users_are_read_from_the_database_that_is_written_to(told, replica) -> None:
+def test_group_expiry_of_all_users_reads_from_the_primary(told, replica) -> None:
     user = told("editors", "admins")
     CognitoUser.objects.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
     replica(True)
     assert expire_all_remembered_groups() == 1
     replica(False)
-    assert has(user) == NOTHING
+    assert state_of(user) == NO_GRANTS
 
 
-def test_unlink_refreshes_the_user_from_the_database_that_is_written_to(told, replica) -> None:
+def test_unlink_refreshes_the_user_from_the_primary(told, replica) -> None:
     user = told("admins")
     user_scenario.link(user, "google")
     user = User.objects.get()
@@ -106,41 +106,41 @@ def test_unlink_refreshes_the_user_from_the_database_that_is_written_to(told, re
     linking.unlink(user, CognitoUser.objects.using("default").get(username="alice").pk)
     replica(False)
     user.save()
-    assert has(user) == NOTHING
+    assert state_of(user) == NO_GRANTS
     assert FormerLink.objects.count() == 1
 
 
-# Rows that the replica does not have yet, or still has
+# Rows that are missing or outdated in the replica
 
 
 @pytest.fixture
 def lagging(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Callable[[Any], None]:
-    """`lagging(person)`: the replica has this person, or nobody, whatever is written."""
+    """`lagging(link)`: the replica has this link, or none, regardless of later writes."""
     fetch_link = provisioning.fetch_link
 
-    def pretend(person: Any) -> None:
-        def find_late(user_pool_id: str, sub: str, using: str | None = None) -> Any:
+    def set_stale_link(link: Any) -> None:
+        def fetch_stale_link(user_pool_id: str, sub: str, using: str | None = None) -> Any:
             if using is not None:
                 return fetch_link(user_pool_id, sub, using)
-            again = copy(person)
-            if again is not None:
-                again.user = again.new_user()
-            return again
+            stale = copy(link)
+            if stale is not None:
+                stale.user = stale.new_user()
+            return stale
 
-        monkeypatch.setattr(provisioning, "fetch_link", find_late)
+        monkeypatch.setattr(provisioning, "fetch_link", fetch_stale_link)
         monkeypatch.setattr(provisioning, "get_read_alias", lambda: "replica")
 
-    return pretend
+    return set_stale_link
 
 
-def test_user_whom_the_replica_does_not_have_yet_is_found(told, cognito, lagging) -> None:
+def test_user_missing_in_the_replica_is_found(told, cognito, lagging) -> None:
     user = told(at=-60)
     lagging(None)
     cognito(CREATE_USERS=False)
     assert [told(at=-60), told(at=-30)] == [user, user]
 
 
-def test_link_that_the_replica_does_not_have_yet_is_the_users_own(told, lagging) -> None:
+def test_link_missing_in_the_replica_is_found(told, lagging) -> None:
     user = told()
     lagging(None)
     for _ in range(2):
@@ -148,7 +148,7 @@ def test_link_that_the_replica_does_not_have_yet_is_the_users_own(told, lagging)
     assert told(username="google") == user
 
 
-def test_link_that_the_replica_still_has_is_gone(told, lagging) -> None:
+def test_deleted_link_that_the_replica_still_has_is_ignored(told, lagging) -> None:
     user = told(at=-60)
     link = link_of(user)
     lagging(provisioning.fetch_link(link.user_pool_id, link.sub))
@@ -156,7 +156,7 @@ def test_link_that_the_replica_still_has_is_gone(told, lagging) -> None:
     assert told("editors", at=-30) != user
 
 
-def test_user_whose_expired_groups_the_replica_still_has_loses_the_flags(told, cognito, lagging) -> None:
+def test_expired_groups_that_the_replica_still_has_grant_nothing(told, cognito, lagging) -> None:
     cognito(GROUPS_CLAIM="custom:groups")
     user = told(at=-60, token_use="id", **{"custom:groups": "[editors,admins]"})
     told()

@@ -1,4 +1,4 @@
-"""ATOMIC_REQUESTS: what a token states survives the rollback of the view that it was authenticated in."""
+"""ATOMIC_REQUESTS: the claims of a token are written even if the view's transaction is rolled back."""
 
 import time
 from collections.abc import Iterator
@@ -46,12 +46,12 @@ class Failing(APIView):
                 "unlink": lambda: unlink(request.user, CognitoUser.objects.get().pk),
             }[request.GET["first"]]()
             return Response("done")
-        raise RuntimeError("a fault of the site's own")
+        raise RuntimeError("an error of the site")
 
 
 @bearer_exempt
 def other_framework(request: HttpRequest) -> HttpResponse:
-    """As Django Ninja does: the view's own code authenticates, and answers 403 with its transaction rolled back."""
+    """Authenticate in the view, as Django Ninja does; respond 403 and roll back the transaction."""
     authenticate(bearer_token(request) or "")
     transaction.set_rollback(True)
     return HttpResponse(status=403)
@@ -79,7 +79,7 @@ def atomic_requests(settings: Any) -> Iterator[None]:
 
 @pytest.fixture
 def removal() -> str:
-    """A token that states that alice, an admin by an older token, is in no group any more."""
+    """Return a token of alice without groups; an older token made her an admin."""
     now = int(time.time())
     user, _ = authenticate(make_token(groups=["admins"], iat=now - 100, auth_time=now - 100))
     assert user.is_superuser
@@ -101,7 +101,7 @@ def test_removal_survives_the_403_that_it_causes(client: Client, removal: str, u
 
 
 @pytest.mark.parametrize("url", ["/admins/", "/other/"])
-def test_removal_survives_the_403_that_it_causes_in_async(removal: str, url: str) -> None:
+def test_async_removal_survives_the_403_that_it_causes(removal: str, url: str) -> None:
     assert async_to_sync(AsyncClient().get)(url, headers=bearer(removal)).status_code == 403
     assert _rights() == NO_RIGHTS
 
@@ -112,7 +112,7 @@ def test_removal_survives_a_server_error(removal: str) -> None:
     assert _rights() == NO_RIGHTS
 
 
-def test_more_recent_moment_survives_a_rollback(client: Client, removal: str) -> None:
+def test_newer_as_of_survives_a_rollback(client: Client, removal: str) -> None:
     authenticate(removal)
     later = int(time.time()) - 20
     client.get("/other/", headers=bearer(make_token(iat=later, auth_time=later - 100)))
@@ -138,14 +138,14 @@ def test_link_that_the_view_removed_stays_removed(client: Client, removal: str) 
     assert not CognitoUser.objects.exists()
 
 
-def test_second_writing_costs_one_query_if_nothing_was_lost(client: Client) -> None:
+def test_reapplying_claims_makes_one_query_if_nothing_was_lost(client: Client) -> None:
     with CaptureQueriesContext(connection) as captured:
         assert client.get("/admins/", headers=bearer(make_token(groups=["admins"]))).status_code == 200
     queries = [query["sql"] for query in captured.captured_queries]
     assert len(queries) - queries.index("COMMIT") - 1 == 1
 
 
-def test_request_that_wrote_nothing_costs_no_further_query(client: Client) -> None:
+def test_request_that_wrote_nothing_makes_no_further_query(client: Client) -> None:
     raw = make_token(groups=["admins"])
     authenticate(raw)
     with CaptureQueriesContext(connection) as captured:
@@ -154,7 +154,7 @@ def test_request_that_wrote_nothing_costs_no_further_query(client: Client) -> No
     assert len(reads) == 1
 
 
-def test_failure_of_the_second_writing_leaves_the_response(
+def test_failure_to_reapply_claims_does_not_change_the_response(
     client: Client, removal: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: Any) -> None:

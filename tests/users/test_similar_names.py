@@ -1,6 +1,6 @@
-"""Names that differ in case, accents or trailing spaces alone: MariaDB's usual collations hold them for one.
+"""Names that differ only in case, accents or trailing spaces: MariaDB's usual collations treat them as equal.
 
-The tests run on every database. On one that compares exactly, all names are kept apart without our help.
+The tests run on every database, also on those that compare exactly.
 """
 
 import logging
@@ -17,15 +17,15 @@ from tests.support.user_scenario import django_groups, link_of
 
 pytestmark = pytest.mark.django_db
 PAIRS = [("Editors", "editors"), ("Café", "Cafe"), ("staff", "staff ")]
-ONE_NAME = pytest.mark.parametrize("names", PAIRS, ids=["case", "accent", "space"])
+each_similar_pair = pytest.mark.parametrize("names", PAIRS, ids=["case", "accent", "space"])
 
 
-def test_subs_that_differ_in_case_or_spaces_are_different_users(told) -> None:
+def test_subs_that_differ_in_case_or_spaces_are_two_users(told) -> None:
     subs = ["ABC-def", "abc-DEF", "abc-def", "abc-def "]
-    found = [told(sub=sub, username=f"user{number}") for number, sub in enumerate(subs)]
-    assert len({user.pk for user in found}) == 4
+    users = [told(sub=sub, username=f"user{number}") for number, sub in enumerate(subs)]
+    assert len({user.pk for user in users}) == 4
     assert [told(sub=sub, at=5, username=f"user{number}").pk for number, sub in enumerate(subs)] == [
-        user.pk for user in found
+        user.pk for user in users
     ]
 
 
@@ -43,16 +43,16 @@ def test_pools_sources_and_former_links_are_looked_up_exactly(told) -> None:
     assert not CognitoMembership.objects.filter(name__in=["EDITORS", "éditors", "editors "]).exists()
 
 
-@ONE_NAME
-def test_one_token_with_two_similar_groups_has_both(told, cognito, names) -> None:
+@each_similar_pair
+def test_token_with_two_similar_groups_has_both(told, cognito, names) -> None:
     permissions = ("auth.add_group", "auth.change_group")
-    cognito(GROUPS={name: {"permissions": [each]} for name, each in zip(names, permissions, strict=True)})
+    cognito(GROUPS={name: {"permissions": [permission]} for name, permission in zip(names, permissions, strict=True)})
     user = told(*names)
     assert user.has_perms(permissions)
     assert set(link_of(user).groups) == set(CognitoMembership.objects.values_list("name", flat=True)) == set(names)
 
 
-@ONE_NAME
+@each_similar_pair
 def test_group_renamed_to_a_similar_name_replaces_the_former(told, cognito, names) -> None:
     cognito(GROUPS={names[0]: {"staff": True}, names[1]: {"superuser": True}})
     told(names[0], at=-60)
@@ -62,8 +62,8 @@ def test_group_renamed_to_a_similar_name_replaces_the_former(told, cognito, name
     assert CognitoMembership.objects.get().name == names[1]
 
 
-@ONE_NAME
-def test_newer_token_with_equal_groups_costs_one_update(told, writes, names) -> None:
+@each_similar_pair
+def test_newer_token_with_equal_similar_groups_makes_one_update(told, writes, names) -> None:
     told(*names, at=-60)
     with writes(1):
         told(*names)
@@ -71,22 +71,22 @@ def test_newer_token_with_equal_groups_costs_one_update(told, writes, names) -> 
         told(*names)
 
 
-@ONE_NAME
-def test_groups_changed_to_a_similar_name_meanwhile_are_noticed(told, monkeypatch, names) -> None:
+@each_similar_pair
+def test_concurrent_change_to_a_similar_group_name_is_overwritten(told, monkeypatch, names) -> None:
     told(names[0], at=-60)
-    find = provisioning._fetch_link
+    fetch = provisioning._fetch_link
 
-    def find_and_be_late(statement: Any) -> Any:
-        link = find(statement)
+    def fetch_before_change(statement: Any) -> Any:
+        link = fetch(statement)
         CognitoUser.objects.update(groups=[names[1]])
         return link
 
-    monkeypatch.setattr(provisioning, "_fetch_link", find_and_be_late)
+    monkeypatch.setattr(provisioning, "_fetch_link", fetch_before_change)
     assert link_of(told(names[0])).groups == [names[0]]
 
 
 @pytest.mark.parametrize("name", ["ADMINS", "àdmins", "admins "])
-def test_mirrored_group_never_grants_a_django_group_of_a_similar_name(told, cognito, name) -> None:
+def test_mirrored_group_grants_no_django_group_of_a_similar_name(told, cognito, name) -> None:
     cognito(MIRROR_GROUPS=True)
     Group.objects.create(name="admins")
     user = told(name, "others")
@@ -94,8 +94,8 @@ def test_mirrored_group_never_grants_a_django_group_of_a_similar_name(told, cogn
     assert link_of(user).groups == [name, "others"]
 
 
-@ONE_NAME
-def test_mapped_group_never_grants_a_django_group_of_a_similar_name(told, cognito, names) -> None:
+@each_similar_pair
+def test_mapped_group_grants_no_django_group_of_a_similar_name(told, cognito, names) -> None:
     cognito(GROUPS={"a": {"groups": [names[0]], "staff": True}, "b": {"groups": [names[1]], "staff": True}})
     assert django_groups(told("a", username="first")) == {names[0]}
     user = told("b", username="second")
@@ -105,7 +105,7 @@ def test_mapped_group_never_grants_a_django_group_of_a_similar_name(told, cognit
     assert django_groups(told("a", at=5, username="first")) == {names[0]}
 
 
-def test_django_group_that_the_database_cannot_hold_is_logged_and_not_granted(told, cognito, caplog) -> None:
+def test_django_group_that_cannot_be_created_is_logged(told, cognito, caplog) -> None:
     cognito(GROUPS={"a": {"groups": ["Help desk", "help desk"]}})
     is_exact = connection.vendor != "mysql"
     with caplog.at_level(logging.WARNING, logger=memberships.__name__):
@@ -117,7 +117,7 @@ def test_django_group_that_the_database_cannot_hold_is_logged_and_not_granted(to
 
 @pytest.mark.parametrize("name", ["ALICE", "älice", "alice "])
 @pytest.mark.parametrize("claim", ["username", "preferred_username"])
-def test_user_with_a_similar_username_gets_an_account_of_their_own(told, cognito, name, claim) -> None:
+def test_user_with_a_similar_username_gets_a_new_account(told, cognito, name, claim) -> None:
     cognito(USERNAME=claim)
     local = User.objects.create_user("alice", password="secret")
     names = {"preferred_username": name, "username": "x"} if claim == "preferred_username" else {"username": name}
@@ -129,17 +129,17 @@ def test_user_with_a_similar_username_gets_an_account_of_their_own(told, cognito
 
 
 @pytest.mark.parametrize("in_case", [str.lower, str.upper], ids=["exact", "similar"])
-def test_user_whose_names_are_all_taken_gets_an_account_of_their_own(told, in_case) -> None:
+def test_user_with_only_existing_usernames_gets_a_new_account(told, in_case) -> None:
     sub = "0a1b2c3d-1111-2222-3333-444455556666"
-    taken = [User.objects.create_user(in_case(name)).pk for name in ("alice", "alice-0a1b2c3d", sub)]
+    existing = [User.objects.create_user(in_case(name)).pk for name in ("alice", "alice-0a1b2c3d", sub)]
     user = told(sub=sub, username="alice")
-    assert user.pk not in taken
+    assert user.pk not in existing
     assert told(sub=sub, username="alice", at=5).pk == user.pk
     assert User.objects.count() == 4
 
 
 @pytest.mark.parametrize("others", [[], ["cafe@example.com"], ["CAFÉ@example.com", "cafe@example.com"]])
-def test_linking_by_email_takes_the_one_account_with_exactly_this_address(told, cognito, others) -> None:
+def test_linking_by_email_uses_the_account_with_exactly_this_email(told, cognito, others) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("local", "café@example.com")
     for number, email in enumerate(others):
@@ -148,7 +148,7 @@ def test_linking_by_email_takes_the_one_account_with_exactly_this_address(told, 
 
 
 @pytest.mark.parametrize("email", ["cafe@example.com", "café@example.com ", "cafë@example.com"])
-def test_linking_by_email_takes_no_account_with_a_similar_address(told, cognito, email) -> None:
+def test_linking_by_email_uses_no_account_with_a_similar_email(told, cognito, email) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("local", "café@example.com")
     assert told(token_use="id", email=email, email_verified=True) != local

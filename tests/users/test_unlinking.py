@@ -1,4 +1,4 @@
-"""However a link goes, its user keeps nothing of it and is never again found by email."""
+"""A removed link leaves no grants, and its user is never linked by email again, however it is removed."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,37 +22,37 @@ POOL = "eu-west-1_TestPool1"
 
 
 class LinkInAdmin(CognitoUser):
-    """A proxy, as a site may have one for its admin."""
+    """A proxy model, as a site may define for its admin."""
 
     class Meta:
         proxy = True
-        app_label = "a_site"  # which is not installed: it needs no migration
+        app_label = "a_site"  # not installed, so it needs no migration
 
 
 unlinking.connect_receivers([LinkInAdmin])
 
 
 def collect(link: CognitoUser) -> None:
-    """As a site's own code may delete: Django says no origin then."""
+    """Delete the link without an origin, as a site's code may."""
     collector = Collector(using="default")
     collector.collect([link])
     collector.delete()
 
 
-WAYS: dict[str, Callable[[CognitoUser], object]] = {
+REMOVALS: dict[str, Callable[[CognitoUser], object]] = {
     "unlink": lambda link: linking.unlink(link.user, link.pk),
     "delete": lambda link: link.delete(),
     "queryset": lambda link: CognitoUser.objects.filter(pk=link.pk).delete(),
     "related manager": lambda link: link.user.cognito_users.all().delete(),
     "proxy": lambda link: LinkInAdmin.objects.get(pk=link.pk).delete(),
     "collector": collect,
-    "another user": lambda link: give(link, User.objects.create(username="other")),
+    "another user": lambda link: move_link(link, User.objects.create(username="other")),
 }
-each_way = pytest.mark.parametrize("remove", WAYS.values(), ids=WAYS)
+each_removal = pytest.mark.parametrize("remove", REMOVALS.values(), ids=REMOVALS)
 
 
-def give(link: CognitoUser, user: Any, **options: Any) -> None:
-    """As a site's admin does it: the row is read, changed and saved."""
+def move_link(link: CognitoUser, user: Any, **options: Any) -> None:
+    """Read, change and save the row, as a site's admin does."""
     link = CognitoUser.objects.get(pk=link.pk)
     link.user = user
     link.save(**options)
@@ -61,29 +61,29 @@ def give(link: CognitoUser, user: Any, **options: Any) -> None:
 @pytest.fixture
 def local(cognito: Any) -> User:
     cognito(LINK_BY_VERIFIED_EMAIL=True, LINKING_KEEPS_PASSWORD=True)
-    return User.objects.create_user("her", "alice@example.com", "her own")
+    return User.objects.create_user("local", "alice@example.com", "local password")
 
 
 @pytest.fixture
-def sent() -> Iterator[list[tuple[str, Any, str, str]]]:
-    """What `account_linked` and `account_unlinked` were sent with."""
-    received: list[tuple[str, Any, str, str]] = []
+def sent_signals() -> Iterator[list[tuple[str, Any, str, str]]]:
+    """Yield the list of the arguments of `account_linked` and `account_unlinked`."""
+    events: list[tuple[str, Any, str, str]] = []
 
     def linked(sender: None, user: Any, user_pool_id: str, sub: str, **_: Any) -> None:
-        received.append(("linked", user, user_pool_id, sub))
+        events.append(("linked", user, user_pool_id, sub))
 
     def unlinked(sender: None, user: Any, user_pool_id: str, sub: str, **_: Any) -> None:
-        received.append(("unlinked", user, user_pool_id, sub))
+        events.append(("unlinked", user, user_pool_id, sub))
 
     signals.account_linked.connect(linked)
     signals.account_unlinked.connect(unlinked)
-    yield received
+    yield events
     signals.account_linked.disconnect(linked)
     signals.account_unlinked.disconnect(unlinked)
 
 
-@each_way
-def test_removed_link_leaves_a_former_link_and_no_second_linking_by_email(told, local, remove) -> None:
+@each_removal
+def test_removed_link_leaves_a_former_link_and_is_not_linked_again(told, local, remove) -> None:
     assert told(token_use="id") == local
     link = link_of(local)
     remove(link)
@@ -92,29 +92,29 @@ def test_removed_link_leaves_a_former_link_and_no_second_linking_by_email(told, 
         assert told(token_use="id", username=username, email="alice@example.com", at=10) != local
 
 
-@each_way
-def test_removed_link_leaves_nothing_that_its_groups_granted(told, mapped, local, remove) -> None:
-    local.groups.add(Group.objects.create(name="By hand"))
+@each_removal
+def test_removed_link_leaves_no_grant_of_its_groups(told, mapped, local, remove) -> None:
+    local.groups.add(Group.objects.create(name="Local"))
     assert told("editors", "admins", token_use="id") == local
     link = link_of(local)
     CognitoLogin.objects.create(cognito_user=link, tokens=b"", expires_at=link.as_of)
     remove(link)
     local.refresh_from_db()
-    assert (local.is_staff, local.is_superuser, django_groups(local)) == (False, False, {"By hand"})
+    assert (local.is_staff, local.is_superuser, django_groups(local)) == (False, False, {"Local"})
     assert (CognitoMembership.objects.count(), CognitoLogin.objects.count()) == (0, 0)
 
 
 @pytest.mark.parametrize("origin", ["user", "users"])
-def test_deleted_user_leaves_no_former_link(told, sent, django_capture_on_commit_callbacks, origin) -> None:
+def test_deleted_user_leaves_no_former_link(told, sent_signals, django_capture_on_commit_callbacks, origin) -> None:
     user = told()
     linking.unlink(told(username="bob"), _second_link(User.objects.get(username="bob")).pk)
     with django_capture_on_commit_callbacks(execute=True):
         User.objects.all().delete() if origin == "users" else user.delete()
     assert FormerLink.objects.filter(sub=_sub("alice")).count() == 0
-    assert sent == []
+    assert sent_signals == []
 
 
-def test_deleted_user_takes_its_former_links_along(told) -> None:
+def test_deleted_user_deletes_its_former_links(told) -> None:
     user = told()
     linking.unlink(user, _second_link(user).pk)
     user.delete()
@@ -129,29 +129,29 @@ def _sub(username: str) -> str:
     return CognitoUser.objects.filter(username=username).values_list("sub", flat=True).first() or username
 
 
-# Another user
+# Links moved to another user
 
 
-def test_link_given_to_another_user_grants_to_that_user_with_the_next_token(told, mapped) -> None:
+def test_moved_link_grants_to_the_new_user_with_the_next_token(told, mapped) -> None:
     first = told("admins", at=-50)
     second = User.objects.create(username="second")
-    give(link_of(first), second)
+    move_link(link_of(first), second)
     first.refresh_from_db()
     assert (first.is_superuser, told("admins", at=-40)) == (False, second)
     second.refresh_from_db()
     assert second.is_superuser
 
 
-def test_link_given_to_another_user_by_update_fields_is_recorded_too(told, mapped) -> None:
+def test_link_moved_by_update_fields_is_recorded(told, mapped) -> None:
     first = told("admins", at=-50)
-    give(link_of(first), User.objects.create(username="second"), update_fields=["user"])
+    move_link(link_of(first), User.objects.create(username="second"), update_fields=["user"])
     assert FormerLink.objects.get().user == first
     assert told("admins", at=-40).is_superuser
 
 
 @pytest.mark.parametrize("way", ["deferred", "constructed", "refreshed"])
-def test_link_given_to_another_user_by_a_row_that_was_not_read_is_recorded_too(told, mapped, way) -> None:
-    """Such an object does not know whose link it was."""
+def test_link_moved_by_an_unread_row_is_recorded(told, mapped, way) -> None:
+    """The object does not store the former user of the link."""
     first = told("admins", at=-50)
     link = CognitoUser.objects.only("sub").get() if way == "deferred" else link_of(first)
     if way == "constructed":
@@ -159,7 +159,7 @@ def test_link_given_to_another_user_by_a_row_that_was_not_read_is_recorded_too(t
         link._state.adding = False
     if way == "refreshed":
         third = User.objects.create(username="third")
-        give(link_of(first), third)
+        move_link(link_of(first), third)
         assert told("admins", at=-45) == third
         link.refresh_from_db()
         first = third
@@ -172,53 +172,53 @@ def test_link_given_to_another_user_by_a_row_that_was_not_read_is_recorded_too(t
     assert told("admins", at=-40) == second
 
 
-def test_token_before_the_save_of_a_link_given_to_another_user_grants_nothing_to_the_first(told, mapped) -> None:
+def test_token_during_a_move_of_its_link_grants_nothing_to_old_user(told, mapped) -> None:
     first = told("admins", at=-50)
     tokens = iter([lambda: told("admins", at=-45)])
 
-    def bring_token(**_: Any) -> None:
-        if (bring := next(tokens, None)) is not None:
-            bring()
+    def authenticate_once(**_: Any) -> None:
+        if (authenticate_admin := next(tokens, None)) is not None:
+            authenticate_admin()
 
-    models.signals.pre_save.connect(bring_token, sender=CognitoUser)  # after the package's own receiver
+    models.signals.pre_save.connect(authenticate_once, sender=CognitoUser)  # after the package's own receiver
     try:
-        give(link_of(first), User.objects.create(username="second"))
+        move_link(link_of(first), User.objects.create(username="second"))
     finally:
-        models.signals.pre_save.disconnect(bring_token, sender=CognitoUser)
+        models.signals.pre_save.disconnect(authenticate_once, sender=CognitoUser)
     first.refresh_from_db()
     assert (first.is_superuser, told("admins", at=-40).username) == (False, "second")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_link_whose_gift_to_another_user_fails_stays_with_its_groups(told, mapped, monkeypatch) -> None:
+def test_failed_move_of_a_link_leaves_its_groups(told, mapped, monkeypatch) -> None:
     def fail(link: CognitoUser, settings: Any) -> None:
         raise DatabaseError("the connection was lost")
 
     user, other = told("editors"), User.objects.create(username="other")
     monkeypatch.setattr(unlinking, "protect_local_values", fail)
     with pytest.raises(DatabaseError, match="connection was lost"):
-        give(link_of(user), other)
+        move_link(link_of(user), other)
     assert (link_of(user).groups, django_groups(user)) == (["editors"], {"Writers", "Readers"})
     assert not FormerLink.objects.exists()
 
 
-def test_link_that_is_saved_with_its_users_key_as_text_is_not_recorded(told) -> None:
+def test_link_saved_with_its_users_key_as_text_is_not_recorded(told) -> None:
     link = link_of(told())
     link.user_id = str(link.user_id)
     link.save()
     assert not FormerLink.objects.exists()
 
 
-def test_link_given_to_another_user_protects_the_email_of_that_user(told) -> None:
+def test_moved_link_protects_the_email_of_the_new_user(told) -> None:
     first = told(token_use="id", at=-50)
     second = User.objects.create_user("second", "second@example.com")
-    give(link_of(first), second)
+    move_link(link_of(first), second)
     assert told(token_use="id", email="eve@example.com", email_verified=False, at=-40) == second
     second.refresh_from_db()
     assert second.email == "second@example.com"
 
 
-def test_link_that_is_saved_for_its_own_user_is_not_recorded(told) -> None:
+def test_link_saved_for_the_same_user_is_not_recorded(told) -> None:
     user = told()
     link = link_of(user)
     link.save()
@@ -227,7 +227,7 @@ def test_link_that_is_saved_for_its_own_user_is_not_recorded(told) -> None:
     assert not FormerLink.objects.exists()
 
 
-def test_link_that_was_removed_meanwhile_is_recorded_once(told) -> None:
+def test_link_removed_twice_is_recorded_once(told) -> None:
     user = told()
     stale, link = link_of(user), link_of(user)
     link.delete()
@@ -238,7 +238,7 @@ def test_link_that_was_removed_meanwhile_is_recorded_once(told) -> None:
     assert FormerLink.objects.count() == 1
 
 
-def test_fixture_that_is_loaded_is_not_recorded(told) -> None:
+def test_raw_save_of_a_fixture_is_not_recorded(told) -> None:
     link = link_of(told())
     link.user = User.objects.create(username="second")
     link.save_base(raw=True)
@@ -254,19 +254,17 @@ def test_deferred_link_has_no_loaded_user(told) -> None:
 
 
 @pytest.mark.defends("RP-12")
-def test_account_whose_email_an_unverified_claim_wrote_is_never_found(told, local, client) -> None:
-    """The take-over: link, write the victim's address into one's own profile, unlink by the local password."""
+def test_account_with_an_email_of_an_unverified_claim_is_not_linked(told, local, client) -> None:
+    """The attack: link, set the victim's email in their own profile, unlink with the local password."""
     told(token_use="id", username="mallory", email="alice@example.com", at=-100)
     told(token_use="id", username="mallory", email="victim@example.com", email_verified=False, at=-50)
-    User.objects.filter(pk=local.pk).update(email="victim@example.com")  # as releases before wrote it
+    User.objects.filter(pk=local.pk).update(email="victim@example.com")  # as earlier releases wrote it
     linking.unlink(local, link_of(local).pk)
     victim = told(token_use="id", username="victim", email="victim@example.com")
     assert victim != local
 
 
-def test_account_that_is_linked_and_unlinked_while_the_lock_is_waited_for_is_not_found(
-    told, local, monkeypatch
-) -> None:
+def test_account_unlinked_during_a_lock_wait_is_not_linked(told, local, monkeypatch) -> None:
     lock = QuerySet.select_for_update
 
     def lock_late(self: Any, *args: Any, **options: Any) -> Any:
@@ -280,7 +278,7 @@ def test_account_that_is_linked_and_unlinked_while_the_lock_is_waited_for_is_not
 
 
 def _as_before(rows: Any, user: Any) -> Any:
-    """The rows that a statement selected before others committed."""
+    """Return the rows that the statement selected before another transaction committed."""
     rows._result_cache = [user]
     rows.__class__ = type("Before", (type(rows),), {"__getitem__": lambda self, key: self._result_cache[key]})
     return rows
@@ -288,57 +286,57 @@ def _as_before(rows: Any, user: Any) -> Any:
 
 def test_linking_by_email_makes_the_local_password_unusable(told, cognito, client) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
-    local = User.objects.create_user("her", "alice@example.com", "known to a stranger")
+    local = User.objects.create_user("local", "alice@example.com", "password of another user")
     client.force_login(local, backend="django.contrib.auth.backends.ModelBackend")
     assert told(token_use="id") == local
     local.refresh_from_db()
     assert not local.has_usable_password()
-    assert not client.login(username="her", password="known to a stranger")
+    assert not client.login(username="local", password="password of another user")
 
 
 @pytest.mark.urls("tests.support.login_site")
-@pytest.mark.parametrize("password", ["known to a stranger", None])
+@pytest.mark.parametrize("password", ["password of another user", None])
 @pytest.mark.parametrize("keeps", [True, False])
 def test_linking_by_email_ends_the_sessions_of_the_local_account(told, cognito, client, password, keeps) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True, LINKING_KEEPS_PASSWORD=keeps)
-    local = User.objects.create_user("her", "alice@example.com", password)
+    local = User.objects.create_user("local", "alice@example.com", password)
     client.force_login(local, backend="django.contrib.auth.backends.ModelBackend")
-    assert client.get("/who/").content == b"her"
+    assert client.get("/who/").content == b"local"
     told(token_use="id")
-    assert client.get("/who/").content == (b"her" if keeps else b"nobody")
+    assert client.get("/who/").content == (b"local" if keeps else b"nobody")
 
 
-def test_linking_on_purpose_keeps_the_local_password(told) -> None:
-    local = User.objects.create_user("her", "alice@example.com", "her own")
+def test_explicit_linking_does_not_change_the_local_password(told) -> None:
+    local = User.objects.create_user("local", "alice@example.com", "local password")
     user_scenario.link(local, "alice")
     local.refresh_from_db()
-    assert local.check_password("her own")
+    assert local.check_password("local password")
 
 
-@pytest.mark.parametrize("alias", ["ours", "tenants"])
-def test_linking_by_email_is_each_pools_own_setting(told, settings, alias) -> None:
+@pytest.mark.parametrize("alias", ["internal", "tenants"])
+def test_linking_by_email_is_a_setting_per_pool(told, settings, alias) -> None:
     settings.COGNITO = {
         "POOLS": {
             "tenants": {"USER_POOL_ID": "eu-west-1_Tenants", "CLIENT_ID": "1t"},
-            "ours": {"USER_POOL_ID": "eu-west-1_Ours", "CLIENT_ID": "1o", "LINK_BY_VERIFIED_EMAIL": True},
+            "internal": {"USER_POOL_ID": "eu-west-1_Internal", "CLIENT_ID": "1o", "LINK_BY_VERIFIED_EMAIL": True},
         }
     }
-    local = User.objects.create_user("her", "alice@example.com", "pw")
-    assert (told(token_use="id", alias=alias) == local) is (alias == "ours")
+    local = User.objects.create_user("local", "alice@example.com", "pw")
+    assert (told(token_use="id", alias=alias) == local) is (alias == "internal")
 
 
 # Unlinking
 
 
-def test_unlink_counts_a_link_of_a_pool_that_is_not_configured_as_no_way_in(told) -> None:
+def test_unlink_ignores_other_links_of_unconfigured_pools(told) -> None:
     user = told()
     CognitoUser.objects.filter(pk=_second_link(user).pk).update(user_pool_id="eu-west-1_Former")
-    with pytest.raises(SignInError) as rejected:
+    with pytest.raises(SignInError) as raised:
         linking.unlink(user, CognitoUser.objects.get(user_pool_id=POOL).pk)
-    assert rejected.value.code == "last_way_in"
+    assert raised.value.code == "last_way_in"
 
 
-def test_unlink_refreshes_the_user_object_that_it_was_given(told, mapped) -> None:
+def test_unlink_refreshes_the_user_argument(told, mapped) -> None:
     _second_link(told("admins"))
     user = User.objects.get()
     linking.unlink(user, link_of_alice(user).pk)
@@ -351,14 +349,14 @@ def link_of_alice(user: Any) -> CognitoUser:
     return user.cognito_users.get(username="alice")  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("winner", ["the same user", "another user", "nobody"])
-def test_link_that_another_request_made_first_stays_that_users(told, monkeypatch, winner) -> None:
-    user, other = User.objects.create(username="her"), User.objects.create(username="other")
-    find = provisioning._fetch_link
+@pytest.mark.parametrize("winner", ["the same user", "another user", "deleted"])
+def test_link_created_first_by_another_request_is_not_moved(told, monkeypatch, winner) -> None:
+    user, other = User.objects.create(username="local"), User.objects.create(username="other")
+    fetch = provisioning._fetch_link
 
-    def find_late(statement: Any) -> Any:
-        monkeypatch.setattr(provisioning, "_fetch_link", find)
-        found = find(statement)
+    def create_after_fetch(statement: Any) -> Any:
+        monkeypatch.setattr(provisioning, "_fetch_link", fetch)
+        link = fetch(statement)
         CognitoUser.objects.create(
             user=user if winner == "the same user" else other,
             user_pool_id=statement.user_pool_id,
@@ -366,80 +364,86 @@ def test_link_that_another_request_made_first_stays_that_users(told, monkeypatch
             username="google",
             as_of="2020-01-01T00:00Z",
         )
-        if winner == "nobody":  # it was there, and is gone again
+        if winner == "deleted":  # created and deleted again
             monkeypatch.setattr(provisioning, "_fetch_link", lambda statement: None)
-        return found
+        return link
 
-    monkeypatch.setattr(provisioning, "_fetch_link", find_late)
+    monkeypatch.setattr(provisioning, "_fetch_link", create_after_fetch)
     if winner == "the same user":
         user_scenario.link(user, "google")
         assert user.cognito_users.count() == 1
         return
-    with pytest.raises(TokenError) as rejected:
+    with pytest.raises(TokenError) as raised:
         user_scenario.link(user, "google")
-    assert (rejected.value.code, user.cognito_users.count()) == ("linked_elsewhere", 0)
+    assert (raised.value.code, user.cognito_users.count()) == ("linked_elsewhere", 0)
 
 
-def test_unlink_of_a_link_that_is_gone_is_rejected(told) -> None:
+def test_unlink_of_a_deleted_link_is_rejected(told) -> None:
     user = told()
     link = _second_link(user)
     link_pk = link.pk
     link.delete()
-    with pytest.raises(SignInError) as rejected:
+    with pytest.raises(SignInError) as raised:
         linking.unlink(user, link_pk)
-    assert rejected.value.code == "not_linked"
+    assert raised.value.code == "not_linked"
 
 
-def test_link_to_a_user_who_was_deleted_meanwhile_is_rejected(told) -> None:
+def test_link_to_a_deleted_user_is_rejected(told) -> None:
     user = User.objects.create_user("her")
     stale = User.objects.get(pk=user.pk)
     user.delete()
-    with pytest.raises(SignInError) as rejected:
+    with pytest.raises(SignInError) as raised:
         user_scenario.link(stale, "google")
-    assert rejected.value.code == "link_interrupted"
+    assert raised.value.code == "link_interrupted"
     assert not CognitoUser.objects.exists()
 
 
 # Signals
 
 
-@each_way
-def test_account_unlinked_is_sent_on_commit(told, local, sent, django_capture_on_commit_callbacks, remove) -> None:
+@each_removal
+def test_account_unlinked_is_sent_on_commit(
+    told, local, sent_signals, django_capture_on_commit_callbacks, remove
+) -> None:
     told(token_use="id")
     link = link_of(local)
     with django_capture_on_commit_callbacks(execute=False) as callbacks:
         remove(link)
-    assert sent == []
+    assert sent_signals == []
     for callback in callbacks:
         callback()
-    assert ("unlinked", local, POOL, link.sub) in sent
-    others = [(kind, user.username) for kind, user, *_ in sent if kind == "linked"]
+    assert ("unlinked", local, POOL, link.sub) in sent_signals
+    others = [(kind, user.username) for kind, user, *_ in sent_signals if kind == "linked"]
     assert others == ([("linked", "other")] if User.objects.filter(username="other").exists() else [])
 
 
-def test_account_linked_is_sent_for_linking_by_email(told, local, sent, django_capture_on_commit_callbacks) -> None:
+def test_account_linked_is_sent_for_linking_by_email(
+    told, local, sent_signals, django_capture_on_commit_callbacks
+) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         told(token_use="id")
-    assert sent == [("linked", local, POOL, link_of(local).sub)]
+    assert sent_signals == [("linked", local, POOL, link_of(local).sub)]
 
 
-def test_account_linked_is_sent_once_for_linking_on_purpose(told, sent, django_capture_on_commit_callbacks) -> None:
+def test_account_linked_is_sent_once_for_explicit_linking(
+    told, sent_signals, django_capture_on_commit_callbacks
+) -> None:
     user = told()
     with django_capture_on_commit_callbacks(execute=True):
         for _ in range(2):
             user_scenario.link(user, "google")
-    assert [(kind, who, pool) for kind, who, pool, _ in sent] == [("linked", user, POOL)]
+    assert [(kind, user, pool) for kind, user, pool, _ in sent_signals] == [("linked", user, POOL)]
 
 
-def test_account_linked_is_not_sent_for_a_new_user(told, sent, django_capture_on_commit_callbacks) -> None:
+def test_account_linked_is_not_sent_for_a_new_user(told, sent_signals, django_capture_on_commit_callbacks) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         told()
         told(at=10)
-    assert sent == []
+    assert sent_signals == []
 
 
 @pytest.mark.django_db(transaction=True)
-def test_account_unlinked_that_is_rolled_back_is_not_sent(told, sent) -> None:
+def test_account_unlinked_is_not_sent_after_a_rollback(told, sent_signals) -> None:
     link = link_of(told())
 
     def fail(instance: Any, **_: Any) -> None:
@@ -451,5 +455,5 @@ def test_account_unlinked_that_is_rolled_back_is_not_sent(told, sent) -> None:
             link.delete()
     finally:
         models.signals.post_delete.disconnect(fail, sender=CognitoUser)
-    assert (sent, FormerLink.objects.exists(), get_user_model().objects.count()) == ([], False, 1)
+    assert (sent_signals, FormerLink.objects.exists(), get_user_model().objects.count()) == ([], False, 1)
     assert not connection.in_atomic_block

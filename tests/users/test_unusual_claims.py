@@ -1,4 +1,4 @@
-"""Signed tokens whose claims do not fit where they would be kept: refused, or left out, and never a 500."""
+"""Signed tokens with claims that the database cannot store: rejected or left out, and never a server error."""
 
 from typing import Any
 
@@ -19,22 +19,22 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys")]
 @pytest.mark.parametrize(
     ("token_use", "claim"), [("access", "sub"), ("access", "username"), ("id", "sub"), ("id", "cognito:username")]
 )
-def test_a_name_that_is_longer_than_any_of_cognito_s_is_refused(token_use: Any, claim: str, length: int) -> None:
+def test_sub_or_username_over_255_characters_is_rejected(token_use: Any, claim: str, length: int) -> None:
     raw = token(token_use=token_use, **{claim: "x" * length})
-    with CaptureQueriesContext(connection) as queries, pytest.raises(TokenError) as refused:
+    with CaptureQueriesContext(connection) as queries, pytest.raises(TokenError) as raised:
         authenticate(raw, token_use=token_use)
-    assert (refused.value.code, len(queries)) == ("invalid_claim", 0)
+    assert (raised.value.code, len(queries)) == ("invalid_claim", 0)
 
 
 @pytest.mark.parametrize("claim", ["sub", "client_id"])
-def test_a_machine_s_name_that_is_longer_than_any_of_cognito_s_is_refused(claim: str) -> None:
+def test_client_token_name_over_255_characters_is_rejected(claim: str) -> None:
     raw = token(**{"username": None, "sub": "1testclient23456789", "scope": "orders/read", claim: "x" * 256})
-    with CaptureQueriesContext(connection) as queries, pytest.raises(TokenError) as refused:
+    with CaptureQueriesContext(connection) as queries, pytest.raises(TokenError) as raised:
         authenticate(raw)
-    assert (refused.value.code, len(queries)) == ("invalid_claim", 0)
+    assert (raised.value.code, len(queries)) == ("invalid_claim", 0)
 
 
-def test_the_longest_name_that_is_taken_fits(told: Any) -> None:
+def test_sub_and_username_of_255_characters_are_stored(told: Any) -> None:
     user = told(sub="s" * 255, username="u" * 255)
     link = CognitoUser.objects.get(user=user)
     assert (len(link.sub), len(link.username), len(user.username)) == (255, 255, 150)
@@ -42,61 +42,59 @@ def test_the_longest_name_that_is_taken_fits(told: Any) -> None:
 
 @pytest.mark.parametrize("email", ["a\0b@example.com", "\0", "alice@example.com\0"])
 @pytest.mark.parametrize("verified", [True, "true", False])
-def test_an_email_with_a_nul_never_reaches_a_query(told: Any, cognito: Any, email: str, verified: Any) -> None:
+def test_email_with_a_nul_character_reaches_no_query(told: Any, cognito: Any, email: str, verified: Any) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
-    local = User.objects.create_user("her", "alice@example.com")
+    local = User.objects.create_user("local", "alice@example.com")
     with CaptureQueriesContext(connection) as queries:
         user = told(token_use="id", email=email, email_verified=verified)
     assert (user != local, user.email) == (True, "")
     assert not any("\0" in query["sql"] or "\\x00" in query["sql"] for query in queries)
 
 
-# An address that somebody wrote into their own profile
+# Unverified email addresses
 
 
 @pytest.mark.defends("RP-12")
-def test_nobody_is_linked_to_the_account_of_somebody_who_only_says_that_the_address_is_theirs(
-    told: Any, cognito: Any
-) -> None:
+def test_account_with_an_unverified_email_is_not_linked(told: Any, cognito: Any) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
-    address = {"token_use": "id", "email": "victor@example.com"}
-    mallory = told(username="mallory", email_verified=False, **address)
-    assert told(username="victor", email_verified=True, **address) != mallory
+    email_claims = {"token_use": "id", "email": "victor@example.com"}
+    mallory = told(username="mallory", email_verified=False, **email_claims)
+    assert told(username="victor", email_verified=True, **email_claims) != mallory
 
 
-def test_who_only_says_that_an_address_is_theirs_locks_nobody_out_of_their_account(told: Any, cognito: Any) -> None:
+def test_unverified_email_does_not_block_linking_by_email(told: Any, cognito: Any) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("victor", "victor@example.com")
-    address = {"token_use": "id", "email": "victor@example.com"}
-    assert told(username="mallory", email_verified=False, **address) != local
-    assert told(username="trudy", email_verified=False, **address) != local
-    assert told(username="bob", email_verified=True, **address) == local
+    email_claims = {"token_use": "id", "email": "victor@example.com"}
+    assert told(username="mallory", email_verified=False, **email_claims) != local
+    assert told(username="trudy", email_verified=False, **email_claims) != local
+    assert told(username="bob", email_verified=True, **email_claims) == local
 
 
 @pytest.mark.defends("RP-13")
-def test_who_says_so_in_another_pool_neither_gets_somebody_nor_locks_them_out(told: Any, cognito: Any) -> None:
-    """A site that moves to another pool: its people's addresses are as the old one let them write them."""
+def test_unverified_email_in_a_former_pool_does_not_link_or_block(told: Any, cognito: Any) -> None:
+    """A site moves to another pool; users could set the emails of the old pool without verification."""
     cognito(LINK_BY_VERIFIED_EMAIL=True)
-    address = {"token_use": "id", "email": "victor@example.com"}
-    mallory = told(username="mallory", email_verified=False, **address)
+    email_claims = {"token_use": "id", "email": "victor@example.com"}
+    mallory = told(username="mallory", email_verified=False, **email_claims)
     CognitoUser.objects.update(user_pool_id="eu-west-1_OldPool00")
-    assert told(username="bob", **address) != mallory
+    assert told(username="bob", **email_claims) != mallory
     CognitoUser.objects.update(user_pool_id="eu-west-1_OldPool00")
     local = User.objects.create_user("victor", "victor@example.com")
-    assert told(username="victor", **address) == local
+    assert told(username="victor", **email_claims) == local
 
 
 @pytest.mark.defends("RP-13")
-def test_two_people_with_one_verified_address_are_two(told: Any, cognito: Any) -> None:
+def test_two_users_with_one_verified_email_are_two_users(told: Any, cognito: Any) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
-    local = User.objects.create_user("her", "alice@example.com")
-    address = {"token_use": "id", "email": "alice@example.com"}
-    first, second = (told(username=name, **address) for name in ("password", "google"))
+    local = User.objects.create_user("local", "alice@example.com")
+    email_claims = {"token_use": "id", "email": "alice@example.com"}
+    first, second = (told(username=name, **email_claims) for name in ("password", "google"))
     assert first == local != second
-    assert (second.email, told(username="google", at=5, **address)) == ("alice@example.com", second)
+    assert (second.email, told(username="google", at=5, **email_claims)) == ("alice@example.com", second)
 
 
-def test_an_address_that_is_no_longer_verified_links_nobody(told: Any, cognito: Any) -> None:
+def test_account_with_an_email_no_longer_verified_is_not_linked(told: Any, cognito: Any) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     told(token_use="id", username="mallory", email="mallory@example.com", at=-60)
     mallory = told(token_use="id", username="mallory", email="victor@example.com", email_verified=False)

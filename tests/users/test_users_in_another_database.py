@@ -1,4 +1,4 @@
-"""The users are in another database than `default`, which no statement of the package may use."""
+"""Users are stored in another database than `default`; no statement of the package may use `default`."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -24,23 +24,23 @@ from tests.support.second_database import second_database
 from tests.support.user_scenario import NOW, django_groups, token
 
 pytestmark = [
-    pytest.mark.django_db(databases=["people"]),  # Django's tests refuse any other
+    pytest.mark.django_db(databases=["accounts"]),  # Django's tests reject every other database
     pytest.mark.usefixtures("cognito_keys", "mapped"),
 ]
 
 
 class UsersElsewhere:
-    """A router that takes everything to one database, which is not `default`."""
+    """A router to one database, which is not `default`."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str:
-        return "people"
+        return "accounts"
 
     db_for_write = db_for_read
 
 
 @pytest.fixture(scope="module", autouse=True)
-def people_database(tmp_path_factory: Any, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    with django_db_blocker.unblock(), second_database("people", tmp_path_factory.mktemp("db") / "people.sqlite3"):
+def accounts_database(tmp_path_factory: Any, django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    with django_db_blocker.unblock(), second_database("accounts", tmp_path_factory.mktemp("db") / "accounts.sqlite3"):
         yield
 
 
@@ -49,47 +49,47 @@ def elsewhere(settings: Any, db: None) -> None:
     settings.DATABASE_ROUTERS = [UsersElsewhere()]
 
 
-def told(*groups: str, at: int = 0, **claims: Any) -> Any:
+def user_from_token(*groups: str, at: int = 0, **claims: Any) -> Any:
     return authenticate(token(*groups, at=at, **claims), token_use=claims.get("token_use", "access"))[0]
 
 
-def test_user_is_created_updated_and_steady() -> None:
-    user = told("editors", "admins", at=-60)
+def test_user_is_created_and_updated() -> None:
+    user = user_from_token("editors", "admins", at=-60)
     assert (user.is_superuser, django_groups(user)) == (True, {"Readers", "Writers"})
-    user = told(at=-30)
-    told(at=-10)
+    user = user_from_token(at=-30)
+    user_from_token(at=-10)
     assert not User.objects.get().is_superuser
     assert django_groups(user) == set()
 
 
 def test_conflict_rolls_back_to_its_own_savepoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An IntegrityError inside an open transaction of the site: only a savepoint of the same database undoes it."""
+    """An IntegrityError in an open transaction of the site is undone only by a savepoint of the same database."""
     from django_cognito.users import provisioning
 
     create, calls = provisioning.create_account, []
 
-    def lose_once(*args: Any) -> Any:
+    def fail_once(*args: Any) -> Any:
         user = create(*args)
         if not calls:
             calls.append(user)
             User.objects.create(username=user.username)  # raises IntegrityError
         return user
 
-    monkeypatch.setattr(provisioning, "create_account", lose_once)
-    with transaction.atomic(using="people"):
-        assert told().username == "alice"
+    monkeypatch.setattr(provisioning, "create_account", fail_once)
+    with transaction.atomic(using="accounts"):
+        assert user_from_token().username == "alice"
     assert User.objects.count() == 1
 
 
 def test_error_in_a_receiver_leaves_nothing(failing_on: Any) -> None:
     failing_on("Writers")
     with pytest.raises(RuntimeError):
-        told("editors")
+        user_from_token("editors")
     assert (User.objects.count(), CognitoUser.objects.count()) == (0, 0)
 
 
 def test_account_is_linked_and_unlinked() -> None:
-    user = told()
+    user = user_from_token()
     other = get_verifier().verify(make_token(username="google"))
     link(user, other, None)
     unlink(user, CognitoUser.objects.get(username="alice").pk)
@@ -98,20 +98,20 @@ def test_account_is_linked_and_unlinked() -> None:
 
 def test_account_is_linked_by_email(cognito: Any) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
-    local = User.objects.create_user("her", "alice@example.com", "password")
-    assert told(token_use="id") == local
+    local = User.objects.create_user("local", "alice@example.com", "password")
+    assert user_from_token(token_use="id") == local
 
 
 def test_page_of_the_directory_is_written() -> None:
-    user = told(at=-60)
+    user = user_from_token(at=-60)
     at, sub = datetime.fromtimestamp(NOW, UTC), CognitoUser.objects.get().sub
-    person = DirectoryUser(sub, "alice", {"sub": sub}, True, "CONFIRMED", at, at)
-    assert update_users([claims_from_directory(person, ("editors",), at, get_settings())]) == 1
+    directory_user = DirectoryUser(sub, "alice", {"sub": sub}, True, "CONFIRMED", at, at)
+    assert update_users([claims_from_directory(directory_user, ("editors",), at, get_settings())]) == 1
     assert django_groups(user) == {"Readers", "Writers"}
 
 
 def test_remembered_groups_expire() -> None:
-    user = told("admins")
+    user = user_from_token("admins")
     CognitoUser.objects.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
     expire_remembered_groups(user)
     assert not User.objects.get().is_superuser
@@ -119,28 +119,28 @@ def test_remembered_groups_expire() -> None:
 
 
 def test_rolled_back_claims_are_written_again() -> None:
-    told("admins", at=-60)
+    user_from_token("admins", at=-60)
     with collect_writes() as written:
-        with transaction.atomic(using="people"):
-            told(at=-30)
-            transaction.set_rollback(True, using="people")
+        with transaction.atomic(using="accounts"):
+            user_from_token(at=-30)
+            transaction.set_rollback(True, using="accounts")
         assert len(written) == 1
         reapply_claims(written)
     assert not User.objects.get().is_superuser
 
 
 def test_deleted_group_is_granted_again() -> None:
-    user = told("editors", at=-60)
+    user = user_from_token("editors", at=-60)
     Group.objects.all().delete()
-    told("editors", at=-60)
+    user_from_token("editors", at=-60)
     assert django_groups(user) == {"Readers", "Writers"}
 
 
 @pytest.mark.urls("tests.support.login_site")
 def test_sign_in_page_and_sign_out(client: Any, token_endpoint: Any) -> None:
-    started = begin(client)
-    token_endpoint.script(token_answer("alice", nonce=started["nonce"]))
-    assert client.get(CALLBACK, {"code": "a-code", "state": started["state"]}).status_code == 302
+    parameters = begin(client)
+    token_endpoint.script(token_answer("alice", nonce=parameters["nonce"]))
+    assert client.get(CALLBACK, {"code": "a-code", "state": parameters["state"]}).status_code == 302
     assert who(client) == "alice"
     client.post("/auth/logout/", {"where": "everywhere"})
     assert who(client) == "nobody"

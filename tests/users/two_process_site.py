@@ -12,13 +12,13 @@ from tests.settings import DATABASES as _DATABASES
 
 ROOT_URLCONF = __name__
 MIDDLEWARE = ["django_cognito.middleware.CognitoMiddleware"]
-# A file of SQLite with Django's default options, or a database of the kind that the tests run on.
+# An SQLite file with Django's default options, or the database engine of the test run.
 _IS_SQLITE_BY_DEFAULTS = os.environ.get("ORDER_SITE_IS_SQLITE_BY_DEFAULTS") == "yes"
 _DATABASE = {"ENGINE": "django.db.backends.sqlite3"} if _IS_SQLITE_BY_DEFAULTS else _DATABASES["default"]
 DATABASES = {"default": {**_DATABASE, "NAME": os.environ["ORDER_SITE_DATABASE"], "CONN_MAX_AGE": None}}
 COGNITO = {**_COGNITO, "GROUPS": GROUPS, "JWKS_URI": os.environ["ORDER_SITE_JWKS_URI"]}
 
-# A test that fails shows why: Django sends no errors to stderr unless DEBUG is on.
+# Show errors of failed tests: Django logs no errors to stderr unless DEBUG is on.
 LOGGING = {
     "version": 1,
     "handlers": {"stderr": {"class": "logging.StreamHandler"}},
@@ -27,7 +27,7 @@ LOGGING = {
 
 
 def username(request: HttpRequest) -> HttpResponse:
-    """Answer with the name of the user of the bearer token."""
+    """Respond with the username of the bearer token."""
     return HttpResponse(request.user.get_username())
 
 

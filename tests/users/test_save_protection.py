@@ -1,4 +1,4 @@
-"""`protect_unread_changes`: `save()` of an older user object does not overwrite what others changed meanwhile."""
+"""`protect_unread_changes`: `save()` of an older user object does not overwrite what another process has changed."""
 
 import copy
 import pickle
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def user() -> User:
-    """A protected user, loaded as staff."""
+    """Return a protected user, loaded as staff."""
     pk = User.objects.create(username="alice", first_name="Alice", is_staff=True, is_superuser=True).pk
     loaded = User.objects.get(pk=pk)
     protect_unread_changes(loaded)
@@ -30,7 +30,7 @@ def user() -> User:
 
 
 def change_row(**values: Any) -> None:
-    """Change alice's row as another process does: no signal is sent here."""
+    """Change alice's row like another process: no signal is sent."""
     User.objects.filter(username="alice").update(**values)
 
 
@@ -53,7 +53,7 @@ SAVES: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("save", SAVES)
 @pytest.mark.parametrize("in_transaction", [False, True])
-def test_save_keeps_changes_of_other_processes(user, save, in_transaction) -> None:
+def test_save_preserves_changes_of_other_processes(user, save, in_transaction) -> None:
     change_row(is_active=False, is_staff=False, email="new@example.com")
     user.first_name = "Bob"
     if in_transaction:
@@ -76,14 +76,14 @@ def test_each_save_reads_the_row_again(user) -> None:
     assert row().is_staff is True
 
 
-def test_save_costs_one_query_more(user) -> None:
+def test_save_makes_one_additional_query(user) -> None:
     with CaptureQueriesContext(connection) as queries:
         user.save()
     assert [query["sql"].split()[0] for query in queries] == ["SELECT", "UPDATE"]
 
 
 @pytest.mark.needs("postgresql")
-def test_save_locks_the_row_in_a_transaction_alone(user) -> None:
+def test_save_locks_the_row_only_in_a_transaction(user) -> None:
     with CaptureQueriesContext(connection) as outside:
         user.save()
     with transaction.atomic(), CaptureQueriesContext(connection) as inside:
@@ -111,7 +111,7 @@ def test_save_in_a_transaction_waits_for_a_concurrent_change(user) -> None:
 
 
 @pytest.mark.needs("postgresql")
-def test_transactions_that_refer_to_the_user_and_save_it_do_not_deadlock(user) -> None:
+def test_concurrent_transactions_with_the_user_do_not_deadlock(user) -> None:
     both_refer, failed = Barrier(2), []
 
     def refer_and_save(number: int) -> None:
@@ -207,7 +207,7 @@ def test_value_changed_in_place_is_written(user) -> None:
     assert row().first_name == "['a', 'b']"
 
 
-# What is not protected, as documented
+# Documented limitations
 
 
 def test_explicit_update_fields_are_written_as_they_are(user) -> None:
@@ -241,7 +241,7 @@ def test_deleted_user_is_saved_as_django_does(user) -> None:
     user.save()
     assert row().first_name == "Bob"
     change_row(is_staff=False)
-    user.save()  # the row is this object's own now
+    user.save()  # this object has written the row
     assert row().is_staff is True
 
 
@@ -251,7 +251,7 @@ def test_deleted_user_is_saved_as_django_does(user) -> None:
 def test_value_set_after_refresh_from_db_is_written(user) -> None:
     change_row(is_staff=False)
     user.refresh_from_db()
-    user.is_staff = True  # what it was when the snapshot was taken
+    user.is_staff = True  # the value in the snapshot
     user.save()
     assert row().is_staff is True
 
@@ -282,7 +282,7 @@ def test_user_with_deferred_fields_is_protected(user, load) -> None:
     assert values_of(row(), "first_name", "is_staff", "email") == ("Bob", False, "new@example.com")
 
 
-def test_explicit_update_fields_of_a_deferred_user_are_written_as_they_are(user) -> None:
+def test_update_fields_of_a_deferred_user_are_written_as_they_are(user) -> None:
     loaded = User.objects.defer("email").get()
     protect_unread_changes(loaded)
     change_row(is_staff=False)
@@ -290,7 +290,7 @@ def test_explicit_update_fields_of_a_deferred_user_are_written_as_they_are(user)
     assert row().is_staff is True
 
 
-def test_field_loaded_later_is_protected_from_nothing_else(user) -> None:
+def test_deferred_field_loaded_later_leaves_others_protected(user) -> None:
     loaded = User.objects.defer("email").get()
     protect_unread_changes(loaded)
     assert loaded.email == ""  # reads the field, which leaves the snapshot in place
@@ -303,7 +303,7 @@ def test_field_loaded_later_is_protected_from_nothing_else(user) -> None:
 
 
 @pytest.mark.parametrize("make", [copy.copy, copy.deepcopy])
-def test_copy_is_protected_by_itself(user, make) -> None:
+def test_copy_is_protected_independently(user, make) -> None:
     copied = make(user)
     user.first_name = "Bob"
     user.save()
@@ -330,7 +330,7 @@ def test_copy_as_a_new_row_is_written_as_it_is(user) -> None:
     assert values_of(User.objects.get(username="bob"), "first_name", "is_staff") == ("Alice", True)
 
 
-def test_copy_to_be_added_under_the_same_key_is_not_read(user) -> None:
+def test_forced_insert_does_not_read_the_row(user) -> None:
     User.objects.all().delete()
     user._state.adding = True
     with CaptureQueriesContext(connection) as queries:
@@ -338,7 +338,7 @@ def test_copy_to_be_added_under_the_same_key_is_not_read(user) -> None:
     assert [query["sql"].split()[0] for query in queries] == ["INSERT"]
 
 
-def test_pickle_contains_no_value_that_was_removed_from_the_user(user) -> None:
+def test_pickle_contains_no_value_removed_from_the_user(user) -> None:
     user.first_name = "a secret value"
     protect_unread_changes(user)
     user.first_name = ""
@@ -350,7 +350,7 @@ def test_pickle_contains_no_value_that_was_removed_from_the_user(user) -> None:
     assert row().is_staff is True
 
 
-def test_object_of_another_model_with_the_same_state_is_left_alone(user) -> None:
+def test_object_of_another_model_with_the_same_state_is_unaffected(user) -> None:
     group = Group(pk=user.pk, name="writers")
     group._state = user._state
     group.save()
@@ -362,7 +362,7 @@ def test_object_of_another_model_with_the_same_state_is_left_alone(user) -> None
 
 @pytest.fixture
 def hidden() -> User:
-    """A user whose flags are hidden in memory, and not in the row."""
+    """Return a user whose flags are hidden in memory and not in the row."""
     User.objects.create(username="alice", first_name="Alice", is_staff=True, is_superuser=True)
     loaded = row()
     loaded.is_staff = loaded.is_superuser = False
@@ -371,7 +371,7 @@ def hidden() -> User:
 
 
 @pytest.mark.parametrize("save", SAVES)
-def test_hidden_fields_are_kept_in_the_row_and_stay_hidden(hidden, save) -> None:
+def test_hidden_fields_stay_in_the_row_and_hidden_in_memory(hidden, save) -> None:
     for name in ("Bob", "Carol"):
         hidden.first_name = name
         SAVES[save](hidden)
@@ -379,7 +379,7 @@ def test_hidden_fields_are_kept_in_the_row_and_stay_hidden(hidden, save) -> None
         assert values_of(hidden, "first_name", "is_staff", "is_superuser") == (name, False, False)
 
 
-def test_hidden_fields_taken_away_meanwhile_stay_taken_away(hidden) -> None:
+def test_hidden_field_removed_by_another_process_stays_removed(hidden) -> None:
     change_row(is_staff=False)
     hidden.save()
     assert values_of(row(), "is_staff", "is_superuser") == (False, True)
@@ -392,7 +392,7 @@ def test_hidden_field_set_on_purpose_is_written_and_stays(hidden) -> None:
     assert (row().is_staff, hidden.is_staff, hidden.is_superuser) == (True, True, False)
 
 
-def test_hidden_field_set_in_memory_stays_when_others_are_saved_by_name(hidden) -> None:
+def test_hidden_field_set_in_memory_survives_update_fields(hidden) -> None:
     hidden.is_staff = True
     hidden.save(update_fields=["first_name"])
     assert hidden.is_staff is True
