@@ -8,7 +8,7 @@ from django.urls import include, path
 
 
 def who(request: HttpRequest) -> JsonResponse:
-    """Answer with the user's name ("" if anonymous) and the id of the process that answers."""
+    """Return the user's name ("" if anonymous) and the id of the process."""
     return JsonResponse({"user": request.user.get_username(), "process": os.getpid()})
 
 

@@ -60,7 +60,7 @@ def test_request_after_login_of_the_same_user_keeps_the_token(client: Client, to
 def test_receivers_of_user_logged_in_see_the_new_login(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.sessions.user_site.keep_user"]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.sessions.user_site.load_user_early"]
     seen = []
 
     def look(sender: Any, request: Any, user: Any, **_: Any) -> None:
