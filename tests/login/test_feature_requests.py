@@ -44,7 +44,7 @@ def code_of(answer: Any) -> str:
 
 
 @pytest.mark.parametrize("alias", ["acme", "zen"])
-def test_wish_9_pool_of_a_token_is_selected_by_its_exact_issuer(client: Client, settings: Any, alias: str) -> None:
+def test_feature_9_pool_of_a_token_is_selected_by_its_exact_issuer(client: Client, settings: Any, alias: str) -> None:
     pools = {
         "acme": {"USER_POOL_ID": "eu-west-1_AcmePool1", "CLIENT_ID": "1acme"},
         "zen": {"USER_POOL_ID": "us-east-1_ZenPool01", "CLIENT_ID": "1zen"},
@@ -66,7 +66,7 @@ def link(client: Client, server: ScriptedServer, username: str) -> Any:
     return come_back(client, params)
 
 
-def test_wish_14_native_and_federated_account_are_linked_by_sign_in(
+def test_feature_14_native_and_federated_account_are_linked(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
     alice = sign_in(client, "alice")
@@ -76,7 +76,7 @@ def test_wish_14_native_and_federated_account_are_linked_by_sign_in(
     assert sign_in(Client(), "google_1234") == alice
 
 
-def test_wish_14_account_of_another_user_is_not_linked(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_feature_14_account_of_another_user_is_not_linked(client: Client, token_endpoint: ScriptedServer) -> None:
     bob = sign_in(Client(), "bob")
     sign_in(client, "alice")
     answer = link(client, token_endpoint, "bob")
@@ -85,7 +85,7 @@ def test_wish_14_account_of_another_user_is_not_linked(client: Client, token_end
     assert who(client) == "alice"
 
 
-def test_wish_14_link_started_by_another_user_is_interrupted(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_feature_14_link_started_by_another_user_is_interrupted(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(client, "alice")
     params = query_of(client.post("/auth/link/")["Location"])
     sign_in(client, "carol")  # in another tab
@@ -95,7 +95,7 @@ def test_wish_14_link_started_by_another_user_is_interrupted(client: Client, tok
     assert not CognitoUser.objects.filter(username="google_1234").exists()
 
 
-def test_wish_14_earlier_hosted_ui_session_links_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_feature_14_earlier_hosted_ui_session_links_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
     """The session may be an attacker's, planted in this browser: a link would give them this account."""
     sign_in(client, "alice")
     params = query_of(client.post("/auth/link/")["Location"])
@@ -106,7 +106,7 @@ def test_wish_14_earlier_hosted_ui_session_links_nothing(client: Client, token_e
     assert not CognitoUser.objects.filter(username="mallory").exists()
 
 
-def test_wish_14_link_needs_a_signed_in_user_post_and_csrf_token(client: Client) -> None:
+def test_feature_14_link_needs_user_post_and_csrf_token(client: Client) -> None:
     assert client.post("/auth/link/")["Location"].startswith("/auth/login/")
     assert client.get("/auth/link/").status_code == 405
     strict = Client(enforce_csrf_checks=True)
@@ -114,7 +114,7 @@ def test_wish_14_link_needs_a_signed_in_user_post_and_csrf_token(client: Client)
     assert strict.post("/auth/link/").status_code == 403
 
 
-def test_wish_14_last_linked_account_cannot_be_unlinked(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_feature_14_last_linked_account_cannot_be_unlinked(client: Client, token_endpoint: ScriptedServer) -> None:
     alice = sign_in(client, "alice")
     link(client, token_endpoint, "google_1234")
     first, second = alice.cognito_users.order_by("pk")
@@ -127,7 +127,7 @@ def test_wish_14_last_linked_account_cannot_be_unlinked(client: Client, token_en
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_wish_18_form_and_script_requests_refresh_the_tokens(
+def test_feature_18_form_and_script_requests_refresh_the_tokens(
     client: Client, token_endpoint: ScriptedServer, method: str
 ) -> None:
     login = login_of(client, ends_in=-1)
@@ -141,7 +141,7 @@ def test_wish_18_form_and_script_requests_refresh_the_tokens(
 @pytest.mark.parametrize(
     "headers", [{"Sec-Fetch-Mode": "cors"}, {"Sec-Fetch-Mode": "same-origin"}, {"X-Requested-With": "XMLHttpRequest"}]
 )
-def test_wish_18_script_with_an_ended_session_gets_401_not_a_redirect(
+def test_feature_18_script_with_an_expired_session_gets_401(
     client: Client, token_endpoint: ScriptedServer, headers: dict[str, str]
 ) -> None:
     login_of(client, ends_in=-1)
@@ -152,12 +152,12 @@ def test_wish_18_script_with_an_ended_session_gets_401_not_a_redirect(
     assert secret_cookies(client) == {}
 
 
-def test_wish_18_navigation_to_login_redirects_to_the_hosted_ui(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_feature_18_navigation_to_login_redirects_to_the_hosted_ui(client: Client, token_endpoint: ScriptedServer) -> None:
     answer = client.get("/auth/login/", headers={"Sec-Fetch-Mode": "navigate"})
     assert answer["Location"].startswith(f"{token_endpoint.url}/oauth2/authorize?")
 
 
-def test_wish_18_two_tabs_sign_in_and_return_to_their_own_pages(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_feature_18_two_tabs_sign_in_and_return_to_their_own_pages(client: Client, token_endpoint: ScriptedServer) -> None:
     tabs = {page: begin(client, next=page) for page in ("/who/", "/mine/")}
     for page, params in tabs.items():
         token_endpoint.script(token_answer(nonce=params["nonce"]), Answer())
@@ -168,7 +168,7 @@ def paths(server: ScriptedServer) -> list[str]:
     return [request.path for request in server.requests]
 
 
-def test_wish_22_sign_out_revokes_and_redirects_to_cognito_logout(
+def test_feature_22_sign_out_revokes_and_redirects_to_cognito_logout(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
     login_of(client)
@@ -178,7 +178,7 @@ def test_wish_22_sign_out_revokes_and_redirects_to_cognito_logout(
     assert (who(client), CognitoLogin.objects.count()) == ("nobody", 0)
 
 
-def test_wish_22_sign_out_here_does_not_redirect_to_cognito_logout(
+def test_feature_22_sign_out_here_stays_on_the_site(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
     login_of(client)
@@ -187,7 +187,7 @@ def test_wish_22_sign_out_here_does_not_redirect_to_cognito_logout(
     assert who(client) == "nobody"
 
 
-def test_wish_22_sign_out_everywhere_ends_all_logins_of_the_user_only(
+def test_feature_22_sign_out_everywhere_ends_all_logins_of_the_user(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
     phone_browser, bobs_browser = Client(), Client()
@@ -201,7 +201,7 @@ def test_wish_22_sign_out_everywhere_ends_all_logins_of_the_user_only(
 @pytest.mark.parametrize(
     "answer", [json_answer({"__type": "NotAuthorizedException"}, 400), Answer(500)], ids=["refused", "down"]
 )
-def test_wish_22_sign_out_everywhere_is_local_if_cognito_fails(
+def test_feature_22_sign_out_everywhere_is_local_if_cognito_fails(
     client: Client, token_endpoint: ScriptedServer, caplog: pytest.LogCaptureFixture, answer: Answer
 ) -> None:
     phone_browser = Client()
@@ -212,13 +212,13 @@ def test_wish_22_sign_out_everywhere_is_local_if_cognito_fails(
     assert "Signed out of this site" in caplog.text
 
 
-def test_wish_22_get_request_does_not_sign_out(client: Client) -> None:
+def test_feature_22_get_request_does_not_sign_out(client: Client) -> None:
     sign_in(client, "alice")
     client.get("/auth/logout/?where=everywhere")
     assert who(client) == "alice"
 
 
-def test_wish_23_federated_sign_in_needs_the_nonce_that_was_sent(
+def test_feature_23_federated_sign_in_needs_the_nonce_that_was_sent(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
     params = begin(client, identity_provider="Google")
@@ -230,7 +230,7 @@ def test_wish_23_federated_sign_in_needs_the_nonce_that_was_sent(
     assert who(client) == "google_1234"
 
 
-def test_wish_25_failure_reason_is_on_page_in_log_and_signal(
+def test_feature_25_failure_reason_is_on_page_in_log_and_signal(
     client: Client, token_endpoint: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     codes: list[str] = []

@@ -219,7 +219,7 @@ def test_machine_to_machine_token_is_no_sign_in(client: Client, two_pools: TwoPo
 
 @pytest.mark.defends("RP-09")
 @pytest.mark.parametrize("at", ["acme", "umbrella"])
-def test_sign_in_that_comes_back_at_another_tenants_host_is_refused(
+def test_callback_at_another_tenants_host_is_rejected(
     client: Client, two_pools: TwoPools, username_before: str, at: str
 ) -> None:
     params = begin(client, at="zen")
@@ -228,7 +228,7 @@ def test_sign_in_that_comes_back_at_another_tenants_host_is_refused(
 
 
 @pytest.mark.parametrize("has_own_redirect_uri", [True, False])
-def test_alias_with_a_redirect_uri_of_its_own_may_come_back_anywhere(
+def test_alias_with_its_own_redirect_uri_may_return_to_any_host(
     client: Client, two_pools: TwoPools, settings: Any, has_own_redirect_uri: bool
 ) -> None:
     central = {"REDIRECT_URI": "http://localhost/auth/callback/"}

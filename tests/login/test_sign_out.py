@@ -507,7 +507,7 @@ def test_signed_out_is_sent_with_its_arguments(
     assert arguments["sender"] is None
 
 
-def test_signed_out_everywhere_names_every_account(
+def test_signed_out_everywhere_has_all_accounts(
     client: Client, cognito: ScriptedServer, signals: list[dict[str, Any]]
 ) -> None:
     user = login_of(client, "native").cognito_user.user
