@@ -385,9 +385,7 @@ def test_expired_session_with_cognito_rights_is_503_in_an_outage(client: Client,
 
 @pytest.mark.usefixtures("editors_may_change_groups", "cognito_down")
 @pytest.mark.parametrize("url", ["/cognito/async/", "/may/async/", "/edit/async/"])
-def test_expired_async_session_with_cognito_rights_is_503_in_outage(
-    async_client: AsyncClient, url: str
-) -> None:
+def test_expired_async_session_with_cognito_rights_is_503_in_outage(async_client: AsyncClient, url: str) -> None:
     sign_in(async_client, groups=["editors"], refresh_token="a refresh token")
     end_tokens()
     assert get_async(async_client, url).status_code == 503
@@ -420,9 +418,9 @@ def test_report_of_a_server_error_has_no_token(
     monkeypatch.setattr("django_cognito.users.authentication.get_token_user", _fail)
     raws, client = (make_token(), make_token(token_use="id")), client_class()
     get: Any = partial(get_async, client) if isinstance(client, AsyncClient) else client.get
-    with pytest.raises(RuntimeError) as failed:
+    with pytest.raises(RuntimeError) as caught:
         get(url, headers=with_id_token(*raws))
-    report = report_of(failed.value, RequestFactory().get(url))
+    report = report_of(caught.value, RequestFactory().get(url))
     assert "the database is on fire" in report
     assert [raw for raw in raws if raw.rpartition(".")[2] in report] == []
 

@@ -72,9 +72,9 @@ def test_invalid_bearer_token_is_401(client: Client, url: str, method: str, raw:
 @pytest.mark.defends("RP-23")
 @METHODS
 @BOTH_ORDERS
-@pytest.mark.parametrize("enforced", [True, False], ids=["csrf", "no csrf"])
-def test_invalid_token_with_a_session_cookie_is_401_and_anonymous(url: str, method: str, enforced: bool) -> None:
-    client = Client(enforce_csrf_checks=enforced)
+@pytest.mark.parametrize("enforces_csrf", [True, False], ids=["csrf", "no csrf"])
+def test_invalid_token_with_a_session_cookie_is_401_and_anonymous(url: str, method: str, enforces_csrf: bool) -> None:
+    client = Client(enforce_csrf_checks=enforces_csrf)
     sign_in(client, "carol")
     answer = call(client, method, url, "bad")
     assert (answer.status_code, answer.json()["code"]) == (401, "malformed_token")

@@ -66,9 +66,7 @@ def link(client: Client, server: ScriptedServer, username: str) -> Any:
     return come_back(client, params)
 
 
-def test_feature_14_native_and_federated_account_are_linked(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
+def test_feature_14_native_and_federated_account_are_linked(client: Client, token_endpoint: ScriptedServer) -> None:
     alice = sign_in(client, "alice")
     assert link(client, token_endpoint, "google_1234")["Location"] == "/who/"
     assert who(client) == "alice"
@@ -152,12 +150,16 @@ def test_feature_18_script_with_an_expired_session_gets_401(
     assert secret_cookies(client) == {}
 
 
-def test_feature_18_navigation_to_login_redirects_to_the_hosted_ui(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_feature_18_navigation_to_login_redirects_to_the_hosted_ui(
+    client: Client, token_endpoint: ScriptedServer
+) -> None:
     answer = client.get("/auth/login/", headers={"Sec-Fetch-Mode": "navigate"})
     assert answer["Location"].startswith(f"{token_endpoint.url}/oauth2/authorize?")
 
 
-def test_feature_18_two_tabs_sign_in_and_return_to_their_own_pages(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_feature_18_two_tabs_sign_in_and_return_to_their_own_pages(
+    client: Client, token_endpoint: ScriptedServer
+) -> None:
     tabs = {page: begin(client, next=page) for page in ("/who/", "/mine/")}
     for page, params in tabs.items():
         token_endpoint.script(token_answer(nonce=params["nonce"]), Answer())
@@ -178,9 +180,7 @@ def test_feature_22_sign_out_revokes_and_redirects_to_cognito_logout(
     assert (who(client), CognitoLogin.objects.count()) == ("nobody", 0)
 
 
-def test_feature_22_sign_out_here_stays_on_the_site(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
+def test_feature_22_sign_out_here_stays_on_the_site(client: Client, token_endpoint: ScriptedServer) -> None:
     login_of(client)
     assert client.post("/auth/logout/", {"where": "here"})["Location"] == "http://testserver/"
     assert paths(token_endpoint) == ["/oauth2/revoke"]

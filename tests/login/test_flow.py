@@ -312,8 +312,8 @@ def test_sign_out_uses_the_hosted_ui_and_client_of_the_login(client: Client, two
     login = CognitoLogin.objects.get()
     assert store.get_settings_for_login(login).alias == "zen"
     answer = client.post("/auth/logout/", {"at": "acme"})
-    (_, revoked) = two_pools.zen.requests
-    assert (revoked.path, form_of(revoked)["token"]) == ("/oauth2/revoke", "of-zen's-alice")
+    (_, revoke_request) = two_pools.zen.requests
+    assert (revoke_request.path, form_of(revoke_request)["token"]) == ("/oauth2/revoke", "of-zen's-alice")
     assert answer["Location"].startswith(f"{two_pools.zen.url}/logout?client_id={ZEN_CLIENT}&")
     assert two_pools.acme.count == 0
     assert urlsplit(query_of(answer["Location"])["logout_uri"]).netloc == "testserver"

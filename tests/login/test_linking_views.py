@@ -51,7 +51,7 @@ def with_middleware(settings: Any, middleware: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_unlink_locks_in_a_transaction_of_its_own(client) -> None:
+def test_unlink_locks_in_its_own_transaction(client) -> None:
     """In autocommit, as on a site without ATOMIC_REQUESTS; in the transaction of a test any code may lock rows."""
     link = second_link(sign_in(client))
     assert client.post(f"/auth/unlink/{link.pk}/", PAGE).status_code == 302
@@ -131,7 +131,7 @@ def test_anonymous_post_by_a_script_is_401(client, view: str) -> None:
 @each_view
 @each_middleware
 @pytest.mark.usefixtures("with_middleware")
-def test_get_is_405(client, view: str) -> None:
+def test_get_of_link_and_unlink_is_405(client, view: str) -> None:
     sign_in(client)
     assert client.get({"link": "/auth/link/", "unlink": "/auth/unlink/1/"}[view]).status_code == 405
     assert Client().get({"link": "/auth/link/", "unlink": "/auth/unlink/1/"}[view]).status_code == 405

@@ -76,15 +76,15 @@ def cookie_header(client: Client) -> str:
 # No session, no row
 
 
-def test_anonymous_visits_create_no_session_row_and_no_session_cookie(client: Client, settings: Any) -> None:
+def test_anonymous_requests_create_no_session_row_and_no_cookie(client: Client, settings: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, "SILENT_SIGN_IN": True}
-    visit = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    navigation_headers = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     for number in range(50):
         answers = [
             Client().get("/auth/login/", {"next": f"/notes/{number}/"}),
             Client().get("/auth/sign-up/"),
-            Client().get("/open/", headers=visit),
-            (silent := Client()).get("/open/", headers=visit),
+            Client().get("/open/", headers=navigation_headers),
+            (silent := Client()).get("/open/", headers=navigation_headers),
         ]
         answers.append(silent.get(answers[-1]["Location"]))
         params = query_of(answers[-1]["Location"])
@@ -146,7 +146,7 @@ def test_redirect_uri_is_computed_again_at_the_callback(client: Client, token_en
         (False, {"SESSION_COOKIE_SECURE": True}, "", ("/auth", "", True)),
     ],
 )
-def test_cookie_of_a_pending_sign_in(
+def test_pending_sign_in_cookie_has_its_attributes(
     client: Client,
     settings: Any,
     token_endpoint: ScriptedServer,
@@ -167,9 +167,9 @@ def test_cookie_of_a_pending_sign_in(
     assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "Lax", 900)
     token_endpoint.script(token_answer(nonce=params["nonce"]))
     answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]}, secure=is_secure)
-    deleted = answer.cookies[name]
-    assert (answer.status_code, deleted.value, deleted["max-age"]) == (302, "", 0)
-    assert (deleted["path"], deleted["domain"], bool(deleted["secure"])) == expected
+    deleted_cookie = answer.cookies[name]
+    assert (answer.status_code, deleted_cookie.value, deleted_cookie["max-age"]) == (302, "", 0)
+    assert (deleted_cookie["path"], deleted_cookie["domain"], bool(deleted_cookie["secure"])) == expected
 
 
 @pytest.mark.defends("RP-07")
@@ -178,8 +178,8 @@ def test_cookie_that_a_subdomain_could_set_is_not_accepted_on_https(
 ) -> None:
     attacker = Client()
     params = query_of(attacker.get("/auth/login/", secure=True)["Location"])
-    planted = attacker.cookies[secret_cookie(params["state"], "__Host-")].value
-    client.cookies[secret_cookie(params["state"])] = planted
+    planted_cookie = attacker.cookies[secret_cookie(params["state"], "__Host-")].value
+    client.cookies[secret_cookie(params["state"])] = planted_cookie
     answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]}, secure=True)
     assert (answer.status_code, code_of(answer), token_endpoint.count) == (400, "state_unknown", 0)
 
@@ -192,8 +192,8 @@ def test_cookie_with_white_space_before_its_prefix_is_not_accepted(
     attacker = Client()
     params = query_of(attacker.get("/auth/login/", secure=True)["Location"])
     name = secret_cookie(params["state"], "__Host-")
-    planted = f"{space}{name}={attacker.cookies[name].value}".encode().decode("latin-1")  # WSGI: bytes as text
-    query, headers = {"code": "a-code", "state": params["state"]}, {"cookie": f"a=1; {planted}; b=2"}
+    planted_cookie = f"{space}{name}={attacker.cookies[name].value}".encode().decode("latin-1")  # WSGI: bytes as text
+    query, headers = {"code": "a-code", "state": params["state"]}, {"cookie": f"a=1; {planted_cookie}; b=2"}
     answer = client.get(CALLBACK, query, headers=headers, secure=True)
     assert (answer.status_code, code_of(answer), token_endpoint.count) == (400, "state_unknown", 0)
 
@@ -207,7 +207,7 @@ def test_cookie_with_another_secret_is_no_cookie(client: Client, token_endpoint:
     client.cookies[secret_cookie(params["state"])] = value
     before = standing(client)
     assert code_of(come_back(client, params)) == "state_unknown"
-    assert standing(client) == before  # a cookie that does not match is left alone
+    assert standing(client) == before  # a cookie that does not match is not deleted
     assert token_endpoint.count == 0
 
 
@@ -271,9 +271,14 @@ def test_parameter_that_is_too_long_is_invalid_parameter(client: Client) -> None
 
 def test_sign_in_of_the_former_release_may_start_again(client: Client, token_endpoint: ScriptedServer) -> None:
     session = client.session
-    former = {"nonce": "n", "code_verifier": "v", "redirect_uri": "http://testserver/auth/callback/", "next_url": "/a/"}
+    former_sign_in = {
+        "nonce": "n",
+        "code_verifier": "v",
+        "redirect_uri": "http://testserver/auth/callback/",
+        "next_url": "/a/",
+    }
     state_of_43 = "R4nd0m-_5tate0f43charactersasthelastonemade"
-    session["_cognito_sign_ins"] = {state_of_43: {**former, "alias": "default", "begun_at": time.time()}}
+    session["_cognito_sign_ins"] = {state_of_43: {**former_sign_in, "alias": "default", "begun_at": time.time()}}
     session["_cognito_silent_at"] = time.time()
     session.save()
     client.cookies["sessionid"] = session.session_key
@@ -304,7 +309,7 @@ OUTCOMES: dict[str, tuple[Any, dict[str, Any], int]] = {
 
 @pytest.mark.defends("RP-08")
 @pytest.mark.parametrize(("answer", "query", "status"), OUTCOMES.values(), ids=OUTCOMES)
-def test_every_answer_deletes_the_cookie_of_its_state_and_no_other(
+def test_each_response_deletes_the_cookie_of_its_state_only(
     client: Client, token_endpoint: ScriptedServer, answer: Any, query: dict[str, Any], status: int
 ) -> None:
     other, params = begin(client), begin(client)
@@ -338,13 +343,13 @@ def test_server_error_deletes_the_cookie_too(
 
     monkeypatch.setattr(f"django_cognito.login.flow.{place}", fail)
     if is_async:
-        answer = _at_async_site(client, params)
+        answer = _request_async_callback(client, params)
     else:
         answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]})
     assert (answer.status_code, answer.cookies[secret_cookie(params["state"])].value) == (500, "")
 
 
-def _at_async_site(client: Client, params: dict[str, str]) -> Any:
+def _request_async_callback(client: Client, params: dict[str, str]) -> Any:
     from asgiref.sync import async_to_sync
     from django.test import AsyncClient
 
@@ -373,12 +378,12 @@ def complete(client: Client, server: ScriptedServer, username: str = "alice", **
 
 
 @pytest.mark.defends("RP-08")
-def test_completed_callback_that_is_loaded_again_is_a_redirect(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_completed_callback_loaded_again_is_a_redirect(client: Client, token_endpoint: ScriptedServer) -> None:
     params = complete(client, token_endpoint, next="/mine/")
     before, count = standing(client), token_endpoint.count
     for query in ({"code": "a-code"}, {"code": "another"}, {"error": "access_denied"}, {"iss": "https://op.invalid"}):
         answer = client.get(CALLBACK, {"state": params["state"], **query})
-        assert (answer.status_code, answer["Location"]) == (302, "/")  # not `next`: the page has been seen
+        assert (answer.status_code, answer["Location"]) == (302, "/")  # not `next`: the browser has been on that page
     assert (standing(client), token_endpoint.count, who(client)) == (before, count, "alice")
 
 
@@ -420,14 +425,14 @@ def test_state_without_its_cookie_is_unknown_to_a_signed_in_user_too(
     assert code_of(come_back(client, params)) == "state_unknown"
 
 
-def test_session_remembers_the_last_ten_completed_sign_ins(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_session_stores_the_last_ten_completed_sign_ins(client: Client, token_endpoint: ScriptedServer) -> None:
     completed = [complete(client, token_endpoint) for _ in range(11)]
     assert [come_back(client, params).status_code for params in completed] == [400] + [302] * 10
     ids = client.session["_cognito_completed"]
     assert ids == [params["state"].partition(".")[0] for params in completed[1:]]
 
 
-def test_failed_sign_in_is_not_remembered(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_failed_sign_in_is_not_stored_as_completed(client: Client, token_endpoint: ScriptedServer) -> None:
     complete(client, token_endpoint)
     params = begin(client)
     token_endpoint.script(refusal())
@@ -508,13 +513,13 @@ def test_retried_sign_in_succeeds(client: Client, token_endpoint: ScriptedServer
         {"error": "server_error"},
     ],
 )
-def test_no_other_failure_is_retried(client: Client, query: dict[str, str]) -> None:
+def test_other_failures_are_not_retried(client: Client, query: dict[str, str]) -> None:
     assert come_back(client, begin(client), code=None, **query).status_code in (400, 503)
     assert secret_cookies(client) == {}
 
 
 @pytest.mark.parametrize("fault", ["no cookie", "expired", "another issuer"])
-def test_nothing_is_retried_before_all_checks_hold(client: Client, fault: str) -> None:
+def test_sign_in_with_a_failed_check_is_not_retried(client: Client, fault: str) -> None:
     params = begin(client)
     if fault == "no cookie":
         client.cookies.clear()
@@ -532,15 +537,15 @@ def test_fifty_first_cookie_and_later_delete_the_oldest(client: Client) -> None:
     names = sorted(secret_cookies(client))
     assert len(names) == 53
     answer = client.get("/auth/login/")
-    deleted = [name for name, cookie in answer.cookies.items() if not cookie.value]
-    assert sorted(deleted) == names[:3]
+    deleted_names = [name for name, cookie in answer.cookies.items() if not cookie.value]
+    assert sorted(deleted_names) == names[:3]
     assert len(secret_cookies(client)) == 51
     newest = next(params for params in params_of_tabs if secret_cookie(params["state"]) in secret_cookies(client))
     client.get(CALLBACK, {"state": newest["state"], "error": "access_denied"})
     assert len(secret_cookies(client)) == 50  # a callback deletes its own only
 
 
-def test_fifty_cookies_are_left_alone(client: Client) -> None:
+def test_fifty_cookies_are_not_deleted(client: Client) -> None:
     tabs_at_once(client, 50)
     answer = client.get("/auth/login/")
     assert [cookie.value for cookie in answer.cookies.values() if not cookie.value] == []
@@ -595,9 +600,9 @@ def begin_link(client: Client, **form: str) -> dict[str, str]:
 def test_link_is_bound_to_its_user_and_session(client: Client, token_endpoint: ScriptedServer) -> None:
     bob = sign_in(client, "bob")
     params = begin_link(client, next="/mine/")
-    opened = open_state(params["state"])
-    assert opened.links_to == str(bob.pk)
-    assert client.session.session_key not in f"{opened} {opened.session_digest}"
+    opened_state = open_state(params["state"])
+    assert opened_state.links_to == str(bob.pk)
+    assert client.session.session_key not in f"{opened_state} {opened_state.session_digest}"
     token_endpoint.script(token_answer("alice", nonce=params["nonce"]), Answer())
     assert come_back(client, params)["Location"] == "/mine/"
     assert set(CognitoUser.objects.values_list("user__username", "username")) == {("bob", "bob"), ("bob", "alice")}
@@ -637,8 +642,8 @@ def test_link_without_its_cookie_offers_a_plain_sign_in(client: Client) -> None:
     params = begin_link(client, next="/mine/")
     del client.cookies[secret_cookie(params["state"])]
     page = come_back(client, params)
-    opened = open_state(query_of(client.get(page.context["again"])["Location"])["state"])
-    assert (opened.links_to, opened.session_digest) == ("", "")
+    opened_state = open_state(query_of(client.get(page.context["again"])["Location"])["state"])
+    assert (opened_state.links_to, opened_state.session_digest) == ("", "")
 
 
 def test_link_works_with_sessions_in_a_signed_cookie(
@@ -687,10 +692,10 @@ def test_lost_session_cookie_is_an_error_page_and_no_redirect_loop(
     answer = client.get("/auth/login/?next=/mine/")
     assert (answer.status_code, code_of(answer)) == (400, "session_cookie_lost")
     assert secret_cookies(client) == {}
-    assert "/oauth2/authorize?" in client.get("/auth/login/?next=/mine/")["Location"]  # the user's own click
+    assert "/oauth2/authorize?" in client.get("/auth/login/?next=/mine/")["Location"]  # the user clicked the link
 
 
-def test_mark_of_a_sign_in_lasts_for_half_a_minute(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_signed_in_cookie_expires_after_30_seconds(client: Client, token_endpoint: ScriptedServer) -> None:
     complete(client, token_endpoint)
     cookie = client.cookies["cognito_signed_in_sessionid"]
     assert (cookie.value, cookie["max-age"], cookie["path"], cookie["httponly"]) == ("1", 30, "/auth", True)
@@ -719,15 +724,15 @@ def test_login_after_session_cookie_lost_redirects_to_the_hosted_ui(
 def test_secret_is_removed_from_request_cookies_after_it_was_read(
     client: Client, token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params, seen = begin(client), []
+    params, recorded_cookies = begin(client), []
 
     def record_cookies(request: HttpRequest, *_: Any) -> None:
-        seen.append(dict(request.COOKIES))
+        recorded_cookies.append(dict(request.COOKIES))
 
     monkeypatch.setattr("django_cognito.login.flow.store.start_login", record_cookies)
     token_endpoint.script(token_answer(nonce=params["nonce"]))
     come_back(client, params)
-    assert [secret_cookie(params["state"]) in cookies for cookies in seen] == [False]
+    assert [secret_cookie(params["state"]) in cookies for cookies in recorded_cookies] == [False]
 
 
 @pytest.mark.defends("RP-20")
@@ -756,10 +761,10 @@ def test_report_of_a_failed_callback_does_not_show_its_cookie(
 
 
 def test_forged_state_with_its_cookie_is_unknown(client: Client, token_endpoint: ScriptedServer, settings: Any) -> None:
-    started, secret, own_key = open_state(begin(client)["state"]), new_secret(), settings.SECRET_KEY
+    pending_sign_in, secret, own_key = open_state(begin(client)["state"]), new_secret(), settings.SECRET_KEY
     settings.SECRET_KEY = "an attacker's key, which this site does not have at all"
-    forged = seal(started, secret).state
+    forged_state = seal(pending_sign_in, secret).state
     settings.SECRET_KEY = own_key
-    client.cookies[secret_cookie(forged)] = encode_base64url(secret)
-    assert code_of(come_back(client, {"state": forged})) == "state_unknown"
+    client.cookies[secret_cookie(forged_state)] = encode_base64url(secret)
+    assert code_of(come_back(client, {"state": forged_state})) == "state_unknown"
     assert token_endpoint.count == 0

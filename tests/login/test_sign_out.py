@@ -107,11 +107,11 @@ def test_sign_out_ends_no_other_login_of_the_user(
 ) -> None:
     others = {name: Client() for name in ("another browser", "another account")}
     user = sign_in_with(client, "the-first").cognito_user.user
-    remaining = {sign_in_with(others["another browser"], "the-second").pk}
-    remaining.add(sign_in_with(others["another account"], "the-third", "acme_alice").pk)
+    remaining_ids = {sign_in_with(others["another browser"], "the-second").pk}
+    remaining_ids.add(sign_in_with(others["another account"], "the-third", "acme_alice").pk)
     link_to(user, others["another account"], "acme_alice")
     sign_out(client)
-    assert set(CognitoLogin.objects.values_list("pk", flat=True)) == remaining
+    assert set(CognitoLogin.objects.values_list("pk", flat=True)) == remaining_ids
     assert steps(cognito) == ["revoke the-first"]
     assert [who(browser) for browser in (client, *others.values())] == ["nobody", "alice", "alice"]
 
@@ -177,9 +177,9 @@ def test_successful_global_sign_out_makes_no_revocations(client: Client, cognito
 
 
 def test_unreadable_login_does_not_prevent_the_others(client: Client, cognito: ScriptedServer) -> None:
-    unreadable, phone_browser = login_of(client), Client()
+    unreadable_login, phone_browser = login_of(client), Client()
     sign_in_with(phone_browser, "of-the-phone")
-    CognitoLogin.objects.filter(pk=unreadable.pk).update(tokens=b"no tokens")
+    CognitoLogin.objects.filter(pk=unreadable_login.pk).update(tokens=b"no tokens")
     cognito.script(FAILURES["no scope"], Answer())
     client.post(LOGOUT, {"where": "everywhere"})
     assert steps(cognito) == ["GlobalSignOut", "revoke of-the-phone"]
@@ -206,10 +206,10 @@ def test_undeletable_login_is_revoked_and_signed_out(
 ) -> None:
     login_of(client)
     cognito.script(FAILURES["no scope"] if where else Answer(), Answer())
-    failing = FailingQueries('DELETE FROM "django_cognito_cognitologin"')
-    with connection.execute_wrapper(failing):
+    failing_queries = FailingQueries('DELETE FROM "django_cognito_cognitologin"')
+    with connection.execute_wrapper(failing_queries):
         response = client.post(LOGOUT, {"where": where})
-    assert failing.refused
+    assert failing_queries.refused
     assert response["Location"].startswith(f"{cognito.url}/logout?")
     assert steps(cognito)[-1] == "revoke a-refresh-token"
     assert who(client) == "nobody"
@@ -219,20 +219,20 @@ def test_undeletable_login_is_revoked_and_signed_out(
 @pytest.mark.django_db(transaction=True)
 def test_row_is_deleted_after_a_conflict(client: Client, cognito: ScriptedServer) -> None:
     login_of(client)
-    failing = FailsAtFirst('DELETE FROM "django_cognito_cognitologin"', conflict(), conflict())
-    with connection.execute_wrapper(failing):
+    failing_queries = FailsAtFirst('DELETE FROM "django_cognito_cognitologin"', conflict(), conflict())
+    with connection.execute_wrapper(failing_queries):
         client.post(LOGOUT)
-    assert (failing.errors, CognitoLogin.objects.count()) == ([], 0)
+    assert (failing_queries.errors, CognitoLogin.objects.count()) == ([], 0)
     assert steps(cognito) == ["revoke a-refresh-token"]
 
 
 def test_unreadable_links_do_not_prevent_the_end_of_the_own_login(client: Client, cognito: ScriptedServer) -> None:
     login_of(client)
     cognito.script(FAILURES["no scope"], Answer())
-    failing = FailingQueries('WHERE "django_cognito_cognitouser"."user_id"')
-    with connection.execute_wrapper(failing):
+    failing_queries = FailingQueries('WHERE "django_cognito_cognitouser"."user_id"')
+    with connection.execute_wrapper(failing_queries):
         client.post(LOGOUT, {"where": "everywhere"})
-    assert failing.refused
+    assert failing_queries.refused
     assert steps(cognito) == ["GlobalSignOut", "revoke a-refresh-token"]
     assert (CognitoLogin.objects.count(), who(client)) == (0, "nobody")
 
@@ -254,7 +254,7 @@ def test_unreadable_login_leaves_a_local_sign_out(client: Client, cognito: Scrip
     assert dict(client.session.items()) == {}
 
 
-def test_receiver_that_fails_leaves_no_session(client: Client, cognito: ScriptedServer) -> None:
+def test_failing_receiver_leaves_no_session(client: Client, cognito: ScriptedServer) -> None:
     def fail(**_: Any) -> None:
         raise RuntimeError("a fault of the site's own")
 
@@ -272,7 +272,7 @@ def test_receiver_that_fails_leaves_no_session(client: Client, cognito: Scripted
 
 @pytest.mark.parametrize("error", [Http404, RuntimeError])
 @pytest.mark.parametrize("is_local", [False, True])
-def test_pool_resolver_that_fails_does_not_prevent_a_sign_out(
+def test_failing_pool_resolver_does_not_prevent_a_sign_out(
     client: Client, cognito: ScriptedServer, settings: Any, error: type[Exception], is_local: bool
 ) -> None:
     def resolve(request: Any) -> str:
@@ -304,7 +304,7 @@ class AtomicRequests:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.urls("tests.admin.two_admins_site")
 @pytest.mark.parametrize("url", [LOGOUT, "/admin/logout/"])
-def test_receiver_that_fails_in_atomic_requests_leaves_no_session(
+def test_failing_receiver_in_atomic_requests_leaves_no_session(
     client: Client, cognito: ScriptedServer, url: str
 ) -> None:
     def fail(**_: Any) -> None:
@@ -347,14 +347,16 @@ def _access_token(request: Any) -> str:
     return str(json.loads(request.body)["AccessToken"])
 
 
-@pytest.mark.parametrize(("rotated", "revoked"), [("the-second-one", "the-second-one"), (None, "the-first-one")])
+@pytest.mark.parametrize(
+    ("rotated_token", "revoked_token"), [("the-second-one", "the-second-one"), (None, "the-first-one")]
+)
 def test_rotated_refresh_token_is_the_one_revoked(
-    client: Client, cognito: ScriptedServer, rotated: str | None, revoked: str
+    client: Client, cognito: ScriptedServer, rotated_token: str | None, revoked_token: str
 ) -> None:
     sign_in_with_expired_tokens(client)
-    cognito.script(token_answer(refresh_token=rotated), FAILURES["throttled"], Answer())
+    cognito.script(token_answer(refresh_token=rotated_token), FAILURES["throttled"], Answer())
     client.post(LOGOUT, {"where": "everywhere"})
-    assert steps(cognito) == ["refresh_token", "GlobalSignOut", f"revoke {revoked}"]
+    assert steps(cognito) == ["refresh_token", "GlobalSignOut", f"revoke {revoked_token}"]
 
 
 def test_failed_refresh_still_revokes(client: Client, cognito: ScriptedServer) -> None:
@@ -383,7 +385,7 @@ def test_global_sign_out_prefers_a_token_with_the_scope(client: Client, cognito:
     assert decode_jws(_access_token(request))[1]["scope"] == ADMIN_SCOPE
 
 
-def test_plain_sign_out_refreshes_nothing(client: Client, cognito: ScriptedServer) -> None:
+def test_sign_out_of_one_session_does_not_refresh(client: Client, cognito: ScriptedServer) -> None:
     sign_in_with_expired_tokens(client)
     client.post(LOGOUT)
     assert steps(cognito) == ["revoke the-first-one"]
@@ -535,7 +537,7 @@ def test_signed_out_is_not_sent_for_an_anonymous_user(client: Client, signals: l
     assert signals == []
 
 
-def test_receiver_of_signed_out_that_fails_prevents_nothing(client: Client, cognito: ScriptedServer) -> None:
+def test_failing_signed_out_receiver_does_not_prevent_sign_out(client: Client, cognito: ScriptedServer) -> None:
     def fail(**_: Any) -> None:
         raise RuntimeError("a fault of the site's own")
 

@@ -43,11 +43,11 @@ def is_unknown(text: str) -> bool:
 @pytest.mark.parametrize("pending_sign_in", [FULL, make_pending(), make_pending(authorize_params={"prompt": "none"})])
 def test_sealed_state_opens_with_its_content(pending_sign_in: PendingSignIn) -> None:
     secret = new_secret()
-    opened = open_state(seal(pending_sign_in, secret).state)
-    assert replace(opened, secret_digest="") == pending_sign_in
-    assert opened.has_secret(secret)
-    assert not opened.has_secret(new_secret())
-    assert not opened.has_secret(b"")
+    opened_state = open_state(seal(pending_sign_in, secret).state)
+    assert replace(opened_state, secret_digest="") == pending_sign_in
+    assert opened_state.has_secret(secret)
+    assert not opened_state.has_secret(new_secret())
+    assert not opened_state.has_secret(b"")
 
 
 def test_state_is_an_id_and_an_opaque_payload() -> None:
@@ -61,7 +61,7 @@ def test_state_is_an_id_and_an_opaque_payload() -> None:
     assert not [word for word in (b"default", b"notes", b"1testclient") if word in clear]
 
 
-def test_ids_sort_by_age(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sign_in_ids_sort_by_age(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = []
     for moment in (1_700_000_000, 1_700_000_035, 1_700_000_036, 1_790_000_000):
         monkeypatch.setattr("django_cognito.login.state.time.time", lambda moment=moment: moment)
@@ -78,13 +78,13 @@ def test_two_states_of_one_sign_in_differ() -> None:
 def test_nonce_and_verifier_need_secret_and_salt() -> None:
     secret, other = new_secret(), new_secret()
     secrets = seal(FULL, secret)
-    opened = open_state(secrets.state)
-    for name, derived in (("nonce", secrets.nonce), ("verifier", secrets.code_verifier)):
-        expected = hmac.digest(secret, f"{name}{opened.salt}".encode(), hashlib.sha256)
-        assert derived == base64.urlsafe_b64encode(expected).rstrip(b"=").decode()
-        assert len(derived) == 43
-    assert (opened.nonce(secret), opened.code_verifier(secret)) == (secrets.nonce, secrets.code_verifier)
-    assert opened.nonce(other) != secrets.nonce  # the same state with another cookie
+    opened_state = open_state(secrets.state)
+    for name, derived_secret in (("nonce", secrets.nonce), ("verifier", secrets.code_verifier)):
+        expected = hmac.digest(secret, f"{name}{opened_state.salt}".encode(), hashlib.sha256)
+        assert derived_secret == base64.urlsafe_b64encode(expected).rstrip(b"=").decode()
+        assert len(derived_secret) == 43
+    assert (opened_state.nonce(secret), opened_state.code_verifier(secret)) == (secrets.nonce, secrets.code_verifier)
+    assert opened_state.nonce(other) != secrets.nonce  # the same state with another cookie
     another = seal(make_pending(), secret)
     assert another.code_verifier != secrets.code_verifier  # the same cookie with another state
     assert base64.urlsafe_b64encode(secret).decode()[:43] not in secrets.state
@@ -98,8 +98,12 @@ def test_each_sign_in_has_its_own_secrets() -> None:
 
 @pytest.mark.defends("RP-20")
 def test_repr_of_a_sign_in_has_no_secret() -> None:
-    opened = open_state(seal(FULL, new_secret()).state)
-    assert not [hidden for hidden in (opened.salt, opened.secret_digest) if hidden in repr(opened)]
+    opened_state = open_state(seal(FULL, new_secret()).state)
+    assert not [
+        hidden_value
+        for hidden_value in (opened_state.salt, opened_state.secret_digest)
+        if hidden_value in repr(opened_state)
+    ]
 
 
 # States that do not open
@@ -137,8 +141,8 @@ def test_state_that_was_not_sealed_by_this_site_is_unknown(text: str) -> None:
 @pytest.mark.defends("RP-01")
 def test_state_in_another_encoding_is_unknown() -> None:
     text = seal(FULL, new_secret()).state
-    for changed in (f"{text}=", f"{text}\n", f" {text}", f"{text}x", text.upper(), text.replace(".", "..")):
-        assert is_unknown(changed)
+    for changed_text in (f"{text}=", f"{text}\n", f" {text}", f"{text}x", text.upper(), text.replace(".", "..")):
+        assert is_unknown(changed_text)
 
 
 @pytest.mark.defends("RP-01")
@@ -149,9 +153,12 @@ def test_payload_of_another_id_is_unknown() -> None:
 
 def test_state_is_opened_with_a_fallback_key(settings: Any) -> None:
     text = seal(FULL, new_secret()).state
-    former, settings.SECRET_KEY = settings.SECRET_KEY, "a new key, which is at least as long as fifty characters are"
+    former_key, settings.SECRET_KEY = (
+        settings.SECRET_KEY,
+        "a new key, which is at least as long as fifty characters are",
+    )
     assert is_unknown(text)
-    settings.SECRET_KEY_FALLBACKS = [former]
+    settings.SECRET_KEY_FALLBACKS = [former_key]
     assert open_state(text).id == FULL.id
 
 
@@ -169,8 +176,8 @@ def test_state_has_its_own_key() -> None:
 def test_state_of_another_version_is_unknown() -> None:
     purpose, sign_in_id = b"django_cognito.login.state", make_pending().id
     for plaintext in ([2, "default"], [0]):
-        sealed = encrypt(json.dumps(plaintext).encode(), associated_data=sign_in_id.encode(), purpose=purpose)
-        assert is_unknown(f"{sign_in_id}.{encode_base64url(sealed)}")
+        sealed_payload = encrypt(json.dumps(plaintext).encode(), associated_data=sign_in_id.encode(), purpose=purpose)
+        assert is_unknown(f"{sign_in_id}.{encode_base64url(sealed_payload)}")
 
 
 # Its length
@@ -180,10 +187,10 @@ def test_state_of_another_version_is_unknown() -> None:
 def test_next_that_makes_the_state_too_long_is_left_out(chars: int) -> None:
     pending_sign_in = make_pending(next_url="/" + "a" * chars)
     secrets = seal(pending_sign_in, secret := new_secret())
-    opened = open_state(secrets.state)
+    opened_state = open_state(secrets.state)
     assert len(secrets.state) <= MAX_CHARS
-    assert opened.next_url == (pending_sign_in.next_url if chars < 1_000 else "")
-    assert (opened.nonce(secret), opened.code_verifier(secret)) == (secrets.nonce, secrets.code_verifier)
+    assert opened_state.next_url == (pending_sign_in.next_url if chars < 1_000 else "")
+    assert (opened_state.nonce(secret), opened_state.code_verifier(secret)) == (secrets.nonce, secrets.code_verifier)
 
 
 def test_state_uses_the_allowed_length() -> None:
@@ -214,6 +221,6 @@ def test_state_that_is_too_long_is_unknown(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.defends("RP-01")
 @pytest.mark.parametrize(("seconds", "is_expired"), [(0, False), (899, False), (902, True), (10_000, True)])
 def test_sign_in_expires_after_15_minutes(monkeypatch: pytest.MonkeyPatch, seconds: int, is_expired: bool) -> None:
-    opened, now = open_state(seal(make_pending(), new_secret()).state), time.time()
+    opened_state, now = open_state(seal(make_pending(), new_secret()).state), time.time()
     monkeypatch.setattr("django_cognito.login.state.time.time", lambda: now + seconds)
-    assert opened.is_expired == is_expired
+    assert opened_state.is_expired == is_expired

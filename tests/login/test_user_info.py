@@ -175,9 +175,9 @@ def test_change_of_groups_does_not_restore_an_old_profile(client: Client, token_
     sign_in_alice(client, token_endpoint, answer)
     User.objects.update(first_name="By hand")
     link = CognitoUser.objects.get()
-    an_earlier_time = int(link.as_of.timestamp())
+    earlier_time = int(link.as_of.timestamp())
     CognitoUser.objects.update(as_of=link.as_of.replace(year=link.as_of.year - 1))
-    client.get("/who/", headers=bearer(make_token(groups=["editors"], iat=an_earlier_time, auth_time=an_earlier_time)))
+    client.get("/who/", headers=bearer(make_token(groups=["editors"], iat=earlier_time, auth_time=earlier_time)))
     assert CognitoUser.objects.get().groups == ["editors"]
     sign_in_alice(client, token_endpoint, answer)
     assert get_alice().first_name == "By hand"
@@ -185,12 +185,12 @@ def test_change_of_groups_does_not_restore_an_old_profile(client: Client, token_
 
 def test_late_older_sign_in_stores_no_old_profile(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in_alice(client, token_endpoint, user_info_answer(given_name="New"))
-    an_earlier_time = int(CognitoUser.objects.get().as_of.timestamp()) - 60
+    earlier_time = int(CognitoUser.objects.get().as_of.timestamp()) - 60
     sign_in_alice(
         Client(),
         token_endpoint,
         user_info_answer(given_name="Old"),
-        both={"iat": an_earlier_time, "auth_time": an_earlier_time},
+        both={"iat": earlier_time, "auth_time": earlier_time},
     )
     assert get_alice().first_name == "New"
 

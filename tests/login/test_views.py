@@ -592,7 +592,7 @@ def test_unknown_user_does_not_sign_in_without_create_users(
 
 # next
 
-EVIL = [
+UNSAFE_URLS = [
     "//evil.example",
     "///evil.example",
     "////evil.example",
@@ -629,9 +629,11 @@ EVIL = [
 
 
 @pytest.mark.defends("RP-05")
-@pytest.mark.parametrize("evil", EVIL)
-def test_unsafe_next_is_replaced_by_the_default(client: Client, token_endpoint: ScriptedServer, evil: str) -> None:
-    params = begin(client, next=evil)
+@pytest.mark.parametrize("unsafe_url", UNSAFE_URLS)
+def test_unsafe_next_is_replaced_by_the_default(
+    client: Client, token_endpoint: ScriptedServer, unsafe_url: str
+) -> None:
+    params = begin(client, next=unsafe_url)
     assert open_state(params["state"]).next_url == ""
     token_endpoint.script(token_answer(nonce=params["nonce"]))
     assert come_back(client, params)["Location"] == "/"
@@ -639,9 +641,11 @@ def test_unsafe_next_is_replaced_by_the_default(client: Client, token_endpoint: 
 
 
 @pytest.mark.defends("RP-05")
-@pytest.mark.parametrize("evil", EVIL)
-def test_unsafe_next_in_a_sealed_state_is_ignored(client: Client, token_endpoint: ScriptedServer, evil: str) -> None:
-    params = reseal(client, begin(client, next="/notes/"), next_url=evil)
+@pytest.mark.parametrize("unsafe_url", UNSAFE_URLS)
+def test_unsafe_next_in_a_sealed_state_is_ignored(
+    client: Client, token_endpoint: ScriptedServer, unsafe_url: str
+) -> None:
+    params = reseal(client, begin(client, next="/notes/"), next_url=unsafe_url)
     token_endpoint.script(token_answer(nonce=params["nonce"]))
     assert come_back(client, params)["Location"] == "/"
 
@@ -760,8 +764,8 @@ def test_logout_here_without_a_session_stays_on_the_site(client: Client, token_e
 @pytest.mark.parametrize("name", ["logout_uri", "next", "redirect_uri"])
 def test_logout_uri_is_never_a_parameter(client: Client, token_endpoint: ScriptedServer, name: str) -> None:
     login_of(client)
-    evil = {name: "https://evil.example/"}
-    location = client.post(f"/auth/logout/?{name}=https://evil.example/", evil)["Location"]
+    form = {name: "https://evil.example/"}
+    location = client.post(f"/auth/logout/?{name}=https://evil.example/", form)["Location"]
     assert query_of(location)["logout_uri"] == "http://testserver/"
 
 
@@ -907,7 +911,7 @@ def test_error_parameter_cannot_forge_a_log_line(client: Client, caplog: pytest.
 
 
 @pytest.mark.parametrize(
-    "failing",
+    "changes",
     [
         {"error": "access_denied"},
         {"state": "forged"},
@@ -915,12 +919,12 @@ def test_error_parameter_cannot_forge_a_log_line(client: Client, caplog: pytest.
     ],
 )
 def test_each_text_of_the_failure_page_is_translatable(
-    client: Client, token_endpoint: ScriptedServer, failing: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    client: Client, token_endpoint: ScriptedServer, changes: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     params = begin(client)
     token_endpoint.script(Answer(500))
     mark_translations(monkeypatch)
-    assert_translated(come_back(client, params, **failing))
+    assert_translated(come_back(client, params, **changes))
 
 
 def test_each_text_of_the_logout_page_is_translatable(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -936,8 +940,8 @@ def mark_translations(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def assert_translated(answer: Any) -> None:
     texts = re.sub(r"\u00ab[^\u00bb]*\u00bb", "", re.sub(r"(?s)^.*?<title>", "", answer.content.decode()))
-    left = [text.strip() for text in re.sub(r"<[^>]*>", "\n", texts).splitlines()]
-    assert [text for text in left if text] == []
+    untranslated_texts = [text.strip() for text in re.sub(r"<[^>]*>", "\n", texts).splitlines()]
+    assert [text for text in untranslated_texts if text] == []
 
 
 @pytest.mark.parametrize(("language", "direction"), [("de", "ltr"), ("ar", "rtl")])

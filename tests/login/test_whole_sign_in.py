@@ -144,9 +144,9 @@ def test_attackers_callback_url_does_not_sign_the_victim_in(
 @pytest.mark.defends("RP-04")
 def test_stolen_code_is_invalid_grant_in_another_sign_in(client: Client, emulator: Emulator, browser: Browser) -> None:
     hosted_ui(browser, Client())
-    stolen = query_of(browser.sign_in("bob").headers["Location"])["code"]
+    stolen_code = query_of(browser.sign_in("bob").headers["Location"])["code"]
     state = query_of(client.get("/auth/login/")["Location"])["state"]
-    answer = client.get("/auth/callback/", {"code": stolen, "state": state})
+    answer = client.get("/auth/callback/", {"code": stolen_code, "state": state})
     assert (answer.status_code, answer.context["code"]) == (400, "invalid_grant")  # PKCE: another verifier
     assert who(client) == "nobody"
 

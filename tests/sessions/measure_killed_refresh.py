@@ -49,28 +49,28 @@ def running_parts(settings: Any, tmp_path: Path) -> Iterator[tuple[Emulator, Del
 @pytest.mark.parametrize("is_killed", [True, False], ids=["killed", "late"])
 def test_figures(running_parts: tuple[Emulator, DelayingProxy, Site], is_killed: bool) -> None:
     emulator, proxy, site = running_parts
-    killed, sign_outs, unexpected, durations = 0, 0, 0, []
+    killed_count, sign_outs, unexpected_count, durations = 0, 0, 0, []
     for _ in range(ROUNDS):
         clients = sign_in_browsers(emulator, EXPIRIES)
         with delayed_refreshes(site, proxy, clients):
             sent_at = {client: login_in(client).refresh_sent_at for client in clients}
-            killed += site.kill_workers() if is_killed else 0
+            killed_count += site.kill_workers() if is_killed else 0
         deadline = time.monotonic() + 100
         while clients and time.monotonic() < deadline:
-            unexpected += sum(answer != ALICE for answer in site.get_all(clients))
+            unexpected_count += sum(answer != ALICE for answer in site.get_all(clients))
             states = {client: get_state(client) for client in clients}
             sign_outs += sum(state == "ended" for state in states.values())
-            refreshed = [client for client, state in states.items() if state == "refreshed"]
-            durations += [(timezone.now() - sent_at[client]).total_seconds() for client in refreshed]
+            refreshed_clients = [client for client, state in states.items() if state == "refreshed"]
+            durations += [(timezone.now() - sent_at[client]).total_seconds() for client in refreshed_clients]
             clients = [client for client, state in states.items() if state == "waiting"]
             time.sleep(0.1)
         sign_outs += len(clients)
     print(
-        f"\n{'killed' if is_killed else 'late'}: {ROUNDS * len(EXPIRIES)} refreshes interrupted, {killed} workers"
-        f" killed, {sign_outs} sign-outs, {unexpected} answers other than 200; new tokens after {min(durations):.1f} to"
-        f" {max(durations):.1f} s, median {median(durations):.1f} s"
+        f"\n{'killed' if is_killed else 'late'}: {ROUNDS * len(EXPIRIES)} refreshes interrupted, {killed_count} workers"
+        f" killed, {sign_outs} sign-outs, {unexpected_count} answers other than 200; new tokens after"
+        f" {min(durations):.1f} to {max(durations):.1f} s, median {median(durations):.1f} s"
     )
-    assert (sign_outs, unexpected) == (0, 0)
+    assert (sign_outs, unexpected_count) == (0, 0)
 
 
 def get_state(client: Client) -> str:

@@ -38,7 +38,7 @@ pytestmark = [
 TOKEN_TIMEOUT_SECONDS = 6
 LEASE_SECONDS = TOKEN_TIMEOUT_SECONDS + 5
 GRACE_SECONDS = 60
-EXPIRIES: list[float] = [40, 40, -1, -1]  # two browsers inside the margin, two past expiry
+EXPIRIES: list[float] = [40, 40, -1, -1]  # two browsers in the margin, two after expiry
 ALICE = (200, "alice")
 
 
@@ -67,10 +67,10 @@ def request_until_refreshed(site: Site, clients: list[Client]) -> list[tuple[int
     """Send requests of each browser until each has new tokens; return all responses."""
     answers: list[tuple[int, str]] = []
     deadline = time.monotonic() + LEASE_SECONDS + 30
-    while waiting := [client for client in clients if login_in(client).version == 0]:
-        assert time.monotonic() < deadline, f"{len(waiting)} logins were not refreshed"
-        answers += site.get_all(waiting)
-        time.sleep(0.2)  # a browser pauses too
+    while waiting_clients := [client for client in clients if login_in(client).version == 0]:
+        assert time.monotonic() < deadline, f"{len(waiting_clients)} logins were not refreshed"
+        answers += site.get_all(waiting_clients)
+        time.sleep(0.2)  # as a browser pauses
     return answers
 
 
@@ -116,14 +116,14 @@ def test_response_after_the_timeout_does_not_sign_out(emulator: Emulator, proxy:
 def test_grace_shorter_than_the_lease_signs_out_after_expiry(
     emulator: Emulator, proxy: DelayingProxy, site: Site
 ) -> None:
-    valid, expired = clients = sign_in_browsers(emulator, [40, -1])
+    valid_client, expired_client = clients = sign_in_browsers(emulator, [40, -1])
     with delayed_refreshes(site, proxy, clients):
         site.kill_workers()
     deadline = time.monotonic() + LEASE_SECONDS + 30
-    while site.get(expired) == ALICE:
+    while site.get(expired_client) == ALICE:
         assert time.monotonic() < deadline
-        assert site.get(valid) == ALICE
+        assert site.get(valid_client) == ALICE
         time.sleep(0.2)
     with pytest.raises(SignInError):
-        login_in(expired)
-    assert site.get(valid) == ALICE  # its tokens have not expired
+        login_in(expired_client)
+    assert site.get(valid_client) == ALICE  # its tokens have not expired

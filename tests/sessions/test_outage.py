@@ -77,7 +77,7 @@ def test_expired_session_with_a_grant_gets_503_in_an_async_view(
 
 
 @pytest.mark.parametrize("path", ["/admin/auth/group/add/", "/add/"])
-def test_expired_superuser_changes_nothing(client: Client, sign_in_expired: Any, path: str) -> None:
+def test_expired_superuser_session_changes_nothing(client: Client, sign_in_expired: Any, path: str) -> None:
     sign_in_expired(client, GRANTS["superuser"], expired_for=9 * DAY)
     assert client.post(path, {"name": "made after expiry"}).status_code == 503
     assert not Group.objects.exists()
@@ -165,7 +165,7 @@ def test_session_grace_ends_after_an_hour(client: Client, sign_in_expired: Any, 
     assert _is_signed_in(client)
 
 
-def test_session_grace_is_a_setting(client: Client, settings: Any, sign_in_expired: Any) -> None:
+def test_session_grace_is_read_from_the_settings(client: Client, settings: Any, sign_in_expired: Any) -> None:
     sign_in_expired(client, expired_for=9 * DAY)
     settings.COGNITO = {**settings.COGNITO, "SESSION_GRACE_SECONDS": 604_800}
     assert client.get("/user/").json()["user"] == ""
@@ -386,13 +386,13 @@ def test_requests_that_wait_for_the_first_attempt_fail_with_it(
     sign_in_expired(client, GRANTS["staff"])
     gate = Gate()
     token_endpoint.script(replace(Answer(500), before=gate), Answer(500))
-    waiting = [threading.Thread(target=_get_and_close, args=(client, "/user/")) for _ in range(6)]
-    for thread in waiting:
+    waiting_threads = [threading.Thread(target=_get_and_close, args=(client, "/user/")) for _ in range(6)]
+    for thread in waiting_threads:
         thread.start()
     gate.wait_until_asked()
-    for thread in waiting:
+    for thread in waiting_threads:
         thread.join(10)
-    assert not any(thread.is_alive() for thread in waiting)
+    assert not any(thread.is_alive() for thread in waiting_threads)
     assert token_endpoint.count == 1
 
 

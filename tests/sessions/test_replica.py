@@ -244,9 +244,9 @@ def test_former_owner_is_read_from_the_written_row(change_link: Any, replicated:
     assert get(Client(), "/user/api/", **bearer(raw))["user"] == "eve"
     assert stored_link().user.is_superuser
     # As in the admin, which reads from the replica: there the link still belongs to alice.
-    stale = CognitoUser.objects.get()
-    assert stale.user_id == alice.pk
-    change_link(stale, using="default")
+    stale_link = CognitoUser.objects.get()
+    assert stale_link.user_id == alice.pk
+    change_link(stale_link, using="default")
     assert not User.objects.using("default").get(pk=eve.pk).is_superuser
 
 

@@ -136,14 +136,14 @@ def in_processes(count: int, call: Callable[[], Any], directory: Path) -> list[A
     connections.close_all()  # no connection is shared
     children = {fork(call, directory / f"result-{number}"): directory / f"result-{number}" for number in range(count)}
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    running = set(children)
-    while running and time.monotonic() < deadline:
-        running -= {child for child in running if os.waitpid(child, os.WNOHANG)[0]}
+    running_children = set(children)
+    while running_children and time.monotonic() < deadline:
+        running_children -= {child for child in running_children if os.waitpid(child, os.WNOHANG)[0]}
         time.sleep(0.05)
-    for child in running:
+    for child in running_children:
         os.kill(child, 9)
         os.waitpid(child, 0)
-    assert not running, "a process hangs"
+    assert not running_children, "a process hangs"
     return [json.loads(path.read_text()) for path in children.values()]
 
 

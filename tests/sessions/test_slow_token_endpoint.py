@@ -102,7 +102,7 @@ def test_refresh_outlasts_the_timeout_of_other_requests(
 
 
 @pytest.mark.parametrize("call", ["exchange_code", "refresh"])
-def test_token_timeout_is_a_setting(settings: Any, token_endpoint: ScriptedServer, call: str) -> None:
+def test_token_timeout_is_read_from_the_settings(settings: Any, token_endpoint: ScriptedServer, call: str) -> None:
     settings.COGNITO = {**settings.COGNITO, "TOKEN_TIMEOUT_SECONDS": SHORT_SECONDS, "HTTP_TIMEOUT_SECONDS": 60}
     token_endpoint.script(Silence())
     hosted_ui = factories.get_hosted_ui()
@@ -159,9 +159,9 @@ def test_lease_and_sent_time_are_stored_before_the_refresh_request(
     started_at = timezone.now()
     token_endpoint.script(replace(token_answer(), before=record_login))
     assert ensure_fresh(login).refresh_sent_at is None
-    (stored,) = stored_logins
-    assert started_at <= stored.refresh_sent_at <= timezone.now()
-    assert stored.refreshing_until - stored.refresh_sent_at == timedelta(seconds=lease_seconds)
+    (stored_login,) = stored_logins
+    assert started_at <= stored_login.refresh_sent_at <= timezone.now()
+    assert stored_login.refreshing_until - stored_login.refresh_sent_at == timedelta(seconds=lease_seconds)
 
 
 @pytest.mark.parametrize(
@@ -252,19 +252,19 @@ def test_request_with_a_stale_login_waits_for_the_next_attempt(client: Client, t
     login, gate = login_of(client, ends_in=-1, leased_for=-1, sent_ago=21), Gate()
     stale_login = reload_login(login)
     token_endpoint.script(replace(token_answer(), before=gate))
-    refreshed: list[int] = []
+    versions: list[int] = []
 
     async def both() -> None:
-        first = asyncio.create_task(refresh.aensure_fresh(reloaded))
+        first = asyncio.create_task(refresh.aensure_fresh(reloaded_login))
         await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
         second = asyncio.create_task(refresh.aensure_fresh(stale_login))
-        await asyncio.sleep(0)  # let it start
+        await asyncio.sleep(0)  # let the task start
         gate.opened.set()
-        refreshed.extend([login.version for login in await asyncio.gather(first, second)])
+        versions.extend([login.version for login in await asyncio.gather(first, second)])
 
-    reloaded = reload_login(login)
+    reloaded_login = reload_login(login)
     async_to_sync(both)()
-    assert (refreshed, token_endpoint.count) == ([1, 1], 1)
+    assert (versions, token_endpoint.count) == ([1, 1], 1)
 
 
 # Lost responses
@@ -316,16 +316,22 @@ def test_wrong_tokens_after_a_lost_response_end_the_login_at_once(
 
 
 @pytest.mark.parametrize(
-    ("rotated", "revoked"), [("the-second-one", "the-second-one"), (None, "a-refresh-token")], ids=["rotated", "same"]
+    ("rotated_token", "revoked_token"),
+    [("the-second-one", "the-second-one"), (None, "a-refresh-token")],
+    ids=["rotated", "same"],
 )
 def test_refresh_with_rejected_tokens_revokes_the_refresh_token(
-    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, rotated: str | None, revoked: str
+    client: Client,
+    token_endpoint: ScriptedServer,
+    ensure_fresh: EnsureFresh,
+    rotated_token: str | None,
+    revoked_token: str,
 ) -> None:
     login = login_of(client, ends_in=30)
-    token_endpoint.script(token_answer("mallory", refresh_token=rotated), Answer())
+    token_endpoint.script(token_answer("mallory", refresh_token=rotated_token), Answer())
     assert_ended(lambda: ensure_fresh(login))
     assert [request.path for request in token_endpoint.requests] == ["/oauth2/token", "/oauth2/revoke"]
-    assert form_of(token_endpoint.requests[1])["token"] == revoked
+    assert form_of(token_endpoint.requests[1])["token"] == revoked_token
 
 
 def test_refresh_of_a_disabled_user_revokes_the_new_refresh_token(
@@ -364,8 +370,8 @@ def test_rotated_refresh_token_is_stored_if_the_jwks_is_unreachable(
         sign_in_by_hand(browser, client)
     before = change(reload_login(CognitoLogin.objects.get()), ends_in=ends_in)
     factories.reset()  # a worker that has just started
-    reachable = settings.COGNITO
-    settings.COGNITO = {**reachable, "JWKS_URI": f"{unreachable}/jwks.json"}
+    working_settings = settings.COGNITO
+    settings.COGNITO = {**working_settings, "JWKS_URI": f"{unreachable}/jwks.json"}
     if ends_in < 0:
         assert_unavailable(lambda: ensure_fresh(reload_login(before)))
     else:
@@ -373,13 +379,13 @@ def test_rotated_refresh_token_is_stored_if_the_jwks_is_unreachable(
             store.decrypt_tokens(ensure_fresh(reload_login(before))).access_token
             == store.decrypt_tokens(before).access_token
         )
-    stored = reload_login(before)
-    assert stored.refresh_sent_at is None
-    assert store.decrypt_tokens(stored).refresh_token != store.decrypt_tokens(before).refresh_token
-    settings.COGNITO = reachable
+    stored_login = reload_login(before)
+    assert stored_login.refresh_sent_at is None
+    assert store.decrypt_tokens(stored_login).refresh_token != store.decrypt_tokens(before).refresh_token
+    settings.COGNITO = working_settings
     factories.reset()
-    refreshed = ensure_fresh(change(stored, retry_in=-1))
-    assert refreshed.expires_at - timezone.now() > timedelta(minutes=30)
+    refreshed_login = ensure_fresh(change(stored_login, retry_in=-1))
+    assert refreshed_login.expires_at - timezone.now() > timedelta(minutes=30)
 
 
 @pytest.mark.parametrize("error", [OperationalError("deadlock"), ValueError("of a receiver of the site")])
@@ -398,9 +404,9 @@ def test_rotated_refresh_token_is_stored_if_the_user_is_not_saved(
     token_endpoint.script(token_answer(refresh_token="the-second-one"))
     with pytest.raises(type(error)):
         ensure_fresh(login)
-    stored = ensure_fresh(reload_login(login))
-    assert store.decrypt_tokens(stored) == replace(store.decrypt_tokens(login), refresh_token="the-second-one")
-    assert (stored.refresh_sent_at, token_endpoint.count) == (None, 1)
+    stored_login = ensure_fresh(reload_login(login))
+    assert store.decrypt_tokens(stored_login) == replace(store.decrypt_tokens(login), refresh_token="the-second-one")
+    assert (stored_login.refresh_sent_at, token_endpoint.count) == (None, 1)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -427,7 +433,7 @@ def test_cancelled_request_stores_the_new_refresh_token(client: Client, token_en
         request = asyncio.create_task(refresh.aensure_fresh(login))
         await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
         request.cancel()
-        await asyncio.sleep(0)  # let it notice
+        await asyncio.sleep(0)  # let the task handle the cancellation
         gate.opened.set()
         with pytest.raises(asyncio.CancelledError):
             await request
@@ -438,11 +444,11 @@ def test_cancelled_request_stores_the_new_refresh_token(client: Client, token_en
 
 
 def test_refused_refresh_of_a_cancelled_request_logs_no_error(client: Client, token_endpoint: ScriptedServer) -> None:
-    login, gate, unhandled = login_of(client, ends_in=-1), Gate(), []
+    login, gate, unhandled_errors = login_of(client, ends_in=-1), Gate(), []
     token_endpoint.script(replace(refusal(), before=gate))
 
     async def cancel_during_the_refresh() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context["message"]))
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled_errors.append(context["message"]))
         request = asyncio.create_task(refresh.aensure_fresh(login))
         await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
         request.cancel()
@@ -451,7 +457,7 @@ def test_refused_refresh_of_a_cancelled_request_logs_no_error(client: Client, to
             await request
 
     async_to_sync(cancel_during_the_refresh)()
-    assert (CognitoLogin.objects.count(), unhandled) == (0, [])
+    assert (CognitoLogin.objects.count(), unhandled_errors) == (0, [])
 
 
 @pytest.mark.django_db(transaction=True)

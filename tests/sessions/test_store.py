@@ -145,9 +145,9 @@ def test_refresh_encrypts_with_the_new_secret_key(
     settings.SECRET_KEY = "another key for tests alone, as long as the one before it was"
     settings.SECRET_KEY_FALLBACKS = [old_key]
     token_endpoint.script(token_answer())
-    refreshed = refresh.ensure_fresh(login)
+    refreshed_login = refresh.ensure_fresh(login)
     settings.SECRET_KEY_FALLBACKS = []
-    assert store.get_access_token(refreshed).username == "alice"
+    assert store.get_access_token(refreshed_login).username == "alice"
 
 
 def test_session_with_undecryptable_tokens_is_signed_out(client: Client, token_endpoint: ScriptedServer) -> None:
@@ -257,10 +257,10 @@ def test_tokens_in_the_margin_or_expired_are_refreshed(
     login = login_of(client, ends_in=ends_in)
     before = store.decrypt_tokens(login)
     token_endpoint.script(token_answer())
-    refreshed = ensure_fresh(login)
-    assert store.decrypt_tokens(refreshed).access_token != before.access_token
-    assert refreshed.expires_at - timezone.now() > timedelta(minutes=59)
-    assert (refreshed.version, refreshed.refreshing_until) == (1, None)
+    refreshed_login = ensure_fresh(login)
+    assert store.decrypt_tokens(refreshed_login).access_token != before.access_token
+    assert refreshed_login.expires_at - timezone.now() > timedelta(minutes=59)
+    assert (refreshed_login.version, refreshed_login.refreshing_until) == (1, None)
     assert form_of(token_endpoint.requests[0])["refresh_token"] == before.refresh_token
 
 
@@ -278,8 +278,8 @@ def test_refresh_token_without_rotation_is_used_again(
 ) -> None:
     sign_in(client, refresh_token="the-first-one")
     token_endpoint.script(token_answer(refresh_token=None))
-    refreshed = ensure_fresh(change(reload_login(CognitoLogin.objects.get()), ends_in=-1))
-    assert store.decrypt_tokens(refreshed).refresh_token == "the-first-one"
+    refreshed_login = ensure_fresh(change(reload_login(CognitoLogin.objects.get()), ends_in=-1))
+    assert store.decrypt_tokens(refreshed_login).refresh_token == "the-first-one"
 
 
 def test_rotated_refresh_token_is_stored_and_used_next(
@@ -287,8 +287,8 @@ def test_rotated_refresh_token_is_stored_and_used_next(
 ) -> None:
     login = login_of(client, ends_in=-1)
     token_endpoint.script(token_answer(refresh_token="the-second-one"), token_answer(refresh_token="the-third-one"))
-    refreshed = ensure_fresh(change(ensure_fresh(login), ends_in=-1))
-    assert store.decrypt_tokens(refreshed).refresh_token == "the-third-one"
+    refreshed_login = ensure_fresh(change(ensure_fresh(login), ends_in=-1))
+    assert store.decrypt_tokens(refreshed_login).refresh_token == "the-third-one"
     assert form_of(token_endpoint.requests[1])["refresh_token"] == "the-second-one"
 
 
@@ -574,9 +574,9 @@ def test_eight_concurrent_refreshes_send_one_request(
     login, start_line = login_of(client, ends_in=ends_in), threading.Barrier(8)
     token_endpoint.script(token_answer())
 
-    def run(stored: CognitoLogin) -> CognitoLogin:
+    def run(stored_login: CognitoLogin) -> CognitoLogin:
         start_line.wait(20)
-        return refresh.ensure_fresh(stored)
+        return refresh.ensure_fresh(stored_login)
 
     runs = [threads(run, reload_login(login)) for _ in range(8)]
     assert {store.is_expired(run.result(20)) for run in runs} == {False}
@@ -620,8 +620,8 @@ def test_async_refresh_does_not_block_the_database_thread(client: Client, token_
             gate.opened.set()
         return logins, await refresh_task
 
-    logins, refreshed = async_to_sync(both)()
-    assert (logins, refreshed.version) == (1, 1)
+    logins, refreshed_login = async_to_sync(both)()
+    assert (logins, refreshed_login.version) == (1, 1)
 
 
 def test_wait_for_another_refresh_has_a_timeout(
@@ -680,8 +680,8 @@ def test_late_worker_uses_the_tokens_of_the_other(
 ) -> None:
     login = login_of(client, ends_in=-1)
     token_endpoint.script(replace(answer(), before=refresh_in_another_worker(login)))
-    refreshed = ensure_fresh(login)
-    assert (refreshed.version, store.is_expired(refreshed)) == (1, False)
+    refreshed_login = ensure_fresh(login)
+    assert (refreshed_login.version, store.is_expired(refreshed_login)) == (1, False)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -48,8 +48,8 @@ def test_id_token_is_removed_from_the_request_and_returned_again(factory: Callab
     assert [take_id_token(request), take_id_token(request)] == [RAW, RAW]
     assert "x-cognito-id-token" not in request.headers
     assert request.headers["x-other"] == "1"
-    shown = repr((request.META, getattr(request, "scope", None), dict(request.headers), vars(request)))
-    assert RAW not in shown
+    visible_text = repr((request.META, getattr(request, "scope", None), dict(request.headers), vars(request)))
+    assert RAW not in visible_text
 
 
 def test_id_token_is_removed_from_the_header_list_of_the_asgi_server() -> None:
@@ -119,7 +119,7 @@ def test_sentry_with_its_django_integration_sends_no_token() -> None:
     assert process.returncode == 0, process.stdout[-4_000:] + process.stderr[-2_000:]
 
 
-def _captured(request: Any, times: int = 1) -> list[Any]:
+def _capture_events(request: Any, times: int = 1) -> list[Any]:
     """Return the events of a Sentry client without integrations after reading the header `times` times."""
     events: list[Any] = []
     client = sentry_sdk.Client(
@@ -138,7 +138,7 @@ def _captured(request: Any, times: int = 1) -> list[Any]:
 
 def test_sentry_event_of_the_request_has_filtered_headers() -> None:
     request = RequestFactory().get("/", headers={"x-cognito-id-token": RAW, "authorization": "Bearer x"})
-    first, second = _captured(request, times=3)
+    first, second = _capture_events(request, times=3)
     assert first["request"]["headers"] == {
         "X-Cognito-Id-Token": "[Filtered]",
         "authorization": "[Filtered]",
@@ -148,7 +148,7 @@ def test_sentry_event_of_the_request_has_filtered_headers() -> None:
 
 
 def test_sentry_event_of_a_request_without_tokens_is_left_alone() -> None:
-    first, _ = _captured(RequestFactory().get("/"))
+    first, _ = _capture_events(RequestFactory().get("/"))
     assert first["request"]["headers"]["X-Cognito-Id-Token"] == RAW
 
 
@@ -214,8 +214,8 @@ def test_report_of_an_encryption_error_shows_no_secret(
 @pytest.mark.django_db
 @pytest.mark.usefixtures("cognito_keys")
 @pytest.mark.defends("RP-20")
-@pytest.mark.parametrize("stored", ["garbage", "no JSON", "other members"])
-def test_report_of_an_unreadable_login_shows_no_secret(client: Client, stored: str) -> None:
+@pytest.mark.parametrize("stored_value", ["garbage", "no JSON", "other members"])
+def test_report_of_an_unreadable_login_shows_no_secret(client: Client, stored_value: str) -> None:
     sign_in(client)
     login = CognitoLogin.objects.get()
     data = store._associated_data(login.pk)
@@ -223,7 +223,7 @@ def test_report_of_an_unreadable_login_shows_no_secret(client: Client, stored: s
         "garbage": REFRESH_TOKEN.encode() * 3,
         "no JSON": encrypt(REFRESH_TOKEN.encode(), associated_data=data),
         "other members": encrypt(PLAINTEXT, associated_data=data),
-    }[stored]
+    }[stored_value]
     with pytest.raises(SignInError) as caught:
         store.decrypt_tokens(login)
     assert caught.value.code == "login_unreadable"

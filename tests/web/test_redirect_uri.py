@@ -23,7 +23,7 @@ REDIRECT_URI = f"https://{LOGIN_HOST}/auth/callback/"
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(settings: Any, token_endpoint: ScriptedServer) -> None:
+def _redirect_uri_on_another_host(settings: Any, token_endpoint: ScriptedServer) -> None:
     settings.ALLOWED_HOSTS = [SITE_HOST, LOGIN_HOST, "example.com", "example.org"]
     settings.COGNITO = {**settings.COGNITO, "REDIRECT_URI": REDIRECT_URI, "REDIRECT_HOSTS": [SITE_HOST]}
 
@@ -62,7 +62,7 @@ def test_redirected_request_is_not_redirected_again(client: Client, token_endpoi
     [
         ("app:8000", "app:8000", False),  # a proxy rewrites the Host
         (LOGIN_HOST, LOGIN_HOST, False),  # a proxy does not forward that the request is https
-        (LOGIN_HOST, LOGIN_HOST, True),  # the browser came by http
+        (LOGIN_HOST, LOGIN_HOST, True),  # the browser used http
     ],
 )
 def test_login_redirected_to_the_same_site_keeps_next(
@@ -77,10 +77,10 @@ def test_login_redirected_to_the_same_site_keeps_next(
 
 @pytest.mark.defends("RP-05")
 @pytest.mark.parametrize(
-    "evil", ["//evil.example/", "/\\evil.example/", "@evil.example/", ".evil.example/", ":1@evil.example"]
+    "suffix", ["//evil.example/", "/\\evil.example/", "@evil.example/", ".evil.example/", ":1@evil.example"]
 )
-def test_unsafe_next_of_a_redirected_login_is_ignored(client: Client, evil: str) -> None:
-    query = {"redirected": "1", "next": f"https://{LOGIN_HOST}{evil}"}
+def test_unsafe_next_of_a_redirected_login_is_ignored(client: Client, suffix: str) -> None:
+    query = {"redirected": "1", "next": f"https://{LOGIN_HOST}{suffix}"}
     answer = get(client, "/auth/login/", query, LOGIN_HOST)
     next_url = open_state(query_of(answer["Location"])["state"]).next_url
     assert next_url == "" or urlsplit(next_url)[:2] == ("https", LOGIN_HOST)
@@ -96,9 +96,9 @@ def test_next_on_a_host_not_in_redirect_hosts_is_left_out(client: Client, settin
 
 
 @pytest.mark.defends("RP-05")
-@pytest.mark.parametrize("evil", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
-def test_unsafe_next_is_left_out_of_the_redirect(client: Client, evil: str) -> None:
-    answer = get(client, "/auth/login/", {"next": evil})
+@pytest.mark.parametrize("unsafe_url", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
+def test_unsafe_next_is_left_out_of_the_redirect(client: Client, unsafe_url: str) -> None:
+    answer = get(client, "/auth/login/", {"next": unsafe_url})
     assert query_of(answer["Location"]) == {"redirected": "1"}
 
 
@@ -136,7 +136,7 @@ def test_login_is_redirected_if_the_callback_lacks_its_cookies(
 
 def test_page_on_another_host_starts_no_silent_sign_in(client: Client, settings: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, "SILENT_SIGN_IN": True}
-    visit = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    navigation_headers = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     for host, status in ((SITE_HOST, 200), (LOGIN_HOST, 302)):
-        answer = client.get("/open/", headers={"host": host, **visit}, secure=True)
+        answer = client.get("/open/", headers={"host": host, **navigation_headers}, secure=True)
         assert (answer.status_code, who(client) if host == "testserver" else "") == (status, "")

@@ -38,7 +38,7 @@ Visit = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)
-def _allowed(settings: Any, token_endpoint: ScriptedServer) -> None:
+def _silent_sign_in(settings: Any, token_endpoint: ScriptedServer) -> None:
     settings.COGNITO = {**settings.COGNITO, "SILENT_SIGN_IN": True}
 
 
@@ -202,13 +202,15 @@ def test_prompt_none_without_silent_sign_in_is_invalid(
     assert (answer.status_code, answer.context["code"]) == (400, "invalid_parameter")
 
 
-@pytest.mark.parametrize("evil", ["//evil.example/", "https://evil.example/", "javascript:alert(1)", "/\\evil.example"])
+@pytest.mark.parametrize(
+    "unsafe_url", ["//evil.example/", "https://evil.example/", "javascript:alert(1)", "/\\evil.example"]
+)
 @pytest.mark.parametrize("is_in_state", [False, True])
-def test_unsafe_next_of_a_silent_sign_in_is_ignored(client: Client, evil: str, is_in_state: bool) -> None:
-    params = begin(client, prompt="none", next=evil)
+def test_unsafe_next_of_a_silent_sign_in_is_ignored(client: Client, unsafe_url: str, is_in_state: bool) -> None:
+    params = begin(client, prompt="none", next=unsafe_url)
     assert open_state(params["state"]).next_url == ""
     if is_in_state:
-        params = reseal(client, params, next_url=evil)
+        params = reseal(client, params, next_url=unsafe_url)
     assert come_back(client, params, code=None, error="login_required")["Location"] == "/"
 
 
