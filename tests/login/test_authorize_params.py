@@ -188,6 +188,6 @@ def test_domain_of_login_hint_selects_its_provider(provider_settings: CognitoSet
     assert read_params("login_hint=alice@example.com", provider_settings) == {"login_hint": "alice@example.com"}
 
 
-def test_identity_provider_wins_over_domain_of_login_hint(provider_settings: CognitoSettings) -> None:
+def test_identity_provider_overrides_domain_of_login_hint(provider_settings: CognitoSettings) -> None:
     query = "login_hint=alice@acme.com&identity_provider=Google"
     assert read_params(query, provider_settings) == {"login_hint": "alice@acme.com", "identity_provider": "Google"}

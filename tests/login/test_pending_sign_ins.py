@@ -303,7 +303,7 @@ OUTCOMES: dict[str, tuple[Any, dict[str, Any], int]] = {
     "another issuer": (None, {"iss": "https://op.invalid/"}, 400),
     "no code": (None, {"code": None}, 400),
     "retried": (None, ALREADY, 302),
-    "nobody": (None, {"code": None, "error": "login_required"}, 400),
+    "no user at Cognito": (None, {"code": None, "error": "login_required"}, 400),
 }
 
 

@@ -503,15 +503,20 @@ def test_matching_at_hash_is_accepted(client: Client, token_endpoint: ScriptedSe
     [
         pytest.param(refusal("invalid_grant"), 400, "invalid_grant", id="the code was used"),
         pytest.param(refusal("invalid_client", 401), 400, "invalid_client", id="a wrong secret"),
-        pytest.param(refusal("no word", 400), 503, "cognito_unavailable", id="a refusal in no word of OAuth"),
-        pytest.param(json_answer({"error": "of_their_own"}, 400), 400, "sign_in_refused", id="an unknown refusal"),
+        pytest.param(refusal("no word", 400), 503, "cognito_unavailable", id="a refusal with an invalid error code"),
+        pytest.param(
+            json_answer({"error": "of_their_own"}, 400),
+            400,
+            "sign_in_refused",
+            id="a refusal with an unknown error code",
+        ),
         pytest.param(Answer(400, b"no"), 503, "cognito_unavailable", id="a refusal without JSON"),
-        pytest.param(Answer(429), 503, "cognito_unavailable", id="too many"),
+        pytest.param(Answer(429), 503, "cognito_unavailable", id="too many requests"),
         pytest.param(Answer(500), 503, "cognito_unavailable", id="a fault"),
         pytest.param(Answer(200, b"<html>Sign in to this Wi-Fi"), 503, "cognito_unavailable", id="HTML"),
-        pytest.param(Answer(200, b"[]"), 503, "cognito_unavailable", id="no object"),
-        pytest.param(Answer(200, b"{" * 70_000), 503, "cognito_unavailable", id="too much"),
-        pytest.param(json_answer({}), 400, "malformed_response", id="nothing in it"),
+        pytest.param(Answer(200, b"[]"), 503, "cognito_unavailable", id="no JSON object"),
+        pytest.param(Answer(200, b"{" * 70_000), 503, "cognito_unavailable", id="too large"),
+        pytest.param(json_answer({}), 400, "malformed_response", id="an empty JSON object"),
         pytest.param(Silence(), 503, "cognito_unavailable", id="silence"),
     ],
 )
@@ -776,11 +781,11 @@ SIGN_OUT_PAGES = {
     "a login, here": ("login", "here", ["You will be signed out here."]),
     "a login, everywhere": ("login", "everywhere", ["on all your devices"]),
     "a local password": ("local", "", ["You will be signed out here."]),
-    "nobody": ("", "", EXPIRED),
-    "nobody, here": ("", "here", EXPIRED[:1]),
-    "nobody, everywhere": ("", "everywhere", [*EXPIRED, "Other devices stay signed in."]),
+    "anonymous": ("", "", EXPIRED),
+    "anonymous, here": ("", "here", EXPIRED[:1]),
+    "anonymous, everywhere": ("", "everywhere", [*EXPIRED, "Other devices stay signed in."]),
     "an ended login, everywhere": ("ended", "everywhere", [*EXPIRED, "Other devices stay signed in."]),
-    "nobody, with what is no place": ("", '"><script>', EXPIRED),
+    "anonymous, with an invalid value": ("", '"><script>', EXPIRED),
 }
 ALL_SENTENCES = {sentence for _, _, sentences in SIGN_OUT_PAGES.values() for sentence in sentences}
 

@@ -33,9 +33,9 @@ def record_process(get_response: Any) -> Any:
     return middleware
 
 
-def who(request: Any) -> HttpResponse:
+def show_username(request: Any) -> HttpResponse:
     """Return the user's name; "nobody" for an anonymous user."""
     return HttpResponse(request.user.get_username() or "nobody")
 
 
-urlpatterns = [path("who/", who)]
+urlpatterns = [path("who/", show_username)]
