@@ -28,7 +28,7 @@ def call(client: Client, method: str, url: str, raw: str) -> Any:
 
 @METHODS
 @pytest.mark.parametrize("url", ["/who/", "/cognito-first/", "/session-first/"])
-def test_a_token_is_its_person(client: Client, url: str, method: str) -> None:
+def test_bearer_token_authenticates_its_user(client: Client, url: str, method: str) -> None:
     answer = call(client, method, url, make_token())
     assert answer.status_code == 200
     assert (answer.json()["user"], answer.json()["django_user"], answer.json()["auth"]) == (
@@ -39,7 +39,7 @@ def test_a_token_is_its_person(client: Client, url: str, method: str) -> None:
     assert answer.json()["sub"]
 
 
-def test_a_token_is_verified_once(client: Client, django_assert_num_queries: Any) -> None:
+def test_repeated_token_makes_one_query(client: Client, django_assert_num_queries: Any) -> None:
     raw = make_token()
     call(client, "get", "/who/", raw)
     with django_assert_num_queries(1):
@@ -48,12 +48,12 @@ def test_a_token_is_verified_once(client: Client, django_assert_num_queries: Any
 
 @pytest.mark.defends("RP-23")
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
-def test_the_scheme_is_case_insensitive(client: Client, scheme: str) -> None:
+def test_bearer_scheme_is_case_insensitive(client: Client, scheme: str) -> None:
     answer = client.get("/who/", headers={"authorization": f"{scheme} {make_token()}"})
     assert answer.json()["user"] == "alice"
 
 
-def test_without_the_middleware_a_token_still_is_its_person(client: Client, settings: Any) -> None:
+def test_bearer_token_works_without_the_middleware(client: Client, settings: Any) -> None:
     settings.MIDDLEWARE = WITHOUT_MIDDLEWARE
     assert call(client, "get", "/who/", make_token()).json()["sub"]
     assert call(client, "get", "/who/", "bad").status_code == 401
@@ -63,7 +63,7 @@ def test_without_the_middleware_a_token_still_is_its_person(client: Client, sett
 @METHODS
 @BOTH_ORDERS
 @pytest.mark.parametrize("raw", ["bad", "", "a.b.c", "é", "a\x00b", "eyJ.e30."])
-def test_a_bad_token_is_401(client: Client, url: str, method: str, raw: str) -> None:
+def test_invalid_bearer_token_is_401(client: Client, url: str, method: str, raw: str) -> None:
     answer = call(client, method, url, raw)
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer error="invalid_token"')
     assert set(answer.json()) == {"detail", "code"}
@@ -72,9 +72,9 @@ def test_a_bad_token_is_401(client: Client, url: str, method: str, raw: str) -> 
 @pytest.mark.defends("RP-23")
 @METHODS
 @BOTH_ORDERS
-@pytest.mark.parametrize("enforced", [True, False], ids=["csrf", "no csrf"])
-def test_a_cookie_and_a_bad_token_are_401_and_never_the_cookies_person(url: str, method: str, enforced: bool) -> None:
-    client = Client(enforce_csrf_checks=enforced)
+@pytest.mark.parametrize("enforces_csrf", [True, False], ids=["csrf", "no csrf"])
+def test_invalid_token_with_a_session_cookie_is_401_and_anonymous(url: str, method: str, enforces_csrf: bool) -> None:
+    client = Client(enforce_csrf_checks=enforces_csrf)
     sign_in(client, "carol")
     answer = call(client, method, url, "bad")
     assert (answer.status_code, answer.json()["code"]) == (401, "malformed_token")
@@ -84,7 +84,7 @@ def test_a_cookie_and_a_bad_token_are_401_and_never_the_cookies_person(url: str,
 
 @METHODS
 @BOTH_ORDERS
-def test_a_cookie_and_a_good_token_are_the_tokens_person(url: str, method: str) -> None:
+def test_valid_token_with_a_session_cookie_is_the_tokens_user(url: str, method: str) -> None:
     client = Client(enforce_csrf_checks=True)
     sign_in(client, "carol")
     assert call(client, method, url, make_token()).json()["user"] == "alice"
@@ -92,48 +92,48 @@ def test_a_cookie_and_a_good_token_are_the_tokens_person(url: str, method: str) 
 
 @pytest.mark.defends("RP-23")
 @METHODS
-def test_where_only_sessions_count_a_token_and_a_cookie_are_nobody(method: str) -> None:
+def test_session_authentication_alone_ignores_session_with_a_token(method: str) -> None:
     client = Client(enforce_csrf_checks=True)
     sign_in(client, "carol")
     assert call(client, method, "/session-alone/", make_token()).status_code == 403
 
 
 @METHODS
-def test_a_public_view_does_not_look_at_the_token(client: Client, method: str) -> None:
+def test_view_without_authentication_ignores_the_token(client: Client, method: str) -> None:
     assert call(client, method, "/public/", "bad").json()["user"] == ""
 
 
 @BOTH_ORDERS
-def test_a_session_is_its_person(client: Client, url: str) -> None:
+def test_session_authenticates_its_user(client: Client, url: str) -> None:
     sign_in(client, "carol")
-    said = client.get(url).json()
-    assert (said["user"], said["auth"]) == ("carol", "NoneType")
-    assert said["sub"]
+    data = client.get(url).json()
+    assert (data["user"], data["auth"]) == ("carol", "NoneType")
+    assert data["sub"]
 
 
 @pytest.mark.defends("RP-23")
 @BOTH_ORDERS
-def test_a_session_needs_its_csrf_token(url: str) -> None:
+def test_session_post_without_csrf_token_is_403(url: str) -> None:
     client = Client(enforce_csrf_checks=True)
     sign_in(client, "carol")
     assert client.post(url).status_code == 403
 
 
 @pytest.mark.parametrize(("url", "status"), [("/cognito-first/", 401), ("/session-first/", 403)])
-def test_no_token_is_drfs_own_answer_by_the_first_class(client: Client, url: str, status: int) -> None:
+def test_anonymous_response_is_that_of_the_first_class(client: Client, url: str, status: int) -> None:
     answer = client.get(url)
     assert answer.status_code == status
     assert answer.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
 
 
 @pytest.mark.parametrize("header", ["Basic YTpi", "Token abc", "Bearerabc", "Bear er", ""])
-def test_another_scheme_is_no_token(client: Client, header: str) -> None:
+def test_another_authorization_scheme_is_anonymous(client: Client, header: str) -> None:
     answer = client.get("/who/", headers={"authorization": header})
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
 
 
 @pytest.mark.defends("RP-23")
-def test_a_token_in_the_query_is_ignored(client: Client) -> None:
+def test_access_token_in_the_query_is_ignored(client: Client) -> None:
     answer = client.get("/who/", {"access_token": make_token()})
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
 
@@ -142,7 +142,7 @@ def test_a_token_in_the_query_is_ignored(client: Client) -> None:
 @BOTH_ORDERS
 @pytest.mark.parametrize("first", ["Bearer {}", "Basic YTpi"])
 @pytest.mark.parametrize("separator", [",", ", "])
-def test_two_authorization_headers_are_refused(client: Client, url: str, first: str, separator: str) -> None:
+def test_two_authorization_headers_are_rejected(client: Client, url: str, first: str, separator: str) -> None:
     sign_in(client, "carol")
     both = separator.join([first, "Bearer {}"]).replace("{}", make_token())
     assert client.get(url, headers={"authorization": both}).status_code == 401
@@ -157,14 +157,14 @@ def test_two_authorization_headers_are_refused(client: Client, url: str, first: 
         ({"token_use": "id"}, "wrong_token_use"),
     ],
 )
-def test_a_refusal_says_why_by_its_code(client: Client, claims: dict[str, Any], code: str) -> None:
+def test_rejected_token_has_its_error_code(client: Client, claims: dict[str, Any], code: str) -> None:
     answer = call(client, "get", "/who/", make_token(**claims))
     assert (answer.status_code, answer.json()["code"]) == (401, code)
 
 
 @BOTH_ORDERS
 @METHODS
-def test_an_id_token_of_the_same_sign_in_may_come_along(client: Client, url: str, method: str) -> None:
+def test_id_token_of_the_same_sign_in_is_accepted(client: Client, url: str, method: str) -> None:
     headers = with_id_token(make_token(), make_token(token_use="id", given_name="Alice"))
     answer = getattr(client, method)(url, headers=headers)
     assert (answer.json()["user"], answer.json()["auth"]) == ("alice", "AccessToken")
@@ -172,12 +172,12 @@ def test_an_id_token_of_the_same_sign_in_may_come_along(client: Client, url: str
 
 
 @BOTH_ORDERS
-@pytest.mark.parametrize("installed", [True, False], ids=["with the middleware", "without it"])
+@pytest.mark.parametrize("has_middleware", [True, False], ids=["with the middleware", "without it"])
 @pytest.mark.parametrize(("id_token", "code"), SOME_BAD_ID_TOKENS.values(), ids=SOME_BAD_ID_TOKENS)
-def test_an_id_token_that_does_not_belong_is_401_also_where_nobody_uses_it(
-    client: Client, settings: Any, url: str, installed: bool, id_token: Any, code: str
+def test_id_token_of_another_sign_in_is_401(
+    client: Client, settings: Any, url: str, has_middleware: bool, id_token: Any, code: str
 ) -> None:
-    if not installed:
+    if not has_middleware:
         settings.MIDDLEWARE = WITHOUT_MIDDLEWARE
     answer = client.get(url, headers=with_id_token(make_token(), id_token()))
     assert (answer.status_code, answer.json()["code"]) == (401, code)
@@ -185,32 +185,32 @@ def test_an_id_token_that_does_not_belong_is_401_also_where_nobody_uses_it(
     assert not get_user_model().objects.exists()
 
 
-def test_a_machine_brings_no_persons_id_token(client: Client) -> None:
+def test_id_token_with_a_machine_to_machine_token_is_rejected(client: Client) -> None:
     headers = with_id_token(make_token(username=None), make_token(token_use="id"))
     assert client.get("/who/", headers=headers).json()["code"] == "token_mismatch"
 
 
 @BOTH_ORDERS
-def test_without_a_bearer_token_an_id_token_is_not_looked_at(client: Client, url: str) -> None:
+def test_id_token_without_a_bearer_token_is_ignored(client: Client, url: str) -> None:
     sign_in(client, "carol")
     assert client.get(url, headers={"x-cognito-id-token": "no token"}).json()["user"] == "carol"
 
 
-def test_where_requests_carry_id_tokens_the_same_one_may_come_twice(client: Client, settings: Any) -> None:
+def test_same_id_token_in_both_headers_is_accepted(client: Client, settings: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, "TOKEN_USE": "id"}
     raw = make_token(token_use="id", at_hash="AAAAAAAAAAAAAAAAAAAAAA")
     assert client.get("/who/", headers=with_id_token(raw, raw)).json()["auth"] == "IdToken"
 
 
 @pytest.mark.defends("RP-15")
-def test_a_disabled_account_is_401(client: Client) -> None:
+def test_token_of_an_inactive_user_is_401(client: Client) -> None:
     sign_in(Client())
     get_user_model().objects.update(is_active=False)
     answer = call(client, "get", "/who/", make_token())
     assert (answer.status_code, answer.json()["code"]) == (401, "user_inactive")
 
 
-def test_throttles_tell_machines_apart(client: Client, settings: Any) -> None:
+def test_throttle_counts_each_machine_to_machine_client(client: Client, settings: Any) -> None:
     cache.clear()
     settings.COGNITO = {**settings.COGNITO, "CLIENT_IDS": ["7machine", "8machine"]}
     tokens = [make_token(username=None, client_id=client_id) for client_id in ("7machine", "8machine")]
@@ -219,7 +219,7 @@ def test_throttles_tell_machines_apart(client: Client, settings: Any) -> None:
 
 
 @BOTH_ORDERS
-def test_keys_that_cannot_be_had_are_503(client: Client, cognito_down: None, url: str) -> None:
+def test_unavailable_keys_are_503(client: Client, cognito_down: None, url: str) -> None:
     reset()  # the pinned keys too
     answer = call(client, "get", url, make_token())
     assert (answer.status_code, answer.json()["code"]) == (503, "cognito_unavailable")
@@ -229,7 +229,7 @@ def test_keys_that_cannot_be_had_are_503(client: Client, cognito_down: None, url
 
 @pytest.mark.usefixtures("editors_may_change_groups", "cognito_down")
 @pytest.mark.parametrize("url", ["/may/", "/edit/", "/order/", "/either/"])
-def test_expired_session_in_an_outage_gets_503_if_cognito_gave_rights(client: Client, url: str) -> None:
+def test_expired_session_with_cognito_rights_is_503_in_an_outage(client: Client, url: str) -> None:
     sign_in(client, groups=["editors"], refresh_token="a refresh token")
     end_tokens()
     answer = client.get(url)
@@ -238,7 +238,7 @@ def test_expired_session_in_an_outage_gets_503_if_cognito_gave_rights(client: Cl
 
 
 @pytest.mark.parametrize("raw_of", [lambda: make_token(exp=1), lambda: make_token(client_id="another"), make_token])
-def test_no_token_is_told_or_logged(client: Client, caplog: pytest.LogCaptureFixture, raw_of: Any) -> None:
+def test_token_is_not_in_the_response_or_the_log(client: Client, caplog: pytest.LogCaptureFixture, raw_of: Any) -> None:
     caplog.set_level(logging.DEBUG)
     raw = raw_of()
     answer = call(client, "get", "/edit/", raw)
@@ -247,7 +247,7 @@ def test_no_token_is_told_or_logged(client: Client, caplog: pytest.LogCaptureFix
     assert signature not in f"{answer.content!r} {answer.headers} {caplog.text}"
 
 
-def test_drfs_own_client_may_come_as_anybody(django_user_model: Any) -> None:
+def test_force_authenticate_of_the_drf_test_client_works(django_user_model: Any) -> None:
     client = APIClient()
     client.force_authenticate(django_user_model.objects.create_user("eve"))
     assert client.get("/who/").json()["user"] == "eve"

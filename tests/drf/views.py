@@ -1,4 +1,4 @@
-"""The API views behind which DRF's door is tested, and their addresses."""
+"""API views for the tests of the DRF classes, and their URLs."""
 
 from typing import Any
 
@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 from django_cognito.drf import CognitoAuthentication, HasScope, InGroup
 
 
-class Who(APIView):
-    """Who calls, as DRF, Django and `request.cognito` see it."""
+class ShowUser(APIView):
+    """Return the caller as in DRF, Django and `request.cognito`."""
 
     authentication_classes = [CognitoAuthentication]
     permission_classes = [IsAuthenticated]
@@ -31,19 +31,19 @@ class Who(APIView):
     post = get
 
 
-class CognitoFirst(Who):
+class CognitoFirst(ShowUser):
     authentication_classes = [CognitoAuthentication, SessionAuthentication]
 
 
-class SessionFirst(Who):
+class SessionFirst(ShowUser):
     authentication_classes = [SessionAuthentication, CognitoAuthentication]
 
 
-class SessionAlone(Who):
+class SessionAlone(ShowUser):
     authentication_classes = [SessionAuthentication]
 
 
-class Public(Who):
+class Public(ShowUser):
     authentication_classes = []
     permission_classes = [AllowAny]
 
@@ -52,12 +52,12 @@ class OneAMinute(UserRateThrottle):
     rate = "1/min"
 
 
-class Throttled(Who):
+class Throttled(ShowUser):
     throttle_classes = [OneAMinute]
 
 
-class Guarded(APIView):
-    """Lets pass whom its permissions let, also to a single object."""
+class Protected(APIView):
+    """Check its permissions for the view and for an object."""
 
     authentication_classes = [SessionAuthentication, CognitoAuthentication]
 
@@ -66,12 +66,12 @@ class Guarded(APIView):
         return Response({"user": request.user.get_username()})
 
 
-class MayChangeGroups(Guarded):
+class MayChangeGroups(Protected):
     def get(self, request: Any) -> Response:
         return Response({"may": request.user.has_perm("auth.change_group")})
 
 
-class Groups(Guarded):
+class Groups(Protected):
     permission_classes = [DjangoModelPermissions]
 
     @property
@@ -80,7 +80,7 @@ class Groups(Guarded):
 
         return Group.objects.all()
 
-    post = Guarded.get
+    post = Protected.get
 
 
 _PERMISSIONS = {
@@ -92,7 +92,7 @@ _PERMISSIONS = {
 }
 
 urlpatterns = [
-    path("who/", Who.as_view()),
+    path("who/", ShowUser.as_view()),
     path("cognito-first/", CognitoFirst.as_view()),
     path("session-first/", SessionFirst.as_view()),
     path("session-alone/", SessionAlone.as_view()),
@@ -100,5 +100,8 @@ urlpatterns = [
     path("throttled/", Throttled.as_view()),
     path("may/", MayChangeGroups.as_view()),
     path("groups/", Groups.as_view()),
-    *(path(f"{name}/", Guarded.as_view(permission_classes=[needed])) for name, needed in _PERMISSIONS.items()),
+    *(
+        path(f"{name}/", Protected.as_view(permission_classes=[permission]))
+        for name, permission in _PERMISSIONS.items()
+    ),
 ]

@@ -1,4 +1,4 @@
-"""What a login's address may ask of Cognito: each parameter with values that pass, and values that do not."""
+"""Authorization request parameters in a login URL: the accepted and the rejected values of each."""
 
 from typing import Any
 
@@ -19,19 +19,19 @@ PROVIDERS = [
 
 
 @pytest.fixture
-def named(settings: Any) -> CognitoSettings:
-    """A site that names its identity providers."""
+def provider_settings(settings: Any) -> CognitoSettings:
+    """Return the settings of a site with IDENTITY_PROVIDERS."""
     settings.COGNITO = {**settings.COGNITO, "IDENTITY_PROVIDERS": PROVIDERS}
     return get_settings()
 
 
-def asked(query: str, settings: CognitoSettings | None = None) -> dict[str, str]:
+def read_params(query: str, settings: CognitoSettings | None = None) -> dict[str, str]:
     return read_authorize_params(QueryDict(query), settings or get_settings())
 
 
-def refused(query: str, settings: CognitoSettings | None = None) -> str:
+def read_rejection(query: str, settings: CognitoSettings | None = None) -> str:
     with pytest.raises(SignInError) as caught:
-        asked(query, settings)
+        read_params(query, settings)
     assert caught.value.code == "invalid_parameter"
     return str(caught.value)
 
@@ -57,10 +57,10 @@ def refused(query: str, settings: CognitoSettings | None = None) -> str:
         ("max_age", "999999999"),
     ],
 )
-def test_a_parameter_is_passed_on_as_it_is(name: str, value: str) -> None:
+def test_valid_parameter_is_passed_on_unchanged(name: str, value: str) -> None:
     query = QueryDict(mutable=True)
     query[name] = value
-    assert asked(query.urlencode()) == {name: value}
+    assert read_params(query.urlencode()) == {name: value}
 
 
 @pytest.mark.parametrize(
@@ -96,27 +96,27 @@ def test_a_parameter_is_passed_on_as_it_is(name: str, value: str) -> None:
         "max_age=-1",
         "max_age=1.5",
         "max_age=soon",
-        "max_age=%D9%A3",  # a digit, but none that Cognito reads
+        "max_age=%D9%A3",  # a digit, but not an ASCII digit
         "max_age=1234567890",
         "max_age=60&max_age=60",
     ],
 )
-def test_what_cognito_would_not_take_is_refused_and_the_parameter_named(query: str) -> None:
-    assert f"parameter {query.partition('=')[0]}," in refused(query)
+def test_invalid_parameter_is_rejected_with_its_name(query: str) -> None:
+    assert f"parameter {query.partition('=')[0]}," in read_rejection(query)
 
 
 @pytest.mark.parametrize(
     "query",
     ["", "next=/notes/", "scope=a", "redirect_uri=https://evil.example/", "state=a", "resource=a", "Lang=de"],
 )
-def test_whatever_else_an_address_holds_is_left_out(query: str) -> None:
-    assert asked(query) == {}
+def test_other_query_parameters_are_ignored(query: str) -> None:
+    assert read_params(query) == {}
 
 
-def test_an_unseen_sign_in_is_asked_for_where_the_site_allows_it(settings: Any) -> None:
-    refused("prompt=none")
+def test_prompt_none_needs_silent_sign_in(settings: Any) -> None:
+    read_rejection("prompt=none")
     settings.COGNITO = {**settings.COGNITO, "SILENT_SIGN_IN": True}
-    assert asked("prompt=none") == {"prompt": "none"}
+    assert read_params("prompt=none") == {"prompt": "none"}
 
 
 # Providers
@@ -125,8 +125,8 @@ def test_an_unseen_sign_in_is_asked_for_where_the_site_allows_it(settings: Any) 
 @pytest.mark.parametrize(
     "query", ["identity_provider=COGNITO", "identity_provider=AcmeSAML", "idp_identifier=umbrella.example"]
 )
-def test_a_provider_that_the_site_names_may_be_asked_for(named: CognitoSettings, query: str) -> None:
-    assert asked(query, named) == dict([query.split("=")])
+def test_configured_provider_is_accepted(provider_settings: CognitoSettings, query: str) -> None:
+    assert read_params(query, provider_settings) == dict([query.split("=")])
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_a_provider_that_the_site_names_may_be_asked_for(named: CognitoSettings,
         "idp_identifier=acme.com",
     ],
 )
-def test_a_provider_that_the_site_does_not_name_is_refused(named: CognitoSettings, query: str) -> None:
-    refused(query, named)
+def test_provider_that_is_not_configured_is_rejected(provider_settings: CognitoSettings, query: str) -> None:
+    read_rejection(query, provider_settings)
 
 
 @pytest.mark.parametrize(
@@ -151,16 +151,16 @@ def test_a_provider_that_the_site_does_not_name_is_refused(named: CognitoSetting
         "identity_provider=Google&idp_identifier=umbrella.example",
     ],
 )
-def test_two_providers_at_once_are_refused_for_one_could_hide_behind_the_other(
-    named: CognitoSettings, settings: Any, query: str
+def test_both_provider_parameters_at_once_are_rejected(
+    provider_settings: CognitoSettings, settings: Any, query: str
 ) -> None:
-    refused(query, named)
+    read_rejection(query, provider_settings)
     settings.COGNITO = {**settings.COGNITO, "IDENTITY_PROVIDERS": []}
-    refused(query)
+    read_rejection(query)
 
 
 @pytest.mark.parametrize(
-    ("address", "leads_to"),
+    ("email_address", "expected"),
     [
         ("alice@acme.com", {"identity_provider": "AcmeSAML"}),
         ("alice@Acme.Co.Uk ", {"identity_provider": "AcmeSAML"}),
@@ -173,21 +173,21 @@ def test_two_providers_at_once_are_refused_for_one_could_hide_behind_the_other(
         ("", {}),
     ],
 )
-def test_an_addresss_domain_leads_to_its_provider(
-    named: CognitoSettings, address: str, leads_to: dict[str, str]
+def test_email_domain_selects_its_provider(
+    provider_settings: CognitoSettings, email_address: str, expected: dict[str, str]
 ) -> None:
-    assert find_provider_params(address, named) == leads_to
+    assert find_provider_params(email_address, provider_settings) == expected
 
 
-def test_a_login_hint_leads_there_too_and_is_passed_on(named: CognitoSettings) -> None:
-    assert asked("login_hint=alice@acme.com&lang=de", named) == {
+def test_domain_of_login_hint_selects_its_provider(provider_settings: CognitoSettings) -> None:
+    assert read_params("login_hint=alice@acme.com&lang=de", provider_settings) == {
         "login_hint": "alice@acme.com",
         "lang": "de",
         "identity_provider": "AcmeSAML",
     }
-    assert asked("login_hint=alice@example.com", named) == {"login_hint": "alice@example.com"}
+    assert read_params("login_hint=alice@example.com", provider_settings) == {"login_hint": "alice@example.com"}
 
 
-def test_a_provider_that_is_asked_for_goes_before_the_addresss(named: CognitoSettings) -> None:
+def test_identity_provider_overrides_domain_of_login_hint(provider_settings: CognitoSettings) -> None:
     query = "login_hint=alice@acme.com&identity_provider=Google"
-    assert asked(query, named) == {"login_hint": "alice@acme.com", "identity_provider": "Google"}
+    assert read_params(query, provider_settings) == {"login_hint": "alice@acme.com", "identity_provider": "Google"}

@@ -1,6 +1,6 @@
-"""What a failed sign-in says: to the person on the page, to the site's signal, to the operator in the log.
+"""A failed sign-in: the error page for the user, the site's signal, the log line for the operator.
 
-The causes are those of the table of docs/signing-in.md, each one brought about.
+Each error code in the table of docs/signing-in.md is caused by a real failure.
 """
 
 import logging
@@ -31,11 +31,11 @@ from tests.support.two_pools import alias_of
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
 PAGE_CODES = {code for code, entry in CATALOGUE.items() if entry.heading and entry not in (FAILED_SIGN_IN, UNAVAILABLE)}
-SAID = "<b>Bad</b>\nWARNING all is well " + "x" * 5_000  # Cognito's words, or whoever's who wrote the address
+ERROR_DESCRIPTION = "<b>Bad</b>\nWARNING all is well " + "x" * 5_000  # from Cognito, or from anyone who wrote the URL
 
 
-class Scene:
-    """A browser, the hosted UI's token endpoint and the site's settings."""
+class FailureScenario:
+    """A browser, the hosted UI's token endpoint and the site's settings; one method per failure."""
 
     def __init__(self, client: Client, server: ScriptedServer, settings: Any, clock: pytest.MonkeyPatch) -> None:
         self.client, self.server, self.settings, self.clock = client, server, settings, clock
@@ -43,33 +43,33 @@ class Scene:
     def set(self, **changes: Any) -> None:
         self.settings.COGNITO = {**self.settings.COGNITO, **changes}
 
-    def back(self, answer: Answer | None = None, *, both: Any = None, **changes: Any) -> Any:
-        """Begin and come back, to a token endpoint that gives `answer`, or tokens whose claims are `both`."""
-        asked = begin(self.client)
-        self.server.script(answer or token_answer(nonce=asked["nonce"], both=both))
-        return come_back(self.client, asked, **changes)
+    def run_sign_in(self, answer: Answer | None = None, *, both: Any = None, **changes: Any) -> Any:
+        """Run a sign-in. The token endpoint sends `answer`, or tokens with the claims in `both`."""
+        params = begin(self.client)
+        self.server.script(answer or token_answer(nonce=params["nonce"], both=both))
+        return come_back(self.client, params, **changes)
 
-    def back_with_error(self, error: str) -> Any:
-        return self.back(code=None, error=error, error_description=SAID)
+    def run_sign_in_with_error(self, error: str) -> Any:
+        return self.run_sign_in(code=None, error=error, error_description=ERROR_DESCRIPTION)
 
-    def state_used_before(self) -> Any:
-        asked = begin(self.client)
+    def state_used_twice(self) -> Any:
+        params = begin(self.client)
         self.server.script(refusal())
-        come_back(self.client, asked)
-        return come_back(self.client, asked)
+        come_back(self.client, params)
+        return come_back(self.client, params)
 
     def state_expired(self) -> Any:
-        asked, later = begin(self.client, next="/mine/"), time.time() + 901
+        params, later = begin(self.client, next="/mine/"), time.time() + 901
         with self.clock.context() as patched:
             patched.setattr("django_cognito.login.state.time.time", lambda: later)
-            return come_back(self.client, asked)
+            return come_back(self.client, params)
 
     def session_cookie_lost(self) -> Any:
-        browser = Client()  # which drops it
+        browser = Client()  # drops the session cookie
         for _ in range(2):
-            asked = begin(browser)
-            self.server.script(token_answer(nonce=asked["nonce"]))
-            browser.get("/auth/callback/", {"code": "a-code", "state": asked["state"]})
+            params = begin(browser)
+            self.server.script(token_answer(nonce=params["nonce"]))
+            browser.get("/auth/callback/", {"code": "a-code", "state": params["state"]})
             del browser.cookies["sessionid"]
         return browser.get("/auth/login/")
 
@@ -77,107 +77,109 @@ class Scene:
         self.set(IDENTITY_PROVIDERS=["COGNITO", {"name": "AcmeSAML", "label": "Acme"}])
         return self.client.get("/auth/callback/?code=a-code")
 
-    def unreachable(self) -> Any:
-        return self.back(Answer(500))
+    def cognito_unavailable(self) -> Any:
+        return self.run_sign_in(Answer(500))
 
-    def early(self) -> Any:
-        return self.back(both={"iat": int(time.time()) + 60, "auth_time": int(time.time()) + 60})
+    def token_not_yet_valid(self) -> Any:
+        return self.run_sign_in(both={"iat": int(time.time()) + 60, "auth_time": int(time.time()) + 60})
 
-    def late(self) -> Any:
-        return self.back(both={"exp": int(time.time()) - 60, "iat": int(time.time()) - 120, "auth_time": 1})
+    def token_expired(self) -> Any:
+        return self.run_sign_in(both={"exp": int(time.time()) - 60, "iat": int(time.time()) - 120, "auth_time": 1})
 
-    def inactive(self) -> Any:
+    def user_inactive(self) -> Any:
         sign_in(Client(), "alice")
         get_user_model().objects.filter(username="alice").update(is_active=False)
-        return self.back()
+        return self.run_sign_in()
 
-    def unknown(self) -> Any:
+    def user_unknown(self) -> Any:
         self.set(CREATE_USERS=False)
-        return self.back()
+        return self.run_sign_in()
 
-    def no_tenant(self) -> Any:
-        # "allow": the page that follows names no tenant either, and would be anonymous.
+    def tenant_unknown(self) -> Any:
+        # "allow": the next page has no tenant either, and would be anonymous.
         self.set(POOL_RESOLVER=alias_of, TOKENS_OF_OTHER_POOLS="allow")
         return self.client.get("/auth/login/?at=umbrella")
 
 
 CAUSES: dict[str, Any] = {
-    "state_unknown": Scene.state_used_before,
-    "state_expired": Scene.state_expired,
-    "session_cookie_lost": Scene.session_cookie_lost,
-    "state_missing": Scene.idp_initiated,
-    "refused_by_provider": lambda scene: scene.back_with_error("access_denied"),
-    "provider_trouble": lambda scene: scene.back_with_error("server_error"),
-    "cognito_unavailable": Scene.unreachable,
-    "token_not_yet_valid": Scene.early,
-    "token_expired": Scene.late,
-    "unauthorized_client": lambda scene: scene.back(refusal("unauthorized_client")),
-    "client_refused": lambda scene: scene.back_with_error("unauthorized_client"),
-    "invalid_grant": lambda scene: scene.back(refusal("invalid_grant")),
-    "invalid_client": lambda scene: scene.back(refusal("invalid_client", 401)),
-    "user_inactive": Scene.inactive,
-    "user_unknown": Scene.unknown,
-    "tenant_unknown": Scene.no_tenant,
+    "state_unknown": FailureScenario.state_used_twice,
+    "state_expired": FailureScenario.state_expired,
+    "session_cookie_lost": FailureScenario.session_cookie_lost,
+    "state_missing": FailureScenario.idp_initiated,
+    "refused_by_provider": lambda scenario: scenario.run_sign_in_with_error("access_denied"),
+    "provider_trouble": lambda scenario: scenario.run_sign_in_with_error("server_error"),
+    "cognito_unavailable": FailureScenario.cognito_unavailable,
+    "token_not_yet_valid": FailureScenario.token_not_yet_valid,
+    "token_expired": FailureScenario.token_expired,
+    "unauthorized_client": lambda scenario: scenario.run_sign_in(refusal("unauthorized_client")),
+    "client_refused": lambda scenario: scenario.run_sign_in_with_error("unauthorized_client"),
+    "invalid_grant": lambda scenario: scenario.run_sign_in(refusal("invalid_grant")),
+    "invalid_client": lambda scenario: scenario.run_sign_in(refusal("invalid_client", 401)),
+    "user_inactive": FailureScenario.user_inactive,
+    "user_unknown": FailureScenario.user_unknown,
+    "tenant_unknown": FailureScenario.tenant_unknown,
 }
 
 
 @pytest.fixture
-def scene(client: Client, token_endpoint: ScriptedServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    return Scene(client, token_endpoint, settings, monkeypatch)
+def scenario(
+    client: Client, token_endpoint: ScriptedServer, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> FailureScenario:
+    return FailureScenario(client, token_endpoint, settings, monkeypatch)
 
 
 @pytest.fixture
-def heard() -> Iterator[list[tuple[str, str]]]:
-    """What `sign_in_failed` told."""
-    told: list[tuple[str, str]] = []
+def failure_signals() -> Iterator[list[tuple[str, str]]]:
+    """Yield the arguments of each `sign_in_failed` signal."""
+    received: list[tuple[str, str]] = []
 
     def listen(code: str, alias: str, **_: Any) -> None:
-        told.append((code, alias))
+        received.append((code, alias))
 
     signals.sign_in_failed.connect(listen)
-    yield told
+    yield received
     signals.sign_in_failed.disconnect(listen)
 
 
 @pytest.fixture
-def logged(caplog: pytest.LogCaptureFixture) -> Any:
-    """The lines of the login's own log, so far."""
+def log_lines(caplog: pytest.LogCaptureFixture) -> Any:
+    """Return a function that lists the messages logged by the login views."""
     caplog.set_level(logging.DEBUG)
     return lambda: [record.getMessage() for record in caplog.records if record.name == "django_cognito.login.views"]
 
 
-def test_every_cause_of_the_table_is_brought_about_here() -> None:
+def test_each_documented_error_code_has_a_scenario() -> None:
     assert CAUSES.keys() == dict(table()).keys()
 
 
 @pytest.mark.parametrize(("code", "status"), [*table()])
-def test_a_cause_is_a_page_a_signal_and_a_line_in_the_log(
-    scene: Scene, heard: list[tuple[str, str]], logged: Any, code: str, status: int
+def test_failure_has_a_page_a_signal_and_a_log_line(
+    scenario: FailureScenario, failure_signals: list[tuple[str, str]], log_lines: Any, code: str, status: int
 ) -> None:
-    page = CAUSES[code](scene)
+    page = CAUSES[code](scenario)
     assert (page.status_code, page.context["code"]) == (status, code)
-    begun_here = code not in ("state_missing", "tenant_unknown", "session_cookie_lost")
-    assert heard[-1] == (code, "default" if begun_here else "")
-    assert logged()[-1].startswith(f"a sign-in failed: {code}: ")
-    assert len(heard) == len(logged()) == (2 if code == "state_unknown" else 1)
+    has_pending_sign_in = code not in ("state_missing", "tenant_unknown", "session_cookie_lost")
+    assert failure_signals[-1] == (code, "default" if has_pending_sign_in else "")
+    assert log_lines()[-1].startswith(f"a sign-in failed: {code}: ")
+    assert len(failure_signals) == len(log_lines()) == (2 if code == "state_unknown" else 1)
 
 
 @pytest.mark.parametrize("code", CAUSES)
-def test_the_person_reads_what_happened_and_what_to_do_and_the_operator_what_to_look_at(
-    scene: Scene, logged: Any, code: str
+def test_failure_page_has_the_remedy_and_only_the_log_has_the_hint(
+    scenario: FailureScenario, log_lines: Any, code: str
 ) -> None:
-    page = CAUSES[code](scene)
+    page = CAUSES[code](scenario)
     text, cause = page.content.decode(), describe_failure(SignInError("", code=code))
     if code == "cognito_unavailable":
         cause = describe_failure(CognitoUnavailableError(""))
     assert f"<h1>{escape(cause.sentence)}</h1>\n<p>{escape(cause.remedy)}</p>" in text
     assert f"<code>{code}</code>" in text
-    assert not cause.hint or (cause.hint in logged()[-1] and cause.hint not in text)
+    assert not cause.hint or (cause.hint in log_lines()[-1] and cause.hint not in text)
     assert ("Retry-After" in page) == (page.status_code == 503)
 
 
 def check_page(text: str, code: str) -> None:
-    """Compare a page with PAGES: the heading, and the links before those of the identity providers."""
+    """Compare a page with PAGES: the heading and the links, without those of the identity providers."""
     page = PAGES[code]
     (heading,) = re.findall("<h1>(.*)</h1>", text)
     assert page.heading in heading
@@ -189,8 +191,8 @@ def check_page(text: str, code: str) -> None:
 
 
 @pytest.mark.parametrize("code", CAUSES)
-def test_failure_that_is_brought_about_shows_the_next_steps_of_its_code(scene: Scene, code: str) -> None:
-    check_page(CAUSES[code](scene).content.decode(), code)
+def test_failure_page_after_a_real_failure_has_its_next_steps(scenario: FailureScenario, code: str) -> None:
+    check_page(CAUSES[code](scenario).content.decode(), code)
 
 
 @pytest.mark.parametrize("code", PAGES)
@@ -202,20 +204,22 @@ def test_each_code_has_its_heading_and_its_next_steps(client: Client, settings: 
         check_page(client.get("/auth/login/").content.decode(), code)
 
 
-def test_each_cause_has_its_heading_and_next_steps_written_out() -> None:
+def test_each_page_code_has_an_expected_heading_and_link() -> None:
     assert PAGES.keys() == PAGE_CODES | {"cognito_unavailable"}
 
 
 @pytest.mark.parametrize("code", CAUSES)
-def test_a_page_has_nothing_that_came_with_the_request(scene: Scene, logged: Any, code: str) -> None:
-    text = CAUSES[code](scene).content.decode()
-    assert not [said for said in ("Bad", "all is well", "xxxx", "a-code", "umbrella") if said in text]
+def test_failure_page_has_no_text_from_the_request(scenario: FailureScenario, log_lines: Any, code: str) -> None:
+    text = CAUSES[code](scenario).content.decode()
+    assert not [word for word in ("Bad", "all is well", "xxxx", "a-code", "umbrella") if word in text]
 
 
-@pytest.mark.parametrize("error", ["access_denied", "server_error", "unauthorized_client", SAID])
-def test_what_cognito_said_is_in_the_log_alone_quoted_and_cut(scene: Scene, logged: Any, error: str) -> None:
-    page = scene.back_with_error(error)
-    (line,) = logged()
+@pytest.mark.parametrize("error", ["access_denied", "server_error", "unauthorized_client", ERROR_DESCRIPTION])
+def test_error_description_is_only_logged_escaped_and_truncated(
+    scenario: FailureScenario, log_lines: Any, error: str
+) -> None:
+    page = scenario.run_sign_in_with_error(error)
+    (line,) = log_lines()
     assert "<b>Bad</b>\\nWARNING all is well x" in line
     assert "\n" not in line
     assert len(line) < 700
@@ -223,20 +227,24 @@ def test_what_cognito_said_is_in_the_log_alone_quoted_and_cut(scene: Scene, logg
 
 
 @pytest.mark.parametrize("text", ["\r\n", "\x1b[31m", "\u2028", "\u202e", "\x00", "\x85"])
-def test_no_line_of_the_log_can_be_forged_or_hidden(scene: Scene, logged: Any, text: str) -> None:
-    scene.back(code=None, error=f"a{text}b", error_description=f"c{text}d")
-    (line,) = logged()
+def test_control_characters_in_an_error_are_escaped_in_the_log(
+    scenario: FailureScenario, log_lines: Any, text: str
+) -> None:
+    scenario.run_sign_in(code=None, error=f"a{text}b", error_description=f"c{text}d")
+    (line,) = log_lines()
     assert not set(text) & set(line) - set("[31m")
 
 
-def test_without_a_state_of_ours_the_page_has_the_buttons(scene: Scene) -> None:
-    text = Scene.idp_initiated(scene).content.decode()
+def test_failure_page_without_a_state_has_the_provider_buttons(scenario: FailureScenario) -> None:
+    text = FailureScenario.idp_initiated(scenario).content.decode()
     assert 'href="/auth/login/?identity_provider=COGNITO"' in text
     assert 'href="/auth/login/?identity_provider=AcmeSAML"' in text
     assert "Continue with Acme</a>" in text
 
 
-def test_the_buttons_are_those_of_the_tenant(client: Client, token_endpoint: ScriptedServer, settings: Any) -> None:
+def test_failure_page_has_the_provider_buttons_of_the_tenant(
+    client: Client, token_endpoint: ScriptedServer, settings: Any
+) -> None:
     pool = pool_settings(settings.COGNITO)
     acme = {**pool, "IDENTITY_PROVIDERS": ["Google"]}
     beta = {**pool, "CLIENT_ID": "1beta", "IDENTITY_PROVIDERS": ["Facebook"]}
@@ -248,42 +256,44 @@ def test_the_buttons_are_those_of_the_tenant(client: Client, token_endpoint: Scr
 
 
 @pytest.mark.parametrize("code", CAUSES)
-@pytest.mark.parametrize("person", ["nobody", "bob"])
-def test_whoever_was_signed_in_still_is(scene: Scene, code: str, person: str) -> None:
-    if person != "nobody":
-        sign_in(scene.client, person)
-    CAUSES[code](scene)
-    assert who(scene.client) == person
+@pytest.mark.parametrize("username", ["nobody", "bob"])
+def test_failed_sign_in_leaves_the_user_signed_in(scenario: FailureScenario, code: str, username: str) -> None:
+    if username != "nobody":
+        sign_in(scenario.client, username)
+    CAUSES[code](scenario)
+    assert who(scenario.client) == username
 
 
-def test_an_uninvited_code_changes_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_code_without_a_state_changes_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
     begin(client)
     with unchanged(client):
         client.get("/auth/callback/?code=a-code")
     assert token_endpoint.count == 0
 
 
-def test_a_sign_in_that_took_too_long_is_begun_again_for_the_same_page(scene: Scene) -> None:
-    assert 'href="/auth/login/?next=%2Fmine%2F"' in scene.state_expired().content.decode()
+def test_expired_sign_in_page_links_to_login_with_the_same_next(scenario: FailureScenario) -> None:
+    assert 'href="/auth/login/?next=%2Fmine%2F"' in scenario.state_expired().content.decode()
 
 
-def test_a_receiver_that_fails_changes_no_page(scene: Scene) -> None:
+def test_failing_signal_receiver_does_not_change_the_page(scenario: FailureScenario) -> None:
     def fail(**_: Any) -> None:
         raise ZeroDivisionError
 
     signals.sign_in_failed.connect(fail)
     try:
-        assert scene.back(refusal()).context["code"] == "invalid_grant"
+        assert scenario.run_sign_in(refusal()).context["code"] == "invalid_grant"
     finally:
         signals.sign_in_failed.disconnect(fail)
 
 
-def test_a_sign_in_that_succeeds_is_no_failure(scene: Scene, heard: list[Any], logged: Any) -> None:
-    assert scene.back().status_code == 302
-    assert (heard, logged()) == ([], [])
+def test_successful_sign_in_sends_no_failure_signal(
+    scenario: FailureScenario, failure_signals: list[Any], log_lines: Any
+) -> None:
+    assert scenario.run_sign_in().status_code == 302
+    assert (failure_signals, log_lines()) == ([], [])
 
 
-def test_what_has_no_words_of_its_own_is_said_in_general() -> None:
+def test_code_without_an_entry_has_the_general_sentence() -> None:
     assert str(describe_failure(SignInError("", code="invalid_scope")).sentence) == "The sign-in failed."
     assert (
         str(describe_failure(CognitoUnavailableError("", code="any")).sentence)
@@ -293,7 +303,7 @@ def test_what_has_no_words_of_its_own_is_said_in_general() -> None:
 
 
 @pytest.mark.parametrize("code", sorted(PAGE_CODES))
-def test_every_cause_says_what_happened_and_what_to_do(code: str) -> None:
+def test_each_page_code_has_a_sentence_and_a_remedy(code: str) -> None:
     cause = describe_failure(SignInError("", code=code))
     assert str(cause.sentence).endswith((".", "?"))
     assert str(cause.remedy).endswith((".", "?"))
@@ -302,22 +312,24 @@ def test_every_cause_says_what_happened_and_what_to_do(code: str) -> None:
 
 
 @pytest.mark.parametrize("error", ["temporarily_unavailable", "invalid_request", "server_error"])
-def test_trouble_at_the_provider_is_nobodys_fault_and_may_pass(scene: Scene, error: str) -> None:
-    page = scene.back_with_error(error)
+def test_error_at_the_provider_is_503_with_retry_after(scenario: FailureScenario, error: str) -> None:
+    page = scenario.run_sign_in_with_error(error)
     assert (page.status_code, page.context["code"]) == (503, "provider_trouble")
     assert int(page["Retry-After"]) > 0
 
 
 @pytest.mark.parametrize("error", ["invalid_scope", "unsupported_response_type"])
-def test_what_is_set_up_wrong_is_for_the_operator(scene: Scene, error: str) -> None:
-    page = scene.back_with_error(error)
+def test_misconfigured_client_is_client_refused(scenario: FailureScenario, error: str) -> None:
+    page = scenario.run_sign_in_with_error(error)
     assert (page.status_code, page.context["code"]) == (400, "client_refused")
 
 
-def test_a_token_bound_to_another_api_says_that_the_site_is_set_up_wrong(scene: Scene) -> None:
-    scene.set(RESOURCE="https://api.example.com")
-    asked = begin(scene.client)
-    scene.server.script(token_answer(nonce=asked["nonce"], access_token=make_token(aud="https://other.example.com")))
-    page = come_back(scene.client, asked)
+def test_token_for_another_resource_shows_the_misconfigured_page(scenario: FailureScenario) -> None:
+    scenario.set(RESOURCE="https://api.example.com")
+    params = begin(scenario.client)
+    scenario.server.script(
+        token_answer(nonce=params["nonce"], access_token=make_token(aud="https://other.example.com"))
+    )
+    page = come_back(scenario.client, params)
     assert (page.status_code, page.context["code"]) == (403, "wrong_resource")
     assert "is misconfigured" in page.content.decode()

@@ -1,7 +1,8 @@
-"""What users of other packages ask for in vain, each wish by the number that the list of them has.
+"""Feature requests that other packages have not met, by their number in our list.
 
-The list was read from their public threads: 9 several pools, 14 a native and a federated account, 18 scripts, tabs and
-forms when a session renews, 22 ways to sign out, 23 the nonce of a first federated sign-in, 25 failures that say why.
+The list was collected from public issue threads: 9 several pools, 14 a native and a federated account, 18 scripts, tabs
+and forms when the tokens are refreshed, 22 kinds of sign-out, 23 the nonce of a first federated sign-in, 25 failures
+with their reason.
 """
 
 import time
@@ -34,7 +35,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site"
 
 @pytest.fixture(autouse=True)
 def _hosted_ui(token_endpoint: ScriptedServer, settings: Any) -> None:
-    """Every test has one, whose API is at the same address."""
+    """Use the scripted server as the hosted UI and the AWS API in each test."""
     settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": token_endpoint.url}
 
 
@@ -43,9 +44,7 @@ def code_of(answer: Any) -> str:
 
 
 @pytest.mark.parametrize("alias", ["acme", "zen"])
-def test_wish_9_each_of_several_pools_is_found_by_the_exact_issuer_of_the_token(
-    client: Client, settings: Any, alias: str
-) -> None:
+def test_feature_9_pool_of_a_token_is_selected_by_its_exact_issuer(client: Client, settings: Any, alias: str) -> None:
     pools = {
         "acme": {"USER_POOL_ID": "eu-west-1_AcmePool1", "CLIENT_ID": "1acme"},
         "zen": {"USER_POOL_ID": "us-east-1_ZenPool01", "CLIENT_ID": "1zen"},
@@ -53,21 +52,21 @@ def test_wish_9_each_of_several_pools_is_found_by_the_exact_issuer_of_the_token(
     settings.COGNITO = {"POOLS": pools}
     assert client.get("/who/", headers=bearer(make_token(alias=alias))).content == b"alice"
     assert CognitoUser.objects.get().user_pool_id == pools[alias]["USER_POOL_ID"]
-    stranger = make_token(alias=alias, iss="https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AcmePool1x")
-    assert client.get("/who/", headers=bearer(stranger)).status_code == 401
+    token_of_unknown_pool = make_token(
+        alias=alias, iss="https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AcmePool1x"
+    )
+    assert client.get("/who/", headers=bearer(token_of_unknown_pool)).status_code == 401
 
 
 def link(client: Client, server: ScriptedServer, username: str) -> Any:
-    """Link a further account to whoever is signed in, by the form of the page; it comes back as `username`."""
-    asked = query_of(client.post("/auth/link/", {"identity_provider": "Google", "next": "/who/"})["Location"])
-    assert (asked["prompt"], asked["identity_provider"]) == ("login", "Google")
-    server.script(token_answer(username, nonce=asked["nonce"]), Answer())
-    return come_back(client, asked)
+    """Link the account `username` to the signed-in user, as the form of the page does."""
+    params = query_of(client.post("/auth/link/", {"identity_provider": "Google", "next": "/who/"})["Location"])
+    assert (params["prompt"], params["identity_provider"]) == ("login", "Google")
+    server.script(token_answer(username, nonce=params["nonce"]), Answer())
+    return come_back(client, params)
 
 
-def test_wish_14_a_native_and_a_federated_account_become_one_user_by_signing_in_as_both(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
+def test_feature_14_native_and_federated_account_are_linked(client: Client, token_endpoint: ScriptedServer) -> None:
     alice = sign_in(client, "alice")
     assert link(client, token_endpoint, "google_1234")["Location"] == "/who/"
     assert who(client) == "alice"
@@ -75,7 +74,7 @@ def test_wish_14_a_native_and_a_federated_account_become_one_user_by_signing_in_
     assert sign_in(Client(), "google_1234") == alice
 
 
-def test_wish_14_an_account_that_is_somebody_elses_stays_theirs(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_feature_14_account_of_another_user_is_not_linked(client: Client, token_endpoint: ScriptedServer) -> None:
     bob = sign_in(Client(), "bob")
     sign_in(client, "alice")
     answer = link(client, token_endpoint, "bob")
@@ -84,28 +83,28 @@ def test_wish_14_an_account_that_is_somebody_elses_stays_theirs(client: Client, 
     assert who(client) == "alice"
 
 
-def test_wish_14_only_who_began_to_link_an_account_gets_it(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_feature_14_link_started_by_another_user_is_interrupted(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(client, "alice")
-    asked = query_of(client.post("/auth/link/")["Location"])
+    params = query_of(client.post("/auth/link/")["Location"])
     sign_in(client, "carol")  # in another tab
-    token_endpoint.script(token_answer("google_1234", nonce=asked["nonce"]))
-    answer = come_back(client, asked)
+    token_endpoint.script(token_answer("google_1234", nonce=params["nonce"]))
+    answer = come_back(client, params)
     assert code_of(answer) == "link_interrupted"
     assert not CognitoUser.objects.filter(username="google_1234").exists()
 
 
-def test_wish_14_a_session_at_cognito_from_before_links_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
-    """It may be somebody else's: an attacker's, put into this browser, would open this account to them."""
+def test_feature_14_earlier_hosted_ui_session_links_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
+    """The session may be an attacker's, planted in this browser: a link would give them this account."""
     sign_in(client, "alice")
-    asked = query_of(client.post("/auth/link/")["Location"])
+    params = query_of(client.post("/auth/link/")["Location"])
     earlier = {"auth_time": int(time.time()) - 60}
-    token_endpoint.script(token_answer("mallory", nonce=asked["nonce"], both=earlier))
-    answer = come_back(client, asked)
+    token_endpoint.script(token_answer("mallory", nonce=params["nonce"], both=earlier))
+    answer = come_back(client, params)
     assert (answer.status_code, code_of(answer)) == (400, "sign_in_too_old")
     assert not CognitoUser.objects.filter(username="mallory").exists()
 
 
-def test_wish_14_a_visitor_links_nothing_and_no_other_site_makes_one_link(client: Client) -> None:
+def test_feature_14_link_needs_user_post_and_csrf_token(client: Client) -> None:
     assert client.post("/auth/link/")["Location"].startswith("/auth/login/")
     assert client.get("/auth/link/").status_code == 405
     strict = Client(enforce_csrf_checks=True)
@@ -113,7 +112,7 @@ def test_wish_14_a_visitor_links_nothing_and_no_other_site_makes_one_link(client
     assert strict.post("/auth/link/").status_code == 403
 
 
-def test_wish_14_an_account_is_unlinked_but_for_the_last_way_in(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_feature_14_last_linked_account_cannot_be_unlinked(client: Client, token_endpoint: ScriptedServer) -> None:
     alice = sign_in(client, "alice")
     link(client, token_endpoint, "google_1234")
     first, second = alice.cognito_users.order_by("pk")
@@ -126,7 +125,7 @@ def test_wish_14_an_account_is_unlinked_but_for_the_last_way_in(client: Client, 
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_wish_18_a_session_renews_behind_a_form_and_a_script(
+def test_feature_18_form_and_script_requests_refresh_the_tokens(
     client: Client, token_endpoint: ScriptedServer, method: str
 ) -> None:
     login = login_of(client, ends_in=-1)
@@ -140,7 +139,7 @@ def test_wish_18_a_session_renews_behind_a_form_and_a_script(
 @pytest.mark.parametrize(
     "headers", [{"Sec-Fetch-Mode": "cors"}, {"Sec-Fetch-Mode": "same-origin"}, {"X-Requested-With": "XMLHttpRequest"}]
 )
-def test_wish_18_a_script_whose_session_has_ended_is_told_so_instead_of_being_sent_to_another_site(
+def test_feature_18_script_with_an_expired_session_gets_401(
     client: Client, token_endpoint: ScriptedServer, headers: dict[str, str]
 ) -> None:
     login_of(client, ends_in=-1)
@@ -151,23 +150,27 @@ def test_wish_18_a_script_whose_session_has_ended_is_told_so_instead_of_being_se
     assert secret_cookies(client) == {}
 
 
-def test_wish_18_a_page_is_sent_to_sign_in(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_feature_18_navigation_to_login_redirects_to_the_hosted_ui(
+    client: Client, token_endpoint: ScriptedServer
+) -> None:
     answer = client.get("/auth/login/", headers={"Sec-Fetch-Mode": "navigate"})
     assert answer["Location"].startswith(f"{token_endpoint.url}/oauth2/authorize?")
 
 
-def test_wish_18_two_tabs_sign_in_at_once_each_to_its_page(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_feature_18_two_tabs_sign_in_and_return_to_their_own_pages(
+    client: Client, token_endpoint: ScriptedServer
+) -> None:
     tabs = {page: begin(client, next=page) for page in ("/who/", "/mine/")}
-    for page, asked in tabs.items():
-        token_endpoint.script(token_answer(nonce=asked["nonce"]), Answer())
-        assert come_back(client, asked)["Location"] == page
+    for page, params in tabs.items():
+        token_endpoint.script(token_answer(nonce=params["nonce"]), Answer())
+        assert come_back(client, params)["Location"] == page
 
 
 def paths(server: ScriptedServer) -> list[str]:
     return [request.path for request in server.requests]
 
 
-def test_wish_22_a_sign_out_revokes_first_and_goes_through_cognitos_own(
+def test_feature_22_sign_out_revokes_and_redirects_to_cognito_logout(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
     login_of(client)
@@ -177,73 +180,71 @@ def test_wish_22_a_sign_out_revokes_first_and_goes_through_cognitos_own(
     assert (who(client), CognitoLogin.objects.count()) == ("nobody", 0)
 
 
-def test_wish_22_a_sign_out_here_leaves_cognitos_own_session_alone(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
+def test_feature_22_sign_out_here_stays_on_the_site(client: Client, token_endpoint: ScriptedServer) -> None:
     login_of(client)
     assert client.post("/auth/logout/", {"where": "here"})["Location"] == "http://testserver/"
     assert paths(token_endpoint) == ["/oauth2/revoke"]
     assert who(client) == "nobody"
 
 
-def test_wish_22_a_sign_out_everywhere_ends_all_logins_of_the_person_and_of_nobody_else(
+def test_feature_22_sign_out_everywhere_ends_all_logins_of_the_user(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
-    phone, bobs = Client(), Client()
-    login_of(phone), login_of(bobs, "bob"), login_of(client)
+    phone_browser, bobs_browser = Client(), Client()
+    login_of(phone_browser), login_of(bobs_browser, "bob"), login_of(client)
     client.post("/auth/logout/", {"where": "everywhere"})
-    assert [who(each) for each in (client, phone, bobs)] == ["nobody", "nobody", "bob"]
-    (asked,) = token_endpoint.requests  # it ends every refresh token, so that none is revoked by itself
-    assert asked.headers["x-amz-target"] == "AWSCognitoIdentityProviderService.GlobalSignOut"
+    assert [who(browser) for browser in (client, phone_browser, bobs_browser)] == ["nobody", "nobody", "bob"]
+    (request,) = token_endpoint.requests  # GlobalSignOut ends all refresh tokens, so there is no revocation
+    assert request.headers["x-amz-target"] == "AWSCognitoIdentityProviderService.GlobalSignOut"
 
 
 @pytest.mark.parametrize(
     "answer", [json_answer({"__type": "NotAuthorizedException"}, 400), Answer(500)], ids=["refused", "down"]
 )
-def test_wish_22_a_sign_out_everywhere_signs_out_here_whatever_cognito_says(
+def test_feature_22_sign_out_everywhere_is_local_if_cognito_fails(
     client: Client, token_endpoint: ScriptedServer, caplog: pytest.LogCaptureFixture, answer: Answer
 ) -> None:
-    phone = Client()
-    login_of(phone), login_of(client)
+    phone_browser = Client()
+    login_of(phone_browser), login_of(client)
     token_endpoint.script(answer)
     client.post("/auth/logout/", {"where": "everywhere"})
-    assert [who(each) for each in (client, phone)] == ["nobody"] * 2
+    assert [who(browser) for browser in (client, phone_browser)] == ["nobody"] * 2
     assert "Signed out of this site" in caplog.text
 
 
-def test_wish_22_nobody_is_signed_out_by_a_link(client: Client) -> None:
+def test_feature_22_get_request_does_not_sign_out(client: Client) -> None:
     sign_in(client, "alice")
     client.get("/auth/logout/?where=everywhere")
     assert who(client) == "alice"
 
 
-def test_wish_23_a_nonce_is_always_sent_and_a_first_federated_sign_in_is_held_to_it(
+def test_feature_23_federated_sign_in_needs_the_nonce_that_was_sent(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
-    asked = begin(client, identity_provider="Google")
+    params = begin(client, identity_provider="Google")
     token_endpoint.script(token_answer("google_1234", nonce="one of Cognito's own making"))
-    assert code_of(come_back(client, asked)) == "nonce_mismatch"
-    asked = begin(client, identity_provider="Google")
-    token_endpoint.script(token_answer("google_1234", nonce=asked["nonce"]))
-    come_back(client, asked)
+    assert code_of(come_back(client, params)) == "nonce_mismatch"
+    params = begin(client, identity_provider="Google")
+    token_endpoint.script(token_answer("google_1234", nonce=params["nonce"]))
+    come_back(client, params)
     assert who(client) == "google_1234"
 
 
-def test_wish_25_a_failure_says_why_to_the_person_the_operator_and_a_receiver(
+def test_feature_25_failure_reason_is_on_page_in_log_and_signal(
     client: Client, token_endpoint: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: list[str] = []
+    codes: list[str] = []
 
-    def hear(code: str, **_: Any) -> None:
-        told.append(code)
+    def receive(code: str, **_: Any) -> None:
+        codes.append(code)
 
-    sign_in_failed.connect(hear)
+    sign_in_failed.connect(receive)
     try:
         token_endpoint.script(refusal("invalid_grant"))
         answer = come_back(client, begin(client))
     finally:
-        sign_in_failed.disconnect(hear)
+        sign_in_failed.disconnect(receive)
     assert "<code>invalid_grant</code>" in answer.content.decode()
     assert "email_verified" in caplog.text
     assert "email_verified" not in answer.content.decode()
-    assert told == ["invalid_grant"]
+    assert codes == ["invalid_grant"]

@@ -1,6 +1,6 @@
-"""A sign-in is bound to the pool at which it was begun, and to the age that was asked for; it writes nothing before.
+"""A sign-in is bound to the pool of its authorization request and to its `max_age`; a rejected one writes nothing.
 
-Two pools, one browser. Whatever is refused is refused by `come_back`, which sees that all is as before.
+Two pools, one browser. `come_back` checks that a rejected callback leaves session and rows unchanged.
 """
 
 import base64
@@ -29,40 +29,40 @@ ISSUERS = {
 
 
 @pytest.fixture(params=["nobody", "bob"])
-def before(request: pytest.FixtureRequest, client: Client, two_pools: TwoPools) -> str:
-    """Who the browser is before something is refused, and must be after it."""
+def username_before(request: pytest.FixtureRequest, client: Client, two_pools: TwoPools) -> str:
+    """Return the user of the session before a rejected request; the test checks that it is the same after it."""
     if request.param != "nobody":
         sign_in(client, request.param)
     return str(request.param)
 
 
-def told(page: Any) -> tuple[int, str]:
+def get_failure(page: Any) -> tuple[int, str]:
     return page.status_code, page.context["code"]
 
 
-# Where it begins
+# Start of the sign-in
 
 
 @pytest.mark.parametrize(
     ("path", "page"), [("login", "/oauth2/authorize"), ("sign-up", "/signup"), ("forgot-password", "/forgotPassword")]
 )
 @pytest.mark.parametrize(("alias", "client_id"), [("acme", ACME_CLIENT), ("zen", ZEN_CLIENT)])
-def test_each_way_in_begins_at_its_page_of_the_pools_hosted_ui(
+def test_each_sign_in_url_redirects_to_its_page_of_the_pools_hosted_ui(
     client: Client, two_pools: TwoPools, path: str, page: str, alias: str, client_id: str
 ) -> None:
-    address = client.get(f"/auth/{path}/", {"at": alias, "next": "/mine/", "lang": "de"})["Location"]
-    assert address.startswith(f"{two_pools.server(alias).url}{page}?")
-    asked = query_of(address)
-    assert (asked["client_id"], asked["lang"], asked["code_challenge_method"]) == (client_id, "de", "S256")
-    two_pools.server(alias).script(token_answer(nonce=asked["nonce"], alias=alias))
-    assert come_back(client, asked)["Location"] == "/mine/"
+    url = client.get(f"/auth/{path}/", {"at": alias, "next": "/mine/", "lang": "de"})["Location"]
+    assert url.startswith(f"{two_pools.server(alias).url}{page}?")
+    params = query_of(url)
+    assert (params["client_id"], params["lang"], params["code_challenge_method"]) == (client_id, "de", "S256")
+    two_pools.server(alias).script(token_answer(nonce=params["nonce"], alias=alias))
+    assert come_back(client, params)["Location"] == "/mine/"
     assert who(client) == "alice"
 
 
-def test_all_that_a_login_may_ask_reaches_the_hosted_ui(client: Client, two_pools: TwoPools, settings: Any) -> None:
+def test_all_authorize_params_reach_the_hosted_ui(client: Client, two_pools: TwoPools, settings: Any) -> None:
     zen = {**two_pools.settings_of("zen"), "RESOURCE": "https://api.example.com", "SCOPES": ["openid", "orders/read"]}
     settings.COGNITO = {**two_pools.settings, "POOLS": {"zen": zen}}
-    given = {
+    authorize_params = {
         "idp_identifier": "umbrella.example",
         "login_hint": "alice & co@example.com",
         "lang": "pt-BR",
@@ -70,19 +70,21 @@ def test_all_that_a_login_may_ask_reaches_the_hosted_ui(client: Client, two_pool
         "acr_values": "urn:silver 2",
         "max_age": "60",
     }
-    asked = begin(client, at="zen", next="/", **given)
-    assert {name: asked[name] for name in given} == given
-    assert (asked["resource"], asked["scope"]) == ("https://api.example.com", "openid orders/read")
-    assert "at" not in asked
-    assert open_state(asked["state"]).authorize_params == given
+    params = begin(client, at="zen", next="/", **authorize_params)
+    assert {name: params[name] for name in authorize_params} == authorize_params
+    assert (params["resource"], params["scope"]) == ("https://api.example.com", "openid orders/read")
+    assert "at" not in params
+    assert open_state(params["state"]).authorize_params == authorize_params
 
 
-def test_what_the_site_does_not_pass_on_begins_nothing(client: Client, two_pools: TwoPools, before: str) -> None:
+def test_invalid_parameter_or_tenant_starts_no_sign_in(
+    client: Client, two_pools: TwoPools, username_before: str
+) -> None:
     with unchanged(client):
         for path in ("login", "sign-up", "forgot-password"):
-            assert told(client.get(f"/auth/{path}/", {"lang": "Deutsch"})) == (400, "invalid_parameter")
-            assert told(client.get(f"/auth/{path}/", {"at": "umbrella"})) == (400, "tenant_unknown")
-    assert who(client) == before
+            assert get_failure(client.get(f"/auth/{path}/", {"lang": "Deutsch"})) == (400, "invalid_parameter")
+            assert get_failure(client.get(f"/auth/{path}/", {"at": "umbrella"})) == (400, "tenant_unknown")
+    assert who(client) == username_before
     assert two_pools.counts == (0, 0)
 
 
@@ -90,7 +92,7 @@ def test_what_the_site_does_not_pass_on_begins_nothing(client: Client, two_pools
 
 
 @pytest.mark.parametrize("alias", ["acme", "zen"])
-def test_a_sign_in_ends_at_the_pool_where_it_began(client: Client, two_pools: TwoPools, alias: str) -> None:
+def test_code_is_sent_to_the_pool_that_started_the_sign_in(client: Client, two_pools: TwoPools, alias: str) -> None:
     assert two_pools.sign_in(client, alias).status_code == 302
     (request,) = two_pools.server(alias).requests
     assert two_pools.counts == ((1, 0) if alias == "acme" else (0, 1))
@@ -103,11 +105,11 @@ def test_a_sign_in_ends_at_the_pool_where_it_began(client: Client, two_pools: Tw
     )
 
 
-def test_two_tabs_at_two_pools_come_back_each_to_its_own(client: Client, two_pools: TwoPools) -> None:
+def test_two_tabs_of_two_pools_return_to_their_own_pages(client: Client, two_pools: TwoPools) -> None:
     at_acme, at_zen = begin(client, at="acme", next="/a/"), begin(client, at="zen", next="/z/")
     two_pools.acme.script(token_answer(nonce=at_acme["nonce"], alias="acme"))
     two_pools.zen.script(token_answer("zoe", nonce=at_zen["nonce"], alias="zen"))
-    assert [come_back(client, asked)["Location"] for asked in (at_zen, at_acme)] == ["/z/", "/a/"]
+    assert [come_back(client, params)["Location"] for params in (at_zen, at_acme)] == ["/z/", "/a/"]
     assert who(client) == "alice"
     assert sorted(CognitoUser.objects.values_list("username", "user_pool_id")) == [
         ("alice", "eu-west-1_AcmePool1"),
@@ -116,7 +118,7 @@ def test_two_tabs_at_two_pools_come_back_each_to_its_own(client: Client, two_poo
 
 
 @pytest.mark.defends("RP-13")
-def test_the_same_sub_in_two_pools_is_two_people(client: Client, two_pools: TwoPools) -> None:
+def test_same_sub_in_two_pools_is_two_users(client: Client, two_pools: TwoPools) -> None:
     two_pools.sign_in(client, "acme")
     two_pools.sign_in(Client(), "zen")
     assert get_user_model().objects.count() == CognitoUser.objects.count() == 2
@@ -127,40 +129,40 @@ def test_the_same_sub_in_two_pools_is_two_people(client: Client, two_pools: TwoP
 @pytest.mark.parametrize(
     ("at", "code", "counts"), [("acme", "invalid_grant", (1, 0)), ("zen", "state_unknown", (0, 0))]
 )
-def test_another_pools_code_is_sent_to_nobody_but_the_pool_where_the_sign_in_began(
-    client: Client, two_pools: TwoPools, before: str, at: str, code: str, counts: tuple[int, int]
+def test_code_of_another_pool_is_only_sent_to_the_starting_pool(
+    client: Client, two_pools: TwoPools, username_before: str, at: str, code: str, counts: tuple[int, int]
 ) -> None:
     begin(client, at="zen")
-    asked = begin(client, at="acme")
+    params = begin(client, at="acme")
     two_pools.acme.script(refusal())
-    two_pools.zen.script(token_answer(nonce=asked["nonce"], alias="zen"))
-    assert told(come_back(client, asked, code="a-code-of-zen", at=at)) == (400, code)
+    two_pools.zen.script(token_answer(nonce=params["nonce"], alias="zen"))
+    assert get_failure(come_back(client, params, code="a-code-of-zen", at=at)) == (400, code)
     assert two_pools.counts == counts
-    assert who(client) == before
+    assert who(client) == username_before
 
 
 @pytest.mark.defends("RP-09")
-@pytest.mark.parametrize("said", [{}, {"code": None, "error": "access_denied"}], ids=["a code", "an error"])
+@pytest.mark.parametrize("query", [{}, {"code": None, "error": "access_denied"}], ids=["a code", "an error"])
 @pytest.mark.defends("RP-09")
-def test_another_pools_issuer_is_refused_and_nobody_is_asked(
-    client: Client, two_pools: TwoPools, before: str, said: dict[str, Any]
+def test_issuer_of_another_pool_is_rejected_without_a_request(
+    client: Client, two_pools: TwoPools, username_before: str, query: dict[str, Any]
 ) -> None:
     for alias, other in (("acme", "zen"), ("zen", "acme")):
-        page = come_back(client, begin(client, at=alias), iss=ISSUERS[other], **said)
-        assert told(page) == (400, "wrong_issuer")
+        page = come_back(client, begin(client, at=alias), iss=ISSUERS[other], **query)
+        assert get_failure(page) == (400, "wrong_issuer")
     assert two_pools.counts == (0, 0)
-    assert who(client) == before
+    assert who(client) == username_before
 
 
-def test_the_pools_own_issuer_is_taken(client: Client, two_pools: TwoPools) -> None:
-    asked = begin(client, at="zen")
-    two_pools.zen.script(token_answer(nonce=asked["nonce"], alias="zen"))
-    assert come_back(client, asked, iss=ISSUERS["zen"]).status_code == 302
+def test_own_issuer_of_the_pool_is_accepted(client: Client, two_pools: TwoPools) -> None:
+    params = begin(client, at="zen")
+    two_pools.zen.script(token_answer(nonce=params["nonce"], alias="zen"))
+    assert come_back(client, params, iss=ISSUERS["zen"]).status_code == 302
 
 
 @pytest.mark.defends("RP-09")
 @pytest.mark.parametrize(
-    ("of_zen", "code"),
+    ("names_of_zen", "code"),
     [
         (("access_token", "id_token"), "wrong_client"),
         (("access_token",), "wrong_client"),
@@ -168,152 +170,150 @@ def test_the_pools_own_issuer_is_taken(client: Client, two_pools: TwoPools) -> N
     ],
 )
 @pytest.mark.defends("RP-09")
-def test_another_pools_tokens_are_refused(
-    client: Client, two_pools: TwoPools, before: str, of_zen: tuple[str, ...], code: str
+def test_tokens_of_another_pool_are_rejected(
+    client: Client, two_pools: TwoPools, username_before: str, names_of_zen: tuple[str, ...], code: str
 ) -> None:
-    asked = begin(client, at="acme")
-    theirs = {
+    params = begin(client, at="acme")
+    tokens_of_zen = {
         "access_token": make_token(alias="zen"),
-        "id_token": make_token(token_use="id", nonce=asked["nonce"], alias="zen"),
+        "id_token": make_token(token_use="id", nonce=params["nonce"], alias="zen"),
     }
-    answer = token_answer(nonce=asked["nonce"], **{name: theirs[name] for name in of_zen})
+    answer = token_answer(nonce=params["nonce"], **{name: tokens_of_zen[name] for name in names_of_zen})
     two_pools.acme.script(answer)
-    assert told(come_back(client, asked)) == (403, code)
-    assert who(client) == before
+    assert get_failure(come_back(client, params)) == (403, code)
+    assert who(client) == username_before
 
 
 @pytest.mark.defends("RP-09")
-def test_another_pools_tokens_are_refused_even_where_both_call_their_client_the_same(
-    client: Client, two_pools: TwoPools, settings: Any, before: str
+def test_tokens_of_another_pool_with_the_same_client_id_are_rejected(
+    client: Client, two_pools: TwoPools, settings: Any, username_before: str
 ) -> None:
     zen = {**two_pools.settings_of("zen"), "CLIENT_ID": ACME_CLIENT}
     settings.COGNITO = {**two_pools.settings, "POOLS": {"acme": two_pools.settings_of("acme"), "zen": zen}}
-    asked = begin(client, at="acme")
-    two_pools.acme.script(token_answer("mallory", nonce=asked["nonce"], alias="zen"))
-    assert told(come_back(client, asked)) == (400, "malformed_response")
-    assert who(client) == before
+    params = begin(client, at="acme")
+    two_pools.acme.script(token_answer("mallory", nonce=params["nonce"], alias="zen"))
+    assert get_failure(come_back(client, params)) == (400, "malformed_response")
+    assert who(client) == username_before
 
 
 @pytest.mark.defends("RP-09")
-def test_another_clients_tokens_of_the_same_pool_are_refused(
-    client: Client, two_pools: TwoPools, settings: Any, before: str
+def test_tokens_of_another_client_of_the_same_pool_are_rejected(
+    client: Client, two_pools: TwoPools, settings: Any, username_before: str
 ) -> None:
     beta = {**two_pools.settings_of("acme"), "CLIENT_ID": "1beta"}
     settings.COGNITO = {**two_pools.settings, "POOLS": {"acme": two_pools.settings_of("acme"), "beta": beta}}
-    asked = begin(client, at="acme")
-    two_pools.acme.script(token_answer(nonce=asked["nonce"], alias="beta"))
-    assert told(come_back(client, asked)) == (403, "wrong_client")
-    assert who(client) == before
+    params = begin(client, at="acme")
+    two_pools.acme.script(token_answer(nonce=params["nonce"], alias="beta"))
+    assert get_failure(come_back(client, params)) == (403, "wrong_client")
+    assert who(client) == username_before
 
 
-def test_a_machines_token_is_no_sign_in(client: Client, two_pools: TwoPools, before: str) -> None:
-    asked = begin(client, at="acme")
-    machine = {"username": None, "sub": ACME_CLIENT, "origin_jti": None}
-    id_token = make_token(token_use="id", nonce=asked["nonce"], sub=ACME_CLIENT, origin_jti=None)
-    two_pools.acme.script(token_answer(access_token=make_token(**machine), id_token=id_token))
-    assert told(come_back(client, asked)) == (400, "malformed_response")
-    assert who(client) == before
+def test_machine_to_machine_token_is_no_sign_in(client: Client, two_pools: TwoPools, username_before: str) -> None:
+    params = begin(client, at="acme")
+    client_claims = {"username": None, "sub": ACME_CLIENT, "origin_jti": None}
+    id_token = make_token(token_use="id", nonce=params["nonce"], sub=ACME_CLIENT, origin_jti=None)
+    two_pools.acme.script(token_answer(access_token=make_token(**client_claims), id_token=id_token))
+    assert get_failure(come_back(client, params)) == (400, "malformed_response")
+    assert who(client) == username_before
 
 
 @pytest.mark.defends("RP-09")
 @pytest.mark.parametrize("at", ["acme", "umbrella"])
-def test_sign_in_that_comes_back_at_another_tenants_host_is_refused(
-    client: Client, two_pools: TwoPools, before: str, at: str
+def test_callback_at_another_tenants_host_is_rejected(
+    client: Client, two_pools: TwoPools, username_before: str, at: str
 ) -> None:
-    asked = begin(client, at="zen")
-    assert told(come_back(client, asked, at=at)) == (400, "state_unknown")
-    assert (two_pools.counts, who(client)) == ((0, 0), before)
+    params = begin(client, at="zen")
+    assert get_failure(come_back(client, params, at=at)) == (400, "state_unknown")
+    assert (two_pools.counts, who(client)) == ((0, 0), username_before)
 
 
-@pytest.mark.parametrize("is_own", [True, False])
-def test_alias_with_a_redirect_uri_of_its_own_may_come_back_anywhere(
-    client: Client, two_pools: TwoPools, settings: Any, is_own: bool
+@pytest.mark.parametrize("has_own_redirect_uri", [True, False])
+def test_alias_with_its_own_redirect_uri_may_return_to_any_host(
+    client: Client, two_pools: TwoPools, settings: Any, has_own_redirect_uri: bool
 ) -> None:
     central = {"REDIRECT_URI": "http://localhost/auth/callback/"}
     pools = {
         "acme": two_pools.settings_of("acme"),
-        "zen": {**two_pools.settings_of("zen"), **(central if is_own else {})},
+        "zen": {**two_pools.settings_of("zen"), **(central if has_own_redirect_uri else {})},
     }
-    settings.COGNITO = {**two_pools.settings, **({} if is_own else central), "POOLS": pools}
-    asked = begin(client, at="zen", redirected="1")
-    assert asked["redirect_uri"] == central["REDIRECT_URI"]
-    two_pools.zen.script(token_answer(nonce=asked["nonce"], alias="zen"))
-    answer = come_back(client, asked, at="acme")
-    assert (answer.status_code, two_pools.counts) == ((302, (0, 1)) if is_own else (400, (0, 0)))
-    if is_own:
+    settings.COGNITO = {**two_pools.settings, **({} if has_own_redirect_uri else central), "POOLS": pools}
+    params = begin(client, at="zen", redirected="1")
+    assert params["redirect_uri"] == central["REDIRECT_URI"]
+    two_pools.zen.script(token_answer(nonce=params["nonce"], alias="zen"))
+    answer = come_back(client, params, at="acme")
+    assert (answer.status_code, two_pools.counts) == ((302, (0, 1)) if has_own_redirect_uri else (400, (0, 0)))
+    if has_own_redirect_uri:
         assert CognitoUser.objects.get().user_pool_id == ZEN_POOL
 
 
-def test_a_sign_in_at_a_pool_that_was_taken_out_meanwhile_is_over(
-    client: Client, two_pools: TwoPools, settings: Any, before: str
+def test_sign_in_of_a_pool_removed_meanwhile_is_state_unknown(
+    client: Client, two_pools: TwoPools, settings: Any, username_before: str
 ) -> None:
-    asked = begin(client, at="zen")
+    params = begin(client, at="zen")
     settings.COGNITO = {**two_pools.settings, "POOLS": {"acme": two_pools.settings_of("acme")}}
-    assert told(come_back(client, asked)) == (400, "state_unknown")
+    assert get_failure(come_back(client, params)) == (400, "state_unknown")
     assert two_pools.counts == (0, 0)
-    assert who(client) == before
+    assert who(client) == username_before
 
 
 @pytest.mark.defends("RP-09")
-def test_a_sign_in_whose_alias_means_another_pool_meanwhile_is_over(
-    client: Client, two_pools: TwoPools, settings: Any, before: str
+def test_sign_in_of_an_alias_with_another_pool_now_is_state_unknown(
+    client: Client, two_pools: TwoPools, settings: Any, username_before: str
 ) -> None:
-    asked = begin(client, at="zen")
+    params = begin(client, at="zen")
     settings.COGNITO = {**two_pools.settings, "POOLS": {"zen": two_pools.settings_of("acme")}}
-    two_pools.acme.script(token_answer(nonce=asked["nonce"], alias="zen"))
-    assert told(come_back(client, asked)) == (400, "state_unknown")
+    two_pools.acme.script(token_answer(nonce=params["nonce"], alias="zen"))
+    assert get_failure(come_back(client, params)) == (400, "state_unknown")
     assert two_pools.counts == (0, 0)
-    assert who(client) == before
+    assert who(client) == username_before
 
 
-# No older than was asked for
+# max_age
 
 
 def signed_in_seconds_ago(client: Client, server: ScriptedServer, seconds: int | None, **query: str) -> Any:
-    asked = begin(client, **query)
+    params = begin(client, **query)
     auth_time = None if seconds is None else int(time.time()) - seconds
-    server.script(token_answer("newcomer", nonce=asked["nonce"], both={"auth_time": auth_time}))
-    return come_back(client, asked)
+    server.script(token_answer("newcomer", nonce=params["nonce"], both={"auth_time": auth_time}))
+    return come_back(client, params)
 
 
 @pytest.mark.parametrize("seconds", [0, 60, 65])  # LEEWAY_SECONDS is 10
-def test_who_signed_in_lately_enough_gets_in(client: Client, two_pools: TwoPools, seconds: int) -> None:
+def test_recent_sign_in_is_accepted_with_max_age(client: Client, two_pools: TwoPools, seconds: int) -> None:
     assert signed_in_seconds_ago(client, two_pools.acme, seconds, max_age="60").status_code == 302
     assert who(client) == "newcomer"
 
 
 @pytest.mark.parametrize(("max_age", "seconds"), [("60", 75), ("0", 20), ("60", None)])
-def test_who_signed_in_longer_ago_does_not_and_nothing_is_written_of_them(
-    client: Client, two_pools: TwoPools, before: str, max_age: str, seconds: int | None
+def test_sign_in_older_than_max_age_is_rejected_and_writes_nothing(
+    client: Client, two_pools: TwoPools, username_before: str, max_age: str, seconds: int | None
 ) -> None:
     page = signed_in_seconds_ago(client, two_pools.acme, seconds, max_age=max_age)
-    assert told(page) == (400, "sign_in_too_old")
-    assert who(client) == before
+    assert get_failure(page) == (400, "sign_in_too_old")
+    assert who(client) == username_before
     assert not get_user_model().objects.filter(username="newcomer").exists()
 
 
 @pytest.mark.parametrize("seconds", [100_000, None])
-def test_without_max_age_it_does_not_matter(client: Client, two_pools: TwoPools, seconds: int | None) -> None:
+def test_old_sign_in_is_accepted_without_max_age(client: Client, two_pools: TwoPools, seconds: int | None) -> None:
     assert signed_in_seconds_ago(client, two_pools.acme, seconds).status_code == 302
 
 
-def test_who_signed_in_too_long_ago_is_asked_for_the_password_by_the_pages_link(
-    client: Client, two_pools: TwoPools
-) -> None:
+def test_page_of_a_too_old_sign_in_links_to_a_login_with_prompt_login(client: Client, two_pools: TwoPools) -> None:
     page = signed_in_seconds_ago(client, two_pools.acme, 75, max_age="60", next="/mine/", lang="de")
     assert 'href="/auth/login/?next=%2Fmine%2F&amp;prompt=login&amp;max_age=60"' in page.content.decode()
 
 
-# What is left of a login
+# Requests for an existing login
 
 
-def test_a_logins_tokens_go_to_its_own_hosted_ui_as_its_own_client(client: Client, two_pools: TwoPools) -> None:
+def test_sign_out_uses_the_hosted_ui_and_client_of_the_login(client: Client, two_pools: TwoPools) -> None:
     two_pools.sign_in(client, "zen", refresh_token="of-zen's-alice")
     login = CognitoLogin.objects.get()
     assert store.get_settings_for_login(login).alias == "zen"
     answer = client.post("/auth/logout/", {"at": "acme"})
-    (_, revoked) = two_pools.zen.requests
-    assert (revoked.path, form_of(revoked)["token"]) == ("/oauth2/revoke", "of-zen's-alice")
+    (_, revoke_request) = two_pools.zen.requests
+    assert (revoke_request.path, form_of(revoke_request)["token"]) == ("/oauth2/revoke", "of-zen's-alice")
     assert answer["Location"].startswith(f"{two_pools.zen.url}/logout?client_id={ZEN_CLIENT}&")
     assert two_pools.acme.count == 0
     assert urlsplit(query_of(answer["Location"])["logout_uri"]).netloc == "testserver"

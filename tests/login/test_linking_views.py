@@ -25,7 +25,7 @@ PAGE = {"next": "/mine/"}
 
 
 def second_link(user: User) -> CognitoUser:
-    """A further account of the user, which may be unlinked."""
+    """Add a second link to the user, so that it may be unlinked, and return it."""
     pool, long_ago = "eu-west-1_TestPool1", datetime(2020, 1, 1, tzinfo=UTC)
     return CognitoUser.objects.create(user=user, user_pool_id=pool, sub="two", username="two", as_of=long_ago)
 
@@ -43,7 +43,7 @@ each_middleware = pytest.mark.parametrize("middleware", ["", LOGIN_REQUIRED], id
 
 
 @pytest.fixture
-def middleware_is_there(settings: Any, middleware: str) -> None:
+def with_middleware(settings: Any, middleware: str) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, *([middleware] if middleware else [])]
 
 
@@ -51,7 +51,7 @@ def middleware_is_there(settings: Any, middleware: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_unlink_locks_in_a_transaction_of_its_own(client) -> None:
+def test_unlink_locks_in_its_own_transaction(client) -> None:
     """In autocommit, as on a site without ATOMIC_REQUESTS; in the transaction of a test any code may lock rows."""
     link = second_link(sign_in(client))
     assert client.post(f"/auth/unlink/{link.pk}/", PAGE).status_code == 302
@@ -74,7 +74,7 @@ def test_unlink_that_fails_at_its_last_step_leaves_the_link(client, monkeypatch)
 
 
 @each_view
-def test_post_from_another_site_is_rejected(view: str) -> None:
+def test_cross_site_post_is_rejected(view: str) -> None:
     client = Client(enforce_csrf_checks=True)
     path = paths(sign_in(client))[view]
     assert client.post(path).status_code == 403
@@ -82,7 +82,7 @@ def test_post_from_another_site_is_rejected(view: str) -> None:
 
 
 @each_view
-def test_post_from_another_site_is_rejected_without_djangos_csrf_middleware(view: str, settings: Any) -> None:
+def test_cross_site_post_without_djangos_csrf_middleware_is_rejected(view: str, settings: Any) -> None:
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
     client = Client(enforce_csrf_checks=True)
     path = paths(sign_in(client))[view]
@@ -92,13 +92,13 @@ def test_post_from_another_site_is_rejected_without_djangos_csrf_middleware(view
 
 def test_post_with_the_csrf_token_links_and_unlinks() -> None:
     client = Client(enforce_csrf_checks=True)
-    both = paths(sign_in(client))
+    url_paths = paths(sign_in(client))
     client.get("/auth/logout/")
     token = {"x-csrftoken": client.cookies["csrftoken"].value}
-    assert client.post(both["link"], headers=token)["Location"].startswith(
+    assert client.post(url_paths["link"], headers=token)["Location"].startswith(
         "https://login.example.com/oauth2/authorize?"
     )
-    assert client.post(both["unlink"], PAGE, headers=token)["Location"] == "/mine/"
+    assert client.post(url_paths["unlink"], PAGE, headers=token)["Location"] == "/mine/"
     assert FormerLink.objects.get().sub == "two"
 
 
@@ -107,11 +107,11 @@ def test_post_with_the_csrf_token_links_and_unlinks() -> None:
 
 @each_view
 @each_middleware
-@pytest.mark.usefixtures("middleware_is_there")
+@pytest.mark.usefixtures("with_middleware")
 @pytest.mark.parametrize(
     ("form", "next_url"), [(PAGE, "/mine/"), ({}, "/"), ({"next": "https://evil.example/"}, "/"), ({"next": "x"}, "/")]
 )
-def test_anonymous_post_goes_to_the_login_and_lands_on_a_page(client, view: str, form: Any, next_url: str) -> None:
+def test_anonymous_post_redirects_to_login_with_next(client, view: str, form: Any, next_url: str) -> None:
     path = paths(User.objects.create(username="alice"))[view]
     response = client.post(path, form)
     assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/auth/login/")
@@ -121,7 +121,7 @@ def test_anonymous_post_goes_to_the_login_and_lands_on_a_page(client, view: str,
 
 @each_view
 @each_middleware
-@pytest.mark.usefixtures("middleware_is_there")
+@pytest.mark.usefixtures("with_middleware")
 def test_anonymous_post_by_a_script_is_401(client, view: str) -> None:
     path = paths(User.objects.create(username="alice"))[view]
     response = client.post(path, headers={"sec-fetch-mode": "cors"})
@@ -130,8 +130,8 @@ def test_anonymous_post_by_a_script_is_401(client, view: str) -> None:
 
 @each_view
 @each_middleware
-@pytest.mark.usefixtures("middleware_is_there")
-def test_get_is_405(client, view: str) -> None:
+@pytest.mark.usefixtures("with_middleware")
+def test_get_of_link_and_unlink_is_405(client, view: str) -> None:
     sign_in(client)
     assert client.get({"link": "/auth/link/", "unlink": "/auth/unlink/1/"}[view]).status_code == 405
     assert Client().get({"link": "/auth/link/", "unlink": "/auth/unlink/1/"}[view]).status_code == 405
@@ -148,7 +148,7 @@ def test_machine_to_machine_token_is_403(client, view: str) -> None:
 # LINKING_MAX_AGE_SECONDS
 
 
-def sign_in_ago(client: Client, seconds: int) -> User:
+def sign_in_seconds_ago(client: Client, seconds: int) -> User:
     at = int(time.time()) - seconds
     return sign_in(client, auth_time=at, email="alice@example.com")  # type: ignore[no-any-return]
 
@@ -157,18 +157,18 @@ def sign_in_ago(client: Client, seconds: int) -> User:
 @pytest.mark.parametrize("seconds", [0, 290, 305])  # LEEWAY_SECONDS is 10
 def test_recent_sign_in_may_link_and_unlink(client, settings: Any, view: str, seconds: int) -> None:
     settings.COGNITO = {**settings.COGNITO, "LINKING_MAX_AGE_SECONDS": 300}
-    assert client.post(paths(sign_in_ago(client, seconds))[view], PAGE).status_code == 302
+    assert client.post(paths(sign_in_seconds_ago(client, seconds))[view], PAGE).status_code == 302
 
 
 @each_view
-def test_older_sign_in_is_asked_for_the_password_and_changes_nothing(client, settings: Any, view: str) -> None:
+def test_older_sign_in_needs_the_password_and_changes_nothing(client, settings: Any, view: str) -> None:
     settings.COGNITO = {**settings.COGNITO, "LINKING_MAX_AGE_SECONDS": 300.5}
-    response = client.post(paths(sign_in_ago(client, 320))[view], PAGE)
+    response = client.post(paths(sign_in_seconds_ago(client, 320))[view], PAGE)
     assert (response.status_code, code_of(response)) == (400, "sign_in_too_old")
     assert 'href="/auth/login/?next=%2Fmine%2F&amp;prompt=login&amp;max_age=300"' in response.content.decode()
     assert (CognitoUser.objects.count(), secret_cookies(client), who(client)) == (2, {}, "alice")
-    asked = query_of(client.get("/auth/login/?next=%2Fmine%2F&prompt=login&max_age=300")["Location"])
-    assert (asked["prompt"], asked["max_age"]) == ("login", "300")
+    params = query_of(client.get("/auth/login/?next=%2Fmine%2F&prompt=login&max_age=300")["Location"])
+    assert (params["prompt"], params["max_age"]) == ("login", "300")
 
 
 @each_view
@@ -182,15 +182,15 @@ def test_session_with_a_local_password_has_no_recent_sign_in(client, settings: A
 
 
 @each_view
-def test_sign_in_is_not_recent_without_our_middleware(client, settings: Any, view: str) -> None:
+def test_sign_in_is_not_recent_without_the_middleware(client, settings: Any, view: str) -> None:
     settings.COGNITO = {**settings.COGNITO, "LINKING_MAX_AGE_SECONDS": 300}
-    user = sign_in_ago(client, 0)
+    user = sign_in_seconds_ago(client, 0)
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Cognito" not in name]
     assert code_of(client.post(paths(user)[view])) == "sign_in_too_old"
 
 
 @each_view
-def test_age_that_cannot_be_known_in_an_outage_is_503(
+def test_unknown_age_of_the_sign_in_in_an_outage_is_503(
     client, settings: Any, view: str, token_endpoint: ScriptedServer
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "LINKING_MAX_AGE_SECONDS": 300}
@@ -204,4 +204,4 @@ def test_age_that_cannot_be_known_in_an_outage_is_503(
 
 @each_view
 def test_age_of_the_sign_in_does_not_matter_by_default(client, view: str) -> None:
-    assert client.post(paths(sign_in_ago(client, 3_000_000))[view], PAGE).status_code == 302
+    assert client.post(paths(sign_in_seconds_ago(client, 3_000_000))[view], PAGE).status_code == 302

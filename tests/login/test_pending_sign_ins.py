@@ -45,28 +45,28 @@ pytestmark = [
     pytest.mark.usefixtures("token_endpoint"),
 ]
 
-urlpatterns = [url_path("admin/", admin.site.urls)]  # an API's, without the login
+urlpatterns = [url_path("admin/", admin.site.urls)]  # of an API without the login URLs
 
 ALREADY = {"code": None, "error": "invalid_request"}
 ALREADY["error_description"] = "Already found an entry for username google_104857600000000000001"
 
 
 def copy_of(client: Client) -> Client:
-    """A browser with the same cookies; what the site sets in one does not reach the other."""
+    """Return a browser with the same cookies; later cookies of one do not reach the other."""
     other = Client()
     other.cookies.load({name: cookie.value for name, cookie in client.cookies.items()})
     return other
 
 
 def tabs_at_once(client: Client, count: int, **options: Any) -> list[dict[str, str]]:
-    """Start sign-ins before the browser has an answer to any: no request carries another one's cookie."""
-    before, asked = copy_of(client), []
+    """Start `count` sign-ins at once: no request carries the cookie of another one."""
+    before, params_of_tabs = copy_of(client), []
     for number in range(count):
         tab = copy_of(before)
         next_url = f"/issues/?project=fieldnotes&status=open&assignee=me&sort=-changed&page={number}"
-        asked.append(query_of(tab.get("/auth/login/", {"next": next_url}, **options)["Location"]))
+        params_of_tabs.append(query_of(tab.get("/auth/login/", {"next": next_url}, **options)["Location"]))
         client.cookies.update(tab.cookies)
-    return asked
+    return params_of_tabs
 
 
 def cookie_header(client: Client) -> str:
@@ -76,20 +76,20 @@ def cookie_header(client: Client) -> str:
 # No session, no row
 
 
-def test_anonymous_visits_create_no_session_row_and_no_session_cookie(client: Client, settings: Any) -> None:
+def test_anonymous_requests_create_no_session_row_and_no_cookie(client: Client, settings: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, "SILENT_SIGN_IN": True}
-    visit = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    navigation_headers = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     for number in range(50):
         answers = [
             Client().get("/auth/login/", {"next": f"/notes/{number}/"}),
             Client().get("/auth/sign-up/"),
-            Client().get("/open/", headers=visit),
-            (silent := Client()).get("/open/", headers=visit),
+            Client().get("/open/", headers=navigation_headers),
+            (silent := Client()).get("/open/", headers=navigation_headers),
         ]
         answers.append(silent.get(answers[-1]["Location"]))
-        asked = query_of(answers[-1]["Location"])
-        answers.append(silent.get(CALLBACK, {"state": asked["state"], "error": "login_required"}))
-        answers.append(Client().get(CALLBACK, {"state": asked["state"], "code": "a-code"}))  # of another browser
+        params = query_of(answers[-1]["Location"])
+        answers.append(silent.get(CALLBACK, {"state": params["state"], "error": "login_required"}))
+        answers.append(Client().get(CALLBACK, {"state": params["state"], "code": "a-code"}))  # of another browser
         assert [answer.status_code for answer in answers] == [302] * 6 + [400]
         assert not [answer for answer in answers if settings.SESSION_COOKIE_NAME in answer.cookies]
     assert Session.objects.count() == 0
@@ -100,9 +100,9 @@ def test_forty_tabs_at_once_all_sign_in_with_a_short_cookie_header(
 ) -> None:
     tabs = tabs_at_once(client, 40, secure=True)
     assert len(cookie_header(client)) <= 3_240
-    for number, asked in enumerate(tabs):
-        token_endpoint.script(token_answer(nonce=asked["nonce"]), Answer())
-        answer = client.get(CALLBACK, {"code": "a-code", "state": asked["state"]}, secure=True)
+    for number, params in enumerate(tabs):
+        token_endpoint.script(token_answer(nonce=params["nonce"]), Answer())
+        answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]}, secure=True)
         assert answer["Location"].endswith(f"page={number}")
     assert (secret_cookies(client), who(client)) == ({}, "alice")
     assert token_endpoint.count == 40 + 39  # each code once; each earlier login was revoked
@@ -118,12 +118,12 @@ def test_state_has_no_redirect_uri(client: Client) -> None:
 
 
 def test_redirect_uri_is_computed_again_at_the_callback(client: Client, token_endpoint: ScriptedServer) -> None:
-    asked = begin(client)
+    params = begin(client)
     client.cookies["cognito_sign_in_x"] = ""
     other = Client(headers={"host": "localhost"})
     other.cookies = client.cookies
     token_endpoint.script(refusal())
-    assert code_of(come_back(other, asked)) == "invalid_grant"  # Cognito compares it
+    assert code_of(come_back(other, params)) == "invalid_grant"  # Cognito compares it
     assert b"redirect_uri=http%3A%2F%2Flocalhost%2Fauth%2Fcallback%2F" in token_endpoint.requests[0].body
 
 
@@ -146,7 +146,7 @@ def test_redirect_uri_is_computed_again_at_the_callback(client: Client, token_en
         (False, {"SESSION_COOKIE_SECURE": True}, "", ("/auth", "", True)),
     ],
 )
-def test_cookie_of_a_pending_sign_in(
+def test_pending_sign_in_cookie_has_its_attributes(
     client: Client,
     settings: Any,
     token_endpoint: ScriptedServer,
@@ -158,18 +158,18 @@ def test_cookie_of_a_pending_sign_in(
     for name, value in changes.items():
         setattr(settings, name, value)
     answer = client.get("/auth/login/", secure=is_secure)
-    asked = query_of(answer["Location"])
+    params = query_of(answer["Location"])
     ((name, cookie),) = answer.cookies.items()
-    assert name == secret_cookie(asked["state"], prefix)
+    assert name == secret_cookie(params["state"], prefix)
     assert len(cookie.value) == 43
-    assert open_state(asked["state"]).has_secret(decode_base64url(cookie.value))
+    assert open_state(params["state"]).has_secret(decode_base64url(cookie.value))
     assert (cookie["path"], cookie["domain"], bool(cookie["secure"])) == expected
     assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "Lax", 900)
-    token_endpoint.script(token_answer(nonce=asked["nonce"]))
-    answer = client.get(CALLBACK, {"code": "a-code", "state": asked["state"]}, secure=is_secure)
-    deleted = answer.cookies[name]
-    assert (answer.status_code, deleted.value, deleted["max-age"]) == (302, "", 0)
-    assert (deleted["path"], deleted["domain"], bool(deleted["secure"])) == expected
+    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]}, secure=is_secure)
+    deleted_cookie = answer.cookies[name]
+    assert (answer.status_code, deleted_cookie.value, deleted_cookie["max-age"]) == (302, "", 0)
+    assert (deleted_cookie["path"], deleted_cookie["domain"], bool(deleted_cookie["secure"])) == expected
 
 
 @pytest.mark.defends("RP-07")
@@ -177,10 +177,10 @@ def test_cookie_that_a_subdomain_could_set_is_not_accepted_on_https(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
     attacker = Client()
-    asked = query_of(attacker.get("/auth/login/", secure=True)["Location"])
-    planted = attacker.cookies[secret_cookie(asked["state"], "__Host-")].value
-    client.cookies[secret_cookie(asked["state"])] = planted
-    answer = client.get(CALLBACK, {"code": "a-code", "state": asked["state"]}, secure=True)
+    params = query_of(attacker.get("/auth/login/", secure=True)["Location"])
+    planted_cookie = attacker.cookies[secret_cookie(params["state"], "__Host-")].value
+    client.cookies[secret_cookie(params["state"])] = planted_cookie
+    answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]}, secure=True)
     assert (answer.status_code, code_of(answer), token_endpoint.count) == (400, "state_unknown", 0)
 
 
@@ -190,10 +190,10 @@ def test_cookie_with_white_space_before_its_prefix_is_not_accepted(
     client: Client, token_endpoint: ScriptedServer, space: str
 ) -> None:
     attacker = Client()
-    asked = query_of(attacker.get("/auth/login/", secure=True)["Location"])
-    name = secret_cookie(asked["state"], "__Host-")
-    planted = f"{space}{name}={attacker.cookies[name].value}".encode().decode("latin-1")  # WSGI: bytes as text
-    query, headers = {"code": "a-code", "state": asked["state"]}, {"cookie": f"a=1; {planted}; b=2"}
+    params = query_of(attacker.get("/auth/login/", secure=True)["Location"])
+    name = secret_cookie(params["state"], "__Host-")
+    planted_cookie = f"{space}{name}={attacker.cookies[name].value}".encode().decode("latin-1")  # WSGI: bytes as text
+    query, headers = {"code": "a-code", "state": params["state"]}, {"cookie": f"a=1; {planted_cookie}; b=2"}
     answer = client.get(CALLBACK, query, headers=headers, secure=True)
     assert (answer.status_code, code_of(answer), token_endpoint.count) == (400, "state_unknown", 0)
 
@@ -201,13 +201,13 @@ def test_cookie_with_white_space_before_its_prefix_is_not_accepted(
 @pytest.mark.defends("RP-01")
 @pytest.mark.parametrize("value", ["", "forged", "A" * 43, "\x00", "ä", "other"])
 def test_cookie_with_another_secret_is_no_cookie(client: Client, token_endpoint: ScriptedServer, value: str) -> None:
-    asked, other = begin(client), begin(client)
+    params, other = begin(client), begin(client)
     if value == "other":
         value = client.cookies[secret_cookie(other["state"])].value
-    client.cookies[secret_cookie(asked["state"])] = value
+    client.cookies[secret_cookie(params["state"])] = value
     before = standing(client)
-    assert code_of(come_back(client, asked)) == "state_unknown"
-    assert standing(client) == before  # a cookie that does not match is left alone
+    assert code_of(come_back(client, params)) == "state_unknown"
+    assert standing(client) == before  # a cookie that does not match is not deleted
     assert token_endpoint.count == 0
 
 
@@ -215,7 +215,7 @@ def test_cookie_with_another_secret_is_no_cookie(client: Client, token_endpoint:
 
 
 def faults() -> dict[str, Any]:
-    """What can be wrong, by code, in the order in which it is checked."""
+    """Return the possible faults by code, in the order of the checks."""
     return {
         "state_unknown": None,  # no cookie
         "state_expired": {"started_at": int(time.time()) - 901},
@@ -227,57 +227,58 @@ def faults() -> dict[str, Any]:
 
 @pytest.mark.defends("RP-01", "RP-02", "RP-09")
 @pytest.mark.parametrize("first", range(5))
-def test_first_fault_in_order_decides_and_cognito_is_not_asked(
+def test_first_fault_in_order_decides_and_no_request_is_sent(
     client: Client, token_endpoint: ScriptedServer, first: int
 ) -> None:
-    code, asked = list(faults())[first], begin(client)
+    code, params = list(faults())[first], begin(client)
     query: dict[str, str] = {}
     for name, changes in list(faults().items())[first:]:
         if name in ("state_expired", "state_unknown of a client"):
-            asked = reseal(client, asked, **changes)
+            params = reseal(client, params, **changes)
         elif changes:
             query |= changes
     if code == "state_unknown":
         client.cookies.clear()
-    assert code_of(come_back(client, asked, **query)) == code.partition(" ")[0]
+    assert code_of(come_back(client, params, **query)) == code.partition(" ")[0]
     assert token_endpoint.count == 0
 
 
 @pytest.mark.defends("RP-01")
 def test_state_of_more_than_1536_characters_is_unknown(client: Client, token_endpoint: ScriptedServer) -> None:
-    asked = begin(client, next="/" + "a" * 700)
-    assert len(asked["state"]) < 1_536
+    params = begin(client, next="/" + "a" * 700)
+    assert len(params["state"]) < 1_536
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(state, "_MAX_CHARS", 10_000)
-        asked = reseal(client, asked, next_url="/" + "a" * 1_500)
-    assert code_of(come_back(client, asked)) == "state_unknown"
+        params = reseal(client, params, next_url="/" + "a" * 1_500)
+    assert code_of(come_back(client, params)) == "state_unknown"
     assert token_endpoint.count == 0
 
 
 @pytest.mark.parametrize("chars", [500, 3_000])
-def test_next_that_is_too_long_ends_on_the_sites_page(
-    client: Client, token_endpoint: ScriptedServer, chars: int
-) -> None:
+def test_next_that_is_too_long_is_ignored(client: Client, token_endpoint: ScriptedServer, chars: int) -> None:
     page = "/notes/?q=" + "a" * chars
-    asked = begin(client, next=page)
-    token_endpoint.script(token_answer(nonce=asked["nonce"]))
-    assert come_back(client, asked)["Location"] == (page if chars == 500 else "/")
-    assert len(asked["state"]) <= 1_536
+    params = begin(client, next=page)
+    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    assert come_back(client, params)["Location"] == (page if chars == 500 else "/")
+    assert len(params["state"]) <= 1_536
 
 
-def test_parameters_that_are_too_long_are_a_page(client: Client) -> None:
+def test_parameter_that_is_too_long_is_invalid_parameter(client: Client) -> None:
     answer = client.get("/auth/login/", {"acr_values": "a" * 1_000})
     assert (answer.status_code, code_of(answer)) == (400, "invalid_parameter")
     assert secret_cookies(client) == {}
 
 
-def test_sign_in_that_the_former_release_started_may_start_again(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
+def test_sign_in_of_the_former_release_may_start_again(client: Client, token_endpoint: ScriptedServer) -> None:
     session = client.session
-    former = {"nonce": "n", "code_verifier": "v", "redirect_uri": "http://testserver/auth/callback/", "next_url": "/a/"}
+    former_sign_in = {
+        "nonce": "n",
+        "code_verifier": "v",
+        "redirect_uri": "http://testserver/auth/callback/",
+        "next_url": "/a/",
+    }
     state_of_43 = "R4nd0m-_5tate0f43charactersasthelastonemade"
-    session["_cognito_sign_ins"] = {state_of_43: {**former, "alias": "default", "begun_at": time.time()}}
+    session["_cognito_sign_ins"] = {state_of_43: {**former_sign_in, "alias": "default", "begun_at": time.time()}}
     session["_cognito_silent_at"] = time.time()
     session.save()
     client.cookies["sessionid"] = session.session_key
@@ -285,9 +286,9 @@ def test_sign_in_that_the_former_release_started_may_start_again(
     answer = client.get(CALLBACK, {"code": "a-code", "state": state_of_43})
     assert (answer.status_code, code_of(answer), token_endpoint.count) == (400, "state_unknown", 0)
     assert ">Start again</a>" in answer.content.decode()
-    asked = begin(client)
-    token_endpoint.script(token_answer(nonce=asked["nonce"]))
-    assert come_back(client, asked).status_code == 302
+    params = begin(client)
+    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    assert come_back(client, params).status_code == 302
 
 
 # Used once
@@ -302,28 +303,28 @@ OUTCOMES: dict[str, tuple[Any, dict[str, Any], int]] = {
     "another issuer": (None, {"iss": "https://op.invalid/"}, 400),
     "no code": (None, {"code": None}, 400),
     "retried": (None, ALREADY, 302),
-    "nobody": (None, {"code": None, "error": "login_required"}, 400),
+    "no user at Cognito": (None, {"code": None, "error": "login_required"}, 400),
 }
 
 
 @pytest.mark.defends("RP-08")
 @pytest.mark.parametrize(("answer", "query", "status"), OUTCOMES.values(), ids=OUTCOMES)
-def test_every_answer_deletes_the_cookie_of_its_state_and_no_other(
+def test_each_response_deletes_the_cookie_of_its_state_only(
     client: Client, token_endpoint: ScriptedServer, answer: Any, query: dict[str, Any], status: int
 ) -> None:
-    other, asked = begin(client), begin(client)
-    token_endpoint.script(answer or token_answer(nonce=asked["nonce"]))
-    response = come_back(client, asked, **query)
+    other, params = begin(client), begin(client)
+    token_endpoint.script(answer or token_answer(nonce=params["nonce"]))
+    response = come_back(client, params, **query)
     assert response.status_code == status
-    assert secret_cookie(asked["state"]) not in secret_cookies(client)
+    assert secret_cookie(params["state"]) not in secret_cookies(client)
     assert secret_cookie(other["state"]) in secret_cookies(client)
 
 
 @pytest.mark.defends("RP-08")
 @pytest.mark.parametrize("changes", [{"started_at": 1}, {"client_id": "another"}, {"alias": "gone"}])
-def test_answer_to_a_state_that_counts_no_more_deletes_its_cookie(client: Client, changes: dict[str, Any]) -> None:
-    asked = reseal(client, begin(client), **changes)
-    assert come_back(client, asked).status_code == 400
+def test_response_to_an_invalidated_state_deletes_its_cookie(client: Client, changes: dict[str, Any]) -> None:
+    params = reseal(client, begin(client), **changes)
+    assert come_back(client, params).status_code == 400
     assert secret_cookies(client) == {}
 
 
@@ -334,37 +335,35 @@ def test_server_error_deletes_the_cookie_too(
     token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch, place: str, is_async: bool
 ) -> None:
     client = Client(raise_request_exception=False)
-    asked = begin(client)
-    token_endpoint.script(token_answer(nonce=asked["nonce"]))
+    params = begin(client)
+    token_endpoint.script(token_answer(nonce=params["nonce"]))
 
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("the site's own fault")
 
     monkeypatch.setattr(f"django_cognito.login.flow.{place}", fail)
     if is_async:
-        answer = _at_async_site(client, asked)
+        answer = _request_async_callback(client, params)
     else:
-        answer = client.get(CALLBACK, {"code": "a-code", "state": asked["state"]})
-    assert (answer.status_code, answer.cookies[secret_cookie(asked["state"])].value) == (500, "")
+        answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]})
+    assert (answer.status_code, answer.cookies[secret_cookie(params["state"])].value) == (500, "")
 
 
-def _at_async_site(client: Client, asked: dict[str, str]) -> Any:
+def _request_async_callback(client: Client, params: dict[str, str]) -> Any:
     from asgiref.sync import async_to_sync
     from django.test import AsyncClient
 
     browser = AsyncClient(raise_request_exception=False)
     browser.cookies = client.cookies
-    return async_to_sync(browser.get)(CALLBACK, {"code": "a-code", "state": asked["state"]})
+    return async_to_sync(browser.get)(CALLBACK, {"code": "a-code", "state": params["state"]})
 
 
-def test_two_identical_callbacks_at_once_both_ask_and_cognito_decides(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
-    asked = begin(client)
+def test_two_identical_callbacks_at_once_both_request_tokens(client: Client, token_endpoint: ScriptedServer) -> None:
+    params = begin(client)
     other = copy_of(client)
-    token_endpoint.script(token_answer(nonce=asked["nonce"]), refusal())
-    assert come_back(client, asked).status_code == 302
-    assert code_of(come_back(other, asked)) == "invalid_grant"
+    token_endpoint.script(token_answer(nonce=params["nonce"]), refusal())
+    assert come_back(client, params).status_code == 302
+    assert code_of(come_back(other, params)) == "invalid_grant"
     assert (who(client), who(other), token_endpoint.count) == ("alice", "nobody", 2)
 
 
@@ -372,27 +371,27 @@ def test_two_identical_callbacks_at_once_both_ask_and_cognito_decides(
 
 
 def complete(client: Client, server: ScriptedServer, username: str = "alice", **query: str) -> dict[str, str]:
-    asked = begin(client, **query)
-    server.script(token_answer(username, nonce=asked["nonce"]), Answer())
-    assert come_back(client, asked).status_code == 302
-    return asked
+    params = begin(client, **query)
+    server.script(token_answer(username, nonce=params["nonce"]), Answer())
+    assert come_back(client, params).status_code == 302
+    return params
 
 
 @pytest.mark.defends("RP-08")
-def test_completed_callback_that_is_loaded_again_is_a_redirect(client: Client, token_endpoint: ScriptedServer) -> None:
-    asked = complete(client, token_endpoint, next="/mine/")
+def test_completed_callback_loaded_again_is_a_redirect(client: Client, token_endpoint: ScriptedServer) -> None:
+    params = complete(client, token_endpoint, next="/mine/")
     before, count = standing(client), token_endpoint.count
     for query in ({"code": "a-code"}, {"code": "another"}, {"error": "access_denied"}, {"iss": "https://op.invalid"}):
-        answer = client.get(CALLBACK, {"state": asked["state"], **query})
-        assert (answer.status_code, answer["Location"]) == (302, "/")  # not `next`: the page has been seen
+        answer = client.get(CALLBACK, {"state": params["state"], **query})
+        assert (answer.status_code, answer["Location"]) == (302, "/")  # not `next`: the browser has been on that page
     assert (standing(client), token_endpoint.count, who(client)) == (before, count, "alice")
 
 
 @pytest.mark.defends("RP-08")
 def test_completed_callback_after_the_sign_out_is_unknown(client: Client, token_endpoint: ScriptedServer) -> None:
-    asked = complete(client, token_endpoint)
+    params = complete(client, token_endpoint)
     post_logout(client)
-    assert code_of(come_back(client, asked)) == "state_unknown"
+    assert code_of(come_back(client, params)) == "state_unknown"
     assert who(client) == "nobody"
 
 
@@ -400,9 +399,9 @@ def test_completed_callback_after_the_sign_out_is_unknown(client: Client, token_
 def test_completed_callback_of_a_session_without_its_user_is_unknown(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
-    asked = complete(client, token_endpoint)
+    params = complete(client, token_endpoint)
     get_user_model().objects.update(is_active=False)
-    assert code_of(come_back(client, asked)) == "state_unknown"
+    assert code_of(come_back(client, params)) == "state_unknown"
 
 
 @pytest.mark.defends("RP-07", "RP-08")
@@ -410,65 +409,65 @@ def test_completed_callback_of_a_session_without_its_user_is_unknown(
 def test_completed_callback_is_unknown_in_another_browser(
     client: Client, token_endpoint: ScriptedServer, is_signed_in: bool
 ) -> None:
-    asked = complete(Client(), token_endpoint)
+    params = complete(Client(), token_endpoint)
     if is_signed_in:
         complete(client, token_endpoint, "bob")
     with unchanged(client):
-        assert code_of(come_back(client, asked)) == "state_unknown"
+        assert code_of(come_back(client, params)) == "state_unknown"
 
 
 def test_state_without_its_cookie_is_unknown_to_a_signed_in_user_too(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
     complete(client, token_endpoint)
-    asked = begin(client)
-    del client.cookies[secret_cookie(asked["state"])]
-    assert code_of(come_back(client, asked)) == "state_unknown"
+    params = begin(client)
+    del client.cookies[secret_cookie(params["state"])]
+    assert code_of(come_back(client, params)) == "state_unknown"
 
 
-def test_session_remembers_the_last_ten_completed_sign_ins(client: Client, token_endpoint: ScriptedServer) -> None:
-    done = [complete(client, token_endpoint) for _ in range(11)]
-    assert [come_back(client, asked).status_code for asked in done] == [400] + [302] * 10
+def test_session_stores_the_last_ten_completed_sign_ins(client: Client, token_endpoint: ScriptedServer) -> None:
+    completed = [complete(client, token_endpoint) for _ in range(11)]
+    assert [come_back(client, params).status_code for params in completed] == [400] + [302] * 10
     ids = client.session["_cognito_completed"]
-    assert ids == [asked["state"].partition(".")[0] for asked in done[1:]]
+    assert ids == [params["state"].partition(".")[0] for params in completed[1:]]
 
 
-def test_failed_sign_in_is_not_remembered(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_failed_sign_in_is_not_stored_as_completed(client: Client, token_endpoint: ScriptedServer) -> None:
     complete(client, token_endpoint)
-    asked = begin(client)
+    params = begin(client)
     token_endpoint.script(refusal())
-    come_back(client, asked)
-    assert code_of(come_back(client, asked)) == "state_unknown"
+    come_back(client, params)
+    assert code_of(come_back(client, params)) == "state_unknown"
 
 
 # Start again
 
 
 @pytest.mark.defends("RP-01", "RP-08")
-def test_state_without_its_cookie_starts_nothing_and_offers_the_same_sign_in(
+def test_state_without_its_cookie_links_to_the_same_sign_in(
     client: Client, token_endpoint: ScriptedServer, settings: Any
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "IDENTITY_PROVIDERS": ["Google"]}
-    params = {"identity_provider": "Google", "lang": "de", "max_age": "60", "login_hint": "älice@example.com"}
-    asked = begin(client, next="/mine/?a=1&b=2", **params)
+    login_params = {"identity_provider": "Google", "lang": "de", "max_age": "60", "login_hint": "älice@example.com"}
+    params = begin(client, next="/mine/?a=1&b=2", **login_params)
     client.cookies.clear()
-    page = come_back(client, asked)
+    page = come_back(client, params)
     assert (page.status_code, code_of(page), token_endpoint.count) == (400, "state_unknown", 0)
-    assert query_of(page.context["again"]) == {"next": "/mine/?a=1&b=2", **params}
+    assert query_of(page.context["again"]) == {"next": "/mine/?a=1&b=2", **login_params}
     assert secret_cookies(client) == {}
-    again = query_of(client.get(page.context["again"])["Location"])
-    fresh = ("state", "nonce", "code_challenge")
-    assert {**again, **dict.fromkeys(fresh)} == {**asked, **dict.fromkeys(fresh)}
-    assert not {again[name] for name in fresh} & {asked[name] for name in fresh}
-    assert open_state(again["state"]).next_url == "/mine/?a=1&b=2"
+    retry_params = query_of(client.get(page.context["again"])["Location"])
+    new_names = ("state", "nonce", "code_challenge")
+    assert {**retry_params, **dict.fromkeys(new_names)} == {**params, **dict.fromkeys(new_names)}
+    assert not {retry_params[name] for name in new_names} & {params[name] for name in new_names}
+    assert open_state(retry_params["state"]).next_url == "/mine/?a=1&b=2"
 
 
 @pytest.mark.defends("RP-05")
 def test_next_of_an_opened_state_is_checked_again(client: Client, token_endpoint: ScriptedServer) -> None:
-    asked = reseal(client, begin(client), next_url="https://evil.example/")
+    params = reseal(client, begin(client), next_url="https://evil.example/")
     client.cookies.clear()
-    again = client.get(come_back(client, asked).context["again"])
-    assert open_state(query_of(again["Location"])["state"]).next_url == ""
+    response = client.get(come_back(client, params).context["again"])
+    assert open_state(query_of(response["Location"])["state"]).next_url == ""
 
 
 def test_state_that_does_not_open_offers_a_plain_sign_in(client: Client) -> None:
@@ -480,28 +479,28 @@ def test_state_that_does_not_open_offers_a_plain_sign_in(client: Client) -> None
 
 
 @pytest.mark.parametrize("silent", [False, True])
-def test_first_sign_in_of_a_linked_user_is_retried_once_at_the_same_provider(
+def test_first_sign_in_of_a_linked_user_is_retried_once(
     client: Client, token_endpoint: ScriptedServer, settings: Any, silent: bool
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "SILENT_SIGN_IN": True}
-    asked = begin(client, identity_provider="Google", next="/mine/", **({"prompt": "none"} if silent else {}))
-    answer = come_back(client, asked, **ALREADY)
+    params = begin(client, identity_provider="Google", next="/mine/", **({"prompt": "none"} if silent else {}))
+    answer = come_back(client, params, **ALREADY)
     assert answer["Location"].startswith(f"{token_endpoint.url}/oauth2/authorize?")
-    again = query_of(answer["Location"])
-    fresh = ("state", "nonce", "code_challenge")
-    assert {**again, **dict.fromkeys(fresh)} == {**asked, **dict.fromkeys(fresh)}
-    assert not {again[name] for name in fresh} & {asked[name] for name in fresh}
-    assert [*secret_cookies(client)] == [secret_cookie(again["state"])]
+    retry_params = query_of(answer["Location"])
+    new_names = ("state", "nonce", "code_challenge")
+    assert {**retry_params, **dict.fromkeys(new_names)} == {**params, **dict.fromkeys(new_names)}
+    assert not {retry_params[name] for name in new_names} & {params[name] for name in new_names}
+    assert [*secret_cookies(client)] == [secret_cookie(retry_params["state"])]
     assert "no-store" in answer["Cache-Control"]
-    page = come_back(client, again, **ALREADY)
+    page = come_back(client, retry_params, **ALREADY)
     assert (page.status_code, code_of(page)) == (503, "provider_trouble")
     assert (secret_cookies(client), token_endpoint.count) == ({}, 0)
 
 
 def test_retried_sign_in_succeeds(client: Client, token_endpoint: ScriptedServer) -> None:
-    again = query_of(come_back(client, begin(client, next="/mine/"), **ALREADY)["Location"])
-    token_endpoint.script(token_answer(nonce=again["nonce"]))
-    assert come_back(client, again)["Location"] == "/mine/"
+    retry_params = query_of(come_back(client, begin(client, next="/mine/"), **ALREADY)["Location"])
+    token_endpoint.script(token_answer(nonce=retry_params["nonce"]))
+    assert come_back(client, retry_params)["Location"] == "/mine/"
     assert who(client) == "alice"
 
 
@@ -514,49 +513,53 @@ def test_retried_sign_in_succeeds(client: Client, token_endpoint: ScriptedServer
         {"error": "server_error"},
     ],
 )
-def test_no_other_failure_is_retried(client: Client, query: dict[str, str]) -> None:
+def test_other_failures_are_not_retried(client: Client, query: dict[str, str]) -> None:
     assert come_back(client, begin(client), code=None, **query).status_code in (400, 503)
     assert secret_cookies(client) == {}
 
 
 @pytest.mark.parametrize("fault", ["no cookie", "expired", "another issuer"])
-def test_nothing_is_retried_before_all_checks_hold(client: Client, fault: str) -> None:
-    asked = begin(client)
+def test_sign_in_with_a_failed_check_is_not_retried(client: Client, fault: str) -> None:
+    params = begin(client)
     if fault == "no cookie":
         client.cookies.clear()
     if fault == "expired":
-        asked = reseal(client, asked, started_at=1)
+        params = reseal(client, params, started_at=1)
     query = {**ALREADY, **({"iss": "https://op.invalid/"} if fault == "another issuer" else {})}
-    assert come_back(client, asked, **query).status_code == 400
+    assert come_back(client, params, **query).status_code == 400
 
 
 # At most fifty
 
 
 def test_fifty_first_cookie_and_later_delete_the_oldest(client: Client) -> None:
-    asked = tabs_at_once(client, 53)
+    params_of_tabs = tabs_at_once(client, 53)
     names = sorted(secret_cookies(client))
     assert len(names) == 53
     answer = client.get("/auth/login/")
-    deleted = [name for name, cookie in answer.cookies.items() if not cookie.value]
-    assert sorted(deleted) == names[:3]
+    deleted_names = [name for name, cookie in answer.cookies.items() if not cookie.value]
+    assert sorted(deleted_names) == names[:3]
     assert len(secret_cookies(client)) == 51
-    kept = next(each for each in asked if secret_cookie(each["state"]) in secret_cookies(client))
-    client.get(CALLBACK, {"state": kept["state"], "error": "access_denied"})
+    newest = next(params for params in params_of_tabs if secret_cookie(params["state"]) in secret_cookies(client))
+    client.get(CALLBACK, {"state": newest["state"], "error": "access_denied"})
     assert len(secret_cookies(client)) == 50  # a callback deletes its own only
 
 
-def test_fifty_cookies_are_left_alone(client: Client) -> None:
+def test_fifty_cookies_are_not_deleted(client: Client) -> None:
     tabs_at_once(client, 50)
     answer = client.get("/auth/login/")
     assert [cookie.value for cookie in answer.cookies.values() if not cookie.value] == []
 
 
-def test_callback_deletes_only_its_own_cookie_whatever_their_number(client: Client) -> None:
-    asked = tabs_at_once(client, 60)
-    answer = client.get(CALLBACK, {"state": asked[0]["state"], **{name: ALREADY[name] for name in list(ALREADY)[1:]}})
+def test_callback_with_many_cookies_deletes_only_its_own(client: Client) -> None:
+    params_of_tabs = tabs_at_once(client, 60)
+    answer = client.get(
+        CALLBACK, {"state": params_of_tabs[0]["state"], **{name: ALREADY[name] for name in list(ALREADY)[1:]}}
+    )
     assert answer.status_code == 302  # a retry
-    assert [name for name, cookie in answer.cookies.items() if not cookie.value] == [secret_cookie(asked[0]["state"])]
+    assert [name for name, cookie in answer.cookies.items() if not cookie.value] == [
+        secret_cookie(params_of_tabs[0]["state"])
+    ]
 
 
 # Sign-out
@@ -568,12 +571,12 @@ def test_sign_out_ends_all_pending_sign_ins(client: Client, path: str, is_secure
     user = sign_in(client)
     user.is_staff = True  # else the admin does not sign out
     user.save()
-    asked = tabs_at_once(client, 3, secure=is_secure)
+    params_of_tabs = tabs_at_once(client, 3, secure=is_secure)
     answer = client.post(path, secure=is_secure)
     assert answer.status_code in (200, 302)
     assert secret_cookies(client) == {}
-    for each in asked:
-        page = client.get(CALLBACK, {"code": "a-code", "state": each["state"]}, secure=is_secure)
+    for params in params_of_tabs:
+        page = client.get(CALLBACK, {"code": "a-code", "state": params["state"]}, secure=is_secure)
         assert code_of(page) == "state_unknown"
 
 
@@ -596,12 +599,12 @@ def begin_link(client: Client, **form: str) -> dict[str, str]:
 
 def test_link_is_bound_to_its_user_and_session(client: Client, token_endpoint: ScriptedServer) -> None:
     bob = sign_in(client, "bob")
-    asked = begin_link(client, next="/mine/")
-    opened = open_state(asked["state"])
-    assert opened.links_to == str(bob.pk)
-    assert client.session.session_key not in f"{opened} {opened.session_digest}"
-    token_endpoint.script(token_answer("alice", nonce=asked["nonce"]), Answer())
-    assert come_back(client, asked)["Location"] == "/mine/"
+    params = begin_link(client, next="/mine/")
+    opened_state = open_state(params["state"])
+    assert opened_state.links_to == str(bob.pk)
+    assert client.session.session_key not in f"{opened_state} {opened_state.session_digest}"
+    token_endpoint.script(token_answer("alice", nonce=params["nonce"]), Answer())
+    assert come_back(client, params)["Location"] == "/mine/"
     assert set(CognitoUser.objects.values_list("user__username", "username")) == {("bob", "bob"), ("bob", "alice")}
 
 
@@ -610,8 +613,8 @@ def test_link_of_another_session_is_interrupted(
     client: Client, token_endpoint: ScriptedServer, interruption: str
 ) -> None:
     bob = sign_in(client, "bob")
-    asked = begin_link(client)
-    cookie = {secret_cookie(asked["state"]): client.cookies[secret_cookie(asked["state"])].value}
+    params = begin_link(client)
+    cookie = {secret_cookie(params["state"]): client.cookies[secret_cookie(params["state"])].value}
     if interruption == "signed in again":
         complete(client, token_endpoint, "bob")
     elif interruption == "another session":  # of the same user, at the same browser
@@ -622,12 +625,12 @@ def test_link_of_another_session_is_interrupted(
     else:
         post_logout(client)
     client.cookies.load(cookie)
-    token_endpoint.script(token_answer("alice", nonce=asked["nonce"]), Answer())
-    assert code_of(come_back(client, asked)) == "link_interrupted"
+    token_endpoint.script(token_answer("alice", nonce=params["nonce"]), Answer())
+    assert code_of(come_back(client, params)) == "link_interrupted"
     assert not CognitoUser.objects.filter(username="alice").exists()
 
 
-def test_link_is_never_retried(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_linking_is_never_retried(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(client, "bob")
     page = come_back(client, begin_link(client), **ALREADY)
     assert (page.status_code, code_of(page)) == (503, "provider_trouble")
@@ -636,11 +639,11 @@ def test_link_is_never_retried(client: Client, token_endpoint: ScriptedServer) -
 
 def test_link_without_its_cookie_offers_a_plain_sign_in(client: Client) -> None:
     sign_in(client, "bob")
-    asked = begin_link(client, next="/mine/")
-    del client.cookies[secret_cookie(asked["state"])]
-    page = come_back(client, asked)
-    again = open_state(query_of(client.get(page.context["again"])["Location"])["state"])
-    assert (again.links_to, again.session_digest) == ("", "")
+    params = begin_link(client, next="/mine/")
+    del client.cookies[secret_cookie(params["state"])]
+    page = come_back(client, params)
+    opened_state = open_state(query_of(client.get(page.context["again"])["Location"])["state"])
+    assert (opened_state.links_to, opened_state.session_digest) == ("", "")
 
 
 def test_link_works_with_sessions_in_a_signed_cookie(
@@ -649,10 +652,10 @@ def test_link_works_with_sessions_in_a_signed_cookie(
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
     settings.SESSION_SAVE_EVERY_REQUEST = True  # such a session's key is its contents
     sign_in(client, "bob")
-    asked = begin_link(client)
+    params = begin_link(client)
     client.get("/who/")
-    token_endpoint.script(token_answer("alice", nonce=asked["nonce"]), Answer())
-    client.get(CALLBACK, {"code": "a-code", "state": asked["state"]})
+    token_endpoint.script(token_answer("alice", nonce=params["nonce"]), Answer())
+    client.get(CALLBACK, {"code": "a-code", "state": params["state"]})
     assert CognitoUser.objects.filter(user__username="bob", username="alice").exists()
 
 
@@ -661,10 +664,10 @@ def test_link_of_another_user_in_a_signed_cookie_is_interrupted(
 ) -> None:
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
     sign_in(client, "bob")
-    asked = begin_link(client)
+    params = begin_link(client)
     sign_in(client, "carol")
-    token_endpoint.script(token_answer("alice", nonce=asked["nonce"]), Answer())
-    page = client.get(CALLBACK, {"code": "a-code", "state": asked["state"]})
+    token_endpoint.script(token_answer("alice", nonce=params["nonce"]), Answer())
+    page = client.get(CALLBACK, {"code": "a-code", "state": params["state"]})
     assert code_of(page) == "link_interrupted"
     assert not CognitoUser.objects.filter(username="alice").exists()
 
@@ -673,59 +676,63 @@ def test_link_of_another_user_in_a_signed_cookie_is_interrupted(
 
 
 def sign_in_and_lose_the_session(client: Client, server: ScriptedServer) -> None:
-    asked = begin(client, next="/mine/")
-    server.script(token_answer(nonce=asked["nonce"]), Answer())
-    answer = client.get(CALLBACK, {"code": "a-code", "state": asked["state"]})
+    params = begin(client, next="/mine/")
+    server.script(token_answer(nonce=params["nonce"]), Answer())
+    answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]})
     assert answer["Location"] == "/mine/"
     client.cookies.pop("sessionid")
 
 
-def test_lost_session_cookie_is_a_page_and_no_circle(client: Client, token_endpoint: ScriptedServer) -> None:
-    for _ in range(2):  # the second time Cognito asks nothing
+def test_lost_session_cookie_is_an_error_page_and_no_redirect_loop(
+    client: Client, token_endpoint: ScriptedServer
+) -> None:
+    for _ in range(2):  # the second time without a password
         sign_in_and_lose_the_session(client, token_endpoint)
         assert client.get("/mine/")["Location"] == "/auth/login/?next=/mine/"
     answer = client.get("/auth/login/?next=/mine/")
     assert (answer.status_code, code_of(answer)) == (400, "session_cookie_lost")
     assert secret_cookies(client) == {}
-    assert "/oauth2/authorize?" in client.get("/auth/login/?next=/mine/")["Location"]  # the user's own click
+    assert "/oauth2/authorize?" in client.get("/auth/login/?next=/mine/")["Location"]  # the user clicked the link
 
 
-def test_mark_of_a_sign_in_lasts_for_half_a_minute(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_signed_in_cookie_expires_after_30_seconds(client: Client, token_endpoint: ScriptedServer) -> None:
     complete(client, token_endpoint)
     cookie = client.cookies["cognito_signed_in_sessionid"]
     assert (cookie.value, cookie["max-age"], cookie["path"], cookie["httponly"]) == ("1", 30, "/auth", True)
 
 
-WAYS = ["with the session cookie", "without it, once", "after a sign-out", "after Django's sign-out"]
+SITUATIONS = ["with the session cookie", "without it, once", "after a sign-out", "after Django's sign-out"]
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_user_who_may_sign_in_again_does_so(client: Client, token_endpoint: ScriptedServer, way: str) -> None:
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_login_after_session_cookie_lost_redirects_to_the_hosted_ui(
+    client: Client, token_endpoint: ScriptedServer, situation: str
+) -> None:
     sign_in_and_lose_the_session(client, token_endpoint)
-    if way != "without it, once":
-        asked = begin(client)
-        token_endpoint.script(token_answer(nonce=asked["nonce"]), Answer())
-        client.get(CALLBACK, {"code": "a-code", "state": asked["state"]})
+    if situation != "without it, once":
+        params = begin(client)
+        token_endpoint.script(token_answer(nonce=params["nonce"]), Answer())
+        client.get(CALLBACK, {"code": "a-code", "state": params["state"]})
         assert client.cookies["cognito_signed_in_sessionid"].value == "2"
-    if way == "after a sign-out":
+    if situation == "after a sign-out":
         post_logout(client)
-    if way == "after Django's sign-out":
+    if situation == "after Django's sign-out":
         client.post("/admin/logout/")
     assert "/oauth2/authorize?" in client.get("/auth/login/")["Location"]
 
 
-def test_secret_is_no_part_of_the_requests_cookies_after_it_was_read(
+def test_secret_is_removed_from_request_cookies_after_it_was_read(
     client: Client, token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, seen = begin(client), []
+    params, recorded_cookies = begin(client), []
 
-    def look(request: HttpRequest, *_: Any) -> None:
-        seen.append(dict(request.COOKIES))
+    def record_cookies(request: HttpRequest, *_: Any) -> None:
+        recorded_cookies.append(dict(request.COOKIES))
 
-    monkeypatch.setattr("django_cognito.login.flow.store.start_login", look)
-    token_endpoint.script(token_answer(nonce=asked["nonce"]))
-    come_back(client, asked)
-    assert [secret_cookie(asked["state"]) in cookies for cookies in seen] == [False]
+    monkeypatch.setattr("django_cognito.login.flow.store.start_login", record_cookies)
+    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    come_back(client, params)
+    assert [secret_cookie(params["state"]) in cookies for cookies in recorded_cookies] == [False]
 
 
 @pytest.mark.defends("RP-20")
@@ -744,22 +751,20 @@ def test_report_of_a_failed_callback_does_not_show_its_cookie(
 
     monkeypatch.setattr("django_cognito.login.flow.get_or_create_user", fail)
     got_request_exception.connect(report)
-    asked = begin(client)
-    secret, nonce = client.cookies[secret_cookie(asked["state"])].value, asked["nonce"]
+    params = begin(client)
+    secret, nonce = client.cookies[secret_cookie(params["state"])].value, params["nonce"]
     token_endpoint.script(token_answer(nonce=nonce))
-    answer = client.get(CALLBACK, {"code": "a-code", "state": asked["state"]})
+    answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]})
     got_request_exception.disconnect(report)
     assert (answer.status_code, len(reports), "the site&#x27;s own fault" in reports[0]) == (500, 1, True)
     assert (secret in reports[0], nonce in reports[0]) == (False, False)
 
 
-def test_forged_state_is_not_one_of_this_site_whatever_the_cookie(
-    client: Client, token_endpoint: ScriptedServer, settings: Any
-) -> None:
-    started, secret, own_key = open_state(begin(client)["state"]), new_secret(), settings.SECRET_KEY
+def test_forged_state_with_its_cookie_is_unknown(client: Client, token_endpoint: ScriptedServer, settings: Any) -> None:
+    pending_sign_in, secret, own_key = open_state(begin(client)["state"]), new_secret(), settings.SECRET_KEY
     settings.SECRET_KEY = "an attacker's key, which this site does not have at all"
-    forged = seal(started, secret).state
+    forged_state = seal(pending_sign_in, secret).state
     settings.SECRET_KEY = own_key
-    client.cookies[secret_cookie(forged)] = encode_base64url(secret)
-    assert code_of(come_back(client, {"state": forged})) == "state_unknown"
+    client.cookies[secret_cookie(forged_state)] = encode_base64url(secret)
+    assert code_of(come_back(client, {"state": forged_state})) == "state_unknown"
     assert token_endpoint.count == 0

@@ -1,4 +1,4 @@
-"""Sign-out: each step is tried whatever the others did, everywhere is every account of the user, within a deadline."""
+"""Sign-out: each step runs even if others fail, "everywhere" is every account of the user, within a deadline."""
 
 import json
 import logging
@@ -47,14 +47,14 @@ FAILURES = {
 
 @pytest.fixture
 def cognito(token_endpoint: ScriptedServer, settings: Any) -> ScriptedServer:
-    """A server that is the hosted UI and the AWS API."""
+    """Return a server that is the hosted UI and the AWS API."""
     settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": token_endpoint.url}
     return token_endpoint
 
 
 @pytest.fixture
-def told() -> Iterator[list[dict[str, Any]]]:
-    """The arguments of each `signed_out`."""
+def signals() -> Iterator[list[dict[str, Any]]]:
+    """Yield the arguments of each `signed_out` signal."""
     received: list[dict[str, Any]] = []
 
     def receive(**arguments: Any) -> None:
@@ -66,7 +66,7 @@ def told() -> Iterator[list[dict[str, Any]]]:
 
 
 def steps(server: ScriptedServer) -> list[str]:
-    """What Cognito was asked: GlobalSignOut, a refresh, or the revocation of which refresh token."""
+    """Return the requests to Cognito: GlobalSignOut, a refresh, or the revocation of a refresh token by its value."""
     return [_step(request) for request in server.requests]
 
 
@@ -78,13 +78,13 @@ def _step(request: Any) -> str:
 
 
 def sign_in_with(client: Client, refresh_token: str, username: str = "alice", **claims: Any) -> CognitoLogin:
-    """Sign `username` in with that refresh token; `claims` change the tokens."""
+    """Sign `username` in with this refresh token; `claims` change the tokens."""
     sign_in(client, username, refresh_token=refresh_token, **claims)
     return store.load_login(client.session)
 
 
 def link_to(user: Any, client: Client, username: str) -> None:
-    """Make the account in Cognito `username`, signed in at `client`, a further one of `user`."""
+    """Link the Cognito account `username`, signed in at `client`, to `user`."""
     CognitoUser.objects.filter(username=username).update(user=user)
     browser = client.session
     browser["_auth_user_id"], browser["_auth_user_hash"] = str(user.pk), user.get_session_auth_hash()
@@ -107,11 +107,11 @@ def test_sign_out_ends_no_other_login_of_the_user(
 ) -> None:
     others = {name: Client() for name in ("another browser", "another account")}
     user = sign_in_with(client, "the-first").cognito_user.user
-    kept = {sign_in_with(others["another browser"], "the-second").pk}
-    kept.add(sign_in_with(others["another account"], "the-third", "acme_alice").pk)
+    remaining_ids = {sign_in_with(others["another browser"], "the-second").pk}
+    remaining_ids.add(sign_in_with(others["another account"], "the-third", "acme_alice").pk)
     link_to(user, others["another account"], "acme_alice")
     sign_out(client)
-    assert set(CognitoLogin.objects.values_list("pk", flat=True)) == kept
+    assert set(CognitoLogin.objects.values_list("pk", flat=True)) == remaining_ids
     assert steps(cognito) == ["revoke the-first"]
     assert [who(browser) for browser in (client, *others.values())] == ["nobody", "alice", "alice"]
 
@@ -123,13 +123,17 @@ def test_sign_out_ends_no_other_login_of_the_user(
 def test_failed_global_sign_out_revokes_each_refresh_token(
     client: Client, cognito: ScriptedServer, answer: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    phone, bobs = Client(), Client()
-    sign_in_with(phone, "of-the-phone"), sign_in_with(bobs, "of-bob", "bob"), sign_in_with(client, "of-this-one")
+    phone_browser, bobs_browser = Client(), Client()
+    (
+        sign_in_with(phone_browser, "of-the-phone"),
+        sign_in_with(bobs_browser, "of-bob", "bob"),
+        sign_in_with(client, "of-this-one"),
+    )
     cognito.script(answer, Answer())
     response = client.post(LOGOUT, {"where": "everywhere"})
     assert response["Location"].startswith(f"{cognito.url}/logout?")
     assert steps(cognito) == ["GlobalSignOut", "revoke of-this-one", "revoke of-the-phone"]
-    assert [who(each) for each in (client, phone, bobs)] == ["nobody", "nobody", "bob"]
+    assert [who(browser) for browser in (client, phone_browser, bobs_browser)] == ["nobody", "nobody", "bob"]
     assert "GlobalSignOut failed" in caplog.text
 
 
@@ -165,7 +169,7 @@ def test_failed_revocation_does_not_prevent_the_next(
     assert "was not revoked: cognito_unavailable (1), invalid_client (1)" in caplog.text
 
 
-def test_successful_global_sign_out_makes_single_revocations_needless(client: Client, cognito: ScriptedServer) -> None:
+def test_successful_global_sign_out_makes_no_revocations(client: Client, cognito: ScriptedServer) -> None:
     login_of(Client()), login_of(client)
     cognito.script(json_answer({}))
     client.post(LOGOUT, {"where": "everywhere"})
@@ -173,17 +177,17 @@ def test_successful_global_sign_out_makes_single_revocations_needless(client: Cl
 
 
 def test_unreadable_login_does_not_prevent_the_others(client: Client, cognito: ScriptedServer) -> None:
-    unreadable, phone = login_of(client), Client()
-    sign_in_with(phone, "of-the-phone")
-    CognitoLogin.objects.filter(pk=unreadable.pk).update(tokens=b"no tokens")
+    unreadable_login, phone_browser = login_of(client), Client()
+    sign_in_with(phone_browser, "of-the-phone")
+    CognitoLogin.objects.filter(pk=unreadable_login.pk).update(tokens=b"no tokens")
     cognito.script(FAILURES["no scope"], Answer())
     client.post(LOGOUT, {"where": "everywhere"})
     assert steps(cognito) == ["GlobalSignOut", "revoke of-the-phone"]
-    assert [who(each) for each in (client, phone)] == ["nobody"] * 2
+    assert [who(browser) for browser in (client, phone_browser)] == ["nobody"] * 2
 
 
 class FailingQueries:
-    """Makes the database refuse the queries that contain one of some texts."""
+    """Raise DatabaseError for each query that contains one of `texts`."""
 
     def __init__(self, *texts: str) -> None:
         self.texts = texts
@@ -197,15 +201,15 @@ class FailingQueries:
 
 
 @pytest.mark.parametrize("where", ["", "everywhere"])
-def test_row_that_cannot_be_deleted_is_revoked_and_signed_out(
+def test_undeletable_login_is_revoked_and_signed_out(
     client: Client, cognito: ScriptedServer, where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     login_of(client)
     cognito.script(FAILURES["no scope"] if where else Answer(), Answer())
-    failing = FailingQueries('DELETE FROM "django_cognito_cognitologin"')
-    with connection.execute_wrapper(failing):
+    failing_queries = FailingQueries('DELETE FROM "django_cognito_cognitologin"')
+    with connection.execute_wrapper(failing_queries):
         response = client.post(LOGOUT, {"where": where})
-    assert failing.refused
+    assert failing_queries.refused
     assert response["Location"].startswith(f"{cognito.url}/logout?")
     assert steps(cognito)[-1] == "revoke a-refresh-token"
     assert who(client) == "nobody"
@@ -215,25 +219,25 @@ def test_row_that_cannot_be_deleted_is_revoked_and_signed_out(
 @pytest.mark.django_db(transaction=True)
 def test_row_is_deleted_after_a_conflict(client: Client, cognito: ScriptedServer) -> None:
     login_of(client)
-    failing = FailsAtFirst('DELETE FROM "django_cognito_cognitologin"', conflict(), conflict())
-    with connection.execute_wrapper(failing):
+    failing_queries = FailsAtFirst('DELETE FROM "django_cognito_cognitologin"', conflict(), conflict())
+    with connection.execute_wrapper(failing_queries):
         client.post(LOGOUT)
-    assert (failing.errors, CognitoLogin.objects.count()) == ([], 0)
+    assert (failing_queries.errors, CognitoLogin.objects.count()) == ([], 0)
     assert steps(cognito) == ["revoke a-refresh-token"]
 
 
-def test_links_that_cannot_be_read_leave_the_own_login_to_be_ended(client: Client, cognito: ScriptedServer) -> None:
+def test_unreadable_links_do_not_prevent_the_end_of_the_own_login(client: Client, cognito: ScriptedServer) -> None:
     login_of(client)
     cognito.script(FAILURES["no scope"], Answer())
-    failing = FailingQueries('WHERE "django_cognito_cognitouser"."user_id"')
-    with connection.execute_wrapper(failing):
+    failing_queries = FailingQueries('WHERE "django_cognito_cognitouser"."user_id"')
+    with connection.execute_wrapper(failing_queries):
         client.post(LOGOUT, {"where": "everywhere"})
-    assert failing.refused
+    assert failing_queries.refused
     assert steps(cognito) == ["GlobalSignOut", "revoke a-refresh-token"]
     assert (CognitoLogin.objects.count(), who(client)) == (0, "nobody")
 
 
-def test_rows_that_cannot_be_read_or_deleted_leave_a_local_sign_out(client: Client, cognito: ScriptedServer) -> None:
+def test_undeletable_rows_leave_a_local_sign_out(client: Client, cognito: ScriptedServer) -> None:
     login_of(Client())
     user = get_user_model().objects.get()
     client.force_login(user, "django.contrib.auth.backends.ModelBackend")
@@ -242,7 +246,7 @@ def test_rows_that_cannot_be_read_or_deleted_leave_a_local_sign_out(client: Clie
     assert who(client) == "nobody"
 
 
-def test_login_that_cannot_be_read_leaves_a_local_sign_out(client: Client, cognito: ScriptedServer) -> None:
+def test_unreadable_login_leaves_a_local_sign_out(client: Client, cognito: ScriptedServer) -> None:
     login_of(client)
     with connection.execute_wrapper(FailingQueries('FROM "django_cognito_cognitologin"')):
         response = client.post(LOGOUT)
@@ -250,25 +254,25 @@ def test_login_that_cannot_be_read_leaves_a_local_sign_out(client: Client, cogni
     assert dict(client.session.items()) == {}
 
 
-def test_receiver_that_fails_leaves_no_session(client: Client, cognito: ScriptedServer) -> None:
+def test_failing_receiver_leaves_no_session(client: Client, cognito: ScriptedServer) -> None:
     def fail(**_: Any) -> None:
         raise RuntimeError("a fault of the site's own")
 
     login_of(client)
-    kept, key = client.session, client.session.session_key
+    session, key = client.session, client.session.session_key
     user_logged_out.connect(fail)
     try:
         with pytest.raises(RuntimeError):
             client.post(LOGOUT)
     finally:
         user_logged_out.disconnect(fail)
-    assert not kept.exists(key)
+    assert not session.exists(key)
     assert (steps(cognito), CognitoLogin.objects.count()) == (["revoke a-refresh-token"], 0)
 
 
 @pytest.mark.parametrize("error", [Http404, RuntimeError])
 @pytest.mark.parametrize("is_local", [False, True])
-def test_pool_resolver_that_fails_does_not_prevent_a_sign_out(
+def test_failing_pool_resolver_does_not_prevent_a_sign_out(
     client: Client, cognito: ScriptedServer, settings: Any, error: type[Exception], is_local: bool
 ) -> None:
     def resolve(request: Any) -> str:
@@ -300,28 +304,28 @@ class AtomicRequests:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.urls("tests.admin.two_admins_site")
 @pytest.mark.parametrize("url", [LOGOUT, "/admin/logout/"])
-def test_receiver_that_fails_in_atomic_requests_leaves_no_session(
+def test_failing_receiver_in_atomic_requests_leaves_no_session(
     client: Client, cognito: ScriptedServer, url: str
 ) -> None:
     def fail(**_: Any) -> None:
         raise RuntimeError("a fault of the site's own")
 
     login_of(client)
-    kept, key = client.session, client.session.session_key
+    session, key = client.session, client.session.session_key
     user_logged_out.connect(fail)
     try:
         with AtomicRequests(), pytest.raises(RuntimeError):
             client.post(url)
     finally:
         user_logged_out.disconnect(fail)
-    assert (kept.exists(key), CognitoLogin.objects.count()) == (False, 0)
+    assert (session.exists(key), CognitoLogin.objects.count()) == (False, 0)
 
 
 # The access token
 
 
-def expired(client: Client, refresh_token: str = "the-first-one", **claims: Any) -> CognitoLogin:
-    """Sign in with tokens that have expired since."""
+def sign_in_with_expired_tokens(client: Client, refresh_token: str = "the-first-one", **claims: Any) -> CognitoLogin:
+    """Sign in with tokens that have expired."""
     long_ago = int(time.time()) - 7_200
     login = sign_in_with(client, refresh_token, **claims)
     tokens = store.decrypt_tokens(login)
@@ -331,7 +335,7 @@ def expired(client: Client, refresh_token: str = "the-first-one", **claims: Any)
 
 
 def test_expired_access_token_is_refreshed_before_global_sign_out(client: Client, cognito: ScriptedServer) -> None:
-    expired(client)
+    sign_in_with_expired_tokens(client)
     answer = token_answer(refresh_token="the-second-one")
     cognito.script(answer, json_answer({}))
     client.post(LOGOUT, {"where": "everywhere"})
@@ -343,25 +347,27 @@ def _access_token(request: Any) -> str:
     return str(json.loads(request.body)["AccessToken"])
 
 
-@pytest.mark.parametrize(("rotated", "revoked"), [("the-second-one", "the-second-one"), (None, "the-first-one")])
-def test_refresh_token_that_was_replaced_is_the_one_revoked(
-    client: Client, cognito: ScriptedServer, rotated: str | None, revoked: str
+@pytest.mark.parametrize(
+    ("rotated_token", "revoked_token"), [("the-second-one", "the-second-one"), (None, "the-first-one")]
+)
+def test_rotated_refresh_token_is_the_one_revoked(
+    client: Client, cognito: ScriptedServer, rotated_token: str | None, revoked_token: str
 ) -> None:
-    expired(client)
-    cognito.script(token_answer(refresh_token=rotated), FAILURES["throttled"], Answer())
+    sign_in_with_expired_tokens(client)
+    cognito.script(token_answer(refresh_token=rotated_token), FAILURES["throttled"], Answer())
     client.post(LOGOUT, {"where": "everywhere"})
-    assert steps(cognito) == ["refresh_token", "GlobalSignOut", f"revoke {revoked}"]
+    assert steps(cognito) == ["refresh_token", "GlobalSignOut", f"revoke {revoked_token}"]
 
 
 def test_failed_refresh_still_revokes(client: Client, cognito: ScriptedServer) -> None:
-    expired(client)
+    sign_in_with_expired_tokens(client)
     cognito.script(Answer(500), Answer())
     client.post(LOGOUT, {"where": "everywhere"})
     assert steps(cognito) == ["refresh_token", "revoke the-first-one"]
 
 
 def test_expired_access_token_without_a_refresh_token_is_sent_as_it_is(client: Client, cognito: ScriptedServer) -> None:
-    login = expired(client)
+    login = sign_in_with_expired_tokens(client)
     tokens = store.decrypt_tokens(login)
     login.tokens = store.encrypt_tokens(login.pk, type(tokens)(tokens.access_token, tokens.id_token, None, 0))
     login.save()
@@ -379,8 +385,8 @@ def test_global_sign_out_prefers_a_token_with_the_scope(client: Client, cognito:
     assert decode_jws(_access_token(request))[1]["scope"] == ADMIN_SCOPE
 
 
-def test_plain_sign_out_refreshes_nothing(client: Client, cognito: ScriptedServer) -> None:
-    expired(client)
+def test_sign_out_of_one_session_does_not_refresh(client: Client, cognito: ScriptedServer) -> None:
+    sign_in_with_expired_tokens(client)
     client.post(LOGOUT)
     assert steps(cognito) == ["revoke the-first-one"]
 
@@ -388,16 +394,26 @@ def test_plain_sign_out_refreshes_nothing(client: Client, cognito: ScriptedServe
 # Every account of the user
 
 
-def test_everywhere_ends_the_logins_of_every_linked_account(client: Client, cognito: ScriptedServer) -> None:
-    google, phone, bobs = Client(), Client(), Client()
+def test_everywhere_ends_the_logins_of_all_linked_accounts(client: Client, cognito: ScriptedServer) -> None:
+    google_browser, phone_browser, bobs_browser = Client(), Client(), Client()
     user = login_of(client, "native").cognito_user.user
-    sign_in_with(google, "of-google", "google"), sign_in_with(phone, "of-the-phone", "google")
-    login_of(bobs, "bob")
-    link_to(user, google, "google"), link_to(user, phone, "google")
-    assert [who(each) for each in (client, google, phone, bobs)] == ["native", "native", "native", "bob"]
+    sign_in_with(google_browser, "of-google", "google"), sign_in_with(phone_browser, "of-the-phone", "google")
+    login_of(bobs_browser, "bob")
+    link_to(user, google_browser, "google"), link_to(user, phone_browser, "google")
+    assert [who(browser) for browser in (client, google_browser, phone_browser, bobs_browser)] == [
+        "native",
+        "native",
+        "native",
+        "bob",
+    ]
     cognito.script(json_answer({}), FAILURES["no scope"], Answer())
     client.post(LOGOUT, {"where": "everywhere"})
-    assert [who(each) for each in (client, google, phone, bobs)] == ["nobody", "nobody", "nobody", "bob"]
+    assert [who(browser) for browser in (client, google_browser, phone_browser, bobs_browser)] == [
+        "nobody",
+        "nobody",
+        "nobody",
+        "bob",
+    ]
     assert sorted(steps(cognito)) == ["GlobalSignOut", "GlobalSignOut", "revoke of-google", "revoke of-the-phone"]
 
 
@@ -410,23 +426,23 @@ def test_everywhere_ends_the_logins_in_every_pool(client: Client, two_pools: Two
     two_pools.zen.requests.clear()
     two_pools.zen.script(FAILURES["no scope"], Answer())
     client.post(LOGOUT, {"where": "everywhere"})
-    assert [who(each) for each in (client, other)] == ["nobody"] * 2
+    assert [who(browser) for browser in (client, other)] == ["nobody"] * 2
     assert steps(two_pools.zen)[-1] == "revoke of-zen"
 
 
 def test_local_password_signs_out_everywhere_and_stays_on_the_site(client: Client, cognito: ScriptedServer) -> None:
-    phone, laptop = Client(), Client()
-    user = login_of(phone).cognito_user.user
-    for each in (client, laptop):
-        each.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    phone_browser, laptop_browser = Client(), Client()
+    user = login_of(phone_browser).cognito_user.user
+    for browser in (client, laptop_browser):
+        browser.force_login(user, "django.contrib.auth.backends.ModelBackend")
     cognito.script(json_answer({}))
     assert client.post(LOGOUT, {"where": "everywhere"})["Location"] == "http://testserver/"
-    # A session of a local password ends by a change of the password alone: documented.
-    assert [who(each) for each in (client, phone, laptop)] == ["nobody", "nobody", "alice"]
+    # Only a change of the password ends a session with a local password (documented).
+    assert [who(browser) for browser in (client, phone_browser, laptop_browser)] == ["nobody", "nobody", "alice"]
     assert steps(cognito) == ["GlobalSignOut"]
 
 
-def test_local_password_without_accounts_signs_out_here(client: Client, cognito: ScriptedServer) -> None:
+def test_local_user_without_accounts_is_signed_out_of_the_site_only(client: Client, cognito: ScriptedServer) -> None:
     user = get_user_model().objects.create(username="local")
     client.force_login(user, "django.contrib.auth.backends.ModelBackend")
     login_of(Client(), "bob")
@@ -448,9 +464,9 @@ def test_deadline_holds_for_all_revocations_together(client: Client, cognito: Sc
         )
         copy.save(force_insert=True)
     cognito.script(Silence())
-    began_at = time.monotonic()
+    started_at = time.monotonic()
     response = client.post(LOGOUT, {"where": "everywhere"})
-    assert time.monotonic() - began_at < 2  # twice HTTP_TIMEOUT_SECONDS, and what a busy machine takes
+    assert time.monotonic() - started_at < 2  # twice HTTP_TIMEOUT_SECONDS, and a margin for a busy computer
     assert response.status_code == 302
     assert 2 <= cognito.count <= 3
     assert (who(client), CognitoLogin.objects.count()) == ("nobody", 0)
@@ -463,17 +479,17 @@ def test_deadline_holds_for_all_revocations_together(client: Client, cognito: Sc
 def test_refresh_before_the_sign_out_leaves_no_refresh_token(
     client: Client, cognito: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    login = login_of(client, ends_in=30)
-    read = store._find_login
+    login_before = login_of(client, ends_in=30)
+    find_login = store._find_login
 
-    def refreshed_after_the_read(browser: Any) -> Any:
-        found = read(browser)
+    def refresh_after_read(browser: Any) -> Any:
+        login = find_login(browser)
         cognito.script(token_answer(refresh_token="the-second-one"))
-        refresh.ensure_fresh(store.get_login(login.pk))
+        refresh.ensure_fresh(store.get_login(login_before.pk))
         cognito.script(Answer())
-        return found
+        return login
 
-    monkeypatch.setattr(store, "_find_login", refreshed_after_the_read)
+    monkeypatch.setattr(store, "_find_login", refresh_after_read)
     store.end_login(client.session)
     assert steps(cognito) == ["refresh_token", "revoke the-second-one"]
 
@@ -482,46 +498,46 @@ def test_refresh_before_the_sign_out_leaves_no_refresh_token(
 
 
 def test_signed_out_is_sent_with_its_arguments(
-    client: Client, cognito: ScriptedServer, told: list[dict[str, Any]]
+    client: Client, cognito: ScriptedServer, signals: list[dict[str, Any]]
 ) -> None:
     login = login_of(client)
     client.post(LOGOUT)
-    (arguments,) = told
+    (arguments,) = signals
     user = get_user_model().objects.get()
     assert (arguments["user"], arguments["everywhere"], arguments["reason"]) == (user, False, "sign_out")
     assert arguments["cognito_users"] == (login.cognito_user,)
     assert arguments["sender"] is None
 
 
-def test_signed_out_everywhere_names_every_account(
-    client: Client, cognito: ScriptedServer, told: list[dict[str, Any]]
+def test_signed_out_everywhere_has_all_accounts(
+    client: Client, cognito: ScriptedServer, signals: list[dict[str, Any]]
 ) -> None:
     user = login_of(client, "native").cognito_user.user
     sign_in(Client(), "google")
     CognitoUser.objects.filter(username="google").update(user=user)
     cognito.script(json_answer({}))
     client.post(LOGOUT, {"where": "everywhere"})
-    (arguments,) = told
+    (arguments,) = signals
     assert arguments["everywhere"] is True
     assert {link.username for link in arguments["cognito_users"]} == {"native", "google"}
 
 
-def test_signed_out_is_sent_for_a_login_that_cognito_ended(
-    client: Client, cognito: ScriptedServer, told: list[dict[str, Any]]
+def test_signed_out_is_sent_for_a_login_revoked_by_cognito(
+    client: Client, cognito: ScriptedServer, signals: list[dict[str, Any]]
 ) -> None:
     login_of(client, ends_in=-1)
     cognito.script(refusal())
     assert who(client) == "nobody"
-    (arguments,) = told
+    (arguments,) = signals
     assert (arguments["reason"], arguments["user"].get_username()) == ("login_ended", "alice")
 
 
-def test_signed_out_is_not_sent_for_nobody(client: Client, told: list[dict[str, Any]]) -> None:
+def test_signed_out_is_not_sent_for_an_anonymous_user(client: Client, signals: list[dict[str, Any]]) -> None:
     client.post(LOGOUT)
-    assert told == []
+    assert signals == []
 
 
-def test_receiver_of_signed_out_that_fails_prevents_nothing(client: Client, cognito: ScriptedServer) -> None:
+def test_failing_signed_out_receiver_does_not_prevent_sign_out(client: Client, cognito: ScriptedServer) -> None:
     def fail(**_: Any) -> None:
         raise RuntimeError("a fault of the site's own")
 
@@ -534,14 +550,14 @@ def test_receiver_of_signed_out_that_fails_prevents_nothing(client: Client, cogn
     assert steps(cognito) == ["revoke a-refresh-token"]
 
 
-def test_suitability_of_a_login_for_global_sign_out_needs_no_scope_claim() -> None:
+def test_suitability_for_global_sign_out_needs_no_scope_claim() -> None:
     claims = {"sub": "s", "exp": 1_000, "scope": "openid"}
     login = RevocableLogin(None, AccessToken("eu-west-1_A", claims), "a", "r")  # type: ignore[arg-type]
     assert login.suitability == (False, datetime(1970, 1, 1, 0, 16, 40, tzinfo=UTC).timestamp())
     assert (login.account, '"r"' in repr(login)) == (("eu-west-1_A", "s"), False)
 
 
-def test_everywhere_ends_nothing_of_a_user_who_got_the_link_meanwhile(client: Client, cognito: ScriptedServer) -> None:
+def test_everywhere_ends_no_login_of_a_new_owner_of_the_link(client: Client, cognito: ScriptedServer) -> None:
     sign_in_with(client, "r-alice")
     owner = sign_in_with(Client(), "r-owner", "owner").cognito_user.user
     CognitoUser.objects.filter(username="alice").update(user=owner)

@@ -1,6 +1,6 @@
-"""The profile from userInfo: asked once a login, believed of the very person alone, and of nobody where it fails.
+"""The profile from userInfo: one request per sign-in, with the `sub` of the tokens; a failure signs nobody in.
 
-Whatever fails is shown by `come_back`, which sees that session and rows are as before.
+`come_back` checks that a failed sign-in leaves session and rows unchanged.
 """
 
 import json
@@ -26,13 +26,13 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site"
 
 @pytest.fixture
 def site(settings: Any, token_endpoint: ScriptedServer) -> None:
-    """A site that takes profiles from userInfo, and does not wait long for it."""
+    """Read profiles from userInfo, with a short timeout."""
     settings.COGNITO = {**settings.COGNITO, "PROFILE_SOURCE": "userinfo", "HTTP_TIMEOUT_SECONDS": 0.5}
 
 
 @pytest.fixture(params=["nobody", "bob"])
-def before(request: pytest.FixtureRequest, client: Client) -> str:
-    """Who the browser is before something fails, and must be after it."""
+def username_before(request: pytest.FixtureRequest, client: Client) -> str:
+    """Return the user of the session before a failure; the test checks that it is the same after it."""
     if request.param != "nobody":
         sign_in(client, request.param)
     return str(request.param)
@@ -42,32 +42,30 @@ def sub_of(username: str = "alice") -> str:
     return str(decode_jws(make_token(username=username))[1]["sub"])
 
 
-def said(username: str = "alice", **attributes: Any) -> Answer:
-    """What userInfo says of somebody; None takes a member away."""
+def user_info_answer(username: str = "alice", **attributes: Any) -> Answer:
+    """Return a userInfo response for a user; a member that is None is left out."""
     answer = {"sub": sub_of(username), "username": username, "email_verified": "true", **attributes}
     return json_answer({name: value for name, value in answer.items() if value is not None})
 
 
-def signed_in(client: Client, server: ScriptedServer, user_info: Step, **tokens: Any) -> Any:
-    """The site's answer to alice, who comes back while userInfo answers so."""
-    asked = begin(client)
-    server.script(token_answer(nonce=asked["nonce"], **tokens), user_info, Answer(500))
-    return come_back(client, asked)
+def sign_in_alice(client: Client, server: ScriptedServer, user_info: Step, **tokens: Any) -> Any:
+    """Return the response to the callback of a sign-in of alice, with `user_info` as the userInfo response."""
+    params = begin(client)
+    server.script(token_answer(nonce=params["nonce"], **tokens), user_info, Answer(500))
+    return come_back(client, params)
 
 
-def alice() -> Any:
+def get_alice() -> Any:
     return User.objects.get(username="alice")
 
 
-# What it gives
+# The profile
 
 
-def test_a_login_takes_its_profile_from_user_info_which_is_asked_once(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
-    answer = said(email="new@example.com", given_name="Alice", family_name="Liddell")
-    assert signed_in(client, token_endpoint, answer).status_code == 302
-    assert (alice().email, alice().first_name, alice().last_name) == ("new@example.com", "Alice", "Liddell")
+def test_sign_in_reads_the_profile_with_one_user_info_request(client: Client, token_endpoint: ScriptedServer) -> None:
+    answer = user_info_answer(email="new@example.com", given_name="Alice", family_name="Liddell")
+    assert sign_in_alice(client, token_endpoint, answer).status_code == 302
+    assert (get_alice().email, get_alice().first_name, get_alice().last_name) == ("new@example.com", "Alice", "Liddell")
     exchange, user_info = token_endpoint.requests
     assert (exchange.path, user_info.method, user_info.path) == ("/oauth2/token", "GET", "/oauth2/userInfo")
     raw = user_info.headers["authorization"].removeprefix("Bearer ")
@@ -76,158 +74,161 @@ def test_a_login_takes_its_profile_from_user_info_which_is_asked_once(
     assert who(client) == "alice"
 
 
-def test_none_of_it_is_taken_from_the_id_token(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_id_token_does_not_change_the_profile(client: Client, token_endpoint: ScriptedServer) -> None:
     id_token = {"given_name": "Of the token", "email": "of-the-token@example.com"}
-    signed_in(client, token_endpoint, said(family_name="Liddell"), both=id_token)
-    assert (alice().email, alice().first_name, alice().last_name) == ("", "", "Liddell")
+    sign_in_alice(client, token_endpoint, user_info_answer(family_name="Liddell"), both=id_token)
+    assert (get_alice().email, get_alice().first_name, get_alice().last_name) == ("", "", "Liddell")
 
 
-def test_without_the_setting_nobody_is_asked(client: Client, token_endpoint: ScriptedServer, settings: Any) -> None:
+def test_user_info_is_not_requested_by_default(client: Client, token_endpoint: ScriptedServer, settings: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, "PROFILE_SOURCE": "id_token"}
-    signed_in(client, token_endpoint, said(email="new@example.com"))
-    assert (alice().email, token_endpoint.count) == ("alice@example.com", 1)
+    sign_in_alice(client, token_endpoint, user_info_answer(email="new@example.com"))
+    assert (get_alice().email, token_endpoint.count) == ("alice@example.com", 1)
 
 
-def test_groups_are_the_tokens_whatever_user_info_says(
-    client: Client, token_endpoint: ScriptedServer, settings: Any
-) -> None:
+def test_groups_are_read_from_the_token_only(client: Client, token_endpoint: ScriptedServer, settings: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, "GROUPS": {"admins": {"staff": True, "superuser": True}}}
-    signed_in(client, token_endpoint, said(**{"cognito:groups": ["admins"]}))
-    assert (alice().is_staff, CognitoMembership.objects.count()) == (False, 0)
+    sign_in_alice(client, token_endpoint, user_info_answer(**{"cognito:groups": ["admins"]}))
+    assert (get_alice().is_staff, CognitoMembership.objects.count()) == (False, 0)
 
 
-def test_the_name_of_a_new_user_may_be_user_infos(
+def test_username_of_a_new_user_may_come_from_user_info(
     client: Client, token_endpoint: ScriptedServer, settings: Any
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "USERNAME": "preferred_username"}
-    signed_in(client, token_endpoint, said(preferred_username="al"), both={"preferred_username": "of-the-token"})
+    sign_in_alice(
+        client, token_endpoint, user_info_answer(preferred_username="al"), both={"preferred_username": "of-the-token"}
+    )
     assert User.objects.get().username == "al"
 
 
-def test_an_address_that_user_info_calls_verified_links_nobody(
+def test_verified_email_of_user_info_links_no_user(
     client: Client, token_endpoint: ScriptedServer, settings: Any
 ) -> None:
-    """The ID token says which address Cognito verified; what is signed is what counts."""
+    """Only the signed ID token proves which email address Cognito verified."""
     settings.COGNITO = {**settings.COGNITO, "LINK_BY_VERIFIED_EMAIL": True}
-    her = User.objects.create_user("her", "her@example.com")
-    signed_in(client, token_endpoint, said(email="her@example.com"))
-    assert alice() != her
-    assert not her.cognito_users.exists()
+    existing_user = User.objects.create_user("her", "her@example.com")
+    sign_in_alice(client, token_endpoint, user_info_answer(email="her@example.com"))
+    assert get_alice() != existing_user
+    assert not existing_user.cognito_users.exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "expected"),
+    ("value", "expected"),
     [("true", True), ("false", False), ("True", True), ("FALSE", False), (True, True), (False, False), ("1", True)],
 )
-def test_words_for_truths_go_into_a_boolean_field(
-    client: Client, token_endpoint: ScriptedServer, settings: Any, words: Any, expected: bool
+def test_boolean_field_is_set_from_a_boolean_or_its_text(
+    client: Client, token_endpoint: ScriptedServer, settings: Any, value: Any, expected: bool
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "ATTRIBUTES": {"is_staff": "custom:internal"}}
     sign_in(Client())
     User.objects.update(is_staff=not expected)
-    signed_in(client, token_endpoint, said(**{"custom:internal": words}))
-    assert alice().is_staff is expected
+    sign_in_alice(client, token_endpoint, user_info_answer(**{"custom:internal": value}))
+    assert get_alice().is_staff is expected
 
 
-@pytest.mark.parametrize("odd", ["yes", "", " true", "truefalse", 2, [], ["true"], {"a": 1}, None])
-def test_what_is_no_truth_leaves_it_as_it_was(
-    client: Client, token_endpoint: ScriptedServer, settings: Any, odd: Any
+@pytest.mark.parametrize("value", ["yes", "", " true", "truefalse", 2, [], ["true"], {"a": 1}, None])
+def test_value_that_is_no_boolean_leaves_the_field_unchanged(
+    client: Client, token_endpoint: ScriptedServer, settings: Any, value: Any
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "ATTRIBUTES": {"is_staff": "custom:internal"}}
     sign_in(Client())
-    for was in (True, False):
-        User.objects.update(is_staff=was)
-        assert signed_in(client, token_endpoint, said(**{"custom:internal": odd})).status_code == 302
-        assert alice().is_staff is was
+    for is_staff in (True, False):
+        User.objects.update(is_staff=is_staff)
+        assert sign_in_alice(client, token_endpoint, user_info_answer(**{"custom:internal": value})).status_code == 302
+        assert get_alice().is_staff is is_staff
 
 
 @pytest.mark.parametrize(
-    "odd", ["a\0b", "\0", ["\0"], {"\0": 1}, {"a": "\0"}, 10**30, 1e300, [[[[]]]], {"a": {}}, "x" * 9_000]
+    "value", ["a\0b", "\0", ["\0"], {"\0": 1}, {"a": "\0"}, 10**30, 1e300, [[[[]]]], {"a": {}}, "x" * 9_000]
 )
-def test_an_odd_value_is_left_out_or_cut_off_and_the_login_goes_on(
-    client: Client, token_endpoint: ScriptedServer, odd: Any
-) -> None:
-    answer = said(given_name=odd, family_name="Liddell", email=odd)
-    assert signed_in(client, token_endpoint, answer).status_code == 302
-    assert alice().last_name == "Liddell"
-    assert "\0" not in alice().first_name
-    assert alice().email == ""
+def test_invalid_value_is_left_out_or_truncated(client: Client, token_endpoint: ScriptedServer, value: Any) -> None:
+    answer = user_info_answer(given_name=value, family_name="Liddell", email=value)
+    assert sign_in_alice(client, token_endpoint, answer).status_code == 302
+    assert get_alice().last_name == "Liddell"
+    assert "\0" not in get_alice().first_name
+    assert get_alice().email == ""
 
 
-# Steady, and in order
+# Repeated and out of order
 
 
-def test_the_same_answer_at_the_next_login_writes_nothing_of_the_person(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
-    answer, moment = said(email="new@example.com", given_name="Alice"), {"iat": int(time.time())}
-    signed_in(client, token_endpoint, answer, both=moment)
+def test_same_user_info_at_the_next_sign_in_writes_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
+    answer, claims = user_info_answer(email="new@example.com", given_name="Alice"), {"iat": int(time.time())}
+    sign_in_alice(client, token_endpoint, answer, both=claims)
     User.objects.update(first_name="By hand")
     link = CognitoUser.objects.values().get()
-    signed_in(client, token_endpoint, answer, both=moment)
+    sign_in_alice(client, token_endpoint, answer, both=claims)
     assert CognitoUser.objects.values().get() == link
-    assert alice().first_name == "By hand"
+    assert get_alice().first_name == "By hand"
 
 
-def test_another_answer_at_the_next_login_is_written(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_changed_user_info_at_the_next_sign_in_is_stored(client: Client, token_endpoint: ScriptedServer) -> None:
     for name in ("Alice", "Alicia", "Alice"):
-        signed_in(client, token_endpoint, said(given_name=name))
-        assert alice().first_name == name
+        sign_in_alice(client, token_endpoint, user_info_answer(given_name=name))
+        assert get_alice().first_name == name
 
 
-def test_a_change_of_groups_does_not_bring_an_old_profile_back(client: Client, token_endpoint: ScriptedServer) -> None:
-    """UserInfo speaks of no groups, so a change of them is no reason to hear the same once more."""
-    answer = said(given_name="Alice")
-    signed_in(client, token_endpoint, answer)
+def test_change_of_groups_does_not_restore_an_old_profile(client: Client, token_endpoint: ScriptedServer) -> None:
+    """The userInfo response has no groups, so a change of groups does not apply the same profile again."""
+    answer = user_info_answer(given_name="Alice")
+    sign_in_alice(client, token_endpoint, answer)
     User.objects.update(first_name="By hand")
     link = CognitoUser.objects.get()
-    then = int(link.as_of.timestamp())
+    earlier_time = int(link.as_of.timestamp())
     CognitoUser.objects.update(as_of=link.as_of.replace(year=link.as_of.year - 1))
-    client.get("/who/", headers=bearer(make_token(groups=["editors"], iat=then, auth_time=then)))
+    client.get("/who/", headers=bearer(make_token(groups=["editors"], iat=earlier_time, auth_time=earlier_time)))
     assert CognitoUser.objects.get().groups == ["editors"]
-    signed_in(client, token_endpoint, answer)
-    assert alice().first_name == "By hand"
+    sign_in_alice(client, token_endpoint, answer)
+    assert get_alice().first_name == "By hand"
 
 
-def test_an_old_login_that_comes_late_brings_no_old_profile(client: Client, token_endpoint: ScriptedServer) -> None:
-    signed_in(client, token_endpoint, said(given_name="New"))
-    then = int(CognitoUser.objects.get().as_of.timestamp()) - 60
-    signed_in(Client(), token_endpoint, said(given_name="Old"), both={"iat": then, "auth_time": then})
-    assert alice().first_name == "New"
+def test_late_older_sign_in_stores_no_old_profile(client: Client, token_endpoint: ScriptedServer) -> None:
+    sign_in_alice(client, token_endpoint, user_info_answer(given_name="New"))
+    earlier_time = int(CognitoUser.objects.get().as_of.timestamp()) - 60
+    sign_in_alice(
+        Client(),
+        token_endpoint,
+        user_info_answer(given_name="Old"),
+        both={"iat": earlier_time, "auth_time": earlier_time},
+    )
+    assert get_alice().first_name == "New"
 
 
-# When it is not asked
+# Requests without userInfo
 
 
-@pytest.mark.parametrize("make", [Client, AsyncClient], ids=["sync", "async"])
-def test_a_renewal_asks_no_user_info_and_keeps_the_profile(token_endpoint: ScriptedServer, make: Any) -> None:
+@pytest.mark.parametrize("client_class", [Client, AsyncClient], ids=["sync", "async"])
+def test_refresh_makes_no_user_info_request_and_leaves_the_profile(
+    token_endpoint: ScriptedServer, client_class: Any
+) -> None:
     browser = Client()
-    signed_in(browser, token_endpoint, said(given_name="Alice"))
+    sign_in_alice(browser, token_endpoint, user_info_answer(given_name="Alice"))
     change(CognitoLogin.objects.get(), ends_in=-1)
     token_endpoint.requests.clear()
     token_endpoint.script(token_answer(both={"given_name": "Of the token"}), Answer(500))
-    other = make()
+    other = client_class()
     other.cookies = browser.cookies
     get = async_to_sync(other.get) if isinstance(other, AsyncClient) else other.get
     assert get("/who/").content == b"alice"
     assert [request.path for request in token_endpoint.requests] == ["/oauth2/token"]
-    assert alice().first_name == "Alice"
+    assert get_alice().first_name == "Alice"
 
 
-def test_a_request_with_tokens_asks_nobody(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_request_with_tokens_makes_no_user_info_request(client: Client, token_endpoint: ScriptedServer) -> None:
     raw, id_token = make_token(), make_token(token_use="id", given_name="Of the token")
     for headers in (bearer(raw), with_id_token(raw, id_token)):
         assert client.get("/who/", headers=headers).content == b"alice"
-    assert (token_endpoint.count, alice().first_name, alice().email) == (0, "", "")
+    assert (token_endpoint.count, get_alice().first_name, get_alice().email) == (0, "", "")
 
 
-# Not the person
+# Another user
 
 
-OTHERS: dict[str, Any] = {
+OTHER_SUBS: dict[str, Any] = {
     "missing": None,
     "empty": "",
-    "of another person": sub_of("mallory"),
+    "of another user": sub_of("mallory"),
     "in capitals": sub_of().upper(),
     "with a space": f" {sub_of()}",
     "with a NUL": f"{sub_of()}\0",
@@ -239,25 +240,25 @@ OTHERS: dict[str, Any] = {
 
 
 @pytest.mark.defends("RP-18")
-@pytest.mark.parametrize("sub", OTHERS.values(), ids=OTHERS)
-def test_user_info_of_somebody_else_is_no_sign_in(
-    client: Client, token_endpoint: ScriptedServer, before: str, sub: Any
+@pytest.mark.parametrize("sub", OTHER_SUBS.values(), ids=OTHER_SUBS)
+def test_user_info_with_another_sub_is_no_sign_in(
+    client: Client, token_endpoint: ScriptedServer, username_before: str, sub: Any
 ) -> None:
-    page = signed_in(client, token_endpoint, said(sub=sub, given_name="Mallory"))
+    page = sign_in_alice(client, token_endpoint, user_info_answer(sub=sub, given_name="Mallory"))
     assert (page.status_code, page.context["code"]) == (400, "user_info_mismatch")
-    assert who(client) == before
+    assert who(client) == username_before
 
 
 @pytest.mark.parametrize(
-    ("answer", "status"), [(said("mallory"), 400), (Answer(500), 503), (refusal("invalid_token", 401), 403)]
+    ("answer", "status"), [(user_info_answer("mallory"), 400), (Answer(500), 503), (refusal("invalid_token", 401), 403)]
 )
-def test_no_further_account_is_linked_by_it(
+def test_failed_user_info_links_no_account(
     client: Client, token_endpoint: ScriptedServer, answer: Step, status: int
 ) -> None:
     sign_in(client, "bob")
-    asked = query_of(client.post("/auth/link/")["Location"])
-    token_endpoint.script(token_answer(nonce=asked["nonce"]), answer)
-    assert come_back(client, asked).status_code == status
+    params = query_of(client.post("/auth/link/")["Location"])
+    token_endpoint.script(token_answer(nonce=params["nonce"]), answer)
+    assert come_back(client, params).status_code == status
     assert CognitoUser.objects.get().username == "bob"
     assert who(client) == "bob"
 
@@ -266,94 +267,96 @@ def test_no_further_account_is_linked_by_it(
 
 
 @pytest.mark.parametrize("status", [400, 401])
-def test_where_user_info_refuses_the_token_nobody_is_signed_in(
-    client: Client, token_endpoint: ScriptedServer, before: str, status: int
+def test_token_rejected_by_user_info_is_no_sign_in(
+    client: Client, token_endpoint: ScriptedServer, username_before: str, status: int
 ) -> None:
-    page = signed_in(client, token_endpoint, refusal("invalid_token", status))
+    page = sign_in_alice(client, token_endpoint, refusal("invalid_token", status))
     assert (page.status_code, page.context["code"]) == (403, "invalid_token")
-    assert who(client) == before
+    assert who(client) == username_before
 
 
-def _long(body: bytes) -> Answer:
+def _json(body: bytes) -> Answer:
     return Answer(body=body, headers={"content-type": "application/json"})
 
 
 OUTAGES: dict[str, Step] = {
     "500": Answer(500, b'{"error":"server_error"}'),
-    "503 with the very answer": Answer(503, said().body),
+    "503 with the right answer": Answer(503, user_info_answer().body),
     "403 of a firewall": Answer(403, b"<html>Forbidden</html>"),
     "429": json_answer({"error": "slow_down"}, 429),
     "204": Answer(204),
     "nothing": Answer(),
     "HTML": Answer(body=b"<html>maintenance</html>", headers={"content-type": "text/html"}),
-    "a list": _long(b"[]"),
-    "a word": _long(b'"sub"'),
-    "null": _long(b"null"),
-    "no UTF-8": _long(b'{"sub":"\xff"}'),
-    "half of it": _long(said().body[:-1]),
+    "a list": _json(b"[]"),
+    "a string": _json(b'"sub"'),
+    "null": _json(b"null"),
+    "no UTF-8": _json(b'{"sub":"\xff"}'),
+    "truncated JSON": _json(user_info_answer().body[:-1]),
     "silence": Silence(),
     "a drip": Drip(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n"),
     "a reset": Reset(),
     "no HTTP": Raw(b"220 smtp.example.com\r\n"),
     "a flood": Flood(b"HTTP/1.1 200 OK\r\n\r\n", b" " * 65_536),
-    "too large": _long(json.dumps({"sub": sub_of(), "nickname": "x" * 70_000}).encode()),
-    "packed": Answer(body=said().body, headers={"content-encoding": "gzip"}),
-    "a redirect with the very answer": Answer(302, said().body, {"location": "https://elsewhere.example/"}),
-    # What no token may say either, see `core.compact`: none of it could be kept.
-    "a lone surrogate": _long(said(given_name="\ud800").body),
-    "NaN": _long(said(zoneinfo=float("nan")).body),
-    "a member twice": _long(said("mallory").body[:-1] + b", " + said().body[1:]),
-    "nested": _long(b'{"sub":"%s","a":%s}' % (sub_of().encode(), b"[" * 900 + b"]" * 900)),
-    "nested beyond reading": _long(b'{"sub":"%s","a":%s}' % (sub_of().encode(), b"[" * 30_000 + b"]" * 30_000)),
+    "too large": _json(json.dumps({"sub": sub_of(), "nickname": "x" * 70_000}).encode()),
+    "packed": Answer(body=user_info_answer().body, headers={"content-encoding": "gzip"}),
+    "a redirect with the right answer": Answer(
+        302, user_info_answer().body, {"location": "https://elsewhere.example/"}
+    ),
+    # Not allowed in a token either, see `core.compact`: it could not be stored.
+    "a lone surrogate": _json(user_info_answer(given_name="\ud800").body),
+    "NaN": _json(user_info_answer(zoneinfo=float("nan")).body),
+    "a member twice": _json(user_info_answer("mallory").body[:-1] + b", " + user_info_answer().body[1:]),
+    "nested": _json(b'{"sub":"%s","a":%s}' % (sub_of().encode(), b"[" * 900 + b"]" * 900)),
+    "nested beyond reading": _json(b'{"sub":"%s","a":%s}' % (sub_of().encode(), b"[" * 30_000 + b"]" * 30_000)),
 }
 
 
 @pytest.mark.parametrize("answer", OUTAGES.values(), ids=OUTAGES)
-def test_where_user_info_cannot_be_had_nobody_is_signed_in_and_may_try_again(
-    client: Client, token_endpoint: ScriptedServer, before: str, answer: Step, caplog: pytest.LogCaptureFixture
+def test_user_info_outage_is_503_and_no_sign_in(
+    client: Client, token_endpoint: ScriptedServer, username_before: str, answer: Step, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        page = signed_in(client, token_endpoint, answer)
+        page = sign_in_alice(client, token_endpoint, answer)
     assert (page.status_code, page.context["code"]) == (503, "cognito_unavailable")
     assert page["Retry-After"]
     assert "eyJ" not in caplog.text
-    assert who(client) == before
+    assert who(client) == username_before
 
 
 @pytest.mark.defends("RP-25")
-def test_a_redirect_takes_the_token_nowhere(client: Client, token_endpoint: ScriptedServer) -> None:
-    with ScriptedServer(said()) as elsewhere:
+def test_user_info_redirect_is_not_followed(client: Client, token_endpoint: ScriptedServer) -> None:
+    with ScriptedServer(user_info_answer()) as elsewhere:
         redirect = Answer(307, headers={"location": f"{elsewhere.url}/oauth2/userInfo"})
-        assert signed_in(client, token_endpoint, redirect).status_code == 503
+        assert sign_in_alice(client, token_endpoint, redirect).status_code == 503
         assert (elsewhere.count, token_endpoint.count) == (0, 2)
 
 
-def test_who_is_disabled_here_is_so_whatever_user_info_says(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_inactive_user_does_not_sign_in_with_user_info(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(Client())
     User.objects.update(is_active=False)
-    page = signed_in(client, token_endpoint, said(given_name="Alice"))
+    page = sign_in_alice(client, token_endpoint, user_info_answer(given_name="Alice"))
     assert (page.status_code, page.context["code"]) == (403, "user_inactive")
-    assert (alice().first_name, who(client)) == ("", "nobody")
+    assert (get_alice().first_name, who(client)) == ("", "nobody")
 
 
-def test_after_a_failure_the_next_sign_in_is_as_ever(client: Client, token_endpoint: ScriptedServer) -> None:
-    assert signed_in(client, token_endpoint, Answer(500)).status_code == 503
-    assert signed_in(client, token_endpoint, said(given_name="Alice")).status_code == 302
-    assert alice().first_name == "Alice"
+def test_sign_in_after_a_user_info_failure_succeeds(client: Client, token_endpoint: ScriptedServer) -> None:
+    assert sign_in_alice(client, token_endpoint, Answer(500)).status_code == 503
+    assert sign_in_alice(client, token_endpoint, user_info_answer(given_name="Alice")).status_code == 302
+    assert get_alice().first_name == "Alice"
 
 
 # Several pools
 
 
 @pytest.mark.parametrize("alias", ["acme", "zen"])
-def test_each_pool_is_asked_at_its_own_hosted_ui(
+def test_user_info_is_requested_at_the_pools_own_hosted_ui(
     client: Client, two_pools: TwoPools, settings: Any, alias: str
 ) -> None:
     settings.COGNITO = {**two_pools.settings, "PROFILE_SOURCE": "userinfo"}
-    asked, server = begin(client, at=alias), two_pools.server(alias)
-    server.script(token_answer(nonce=asked["nonce"], alias=alias), said(given_name="Alice"))
-    assert come_back(client, asked).status_code == 302
+    params, server = begin(client, at=alias), two_pools.server(alias)
+    server.script(token_answer(nonce=params["nonce"], alias=alias), user_info_answer(given_name="Alice"))
+    assert come_back(client, params).status_code == 302
     assert [request.path for request in server.requests] == ["/oauth2/token", "/oauth2/userInfo"]
     assert two_pools.counts == ((2, 0) if alias == "acme" else (0, 2))
     assert "basic" not in server.requests[1].headers["authorization"].lower()
-    assert alice().first_name == "Alice"
+    assert get_alice().first_name == "Alice"

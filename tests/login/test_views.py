@@ -1,6 +1,7 @@
-"""The browser's way in and out, attacked at every step. The token endpoint is scripted; `whole_sign_in` has a real one.
+"""The login and logout views in a browser, with attacks at each step.
 
-Whatever fails changes nothing: who was signed in still is.
+The token endpoint is scripted; test_whole_sign_in.py has a real one. A failure changes nothing: a user who was signed
+in still is.
 """
 
 import base64
@@ -48,34 +49,34 @@ CLIENT_ID = "1testclient23456789"
 
 @pytest.fixture(autouse=True)
 def _token_endpoint(token_endpoint: ScriptedServer) -> None:
-    """Every test has one: a request that should not be is counted."""
+    """Use the scripted server in each test, so that unexpected requests are counted."""
 
 
-def come_back_with(client: Client, server: ScriptedServer, **tokens: Any) -> Any:
-    """A whole sign-in at `client`, for which the token endpoint gives `tokens` (see `token_answer`)."""
-    asked = begin(client)
-    server.script(token_answer(**{"nonce": asked["nonce"], **tokens}))
-    return come_back(client, asked)
+def sign_in_with_tokens(client: Client, server: ScriptedServer, **tokens: Any) -> Any:
+    """Run a whole sign-in at `client`, with `tokens` from the token endpoint (see `token_answer`)."""
+    params = begin(client)
+    server.script(token_answer(**{"nonce": params["nonce"], **tokens}))
+    return come_back(client, params)
 
 
-def everything_of(client: Client) -> dict[str, Any]:
-    """All that a failed sign-in must not change: the session, whose it is, and every row."""
+def state_of_site(client: Client) -> dict[str, Any]:
+    """Return what a failed sign-in must not change: the session, its user and every row."""
     return {**standing(client), "who": who(client)}
 
 
-# The way in
+# Sign-in
 
 
 @pytest.mark.defends("RP-04", "RP-21")
-def test_a_login_sends_the_browser_to_the_hosted_ui_with_all_that_protects_it(
+def test_login_redirects_to_the_hosted_ui_with_state_nonce_and_pkce(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
     answer = client.get("/auth/login/")
     assert answer.status_code == 302
     assert answer["Location"].startswith(f"{token_endpoint.url}/oauth2/authorize?")
-    asked = query_of(answer["Location"])
-    secrets = {name: asked.pop(name) for name in ("state", "nonce", "code_challenge")}
-    assert asked == {
+    params = query_of(answer["Location"])
+    secrets = {name: params.pop(name) for name in ("state", "nonce", "code_challenge")}
+    assert params == {
         "response_type": "code",
         "client_id": CLIENT_ID,
         "redirect_uri": "http://testserver/auth/callback/",
@@ -89,12 +90,10 @@ def test_a_login_sends_the_browser_to_the_hosted_ui_with_all_that_protects_it(
 
 
 @pytest.mark.defends("RP-04")
-def test_the_token_request_carries_the_verifier_that_was_challenged(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
-    asked = begin(client)
-    token_endpoint.script(token_answer(nonce=asked["nonce"]))
-    come_back(client, asked, code="the-code")
+def test_token_request_has_the_code_verifier_of_the_challenge(client: Client, token_endpoint: ScriptedServer) -> None:
+    params = begin(client)
+    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    come_back(client, params, code="the-code")
     form = form_of(token_endpoint.requests[0])
     verifier = form.pop("code_verifier")
     assert form == {
@@ -103,21 +102,21 @@ def test_the_token_request_carries_the_verifier_that_was_challenged(
         "code": "the-code",
         "redirect_uri": "http://testserver/auth/callback/",
     }
-    assert SignInSecrets("", "", verifier).code_challenge == asked["code_challenge"]
+    assert SignInSecrets("", "", verifier).code_challenge == params["code_challenge"]
 
 
 @pytest.mark.defends("RP-10")
-def test_the_redirect_uri_can_be_set(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
+def test_redirect_uri_can_be_set(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
     settings.COGNITO = {**settings.COGNITO, "REDIRECT_URI": "https://www.example.com/auth/callback/"}
-    asked = begin(client, redirected="1")
-    token_endpoint.script(token_answer(nonce=asked["nonce"]))
-    come_back(client, asked)
-    assert asked["redirect_uri"] == "https://www.example.com/auth/callback/"
+    params = begin(client, redirected="1")
+    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    come_back(client, params)
+    assert params["redirect_uri"] == "https://www.example.com/auth/callback/"
     assert form_of(token_endpoint.requests[0])["redirect_uri"] == "https://www.example.com/auth/callback/"
 
 
 @pytest.mark.defends("RP-10")
-def test_a_forwarded_host_has_no_effect(client: Client) -> None:
+def test_forwarded_host_is_ignored_by_login(client: Client) -> None:
     headers = {"x-forwarded-host": "evil.example", "forwarded": "host=evil.example", "x-forwarded-proto": "https"}
     answer = client.get("/auth/login/", headers=headers)
     assert query_of(answer["Location"])["redirect_uri"] == "http://testserver/auth/callback/"
@@ -125,36 +124,36 @@ def test_a_forwarded_host_has_no_effect(client: Client) -> None:
 
 @pytest.mark.defends("RP-10")
 @pytest.mark.parametrize("path", ["/auth/login/", "/auth/sign-up/", "/auth/forgot-password/", CALLBACK])
-def test_a_host_that_is_not_allowed_gets_nothing(client: Client, path: str) -> None:
+def test_host_that_is_not_allowed_is_400(client: Client, path: str) -> None:
     assert client.get(path, headers={"host": "evil.example"}).status_code == 400
 
 
-def test_a_forwarded_host_counts_where_the_site_believes_it_and_allowed_hosts_do(client: Client, settings: Any) -> None:
+def test_forwarded_host_is_used_if_the_site_trusts_and_allows_it(client: Client, settings: Any) -> None:
     settings.USE_X_FORWARDED_HOST = True
-    asked = query_of(client.get("/auth/login/", headers={"x-forwarded-host": "localhost"})["Location"])
-    assert asked["redirect_uri"] == "http://localhost/auth/callback/"
+    params = query_of(client.get("/auth/login/", headers={"x-forwarded-host": "localhost"})["Location"])
+    assert params["redirect_uri"] == "http://localhost/auth/callback/"
     assert client.get("/auth/login/", headers={"x-forwarded-host": "evil.example"}).status_code == 400
     assert client.post("/auth/logout/", headers={"x-forwarded-host": "evil.example"}).status_code == 400
 
 
-def test_a_forwarded_host_has_no_effect_on_a_logout(client: Client) -> None:
+def test_forwarded_host_is_ignored_by_logout(client: Client) -> None:
     sign_in(client)
     answer = client.post("/auth/logout/", headers={"x-forwarded-host": "evil.example"})
     assert query_of(answer["Location"])["logout_uri"] == "http://testserver/"
 
 
-def test_a_site_without_a_domain_is_told_what_is_missing(client: Client, settings: Any) -> None:
+def test_login_without_a_domain_is_improperly_configured(client: Client, settings: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
     with pytest.raises(ImproperlyConfigured, match="DOMAIN"):
         client.get("/auth/login/")
 
 
 @pytest.mark.parametrize("path", ["/auth/login/", "/auth/sign-up/", "/auth/forgot-password/", CALLBACK])
-def test_a_way_in_is_got_and_never_posted(client: Client, path: str) -> None:
+def test_post_to_a_sign_in_url_is_405(client: Client, path: str) -> None:
     assert client.post(path).status_code == 405
 
 
-def test_the_ways_in_and_out_are_open_on_a_site_that_requires_logins(
+def test_login_urls_work_with_login_required_middleware(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
@@ -163,16 +162,16 @@ def test_the_ways_in_and_out_are_open_on_a_site_that_requires_logins(
         assert client.get(f"/auth/{path}/")["Location"].startswith(token_endpoint.url)
     assert client.get(CALLBACK).status_code == 400
     assert client.get("/auth/logout/").status_code == 200
-    assert come_back_with(client, token_endpoint)["Location"] == "/"
+    assert sign_in_with_tokens(client, token_endpoint)["Location"] == "/"
 
 
-# The way back
+# Callback
 
 
 @pytest.mark.defends("RP-06", "RP-21")
-def test_who_comes_back_is_signed_in(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_callback_signs_the_user_in_with_a_new_session_key(client: Client, token_endpoint: ScriptedServer) -> None:
     before = client.session.session_key
-    answer = come_back_with(client, token_endpoint)
+    answer = sign_in_with_tokens(client, token_endpoint)
     assert (answer.status_code, answer["Location"]) == (302, "/")
     assert_private(answer)
     assert who(client) == "alice"
@@ -183,27 +182,25 @@ def test_who_comes_back_is_signed_in(client: Client, token_endpoint: ScriptedSer
 
 
 @pytest.mark.defends("RP-20")
-def test_no_token_is_in_the_session(client: Client, token_endpoint: ScriptedServer) -> None:
-    come_back_with(client, token_endpoint)
+def test_session_has_no_token(client: Client, token_endpoint: ScriptedServer) -> None:
+    sign_in_with_tokens(client, token_endpoint)
     tokens = store.decrypt_tokens(CognitoLogin.objects.get())
-    kept = json.dumps(dict(client.session.items()))
-    assert not [raw for raw in (tokens.access_token, tokens.id_token, tokens.refresh_token) if raw in kept]
+    session_data = json.dumps(dict(client.session.items()))
+    assert not [raw for raw in (tokens.access_token, tokens.id_token, tokens.refresh_token) if raw in session_data]
 
 
-def test_somebody_new_is_made_of_the_id_token(client: Client, token_endpoint: ScriptedServer) -> None:
-    come_back_with(client, token_endpoint)
+def test_new_user_is_created_from_the_id_token(client: Client, token_endpoint: ScriptedServer) -> None:
+    sign_in_with_tokens(client, token_endpoint)
     user = get_user_model().objects.get()
     assert (user.get_username(), user.email, user.has_usable_password()) == ("alice", "alice@example.com", False)
 
 
 @pytest.mark.defends("RP-06")
-def test_a_second_person_on_the_same_browser_ends_the_firsts_login(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
-    come_back_with(client, token_endpoint, username="alice", refresh_token="of-alice")
-    asked = begin(client)
-    token_endpoint.script(token_answer("bob", nonce=asked["nonce"]), Answer())
-    come_back(client, asked)
+def test_sign_in_of_a_second_user_ends_the_login_of_the_first(client: Client, token_endpoint: ScriptedServer) -> None:
+    sign_in_with_tokens(client, token_endpoint, username="alice", refresh_token="of-alice")
+    params = begin(client)
+    token_endpoint.script(token_answer("bob", nonce=params["nonce"]), Answer())
+    come_back(client, params)
     assert who(client) == "bob"
     assert [login.cognito_user.username for login in CognitoLogin.objects.all()] == ["bob"]
     assert form_of(token_endpoint.requests[-1])["token"] == "of-alice"
@@ -211,30 +208,30 @@ def test_a_second_person_on_the_same_browser_ends_the_firsts_login(
 
 @pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER"])
-def test_the_token_types_case_does_not_matter(client: Client, token_endpoint: ScriptedServer, token_type: str) -> None:
-    come_back_with(client, token_endpoint, token_type=token_type)
+def test_token_type_is_case_insensitive(client: Client, token_endpoint: ScriptedServer, token_type: str) -> None:
+    sign_in_with_tokens(client, token_endpoint, token_type=token_type)
     assert who(client) == "alice"
 
 
 @pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("expires_in", [None, "soon", -1])
-def test_the_tokens_say_themselves_when_they_end(
+def test_sign_in_works_without_a_valid_expires_in(
     client: Client, token_endpoint: ScriptedServer, expires_in: Any
 ) -> None:
-    come_back_with(client, token_endpoint, expires_in=expires_in)
+    sign_in_with_tokens(client, token_endpoint, expires_in=expires_in)
     assert who(client) == "alice"
 
 
 @pytest.mark.defends("RP-08")
-def test_fifty_tabs_come_back_each_to_its_page(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_fifty_tabs_return_to_their_own_pages(client: Client, token_endpoint: ScriptedServer) -> None:
     tabs = [(f"/notes/{number}/", begin(client, next=f"/notes/{number}/")) for number in range(50)]
-    for page, asked in reversed(tabs):
-        token_endpoint.script(token_answer(nonce=asked["nonce"]), Answer())
-        assert come_back(client, asked)["Location"] == page
+    for page, params in reversed(tabs):
+        token_endpoint.script(token_answer(nonce=params["nonce"]), Answer())
+        assert come_back(client, params)["Location"] == page
 
 
 @pytest.mark.parametrize("before", ["nobody", "alice", "carol"])
-def test_a_tabs_sign_in_outlives_somebody_elses_on_the_same_browser(
+def test_pending_sign_in_survives_a_sign_in_of_another_user(
     client: Client, token_endpoint: ScriptedServer, before: str
 ) -> None:
     if before != "nobody":
@@ -247,17 +244,17 @@ def test_a_tabs_sign_in_outlives_somebody_elses_on_the_same_browser(
     assert come_back(client, tab)["Location"] == "/notes/7/"
     assert who(client) == "alice"
     assert secret_cookies(client) == {}
-    # Of the two only alice's is in her session: bob's ended with his.
+    # The session has alice's completed sign-in only: bob's ended with his session.
     assert come_back(client, tab)["Location"] == "/"
     assert code_of(come_back(client, other)) == "state_unknown"
     assert who(client) == "alice"
 
 
-def test_a_sign_out_ends_the_sign_ins_under_way(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_sign_out_ends_pending_sign_ins(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(client)
-    asked = begin(client)
+    params = begin(client)
     post_logout(client)
-    assert code_of(come_back(client, asked)) == "state_unknown"
+    assert code_of(come_back(client, params)) == "state_unknown"
 
 
 # States
@@ -265,7 +262,7 @@ def test_a_sign_out_ends_the_sign_ins_under_way(client: Client, token_endpoint: 
 
 @pytest.fixture(params=["nobody", "bob"])
 def signed_in_before(request: pytest.FixtureRequest, client: Client) -> str:
-    """Who the browser is before something fails; and must be after it."""
+    """Return the user of the session before a failure; the test checks that it is the same after it."""
     if request.param != "nobody":
         sign_in(client, request.param)
     return str(request.param)
@@ -290,82 +287,82 @@ def signed_in_before(request: pytest.FixtureRequest, client: Client) -> str:
         pytest.param("error=access_denied&state={state}&state={state}", "state_unknown", id="an error with two states"),
     ],
 )
-def test_without_the_one_good_state_nothing_is_believed_and_nothing_is_asked(
+def test_callback_without_its_one_valid_state_is_rejected(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str, query: str, code: str
 ) -> None:
     state = begin(client)["state"]
-    before = everything_of(client)
+    before = state_of_site(client)
     answer = client.get(f"{CALLBACK}?{query.format(state=state)}")
     assert (answer.status_code, code_of(answer)) == (400, code)
-    assert everything_of(client) == before
+    assert state_of_site(client) == before
     assert before["who"] == signed_in_before
     assert token_endpoint.count == 0
 
 
 @pytest.mark.defends("RP-01", "RP-07")
-def test_an_attackers_state_and_code_are_worth_nothing_in_another_browser(
+def test_state_and_code_of_another_browser_are_rejected(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str
 ) -> None:
-    asked = begin(Client())
-    assert code_of(come_back(client, asked)) == "state_unknown"
+    params = begin(Client())
+    assert code_of(come_back(client, params)) == "state_unknown"
     assert who(client) == signed_in_before
     assert token_endpoint.count == 0
 
 
 @pytest.mark.defends("RP-01", "RP-08")
-def test_a_state_is_good_once(client: Client, token_endpoint: ScriptedServer) -> None:
-    asked = begin(client, next="/mine/")
-    token_endpoint.script(token_answer(nonce=asked["nonce"]))
-    come_back(client, asked)
-    before = everything_of(client)
-    assert come_back(client, asked)["Location"] == "/"  # no failure: the session completed it, and is signed in
-    assert everything_of(client) == before
+def test_state_is_accepted_once(client: Client, token_endpoint: ScriptedServer) -> None:
+    params = begin(client, next="/mine/")
+    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    come_back(client, params)
+    before = state_of_site(client)
+    assert come_back(client, params)["Location"] == "/"  # no failure: this session completed the sign-in
+    assert state_of_site(client) == before
     assert before["who"] == "alice"
     assert token_endpoint.count == 1
 
 
 @pytest.mark.defends("RP-08")
-def test_a_state_is_good_once_even_where_the_sign_in_failed(client: Client, token_endpoint: ScriptedServer) -> None:
-    asked = begin(client)
+def test_state_is_accepted_once_if_the_sign_in_failed(client: Client, token_endpoint: ScriptedServer) -> None:
+    params = begin(client)
     token_endpoint.script(refusal())
-    assert [code_of(come_back(client, asked)) for _ in range(2)] == ["invalid_grant", "state_unknown"]
+    assert [code_of(come_back(client, params)) for _ in range(2)] == ["invalid_grant", "state_unknown"]
     assert token_endpoint.count == 1
 
 
 @pytest.mark.defends("RP-08")
 @pytest.mark.parametrize("fault", [Answer(500), Answer(200, b"<html>"), Reset()], ids=["500", "HTML", "reset"])
-def test_a_state_is_good_once_even_where_cognito_did_not_answer(
+def test_state_is_accepted_once_if_cognito_is_unavailable(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str, fault: Any
 ) -> None:
-    asked = begin(client)
-    token_endpoint.script(fault, token_answer(nonce=asked["nonce"]))
-    assert [code_of(come_back(client, asked)) for _ in range(2)] == ["cognito_unavailable", "state_unknown"]
+    params = begin(client)
+    token_endpoint.script(fault, token_answer(nonce=params["nonce"]))
+    assert [code_of(come_back(client, params)) for _ in range(2)] == ["cognito_unavailable", "state_unknown"]
     assert token_endpoint.count == 1
     assert who(client) == signed_in_before
 
 
 @pytest.mark.defends("RP-01")
-def test_a_state_is_good_for_a_quarter_of_an_hour(
+def test_state_expires_after_15_minutes(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked, later = begin(client), time.time() + 901
+    params, later = begin(client), time.time() + 901
     with monkeypatch.context() as patched:
         patched.setattr("django_cognito.login.state.time.time", lambda: later)
-        answer = come_back(client, asked)
+        answer = come_back(client, params)
     assert (answer.status_code, code_of(answer)) == (400, "state_expired")
     assert who(client) == signed_in_before
     assert token_endpoint.count == 0
 
 
-# Refused by the hosted UI
+# Errors from the hosted UI
 
 
 @pytest.mark.defends("RP-02")
-def test_an_error_of_the_hosted_ui_is_a_page_and_changes_nothing(
+def test_hosted_ui_error_is_an_error_page_and_changes_nothing(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str
 ) -> None:
-    asked = begin(client, next="/notes/7/?a=1&b=2")
-    answer = come_back(client, asked, code=None, error="access_denied", error_description="<script>alert(1)</script>")
+    params = begin(client, next="/notes/7/?a=1&b=2")
+    answer = come_back(client, params, code=None, error="access_denied", error_description="<script>alert(1)</script>")
     assert (answer.status_code, code_of(answer)) == (400, "refused_by_provider")
     assert "script" not in answer.content.decode()
     assert 'href="/auth/login/?next=%2Fnotes%2F7%2F%3Fa%3D1%26b%3D2"' in answer.content.decode()
@@ -373,13 +370,15 @@ def test_an_error_of_the_hosted_ui_is_a_page_and_changes_nothing(
     assert token_endpoint.count == 0
 
 
-def test_an_error_beside_a_code_is_an_error(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_callback_with_error_and_code_is_an_error(client: Client, token_endpoint: ScriptedServer) -> None:
     assert code_of(come_back(client, begin(client), error="access_denied")) == "refused_by_provider"
     assert token_endpoint.count == 0
 
 
 @pytest.mark.parametrize("code", [None, "", ["a-code", "a-code"]], ids=["missing", "empty", "twice"])
-def test_one_code_is_due(client: Client, token_endpoint: ScriptedServer, signed_in_before: str, code: Any) -> None:
+def test_callback_needs_exactly_one_code(
+    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, code: Any
+) -> None:
     answer = come_back(client, begin(client), code=code)
     assert (answer.status_code, code_of(answer)) == (400, "state_unknown")
     assert who(client) == signed_in_before
@@ -402,21 +401,21 @@ ISSUER = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_TestPool1"
         [ISSUER, "https://op.invalid/"],
     ],
 )
-@pytest.mark.parametrize("said", [{}, {"code": None, "error": "access_denied"}], ids=["a code", "an error"])
-def test_a_callback_of_another_issuer_is_refused_and_nothing_is_asked(
-    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, issuer: Any, said: dict[str, Any]
+@pytest.mark.parametrize("query", [{}, {"code": None, "error": "access_denied"}], ids=["a code", "an error"])
+def test_callback_with_another_issuer_is_rejected_without_a_request(
+    client: Client, token_endpoint: ScriptedServer, signed_in_before: str, issuer: Any, query: dict[str, Any]
 ) -> None:
-    answer = come_back(client, begin(client), iss=issuer, **said)
+    answer = come_back(client, begin(client), iss=issuer, **query)
     assert (answer.status_code, code_of(answer)) == (400, "wrong_issuer")
     assert who(client) == signed_in_before
     assert token_endpoint.count == 0
 
 
 @pytest.mark.defends("RP-09")
-def test_a_callback_may_name_the_pools_issuer(client: Client, token_endpoint: ScriptedServer) -> None:
-    asked = begin(client)
-    token_endpoint.script(token_answer(nonce=asked["nonce"]))
-    come_back(client, asked, iss=ISSUER)
+def test_callback_with_the_pools_issuer_is_accepted(client: Client, token_endpoint: ScriptedServer) -> None:
+    params = begin(client)
+    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    come_back(client, params, iss=ISSUER)
     assert who(client) == "alice"
 
 
@@ -430,10 +429,10 @@ def test_a_callback_may_name_the_pools_issuer(client: Client, token_endpoint: Sc
         pytest.param({"nonce": "another"}, "nonce_mismatch", id="another nonce"),
         pytest.param({"nonce": None}, "nonce_mismatch", id="no nonce"),
         pytest.param({"nonce": ["another"]}, "nonce_mismatch", id="an array of nonces"),
-        pytest.param({"id": {"sub": "somebody-else"}}, "token_mismatch", id="another person's ID token"),
+        pytest.param({"id": {"sub": "somebody-else"}}, "token_mismatch", id="another user's ID token"),
         pytest.param({"id": {"aud": "another"}}, "wrong_client", id="another client's ID token"),
         pytest.param({"id": {"at_hash": "another"}}, "at_hash_mismatch", id="another access token's ID token"),
-        pytest.param({"id": {"exp": 1_000_000_000}}, "token_expired", id="an ID token that is over"),
+        pytest.param({"id": {"exp": 1_000_000_000}}, "token_expired", id="an expired ID token"),
         pytest.param({"id": {"iss": "https://evil.example"}}, "wrong_issuer", id="another pool's ID token"),
         pytest.param({"id_token": make_token}, "wrong_token_use", id="an access token as ID token"),
         pytest.param({"id_token": lambda: "a.b.c"}, "malformed_token", id="no ID token at all"),
@@ -447,53 +446,55 @@ def test_a_callback_may_name_the_pools_issuer(client: Client, token_endpoint: Sc
         ),
     ],
 )
-def test_tokens_that_are_not_this_sign_ins_are_refused(
+def test_tokens_of_another_sign_in_are_rejected(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str, tokens: dict[str, Any], code: str
 ) -> None:
-    asked, known = begin(client), get_user_model().objects.count()
-    made: dict[str, Any] = {name: make() for name, make in tokens.items() if callable(make)}
-    nonce = tokens.get("nonce", asked["nonce"])
-    made.setdefault("id_token", make_token(**{"token_use": "id", "nonce": nonce, **tokens.get("id", {})}))
-    token_endpoint.script(token_answer(**made))
-    answer = come_back(client, asked)
+    params, user_count = begin(client), get_user_model().objects.count()
+    token_members: dict[str, Any] = {name: make_raw() for name, make_raw in tokens.items() if callable(make_raw)}
+    nonce = tokens.get("nonce", params["nonce"])
+    token_members.setdefault("id_token", make_token(**{"token_use": "id", "nonce": nonce, **tokens.get("id", {})}))
+    token_endpoint.script(token_answer(**token_members))
+    answer = come_back(client, params)
     assert (answer.status_code, code_of(answer)) == (403, code)
     assert who(client) == signed_in_before
-    assert get_user_model().objects.count() == known
+    assert get_user_model().objects.count() == user_count
 
 
-def test_another_clients_tokens_are_no_sign_in_even_where_the_api_takes_them(
+def test_tokens_of_another_allowed_api_client_are_no_sign_in(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "CLIENT_IDS": [CLIENT_ID, "another"]}
-    asked = begin(client)
-    id_token = make_token(token_use="id", nonce=asked["nonce"], aud="another")
+    params = begin(client)
+    id_token = make_token(token_use="id", nonce=params["nonce"], aud="another")
     token_endpoint.script(token_answer(access_token=make_token(client_id="another"), id_token=id_token))
-    assert code_of(come_back(client, asked)) == "wrong_client"
+    assert code_of(come_back(client, params)) == "wrong_client"
 
 
-def test_a_machine_does_not_sign_in(client: Client, token_endpoint: ScriptedServer, signed_in_before: str) -> None:
-    asked = begin(client)
-    alike = {"sub": CLIENT_ID, "origin_jti": "of-one-sign-in"}
-    access_token = make_token(username=None, **alike)
-    id_token = make_token(token_use="id", nonce=asked["nonce"], **alike)
+def test_machine_to_machine_client_does_not_sign_in(
+    client: Client, token_endpoint: ScriptedServer, signed_in_before: str
+) -> None:
+    params = begin(client)
+    common_claims = {"sub": CLIENT_ID, "origin_jti": "of-one-sign-in"}
+    access_token = make_token(username=None, **common_claims)
+    id_token = make_token(token_use="id", nonce=params["nonce"], **common_claims)
     token_endpoint.script(token_answer(access_token=access_token, id_token=id_token))
-    answer = come_back(client, asked)
+    answer = come_back(client, params)
     assert (answer.status_code, code_of(answer)) == (400, "malformed_response")
     assert who(client) == signed_in_before
 
 
 @pytest.mark.defends("RP-11")
-def test_a_right_at_hash_is_right(client: Client, token_endpoint: ScriptedServer) -> None:
-    asked, access_token = begin(client), make_token()
+def test_matching_at_hash_is_accepted(client: Client, token_endpoint: ScriptedServer) -> None:
+    params, access_token = begin(client), make_token()
     left_half = hashlib.sha256(access_token.encode()).digest()[:16]
     at_hash = base64.urlsafe_b64encode(left_half).rstrip(b"=").decode()
-    id_token = make_token(token_use="id", nonce=asked["nonce"], at_hash=at_hash)
+    id_token = make_token(token_use="id", nonce=params["nonce"], at_hash=at_hash)
     token_endpoint.script(token_answer(access_token=access_token, id_token=id_token))
-    come_back(client, asked)
+    come_back(client, params)
     assert who(client) == "alice"
 
 
-# A token endpoint at fault
+# Faults of the token endpoint
 
 
 @pytest.mark.defends("RP-24")
@@ -502,19 +503,24 @@ def test_a_right_at_hash_is_right(client: Client, token_endpoint: ScriptedServer
     [
         pytest.param(refusal("invalid_grant"), 400, "invalid_grant", id="the code was used"),
         pytest.param(refusal("invalid_client", 401), 400, "invalid_client", id="a wrong secret"),
-        pytest.param(refusal("no word", 400), 503, "cognito_unavailable", id="a refusal in no word of OAuth"),
-        pytest.param(json_answer({"error": "of_their_own"}, 400), 400, "sign_in_refused", id="an unknown refusal"),
+        pytest.param(refusal("no word", 400), 503, "cognito_unavailable", id="a refusal with an invalid error code"),
+        pytest.param(
+            json_answer({"error": "of_their_own"}, 400),
+            400,
+            "sign_in_refused",
+            id="a refusal with an unknown error code",
+        ),
         pytest.param(Answer(400, b"no"), 503, "cognito_unavailable", id="a refusal without JSON"),
-        pytest.param(Answer(429), 503, "cognito_unavailable", id="too many"),
+        pytest.param(Answer(429), 503, "cognito_unavailable", id="too many requests"),
         pytest.param(Answer(500), 503, "cognito_unavailable", id="a fault"),
         pytest.param(Answer(200, b"<html>Sign in to this Wi-Fi"), 503, "cognito_unavailable", id="HTML"),
-        pytest.param(Answer(200, b"[]"), 503, "cognito_unavailable", id="no object"),
-        pytest.param(Answer(200, b"{" * 70_000), 503, "cognito_unavailable", id="too much"),
-        pytest.param(json_answer({}), 400, "malformed_response", id="nothing in it"),
+        pytest.param(Answer(200, b"[]"), 503, "cognito_unavailable", id="no JSON object"),
+        pytest.param(Answer(200, b"{" * 70_000), 503, "cognito_unavailable", id="too large"),
+        pytest.param(json_answer({}), 400, "malformed_response", id="an empty JSON object"),
         pytest.param(Silence(), 503, "cognito_unavailable", id="silence"),
     ],
 )
-def test_a_token_endpoint_at_fault_is_a_page_and_changes_nothing(
+def test_token_endpoint_fault_is_an_error_page_and_changes_nothing(
     client: Client,
     settings: Any,
     token_endpoint: ScriptedServer,
@@ -525,9 +531,9 @@ def test_a_token_endpoint_at_fault_is_a_page_and_changes_nothing(
 ) -> None:
     if isinstance(answer, Silence):
         settings.COGNITO = {**settings.COGNITO, "TOKEN_TIMEOUT_SECONDS": 0.2}
-    asked = begin(client)
+    params = begin(client)
     token_endpoint.script(answer)
-    page = come_back(client, asked)
+    page = come_back(client, params)
     assert (page.status_code, code_of(page)) == (status, code)
     assert ("Retry-After" in page) == (status == 503)
     assert who(client) == signed_in_before
@@ -536,66 +542,62 @@ def test_a_token_endpoint_at_fault_is_a_page_and_changes_nothing(
 
 @pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("missing", ["access_token", "id_token", "token_type"])
-def test_an_answer_that_lacks_something_is_no_sign_in(
+def test_token_response_without_a_member_is_no_sign_in(
     client: Client, token_endpoint: ScriptedServer, missing: str
 ) -> None:
-    asked = begin(client)
-    token_endpoint.script(token_answer(nonce=asked["nonce"], **{missing: None}))
-    assert code_of(come_back(client, asked)) == "malformed_response"
+    params = begin(client)
+    token_endpoint.script(token_answer(nonce=params["nonce"], **{missing: None}))
+    assert code_of(come_back(client, params)) == "malformed_response"
     assert who(client) == "nobody"
 
 
 @pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_the_token_endpoints_redirect_is_not_followed(
-    client: Client, token_endpoint: ScriptedServer, status: int
-) -> None:
-    asked = begin(client)
-    with ScriptedServer(token_answer(nonce=asked["nonce"])) as elsewhere:
+def test_token_endpoint_redirect_is_not_followed(client: Client, token_endpoint: ScriptedServer, status: int) -> None:
+    params = begin(client)
+    with ScriptedServer(token_answer(nonce=params["nonce"])) as elsewhere:
         token_endpoint.script(Answer(status, headers={"location": f"{elsewhere.url}/oauth2/token"}))
-        page = come_back(client, asked)
+        page = come_back(client, params)
         assert elsewhere.count == 0
     assert (page.status_code, code_of(page)) == (503, "cognito_unavailable")
 
 
 @pytest.mark.defends("RP-24")
-def test_an_outage_of_cognito_is_said_as_such(client: Client, settings: Any, unreachable: str) -> None:
-    asked = begin(client)
+def test_unreachable_cognito_is_503_with_retry_after(client: Client, settings: Any, unreachable: str) -> None:
+    params = begin(client)
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": unreachable}
-    page = come_back(client, asked)
+    page = come_back(client, params)
     assert (page.status_code, code_of(page)) == (503, "cognito_unavailable")
     assert int(page["Retry-After"]) > 0
     assert "cannot be reached" in page.content.decode()
 
 
-# People who may not in
+# Users who may not sign in
 
 
 @pytest.mark.defends("RP-15")
-def test_somebody_disabled_here_does_not_get_in(
-    client: Client, token_endpoint: ScriptedServer, signed_in_before: str
-) -> None:
+def test_inactive_user_does_not_sign_in(client: Client, token_endpoint: ScriptedServer, signed_in_before: str) -> None:
     sign_in(Client(), "alice")
     get_user_model().objects.filter(username="alice").update(is_active=False)
-    page = come_back_with(client, token_endpoint)
+    page = sign_in_with_tokens(client, token_endpoint)
     assert (page.status_code, code_of(page)) == (403, "user_inactive")
     assert "disabled" in page.content.decode()
     assert who(client) == signed_in_before
 
 
-def test_somebody_unknown_does_not_get_in_where_no_users_are_made(
+def test_unknown_user_does_not_sign_in_without_create_users(
     client: Client, settings: Any, token_endpoint: ScriptedServer, signed_in_before: str
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "CREATE_USERS": False}
-    page = come_back_with(client, token_endpoint)
+    page = sign_in_with_tokens(client, token_endpoint)
     assert (page.status_code, code_of(page)) == (403, "user_unknown")
     assert who(client) == signed_in_before
     assert not get_user_model().objects.filter(username="alice").exists()
 
 
-# Where they go next
+# next
 
-EVIL = [
+UNSAFE_URLS = [
     "//evil.example",
     "///evil.example",
     "////evil.example",
@@ -632,68 +634,68 @@ EVIL = [
 
 
 @pytest.mark.defends("RP-05")
-@pytest.mark.parametrize("evil", EVIL)
-def test_next_leads_nowhere_else(client: Client, token_endpoint: ScriptedServer, evil: str) -> None:
-    asked = begin(client, next=evil)
-    assert open_state(asked["state"]).next_url == ""
-    token_endpoint.script(token_answer(nonce=asked["nonce"]))
-    assert come_back(client, asked)["Location"] == "/"
+@pytest.mark.parametrize("unsafe_url", UNSAFE_URLS)
+def test_unsafe_next_is_replaced_by_the_default(
+    client: Client, token_endpoint: ScriptedServer, unsafe_url: str
+) -> None:
+    params = begin(client, next=unsafe_url)
+    assert open_state(params["state"]).next_url == ""
+    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    assert come_back(client, params)["Location"] == "/"
     assert who(client) == "alice"
 
 
 @pytest.mark.defends("RP-05")
-@pytest.mark.parametrize("evil", EVIL)
-def test_next_leads_nowhere_else_even_where_it_was_taken_in(
-    client: Client, token_endpoint: ScriptedServer, evil: str
+@pytest.mark.parametrize("unsafe_url", UNSAFE_URLS)
+def test_unsafe_next_in_a_sealed_state_is_ignored(
+    client: Client, token_endpoint: ScriptedServer, unsafe_url: str
 ) -> None:
-    asked = reseal(client, begin(client, next="/notes/"), next_url=evil)
-    token_endpoint.script(token_answer(nonce=asked["nonce"]))
-    assert come_back(client, asked)["Location"] == "/"
+    params = reseal(client, begin(client, next="/notes/"), next_url=unsafe_url)
+    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    assert come_back(client, params)["Location"] == "/"
 
 
 @pytest.mark.defends("RP-05")
 @pytest.mark.parametrize("page", ["/notes/7/?a=1&b=%2F#there", "/", "http://testserver/notes/", "/n%C3%B6tes/"])
-def test_next_leads_back_to_this_site(client: Client, token_endpoint: ScriptedServer, page: str) -> None:
-    asked = begin(client, next=page)
-    token_endpoint.script(token_answer(nonce=asked["nonce"]))
-    assert come_back(client, asked)["Location"] == page
+def test_next_on_this_site_is_followed(client: Client, token_endpoint: ScriptedServer, page: str) -> None:
+    params = begin(client, next=page)
+    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    assert come_back(client, params)["Location"] == page
 
 
 @pytest.mark.defends("RP-05")
-def test_next_may_lead_to_hosts_that_the_site_names(
-    client: Client, settings: Any, token_endpoint: ScriptedServer
-) -> None:
+def test_next_on_a_redirect_host_is_followed(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
     settings.COGNITO = {**settings.COGNITO, "REDIRECT_HOSTS": ["app.example.com"]}
-    asked = begin(client, next="https://app.example.com/notes/")
-    token_endpoint.script(token_answer(nonce=asked["nonce"]))
-    assert come_back(client, asked)["Location"] == "https://app.example.com/notes/"
+    params = begin(client, next="https://app.example.com/notes/")
+    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    assert come_back(client, params)["Location"] == "https://app.example.com/notes/"
 
 
 @pytest.mark.defends("RP-05")
-def test_next_stays_on_https(client: Client, token_endpoint: ScriptedServer) -> None:
-    asked = query_of(client.get("/auth/login/", {"next": "http://testserver/"}, secure=True)["Location"])
-    assert asked["redirect_uri"] == "https://testserver/auth/callback/"
-    token_endpoint.script(token_answer(nonce=asked["nonce"]))
-    answer = client.get(CALLBACK, {"code": "a-code", "state": asked["state"]}, secure=True)
+def test_next_over_http_is_ignored_on_https(client: Client, token_endpoint: ScriptedServer) -> None:
+    params = query_of(client.get("/auth/login/", {"next": "http://testserver/"}, secure=True)["Location"])
+    assert params["redirect_uri"] == "https://testserver/auth/callback/"
+    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]}, secure=True)
     assert answer["Location"] == "/"
 
 
-def test_without_next_the_site_says_where(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
+def test_login_redirect_url_is_used_without_next(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
     settings.LOGIN_REDIRECT_URL = "home"
-    assert come_back_with(client, token_endpoint)["Location"] == "/"
+    assert sign_in_with_tokens(client, token_endpoint)["Location"] == "/"
     settings.LOGIN_REDIRECT_URL = "/welcome/"
-    assert come_back_with(client, token_endpoint)["Location"] == "/welcome/"
+    assert sign_in_with_tokens(client, token_endpoint)["Location"] == "/welcome/"
 
 
-# The way out
+# Sign-out
 
 
 @pytest.mark.defends("RP-19")
-def test_a_logout_revokes_ends_the_session_and_goes_through_cognitos(
+def test_logout_revokes_ends_the_session_and_redirects_to_cognito(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
     sign_in(client, refresh_token="the-refresh-token")
-    kept, key = client.session, client.session.session_key
+    session, key = client.session, client.session.session_key
     answer = post_logout(client)
     assert answer.status_code == 302
     assert answer["Location"].startswith(f"{token_endpoint.url}/logout?")
@@ -703,7 +705,7 @@ def test_a_logout_revokes_ends_the_session_and_goes_through_cognitos(
         ("/oauth2/revoke", "the-refresh-token")
     ]
     assert CognitoLogin.objects.count() == 0
-    assert not kept.exists(key)
+    assert not session.exists(key)
     assert who(client) == "nobody"
 
 
@@ -715,7 +717,7 @@ def test_a_logout_revokes_ends_the_session_and_goes_through_cognitos(
         ({"LOGOUT_URI": "https://www.example.com/bye/"}, "https://www.example.com/bye/"),
     ],
 )
-def test_where_a_logout_ends_is_a_setting(client: Client, settings: Any, changes: Any, logout_uri: str) -> None:
+def test_logout_uri_is_read_from_the_settings(client: Client, settings: Any, changes: Any, logout_uri: str) -> None:
     settings.LOGOUT_REDIRECT_URL = "/goodbye/"
     settings.COGNITO = {**settings.COGNITO, **changes}
     sign_in(client)
@@ -724,7 +726,7 @@ def test_where_a_logout_ends_is_a_setting(client: Client, settings: Any, changes
 
 @pytest.mark.defends("RP-19")
 @pytest.mark.parametrize("ends_in", [3_600, -1])
-def test_a_logout_with_cognito_down_signs_out_all_the_same(
+def test_logout_signs_out_if_cognito_is_unavailable(
     client: Client, token_endpoint: ScriptedServer, ends_in: float
 ) -> None:
     login_of(client, ends_in=ends_in)
@@ -732,11 +734,11 @@ def test_a_logout_with_cognito_down_signs_out_all_the_same(
     assert post_logout(client).status_code == 302
     assert who(client) == "nobody"
     assert CognitoLogin.objects.count() == 0
-    # Nor are tokens renewed that nobody needs any more.
+    # Nor are expired tokens refreshed.
     assert [request.path for request in token_endpoint.requests] == ["/oauth2/revoke"]
 
 
-def test_a_local_logins_logout_does_not_leave_the_site(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_logout_of_a_local_user_stays_on_the_site(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in_locally(client)
     assert post_logout(client)["Location"] == "http://testserver/"
     assert who(client) == "nobody"
@@ -744,15 +746,15 @@ def test_a_local_logins_logout_does_not_leave_the_site(client: Client, token_end
 
 
 @pytest.mark.parametrize("where", ["", "everywhere"])
-@pytest.mark.parametrize("gone", ["never signed in", "the session", "the login"])
-def test_logout_after_the_session_expired_goes_through_cognito(
-    client: Client, token_endpoint: ScriptedServer, gone: str, where: str
+@pytest.mark.parametrize("missing", ["never signed in", "the session", "the login"])
+def test_logout_after_the_session_expired_redirects_to_cognito(
+    client: Client, token_endpoint: ScriptedServer, missing: str, where: str
 ) -> None:
-    if gone != "never signed in":
+    if missing != "never signed in":
         login_of(client)
-    if gone == "the session":
+    if missing == "the session":
         client.cookies.pop("sessionid")
-    if gone == "the login":
+    if missing == "the login":
         CognitoLogin.objects.all().delete()
     location = client.post("/auth/logout/", {"where": where})["Location"]
     assert location.startswith(f"{token_endpoint.url}/logout?")
@@ -767,36 +769,36 @@ def test_logout_here_without_a_session_stays_on_the_site(client: Client, token_e
 @pytest.mark.parametrize("name", ["logout_uri", "next", "redirect_uri"])
 def test_logout_uri_is_never_a_parameter(client: Client, token_endpoint: ScriptedServer, name: str) -> None:
     login_of(client)
-    evil = {name: "https://evil.example/"}
-    location = client.post(f"/auth/logout/?{name}=https://evil.example/", evil)["Location"]
+    form = {name: "https://evil.example/"}
+    location = client.post(f"/auth/logout/?{name}=https://evil.example/", form)["Location"]
     assert query_of(location)["logout_uri"] == "http://testserver/"
 
 
 EXPIRED = ["not signed in here any more", "sign out of the sign-in service in this browser"]
 SIGN_OUT_PAGES = {
-    # who asks, with which `where`, and which sentences the page shows
+    # the kind of user, the value of `where`, and the sentences on the page
     "a login": ("login", "", ["here and at the sign-in service."]),
     "a login, here": ("login", "here", ["You will be signed out here."]),
     "a login, everywhere": ("login", "everywhere", ["on all your devices"]),
     "a local password": ("local", "", ["You will be signed out here."]),
-    "nobody": ("", "", EXPIRED),
-    "nobody, here": ("", "here", EXPIRED[:1]),
-    "nobody, everywhere": ("", "everywhere", [*EXPIRED, "Other devices stay signed in."]),
+    "anonymous": ("", "", EXPIRED),
+    "anonymous, here": ("", "here", EXPIRED[:1]),
+    "anonymous, everywhere": ("", "everywhere", [*EXPIRED, "Other devices stay signed in."]),
     "an ended login, everywhere": ("ended", "everywhere", [*EXPIRED, "Other devices stay signed in."]),
-    "nobody, with what is no place": ("", '"><script>', EXPIRED),
+    "anonymous, with an invalid value": ("", '"><script>', EXPIRED),
 }
 ALL_SENTENCES = {sentence for _, _, sentences in SIGN_OUT_PAGES.values() for sentence in sentences}
 
 
-@pytest.mark.parametrize(("by", "where", "sentences"), SIGN_OUT_PAGES.values(), ids=SIGN_OUT_PAGES)
-def test_sign_out_page_says_what_will_end(
-    client: Client, token_endpoint: ScriptedServer, by: str, where: str, sentences: list[str]
+@pytest.mark.parametrize(("kind", "where", "sentences"), SIGN_OUT_PAGES.values(), ids=SIGN_OUT_PAGES)
+def test_sign_out_page_states_its_effect(
+    client: Client, token_endpoint: ScriptedServer, kind: str, where: str, sentences: list[str]
 ) -> None:
-    if by == "local":
+    if kind == "local":
         sign_in_locally(client)
-    elif by:
+    elif kind:
         login_of(client)
-    if by == "ended":
+    if kind == "ended":
         CognitoLogin.objects.all().delete()
     page = client.get("/auth/logout/", {"where": where}).content.decode()
     assert {sentence for sentence in ALL_SENTENCES if sentence in page} == set(sentences)
@@ -812,7 +814,7 @@ def sign_in_locally(client: Client, username: str = "local") -> Any:
 
 
 @pytest.mark.parametrize("where", ["", "here", "everywhere"])
-def test_a_logout_without_a_domain_does_not_leave_the_site(client: Client, settings: Any, where: str) -> None:
+def test_logout_without_a_domain_stays_on_the_site(client: Client, settings: Any, where: str) -> None:
     sign_in(client)
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
     assert client.post("/auth/logout/", {"where": where})["Location"] == "http://testserver/"
@@ -820,7 +822,7 @@ def test_a_logout_without_a_domain_does_not_leave_the_site(client: Client, setti
 
 
 @pytest.mark.defends("RP-19")
-def test_a_visit_of_the_logout_asks_first(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_get_of_logout_shows_a_form_and_does_not_sign_out(client: Client, token_endpoint: ScriptedServer) -> None:
     login_of(client)
     answer = client.get("/auth/logout/")
     assert answer.status_code == 200
@@ -830,16 +832,16 @@ def test_a_visit_of_the_logout_asks_first(client: Client, token_endpoint: Script
     assert token_endpoint.count == 0
 
 
-def test_the_logouts_page_may_be_framed_by_nobody_and_can_post_its_form(client: Client, settings: Any) -> None:
+def test_logout_page_denies_framing_and_sends_its_origin(client: Client, settings: Any) -> None:
     settings.X_FRAME_OPTIONS = "SAMEORIGIN"
     answer = client.get("/auth/logout/")
     assert answer["X-Frame-Options"] == "DENY"
-    # With "no-referrer" browsers would post with "Origin: null", which Django's CSRF check refuses.
+    # With "no-referrer" browsers post with "Origin: null", which Django's CSRF check rejects.
     assert answer["Referrer-Policy"] == "same-origin"
 
 
 @pytest.mark.defends("RP-19")
-def test_a_logout_from_another_site_is_refused() -> None:
+def test_cross_site_logout_is_rejected() -> None:
     client = Client(enforce_csrf_checks=True)
     sign_in(client)
     answer = post_logout(client)
@@ -849,7 +851,7 @@ def test_a_logout_from_another_site_is_refused() -> None:
 
 
 @pytest.mark.defends("RP-19")
-def test_a_logout_from_another_site_is_refused_even_without_djangos_csrf_middleware(settings: Any) -> None:
+def test_cross_site_logout_without_djangos_csrf_middleware_is_rejected(settings: Any) -> None:
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
     client = Client(enforce_csrf_checks=True)
     sign_in(client)
@@ -860,7 +862,7 @@ def test_a_logout_from_another_site_is_refused_even_without_djangos_csrf_middlew
 
 
 @pytest.mark.parametrize(("where", "query"), [("everywhere", "?where=everywhere"), ("here", "?where=here"), ("//", "")])
-def test_logout_without_a_token_leads_to_the_page_that_asks(where: str, query: str) -> None:
+def test_logout_without_a_csrf_token_redirects_to_the_form(where: str, query: str) -> None:
     client = Client(enforce_csrf_checks=True)
     answer = client.post("/auth/logout/", {"where": where}, headers={"origin": "https://evil.example"})
     assert answer["Location"] == f"/auth/logout/{query}"
@@ -872,7 +874,7 @@ def test_logout_without_a_token_leads_to_the_page_that_asks(where: str, query: s
 
 
 @pytest.mark.defends("RP-19")
-def test_a_logout_from_its_own_page_is_good() -> None:
+def test_logout_with_the_csrf_token_signs_out() -> None:
     client = Client(enforce_csrf_checks=True)
     sign_in(client)
     client.get("/auth/logout/")
@@ -882,73 +884,73 @@ def test_a_logout_from_its_own_page_is_good() -> None:
 
 @pytest.mark.defends("RP-19")
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
-def test_a_logout_is_posted(client: Client, method: str) -> None:
+def test_put_patch_and_delete_of_logout_are_405(client: Client, method: str) -> None:
     sign_in(client)
     assert getattr(client, method)("/auth/logout/").status_code == 405
     assert who(client) == "alice"
 
 
-# What is told to whom
+# Logs and page texts
 
 
 @pytest.mark.defends("RP-20")
-def test_a_failed_sign_in_is_told_to_the_operator_without_a_secret(
+def test_failed_sign_in_is_logged_without_a_secret(
     client: Client, token_endpoint: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked, answer = begin(client), token_answer(nonce="another", expires_in=None, token_type="bearer")
+    params, answer = begin(client), token_answer(nonce="another", expires_in=None, token_type="bearer")
     token_endpoint.script(answer)
     with caplog.at_level(logging.DEBUG):
-        come_back(client, asked, code="the-code")
+        come_back(client, params, code="the-code")
     (record,) = [record for record in caplog.records if record.name == "django_cognito.login.views"]
     assert (record.levelname, "nonce_mismatch" in record.getMessage()) == ("WARNING", True)
     verifier = form_of(token_endpoint.requests[0])["code_verifier"]
-    secrets = ["the-code", asked["state"], asked["nonce"], verifier, *json.loads(answer.body).values()]
+    secrets = ["the-code", params["state"], params["nonce"], verifier, *json.loads(answer.body).values()]
     assert not [secret for secret in secrets if secret != "bearer" and secret in caplog.text]
 
 
 @pytest.mark.defends("RP-02")
-def test_a_log_line_cannot_be_forged(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_error_parameter_cannot_forge_a_log_line(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     come_back(client, begin(client), error="a\nWARNING all is well\x1b[31m")
     assert "\nWARNING all" not in caplog.text
     assert "\x1b" not in caplog.text
 
 
 @pytest.mark.parametrize(
-    "failing",
+    "changes",
     [
         {"error": "access_denied"},
         {"state": "forged"},
-        {},  # no answer of the token endpoint that could be understood
+        {},  # a token response that cannot be parsed
     ],
 )
-def test_every_text_of_the_failure_page_can_be_translated(
-    client: Client, token_endpoint: ScriptedServer, failing: dict[str, str], monkeypatch: pytest.MonkeyPatch
+def test_each_text_of_the_failure_page_is_translatable(
+    client: Client, token_endpoint: ScriptedServer, changes: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = begin(client)
+    params = begin(client)
     token_endpoint.script(Answer(500))
     mark_translations(monkeypatch)
-    assert_translated(come_back(client, asked, **failing))
+    assert_translated(come_back(client, params, **changes))
 
 
-def test_every_text_of_the_logout_page_can_be_translated(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_text_of_the_logout_page_is_translatable(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     mark_translations(monkeypatch)
     assert_translated(client.get("/auth/logout/"))
 
 
 def mark_translations(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every translation puts its text between marks."""
+    """Replace translation by putting each text between marks."""
     for name in ("gettext", "pgettext"):
         monkeypatch.setattr(translation._trans, name, lambda *texts: f"\u00ab{texts[-1]}\u00bb", raising=False)
 
 
 def assert_translated(answer: Any) -> None:
     texts = re.sub(r"\u00ab[^\u00bb]*\u00bb", "", re.sub(r"(?s)^.*?<title>", "", answer.content.decode()))
-    left = [text.strip() for text in re.sub(r"<[^>]*>", "\n", texts).splitlines()]
-    assert [text for text in left if text] == []
+    untranslated_texts = [text.strip() for text in re.sub(r"<[^>]*>", "\n", texts).splitlines()]
+    assert [text for text in untranslated_texts if text] == []
 
 
 @pytest.mark.parametrize(("language", "direction"), [("de", "ltr"), ("ar", "rtl")])
-def test_the_pages_say_their_language_and_its_direction(client: Client, language: str, direction: str) -> None:
+def test_page_has_its_language_and_direction(client: Client, language: str, direction: str) -> None:
     with translation.override(language):
         page = client.get("/auth/logout/").content.decode()
     assert f'<html lang="{language}" dir="{direction}">' in page

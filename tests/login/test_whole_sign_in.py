@@ -1,4 +1,4 @@
-"""Sign-ins through a real hosted UI over HTTP, what becomes of them, and what is left of them after a sign-out."""
+"""Sign-in, token refresh and sign-out through a real hosted UI over HTTP."""
 
 import json
 import logging
@@ -38,15 +38,15 @@ API = "https://api.example.com"
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
+def running_emulator() -> Iterator[Emulator]:
     with Emulator(seed=seed_for("http://testserver")) as emulator:
         yield emulator
 
 
 @pytest.fixture
-def emulator(running: Emulator, settings: Any) -> Iterator[Emulator]:
-    settings.COGNITO = settings_for(running)
-    yield running
+def emulator(running_emulator: Emulator, settings: Any) -> Iterator[Emulator]:
+    settings.COGNITO = settings_for(running_emulator)
+    yield running_emulator
     factories.reset()
 
 
@@ -58,13 +58,13 @@ def browser(emulator: Emulator) -> Iterator[Browser]:
 
 @pytest.fixture
 def token_requests(caplog: pytest.LogCaptureFixture) -> Any:
-    """How often the token endpoint has been asked so far."""
+    """Return a function that counts the requests to the token endpoint."""
     caplog.set_level(logging.INFO, "local_cognito")
     return lambda: caplog.text.count("POST /oauth2/token")
 
 
-def ask(emulator: Emulator, operation: str, **parameters: str) -> Any:
-    """An operation of the AWS API on the pool, as its administrator."""
+def call_admin_api(emulator: Emulator, operation: str, **parameters: str) -> Any:
+    """Call an operation of the AWS API on the pool, as its administrator."""
     credentials = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
     client = boto3.client("cognito-idp", "eu-west-1", endpoint_url=emulator.endpoint_url, **credentials)
     try:
@@ -78,25 +78,29 @@ def only_login(**state: float) -> CognitoLogin:
     return change(login, **state) if state else login
 
 
-# In
+# Sign-in
 
 
 @pytest.mark.parametrize("client_id", ["1public", "2confidential", "3rotating"])
-def test_somebody_signs_in(client: Client, emulator: Emulator, browser: Browser, settings: Any, client_id: str) -> None:
+def test_sign_in_keeps_session_data_and_changes_the_session_key(
+    client: Client, emulator: Emulator, browser: Browser, settings: Any, client_id: str
+) -> None:
     settings.COGNITO = settings_for(emulator, client_id)
-    visitor = client.session
-    visitor["basket"] = "pears"
-    visitor.save()
-    client.cookies["sessionid"] = visitor.session_key
+    anonymous_session = client.session
+    anonymous_session["basket"] = "pears"
+    anonymous_session.save()
+    client.cookies["sessionid"] = anonymous_session.session_key
     answer = sign_in_by_hand(browser, client, next="/mine/")
     assert (answer.status_code, answer["Location"]) == (302, "/mine/")
     assert client.get("/mine/").content == b"alice"
-    assert (client.session["basket"], client.session.session_key == visitor.session_key) == ("pears", False)
+    assert (client.session["basket"], client.session.session_key == anonymous_session.session_key) == ("pears", False)
     assert client.get("/subject/").content.decode() == CognitoUser.objects.get().sub
 
 
 @pytest.mark.defends("RP-20")
-def test_tokens_rest_encrypted_and_not_in_the_session(client: Client, emulator: Emulator, browser: Browser) -> None:
+def test_tokens_are_stored_encrypted_and_not_in_the_session(
+    client: Client, emulator: Emulator, browser: Browser
+) -> None:
     sign_in_by_hand(browser, client)
     login = only_login()
     tokens = store.decrypt_tokens(login)
@@ -106,7 +110,7 @@ def test_tokens_rest_encrypted_and_not_in_the_session(client: Client, emulator: 
         assert raw not in json.dumps(dict(client.session.items()))
 
 
-def test_a_wrong_password_comes_back_with_nothing(client: Client, emulator: Emulator, browser: Browser) -> None:
+def test_wrong_password_is_no_sign_in(client: Client, emulator: Emulator, browser: Browser) -> None:
     hosted_ui(browser, client)
     answer = browser.sign_in(password="wrong")
     assert "Location" not in answer.headers
@@ -114,42 +118,40 @@ def test_a_wrong_password_comes_back_with_nothing(client: Client, emulator: Emul
 
 
 @pytest.mark.defends("RP-08")
-def test_a_callback_that_is_opened_again_asks_nothing(
+def test_callback_opened_again_requests_no_tokens(
     client: Client, emulator: Emulator, browser: Browser, token_requests: Any
 ) -> None:
     hosted_ui(browser, client)
-    address = browser.sign_in().headers["Location"]
-    answers = [client.get(address) for _ in range(2)]
+    callback_url = browser.sign_in().headers["Location"]
+    answers = [client.get(callback_url) for _ in range(2)]
     assert [(answer.status_code, answer["Location"]) for answer in answers] == [(302, "/"), (302, "/")]
     assert token_requests() == 1
     assert who(client) == "alice"
 
 
 @pytest.mark.defends("RP-07")
-def test_an_attackers_callback_is_worth_nothing_to_their_victim(
+def test_attackers_callback_url_does_not_sign_the_victim_in(
     client: Client, emulator: Emulator, browser: Browser, token_requests: Any
 ) -> None:
     attacker = Client()
     hosted_ui(browser, attacker)
-    address = browser.sign_in("bob").headers["Location"]
-    client.get("/auth/login/")  # the victim has a sign-in under way too
-    assert client.get(address).status_code == 400
+    callback_url = browser.sign_in("bob").headers["Location"]
+    client.get("/auth/login/")  # the victim has a pending sign-in too
+    assert client.get(callback_url).status_code == 400
     assert (who(client), token_requests()) == ("nobody", 0)
 
 
 @pytest.mark.defends("RP-04")
-def test_a_stolen_code_is_worth_nothing_in_another_sign_in(
-    client: Client, emulator: Emulator, browser: Browser
-) -> None:
+def test_stolen_code_is_invalid_grant_in_another_sign_in(client: Client, emulator: Emulator, browser: Browser) -> None:
     hosted_ui(browser, Client())
-    stolen = query_of(browser.sign_in("bob").headers["Location"])["code"]
+    stolen_code = query_of(browser.sign_in("bob").headers["Location"])["code"]
     state = query_of(client.get("/auth/login/")["Location"])["state"]
-    answer = client.get("/auth/callback/", {"code": stolen, "state": state})
-    assert (answer.status_code, answer.context["code"]) == (400, "invalid_grant")  # PKCE: the verifier is another
+    answer = client.get("/auth/callback/", {"code": stolen_code, "state": state})
+    assert (answer.status_code, answer.context["code"]) == (400, "invalid_grant")  # PKCE: another verifier
     assert who(client) == "nobody"
 
 
-def test_who_is_sent_back_with_an_error_stays_who_they_were(
+def test_callback_with_an_error_leaves_the_user_signed_in(
     client: Client, emulator: Emulator, browser: Browser, settings: Any
 ) -> None:
     sign_in_by_hand(browser, client)
@@ -159,18 +161,18 @@ def test_who_is_sent_back_with_an_error_stays_who_they_were(
     assert who(client) == "alice"
 
 
-def test_cognito_stops_between_the_way_in_and_the_way_back(client: Client, settings: Any) -> None:
+def test_cognito_outage_before_the_callback_is_503(client: Client, settings: Any) -> None:
     with Emulator(seed=seed_for("http://testserver")) as emulator, Browser(emulator) as browser:  # type: ignore[arg-type]
         settings.COGNITO = settings_for(emulator)
         hosted_ui(browser, client)
-        address = browser.sign_in().headers["Location"]
-    answer = client.get(address)
+        callback_url = browser.sign_in().headers["Location"]
+    answer = client.get(callback_url)
     assert (answer.status_code, answer.context["code"]) == (503, "cognito_unavailable")
     assert int(answer["Retry-After"]) > 0
     assert who(client) == "nobody"
 
 
-def test_keys_that_cannot_be_had_are_an_outage(
+def test_unreachable_jwks_is_503(
     client: Client, emulator: Emulator, browser: Browser, settings: Any, unreachable: str
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "JWKS_URI": f"{unreachable}/jwks.json"}
@@ -181,42 +183,42 @@ def test_keys_that_cannot_be_had_are_an_outage(
 
 
 @pytest.mark.defends("RP-20")
-def test_nothing_secret_is_logged_from_the_way_in_to_the_way_out(
+def test_no_secret_is_logged_from_sign_in_to_sign_out(
     client: Client, emulator: Emulator, browser: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        asked = client.get("/auth/login/")["Location"]
-        asked_of_cognito = query_of(asked)
-        own = [asked_of_cognito["nonce"], code_verifier_of(client, asked_of_cognito), *secret_cookies(client).values()]
-        browser.open("/oauth2/authorize", **query_of(asked))
-        back = browser.sign_in().headers["Location"]
-        client.get(back)
+        login_url = client.get("/auth/login/")["Location"]
+        params = query_of(login_url)
+        sign_in_secrets = [params["nonce"], code_verifier_of(client, params), *secret_cookies(client).values()]
+        browser.open("/oauth2/authorize", **query_of(login_url))
+        callback_url = browser.sign_in().headers["Location"]
+        client.get(callback_url)
         first = store.decrypt_tokens(only_login())
         only_login(ends_in=-1)
         assert who(client) == "alice"
         second = store.decrypt_tokens(only_login())
         client.post("/auth/logout/")
-        client.get(back)
-    mine = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("urllib3"))
+        client.get(callback_url)
+    site_log = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("urllib3"))
     tokens = (first.access_token, first.id_token, first.refresh_token, second.access_token, second.id_token)
-    secrets = [*tokens, *query_of(back).values(), *own, PASSWORD]
-    assert "a sign-in failed" in mine
-    assert [secret for secret in secrets if not secret or secret in mine] == []
-    # urllib3 tells the addresses that this test's browser opens, and with them state and nonce; no more than these.
-    browsers_own = {query_of(back)["state"], own[0]}
-    assert [secret for secret in secrets if str(secret) in caplog.text and secret not in browsers_own] == []
+    secrets = [*tokens, *query_of(callback_url).values(), *sign_in_secrets, PASSWORD]
+    assert "a sign-in failed" in site_log
+    assert [secret for secret in secrets if not secret or secret in site_log] == []
+    # urllib3 logs the URLs that this test's browser opens, and so state and nonce; no other secrets.
+    secrets_of_the_browser = {query_of(callback_url)["state"], sign_in_secrets[0]}
+    assert [secret for secret in secrets if str(secret) in caplog.text and secret not in secrets_of_the_browser] == []
 
 
-# For one API alone
+# Bound to one API
 
 
-def verdict(raw: str) -> tuple[int, str]:
-    """What the site makes of a token in an API request: the status, and the person or the error's code."""
+def get_verdict(raw: str) -> tuple[int, str]:
+    """Return the response to an API request with a token: the status, and the user or the error's code."""
     answer = Client().get("/who/", headers=bearer(raw))
     return answer.status_code, answer.content.decode() if answer.status_code == 200 else answer.json()["code"]
 
 
-def test_a_sign_in_s_tokens_are_bound_to_this_api_and_so_are_the_renewed_ones(
+def test_tokens_are_bound_to_the_resource_before_and_after_refresh(
     client: Client, emulator: Emulator, browser: Browser, settings: Any
 ) -> None:
     settings.COGNITO = settings_for(emulator, RESOURCE=API)
@@ -225,23 +227,23 @@ def test_a_sign_in_s_tokens_are_bound_to_this_api_and_so_are_the_renewed_ones(
         assert who(client) == "alice"
         assert only_login().version == version
         assert store.get_access_token(only_login()).claims["aud"] == API
-        assert verdict(store.decrypt_tokens(only_login()).access_token) == (200, "alice")
+        assert get_verdict(store.decrypt_tokens(only_login()).access_token) == (200, "alice")
         only_login(ends_in=-1)
 
 
 @pytest.mark.parametrize("bound_to", ["", "https://files.example.com", f"{API}/"])
-def test_a_token_that_is_bound_to_another_api_or_to_none_is_refused(
+def test_token_bound_to_another_resource_or_none_is_rejected(
     client: Client, emulator: Emulator, browser: Browser, settings: Any, bound_to: str
 ) -> None:
     settings.COGNITO = settings_for(emulator, RESOURCE=bound_to)
     sign_in_by_hand(browser, client)
     raw = store.decrypt_tokens(only_login()).access_token
-    assert verdict(raw) == (200, "alice")
+    assert get_verdict(raw) == (200, "alice")
     settings.COGNITO = settings_for(emulator, RESOURCE=API)
-    assert verdict(raw) == (401, "wrong_resource")
+    assert get_verdict(raw) == (401, "wrong_resource")
 
 
-def test_a_login_from_before_the_setting_ends_with_its_next_renewal(
+def test_login_older_than_the_resource_setting_ends_at_its_refresh(
     client: Client, emulator: Emulator, browser: Browser, settings: Any
 ) -> None:
     sign_in_by_hand(browser, client)
@@ -251,23 +253,27 @@ def test_a_login_from_before_the_setting_ends_with_its_next_renewal(
     assert (who(client), CognitoLogin.objects.exists()) == ("nobody", False)
 
 
-def test_an_id_token_is_bound_to_no_api(client: Client, emulator: Emulator, browser: Browser, settings: Any) -> None:
+def test_id_token_is_not_bound_to_the_resource(
+    client: Client, emulator: Emulator, browser: Browser, settings: Any
+) -> None:
     settings.COGNITO = settings_for(emulator, RESOURCE=API, TOKEN_USE="id")
     sign_in_by_hand(browser, client)
-    assert verdict(store.decrypt_tokens(only_login()).id_token) == (200, "alice")
+    assert get_verdict(store.decrypt_tokens(only_login()).id_token) == (200, "alice")
 
 
-def test_a_machine_is_bound_to_no_api(emulator: Emulator, settings: Any) -> None:
+def test_machine_to_machine_token_is_not_bound_to_the_resource(emulator: Emulator, settings: Any) -> None:
     settings.COGNITO = settings_for(emulator, RESOURCE=API, CLIENT_IDS=["1public", "4machine"])
     form = {"grant_type": "client_credentials", "client_id": "4machine", "client_secret": SECRET}
     answer = requests.post(f"{emulator.url}/oauth2/token", data=form, timeout=30)
-    assert verdict(answer.json()["access_token"]) == (200, "4machine")
+    assert get_verdict(answer.json()["access_token"]) == (200, "4machine")
 
 
-# Later
+# Refresh
 
 
-def test_tokens_are_renewed(client: Client, emulator: Emulator, browser: Browser, token_requests: Any) -> None:
+def test_expired_tokens_are_refreshed_once(
+    client: Client, emulator: Emulator, browser: Browser, token_requests: Any
+) -> None:
     sign_in_by_hand(browser, client)
     only_login(ends_in=-1)
     for _ in range(3):
@@ -275,38 +281,34 @@ def test_tokens_are_renewed(client: Client, emulator: Emulator, browser: Browser
     assert (only_login().version, token_requests()) == (1, 2)
 
 
-def test_rotated_refresh_tokens_are_followed(
-    client: Client, emulator: Emulator, browser: Browser, settings: Any
-) -> None:
+def test_rotated_refresh_tokens_are_stored(client: Client, emulator: Emulator, browser: Browser, settings: Any) -> None:
     settings.COGNITO = settings_for(emulator, "3rotating")
     sign_in_by_hand(browser, client)
-    seen = [store.decrypt_tokens(only_login()).refresh_token]
+    refresh_tokens = [store.decrypt_tokens(only_login()).refresh_token]
     for _ in range(2):
         only_login(ends_in=-1)
         assert who(client) == "alice"
-        seen.append(store.decrypt_tokens(only_login()).refresh_token)
-    assert len(set(seen)) == 3
+        refresh_tokens.append(store.decrypt_tokens(only_login()).refresh_token)
+    assert len(set(refresh_tokens)) == 3
 
 
-def test_what_changed_in_the_pool_comes_with_the_next_tokens(
-    client: Client, emulator: Emulator, browser: Browser
-) -> None:
+def test_changed_attribute_is_stored_at_the_next_refresh(client: Client, emulator: Emulator, browser: Browser) -> None:
     sign_in_by_hand(browser, client, "bob")
     before = get_user_model().objects.get()
     attributes: Any = [{"Name": "given_name", "Value": "Robert"}]
-    ask(emulator, "admin_update_user_attributes", Username="bob", UserAttributes=attributes)
+    call_admin_api(emulator, "admin_update_user_attributes", Username="bob", UserAttributes=attributes)
     only_login(ends_in=-1)
-    time.sleep(1.01 - time.time() % 1)  # of two ID tokens of one second the attributes of the first stay
+    time.sleep(1.01 - time.time() % 1)  # if two ID tokens have the same second, the attributes of the first stay
     assert who(client) == "bob"
     assert (before.first_name, get_user_model().objects.get().first_name) == ("", "Robert")
 
 
 @pytest.mark.parametrize("operation", ["admin_user_global_sign_out", "admin_disable_user"])
-def test_who_was_signed_out_in_the_pool_is_sent_to_the_login_once(
+def test_user_signed_out_in_the_pool_is_redirected_to_login_once(
     client: Client, emulator: Emulator, browser: Browser, token_requests: Any, operation: str
 ) -> None:
     sign_in_by_hand(browser, client)
-    ask(emulator, operation, Username="alice")
+    call_admin_api(emulator, operation, Username="alice")
     try:
         only_login(ends_in=-1)
         answer = client.get("/mine/")
@@ -315,15 +317,13 @@ def test_who_was_signed_out_in_the_pool_is_sent_to_the_login_once(
         assert token_requests() == 2
         assert not CognitoLogin.objects.exists()
     finally:
-        ask(emulator, "admin_enable_user", Username="alice")
+        call_admin_api(emulator, "admin_enable_user", Username="alice")
 
 
-# Out
+# Sign-out
 
 
-def test_after_a_logout_the_refresh_token_is_worth_nothing(
-    client: Client, emulator: Emulator, browser: Browser
-) -> None:
+def test_refresh_token_is_invalid_grant_after_a_logout(client: Client, emulator: Emulator, browser: Browser) -> None:
     sign_in_by_hand(browser, client)
     refresh_token = store.decrypt_tokens(only_login()).refresh_token
     assert refresh_token
@@ -340,15 +340,15 @@ def test_after_a_logout_the_refresh_token_is_worth_nothing(
     [("1public", SCOPES), ("3rotating", [*SCOPES, ADMIN_SCOPE])],
     ids=["one by one", "by GlobalSignOut"],
 )
-def test_after_a_logout_everywhere_no_refresh_token_is_valid(
+def test_all_refresh_tokens_are_invalid_after_a_logout_everywhere(
     client: Client, emulator: Emulator, browser: Browser, settings: Any, client_id: str, scopes: list[str]
 ) -> None:
     settings.COGNITO = settings_for(emulator, client_id, SCOPES=scopes)
     refresh_tokens = []
-    for each in (Client(), client):
-        answer = hosted_ui(browser, each)
-        each.get((answer if "Location" in answer.headers else browser.sign_in()).headers["Location"])
-        login = store.get_login(each.session[store.SESSION_KEY])
+    for browser_client in (Client(), client):
+        answer = hosted_ui(browser, browser_client)
+        browser_client.get((answer if "Location" in answer.headers else browser.sign_in()).headers["Location"])
+        login = store.get_login(browser_client.session[store.SESSION_KEY])
         refresh_tokens.append(store.decrypt_tokens(login).refresh_token)
     client.post("/auth/logout/", {"where": "everywhere"})
     for refresh_token in refresh_tokens:
@@ -357,20 +357,18 @@ def test_after_a_logout_everywhere_no_refresh_token_is_valid(
     assert not CognitoLogin.objects.exists()
 
 
-def test_after_a_logout_the_hosted_ui_asks_for_the_password_again(
-    client: Client, emulator: Emulator, browser: Browser
-) -> None:
+def test_hosted_ui_requires_the_password_after_a_logout(client: Client, emulator: Emulator, browser: Browser) -> None:
     sign_in_by_hand(browser, client)
     without_password = hosted_ui(browser, Client())
     assert without_password.headers["Location"].startswith("http://testserver/auth/callback/?code=")
-    goodbye = client.post("/auth/logout/")["Location"]
-    answer = browser.open(urlsplit(goodbye).path, **query_of(goodbye))
+    logout_url = client.post("/auth/logout/")["Location"]
+    answer = browser.open(urlsplit(logout_url).path, **query_of(logout_url))
     assert answer.headers["Location"] == "http://testserver/"
     with_password = hosted_ui(browser, client)
     assert (with_password.status_code, 'type="password"' in with_password.text) == (200, True)
 
 
-def test_a_logout_address_that_the_client_does_not_allow_is_refused_by_cognito(
+def test_logout_uri_that_is_not_registered_is_rejected_by_cognito(
     client: Client, emulator: Emulator, browser: Browser, settings: Any
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "LOGOUT_URI": "https://evil.example/"}
@@ -379,14 +377,14 @@ def test_a_logout_address_that_the_client_does_not_allow_is_refused_by_cognito(
     assert (answer.status_code, "Location" in answer.headers) == (400, False)
 
 
-def test_the_second_person_at_a_browser_ends_the_firsts_login(
+def test_second_user_of_a_browser_ends_the_login_of_the_first(
     client: Client, emulator: Emulator, browser: Browser
 ) -> None:
     sign_in_by_hand(browser, client)
     first = store.decrypt_tokens(only_login()).refresh_token
     assert first
-    with Browser(emulator) as another:  # type: ignore[arg-type]
-        sign_in_by_hand(another, client, "bob")
+    with Browser(emulator) as second_browser:  # type: ignore[arg-type]
+        sign_in_by_hand(second_browser, client, "bob")
     assert who(client) == "bob"
     assert only_login().cognito_user.username == "bob"
     with pytest.raises(SignInError):

@@ -21,9 +21,9 @@ from tests.support.local_cognito import settings_for
 
 from .refresh_processes import (
     CLIENT_ID,
-    HoldingProxy,
+    DelayingProxy,
     Site,
-    held_refreshes,
+    delayed_refreshes,
     login_in,
     rotating_seed,
     running_site,
@@ -38,8 +38,8 @@ ALICE = (200, "alice")
 
 
 @pytest.fixture
-def running(settings: Any, tmp_path: Path) -> Iterator[tuple[Emulator, HoldingProxy, Site]]:
-    with Emulator(seed=rotating_seed(60)) as emulator, HoldingProxy(emulator) as proxy:
+def running_parts(settings: Any, tmp_path: Path) -> Iterator[tuple[Emulator, DelayingProxy, Site]]:
+    with Emulator(seed=rotating_seed(60)) as emulator, DelayingProxy(emulator) as proxy:
         settings.COGNITO = settings_for(emulator, CLIENT_ID, DOMAIN=proxy.url)
         with running_site(emulator, proxy, tmp_path, token_timeout=15) as site:
             yield emulator, proxy, site
@@ -47,33 +47,33 @@ def running(settings: Any, tmp_path: Path) -> Iterator[tuple[Emulator, HoldingPr
 
 
 @pytest.mark.parametrize("is_killed", [True, False], ids=["killed", "late"])
-def test_figures(running: tuple[Emulator, HoldingProxy, Site], is_killed: bool) -> None:
-    emulator, proxy, site = running
-    killed, sign_outs, odd, took = 0, 0, 0, []
+def test_figures(running_parts: tuple[Emulator, DelayingProxy, Site], is_killed: bool) -> None:
+    emulator, proxy, site = running_parts
+    killed_count, sign_outs, unexpected_count, durations = 0, 0, 0, []
     for _ in range(ROUNDS):
         clients = sign_in_browsers(emulator, EXPIRIES)
-        with held_refreshes(site, proxy, clients):
+        with delayed_refreshes(site, proxy, clients):
             sent_at = {client: login_in(client).refresh_sent_at for client in clients}
-            killed += site.kill_workers() if is_killed else 0
+            killed_count += site.kill_workers() if is_killed else 0
         deadline = time.monotonic() + 100
         while clients and time.monotonic() < deadline:
-            odd += sum(answer != ALICE for answer in site.get_all(clients))
-            states = {client: state_of(client) for client in clients}
+            unexpected_count += sum(answer != ALICE for answer in site.get_all(clients))
+            states = {client: get_state(client) for client in clients}
             sign_outs += sum(state == "ended" for state in states.values())
-            refreshed = [client for client, state in states.items() if state == "refreshed"]
-            took += [(timezone.now() - sent_at[client]).total_seconds() for client in refreshed]
+            refreshed_clients = [client for client, state in states.items() if state == "refreshed"]
+            durations += [(timezone.now() - sent_at[client]).total_seconds() for client in refreshed_clients]
             clients = [client for client, state in states.items() if state == "waiting"]
             time.sleep(0.1)
         sign_outs += len(clients)
     print(
-        f"\n{'killed' if is_killed else 'late'}: {ROUNDS * len(EXPIRIES)} refreshes interrupted, {killed} workers"
-        f" killed, {sign_outs} sign-outs, {odd} answers other than 200; new tokens after {min(took):.1f} to"
-        f" {max(took):.1f} s, median {median(took):.1f} s"
+        f"\n{'killed' if is_killed else 'late'}: {ROUNDS * len(EXPIRIES)} refreshes interrupted, {killed_count} workers"
+        f" killed, {sign_outs} sign-outs, {unexpected_count} answers other than 200; new tokens after"
+        f" {min(durations):.1f} to {max(durations):.1f} s, median {median(durations):.1f} s"
     )
-    assert (sign_outs, odd) == (0, 0)
+    assert (sign_outs, unexpected_count) == (0, 0)
 
 
-def state_of(client: Client) -> str:
+def get_state(client: Client) -> str:
     try:
         return "refreshed" if login_in(client).version else "waiting"
     except SignInError:

@@ -1,4 +1,4 @@
-"""A site whose views differ in what they need of a session's user, for tests of an outage past the tokens' expiry."""
+"""A site for tests of an outage after the tokens have expired: its views use the session's user differently."""
 
 import pickle
 from contextlib import suppress
@@ -47,9 +47,9 @@ def save_copy(request: Any) -> JsonResponse:
 
 @login_not_required
 def show_lazy_copy(request: Any) -> JsonResponse:
-    early = copy(request.user)  # of a lazy object that is not loaded yet
+    early_copy = copy(request.user)  # a lazy object that is not loaded yet
     _ = request.user.is_authenticated
-    return JsonResponse(_describe(early))
+    return JsonResponse(_describe(early_copy))
 
 
 @login_not_required
@@ -103,7 +103,7 @@ urlpatterns = [
 
 
 class moved_site:  # noqa: N801 - a urlconf, used like a module
-    """The site of another host: what is open elsewhere needs the user here."""
+    """The site of another host: here the views that are open elsewhere need the user."""
 
     urlpatterns = [
         path("moved/out/", show_user),
@@ -114,7 +114,7 @@ class moved_site:  # noqa: N801 - a urlconf, used like a module
 
 
 def switch_urlconf(get_response: Any) -> Any:
-    """A site's middleware that chooses the urlconf late, as those for several hosts do."""
+    """A site's middleware that sets the urlconf of the request, as those for several hosts do."""
 
     def middleware(request: Any) -> Any:
         request.urlconf = moved_site
@@ -133,8 +133,8 @@ def read_user_early(get_response: Any) -> Any:
     return middleware
 
 
-def read_user_carelessly(get_response: Any) -> Any:
-    """A site's middleware that reads the user before the view, and ignores whatever goes wrong."""
+def read_user_and_ignore_errors(get_response: Any) -> Any:
+    """A site's middleware that reads the user before the view, and ignores any exception."""
 
     def middleware(request: Any) -> Any:
         with suppress(Exception):
@@ -145,7 +145,7 @@ def read_user_carelessly(get_response: Any) -> Any:
 
 
 def read_permissions_early(get_response: Any) -> Any:
-    """A site's middleware before the package's own that asks Django's user for permissions."""
+    """A site's middleware before the package's own that reads the permissions of Django's user."""
 
     def middleware(request: Any) -> Any:
         request.user.get_all_permissions()  # fills the permission caches

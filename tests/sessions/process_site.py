@@ -18,5 +18,5 @@ CACHES = {
     }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.cache"
-SESSION_COOKIE_AGE = 300  # seconds; then Redis deletes what the tests leave
+SESSION_COOKIE_AGE = 300  # seconds; then Redis deletes the sessions of the tests
 COGNITO = json.loads(os.environ["PROCESS_SITE_COGNITO"])

@@ -7,13 +7,13 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
 
 
-def who(request: HttpRequest) -> JsonResponse:
-    """Answer with the user's name ("" if anonymous) and the id of the process that answers."""
+def show_username(request: HttpRequest) -> JsonResponse:
+    """Return the user's name ("" if anonymous) and the id of the process."""
     return JsonResponse({"user": request.user.get_username(), "process": os.getpid()})
 
 
 urlpatterns = [
-    path("who/", who),
-    path("mine/", login_required(who)),
+    path("who/", show_username),
+    path("mine/", login_required(show_username)),
     path("auth/", include("django_cognito.urls")),
 ]

@@ -1,7 +1,7 @@
-"""A site of two worker processes at a local Cognito that rotates refresh tokens, and a proxy that holds answers back.
+"""A site of two worker processes with a local Cognito that rotates refresh tokens, and a proxy that delays responses.
 
-The proxy stands where `DOMAIN` says that the hosted UI is. Cognito has made its answer, and replaced the refresh token,
-before the proxy holds it.
+`DOMAIN` is the URL of the proxy. The proxy delays a response after Cognito has made it and has rotated the refresh
+token.
 """
 
 import os
@@ -36,7 +36,7 @@ CLIENT_ID = "3rotating"
 
 
 def rotating_seed(grace_seconds: int) -> dict[str, Any]:
-    """A local Cognito whose app client rotates refresh tokens with that grace period."""
+    """Return the seed of a local Cognito with an app client that rotates refresh tokens with this grace period."""
     seed = seed_for("http://testserver")
     for client in seed["pools"][0]["clients"]:
         if client["id"] == CLIENT_ID:
@@ -44,15 +44,15 @@ def rotating_seed(grace_seconds: int) -> dict[str, Any]:
     return seed
 
 
-class HoldingProxy:
-    """Passes POST requests on to a local Cognito; holds the answers to refreshes back on demand. `with` runs it."""
+class DelayingProxy:
+    """Forwards POST requests to a local Cognito; delays the responses to refreshes on demand. `with` runs it."""
 
     def __init__(self, emulator: Emulator) -> None:
         self.refreshes: Counter[str] = Counter()  # by refresh token
-        self.held = 0
+        self.delayed_count = 0
         self._target = emulator.domain
         self._changed = threading.Condition()
-        self._is_holding = False
+        self._is_delaying = False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._server.daemon_threads = True
         self._server.block_on_close = False
@@ -73,38 +73,39 @@ class HoldingProxy:
         self._server.server_close()
         self._thread.join(5)
 
-    def hold(self) -> None:
-        """Hold the answers to refreshes from now on."""
+    def start_delaying(self) -> None:
+        """Delay the responses to refreshes from now on."""
         with self._changed:
-            self._is_holding, self.held = True, 0
+            self._is_delaying, self.delayed_count = True, 0
 
-    def wait_until_held(self, count: int) -> None:
-        """Wait until that many answers are held."""
+    def wait_until_delayed(self, count: int) -> None:
+        """Wait until `count` responses are delayed."""
         with self._changed:
-            assert self._changed.wait_for(lambda: self.held == count, 30), f"{self.held} answers are held"
+            is_reached = self._changed.wait_for(lambda: self.delayed_count == count, 30)
+            assert is_reached, f"{self.delayed_count} responses are delayed"
 
     def release(self) -> None:
-        """Send what is held, if anybody still waits for it, and hold nothing more."""
+        """Send the delayed responses to the clients that still wait, and stop delaying."""
         with self._changed:
-            self._is_holding = False
+            self._is_delaying = False
             self._changed.notify_all()
 
     def forward(self, path: str, body: bytes) -> requests.Response:
-        """Return Cognito's answer, when it may be sent."""
+        """Return Cognito's response as soon as it may be sent."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         answer = requests.post(self._target + path, data=body, headers=headers, timeout=30)
         form = parse_qs(body.decode())
         if form.get("grant_type") == ["refresh_token"]:
             with self._changed:
                 self.refreshes[form["refresh_token"][0]] += 1
-                if self._is_holding:
-                    self.held += 1
+                if self._is_delaying:
+                    self.delayed_count += 1
                     self._changed.notify_all()
-                    self._changed.wait_for(lambda: not self._is_holding, 60)
+                    self._changed.wait_for(lambda: not self._is_delaying, 60)
         return answer
 
 
-def _handler_of(proxy: HoldingProxy) -> type[BaseHTTPRequestHandler]:
+def _handler_of(proxy: DelayingProxy) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -117,13 +118,13 @@ def _handler_of(proxy: HoldingProxy) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(answer.content)
 
         def log_message(self, *_: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler
 
 
 class Site:
-    """Two gunicorn workers of eight threads; the browsers are sessions that this process made."""
+    """Two gunicorn workers of eight threads; the browsers are sessions of this process."""
 
     def __init__(self, port: int, pids: Path) -> None:
         self._port = port
@@ -141,25 +142,25 @@ class Site:
                 return 0, ""
 
     def get_all(self, clients: list[Client]) -> list[tuple[int, str]]:
-        """Return what each browser gets, all at the same time."""
+        """Return the status and the body for each browser, requested at the same time."""
         with ThreadPoolExecutor(len(clients)) as pool:
             return list(pool.map(self.get, clients))
 
     def kill_workers(self) -> int:
-        """Kill each worker that has a request, by SIGKILL; return how many there were."""
+        """Kill each worker that has a request, by SIGKILL; return their number."""
         pids = {int(line) for line in self._pids.read_text().split()}
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         self._pids.write_text("")
         return len(pids)
 
-    def forget_requests(self) -> None:
-        """Forget which workers have had requests so far."""
+    def reset_requests(self) -> None:
+        """Reset the list of workers that have had requests."""
         self._pids.write_text("")
 
 
 @contextmanager
-def running_site(emulator: Emulator, proxy: HoldingProxy, directory: Path, token_timeout: float) -> Iterator[Site]:
+def running_site(emulator: Emulator, proxy: DelayingProxy, directory: Path, token_timeout: float) -> Iterator[Site]:
     """Run the site on a free port; stop it by the id of its master."""
     pids = directory / "pids"
     pids.touch()
@@ -193,7 +194,7 @@ def running_site(emulator: Emulator, proxy: HoldingProxy, directory: Path, token
 
 
 def sign_in_browsers(emulator: Emulator, expiries: list[float]) -> list[Client]:
-    """Sign alice in once for each item, with tokens that expire in that many seconds; return the browsers."""
+    """Sign alice in once for each item, with tokens that expire after so many seconds; return the browsers."""
     clients = []
     for ends_in in expiries:
         client = Client()
@@ -205,25 +206,25 @@ def sign_in_browsers(emulator: Emulator, expiries: list[float]) -> list[Client]:
 
 
 def login_in(client: Client) -> CognitoLogin:
-    """Return the browser's login. Raises SignInError if it was ended."""
+    """Return the browser's login. Raises SignInError if it has ended."""
     return store.load_login(client.session)
 
 
 @contextmanager
-def held_refreshes(site: Site, proxy: HoldingProxy, clients: list[Client]) -> Iterator[list[tuple[int, str]]]:
-    """Let a request of each browser refresh its tokens, and hold Cognito's answers while the block runs.
+def delayed_refreshes(site: Site, proxy: DelayingProxy, clients: list[Client]) -> Iterator[list[tuple[int, str]]]:
+    """Let a request of each browser refresh its tokens, and delay Cognito's responses while the block runs.
 
-    The list has what the browsers get, once they have got it: after the block.
+    Yield a list that has the responses to the browsers after the block.
     """
     answers: list[tuple[int, str]] = []
-    proxy.hold()
-    site.forget_requests()
-    asking = threading.Thread(target=lambda: answers.extend(site.get_all(clients)))
-    asking.start()
+    proxy.start_delaying()
+    site.reset_requests()
+    requests_thread = threading.Thread(target=lambda: answers.extend(site.get_all(clients)))
+    requests_thread.start()
     try:
-        proxy.wait_until_held(len(clients))
+        proxy.wait_until_delayed(len(clients))
         yield answers
-        asking.join(60)
+        requests_thread.join(60)
     finally:
         proxy.release()
-        asking.join(60)
+        requests_thread.join(60)

@@ -11,7 +11,7 @@ from tests.settings import DATABASES as _DATABASES
 from tests.settings import MIDDLEWARE as _MIDDLEWARE
 
 ROOT_URLCONF = __name__
-MIDDLEWARE = [f"{__name__}.note_process", *_MIDDLEWARE]
+MIDDLEWARE = [f"{__name__}.record_process", *_MIDDLEWARE]
 DATABASES = {"default": {**_DATABASES["default"], "NAME": os.environ["REFRESH_SITE_DATABASE"]}}
 COGNITO = {
     "USER_POOL_ID": "eu-west-1_Journeys1",
@@ -22,8 +22,8 @@ COGNITO = {
 }
 
 
-def note_process(get_response: Any) -> Any:
-    """Note which process has a request, before the session is read."""
+def record_process(get_response: Any) -> Any:
+    """Append the process id of each request to a file, before the session is read."""
 
     def middleware(request: Any) -> Any:
         with open(os.environ["REFRESH_SITE_PIDS"], "a", encoding="ascii") as pids:
@@ -33,9 +33,9 @@ def note_process(get_response: Any) -> Any:
     return middleware
 
 
-def who(request: Any) -> HttpResponse:
-    """Answer with the user's name; "nobody" for an anonymous user."""
+def show_username(request: Any) -> HttpResponse:
+    """Return the user's name; "nobody" for an anonymous user."""
     return HttpResponse(request.user.get_username() or "nobody")
 
 
-urlpatterns = [path("who/", who)]
+urlpatterns = [path("who/", show_username)]

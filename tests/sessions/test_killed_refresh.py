@@ -1,6 +1,6 @@
-"""Real worker processes that are killed during a refresh, or get its answer too late, at a client that rotates tokens.
+"""Real worker processes that are killed during a refresh, or get its response too late; the client rotates tokens.
 
-Cognito has replaced the refresh token by then, and only the lost answer had the new one. It accepts the old one for the
+Cognito has then rotated the refresh token, and only the lost response had the new one. It accepts the old one for the
 grace period.
 """
 
@@ -21,9 +21,9 @@ from tests.support.login_scenario import change
 
 from .refresh_processes import (
     CLIENT_ID,
-    HoldingProxy,
+    DelayingProxy,
     Site,
-    held_refreshes,
+    delayed_refreshes,
     login_in,
     rotating_seed,
     running_site,
@@ -38,44 +38,44 @@ pytestmark = [
 TOKEN_TIMEOUT_SECONDS = 6
 LEASE_SECONDS = TOKEN_TIMEOUT_SECONDS + 5
 GRACE_SECONDS = 60
-EXPIRIES: list[float] = [40, 40, -1, -1]  # two browsers inside the margin, two past expiry
+EXPIRIES: list[float] = [40, 40, -1, -1]  # two browsers in the margin, two after expiry
 ALICE = (200, "alice")
 
 
 @pytest.fixture(params=[GRACE_SECONDS], ids=["grace"])
 def emulator(request: pytest.FixtureRequest, settings: Any) -> Iterator[Emulator]:
-    with Emulator(seed=rotating_seed(request.param)) as running:
-        settings.COGNITO = settings_for(running, CLIENT_ID)
-        yield running
+    with Emulator(seed=rotating_seed(request.param)) as running_emulator:
+        settings.COGNITO = settings_for(running_emulator, CLIENT_ID)
+        yield running_emulator
     factories.reset()
 
 
 @pytest.fixture
-def proxy(emulator: Emulator, settings: Any) -> Iterator[HoldingProxy]:
-    with HoldingProxy(emulator) as running:
-        settings.COGNITO = {**settings.COGNITO, "DOMAIN": running.url}
-        yield running
+def proxy(emulator: Emulator, settings: Any) -> Iterator[DelayingProxy]:
+    with DelayingProxy(emulator) as running_proxy:
+        settings.COGNITO = {**settings.COGNITO, "DOMAIN": running_proxy.url}
+        yield running_proxy
 
 
 @pytest.fixture
-def site(emulator: Emulator, proxy: HoldingProxy, tmp_path: Path) -> Iterator[Site]:
-    with running_site(emulator, proxy, tmp_path, TOKEN_TIMEOUT_SECONDS) as running:
-        yield running
+def site(emulator: Emulator, proxy: DelayingProxy, tmp_path: Path) -> Iterator[Site]:
+    with running_site(emulator, proxy, tmp_path, TOKEN_TIMEOUT_SECONDS) as site:
+        yield site
 
 
-def ask_until_refreshed(site: Site, clients: list[Client]) -> list[tuple[int, str]]:
-    """Go on with requests of each browser until each has new tokens; return all that they got."""
-    seen: list[tuple[int, str]] = []
+def request_until_refreshed(site: Site, clients: list[Client]) -> list[tuple[int, str]]:
+    """Send requests of each browser until each has new tokens; return all responses."""
+    answers: list[tuple[int, str]] = []
     deadline = time.monotonic() + LEASE_SECONDS + 30
-    while left := [client for client in clients if login_in(client).version == 0]:
-        assert time.monotonic() < deadline, f"{len(left)} logins were not refreshed"
-        seen += site.get_all(left)
-        time.sleep(0.2)  # a browser pauses too
-    return seen
+    while waiting_clients := [client for client in clients if login_in(client).version == 0]:
+        assert time.monotonic() < deadline, f"{len(waiting_clients)} logins were not refreshed"
+        answers += site.get_all(waiting_clients)
+        time.sleep(0.2)  # as a browser pauses
+    return answers
 
 
 def refresh_once_more(site: Site, clients: list[Client]) -> None:
-    """Require that the refresh token that was stored is one that Cognito accepts."""
+    """Check that Cognito accepts the stored refresh token."""
     for client in clients:
         change(login_in(client), ends_in=-1)
     assert site.get_all(clients) == [ALICE] * len(clients)
@@ -86,44 +86,44 @@ def refresh_tokens(clients: list[Client]) -> list[str]:
     return [str(store.decrypt_tokens(login_in(client)).refresh_token) for client in clients]
 
 
-def test_worker_killed_during_a_refresh_signs_nobody_out(emulator: Emulator, proxy: HoldingProxy, site: Site) -> None:
+def test_worker_killed_during_a_refresh_does_not_sign_out(emulator: Emulator, proxy: DelayingProxy, site: Site) -> None:
     clients = sign_in_browsers(emulator, EXPIRIES)
-    first = refresh_tokens(clients)
-    with held_refreshes(site, proxy, clients) as answers:
+    first_tokens = refresh_tokens(clients)
+    with delayed_refreshes(site, proxy, clients) as answers:
         assert site.kill_workers() >= 1
     assert answers == [(0, "")] * len(clients)
-    assert site.get_all(clients) == [ALICE] * len(clients)  # by the stored state: the lease is not over
+    assert site.get_all(clients) == [ALICE] * len(clients)  # with the stored tokens: the lease has not expired
     assert set(proxy.refreshes.values()) == {1}
-    assert set(ask_until_refreshed(site, clients)) <= {ALICE}
-    assert [proxy.refreshes[token] for token in first] == [2] * len(clients)
+    assert set(request_until_refreshed(site, clients)) <= {ALICE}
+    assert [proxy.refreshes[token] for token in first_tokens] == [2] * len(clients)
     assert [login_in(client).refresh_sent_at for client in clients] == [None] * len(clients)
     refresh_once_more(site, clients)
 
 
-def test_answer_after_the_timeout_signs_nobody_out(emulator: Emulator, proxy: HoldingProxy, site: Site) -> None:
+def test_response_after_the_timeout_does_not_sign_out(emulator: Emulator, proxy: DelayingProxy, site: Site) -> None:
     clients = sign_in_browsers(emulator, EXPIRIES)
-    first = refresh_tokens(clients)
-    with held_refreshes(site, proxy, clients) as answers:
+    first_tokens = refresh_tokens(clients)
+    with delayed_refreshes(site, proxy, clients) as answers:
         pass  # each worker stops waiting by itself
     assert answers == [ALICE] * len(clients)
     assert all(login_in(client).refresh_sent_at for client in clients)
-    assert set(ask_until_refreshed(site, clients)) <= {ALICE}
-    assert [proxy.refreshes[token] for token in first] == [2] * len(clients)
+    assert set(request_until_refreshed(site, clients)) <= {ALICE}
+    assert [proxy.refreshes[token] for token in first_tokens] == [2] * len(clients)
     refresh_once_more(site, clients)
 
 
 @pytest.mark.parametrize("emulator", [1], indirect=True, ids=["grace of 1 s"])
-def test_grace_shorter_than_the_lease_signs_out_past_expiry(
-    emulator: Emulator, proxy: HoldingProxy, site: Site
+def test_grace_shorter_than_the_lease_signs_out_after_expiry(
+    emulator: Emulator, proxy: DelayingProxy, site: Site
 ) -> None:
-    inside, past = clients = sign_in_browsers(emulator, [40, -1])
-    with held_refreshes(site, proxy, clients):
+    valid_client, expired_client = clients = sign_in_browsers(emulator, [40, -1])
+    with delayed_refreshes(site, proxy, clients):
         site.kill_workers()
     deadline = time.monotonic() + LEASE_SECONDS + 30
-    while site.get(past) == ALICE:
+    while site.get(expired_client) == ALICE:
         assert time.monotonic() < deadline
-        assert site.get(inside) == ALICE
+        assert site.get(valid_client) == ALICE
         time.sleep(0.2)
     with pytest.raises(SignInError):
-        login_in(past)
-    assert site.get(inside) == ALICE  # its tokens are still good
+        login_in(expired_client)
+    assert site.get(valid_client) == ALICE  # its tokens have not expired

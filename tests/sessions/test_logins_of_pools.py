@@ -1,6 +1,6 @@
-"""A login stays its own pool's and its own client's, whatever becomes of them in the settings.
+"""A login is bound to its pool and its client, also after a change of the settings.
 
-Renewed, revoked and signed out at its own hosted UI, or nowhere. `visit` is a page, sync or async.
+It is refreshed, revoked and signed out at its own hosted UI only. `visit` requests a page, sync or async.
 """
 
 import logging
@@ -25,19 +25,19 @@ Visit = Callable[[Client, str], str]
 
 @pytest.fixture(params=["sync", "async"])
 def visit(request: pytest.FixtureRequest) -> Visit:
-    """What a page says to the browser."""
+    """Return a function that requests a page and returns its text."""
 
-    def by_async(client: Client, path: str) -> str:
+    def visit_async(client: Client, path: str) -> str:
         other = AsyncClient()
         other.cookies = client.cookies
         return str(async_to_sync(other.get)(path).content.decode())
 
-    return by_async if request.param == "async" else lambda client, path: client.get(path).content.decode()
+    return visit_async if request.param == "async" else lambda client, path: client.get(path).content.decode()
 
 
 @pytest.fixture
 def login(client: Client, two_pools: TwoPools) -> CognitoLogin:
-    """A login at `zen`, whose servers have been asked nothing since; `acme` has one too."""
+    """Return a login at `zen`; `acme` has one too. The servers have no recorded requests."""
     two_pools.sign_in(Client(), "acme", "bystander")
     two_pools.sign_in(client, "zen", refresh_token="of-zen")
     for server in (two_pools.acme, two_pools.zen):
@@ -46,18 +46,18 @@ def login(client: Client, two_pools: TwoPools) -> CognitoLogin:
     return CognitoLogin.objects.select_related("cognito_user").get(cognito_user__username="alice")
 
 
-def leave(settings: Any, **pools: dict[str, Any]) -> None:
-    """From now on these are the site's pools."""
+def set_pools(settings: Any, **pools: dict[str, Any]) -> None:
+    """Set the pools of the site."""
     settings.COGNITO = {"POOLS": pools, "POOL_RESOLVER": alias_of, "TOKENS_OF_OTHER_POOLS": "allow"}
 
 
 def has_ended(client: Client) -> bool:
-    """Whether the login is gone from session and rows, and the bystander's is not."""
-    left = list(CognitoLogin.objects.values_list("cognito_user__username", flat=True))
-    return left == ["bystander"] and store.SESSION_KEY not in client.session
+    """Return whether the login was deleted from session and database, and the bystander's was not."""
+    usernames = list(CognitoLogin.objects.values_list("cognito_user__username", flat=True))
+    return usernames == ["bystander"] and store.SESSION_KEY not in client.session
 
 
-def test_a_login_is_renewed_at_its_own_hosted_ui_as_its_own_client(
+def test_login_is_refreshed_at_its_own_hosted_ui_and_client(
     client: Client, two_pools: TwoPools, login: CognitoLogin, visit: Visit
 ) -> None:
     change(login, ends_in=-1)
@@ -70,7 +70,7 @@ def test_a_login_is_renewed_at_its_own_hosted_ui_as_its_own_client(
 
 
 @pytest.mark.defends("RP-17")
-def test_a_renewal_that_gives_another_pools_tokens_ends_the_login(
+def test_refresh_with_tokens_of_another_pool_ends_the_login(
     client: Client, two_pools: TwoPools, login: CognitoLogin, visit: Visit
 ) -> None:
     change(login, ends_in=-1)
@@ -80,53 +80,59 @@ def test_a_renewal_that_gives_another_pools_tokens_ends_the_login(
     assert not CognitoUser.objects.filter(user_pool_id="eu-west-1_AcmePool1", username="alice").exists()
 
 
-def test_an_alias_may_be_called_otherwise(
+def test_login_survives_a_renamed_alias(
     client: Client, two_pools: TwoPools, login: CognitoLogin, settings: Any, visit: Visit
 ) -> None:
-    leave(settings, acme=two_pools.settings_of("acme"), garden=two_pools.settings_of("zen"))
+    set_pools(settings, acme=two_pools.settings_of("acme"), garden=two_pools.settings_of("zen"))
     assert visit(client, "/who/") == "alice"
 
 
-GONE = {
+REMOVALS = {
     "the pool": lambda pools: {"acme": pools.settings_of("acme")},
     "the client": lambda pools: {
         "acme": pools.settings_of("acme"),
         "zen": {**pools.settings_of("zen"), "CLIENT_ID": "1another"},
     },
-    "the alias, where another has the pool": lambda pools: {
+    "the alias, and another has the pool": lambda pools: {
         "acme": pools.settings_of("acme"),
         "beta": {**pools.settings_of("zen"), "CLIENT_ID": "1beta", "DOMAIN": pools.acme.url},
     },
 }
-taken_out = pytest.mark.parametrize("left", GONE.values(), ids=GONE)
+each_removal = pytest.mark.parametrize("remaining_pools", REMOVALS.values(), ids=REMOVALS)
 
 
-@taken_out
-@pytest.mark.parametrize("ends_in", [3_600, 30, -1], ids=["good", "due", "over"])
-def test_a_login_whose_pool_or_client_was_taken_out_is_over_and_nobody_is_asked(
-    client: Client, two_pools: TwoPools, login: CognitoLogin, settings: Any, visit: Visit, left: Any, ends_in: float
+@each_removal
+@pytest.mark.parametrize("ends_in", [3_600, 30, -1], ids=["valid", "due", "expired"])
+def test_login_of_a_removed_pool_or_client_ends_without_a_request(
+    client: Client,
+    two_pools: TwoPools,
+    login: CognitoLogin,
+    settings: Any,
+    visit: Visit,
+    remaining_pools: Any,
+    ends_in: float,
 ) -> None:
     change(login, ends_in=ends_in)
-    leave(settings, **left(two_pools))
+    set_pools(settings, **remaining_pools(two_pools))
     assert visit(client, "/subject/") == "no token"
     assert has_ended(client)
     assert visit(client, "/who/") == "nobody"
     assert two_pools.counts == (0, 0)
 
 
-@taken_out
-def test_such_a_login_can_be_signed_out_of_at_the_pool_of_the_host(
+@each_removal
+def test_sign_out_after_pool_removal_uses_the_pool_of_the_host(
     client: Client,
     two_pools: TwoPools,
     login: CognitoLogin,
     settings: Any,
-    left: Any,
+    remaining_pools: Any,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    leave(settings, **left(two_pools))
+    set_pools(settings, **remaining_pools(two_pools))
     with caplog.at_level(logging.WARNING, "django_cognito.sessions.store"):
         answer = client.post("/auth/logout/")
-    assert answer["Location"].startswith(f"{two_pools.acme.url}/logout?")  # POOL_RESOLVER's: its own is unknown
+    assert answer["Location"].startswith(f"{two_pools.acme.url}/logout?")  # from POOL_RESOLVER: its own pool is unknown
     assert [record.getMessage() for record in caplog.records if record.name == "django_cognito.sessions.store"] == [
         "Signed out of this site, but the refresh token was not revoked: login_ended"
     ]
@@ -134,10 +140,10 @@ def test_such_a_login_can_be_signed_out_of_at_the_pool_of_the_host(
     assert two_pools.counts == (0, 0)
 
 
-def test_who_has_such_a_login_can_sign_in_anew(
+def test_user_of_a_removed_pool_can_sign_in_again(
     client: Client, two_pools: TwoPools, login: CognitoLogin, settings: Any
 ) -> None:
-    leave(settings, acme=two_pools.settings_of("acme"))
+    set_pools(settings, acme=two_pools.settings_of("acme"))
     two_pools.sign_in(client, "acme", "bob")
     assert who(client) == "bob"
     assert sorted(CognitoLogin.objects.values_list("cognito_user__username", flat=True)) == ["bob", "bystander"]
@@ -145,11 +151,11 @@ def test_who_has_such_a_login_can_sign_in_anew(
     assert two_pools.zen.count == 0
 
 
-def test_a_login_of_a_client_that_is_only_accepted_lasts_as_its_tokens_do_and_is_not_renewed_as_another(
+def test_login_of_another_allowed_client_is_not_refreshed(
     client: Client, two_pools: TwoPools, login: CognitoLogin, settings: Any, visit: Visit
 ) -> None:
     zen = {**two_pools.settings_of("zen"), "CLIENT_ID": "1newer", "CLIENT_IDS": ["1newer", "1zen"]}
-    leave(settings, acme=two_pools.settings_of("acme"), zen=zen)
+    set_pools(settings, acme=two_pools.settings_of("acme"), zen=zen)
     change(login, ends_in=30)
     assert visit(client, "/who/") == "alice"
     change(login, ends_in=-1)
@@ -158,25 +164,23 @@ def test_a_login_of_a_client_that_is_only_accepted_lasts_as_its_tokens_do_and_is
     assert two_pools.counts == (0, 0)
 
 
-def test_a_logout_leads_to_what_its_own_pool_says(
+def test_logout_uses_the_logout_uri_of_its_own_pool(
     client: Client, two_pools: TwoPools, login: CognitoLogin, settings: Any
 ) -> None:
     acme, zen = (
         {**two_pools.settings_of(alias), "LOGOUT_URI": f"https://{alias}.example.com/bye/"} for alias in ("acme", "zen")
     )
-    leave(settings, acme=acme, zen=zen)
+    set_pools(settings, acme=acme, zen=zen)
     answer = client.post("/auth/logout/")
     assert answer["Location"].startswith(f"{two_pools.zen.url}/logout?")
     assert query_of(answer["Location"])["logout_uri"] == "https://zen.example.com/bye/"
 
 
-def test_sign_out_without_a_login_goes_through_the_pool_of_the_host(
-    client: Client, two_pools: TwoPools, settings: Any
-) -> None:
+def test_sign_out_without_a_login_uses_the_pool_of_the_host(client: Client, two_pools: TwoPools, settings: Any) -> None:
     acme, zen = (
         {**two_pools.settings_of(alias), "LOGOUT_URI": f"https://{alias}.example.com/bye/"} for alias in ("acme", "zen")
     )
-    leave(settings, acme=acme, zen=zen)
+    set_pools(settings, acme=acme, zen=zen)
     location = client.post("/auth/logout/?at=zen")["Location"]
     assert location.startswith(f"{two_pools.zen.url}/logout?")
     assert query_of(location)["logout_uri"] == "https://zen.example.com/bye/"

@@ -1,4 +1,4 @@
-"""A session whose tokens have expired while Cognito cannot refresh them: bounded, and nobody is signed out."""
+"""Sessions with expired tokens while Cognito cannot refresh them: their rights are limited, they are not signed out."""
 
 import threading
 import time
@@ -34,7 +34,7 @@ GRANTS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def sign_in_expired(settings: Any, token_endpoint: ScriptedServer) -> Callable[..., Any]:
-    """Sign a user in whose tokens have expired, at a site that gives the Cognito group "owners" what the test says."""
+    """Sign a user in with expired tokens; `grant` is the entry of the Cognito group "owners" in GROUPS."""
 
     def arrange(client: Client, grant: dict[str, Any] | None = None, *, expired_for: float = 10) -> Any:
         settings.COGNITO = {**settings.COGNITO, "GROUPS": {"owners": grant} if grant else {}}
@@ -50,7 +50,7 @@ def describe(answer: Any) -> tuple[int, Any]:
     return answer.status_code, answer.json().get("code")
 
 
-def _is_kept(client: Client) -> bool:
+def _is_signed_in(client: Client) -> bool:
     return CognitoLogin.objects.count() == 1 and "_cognito_login" in client.session
 
 
@@ -66,7 +66,7 @@ def test_expired_session_with_a_grant_gets_503(
     answer = client.get("/user/")
     assert describe(answer) == (503, "cognito_unavailable")
     assert int(answer["Retry-After"]) >= 1
-    assert _is_kept(client)
+    assert _is_signed_in(client)
 
 
 def test_expired_session_with_a_grant_gets_503_in_an_async_view(
@@ -77,22 +77,22 @@ def test_expired_session_with_a_grant_gets_503_in_an_async_view(
 
 
 @pytest.mark.parametrize("path", ["/admin/auth/group/add/", "/add/"])
-def test_expired_superuser_changes_nothing(client: Client, sign_in_expired: Any, path: str) -> None:
+def test_expired_superuser_session_changes_nothing(client: Client, sign_in_expired: Any, path: str) -> None:
     sign_in_expired(client, GRANTS["superuser"], expired_for=9 * DAY)
     assert client.post(path, {"name": "made after expiry"}).status_code == 503
     assert not Group.objects.exists()
 
 
-def test_client_refused_by_cognito_counts_as_an_outage(
+def test_client_refused_by_cognito_is_handled_as_an_outage(
     client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
 ) -> None:
     sign_in_expired(client, GRANTS["staff"])
     token_endpoint.script(refusal("invalid_client", 401), Answer(500))
     assert describe(client.get("/user/")) == (503, "client_refused")
-    assert _is_kept(client)
+    assert _is_signed_in(client)
 
 
-def test_first_refresh_that_succeeds_brings_the_user_back(
+def test_first_successful_refresh_restores_the_user(
     client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
 ) -> None:
     sign_in_expired(client, GRANTS["staff"])
@@ -102,7 +102,7 @@ def test_first_refresh_that_succeeds_brings_the_user_back(
     assert client.get("/user/").json() == {"user": "alice", "staff": True, "superuser": False, "permissions": []}
 
 
-def test_grant_through_another_pools_link_counts(client: Client, sign_in_expired: Any) -> None:
+def test_grant_of_a_link_of_another_pool_is_503(client: Client, sign_in_expired: Any) -> None:
     user = sign_in_expired(client)
     other = CognitoUser.objects.create(user=user, user_pool_id="eu-west-1_Other", sub="x", as_of="2026-01-01T00:00Z")
     other.memberships.create(name="owners", granted_staff=True)
@@ -123,7 +123,7 @@ def test_outage_is_503_if_a_middleware_reads_the_user_first(
 def test_outage_is_503_after_a_middleware_ignored_it(
     async_client: AsyncClient, settings: Any, sign_in_expired: Any, token_endpoint: ScriptedServer, path: str
 ) -> None:
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.sessions.outage_site.read_user_carelessly"]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.sessions.outage_site.read_user_and_ignore_errors"]
     sign_in_expired(async_client, GRANTS["staff"])
     assert async_to_sync(async_client.get)(path).status_code == 503
     assert token_endpoint.count == 1
@@ -146,26 +146,26 @@ def test_refresh_survives_a_rollback_of_the_view(
     assert client.get("/user/").json()["user"] == "alice"
 
 
-# Without rights from Cognito: for a while without, then anonymous
+# Without rights from Cognito: signed in until SESSION_GRACE_SECONDS, then anonymous
 
 
 def test_expired_session_without_a_grant_has_no_cognito_rights(client: Client, sign_in_expired: Any) -> None:
     user = sign_in_expired(client)
     user.user_permissions.add(Permission.objects.get(codename="view_group"))
-    said = client.get("/user/").json()
-    assert said == {"user": "alice", "staff": False, "superuser": False, "permissions": ["auth.view_group"]}
-    assert describe(client.get("/edit/")) == (503, "cognito_unavailable")  # whether the user is in the group is unknown
+    user_data = client.get("/user/").json()
+    assert user_data == {"user": "alice", "staff": False, "superuser": False, "permissions": ["auth.view_group"]}
+    assert describe(client.get("/edit/")) == (503, "cognito_unavailable")  # the group membership is unknown
 
 
 @pytest.mark.parametrize(("expired_for", "user"), [(3_500, "alice"), (3_601, ""), (9 * DAY, "")])
 def test_session_grace_ends_after_an_hour(client: Client, sign_in_expired: Any, expired_for: float, user: str) -> None:
     sign_in_expired(client, expired_for=expired_for)
     assert client.get("/user/").json()["user"] == user
-    assert async_to_sync(_async_twin(client).get)("/user/async/").json()["user"] == user
-    assert _is_kept(client)
+    assert async_to_sync(_async_client(client).get)("/user/async/").json()["user"] == user
+    assert _is_signed_in(client)
 
 
-def test_session_grace_is_a_setting(client: Client, settings: Any, sign_in_expired: Any) -> None:
+def test_session_grace_is_read_from_the_settings(client: Client, settings: Any, sign_in_expired: Any) -> None:
     sign_in_expired(client, expired_for=9 * DAY)
     settings.COGNITO = {**settings.COGNITO, "SESSION_GRACE_SECONDS": 604_800}
     assert client.get("/user/").json()["user"] == ""
@@ -173,7 +173,7 @@ def test_session_grace_is_a_setting(client: Client, settings: Any, sign_in_expir
     assert client.get("/user/").json()["user"] == "alice"
 
 
-def test_anonymous_request_past_the_grace_has_no_token(client: Client, sign_in_expired: Any) -> None:
+def test_anonymous_request_after_the_grace_has_no_token(client: Client, sign_in_expired: Any) -> None:
     sign_in_expired(client, expired_for=9 * DAY)
     request = client.get("/user/").wsgi_request
     assert (request.cognito.token, request.cognito.groups) == (None, ())
@@ -182,7 +182,7 @@ def test_anonymous_request_past_the_grace_has_no_token(client: Client, sign_in_e
 # Views that always load the user
 
 
-@pytest.mark.parametrize("setting", ["plain", "login required", "atomic requests", "read early"])
+@pytest.mark.parametrize("situation", ["plain", "login required", "atomic requests", "read early"])
 @pytest.mark.parametrize(
     ("url", "grant"),
     [
@@ -191,106 +191,109 @@ def test_anonymous_request_past_the_grace_has_no_token(client: Client, sign_in_e
     ],
 )
 def test_sign_out_in_an_outage_ends_the_session(
-    settings: Any, client: Client, sign_in_expired: Any, setting: str, url: str, grant: Any
+    settings: Any, client: Client, sign_in_expired: Any, situation: str, url: str, grant: Any
 ) -> None:
     added = {"login required": LOGIN_REQUIRED, "read early": "tests.sessions.outage_site.read_user_early"}
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *filter(None, [added.get(setting)])]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *filter(None, [added.get(situation)])]
     sign_in_expired(client, grant, expired_for=9 * DAY)
-    with atomic_requests(setting == "atomic requests"):
+    with atomic_requests(situation == "atomic requests"):
         assert client.post(url).status_code in (200, 302)
     assert not CognitoLogin.objects.exists()
     assert "_auth_user_id" not in client.session
 
 
-def test_open_view_gets_the_user_without_what_cognito_granted(client: Client, sign_in_expired: Any) -> None:
+def test_open_view_has_the_user_without_rights_from_cognito(client: Client, sign_in_expired: Any) -> None:
     helpers = Group.objects.create(name="Helpers")
     helpers.permissions.add(Permission.objects.get(codename="view_group"))
     sign_in_expired(client, {**GRANTS["superuser"], "groups": ["Helpers"]}, expired_for=9 * DAY)
-    said = client.get("/open/").json()
-    assert said == {"user": "alice", "staff": False, "superuser": False, "permissions": []}
+    user_data = client.get("/open/").json()
+    assert user_data == {"user": "alice", "staff": False, "superuser": False, "permissions": []}
 
 
-def test_pickled_user_saved_without_cognito_rights_keeps_them_in_the_database(
-    client: Client, sign_in_expired: Any
-) -> None:
+def test_pickled_user_saved_in_an_outage_does_not_lose_its_rights(client: Client, sign_in_expired: Any) -> None:
     user = sign_in_expired(client, GRANTS["superuser"])
-    said = client.get("/open/copy/").json()
-    assert (said["staff"], said["superuser"]) == (False, False)
+    user_data = client.get("/open/copy/").json()
+    assert (user_data["staff"], user_data["superuser"]) == (False, False)
     user.refresh_from_db()
     assert (user.first_name, user.is_staff, user.is_superuser) == ("Saved", True, True)
 
 
 def test_copy_of_the_lazy_user_is_loaded_in_an_open_view(client: Client, sign_in_expired: Any) -> None:
     sign_in_expired(client, GRANTS["superuser"])
-    said = client.get("/open/lazy-copy/").json()
-    assert said == {"user": "alice", "staff": False, "superuser": False, "permissions": []}
+    user_data = client.get("/open/lazy-copy/").json()
+    assert user_data == {"user": "alice", "staff": False, "superuser": False, "permissions": []}
 
 
-@pytest.mark.parametrize("granted", [{"groups": ["Helpers"]}, {"superuser": True}])
-def test_permissions_that_an_earlier_middleware_read_are_hidden_from_an_open_view(
-    client: Client, settings: Any, sign_in_expired: Any, granted: dict[str, Any]
+@pytest.mark.parametrize("grant", [{"groups": ["Helpers"]}, {"superuser": True}])
+def test_permissions_read_by_an_earlier_middleware_are_hidden(
+    client: Client, settings: Any, sign_in_expired: Any, grant: dict[str, Any]
 ) -> None:
     at = settings.MIDDLEWARE.index("django_cognito.middleware.CognitoMiddleware")
     added = "tests.sessions.outage_site.read_permissions_early"
     settings.MIDDLEWARE = [*settings.MIDDLEWARE[:at], added, *settings.MIDDLEWARE[at:]]
     helpers = Group.objects.create(name="Helpers")
     helpers.permissions.add(Permission.objects.get(codename="view_group"))
-    sign_in_expired(client, granted)
+    sign_in_expired(client, grant)
     assert client.get("/open/").json()["permissions"] == []
 
 
-OUT_OF_DATE = ["tests.sessions.outage_site.read_user_early", "tests.sessions.outage_site.switch_urlconf"]
+MIDDLEWARE_WITH_URLCONF_CHANGE = [
+    "tests.sessions.outage_site.read_user_early",
+    "tests.sessions.outage_site.switch_urlconf",
+]
 
 
 @pytest.mark.parametrize("path", ["/moved/out/", "/moved/open/", "/moved/async/"])
-def test_user_that_was_read_for_another_view_is_loaded_again(
+def test_user_read_before_a_urlconf_change_is_loaded_again(
     client: Client, settings: Any, sign_in_expired: Any, path: str
 ) -> None:
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *OUT_OF_DATE]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *MIDDLEWARE_WITH_URLCONF_CHANGE]
     sign_in_expired(client, GRANTS["superuser"], expired_for=9 * DAY)
     assert describe(client.get(path)) == (503, "cognito_unavailable")
-    assert async_to_sync(_async_twin(client).get)(path).status_code == 503
-    assert _is_kept(client)
+    assert async_to_sync(_async_client(client).get)(path).status_code == 503
+    assert _is_signed_in(client)
 
 
 def test_early_read_follows_the_requests_urlconf(client: Client, settings: Any, sign_in_expired: Any) -> None:
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *reversed(OUT_OF_DATE)]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *reversed(MIDDLEWARE_WITH_URLCONF_CHANGE)]
     sign_in_expired(client, GRANTS["superuser"])
-    said = client.get("/user/").json()
-    assert (said["user"], said["superuser"]) == ("alice", False)
+    user_data = client.get("/user/").json()
+    assert (user_data["user"], user_data["superuser"]) == ("alice", False)
 
 
-def test_user_that_was_read_for_another_view_is_anonymous_past_the_grace(
+def test_user_read_before_a_urlconf_change_is_anonymous_after_grace(
     client: Client, settings: Any, sign_in_expired: Any
 ) -> None:
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *OUT_OF_DATE]
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *MIDDLEWARE_WITH_URLCONF_CHANGE]
     sign_in_expired(client, expired_for=9 * DAY)
     assert client.get("/moved/open/").json()["user"] == ""
 
 
-def test_user_that_a_middleware_put_in_place_is_not_loaded_again(
-    client: Client, settings: Any, sign_in_expired: Any
-) -> None:
+def test_user_set_by_a_middleware_is_not_loaded_again(client: Client, settings: Any, sign_in_expired: Any) -> None:
     get_user_model().objects.create_user("eve")
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, *OUT_OF_DATE, "tests.sessions.user_site.impersonate_eve"]
+    settings.MIDDLEWARE = [
+        *settings.MIDDLEWARE,
+        *MIDDLEWARE_WITH_URLCONF_CHANGE,
+        "tests.sessions.user_site.impersonate_eve",
+    ]
     sign_in_expired(client, GRANTS["superuser"], expired_for=9 * DAY)
     assert client.get("/moved/open/").json()["user"] == "eve"
 
 
-def test_open_view_keeps_what_an_admin_gave(client: Client, sign_in_expired: Any) -> None:
+def test_open_view_has_the_staff_flag_set_by_an_admin(client: Client, sign_in_expired: Any) -> None:
     user = sign_in_expired(client, GRANTS["group"])
     get_user_model().objects.filter(pk=user.pk).update(is_staff=True)
     assert client.get("/open/").json()["staff"] is True
 
 
-def test_user_saved_without_cognito_rights_keeps_them_in_the_database(client: Client, sign_in_expired: Any) -> None:
+def test_user_saved_in_an_outage_does_not_lose_its_rights(client: Client, sign_in_expired: Any) -> None:
     user = sign_in_expired(client, GRANTS["superuser"])
     assert client.get("/open/save/").status_code == 200
     user.refresh_from_db()
     assert (user.first_name, user.is_staff, user.is_superuser) == ("Saved", True, True)
 
 
-def test_open_view_that_needs_no_user_contacts_nobody(
+def test_open_view_without_user_is_200_in_an_outage(
     client: Client, settings: Any, sign_in_expired: Any, token_endpoint: ScriptedServer
 ) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.sessions.outage_site.read_user_early"]
@@ -327,7 +330,7 @@ def test_refresh_is_tried_once_per_back_off_period(
     assert token_endpoint.count == 2
 
 
-def test_request_that_read_the_login_before_a_failure_contacts_nobody(
+def test_stale_login_after_a_failed_refresh_sends_no_request(
     client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
 ) -> None:
     sign_in_expired(client, GRANTS["staff"])
@@ -338,7 +341,7 @@ def test_request_that_read_the_login_before_a_failure_contacts_nobody(
     assert token_endpoint.count == 1
 
 
-def test_request_that_lost_the_race_for_a_retry_uses_what_the_other_one_got(
+def test_request_that_lost_the_race_uses_the_tokens_of_the_winner(
     client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
 ) -> None:
     sign_in_expired(client, GRANTS["staff"])
@@ -352,7 +355,7 @@ def test_request_that_lost_the_race_for_a_retry_uses_what_the_other_one_got(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("is_async", [False, True])
-def test_request_during_another_ones_retry_does_not_wait(
+def test_request_during_a_retry_does_not_wait(
     client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer, is_async: bool
 ) -> None:
     sign_in_expired(client, GRANTS["staff"])
@@ -362,34 +365,34 @@ def test_request_during_another_ones_retry_does_not_wait(
     retry = threading.Thread(target=_get_and_close, args=(client, "/user/"))
     retry.start()
 
-    def ask() -> None:
+    def check_unavailable() -> None:
         login = CognitoLogin.objects.select_related("cognito_user").get()
         ensure = async_to_sync(refresh.aensure_fresh) if is_async else refresh.ensure_fresh
-        begun = time.monotonic()
+        started_at = time.monotonic()
         with pytest.raises(refresh.CognitoUnavailableError) as caught:
             ensure(login)
         assert caught.value.retry_after == 1
-        assert time.monotonic() - begun < refresh._WAIT_SECONDS
+        assert time.monotonic() - started_at < refresh._WAIT_SECONDS
 
-    gate.wait_until_asked(then=ask)
+    gate.wait_until_asked(then=check_unavailable)
     retry.join()
     assert token_endpoint.count == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_request_that_waits_for_the_first_attempt_fails_with_it(
+def test_requests_that_wait_for_the_first_attempt_fail_with_it(
     client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
 ) -> None:
     sign_in_expired(client, GRANTS["staff"])
     gate = Gate()
     token_endpoint.script(replace(Answer(500), before=gate), Answer(500))
-    waiting = [threading.Thread(target=_get_and_close, args=(client, "/user/")) for _ in range(6)]
-    for thread in waiting:
+    waiting_threads = [threading.Thread(target=_get_and_close, args=(client, "/user/")) for _ in range(6)]
+    for thread in waiting_threads:
         thread.start()
     gate.wait_until_asked()
-    for thread in waiting:
+    for thread in waiting_threads:
         thread.join(10)
-    assert not any(thread.is_alive() for thread in waiting)
+    assert not any(thread.is_alive() for thread in waiting_threads)
     assert token_endpoint.count == 1
 
 
@@ -400,7 +403,7 @@ def _get_and_close(client: Client, path: str) -> None:
         connection.close()
 
 
-def _async_twin(client: Client) -> AsyncClient:
+def _async_client(client: Client) -> AsyncClient:
     other = AsyncClient()
     other.cookies = client.cookies
     return other

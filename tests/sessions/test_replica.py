@@ -1,4 +1,4 @@
-"""Reads go to a replica that never catches up: what a request wrote is read from the database it was written to."""
+"""Reads go to a replica that is never updated: what a request wrote is read from the database of the write."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -33,9 +33,9 @@ pytestmark = [
 ]
 GROUPS = {"admins": {"permissions": ["auth.change_group"], "staff": True, "superuser": True}}
 EACH_CLIENT = pytest.mark.parametrize(
-    ("make", "url"), [(Client, "/user/"), (AsyncClient, "/user/async/"), (Client, "/user/api/")]
+    ("client_class", "url"), [(Client, "/user/"), (AsyncClient, "/user/async/"), (Client, "/user/api/")]
 )
-EACH_PAGE = pytest.mark.parametrize(("make", "url"), [(Client, "/user/"), (AsyncClient, "/user/async/")])
+EACH_PAGE = pytest.mark.parametrize(("client_class", "url"), [(Client, "/user/"), (AsyncClient, "/user/async/")])
 
 
 class ReadsFromReplica:
@@ -64,7 +64,7 @@ def _only_reads(execute: Any, sql: str, params: Any, many: bool, context: Any) -
 
 @pytest.fixture(autouse=True)
 def site(settings: Any, db: None) -> Iterator[None]:
-    """Reads go to the replica, and writes to the replica fail. Sessions are not in the database: Django reads them."""
+    """Send reads to the replica, and let writes to it fail. Sessions are not in the database: Django reads them."""
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
     settings.COGNITO = {**settings.COGNITO, "GROUPS": GROUPS}
     settings.DATABASE_ROUTERS = [ReadsFromReplica()]
@@ -73,11 +73,11 @@ def site(settings: Any, db: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def catch_up() -> Callable[[], Any]:
-    """`with catch_up():` what is written goes to the replica too, after which it stays as it is."""
+def replicated() -> Callable[[], Any]:
+    """Return a context manager that copies the users and links that its block created to the replica."""
 
     @contextmanager
-    def copy() -> Iterator[None]:
+    def replicate() -> Iterator[None]:
         before = set(User.objects.using("default").values_list("pk", flat=True))
         yield
         wrappers, connections["replica"].execute_wrappers = connections["replica"].execute_wrappers, []
@@ -87,7 +87,7 @@ def catch_up() -> Callable[[], Any]:
             link.save(using="replica", force_insert=True)
         connections["replica"].execute_wrappers = wrappers
 
-    return copy
+    return replicate
 
 
 def get(client: Any, url: str, **headers: str) -> Any:
@@ -97,9 +97,9 @@ def get(client: Any, url: str, **headers: str) -> Any:
 
 def sign_in_at(client: Any, token_endpoint: ScriptedServer, username: str = "alice", **both: Any) -> Any:
     """Sign in through the login view and the callback."""
-    started = begin(client)
-    token_endpoint.script(token_answer(username, nonce=started["nonce"], both=both))
-    return come_back(client, started)
+    params = begin(client)
+    token_endpoint.script(token_answer(username, nonce=params["nonce"], both=both))
+    return come_back(client, params)
 
 
 def stored_link(username: str = "alice") -> CognitoUser:
@@ -107,8 +107,8 @@ def stored_link(username: str = "alice") -> CognitoUser:
 
 
 @pytest.fixture
-def ended() -> Iterator[list[Any]]:
-    """The users of the `signed_out` signals."""
+def signed_out_usernames() -> Iterator[list[Any]]:
+    """Yield the usernames of the `signed_out` signals."""
     users: list[Any] = []
 
     def receiver(user: Any, **_: Any) -> None:
@@ -123,41 +123,41 @@ def ended() -> Iterator[list[Any]]:
 
 
 @EACH_CLIENT
-def test_first_api_requests_have_their_user(make: Callable[[], Any], url: str) -> None:
+def test_first_api_requests_have_their_user(client_class: Callable[[], Any], url: str) -> None:
     raw = make_token(groups=["admins"])
     for _ in range(2):
-        assert get(make(), url, **bearer(raw)) == {"user": "alice", "superuser": True, "may": True}
+        assert get(client_class(), url, **bearer(raw)) == {"user": "alice", "superuser": True, "may": True}
     assert User.objects.using("default").count() == 1
 
 
-def test_username_that_the_replica_does_not_have_yet_is_taken() -> None:
+def test_username_missing_on_the_replica_is_not_used_twice() -> None:
     User.objects.create_user("alice")
     assert get(Client(), "/user/api/", **bearer(make_token()))["user"].startswith("alice-")
 
 
 @EACH_CLIENT
-def test_removed_groups_are_removed_although_the_replica_still_has_them(
-    make: Callable[[], Any], url: str, catch_up: Any
+def test_groups_that_the_replica_still_has_are_removed(
+    client_class: Callable[[], Any], url: str, replicated: Any
 ) -> None:
     past = int(time.time()) - 60
-    with catch_up():
-        get(make(), url, **bearer(make_token(groups=["admins"], iat=past, auth_time=past)))
+    with replicated():
+        get(client_class(), url, **bearer(make_token(groups=["admins"], iat=past, auth_time=past)))
     raw = make_token()
     for _ in range(2):
-        assert get(make(), url, **bearer(raw)) == {"user": "alice", "superuser": False, "may": False}
+        assert get(client_class(), url, **bearer(raw)) == {"user": "alice", "superuser": False, "may": False}
 
 
-def test_user_of_the_replica_saves_no_flags_that_were_removed(catch_up: Any) -> None:
+def test_save_of_a_replica_user_does_not_restore_removed_flags(replicated: Any) -> None:
     past = int(time.time()) - 60
     raw = make_token(groups=["admins"], iat=past, auth_time=past)
-    with catch_up():
+    with replicated():
         get(Client(), "/user/api/", **bearer(raw))
     get(Client(), "/user/api/", **bearer(make_token()))
     get(Client(), "/user/save/", **bearer(raw))
     assert not stored_link().user.is_superuser
 
 
-def test_user_with_remembered_groups_has_their_permissions() -> None:
+def test_stored_groups_grant_their_permissions() -> None:
     get(Client(), "/user/api/", **bearer(make_token(groups=["editors"])))
     user = stored_link().user
     CognitoUser.objects.update(groups=["admins"])
@@ -168,10 +168,12 @@ def test_user_with_remembered_groups_has_their_permissions() -> None:
 
 
 @EACH_PAGE
-def test_first_sign_in_and_the_pages_after_it(make: Any, url: str, token_endpoint: ScriptedServer) -> None:
+def test_first_sign_in_is_effective_on_the_next_pages(
+    client_class: Any, url: str, token_endpoint: ScriptedServer
+) -> None:
     client = Client()
     assert sign_in_at(client, token_endpoint, **{"cognito:groups": ["admins"]}).status_code == 302
-    browser = make()
+    browser = client_class()
     browser.cookies = client.cookies
     for _ in range(2):
         assert get(browser, url) == {"user": "alice", "superuser": True, "may": True}
@@ -179,15 +181,15 @@ def test_first_sign_in_and_the_pages_after_it(make: Any, url: str, token_endpoin
 
 @EACH_PAGE
 def test_account_linked_by_email_stays_signed_in(
-    make: Any, url: str, token_endpoint: ScriptedServer, catch_up: Any, settings: Any
+    client_class: Any, url: str, token_endpoint: ScriptedServer, replicated: Any, settings: Any
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "LINK_BY_VERIFIED_EMAIL": True}
-    with catch_up():
+    with replicated():
         User.objects.create_user("her", "alice@example.com", "password")
     client = Client()
     # Linking makes the password unusable, which ends sessions: the replica still has the old one.
     assert sign_in_at(client, token_endpoint).status_code == 302
-    browser = make()
+    browser = client_class()
     browser.cookies = client.cookies
     assert get(browser, url)["user"] == "her"
 
@@ -204,20 +206,20 @@ def test_second_sign_in_reads_the_link_of_the_first(token_endpoint: ScriptedServ
 def test_link_and_unlink_in_one_session(token_endpoint: ScriptedServer) -> None:
     client = Client()
     sign_in_at(client, token_endpoint)
-    started = dict(part.split("=") for part in client.post("/auth/link/")["Location"].partition("?")[2].split("&"))
-    token_endpoint.script(token_answer("google", nonce=started["nonce"]))
-    assert come_back(client, started).status_code == 302
+    params = dict(part.split("=") for part in client.post("/auth/link/")["Location"].partition("?")[2].split("&"))
+    token_endpoint.script(token_answer("google", nonce=params["nonce"]))
+    assert come_back(client, params).status_code == 302
     assert stored_link("google").user == stored_link("alice").user
     assert client.post(f"/auth/unlink/{stored_link('alice').pk}/").status_code == 302
     assert [link.username for link in CognitoUser.objects.using("default").all()] == ["google"]
 
 
-def test_link_given_to_another_user_by_its_key_tells_of_that_user(django_capture_on_commit_callbacks: Any) -> None:
+def test_link_moved_by_user_id_sends_the_signal_with_the_new_user(django_capture_on_commit_callbacks: Any) -> None:
     get(Client(), "/user/api/", **bearer(make_token()))
-    eve, told = User.objects.create_user("eve", "eve@example.com"), []
+    eve, owners = User.objects.create_user("eve", "eve@example.com"), []
 
     def receiver(user: Any, **_: Any) -> None:
-        told.append(user)
+        owners.append(user)
 
     account_linked.connect(receiver)
     link = stored_link()
@@ -225,13 +227,13 @@ def test_link_given_to_another_user_by_its_key_tells_of_that_user(django_capture
         link.user_id = eve.pk
         link.save()
     account_linked.disconnect(receiver)
-    assert told == [eve]
+    assert owners == [eve]
     assert stored_link().verified_attributes == ["email"]
 
 
 @pytest.mark.parametrize("change_link", [CognitoUser.delete, CognitoUser.save])
-def test_former_owner_is_who_the_written_row_names(change_link: Any, catch_up: Any) -> None:
-    with catch_up():
+def test_former_owner_is_read_from_the_written_row(change_link: Any, replicated: Any) -> None:
+    with replicated():
         get(Client(), "/user/api/", **bearer(make_token(groups=["admins"])))
     alice, eve = stored_link().user, User.objects.create_user("eve")
     User.objects.filter(pk=eve.pk).update(is_staff=True)
@@ -241,10 +243,10 @@ def test_former_owner_is_who_the_written_row_names(change_link: Any, catch_up: A
     raw = make_token(groups=["admins"], iat=int(time.time()) + 5)
     assert get(Client(), "/user/api/", **bearer(raw))["user"] == "eve"
     assert stored_link().user.is_superuser
-    # As in the admin, which reads from the replica: by that the link is still alice's.
-    stale = CognitoUser.objects.get()
-    assert stale.user_id == alice.pk
-    change_link(stale, using="default")
+    # As in the admin, which reads from the replica: there the link still belongs to alice.
+    stale_link = CognitoUser.objects.get()
+    assert stale_link.user_id == alice.pk
+    change_link(stale_link, using="default")
     assert not User.objects.using("default").get(pk=eve.pk).is_superuser
 
 
@@ -252,11 +254,11 @@ def test_former_owner_is_who_the_written_row_names(change_link: Any, catch_up: A
 
 
 @pytest.mark.parametrize("where", ["", "here", "everywhere"])
-def test_sign_out_ends_the_login(token_endpoint: ScriptedServer, where: str, ended: list[Any]) -> None:
+def test_sign_out_ends_the_login(token_endpoint: ScriptedServer, where: str, signed_out_usernames: list[Any]) -> None:
     client = Client()
     sign_in_at(client, token_endpoint)
     assert client.post("/auth/logout/", {"where": where}).status_code == 302
-    assert ended == ["alice"]
+    assert signed_out_usernames == ["alice"]
     assert not CognitoLogin.objects.using("default").exists()
     assert get(client, "/user/")["user"] == ""
 
@@ -265,24 +267,24 @@ def test_sign_out_ends_the_login(token_endpoint: ScriptedServer, where: str, end
 
 
 @pytest.fixture
-def expired(token_endpoint: ScriptedServer, catch_up: Any) -> Callable[..., None]:
-    """`expired(client)`: an admin whose tokens have expired; the replica has their user as of now."""
+def sign_in_expired_admin(token_endpoint: ScriptedServer, replicated: Any) -> Callable[..., None]:
+    """Return a function that signs an admin in with expired tokens; the replica has the user too."""
 
-    def arrange(client: Any) -> None:
+    def sign_in_expired(client: Any) -> None:
         past = int(time.time()) - 3_000
-        with catch_up():
+        with replicated():
             sign_in(client, groups=["admins"], refresh_token="r", iat=past, auth_time=past)
         change(CognitoLogin.objects.using("default").get(), ends_in=-5)
 
-    return arrange
+    return sign_in_expired
 
 
 @EACH_PAGE
-def test_refresh_that_removes_groups_and_the_page_after_it(
-    make: Any, url: str, expired: Any, token_endpoint: ScriptedServer
+def test_groups_removed_by_a_refresh_stay_removed_on_the_next_page(
+    client_class: Any, url: str, sign_in_expired_admin: Any, token_endpoint: ScriptedServer
 ) -> None:
-    client = make()
-    expired(client)
+    client = client_class()
+    sign_in_expired_admin(client)
     token_endpoint.script(token_answer())
     for _ in range(2):
         assert get(client, url) == {"user": "alice", "superuser": False, "may": False}
@@ -292,21 +294,21 @@ def test_refresh_that_removes_groups_and_the_page_after_it(
 
 
 @EACH_PAGE
-def test_rejected_refresh_tells_of_the_user(
-    make: Any, url: str, token_endpoint: ScriptedServer, ended: list[Any]
+def test_rejected_refresh_sends_signed_out_with_the_user(
+    client_class: Any, url: str, token_endpoint: ScriptedServer, signed_out_usernames: list[Any]
 ) -> None:
-    client = make()
+    client = client_class()
     sign_in(client, refresh_token="r")
     change(CognitoLogin.objects.using("default").get(), ends_in=-5)
     token_endpoint.script(refusal())
     assert get(client, url)["user"] == ""
-    assert ended == ["alice"]
+    assert signed_out_usernames == ["alice"]
 
 
-def test_user_saved_on_the_page_after_a_refresh_stays_without_removed_flags(
-    client: Client, expired: Any, token_endpoint: ScriptedServer
+def test_user_saved_after_a_refresh_does_not_restore_removed_flags(
+    client: Client, sign_in_expired_admin: Any, token_endpoint: ScriptedServer
 ) -> None:
-    expired(client)
+    sign_in_expired_admin(client)
     token_endpoint.script(token_answer())
     for _ in range(2):
         get(client, "/user/save/")
@@ -314,17 +316,17 @@ def test_user_saved_on_the_page_after_a_refresh_stays_without_removed_flags(
 
 
 @pytest.mark.usefixtures("cognito_down")
-def test_outage_hides_flags_whose_grants_the_replica_does_not_have(client: Client, expired: Any) -> None:
-    expired(client)
+def test_outage_hides_flags_without_their_grants_on_the_replica(client: Client, sign_in_expired_admin: Any) -> None:
+    sign_in_expired_admin(client)
     assert get(client, "/user/open/") == {"user": "alice", "superuser": False, "may": False}
 
 
 # AWS
 
 
-@pytest.mark.parametrize(("make", "url"), [(Client, "/identity/"), (AsyncClient, "/identity/async/")])
-def test_identity_id_that_was_stored_is_not_requested_again(make: Any, url: str, settings: Any) -> None:
-    client = make()
+@pytest.mark.parametrize(("client_class", "url"), [(Client, "/identity/"), (AsyncClient, "/identity/async/")])
+def test_stored_identity_id_is_not_requested_again(client_class: Any, url: str, settings: Any) -> None:
+    client = client_class()
     with TokenIdentityEndpoint() as endpoint:
         settings.COGNITO = {**settings.COGNITO, "IDENTITY_POOL_ID": POOL_ID, "ENDPOINT_URL": endpoint.url}
         sign_in(client)
@@ -339,11 +341,11 @@ def test_identity_id_that_was_stored_is_not_requested_again(make: Any, url: str,
 # Directory
 
 
-def test_page_of_the_directory_updates_who_the_replica_does_not_have(settings: Any) -> None:
+def test_directory_page_updates_a_user_missing_on_the_replica(settings: Any) -> None:
     get(Client(), "/user/api/", **bearer(make_token()))
-    link, found = stored_link(), get_settings()
+    link, cognito_settings = stored_link(), get_settings()
     attributes, at = {"email": "new@example.com", "email_verified": "true"}, datetime.now(UTC) + timedelta(seconds=5)
-    said = DirectoryUser(link.sub, "alice", attributes, True, "CONFIRMED", at, at)
-    assert update_users([claims_from_directory(said, ("admins",), at, found)]) == 1
+    directory_user = DirectoryUser(link.sub, "alice", attributes, True, "CONFIRMED", at, at)
+    assert update_users([claims_from_directory(directory_user, ("admins",), at, cognito_settings)]) == 1
     user = stored_link().user
     assert (user.email, user.is_superuser) == ("new@example.com", True)

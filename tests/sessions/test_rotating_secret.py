@@ -37,11 +37,11 @@ ROTATION_SECONDS = 3.0
 KEEP_FORMER_SECONDS = 1.5
 COOLDOWN_SECONDS = 1.0
 ROTATIONS = 4
-PATIENCE_SECONDS = 300
+TIMEOUT_SECONDS = 300
 
 
 class Vault:
-    """A file with the current secret, as Secrets Manager has it, and the moments at which this process read it."""
+    """A file with the current secret, instead of Secrets Manager, and the times at which this process read it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -104,7 +104,7 @@ def expire(client: Client) -> None:
 
 
 def sign_in_and_refresh(browser: Browser, failures: list[str]) -> None:
-    """Sign in with the session that the hosted UI has, refresh several times, and sign out."""
+    """Sign in with the session of the hosted UI, refresh several times, and sign out."""
     client = Client()
     answer = client.get(hosted_ui(browser, client, next="/mine/").headers["Location"])
     if (answer.status_code, answer.get("Location")) != (302, "/mine/"):
@@ -118,32 +118,32 @@ def sign_in_and_refresh(browser: Browser, failures: list[str]) -> None:
     client.post("/auth/logout/")
 
 
-def work(emulator: Emulator, vault: Vault, until: float) -> dict[str, Any]:
-    """Sign in and refresh as one process of a site, at least its share, and until the moment `until`."""
+def run_operations(emulator: Emulator, vault: Vault, until: float) -> dict[str, Any]:
+    """Sign in and refresh in one process: at least its share of OPERATIONS, and until the time `until`."""
     vault.reads.clear()
     failures: list[str] = []
-    share, done = OPERATIONS / PROCESSES, 0
+    share, operations = OPERATIONS / PROCESSES, 0
     with Browser(emulator) as browser:  # type: ignore[arg-type]
         sign_in_by_hand(browser, Client())
-        while done < share or time.monotonic() < until:
+        while operations < share or time.monotonic() < until:
             sign_in_and_refresh(browser, failures)
-            done += 1 + REFRESHES
-    return {"done": done, "failures": failures, "reads": vault.reads}
+            operations += 1 + REFRESHES
+    return {"operations": operations, "failures": failures, "reads": vault.reads}
 
 
 def in_processes(count: int, call: Callable[[], Any], directory: Path) -> list[Any]:
-    """Return what `call` returns in each of `count` forked processes."""
+    """Run `call` in `count` forked processes and return the results."""
     connections.close_all()  # no connection is shared
     children = {fork(call, directory / f"result-{number}"): directory / f"result-{number}" for number in range(count)}
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    left = set(children)
-    while left and time.monotonic() < deadline:
-        left -= {child for child in left if os.waitpid(child, os.WNOHANG)[0]}
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    running_children = set(children)
+    while running_children and time.monotonic() < deadline:
+        running_children -= {child for child in running_children if os.waitpid(child, os.WNOHANG)[0]}
         time.sleep(0.05)
-    for child in left:
+    for child in running_children:
         os.kill(child, 9)
         os.waitpid(child, 0)
-    assert not left, "a process hangs"
+    assert not running_children, "a process hangs"
     return [json.loads(path.read_text()) for path in children.values()]
 
 
@@ -163,10 +163,10 @@ def fork(call: Callable[[], Any], result: Path) -> int:
 def test_rotating_secret_with_six_processes_loses_no_sign_in(emulator: Emulator, vault: Vault, tmp_path: Path) -> None:
     until = time.monotonic() + ROTATIONS * ROTATION_SECONDS + KEEP_FORMER_SECONDS + 1
     with Rotation(emulator, vault) as rotation:
-        results = in_processes(PROCESSES, lambda: work(emulator, vault, until), tmp_path)
+        results = in_processes(PROCESSES, lambda: run_operations(emulator, vault, until), tmp_path)
     assert [result for result in results if "error" in result] == []
     assert [result["failures"] for result in results] == [[]] * PROCESSES
-    assert sum(result["done"] for result in results) >= OPERATIONS
+    assert sum(result["operations"] for result in results) >= OPERATIONS
     assert rotation.count >= ROTATIONS
     for reads in (result["reads"] for result in results):
         assert 2 <= len(reads) <= rotation.count + 1  # on first use, and at most once for each rotation
@@ -174,7 +174,9 @@ def test_rotating_secret_with_six_processes_loses_no_sign_in(emulator: Emulator,
 
 
 @pytest.mark.django_db
-def test_refresh_after_rotation_keeps_the_login(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
+def test_refresh_after_a_secret_rotation_succeeds(
+    client: Client, settings: Any, token_endpoint: ScriptedServer
+) -> None:
     secrets = ["first-secret", "second-secret"]
     settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": lambda: secrets.pop(0)}
     login = login_of(client, ends_in=-1)
@@ -196,7 +198,7 @@ def test_failing_secret_function_ends_no_login(client: Client, settings: Any, to
 
 
 @pytest.mark.django_db
-def test_failing_secret_function_at_the_callback_is_a_page(
+def test_failing_secret_function_at_the_callback_is_an_error_page(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": lambda: None}

@@ -1,4 +1,4 @@
-"""The request that refreshes a session's tokens has the user that the new tokens describe, and writes nothing old."""
+"""A request that refreshes its session's tokens has the user of the new tokens, and does not write old values."""
 
 import time
 from collections.abc import Callable
@@ -30,9 +30,9 @@ NOTHING = {"staff": False, "superuser": False, "may": False, "groups": []}
 
 @pytest.fixture
 def sign_in_admin(settings: Any, token_endpoint: ScriptedServer) -> Callable[..., Any]:
-    """Sign an admin in whose next tokens are without the group."""
+    """Sign in an admin who is not in the group in the refreshed tokens."""
 
-    def arrange(client: Client, expires_in: float) -> Any:
+    def sign_in_with_admin_group(client: Client, expires_in: float) -> Any:
         settings.COGNITO = {**settings.COGNITO, "GROUPS": GROUPS}
         past = int(time.time()) - 3_000
         user = sign_in(client, "alice", groups=["admins"], refresh_token="r", iat=past, auth_time=past)
@@ -41,28 +41,32 @@ def sign_in_admin(settings: Any, token_endpoint: ScriptedServer) -> Callable[...
         token_endpoint.script(token_answer("alice", both={"groups": []}))
         return user
 
-    return arrange
+    return sign_in_with_admin_group
 
 
-def load_user_early(settings: Any) -> None:
-    """Put a middleware of the site between Django's and the package's."""
+def add_early_middleware(settings: Any) -> None:
+    """Add a middleware of the site between Django's and the package's."""
     at = settings.MIDDLEWARE.index(AUTHENTICATION) + 1
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE[:at], "tests.sessions.user_site.keep_user", *settings.MIDDLEWARE[at:]]
+    settings.MIDDLEWARE = [
+        *settings.MIDDLEWARE[:at],
+        "tests.sessions.user_site.load_user_early",
+        *settings.MIDDLEWARE[at:],
+    ]
 
 
-def _rights(said: dict[str, Any]) -> dict[str, Any]:
-    return {name: said[name] for name in NOTHING}
+def _rights(user_data: dict[str, Any]) -> dict[str, Any]:
+    return {name: user_data[name] for name in NOTHING}
 
 
 @EXPIRES_IN
-def test_refreshing_request_sees_a_removal(client: Client, sign_in_admin: Any, expires_in: float) -> None:
+def test_refreshing_request_has_no_removed_rights(client: Client, sign_in_admin: Any, expires_in: float) -> None:
     sign_in_admin(client, expires_in)
     for _ in range(2):
         assert _rights(client.get("/user/").json()) == NOTHING
 
 
 @EXPIRES_IN
-def test_refreshing_async_request_sees_a_removal(
+def test_refreshing_async_request_has_no_removed_rights(
     async_client: AsyncClient, sign_in_admin: Any, expires_in: float
 ) -> None:
     sign_in_admin(async_client, expires_in)
@@ -73,7 +77,7 @@ def test_refreshing_async_request_sees_a_removal(
 
 @EXPIRES_IN
 @pytest.mark.parametrize("url", ["/save/", "/save/async/"])
-def test_user_saved_in_the_refreshing_request_stays_without_removed_flags(
+def test_user_saved_while_refreshing_does_not_restore_removed_flags(
     client: Client, async_client: AsyncClient, sign_in_admin: Any, expires_in: float, url: str
 ) -> None:
     is_async = "async" in url
@@ -106,7 +110,7 @@ def test_refreshing_async_request_may_not_use_the_admin(
 
 
 @EXPIRES_IN
-def test_admin_form_in_the_refreshing_request_does_not_make_rights_permanent(
+def test_admin_form_while_refreshing_does_not_restore_removed_flags(
     client: Client, sign_in_admin: Any, expires_in: float
 ) -> None:
     user = sign_in_admin(client, expires_in)
@@ -122,29 +126,29 @@ def test_admin_form_in_the_refreshing_request_does_not_make_rights_permanent(
 
 
 @EXPIRES_IN
-def test_kept_user_object_has_the_new_flags(
+def test_user_object_of_an_earlier_middleware_has_the_new_flags(
     client: Client, settings: Any, sign_in_admin: Any, expires_in: float
 ) -> None:
-    load_user_early(settings)
+    add_early_middleware(settings)
     sign_in_admin(client, expires_in)
-    said = client.get("/user/").json()
-    assert _rights(said) == NOTHING
+    user_data = client.get("/user/").json()
+    assert _rights(user_data) == NOTHING
 
 
 @EXPIRES_IN
-def test_user_object_that_a_sync_middleware_kept_has_the_new_flags_in_an_async_view(
+def test_user_object_of_a_sync_middleware_is_updated_in_async_view(
     async_client: AsyncClient, settings: Any, sign_in_admin: Any, expires_in: float
 ) -> None:
-    load_user_early(settings)
+    add_early_middleware(settings)
     sign_in_admin(async_client, expires_in)
-    said = async_to_sync(async_client.get)("/user/kept/async/").json()
-    assert said == {"is_same": True, "superuser": False}
+    user_data = async_to_sync(async_client.get)("/user/early/async/").json()
+    assert user_data == {"is_same": True, "superuser": False}
 
 
-def test_permissions_that_were_read_before_the_refresh_are_read_again(
+def test_permissions_read_before_the_refresh_are_read_again(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
-    load_user_early(settings)
+    add_early_middleware(settings)
     settings.COGNITO = {**settings.COGNITO, "GROUPS": {"admins": {"groups": ["Site admins"]}}}
     past = int(time.time()) - 3_000
     sign_in(client, "alice", groups=["admins"], refresh_token="r", iat=past, auth_time=past)
@@ -155,34 +159,34 @@ def test_permissions_that_were_read_before_the_refresh_are_read_again(
     assert client.get("/user/").json()["may"] is False
 
 
-def test_refresh_by_another_worker_reloads_a_user_that_was_read_before(
+def test_refresh_by_another_worker_reloads_the_user(
     client: Client, settings: Any, sign_in_admin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load_user_early(settings)
+    add_early_middleware(settings)
     sign_in_admin(client, 30)
-    current = refresh.ensure_fresh
+    ensure_fresh = refresh.ensure_fresh
 
     def refresh_elsewhere(login: CognitoLogin) -> CognitoLogin:
-        current(CognitoLogin.objects.select_related("cognito_user").get())
-        return current(login)
+        ensure_fresh(CognitoLogin.objects.select_related("cognito_user").get())
+        return ensure_fresh(login)
 
     monkeypatch.setattr(refresh, "ensure_fresh", refresh_elsewhere)
     assert _rights(client.get("/user/").json()) == NOTHING
 
 
-def test_refresh_between_the_users_read_and_the_logins_is_noticed(
+def test_refresh_between_reads_of_user_and_login_reloads_the_user(
     client: Client, settings: Any, sign_in_admin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load_user_early(settings)
+    add_early_middleware(settings)
     sign_in_admin(client, 30)
-    load = refresh.get_login
+    get_login = refresh.get_login
 
-    def refresh_first(*args: Any, **kwargs: Any) -> CognitoLogin:
+    def refresh_before_read(*args: Any, **kwargs: Any) -> CognitoLogin:
         monkeypatch.undo()
         refresh.ensure_fresh(CognitoLogin.objects.select_related("cognito_user").get())
-        return load(*args, **kwargs)
+        return get_login(*args, **kwargs)
 
-    monkeypatch.setattr("django_cognito.sessions.store.get_login", refresh_first)
+    monkeypatch.setattr("django_cognito.sessions.store.get_login", refresh_before_read)
     assert _rights(client.get("/user/").json()) == NOTHING
 
 
@@ -190,17 +194,17 @@ def test_refresh_between_the_users_read_and_the_logins_is_noticed(
 def test_session_that_ended_during_its_refresh_is_anonymous(
     client: Client, settings: Any, sign_in_admin: Any, monkeypatch: pytest.MonkeyPatch, change_user: str
 ) -> None:
-    load_user_early(settings)
+    add_early_middleware(settings)
     user = sign_in_admin(client, 30)
     changes: dict[str, Callable[[], Any]] = {
         "disable": lambda: get_user_model().objects.filter(pk=user.pk).update(is_active=False),
         "password": lambda: get_user_model().objects.filter(pk=user.pk).update(password="!changed"),
         "delete": lambda: get_user_model().objects.filter(pk=user.pk).delete(),
     }
-    current = refresh.ensure_fresh
+    ensure_fresh = refresh.ensure_fresh
 
     def change_meanwhile(login: CognitoLogin) -> CognitoLogin:
-        login = current(login)
+        login = ensure_fresh(login)
         changes[change_user]()
         return login
 
@@ -210,7 +214,7 @@ def test_session_that_ended_during_its_refresh_is_anonymous(
 
 
 class ReadsFromReplica:
-    """A router whose replica cannot be asked."""
+    """A router with a replica that cannot be read."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str:
         return "replica"
@@ -219,7 +223,7 @@ class ReadsFromReplica:
         return "default"
 
 
-def test_user_is_reloaded_from_the_database_that_is_written_to(settings: Any) -> None:
+def test_user_is_reloaded_from_the_database_for_writes(settings: Any) -> None:
     user = get_user_model().objects.create_user("alice")
     get_user_model().objects.update(first_name="New")
     settings.DATABASE_ROUTERS = [ReadsFromReplica()]
@@ -229,7 +233,7 @@ def test_user_is_reloaded_from_the_database_that_is_written_to(settings: Any) ->
     assert user.first_name == "New"
 
 
-def test_group_that_was_added_counts_in_the_refreshing_request(
+def test_group_added_by_the_refresh_grants_rights_at_once(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "GROUPS": GROUPS}
@@ -237,14 +241,14 @@ def test_group_that_was_added_counts_in_the_refreshing_request(
     sign_in(client, "alice", refresh_token="r", iat=past, auth_time=past)
     change(CognitoLogin.objects.get(), ends_in=-5)
     token_endpoint.script(token_answer("alice", both={"groups": ["admins"]}))
-    said = client.get("/user/").json()
-    assert _rights(said) == {"staff": True, "superuser": True, "may": True, "groups": ["admins"]}
+    user_data = client.get("/user/").json()
+    assert _rights(user_data) == {"staff": True, "superuser": True, "may": True, "groups": ["admins"]}
 
 
-# The same kind: a token that states a removal, in the request that brings it
+# Bearer tokens
 
 
-def test_bearer_request_that_states_a_removal_sees_it(client: Client, settings: Any, cognito_keys: None) -> None:
+def test_bearer_token_with_a_removal_is_effective_at_once(client: Client, settings: Any, cognito_keys: None) -> None:
     settings.COGNITO = {**settings.COGNITO, "GROUPS": GROUPS}
     now = int(time.time())
     authenticate(make_token(groups=["admins"], iat=now - 100, auth_time=now - 100))

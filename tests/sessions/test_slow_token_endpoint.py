@@ -1,6 +1,6 @@
-"""A token endpoint that is slow, or whose answer to a refresh is lost: nobody is signed out while that can be helped.
+"""A token endpoint that is slow, or whose response to a refresh is lost: users stay signed in as long as possible.
 
-`renew` is `current` or `acurrent`: every test of it holds for both.
+`ensure_fresh` is `refresh.ensure_fresh` or `refresh.aensure_fresh`.
 """
 
 import asyncio
@@ -32,23 +32,23 @@ from tests.support.scripted_server import Answer, ScriptedServer, Silence
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
-Renew = Callable[[CognitoLogin], CognitoLogin]
+EnsureFresh = Callable[[CognitoLogin], CognitoLogin]
 SHORT_SECONDS = 0.3
-LEASE_SECONDS = 20  # TOKEN_TIMEOUT_SECONDS as it is when nobody sets it, and 5
+LEASE_SECONDS = 20  # the default of TOKEN_TIMEOUT_SECONDS, and 5
 
 
 @pytest.fixture(params=["sync", "async"])
-def renew(request: pytest.FixtureRequest) -> Renew:
+def ensure_fresh(request: pytest.FixtureRequest) -> EnsureFresh:
     return refresh.ensure_fresh if request.param == "sync" else async_to_sync(refresh.aensure_fresh)
 
 
-def again(login: CognitoLogin) -> CognitoLogin:
-    """The login as another worker reads it now."""
+def reload_login(login: CognitoLogin) -> CognitoLogin:
+    """Return the login as stored in the database."""
     return CognitoLogin.objects.select_related("cognito_user").get(pk=login.pk)
 
 
 def from_another_thread(function: Callable[[], Any]) -> Callable[[], None]:
-    """`function` for a server's thread, whose database connection ends with it: `Answer(before=...)`."""
+    """Wrap `function` for a server's thread, and close its database connection: `Answer(before=...)`."""
 
     def call() -> None:
         try:
@@ -59,15 +59,15 @@ def from_another_thread(function: Callable[[], Any]) -> Callable[[], None]:
     return call
 
 
-def is_unavailable(function: Callable[[], Any], code: str = "cognito_unavailable") -> int:
-    """Require that `function` raises CognitoUnavailableError; return its `retry_after`."""
+def assert_unavailable(function: Callable[[], Any], code: str = "cognito_unavailable") -> int:
+    """Check that `function` raises CognitoUnavailableError; return its `retry_after`."""
     with pytest.raises(CognitoUnavailableError) as caught:
         function()
     assert caught.value.code == code
     return caught.value.retry_after
 
 
-def is_ended(function: Callable[[], Any]) -> None:
+def assert_ended(function: Callable[[], Any]) -> None:
     with pytest.raises(SignInError) as caught:
         function()
     assert (caught.value.code, CognitoLogin.objects.count()) == ("login_ended", 0)
@@ -79,54 +79,54 @@ def is_ended(function: Callable[[], Any]) -> None:
 def outlast_http_timeout(settings: Any) -> Callable[[], None]:
     """Return a function that ends when a request with HTTP_TIMEOUT_SECONDS has timed out: `Answer(before=...)`."""
     settings.COGNITO = {**settings.COGNITO, "HTTP_TIMEOUT_SECONDS": SHORT_SECONDS}
-    return lambda: [is_unavailable(lambda: factories.get_hosted_ui().revoke("r")) for _ in range(2)] and None
+    return lambda: [assert_unavailable(lambda: factories.get_hosted_ui().revoke("r")) for _ in range(2)] and None
 
 
 def test_code_exchange_outlasts_the_timeout_of_other_requests(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
-    outlast = outlast_http_timeout(settings)
-    asked = begin(client)
-    token_endpoint.script(replace(token_answer(nonce=asked["nonce"]), before=outlast), Silence())
-    assert come_back(client, asked).status_code == 302
+    wait_for_http_timeout = outlast_http_timeout(settings)
+    params = begin(client)
+    token_endpoint.script(replace(token_answer(nonce=params["nonce"]), before=wait_for_http_timeout), Silence())
+    assert come_back(client, params).status_code == 302
     assert [request.path for request in token_endpoint.requests] == ["/oauth2/token", *["/oauth2/revoke"] * 2]
 
 
 def test_refresh_outlasts_the_timeout_of_other_requests(
-    client: Client, settings: Any, token_endpoint: ScriptedServer, renew: Renew
+    client: Client, settings: Any, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
-    outlast = outlast_http_timeout(settings)
+    wait_for_http_timeout = outlast_http_timeout(settings)
     login = login_of(client, ends_in=-1)
-    token_endpoint.script(replace(token_answer(), before=outlast), Silence())
-    assert renew(login).version == 1
+    token_endpoint.script(replace(token_answer(), before=wait_for_http_timeout), Silence())
+    assert ensure_fresh(login).version == 1
 
 
 @pytest.mark.parametrize("call", ["exchange_code", "refresh"])
-def test_token_timeout_is_a_setting(settings: Any, token_endpoint: ScriptedServer, call: str) -> None:
+def test_token_timeout_is_read_from_the_settings(settings: Any, token_endpoint: ScriptedServer, call: str) -> None:
     settings.COGNITO = {**settings.COGNITO, "TOKEN_TIMEOUT_SECONDS": SHORT_SECONDS, "HTTP_TIMEOUT_SECONDS": 60}
     token_endpoint.script(Silence())
     hosted_ui = factories.get_hosted_ui()
     if call == "refresh":
-        is_unavailable(lambda: hosted_ui.refresh("r"))
+        assert_unavailable(lambda: hosted_ui.refresh("r"))
     else:
-        is_unavailable(lambda: hosted_ui.exchange_code("c", redirect_uri="https://a.example/", code_verifier="v"))
+        assert_unavailable(lambda: hosted_ui.exchange_code("c", redirect_uri="https://a.example/", code_verifier="v"))
 
 
 def test_deadline_of_a_sign_out_holds_for_the_token_endpoint_too(token_endpoint: ScriptedServer) -> None:
-    is_unavailable(lambda: factories.get_hosted_ui().until(time.monotonic() - 1).refresh("r"))
+    assert_unavailable(lambda: factories.get_hosted_ui().until(time.monotonic() - 1).refresh("r"))
     assert token_endpoint.count == 0
 
 
 def test_repetition_with_another_secret_shares_the_deadline(
-    client: Client, settings: Any, token_endpoint: ScriptedServer, renew: Renew
+    client: Client, settings: Any, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     secrets = iter(["first-secret", "second-secret"])
 
     def read_slowly() -> str:
         secret = next(secrets)
         if secret == "second-secret":
-            ends_at = time.monotonic() + 1  # as long as an attempt may take, and this one began earlier
-            is_unavailable(lambda: factories.get_hosted_ui().until(ends_at).revoke("r"))
+            ends_at = time.monotonic() + 1  # as long as an attempt may take; this one started earlier
+            assert_unavailable(lambda: factories.get_hosted_ui().until(ends_at).revoke("r"))
         return secret
 
     settings.COGNITO = {**settings.COGNITO, "TOKEN_TIMEOUT_SECONDS": 1}
@@ -136,32 +136,32 @@ def test_repetition_with_another_secret_shares_the_deadline(
     hosted_ui._secret.read()
     hosted_ui._secret.reset_after_fork()  # the cooldown has passed
     token_endpoint.script(refusal("invalid_client"), Silence())
-    is_unavailable(lambda: renew(login))
+    assert_unavailable(lambda: ensure_fresh(login))
     assert [request.path for request in token_endpoint.requests].count("/oauth2/token") == 1
 
 
-# The lease, and the moment of sending
+# The lease and refresh_sent_at
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("changes", "lease_seconds"), [({}, LEASE_SECONDS), ({"TOKEN_TIMEOUT_SECONDS": 7.5}, 12.5)])
-def test_lease_and_moment_are_stored_before_a_refresh_is_sent(
+def test_lease_and_sent_time_are_stored_before_the_refresh_request(
     client: Client,
     settings: Any,
     token_endpoint: ScriptedServer,
-    renew: Renew,
+    ensure_fresh: EnsureFresh,
     changes: dict[str, float],
     lease_seconds: float,
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, **changes}
-    login, seen = login_of(client, ends_in=-1), []
-    look = from_another_thread(lambda: seen.append(again(login)))
-    began_at = timezone.now()
-    token_endpoint.script(replace(token_answer(), before=look))
-    assert renew(login).refresh_sent_at is None
-    (stored,) = seen
-    assert began_at <= stored.refresh_sent_at <= timezone.now()
-    assert stored.refreshing_until - stored.refresh_sent_at == timedelta(seconds=lease_seconds)
+    login, stored_logins = login_of(client, ends_in=-1), []
+    record_login = from_another_thread(lambda: stored_logins.append(reload_login(login)))
+    started_at = timezone.now()
+    token_endpoint.script(replace(token_answer(), before=record_login))
+    assert ensure_fresh(login).refresh_sent_at is None
+    (stored_login,) = stored_logins
+    assert started_at <= stored_login.refresh_sent_at <= timezone.now()
+    assert stored_login.refreshing_until - stored_login.refresh_sent_at == timedelta(seconds=lease_seconds)
 
 
 @pytest.mark.parametrize(
@@ -169,40 +169,40 @@ def test_lease_and_moment_are_stored_before_a_refresh_is_sent(
     [(refusal("invalid_client"), True), (Answer(500), False), (Answer(429), False), (Answer(200, b"cut"), False)],
     ids=["client refused", "500", "429", "no JSON"],
 )
-def test_moment_is_cleared_by_a_definite_answer_alone(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, answer: Answer, is_definite: bool
+def test_sent_time_is_cleared_by_a_definite_response_only(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, answer: Answer, is_definite: bool
 ) -> None:
     login = login_of(client, ends_in=-1)
     token_endpoint.script(answer)
     with pytest.raises(CognitoUnavailableError):
-        renew(login)
-    assert (again(login).refresh_sent_at is None) == is_definite
+        ensure_fresh(login)
+    assert (reload_login(login).refresh_sent_at is None) == is_definite
 
 
-def test_moment_is_cleared_if_the_secret_could_not_be_read(
-    client: Client, settings: Any, token_endpoint: ScriptedServer, renew: Renew
+def test_sent_time_is_cleared_if_the_secret_cannot_be_read(
+    client: Client, settings: Any, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     login = login_of(client, ends_in=-1)
     settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": lambda: 1 / 0}
-    is_unavailable(lambda: renew(login), "client_secret_unavailable")
-    assert (again(login).refresh_sent_at, token_endpoint.count) == (None, 0)
+    assert_unavailable(lambda: ensure_fresh(login), "client_secret_unavailable")
+    assert (reload_login(login).refresh_sent_at, token_endpoint.count) == (None, 0)
 
 
 @pytest.mark.parametrize("answer", [Answer(500), refusal("invalid_client")], ids=["500", "client refused"])
-def test_moment_of_the_first_lost_answer_stays(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, answer: Answer
+def test_sent_time_of_the_first_lost_response_is_not_changed(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, answer: Answer
 ) -> None:
     sent_at = login_of(client, ends_in=-1, sent_ago=25).refresh_sent_at
     token_endpoint.script(answer, token_answer())
     with pytest.raises(CognitoUnavailableError):
-        renew(again(CognitoLogin.objects.get()))
+        ensure_fresh(reload_login(CognitoLogin.objects.get()))
     assert CognitoLogin.objects.get().refresh_sent_at == sent_at
-    assert renew(change(again(CognitoLogin.objects.get()), retry_in=-1)).refresh_sent_at is None
+    assert ensure_fresh(change(reload_login(CognitoLogin.objects.get()), retry_in=-1)).refresh_sent_at is None
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("answer", [Answer(500), refusal()], ids=["500", "refusal"])
-def test_attempt_that_lost_its_lease_leaves_the_lease_of_another(
+def test_attempt_without_its_lease_does_not_change_the_new_lease(
     client: Client, token_endpoint: ScriptedServer, answer: Answer
 ) -> None:
     login = login_of(client, ends_in=30, sent_ago=25)
@@ -214,170 +214,187 @@ def test_attempt_that_lost_its_lease_leaves_the_lease_of_another(
     assert rows.get().retry_at is None
 
 
-def test_refresh_that_gets_no_thread_during_its_lease_is_not_sent(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, monkeypatch: pytest.MonkeyPatch
+def test_refresh_that_starts_after_its_lease_is_not_sent(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     login, request_tokens, now = login_of(client, ends_in=-1), refresh._request_tokens, time.time
 
     def request_tokens_late(login: CognitoLogin) -> Any:
-        """Begin when the lease has ended: hanging requests of other logins had all threads of the event loop."""
+        """Start after the lease has expired: requests of other logins used all threads of the event loop."""
         monkeypatch.setattr(time, "time", lambda: now() + LEASE_SECONDS)
         return request_tokens(login)
 
     monkeypatch.setattr(refresh, "_request_tokens", request_tokens_late)
     token_endpoint.script(token_answer())
-    is_unavailable(lambda: renew(login))
+    assert_unavailable(lambda: ensure_fresh(login))
     assert token_endpoint.count == 0
 
 
-# Others, while one refreshes
+# Requests during a refresh
 
 
 @pytest.mark.parametrize("lease_left", [LEASE_SECONDS - 3, 1])
-def test_request_during_a_slow_refresh_past_expiry_does_not_wait(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, monkeypatch: pytest.MonkeyPatch, lease_left: float
+def test_expired_login_during_a_slow_refresh_does_not_wait(
+    client: Client,
+    token_endpoint: ScriptedServer,
+    ensure_fresh: EnsureFresh,
+    monkeypatch: pytest.MonkeyPatch,
+    lease_left: float,
 ) -> None:
-    monkeypatch.setattr(refresh, "_POLL_SECONDS", 60)  # a request that waits at all waits too long
+    monkeypatch.setattr(refresh, "_POLL_SECONDS", 60)  # any wait is too long
     login = login_of(client, ends_in=-1, leased_for=lease_left, sent_ago=LEASE_SECONDS - lease_left)
-    assert is_unavailable(lambda: renew(login), "refresh_in_progress") > 0
+    assert assert_unavailable(lambda: ensure_fresh(login), "refresh_in_progress") > 0
     assert token_endpoint.count == 0
 
 
 @pytest.mark.django_db(transaction=True)
-def test_request_that_read_the_login_before_the_next_attempt_waits_for_it(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
+def test_request_with_a_stale_login_waits_for_the_next_attempt(client: Client, token_endpoint: ScriptedServer) -> None:
     login, gate = login_of(client, ends_in=-1, leased_for=-1, sent_ago=21), Gate()
-    read_before = again(login)
+    stale_login = reload_login(login)
     token_endpoint.script(replace(token_answer(), before=gate))
-    refreshed: list[int] = []
+    versions: list[int] = []
 
     async def both() -> None:
-        first = asyncio.create_task(refresh.aensure_fresh(again_login))
+        first = asyncio.create_task(refresh.aensure_fresh(reloaded_login))
         await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
-        second = asyncio.create_task(refresh.aensure_fresh(read_before))
-        await asyncio.sleep(0)  # let it start
+        second = asyncio.create_task(refresh.aensure_fresh(stale_login))
+        await asyncio.sleep(0)  # let the task start
         gate.opened.set()
-        refreshed.extend([login.version for login in await asyncio.gather(first, second)])
+        versions.extend([login.version for login in await asyncio.gather(first, second)])
 
-    again_login = again(login)
+    reloaded_login = reload_login(login)
     async_to_sync(both)()
-    assert (refreshed, token_endpoint.count) == ([1, 1], 1)
+    assert (versions, token_endpoint.count) == ([1, 1], 1)
 
 
-# An answer that was lost
+# Lost responses
 
 
-def test_refusal_after_a_lost_answer_keeps_the_login_until_expiry(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew
+def test_refusal_after_a_lost_response_ends_the_login_at_expiry(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     login = login_of(client, ends_in=30, sent_ago=LEASE_SECONDS + 1)
     token_endpoint.script(refusal())
     for _ in range(3):
-        assert store.get_access_token(renew(again(login))).username == "alice"
+        assert store.get_access_token(ensure_fresh(reload_login(login))).username == "alice"
     assert who(client) == "alice"
     assert token_endpoint.count == 1
     CognitoLogin.objects.update(expires_at=timezone.now(), retry_at=timezone.now())
-    is_ended(lambda: renew(again(login)))
+    assert_ended(lambda: ensure_fresh(reload_login(login)))
     assert token_endpoint.count == 2
 
 
-def test_refusal_after_a_lost_answer_ends_an_expired_login(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, caplog: pytest.LogCaptureFixture
+def test_refusal_after_a_lost_response_ends_an_expired_login(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, caplog: pytest.LogCaptureFixture
 ) -> None:
     login = login_of(client, ends_in=-1, sent_ago=90)
     token_endpoint.script(refusal())
     with caplog.at_level(logging.WARNING, "django_cognito.sessions.refresh"):
-        is_ended(lambda: renew(login))
+        assert_ended(lambda: ensure_fresh(login))
     assert "RetryGracePeriodSeconds" in caplog.text
     assert "a-refresh-token" not in caplog.text
 
 
-def test_refusal_without_a_lost_answer_ends_the_login_at_once(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, caplog: pytest.LogCaptureFixture
+def test_refusal_without_a_lost_response_ends_the_login_at_once(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, caplog: pytest.LogCaptureFixture
 ) -> None:
     login = login_of(client, ends_in=30)
     token_endpoint.script(refusal())
-    is_ended(lambda: renew(login))
+    assert_ended(lambda: ensure_fresh(login))
     assert "RetryGracePeriodSeconds" not in caplog.text
 
 
-def test_other_tokens_after_a_lost_answer_end_the_login_at_once(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew
+def test_wrong_tokens_after_a_lost_response_end_the_login_at_once(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     login = login_of(client, ends_in=30, sent_ago=25)
     token_endpoint.script(token_answer("mallory"), Answer())
-    is_ended(lambda: renew(login))
+    assert_ended(lambda: ensure_fresh(login))
 
 
-# A new refresh token that nobody else has
+# New refresh tokens that are only in one response
 
 
 @pytest.mark.parametrize(
-    ("rotated", "revoked"), [("the-second-one", "the-second-one"), (None, "a-refresh-token")], ids=["rotated", "same"]
+    ("rotated_token", "revoked_token"),
+    [("the-second-one", "the-second-one"), (None, "a-refresh-token")],
+    ids=["rotated", "same"],
 )
-def test_refresh_whose_tokens_are_refused_revokes_the_refresh_token(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, rotated: str | None, revoked: str
+def test_refresh_with_rejected_tokens_revokes_the_refresh_token(
+    client: Client,
+    token_endpoint: ScriptedServer,
+    ensure_fresh: EnsureFresh,
+    rotated_token: str | None,
+    revoked_token: str,
 ) -> None:
     login = login_of(client, ends_in=30)
-    token_endpoint.script(token_answer("mallory", refresh_token=rotated), Answer())
-    is_ended(lambda: renew(login))
+    token_endpoint.script(token_answer("mallory", refresh_token=rotated_token), Answer())
+    assert_ended(lambda: ensure_fresh(login))
     assert [request.path for request in token_endpoint.requests] == ["/oauth2/token", "/oauth2/revoke"]
-    assert form_of(token_endpoint.requests[1])["token"] == revoked
+    assert form_of(token_endpoint.requests[1])["token"] == revoked_token
 
 
 def test_refresh_of_a_disabled_user_revokes_the_new_refresh_token(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     login = login_of(client, ends_in=-1)
     get_user_model().objects.update(is_active=False)
     token_endpoint.script(token_answer(refresh_token="the-second-one"), Answer())
-    is_ended(lambda: renew(login))
+    assert_ended(lambda: ensure_fresh(login))
     assert form_of(token_endpoint.requests[1])["token"] == "the-second-one"
 
 
-def test_refused_refresh_token_is_not_revoked(client: Client, token_endpoint: ScriptedServer, renew: Renew) -> None:
+def test_refused_refresh_token_is_not_revoked(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
+) -> None:
     login = login_of(client, ends_in=-1)
     token_endpoint.script(refusal())
-    is_ended(lambda: renew(login))
+    assert_ended(lambda: ensure_fresh(login))
     assert token_endpoint.count == 1
 
 
 @pytest.fixture
 def emulator(settings: Any) -> Iterator[Emulator]:
-    """A local Cognito whose app client rotates refresh tokens without a grace period."""
-    with Emulator(seed=seed_for("http://testserver")) as running:
-        settings.COGNITO = settings_for(running, "3rotating")
-        yield running
+    """Yield a local Cognito with an app client that rotates refresh tokens without a grace period."""
+    with Emulator(seed=seed_for("http://testserver")) as running_emulator:
+        settings.COGNITO = settings_for(running_emulator, "3rotating")
+        yield running_emulator
     factories.reset()
 
 
 @pytest.mark.parametrize("ends_in", [30, -1])
-def test_rotated_refresh_token_is_stored_if_the_keys_cannot_be_fetched(
-    client: Client, settings: Any, emulator: Emulator, renew: Renew, unreachable: str, ends_in: float
+def test_rotated_refresh_token_is_stored_if_the_jwks_is_unreachable(
+    client: Client, settings: Any, emulator: Emulator, ensure_fresh: EnsureFresh, unreachable: str, ends_in: float
 ) -> None:
     with Browser(emulator) as browser:  # type: ignore[arg-type]
         sign_in_by_hand(browser, client)
-    before = change(again(CognitoLogin.objects.get()), ends_in=ends_in)
+    before = change(reload_login(CognitoLogin.objects.get()), ends_in=ends_in)
     factories.reset()  # a worker that has just started
-    reachable = settings.COGNITO
-    settings.COGNITO = {**reachable, "JWKS_URI": f"{unreachable}/jwks.json"}
+    working_settings = settings.COGNITO
+    settings.COGNITO = {**working_settings, "JWKS_URI": f"{unreachable}/jwks.json"}
     if ends_in < 0:
-        is_unavailable(lambda: renew(again(before)))
+        assert_unavailable(lambda: ensure_fresh(reload_login(before)))
     else:
-        assert store.decrypt_tokens(renew(again(before))).access_token == store.decrypt_tokens(before).access_token
-    stored = again(before)
-    assert stored.refresh_sent_at is None
-    assert store.decrypt_tokens(stored).refresh_token != store.decrypt_tokens(before).refresh_token
-    settings.COGNITO = reachable
+        assert (
+            store.decrypt_tokens(ensure_fresh(reload_login(before))).access_token
+            == store.decrypt_tokens(before).access_token
+        )
+    stored_login = reload_login(before)
+    assert stored_login.refresh_sent_at is None
+    assert store.decrypt_tokens(stored_login).refresh_token != store.decrypt_tokens(before).refresh_token
+    settings.COGNITO = working_settings
     factories.reset()
-    renewed = renew(change(stored, retry_in=-1))
-    assert renewed.expires_at - timezone.now() > timedelta(minutes=30)
+    refreshed_login = ensure_fresh(change(stored_login, retry_in=-1))
+    assert refreshed_login.expires_at - timezone.now() > timedelta(minutes=30)
 
 
 @pytest.mark.parametrize("error", [OperationalError("deadlock"), ValueError("of a receiver of the site")])
-def test_new_refresh_token_is_stored_if_the_user_cannot_be_written(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, monkeypatch: pytest.MonkeyPatch, error: Exception
+def test_rotated_refresh_token_is_stored_if_the_user_is_not_saved(
+    client: Client,
+    token_endpoint: ScriptedServer,
+    ensure_fresh: EnsureFresh,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
 ) -> None:
     def fail(*_: Any) -> None:
         raise error
@@ -386,14 +403,14 @@ def test_new_refresh_token_is_stored_if_the_user_cannot_be_written(
     monkeypatch.setattr(refresh, "get_or_create_user", fail)
     token_endpoint.script(token_answer(refresh_token="the-second-one"))
     with pytest.raises(type(error)):
-        renew(login)
-    stored = renew(again(login))
-    assert store.decrypt_tokens(stored) == replace(store.decrypt_tokens(login), refresh_token="the-second-one")
-    assert (stored.refresh_sent_at, token_endpoint.count) == (None, 1)
+        ensure_fresh(login)
+    stored_login = ensure_fresh(reload_login(login))
+    assert store.decrypt_tokens(stored_login) == replace(store.decrypt_tokens(login), refresh_token="the-second-one")
+    assert (stored_login.refresh_sent_at, token_endpoint.count) == (None, 1)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_sign_out_while_the_keys_cannot_be_fetched_revokes_the_new_refresh_token(
+def test_sign_out_with_unreachable_jwks_revokes_the_new_refresh_token(
     client: Client, settings: Any, token_endpoint: ScriptedServer, unreachable: str
 ) -> None:
     login = login_of(client, ends_in=30)
@@ -401,7 +418,7 @@ def test_sign_out_while_the_keys_cannot_be_fetched_revokes_the_new_refresh_token
     factories.reset()
     sign_out = from_another_thread(lambda: CognitoLogin.objects.filter(pk=login.pk).delete())
     token_endpoint.script(replace(token_answer(refresh_token="the-second-one"), before=sign_out), Answer())
-    is_ended(lambda: refresh.ensure_fresh(login))
+    assert_ended(lambda: refresh.ensure_fresh(login))
     assert form_of(token_endpoint.requests[-1])["token"] == "the-second-one"
 
 
@@ -416,24 +433,22 @@ def test_cancelled_request_stores_the_new_refresh_token(client: Client, token_en
         request = asyncio.create_task(refresh.aensure_fresh(login))
         await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
         request.cancel()
-        await asyncio.sleep(0)  # let it notice
+        await asyncio.sleep(0)  # let the task handle the cancellation
         gate.opened.set()
         with pytest.raises(asyncio.CancelledError):
             await request
 
     async_to_sync(cancel_during_the_refresh)()
-    assert again(login).version == 1
-    assert store.decrypt_tokens(again(login)).refresh_token == "the-second-one"
+    assert reload_login(login).version == 1
+    assert store.decrypt_tokens(reload_login(login)).refresh_token == "the-second-one"
 
 
-def test_refused_refresh_of_a_cancelled_request_leaves_no_error_behind(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
-    login, gate, unhandled = login_of(client, ends_in=-1), Gate(), []
+def test_refused_refresh_of_a_cancelled_request_logs_no_error(client: Client, token_endpoint: ScriptedServer) -> None:
+    login, gate, unhandled_errors = login_of(client, ends_in=-1), Gate(), []
     token_endpoint.script(replace(refusal(), before=gate))
 
     async def cancel_during_the_refresh() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context["message"]))
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled_errors.append(context["message"]))
         request = asyncio.create_task(refresh.aensure_fresh(login))
         await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
         request.cancel()
@@ -442,7 +457,7 @@ def test_refused_refresh_of_a_cancelled_request_leaves_no_error_behind(
             await request
 
     async_to_sync(cancel_during_the_refresh)()
-    assert (CognitoLogin.objects.count(), unhandled) == (0, [])
+    assert (CognitoLogin.objects.count(), unhandled_errors) == (0, [])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -471,6 +486,6 @@ def test_browser_that_disconnects_during_a_refresh_stays_signed_in(
 
     async_to_sync(disconnect_during_the_refresh)()
     connections.close_all()
-    assert again(login).version == 1
-    assert store.decrypt_tokens(again(login)).refresh_token == "the-second-one"
+    assert reload_login(login).version == 1
+    assert store.decrypt_tokens(reload_login(login)).refresh_token == "the-second-one"
     assert who(client) == "alice"

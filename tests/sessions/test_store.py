@@ -1,6 +1,6 @@
-"""A login's tokens: kept encrypted, renewed by one worker at a time, and gone when Cognito or the person says so.
+"""A login's tokens: stored encrypted, refreshed by one worker at a time, deleted at a refusal or a sign-out.
 
-`renew` is `current` or `acurrent`: every test of it holds for both.
+`ensure_fresh` is `refresh.ensure_fresh` or `refresh.aensure_fresh`.
 """
 
 import asyncio
@@ -37,18 +37,18 @@ from tests.support.scripted_server import Answer, ScriptedServer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
-Renew = Callable[[CognitoLogin], CognitoLogin]
-MARGIN_SECONDS = 60  # REFRESH_MARGIN_SECONDS, as it is when nobody sets it
+EnsureFresh = Callable[[CognitoLogin], CognitoLogin]
+MARGIN_SECONDS = 60  # the default of REFRESH_MARGIN_SECONDS
 
 
 @pytest.fixture(params=["sync", "async"])
-def renew(request: pytest.FixtureRequest) -> Renew:
+def ensure_fresh(request: pytest.FixtureRequest) -> EnsureFresh:
     return refresh.ensure_fresh if request.param == "sync" else async_to_sync(refresh.aensure_fresh)
 
 
 @pytest.fixture
 def threads() -> Iterator[Callable[..., "Future[Any]"]]:
-    """Calls functions at the same time, each in a thread with a database connection of its own."""
+    """Yield a function that calls another one in a thread with its own database connection."""
 
     def call(function: Callable[..., Any], *args: Any) -> Any:
         try:
@@ -61,32 +61,32 @@ def threads() -> Iterator[Callable[..., "Future[Any]"]]:
 
 
 @contextmanager
-def ends_as(code: str) -> Iterator[None]:
+def raises_sign_in_error(code: str) -> Iterator[None]:
     with pytest.raises(SignInError) as caught:
         yield
     assert caught.value.code == code
 
 
-def again(login: CognitoLogin) -> CognitoLogin:
-    """The login as another worker reads it now."""
+def reload_login(login: CognitoLogin) -> CognitoLogin:
+    """Return the login as stored in the database."""
     return CognitoLogin.objects.select_related("cognito_user").get(pk=login.pk)
 
 
-def is_gone(login: CognitoLogin) -> bool:
+def is_deleted(login: CognitoLogin) -> bool:
     return not CognitoLogin.objects.filter(id=login.id).exists()
 
 
-# Kept
+# Stored tokens
 
 
-def test_tokens_are_kept_and_come_back(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_stored_tokens_are_read_back(client: Client, token_endpoint: ScriptedServer) -> None:
     login = login_of(client)
     assert store.get_access_token(login).username == "alice"
     assert store.decrypt_tokens(login).access_token.count(".") == 2
     assert token_endpoint.count == 0
 
 
-def test_neither_the_row_nor_the_session_shows_a_token(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_row_and_session_have_no_readable_token(client: Client, token_endpoint: ScriptedServer) -> None:
     login = login_of(client)
     change(login, ends_in=10)
     token_endpoint.script(token_answer(refresh_token="the-refresh-token"))
@@ -98,28 +98,28 @@ def test_neither_the_row_nor_the_session_shows_a_token(client: Client, token_end
     assert client.session[store.SESSION_KEY] == str(login.id)
 
 
-def test_a_token_as_long_as_the_settings_allow_is_read_back(client: Client, settings: Any, cognito_keys: None) -> None:
+def test_token_of_the_allowed_length_is_read_back(client: Client, settings: Any, cognito_keys: None) -> None:
     settings.COGNITO = {**settings.COGNITO, "TOKEN_MAX_BYTES": 65_536}
-    user = start(client, make_token(**{"custom:long": "x" * 20_000}), make_token(token_use="id"))
+    user = start_login(client, make_token(**{"custom:long": "x" * 20_000}), make_token(token_use="id"))
     login = CognitoLogin.objects.get(cognito_user__user=user)
     assert store.get_access_token(login).username == "alice"
 
 
-def test_one_rows_tokens_do_not_open_in_another(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_tokens_of_another_row_cannot_be_decrypted(client: Client, token_endpoint: ScriptedServer) -> None:
     alice, bob = login_of(client, "alice"), login_of(Client(), "bob")
     CognitoLogin.objects.filter(pk=bob.pk).update(tokens=alice.tokens)
-    with ends_as("login_unreadable"):
-        store.decrypt_tokens(again(bob))
+    with raises_sign_in_error("login_unreadable"):
+        store.decrypt_tokens(reload_login(bob))
 
 
-def test_changed_bytes_do_not_open(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_changed_tokens_cannot_be_decrypted(client: Client, token_endpoint: ScriptedServer) -> None:
     login = login_of(client)
     login.tokens = bytes(login.tokens)[:-1] + b"\0\0"
-    with ends_as("login_unreadable"):
+    with raises_sign_in_error("login_unreadable"):
         store.get_access_token(login)
 
 
-def test_a_new_secret_key_opens_what_the_old_one_sealed_while_it_is_a_fallback(
+def test_tokens_are_decrypted_with_a_fallback_secret_key(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     login = login_of(client)
@@ -128,73 +128,73 @@ def test_a_new_secret_key_opens_what_the_old_one_sealed_while_it_is_a_fallback(
     assert store.get_access_token(login).username == "alice"
 
 
-def test_a_new_secret_key_without_the_old_one_ends_the_login(
+def test_new_secret_key_without_a_fallback_ends_the_login(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     login = login_of(client)
     settings.SECRET_KEY = "another key for tests alone, as long as the one before it was"
-    with ends_as("login_unreadable"):
+    with raises_sign_in_error("login_unreadable"):
         store.decrypt_tokens(login)
 
 
-def test_a_refresh_seals_under_the_new_secret_key(
+def test_refresh_encrypts_with_the_new_secret_key(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     login = login_of(client, ends_in=10)
-    old = settings.SECRET_KEY
+    old_key = settings.SECRET_KEY
     settings.SECRET_KEY = "another key for tests alone, as long as the one before it was"
-    settings.SECRET_KEY_FALLBACKS = [old]
+    settings.SECRET_KEY_FALLBACKS = [old_key]
     token_endpoint.script(token_answer())
-    renewed = refresh.ensure_fresh(login)
+    refreshed_login = refresh.ensure_fresh(login)
     settings.SECRET_KEY_FALLBACKS = []
-    assert store.get_access_token(renewed).username == "alice"
+    assert store.get_access_token(refreshed_login).username == "alice"
 
 
-def test_a_session_whose_tokens_do_not_open_is_signed_out(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_session_with_undecryptable_tokens_is_signed_out(client: Client, token_endpoint: ScriptedServer) -> None:
     alice, bob = login_of(Client(), "alice"), login_of(client, "bob")
     CognitoLogin.objects.filter(pk=bob.pk).update(tokens=alice.tokens)
     assert who(client) == "nobody"
     assert not client.session.items()
 
 
-# Found
+# Loading
 
 
-def test_a_login_is_found_with_its_person_in_one_query(
+def test_login_is_loaded_with_its_link_in_one_query(
     client: Client, token_endpoint: ScriptedServer, django_assert_num_queries: Any
 ) -> None:
     sign_in(client, "alice")
-    kept = client.session
-    assert kept.get(store.SESSION_KEY)
+    session = client.session
+    assert session.get(store.SESSION_KEY)
     with django_assert_num_queries(1):
-        assert store.load_login(kept).cognito_user.username == "alice"
+        assert store.load_login(session).cognito_user.username == "alice"
 
 
-def test_another_users_login_is_not_found(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_login_of_another_user_is_not_loaded(client: Client, token_endpoint: ScriptedServer) -> None:
     login_of(client, "alice")
     bob = sign_in(Client(), "bob")
-    kept = client.session
-    kept[auth.SESSION_KEY] = str(bob.pk)
-    with ends_as("login_ended"):
-        store.load_login(kept)
+    session = client.session
+    session[auth.SESSION_KEY] = str(bob.pk)
+    with raises_sign_in_error("login_ended"):
+        store.load_login(session)
 
 
 @pytest.mark.parametrize("login_id", [None, "not a uuid", "5e0a1b52-6f0c-4c1e-9a58-0d7c5a1e0001"])
-def test_a_session_that_names_no_login_finds_none(
+def test_session_without_a_valid_login_id_has_no_login(
     client: Client, token_endpoint: ScriptedServer, login_id: Any
 ) -> None:
     sign_in(client, "alice")
-    kept = client.session
-    kept[store.SESSION_KEY] = login_id
-    with ends_as("login_ended"):
-        store.load_login(kept)
+    session = client.session
+    session[store.SESSION_KEY] = login_id
+    with raises_sign_in_error("login_ended"):
+        store.load_login(session)
 
 
-# Begun
+# Start of a login
 
 
-def start(client: Client, access_token: str, id_token: str) -> Any:
-    """Sign in at `client` with tokens of one's own, as the callback does."""
+def start_login(client: Client, access_token: str, id_token: str) -> Any:
+    """Sign in at `client` with the given tokens, as the callback does."""
     user, token = authenticate(access_token, token_use="access", id_token=id_token)
     request: Any = HttpRequest()
     request.user, request.session = AnonymousUser(), client.session
@@ -203,94 +203,96 @@ def start(client: Client, access_token: str, id_token: str) -> Any:
 
 
 @pytest.mark.defends("RP-06")
-@pytest.mark.parametrize("who_comes", ["alice", "bob"])
-def test_every_sign_in_changes_the_sessions_key(client: Client, token_endpoint: ScriptedServer, who_comes: str) -> None:
+@pytest.mark.parametrize("second_username", ["alice", "bob"])
+def test_each_sign_in_changes_the_session_key(
+    client: Client, token_endpoint: ScriptedServer, second_username: str
+) -> None:
     keys = [client.session.session_key]
-    for username in ("alice", who_comes):
+    for username in ("alice", second_username):
         sign_in(client, username)
         keys.append(client.session.session_key)
     assert len(set(keys)) == 3
     assert not any(client.session.exists(key) for key in keys[:2] if key)
 
 
-@pytest.mark.parametrize("who_comes", ["alice", "bob"])
-def test_a_sign_in_ends_the_browsers_earlier_login(
-    client: Client, token_endpoint: ScriptedServer, who_comes: str
+@pytest.mark.parametrize("second_username", ["alice", "bob"])
+def test_sign_in_ends_the_earlier_login_of_the_browser(
+    client: Client, token_endpoint: ScriptedServer, second_username: str
 ) -> None:
     sign_in(client, refresh_token="the-first-one")
-    sign_in(client, who_comes)
-    assert [login.cognito_user.username for login in CognitoLogin.objects.all()] == [who_comes]
+    sign_in(client, second_username)
+    assert [login.cognito_user.username for login in CognitoLogin.objects.all()] == [second_username]
     assert [(request.path, form_of(request)["token"]) for request in token_endpoint.requests] == [
         ("/oauth2/revoke", "the-first-one")
     ]
 
 
 @pytest.mark.defends("RP-06")
-def test_what_a_visitor_did_before_is_kept_and_what_somebody_else_did_is_not(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
-    kept = client.session
-    kept["basket"] = "pears"
-    kept.save()
+def test_sign_in_keeps_anonymous_session_data_only(client: Client, token_endpoint: ScriptedServer) -> None:
+    session = client.session
+    session["basket"] = "pears"
+    session.save()
     sign_in(client, "alice")
     assert client.session["basket"] == "pears"
     sign_in(client, "bob")
     assert "basket" not in client.session
 
 
-# Renewed
+# Refresh
 
 
 @pytest.mark.parametrize("ends_in", [MARGIN_SECONDS + 30, 3_600])
-def test_tokens_before_their_margin_are_left_alone(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, ends_in: float
+def test_tokens_before_the_margin_are_not_refreshed(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, ends_in: float
 ) -> None:
     login = login_of(client, ends_in=ends_in)
-    assert renew(login) is login
+    assert ensure_fresh(login) is login
     assert token_endpoint.count == 0
 
 
 @pytest.mark.parametrize("ends_in", [MARGIN_SECONDS - 1, 1, -1, -86_400])
-def test_tokens_inside_the_margin_or_past_their_end_are_renewed(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, ends_in: float
+def test_tokens_in_the_margin_or_expired_are_refreshed(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, ends_in: float
 ) -> None:
     login = login_of(client, ends_in=ends_in)
     before = store.decrypt_tokens(login)
     token_endpoint.script(token_answer())
-    renewed = renew(login)
-    assert store.decrypt_tokens(renewed).access_token != before.access_token
-    assert renewed.expires_at - timezone.now() > timedelta(minutes=59)
-    assert (renewed.version, renewed.refreshing_until) == (1, None)
+    refreshed_login = ensure_fresh(login)
+    assert store.decrypt_tokens(refreshed_login).access_token != before.access_token
+    assert refreshed_login.expires_at - timezone.now() > timedelta(minutes=59)
+    assert (refreshed_login.version, refreshed_login.refreshing_until) == (1, None)
     assert form_of(token_endpoint.requests[0])["refresh_token"] == before.refresh_token
 
 
-def test_the_margin_is_a_setting(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
+def test_refresh_margin_is_read_from_the_settings(
+    client: Client, settings: Any, token_endpoint: ScriptedServer
+) -> None:
     settings.COGNITO = {**settings.COGNITO, "REFRESH_MARGIN_SECONDS": 0}
     login = login_of(client, ends_in=5)
     assert refresh.ensure_fresh(login) is login
     assert token_endpoint.count == 0
 
 
-def test_a_refresh_token_that_is_not_rotated_stays(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew
+def test_refresh_token_without_rotation_is_used_again(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     sign_in(client, refresh_token="the-first-one")
     token_endpoint.script(token_answer(refresh_token=None))
-    renewed = renew(change(again(CognitoLogin.objects.get()), ends_in=-1))
-    assert store.decrypt_tokens(renewed).refresh_token == "the-first-one"
+    refreshed_login = ensure_fresh(change(reload_login(CognitoLogin.objects.get()), ends_in=-1))
+    assert store.decrypt_tokens(refreshed_login).refresh_token == "the-first-one"
 
 
-def test_a_rotated_refresh_token_is_kept_and_used_next(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew
+def test_rotated_refresh_token_is_stored_and_used_next(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     login = login_of(client, ends_in=-1)
     token_endpoint.script(token_answer(refresh_token="the-second-one"), token_answer(refresh_token="the-third-one"))
-    renewed = renew(change(renew(login), ends_in=-1))
-    assert store.decrypt_tokens(renewed).refresh_token == "the-third-one"
+    refreshed_login = ensure_fresh(change(ensure_fresh(login), ends_in=-1))
+    assert store.decrypt_tokens(refreshed_login).refresh_token == "the-third-one"
     assert form_of(token_endpoint.requests[1])["refresh_token"] == "the-second-one"
 
 
-def test_new_groups_come_with_the_new_tokens(client: Client, token_endpoint: ScriptedServer, renew: Renew) -> None:
+def test_refresh_updates_the_groups(client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh) -> None:
     login = login_of(client, ends_in=-1)
     later = int(timezone.now().timestamp()) + 5
     tokens = {
@@ -298,63 +300,63 @@ def test_new_groups_come_with_the_new_tokens(client: Client, token_endpoint: Scr
         "id_token": make_token(token_use="id", groups=["editors"], iat=later),
     }
     token_endpoint.script(token_answer(**tokens))
-    assert renew(login).cognito_user.groups == ["editors"]
+    assert ensure_fresh(login).cognito_user.groups == ["editors"]
 
 
-def test_a_session_saved_after_a_refresh_that_it_did_not_see_brings_nothing_back(
+def test_stale_session_saved_after_a_refresh_restores_no_old_tokens(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
     login = login_of(client, ends_in=-1)
-    early = client.session
-    early["page"] = 1
+    stale_session = client.session
+    stale_session["page"] = 1
     token_endpoint.script(token_answer(refresh_token="the-second-one"))
     assert who(client) == "alice"
-    early.save()
+    stale_session.save()
     assert who(client) == "alice"
-    assert store.decrypt_tokens(again(login)).refresh_token == "the-second-one"
+    assert store.decrypt_tokens(reload_login(login)).refresh_token == "the-second-one"
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("browser", [Client, AsyncClient])
-def test_a_view_that_fails_in_its_transaction_takes_no_tokens_with_it(
-    token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch, browser: Any
+@pytest.mark.parametrize("client_class", [Client, AsyncClient])
+def test_rollback_of_a_failing_view_leaves_the_new_tokens(
+    token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch, client_class: Any
 ) -> None:
     monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
-    client = browser(raise_request_exception=False)
+    client = client_class(raise_request_exception=False)
     login = login_of(client, ends_in=-1)
     token_endpoint.script(token_answer(refresh_token="the-second-one"))
-    get = client.get if browser is Client else async_to_sync(client.get)
+    get = client.get if client_class is Client else async_to_sync(client.get)
     assert get("/broken/").status_code == 500
-    assert store.decrypt_tokens(again(login)).refresh_token == "the-second-one"
+    assert store.decrypt_tokens(reload_login(login)).refresh_token == "the-second-one"
 
 
-# Refused
+# Refusals
 
 
 @pytest.mark.parametrize("ends_in", [30, -1])
-def test_a_refusal_ends_the_login(client: Client, token_endpoint: ScriptedServer, renew: Renew, ends_in: float) -> None:
+def test_refused_refresh_ends_the_login(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, ends_in: float
+) -> None:
     login = login_of(client, ends_in=ends_in)
     token_endpoint.script(refusal())
-    with ends_as("login_ended"):
-        renew(login)
+    with raises_sign_in_error("login_ended"):
+        ensure_fresh(login)
     assert CognitoLogin.objects.count() == 0
 
 
 @pytest.mark.parametrize("error", ["invalid_client", "unauthorized_client", "invalid_request"])
-def test_a_refusal_of_the_app_client_signs_nobody_out(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, error: str
+def test_refused_app_client_does_not_sign_out(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, error: str
 ) -> None:
     login = login_of(client, ends_in=-1)
     token_endpoint.script(refusal(error), token_answer())
     with pytest.raises(CognitoUnavailableError) as caught:
-        renew(login)
+        ensure_fresh(login)
     assert caught.value.code == "client_refused"
-    assert renew(change(again(login), retry_in=-1)).version == 1
+    assert ensure_fresh(change(reload_login(login), retry_in=-1)).version == 1
 
 
-def test_a_session_whose_login_was_refused_is_sent_to_the_login_once(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
+def test_session_of_a_refused_login_is_redirected_to_login_once(client: Client, token_endpoint: ScriptedServer) -> None:
     login_of(client, ends_in=-1)
     token_endpoint.script(refusal())
     first = client.get("/mine/")
@@ -364,8 +366,8 @@ def test_a_session_whose_login_was_refused_is_sent_to_the_login_once(
     assert who(client) == "nobody"
 
 
-def foreign(**changes: Any) -> dict[str, str]:
-    """Tokens that are right but for `changes`."""
+def make_tokens(**changes: Any) -> dict[str, str]:
+    """Return valid tokens with `changes` in their claims."""
     return {"access_token": make_token(**changes), "id_token": make_token(token_use="id", **changes)}
 
 
@@ -373,146 +375,153 @@ def foreign(**changes: Any) -> dict[str, str]:
 @pytest.mark.parametrize(
     "tokens",
     [
-        pytest.param(lambda: foreign(username="mallory"), id="another person's"),
+        pytest.param(lambda: make_tokens(username="mallory"), id="another user's"),
         pytest.param(lambda: {"id_token": make_token(token_use="id", username="mallory")}, id="another's ID token"),
         pytest.param(lambda: {"id_token": make_token(token_use="id", aud="another")}, id="another client's ID token"),
-        pytest.param(lambda: foreign(client_id="another", aud="another"), id="another client's"),
-        pytest.param(lambda: foreign(iss="https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Other"), id="a pool's"),
+        pytest.param(lambda: make_tokens(client_id="another", aud="another"), id="another client's"),
+        pytest.param(
+            lambda: make_tokens(iss="https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Other"), id="another pool's"
+        ),
         pytest.param(lambda: {"access_token": make_token(token_use="id")}, id="an ID token as access token"),
         pytest.param(lambda: {"id_token": make_token()}, id="an access token as ID token"),
-        pytest.param(lambda: {"access_token": make_token(username=None, sub="1testclient23456789")}, id="a machine's"),
+        pytest.param(
+            lambda: {"access_token": make_token(username=None, sub="1testclient23456789")},
+            id="a machine-to-machine client's",
+        ),
         pytest.param(lambda: {"id_token": make_token(token_use="id", at_hash="another")}, id="a wrong at_hash"),
-        pytest.param(lambda: foreign(exp=1_000_000_000), id="over"),
+        pytest.param(lambda: make_tokens(exp=1_000_000_000), id="expired"),
         pytest.param(lambda: {"id_token": None}, id="no ID token"),
         pytest.param(lambda: {"token_type": "mac"}, id="an unknown type"),
     ],
 )
-def test_tokens_that_are_not_this_logins_end_it(
+def test_refresh_with_tokens_of_another_login_ends_the_login(
     client: Client, token_endpoint: ScriptedServer, tokens: Callable[[], dict[str, Any]]
 ) -> None:
     login = login_of(client, ends_in=-1)
     token_endpoint.script(token_answer(**tokens()))
-    with ends_as("login_ended"):
+    with raises_sign_in_error("login_ended"):
         refresh.ensure_fresh(login)
-    assert is_gone(login)
+    assert is_deleted(login)
     assert [user.get_username() for user in get_user_model().objects.all()] == ["alice"]
 
 
 @pytest.mark.defends("RP-17")
-def test_another_clients_tokens_end_it_even_where_the_api_takes_them(
+def test_refresh_with_tokens_of_an_allowed_api_client_ends_the_login(
     client: Client, token_endpoint: ScriptedServer, settings: Any
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "CLIENT_IDS": [settings.COGNITO["CLIENT_ID"], "another"]}
     login = login_of(client, ends_in=-1)
-    token_endpoint.script(token_answer(**foreign(client_id="another", aud="another")))
-    with ends_as("login_ended"):
+    token_endpoint.script(token_answer(**make_tokens(client_id="another", aud="another")))
+    with raises_sign_in_error("login_ended"):
         refresh.ensure_fresh(login)
 
 
 @pytest.mark.defends("RP-15")
-def test_somebody_disabled_here_is_not_renewed(client: Client, token_endpoint: ScriptedServer, renew: Renew) -> None:
+def test_login_of_an_inactive_user_is_not_refreshed(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
+) -> None:
     login = login_of(client, ends_in=-1)
     get_user_model().objects.update(is_active=False)
     token_endpoint.script(token_answer())
-    with ends_as("login_ended"):
-        renew(login)
+    with raises_sign_in_error("login_ended"):
+        ensure_fresh(login)
 
 
-def test_a_login_without_a_refresh_token_lasts_as_long_as_its_tokens(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew
+def test_login_without_a_refresh_token_ends_with_its_tokens(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     sign_in(client)
-    login = change(again(CognitoLogin.objects.get()), ends_in=30)
-    assert renew(login).pk == login.pk
-    with ends_as("login_ended"):
-        renew(change(again(login), ends_in=-1))
+    login = change(reload_login(CognitoLogin.objects.get()), ends_in=30)
+    assert ensure_fresh(login).pk == login.pk
+    with raises_sign_in_error("login_ended"):
+        ensure_fresh(change(reload_login(login), ends_in=-1))
     assert token_endpoint.count == 0
 
 
 def test_account_unlinked_during_the_sign_in_changes_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
-    kept = login_of(client, "alice")
+    other_login = login_of(client, "alice")
     user = sign_in(Client(), "bob")
     CognitoUser.objects.filter(user=user).delete()
     request = HttpRequest()
     request.user, request.session = user, client.session
     raw, id_token = make_token(username="bob"), make_token(token_use="id", username="bob")
     token = verify(raw, token_use="access", id_token=id_token)[0]
-    with ends_as("link_interrupted"):
+    with raises_sign_in_error("link_interrupted"):
         store.start_login(request, user, token, TokenSet(raw, id_token, None, 3_600))
-    assert not is_gone(kept)
+    assert not is_deleted(other_login)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_account_unlinked_while_its_login_is_stored_ends_no_sign_in_with_an_error(
+def test_account_unlinked_while_its_login_is_stored_raises_no_error(
     token_endpoint: ScriptedServer, threads: Callable[..., "Future[Any]"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    user, sealed, unlinked = sign_in(Client(), "bob"), store.encrypt_tokens, []
+    user, encrypt_tokens, unlink_futures = sign_in(Client(), "bob"), store.encrypt_tokens, []
     raw, id_token = make_token(username="bob"), make_token(token_use="id", username="bob")
     token = verify(raw, token_use="access", id_token=id_token)[0]
-    began = threading.Event()
+    unlink_started = threading.Event()
 
     def unlink() -> None:
-        began.set()
+        unlink_started.set()
         CognitoUser.objects.filter(user=user).delete()
 
-    def sealed_while_unlinked(*given: Any) -> bytes:
-        unlinked.append(threads(unlink))
-        began.wait(20)
+    def encrypt_while_unlinking(*args: Any) -> bytes:
+        unlink_futures.append(threads(unlink))
+        unlink_started.wait(20)
         with suppress(TimeoutError):
-            unlinked[0].result(0.2)  # it waits for the lock
-        return sealed(*given)
+            unlink_futures[0].result(0.2)  # unlink waits for the lock
+        return encrypt_tokens(*args)
 
-    monkeypatch.setattr(store, "encrypt_tokens", sealed_while_unlinked)
+    monkeypatch.setattr(store, "encrypt_tokens", encrypt_while_unlinking)
     request = HttpRequest()
     request.user, request.session = user, Client().session
     store.start_login(request, user, token, TokenSet(raw, id_token, None, 3_600))
-    unlinked[0].result(20)
+    unlink_futures[0].result(20)
     assert not CognitoLogin.objects.exists()
 
 
-# Unavailable
+# Outages
 
 
-def test_an_outage_inside_the_margin_is_not_noticed(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew
+def test_outage_in_the_margin_uses_the_old_tokens(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     login = login_of(client, ends_in=30)
     token_endpoint.script(Answer(500))
-    assert store.get_access_token(renew(login)).username == "alice"
-    assert not is_gone(login)
+    assert store.get_access_token(ensure_fresh(login)).username == "alice"
+    assert not is_deleted(login)
 
 
-def test_an_outage_inside_the_margin_slows_down_one_request_and_not_every_one(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew
+def test_outage_in_the_margin_is_one_refresh_request(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     login = login_of(client, ends_in=30)
     token_endpoint.script(Answer(500))
     for _ in range(3):
-        renew(again(login))
+        ensure_fresh(reload_login(login))
     assert token_endpoint.count == 1
 
 
-def test_after_an_outage_inside_the_margin_somebody_tries_again(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew
+def test_refresh_is_retried_after_an_outage_in_the_margin(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     login = login_of(client, ends_in=30)
     token_endpoint.script(Answer(500), token_answer())
-    renew(login)
-    assert renew(change(again(login), retry_in=-1)).version == 1
+    ensure_fresh(login)
+    assert ensure_fresh(change(reload_login(login), retry_in=-1)).version == 1
 
 
 @pytest.mark.defends("RP-24")
-def test_an_outage_past_the_end_is_said_and_ends_nothing(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew
+def test_outage_after_expiry_is_raised_and_ends_no_login(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     login = login_of(client, ends_in=-1)
     token_endpoint.script(Answer(500), token_answer())
     with pytest.raises(CognitoUnavailableError):
-        renew(again(login))
-    assert renew(change(again(login), retry_in=-1)).version == 1
+        ensure_fresh(reload_login(login))
+    assert ensure_fresh(change(reload_login(login), retry_in=-1)).version == 1
 
 
-def test_past_the_end_in_an_outage_the_person_is_known_but_their_rights_are_not(
+def test_expired_session_in_an_outage_has_its_user_without_rights(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
     login_of(client, ends_in=-1)
@@ -524,30 +533,34 @@ def test_past_the_end_in_an_outage_the_person_is_known_but_their_rights_are_not(
     assert int(answer["Retry-After"]) > 0
     change(CognitoLogin.objects.get(), retry_in=-1)
     token_endpoint.script(token_answer())
-    assert client.get("/subject/").content.decode() == make_subject()
+    assert client.get("/subject/").content.decode() == get_subject()
 
 
-def make_subject() -> str:
+def get_subject() -> str:
     return str(CognitoUser.objects.get().sub)
 
 
-# One at a time
+# Concurrent refreshes
 
 
 @pytest.mark.django_db(transaction=True)
-def test_inside_the_margin_one_refreshes_and_the_others_go_on_with_what_they_have(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, threads: Any, monkeypatch: pytest.MonkeyPatch
+def test_concurrent_requests_in_the_margin_use_the_old_tokens(
+    client: Client,
+    token_endpoint: ScriptedServer,
+    ensure_fresh: EnsureFresh,
+    threads: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(refresh, "_POLL_SECONDS", 60)  # who waits at all, waits too long
+    monkeypatch.setattr(refresh, "_POLL_SECONDS", 60)  # any wait is too long
     login, gate = login_of(client, ends_in=30), Gate()
     token_endpoint.script(replace(token_answer(), before=gate))
-    winner = threads(renew, again(login))
+    winner = threads(ensure_fresh, reload_login(login))
     others: list[CognitoLogin] = []
 
-    def the_others_come() -> None:
-        others.extend(future.result(20) for future in [threads(renew, again(login)) for _ in range(7)])
+    def run_others() -> None:
+        others.extend(future.result(20) for future in [threads(ensure_fresh, reload_login(login)) for _ in range(7)])
 
-    gate.wait_until_asked(the_others_come)
+    gate.wait_until_asked(run_others)
     assert [other.version for other in others] == [0] * 7
     assert winner.result(20).version == 1
     assert token_endpoint.count == 1
@@ -555,84 +568,84 @@ def test_inside_the_margin_one_refreshes_and_the_others_go_on_with_what_they_hav
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("ends_in", [30, -1])
-def test_eight_at_the_same_moment_make_one_request(
+def test_eight_concurrent_refreshes_send_one_request(
     client: Client, token_endpoint: ScriptedServer, threads: Any, ends_in: float
 ) -> None:
     login, start_line = login_of(client, ends_in=ends_in), threading.Barrier(8)
     token_endpoint.script(token_answer())
 
-    def run(mine: CognitoLogin) -> CognitoLogin:
+    def run(stored_login: CognitoLogin) -> CognitoLogin:
         start_line.wait(20)
-        return refresh.ensure_fresh(mine)
+        return refresh.ensure_fresh(stored_login)
 
-    runs = [threads(run, again(login)) for _ in range(8)]
+    runs = [threads(run, reload_login(login)) for _ in range(8)]
     assert {store.is_expired(run.result(20)) for run in runs} == {False}
     assert token_endpoint.count == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_past_the_end_the_others_wait_for_the_winner(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, threads: Any
+def test_concurrent_requests_after_expiry_wait_for_the_refresh(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, threads: Any
 ) -> None:
     login, gate = login_of(client, ends_in=-1), Gate()
     token_endpoint.script(replace(token_answer(), before=gate))
-    runs = [threads(renew, again(login)) for _ in range(4)]
+    runs = [threads(ensure_fresh, reload_login(login)) for _ in range(4)]
     gate.wait_until_asked()
     assert [run.result(20).version for run in runs] == [1] * 4
     assert token_endpoint.count == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_waits_for_a_winner_that_is_refused_is_signed_out_too(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, threads: Any
+def test_waiting_requests_end_with_a_refused_refresh(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, threads: Any
 ) -> None:
     login, gate = login_of(client, ends_in=-1), Gate()
     token_endpoint.script(replace(refusal(), before=gate))
-    runs = [threads(renew, again(login)) for _ in range(3)]
+    runs = [threads(ensure_fresh, reload_login(login)) for _ in range(3)]
     gate.wait_until_asked()
     assert {run.exception(20).code for run in runs} == {"login_ended"}
     assert token_endpoint.count == 1
 
 
-def test_while_cognito_is_asked_the_databases_thread_is_free(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_async_refresh_does_not_block_the_database_thread(client: Client, token_endpoint: ScriptedServer) -> None:
     login, gate = login_of(client, ends_in=-1), Gate()
     token_endpoint.script(replace(token_answer(), before=gate))
 
     async def both() -> tuple[int, CognitoLogin]:
-        renewing = asyncio.create_task(refresh.aensure_fresh(login))
+        refresh_task = asyncio.create_task(refresh.aensure_fresh(login))
         try:
             await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
             logins = await asyncio.wait_for(sync_to_async(CognitoLogin.objects.count)(), 5)
         finally:
             gate.opened.set()
-        return logins, await renewing
+        return logins, await refresh_task
 
-    logins, renewed = async_to_sync(both)()
-    assert (logins, renewed.version) == (1, 1)
+    logins, refreshed_login = async_to_sync(both)()
+    assert (logins, refreshed_login.version) == (1, 1)
 
 
-def test_nobody_waits_for_ever(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, monkeypatch: pytest.MonkeyPatch
+def test_wait_for_another_refresh_has_a_timeout(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refresh, "_WAIT_SECONDS", 0.1)
     login = login_of(client, ends_in=-1, leased_for=60)
     with pytest.raises(CognitoUnavailableError) as caught:
-        renew(login)
+        ensure_fresh(login)
     assert (caught.value.code, caught.value.retry_after > 0) == ("refresh_in_progress", True)
     assert token_endpoint.count == 0
 
 
 @pytest.mark.parametrize("ends_in", [30, -1])
-def test_a_worker_that_died_at_it_is_replaced_after_its_lease(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, ends_in: float
+def test_refresh_of_a_killed_worker_is_repeated_after_its_lease(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, ends_in: float
 ) -> None:
     login = login_of(client, ends_in=ends_in, leased_for=-1)
     token_endpoint.script(token_answer())
-    assert renew(login).version == 1
+    assert ensure_fresh(login).version == 1
 
 
 def as_another_worker(function: Callable[[], Any]) -> Callable[[], None]:
-    """`function` for a server's thread, whose database connection ends with it: `Answer(before=...)`."""
+    """Wrap `function` for a server's thread, and close its database connection: `Answer(before=...)`."""
 
     def call() -> None:
         try:
@@ -644,19 +657,17 @@ def as_another_worker(function: Callable[[], Any]) -> Callable[[], None]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_holds_its_lease_longer_than_its_calls_may_take(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
+def test_lease_is_longer_than_the_timeouts_of_its_requests(client: Client, token_endpoint: ScriptedServer) -> None:
     login = login_of(client, ends_in=30)
     leases: list[Any] = []
-    look = as_another_worker(lambda: leases.append(again(login).refreshing_until))
-    token_endpoint.script(replace(token_answer(), before=look))
+    record_lease = as_another_worker(lambda: leases.append(reload_login(login).refreshing_until))
+    token_endpoint.script(replace(token_answer(), before=record_lease))
     refresh.ensure_fresh(login)
-    assert leases[0] - timezone.now() > timedelta(seconds=6)  # two calls of HTTP_TIMEOUT_SECONDS: tokens, then keys
+    assert leases[0] - timezone.now() > timedelta(seconds=6)  # two requests of HTTP_TIMEOUT_SECONDS: tokens, then JWKS
 
 
-def renewed_elsewhere(login: CognitoLogin) -> Callable[[], None]:
-    """Another worker, once this one's lease was over, was faster."""
+def refresh_in_another_worker(login: CognitoLogin) -> Callable[[], None]:
+    """Return a function that stores a refresh by another worker, which started after this one's lease expired."""
     ends_at = timezone.now() + timedelta(hours=1)
     rows = CognitoLogin.objects.filter(pk=login.pk)
     return as_another_worker(lambda: rows.update(version=F("version") + 1, expires_at=ends_at))
@@ -664,43 +675,45 @@ def renewed_elsewhere(login: CognitoLogin) -> Callable[[], None]:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("answer", [token_answer, refusal, lambda: Answer(500)], ids=["tokens", "refusal", "outage"])
-def test_a_worker_that_comes_too_late_takes_what_the_other_got(
-    client: Client, token_endpoint: ScriptedServer, renew: Renew, answer: Callable[[], Answer]
+def test_late_worker_uses_the_tokens_of_the_other(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, answer: Callable[[], Answer]
 ) -> None:
     login = login_of(client, ends_in=-1)
-    token_endpoint.script(replace(answer(), before=renewed_elsewhere(login)))
-    renewed = renew(login)
-    assert (renewed.version, store.is_expired(renewed)) == (1, False)
+    token_endpoint.script(replace(answer(), before=refresh_in_another_worker(login)))
+    refreshed_login = ensure_fresh(login)
+    assert (refreshed_login.version, store.is_expired(refreshed_login)) == (1, False)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_sign_out_during_a_refresh_is_final(client: Client, token_endpoint: ScriptedServer, renew: Renew) -> None:
+def test_sign_out_during_a_refresh_revokes_the_new_refresh_token(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
+) -> None:
     login = login_of(client, ends_in=30)
     sign_out = as_another_worker(lambda: CognitoLogin.objects.filter(pk=login.pk).delete())
     token_endpoint.script(replace(token_answer(refresh_token="the-second-one"), before=sign_out), Answer())
-    with ends_as("login_ended"):
-        renew(again(login))
+    with raises_sign_in_error("login_ended"):
+        ensure_fresh(reload_login(login))
     assert CognitoLogin.objects.count() == 0
-    # The sign-out could revoke the old refresh token only; nobody else knows of the new one.
+    # The sign-out could revoke the old refresh token only; this request alone has the new one.
     last = token_endpoint.requests[-1]
     assert (last.path, form_of(last)["token"]) == ("/oauth2/revoke", "the-second-one")
 
 
-# Ended
+# Sign-out
 
 
-def test_a_login_that_is_dropped_is_revoked_and_gone(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_ended_login_is_revoked_and_deleted(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(client, refresh_token="the-first-one")
-    kept = client.session
-    store.end_login(kept)
-    assert store.SESSION_KEY not in kept
+    session = client.session
+    store.end_login(session)
+    assert store.SESSION_KEY not in session
     assert CognitoLogin.objects.count() == 0
     (request,) = token_endpoint.requests
     assert (request.path, form_of(request)["token"]) == ("/oauth2/revoke", "the-first-one")
 
 
 @pytest.mark.parametrize("answer", [Answer(500), refusal("invalid_client"), refusal("unsupported_token_type")])
-def test_a_login_ends_here_even_where_it_cannot_be_revoked(
+def test_login_is_deleted_if_it_cannot_be_revoked(
     client: Client, token_endpoint: ScriptedServer, answer: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
     sign_in(client, refresh_token="the-first-one")
@@ -712,7 +725,7 @@ def test_a_login_ends_here_even_where_it_cannot_be_revoked(
     assert "the-first-one" not in caplog.text
 
 
-def test_nothing_is_asked_where_there_is_nothing_to_end(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_end_login_without_a_refresh_token_sends_no_request(client: Client, token_endpoint: ScriptedServer) -> None:
     store.end_login(client.session)
     sign_in(client)
     store.end_login(client.session)
@@ -720,23 +733,23 @@ def test_nothing_is_asked_where_there_is_nothing_to_end(client: Client, token_en
     assert token_endpoint.count == 0
 
 
-def test_a_login_that_is_gone_already_is_nothing_to_end(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_end_login_of_a_deleted_login_does_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
     login_of(client)
-    kept = client.session
+    session = client.session
     store.end_login(client.session)
-    store.end_login(kept)
+    store.end_login(session)
     assert token_endpoint.count == 1
 
 
-def test_tokens_that_do_not_open_are_dropped_all_the_same(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_login_with_undecryptable_tokens_is_deleted(client: Client, token_endpoint: ScriptedServer) -> None:
     alice, bob = login_of(Client(), "alice"), login_of(client, "bob")
     CognitoLogin.objects.filter(pk=bob.pk).update(tokens=alice.tokens)
     store.end_login(client.session)
-    assert is_gone(bob)
+    assert is_deleted(bob)
     assert token_endpoint.count == 0
 
 
-def test_a_site_without_a_domain_signs_out_all_the_same(client: Client, settings: Any, cognito_keys: None) -> None:
+def test_sign_out_without_a_domain_deletes_the_login(client: Client, settings: Any, cognito_keys: None) -> None:
     sign_in(client)
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
     client.logout()
@@ -744,7 +757,7 @@ def test_a_site_without_a_domain_signs_out_all_the_same(client: Client, settings
     assert who(client) == "nobody"
 
 
-def test_a_login_whose_site_lost_its_domain_ends_with_its_tokens(
+def test_login_without_a_domain_ends_with_its_tokens(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     login_of(client, ends_in=-1)
@@ -752,14 +765,14 @@ def test_a_login_whose_site_lost_its_domain_ends_with_its_tokens(
     assert who(client) == "nobody"
 
 
-def test_djangos_own_logout_ends_the_login(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_django_logout_ends_the_login(client: Client, token_endpoint: ScriptedServer) -> None:
     login_of(client)
     client.logout()
     assert CognitoLogin.objects.count() == 0
     assert token_endpoint.requests[0].path == "/oauth2/revoke"
 
 
-def test_the_admins_logout_ends_the_login(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_admin_logout_ends_the_login(client: Client, token_endpoint: ScriptedServer) -> None:
     login_of(client)
     get_user_model().objects.update(is_staff=True)
     client.post("/admin/logout/")
@@ -768,14 +781,14 @@ def test_the_admins_logout_ends_the_login(client: Client, token_endpoint: Script
     assert who(client) == "nobody"
 
 
-def test_a_logout_without_a_browser_ends_nobodys_login(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_logout_signal_without_a_session_ends_no_login(client: Client, token_endpoint: ScriptedServer) -> None:
     login_of(client)
     user_logged_out.send(sender=None, request=None, user=None)
     user_logged_out.send(sender=None, request=HttpRequest(), user=None)
     assert who(client) == "alice"
 
 
-def test_a_local_logins_logout_asks_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_logout_of_a_local_user_sends_no_request(client: Client, token_endpoint: ScriptedServer) -> None:
     client.force_login(get_user_model().objects.create(username="local"), "django.contrib.auth.backends.ModelBackend")
     assert who(client) == "local"
     client.logout()

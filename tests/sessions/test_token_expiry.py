@@ -1,4 +1,4 @@
-"""A login has two tokens, and ends with the first of them: AWS wants the ID token, the site the access token."""
+"""A login has two tokens and expires with the first of them: AWS uses the ID token, the site the access token."""
 
 import time
 from datetime import UTC, datetime
@@ -25,44 +25,52 @@ pytestmark = [
 ]
 
 SOON, LATER = 400, 4_000  # seconds from now
-BOTH_WAYS = pytest.mark.parametrize(
-    ("access_ends", "id_ends"),
+EACH_ORDER = pytest.mark.parametrize(
+    ("access_expires_in", "id_expires_in"),
     [(SOON, LATER), (LATER, SOON), (SOON, SOON)],
     ids=["the access token first", "the ID token first", "both at once"],
 )
 
 
-def end_of(login: CognitoLogin) -> datetime:
+def get_expires_at(login: CognitoLogin) -> datetime:
     return CognitoLogin.objects.get(pk=login.pk).expires_at
 
 
-@BOTH_WAYS
-def test_a_new_login_ends_with_the_first_of_its_tokens(client: Client, access_ends: int, id_ends: int) -> None:
+@EACH_ORDER
+def test_new_login_expires_with_the_first_of_its_tokens(
+    client: Client, access_expires_in: int, id_expires_in: int
+) -> None:
     now = int(time.time())
-    access_token, id_token = make_token(exp=now + access_ends), make_token(token_use="id", exp=now + id_ends)
+    access_token, id_token = (
+        make_token(exp=now + access_expires_in),
+        make_token(token_use="id", exp=now + id_expires_in),
+    )
     user, token = authenticate(access_token, id_token=id_token)
     assert isinstance(token, AccessToken)
     request: Any = HttpRequest()
     request.user, request.session = AnonymousUser(), client.session
     login = store.start_login(request, user, token, TokenSet(access_token, id_token, None, 3_600))
-    assert end_of(login) == datetime.fromtimestamp(now + SOON, UTC)
+    assert get_expires_at(login) == datetime.fromtimestamp(now + SOON, UTC)
 
 
-@BOTH_WAYS
-def test_a_renewed_login_does_too(
-    client: Client, token_endpoint: ScriptedServer, access_ends: int, id_ends: int
+@EACH_ORDER
+def test_refreshed_login_expires_with_the_first_of_its_tokens(
+    client: Client, token_endpoint: ScriptedServer, access_expires_in: int, id_expires_in: int
 ) -> None:
     login, now = login_of(client, ends_in=-1), int(time.time())
-    new = {"access_token": make_token(exp=now + access_ends), "id_token": make_token(token_use="id", exp=now + id_ends)}
-    token_endpoint.script(token_answer(**new))
+    tokens = {
+        "access_token": make_token(exp=now + access_expires_in),
+        "id_token": make_token(token_use="id", exp=now + id_expires_in),
+    }
+    token_endpoint.script(token_answer(**tokens))
     assert who(client) == "alice"
-    assert end_of(login) == datetime.fromtimestamp(now + SOON, UTC)
+    assert get_expires_at(login) == datetime.fromtimestamp(now + SOON, UTC)
 
 
-def test_a_login_is_renewed_when_its_id_token_is_about_to_end(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_login_is_refreshed_before_its_id_token_expires(client: Client, token_endpoint: ScriptedServer) -> None:
     login_of(client, ends_in=-1)
     token_endpoint.script(token_answer(id_token=make_token(token_use="id", exp=int(time.time()) + 30)), token_answer())
-    who(client)  # gets the ID token of a short life
+    who(client)  # gets an ID token that expires soon
     assert token_endpoint.count == 1
     assert who(client) == "alice"
     assert token_endpoint.count == 2

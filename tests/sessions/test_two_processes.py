@@ -81,7 +81,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture
 def redis(settings: Any) -> Any:
-    """Return the site's cache, as the site's processes see it."""
+    """Return the cache of the site's processes."""
     settings.CACHES = {
         "default": settings.CACHES["default"],
         "site": {
@@ -113,8 +113,8 @@ def test_two_processes_share_logins_and_refresh_once(site: Site, caplog: pytest.
 
 def test_sign_out_at_one_process_ends_the_session_at_both(site: Site, redis: Any) -> None:
     alice, bob = site.sign_in("alice"), site.sign_in("bob")
-    former = requests.Session()
-    former.cookies.update(alice.cookies)
+    old_browser = requests.Session()
+    old_browser.cookies.update(alice.cookies)
     page = alice.get(f"{site.url}/auth/logout/", timeout=TIMEOUT_SECONDS)
     assert page.status_code == 200
     answer = alice.post(
@@ -124,7 +124,7 @@ def test_sign_out_at_one_process_ends_the_session_at_both(site: Site, redis: Any
         timeout=TIMEOUT_SECONDS,
     )
     assert (answer.status_code, urlsplit(answer.headers["Location"]).path) == (302, "/logout")
-    assert not redis.has_key(session_key(former))
-    assert {answer["user"] for answer in site.request_of_both_processes(former)} == {""}
+    assert not redis.has_key(session_key(old_browser))
+    assert {answer["user"] for answer in site.request_of_both_processes(old_browser)} == {""}
     assert {answer["user"] for answer in site.request_of_both_processes(bob)} == {"bob"}
     assert list(CognitoLogin.objects.values_list("cognito_user__user__username", flat=True)) == ["bob"]

@@ -1,4 +1,4 @@
-"""A site whose views change or keep the request's user, for tests of what `request.cognito` says then."""
+"""A site for tests of `request.cognito`: its views change, save or replace the request's user."""
 
 from typing import Any
 
@@ -26,9 +26,9 @@ def save_user(request: Any) -> HttpResponse:
     return HttpResponse("saved")
 
 
-async def show_kept_user_async(request: Any) -> JsonResponse:
+async def show_early_user_async(request: Any) -> JsonResponse:
     user = await request.auser()
-    return JsonResponse({"is_same": user is request.kept_user, "superuser": request.kept_user.is_superuser})
+    return JsonResponse({"is_same": user is request.early_user, "superuser": request.early_user.is_superuser})
 
 
 async def save_user_async(request: Any) -> HttpResponse:
@@ -76,7 +76,7 @@ def _describe(request: Any) -> dict[str, Any]:
 urlpatterns = [
     path("user/", show_user),
     path("user/async/", show_user_async),
-    path("user/kept/async/", show_kept_user_async),
+    path("user/early/async/", show_early_user_async),
     path("save/", save_user),
     path("save/async/", save_user_async),
     path("log-in/", log_in_as),
@@ -89,7 +89,7 @@ urlpatterns = [
 
 
 def impersonate_eve(get_response: Any) -> Any:
-    """A site's middleware before the package's own that shows the site as another user sees it."""
+    """A site's middleware before the package's own: it replaces the user by another one."""
 
     def middleware(request: Any) -> Any:
         _ = request.user.is_authenticated
@@ -99,12 +99,12 @@ def impersonate_eve(get_response: Any) -> Any:
     return middleware
 
 
-def keep_user(get_response: Any) -> Any:
+def load_user_early(get_response: Any) -> Any:
     """A site's middleware before the package's own: it loads Django's user."""
 
     def middleware(request: Any) -> Any:
         request.user.has_perm("auth.delete_user")  # fills the permission caches
-        request.kept_user = getattr(request.user, "_wrapped", request.user)
+        request.early_user = getattr(request.user, "_wrapped", request.user)
         return get_response(request)
 
     return middleware

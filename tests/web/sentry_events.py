@@ -1,6 +1,6 @@
-"""What Sentry's Django integration sends of a request with tokens. `test_error_reports.py` runs this file.
+"""The events that Sentry's Django integration sends for a request with tokens. `test_error_reports.py` runs this file.
 
-In a process of its own: the integration patches Django's handlers for good.
+It runs in its own process, because the integration patches Django's handlers permanently.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class Fail(APIView):
 
 
 class FailingMiddleware(MiddlewareMixin):
-    """A middleware behind CognitoMiddleware."""
+    """A middleware after CognitoMiddleware."""
 
     def process_request(self, request: Any) -> None:
         if request.path == "/middleware/":
@@ -73,8 +73,8 @@ urlpatterns = [
 ]
 
 
-def wsgi(url: str, headers: dict[str, str]) -> None:
-    """Answer a request through WSGIHandler; errors end as responses of status 500, as on a server."""
+def call_wsgi(url: str, headers: dict[str, str]) -> None:
+    """Send a request through WSGIHandler; errors become responses of status 500, as on a server."""
     environ = {
         "REQUEST_METHOD": "GET",
         "PATH_INFO": url,
@@ -93,8 +93,8 @@ def wsgi(url: str, headers: dict[str, str]) -> None:
     assert "HTTP_X_COGNITO_ID_TOKEN" not in environ
 
 
-def asgi(url: str, headers: dict[str, str]) -> None:
-    """As `wsgi`, through ASGIHandler."""
+def call_asgi(url: str, headers: dict[str, str]) -> None:
+    """Send a request through ASGIHandler, as `call_wsgi` does through WSGIHandler."""
     scope = {
         "type": "http",
         "method": "GET",
@@ -102,7 +102,7 @@ def asgi(url: str, headers: dict[str, str]) -> None:
         "query_string": b"",
         "headers": [(name.encode(), value.encode()) for name, value in {"host": "testserver", **headers}.items()],
     }
-    sent: list[Any] = []
+    messages_sent: list[Any] = []
 
     async def answer() -> None:
         messages = [{"type": "http.request", "body": b""}]
@@ -111,18 +111,18 @@ def asgi(url: str, headers: dict[str, str]) -> None:
             return messages.pop() if messages else await asyncio.Event().wait()  # the client stays connected
 
         async def send(message: Any) -> None:
-            sent.append(message)
+            messages_sent.append(message)
 
         await asyncio.wait_for(ASGIHandler()(scope, receive, send), 20)
 
     async_to_sync(answer)()
-    assert sent[0]["status"] == 500
+    assert messages_sent[0]["status"] == 500
     assert b"x-cognito-id-token" not in dict(scope["headers"])
 
 
 @pytest.fixture(params=[False, True], ids=["pii off", "pii on"], scope="module")
-def sent(request: pytest.FixtureRequest) -> Iterator[list[bytes]]:
-    """What a client with this setting has sent."""
+def envelopes(request: pytest.FixtureRequest) -> Iterator[list[bytes]]:
+    """Yield the envelopes that a client with this setting sends."""
     envelopes: list[bytes] = []
 
     class ToList(Transport):
@@ -143,15 +143,15 @@ def sent(request: pytest.FixtureRequest) -> Iterator[list[bytes]]:
 
 
 @pytest.fixture
-def events(sent: list[bytes]) -> list[bytes]:
-    """The same, of this test."""
-    sent.clear()
-    return sent
+def events(envelopes: list[bytes]) -> list[bytes]:
+    """Return the envelopes of this test."""
+    envelopes.clear()
+    return envelopes
 
 
 @pytest.mark.parametrize("with_bearer", [True, False], ids=["bearer", "no bearer"])
 @pytest.mark.parametrize("url", ["/plain/", "/headers/", "/async/", "/drf/", "/exempt/", "/middleware/"])
-@pytest.mark.parametrize("call", [wsgi, asgi])
+@pytest.mark.parametrize("call", [call_wsgi, call_asgi])
 def test_event_has_no_token(
     events: list[bytes], settings: Any, call: Callable[..., None], url: str, with_bearer: bool
 ) -> None:
@@ -159,12 +159,12 @@ def test_event_has_no_token(
     access_token, id_token = make_token(), make_token(token_use="id")
     headers = {"x-cognito-id-token": id_token, "x-other": "still here"}
     call(url, {**headers, **({"authorization": f"Bearer {access_token}"} if with_bearer else {})})
-    sent = b"\n".join(events).decode()
-    lines = [json.loads(line) for line in sent.splitlines() if line.startswith("{")]
+    sent_text = b"\n".join(events).decode()
+    lines = [json.loads(line) for line in sent_text.splitlines() if line.startswith("{")]
     reports = [line for line in lines if "exception" in line or "transaction" in line]
-    assert FAULT in sent
+    assert FAULT in sent_text
     assert {"exception" in report for report in reports} == {True, False}  # the error, and the trace's transaction
     assert [report for report in reports if "still here" not in json.dumps(report["request"]["headers"])] == []
     for raw in (access_token, id_token):
-        # Parts of the tokens: a long value may have been cut.
-        assert [part for part in raw.split(".")[1:] if part[:40] in sent] == []
+        # Parts of the tokens: a long value may have been truncated.
+        assert [part for part in raw.split(".")[1:] if part[:40] in sent_text] == []

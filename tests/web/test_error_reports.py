@@ -1,4 +1,4 @@
-"""What error reports show of a request with tokens, and of stored tokens that cannot be decrypted."""
+"""Error reports about a request with tokens and about stored tokens that cannot be decrypted have no token."""
 
 import os
 import subprocess
@@ -26,41 +26,41 @@ from tests.support.callers import bearer
 from tests.support.error_reports import report_of
 
 RAW = "eyJh.eyJi.c2ln"
-SEEN: dict[str, Any] = {}
+RECORDED: dict[str, Any] = {}
 
 
 def show(request: Any) -> HttpResponse:
-    SEEN.update(meta=dict(request.META), headers=dict(request.headers), scope=getattr(request, "scope", None))
+    RECORDED.update(meta=dict(request.META), headers=dict(request.headers), scope=getattr(request, "scope", None))
     return HttpResponse("shown")
 
 
 urlpatterns = [path("plain/", show), path("exempt/", bearer_exempt(show))]
 
 
-def factories() -> Any:
+def each_factory() -> Any:
     return pytest.mark.parametrize("factory", [RequestFactory, AsyncRequestFactory])
 
 
-@factories()
-def test_id_token_is_removed_from_request_and_returned_again(factory: Callable[[], Any]) -> None:
+@each_factory()
+def test_id_token_is_removed_from_the_request_and_returned_again(factory: Callable[[], Any]) -> None:
     request = factory().get("/", headers={"x-cognito-id-token": RAW, "x-other": "1"})
     assert request.headers["x-cognito-id-token"] == RAW  # Django caches the headers here
     assert [take_id_token(request), take_id_token(request)] == [RAW, RAW]
     assert "x-cognito-id-token" not in request.headers
     assert request.headers["x-other"] == "1"
-    shown = repr((request.META, getattr(request, "scope", None), dict(request.headers), vars(request)))
-    assert RAW not in shown
+    visible_text = repr((request.META, getattr(request, "scope", None), dict(request.headers), vars(request)))
+    assert RAW not in visible_text
 
 
-def test_id_token_is_removed_from_the_list_that_the_asgi_server_made() -> None:
+def test_id_token_is_removed_from_the_header_list_of_the_asgi_server() -> None:
     request = AsyncRequestFactory().get("/", headers={"x-cognito-id-token": RAW, "x-other": "1"})
-    made = request.scope["headers"] = [(b"X_Cognito-ID-Token", b"1"), *request.scope["headers"]]
-    copied = {**request.scope}
+    scope_headers = request.scope["headers"] = [(b"X_Cognito-ID-Token", b"1"), *request.scope["headers"]]
+    copied_scope = {**request.scope}
     assert take_id_token(request) == RAW
-    assert copied["headers"] is made
-    assert RAW.encode() not in [value for _, value in made]
-    assert [value for name, value in made if name == b"x-other"] == [b"1"]
-    assert len([name for name, _ in made if b"oken" in name]) == 0
+    assert copied_scope["headers"] is scope_headers
+    assert RAW.encode() not in [value for _, value in scope_headers]
+    assert [value for name, value in scope_headers if name == b"x-other"] == [b"1"]
+    assert len([name for name, _ in scope_headers if b"oken" in name]) == 0
 
 
 def test_id_token_is_removed_from_a_scope_with_headers_in_a_tuple() -> None:
@@ -71,7 +71,7 @@ def test_id_token_is_removed_from_a_scope_with_headers_in_a_tuple() -> None:
     assert RAW.encode() not in dict(request.scope["headers"]).values()
 
 
-@factories()
+@each_factory()
 def test_request_without_id_token_keeps_its_headers(factory: Callable[[], Any]) -> None:
     request = factory().get("/", headers={"x-other": "1", "authorization": "Bearer x"})
     before = dict(request.headers)
@@ -82,14 +82,14 @@ def test_request_without_id_token_keeps_its_headers(factory: Callable[[], Any]) 
 @pytest.mark.urls("tests.web.test_error_reports")
 @pytest.mark.django_db
 @pytest.mark.parametrize("url", ["/plain/", "/exempt/"])
-@pytest.mark.parametrize("make", [Client, AsyncClient])
+@pytest.mark.parametrize("client_class", [Client, AsyncClient])
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Basic eDp5"}])
-def test_id_token_is_removed_before_a_view_that_does_not_use_it(
-    make: Callable[[], Any], url: str, headers: dict[str, str]
+def test_id_token_is_removed_before_a_view_without_it(
+    client_class: Callable[[], Any], url: str, headers: dict[str, str]
 ) -> None:
-    get = async_to_sync(make().get) if make is AsyncClient else make().get
+    get = async_to_sync(client_class().get) if client_class is AsyncClient else client_class().get
     assert get(url, headers={**headers, "x-cognito-id-token": RAW}).content == b"shown"
-    assert RAW not in repr(SEEN)
+    assert RAW not in repr(RECORDED)
 
 
 @pytest.mark.urls("tests.web.test_error_reports")
@@ -108,7 +108,7 @@ def test_id_token_of_a_rejected_bearer_token_is_removed() -> None:
 @pytest.mark.defends("RP-20")
 def test_sentry_with_its_django_integration_sends_no_token() -> None:
     command = [sys.executable, "-W", "error", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(
+    process = subprocess.run(
         [*command, str(source.PROJECT_DIRECTORY / "tests" / "web" / "sentry_events.py")],
         cwd=source.PROJECT_DIRECTORY,
         env={**os.environ, "DJANGO_COGNITO_TEST_DATABASE": "sqlite"},
@@ -116,14 +116,14 @@ def test_sentry_with_its_django_integration_sends_no_token() -> None:
         text=True,
         timeout=300,
     )
-    assert done.returncode == 0, done.stdout[-4_000:] + done.stderr[-2_000:]
+    assert process.returncode == 0, process.stdout[-4_000:] + process.stderr[-2_000:]
 
 
-def _captured(request: Any, times: int = 1) -> list[Any]:
-    """What Sentry sends of an event after `times` readings of the header, from a client without integrations."""
-    sent: list[Any] = []
+def _capture_events(request: Any, times: int = 1) -> list[Any]:
+    """Return the events of a Sentry client without integrations after reading the header `times` times."""
+    events: list[Any] = []
     client = sentry_sdk.Client(
-        "http://key@127.0.0.1/1", default_integrations=False, before_send=lambda e, _: sent.append(e)
+        "http://key@127.0.0.1/1", default_integrations=False, before_send=lambda e, _: events.append(e)
     )
     with sentry_sdk.isolation_scope() as scope:
         scope.set_client(client)
@@ -133,12 +133,12 @@ def _captured(request: Any, times: int = 1) -> list[Any]:
         sentry_sdk.capture_event({"message": "an event", "request": {"headers": headers}})
         sentry_sdk.capture_event({"message": "an event without a request"})
         assert len(scope._event_processors) <= 1
-    return sent
+    return events
 
 
 def test_sentry_event_of_the_request_has_filtered_headers() -> None:
     request = RequestFactory().get("/", headers={"x-cognito-id-token": RAW, "authorization": "Bearer x"})
-    first, second = _captured(request, times=3)
+    first, second = _capture_events(request, times=3)
     assert first["request"]["headers"] == {
         "X-Cognito-Id-Token": "[Filtered]",
         "authorization": "[Filtered]",
@@ -148,7 +148,7 @@ def test_sentry_event_of_the_request_has_filtered_headers() -> None:
 
 
 def test_sentry_event_of_a_request_without_tokens_is_left_alone() -> None:
-    first, _ = _captured(RequestFactory().get("/"))
+    first, _ = _capture_events(RequestFactory().get("/"))
     assert first["request"]["headers"]["X-Cognito-Id-Token"] == RAW
 
 
@@ -161,7 +161,7 @@ def test_id_token_is_read_without_sentry(monkeypatch: pytest.MonkeyPatch, module
 # Encryption
 
 ROW = b"row of the login"
-REFRESH_TOKEN = "refresh-" * 3  # not as the reports show this file's lines
+REFRESH_TOKEN = "refresh-" * 3  # not the text of a line of this file, which reports contain
 PLAINTEXT = f'{{"refresh_token": "{REFRESH_TOKEN}"}}'.encode()
 KEYS = {"SECRET_KEY": "a-key-that-no-report-shows", "SECRET_KEY_FALLBACKS": ["an-older-key-that-no-report-shows"]}
 
@@ -179,15 +179,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _fail(*_: Any, **__: Any) -> Any:
-    raise RuntimeError("the machine is on fire")
+    raise RuntimeError("the server is on fire")
 
 
 CALLS: dict[str, Callable[[bytes], Any]] = {
-    "changed bytes": lambda sealed: decrypt(sealed[:-1] + bytes([sealed[-1] ^ 1]), associated_data=ROW),
-    "another row": lambda sealed: decrypt(sealed, associated_data=b"another row"),
-    "no bytes of ours": lambda sealed: decrypt(REFRESH_TOKEN.encode(), associated_data=ROW),
-    "decrypt, a fault": lambda sealed: decrypt(sealed, associated_data=ROW),
-    "encrypt, a fault": lambda sealed: encrypt(PLAINTEXT, associated_data=ROW),
+    "changed bytes": lambda ciphertext: decrypt(ciphertext[:-1] + bytes([ciphertext[-1] ^ 1]), associated_data=ROW),
+    "another row": lambda ciphertext: decrypt(ciphertext, associated_data=b"another row"),
+    "other bytes": lambda ciphertext: decrypt(REFRESH_TOKEN.encode(), associated_data=ROW),
+    "decrypt, a fault": lambda ciphertext: decrypt(ciphertext, associated_data=ROW),
+    "encrypt, a fault": lambda ciphertext: encrypt(PLAINTEXT, associated_data=ROW),
 }
 
 
@@ -197,25 +197,25 @@ def test_report_of_an_encryption_error_shows_no_secret(
     settings: Any, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = KEYS["SECRET_KEY"], KEYS["SECRET_KEY_FALLBACKS"]
-    sealed = encrypt(PLAINTEXT, associated_data=ROW)
+    ciphertext = encrypt(PLAINTEXT, associated_data=ROW)
     if call.endswith("a fault"):
         monkeypatch.setattr("django_cognito.encryption._cipher", _fail)
     with pytest.raises((DecryptionError, RuntimeError)) as caught:
-        CALLS[call](sealed)
+        CALLS[call](ciphertext)
     report = report_of(caught.value)
-    secrets = [KEYS["SECRET_KEY"], *KEYS["SECRET_KEY_FALLBACKS"], REFRESH_TOKEN, repr(sealed)[2:12]]
-    # This test's own frame, the first one, holds them all.
-    held = repr([frame.f_locals for frame in list(_frames(caught.value))[2:]])
-    said = repr([(error.args, vars(error)) for error in _chain(caught.value)])
-    assert [secret for secret in secrets if secret in held + said + report] == []
+    secrets = [KEYS["SECRET_KEY"], *KEYS["SECRET_KEY_FALLBACKS"], REFRESH_TOKEN, repr(ciphertext)[2:12]]
+    # The first frame is this test's own, which has all secrets.
+    frame_values = repr([frame.f_locals for frame in list(_frames(caught.value))[2:]])
+    error_values = repr([(error.args, vars(error)) for error in _chain(caught.value)])
+    assert [secret for secret in secrets if secret in frame_values + error_values + report] == []
     assert len(list(_chain(caught.value))) == 1
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("cognito_keys")
 @pytest.mark.defends("RP-20")
-@pytest.mark.parametrize("stored", ["garbage", "no JSON", "other members"])
-def test_report_of_an_unreadable_login_shows_no_secret(client: Client, stored: str) -> None:
+@pytest.mark.parametrize("stored_value", ["garbage", "no JSON", "other members"])
+def test_report_of_an_unreadable_login_shows_no_secret(client: Client, stored_value: str) -> None:
     sign_in(client)
     login = CognitoLogin.objects.get()
     data = store._associated_data(login.pk)
@@ -223,14 +223,14 @@ def test_report_of_an_unreadable_login_shows_no_secret(client: Client, stored: s
         "garbage": REFRESH_TOKEN.encode() * 3,
         "no JSON": encrypt(REFRESH_TOKEN.encode(), associated_data=data),
         "other members": encrypt(PLAINTEXT, associated_data=data),
-    }[stored]
+    }[stored_value]
     with pytest.raises(SignInError) as caught:
         store.decrypt_tokens(login)
     assert caught.value.code == "login_unreadable"
     chain = list(_chain(caught.value))
-    said = repr([(error.args, vars(error), getattr(error, "doc", "")) for error in chain])
-    held = repr([frame.f_locals for frame in list(_frames(caught.value))[1:]])
-    assert REFRESH_TOKEN not in said + held + report_of(caught.value)
+    error_values = repr([(error.args, vars(error), getattr(error, "doc", "")) for error in chain])
+    frame_values = repr([frame.f_locals for frame in list(_frames(caught.value))[1:]])
+    assert REFRESH_TOKEN not in error_values + frame_values + report_of(caught.value)
 
 
 @pytest.mark.urls("tests.support.login_site")

@@ -1,4 +1,4 @@
-"""At which pool a request signs in: by host, by path or by session, as the site's own function says."""
+"""Selection of the user pool of a request by POOL_RESOLVER: by host, by path or by session."""
 
 from typing import Any
 
@@ -26,23 +26,23 @@ def by_session(request: Any) -> Any:
     return request.session["tenant"]
 
 
-def alias_at(settings: Any, resolver: Any, path: str = "/", host: str = "testserver", tenant: Any = "") -> str:
+def get_alias(settings: Any, resolver: Any, path: str = "/", host: str = "testserver", tenant: Any = "") -> str:
     settings.COGNITO = {"POOLS": {"acme": ACME, "zen": ZEN}, "POOL_RESOLVER": resolver}
     request: Any = RequestFactory().get(path, headers={"host": host})
     request.session = {"tenant": tenant}
     return get_settings_for_request(request).alias
 
 
-def test_without_a_resolver_it_is_the_first_pool(settings: Any) -> None:
-    assert alias_at(settings, "") == "acme"
+def test_first_pool_is_selected_without_a_resolver(settings: Any) -> None:
+    assert get_alias(settings, "") == "acme"
 
 
-def test_a_site_with_one_pool_has_no_choice(settings: Any) -> None:
+def test_only_pool_of_a_site_is_selected(settings: Any) -> None:
     assert get_settings_for_request(RequestFactory().get("/")).alias == "default"
 
 
 @pytest.mark.parametrize(
-    ("resolver", "where", "alias"),
+    ("resolver", "request_options", "alias"),
     [
         (by_host, {"host": "testserver"}, "zen"),
         (by_host, {"host": "localhost"}, "acme"),
@@ -51,37 +51,39 @@ def test_a_site_with_one_pool_has_no_choice(settings: Any) -> None:
         ("tests.web.test_pool_selection.by_host", {"host": "testserver"}, "zen"),
     ],
 )
-def test_the_sites_function_says_which(settings: Any, resolver: Any, where: dict[str, str], alias: str) -> None:
-    assert alias_at(settings, resolver, **where) == alias
+def test_pool_resolver_selects_the_pool(
+    settings: Any, resolver: Any, request_options: dict[str, str], alias: str
+) -> None:
+    assert get_alias(settings, resolver, **request_options) == alias
 
 
 @pytest.mark.parametrize("tenant", ["umbrella", "", None, 5, ["acme"], {"acme": 1}, "acme\n"])
-def test_what_is_no_alias_is_nobodys_address(settings: Any, tenant: Any) -> None:
+def test_unknown_alias_is_tenant_unknown(settings: Any, tenant: Any) -> None:
     with pytest.raises(SignInError) as caught:
-        alias_at(settings, by_session, tenant=tenant)
+        get_alias(settings, by_session, tenant=tenant)
     assert caught.value.code == "tenant_unknown"
     request: Any = RequestFactory().get("/")
     request.session = {"tenant": tenant}
     assert find_settings_for_request(request) is None
 
 
-def test_an_alias_from_the_outside_forges_no_log_line(settings: Any) -> None:
+def test_unknown_alias_in_the_message_is_escaped_and_truncated(settings: Any) -> None:
     with pytest.raises(SignInError) as caught:
-        alias_at(settings, by_session, tenant="a\nWARNING all is well" + "x" * 5_000)
+        get_alias(settings, by_session, tenant="a\nWARNING all is well" + "x" * 5_000)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 300
 
 
-# Through the whole login
+# In a whole sign-in
 
 
 def by_next_or_path(request: Any) -> str:
-    """As the guide shows it: the login's own addresses are the same for all, so what they lead to counts."""
+    """Return the alias as in the guide: the login URLs are the same for all tenants, so `next` selects the pool."""
     return str(request.GET.get("next") or request.path).split("/")[1]
 
 
 CALLBACK = "https://testserver/auth/callback/"
-WAYS: dict[str, tuple[Any, dict[str, Any]]] = {
+RESOLVERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "host": (lambda request: {"localhost": "zen"}.get(request.get_host()), {"headers": {"host": "localhost"}}),
     "path": (by_next_or_path, {"data": {"next": "/zen/notes/"}, "secure": True}),
     "session": (lambda request: request.session.get("tenant", "acme"), {}),
@@ -90,22 +92,24 @@ WAYS: dict[str, tuple[Any, dict[str, Any]]] = {
 
 @pytest.mark.django_db
 @pytest.mark.urls("tests.support.login_site")
-@pytest.mark.parametrize(("resolver", "where"), WAYS.values(), ids=WAYS)
-def test_a_whole_sign_in_is_at_the_pool_of_host_path_or_session(
-    client: Client, two_pools: TwoPools, settings: Any, resolver: Any, where: dict[str, Any]
+@pytest.mark.parametrize(("resolver", "request_options"), RESOLVERS.values(), ids=RESOLVERS)
+def test_sign_in_uses_the_pool_of_host_path_or_session(
+    client: Client, two_pools: TwoPools, settings: Any, resolver: Any, request_options: dict[str, Any]
 ) -> None:
-    # By path the callback's URL is the same for all tenants: each has a REDIRECT_URI of its own.
-    zen = {**two_pools.settings_of("zen"), **({"REDIRECT_URI": CALLBACK} if "secure" in where else {})}
+    # By path the callback URL is the same for all tenants, so each pool has its own REDIRECT_URI.
+    zen = {**two_pools.settings_of("zen"), **({"REDIRECT_URI": CALLBACK} if "secure" in request_options else {})}
     pools = {**two_pools.settings["POOLS"], "zen": zen}
-    # The last page of this test is not the tenant's.
+    # The last page of this test is not of the tenant.
     settings.COGNITO = {"POOLS": pools, "POOL_RESOLVER": resolver, "TOKENS_OF_OTHER_POOLS": "allow"}
-    visitor = client.session
-    visitor["tenant"] = "zen"
-    visitor.save()
-    client.cookies["sessionid"] = visitor.session_key
-    asked = query_of(client.get("/auth/login/", **where)["Location"])
-    assert asked["client_id"] == "1zen"
-    two_pools.zen.script(token_answer(nonce=asked["nonce"], alias="zen"))
-    back = {"code": "a-code", "state": asked["state"]}
-    answer = client.get("/auth/callback/", back, headers=where.get("headers"), secure=where.get("secure", False))
+    session = client.session
+    session["tenant"] = "zen"
+    session.save()
+    client.cookies["sessionid"] = session.session_key
+    params = query_of(client.get("/auth/login/", **request_options)["Location"])
+    assert params["client_id"] == "1zen"
+    two_pools.zen.script(token_answer(nonce=params["nonce"], alias="zen"))
+    query = {"code": "a-code", "state": params["state"]}
+    answer = client.get(
+        "/auth/callback/", query, headers=request_options.get("headers"), secure=request_options.get("secure", False)
+    )
     assert (answer.status_code, who(client), two_pools.counts) == (302, "alice", (0, 1))

@@ -14,7 +14,7 @@ from django_cognito.web.request import RequestCognito
 from tests.support.callers import bearer, end_tokens
 
 pytestmark = pytest.mark.urls("tests.support.entry_point_views")
-signed_in = pytest.mark.usefixtures("db", "cognito_keys")
+with_database_and_keys = pytest.mark.usefixtures("db", "cognito_keys")
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ signed_in = pytest.mark.usefixtures("db", "cognito_keys")
         ("", None),
         ("Basic a", None),
         (", Bearer a", ", Bearer a"),
-        # RFC 9110 5.6.3: space and tab. Whatever else Python takes for a space is neither skipped nor overlooked.
+        # RFC 9110 5.6.3: space and tab. Other whitespace of Python is not skipped and not ignored.
         ("Bearer\xa0abc", "\xa0abc"),
         ("Bearer \x85abc", "\x85abc"),
         ("Bearer\x0babc", "\x0babc"),
@@ -52,63 +52,63 @@ signed_in = pytest.mark.usefixtures("db", "cognito_keys")
         ("Digest a, bearers=b", None),
     ],
 )
-def test_the_header_is_read_as_it_comes(header: str, raw: str | None) -> None:
+def test_bearer_token_is_read_from_the_header_unchanged(header: str, raw: str | None) -> None:
     assert bearer_token(RequestFactory().get("/", headers={"authorization": header})) == raw
 
 
-def test_no_header_is_no_token() -> None:
+def test_request_without_the_header_has_no_bearer_token() -> None:
     assert bearer_token(RequestFactory().get("/")) is None
 
 
-@signed_in
-@pytest.mark.parametrize("by", ["bearer", "session"])
-def test_it_says_whose_request_this_is(client: Client, by: str) -> None:
+@with_database_and_keys
+@pytest.mark.parametrize("caller", ["bearer", "session"])
+def test_request_cognito_has_user_groups_scopes_and_pool(client: Client, caller: str) -> None:
     claims: Any = {"groups": ["editors", "admins"], "scope": "openid orders/read"}
     raw, headers = make_token(**claims), {}
-    if by == "bearer":
+    if caller == "bearer":
         headers = bearer(raw)
     else:
         sign_in(client, **claims)
-    said = client.get("/cognito/", headers=headers).json()
-    assert (said["user"], said["groups"], said["scopes"]) == ("alice", claims["groups"], ["openid", "orders/read"])
-    assert (said["pool"], said["is_machine"], said["is_bearer"]) == ("eu-west-1_TestPool1", False, by == "bearer")
-    assert said["sub"]
-    assert said["raw"].count(".") == 2
-    if by == "bearer":
-        assert said["raw"] == raw
+    data = client.get("/cognito/", headers=headers).json()
+    assert (data["user"], data["groups"], data["scopes"]) == ("alice", claims["groups"], ["openid", "orders/read"])
+    assert (data["pool"], data["is_machine"], data["is_bearer"]) == ("eu-west-1_TestPool1", False, caller == "bearer")
+    assert data["sub"]
+    assert data["raw"].count(".") == 2
+    if caller == "bearer":
+        assert data["raw"] == raw
 
 
-@signed_in
-@pytest.mark.parametrize("by", ["bearer", "session"])
-def test_its_repr_tells_no_secret(client: Client, by: str) -> None:
+@with_database_and_keys
+@pytest.mark.parametrize("caller", ["bearer", "session"])
+def test_repr_of_request_cognito_has_no_secret(client: Client, caller: str) -> None:
     raw = make_token()
     sign_in(client)
-    said = client.get("/cognito/", headers=bearer(raw) if by == "bearer" else {}).json()
-    assert said["repr"] == f"<RequestCognito <AccessToken sub={said['sub']} pool=eu-west-1_TestPool1>>"
+    data = client.get("/cognito/", headers=bearer(raw) if caller == "bearer" else {}).json()
+    assert data["repr"] == f"<RequestCognito <AccessToken sub={data['sub']} pool=eu-west-1_TestPool1>>"
 
 
-@signed_in
-def test_a_bearer_request_never_speaks_for_the_session(client: Client) -> None:
+@with_database_and_keys
+def test_bearer_request_ignores_the_session(client: Client) -> None:
     sign_in(client, "carol", groups=["admins"])
-    said = client.get("/cognito/", headers=bearer(make_token())).json()
-    assert (said["user"], said["groups"]) == ("alice", [])
-    said = client.get("/cognito/").json()
-    assert (said["user"], said["groups"]) == ("carol", ["admins"])
+    data = client.get("/cognito/", headers=bearer(make_token())).json()
+    assert (data["user"], data["groups"]) == ("alice", [])
+    data = client.get("/cognito/").json()
+    assert (data["user"], data["groups"]) == ("carol", ["admins"])
 
 
-@signed_in
-def test_the_person_of_a_session_can_be_kept_without_its_token(client: Client) -> None:
+@with_database_and_keys
+def test_copied_or_pickled_user_of_a_session_has_no_token(client: Client) -> None:
     sign_in(client, groups=["editors"])
     request = client.get("/who/").wsgi_request
     raw = request.cognito.raw
     assert raw.encode() not in pickle.dumps(request.user)
-    for kept in (copy(request.user), deepcopy(request.user), pickle.loads(pickle.dumps(request.user))):
-        assert kept == request.user
-        assert "eyJ" not in repr(vars(kept))
+    for copied_user in (copy(request.user), deepcopy(request.user), pickle.loads(pickle.dumps(request.user))):
+        assert copied_user == request.user
+        assert "eyJ" not in repr(vars(copied_user))
 
 
-@signed_in
-def test_a_bearer_token_silences_a_session_that_was_looked_at(client: Client) -> None:
+@with_database_and_keys
+def test_set_bearer_replaces_a_session_that_was_read(client: Client) -> None:
     sign_in(client, "carol", groups=["admins"])
     request: Any = client.get("/cognito/").wsgi_request
     raw = make_token()
@@ -118,9 +118,9 @@ def test_a_bearer_token_silences_a_session_that_was_looked_at(client: Client) ->
     assert request.cognito.groups == ()
 
 
-@signed_in
+@with_database_and_keys
 @pytest.mark.usefixtures("cognito_down")
-def test_a_bearer_token_does_not_fail_as_a_session_did(client: Client) -> None:
+def test_set_bearer_after_a_failed_session_succeeds(client: Client) -> None:
     sign_in(client, "carol", refresh_token="a refresh token")
     end_tokens()
     request: Any = client.get("/who/").wsgi_request
@@ -133,41 +133,39 @@ def test_a_bearer_token_does_not_fail_as_a_session_did(client: Client) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("cognito_keys")
-def test_the_pool_is_the_configured_one() -> None:
+def test_pool_of_the_request_is_the_configured_one() -> None:
     cognito = RequestCognito(RequestFactory().get("/"))
     user, token = authenticate(raw := make_token())
     cognito.set_bearer(user, token, raw)
     assert cognito.pool is get_settings().user_pool
 
 
-TWO = {
+POOLS = {
     "acme": {"USER_POOL_ID": "eu-west-1_AcmePool1", "CLIENT_ID": "1acme"},
     "zen": {"USER_POOL_ID": "us-east-1_ZenPool01", "CLIENT_ID": "1zen"},
 }
 
 
-@signed_in
-@pytest.mark.parametrize("by", ["bearer", "session"])
-@pytest.mark.parametrize("alias", TWO)
-def test_the_pool_is_the_one_that_the_token_is_from(client: Client, settings: Any, by: str, alias: str) -> None:
-    settings.COGNITO = {"POOLS": TWO}
-    if by == "session":
+@with_database_and_keys
+@pytest.mark.parametrize("caller", ["bearer", "session"])
+@pytest.mark.parametrize("alias", POOLS)
+def test_pool_of_the_request_is_the_pool_of_the_token(client: Client, settings: Any, caller: str, alias: str) -> None:
+    settings.COGNITO = {"POOLS": POOLS}
+    if caller == "session":
         sign_in(client, alias=alias)
-    said = client.get("/cognito/", headers=bearer(make_token(alias=alias)) if by == "bearer" else {}).json()
-    assert (said["user"], said["pool"]) == ("alice", TWO[alias]["USER_POOL_ID"])
+    data = client.get("/cognito/", headers=bearer(make_token(alias=alias)) if caller == "bearer" else {}).json()
+    assert (data["user"], data["pool"]) == ("alice", POOLS[alias]["USER_POOL_ID"])
 
 
-@signed_in
+@with_database_and_keys
 @pytest.mark.parametrize("path", ["/cognito/", "/cognito/async/"])
-@pytest.mark.parametrize("left", ["acme", "zen"])
-def test_a_session_of_a_pool_that_was_taken_out_speaks_for_nobody(
-    client: Client, settings: Any, path: str, left: str
-) -> None:
-    settings.COGNITO = {"POOLS": {**TWO, "zen": {**TWO["zen"], "GROUPS": {"admins": {"permissions": ["a.b"]}}}}}
+@pytest.mark.parametrize("remaining_alias", ["acme", "zen"])
+def test_session_of_a_removed_pool_is_anonymous(client: Client, settings: Any, path: str, remaining_alias: str) -> None:
+    settings.COGNITO = {"POOLS": {**POOLS, "zen": {**POOLS["zen"], "GROUPS": {"admins": {"permissions": ["a.b"]}}}}}
     sign_in(client, alias="zen", groups=["admins"])
-    settings.COGNITO = {"POOLS": {"acme": {**TWO["acme"], "GROUPS": {"admins": {"permissions": ["a.b"]}}}}}
-    if left == "zen":
-        settings.COGNITO = {"POOLS": {"zen": {**TWO["zen"], "CLIENT_ID": "1another"}}}
-    said = client.get(path).json()
-    assert (said["user"], said["pool"], said["groups"], said["raw"]) == ("", None, [], "")
+    settings.COGNITO = {"POOLS": {"acme": {**POOLS["acme"], "GROUPS": {"admins": {"permissions": ["a.b"]}}}}}
+    if remaining_alias == "zen":
+        settings.COGNITO = {"POOLS": {"zen": {**POOLS["zen"], "CLIENT_ID": "1another"}}}
+    data = client.get(path).json()
+    assert (data["user"], data["pool"], data["groups"], data["raw"]) == ("", None, [], "")
     assert dict(client.session.items()) == {}

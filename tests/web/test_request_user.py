@@ -1,4 +1,4 @@
-"""`request.cognito` belongs to `request.user`, whoever that is by now in the same request."""
+"""`request.cognito` belongs to the current `request.user`, also if the user changes during the request."""
 
 import logging
 from typing import Any
@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.sessions.user_site"
 EMPTY = {"token": None, "groups": [], "raw": False, "is_bearer": False}
 
 
-def _cognito(said: dict[str, Any]) -> dict[str, Any]:
-    return {name: said[name] for name in EMPTY}
+def _cognito(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in EMPTY}
 
 
 @pytest.fixture
@@ -32,70 +32,70 @@ def eve() -> Any:
 
 def test_request_after_logout_has_no_token(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(client, "alice", groups=["admins"])
-    said = client.get("/log-out/").json()
-    assert said["before"]["token"] == "alice"
-    assert (said["after"]["user"], _cognito(said["after"]), said["aws"]) == ("", EMPTY, "")
+    data = client.get("/log-out/").json()
+    assert data["before"]["token"] == "alice"
+    assert (data["after"]["user"], _cognito(data["after"]), data["aws"]) == ("", EMPTY, "")
 
 
-@pytest.mark.parametrize("by", ["session", "bearer"])
+@pytest.mark.parametrize("caller", ["session", "bearer"])
 @pytest.mark.parametrize("url", ["/log-in/", "/log-in/async/"])
 def test_request_after_login_of_another_user_has_no_token(
-    client: Client, async_client: AsyncClient, token_endpoint: ScriptedServer, eve: Any, url: str, by: str
+    client: Client, async_client: AsyncClient, token_endpoint: ScriptedServer, eve: Any, url: str, caller: str
 ) -> None:
-    headers = {"authorization": f"Bearer {make_token(groups=['admins'])}"} if by == "bearer" else {}
+    headers = {"authorization": f"Bearer {make_token(groups=['admins'])}"} if caller == "bearer" else {}
     get: Any = async_to_sync(async_client.get) if "async" in url else client.get
-    if by == "session":
+    if caller == "session":
         sign_in(async_client if "async" in url else client, "alice", groups=["admins"])
-    said = get(url, {"name": "eve"}, headers=headers).json()
-    assert (said["before"]["user"], said["before"]["token"]) == ("alice", "alice")
-    assert (said["after"]["user"], _cognito(said["after"])) == ("eve", EMPTY)
+    data = get(url, {"name": "eve"}, headers=headers).json()
+    assert (data["before"]["user"], data["before"]["token"]) == ("alice", "alice")
+    assert (data["after"]["user"], _cognito(data["after"])) == ("eve", EMPTY)
 
 
 def test_request_after_login_of_the_same_user_keeps_the_token(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(client, "alice", groups=["admins"])
-    said = client.get("/log-in/", {"name": "alice"}).json()
-    assert (said["after"]["token"], said["after"]["groups"]) == ("alice", ["admins"])
+    data = client.get("/log-in/", {"name": "alice"}).json()
+    assert (data["after"]["token"], data["after"]["groups"]) == ("alice", ["admins"])
 
 
-def test_receivers_of_user_logged_in_see_the_new_login(
+def test_user_logged_in_receivers_have_the_new_login(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.sessions.user_site.keep_user"]
-    seen = []
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.sessions.user_site.load_user_early"]
+    logins = []
 
-    def look(sender: Any, request: Any, user: Any, **_: Any) -> None:
-        seen.append((user.get_username(), request.cognito.token.username, request.cognito.groups))
+    def record_login(sender: Any, request: Any, user: Any, **_: Any) -> None:
+        logins.append((user.get_username(), request.cognito.token.username, request.cognito.groups))
         assert CognitoLogin.objects.get(pk=request.session["_cognito_login"]).cognito_user.username == "bob"
         assert request.cognito.aws._id_token().count(".") == 2
 
     sign_in(client, "alice", groups=["admins"])
-    asked = begin(client)
-    token_endpoint.script(token_answer("bob", nonce=asked["nonce"], both={"groups": ["editors"]}))
-    user_logged_in.connect(look)
+    params = begin(client)
+    token_endpoint.script(token_answer("bob", nonce=params["nonce"], both={"groups": ["editors"]}))
+    user_logged_in.connect(record_login)
     try:
-        assert come_back(client, asked).status_code == 302
+        assert come_back(client, params).status_code == 302
     finally:
-        user_logged_in.disconnect(look)
-    assert seen == [("bob", "bob", ("editors",))]
+        user_logged_in.disconnect(record_login)
+    assert logins == [("bob", "bob", ("editors",))]
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
     [(RuntimeError("a fault of the site's own"), 500), (CredentialsError("AWS refused", code="not_signed_in"), 403)],
 )
-def test_sign_in_that_a_receiver_breaks_leaves_no_login(
+def test_failing_user_logged_in_receiver_leaves_no_login(
     token_endpoint: ScriptedServer, error: Exception, status: int
 ) -> None:
     client = Client(raise_request_exception=False)
-    asked = begin(client)
-    token_endpoint.script(token_answer("bob", nonce=asked["nonce"]), Answer(200))
+    params = begin(client)
+    token_endpoint.script(token_answer("bob", nonce=params["nonce"]), Answer(200))
 
     def fail(**_: Any) -> None:
         raise error
 
     user_logged_in.connect(fail)
     try:
-        assert client.get("/auth/callback/", {"code": "a-code", "state": asked["state"]}).status_code == status
+        assert client.get("/auth/callback/", {"code": "a-code", "state": params["state"]}).status_code == status
     finally:
         user_logged_in.disconnect(fail)
     assert not CognitoLogin.objects.exists()
@@ -103,14 +103,12 @@ def test_sign_in_that_a_receiver_breaks_leaves_no_login(
     assert client.get("/user/").json()["user"] == ""
 
 
-def test_sign_in_of_the_same_user_with_a_new_password_hash_keeps_its_login(
-    client: Client, token_endpoint: ScriptedServer
-) -> None:
+def test_sign_in_with_a_changed_password_hash_has_its_login(client: Client, token_endpoint: ScriptedServer) -> None:
     user = sign_in(client, "alice")
     get_user_model().objects.filter(pk=user.pk).update(password="!changed meanwhile")
-    asked = begin(client)
-    token_endpoint.script(token_answer("alice", nonce=asked["nonce"]))
-    assert come_back(client, asked).status_code == 302
+    params = begin(client)
+    token_endpoint.script(token_answer("alice", nonce=params["nonce"]))
+    assert come_back(client, params).status_code == 302
     assert client.get("/user/").json()["token"] == "alice"
 
 
@@ -124,13 +122,13 @@ def test_user_set_by_an_earlier_middleware_stays_and_has_no_token(
     sign_in(client, "alice", groups=["admins"], refresh_token="r")
     change(CognitoLogin.objects.get(), ends_in=expires_in)
     token_endpoint.script(token_answer("alice"))
-    said = client.get("/user/").json()
-    assert (said["user"], _cognito(said)) == ("eve", EMPTY)
+    data = client.get("/user/").json()
+    assert (data["user"], _cognito(data)) == ("eve", EMPTY)
     assert "_cognito_login" in client.session
     change(CognitoLogin.objects.get(), ends_in=-5)
     token_endpoint.script(Answer(500))
-    said = client.get("/user/").json()
-    assert (said["user"], _cognito(said)) == ("eve", EMPTY)
+    data = client.get("/user/").json()
+    assert (data["user"], _cognito(data)) == ("eve", EMPTY)
 
 
 # django-hijack
@@ -148,7 +146,7 @@ def superuser(client: Client, settings: Any, token_endpoint: ScriptedServer) -> 
 
 
 @pytest.mark.usefixtures("hijack_receivers")
-def test_hijacked_request_is_empty_and_the_release_restores_the_login(
+def test_hijack_has_no_token_and_release_restores_the_login(
     client: Client, superuser: Any, eve: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -160,38 +158,38 @@ def test_hijacked_request_is_empty_and_the_release_restores_the_login(
         _ = response.wsgi_request.cognito.aws.credentials
     assert "_cognito_login" not in client.session
     assert client.post("/hijack/release/").status_code == 302
-    said = client.get("/user/").json()
-    assert (said["user"], said["token"], said["superuser"]) == ("owner", "owner", True)
+    data = client.get("/user/").json()
+    assert (data["user"], data["token"], data["superuser"]) == ("owner", "owner", True)
     assert client.session["_cognito_login"] == login_id
     assert "_cognito_logins_set_aside" not in client.session
 
 
 @pytest.mark.usefixtures("hijack_receivers")
-def test_hijack_in_a_hijack_is_released_step_by_step(client: Client, superuser: Any, eve: Any) -> None:
+def test_nested_hijack_is_released_step_by_step(client: Client, superuser: Any, eve: Any) -> None:
     admin = get_user_model().objects.create_superuser("admin", password="x")
     client.post("/hijack/acquire/", {"user_pk": admin.pk})
     client.post("/hijack/acquire/", {"user_pk": eve.pk})
     assert client.get("/user/").json()["user"] == "eve"
     client.post("/hijack/release/")
-    said = client.get("/user/").json()
-    assert (said["user"], _cognito(said)) == ("admin", EMPTY)
+    data = client.get("/user/").json()
+    assert (data["user"], _cognito(data)) == ("admin", EMPTY)
     client.post("/hijack/release/")
     assert client.get("/user/").json()["token"] == "owner"
 
 
 @pytest.mark.usefixtures("hijack_receivers")
-def test_login_set_aside_is_bound_to_its_user(client: Client, superuser: Any, eve: Any) -> None:
+def test_stored_login_of_a_hijack_is_bound_to_its_user(client: Client, superuser: Any, eve: Any) -> None:
     client.post("/hijack/acquire/", {"user_pk": eve.pk})
     session = client.session
     session["_cognito_logins_set_aside"] = [[str(eve.pk), session["_cognito_logins_set_aside"][0][1]]]
     session.save()
     client.post("/hijack/release/")
-    said = client.get("/user/").json()
-    assert (said["user"], said["token"]) == ("owner", None)
+    data = client.get("/user/").json()
+    assert (data["user"], data["token"]) == ("owner", None)
 
 
 @pytest.mark.usefixtures("hijack_receivers")
-def test_other_login_during_a_hijack_takes_nothing_along(client: Client, superuser: Any, eve: Any) -> None:
+def test_login_during_a_hijack_drops_the_stored_logins(client: Client, superuser: Any, eve: Any) -> None:
     get_user_model().objects.create_user("mallory")
     client.post("/hijack/acquire/", {"user_pk": eve.pk})
     assert client.get("/log-in/", {"name": "mallory"}).json()["after"]["user"] == "mallory"
@@ -201,19 +199,19 @@ def test_other_login_during_a_hijack_takes_nothing_along(client: Client, superus
 
 @pytest.mark.usefixtures("hijack_receivers")
 @pytest.mark.parametrize("url", ["/log-out/", "/auth/logout/", "/admin/logout/"])
-def test_sign_out_during_a_hijack_ends_the_login_that_was_set_aside(
+def test_sign_out_during_a_hijack_ends_the_stored_login(
     client: Client, superuser: Any, eve: Any, token_endpoint: ScriptedServer, url: str
 ) -> None:
     get_user_model().objects.filter(pk=eve.pk).update(is_staff=True)
     client.post("/hijack/acquire/", {"user_pk": eve.pk})
     token_endpoint.script(Answer(200))
-    told: list[Any] = []
-    receive = lambda **arguments: told.append(arguments["user"])  # noqa: E731
+    users: list[Any] = []
+    receive = lambda **arguments: users.append(arguments["user"])  # noqa: E731
     signed_out.connect(receive)
     assert (client.get if url == "/log-out/" else client.post)(url).status_code in (200, 302)
     assert not CognitoLogin.objects.exists()
     assert token_endpoint.requests[-1].path == "/oauth2/revoke"
-    assert told == [superuser]  # AWS clients are forgotten by this signal
+    assert users == [superuser]  # the signal that removes cached AWS clients
 
 
 @pytest.mark.usefixtures("hijack_receivers")
@@ -234,8 +232,8 @@ def test_hijacker_without_a_cognito_login_is_released_without_one(client: Client
     client.force_login(admin)
     client.post("/hijack/acquire/", {"user_pk": eve.pk})
     client.post("/hijack/release/")
-    said = client.get("/user/").json()
-    assert (said["user"], _cognito(said)) == ("admin", EMPTY)
+    data = client.get("/user/").json()
+    assert (data["user"], _cognito(data)) == ("admin", EMPTY)
 
 
 @pytest.mark.usefixtures("hijack_receivers")

@@ -19,7 +19,7 @@ def error_classes(root: type[CognitoError] = CognitoError) -> list[type[CognitoE
 
 
 @pytest.mark.parametrize("error_class", error_classes(TokenError))
-def test_a_refused_token_is_401(error_class: type[TokenError]) -> None:
+def test_rejected_token_is_401(error_class: type[TokenError]) -> None:
     answer = error_response_for(error_class(SECRET))
     assert (answer.status, answer.code, dict(answer.headers)) == (
         401,
@@ -28,7 +28,7 @@ def test_a_refused_token_is_401(error_class: type[TokenError]) -> None:
     )
 
 
-def test_unavailable_is_503_and_never_a_challenge() -> None:
+def test_unavailable_is_503_without_a_challenge() -> None:
     answer = error_response_for(CognitoUnavailableError(SECRET, retry_after=7))
     assert (answer.status, answer.code, dict(answer.headers)) == (503, "cognito_unavailable", {"Retry-After": "7"})
 
@@ -37,12 +37,12 @@ def test_unavailable_is_503_and_never_a_challenge() -> None:
     ("error", "status"),
     [(errors.CredentialsError(SECRET), 403), (errors.SignInError(SECRET), 400), (CognitoError(SECRET), 400)],
 )
-def test_the_other_errors(error: CognitoError, status: int) -> None:
+def test_other_errors_have_their_status_and_code(error: CognitoError, status: int) -> None:
     answer = error_response_for(error)
     assert (answer.status, answer.code, dict(answer.headers)) == (status, error.code, {})
 
 
-def test_credentials_that_nobody_can_have_say_why() -> None:
+def test_credentials_errors_are_403_with_their_codes() -> None:
     codes = ("not_signed_in", "person_required", "id_token_required", "credentials_refused", "x", "y")
     answers_by_code = {code: error_response_for(errors.CredentialsError(SECRET, code=code)) for code in codes}
     assert {(answer.status, answer.code) for answer in answers_by_code.values()} == {(403, code) for code in codes}
@@ -50,19 +50,19 @@ def test_credentials_that_nobody_can_have_say_why() -> None:
     assert len({str(answer.sentence) for answer in answers_by_code.values()}) == 4
 
 
-def test_an_errors_own_code_is_told() -> None:
+def test_error_response_has_the_code_of_the_error() -> None:
     assert error_response_for(TokenError(SECRET, code="user_inactive")).code == "user_inactive"
     assert error_response_for(CognitoUnavailableError(SECRET, code="refresh_in_progress")).code == "refresh_in_progress"
 
 
-def test_a_code_has_a_sentence_of_its_own_or_the_common_one() -> None:
+def test_code_without_a_sentence_has_the_general_sentence() -> None:
     sentences = {
         str(error_response_for(TokenError(SECRET, code=code)).sentence) for code in ("token_expired", "x", "y")
     }
     assert len(sentences) == 2
 
 
-def test_nobody_gets_a_bare_challenge() -> None:
+def test_anonymous_response_has_a_challenge_without_error() -> None:
     answer = not_authenticated()
     assert (answer.status, answer.code, dict(answer.headers)) == (
         401,
@@ -71,39 +71,39 @@ def test_nobody_gets_a_bare_challenge() -> None:
     )
 
 
-def test_a_missing_group_is_403_without_a_challenge() -> None:
+def test_missing_group_is_403_without_a_challenge() -> None:
     answer = forbidden("group_required")
     assert (answer.status, answer.code, dict(answer.headers)) == (403, "group_required", {})
 
 
-def test_a_missing_scope_is_403_and_named() -> None:
+def test_missing_scope_is_403_with_the_scopes_in_the_challenge() -> None:
     challenge = 'Bearer error="insufficient_scope", scope="orders/read orders/write"'
     answer = forbidden("scope_required", scopes=("orders/read", "orders/write"))
     assert (answer.status, answer.headers["WWW-Authenticate"]) == (403, challenge)
 
 
 @pytest.mark.parametrize("error_class", error_classes())
-def test_nothing_of_the_message_leaves_the_house(error_class: type[CognitoError]) -> None:
+def test_error_message_is_not_in_the_response(error_class: type[CognitoError]) -> None:
     response = json_response(error_response_for(error_class(SECRET)))
     assert SECRET not in f"{response.content.decode()} {response.headers}"
 
 
-def test_as_json_it_is_detail_and_code_and_nobody_stores_it() -> None:
+def test_json_response_has_detail_and_code_and_is_not_cached() -> None:
     response = json_response(error_response_for(CognitoUnavailableError(SECRET, retry_after=7)))
     assert set(json.loads(response.content)) == {"detail", "code"}
     assert (response["Content-Type"], response["Cache-Control"]) == ("application/json", "no-store")
     assert (response.status_code, response["Retry-After"]) == (503, "7")
 
 
-def test_every_sentence_waits_for_the_language() -> None:
-    fixed = [
+def test_each_sentence_is_translated_lazily() -> None:
+    sentences = [
         *(entry.sentence for entry in CATALOGUE.values() if entry.sentence),
         *(error_response_for(error(SECRET)).sentence for error in error_classes()),
     ]
-    assert all(isinstance(sentence, Promise) for sentence in fixed)
+    assert all(isinstance(sentence, Promise) for sentence in sentences)
 
 
-def test_a_sentence_is_said_in_the_language_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sentence_is_in_the_language_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
     answer = not_authenticated()
     german = trans_real.translation("de")
     monkeypatch.setitem(german._catalog._catalogs[0], str(answer.sentence), "Bitte anmelden.")  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Every answer of the login is nobody's to keep, to frame or to be told of; its pages load no script."""
+"""Responses of the login URLs are not cached and not framed and send no referrer; their pages load no script."""
 
 import re
 from importlib import import_module
@@ -17,86 +17,98 @@ from tests.support.two_pools import TwoPools
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
 
-def policy(answer: Any) -> dict[str, list[str]]:
-    """The Content-Security-Policy, by directive."""
+def get_policy(answer: Any) -> dict[str, list[str]]:
+    """Return the sources of the Content-Security-Policy by directive."""
     directives = (directive.split() for directive in answer["Content-Security-Policy"].split(";"))
     return {name: sources for name, *sources in directives}
 
 
-def signed_in(client: Client, server: ScriptedServer) -> Any:
-    asked = begin(client)
-    server.script(token_answer(nonce=asked["nonce"]), Answer())
-    return come_back(client, asked)
+def complete_sign_in(client: Client, server: ScriptedServer) -> Any:
+    params = begin(client)
+    server.script(token_answer(nonce=params["nonce"]), Answer())
+    return come_back(client, params)
 
 
-def outage(client: Client, server: ScriptedServer) -> Any:
+def fail_sign_in(client: Client, server: ScriptedServer) -> Any:
     server.script(Answer(500))
     return come_back(client, begin(client))
 
 
-def nobody_unseen(client: Client, server: ScriptedServer) -> Any:
+def find_no_user_silently(client: Client, server: ScriptedServer) -> Any:
     return come_back(client, begin(client, prompt="none"), code=None, error="login_required")
 
 
 ANSWERS = {
-    "the way in": lambda client, server: client.get("/auth/login/"),
-    "the way in, looked at": lambda client, server: client.head("/auth/login/"),
-    "a sign-up": lambda client, server: client.get("/auth/sign-up/"),
-    "a forgotten password": lambda client, server: client.get("/auth/forgot-password/"),
-    "a parameter that is refused": lambda client, server: client.get("/auth/login/?lang=Deutsch"),
-    "the way back": signed_in,
-    "nobody, found unseen": nobody_unseen,
-    "a refusal": lambda client, server: client.get("/auth/callback/?code=a&state=forged"),
-    "an outage": outage,
-    "the question before a logout": lambda client, server: client.get("/auth/logout/"),
-    "a logout": lambda client, server: client.post("/auth/logout/"),
-    "a logout through Cognito": lambda client, server: sign_in(client) and client.post("/auth/logout/"),
+    "login": lambda client, server: client.get("/auth/login/"),
+    "login, HEAD": lambda client, server: client.head("/auth/login/"),
+    "sign-up": lambda client, server: client.get("/auth/sign-up/"),
+    "forgot password": lambda client, server: client.get("/auth/forgot-password/"),
+    "invalid parameter": lambda client, server: client.get("/auth/login/?lang=Deutsch"),
+    "callback": complete_sign_in,
+    "silent sign-in without a user": find_no_user_silently,
+    "unknown state": lambda client, server: client.get("/auth/callback/?code=a&state=forged"),
+    "outage": fail_sign_in,
+    "logout page": lambda client, server: client.get("/auth/logout/"),
+    "local logout": lambda client, server: client.post("/auth/logout/"),
+    "logout at Cognito": lambda client, server: sign_in(client) and client.post("/auth/logout/"),
 }
 
 
 @pytest.fixture(autouse=True)
-def _unseen(settings: Any) -> None:
+def _silent_sign_in(settings: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, "SILENT_SIGN_IN": True}
 
 
-@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
-def test_every_answer_is_protected(client: Client, token_endpoint: ScriptedServer, settings: Any, answer: Any) -> None:
+@pytest.mark.parametrize("get_response", ANSWERS.values(), ids=ANSWERS)
+def test_each_response_has_the_security_headers(
+    client: Client, token_endpoint: ScriptedServer, settings: Any, get_response: Any
+) -> None:
     settings.X_FRAME_OPTIONS, settings.SECURE_REFERRER_POLICY = "SAMEORIGIN", "unsafe-url"
     settings.SECURE_CONTENT_TYPE_NOSNIFF = False
-    given = answer(client, token_endpoint)
-    is_question = given.status_code == 200
-    assert "no-store" in given["Cache-Control"].split(", ")
-    # With "no-referrer" browsers would post the logout's form with "Origin: null", which the CSRF check refuses.
-    assert given["Referrer-Policy"] == ("same-origin" if is_question else "no-referrer")
-    assert given["X-Frame-Options"] == "DENY"
-    assert given["X-Content-Type-Options"] == "nosniff"
-    said = policy(given)
-    assert (said["default-src"], said["base-uri"], said["frame-ancestors"]) == (["'none'"],) * 3
+    response = get_response(client, token_endpoint)
+    is_page = response.status_code == 200
+    assert "no-store" in response["Cache-Control"].split(", ")
+    # With "no-referrer" browsers post the logout form with "Origin: null", which the CSRF check rejects.
+    assert response["Referrer-Policy"] == ("same-origin" if is_page else "no-referrer")
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    policy = get_policy(response)
+    assert (policy["default-src"], policy["base-uri"], policy["frame-ancestors"]) == (["'none'"],) * 3
     assert not [
-        source for sources in said.values() for source in sources if "unsafe" in source or source in ("*", "https:")
+        source for sources in policy.values() for source in sources if "unsafe" in source or source in ("*", "https:")
     ]
-    ours = {"default-src", "base-uri", "frame-ancestors", "style-src", "img-src", "font-src", "form-action"}
-    assert said.keys() <= ours
+    allowed_directives = {
+        "default-src",
+        "base-uri",
+        "frame-ancestors",
+        "style-src",
+        "img-src",
+        "font-src",
+        "form-action",
+    }
+    assert policy.keys() <= allowed_directives
 
 
-PAGES = {name: ANSWERS[name] for name in ("a refusal", "an outage", "the question before a logout")}
+PAGES = {name: ANSWERS[name] for name in ("unknown state", "outage", "logout page")}
 
 
-@pytest.mark.parametrize("answer", PAGES.values(), ids=PAGES)
-def test_a_page_keeps_to_its_policy(client: Client, token_endpoint: ScriptedServer, answer: Any) -> None:
-    page = answer(client, token_endpoint)
+@pytest.mark.parametrize("get_response", PAGES.values(), ids=PAGES)
+def test_page_complies_with_its_content_security_policy(
+    client: Client, token_endpoint: ScriptedServer, get_response: Any
+) -> None:
+    page = get_response(client, token_endpoint)
     text = page.content.decode()
     assert not re.search(r"<(script|style|img|iframe|base|object)\b|\sstyle=|\son\w+=", text)
     assert re.findall(r'<link[^>]* href="([^"]*)"', text) == [
         "/static/django_cognito/login.css",
         "/static/django_cognito/buttons.css",
     ]
-    assert policy(page)["style-src"] == ["'self'"]
-    assert policy(page)["form-action"] == ["'self'", token_endpoint.url]
+    assert get_policy(page)["style-src"] == ["'self'"]
+    assert get_policy(page)["form-action"] == ["'self'", token_endpoint.url]
 
 
 @pytest.mark.parametrize(
-    ("address", "source"),
+    ("static_url", "source"),
     [
         ("static/", "'self'"),
         ("/assets/", "'self'"),
@@ -105,27 +117,27 @@ def test_a_page_keeps_to_its_policy(client: Client, token_endpoint: ScriptedServ
         ("//cdn.example.com/static/", "cdn.example.com"),
     ],
 )
-def test_the_stylesheets_origin_is_that_of_the_static_files(
-    client: Client, token_endpoint: ScriptedServer, settings: Any, address: str, source: str
+def test_policy_has_the_origin_of_the_static_files(
+    client: Client, token_endpoint: ScriptedServer, settings: Any, static_url: str, source: str
 ) -> None:
-    settings.STATIC_URL = address
-    storages._storages = {}  # as it is at a start
+    settings.STATIC_URL = static_url
+    storages._storages = {}  # as at start-up
     try:
         page = client.get("/auth/logout/")
     finally:
         storages._storages = {}
-    assert [policy(page)[f"{kind}-src"] for kind in ("style", "img", "font")] == [[source]] * 3
-    linked = re.findall(r'<link[^>]* href="([^"]*)"', page.content.decode())
-    assert len(linked) == 2
-    assert source == "'self'" or all(source in href for href in linked)
+    assert [get_policy(page)[f"{kind}-src"] for kind in ("style", "img", "font")] == [[source]] * 3
+    stylesheet_urls = re.findall(r'<link[^>]* href="([^"]*)"', page.content.decode())
+    assert len(stylesheet_urls) == 2
+    assert source == "'self'" or all(source in href for href in stylesheet_urls)
 
 
-def test_a_form_may_be_sent_on_to_the_hosted_ui_and_to_where_a_logout_ends(
+def test_form_action_has_the_hosted_ui_and_the_logout_uris(
     client: Client, token_endpoint: ScriptedServer, settings: Any
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "LOGOUT_URI": "https://www.example.com/bye/"}
     settings.LOGOUT_REDIRECT_URL = "https://shop.example.com/"
-    assert policy(client.get("/auth/logout/"))["form-action"] == [
+    assert get_policy(client.get("/auth/logout/"))["form-action"] == [
         "'self'",
         token_endpoint.url,
         "https://www.example.com",
@@ -133,38 +145,36 @@ def test_a_form_may_be_sent_on_to_the_hosted_ui_and_to_where_a_logout_ends(
     ]
 
 
-def test_a_site_without_a_login_has_nowhere_to_send_on(client: Client, settings: Any) -> None:
+def test_form_action_without_a_domain_is_self(client: Client, settings: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
-    assert policy(client.get("/auth/logout/"))["form-action"] == ["'self'"]
+    assert get_policy(client.get("/auth/logout/"))["form-action"] == ["'self'"]
 
 
-def test_a_page_names_its_own_pools_hosted_ui_and_the_logins_and_no_other_tenants(
-    client: Client, two_pools: TwoPools
-) -> None:
-    def forms(path: str) -> list[str]:
-        return policy(client.get(path))["form-action"]
+def test_form_action_has_the_hosted_ui_of_tenant_and_login_only(client: Client, two_pools: TwoPools) -> None:
+    def get_form_action(path: str) -> list[str]:
+        return get_policy(client.get(path))["form-action"]
 
     acme, zen = two_pools.acme.url, two_pools.zen.url
-    assert forms("/auth/logout/?at=acme") == ["'self'", acme]
-    assert forms("/auth/callback/?code=a&at=zen") == ["'self'", zen]
-    assert forms("/auth/logout/?at=umbrella") == ["'self'"]
+    assert get_form_action("/auth/logout/?at=acme") == ["'self'", acme]
+    assert get_form_action("/auth/callback/?code=a&at=zen") == ["'self'", zen]
+    assert get_form_action("/auth/logout/?at=umbrella") == ["'self'"]
     two_pools.sign_in(client, "zen")
-    assert forms("/auth/logout/?at=zen") == ["'self'", zen]
-    assert forms("/auth/logout/?at=acme") == ["'self'", zen, acme]
+    assert get_form_action("/auth/logout/?at=zen") == ["'self'", zen]
+    assert get_form_action("/auth/logout/?at=acme") == ["'self'", zen, acme]
 
 
-def test_a_redirect_needs_no_stylesheet_that_has_been_collected(
+def test_redirect_works_without_collected_static_files(
     client: Client, token_endpoint: ScriptedServer, settings: Any
 ) -> None:
     manifest = "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
     settings.STORAGES = {**settings.STORAGES, "staticfiles": {"BACKEND": manifest}}
     answer = client.get("/auth/login/")
     assert answer.status_code == 302
-    assert policy(answer)["form-action"] == ["'none'"]
+    assert get_policy(answer)["form-action"] == ["'none'"]
 
 
 @pytest.mark.skipif(django.VERSION < (6,), reason="Django before 6.0 has no ContentSecurityPolicyMiddleware")
-def test_a_policy_of_the_sites_own_middleware_does_not_replace_ours(
+def test_policy_of_djangos_csp_middleware_does_not_replace_it(
     client: Client, token_endpoint: ScriptedServer, settings: Any
 ) -> None:
     csp = import_module("django.utils.csp")
@@ -172,13 +182,11 @@ def test_a_policy_of_the_sites_own_middleware_does_not_replace_ours(
     settings.SECURE_CSP = {"default-src": [csp.CSP.SELF, csp.CSP.UNSAFE_INLINE], "form-action": [csp.CSP.SELF]}
     assert client.get("/")["Content-Security-Policy"] == "default-src 'self' 'unsafe-inline'; form-action 'self'"
     for answer in (client.get("/auth/logout/"), client.get("/auth/callback/?code=a")):
-        assert policy(answer)["default-src"] == ["'none'"]
-        assert policy(answer)["form-action"] == ["'self'", token_endpoint.url]
+        assert get_policy(answer)["default-src"] == ["'none'"]
+        assert get_policy(answer)["form-action"] == ["'self'", token_endpoint.url]
 
 
-def test_under_a_prefix_the_addresses_of_the_pages_have_it(
-    client: Client, token_endpoint: ScriptedServer, prefix: str
-) -> None:
+def test_urls_of_the_pages_have_the_script_prefix(client: Client, token_endpoint: ScriptedServer, prefix: str) -> None:
     pages = [client.get(path).content.decode() for path in ("/auth/callback/?code=a", "/auth/logout/")]
     answer = client.post("/auth/logout/")
     assert ['href="/notes/"' in page for page in pages] == [True, True]
