@@ -7,14 +7,14 @@ from urllib.parse import urlencode
 import pytest
 from local_cognito import Emulator
 from local_cognito_support import axe
-from local_cognito_support.browser import CHROMIUM_ARGUMENTS, callback, expect_welcome, press
-from local_cognito_support.codes import latest
+from local_cognito_support.browser import CHROMIUM_ARGUMENTS, callback_url, expect_welcome, press
+from local_cognito_support.codes import latest_code
 from local_cognito_support.hosted_site import CALLBACK, PASSWORD, Site
 from local_cognito_support.identity_provider import Provider, site_for
 from local_cognito_support.real_parts import chromium_path
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-__all__ = ["callback"]
+__all__ = ["callback_url"]
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -30,16 +30,16 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def site(federated: Emulator, callback: str) -> Site:
-    """A client whose people are the pool's own or come from a provider, and the app that it belongs to."""
-    site = site_for(federated, "1both")
+def site(federated_emulator: Emulator, callback_url: str) -> Site:
+    """A client whose users are the pool's own or come from a provider, and the app that it belongs to."""
+    site = site_for(federated_emulator, "1both")
     pool = site.service.pools.get(site.public.pool_id)
-    pool.clients["1both"].extended_config["CallbackURLs"].append(callback)
+    pool.clients["1both"].extended_config["CallbackURLs"].append(callback_url)
     return site
 
 
-def address(site: Site, path: str, callback: str, **changes: str) -> str:
-    return f"{site.url}{path}?{urlencode(site.authorize_parameters(redirect_uri=callback, **changes))}"
+def address(site: Site, path: str, callback_url: str, **changes: str) -> str:
+    return f"{site.url}{path}?{urlencode(site.authorize_parameters(redirect_uri=callback_url, **changes))}"
 
 
 @contextmanager
@@ -75,46 +75,46 @@ def newcomer(request: pytest.FixtureRequest) -> str:
 
 
 def test_somebody_new_signs_up_reads_the_mailbox_and_is_led_back_to_the_app(
-    site: Site, page: Page, callback: str, request: pytest.FixtureRequest
+    site: Site, page: Page, callback_url: str, request: pytest.FixtureRequest
 ) -> None:
     username = newcomer(request)
-    page.goto(address(site, "/login", callback))
+    page.goto(address(site, "/login", callback_url))
     page.get_by_role("link", name="Sign up").click()
     sign_up(page, username)
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="the mailbox").click()
     code = opened.value.locator("code").first.inner_text()
-    assert code == latest(site.service.mailbox, username)
+    assert code == latest_code(site.service.mailbox, username)
     page.get_by_label("Code").fill(code)
     page.keyboard.press("Enter")
     expect_welcome(page)
 
 
-def test_another_code_can_be_had(site: Site, page: Page, callback: str, request: pytest.FixtureRequest) -> None:
+def test_another_code_can_be_had(site: Site, page: Page, callback_url: str, request: pytest.FixtureRequest) -> None:
     username = newcomer(request)
-    page.goto(address(site, "/signup", callback))
+    page.goto(address(site, "/signup", callback_url))
     sign_up(page, username)
     before = len(site.service.mailbox.messages())
     page.get_by_role("button", name="Send another code").click()
     expect(page.get_by_role("status")).to_contain_text("A code has been sent to n***@e***.")
     assert len(site.service.mailbox.messages()) == before + 1
-    page.get_by_label("Code").fill(latest(site.service.mailbox, username))
+    page.get_by_label("Code").fill(latest_code(site.service.mailbox, username))
     page.get_by_role("button", name="Confirm account").click()
     expect_welcome(page)
 
 
 def test_a_forgotten_password_is_replaced_by_keyboard_alone(
-    site: Site, page: Page, callback: str, request: pytest.FixtureRequest
+    site: Site, page: Page, callback_url: str, request: pytest.FixtureRequest
 ) -> None:
     username = newcomer(request)
     site.service.sign_ups.register(site.public, username, PASSWORD, {"email": f"{username}@example.com"})
-    site.service.sign_ups.confirm(site.public, username, latest(site.service.mailbox, username))
-    page.goto(address(site, "/login", callback))
+    site.service.sign_ups.confirm(site.public, username, latest_code(site.service.mailbox, username))
+    page.goto(address(site, "/login", callback_url))
     page.get_by_role("link", name="Forgot your password?").click()
     expect(page.get_by_label("Username")).to_be_focused()
     press(page, username, "Enter")
     expect(page.get_by_label("Code")).to_be_focused()
-    press(page, latest(site.service.mailbox, username), "Tab", "Tab", NEW_PASSWORD, "Tab", NEW_PASSWORD, "Enter")
+    press(page, latest_code(site.service.mailbox, username), "Tab", "Tab", NEW_PASSWORD, "Tab", NEW_PASSWORD, "Enter")
     expect(page.get_by_role("status")).to_contain_text("Your password has been changed.")
     expect(page.get_by_label("Password")).to_be_focused()
     press(page, NEW_PASSWORD, "Enter")
@@ -122,9 +122,9 @@ def test_a_forgotten_password_is_replaced_by_keyboard_alone(
 
 
 def test_a_provider_is_one_click_away_and_leads_back_to_the_app(
-    site: Site, page: Page, callback: str, provider: Provider
+    site: Site, page: Page, callback_url: str, provider: Provider
 ) -> None:
-    page.goto(address(site, "/oauth2/authorize", callback))
+    page.goto(address(site, "/oauth2/authorize", callback_url))
     page.get_by_role("link", name="Continue with Corporate").click()
     page.wait_for_url(f"{provider.url}/**")
     page.locator("input[name=sub]").fill("fay-in-a-browser")
@@ -132,8 +132,8 @@ def test_a_provider_is_one_click_away_and_leads_back_to_the_app(
     expect_welcome(page)
 
 
-def test_a_no_at_the_provider_is_told_to_the_app(site: Site, page: Page, callback: str, provider: Provider) -> None:
-    page.goto(address(site, "/oauth2/authorize", callback, identity_provider="Corporate"))
+def test_a_no_at_the_provider_is_told_to_the_app(site: Site, page: Page, callback_url: str, provider: Provider) -> None:
+    page.goto(address(site, "/oauth2/authorize", callback_url, identity_provider="Corporate"))
     page.get_by_role("button", name="Deny").click()
     expect(page.get_by_text("Welcome to the app.")).to_be_visible()
     assert "?error=access_denied&" in page.url

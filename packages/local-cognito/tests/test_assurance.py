@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from local_cognito.accounts.assurance import level_names, required_level
-from local_cognito_support.hosted_site import Browser, Site, query_of, running_site, unverified
+from local_cognito_support.hosted_site import Browser, Site, query_of, read_unverified, running_site
 
 LOA = "urn:cognito:loa:"
 
@@ -31,14 +31,14 @@ def sign_in_with_app(browser: Browser, **changes: str) -> dict[str, str]:
 
 def claims(browser: Browser, answer: dict[str, str]) -> list[tuple[Any, Any]]:
     tokens = browser.site.redeem(answer["code"]).json()
-    found = [unverified(tokens[name]) for name in ("id_token", "access_token")]
+    found = [read_unverified(tokens[name]) for name in ("id_token", "access_token")]
     refreshed = browser.site.post(
         "/oauth2/token",
         grant_type="refresh_token",
         client_id=browser.site.public.id,
         refresh_token=tokens["refresh_token"],
     ).json()
-    found.append(unverified(refreshed["id_token"]))
+    found.append(read_unverified(refreshed["id_token"]))
     return [(each.get("acr"), each.get("amr")) for each in found]
 
 

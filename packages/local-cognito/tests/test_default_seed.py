@@ -1,4 +1,4 @@
-"""The seed that comes with the package: its people, its identity pool, its files and its machine do what they say."""
+"""The seed that comes with the package: its users, its identity pool, its files and its machine do what they say."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,8 +7,8 @@ import boto3
 import pytest
 import requests
 from local_cognito import Emulator
-from local_cognito_support.aws_errors import refused
-from local_cognito_support.identity_site import Person, Site
+from local_cognito_support.aws_errors import raises_client_error
+from local_cognito_support.identity_site import IdentitySession, Site
 
 CLIENT = "1local2web3client4example5"
 IDENTITY_POOL = "eu-west-1:10ca1000-0000-4000-8000-000000000001"
@@ -22,7 +22,7 @@ def local() -> Iterator[Emulator]:
         yield running
 
 
-def person(local: Emulator, username: str, password: str) -> Person:
+def person(local: Emulator, username: str, password: str) -> IdentitySession:
     site = Site(local)
     answer = site.idp.initiate_auth(
         AuthFlow="USER_PASSWORD_AUTH",
@@ -39,14 +39,14 @@ def test_alice_has_a_folder_of_her_own(local: Emulator) -> None:
     alice.s3.put_object(Bucket=BUCKET, Key=f"{alice.identity_id}/a", Body=b"x")
     listed = alice.s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{alice.identity_id}/")
     assert [each["Key"] for each in listed["Contents"]] == [f"{alice.identity_id}/a"]
-    with refused("AccessDenied"):
+    with raises_client_error("AccessDenied"):
         alice.s3.list_objects_v2(Bucket=BUCKET)
 
 
 def test_bob_the_viewer_only_reads(local: Emulator) -> None:
     bob = person(local, "bob", "Bob-local-1")
     assert bob.s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{bob.identity_id}/")["KeyCount"] == 0
-    with refused("AccessDenied"):
+    with raises_client_error("AccessDenied"):
         bob.s3.put_object(Bucket=BUCKET, Key=f"{bob.identity_id}/a", Body=b"x")
 
 

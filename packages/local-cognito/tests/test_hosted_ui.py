@@ -8,12 +8,12 @@ import requests
 from local_cognito_support.hosted_site import (
     ALL_SCOPES,
     CALLBACK,
-    GOODBYE,
+    LOGOUT_URI,
     Browser,
     Site,
     query_of,
+    read_unverified,
     running_site,
-    unverified,
 )
 
 
@@ -127,11 +127,11 @@ def test_a_client_without_the_code_flow_is_not_authorized(browser: Browser) -> N
 
 
 def test_a_scope_left_out_means_all_of_the_clients(site: Site) -> None:
-    assert unverified(site.tokens()["access_token"])["scope"].split() == ALL_SCOPES
+    assert read_unverified(site.tokens()["access_token"])["scope"].split() == ALL_SCOPES
 
 
 def test_the_scopes_asked_for_are_the_scopes_given(site: Site) -> None:
-    claims = unverified(site.tokens(scope="openid email")["access_token"])
+    claims = read_unverified(site.tokens(scope="openid email")["access_token"])
     assert claims["scope"].split() == ["openid", "email"]
 
 
@@ -140,7 +140,7 @@ def test_without_openid_there_is_no_id_token(site: Site) -> None:
 
 
 def test_the_nonce_is_in_the_id_token(site: Site) -> None:
-    assert unverified(site.tokens(nonce="n-0S6_WzA2Mj")["id_token"])["nonce"] == "n-0S6_WzA2Mj"
+    assert read_unverified(site.tokens(nonce="n-0S6_WzA2Mj")["id_token"])["nonce"] == "n-0S6_WzA2Mj"
 
 
 @pytest.mark.parametrize(
@@ -149,13 +149,13 @@ def test_the_nonce_is_in_the_id_token(site: Site) -> None:
 )
 def test_the_resource_asked_for_is_the_audience_of_the_access_token_alone(site: Site, resource: str) -> None:
     tokens = site.tokens(resource=resource)
-    assert unverified(tokens["access_token"])["aud"] == resource
-    assert unverified(tokens["id_token"])["aud"] == site.public.id
+    assert read_unverified(tokens["access_token"])["aud"] == resource
+    assert read_unverified(tokens["id_token"])["aud"] == site.public.id
 
 
 @pytest.mark.parametrize("resource", [None, ""])
 def test_without_a_resource_an_access_token_has_no_audience(site: Site, resource: str | None) -> None:
-    assert "aud" not in unverified(site.tokens(resource=resource)["access_token"])
+    assert "aud" not in read_unverified(site.tokens(resource=resource)["access_token"])
 
 
 def test_each_request_of_a_signed_in_browser_has_a_resource_of_its_own(browser: Browser) -> None:
@@ -163,7 +163,7 @@ def test_each_request_of_a_signed_in_browser_has_a_resource_of_its_own(browser: 
     browser.sign_in()
     answer = browser.authorize(resource="https://two.example.com")
     tokens = browser.site.redeem(query_of(answer.headers["Location"])["code"]).json()
-    assert unverified(tokens["access_token"])["aud"] == "https://two.example.com"
+    assert read_unverified(tokens["access_token"])["aud"] == "https://two.example.com"
 
 
 def test_an_app_with_a_scheme_of_its_own_gets_its_code(browser: Browser) -> None:
@@ -216,7 +216,7 @@ def test_a_silent_sign_in_keeps_the_time_of_the_password(browser: Browser) -> No
     signed_in_at = int(browser.site.clock.time)
     browser.site.clock.pass_seconds(1000)
     code = query_of(browser.authorize(prompt="none").headers["Location"])["code"]
-    claims = unverified(browser.site.redeem(code).json()["id_token"])
+    claims = read_unverified(browser.site.redeem(code).json()["id_token"])
     assert (claims["auth_time"], claims["iat"]) == (signed_in_at, signed_in_at + 1000)
 
 
@@ -254,8 +254,8 @@ def test_a_deleted_person_is_not_signed_in_by_the_session(browser: Browser) -> N
 def test_logout_ends_the_session_and_goes_where_the_client_may(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
-    answer = browser.open("/logout", client_id=browser.site.public.id, logout_uri=GOODBYE)
-    assert (answer.status_code, answer.headers["Location"]) == (302, GOODBYE)
+    answer = browser.open("/logout", client_id=browser.site.public.id, logout_uri=LOGOUT_URI)
+    assert (answer.status_code, answer.headers["Location"]) == (302, LOGOUT_URI)
     assert [name for name in browser.cookies.keys() if "session" in name] == []  # noqa: SIM118 - a jar is no dict
     assert browser.authorize().status_code == 200
 
@@ -264,7 +264,7 @@ def test_after_logout_a_kept_cookie_is_worth_nothing(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
     kept = browser.cookies.copy()
-    browser.open("/logout", client_id=browser.site.public.id, logout_uri=GOODBYE)
+    browser.open("/logout", client_id=browser.site.public.id, logout_uri=LOGOUT_URI)
     browser.cookies.update(kept)
     assert browser.authorize().status_code == 200
 
@@ -273,10 +273,10 @@ def test_after_logout_a_kept_cookie_is_worth_nothing(browser: Browser) -> None:
     ("parameters", "code"),
     [
         ({"logout_uri": "https://evil.example/"}, "logout_mismatch"),
-        ({"logout_uri": GOODBYE + "?next=/"}, "logout_mismatch"),
+        ({"logout_uri": LOGOUT_URI + "?next=/"}, "logout_mismatch"),
         ({"logout_uri": CALLBACK}, "logout_mismatch"),
         ({}, "invalid_request"),
-        ({"client_id": "nobody", "logout_uri": GOODBYE}, "invalid_client"),
+        ({"client_id": "nobody", "logout_uri": LOGOUT_URI}, "invalid_client"),
         ({"redirect_uri": "https://evil.example/", "response_type": "code"}, "redirect_mismatch"),
     ],
 )

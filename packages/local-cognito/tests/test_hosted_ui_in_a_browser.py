@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 
 import pytest
 from local_cognito_support import axe
-from local_cognito_support.browser import CHROMIUM_ARGUMENTS, callback, expect_welcome, press
+from local_cognito_support.browser import CHROMIUM_ARGUMENTS, callback_url, expect_welcome, press
 from local_cognito_support.hosted_site import PASSWORD, Site, running_site
 from local_cognito_support.real_parts import chromium_path
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-__all__ = ["callback"]
+__all__ = ["callback_url"]
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -31,14 +31,14 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(params=["light", "dark"])
-def page(site: Site, callback: str, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+def page(site: Site, callback_url: str, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The login page on a small phone."""
     client = site.service.pools.get(site.public.pool_id).clients[site.public.id]
-    client.extended_config["CallbackURLs"].append(callback)
+    client.extended_config["CallbackURLs"].append(callback_url)
     context = chromium.new_context(viewport={"width": 360, "height": 640}, color_scheme=request.param)
     page = context.new_page()
     page.set_default_timeout(10_000)
-    page.goto(f"{site.url}/oauth2/authorize?{urlencode(site.authorize_parameters(redirect_uri=callback))}")
+    page.goto(f"{site.url}/oauth2/authorize?{urlencode(site.authorize_parameters(redirect_uri=callback_url))}")
     expect(page.get_by_label("Username")).to_be_focused()  # keys pressed before would go nowhere
     yield page
     context.close()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 from local_cognito import Emulator
-from local_cognito_support.aws_errors import refused
+from local_cognito_support.aws_errors import raises_client_error
 
 DETAILS = {
     "client_id": "us",
@@ -47,15 +47,15 @@ def test_a_provider_is_found_by_its_identifier(idp: Any, pool_id: str) -> None:
     assert found["IdentityProvider"]["ProviderName"] == "Corporate"
     assert found["IdentityProvider"]["ProviderDetails"] == DETAILS
     assert found["IdentityProvider"]["CreationDate"].year > 2000
-    with refused("ResourceNotFoundException", "No identity provider has that identifier."):
+    with raises_client_error("ResourceNotFoundException", "No identity provider has that identifier."):
         idp.get_identity_provider_by_identifier(UserPoolId=pool_id, IdpIdentifier="nobody.example")
 
 
 def test_a_name_or_an_identifier_stands_once(idp: Any, pool_id: str) -> None:
     create(idp, pool_id)
-    with refused("DuplicateProviderException", "A provider already exists with the name Corporate."):
+    with raises_client_error("DuplicateProviderException", "A provider already exists with the name Corporate."):
         create(idp, pool_id)
-    with refused("DuplicateProviderException", "Corporate has the identifier corporate.example already."):
+    with raises_client_error("DuplicateProviderException", "Corporate has the identifier corporate.example already."):
         create(idp, pool_id, "Another")
 
 
@@ -77,7 +77,7 @@ ELSEWHERE = "http://elsewhere.example"
     ],
 )
 def test_what_could_not_work_is_refused(idp: Any, pool_id: str, name: str, changes: dict[str, Any], said: str) -> None:
-    with refused("InvalidParameterException", said):
+    with raises_client_error("InvalidParameterException", said):
         create(idp, pool_id, name, **changes)
 
 
@@ -93,10 +93,10 @@ def test_a_provider_is_changed_and_deleted(idp: Any, pool_id: str) -> None:
     idp.update_identity_provider(UserPoolId=pool_id, ProviderName="Corporate", IdpIdentifiers=["corporate.example"])
     described = idp.describe_identity_provider(UserPoolId=pool_id, ProviderName="Corporate")["IdentityProvider"]
     assert described["ProviderDetails"]["client_id"] == "we"
-    with refused("InvalidParameterException"):
+    with raises_client_error("InvalidParameterException"):
         idp.update_identity_provider(UserPoolId=pool_id, ProviderName="Corporate", ProviderDetails={"client_id": "x"})
     idp.delete_identity_provider(UserPoolId=pool_id, ProviderName="Corporate")
-    with refused("ResourceNotFoundException", "Identity provider Corporate does not exist."):
+    with raises_client_error("ResourceNotFoundException", "Identity provider Corporate does not exist."):
         idp.update_identity_provider(UserPoolId=pool_id, ProviderName="Corporate", ProviderDetails=changed)
 
 

@@ -7,7 +7,7 @@ import pytest
 import requests
 from local_cognito import Emulator
 from local_cognito.self_service.mailbox import Mailbox, Message
-from local_cognito_support.codes import latest
+from local_cognito_support.codes import latest_code
 from local_cognito_support.hosted_site import PASSWORD, Browser, Site, running_site
 
 
@@ -65,7 +65,7 @@ def test_the_page_shows_each_code_newest_first(site: Site) -> None:
         attributes = {"email": f"{username}@example.com"}
         site.service.sign_ups.register(site.public, username, PASSWORD, attributes)
     text = requests.get(f"{site.url}/mailbox", timeout=30).text
-    codes = [latest(site.service.mailbox, username) for username in ("second", "first")]
+    codes = [latest_code(site.service.mailbox, username) for username in ("second", "first")]
     places = [text.index(f'<code class="code">{code}</code>') for code in codes]
     assert places == sorted(places)
     assert "second@example.com (EMAIL)" in text
@@ -82,7 +82,7 @@ def test_another_name_for_this_machine_opens_no_mailbox(site: Site, host: str) -
     site.service.sign_ups.register(site.public, "secretive", PASSWORD, {"email": "s@example.com"})
     answer = requests.get(f"{site.url}/mailbox", headers={"Host": host}, timeout=30)
     assert answer.status_code == 403
-    assert latest(site.service.mailbox, "secretive") not in answer.text
+    assert latest_code(site.service.mailbox, "secretive") not in answer.text
 
 
 @pytest.mark.parametrize("host", ["localhost:9229", "127.0.0.1", "[::1]:9229"])
@@ -94,7 +94,7 @@ def test_no_log_holds_a_code(site: Site, caplog: pytest.LogCaptureFixture) -> No
     with caplog.at_level(logging.DEBUG), Browser(site) as browser:
         browser.open("/signup", **site.authorize_parameters())
         browser.submit(username="logged", email="l@example.com", password=PASSWORD, confirm_password=PASSWORD)
-        code = latest(site.service.mailbox, "logged")
+        code = latest_code(site.service.mailbox, "logged")
         browser.submit(code=code)
         requests.get(f"{site.url}/mailbox", timeout=30)
     assert "/mailbox 200" in caplog.text

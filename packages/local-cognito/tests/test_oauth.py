@@ -13,11 +13,11 @@ from local_cognito_support.hosted_site import (
     VERIFIER,
     Browser,
     Site,
-    basic,
+    basic_credentials,
+    is_oauth_error,
     query_of,
-    refused,
+    read_unverified,
     running_site,
-    unverified,
 )
 
 
@@ -38,14 +38,18 @@ def test_a_code_is_worth_three_tokens(site: Site) -> None:
     tokens = answer.json()
     assert set(tokens) == {"access_token", "id_token", "refresh_token", "token_type", "expires_in"}
     assert (answer.status_code, tokens["token_type"], tokens["expires_in"]) == (200, "Bearer", 3600)
-    assert unverified(tokens["id_token"])["aud"] == unverified(tokens["access_token"])["client_id"] == site.public.id
+    assert (
+        read_unverified(tokens["id_token"])["aud"]
+        == read_unverified(tokens["access_token"])["client_id"]
+        == site.public.id
+    )
     assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_a_code_is_worth_nothing_the_second_time(site: Site) -> None:
     code = site.sign_in()
     assert site.redeem(code).status_code == 200
-    assert refused(site.redeem(code), "invalid_grant")
+    assert is_oauth_error(site.redeem(code), "invalid_grant")
 
 
 def test_of_many_who_redeem_a_code_at_once_one_gets_tokens(site: Site) -> None:
@@ -63,7 +67,7 @@ def test_a_code_lives_five_minutes(site: Site) -> None:
     site.clock.pass_seconds(299)
     assert site.redeem(in_time).status_code == 200
     site.clock.pass_seconds(1)
-    assert refused(site.redeem(late), "invalid_grant")
+    assert is_oauth_error(site.redeem(late), "invalid_grant")
 
 
 @pytest.mark.parametrize(
@@ -78,17 +82,17 @@ def test_a_code_lives_five_minutes(site: Site) -> None:
 )
 def test_a_code_is_bound_to_its_request(site: Site, changes: dict[str, str | None]) -> None:
     code = site.sign_in()
-    assert refused(site.redeem(code, **changes), "invalid_grant")
+    assert is_oauth_error(site.redeem(code, **changes), "invalid_grant")
 
 
 def test_a_code_is_bound_to_its_client(site: Site) -> None:
-    assert refused(site.redeem(site.sign_in(), site.confidential), "invalid_grant")
+    assert is_oauth_error(site.redeem(site.sign_in(), site.confidential), "invalid_grant")
 
 
 def test_a_code_shown_by_the_wrong_one_is_spent(site: Site) -> None:
     code = site.sign_in()
     site.redeem(code, code_verifier="another-verifier-of-forty-three-characters-0123456789")
-    assert refused(site.redeem(code), "invalid_grant")
+    assert is_oauth_error(site.redeem(code), "invalid_grant")
 
 
 def test_a_code_without_pkce_is_redeemed_without_a_verifier(site: Site) -> None:
@@ -98,7 +102,7 @@ def test_a_code_without_pkce_is_redeemed_without_a_verifier(site: Site) -> None:
 
 def test_a_verifier_for_a_code_without_a_challenge_is_refused(site: Site) -> None:
     code = site.sign_in(code_challenge=None, code_challenge_method=None)
-    assert refused(site.redeem(code), "invalid_grant")
+    assert is_oauth_error(site.redeem(code), "invalid_grant")
 
 
 @pytest.mark.parametrize("change", ["disabled", "deleted"])
@@ -108,23 +112,23 @@ def test_a_code_is_worth_nothing_once_its_person_may_not_in(site: Site, change: 
         site.user("alice").enabled = False
     else:
         site.service.pools.backend("eu-west-1").admin_delete_user(site.public.pool_id, "alice")
-    assert refused(site.redeem(code), "invalid_grant")
+    assert is_oauth_error(site.redeem(code), "invalid_grant")
 
 
 @pytest.mark.parametrize("missing", ["grant_type", "client_id", "code", "redirect_uri"])
 def test_a_field_left_out_is_an_invalid_request(site: Site, missing: str) -> None:
     code = site.sign_in()
-    assert refused(site.redeem(code, **{missing: None}), "invalid_request")
+    assert is_oauth_error(site.redeem(code, **{missing: None}), "invalid_request")
 
 
 def test_a_field_given_twice_is_an_invalid_request(site: Site) -> None:
     fields = [("grant_type", "refresh_token"), ("refresh_token", "garbage"), *[("client_id", site.public.id)] * 2]
-    assert refused(requests.post(f"{site.url}/oauth2/token", data=fields, timeout=30), "invalid_request")
+    assert is_oauth_error(requests.post(f"{site.url}/oauth2/token", data=fields, timeout=30), "invalid_request")
 
 
 def test_json_is_an_invalid_request(site: Site) -> None:
     answer = requests.post(f"{site.url}/oauth2/token", json={"grant_type": "refresh_token"}, timeout=30)
-    assert refused(answer, "invalid_request")
+    assert is_oauth_error(answer, "invalid_request")
 
 
 @pytest.mark.parametrize(
@@ -132,14 +136,14 @@ def test_json_is_an_invalid_request(site: Site) -> None:
     [("password", "unsupported_grant_type"), ("client_credentials", "unauthorized_client")],
 )
 def test_other_grants_are_refused(site: Site, grant_type: str, error: str) -> None:
-    assert refused(site.post("/oauth2/token", grant_type=grant_type, client_id=site.public.id), error)
+    assert is_oauth_error(site.post("/oauth2/token", grant_type=grant_type, client_id=site.public.id), error)
 
 
 def test_a_client_that_lost_the_code_flow_redeems_none(site: Site) -> None:
     code = site.sign_in()
     client = site.service.pools.get(site.public.pool_id).clients[site.public.id]
     client.extended_config["AllowedOAuthFlows"] = []
-    assert refused(site.redeem(code), "unauthorized_client")
+    assert is_oauth_error(site.redeem(code), "unauthorized_client")
 
 
 def test_a_refresh_token_gives_new_tokens_and_no_new_refresh_token(site: Site) -> None:
@@ -148,7 +152,7 @@ def test_a_refresh_token_gives_new_tokens_and_no_new_refresh_token(site: Site) -
     fields = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"], "client_id": site.public.id}
     second = site.post("/oauth2/token", **fields).json()
     assert set(second) == {"access_token", "id_token", "token_type", "expires_in"}
-    before, after = unverified(first["access_token"]), unverified(second["access_token"])
+    before, after = read_unverified(first["access_token"]), read_unverified(second["access_token"])
     assert after["iat"] == before["iat"] + 100
     assert (after["auth_time"], after["scope"]) == (before["auth_time"], before["scope"])
 
@@ -157,21 +161,22 @@ def test_a_refresh_keeps_the_resource(site: Site) -> None:
     raw = site.tokens(resource="https://api.example.com")["refresh_token"]
     for _ in range(2):
         answer = site.post("/oauth2/token", grant_type="refresh_token", refresh_token=raw, client_id=site.public.id)
-        assert unverified(answer.json()["access_token"])["aud"] == "https://api.example.com"
+        assert read_unverified(answer.json()["access_token"])["aud"] == "https://api.example.com"
 
 
 def test_a_refresh_token_of_another_client_is_refused(site: Site) -> None:
     raw = site.tokens()["refresh_token"]
     fields = {"grant_type": "refresh_token", "refresh_token": raw}
-    assert refused(
-        requests.post(f"{site.url}/oauth2/token", data=fields, auth=basic(site), timeout=30), "invalid_grant"
+    assert is_oauth_error(
+        requests.post(f"{site.url}/oauth2/token", data=fields, auth=basic_credentials(site), timeout=30),
+        "invalid_grant",
     )
 
 
 @pytest.mark.parametrize(("raw", "error"), [("garbage", "invalid_grant"), (None, "invalid_request")])
 def test_what_is_no_refresh_token_is_refused(site: Site, raw: str | None, error: str) -> None:
     answer = site.post("/oauth2/token", grant_type="refresh_token", refresh_token=raw, client_id=site.public.id)
-    assert refused(answer, error)
+    assert is_oauth_error(answer, error)
 
 
 def test_a_revoked_refresh_token_is_over_and_so_is_its_access_token(site: Site) -> None:
@@ -179,7 +184,7 @@ def test_a_revoked_refresh_token_is_over_and_so_is_its_access_token(site: Site) 
     answer = site.post("/oauth2/revoke", token=tokens["refresh_token"], client_id=site.public.id)
     assert (answer.status_code, answer.content) == (200, b"")
     fields = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "client_id": site.public.id}
-    assert refused(site.post("/oauth2/token", **fields), "invalid_grant")
+    assert is_oauth_error(site.post("/oauth2/token", **fields), "invalid_grant")
     assert user_info(site, tokens["access_token"]).status_code == 401
 
 
@@ -191,18 +196,18 @@ def test_revoking_again_or_revoking_garbage_is_fine(site: Site) -> None:
 
 def test_an_access_token_cannot_be_revoked(site: Site) -> None:
     answer = site.post("/oauth2/revoke", token=site.tokens()["access_token"], client_id=site.public.id)
-    assert refused(answer, "unsupported_token_type")
+    assert is_oauth_error(answer, "unsupported_token_type")
 
 
 def test_revoking_without_a_token_is_an_invalid_request(site: Site) -> None:
-    assert refused(site.post("/oauth2/revoke", client_id=site.public.id), "invalid_request")
+    assert is_oauth_error(site.post("/oauth2/revoke", client_id=site.public.id), "invalid_request")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_user_info_says_who_it_is_with_truths_as_words(site: Site, method: str) -> None:
     tokens = site.tokens()
     claims = user_info(site, tokens["access_token"], method).json()
-    assert claims["sub"] == unverified(tokens["access_token"])["sub"]
+    assert claims["sub"] == read_unverified(tokens["access_token"])["sub"]
     assert (claims["username"], claims["email"]) == ("alice", "alice@example.com")
     assert claims["email_verified"] == "true"
 
@@ -290,8 +295,8 @@ def authlib_tokens(site: Site, method: str) -> tuple[Any, dict[str, Any]]:
 def test_authlib_signs_in_refreshes_and_revokes(site: Site, method: str) -> None:
     session, tokens = authlib_tokens(site, method)
     with session:
-        assert unverified(tokens["id_token"])["email"] == "alice@example.com"
+        assert read_unverified(tokens["id_token"])["email"] == "alice@example.com"
         assert session.get(f"{site.url}/oauth2/userInfo").json()["username"] == "alice"
         refreshed = session.refresh_token(f"{site.url}/oauth2/token", refresh_token=tokens["refresh_token"])
-        assert unverified(refreshed["access_token"])["sub"] == unverified(tokens["access_token"])["sub"]
+        assert read_unverified(refreshed["access_token"])["sub"] == read_unverified(tokens["access_token"])["sub"]
         assert session.revoke_token(f"{site.url}/oauth2/revoke", token=tokens["refresh_token"]).status_code == 200

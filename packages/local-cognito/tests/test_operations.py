@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 from local_cognito import Emulator
-from local_cognito_support.aws_errors import refused
-from local_cognito_support.user_pools import OTHER_POOL_ID, POOL_ID, People
+from local_cognito_support.aws_errors import raises_client_error
+from local_cognito_support.user_pools import OTHER_POOL_ID, POOL_ID, Users
 
 TARGET = "AWSCognitoIdentityProviderService."
 
@@ -20,7 +20,7 @@ def call(emulator: Emulator, target: str, body: bytes = b"{}", **headers: str) -
 
 
 def test_a_missing_operation_is_named(idp: Any) -> None:
-    with refused("NotImplementedException", "The local Cognito does not have the operation ListTerms"):
+    with raises_client_error("NotImplementedException", "The local Cognito does not have the operation ListTerms"):
         idp.list_terms(UserPoolId=POOL_ID)
 
 
@@ -78,8 +78,8 @@ def test_response_to_a_browser_names_its_origin_and_no_credentials(emulator: Emu
     assert "Access-Control-Allow-Credentials" not in response.headers
 
 
-def test_people_are_listed_page_by_page(idp: Any, people: People) -> None:
-    names = {people.new() for _ in range(3)}
+def test_people_are_listed_page_by_page(idp: Any, users: Users) -> None:
+    names = {users.create() for _ in range(3)}
     pages = list(idp.get_paginator("list_users").paginate(UserPoolId=POOL_ID, PaginationConfig={"PageSize": 2}))
     listed = [user["Username"] for page in pages for user in page["Users"]]
     assert len(pages) > 1
@@ -97,8 +97,8 @@ def test_a_pool_is_made_by_the_api_and_works(idp: Any, emulator: Emulator) -> No
     created = idp.create_user_pool_client(
         UserPoolId=pool_id, ClientName="web", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"]
     )
-    username = People(idp, pool_id).new()
-    tokens = People(idp, pool_id).tokens(username, created["UserPoolClient"]["ClientId"])
+    username = Users(idp, pool_id).create()
+    tokens = Users(idp, pool_id).tokens(username, created["UserPoolClient"]["ClientId"])
     assert idp.get_user(AccessToken=tokens["AccessToken"])["Username"] == username
     assert requests.get(emulator.jwks_uri(pool_id), timeout=30).json()["keys"]
     idp.delete_user_pool(UserPoolId=pool_id)
@@ -112,34 +112,34 @@ def test_a_secret_that_the_api_makes_is_asked_for(idp: Any) -> None:
         GenerateSecret=True,
         ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH"],
     )
-    with refused("NotAuthorizedException"):
-        People(idp, pool_id).sign_in("anybody", created["UserPoolClient"]["ClientId"])
+    with raises_client_error("NotAuthorizedException"):
+        Users(idp, pool_id).sign_in("anybody", created["UserPoolClient"]["ClientId"])
     idp.delete_user_pool(UserPoolId=pool_id)
 
 
-def test_a_person_changes_their_own_attributes(public_idp: Any, people: People) -> None:
-    access_token = people.tokens(people.new())["AccessToken"]
+def test_a_person_changes_their_own_attributes(public_idp: Any, users: Users) -> None:
+    access_token = users.tokens(users.create())["AccessToken"]
     public_idp.update_user_attributes(AccessToken=access_token, UserAttributes=[{"Name": "nickname", "Value": "Nick"}])
     attributes = public_idp.get_user(AccessToken=access_token)["UserAttributes"]
     assert {"Name": "nickname", "Value": "Nick"} in attributes
 
 
 def test_an_unknown_pool_is_named(idp: Any) -> None:
-    with refused("ResourceNotFoundException", "User pool eu-west-1_Nowhere does not exist."):
+    with raises_client_error("ResourceNotFoundException", "User pool eu-west-1_Nowhere does not exist."):
         idp.list_users(UserPoolId="eu-west-1_Nowhere")
 
 
-def test_parallel_sign_ins_all_succeed(people: People) -> None:
+def test_parallel_sign_ins_all_succeed(users: Users) -> None:
     with ThreadPoolExecutor(8) as threads:
-        tokens = list(threads.map(lambda _: people.tokens("alice")["AccessToken"], range(24)))
+        tokens = list(threads.map(lambda _: users.tokens("alice")["AccessToken"], range(24)))
     assert len(set(tokens)) == 24
 
 
 def test_the_log_holds_no_query_and_no_token(
-    emulator: Emulator, people: People, caplog: pytest.LogCaptureFixture
+    emulator: Emulator, users: Users, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, logger="local_cognito"):
-        token = people.tokens("alice")["AccessToken"]
+        token = users.tokens("alice")["AccessToken"]
         call(emulator, TARGET + "GetUser", json.dumps({"AccessToken": token}).encode())
         requests.get(f"{emulator.url}/nowhere?code=verysecret", timeout=30)
     assert "POST / InitiateAuth 200" in caplog.text

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from local_cognito_support.codes import another, latest
+from local_cognito_support.codes import different_code, latest_code
 from local_cognito_support.hosted_site import CALLBACK, Browser, Page, Site, query_of, running_site
 
 NEW_PASSWORD = "A-new-Horse-8"
@@ -23,7 +23,7 @@ def browser(site: Site) -> Iterator[Browser]:
 
 
 def code(browser: Browser) -> str:
-    return latest(browser.site.service.mailbox, "alice")
+    return latest_code(browser.site.service.mailbox, "alice")
 
 
 def reset(browser: Browser, digits: str, password: str = NEW_PASSWORD, again: str = "") -> str:
@@ -49,12 +49,12 @@ def test_a_new_password_alone_signs_nobody_in(browser: Browser) -> None:
 def test_reloading_the_login_page_after_it_says_it_again(browser: Browser) -> None:
     browser.submit(username="alice")
     text = reset(browser, code(browser))
-    assert browser.get(browser.shown.url, timeout=30).text == text
+    assert browser.get(browser.current_response.url, timeout=30).text == text
 
 
 def test_nobody_is_told_from_somebody(browser: Browser) -> None:
     somebody = browser.submit(username="alice").text
-    somebody_refused = reset(browser, another(code(browser)))
+    somebody_refused = reset(browser, different_code(code(browser)))
     sent = len(browser.site.service.mailbox.messages())
     browser.open("/forgotPassword", **browser.site.authorize_parameters())
     nobody = browser.submit(username="nadia").text
@@ -98,8 +98,8 @@ def test_the_code_does_its_work_in_the_browser_that_asked_for_it(browser: Browse
     browser.submit(username="alice")
     with Browser(browser.site) as stranger:
         stranger.authorize()
-        assert stranger.get(browser.shown.url, timeout=30).status_code == 400
-        stranger.shown = browser.shown
+        assert stranger.get(browser.current_response.url, timeout=30).status_code == 400
+        stranger.current_response = browser.current_response
         assert "<code>forged_form</code>" in reset(stranger, code(browser))
 
 
@@ -113,9 +113,9 @@ def test_there_are_eight_minutes_for_the_code_and_the_new_password(browser: Brow
 
 
 def test_a_form_sent_twice_counts_once(browser: Browser) -> None:
-    form = browser.shown
+    form = browser.current_response
     browser.submit(username="alice")
-    browser.shown = form
+    browser.current_response = form
     assert "This sign-in has expired or was already used" in browser.submit(username="alice").text
     assert len(browser.site.service.mailbox.messages()) == 1
 

@@ -1,4 +1,4 @@
-"""How a sign-in goes on, and how it ends: refresh, rotation, revocation, sign-out, disabled people."""
+"""How a sign-in goes on, and how it ends: refresh, rotation, revocation, sign-out, disabled users."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ import jwt
 import pytest
 import requests
 from local_cognito import Emulator
-from local_cognito_support.aws_errors import refused
+from local_cognito_support.aws_errors import raises_client_error
 from local_cognito_support.sign_up import secret_hash
-from local_cognito_support.user_pools import POOL_ID, SECRET, Clock, People
+from local_cognito_support.user_pools import POOL_ID, SECRET, Clock, Users
 
 
 def claims(raw: str) -> dict[str, Any]:
@@ -29,13 +29,13 @@ def renew(idp: Any, refresh_token: str, client_id: str = "1public", **options: s
 
 
 @pytest.fixture
-def username(people: People) -> str:
-    return people.new()
+def username(users: Users) -> str:
+    return users.create()
 
 
 @pytest.fixture
-def tokens(people: People, username: str) -> dict[str, str]:
-    return people.tokens(username)
+def tokens(users: Users, username: str) -> dict[str, str]:
+    return users.tokens(username)
 
 
 def confidential_tokens(idp: Any, username: str) -> dict[str, str]:
@@ -74,18 +74,18 @@ def test_an_administrator_refreshes(idp: Any, tokens: dict[str, str]) -> None:
 
 
 def test_garbage_does_not_refresh(public_idp: Any) -> None:
-    with refused("NotAuthorizedException", "Invalid Refresh Token"):
+    with raises_client_error("NotAuthorizedException", "Invalid Refresh Token"):
         refresh(public_idp, "garbage")
 
 
 def test_another_client_does_not_refresh(public_idp: Any, tokens: dict[str, str]) -> None:
-    with refused("NotAuthorizedException", "Invalid Refresh Token"):
+    with raises_client_error("NotAuthorizedException", "Invalid Refresh Token"):
         refresh(public_idp, tokens["RefreshToken"], "3frugal")
 
 
 def test_a_refresh_token_expires(public_idp: Any, tokens: dict[str, str], clock: Clock) -> None:
     clock.pass_seconds(30 * 86_400)
-    with refused("NotAuthorizedException", "Refresh Token has expired"):
+    with raises_client_error("NotAuthorizedException", "Refresh Token has expired"):
         refresh(public_idp, tokens["RefreshToken"])
 
 
@@ -102,56 +102,56 @@ def test_the_hash_of_a_refresh_may_be_over_the_sub(public_idp: Any, username: st
 
 def test_a_client_with_a_secret_does_not_refresh_without(public_idp: Any, username: str) -> None:
     tokens = confidential_tokens(public_idp, username)
-    with refused("NotAuthorizedException"):
+    with raises_client_error("NotAuthorizedException"):
         refresh(public_idp, tokens["RefreshToken"], "2confidential")
 
 
 def test_the_newer_operation_takes_the_secret_itself(public_idp: Any, username: str) -> None:
     tokens = confidential_tokens(public_idp, username)
     assert "AccessToken" in renew(public_idp, tokens["RefreshToken"], "2confidential", ClientSecret=SECRET)
-    with refused("NotAuthorizedException", "Unable to verify secret for client 2confidential"):
+    with raises_client_error("NotAuthorizedException", "Unable to verify secret for client 2confidential"):
         renew(public_idp, tokens["RefreshToken"], "2confidential", ClientSecret="x" * 24)
 
 
-def test_a_rotating_client_gets_a_new_refresh_token_that_works(public_idp: Any, people: People, username: str) -> None:
-    tokens = people.tokens(username, "5rotating")
+def test_a_rotating_client_gets_a_new_refresh_token_that_works(public_idp: Any, users: Users, username: str) -> None:
+    tokens = users.tokens(username, "5rotating")
     second = renew(public_idp, tokens["RefreshToken"], "5rotating")["RefreshToken"]
     assert second != tokens["RefreshToken"]
     assert "RefreshToken" in renew(public_idp, second, "5rotating")
 
 
 def test_a_replaced_refresh_token_works_for_its_grace(
-    public_idp: Any, people: People, username: str, clock: Clock
+    public_idp: Any, users: Users, username: str, clock: Clock
 ) -> None:
-    first = people.tokens(username, "5rotating")["RefreshToken"]
+    first = users.tokens(username, "5rotating")["RefreshToken"]
     renew(public_idp, first, "5rotating")
     clock.pass_seconds(9)
     assert "RefreshToken" in renew(public_idp, first, "5rotating")
     clock.pass_seconds(2)
-    with refused("RefreshTokenReuseException"):
+    with raises_client_error("RefreshTokenReuseException"):
         renew(public_idp, first, "5rotating")
 
 
-def test_rotation_does_not_lengthen_a_sign_in(public_idp: Any, people: People, username: str, clock: Clock) -> None:
-    first = people.tokens(username, "5rotating")["RefreshToken"]
+def test_rotation_does_not_lengthen_a_sign_in(public_idp: Any, users: Users, username: str, clock: Clock) -> None:
+    first = users.tokens(username, "5rotating")["RefreshToken"]
     clock.pass_seconds(20 * 86_400)
     second = renew(public_idp, first, "5rotating")["RefreshToken"]
     clock.pass_seconds(10 * 86_400)
-    with refused("NotAuthorizedException", "Refresh Token has expired"):
+    with raises_client_error("NotAuthorizedException", "Refresh Token has expired"):
         renew(public_idp, second, "5rotating")
 
 
-def test_a_rotating_client_has_no_refresh_flow(public_idp: Any, people: People, username: str) -> None:
-    tokens = people.tokens(username, "5rotating")
-    with refused("InvalidParameterException", "REFRESH_TOKEN_AUTH flow not enabled for this client"):
+def test_a_rotating_client_has_no_refresh_flow(public_idp: Any, users: Users, username: str) -> None:
+    tokens = users.tokens(username, "5rotating")
+    with raises_client_error("InvalidParameterException", "REFRESH_TOKEN_AUTH flow not enabled for this client"):
         refresh(public_idp, tokens["RefreshToken"], "5rotating")
 
 
 def assert_dead(idp: Any, tokens: dict[str, str]) -> None:
     """Cognito's own APIs take neither token of the sign-in any more."""
-    with refused("NotAuthorizedException", "Refresh Token has been revoked"):
+    with raises_client_error("NotAuthorizedException", "Refresh Token has been revoked"):
         refresh(idp, tokens["RefreshToken"])
-    with refused("NotAuthorizedException", "Access Token has been revoked"):
+    with raises_client_error("NotAuthorizedException", "Access Token has been revoked"):
         idp.get_user(AccessToken=tokens["AccessToken"])
 
 
@@ -160,10 +160,8 @@ def test_a_revoked_sign_in_is_dead(public_idp: Any, tokens: dict[str, str]) -> N
     assert_dead(public_idp, tokens)
 
 
-def test_revoking_ends_one_sign_in_alone(
-    public_idp: Any, people: People, username: str, tokens: dict[str, str]
-) -> None:
-    other = people.tokens(username)
+def test_revoking_ends_one_sign_in_alone(public_idp: Any, users: Users, username: str, tokens: dict[str, str]) -> None:
+    other = users.tokens(username)
     public_idp.revoke_token(Token=other["RefreshToken"], ClientId="1public")
     assert public_idp.get_user(AccessToken=tokens["AccessToken"])["Username"] == username
 
@@ -174,26 +172,26 @@ def test_revoking_twice_is_fine(public_idp: Any, tokens: dict[str, str]) -> None
 
 
 def test_only_refresh_tokens_are_revoked(public_idp: Any, tokens: dict[str, str]) -> None:
-    with refused("UnsupportedTokenTypeException"):
+    with raises_client_error("UnsupportedTokenTypeException"):
         public_idp.revoke_token(Token=tokens["AccessToken"], ClientId="1public")
 
 
 def test_a_client_revokes_its_own_tokens_alone(public_idp: Any, tokens: dict[str, str]) -> None:
-    with refused("UnauthorizedException"):
+    with raises_client_error("UnauthorizedException"):
         public_idp.revoke_token(Token=tokens["RefreshToken"], ClientId="3frugal")
     assert public_idp.get_user(AccessToken=tokens["AccessToken"])
 
 
-def test_a_client_without_revocation_says_so(public_idp: Any, people: People, username: str) -> None:
-    tokens = people.tokens(username, "7eternal")
-    with refused("UnsupportedOperationException"):
+def test_a_client_without_revocation_says_so(public_idp: Any, users: Users, username: str) -> None:
+    tokens = users.tokens(username, "7eternal")
+    with raises_client_error("UnsupportedOperationException"):
         public_idp.revoke_token(Token=tokens["RefreshToken"], ClientId="7eternal")
 
 
 def test_a_global_sign_out_ends_every_sign_in(
-    public_idp: Any, people: People, username: str, tokens: dict[str, str]
+    public_idp: Any, users: Users, username: str, tokens: dict[str, str]
 ) -> None:
-    other = people.tokens(username)
+    other = users.tokens(username)
     public_idp.global_sign_out(AccessToken=other["AccessToken"])
     assert_dead(public_idp, tokens)
     assert_dead(public_idp, other)
@@ -204,9 +202,9 @@ def test_an_administrator_signs_a_person_out(idp: Any, username: str, tokens: di
     assert_dead(idp, tokens)
 
 
-def test_a_person_signs_in_again_after_it(idp: Any, people: People, username: str, tokens: dict[str, str]) -> None:
+def test_a_person_signs_in_again_after_it(idp: Any, users: Users, username: str, tokens: dict[str, str]) -> None:
     idp.admin_user_global_sign_out(UserPoolId=POOL_ID, Username=username)
-    assert idp.get_user(AccessToken=people.tokens(username)["AccessToken"])["Username"] == username
+    assert idp.get_user(AccessToken=users.tokens(username)["AccessToken"])["Username"] == username
 
 
 def test_disabling_ends_every_sign_in_for_good(idp: Any, username: str, tokens: dict[str, str]) -> None:
@@ -222,7 +220,7 @@ def test_a_disabled_persons_token_is_refused_even_while_its_sign_in_lasts(
     user = emulator.service.pools.find_moto_user(POOL_ID, username)
     assert user is not None
     user.enabled = False  # as if an administrator were between two steps
-    with refused("NotAuthorizedException", "Access Token has been revoked"):
+    with raises_client_error("NotAuthorizedException", "Access Token has been revoked"):
         public_idp.get_user(AccessToken=tokens["AccessToken"])
 
 
@@ -250,13 +248,13 @@ def test_user_info_refuses_what_has_been_revoked(emulator: Emulator, username: s
 
 def test_an_expired_access_token_is_told_so(public_idp: Any, tokens: dict[str, str], clock: Clock) -> None:
     clock.pass_seconds(300)
-    with refused("NotAuthorizedException", "Access Token has expired"):
+    with raises_client_error("NotAuthorizedException", "Access Token has expired"):
         public_idp.get_user(AccessToken=tokens["AccessToken"])
 
 
 @pytest.mark.parametrize("kind", ["IdToken", "RefreshToken"])
 def test_another_kind_of_token_is_no_access_token(public_idp: Any, tokens: dict[str, str], kind: str) -> None:
-    with refused("NotAuthorizedException", "Invalid Access Token"):
+    with raises_client_error("NotAuthorizedException", "Invalid Access Token"):
         public_idp.get_user(AccessToken=tokens[kind])
 
 
@@ -264,19 +262,19 @@ def test_an_id_token_under_the_key_of_access_tokens_is_no_access_token(
     emulator: Emulator, public_idp: Any, tokens: dict[str, str]
 ) -> None:
     raw = emulator.sign(POOL_ID, {**claims(tokens["AccessToken"]), "token_use": "id"})
-    with refused("NotAuthorizedException", "Invalid Access Token"):
+    with raises_client_error("NotAuthorizedException", "Invalid Access Token"):
         public_idp.get_user(AccessToken=raw)
 
 
 def test_a_tampered_access_token_is_refused(public_idp: Any, tokens: dict[str, str]) -> None:
     head, body, signature = tokens["AccessToken"].split(".")
-    with refused("NotAuthorizedException", "Invalid Access Token"):
+    with raises_client_error("NotAuthorizedException", "Invalid Access Token"):
         public_idp.get_user(AccessToken=f"{head}.{body}.{signature[::-1]}")
 
 
 def test_a_signed_token_of_no_sign_in_is_refused(emulator: Emulator, public_idp: Any, tokens: dict[str, str]) -> None:
     raw = emulator.sign(POOL_ID, {**claims(tokens["AccessToken"]), "origin_jti": "unknown"})
-    with refused("NotAuthorizedException", "Access Token has been revoked"):
+    with raises_client_error("NotAuthorizedException", "Access Token has been revoked"):
         public_idp.get_user(AccessToken=raw)
 
 
@@ -284,5 +282,5 @@ def test_an_access_token_without_the_admin_scope_is_refused(
     emulator: Emulator, public_idp: Any, tokens: dict[str, str]
 ) -> None:
     raw = emulator.sign(POOL_ID, {**claims(tokens["AccessToken"]), "scope": "openid"})
-    with refused("NotAuthorizedException", "Access Token does not have required scopes"):
+    with raises_client_error("NotAuthorizedException", "Access Token does not have required scopes"):
         public_idp.get_user(AccessToken=raw)

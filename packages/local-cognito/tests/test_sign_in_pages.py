@@ -67,7 +67,7 @@ def test_an_account_that_may_not_in_is_told_so_only_with_the_right_password(
 
 def test_the_login_hint_is_filled_in(browser: Browser) -> None:
     browser.authorize(login_hint="alice@example.com")
-    assert Page(browser.shown.text).inputs["username"]["value"] == "alice@example.com"
+    assert Page(browser.current_response.text).inputs["username"]["value"] == "alice@example.com"
 
 
 def test_a_person_with_an_authenticator_app_is_asked_for_its_code(browser: Browser) -> None:
@@ -102,17 +102,17 @@ def test_a_code_signs_in_once(browser: Browser) -> None:
 
 def test_five_wrong_codes_end_the_sign_in(browser: Browser) -> None:
     browser.sign_in("dave")
-    form = browser.shown
+    form = browser.current_response
     for _ in range(5):
         answer = browser.submit(code="000000")
     assert (answer.status_code, "<code>too_many_codes</code>" in answer.text) == (400, True)
-    browser.shown = form
+    browser.current_response = form
     assert "Location" not in browser.submit(code=browser.site.totp_code()).headers
 
 
 def test_the_code_cannot_be_skipped_by_the_address_of_another_step(browser: Browser) -> None:
     browser.sign_in("dave")
-    hidden = Page(browser.shown.text).hidden
+    hidden = Page(browser.current_response.text).hidden
     passwords = {"new_password": NEW_PASSWORD, "confirm_password": NEW_PASSWORD}
     answer = browser.post(f"{browser.site.url}/login/new-password", data={**hidden, **passwords}, timeout=30)
     assert (answer.status_code, "<code>login_ended</code>" in answer.text) == (400, True)
@@ -182,14 +182,14 @@ def test_a_later_step_dies_with_the_sign_in(browser: Browser) -> None:
 
 
 def test_a_finished_sign_in_is_over(browser: Browser) -> None:
-    form = browser.shown
+    form = browser.current_response
     browser.sign_in()
-    browser.shown = form
+    browser.current_response = form
     assert "This sign-in has expired or was already used" in browser.sign_in().text
 
 
 def test_of_many_forms_sent_at_once_one_gets_in(browser: Browser) -> None:
-    fields = {**Page(browser.shown.text).hidden, "username": "alice", "password": PASSWORD}
+    fields = {**Page(browser.current_response.text).hidden, "username": "alice", "password": PASSWORD}
     cookies, address, answers = browser.cookies.get_dict(), f"{browser.site.url}/login", []
 
     def send() -> None:
@@ -204,10 +204,10 @@ def test_of_many_forms_sent_at_once_one_gets_in(browser: Browser) -> None:
 
 
 def test_two_sign_ins_in_one_browser_do_not_mix(browser: Browser) -> None:
-    first = browser.shown
+    first = browser.current_response
     browser.authorize(state="second")
     assert query_of(browser.sign_in().headers["Location"])["state"] == "second"
-    browser.shown = first
+    browser.current_response = first
     assert query_of(browser.sign_in().headers["Location"])["state"] == "a state"
 
 
@@ -218,7 +218,7 @@ def test_a_form_without_its_token_is_refused(browser: Browser, missing: str) -> 
 
 
 def test_a_form_with_the_token_of_another_sign_in_is_refused(browser: Browser) -> None:
-    token = Page(browser.shown.text).hidden["_csrf"]
+    token = Page(browser.current_response.text).hidden["_csrf"]
     browser.authorize()
     assert browser.submit(_csrf=token, username="alice", password=PASSWORD).status_code == 403
 
@@ -226,7 +226,7 @@ def test_a_form_with_the_token_of_another_sign_in_is_refused(browser: Browser) -
 def test_a_form_from_another_browser_is_refused(browser: Browser) -> None:
     with Browser(browser.site) as another:
         another.authorize()
-        another.shown = browser.shown
+        another.current_response = browser.current_response
         assert another.sign_in().status_code == 403
 
 
@@ -253,7 +253,7 @@ def test_cookies_are_the_emulators_own_and_out_of_reach_of_scripts(browser: Brow
 
 @pytest.mark.parametrize("person", ["alice", "dave", "nina"])
 def test_every_page_is_protected(browser: Browser, person: str) -> None:
-    headers = browser.shown.headers if person == "alice" else browser.sign_in(person).headers
+    headers = browser.current_response.headers if person == "alice" else browser.sign_in(person).headers
     assert headers["Cache-Control"] == "no-store"
     assert headers["Referrer-Policy"] == "same-origin"
     assert headers["X-Frame-Options"] == "DENY"
@@ -279,7 +279,7 @@ def test_the_style_sheet_and_the_mark_are_served(browser: Browser) -> None:
     ],
 )
 def test_fields_say_what_they_are_for(browser: Browser, person: str, expected: dict[str, str]) -> None:
-    text = browser.sign_in(person).text if person else browser.shown.text
+    text = browser.sign_in(person).text if person else browser.current_response.text
     fields = {name: field for name, field in Page(text).inputs.items() if field.get("type") != "hidden"}
     assert {name: field["autocomplete"] for name, field in fields.items()} == expected
     assert all(f'<label for="{field["id"]}">' in text for field in fields.values())

@@ -5,10 +5,19 @@ from typing import Any
 import pytest
 import requests
 from local_cognito import Emulator
-from local_cognito_support.aws_errors import refused
-from local_cognito_support.codes import another, latest
-from local_cognito_support.sign_up import EXPIRED, LIMIT, MISMATCH, UNKNOWN, attribute, attributes, secret_hash, sign_up
-from local_cognito_support.user_pools import OTHER_POOL_ID, PASSWORD, POOL_ID, Clock, People
+from local_cognito_support.aws_errors import raises_client_error
+from local_cognito_support.codes import different_code, latest_code
+from local_cognito_support.sign_up import (
+    CODE_EXPIRED,
+    CODE_MISMATCH,
+    LIMIT_EXCEEDED,
+    USER_NOT_FOUND,
+    attributes,
+    read_attribute,
+    secret_hash,
+    sign_up,
+)
+from local_cognito_support.user_pools import OTHER_POOL_ID, PASSWORD, POOL_ID, Clock, Users
 
 
 def confirm(idp: Any, username: str, code: str, client_id: str = "1public", **more: Any) -> None:
@@ -16,7 +25,7 @@ def confirm(idp: Any, username: str, code: str, client_id: str = "1public", **mo
 
 
 def test_somebody_new_is_confirmed_by_the_code_in_the_mailbox(
-    public_idp: Any, emulator: Emulator, people: People
+    public_idp: Any, emulator: Emulator, users: Users
 ) -> None:
     answer = sign_up(public_idp)
     username = answer["Username"]
@@ -26,17 +35,17 @@ def test_somebody_new_is_confirmed_by_the_code_in_the_mailbox(
         "DeliveryMedium": "EMAIL",
         "AttributeName": "email",
     }
-    with refused("UserNotConfirmedException", "User is not confirmed."):
-        people.sign_in(username)
-    assert attribute(people.idp, username, "email_verified") == "false"
-    confirm(public_idp, username, latest(emulator, username))
-    assert attribute(people.idp, username, "email_verified") == "true"
-    assert people.idp.admin_get_user(UserPoolId=POOL_ID, Username=username)["UserStatus"] == "CONFIRMED"
-    assert people.tokens(username)["IdToken"]
+    with raises_client_error("UserNotConfirmedException", "User is not confirmed."):
+        users.sign_in(username)
+    assert read_attribute(users.idp, username, "email_verified") == "false"
+    confirm(public_idp, username, latest_code(emulator, username))
+    assert read_attribute(users.idp, username, "email_verified") == "true"
+    assert users.idp.admin_get_user(UserPoolId=POOL_ID, Username=username)["UserStatus"] == "CONFIRMED"
+    assert users.tokens(username)["IdToken"]
 
 
 def test_codes_are_six_digits_and_no_two_alike(public_idp: Any, emulator: Emulator) -> None:
-    codes = {latest(emulator, sign_up(public_idp)["Username"]) for _ in range(8)}
+    codes = {latest_code(emulator, sign_up(public_idp)["Username"]) for _ in range(8)}
     assert all(len(code) == 6 and code.isdecimal() for code in codes)
     assert len(codes) > 1
 
@@ -48,66 +57,66 @@ def test_the_sub_is_the_one_that_tokens_name(public_idp: Any, emulator: Emulator
 
 def test_a_wrong_code_does_not_confirm_and_the_right_one_still_does(public_idp: Any, emulator: Emulator) -> None:
     username = sign_up(public_idp)["Username"]
-    code = latest(emulator, username)
-    with refused(*MISMATCH):
-        confirm(public_idp, username, another(code))
+    code = latest_code(emulator, username)
+    with raises_client_error(*CODE_MISMATCH):
+        confirm(public_idp, username, different_code(code))
     confirm(public_idp, username, code)
 
 
 def test_a_code_confirms_once(public_idp: Any, emulator: Emulator) -> None:
     username = sign_up(public_idp)["Username"]
-    code = latest(emulator, username)
+    code = latest_code(emulator, username)
     confirm(public_idp, username, code)
-    with refused("NotAuthorizedException", "User cannot be confirmed. Current status is CONFIRMED"):
+    with raises_client_error("NotAuthorizedException", "User cannot be confirmed. Current status is CONFIRMED"):
         confirm(public_idp, username, code)
 
 
-def test_a_confirmed_person_is_not_told_from_an_unknown_one(public_idp: Any, people: People) -> None:
-    for username in (people.new(), "nobody-at-all"):
-        with refused(*EXPIRED):
+def test_a_confirmed_person_is_not_told_from_an_unknown_one(public_idp: Any, users: Users) -> None:
+    for username in (users.create(), "nobody-at-all"):
+        with raises_client_error(*CODE_EXPIRED):
             confirm(public_idp, username, "123456")
 
 
 def test_somebody_disabled_since_is_not_confirmed(public_idp: Any, idp: Any, emulator: Emulator) -> None:
     username = sign_up(public_idp)["Username"]
     idp.admin_disable_user(UserPoolId=POOL_ID, Username=username)
-    with refused(*MISMATCH):
-        confirm(public_idp, username, latest(emulator, username))
+    with raises_client_error(*CODE_MISMATCH):
+        confirm(public_idp, username, latest_code(emulator, username))
 
 
-def test_a_client_that_tells_says_who_exists(public_idp: Any, people: People) -> None:
-    with refused("NotAuthorizedException", "User cannot be confirmed. Current status is CONFIRMED"):
-        confirm(public_idp, people.new(), "123456", "4talkative")
-    with refused(*UNKNOWN):
+def test_a_client_that_tells_says_who_exists(public_idp: Any, users: Users) -> None:
+    with raises_client_error("NotAuthorizedException", "User cannot be confirmed. Current status is CONFIRMED"):
+        confirm(public_idp, users.create(), "123456", "4talkative")
+    with raises_client_error(*USER_NOT_FOUND):
         confirm(public_idp, "nobody-at-all", "123456", "4talkative")
 
 
 def test_a_code_dies_after_a_day(public_idp: Any, emulator: Emulator, clock: Clock) -> None:
     username = sign_up(public_idp)["Username"]
     clock.pass_seconds(86_400)
-    with refused(*EXPIRED):
-        confirm(public_idp, username, latest(emulator, username))
+    with raises_client_error(*CODE_EXPIRED):
+        confirm(public_idp, username, latest_code(emulator, username))
 
 
 def test_another_code_replaces_the_one_before(public_idp: Any, emulator: Emulator) -> None:
     username = sign_up(public_idp)["Username"]
-    before = latest(emulator, username)
+    before = latest_code(emulator, username)
     answer = public_idp.resend_confirmation_code(ClientId="1public", Username=username)
     assert answer["CodeDeliveryDetails"]["Destination"] == "n***@e***"
-    code = latest(emulator, username)
+    code = latest_code(emulator, username)
     if code != before:
-        with refused(*MISMATCH):
+        with raises_client_error(*CODE_MISMATCH):
             confirm(public_idp, username, before)
     confirm(public_idp, username, code)
 
 
 def test_fifteen_wrong_codes_are_enough_for_an_hour(public_idp: Any, emulator: Emulator, clock: Clock) -> None:
     username = sign_up(public_idp)["Username"]
-    code = latest(emulator, username)
+    code = latest_code(emulator, username)
     for _ in range(15):
-        with refused(*MISMATCH):
-            confirm(public_idp, username, another(code))
-    with refused(*LIMIT):
+        with raises_client_error(*CODE_MISMATCH):
+            confirm(public_idp, username, different_code(code))
+    with raises_client_error(*LIMIT_EXCEEDED):
         confirm(public_idp, username, code)
     clock.pass_seconds(3600)
     confirm(public_idp, username, code)
@@ -117,37 +126,37 @@ def test_five_codes_are_sent_within_an_hour(public_idp: Any, clock: Clock) -> No
     username = sign_up(public_idp)["Username"]  # the first
     for _ in range(4):
         public_idp.resend_confirmation_code(ClientId="1public", Username=username)
-    with refused(*LIMIT):
+    with raises_client_error(*LIMIT_EXCEEDED):
         public_idp.resend_confirmation_code(ClientId="1public", Username=username)
     clock.pass_seconds(3600)
     public_idp.resend_confirmation_code(ClientId="1public", Username=username)
 
 
 def test_a_code_for_nobody_looks_as_if_it_were_sent_and_is_limited_alike(
-    public_idp: Any, emulator: Emulator, people: People
+    public_idp: Any, emulator: Emulator, users: Users
 ) -> None:
     sent = len(emulator.mailbox.messages())
-    for username in ("nobody-here", people.new()):
+    for username in ("nobody-here", users.create()):
         answers = [public_idp.resend_confirmation_code(ClientId="1public", Username=username) for _ in range(5)]
         details = answers[0]["CodeDeliveryDetails"]
         assert all(answer["CodeDeliveryDetails"] == details for answer in answers)
         assert (details["DeliveryMedium"], details["Destination"][1:5]) == ("EMAIL", "***@")
-        with refused(*MISMATCH):
+        with raises_client_error(*CODE_MISMATCH):
             confirm(public_idp, username, "123456")
-        with refused(*LIMIT):
+        with raises_client_error(*LIMIT_EXCEEDED):
             public_idp.resend_confirmation_code(ClientId="1public", Username=username)
     assert len(emulator.mailbox.messages()) == sent
 
 
-def test_a_client_that_tells_says_why_no_code_is_sent(public_idp: Any, people: People) -> None:
-    with refused("InvalidParameterException", "User is already confirmed."):
-        public_idp.resend_confirmation_code(ClientId="4talkative", Username=people.new())
-    with refused(*UNKNOWN):
+def test_a_client_that_tells_says_why_no_code_is_sent(public_idp: Any, users: Users) -> None:
+    with raises_client_error("InvalidParameterException", "User is already confirmed."):
+        public_idp.resend_confirmation_code(ClientId="4talkative", Username=users.create())
+    with raises_client_error(*USER_NOT_FOUND):
         public_idp.resend_confirmation_code(ClientId="4talkative", Username="nobody")
 
 
 def test_a_name_that_is_taken_is_refused(public_idp: Any) -> None:
-    with refused("UsernameExistsException", "User already exists"):
+    with raises_client_error("UsernameExistsException", "User already exists"):
         sign_up(public_idp, Username="alice")
 
 
@@ -164,15 +173,15 @@ def test_a_name_that_is_taken_is_refused(public_idp: Any) -> None:
 def test_a_password_against_the_policy_is_refused_and_makes_nobody(
     public_idp: Any, idp: Any, password: str, problem: str
 ) -> None:
-    with refused("InvalidPasswordException", f"Password did not conform with policy: {problem}"):
+    with raises_client_error("InvalidPasswordException", f"Password did not conform with policy: {problem}"):
         sign_up(public_idp, Username="weak", Password=password)
-    with refused("UserNotFoundException"):
+    with raises_client_error("UserNotFoundException"):
         idp.admin_get_user(UserPoolId=POOL_ID, Username="weak")
 
 
 @pytest.mark.parametrize("name", ["email_verified", "phone_number_verified", "sub", "identities"])
 def test_nobody_says_of_themselves_what_cognito_says(public_idp: Any, name: str) -> None:
-    with refused("NotAuthorizedException", "A client attempted to write unauthorized attribute"):
+    with raises_client_error("NotAuthorizedException", "A client attempted to write unauthorized attribute"):
         sign_up(public_idp, UserAttributes=attributes(email="mallory@example.com", **{name: "true"}))
 
 
@@ -190,29 +199,29 @@ def test_nobody_says_of_themselves_what_cognito_says(public_idp: Any, name: str)
     ],
 )
 def test_what_is_malformed_is_refused(public_idp: Any, changes: dict[str, Any], message: str) -> None:
-    with refused("InvalidParameterException", message):
+    with raises_client_error("InvalidParameterException", message):
         sign_up(public_idp, **changes)
 
 
 def test_an_unknown_client_is_named(public_idp: Any) -> None:
-    with refused("ResourceNotFoundException", "User pool client 0nobody does not exist."):
+    with raises_client_error("ResourceNotFoundException", "User pool client 0nobody does not exist."):
         sign_up(public_idp, "0nobody")
 
 
 def test_a_client_with_a_secret_proves_it_at_each_step(public_idp: Any, emulator: Emulator) -> None:
-    with refused(
+    with raises_client_error(
         "NotAuthorizedException", "Client 2confidential is configured with secret but SECRET_HASH was not received"
     ):
         sign_up(public_idp, "2confidential")
-    with refused("NotAuthorizedException", "Unable to verify secret hash for client 2confidential"):
+    with raises_client_error("NotAuthorizedException", "Unable to verify secret hash for client 2confidential"):
         sign_up(public_idp, "2confidential", Username="secretive", SecretHash=secret_hash("another"))
     proof = {"SecretHash": secret_hash("secretive")}
     sign_up(public_idp, "2confidential", Username="secretive", **proof)
-    with refused("NotAuthorizedException"):
+    with raises_client_error("NotAuthorizedException"):
         public_idp.resend_confirmation_code(ClientId="2confidential", Username="secretive")
     public_idp.resend_confirmation_code(ClientId="2confidential", Username="secretive", **proof)
-    code = latest(emulator, "secretive")
-    with refused("NotAuthorizedException"):
+    code = latest_code(emulator, "secretive")
+    with raises_client_error("NotAuthorizedException"):
         confirm(public_idp, "secretive", code, "2confidential")
     confirm(public_idp, "secretive", code, "2confidential", **proof)
 
@@ -221,44 +230,44 @@ def test_where_people_sign_in_by_email_the_address_is_the_name(public_idp: Any, 
     answer = sign_up(public_idp, "9strict", Username="nora@example.com", UserAttributes=[])
     person = idp.admin_get_user(UserPoolId=OTHER_POOL_ID, Username="nora@example.com")
     assert person["Username"] == answer["UserSub"]
-    with refused("UsernameExistsException", "An account with the given email already exists."):
+    with raises_client_error("UsernameExistsException", "An account with the given email already exists."):
         sign_up(public_idp, "9strict", Username="nora@example.com", UserAttributes=[])
-    with refused("InvalidParameterException", "Username should be an email."):
+    with raises_client_error("InvalidParameterException", "Username should be an email."):
         sign_up(public_idp, "9strict", Username="nora", UserAttributes=[])
-    confirm(public_idp, "nora@example.com", latest(emulator, answer["UserSub"]), "9strict")
+    confirm(public_idp, "nora@example.com", latest_code(emulator, answer["UserSub"]), "9strict")
 
 
-def test_a_verified_address_is_taken_from_nobody(public_idp: Any, emulator: Emulator, people: People) -> None:
-    owner = people.new_with_email()
+def test_a_verified_address_is_taken_from_nobody(public_idp: Any, emulator: Emulator, users: Users) -> None:
+    owner = users.create_with_email()
     address = f"{owner}@example.com"
     username = sign_up(public_idp, UserAttributes=attributes(email=address))["Username"]
-    code = latest(emulator, username)
-    with refused("AliasExistsException", "An account with the given email already exists."):
+    code = latest_code(emulator, username)
+    with raises_client_error("AliasExistsException", "An account with the given email already exists."):
         confirm(public_idp, username, code)
-    assert people.sign_in(address)["AuthenticationResult"]  # the owner's still
+    assert users.sign_in(address)["AuthenticationResult"]  # the owner's still
     confirm(public_idp, username, code, ForceAliasCreation=True)
-    assert attribute(people.idp, owner, "email_verified") == "false"
-    assert attribute(people.idp, username, "email_verified") == "true"
+    assert read_attribute(users.idp, owner, "email_verified") == "false"
+    assert read_attribute(users.idp, username, "email_verified") == "true"
 
 
-def test_an_address_that_is_not_verified_signs_nobody_in(people: People) -> None:
-    username = people.new_with_email(verified=False)
-    with refused("NotAuthorizedException", "Incorrect username or password."):
-        people.sign_in(f"{username}@example.com")
+def test_an_address_that_is_not_verified_signs_nobody_in(users: Users) -> None:
+    username = users.create_with_email(verified=False)
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
+        users.sign_in(f"{username}@example.com")
 
 
 def test_an_address_that_has_changed_since_is_not_verified(public_idp: Any, idp: Any, emulator: Emulator) -> None:
     username = sign_up(public_idp)["Username"]
     changed = attributes(email="changed@example.com")
     idp.admin_update_user_attributes(UserPoolId=POOL_ID, Username=username, UserAttributes=changed)
-    confirm(public_idp, username, latest(emulator, username))
-    assert attribute(idp, username, "email_verified") == "false"
+    confirm(public_idp, username, latest_code(emulator, username))
+    assert read_attribute(idp, username, "email_verified") == "false"
 
 
 def test_without_an_address_no_code_is_sent(public_idp: Any) -> None:
     answer = sign_up(public_idp, UserAttributes=[])
     assert "CodeDeliveryDetails" not in answer
-    with refused("InvalidParameterException"):
+    with raises_client_error("InvalidParameterException"):
         public_idp.resend_confirmation_code(ClientId="1public", Username=answer["Username"])
 
 
@@ -275,7 +284,7 @@ def closed(idp: Any) -> Any:
 
 
 def test_a_closed_pool_takes_nobody(public_idp: Any, closed: tuple[str, str]) -> None:
-    with refused("NotAuthorizedException", "SignUp is not permitted for this user pool"):
+    with raises_client_error("NotAuthorizedException", "SignUp is not permitted for this user pool"):
         sign_up(public_idp, closed[1])
 
 
@@ -284,13 +293,13 @@ def test_a_pool_that_verifies_nothing_by_itself_sends_nothing(
 ) -> None:
     pool_id, client_id = closed
     idp.update_user_pool(UserPoolId=pool_id, AdminCreateUserConfig={"AllowAdminCreateUserOnly": False})
-    with refused(
+    with raises_client_error(
         "InvalidParameterException", "Attributes did not conform to the schema: name: The attribute is required\n"
     ):
         sign_up(public_idp, client_id)
     answer = sign_up(public_idp, client_id, UserAttributes=attributes(name="Newcomer", email="new@example.com"))
     assert "CodeDeliveryDetails" not in answer
-    with refused("InvalidParameterException", "Auto verification not turned on."):
+    with raises_client_error("InvalidParameterException", "Auto verification not turned on."):
         public_idp.resend_confirmation_code(ClientId=client_id, Username=answer["Username"])
 
 

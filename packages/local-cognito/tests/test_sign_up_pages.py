@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from local_cognito import Emulator
-from local_cognito_support.codes import another, latest
+from local_cognito_support.codes import different_code, latest_code
 from local_cognito_support.hosted_site import (
     CALLBACK,
     PASSWORD,
@@ -14,8 +14,8 @@ from local_cognito_support.hosted_site import (
     Page,
     Site,
     query_of,
+    read_unverified,
     running_site,
-    unverified,
 )
 
 
@@ -41,7 +41,7 @@ def sign_up(browser: Browser, username: str = "nora", **changes: str) -> str:
 
 
 def code(browser: Browser, username: str = "nora") -> str:
-    return latest(browser.site.service.mailbox, username)
+    return latest_code(browser.site.service.mailbox, username)
 
 
 def links(text: str, site: Site) -> dict[str, dict[str, str]]:
@@ -57,7 +57,7 @@ def test_somebody_new_signs_up_and_is_signed_in_with_a_code_for_the_app(browser:
     assert answer.headers["Location"].startswith(f"{CALLBACK}?code=")
     assert query_of(answer.headers["Location"])["state"] == "a state"
     tokens = browser.site.redeem(query_of(answer.headers["Location"])["code"]).json()
-    assert unverified(tokens["id_token"])["email_verified"] is True
+    assert read_unverified(tokens["id_token"])["email_verified"] is True
     assert "code" in query_of(browser.authorize().headers["Location"])  # the browser is signed in
 
 
@@ -77,14 +77,14 @@ def test_a_code_may_be_written_in_threes(browser: Browser) -> None:
 def test_a_wrong_code_stays_at_the_code(browser: Browser) -> None:
     open_sign_up(browser)
     sign_up(browser)
-    assert "Invalid verification code provided" in browser.submit(code=another(code(browser))).text
+    assert "Invalid verification code provided" in browser.submit(code=different_code(code(browser))).text
     assert "Location" in browser.submit(code=code(browser)).headers
 
 
 def test_another_code_is_sent_on_request(browser: Browser) -> None:
     open_sign_up(browser)
     sign_up(browser)
-    hidden = Page(browser.shown.text).hidden
+    hidden = Page(browser.current_response.text).hidden
     address = f"{browser.site.url}/resendcode"
     query = browser.site.authorize_parameters()
     for _ in range(4):
@@ -153,7 +153,7 @@ def test_an_address_of_the_code_page_is_nobody_elses(browser: Browser) -> None:
     sign_up(browser)
     with Browser(browser.site) as stranger:
         stranger.authorize()
-        assert stranger.get(browser.shown.url, timeout=30).status_code == 400
+        assert stranger.get(browser.current_response.url, timeout=30).status_code == 400
 
 
 def test_a_sign_up_dies_with_its_time_and_can_be_begun_again(browser: Browser) -> None:

@@ -8,8 +8,8 @@ import pycognito
 import pytest
 from local_cognito import Emulator
 from local_cognito.api import srp
-from local_cognito_support.aws_errors import refused
-from local_cognito_support.user_pools import OTHER_POOL_ID, PASSWORD, POOL_ID, SECRET, People
+from local_cognito_support.aws_errors import raises_client_error
+from local_cognito_support.user_pools import OTHER_POOL_ID, PASSWORD, POOL_ID, SECRET, Users
 from pycognito.aws_srp import AWSSRP
 
 
@@ -72,7 +72,7 @@ def test_a_client_with_a_secret_is_refused_a_proof_without_hash(public_idp: Any)
     client = srp_client(public_idp, "alice", client_id="2confidential", client_secret=SECRET)
     responses = proof(client, begin(public_idp, client))
     del responses["SECRET_HASH"]
-    with refused(
+    with raises_client_error(
         "NotAuthorizedException", "Client 2confidential is configured with secret but SECRET_HASH was not received"
     ):
         respond(public_idp, client, responses)
@@ -85,10 +85,8 @@ def test_the_answer_may_name_user_id_for_srp(public_idp: Any) -> None:
     assert "AuthenticationResult" in respond(public_idp, client, responses)
 
 
-def test_a_proof_is_for_the_person_it_was_begun_for_whatever_name_comes_with_it(
-    public_idp: Any, people: People
-) -> None:
-    username = people.new()
+def test_a_proof_is_for_the_person_it_was_begun_for_whatever_name_comes_with_it(public_idp: Any, users: Users) -> None:
+    username = users.create()
     client = srp_client(public_idp, username)
     answer = respond(public_idp, client, {**proof(client, begin(public_idp, client)), "USERNAME": "alice"})
     user = public_idp.get_user(AccessToken=answer["AuthenticationResult"]["AccessToken"])
@@ -99,16 +97,16 @@ def test_a_proof_works_once(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice")
     responses = proof(client, begin(public_idp, client))
     respond(public_idp, client, responses)
-    with refused("NotAuthorizedException", "Invalid session for the user."):
+    with raises_client_error("NotAuthorizedException", "Invalid session for the user."):
         respond(public_idp, client, responses)
 
 
 def test_an_exchange_allows_one_guess(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice")
     responses = proof(client, begin(public_idp, client))
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         respond(public_idp, client, {**responses, "PASSWORD_CLAIM_SIGNATURE": base64.b64encode(bytes(32)).decode()})
-    with refused("NotAuthorizedException", "Invalid session for the user."):
+    with raises_client_error("NotAuthorizedException", "Invalid session for the user."):
         respond(public_idp, client, responses)
 
 
@@ -116,7 +114,7 @@ def test_a_proof_of_another_client_is_refused(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice")
     responses = proof(client, begin(public_idp, client))
     client.client_id = "3frugal"
-    with refused("NotAuthorizedException", "Invalid session for the user."):
+    with raises_client_error("NotAuthorizedException", "Invalid session for the user."):
         respond(public_idp, client, responses)
 
 
@@ -125,7 +123,7 @@ def test_a_proof_of_another_time_is_refused(public_idp: Any, minutes: int, monke
     client = srp_client(public_idp, "alice")
     wrong = srp.format_timestamp(datetime.now(UTC) + timedelta(minutes=minutes))
     monkeypatch.setattr(client, "get_cognito_formatted_timestamp", lambda moment: wrong)
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         respond(public_idp, client, proof(client, begin(public_idp, client)))
 
 
@@ -133,19 +131,19 @@ def test_the_timestamp_is_under_the_proof(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice")
     responses = proof(client, begin(public_idp, client))
     other = srp.format_timestamp(srp.parse_timestamp(responses["TIMESTAMP"]) + timedelta(seconds=1))
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         respond(public_idp, client, {**responses, "TIMESTAMP": other})
 
 
 def test_a_timestamp_of_another_form_is_an_invalid_parameter(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice")
     responses = proof(client, begin(public_idp, client))
-    with refused("InvalidParameterException"):
+    with raises_client_error("InvalidParameterException"):
         respond(public_idp, client, {**responses, "TIMESTAMP": "2026-03-03T07:08:09Z"})
 
 
 def test_an_unknown_person_gets_a_challenge_that_cannot_be_met(public_idp: Any) -> None:
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         srp_client(public_idp, "nobody").authenticate_user()
 
 
@@ -155,13 +153,13 @@ def test_an_unknown_person_has_the_same_salt_each_time(public_idp: Any) -> None:
 
 
 def test_a_talkative_client_says_that_a_person_is_unknown(public_idp: Any) -> None:
-    with refused("UserNotFoundException", "User does not exist."):
+    with raises_client_error("UserNotFoundException", "User does not exist."):
         begin(public_idp, srp_client(public_idp, "nobody", client_id="4talkative"))
 
 
 @pytest.mark.parametrize("srp_a", ["0", f"{srp.N:x}", "not hexadecimal"])
 def test_a_dishonest_public_number_is_refused(public_idp: Any, srp_a: str) -> None:
-    with refused("InvalidParameterException", "SRP_A is not valid"):
+    with raises_client_error("InvalidParameterException", "SRP_A is not valid"):
         public_idp.initiate_auth(
             AuthFlow="USER_SRP_AUTH", ClientId="1public", AuthParameters={"USERNAME": "alice", "SRP_A": srp_a}
         )
@@ -169,36 +167,36 @@ def test_a_dishonest_public_number_is_refused(public_idp: Any, srp_a: str) -> No
 
 def test_somebody_without_a_password_cannot_prove_an_empty_one(idp: Any, public_idp: Any) -> None:
     idp.admin_create_user(UserPoolId=POOL_ID, Username="passwordless")
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         srp_client(public_idp, "passwordless", "").authenticate_user()
 
 
-def test_a_changed_password_is_the_one_to_prove(idp: Any, public_idp: Any, people: People) -> None:
-    username = people.new()
+def test_a_changed_password_is_the_one_to_prove(idp: Any, public_idp: Any, users: Users) -> None:
+    username = users.create()
     idp.admin_set_user_password(UserPoolId=POOL_ID, Username=username, Password="Other-horse-8", Permanent=True)
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         srp_client(public_idp, username).authenticate_user()
     assert "AuthenticationResult" in srp_client(public_idp, username, "Other-horse-8").authenticate_user()
 
 
-def test_a_person_disabled_before_the_proof_gets_no_tokens(idp: Any, public_idp: Any, people: People) -> None:
-    username = people.new()
+def test_a_person_disabled_before_the_proof_gets_no_tokens(idp: Any, public_idp: Any, users: Users) -> None:
+    username = users.create()
     client = srp_client(public_idp, username)
     responses = proof(client, begin(public_idp, client))
     idp.admin_disable_user(UserPoolId=POOL_ID, Username=username)
-    with refused("NotAuthorizedException", "User is disabled."):
+    with raises_client_error("NotAuthorizedException", "User is disabled."):
         respond(public_idp, client, responses)
 
 
 def test_a_secret_block_of_nobodys_making_is_refused(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice")
     responses = proof(client, begin(public_idp, client))
-    with refused("NotAuthorizedException", "Invalid session for the user."):
+    with raises_client_error("NotAuthorizedException", "Invalid session for the user."):
         respond(public_idp, client, {**responses, "PASSWORD_CLAIM_SECRET_BLOCK": "not base64"})
 
 
-def test_a_given_password_is_replaced_after_its_proof(idp: Any, public_idp: Any, people: People) -> None:
-    username = people.new(own_password=False)
+def test_a_given_password_is_replaced_after_its_proof(idp: Any, public_idp: Any, users: Users) -> None:
+    username = users.create(permanent_password=False)
     tokens = srp_client(public_idp, username).set_new_password_challenge("Own-horse-9")
     assert "AuthenticationResult" in tokens
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 from local_cognito import Emulator
 from local_cognito.accounts.tokens import at_hash
-from local_cognito_support.user_pools import OTHER_POOL_ID, POOL_ID, Clock, People
+from local_cognito_support.user_pools import OTHER_POOL_ID, POOL_ID, Clock, Users
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -25,8 +25,8 @@ def keys(emulator: Emulator, pool_id: str = POOL_ID) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def tokens(people: People) -> dict[str, str]:
-    return people.tokens("alice")
+def tokens(users: Users) -> dict[str, str]:
+    return users.tokens("alice")
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +120,8 @@ def test_groups_stand_in_order_of_precedence(access: dict[str, Any], identity: d
     assert access["cognito:groups"] == identity["cognito:groups"] == ["admins", "editors", "viewers"]
 
 
-def test_precedence_counts_before_the_name(people: People) -> None:
-    access = claims(people.tokens(people.new("editors", "rivals"))["AccessToken"])
+def test_precedence_counts_before_the_name(users: Users) -> None:
+    access = claims(users.tokens(users.create("editors", "rivals"))["AccessToken"])
     assert access["cognito:groups"] == ["rivals", "editors"]
 
 
@@ -130,28 +130,28 @@ def test_roles_follow_the_groups(identity: dict[str, Any]) -> None:
     assert identity["cognito:preferred_role"].endswith("/admin")
 
 
-def test_equals_with_two_roles_have_no_preferred_one(people: People) -> None:
-    identity = claims(people.tokens(people.new("admins", "rivals"))["IdToken"])
+def test_equals_with_two_roles_have_no_preferred_one(users: Users) -> None:
+    identity = claims(users.tokens(users.create("admins", "rivals"))["IdToken"])
     assert len(identity["cognito:roles"]) == 2
     assert "cognito:preferred_role" not in identity
 
 
-def test_without_groups_there_are_no_claims_of_them(people: People) -> None:
-    tokens = people.tokens(people.new())
+def test_without_groups_there_are_no_claims_of_them(users: Users) -> None:
+    tokens = users.tokens(users.create())
     for raw in (tokens["AccessToken"], tokens["IdToken"]):
         assert not {"cognito:groups", "cognito:roles", "cognito:preferred_role"} & set(claims(raw))
 
 
-def test_a_client_shows_only_what_it_may_read(people: People) -> None:
-    identity = claims(people.tokens("alice", "6narrow")["IdToken"])
+def test_a_client_shows_only_what_it_may_read(users: Users) -> None:
+    identity = claims(users.tokens("alice", "6narrow")["IdToken"])
     assert identity["name"] == "Alice Arden"
     assert not {"email", "email_verified", "custom:age"} & set(identity)
 
 
-def test_a_group_given_in_the_pool_is_in_the_next_token(idp: Any, people: People) -> None:
-    username = people.new("viewers")
+def test_a_group_given_in_the_pool_is_in_the_next_token(idp: Any, users: Users) -> None:
+    username = users.create("viewers")
     idp.admin_add_user_to_group(UserPoolId=POOL_ID, Username=username, GroupName="editors")
-    assert claims(people.tokens(username)["AccessToken"])["cognito:groups"] == ["editors", "viewers"]
+    assert claims(users.tokens(username)["AccessToken"])["cognito:groups"] == ["editors", "viewers"]
 
 
 def test_the_refresh_token_looks_like_cognitos(tokens: dict[str, str]) -> None:

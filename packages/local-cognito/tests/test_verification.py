@@ -1,20 +1,20 @@
-"""Attributes that people change, and prove to be theirs by a code, with boto3."""
+"""Attributes that users change, and prove to be theirs by a code, with boto3."""
 
 from typing import Any
 
 import pytest
 from local_cognito import Emulator
-from local_cognito_support.aws_errors import refused
-from local_cognito_support.codes import another, latest
-from local_cognito_support.sign_up import EXPIRED, LIMIT, MISMATCH, attribute, attributes
-from local_cognito_support.user_pools import POOL_ID, Clock, People
+from local_cognito_support.aws_errors import raises_client_error
+from local_cognito_support.codes import different_code, latest_code
+from local_cognito_support.sign_up import CODE_EXPIRED, CODE_MISMATCH, LIMIT_EXCEEDED, attributes, read_attribute
+from local_cognito_support.user_pools import POOL_ID, Clock, Users
 
 
 @pytest.fixture
-def person(people: People) -> tuple[str, str]:
+def person(users: Users) -> tuple[str, str]:
     """Somebody whose address is not verified, and their access token."""
-    username = people.new_with_email(verified=False)
-    return username, people.tokens(username)["AccessToken"]
+    username = users.create_with_email(verified=False)
+    return username, users.tokens(username)["AccessToken"]
 
 
 def send(idp: Any, access_token: str, name: str = "email") -> Any:
@@ -31,42 +31,42 @@ def test_an_address_is_verified_by_the_code_in_the_mailbox(
     username, access_token = person
     answer = send(public_idp, access_token)
     assert answer["CodeDeliveryDetails"]["Destination"] == "p***@e***"
-    code = latest(emulator, username)
-    with refused(*MISMATCH):
-        verify(public_idp, access_token, another(code))
+    code = latest_code(emulator, username)
+    with raises_client_error(*CODE_MISMATCH):
+        verify(public_idp, access_token, different_code(code))
     verify(public_idp, access_token, code)
-    assert attribute(idp, username, "email_verified") == "true"
-    with refused(*EXPIRED):
+    assert read_attribute(idp, username, "email_verified") == "true"
+    with raises_client_error(*CODE_EXPIRED):
         verify(public_idp, access_token, code)
 
 
 def test_a_code_verifies_its_own_attribute_alone(public_idp: Any, emulator: Emulator, person: tuple[str, str]) -> None:
     username, access_token = person
     send(public_idp, access_token)
-    with refused(*EXPIRED):
-        verify(public_idp, access_token, latest(emulator, username), "phone_number")
+    with raises_client_error(*CODE_EXPIRED):
+        verify(public_idp, access_token, latest_code(emulator, username), "phone_number")
 
 
 def test_a_changed_address_is_not_verified_and_a_code_goes_to_it(
-    public_idp: Any, idp: Any, emulator: Emulator, people: People
+    public_idp: Any, idp: Any, emulator: Emulator, users: Users
 ) -> None:
-    username = people.new_with_email()
-    access_token = people.tokens(username)["AccessToken"]
+    username = users.create_with_email()
+    access_token = users.tokens(username)["AccessToken"]
     changed = attributes(email="elsewhere@example.com", nickname="Nick")
     answer = public_idp.update_user_attributes(AccessToken=access_token, UserAttributes=changed)
     assert [each["AttributeName"] for each in answer["CodeDeliveryDetailsList"]] == ["email"]
     assert emulator.mailbox.messages()[0].address == "elsewhere@example.com"
-    assert attribute(idp, username, "email_verified") == "false"
-    verify(public_idp, access_token, latest(emulator, username))
-    assert attribute(idp, username, "email_verified") == "true"
+    assert read_attribute(idp, username, "email_verified") == "false"
+    verify(public_idp, access_token, latest_code(emulator, username))
+    assert read_attribute(idp, username, "email_verified") == "true"
 
 
-def test_an_address_that_stays_the_same_stays_verified(public_idp: Any, idp: Any, people: People) -> None:
-    username = people.new_with_email()
+def test_an_address_that_stays_the_same_stays_verified(public_idp: Any, idp: Any, users: Users) -> None:
+    username = users.create_with_email()
     same = attributes(email=f"{username}@example.com")
-    answer = public_idp.update_user_attributes(AccessToken=people.tokens(username)["AccessToken"], UserAttributes=same)
+    answer = public_idp.update_user_attributes(AccessToken=users.tokens(username)["AccessToken"], UserAttributes=same)
     assert answer["CodeDeliveryDetailsList"] == []
-    assert attribute(idp, username, "email_verified") == "true"
+    assert read_attribute(idp, username, "email_verified") == "true"
 
 
 def test_a_code_for_the_address_before_does_not_verify_the_next(
@@ -74,10 +74,10 @@ def test_a_code_for_the_address_before_does_not_verify_the_next(
 ) -> None:
     username, access_token = person
     send(public_idp, access_token)
-    before = latest(emulator, username)
+    before = latest_code(emulator, username)
     idp_change = [{"Name": "email", "Value": "mine-now@example.com"}]
     emulator.service.pools.get_moto_user(_person(emulator, username)).update_attributes(idp_change)
-    with refused(*EXPIRED):
+    with raises_client_error(*CODE_EXPIRED):
         verify(public_idp, access_token, before)
 
 
@@ -89,35 +89,35 @@ def _person(emulator: Emulator, username: str) -> Any:
 
 @pytest.mark.parametrize("name", ["email_verified", "phone_number_verified", "sub"])
 def test_nobody_verifies_themselves(public_idp: Any, person: tuple[str, str], name: str) -> None:
-    with refused("NotAuthorizedException", "A client attempted to write unauthorized attribute"):
+    with raises_client_error("NotAuthorizedException", "A client attempted to write unauthorized attribute"):
         public_idp.update_user_attributes(AccessToken=person[1], UserAttributes=attributes(**{name: "true"}))
 
 
 def test_only_addresses_are_verified(public_idp: Any, person: tuple[str, str]) -> None:
-    with refused("InvalidParameterException", "The attribute name cannot be verified."):
+    with raises_client_error("InvalidParameterException", "The attribute name cannot be verified."):
         send(public_idp, person[1], "name")
-    with refused("InvalidParameterException", "User does not have the attribute phone_number."):
+    with raises_client_error("InvalidParameterException", "User does not have the attribute phone_number."):
         send(public_idp, person[1], "phone_number")
 
 
 def test_a_verified_address_of_somebody_else_stays_theirs(
-    public_idp: Any, idp: Any, emulator: Emulator, people: People, person: tuple[str, str]
+    public_idp: Any, idp: Any, emulator: Emulator, users: Users, person: tuple[str, str]
 ) -> None:
-    owner = people.new_with_email()
+    owner = users.create_with_email()
     username, access_token = person
     taken = attributes(email=f"{owner}@example.com")
     public_idp.update_user_attributes(AccessToken=access_token, UserAttributes=taken)
-    with refused("AliasExistsException", "An account with the given email already exists."):
-        verify(public_idp, access_token, latest(emulator, username))
-    assert people.sign_in(f"{owner}@example.com")["AuthenticationResult"]
+    with raises_client_error("AliasExistsException", "An account with the given email already exists."):
+        verify(public_idp, access_token, latest_code(emulator, username))
+    assert users.sign_in(f"{owner}@example.com")["AuthenticationResult"]
 
 
 def test_where_people_sign_in_by_email_no_two_have_the_same(
-    public_idp: Any, idp: Any, emulator: Emulator, people: People
+    public_idp: Any, idp: Any, emulator: Emulator, users: Users
 ) -> None:
     sue = emulator.service.get_user(emulator.service.client("9strict"), "sue@example.com")  # type: ignore[arg-type]
     raw = emulator.service.issue_api_tokens(emulator.service.client("9strict"), sue)["AccessToken"]  # type: ignore[arg-type]
-    with refused("AliasExistsException", "An account with the given email already exists."):
+    with raises_client_error("AliasExistsException", "An account with the given email already exists."):
         public_idp.update_user_attributes(AccessToken=raw, UserAttributes=attributes(email="sam@example.com"))
     for address in ("suzan@example.com", "sue@example.com"):
         public_idp.update_user_attributes(AccessToken=raw, UserAttributes=attributes(email=address, nickname="Sue"))
@@ -130,16 +130,16 @@ def test_codes_and_tries_are_limited(
     username, access_token = person
     for _ in range(5):
         send(public_idp, access_token)
-    with refused(*LIMIT):
+    with raises_client_error(*LIMIT_EXCEEDED):
         send(public_idp, access_token)
-    code = latest(emulator, username)
+    code = latest_code(emulator, username)
     for _ in range(15):
-        with refused(*MISMATCH):
-            verify(public_idp, access_token, another(code))
-    with refused(*LIMIT):
+        with raises_client_error(*CODE_MISMATCH):
+            verify(public_idp, access_token, different_code(code))
+    with raises_client_error(*LIMIT_EXCEEDED):
         verify(public_idp, access_token, code)
 
 
 def test_a_token_that_is_none_changes_nothing(public_idp: Any) -> None:
-    with refused("NotAuthorizedException", "Invalid Access Token"):
+    with raises_client_error("NotAuthorizedException", "Invalid Access Token"):
         send(public_idp, "eyJ.no.token")

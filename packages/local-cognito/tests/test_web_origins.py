@@ -131,7 +131,7 @@ def test_any_site_may_link_to_the_login(site: Site) -> None:
 def test_form_of_the_hosted_ui_is_refused_from_a_foreign_page(site: Site) -> None:
     with Browser(site) as browser:
         browser.authorize()
-        assert Page(browser.shown.text).hidden
+        assert Page(browser.current_response.text).hidden
         browser.headers.update(EVIL)
         assert is_refused(browser.sign_in(), "another site")
 
