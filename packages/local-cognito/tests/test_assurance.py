@@ -58,7 +58,7 @@ def test_tokens_without_acr_values_have_no_acr_and_amr(browser: Browser) -> None
     assert read_acr_and_amr(browser, sign_in_with_totp(browser)) == [(None, None)] * 3
 
 
-def test_user_who_cannot_reach_the_level_is_denied(browser: Browser) -> None:
+def test_unreachable_assurance_level_is_access_denied(browser: Browser) -> None:
     browser.authorize(acr_values=f"{LOA}4 {LOA}3")
     answer = query_of(browser.sign_in().headers["Location"])
     assert (answer["error"], answer["state"]) == ("access_denied", "a state")
