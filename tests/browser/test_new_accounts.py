@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth import get_user_model
 from local_cognito import Emulator
-from local_cognito_support.codes import another, latest
+from local_cognito_support.codes import different_code, latest_code
 from local_cognito_support.hosted_site import PASSWORD
 from playwright.sync_api import Page, expect
 
@@ -32,7 +32,7 @@ def test_somebody_signs_up_with_the_code_from_the_mailbox_and_is_back_at_the_sit
     go_by_keyboard(page, "Make an account")
     sign_up(page, newcomer)
     first = code_of_mailbox(page, cognito, newcomer)
-    press(page, another(first), "Enter")
+    press(page, different_code(first), "Enter")
     expect(page.get_by_role("alert")).to_be_focused()
     page.get_by_role("button", name="Send another code").click()
     expect(page.get_by_role("status")).to_contain_text("A code has been sent to n***@e***.")
@@ -61,7 +61,7 @@ def test_a_forgotten_password_is_replaced_and_the_new_one_signs_in(
     client, sign_ups = cognito.service.client("1public"), cognito.service.sign_ups
     assert client is not None
     sign_ups.register(client, newcomer, PASSWORD, {"email": f"{newcomer}@example.com"})
-    sign_ups.confirm(client, newcomer, latest(cognito, newcomer))
+    sign_ups.confirm(client, newcomer, latest_code(cognito, newcomer))
     page.goto(site)
     go_by_keyboard(page, "Forgotten your password?")
     expect(page.get_by_label("Username")).to_be_focused()

@@ -1,4 +1,4 @@
-"""The emulators that the tests share, and the rules for tests that need a browser or npm."""
+"""The emulators that the tests share, and the handling of tests that need a browser or npm."""
 
 import sys
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ if "local_cognito_support" not in sys.modules:  # the tests of django_cognito re
     pytest.register_assert_rewrite("local_cognito_support")
 
 from local_cognito_support import identity_site, real_parts
-from local_cognito_support.identity_provider import federated, provider
-from local_cognito_support.user_pools import SEED, Clock, People
+from local_cognito_support.identity_provider import federated_emulator, provider
+from local_cognito_support.user_pools import SEED, Clock, Users
 
-__all__ = ["federated", "provider"]
+__all__ = ["federated_emulator", "provider"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker `needs`."""
-    config.addinivalue_line("markers", f"needs(part, ...): programs that the test runs: {', '.join(real_parts.PROBES)}")
+    config.addinivalue_line("markers", f"needs(part, ...): programs the test needs: {', '.join(real_parts.PROBES)}")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -38,21 +38,21 @@ _CLOCK = Clock()
 
 @pytest.fixture
 def clock() -> Iterator[Clock]:
-    """The emulator's clock; it tells the right time again after the test."""
+    """Yield the emulator's clock; reset it to the real time after the test."""
     yield _CLOCK
     _CLOCK.ahead = 0.0
 
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
-    """The local Cognito of `SEED`."""
+    """Yield a local Cognito with the pools of `SEED`."""
     with Emulator(seed=SEED, now=_CLOCK) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def idp(emulator: Emulator) -> Any:
-    """boto3's client for the first pool, as an administrator."""
+    """Return boto3's client for the first pool, with administrator credentials."""
     config = Config(retries={"max_attempts": 0})
     return boto3.client(
         "cognito-idp",
@@ -66,19 +66,19 @@ def idp(emulator: Emulator) -> Any:
 
 @pytest.fixture(scope="session")
 def public_idp(emulator: Emulator) -> Any:
-    """boto3's client as an app has it: nothing is signed."""
+    """Return boto3's client as an app uses it: requests are not signed."""
     config = Config(signature_version=UNSIGNED, retries={"max_attempts": 0})
     return boto3.client("cognito-idp", endpoint_url=emulator.endpoint_url, region_name="eu-west-1", config=config)
 
 
 @pytest.fixture(scope="session")
-def people(idp: Any) -> People:
-    """People for one test each."""
-    return People(idp)
+def users(idp: Any) -> Users:
+    """Return the helper that creates users in the first pool."""
+    return Users(idp)
 
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[identity_site.Site]:
-    """An app on a local Cognito with identity pools and an AWS account; its clock is the one that can be turned."""
+    """Yield a local Cognito with identity pools and an AWS account; it uses `clock`."""
     with Emulator(seed=identity_site.SEED, now=_CLOCK) as running:
         yield identity_site.Site(running)

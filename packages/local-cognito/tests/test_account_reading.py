@@ -1,4 +1,4 @@
-"""The part of a seed that the AWS account begins with: what it fixes, and how it complains."""
+"""Reading of the AWS account in a seed: values, defaults and errors."""
 
 from typing import Any
 
@@ -17,29 +17,29 @@ def seed(**changes: Any) -> Seed:
     return read_seed({"pools": [POOL], **changes})
 
 
-def complaint(**changes: Any) -> str:
-    with pytest.raises(SeedError) as error:
+def error_message(**changes: Any) -> str:
+    with pytest.raises(SeedError) as raised:
         seed(**changes)
-    return str(error.value)
+    return str(raised.value)
 
 
-def of_pool(**changes: Any) -> dict[str, Any]:
+def with_identity_pool(**changes: Any) -> dict[str, Any]:
     return {"roles": [ROLE], "identity_pools": [{**IDENTITY_POOL, **changes}]}
 
 
-def in_pool(**changes: Any) -> dict[str, Any]:
+def with_user_pool(**changes: Any) -> dict[str, Any]:
     return {"roles": [ROLE], "pools": [{**POOL, **changes}]}
 
 
-def test_a_seed_may_have_no_account() -> None:
+def test_seed_without_account_has_no_identity_pools() -> None:
     assert seed().account.identity_pools == ()
 
 
-def test_a_policy_may_leave_its_version_out() -> None:
+def test_policy_without_version_gets_the_default() -> None:
     assert seed(roles=[ROLE]).account.roles[0].policy["Version"] == "2012-10-17"
 
 
-def test_the_secret_of_the_administrator_is_not_in_the_repr() -> None:
+def test_repr_of_seed_has_no_administrator_secret() -> None:
     admin = {"access_key_id": "AKIA0123456789ABCDEF", "secret_access_key": "verysecret"}
     assert "verysecret" not in repr(seed(admin=admin))
 
@@ -64,43 +64,52 @@ def test_the_secret_of_the_administrator_is_not_in_the_repr() -> None:
             "must be an IAM policy",
         ),
         ({"admin": {"access_key_id": "test", "secret_access_key": "x"}}, "admin.access_key_id: must be AKIA and 16"),
-        (of_pool(id="eu-west-1_Seeded"), "identity_pools[0].id: must be a region, a colon"),
-        (of_pool(user_pool="eu-west-1_Seded"), "unknown user pool 'eu-west-1_Seded'; did you mean 'eu-west-1_Seeded'?"),
-        (of_pool(clients=["wob"]), "identity_pools[0].clients: unknown client 'wob'; did you mean 'web'?"),
+        (with_identity_pool(id="eu-west-1_Seeded"), "identity_pools[0].id: must be a region, a colon"),
         (
-            of_pool(roles={"authenticated": "persn"}),
+            with_identity_pool(user_pool="eu-west-1_Seded"),
+            "unknown user pool 'eu-west-1_Seded'; did you mean 'eu-west-1_Seeded'?",
+        ),
+        (with_identity_pool(clients=["wob"]), "identity_pools[0].clients: unknown client 'wob'; did you mean 'web'?"),
+        (
+            with_identity_pool(roles={"authenticated": "persn"}),
             "roles.authenticated: unknown role 'persn'; did you mean 'person'?",
         ),
-        (of_pool(roles={"guest": "person"}), "identity_pools[0].roles: unknown key 'guest'"),
-        (of_pool(credentials_seconds=0), "credentials_seconds: must be a number above 0"),
-        (of_pool(role_mapping={"type": "rules"}), "role_mapping: rules go with the type rules"),
+        (with_identity_pool(roles={"guest": "person"}), "identity_pools[0].roles: unknown key 'guest'"),
+        (with_identity_pool(credentials_seconds=0), "credentials_seconds: must be a number above 0"),
+        (with_identity_pool(role_mapping={"type": "rules"}), "role_mapping: rules go with the type rules"),
         (
-            of_pool(role_mapping={"type": "rules", "rules": [{"claim": "a", "value": "b", "role": "c"}]}),
+            with_identity_pool(role_mapping={"type": "rules", "rules": [{"claim": "a", "value": "b", "role": "c"}]}),
             "role_mapping.rules[0].role: unknown role 'c'",
         ),
         ({"identity_pools": [IDENTITY_POOL, IDENTITY_POOL]}, "identity_pools: the id"),
-        (in_pool(groups=[{"name": "a", "role": "persn"}]), "pools[0].groups[0].role: unknown role 'persn'"),
-        (in_pool(groups=[{"name": "a", "role": "person", "role_arn": "b"}]), "has a role and a role_arn"),
-        (in_pool(resource_servers=[{"identifier": "a b", "scopes": []}]), "resource_servers[0].identifier: must be"),
-        (in_pool(resource_servers=[{"identifier": "a", "scopes": ["b/c"]}]), "scopes: must be names without slashes"),
-        (in_pool(resource_servers=[{"identifier": "a", "scopes": []}] * 2), "the identifier 'a' stands twice"),
+        (with_user_pool(groups=[{"name": "a", "role": "persn"}]), "pools[0].groups[0].role: unknown role 'persn'"),
+        (with_user_pool(groups=[{"name": "a", "role": "person", "role_arn": "b"}]), "has a role and a role_arn"),
         (
-            in_pool(
+            with_user_pool(resource_servers=[{"identifier": "a b", "scopes": []}]),
+            "resource_servers[0].identifier: must be",
+        ),
+        (
+            with_user_pool(resource_servers=[{"identifier": "a", "scopes": ["b/c"]}]),
+            "scopes: must be names without slashes",
+        ),
+        (with_user_pool(resource_servers=[{"identifier": "a", "scopes": []}] * 2), "the identifier 'a' stands twice"),
+        (
+            with_user_pool(
                 resource_servers=[{"identifier": "notes", "scopes": ["read"]}],
                 clients=[{"id": "web", "scopes": ["notes/reed"]}],
             ),
             "pools[0].clients[0].scopes: unknown scope 'notes/reed'; did you mean 'notes/read'?",
         ),
         (
-            in_pool(clients=[{"id": "web", "secret": "x" * 24, "flows": ["code", "client_credentials"]}]),
+            with_user_pool(clients=[{"id": "web", "secret": "x" * 24, "flows": ["code", "client_credentials"]}]),
             "clients[0].flows: client_credentials stands alone",
         ),
-        (in_pool(clients=[{"id": "web", "flows": ["client_credentials"]}]), "client_credentials needs a secret"),
+        (with_user_pool(clients=[{"id": "web", "flows": ["client_credentials"]}]), "client_credentials needs a secret"),
         (
-            in_pool(clients=[{"id": "web", "secret": "x" * 24, "flows": ["client_credentials"]}]),
+            with_user_pool(clients=[{"id": "web", "secret": "x" * 24, "flows": ["client_credentials"]}]),
             "client_credentials takes scopes of resource servers alone",
         ),
     ],
 )
-def test_a_wrong_value_is_named_with_its_place(changes: dict[str, Any], expected: str) -> None:
-    assert expected in complaint(**changes)
+def test_invalid_seed_value_is_an_error_with_its_path(changes: dict[str, Any], expected: str) -> None:
+    assert expected in error_message(**changes)

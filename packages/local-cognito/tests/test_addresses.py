@@ -1,4 +1,4 @@
-"""The loopback rule, and the form of user pool ids and issuers."""
+"""The loopback rule, and the format of user pool IDs and issuers."""
 
 import pytest
 from local_cognito.addresses import aws_issuer, is_loopback, is_secure_url, is_user_pool_id
@@ -21,11 +21,11 @@ from local_cognito.addresses import aws_issuer, is_loopback, is_secure_url, is_u
         ("ftp://localhost/", False),
     ],
 )
-def test_safe_address_is_https_or_loopback(url: str, expected: bool) -> None:
+def test_secure_url_is_https_or_loopback(url: str, expected: bool) -> None:
     assert is_secure_url(url) is expected
 
 
-def test_loopback_is_told_by_the_host_alone() -> None:
+def test_loopback_depends_only_on_the_host() -> None:
     assert is_loopback("http://localhost:1/")
     assert not is_loopback("https://localhost.example/")
 
@@ -46,5 +46,5 @@ def test_user_pool_id_has_a_region_and_a_name(value: str, expected: bool) -> Non
         ("eusc-de-east-1_A", "cognito-idp.eusc-de-east-1.amazonaws.eu"),
     ],
 )
-def test_issuer_of_aws_names_the_host_of_the_partition(user_pool_id: str, host: str) -> None:
+def test_aws_issuer_has_the_host_of_the_partition(user_pool_id: str, host: str) -> None:
     assert aws_issuer(user_pool_id) == f"https://{host}/{user_pool_id}"

@@ -1,11 +1,11 @@
-"""How well somebody is known: `acr_values` at authorize, `acr` and `amr` in the tokens."""
+"""Assurance levels: `acr_values` in the authorization request, `acr` and `amr` in the tokens."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from local_cognito.accounts.assurance import level_names, required_level
-from local_cognito_support.hosted_site import Browser, Site, query_of, running_site, unverified
+from local_cognito_support.hosted_site import Browser, Site, query_of, read_unverified, running_site
 
 LOA = "urn:cognito:loa:"
 
@@ -22,50 +22,51 @@ def browser(site: Site) -> Iterator[Browser]:
         yield browser
 
 
-def sign_in_with_app(browser: Browser, **changes: str) -> dict[str, str]:
-    """What the app is told once dave has signed in with password and authenticator app."""
+def sign_in_with_totp(browser: Browser, **changes: str) -> dict[str, str]:
+    """Sign dave in with password and authenticator app and return the callback's query parameters."""
     browser.authorize(**changes)
     browser.sign_in("dave")
     return query_of(browser.submit(code=browser.site.totp_code()).headers["Location"])
 
 
-def claims(browser: Browser, answer: dict[str, str]) -> list[tuple[Any, Any]]:
-    tokens = browser.site.redeem(answer["code"]).json()
-    found = [unverified(tokens[name]) for name in ("id_token", "access_token")]
+def read_acr_and_amr(browser: Browser, callback: dict[str, str]) -> list[tuple[Any, Any]]:
+    """Redeem the code and return `acr` and `amr` of the ID, access and refreshed ID token."""
+    tokens = browser.site.redeem(callback["code"]).json()
+    token_claims = [read_unverified(tokens[name]) for name in ("id_token", "access_token")]
     refreshed = browser.site.post(
         "/oauth2/token",
         grant_type="refresh_token",
         client_id=browser.site.public.id,
         refresh_token=tokens["refresh_token"],
     ).json()
-    found.append(unverified(refreshed["id_token"]))
-    return [(each.get("acr"), each.get("amr")) for each in found]
+    token_claims.append(read_unverified(refreshed["id_token"]))
+    return [(claims.get("acr"), claims.get("amr")) for claims in token_claims]
 
 
-def test_a_password_reaches_the_first_level(browser: Browser) -> None:
+def test_password_sign_in_has_level_1(browser: Browser) -> None:
     browser.authorize(acr_values=f"{LOA}1")
     answer = query_of(browser.sign_in().headers["Location"])
-    assert claims(browser, answer) == [(f"{LOA}1", ["pwd"])] * 3
+    assert read_acr_and_amr(browser, answer) == [(f"{LOA}1", ["pwd"])] * 3
 
 
-def test_an_authenticator_app_reaches_the_fourth(browser: Browser) -> None:
-    answer = sign_in_with_app(browser, acr_values=f"{LOA}4 {LOA}1")
-    assert claims(browser, answer) == [(f"{LOA}4", ["pwd", "otp", "mfa"])] * 3
+def test_totp_sign_in_has_level_4(browser: Browser) -> None:
+    answer = sign_in_with_totp(browser, acr_values=f"{LOA}4 {LOA}1")
+    assert read_acr_and_amr(browser, answer) == [(f"{LOA}4", ["pwd", "otp", "mfa"])] * 3
 
 
-def test_tokens_say_nothing_where_nothing_was_asked(browser: Browser) -> None:
-    assert claims(browser, sign_in_with_app(browser)) == [(None, None)] * 3
+def test_tokens_without_acr_values_have_no_acr_and_amr(browser: Browser) -> None:
+    assert read_acr_and_amr(browser, sign_in_with_totp(browser)) == [(None, None)] * 3
 
 
-def test_whoever_cannot_reach_the_level_is_denied(browser: Browser) -> None:
+def test_unreachable_assurance_level_is_access_denied(browser: Browser) -> None:
     browser.authorize(acr_values=f"{LOA}4 {LOA}3")
     answer = query_of(browser.sign_in().headers["Location"])
     assert (answer["error"], answer["state"]) == ("access_denied", "a state")
     assert "code" not in answer
-    assert "code" in query_of(browser.authorize().headers["Location"])  # signed in, as far as that goes
+    assert "code" in query_of(browser.authorize().headers["Location"])  # signed in, at level 1
 
 
-def test_a_session_of_too_low_a_level_does_not_do(browser: Browser) -> None:
+def test_session_of_a_lower_level_must_sign_in_again(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
     assert "Location" not in browser.authorize(acr_values=f"{LOA}4").headers
@@ -73,26 +74,26 @@ def test_a_session_of_too_low_a_level_does_not_do(browser: Browser) -> None:
     assert query_of(answer.headers["Location"])["error"] == "login_required"
 
 
-def test_a_session_of_the_level_does(browser: Browser) -> None:
-    sign_in_with_app(browser)
+def test_session_of_the_required_level_is_accepted(browser: Browser) -> None:
+    sign_in_with_totp(browser)
     answer = query_of(browser.authorize(acr_values=f"{LOA}4").headers["Location"])
-    assert claims(browser, answer)[0] == (f"{LOA}4", ["pwd", "otp", "mfa"])
+    assert read_acr_and_amr(browser, answer)[0] == (f"{LOA}4", ["pwd", "otp", "mfa"])
 
 
-def test_values_that_nobody_knows_are_passed_over(browser: Browser) -> None:
+def test_unknown_acr_values_are_ignored(browser: Browser) -> None:
     browser.authorize(acr_values="urn:mace:incommon:iap:silver")
     answer = query_of(browser.sign_in().headers["Location"])
-    assert claims(browser, answer)[0] == (f"{LOA}1", ["pwd"])
+    assert read_acr_and_amr(browser, answer)[0] == (f"{LOA}1", ["pwd"])
 
 
-def test_the_tier_lite_passes_them_over(browser: Browser) -> None:
+def test_tier_lite_ignores_acr_values(browser: Browser) -> None:
     browser.site.service.pools.get(browser.site.public.pool_id).extended_config["UserPoolTier"] = "LITE"
     browser.authorize(acr_values=f"{LOA}4")
     answer = query_of(browser.sign_in().headers["Location"])
-    assert claims(browser, answer) == [(None, None)] * 3
+    assert read_acr_and_amr(browser, answer) == [(None, None)] * 3
 
 
-def test_a_pool_may_have_names_of_its_own() -> None:
+def test_pool_may_configure_acr_values() -> None:
     config = {"AcrConfiguration": {"Level4": {"AcrValue": "gold"}, "Level1": {}}}
     assert level_names(config) == {1: f"{LOA}1", 2: f"{LOA}2", 3: f"{LOA}3", 4: "gold"}
     assert required_level(config, ["gold"]) == 4
@@ -100,5 +101,5 @@ def test_a_pool_may_have_names_of_its_own() -> None:
     assert required_level(config, ["gold", f"{LOA}2"]) == 2
 
 
-def test_a_language_changes_nothing(browser: Browser) -> None:
+def test_lang_parameter_is_ignored(browser: Browser) -> None:
     assert "Sign in" in browser.authorize(lang="de").text

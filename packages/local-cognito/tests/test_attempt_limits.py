@@ -1,4 +1,4 @@
-"""How often something may be tried within an hour."""
+"""The limits of attempts per hour."""
 
 import pytest
 from local_cognito.errors import ServiceError
@@ -19,19 +19,19 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_the_tries_of_the_hour_just_passed_count(clock: Clock) -> None:
+def test_attempts_of_the_last_hour_are_limited(clock: Clock) -> None:
     limits = AttemptLimits(clock)
     for _ in range(2):
         limits.count("alice", 2)
         clock.time += 1800
-    limits.count("alice", 2)  # the first one is an hour ago
+    limits.count("alice", 2)  # the first attempt was an hour ago
     with pytest.raises(
         ServiceError, match="LimitExceededException: Attempt limit exceeded, please try after some time"
     ):
         limits.count("alice", 2)
 
 
-def test_a_try_that_is_refused_does_not_count(clock: Clock) -> None:
+def test_refused_attempt_does_not_count(clock: Clock) -> None:
     limits = AttemptLimits(clock)
     limits.count("alice", 1)
     clock.time += 3599
@@ -41,13 +41,13 @@ def test_a_try_that_is_refused_does_not_count(clock: Clock) -> None:
     limits.count("alice", 1)
 
 
-def test_everybody_has_a_limit_of_their_own(clock: Clock) -> None:
+def test_each_name_has_its_own_limit(clock: Clock) -> None:
     limits = AttemptLimits(clock)
     limits.count("alice", 1)
     limits.count("bob", 1)
 
 
-def test_of_very_many_names_the_one_that_was_tried_longest_ago_is_forgotten(clock: Clock) -> None:
+def test_name_with_the_oldest_attempt_is_evicted_at_capacity(clock: Clock) -> None:
     limits = AttemptLimits(clock)
     for name in ["first", "second", *range(9_999)]:
         limits.count(name, 1)

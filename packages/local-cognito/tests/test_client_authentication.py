@@ -1,4 +1,4 @@
-"""How an app client proves itself at the endpoints."""
+"""Client authentication at the OAuth endpoints."""
 
 import base64
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from urllib.parse import quote_plus
 
 import pytest
 import requests
-from local_cognito_support.hosted_site import CALLBACK, VERIFIER, Site, basic, refused, running_site
+from local_cognito_support.hosted_site import CALLBACK, VERIFIER, Site, basic_credentials, is_oauth_error, running_site
 
 
 @pytest.fixture
@@ -16,62 +16,62 @@ def site() -> Iterator[Site]:
         yield site
 
 
-def test_a_confidential_client_proves_itself_by_header_or_by_body(site: Site) -> None:
+def test_client_secret_is_accepted_in_header_or_body(site: Site) -> None:
     by_body = site.redeem(site.sign_in(site.confidential), site.confidential)
     fields = {"grant_type": "authorization_code", "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
     fields["code"] = site.sign_in(site.confidential)
-    by_header = requests.post(f"{site.url}/oauth2/token", data=fields, auth=basic(site), timeout=30)
+    by_header = requests.post(f"{site.url}/oauth2/token", data=fields, auth=basic_credentials(site), timeout=30)
     assert (by_body.status_code, by_header.status_code) == (200, 200)
 
 
 @pytest.mark.parametrize("secret", [None, "", "wrong", "wröng"])
-def test_a_confidential_client_without_its_secret_gets_nothing(site: Site, secret: str | None) -> None:
+def test_confidential_client_without_its_secret_is_refused(site: Site, secret: str | None) -> None:
     code = site.sign_in(site.confidential)
-    assert refused(site.redeem(code, site.confidential, client_secret=secret), "invalid_client")
+    assert is_oauth_error(site.redeem(code, site.confidential, client_secret=secret), "invalid_client")
 
 
 @pytest.mark.parametrize("header", ["Basic !", "Bearer abc", "Basic MmNvbmZpZGVudGlhbA=="])
-def test_a_header_that_proves_nothing_is_an_invalid_client(site: Site, header: str) -> None:
+def test_malformed_authorization_header_is_invalid_client(site: Site, header: str) -> None:
     fields = {"grant_type": "refresh_token", "refresh_token": "x"}
     answer = requests.post(f"{site.url}/oauth2/token", data=fields, headers={"Authorization": header}, timeout=30)
-    assert refused(answer, "invalid_client")
+    assert is_oauth_error(answer, "invalid_client")
 
 
-def test_a_public_client_with_a_secret_is_an_invalid_client(site: Site) -> None:
-    assert refused(site.redeem(site.sign_in(), client_secret="anything"), "invalid_client")
+def test_public_client_with_a_secret_is_invalid_client(site: Site) -> None:
+    assert is_oauth_error(site.redeem(site.sign_in(), client_secret="anything"), "invalid_client")
 
 
-def test_an_unknown_client_is_an_invalid_client(site: Site) -> None:
-    assert refused(site.redeem(site.sign_in(), client_id="nobody"), "invalid_client")
+def test_unknown_client_is_invalid_client(site: Site) -> None:
+    assert is_oauth_error(site.redeem(site.sign_in(), client_id="nobody"), "invalid_client")
 
 
-def test_a_header_and_a_body_of_two_clients_are_an_invalid_request(site: Site) -> None:
+def test_header_and_body_of_two_clients_are_invalid_request(site: Site) -> None:
     fields = {"grant_type": "refresh_token", "refresh_token": "x", "client_id": site.public.id}
-    answer = requests.post(f"{site.url}/oauth2/token", data=fields, auth=basic(site), timeout=30)
-    assert refused(answer, "invalid_request")
+    answer = requests.post(f"{site.url}/oauth2/token", data=fields, auth=basic_credentials(site), timeout=30)
+    assert is_oauth_error(answer, "invalid_request")
 
 
-def test_a_refusal_spends_no_code_of_a_client_that_did_not_prove_itself(site: Site) -> None:
+def test_failed_client_authentication_does_not_use_up_the_code(site: Site) -> None:
     code = site.sign_in(site.confidential)
     site.redeem(code, site.confidential, client_secret="wrong")
     assert site.redeem(code, site.confidential).status_code == 200
 
 
-def test_revoking_takes_the_clients_secret(site: Site) -> None:
+def test_revocation_requires_the_client_secret(site: Site) -> None:
     raw = site.tokens(site.confidential)["refresh_token"]
-    address = f"{site.url}/oauth2/revoke"
-    wrong = requests.post(address, data={"token": raw}, auth=basic(site, secret="wrong"), timeout=30)
-    assert refused(wrong, "invalid_client", status=401)
-    assert requests.post(address, data={"token": raw}, auth=basic(site), timeout=30).status_code == 200
+    url = f"{site.url}/oauth2/revoke"
+    wrong = requests.post(url, data={"token": raw}, auth=basic_credentials(site, secret="wrong"), timeout=30)
+    assert is_oauth_error(wrong, "invalid_client", status=401)
+    assert requests.post(url, data={"token": raw}, auth=basic_credentials(site), timeout=30).status_code == 200
 
 
-ODD = "a:secret+of/50%=2B& \u20ac"
+ODD_SECRET = "a:secret+of/50%=2B& \u20ac"
 
 
 @pytest.fixture
 def odd_secret(site: Site, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
-    """The secret of the confidential client, in characters that Basic credentials and forms treat specially."""
-    secret: str = getattr(request, "param", ODD)
+    """Set a client secret with characters that Basic credentials and forms encode, and return it."""
+    secret: str = getattr(request, "param", ODD_SECRET)
     client, find_client = replace(site.confidential, secret=secret), site.service.client
     monkeypatch.setattr(site.service, "client", lambda name: client if name == client.id else find_client(name))
     return secret
@@ -86,4 +86,4 @@ def test_client_secret_with_plus_sign_is_accepted_encoded_or_not(site: Site, odd
             headers={"Authorization": f"Basic {credentials}"},
             timeout=30,
         )
-        assert refused(answer, "invalid_grant")
+        assert is_oauth_error(answer, "invalid_grant")

@@ -1,4 +1,4 @@
-"""client_credentials at the token endpoint: an app client's token for itself, with scopes of resource servers."""
+"""The client_credentials grant: access tokens of machine-to-machine clients, with scopes of resource servers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,69 +33,75 @@ SEED: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def machines() -> Iterator[Emulator]:
+def emulator() -> Iterator[Emulator]:
     with Emulator(seed=SEED) as running:
         yield running
 
 
-def ask(machines: Emulator, client_id: str = "robot", secret: str = SECRET, **fields: str) -> requests.Response:
+def request_token(
+    emulator: Emulator, client_id: str = "robot", secret: str = SECRET, **fields: str
+) -> requests.Response:
     form = {"grant_type": "client_credentials", **fields}
-    return requests.post(f"{machines.url}/oauth2/token", data=form, auth=(client_id, secret), timeout=TIMEOUT_SECONDS)
+    return requests.post(f"{emulator.url}/oauth2/token", data=form, auth=(client_id, secret), timeout=TIMEOUT_SECONDS)
 
 
 def claims(answer: requests.Response) -> dict[str, Any]:
     return dict(jwt.decode(answer.json()["access_token"], options={"verify_signature": False}))
 
 
-def test_the_answer_is_an_access_token_alone(machines: Emulator) -> None:
-    answer = ask(machines)
+def test_response_has_only_an_access_token(emulator: Emulator) -> None:
+    answer = request_token(emulator)
     assert answer.json().keys() == {"access_token", "token_type", "expires_in"}
     assert answer.json()["expires_in"] == 300
 
 
-def test_the_token_names_the_client_and_nobody_else(machines: Emulator) -> None:
-    found = claims(ask(machines))
-    assert found["sub"] == found["client_id"] == "robot"
-    assert (found["token_use"], found["version"], found["iss"]) == ("access", 2, machines.issuer(POOL_ID))
-    assert found["exp"] - found["iat"] == 300
-    assert not found.keys() & {"username", "cognito:groups", "device_key", "origin_jti", "event_id"}
+def test_client_token_has_the_client_as_subject_and_no_user(emulator: Emulator) -> None:
+    token_claims = claims(request_token(emulator))
+    assert token_claims["sub"] == token_claims["client_id"] == "robot"
+    assert (token_claims["token_use"], token_claims["version"], token_claims["iss"]) == (
+        "access",
+        2,
+        emulator.issuer(POOL_ID),
+    )
+    assert token_claims["exp"] - token_claims["iat"] == 300
+    assert not token_claims.keys() & {"username", "cognito:groups", "device_key", "origin_jti", "event_id"}
 
 
-def test_the_token_is_signed_with_the_pool_s_key_of_access_tokens(machines: Emulator) -> None:
-    keys = jwt.PyJWKClient(machines.jwks_uri(POOL_ID))
-    raw = ask(machines).json()["access_token"]
+def test_client_token_is_signed_with_a_key_of_the_pool(emulator: Emulator) -> None:
+    keys = jwt.PyJWKClient(emulator.jwks_uri(POOL_ID))
+    raw = request_token(emulator).json()["access_token"]
     assert jwt.decode(raw, keys.get_signing_key_from_jwt(raw), algorithms=["RS256"])["client_id"] == "robot"
 
 
-def test_without_a_scope_all_of_the_client_s_are_granted(machines: Emulator) -> None:
-    assert claims(ask(machines))["scope"] == "notes/read notes/write"
+def test_request_without_scope_gets_all_scopes_of_the_client(emulator: Emulator) -> None:
+    assert claims(request_token(emulator))["scope"] == "notes/read notes/write"
 
 
-def test_a_scope_that_is_not_the_client_s_is_passed_over(machines: Emulator) -> None:
-    assert claims(ask(machines, scope="notes/write notes/erase openid"))["scope"] == "notes/write"
+def test_scope_that_the_client_does_not_have_is_ignored(emulator: Emulator) -> None:
+    assert claims(request_token(emulator, scope="notes/write notes/erase openid"))["scope"] == "notes/write"
 
 
-def test_a_client_s_own_token_is_bound_to_no_resource(machines: Emulator) -> None:
-    assert "aud" not in claims(ask(machines, resource="https://api.example.com"))
+def test_client_token_ignores_the_resource_parameter(emulator: Emulator) -> None:
+    assert "aud" not in claims(request_token(emulator, resource="https://api.example.com"))
 
 
-def test_no_scope_left_is_an_error(machines: Emulator) -> None:
-    answer = ask(machines, scope="notes/erase")
+def test_request_without_a_valid_scope_is_invalid_scope(emulator: Emulator) -> None:
+    answer = request_token(emulator, scope="notes/erase")
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_scope"})
 
 
-def test_a_client_of_people_may_not_ask_for_itself(machines: Emulator) -> None:
-    assert ask(machines, "web").json() == {"error": "unauthorized_client"}
+def test_client_without_client_credentials_flow_is_unauthorized(emulator: Emulator) -> None:
+    assert request_token(emulator, "web").json() == {"error": "unauthorized_client"}
 
 
-def test_a_wrong_secret_is_refused(machines: Emulator) -> None:
-    assert ask(machines, secret="wrong").json() == {"error": "invalid_client"}
+def test_client_credentials_with_wrong_secret_are_refused(emulator: Emulator) -> None:
+    assert request_token(emulator, secret="wrong").json() == {"error": "invalid_client"}
 
 
-def test_a_client_without_a_secret_has_proved_nothing(machines: Emulator) -> None:
+def test_public_client_gets_no_client_token(emulator: Emulator) -> None:
     idp = boto3.client(
         "cognito-idp",
-        endpoint_url=machines.endpoint_url,
+        endpoint_url=emulator.endpoint_url,
         region_name="eu-west-1",
         aws_access_key_id="any",
         aws_secret_access_key="any",
@@ -108,11 +114,11 @@ def test_a_client_without_a_secret_has_proved_nothing(machines: Emulator) -> Non
         AllowedOAuthFlowsUserPoolClient=True,
     )["UserPoolClient"]["ClientId"]
     form = {"grant_type": "client_credentials", "client_id": public}
-    answer = requests.post(f"{machines.url}/oauth2/token", data=form, timeout=TIMEOUT_SECONDS)
+    answer = requests.post(f"{emulator.url}/oauth2/token", data=form, timeout=TIMEOUT_SECONDS)
     assert answer.json() == {"error": "unauthorized_client"}
 
 
-def test_a_client_s_own_token_tells_nothing_of_any_person(machines: Emulator) -> None:
-    token = ask(machines).json()["access_token"]
+def test_user_info_refuses_a_client_token(emulator: Emulator) -> None:
+    token = request_token(emulator).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
-    assert requests.get(f"{machines.url}/oauth2/userInfo", headers=headers, timeout=TIMEOUT_SECONDS).status_code == 401
+    assert requests.get(f"{emulator.url}/oauth2/userInfo", headers=headers, timeout=TIMEOUT_SECONDS).status_code == 401

@@ -104,8 +104,8 @@ def test_client_secret_in_api_of_former_secret_is_accepted(emulator: Emulator) -
 
 def test_describe_client_returns_new_secret(emulator: Emulator) -> None:
     emulator.replace_client_secret("2web", SECOND, keep_former_seconds=60)
-    found = idp(emulator).describe_user_pool_client(UserPoolId="eu-west-1_Rotating", ClientId="2web")
-    assert found["UserPoolClient"]["ClientSecret"] == SECOND
+    description = idp(emulator).describe_user_pool_client(UserPoolId="eu-west-1_Rotating", ClientId="2web")
+    assert description["UserPoolClient"]["ClientSecret"] == SECOND
 
 
 def test_former_secrets_expire_each_at_its_own_time() -> None:

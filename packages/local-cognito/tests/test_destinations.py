@@ -1,4 +1,4 @@
-"""Where codes go, and how that is shown."""
+"""The destinations of codes, and how they are masked."""
 
 import pytest
 from local_cognito.errors import ServiceError
@@ -29,11 +29,11 @@ def setting(*names: str) -> dict[str, object]:
         ([], BOTH, None),
     ],
 )
-def test_a_sign_up_is_verified_as_the_pool_says(
+def test_sign_up_code_goes_to_the_attribute_the_pool_verifies(
     verified: list[str], attributes: dict[str, str], expected: str | None
 ) -> None:
-    found = sign_up_destination({"AutoVerifiedAttributes": verified}, attributes)
-    assert (found.attribute if found else None) == expected
+    destination = sign_up_destination({"AutoVerifiedAttributes": verified}, attributes)
+    assert (destination.attribute if destination else None) == expected
 
 
 @pytest.mark.parametrize(
@@ -45,16 +45,16 @@ def test_a_sign_up_is_verified_as_the_pool_says(
         (setting("verified_email", "admin_only"), "email"),
     ],
 )
-def test_a_new_password_goes_by_the_first_way(config: dict[str, object], expected: str) -> None:
+def test_recovery_code_goes_to_the_first_mechanism(config: dict[str, object], expected: str) -> None:
     assert recovery_destination(config, VERIFIED).attribute == expected
 
 
-def test_an_address_that_is_not_verified_gets_no_code() -> None:
+def test_unverified_email_gets_no_recovery_code() -> None:
     with pytest.raises(ServiceError, match="no registered/verified email or phone_number"):
         recovery_destination({}, {**BOTH, "email_verified": "false"})
 
 
-def test_an_administrator_may_be_the_only_way() -> None:
+def test_admin_only_recovery_sends_no_code() -> None:
     with pytest.raises(ServiceError, match="Contact administrator to reset password"):
         recovery_destination(setting("admin_only"), VERIFIED)
 
@@ -68,15 +68,13 @@ def test_an_administrator_may_be_the_only_way() -> None:
         ({"AutoVerifiedAttributes": ["phone_number"]}, "nobody@example.com", "EMAIL"),
     ],
 )
-def test_nobodys_code_goes_where_somebodys_would_and_always_there(
-    config: dict[str, object], name: str, medium: str
-) -> None:
-    found = simulated_destination(config, name, KEY)
-    assert found.medium == medium
-    assert found == simulated_destination(config, name, KEY)
+def test_simulated_destination_looks_real_and_is_stable(config: dict[str, object], name: str, medium: str) -> None:
+    destination = simulated_destination(config, name, KEY)
+    assert destination.medium == medium
+    assert destination == simulated_destination(config, name, KEY)
 
 
-def test_what_is_shown_of_an_address_is_little() -> None:
+def test_destination_is_masked() -> None:
     assert Destination("email", "alice@example.com").masked == "a***@e***"
     assert Destination("phone_number", "+12065550100").masked == "+*******0100"
     assert simulated_destination({}, "nobody@example.com", KEY).masked == "n***@e***"

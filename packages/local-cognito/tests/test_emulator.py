@@ -1,4 +1,4 @@
-"""A local Cognito's start, addresses and stop; and the command that runs one."""
+"""Start, URLs and stop of an emulator, and the command that runs one."""
 
 import json
 import os
@@ -30,29 +30,29 @@ def client(emulator: Emulator) -> Any:
     return boto3.client("cognito-idp", endpoint_url=emulator.endpoint_url, **options)
 
 
-def test_addresses_say_localhost(emulator: Emulator) -> None:
+def test_urls_have_the_host_localhost(emulator: Emulator) -> None:
     assert emulator.url == emulator.domain == emulator.endpoint_url == f"http://localhost:{emulator.port}"
     assert emulator.issuer(POOL_ID) == f"{emulator.url}/{POOL_ID}"
 
 
-def test_it_listens_on_the_loopback_address_alone(emulator: Emulator) -> None:
+def test_emulator_listens_only_on_loopback(emulator: Emulator) -> None:
     assert emulator._server.server_address[0] == "127.0.0.1"
 
 
-def test_two_of_them_share_nothing(emulator: Emulator) -> None:
+def test_two_emulators_share_no_users_and_clients(emulator: Emulator) -> None:
     with Emulator(seed=SEED) as second:
         assert client(second).list_users(UserPoolId=POOL_ID)["Users"] == []
         assert emulator.service.client("other") is None
 
 
-def test_a_stopped_one_gives_its_port_back() -> None:
+def test_stopped_emulator_releases_its_port() -> None:
     first = Emulator(seed=SEED).start()
     first.stop()
     with Emulator(seed=SEED, port=first.port) as second:
         assert requests.get(second.jwks_uri(POOL_ID), timeout=30).status_code == 200
 
 
-def test_one_stopped_twice_leaves_its_successor_alone() -> None:
+def test_second_stop_does_not_affect_another_emulator() -> None:
     first = Emulator(seed=SEED)
     first.stop()
     with Emulator(seed=SEED) as second:
@@ -68,21 +68,21 @@ def test_one_stopped_twice_leaves_its_successor_alone() -> None:
         assert sts.get_caller_identity()["Arn"].startswith("arn:aws:iam::")
 
 
-def test_one_that_never_started_can_be_stopped() -> None:
+def test_emulator_that_never_started_can_be_stopped() -> None:
     Emulator(seed=SEED).stop()
 
 
-def test_a_port_that_is_taken_is_an_error(emulator: Emulator) -> None:
+def test_port_in_use_is_an_error(emulator: Emulator) -> None:
     with pytest.raises(OSError, match="in use"):
         Emulator(seed=SEED, port=emulator.port)
 
 
-def test_a_wrong_seed_is_an_error() -> None:
+def test_invalid_seed_is_an_error() -> None:
     with pytest.raises(SeedError):
         Emulator(seed={"pool": []})
 
 
-def test_by_a_switch_tokens_name_aws_as_their_issuer() -> None:
+def test_issuer_aws_makes_tokens_with_the_issuer_of_aws() -> None:
     with Emulator(issuer="aws") as emulator:
         answer = client(emulator).initiate_auth(
             AuthFlow="USER_PASSWORD_AUTH",
@@ -102,12 +102,12 @@ def test_ids_are_those_of_the_seed(idp: Any) -> None:
     assert idp.describe_user_pool_client(UserPoolId=POOL_ID, ClientId="1public")
 
 
-def test_nothing_is_signed_for_a_pool_that_is_not_there(emulator: Emulator) -> None:
+def test_sign_for_an_unknown_pool_is_an_error(emulator: Emulator) -> None:
     with pytest.raises(ServiceError, match="does not exist"):
         emulator.sign("eu-west-1_Nowhere", {})
 
 
-def test_the_administrator_s_key_is_kept_where_the_keys_are(tmp_path: Path) -> None:
+def test_administrator_key_is_stored_in_the_state_dir(tmp_path: Path) -> None:
     keys = []
     for folder in (tmp_path, tmp_path, None):
         with Emulator(seed=SEED, state_dir=folder) as emulator:
@@ -117,27 +117,27 @@ def test_the_administrator_s_key_is_kept_where_the_keys_are(tmp_path: Path) -> N
     assert keys[0].secret not in repr(keys[0])
 
 
-def test_the_seed_may_fix_the_administrator_s_key(tmp_path: Path) -> None:
+def test_administrator_key_of_the_seed_is_not_stored(tmp_path: Path) -> None:
     admin = {"access_key_id": "AKIA0123456789ABCDEF", "secret_access_key": "of-the-seed"}
     with Emulator(seed={**SEED, "admin": admin}, state_dir=tmp_path) as emulator:
         assert emulator.admin_credentials.secret == "of-the-seed"
     assert not (tmp_path / "administrator.json").exists()
 
 
-def test_a_policy_with_conditions_that_are_not_looked_at_is_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_policy_with_unsupported_conditions_logs_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     statement = {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"IpAddress": {"aws:SourceIp": "::1"}}}
     Emulator(seed={**SEED, "roles": [{"name": "homely", "policy": {"Statement": statement}}]}).stop()
     assert "the role homely" in caplog.text
 
 
-def test_the_command_prints_what_one_needs(
+def test_command_prints_ids_urls_and_credentials(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(Emulator, "serve_forever", Emulator.stop)
     assert main(["--port", "0", "--state-dir", str(tmp_path)]) == 0
-    *introduction, machine, end = capsys.readouterr().out.strip().splitlines()
+    *introduction, ready_line, last_line = capsys.readouterr().out.strip().splitlines()
     printed = "\n".join(introduction)
-    for needed in (
+    for text in (
         "eu-west-1_LocalPool",
         "1local2web3client4example5",
         "alice",
@@ -149,14 +149,14 @@ def test_the_command_prints_what_one_needs(
         "local-items",
         "/mailbox",
     ):
-        assert needed in printed
-    assert json.loads(machine)["ready"] is True
-    assert end == "stopped"
+        assert text in printed
+    assert json.loads(ready_line)["ready"] is True
+    assert last_line == "stopped"
 
 
 @pytest.fixture
 def command(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """`python -m local_cognito` on a free port, with a seed of its own."""
+    """Run `python -m local_cognito` on a free port, with `SEED`."""
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps(SEED))
     arguments = ["--seed", str(seed), "--port", "0", "--state-dir", str(tmp_path / "state")]
@@ -172,32 +172,32 @@ def command(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
         process.kill()
 
 
-def ready(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    """The line for machines, once it has come."""
+def read_ready_line(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    """Wait for the JSON line of the command and return it."""
     assert process.stdout is not None
     line = next(line for line in process.stdout if line.startswith("{"))
-    found: dict[str, Any] = json.loads(line)
-    return found
+    values: dict[str, Any] = json.loads(line)
+    return values
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_serves_until_it_is_told_to_stop(command: "subprocess.Popen[str]", end: signal.Signals) -> None:
-    told = ready(command)
-    assert requests.get(f"{told['pools'][0]['issuer']}/.well-known/jwks.json", timeout=30).status_code == 200
-    command.send_signal(end)
+@pytest.mark.parametrize("stop_signal", [signal.SIGINT, signal.SIGTERM])
+def test_command_serves_until_it_is_signalled(command: "subprocess.Popen[str]", stop_signal: signal.Signals) -> None:
+    values = read_ready_line(command)
+    assert requests.get(f"{values['pools'][0]['issuer']}/.well-known/jwks.json", timeout=30).status_code == 200
+    command.send_signal(stop_signal)
     output, errors = command.communicate(timeout=30)
     assert command.returncode == 0, errors
     assert output.endswith("stopped\n")
     assert "Traceback" not in output + errors
 
 
-def test_the_command_prints_each_code_and_logs_none(command: "subprocess.Popen[str]") -> None:
-    told = ready(command)
+def test_command_prints_each_code_and_logs_no_code(command: "subprocess.Popen[str]") -> None:
+    values = read_ready_line(command)
     headers = {"X-Amz-Target": "AWSCognitoIdentityProviderService.SignUp"}
-    own = [{"Name": "email", "Value": "nora@example.com"}]
-    body = {"ClientId": "other", "Username": "nora", "Password": PASSWORD, "UserAttributes": own}
-    assert requests.post(told["url"], json=body, headers=headers, timeout=30).status_code == 200
-    page = requests.get(f"{told['url']}/mailbox", timeout=30).text
+    attributes = [{"Name": "email", "Value": "nora@example.com"}]
+    body = {"ClientId": "other", "Username": "nora", "Password": PASSWORD, "UserAttributes": attributes}
+    assert requests.post(values["url"], json=body, headers=headers, timeout=30).status_code == 200
+    page = requests.get(f"{values['url']}/mailbox", timeout=30).text
     command.send_signal(signal.SIGTERM)
     output, errors = command.communicate(timeout=30)
     printed = re.search(r"^EMAIL to nora@example.com \(nora, \S+\): (\d{6}) ", output, re.MULTILINE)
@@ -207,16 +207,16 @@ def test_the_command_prints_each_code_and_logs_none(command: "subprocess.Popen[s
     assert printed[1] not in errors
 
 
-def test_the_command_says_that_a_port_is_taken(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+def test_command_with_a_port_in_use_is_an_error(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as other_server:
+        other_server.bind(("127.0.0.1", 0))
+        other_server.listen()
+        port = other_server.getsockname()[1]
         assert main(["--port", str(port)]) == 2
     assert f"port {port} on 127.0.0.1 cannot be used" in capsys.readouterr().err
 
 
-def test_the_command_says_what_is_wrong_with_a_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_with_an_invalid_seed_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     seed = tmp_path / "seed.yaml"
     seed.write_text("pool: []")
     assert main(["--seed", str(seed)]) == 2

@@ -1,4 +1,4 @@
-"""The way into the hosted UI and out of it: authorize, single sign-on, logout, error pages."""
+"""The hosted UI's authorize endpoint, single sign-on, logout and error pages."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -8,12 +8,12 @@ import requests
 from local_cognito_support.hosted_site import (
     ALL_SCOPES,
     CALLBACK,
-    GOODBYE,
+    LOGOUT_URI,
     Browser,
     Site,
     query_of,
+    read_unverified,
     running_site,
-    unverified,
 )
 
 
@@ -29,7 +29,7 @@ def browser(site: Site) -> Iterator[Browser]:
         yield browser
 
 
-def test_a_good_request_leads_to_the_login_page_with_the_same_parameters(site: Site) -> None:
+def test_authorize_redirects_to_login_with_the_same_parameters(site: Site) -> None:
     parameters = site.authorize_parameters()
     answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=30)
     assert answer.status_code == 302
@@ -37,7 +37,7 @@ def test_a_good_request_leads_to_the_login_page_with_the_same_parameters(site: S
     assert query_of(answer.headers["Location"]) == parameters
 
 
-def test_the_right_password_leads_back_to_the_app_with_a_code_and_its_state(browser: Browser) -> None:
+def test_sign_in_redirects_to_the_app_with_code_and_state(browser: Browser) -> None:
     browser.authorize(state='a "state" & more=1')
     answer = browser.sign_in()
     assert answer.status_code == 302
@@ -45,7 +45,7 @@ def test_the_right_password_leads_back_to_the_app_with_a_code_and_its_state(brow
     assert query_of(answer.headers["Location"])["state"] == 'a "state" & more=1'
 
 
-def test_a_request_without_state_gets_none(browser: Browser) -> None:
+def test_request_without_state_gets_no_state(browser: Browser) -> None:
     browser.authorize(state=None)
     assert set(query_of(browser.sign_in().headers["Location"])) == {"code"}
 
@@ -63,7 +63,7 @@ def test_a_request_without_state_gets_none(browser: Browser) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/oauth2/authorize", "/login"])
-def test_an_unusable_client_or_address_is_a_page_and_never_a_redirect(
+def test_invalid_client_or_redirect_uri_is_an_error_page(
     site: Site, path: str, changes: dict[str, str | None], code: str
 ) -> None:
     parameters = site.authorize_parameters(**changes)
@@ -73,7 +73,7 @@ def test_an_unusable_client_or_address_is_a_page_and_never_a_redirect(
 
 
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
-def test_a_client_or_an_address_given_twice_is_a_page(site: Site, name: str) -> None:
+def test_repeated_client_id_or_redirect_uri_is_an_error_page(site: Site, name: str) -> None:
     parameters = [*site.authorize_parameters().items(), (name, "https://evil.example/")]
     answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=30)
     assert answer.status_code == 400
@@ -105,7 +105,7 @@ def test_a_client_or_an_address_given_twice_is_a_page(site: Site, name: str) -> 
     ],
 )
 @pytest.mark.parametrize("path", ["/oauth2/authorize", "/login"])
-def test_other_errors_go_to_the_app_with_its_state(
+def test_authorization_error_redirects_to_the_app_with_state(
     browser: Browser, path: str, changes: dict[str, str | None], error: str
 ) -> None:
     answer = browser.open(path, **browser.site.authorize_parameters(**changes))
@@ -114,77 +114,77 @@ def test_other_errors_go_to_the_app_with_its_state(
 
 
 @pytest.mark.parametrize("name", ["nonce", "resource"])
-def test_a_parameter_given_twice_is_an_invalid_request(site: Site, name: str) -> None:
+def test_repeated_authorization_parameter_is_invalid_request(site: Site, name: str) -> None:
     parameters = [*site.authorize_parameters().items(), (name, "https://one"), (name, "https://two")]
     answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=30)
     assert query_of(answer.headers["Location"])["error"] == "invalid_request"
 
 
-def test_a_client_without_the_code_flow_is_not_authorized(browser: Browser) -> None:
+def test_client_without_code_flow_is_unauthorized_client(browser: Browser) -> None:
     moto_client = browser.site.service.pools.get(browser.site.public.pool_id).clients[browser.site.public.id]
     moto_client.extended_config["AllowedOAuthFlows"] = ["implicit"]
     assert query_of(browser.authorize().headers["Location"])["error"] == "unauthorized_client"
 
 
-def test_a_scope_left_out_means_all_of_the_clients(site: Site) -> None:
-    assert unverified(site.tokens()["access_token"])["scope"].split() == ALL_SCOPES
+def test_request_without_scope_gets_all_client_scopes(site: Site) -> None:
+    assert read_unverified(site.tokens()["access_token"])["scope"].split() == ALL_SCOPES
 
 
-def test_the_scopes_asked_for_are_the_scopes_given(site: Site) -> None:
-    claims = unverified(site.tokens(scope="openid email")["access_token"])
+def test_requested_scopes_are_granted(site: Site) -> None:
+    claims = read_unverified(site.tokens(scope="openid email")["access_token"])
     assert claims["scope"].split() == ["openid", "email"]
 
 
-def test_without_openid_there_is_no_id_token(site: Site) -> None:
+def test_request_without_openid_scope_gets_no_id_token(site: Site) -> None:
     assert "id_token" not in site.tokens(scope="aws.cognito.signin.user.admin")
 
 
-def test_the_nonce_is_in_the_id_token(site: Site) -> None:
-    assert unverified(site.tokens(nonce="n-0S6_WzA2Mj")["id_token"])["nonce"] == "n-0S6_WzA2Mj"
+def test_nonce_is_in_the_id_token(site: Site) -> None:
+    assert read_unverified(site.tokens(nonce="n-0S6_WzA2Mj")["id_token"])["nonce"] == "n-0S6_WzA2Mj"
 
 
 @pytest.mark.parametrize(
     "resource",
     ["https://api.example.com", "https://api.example.com/notes/?v=2", "http://localhost:8000", "myapp://api"],
 )
-def test_the_resource_asked_for_is_the_audience_of_the_access_token_alone(site: Site, resource: str) -> None:
+def test_resource_is_the_audience_of_the_access_token_only(site: Site, resource: str) -> None:
     tokens = site.tokens(resource=resource)
-    assert unverified(tokens["access_token"])["aud"] == resource
-    assert unverified(tokens["id_token"])["aud"] == site.public.id
+    assert read_unverified(tokens["access_token"])["aud"] == resource
+    assert read_unverified(tokens["id_token"])["aud"] == site.public.id
 
 
 @pytest.mark.parametrize("resource", [None, ""])
-def test_without_a_resource_an_access_token_has_no_audience(site: Site, resource: str | None) -> None:
-    assert "aud" not in unverified(site.tokens(resource=resource)["access_token"])
+def test_access_token_without_resource_has_no_audience(site: Site, resource: str | None) -> None:
+    assert "aud" not in read_unverified(site.tokens(resource=resource)["access_token"])
 
 
-def test_each_request_of_a_signed_in_browser_has_a_resource_of_its_own(browser: Browser) -> None:
+def test_signed_in_browser_may_request_another_resource(browser: Browser) -> None:
     browser.authorize(resource="https://one.example.com")
     browser.sign_in()
     answer = browser.authorize(resource="https://two.example.com")
     tokens = browser.site.redeem(query_of(answer.headers["Location"])["code"]).json()
-    assert unverified(tokens["access_token"])["aud"] == "https://two.example.com"
+    assert read_unverified(tokens["access_token"])["aud"] == "https://two.example.com"
 
 
-def test_an_app_with_a_scheme_of_its_own_gets_its_code(browser: Browser) -> None:
+def test_redirect_uri_with_custom_scheme_gets_a_code(browser: Browser) -> None:
     browser.authorize(redirect_uri="myapp://callback")
     assert browser.sign_in().headers["Location"].startswith("myapp://callback?code=")
 
 
-def test_a_signed_in_browser_goes_straight_through_for_any_client_of_the_pool(browser: Browser) -> None:
+def test_signed_in_browser_gets_a_code_for_any_client_of_the_pool(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
     answer = browser.authorize(browser.site.confidential)
     assert "code" in query_of(answer.headers["Location"])
 
 
-def test_a_signed_in_browser_is_not_signed_in_to_another_pool(browser: Browser) -> None:
+def test_signed_in_browser_is_not_signed_in_to_another_pool(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
     assert browser.authorize(browser.site.other_pool).status_code == 200
 
 
-def test_a_session_of_one_pool_is_none_under_the_cookie_of_another(browser: Browser) -> None:
+def test_session_in_the_cookie_of_another_pool_is_ignored(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
     first, second = browser.site.public.pool_id, browser.site.other_pool.pool_id
@@ -193,7 +193,7 @@ def test_a_session_of_one_pool_is_none_under_the_cookie_of_another(browser: Brow
     assert browser.authorize(browser.site.other_pool).status_code == 200
 
 
-def test_signing_in_to_a_second_pool_leaves_the_first_one_be(browser: Browser) -> None:
+def test_sign_in_to_a_second_pool_preserves_the_first_session(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
     browser.authorize(browser.site.other_pool)
@@ -201,7 +201,7 @@ def test_signing_in_to_a_second_pool_leaves_the_first_one_be(browser: Browser) -
     assert "code" in query_of(browser.authorize().headers["Location"])
 
 
-def test_the_session_lasts_an_hour_from_the_password_however_often_it_is_used(browser: Browser) -> None:
+def test_browser_session_expires_an_hour_after_the_password(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
     browser.site.clock.pass_seconds(3599)
@@ -210,18 +210,18 @@ def test_the_session_lasts_an_hour_from_the_password_however_often_it_is_used(br
     assert browser.authorize().status_code == 200
 
 
-def test_a_silent_sign_in_keeps_the_time_of_the_password(browser: Browser) -> None:
+def test_silent_sign_in_preserves_auth_time(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
     signed_in_at = int(browser.site.clock.time)
     browser.site.clock.pass_seconds(1000)
     code = query_of(browser.authorize(prompt="none").headers["Location"])["code"]
-    claims = unverified(browser.site.redeem(code).json()["id_token"])
+    claims = read_unverified(browser.site.redeem(code).json()["id_token"])
     assert (claims["auth_time"], claims["iat"]) == (signed_in_at, signed_in_at + 1000)
 
 
 @pytest.mark.parametrize("changes", [{"prompt": "login"}, {"max_age": "99"}])
-def test_an_app_can_ask_for_the_password_again(browser: Browser, changes: dict[str, str]) -> None:
+def test_prompt_login_and_max_age_require_the_password_again(browser: Browser, changes: dict[str, str]) -> None:
     browser.authorize()
     browser.sign_in()
     browser.site.clock.pass_seconds(100)
@@ -229,21 +229,21 @@ def test_an_app_can_ask_for_the_password_again(browser: Browser, changes: dict[s
     assert "code" in query_of(browser.sign_in().headers["Location"])
 
 
-def test_a_recent_sign_in_is_good_for_its_max_age(browser: Browser) -> None:
+def test_sign_in_within_max_age_is_accepted(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
     browser.site.clock.pass_seconds(98)
     assert "code" in query_of(browser.authorize(max_age="99").headers["Location"])
 
 
-def test_a_disabled_person_is_not_signed_in_by_the_session(browser: Browser) -> None:
+def test_session_of_a_disabled_user_is_ignored(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
     browser.site.user("alice").enabled = False
     assert browser.authorize().status_code == 200
 
 
-def test_a_deleted_person_is_not_signed_in_by_the_session(browser: Browser) -> None:
+def test_session_of_a_deleted_user_is_ignored(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
     pools = browser.site.service.pools
@@ -251,21 +251,21 @@ def test_a_deleted_person_is_not_signed_in_by_the_session(browser: Browser) -> N
     assert browser.authorize().status_code == 200
 
 
-def test_logout_ends_the_session_and_goes_where_the_client_may(browser: Browser) -> None:
+def test_logout_ends_the_session_and_redirects_to_logout_uri(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
-    answer = browser.open("/logout", client_id=browser.site.public.id, logout_uri=GOODBYE)
-    assert (answer.status_code, answer.headers["Location"]) == (302, GOODBYE)
+    answer = browser.open("/logout", client_id=browser.site.public.id, logout_uri=LOGOUT_URI)
+    assert (answer.status_code, answer.headers["Location"]) == (302, LOGOUT_URI)
     assert [name for name in browser.cookies.keys() if "session" in name] == []  # noqa: SIM118 - a jar is no dict
     assert browser.authorize().status_code == 200
 
 
-def test_after_logout_a_kept_cookie_is_worth_nothing(browser: Browser) -> None:
+def test_session_cookie_is_invalid_after_logout(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
-    kept = browser.cookies.copy()
-    browser.open("/logout", client_id=browser.site.public.id, logout_uri=GOODBYE)
-    browser.cookies.update(kept)
+    saved_cookies = browser.cookies.copy()
+    browser.open("/logout", client_id=browser.site.public.id, logout_uri=LOGOUT_URI)
+    browser.cookies.update(saved_cookies)
     assert browser.authorize().status_code == 200
 
 
@@ -273,14 +273,14 @@ def test_after_logout_a_kept_cookie_is_worth_nothing(browser: Browser) -> None:
     ("parameters", "code"),
     [
         ({"logout_uri": "https://evil.example/"}, "logout_mismatch"),
-        ({"logout_uri": GOODBYE + "?next=/"}, "logout_mismatch"),
+        ({"logout_uri": LOGOUT_URI + "?next=/"}, "logout_mismatch"),
         ({"logout_uri": CALLBACK}, "logout_mismatch"),
         ({}, "invalid_request"),
-        ({"client_id": "nobody", "logout_uri": GOODBYE}, "invalid_client"),
+        ({"client_id": "nobody", "logout_uri": LOGOUT_URI}, "invalid_client"),
         ({"redirect_uri": "https://evil.example/", "response_type": "code"}, "redirect_mismatch"),
     ],
 )
-def test_a_logout_that_may_not_be_is_a_page_and_ends_nothing(
+def test_invalid_logout_is_an_error_page_and_preserves_the_session(
     browser: Browser, parameters: dict[str, str], code: str
 ) -> None:
     browser.authorize()
@@ -291,7 +291,7 @@ def test_a_logout_that_may_not_be_is_a_page_and_ends_nothing(
     assert "code" in query_of(browser.authorize().headers["Location"])
 
 
-def test_logout_with_a_request_of_the_app_leads_to_its_login_page(browser: Browser) -> None:
+def test_logout_with_authorization_parameters_opens_login(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
     answer = browser.open("/logout", **browser.site.authorize_parameters())
@@ -299,6 +299,6 @@ def test_logout_with_a_request_of_the_app_leads_to_its_login_page(browser: Brows
     assert browser.authorize().status_code == 200
 
 
-def test_the_error_page_repeats_nothing_that_it_was_told(site: Site) -> None:
+def test_error_page_does_not_repeat_the_error_parameter(site: Site) -> None:
     answer = requests.get(f"{site.url}/error", params={"error": "<b>call 555</b>"}, timeout=30)
     assert (answer.status_code, "555" in answer.text) == (400, False)

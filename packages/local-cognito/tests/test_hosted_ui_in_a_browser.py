@@ -1,4 +1,4 @@
-"""The hosted UI in a real Chromium, by keyboard alone: what only a browser's own rules can show."""
+"""The hosted UI in Chromium with the keyboard: focus, layout, contrast and Content-Security-Policy."""
 
 import re
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from urllib.parse import urlencode
 
 import pytest
 from local_cognito_support import axe
-from local_cognito_support.browser import CHROMIUM_ARGUMENTS, callback, expect_welcome, press
+from local_cognito_support.browser import CHROMIUM_ARGUMENTS, callback_url, expect_welcome, press
 from local_cognito_support.hosted_site import PASSWORD, Site, running_site
 from local_cognito_support.real_parts import chromium_path
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-__all__ = ["callback"]
+__all__ = ["callback_url"]
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -31,39 +31,39 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(params=["light", "dark"])
-def page(site: Site, callback: str, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The login page on a small phone."""
+def page(site: Site, callback_url: str, chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """Yield the login page at the size of a small phone."""
     client = site.service.pools.get(site.public.pool_id).clients[site.public.id]
-    client.extended_config["CallbackURLs"].append(callback)
+    client.extended_config["CallbackURLs"].append(callback_url)
     context = chromium.new_context(viewport={"width": 360, "height": 640}, color_scheme=request.param)
     page = context.new_page()
     page.set_default_timeout(10_000)
-    page.goto(f"{site.url}/oauth2/authorize?{urlencode(site.authorize_parameters(redirect_uri=callback))}")
-    expect(page.get_by_label("Username")).to_be_focused()  # keys pressed before would go nowhere
+    page.goto(f"{site.url}/oauth2/authorize?{urlencode(site.authorize_parameters(redirect_uri=callback_url))}")
+    expect(page.get_by_label("Username")).to_be_focused()  # keys pressed earlier would be lost
     yield page
     context.close()
 
 
-def test_a_person_signs_in_by_keyboard_alone_and_is_led_back_to_the_app(page: Page) -> None:
+def test_keyboard_sign_in_returns_to_the_app(page: Page) -> None:
     press(page, "alice", "Tab", PASSWORD, "Enter")
     expect_welcome(page)
 
 
-def test_an_authenticator_app_and_the_keyboard_are_enough(site: Site, page: Page) -> None:
+def test_keyboard_sign_in_with_totp_returns_to_the_app(site: Site, page: Page) -> None:
     press(page, "dave", "Tab", PASSWORD, "Enter")
     expect(page.get_by_label("Code")).to_be_focused()
     press(page, site.totp_code(), "Enter")
     expect_welcome(page)
 
 
-def test_a_new_password_is_chosen_by_keyboard_alone(page: Page) -> None:
+def test_new_password_is_set_with_the_keyboard(page: Page) -> None:
     press(page, "nina", "Tab", PASSWORD, "Enter")
     expect(page.get_by_label("New password", exact=True)).to_be_focused()
     press(page, "A-new-Horse-8", "Tab", "A-new-Horse-8", "Enter")
     expect_welcome(page)
 
 
-def test_what_was_wrong_is_said_first_and_the_form_is_one_key_away(page: Page) -> None:
+def test_error_is_focused_and_followed_by_the_form(page: Page) -> None:
     press(page, "alice", "Tab", "wrong", "Enter")
     expect(page.get_by_role("alert")).to_be_focused()
     expect(page).to_have_title(re.compile("^Error: Sign in"))
@@ -73,18 +73,18 @@ def test_what_was_wrong_is_said_first_and_the_form_is_one_key_away(page: Page) -
     expect_welcome(page)
 
 
-def test_a_small_phone_shows_all_of_it_and_the_policy_blocks_nothing(page: Page) -> None:
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text))
+def test_login_page_fits_a_small_phone_and_violates_no_csp(page: Page) -> None:
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
     page.reload()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") == "14px"
-    assert complaints == []
+    assert messages == []
 
 
 @pytest.mark.needs("npm")
 @pytest.mark.parametrize(("username", "field"), [("dave", "Code"), ("nina", "New password")])
-def test_axe_finds_nothing_on_the_steps_after_the_password(page: Page, username: str, field: str) -> None:
+def test_steps_after_the_password_have_no_axe_violations(page: Page, username: str, field: str) -> None:
     press(page, username, "Tab", PASSWORD, "Enter")
     expect(page.get_by_label(field, exact=True)).to_be_visible()
     page.wait_for_load_state()
@@ -92,28 +92,28 @@ def test_axe_finds_nothing_on_the_steps_after_the_password(page: Page, username:
 
 
 def luminance(colour: str) -> float:
-    """The relative luminance of `rgb(r, g, b)` (WCAG 2.2)."""
+    """Return the relative luminance of `rgb(r, g, b)` (WCAG 2.2)."""
     parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
-def contrast(page: Page, place: str) -> float:
-    """How far the text at `place` stands out from what it stands on (WCAG 2.2): 1 is not at all."""
-    colours = page.locator(place).first.evaluate(
+def contrast(page: Page, selector: str) -> float:
+    """Return the contrast ratio of the text at `selector` and its background (WCAG 2.2), 1 or more."""
+    colours = page.locator(selector).first.evaluate(
         """element => {
-            let ground = element;
-            while (getComputedStyle(ground).backgroundColor === 'rgba(0, 0, 0, 0)') ground = ground.parentElement;
-            return [getComputedStyle(element).color, getComputedStyle(ground).backgroundColor];
+            let parent = element;
+            while (getComputedStyle(parent).backgroundColor === 'rgba(0, 0, 0, 0)') parent = parent.parentElement;
+            return [getComputedStyle(element).color, getComputedStyle(parent).backgroundColor];
         }"""
     )
     darker, lighter = sorted(luminance(colour) for colour in colours)
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def test_every_text_stands_out_from_its_ground(page: Page) -> None:
+def test_text_has_sufficient_contrast(page: Page) -> None:
     press(page, "alice", "Tab", "wrong", "Enter")
     expect(page.get_by_role("alert")).to_be_visible()
     page.wait_for_load_state()  # the style sheet may come after the text
-    places = ("h1", ".app-name", ".pool", ".error p", "label", "input[type=text]", "button", "footer p")
-    assert [place for place in places if contrast(page, place) < 4.5] == []  # WCAG 2.2, 1.4.3, level AA
+    selectors = ("h1", ".app-name", ".pool", ".error p", "label", "input[type=text]", "button", "footer p")
+    assert [selector for selector in selectors if contrast(page, selector) < 4.5] == []  # WCAG 2.2, 1.4.3, level AA

@@ -1,4 +1,4 @@
-"""The local Cognito judged by AWS's own JavaScript client, amazon-cognito-identity-js, under Node."""
+"""Sign-in and refresh with AWS's JavaScript client, amazon-cognito-identity-js, under Node."""
 
 import json
 import shutil
@@ -18,27 +18,27 @@ pytestmark = pytest.mark.needs("npm")
 
 @pytest.fixture(scope="module")
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The script, in a folder where its one import is installed."""
+    """Install the script's dependency and return the path of the script beside it."""
     folder = tmp_path_factory.mktemp("node")
-    quietly = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-    subprocess.run(["npm", "install", *quietly, "--prefix", str(folder), PACKAGE], check=True, timeout=120)
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+    subprocess.run(["npm", "install", *options, "--prefix", str(folder), PACKAGE], check=True, timeout=120)
     return Path(shutil.copy(SCRIPT, folder))
 
 
-def outcome(script: Path, emulator: Emulator, password: str) -> dict[str, Any]:
+def run_script(script: Path, emulator: Emulator, password: str) -> dict[str, Any]:
     command = ["node", str(script), emulator.endpoint_url, POOL_ID, "1public", "alice", password]
     finished = subprocess.run(command, check=True, timeout=60, capture_output=True, text=True)
-    told: dict[str, Any] = json.loads(finished.stdout)
-    return told
+    outcome: dict[str, Any] = json.loads(finished.stdout)
+    return outcome
 
 
-def test_it_signs_in_reads_attributes_and_refreshes(script: Path, emulator: Emulator) -> None:
-    told = outcome(script, emulator, PASSWORD)
-    assert told["username"] == "alice"
-    assert "email" in told["attributes"]
-    assert told["renewed"] is True
+def test_identity_js_signs_in_reads_attributes_and_refreshes(script: Path, emulator: Emulator) -> None:
+    outcome = run_script(script, emulator, PASSWORD)
+    assert outcome["username"] == "alice"
+    assert "email" in outcome["attributes"]
+    assert outcome["refreshed"] is True
 
 
-def test_it_is_refused_with_a_wrong_password(script: Path, emulator: Emulator) -> None:
-    told = outcome(script, emulator, "Wrong-horse-7")
-    assert told == {"refused": "NotAuthorizedException", "message": "Incorrect username or password."}
+def test_identity_js_with_wrong_password_is_refused(script: Path, emulator: Emulator) -> None:
+    outcome = run_script(script, emulator, "Wrong-horse-7")
+    assert outcome == {"refused": "NotAuthorizedException", "message": "Incorrect username or password."}

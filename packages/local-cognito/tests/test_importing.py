@@ -1,4 +1,4 @@
-"""Importing local_cognito changes nothing: neither moto nor the process. Each test runs in a process of its own."""
+"""Importing local_cognito changes neither moto nor the process. Each test runs in a new process."""
 
 import subprocess
 import sys
@@ -45,7 +45,7 @@ def state_of_moto():
 
 
 def run(script: str) -> str:
-    """Return what a new process prints that runs `script`."""
+    """Run `script` in a new process and return its output."""
     process = subprocess.run(
         [sys.executable, "-c", script, PACKAGES], capture_output=True, text=True, timeout=120, check=False
     )
@@ -55,7 +55,7 @@ def run(script: str) -> str:
 
 @pytest.fixture(scope="module")
 def moto_modules() -> list[str]:
-    """The modules of moto and of its neighbours that local_cognito imports."""
+    """Return the modules of `LIBRARIES` that local_cognito imports."""
     printed = run(_IMPORT_ALL + "import_all()\nprint(*sys.modules)")
     return sorted(name for name in printed.split() if name.partition(".")[0] in LIBRARIES)
 
@@ -105,7 +105,7 @@ with Emulator():
     assert run(script) == "[]\n"
 
 
-def test_import_of_the_package_alone_loads_no_server() -> None:
+def test_import_of_the_package_imports_no_server() -> None:
     script = (
         "import sys\nsys.path.insert(0, sys.argv[1])\nimport local_cognito\n"
         'print([name for name in ("moto", "flask", "boto3", "requests", "django") if name in sys.modules])'

@@ -1,4 +1,4 @@
-"""Signing keys: where they are kept, and who may read them."""
+"""Signing keys: where they are stored, and the permissions of the files."""
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -22,38 +22,38 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_keys_outlive_the_process(state_dir: Path) -> None:
+def test_keys_survive_a_restart(state_dir: Path) -> None:
     assert kids(KeyRing(state_dir)) == kids(KeyRing(state_dir))
 
 
-def test_the_file_and_its_folder_are_the_owners_alone(state_dir: Path) -> None:
+def test_key_file_and_folder_are_private_to_the_owner(state_dir: Path) -> None:
     assert stat.S_IMODE(state_dir.stat().st_mode) == 0o700
     assert [stat.S_IMODE(path.stat().st_mode) for path in state_dir.iterdir()] == [0o600]
 
 
-def test_processes_that_start_together_agree(tmp_path: Path) -> None:
+def test_concurrent_starts_create_one_key_file(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(lambda _: kids(KeyRing(tmp_path)), range(4)))
-    assert all(each == found[0] for each in found)
+        jwks_kids = list(threads.map(lambda _: kids(KeyRing(tmp_path)), range(4)))
+    assert all(kid_list == jwks_kids[0] for kid_list in jwks_kids)
     assert [path.name for path in tmp_path.iterdir()] == [f"{POOL_ID}.json"]
 
 
-def test_without_a_folder_nothing_is_kept() -> None:
+def test_keys_without_state_dir_are_not_stored() -> None:
     assert kids(KeyRing()) != kids(KeyRing())
 
 
-def test_the_folder_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_default_state_dir_is_in_the_home_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert default_state_dir() == tmp_path / "local-cognito"
     monkeypatch.delenv("XDG_STATE_HOME")
     assert default_state_dir().is_relative_to(Path.home())
 
 
-def test_a_token_is_signed_from_the_folder(state_dir: Path) -> None:
+def test_token_is_signed_with_the_stored_key(state_dir: Path) -> None:
     raw = sign(POOL_ID, {"sub": "x"}, "id", state_dir=state_dir)
     key: SigningKey = KeyRing(state_dir).of(POOL_ID)["id"]
     assert jwt.decode(raw, key.private.public_key(), algorithms=["RS256"]) == {"sub": "x"}
 
 
-def test_no_private_key_is_in_a_repr(state_dir: Path) -> None:
+def test_repr_of_signing_key_has_no_private_key(state_dir: Path) -> None:
     assert "RSA" not in repr(KeyRing(state_dir).of(POOL_ID)["id"])

@@ -1,6 +1,6 @@
-"""The layers of local_cognito: which module may import which. Imports point down; none is of django_cognito.
+"""The layers of local_cognito: imports point down, and no module imports django_cognito.
 
-The method is that of the Django package's tests/test_layers.py.
+The method is the same as in the Django package's tests/test_layers.py.
 """
 
 import ast
@@ -13,7 +13,7 @@ import pytest
 PACKAGE = "local_cognito"
 DIRECTORY = Path(local_cognito.__file__).parent
 # The layers, from the lowest to the highest, separated by `|`: a module imports only from lower layers. The empty name
-# is the top package, then come its packages.
+# is the top package; its packages follow.
 LAYERS = {
     "": "addresses clock errors private_files request_id | accounts aws aws_json"
     " | federation self_service web_origins | user_pool_service | api identity local_routes pages | oauth seeds"
@@ -32,7 +32,7 @@ LAYERS = {
     " | reading",
     "self_service": "attempt_limits destinations mailbox | codes | recovery sign_up verification",
 }
-# Packages that only the listed modules may import; none may be imported that is listed without one.
+# Packages that only the listed modules may import. A package without a list must not be imported.
 ONLY = {"django": (), "django_cognito": (), "rest_framework": (), "requests": ("federation.http_client",)}
 
 
@@ -110,9 +110,9 @@ def _violation(name: str, target: str) -> Iterator[str]:
 
 def imports(directory: Path) -> Iterator[tuple[str, int, str]]:
     """Return each import: the module, the line, and what is imported; names are relative to the package."""
-    # A module that a test writes may import modules that do not exist there; those of the tables count as modules.
-    known = {name for name, _ in modules(directory)} | _all(LAYERS[""])
-    known |= {f"{package}.{name}" for package, layers in LAYERS.items() if package for name in _all(layers)}
+    # A test's module may import modules that do not exist in its folder; the modules of the tables count too.
+    module_names = {name for name, _ in modules(directory)} | _all(LAYERS[""])
+    module_names |= {f"{package}.{name}" for package, layers in LAYERS.items() if package for name in _all(layers)}
     for name, path in modules(directory):
         is_package = path.name == "__init__.py"
         parts = [part for part in name.split(".") if part]
@@ -123,7 +123,7 @@ def imports(directory: Path) -> Iterator[tuple[str, int, str]]:
                 base = parts[: len(parts) - node.level + is_package] if node.level else []
                 source = ".".join([*base, *([node.module] if node.module else [])])
                 targets = [f"{source}.{alias.name}".lstrip(".") for alias in node.names]
-                targets = [target if target in known else source for target in targets]
+                targets = [target if target in module_names else source for target in targets]
             else:
                 continue
             for target in dict.fromkeys(targets):

@@ -1,4 +1,4 @@
-"""What a pool asks of passwords."""
+"""The password policy of a pool."""
 
 from typing import Any
 
@@ -17,11 +17,11 @@ STRICT = {
 
 
 @pytest.mark.parametrize("password", ["Correct-horse-7", "aA1 aA1aA", "x" * 250 + "A1-"])
-def test_a_password_that_conforms_is_taken(password: str) -> None:
+def test_conforming_password_is_accepted(password: str) -> None:
     require_conforming(STRICT, password)
 
 
-def test_a_lax_policy_takes_more() -> None:
+def test_lax_policy_accepts_a_simple_password() -> None:
     require_conforming(LAX, "simple")
 
 
@@ -35,13 +35,13 @@ def test_a_lax_policy_takes_more() -> None:
         (LAX, "trailing ", "Password must not begin or end with a space"),
     ],
 )
-def test_what_is_wrong_is_said(config: dict[str, Any], password: str, problem: str) -> None:
+def test_password_error_names_the_violated_rule(config: dict[str, Any], password: str, problem: str) -> None:
     with pytest.raises(ServiceError, match=f"Password did not conform with policy: {problem}"):
         require_conforming(config, password)
 
 
 @pytest.mark.parametrize(
-    ("policy", "words"),
+    ("policy", "description"),
     [
         ({}, "At least 8 characters."),
         ({"MinimumLength": 6, "RequireNumbers": True}, "At least 6 characters, among them a digit."),
@@ -51,5 +51,5 @@ def test_what_is_wrong_is_said(config: dict[str, Any], password: str, problem: s
         ),
     ],
 )
-def test_it_is_told_before(policy: dict[str, Any], words: str) -> None:
-    assert describe_policy({"Policies": {"PasswordPolicy": policy}}) == words
+def test_password_policy_is_described(policy: dict[str, Any], description: str) -> None:
+    assert describe_policy({"Policies": {"PasswordPolicy": policy}}) == description

@@ -1,12 +1,12 @@
-"""USER_PASSWORD_AUTH and ADMIN_USER_PASSWORD_AUTH over HTTP: who gets in, who is asked for more, who is refused."""
+"""USER_PASSWORD_AUTH and ADMIN_USER_PASSWORD_AUTH over HTTP: tokens, challenges and errors."""
 
 import json
 from typing import Any
 
 import pytest
-from local_cognito_support.aws_errors import refused
+from local_cognito_support.aws_errors import raises_client_error
 from local_cognito_support.sign_up import secret_hash
-from local_cognito_support.user_pools import OTHER_POOL_ID, PASSWORD, POOL_ID, Clock, People
+from local_cognito_support.user_pools import OTHER_POOL_ID, PASSWORD, POOL_ID, Clock, Users
 
 
 def sign_in(
@@ -27,7 +27,9 @@ def admin_sign_in(
     return answer
 
 
-def new_password(idp: Any, challenge: dict[str, Any], username: str, password: str = "Own-horse-9") -> dict[str, Any]:
+def set_new_password(
+    idp: Any, challenge: dict[str, Any], username: str, password: str = "Own-horse-9"
+) -> dict[str, Any]:
     answer: dict[str, Any] = idp.respond_to_auth_challenge(
         ClientId="1public",
         ChallengeName="NEW_PASSWORD_REQUIRED",
@@ -37,190 +39,190 @@ def new_password(idp: Any, challenge: dict[str, Any], username: str, password: s
     return answer
 
 
-def test_the_secret_hash_of_these_tests_is_the_published_one() -> None:
+def test_secret_hash_helper_matches_the_published_example() -> None:
     hashed = secret_hash("my-test-user", "1example23456789", "9example87654321secretvalue")
     assert hashed == "qs0qD1prhSE1f4a/hSx8fNx6Qgx5riY1/7dPaJsv0jo="
 
 
-def test_no_credentials_are_needed_for_a_password(public_idp: Any) -> None:
+def test_password_sign_in_needs_no_aws_credentials(public_idp: Any) -> None:
     result = sign_in(public_idp)["AuthenticationResult"]
     assert result["TokenType"] == "Bearer"
     assert result["ExpiresIn"] == 300
 
 
-def test_an_administrator_signs_a_person_in(idp: Any) -> None:
+def test_administrator_signs_a_user_in(idp: Any) -> None:
     assert "RefreshToken" in admin_sign_in(idp)["AuthenticationResult"]
 
 
-def test_the_old_name_of_the_admin_flow_works(idp: Any) -> None:
+def test_admin_no_srp_auth_flow_is_accepted(idp: Any) -> None:
     assert "AuthenticationResult" in admin_sign_in(idp, flow="ADMIN_NO_SRP_AUTH")
 
 
-def test_a_wrong_password_is_refused(public_idp: Any) -> None:
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+def test_wrong_password_is_refused(public_idp: Any) -> None:
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         sign_in(public_idp, PASSWORD="Wrong-horse-7")
 
 
-def test_an_unknown_person_is_refused_as_a_wrong_password_is(public_idp: Any) -> None:
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+def test_unknown_user_gets_the_error_of_a_wrong_password(public_idp: Any) -> None:
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         sign_in(public_idp, USERNAME="nobody")
 
 
-def test_a_talkative_client_says_that_a_person_is_unknown(public_idp: Any) -> None:
-    with refused("UserNotFoundException", "User does not exist."):
+def test_unknown_user_is_revealed_if_the_client_allows_it(public_idp: Any) -> None:
+    with raises_client_error("UserNotFoundException", "User does not exist."):
         sign_in(public_idp, "4talkative", USERNAME="nobody")
 
 
-def test_a_person_of_another_pool_is_unknown(public_idp: Any) -> None:
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+def test_user_of_another_pool_is_unknown(public_idp: Any) -> None:
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         sign_in(public_idp, USERNAME="sue@example.com")
 
 
-def test_an_unknown_client_is_named(public_idp: Any) -> None:
-    with refused("ResourceNotFoundException", "User pool client unknown does not exist."):
+def test_unknown_client_is_named(public_idp: Any) -> None:
+    with raises_client_error("ResourceNotFoundException", "User pool client unknown does not exist."):
         sign_in(public_idp, "unknown")
 
 
-def test_an_administrator_names_the_pool_of_the_client(idp: Any) -> None:
-    with refused("ResourceNotFoundException", "User pool client 9strict does not exist."):
+def test_client_of_another_pool_is_refused_for_an_administrator(idp: Any) -> None:
+    with raises_client_error("ResourceNotFoundException", "User pool client 9strict does not exist."):
         admin_sign_in(idp, "9strict")
 
 
 @pytest.mark.parametrize("flow", ["ADMIN_USER_PASSWORD_AUTH", "CUSTOM_AUTH", "USER_AUTH"])
-def test_a_flow_that_the_operation_does_not_have_is_refused(public_idp: Any, flow: str) -> None:
-    with refused("InvalidParameterException", "Initiate Auth method not supported."):
+def test_unsupported_auth_flow_is_refused(public_idp: Any, flow: str) -> None:
+    with raises_client_error("InvalidParameterException", "Initiate Auth method not supported."):
         sign_in(public_idp, flow=flow)
 
 
-def test_an_administrator_has_no_user_password_flow(idp: Any) -> None:
-    with refused("InvalidParameterException", "Initiate Auth method not supported."):
+def test_admin_sign_in_with_user_password_auth_is_refused(idp: Any) -> None:
+    with raises_client_error("InvalidParameterException", "Initiate Auth method not supported."):
         admin_sign_in(idp, flow="USER_PASSWORD_AUTH")
 
 
-def test_a_flow_that_the_client_does_not_allow_is_refused(public_idp: Any) -> None:
-    with refused("InvalidParameterException", "USER_PASSWORD_AUTH flow not enabled for this client"):
+def test_flow_not_enabled_for_the_client_is_refused(public_idp: Any) -> None:
+    with raises_client_error("InvalidParameterException", "USER_PASSWORD_AUTH flow not enabled for this client"):
         sign_in(public_idp, "3frugal")
 
 
-def test_an_admin_flow_that_the_client_does_not_allow_is_refused(idp: Any) -> None:
-    with refused("InvalidParameterException", "ADMIN_USER_PASSWORD_AUTH flow not enabled for this client"):
+def test_admin_flow_not_enabled_for_the_client_is_refused(idp: Any) -> None:
+    with raises_client_error("InvalidParameterException", "ADMIN_USER_PASSWORD_AUTH flow not enabled for this client"):
         admin_sign_in(idp, "3frugal")
 
 
-def test_a_missing_parameter_is_named(public_idp: Any) -> None:
-    with refused("InvalidParameterException", "Missing required parameter PASSWORD"):
+def test_missing_auth_parameter_is_named(public_idp: Any) -> None:
+    with raises_client_error("InvalidParameterException", "Missing required parameter PASSWORD"):
         public_idp.initiate_auth(
             AuthFlow="USER_PASSWORD_AUTH", ClientId="1public", AuthParameters={"USERNAME": "alice"}
         )
 
 
-def test_a_client_with_a_secret_must_hash(public_idp: Any) -> None:
-    with refused(
+def test_confidential_client_requires_secret_hash(public_idp: Any) -> None:
+    with raises_client_error(
         "NotAuthorizedException", "Client 2confidential is configured with secret but SECRET_HASH was not received"
     ):
         sign_in(public_idp, "2confidential")
 
 
-def test_a_hash_of_another_name_is_refused(public_idp: Any) -> None:
-    with refused("NotAuthorizedException", "Unable to verify secret hash for client 2confidential"):
+def test_secret_hash_of_another_username_is_refused(public_idp: Any) -> None:
+    with raises_client_error("NotAuthorizedException", "Unable to verify secret hash for client 2confidential"):
         sign_in(public_idp, "2confidential", SECRET_HASH=secret_hash("bob"))
 
 
-def test_a_hash_of_the_name_that_is_sent_is_taken(public_idp: Any) -> None:
+def test_secret_hash_of_the_sent_alias_is_accepted(public_idp: Any) -> None:
     name = "alice@example.com"
     answer = sign_in(public_idp, "2confidential", USERNAME=name, SECRET_HASH=secret_hash(name))
     assert "AuthenticationResult" in answer
 
 
-def test_an_admin_flow_needs_the_hash_too(idp: Any) -> None:
-    with refused("NotAuthorizedException"):
+def test_admin_flow_requires_secret_hash(idp: Any) -> None:
+    with raises_client_error("NotAuthorizedException"):
         admin_sign_in(idp, "2confidential")
 
 
 @pytest.mark.parametrize("operation", ["sign_up", "forgot_password"])
-def test_operations_beside_the_sign_in_need_the_hash_too(public_idp: Any, operation: str) -> None:
+def test_sign_up_and_forgot_password_require_secret_hash(public_idp: Any, operation: str) -> None:
     extra = {"Password": PASSWORD} if operation == "sign_up" else {}
-    with refused("NotAuthorizedException", "Unable to verify secret hash for client 2confidential"):
+    with raises_client_error("NotAuthorizedException", "Unable to verify secret hash for client 2confidential"):
         getattr(public_idp, operation)(ClientId="2confidential", Username="alice", SecretHash="d3Jvbmc=", **extra)
 
 
-def test_a_disabled_person_is_told_so(idp: Any, people: People) -> None:
-    username = people.new()
+def test_disabled_user_is_refused(idp: Any, users: Users) -> None:
+    username = users.create()
     idp.admin_disable_user(UserPoolId=POOL_ID, Username=username)
-    with refused("NotAuthorizedException", "User is disabled."):
-        people.sign_in(username)
+    with raises_client_error("NotAuthorizedException", "User is disabled."):
+        users.sign_in(username)
 
 
-def test_an_unconfirmed_person_is_told_so(public_idp: Any, people: People) -> None:
+def test_unconfirmed_user_is_refused(public_idp: Any, users: Users) -> None:
     public_idp.sign_up(ClientId="1public", Username="newcomer", Password=PASSWORD)
-    with refused("UserNotConfirmedException", "User is not confirmed."):
-        people.sign_in("newcomer")
+    with raises_client_error("UserNotConfirmedException", "User is not confirmed."):
+        users.sign_in("newcomer")
 
 
-def test_a_person_whose_password_was_reset_is_told_so(idp: Any, people: People) -> None:
-    username = people.new()
+def test_user_with_reset_password_is_refused(idp: Any, users: Users) -> None:
+    username = users.create()
     verified = [{"Name": "email", "Value": "x@example.com"}, {"Name": "email_verified", "Value": "true"}]
     idp.admin_update_user_attributes(UserPoolId=POOL_ID, Username=username, UserAttributes=verified)
     idp.admin_reset_user_password(UserPoolId=POOL_ID, Username=username)
-    with refused("PasswordResetRequiredException", "Password reset required for the user"):
-        people.sign_in(username)
+    with raises_client_error("PasswordResetRequiredException", "Password reset required for the user"):
+        users.sign_in(username)
 
 
-def test_a_given_password_must_be_replaced(idp: Any, people: People) -> None:
-    username = people.new(own_password=False)
-    challenge = people.sign_in(username)
+def test_temporary_password_must_be_replaced(idp: Any, users: Users) -> None:
+    username = users.create(permanent_password=False)
+    challenge = users.sign_in(username)
     assert challenge["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
     assert json.loads(challenge["ChallengeParameters"]["requiredAttributes"]) == []
-    assert "AuthenticationResult" in new_password(idp, challenge, username)
-    assert "AuthenticationResult" in people.sign_in(username, password="Own-horse-9")
+    assert "AuthenticationResult" in set_new_password(idp, challenge, username)
+    assert "AuthenticationResult" in users.sign_in(username, password="Own-horse-9")
 
 
-def test_a_new_password_must_follow_the_policy_and_may_be_tried_again(idp: Any, people: People) -> None:
-    username = people.new(own_password=False)
-    challenge = people.sign_in(username)
-    with refused("InvalidPasswordException"):
-        new_password(idp, challenge, username, "short")
-    assert "AuthenticationResult" in new_password(idp, challenge, username)
+def test_new_password_against_the_policy_may_be_retried(idp: Any, users: Users) -> None:
+    username = users.create(permanent_password=False)
+    challenge = users.sign_in(username)
+    with raises_client_error("InvalidPasswordException"):
+        set_new_password(idp, challenge, username, "short")
+    assert "AuthenticationResult" in set_new_password(idp, challenge, username)
 
 
-def test_a_session_answers_once(idp: Any, people: People) -> None:
-    username = people.new(own_password=False)
-    challenge = people.sign_in(username)
-    new_password(idp, challenge, username)
-    with refused("NotAuthorizedException", "Invalid session for the user."):
-        new_password(idp, challenge, username, "Thief-horse-9")
+def test_challenge_session_is_accepted_once(idp: Any, users: Users) -> None:
+    username = users.create(permanent_password=False)
+    challenge = users.sign_in(username)
+    set_new_password(idp, challenge, username)
+    with raises_client_error("NotAuthorizedException", "Invalid session for the user."):
+        set_new_password(idp, challenge, username, "Thief-horse-9")
 
 
-def test_a_session_expires(idp: Any, people: People, clock: Clock) -> None:
-    username = people.new(own_password=False)
-    challenge = people.sign_in(username)
+def test_challenge_session_expires(idp: Any, users: Users, clock: Clock) -> None:
+    username = users.create(permanent_password=False)
+    challenge = users.sign_in(username)
     clock.pass_seconds(181)
-    with refused("NotAuthorizedException", "Invalid session for the user, session is expired."):
-        new_password(idp, challenge, username)
+    with raises_client_error("NotAuthorizedException", "Invalid session for the user, session is expired."):
+        set_new_password(idp, challenge, username)
 
 
-def test_a_person_disabled_between_two_steps_gets_no_tokens(idp: Any, people: People) -> None:
-    username = people.new(own_password=False)
-    challenge = people.sign_in(username)
+def test_user_disabled_during_a_challenge_gets_no_tokens(idp: Any, users: Users) -> None:
+    username = users.create(permanent_password=False)
+    challenge = users.sign_in(username)
     idp.admin_disable_user(UserPoolId=POOL_ID, Username=username)
-    with refused("NotAuthorizedException", "User is disabled."):
-        new_password(idp, challenge, username)
+    with raises_client_error("NotAuthorizedException", "User is disabled."):
+        set_new_password(idp, challenge, username)
 
 
-def test_an_invented_session_is_refused(idp: Any) -> None:
-    with refused("NotAuthorizedException", "Invalid session for the user."):
-        new_password(idp, {"Session": "x" * 30}, "alice")
+def test_invalid_challenge_session_is_refused(idp: Any) -> None:
+    with raises_client_error("NotAuthorizedException", "Invalid session for the user."):
+        set_new_password(idp, {"Session": "x" * 30}, "alice")
 
 
-def test_a_challenge_that_is_not_there_is_named(public_idp: Any) -> None:
-    with refused("InvalidParameterException", "The challenge SMS_MFA is not supported here"):
+def test_unsupported_challenge_is_named(public_idp: Any) -> None:
+    with raises_client_error("InvalidParameterException", "The challenge SMS_MFA is not supported here"):
         public_idp.respond_to_auth_challenge(
             ClientId="1public", ChallengeName="SMS_MFA", Session="x" * 30, ChallengeResponses={"USERNAME": "alice"}
         )
 
 
-def test_an_administrator_answers_a_challenge(idp: Any, people: People) -> None:
-    username = people.new(own_password=False)
+def test_administrator_responds_to_a_challenge(idp: Any, users: Users) -> None:
+    username = users.create(permanent_password=False)
     challenge = admin_sign_in(idp, USERNAME=username)
     answer = idp.admin_respond_to_auth_challenge(
         UserPoolId=POOL_ID,
@@ -232,7 +234,7 @@ def test_an_administrator_answers_a_challenge(idp: Any, people: People) -> None:
     assert "AuthenticationResult" in answer
 
 
-def test_a_pool_of_addresses_knows_people_by_them(public_idp: Any) -> None:
+def test_pool_with_email_usernames_signs_in_by_email(public_idp: Any) -> None:
     answer = public_idp.initiate_auth(
         AuthFlow="USER_PASSWORD_AUTH",
         ClientId="9strict",
@@ -241,30 +243,30 @@ def test_a_pool_of_addresses_knows_people_by_them(public_idp: Any) -> None:
     assert answer["ChallengeName"] == "MFA_SETUP"
 
 
-def test_a_changed_password_is_the_one_that_works(public_idp: Any, people: People) -> None:
-    username = people.new()
-    access_token = people.tokens(username)["AccessToken"]
+def test_changed_password_replaces_the_old_one(public_idp: Any, users: Users) -> None:
+    username = users.create()
+    access_token = users.tokens(username)["AccessToken"]
     public_idp.change_password(AccessToken=access_token, PreviousPassword=PASSWORD, ProposedPassword="Own-horse-9")
-    with refused("NotAuthorizedException", "Incorrect username or password."):
-        people.sign_in(username)
-    assert "AuthenticationResult" in people.sign_in(username, password="Own-horse-9")
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
+        users.sign_in(username)
+    assert "AuthenticationResult" in users.sign_in(username, password="Own-horse-9")
 
 
-def test_changing_a_password_takes_the_old_one(public_idp: Any, people: People) -> None:
-    access_token = people.tokens(people.new())["AccessToken"]
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+def test_change_password_requires_the_previous_password(public_idp: Any, users: Users) -> None:
+    access_token = users.tokens(users.create())["AccessToken"]
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         public_idp.change_password(
             AccessToken=access_token, PreviousPassword="Wr0ng-one", ProposedPassword="Own-horse-9"
         )
 
 
-def test_a_person_deleted_between_two_steps_gets_no_tokens(idp: Any, people: People) -> None:
-    username = people.new(own_password=False)
-    challenge = people.sign_in(username)
+def test_user_deleted_during_a_challenge_gets_no_tokens(idp: Any, users: Users) -> None:
+    username = users.create(permanent_password=False)
+    challenge = users.sign_in(username)
     idp.admin_delete_user(UserPoolId=POOL_ID, Username=username)
-    with refused("UserNotFoundException"):
-        new_password(idp, challenge, username)
+    with raises_client_error("UserNotFoundException"):
+        set_new_password(idp, challenge, username)
 
 
-def test_the_other_pool_is_in_its_own_region(idp: Any) -> None:
+def test_pool_of_another_region_is_described(idp: Any) -> None:
     assert idp.describe_user_pool(UserPoolId=OTHER_POOL_ID)["UserPool"]["MfaConfiguration"] == "ON"

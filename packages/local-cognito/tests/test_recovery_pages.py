@@ -1,9 +1,9 @@
-"""The hosted UI's forgotten password: who it is, the code and the new password, and back to the login page."""
+"""The hosted UI's password reset: username, code and new password, return to the login page."""
 
 from collections.abc import Iterator
 
 import pytest
-from local_cognito_support.codes import another, latest
+from local_cognito_support.codes import different_code, latest_code
 from local_cognito_support.hosted_site import CALLBACK, Browser, Page, Site, query_of, running_site
 
 NEW_PASSWORD = "A-new-Horse-8"
@@ -23,14 +23,14 @@ def browser(site: Site) -> Iterator[Browser]:
 
 
 def code(browser: Browser) -> str:
-    return latest(browser.site.service.mailbox, "alice")
+    return latest_code(browser.site.service.mailbox, "alice")
 
 
-def reset(browser: Browser, digits: str, password: str = NEW_PASSWORD, again: str = "") -> str:
-    return browser.submit(code=digits, new_password=password, confirm_password=again or password).text
+def reset(browser: Browser, digits: str, password: str = NEW_PASSWORD, confirmation: str = "") -> str:
+    return browser.submit(code=digits, new_password=password, confirm_password=confirmation or password).text
 
 
-def test_a_forgotten_password_is_replaced_and_signs_in(browser: Browser) -> None:
+def test_reset_password_signs_in_and_returns_to_the_app(browser: Browser) -> None:
     assert "a code has been sent" in browser.submit(username="alice").text
     text = reset(browser, code(browser))
     assert "Your password has been changed." in text
@@ -40,28 +40,28 @@ def test_a_forgotten_password_is_replaced_and_signs_in(browser: Browser) -> None
     assert query_of(answer.headers["Location"])["state"] == "a state"
 
 
-def test_a_new_password_alone_signs_nobody_in(browser: Browser) -> None:
+def test_password_reset_does_not_sign_in(browser: Browser) -> None:
     browser.submit(username="alice")
     reset(browser, code(browser))
     assert "Location" not in browser.authorize().headers
 
 
-def test_reloading_the_login_page_after_it_says_it_again(browser: Browser) -> None:
+def test_reloaded_login_page_repeats_the_reset_message(browser: Browser) -> None:
     browser.submit(username="alice")
     text = reset(browser, code(browser))
-    assert browser.get(browser.shown.url, timeout=30).text == text
+    assert browser.get(browser.current_response.url, timeout=30).text == text
 
 
-def test_nobody_is_told_from_somebody(browser: Browser) -> None:
-    somebody = browser.submit(username="alice").text
-    somebody_refused = reset(browser, another(code(browser)))
-    sent = len(browser.site.service.mailbox.messages())
+def test_password_reset_does_not_reveal_whether_a_user_exists(browser: Browser) -> None:
+    existing_user = browser.submit(username="alice").text
+    existing_user_refused = reset(browser, different_code(code(browser)))
+    message_count = len(browser.site.service.mailbox.messages())
     browser.open("/forgotPassword", **browser.site.authorize_parameters())
-    nobody = browser.submit(username="nadia").text
-    nobody_refused = reset(browser, "123456")
-    assert without_tokens(somebody, "alice") == without_tokens(nobody, "nadia")
-    assert without_tokens(somebody_refused, "alice") == without_tokens(nobody_refused, "nadia")
-    assert len(browser.site.service.mailbox.messages()) == sent
+    unknown_user = browser.submit(username="nadia").text
+    unknown_user_refused = reset(browser, "123456")
+    assert without_tokens(existing_user, "alice") == without_tokens(unknown_user, "nadia")
+    assert without_tokens(existing_user_refused, "alice") == without_tokens(unknown_user_refused, "nadia")
+    assert len(browser.site.service.mailbox.messages()) == message_count
 
 
 def without_tokens(text: str, username: str) -> str:
@@ -71,19 +71,21 @@ def without_tokens(text: str, username: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("password", "again", "sentence"),
+    ("password", "confirmation", "message"),
     [
         ("short", "", "Password did not conform with policy: Password not long enough"),
         (NEW_PASSWORD, "another", "The two passwords are not the same."),
     ],
 )
-def test_a_password_that_will_not_do_spends_no_code(browser: Browser, password: str, again: str, sentence: str) -> None:
+def test_refused_new_password_does_not_use_up_the_code(
+    browser: Browser, password: str, confirmation: str, message: str
+) -> None:
     browser.submit(username="alice")
-    assert sentence in reset(browser, code(browser), password, again)
+    assert message in reset(browser, code(browser), password, confirmation)
     assert "Your password has been changed." in reset(browser, code(browser))
 
 
-def test_too_many_codes_are_refused(browser: Browser) -> None:
+def test_too_many_recovery_codes_are_refused(browser: Browser) -> None:
     parameters = browser.site.authorize_parameters()
     for _ in range(5):
         browser.open("/forgotPassword", **parameters)
@@ -94,37 +96,37 @@ def test_too_many_codes_are_refused(browser: Browser) -> None:
     assert Page(text).inputs["username"]["value"] == "alice"
 
 
-def test_the_code_does_its_work_in_the_browser_that_asked_for_it(browser: Browser) -> None:
+def test_recovery_code_in_another_browser_is_refused(browser: Browser) -> None:
     browser.submit(username="alice")
-    with Browser(browser.site) as stranger:
-        stranger.authorize()
-        assert stranger.get(browser.shown.url, timeout=30).status_code == 400
-        stranger.shown = browser.shown
-        assert "<code>forged_form</code>" in reset(stranger, code(browser))
+    with Browser(browser.site) as other_browser:
+        other_browser.authorize()
+        assert other_browser.get(browser.current_response.url, timeout=30).status_code == 400
+        other_browser.current_response = browser.current_response
+        assert "<code>forged_form</code>" in reset(other_browser, code(browser))
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(479, "Your password has been changed."), (480, "has expired or was already used")]
+    ("seconds", "message"), [(479, "Your password has been changed."), (480, "has expired or was already used")]
 )
-def test_there_are_eight_minutes_for_the_code_and_the_new_password(browser: Browser, seconds: int, said: str) -> None:
+def test_password_reset_expires_after_eight_minutes(browser: Browser, seconds: int, message: str) -> None:
     browser.submit(username="alice")
     browser.site.clock.pass_seconds(seconds)
-    assert said in reset(browser, code(browser))
+    assert message in reset(browser, code(browser))
 
 
-def test_a_form_sent_twice_counts_once(browser: Browser) -> None:
-    form = browser.shown
+def test_username_form_submitted_twice_sends_one_code(browser: Browser) -> None:
+    form = browser.current_response
     browser.submit(username="alice")
-    browser.shown = form
+    browser.current_response = form
     assert "This sign-in has expired or was already used" in browser.submit(username="alice").text
     assert len(browser.site.service.mailbox.messages()) == 1
 
 
-def test_whoever_must_reset_finds_the_way_on_the_login_page(browser: Browser) -> None:
-    authority, pool_id = browser.site.service, browser.site.public.pool_id
-    user = authority.pools.find_moto_user(pool_id, "alice")
+def test_login_page_links_to_the_required_password_reset(browser: Browser) -> None:
+    service, pool_id = browser.site.service, browser.site.public.pool_id
+    user = service.pools.find_moto_user(pool_id, "alice")
     assert user is not None
-    authority.recovery.require_new_password(authority.pools.to_user(user))
+    service.recovery.require_new_password(service.pools.to_user(user))
     browser.authorize()
     text = browser.sign_in().text
     assert "Password reset required for the user" in text

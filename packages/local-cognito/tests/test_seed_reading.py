@@ -1,4 +1,4 @@
-"""Seeds: what they fix, and how they complain."""
+"""Reading of seeds: values, defaults and errors."""
 
 import json
 from contextlib import suppress
@@ -23,48 +23,48 @@ def user(**changes: Any) -> dict[str, Any]:
     return {"username": "ann", "password": "x", **changes}
 
 
-def complaint(**changes: Any) -> str:
-    with pytest.raises(SeedError) as error:
+def error_message(**changes: Any) -> str:
+    with pytest.raises(SeedError) as raised:
         pool(**changes)
-    return str(error.value)
+    return str(raised.value)
 
 
-def test_a_seed_is_read_from_yaml(tmp_path: Path) -> None:
+def test_seed_is_read_from_yaml(tmp_path: Path) -> None:
     path = tmp_path / "seed.yaml"
     path.write_text("pools:\n  - {id: eu-west-1_Seeded, mfa: off, users: [{username: ann}]}\n")
     assert read_seed(path).pools[0].users[0].username == "ann"
 
 
-def test_a_seed_is_read_from_json(tmp_path: Path) -> None:
+def test_seed_is_read_from_json(tmp_path: Path) -> None:
     path = tmp_path / "seed.json"
     path.write_text(json.dumps({"pools": [POOL]}))
     assert read_seed(str(path)).pools[0].id == POOL["id"]
 
 
 @pytest.mark.parametrize("name", ["seed.yaml", "seed.json"])
-def test_a_file_that_does_not_parse_is_named(tmp_path: Path, name: str) -> None:
+def test_error_names_a_seed_file_that_does_not_parse(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_text("{pools: [")
     with pytest.raises(SeedError, match=f"{name}: cannot be read"):
         read_seed(path)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_error_names_a_missing_seed_file(tmp_path: Path) -> None:
     with pytest.raises(SeedError, match=r"absent\.yaml: cannot be read"):
         read_seed(tmp_path / "absent.yaml")
 
 
-def test_an_unknown_key_is_named_with_its_file_its_place_and_the_nearest(tmp_path: Path) -> None:
+def test_unknown_key_error_has_file_path_and_suggestion(tmp_path: Path) -> None:
     path = tmp_path / "seed.yaml"
     path.write_text("pools:\n  - {id: eu-west-1_Seeded, clients: [{id: web, calback_urls: []}]}\n")
-    with pytest.raises(SeedError) as error:
+    with pytest.raises(SeedError) as raised:
         read_seed(path)
-    assert str(error.value) == (
+    assert str(raised.value) == (
         f"{path}: pools[0].clients[0]: unknown key 'calback_urls'; did you mean 'callback_urls'?"
     )
 
 
-def test_an_unknown_key_like_no_other_lists_those_that_are_known() -> None:
+def test_unknown_key_without_similar_key_lists_the_valid_keys() -> None:
     with pytest.raises(
         SeedError, match="unknown key 'zzz'; known are: pools, identity_pools, roles, buckets, tables, admin"
     ):
@@ -101,47 +101,47 @@ def test_an_unknown_key_like_no_other_lists_those_that_are_known() -> None:
         ({"clients": [{"id": "web", "auth_flows": ["ALLOW_ALL"]}]}, "auth_flows: must be one of: ALLOW_USER_SRP_AUTH"),
     ],
 )
-def test_a_wrong_value_is_named_with_its_place(changes: dict[str, Any], expected: str) -> None:
-    assert expected in complaint(**changes)
+def test_invalid_seed_value_is_an_error_with_its_path(changes: dict[str, Any], expected: str) -> None:
+    assert expected in error_message(**changes)
 
 
-def test_an_unknown_group_is_named_with_the_nearest() -> None:
-    text = complaint(groups=[{"name": "editors"}], users=[user(groups=["editor"])])
+def test_unknown_group_error_has_a_suggestion() -> None:
+    text = error_message(groups=[{"name": "editors"}], users=[user(groups=["editor"])])
     assert text == "seed: pools[0].users[0].groups: unknown group 'editor'; did you mean 'editors'?"
 
 
-def test_a_pool_stands_once() -> None:
+def test_duplicate_pool_id_is_an_error() -> None:
     with pytest.raises(SeedError, match="the id 'eu-west-1_Seeded' stands twice"):
         read_seed({"pools": [POOL, POOL]})
 
 
-def test_null_means_not_given() -> None:
+def test_null_is_the_default_value() -> None:
     assert pool(clients=[{"id": "web", "secret": None}]).clients[0].secret is None
 
 
-def test_a_sub_follows_from_pool_and_username() -> None:
+def test_default_sub_depends_on_the_username() -> None:
     subs = [pool(users=[user(username=name)]).users[0].sub for name in ("ann", "ann", "bob")]
     assert subs[0] == subs[1] != subs[2]
 
 
-@pytest.mark.parametrize(("bare", "meaning"), [(True, "on"), (False, "off")])
-def test_yaml_booleans_are_words_for_mfa(bare: bool, meaning: str) -> None:
-    assert pool(mfa=bare).mfa == meaning
+@pytest.mark.parametrize(("yaml_value", "mode"), [(True, "on"), (False, "off")])
+def test_yaml_booleans_are_accepted_for_mfa(yaml_value: bool, mode: str) -> None:
+    assert pool(mfa=yaml_value).mfa == mode
 
 
-def test_standard_attributes_are_keys_and_others_have_theirs() -> None:
-    read = pool(users=[user(name="Ann", attributes={"custom:tenant": "acme"})]).users[0]
-    assert read.attributes == {"name": "Ann", "custom:tenant": "acme"}
+def test_standard_and_custom_attributes_are_merged() -> None:
+    seed_user = pool(users=[user(name="Ann", attributes={"custom:tenant": "acme"})]).users[0]
+    assert seed_user.attributes == {"name": "Ann", "custom:tenant": "acme"}
 
 
-def test_nothing_secret_is_in_the_repr_of_a_seed() -> None:
-    seeded = pool(users=[user(password="verysecret")], clients=[{"id": "web", "secret": "verysecret" * 3}])
-    assert "verysecret" not in repr(seeded)
+def test_repr_of_seed_has_no_secret() -> None:
+    seed_pool = pool(users=[user(password="verysecret")], clients=[{"id": "web", "secret": "verysecret" * 3}])
+    assert "verysecret" not in repr(seed_pool)
 
 
-def test_the_seed_of_the_package_has_one_pool_and_three_people() -> None:
-    (only,) = default_seed().pools
-    assert [person.username for person in only.users] == ["alice", "bob", "carol"]
+def test_default_seed_has_one_pool_and_three_users() -> None:
+    (default_pool,) = default_seed().pools
+    assert [user.username for user in default_pool.users] == ["alice", "bob", "carol"]
 
 
 @given(
@@ -151,7 +151,7 @@ def test_the_seed_of_the_package_has_one_pool_and_three_people() -> None:
         max_leaves=8,
     )
 )
-def test_whatever_stands_in_a_seed_it_is_read_or_complained_about(document: Any) -> None:
+def test_any_document_is_read_or_raises_seed_error(document: Any) -> None:
     with suppress(SeedError):
         read_seed({"pools": document})
 
@@ -159,7 +159,7 @@ def test_whatever_stands_in_a_seed_it_is_read_or_complained_about(document: Any)
 PROVIDER = {"name": "Corporate", "client_id": "us", "oidc_issuer": "https://issuer.example"}
 
 
-def test_a_provider_is_read_with_what_it_says_of_itself() -> None:
+def test_identity_provider_is_read_with_default_type_and_scopes() -> None:
     pool = {"id": "eu-west-1_A1", "identity_providers": [{**PROVIDER, "client_secret": "theirs"}]}
     (provider,) = read_seed({"pools": [pool]}).pools[0].identity_providers
     assert (provider.type, provider.authorize_scopes) == ("OIDC", "openid email profile")
@@ -167,7 +167,7 @@ def test_a_provider_is_read_with_what_it_says_of_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pool", "complaint"),
+    ("pool", "message"),
     [
         ({"identity_providers": [{**PROVIDER, "name": "_x_"}]}, r"identity_providers\[0\].name: must be 3 to 32"),
         ({"identity_providers": [{**PROVIDER, "type": "Banana"}]}, "type: must be one of: OIDC, SAML, Google"),
@@ -190,6 +190,6 @@ def test_a_provider_is_read_with_what_it_says_of_itself() -> None:
         ({"required_attributes": ["nick"]}, "required_attributes: must be one of: email, "),
     ],
 )
-def test_a_pool_that_cannot_work_is_refused_where_it_stands(pool: dict[str, Any], complaint: str) -> None:
-    with pytest.raises(SeedError, match=complaint):
+def test_invalid_pool_is_an_error_with_its_path(pool: dict[str, Any], message: str) -> None:
+    with pytest.raises(SeedError, match=message):
         read_seed({"pools": [{"id": "eu-west-1_A1", **pool}]})

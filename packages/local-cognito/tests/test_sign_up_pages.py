@@ -1,4 +1,4 @@
-"""The hosted UI's sign-up: the form, the code, another code; and the ways between its pages."""
+"""The hosted UI's sign-up: the form, the codes, and the links between the pages."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from local_cognito import Emulator
-from local_cognito_support.codes import another, latest
+from local_cognito_support.codes import different_code, latest_code
 from local_cognito_support.hosted_site import (
     CALLBACK,
     PASSWORD,
@@ -14,8 +14,8 @@ from local_cognito_support.hosted_site import (
     Page,
     Site,
     query_of,
+    read_unverified,
     running_site,
-    unverified,
 )
 
 
@@ -41,62 +41,62 @@ def sign_up(browser: Browser, username: str = "nora", **changes: str) -> str:
 
 
 def code(browser: Browser, username: str = "nora") -> str:
-    return latest(browser.site.service.mailbox, username)
+    return latest_code(browser.site.service.mailbox, username)
 
 
 def links(text: str, site: Site) -> dict[str, dict[str, str]]:
-    """The pages that a page leads to, each with the parameters that it is given."""
-    found = [each.replace("&amp;", "&") for each in re.findall(r'href="(/[a-zA-Z]+\?[^"]+)"', text)]
-    return {urlsplit(address).path: query_of(address) for address in found}
+    """Return the paths that the page links to, each with its query parameters."""
+    urls = [url.replace("&amp;", "&") for url in re.findall(r'href="(/[a-zA-Z]+\?[^"]+)"', text)]
+    return {urlsplit(url).path: query_of(url) for url in urls}
 
 
-def test_somebody_new_signs_up_and_is_signed_in_with_a_code_for_the_app(browser: Browser) -> None:
+def test_sign_up_with_code_signs_in_and_returns_to_the_app(browser: Browser) -> None:
     open_sign_up(browser, state="a state")
     assert "A code has been sent to n***@e***." in sign_up(browser)
     answer = browser.submit(code=code(browser))
     assert answer.headers["Location"].startswith(f"{CALLBACK}?code=")
     assert query_of(answer.headers["Location"])["state"] == "a state"
     tokens = browser.site.redeem(query_of(answer.headers["Location"])["code"]).json()
-    assert unverified(tokens["id_token"])["email_verified"] is True
+    assert read_unverified(tokens["id_token"])["email_verified"] is True
     assert "code" in query_of(browser.authorize().headers["Location"])  # the browser is signed in
 
 
-def test_without_the_code_nobody_is_signed_in(browser: Browser) -> None:
+def test_sign_up_without_code_does_not_sign_in(browser: Browser) -> None:
     open_sign_up(browser)
     sign_up(browser)
     assert "Location" not in browser.authorize().headers
 
 
-def test_a_code_may_be_written_in_threes(browser: Browser) -> None:
+def test_confirmation_code_may_have_a_space(browser: Browser) -> None:
     open_sign_up(browser)
     sign_up(browser)
     digits = code(browser)
     assert "Location" in browser.submit(code=f"{digits[:3]} {digits[3:]}").headers
 
 
-def test_a_wrong_code_stays_at_the_code(browser: Browser) -> None:
+def test_wrong_code_shows_the_code_form_again(browser: Browser) -> None:
     open_sign_up(browser)
     sign_up(browser)
-    assert "Invalid verification code provided" in browser.submit(code=another(code(browser))).text
+    assert "Invalid verification code provided" in browser.submit(code=different_code(code(browser))).text
     assert "Location" in browser.submit(code=code(browser)).headers
 
 
-def test_another_code_is_sent_on_request(browser: Browser) -> None:
+def test_resend_sends_another_code_up_to_the_limit(browser: Browser) -> None:
     open_sign_up(browser)
     sign_up(browser)
-    hidden = Page(browser.shown.text).hidden
-    address = f"{browser.site.url}/resendcode"
+    hidden = Page(browser.current_response.text).hidden
+    url = f"{browser.site.url}/resendcode"
     query = browser.site.authorize_parameters()
     for _ in range(4):
-        answer = browser.post(address, params=query, data=hidden, timeout=30)
+        answer = browser.post(url, params=query, data=hidden, timeout=30)
         assert "A code has been sent to n***@e***." in answer.text
-    assert "Attempt limit exceeded" in browser.post(address, params=query, data=hidden, timeout=30).text
+    assert "Attempt limit exceeded" in browser.post(url, params=query, data=hidden, timeout=30).text
     assert len(browser.site.service.mailbox.messages()) == 5
     assert "Location" in browser.submit(code=code(browser)).headers
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "message"),
     [
         ({"username": "alice"}, "User already exists"),
         ({"username": "two words"}, "Username must be 1 to 128 characters without spaces."),
@@ -105,58 +105,58 @@ def test_another_code_is_sent_on_request(browser: Browser) -> None:
         ({"confirm_password": "another"}, "The two passwords are not the same."),
     ],
 )
-def test_what_is_wrong_is_said_and_what_was_right_is_kept(
-    browser: Browser, changes: dict[str, str], sentence: str
+def test_invalid_sign_up_shows_the_error_and_keeps_the_username(
+    browser: Browser, changes: dict[str, str], message: str
 ) -> None:
     open_sign_up(browser)
     text = sign_up(browser, **{"username": "nora", **changes})
-    assert sentence in text
+    assert message in text
     inputs = Page(text).inputs
     assert inputs["username"]["value"] == changes.get("username", "nora")
     assert "value" not in inputs["password"]
     assert sign_up(browser, "nora").count("A code has been sent") == 1
 
 
-def test_what_passwords_need_is_said_before(browser: Browser) -> None:
+def test_sign_up_page_shows_the_password_policy(browser: Browser) -> None:
     assert "At least 8 characters, among them a lower-case letter" in open_sign_up(browser)
 
 
-def test_login_sign_up_and_forgotten_password_lead_to_each_other_with_the_apps_request(browser: Browser) -> None:
+def test_page_links_preserve_the_authorization_request(browser: Browser) -> None:
     site = browser.site
     parameters = site.authorize_parameters(nonce="n", scope="openid email", login_hint="nora")
     pages = {"/login": ["/signup", "/forgotPassword"], "/signup": ["/login"], "/forgotPassword": ["/login"]}
-    for page, others in pages.items():
-        found = links(browser.open(page, **parameters).text, site)
-        assert found == dict.fromkeys(others, parameters), page
+    for page, linked_paths in pages.items():
+        page_links = links(browser.open(page, **parameters).text, site)
+        assert page_links == dict.fromkeys(linked_paths, parameters), page
 
 
-def test_later_pages_keep_the_apps_request_too(browser: Browser) -> None:
+def test_code_page_links_preserve_the_authorization_request(browser: Browser) -> None:
     open_sign_up(browser)
     assert links(sign_up(browser), browser.site) == {"/login": browser.site.authorize_parameters()}
 
 
-def test_who_is_not_confirmed_is_led_to_the_code_by_the_right_password_alone(browser: Browser) -> None:
+def test_unconfirmed_user_with_password_gets_a_link_to_confirm(browser: Browser) -> None:
     open_sign_up(browser)
     sign_up(browser)
     browser.authorize()
     assert "Confirm your account" not in browser.sign_in("nora", "wrong").text
     text = browser.sign_in("nora").text
     assert "User is not confirmed." in text
-    way = re.search(r'href="(/confirm\?[^"]+)"', text)
-    assert way is not None
-    browser.open(way[1].replace("&amp;", "&"))
+    link = re.search(r'href="(/confirm\?[^"]+)"', text)
+    assert link is not None
+    browser.open(link[1].replace("&amp;", "&"))
     assert "Location" in browser.submit(code=code(browser)).headers
 
 
-def test_an_address_of_the_code_page_is_nobody_elses(browser: Browser) -> None:
+def test_code_page_in_another_browser_is_refused(browser: Browser) -> None:
     open_sign_up(browser)
     sign_up(browser)
-    with Browser(browser.site) as stranger:
-        stranger.authorize()
-        assert stranger.get(browser.shown.url, timeout=30).status_code == 400
+    with Browser(browser.site) as other_browser:
+        other_browser.authorize()
+        assert other_browser.get(browser.current_response.url, timeout=30).status_code == 400
 
 
-def test_a_sign_up_dies_with_its_time_and_can_be_begun_again(browser: Browser) -> None:
+def test_expired_sign_up_shows_a_link_to_retry(browser: Browser) -> None:
     open_sign_up(browser)
     browser.site.clock.pass_seconds(300)
     text = sign_up(browser)
@@ -165,18 +165,16 @@ def test_a_sign_up_dies_with_its_time_and_can_be_begun_again(browser: Browser) -
 
 
 @pytest.mark.parametrize("step", ["register", "confirm"])
-def test_a_step_that_takes_longer_than_the_sign_in_lives_ends_it(
-    browser: Browser, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+def test_slow_sign_up_step_expires_the_sign_in(browser: Browser, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     sign_ups, clock = browser.site.service.sign_ups, browser.site.clock
-    take_the_step = getattr(sign_ups, step)
+    run_step = getattr(sign_ups, step)
 
-    def slowly(*given: object) -> object:
-        done = take_the_step(*given)
+    def run_slowly(*arguments: object) -> object:
+        result = run_step(*arguments)
         clock.pass_seconds(300)
-        return done
+        return result
 
-    monkeypatch.setattr(sign_ups, step, slowly)
+    monkeypatch.setattr(sign_ups, step, run_slowly)
     open_sign_up(browser)
     text = sign_up(browser)
     if step == "confirm":
@@ -184,13 +182,13 @@ def test_a_step_that_takes_longer_than_the_sign_in_lives_ends_it(
     assert "This sign-in has expired or was already used" in text
 
 
-def test_prompt_none_shows_no_form(browser: Browser) -> None:
+def test_sign_up_with_prompt_none_is_login_required(browser: Browser) -> None:
     parameters = browser.site.authorize_parameters(prompt="none")
     answer = browser.open("/signup", **parameters)
     assert query_of(answer.headers["Location"])["error"] == "login_required"
 
 
-def test_who_was_deleted_since_gets_no_further(browser: Browser) -> None:
+def test_user_deleted_after_sign_up_is_refused(browser: Browser) -> None:
     open_sign_up(browser)
     sign_up(browser)
     browser.site.service.pools.backend("eu-west-1").admin_delete_user(browser.site.public.pool_id, "nora")
@@ -211,22 +209,22 @@ def site_of(emulator: Emulator) -> Site:
     return Site(emulator.url, emulator.service.now, emulator.service, client, client, client)  # type: ignore[arg-type]
 
 
-def test_a_closed_pool_has_no_sign_up_and_no_way_to_it() -> None:
+def test_closed_pool_has_no_sign_up_page_and_no_link() -> None:
     with Emulator(seed=seed(sign_up=False)) as emulator, Browser(site_of(emulator)) as browser:
         answer = browser.open("/signup", **QUERY)
         assert (answer.status_code, "<code>sign_up_closed</code>" in answer.text) == (400, True)
         assert "/signup" not in browser.open("/login", **QUERY).text
 
 
-def test_the_form_asks_for_what_the_pool_requires() -> None:
+def test_sign_up_form_has_the_required_attributes() -> None:
     required = ["name", "birthdate", "gender", "email"]
     policy = {"minimum_length": 6, "require_symbols": False, "require_numbers": False}
     pool = seed(username_attributes=["email"], required_attributes=required, password_policy=policy)
     with Emulator(seed=pool) as emulator, Browser(site_of(emulator)) as browser:
         text = browser.open("/signup", **QUERY).text
         inputs = Page(text).inputs
-        asked = {name: field["type"] for name, field in inputs.items() if field.get("type") != "hidden"}
-        assert asked == {
+        visible_types = {name: field["type"] for name, field in inputs.items() if field.get("type") != "hidden"}
+        assert visible_types == {
             "username": "text",
             "name": "text",
             "birthdate": "date",
@@ -236,14 +234,14 @@ def test_the_form_asks_for_what_the_pool_requires() -> None:
         }
         assert '<label for="username">Email</label>' in text
         assert "At least 6 characters, among them a lower-case letter and an upper-case letter." in text
-        own = {"name": "Nora", "birthdate": "1990-01-02", "gender": "-", "password": "Sixsix"}
-        text = browser.submit(username="nora@example.com", confirm_password="Sixsix", **own).text
+        fields = {"name": "Nora", "birthdate": "1990-01-02", "gender": "-", "password": "Sixsix"}
+        text = browser.submit(username="nora@example.com", confirm_password="Sixsix", **fields).text
         assert "A code has been sent to n***@e***." in text
         code = emulator.mailbox.messages()[0].code
         assert "Location" in browser.submit(code=code).headers
 
 
-def test_where_people_sign_in_by_one_of_two_addresses_the_required_one_is_asked_for() -> None:
+def test_required_email_is_requested_beside_the_phone_number() -> None:
     pool = seed(username_attributes=["email", "phone_number"], required_attributes=["email"])
     with Emulator(seed=pool) as emulator, Browser(site_of(emulator)) as browser:
         text = browser.open("/signup", **QUERY).text
@@ -255,12 +253,12 @@ def test_where_people_sign_in_by_one_of_two_addresses_the_required_one_is_asked_
         assert "A code has been sent to n***@e***." in text
 
 
-def test_a_pool_of_telephones_asks_for_one() -> None:
+def test_pool_with_phone_usernames_has_a_phone_field() -> None:
     with Emulator(seed=seed(username_attributes=["phone_number"])) as emulator, Browser(site_of(emulator)) as browser:
         assert '<label for="username">Phone number</label>' in browser.open("/signup", **QUERY).text
 
 
-def test_without_an_address_to_verify_an_administrator_confirms() -> None:
+def test_sign_up_without_verification_needs_an_administrator() -> None:
     with Emulator(seed=seed(auto_verified_attributes=[])) as emulator, Browser(site_of(emulator)) as browser:
         browser.open("/signup", **QUERY)
         text = browser.submit(username="nora", password=PASSWORD, confirm_password=PASSWORD).text

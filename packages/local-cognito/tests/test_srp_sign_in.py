@@ -1,4 +1,4 @@
-"""USER_SRP_AUTH over HTTP, judged by pycognito, which computes its half itself."""
+"""USER_SRP_AUTH over HTTP, with pycognito as the client."""
 
 import base64
 from datetime import UTC, datetime, timedelta
@@ -8,8 +8,8 @@ import pycognito
 import pytest
 from local_cognito import Emulator
 from local_cognito.api import srp
-from local_cognito_support.aws_errors import refused
-from local_cognito_support.user_pools import OTHER_POOL_ID, PASSWORD, POOL_ID, SECRET, People
+from local_cognito_support.aws_errors import raises_client_error
+from local_cognito_support.user_pools import OTHER_POOL_ID, PASSWORD, POOL_ID, SECRET, Users
 from pycognito.aws_srp import AWSSRP
 
 
@@ -18,8 +18,8 @@ def srp_client(idp: Any, username: str, password: str = PASSWORD, **options: Any
     return AWSSRP(username=username, password=password, client=idp, **options)
 
 
-def begin(idp: Any, client: AWSSRP) -> dict[str, str]:
-    """The parameters of the PASSWORD_VERIFIER challenge."""
+def start_srp(idp: Any, client: AWSSRP) -> dict[str, str]:
+    """Start USER_SRP_AUTH and return the parameters of the PASSWORD_VERIFIER challenge."""
     answer = idp.initiate_auth(
         AuthFlow="USER_SRP_AUTH", ClientId=client.client_id, AuthParameters=client.get_auth_params()
     )
@@ -40,7 +40,7 @@ def proof(client: AWSSRP, parameters: dict[str, str]) -> dict[str, str]:
     return responses
 
 
-def test_pycognito_signs_in_and_believes_the_tokens(emulator: Emulator) -> None:
+def test_pycognito_signs_in_and_verifies_the_tokens(emulator: Emulator) -> None:
     user = pycognito.Cognito(
         POOL_ID,
         "1public",
@@ -54,157 +54,155 @@ def test_pycognito_signs_in_and_believes_the_tokens(emulator: Emulator) -> None:
     assert user.access_claims["username"] == "alice"
 
 
-def test_a_wrong_password_gets_no_tokens(public_idp: Any) -> None:
+def test_srp_with_wrong_password_is_refused(public_idp: Any) -> None:
     with pytest.raises(public_idp.exceptions.NotAuthorizedException, match="Incorrect username or password"):
         srp_client(public_idp, "alice", "Wrong-horse-7").authenticate_user()
 
 
-def test_a_person_signs_in_by_an_alias(public_idp: Any) -> None:
+def test_srp_sign_in_by_alias_succeeds(public_idp: Any) -> None:
     assert "AuthenticationResult" in srp_client(public_idp, "alice@example.com").authenticate_user()
 
 
-def test_a_client_with_a_secret_signs_in_with_its_hashes(public_idp: Any) -> None:
+def test_srp_sign_in_of_confidential_client_with_secret_hash(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice", client_id="2confidential", client_secret=SECRET)
     assert "AuthenticationResult" in client.authenticate_user()
 
 
-def test_a_client_with_a_secret_is_refused_a_proof_without_hash(public_idp: Any) -> None:
+def test_srp_response_without_secret_hash_is_refused(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice", client_id="2confidential", client_secret=SECRET)
-    responses = proof(client, begin(public_idp, client))
+    responses = proof(client, start_srp(public_idp, client))
     del responses["SECRET_HASH"]
-    with refused(
+    with raises_client_error(
         "NotAuthorizedException", "Client 2confidential is configured with secret but SECRET_HASH was not received"
     ):
         respond(public_idp, client, responses)
 
 
-def test_the_answer_may_name_user_id_for_srp(public_idp: Any) -> None:
+def test_srp_response_may_have_user_id_for_srp_as_username(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice@example.com")
-    parameters = begin(public_idp, client)
+    parameters = start_srp(public_idp, client)
     responses = {**proof(client, parameters), "USERNAME": parameters["USER_ID_FOR_SRP"]}
     assert "AuthenticationResult" in respond(public_idp, client, responses)
 
 
-def test_a_proof_is_for_the_person_it_was_begun_for_whatever_name_comes_with_it(
-    public_idp: Any, people: People
-) -> None:
-    username = people.new()
+def test_srp_response_with_another_username_signs_in_the_first(public_idp: Any, users: Users) -> None:
+    username = users.create()
     client = srp_client(public_idp, username)
-    answer = respond(public_idp, client, {**proof(client, begin(public_idp, client)), "USERNAME": "alice"})
+    answer = respond(public_idp, client, {**proof(client, start_srp(public_idp, client)), "USERNAME": "alice"})
     user = public_idp.get_user(AccessToken=answer["AuthenticationResult"]["AccessToken"])
     assert user["Username"] == username
 
 
-def test_a_proof_works_once(public_idp: Any) -> None:
+def test_srp_proof_is_accepted_once(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice")
-    responses = proof(client, begin(public_idp, client))
+    responses = proof(client, start_srp(public_idp, client))
     respond(public_idp, client, responses)
-    with refused("NotAuthorizedException", "Invalid session for the user."):
+    with raises_client_error("NotAuthorizedException", "Invalid session for the user."):
         respond(public_idp, client, responses)
 
 
-def test_an_exchange_allows_one_guess(public_idp: Any) -> None:
+def test_srp_exchange_allows_one_attempt(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice")
-    responses = proof(client, begin(public_idp, client))
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+    responses = proof(client, start_srp(public_idp, client))
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         respond(public_idp, client, {**responses, "PASSWORD_CLAIM_SIGNATURE": base64.b64encode(bytes(32)).decode()})
-    with refused("NotAuthorizedException", "Invalid session for the user."):
+    with raises_client_error("NotAuthorizedException", "Invalid session for the user."):
         respond(public_idp, client, responses)
 
 
-def test_a_proof_of_another_client_is_refused(public_idp: Any) -> None:
+def test_srp_proof_of_another_client_is_refused(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice")
-    responses = proof(client, begin(public_idp, client))
+    responses = proof(client, start_srp(public_idp, client))
     client.client_id = "3frugal"
-    with refused("NotAuthorizedException", "Invalid session for the user."):
+    with raises_client_error("NotAuthorizedException", "Invalid session for the user."):
         respond(public_idp, client, responses)
 
 
 @pytest.mark.parametrize("minutes", [-2, 2])
-def test_a_proof_of_another_time_is_refused(public_idp: Any, minutes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_srp_proof_with_a_wrong_time_is_refused(public_idp: Any, minutes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     client = srp_client(public_idp, "alice")
     wrong = srp.format_timestamp(datetime.now(UTC) + timedelta(minutes=minutes))
     monkeypatch.setattr(client, "get_cognito_formatted_timestamp", lambda moment: wrong)
-    with refused("NotAuthorizedException", "Incorrect username or password."):
-        respond(public_idp, client, proof(client, begin(public_idp, client)))
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
+        respond(public_idp, client, proof(client, start_srp(public_idp, client)))
 
 
-def test_the_timestamp_is_under_the_proof(public_idp: Any) -> None:
+def test_srp_proof_signs_the_timestamp(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice")
-    responses = proof(client, begin(public_idp, client))
+    responses = proof(client, start_srp(public_idp, client))
     other = srp.format_timestamp(srp.parse_timestamp(responses["TIMESTAMP"]) + timedelta(seconds=1))
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         respond(public_idp, client, {**responses, "TIMESTAMP": other})
 
 
-def test_a_timestamp_of_another_form_is_an_invalid_parameter(public_idp: Any) -> None:
+def test_malformed_timestamp_is_invalid_parameter(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice")
-    responses = proof(client, begin(public_idp, client))
-    with refused("InvalidParameterException"):
+    responses = proof(client, start_srp(public_idp, client))
+    with raises_client_error("InvalidParameterException"):
         respond(public_idp, client, {**responses, "TIMESTAMP": "2026-03-03T07:08:09Z"})
 
 
-def test_an_unknown_person_gets_a_challenge_that_cannot_be_met(public_idp: Any) -> None:
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+def test_srp_sign_in_of_unknown_user_is_refused_after_the_challenge(public_idp: Any) -> None:
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         srp_client(public_idp, "nobody").authenticate_user()
 
 
-def test_an_unknown_person_has_the_same_salt_each_time(public_idp: Any) -> None:
-    salts = {begin(public_idp, srp_client(public_idp, "nobody"))["SALT"] for _ in range(2)}
+def test_srp_salt_of_an_unknown_user_is_stable(public_idp: Any) -> None:
+    salts = {start_srp(public_idp, srp_client(public_idp, "nobody"))["SALT"] for _ in range(2)}
     assert len(salts) == 1
 
 
-def test_a_talkative_client_says_that_a_person_is_unknown(public_idp: Any) -> None:
-    with refused("UserNotFoundException", "User does not exist."):
-        begin(public_idp, srp_client(public_idp, "nobody", client_id="4talkative"))
+def test_unknown_user_is_revealed_if_the_client_allows_it(public_idp: Any) -> None:
+    with raises_client_error("UserNotFoundException", "User does not exist."):
+        start_srp(public_idp, srp_client(public_idp, "nobody", client_id="4talkative"))
 
 
 @pytest.mark.parametrize("srp_a", ["0", f"{srp.N:x}", "not hexadecimal"])
-def test_a_dishonest_public_number_is_refused(public_idp: Any, srp_a: str) -> None:
-    with refused("InvalidParameterException", "SRP_A is not valid"):
+def test_invalid_srp_a_is_refused(public_idp: Any, srp_a: str) -> None:
+    with raises_client_error("InvalidParameterException", "SRP_A is not valid"):
         public_idp.initiate_auth(
             AuthFlow="USER_SRP_AUTH", ClientId="1public", AuthParameters={"USERNAME": "alice", "SRP_A": srp_a}
         )
 
 
-def test_somebody_without_a_password_cannot_prove_an_empty_one(idp: Any, public_idp: Any) -> None:
+def test_user_without_password_is_refused_an_empty_password(idp: Any, public_idp: Any) -> None:
     idp.admin_create_user(UserPoolId=POOL_ID, Username="passwordless")
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         srp_client(public_idp, "passwordless", "").authenticate_user()
 
 
-def test_a_changed_password_is_the_one_to_prove(idp: Any, public_idp: Any, people: People) -> None:
-    username = people.new()
+def test_srp_with_changed_password_requires_the_new_one(idp: Any, public_idp: Any, users: Users) -> None:
+    username = users.create()
     idp.admin_set_user_password(UserPoolId=POOL_ID, Username=username, Password="Other-horse-8", Permanent=True)
-    with refused("NotAuthorizedException", "Incorrect username or password."):
+    with raises_client_error("NotAuthorizedException", "Incorrect username or password."):
         srp_client(public_idp, username).authenticate_user()
     assert "AuthenticationResult" in srp_client(public_idp, username, "Other-horse-8").authenticate_user()
 
 
-def test_a_person_disabled_before_the_proof_gets_no_tokens(idp: Any, public_idp: Any, people: People) -> None:
-    username = people.new()
+def test_user_disabled_before_the_srp_proof_is_refused(idp: Any, public_idp: Any, users: Users) -> None:
+    username = users.create()
     client = srp_client(public_idp, username)
-    responses = proof(client, begin(public_idp, client))
+    responses = proof(client, start_srp(public_idp, client))
     idp.admin_disable_user(UserPoolId=POOL_ID, Username=username)
-    with refused("NotAuthorizedException", "User is disabled."):
+    with raises_client_error("NotAuthorizedException", "User is disabled."):
         respond(public_idp, client, responses)
 
 
-def test_a_secret_block_of_nobodys_making_is_refused(public_idp: Any) -> None:
+def test_invalid_srp_secret_block_is_refused(public_idp: Any) -> None:
     client = srp_client(public_idp, "alice")
-    responses = proof(client, begin(public_idp, client))
-    with refused("NotAuthorizedException", "Invalid session for the user."):
+    responses = proof(client, start_srp(public_idp, client))
+    with raises_client_error("NotAuthorizedException", "Invalid session for the user."):
         respond(public_idp, client, {**responses, "PASSWORD_CLAIM_SECRET_BLOCK": "not base64"})
 
 
-def test_a_given_password_is_replaced_after_its_proof(idp: Any, public_idp: Any, people: People) -> None:
-    username = people.new(own_password=False)
+def test_temporary_password_is_replaced_after_the_srp_proof(idp: Any, public_idp: Any, users: Users) -> None:
+    username = users.create(permanent_password=False)
     tokens = srp_client(public_idp, username).set_new_password_challenge("Own-horse-9")
     assert "AuthenticationResult" in tokens
 
 
-def test_a_pool_of_addresses_proves_for_the_sub(public_idp: Any) -> None:
+def test_pool_with_email_usernames_uses_the_sub_for_srp(public_idp: Any) -> None:
     client = srp_client(public_idp, "sue@example.com", pool_id=OTHER_POOL_ID, client_id="9strict")
-    parameters = begin(public_idp, client)
+    parameters = start_srp(public_idp, client)
     assert parameters["USER_ID_FOR_SRP"] == "50e00000-0000-4000-8000-000000000001"
     assert respond(public_idp, client, proof(client, parameters))["ChallengeName"] == "MFA_SETUP"

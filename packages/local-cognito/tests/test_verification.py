@@ -1,23 +1,23 @@
-"""Attributes that people change, and prove to be theirs by a code, with boto3."""
+"""Change and verification of users' attributes, with boto3."""
 
 from typing import Any
 
 import pytest
 from local_cognito import Emulator
-from local_cognito_support.aws_errors import refused
-from local_cognito_support.codes import another, latest
-from local_cognito_support.sign_up import EXPIRED, LIMIT, MISMATCH, attribute, attributes
-from local_cognito_support.user_pools import POOL_ID, Clock, People
+from local_cognito_support.aws_errors import raises_client_error
+from local_cognito_support.codes import different_code, latest_code
+from local_cognito_support.sign_up import CODE_EXPIRED, CODE_MISMATCH, LIMIT_EXCEEDED, attributes, read_attribute
+from local_cognito_support.user_pools import POOL_ID, Clock, Users
 
 
 @pytest.fixture
-def person(people: People) -> tuple[str, str]:
-    """Somebody whose address is not verified, and their access token."""
-    username = people.new_with_email(verified=False)
-    return username, people.tokens(username)["AccessToken"]
+def user(users: Users) -> tuple[str, str]:
+    """Create a user with an unverified email address; return the username and the access token."""
+    username = users.create_with_email(verified=False)
+    return username, users.tokens(username)["AccessToken"]
 
 
-def send(idp: Any, access_token: str, name: str = "email") -> Any:
+def send_code(idp: Any, access_token: str, name: str = "email") -> Any:
     return idp.get_user_attribute_verification_code(AccessToken=access_token, AttributeName=name)
 
 
@@ -25,121 +25,123 @@ def verify(idp: Any, access_token: str, code: str, name: str = "email") -> None:
     idp.verify_user_attribute(AccessToken=access_token, AttributeName=name, Code=code)
 
 
-def test_an_address_is_verified_by_the_code_in_the_mailbox(
-    public_idp: Any, idp: Any, emulator: Emulator, person: tuple[str, str]
+def test_email_is_verified_with_the_code_of_the_mailbox(
+    public_idp: Any, idp: Any, emulator: Emulator, user: tuple[str, str]
 ) -> None:
-    username, access_token = person
-    answer = send(public_idp, access_token)
+    username, access_token = user
+    answer = send_code(public_idp, access_token)
     assert answer["CodeDeliveryDetails"]["Destination"] == "p***@e***"
-    code = latest(emulator, username)
-    with refused(*MISMATCH):
-        verify(public_idp, access_token, another(code))
+    code = latest_code(emulator, username)
+    with raises_client_error(*CODE_MISMATCH):
+        verify(public_idp, access_token, different_code(code))
     verify(public_idp, access_token, code)
-    assert attribute(idp, username, "email_verified") == "true"
-    with refused(*EXPIRED):
+    assert read_attribute(idp, username, "email_verified") == "true"
+    with raises_client_error(*CODE_EXPIRED):
         verify(public_idp, access_token, code)
 
 
-def test_a_code_verifies_its_own_attribute_alone(public_idp: Any, emulator: Emulator, person: tuple[str, str]) -> None:
-    username, access_token = person
-    send(public_idp, access_token)
-    with refused(*EXPIRED):
-        verify(public_idp, access_token, latest(emulator, username), "phone_number")
+def test_code_verifies_only_its_own_attribute(public_idp: Any, emulator: Emulator, user: tuple[str, str]) -> None:
+    username, access_token = user
+    send_code(public_idp, access_token)
+    with raises_client_error(*CODE_EXPIRED):
+        verify(public_idp, access_token, latest_code(emulator, username), "phone_number")
 
 
-def test_a_changed_address_is_not_verified_and_a_code_goes_to_it(
-    public_idp: Any, idp: Any, emulator: Emulator, people: People
+def test_changed_email_is_unverified_and_gets_a_code(
+    public_idp: Any, idp: Any, emulator: Emulator, users: Users
 ) -> None:
-    username = people.new_with_email()
-    access_token = people.tokens(username)["AccessToken"]
+    username = users.create_with_email()
+    access_token = users.tokens(username)["AccessToken"]
     changed = attributes(email="elsewhere@example.com", nickname="Nick")
     answer = public_idp.update_user_attributes(AccessToken=access_token, UserAttributes=changed)
-    assert [each["AttributeName"] for each in answer["CodeDeliveryDetailsList"]] == ["email"]
+    assert [item["AttributeName"] for item in answer["CodeDeliveryDetailsList"]] == ["email"]
     assert emulator.mailbox.messages()[0].address == "elsewhere@example.com"
-    assert attribute(idp, username, "email_verified") == "false"
-    verify(public_idp, access_token, latest(emulator, username))
-    assert attribute(idp, username, "email_verified") == "true"
+    assert read_attribute(idp, username, "email_verified") == "false"
+    verify(public_idp, access_token, latest_code(emulator, username))
+    assert read_attribute(idp, username, "email_verified") == "true"
 
 
-def test_an_address_that_stays_the_same_stays_verified(public_idp: Any, idp: Any, people: People) -> None:
-    username = people.new_with_email()
-    same = attributes(email=f"{username}@example.com")
-    answer = public_idp.update_user_attributes(AccessToken=people.tokens(username)["AccessToken"], UserAttributes=same)
+def test_unchanged_email_stays_verified(public_idp: Any, idp: Any, users: Users) -> None:
+    username = users.create_with_email()
+    unchanged = attributes(email=f"{username}@example.com")
+    answer = public_idp.update_user_attributes(
+        AccessToken=users.tokens(username)["AccessToken"], UserAttributes=unchanged
+    )
     assert answer["CodeDeliveryDetailsList"] == []
-    assert attribute(idp, username, "email_verified") == "true"
+    assert read_attribute(idp, username, "email_verified") == "true"
 
 
-def test_a_code_for_the_address_before_does_not_verify_the_next(
-    public_idp: Any, emulator: Emulator, person: tuple[str, str]
+def test_code_for_the_previous_email_does_not_verify_the_new_one(
+    public_idp: Any, emulator: Emulator, user: tuple[str, str]
 ) -> None:
-    username, access_token = person
-    send(public_idp, access_token)
-    before = latest(emulator, username)
+    username, access_token = user
+    send_code(public_idp, access_token)
+    previous_code = latest_code(emulator, username)
     idp_change = [{"Name": "email", "Value": "mine-now@example.com"}]
-    emulator.service.pools.get_moto_user(_person(emulator, username)).update_attributes(idp_change)
-    with refused(*EXPIRED):
-        verify(public_idp, access_token, before)
+    emulator.service.pools.get_moto_user(_to_user(emulator, username)).update_attributes(idp_change)
+    with raises_client_error(*CODE_EXPIRED):
+        verify(public_idp, access_token, previous_code)
 
 
-def _person(emulator: Emulator, username: str) -> Any:
-    user = emulator.service.pools.find_moto_user(POOL_ID, username)
-    assert user is not None
-    return emulator.service.pools.to_user(user)
+def _to_user(emulator: Emulator, username: str) -> Any:
+    moto_user = emulator.service.pools.find_moto_user(POOL_ID, username)
+    assert moto_user is not None
+    return emulator.service.pools.to_user(moto_user)
 
 
 @pytest.mark.parametrize("name", ["email_verified", "phone_number_verified", "sub"])
-def test_nobody_verifies_themselves(public_idp: Any, person: tuple[str, str], name: str) -> None:
-    with refused("NotAuthorizedException", "A client attempted to write unauthorized attribute"):
-        public_idp.update_user_attributes(AccessToken=person[1], UserAttributes=attributes(**{name: "true"}))
+def test_verified_attribute_cannot_be_written_by_the_user(public_idp: Any, user: tuple[str, str], name: str) -> None:
+    with raises_client_error("NotAuthorizedException", "A client attempted to write unauthorized attribute"):
+        public_idp.update_user_attributes(AccessToken=user[1], UserAttributes=attributes(**{name: "true"}))
 
 
-def test_only_addresses_are_verified(public_idp: Any, person: tuple[str, str]) -> None:
-    with refused("InvalidParameterException", "The attribute name cannot be verified."):
-        send(public_idp, person[1], "name")
-    with refused("InvalidParameterException", "User does not have the attribute phone_number."):
-        send(public_idp, person[1], "phone_number")
+def test_only_existing_email_and_phone_are_verified(public_idp: Any, user: tuple[str, str]) -> None:
+    with raises_client_error("InvalidParameterException", "The attribute name cannot be verified."):
+        send_code(public_idp, user[1], "name")
+    with raises_client_error("InvalidParameterException", "User does not have the attribute phone_number."):
+        send_code(public_idp, user[1], "phone_number")
 
 
-def test_a_verified_address_of_somebody_else_stays_theirs(
-    public_idp: Any, idp: Any, emulator: Emulator, people: People, person: tuple[str, str]
+def test_verified_email_of_another_user_is_refused(
+    public_idp: Any, idp: Any, emulator: Emulator, users: Users, user: tuple[str, str]
 ) -> None:
-    owner = people.new_with_email()
-    username, access_token = person
-    taken = attributes(email=f"{owner}@example.com")
-    public_idp.update_user_attributes(AccessToken=access_token, UserAttributes=taken)
-    with refused("AliasExistsException", "An account with the given email already exists."):
-        verify(public_idp, access_token, latest(emulator, username))
-    assert people.sign_in(f"{owner}@example.com")["AuthenticationResult"]
+    owner = users.create_with_email()
+    username, access_token = user
+    changes = attributes(email=f"{owner}@example.com")
+    public_idp.update_user_attributes(AccessToken=access_token, UserAttributes=changes)
+    with raises_client_error("AliasExistsException", "An account with the given email already exists."):
+        verify(public_idp, access_token, latest_code(emulator, username))
+    assert users.sign_in(f"{owner}@example.com")["AuthenticationResult"]
 
 
-def test_where_people_sign_in_by_email_no_two_have_the_same(
-    public_idp: Any, idp: Any, emulator: Emulator, people: People
+def test_duplicate_email_is_refused_in_a_pool_with_email_usernames(
+    public_idp: Any, idp: Any, emulator: Emulator, users: Users
 ) -> None:
     sue = emulator.service.get_user(emulator.service.client("9strict"), "sue@example.com")  # type: ignore[arg-type]
     raw = emulator.service.issue_api_tokens(emulator.service.client("9strict"), sue)["AccessToken"]  # type: ignore[arg-type]
-    with refused("AliasExistsException", "An account with the given email already exists."):
+    with raises_client_error("AliasExistsException", "An account with the given email already exists."):
         public_idp.update_user_attributes(AccessToken=raw, UserAttributes=attributes(email="sam@example.com"))
-    for address in ("suzan@example.com", "sue@example.com"):
-        public_idp.update_user_attributes(AccessToken=raw, UserAttributes=attributes(email=address, nickname="Sue"))
+    for email in ("suzan@example.com", "sue@example.com"):
+        public_idp.update_user_attributes(AccessToken=raw, UserAttributes=attributes(email=email, nickname="Sue"))
     public_idp.update_user_attributes(AccessToken=raw, UserAttributes=attributes(nickname="Suzan"))
 
 
-def test_codes_and_tries_are_limited(
-    public_idp: Any, emulator: Emulator, person: tuple[str, str], clock: Clock
+def test_verification_codes_and_attempts_are_limited(
+    public_idp: Any, emulator: Emulator, user: tuple[str, str], clock: Clock
 ) -> None:
-    username, access_token = person
+    username, access_token = user
     for _ in range(5):
-        send(public_idp, access_token)
-    with refused(*LIMIT):
-        send(public_idp, access_token)
-    code = latest(emulator, username)
+        send_code(public_idp, access_token)
+    with raises_client_error(*LIMIT_EXCEEDED):
+        send_code(public_idp, access_token)
+    code = latest_code(emulator, username)
     for _ in range(15):
-        with refused(*MISMATCH):
-            verify(public_idp, access_token, another(code))
-    with refused(*LIMIT):
+        with raises_client_error(*CODE_MISMATCH):
+            verify(public_idp, access_token, different_code(code))
+    with raises_client_error(*LIMIT_EXCEEDED):
         verify(public_idp, access_token, code)
 
 
-def test_a_token_that_is_none_changes_nothing(public_idp: Any) -> None:
-    with refused("NotAuthorizedException", "Invalid Access Token"):
-        send(public_idp, "eyJ.no.token")
+def test_invalid_access_token_sends_no_code(public_idp: Any) -> None:
+    with raises_client_error("NotAuthorizedException", "Invalid Access Token"):
+        send_code(public_idp, "eyJ.no.token")

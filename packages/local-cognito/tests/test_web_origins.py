@@ -22,15 +22,15 @@ FOREIGN_ORIGINS = [
     "ftp://localhost", "chrome-extension://localhost", "http://LOCALHOST.evil.example", "http://127.0.0.1.nip.io",
     "http://localhost:8000:evil.example", "http://evillocalhost", "//localhost", "localhost",
 ]  # fmt: skip
-OWN_ORIGINS = [
+LOOPBACK_ORIGINS = [
     "http://localhost:8000", "https://localhost", "http://127.0.0.1:3000", "http://[::1]:5173",
     "http://tenant.localhost:8000",
 ]  # fmt: skip
-EVIL = {"Origin": "https://evil.example"}
+FOREIGN_ORIGIN = {"Origin": "https://evil.example"}
 NAVIGATION = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 PAGE_RESOURCE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}
 TARGET = {"X-Amz-Target": "AWSCognitoIdentityProviderService.ListUsers"}
-# One request of each kind: the API, the pages, OAuth, the public documents, our own routes, S3, and what is not there.
+# One request of each kind: the API, pages, OAuth, the public documents, local routes, S3, and unknown URLs.
 REQUESTS = [
     ("POST", "/"), ("OPTIONS", "/"), ("GET", "/oauth2/authorize"), ("GET", "/login"), ("POST", "/login"),
     ("POST", "/signup"), ("POST", "/forgotPassword"), ("GET", "/logout"), ("GET", "/error"), ("GET", "/mailbox"),
@@ -53,7 +53,7 @@ def call(site: Site, method: str, path: str, **headers: str) -> requests.Respons
 
 
 def is_refused(answer: requests.Response, header: str) -> bool:
-    """Return whether an answer is the refusal that names the header or what it stands for, and nothing a page reads."""
+    """Return whether the response is the 403 error that names `header`, without CORS headers."""
     is_json = answer.headers["Content-Type"] == "application/json"
     allows = "Access-Control-Allow-Origin" in answer.headers
     return answer.status_code == 403 and is_json and header in answer.json()["message"] and not allows
@@ -66,7 +66,7 @@ def test_foreign_host_is_refused_on_every_route(site: Site, method: str, path: s
 
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
 def test_foreign_origin_is_refused_on_every_route(site: Site, method: str, path: str) -> None:
-    assert is_refused(call(site, method, path, **EVIL, **TARGET), "another site")
+    assert is_refused(call(site, method, path, **FOREIGN_ORIGIN, **TARGET), "another site")
 
 
 @pytest.mark.parametrize(("method", "path"), REQUESTS)
@@ -92,11 +92,14 @@ def test_origin_that_is_not_loopback_is_refused(site: Site, origin: str) -> None
     assert is_refused(call(site, "POST", "/", Origin=origin, **TARGET), "another site")
 
 
-@pytest.mark.parametrize("origin", OWN_ORIGINS)
+@pytest.mark.parametrize("origin", LOOPBACK_ORIGINS)
 @pytest.mark.parametrize("path", ["/", "/oauth2/token"])
 def test_cors_allows_a_loopback_origin(site: Site, path: str, origin: str) -> None:
-    asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-amz-target"}
-    for answer in (call(site, "OPTIONS", path, Origin=origin, **asked), call(site, "POST", path, Origin=origin)):
+    preflight_headers = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-amz-target"}
+    for answer in (
+        call(site, "OPTIONS", path, Origin=origin, **preflight_headers),
+        call(site, "POST", path, Origin=origin),
+    ):
         assert answer.headers["Access-Control-Allow-Origin"] == origin
         assert "Origin" in answer.headers["Vary"]
         assert "Access-Control-Allow-Credentials" not in answer.headers
@@ -110,12 +113,12 @@ def test_client_without_origin_gets_no_cors_header(site: Site) -> None:
 def test_simple_post_of_a_foreign_page_changes_nothing(site: Site) -> None:
     path = "/_local/clients/2confidential/secret"
     body = json.dumps({"secret": "another_secret_of_24_letters"})
-    for headers in (EVIL, {"Origin": "null"}, PAGE_RESOURCE):
+    for headers in (FOREIGN_ORIGIN, {"Origin": "null"}, PAGE_RESOURCE):
         simple = {"Content-Type": "text/plain", **headers}
         assert requests.post(site.url + path, data=body, headers=simple, timeout=30).status_code == 403
     raw = site.tokens(site.confidential)["refresh_token"]
     form = {"token": raw, "client_id": site.confidential.id, "client_secret": site.confidential.secret}
-    assert requests.post(f"{site.url}/oauth2/revoke", data=form, headers=EVIL, timeout=30).status_code == 403
+    assert requests.post(f"{site.url}/oauth2/revoke", data=form, headers=FOREIGN_ORIGIN, timeout=30).status_code == 403
     form = {**form, "grant_type": "refresh_token", "refresh_token": raw}
     assert requests.post(f"{site.url}/oauth2/token", data=form, timeout=30).status_code == 200
 
@@ -131,8 +134,8 @@ def test_any_site_may_link_to_the_login(site: Site) -> None:
 def test_form_of_the_hosted_ui_is_refused_from_a_foreign_page(site: Site) -> None:
     with Browser(site) as browser:
         browser.authorize()
-        assert Page(browser.shown.text).hidden
-        browser.headers.update(EVIL)
+        assert Page(browser.current_response.text).hidden
+        browser.headers.update(FOREIGN_ORIGIN)
         assert is_refused(browser.sign_in(), "another site")
 
 
@@ -177,7 +180,7 @@ def test_presigned_url_is_answered_on_any_site() -> None:
         s3.put_object(Bucket="pictures", Key="a.png", Body=b"a picture")
         url = s3.generate_presigned_url("get_object", Params={"Bucket": "pictures", "Key": "a.png"})
         assert requests.get(url, headers=PAGE_RESOURCE, timeout=30).content == b"a picture"
-        assert requests.get(url, headers=EVIL, timeout=30).status_code == 403
+        assert requests.get(url, headers=FOREIGN_ORIGIN, timeout=30).status_code == 403
         assert requests.put(url, headers=PAGE_RESOURCE, timeout=30).status_code == 403
 
 

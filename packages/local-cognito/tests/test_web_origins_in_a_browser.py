@@ -1,4 +1,4 @@
-"""A foreign web page and a page of this machine in a real Chromium: what each gets from the local Cognito."""
+"""Access of a foreign web page and of a loopback page to the local Cognito, in Chromium."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +12,7 @@ from local_cognito_support.real_parts import chromium_path
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 pytestmark = pytest.mark.needs("chromium")
-# What a page's script gets: the text of the response, or the browser's refusal.
+# Returns what a page's script gets: the type and status of the response, or "refused" if the browser blocks it.
 _FETCH = """async ([url, options]) => {
     try { const answer = await fetch(url, options); return answer.type + " " + answer.status; }
     catch (error) { return "refused"; }
@@ -38,7 +38,7 @@ class _EmptyPage(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    """The port of a web site that `evil.example` and `localhost` lead to."""
+    """Yield the port of a web site that is reached as `evil.example` and as `localhost`."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _EmptyPage) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -56,7 +56,7 @@ def site() -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        # DNS of the attacker: evil.example is this machine.
+        # The attacker's DNS resolves evil.example to loopback.
         arguments = [*CHROMIUM_ARGUMENTS, "--host-resolver-rules=MAP evil.example 127.0.0.1"]
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=arguments)
         yield browser
@@ -72,21 +72,21 @@ def page(chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
-def test_page_of_this_machine_calls_the_api(page: Page, site: Site, port: int) -> None:
+def test_loopback_page_calls_the_api(page: Page, site: Site, port: int) -> None:
     page.goto(f"http://localhost:{port}/")
     assert page.evaluate(_FETCH, [f"{site.url}/", _API]) == "cors 200"
 
 
 def test_foreign_page_reads_and_changes_nothing(page: Page, site: Site, port: int) -> None:
-    seen = []
-    page.on("response", lambda response: seen.append((response.url.removeprefix(site.url), response.status)))
+    responses = []
+    page.on("response", lambda response: responses.append((response.url.removeprefix(site.url), response.status)))
     page.goto(f"http://evil.example:{port}/")
     assert page.evaluate(_FETCH, [f"{site.url}/", _API]) == "refused"
     assert page.evaluate(_FETCH, [f"{site.url}/mailbox", {}]) == "refused"
     page.evaluate(_FETCH, [f"{site.url}/oauth2/token", _SIMPLE])
     page.evaluate(_SUBMIT, f"{site.url}/oauth2/revoke")
     expect(page.get_by_text("A web page of another site")).to_be_visible()
-    assert {("/oauth2/token", 403), ("/oauth2/revoke", 403)} <= set(seen)
+    assert {("/oauth2/token", 403), ("/oauth2/revoke", 403)} <= set(responses)
 
 
 def test_rebound_domain_reads_nothing(page: Page, site: Site) -> None:

@@ -1,4 +1,4 @@
-"""Conditions of policies: those that the local IAM looks at, and what becomes of the others."""
+"""Conditions of policies: the supported ones, and how the others are treated."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,13 +22,13 @@ def _document(operator: str, tests: Mapping[str, Any], effect: str = "Allow") ->
     }
 
 
-def _may_list(operator: str, wanted: Any, prefix: str | None, key: str = "s3:prefix") -> bool:
-    asked = ME if prefix is None else {**ME, "s3:prefix": prefix}
-    return is_allowed([_document(operator, {key: wanted})], "s3:ListBucket", BUCKET, asked)
+def _may_list(operator: str, pattern: Any, prefix: str | None, key: str = "s3:prefix") -> bool:
+    context = ME if prefix is None else {**ME, "s3:prefix": prefix}
+    return is_allowed([_document(operator, {key: pattern})], "s3:ListBucket", BUCKET, context)
 
 
 @pytest.mark.parametrize(
-    ("operator", "wanted", "prefix", "allowed"),
+    ("operator", "pattern", "prefix", "allowed"),
     [
         ("StringLike", OWN, "eu-west-1:me/", True),
         ("StringLike", OWN, "eu-west-1:me/photos/", True),
@@ -49,23 +49,25 @@ def _may_list(operator: str, wanted: Any, prefix: str | None, key: str = "s3:pre
         ("StringLike", "${aws:PrincipalTag/team}/*", "blue/", False),
     ],
 )
-def test_a_listing_is_allowed_by_its_prefix(operator: str, wanted: Any, prefix: str | None, allowed: bool) -> None:
-    assert _may_list(operator, wanted, prefix) is allowed
+def test_list_bucket_is_allowed_by_prefix_condition(
+    operator: str, pattern: Any, prefix: str | None, allowed: bool
+) -> None:
+    assert _may_list(operator, pattern, prefix) is allowed
 
 
-def test_the_names_of_keys_have_no_case() -> None:
+def test_condition_keys_are_case_insensitive() -> None:
     assert _may_list("StringLike", OWN, "eu-west-1:me/", key="S3:Prefix")
     assert not _may_list("StringLike", OWN, "eu-west-1:you/", key="S3:Prefix")
 
 
-def test_all_conditions_of_a_statement_must_be_met() -> None:
+def test_all_conditions_of_a_statement_must_match() -> None:
     document = _document("StringLike", {"s3:prefix": OWN, "s3:delimiter": "/"})
-    asked = {**ME, "s3:prefix": "eu-west-1:me/"}
-    assert not is_allowed([document], "s3:ListBucket", BUCKET, asked)
-    assert is_allowed([document], "s3:ListBucket", BUCKET, {**asked, "s3:delimiter": "/"})
+    context = {**ME, "s3:prefix": "eu-west-1:me/"}
+    assert not is_allowed([document], "s3:ListBucket", BUCKET, context)
+    assert is_allowed([document], "s3:ListBucket", BUCKET, {**context, "s3:delimiter": "/"})
 
 
-def test_a_denial_counts_only_where_its_condition_is_met() -> None:
+def test_deny_applies_only_if_its_condition_matches() -> None:
     everything = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     documents = [everything, _document("StringLike", {"s3:prefix": "secret/*"}, "Deny")]
     assert is_allowed(documents, "s3:ListBucket", BUCKET, {"s3:prefix": "open/"})
@@ -75,7 +77,7 @@ def test_a_denial_counts_only_where_its_condition_is_met() -> None:
 @pytest.mark.parametrize(
     ("operator", "key"), [("IpAddress", "aws:SourceIp"), ("StringEquals", "aws:RequestedRegion"), ("Null", "s3:prefix")]
 )
-def test_a_condition_that_cannot_be_told_allows_and_denies_nothing(operator: str, key: str) -> None:
+def test_unsupported_condition_is_ignored_for_allow_and_for_deny(operator: str, key: str) -> None:
     allowing, denying = (_document(operator, {key: "x"}, effect) for effect in ("Allow", "Deny"))
     everything = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     assert is_allowed([allowing], "s3:ListBucket", BUCKET, ME)
@@ -83,11 +85,11 @@ def test_a_condition_that_cannot_be_told_allows_and_denies_nothing(operator: str
     assert not has_supported_conditions(allowing)
 
 
-def test_one_that_is_not_met_outweighs_one_that_cannot_be_told() -> None:
+def test_unmatched_condition_outweighs_unsupported_condition() -> None:
     document = _document("StringLike", {"s3:prefix": OWN, "aws:SourceIp": "x"})
     assert not is_allowed([document], "s3:ListBucket", BUCKET, {**ME, "s3:prefix": "eu-west-1:you/"})
 
 
-def test_what_is_looked_at_is_told_apart() -> None:
+def test_supported_conditions_and_no_conditions_are_supported() -> None:
     assert has_supported_conditions(_document("StringLike", {"s3:prefix": OWN}))
     assert has_supported_conditions({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})

@@ -1,4 +1,4 @@
-"""What requests to DynamoDB need leave for."""
+"""The permissions that DynamoDB operations require."""
 
 from typing import Any
 
@@ -29,8 +29,8 @@ TABLE = "arn:aws:dynamodb:eu-west-1:1:table/"
         ("ExecuteStatement", {"Statement": 'SELECT * FROM "a"'}, [("ExecuteStatement", "*")]),
     ],
 )
-def test_an_operation_needs_leave_for_each_of_its_tables(
+def test_operation_requires_permission_for_each_table(
     operation: str, parameters: dict[str, Any], expected: list[tuple[str, str]]
 ) -> None:
-    found = list(required_permissions(operation, parameters, region="eu-west-1", account="1"))
-    assert found == [(f"dynamodb:{action}", resource) for action, resource in expected]
+    permissions = list(required_permissions(operation, parameters, region="eu-west-1", account="1"))
+    assert permissions == [(f"dynamodb:{action}", resource) for action, resource in expected]

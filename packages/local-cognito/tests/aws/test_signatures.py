@@ -1,4 +1,4 @@
-"""Signatures read from requests; what they sign is for test_enforcement.py, with botocore as the client."""
+"""Parsing of AWS signatures. test_enforcement.py tests their verification, with botocore as the client."""
 
 import pytest
 from local_cognito.aws.signatures import read_signature
@@ -14,15 +14,15 @@ def request(authorization: str = HEADER, timestamp: str = TIMESTAMP, query: str 
     return Request.from_primitives("GET", f"http://localhost/bucket/key?{query}", headers)
 
 
-def test_a_header_says_who_signed_for_what() -> None:
-    found = read_signature(request())
-    assert found is not None
-    assert (found.access_key_id, found.region, found.service) == ("AKIA0123456789ABCDEF", "eu-west-1", "s3")
-    assert found.signed_headers == ("host", "x-amz-date")
-    assert found.ends_at is None
+def test_authorization_header_is_parsed() -> None:
+    signature = read_signature(request())
+    assert signature is not None
+    assert (signature.access_key_id, signature.region, signature.service) == ("AKIA0123456789ABCDEF", "eu-west-1", "s3")
+    assert signature.signed_headers == ("host", "x-amz-date")
+    assert signature.ends_at is None
 
 
-def test_nothing_secret_is_in_the_repr() -> None:
+def test_repr_of_signature_has_no_secret() -> None:
     assert "0123abcd" not in repr(read_signature(request()))
 
 
@@ -37,20 +37,20 @@ def test_nothing_secret_is_in_the_repr() -> None:
         HEADER.replace("4-", "3-"),
     ],
 )
-def test_what_is_no_signature_of_version_4_is_none(authorization: str) -> None:
+def test_header_without_a_version_4_signature_is_none(authorization: str) -> None:
     assert read_signature(request(authorization)) is None
 
 
-def test_a_moment_that_is_none_makes_no_signature() -> None:
+def test_invalid_date_is_none() -> None:
     assert read_signature(request(timestamp="yesterday")) is None
 
 
-def test_an_address_says_when_it_ends() -> None:
+def test_presigned_url_has_an_expiry() -> None:
     query = (
         f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={CREDENTIAL.replace('/', '%2F')}&X-Amz-Date={TIMESTAMP}"
         "&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=0123abcd"
     )
-    found = read_signature(request("", query=query))
-    assert found is not None
-    assert found.ends_at == 1_795_342_272 + 60
+    signature = read_signature(request("", query=query))
+    assert signature is not None
+    assert signature.ends_at == 1_795_342_272 + 60
     assert read_signature(request("", query=query.replace("=60", "=soon"))) is None

@@ -1,4 +1,4 @@
-"""A provider's ID token: what is believed, and each thing that is not."""
+"""Verification of a provider's ID token: accepted tokens, and each reason to refuse one."""
 
 import base64
 import json
@@ -26,12 +26,12 @@ def verify(raw: str, keys: dict[str, Any] = KEYS) -> dict[str, Any]:
     return verify_id_token(raw, keys, PROVIDER, nonce="the nonce", now=NOW)
 
 
-def test_a_good_token_is_believed() -> None:
+def test_valid_id_token_of_a_provider_is_accepted() -> None:
     assert verify(token()) == GOOD
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "description"),
     [
         ({"aud": ["us", "them"], "azp": "us"}, None),
         ({"aud": ["us"]}, None),
@@ -54,21 +54,21 @@ def test_a_good_token_is_believed() -> None:
         ({"nonce": None}, "Bad id_token nonce"),
     ],
 )
-def test_each_claim_is_held_to_what_it_must_be(changes: dict[str, Any], said: str | None) -> None:
+def test_each_claim_of_a_provider_id_token_is_verified(changes: dict[str, Any], description: str | None) -> None:
     raw = token(**changes)
-    if said is None:
+    if description is None:
         assert verify(raw)["sub"] == "fay"
         return
-    with pytest.raises(FederationFailed) as failed:
+    with pytest.raises(FederationFailed) as raised:
         verify(raw)
-    assert (failed.value.error, failed.value.description) == ("invalid_request", said)
+    assert (raised.value.error, raised.value.description) == ("invalid_request", description)
 
 
-def test_a_token_by_an_elliptic_curve_is_believed() -> None:
+def test_es256_id_token_is_accepted() -> None:
     assert verify(token(CURVE_KEY, "two", "ES256"))["sub"] == "fay"
 
 
-def test_without_a_name_the_only_key_counts() -> None:
+def test_id_token_without_kid_is_verified_with_the_only_key() -> None:
     assert verify(token(kid=None), {"keys": KEYS["keys"][:1]})["sub"] == "fay"
 
 
@@ -93,21 +93,21 @@ def unsigned() -> str:
     ids=[
         "another key",
         "unknown key",
-        "which key",
-        "the secret",
-        "another kind",
+        "no kid",
+        "client secret",
+        "another algorithm",
         "unsigned",
-        "broken",
+        "wrong signature",
         "none",
         "empty",
     ],
 )
-def test_a_signature_that_does_not_hold_is_refused(raw: str) -> None:
+def test_id_token_with_invalid_signature_is_refused(raw: str) -> None:
     with pytest.raises(FederationFailed, match="Invalid id_token"):
         verify(raw)
 
 
 @pytest.mark.parametrize("keys", [{}, {"keys": []}, {"keys": "none"}, {"keys": [jwk(KEY, kid="one", use="enc")]}])
-def test_a_key_document_without_a_key_for_signatures_verifies_nothing(keys: dict[str, Any]) -> None:
+def test_jwks_without_a_signing_key_verifies_no_id_token(keys: dict[str, Any]) -> None:
     with pytest.raises(FederationFailed, match="Invalid id_token"):
         verify(token(), keys)

@@ -1,4 +1,4 @@
-"""What is asked of a provider, and what is said of it where it answers badly or not at all."""
+"""Requests to a provider, and the errors for invalid or missing responses."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,19 +21,19 @@ def server() -> Iterator[ScriptedServer]:
 
 
 def provider(**details: str) -> IdentityProvider:
-    name, kind = details.pop("name", "Corporate"), details.pop("type", "OIDC")
-    given = {"client_id": "us", "client_secret": "s3cret", "oidc_issuer": ISSUER, **details}
-    return identity_provider(name, {"ProviderType": kind, "ProviderDetails": given})
+    name, provider_type = details.pop("name", "Corporate"), details.pop("type", "OIDC")
+    all_details = {"client_id": "us", "client_secret": "s3cret", "oidc_issuer": ISSUER, **details}
+    return identity_provider(name, {"ProviderType": provider_type, "ProviderDetails": all_details})
 
 
 def claims(server: ScriptedServer, *steps: Any, has_user_info: bool = True, **details: str) -> dict[str, Any]:
-    """What the provider says, which answers with `steps`: tokens, keys, userInfo."""
+    """Return the claims of a provider that responds with `steps`: tokens, JWKS, userInfo."""
     server.script(*steps)
     names = ("token_url", "jwks_uri", *(["attributes_url"] if has_user_info else []))
-    addresses = {name: f"{server.url}/{name}" for name in names}
+    urls = {name: f"{server.url}/{name}" for name in names}
     return CLIENT.claims(
         provider(**details),
-        addresses,
+        urls,
         code="the code",
         verifier="the verifier",
         nonce="the nonce",
@@ -41,43 +41,43 @@ def claims(server: ScriptedServer, *steps: Any, has_user_info: bool = True, **de
     )
 
 
-def failed(server: ScriptedServer, *steps: Any, **more: Any) -> str:
+def failure_description(server: ScriptedServer, *steps: Any, **options: Any) -> str:
     with pytest.raises(FederationFailed) as failure:
-        claims(server, *steps, **more)
+        claims(server, *steps, **options)
     assert failure.value.error == "invalid_request"
     return failure.value.description
 
 
-def test_a_code_becomes_claims(server: ScriptedServer) -> None:
-    told = {"sub": "fay", "email": "fay@example.com"}
-    found = claims(server, json_answer(TOKENS), json_answer(KEYS), json_answer(told))
-    assert found == {**GOOD, **told, **TOKENS}
-    asked, _, user_info = server.requests
-    assert (asked.method, asked.path) == ("POST", "/token_url")
-    assert asked.body == (
+def test_code_is_redeemed_at_the_provider_for_claims(server: ScriptedServer) -> None:
+    user_info_claims = {"sub": "fay", "email": "fay@example.com"}
+    response = claims(server, json_answer(TOKENS), json_answer(KEYS), json_answer(user_info_claims))
+    assert response == {**GOOD, **user_info_claims, **TOKENS}
+    token_request, _, user_info = server.requests
+    assert (token_request.method, token_request.path) == ("POST", "/token_url")
+    assert token_request.body == (
         b"grant_type=authorization_code&code=the+code&redirect_uri=http%3A%2F%2Fus&client_id=us"
         b"&code_verifier=the+verifier&client_secret=s3cret"
     )
     assert (user_info.method, user_info.headers["authorization"]) == ("GET", "Bearer the access token")
 
 
-def test_user_info_is_asked_by_post_where_the_provider_wants_that(server: ScriptedServer) -> None:
+def test_user_info_request_uses_the_configured_method(server: ScriptedServer) -> None:
     steps = json_answer(TOKENS), json_answer(KEYS), json_answer({"sub": "fay"})
     claims(server, *steps, attributes_request_method="POST")
     assert server.requests[2].method == "POST"
 
 
-def test_a_client_without_a_secret_sends_none(server: ScriptedServer) -> None:
+def test_token_request_without_client_secret_sends_none(server: ScriptedServer) -> None:
     claims(server, json_answer(TOKENS), json_answer(KEYS), json_answer({"sub": "fay"}), client_secret="")
     assert b"client_secret" not in server.requests[0].body
 
 
-def test_a_provider_without_user_info_is_asked_for_none(server: ScriptedServer) -> None:
+def test_provider_without_user_info_url_gets_no_user_info_request(server: ScriptedServer) -> None:
     assert claims(server, json_answer(TOKENS), json_answer(KEYS), has_user_info=False)["sub"] == "fay"
     assert server.count == 2
 
 
-def test_without_an_access_token_there_is_no_user_info(server: ScriptedServer) -> None:
+def test_response_without_access_token_makes_no_user_info_request(server: ScriptedServer) -> None:
     assert claims(server, json_answer({"id_token": token()}), json_answer(KEYS))["sub"] == "fay"
 
 
@@ -86,7 +86,7 @@ JWKS_ERROR = "error_description=Timeout in calling jwks uri"
 
 
 @pytest.mark.parametrize(
-    ("steps", "said"),
+    ("steps", "description"),
     [
         ([Silence()], "Timeout occurred in calling IdP token endpoint"),
         ([Answer(body=b"x" * 270_000)], "Timeout occurred in calling IdP token endpoint"),
@@ -106,12 +106,14 @@ JWKS_ERROR = "error_description=Timeout in calling jwks uri"
         ([json_answer(TOKENS), json_answer(KEYS), json_answer({"sub": "eve"})], "Bad sub in the userInfo response"),
     ],
 )
-def test_each_failure_is_told_in_cognitos_words(server: ScriptedServer, steps: list[Any], said: str) -> None:
-    assert failed(server, *steps) == said
+def test_provider_failure_has_the_error_description_of_cognito(
+    server: ScriptedServer, steps: list[Any], description: str
+) -> None:
+    assert failure_description(server, *steps) == description
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "description"),
     [
         (json_answer({"error": "invalid_grant"}, 400), "Google Error - 400 invalid_grant"),
         (json_answer({"error": "<b>Not a word</b>"}, 400), "Google Error - 400 error getting token"),
@@ -120,23 +122,23 @@ def test_each_failure_is_told_in_cognitos_words(server: ScriptedServer, steps: l
         (Answer(502, b"<html>"), "Google Error - 502 error getting token"),
     ],
 )
-def test_of_googles_refusal_the_code_is_told(server: ScriptedServer, answer: Answer, said: str) -> None:
-    assert failed(server, answer, name="Google", type="Google") == said
+def test_google_token_error_includes_the_error_code(server: ScriptedServer, answer: Answer, description: str) -> None:
+    assert failure_description(server, answer, name="Google", type="Google") == description
 
 
-def document(server: ScriptedServer, **changes: Any) -> dict[str, Any]:
-    found = {"issuer": server.url, "authorization_endpoint": f"{server.url}/a", "token_endpoint": f"{server.url}/t"}
-    return {**found, "jwks_uri": f"{server.url}/k", "userinfo_endpoint": 7, **changes}
+def discovery_document(server: ScriptedServer, **changes: Any) -> dict[str, Any]:
+    fields = {"issuer": server.url, "authorization_endpoint": f"{server.url}/a", "token_endpoint": f"{server.url}/t"}
+    return {**fields, "jwks_uri": f"{server.url}/k", "userinfo_endpoint": 7, **changes}
 
 
-def discovered(server: ScriptedServer, *steps: Any, **details: str) -> Any:
+def discover(server: ScriptedServer, *steps: Any, **details: str) -> Any:
     server.script(*steps)
     return CLIENT.addresses(provider(oidc_issuer=server.url, **details))
 
 
-def test_discovery_finds_the_addresses(server: ScriptedServer) -> None:
-    found = discovered(server, json_answer(document(server)))
-    assert found == {
+def test_discovery_returns_the_endpoint_urls(server: ScriptedServer) -> None:
+    urls = discover(server, json_answer(discovery_document(server)))
+    assert urls == {
         "authorize_url": f"{server.url}/a",
         "token_url": f"{server.url}/t",
         "jwks_uri": f"{server.url}/k",
@@ -144,20 +146,20 @@ def test_discovery_finds_the_addresses(server: ScriptedServer) -> None:
     assert server.requests[0].path == "/.well-known/openid-configuration"
 
 
-def test_what_the_details_say_goes_before_discovery(server: ScriptedServer) -> None:
-    found = discovered(server, json_answer(document(server)), token_url="https://tokens.example/")
-    assert found["token_url"] == "https://tokens.example/"
+def test_configured_url_has_priority_over_discovery(server: ScriptedServer) -> None:
+    urls = discover(server, json_answer(discovery_document(server)), token_url="https://tokens.example/")
+    assert urls["token_url"] == "https://tokens.example/"
 
 
-def test_where_the_details_say_it_all_nothing_is_asked(server: ScriptedServer) -> None:
-    own = {name: f"https://{name}.example/" for name in ("authorize_url", "token_url", "attributes_url", "jwks_uri")}
-    names = {name: value.replace("_", "-") for name, value in own.items()}
-    assert discovered(server, Answer(500), **names) == names
+def test_no_discovery_request_if_all_urls_are_configured(server: ScriptedServer) -> None:
+    urls = {name: f"https://{name}.example/" for name in ("authorize_url", "token_url", "attributes_url", "jwks_uri")}
+    names = {name: value.replace("_", "-") for name, value in urls.items()}
+    assert discover(server, Answer(500), **names) == names
     assert server.count == 0
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "description"),
     [
         (json_answer({"issuer": "https://evil.example"}), "Bad issuer in the discovery document"),
         (json_answer({}), "Bad issuer in the discovery document"),
@@ -165,12 +167,12 @@ def test_where_the_details_say_it_all_nothing_is_asked(server: ScriptedServer) -
         (Answer(body=b"<html>"), "Timeout occurred in calling IdP discovery endpoint"),
     ],
 )
-def test_discovery_that_fails_is_told(server: ScriptedServer, answer: Answer, said: str) -> None:
-    with pytest.raises(FederationFailed, match=said):
-        discovered(server, answer)
+def test_failed_discovery_is_an_error(server: ScriptedServer, answer: Answer, description: str) -> None:
+    with pytest.raises(FederationFailed, match=description):
+        discover(server, answer)
 
 
-def test_an_address_in_plain_http_elsewhere_is_not_gone_to(server: ScriptedServer) -> None:
+def test_plain_http_url_of_a_provider_is_not_requested(server: ScriptedServer) -> None:
     with pytest.raises(FederationFailed, match="The provider's token_url is neither https nor on this machine"):
         CLIENT.claims(
             provider(),
@@ -182,6 +184,6 @@ def test_an_address_in_plain_http_elsewhere_is_not_gone_to(server: ScriptedServe
         )
 
 
-def test_a_provider_without_an_issuer_cannot_be_gone_to() -> None:
+def test_google_without_oidc_issuer_is_an_error() -> None:
     with pytest.raises(FederationFailed, match="Google has no oidc_issuer"):
         CLIENT.addresses(provider(name="Google", type="Google", oidc_issuer=""))

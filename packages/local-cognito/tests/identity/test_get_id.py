@@ -1,4 +1,4 @@
-"""GetId: the same identity for the same login, and a login is an ID token that holds in every respect."""
+"""GetId: one identity per login, and validation of the ID token."""
 
 import time
 from typing import Any
@@ -7,7 +7,7 @@ import jwt
 import pytest
 import requests
 from local_cognito import Emulator, sign
-from local_cognito_support.aws_errors import refused
+from local_cognito_support.aws_errors import raises_client_error
 from local_cognito_support.identity_site import (
     BARE_POOL,
     CLOSED_POOL,
@@ -32,21 +32,21 @@ def get_id(site: Site, token: str, **options: Any) -> str:
     return str(site.identity.get_id(**arguments)["IdentityId"])
 
 
-def test_a_login_has_one_identity_in_the_pool_s_region(site: Site) -> None:
+def test_same_login_gets_same_identity_in_the_pool_region(site: Site) -> None:
     first, second = site.get_id("alice"), site.get_id("alice", client_id="other")
     assert first == second
     assert first.startswith("eu-west-1:")
 
 
-def test_two_people_have_two_identities(site: Site) -> None:
+def test_two_users_have_different_identities(site: Site) -> None:
     assert site.get_id("alice") != site.get_id("bob")
 
 
-def test_a_person_has_another_identity_in_another_pool(site: Site) -> None:
+def test_user_has_another_identity_in_another_identity_pool(site: Site) -> None:
     assert site.get_id("alice") != site.get_id("alice", CLOSED_POOL)
 
 
-def test_an_identity_outlives_a_restart_and_needs_no_second_get_id(site: Site) -> None:
+def test_identity_survives_a_restart_without_get_id(site: Site) -> None:
     before = site.get_id("alice")
     with Emulator(seed=SEED) as restarted:
         again = Site(restarted)
@@ -54,63 +54,65 @@ def test_an_identity_outlives_a_restart_and_needs_no_second_get_id(site: Site) -
         assert again.get_id("alice") == before == session.identity_id
 
 
-def test_an_unknown_pool_is_not_found(site: Site) -> None:
+def test_unknown_identity_pool_is_not_found(site: Site) -> None:
     unknown = "eu-west-1:99999999-0000-4000-8000-000000000001"
-    with refused("ResourceNotFoundException", f"IdentityPool '{unknown}' not found."):
+    with raises_client_error("ResourceNotFoundException", f"IdentityPool '{unknown}' not found."):
         site.identity.get_id(IdentityPoolId=unknown)
 
 
-def test_guests_are_different_each_time(site: Site) -> None:
+def test_each_guest_gets_a_new_identity(site: Site) -> None:
     first, second = (site.identity.get_id(IdentityPoolId=IDENTITY_POOL)["IdentityId"] for _ in range(2))
     assert first != second
 
 
-def test_guests_are_refused_where_they_are_not_allowed(site: Site) -> None:
-    with refused("NotAuthorizedException", "Unauthenticated access is not supported for this identity pool."):
+def test_guest_is_refused_if_the_pool_allows_no_guests(site: Site) -> None:
+    with raises_client_error(
+        "NotAuthorizedException", "Unauthenticated access is not supported for this identity pool."
+    ):
         site.identity.get_id(IdentityPoolId=CLOSED_POOL)
 
 
-def test_a_token_of_another_pool_under_this_pool_s_name_is_refused(site: Site) -> None:
-    with refused("NotAuthorizedException", f"{INVALID}Issuer doesn't match providerName"):
-        get_id(site, site_of_others(site))
+def test_token_of_another_user_pool_is_refused(site: Site) -> None:
+    with raises_client_error("NotAuthorizedException", f"{INVALID}Issuer doesn't match providerName"):
+        get_id(site, token_of_other_user_pool(site))
 
 
-def test_a_login_of_a_provider_that_the_pool_does_not_have_is_refused(site: Site) -> None:
-    logins = site.logins(site_of_others(site), OTHER_USER_POOL)
-    with refused("NotAuthorizedException", "Token is not from a supported provider of this identity pool."):
+def test_login_of_unsupported_provider_is_refused(site: Site) -> None:
+    logins = site.logins(token_of_other_user_pool(site), OTHER_USER_POOL)
+    with raises_client_error("NotAuthorizedException", "Token is not from a supported provider of this identity pool."):
         site.identity.get_id(IdentityPoolId=IDENTITY_POOL, Logins=logins)
     assert site.identity.get_id(IdentityPoolId=OTHERS_POOL, Logins=logins)["IdentityId"]
 
 
-def site_of_others(site: Site) -> str:
+def token_of_other_user_pool(site: Site) -> str:
     answer = site.idp.initiate_auth(
         AuthFlow="USER_PASSWORD_AUTH", ClientId="elsewhere", AuthParameters={"USERNAME": "olga", "PASSWORD": "x"}
     )
     return str(answer["AuthenticationResult"]["IdToken"])
 
 
-def test_two_logins_at_once_are_refused(site: Site) -> None:
+def test_two_logins_in_one_request_are_refused(site: Site) -> None:
     logins = {**site.logins(site.id_token("alice")), "accounts.google.com": "x"}
-    with refused("NotAuthorizedException", "Token is not from a supported provider of this identity pool."):
+    with raises_client_error("NotAuthorizedException", "Token is not from a supported provider of this identity pool."):
         site.identity.get_id(IdentityPoolId=IDENTITY_POOL, Logins=logins)
 
 
-def test_a_token_with_changed_claims_is_refused(site: Site) -> None:
+def test_id_token_with_changed_claims_is_refused(site: Site) -> None:
     header, _, signature = site.id_token("alice").split(".")
     _, payload, _ = site.id_token("bob").split(".")
-    with refused("NotAuthorizedException", f"{INVALID}Token signature invalid."):
+    with raises_client_error("NotAuthorizedException", f"{INVALID}Token signature invalid."):
         get_id(site, ".".join((header, payload, signature)))
 
 
-def test_a_token_signed_by_other_keys_is_refused(site: Site, tmp_path: Any) -> None:
+def test_id_token_signed_with_other_keys_is_refused(site: Site, tmp_path: Any) -> None:
     forged = sign(USER_POOL, claims_of(site.id_token("alice")), "id", state_dir=tmp_path)
-    with refused("NotAuthorizedException", f"{INVALID}Can't find the token's key."):
+    with raises_client_error("NotAuthorizedException", f"{INVALID}Can't find the token's key."):
         get_id(site, forged)
 
 
 @pytest.mark.parametrize("raw", ["nonsense", "a.b.c", "eyJhbGciOiJub25lIn0.e30."])
-def test_what_is_no_token_is_refused(site: Site, raw: str) -> None:
-    with refused("NotAuthorizedException"):
+def test_malformed_id_token_is_refused(site: Site, raw: str) -> None:
+    with raises_client_error("NotAuthorizedException"):
         get_id(site, raw)
 
 
@@ -127,34 +129,34 @@ def test_what_is_no_token_is_refused(site: Site, raw: str) -> None:
         ({"iss": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_People"}, "Issuer doesn't match providerName"),
     ],
 )
-def test_a_well_signed_token_with_a_wrong_claim_is_refused(site: Site, changes: dict[str, Any], message: str) -> None:
+def test_id_token_with_a_wrong_claim_is_refused(site: Site, changes: dict[str, Any], message: str) -> None:
     forged = site.emulator.sign(USER_POOL, {**claims_of(site.id_token("alice")), **changes}, "id")
-    with refused("NotAuthorizedException", message and INVALID + message):
+    with raises_client_error("NotAuthorizedException", message and INVALID + message):
         get_id(site, forged)
 
 
-def test_an_access_token_is_no_login(site: Site) -> None:
+def test_access_token_as_login_is_refused(site: Site) -> None:
     answer = site.idp.initiate_auth(
         AuthFlow="USER_PASSWORD_AUTH", ClientId="web", AuthParameters={"USERNAME": "alice", "PASSWORD": "x"}
     )
-    with refused("NotAuthorizedException"):
+    with raises_client_error("NotAuthorizedException"):
         get_id(site, answer["AuthenticationResult"]["AccessToken"])
 
 
-def test_a_token_past_its_end_is_refused(site: Site, clock: Clock) -> None:
+def test_expired_id_token_is_refused(site: Site, clock: Clock) -> None:
     token = site.id_token("alice")
     clock.pass_seconds(claims_of(token)["exp"] - time.time() + 1)
-    with refused("NotAuthorizedException"):
+    with raises_client_error("NotAuthorizedException"):
         get_id(site, token)
 
 
-def test_a_client_that_the_identity_pool_does_not_name_is_refused(site: Site) -> None:
-    with refused("NotAuthorizedException"):
+def test_id_token_of_a_client_not_in_the_identity_pool_is_refused(site: Site) -> None:
+    with raises_client_error("NotAuthorizedException"):
         site.get_id("alice", CLOSED_POOL, client_id="other")
 
 
-def test_an_operation_that_is_missing_is_named(site: Site) -> None:
-    with refused("NotImplementedException", "The local Cognito does not have the operation GetOpenIdToken"):
+def test_unsupported_identity_operation_is_named(site: Site) -> None:
+    with raises_client_error("NotImplementedException", "The local Cognito does not have the operation GetOpenIdToken"):
         site.identity.get_open_id_token(IdentityId=site.get_id("alice", BARE_POOL))
 
 
@@ -168,7 +170,7 @@ def test_an_operation_that_is_missing_is_named(site: Site) -> None:
         ("GetId", '{"IdentityPoolId": "x", "Logins": {"a": 1}}', "InvalidParameterException"),
     ],
 )
-def test_what_no_client_of_aws_would_send_is_refused_in_json(site: Site, operation: str, body: str, code: str) -> None:
+def test_invalid_identity_request_is_a_json_error(site: Site, operation: str, body: str, code: str) -> None:
     headers = {"X-Amz-Target": f"AWSCognitoIdentityService.{operation}"}
     answer = requests.post(site.emulator.url, data=body, headers=headers, timeout=30)
     assert (answer.status_code, answer.json()["__type"]) == (400, code)

@@ -1,4 +1,4 @@
-"""Which role a login gets, as values."""
+"""Selection of the role of a login."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def pool(mapping: RoleMapping, **changes: Any) -> IdentityPool:
 
 
 @pytest.mark.parametrize(
-    ("claim", "match", "value", "holds"),
+    ("claim", "match", "value", "matches"),
     [
         ("team", "Equals", "blue", True),
         ("team", "Equals", "blu", False),
@@ -38,21 +38,21 @@ def pool(mapping: RoleMapping, **changes: Any) -> IdentityPool:
         ("absent", "NotEqual", "x", False),
     ],
 )
-def test_a_rule_holds_by_its_claim(claim: str, match: str, value: str, holds: bool) -> None:
-    ruled = pool(RoleMapping("Rules", rules=(Rule(claim, match, value, "mapped"),)))
-    assert select_role(ruled, CLAIMS) == ("mapped" if holds else "default")
+def test_rule_matches_by_its_claim(claim: str, match: str, value: str, matches: bool) -> None:
+    rule_pool = pool(RoleMapping("Rules", rules=(Rule(claim, match, value, "mapped"),)))
+    assert select_role(rule_pool, CLAIMS) == ("mapped" if matches else "default")
 
 
-def test_the_first_rule_that_holds_counts() -> None:
+def test_first_matching_rule_applies() -> None:
     rules = tuple(Rule("team", "Equals", "blue", role) for role in ("first", "second"))
     assert select_role(pool(RoleMapping("Rules", rules=rules)), CLAIMS) == "first"
 
 
-def test_no_role_may_be_asked_for_where_rules_decide() -> None:
+def test_custom_role_is_refused_if_the_pool_uses_rules() -> None:
     with pytest.raises(ServiceError):
         select_role(pool(RoleMapping("Rules")), {"cognito:roles": ["a"]}, "a")
 
 
-def test_a_tag_is_a_claim_that_is_one_value() -> None:
-    tagged = pool(RoleMapping(), principal_tags={"a": "team", "b": "level", "c": "cognito:groups", "d": "absent"})
-    assert tagged.tags_of(CLAIMS) == {"a": "blue", "b": "7"}
+def test_principal_tags_are_claims_with_a_single_value() -> None:
+    tagged_pool = pool(RoleMapping(), principal_tags={"a": "team", "b": "level", "c": "cognito:groups", "d": "absent"})
+    assert tagged_pool.tags_of(CLAIMS) == {"a": "blue", "b": "7"}

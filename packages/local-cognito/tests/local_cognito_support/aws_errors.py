@@ -1,4 +1,4 @@
-"""What an AWS client is told when it is refused."""
+"""Assertions on the errors that AWS clients raise."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +8,10 @@ from botocore.exceptions import ClientError
 
 
 @contextmanager
-def refused(code: str, message: str = "") -> Iterator[None]:
-    """The body is refused with that exception's name and, where given, with that sentence."""
-    with pytest.raises(ClientError) as refusal:
+def raises_client_error(code: str, message: str = "") -> Iterator[None]:
+    """Assert that the body raises ClientError with this code and, if the error has a message, with `message`."""
+    with pytest.raises(ClientError) as raised:
         yield
-    error = refusal.value.response["Error"]
+    error = raised.value.response["Error"]
     assert error["Code"] == code, error
     assert message in (error["Message"], ""), error

@@ -1,4 +1,4 @@
-"""Chromium for the tests of the hosted UI, and the web site of an app that users sign in to."""
+"""Chromium's arguments for the tests of the hosted UI, and the web site of an app that users sign in to."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,10 +8,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 CHROMIUM_ARGUMENTS = (
-    "--no-sandbox",  # the kernel of a container often forbids the one that Chromium wants
+    "--no-sandbox",  # the kernel of a container often forbids Chromium's sandbox
     (
-        # The address bar of each new window is a page of its own: a third of the CPU time of these tests. The option
-        # replaces Playwright's; what tests need of that one is repeated.
+        # Each new window's address bar is a separate page: a third of the CPU time of these tests. The option
+        # replaces Playwright's, so the features that tests need disabled are repeated.
         "--disable-features=OmniboxPopupWebUI,WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmnibox,HttpsUpgrades,"
         "HttpsFirstBalancedModeAutoEnable,DestroyProfileOnBrowserClose,MediaRouter,OptimizationHints,PaintHolding"
     ),
@@ -19,21 +19,21 @@ CHROMIUM_ARGUMENTS = (
 
 
 class App(BaseHTTPRequestHandler):
-    """The app that people sign in to: it welcomes everybody."""
+    """The app that users sign in to. It shows every request the same page."""
 
     def do_GET(self) -> None:
-        """Answer with a page."""
+        """Respond with a page."""
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b"Welcome to the app.")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
-def callback() -> Iterator[str]:
-    """The app's address: another origin than the hosted UI's, so that `form-action` has to let it pass."""
+def callback_url() -> Iterator[str]:
+    """Yield the app's callback URL: another origin than the hosted UI's, so `form-action` must allow it."""
     with ThreadingHTTPServer(("127.0.0.1", 0), App) as app:
         thread = Thread(target=app.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -43,13 +43,13 @@ def callback() -> Iterator[str]:
 
 
 def expect_welcome(page: Page) -> None:
-    """The browser has come back to the app, with a code."""
+    """Assert that the browser was redirected to the app with a code."""
     expect(page.get_by_text("Welcome to the app.")).to_be_visible()
     assert "/auth/callback/?code=" in page.url
 
 
 def press(page: Page, *keys: str) -> None:
-    """Press keys, one after the other; a word of several letters that names no key is typed."""
+    """Press keys in order; text that is not the name of a key is typed."""
     for key in keys:
         if key in {"Tab", "Enter"}:
             page.keyboard.press(key)

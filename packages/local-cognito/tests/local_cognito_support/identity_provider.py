@@ -1,4 +1,4 @@
-"""A pool whose people may come from an OpenID provider, which runs beside it: oidc-provider-mock, over real HTTP."""
+"""A user pool with an OpenID provider: oidc-provider-mock, over real HTTP."""
 
 import warnings
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from local_cognito import Emulator
 
 from .hosted_site import CALLBACK, Browser, Site, query_of
 
-with warnings.catch_warnings(record=True):  # of the libraries under it
+with warnings.catch_warnings(record=True):  # of its dependencies
     import oidc_provider_mock
 
 POOL_ID = "eu-west-1_Federated"
@@ -21,29 +21,29 @@ MAPPING = {"email": "email", "email_verified": "email_verified", "name": "name",
 
 @dataclass(frozen=True)
 class Provider:
-    """The provider: its origin, and the people that it has."""
+    """The provider: its origin and its users."""
 
     url: str
 
     def put(self, subject: str, **claims: Any) -> str:
-        """Somebody whom the provider knows, with these claims; their `sub`."""
+        """Create or replace a user of the provider, with these claims. Return their `sub`."""
         answer = requests.put(f"{self.url}/users/{quote(subject)}", json=claims, timeout=30)
         assert answer.status_code == 204
         return subject
 
-    def answer(self, address: str, **form: str) -> str:
-        """Where the provider's page at `address` leads once its form has been sent."""
-        answer = requests.post(address, data=form, allow_redirects=False, timeout=30)
+    def submit(self, url: str, **form: str) -> str:
+        """Submit the form of the provider's page at `url` and return the URL of the redirect."""
+        answer = requests.post(url, data=form, allow_redirects=False, timeout=30)
         assert answer.status_code == 302, answer.text
         return answer.headers["Location"]
 
 
 def seed(provider_url: str, unreachable: str) -> dict[str, Any]:
-    """Two OpenID providers, stand-ins for Google and for SAML, and one that nobody answers for."""
+    """Return a seed with two OpenID providers, stand-ins for Google and SAML, and an unreachable provider."""
     common = {"client_id": "cognito-here", "client_secret": "a provider's secret", "attribute_mapping": MAPPING}
 
-    def provider(name: str, **more: Any) -> dict[str, Any]:
-        return {"name": name, "oidc_issuer": provider_url, **common, **more}
+    def provider(name: str, **changes: Any) -> dict[str, Any]:
+        return {"name": name, "oidc_issuer": provider_url, **common, **changes}
 
     providers = [
         provider("Corporate", idp_identifiers=["corporate.example"], attributes_request_method="POST"),
@@ -52,13 +52,13 @@ def seed(provider_url: str, unreachable: str) -> dict[str, Any]:
         provider("StaffSaml", type="SAML"),
         provider("Gone", oidc_issuer=unreachable),
     ]
-    names = [each["name"] for each in providers]
-    addresses = {"callback_urls": [CALLBACK], "logout_urls": [CALLBACK], "scopes": ["openid", "email", "profile"]}
+    names = [item["name"] for item in providers]
+    urls = {"callback_urls": [CALLBACK], "logout_urls": [CALLBACK], "scopes": ["openid", "email", "profile"]}
     clients = [
-        {"id": "1both", **addresses, "identity_providers": ["COGNITO", *names]},
-        {"id": "2others", **addresses, "identity_providers": ["Corporate", "Plain"]},
-        {"id": "3one", **addresses, "identity_providers": ["Corporate"]},
-        {"id": "4own", **addresses},
+        {"id": "1both", **urls, "identity_providers": ["COGNITO", *names]},
+        {"id": "2others", **urls, "identity_providers": ["Corporate", "Plain"]},
+        {"id": "3one", **urls, "identity_providers": ["Corporate"]},
+        {"id": "4own", **urls},
     ]
     users = [{"username": "alice", "password": "Correct-horse-7", "email": "alice@example.com", "email_verified": True}]
     pool = {"id": POOL_ID, "alias_attributes": ["email"], "identity_providers": providers, "clients": clients}
@@ -72,15 +72,15 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="session")
-def federated(provider: Provider) -> Iterator[Emulator]:
-    """The local Cognito."""
-    # Nothing listens on port 1.
+def federated_emulator(provider: Provider) -> Iterator[Emulator]:
+    """Yield a local Cognito with the providers."""
+    # No server listens on port 1.
     with Emulator(seed=seed(provider.url, "http://localhost:1")) as emulator:
         yield emulator
 
 
 def site_for(emulator: Emulator, client_id: str) -> Site:
-    """The emulator as a browser's site, whose app is that client."""
+    """Return the emulator as a site whose clients are all `client_id`."""
     client = emulator.service.client(client_id)
     assert client is not None
     clock: Any = emulator.service.now
@@ -88,32 +88,32 @@ def site_for(emulator: Emulator, client_id: str) -> Site:
 
 
 @dataclass
-class Visitor:
-    """Somebody at a browser who goes to a provider and back."""
+class FederatedFlow:
+    """A sign-in through the provider in a browser."""
 
     browser: Browser
     provider: Provider
 
-    def set_out(self, **changes: str | None) -> str:
-        """Start as an app does; the address at the provider that the browser is led to."""
+    def start_sign_in(self, **changes: str | None) -> str:
+        """Open the authorize endpoint as an app does and return the provider's URL that it redirects to."""
         self.browser.authorize(**changes)
-        address = self.browser.shown.headers["Location"]
-        assert address.startswith(f"{self.provider.url}/oauth2/authorize?"), address
-        return address
+        url = self.browser.current_response.headers["Location"]
+        assert url.startswith(f"{self.provider.url}/oauth2/authorize?"), url
+        return url
 
-    def come_back(self, address: str) -> str:
-        """Where the local Cognito leads on to from the provider's answer."""
-        answer = self.browser.get(address, allow_redirects=False, timeout=30)
+    def finish_sign_in(self, url: str) -> str:
+        """Open the provider's redirect to the local Cognito and return the URL of the next redirect."""
+        answer = self.browser.get(url, allow_redirects=False, timeout=30)
         assert answer.status_code == 302, answer.text
         return answer.headers["Location"]
 
     def sign_in(self, subject: str, **changes: str | None) -> str:
-        """The app's address, after the provider has signed that person in."""
-        address = self.set_out(**{"identity_provider": "Corporate", **changes})
-        return self.come_back(self.provider.answer(address, sub=subject))
+        """Sign the user in at the provider and return the URL of the redirect to the app."""
+        url = self.start_sign_in(**{"identity_provider": "Corporate", **changes})
+        return self.finish_sign_in(self.provider.submit(url, sub=subject))
 
     def tokens(self, subject: str, **changes: str | None) -> dict[str, Any]:
-        """All tokens of that person."""
-        answer = self.sign_in(subject, **changes)
-        tokens: dict[str, Any] = self.browser.site.redeem(query_of(answer)["code"]).json()
+        """Sign the user in and return the token endpoint's response."""
+        callback_url = self.sign_in(subject, **changes)
+        tokens: dict[str, Any] = self.browser.site.redeem(query_of(callback_url)["code"]).json()
         return tokens

@@ -1,4 +1,4 @@
-"""A local Cognito with identity pools, roles, buckets and a table: who may what is IAM's to say."""
+"""A local Cognito with identity pools, roles, buckets and a table, whose access IAM policies control."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from local_cognito import Emulator
 REGION = "eu-west-1"
 USER_POOL, OTHER_USER_POOL = "eu-west-1_People", "eu-west-1_Others"
 IDENTITY_POOL = "eu-west-1:11111111-0000-4000-8000-000000000001"
-CLOSED_POOL = "eu-west-1:11111111-0000-4000-8000-000000000002"  # no guests, clients named, credentials for seconds
+CLOSED_POOL = "eu-west-1:11111111-0000-4000-8000-000000000002"  # no guests, one allowed client, short-lived credentials
 BARE_POOL = "eu-west-1:11111111-0000-4000-8000-000000000003"  # no roles
-RULED_POOL = "eu-west-1:11111111-0000-4000-8000-000000000004"  # tags of its own
-STRICT_POOL = "eu-west-1:11111111-0000-4000-8000-000000000005"  # ambiguous: deny
+RULED_POOL = "eu-west-1:11111111-0000-4000-8000-000000000004"  # custom principal tags
+STRICT_POOL = "eu-west-1:11111111-0000-4000-8000-000000000005"  # ambiguous role mapping: deny
 OTHERS_POOL = "eu-west-1:11111111-0000-4000-8000-000000000006"
 BUCKET, OTHER_BUCKET = "people-files", "other-files"
 TABLE = "notes"
@@ -25,14 +25,14 @@ _FLOWS = ["ALLOW_USER_PASSWORD_AUTH"]
 
 
 def allow(*actions: str, on: str | list[str]) -> dict[str, Any]:
-    """A policy of one statement."""
+    """Return a policy with one Allow statement."""
     return {"Statement": {"Effect": "Allow", "Action": list(actions), "Resource": on}}
 
 
-_OWN = f"arn:aws:s3:::{BUCKET}/{_SUB}/*"
-_PERSON = {
+_OWN_OBJECTS = f"arn:aws:s3:::{BUCKET}/{_SUB}/*"
+_USER_POLICY = {
     "Statement": [
-        {"Effect": "Allow", "Action": ["s3:*Object"], "Resource": _OWN},
+        {"Effect": "Allow", "Action": ["s3:*Object"], "Resource": _OWN_OBJECTS},
         {
             "Effect": "Allow",
             "Action": "s3:ListBucket",
@@ -69,8 +69,8 @@ SEED: dict[str, Any] = {
         },
     ],
     "roles": [
-        {"name": "person", "policy": _PERSON},
-        {"name": "reader", "policy": allow("s3:GetObject", on=_OWN)},
+        {"name": "person", "policy": _USER_POLICY},
+        {"name": "reader", "policy": allow("s3:GetObject", on=_OWN_OBJECTS)},
         {"name": "guest", "policy": allow("s3:GetObject", on=f"arn:aws:s3:::{BUCKET}/public/*")},
         {"name": "tagged", "policy": allow("s3:PutObject", on=f"arn:aws:s3:::{BUCKET}/${{aws:PrincipalTag/mail}}/*")},
         {
@@ -118,8 +118,8 @@ SEED: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Person:
-    """Somebody's session in an identity pool: their identity, and clients that sign with their credentials."""
+class IdentitySession:
+    """An identity of an identity pool, its credentials, and AWS clients that sign with them."""
 
     identity_id: str
     credentials: dict[str, Any]
@@ -127,12 +127,12 @@ class Person:
 
     @property
     def s3(self) -> Any:
-        """boto3's client of S3."""
+        """Return boto3's client of S3."""
         return self.client("s3")
 
 
 class Site:
-    """What an app does with a local Cognito: sign people in, and take credentials for them."""
+    """An app on a local Cognito: it signs users in and gets credentials for them."""
 
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
@@ -140,7 +140,7 @@ class Site:
         self.identity = self._unsigned("cognito-identity")
 
     def id_token(self, username: str, client_id: str = "web") -> str:
-        """An ID token of the person's, fresh from the user pool."""
+        """Sign the user in and return the ID token."""
         answer = self.idp.initiate_auth(
             AuthFlow="USER_PASSWORD_AUTH",
             ClientId=client_id,
@@ -149,38 +149,38 @@ class Site:
         return str(answer["AuthenticationResult"]["IdToken"])
 
     def logins(self, token: str, user_pool: str = USER_POOL) -> dict[str, str]:
-        """The token as a login."""
+        """Return `Logins` with the token."""
         return {f"cognito-idp.{REGION}.amazonaws.com/{user_pool}": token}
 
     def get_id(self, username: str, identity_pool: str = IDENTITY_POOL, client_id: str = "web") -> str:
-        """The person's identity."""
+        """Return the user's identity ID."""
         logins = self.logins(self.id_token(username, client_id))
         return str(self.identity.get_id(IdentityPoolId=identity_pool, Logins=logins)["IdentityId"])
 
-    def person(self, username: str, identity_pool: str = IDENTITY_POOL, **options: Any) -> Person:
-        """The person, with credentials."""
+    def user_session(self, username: str, identity_pool: str = IDENTITY_POOL, **options: Any) -> IdentitySession:
+        """Sign the user in and get credentials."""
         logins = self.logins(self.id_token(username))
         identity_id = self.identity.get_id(IdentityPoolId=identity_pool, Logins=logins)["IdentityId"]
         return self.session(identity_id, Logins=logins, **options)
 
-    def guest(self, identity_pool: str = IDENTITY_POOL) -> Person:
-        """Somebody who has not signed in, with credentials."""
+    def guest(self, identity_pool: str = IDENTITY_POOL) -> IdentitySession:
+        """Get credentials for a guest."""
         return self.session(self.identity.get_id(IdentityPoolId=identity_pool)["IdentityId"])
 
-    def session(self, identity_id: str, **options: Any) -> Person:
-        """The identity, with credentials."""
+    def session(self, identity_id: str, **options: Any) -> IdentitySession:
+        """Get credentials for the identity."""
         answer = self.identity.get_credentials_for_identity(IdentityId=identity_id, **options)
         keys = answer["Credentials"]
         secrets = (keys["AccessKeyId"], keys["SecretKey"], keys["SessionToken"])
-        return Person(answer["IdentityId"], keys, lambda service: self.client(service, *secrets))
+        return IdentitySession(answer["IdentityId"], keys, lambda service: self.client(service, *secrets))
 
     def admin(self, service: str) -> Any:
-        """boto3's client of a service, with the administrator's key."""
+        """Return boto3's client of a service with the administrator's credentials."""
         key = self.emulator.admin_credentials
         return self.client(service, key.id, key.secret)
 
     def client(self, service: str, key_id: str, secret: str, token: str | None = None) -> Any:
-        """boto3's client of a service, with those credentials."""
+        """Return boto3's client of a service with these credentials."""
         return boto3.client(
             service,
             endpoint_url=self.emulator.endpoint_url,

@@ -1,4 +1,4 @@
-"""ID tokens of an OpenID provider that exists only as keys."""
+"""Signing keys and ID tokens of an OpenID provider. No server runs."""
 
 import json
 from typing import Any

@@ -1,9 +1,9 @@
-"""A loopback server that answers as it is told, well or badly, and remembers what it was asked.
+"""A loopback server that sends scripted responses, valid or not, and records the requests.
 
     with ScriptedServer(Answer(body=b"{}")) as server:
         ... server.url ... server.requests
 
-Answers are given in their order, the last one again and again. It binds to 127.0.0.1, on a port of its own.
+Responses are sent in order; the last one is repeated. The server binds to a free port on 127.0.0.1.
 """
 
 import json
@@ -19,7 +19,7 @@ _TIMEOUT_SECONDS = 30
 
 @dataclass(frozen=True)
 class Request:
-    """What a client sent. Header names are in lower case."""
+    """A request. Header names are in lower case."""
 
     method: str
     path: str
@@ -29,38 +29,38 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer, sent whole."""
+    """A complete response."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def send(self, sock: socket.socket, stopping: threading.Event) -> None:
-        """Send it all."""
+        """Send the whole response."""
         sock.sendall(self.head() + self.body)
 
     def head(self) -> bytes:
-        """The status line and the headers, with the body's true length unless another one is given."""
+        """Return the status line and the headers. `headers` may replace the body's real length."""
         headers = {"content-length": str(len(self.body)), "connection": "close", **self.headers}
         lines = [f"HTTP/1.1 {self.status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 def json_answer(value: Any, status: int = 200, **headers: str) -> Answer:
-    """An answer with a JSON body."""
+    """Return a response with a JSON body."""
     return Answer(status, json.dumps(value).encode(), {"content-type": "application/json", **headers})
 
 
 @dataclass(frozen=True)
 class Drip:
-    """Sends `head` at once, then `drop` again and again with a pause between, until the client goes away."""
+    """Sends `head` at once, then `drop` repeatedly with pauses, until the client closes the connection."""
 
     head: bytes = b""
     drop: bytes = b"x"
     pause_seconds: float = 0.02
 
     def send(self, sock: socket.socket, stopping: threading.Event) -> None:
-        """Drip."""
+        """Send until the client closes the connection."""
         sock.sendall(self.head)
         while not stopping.wait(self.pause_seconds):
             sock.sendall(self.drop)
@@ -68,10 +68,10 @@ class Drip:
 
 @dataclass(frozen=True)
 class Silence:
-    """Takes the request and never answers."""
+    """Reads the request and never responds."""
 
     def send(self, sock: socket.socket, stopping: threading.Event) -> None:
-        """Wait until the client goes away."""
+        """Wait until the client closes the connection."""
         while sock.recv(1024):
             continue
 
@@ -80,7 +80,7 @@ Step = Answer | Drip | Silence
 
 
 class ScriptedServer:
-    """The server; `with` starts and stops it."""
+    """The server. `with` starts and stops it."""
 
     def __init__(self, *steps: Step) -> None:
         self.requests: list[Request] = []
@@ -92,19 +92,19 @@ class ScriptedServer:
         self.script(*steps or (Answer(),))
 
     def script(self, *steps: Step) -> None:
-        """Answer with `steps` from now on."""
+        """Replace the script with `steps`."""
         with self._lock:
             self._steps = list(steps)
 
     @property
     def url(self) -> str:
-        """The server's origin."""
+        """Return the server's origin."""
         host, port = self._server.server_address[:2]
         return f"http://{host!s}:{port}"
 
     @property
     def count(self) -> int:
-        """How many requests have come."""
+        """Return the number of requests received."""
         return len(self.requests)
 
     def __enter__(self) -> Self:
@@ -118,7 +118,7 @@ class ScriptedServer:
         self._thread.join(5)
 
     def serve(self, sock: socket.socket) -> None:
-        """One connection: one request, one step of the script."""
+        """Serve one connection: one request and one step of the script."""
         try:
             request = _read_request(sock)
             self._next(request).send(sock, self._stopping)
@@ -151,18 +151,18 @@ class _Connection(socketserver.BaseRequestHandler):
 def _read_request(sock: socket.socket) -> Request:
     data = b""
     while b"\r\n\r\n" not in data:
-        data += _some(sock)
+        data += _receive(sock)
     head, _, body = data.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     while len(body) < int(headers.get("content-length", 0)):
-        body += _some(sock)
+        body += _receive(sock)
     method, path, _ = first.split(" ")
     return Request(method, path, headers, body)
 
 
-def _some(sock: socket.socket) -> bytes:
+def _receive(sock: socket.socket) -> bytes:
     data = sock.recv(65_536)
     if not data:
-        raise ConnectionResetError("the client has gone")
+        raise ConnectionResetError("the client closed the connection")
     return data

@@ -1,4 +1,4 @@
-"""Sign-up through the AWS API: new users, and the errors of Cognito that concern codes."""
+"""Sign-up through the AWS API: new users, and Cognito's errors for codes."""
 
 import base64
 import hashlib
@@ -8,10 +8,10 @@ from typing import Any
 
 from .user_pools import PASSWORD, POOL_ID, SECRET
 
-MISMATCH = ("CodeMismatchException", "Invalid verification code provided, please try again.")
-EXPIRED = ("ExpiredCodeException", "Invalid code provided, please request a code again.")
-LIMIT = ("LimitExceededException", "Attempt limit exceeded, please try after some time.")
-UNKNOWN = ("UserNotFoundException", "Username/client id combination not found.")
+CODE_MISMATCH = ("CodeMismatchException", "Invalid verification code provided, please try again.")
+CODE_EXPIRED = ("ExpiredCodeException", "Invalid code provided, please request a code again.")
+LIMIT_EXCEEDED = ("LimitExceededException", "Attempt limit exceeded, please try after some time.")
+USER_NOT_FOUND = ("UserNotFoundException", "Username/client id combination not found.")
 _numbers = itertools.count()
 
 
@@ -20,16 +20,22 @@ def attributes(**values: str) -> list[dict[str, str]]:
 
 
 def sign_up(idp: Any, client_id: str = "1public", **changes: Any) -> Any:
-    """SignUp's answer for somebody new, whose name is in it."""
+    """Sign a new user up and return SignUp's response with their `Username`."""
     username = f"newcomer-{next(_numbers)}"
-    own = attributes(email=f"{username}@example.com")
-    given = {"ClientId": client_id, "Username": username, "Password": PASSWORD, "UserAttributes": own, **changes}
-    return {**idp.sign_up(**given), "Username": given["Username"]}
+    user_attributes = attributes(email=f"{username}@example.com")
+    parameters = {
+        "ClientId": client_id,
+        "Username": username,
+        "Password": PASSWORD,
+        "UserAttributes": user_attributes,
+        **changes,
+    }
+    return {**idp.sign_up(**parameters), "Username": parameters["Username"]}
 
 
-def attribute(idp: Any, username: str, name: str) -> str:
-    person = idp.admin_get_user(UserPoolId=POOL_ID, Username=username)
-    return next(str(item["Value"]) for item in person["UserAttributes"] if item["Name"] == name)
+def read_attribute(idp: Any, username: str, name: str) -> str:
+    user = idp.admin_get_user(UserPoolId=POOL_ID, Username=username)
+    return next(str(item["Value"]) for item in user["UserAttributes"] if item["Name"] == name)
 
 
 def secret_hash(username: str, client_id: str = "2confidential", secret: str = SECRET) -> str:

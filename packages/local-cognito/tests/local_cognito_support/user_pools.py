@@ -1,4 +1,4 @@
-"""Two user pools for the tests of the AWS API, their users, and a clock that can be set forward."""
+"""Two user pools for the tests of the AWS API, their users, and a clock that can be set ahead."""
 
 import itertools
 import time
@@ -80,7 +80,7 @@ SEED: dict[str, Any] = {
 
 
 class Clock:
-    """The time of day, until it is turned ahead."""
+    """The real time plus `ahead` seconds."""
 
     def __init__(self) -> None:
         self.ahead = 0.0
@@ -89,31 +89,31 @@ class Clock:
         return time.time() + self.ahead
 
     def pass_seconds(self, seconds: float) -> None:
-        """Let time go by."""
+        """Advance the clock."""
         self.ahead += seconds
 
 
 @dataclass
-class People:
-    """Makes people of the first pool, each for one test."""
+class Users:
+    """Creates users in a pool, one or more per test."""
 
     idp: Any
     pool_id: str = POOL_ID
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
-    def new(self, *groups: str, own_password: bool = True) -> str:
-        """The username of somebody new, whose password is PASSWORD."""
+    def create(self, *groups: str, permanent_password: bool = True) -> str:
+        """Create a user whose password is PASSWORD and return the username."""
         username = f"person-{next(self._numbers)}"
         self.idp.admin_create_user(UserPoolId=self.pool_id, Username=username)
         self.idp.admin_set_user_password(
-            UserPoolId=self.pool_id, Username=username, Password=PASSWORD, Permanent=own_password
+            UserPoolId=self.pool_id, Username=username, Password=PASSWORD, Permanent=permanent_password
         )
         for group in groups:
             self.idp.admin_add_user_to_group(UserPoolId=self.pool_id, Username=username, GroupName=group)
         return username
 
     def sign_in(self, username: str, client_id: str = "1public", password: str = PASSWORD) -> dict[str, Any]:
-        """InitiateAuth's answer to username and password."""
+        """Return InitiateAuth's response to username and password."""
         answer: dict[str, Any] = self.idp.initiate_auth(
             AuthFlow="USER_PASSWORD_AUTH",
             ClientId=client_id,
@@ -121,21 +121,21 @@ class People:
         )
         return answer
 
-    def new_with_email(self, *, verified: bool = True) -> str:
-        """The username of somebody new who has an e-mail address of their own."""
-        username = self.new()
+    def create_with_email(self, *, verified: bool = True) -> str:
+        """Create a user with an email address and return the username."""
+        username = self.create()
         attributes = {"email": f"{username}@example.com", "email_verified": str(verified).lower()}
         items = [{"Name": name, "Value": value} for name, value in attributes.items()]
         self.idp.admin_update_user_attributes(UserPoolId=self.pool_id, Username=username, UserAttributes=items)
         return username
 
     def tokens(self, username: str, client_id: str = "1public") -> dict[str, str]:
-        """The tokens of a sign-in without further questions."""
+        """Return the tokens of a sign-in that needs no challenge."""
         tokens: dict[str, str] = self.sign_in(username, client_id)["AuthenticationResult"]
         return tokens
 
-    def enrol(self, username: str, clock: Clock) -> pyotp.TOTP:
-        """Give somebody an authenticator app, switched on; the code that enrolled it is out of date."""
+    def enable_totp(self, username: str, clock: Clock) -> pyotp.TOTP:
+        """Register and enable an authenticator app. Advance the clock past the code that registered it."""
         access_token = self.tokens(username)["AccessToken"]
         app = pyotp.TOTP(self.idp.associate_software_token(AccessToken=access_token)["SecretCode"])
         self.idp.verify_software_token(AccessToken=access_token, UserCode=app.at(int(clock())))
