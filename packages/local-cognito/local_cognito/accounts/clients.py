@@ -11,7 +11,7 @@ from ..errors import ServiceError
 from .identity_providers import IdentityProvider
 
 _UNIT_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
-# AWS API reference, CreateUserPoolClient, ExplicitAuthFlows: what a client may that names none.
+# AWS API reference, CreateUserPoolClient, ExplicitAuthFlows: the default of a client that names none.
 _DEFAULT_AUTH_FLOWS = ("ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH")
 _LEGACY_AUTH_FLOWS = {"ADMIN_NO_SRP_AUTH": "ADMIN_USER_PASSWORD_AUTH"}
 # What AWS calls the pool itself among the providers.
@@ -120,7 +120,7 @@ def app_client(
         logout_urls=tuple(config.get("LogoutURLs") or ()),
         scopes=tuple(config.get("AllowedOAuthScopes") or ()),
         flows=tuple(config.get("AllowedOAuthFlows") or ()) if may_use_hosted_ui else (),
-        auth_flows=_auth_flows(config),
+        auth_flows=_read_auth_flows(config),
         access_token_seconds=_lifetime(config, "AccessToken", "hours", _DEFAULT_TOKEN_HOURS),
         id_token_seconds=_lifetime(config, "IdToken", "hours", _DEFAULT_TOKEN_HOURS),
         refresh_token_seconds=_lifetime(config, "RefreshToken", "days", _DEFAULT_REFRESH_DAYS),
@@ -141,7 +141,8 @@ def _is_one_of(value: bytes, expected: Iterable[bytes]) -> bool:
     return sum(hmac.compare_digest(value, candidate) for candidate in expected) > 0
 
 
-def _auth_flows(config: Mapping[str, Any]) -> frozenset[str]:
+def _read_auth_flows(config: Mapping[str, Any]) -> frozenset[str]:
+    """Return the enabled flows under the names of InitiateAuth (AWS API reference, ExplicitAuthFlows)."""
     flow_names = config.get("ExplicitAuthFlows") or _DEFAULT_AUTH_FLOWS
     plain = (flow.removeprefix("ALLOW_") for flow in flow_names)
     return frozenset(_LEGACY_AUTH_FLOWS.get(flow, flow) for flow in plain)

@@ -51,7 +51,10 @@ class Grants:
 
     def open(self, grant: Grant) -> str:
         """Store the grant and return its refresh token."""
-        self._forget_the_expired()
+        # Expired refresh tokens are kept for a day, so that their error is "expired" instead of "invalid".
+        limit = self._now() - 86_400
+        for raw in [raw for raw, refresh in self._refreshes.items() if refresh.grant.expires_at < limit]:
+            self.end(self._refreshes.pop(raw).grant.origin_jti)
         self._live[grant.origin_jti] = grant
         return self._new_token(grant)
 
@@ -106,9 +109,3 @@ class Grants:
         )
         self._refreshes[raw] = _Refresh(grant)
         return raw
-
-    def _forget_the_expired(self) -> None:
-        """Expired refresh tokens stay known for a day, so that they are called expired rather than invalid."""
-        limit = self._now() - 86_400
-        for raw in [raw for raw, refresh in self._refreshes.items() if refresh.grant.expires_at < limit]:
-            self.end(self._refreshes.pop(raw).grant.origin_jti)

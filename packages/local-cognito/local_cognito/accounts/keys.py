@@ -21,6 +21,7 @@ TokenUse = Literal["access", "id"]
 
 _TOKEN_USES: tuple[TokenUse, ...] = ("id", "access")
 _KEY_BITS = 2048
+_PEM_FORMAT = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class KeyRing:
     def of(self, pool_id: str) -> dict[TokenUse, SigningKey]:
         """Return the pool's two keys by the use of the tokens that they sign."""
         if pool_id not in self._pools:
-            self._pools[pool_id] = _load_keys(self._state_dir, pool_id) if self._state_dir else _new_keys()
+            self._pools[pool_id] = _load_keys(self._state_dir / f"{pool_id}.json") if self._state_dir else _new_keys()
         return self._pools[pool_id]
 
     def jwks(self, pool_id: str) -> dict[str, list[dict[str, str]]]:
@@ -79,23 +80,17 @@ def _new_keys() -> dict[TokenUse, SigningKey]:
     return {use: SigningKey(kids[use], rsa.generate_private_key(65_537, _KEY_BITS)) for use in _TOKEN_USES}
 
 
-def _load_keys(state_dir: Path, pool_id: str) -> dict[TokenUse, SigningKey]:
-    """The pool's keys from its file; made there first, if need be."""
+def _load_keys(path: Path) -> dict[TokenUse, SigningKey]:
+    """Return the keys in the file, which is created with new keys if it does not exist."""
     stored = read_or_create_json(
-        state_dir / f"{pool_id}.json",
-        lambda: {use: {"kid": key.kid, "pem": _pem(key.private)} for use, key in _new_keys().items()},
+        path,
+        lambda: {
+            use: {"kid": key.kid, "pem": key.private.private_bytes(*_PEM_FORMAT).decode()}
+            for use, key in _new_keys().items()
+        },
     )
-    return {use: _loaded(stored[use]) for use in _TOKEN_USES}
-
-
-def _pem(key: rsa.RSAPrivateKey) -> str:
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    return key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
-
-
-def _loaded(stored: Mapping[str, str]) -> SigningKey:
-    private = serialization.load_pem_private_key(stored["pem"].encode(), password=None)
-    return SigningKey(stored["kid"], cast("rsa.RSAPrivateKey", private))
+    keys = {use: serialization.load_pem_private_key(stored[use]["pem"].encode(), password=None) for use in _TOKEN_USES}
+    return {use: SigningKey(stored[use]["kid"], cast("rsa.RSAPrivateKey", key)) for use, key in keys.items()}
 
 
 def _json(value: Mapping[str, Any]) -> bytes:

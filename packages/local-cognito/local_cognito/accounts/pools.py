@@ -9,7 +9,7 @@ from ..errors import ServiceError
 from . import password_policy
 from .client_secrets import FormerSecrets
 from .clients import AppClient, app_client
-from .identity_providers import IdentityProvider, identity_provider
+from .identity_providers import identity_provider
 from .users import Group, User, by_precedence
 
 
@@ -54,9 +54,11 @@ class Pools:
             if moto_client := pool.clients.get(client_id):
                 secret = moto_client.secret if moto_client.generate_secret else None
                 former = self._former_secrets.of(client_id)
-                return app_client(
-                    moto_client.id, pool.id, secret, moto_client.extended_config, _providers(pool), former
-                )
+                providers = [
+                    identity_provider(provider.name, provider.extended_config)
+                    for provider in pool.identity_providers.values()
+                ]
+                return app_client(moto_client.id, pool.id, secret, moto_client.extended_config, providers, former)
         return None
 
     def replace_client_secret(self, client: AppClient, secret: str, keep_former_seconds: float) -> None:
@@ -74,8 +76,11 @@ class Pools:
         if by_username is not None:
             return by_username
         natives = [moto_user for moto_user in pool.users.values() if not is_external(moto_user)]
+        username_attributes = _listed(pool, "UsernameAttributes")
         by_address = (
-            moto_user for moto_user in natives if _is_named(moto_user, name, _listed(pool, "UsernameAttributes"))
+            moto_user
+            for moto_user in natives
+            if any(moto_user.attribute_lookup.get(attribute) == name for attribute in username_attributes)
         )
         by_alias = (moto_user for moto_user in natives if _has_alias(moto_user, name, _listed(pool, "AliasAttributes")))
         return next(by_address, None) or next(by_alias, None)
@@ -137,16 +142,8 @@ def is_external(moto_user: CognitoIdpUser) -> bool:
     return bool(moto_user.status == EXTERNAL)
 
 
-def _providers(pool: CognitoIdpUserPool) -> list[IdentityProvider]:
-    return [identity_provider(provider.name, provider.extended_config) for provider in pool.identity_providers.values()]
-
-
 def _listed(pool: CognitoIdpUserPool, key: str) -> tuple[str, ...]:
     return tuple(pool.extended_config.get(key) or ())
-
-
-def _is_named(moto_user: CognitoIdpUser, name: str, attributes: tuple[str, ...]) -> bool:
-    return any(moto_user.attribute_lookup.get(attribute) == name for attribute in attributes)
 
 
 def _has_alias(moto_user: CognitoIdpUser, name: str, aliases: tuple[str, ...]) -> bool:

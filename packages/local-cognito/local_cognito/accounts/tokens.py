@@ -69,7 +69,7 @@ def id_claims(
         **({} if grant.is_from_api else {"at_hash": at_hash(access_token)}),
         **({"nonce": grant.nonce} if grant.nonce else {}),
         **_identities(user),
-        **{name: _typed(name, value) for name, value in attributes.items() if name != "identities"},
+        **{name: _convert_type(name, value) for name, value in attributes.items() if name != "identities"},
     }
 
 
@@ -100,12 +100,14 @@ def readable_attributes(user: User, client: AppClient, scopes: Iterable[str]) ->
     Without such a scope: all that it may read.
     """
     narrowing = set(scopes) & _SCOPE_ATTRIBUTES.keys()
+    covered = {name for scope in narrowing for name in _SCOPE_ATTRIBUTES[scope]}
     return {
         name: value
         for name, value in user.attributes.items()
         if name != "sub"
         and (not client.readable or name in client.readable)
-        and (not narrowing or any(_covers(scope, name) for scope in narrowing))
+        # The scope `profile` also covers all custom attributes.
+        and (not narrowing or name in covered or ("profile" in narrowing and name.startswith("custom:")))
     }
 
 
@@ -115,11 +117,7 @@ def at_hash(access_token: str) -> str:
     return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
 
 
-def _covers(scope: str, name: str) -> bool:
-    return name in _SCOPE_ATTRIBUTES[scope] or (scope == "profile" and name.startswith("custom:"))
-
-
-def _typed(name: str, value: str) -> Any:
+def _convert_type(name: str, value: str) -> Any:
     """Return an attribute as a claim. Cognito stores strings; OpenID Connect requires other types for some claims."""
     if name in ("email_verified", "phone_number_verified"):
         return value.lower() == "true"

@@ -1,7 +1,6 @@
 """The AWS API of user pools. Each operation is implemented here, or by moto, or raises an error with its name."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from flask import Response
 from moto.core.request import Request
@@ -19,6 +18,7 @@ from .sign_in import SignIns
 from .software_tokens import SoftwareTokens
 
 _TARGET = "AWSCognitoIdentityProviderService"
+_NO_OPERATION = "X-Amz-Target names no operation"
 _ENDING_SIGN_INS = frozenset({"AdminDisableUser", "AdminDeleteUser"})
 
 
@@ -58,43 +58,36 @@ class Operations:
         if operation in self._own_operations:
             return json_response(self._own_operations[operation](parameters))
         if not moto_operations.is_implemented(operation):
-            raise _unknown(operation)
+            if operation in moto_operations.OPERATION_NAMES:
+                raise ServiceError(
+                    "NotImplementedException", f"The local Cognito does not have the operation {operation}"
+                )
+            problem = f"There is no operation {operation} of user pools" if operation else _NO_OPERATION
+            raise ServiceError("UnknownOperationException", f"{problem}; the local Cognito answers user pools only")
         if operation in self._checks:
             self._checks[operation](parameters)
-        return self._ending_sign_ins(operation, parameters, request)
-
-    def _ending_sign_ins(self, operation: str, parameters: Parameters, request: Request) -> Response:
         user = self._named(parameters) if operation in _ENDING_SIGN_INS else None
-        answer = self._by_moto(parameters, request)
-        if user is not None and answer.status_code == 200:
+        response = self._run_moto(parameters, request)
+        if user is not None and response.status_code == 200:
             self._service.sign_out_everywhere(user)
-        return answer
+        return response
 
-    def _by_moto(self, parameters: Parameters, request: Request) -> Response:
+    def _run_moto(self, parameters: Parameters, request: Request) -> Response:
+        """Return moto's response, from the pool of the access token, or the one that the request names."""
         pools = self._service.pools
         raw = parameters.get("AccessToken")
         if raw is None:
-            return moto_operations.MotoOperations(pools, self._region(parameters)).answer(request)
+            client = pools.client(str(parameters.get("ClientId", "")))
+            named_pool = pools.find(str(parameters.get("UserPoolId") or (client.pool_id if client else "")))
+            return moto_operations.MotoOperations(pools, named_pool.region if named_pool else None).answer(request)
         user, _ = self._service.resolve_access_token(raw, scope=ADMIN_SCOPE)
-        with self._known_to_moto(raw, user):
-            return moto_operations.MotoOperations(pools, pools.get(user.pool_id).region).answer(request)
-
-    @contextmanager
-    def _known_to_moto(self, raw: str, user: User) -> Iterator[None]:
-        """While it lasts, moto finds the person by our access token."""
-        access_tokens = self._service.pools.get(user.pool_id).access_tokens
-        access_tokens[raw] = ("", user.username)
+        pool = pools.get(user.pool_id)
+        # moto finds the user of our access token only during this operation.
+        pool.access_tokens[raw] = ("", user.username)
         try:
-            yield
+            return moto_operations.MotoOperations(pools, pool.region).answer(request)
         finally:
-            del access_tokens[raw]
-
-    def _region(self, parameters: Parameters) -> str | None:
-        """Return the region of the pool that the request names directly or by its client, or None."""
-        pools = self._service.pools
-        client = pools.client(str(parameters.get("ClientId", "")))
-        pool = pools.find(str(parameters.get("UserPoolId") or (client.pool_id if client else "")))
-        return pool.region if pool else None
+            del pool.access_tokens[raw]
 
     def _client(self, parameters: Parameters) -> AppClient:
         client = self._service.client(str(parameters.get("ClientId")))
@@ -188,10 +181,3 @@ _REVOCATION_ERRORS = {
 
 def _unknown_client(parameters: Parameters) -> ServiceError:
     return ServiceError("ResourceNotFoundException", f"User pool client {parameters.get('ClientId')} does not exist.")
-
-
-def _unknown(operation: str) -> ServiceError:
-    if operation in moto_operations.OPERATION_NAMES:
-        return ServiceError("NotImplementedException", f"The local Cognito does not have the operation {operation}")
-    problem = f"There is no operation {operation} of user pools" if operation else "X-Amz-Target names no operation"
-    return ServiceError("UnknownOperationException", f"{problem}; the local Cognito answers user pools only")

@@ -81,7 +81,11 @@ class SignIns:
         grant = self._service.grants.grant_of(refresh_token)
         user = self._service.find_user_by_sub(grant.pool_id, grant.sub) if grant else None
         if user is not None:
-            _require_secret_hash_of(client, user, parameters.get("SECRET_HASH"))
+            # Clients compute the secret hash of a refresh from the username or from the sub.
+            try:
+                client.require_secret_hash(user.sub, parameters.get("SECRET_HASH"))
+            except ServiceError:
+                client.require_secret_hash(user.username, parameters.get("SECRET_HASH"))
         return {"AuthenticationResult": self._service.refresh_at_api(client, refresh_token)}
 
     def answer_password_verifier(self, client: AppClient, challenge: Challenge, responses: Parameters) -> Answer:
@@ -140,11 +144,3 @@ def _require_user(challenge: Challenge) -> User:
     if challenge.user is None:
         raise bad_credentials()
     return challenge.user
-
-
-def _require_secret_hash_of(client: AppClient, user: User, secret_hash: str | None) -> None:
-    """Check the secret hash of a refresh. Clients compute it from the username or from the sub. Raises ServiceError."""
-    try:
-        client.require_secret_hash(user.sub, secret_hash)
-    except ServiceError:
-        client.require_secret_hash(user.username, secret_hash)

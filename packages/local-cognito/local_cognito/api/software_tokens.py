@@ -33,7 +33,12 @@ class SoftwareTokens:
             return {"Status": "SUCCESS"}
         # If a second factor is required, it is enabled from here on (AWS API reference, VerifySoftwareToken).
         moto_user.software_token_mfa_enabled, moto_user.preferred_mfa_setting = True, "SOFTWARE_TOKEN_MFA"
-        return {"Status": "SUCCESS", "Session": self._next_session(challenge, parameters["Session"])}
+        self._challenges.close(parameters["Session"])
+        client = self._service.client(challenge.client_id)
+        if client is None:
+            raise ServiceError("ResourceNotFoundException", f"User pool client {challenge.client_id} does not exist.")
+        next_session = self._challenges.put("MFA_SETUP", client, challenge.user, has_enrolled=True)
+        return {"Status": "SUCCESS", "Session": next_session}
 
     def _enrolling(self, parameters: Mapping[str, Any]) -> tuple[User, Challenge | None]:
         if raw := parameters.get("AccessToken"):
@@ -42,10 +47,3 @@ class SoftwareTokens:
         if challenge.user is None:
             raise ServiceError("NotAuthorizedException", "Invalid session for the user.")
         return challenge.user, challenge
-
-    def _next_session(self, challenge: Challenge, session: str) -> str:
-        self._challenges.close(session)
-        client = self._service.client(challenge.client_id)
-        if client is None:
-            raise ServiceError("ResourceNotFoundException", f"User pool client {challenge.client_id} does not exist.")
-        return self._challenges.put("MFA_SETUP", client, challenge.user, has_enrolled=True)

@@ -31,9 +31,19 @@ class SrpSignIns:
         """Return the PASSWORD_VERIFIER challenge for the username, even if no such user exists."""
         username = require_parameter(parameters, "USERNAME")
         client.require_secret_hash(username, parameters.get("SECRET_HASH"))
-        a_public = _public_number(require_parameter(parameters, "SRP_A"))
-        user = self._find_user_unless_hidden(client, username)
-        exchange = self._exchange(client, user, username, a_public)
+        raw_a_public = require_parameter(parameters, "SRP_A")
+        try:
+            a_public = srp.public_number(raw_a_public)
+        except ValueError as error:
+            raise ServiceError("InvalidParameterException", "SRP_A is not valid") from error
+        user: User | None = None
+        try:
+            user = self._service.get_user(client, username)
+        except ServiceError as error:
+            # The error of a client that prevents user existence errors: the exchange goes on without a user.
+            if error.code != "NotAuthorizedException":
+                raise
+        exchange = self._create_exchange(client, user, username, a_public)
         session = self._challenges.put("PASSWORD_VERIFIER", client, user, exchange=exchange)
         challenge_parameters = {
             "SALT": f"{exchange.salt:x}",
@@ -49,45 +59,33 @@ class SrpSignIns:
         self._challenges.close(session_of(responses))
         if challenge.exchange is None or challenge.user is None:
             raise bad_credentials()
-        if not self._is_timely(responses):
+        timestamp = require_parameter(responses, "TIMESTAMP")
+        try:
+            moment = srp.parse_timestamp(timestamp)
+        except ValueError as error:
+            raise ServiceError(
+                "InvalidParameterException", "TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy"
+            ) from error
+        if abs(self._service.now() - moment.timestamp()) > _PROOF_MAX_AGE_SECONDS:
             raise bad_credentials()
-        expected = challenge.exchange.proof(responses["PASSWORD_CLAIM_SECRET_BLOCK"], responses["TIMESTAMP"])
+        expected = challenge.exchange.proof(responses["PASSWORD_CLAIM_SECRET_BLOCK"], timestamp)
         signature = require_parameter(responses, "PASSWORD_CLAIM_SIGNATURE")
         if not hmac.compare_digest(expected.encode(), signature.encode()):
             raise bad_credentials()
         return challenge.user
 
-    def _find_user_unless_hidden(self, client: AppClient, username: str) -> User | None:
-        """Return the user, or None if the user does not exist and the client prevents user existence errors."""
-        try:
-            return self._service.get_user(client, username)
-        except ServiceError as error:
-            if error.code == "NotAuthorizedException":
-                return None
-            raise
+    def _create_exchange(self, client: AppClient, user: User | None, username: str, a_public: int) -> srp.Exchange:
+        """Return an exchange that the password completes. Without a user or a password nothing completes it.
 
-    def _exchange(self, client: AppClient, user: User | None, username: str, a_public: int) -> srp.Exchange:
-        """Return an exchange that the password completes. Without a user or a password nothing completes it."""
+        The salt of a username is constant, so that it does not reveal which users exist.
+        """
         pool_name = client.pool_id.partition("_")[2]
         user_id = user.username if user else username
-        salt = self._salt(client.pool_id, user_id)
+        digest = hmac.digest(self._salt_key, f"{client.pool_id} {user_id}".encode(), hashlib.sha256)
+        salt = int.from_bytes(digest[:16], "big") | 1 << 124  # no leading zero, which clients drop or keep
         password = self._service.password_of(user) if user else ""
         verifier = srp.compute_verifier(pool_name, user_id, password or secrets.token_hex(), salt)
         return srp.Exchange(pool_name, user_id, salt, verifier, secrets.randbits(_B_BITS), a_public)
-
-    def _salt(self, pool_id: str, user_id: str) -> int:
-        """Return a constant salt for each username, so that it does not reveal which users exist."""
-        digest = hmac.digest(self._salt_key, f"{pool_id} {user_id}".encode(), hashlib.sha256)
-        return int.from_bytes(digest[:16], "big") | 1 << 124  # no leading zero, which clients drop or keep
-
-    def _is_timely(self, responses: Mapping[str, str]) -> bool:
-        try:
-            moment = srp.parse_timestamp(require_parameter(responses, "TIMESTAMP"))
-        except ValueError as error:
-            raise ServiceError(
-                "InvalidParameterException", "TIMESTAMP format should be EEE MMM d HH:mm:ss z yyyy"
-            ) from error
-        return abs(self._service.now() - moment.timestamp()) <= _PROOF_MAX_AGE_SECONDS
 
 
 def session_of(responses: Mapping[str, str]) -> str:
@@ -98,10 +96,3 @@ def session_of(responses: Mapping[str, str]) -> str:
         )
     except ValueError:
         return ""
-
-
-def _public_number(text: str) -> int:
-    try:
-        return srp.public_number(text)
-    except ValueError as error:
-        raise ServiceError("InvalidParameterException", "SRP_A is not valid") from error

@@ -67,7 +67,9 @@ class Account:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self.number = _take_number()
+        with _taking:
+            self.number = next(str(number) for number in itertools.count(_FIRST_NUMBER) if str(number) not in _taken)
+            _taken.add(self.number)
         self._is_open = True
         self._values: dict[str, Values] = {}
         self._forget()
@@ -158,14 +160,20 @@ class Account:
             access_key = create_access_key(self.number, _PARTITION, access_key_id, headers)
         except CreateAccessKeyFailure as failure:
             raise UnknownCredentialsError(failure.reason) from failure
-        policies = tuple(_document(policy) for policy in access_key.collect_policies())
+        policies: list[Document] = []
+        for policy in access_key.collect_policies():  # moto returns them in three forms
+            if isinstance(policy, Policy):
+                text = next(version.document for version in policy.versions if version.is_default)
+            else:
+                text = policy if isinstance(policy, str) else policy["policy_document"]
+            policies.append(json.loads(text))
         session = self.sts.get_assumed_role_from_access_key(access_key_id)
         if session is None:
             key = AccessKey(access_key_id, str(access_key.create_credentials().secret_key))
-            return Principal(access_key.arn, key, policies, {"aws:username": access_key.arn.rpartition("/")[2]})
+            return Principal(access_key.arn, key, tuple(policies), {"aws:username": access_key.arn.rpartition("/")[2]})
         limits = json.loads(session.policy) if session.policy else None
         values = self._values.get(access_key_id, {})
-        return Principal(access_key.arn, _session_key(session), policies, values, limits)
+        return Principal(access_key.arn, _session_key(session), tuple(policies), values, limits)
 
     def keep_buckets_apart(self) -> None:
         """Remove this account's buckets from moto's list of all buckets, in which a name is unique per process."""
@@ -179,23 +187,6 @@ class Account:
         self._values.clear()
 
 
-def _take_number() -> str:
-    with _taking:
-        number = next(str(number) for number in itertools.count(_FIRST_NUMBER) if str(number) not in _taken)
-        _taken.add(number)
-        return number
-
-
 def _session_key(session: AssumedRole) -> AccessKey:
     ends_at = session.expiration.replace(tzinfo=UTC).timestamp()
     return AccessKey(session.access_key_id, session.secret_access_key, session.session_token, ends_at)
-
-
-def _document(policy: Any) -> Document:
-    """Return the document of a policy, which moto returns in three forms."""
-    if isinstance(policy, Policy):
-        text = next(version.document for version in policy.versions if version.is_default)
-    else:
-        text = policy if isinstance(policy, str) else policy["policy_document"]
-    document: Document = json.loads(text)
-    return document

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from moto.core.request import Request
 
-from .account import Account, Principal, UnknownCredentialsError
+from .account import Account, UnknownCredentialsError
 from .patterns import Values
 from .policies import is_allowed
 from .signatures import Signature
@@ -48,17 +48,6 @@ class Authorizer:
         A permission is an action such as `s3:GetObject` and a resource ARN. `condition_values` are the service's
         condition keys.
         """
-        principal = self._authenticate()
-        values = {**principal.values, **condition_values}
-        policy_sets = [principal.policies]
-        if principal.session_policy is not None:
-            policy_sets.append((principal.session_policy,))
-        for action, resource in permissions:
-            if not all(is_allowed(policies, action, resource, values) for policies in policy_sets):
-                raise AccessDeniedError(DenyReason.DENIED, principal.arn)
-
-    def _authenticate(self) -> Principal:
-        """Verify the signature and return the principal. Raises AccessDeniedError."""
         signature = self._signature
         try:
             principal = self._account.principal(signature.access_key_id, signature.token)
@@ -69,4 +58,10 @@ class Authorizer:
             raise AccessDeniedError(DenyReason.BAD_SIGNATURE)
         if any(end is not None and self._now() >= end for end in (principal.key.ends_at, signature.ends_at)):
             raise AccessDeniedError(DenyReason.EXPIRED)
-        return principal
+        values = {**principal.values, **condition_values}
+        policy_sets = [principal.policies]
+        if principal.session_policy is not None:
+            policy_sets.append((principal.session_policy,))
+        for action, resource in permissions:
+            if not all(is_allowed(policies, action, resource, values) for policies in policy_sets):
+                raise AccessDeniedError(DenyReason.DENIED, principal.arn)

@@ -38,6 +38,10 @@ def _tests(conditions: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]
 
 
 def _is_met(operator: str, key: str, wanted: list[str], folded: Values, values: Values) -> bool | None:
+    """Return whether one condition is met; None if it is not supported.
+
+    If the request has no value for the key, only a negated condition or one with IfExists is met.
+    """
     operator_match = _OPERATOR.fullmatch(operator)
     if operator_match is None or not _KNOWN.fullmatch(key):
         return None

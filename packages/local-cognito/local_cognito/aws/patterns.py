@@ -16,11 +16,6 @@ def matches_pattern(pattern: str, value: str, values: Values, *, wildcards: bool
 
     A variable's value is literal: an asterisk in a user's name is not a wildcard.
     """
-    regex = _regex(pattern, values, wildcards)
-    return regex is not None and re.fullmatch(regex, value, re.DOTALL) is not None
-
-
-def _regex(pattern: str, values: Values, wildcards: bool) -> str | None:
     parts = []
     for number, part in enumerate(_VARIABLE.split(pattern)):
         is_variable = number % 2 == 1
@@ -31,5 +26,5 @@ def _regex(pattern: str, values: Values, wildcards: bool) -> str | None:
         elif part in values:
             parts.append(re.escape(values[part]))
         else:
-            return None
-    return "".join(parts)
+            return False
+    return re.fullmatch("".join(parts), value, re.DOTALL) is not None

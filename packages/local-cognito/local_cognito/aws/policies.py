@@ -19,8 +19,13 @@ def is_allowed(documents: Iterable[Document], action: str, resource: str, values
 
     `values` are the values of policy variables and conditions, such as `cognito-identity.amazonaws.com:sub`.
     """
-    statements = [statement for document in documents for statement in _statements(document)]
-    effects = {statement["Effect"] for statement in statements if _concerns(statement, action, resource, values)}
+    effects = set()
+    for statement in (statement for document in documents for statement in _statements(document)):
+        is_met = conditions.are_met(statement.get("Condition") or {}, values)
+        if is_met is None:  # an unsupported condition: always met in an Allow, never in a Deny
+            is_met = statement["Effect"] == "Allow"
+        if is_met and _names(statement, "Action", action, {}) and _names(statement, "Resource", resource, values):
+            effects.add(statement["Effect"])
     return effects == {"Allow"}
 
 
@@ -34,13 +39,6 @@ def has_supported_conditions(document: Document) -> bool:
 def _statements(document: Document) -> Iterator[Mapping[str, Any]]:
     statements = document.get("Statement", [])
     yield from [statements] if isinstance(statements, Mapping) else statements
-
-
-def _concerns(statement: Mapping[str, Any], action: str, resource: str, values: Values) -> bool:
-    is_met = conditions.are_met(statement.get("Condition") or {}, values)
-    if is_met is None:
-        is_met = statement["Effect"] == "Allow"
-    return is_met and _names(statement, "Action", action, {}) and _names(statement, "Resource", resource, values)
 
 
 def _names(statement: Mapping[str, Any], element: str, value: str, values: Values) -> bool:

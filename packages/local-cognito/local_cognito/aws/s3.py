@@ -58,32 +58,25 @@ class AuthorizedS3(S3Response):
     def _authenticate_and_authorize_s3_action(
         self, bucket_name: str | None = None, key_name: str | None = None
     ) -> None:
-        # moto calls this once it knows what it is going to do, and on what: there are no two readings of one path.
+        # moto calls this after it has parsed the request, so the path is only parsed once.
         try:
             needs = self._required_permissions(bucket_name, key_name)
             permissions = ((f"s3:{action}", f"arn:aws:s3:::{resource}") for action, resource in needs)
             self._authorizer.authorize(permissions, self._condition_values)
         except AccessDeniedError as error:
-            raise _refusal(error.reason, bucket_name) from error
+            if error.reason is not DenyReason.DENIED:
+                raise S3ClientError(*_ERRORS[error.reason]) from error
+            raise (BucketAccessDeniedError(bucket_name) if bucket_name else S3AccessDeniedError()) from error
 
     def _required_permissions(self, bucket: str | None, key: str | None) -> Iterator[Permission]:
+        """Yield the actions and resources that the request needs; its body is only read after authentication."""
         action = str(self.data.get("Action", "ListBucket"))
         if self.method == "POST" and key is None and self.is_delete_keys():
-            for item in _keys_to_delete(self.body):
-                yield "DeleteObject", f"{bucket}/{item}"
+            # Parsed as moto does, but always as a list. Without keys nothing is to allow: moto returns MalformedXML.
+            document = xmltodict.parse(self.body, strip_whitespace=False, force_list=("Object",))
+            for deleted_key in [item["Key"] for item in document["Delete"].get("Object", [])]:
+                yield "DeleteObject", f"{bucket}/{deleted_key}"
             return
         yield _PERMISSIONS.get(action, action), f"{bucket}/{key}" if key else bucket or "*"
         if source := self.headers.get("x-amz-copy-source"):
             yield "GetObject", unquote(urlparse(source).path).lstrip("/")
-
-
-def _keys_to_delete(body: bytes) -> list[str]:
-    # As moto reads it, forced to a list; without a key there is nothing to allow, and moto answers MalformedXML.
-    document = xmltodict.parse(body, strip_whitespace=False, force_list=("Object",))
-    return [item["Key"] for item in document["Delete"].get("Object", [])]
-
-
-def _refusal(fault: DenyReason, bucket: str | None) -> S3ClientError:
-    if fault is DenyReason.DENIED:
-        return BucketAccessDeniedError(bucket) if bucket else S3AccessDeniedError()
-    return S3ClientError(*_ERRORS[fault])

@@ -3,7 +3,7 @@
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -46,7 +46,11 @@ class Services:
         authorizer = Authorizer(self._account, request, signature, self._now)
         with self._lock:
             status, headers, body = service(self._account, authorizer).respond(request)
-        return _response(request, status, headers, body)
+        forwarded = {name: value for name, value in headers.items() if name.lower() not in ("status", "server")}
+        response = Response(body, status, forwarded)
+        if request.method == "HEAD" and "content-length" in headers:
+            response.headers["Content-Length"] = headers["content-length"]  # the object's, not this empty body's
+        return response
 
 
 class _AuthorizedService(BaseResponse):
@@ -80,12 +84,9 @@ class _AuthorizedService(BaseResponse):
         return self._account.number
 
     def _required_permissions(self) -> Iterator[Permission]:
-        yield f"{self.service_name}:{self._get_action()}", self._resource()
-
-    def _resource(self) -> str:
-        """moto's guess, where it has one."""
-        determine: Callable[[], str] = getattr(self, "_determine_resource", lambda: "*")
-        return determine()
+        # moto determines the resource of some services.
+        determine_resource: Callable[[], str] = getattr(self, "_determine_resource", lambda: "*")
+        yield f"{self.service_name}:{self._get_action()}", determine_resource()
 
 
 class _AuthorizedDynamoDb(_AuthorizedService, DynamoHandler):
@@ -132,14 +133,6 @@ class _AuthorizedSts(_AuthorizedQueryService, TokenResponse):
         # STS API reference, "GetCallerIdentity": no policy can take it away.
         if self._get_action() != "GetCallerIdentity":
             yield from super()._required_permissions()
-
-
-def _response(request: Request, status: int, headers: Mapping[str, str], body: Any) -> Response:
-    forwarded = {name: value for name, value in headers.items() if name.lower() not in ("status", "server")}
-    response = Response(body, status, forwarded)
-    if request.method == "HEAD" and "content-length" in headers:
-        response.headers["Content-Length"] = headers["content-length"]  # the object's, not this empty body's
-    return response
 
 
 _SERVICES: dict[str, Any] = {

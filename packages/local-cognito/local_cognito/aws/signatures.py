@@ -36,18 +36,19 @@ class Signature:
 
     def is_by(self, secret_access_key: str, request: Request) -> bool:
         """Return whether it is the signature of `request` with this secret."""
-        auth = self._signer(Credentials(self.access_key_id, secret_access_key))
+        signer: type[SigV4Auth] = SigV4Auth
+        if self.service == "s3":
+            signer = S3SigV4Auth if self.ends_at is None else S3SigV4QueryAuth
+        auth = signer(Credentials(self.access_key_id, secret_access_key), self.service, self.region)
+        # Exactly the URL that was signed, without the signature.
+        query = request.query_string.decode()
+        signed_pairs = [pair for pair in query.split("&") if unquote(pair.partition("=")[0]) != "X-Amz-Signature"]
+        url = f"http://{request.host}{request.raw_path}?{'&'.join(signed_pairs)}"
         headers = {name: value for name, value in request.headers.items() if name.lower() in self.signed_headers}
-        signed = AWSRequest(request.method, _address(request), headers, request.get_data())
+        signed = AWSRequest(request.method, url, headers, request.get_data())
         signed.context["timestamp"] = self.timestamp
         expected = auth.signature(auth.string_to_sign(signed, auth.canonical_request(signed)), signed)
         return hmac.compare_digest(expected, self.value)
-
-    def _signer(self, credentials: Credentials) -> SigV4Auth:
-        if self.service != "s3":
-            return SigV4Auth(credentials, self.service, self.region)
-        signer = S3SigV4Auth if self.ends_at is None else S3SigV4QueryAuth
-        return signer(credentials, self.service, self.region)
 
 
 def read_signature(request: Request) -> Signature | None:
@@ -83,10 +84,3 @@ def _signature(
         return None
     names = tuple(signed_headers.split(";"))
     return Signature(access_key_id, region, service, timestamp, names, value, token, ends_at)
-
-
-def _address(request: Request) -> str:
-    """Return exactly the URL that was signed, without the signature."""
-    query = request.query_string.decode()
-    signed_pairs = [pair for pair in query.split("&") if unquote(pair.partition("=")[0]) != "X-Amz-Signature"]
-    return f"http://{request.host}{request.raw_path}?{'&'.join(signed_pairs)}"

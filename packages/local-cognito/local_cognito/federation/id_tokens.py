@@ -16,7 +16,7 @@ from .failures import FederationFailed
 # Public keys alone: with HS256 the client's secret would sign.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 _LEEWAY_SECONDS = 60
-# PyJWT checks signature, issuer and audience: the times are checked by the clock that was handed in.
+# PyJWT checks signature, issuer and audience: the times are checked by the clock that is passed in.
 _BY_OUR_CLOCK: Options = {
     "verify_exp": False,
     "verify_iat": False,
@@ -32,7 +32,7 @@ def verify_id_token(
     try:
         claims: dict[str, Any] = jwt.decode(
             raw,
-            _key(raw, keys),
+            _select_key(raw, keys),
             algorithms=list(_ALGORITHMS),
             audience=provider.client_id,
             issuer=[provider.issuer, f"{provider.issuer}/"],
@@ -44,13 +44,12 @@ def verify_id_token(
         raise FederationFailed("Bad id_token audience") from error
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise FederationFailed("Invalid id_token") from error
-    _require_timely(claims, now)
-    _require_audience_and_nonce(claims, provider, nonce)
+    _require_valid_claims(claims, provider, nonce=nonce, now=now)
     return claims
 
 
-def _key(raw: str, keys: Mapping[str, Any]) -> jwt.PyJWK:
-    """Return the key with the header's `kid`; without a `kid`, the only key."""
+def _select_key(raw: str, keys: Mapping[str, Any]) -> jwt.PyJWK:
+    """Return the key with the header's `kid`; without a `kid`, the only key (OpenID Connect Core 10.1)."""
     kid = jwt.get_unverified_header(raw).get("kid")
     usable = [key for key in jwt.PyJWKSet.from_dict(dict(keys)).keys if key.public_key_use in (None, "sig")]
     matching = [key for key in usable if kid is None or key.key_id == kid]
@@ -59,7 +58,8 @@ def _key(raw: str, keys: Mapping[str, Any]) -> jwt.PyJWK:
     return matching[0]
 
 
-def _require_timely(claims: Mapping[str, Any], now: float) -> None:
+def _require_valid_claims(claims: Mapping[str, Any], provider: IdentityProvider, *, nonce: str, now: float) -> None:
+    """Check that the token has not expired and is for this authorization request and this client."""
     expires_at, issued_at = claims["exp"], claims["iat"]
     if not all(isinstance(moment, int | float) and not isinstance(moment, bool) for moment in (expires_at, issued_at)):
         raise FederationFailed("Invalid id_token")
@@ -67,10 +67,6 @@ def _require_timely(claims: Mapping[str, Any], now: float) -> None:
         raise FederationFailed("Expired id_token")
     if issued_at > now + _LEEWAY_SECONDS:
         raise FederationFailed("Invalid id_token")
-
-
-def _require_audience_and_nonce(claims: Mapping[str, Any], provider: IdentityProvider, nonce: str) -> None:
-    """Check that the token is for this authorization request and this client."""
     if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
         raise FederationFailed("Bad id_token nonce")
     audience = claims["aud"]

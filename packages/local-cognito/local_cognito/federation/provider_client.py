@@ -8,6 +8,7 @@ Source: OpenID Connect Discovery 4; OpenID Connect Core 3.1.3, 5.3; AWS develope
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from ..accounts.identity_providers import IdentityProvider
@@ -42,7 +43,8 @@ class ProviderClient:
             raise FederationFailed(f"{provider.name} has no oidc_issuer: here every provider speaks OpenID Connect")
         if _DISCOVERED.keys() <= provider.addresses.keys():
             return provider.addresses
-        document = self._discovery(provider)
+        address = f"{provider.issuer}/.well-known/openid-configuration"
+        document = self._json("Timeout occurred in calling IdP discovery endpoint", {"discovery": address}, "discovery")
         if document.get("issuer") != provider.issuer and document.get("issuer") != f"{provider.issuer}/":
             raise FederationFailed("Bad issuer in the discovery document")
         endpoints = {name: document.get(word) for name, word in _DISCOVERED.items()}
@@ -53,22 +55,19 @@ class ProviderClient:
         self, provider: IdentityProvider, addresses: Addresses, *, code: str, verifier: str, nonce: str, callback: str
     ) -> dict[str, Any]:
         """Redeem `code` and return the claims of the ID token and of userInfo."""
-        tokens = self._tokens(provider, addresses, code=code, verifier=verifier, callback=callback)
+        tokens = self._redeem_code(provider, addresses, code=code, verifier=verifier, callback=callback)
         keys = self._json("error_description=Timeout in calling jwks uri", addresses, "jwks_uri")
         claims = verify_id_token(str(tokens.get("id_token")), keys, provider, nonce=nonce, now=self._now())
-        user_info = self._user_info(provider, addresses, tokens)
+        user_info = self._fetch_user_info(provider, addresses, tokens)
         if user_info and user_info.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2
             raise FederationFailed("Bad sub in the userInfo response")
         raws = {name: tokens[name] for name in ("access_token", "id_token") if name in tokens}
         return {**claims, **user_info, **raws}
 
-    def _discovery(self, provider: IdentityProvider) -> Mapping[str, Any]:
-        address = f"{provider.issuer}/.well-known/openid-configuration"
-        return self._json("Timeout occurred in calling IdP discovery endpoint", {"discovery": address}, "discovery")
-
-    def _tokens(
+    def _redeem_code(
         self, provider: IdentityProvider, addresses: Addresses, *, code: str, verifier: str, callback: str
     ) -> Mapping[str, Any]:
+        """Return the token response. Of an error response, only an OAuth error code of Google is passed on."""
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -81,10 +80,14 @@ class ProviderClient:
         answer = self._ask(slow, addresses, "token_url", method="POST", data=form)
         if answer.status == _OK:
             return _object(answer, f"{provider.name} Error - {answer.status} error getting token")
-        reason = _code(answer) if provider.type == "Google" else ""
-        raise FederationFailed(f"{provider.name} Error - {answer.status} {reason or 'error getting token'}")
+        error: Any = None
+        if provider.type == "Google":
+            with suppress(ValueError, KeyError, TypeError):
+                error = answer.json()["error"]
+        reason = error if isinstance(error, str) and _WORD.fullmatch(error) else "error getting token"
+        raise FederationFailed(f"{provider.name} Error - {answer.status} {reason}")
 
-    def _user_info(
+    def _fetch_user_info(
         self, provider: IdentityProvider, addresses: Addresses, tokens: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         """Return the provider's userInfo response; empty if the provider has no such endpoint."""
@@ -106,7 +109,7 @@ class ProviderClient:
         return _object(answer, slow)
 
     def _ask(self, slow: str, addresses: Addresses, name: str, *, method: str = "GET", **sent: Any) -> Response:
-        """The answer at one of the addresses; `slow` is what is said where none comes."""
+        """Return the response of one of the addresses. Raises FederationFailed, with `slow` if none arrives."""
         address = addresses.get(name, "")
         if not is_secure_url(address):
             raise FederationFailed(f"The provider's {name} is neither https nor on this machine")
@@ -124,12 +127,3 @@ def _object(answer: Response, failed: str) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise FederationFailed(failed)
     return document
-
-
-def _code(answer: Response) -> str:
-    """Return the error code if the body is an OAuth error. Nothing else of the body is passed on."""
-    try:
-        error = answer.json()["error"]
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return error if isinstance(error, str) and _WORD.fullmatch(error) else ""

@@ -60,9 +60,11 @@ class Identities:
         """Return an identity and credentials of its role. A guest who signs in gets the user's identity. Raises
         ServiceError.
         """
-        pool = self._pool_of(identity_id)
+        pool = self._find_pool(identity_id)
         if not logins:
-            return identity_id, self._guest_credentials(identity_id)
+            if identity_id not in self._guests:
+                raise ServiceError("NotAuthorizedException", f"Access to Identity '{identity_id}' is forbidden.")
+            return identity_id, self._session(pool, guest_role(pool), identity_id, {})
         login = self._login(pool, logins)
         if login.identity_id != identity_id and identity_id not in self._guests:
             raise ServiceError(
@@ -71,12 +73,6 @@ class Identities:
             )
         role = select_role(pool, login.claims, role_arn)
         return login.identity_id, self._session(pool, role, login.identity_id, pool.tags_of(login.claims))
-
-    def _guest_credentials(self, identity_id: str) -> AccessKey:
-        pool = self._guests.get(identity_id)
-        if pool is None:
-            raise ServiceError("NotAuthorizedException", f"Access to Identity '{identity_id}' is forbidden.")
-        return self._session(pool, guest_role(pool), identity_id, {})
 
     def _session(self, pool: IdentityPool, role: str, identity_id: str, tags: Mapping[str, str]) -> AccessKey:
         if not self._account.has_role(role):
@@ -95,8 +91,8 @@ class Identities:
             )
         return _Login(pool, claims_of_login(logins[pool.login_key], pool, self._service))
 
-    def _pool_of(self, identity_id: str) -> IdentityPool:
-        """Return the pool with this identity: a guest's, or one of a user in its user pool."""
+    def _find_pool(self, identity_id: str) -> IdentityPool:
+        """Return the pool with this identity: a guest's, or one of a user in its user pool. Raises ServiceError."""
         if identity_id in self._guests:
             return self._guests[identity_id]
         for pool in self._pools.values():

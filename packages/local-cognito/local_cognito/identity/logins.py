@@ -10,7 +10,7 @@ from ..errors import ServiceError
 from ..user_pool_service import UserPoolService
 from .identity_pool import IdentityPool
 
-# PyJWT checks the signature alone: the rest has sentences of its own, and the clock is the emulator's.
+# PyJWT only checks the signature: the other checks have AWS's messages and use the emulator's clock.
 _SIGNATURE_ALONE: Options = {"verify_aud": False, "verify_exp": False, "verify_iat": False, "verify_nbf": False}
 
 
@@ -19,7 +19,11 @@ def claims_of_login(raw: str, pool: IdentityPool, service: UserPoolService) -> M
     unverified = _decoded(raw, None)
     if unverified.get("iss") != service.issuer(pool.user_pool_id):
         raise _invalid("Issuer doesn't match providerName")
-    claims = _decoded(raw, _key(raw, pool.user_pool_id, service))
+    kid = jwt.get_unverified_header(raw).get("kid")
+    jwk = next((jwk for jwk in service.jwks(pool.user_pool_id)["keys"] if jwk["kid"] == kid), None)
+    if jwk is None:
+        raise _invalid("Can't find the token's key.")
+    claims = _decoded(raw, jwt.PyJWK(jwk))
     ends_at, audience = claims.get("exp"), claims.get("aud")
     if claims.get("token_use") != "id" or not isinstance(claims.get("sub"), str) or not isinstance(ends_at, int):
         raise _not_an_id_token()
@@ -39,14 +43,6 @@ def _decoded(raw: str, key: jwt.PyJWK | None) -> dict[str, Any]:
         raise _invalid("Token signature invalid.") from error
     except jwt.PyJWTError as error:
         raise _not_an_id_token() from error
-
-
-def _key(raw: str, user_pool_id: str, service: UserPoolService) -> jwt.PyJWK:
-    kid = jwt.get_unverified_header(raw).get("kid")
-    for jwk in service.jwks(user_pool_id)["keys"]:
-        if jwk["kid"] == kid:
-            return jwt.PyJWK(jwk)
-    raise _invalid("Can't find the token's key.")
 
 
 def _not_an_id_token() -> ServiceError:

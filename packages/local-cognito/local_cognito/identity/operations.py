@@ -30,9 +30,10 @@ class IdentityOperations:
         """Return the response to a request in the AWS JSON protocol, errors included."""
         _, operation = read_target(request)
         with self._service.lock:
-            return run_operation(lambda: json_response(self._operation(operation)(read_parameters(request))))
+            return run_operation(lambda: json_response(self._find_operation(operation)(read_parameters(request))))
 
-    def _operation(self, name: str) -> Callable[[Parameters], Answer]:
+    def _find_operation(self, name: str) -> Callable[[Parameters], Answer]:
+        """Return the operation. Raises ServiceError: AWS has operations that are not implemented here."""
         if name in self._own_operations:
             return self._own_operations[name]
         if name in get_service_model("cognito-identity").operation_names:

@@ -31,7 +31,7 @@ def select_role(pool: IdentityPool, claims: Claims, custom_role_arn: str | None 
     mapped = (
         claims.get("cognito:preferred_role")
         if pool.role_mapping.kind == "Token"
-        else next((rule.role_arn for rule in pool.role_mapping.rules if _holds(rule, claims)), None)
+        else next((rule.role_arn for rule in pool.role_mapping.rules if _matches(rule, claims)), None)
     )
     if mapped:
         return str(mapped)
@@ -56,8 +56,8 @@ def bad_configuration() -> ServiceError:
     )
 
 
-def _holds(rule: Rule, claims: Claims) -> bool:
-    # A claim that is missing fulfils nothing, not even NotEqual.
+def _matches(rule: Rule, claims: Claims) -> bool:
+    """Return whether the rule matches the claims. A missing claim matches no rule, not even NotEqual."""
     if rule.claim not in claims:
         return False
     claim = claims[rule.claim]

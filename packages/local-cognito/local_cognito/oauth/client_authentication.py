@@ -17,16 +17,21 @@ def authenticated_client(form: Mapping[str, str], find_client: Callable[[str], A
 
     Raises OAuthError.
     """
-    credentials = _from_header(form) if "Authorization" in request.headers else [_from_body(form)]
+    if "Authorization" in request.headers:
+        credentials = _read_header(form)
+    elif form.get("client_id"):
+        credentials = [(form["client_id"], form.get("client_secret", ""))]
+    else:
+        raise OAuthError("invalid_request")
     for client_id, secret in credentials:
         client = find_client(client_id)
-        # A public client has the empty secret: one that sends any other has been set up wrongly, and should know.
+        # A public client has the empty secret. Any other one is rejected: the app is configured wrongly.
         if client is not None and client.has_secret(secret):
             return client
     raise OAuthError("invalid_client")
 
 
-def _from_header(form: Mapping[str, str]) -> list[tuple[str, str]]:
+def _read_header(form: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the client id and secret of the header, as they are and form-decoded.
 
     RFC 6749 2.3.1 requires form-encoding; AWS documents "Base64Encode(client_id:client_secret)" without it. They differ
@@ -40,9 +45,3 @@ def _from_header(form: Mapping[str, str]) -> list[tuple[str, str]]:
     if form.get("client_id", sent[0]) not in (sent[0], decoded[0]):
         raise OAuthError("invalid_request")
     return [sent, decoded]
-
-
-def _from_body(form: Mapping[str, str]) -> tuple[str, str]:
-    if not form.get("client_id"):
-        raise OAuthError("invalid_request")
-    return form["client_id"], form.get("client_secret", "")

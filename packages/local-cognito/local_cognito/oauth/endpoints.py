@@ -34,7 +34,7 @@ def oauth_blueprint(service: UserPoolService) -> Blueprint:
     blueprint.add_url_rule("/oauth2/userInfo", view_func=oauth.user_info, methods=["GET", "POST"])
     blueprint.add_url_rule("/oauth2/revoke", view_func=oauth.revoke, methods=["POST"])
     blueprint.register_error_handler(OAuthError, lambda error: error.answer(request.path))
-    blueprint.after_request(_finish)
+    blueprint.after_request(_add_headers)
     add_well_known(blueprint, service)
     return blueprint
 
@@ -45,7 +45,7 @@ class _Endpoints:
         self._grants = {
             "authorization_code": self._redeem_code,
             "refresh_token": self._refresh,
-            "client_credentials": self._for_itself,
+            "client_credentials": self._issue_to_client,
         }
 
     def token(self) -> Response:
@@ -85,7 +85,7 @@ class _Endpoints:
             raise OAuthError("unauthorized_client")
         if not form.get("code") or not form.get("redirect_uri"):
             raise OAuthError("invalid_request")
-        # Taken before it is judged: a code that the wrong one has shown is worth nothing to the right one either.
+        # The code is removed before it is checked: after a rejected request it is no longer valid for any client.
         code = sessions_of(current_app, self._service.now).codes.take(form["code"])
         if code is None or not code.is_redeemable(client.id, form["redirect_uri"], form.get("code_verifier")):
             raise OAuthError("invalid_grant")
@@ -97,7 +97,7 @@ class _Endpoints:
             client,
             user,
             scopes=authorization_request.scopes,
-            # AWS developer guide: for a federated sign-in Cognito makes a nonce where the app has sent none.
+            # AWS developer guide: for a federated sign-in, Cognito generates a nonce if the app sent none.
             nonce=authorization_request.nonce or code.session.nonce or None,
             resource=authorization_request.resource,
             auth_time=code.session.auth_time,
@@ -109,12 +109,12 @@ class _Endpoints:
             raise OAuthError("invalid_request")
         return self._service.refresh(client, form["refresh_token"])
 
-    def _for_itself(self, client: AppClient, form: Mapping[str, str]) -> dict[str, Any]:
-        # A client without a secret has proved nothing.
+    def _issue_to_client(self, client: AppClient, form: Mapping[str, str]) -> dict[str, Any]:
+        # RFC 6749 4.4: confidential clients only. A client without a secret is not authenticated.
         if "client_credentials" not in client.flows or client.secret is None:
             raise OAuthError("unauthorized_client")
         requested_scopes = form.get("scope", "").split()
-        # AWS developer guide, "Token endpoint": scopes that are not the client's are passed over; none asked means all.
+        # AWS developer guide, "Token endpoint": other scopes than the client's are ignored; no `scope` means all.
         scopes = [
             scope for scope in client.scopes if "/" in scope and (not requested_scopes or scope in requested_scopes)
         ]
@@ -137,7 +137,7 @@ def _challenge(status: int, error: str, description: str) -> Response:
     return response
 
 
-def _finish(response: Response) -> Response:
+def _add_headers(response: Response) -> Response:
     """Add the headers of the domain's endpoints. The documents of the pools are returned unchanged."""
     if not request.path.startswith("/oauth2/"):
         return response

@@ -152,10 +152,16 @@ class Attempts:
 
     def go_on(self, name: str, pending: PendingSignIn, user: User) -> AnyResponse:
         """Redirect to the next step, or to the app if no step remains."""
-        step = _step_after(pending.step, user)
-        if step is None:
-            return self._finish(name, pending, user)
-        return self.move(name, step=step, sub=user.sub, username=pending.username, notice="")
+        if pending.step == "password" and user.must_change_password:  # before the code, as in Cognito's challenges
+            return self.move(name, step="new-password", sub=user.sub, username=pending.username, notice="")
+        if user.has_totp and pending.step != "totp":
+            return self.move(name, step="totp", sub=user.sub, username=pending.username, notice="")
+        if self._sessions.pending.take(name) is None:
+            raise SignInStopped("login_ended")
+        assurance = PASSWORD_AND_TOTP if pending.step == "totp" else PASSWORD
+        pool_id, auth_time = pending.request.client.pool_id, int(self._service.now())
+        session = BrowserSession(pool_id, user.sub, auth_time, assurance)
+        return redirect_to_app(self._service, self._sessions, pending.request, session)
 
     def show_stopped(self, stopped: SignInStopped) -> Response:
         """Return the error page of a stopped sign-in, with a link to a new one if the URL has a valid request."""
@@ -168,15 +174,6 @@ class Attempts:
     @property
     def _sessions(self) -> BrowserSessions:
         return sessions_of(current_app, self._service.now)
-
-    def _finish(self, name: str, pending: PendingSignIn, user: User) -> AnyResponse:
-        """Back to the app with a code; the browser counts as signed in to the pool from now on."""
-        if self._sessions.pending.take(name) is None:
-            raise SignInStopped("login_ended")
-        assurance = PASSWORD_AND_TOTP if pending.step == "totp" else PASSWORD
-        pool_id, auth_time = pending.request.client.pool_id, int(self._service.now())
-        session = BrowserSession(pool_id, user.sub, auth_time, assurance)
-        return redirect_to_app(self._service, self._sessions, pending.request, session)
 
 
 def redirect_to_app(
@@ -196,10 +193,3 @@ def redirect_to_app(
         response = redirect(authorization_request.answer(code=sessions.new_code(authorization_request, session)))
     remember_session(response, session.pool_id, sessions.signed_in.put(session))
     return response
-
-
-def _step_after(step: Step, user: User) -> Step | None:
-    """Return the next step, or None. A new password comes before the code, as in Cognito's challenges."""
-    if step == "password" and user.must_change_password:
-        return "new-password"
-    return "totp" if user.has_totp and step != "totp" else None

@@ -99,9 +99,15 @@ def read_request(parameters: Parameters, find_client: Callable[[str], AppClient 
 
     Raises UnusableRequest, or RejectedRequest if the redirect URI is valid.
     """
-    client, redirect_uri = _app(parameters, find_client)
-    state = parameters.get("state")
-    if error := _error(parameters, client):
+    if any(len(parameters.getlist(name)) != 1 for name in ("client_id", "redirect_uri")):
+        raise UnusableRequest("invalid_request")
+    client = find_client(parameters["client_id"])
+    if client is None:
+        raise UnusableRequest("invalid_client")
+    redirect_uri, state = parameters["redirect_uri"], parameters.get("state")
+    if redirect_uri not in client.callback_urls:  # character by character: RFC 9700 4.1.3
+        raise UnusableRequest("redirect_mismatch")
+    if error := _find_error(parameters, client):
         raise RejectedRequest(error, _answer(redirect_uri, state, {"error": error}))
     return AuthorizationRequest(
         client=client,
@@ -119,21 +125,18 @@ def read_request(parameters: Parameters, find_client: Callable[[str], AppClient 
     )
 
 
-def _app(parameters: Parameters, find_client: Callable[[str], AppClient | None]) -> tuple[AppClient, str]:
-    """Return the client and the requested redirect URI. Raises UnusableRequest."""
-    if any(len(parameters.getlist(name)) != 1 for name in ("client_id", "redirect_uri")):
-        raise UnusableRequest("invalid_request")
-    client = find_client(parameters["client_id"])
-    if client is None:
-        raise UnusableRequest("invalid_client")
-    if parameters["redirect_uri"] not in client.callback_urls:  # character by character: RFC 9700 4.1.3
-        raise UnusableRequest("redirect_mismatch")
-    return client, parameters["redirect_uri"]
-
-
-def _error(parameters: Parameters, client: AppClient) -> str | None:
+def _find_error(parameters: Parameters, client: AppClient) -> str | None:
     """Return the OAuth error code of the first problem, or None."""
-    if not all(is_sound(parameters) for is_sound in _SHAPE):
+    if any(len(values) != 1 for _, values in parameters.lists()):  # RFC 6749 3.1: no parameter is repeated
+        return "invalid_request"
+    if parameters.get("response_type") not in _RESPONSE_TYPES or not _has_valid_challenge(parameters):
+        return "invalid_request"
+    prompts = frozenset(_words(parameters, "prompt"))
+    if prompts - _PROMPTS or ("none" in prompts and len(prompts) > 1):  # OpenID Connect Core 3.1.2.1
+        return "invalid_request"
+    if "max_age" in parameters and not _SECONDS.fullmatch(parameters["max_age"]):
+        return "invalid_request"
+    if not _has_valid_resource(parameters):
         return "invalid_request"
     if parameters["response_type"] != "code" or "code" not in client.flows:
         return "unauthorized_client"
@@ -145,34 +148,15 @@ def _error(parameters: Parameters, client: AppClient) -> str | None:
     return None
 
 
-def _says_everything_once(parameters: Parameters) -> bool:
-    """Return whether no parameter is repeated (RFC 6749 3.1)."""
-    return all(len(values) == 1 for _, values in parameters.lists())
-
-
-def _has_response_type(parameters: Parameters) -> bool:
-    return parameters.get("response_type") in _RESPONSE_TYPES
-
-
-def _has_sound_challenge(parameters: Parameters) -> bool:
-    """Return whether PKCE is absent, or S256 with both parameters."""
+def _has_valid_challenge(parameters: Parameters) -> bool:
+    """Return whether PKCE is absent, or S256 with both parameters (RFC 7636 4.3)."""
     challenge, method = parameters.get("code_challenge"), parameters.get("code_challenge_method")
     if challenge is None and method is None:
         return True
     return method == "S256" and _S256_CHALLENGE.fullmatch(challenge or "") is not None
 
 
-def _has_sound_prompt(parameters: Parameters) -> bool:
-    """Return whether all prompts are supported and `none` is alone (OpenID Connect Core 3.1.2.1)."""
-    prompts = frozenset(_words(parameters, "prompt"))
-    return prompts <= _PROMPTS and ("none" not in prompts or len(prompts) == 1)
-
-
-def _has_sound_max_age(parameters: Parameters) -> bool:
-    return "max_age" not in parameters or _SECONDS.fullmatch(parameters["max_age"]) is not None
-
-
-def _has_sound_resource(parameters: Parameters) -> bool:
+def _has_valid_resource(parameters: Parameters) -> bool:
     """Return whether the resource is a URL without a fragment (RFC 8707 2).
 
     Cognito's error for it is not documented.
@@ -181,16 +165,6 @@ def _has_sound_resource(parameters: Parameters) -> bool:
         return True
     match = _RESOURCE.fullmatch(parameters["resource"])
     return match is not None and (match["scheme"] != "http" or match["host"] == "localhost")
-
-
-_SHAPE: tuple[Callable[[Parameters], bool], ...] = (
-    _says_everything_once,
-    _has_response_type,
-    _has_sound_challenge,
-    _has_sound_prompt,
-    _has_sound_max_age,
-    _has_sound_resource,
-)
 
 
 def _wanted_provider(parameters: Parameters, client: AppClient) -> str | None:

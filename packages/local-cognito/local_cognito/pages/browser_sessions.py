@@ -49,8 +49,12 @@ class ExpiringStore(Generic[Value]):
         lifetime_seconds = self._lifetime_seconds if lifetime_seconds is None else lifetime_seconds
         name = name or secrets.token_urlsafe(32)
         with self._lock:
-            self._items.pop(name, None)  # a name that is used again ends last of all
-            self._make_room()
+            self._items.pop(name, None)  # a name that is used again becomes the most recent one
+            # Nearly all values have the same lifetime, so they expire about in the order of insertion.
+            for oldest in list(self._items):
+                if len(self._items) < self._capacity and self._alive(self._items[oldest]) is not None:
+                    break
+                del self._items[oldest]
             self._items[name] = (self._now() + lifetime_seconds, value)
         return name
 
@@ -77,13 +81,6 @@ class ExpiringStore(Generic[Value]):
 
     def _alive(self, item: tuple[float, Value] | None) -> Value | None:
         return item[1] if item is not None and self._now() < item[0] else None
-
-    def _make_room(self) -> None:
-        # Nearly all are kept equally long, so the order of insertion is about the order of ending.
-        for name in list(self._items):
-            if len(self._items) < self._capacity and self._alive(self._items[name]) is not None:
-                return
-            del self._items[name]
 
 
 @dataclass(frozen=True)
@@ -131,19 +128,16 @@ class AuthorizationCode:
 
     def is_redeemable(self, client_id: str, redirect_uri: str, code_verifier: str | None) -> bool:
         """Return whether client, redirect URI and code verifier match the request (RFC 6749 4.1.3, RFC 7636 4.6)."""
-        return (client_id, redirect_uri, _challenge(code_verifier)) == (
+        challenge = None
+        if code_verifier is not None:
+            digest = hashlib.sha256(code_verifier.encode()).digest()
+            challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        return (client_id, redirect_uri, challenge) == (
             self.request.client.id,
             self.request.redirect_uri,
-            # A verifier without a challenge is refused too: the code is of another request (RFC 9700 4.8.2).
+            # A verifier without a challenge is rejected too: the code belongs to another request (RFC 9700 4.8.2).
             self.request.code_challenge,
         )
-
-
-def _challenge(code_verifier: str | None) -> str | None:
-    """The S256 challenge that belongs to a verifier."""
-    if code_verifier is None:
-        return None
-    return base64.urlsafe_b64encode(hashlib.sha256(code_verifier.encode()).digest()).rstrip(b"=").decode()
 
 
 class BrowserSessions:

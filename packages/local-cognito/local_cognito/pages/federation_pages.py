@@ -67,7 +67,7 @@ class FederationPages:
         way = _WayOut(authorization_request, provider, browser_of_request() or new_browser(), addresses)
         state = self._ways.put(way)
         self._latest_states.put(state, name=way.browser)
-        response = redirect(_address(way, state, self._callback))
+        response = redirect(_authorization_url(way, state, self._callback))
         remember_browser(response, way.browser)
         return response
 
@@ -76,26 +76,30 @@ class FederationPages:
 
         Return the error page if this browser started no such sign-in.
         """
-        way = self._ways.take(self._state())
+        state = request.args.get("state", "")
+        if "state" not in request.args and "error" in request.args:
+            # Some providers send errors without a state: then it is the browser's most recent one.
+            state = self._latest_states.take(browser_of_request()) or ""
+        way = self._ways.take(state)
         if way is None or way.browser != browser_of_request():
             return error_page("provider_answer")
         try:
             user = self._sign_in(way)
         except FederationFailed as failed:
             return _tell(way.request, failed)
-        return self._finish(way, user)
+        session = BrowserSession(
+            way.request.client.pool_id,
+            user.sub,
+            auth_time=int(self._service.now()),
+            assurance=FEDERATED,
+            provider=way.provider.name,
+            nonce=way.nonce,
+        )
+        return redirect_to_app(self._service, sessions_of(current_app, self._service.now), way.request, session)
 
     @property
     def _callback(self) -> str:
         return self._service.origin + CALLBACK_PATH
-
-    def _state(self) -> str:
-        """Return the state of the callback. Some providers send errors without it: then the browser's most recent
-        state.
-        """
-        if "state" not in request.args and "error" in request.args:
-            return self._latest_states.take(browser_of_request()) or ""
-        return request.args.get("state", "")
 
     def _sign_in(self, way: _WayOut) -> User:
         """Verify the provider's response and return the federated user. Raises FederationFailed."""
@@ -116,22 +120,8 @@ class FederationPages:
             raise FederationFailed(refused.message, error) from refused
         return user
 
-    def _finish(self, way: _WayOut, user: User) -> AnyResponse:
-        authorization_request = way.request
-        session = BrowserSession(
-            authorization_request.client.pool_id,
-            user.sub,
-            auth_time=int(self._service.now()),
-            assurance=FEDERATED,
-            provider=way.provider.name,
-            nonce=way.nonce,
-        )
-        return redirect_to_app(
-            self._service, sessions_of(current_app, self._service.now), authorization_request, session
-        )
 
-
-def _address(way: _WayOut, state: str, callback: str) -> str:
+def _authorization_url(way: _WayOut, state: str, callback: str) -> str:
     """Return the provider's authorization URL, with the prompts and the login hint of the app's request."""
     authorization_request, provider = way.request, way.provider
     challenge = base64.urlsafe_b64encode(hashlib.sha256(way.verifier.encode()).digest()).rstrip(b"=").decode()

@@ -56,7 +56,7 @@ class _HostedUi:
     def authorize(self) -> AnyResponse:
         """Redirect to the app with a code if the browser has a sufficient session, otherwise to the login page."""
         authorization_request = read_request(request.args, self._service.client)
-        session = self._session(authorization_request)
+        session = self._find_session(authorization_request)
         if session is not None:
             return redirect(authorization_request.answer(code=self._sessions.new_code(authorization_request, session)))
         if "none" in authorization_request.prompts:
@@ -80,8 +80,11 @@ class _HostedUi:
         forget_session(response, client.pool_id)
         return response
 
-    def _session(self, authorization_request: AuthorizationRequest) -> BrowserSession | None:
-        """Return the browser's session with the pool, if it satisfies the authorization request."""
+    def _find_session(self, authorization_request: AuthorizationRequest) -> BrowserSession | None:
+        """Return the browser's session with the pool.
+
+        None if it does not satisfy the authorization request, or if its user may no longer sign in.
+        """
         pool_id = authorization_request.client.pool_id
         session = self._sessions.signed_in.get(session_of_request(pool_id))
         if session is None or session.pool_id != pool_id:
@@ -91,15 +94,13 @@ class _HostedUi:
         is_enough = session.assurance.level >= self._service.required_level(
             authorization_request.client, authorization_request.acr_values
         )
-        return session if is_accepted and is_enough and self._may_sign_in(session) else None
-
-    def _may_sign_in(self, session: BrowserSession) -> bool:
-        """Return whether the session's user exists and may still sign in."""
+        if not is_accepted or not is_enough:
+            return None
         user = self._service.find_user_by_sub(session.pool_id, session.sub)
         if user is None:
-            return False
+            return None
         try:
             self._service.require_able_to_sign_in(user)
         except ServiceError:
-            return False
-        return True
+            return None
+        return session

@@ -12,11 +12,10 @@ def add_mailbox(blueprint: Blueprint, mailbox: Mailbox) -> None:
     """Add the mailbox page to `blueprint`."""
 
     def show() -> Response:
-        entries = [(message, _moment(message.sent_at)) for message in mailbox.messages()]
+        entries = [
+            (message, f"{datetime.fromtimestamp(message.sent_at, UTC):%Y-%m-%d %H:%M:%S} UTC")
+            for message in mailbox.messages()
+        ]
         return render_page("mailbox.html", entries=entries)
 
     blueprint.add_url_rule("/mailbox", endpoint="mailbox", view_func=show)
-
-
-def _moment(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"

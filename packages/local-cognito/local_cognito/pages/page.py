@@ -78,7 +78,12 @@ def content_security_policy(leads_to: str = "") -> str:
 
     Browsers apply `form-action` to redirects after a form too, so it must contain the app's origin.
     """
-    form_action = f"'self' {_source(leads_to)}" if leads_to else "'self'"
+    form_action = "'self'"
+    if leads_to:
+        # The origin, or only the scheme if CSP cannot express the origin (custom schemes, IPv6).
+        parts = urlsplit(leads_to)
+        is_plain = parts.scheme in {"http", "https"} and _PLAIN_HOST.fullmatch(parts.netloc)
+        form_action += f" {parts.scheme}://{parts.netloc}" if is_plain else f" {parts.scheme}:"
     return (
         "default-src 'none'; style-src 'self'; img-src 'self' data:; "
         f"form-action {form_action}; base-uri 'none'; frame-ancestors 'none'"
@@ -100,12 +105,3 @@ def same_query(path: str, **more: str) -> str:
     """Return `path` with the query of the current request (except `attempt`) and `more`."""
     parameters = [(name, value) for name, value in request.args.items(multi=True) if name != "attempt"]
     return f"{path}?{urlencode([*parameters, *more.items()])}"
-
-
-def _source(address: str) -> str:
-    """Return the CSP source of `address`: its origin, or only the scheme if CSP cannot express it (custom schemes,
-    IPv6).
-    """
-    parts = urlsplit(address)
-    is_plain = parts.scheme in {"http", "https"} and _PLAIN_HOST.fullmatch(parts.netloc)
-    return f"{parts.scheme}://{parts.netloc}" if is_plain else f"{parts.scheme}:"

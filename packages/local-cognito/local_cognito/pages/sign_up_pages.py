@@ -114,12 +114,12 @@ class SignUpPages:
 
 
 def _shown(form: SignUpForm) -> dict[str, object]:
-    return {"form": form, "fields": [_field(name) for name in form.attributes]}
-
-
-def _field(name: str) -> Field:
-    label, kind, autocomplete = _INPUTS.get(name, (name.removeprefix("custom:").replace("_", " ").capitalize(), "", ""))
-    return Field(name, label, kind or "text", autocomplete or "off", request.form.get(name, ""))
+    fields = []
+    for name in form.attributes:
+        other_input = (name.removeprefix("custom:").replace("_", " ").capitalize(), "text", "off")
+        label, kind, autocomplete = _INPUTS.get(name, other_input)
+        fields.append(Field(name, label, kind, autocomplete, request.form.get(name, "")))
+    return {"form": form, "fields": fields}
 
 
 def _sent(destination: Destination | None) -> str:
