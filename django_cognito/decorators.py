@@ -24,7 +24,7 @@ from .web.bearer import bearer_token
 from .web.next_url import is_script, safe_url
 from .web.pool_selection import find_settings_for_request
 from .web.redirect_uri import is_elsewhere
-from .web.responses import ErrorResponse, forbidden, json_response, not_authenticated
+from .web.responses import ErrorResponse, forbidden_response, json_response, not_authenticated
 from .web.silent import SILENT_PARAM, is_worth_trying, mark_attempted
 
 _View = Callable[..., Any]
@@ -37,13 +37,13 @@ def group_required(*names: str) -> Callable[[_View], _View]:
     A request with a bearer token gets 401 or 403 as JSON.
     """
     groups = require_names(names)
-    return _required(lambda rights: rights.in_group(*groups), forbidden("group_required"))
+    return _required(lambda rights: rights.in_group(*groups), forbidden_response("group_required"))
 
 
 def scope_required(*names: str) -> Callable[[_View], _View]:
     """Require all of the scopes `names`. The error responses are those of `group_required`."""
     scopes = require_names(names)
-    return _required(lambda rights: rights.has_scope(*scopes), forbidden("scope_required", scopes=scopes))
+    return _required(lambda rights: rights.has_scope(*scopes), forbidden_response("scope_required", scopes=scopes))
 
 
 def bearer_exempt(view: _View) -> _View:
@@ -78,7 +78,7 @@ def session_required(view: _View) -> _View:
         @wraps(view)
         async def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if bearer_token(request) is not None:
-                return json_response(forbidden("session_required"))
+                return json_response(forbidden_response("session_required"))
             return await view(request, *args, **kwargs)
 
     else:
@@ -86,7 +86,7 @@ def session_required(view: _View) -> _View:
         @wraps(view)
         def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if bearer_token(request) is not None:
-                return json_response(forbidden("session_required"))
+                return json_response(forbidden_response("session_required"))
             return view(request, *args, **kwargs)
 
     marked.session_required = True  # type: ignore[attr-defined]

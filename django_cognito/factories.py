@@ -23,6 +23,8 @@ from .core.tokens.key_store import KeyStores
 from .core.user_pool import is_loopback
 from .signals import send_key_event
 
+AWS_EXTRA_MISSING = "The extra `aws` is not installed: pip install 'django-aws-cognito[aws]'."
+
 _T = TypeVar("_T")
 _lock = threading.RLock()
 # The `get_` functions use `setdefault`, which is atomic: if two threads construct an instance at the same time, both
@@ -82,13 +84,17 @@ def get_directory(settings: CognitoSettings | None = None) -> Directory:
     """Return the users and groups of a pool, through boto3 (extra `aws`); by default of the first pool.
 
     The first call may take seconds if boto3 must search for credentials: it also queries the instance metadata service.
+
+    Raises ImproperlyConfigured if the extra is not installed.
     """
     settings = settings or get_settings()
     directory: Directory | None = _instances.get((Directory, settings))
     if directory is None:
-        from boto3 import Session  # imported here, because it takes 0.1 s and 20 MB
-        from botocore.config import Config
-
+        try:
+            from boto3 import Session  # imported here, because it takes 0.1 s and 20 MB
+            from botocore.config import Config
+        except ModuleNotFoundError as error:
+            raise ImproperlyConfigured(AWS_EXTRA_MISSING) from error
         pool = settings.user_pool
         config = Config(proxies={}) if is_loopback(pool.endpoint_url) else None  # as in core.http
         # A session of its own: boto3's default session is not thread-safe.
@@ -115,7 +121,7 @@ def get_identity_pool(settings: CognitoSettings | None = None) -> IdentityPool:
     return identity_pool
 
 
-def reset() -> None:
+def discard_instances() -> None:
     """Discard all cached instances, with keys and cooldowns. For tests."""
     with _lock:
         _instances.clear()
@@ -130,15 +136,18 @@ def _discard_outdated(*, setting: str, **_: Any) -> None:
                 del _instances[key]
 
 
-def cached_instance(make: Callable[..., _T], *values: Any, **named: Any) -> _T:
-    """Return `make(*values, **named)`, called once for these values until `reset`. The values must be hashable."""
-    key = (make, *values, *named.items())
+def cached_instance(make: Callable[..., _T], *values: Any, **keywords: Any) -> _T:
+    """Return `make(*values, **keywords)`, called once for these values, which must be hashable.
+
+    `discard_instances` discards the result.
+    """
+    key = (make, *values, *keywords.items())
     try:
         return _instances[key]  # type: ignore[no-any-return]
     except KeyError:
         with _lock:
             if key not in _instances:
-                _instances[key] = make(*values, **named)
+                _instances[key] = make(*values, **keywords)
             return _instances[key]  # type: ignore[no-any-return]
 
 

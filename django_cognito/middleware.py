@@ -31,7 +31,7 @@ from .web.bearer import bearer_token
 from .web.error_reports import take_id_token
 from .web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 from .web.request import RequestCognito, make_auser, set_user
-from .web.responses import error_response_for, forbidden, json_response
+from .web.responses import error_response_for, forbidden_response, json_response
 from .web.sign_in_cookies import delete_used
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class CognitoMiddleware:
                 return self.process_exception(request, error)
             return None
         if _accepts_sessions_only(request, view):
-            return json_response(forbidden("session_required"))
+            return json_response(forbidden_response("session_required"))
         if _authenticates_itself(view):
             return _with_csrf(request, view, args, kwargs)
         try:
@@ -112,7 +112,7 @@ class CognitoMiddleware:
                 return self.process_exception(request, error)
             return None
         if _accepts_sessions_only(request, view):
-            return json_response(forbidden("session_required"))
+            return json_response(forbidden_response("session_required"))
         if _authenticates_itself(view):
             # In a thread, as Django does it: a site's CSRF_FAILURE_VIEW may read the database.
             return await sync_to_async(_with_csrf)(request, view, args, kwargs)

@@ -11,7 +11,7 @@ from django.test import RequestFactory
 
 from django_cognito.backends import CognitoBackend
 from django_cognito.core.errors import CognitoUnavailableError
-from django_cognito.factories import reset
+from django_cognito.factories import discard_instances
 from django_cognito.testing import make_token
 from django_cognito.users.machine import MachineUser
 
@@ -71,7 +71,7 @@ def test_a_disabled_account_is_nobody() -> None:
 
 
 def test_an_outage_is_no_refusal(cognito_down: None) -> None:
-    reset()  # the pinned keys too
+    discard_instances()  # the pinned keys too
     with pytest.raises(CognitoUnavailableError):
         auth.authenticate(None, cognito_token=make_token())
     with pytest.raises(CognitoUnavailableError):

@@ -2,11 +2,13 @@
 
 import itertools
 import socket
+import sys
 import threading
 import time
 from functools import partial
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.utils.functional import SimpleLazyObject
 
@@ -26,7 +28,7 @@ MAKERS = [get_verifier, get_hosted_ui, get_directory]
 @pytest.fixture(autouse=True)
 def _forget_afterwards():
     yield
-    factories.reset()
+    factories.discard_instances()
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +54,7 @@ def test_it_is_made_anew_when_the_settings_change(get, settings) -> None:
 @pytest.mark.parametrize("get", MAKERS)
 def test_reset_forgets_it(get) -> None:
     first = get()
-    factories.reset()
+    factories.discard_instances()
     assert get() is not first
 
 
@@ -183,3 +185,10 @@ def test_the_directory_is_the_pools(settings) -> None:
     directory = get_directory()
     assert directory._client.meta.region_name == "eu-west-1"
     assert directory._client.meta.endpoint_url == "http://localhost:9229"
+
+
+def test_directory_without_boto3_names_the_extra(settings, monkeypatch) -> None:
+    settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": "http://localhost:9230"}
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(ImproperlyConfigured, match=r"pip install 'django-aws-cognito\[aws\]'"):
+        get_directory()

@@ -17,7 +17,7 @@ from django.http import HttpResponse
 from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, CredentialsError
-from django_cognito.factories import reset
+from django_cognito.factories import discard_instances
 from django_cognito.middleware import CognitoMiddleware
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.testing import make_token, sign_in
@@ -163,7 +163,7 @@ def test_bearer_post_needs_no_csrf_token() -> None:
 
 
 def test_unavailable_keys_are_503(client: Client, cognito_down: None) -> None:
-    reset()  # the pinned keys too
+    discard_instances()  # the pinned keys too
     answer = client.get("/who/", headers=bearer(make_token()))
     assert (answer.status_code, answer.json()["code"]) == (503, "cognito_unavailable")
     assert int(answer["Retry-After"]) > 0

@@ -66,13 +66,13 @@ def test_keys_are_told_of_as_they_come_and_do_not(settings: Any, heard: list[dic
     with ScriptedServer(json_answer({"keys": [jwk("one"), jwk("two", use="enc")]})) as server:
         address = f"{server.url}/jwks.json"
         with override_settings(COGNITO={**settings.COGNITO, "JWKS_URI": address}):
-            factories.reset()
+            factories.discard_instances()
             factories.get_verifier().hydrate()
             server.script(Answer(503))
-            factories.reset()
+            factories.discard_instances()
             with pytest.raises(CognitoUnavailableError):
                 factories.get_verifier().hydrate()
-    factories.reset()
+    factories.discard_instances()
     assert heard == [
         {"sender": "KeySkipped", "url": address, "kid": "two", "reason": "not for signatures"},
         {"sender": "KeysRefreshed", "url": address, "kids": ("one",)},

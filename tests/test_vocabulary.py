@@ -52,12 +52,7 @@ ONE_WORD_FUNCTIONS = {
     },
     "the names of the URLs, which are stable": {"link", "unlink"},
     "the standard terms of cryptography": {"decrypt", "encrypt", "jwks", "sign", "verify"},
-    "the steps of a sign-in, read with their module: flow.begin, flow.complete, state.seal": {
-        "begin",
-        "complete",
-        "seal",
-    },
-    "predicates and resets named as in the standard library or in HTTP": {"boolean", "forbidden", "reset"},
+    "a converter of the seed, named after the type that it returns": {"boolean"},
     "the name of a python -m entry point": {"main"},
 }
 

@@ -9,12 +9,14 @@ import weakref
 from collections.abc import Iterable, MutableMapping
 from typing import Any, NoReturn
 
+from django.core.exceptions import ImproperlyConfigured
 from django.dispatch import receiver
 
 from ..core.errors import MalformedTokenError
 from ..core.forks import close_after_fork, run_in_forked_child
 from ..core.identity_pool import IdentityPool
 from ..core.tokens.jws import decode_jws
+from ..factories import AWS_EXTRA_MISSING
 from ..signals import account_unlinked, signed_out
 from .credentials import UserCredentials
 
@@ -103,6 +105,8 @@ def get_or_create_aws(pool: IdentityPool, id_token: str, *, identity_id: str = "
     """Return the cache entry of a verified ID token at `pool`; create it if there is none. No I/O.
 
     If another thread created the entry first, return that one.
+
+    Raises ImproperlyConfigured if the extra `aws` is not installed.
     """
     global _cache
     try:
@@ -112,8 +116,10 @@ def get_or_create_aws(pool: IdentityPool, id_token: str, *, identity_id: str = "
     user_aws = UserAws(UserCredentials(pool, id_token, identity_id=identity_id), pool.region, sub=sub)
     with _lock:
         if isinstance(_cache, dict):
-            from cachetools import TTLCache
-
+            try:
+                from cachetools import TTLCache
+            except ModuleNotFoundError as error:
+                raise ImproperlyConfigured(AWS_EXTRA_MISSING) from error
             _cache = TTLCache(_MAX_USERS, _CACHED_SECONDS)
         return _cache.setdefault((pool, _digest(id_token)), user_aws)
 

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from ..authorization.rights import Rights, get_rights, require_names
 from ..core.errors import CognitoUnavailableError
-from ..web.responses import ErrorResponse, error_response_for, forbidden
+from ..web.responses import ErrorResponse, error_response_for, forbidden_response
 from .errors import CognitoAPIException
 
 
@@ -47,13 +47,15 @@ def InGroup(*names: str) -> type[BasePermission]:  # noqa: N802 - a permission c
     `~InGroup(...)` is true for an anonymous user: write `IsAuthenticated & ~InGroup(...)`.
     """
     groups = require_names(names)
-    return _required("InGroup", lambda rights: rights.in_group(*groups), forbidden("group_required"))
+    return _required("InGroup", lambda rights: rights.in_group(*groups), forbidden_response("group_required"))
 
 
 def HasScope(*names: str) -> type[BasePermission]:  # noqa: N802
     """Return a permission class: the token has all of the scopes `names`. 403, code "scope_required"."""
     scopes = require_names(names)
-    return _required("HasScope", lambda rights: rights.has_scope(*scopes), forbidden("scope_required", scopes=scopes))
+    return _required(
+        "HasScope", lambda rights: rights.has_scope(*scopes), forbidden_response("scope_required", scopes=scopes)
+    )
 
 
 def _required(name: str, allows: Callable[[Rights], bool], refusal: ErrorResponse) -> type[BasePermission]:

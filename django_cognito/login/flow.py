@@ -23,7 +23,7 @@ from ..users.authentication import get_or_create_user, verify
 from ..users.linking import link
 from ..web.pool_selection import find_settings_for_request
 from ..web.redirect_uri import has_own_redirect_uri, redirect_uri_of
-from .state import PendingSignIn, digest_session_key, new_secret, seal
+from .state import PendingSignIn, digest_session_key, new_secret, seal_state
 
 Page = Callable[..., str]
 # The pages of the hosted UI at which a sign-in can start, by name.
@@ -40,7 +40,7 @@ _COMPLETED = "_cognito_completed"  # in the session: the ids of the sign-ins tha
 _MAX_COMPLETED = 10
 
 
-def begin(
+def begin_sign_in(
     request: HttpRequest,
     settings: CognitoSettings,
     page: str,
@@ -67,7 +67,7 @@ def begin(
         links_to=links_to,
         session_digest=_session_digest(request, secret) if links_to else "",
     )
-    redirect_uri, secrets = redirect_uri_of(request, settings), seal(pending, secret)
+    redirect_uri, secrets = redirect_uri_of(request, settings), seal_state(pending, secret)
     url = PAGES[page](hosted_ui, secrets, redirect_uri=redirect_uri, scopes=settings.scopes, **authorize_params)
     return url, pending.id, secret
 
@@ -88,7 +88,7 @@ def is_worth_retrying(request: HttpRequest, pending: PendingSignIn, error: Cogni
 
 
 @clear_frame_locals
-def complete(request: HttpRequest, pending: PendingSignIn, secret: bytes | None) -> None:
+def complete_sign_in(request: HttpRequest, pending: PendingSignIn, secret: bytes | None) -> None:
     """Complete the sign-in `pending` at the callback. Writes the session and the user's claims.
 
     `secret` comes from the browser's cookie; it is None without a cookie. The code is exchanged for tokens only after

@@ -90,7 +90,7 @@ def new_secret() -> bytes:
 
 
 @clear_frame_locals
-def seal(pending: PendingSignIn, secret: bytes) -> SignInSecrets:
+def seal_state(pending: PendingSignIn, secret: bytes) -> SignInSecrets:
     """Return the state, the nonce and the code verifier of a sign-in that starts with `secret`.
 
     A `next_url` that would make the state longer than 1,536 characters is left out.

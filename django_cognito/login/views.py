@@ -129,7 +129,7 @@ def callback(request: HttpRequest) -> HttpResponse:
         secret = sign_in_cookies.take_secret(request, pending.id, pending.has_secret)
         if flow.is_completed(request, pending):  # the back button, or a reload
             return _redirect_to_next(request, "")
-        flow.complete(request, pending, secret)
+        flow.complete_sign_in(request, pending, secret)
     except CognitoError as error:
         if pending is not None and silent.is_login_required_error(pending.authorize_params, error):
             response = _redirect_to_next(request, pending.next_url)
@@ -215,7 +215,7 @@ def _redirect_to_hosted_ui(
     **how: Any,
 ) -> HttpResponse:
     """Return the redirect to a page of the hosted UI, with the cookie that the callback needs."""
-    url, sign_in_id, secret = flow.begin(
+    url, sign_in_id, secret = flow.begin_sign_in(
         request, settings, page, next_url=next_url, authorize_params=authorize_params, **how
     )
     response = set_security_headers(HttpResponseRedirect(url))

@@ -12,7 +12,7 @@ from django.core.signals import setting_changed
 from django.dispatch import receiver
 
 from ..conf.loading import get_pool_registry
-from ..factories import get_verifier, reset
+from ..factories import discard_instances, get_verifier
 
 KID = "django-cognito-testing"
 
@@ -45,7 +45,7 @@ def trusted_keys() -> Iterator[None]:
         yield
     finally:
         _open -= 1
-        reset()
+        discard_instances()
         if _open:
             _trust()
 

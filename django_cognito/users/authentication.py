@@ -58,7 +58,7 @@ async def aauthenticate(raw: str, **checks: Unpack[TokenChecks]) -> tuple[Any, T
     for all tasks that wait for the same keys, and never the thread of the ORM.
     """
     try:
-        token, profile = verify(raw, wait=False, **checks)
+        token, profile = verify(raw, False, **checks)
     except KeyFetchRequiredError as error:
         token, profile = await _verify_after_key_fetch(error.keys, raw, checks)
     user = get_cached_user(token, profile)
@@ -78,25 +78,25 @@ async def _verify_after_key_fetch(keys: object, raw: str, checks: TokenChecks) -
     locks = _fetch_locks.setdefault(asyncio.get_running_loop(), WeakKeyDictionary())
     async with locks.setdefault(keys, asyncio.Lock()):
         try:
-            return verify(raw, wait=False, **checks)
+            return verify(raw, False, **checks)
         except KeyFetchRequiredError:
             return await sync_to_async(verify, thread_sensitive=False)(raw, **checks)
 
 
 @clear_frame_locals
-def verify(raw: str, *, wait: bool = True, **checks: Unpack[TokenChecks]) -> tuple[Token, IdToken | None]:
+def verify(raw: str, wait: bool = True, /, **checks: Unpack[TokenChecks]) -> tuple[Token, IdToken | None]:
     """Verify `raw`, and the ID token of `checks` if it has one, and return both tokens. No database.
 
     Without `wait` no keys are fetched, and KeyFetchRequiredError is raised if they are needed. Sends `token_rejected`
     if a token is rejected.
     """
-    expected: dict[str, Any] = {"wait": wait, **checks}
+    expected: dict[str, Any] = dict(checks)
     id_token, nonce = expected.pop("id_token", None), expected.pop("nonce", None)
     verifier = get_verifier()
     try:
         if id_token is None:
-            return verifier.verify(raw, nonce=nonce, **expected), None
-        token = verifier.verify(raw, **expected)
+            return verifier.verify(raw, wait=wait, nonce=nonce, **expected), None
+        token = verifier.verify(raw, wait=wait, **expected)
         profile = verifier.verify(
             id_token,
             token_use="id",

@@ -57,7 +57,7 @@ def not_authenticated() -> ErrorResponse:
     return ErrorResponse(401, "not_authenticated", sentence, {"WWW-Authenticate": CHALLENGE})
 
 
-def forbidden(code: str, *, scopes: tuple[str, ...] = ()) -> ErrorResponse:
+def forbidden_response(code: str, *, scopes: tuple[str, ...] = ()) -> ErrorResponse:
     """Return the 403 response for a right that the user lacks; it names the missing scopes (RFC 6750 3.1)."""
     challenge = f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'
     return ErrorResponse(403, code, CATALOGUE[code].sentence, {"WWW-Authenticate": challenge} if scopes else {})

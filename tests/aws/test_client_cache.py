@@ -1,6 +1,7 @@
 """boto3 clients of a user: cached, shared among threads, and never used for another user."""
 
 import pickle
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
+from django.core.exceptions import ImproperlyConfigured
 
 from django_cognito.aws import client_cache
 from django_cognito.aws.client_cache import UserAws, clear_cache
@@ -184,6 +186,13 @@ def test_user_of_the_same_token_is_cached(site: None) -> None:
     alice = get_or_create_aws("alice", identity_id=identity_of("alice"))
     assert get_cached_aws("alice") is get_or_create_aws("alice") is alice
     assert alice.stored_identity_id == identity_of("alice")
+
+
+def test_cache_without_cachetools_names_the_extra(site: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_cache, "_cache", {})
+    monkeypatch.setitem(sys.modules, "cachetools", None)
+    with pytest.raises(ImproperlyConfigured, match=r"pip install 'django-aws-cognito\[aws\]'"):
+        get_or_create_aws("alice")
 
 
 def test_another_token_has_another_user(site: None) -> None:

@@ -186,7 +186,7 @@ def directory_endpoint(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterat
     with ScriptedServer(json_answer({"Users": []})) as server:
         settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": server.url}
         yield server
-    factories.reset()
+    factories.discard_instances()
 
 
 def test_directory_at_a_loopback_endpoint_uses_no_proxy(

@@ -168,9 +168,9 @@ def site_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Set AWS keys for the site's directory, so that boto3 does not search for them."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    factories.reset()
+    factories.discard_instances()
     yield
-    factories.reset()
+    factories.discard_instances()
 
 
 def test_forked_child_has_its_own_directory(settings: Any, server: _Server, site_keys: None) -> None:

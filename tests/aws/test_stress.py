@@ -73,7 +73,7 @@ def emulator(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulato
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", administrator.secret)
         yield running
         clear_cache()
-        factories.reset()
+        factories.discard_instances()
 
 
 @pytest.fixture

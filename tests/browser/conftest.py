@@ -71,7 +71,7 @@ def site(live_server: Any, cognito: Emulator, settings: Any) -> Iterator[str]:
     """The site's origin; its Cognito runs."""
     settings.COGNITO = settings_for(cognito, SCOPES=ALL_SCOPES, IDENTITY_PROVIDERS=CHOICES)
     yield str(live_server.url)
-    factories.reset()
+    factories.discard_instances()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.test import Client
 from rest_framework.test import APIClient
 
-from django_cognito.factories import reset
+from django_cognito.factories import discard_instances
 from django_cognito.testing import make_token, sign_in
 from tests.support.callers import SOME_BAD_ID_TOKENS, bearer, end_tokens, with_id_token
 
@@ -220,7 +220,7 @@ def test_throttle_counts_each_machine_to_machine_client(client: Client, settings
 
 @BOTH_ORDERS
 def test_unavailable_keys_are_503(client: Client, cognito_down: None, url: str) -> None:
-    reset()  # the pinned keys too
+    discard_instances()  # the pinned keys too
     answer = call(client, "get", url, make_token())
     assert (answer.status_code, answer.json()["code"]) == (503, "cognito_unavailable")
     assert int(answer["Retry-After"]) > 0

@@ -36,9 +36,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def site(settings: Any, clock: Clock, db: None) -> Iterator[Site]:
     """The site; its pool publishes `make_token`'s key, and nothing has been fetched."""
-    factories.reset()
+    factories.discard_instances()
     with ScriptedServer(json_answer(jwks())) as keys, ScriptedServer() as tokens:
         settings.COGNITO = {**settings.COGNITO, "JWKS_URI": f"{keys.url}/jwks.json", "DOMAIN": tokens.url}
         yield Site(keys, tokens, clock)
         settle()
-    factories.reset()
+    factories.discard_instances()

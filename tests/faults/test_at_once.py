@@ -70,7 +70,7 @@ def test_fi_22_a_fetch_that_breaks_locks_no_coroutine_out(
 ) -> None:
     broken = Broken()
     monkeypatch.setattr(factories, "KeyStores", lambda **given: KeyStores(**{**given, "http": broken, "now": clock}))
-    factories.reset()
+    factories.discard_instances()
     said = at_once(broken.gate, make_token())
     assert set(said) <= {"CancelledError", "ZeroDivisionError", "CognitoUnavailableError"}
     assert said.count("CognitoUnavailableError") >= COROUTINES - 3

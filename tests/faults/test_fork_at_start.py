@@ -18,7 +18,7 @@ from tests.support.pool_scenario import HANG_SECONDS
 def test_fi_23_a_child_forked_while_a_lazy_secret_is_read_reads_its_own(settings: Any) -> None:
     """The secret may come from a slow service; a lock is held during the read."""
     gate = Gate()
-    factories.reset()
+    factories.discard_instances()
     parent = threading.get_ident()
 
     def read_secret() -> str:
@@ -40,5 +40,5 @@ def test_fi_23_a_child_forked_while_a_lazy_secret_is_read_reads_its_own(settings
     finally:
         gate.opened.set()
         reader.join(HANG_SECONDS)
-        factories.reset()
+        factories.discard_instances()
     assert (pools, secret) == ([settings.COGNITO["USER_POOL_ID"]], "the secret")

@@ -17,7 +17,7 @@ from django.urls import path as url_path
 from django_cognito.core.base64url import decode_base64url, encode_base64url
 from django_cognito.encryption import decrypt
 from django_cognito.login import state
-from django_cognito.login.state import new_secret, open_state, seal
+from django_cognito.login.state import new_secret, open_state, seal_state
 from django_cognito.models import CognitoUser
 from django_cognito.testing import sign_in
 from tests.support.error_reports import report_of
@@ -763,7 +763,7 @@ def test_report_of_a_failed_callback_does_not_show_its_cookie(
 def test_forged_state_with_its_cookie_is_unknown(client: Client, token_endpoint: ScriptedServer, settings: Any) -> None:
     pending_sign_in, secret, own_key = open_state(begin(client)["state"]), new_secret(), settings.SECRET_KEY
     settings.SECRET_KEY = "an attacker's key, which this site does not have at all"
-    forged_state = seal(pending_sign_in, secret).state
+    forged_state = seal_state(pending_sign_in, secret).state
     settings.SECRET_KEY = own_key
     client.cookies[secret_cookie(forged_state)] = encode_base64url(secret)
     assert code_of(come_back(client, {"state": forged_state})) == "state_unknown"

@@ -47,7 +47,7 @@ def running_emulator() -> Iterator[Emulator]:
 def emulator(running_emulator: Emulator, settings: Any) -> Iterator[Emulator]:
     settings.COGNITO = settings_for(running_emulator)
     yield running_emulator
-    factories.reset()
+    factories.discard_instances()
 
 
 @pytest.fixture

@@ -37,12 +37,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def provider(settings: Any, clock: Clock, db: None) -> Iterator[Provider]:
     """The provider, without a fault; the site has never asked it anything."""
-    factories.reset()
+    factories.discard_instances()
     with Provider(settings.COGNITO["USER_POOL_ID"], CLIENT_ID) as provider:
         settings.COGNITO = {**settings.COGNITO, **provider.settings}
         yield provider
         settle()
-    factories.reset()
+    factories.discard_instances()
 
 
 @pytest.fixture(params=["nobody", "bob"])
@@ -52,7 +52,7 @@ def before(request: pytest.FixtureRequest, client: Client, provider: Provider) -
         provider.username = request.param
         sign_in(client)
         provider.username = "alice"
-        factories.reset()  # the keys are asked for anew
+        factories.discard_instances()  # the keys are asked for anew
     provider.asked.clear()
     return str(request.param)
 

@@ -43,7 +43,7 @@ def running_parts(settings: Any, tmp_path: Path) -> Iterator[tuple[Emulator, Del
         settings.COGNITO = settings_for(emulator, CLIENT_ID, DOMAIN=proxy.url)
         with running_site(emulator, proxy, tmp_path, token_timeout=15) as site:
             yield emulator, proxy, site
-    factories.reset()
+    factories.discard_instances()
 
 
 @pytest.mark.parametrize("is_killed", [True, False], ids=["killed", "late"])

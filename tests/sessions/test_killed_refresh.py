@@ -47,7 +47,7 @@ def emulator(request: pytest.FixtureRequest, settings: Any) -> Iterator[Emulator
     with Emulator(seed=rotating_seed(request.param)) as running_emulator:
         settings.COGNITO = settings_for(running_emulator, CLIENT_ID)
         yield running_emulator
-    factories.reset()
+    factories.discard_instances()
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def emulator(settings: Any, vault: Vault, monkeypatch: pytest.MonkeyPatch) -> It
     with Emulator(seed=seed_for("http://testserver")) as emulator:
         settings.COGNITO = settings_for(emulator, CLIENT_ID, CLIENT_SECRET=vault)
         yield emulator
-    factories.reset()
+    factories.discard_instances()
 
 
 def expire(client: Client) -> None:

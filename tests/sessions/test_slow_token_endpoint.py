@@ -359,7 +359,7 @@ def emulator(settings: Any) -> Iterator[Emulator]:
     with Emulator(seed=seed_for("http://testserver")) as running_emulator:
         settings.COGNITO = settings_for(running_emulator, "3rotating")
         yield running_emulator
-    factories.reset()
+    factories.discard_instances()
 
 
 @pytest.mark.parametrize("ends_in", [30, -1])
@@ -369,7 +369,7 @@ def test_rotated_refresh_token_is_stored_if_the_jwks_is_unreachable(
     with Browser(emulator) as browser:  # type: ignore[arg-type]
         sign_in_by_hand(browser, client)
     before = change(reload_login(CognitoLogin.objects.get()), ends_in=ends_in)
-    factories.reset()  # a worker that has just started
+    factories.discard_instances()  # a worker that has just started
     working_settings = settings.COGNITO
     settings.COGNITO = {**working_settings, "JWKS_URI": f"{unreachable}/jwks.json"}
     if ends_in < 0:
@@ -383,7 +383,7 @@ def test_rotated_refresh_token_is_stored_if_the_jwks_is_unreachable(
     assert stored_login.refresh_sent_at is None
     assert store.decrypt_tokens(stored_login).refresh_token != store.decrypt_tokens(before).refresh_token
     settings.COGNITO = working_settings
-    factories.reset()
+    factories.discard_instances()
     refreshed_login = ensure_fresh(change(stored_login, retry_in=-1))
     assert refreshed_login.expires_at - timezone.now() > timedelta(minutes=30)
 
@@ -415,7 +415,7 @@ def test_sign_out_with_unreachable_jwks_revokes_the_new_refresh_token(
 ) -> None:
     login = login_of(client, ends_in=30)
     settings.COGNITO = {**settings.COGNITO, "JWKS_URI": f"{unreachable}/jwks.json"}
-    factories.reset()
+    factories.discard_instances()
     sign_out = from_another_thread(lambda: CognitoLogin.objects.filter(pk=login.pk).delete())
     token_endpoint.script(replace(token_answer(refresh_token="the-second-one"), before=sign_out), Answer())
     assert_ended(lambda: refresh.ensure_fresh(login))

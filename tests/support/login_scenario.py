@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from django_cognito.core.base64url import decode_base64url
 from django_cognito.core.errors import SignInError
-from django_cognito.login.state import open_state, seal
+from django_cognito.login.state import open_state, seal_state
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
 from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
@@ -134,7 +134,7 @@ def code_verifier_of(client: Client, asked: dict[str, str]) -> str:
 def reseal(client: Client, asked: dict[str, str], **changes: Any) -> dict[str, str]:
     """Change a pending sign-in as only the site itself can: what Cognito is asked, with the new state."""
     secret = decode_base64url(secret_cookies(client)[secret_cookie(asked["state"])])
-    return {**asked, "state": seal(replace(open_state(asked["state"]), **changes), secret).state}
+    return {**asked, "state": seal_state(replace(open_state(asked["state"]), **changes), secret).state}
 
 
 def who(client: Client) -> str:

@@ -254,7 +254,7 @@ def test_aauthenticate_with_cached_keys_uses_no_thread(monkeypatch) -> None:
 
 def _fetch_keys_by(fetch: Callable[[str], bytes]) -> None:
     """Replace the configured pool's key fetch; no key is cached."""
-    factories.reset()
+    factories.discard_instances()
     factories.get_verifier()._key_stores.for_pool(get_settings().user_pool)._fetch = fetch
 
 
@@ -266,3 +266,11 @@ def test_outage_raises_cognito_unavailable_error() -> None:
     with pytest.raises(CognitoUnavailableError):
         authenticate(token())
     assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("call", [authenticate, async_to_sync(aauthenticate)], ids=["sync", "async"])
+def test_unknown_argument_raises_type_error(call: Callable[..., Any]) -> None:
+    """Also `wait`, which only `verify` has: without it a token would be rejected by an error of the core's."""
+    for name in ("wait", "clients"):
+        with pytest.raises(TypeError, match=name):
+            call(token(), **{name: False})

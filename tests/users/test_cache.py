@@ -419,7 +419,7 @@ def test_request_that_saves_its_cached_user_restores_nothing(raw, url) -> None:
     for _ in range(2):
         authenticate(raw)
     User.objects.update(is_active=True, is_staff=True)
-    factories.reset()
+    factories.discard_instances()
     with trusted_keys():
         for _ in range(3):
             authenticate(raw)
@@ -554,7 +554,7 @@ def test_changed_settings_empty_the_cache(alice, settings, costs) -> None:
 
 
 def test_reset_empties_the_cache_and_disconnects_its_receivers(alice, caches, costs) -> None:
-    factories.reset()
+    factories.discard_instances()
     gc.collect()
     assert [reference() for reference in caches] == [None]  # its receivers are connected weakly
     with trusted_keys():

@@ -11,7 +11,7 @@ from django.test import AsyncClient, Client
 
 from django_cognito.backends import CognitoBackend
 from django_cognito.core.errors import TokenError
-from django_cognito.factories import get_verifier, reset
+from django_cognito.factories import discard_instances, get_verifier
 from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks
@@ -61,7 +61,7 @@ def keys(server: ScriptedServer, settings: Any) -> Iterator[ScriptedServer]:
     settings.COGNITO = {**settings.COGNITO, "JWKS_URI": f"{server.url}/jwks.json"}
     server.requests.clear()
     yield server
-    reset()
+    discard_instances()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from django.utils.translation import trans_real
 from django_cognito.core import errors
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, TokenError
 from django_cognito.web.error_catalogue import CATALOGUE
-from django_cognito.web.responses import error_response_for, forbidden, json_response, not_authenticated
+from django_cognito.web.responses import error_response_for, forbidden_response, json_response, not_authenticated
 
 SECRET = "a message for operators alone"
 INVALID_TOKEN = 'Bearer error="invalid_token"'
@@ -72,13 +72,13 @@ def test_anonymous_response_has_a_challenge_without_error() -> None:
 
 
 def test_missing_group_is_403_without_a_challenge() -> None:
-    answer = forbidden("group_required")
+    answer = forbidden_response("group_required")
     assert (answer.status, answer.code, dict(answer.headers)) == (403, "group_required", {})
 
 
 def test_missing_scope_is_403_with_the_scopes_in_the_challenge() -> None:
     challenge = 'Bearer error="insufficient_scope", scope="orders/read orders/write"'
-    answer = forbidden("scope_required", scopes=("orders/read", "orders/write"))
+    answer = forbidden_response("scope_required", scopes=("orders/read", "orders/write"))
     assert (answer.status, answer.headers["WWW-Authenticate"]) == (403, challenge)
 
 
