@@ -14,12 +14,12 @@ from botocore import xform_name
 from django.contrib.auth.models import User
 from local_cognito.seeds import account_reading, identity_provider_reading, reading
 from local_cognito.seeds.values import Table
+from local_cognito_support.scripted_server import ScriptedServer, json_answer
 
 from django_cognito.core.client_secret import ClientSecret
 from django_cognito.models import CognitoLogin
 from django_cognito.testing import make_token
 from django_cognito.users.authentication import authenticate
-from tests.support.scripted_server import ScriptedServer, json_answer
 
 from .support import source
 

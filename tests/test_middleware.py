@@ -404,7 +404,7 @@ def test_user_set_by_an_earlier_middleware_is_not_replaced(client: Client, setti
     add_middleware_after(
         settings,
         "django.contrib.auth.middleware.AuthenticationMiddleware",
-        "tests.support.entry_point_views.eve_is_here",
+        "tests.support.entry_point_views.sign_in_eve",
     )
     assert client.get("/who/").content == b"eve"
 

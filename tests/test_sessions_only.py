@@ -11,6 +11,7 @@ from django.test import AsyncClient, Client
 from django.urls import include, path
 from django.utils.decorators import method_decorator
 from django.views import View
+from local_cognito_support.scripted_server import ScriptedServer
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -18,7 +19,6 @@ from django_cognito.decorators import session_required
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.testing import make_token, sign_in
 from tests.support.callers import bearer
-from tests.support.scripted_server import ScriptedServer
 
 
 def report(request: HttpRequest) -> HttpResponse:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.contrib import auth
 from django.dispatch import Signal
 from django.test import AsyncClient, Client, override_settings
+from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 
 from django_cognito import factories, signals
 from django_cognito.core.errors import CognitoUnavailableError, SignInError, TokenError
@@ -23,8 +24,7 @@ from django_cognito.sessions import refresh
 from django_cognito.testing import make_token
 from django_cognito.users.authentication import aauthenticate, authenticate
 from tests.support.callers import bearer, with_id_token
-from tests.support.login_scenario import begin, come_back, login_of, token_answer
-from tests.support.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.scenarios.login import create_login, finish_sign_in, start_sign_in, token_response
 from tests.support.signing import jwk
 from tests.support.timeouts import pool_settings
 
@@ -43,15 +43,15 @@ DOORS: dict[str, Callable[[str], object]] = {
 @pytest.fixture
 def heard() -> Iterator[list[dict[str, Any]]]:
     """What every signal told, in its order."""
-    told: list[dict[str, Any]] = []
+    user_from_token: list[dict[str, Any]] = []
 
     def listen(sender: type, signal: Signal, **values: Any) -> None:
-        told.append({"sender": sender.__name__, **values})
+        user_from_token.append({"sender": sender.__name__, **values})
 
     every = (signals.keys_refreshed, signals.keys_unavailable, signals.key_skipped, signals.token_rejected)
     for signal in every:
         signal.connect(listen)
-    yield told
+    yield user_from_token
     for signal in every:
         signal.disconnect(listen)
 
@@ -88,15 +88,15 @@ def test_a_refused_token_is_told_of_once_and_named_by_pool_and_client(
     raw = make_token(exp=1)
     with caplog.at_level(logging.INFO, "django_cognito.signals"):
         refused((lambda: asyncio.run(aauthenticate(raw))) if is_async else lambda: authenticate(raw))
-    told = {
+    user_from_token = {
         "code": "token_expired",
         "user_pool_id": settings.COGNITO["USER_POOL_ID"],
         "client_id": settings.COGNITO["CLIENT_ID"],
     }
-    assert heard == [{"sender": "ExpiredTokenError", **told}]
+    assert heard == [{"sender": "ExpiredTokenError", **user_from_token}]
     (record,) = caplog.records
     assert record.levelno == logging.INFO
-    assert {name: getattr(record, name) for name in told} == told
+    assert {name: getattr(record, name) for name in user_from_token} == user_from_token
     assert raw not in json.dumps([record.getMessage(), str(record.__dict__)])
 
 
@@ -104,7 +104,10 @@ def test_a_refused_token_is_told_of_once_and_named_by_pool_and_client(
 def test_somebody_elses_client_is_not_named(heard: list[dict[str, Any]]) -> None:
     refused(lambda: authenticate(make_token(client_id="9stranger")))
     refused(lambda: authenticate("no token"))
-    assert [(told["code"], told["client_id"]) for told in heard] == [("wrong_client", ""), ("malformed_token", "")]
+    assert [(user_from_token["code"], user_from_token["client_id"]) for user_from_token in heard] == [
+        ("wrong_client", ""),
+        ("malformed_token", ""),
+    ]
     assert heard[1]["user_pool_id"] == ""
 
 
@@ -112,7 +115,7 @@ def test_somebody_elses_client_is_not_named(heard: list[dict[str, Any]]) -> None
 def test_who_is_not_let_in_is_told_of_too(heard: list[dict[str, Any]], settings: Any) -> None:
     with override_settings(COGNITO={**settings.COGNITO, "CREATE_USERS": False}):
         refused(lambda: authenticate(make_token()))
-    ((code, client_id),) = [(told["code"], told["client_id"]) for told in heard]
+    ((code, client_id),) = [(user_from_token["code"], user_from_token["client_id"]) for user_from_token in heard]
     assert (code, client_id) == ("user_unknown", settings.COGNITO["CLIENT_ID"])
 
 
@@ -135,8 +138,8 @@ def test_at_every_door_a_refusal_is_told_of_once(
 ) -> None:
     come(make_token(key=rsa.generate_private_key(65_537, 2_048)))
     pool_id, client_id = settings.COGNITO["USER_POOL_ID"], settings.COGNITO["CLIENT_ID"]
-    told = {"code": "invalid_signature", "user_pool_id": pool_id, "client_id": client_id}
-    assert heard == [{"sender": "SignatureError", **told}]
+    user_from_token = {"code": "invalid_signature", "user_pool_id": pool_id, "client_id": client_id}
+    assert heard == [{"sender": "SignatureError", **user_from_token}]
 
 
 @pytest.mark.usefixtures("cognito_keys")
@@ -148,36 +151,36 @@ def test_a_token_that_is_accepted_is_not_told_of(heard: list[dict[str, Any]]) ->
 @pytest.mark.usefixtures("cognito_keys")
 def test_two_tokens_that_do_not_belong_together_are_told_of_once(heard: list[dict[str, Any]], settings: Any) -> None:
     refused(lambda: authenticate(make_token(), id_token=make_token(token_use="id", username="bob")))
-    ((code, client_id),) = [(told["code"], told["client_id"]) for told in heard]
+    ((code, client_id),) = [(user_from_token["code"], user_from_token["client_id"]) for user_from_token in heard]
     assert (code, client_id) == ("token_mismatch", settings.COGNITO["CLIENT_ID"])
 
 
 def test_a_refused_sign_in_is_told_of_once(
     client: Client, token_endpoint: ScriptedServer, heard: list[dict[str, Any]]
 ) -> None:
-    token_endpoint.script(token_answer(nonce="another sign-in's"))
-    come_back(client, begin(client))
-    assert [told["code"] for told in heard] == ["nonce_mismatch"]
+    token_endpoint.script(token_response(nonce="another sign-in's"))
+    finish_sign_in(client, start_sign_in(client))
+    assert [user_from_token["code"] for user_from_token in heard] == ["nonce_mismatch"]
 
 
 def test_a_failed_sign_in_is_told_of_with_its_code_and_alias(
     client: Client, token_endpoint: ScriptedServer, settings: Any
 ) -> None:
-    told: list[tuple[Any, str, str]] = []
+    user_from_token: list[tuple[Any, str, str]] = []
 
     def listen(sender: Any, code: str, alias: str, signal: Signal) -> None:
-        told.append((sender, code, alias))
+        user_from_token.append((sender, code, alias))
 
     settings.COGNITO = {"POOLS": {"acme": pool_settings(settings.COGNITO)}}
     signals.sign_in_failed.connect(listen)
     try:
-        come_back(client, begin(client), code=None, error="access_denied")
-        come_back(client, {"state": "forged"})
-        token_endpoint.script(token_answer(nonce=(asked := begin(client))["nonce"]))
-        assert come_back(client, asked).status_code == 302
+        finish_sign_in(client, start_sign_in(client), code=None, error="access_denied")
+        finish_sign_in(client, {"state": "forged"})
+        token_endpoint.script(token_response(nonce=(asked := start_sign_in(client))["nonce"]))
+        assert finish_sign_in(client, asked).status_code == 302
     finally:
         signals.sign_in_failed.disconnect(listen)
-    assert told == [(None, "refused_by_provider", "acme"), (None, "state_unknown", "")]
+    assert user_from_token == [(None, "refused_by_provider", "acme"), (None, "state_unknown", "")]
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -190,15 +193,17 @@ def test_a_refused_renewal_is_told_of_once(
     code: str,
     is_async: bool,
 ) -> None:
-    login = login_of(client, ends_in=-1)
+    login = create_login(client, ends_in=-1)
     user = login.cognito_user.user
     user.is_active = code != "user_inactive"
     user.save()
     over = {"access_token": make_token(exp=int(time.time()) - 60)}
-    token_endpoint.script(token_answer(**(over if code == "token_expired" else {})))
+    token_endpoint.script(token_response(**(over if code == "token_expired" else {})))
     with pytest.raises(SignInError):
         (async_to_sync(refresh.aensure_fresh) if is_async else refresh.ensure_fresh)(login)
-    assert [(told["code"], told["client_id"]) for told in heard] == [(code, settings.COGNITO["CLIENT_ID"])]
+    assert [(user_from_token["code"], user_from_token["client_id"]) for user_from_token in heard] == [
+        (code, settings.COGNITO["CLIENT_ID"])
+    ]
 
 
 @pytest.mark.usefixtures("cognito_keys")
@@ -217,7 +222,7 @@ def test_what_a_forged_token_says_goes_nowhere(
     raw = make_token(key=key, username="mallory", sub="9theirs", **claims)
     with caplog.at_level(logging.DEBUG):
         refused(lambda: authenticate(raw))
-    assert [(told["code"], told["client_id"]) for told in heard] == [(code, "")]
+    assert [(user_from_token["code"], user_from_token["client_id"]) for user_from_token in heard] == [(code, "")]
     everything = " ".join(str(record.__dict__) for record in caplog.records) + str(heard)
     assert [said for said in ("heirs", "mallory", raw) if said in everything] == []
 

@@ -15,7 +15,7 @@ from django.urls import resolve
 
 from django_cognito.conf.schema import IdentityProvider
 from django_cognito.templatetags.cognito import label_of
-from tests.support.login_scenario import begin, query_of
+from tests.support.scenarios.login import read_query, start_sign_in
 from tests.support.timeouts import pool_settings
 from tests.support.two_pools import alias_of
 
@@ -79,7 +79,7 @@ def next_of(address: str) -> Any:
 def test_a_button_for_each_provider_in_their_order() -> None:
     page = Page(rendered("{% sign_in_buttons %}"))
     links = page.all("a")
-    asked = [{name: value for name, value in query_of(link["href"]).items() if name != "next"} for link in links]
+    asked = [{name: value for name, value in read_query(link["href"]).items() if name != "next"} for link in links]
     assert asked == [
         {"identity_provider": "COGNITO"},
         {"identity_provider": "Google"},
@@ -100,8 +100,8 @@ def test_a_button_for_each_provider_in_their_order() -> None:
 @pytest.mark.django_db
 def test_every_button_leads_to_its_provider(client: Client) -> None:
     for link in Page(rendered("{% sign_in_buttons %}")).all("a"):
-        wanted = query_of(link["href"])
-        asked = begin(client, **wanted)
+        wanted = read_query(link["href"])
+        asked = start_sign_in(client, **wanted)
         assert {name: asked[name] for name in wanted if name != "next"} == {
             name: value for name, value in wanted.items() if name != "next"
         }
@@ -193,8 +193,8 @@ def test_the_field_may_lead_elsewhere(source: str, value: str) -> None:
 @pytest.mark.django_db
 def test_an_addresss_people_go_on_to_their_provider(client: Client) -> None:
     form = {"next": "/notes/", "login_hint": "alice@acme.com"}
-    assert begin(client, **form)["identity_provider"] == "AcmeSAML"
-    assert "identity_provider" not in begin(client, **{**form, "login_hint": "alice@example.com"})
+    assert start_sign_in(client, **form)["identity_provider"] == "AcmeSAML"
+    assert "identity_provider" not in start_sign_in(client, **{**form, "login_hint": "alice@example.com"})
 
 
 # One address
@@ -202,7 +202,7 @@ def test_an_addresss_people_go_on_to_their_provider(client: Client) -> None:
 
 def test_one_address_with_whatever_it_asks() -> None:
     address = rendered('{% sign_in_url identity_provider="Google" lang="de" as url %}{{ url }}')
-    assert query_of(address.replace("&amp;", "&")) == {
+    assert read_query(address.replace("&amp;", "&")) == {
         "next": "/notes/?page=2",
         "identity_provider": "Google",
         "lang": "de",
@@ -234,7 +234,7 @@ def test_a_path_with_quotes_does_too(source: str) -> None:
 def test_an_address_is_escaped_where_it_is_written() -> None:
     text = rendered('<a href="{% sign_in_url next=evil identity_provider=\'Goo"gle\' %}">x</a>', evil=EVIL)
     (link,) = Page(text).all("a")
-    assert query_of(link["href"]) == {"next": EVIL, "identity_provider": 'Goo"gle'}
+    assert read_query(link["href"]) == {"next": EVIL, "identity_provider": 'Goo"gle'}
 
 
 def test_a_label_is_text() -> None:

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito.admin_config import CognitoAdminConfig
 from django_cognito.testing import sign_in
 from tests.support import source
-from tests.support.login_scenario import begin, come_back, query_of, token_answer, who
-from tests.support.scripted_server import Answer, ScriptedServer
+from tests.support.scenarios.login import finish_sign_in, read_query, start_sign_in, token_response, username_at
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.admin.two_admins_site")]
 
@@ -59,10 +59,10 @@ def test_a_stranger_is_sent_to_sign_in_and_comes_back_to_the_page(
     *_, login, hosted_ui = ways(client, f"{admin}password_change/?a=1")
     assert login.startswith("/auth/login/?next=")
     assert hosted_ui.startswith(f"{token_endpoint.url}/oauth2/authorize?")
-    asked = query_of(hosted_ui)
+    asked = read_query(hosted_ui)
     groups: Any = {"both": {"cognito:groups": ["admins"]}}
-    token_endpoint.script(token_answer(nonce=asked["nonce"], **groups))
-    assert come_back(client, asked)["Location"] == f"{admin}password_change/?a=1"
+    token_endpoint.script(token_response(nonce=asked["nonce"], **groups))
+    assert finish_sign_in(client, asked)["Location"] == f"{admin}password_change/?a=1"
     assert client.get(admin).status_code == 200
 
 
@@ -72,14 +72,14 @@ def test_a_stranger_is_sent_to_sign_in_and_comes_back_to_the_page(
 )
 def test_without_a_page_of_this_site_it_is_the_admins_first(client: Client, admin: str, query: str) -> None:
     answer = client.get(f"{admin}login/{query}")
-    assert query_of(answer["Location"]) == {"next": admin}
+    assert read_query(answer["Location"]) == {"next": admin}
 
 
 @ADMINS
 def test_who_is_signed_in_and_not_staff_is_turned_away_and_does_not_loop(client: Client, admin: str) -> None:
     sign_in(client)
     assert ways(client, admin)[-1] == "403"
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 def test_who_is_staff_by_a_cognito_group_enters(client: Client) -> None:
@@ -145,7 +145,7 @@ def test_without_the_setting_there_is_no_form_and_no_local_password_works(
     for answer in (client.get(f"{admin}login/?local"), client.post(f"{admin}login/?local", form)):
         assert answer.status_code == (403 if is_signed_in else 302)
         assert "password" not in answer.content.decode()
-    assert who(client) == ("alice" if is_signed_in else "nobody")
+    assert username_at(client) == ("alice" if is_signed_in else "nobody")
 
 
 @ADMINS
@@ -161,21 +161,21 @@ def test_with_the_setting_djangos_form_works_with_a_local_password(
     token = {"csrfmiddlewaretoken": client.cookies["csrftoken"].value}
     assert client.post(f"{admin}login/?local", {**form, **token, "password": "wrong"}).status_code == 200
     assert client.post(f"{admin}login/?local", {**form, **token})["Location"] == admin
-    assert (who(client), client.get(admin).status_code) == ("root", 200)
+    assert (username_at(client), client.get(admin).status_code) == ("root", 200)
     assert token_endpoint.count == 0
 
 
 def test_with_the_setting_who_does_not_ask_for_the_form_still_goes_to_cognito(client: Client, local: Any) -> None:
     assert client.get("/admin/login/")["Location"] == "/auth/login/?next=/admin/"
     client.post("/admin/login/", {"username": "root", "password": PASSWORD})
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 def test_the_form_takes_no_password_of_a_person_of_cognito(client: Client, local: Any) -> None:
     sign_in(Client(), groups=["admins"])
     client.post("/admin/login/?local", {"username": "alice", "password": ""})
     client.post("/admin/login/?local", {"username": "alice", "password": PASSWORD})
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 # Out
@@ -183,20 +183,20 @@ def test_the_form_takes_no_password_of_a_person_of_cognito(client: Client, local
 
 @ADMINS
 def test_a_logout_leaves_the_site_and_the_hosted_ui(client: Client, token_endpoint: ScriptedServer, admin: str) -> None:
-    asked = begin(client)
+    asked = start_sign_in(client)
     groups: Any = {"both": {"cognito:groups": ["admins"]}}
-    token_endpoint.script(token_answer(nonce=asked["nonce"], **groups), Answer())
-    come_back(client, asked)
+    token_endpoint.script(token_response(nonce=asked["nonce"], **groups), Answer())
+    finish_sign_in(client, asked)
     answer = client.post(f"{admin}logout/")
     assert answer["Location"].startswith(f"{token_endpoint.url}/logout?")
     assert token_endpoint.requests[-1].path == "/oauth2/revoke"
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 def test_a_visit_of_the_admins_logout_asks_first(client: Client) -> None:
     sign_in(client, groups=["admins"])
     assert '<form method="post" action="/auth/logout/">' in client.get("/admin/logout/").content.decode()
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 def test_a_logout_from_another_site_is_refused() -> None:
@@ -204,7 +204,7 @@ def test_a_logout_from_another_site_is_refused() -> None:
     sign_in(client, groups=["admins"])
     answer = client.post("/admin/logout/")
     assert (answer.status_code, answer["Location"]) == (302, "/auth/logout/")
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 @pytest.mark.parametrize("middleware", [[], ["django.contrib.auth.middleware.LoginRequiredMiddleware"]])
@@ -221,7 +221,7 @@ def test_who_came_by_a_local_password_leaves_the_site_alone(
 ) -> None:
     client.post("/admin/login/?local", {"username": "root", "password": PASSWORD})
     assert client.post("/admin/logout/")["Location"] == "http://testserver/"
-    assert (who(client), token_endpoint.count) == ("nobody", 0)
+    assert (username_at(client), token_endpoint.count) == ("nobody", 0)
 
 
 # As the default

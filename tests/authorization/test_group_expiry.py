@@ -28,7 +28,7 @@ from django_cognito.conf.loading import get_settings
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.users import cache
 from django_cognito.users.authentication import authenticate
-from tests.support.user_scenario import NOW, django_groups, link_of, token
+from tests.support.scenarios.users import NOW, django_groups, link_of, token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mapped")]
 DAY = 86_400
@@ -50,9 +50,9 @@ def set_age(seconds: float = MONTH + 10, **conditions: Any) -> None:
 
 
 @pytest.fixture
-def expired_admin(told) -> Any:
+def expired_admin(user_from_token) -> Any:
     """Return a user, read from the database, whose groups granted everything and have expired."""
-    told("editors", "admins")
+    user_from_token("editors", "admins")
     set_age()
     return User.objects.get()
 
@@ -81,16 +81,16 @@ def test_grants_of_expired_groups_are_removed(expired_admin) -> None:
     assert (expired_admin.is_staff, expired_admin.is_superuser) == (False, False)
 
 
-def test_fresh_groups_stay_and_make_one_query(told, django_assert_num_queries) -> None:
-    user = told("editors", "admins")
+def test_fresh_groups_stay_and_make_one_query(user_from_token, django_assert_num_queries) -> None:
+    user = user_from_token("editors", "admins")
     with django_assert_num_queries(1):
         assert expire_remembered_groups(user) == datetime.fromtimestamp(NOW + MONTH, UTC)
     assert state_of(user)[:2] == (True, True)
 
 
 @pytest.mark.parametrize(("seconds", "is_removed"), [(MONTH - 60, False), (MONTH + 1, True)])
-def test_groups_expire_after_the_setting_counted_from_as_of(told, seconds, is_removed) -> None:
-    user = told("admins")
+def test_groups_expire_after_the_setting_counted_from_as_of(user_from_token, seconds, is_removed) -> None:
+    user = user_from_token("admins")
     set_age(seconds)
     expire_remembered_groups(user)
     assert (state_of(user) == NO_GRANTS) is is_removed
@@ -111,20 +111,20 @@ def test_remembered_groups_seconds_none_disables_expiry(expired_admin, cognito, 
     assert state_of(expired_admin)[:2] == (True, True)
 
 
-def test_local_grants_stay_when_groups_expire(told) -> None:
-    told(at=-60)
+def test_local_grants_stay_when_groups_expire(user_from_token) -> None:
+    user_from_token(at=-60)
     user = User.objects.get()
     user.groups.add(Group.objects.create(name="Writers"))
     User.objects.update(is_staff=True)
-    told("editors", "admins", at=-30)
+    user_from_token("editors", "admins", at=-30)
     set_age()
     expire_remembered_groups(User.objects.get())
     assert state_of(user) == (True, False, {"Writers"}, set())
 
 
-def test_grant_of_a_fresh_and_an_expired_link_stays(told) -> None:
-    user = told("helpers", "editors")
-    told("helpers", "viewers", username="alice.google")
+def test_grant_of_a_fresh_and_an_expired_link_stays(user_from_token) -> None:
+    user = user_from_token("helpers", "editors")
+    user_from_token("helpers", "viewers", username="alice.google")
     CognitoUser.objects.update(user=user)
     set_age(username="alice")
     assert expire_remembered_groups(user) == datetime.fromtimestamp(NOW + MONTH, UTC)
@@ -140,27 +140,27 @@ def test_grants_of_a_link_with_emptied_groups_expire(expired_admin) -> None:
     assert state_of(expired_admin) == NO_GRANTS
 
 
-def test_grants_of_two_links_that_expire_together_are_removed(told) -> None:
-    user = told("helpers", "editors")
-    told("helpers", "admins", username="alice.google")
+def test_grants_of_two_links_that_expire_together_are_removed(user_from_token) -> None:
+    user = user_from_token("helpers", "editors")
+    user_from_token("helpers", "admins", username="alice.google")
     CognitoUser.objects.update(user=user)
     set_age()
     expire_remembered_groups(user)
     assert state_of(user) == NO_GRANTS
 
 
-def test_newer_token_restores_expired_grants(expired_admin, told) -> None:
+def test_newer_token_restores_expired_grants(expired_admin, user_from_token) -> None:
     CognitoUser.objects.update(as_of=timezone.now() - timedelta(seconds=MONTH + 10))
     expire_remembered_groups(expired_admin)
-    user = told("editors", "admins", at=5)
+    user = user_from_token("editors", "admins", at=5)
     assert state_of(user) == (True, True, {"Writers", "Readers"}, {"editors", "admins"})
 
 
-def test_groups_confirmed_by_a_concurrent_token_stay(expired_admin, told, monkeypatch) -> None:
+def test_groups_confirmed_by_a_concurrent_token_stay(expired_admin, user_from_token, monkeypatch) -> None:
     remove = group_expiry._remove_expired
 
     def remove_after_change(user: Any, settings: Any) -> bool:
-        told("editors", "admins", at=5)
+        user_from_token("editors", "admins", at=5)
         return remove(user, settings)
 
     monkeypatch.setattr(group_expiry, "_remove_expired", remove_after_change)
@@ -198,10 +198,10 @@ def test_local_login_removes_expired_groups_and_stores_the_next_moment(expired_a
     assert session[SESSION_KEY] == pytest.approx(time.time() + MONTH, abs=10)
 
 
-def test_login_stores_when_the_oldest_groups_expire(told, local_session) -> None:
-    user = told("helpers")
-    told("viewers", username="alice.google")
-    told(username="alice.apple")
+def test_login_stores_when_the_oldest_groups_expire(user_from_token, local_session) -> None:
+    user = user_from_token("helpers")
+    user_from_token("viewers", username="alice.google")
+    user_from_token(username="alice.apple")
     CognitoUser.objects.update(user=user)
     set_age(MONTH - 600, username="alice.google")
     set_age(MONTH * 2, username="alice.apple")  # in no group: nothing expires
@@ -236,9 +236,9 @@ def test_has_perm_that_needs_the_row_removes_expired_groups(expired_admin) -> No
     assert (user.is_staff, get_rights(user)) == (False, NO_RIGHTS)
 
 
-def test_rights_of_an_expired_and_a_fresh_link_are_of_the_fresh_one(told) -> None:
-    user = told("editors")
-    told("viewers", username="alice.google")
+def test_rights_of_an_expired_and_a_fresh_link_are_of_the_fresh_one(user_from_token) -> None:
+    user = user_from_token("editors")
+    user_from_token("viewers", username="alice.google")
     CognitoUser.objects.update(user=user)
     set_age(username="alice")
     assert get_rights(User.objects.get(pk=user.pk)).groups == ("viewers",)
@@ -253,41 +253,41 @@ def test_permission_caches_are_cleared_when_groups_expire(expired_admin, monkeyp
     assert not user.has_perm("auth.delete_user")
 
 
-def test_with_perm_omits_users_with_expired_groups(told) -> None:
-    told("editors")
-    told("editors", username="bob")
+def test_with_perm_omits_users_with_expired_groups(user_from_token) -> None:
+    user_from_token("editors")
+    user_from_token("editors", username="bob")
     set_age(username="alice")
     users = CognitoBackend().with_perm("auth.change_group", include_superusers=False)
     assert [user.username for user in users] == ["bob"]
 
 
 @pytest.mark.parametrize("claims", [{}, {"at": -10}])
-def test_access_token_without_groups_claim_gets_no_expired_groups(told, cognito, claims) -> None:
+def test_access_token_without_groups_claim_gets_no_expired_groups(user_from_token, cognito, claims) -> None:
     cognito(GROUPS_CLAIM="custom:groups")
-    told(at=-60, token_use="id", **{"custom:groups": "[editors,admins]"})
+    user_from_token(at=-60, token_use="id", **{"custom:groups": "[editors,admins]"})
     set_age()
-    user = told(**claims)
+    user = user_from_token(**claims)
     assert (get_rights(user).groups, user.is_superuser, user.has_perm("auth.change_group")) == ((), False, False)
     assert state_of(user) == NO_GRANTS
 
 
-def test_token_older_than_expired_groups_gets_no_groups(told, cognito) -> None:
+def test_token_older_than_expired_groups_gets_no_groups(user_from_token, cognito) -> None:
     cognito(REMEMBERED_GROUPS_SECONDS=60)
-    told("editors", at=-200)
+    user_from_token("editors", at=-200)
     set_age(90)
-    user = told("editors", "admins", at=-150)
+    user = user_from_token("editors", "admins", at=-150)
     assert (get_rights(user).groups, state_of(user)) == ((), NO_GRANTS)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_cached_user_has_no_rights_after_expiry(told, cognito, monkeypatch, costs) -> None:
+def test_cached_user_has_no_rights_after_expiry(user_from_token, cognito, monkeypatch, call_with_queries) -> None:
     cognito(GROUPS_CLAIM="custom:groups", USER_CACHE_SECONDS=600)
-    told(at=-60, token_use="id", **{"custom:groups": "[editors]"})
+    user_from_token(at=-60, token_use="id", **{"custom:groups": "[editors]"})
     set_age(MONTH - 5)
     raw = token()
     for _ in range(2):  # the first call writes, and a written user is not cached
         assert authenticate(raw)[0].has_perm("auth.change_group")
-    assert costs(0, lambda: authenticate(raw))[0].has_perm("auth.change_group")
+    assert call_with_queries(0, lambda: authenticate(raw))[0].has_perm("auth.change_group")
     user_cache = cache._get_cache()
     now = user_cache._now
     monkeypatch.setattr(user_cache, "_now", lambda: now() + 10)
@@ -298,8 +298,10 @@ def test_cached_user_has_no_rights_after_expiry(told, cognito, monkeypatch, cost
 # (c) When a session passes the stored moment
 
 
-def test_session_before_the_stored_moment_makes_no_query(told, local_session, django_assert_num_queries) -> None:
-    user = told("admins")
+def test_session_before_the_stored_moment_makes_no_query(
+    user_from_token, local_session, django_assert_num_queries
+) -> None:
+    user = user_from_token("admins")
     session = local_session(user)
     set_age()
     with django_assert_num_queries(0):
@@ -309,8 +311,8 @@ def test_session_before_the_stored_moment_makes_no_query(told, local_session, dj
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("check", [check_session, async_to_sync(acheck_session)])
-def test_session_past_the_stored_moment_removes_expired_groups_once(told, local_session, check) -> None:
-    user = told("editors", "admins")
+def test_session_past_the_stored_moment_removes_expired_groups_once(user_from_token, local_session, check) -> None:
+    user = user_from_token("editors", "admins")
     session = local_session(user)
     set_age()
     session[SESSION_KEY] = int(time.time()) - 1
@@ -321,9 +323,9 @@ def test_session_past_the_stored_moment_removes_expired_groups_once(told, local_
     assert not check(session, user)
 
 
-def test_parallel_request_loses_the_flags_that_another_removed(told, local_session) -> None:
+def test_parallel_request_loses_the_flags_that_another_removed(user_from_token, local_session) -> None:
     """Parallel requests load the user and then check the stored moment at the same time."""
-    user = told("editors", "admins")
+    user = user_from_token("editors", "admins")
     session = local_session(user)
     set_age()
     session[SESSION_KEY] = int(time.time()) - 1
@@ -343,24 +345,24 @@ def test_flags_removed_during_a_lock_wait_are_cleared_in_memory(expired_admin) -
     assert (second.is_staff, second.is_superuser) == (False, False)
 
 
-def test_session_past_the_stored_moment_of_a_deleted_user_is_checked(told, local_session) -> None:
-    user = told("admins")
+def test_session_past_the_stored_moment_of_a_deleted_user_is_checked(user_from_token, local_session) -> None:
+    user = user_from_token("admins")
     session = local_session(user)
     session[SESSION_KEY] = int(time.time()) - 1
     User.objects.all().delete()
     assert not check_session(session, user)
 
 
-def test_session_with_confirmed_groups_stores_the_next_moment(told, local_session) -> None:
-    user = told("admins")
+def test_session_with_confirmed_groups_stores_the_next_moment(user_from_token, local_session) -> None:
+    user = user_from_token("admins")
     session = local_session(user)
     session[SESSION_KEY] = int(time.time()) - 1
     assert not check_session(session, user)
     assert session[SESSION_KEY] == NOW + MONTH
 
 
-def test_session_is_checked_after_the_setting_became_shorter(told, cognito, local_session) -> None:
-    user = told("admins")
+def test_session_is_checked_after_the_setting_became_shorter(user_from_token, cognito, local_session) -> None:
+    user = user_from_token("admins")
     session = local_session(user)
     set_age(2 * DAY)
     cognito(REMEMBERED_GROUPS_SECONDS=DAY)
@@ -382,11 +384,13 @@ def test_session_without_a_stored_moment_is_checked_a_day_later(expired_admin, d
 # (d) All users
 
 
-def test_expiry_of_all_users_removes_groups_page_by_page(told, monkeypatch, django_assert_max_num_queries) -> None:
+def test_expiry_of_all_users_removes_groups_page_by_page(
+    user_from_token, monkeypatch, django_assert_max_num_queries
+) -> None:
     monkeypatch.setattr(group_expiry, "_PAGE_SIZE", 2)
     for number in range(5):
-        told("admins", username=f"user{number}")
-    told("admins", username="fresh")
+        user_from_token("admins", username=f"user{number}")
+    user_from_token("admins", username="fresh")
     set_age(username__startswith="user")
     assert expire_all_remembered_groups() == 5
     assert set(User.objects.filter(is_superuser=True).values_list("username", flat=True)) == {"fresh"}

@@ -19,7 +19,7 @@ from django_cognito.authorization.rights import (
 )
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.models import CognitoUser
-from tests.support.user_scenario import link_of
+from tests.support.scenarios.users import link_of
 
 RIGHTS = Rights(groups=("editors", "viewers"), scopes=frozenset({"orders/read", "openid"}))
 COPIES = [copy.copy, copy.deepcopy, lambda user: pickle.loads(pickle.dumps(user))]
@@ -70,8 +70,8 @@ def test_rights_set_on_a_lazy_user_are_on_the_wrapped_user() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("duplicate", COPIES)
-def test_copy_of_a_user_has_the_rights_of_the_database(told, duplicate) -> None:
-    user = told("editors")
+def test_copy_of_a_user_has_the_rights_of_the_database(user_from_token, duplicate) -> None:
+    user = user_from_token("editors")
     CognitoUser.objects.update(groups=["viewers"])
     assert get_rights(user).groups == ("editors",)
     other = duplicate(user)
@@ -81,16 +81,16 @@ def test_copy_of_a_user_has_the_rights_of_the_database(told, duplicate) -> None:
 
 
 @pytest.mark.django_db
-def test_pickled_user_contains_nothing_of_the_token(told) -> None:
-    user = told("editors", jti="a-jti-to-look-for", **{"custom:tenant": "acme"})
+def test_pickled_user_contains_nothing_of_the_token(user_from_token) -> None:
+    user = user_from_token("editors", jti="a-jti-to-look-for", **{"custom:tenant": "acme"})
     data = pickle.dumps(user)
     assert not any(secret in data for secret in (b"a-jti-to-look-for", b"acme", b"editors", b"eyJ"))
 
 
 @pytest.mark.django_db
-def test_user_without_attached_rights_reads_them_in_one_query(told, django_assert_num_queries) -> None:
-    told("editors", "viewers")
-    told("viewers", "admins", username="bob")
+def test_user_without_attached_rights_reads_them_in_one_query(user_from_token, django_assert_num_queries) -> None:
+    user_from_token("editors", "viewers")
+    user_from_token("viewers", "admins", username="bob")
     CognitoUser.objects.update(user=User.objects.get(username="alice"))
     user = User.objects.get(username="alice")
     with django_assert_num_queries(1):
@@ -105,9 +105,9 @@ def test_local_account_has_no_rights(django_user_model) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("mapped")
-def test_mapped_permission_makes_no_query(told, django_assert_num_queries) -> None:
-    told("editors")
-    user = told("editors")
+def test_mapped_permission_makes_no_query(user_from_token, django_assert_num_queries) -> None:
+    user_from_token("editors")
+    user = user_from_token("editors")
     with django_assert_num_queries(0):
         assert user.has_perm("auth.change_group")
     with django_assert_num_queries(2):  # by ModelBackend, for a permission that no group grants
@@ -117,14 +117,14 @@ def test_mapped_permission_makes_no_query(told, django_assert_num_queries) -> No
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("mapped")
-def test_permission_follows_the_current_settings(told, cognito) -> None:
-    user = told("editors")
+def test_permission_follows_the_current_settings(user_from_token, cognito) -> None:
+    user = user_from_token("editors")
     cognito(GROUPS={})
     assert not user.has_perm("auth.change_group")
 
 
 @pytest.mark.django_db(transaction=True)
-def test_aget_rights_returns_attached_and_stored_rights(told) -> None:
-    user = told("editors")
+def test_aget_rights_returns_attached_and_stored_rights(user_from_token) -> None:
+    user = user_from_token("editors")
     assert async_to_sync(aget_rights)(user).groups == ("editors",)
     assert async_to_sync(aget_rights)(User.objects.get(pk=link_of(user).user_id)).groups == ("editors",)

@@ -24,7 +24,7 @@ from django_cognito.users.authentication import authenticate
 from django_cognito.users.claim_sources import claims_from_directory
 from django_cognito.users.machine import MachineUser
 from tests.support.callers import bearer
-from tests.support.user_scenario import django_groups, token
+from tests.support.scenarios.users import django_groups, token
 
 STAFF, GUESTS = "eu-west-1_StaffPool", "us-east-1_GuestPool"
 POOLS: dict[str, dict[str, Any]] = {
@@ -68,21 +68,21 @@ def configure_pools(settings: Any) -> Any:
 
 
 @pytest.fixture
-def linked_user(told: Any) -> User:
+def linked_user(user_from_token: Any) -> User:
     """Return a Django user with a link to both pools, without groups."""
-    user = told(at=-60, username="erin", alias="staff")
-    told(at=-60, username="erin", alias="guests")
+    user = user_from_token(at=-60, username="erin", alias="staff")
+    user_from_token(at=-60, username="erin", alias="guests")
     CognitoUser.objects.update(user=user)
     User.objects.exclude(pk=user.pk).delete()
     return user  # type: ignore[no-any-return]
 
 
 @pytest.fixture
-def authenticate_in(told: Any) -> Any:
+def authenticate_in(user_from_token: Any) -> Any:
     """`authenticate_in("guests", "admins", at=-30)`: the linked user of that pool's token with these groups."""
 
     def authenticate_user(alias: str, *groups: str, **claims: Any) -> Any:
-        return told(*groups, alias=alias, **{"username": "erin", **claims})
+        return user_from_token(*groups, alias=alias, **{"username": "erin", **claims})
 
     return authenticate_user
 
@@ -96,22 +96,22 @@ def reload(user: Any) -> Any:
 
 
 @pytest.mark.defends("RP-13", "RP-14")
-def test_same_sub_and_email_in_two_pools_are_two_users(told) -> None:
+def test_same_sub_and_email_in_two_pools_are_two_users(user_from_token) -> None:
     email_claims = {"email": "alice@example.com", "email_verified": True}
-    first, second = (told(alias=alias, token_use="id", **email_claims) for alias in ("staff", "guests"))
+    first, second = (user_from_token(alias=alias, token_use="id", **email_claims) for alias in ("staff", "guests"))
     assert first != second
     assert len({link.sub for link in CognitoUser.objects.all()}) == 1
-    assert told(alias="staff", at=1) == first
-    assert told(alias="guests", at=1) == second
+    assert user_from_token(alias="staff", at=1) == first
+    assert user_from_token(alias="guests", at=1) == second
     assert (first.username, second.username.startswith("alice-")) == ("alice", True)
 
 
 @pytest.mark.defends("RP-13")
-def test_same_verified_email_in_two_pools_links_one_user(told, settings) -> None:
+def test_same_verified_email_in_two_pools_links_one_user(user_from_token, settings) -> None:
     settings.COGNITO = {"POOLS": POOLS, "LINK_BY_VERIFIED_EMAIL": True}
     local = User.objects.create_user("local", "alice@example.com")
-    first = told(alias="guests", token_use="id", email="alice@example.com")
-    second = told(alias="staff", token_use="id", email="alice@example.com", sub="another")
+    first = user_from_token(alias="guests", token_use="id", email="alice@example.com")
+    second = user_from_token(alias="staff", token_use="id", email="alice@example.com", sub="another")
     assert (first, second == local) == (local, False)
 
 
@@ -139,13 +139,13 @@ def test_tokens_of_two_pools_with_equal_client_ids_are_rejected(configure_pools)
 
 
 @each_pool
-def test_user_creation_follows_the_settings_of_the_pool(told, configure_pools, own_alias, other) -> None:
+def test_user_creation_follows_the_settings_of_the_pool(user_from_token, configure_pools, own_alias, other) -> None:
     own = {"CREATE_USERS": True, "USERNAME": "email", "ATTRIBUTES": {"last_name": "given_name"}}
     configure_pools("staff", "guests", **{own_alias: own, other: {"CREATE_USERS": False}})
-    user = told(alias=own_alias, token_use="id", given_name="Alice")
+    user = user_from_token(alias=own_alias, token_use="id", given_name="Alice")
     assert (user.username, user.email, user.first_name, user.last_name) == ("alice@example.com", "", "", "Alice")
     with pytest.raises(TokenError) as raised:
-        told(alias=other, token_use="id")
+        user_from_token(alias=other, token_use="id")
     assert raised.value.code == "user_unknown"
 
 
@@ -153,8 +153,8 @@ def test_user_creation_follows_the_settings_of_the_pool(told, configure_pools, o
 
 
 @each_pool
-def test_group_grants_permissions_of_its_own_pool_only(told, own_alias, other) -> None:
-    user = told("admins", "editors", "hosts", alias=own_alias)
+def test_group_grants_permissions_of_its_own_pool_only(user_from_token, own_alias, other) -> None:
+    user = user_from_token("admins", "editors", "hosts", alias=own_alias)
     assert user.has_perm(PERMISSION_OF_ADMINS[own_alias])
     assert not user.has_perm(PERMISSION_OF_ADMINS[other])
     assert user.has_perm("auth.view_group") is (own_alias == "staff")
@@ -165,11 +165,11 @@ def test_group_grants_permissions_of_its_own_pool_only(told, own_alias, other) -
     }
 
 
-def test_group_grants_flags_of_its_own_pool_only(told) -> None:
-    assert not told("admins", alias="guests").is_staff
-    assert not told("hosts", alias="staff", username="bob").is_staff
-    assert told("admins", alias="staff", username="carol").is_staff
-    assert told("hosts", alias="guests", username="dave").is_staff
+def test_group_grants_flags_of_its_own_pool_only(user_from_token) -> None:
+    assert not user_from_token("admins", alias="guests").is_staff
+    assert not user_from_token("hosts", alias="staff", username="bob").is_staff
+    assert user_from_token("admins", alias="staff", username="carol").is_staff
+    assert user_from_token("hosts", alias="guests", username="dave").is_staff
 
 
 @each_pool
@@ -254,10 +254,10 @@ def users_with_perm(perm: str, **options: Any) -> set[str]:
     return set(users.values_list("username", flat=True))
 
 
-def test_with_perm_returns_users_by_groups_of_their_pool(told) -> None:
-    told("admins", alias="staff", username="anna")
-    told("admins", alias="guests", username="gus")
-    told("hosts", alias="staff", username="hal")
+def test_with_perm_returns_users_by_groups_of_their_pool(user_from_token) -> None:
+    user_from_token("admins", alias="staff", username="anna")
+    user_from_token("admins", alias="guests", username="gus")
+    user_from_token("hosts", alias="staff", username="hal")
     assert users_with_perm("auth.change_group") == {"anna"}
     assert users_with_perm("auth.view_user") == {"gus"}
     assert users_with_perm("auth.view_group") == set()
@@ -271,9 +271,9 @@ def test_with_perm_returns_a_linked_user_once(linked_user, authenticate_in) -> N
         assert list(User.objects.with_perm(perm, backend="django_cognito.backends.CognitoBackend")) == [linked_user]
 
 
-def test_with_perm_ignores_groups_of_an_unconfigured_pool(told, configure_pools) -> None:
-    told("admins", alias="staff", username="anna")
-    told("admins", alias="guests", username="gus")
+def test_with_perm_ignores_groups_of_an_unconfigured_pool(user_from_token, configure_pools) -> None:
+    user_from_token("admins", alias="staff", username="anna")
+    user_from_token("admins", alias="guests", username="gus")
     configure_pools("guests")
     assert users_with_perm("auth.change_group") == set()
     assert users_with_perm("auth.view_user") == {"gus"}
@@ -281,11 +281,11 @@ def test_with_perm_ignores_groups_of_an_unconfigured_pool(told, configure_pools)
 
 @pytest.mark.parametrize("perm", ["auth.change_group", "auth.view_user", "auth.view_group", "auth.change_user"])
 def test_with_perm_and_has_perm_agree_on_stored_groups(
-    told, linked_user, authenticate_in, configure_pools, perm
+    user_from_token, linked_user, authenticate_in, configure_pools, perm
 ) -> None:
     authenticate_in("staff", "editors", at=-30)
     authenticate_in("guests", "admins", at=-30)
-    told("admins", alias="staff", username="anna")
+    user_from_token("admins", alias="staff", username="anna")
     for aliases in (("staff", "guests"), ("guests",), ("staff",)):
         configure_pools(*aliases)
         expected = {user.username for user in User.objects.all() if CognitoBackend().has_perm(user, perm)}
@@ -374,54 +374,56 @@ MIRRORING = {"MIRROR_GROUPS": True, "GROUPS": {}}
 
 @each_pool
 @pytest.mark.parametrize("name", ["Board", "staff:Board", "guests:Board", "Writers"])
-def test_mirrored_group_is_no_group_of_another_pool_or_the_site(told, configure_pools, own_alias, other, name) -> None:
+def test_mirrored_group_is_no_group_of_another_pool_or_the_site(
+    user_from_token, configure_pools, own_alias, other, name
+) -> None:
     configure_pools("staff", "guests", staff={"MIRROR_GROUPS": True}, guests={"MIRROR_GROUPS": True})
     Group.objects.create(name="Board")  # local
-    told("Board", "admins", "editors", alias=other, username="bob")
+    user_from_token("Board", "admins", "editors", alias=other, username="bob")
     others = {"Board", "Writers", *django_groups(User.objects.get(username="bob"))}
     assert {f"{other}:Board", f"{other}:admins", "Writers"} <= others
-    assert django_groups(told(name, alias=own_alias, username="eve")) == {f"{own_alias}:{name}"}
+    assert django_groups(user_from_token(name, alias=own_alias, username="eve")) == {f"{own_alias}:{name}"}
     assert f"{own_alias}:{name}" not in others
 
 
-def test_mirrored_groups_of_one_pool_have_no_prefix(told, configure_pools) -> None:
+def test_mirrored_groups_of_one_pool_have_no_prefix(user_from_token, configure_pools) -> None:
     configure_pools("staff", staff=MIRRORING)
-    assert django_groups(told("gardeners", alias="staff")) == {"gardeners"}
+    assert django_groups(user_from_token("gardeners", alias="staff")) == {"gardeners"}
 
 
-def test_mirrored_groups_of_two_clients_of_one_pool_have_no_prefix(told, configure_pools, settings) -> None:
+def test_mirrored_groups_of_two_clients_of_one_pool_have_no_prefix(user_from_token, configure_pools, settings) -> None:
     settings.COGNITO = {"POOLS": {"staff": POOLS["staff"], "app": {**POOLS["staff"], "CLIENT_ID": "1app"}}, **MIRRORING}
     settings.COGNITO["POOLS"] = {
         name: {key: value for key, value in pool.items() if key != "GROUPS"}
         for name, pool in settings.COGNITO["POOLS"].items()
     }
-    assert django_groups(told("gardeners", alias="app")) == {"gardeners"}
+    assert django_groups(user_from_token("gardeners", alias="app")) == {"gardeners"}
 
 
-def test_mirrored_groups_have_the_first_alias_of_their_pool(told, configure_pools, settings) -> None:
+def test_mirrored_groups_have_the_first_alias_of_their_pool(user_from_token, configure_pools, settings) -> None:
     configure_pools("staff", "guests", staff=MIRRORING)
     settings.COGNITO["POOLS"]["app"] = {**POOLS["staff"], **MIRRORING, "CLIENT_ID": "1app"}
     settings.COGNITO = {**settings.COGNITO}
-    assert django_groups(told("gardeners", alias="app")) == {"staff:gardeners"}
+    assert django_groups(user_from_token("gardeners", alias="app")) == {"staff:gardeners"}
 
 
-def test_next_token_renames_mirrored_groups_to_the_prefixed_name(told, configure_pools) -> None:
+def test_next_token_renames_mirrored_groups_to_the_prefixed_name(user_from_token, configure_pools) -> None:
     configure_pools("staff", staff=MIRRORING)
-    user = told("gardeners", alias="staff", at=-30)
+    user = user_from_token("gardeners", alias="staff", at=-30)
     local = Group.objects.create(name="Local")
     user.groups.add(local)
     configure_pools("staff", "guests", staff=MIRRORING)
-    told("gardeners", alias="staff", at=-20)
+    user_from_token("gardeners", alias="staff", at=-20)
     assert django_groups(user) == {"staff:gardeners", "Local"}
     configure_pools("staff", staff=MIRRORING)
-    told("gardeners", alias="staff", at=-10)
+    user_from_token("gardeners", alias="staff", at=-10)
     assert django_groups(user) == {"gardeners", "Local"}
 
 
-def test_mirrored_group_with_longest_name_and_alias_is_stored(told, settings) -> None:
+def test_mirrored_group_with_longest_name_and_alias_is_stored(user_from_token, settings) -> None:
     alias, name = "a" * 21, "g" * 128
     settings.COGNITO = {"POOLS": {alias: {**POOLS["staff"], **MIRRORING}, "guests": POOLS["guests"]}}
-    assert django_groups(told(name, alias=alias)) == {f"{alias}:{name}"}
+    assert django_groups(user_from_token(name, alias=alias)) == {f"{alias}:{name}"}
 
 
 @each_pool

@@ -17,7 +17,7 @@ from django_cognito.models import DIGEST_FIELDS, CognitoUser
 from django_cognito.users import provisioning
 from django_cognito.users.authentication import authenticate
 from django_cognito.users.claim_sources import IdentityClaims, Source
-from tests.support.user_scenario import NOW, django_groups, link_of, token
+from tests.support.scenarios.users import NOW, django_groups, link_of, token
 
 from .token_histories import GROUPS, NAMES, Event, expected_grants, expected_state, stored_state
 
@@ -31,40 +31,40 @@ def _mapped(cognito: Any) -> None:
     cognito(GROUPS=GROUPS)
 
 
-def test_older_admins_token_after_newer_tokens_grants_nothing(told) -> None:
-    told(at=-300)
-    told(at=-100)
-    user = told("admins", at=-200)
+def test_older_admins_token_after_newer_tokens_grants_nothing(user_from_token) -> None:
+    user_from_token(at=-300)
+    user_from_token(at=-100)
+    user = user_from_token("admins", at=-200)
     user.refresh_from_db()
     assert (user.is_staff, user.is_superuser, link_of(user).groups) == (False, False, [])
     assert link_of(user).as_of.timestamp() == NOW - 100
 
 
-def test_every_order_of_three_tokens_leaves_the_same_state(told) -> None:
+def test_every_order_of_three_tokens_leaves_the_same_state(user_from_token) -> None:
     events = [(-300, ()), (-100, ("helpers",)), (-200, ("admins", "editors"))]
     for number, order in enumerate(itertools.permutations(events)):
         for at, groups in order:
-            told(*groups, at=at, username=f"user{number}")
+            user_from_token(*groups, at=at, username=f"user{number}")
         assert stored_state(f"user{number}")[:4] == ({"helpers"}, NOW - 100, True, False)
 
 
-def test_every_order_of_tokens_matches_the_oracle_at_each_step(told) -> None:
+def test_every_order_of_tokens_matches_the_oracle_at_each_step(user_from_token) -> None:
     """Compare the stored state with the oracle after each token."""
     equal_moments = [(-200, ("viewers",)), (-200, ("viewers", "admins"))]
     history = [(-300, ("editors", "viewers")), *equal_moments, (-100, ("helpers",))]
     for number, order in enumerate(itertools.permutations(history)):
         events: list[Event] = []
         for at, groups in order:
-            told(*groups, at=at, username=f"user{number}")
+            user_from_token(*groups, at=at, username=f"user{number}")
             events.append(Event(NOW + at, "access", frozenset(groups)))
             assert stored_state(f"user{number}") == expected_state(events), order
 
 
-def test_equal_seconds_intersect_without_a_change_of_the_moment(told, writes) -> None:
-    told("editors", "viewers", at=-60)
+def test_equal_seconds_intersect_without_a_change_of_the_moment(user_from_token, writes) -> None:
+    user_from_token("editors", "viewers", at=-60)
     with writes(3):  # the link row, the membership and its Django group
-        told("viewers", at=-60)
-    assert django_groups(told("editors", "viewers", at=-60)) == {"Readers"}
+        user_from_token("viewers", at=-60)
+    assert django_groups(user_from_token("editors", "viewers", at=-60)) == {"Readers"}
 
 
 # Two ID tokens of the same second
@@ -82,60 +82,60 @@ def test_alternating_id_tokens_of_one_second_do_not_write(cognito_keys) -> None:
     assert User.objects.get().first_name == "a"
 
 
-def test_attributes_follow_the_most_recent_token_of_their_kind(told) -> None:
-    told(at=-300, token_use="id", given_name="a")
-    told(at=-100, token_use="id", given_name="a")
-    assert told(at=-200, token_use="id", given_name="c").first_name == "a"
+def test_attributes_follow_the_most_recent_token_of_their_kind(user_from_token) -> None:
+    user_from_token(at=-300, token_use="id", given_name="a")
+    user_from_token(at=-100, token_use="id", given_name="a")
+    assert user_from_token(at=-200, token_use="id", given_name="c").first_name == "a"
     assert User.objects.get().first_name == "a"
 
 
-def test_id_token_older_than_an_access_token_sets_attributes(told) -> None:
-    told(at=-60)
-    told(at=-120, token_use="id", given_name="Alice")
+def test_id_token_older_than_an_access_token_sets_attributes(user_from_token) -> None:
+    user_from_token(at=-60)
+    user_from_token(at=-120, token_use="id", given_name="Alice")
     assert User.objects.get().first_name == "Alice"
     assert link_of(User.objects.get()).as_of.timestamp() == NOW - 60
 
 
-def test_newer_attributes_of_another_source_stay(told, writes) -> None:
-    told(at=-60)
+def test_newer_attributes_of_another_source_stay(user_from_token, writes) -> None:
+    user_from_token(at=-60)
     write_source("alice", source_of(NOW - 30, "directory", (), {"first_name": "New"}))
     with writes(0):
-        told(at=-40, token_use="id", given_name="Old")
-    told(at=-20, token_use="id", given_name="Newest")
+        user_from_token(at=-40, token_use="id", given_name="Old")
+    user_from_token(at=-20, token_use="id", given_name="Newest")
     assert User.objects.get().first_name == "Newest"
 
 
-def test_newer_token_restores_attributes_of_another_source(told) -> None:
-    told(at=-60, token_use="id", given_name="X")
+def test_newer_token_restores_attributes_of_another_source(user_from_token) -> None:
+    user_from_token(at=-60, token_use="id", given_name="X")
     write_source("alice", source_of(NOW - 50, "directory", None, {"first_name": "Y"}))
-    assert told(at=-40, token_use="id", given_name="X").first_name == "X"
+    assert user_from_token(at=-40, token_use="id", given_name="X").first_name == "X"
 
 
-def test_id_token_without_attributes_writes_only_the_moment(told, writes) -> None:
-    told(at=-60, token_use="id", given_name="X")
+def test_id_token_without_attributes_writes_only_the_moment(user_from_token, writes) -> None:
+    user_from_token(at=-60, token_use="id", given_name="X")
     with writes(1):
-        told(at=-40, token_use="id", email=None)
+        user_from_token(at=-40, token_use="id", email=None)
 
 
 # Rows with digests that contain no moment
 
 
 @pytest.mark.parametrize("legacy", ["a" * 64, "0123456789" * 6 + "abcd", "1" * 64, "odd:" + "a" * 64])
-def test_digest_without_a_moment_ignores_older_tokens(told, writes, legacy) -> None:
-    told("editors", at=-60, token_use="id", given_name="X")
+def test_digest_without_a_moment_ignores_older_tokens(user_from_token, writes, legacy) -> None:
+    user_from_token("editors", at=-60, token_use="id", given_name="X")
     CognitoUser.objects.update(**dict.fromkeys(DIGEST_FIELDS, legacy))
     with writes(0):
-        told("editors", "admins", at=-90, token_use="id", given_name="Old")
-    user = told("editors", at=-60, token_use="id", given_name="X")
+        user_from_token("editors", "admins", at=-90, token_use="id", given_name="Old")
+    user = user_from_token("editors", at=-60, token_use="id", given_name="X")
     assert (user.first_name, user.is_staff, django_groups(user)) == ("X", False, {"Writers", "Readers"})
     assert link_of(user).id_digest.startswith(f"{NOW - 60}:")
-    assert told("helpers", at=-30, token_use="id", given_name="New").first_name == "New"
+    assert user_from_token("helpers", at=-30, token_use="id", given_name="New").first_name == "New"
     with writes(0):
-        told("helpers", at=-30, token_use="id", given_name="New")
+        user_from_token("helpers", at=-30, token_use="id", given_name="New")
 
 
-def test_digests_contain_the_moment_and_fit_their_columns(told) -> None:
-    link = link_of(told("editors", profile={"given_name": "X"}))
+def test_digests_contain_the_moment_and_fit_their_columns(user_from_token) -> None:
+    link = link_of(user_from_token("editors", profile={"given_name": "X"}))
     for digest in (link.access_digest, link.id_digest):
         seconds, _, rest = digest.partition(":")
         assert (int(seconds), len(rest)) == (NOW, 64)

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import pytest
 from django.db import connection
+from local_cognito_support.scripted_server import ScriptedServer, json_answer
 
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks, signing_key
 from tests.support.gunicorn_server import listening_socket, serve
-from tests.support.scripted_server import ScriptedServer, json_answer
-from tests.support.user_scenario import NOW
+from tests.support.scenarios.users import NOW
 
 from .token_histories import NAMES, Event, expected_state, stored_state
 

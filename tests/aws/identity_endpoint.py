@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from local_cognito_support.scripted_server import Answer, Request, ScriptedServer, Step, json_answer
+
 from django_cognito.core.identity_pool import IdentityPool
-from tests.support.scripted_server import Answer, Request, ScriptedServer, Step, json_answer
 from tests.support.timeouts import patient_http
 
 POOL_ID = "eu-west-1:6b0a1c52-7c3e-4b1f-8f5e-2d9a3e4c5b6a"

@@ -14,6 +14,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 from django.core.exceptions import ImproperlyConfigured
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito.aws import client_cache
 from django_cognito.aws.client_cache import UserAws, clear_cache
@@ -24,7 +25,6 @@ from tests.support.clock import Clock
 from tests.support.error_reports import report_of
 from tests.support.frames import carried_values
 from tests.support.s3_calls import ask_s3, signer
-from tests.support.scripted_server import Answer, ScriptedServer
 
 from .identity_endpoint import POOL_ID, IdentityEndpoint, error_response, identity_of
 

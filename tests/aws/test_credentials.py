@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from local_cognito_support.scripted_server import Answer
 
 from django_cognito.aws import credentials
 from django_cognito.aws.credentials import UserCredentials
@@ -14,7 +15,6 @@ from django_cognito.core.errors import CognitoError, CognitoUnavailableError, Cr
 from tests.support.clock import Clock
 from tests.support.error_reports import report_of
 from tests.support.frames import carried_values
-from tests.support.scripted_server import Answer
 
 from .identity_endpoint import IdentityEndpoint, error_response, identity_of
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ProxyConnectionError
+from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 
 from django_cognito import factories
 from django_cognito.aws.client_cache import UserAws
@@ -16,7 +17,6 @@ from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.factories import get_directory
 from tests.support.clock import Clock
 from tests.support.s3_calls import ask_s3, signer
-from tests.support.scripted_server import Answer, ScriptedServer, json_answer
 
 from .identity_endpoint import IdentityEndpoint
 

@@ -16,6 +16,7 @@ from asgiref.sync import async_to_sync
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test import AsyncClient, Client
+from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 
 from django_cognito.aws.client_cache import clear_cache
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, CredentialsError
@@ -26,8 +27,7 @@ from django_cognito.testing import make_token, sign_in
 from django_cognito.users.authentication import authenticate
 from tests.support.callers import bearer, end_tokens
 from tests.support.error_reports import report_of
-from tests.support.login_scenario import Gate, token_answer
-from tests.support.scripted_server import Answer, ScriptedServer, json_answer
+from tests.support.scenarios.login import Gate, token_response
 
 from .token_identity_endpoint import (
     GET_CREDENTIALS,
@@ -380,7 +380,7 @@ def test_refreshed_session_tokens_get_new_credentials(
     send(client, "/identity/")
     identity_endpoint.take_operations()
     new = id_token()
-    token_endpoint.script(token_answer(id_token=new))
+    token_endpoint.script(token_response(id_token=new))
     end_tokens()
     assert send(client, "/identity/").json()["identity"] == identity("alice")
     assert identity_endpoint.take_operations() == [GET_CREDENTIALS]
@@ -458,9 +458,9 @@ def test_event_loop_runs_during_a_request_to_aws(
     async def run() -> Any:
         identity_endpoint.before = gate
         response = asyncio.create_task(async_client.get("/identity/async/", headers=both()))
-        while not gate.asked.is_set():
+        while not gate.requested.is_set():
             await asyncio.sleep(0.001)
-        gate.wait_until_asked()
+        gate.wait_for_request()
         return await response
 
     assert async_to_sync(run)().json()["identity"] == identity("alice")
@@ -471,7 +471,7 @@ def test_session_is_refreshed_outside_the_thread_of_the_database(
 ) -> None:
     sign_in(async_client, refresh_token="a-refresh-token")
     end_tokens()
-    token_endpoint.script(token_answer())
+    token_endpoint.script(token_response())
     refresh_threads: list[threading.Thread] = []
     refresh = HostedUi.refresh
 

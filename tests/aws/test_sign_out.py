@@ -10,6 +10,7 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import include, path
+from local_cognito_support.scripted_server import ScriptedServer
 
 from django_cognito.aws import client_cache
 from django_cognito.factories import get_identity_pool
@@ -17,8 +18,7 @@ from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
 from tests.support.callers import end_tokens
-from tests.support.login_scenario import refusal, token_answer
-from tests.support.scripted_server import ScriptedServer
+from tests.support.scenarios.login import refusal, token_response
 
 from . import request_aws_views
 from .token_identity_endpoint import POOL_ID, TokenIdentityEndpoint
@@ -85,7 +85,7 @@ def test_sign_out_evicts_earlier_id_tokens(client: Client, token_endpoint: Scrip
     sign_in(client, "alice", refresh_token="a-refresh-token")
     use_aws(client)
     former = id_token_of("alice")
-    token_endpoint.script(token_answer())
+    token_endpoint.script(token_response())
     end_tokens()
     use_aws(client)
     assert is_reachable(former)

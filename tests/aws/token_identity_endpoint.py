@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from local_cognito_support.scripted_server import Answer, Request, ScriptedServer, Step, json_answer
+
 from django_cognito.core.tokens.jws import decode_jws
-from tests.support.scripted_server import Answer, Request, ScriptedServer, Step, json_answer
 
 POOL_ID = "eu-west-1:6b0a1c52-7c3e-4b1f-8f5e-2d9a3e4c5b6a"
 OTHER_POOL_ID = "eu-west-1:77777777-7c3e-4b1f-8f5e-2d9a3e4c5b6a"

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from local_cognito import Emulator
 from local_cognito_support.identity_provider import Provider, provider
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 from local_cognito_support.user_pools import Clock
 from playwright.sync_api import Browser, Page, expect
 
 from django_cognito import factories
 from tests.support.chromium import running_chromium
 from tests.support.local_cognito import settings_for
-from tests.support.scripted_server import Answer, ScriptedServer
 from tests.support.watched_browser import NewBrowser, Watch, origin_of
 
 from .pools import ALL_SCOPES, CHOICES, seed
@@ -83,11 +83,11 @@ def new_browser(
     others = {provider.url, _ITS_STYLES, origin_of(other_app)}
 
     def new(**options: Any) -> Watch:
-        watches.append(Watch(chromium.new_context(**options), ours={site, cognito.url}, others=others))
+        watches.append(Watch(chromium.new_context(**options), origins={site, cognito.url}, others=others))
         return watches[-1]
 
     yield new
-    found = [line for watch in watches for line in watch.found()]
+    found = [line for watch in watches for line in watch.problems()]
     for watch in watches:
         watch.context.close()
     assert found == []

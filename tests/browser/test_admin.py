@@ -44,7 +44,7 @@ def test_who_is_not_staff_is_told_so_once_and_goes_round_in_no_circle(watch: Wat
     page.goto(f"{site}/admin/")
     sign_in(page, "bob")
     expect(page.get_by_role("heading")).to_have_text("403 Forbidden")
-    assert [url for url in watch.asked if "/auth/login/" in url] == [f"{site}/auth/login/?next=/admin/"]
+    assert [url for url in watch.requested_urls if "/auth/login/" in url] == [f"{site}/auth/login/?next=/admin/"]
     assert page.goto(f"{site}/").ok  # type: ignore[union-attr]
     expect(page.get_by_role("heading")).to_have_text("Hello, bob")
 

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 from local_cognito import Emulator
+from local_cognito_support import axe
 from local_cognito_support.user_pools import Clock
 from playwright.sync_api import Locator, Page, expect
 
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.login.failures import describe_failure
-from tests.support import axe
 from tests.support.failure_pages import PAGES, table
 from tests.support.page_object import expect_greeting, go_by_keyboard, sign_in
 from tests.support.watched_browser import NewBrowser, Watch

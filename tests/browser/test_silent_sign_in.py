@@ -31,7 +31,7 @@ def at_the_other_app(page: Page, cognito: Emulator, other_app: str) -> None:
 
 
 def times_asked(watch: Watch, cognito: Emulator) -> int:
-    return sum(url.startswith(f"{cognito.url}/oauth2/authorize?") for url in watch.asked)
+    return sum(url.startswith(f"{cognito.url}/oauth2/authorize?") for url in watch.requested_urls)
 
 
 @EITHER_WAY

@@ -30,7 +30,7 @@ def test_tabs_that_sign_in_side_by_side_each_come_back_to_their_page_and_a_state
         sign_in(tab)
         expect_greeting(tab, "alice")
         assert tab.url == f"{site}/mine/?tab={number}"
-    older, newer = [url for url in watch.asked if "/auth/callback/" in url]
+    older, newer = [url for url in watch.requested_urls if "/auth/callback/" in url]
     for used in (older, newer):
         tabs[0].goto(used)  # the back button, or a reload
         expect_greeting(tabs[0], "alice")
@@ -106,7 +106,7 @@ def test_session_cookie_that_is_strict_causes_no_circle(strict: Watch, site: str
     sign_in(page)
     # The page after the callback gets no session cookie: it asks Cognito once more, and not a third time.
     expect(page.get_by_text("Code: session_cookie_lost")).to_be_visible()
-    assert len([url for url in strict.asked if "/auth/callback/" in url]) == 2
+    assert len([url for url in strict.requested_urls if "/auth/callback/" in url]) == 2
     page.get_by_role("link", name="Back to the site").click()  # from a page of the site the cookie is sent
     expect_greeting(page, "alice")
     page.goto(f"{site}/mine/")
@@ -120,7 +120,7 @@ def test_open_page_after_a_strict_callback_shows_a_stranger(strict: Watch, site:
     expect_greeting(page, "stranger")
     page.get_by_role("link", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading")).to_contain_text("Hello, ")
-    assert len([url for url in strict.asked if "/auth/callback/" in url]) <= 2
+    assert len([url for url in strict.requested_urls if "/auth/callback/" in url]) <= 2
     page.goto(site)
     expect_greeting(page, "alice")
 

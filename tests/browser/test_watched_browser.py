@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 from playwright.sync_api import Browser
 
-from tests.support.scripted_server import Answer, ScriptedServer
 from tests.support.watched_browser import Watch
 
 pytestmark = pytest.mark.needs("chromium")
@@ -22,11 +22,11 @@ def server() -> Iterator[ScriptedServer]:
 def found(chromium: Browser, server: ScriptedServer, body: str) -> list[str]:
     server.script(Answer(400, f"<!doctype html><title>T</title>{body}".encode(), POLICY))
     context = chromium.new_context()
-    watch = Watch(context, ours={server.url}, others=set())
+    watch = Watch(context, origins={server.url}, others=set())
     page = context.new_page()
     page.goto(server.url)
     page.wait_for_load_state("networkidle")
-    lines = watch.found()
+    lines = watch.problems()
     context.close()
     return [line.replace(server.url, "") for line in lines]
 

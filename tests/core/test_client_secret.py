@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 
 from django_cognito.core import UserPool, client_secret
 from django_cognito.core.client_secret import COOLDOWN_SECONDS, ClientSecret
@@ -19,7 +20,6 @@ from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.core.hosted_ui import HostedUi
 from tests.support.clock import Clock
 from tests.support.forking import in_a_child
-from tests.support.scripted_server import Answer, ScriptedServer, json_answer
 from tests.support.timeouts import patient_http
 
 TOKENS = {"access_token": "a", "id_token": "i", "refresh_token": "r", "token_type": "Bearer", "expires_in": 3600}

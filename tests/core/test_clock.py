@@ -16,6 +16,7 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 from local_cognito import Emulator
+from local_cognito_support.scripted_server import ScriptedServer, json_answer
 
 from django_cognito.aws.credentials import UserCredentials
 from django_cognito.core.clock import unix_time, utc_now
@@ -25,8 +26,7 @@ from django_cognito.models import CognitoLogin
 from django_cognito.testing import make_token, sign_in
 from tests.support import source
 from tests.support.callers import bearer
-from tests.support.login_scenario import begin, token_answer, who
-from tests.support.scripted_server import ScriptedServer, json_answer
+from tests.support.scenarios.login import start_sign_in, token_response, username_at
 
 pytestmark = [
     pytest.mark.django_db,
@@ -90,10 +90,10 @@ def test_session_is_valid_at_its_time_and_expires(at: At) -> None:
     with at(MARCH):
         sign_in(client)
         async_client.cookies = client.cookies
-        assert who(client) == "alice"
+        assert username_at(client) == "alice"
         assert async_to_sync(async_client.get)("/who/async/").content == b"alice"
     with at(MARCH + timedelta(hours=2)):
-        assert who(client) == "nobody"
+        assert username_at(client) == "nobody"
         assert not CognitoLogin.objects.exists()
 
 
@@ -101,12 +101,12 @@ def test_session_is_refreshed_by_the_changed_clock(at: At, token_endpoint: Scrip
     client = Client()
     with at(MARCH):
         sign_in(client, refresh_token="r")
-        assert who(client) == "alice"
+        assert username_at(client) == "alice"
     assert token_endpoint.count == 0
     for hours in (2, 4):
         with at(MARCH + timedelta(hours=hours)):
-            token_endpoint.script(token_answer())
-            assert [who(client), who(client)] == ["alice", "alice"]
+            token_endpoint.script(token_response())
+            assert [username_at(client), username_at(client)] == ["alice", "alice"]
     assert token_endpoint.count == 2
 
 
@@ -121,8 +121,8 @@ def test_failed_refresh_is_retried_by_the_changed_clock(at: At, token_endpoint: 
         client.get("/who/")
         assert token_endpoint.count == count  # the back-off has not passed
     with at(MARCH + timedelta(hours=3)):
-        token_endpoint.script(token_answer())
-        assert who(client) == "alice"
+        token_endpoint.script(token_response())
+        assert username_at(client) == "alice"
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(0, 302), (10, 302), (60, 400)])
@@ -131,12 +131,12 @@ def test_pending_sign_in_expires_by_the_changed_clock(
 ) -> None:
     client = Client()
     with at(MARCH):
-        params = begin(client)
+        params = start_sign_in(client)
     with at(MARCH + timedelta(minutes=minutes)):
-        token_endpoint.script(token_answer(nonce=params["nonce"]))
+        token_endpoint.script(token_response(nonce=params["nonce"]))
         query = {"code": "a-code", "state": params["state"]}
         assert client.get("/auth/callback/", query).status_code == status
-        assert who(client) == ("alice" if status == 302 else "nobody")
+        assert username_at(client) == ("alice" if status == 302 else "nobody")
 
 
 def test_remembered_groups_expire_by_the_changed_clock(at: At, settings: Any, editors_may_change_groups: None) -> None:
@@ -196,7 +196,7 @@ def test_sign_out_everywhere_refreshes_by_the_changed_clock(
         with at(MARCH):
             sign_in(client, refresh_token="r")
         with at(MARCH + timedelta(hours=hours)):
-            token_endpoint.script(token_answer())
+            token_endpoint.script(token_response())
             client.post("/auth/logout/", {"where": "everywhere"})
         assert ("/oauth2/token" in [request.path for request in token_endpoint.requests]) is is_refreshed
 

@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
+from local_cognito_support.scripted_server import Answer, Drip, ScriptedServer, json_answer
 
 from django_cognito.core import UserPool
 from django_cognito.core.errors import CognitoUnavailableError, MalformedTokenError, SignInError, TokenError
 from django_cognito.core.hosted_ui import HostedUi, SignInSecrets, TokenSet
 from django_cognito.core.http.client import Http, Response
-from tests.support.scripted_server import Answer, Drip, ScriptedServer, json_answer
 from tests.support.timeouts import patient_http
 
 VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text(encoding="utf-8"))

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 
 from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
 from django_cognito.core.identity_pool import AwsCredentials, IdentityPool, is_identity_pool_id
-from tests.support.scripted_server import Answer, ScriptedServer, json_answer
 from tests.support.timeouts import patient_http
 
 POOL_ID = "eu-west-1:6b0a1c52-7c3e-4b1f-8f5e-2d9a3e4c5b6a"

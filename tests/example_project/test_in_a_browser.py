@@ -6,10 +6,10 @@ from secrets import token_hex
 from urllib.parse import urlsplit
 
 import pytest
+from local_cognito_support import axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from demo.stack import Stack
-from tests.support import axe
 from tests.support.chromium import running_chromium
 
 NOBODY = "eu-west-1:00000000-0000-4000-8000-000000000000"

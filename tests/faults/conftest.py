@@ -5,14 +5,14 @@ from functools import partial
 from typing import Any
 
 import pytest
+from local_cognito_support.scripted_server import ScriptedServer, json_answer
 
 from django_cognito import factories
 from django_cognito.core.tokens.key_store import KeyStores
 from django_cognito.testing.keys import jwks
 from tests.support.clock import Clock
 from tests.support.connections import Connections, watched
-from tests.support.pool_scenario import settle
-from tests.support.scripted_server import ScriptedServer, json_answer
+from tests.support.scenarios.user_pool import settle
 
 from .entry_points import Site
 

@@ -7,14 +7,14 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from django.contrib.auth import aauthenticate, authenticate
 from django.test import AsyncClient, Client
+from local_cognito_support.scripted_server import ScriptedServer
 
 from django_cognito.core.errors import CognitoUnavailableError, TokenError
 from django_cognito.factories import get_verifier
 from django_cognito.testing import make_token
 from tests.support.callers import bearer
 from tests.support.clock import Clock
-from tests.support.login_scenario import begin, come_back, token_answer
-from tests.support.scripted_server import ScriptedServer
+from tests.support.scenarios.login import finish_sign_in, start_sign_in, token_response
 
 ACCEPTED, REFUSED, UNAVAILABLE = "accepted", "refused", "unavailable"
 
@@ -94,14 +94,14 @@ def _answered(site: Site, answer: Any) -> str:
 
 def _callback(site: Site, signed: Signed) -> str:
     client = Client()
-    asked = begin(client)
+    asked = start_sign_in(client)
     tokens = {
         "access_token": make_token(**signed),
         "id_token": make_token(token_use="id", nonce=asked["nonce"], **signed),
     }
-    site.tokens.script(token_answer(**tokens))
+    site.tokens.script(token_response(**tokens))
     before = dict(client.session.items())
-    answer = come_back(client, asked)
+    answer = finish_sign_in(client, asked)
     if answer.status_code == 302:
         assert "_auth_user_id" in client.session
         return ACCEPTED

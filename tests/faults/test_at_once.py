@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
+from local_cognito_support.scripted_server import Answer, json_answer
 
 from django_cognito import factories
 from django_cognito.core.http.client import Response
@@ -16,9 +17,8 @@ from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks
 from django_cognito.users.authentication import aauthenticate
 from tests.support.clock import Clock
-from tests.support.login_scenario import Gate
-from tests.support.pool_scenario import HANG_SECONDS
-from tests.support.scripted_server import Answer, json_answer
+from tests.support.scenarios.login import Gate
+from tests.support.scenarios.user_pool import HANG_SECONDS
 
 from .entry_points import Site
 
@@ -31,7 +31,7 @@ def at_once(gate: Gate, raw: str) -> list[str]:
 
     async def run() -> list[Any]:
         tasks = [asyncio.create_task(aauthenticate(raw)) for _ in range(COROUTINES)]
-        while not gate.asked.is_set():
+        while not gate.requested.is_set():
             await asyncio.sleep(0.005)
         for position in CANCELLED:
             tasks[position].cancel()
@@ -91,7 +91,7 @@ def test_fi_22_with_the_keys_in_hand_no_coroutine_waits_for_their_renewal(site: 
         return await asyncio.gather(*(aauthenticate(raw) for _ in range(COROUTINES)))
 
     assert len(async_to_sync(run)()) == COROUTINES
-    gate.wait_until_asked()
+    gate.wait_for_request()
 
 
 def test_fi_22_coroutines_that_wait_for_keys_leave_the_threads_to_others(site: Site) -> None:
@@ -102,7 +102,7 @@ def test_fi_22_coroutines_that_wait_for_keys_leave_the_threads_to_others(site: S
         with ThreadPoolExecutor(2) as threads:
             asyncio.get_running_loop().set_default_executor(threads)
             tasks = [asyncio.create_task(aauthenticate(raw)) for _ in range(COROUTINES)]
-            while not gate.asked.is_set():
+            while not gate.requested.is_set():
                 await asyncio.sleep(0.005)
             async with asyncio.timeout(HANG_SECONDS):
                 await asyncio.to_thread(gate.opened.set)  # what needs a thread of its own still gets one

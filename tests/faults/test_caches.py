@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from local_cognito_support.scripted_server import Answer
 
-from tests.support.pool_scenario import COOLDOWN, HARD
-from tests.support.scripted_server import Answer
+from tests.support.scenarios.user_pool import COOLDOWN, HARD
 from tests.support.signing import private_key
 
 from .entry_points import ACCEPTED, DOORS, REFUSED, UNAVAILABLE, Door, Signed, Site

@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
+from local_cognito_support.scripted_server import Answer, json_answer
 
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks as pool_keys
 from tests.support.bad_answers import KEYLESS
 from tests.support.callers import bearer
-from tests.support.pool_scenario import COOLDOWN, HARD
-from tests.support.scripted_server import Answer, json_answer
+from tests.support.scenarios.user_pool import COOLDOWN, HARD
 from tests.support.signing import jwk, private_key
 
 from .entry_points import ACCEPTED, DOORS, REFUSED, UNAVAILABLE, Door, Signed, Site

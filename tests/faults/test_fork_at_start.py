@@ -9,8 +9,8 @@ from django.utils.functional import SimpleLazyObject
 
 from django_cognito import factories
 from tests.support.forking import in_a_child
-from tests.support.login_scenario import Gate
-from tests.support.pool_scenario import HANG_SECONDS
+from tests.support.scenarios.login import Gate
+from tests.support.scenarios.user_pool import HANG_SECONDS
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
@@ -30,7 +30,7 @@ def test_fi_23_a_child_forked_while_a_lazy_secret_is_read_reads_its_own(settings
     reader = threading.Thread(target=lambda: factories.get_hosted_ui()._secret.read(), daemon=True)
     reader.start()
     try:
-        assert gate.asked.wait(HANG_SECONDS)
+        assert gate.requested.wait(HANG_SECONDS)
         pools, secret = in_a_child(
             lambda: [
                 [pool.user_pool_id for pool in factories.get_verifier().pools],

@@ -16,6 +16,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils.html import escape
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito import signals
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, SignInError
@@ -23,8 +24,7 @@ from django_cognito.login.failures import describe_failure
 from django_cognito.testing import make_token, sign_in
 from django_cognito.web.error_catalogue import CATALOGUE, FAILED_SIGN_IN, UNAVAILABLE
 from tests.support.failure_pages import PAGES, table
-from tests.support.login_scenario import begin, come_back, refusal, token_answer, unchanged, who
-from tests.support.scripted_server import Answer, ScriptedServer
+from tests.support.scenarios.login import finish_sign_in, refusal, start_sign_in, token_response, unchanged, username_at
 from tests.support.timeouts import pool_settings
 from tests.support.two_pools import alias_of
 
@@ -45,30 +45,30 @@ class FailureScenario:
 
     def run_sign_in(self, answer: Answer | None = None, *, both: Any = None, **changes: Any) -> Any:
         """Run a sign-in. The token endpoint sends `answer`, or tokens with the claims in `both`."""
-        params = begin(self.client)
-        self.server.script(answer or token_answer(nonce=params["nonce"], both=both))
-        return come_back(self.client, params, **changes)
+        params = start_sign_in(self.client)
+        self.server.script(answer or token_response(nonce=params["nonce"], both=both))
+        return finish_sign_in(self.client, params, **changes)
 
     def run_sign_in_with_error(self, error: str) -> Any:
         return self.run_sign_in(code=None, error=error, error_description=ERROR_DESCRIPTION)
 
     def state_used_twice(self) -> Any:
-        params = begin(self.client)
+        params = start_sign_in(self.client)
         self.server.script(refusal())
-        come_back(self.client, params)
-        return come_back(self.client, params)
+        finish_sign_in(self.client, params)
+        return finish_sign_in(self.client, params)
 
     def state_expired(self) -> Any:
-        params, later = begin(self.client, next="/mine/"), time.time() + 901
+        params, later = start_sign_in(self.client, next="/mine/"), time.time() + 901
         with self.clock.context() as patched:
             patched.setattr("django_cognito.login.state.time.time", lambda: later)
-            return come_back(self.client, params)
+            return finish_sign_in(self.client, params)
 
     def session_cookie_lost(self) -> Any:
         browser = Client()  # drops the session cookie
         for _ in range(2):
-            params = begin(browser)
-            self.server.script(token_answer(nonce=params["nonce"]))
+            params = start_sign_in(browser)
+            self.server.script(token_response(nonce=params["nonce"]))
             browser.get("/auth/callback/", {"code": "a-code", "state": params["state"]})
             del browser.cookies["sessionid"]
         return browser.get("/auth/login/")
@@ -261,11 +261,11 @@ def test_failed_sign_in_leaves_the_user_signed_in(scenario: FailureScenario, cod
     if username != "nobody":
         sign_in(scenario.client, username)
     CAUSES[code](scenario)
-    assert who(scenario.client) == username
+    assert username_at(scenario.client) == username
 
 
 def test_code_without_a_state_changes_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
-    begin(client)
+    start_sign_in(client)
     with unchanged(client):
         client.get("/auth/callback/?code=a-code")
     assert token_endpoint.count == 0
@@ -326,10 +326,10 @@ def test_misconfigured_client_is_client_refused(scenario: FailureScenario, error
 
 def test_token_for_another_resource_shows_the_misconfigured_page(scenario: FailureScenario) -> None:
     scenario.set(RESOURCE="https://api.example.com")
-    params = begin(scenario.client)
+    params = start_sign_in(scenario.client)
     scenario.server.script(
-        token_answer(nonce=params["nonce"], access_token=make_token(aud="https://other.example.com"))
+        token_response(nonce=params["nonce"], access_token=make_token(aud="https://other.example.com"))
     )
-    page = come_back(scenario.client, params)
+    page = finish_sign_in(scenario.client, params)
     assert (page.status_code, page.context["code"]) == (403, "wrong_resource")
     assert "is misconfigured" in page.content.decode()

@@ -11,13 +11,22 @@ from urllib.parse import urlsplit
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
+from local_cognito_support.scripted_server import ScriptedServer
 
 from django_cognito.login.state import open_state
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
-from tests.support.login_scenario import begin, come_back, form_of, query_of, refusal, token_answer, unchanged, who
-from tests.support.scripted_server import ScriptedServer
+from tests.support.scenarios.login import (
+    finish_sign_in,
+    read_form,
+    read_query,
+    refusal,
+    start_sign_in,
+    token_response,
+    unchanged,
+    username_at,
+)
 from tests.support.two_pools import ACME_CLIENT, ZEN_CLIENT, ZEN_POOL, TwoPools
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
@@ -52,11 +61,11 @@ def test_each_sign_in_url_redirects_to_its_page_of_the_pools_hosted_ui(
 ) -> None:
     url = client.get(f"/auth/{path}/", {"at": alias, "next": "/mine/", "lang": "de"})["Location"]
     assert url.startswith(f"{two_pools.server(alias).url}{page}?")
-    params = query_of(url)
+    params = read_query(url)
     assert (params["client_id"], params["lang"], params["code_challenge_method"]) == (client_id, "de", "S256")
-    two_pools.server(alias).script(token_answer(nonce=params["nonce"], alias=alias))
-    assert come_back(client, params)["Location"] == "/mine/"
-    assert who(client) == "alice"
+    two_pools.server(alias).script(token_response(nonce=params["nonce"], alias=alias))
+    assert finish_sign_in(client, params)["Location"] == "/mine/"
+    assert username_at(client) == "alice"
 
 
 def test_all_authorize_params_reach_the_hosted_ui(client: Client, two_pools: TwoPools, settings: Any) -> None:
@@ -70,7 +79,7 @@ def test_all_authorize_params_reach_the_hosted_ui(client: Client, two_pools: Two
         "acr_values": "urn:silver 2",
         "max_age": "60",
     }
-    params = begin(client, at="zen", next="/", **authorize_params)
+    params = start_sign_in(client, at="zen", next="/", **authorize_params)
     assert {name: params[name] for name in authorize_params} == authorize_params
     assert (params["resource"], params["scope"]) == ("https://api.example.com", "openid orders/read")
     assert "at" not in params
@@ -84,7 +93,7 @@ def test_invalid_parameter_or_tenant_starts_no_sign_in(
         for path in ("login", "sign-up", "forgot-password"):
             assert get_failure(client.get(f"/auth/{path}/", {"lang": "Deutsch"})) == (400, "invalid_parameter")
             assert get_failure(client.get(f"/auth/{path}/", {"at": "umbrella"})) == (400, "tenant_unknown")
-    assert who(client) == username_before
+    assert username_at(client) == username_before
     assert two_pools.counts == (0, 0)
 
 
@@ -98,19 +107,19 @@ def test_code_is_sent_to_the_pool_that_started_the_sign_in(client: Client, two_p
     assert two_pools.counts == ((1, 0) if alias == "acme" else (0, 1))
     basic = "Basic " + base64.b64encode(b"1zen:of-zen").decode()
     assert request.headers.get("authorization") == (basic if alias == "zen" else None)
-    assert form_of(request).get("client_id") == (None if alias == "zen" else ACME_CLIENT)
-    assert (who(client), CognitoUser.objects.get().user_pool_id) == (
+    assert read_form(request).get("client_id") == (None if alias == "zen" else ACME_CLIENT)
+    assert (username_at(client), CognitoUser.objects.get().user_pool_id) == (
         "alice",
         two_pools.settings_of(alias)["USER_POOL_ID"],
     )
 
 
 def test_two_tabs_of_two_pools_return_to_their_own_pages(client: Client, two_pools: TwoPools) -> None:
-    at_acme, at_zen = begin(client, at="acme", next="/a/"), begin(client, at="zen", next="/z/")
-    two_pools.acme.script(token_answer(nonce=at_acme["nonce"], alias="acme"))
-    two_pools.zen.script(token_answer("zoe", nonce=at_zen["nonce"], alias="zen"))
-    assert [come_back(client, params)["Location"] for params in (at_zen, at_acme)] == ["/z/", "/a/"]
-    assert who(client) == "alice"
+    at_acme, at_zen = start_sign_in(client, at="acme", next="/a/"), start_sign_in(client, at="zen", next="/z/")
+    two_pools.acme.script(token_response(nonce=at_acme["nonce"], alias="acme"))
+    two_pools.zen.script(token_response("zoe", nonce=at_zen["nonce"], alias="zen"))
+    assert [finish_sign_in(client, params)["Location"] for params in (at_zen, at_acme)] == ["/z/", "/a/"]
+    assert username_at(client) == "alice"
     assert sorted(CognitoUser.objects.values_list("username", "user_pool_id")) == [
         ("alice", "eu-west-1_AcmePool1"),
         ("zoe", "us-east-1_ZenPool01"),
@@ -132,13 +141,13 @@ def test_same_sub_in_two_pools_is_two_users(client: Client, two_pools: TwoPools)
 def test_code_of_another_pool_is_only_sent_to_the_starting_pool(
     client: Client, two_pools: TwoPools, username_before: str, at: str, code: str, counts: tuple[int, int]
 ) -> None:
-    begin(client, at="zen")
-    params = begin(client, at="acme")
+    start_sign_in(client, at="zen")
+    params = start_sign_in(client, at="acme")
     two_pools.acme.script(refusal())
-    two_pools.zen.script(token_answer(nonce=params["nonce"], alias="zen"))
-    assert get_failure(come_back(client, params, code="a-code-of-zen", at=at)) == (400, code)
+    two_pools.zen.script(token_response(nonce=params["nonce"], alias="zen"))
+    assert get_failure(finish_sign_in(client, params, code="a-code-of-zen", at=at)) == (400, code)
     assert two_pools.counts == counts
-    assert who(client) == username_before
+    assert username_at(client) == username_before
 
 
 @pytest.mark.defends("RP-09")
@@ -148,16 +157,16 @@ def test_issuer_of_another_pool_is_rejected_without_a_request(
     client: Client, two_pools: TwoPools, username_before: str, query: dict[str, Any]
 ) -> None:
     for alias, other in (("acme", "zen"), ("zen", "acme")):
-        page = come_back(client, begin(client, at=alias), iss=ISSUERS[other], **query)
+        page = finish_sign_in(client, start_sign_in(client, at=alias), iss=ISSUERS[other], **query)
         assert get_failure(page) == (400, "wrong_issuer")
     assert two_pools.counts == (0, 0)
-    assert who(client) == username_before
+    assert username_at(client) == username_before
 
 
 def test_own_issuer_of_the_pool_is_accepted(client: Client, two_pools: TwoPools) -> None:
-    params = begin(client, at="zen")
-    two_pools.zen.script(token_answer(nonce=params["nonce"], alias="zen"))
-    assert come_back(client, params, iss=ISSUERS["zen"]).status_code == 302
+    params = start_sign_in(client, at="zen")
+    two_pools.zen.script(token_response(nonce=params["nonce"], alias="zen"))
+    assert finish_sign_in(client, params, iss=ISSUERS["zen"]).status_code == 302
 
 
 @pytest.mark.defends("RP-09")
@@ -173,15 +182,15 @@ def test_own_issuer_of_the_pool_is_accepted(client: Client, two_pools: TwoPools)
 def test_tokens_of_another_pool_are_rejected(
     client: Client, two_pools: TwoPools, username_before: str, names_of_zen: tuple[str, ...], code: str
 ) -> None:
-    params = begin(client, at="acme")
+    params = start_sign_in(client, at="acme")
     tokens_of_zen = {
         "access_token": make_token(alias="zen"),
         "id_token": make_token(token_use="id", nonce=params["nonce"], alias="zen"),
     }
-    answer = token_answer(nonce=params["nonce"], **{name: tokens_of_zen[name] for name in names_of_zen})
+    answer = token_response(nonce=params["nonce"], **{name: tokens_of_zen[name] for name in names_of_zen})
     two_pools.acme.script(answer)
-    assert get_failure(come_back(client, params)) == (403, code)
-    assert who(client) == username_before
+    assert get_failure(finish_sign_in(client, params)) == (403, code)
+    assert username_at(client) == username_before
 
 
 @pytest.mark.defends("RP-09")
@@ -190,10 +199,10 @@ def test_tokens_of_another_pool_with_the_same_client_id_are_rejected(
 ) -> None:
     zen = {**two_pools.settings_of("zen"), "CLIENT_ID": ACME_CLIENT}
     settings.COGNITO = {**two_pools.settings, "POOLS": {"acme": two_pools.settings_of("acme"), "zen": zen}}
-    params = begin(client, at="acme")
-    two_pools.acme.script(token_answer("mallory", nonce=params["nonce"], alias="zen"))
-    assert get_failure(come_back(client, params)) == (400, "malformed_response")
-    assert who(client) == username_before
+    params = start_sign_in(client, at="acme")
+    two_pools.acme.script(token_response("mallory", nonce=params["nonce"], alias="zen"))
+    assert get_failure(finish_sign_in(client, params)) == (400, "malformed_response")
+    assert username_at(client) == username_before
 
 
 @pytest.mark.defends("RP-09")
@@ -202,19 +211,19 @@ def test_tokens_of_another_client_of_the_same_pool_are_rejected(
 ) -> None:
     beta = {**two_pools.settings_of("acme"), "CLIENT_ID": "1beta"}
     settings.COGNITO = {**two_pools.settings, "POOLS": {"acme": two_pools.settings_of("acme"), "beta": beta}}
-    params = begin(client, at="acme")
-    two_pools.acme.script(token_answer(nonce=params["nonce"], alias="beta"))
-    assert get_failure(come_back(client, params)) == (403, "wrong_client")
-    assert who(client) == username_before
+    params = start_sign_in(client, at="acme")
+    two_pools.acme.script(token_response(nonce=params["nonce"], alias="beta"))
+    assert get_failure(finish_sign_in(client, params)) == (403, "wrong_client")
+    assert username_at(client) == username_before
 
 
 def test_machine_to_machine_token_is_no_sign_in(client: Client, two_pools: TwoPools, username_before: str) -> None:
-    params = begin(client, at="acme")
+    params = start_sign_in(client, at="acme")
     client_claims = {"username": None, "sub": ACME_CLIENT, "origin_jti": None}
     id_token = make_token(token_use="id", nonce=params["nonce"], sub=ACME_CLIENT, origin_jti=None)
-    two_pools.acme.script(token_answer(access_token=make_token(**client_claims), id_token=id_token))
-    assert get_failure(come_back(client, params)) == (400, "malformed_response")
-    assert who(client) == username_before
+    two_pools.acme.script(token_response(access_token=make_token(**client_claims), id_token=id_token))
+    assert get_failure(finish_sign_in(client, params)) == (400, "malformed_response")
+    assert username_at(client) == username_before
 
 
 @pytest.mark.defends("RP-09")
@@ -222,9 +231,9 @@ def test_machine_to_machine_token_is_no_sign_in(client: Client, two_pools: TwoPo
 def test_callback_at_another_tenants_host_is_rejected(
     client: Client, two_pools: TwoPools, username_before: str, at: str
 ) -> None:
-    params = begin(client, at="zen")
-    assert get_failure(come_back(client, params, at=at)) == (400, "state_unknown")
-    assert (two_pools.counts, who(client)) == ((0, 0), username_before)
+    params = start_sign_in(client, at="zen")
+    assert get_failure(finish_sign_in(client, params, at=at)) == (400, "state_unknown")
+    assert (two_pools.counts, username_at(client)) == ((0, 0), username_before)
 
 
 @pytest.mark.parametrize("has_own_redirect_uri", [True, False])
@@ -237,10 +246,10 @@ def test_alias_with_its_own_redirect_uri_may_return_to_any_host(
         "zen": {**two_pools.settings_of("zen"), **(central if has_own_redirect_uri else {})},
     }
     settings.COGNITO = {**two_pools.settings, **({} if has_own_redirect_uri else central), "POOLS": pools}
-    params = begin(client, at="zen", redirected="1")
+    params = start_sign_in(client, at="zen", redirected="1")
     assert params["redirect_uri"] == central["REDIRECT_URI"]
-    two_pools.zen.script(token_answer(nonce=params["nonce"], alias="zen"))
-    answer = come_back(client, params, at="acme")
+    two_pools.zen.script(token_response(nonce=params["nonce"], alias="zen"))
+    answer = finish_sign_in(client, params, at="acme")
     assert (answer.status_code, two_pools.counts) == ((302, (0, 1)) if has_own_redirect_uri else (400, (0, 0)))
     if has_own_redirect_uri:
         assert CognitoUser.objects.get().user_pool_id == ZEN_POOL
@@ -249,39 +258,39 @@ def test_alias_with_its_own_redirect_uri_may_return_to_any_host(
 def test_sign_in_of_a_pool_removed_meanwhile_is_state_unknown(
     client: Client, two_pools: TwoPools, settings: Any, username_before: str
 ) -> None:
-    params = begin(client, at="zen")
+    params = start_sign_in(client, at="zen")
     settings.COGNITO = {**two_pools.settings, "POOLS": {"acme": two_pools.settings_of("acme")}}
-    assert get_failure(come_back(client, params)) == (400, "state_unknown")
+    assert get_failure(finish_sign_in(client, params)) == (400, "state_unknown")
     assert two_pools.counts == (0, 0)
-    assert who(client) == username_before
+    assert username_at(client) == username_before
 
 
 @pytest.mark.defends("RP-09")
 def test_sign_in_of_an_alias_with_another_pool_now_is_state_unknown(
     client: Client, two_pools: TwoPools, settings: Any, username_before: str
 ) -> None:
-    params = begin(client, at="zen")
+    params = start_sign_in(client, at="zen")
     settings.COGNITO = {**two_pools.settings, "POOLS": {"zen": two_pools.settings_of("acme")}}
-    two_pools.acme.script(token_answer(nonce=params["nonce"], alias="zen"))
-    assert get_failure(come_back(client, params)) == (400, "state_unknown")
+    two_pools.acme.script(token_response(nonce=params["nonce"], alias="zen"))
+    assert get_failure(finish_sign_in(client, params)) == (400, "state_unknown")
     assert two_pools.counts == (0, 0)
-    assert who(client) == username_before
+    assert username_at(client) == username_before
 
 
 # max_age
 
 
 def signed_in_seconds_ago(client: Client, server: ScriptedServer, seconds: int | None, **query: str) -> Any:
-    params = begin(client, **query)
+    params = start_sign_in(client, **query)
     auth_time = None if seconds is None else int(time.time()) - seconds
-    server.script(token_answer("newcomer", nonce=params["nonce"], both={"auth_time": auth_time}))
-    return come_back(client, params)
+    server.script(token_response("newcomer", nonce=params["nonce"], both={"auth_time": auth_time}))
+    return finish_sign_in(client, params)
 
 
 @pytest.mark.parametrize("seconds", [0, 60, 65])  # LEEWAY_SECONDS is 10
 def test_recent_sign_in_is_accepted_with_max_age(client: Client, two_pools: TwoPools, seconds: int) -> None:
     assert signed_in_seconds_ago(client, two_pools.acme, seconds, max_age="60").status_code == 302
-    assert who(client) == "newcomer"
+    assert username_at(client) == "newcomer"
 
 
 @pytest.mark.parametrize(("max_age", "seconds"), [("60", 75), ("0", 20), ("60", None)])
@@ -290,7 +299,7 @@ def test_sign_in_older_than_max_age_is_rejected_and_writes_nothing(
 ) -> None:
     page = signed_in_seconds_ago(client, two_pools.acme, seconds, max_age=max_age)
     assert get_failure(page) == (400, "sign_in_too_old")
-    assert who(client) == username_before
+    assert username_at(client) == username_before
     assert not get_user_model().objects.filter(username="newcomer").exists()
 
 
@@ -313,7 +322,7 @@ def test_sign_out_uses_the_hosted_ui_and_client_of_the_login(client: Client, two
     assert store.get_settings_for_login(login).alias == "zen"
     answer = client.post("/auth/logout/", {"at": "acme"})
     (_, revoke_request) = two_pools.zen.requests
-    assert (revoke_request.path, form_of(revoke_request)["token"]) == ("/oauth2/revoke", "of-zen's-alice")
+    assert (revoke_request.path, read_form(revoke_request)["token"]) == ("/oauth2/revoke", "of-zen's-alice")
     assert answer["Location"].startswith(f"{two_pools.zen.url}/logout?client_id={ZEN_CLIENT}&")
     assert two_pools.acme.count == 0
-    assert urlsplit(query_of(answer["Location"])["logout_uri"]).netloc == "testserver"
+    assert urlsplit(read_query(answer["Location"])["logout_uri"]).netloc == "testserver"

@@ -8,12 +8,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import DatabaseError
 from django.test import Client
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito.models import CognitoUser, FormerLink
 from django_cognito.testing import make_token, sign_in
 from tests.support.callers import bearer, end_tokens
-from tests.support.login_scenario import query_of, secret_cookies, who
-from tests.support.scripted_server import Answer, ScriptedServer
+from tests.support.scenarios.login import read_query, secret_cookies, username_at
 
 pytestmark = [
     pytest.mark.django_db,
@@ -115,7 +115,7 @@ def test_anonymous_post_redirects_to_login_with_next(client, view: str, form: An
     path = paths(User.objects.create(username="alice"))[view]
     response = client.post(path, form)
     assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/auth/login/")
-    assert query_of(response["Location"]) == {"next": next_url}
+    assert read_query(response["Location"]) == {"next": next_url}
     assert CognitoUser.objects.count() == 1
 
 
@@ -166,8 +166,8 @@ def test_older_sign_in_needs_the_password_and_changes_nothing(client, settings: 
     response = client.post(paths(sign_in_seconds_ago(client, 320))[view], PAGE)
     assert (response.status_code, code_of(response)) == (400, "sign_in_too_old")
     assert 'href="/auth/login/?next=%2Fmine%2F&amp;prompt=login&amp;max_age=300"' in response.content.decode()
-    assert (CognitoUser.objects.count(), secret_cookies(client), who(client)) == (2, {}, "alice")
-    params = query_of(client.get("/auth/login/?next=%2Fmine%2F&prompt=login&max_age=300")["Location"])
+    assert (CognitoUser.objects.count(), secret_cookies(client), username_at(client)) == (2, {}, "alice")
+    params = read_query(client.get("/auth/login/?next=%2Fmine%2F&prompt=login&max_age=300")["Location"])
     assert (params["prompt"], params["max_age"]) == ("login", "300")
 
 

@@ -13,6 +13,7 @@ from django.core.signals import got_request_exception
 from django.http import HttpRequest
 from django.test import Client
 from django.urls import path as url_path
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito.core.base64url import decode_base64url, encode_base64url
 from django_cognito.encryption import decrypt
@@ -21,23 +22,22 @@ from django_cognito.login.state import new_secret, open_state, seal_state
 from django_cognito.models import CognitoUser
 from django_cognito.testing import sign_in
 from tests.support.error_reports import report_of
-from tests.support.login_scenario import (
+from tests.support.scenarios.login import (
     CALLBACK,
-    begin,
-    code_of,
-    come_back,
+    finish_sign_in,
     post_logout,
-    query_of,
+    read_error_code,
+    read_query,
     refusal,
     reseal,
     secret_cookie,
     secret_cookies,
-    standing,
-    token_answer,
+    start_sign_in,
+    take_snapshot,
+    token_response,
     unchanged,
-    who,
+    username_at,
 )
-from tests.support.scripted_server import Answer, ScriptedServer
 
 pytestmark = [
     pytest.mark.django_db,
@@ -64,7 +64,7 @@ def tabs_at_once(client: Client, count: int, **options: Any) -> list[dict[str, s
     for number in range(count):
         tab = copy_of(before)
         next_url = f"/issues/?project=fieldnotes&status=open&assignee=me&sort=-changed&page={number}"
-        params_of_tabs.append(query_of(tab.get("/auth/login/", {"next": next_url}, **options)["Location"]))
+        params_of_tabs.append(read_query(tab.get("/auth/login/", {"next": next_url}, **options)["Location"]))
         client.cookies.update(tab.cookies)
     return params_of_tabs
 
@@ -87,7 +87,7 @@ def test_anonymous_requests_create_no_session_row_and_no_cookie(client: Client, 
             (silent := Client()).get("/open/", headers=navigation_headers),
         ]
         answers.append(silent.get(answers[-1]["Location"]))
-        params = query_of(answers[-1]["Location"])
+        params = read_query(answers[-1]["Location"])
         answers.append(silent.get(CALLBACK, {"state": params["state"], "error": "login_required"}))
         answers.append(Client().get(CALLBACK, {"state": params["state"], "code": "a-code"}))  # of another browser
         assert [answer.status_code for answer in answers] == [302] * 6 + [400]
@@ -101,15 +101,15 @@ def test_forty_tabs_at_once_all_sign_in_with_a_short_cookie_header(
     tabs = tabs_at_once(client, 40, secure=True)
     assert len(cookie_header(client)) <= 3_240
     for number, params in enumerate(tabs):
-        token_endpoint.script(token_answer(nonce=params["nonce"]), Answer())
+        token_endpoint.script(token_response(nonce=params["nonce"]), Answer())
         answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]}, secure=True)
         assert answer["Location"].endswith(f"page={number}")
-    assert (secret_cookies(client), who(client)) == ({}, "alice")
+    assert (secret_cookies(client), username_at(client)) == ({}, "alice")
     assert token_endpoint.count == 40 + 39  # each code once; each earlier login was revoked
 
 
 def test_state_has_no_redirect_uri(client: Client) -> None:
-    sign_in_id, _, payload = begin(client, next="/mine/")["state"].partition(".")
+    sign_in_id, _, payload = start_sign_in(client, next="/mine/")["state"].partition(".")
     purpose = b"django_cognito.login.state"
     plaintext = decrypt(decode_base64url(payload), associated_data=sign_in_id.encode(), purpose=purpose)
     assert b"/mine/" in plaintext
@@ -118,12 +118,12 @@ def test_state_has_no_redirect_uri(client: Client) -> None:
 
 
 def test_redirect_uri_is_computed_again_at_the_callback(client: Client, token_endpoint: ScriptedServer) -> None:
-    params = begin(client)
+    params = start_sign_in(client)
     client.cookies["cognito_sign_in_x"] = ""
     other = Client(headers={"host": "localhost"})
     other.cookies = client.cookies
     token_endpoint.script(refusal())
-    assert code_of(come_back(other, params)) == "invalid_grant"  # Cognito compares it
+    assert read_error_code(finish_sign_in(other, params)) == "invalid_grant"  # Cognito compares it
     assert b"redirect_uri=http%3A%2F%2Flocalhost%2Fauth%2Fcallback%2F" in token_endpoint.requests[0].body
 
 
@@ -158,14 +158,14 @@ def test_pending_sign_in_cookie_has_its_attributes(
     for name, value in changes.items():
         setattr(settings, name, value)
     answer = client.get("/auth/login/", secure=is_secure)
-    params = query_of(answer["Location"])
+    params = read_query(answer["Location"])
     ((name, cookie),) = answer.cookies.items()
     assert name == secret_cookie(params["state"], prefix)
     assert len(cookie.value) == 43
     assert open_state(params["state"]).has_secret(decode_base64url(cookie.value))
     assert (cookie["path"], cookie["domain"], bool(cookie["secure"])) == expected
     assert (cookie["httponly"], cookie["samesite"], cookie["max-age"]) == (True, "Lax", 900)
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    token_endpoint.script(token_response(nonce=params["nonce"]))
     answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]}, secure=is_secure)
     deleted_cookie = answer.cookies[name]
     assert (answer.status_code, deleted_cookie.value, deleted_cookie["max-age"]) == (302, "", 0)
@@ -177,11 +177,11 @@ def test_cookie_that_a_subdomain_could_set_is_not_accepted_on_https(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
     attacker = Client()
-    params = query_of(attacker.get("/auth/login/", secure=True)["Location"])
+    params = read_query(attacker.get("/auth/login/", secure=True)["Location"])
     planted_cookie = attacker.cookies[secret_cookie(params["state"], "__Host-")].value
     client.cookies[secret_cookie(params["state"])] = planted_cookie
     answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]}, secure=True)
-    assert (answer.status_code, code_of(answer), token_endpoint.count) == (400, "state_unknown", 0)
+    assert (answer.status_code, read_error_code(answer), token_endpoint.count) == (400, "state_unknown", 0)
 
 
 @pytest.mark.defends("RP-07")
@@ -190,24 +190,24 @@ def test_cookie_with_white_space_before_its_prefix_is_not_accepted(
     client: Client, token_endpoint: ScriptedServer, space: str
 ) -> None:
     attacker = Client()
-    params = query_of(attacker.get("/auth/login/", secure=True)["Location"])
+    params = read_query(attacker.get("/auth/login/", secure=True)["Location"])
     name = secret_cookie(params["state"], "__Host-")
     planted_cookie = f"{space}{name}={attacker.cookies[name].value}".encode().decode("latin-1")  # WSGI: bytes as text
     query, headers = {"code": "a-code", "state": params["state"]}, {"cookie": f"a=1; {planted_cookie}; b=2"}
     answer = client.get(CALLBACK, query, headers=headers, secure=True)
-    assert (answer.status_code, code_of(answer), token_endpoint.count) == (400, "state_unknown", 0)
+    assert (answer.status_code, read_error_code(answer), token_endpoint.count) == (400, "state_unknown", 0)
 
 
 @pytest.mark.defends("RP-01")
 @pytest.mark.parametrize("value", ["", "forged", "A" * 43, "\x00", "ä", "other"])
 def test_cookie_with_another_secret_is_no_cookie(client: Client, token_endpoint: ScriptedServer, value: str) -> None:
-    params, other = begin(client), begin(client)
+    params, other = start_sign_in(client), start_sign_in(client)
     if value == "other":
         value = client.cookies[secret_cookie(other["state"])].value
     client.cookies[secret_cookie(params["state"])] = value
-    before = standing(client)
-    assert code_of(come_back(client, params)) == "state_unknown"
-    assert standing(client) == before  # a cookie that does not match is not deleted
+    before = take_snapshot(client)
+    assert read_error_code(finish_sign_in(client, params)) == "state_unknown"
+    assert take_snapshot(client) == before  # a cookie that does not match is not deleted
     assert token_endpoint.count == 0
 
 
@@ -230,7 +230,7 @@ def faults() -> dict[str, Any]:
 def test_first_fault_in_order_decides_and_no_request_is_sent(
     client: Client, token_endpoint: ScriptedServer, first: int
 ) -> None:
-    code, params = list(faults())[first], begin(client)
+    code, params = list(faults())[first], start_sign_in(client)
     query: dict[str, str] = {}
     for name, changes in list(faults().items())[first:]:
         if name in ("state_expired", "state_unknown of a client"):
@@ -239,33 +239,33 @@ def test_first_fault_in_order_decides_and_no_request_is_sent(
             query |= changes
     if code == "state_unknown":
         client.cookies.clear()
-    assert code_of(come_back(client, params, **query)) == code.partition(" ")[0]
+    assert read_error_code(finish_sign_in(client, params, **query)) == code.partition(" ")[0]
     assert token_endpoint.count == 0
 
 
 @pytest.mark.defends("RP-01")
 def test_state_of_more_than_1536_characters_is_unknown(client: Client, token_endpoint: ScriptedServer) -> None:
-    params = begin(client, next="/" + "a" * 700)
+    params = start_sign_in(client, next="/" + "a" * 700)
     assert len(params["state"]) < 1_536
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(state, "_MAX_CHARS", 10_000)
         params = reseal(client, params, next_url="/" + "a" * 1_500)
-    assert code_of(come_back(client, params)) == "state_unknown"
+    assert read_error_code(finish_sign_in(client, params)) == "state_unknown"
     assert token_endpoint.count == 0
 
 
 @pytest.mark.parametrize("chars", [500, 3_000])
 def test_next_that_is_too_long_is_ignored(client: Client, token_endpoint: ScriptedServer, chars: int) -> None:
     page = "/notes/?q=" + "a" * chars
-    params = begin(client, next=page)
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
-    assert come_back(client, params)["Location"] == (page if chars == 500 else "/")
+    params = start_sign_in(client, next=page)
+    token_endpoint.script(token_response(nonce=params["nonce"]))
+    assert finish_sign_in(client, params)["Location"] == (page if chars == 500 else "/")
     assert len(params["state"]) <= 1_536
 
 
 def test_parameter_that_is_too_long_is_invalid_parameter(client: Client) -> None:
     answer = client.get("/auth/login/", {"acr_values": "a" * 1_000})
-    assert (answer.status_code, code_of(answer)) == (400, "invalid_parameter")
+    assert (answer.status_code, read_error_code(answer)) == (400, "invalid_parameter")
     assert secret_cookies(client) == {}
 
 
@@ -284,11 +284,11 @@ def test_sign_in_of_the_former_release_may_start_again(client: Client, token_end
     client.cookies["sessionid"] = session.session_key
     client.cookies["cognito_sign_in_0123456789abcdef"] = "signed:by:the-former-release"
     answer = client.get(CALLBACK, {"code": "a-code", "state": state_of_43})
-    assert (answer.status_code, code_of(answer), token_endpoint.count) == (400, "state_unknown", 0)
+    assert (answer.status_code, read_error_code(answer), token_endpoint.count) == (400, "state_unknown", 0)
     assert ">Start again</a>" in answer.content.decode()
-    params = begin(client)
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
-    assert come_back(client, params).status_code == 302
+    params = start_sign_in(client)
+    token_endpoint.script(token_response(nonce=params["nonce"]))
+    assert finish_sign_in(client, params).status_code == 302
 
 
 # Used once
@@ -312,9 +312,9 @@ OUTCOMES: dict[str, tuple[Any, dict[str, Any], int]] = {
 def test_each_response_deletes_the_cookie_of_its_state_only(
     client: Client, token_endpoint: ScriptedServer, answer: Any, query: dict[str, Any], status: int
 ) -> None:
-    other, params = begin(client), begin(client)
-    token_endpoint.script(answer or token_answer(nonce=params["nonce"]))
-    response = come_back(client, params, **query)
+    other, params = start_sign_in(client), start_sign_in(client)
+    token_endpoint.script(answer or token_response(nonce=params["nonce"]))
+    response = finish_sign_in(client, params, **query)
     assert response.status_code == status
     assert secret_cookie(params["state"]) not in secret_cookies(client)
     assert secret_cookie(other["state"]) in secret_cookies(client)
@@ -323,8 +323,8 @@ def test_each_response_deletes_the_cookie_of_its_state_only(
 @pytest.mark.defends("RP-08")
 @pytest.mark.parametrize("changes", [{"started_at": 1}, {"client_id": "another"}, {"alias": "gone"}])
 def test_response_to_an_invalidated_state_deletes_its_cookie(client: Client, changes: dict[str, Any]) -> None:
-    params = reseal(client, begin(client), **changes)
-    assert come_back(client, params).status_code == 400
+    params = reseal(client, start_sign_in(client), **changes)
+    assert finish_sign_in(client, params).status_code == 400
     assert secret_cookies(client) == {}
 
 
@@ -335,8 +335,8 @@ def test_server_error_deletes_the_cookie_too(
     token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch, place: str, is_async: bool
 ) -> None:
     client = Client(raise_request_exception=False)
-    params = begin(client)
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    params = start_sign_in(client)
+    token_endpoint.script(token_response(nonce=params["nonce"]))
 
     def fail(*_: Any, **__: Any) -> Any:
         raise RuntimeError("the site's own fault")
@@ -359,40 +359,40 @@ def _request_async_callback(client: Client, params: dict[str, str]) -> Any:
 
 
 def test_two_identical_callbacks_at_once_both_request_tokens(client: Client, token_endpoint: ScriptedServer) -> None:
-    params = begin(client)
+    params = start_sign_in(client)
     other = copy_of(client)
-    token_endpoint.script(token_answer(nonce=params["nonce"]), refusal())
-    assert come_back(client, params).status_code == 302
-    assert code_of(come_back(other, params)) == "invalid_grant"
-    assert (who(client), who(other), token_endpoint.count) == ("alice", "nobody", 2)
+    token_endpoint.script(token_response(nonce=params["nonce"]), refusal())
+    assert finish_sign_in(client, params).status_code == 302
+    assert read_error_code(finish_sign_in(other, params)) == "invalid_grant"
+    assert (username_at(client), username_at(other), token_endpoint.count) == ("alice", "nobody", 2)
 
 
 # Loaded again
 
 
 def complete(client: Client, server: ScriptedServer, username: str = "alice", **query: str) -> dict[str, str]:
-    params = begin(client, **query)
-    server.script(token_answer(username, nonce=params["nonce"]), Answer())
-    assert come_back(client, params).status_code == 302
+    params = start_sign_in(client, **query)
+    server.script(token_response(username, nonce=params["nonce"]), Answer())
+    assert finish_sign_in(client, params).status_code == 302
     return params
 
 
 @pytest.mark.defends("RP-08")
 def test_completed_callback_loaded_again_is_a_redirect(client: Client, token_endpoint: ScriptedServer) -> None:
     params = complete(client, token_endpoint, next="/mine/")
-    before, count = standing(client), token_endpoint.count
+    before, count = take_snapshot(client), token_endpoint.count
     for query in ({"code": "a-code"}, {"code": "another"}, {"error": "access_denied"}, {"iss": "https://op.invalid"}):
         answer = client.get(CALLBACK, {"state": params["state"], **query})
         assert (answer.status_code, answer["Location"]) == (302, "/")  # not `next`: the browser has been on that page
-    assert (standing(client), token_endpoint.count, who(client)) == (before, count, "alice")
+    assert (take_snapshot(client), token_endpoint.count, username_at(client)) == (before, count, "alice")
 
 
 @pytest.mark.defends("RP-08")
 def test_completed_callback_after_the_sign_out_is_unknown(client: Client, token_endpoint: ScriptedServer) -> None:
     params = complete(client, token_endpoint)
     post_logout(client)
-    assert code_of(come_back(client, params)) == "state_unknown"
-    assert who(client) == "nobody"
+    assert read_error_code(finish_sign_in(client, params)) == "state_unknown"
+    assert username_at(client) == "nobody"
 
 
 @pytest.mark.defends("RP-08")
@@ -401,7 +401,7 @@ def test_completed_callback_of_a_session_without_its_user_is_unknown(
 ) -> None:
     params = complete(client, token_endpoint)
     get_user_model().objects.update(is_active=False)
-    assert code_of(come_back(client, params)) == "state_unknown"
+    assert read_error_code(finish_sign_in(client, params)) == "state_unknown"
 
 
 @pytest.mark.defends("RP-07", "RP-08")
@@ -413,31 +413,31 @@ def test_completed_callback_is_unknown_in_another_browser(
     if is_signed_in:
         complete(client, token_endpoint, "bob")
     with unchanged(client):
-        assert code_of(come_back(client, params)) == "state_unknown"
+        assert read_error_code(finish_sign_in(client, params)) == "state_unknown"
 
 
 def test_state_without_its_cookie_is_unknown_to_a_signed_in_user_too(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
     complete(client, token_endpoint)
-    params = begin(client)
+    params = start_sign_in(client)
     del client.cookies[secret_cookie(params["state"])]
-    assert code_of(come_back(client, params)) == "state_unknown"
+    assert read_error_code(finish_sign_in(client, params)) == "state_unknown"
 
 
 def test_session_stores_the_last_ten_completed_sign_ins(client: Client, token_endpoint: ScriptedServer) -> None:
     completed = [complete(client, token_endpoint) for _ in range(11)]
-    assert [come_back(client, params).status_code for params in completed] == [400] + [302] * 10
+    assert [finish_sign_in(client, params).status_code for params in completed] == [400] + [302] * 10
     ids = client.session["_cognito_completed"]
     assert ids == [params["state"].partition(".")[0] for params in completed[1:]]
 
 
 def test_failed_sign_in_is_not_stored_as_completed(client: Client, token_endpoint: ScriptedServer) -> None:
     complete(client, token_endpoint)
-    params = begin(client)
+    params = start_sign_in(client)
     token_endpoint.script(refusal())
-    come_back(client, params)
-    assert code_of(come_back(client, params)) == "state_unknown"
+    finish_sign_in(client, params)
+    assert read_error_code(finish_sign_in(client, params)) == "state_unknown"
 
 
 # Start again
@@ -449,13 +449,13 @@ def test_state_without_its_cookie_links_to_the_same_sign_in(
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "IDENTITY_PROVIDERS": ["Google"]}
     login_params = {"identity_provider": "Google", "lang": "de", "max_age": "60", "login_hint": "älice@example.com"}
-    params = begin(client, next="/mine/?a=1&b=2", **login_params)
+    params = start_sign_in(client, next="/mine/?a=1&b=2", **login_params)
     client.cookies.clear()
-    page = come_back(client, params)
-    assert (page.status_code, code_of(page), token_endpoint.count) == (400, "state_unknown", 0)
-    assert query_of(page.context["again"]) == {"next": "/mine/?a=1&b=2", **login_params}
+    page = finish_sign_in(client, params)
+    assert (page.status_code, read_error_code(page), token_endpoint.count) == (400, "state_unknown", 0)
+    assert read_query(page.context["again"]) == {"next": "/mine/?a=1&b=2", **login_params}
     assert secret_cookies(client) == {}
-    retry_params = query_of(client.get(page.context["again"])["Location"])
+    retry_params = read_query(client.get(page.context["again"])["Location"])
     new_names = ("state", "nonce", "code_challenge")
     assert {**retry_params, **dict.fromkeys(new_names)} == {**params, **dict.fromkeys(new_names)}
     assert not {retry_params[name] for name in new_names} & {params[name] for name in new_names}
@@ -464,14 +464,14 @@ def test_state_without_its_cookie_links_to_the_same_sign_in(
 
 @pytest.mark.defends("RP-05")
 def test_next_of_an_opened_state_is_checked_again(client: Client, token_endpoint: ScriptedServer) -> None:
-    params = reseal(client, begin(client), next_url="https://evil.example/")
+    params = reseal(client, start_sign_in(client), next_url="https://evil.example/")
     client.cookies.clear()
-    response = client.get(come_back(client, params).context["again"])
-    assert open_state(query_of(response["Location"])["state"]).next_url == ""
+    response = client.get(finish_sign_in(client, params).context["again"])
+    assert open_state(read_query(response["Location"])["state"]).next_url == ""
 
 
 def test_state_that_does_not_open_offers_a_plain_sign_in(client: Client) -> None:
-    page = come_back(client, {"state": "forged"})
+    page = finish_sign_in(client, {"state": "forged"})
     assert page.context["again"] == "/auth/login/"
 
 
@@ -483,25 +483,25 @@ def test_first_sign_in_of_a_linked_user_is_retried_once(
     client: Client, token_endpoint: ScriptedServer, settings: Any, silent: bool
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "SILENT_SIGN_IN": True}
-    params = begin(client, identity_provider="Google", next="/mine/", **({"prompt": "none"} if silent else {}))
-    answer = come_back(client, params, **ALREADY)
+    params = start_sign_in(client, identity_provider="Google", next="/mine/", **({"prompt": "none"} if silent else {}))
+    answer = finish_sign_in(client, params, **ALREADY)
     assert answer["Location"].startswith(f"{token_endpoint.url}/oauth2/authorize?")
-    retry_params = query_of(answer["Location"])
+    retry_params = read_query(answer["Location"])
     new_names = ("state", "nonce", "code_challenge")
     assert {**retry_params, **dict.fromkeys(new_names)} == {**params, **dict.fromkeys(new_names)}
     assert not {retry_params[name] for name in new_names} & {params[name] for name in new_names}
     assert [*secret_cookies(client)] == [secret_cookie(retry_params["state"])]
     assert "no-store" in answer["Cache-Control"]
-    page = come_back(client, retry_params, **ALREADY)
-    assert (page.status_code, code_of(page)) == (503, "provider_trouble")
+    page = finish_sign_in(client, retry_params, **ALREADY)
+    assert (page.status_code, read_error_code(page)) == (503, "provider_trouble")
     assert (secret_cookies(client), token_endpoint.count) == ({}, 0)
 
 
 def test_retried_sign_in_succeeds(client: Client, token_endpoint: ScriptedServer) -> None:
-    retry_params = query_of(come_back(client, begin(client, next="/mine/"), **ALREADY)["Location"])
-    token_endpoint.script(token_answer(nonce=retry_params["nonce"]))
-    assert come_back(client, retry_params)["Location"] == "/mine/"
-    assert who(client) == "alice"
+    retry_params = read_query(finish_sign_in(client, start_sign_in(client, next="/mine/"), **ALREADY)["Location"])
+    token_endpoint.script(token_response(nonce=retry_params["nonce"]))
+    assert finish_sign_in(client, retry_params)["Location"] == "/mine/"
+    assert username_at(client) == "alice"
 
 
 @pytest.mark.parametrize(
@@ -514,19 +514,19 @@ def test_retried_sign_in_succeeds(client: Client, token_endpoint: ScriptedServer
     ],
 )
 def test_other_failures_are_not_retried(client: Client, query: dict[str, str]) -> None:
-    assert come_back(client, begin(client), code=None, **query).status_code in (400, 503)
+    assert finish_sign_in(client, start_sign_in(client), code=None, **query).status_code in (400, 503)
     assert secret_cookies(client) == {}
 
 
 @pytest.mark.parametrize("fault", ["no cookie", "expired", "another issuer"])
 def test_sign_in_with_a_failed_check_is_not_retried(client: Client, fault: str) -> None:
-    params = begin(client)
+    params = start_sign_in(client)
     if fault == "no cookie":
         client.cookies.clear()
     if fault == "expired":
         params = reseal(client, params, started_at=1)
     query = {**ALREADY, **({"iss": "https://op.invalid/"} if fault == "another issuer" else {})}
-    assert come_back(client, params, **query).status_code == 400
+    assert finish_sign_in(client, params, **query).status_code == 400
 
 
 # At most fifty
@@ -577,7 +577,7 @@ def test_sign_out_ends_all_pending_sign_ins(client: Client, path: str, is_secure
     assert secret_cookies(client) == {}
     for params in params_of_tabs:
         page = client.get(CALLBACK, {"code": "a-code", "state": params["state"]}, secure=is_secure)
-        assert code_of(page) == "state_unknown"
+        assert read_error_code(page) == "state_unknown"
 
 
 @pytest.mark.urls("tests.login.test_pending_sign_ins")
@@ -594,7 +594,7 @@ def test_sign_out_works_without_the_login_urls(client: Client, is_secure: bool) 
 
 
 def begin_link(client: Client, **form: str) -> dict[str, str]:
-    return query_of(client.post("/auth/link/", form)["Location"])
+    return read_query(client.post("/auth/link/", form)["Location"])
 
 
 def test_link_is_bound_to_its_user_and_session(client: Client, token_endpoint: ScriptedServer) -> None:
@@ -603,8 +603,8 @@ def test_link_is_bound_to_its_user_and_session(client: Client, token_endpoint: S
     opened_state = open_state(params["state"])
     assert opened_state.links_to == str(bob.pk)
     assert client.session.session_key not in f"{opened_state} {opened_state.session_digest}"
-    token_endpoint.script(token_answer("alice", nonce=params["nonce"]), Answer())
-    assert come_back(client, params)["Location"] == "/mine/"
+    token_endpoint.script(token_response("alice", nonce=params["nonce"]), Answer())
+    assert finish_sign_in(client, params)["Location"] == "/mine/"
     assert set(CognitoUser.objects.values_list("user__username", "username")) == {("bob", "bob"), ("bob", "alice")}
 
 
@@ -625,15 +625,15 @@ def test_link_of_another_session_is_interrupted(
     else:
         post_logout(client)
     client.cookies.load(cookie)
-    token_endpoint.script(token_answer("alice", nonce=params["nonce"]), Answer())
-    assert code_of(come_back(client, params)) == "link_interrupted"
+    token_endpoint.script(token_response("alice", nonce=params["nonce"]), Answer())
+    assert read_error_code(finish_sign_in(client, params)) == "link_interrupted"
     assert not CognitoUser.objects.filter(username="alice").exists()
 
 
 def test_linking_is_never_retried(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(client, "bob")
-    page = come_back(client, begin_link(client), **ALREADY)
-    assert (page.status_code, code_of(page)) == (503, "provider_trouble")
+    page = finish_sign_in(client, begin_link(client), **ALREADY)
+    assert (page.status_code, read_error_code(page)) == (503, "provider_trouble")
     assert secret_cookies(client) == {}
 
 
@@ -641,8 +641,8 @@ def test_link_without_its_cookie_offers_a_plain_sign_in(client: Client) -> None:
     sign_in(client, "bob")
     params = begin_link(client, next="/mine/")
     del client.cookies[secret_cookie(params["state"])]
-    page = come_back(client, params)
-    opened_state = open_state(query_of(client.get(page.context["again"])["Location"])["state"])
+    page = finish_sign_in(client, params)
+    opened_state = open_state(read_query(client.get(page.context["again"])["Location"])["state"])
     assert (opened_state.links_to, opened_state.session_digest) == ("", "")
 
 
@@ -654,7 +654,7 @@ def test_link_works_with_sessions_in_a_signed_cookie(
     sign_in(client, "bob")
     params = begin_link(client)
     client.get("/who/")
-    token_endpoint.script(token_answer("alice", nonce=params["nonce"]), Answer())
+    token_endpoint.script(token_response("alice", nonce=params["nonce"]), Answer())
     client.get(CALLBACK, {"code": "a-code", "state": params["state"]})
     assert CognitoUser.objects.filter(user__username="bob", username="alice").exists()
 
@@ -666,9 +666,9 @@ def test_link_of_another_user_in_a_signed_cookie_is_interrupted(
     sign_in(client, "bob")
     params = begin_link(client)
     sign_in(client, "carol")
-    token_endpoint.script(token_answer("alice", nonce=params["nonce"]), Answer())
+    token_endpoint.script(token_response("alice", nonce=params["nonce"]), Answer())
     page = client.get(CALLBACK, {"code": "a-code", "state": params["state"]})
-    assert code_of(page) == "link_interrupted"
+    assert read_error_code(page) == "link_interrupted"
     assert not CognitoUser.objects.filter(username="alice").exists()
 
 
@@ -676,8 +676,8 @@ def test_link_of_another_user_in_a_signed_cookie_is_interrupted(
 
 
 def sign_in_and_lose_the_session(client: Client, server: ScriptedServer) -> None:
-    params = begin(client, next="/mine/")
-    server.script(token_answer(nonce=params["nonce"]), Answer())
+    params = start_sign_in(client, next="/mine/")
+    server.script(token_response(nonce=params["nonce"]), Answer())
     answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]})
     assert answer["Location"] == "/mine/"
     client.cookies.pop("sessionid")
@@ -690,7 +690,7 @@ def test_lost_session_cookie_is_an_error_page_and_no_redirect_loop(
         sign_in_and_lose_the_session(client, token_endpoint)
         assert client.get("/mine/")["Location"] == "/auth/login/?next=/mine/"
     answer = client.get("/auth/login/?next=/mine/")
-    assert (answer.status_code, code_of(answer)) == (400, "session_cookie_lost")
+    assert (answer.status_code, read_error_code(answer)) == (400, "session_cookie_lost")
     assert secret_cookies(client) == {}
     assert "/oauth2/authorize?" in client.get("/auth/login/?next=/mine/")["Location"]  # the user clicked the link
 
@@ -710,8 +710,8 @@ def test_login_after_session_cookie_lost_redirects_to_the_hosted_ui(
 ) -> None:
     sign_in_and_lose_the_session(client, token_endpoint)
     if situation != "without it, once":
-        params = begin(client)
-        token_endpoint.script(token_answer(nonce=params["nonce"]), Answer())
+        params = start_sign_in(client)
+        token_endpoint.script(token_response(nonce=params["nonce"]), Answer())
         client.get(CALLBACK, {"code": "a-code", "state": params["state"]})
         assert client.cookies["cognito_signed_in_sessionid"].value == "2"
     if situation == "after a sign-out":
@@ -724,14 +724,14 @@ def test_login_after_session_cookie_lost_redirects_to_the_hosted_ui(
 def test_secret_is_removed_from_request_cookies_after_it_was_read(
     client: Client, token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params, recorded_cookies = begin(client), []
+    params, recorded_cookies = start_sign_in(client), []
 
     def record_cookies(request: HttpRequest, *_: Any) -> None:
         recorded_cookies.append(dict(request.COOKIES))
 
     monkeypatch.setattr("django_cognito.login.flow.store.start_login", record_cookies)
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
-    come_back(client, params)
+    token_endpoint.script(token_response(nonce=params["nonce"]))
+    finish_sign_in(client, params)
     assert [secret_cookie(params["state"]) in cookies for cookies in recorded_cookies] == [False]
 
 
@@ -751,9 +751,9 @@ def test_report_of_a_failed_callback_does_not_show_its_cookie(
 
     monkeypatch.setattr("django_cognito.login.flow.get_or_create_user", fail)
     got_request_exception.connect(report)
-    params = begin(client)
+    params = start_sign_in(client)
     secret, nonce = client.cookies[secret_cookie(params["state"])].value, params["nonce"]
-    token_endpoint.script(token_answer(nonce=nonce))
+    token_endpoint.script(token_response(nonce=nonce))
     answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]})
     got_request_exception.disconnect(report)
     assert (answer.status_code, len(reports), "the site&#x27;s own fault" in reports[0]) == (500, 1, True)
@@ -761,10 +761,10 @@ def test_report_of_a_failed_callback_does_not_show_its_cookie(
 
 
 def test_forged_state_with_its_cookie_is_unknown(client: Client, token_endpoint: ScriptedServer, settings: Any) -> None:
-    pending_sign_in, secret, own_key = open_state(begin(client)["state"]), new_secret(), settings.SECRET_KEY
+    pending_sign_in, secret, own_key = open_state(start_sign_in(client)["state"]), new_secret(), settings.SECRET_KEY
     settings.SECRET_KEY = "an attacker's key, which this site does not have at all"
     forged_state = seal_state(pending_sign_in, secret).state
     settings.SECRET_KEY = own_key
     client.cookies[secret_cookie(forged_state)] = encode_base64url(secret)
-    assert code_of(come_back(client, {"state": forged_state})) == "state_unknown"
+    assert read_error_code(finish_sign_in(client, {"state": forged_state})) == "state_unknown"
     assert token_endpoint.count == 0

@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 from django.http import Http404
 from django.test import Client
 from django.utils import timezone
+from local_cognito_support.scripted_server import Answer, ScriptedServer, Silence, json_answer
 
 from django_cognito.core import AccessToken
 from django_cognito.core.tokens.jws import decode_jws
@@ -23,8 +24,7 @@ from django_cognito.sessions.revocation import RevocableLogin
 from django_cognito.signals import signed_out
 from django_cognito.testing import make_token, sign_in
 from tests.support.database_errors import FailsAtFirst, conflict
-from tests.support.login_scenario import change, form_of, login_of, refusal, token_answer, who
-from tests.support.scripted_server import Answer, ScriptedServer, Silence, json_answer
+from tests.support.scenarios.login import change_login, create_login, read_form, refusal, token_response, username_at
 from tests.support.two_pools import TwoPools
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
@@ -73,7 +73,7 @@ def steps(server: ScriptedServer) -> list[str]:
 def _step(request: Any) -> str:
     if "x-amz-target" in request.headers:
         return "GlobalSignOut"
-    form = form_of(request)
+    form = read_form(request)
     return f"revoke {form['token']}" if request.path == "/oauth2/revoke" else str(form["grant_type"])
 
 
@@ -113,7 +113,7 @@ def test_sign_out_ends_no_other_login_of_the_user(
     sign_out(client)
     assert set(CognitoLogin.objects.values_list("pk", flat=True)) == remaining_ids
     assert steps(cognito) == ["revoke the-first"]
-    assert [who(browser) for browser in (client, *others.values())] == ["nobody", "alice", "alice"]
+    assert [username_at(browser) for browser in (client, *others.values())] == ["nobody", "alice", "alice"]
 
 
 # Each step is tried
@@ -133,7 +133,7 @@ def test_failed_global_sign_out_revokes_each_refresh_token(
     response = client.post(LOGOUT, {"where": "everywhere"})
     assert response["Location"].startswith(f"{cognito.url}/logout?")
     assert steps(cognito) == ["GlobalSignOut", "revoke of-this-one", "revoke of-the-phone"]
-    assert [who(browser) for browser in (client, phone_browser, bobs_browser)] == ["nobody", "nobody", "bob"]
+    assert [username_at(browser) for browser in (client, phone_browser, bobs_browser)] == ["nobody", "nobody", "bob"]
     assert "GlobalSignOut failed" in caplog.text
 
 
@@ -149,7 +149,7 @@ def test_failed_global_sign_out_revokes_each_refresh_token(
 def test_failed_global_sign_out_is_logged_with_its_reason(
     client: Client, cognito: ScriptedServer, answer: Answer, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    login_of(client)
+    create_login(client)
     cognito.script(answer, Answer())
     with caplog.at_level(logging.DEBUG):
         client.post(LOGOUT, {"where": "everywhere"})
@@ -170,20 +170,20 @@ def test_failed_revocation_does_not_prevent_the_next(
 
 
 def test_successful_global_sign_out_makes_no_revocations(client: Client, cognito: ScriptedServer) -> None:
-    login_of(Client()), login_of(client)
+    create_login(Client()), create_login(client)
     cognito.script(json_answer({}))
     client.post(LOGOUT, {"where": "everywhere"})
     assert steps(cognito) == ["GlobalSignOut"]
 
 
 def test_unreadable_login_does_not_prevent_the_others(client: Client, cognito: ScriptedServer) -> None:
-    unreadable_login, phone_browser = login_of(client), Client()
+    unreadable_login, phone_browser = create_login(client), Client()
     sign_in_with(phone_browser, "of-the-phone")
     CognitoLogin.objects.filter(pk=unreadable_login.pk).update(tokens=b"no tokens")
     cognito.script(FAILURES["no scope"], Answer())
     client.post(LOGOUT, {"where": "everywhere"})
     assert steps(cognito) == ["GlobalSignOut", "revoke of-the-phone"]
-    assert [who(browser) for browser in (client, phone_browser)] == ["nobody"] * 2
+    assert [username_at(browser) for browser in (client, phone_browser)] == ["nobody"] * 2
 
 
 class FailingQueries:
@@ -204,7 +204,7 @@ class FailingQueries:
 def test_undeletable_login_is_revoked_and_signed_out(
     client: Client, cognito: ScriptedServer, where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    login_of(client)
+    create_login(client)
     cognito.script(FAILURES["no scope"] if where else Answer(), Answer())
     failing_queries = FailingQueries('DELETE FROM "django_cognito_cognitologin"')
     with connection.execute_wrapper(failing_queries):
@@ -212,13 +212,13 @@ def test_undeletable_login_is_revoked_and_signed_out(
     assert failing_queries.refused
     assert response["Location"].startswith(f"{cognito.url}/logout?")
     assert steps(cognito)[-1] == "revoke a-refresh-token"
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
     assert "DatabaseError" in caplog.text
 
 
 @pytest.mark.django_db(transaction=True)
 def test_row_is_deleted_after_a_conflict(client: Client, cognito: ScriptedServer) -> None:
-    login_of(client)
+    create_login(client)
     failing_queries = FailsAtFirst('DELETE FROM "django_cognito_cognitologin"', conflict(), conflict())
     with connection.execute_wrapper(failing_queries):
         client.post(LOGOUT)
@@ -227,27 +227,27 @@ def test_row_is_deleted_after_a_conflict(client: Client, cognito: ScriptedServer
 
 
 def test_unreadable_links_do_not_prevent_the_end_of_the_own_login(client: Client, cognito: ScriptedServer) -> None:
-    login_of(client)
+    create_login(client)
     cognito.script(FAILURES["no scope"], Answer())
     failing_queries = FailingQueries('WHERE "django_cognito_cognitouser"."user_id"')
     with connection.execute_wrapper(failing_queries):
         client.post(LOGOUT, {"where": "everywhere"})
     assert failing_queries.refused
     assert steps(cognito) == ["GlobalSignOut", "revoke a-refresh-token"]
-    assert (CognitoLogin.objects.count(), who(client)) == (0, "nobody")
+    assert (CognitoLogin.objects.count(), username_at(client)) == (0, "nobody")
 
 
 def test_undeletable_rows_leave_a_local_sign_out(client: Client, cognito: ScriptedServer) -> None:
-    login_of(Client())
+    create_login(Client())
     user = get_user_model().objects.get()
     client.force_login(user, "django.contrib.auth.backends.ModelBackend")
     with connection.execute_wrapper(FailingQueries('DELETE FROM "django_cognito_cognitologin"')):
         client.post(LOGOUT, {"where": "everywhere"})
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 def test_unreadable_login_leaves_a_local_sign_out(client: Client, cognito: ScriptedServer) -> None:
-    login_of(client)
+    create_login(client)
     with connection.execute_wrapper(FailingQueries('FROM "django_cognito_cognitologin"')):
         response = client.post(LOGOUT)
     assert response["Location"].startswith(f"{cognito.url}/logout?")
@@ -258,7 +258,7 @@ def test_failing_receiver_leaves_no_session(client: Client, cognito: ScriptedSer
     def fail(**_: Any) -> None:
         raise RuntimeError("a fault of the site's own")
 
-    login_of(client)
+    create_login(client)
     session, key = client.session, client.session.session_key
     user_logged_out.connect(fail)
     try:
@@ -284,11 +284,11 @@ def test_failing_pool_resolver_does_not_prevent_a_sign_out(
     if is_local:
         client.force_login(get_user_model().objects.create_user("root"))
     else:
-        login_of(client)
+        create_login(client)
     assert client.get(LOGOUT).status_code == 200
     location = client.post(LOGOUT)["Location"]
     assert location.startswith("http://testserver/" if is_local else f"{cognito.url}/logout?")
-    assert (who(client), CognitoLogin.objects.count()) == ("nobody", 0)
+    assert (username_at(client), CognitoLogin.objects.count()) == ("nobody", 0)
 
 
 class AtomicRequests:
@@ -310,7 +310,7 @@ def test_failing_receiver_in_atomic_requests_leaves_no_session(
     def fail(**_: Any) -> None:
         raise RuntimeError("a fault of the site's own")
 
-    login_of(client)
+    create_login(client)
     session, key = client.session, client.session.session_key
     user_logged_out.connect(fail)
     try:
@@ -331,12 +331,12 @@ def sign_in_with_expired_tokens(client: Client, refresh_token: str = "the-first-
     tokens = store.decrypt_tokens(login)
     access_token = make_token(username="alice", iat=long_ago, auth_time=long_ago, exp=long_ago + 3_600, **claims)
     login.tokens = store.encrypt_tokens(login.pk, type(tokens)(access_token, tokens.id_token, refresh_token, 3_600))
-    return change(login, ends_in=-3_600)
+    return change_login(login, ends_in=-3_600)
 
 
 def test_expired_access_token_is_refreshed_before_global_sign_out(client: Client, cognito: ScriptedServer) -> None:
     sign_in_with_expired_tokens(client)
-    answer = token_answer(refresh_token="the-second-one")
+    answer = token_response(refresh_token="the-second-one")
     cognito.script(answer, json_answer({}))
     client.post(LOGOUT, {"where": "everywhere"})
     assert steps(cognito) == ["refresh_token", "GlobalSignOut"]
@@ -354,7 +354,7 @@ def test_rotated_refresh_token_is_the_one_revoked(
     client: Client, cognito: ScriptedServer, rotated_token: str | None, revoked_token: str
 ) -> None:
     sign_in_with_expired_tokens(client)
-    cognito.script(token_answer(refresh_token=rotated_token), FAILURES["throttled"], Answer())
+    cognito.script(token_response(refresh_token=rotated_token), FAILURES["throttled"], Answer())
     client.post(LOGOUT, {"where": "everywhere"})
     assert steps(cognito) == ["refresh_token", "GlobalSignOut", f"revoke {revoked_token}"]
 
@@ -396,11 +396,11 @@ def test_sign_out_of_one_session_does_not_refresh(client: Client, cognito: Scrip
 
 def test_everywhere_ends_the_logins_of_all_linked_accounts(client: Client, cognito: ScriptedServer) -> None:
     google_browser, phone_browser, bobs_browser = Client(), Client(), Client()
-    user = login_of(client, "native").cognito_user.user
+    user = create_login(client, "native").cognito_user.user
     sign_in_with(google_browser, "of-google", "google"), sign_in_with(phone_browser, "of-the-phone", "google")
-    login_of(bobs_browser, "bob")
+    create_login(bobs_browser, "bob")
     link_to(user, google_browser, "google"), link_to(user, phone_browser, "google")
-    assert [who(browser) for browser in (client, google_browser, phone_browser, bobs_browser)] == [
+    assert [username_at(browser) for browser in (client, google_browser, phone_browser, bobs_browser)] == [
         "native",
         "native",
         "native",
@@ -408,7 +408,7 @@ def test_everywhere_ends_the_logins_of_all_linked_accounts(client: Client, cogni
     ]
     cognito.script(json_answer({}), FAILURES["no scope"], Answer())
     client.post(LOGOUT, {"where": "everywhere"})
-    assert [who(browser) for browser in (client, google_browser, phone_browser, bobs_browser)] == [
+    assert [username_at(browser) for browser in (client, google_browser, phone_browser, bobs_browser)] == [
         "nobody",
         "nobody",
         "nobody",
@@ -422,32 +422,36 @@ def test_everywhere_ends_the_logins_in_every_pool(client: Client, two_pools: Two
     two_pools.sign_in(client, "acme")
     two_pools.sign_in(other, "zen", "zoe", refresh_token="of-zen")
     link_to(CognitoUser.objects.get(username="alice").user, other, "zoe")
-    assert who(other) == "alice"
+    assert username_at(other) == "alice"
     two_pools.zen.requests.clear()
     two_pools.zen.script(FAILURES["no scope"], Answer())
     client.post(LOGOUT, {"where": "everywhere"})
-    assert [who(browser) for browser in (client, other)] == ["nobody"] * 2
+    assert [username_at(browser) for browser in (client, other)] == ["nobody"] * 2
     assert steps(two_pools.zen)[-1] == "revoke of-zen"
 
 
 def test_local_password_signs_out_everywhere_and_stays_on_the_site(client: Client, cognito: ScriptedServer) -> None:
     phone_browser, laptop_browser = Client(), Client()
-    user = login_of(phone_browser).cognito_user.user
+    user = create_login(phone_browser).cognito_user.user
     for browser in (client, laptop_browser):
         browser.force_login(user, "django.contrib.auth.backends.ModelBackend")
     cognito.script(json_answer({}))
     assert client.post(LOGOUT, {"where": "everywhere"})["Location"] == "http://testserver/"
     # Only a change of the password ends a session with a local password (documented).
-    assert [who(browser) for browser in (client, phone_browser, laptop_browser)] == ["nobody", "nobody", "alice"]
+    assert [username_at(browser) for browser in (client, phone_browser, laptop_browser)] == [
+        "nobody",
+        "nobody",
+        "alice",
+    ]
     assert steps(cognito) == ["GlobalSignOut"]
 
 
 def test_local_user_without_accounts_is_signed_out_of_the_site_only(client: Client, cognito: ScriptedServer) -> None:
     user = get_user_model().objects.create(username="local")
     client.force_login(user, "django.contrib.auth.backends.ModelBackend")
-    login_of(Client(), "bob")
+    create_login(Client(), "bob")
     client.post(LOGOUT, {"where": "everywhere"})
-    assert (who(client), cognito.count, CognitoLogin.objects.count()) == ("nobody", 0, 1)
+    assert (username_at(client), cognito.count, CognitoLogin.objects.count()) == ("nobody", 0, 1)
 
 
 # The deadline
@@ -469,7 +473,7 @@ def test_deadline_holds_for_all_revocations_together(client: Client, cognito: Sc
     assert time.monotonic() - started_at < 2  # twice HTTP_TIMEOUT_SECONDS, and a margin for a busy computer
     assert response.status_code == 302
     assert 2 <= cognito.count <= 3
-    assert (who(client), CognitoLogin.objects.count()) == ("nobody", 0)
+    assert (username_at(client), CognitoLogin.objects.count()) == ("nobody", 0)
 
 
 # A refresh at the same time
@@ -479,12 +483,12 @@ def test_deadline_holds_for_all_revocations_together(client: Client, cognito: Sc
 def test_refresh_before_the_sign_out_leaves_no_refresh_token(
     client: Client, cognito: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    login_before = login_of(client, ends_in=30)
+    login_before = create_login(client, ends_in=30)
     find_login = store._find_login
 
     def refresh_after_read(browser: Any) -> Any:
         login = find_login(browser)
-        cognito.script(token_answer(refresh_token="the-second-one"))
+        cognito.script(token_response(refresh_token="the-second-one"))
         refresh.ensure_fresh(store.get_login(login_before.pk))
         cognito.script(Answer())
         return login
@@ -500,7 +504,7 @@ def test_refresh_before_the_sign_out_leaves_no_refresh_token(
 def test_signed_out_is_sent_with_its_arguments(
     client: Client, cognito: ScriptedServer, signals: list[dict[str, Any]]
 ) -> None:
-    login = login_of(client)
+    login = create_login(client)
     client.post(LOGOUT)
     (arguments,) = signals
     user = get_user_model().objects.get()
@@ -512,7 +516,7 @@ def test_signed_out_is_sent_with_its_arguments(
 def test_signed_out_everywhere_has_all_accounts(
     client: Client, cognito: ScriptedServer, signals: list[dict[str, Any]]
 ) -> None:
-    user = login_of(client, "native").cognito_user.user
+    user = create_login(client, "native").cognito_user.user
     sign_in(Client(), "google")
     CognitoUser.objects.filter(username="google").update(user=user)
     cognito.script(json_answer({}))
@@ -525,9 +529,9 @@ def test_signed_out_everywhere_has_all_accounts(
 def test_signed_out_is_sent_for_a_login_revoked_by_cognito(
     client: Client, cognito: ScriptedServer, signals: list[dict[str, Any]]
 ) -> None:
-    login_of(client, ends_in=-1)
+    create_login(client, ends_in=-1)
     cognito.script(refusal())
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
     (arguments,) = signals
     assert (arguments["reason"], arguments["user"].get_username()) == ("login_ended", "alice")
 
@@ -543,7 +547,7 @@ def test_failing_signed_out_receiver_does_not_prevent_sign_out(client: Client, c
 
     signed_out.connect(fail)
     try:
-        login_of(client)
+        create_login(client)
         client.post(LOGOUT)
     finally:
         signed_out.disconnect(fail)

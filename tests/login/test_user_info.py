@@ -12,13 +12,31 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
+from local_cognito_support.scripted_server import (
+    Answer,
+    Drip,
+    Flood,
+    Raw,
+    Reset,
+    ScriptedServer,
+    Silence,
+    Step,
+    json_answer,
+)
 
 from django_cognito.core.tokens.jws import decode_jws
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
 from django_cognito.testing import make_token, sign_in
 from tests.support.callers import bearer, with_id_token
-from tests.support.login_scenario import begin, change, come_back, query_of, refusal, token_answer, who
-from tests.support.scripted_server import Answer, Drip, Flood, Raw, Reset, ScriptedServer, Silence, Step, json_answer
+from tests.support.scenarios.login import (
+    change_login,
+    finish_sign_in,
+    read_query,
+    refusal,
+    start_sign_in,
+    token_response,
+    username_at,
+)
 from tests.support.two_pools import TwoPools
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site"), pytest.mark.usefixtures("site")]
@@ -50,9 +68,9 @@ def user_info_answer(username: str = "alice", **attributes: Any) -> Answer:
 
 def sign_in_alice(client: Client, server: ScriptedServer, user_info: Step, **tokens: Any) -> Any:
     """Return the response to the callback of a sign-in of alice, with `user_info` as the userInfo response."""
-    params = begin(client)
-    server.script(token_answer(nonce=params["nonce"], **tokens), user_info, Answer(500))
-    return come_back(client, params)
+    params = start_sign_in(client)
+    server.script(token_response(nonce=params["nonce"], **tokens), user_info, Answer(500))
+    return finish_sign_in(client, params)
 
 
 def get_alice() -> Any:
@@ -71,7 +89,7 @@ def test_sign_in_reads_the_profile_with_one_user_info_request(client: Client, to
     raw = user_info.headers["authorization"].removeprefix("Bearer ")
     assert decode_jws(raw)[1]["token_use"] == "access"
     assert "cookie" not in user_info.headers
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 def test_id_token_does_not_change_the_profile(client: Client, token_endpoint: ScriptedServer) -> None:
@@ -204,9 +222,9 @@ def test_refresh_makes_no_user_info_request_and_leaves_the_profile(
 ) -> None:
     browser = Client()
     sign_in_alice(browser, token_endpoint, user_info_answer(given_name="Alice"))
-    change(CognitoLogin.objects.get(), ends_in=-1)
+    change_login(CognitoLogin.objects.get(), ends_in=-1)
     token_endpoint.requests.clear()
-    token_endpoint.script(token_answer(both={"given_name": "Of the token"}), Answer(500))
+    token_endpoint.script(token_response(both={"given_name": "Of the token"}), Answer(500))
     other = client_class()
     other.cookies = browser.cookies
     get = async_to_sync(other.get) if isinstance(other, AsyncClient) else other.get
@@ -246,7 +264,7 @@ def test_user_info_with_another_sub_is_no_sign_in(
 ) -> None:
     page = sign_in_alice(client, token_endpoint, user_info_answer(sub=sub, given_name="Mallory"))
     assert (page.status_code, page.context["code"]) == (400, "user_info_mismatch")
-    assert who(client) == username_before
+    assert username_at(client) == username_before
 
 
 @pytest.mark.parametrize(
@@ -256,11 +274,11 @@ def test_failed_user_info_links_no_account(
     client: Client, token_endpoint: ScriptedServer, answer: Step, status: int
 ) -> None:
     sign_in(client, "bob")
-    params = query_of(client.post("/auth/link/")["Location"])
-    token_endpoint.script(token_answer(nonce=params["nonce"]), answer)
-    assert come_back(client, params).status_code == status
+    params = read_query(client.post("/auth/link/")["Location"])
+    token_endpoint.script(token_response(nonce=params["nonce"]), answer)
+    assert finish_sign_in(client, params).status_code == status
     assert CognitoUser.objects.get().username == "bob"
-    assert who(client) == "bob"
+    assert username_at(client) == "bob"
 
 
 # Refused, and unavailable
@@ -272,7 +290,7 @@ def test_token_rejected_by_user_info_is_no_sign_in(
 ) -> None:
     page = sign_in_alice(client, token_endpoint, refusal("invalid_token", status))
     assert (page.status_code, page.context["code"]) == (403, "invalid_token")
-    assert who(client) == username_before
+    assert username_at(client) == username_before
 
 
 def _json(body: bytes) -> Answer:
@@ -320,7 +338,7 @@ def test_user_info_outage_is_503_and_no_sign_in(
     assert (page.status_code, page.context["code"]) == (503, "cognito_unavailable")
     assert page["Retry-After"]
     assert "eyJ" not in caplog.text
-    assert who(client) == username_before
+    assert username_at(client) == username_before
 
 
 @pytest.mark.defends("RP-25")
@@ -336,7 +354,7 @@ def test_inactive_user_does_not_sign_in_with_user_info(client: Client, token_end
     User.objects.update(is_active=False)
     page = sign_in_alice(client, token_endpoint, user_info_answer(given_name="Alice"))
     assert (page.status_code, page.context["code"]) == (403, "user_inactive")
-    assert (get_alice().first_name, who(client)) == ("", "nobody")
+    assert (get_alice().first_name, username_at(client)) == ("", "nobody")
 
 
 def test_sign_in_after_a_user_info_failure_succeeds(client: Client, token_endpoint: ScriptedServer) -> None:
@@ -353,9 +371,9 @@ def test_user_info_is_requested_at_the_pools_own_hosted_ui(
     client: Client, two_pools: TwoPools, settings: Any, alias: str
 ) -> None:
     settings.COGNITO = {**two_pools.settings, "PROFILE_SOURCE": "userinfo"}
-    params, server = begin(client, at=alias), two_pools.server(alias)
-    server.script(token_answer(nonce=params["nonce"], alias=alias), user_info_answer(given_name="Alice"))
-    assert come_back(client, params).status_code == 302
+    params, server = start_sign_in(client, at=alias), two_pools.server(alias)
+    server.script(token_response(nonce=params["nonce"], alias=alias), user_info_answer(given_name="Alice"))
+    assert finish_sign_in(client, params).status_code == 302
     assert [request.path for request in server.requests] == ["/oauth2/token", "/oauth2/userInfo"]
     assert two_pools.counts == ((2, 0) if alias == "acme" else (0, 2))
     assert "basic" not in server.requests[1].headers["authorization"].lower()

@@ -17,30 +17,30 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from django.utils import translation
+from local_cognito_support.scripted_server import Answer, Reset, ScriptedServer, Silence, json_answer
 
 from django_cognito.core.hosted_ui import SignInSecrets
 from django_cognito.login.state import open_state
 from django_cognito.models import CognitoLogin
 from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
-from tests.support.login_scenario import (
+from tests.support.scenarios.login import (
     CALLBACK,
     assert_private,
-    begin,
-    code_of,
-    come_back,
-    form_of,
-    login_of,
+    create_login,
+    finish_sign_in,
     post_logout,
-    query_of,
+    read_error_code,
+    read_form,
+    read_query,
     refusal,
     reseal,
     secret_cookies,
-    standing,
-    token_answer,
-    who,
+    start_sign_in,
+    take_snapshot,
+    token_response,
+    username_at,
 )
-from tests.support.scripted_server import Answer, Reset, ScriptedServer, Silence, json_answer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
@@ -54,14 +54,14 @@ def _token_endpoint(token_endpoint: ScriptedServer) -> None:
 
 def sign_in_with_tokens(client: Client, server: ScriptedServer, **tokens: Any) -> Any:
     """Run a whole sign-in at `client`, with `tokens` from the token endpoint (see `token_answer`)."""
-    params = begin(client)
-    server.script(token_answer(**{"nonce": params["nonce"], **tokens}))
-    return come_back(client, params)
+    params = start_sign_in(client)
+    server.script(token_response(**{"nonce": params["nonce"], **tokens}))
+    return finish_sign_in(client, params)
 
 
 def state_of_site(client: Client) -> dict[str, Any]:
     """Return what a failed sign-in must not change: the session, its user and every row."""
-    return {**standing(client), "who": who(client)}
+    return {**take_snapshot(client), "who": username_at(client)}
 
 
 # Sign-in
@@ -74,7 +74,7 @@ def test_login_redirects_to_the_hosted_ui_with_state_nonce_and_pkce(
     answer = client.get("/auth/login/")
     assert answer.status_code == 302
     assert answer["Location"].startswith(f"{token_endpoint.url}/oauth2/authorize?")
-    params = query_of(answer["Location"])
+    params = read_query(answer["Location"])
     secrets = {name: params.pop(name) for name in ("state", "nonce", "code_challenge")}
     assert params == {
         "response_type": "code",
@@ -91,10 +91,10 @@ def test_login_redirects_to_the_hosted_ui_with_state_nonce_and_pkce(
 
 @pytest.mark.defends("RP-04")
 def test_token_request_has_the_code_verifier_of_the_challenge(client: Client, token_endpoint: ScriptedServer) -> None:
-    params = begin(client)
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
-    come_back(client, params, code="the-code")
-    form = form_of(token_endpoint.requests[0])
+    params = start_sign_in(client)
+    token_endpoint.script(token_response(nonce=params["nonce"]))
+    finish_sign_in(client, params, code="the-code")
+    form = read_form(token_endpoint.requests[0])
     verifier = form.pop("code_verifier")
     assert form == {
         "grant_type": "authorization_code",
@@ -108,18 +108,18 @@ def test_token_request_has_the_code_verifier_of_the_challenge(client: Client, to
 @pytest.mark.defends("RP-10")
 def test_redirect_uri_can_be_set(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
     settings.COGNITO = {**settings.COGNITO, "REDIRECT_URI": "https://www.example.com/auth/callback/"}
-    params = begin(client, redirected="1")
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
-    come_back(client, params)
+    params = start_sign_in(client, redirected="1")
+    token_endpoint.script(token_response(nonce=params["nonce"]))
+    finish_sign_in(client, params)
     assert params["redirect_uri"] == "https://www.example.com/auth/callback/"
-    assert form_of(token_endpoint.requests[0])["redirect_uri"] == "https://www.example.com/auth/callback/"
+    assert read_form(token_endpoint.requests[0])["redirect_uri"] == "https://www.example.com/auth/callback/"
 
 
 @pytest.mark.defends("RP-10")
 def test_forwarded_host_is_ignored_by_login(client: Client) -> None:
     headers = {"x-forwarded-host": "evil.example", "forwarded": "host=evil.example", "x-forwarded-proto": "https"}
     answer = client.get("/auth/login/", headers=headers)
-    assert query_of(answer["Location"])["redirect_uri"] == "http://testserver/auth/callback/"
+    assert read_query(answer["Location"])["redirect_uri"] == "http://testserver/auth/callback/"
 
 
 @pytest.mark.defends("RP-10")
@@ -130,7 +130,7 @@ def test_host_that_is_not_allowed_is_400(client: Client, path: str) -> None:
 
 def test_forwarded_host_is_used_if_the_site_trusts_and_allows_it(client: Client, settings: Any) -> None:
     settings.USE_X_FORWARDED_HOST = True
-    params = query_of(client.get("/auth/login/", headers={"x-forwarded-host": "localhost"})["Location"])
+    params = read_query(client.get("/auth/login/", headers={"x-forwarded-host": "localhost"})["Location"])
     assert params["redirect_uri"] == "http://localhost/auth/callback/"
     assert client.get("/auth/login/", headers={"x-forwarded-host": "evil.example"}).status_code == 400
     assert client.post("/auth/logout/", headers={"x-forwarded-host": "evil.example"}).status_code == 400
@@ -139,7 +139,7 @@ def test_forwarded_host_is_used_if_the_site_trusts_and_allows_it(client: Client,
 def test_forwarded_host_is_ignored_by_logout(client: Client) -> None:
     sign_in(client)
     answer = client.post("/auth/logout/", headers={"x-forwarded-host": "evil.example"})
-    assert query_of(answer["Location"])["logout_uri"] == "http://testserver/"
+    assert read_query(answer["Location"])["logout_uri"] == "http://testserver/"
 
 
 def test_login_without_a_domain_is_improperly_configured(client: Client, settings: Any) -> None:
@@ -174,7 +174,7 @@ def test_callback_signs_the_user_in_with_a_new_session_key(client: Client, token
     answer = sign_in_with_tokens(client, token_endpoint)
     assert (answer.status_code, answer["Location"]) == (302, "/")
     assert_private(answer)
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
     assert client.session.session_key != before
     login = CognitoLogin.objects.get()
     assert client.session[store.SESSION_KEY] == str(login.pk)
@@ -198,19 +198,19 @@ def test_new_user_is_created_from_the_id_token(client: Client, token_endpoint: S
 @pytest.mark.defends("RP-06")
 def test_sign_in_of_a_second_user_ends_the_login_of_the_first(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in_with_tokens(client, token_endpoint, username="alice", refresh_token="of-alice")
-    params = begin(client)
-    token_endpoint.script(token_answer("bob", nonce=params["nonce"]), Answer())
-    come_back(client, params)
-    assert who(client) == "bob"
+    params = start_sign_in(client)
+    token_endpoint.script(token_response("bob", nonce=params["nonce"]), Answer())
+    finish_sign_in(client, params)
+    assert username_at(client) == "bob"
     assert [login.cognito_user.username for login in CognitoLogin.objects.all()] == ["bob"]
-    assert form_of(token_endpoint.requests[-1])["token"] == "of-alice"
+    assert read_form(token_endpoint.requests[-1])["token"] == "of-alice"
 
 
 @pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER"])
 def test_token_type_is_case_insensitive(client: Client, token_endpoint: ScriptedServer, token_type: str) -> None:
     sign_in_with_tokens(client, token_endpoint, token_type=token_type)
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 @pytest.mark.defends("RP-24")
@@ -219,15 +219,15 @@ def test_sign_in_works_without_a_valid_expires_in(
     client: Client, token_endpoint: ScriptedServer, expires_in: Any
 ) -> None:
     sign_in_with_tokens(client, token_endpoint, expires_in=expires_in)
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 @pytest.mark.defends("RP-08")
 def test_fifty_tabs_return_to_their_own_pages(client: Client, token_endpoint: ScriptedServer) -> None:
-    tabs = [(f"/notes/{number}/", begin(client, next=f"/notes/{number}/")) for number in range(50)]
+    tabs = [(f"/notes/{number}/", start_sign_in(client, next=f"/notes/{number}/")) for number in range(50)]
     for page, params in reversed(tabs):
-        token_endpoint.script(token_answer(nonce=params["nonce"]), Answer())
-        assert come_back(client, params)["Location"] == page
+        token_endpoint.script(token_response(nonce=params["nonce"]), Answer())
+        assert finish_sign_in(client, params)["Location"] == page
 
 
 @pytest.mark.parametrize("before", ["nobody", "alice", "carol"])
@@ -236,25 +236,25 @@ def test_pending_sign_in_survives_a_sign_in_of_another_user(
 ) -> None:
     if before != "nobody":
         sign_in(client, before)
-    tab, other = begin(client, next="/notes/7/"), begin(client)
-    token_endpoint.script(token_answer("bob", nonce=other["nonce"]), Answer())
-    come_back(client, other)
-    assert who(client) == "bob"
-    token_endpoint.script(token_answer("alice", nonce=tab["nonce"]), Answer())
-    assert come_back(client, tab)["Location"] == "/notes/7/"
-    assert who(client) == "alice"
+    tab, other = start_sign_in(client, next="/notes/7/"), start_sign_in(client)
+    token_endpoint.script(token_response("bob", nonce=other["nonce"]), Answer())
+    finish_sign_in(client, other)
+    assert username_at(client) == "bob"
+    token_endpoint.script(token_response("alice", nonce=tab["nonce"]), Answer())
+    assert finish_sign_in(client, tab)["Location"] == "/notes/7/"
+    assert username_at(client) == "alice"
     assert secret_cookies(client) == {}
     # The session has alice's completed sign-in only: bob's ended with his session.
-    assert come_back(client, tab)["Location"] == "/"
-    assert code_of(come_back(client, other)) == "state_unknown"
-    assert who(client) == "alice"
+    assert finish_sign_in(client, tab)["Location"] == "/"
+    assert read_error_code(finish_sign_in(client, other)) == "state_unknown"
+    assert username_at(client) == "alice"
 
 
 def test_sign_out_ends_pending_sign_ins(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(client)
-    params = begin(client)
+    params = start_sign_in(client)
     post_logout(client)
-    assert code_of(come_back(client, params)) == "state_unknown"
+    assert read_error_code(finish_sign_in(client, params)) == "state_unknown"
 
 
 # States
@@ -290,10 +290,10 @@ def signed_in_before(request: pytest.FixtureRequest, client: Client) -> str:
 def test_callback_without_its_one_valid_state_is_rejected(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str, query: str, code: str
 ) -> None:
-    state = begin(client)["state"]
+    state = start_sign_in(client)["state"]
     before = state_of_site(client)
     answer = client.get(f"{CALLBACK}?{query.format(state=state)}")
-    assert (answer.status_code, code_of(answer)) == (400, code)
+    assert (answer.status_code, read_error_code(answer)) == (400, code)
     assert state_of_site(client) == before
     assert before["who"] == signed_in_before
     assert token_endpoint.count == 0
@@ -303,19 +303,19 @@ def test_callback_without_its_one_valid_state_is_rejected(
 def test_state_and_code_of_another_browser_are_rejected(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str
 ) -> None:
-    params = begin(Client())
-    assert code_of(come_back(client, params)) == "state_unknown"
-    assert who(client) == signed_in_before
+    params = start_sign_in(Client())
+    assert read_error_code(finish_sign_in(client, params)) == "state_unknown"
+    assert username_at(client) == signed_in_before
     assert token_endpoint.count == 0
 
 
 @pytest.mark.defends("RP-01", "RP-08")
 def test_state_is_accepted_once(client: Client, token_endpoint: ScriptedServer) -> None:
-    params = begin(client, next="/mine/")
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
-    come_back(client, params)
+    params = start_sign_in(client, next="/mine/")
+    token_endpoint.script(token_response(nonce=params["nonce"]))
+    finish_sign_in(client, params)
     before = state_of_site(client)
-    assert come_back(client, params)["Location"] == "/"  # no failure: this session completed the sign-in
+    assert finish_sign_in(client, params)["Location"] == "/"  # no failure: this session completed the sign-in
     assert state_of_site(client) == before
     assert before["who"] == "alice"
     assert token_endpoint.count == 1
@@ -323,9 +323,9 @@ def test_state_is_accepted_once(client: Client, token_endpoint: ScriptedServer) 
 
 @pytest.mark.defends("RP-08")
 def test_state_is_accepted_once_if_the_sign_in_failed(client: Client, token_endpoint: ScriptedServer) -> None:
-    params = begin(client)
+    params = start_sign_in(client)
     token_endpoint.script(refusal())
-    assert [code_of(come_back(client, params)) for _ in range(2)] == ["invalid_grant", "state_unknown"]
+    assert [read_error_code(finish_sign_in(client, params)) for _ in range(2)] == ["invalid_grant", "state_unknown"]
     assert token_endpoint.count == 1
 
 
@@ -334,23 +334,26 @@ def test_state_is_accepted_once_if_the_sign_in_failed(client: Client, token_endp
 def test_state_is_accepted_once_if_cognito_is_unavailable(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str, fault: Any
 ) -> None:
-    params = begin(client)
-    token_endpoint.script(fault, token_answer(nonce=params["nonce"]))
-    assert [code_of(come_back(client, params)) for _ in range(2)] == ["cognito_unavailable", "state_unknown"]
+    params = start_sign_in(client)
+    token_endpoint.script(fault, token_response(nonce=params["nonce"]))
+    assert [read_error_code(finish_sign_in(client, params)) for _ in range(2)] == [
+        "cognito_unavailable",
+        "state_unknown",
+    ]
     assert token_endpoint.count == 1
-    assert who(client) == signed_in_before
+    assert username_at(client) == signed_in_before
 
 
 @pytest.mark.defends("RP-01")
 def test_state_expires_after_15_minutes(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params, later = begin(client), time.time() + 901
+    params, later = start_sign_in(client), time.time() + 901
     with monkeypatch.context() as patched:
         patched.setattr("django_cognito.login.state.time.time", lambda: later)
-        answer = come_back(client, params)
-    assert (answer.status_code, code_of(answer)) == (400, "state_expired")
-    assert who(client) == signed_in_before
+        answer = finish_sign_in(client, params)
+    assert (answer.status_code, read_error_code(answer)) == (400, "state_expired")
+    assert username_at(client) == signed_in_before
     assert token_endpoint.count == 0
 
 
@@ -361,17 +364,21 @@ def test_state_expires_after_15_minutes(
 def test_hosted_ui_error_is_an_error_page_and_changes_nothing(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str
 ) -> None:
-    params = begin(client, next="/notes/7/?a=1&b=2")
-    answer = come_back(client, params, code=None, error="access_denied", error_description="<script>alert(1)</script>")
-    assert (answer.status_code, code_of(answer)) == (400, "refused_by_provider")
+    params = start_sign_in(client, next="/notes/7/?a=1&b=2")
+    answer = finish_sign_in(
+        client, params, code=None, error="access_denied", error_description="<script>alert(1)</script>"
+    )
+    assert (answer.status_code, read_error_code(answer)) == (400, "refused_by_provider")
     assert "script" not in answer.content.decode()
     assert 'href="/auth/login/?next=%2Fnotes%2F7%2F%3Fa%3D1%26b%3D2"' in answer.content.decode()
-    assert who(client) == signed_in_before
+    assert username_at(client) == signed_in_before
     assert token_endpoint.count == 0
 
 
 def test_callback_with_error_and_code_is_an_error(client: Client, token_endpoint: ScriptedServer) -> None:
-    assert code_of(come_back(client, begin(client), error="access_denied")) == "refused_by_provider"
+    assert (
+        read_error_code(finish_sign_in(client, start_sign_in(client), error="access_denied")) == "refused_by_provider"
+    )
     assert token_endpoint.count == 0
 
 
@@ -379,9 +386,9 @@ def test_callback_with_error_and_code_is_an_error(client: Client, token_endpoint
 def test_callback_needs_exactly_one_code(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str, code: Any
 ) -> None:
-    answer = come_back(client, begin(client), code=code)
-    assert (answer.status_code, code_of(answer)) == (400, "state_unknown")
-    assert who(client) == signed_in_before
+    answer = finish_sign_in(client, start_sign_in(client), code=code)
+    assert (answer.status_code, read_error_code(answer)) == (400, "state_unknown")
+    assert username_at(client) == signed_in_before
     assert token_endpoint.count == 0
 
 
@@ -405,18 +412,18 @@ ISSUER = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_TestPool1"
 def test_callback_with_another_issuer_is_rejected_without_a_request(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str, issuer: Any, query: dict[str, Any]
 ) -> None:
-    answer = come_back(client, begin(client), iss=issuer, **query)
-    assert (answer.status_code, code_of(answer)) == (400, "wrong_issuer")
-    assert who(client) == signed_in_before
+    answer = finish_sign_in(client, start_sign_in(client), iss=issuer, **query)
+    assert (answer.status_code, read_error_code(answer)) == (400, "wrong_issuer")
+    assert username_at(client) == signed_in_before
     assert token_endpoint.count == 0
 
 
 @pytest.mark.defends("RP-09")
 def test_callback_with_the_pools_issuer_is_accepted(client: Client, token_endpoint: ScriptedServer) -> None:
-    params = begin(client)
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
-    come_back(client, params, iss=ISSUER)
-    assert who(client) == "alice"
+    params = start_sign_in(client)
+    token_endpoint.script(token_response(nonce=params["nonce"]))
+    finish_sign_in(client, params, iss=ISSUER)
+    assert username_at(client) == "alice"
 
 
 # Tokens that are not this sign-in's
@@ -449,14 +456,14 @@ def test_callback_with_the_pools_issuer_is_accepted(client: Client, token_endpoi
 def test_tokens_of_another_sign_in_are_rejected(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str, tokens: dict[str, Any], code: str
 ) -> None:
-    params, user_count = begin(client), get_user_model().objects.count()
+    params, user_count = start_sign_in(client), get_user_model().objects.count()
     token_members: dict[str, Any] = {name: make_raw() for name, make_raw in tokens.items() if callable(make_raw)}
     nonce = tokens.get("nonce", params["nonce"])
     token_members.setdefault("id_token", make_token(**{"token_use": "id", "nonce": nonce, **tokens.get("id", {})}))
-    token_endpoint.script(token_answer(**token_members))
-    answer = come_back(client, params)
-    assert (answer.status_code, code_of(answer)) == (403, code)
-    assert who(client) == signed_in_before
+    token_endpoint.script(token_response(**token_members))
+    answer = finish_sign_in(client, params)
+    assert (answer.status_code, read_error_code(answer)) == (403, code)
+    assert username_at(client) == signed_in_before
     assert get_user_model().objects.count() == user_count
 
 
@@ -464,34 +471,34 @@ def test_tokens_of_another_allowed_api_client_are_no_sign_in(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "CLIENT_IDS": [CLIENT_ID, "another"]}
-    params = begin(client)
+    params = start_sign_in(client)
     id_token = make_token(token_use="id", nonce=params["nonce"], aud="another")
-    token_endpoint.script(token_answer(access_token=make_token(client_id="another"), id_token=id_token))
-    assert code_of(come_back(client, params)) == "wrong_client"
+    token_endpoint.script(token_response(access_token=make_token(client_id="another"), id_token=id_token))
+    assert read_error_code(finish_sign_in(client, params)) == "wrong_client"
 
 
 def test_machine_to_machine_client_does_not_sign_in(
     client: Client, token_endpoint: ScriptedServer, signed_in_before: str
 ) -> None:
-    params = begin(client)
+    params = start_sign_in(client)
     common_claims = {"sub": CLIENT_ID, "origin_jti": "of-one-sign-in"}
     access_token = make_token(username=None, **common_claims)
     id_token = make_token(token_use="id", nonce=params["nonce"], **common_claims)
-    token_endpoint.script(token_answer(access_token=access_token, id_token=id_token))
-    answer = come_back(client, params)
-    assert (answer.status_code, code_of(answer)) == (400, "malformed_response")
-    assert who(client) == signed_in_before
+    token_endpoint.script(token_response(access_token=access_token, id_token=id_token))
+    answer = finish_sign_in(client, params)
+    assert (answer.status_code, read_error_code(answer)) == (400, "malformed_response")
+    assert username_at(client) == signed_in_before
 
 
 @pytest.mark.defends("RP-11")
 def test_matching_at_hash_is_accepted(client: Client, token_endpoint: ScriptedServer) -> None:
-    params, access_token = begin(client), make_token()
+    params, access_token = start_sign_in(client), make_token()
     left_half = hashlib.sha256(access_token.encode()).digest()[:16]
     at_hash = base64.urlsafe_b64encode(left_half).rstrip(b"=").decode()
     id_token = make_token(token_use="id", nonce=params["nonce"], at_hash=at_hash)
-    token_endpoint.script(token_answer(access_token=access_token, id_token=id_token))
-    come_back(client, params)
-    assert who(client) == "alice"
+    token_endpoint.script(token_response(access_token=access_token, id_token=id_token))
+    finish_sign_in(client, params)
+    assert username_at(client) == "alice"
 
 
 # Faults of the token endpoint
@@ -531,12 +538,12 @@ def test_token_endpoint_fault_is_an_error_page_and_changes_nothing(
 ) -> None:
     if isinstance(answer, Silence):
         settings.COGNITO = {**settings.COGNITO, "TOKEN_TIMEOUT_SECONDS": 0.2}
-    params = begin(client)
+    params = start_sign_in(client)
     token_endpoint.script(answer)
-    page = come_back(client, params)
-    assert (page.status_code, code_of(page)) == (status, code)
+    page = finish_sign_in(client, params)
+    assert (page.status_code, read_error_code(page)) == (status, code)
     assert ("Retry-After" in page) == (status == 503)
-    assert who(client) == signed_in_before
+    assert username_at(client) == signed_in_before
     assert token_endpoint.count == 1
 
 
@@ -545,29 +552,29 @@ def test_token_endpoint_fault_is_an_error_page_and_changes_nothing(
 def test_token_response_without_a_member_is_no_sign_in(
     client: Client, token_endpoint: ScriptedServer, missing: str
 ) -> None:
-    params = begin(client)
-    token_endpoint.script(token_answer(nonce=params["nonce"], **{missing: None}))
-    assert code_of(come_back(client, params)) == "malformed_response"
-    assert who(client) == "nobody"
+    params = start_sign_in(client)
+    token_endpoint.script(token_response(nonce=params["nonce"], **{missing: None}))
+    assert read_error_code(finish_sign_in(client, params)) == "malformed_response"
+    assert username_at(client) == "nobody"
 
 
 @pytest.mark.defends("RP-24")
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_token_endpoint_redirect_is_not_followed(client: Client, token_endpoint: ScriptedServer, status: int) -> None:
-    params = begin(client)
-    with ScriptedServer(token_answer(nonce=params["nonce"])) as elsewhere:
+    params = start_sign_in(client)
+    with ScriptedServer(token_response(nonce=params["nonce"])) as elsewhere:
         token_endpoint.script(Answer(status, headers={"location": f"{elsewhere.url}/oauth2/token"}))
-        page = come_back(client, params)
+        page = finish_sign_in(client, params)
         assert elsewhere.count == 0
-    assert (page.status_code, code_of(page)) == (503, "cognito_unavailable")
+    assert (page.status_code, read_error_code(page)) == (503, "cognito_unavailable")
 
 
 @pytest.mark.defends("RP-24")
 def test_unreachable_cognito_is_503_with_retry_after(client: Client, settings: Any, unreachable: str) -> None:
-    params = begin(client)
+    params = start_sign_in(client)
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": unreachable}
-    page = come_back(client, params)
-    assert (page.status_code, code_of(page)) == (503, "cognito_unavailable")
+    page = finish_sign_in(client, params)
+    assert (page.status_code, read_error_code(page)) == (503, "cognito_unavailable")
     assert int(page["Retry-After"]) > 0
     assert "cannot be reached" in page.content.decode()
 
@@ -580,9 +587,9 @@ def test_inactive_user_does_not_sign_in(client: Client, token_endpoint: Scripted
     sign_in(Client(), "alice")
     get_user_model().objects.filter(username="alice").update(is_active=False)
     page = sign_in_with_tokens(client, token_endpoint)
-    assert (page.status_code, code_of(page)) == (403, "user_inactive")
+    assert (page.status_code, read_error_code(page)) == (403, "user_inactive")
     assert "disabled" in page.content.decode()
-    assert who(client) == signed_in_before
+    assert username_at(client) == signed_in_before
 
 
 def test_unknown_user_does_not_sign_in_without_create_users(
@@ -590,8 +597,8 @@ def test_unknown_user_does_not_sign_in_without_create_users(
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "CREATE_USERS": False}
     page = sign_in_with_tokens(client, token_endpoint)
-    assert (page.status_code, code_of(page)) == (403, "user_unknown")
-    assert who(client) == signed_in_before
+    assert (page.status_code, read_error_code(page)) == (403, "user_unknown")
+    assert username_at(client) == signed_in_before
     assert not get_user_model().objects.filter(username="alice").exists()
 
 
@@ -638,11 +645,11 @@ UNSAFE_URLS = [
 def test_unsafe_next_is_replaced_by_the_default(
     client: Client, token_endpoint: ScriptedServer, unsafe_url: str
 ) -> None:
-    params = begin(client, next=unsafe_url)
+    params = start_sign_in(client, next=unsafe_url)
     assert open_state(params["state"]).next_url == ""
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
-    assert come_back(client, params)["Location"] == "/"
-    assert who(client) == "alice"
+    token_endpoint.script(token_response(nonce=params["nonce"]))
+    assert finish_sign_in(client, params)["Location"] == "/"
+    assert username_at(client) == "alice"
 
 
 @pytest.mark.defends("RP-05")
@@ -650,32 +657,32 @@ def test_unsafe_next_is_replaced_by_the_default(
 def test_unsafe_next_in_a_sealed_state_is_ignored(
     client: Client, token_endpoint: ScriptedServer, unsafe_url: str
 ) -> None:
-    params = reseal(client, begin(client, next="/notes/"), next_url=unsafe_url)
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
-    assert come_back(client, params)["Location"] == "/"
+    params = reseal(client, start_sign_in(client, next="/notes/"), next_url=unsafe_url)
+    token_endpoint.script(token_response(nonce=params["nonce"]))
+    assert finish_sign_in(client, params)["Location"] == "/"
 
 
 @pytest.mark.defends("RP-05")
 @pytest.mark.parametrize("page", ["/notes/7/?a=1&b=%2F#there", "/", "http://testserver/notes/", "/n%C3%B6tes/"])
 def test_next_on_this_site_is_followed(client: Client, token_endpoint: ScriptedServer, page: str) -> None:
-    params = begin(client, next=page)
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
-    assert come_back(client, params)["Location"] == page
+    params = start_sign_in(client, next=page)
+    token_endpoint.script(token_response(nonce=params["nonce"]))
+    assert finish_sign_in(client, params)["Location"] == page
 
 
 @pytest.mark.defends("RP-05")
 def test_next_on_a_redirect_host_is_followed(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
     settings.COGNITO = {**settings.COGNITO, "REDIRECT_HOSTS": ["app.example.com"]}
-    params = begin(client, next="https://app.example.com/notes/")
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
-    assert come_back(client, params)["Location"] == "https://app.example.com/notes/"
+    params = start_sign_in(client, next="https://app.example.com/notes/")
+    token_endpoint.script(token_response(nonce=params["nonce"]))
+    assert finish_sign_in(client, params)["Location"] == "https://app.example.com/notes/"
 
 
 @pytest.mark.defends("RP-05")
 def test_next_over_http_is_ignored_on_https(client: Client, token_endpoint: ScriptedServer) -> None:
-    params = query_of(client.get("/auth/login/", {"next": "http://testserver/"}, secure=True)["Location"])
+    params = read_query(client.get("/auth/login/", {"next": "http://testserver/"}, secure=True)["Location"])
     assert params["redirect_uri"] == "https://testserver/auth/callback/"
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    token_endpoint.script(token_response(nonce=params["nonce"]))
     answer = client.get(CALLBACK, {"code": "a-code", "state": params["state"]}, secure=True)
     assert answer["Location"] == "/"
 
@@ -699,14 +706,14 @@ def test_logout_revokes_ends_the_session_and_redirects_to_cognito(
     answer = post_logout(client)
     assert answer.status_code == 302
     assert answer["Location"].startswith(f"{token_endpoint.url}/logout?")
-    assert query_of(answer["Location"]) == {"client_id": CLIENT_ID, "logout_uri": "http://testserver/"}
+    assert read_query(answer["Location"]) == {"client_id": CLIENT_ID, "logout_uri": "http://testserver/"}
     assert_private(answer)
-    assert [(request.path, form_of(request)["token"]) for request in token_endpoint.requests] == [
+    assert [(request.path, read_form(request)["token"]) for request in token_endpoint.requests] == [
         ("/oauth2/revoke", "the-refresh-token")
     ]
     assert CognitoLogin.objects.count() == 0
     assert not session.exists(key)
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 @pytest.mark.defends("RP-19")
@@ -721,7 +728,7 @@ def test_logout_uri_is_read_from_the_settings(client: Client, settings: Any, cha
     settings.LOGOUT_REDIRECT_URL = "/goodbye/"
     settings.COGNITO = {**settings.COGNITO, **changes}
     sign_in(client)
-    assert query_of(post_logout(client)["Location"])["logout_uri"] == logout_uri
+    assert read_query(post_logout(client)["Location"])["logout_uri"] == logout_uri
 
 
 @pytest.mark.defends("RP-19")
@@ -729,10 +736,10 @@ def test_logout_uri_is_read_from_the_settings(client: Client, settings: Any, cha
 def test_logout_signs_out_if_cognito_is_unavailable(
     client: Client, token_endpoint: ScriptedServer, ends_in: float
 ) -> None:
-    login_of(client, ends_in=ends_in)
+    create_login(client, ends_in=ends_in)
     token_endpoint.script(Answer(500))
     assert post_logout(client).status_code == 302
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
     assert CognitoLogin.objects.count() == 0
     # Nor are expired tokens refreshed.
     assert [request.path for request in token_endpoint.requests] == ["/oauth2/revoke"]
@@ -741,7 +748,7 @@ def test_logout_signs_out_if_cognito_is_unavailable(
 def test_logout_of_a_local_user_stays_on_the_site(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in_locally(client)
     assert post_logout(client)["Location"] == "http://testserver/"
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
     assert token_endpoint.count == 0
 
 
@@ -751,15 +758,15 @@ def test_logout_after_the_session_expired_redirects_to_cognito(
     client: Client, token_endpoint: ScriptedServer, missing: str, where: str
 ) -> None:
     if missing != "never signed in":
-        login_of(client)
+        create_login(client)
     if missing == "the session":
         client.cookies.pop("sessionid")
     if missing == "the login":
         CognitoLogin.objects.all().delete()
     location = client.post("/auth/logout/", {"where": where})["Location"]
     assert location.startswith(f"{token_endpoint.url}/logout?")
-    assert query_of(location) == {"client_id": CLIENT_ID, "logout_uri": "http://testserver/"}
-    assert (token_endpoint.count, who(client)) == (0, "nobody")
+    assert read_query(location) == {"client_id": CLIENT_ID, "logout_uri": "http://testserver/"}
+    assert (token_endpoint.count, username_at(client)) == (0, "nobody")
 
 
 def test_logout_here_without_a_session_stays_on_the_site(client: Client, token_endpoint: ScriptedServer) -> None:
@@ -768,10 +775,10 @@ def test_logout_here_without_a_session_stays_on_the_site(client: Client, token_e
 
 @pytest.mark.parametrize("name", ["logout_uri", "next", "redirect_uri"])
 def test_logout_uri_is_never_a_parameter(client: Client, token_endpoint: ScriptedServer, name: str) -> None:
-    login_of(client)
+    create_login(client)
     form = {name: "https://evil.example/"}
     location = client.post(f"/auth/logout/?{name}=https://evil.example/", form)["Location"]
-    assert query_of(location)["logout_uri"] == "http://testserver/"
+    assert read_query(location)["logout_uri"] == "http://testserver/"
 
 
 EXPIRED = ["not signed in here any more", "sign out of the sign-in service in this browser"]
@@ -797,7 +804,7 @@ def test_sign_out_page_states_its_effect(
     if kind == "local":
         sign_in_locally(client)
     elif kind:
-        login_of(client)
+        create_login(client)
     if kind == "ended":
         CognitoLogin.objects.all().delete()
     page = client.get("/auth/logout/", {"where": where}).content.decode()
@@ -818,17 +825,17 @@ def test_logout_without_a_domain_stays_on_the_site(client: Client, settings: Any
     sign_in(client)
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
     assert client.post("/auth/logout/", {"where": where})["Location"] == "http://testserver/"
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 @pytest.mark.defends("RP-19")
 def test_get_of_logout_shows_a_form_and_does_not_sign_out(client: Client, token_endpoint: ScriptedServer) -> None:
-    login_of(client)
+    create_login(client)
     answer = client.get("/auth/logout/")
     assert answer.status_code == 200
     assert '<form method="post" action="/auth/logout/">' in answer.content.decode()
     assert "no-store" in answer["Cache-Control"]
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
     assert token_endpoint.count == 0
 
 
@@ -847,7 +854,7 @@ def test_cross_site_logout_is_rejected() -> None:
     answer = post_logout(client)
     assert (answer.status_code, answer["Location"]) == (302, "/auth/logout/")
     assert_private(answer)
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 @pytest.mark.defends("RP-19")
@@ -858,7 +865,7 @@ def test_cross_site_logout_without_djangos_csrf_middleware_is_rejected(settings:
     answer = post_logout(client)
     assert (answer.status_code, answer["Location"]) == (302, "/auth/logout/")
     assert_private(answer)
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 @pytest.mark.parametrize(("where", "query"), [("everywhere", "?where=everywhere"), ("here", "?where=here"), ("//", "")])
@@ -879,7 +886,7 @@ def test_logout_with_the_csrf_token_signs_out() -> None:
     sign_in(client)
     client.get("/auth/logout/")
     client.post("/auth/logout/", headers={"x-csrftoken": client.cookies["csrftoken"].value})
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 @pytest.mark.defends("RP-19")
@@ -887,7 +894,7 @@ def test_logout_with_the_csrf_token_signs_out() -> None:
 def test_put_patch_and_delete_of_logout_are_405(client: Client, method: str) -> None:
     sign_in(client)
     assert getattr(client, method)("/auth/logout/").status_code == 405
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 # Logs and page texts
@@ -897,20 +904,20 @@ def test_put_patch_and_delete_of_logout_are_405(client: Client, method: str) -> 
 def test_failed_sign_in_is_logged_without_a_secret(
     client: Client, token_endpoint: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    params, answer = begin(client), token_answer(nonce="another", expires_in=None, token_type="bearer")
+    params, answer = start_sign_in(client), token_response(nonce="another", expires_in=None, token_type="bearer")
     token_endpoint.script(answer)
     with caplog.at_level(logging.DEBUG):
-        come_back(client, params, code="the-code")
+        finish_sign_in(client, params, code="the-code")
     (record,) = [record for record in caplog.records if record.name == "django_cognito.login.views"]
     assert (record.levelname, "nonce_mismatch" in record.getMessage()) == ("WARNING", True)
-    verifier = form_of(token_endpoint.requests[0])["code_verifier"]
+    verifier = read_form(token_endpoint.requests[0])["code_verifier"]
     secrets = ["the-code", params["state"], params["nonce"], verifier, *json.loads(answer.body).values()]
     assert not [secret for secret in secrets if secret != "bearer" and secret in caplog.text]
 
 
 @pytest.mark.defends("RP-02")
 def test_error_parameter_cannot_forge_a_log_line(client: Client, caplog: pytest.LogCaptureFixture) -> None:
-    come_back(client, begin(client), error="a\nWARNING all is well\x1b[31m")
+    finish_sign_in(client, start_sign_in(client), error="a\nWARNING all is well\x1b[31m")
     assert "\nWARNING all" not in caplog.text
     assert "\x1b" not in caplog.text
 
@@ -926,10 +933,10 @@ def test_error_parameter_cannot_forge_a_log_line(client: Client, caplog: pytest.
 def test_each_text_of_the_failure_page_is_translatable(
     client: Client, token_endpoint: ScriptedServer, changes: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    params = begin(client)
+    params = start_sign_in(client)
     token_endpoint.script(Answer(500))
     mark_translations(monkeypatch)
-    assert_translated(come_back(client, params, **changes))
+    assert_translated(finish_sign_in(client, params, **changes))
 
 
 def test_each_text_of_the_logout_page_is_translatable(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import requests
 from django.contrib.auth import get_user_model
 from django.test import Client
 from local_cognito import Emulator
-from local_cognito_support.hosted_site import PASSWORD, Browser, query_of
+from local_cognito_support.hosted_site import PASSWORD, Browser, read_query
 
 from django_cognito import factories
 from django_cognito.core.errors import SignInError
@@ -30,7 +30,7 @@ from tests.support.local_cognito import (
     settings_for,
     sign_in_by_hand,
 )
-from tests.support.login_scenario import change, code_verifier_of, secret_cookies, who
+from tests.support.scenarios.login import change_login, code_verifier_of, secret_cookies, username_at
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
@@ -75,7 +75,7 @@ def call_admin_api(emulator: Emulator, operation: str, **parameters: str) -> Any
 
 def only_login(**state: float) -> CognitoLogin:
     login = CognitoLogin.objects.select_related("cognito_user").get()
-    return change(login, **state) if state else login
+    return change_login(login, **state) if state else login
 
 
 # Sign-in
@@ -114,7 +114,7 @@ def test_wrong_password_is_no_sign_in(client: Client, emulator: Emulator, browse
     hosted_ui(browser, client)
     answer = browser.sign_in(password="wrong")
     assert "Location" not in answer.headers
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 @pytest.mark.defends("RP-08")
@@ -126,7 +126,7 @@ def test_callback_opened_again_requests_no_tokens(
     answers = [client.get(callback_url) for _ in range(2)]
     assert [(answer.status_code, answer["Location"]) for answer in answers] == [(302, "/"), (302, "/")]
     assert token_requests() == 1
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 @pytest.mark.defends("RP-07")
@@ -138,17 +138,17 @@ def test_attackers_callback_url_does_not_sign_the_victim_in(
     callback_url = browser.sign_in("bob").headers["Location"]
     client.get("/auth/login/")  # the victim has a pending sign-in too
     assert client.get(callback_url).status_code == 400
-    assert (who(client), token_requests()) == ("nobody", 0)
+    assert (username_at(client), token_requests()) == ("nobody", 0)
 
 
 @pytest.mark.defends("RP-04")
 def test_stolen_code_is_invalid_grant_in_another_sign_in(client: Client, emulator: Emulator, browser: Browser) -> None:
     hosted_ui(browser, Client())
-    stolen_code = query_of(browser.sign_in("bob").headers["Location"])["code"]
-    state = query_of(client.get("/auth/login/")["Location"])["state"]
+    stolen_code = read_query(browser.sign_in("bob").headers["Location"])["code"]
+    state = read_query(client.get("/auth/login/")["Location"])["state"]
     answer = client.get("/auth/callback/", {"code": stolen_code, "state": state})
     assert (answer.status_code, answer.context["code"]) == (400, "invalid_grant")  # PKCE: another verifier
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 def test_callback_with_an_error_leaves_the_user_signed_in(
@@ -158,7 +158,7 @@ def test_callback_with_an_error_leaves_the_user_signed_in(
     settings.COGNITO = {**settings.COGNITO, "SCOPES": ["openid", "of/nobody"]}
     answer = client.get(hosted_ui(browser, client).headers["Location"])
     assert (answer.status_code, answer.context["code"]) == (400, "client_refused")
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 def test_cognito_outage_before_the_callback_is_503(client: Client, settings: Any) -> None:
@@ -169,7 +169,7 @@ def test_cognito_outage_before_the_callback_is_503(client: Client, settings: Any
     answer = client.get(callback_url)
     assert (answer.status_code, answer.context["code"]) == (503, "cognito_unavailable")
     assert int(answer["Retry-After"]) > 0
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 def test_unreachable_jwks_is_503(
@@ -178,7 +178,7 @@ def test_unreachable_jwks_is_503(
     settings.COGNITO = {**settings.COGNITO, "JWKS_URI": f"{unreachable}/jwks.json"}
     answer = sign_in_by_hand(browser, client)
     assert (answer.status_code, answer.context["code"]) == (503, "cognito_unavailable")
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
     assert not CognitoUser.objects.exists()
 
 
@@ -188,24 +188,24 @@ def test_no_secret_is_logged_from_sign_in_to_sign_out(
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         login_url = client.get("/auth/login/")["Location"]
-        params = query_of(login_url)
+        params = read_query(login_url)
         sign_in_secrets = [params["nonce"], code_verifier_of(client, params), *secret_cookies(client).values()]
-        browser.open("/oauth2/authorize", **query_of(login_url))
+        browser.open("/oauth2/authorize", **read_query(login_url))
         callback_url = browser.sign_in().headers["Location"]
         client.get(callback_url)
         first = store.decrypt_tokens(only_login())
         only_login(ends_in=-1)
-        assert who(client) == "alice"
+        assert username_at(client) == "alice"
         second = store.decrypt_tokens(only_login())
         client.post("/auth/logout/")
         client.get(callback_url)
     site_log = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("urllib3"))
     tokens = (first.access_token, first.id_token, first.refresh_token, second.access_token, second.id_token)
-    secrets = [*tokens, *query_of(callback_url).values(), *sign_in_secrets, PASSWORD]
+    secrets = [*tokens, *read_query(callback_url).values(), *sign_in_secrets, PASSWORD]
     assert "a sign-in failed" in site_log
     assert [secret for secret in secrets if not secret or secret in site_log] == []
     # urllib3 logs the URLs that this test's browser opens, and so state and nonce; no other secrets.
-    secrets_of_the_browser = {query_of(callback_url)["state"], sign_in_secrets[0]}
+    secrets_of_the_browser = {read_query(callback_url)["state"], sign_in_secrets[0]}
     assert [secret for secret in secrets if str(secret) in caplog.text and secret not in secrets_of_the_browser] == []
 
 
@@ -224,7 +224,7 @@ def test_tokens_are_bound_to_the_resource_before_and_after_refresh(
     settings.COGNITO = settings_for(emulator, RESOURCE=API)
     sign_in_by_hand(browser, client)
     for version in range(2):
-        assert who(client) == "alice"
+        assert username_at(client) == "alice"
         assert only_login().version == version
         assert store.get_access_token(only_login()).claims["aud"] == API
         assert get_verdict(store.decrypt_tokens(only_login()).access_token) == (200, "alice")
@@ -248,9 +248,9 @@ def test_login_older_than_the_resource_setting_ends_at_its_refresh(
 ) -> None:
     sign_in_by_hand(browser, client)
     settings.COGNITO = settings_for(emulator, RESOURCE=API)
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
     only_login(ends_in=-1)
-    assert (who(client), CognitoLogin.objects.exists()) == ("nobody", False)
+    assert (username_at(client), CognitoLogin.objects.exists()) == ("nobody", False)
 
 
 def test_id_token_is_not_bound_to_the_resource(
@@ -287,7 +287,7 @@ def test_rotated_refresh_tokens_are_stored(client: Client, emulator: Emulator, b
     refresh_tokens = [store.decrypt_tokens(only_login()).refresh_token]
     for _ in range(2):
         only_login(ends_in=-1)
-        assert who(client) == "alice"
+        assert username_at(client) == "alice"
         refresh_tokens.append(store.decrypt_tokens(only_login()).refresh_token)
     assert len(set(refresh_tokens)) == 3
 
@@ -299,7 +299,7 @@ def test_changed_attribute_is_stored_at_the_next_refresh(client: Client, emulato
     call_admin_api(emulator, "admin_update_user_attributes", Username="bob", UserAttributes=attributes)
     only_login(ends_in=-1)
     time.sleep(1.01 - time.time() % 1)  # if two ID tokens have the same second, the attributes of the first stay
-    assert who(client) == "bob"
+    assert username_at(client) == "bob"
     assert (before.first_name, get_user_model().objects.get().first_name) == ("", "Robert")
 
 
@@ -313,7 +313,7 @@ def test_user_signed_out_in_the_pool_is_redirected_to_login_once(
         only_login(ends_in=-1)
         answer = client.get("/mine/")
         assert (answer.status_code, answer["Location"]) == (302, "/auth/login/?next=/mine/")
-        assert [who(client), client.get(answer["Location"]).status_code] == ["nobody", 302]
+        assert [username_at(client), client.get(answer["Location"]).status_code] == ["nobody", 302]
         assert token_requests() == 2
         assert not CognitoLogin.objects.exists()
     finally:
@@ -332,7 +332,7 @@ def test_refresh_token_is_invalid_grant_after_a_logout(client: Client, emulator:
     with pytest.raises(SignInError) as caught:
         factories.get_hosted_ui().refresh(refresh_token)
     assert caught.value.oauth_error == "invalid_grant"
-    assert (who(client), CognitoLogin.objects.exists()) == ("nobody", False)
+    assert (username_at(client), CognitoLogin.objects.exists()) == ("nobody", False)
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ def test_hosted_ui_requires_the_password_after_a_logout(client: Client, emulator
     without_password = hosted_ui(browser, Client())
     assert without_password.headers["Location"].startswith("http://testserver/auth/callback/?code=")
     logout_url = client.post("/auth/logout/")["Location"]
-    answer = browser.open(urlsplit(logout_url).path, **query_of(logout_url))
+    answer = browser.open(urlsplit(logout_url).path, **read_query(logout_url))
     assert answer.headers["Location"] == "http://testserver/"
     with_password = hosted_ui(browser, client)
     assert (with_password.status_code, 'type="password"' in with_password.text) == (200, True)
@@ -385,7 +385,7 @@ def test_second_user_of_a_browser_ends_the_login_of_the_first(
     assert first
     with Browser(emulator) as second_browser:  # type: ignore[arg-type]
         sign_in_by_hand(second_browser, client, "bob")
-    assert who(client) == "bob"
+    assert username_at(client) == "bob"
     assert only_login().cognito_user.username == "bob"
     with pytest.raises(SignInError):
         factories.get_hosted_ui().refresh(first)

@@ -30,18 +30,18 @@ _console = Console()
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Try the mutants of the modules that were asked for; 0 if exactly those survive that are listed."""
-    told = _parser().parse_args(arguments)
-    if told.publish:
+    user_from_token = _parser().parse_args(arguments)
+    if user_from_token.publish:
         page.publish(scores.read(), survivors.read())
         return 0
-    modules = tuple(told.modules) or MODULES
+    modules = tuple(user_from_token.modules) or MODULES
     os.environ["DJANGO_COGNITO_TEST_DATABASE"] = "sqlite"
     found, counted = [], {}
     columns = TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     # Not refreshed by a thread: the trials fork.
     with Progress(*columns, console=_console, auto_refresh=False) as progress:
         for module in modules:
-            alive, counted[module] = _tried(module, told.copy, progress)
+            alive, counted[module] = _tried(module, user_from_token.copy, progress)
             found += alive
     return _told(found, counted)
 

@@ -11,7 +11,7 @@ from django_cognito import factories
 from django_cognito.core.tokens.key_store import KeyStores
 from tests.support.clock import Clock
 from tests.support.connections import Connections, watched
-from tests.support.pool_scenario import settle
+from tests.support.scenarios.user_pool import settle
 
 from .provider import CLIENT_ID, Provider
 from .scenario import sign_in

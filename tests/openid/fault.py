@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.scripted_server import Step
+from local_cognito_support.scripted_server import Step
 
 Changes = Mapping[str, Any]  # added to what Cognito sends, or instead of it; what is given as None is left out
 

@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from local_cognito_support.scripted_server import Answer, Request, ScriptedServer, Step, json_answer
+
 from django_cognito.core import TokenUse
 from django_cognito.core.tokens.token import read_unverified
 from django_cognito.testing import make_token
-from tests.support.scripted_server import Answer, Request, ScriptedServer, Step, json_answer
 from tests.support.signing import jwks, private_key
 
 from .fault import NO_FAULT, changed

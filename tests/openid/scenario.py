@@ -5,7 +5,7 @@ from typing import Any
 import requests
 from django.test import Client
 
-from tests.support.login_scenario import unchanged
+from tests.support.scenarios.login import unchanged
 
 from .provider import Provider
 
@@ -31,7 +31,7 @@ def refusal(client: Client, provider: Provider, back: str, *, asks: tuple[str, .
     `state` is the one that the callback uses up.
     """
     provider.asked.clear()
-    with unchanged(client, but_for=state):
+    with unchanged(client, except_state=state):
         page = client.get(back)
     assert provider.asked == list(asks)
     assert "django_cognito/login_failed.html" in [template.name for template in page.templates]

@@ -8,14 +8,21 @@ from urllib.parse import quote_plus
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client, RequestFactory
+from local_cognito_support.scripted_server import Answer, json_answer
 
 from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
 from django_cognito.testing import make_token
 from tests.support.error_reports import report_of
-from tests.support.login_scenario import change, code_verifier_of, query_of, secret_cookies, unchanged, who
-from tests.support.scripted_server import Answer, json_answer
+from tests.support.scenarios.login import (
+    change_login,
+    code_verifier_of,
+    read_query,
+    secret_cookies,
+    unchanged,
+    username_at,
+)
 
 from .fault import Fault
 from .provider import CLIENT_ID, SECRET, Provider
@@ -34,7 +41,7 @@ def test_a_sign_in_that_another_site_begins_signs_nobody_in_or_out(
     for _ in range(9):
         headers = {"sec-fetch-site": "cross-site", "referer": "https://evil.example/"}
         assert client.get("/auth/login/", {"next": "https://evil.example/"}, headers=headers).status_code == 302
-    assert (who(client), provider.asked) == (before, [])
+    assert (username_at(client), provider.asked) == (before, [])
     assert client.get(come_back_from(under_way))["Location"] == "/mine/"
 
 
@@ -44,7 +51,7 @@ def test_a_victim_is_not_signed_in_as_the_attacker(client: Client, provider: Pro
     back = come_back_from(way_in(Client()))
     way_in(client)  # the victim has a sign-in of their own under way
     assert told(refusal(client, provider, back, asks=())) == (400, "state_unknown")
-    assert who(client) == before
+    assert username_at(client) == before
 
 
 @pytest.mark.defends("RP-04", "RP-08")
@@ -52,18 +59,18 @@ def test_an_attackers_code_in_the_victims_sign_in_is_refused_by_its_challenge(
     client: Client, provider: Provider, before: str
 ) -> None:
     provider.username = "mallory"
-    code = query_of(come_back_from(way_in(Client())))["code"]
-    state = query_of(way_in(client))["state"]
+    code = read_query(come_back_from(way_in(Client())))["code"]
+    state = read_query(way_in(client))["state"]
     back = f"/auth/callback/?code={code}&state={state}"
     assert told(refusal(client, provider, back, asks=("token",), state=state)) == (400, "invalid_grant")
-    assert who(client) == before
+    assert username_at(client) == before
 
 
 @pytest.mark.defends("RP-04")
 def test_the_verifier_is_in_no_url_cookie_or_session_and_for_one_sign_in(client: Client, provider: Provider) -> None:
     ways = [way_in(client) for _ in range(2)]
-    verifiers = [code_verifier_of(client, query_of(way)) for way in ways]
-    assert len({*verifiers, *(query_of(way)["code_challenge"] for way in ways)}) == 4
+    verifiers = [code_verifier_of(client, read_query(way)) for way in ways]
+    assert len({*verifiers, *(read_query(way)["code_challenge"] for way in ways)}) == 4
     seen = f"{ways} {client.cookies.output()}"
     client.get(come_back_from(ways[0]))
     seen += f"{client.cookies.output()} {dict(client.session.items())}"
@@ -78,7 +85,7 @@ def test_a_session_key_that_an_attacker_knew_before_is_worth_nothing_after(clien
     planted = attacker.session  # the site gave it one for something else
     client.cookies["sessionid"] = planted.session_key
     sign_in(client)
-    assert (who(client), who(attacker)) == ("alice", "nobody")
+    assert (username_at(client), username_at(attacker)) == ("alice", "nobody")
     assert client.session.session_key != planted.session_key
     assert not planted.exists(planted.session_key)
 
@@ -93,7 +100,7 @@ def test_of_the_person_before_nothing_is_left_in_the_session(client: Client, pro
     provider.username = "bob"
     provider.asked.clear()
     sign_in(client)
-    assert (who(client), "basket" in client.session, client.session.exists(key)) == ("bob", False, False)
+    assert (username_at(client), "basket" in client.session, client.session.exists(key)) == ("bob", False, False)
     assert not CognitoLogin.objects.filter(pk=login).exists()
     assert provider.asked == ["authorize", "token", "revoke"]
 
@@ -105,7 +112,7 @@ def test_a_callback_that_is_opened_twice_asks_once(client: Client, provider: Pro
     provider.asked.clear()
     with unchanged(client):
         assert client.get(back)["Location"] == "/"
-    assert (provider.asked, who(client)) == ([], "alice")
+    assert (provider.asked, username_at(client)) == ([], "alice")
 
 
 @pytest.mark.defends("RP-09")
@@ -119,10 +126,10 @@ def test_another_pools_code_is_worth_nothing_here_and_is_never_sent_there(
         asked = way_in(client)
         back = come_back_from(asked.replace(provider.url, other.url))
         asks = () if names_itself else ("token",)
-        page = refusal(client, provider, back, asks=asks, state=query_of(asked)["state"])
+        page = refusal(client, provider, back, asks=asks, state=read_query(asked)["state"])
         assert told(page) == (400, "wrong_issuer" if names_itself else "invalid_grant")
         assert other.asked == ["authorize"]
-    assert who(client) == before
+    assert username_at(client) == before
 
 
 @pytest.mark.defends("RP-09", "RP-25")
@@ -135,16 +142,16 @@ def test_another_pools_token_is_refused_and_its_keys_are_not_asked_for(
         back = come_back_from(asked)
         provider.fault = Fault(**{which: {"iss": other.issuer}})
         asks = ("token", "jwks") if which == "id_claims" else ("token",)
-        page = refusal(client, provider, back, asks=asks, state=query_of(asked)["state"])
+        page = refusal(client, provider, back, asks=asks, state=read_query(asked)["state"])
         assert (told(page), other.count) == ((403, "wrong_issuer"), 0)
-    assert who(client) == before
+    assert username_at(client) == before
 
 
 @pytest.mark.defends("RP-09")
 def test_the_pool_may_name_itself(client: Client, provider: Provider) -> None:
     provider.fault = Fault(back={"iss": provider.issuer})
     sign_in(client)
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 @pytest.mark.defends("RP-02")
@@ -158,7 +165,7 @@ def test_an_error_without_the_browsers_state_signs_nobody_out(
     page = refusal(client, provider, come_back_from(way_in(client)), asks=())
     assert told(page) == (400, "state_unknown")
     assert "gone" not in page.content.decode()
-    assert who(client) == before
+    assert username_at(client) == before
 
 
 @pytest.mark.defends("RP-15", "RP-16")
@@ -170,9 +177,9 @@ def test_somebody_disabled_here_is_refused_and_no_group_is_given(
     get_user_model().objects.update(is_active=False)
     provider.fault = Fault(id_claims={"cognito:groups": ["admins"]}, access_claims={"cognito:groups": ["admins"]})
     asked = way_in(client)
-    page = refusal(client, provider, come_back_from(asked), asks=("token",), state=query_of(asked)["state"])
+    page = refusal(client, provider, come_back_from(asked), asks=("token",), state=read_query(asked)["state"])
     assert told(page) == (403, "user_inactive")
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 @pytest.mark.defends("RP-16")
@@ -194,8 +201,8 @@ def test_somebody_elses_address_and_name_are_not_their_account(client: Client, p
     provider.fault = Fault(id_claims=alike, access_claims=alike)  # username and verified e-mail are alice's
     other = Client()
     sign_in(other)
-    assert who(client) == "alice"
-    assert who(other) not in ("alice", "nobody")
+    assert username_at(client) == "alice"
+    assert username_at(other) not in ("alice", "nobody")
     assert CognitoUser.objects.values("user").distinct().count() == 2
 
 
@@ -229,9 +236,9 @@ def test_user_info_that_is_not_the_persons_is_no_sign_in(
     provider.fault = fault
     asked = way_in(client)
     asks = ("token", "jwks", "user_info")
-    page = refusal(client, provider, come_back_from(asked), asks=asks, state=query_of(asked)["state"])
+    page = refusal(client, provider, come_back_from(asked), asks=asks, state=read_query(asked)["state"])
     assert (told(page), "Retry-After" in page) == ((status, code), status == 503)
-    assert who(client) == before
+    assert username_at(client) == before
 
 
 @pytest.mark.defends("RP-20")
@@ -239,14 +246,14 @@ def test_no_answer_shows_a_secret(client: Client, provider: Provider, settings: 
     provider.client_secret = SECRET
     settings.COGNITO = {**settings.COGNITO, **provider.settings}
     way = way_in(client)
-    code_verifier = code_verifier_of(client, query_of(way))
+    code_verifier = code_verifier_of(client, read_query(way))
     back = come_back_from(way)
     answers = [client.get(back), client.get(back), client.get("/who/"), client.get("/auth/logout/")]
     tokens = store.decrypt_tokens(CognitoLogin.objects.get())
     answers.append(client.post("/auth/logout/"))
     seen = "".join(f"{answer.headers}{answer.cookies.output()}{answer.content.decode()}" for answer in answers)
     secrets = [tokens.access_token, tokens.id_token, tokens.refresh_token, code_verifier, SECRET]
-    secrets += [query_of(way)["nonce"], *query_of(back).values()]
+    secrets += [read_query(way)["nonce"], *read_query(back).values()]
     assert [secret for secret in secrets if not secret or secret in seen] == []
     addresses = "".join(request.path for request in provider.requests)
     assert [secret for secret in secrets[:5] if secret in addresses] == []
@@ -280,11 +287,11 @@ def test_the_report_of_a_server_error_in_a_login_tells_no_secret(
     provider.client_secret = SECRET
     settings.COGNITO = {**settings.COGNITO, **provider.settings}
     sign_in(client)
-    change(CognitoLogin.objects.get(), ends_in=-1)
+    change_login(CognitoLogin.objects.get(), ends_in=-1)
     tokens = store.decrypt_tokens(CognitoLogin.objects.get())
     way = way_in(client)
     back, (secret,) = come_back_from(way), secret_cookies(client).values()
-    code_verifier, nonce = code_verifier_of(client, query_of(way)), query_of(way)["nonce"]
+    code_verifier, nonce = code_verifier_of(client, read_query(way)), read_query(way)["nonce"]
     monkeypatch.setattr(place, _on_fire)
     with pytest.raises(RuntimeError) as failed:
         CALLS[call](client, back)

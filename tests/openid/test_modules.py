@@ -13,8 +13,8 @@ from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
 from tests.support.clock import Clock
-from tests.support.login_scenario import change, query_of, who
-from tests.support.pool_scenario import COOLDOWN
+from tests.support.scenarios.login import change_login, read_query, username_at
+from tests.support.scenarios.user_pool import COOLDOWN
 
 from .fault import Fault
 from .modules import MODULES, Accepts, DoesNotApply, Ends, Module, Outcome, Refuses, met
@@ -47,7 +47,7 @@ def is_refused(client: Client, provider: Provider, module: Module) -> None:
     provider.fault = module.fault
     back = come_back_from(asked)
     # A state that is not the browser's uses up none of its own.
-    state = None if "state" in module.fault.back else query_of(asked)["state"]
+    state = None if "state" in module.fault.back else read_query(asked)["state"]
     page = refusal(client, provider, back, asks=module.outcome.asks, state=state)
     assert told(page) == (module.outcome.status, module.outcome.code)
 
@@ -65,7 +65,7 @@ def tokens_are_as_requested(provider: Provider) -> None:
 def test_a_module_that_signs_in(client: Client, provider: Provider, module: Module) -> None:
     provider.fault = module.fault
     answer = sign_in(client, next="/mine/")
-    assert (answer.status_code, answer["Location"], who(client)) == (302, "/mine/", "alice")
+    assert (answer.status_code, answer["Location"], username_at(client)) == (302, "/mine/", "alice")
     assert (people(), provider.asked) == ((["alice"], 1, 1), ["authorize", "token", "jwks"])
     user = get_user_model().objects.get()
     assert (user.email, user.has_usable_password()) == ("alice@example.com", False)
@@ -76,7 +76,7 @@ def test_a_module_that_signs_in(client: Client, provider: Provider, module: Modu
 @pytest.mark.defends("RP-01", "RP-03", "RP-09", "RP-25")
 def test_a_module_that_is_refused(client: Client, provider: Provider, before: str, module: Module) -> None:
     is_refused(client, provider, module)
-    assert who(client) == before
+    assert username_at(client) == before
 
 
 @modules("a sign-in with a secret", Accepts)
@@ -85,7 +85,7 @@ def test_a_module_with_a_secret_signs_in(client: Client, provider: Provider, set
     assert told(sign_in(client)) == (400, "invalid_client")
     settings.COGNITO = {**settings.COGNITO, **provider.settings}
     sign_in(client)
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
     tokens_are_as_requested(provider)
 
 
@@ -96,7 +96,7 @@ def test_a_module_with_user_info_signs_in(
 ) -> None:
     provider.fault = Fault(user_info={"email": "of-user-info@example.com"})
     sign_in(client)
-    assert (who(client), provider.asked) == ("alice", ["authorize", "token", "jwks", "user_info"])
+    assert (username_at(client), provider.asked) == ("alice", ["authorize", "token", "jwks", "user_info"])
     assert get_user_model().objects.get().email == "of-user-info@example.com"
     request, tokens = provider.requests[-1], store.decrypt_tokens(CognitoLogin.objects.get())
     assert (request.method, request.path, request.body) == ("GET", "/oauth2/userInfo", b"")
@@ -110,7 +110,7 @@ def test_a_module_whose_user_info_is_refused(
     client: Client, provider: Provider, before: str, profile_from_user_info: None, module: Module
 ) -> None:
     is_refused(client, provider, module)
-    assert who(client) == before
+    assert username_at(client) == before
 
 
 @modules("new keys", Accepts)
@@ -126,7 +126,7 @@ def test_a_module_with_new_keys_signs_in(client: Client, provider: Provider, clo
     clock.forward(COOLDOWN)
     provider.asked.clear()
     assert client.get(back).status_code == 302
-    assert (who(client), provider.asked) == ("alice", ["token", "jwks"])
+    assert (username_at(client), provider.asked) == ("alice", ["token", "jwks"])
 
 
 def test_inside_the_cooldown_new_keys_are_refused_and_then_known(
@@ -135,21 +135,21 @@ def test_inside_the_cooldown_new_keys_are_refused_and_then_known(
     sign_in(Client())
     provider.rotate()
     asked = way_in(client)
-    page = refusal(client, provider, come_back_from(asked), asks=("token",), state=query_of(asked)["state"])
+    page = refusal(client, provider, come_back_from(asked), asks=("token",), state=read_query(asked)["state"])
     assert told(page) == (403, "unknown_key")
-    assert who(client) == before
+    assert username_at(client) == before
     clock.forward(COOLDOWN)
     sign_in(client)
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 @modules("a refresh", Accepts)
 @pytest.mark.defends("RP-17")
 def test_a_module_that_refreshes(client: Client, provider: Provider, module: Module) -> None:
     sign_in(client)
-    change(CognitoLogin.objects.get(), ends_in=-1)
+    change_login(CognitoLogin.objects.get(), ends_in=-1)
     provider.asked.clear()
-    assert (who(client), people(), provider.asked) == ("alice", (["alice"], 1, 1), ["token"])
+    assert (username_at(client), people(), provider.asked) == ("alice", (["alice"], 1, 1), ["token"])
     assert CognitoLogin.objects.get().version == 1
 
 
@@ -157,11 +157,11 @@ def test_a_module_that_refreshes(client: Client, provider: Provider, module: Mod
 @pytest.mark.defends("RP-17")
 def test_a_module_whose_refresh_is_refused(client: Client, provider: Provider, module: Module) -> None:
     sign_in(client)
-    change(CognitoLogin.objects.get(), ends_in=-1)
+    change_login(CognitoLogin.objects.get(), ends_in=-1)
     provider.asked.clear()
     provider.fault = module.fault
     links = list(CognitoUser.objects.values())
-    assert (who(client), people(), provider.asked) == ("nobody", (["alice"], 1, 0), ["token", "revoke"])
+    assert (username_at(client), people(), provider.asked) == ("nobody", (["alice"], 1, 0), ["token", "revoke"])
     assert list(CognitoUser.objects.values()) == links
     assert store.SESSION_KEY not in client.session
 
@@ -171,17 +171,17 @@ def test_a_module_whose_refresh_is_refused(client: Client, provider: Provider, m
 def test_sign_in_with_wrong_at_hash_is_rejected(client: Client, provider: Provider, before: str, wrong: Any) -> None:
     asked = way_in(client)
     provider.fault = Fault(id_claims={"at_hash": wrong})
-    page = refusal(client, provider, come_back_from(asked), asks=("token", "jwks"), state=query_of(asked)["state"])
+    page = refusal(client, provider, come_back_from(asked), asks=("token", "jwks"), state=read_query(asked)["state"])
     assert told(page) == (403, "at_hash_mismatch")
-    assert who(client) == before
+    assert username_at(client) == before
 
 
 @pytest.mark.defends("RP-11", "RP-17")
 def test_refresh_with_wrong_at_hash_ends_the_login(client: Client, provider: Provider) -> None:
     sign_in(client)
-    change(CognitoLogin.objects.get(), ends_in=-1)
+    change_login(CognitoLogin.objects.get(), ends_in=-1)
     provider.fault = Fault(id_claims={"at_hash": at_hash("another access token")})
-    assert (who(client), CognitoLogin.objects.count()) == ("nobody", 0)
+    assert (username_at(client), CognitoLogin.objects.count()) == ("nobody", 0)
 
 
 @pytest.mark.parametrize("scopes", [["openid"], ["openid", "email", "notes/read"]])
@@ -190,7 +190,7 @@ def test_sign_in_requests_the_configured_scopes(
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "SCOPES": scopes}
     sign_in(client)
-    assert (who(client), provider.authorization_request["scope"]) == ("alice", " ".join(scopes))
+    assert (username_at(client), provider.authorization_request["scope"]) == ("alice", " ".join(scopes))
     assert read_unverified(store.decrypt_tokens(CognitoLogin.objects.get()).access_token)["scope"] == " ".join(scopes)
 
 
@@ -202,7 +202,7 @@ def test_a_sign_in_asks_neither_user_info_nor_discovery_so_nothing_of_them_is_be
         user_info={"sub": "somebody-else", "username": "mallory"}, discovery={"issuer": "https://op.invalid/"}
     )
     sign_in(client)
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
     assert provider.counts == {"authorize": 1, "token": 1, "jwks": 1}
 
 

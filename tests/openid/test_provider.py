@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from django_cognito.core.tokens.token import read_unverified
-from tests.support.login_scenario import query_of
+from tests.support.scenarios.login import read_query
 
 from .fault import Fault
 from .provider import Provider
@@ -34,7 +34,7 @@ def code_of(provider: Provider, **changes: str) -> str:
         **changes,
     }
     answer = requests.get(f"{provider.url}/oauth2/authorize", params=asked, allow_redirects=False, timeout=30)
-    back = query_of(answer.headers["Location"])
+    back = read_query(answer.headers["Location"])
     assert answer.headers["Location"].startswith(f"{CALLBACK}?")
     assert back == {"code": back["code"], "state": "the-state"}  # and no `iss`
     return back["code"]

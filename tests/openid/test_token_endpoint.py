@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from local_cognito_support.scripted_server import Answer, Reset, ScriptedServer, Silence, Step, json_answer
 
 from django_cognito.models import CognitoLogin
 from tests.support.bad_answers import BAD_TLS, DRIPS, FLOODS, HASTE, KEYLESS, UNREADABLE
 from tests.support.certificates import Authority
 from tests.support.connections import full_backlog
-from tests.support.login_scenario import change, query_of, refusal, unchanged, who
-from tests.support.scripted_server import Answer, Reset, ScriptedServer, Silence, Step, json_answer
+from tests.support.scenarios.login import change_login, read_query, refusal, unchanged, username_at
 from tests.support.timeouts import HTTP_TIMEOUT_SECONDS
 
 from .fault import NO_FAULT, Fault
@@ -92,24 +92,24 @@ def test_an_outage_is_a_page_that_says_when_to_come_again(
     asked = way_in(client)
     back = come_back_from(asked)
     with faulty(fault):
-        is_unavailable(refused(client, provider, back, asks=("token",), state=query_of(asked)["state"]))
-    assert who(client) == before
+        is_unavailable(refused(client, provider, back, asks=("token",), state=read_query(asked)["state"]))
+    assert username_at(client) == before
     sign_in(client)
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 @pytest.mark.defends("RP-24")
 @EACH_STEP
 def test_an_outage_at_a_renewal_ends_no_login(client: Client, provider: Provider, faulty: Faulty, fault: str) -> None:
     sign_in(client)
-    change(CognitoLogin.objects.get(), ends_in=-1)
+    change_login(CognitoLogin.objects.get(), ends_in=-1)
     provider.asked.clear()
     with faulty(fault), unchanged(client):
         answer = client.get("/subject/")
     assert (answer.status_code, answer.json()["code"]) == (503, "cognito_unavailable")
     assert int(answer["Retry-After"]) > 0
     assert provider.asked == ["token"]
-    change(CognitoLogin.objects.get(), retry_in=-1)
+    change_login(CognitoLogin.objects.get(), retry_in=-1)
     assert client.get("/subject/").status_code == 200
     assert CognitoLogin.objects.get().version == 1
 
@@ -122,9 +122,9 @@ def test_a_refusal_is_a_page_and_no_outage(
     asked = way_in(client)
     back = come_back_from(asked)
     provider.fault = Fault(steps={"token": step})
-    page = refused(client, provider, back, asks=("token",), state=query_of(asked)["state"])
+    page = refused(client, provider, back, asks=("token",), state=read_query(asked)["state"])
     assert (told(page), "Retry-After" in page) == ((400, code), False)
-    assert who(client) == before
+    assert username_at(client) == before
 
 
 @pytest.mark.defends("RP-24")
@@ -138,8 +138,8 @@ def test_fi_01_and_fi_16_where_nobody_takes_the_call_it_is_an_outage(
             asked = way_in(client)
             back = come_back_from(asked)
             with settings_of(settings, DOMAIN=origin, TOKEN_TIMEOUT_SECONDS=HASTE):
-                is_unavailable(refused(client, provider, back, asks=(), state=query_of(asked)["state"]))
-            assert who(client) == before
+                is_unavailable(refused(client, provider, back, asks=(), state=read_query(asked)["state"]))
+            assert username_at(client) == before
 
 
 @pytest.mark.defends("RP-24")
@@ -151,10 +151,10 @@ def test_fi_17_a_name_that_cannot_be_resolved_is_an_outage_until_it_can(
     back = come_back_from(asked)
     with monkeypatch.context() as patched:
         patched.setattr("django_cognito.core.http.deadline.socket.getaddrinfo", _unknown_name)
-        is_unavailable(refused(client, provider, back, asks=(), state=query_of(asked)["state"]))
-    assert who(client) == before
+        is_unavailable(refused(client, provider, back, asks=(), state=read_query(asked)["state"]))
+    assert username_at(client) == before
     sign_in(client)
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 def _unknown_name(*_: Any, **__: Any) -> Any:
@@ -171,9 +171,9 @@ def test_fi_18_a_redirect_takes_the_code_to_no_other_server(
     with Provider(provider.user_pool_id, CLIENT_ID) as other:
         location = f"{other.url}/oauth2/token"
         provider.fault = Fault(steps={"token": Answer(status, headers={"location": location})})
-        is_unavailable(refused(client, provider, back, asks=("token",), state=query_of(asked)["state"]))
+        is_unavailable(refused(client, provider, back, asks=("token",), state=read_query(asked)["state"]))
         assert other.count == 0
-    assert who(client) == before
+    assert username_at(client) == before
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +197,7 @@ def test_fi_19_with_a_good_certificate_somebody_signs_in(
     with Provider(provider.user_pool_id, CLIENT_ID, tls=trusted.tls()) as secure:
         settings.COGNITO = {**settings.COGNITO, **secure.settings}
         sign_in(client)
-        assert (who(client), secure.asked, provider.count) == ("alice", ["authorize", "token", "jwks"], 0)
+        assert (username_at(client), secure.asked, provider.count) == ("alice", ["authorize", "token", "jwks"], 0)
 
 
 @pytest.mark.defends("RP-24")
@@ -217,9 +217,9 @@ def test_fi_19_with_bad_tls_nothing_is_sent(
     back = come_back_from(asked)
     tls = BAD_TLS[name](authority) if name in BAD_TLS else authority.tls()
     with ScriptedServer(tls=tls) as bad, settings_of(settings, DOMAIN=bad.url):
-        is_unavailable(refused(client, provider, back, asks=(), state=query_of(asked)["state"]))
+        is_unavailable(refused(client, provider, back, asks=(), state=read_query(asked)["state"]))
         assert bad.count == 0
-    assert who(client) == before
+    assert username_at(client) == before
 
 
 def is_unavailable(page: Any) -> None:

@@ -29,7 +29,7 @@ from local_cognito_support.hosted_site import Browser
 from django_cognito.models import CognitoLogin
 from django_cognito.sessions import store
 from tests.support.local_cognito import seed_for, settings_for, sign_in_by_hand
-from tests.support.login_scenario import change
+from tests.support.scenarios.login import change_login
 
 ROOT = Path(__file__).parents[2]
 CLIENT_ID = "3rotating"
@@ -200,7 +200,7 @@ def sign_in_browsers(emulator: Emulator, expiries: list[float]) -> list[Client]:
         client = Client()
         with Browser(emulator) as browser:  # type: ignore[arg-type]
             sign_in_by_hand(browser, client)
-        change(login_in(client), ends_in=ends_in)
+        change_login(login_in(client), ends_in=ends_in)
         clients.append(client)
     return clients
 

@@ -17,7 +17,7 @@ from django_cognito import factories
 from django_cognito.core.errors import SignInError
 from django_cognito.sessions import store
 from tests.support.local_cognito import settings_for
-from tests.support.login_scenario import change
+from tests.support.scenarios.login import change_login
 
 from .refresh_processes import (
     CLIENT_ID,
@@ -77,7 +77,7 @@ def request_until_refreshed(site: Site, clients: list[Client]) -> list[tuple[int
 def refresh_once_more(site: Site, clients: list[Client]) -> None:
     """Check that Cognito accepts the stored refresh token."""
     for client in clients:
-        change(login_in(client), ends_in=-1)
+        change_login(login_in(client), ends_in=-1)
     assert site.get_all(clients) == [ALICE] * len(clients)
     assert [login_in(client).version for client in clients] == [2] * len(clients)
 

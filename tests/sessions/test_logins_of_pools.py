@@ -11,11 +11,11 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.conf import settings as django_settings
 from django.test import AsyncClient, Client
+from local_cognito_support.scripted_server import Answer
 
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import store
-from tests.support.login_scenario import change, form_of, query_of, token_answer, who
-from tests.support.scripted_server import Answer
+from tests.support.scenarios.login import change_login, read_form, read_query, token_response, username_at
 from tests.support.two_pools import TwoPools, alias_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
@@ -60,11 +60,11 @@ def has_ended(client: Client) -> bool:
 def test_login_is_refreshed_at_its_own_hosted_ui_and_client(
     client: Client, two_pools: TwoPools, login: CognitoLogin, visit: Visit
 ) -> None:
-    change(login, ends_in=-1)
-    two_pools.zen.script(token_answer(alias="zen"))
+    change_login(login, ends_in=-1)
+    two_pools.zen.script(token_response(alias="zen"))
     assert visit(client, "/who/") == "alice"
     (request,) = two_pools.zen.requests
-    assert form_of(request) == {"grant_type": "refresh_token", "refresh_token": "of-zen"}
+    assert read_form(request) == {"grant_type": "refresh_token", "refresh_token": "of-zen"}
     assert request.headers["authorization"].startswith("Basic ")
     assert two_pools.acme.count == 0
 
@@ -73,8 +73,8 @@ def test_login_is_refreshed_at_its_own_hosted_ui_and_client(
 def test_refresh_with_tokens_of_another_pool_ends_the_login(
     client: Client, two_pools: TwoPools, login: CognitoLogin, visit: Visit
 ) -> None:
-    change(login, ends_in=-1)
-    two_pools.zen.script(token_answer(alias="acme"))
+    change_login(login, ends_in=-1)
+    two_pools.zen.script(token_response(alias="acme"))
     assert visit(client, "/who/") == "nobody"
     assert has_ended(client)
     assert not CognitoUser.objects.filter(user_pool_id="eu-west-1_AcmePool1", username="alice").exists()
@@ -112,7 +112,7 @@ def test_login_of_a_removed_pool_or_client_ends_without_a_request(
     remaining_pools: Any,
     ends_in: float,
 ) -> None:
-    change(login, ends_in=ends_in)
+    change_login(login, ends_in=ends_in)
     set_pools(settings, **remaining_pools(two_pools))
     assert visit(client, "/subject/") == "no token"
     assert has_ended(client)
@@ -145,7 +145,7 @@ def test_user_of_a_removed_pool_can_sign_in_again(
 ) -> None:
     set_pools(settings, acme=two_pools.settings_of("acme"))
     two_pools.sign_in(client, "acme", "bob")
-    assert who(client) == "bob"
+    assert username_at(client) == "bob"
     assert sorted(CognitoLogin.objects.values_list("cognito_user__username", flat=True)) == ["bob", "bystander"]
     assert [request.path for request in two_pools.acme.requests] == ["/oauth2/token"]
     assert two_pools.zen.count == 0
@@ -156,9 +156,9 @@ def test_login_of_another_allowed_client_is_not_refreshed(
 ) -> None:
     zen = {**two_pools.settings_of("zen"), "CLIENT_ID": "1newer", "CLIENT_IDS": ["1newer", "1zen"]}
     set_pools(settings, acme=two_pools.settings_of("acme"), zen=zen)
-    change(login, ends_in=30)
+    change_login(login, ends_in=30)
     assert visit(client, "/who/") == "alice"
-    change(login, ends_in=-1)
+    change_login(login, ends_in=-1)
     assert visit(client, "/who/") == "nobody"
     assert has_ended(client)
     assert two_pools.counts == (0, 0)
@@ -173,7 +173,7 @@ def test_logout_uses_the_logout_uri_of_its_own_pool(
     set_pools(settings, acme=acme, zen=zen)
     answer = client.post("/auth/logout/")
     assert answer["Location"].startswith(f"{two_pools.zen.url}/logout?")
-    assert query_of(answer["Location"])["logout_uri"] == "https://zen.example.com/bye/"
+    assert read_query(answer["Location"])["logout_uri"] == "https://zen.example.com/bye/"
 
 
 def test_sign_out_without_a_login_uses_the_pool_of_the_host(client: Client, two_pools: TwoPools, settings: Any) -> None:
@@ -183,7 +183,7 @@ def test_sign_out_without_a_login_uses_the_pool_of_the_host(client: Client, two_
     set_pools(settings, acme=acme, zen=zen)
     location = client.post("/auth/logout/?at=zen")["Location"]
     assert location.startswith(f"{two_pools.zen.url}/logout?")
-    assert query_of(location)["logout_uri"] == "https://zen.example.com/bye/"
+    assert read_query(location)["logout_uri"] == "https://zen.example.com/bye/"
     assert client.post("/auth/logout/?at=umbrella")["Location"] == "http://testserver/"
     assert two_pools.counts == (0, 0)
     assert django_settings.SESSION_COOKIE_NAME not in client.cookies

@@ -13,12 +13,12 @@ from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import AsyncClient, Client
 from django.urls import set_urlconf
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import refresh, store
 from django_cognito.testing import sign_in
-from tests.support.login_scenario import Gate, change, refusal, token_answer
-from tests.support.scripted_server import Answer, ScriptedServer
+from tests.support.scenarios.login import Gate, change_login, refusal, token_response
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.sessions.outage_site")]
 
@@ -39,7 +39,7 @@ def sign_in_expired(settings: Any, token_endpoint: ScriptedServer) -> Callable[.
     def arrange(client: Client, grant: dict[str, Any] | None = None, *, expired_for: float = 10) -> Any:
         settings.COGNITO = {**settings.COGNITO, "GROUPS": {"owners": grant} if grant else {}}
         user = sign_in(client, "alice", groups=["owners"], refresh_token="r")
-        change(CognitoLogin.objects.get(), ends_in=-expired_for)
+        change_login(CognitoLogin.objects.get(), ends_in=-expired_for)
         token_endpoint.script(Answer(500))
         return user
 
@@ -97,8 +97,8 @@ def test_first_successful_refresh_restores_the_user(
 ) -> None:
     sign_in_expired(client, GRANTS["staff"])
     assert client.get("/user/").status_code == 503
-    change(CognitoLogin.objects.get(), retry_in=-1)
-    token_endpoint.script(token_answer(both={"groups": ["owners"]}), Answer(500))
+    change_login(CognitoLogin.objects.get(), retry_in=-1)
+    token_endpoint.script(token_response(both={"groups": ["owners"]}), Answer(500))
     assert client.get("/user/").json() == {"user": "alice", "staff": True, "superuser": False, "permissions": []}
 
 
@@ -139,7 +139,7 @@ def test_refresh_survives_a_rollback_of_the_view(
     client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
 ) -> None:
     sign_in_expired(client)
-    token_endpoint.script(token_answer(refresh_token="a-rotated-one"), Answer(500))
+    token_endpoint.script(token_response(refresh_token="a-rotated-one"), Answer(500))
     with atomic_requests():
         assert client.get("/roll-back/").content == b"rolled back"
     assert store.decrypt_tokens(CognitoLogin.objects.get()).refresh_token == "a-rotated-one"
@@ -169,7 +169,7 @@ def test_session_grace_is_read_from_the_settings(client: Client, settings: Any, 
     sign_in_expired(client, expired_for=9 * DAY)
     settings.COGNITO = {**settings.COGNITO, "SESSION_GRACE_SECONDS": 604_800}
     assert client.get("/user/").json()["user"] == ""
-    change(CognitoLogin.objects.get(), ends_in=-6 * DAY)
+    change_login(CognitoLogin.objects.get(), ends_in=-6 * DAY)
     assert client.get("/user/").json()["user"] == "alice"
 
 
@@ -325,7 +325,7 @@ def test_refresh_is_tried_once_per_back_off_period(
     assert {answer.status_code for answer in answers} == {503}
     assert token_endpoint.count == 1
     assert 1 <= int(answers[-1]["Retry-After"]) <= 5
-    change(CognitoLogin.objects.get(), retry_in=-1)
+    change_login(CognitoLogin.objects.get(), retry_in=-1)
     client.get("/user/")
     assert token_endpoint.count == 2
 
@@ -345,9 +345,9 @@ def test_request_that_lost_the_race_uses_the_tokens_of_the_winner(
     client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer
 ) -> None:
     sign_in_expired(client, GRANTS["staff"])
-    change(CognitoLogin.objects.get(), retry_in=-1)
+    change_login(CognitoLogin.objects.get(), retry_in=-1)
     before = CognitoLogin.objects.select_related("cognito_user").get()
-    token_endpoint.script(token_answer(both={"groups": ["owners"]}), Answer(500))
+    token_endpoint.script(token_response(both={"groups": ["owners"]}), Answer(500))
     refresh.ensure_fresh(CognitoLogin.objects.select_related("cognito_user").get())
     assert refresh.ensure_fresh(before).version == before.version + 1
     assert token_endpoint.count == 1
@@ -359,7 +359,7 @@ def test_request_during_a_retry_does_not_wait(
     client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer, is_async: bool
 ) -> None:
     sign_in_expired(client, GRANTS["staff"])
-    change(CognitoLogin.objects.get(), retry_in=-1)  # an earlier attempt has failed
+    change_login(CognitoLogin.objects.get(), retry_in=-1)  # an earlier attempt has failed
     gate = Gate()
     token_endpoint.script(replace(Answer(500), before=gate), Answer(500))
     retry = threading.Thread(target=_get_and_close, args=(client, "/user/"))
@@ -374,7 +374,7 @@ def test_request_during_a_retry_does_not_wait(
         assert caught.value.retry_after == 1
         assert time.monotonic() - started_at < refresh._WAIT_SECONDS
 
-    gate.wait_until_asked(then=check_unavailable)
+    gate.wait_for_request(then=check_unavailable)
     retry.join()
     assert token_endpoint.count == 1
 
@@ -389,7 +389,7 @@ def test_requests_that_wait_for_the_first_attempt_fail_with_it(
     waiting_threads = [threading.Thread(target=_get_and_close, args=(client, "/user/")) for _ in range(6)]
     for thread in waiting_threads:
         thread.start()
-    gate.wait_until_asked()
+    gate.wait_for_request()
     for thread in waiting_threads:
         thread.join(10)
     assert not any(thread.is_alive() for thread in waiting_threads)

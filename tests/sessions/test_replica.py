@@ -11,6 +11,7 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.db import connections
 from django.test import AsyncClient, Client
+from local_cognito_support.scripted_server import ScriptedServer
 
 from django_cognito.aws.client_cache import clear_cache
 from django_cognito.conf.loading import get_settings
@@ -22,8 +23,7 @@ from django_cognito.users.claim_sources import claims_from_directory
 from django_cognito.users.provisioning import update_users
 from tests.aws.token_identity_endpoint import GET_CREDENTIALS, GET_ID, POOL_ID, TokenIdentityEndpoint
 from tests.support.callers import bearer
-from tests.support.login_scenario import begin, change, come_back, refusal, token_answer
-from tests.support.scripted_server import ScriptedServer
+from tests.support.scenarios.login import change_login, finish_sign_in, refusal, start_sign_in, token_response
 from tests.support.second_database import second_database
 
 pytestmark = [
@@ -97,9 +97,9 @@ def get(client: Any, url: str, **headers: str) -> Any:
 
 def sign_in_at(client: Any, token_endpoint: ScriptedServer, username: str = "alice", **both: Any) -> Any:
     """Sign in through the login view and the callback."""
-    params = begin(client)
-    token_endpoint.script(token_answer(username, nonce=params["nonce"], both=both))
-    return come_back(client, params)
+    params = start_sign_in(client)
+    token_endpoint.script(token_response(username, nonce=params["nonce"], both=both))
+    return finish_sign_in(client, params)
 
 
 def stored_link(username: str = "alice") -> CognitoUser:
@@ -207,8 +207,8 @@ def test_link_and_unlink_in_one_session(token_endpoint: ScriptedServer) -> None:
     client = Client()
     sign_in_at(client, token_endpoint)
     params = dict(part.split("=") for part in client.post("/auth/link/")["Location"].partition("?")[2].split("&"))
-    token_endpoint.script(token_answer("google", nonce=params["nonce"]))
-    assert come_back(client, params).status_code == 302
+    token_endpoint.script(token_response("google", nonce=params["nonce"]))
+    assert finish_sign_in(client, params).status_code == 302
     assert stored_link("google").user == stored_link("alice").user
     assert client.post(f"/auth/unlink/{stored_link('alice').pk}/").status_code == 302
     assert [link.username for link in CognitoUser.objects.using("default").all()] == ["google"]
@@ -274,7 +274,7 @@ def sign_in_expired_admin(token_endpoint: ScriptedServer, replicated: Any) -> Ca
         past = int(time.time()) - 3_000
         with replicated():
             sign_in(client, groups=["admins"], refresh_token="r", iat=past, auth_time=past)
-        change(CognitoLogin.objects.using("default").get(), ends_in=-5)
+        change_login(CognitoLogin.objects.using("default").get(), ends_in=-5)
 
     return sign_in_expired
 
@@ -285,7 +285,7 @@ def test_groups_removed_by_a_refresh_stay_removed_on_the_next_page(
 ) -> None:
     client = client_class()
     sign_in_expired_admin(client)
-    token_endpoint.script(token_answer())
+    token_endpoint.script(token_response())
     for _ in range(2):
         assert get(client, url) == {"user": "alice", "superuser": False, "may": False}
     assert token_endpoint.count == 1
@@ -299,7 +299,7 @@ def test_rejected_refresh_sends_signed_out_with_the_user(
 ) -> None:
     client = client_class()
     sign_in(client, refresh_token="r")
-    change(CognitoLogin.objects.using("default").get(), ends_in=-5)
+    change_login(CognitoLogin.objects.using("default").get(), ends_in=-5)
     token_endpoint.script(refusal())
     assert get(client, url)["user"] == ""
     assert signed_out_usernames == ["alice"]
@@ -309,7 +309,7 @@ def test_user_saved_after_a_refresh_does_not_restore_removed_flags(
     client: Client, sign_in_expired_admin: Any, token_endpoint: ScriptedServer
 ) -> None:
     sign_in_expired_admin(client)
-    token_endpoint.script(token_answer())
+    token_endpoint.script(token_response())
     for _ in range(2):
         get(client, "/user/save/")
     assert not stored_link().user.is_superuser

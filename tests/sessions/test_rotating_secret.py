@@ -18,14 +18,21 @@ from django.test import Client
 from django.utils import timezone
 from local_cognito import Emulator
 from local_cognito_support.hosted_site import Browser
+from local_cognito_support.scripted_server import ScriptedServer
 
 from django_cognito import factories
 from django_cognito.core.client_secret import ClientSecret
 from django_cognito.models import CognitoLogin
 from django_cognito.sessions.store import SESSION_KEY
 from tests.support.local_cognito import SECRET, hosted_ui, seed_for, settings_for, sign_in_by_hand
-from tests.support.login_scenario import begin, come_back, login_of, refusal, token_answer, who
-from tests.support.scripted_server import ScriptedServer
+from tests.support.scenarios.login import (
+    create_login,
+    finish_sign_in,
+    refusal,
+    start_sign_in,
+    token_response,
+    username_at,
+)
 
 pytestmark = pytest.mark.urls("tests.support.login_site")
 
@@ -179,19 +186,19 @@ def test_refresh_after_a_secret_rotation_succeeds(
 ) -> None:
     secrets = ["first-secret", "second-secret"]
     settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": lambda: secrets.pop(0)}
-    login = login_of(client, ends_in=-1)
+    login = create_login(client, ends_in=-1)
     hosted = factories.get_hosted_ui()
     hosted._secret.read()
     hosted._secret.reset_after_fork()  # the cooldown has passed
-    token_endpoint.script(refusal("invalid_client"), token_answer())
-    assert who(client) == "alice"
+    token_endpoint.script(refusal("invalid_client"), token_response())
+    assert username_at(client) == "alice"
     assert (token_endpoint.count, CognitoLogin.objects.get(pk=login.pk).version) == (2, 1)
 
 
 @pytest.mark.django_db
 def test_failing_secret_function_ends_no_login(client: Client, settings: Any, token_endpoint: ScriptedServer) -> None:
     settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": lambda: 1 / 0}
-    login_of(client, ends_in=-1)
+    create_login(client, ends_in=-1)
     answer = client.get("/subject/")
     assert (answer.status_code, answer.json()["code"]) == (503, "client_secret_unavailable")
     assert (token_endpoint.count, CognitoLogin.objects.count()) == (0, 1)
@@ -202,6 +209,6 @@ def test_failing_secret_function_at_the_callback_is_an_error_page(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": lambda: None}
-    answer = come_back(client, begin(client))
+    answer = finish_sign_in(client, start_sign_in(client))
     assert (answer.status_code, answer.context["code"]) == (503, "client_secret_unavailable")
     assert answer["Retry-After"] == "60"

@@ -10,13 +10,13 @@ from django.contrib.auth import HASH_SESSION_KEY, get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.contrib.sessions.backends.signed_cookies import SessionStore
 from django.test import AsyncClient, Client
+from local_cognito_support.scripted_server import ScriptedServer
 
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
 from django_cognito.sessions import refresh, session_user
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users.authentication import authenticate
-from tests.support.login_scenario import change, token_answer
-from tests.support.scripted_server import ScriptedServer
+from tests.support.scenarios.login import change_login, token_response
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.sessions.user_site")]
 
@@ -37,8 +37,8 @@ def sign_in_admin(settings: Any, token_endpoint: ScriptedServer) -> Callable[...
         past = int(time.time()) - 3_000
         user = sign_in(client, "alice", groups=["admins"], refresh_token="r", iat=past, auth_time=past)
         assert user.is_superuser
-        change(CognitoLogin.objects.get(), ends_in=expires_in)
-        token_endpoint.script(token_answer("alice", both={"groups": []}))
+        change_login(CognitoLogin.objects.get(), ends_in=expires_in)
+        token_endpoint.script(token_response("alice", both={"groups": []}))
         return user
 
     return sign_in_with_admin_group
@@ -154,8 +154,8 @@ def test_permissions_read_before_the_refresh_are_read_again(
     sign_in(client, "alice", groups=["admins"], refresh_token="r", iat=past, auth_time=past)
     Group.objects.get().permissions.add(Permission.objects.get(codename="delete_user"))
     assert client.get("/user/").json()["may"] is True
-    change(CognitoLogin.objects.get(), ends_in=-5)
-    token_endpoint.script(token_answer("alice", both={"groups": []}))
+    change_login(CognitoLogin.objects.get(), ends_in=-5)
+    token_endpoint.script(token_response("alice", both={"groups": []}))
     assert client.get("/user/").json()["may"] is False
 
 
@@ -239,8 +239,8 @@ def test_group_added_by_the_refresh_grants_rights_at_once(
     settings.COGNITO = {**settings.COGNITO, "GROUPS": GROUPS}
     past = int(time.time()) - 3_000
     sign_in(client, "alice", refresh_token="r", iat=past, auth_time=past)
-    change(CognitoLogin.objects.get(), ends_in=-5)
-    token_endpoint.script(token_answer("alice", both={"groups": ["admins"]}))
+    change_login(CognitoLogin.objects.get(), ends_in=-5)
+    token_endpoint.script(token_response("alice", both={"groups": ["admins"]}))
     user_data = client.get("/user/").json()
     assert _rights(user_data) == {"staff": True, "superuser": True, "may": True, "groups": ["admins"]}
 

@@ -21,14 +21,24 @@ from django.test import Client
 from django.utils import timezone
 from local_cognito import Emulator
 from local_cognito_support.hosted_site import Browser
+from local_cognito_support.scripted_server import Answer, ScriptedServer, Silence
 
 from django_cognito import factories
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.models import CognitoLogin
 from django_cognito.sessions import refresh, store
 from tests.support.local_cognito import seed_for, settings_for, sign_in_by_hand
-from tests.support.login_scenario import Gate, begin, change, come_back, form_of, login_of, refusal, token_answer, who
-from tests.support.scripted_server import Answer, ScriptedServer, Silence
+from tests.support.scenarios.login import (
+    Gate,
+    change_login,
+    create_login,
+    finish_sign_in,
+    read_form,
+    refusal,
+    start_sign_in,
+    token_response,
+    username_at,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
@@ -86,9 +96,9 @@ def test_code_exchange_outlasts_the_timeout_of_other_requests(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     wait_for_http_timeout = outlast_http_timeout(settings)
-    params = begin(client)
-    token_endpoint.script(replace(token_answer(nonce=params["nonce"]), before=wait_for_http_timeout), Silence())
-    assert come_back(client, params).status_code == 302
+    params = start_sign_in(client)
+    token_endpoint.script(replace(token_response(nonce=params["nonce"]), before=wait_for_http_timeout), Silence())
+    assert finish_sign_in(client, params).status_code == 302
     assert [request.path for request in token_endpoint.requests] == ["/oauth2/token", *["/oauth2/revoke"] * 2]
 
 
@@ -96,8 +106,8 @@ def test_refresh_outlasts_the_timeout_of_other_requests(
     client: Client, settings: Any, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     wait_for_http_timeout = outlast_http_timeout(settings)
-    login = login_of(client, ends_in=-1)
-    token_endpoint.script(replace(token_answer(), before=wait_for_http_timeout), Silence())
+    login = create_login(client, ends_in=-1)
+    token_endpoint.script(replace(token_response(), before=wait_for_http_timeout), Silence())
     assert ensure_fresh(login).version == 1
 
 
@@ -130,7 +140,7 @@ def test_repetition_with_another_secret_shares_the_deadline(
         return secret
 
     settings.COGNITO = {**settings.COGNITO, "TOKEN_TIMEOUT_SECONDS": 1}
-    login = login_of(client, ends_in=-1)
+    login = create_login(client, ends_in=-1)
     settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": read_slowly}
     hosted_ui = factories.get_hosted_ui()
     hosted_ui._secret.read()
@@ -154,10 +164,10 @@ def test_lease_and_sent_time_are_stored_before_the_refresh_request(
     lease_seconds: float,
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, **changes}
-    login, stored_logins = login_of(client, ends_in=-1), []
+    login, stored_logins = create_login(client, ends_in=-1), []
     record_login = from_another_thread(lambda: stored_logins.append(reload_login(login)))
     started_at = timezone.now()
-    token_endpoint.script(replace(token_answer(), before=record_login))
+    token_endpoint.script(replace(token_response(), before=record_login))
     assert ensure_fresh(login).refresh_sent_at is None
     (stored_login,) = stored_logins
     assert started_at <= stored_login.refresh_sent_at <= timezone.now()
@@ -172,7 +182,7 @@ def test_lease_and_sent_time_are_stored_before_the_refresh_request(
 def test_sent_time_is_cleared_by_a_definite_response_only(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, answer: Answer, is_definite: bool
 ) -> None:
-    login = login_of(client, ends_in=-1)
+    login = create_login(client, ends_in=-1)
     token_endpoint.script(answer)
     with pytest.raises(CognitoUnavailableError):
         ensure_fresh(login)
@@ -182,7 +192,7 @@ def test_sent_time_is_cleared_by_a_definite_response_only(
 def test_sent_time_is_cleared_if_the_secret_cannot_be_read(
     client: Client, settings: Any, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
-    login = login_of(client, ends_in=-1)
+    login = create_login(client, ends_in=-1)
     settings.COGNITO = {**settings.COGNITO, "CLIENT_SECRET": lambda: 1 / 0}
     assert_unavailable(lambda: ensure_fresh(login), "client_secret_unavailable")
     assert (reload_login(login).refresh_sent_at, token_endpoint.count) == (None, 0)
@@ -192,12 +202,12 @@ def test_sent_time_is_cleared_if_the_secret_cannot_be_read(
 def test_sent_time_of_the_first_lost_response_is_not_changed(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, answer: Answer
 ) -> None:
-    sent_at = login_of(client, ends_in=-1, sent_ago=25).refresh_sent_at
-    token_endpoint.script(answer, token_answer())
+    sent_at = create_login(client, ends_in=-1, sent_ago=25).refresh_sent_at
+    token_endpoint.script(answer, token_response())
     with pytest.raises(CognitoUnavailableError):
         ensure_fresh(reload_login(CognitoLogin.objects.get()))
     assert CognitoLogin.objects.get().refresh_sent_at == sent_at
-    assert ensure_fresh(change(reload_login(CognitoLogin.objects.get()), retry_in=-1)).refresh_sent_at is None
+    assert ensure_fresh(change_login(reload_login(CognitoLogin.objects.get()), retry_in=-1)).refresh_sent_at is None
 
 
 @pytest.mark.django_db(transaction=True)
@@ -205,7 +215,7 @@ def test_sent_time_of_the_first_lost_response_is_not_changed(
 def test_attempt_without_its_lease_does_not_change_the_new_lease(
     client: Client, token_endpoint: ScriptedServer, answer: Answer
 ) -> None:
-    login = login_of(client, ends_in=30, sent_ago=25)
+    login = create_login(client, ends_in=30, sent_ago=25)
     lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
     rows = CognitoLogin.objects.filter(pk=login.pk)
     take_over = from_another_thread(lambda: rows.update(refreshing_until=lease))
@@ -217,7 +227,7 @@ def test_attempt_without_its_lease_does_not_change_the_new_lease(
 def test_refresh_that_starts_after_its_lease_is_not_sent(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    login, request_tokens, now = login_of(client, ends_in=-1), refresh._request_tokens, time.time
+    login, request_tokens, now = create_login(client, ends_in=-1), refresh._request_tokens, time.time
 
     def request_tokens_late(login: CognitoLogin) -> Any:
         """Start after the lease has expired: requests of other logins used all threads of the event loop."""
@@ -225,7 +235,7 @@ def test_refresh_that_starts_after_its_lease_is_not_sent(
         return request_tokens(login)
 
     monkeypatch.setattr(refresh, "_request_tokens", request_tokens_late)
-    token_endpoint.script(token_answer())
+    token_endpoint.script(token_response())
     assert_unavailable(lambda: ensure_fresh(login))
     assert token_endpoint.count == 0
 
@@ -242,21 +252,21 @@ def test_expired_login_during_a_slow_refresh_does_not_wait(
     lease_left: float,
 ) -> None:
     monkeypatch.setattr(refresh, "_POLL_SECONDS", 60)  # any wait is too long
-    login = login_of(client, ends_in=-1, leased_for=lease_left, sent_ago=LEASE_SECONDS - lease_left)
+    login = create_login(client, ends_in=-1, leased_for=lease_left, sent_ago=LEASE_SECONDS - lease_left)
     assert assert_unavailable(lambda: ensure_fresh(login), "refresh_in_progress") > 0
     assert token_endpoint.count == 0
 
 
 @pytest.mark.django_db(transaction=True)
 def test_request_with_a_stale_login_waits_for_the_next_attempt(client: Client, token_endpoint: ScriptedServer) -> None:
-    login, gate = login_of(client, ends_in=-1, leased_for=-1, sent_ago=21), Gate()
+    login, gate = create_login(client, ends_in=-1, leased_for=-1, sent_ago=21), Gate()
     stale_login = reload_login(login)
-    token_endpoint.script(replace(token_answer(), before=gate))
+    token_endpoint.script(replace(token_response(), before=gate))
     versions: list[int] = []
 
     async def both() -> None:
         first = asyncio.create_task(refresh.aensure_fresh(reloaded_login))
-        await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
+        await sync_to_async(gate.requested.wait, thread_sensitive=False)(20)
         second = asyncio.create_task(refresh.aensure_fresh(stale_login))
         await asyncio.sleep(0)  # let the task start
         gate.opened.set()
@@ -273,11 +283,11 @@ def test_request_with_a_stale_login_waits_for_the_next_attempt(client: Client, t
 def test_refusal_after_a_lost_response_ends_the_login_at_expiry(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
-    login = login_of(client, ends_in=30, sent_ago=LEASE_SECONDS + 1)
+    login = create_login(client, ends_in=30, sent_ago=LEASE_SECONDS + 1)
     token_endpoint.script(refusal())
     for _ in range(3):
         assert store.get_access_token(ensure_fresh(reload_login(login))).username == "alice"
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
     assert token_endpoint.count == 1
     CognitoLogin.objects.update(expires_at=timezone.now(), retry_at=timezone.now())
     assert_ended(lambda: ensure_fresh(reload_login(login)))
@@ -287,7 +297,7 @@ def test_refusal_after_a_lost_response_ends_the_login_at_expiry(
 def test_refusal_after_a_lost_response_ends_an_expired_login(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, caplog: pytest.LogCaptureFixture
 ) -> None:
-    login = login_of(client, ends_in=-1, sent_ago=90)
+    login = create_login(client, ends_in=-1, sent_ago=90)
     token_endpoint.script(refusal())
     with caplog.at_level(logging.WARNING, "django_cognito.sessions.refresh"):
         assert_ended(lambda: ensure_fresh(login))
@@ -298,7 +308,7 @@ def test_refusal_after_a_lost_response_ends_an_expired_login(
 def test_refusal_without_a_lost_response_ends_the_login_at_once(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, caplog: pytest.LogCaptureFixture
 ) -> None:
-    login = login_of(client, ends_in=30)
+    login = create_login(client, ends_in=30)
     token_endpoint.script(refusal())
     assert_ended(lambda: ensure_fresh(login))
     assert "RetryGracePeriodSeconds" not in caplog.text
@@ -307,8 +317,8 @@ def test_refusal_without_a_lost_response_ends_the_login_at_once(
 def test_wrong_tokens_after_a_lost_response_end_the_login_at_once(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
-    login = login_of(client, ends_in=30, sent_ago=25)
-    token_endpoint.script(token_answer("mallory"), Answer())
+    login = create_login(client, ends_in=30, sent_ago=25)
+    token_endpoint.script(token_response("mallory"), Answer())
     assert_ended(lambda: ensure_fresh(login))
 
 
@@ -327,27 +337,27 @@ def test_refresh_with_rejected_tokens_revokes_the_refresh_token(
     rotated_token: str | None,
     revoked_token: str,
 ) -> None:
-    login = login_of(client, ends_in=30)
-    token_endpoint.script(token_answer("mallory", refresh_token=rotated_token), Answer())
+    login = create_login(client, ends_in=30)
+    token_endpoint.script(token_response("mallory", refresh_token=rotated_token), Answer())
     assert_ended(lambda: ensure_fresh(login))
     assert [request.path for request in token_endpoint.requests] == ["/oauth2/token", "/oauth2/revoke"]
-    assert form_of(token_endpoint.requests[1])["token"] == revoked_token
+    assert read_form(token_endpoint.requests[1])["token"] == revoked_token
 
 
 def test_refresh_of_a_disabled_user_revokes_the_new_refresh_token(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
-    login = login_of(client, ends_in=-1)
+    login = create_login(client, ends_in=-1)
     get_user_model().objects.update(is_active=False)
-    token_endpoint.script(token_answer(refresh_token="the-second-one"), Answer())
+    token_endpoint.script(token_response(refresh_token="the-second-one"), Answer())
     assert_ended(lambda: ensure_fresh(login))
-    assert form_of(token_endpoint.requests[1])["token"] == "the-second-one"
+    assert read_form(token_endpoint.requests[1])["token"] == "the-second-one"
 
 
 def test_refused_refresh_token_is_not_revoked(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
-    login = login_of(client, ends_in=-1)
+    login = create_login(client, ends_in=-1)
     token_endpoint.script(refusal())
     assert_ended(lambda: ensure_fresh(login))
     assert token_endpoint.count == 1
@@ -368,7 +378,7 @@ def test_rotated_refresh_token_is_stored_if_the_jwks_is_unreachable(
 ) -> None:
     with Browser(emulator) as browser:  # type: ignore[arg-type]
         sign_in_by_hand(browser, client)
-    before = change(reload_login(CognitoLogin.objects.get()), ends_in=ends_in)
+    before = change_login(reload_login(CognitoLogin.objects.get()), ends_in=ends_in)
     factories.discard_instances()  # a worker that has just started
     working_settings = settings.COGNITO
     settings.COGNITO = {**working_settings, "JWKS_URI": f"{unreachable}/jwks.json"}
@@ -384,7 +394,7 @@ def test_rotated_refresh_token_is_stored_if_the_jwks_is_unreachable(
     assert store.decrypt_tokens(stored_login).refresh_token != store.decrypt_tokens(before).refresh_token
     settings.COGNITO = working_settings
     factories.discard_instances()
-    refreshed_login = ensure_fresh(change(stored_login, retry_in=-1))
+    refreshed_login = ensure_fresh(change_login(stored_login, retry_in=-1))
     assert refreshed_login.expires_at - timezone.now() > timedelta(minutes=30)
 
 
@@ -399,9 +409,9 @@ def test_rotated_refresh_token_is_stored_if_the_user_is_not_saved(
     def fail(*_: Any) -> None:
         raise error
 
-    login = login_of(client, ends_in=30, sent_ago=25)
+    login = create_login(client, ends_in=30, sent_ago=25)
     monkeypatch.setattr(refresh, "get_or_create_user", fail)
-    token_endpoint.script(token_answer(refresh_token="the-second-one"))
+    token_endpoint.script(token_response(refresh_token="the-second-one"))
     with pytest.raises(type(error)):
         ensure_fresh(login)
     stored_login = ensure_fresh(reload_login(login))
@@ -413,25 +423,25 @@ def test_rotated_refresh_token_is_stored_if_the_user_is_not_saved(
 def test_sign_out_with_unreachable_jwks_revokes_the_new_refresh_token(
     client: Client, settings: Any, token_endpoint: ScriptedServer, unreachable: str
 ) -> None:
-    login = login_of(client, ends_in=30)
+    login = create_login(client, ends_in=30)
     settings.COGNITO = {**settings.COGNITO, "JWKS_URI": f"{unreachable}/jwks.json"}
     factories.discard_instances()
     sign_out = from_another_thread(lambda: CognitoLogin.objects.filter(pk=login.pk).delete())
-    token_endpoint.script(replace(token_answer(refresh_token="the-second-one"), before=sign_out), Answer())
+    token_endpoint.script(replace(token_response(refresh_token="the-second-one"), before=sign_out), Answer())
     assert_ended(lambda: refresh.ensure_fresh(login))
-    assert form_of(token_endpoint.requests[-1])["token"] == "the-second-one"
+    assert read_form(token_endpoint.requests[-1])["token"] == "the-second-one"
 
 
 # Cancellation
 
 
 def test_cancelled_request_stores_the_new_refresh_token(client: Client, token_endpoint: ScriptedServer) -> None:
-    login, gate = login_of(client, ends_in=-1), Gate()
-    token_endpoint.script(replace(token_answer(refresh_token="the-second-one"), before=gate))
+    login, gate = create_login(client, ends_in=-1), Gate()
+    token_endpoint.script(replace(token_response(refresh_token="the-second-one"), before=gate))
 
     async def cancel_during_the_refresh() -> None:
         request = asyncio.create_task(refresh.aensure_fresh(login))
-        await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
+        await sync_to_async(gate.requested.wait, thread_sensitive=False)(20)
         request.cancel()
         await asyncio.sleep(0)  # let the task handle the cancellation
         gate.opened.set()
@@ -444,13 +454,13 @@ def test_cancelled_request_stores_the_new_refresh_token(client: Client, token_en
 
 
 def test_refused_refresh_of_a_cancelled_request_logs_no_error(client: Client, token_endpoint: ScriptedServer) -> None:
-    login, gate, unhandled_errors = login_of(client, ends_in=-1), Gate(), []
+    login, gate, unhandled_errors = create_login(client, ends_in=-1), Gate(), []
     token_endpoint.script(replace(refusal(), before=gate))
 
     async def cancel_during_the_refresh() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled_errors.append(context["message"]))
         request = asyncio.create_task(refresh.aensure_fresh(login))
-        await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
+        await sync_to_async(gate.requested.wait, thread_sensitive=False)(20)
         request.cancel()
         gate.opened.set()
         with pytest.raises(asyncio.CancelledError):
@@ -464,8 +474,8 @@ def test_refused_refresh_of_a_cancelled_request_logs_no_error(client: Client, to
 def test_browser_that_disconnects_during_a_refresh_stays_signed_in(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
-    login, gate = login_of(client, ends_in=-1), Gate()
-    token_endpoint.script(replace(token_answer(refresh_token="the-second-one"), before=gate))
+    login, gate = create_login(client, ends_in=-1), Gate()
+    token_endpoint.script(replace(token_response(refresh_token="the-second-one"), before=gate))
     cookie = f"sessionid={client.cookies['sessionid'].value}".encode()
     scope = {
         "type": "http",
@@ -479,7 +489,7 @@ def test_browser_that_disconnects_during_a_refresh_stays_signed_in(
     async def disconnect_during_the_refresh() -> None:
         browser = ApplicationCommunicator(get_asgi_application(), scope)
         await browser.send_input({"type": "http.request", "body": b""})
-        await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
+        await sync_to_async(gate.requested.wait, thread_sensitive=False)(20)
         await browser.send_input({"type": "http.disconnect"})
         gate.opened.set()
         await browser.wait(20)
@@ -488,4 +498,4 @@ def test_browser_that_disconnects_during_a_refresh_stays_signed_in(
     connections.close_all()
     assert reload_login(login).version == 1
     assert store.decrypt_tokens(reload_login(login)).refresh_token == "the-second-one"
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"

@@ -25,6 +25,7 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.test import AsyncClient, Client
 from django.utils import timezone
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.core.hosted_ui import TokenSet
@@ -32,8 +33,15 @@ from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import refresh, store
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users.authentication import authenticate, verify
-from tests.support.login_scenario import Gate, change, form_of, login_of, refusal, token_answer, who
-from tests.support.scripted_server import Answer, ScriptedServer
+from tests.support.scenarios.login import (
+    Gate,
+    change_login,
+    create_login,
+    read_form,
+    refusal,
+    token_response,
+    username_at,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
@@ -80,16 +88,16 @@ def is_deleted(login: CognitoLogin) -> bool:
 
 
 def test_stored_tokens_are_read_back(client: Client, token_endpoint: ScriptedServer) -> None:
-    login = login_of(client)
+    login = create_login(client)
     assert store.get_access_token(login).username == "alice"
     assert store.decrypt_tokens(login).access_token.count(".") == 2
     assert token_endpoint.count == 0
 
 
 def test_row_and_session_have_no_readable_token(client: Client, token_endpoint: ScriptedServer) -> None:
-    login = login_of(client)
-    change(login, ends_in=10)
-    token_endpoint.script(token_answer(refresh_token="the-refresh-token"))
+    login = create_login(client)
+    change_login(login, ends_in=10)
+    token_endpoint.script(token_response(refresh_token="the-refresh-token"))
     login = refresh.ensure_fresh(login)
     tokens = store.decrypt_tokens(login)
     for raw in (tokens.access_token, tokens.id_token, "the-refresh-token"):
@@ -106,14 +114,14 @@ def test_token_of_the_allowed_length_is_read_back(client: Client, settings: Any,
 
 
 def test_tokens_of_another_row_cannot_be_decrypted(client: Client, token_endpoint: ScriptedServer) -> None:
-    alice, bob = login_of(client, "alice"), login_of(Client(), "bob")
+    alice, bob = create_login(client, "alice"), create_login(Client(), "bob")
     CognitoLogin.objects.filter(pk=bob.pk).update(tokens=alice.tokens)
     with raises_sign_in_error("login_unreadable"):
         store.decrypt_tokens(reload_login(bob))
 
 
 def test_changed_tokens_cannot_be_decrypted(client: Client, token_endpoint: ScriptedServer) -> None:
-    login = login_of(client)
+    login = create_login(client)
     login.tokens = bytes(login.tokens)[:-1] + b"\0\0"
     with raises_sign_in_error("login_unreadable"):
         store.get_access_token(login)
@@ -122,7 +130,7 @@ def test_changed_tokens_cannot_be_decrypted(client: Client, token_endpoint: Scri
 def test_tokens_are_decrypted_with_a_fallback_secret_key(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
-    login = login_of(client)
+    login = create_login(client)
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another key for tests alone, as long as the one before it was"
     assert store.get_access_token(login).username == "alice"
@@ -131,7 +139,7 @@ def test_tokens_are_decrypted_with_a_fallback_secret_key(
 def test_new_secret_key_without_a_fallback_ends_the_login(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
-    login = login_of(client)
+    login = create_login(client)
     settings.SECRET_KEY = "another key for tests alone, as long as the one before it was"
     with raises_sign_in_error("login_unreadable"):
         store.decrypt_tokens(login)
@@ -140,20 +148,20 @@ def test_new_secret_key_without_a_fallback_ends_the_login(
 def test_refresh_encrypts_with_the_new_secret_key(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
-    login = login_of(client, ends_in=10)
+    login = create_login(client, ends_in=10)
     old_key = settings.SECRET_KEY
     settings.SECRET_KEY = "another key for tests alone, as long as the one before it was"
     settings.SECRET_KEY_FALLBACKS = [old_key]
-    token_endpoint.script(token_answer())
+    token_endpoint.script(token_response())
     refreshed_login = refresh.ensure_fresh(login)
     settings.SECRET_KEY_FALLBACKS = []
     assert store.get_access_token(refreshed_login).username == "alice"
 
 
 def test_session_with_undecryptable_tokens_is_signed_out(client: Client, token_endpoint: ScriptedServer) -> None:
-    alice, bob = login_of(Client(), "alice"), login_of(client, "bob")
+    alice, bob = create_login(Client(), "alice"), create_login(client, "bob")
     CognitoLogin.objects.filter(pk=bob.pk).update(tokens=alice.tokens)
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
     assert not client.session.items()
 
 
@@ -171,7 +179,7 @@ def test_login_is_loaded_with_its_link_in_one_query(
 
 
 def test_login_of_another_user_is_not_loaded(client: Client, token_endpoint: ScriptedServer) -> None:
-    login_of(client, "alice")
+    create_login(client, "alice")
     bob = sign_in(Client(), "bob")
     session = client.session
     session[auth.SESSION_KEY] = str(bob.pk)
@@ -222,7 +230,7 @@ def test_sign_in_ends_the_earlier_login_of_the_browser(
     sign_in(client, refresh_token="the-first-one")
     sign_in(client, second_username)
     assert [login.cognito_user.username for login in CognitoLogin.objects.all()] == [second_username]
-    assert [(request.path, form_of(request)["token"]) for request in token_endpoint.requests] == [
+    assert [(request.path, read_form(request)["token"]) for request in token_endpoint.requests] == [
         ("/oauth2/revoke", "the-first-one")
     ]
 
@@ -245,7 +253,7 @@ def test_sign_in_keeps_anonymous_session_data_only(client: Client, token_endpoin
 def test_tokens_before_the_margin_are_not_refreshed(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, ends_in: float
 ) -> None:
-    login = login_of(client, ends_in=ends_in)
+    login = create_login(client, ends_in=ends_in)
     assert ensure_fresh(login) is login
     assert token_endpoint.count == 0
 
@@ -254,21 +262,21 @@ def test_tokens_before_the_margin_are_not_refreshed(
 def test_tokens_in_the_margin_or_expired_are_refreshed(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, ends_in: float
 ) -> None:
-    login = login_of(client, ends_in=ends_in)
+    login = create_login(client, ends_in=ends_in)
     before = store.decrypt_tokens(login)
-    token_endpoint.script(token_answer())
+    token_endpoint.script(token_response())
     refreshed_login = ensure_fresh(login)
     assert store.decrypt_tokens(refreshed_login).access_token != before.access_token
     assert refreshed_login.expires_at - timezone.now() > timedelta(minutes=59)
     assert (refreshed_login.version, refreshed_login.refreshing_until) == (1, None)
-    assert form_of(token_endpoint.requests[0])["refresh_token"] == before.refresh_token
+    assert read_form(token_endpoint.requests[0])["refresh_token"] == before.refresh_token
 
 
 def test_refresh_margin_is_read_from_the_settings(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "REFRESH_MARGIN_SECONDS": 0}
-    login = login_of(client, ends_in=5)
+    login = create_login(client, ends_in=5)
     assert refresh.ensure_fresh(login) is login
     assert token_endpoint.count == 0
 
@@ -277,42 +285,42 @@ def test_refresh_token_without_rotation_is_used_again(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     sign_in(client, refresh_token="the-first-one")
-    token_endpoint.script(token_answer(refresh_token=None))
-    refreshed_login = ensure_fresh(change(reload_login(CognitoLogin.objects.get()), ends_in=-1))
+    token_endpoint.script(token_response(refresh_token=None))
+    refreshed_login = ensure_fresh(change_login(reload_login(CognitoLogin.objects.get()), ends_in=-1))
     assert store.decrypt_tokens(refreshed_login).refresh_token == "the-first-one"
 
 
 def test_rotated_refresh_token_is_stored_and_used_next(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
-    login = login_of(client, ends_in=-1)
-    token_endpoint.script(token_answer(refresh_token="the-second-one"), token_answer(refresh_token="the-third-one"))
-    refreshed_login = ensure_fresh(change(ensure_fresh(login), ends_in=-1))
+    login = create_login(client, ends_in=-1)
+    token_endpoint.script(token_response(refresh_token="the-second-one"), token_response(refresh_token="the-third-one"))
+    refreshed_login = ensure_fresh(change_login(ensure_fresh(login), ends_in=-1))
     assert store.decrypt_tokens(refreshed_login).refresh_token == "the-third-one"
-    assert form_of(token_endpoint.requests[1])["refresh_token"] == "the-second-one"
+    assert read_form(token_endpoint.requests[1])["refresh_token"] == "the-second-one"
 
 
 def test_refresh_updates_the_groups(client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh) -> None:
-    login = login_of(client, ends_in=-1)
+    login = create_login(client, ends_in=-1)
     later = int(timezone.now().timestamp()) + 5
     tokens = {
         "access_token": make_token(groups=["editors"], iat=later),
         "id_token": make_token(token_use="id", groups=["editors"], iat=later),
     }
-    token_endpoint.script(token_answer(**tokens))
+    token_endpoint.script(token_response(**tokens))
     assert ensure_fresh(login).cognito_user.groups == ["editors"]
 
 
 def test_stale_session_saved_after_a_refresh_restores_no_old_tokens(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
-    login = login_of(client, ends_in=-1)
+    login = create_login(client, ends_in=-1)
     stale_session = client.session
     stale_session["page"] = 1
-    token_endpoint.script(token_answer(refresh_token="the-second-one"))
-    assert who(client) == "alice"
+    token_endpoint.script(token_response(refresh_token="the-second-one"))
+    assert username_at(client) == "alice"
     stale_session.save()
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
     assert store.decrypt_tokens(reload_login(login)).refresh_token == "the-second-one"
 
 
@@ -323,8 +331,8 @@ def test_rollback_of_a_failing_view_leaves_the_new_tokens(
 ) -> None:
     monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", True)
     client = client_class(raise_request_exception=False)
-    login = login_of(client, ends_in=-1)
-    token_endpoint.script(token_answer(refresh_token="the-second-one"))
+    login = create_login(client, ends_in=-1)
+    token_endpoint.script(token_response(refresh_token="the-second-one"))
     get = client.get if client_class is Client else async_to_sync(client.get)
     assert get("/broken/").status_code == 500
     assert store.decrypt_tokens(reload_login(login)).refresh_token == "the-second-one"
@@ -337,7 +345,7 @@ def test_rollback_of_a_failing_view_leaves_the_new_tokens(
 def test_refused_refresh_ends_the_login(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, ends_in: float
 ) -> None:
-    login = login_of(client, ends_in=ends_in)
+    login = create_login(client, ends_in=ends_in)
     token_endpoint.script(refusal())
     with raises_sign_in_error("login_ended"):
         ensure_fresh(login)
@@ -348,22 +356,22 @@ def test_refused_refresh_ends_the_login(
 def test_refused_app_client_does_not_sign_out(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, error: str
 ) -> None:
-    login = login_of(client, ends_in=-1)
-    token_endpoint.script(refusal(error), token_answer())
+    login = create_login(client, ends_in=-1)
+    token_endpoint.script(refusal(error), token_response())
     with pytest.raises(CognitoUnavailableError) as caught:
         ensure_fresh(login)
     assert caught.value.code == "client_refused"
-    assert ensure_fresh(change(reload_login(login), retry_in=-1)).version == 1
+    assert ensure_fresh(change_login(reload_login(login), retry_in=-1)).version == 1
 
 
 def test_session_of_a_refused_login_is_redirected_to_login_once(client: Client, token_endpoint: ScriptedServer) -> None:
-    login_of(client, ends_in=-1)
+    create_login(client, ends_in=-1)
     token_endpoint.script(refusal())
     first = client.get("/mine/")
     assert (first.status_code, first["Location"]) == (302, "/auth/login/?next=/mine/")
     assert client.get(first["Location"])["Location"].startswith(f"{token_endpoint.url}/oauth2/authorize?")
     assert token_endpoint.count == 1
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 def make_tokens(**changes: Any) -> dict[str, str]:
@@ -397,8 +405,8 @@ def make_tokens(**changes: Any) -> dict[str, str]:
 def test_refresh_with_tokens_of_another_login_ends_the_login(
     client: Client, token_endpoint: ScriptedServer, tokens: Callable[[], dict[str, Any]]
 ) -> None:
-    login = login_of(client, ends_in=-1)
-    token_endpoint.script(token_answer(**tokens()))
+    login = create_login(client, ends_in=-1)
+    token_endpoint.script(token_response(**tokens()))
     with raises_sign_in_error("login_ended"):
         refresh.ensure_fresh(login)
     assert is_deleted(login)
@@ -410,8 +418,8 @@ def test_refresh_with_tokens_of_an_allowed_api_client_ends_the_login(
     client: Client, token_endpoint: ScriptedServer, settings: Any
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "CLIENT_IDS": [settings.COGNITO["CLIENT_ID"], "another"]}
-    login = login_of(client, ends_in=-1)
-    token_endpoint.script(token_answer(**make_tokens(client_id="another", aud="another")))
+    login = create_login(client, ends_in=-1)
+    token_endpoint.script(token_response(**make_tokens(client_id="another", aud="another")))
     with raises_sign_in_error("login_ended"):
         refresh.ensure_fresh(login)
 
@@ -420,9 +428,9 @@ def test_refresh_with_tokens_of_an_allowed_api_client_ends_the_login(
 def test_login_of_an_inactive_user_is_not_refreshed(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
-    login = login_of(client, ends_in=-1)
+    login = create_login(client, ends_in=-1)
     get_user_model().objects.update(is_active=False)
-    token_endpoint.script(token_answer())
+    token_endpoint.script(token_response())
     with raises_sign_in_error("login_ended"):
         ensure_fresh(login)
 
@@ -431,15 +439,15 @@ def test_login_without_a_refresh_token_ends_with_its_tokens(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
     sign_in(client)
-    login = change(reload_login(CognitoLogin.objects.get()), ends_in=30)
+    login = change_login(reload_login(CognitoLogin.objects.get()), ends_in=30)
     assert ensure_fresh(login).pk == login.pk
     with raises_sign_in_error("login_ended"):
-        ensure_fresh(change(reload_login(login), ends_in=-1))
+        ensure_fresh(change_login(reload_login(login), ends_in=-1))
     assert token_endpoint.count == 0
 
 
 def test_account_unlinked_during_the_sign_in_changes_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
-    other_login = login_of(client, "alice")
+    other_login = create_login(client, "alice")
     user = sign_in(Client(), "bob")
     CognitoUser.objects.filter(user=user).delete()
     request = HttpRequest()
@@ -485,7 +493,7 @@ def test_account_unlinked_while_its_login_is_stored_raises_no_error(
 def test_outage_in_the_margin_uses_the_old_tokens(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
-    login = login_of(client, ends_in=30)
+    login = create_login(client, ends_in=30)
     token_endpoint.script(Answer(500))
     assert store.get_access_token(ensure_fresh(login)).username == "alice"
     assert not is_deleted(login)
@@ -494,7 +502,7 @@ def test_outage_in_the_margin_uses_the_old_tokens(
 def test_outage_in_the_margin_is_one_refresh_request(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
-    login = login_of(client, ends_in=30)
+    login = create_login(client, ends_in=30)
     token_endpoint.script(Answer(500))
     for _ in range(3):
         ensure_fresh(reload_login(login))
@@ -504,35 +512,35 @@ def test_outage_in_the_margin_is_one_refresh_request(
 def test_refresh_is_retried_after_an_outage_in_the_margin(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
-    login = login_of(client, ends_in=30)
-    token_endpoint.script(Answer(500), token_answer())
+    login = create_login(client, ends_in=30)
+    token_endpoint.script(Answer(500), token_response())
     ensure_fresh(login)
-    assert ensure_fresh(change(reload_login(login), retry_in=-1)).version == 1
+    assert ensure_fresh(change_login(reload_login(login), retry_in=-1)).version == 1
 
 
 @pytest.mark.defends("RP-24")
 def test_outage_after_expiry_is_raised_and_ends_no_login(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
-    login = login_of(client, ends_in=-1)
-    token_endpoint.script(Answer(500), token_answer())
+    login = create_login(client, ends_in=-1)
+    token_endpoint.script(Answer(500), token_response())
     with pytest.raises(CognitoUnavailableError):
         ensure_fresh(reload_login(login))
-    assert ensure_fresh(change(reload_login(login), retry_in=-1)).version == 1
+    assert ensure_fresh(change_login(reload_login(login), retry_in=-1)).version == 1
 
 
 def test_expired_session_in_an_outage_has_its_user_without_rights(
     client: Client, token_endpoint: ScriptedServer
 ) -> None:
-    login_of(client, ends_in=-1)
+    create_login(client, ends_in=-1)
     token_endpoint.script(Answer(500))
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
     assert client.get("/groups/").status_code == 403
     answer = client.get("/subject/")
     assert (answer.status_code, answer.json()["code"]) == (503, "cognito_unavailable")
     assert int(answer["Retry-After"]) > 0
-    change(CognitoLogin.objects.get(), retry_in=-1)
-    token_endpoint.script(token_answer())
+    change_login(CognitoLogin.objects.get(), retry_in=-1)
+    token_endpoint.script(token_response())
     assert client.get("/subject/").content.decode() == get_subject()
 
 
@@ -552,15 +560,15 @@ def test_concurrent_requests_in_the_margin_use_the_old_tokens(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(refresh, "_POLL_SECONDS", 60)  # any wait is too long
-    login, gate = login_of(client, ends_in=30), Gate()
-    token_endpoint.script(replace(token_answer(), before=gate))
+    login, gate = create_login(client, ends_in=30), Gate()
+    token_endpoint.script(replace(token_response(), before=gate))
     winner = threads(ensure_fresh, reload_login(login))
     others: list[CognitoLogin] = []
 
     def run_others() -> None:
         others.extend(future.result(20) for future in [threads(ensure_fresh, reload_login(login)) for _ in range(7)])
 
-    gate.wait_until_asked(run_others)
+    gate.wait_for_request(run_others)
     assert [other.version for other in others] == [0] * 7
     assert winner.result(20).version == 1
     assert token_endpoint.count == 1
@@ -571,8 +579,8 @@ def test_concurrent_requests_in_the_margin_use_the_old_tokens(
 def test_eight_concurrent_refreshes_send_one_request(
     client: Client, token_endpoint: ScriptedServer, threads: Any, ends_in: float
 ) -> None:
-    login, start_line = login_of(client, ends_in=ends_in), threading.Barrier(8)
-    token_endpoint.script(token_answer())
+    login, start_line = create_login(client, ends_in=ends_in), threading.Barrier(8)
+    token_endpoint.script(token_response())
 
     def run(stored_login: CognitoLogin) -> CognitoLogin:
         start_line.wait(20)
@@ -587,10 +595,10 @@ def test_eight_concurrent_refreshes_send_one_request(
 def test_concurrent_requests_after_expiry_wait_for_the_refresh(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, threads: Any
 ) -> None:
-    login, gate = login_of(client, ends_in=-1), Gate()
-    token_endpoint.script(replace(token_answer(), before=gate))
+    login, gate = create_login(client, ends_in=-1), Gate()
+    token_endpoint.script(replace(token_response(), before=gate))
     runs = [threads(ensure_fresh, reload_login(login)) for _ in range(4)]
-    gate.wait_until_asked()
+    gate.wait_for_request()
     assert [run.result(20).version for run in runs] == [1] * 4
     assert token_endpoint.count == 1
 
@@ -599,22 +607,22 @@ def test_concurrent_requests_after_expiry_wait_for_the_refresh(
 def test_waiting_requests_end_with_a_refused_refresh(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, threads: Any
 ) -> None:
-    login, gate = login_of(client, ends_in=-1), Gate()
+    login, gate = create_login(client, ends_in=-1), Gate()
     token_endpoint.script(replace(refusal(), before=gate))
     runs = [threads(ensure_fresh, reload_login(login)) for _ in range(3)]
-    gate.wait_until_asked()
+    gate.wait_for_request()
     assert {run.exception(20).code for run in runs} == {"login_ended"}
     assert token_endpoint.count == 1
 
 
 def test_async_refresh_does_not_block_the_database_thread(client: Client, token_endpoint: ScriptedServer) -> None:
-    login, gate = login_of(client, ends_in=-1), Gate()
-    token_endpoint.script(replace(token_answer(), before=gate))
+    login, gate = create_login(client, ends_in=-1), Gate()
+    token_endpoint.script(replace(token_response(), before=gate))
 
     async def both() -> tuple[int, CognitoLogin]:
         refresh_task = asyncio.create_task(refresh.aensure_fresh(login))
         try:
-            await sync_to_async(gate.asked.wait, thread_sensitive=False)(20)
+            await sync_to_async(gate.requested.wait, thread_sensitive=False)(20)
             logins = await asyncio.wait_for(sync_to_async(CognitoLogin.objects.count)(), 5)
         finally:
             gate.opened.set()
@@ -628,7 +636,7 @@ def test_wait_for_another_refresh_has_a_timeout(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(refresh, "_WAIT_SECONDS", 0.1)
-    login = login_of(client, ends_in=-1, leased_for=60)
+    login = create_login(client, ends_in=-1, leased_for=60)
     with pytest.raises(CognitoUnavailableError) as caught:
         ensure_fresh(login)
     assert (caught.value.code, caught.value.retry_after > 0) == ("refresh_in_progress", True)
@@ -639,8 +647,8 @@ def test_wait_for_another_refresh_has_a_timeout(
 def test_refresh_of_a_killed_worker_is_repeated_after_its_lease(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, ends_in: float
 ) -> None:
-    login = login_of(client, ends_in=ends_in, leased_for=-1)
-    token_endpoint.script(token_answer())
+    login = create_login(client, ends_in=ends_in, leased_for=-1)
+    token_endpoint.script(token_response())
     assert ensure_fresh(login).version == 1
 
 
@@ -658,10 +666,10 @@ def as_another_worker(function: Callable[[], Any]) -> Callable[[], None]:
 
 @pytest.mark.django_db(transaction=True)
 def test_lease_is_longer_than_the_timeouts_of_its_requests(client: Client, token_endpoint: ScriptedServer) -> None:
-    login = login_of(client, ends_in=30)
+    login = create_login(client, ends_in=30)
     leases: list[Any] = []
     record_lease = as_another_worker(lambda: leases.append(reload_login(login).refreshing_until))
-    token_endpoint.script(replace(token_answer(), before=record_lease))
+    token_endpoint.script(replace(token_response(), before=record_lease))
     refresh.ensure_fresh(login)
     assert leases[0] - timezone.now() > timedelta(seconds=6)  # two requests of HTTP_TIMEOUT_SECONDS: tokens, then JWKS
 
@@ -674,11 +682,11 @@ def refresh_in_another_worker(login: CognitoLogin) -> Callable[[], None]:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("answer", [token_answer, refusal, lambda: Answer(500)], ids=["tokens", "refusal", "outage"])
+@pytest.mark.parametrize("answer", [token_response, refusal, lambda: Answer(500)], ids=["tokens", "refusal", "outage"])
 def test_late_worker_uses_the_tokens_of_the_other(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, answer: Callable[[], Answer]
 ) -> None:
-    login = login_of(client, ends_in=-1)
+    login = create_login(client, ends_in=-1)
     token_endpoint.script(replace(answer(), before=refresh_in_another_worker(login)))
     refreshed_login = ensure_fresh(login)
     assert (refreshed_login.version, store.is_expired(refreshed_login)) == (1, False)
@@ -688,15 +696,15 @@ def test_late_worker_uses_the_tokens_of_the_other(
 def test_sign_out_during_a_refresh_revokes_the_new_refresh_token(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
 ) -> None:
-    login = login_of(client, ends_in=30)
+    login = create_login(client, ends_in=30)
     sign_out = as_another_worker(lambda: CognitoLogin.objects.filter(pk=login.pk).delete())
-    token_endpoint.script(replace(token_answer(refresh_token="the-second-one"), before=sign_out), Answer())
+    token_endpoint.script(replace(token_response(refresh_token="the-second-one"), before=sign_out), Answer())
     with raises_sign_in_error("login_ended"):
         ensure_fresh(reload_login(login))
     assert CognitoLogin.objects.count() == 0
     # The sign-out could revoke the old refresh token only; this request alone has the new one.
     last = token_endpoint.requests[-1]
-    assert (last.path, form_of(last)["token"]) == ("/oauth2/revoke", "the-second-one")
+    assert (last.path, read_form(last)["token"]) == ("/oauth2/revoke", "the-second-one")
 
 
 # Sign-out
@@ -709,7 +717,7 @@ def test_ended_login_is_revoked_and_deleted(client: Client, token_endpoint: Scri
     assert store.SESSION_KEY not in session
     assert CognitoLogin.objects.count() == 0
     (request,) = token_endpoint.requests
-    assert (request.path, form_of(request)["token"]) == ("/oauth2/revoke", "the-first-one")
+    assert (request.path, read_form(request)["token"]) == ("/oauth2/revoke", "the-first-one")
 
 
 @pytest.mark.parametrize("answer", [Answer(500), refusal("invalid_client"), refusal("unsupported_token_type")])
@@ -734,7 +742,7 @@ def test_end_login_without_a_refresh_token_sends_no_request(client: Client, toke
 
 
 def test_end_login_of_a_deleted_login_does_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
-    login_of(client)
+    create_login(client)
     session = client.session
     store.end_login(client.session)
     store.end_login(session)
@@ -742,7 +750,7 @@ def test_end_login_of_a_deleted_login_does_nothing(client: Client, token_endpoin
 
 
 def test_login_with_undecryptable_tokens_is_deleted(client: Client, token_endpoint: ScriptedServer) -> None:
-    alice, bob = login_of(Client(), "alice"), login_of(client, "bob")
+    alice, bob = create_login(Client(), "alice"), create_login(client, "bob")
     CognitoLogin.objects.filter(pk=bob.pk).update(tokens=alice.tokens)
     store.end_login(client.session)
     assert is_deleted(bob)
@@ -754,42 +762,42 @@ def test_sign_out_without_a_domain_deletes_the_login(client: Client, settings: A
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
     client.logout()
     assert CognitoLogin.objects.count() == 0
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 def test_login_without_a_domain_ends_with_its_tokens(
     client: Client, settings: Any, token_endpoint: ScriptedServer
 ) -> None:
-    login_of(client, ends_in=-1)
+    create_login(client, ends_in=-1)
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 def test_django_logout_ends_the_login(client: Client, token_endpoint: ScriptedServer) -> None:
-    login_of(client)
+    create_login(client)
     client.logout()
     assert CognitoLogin.objects.count() == 0
     assert token_endpoint.requests[0].path == "/oauth2/revoke"
 
 
 def test_admin_logout_ends_the_login(client: Client, token_endpoint: ScriptedServer) -> None:
-    login_of(client)
+    create_login(client)
     get_user_model().objects.update(is_staff=True)
     client.post("/admin/logout/")
     assert CognitoLogin.objects.count() == 0
     assert token_endpoint.requests[0].path == "/oauth2/revoke"
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 def test_logout_signal_without_a_session_ends_no_login(client: Client, token_endpoint: ScriptedServer) -> None:
-    login_of(client)
+    create_login(client)
     user_logged_out.send(sender=None, request=None, user=None)
     user_logged_out.send(sender=None, request=HttpRequest(), user=None)
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
 
 
 def test_logout_of_a_local_user_sends_no_request(client: Client, token_endpoint: ScriptedServer) -> None:
     client.force_login(get_user_model().objects.create(username="local"), "django.contrib.auth.backends.ModelBackend")
-    assert who(client) == "local"
+    assert username_at(client) == "local"
     client.logout()
     assert token_endpoint.count == 0

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.test import Client
+from local_cognito_support.scripted_server import ScriptedServer
 
 from django_cognito.core import AccessToken
 from django_cognito.core.hosted_ui import TokenSet
@@ -15,8 +16,7 @@ from django_cognito.models import CognitoLogin
 from django_cognito.sessions import store
 from django_cognito.testing import make_token
 from django_cognito.users.authentication import authenticate
-from tests.support.login_scenario import login_of, token_answer, who
-from tests.support.scripted_server import ScriptedServer
+from tests.support.scenarios.login import create_login, token_response, username_at
 
 pytestmark = [
     pytest.mark.django_db,
@@ -57,20 +57,22 @@ def test_new_login_expires_with_the_first_of_its_tokens(
 def test_refreshed_login_expires_with_the_first_of_its_tokens(
     client: Client, token_endpoint: ScriptedServer, access_expires_in: int, id_expires_in: int
 ) -> None:
-    login, now = login_of(client, ends_in=-1), int(time.time())
+    login, now = create_login(client, ends_in=-1), int(time.time())
     tokens = {
         "access_token": make_token(exp=now + access_expires_in),
         "id_token": make_token(token_use="id", exp=now + id_expires_in),
     }
-    token_endpoint.script(token_answer(**tokens))
-    assert who(client) == "alice"
+    token_endpoint.script(token_response(**tokens))
+    assert username_at(client) == "alice"
     assert get_expires_at(login) == datetime.fromtimestamp(now + SOON, UTC)
 
 
 def test_login_is_refreshed_before_its_id_token_expires(client: Client, token_endpoint: ScriptedServer) -> None:
-    login_of(client, ends_in=-1)
-    token_endpoint.script(token_answer(id_token=make_token(token_use="id", exp=int(time.time()) + 30)), token_answer())
-    who(client)  # gets an ID token that expires soon
+    create_login(client, ends_in=-1)
+    token_endpoint.script(
+        token_response(id_token=make_token(token_use="id", exp=int(time.time()) + 30)), token_response()
+    )
+    username_at(client)  # gets an ID token that expires soon
     assert token_endpoint.count == 1
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
     assert token_endpoint.count == 2

@@ -15,7 +15,7 @@ from django.core.cache import caches
 from django.db import connection
 from django.utils import timezone
 from local_cognito import Emulator
-from local_cognito_support.hosted_site import Browser, query_of
+from local_cognito_support.hosted_site import Browser, read_query
 
 from django_cognito.models import CognitoLogin
 from tests.support.gunicorn_server import listening_socket, serve
@@ -41,7 +41,7 @@ class Site(NamedTuple):
         login = browser.get(f"{self.url}/auth/login/?next=/who/", allow_redirects=False, timeout=TIMEOUT_SECONDS)
         with Browser(self.emulator) as hosted_ui:  # type: ignore[arg-type]
             authorize = login.headers["Location"]
-            hosted_ui.open(urlsplit(authorize).path, **query_of(authorize))
+            hosted_ui.open(urlsplit(authorize).path, **read_query(authorize))
             callback = hosted_ui.sign_in(username).headers["Location"]
         assert browser.get(callback, timeout=TIMEOUT_SECONDS).json()["user"] == username
         return browser

@@ -1,4 +1,4 @@
-"""Answers that are no set of keys and no tokens, and answers without end."""
+"""Responses that contain neither a JWKS nor tokens, and endless responses."""
 
 import json
 import ssl
@@ -7,8 +7,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from local_cognito_support.scripted_server import Answer, Drip, Flood, Raw, Step
+
 from tests.support.certificates import Authority, only_tls_1_0
-from tests.support.scripted_server import Answer, Drip, Flood, Raw, Step
 from tests.support.signing import jwk, jwks
 
 KIB, MIB = 1024, 1024 * 1024
@@ -30,7 +31,7 @@ KEYLESS: dict[str, Any] = {
 
 @cache
 def packed_zeros(mebibytes: int) -> bytes:
-    """So many zeros, by gzip."""
+    """Return this many MiB of zeros, compressed with gzip."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     return b"".join([*(packer.compress(b"\0" * MIB) for _ in range(mebibytes)), packer.flush()])
 
@@ -71,7 +72,7 @@ FLOODS: dict[str, Callable[[], Flood]] = {
 }
 
 
-HASTE = 0.3  # the total deadline, of seconds that are real: what drips would take for ever
+HASTE = 0.3  # the total deadline in real seconds; a dripping response would never end
 
 
 DRIPS: dict[str, Step] = {

@@ -1,4 +1,4 @@
-"""How a test's caller comes: with a token in the Authorization header, or with a login whose token is over."""
+"""Callers of a test: a token in the Authorization header, or a login with expired tokens."""
 
 import time
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from django_cognito.models import CognitoLogin
 from django_cognito.testing import make_token
 
 _id_token = partial(make_token, token_use="id")
-# What does not go with alice's access token in X-Cognito-Id-Token, and the code of the refusal.
+# ID tokens that are rejected beside alice's access token in X-Cognito-Id-Token, and the error codes.
 BAD_ID_TOKENS: dict[str, tuple[Callable[[], str], str]] = {
     "another person's": (lambda: _id_token(username="bob"), "token_mismatch"),
     "another person's, of the same sign-in": (lambda: _id_token(sub="somebody-else"), "token_mismatch"),
@@ -29,24 +29,27 @@ BAD_ID_TOKENS: dict[str, tuple[Callable[[], str], str]] = {
     "an access token": (make_token, "wrong_token_use"),
     "empty": (str, "malformed_token"),
     "no token": (lambda: "no token", "malformed_token"),
-    "two of them": (lambda: f"{_id_token()}, {_id_token()}", "refresh_token"),  # of five parts, as that one is
+    "two of them": (
+        lambda: f"{_id_token()}, {_id_token()}",
+        "refresh_token",
+    ),  # it has five parts, as a refresh token has
 }
-# All of them are tried at `authenticate`, these at each entry point.
+# `authenticate` is tested with all of them, each entry point with these.
 SOME_BAD_ID_TOKENS = {
     name: BAD_ID_TOKENS[name] for name in ("another person's", "another sign-in's", "over", "empty", "two of them")
 }
 
 
 def with_id_token(raw: str, id_token: str) -> dict[str, str]:
-    """The headers of a request with the token `raw`, and the ID token that is said to belong to it."""
+    """Return the headers of a request with the token `raw` and an ID token."""
     return {**bearer(raw), "x-cognito-id-token": id_token}
 
 
 def bearer(raw: str) -> dict[str, str]:
-    """The headers of a request with the token `raw`: `client.get(url, headers=bearer(raw))`."""
+    """Return the headers of a request with the token `raw`: `client.get(url, headers=bearer(raw))`."""
     return {"authorization": f"Bearer {raw}"}
 
 
 def end_tokens() -> None:
-    """Every kept login's access token has ended; only Cognito has the next."""
+    """Let the access token of every stored login expire; only a refresh returns new ones."""
     CognitoLogin.objects.update(expires_at=timezone.now() - timedelta(seconds=1))

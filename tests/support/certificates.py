@@ -1,4 +1,4 @@
-"""A certificate authority that lasts as long as the test run, and the certificates that a server should not have."""
+"""A certificate authority for one test run, and invalid server certificates."""
 
 import datetime
 import ipaddress
@@ -17,12 +17,12 @@ _DAY = datetime.timedelta(days=1)
 
 
 class Authority:
-    """Issues server certificates into `folder`; `bundle` is the file for REQUESTS_CA_BUNDLE."""
+    """Issue server certificates into `folder`; `bundle` is the file for REQUESTS_CA_BUNDLE."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._key = private_key("authority")
-        self._name = _named("Tests' own authority")
+        self._name = _common_name("Test authority")
         self.bundle = folder / "authority.pem"
         made = _builder(self._name, self._name, self._key, 0, 1).add_extension(x509.BasicConstraints(True, 0), True)
         made = made.add_extension(_KEY_USAGE, critical=True)
@@ -32,11 +32,11 @@ class Authority:
     def tls(
         self, host: str = "127.0.0.1", *, from_day: float = -1, to_day: float = 1, self_signed: bool = False
     ) -> ssl.SSLContext:
-        """A server's context with a certificate for `host`, good from and to these days from now."""
-        key, name = private_key("server"), _named(host)
+        """Return a server's context with a certificate for `host`, valid between these days from now."""
+        key, name = private_key("server"), _common_name(host)
         issuer, signer = (name, key) if self_signed else (self._name, self._key)
         names = x509.SubjectAlternativeName([_general_name(host)])
-        # Python 3.13 takes no certificate that does not name its issuer's key (RFC 5280 4.2.1.1).
+        # Python 3.13 rejects a certificate without its issuer's key identifier (RFC 5280 4.2.1.1).
         issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
         made = _builder(name, issuer, key, from_day, to_day).add_extension(names, critical=False)
         made = made.add_extension(issuer_key, critical=False)
@@ -51,9 +51,9 @@ class Authority:
 
 
 def only_tls_1_0(context: ssl.SSLContext) -> ssl.SSLContext:
-    """The context of a server, or of a client, that speaks nothing newer."""
+    """Limit the context of a server or client to TLS 1.0 and return it."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # that is the point
+        warnings.simplefilter("ignore", DeprecationWarning)  # the deprecated version is the purpose
         context.set_ciphers("DEFAULT:@SECLEVEL=0")
         context.minimum_version = ssl.TLSVersion.TLSv1
         context.maximum_version = ssl.TLSVersion.TLSv1
@@ -73,7 +73,7 @@ _KEY_USAGE = x509.KeyUsage(
 )
 
 
-def _named(name: str) -> x509.Name:
+def _common_name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
 
 

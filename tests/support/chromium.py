@@ -1,4 +1,4 @@
-"""Start Chromium for tests. What it may reach beyond that is the caller's choice."""
+"""Start Chromium for tests. Does not restrict its requests."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from .real_parts import CHROMIUM_ARGUMENTS, chromium_path
 
 @contextmanager
 def running_chromium(*arguments: str) -> Iterator[Browser]:
-    """Start Chromium with these further arguments, and close it in the end."""
+    """Start Chromium with additional arguments; close it afterwards."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=[*CHROMIUM_ARGUMENTS, *arguments])
         yield browser

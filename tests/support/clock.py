@@ -1,10 +1,10 @@
-"""Clocks that tests pass in where the code takes the time from."""
+"""Clocks that tests pass to the code under test."""
 
 import time
 
 
 class Clock:
-    """A clock that stands until a test moves it."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self, now: float = 1_000.0) -> None:
         self.now = now

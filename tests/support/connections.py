@@ -1,4 +1,4 @@
-"""Who was connected to: counted where connections are made, so that no answer and no mock can hide one."""
+"""Count connections in the socket module, so that neither a response nor a mock can hide one."""
 
 import ipaddress
 import socket
@@ -12,26 +12,26 @@ _LISTENING: list["Connections"] = []
 
 
 class Connections:
-    """The attempts to connect that this process has made while it was watched, and the names that it looked up."""
+    """The connection attempts and name lookups of this process while it is observed."""
 
     def __init__(self) -> None:
         self.addresses: list[tuple[str, int]] = []
         self.names: list[str] = []
 
     def to(self, url: str) -> int:
-        """How often the origin of `url` was to be connected to, refusals included."""
+        """Return the number of connection attempts to the origin of `url`, refused ones included."""
         parts = urlsplit(url)
         return self.addresses.count((str(parts.hostname), int(parts.port or 0)))
 
     @property
     def abroad(self) -> list[str]:
-        """Hosts other than this machine that were to be reached, or looked up."""
-        return [host for host in (*(host for host, _ in self.addresses), *self.names) if not _is_here(host)]
+        """Return the hosts other than loopback that were connected to or looked up."""
+        return [host for host in (*(host for host, _ in self.addresses), *self.names) if not _is_loopback(host)]
 
 
 @contextmanager
 def watched() -> Iterator[Connections]:
-    """Watch the connections of this process."""
+    """Observe the connections of this process."""
     seen = Connections()
     _LISTENING.append(seen)
     try:
@@ -42,24 +42,24 @@ def watched() -> Iterator[Connections]:
 
 @contextmanager
 def full_backlog() -> Iterator[str]:
-    """An origin that answers no SYN: the queue of its listener is full, and nobody accepts."""
-    with ExitStack() as held:
-        listener = held.enter_context(socket.socket())
+    """Yield an origin that answers no SYN: the queue of its listener is full."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
         for _ in range(64):
-            waiting = held.enter_context(socket.socket())
+            waiting = stack.enter_context(socket.socket())
             waiting.settimeout(0.1)
             try:
                 waiting.connect(listener.getsockname())
             except TimeoutError:
                 break
         else:
-            raise AssertionError("the queue takes whoever comes")
+            raise AssertionError("the queue accepts every connection")
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def _is_here(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -67,10 +67,10 @@ def _is_here(host: str) -> bool:
 
 
 def stay_on_this_machine() -> None:
-    """From here on refuse connections to anywhere else, loudly: an OSError could pass for an outage in a test of one.
+    """Refuse connections to other hosts with a RuntimeError: an OSError could look like an outage.
 
-    By the methods themselves and not by an audit hook in Python: while one runs, another thread's trace function cannot
-    be installed (CPython 3.11), and coverage installs one in each thread.
+    It replaces the methods. An audit hook in Python would not work: while one runs, no trace function can be
+    installed in another thread (CPython 3.11), and coverage installs one in each thread.
     """
     if not hasattr(socket.socket.connect, "__wrapped__"):
         for name in ("connect", "connect_ex"):
@@ -81,11 +81,11 @@ def stay_on_this_machine() -> None:
 def _watched_connect(real: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(real)
     def connect(self: socket.socket, address: Any, /) -> Any:
-        if isinstance(address, tuple):  # else a file's name
-            for seen in _LISTENING:
-                seen.addresses.append(address[:2])
-            if not _is_here(address[0]):
-                raise RuntimeError(f"a test reaches out to {address[0]}; tests stay on this machine")
+        if isinstance(address, tuple):  # else the path of a Unix socket
+            for record in _LISTENING:
+                record.addresses.append(address[:2])
+            if not _is_loopback(address[0]):
+                raise RuntimeError(f"a test connects to {address[0]}; tests use loopback only")
         return real(self, address)
 
     return connect
@@ -95,8 +95,8 @@ def _watched_lookup(real: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(real)
     def getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
         if host is not None:
-            for seen in _LISTENING:
-                seen.names.append(host.decode() if isinstance(host, bytes) else host)
+            for record in _LISTENING:
+                record.names.append(host.decode() if isinstance(host, bytes) else host)
         return real(host, *args, **kwargs)
 
     return getaddrinfo

@@ -1,4 +1,4 @@
-"""The plain views behind which the doors are tested, and their addresses. Each answers what it saw."""
+"""Views and URLs for the tests of the entry points. Each view returns what it found in the request."""
 
 from typing import Any
 
@@ -129,8 +129,8 @@ def edit_exempt(request: Any) -> HttpResponse:
     return HttpResponse("edited")
 
 
-def eve_is_here(get_response: Any) -> Any:
-    """A middleware that knows who calls by other means, as RemoteUserMiddleware does."""
+def sign_in_eve(get_response: Any) -> Any:
+    """Return a middleware that sets another user, as RemoteUserMiddleware does."""
 
     def middleware(request: Any) -> Any:
         request.user = get_user_model()(username="eve")
@@ -140,7 +140,7 @@ def eve_is_here(get_response: Any) -> Any:
 
 
 def token_in_a_cookie(get_response: Any) -> Any:
-    """A middleware that moves a token to where it belongs, after ours has looked, and after the user was asked for."""
+    """Return a middleware that sets the Authorization header after CognitoMiddleware has authenticated the request."""
 
     def middleware(request: Any) -> Any:
         _ = request.user.is_authenticated
@@ -158,7 +158,7 @@ class Api(APIView):
 
 
 def csrf_failed(request: HttpRequest, reason: str) -> HttpResponse:
-    return HttpResponse(f"one of {get_user_model().objects.count()} people", status=403)
+    return HttpResponse(f"one of {get_user_model().objects.count()} users", status=403)
 
 
 urlpatterns = [

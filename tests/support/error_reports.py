@@ -1,4 +1,4 @@
-"""What is shown of an error to whoever runs a site: Django's report, which e-mails have too, and Sentry's."""
+"""Reports of an error as an operator sees them: Django's (also in emails) and Sentry's."""
 
 import json
 from typing import Any
@@ -10,22 +10,22 @@ from sentry_sdk.utils import event_from_exception
 
 
 def report_of(error: BaseException, request: HttpRequest | None = None) -> str:
-    """Both reports of an error that a test caught, from the first frame of ours on: those before know all secrets.
+    """Return both reports of an error, from the first frame of django_cognito on: earlier frames contain all secrets.
 
-    Of an error without a frame of ours, from the first on that is not the test's.
+    Without such a frame, the reports start after the frame of the test.
     """
     first: Any = error.__traceback__
     frames = [first]
     while frames[-1].tb_next is not None:
         frames.append(frames[-1].tb_next)
-    ours = (each for each in frames if "django_cognito" in each.tb_frame.f_code.co_filename)
-    trace = error.__traceback__ = next(ours, first.tb_next)
+    package_frames = (frame for frame in frames if "django_cognito" in frame.tb_frame.f_code.co_filename)
+    trace = error.__traceback__ = next(package_frames, first.tb_next)
     django = ExceptionReporter(request, type(error), error, trace).get_traceback_html()
     return f"{django}\n{_at_sentry(error)}"
 
 
 def _at_sentry(error: BaseException) -> str:
-    """What Sentry's client would send, as it is by default but for strings, which it would cut."""
+    """Return what Sentry's client would send with its defaults, but without cutting long strings."""
     sent: list[str] = []
 
     def send(event: Any, _: Any) -> None:

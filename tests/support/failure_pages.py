@@ -12,7 +12,7 @@ GUIDE = source.PROJECT_DIRECTORY / "docs" / "signing-in.md"
 class Page(NamedTuple):
     """What the page of a code must show: words of its heading, and the link that starts another sign-in, if any.
 
-    Written out, not read from `causes`: a wrong cause must not be its own expectation.
+    The texts are not read from the catalogue: a wrong text must not be its own expectation.
     """
 
     heading: str
@@ -53,7 +53,7 @@ PAGES = {
 
 
 def table() -> Iterator[tuple[str, int]]:
-    """Each code of the guide's table, with its status."""
+    """Yield each code of the guide's table with its status."""
     section = re.search(r"^## Troubleshooting: sign-in errors\n(.*?)(?=^## )", GUIDE.read_text(), re.M | re.S)
     assert section is not None
     for codes, status in re.findall(r"^\| [^|]+ \| ([^|]+) \| (\d{3}) \|$", section[1], re.M):

@@ -1,4 +1,4 @@
-"""Fixtures that several folders of tests use; a plugin that the root conftest loads."""
+"""Fixtures for several directories of tests: a plugin that the root conftest loads."""
 
 import re
 import socket
@@ -12,16 +12,16 @@ from django.db import connection
 from django.db.models.signals import m2m_changed
 from django.test.utils import CaptureQueriesContext
 from django.urls import get_script_prefix, set_script_prefix
+from local_cognito_support.scripted_server import ScriptedServer
 
 from django_cognito.users.authentication import authenticate
-from tests.support.scripted_server import ScriptedServer
 
-from .user_scenario import GROUPS, token
+from .scenarios.users import GROUPS, token
 
 
 @pytest.fixture
 def editors_may_change_groups(settings: Any) -> None:
-    """A site where the Cognito group "editors" gives a permission, and "admins" opens the Django admin."""
+    """Map the Cognito group "editors" to a permission and "admins" to staff."""
     groups = {
         "editors": {"permissions": ["auth.change_group"]},
         "admins": {"permissions": ["auth.view_group"], "staff": True},
@@ -31,7 +31,7 @@ def editors_may_change_groups(settings: Any) -> None:
 
 @pytest.fixture
 def prefix() -> Iterator[str]:
-    """The site under a prefix, SCRIPT_NAME."""
+    """Serve the site under a prefix, SCRIPT_NAME."""
     before = get_script_prefix()
     set_script_prefix("/notes/")
     yield "/notes"
@@ -40,7 +40,7 @@ def prefix() -> Iterator[str]:
 
 @pytest.fixture
 def unreachable() -> Iterator[str]:
-    """An origin on this machine where nobody listens, for as long as the test runs."""
+    """Yield an origin on loopback that refuses connections during the test."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -48,13 +48,13 @@ def unreachable() -> Iterator[str]:
 
 @pytest.fixture
 def cognito_down(settings: Any, unreachable: str) -> None:
-    """A site whose Cognito cannot be asked: neither for keys nor for the next tokens."""
+    """Make Cognito unreachable, both the JWKS and the token endpoint."""
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": unreachable, "JWKS_URI": f"{unreachable}/jwks.json"}
 
 
 @pytest.fixture
 def token_endpoint(settings: Any, cognito_keys: None) -> Iterator[ScriptedServer]:
-    """The hosted UI's origin, as far as programs ask it; the tokens that it gives are `make_token`'s."""
+    """Yield a scripted token endpoint at the hosted UI's origin; tokens of `make_token` are valid."""
     with ScriptedServer() as server:
         settings.COGNITO = {**settings.COGNITO, "DOMAIN": server.url}
         yield server
@@ -62,8 +62,8 @@ def token_endpoint(settings: Any, cognito_keys: None) -> Iterator[ScriptedServer
 
 @pytest.fixture
 def two_pools(settings: Any, cognito_keys: None) -> Iterator[Any]:
-    """A site with two pools, each with a hosted UI of its own; both take `make_token`'s tokens for theirs."""
-    from tests.support.two_pools import serving  # not before its assertions are rewritten
+    """Yield two pools, each with its own hosted UI; tokens of `make_token` are valid at both."""
+    from tests.support.two_pools import serving  # after pytest has rewritten its assertions
 
     with serving(settings) as pools:
         yield pools
@@ -71,13 +71,13 @@ def two_pools(settings: Any, cognito_keys: None) -> Iterator[Any]:
 
 @pytest.fixture
 def mapped(settings: Any) -> None:
-    """A site that maps Cognito groups to everything that can be mapped."""
+    """Map Cognito groups to Django groups, permissions and flags."""
     settings.COGNITO = {**settings.COGNITO, "GROUPS": GROUPS}
 
 
 @pytest.fixture
 def cognito(settings: Any) -> Callable[..., None]:
-    """`cognito(CREATE_USERS=False)` changes settings until the test ends."""
+    """Return a function that changes settings during the test: `cognito(CREATE_USERS=False)`."""
 
     def change(**changes: Any) -> None:
         settings.COGNITO = {**settings.COGNITO, **changes}
@@ -86,48 +86,50 @@ def cognito(settings: Any) -> Callable[..., None]:
 
 
 @pytest.fixture
-def told(cognito_keys: None, db: None) -> Callable[..., Any]:
-    """`told("editors", at=-60)`: the user by an access token with these groups, issued a minute ago."""
+def user_from_token(cognito_keys: None, db: None) -> Callable[..., Any]:
+    """Return a function: `user_from_token("editors", at=-60)` is the user of a token with this group, a minute old."""
 
-    def tell(*groups: str, at: int = 0, token_use: Any = "access", profile: Any = None, **claims: Any) -> Any:
+    def authenticate_token(
+        *groups: str, at: int = 0, token_use: Any = "access", profile: Any = None, **claims: Any
+    ) -> Any:
         raw = token(*groups, at=at, token_use=token_use, **claims)
         id_token = None
         if profile is not None:
-            said = {"groups": groups, "at": at, "username": claims.get("username", "alice"), **profile}
-            id_token = token(*said.pop("groups"), token_use="id", **said)
+            id_claims = {"groups": groups, "at": at, "username": claims.get("username", "alice"), **profile}
+            id_token = token(*id_claims.pop("groups"), token_use="id", **id_claims)
         return authenticate(raw, token_use=token_use, id_token=id_token)[0]
 
-    return tell
+    return authenticate_token
 
 
 @pytest.fixture
 def writes() -> Callable[[int], Any]:
-    """`with writes(0):` no statement that changes a row; savepoints and reads are not counted."""
+    """Return a context manager: `with writes(0):` asserts the number of INSERT, UPDATE and DELETE statements."""
 
     @contextmanager
     def expect(count: int) -> Iterator[None]:
         with CaptureQueriesContext(connection) as queries:
             yield
-        found = [query["sql"] for query in queries if re.match("INSERT|UPDATE|DELETE", query["sql"])]
-        assert len(found) == count, "\n".join(found)
+        statements = [query["sql"] for query in queries if re.match("INSERT|UPDATE|DELETE", query["sql"])]
+        assert len(statements) == count, "\n".join(statements)
 
     return expect
 
 
 @pytest.fixture
-def costs(django_assert_num_queries: Any) -> Callable[..., Any]:
-    """`costs(0, alice)`: what `alice()` gives, for no query."""
+def call_with_queries(django_assert_num_queries: Any) -> Callable[..., Any]:
+    """Return a function: `call_with_queries(0, alice)` returns `alice()` and asserts that it makes no query."""
 
-    def call(count: int, ask: Callable[[], Any]) -> Any:
+    def call(count: int, function: Callable[[], Any]) -> Any:
         with django_assert_num_queries(count):
-            return ask()
+            return function()
 
     return call
 
 
 @pytest.fixture
 def failing_on() -> Iterator[Callable[[str], None]]:
-    """`failing_on("Writers")`: a receiver of the site fails once somebody has been put into that Django group."""
+    """Return a function: `failing_on("Writers")` connects a receiver that fails if a user is added to that group."""
     receivers = []
 
     def fail_on(name: str) -> None:

@@ -6,13 +6,11 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tests.support.pool_scenario import (
-    HANG_SECONDS,
-)
+from tests.support.scenarios.user_pool import HANG_SECONDS
 
 
 def in_a_child(call: Callable[[], Any]) -> Any:
-    """What `call` gives in a forked process; a failure where it hangs or raises."""
+    """Return the result of `call` in a forked process; fail if it hangs or raises."""
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         try:
@@ -20,11 +18,11 @@ def in_a_child(call: Callable[[], Any]) -> Any:
         finally:
             os._exit(0)
     os.close(writing)
-    ended: list[bytes] = []
+    chunks: list[bytes] = []
 
     def read() -> None:
         while data := os.read(reading, 65_536):
-            ended.append(data)
+            chunks.append(data)
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
@@ -34,5 +32,5 @@ def in_a_child(call: Callable[[], Any]) -> Any:
     os.waitpid(child, 0)
     reader.join(HANG_SECONDS)
     os.close(reading)
-    assert ended, "the child hangs, or it raised"
-    return json.loads(b"".join(ended))
+    assert chunks, "the child hangs, or it raised"
+    return json.loads(b"".join(chunks))

@@ -1,12 +1,12 @@
-"""What an error carries in its frames, shown or not."""
+"""The local variables in the frames of an error."""
 
 import traceback
 from collections.abc import Iterator
 
 
 def carried_values(error: BaseException) -> str:
-    """The values in all frames, but the test's, of an error and of those that led to it, shown or not."""
-    return "\n".join(repr(value) for each in _chain(error) for value in _values(each))
+    """Return the values in all frames except the test's, of an error, its causes and contexts."""
+    return "\n".join(repr(value) for link in _chain(error) for value in _values(link))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

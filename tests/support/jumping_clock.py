@@ -22,7 +22,7 @@ def _now() -> float:
     return _system_time() + _seconds_ahead
 
 
-time.time = partial(_now)  # no function, which would be a method where a class has it (a throttle of DRF)
+time.time = partial(_now)  # not a function: as a class attribute (a throttle of DRF) it would become a method
 timezone.now = lambda: datetime.fromtimestamp(_now(), UTC)
 
 

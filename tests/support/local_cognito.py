@@ -1,4 +1,4 @@
-"""A local Cognito for a site under test: whom it knows, what the site's settings are, and a browser at its pages."""
+"""A local Cognito for a site under test: its seed, the site's settings, and sign-ins at its pages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from django.test import Client
 from local_cognito import Emulator
-from local_cognito_support.hosted_site import PASSWORD, Browser, query_of
+from local_cognito_support.hosted_site import PASSWORD, Browser, read_query
 
 from .timeouts import HTTP_TIMEOUT_SECONDS
 
@@ -17,12 +17,12 @@ SECRET = "a_secret_of_24_letters_or_more"
 
 
 def seed_for(site: str) -> dict[str, Any]:
-    """One pool, with clients for the site at the origin `site`: public, confidential, one that rotates; a machine."""
-    addresses = {"callback_urls": [f"{site}/auth/callback/"], "logout_urls": [f"{site}/"], "scopes": SCOPES}
+    """Return a seed: one pool with a public, a confidential, a rotating and a machine-to-machine client."""
+    urls = {"callback_urls": [f"{site}/auth/callback/"], "logout_urls": [f"{site}/"], "scopes": SCOPES}
     clients = [
-        {"id": "1public", **addresses},
-        {"id": "2confidential", "secret": SECRET, **addresses},
-        {"id": "3rotating", "rotate_refresh_tokens": True, **addresses, "scopes": [*SCOPES, ADMIN_SCOPE]},
+        {"id": "1public", **urls},
+        {"id": "2confidential", "secret": SECRET, **urls},
+        {"id": "3rotating", "rotate_refresh_tokens": True, **urls, "scopes": [*SCOPES, ADMIN_SCOPE]},
         {"id": "4machine", "secret": SECRET, "flows": ["client_credentials"], "scopes": ["orders/read"]},
     ]
     users = [
@@ -35,7 +35,7 @@ def seed_for(site: str) -> dict[str, Any]:
 
 
 def settings_for(emulator: Emulator, client_id: str = "1public", **changes: Any) -> Mapping[str, Any]:
-    """The setting COGNITO of a site on `emulator`."""
+    """Return the setting COGNITO of a site that uses `emulator`."""
     return {
         "USER_POOL_ID": POOL_ID,
         "CLIENT_ID": client_id,
@@ -49,12 +49,12 @@ def settings_for(emulator: Emulator, client_id: str = "1public", **changes: Any)
 
 
 def hosted_ui(browser: Browser, client: Client, **query: str) -> Any:
-    """Begin a sign-in at the site's `client`; the page of the hosted UI that it leads `browser` to."""
-    address = client.get("/auth/login/", query)["Location"]
-    return browser.open(urlsplit(address).path, **query_of(address))
+    """Start a sign-in with the site's `client`; open the hosted UI in `browser` and return its page."""
+    url = client.get("/auth/login/", query)["Location"]
+    return browser.open(urlsplit(url).path, **read_query(url))
 
 
 def sign_in_by_hand(browser: Browser, client: Client, username: str = "alice", **query: str) -> Any:
-    """Sign in with a password; the site's answer when the browser is back."""
+    """Sign in with a password; return the site's response to the callback."""
     hosted_ui(browser, client, **query)
     return client.get(browser.sign_in(username).headers["Location"])

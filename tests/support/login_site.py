@@ -1,4 +1,4 @@
-"""A site with a login: ours, the admin's, and pages that show what somebody signed in gets. For tests of the login."""
+"""A site for tests of the login: Cognito sign-in, the admin, and pages that depend on the user."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def change_groups(request: HttpRequest) -> HttpResponse:
 
 @silent_sign_in
 def open_to_all(request: Any) -> HttpResponse:
-    """A page for everybody, greeting whoever is signed in."""
+    """Return the username: a public page that signs a user in silently."""
     return who(request)
 
 
@@ -52,7 +52,7 @@ def subject(request: Any) -> HttpResponse:
 
 
 def broken(request: Any) -> HttpResponse:
-    raise RuntimeError(f"a fault of the site's own, with {request.cognito.token.username} signed in")
+    raise RuntimeError(f"an error of the site, with {request.cognito.token.username} signed in")
 
 
 urlpatterns = [

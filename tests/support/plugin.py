@@ -1,4 +1,4 @@
-"""What every test shares: it stays on this machine, and names the real parts that it needs."""
+"""Rules for every test: connections to loopback only, and a marker for the real parts that it needs."""
 
 import signal
 from collections.abc import Generator
@@ -11,8 +11,8 @@ from . import connections, real_parts
 
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
-# Tests that try many inputs or whole journeys, or whose subject is other processes. Other tests run the same lines, and
-# tracing nearly doubles their time.
+# Tests of many inputs, whole journeys or other processes. Other tests run the same lines, and tracing nearly doubles
+# the time.
 _UNTRACED = (
     "tests/authorization/test_token_order_over_http.py",
     "tests/core/faults/",
@@ -30,7 +30,7 @@ _UNTRACED = (
     "tests/upgrade/",
 )
 
-# The database of the run, by the last part of Django's ENGINE. A server has connections that write at the same moment.
+# The database of the run, by the last part of Django's ENGINE. A database server allows concurrent writes.
 _ENGINES = {
     "postgresql": {"postgresql"},
     "mariadb": {"mysql"},
@@ -40,17 +40,17 @@ _ENGINES = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known (`--strict-markers` refuses the others), and let no connection leave this machine."""
+    """Register the markers (`--strict-markers` rejects all others); refuse connections to other hosts."""
     config.addinivalue_line("markers", f"needs(part, ...): real parts the test runs against: {real_parts.names()}")
     config.addinivalue_line("markers", "defends(attack, ...): attacks of docs/login-defences.md, say RP-07")
     connections.stay_on_this_machine()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A run in the background inherits that, and so would the servers that tests stop by Ctrl-C.
+        # A background process ignores SIGINT, and so would the servers that tests stop with it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--without chromium` and `--only chromium`: two runs that share the tests by a real part."""
+    """Add `--without chromium` and `--only chromium`, which divide the tests into two runs."""
     parser.addoption(
         "--without", action="append", default=[], choices=real_parts.names(), help="deselect tests that need this part"
     )
@@ -58,24 +58,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """`pytest -k RP-07` runs all that is marked `defends("RP-07")`."""
+    """Let `pytest -k RP-07` select the tests with the marker `defends("RP-07")`."""
     item.extra_keyword_matches.update(attack for mark in item.iter_markers("defends") for attack in mark.args)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what `--without` or `--only` leaves out: neither skipped nor, under CI=true, failed.
+    """Deselect the tests that `--without` or `--only` excludes. They are not skips, so they do not fail under CI=true.
 
-    Tests that need another database than that of the run are left out too: each database has a run of its own.
-    Some tests are not traced for coverage, see `_UNTRACED`.
+    Tests for another database than that of the run are deselected too: each database has its own run.
+    Tests of `_UNTRACED` are not traced for coverage.
     """
     for item in items:
         if item.nodeid.startswith(_UNTRACED) or "chromium" in _parts_of(item):
             item.add_marker("no_cover")
     without, only = set(config.getoption("--without")) | _other_databases(), config.getoption("--only")
-    left_out = [item for item in items if without & _parts_of(item) or (only and only not in _parts_of(item))]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    excluded = [item for item in items if without & _parts_of(item) or (only and only not in _parts_of(item))]
+    if excluded:
+        config.hook.pytest_deselected(items=excluded)
+        items[:] = [item for item in items if item not in excluded]
 
 
 def _parts_of(item: pytest.Item) -> set[str]:
@@ -88,7 +88,7 @@ def _other_databases() -> set[str]:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose real part is missing, by name; under CI=true fail it."""
+    """Skip a test whose real part is missing, and name the part; fail it under CI=true."""
     missing = [part for part in _parts_of(item) - set(_ENGINES) if real_parts.is_missing(part)]
     if missing:
         refuse = pytest.fail if real_parts.under_ci() else pytest.skip
@@ -97,7 +97,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail a skipped test under CI=true, unless its reason is one of the platform's."""
+    """Fail a skipped test under CI=true, unless its reason is in PLATFORM_REASONS."""
     return _without_silent_skip((yield))
 
 
@@ -105,7 +105,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Fail a skipped module under CI=true likewise."""
+    """Fail a skipped module under CI=true, as a skipped test."""
     return _without_silent_skip((yield))
 
 

@@ -1,7 +1,7 @@
-"""The real parts that tests run against, and whether they are there; knows nothing of this package.
+"""The real parts that tests need, and probes for them. Must not depend on the package.
 
-A test names what it needs, `@pytest.mark.needs("redis", "chromium")`. Where a part is missing the test is skipped by
-name; under `CI=true` it fails, so that no journey goes untested because a machine lacks a part.
+A test names its parts: `@pytest.mark.needs("redis", "chromium")`. If a part is missing, the test is skipped with the
+name of the part; under `CI=true` it fails, so that CI never leaves a test out.
 """
 
 import os
@@ -13,16 +13,16 @@ from functools import cache
 POSTGRESQL = {"HOST": "127.0.0.1", "PORT": "5432", "USER": "postgres", "NAME": "postgres"}
 MARIADB = {"HOST": "127.0.0.1", "PORT": "3306", "USER": "root", "PASSWORD": ""}
 CHROMIUM_ARGUMENTS = (
-    "--no-sandbox",  # the kernel of a container often forbids the one that Chromium wants
+    "--no-sandbox",  # the kernel of a container often does not allow Chromium's sandbox
     (
-        # The address bar of each new window is a page of its own: a third of the CPU time of these tests. The option
-        # replaces Playwright's; what tests need of that one is repeated.
+        # The address bar of each new window is a separate page: a third of the CPU time of these tests. The option
+        # replaces Playwright's, so the features that tests need are repeated.
         "--disable-features=OmniboxPopupWebUI,WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmnibox,HttpsUpgrades,"
         "HttpsFirstBalancedModeAutoEnable,DestroyProfileOnBrowserClose,MediaRouter,OptimizationHints,PaintHolding"
     ),
 )
 REDIS_URL = "redis://127.0.0.1:6379/0"
-# The only reasons for which a test may be skipped under CI: the platform, or a version under test, lacks the feature.
+# The only allowed reasons for a skip under CI: the platform or a tested version does not have the feature.
 PLATFORM_REASONS = (
     "Windows does not fork",
     "Django before 6.0 has no ContentSecurityPolicyMiddleware",
@@ -31,18 +31,18 @@ PLATFORM_REASONS = (
 
 
 def under_ci() -> bool:
-    """Whether a missing part is a failure."""
+    """Return whether a missing part is a failure."""
     return os.environ.get("CI", "").lower() == "true"
 
 
 @cache
 def is_missing(part: str) -> bool:
-    """Whether `part` cannot be had on this machine; asked once a run. An unknown name is a KeyError."""
+    """Return whether `part` is missing; probed once per run. An unknown name raises KeyError."""
     return not _PROBES[part]()
 
 
 def names() -> tuple[str, ...]:
-    """The parts that a test may need."""
+    """Return the names of all parts."""
     return tuple(_PROBES)
 
 
@@ -65,9 +65,9 @@ def _mariadb() -> bool:
         import pymysql
     except ImportError:
         return False
-    place = {"host": MARIADB["HOST"], "port": int(MARIADB["PORT"]), "user": MARIADB["USER"]}
+    server = {"host": MARIADB["HOST"], "port": int(MARIADB["PORT"]), "user": MARIADB["USER"]}
     try:
-        pymysql.connect(**place, password=MARIADB["PASSWORD"], connect_timeout=2).close()
+        pymysql.connect(**server, password=MARIADB["PASSWORD"], connect_timeout=2).close()
     except pymysql.err.OperationalError:
         return False
     return True
@@ -83,7 +83,7 @@ def _redis() -> bool:
 
 
 def chromium_path() -> str | None:
-    """Where the machine's Chromium is; tests never download a browser."""
+    """Return the path of the installed Chromium, or None; tests never download a browser."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 

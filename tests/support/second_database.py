@@ -1,4 +1,4 @@
-"""A second database beside the tests' own: an SQLite file with all tables, under an alias of the test's choice."""
+"""A second database for a test: an SQLite file with all tables, under any alias."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Keys and signatures for tests of core: also of tokens that no library would make."""
+"""Keys and signatures for tests of core, also for tokens that libraries refuse to create."""
 
 import base64
 import json
@@ -21,61 +21,68 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 
 def b64(data: bytes) -> str:
-    """Base64url without padding."""
+    """Return base64url without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def number(value: int) -> str:
-    """A number as a JWK holds it."""
+    """Return a number in the format of a JWK."""
     return b64(value.to_bytes((value.bit_length() + 7) // 8))
 
 
 @cache
 def private_key(name: str) -> RSAPrivateKey:
-    """The private key of that name: the same one throughout the run. A default would be a key of its own."""
+    """Return the private key of that name, the same one during the run. No default: it would be another cache entry."""
     return generate_private_key(public_exponent=65_537, key_size=2_048)
 
 
 def jwk(name: str = "one", **members: Any) -> dict[str, Any]:
-    """The JWK of a key as Cognito writes it; a member given as None is left out."""
+    """Return the JWK of a key in Cognito's format; a member that is None is removed."""
     numbers = private_key(name).public_key().public_numbers()
-    made = {"kid": name, "kty": "RSA", "alg": "RS256", "use": "sig", "n": number(numbers.n), "e": number(numbers.e)}
-    return {member: value for member, value in {**made, **members}.items() if value is not None}
+    members_of_key = {
+        "kid": name,
+        "kty": "RSA",
+        "alg": "RS256",
+        "use": "sig",
+        "n": number(numbers.n),
+        "e": number(numbers.e),
+    }
+    return {member: value for member, value in {**members_of_key, **members}.items() if value is not None}
 
 
 def jwks(*names: str) -> dict[str, Any]:
-    """The key set of these keys."""
+    """Return the JWKS of these keys."""
     return {"keys": [jwk(name) for name in names]}
 
 
 def segment(value: Any) -> str:
-    """A token's part: of JSON, or of the very bytes."""
+    """Return a part of a token: `value` as JSON, or unchanged bytes, in base64url."""
     return b64(value if isinstance(value, bytes) else json.dumps(value).encode())
 
 
 def sign(claims: Any, *, header: Any = None, key: str = "one") -> str:
-    """A token over `claims`, signed with the key of that name, whatever the header says."""
+    """Return a token with `claims`, signed RS256 with the key of that name regardless of the header."""
     signed = f"{segment(header or {'kid': key, 'alg': 'RS256'})}.{segment(claims)}"
     return f"{signed}.{b64(private_key(key).sign(signed.encode(), PKCS1v15(), SHA256()))}"
 
 
 @cache
 def roca_modulus(bits: int) -> int:
-    """A modulus with the structure of CVE-2017-15361: both factors are k * M + (65537**a mod M), and need not be prime.
+    """Return a modulus as in CVE-2017-15361: both factors are k * M + (65537**a mod M), and need not be prime.
 
     Source: Nemec et al., "The Return of Coppersmith's Attack", ACM CCS 2017, 2.2: M is the product of the first 126
     primes for keys of 1,984 to 3,936 bits, and of the first 225 for those of 3,968 to 4,096.
     """
     chance = random.Random(bits)
-    found = 0
-    while found.bit_length() != bits:
-        found = _roca_factor(bits // 2, chance) * _roca_factor(bits // 2, chance)
-    return found
+    modulus = 0
+    while modulus.bit_length() != bits:
+        modulus = _roca_factor(bits // 2, chance) * _roca_factor(bits // 2, chance)
+    return modulus
 
 
 @cache
 def roca_key() -> RSAPrivateKey:
-    """A key of 2,048 bits as Infineon's library made them: the same, of primes."""
+    """Return a key of 2,048 bits in the structure of Infineon's library; its factors are primes."""
     chance = random.Random(2_048)
     while True:
         p, q = _roca_prime(chance), _roca_prime(chance)
@@ -101,13 +108,13 @@ def _roca_factor(bits: int, chance: random.Random) -> int:
     first = _primorial(126 if bits < 1_984 else 225)
     while True:
         k = chance.getrandbits(bits - first.bit_length() + 1)
-        found = k * first + pow(65_537, chance.getrandbits(64), first)
-        if found.bit_length() == bits:
-            return found
+        factor = k * first + pow(65_537, chance.getrandbits(64), first)
+        if factor.bit_length() == bits:
+            return factor
 
 
 def _roca_prime(chance: random.Random) -> int:
     while True:
-        found = _roca_factor(1_024, chance)
-        if pow(2, found - 1, found) == 1 == pow(3, found - 1, found):
-            return found
+        factor = _roca_factor(1_024, chance)
+        if pow(2, factor - 1, factor) == 1 == pow(3, factor - 1, factor):
+            return factor

@@ -1,4 +1,4 @@
-"""The package's source as data: its modules, read by `ast` and never run. Knows no rule: the tests that ask do."""
+"""The package's source as data: its modules, parsed and never run. Contains no rules; the tests do."""
 
 import ast
 from collections.abc import Container, Iterator
@@ -11,9 +11,9 @@ import local_cognito
 import django_cognito
 
 PACKAGE = "django_cognito"
-# Where the installed package is, not where this file is: the suite also runs against the wheel, elsewhere.
+# The directory of the installed package, not of this file: the suite also runs against the wheel.
 PACKAGE_DIRECTORY = Path(django_cognito.__file__).parent
-# What lies beside the tests: the documents, tox.ini, the example.
+# The directory of the documents, tox.ini and the example.
 PROJECT_DIRECTORY = Path(__file__).resolve().parents[2]
 EXAMPLE = PROJECT_DIRECTORY / "example_project"
 # The distributions of this repository, by the path of their packages in the checkout.
@@ -25,16 +25,16 @@ _INSTALLED = {
 
 @dataclass(frozen=True)
 class Import:
-    """One imported name: the module it is taken from, dotted and absolute, and how it is imported."""
+    """One imported name: its module, dotted and absolute, and how it is imported."""
 
     target: str
     line: int
-    at_import_time: bool  # at module or class level, and not for type checkers alone
+    at_import_time: bool  # at module or class level, and not only for type checkers
 
 
 @dataclass(frozen=True)
 class Module:
-    """One file of a package: `name` is dotted and absolute, a package's own name standing for its `__init__`."""
+    """One file of a package. `name` is dotted and absolute; the name of a package means its `__init__`."""
 
     name: str
     path: Path
@@ -42,12 +42,12 @@ class Module:
 
     @cached_property
     def text(self) -> str:
-        """The file's source."""
+        """Return the source of the file."""
         return self.path.read_text(encoding="utf-8")
 
     @cached_property
     def tree(self) -> ast.Module:
-        """The file, parsed."""
+        """Return the parsed file."""
         return ast.parse(self.text, self.path)
 
 
@@ -60,20 +60,20 @@ def path_of(name: str) -> Path:
 
 
 def modules(directory: Path = PACKAGE_DIRECTORY) -> dict[str, Module]:
-    """Every module under `directory`, a package, by dotted name."""
-    found = {}
+    """Return every module of the package in `directory` by its dotted name."""
+    result = {}
     for path in sorted(directory.rglob("*.py")):
         parts = path.relative_to(directory.parent).with_suffix("").parts
         is_package = parts[-1] == "__init__"
         name = ".".join(parts[:-1] if is_package else parts)
-        found[name] = Module(name, path, is_package)
-    return found
+        result[name] = Module(name, path, is_package)
+    return result
 
 
-def imports(module: Module, known: Container[str]) -> Iterator[Import]:
-    """All that `module` imports, functions and TYPE_CHECKING blocks included; relative imports are resolved.
+def imports(module: Module, existing: Container[str]) -> Iterator[Import]:
+    """Yield all imports of `module`, also in functions and TYPE_CHECKING blocks; relative imports are resolved.
 
-    `from package import name` counts as the module `package.name` where `known` has one, else as `package`.
+    `from package import name` counts as the module `package.name` if `existing` contains it, otherwise as `package`.
     """
     for node, at_import_time in _import_nodes(module.tree, at_import_time=True):
         if isinstance(node, ast.Import):
@@ -81,7 +81,7 @@ def imports(module: Module, known: Container[str]) -> Iterator[Import]:
         else:
             source = _absolute(node, module)
             full = [f"{source}.{alias.name}" for alias in node.names]
-            targets = [name if name in known else source for name in full]
+            targets = [name if name in existing else source for name in full]
         for target in dict.fromkeys(targets):
             yield Import(target, node.lineno, at_import_time)
 
@@ -100,7 +100,7 @@ def _is_for_types(node: ast.AST) -> bool:
 
 
 def _absolute(node: ast.ImportFrom, module: Module) -> str:
-    """The dotted name that an import is from; a relative one counts its dots from the module's package."""
+    """Return the dotted name of the imported module; a relative import counts its dots from the module's package."""
     if not node.level:
         return node.module or ""
     package = module.name if module.is_package else module.name.rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""The policy for real parts: skipped by name, and a failure under CI; and the one for connections: none leave."""
+"""Missing real parts skip a test by name and fail it under CI; connections to other hosts are refused."""
 
 import ast
 import re
@@ -14,17 +14,17 @@ pytest_plugins = ["pytester"]
 CONFTEST = "from tests.support.plugin import *"
 SKIPS = {
     "skip": "def test_it():\n    pytest.skip('no reason that is allowed')",
-    "importorskip": "def test_it():\n    pytest.importorskip('a_module_that_nobody_has')",
+    "importorskip": "def test_it():\n    pytest.importorskip('a_missing_module')",
     "skipif": "@pytest.mark.skipif(True, reason='no reason that is allowed')\ndef test_it():\n    pass",
     "unittest": "import unittest\nclass Test(unittest.TestCase):\n    def test_it(self):\n        self.skipTest('no')",
     "module": "pytest.skip('no reason that is allowed', allow_module_level=True)\ndef test_it():\n    pass",
-    "module that is missing": "pytest.importorskip('a_module_that_nobody_has')\ndef test_it():\n    pass",
+    "module that is missing": "pytest.importorskip('a_missing_module')\ndef test_it():\n    pass",
 }
 
 
 @pytest.fixture
 def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
-    """Run one test: by default one that needs Redis, on a machine that lacks it."""
+    """Return a function that runs one test; by default one that needs Redis, which is missing."""
     monkeypatch.setattr(real_parts, "is_missing", lambda part: part == "redis")
     pytester.makeconftest(CONFTEST)
 
@@ -37,13 +37,13 @@ def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[
     return run
 
 
-def test_a_missing_part_skips_its_tests_by_name(run: Callable[..., pytest.RunResult]) -> None:
+def test_missing_part_skips_its_tests_by_name(run: Callable[..., pytest.RunResult]) -> None:
     result = run(ci="")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*needs redis, which this machine lacks*"])
 
 
-def test_a_missing_part_fails_its_tests_under_ci(run: Callable[..., pytest.RunResult]) -> None:
+def test_missing_part_fails_its_tests_under_ci(run: Callable[..., pytest.RunResult]) -> None:
     result = run(ci="true")
     result.assert_outcomes(errors=1)
 
@@ -56,18 +56,18 @@ def test_skip_is_a_failure_under_ci(run: Callable[..., pytest.RunResult], test: 
     assert outcomes.keys() & {"failed", "errors", "error"}
 
 
-def test_skip_for_a_reason_of_the_platform_is_a_skip_under_ci(run: Callable[..., pytest.RunResult]) -> None:
+def test_skip_for_a_platform_reason_stays_a_skip_under_ci(run: Callable[..., pytest.RunResult]) -> None:
     reason = real_parts.PLATFORM_REASONS[0]
     run("true", SKIPS["skip"].replace("no reason that is allowed", reason)).assert_outcomes(skipped=1)
     run("true", SKIPS["skipif"].replace("no reason that is allowed", reason)).assert_outcomes(skipped=1)
 
 
-def test_expected_failure_is_not_taken_for_a_skip_under_ci(run: Callable[..., pytest.RunResult]) -> None:
+def test_expected_failure_under_ci_is_not_a_skip(run: Callable[..., pytest.RunResult]) -> None:
     run("true", "@pytest.mark.xfail\ndef test_it():\n    assert False").assert_outcomes(xfailed=1)
 
 
-def test_each_skip_in_the_suite_names_a_reason_of_the_platform() -> None:
-    """Also one whose condition holds on no machine of today."""
+def test_each_skip_in_the_suite_has_a_platform_reason() -> None:
+    """Also a skip whose condition is never true on current platforms."""
     tests = source.modules(source.PROJECT_DIRECTORY / "tests")
     calls = [
         ast.unparse(node)
@@ -80,12 +80,12 @@ def test_each_skip_in_the_suite_names_a_reason_of_the_platform() -> None:
     assert [call for call in calls if not any(reason in call for reason in real_parts.PLATFORM_REASONS)] == []
 
 
-def test_a_connection_to_elsewhere_is_refused() -> None:
-    with socket.socket() as connection, pytest.raises(RuntimeError, match="stay on this machine"):
+def test_connection_to_another_host_is_refused() -> None:
+    with socket.socket() as connection, pytest.raises(RuntimeError, match="use loopback only"):
         connection.connect(("192.0.2.1", 80))
 
 
-def test_a_connection_to_this_machine_is_made() -> None:
+def test_connection_to_loopback_is_made() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(server.getsockname(), timeout=1).close()
 

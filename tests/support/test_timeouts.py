@@ -1,4 +1,4 @@
-"""Tests wait 30 seconds for HTTP: a short timeout fails on a busy machine, and there a failure says nothing."""
+"""Tests wait 30 seconds for HTTP: on a busy machine a shorter timeout fails without a fault in the code."""
 
 import ast
 from collections.abc import Iterator
@@ -8,15 +8,15 @@ from django.conf import settings
 from . import source
 from .timeouts import HTTP_TIMEOUT_SECONDS
 
-# What sends a request, or waits for one: `timeout` in seconds, where it is a number in the source.
+# Functions that send a request or wait for one; `timeout` is in seconds, if it is a number in the source.
 _HTTP = {"get", "post", "put", "delete", "request", "options", "HTTPConnection", "create_connection", "Http"}
-# Where time is the subject: an endpoint that does not answer, or not in time.
-_TIME_IS_THE_SUBJECT = {
+# Modules that test time limits: an endpoint does not respond, or not in time.
+_TIME_IS_TESTED = {
     "tests.core.test_hosted_ui",
     "tests.core.http.test_client",
     "tests.core.http.test_limits",
     "tests.support.test_real_parts",
-    "tests.support.real_parts",  # whether a part is there
+    "tests.support.real_parts",  # probes the real parts
 }
 
 
@@ -42,10 +42,10 @@ def _seconds(call: ast.Call) -> float:
     return 3 if _name_of(call.func) == "Http" and not call.args else HTTP_TIMEOUT_SECONDS
 
 
-def test_http_timeout_of_tests_is_30_seconds_unless_time_is_the_subject() -> None:
-    found = list(_short_timeouts())
-    assert {name for name, _ in found} >= {"tests.core.http.test_client", "tests.core.http.test_limits"}
-    assert [place for place in found if place[0] not in _TIME_IS_THE_SUBJECT] == []
+def test_http_timeout_is_30_seconds_unless_time_is_tested() -> None:
+    timeouts = list(_short_timeouts())
+    assert {name for name, _ in timeouts} >= {"tests.core.http.test_client", "tests.core.http.test_limits"}
+    assert [place for place in timeouts if place[0] not in _TIME_IS_TESTED] == []
 
 
 def test_site_under_test_waits_30_seconds() -> None:

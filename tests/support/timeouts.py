@@ -1,6 +1,6 @@
-"""How long tests wait for HTTP. A machine that runs several things at once is slow: a wait ends a test that hangs.
+"""The HTTP timeout of tests. It ends a test that hangs, and is long enough for a busy machine.
 
-Where time is the subject of a test, it states its own seconds.
+A test of time limits sets its own seconds.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,10 @@ HTTP_TIMEOUT_SECONDS = 30
 
 
 def pool_settings(cognito: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an entry of POOLS may hold of a setting COGNITO: all but the timeout, which is the site's."""
+    """Return the settings of COGNITO that an entry of POOLS may have: all except the timeout, which is global."""
     return {name: value for name, value in cognito.items() if name != "HTTP_TIMEOUT_SECONDS"}
 
 
 def patient_http() -> Http:
-    """Return a client of core that waits as long."""
+    """Return an HTTP client of core with this timeout."""
     return Http(timeout_seconds=HTTP_TIMEOUT_SECONDS)

@@ -1,10 +1,10 @@
-"""A browser that is watched: what its pages complain of, whom they ask, and what they leave behind.
+"""Collect problems of the pages of a browser: console errors, requests to other origins, local storage.
 
-    watch = Watch(context, ours={site, cognito})
+    watch = Watch(context, origins={site, cognito}, others=set())
     ...
-    assert watch.found() == []
+    assert watch.problems() == []
 
-A Content-Security-Policy that blocks something is among the complaints: browsers write it to the console.
+Content-Security-Policy violations are among the problems: browsers write them to the console.
 """
 
 from collections.abc import Callable
@@ -22,50 +22,52 @@ _STATUS = "Failed to load resource: the server responded with a status of "
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port."""
+    """Return scheme, host and port."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 class Watch:
-    """What is heard of all pages of `context`; pages at `others` are somebody else's, whatever they do."""
+    """The problems of all pages of `context`. Pages at `others` belong to other sites and are not checked."""
 
-    def __init__(self, context: BrowserContext, ours: set[str], others: set[str]) -> None:
+    def __init__(self, context: BrowserContext, origins: set[str], others: set[str]) -> None:
         self.context = context
-        self.asked: list[str] = []  # every address that was asked for, in order
-        self._ours, self._others = ours, others
-        self._complaints: list[str] = []
+        self.requested_urls: list[str] = []  # in order
+        self._origins, self._others = origins, others
+        self._problems: list[str] = []
         self._pages: set[str] = set()
-        context.on("console", self._hear)
-        context.on("weberror", self._hear_error)
-        context.on("request", self._see)
+        context.on("console", self._add_message)
+        context.on("weberror", self._add_error)
+        context.on("request", self._add_request)
 
     def add(self, origin: str) -> None:
-        """Let pages ask a further origin of ours, too."""
-        self._ours.add(origin)
+        """Allow requests to another origin."""
+        self._origins.add(origin)
 
-    def found(self) -> list[str]:
-        """All that is wrong so far, a line for each."""
-        elsewhere = [url for url in self.asked if origin_of(url) not in self._ours | self._others | {"data://"}]
-        kept = [each["origin"] for each in self.context.storage_state()["origins"]]
+    def problems(self) -> list[str]:
+        """Return a line for each problem so far."""
+        elsewhere = [
+            url for url in self.requested_urls if origin_of(url) not in self._origins | self._others | {"data://"}
+        ]
+        stored = [item["origin"] for item in self.context.storage_state()["origins"]]
         return [
-            *self._complaints,
-            *(f"asks {url}" for url in elsewhere),
-            *(f"keeps something in the local storage of {origin}" for origin in kept),
+            *self._problems,
+            *(f"requests {url}" for url in elsewhere),
+            *(f"uses the local storage of {origin}" for origin in stored),
         ]
 
-    def _hear(self, message: ConsoleMessage) -> None:
+    def _add_message(self, message: ConsoleMessage) -> None:
         url = message.location["url"]
-        # A page of an error is one whose status says so: no complaint of the page's.
+        # The status of an error page itself is expected.
         is_own_status = message.text.startswith(_STATUS) and url in self._pages
         if message.type == "error" and not is_own_status and origin_of(url) not in self._others:
-            self._complaints.append(f"says {message.text} at {url}")
+            self._problems.append(f"logs {message.text} at {url}")
 
-    def _hear_error(self, error: WebError) -> None:
-        self._complaints.append(f"raises {error.error.message}")
+    def _add_error(self, error: WebError) -> None:
+        self._problems.append(f"raises {error.error.message}")
 
-    def _see(self, request: Request) -> None:
-        self.asked.append(request.url)
+    def _add_request(self, request: Request) -> None:
+        self.requested_urls.append(request.url)
         if request.is_navigation_request():
             self._pages.add(request.url)
 

@@ -17,6 +17,7 @@ from django.http import JsonResponse
 from django.test import Client
 from django.urls import path
 from django.utils import timezone
+from local_cognito_support.scripted_server import ScriptedServer, json_answer
 
 from django_cognito.conf.loading import get_pool_registry
 from django_cognito.core import TokenUse
@@ -26,7 +27,6 @@ from django_cognito.sessions import store as login_session
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import KID
 from tests.support.callers import bearer
-from tests.support.scripted_server import ScriptedServer, json_answer
 
 from .make_dump import FEDERATED, GROUPS, session_key, signing_key
 

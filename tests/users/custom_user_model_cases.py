@@ -16,7 +16,7 @@ from django_cognito.users.authentication import authenticate
 from django_cognito.users.lookup import fetch_link
 from django_cognito.users.save_protection import protect_unread_changes
 from tests.custom_users import models
-from tests.support.user_scenario import GROUPS, fields_of, known_of, link_of, token
+from tests.support.scenarios.users import GROUPS, fields_of, link_of, link_state_of, token
 
 POOL = "eu-west-1_TestPool1"
 pytestmark = pytest.mark.django_db
@@ -25,58 +25,58 @@ pytestmark = pytest.mark.django_db
 class EmailUser:
     __test__ = True
 
-    def test_first_id_token_sets_the_email_as_username(self, told) -> None:
-        user = told(token_use="id")
+    def test_first_id_token_sets_the_email_as_username(self, user_from_token) -> None:
+        user = user_from_token(token_use="id")
         assert user.get_username() == "alice@example.com"
         assert not user.has_usable_password()
 
-    def test_id_token_replaces_placeholder_of_first_access_token(self, told, writes) -> None:
-        user = told()
+    def test_id_token_replaces_placeholder_of_first_access_token(self, user_from_token, writes) -> None:
+        user = user_from_token()
         assert user.email == f"{link_of(user).sub}@eu-west-1_testpool1.invalid"
-        told(username="bob")
-        assert told(token_use="id", at=5).email == "alice@example.com"
+        user_from_token(username="bob")
+        assert user_from_token(token_use="id", at=5).email == "alice@example.com"
         with writes(1):  # `as_of` only
-            assert told(at=6).email == "alice@example.com"
+            assert user_from_token(at=6).email == "alice@example.com"
 
-    def test_email_of_another_user_leaves_the_placeholder(self, told, caplog) -> None:
+    def test_email_of_another_user_leaves_the_placeholder(self, user_from_token, caplog) -> None:
         get_user_model().objects.create(email="alice@example.com")
-        user = told(token_use="id")
+        user = user_from_token(token_use="id")
         assert user.email.endswith(".invalid")
         assert link_of(user).user == user
         assert "value of another user" in caplog.text
 
-    def test_empty_email_does_not_replace_an_email(self, told) -> None:
-        told(token_use="id")
-        assert told(token_use="id", email="", at=5).email == "alice@example.com"
+    def test_empty_email_does_not_replace_an_email(self, user_from_token) -> None:
+        user_from_token(token_use="id")
+        assert user_from_token(token_use="id", email="", at=5).email == "alice@example.com"
 
-    def test_model_without_groups_has_rights_and_no_flags(self, told, mapped, cognito) -> None:
+    def test_model_without_groups_has_rights_and_no_flags(self, user_from_token, mapped, cognito) -> None:
         cognito(GROUPS={**GROUPS, "editors": {"permissions": ["auth.change_group"], "staff": True}})
-        user = told("editors")
+        user = user_from_token("editors")
         assert get_rights(user).groups == ("editors",)
         assert not hasattr(user, "is_staff")
-        told(at=5)
+        user_from_token(at=5)
         assert get_rights(type(user).objects.get()).groups == ()
 
-    def test_object_claim_is_written_to_a_json_field(self, told) -> None:
+    def test_object_claim_is_written_to_a_json_field(self, user_from_token) -> None:
         address = {"street": "1 Road", "lines": ["a", "b"]}
-        user = told(token_use="id", address=address)
+        user = user_from_token(token_use="id", address=address)
         user.refresh_from_db()
         assert user.address == address
 
     @pytest.mark.parametrize("odd", [{"street": "a\0b"}, {"a\0": 1}, ["\0"]])
-    def test_nested_nul_character_is_rejected(self, told, odd) -> None:
-        assert told(token_use="id", address=odd).address == {}
+    def test_nested_nul_character_is_rejected(self, user_from_token, odd) -> None:
+        assert user_from_token(token_use="id", address=odd).address == {}
 
     @pytest.mark.parametrize("odd", [10**30, -1, "old", [5], True])
-    def test_number_out_of_the_fields_range_is_left_out(self, told, odd) -> None:
-        assert told(token_use="id", **{"custom:age": odd}).age in (None, 1)
+    def test_number_out_of_the_fields_range_is_left_out(self, user_from_token, odd) -> None:
+        assert user_from_token(token_use="id", **{"custom:age": odd}).age in (None, 1)
 
-    def test_verified_email_links_the_existing_user(self, told, cognito) -> None:
+    def test_verified_email_links_the_existing_user(self, user_from_token, cognito) -> None:
         cognito(LINK_BY_VERIFIED_EMAIL=True)
         local = get_user_model().objects.create(email="alice@example.com")
-        assert told(token_use="id") == local
+        assert user_from_token(token_use="id") == local
 
-    def test_linking_by_email_disables_the_password_and_ends_sessions(self, told, cognito) -> None:
+    def test_linking_by_email_disables_the_password_and_ends_sessions(self, user_from_token, cognito) -> None:
         cognito(LINK_BY_VERIFIED_EMAIL=True)
         local = get_user_model()(email="alice@example.com", age=7)
         local.set_password("known to a stranger")
@@ -84,39 +84,41 @@ class EmailUser:
         client = Client()
         client.force_login(local, backend="django.contrib.auth.backends.ModelBackend")
         assert get_user(client).is_authenticated
-        told(token_use="id", **{"custom:age": 8})
+        user_from_token(token_use="id", **{"custom:age": 8})
         local.refresh_from_db()
         assert (local.has_usable_password(), local.age, get_user(client).is_authenticated) == (False, 8, False)
 
     @pytest.mark.parametrize("verified", [True, False])
-    def test_unverified_email_does_not_replace_a_verified_one(self, told, verified) -> None:
-        told(token_use="id", at=-10)
-        email = told(token_use="id", email="boss@example.com", email_verified=verified).email
+    def test_unverified_email_does_not_replace_a_verified_one(self, user_from_token, verified) -> None:
+        user_from_token(token_use="id", at=-10)
+        email = user_from_token(token_use="id", email="boss@example.com", email_verified=verified).email
         assert email == ("boss@example.com" if verified else "alice@example.com")
 
-    def test_placeholder_is_replaced_by_an_unverified_email(self, told) -> None:
-        told(at=-10)
-        assert told(token_use="id", email="a@example.com", email_verified=False).email == "a@example.com"
+    def test_placeholder_is_replaced_by_an_unverified_email(self, user_from_token) -> None:
+        user_from_token(at=-10)
+        assert user_from_token(token_use="id", email="a@example.com", email_verified=False).email == "a@example.com"
 
-    def test_verified_email_of_another_user_is_not_recorded(self, told) -> None:
-        told(token_use="id", email="a@example.com", email_verified=False, at=-10)
+    def test_verified_email_of_another_user_is_not_recorded(self, user_from_token) -> None:
+        user_from_token(token_use="id", email="a@example.com", email_verified=False, at=-10)
         get_user_model().objects.create(email="b@example.com")
-        assert told(token_use="id", email="b@example.com", at=-5).email == "a@example.com"
-        assert told(token_use="id", email="c@example.com", email_verified=False).email == "c@example.com"
+        assert user_from_token(token_use="id", email="b@example.com", at=-5).email == "a@example.com"
+        assert user_from_token(token_use="id", email="c@example.com", email_verified=False).email == "c@example.com"
 
-    def test_unlinking_leaves_a_former_link_and_no_linking_by_email(self, told, cognito) -> None:
+    def test_unlinking_leaves_a_former_link_and_no_linking_by_email(self, user_from_token, cognito) -> None:
         cognito(LINK_BY_VERIFIED_EMAIL=True, LINKING_KEEPS_PASSWORD=True)
         local = get_user_model()(email="alice@example.com")
         local.set_password("local password")
         local.save()
-        assert told(token_use="id", at=-10) == local
+        assert user_from_token(token_use="id", at=-10) == local
         linking.unlink(local, link_of(local).pk)
-        assert told(token_use="id") != local
+        assert user_from_token(token_use="id") != local
 
-    def test_second_user_with_the_same_email_gets_a_placeholder(self, told, cognito) -> None:
+    def test_second_user_with_the_same_email_gets_a_placeholder(self, user_from_token, cognito) -> None:
         cognito(LINK_BY_VERIFIED_EMAIL=True)
         local = get_user_model().objects.create(email="alice@example.com")
-        first, second = (told(token_use="id", username=name, email=local.email) for name in ("password", "google"))
+        first, second = (
+            user_from_token(token_use="id", username=name, email=local.email) for name in ("password", "google")
+        )
         assert first == local != second
         assert second.email == f"{link_of(second).sub}@eu-west-1_testpool1.invalid"
 
@@ -159,47 +161,49 @@ class EmailUser:
 class UniqueEmailUser:
     __test__ = True
 
-    def test_each_first_access_token_gets_its_own_placeholder(self, told) -> None:
-        assert told().email != told(username="bob").email
-        assert told(token_use="id", at=5).email == "alice@example.com"
+    def test_each_first_access_token_gets_its_own_placeholder(self, user_from_token) -> None:
+        assert user_from_token().email != user_from_token(username="bob").email
+        assert user_from_token(token_use="id", at=5).email == "alice@example.com"
 
-    def test_email_of_another_user_in_another_case_is_not_used(self, told) -> None:
+    def test_email_of_another_user_in_another_case_is_not_used(self, user_from_token) -> None:
         get_user_model().objects.create(username="local", email="Alice@Example.com")
-        assert told(token_use="id").email.endswith(".invalid")
-        assert told(token_use="id", username="bob").email == "bob@example.com"
-        assert told(token_use="id", username="bob", email="ALICE@example.com", at=5).email == "bob@example.com"
+        assert user_from_token(token_use="id").email.endswith(".invalid")
+        assert user_from_token(token_use="id", username="bob").email == "bob@example.com"
+        assert (
+            user_from_token(token_use="id", username="bob", email="ALICE@example.com", at=5).email == "bob@example.com"
+        )
 
-    def test_username_of_another_user_in_another_case_gets_a_suffix(self, told) -> None:
+    def test_username_of_another_user_in_another_case_gets_a_suffix(self, user_from_token) -> None:
         get_user_model().objects.create(username="ALICE", email="x@example.com")
-        user = told()
+        user = user_from_token()
         assert user.username == f"alice-{link_of(user).sub[:8]}"
 
-    def test_conditional_constraint_applies_to_matching_rows(self, told, caplog) -> None:
+    def test_conditional_constraint_applies_to_matching_rows(self, user_from_token, caplog) -> None:
         get_user_model().objects.create(username="x", email="x@example.com", first_name="Only")
         with caplog.at_level(logging.WARNING):
-            assert told(token_use="id", given_name="Only").first_name == ""
-        assert told(token_use="id", given_name="Alice", at=5).first_name == "Alice"
-        assert told(token_use="id", username="bob", given_name="Alice").first_name == "Alice"
+            assert user_from_token(token_use="id", given_name="Only").first_name == ""
+        assert user_from_token(token_use="id", given_name="Alice", at=5).first_name == "Alice"
+        assert user_from_token(token_use="id", username="bob", given_name="Alice").first_name == "Alice"
 
 
 class NamelessUser:
     __test__ = True
 
-    def test_model_without_an_email_field_works(self, told, cognito) -> None:
+    def test_model_without_an_email_field_works(self, user_from_token, cognito) -> None:
         cognito(LINK_BY_VERIFIED_EMAIL=True)
-        user = told(token_use="id", nickname="Al")
+        user = user_from_token(token_use="id", nickname="Al")
         assert (user.name, user.nickname) == ("alice", "Al")
 
-    def test_unlimited_name_is_not_truncated_before_its_suffix(self, told) -> None:
+    def test_unlimited_name_is_not_truncated_before_its_suffix(self, user_from_token) -> None:
         get_user_model().objects.create(name="a" * 128)
-        user = told(username="a" * 128)
+        user = user_from_token(username="a" * 128)
         assert user.name == "a" * 128 + f"-{link_of(user).sub[:8]}"
 
-    def test_flag_that_is_a_property_is_not_written(self, told, cognito) -> None:
+    def test_flag_that_is_a_property_is_not_written(self, user_from_token, cognito) -> None:
         cognito(GROUPS={"admins": {"staff": True, "superuser": True}})
-        user = told("admins")
+        user = user_from_token("admins")
         assert user.is_staff is False
-        told(at=5)
+        user_from_token(at=5)
 
 
 class ReadsElsewhere:
@@ -213,8 +217,8 @@ class ReadsElsewhere:
 class MemberUser:
     __test__ = True
 
-    def test_unlinking_a_user_of_two_tables_creates_a_former_link(self, told) -> None:
-        user = told()
+    def test_unlinking_a_user_of_two_tables_creates_a_former_link(self, user_from_token) -> None:
+        user = user_from_token()
         other = CognitoUser.objects.create(
             user=user, user_pool_id=POOL, sub="two", username="two", as_of=datetime(2020, 1, 1, tzinfo=UTC)
         )
@@ -231,12 +235,12 @@ class MemberUser:
         links = CognitoUser.objects.using(using)
         return links.create(user=user, user_pool_id=POOL, sub=using, username="m", groups=["editors"], as_of=moment)
 
-    def test_repeated_token_makes_one_query(self, told, django_assert_num_queries) -> None:
-        first = told("editors")
+    def test_repeated_token_makes_one_query(self, user_from_token, django_assert_num_queries) -> None:
+        first = user_from_token("editors")
         with django_assert_num_queries(1):
-            told("editors")
+            user_from_token("editors")
         with django_assert_num_queries(2):
-            user = told("editors", at=5)
+            user = user_from_token("editors", at=5)
             assert (user.pk, user.name, user.motto) == (first.pk, "alice", "ONWARDS")
 
     @pytest.mark.parametrize("using", ["default", "elsewhere"])
@@ -246,7 +250,7 @@ class MemberUser:
         settings.DATABASE_ROUTERS = [ReadsElsewhere()] if using == "elsewhere" else []
         assert [name for name in links if fetch_link(POOL, name) is not None] == [using]
         link, expected = fetch_link(POOL, using), CognitoUser.objects.using(using).select_related("user").get()
-        assert known_of(link) == known_of(expected)
+        assert link_state_of(link) == link_state_of(expected)
         assert fields_of(link.user) == fields_of(expected.user)
         assert (link.as_of, link.user.born_at) == (links[using].as_of,) * 2
         assert link.user._state.db == using
@@ -260,21 +264,25 @@ class MemberUser:
 
     @pytest.mark.django_db(transaction=True, databases=["default", "elsewhere"])
     @pytest.mark.parametrize("name", ["Account", "ProxyOfAccount", "MemberUser", "ProxyOfMember", "OfficeHolder"])
-    def test_change_by_any_related_model_invalidates_cached_user(self, told, cognito, costs, name) -> None:
+    def test_change_by_any_related_model_invalidates_cached_user(
+        self, user_from_token, cognito, call_with_queries, name
+    ) -> None:
         cognito(USER_CACHE_SECONDS=60)
         raw, model = token(), getattr(models, name)
         authenticate(raw)
         first = authenticate(raw)[0]
-        costs(0, lambda: authenticate(raw))
+        call_with_queries(0, lambda: authenticate(raw))
         parent_values = {"name": "alice", "account_ptr_id": first.pk} if issubclass(model, models.MemberUser) else {}
         same = model(key=first.key, motto="backwards", **parent_values)
         same.pk, same._state.adding = first.pk, False
         same.save()
-        assert costs(1, lambda: authenticate(raw))[0].motto == "BACKWARDS"
-        costs(0, lambda: authenticate(raw))
+        assert call_with_queries(1, lambda: authenticate(raw))[0].motto == "BACKWARDS"
+        call_with_queries(0, lambda: authenticate(raw))
 
     @pytest.mark.django_db(transaction=True, databases=["default", "elsewhere"])
-    def test_cached_users_are_separate_per_database(self, told, cognito, costs, settings) -> None:
+    def test_cached_users_are_separate_per_database(
+        self, user_from_token, cognito, call_with_queries, settings
+    ) -> None:
         cognito(USER_CACHE_SECONDS=60)
         raw = token()
         default_user = authenticate(raw)[0]
@@ -285,16 +293,18 @@ class MemberUser:
         for routers, pk in [([], default_user.pk), ([ReadsElsewhere()], other_user.pk)] * 2:
             settings.DATABASE_ROUTERS = routers
             assert {authenticate(raw)[0].pk for _ in range(2)} == {pk}
-            assert costs(0, lambda: authenticate(raw))[0].pk == pk
+            assert call_with_queries(0, lambda: authenticate(raw))[0].pk == pk
 
     @pytest.mark.django_db(transaction=True, databases=["default", "elsewhere"])
-    def test_mutable_field_values_are_not_shared_between_requests(self, told, cognito, costs) -> None:
+    def test_mutable_field_values_are_not_shared_between_requests(
+        self, user_from_token, cognito, call_with_queries
+    ) -> None:
         cognito(USER_CACHE_SECONDS=60)
         raw = token()
         authenticate(raw), authenticate(raw)
-        user = costs(0, lambda: authenticate(raw))[0]
+        user = call_with_queries(0, lambda: authenticate(raw))[0]
         user.likes.append("something")
-        other = costs(0, lambda: authenticate(raw))[0]
+        other = call_with_queries(0, lambda: authenticate(raw))[0]
         assert (other.likes, other.loaded_likes) == ([], [])
 
     @pytest.mark.parametrize("name", ["MemberUser", "ProxyOfMember", "OfficeHolder"])

@@ -23,7 +23,7 @@ from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks
 from django_cognito.users.authentication import aauthenticate, authenticate, verify
 from tests.support.callers import BAD_ID_TOKENS
-from tests.support.user_scenario import token
+from tests.support.scenarios.users import token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys")]
 CLIENT = "1testclient23456789"

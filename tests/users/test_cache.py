@@ -30,7 +30,7 @@ from django_cognito.users.cache import UserCache
 from django_cognito.users.machine import MachineUser
 from tests.support.callers import bearer
 from tests.support.clock import Clock
-from tests.support.user_scenario import GROUPS, link_of, token
+from tests.support.scenarios.users import GROUPS, link_of, token
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("cache_enabled")]
 SECONDS = 60
@@ -98,30 +98,33 @@ def in_a_thread(call: Callable[[], Any]) -> Any:
 # Cached users
 
 
-def test_without_user_cache_seconds_no_user_is_cached(settings, raw, caches, costs) -> None:
+def test_without_user_cache_seconds_no_user_is_cached(settings, raw, caches, call_with_queries) -> None:
     settings.COGNITO = {name: value for name, value in settings.COGNITO.items() if name != "USER_CACHE_SECONDS"}
     authenticate(raw)
     for _ in range(3):
-        costs(1, lambda: authenticate(raw))
+        call_with_queries(1, lambda: authenticate(raw))
     assert caches == []
 
 
-def test_cached_user_makes_no_query_and_has_rights(alice, costs) -> None:
-    user = costs(0, alice)
+def test_cached_user_makes_no_query_and_has_rights(alice, call_with_queries) -> None:
+    user = call_with_queries(0, alice)
     assert (type(user), user.username, user.is_authenticated) == (User, "alice", True)
-    assert costs(0, lambda: (user.has_perm("auth.change_group"), get_rights(user).groups)) == (True, ("editors",))
-    assert costs(0, lambda: get_rights(user).scopes) == get_rights(user).scopes != frozenset()
+    assert call_with_queries(0, lambda: (user.has_perm("auth.change_group"), get_rights(user).groups)) == (
+        True,
+        ("editors",),
+    )
+    assert call_with_queries(0, lambda: get_rights(user).scopes) == get_rights(user).scopes != frozenset()
 
 
-def test_cached_user_is_read_again_after_user_cache_seconds(alice, clock, costs) -> None:
+def test_cached_user_is_read_again_after_user_cache_seconds(alice, clock, call_with_queries) -> None:
     clock.now += SECONDS - 0.1
-    costs(0, alice)
+    call_with_queries(0, alice)
     clock.now += 0.1
-    costs(1, alice)
-    costs(0, alice)
+    call_with_queries(1, alice)
+    call_with_queries(0, alice)
 
 
-def test_user_cache_seconds_count_from_before_the_read(alice, clock, costs, monkeypatch) -> None:
+def test_user_cache_seconds_count_from_before_the_read(alice, clock, call_with_queries, monkeypatch) -> None:
     clock.now += SECONDS
     read = cache.read_user
 
@@ -132,35 +135,35 @@ def test_user_cache_seconds_count_from_before_the_read(alice, clock, costs, monk
 
     monkeypatch.setattr(cache, "read_user", read_slowly)
     alice()
-    costs(0, alice)
+    call_with_queries(0, alice)
     clock.now += 1
     monkeypatch.undo()
-    costs(1, alice)
+    call_with_queries(1, alice)
 
 
-def test_another_token_of_the_user_is_cached_separately(alice, costs) -> None:
+def test_another_token_of_the_user_is_cached_separately(alice, call_with_queries) -> None:
     other = token("editors", at=5)
-    costs(2, lambda: authenticate(other))  # updates `as_of`
-    costs(0, lambda: authenticate(other))
-    costs(0, alice)
+    call_with_queries(2, lambda: authenticate(other))  # updates `as_of`
+    call_with_queries(0, lambda: authenticate(other))
+    call_with_queries(0, alice)
 
 
-def test_aauthenticate_of_a_cached_user_uses_no_thread(alice, raw, costs, monkeypatch) -> None:
+def test_aauthenticate_of_a_cached_user_uses_no_thread(alice, raw, call_with_queries, monkeypatch) -> None:
     monkeypatch.delattr("django_cognito.users.authentication.sync_to_async")
-    user, verified = costs(0, partial(async_to_sync(aauthenticate), raw))
+    user, verified = call_with_queries(0, partial(async_to_sync(aauthenticate), raw))
     assert (user, verified.username, user.has_perm("auth.change_group")) == (alice(), "alice", True)
 
 
-def test_aauthenticate_caches_a_user_that_is_not_cached(raw, costs) -> None:
+def test_aauthenticate_caches_a_user_that_is_not_cached(raw, call_with_queries) -> None:
     for _ in range(3):
         user, _ = async_to_sync(aauthenticate)(raw)
-    assert costs(0, lambda: authenticate(raw))[0] == user
+    assert call_with_queries(0, lambda: authenticate(raw))[0] == user
 
 
-def test_machine_users_are_not_cached(costs) -> None:
+def test_machine_users_are_not_cached(call_with_queries) -> None:
     raw = token(username=None, sub="1testclient23456789", scope="orders/read")
-    first, second = (costs(0, lambda: authenticate(raw))[0] for _ in range(2))
-    third = costs(0, lambda: async_to_sync(aauthenticate)(raw))[0]
+    first, second = (call_with_queries(0, lambda: authenticate(raw))[0] for _ in range(2))
+    third = call_with_queries(0, lambda: async_to_sync(aauthenticate)(raw))[0]
     assert type(first) is type(second) is type(third) is MachineUser
     assert first is not second
 
@@ -168,8 +171,8 @@ def test_machine_users_are_not_cached(costs) -> None:
 # Isolation of requests
 
 
-def test_each_request_has_its_own_user_object(alice, costs) -> None:
-    user = costs(0, alice)
+def test_each_request_has_its_own_user_object(alice, call_with_queries) -> None:
+    user = call_with_queries(0, alice)
     user.is_superuser, user.first_name, user.note = True, "Mallory", "a note"
     user.groups.add(Group.objects.create(name="hers"))
     list(user.groups.all()), user.get_all_permissions(), user.has_perm("auth.view_group")
@@ -235,11 +238,11 @@ CHANGES: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_changed_user_is_read_again_at_once(alice, costs, change) -> None:
-    costs(0, alice)
+def test_changed_user_is_read_again_at_once(alice, call_with_queries, change) -> None:
+    call_with_queries(0, alice)
     CHANGES[change]()
-    assert costs(1, alice).first_name == "Al"
-    costs(0, alice)
+    assert call_with_queries(1, alice).first_name == "Al"
+    call_with_queries(0, alice)
 
 
 def test_deleted_user_is_created_again_and_not_served(alice) -> None:
@@ -248,13 +251,13 @@ def test_deleted_user_is_created_again_and_not_served(alice) -> None:
     assert alice().pk == User.objects.get().pk != before
 
 
-def test_link_moved_to_another_user_counts_at_once(alice, costs) -> None:
+def test_link_moved_to_another_user_counts_at_once(alice, call_with_queries) -> None:
     other = User.objects.create(username="other")
     link = CognitoUser.objects.get()
     link.user = other
     link.save()
     assert [alice(), alice()] == [other, other]  # the first grants what the groups of the link grant
-    assert costs(0, alice) == other
+    assert call_with_queries(0, alice) == other
 
 
 def test_deleted_link_counts_at_once(alice) -> None:
@@ -286,13 +289,13 @@ def test_newer_token_with_fewer_groups_applies_to_older_token(alice) -> None:
     assert (get_rights(user).groups, user.has_perm("auth.change_group")) == (("viewers",), False)
 
 
-def test_id_token_of_a_cached_access_token_is_applied(alice, raw, costs) -> None:
+def test_id_token_of_a_cached_access_token_is_applied(alice, raw, call_with_queries) -> None:
     id_token = token("editors", token_use="id", given_name="Alice")
     assert authenticate(raw, id_token=id_token)[0].first_name == "Alice"
     assert alice().first_name == "Alice"
     for _ in range(2):
-        assert costs(1, lambda: authenticate(raw, id_token=id_token))[0].first_name == "Alice"
-    assert costs(0, alice).first_name == "Alice"
+        assert call_with_queries(1, lambda: authenticate(raw, id_token=id_token))[0].first_name == "Alice"
+    assert call_with_queries(0, alice).first_name == "Alice"
 
 
 def test_aauthenticate_applies_id_token_of_a_cached_token(alice, raw) -> None:
@@ -315,12 +318,12 @@ def _is_cached(raw: str) -> bool:
     return len(queries) == 0
 
 
-def test_changed_row_of_a_parent_model_invalidates_all_users(alice, caches, costs) -> None:
+def test_changed_row_of_a_parent_model_invalidates_all_users(alice, caches, call_with_queries) -> None:
     user_cache = caches[-1]()
     versions = user_cache._versions
     user_cache._on_change(instance=Group(name="as a parent of the user model"))
     assert not set(versions) & set(user_cache._versions)
-    costs(1, alice)
+    call_with_queries(1, alice)
 
 
 # Changes without a signal: visible after USER_CACHE_SECONDS
@@ -342,10 +345,10 @@ def revoke_flags() -> None:
     User.objects.update(is_active=False, is_staff=False)
 
 
-def test_saved_cached_user_preserves_changes_of_other_processes(raw, costs) -> None:
+def test_saved_cached_user_preserves_changes_of_other_processes(raw, call_with_queries) -> None:
     staff = token("admins", username="bob")
     authenticate(staff), authenticate(staff)
-    user = costs(0, lambda: authenticate(staff))[0]
+    user = call_with_queries(0, lambda: authenticate(staff))[0]
     assert user.is_staff
     revoke_flags()
     user.first_name = "Bob"
@@ -450,12 +453,12 @@ def test_change_rolled_back_to_a_savepoint_is_not_served(alice) -> None:
     assert [alice().first_name for _ in range(2)] == ["", ""]
 
 
-def test_user_read_in_a_transaction_is_cached_after_commit(raw, costs) -> None:
+def test_user_read_in_a_transaction_is_cached_after_commit(raw, call_with_queries) -> None:
     authenticate(raw)
     with transaction.atomic():  # as with ATOMIC_REQUESTS
-        costs(1, lambda: authenticate(raw))
-        costs(1, lambda: authenticate(raw))
-    costs(0, lambda: authenticate(raw))
+        call_with_queries(1, lambda: authenticate(raw))
+        call_with_queries(1, lambda: authenticate(raw))
+    call_with_queries(0, lambda: authenticate(raw))
 
 
 @pytest.mark.needs("postgresql")
@@ -483,7 +486,7 @@ def test_user_read_before_a_concurrent_change_is_not_cached(alice, clock, monkey
     assert alice().first_name == "Al"
 
 
-def test_without_autocommit_nothing_is_cached(alice, clock, costs) -> None:
+def test_without_autocommit_nothing_is_cached(alice, clock, call_with_queries) -> None:
     clock.now += SECONDS
     connection.set_autocommit(False)
     try:
@@ -493,7 +496,7 @@ def test_without_autocommit_nothing_is_cached(alice, clock, costs) -> None:
         connection.rollback()
     finally:
         connection.set_autocommit(True)
-    assert costs(1, alice).first_name == ""
+    assert call_with_queries(1, alice).first_name == ""
 
 
 @pytest.mark.needs("postgresql")
@@ -526,14 +529,14 @@ def test_saved_change_counts_despite_concurrent_reads(alice) -> None:
 @pytest.mark.urls("tests.support.entry_point_views")
 @pytest.mark.parametrize("url", ["/who/", "/who/async/", "/who/class/", "/api/"])
 @pytest.mark.parametrize("make", [Client, AsyncClient])
-def test_cached_request_makes_no_query_and_disabled_user_gets_401(make, url, raw, costs) -> None:
+def test_cached_request_makes_no_query_and_disabled_user_gets_401(make, url, raw, call_with_queries) -> None:
     client = make()
     get = async_to_sync(client.get) if make is AsyncClient else client.get
 
     def send() -> Any:
         return get(url, headers=bearer(raw))
 
-    statuses = [send().status_code, send().status_code, costs(0, send).status_code]
+    statuses = [send().status_code, send().status_code, call_with_queries(0, send).status_code]
     assert statuses == [200, 200, 200]
     User.objects.get().delete()
     response = send()
@@ -547,18 +550,18 @@ def test_cached_request_makes_no_query_and_disabled_user_gets_401(make, url, raw
 # Settings, tests and limits
 
 
-def test_changed_settings_empty_the_cache(alice, settings, costs) -> None:
+def test_changed_settings_empty_the_cache(alice, settings, call_with_queries) -> None:
     settings.COGNITO = {**settings.COGNITO, "GROUPS": {"editors": {"permissions": ["auth.view_group"]}}}
     user = alice()
     assert (user.has_perm("auth.view_group"), user.has_perm("auth.change_group")) == (True, False)
 
 
-def test_reset_empties_the_cache_and_disconnects_its_receivers(alice, caches, costs) -> None:
+def test_reset_empties_the_cache_and_disconnects_its_receivers(alice, caches, call_with_queries) -> None:
     factories.discard_instances()
     gc.collect()
     assert [reference() for reference in caches] == [None]  # its receivers are connected weakly
     with trusted_keys():
-        costs(1, alice)
+        call_with_queries(1, alice)
 
 
 def test_flush_empties_the_cache(alice) -> None:
@@ -566,15 +569,15 @@ def test_flush_empties_the_cache(alice) -> None:
     assert alice() == User.objects.get() == link_of(User.objects.get()).user
 
 
-def test_in_a_test_case_nothing_is_cached_despite_on_commit(raw, costs) -> None:
+def test_in_a_test_case_nothing_is_cached_despite_on_commit(raw, call_with_queries) -> None:
     authenticate(raw)
 
     class Case(TestCase):
         def test(self) -> None:
             User.objects.update(first_name="of this test")
             with self.captureOnCommitCallbacks(execute=True):
-                costs(1, lambda: authenticate(raw))
-            assert costs(1, lambda: authenticate(raw))[0].first_name == "of this test"
+                call_with_queries(1, lambda: authenticate(raw))
+            assert call_with_queries(1, lambda: authenticate(raw))[0].first_name == "of this test"
 
     result = unittest.TestResult()
     unittest.TestSuite([Case("test")]).run(result)

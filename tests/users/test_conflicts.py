@@ -20,7 +20,7 @@ from django_cognito.models import CognitoUser
 from django_cognito.users import linking, provisioning
 from django_cognito.users.claim_sources import claims_from_directory
 from tests.support.database_errors import FailsAtFirst, conflict
-from tests.support.user_scenario import NOW, django_groups, link_of
+from tests.support.scenarios.users import NOW, django_groups, link_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("mapped", "pauses")]
 OLD = datetime(2020, 1, 1, tzinfo=UTC)
@@ -117,27 +117,27 @@ def statement(*groups: str, at: int = 0, username: str = "alice") -> Any:
 
 
 @pytest.mark.parametrize("refused", [f"INSERT INTO {USERS}", f"INSERT INTO {LINKS}", f"INSERT INTO {MEMBERSHIPS}"])
-def test_first_token_is_written_after_a_conflict(told: Any, refused: str) -> None:
+def test_first_token_is_written_after_a_conflict(user_from_token: Any, refused: str) -> None:
     failing = FailsAtFirst(refused, *[conflict() for _ in range(5)])
     with connection.execute_wrapper(failing):
-        user = told("editors")
+        user = user_from_token("editors")
     assert failing.errors == []
     assert (User.objects.count(), CognitoUser.objects.count()) == (1, 1)
     assert django_groups(user) == {"Writers", "Readers"}
 
 
 @pytest.mark.parametrize("groups", [("editors",), ("viewers",)])
-def test_newer_token_is_written_after_a_conflict(told: Any, groups: tuple[str, ...]) -> None:
-    user = told("editors", at=-60)
+def test_newer_token_is_written_after_a_conflict(user_from_token: Any, groups: tuple[str, ...]) -> None:
+    user = user_from_token("editors", at=-60)
     failing = FailsAtFirst(f"UPDATE {LINKS}", conflict(), conflict())
     with connection.execute_wrapper(failing):
-        told(*groups)
+        user_from_token(*groups)
     assert failing.errors == []
     assert (link_of(user).as_of.timestamp(), link_of(user).groups) == (NOW, list(groups))
 
 
-def test_claims_that_were_rolled_back_are_written_after_a_conflict(told: Any) -> None:
-    user = told("editors", at=-60)
+def test_claims_that_were_rolled_back_are_written_after_a_conflict(user_from_token: Any) -> None:
+    user = user_from_token("editors", at=-60)
     failing = FailsAtFirst(f"UPDATE {LINKS}", conflict())
     with connection.execute_wrapper(failing):
         provisioning.reapply_claims([statement("viewers")])
@@ -145,8 +145,8 @@ def test_claims_that_were_rolled_back_are_written_after_a_conflict(told: Any) ->
     assert django_groups(user) == {"Readers"}
 
 
-def test_page_of_directory_users_is_written_after_a_conflict(told: Any) -> None:
-    told("editors", at=-60)
+def test_page_of_directory_users_is_written_after_a_conflict(user_from_token: Any) -> None:
+    user_from_token("editors", at=-60)
     page = [statement("viewers"), statement("viewers", username="bob")]
     failing = FailsAtFirst(f"INSERT INTO {USERS}", conflict())
     with connection.execute_wrapper(failing):
@@ -155,8 +155,8 @@ def test_page_of_directory_users_is_written_after_a_conflict(told: Any) -> None:
     assert [django_groups(user) for user in User.objects.all()] == [{"Readers"}] * 2
 
 
-def test_expired_groups_are_removed_after_a_conflict(told: Any) -> None:
-    user = told("editors")
+def test_expired_groups_are_removed_after_a_conflict(user_from_token: Any) -> None:
+    user = user_from_token("editors")
     CognitoUser.objects.update(as_of=OLD)
     failing = FailsAtFirst(f"DELETE FROM {MEMBERSHIPS}", conflict())
     with connection.execute_wrapper(failing):
@@ -165,7 +165,7 @@ def test_expired_groups_are_removed_after_a_conflict(told: Any) -> None:
     assert django_groups(user) == set()
 
 
-def test_account_is_linked_after_a_conflict(told: Any) -> None:
+def test_account_is_linked_after_a_conflict(user_from_token: Any) -> None:
     user = User.objects.create_user("local")
     failing = FailsAtFirst(f"INSERT INTO {LINKS}", conflict())
     with connection.execute_wrapper(failing):
@@ -174,8 +174,8 @@ def test_account_is_linked_after_a_conflict(told: Any) -> None:
     assert link_of(user).groups == ["viewers"]
 
 
-def test_account_is_unlinked_after_a_conflict(told: Any) -> None:
-    user = told("editors")
+def test_account_is_unlinked_after_a_conflict(user_from_token: Any) -> None:
+    user = user_from_token("editors")
     user.set_password("secret")
     user.save()
     failing = FailsAtFirst(f"DELETE FROM {LINKS}", conflict())
@@ -224,11 +224,11 @@ def test_transaction_of_a_server_has_no_further_statement(statements: Any) -> No
 @pytest.mark.needs("mariadb")
 @pytest.mark.parametrize("groups", [("editors",), ()])
 def test_repeatable_read_transaction_finds_the_row_of_another_writer(
-    told: Any, monkeypatch: pytest.MonkeyPatch, groups: tuple[str, ...]
+    user_from_token: Any, monkeypatch: pytest.MonkeyPatch, groups: tuple[str, ...]
 ) -> None:
     def authenticate_elsewhere() -> int:
         try:
-            return told(*groups).pk
+            return user_from_token(*groups).pk
         finally:
             connection.close()
 
@@ -247,7 +247,7 @@ def test_repeatable_read_transaction_finds_the_row_of_another_writer(
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     try:
         with transaction.atomic():  # as with ATOMIC_REQUESTS
-            user = told(*groups)
+            user = user_from_token(*groups)
     finally:
         connection.close()
     assert other == [user.pk]

@@ -12,7 +12,7 @@ from django_cognito.models import CognitoUser
 from django_cognito.users import linking, provisioning
 from django_cognito.users.authentication import authenticate, get_or_create_user, verify
 from django_cognito.users.claim_sources import claims_from_directory
-from tests.support.user_scenario import link_of, token
+from tests.support.scenarios.users import link_of, token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys")]
 OWN, OTHER = "mallory@example.com", "boss@example.com"
@@ -21,11 +21,11 @@ BOTH = {"email": "email", "last_name": "phone_number", "first_name": "email"}
 
 
 @pytest.fixture
-def authenticate_with(told: Any) -> Any:
+def authenticate_with(user_from_token: Any) -> Any:
     """`authenticate_with(OTHER, False, at=-50)`: the user of an ID token with this email, verified or not."""
 
     def authenticate_user(email: str, verified: Any, **claims: Any) -> User:
-        user: User = told(
+        user: User = user_from_token(
             token_use="id", **{"username": "mallory", "email": email, "email_verified": verified, **claims}
         )
         user.refresh_from_db()
@@ -104,9 +104,9 @@ def test_new_user_verified_email_that_the_field_refuses_is_dropped(authenticate_
     assert (user.email, verified_of(user)) == ("", [])
 
 
-def test_unverified_email_of_a_second_account_replaces_nothing(authenticate_with, told) -> None:
+def test_unverified_email_of_a_second_account_replaces_nothing(authenticate_with, user_from_token) -> None:
     user = authenticate_with(OWN, True, at=-100)
-    told(username="google", at=-100)
+    user_from_token(username="google", at=-100)
     CognitoUser.objects.update(user=user)
     assert authenticate_with(OTHER, False, username="google", at=-50) == user
     user.refresh_from_db()
@@ -114,9 +114,11 @@ def test_unverified_email_of_a_second_account_replaces_nothing(authenticate_with
 
 
 @pytest.mark.parametrize("remove", ["unlink", "delete"])
-def test_verified_email_stays_protected_when_its_account_is_unlinked(authenticate_with, told, remove) -> None:
+def test_verified_email_stays_protected_when_its_account_is_unlinked(
+    authenticate_with, user_from_token, remove
+) -> None:
     user = authenticate_with(OWN, True, at=-100)
-    told(username="google", at=-100)
+    user_from_token(username="google", at=-100)
     CognitoUser.objects.update(user=user)
     link = CognitoUser.objects.get(username="mallory")
     if remove == "unlink":
@@ -154,11 +156,11 @@ def test_email_of_a_linked_cognito_user_is_not_local(authenticate_with) -> None:
     assert user.email == OTHER
 
 
-def test_local_phone_number_survives_linking_by_email(told, cognito) -> None:
+def test_local_phone_number_survives_linking_by_email(user_from_token, cognito) -> None:
     cognito(ATTRIBUTES=BOTH, LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("local", OWN, "pw", last_name="+441632960001")
     numbers = {"phone_number": "+441632960002", "phone_number_verified": False}
-    assert told(token_use="id", email=OWN, **numbers) == local
+    assert user_from_token(token_use="id", email=OWN, **numbers) == local
     local.refresh_from_db()
     assert local.last_name == "+441632960001"
 

@@ -15,14 +15,14 @@ from threading import Barrier
 import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
+from local_cognito_support.scripted_server import ScriptedServer, json_answer
 
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks
 from tests.authorization.token_histories import Event, expected_state, stored_state
 from tests.support.gunicorn_server import ROOT, listening_socket, serve
-from tests.support.scripted_server import ScriptedServer, json_answer
-from tests.support.user_scenario import NOW
+from tests.support.scenarios.users import NOW
 
 SITE = "tests.users.two_process_site"
 REQUESTS = 200

@@ -11,7 +11,7 @@ from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token
 from django_cognito.users import linking
 from django_cognito.users.authentication import authenticate, get_or_create_user, verify
-from tests.support.user_scenario import link
+from tests.support.scenarios.users import link
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys")]
 

@@ -12,7 +12,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from django_cognito.models import CognitoUser
 from django_cognito.users.lookup import fetch_link
-from tests.support.user_scenario import fields_of, known_of
+from tests.support.scenarios.users import fields_of, link_state_of
 
 pytestmark = pytest.mark.django_db
 POOL = "eu-west-1_TestPool1"
@@ -29,7 +29,7 @@ def create_link(sub: str = "alice's", using: str = "default", **fields: Any) -> 
 def test_fetch_link_returns_what_the_orm_returns() -> None:
     create_link("bob's"), create_link()
     link, expected = fetch_link(POOL, "alice's"), CognitoUser.objects.select_related("user").get(sub="alice's")
-    assert known_of(link) == known_of(expected)
+    assert link_state_of(link) == link_state_of(expected)
     assert fields_of(link.user) == fields_of(expected.user)
     assert type(link.user) is User
 

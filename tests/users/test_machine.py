@@ -11,7 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from django_cognito.authorization.rights import aget_rights, get_rights
 from django_cognito.users.authentication import authenticate
 from django_cognito.users.machine import MachineUser
-from tests.support.user_scenario import token
+from tests.support.scenarios.users import token
 
 CLIENT = "1testclient23456789"
 pytestmark = pytest.mark.usefixtures("cognito_keys")

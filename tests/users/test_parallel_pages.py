@@ -15,17 +15,17 @@ from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.users import provisioning
 from django_cognito.users.claim_sources import claims_from_directory
-from tests.support.user_scenario import NOW, django_groups
+from tests.support.scenarios.users import NOW, django_groups
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("mapped")]
 NAMES = ("alice", "google")
 
 
 @pytest.fixture
-def user(told: Any) -> User:
+def user(user_from_token: Any) -> User:
     """Return a user with two links."""
-    user = told("viewers", at=-600)
-    told("viewers", at=-600, username="google")
+    user = user_from_token("viewers", at=-600)
+    user_from_token("viewers", at=-600, username="google")
     CognitoUser.objects.update(user=user)
     return user
 

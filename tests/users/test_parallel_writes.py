@@ -18,42 +18,45 @@ from django_cognito.core.errors import SignInError
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.users import linking, provisioning
 from django_cognito.users.claim_sources import claims_from_directory
-from tests.support.user_scenario import NOW, django_groups, link_of
+from tests.support.scenarios.users import NOW, django_groups, link_of
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("mapped")]
 THREADS = 16
 
 
 @pytest.mark.needs("database_server")
-def test_parallel_first_requests_create_one_user(told) -> None:
-    keys = at_once([lambda: told("editors", "helpers").pk] * THREADS)
+def test_parallel_first_requests_create_one_user(user_from_token) -> None:
+    keys = at_once([lambda: user_from_token("editors", "helpers").pk] * THREADS)
     assert len(set(keys)) == 1
     assert (User.objects.count(), CognitoUser.objects.count(), CognitoMembership.objects.count()) == (1, 1, 2)
     assert django_groups(User.objects.get()) == {"Writers", "Readers"}
 
 
 @pytest.mark.needs("database_server")
-def test_parallel_users_with_one_preferred_username_are_all_created(told, cognito) -> None:
+def test_parallel_users_with_one_preferred_username_are_all_created(user_from_token, cognito) -> None:
     cognito(USERNAME="preferred_username")
     names = [f"user{number}" for number in range(THREADS)]
-    users = at_once([_login(told, name) for name in names])
+    users = at_once([_login(user_from_token, name) for name in names])
     assert len({user.pk for user in users}) == THREADS
     assert sum(user.username == "al" for user in users) == 1
 
 
 @pytest.mark.needs("database_server")
-def test_parallel_users_create_the_same_groups_without_deadlock(told, cognito) -> None:
+def test_parallel_users_create_the_same_groups_without_deadlock(user_from_token, cognito) -> None:
     cognito(MIRROR_GROUPS=True)
     names = [f"group{number}" for number in range(12)]
-    calls = [lambda name=f"user{n}", order=names[:: (-1) ** n]: told(*order, username=name) for n in range(THREADS)]
+    calls = [
+        lambda name=f"user{n}", order=names[:: (-1) ** n]: user_from_token(*order, username=name)
+        for n in range(THREADS)
+    ]
     assert all(django_groups(user) == set(names) for user in at_once(calls))
     assert Group.objects.count() == 12
 
 
 @pytest.mark.needs("database_server")
-def test_parallel_changes_end_with_the_groups_of_the_newest_token(told) -> None:
-    told("editors", "admins", at=-600)
-    calls = [lambda at=at: told(*(["editors"] if at else ["helpers"]), at=-at) for at in range(0, 160, 10)]
+def test_parallel_changes_end_with_the_groups_of_the_newest_token(user_from_token) -> None:
+    user_from_token("editors", "admins", at=-600)
+    calls = [lambda at=at: user_from_token(*(["editors"] if at else ["helpers"]), at=-at) for at in range(0, 160, 10)]
     at_once(calls)
     user = User.objects.get()
     link = link_of(user)
@@ -62,49 +65,54 @@ def test_parallel_changes_end_with_the_groups_of_the_newest_token(told) -> None:
 
 
 @pytest.mark.needs("database_server")
-def test_parallel_changes_of_two_links_of_one_user_agree(told) -> None:
-    user = told(at=-60)
-    told(at=-60, username="google")
+def test_parallel_changes_of_two_links_of_one_user_agree(user_from_token) -> None:
+    user = user_from_token(at=-60)
+    user_from_token(at=-60, username="google")
     CognitoUser.objects.update(user=user)
     for at in range(-50, 0, 2):
         first, second = (("helpers",), ()) if at % 4 else ((), ("helpers",))
-        at_once([partial(told, *first, at=at), partial(told, *second, at=at, username="google")])
+        at_once([partial(user_from_token, *first, at=at), partial(user_from_token, *second, at=at, username="google")])
         user.refresh_from_db()
         assert user.is_staff
 
 
 @pytest.mark.needs("database_server")
-def test_expiry_parallel_to_newer_tokens_leaves_their_grants(told) -> None:
-    user = told("helpers", at=-600)
-    told("helpers", "editors", at=-600, username="google")
+def test_expiry_parallel_to_newer_tokens_leaves_their_grants(user_from_token) -> None:
+    user = user_from_token("helpers", at=-600)
+    user_from_token("helpers", "editors", at=-600, username="google")
     CognitoUser.objects.update(user=user)
     for at in range(-50, 0, 5):
         CognitoUser.objects.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
         expire = [partial(expire_remembered_groups, User.objects.get(pk=user.pk)) for _ in range(4)]
-        tokens = [partial(told, "helpers", at=at), partial(told, "helpers", "viewers", at=at, username="google")]
+        tokens = [
+            partial(user_from_token, "helpers", at=at),
+            partial(user_from_token, "helpers", "viewers", at=at, username="google"),
+        ]
         at_once([*expire, *tokens])
         user.refresh_from_db()
         assert (user.is_staff, django_groups(user)) == (True, {"Readers"})
 
 
 @pytest.mark.needs("database_server")
-def test_parallel_users_with_one_verified_email_link_one_account(told, cognito) -> None:
+def test_parallel_users_with_one_verified_email_link_one_account(user_from_token, cognito) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("local", "al@example.com")
-    calls = [partial(told, token_use="id", username=f"user{n}", email="al@example.com") for n in range(THREADS)]
+    calls = [
+        partial(user_from_token, token_use="id", username=f"user{n}", email="al@example.com") for n in range(THREADS)
+    ]
     users = at_once(calls)
     assert len({user.pk for user in users}) == THREADS
     assert CognitoUser.objects.filter(user=local).count() == 1
 
 
 @pytest.mark.needs("database_server")
-def test_parallel_first_requests_of_one_user_link_one_account(told, cognito) -> None:
+def test_parallel_first_requests_of_one_user_link_one_account(user_from_token, cognito) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True, CREATE_USERS=False)
     local = User.objects.create_user("local", "alice@example.com")
-    assert set(at_once([lambda: told(token_use="id").pk] * THREADS)) == {local.pk}
+    assert set(at_once([lambda: user_from_token(token_use="id").pk] * THREADS)) == {local.pk}
 
 
-def test_user_linked_during_a_request_needs_no_create_users(told, cognito, monkeypatch) -> None:
+def test_user_linked_during_a_request_needs_no_create_users(user_from_token, cognito, monkeypatch) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True, CREATE_USERS=False)
     local = User.objects.create_user("local", "alice@example.com")
     fetch = provisioning._fetch_link
@@ -112,15 +120,15 @@ def test_user_linked_during_a_request_needs_no_create_users(told, cognito, monke
     def fetch_before_linking(statement: Any) -> CognitoUser | None:
         link = fetch(statement)
         monkeypatch.setattr(provisioning, "_fetch_link", fetch)
-        told(token_use="id")
+        user_from_token(token_use="id")
         return link
 
     monkeypatch.setattr(provisioning, "_fetch_link", fetch_before_linking)
-    assert told(token_use="id") == local
+    assert user_from_token(token_use="id") == local
 
 
-def test_account_deleted_during_a_request_is_created_again(told, monkeypatch) -> None:
-    told(at=-60)
+def test_account_deleted_during_a_request_is_created_again(user_from_token, monkeypatch) -> None:
+    user_from_token(at=-60)
     fetch = provisioning._fetch_link
 
     def fetch_before_deletion(statement: Any) -> CognitoUser | None:
@@ -130,31 +138,31 @@ def test_account_deleted_during_a_request_is_created_again(told, monkeypatch) ->
         return link
 
     monkeypatch.setattr(provisioning, "_fetch_link", fetch_before_deletion)
-    assert told("helpers").is_staff
+    assert user_from_token("helpers").is_staff
     assert User.objects.count() == 1
 
 
-def test_token_that_waits_for_a_newer_one_grants_nothing(told, monkeypatch) -> None:
-    told("admins", at=-60)
+def test_token_that_waits_for_a_newer_one_grants_nothing(user_from_token, monkeypatch) -> None:
+    user_from_token("admins", at=-60)
     fetch = provisioning._fetch_link
 
     def fetch_before_newer_token(statement: Any) -> CognitoUser | None:
         link = fetch(statement)
         monkeypatch.setattr(provisioning, "_fetch_link", fetch)
-        told(at=-10)
+        user_from_token(at=-10)
         return link
 
     monkeypatch.setattr(provisioning, "_fetch_link", fetch_before_newer_token)
-    user = told("admins", "editors", at=-30)
+    user = user_from_token("admins", "editors", at=-30)
     assert (user.is_staff, user.is_superuser, user.has_perm("auth.change_group")) == (False, False, False)
 
 
 @pytest.mark.needs("database_server")
 @pytest.mark.parametrize("attempt", range(4))
-def test_parallel_unlinks_never_remove_the_last_way_in(told, attempt) -> None:
-    user = told(at=-60)
+def test_parallel_unlinks_never_remove_the_last_way_in(user_from_token, attempt) -> None:
+    user = user_from_token(at=-60)
     for name in ("google", "acme", "umbrella"):
-        told(at=-60, username=name)
+        user_from_token(at=-60, username=name)
     CognitoUser.objects.update(user=user)
     results = at_once([partial(_unlink, user.pk, link.pk) for link in CognitoUser.objects.all()])
     assert sorted(results) == ["", "", "", "last_way_in"]
@@ -163,13 +171,13 @@ def test_parallel_unlinks_never_remove_the_last_way_in(told, attempt) -> None:
 
 @pytest.mark.needs("database_server")
 @pytest.mark.parametrize("attempt", range(6))
-def test_unlink_parallel_to_group_changes_leaves_no_grant(told, attempt) -> None:
-    user = told(at=-60)
-    told(at=-60, username="google")
+def test_unlink_parallel_to_group_changes_leaves_no_grant(user_from_token, attempt) -> None:
+    user = user_from_token(at=-60)
+    user_from_token(at=-60, username="google")
     CognitoUser.objects.update(user=user)
     link = CognitoUser.objects.get(username="google")
-    tokens = [partial(told, "editors", "admins", at=at, username="google") for at in range(-50, -45)]
-    at_once([*tokens, partial(_unlink, user.pk, link.pk), partial(told, "viewers", at=-50)])
+    tokens = [partial(user_from_token, "editors", "admins", at=at, username="google") for at in range(-50, -45)]
+    at_once([*tokens, partial(_unlink, user.pk, link.pk), partial(user_from_token, "viewers", at=-50)])
     user.refresh_from_db()
     assert (user.is_staff, user.is_superuser, django_groups(user)) == (False, False, {"Readers"})
     assert list(CognitoMembership.objects.filter(cognito_user__user=user).values_list("name", flat=True)) == ["viewers"]
@@ -179,9 +187,9 @@ def test_unlink_parallel_to_group_changes_leaves_no_grant(told, attempt) -> None
 
 @pytest.mark.needs("database_server")
 @pytest.mark.parametrize("kind", ["tokens", "expiry"])
-def test_page_with_two_links_of_one_user_does_not_deadlock(told, kind) -> None:
-    user = told(at=-600)
-    told(at=-600, username="google")
+def test_page_with_two_links_of_one_user_does_not_deadlock(user_from_token, kind) -> None:
+    user = user_from_token(at=-600)
+    user_from_token(at=-600, username="google")
     CognitoUser.objects.update(user=user)
     names, subs = ("alice", "google"), dict(CognitoUser.objects.values_list("username", "sub"))
     for at in range(-500, -380, 4):
@@ -193,7 +201,7 @@ def test_page_with_two_links_of_one_user_does_not_deadlock(told, kind) -> None:
             claims_from_directory(user, groups_by_name[user.username], moment, get_settings())
             for user in directory_users
         ]
-        others = [partial(told, "helpers", at=at + n, username="google") for n in range(4)]
+        others = [partial(user_from_token, "helpers", at=at + n, username="google") for n in range(4)]
         if kind == "expiry":
             CognitoUser.objects.filter(username="google").update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
             others = [partial(expire_remembered_groups, User.objects.get(pk=user.pk)) for _ in range(4)]
@@ -202,26 +210,30 @@ def test_page_with_two_links_of_one_user_does_not_deadlock(told, kind) -> None:
 
 @pytest.mark.needs("database_server")
 @pytest.mark.parametrize("attempt", range(4))
-def test_group_deletion_parallel_to_grants_does_not_deadlock(told, attempt) -> None:
-    user = told("editors", at=-600)
-    tokens = [partial(told, "editors" if at % 2 else "viewers", at=at) for at in range(-500, -495)]
+def test_group_deletion_parallel_to_grants_does_not_deadlock(user_from_token, attempt) -> None:
+    user = user_from_token("editors", at=-600)
+    tokens = [partial(user_from_token, "editors" if at % 2 else "viewers", at=at) for at in range(-500, -495)]
     at_once([*tokens, *(Group.objects.get(name=name).delete for name in ("Readers", "Writers"))])
-    told("editors", at=-1)
+    user_from_token("editors", at=-1)
     assert django_groups(user) == {"Readers", "Writers"}
 
 
 @pytest.mark.needs("database_server")
 @pytest.mark.parametrize("attempt", range(4))
-def test_parallel_writers_of_all_kinds_leave_only_recorded_groups(told, attempt) -> None:
-    user, other = told(at=-600), User.objects.create(username="other")
+def test_parallel_writers_of_all_kinds_leave_only_recorded_groups(user_from_token, attempt) -> None:
+    user, other = user_from_token(at=-600), User.objects.create(username="other")
     for name in ("google", "acme", "umbrella"):
-        told("helpers", at=-600, username=name)
+        user_from_token("helpers", at=-600, username=name)
     CognitoUser.objects.update(user=user)
     old = CognitoUser.objects.filter(username__in=["acme", "umbrella"])
     old.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
     moved = CognitoUser.objects.get(username="umbrella")
     moved.user = other
-    tokens = [partial(told, "editors", at=at, username=name) for at in (-500, -499) for name in ("umbrella", "acme")]
+    tokens = [
+        partial(user_from_token, "editors", at=at, username=name)
+        for at in (-500, -499)
+        for name in ("umbrella", "acme")
+    ]
     expiry = [partial(expire_remembered_groups, User.objects.get(pk=user.pk)) for _ in range(4)]
     google = CognitoUser.objects.get(username="google")
     at_once([*tokens, *expiry, expire_all_remembered_groups, partial(_unlink, user.pk, google.pk), moved.save])
@@ -233,13 +245,15 @@ def test_parallel_writers_of_all_kinds_leave_only_recorded_groups(told, attempt)
 
 
 @pytest.mark.needs("database_server")
-def test_link_deletion_parallel_to_tokens_does_not_deadlock(told) -> None:
-    user = told(at=-60)
+def test_link_deletion_parallel_to_tokens_does_not_deadlock(user_from_token) -> None:
+    user = user_from_token(at=-60)
     for name in ("google", "acme"):
-        told(at=-60, username=name)
+        user_from_token(at=-60, username=name)
     CognitoUser.objects.update(user=user)
     tokens = [
-        partial(told, "editors", at=at, username=name) for at in (-50, -40) for name in ("acme", "google", "alice")
+        partial(user_from_token, "editors", at=at, username=name)
+        for at in (-50, -40)
+        for name in ("acme", "google", "alice")
     ]
     at_once([*tokens, *[partial(_unlink, user.pk, link.pk) for link in CognitoUser.objects.order_by("-pk")[:2]]])
     assert CognitoUser.objects.filter(user=user).count() == 1
@@ -270,5 +284,5 @@ def at_once(calls: list[Callable[[], Any]]) -> list[Any]:
         return list(pool.map(run, calls))
 
 
-def _login(told: Callable[..., Any], name: str) -> Callable[[], Any]:
-    return lambda: told(token_use="id", username=name, preferred_username="al")
+def _login(user_from_token: Callable[..., Any], name: str) -> Callable[[], Any]:
+    return lambda: user_from_token(token_use="id", username=name, preferred_username="al")

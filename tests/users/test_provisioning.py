@@ -14,123 +14,125 @@ from django_cognito.core.errors import TokenError
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.users import provisioning
 from django_cognito.users.machine import MachineUser
-from tests.support.user_scenario import django_groups, link_of, token
+from tests.support.scenarios.users import django_groups, link_of, token
 
 pytestmark = pytest.mark.django_db
 EMAIL = {"email": "alice@example.com", "email_verified": True}
 
 
-def test_first_token_creates_its_user(told) -> None:
-    user = told()
+def test_first_token_creates_its_user(user_from_token) -> None:
+    user = user_from_token()
     assert (user.username, user.is_active, user.is_staff, user.is_superuser) == ("alice", True, False, False)
     assert link_of(user).user_pool_id == "eu-west-1_TestPool1"
 
 
 @pytest.mark.defends("RP-16")
-def test_created_user_has_no_usable_password(told) -> None:
-    user = told()
+def test_created_user_has_no_usable_password(user_from_token) -> None:
+    user = user_from_token()
     assert user.password.startswith("!")
     assert not user.has_usable_password()
 
 
 @pytest.mark.defends("RP-14")
-def test_tokens_with_the_same_sub_are_the_same_user(told) -> None:
-    assert told().pk == told(at=1).pk == told(token_use="id").pk
+def test_tokens_with_the_same_sub_are_the_same_user(user_from_token) -> None:
+    assert user_from_token().pk == user_from_token(at=1).pk == user_from_token(token_use="id").pk
     assert User.objects.count() == CognitoUser.objects.count() == 1
 
 
 @pytest.mark.defends("RP-14")
-def test_changed_username_and_email_with_the_same_sub_are_one_user(told) -> None:
-    sub = link_of(told()).sub
-    renamed = told(token_use="id", username="alicia", sub=sub, at=1, email="other@example.com")
+def test_changed_username_and_email_with_the_same_sub_are_one_user(user_from_token) -> None:
+    sub = link_of(user_from_token()).sub
+    renamed = user_from_token(token_use="id", username="alicia", sub=sub, at=1, email="other@example.com")
     assert (renamed.username, renamed.email) == ("alice", "other@example.com")
     assert User.objects.count() == 1
 
 
 @pytest.mark.defends("RP-13")
-def test_same_sub_in_another_pool_is_another_user(told, cognito) -> None:
-    told()
+def test_same_sub_in_another_pool_is_another_user(user_from_token, cognito) -> None:
+    user_from_token()
     other = provisioning.get_or_create_link(_other_pool(link_of(User.objects.get()).sub), get_settings())
     assert other.user.username == "alice-" + other.sub[:8]
     assert User.objects.count() == 2
 
 
-def test_id_token_fills_the_profile(told) -> None:
-    user = told(profile={"given_name": "Alice", "family_name": "Liddell"})
+def test_id_token_fills_the_profile(user_from_token) -> None:
+    user = user_from_token(profile={"given_name": "Alice", "family_name": "Liddell"})
     user.refresh_from_db()
     assert (user.email, user.first_name, user.last_name) == ("alice@example.com", "Alice", "Liddell")
 
 
 @pytest.mark.defends("RP-13")
-def test_username_of_a_local_user_gets_a_suffix(told) -> None:
+def test_username_of_a_local_user_gets_a_suffix(user_from_token) -> None:
     local = User.objects.create_user("alice", password="local password")
-    user = told()
+    user = user_from_token()
     assert user.pk != local.pk
     assert user.username == f"alice-{link_of(user).sub[:8]}"
     assert list(local.cognito_users.all()) == []
 
 
-def test_sub_is_the_username_if_the_suffixed_name_is_in_use(told) -> None:
+def test_sub_is_the_username_if_the_suffixed_name_is_in_use(user_from_token) -> None:
     User.objects.create_user("alice")
-    sub = link_of(told()).sub
+    sub = link_of(user_from_token()).sub
     CognitoUser.objects.all().delete()
-    assert told().username == sub
+    assert user_from_token().username == sub
 
 
-def test_long_username_is_truncated_to_the_field(told) -> None:
-    assert told(username="a" * 200).username == "a" * 150
+def test_long_username_is_truncated_to_the_field(user_from_token) -> None:
+    assert user_from_token(username="a" * 200).username == "a" * 150
     CognitoUser.objects.all().delete()
-    other = told(username="a" * 200, sub="0b5a3f2e-0000-4000-8000-000000000000")
+    other = user_from_token(username="a" * 200, sub="0b5a3f2e-0000-4000-8000-000000000000")
     assert other.username == "a" * 141 + "-0b5a3f2e"
 
 
-def test_username_is_normalized(told) -> None:
+def test_username_is_normalized(user_from_token) -> None:
     User.objects.create_user("alice")
-    assert told(username="\uff41lice").username.startswith("alice-")
+    assert user_from_token(username="\uff41lice").username.startswith("alice-")
 
 
 @pytest.mark.parametrize(
     ("claim", "name"),
     [("preferred_username", "Al"), ("sub", None), ("email", "alice@example.com"), ("no_such_claim", "alice")],
 )
-def test_username_setting_selects_the_claim(told, cognito, claim, name) -> None:
+def test_username_setting_selects_the_claim(user_from_token, cognito, claim, name) -> None:
     cognito(USERNAME=claim)
-    user = told(token_use="id", preferred_username="Al")
+    user = user_from_token(token_use="id", preferred_username="Al")
     assert user.username == (name or link_of(user).sub)
 
 
 @pytest.mark.parametrize("odd", ["a\0b", "", "  ", 5, ["x"], None])
-def test_invalid_preferred_username_is_not_used(told, cognito, odd) -> None:
+def test_invalid_preferred_username_is_not_used(user_from_token, cognito, odd) -> None:
     cognito(USERNAME="preferred_username")
-    assert told(token_use="id", preferred_username=odd).username == "alice"
+    assert user_from_token(token_use="id", preferred_username=odd).username == "alice"
 
 
-def test_username_is_set_only_once(told, cognito) -> None:
+def test_username_is_set_only_once(user_from_token, cognito) -> None:
     cognito(USERNAME="preferred_username")
-    told(token_use="id", preferred_username="Al")
-    assert told(token_use="id", preferred_username="Bo", at=1).username == "Al"
+    user_from_token(token_use="id", preferred_username="Al")
+    assert user_from_token(token_use="id", preferred_username="Bo", at=1).username == "Al"
 
 
-def test_without_create_users_a_new_user_is_rejected(told, cognito) -> None:
+def test_without_create_users_a_new_user_is_rejected(user_from_token, cognito) -> None:
     cognito(CREATE_USERS=False)
     with pytest.raises(TokenError) as raised:
-        told()
+        user_from_token()
     assert raised.value.code == "user_unknown"
     assert (User.objects.count(), CognitoUser.objects.count()) == (0, 0)
 
 
-def test_without_create_users_an_existing_user_is_accepted(told, cognito) -> None:
-    user = told()
+def test_without_create_users_an_existing_user_is_accepted(user_from_token, cognito) -> None:
+    user = user_from_token()
     cognito(CREATE_USERS=False)
-    assert told(at=1) == user
+    assert user_from_token(at=1) == user
 
 
 @pytest.mark.defends("RP-15")
-def test_disabled_account_is_rejected_and_nothing_is_written(told, mapped, django_assert_num_queries) -> None:
-    user = told("viewers", at=-60)
+def test_disabled_account_is_rejected_and_nothing_is_written(
+    user_from_token, mapped, django_assert_num_queries
+) -> None:
+    user = user_from_token("viewers", at=-60)
     User.objects.update(is_active=False)
     with django_assert_num_queries(1), pytest.raises(TokenError) as raised:
-        told("editors", "admins", profile={"given_name": "Al"})
+        user_from_token("editors", "admins", profile={"given_name": "Al"})
     assert raised.value.code == "user_inactive"
     user.refresh_from_db()
     assert (user.is_staff, user.first_name, django_groups(user)) == (False, "", {"Readers"})
@@ -156,69 +158,69 @@ def local(cognito) -> User:
 
 @pytest.mark.defends("RP-12")
 @pytest.mark.parametrize("verified", [True, "true"])
-def test_verified_email_links_the_existing_account(told, local, verified) -> None:
-    assert told(token_use="id", email_verified=verified) == local
+def test_verified_email_links_the_existing_account(user_from_token, local, verified) -> None:
+    assert user_from_token(token_use="id", email_verified=verified) == local
     assert User.objects.count() == 1
 
 
-def test_linked_account_gets_profile_and_groups_and_no_new_username(told, local, mapped, cognito) -> None:
+def test_linked_account_gets_profile_and_groups_and_no_new_username(user_from_token, local, mapped, cognito) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
-    told("editors", token_use="id", given_name="Alice")
+    user_from_token("editors", token_use="id", given_name="Alice")
     local.refresh_from_db()
     assert (local.username, local.first_name, django_groups(local)) == ("local", "Alice", {"Writers", "Readers"})
     assert not local.has_usable_password()
 
 
-def test_access_token_with_id_token_links_by_email(told, local) -> None:
-    assert told(profile={}) == local
+def test_access_token_with_id_token_links_by_email(user_from_token, local) -> None:
+    assert user_from_token(profile={}) == local
 
 
 @pytest.mark.defends("RP-12")
 @pytest.mark.parametrize("verified", [False, "false", None, "True", 1, ["true"]])
-def test_unverified_email_does_not_link(told, local, verified) -> None:
-    assert told(token_use="id", email_verified=verified) != local
+def test_unverified_email_does_not_link(user_from_token, local, verified) -> None:
+    assert user_from_token(token_use="id", email_verified=verified) != local
 
 
 @pytest.mark.defends("RP-12")
-def test_without_link_by_verified_email_nothing_is_linked(told, cognito) -> None:
+def test_without_link_by_verified_email_nothing_is_linked(user_from_token, cognito) -> None:
     local = User.objects.create_user("local", "alice@example.com")
-    assert told(token_use="id") != local
+    assert user_from_token(token_use="id") != local
 
 
 @pytest.mark.defends("RP-12")
 @pytest.mark.parametrize("change", [{"is_staff": True}, {"is_superuser": True}, {"is_active": False}])
-def test_staff_superuser_or_disabled_account_is_not_linked(told, local, change) -> None:
+def test_staff_superuser_or_disabled_account_is_not_linked(user_from_token, local, change) -> None:
     User.objects.filter(pk=local.pk).update(**change)
-    assert told(token_use="id") != local
+    assert user_from_token(token_use="id") != local
 
 
-def test_email_of_two_accounts_links_neither(told, local) -> None:
+def test_email_of_two_accounts_links_neither(user_from_token, local) -> None:
     other = User.objects.create_user("other", "alice@example.com")
-    assert told(token_use="id") not in (local, other)
+    assert user_from_token(token_use="id") not in (local, other)
 
 
-def test_email_claim_of_an_access_token_does_not_link(told, local) -> None:
-    assert told(**EMAIL) != local
+def test_email_claim_of_an_access_token_does_not_link(user_from_token, local) -> None:
+    assert user_from_token(**EMAIL) != local
 
 
 @pytest.mark.defends("RP-12")
 @pytest.mark.parametrize("lookalike", ["al\u0131ce@example.com", "alice@exampl\u0435.com", "ali\u212ae@example.com"])
-def test_lookalike_email_does_not_link(told, cognito, lookalike) -> None:
+def test_lookalike_email_does_not_link(user_from_token, cognito, lookalike) -> None:
     # CVE-2019-19844: a database folds more characters than mail does; "\u0131" in capitals is "I".
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     local = [User.objects.create_user(name, f"{name}@example.com") for name in ("alice", "alike")]
-    assert told(token_use="id", email=lookalike) not in local
+    assert user_from_token(token_use="id", email=lookalike) not in local
 
 
-def test_non_ascii_email_links_if_it_is_exactly_the_same(told, cognito) -> None:
+def test_non_ascii_email_links_if_it_is_exactly_the_same(user_from_token, cognito) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("local", "\u00e1lice@example.com")
-    assert told(token_use="id", email="\u00e1lice@example.com") == local
+    assert user_from_token(token_use="id", email="\u00e1lice@example.com") == local
 
 
-def test_verified_email_links_without_create_users(told, local, cognito) -> None:
+def test_verified_email_links_without_create_users(user_from_token, local, cognito) -> None:
     cognito(CREATE_USERS=False)
-    assert told(token_use="id") == local
+    assert user_from_token(token_use="id") == local
 
 
 # Invalid profile claims
@@ -235,82 +237,82 @@ def test_verified_email_links_without_create_users(told, local, cognito) -> None
         ("\u5bff\u9650\u7121 \U0001f407", "\u5bff\u9650\u7121 \U0001f407"),
     ],
 )
-def test_claim_is_written_to_its_field_if_valid(told, claim, expected) -> None:
-    user = told(token_use="id", given_name=claim)
+def test_claim_is_written_to_its_field_if_valid(user_from_token, claim, expected) -> None:
+    user = user_from_token(token_use="id", given_name=claim)
     user.refresh_from_db()
     assert user.first_name == expected
 
 
 @pytest.mark.parametrize("email", ["no address", "a" * 250 + "@example.com", ["alice@example.com"], 7])
-def test_invalid_email_is_not_written_and_not_logged(told, caplog, email) -> None:
-    told(token_use="id", at=-1)
+def test_invalid_email_is_not_written_and_not_logged(user_from_token, caplog, email) -> None:
+    user_from_token(token_use="id", at=-1)
     with caplog.at_level(logging.WARNING, "django_cognito"):
-        user = told(token_use="id", email=email)
+        user = user_from_token(token_use="id", email=email)
     assert user.email == "alice@example.com"
     logged = " ".join(caplog.messages)  # `caplog.text` has line numbers, in which a digit may occur
     assert "email" in logged
     assert str(email) not in logged
 
 
-def test_empty_claim_empties_its_field(told) -> None:
-    told(token_use="id", given_name="Alice", at=-1)
-    assert told(token_use="id", given_name="").first_name == ""
+def test_empty_claim_empties_its_field(user_from_token) -> None:
+    user_from_token(token_use="id", given_name="Alice", at=-1)
+    assert user_from_token(token_use="id", given_name="").first_name == ""
 
 
-def test_missing_claim_changes_nothing(told) -> None:
-    told(token_use="id", given_name="Alice", at=-1)
-    assert told(token_use="id").first_name == "Alice"
+def test_missing_claim_changes_nothing(user_from_token) -> None:
+    user_from_token(token_use="id", given_name="Alice", at=-1)
+    assert user_from_token(token_use="id").first_name == "Alice"
 
 
-def test_claim_of_the_wrong_type_is_left_out(told, cognito) -> None:
+def test_claim_of_the_wrong_type_is_left_out(user_from_token, cognito) -> None:
     cognito(ATTRIBUTES={"date_joined": "custom:joined", "first_name": "given_name"})
-    user = told(token_use="id", given_name="Alice", **{"custom:joined": "yesterday"})
+    user = user_from_token(token_use="id", given_name="Alice", **{"custom:joined": "yesterday"})
     assert user.first_name == "Alice"
     assert user.date_joined is not None
 
 
-def test_unique_value_of_another_user_is_not_written(told, cognito, caplog) -> None:
+def test_unique_value_of_another_user_is_not_written(user_from_token, cognito, caplog) -> None:
     cognito(ATTRIBUTES={"username": "nickname"})
     User.objects.create_user("al")
-    assert told(token_use="id", nickname="bo", at=-1).username == "bo"
-    assert told(token_use="id", nickname="al").username == "bo"
+    assert user_from_token(token_use="id", nickname="bo", at=-1).username == "bo"
+    assert user_from_token(token_use="id", nickname="al").username == "bo"
     assert "username" in caplog.text
 
 
-def test_mapped_username_is_not_overwritten_by_cognito_username(told, cognito) -> None:
+def test_mapped_username_is_not_overwritten_by_cognito_username(user_from_token, cognito) -> None:
     cognito(ATTRIBUTES={"username": "nickname"})
-    assert told(token_use="id", nickname="bo").username == "bo"
+    assert user_from_token(token_use="id", nickname="bo").username == "bo"
 
 
-def test_group_name_over_128_characters_is_left_out(told, cognito) -> None:
+def test_group_name_over_128_characters_is_left_out(user_from_token, cognito) -> None:
     cognito(MIRROR_GROUPS=True)
-    assert django_groups(told("x" * 129, "y" * 128, "y" * 128)) == {"y" * 128}
+    assert django_groups(user_from_token("x" * 129, "y" * 128, "y" * 128)) == {"y" * 128}
 
 
 # One transaction
 
 
 @pytest.mark.django_db(transaction=True)
-def test_error_during_a_first_token_rolls_everything_back(told, mapped, failing_on) -> None:
+def test_error_during_a_first_token_rolls_everything_back(user_from_token, mapped, failing_on) -> None:
     failing_on("Writers")
     with pytest.raises(RuntimeError):
-        told("editors")
+        user_from_token("editors")
     assert not any(model.objects.exists() for model in (get_user_model(), CognitoUser, CognitoMembership))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_error_during_a_change_rolls_everything_back(told, mapped, failing_on) -> None:
-    told("viewers", at=-60)
+def test_error_during_a_change_rolls_everything_back(user_from_token, mapped, failing_on) -> None:
+    user_from_token("viewers", at=-60)
     failing_on("Writers")
     with pytest.raises(RuntimeError):
-        told("admins", "editors", given_name="Al")
+        user_from_token("admins", "editors", given_name="Al")
     user = User.objects.get()
     assert (user.is_staff, django_groups(user), link_of(user).groups) == (False, {"Readers"}, ["viewers"])
     assert list(CognitoMembership.objects.values_list("name", flat=True)) == ["viewers"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_permanent_integrity_error_is_raised_after_three_attempts(told) -> None:
+def test_permanent_integrity_error_is_raised_after_three_attempts(user_from_token) -> None:
     attempts = []
 
     def fail(**_: Any) -> None:
@@ -320,7 +322,7 @@ def test_permanent_integrity_error_is_raised_after_three_attempts(told) -> None:
     post_save.connect(fail, sender=User)
     try:
         with pytest.raises(IntegrityError):
-            told()
+            user_from_token()
     finally:
         post_save.disconnect(fail, sender=User)
     assert len(attempts) == 3

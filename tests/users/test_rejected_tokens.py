@@ -8,6 +8,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.test import AsyncClient, Client
+from local_cognito_support.scripted_server import ScriptedServer, json_answer
 
 from django_cognito.backends import CognitoBackend
 from django_cognito.core.errors import TokenError
@@ -19,7 +20,6 @@ from django_cognito.users.authentication import aauthenticate, authenticate
 from tests.core.tokens.forging import needs_fetch
 from tests.support.callers import bearer, with_id_token
 from tests.support.hostile_tokens import OTHERS, TEXTS
-from tests.support.scripted_server import ScriptedServer, json_answer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.entry_point_views")]
 without_io = pytest.mark.usefixtures("_without_io")

@@ -11,8 +11,8 @@ from django.contrib.auth.models import Group, User
 from django_cognito.authorization.group_expiry import expire_all_remembered_groups, expire_remembered_groups
 from django_cognito.models import CognitoMembership, CognitoUser, FormerLink
 from django_cognito.users import linking, lookup, provisioning
-from tests.support import user_scenario
-from tests.support.user_scenario import django_groups, link_of
+from tests.support.scenarios import users
+from tests.support.scenarios.users import django_groups, link_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys", "mapped")]
 NO_GRANTS = (False, False, set(), 0)
@@ -44,43 +44,43 @@ def state_of(user: Any) -> tuple[bool, bool, set[str], int]:
     return stored.is_staff, stored.is_superuser, django_groups(stored), CognitoMembership.objects.count()
 
 
-def test_group_removal_reads_memberships_from_the_primary(told, replica) -> None:
-    user = told("editors", "admins", at=-60)
+def test_group_removal_reads_memberships_from_the_primary(user_from_token, replica) -> None:
+    user = user_from_token("editors", "admins", at=-60)
     replica(True)
-    told(at=-30)
+    user_from_token(at=-30)
     replica(False)
     assert state_of(user) == NO_GRANTS
 
 
-def test_group_grant_reads_groups_from_the_primary(told, replica) -> None:
-    user = told(at=-60)
+def test_group_grant_reads_groups_from_the_primary(user_from_token, replica) -> None:
+    user = user_from_token(at=-60)
     user.groups.add(Group.objects.create(name="Readers"))
     replica(True)
-    told("editors", at=-30)
-    told(at=-20)
+    user_from_token("editors", at=-30)
+    user_from_token(at=-20)
     replica(False)
     assert state_of(user) == (False, False, {"Readers"}, 0)
 
 
-def test_unverified_email_is_compared_with_the_primary(told, replica) -> None:
-    user = told(token_use="id", at=-60)
+def test_unverified_email_is_compared_with_the_primary(user_from_token, replica) -> None:
+    user = user_from_token(token_use="id", at=-60)
     replica(True)
-    told(token_use="id", at=-30, email="eve@example.com", email_verified=False)
+    user_from_token(token_use="id", at=-30, email="eve@example.com", email_verified=False)
     replica(False)
     assert User.objects.get(pk=user.pk).email == "alice@example.com"
 
 
-def test_linking_by_email_reads_the_account_from_the_primary(told, cognito, replica) -> None:
+def test_linking_by_email_reads_the_account_from_the_primary(user_from_token, cognito, replica) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("local", "alice@example.com", "pw")
     replica(True)
-    assert told(token_use="id") == local
+    assert user_from_token(token_use="id") == local
     replica(False)
     assert link_of(local).verified_attributes == ["email"]
 
 
-def test_group_expiry_reads_from_the_primary(told, replica) -> None:
-    user = told("editors", "admins")
+def test_group_expiry_reads_from_the_primary(user_from_token, replica) -> None:
+    user = user_from_token("editors", "admins")
     CognitoUser.objects.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
     replica(True)
     expire_remembered_groups(user)
@@ -89,8 +89,8 @@ def test_group_expiry_reads_from_the_primary(told, replica) -> None:
     assert not user.is_superuser
 
 
-def test_group_expiry_of_all_users_reads_from_the_primary(told, replica) -> None:
-    user = told("editors", "admins")
+def test_group_expiry_of_all_users_reads_from_the_primary(user_from_token, replica) -> None:
+    user = user_from_token("editors", "admins")
     CognitoUser.objects.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
     replica(True)
     assert expire_all_remembered_groups() == 1
@@ -98,9 +98,9 @@ def test_group_expiry_of_all_users_reads_from_the_primary(told, replica) -> None
     assert state_of(user) == NO_GRANTS
 
 
-def test_unlink_refreshes_the_user_from_the_primary(told, replica) -> None:
-    user = told("admins")
-    user_scenario.link(user, "google")
+def test_unlink_refreshes_the_user_from_the_primary(user_from_token, replica) -> None:
+    user = user_from_token("admins")
+    users.link(user, "google")
     user = User.objects.get()
     replica(True)
     linking.unlink(user, CognitoUser.objects.using("default").get(username="alice").pk)
@@ -133,35 +133,35 @@ def lagging(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Callable[[Any], N
     return set_stale_link
 
 
-def test_user_missing_in_the_replica_is_found(told, cognito, lagging) -> None:
-    user = told(at=-60)
+def test_user_missing_in_the_replica_is_found(user_from_token, cognito, lagging) -> None:
+    user = user_from_token(at=-60)
     lagging(None)
     cognito(CREATE_USERS=False)
-    assert [told(at=-60), told(at=-30)] == [user, user]
+    assert [user_from_token(at=-60), user_from_token(at=-30)] == [user, user]
 
 
-def test_link_missing_in_the_replica_is_found(told, lagging) -> None:
-    user = told()
+def test_link_missing_in_the_replica_is_found(user_from_token, lagging) -> None:
+    user = user_from_token()
     lagging(None)
     for _ in range(2):
-        user_scenario.link(user, "google")
-    assert told(username="google") == user
+        users.link(user, "google")
+    assert user_from_token(username="google") == user
 
 
-def test_deleted_link_that_the_replica_still_has_is_ignored(told, lagging) -> None:
-    user = told(at=-60)
+def test_deleted_link_that_the_replica_still_has_is_ignored(user_from_token, lagging) -> None:
+    user = user_from_token(at=-60)
     link = link_of(user)
     lagging(provisioning.fetch_link(link.user_pool_id, link.sub))
     link.delete()
-    assert told("editors", at=-30) != user
+    assert user_from_token("editors", at=-30) != user
 
 
-def test_expired_groups_that_the_replica_still_has_grant_nothing(told, cognito, lagging) -> None:
+def test_expired_groups_that_the_replica_still_has_grant_nothing(user_from_token, cognito, lagging) -> None:
     cognito(GROUPS_CLAIM="custom:groups")
-    user = told(at=-60, token_use="id", **{"custom:groups": "[editors,admins]"})
-    told()
+    user = user_from_token(at=-60, token_use="id", **{"custom:groups": "[editors,admins]"})
+    user_from_token()
     CognitoUser.objects.update(as_of=datetime(2020, 1, 1, tzinfo=UTC))
     link = link_of(user)
     lagging(provisioning.fetch_link(link.user_pool_id, link.sub))
     for _ in range(2):
-        assert not told().is_superuser
+        assert not user_from_token().is_superuser

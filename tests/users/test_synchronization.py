@@ -12,7 +12,7 @@ from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.users import provisioning
 from django_cognito.users.claim_sources import claims_from_directory
-from tests.support.user_scenario import GROUPS, NOW, django_groups, link_of
+from tests.support.scenarios.users import GROUPS, NOW, django_groups, link_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mapped")]
 
@@ -20,56 +20,56 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mapped")]
 # Repeated tokens
 
 
-def test_repeated_token_makes_one_query(told, django_assert_num_queries) -> None:
-    told("editors")
+def test_repeated_token_makes_one_query(user_from_token, django_assert_num_queries) -> None:
+    user_from_token("editors")
     with django_assert_num_queries(1):
-        assert told("editors").has_perm("auth.change_group")
+        assert user_from_token("editors").has_perm("auth.change_group")
 
 
-def test_newer_token_with_equal_groups_makes_one_update(told, writes, django_assert_num_queries) -> None:
-    told("editors")
+def test_newer_token_with_equal_groups_makes_one_update(user_from_token, writes, django_assert_num_queries) -> None:
+    user_from_token("editors")
     with writes(1), django_assert_num_queries(2):
-        user = told("editors", at=5)
+        user = user_from_token("editors", at=5)
     assert link_of(user).as_of.timestamp() == NOW + 5
     with writes(0), django_assert_num_queries(2):
-        told("editors", at=5)
-        told("editors")
+        user_from_token("editors", at=5)
+        user_from_token("editors")
 
 
-def test_alternating_tokens_make_one_update_per_newer_token(told, writes) -> None:
-    told("editors", at=-60)
-    told("editors", at=-60, token_use="id", given_name="Alice")
+def test_alternating_tokens_make_one_update_per_newer_token(user_from_token, writes) -> None:
+    user_from_token("editors", at=-60)
+    user_from_token("editors", at=-60, token_use="id", given_name="Alice")
     for at, updates in ((-60, 0), (-30, 2), (0, 2), (-30, 0), (0, 0)):
         with writes(updates):
-            told("editors", at=at)
-            told("editors", at=at, token_use="id", given_name="Alice")
-            told("editors", at=at, profile={"given_name": "Alice"})
+            user_from_token("editors", at=at)
+            user_from_token("editors", at=at, token_use="id", given_name="Alice")
+            user_from_token("editors", at=at, profile={"given_name": "Alice"})
 
 
-def test_groups_in_another_order_write_nothing(told, writes) -> None:
-    told("editors", "viewers")
-    told("viewers", "editors", token_use="id")
+def test_groups_in_another_order_write_nothing(user_from_token, writes) -> None:
+    user_from_token("editors", "viewers")
+    user_from_token("viewers", "editors", token_use="id")
     with writes(0):
-        told("editors", "viewers")
-        told("viewers", "editors", token_use="id")
+        user_from_token("editors", "viewers")
+        user_from_token("viewers", "editors", token_use="id")
 
 
 @pytest.mark.parametrize("between", [0, 60])
-def test_alternating_tokens_with_different_groups_write_once(told, writes, between) -> None:
-    told("editors", "viewers", at=-between)
+def test_alternating_tokens_with_different_groups_write_once(user_from_token, writes, between) -> None:
+    user_from_token("editors", "viewers", at=-between)
     with writes(3):  # the link row, the membership, and its Django group
-        told("viewers")
+        user_from_token("viewers")
     with writes(0):
         for _ in range(2):
-            told("editors", "viewers", at=-between)
-            told("viewers")
+            user_from_token("editors", "viewers", at=-between)
+            user_from_token("viewers")
 
 
-def test_changed_permissions_of_a_group_write_nothing(told, writes, cognito) -> None:
-    told("editors")
+def test_changed_permissions_of_a_group_write_nothing(user_from_token, writes, cognito) -> None:
+    user_from_token("editors")
     cognito(GROUPS={**GROUPS, "editors": {**GROUPS["editors"], "permissions": ["auth.delete_group"]}})
     with writes(0):
-        user = told("editors")
+        user = user_from_token("editors")
     assert user.has_perm("auth.delete_group")
     assert not user.has_perm("auth.change_group")
 
@@ -78,8 +78,8 @@ def test_changed_permissions_of_a_group_write_nothing(told, writes, cognito) -> 
 
 
 @pytest.mark.defends("RP-16")
-def test_groups_grant_django_groups_flags_and_permissions(told) -> None:
-    user = told("editors", "helpers")
+def test_groups_grant_django_groups_flags_and_permissions(user_from_token) -> None:
+    user = user_from_token("editors", "helpers")
     user.refresh_from_db()
     assert (user.is_staff, user.is_superuser, django_groups(user)) == (True, False, {"Writers", "Readers"})
     assert user.has_perm("auth.change_group")
@@ -87,60 +87,60 @@ def test_groups_grant_django_groups_flags_and_permissions(told) -> None:
 
 
 @pytest.mark.defends("RP-16")
-def test_group_missing_in_a_newer_token_is_revoked(told) -> None:
-    told("editors", "admins", at=-60)
-    user = told()
+def test_group_missing_in_a_newer_token_is_revoked(user_from_token) -> None:
+    user_from_token("editors", "admins", at=-60)
+    user = user_from_token()
     user.refresh_from_db()
     assert (user.is_staff, user.is_superuser, django_groups(user)) == (False, False, set())
     assert not user.has_perm("auth.change_group")
     assert not CognitoMembership.objects.exists()
 
 
-def test_grant_of_two_groups_stays_while_one_remains(told) -> None:
-    told("editors", "viewers", "admins", "helpers", at=-60)
-    user = told("viewers", "helpers")
+def test_grant_of_two_groups_stays_while_one_remains(user_from_token) -> None:
+    user_from_token("editors", "viewers", "admins", "helpers", at=-60)
+    user = user_from_token("viewers", "helpers")
     assert (user.is_staff, user.is_superuser, django_groups(user)) == (True, False, {"Readers"})
 
 
-def test_changed_mapping_is_applied_by_the_next_token(told, cognito) -> None:
-    told("editors")
+def test_changed_mapping_is_applied_by_the_next_token(user_from_token, cognito) -> None:
+    user_from_token("editors")
     cognito(GROUPS={"editors": {"groups": ["Authors"], "staff": True}})
-    user = told("editors")
+    user = user_from_token("editors")
     assert (user.is_staff, django_groups(user)) == (True, {"Authors"})
     cognito(GROUPS={})
-    user = told("editors")
+    user = user_from_token("editors")
     assert (user.is_staff, django_groups(user)) == (False, set())
 
 
-def test_changed_profile_is_written_once(told, writes) -> None:
-    told(token_use="id", given_name="Alice", at=-60)
+def test_changed_profile_is_written_once(user_from_token, writes) -> None:
+    user_from_token(token_use="id", given_name="Alice", at=-60)
     with writes(2):  # the user and the link row
-        assert told(token_use="id", given_name="Alicia").first_name == "Alicia"
+        assert user_from_token(token_use="id", given_name="Alicia").first_name == "Alicia"
     with writes(0):
-        told(token_use="id", given_name="Alicia")
+        user_from_token(token_use="id", given_name="Alicia")
 
 
-def test_mirror_groups_skips_cognitos_provider_groups(told, cognito) -> None:
+def test_mirror_groups_skips_cognitos_provider_groups(user_from_token, cognito) -> None:
     cognito(MIRROR_GROUPS=True)
-    told("viewers", "gardeners", "eu-west-1_TestPool1_Google", at=-60)
+    user_from_token("viewers", "gardeners", "eu-west-1_TestPool1_Google", at=-60)
     assert django_groups(User.objects.get()) == {"Readers", "viewers", "gardeners"}
-    assert django_groups(told("gardeners")) == {"gardeners"}
+    assert django_groups(user_from_token("gardeners")) == {"gardeners"}
     assert Group.objects.filter(name="viewers").exists()
 
 
 @pytest.mark.parametrize("remover", ["id", "directory"])
-def test_newer_token_restores_what_another_source_removed(told, update_from_directory, remover) -> None:
-    told("editors", at=-60)
+def test_newer_token_restores_what_another_source_removed(user_from_token, update_from_directory, remover) -> None:
+    user_from_token("editors", at=-60)
     if remover == "directory":
         update_from_directory(at=-30)
     else:
-        told(at=-30, token_use="id")
-    assert django_groups(told("editors")) == {"Writers", "Readers"}
+        user_from_token(at=-30, token_use="id")
+    assert django_groups(user_from_token("editors")) == {"Writers", "Readers"}
 
 
-def test_django_groups_are_created_in_alphabetical_order(told, cognito) -> None:
+def test_django_groups_are_created_in_alphabetical_order(user_from_token, cognito) -> None:
     cognito(MIRROR_GROUPS=True)
-    told(*"hdagfbce")
+    user_from_token(*"hdagfbce")
     assert "".join(Group.objects.order_by("pk").values_list("name", flat=True)) == "abcdefgh"
 
 
@@ -148,133 +148,133 @@ def test_django_groups_are_created_in_alphabetical_order(told, cognito) -> None:
 
 
 @pytest.mark.parametrize("remover", ["access", "id", "directory"])
-def test_token_older_than_a_removal_restores_nothing(told, update_from_directory, remover, writes) -> None:
+def test_token_older_than_a_removal_restores_nothing(user_from_token, update_from_directory, remover, writes) -> None:
     old = {"at": -60, "given_name": "Old"}
-    told("editors", "admins", **old)
+    user_from_token("editors", "admins", **old)
     if remover == "directory":
         update_from_directory(at=-30, given_name="New")
     else:
-        told(at=-30, token_use=remover, given_name="New")
+        user_from_token(at=-30, token_use=remover, given_name="New")
     with writes(0):
-        user = told("editors", "admins", **old)
-        told("editors", "admins", **old, token_use="id")  # with an email, which is as old
+        user = user_from_token("editors", "admins", **old)
+        user_from_token("editors", "admins", **old, token_use="id")  # with an email, which is as old
     user.refresh_from_db()
     assert (user.is_staff, user.is_superuser, django_groups(user), user.first_name) == (False, False, set(), "New")
     assert not user.has_perm("auth.change_group")
     assert get_rights(user).groups == ()
 
 
-def test_older_token_has_the_stored_groups(told) -> None:
-    told(at=-60)
-    told("editors", at=-30)
-    assert told(at=-60).has_perm("auth.change_group")
+def test_older_token_has_the_stored_groups(user_from_token) -> None:
+    user_from_token(at=-60)
+    user_from_token("editors", at=-30)
+    assert user_from_token(at=-60).has_perm("auth.change_group")
 
 
 @pytest.mark.parametrize("first", [("editors",), ("editors", "admins")])
-def test_token_of_an_equal_moment_only_removes_groups(told, first) -> None:
+def test_token_of_an_equal_moment_only_removes_groups(user_from_token, first) -> None:
     second = ("admins",) if first == ("editors",) else ("editors",)
-    told(*first)
-    user = told(*second)
+    user_from_token(*first)
+    user = user_from_token(*second)
     user.refresh_from_db()
     expected = set(first) & set(second)
     assert set(link_of(user).groups) == set(get_rights(user).groups) == expected
     assert (user.is_staff, bool(django_groups(user))) == (False, "editors" in expected)
 
 
-def test_newer_token_grants_what_an_equal_moment_did_not(told) -> None:
-    told("viewers", at=-60)
-    told("viewers", "editors", at=-60)
-    user = told("viewers", "editors")
+def test_newer_token_grants_what_an_equal_moment_did_not(user_from_token) -> None:
+    user_from_token("viewers", at=-60)
+    user_from_token("viewers", "editors", at=-60)
+    user = user_from_token("viewers", "editors")
     assert django_groups(user) == {"Writers", "Readers"}
     assert set(link_of(user).groups) == {"viewers", "editors"}
 
 
-def test_older_id_token_with_newer_access_token_sets_no_profile(told) -> None:
-    told(profile={"email": "old@example.com"}, at=-60)
-    told(profile={"email": "new@example.com"}, at=-30)
-    user = told(profile={"email": "old@example.com", "at": -60}, at=0)
+def test_older_id_token_with_newer_access_token_sets_no_profile(user_from_token) -> None:
+    user_from_token(profile={"email": "old@example.com"}, at=-60)
+    user_from_token(profile={"email": "new@example.com"}, at=-30)
+    user = user_from_token(profile={"email": "old@example.com", "at": -60}, at=0)
     user.refresh_from_db()
     assert user.email == "new@example.com"
 
 
-def test_older_id_token_with_newer_access_token_grants_no_group(told) -> None:
-    told("editors", at=-60)
-    user = told(profile={"groups": ("editors",), "at": -60})
+def test_older_id_token_with_newer_access_token_grants_no_group(user_from_token) -> None:
+    user_from_token("editors", at=-60)
+    user = user_from_token(profile={"groups": ("editors",), "at": -60})
     assert (django_groups(user), link_of(user).groups) == (set(), [])
 
 
-def test_newer_id_token_with_older_access_token_is_applied(told) -> None:
-    told("editors", at=-60)
-    told("editors", at=-30, token_use="id", given_name="A")
-    user = told("editors", at=-60, profile={"groups": (), "given_name": "Alice", "at": 0})
+def test_newer_id_token_with_older_access_token_is_applied(user_from_token) -> None:
+    user_from_token("editors", at=-60)
+    user_from_token("editors", at=-30, token_use="id", given_name="A")
+    user = user_from_token("editors", at=-60, profile={"groups": (), "given_name": "Alice", "at": 0})
     assert (user.first_name, django_groups(user), get_rights(user).groups) == ("Alice", set(), ())
 
 
 # Only what was granted is revoked
 
 
-def test_local_flags_and_groups_are_not_revoked(told) -> None:
-    user = told(at=-60)
+def test_local_flags_and_groups_are_not_revoked(user_from_token) -> None:
+    user = user_from_token(at=-60)
     writers = Group.objects.create(name="Writers")
     user.groups.add(writers, Group.objects.create(name="Local"))
     User.objects.update(is_staff=True)
-    told("editors", "admins", at=-30)
-    user = told()
+    user_from_token("editors", "admins", at=-30)
+    user = user_from_token()
     user.refresh_from_db()
     assert (user.is_staff, user.is_superuser, django_groups(user)) == (True, False, {"Writers", "Local"})
 
 
-def test_local_permissions_are_not_revoked(told) -> None:
-    user = told("editors", at=-60)
+def test_local_permissions_are_not_revoked(user_from_token) -> None:
+    user = user_from_token("editors", at=-60)
     user.user_permissions.add(Permission.objects.get(codename="add_group"))
-    assert told().has_perm("auth.add_group")
+    assert user_from_token().has_perm("auth.add_group")
 
 
-def test_group_that_an_admin_removed_returns_only_with_a_change(told, writes) -> None:
-    user = told("editors", at=-60)
+def test_group_that_an_admin_removed_returns_only_with_a_change(user_from_token, writes) -> None:
+    user = user_from_token("editors", at=-60)
     user.groups.clear()
     with writes(1):  # `as_of` only
-        told("editors", at=-30)
+        user_from_token("editors", at=-30)
     assert django_groups(user) == set()
-    told("editors", "helpers")
+    user_from_token("editors", "helpers")
     assert django_groups(user) == {"Writers", "Readers"}
 
 
-def test_renamed_django_group_is_still_revoked(told) -> None:
-    user = told("viewers", at=-60)
+def test_renamed_django_group_is_still_revoked(user_from_token) -> None:
+    user = user_from_token("viewers", at=-60)
     Group.objects.filter(name="Readers").update(name="Those who read")
-    told()
+    user_from_token()
     assert django_groups(user) == set()
 
 
-def test_deleted_django_group_is_created_again(told) -> None:
-    told("viewers", at=-60)
+def test_deleted_django_group_is_created_again(user_from_token) -> None:
+    user_from_token("viewers", at=-60)
     Group.objects.all().delete()
-    assert django_groups(told("editors")) == {"Writers", "Readers"}
+    assert django_groups(user_from_token("editors")) == {"Writers", "Readers"}
 
 
-def test_grant_of_two_links_ends_with_the_last_one(told) -> None:
-    user = told("helpers", "viewers", at=-60)
-    told("helpers", "viewers", at=-60, username="alice.google")
+def test_grant_of_two_links_ends_with_the_last_one(user_from_token) -> None:
+    user = user_from_token("helpers", "viewers", at=-60)
+    user_from_token("helpers", "viewers", at=-60, username="alice.google")
     CognitoUser.objects.update(user=user)
     User.objects.exclude(pk=user.pk).delete()
-    told(at=-30)
+    user_from_token(at=-30)
     user.refresh_from_db()
     assert (user.is_staff, django_groups(user)) == (True, {"Readers"})
-    told(username="alice.google")
+    user_from_token(username="alice.google")
     user.refresh_from_db()
     assert (user.is_staff, django_groups(user)) == (False, set())
 
 
-def test_local_flag_is_not_revoked_by_two_links(told) -> None:
-    user = told(at=-60)
-    told(at=-60, username="alice.google")
+def test_local_flag_is_not_revoked_by_two_links(user_from_token) -> None:
+    user = user_from_token(at=-60)
+    user_from_token(at=-60, username="alice.google")
     CognitoUser.objects.update(user=user)
     User.objects.filter(pk=user.pk).update(is_staff=True)
     for name in ("alice", "alice.google"):
-        told("helpers", at=-30, username=name)
+        user_from_token("helpers", at=-30, username=name)
     for name in ("alice", "alice.google"):
-        told(username=name)
+        user_from_token(username=name)
     user.refresh_from_db()
     assert user.is_staff
 
@@ -283,7 +283,7 @@ def test_local_flag_is_not_revoked_by_two_links(told) -> None:
 
 
 @pytest.fixture
-def update_from_directory(told):
+def update_from_directory(user_from_token):
     """`update_from_directory("editors", at=-30)`: apply alice's directory entry of that moment; return the count."""
 
     def update(*groups: str, at: float = 0, create: bool = False, **attributes: str) -> int:
@@ -292,35 +292,35 @@ def update_from_directory(told):
     return update
 
 
-def test_directory_updates_an_existing_user(told, update_from_directory) -> None:
-    user = told("editors", at=-60)
+def test_directory_updates_an_existing_user(user_from_token, update_from_directory) -> None:
+    user = user_from_token("editors", at=-60)
     assert update_from_directory("helpers", given_name="Alice") == 1
     user.refresh_from_db()
     assert (user.is_staff, user.first_name, django_groups(user)) == (True, "Alice", set())
 
 
-def test_directory_in_the_second_of_a_token_only_removes(told, update_from_directory) -> None:
-    user = told("editors")
+def test_directory_in_the_second_of_a_token_only_removes(user_from_token, update_from_directory) -> None:
+    user = user_from_token("editors")
     update_from_directory("editors", "helpers", at=0.9)
     user.refresh_from_db()
     assert not user.is_staff
     update_from_directory(at=0.9)
-    assert get_rights(told("editors")).groups == ()
+    assert get_rights(user_from_token("editors")).groups == ()
 
 
-def test_directory_older_than_a_token_changes_nothing(told, update_from_directory) -> None:
-    told("editors")
+def test_directory_older_than_a_token_changes_nothing(user_from_token, update_from_directory) -> None:
+    user_from_token("editors")
     assert update_from_directory("helpers", at=-1) == 0
 
 
-def test_unchanged_directory_page_makes_one_query_and_no_write(told, django_assert_num_queries) -> None:
+def test_unchanged_directory_page_makes_one_query_and_no_write(user_from_token, django_assert_num_queries) -> None:
     page = [_directory_claims("editors", username=f"user{number}", at=-30) for number in range(5)]
     assert provisioning.update_users(page, create=True) == 5
     with django_assert_num_queries(1):
         assert provisioning.update_users(page) == 0
 
 
-def test_newer_unchanged_directory_page_makes_one_update_per_user(told, writes) -> None:
+def test_newer_unchanged_directory_page_makes_one_update_per_user(user_from_token, writes) -> None:
     names = [f"user{number}" for number in range(3)]
     provisioning.update_users([_directory_claims("editors", username=name, at=-30) for name in names], create=True)
     with writes(3):
@@ -328,19 +328,19 @@ def test_newer_unchanged_directory_page_makes_one_update_per_user(told, writes) 
     assert {link.as_of.timestamp() for link in CognitoUser.objects.all()} == {NOW - 20}
 
 
-def test_directory_without_create_creates_no_user(told, update_from_directory) -> None:
+def test_directory_without_create_creates_no_user(user_from_token, update_from_directory) -> None:
     assert update_from_directory() == 0
     assert not User.objects.exists()
 
 
-def test_directory_with_create_creates_new_users(told, update_from_directory) -> None:
+def test_directory_with_create_creates_new_users(user_from_token, update_from_directory) -> None:
     assert update_from_directory("helpers", create=True, email="a@example.com", at=-30) == 1
-    user = told("helpers", at=-60)
+    user = user_from_token("helpers", at=-60)
     assert (user.username, user.is_staff, user.email) == ("alice", True, "a@example.com")
     assert not user.has_usable_password()
 
 
-def test_directory_without_create_users_updates_and_links(told, update_from_directory, cognito) -> None:
+def test_directory_without_create_users_updates_and_links(user_from_token, update_from_directory, cognito) -> None:
     cognito(CREATE_USERS=False, LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("local", "alice@example.com")
     page = [
@@ -352,14 +352,14 @@ def test_directory_without_create_users_updates_and_links(told, update_from_dire
     assert (local.is_staff, User.objects.count()) == (True, 1)
 
 
-def test_directory_does_not_update_a_disabled_account(told, update_from_directory) -> None:
-    told(at=-60)
+def test_directory_does_not_update_a_disabled_account(user_from_token, update_from_directory) -> None:
+    user_from_token(at=-60)
     User.objects.update(is_active=False)
     assert update_from_directory("helpers") == 0
 
 
 @pytest.mark.django_db(transaction=True)
-def test_error_in_a_directory_page_writes_nothing(told, failing_on) -> None:
+def test_error_in_a_directory_page_writes_nothing(user_from_token, failing_on) -> None:
     failing_on("Writers")
     with pytest.raises(RuntimeError):
         provisioning.update_users(
@@ -369,7 +369,7 @@ def test_error_in_a_directory_page_writes_nothing(told, failing_on) -> None:
 
 
 def _directory_claims(*groups: str, at: float = 0, username: str = "alice", **attributes: str) -> Any:
-    from tests.support.user_scenario import token
+    from tests.support.scenarios.users import token
 
     sub = read_sub(token(username=username))
     moment = datetime.fromtimestamp(NOW, UTC) + timedelta(seconds=at)

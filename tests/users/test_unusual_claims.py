@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django_cognito.core.errors import TokenError
 from django_cognito.models import CognitoUser
 from django_cognito.users.authentication import authenticate
-from tests.support.user_scenario import token
+from tests.support.scenarios.users import token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("cognito_keys")]
 
@@ -34,19 +34,21 @@ def test_client_token_name_over_255_characters_is_rejected(claim: str) -> None:
     assert (raised.value.code, len(queries)) == ("invalid_claim", 0)
 
 
-def test_sub_and_username_of_255_characters_are_stored(told: Any) -> None:
-    user = told(sub="s" * 255, username="u" * 255)
+def test_sub_and_username_of_255_characters_are_stored(user_from_token: Any) -> None:
+    user = user_from_token(sub="s" * 255, username="u" * 255)
     link = CognitoUser.objects.get(user=user)
     assert (len(link.sub), len(link.username), len(user.username)) == (255, 255, 150)
 
 
 @pytest.mark.parametrize("email", ["a\0b@example.com", "\0", "alice@example.com\0"])
 @pytest.mark.parametrize("verified", [True, "true", False])
-def test_email_with_a_nul_character_reaches_no_query(told: Any, cognito: Any, email: str, verified: Any) -> None:
+def test_email_with_a_nul_character_reaches_no_query(
+    user_from_token: Any, cognito: Any, email: str, verified: Any
+) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("local", "alice@example.com")
     with CaptureQueriesContext(connection) as queries:
-        user = told(token_use="id", email=email, email_verified=verified)
+        user = user_from_token(token_use="id", email=email, email_verified=verified)
     assert (user != local, user.email) == (True, "")
     assert not any("\0" in query["sql"] or "\\x00" in query["sql"] for query in queries)
 
@@ -55,47 +57,47 @@ def test_email_with_a_nul_character_reaches_no_query(told: Any, cognito: Any, em
 
 
 @pytest.mark.defends("RP-12")
-def test_account_with_an_unverified_email_is_not_linked(told: Any, cognito: Any) -> None:
+def test_account_with_an_unverified_email_is_not_linked(user_from_token: Any, cognito: Any) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     email_claims = {"token_use": "id", "email": "victor@example.com"}
-    mallory = told(username="mallory", email_verified=False, **email_claims)
-    assert told(username="victor", email_verified=True, **email_claims) != mallory
+    mallory = user_from_token(username="mallory", email_verified=False, **email_claims)
+    assert user_from_token(username="victor", email_verified=True, **email_claims) != mallory
 
 
-def test_unverified_email_does_not_block_linking_by_email(told: Any, cognito: Any) -> None:
+def test_unverified_email_does_not_block_linking_by_email(user_from_token: Any, cognito: Any) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("victor", "victor@example.com")
     email_claims = {"token_use": "id", "email": "victor@example.com"}
-    assert told(username="mallory", email_verified=False, **email_claims) != local
-    assert told(username="trudy", email_verified=False, **email_claims) != local
-    assert told(username="bob", email_verified=True, **email_claims) == local
+    assert user_from_token(username="mallory", email_verified=False, **email_claims) != local
+    assert user_from_token(username="trudy", email_verified=False, **email_claims) != local
+    assert user_from_token(username="bob", email_verified=True, **email_claims) == local
 
 
 @pytest.mark.defends("RP-13")
-def test_unverified_email_in_a_former_pool_does_not_link_or_block(told: Any, cognito: Any) -> None:
+def test_unverified_email_in_a_former_pool_does_not_link_or_block(user_from_token: Any, cognito: Any) -> None:
     """A site moves to another pool; users could set the emails of the old pool without verification."""
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     email_claims = {"token_use": "id", "email": "victor@example.com"}
-    mallory = told(username="mallory", email_verified=False, **email_claims)
+    mallory = user_from_token(username="mallory", email_verified=False, **email_claims)
     CognitoUser.objects.update(user_pool_id="eu-west-1_OldPool00")
-    assert told(username="bob", **email_claims) != mallory
+    assert user_from_token(username="bob", **email_claims) != mallory
     CognitoUser.objects.update(user_pool_id="eu-west-1_OldPool00")
     local = User.objects.create_user("victor", "victor@example.com")
-    assert told(username="victor", **email_claims) == local
+    assert user_from_token(username="victor", **email_claims) == local
 
 
 @pytest.mark.defends("RP-13")
-def test_two_users_with_one_verified_email_are_two_users(told: Any, cognito: Any) -> None:
+def test_two_users_with_one_verified_email_are_two_users(user_from_token: Any, cognito: Any) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("local", "alice@example.com")
     email_claims = {"token_use": "id", "email": "alice@example.com"}
-    first, second = (told(username=name, **email_claims) for name in ("password", "google"))
+    first, second = (user_from_token(username=name, **email_claims) for name in ("password", "google"))
     assert first == local != second
-    assert (second.email, told(username="google", at=5, **email_claims)) == ("alice@example.com", second)
+    assert (second.email, user_from_token(username="google", at=5, **email_claims)) == ("alice@example.com", second)
 
 
-def test_account_with_an_email_no_longer_verified_is_not_linked(told: Any, cognito: Any) -> None:
+def test_account_with_an_email_no_longer_verified_is_not_linked(user_from_token: Any, cognito: Any) -> None:
     cognito(LINK_BY_VERIFIED_EMAIL=True)
-    told(token_use="id", username="mallory", email="mallory@example.com", at=-60)
-    mallory = told(token_use="id", username="mallory", email="victor@example.com", email_verified=False)
-    assert told(token_use="id", username="victor", email="victor@example.com") != mallory
+    user_from_token(token_use="id", username="mallory", email="mallory@example.com", at=-60)
+    mallory = user_from_token(token_use="id", username="mallory", email="victor@example.com", email_verified=False)
+    assert user_from_token(token_use="id", username="victor", email="victor@example.com") != mallory

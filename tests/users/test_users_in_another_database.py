@@ -19,9 +19,9 @@ from django_cognito.users.claim_sources import claims_from_directory
 from django_cognito.users.linking import link, unlink
 from django_cognito.users.provisioning import reapply_claims, update_users
 from django_cognito.users.request_writes import collect_writes
-from tests.support.login_scenario import CALLBACK, begin, token_answer, who
+from tests.support.scenarios.login import CALLBACK, start_sign_in, token_response, username_at
+from tests.support.scenarios.users import NOW, django_groups, token
 from tests.support.second_database import second_database
-from tests.support.user_scenario import NOW, django_groups, token
 
 pytestmark = [
     pytest.mark.django_db(databases=["accounts"]),  # Django's tests reject every other database
@@ -138,15 +138,15 @@ def test_deleted_group_is_granted_again() -> None:
 
 @pytest.mark.urls("tests.support.login_site")
 def test_sign_in_page_and_sign_out(client: Any, token_endpoint: Any) -> None:
-    parameters = begin(client)
-    token_endpoint.script(token_answer("alice", nonce=parameters["nonce"]))
+    parameters = start_sign_in(client)
+    token_endpoint.script(token_response("alice", nonce=parameters["nonce"]))
     assert client.get(CALLBACK, {"code": "a-code", "state": parameters["state"]}).status_code == 302
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"
     client.post("/auth/logout/", {"where": "everywhere"})
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
 
 
 @pytest.mark.urls("tests.support.login_site")
 def test_sign_in_by_the_testing_helper(client: Any) -> None:
     sign_in(client, "alice")
-    assert who(client) == "alice"
+    assert username_at(client) == "alice"

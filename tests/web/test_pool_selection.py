@@ -7,7 +7,7 @@ from django.test import Client, RequestFactory
 
 from django_cognito.core.errors import SignInError
 from django_cognito.web.pool_selection import find_settings_for_request, get_settings_for_request
-from tests.support.login_scenario import query_of, token_answer, who
+from tests.support.scenarios.login import read_query, token_response, username_at
 from tests.support.two_pools import TwoPools
 
 ACME = {"USER_POOL_ID": "eu-west-1_AcmePool1", "CLIENT_ID": "1acme"}
@@ -105,11 +105,11 @@ def test_sign_in_uses_the_pool_of_host_path_or_session(
     session["tenant"] = "zen"
     session.save()
     client.cookies["sessionid"] = session.session_key
-    params = query_of(client.get("/auth/login/", **request_options)["Location"])
+    params = read_query(client.get("/auth/login/", **request_options)["Location"])
     assert params["client_id"] == "1zen"
-    two_pools.zen.script(token_answer(nonce=params["nonce"], alias="zen"))
+    two_pools.zen.script(token_response(nonce=params["nonce"], alias="zen"))
     query = {"code": "a-code", "state": params["state"]}
     answer = client.get(
         "/auth/callback/", query, headers=request_options.get("headers"), secure=request_options.get("secure", False)
     )
-    assert (answer.status_code, who(client), two_pools.counts) == (302, "alice", (0, 1))
+    assert (answer.status_code, username_at(client), two_pools.counts) == (302, "alice", (0, 1))

@@ -5,12 +5,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client, RequestFactory
+from local_cognito_support.scripted_server import ScriptedServer
 
 from django_cognito.conf.loading import get_settings
 from django_cognito.login.state import open_state
 from django_cognito.web.redirect_uri import is_elsewhere
-from tests.support.login_scenario import CALLBACK, query_of, secret_cookies, token_answer, who
-from tests.support.scripted_server import ScriptedServer
+from tests.support.scenarios.login import CALLBACK, read_query, secret_cookies, token_response, username_at
 
 pytestmark = [
     pytest.mark.django_db,
@@ -40,14 +40,14 @@ def test_login_is_redirected_once_to_the_host_of_redirect_uri(
     assert (answer.status_code, secret_cookies(client)) == (302, {})
     url = urlsplit(answer["Location"])
     assert (url.scheme, url.netloc, url.path) == ("https", LOGIN_HOST, path)
-    query = query_of(answer["Location"])
+    query = read_query(answer["Location"])
     assert query == {"next": f"https://{SITE_HOST}/notes/?q=1", "lang": "de", "redirected": "1"}
     assert "no-store" in answer["Cache-Control"]
     answer = get(client, path, query, LOGIN_HOST)
     assert answer["Location"].startswith(token_endpoint.url)
-    params = query_of(answer["Location"])
+    params = read_query(answer["Location"])
     assert (params["lang"], params["redirect_uri"], "redirected" in params) == ("de", REDIRECT_URI, False)
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
+    token_endpoint.script(token_response(nonce=params["nonce"]))
     callback_response = get(client, CALLBACK, {"code": "a-code", "state": params["state"]}, LOGIN_HOST)
     assert callback_response["Location"] == f"https://{SITE_HOST}/notes/?q=1"
 
@@ -70,9 +70,9 @@ def test_login_redirected_to_the_same_site_keeps_next(
 ) -> None:
     settings.ALLOWED_HOSTS = [LOGIN_HOST, "app"]
     answer = client.get("/auth/login/", {"next": "/notes/?q=1"}, headers={"host": host})
-    query = query_of(answer["Location"])
+    query = read_query(answer["Location"])
     answer = client.get("/auth/login/", query, headers={"host": moved_to}, secure=is_secure)
-    assert open_state(query_of(answer["Location"])["state"]).next_url == "/notes/?q=1"
+    assert open_state(read_query(answer["Location"])["state"]).next_url == "/notes/?q=1"
 
 
 @pytest.mark.defends("RP-05")
@@ -82,7 +82,7 @@ def test_login_redirected_to_the_same_site_keeps_next(
 def test_unsafe_next_of_a_redirected_login_is_ignored(client: Client, suffix: str) -> None:
     query = {"redirected": "1", "next": f"https://{LOGIN_HOST}{suffix}"}
     answer = get(client, "/auth/login/", query, LOGIN_HOST)
-    next_url = open_state(query_of(answer["Location"])["state"]).next_url
+    next_url = open_state(read_query(answer["Location"])["state"]).next_url
     assert next_url == "" or urlsplit(next_url)[:2] == ("https", LOGIN_HOST)
 
 
@@ -90,8 +90,8 @@ def test_unsafe_next_of_a_redirected_login_is_ignored(client: Client, suffix: st
 @pytest.mark.parametrize("hosts", [[], ["shop.example.com"]])
 def test_next_on_a_host_not_in_redirect_hosts_is_left_out(client: Client, settings: Any, hosts: list[str]) -> None:
     settings.COGNITO = {**settings.COGNITO, "REDIRECT_HOSTS": hosts}
-    query = query_of(get(client, "/auth/login/", {"next": "/notes/"})["Location"])
-    params = query_of(get(client, "/auth/login/", query, LOGIN_HOST)["Location"])
+    query = read_query(get(client, "/auth/login/", {"next": "/notes/"})["Location"])
+    params = read_query(get(client, "/auth/login/", query, LOGIN_HOST)["Location"])
     assert open_state(params["state"]).next_url == ""
 
 
@@ -99,7 +99,7 @@ def test_next_on_a_host_not_in_redirect_hosts_is_left_out(client: Client, settin
 @pytest.mark.parametrize("unsafe_url", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
 def test_unsafe_next_is_left_out_of_the_redirect(client: Client, unsafe_url: str) -> None:
     answer = get(client, "/auth/login/", {"next": unsafe_url})
-    assert query_of(answer["Location"]) == {"redirected": "1"}
+    assert read_query(answer["Location"]) == {"redirected": "1"}
 
 
 @pytest.mark.parametrize("query", [{"lang": "Deutsch"}, {"prompt": "none"}])
@@ -139,4 +139,4 @@ def test_page_on_another_host_starts_no_silent_sign_in(client: Client, settings:
     navigation_headers = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     for host, status in ((SITE_HOST, 200), (LOGIN_HOST, 302)):
         answer = client.get("/open/", headers={"host": host, **navigation_headers}, secure=True)
-        assert (answer.status_code, who(client) if host == "testserver" else "") == (status, "")
+        assert (answer.status_code, username_at(client) if host == "testserver" else "") == (status, "")

@@ -8,13 +8,13 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in
 from django.test import AsyncClient, Client
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito.core.errors import CredentialsError
 from django_cognito.models import CognitoLogin
 from django_cognito.signals import signed_out
 from django_cognito.testing import make_token, sign_in
-from tests.support.login_scenario import begin, change, come_back, token_answer
-from tests.support.scripted_server import Answer, ScriptedServer
+from tests.support.scenarios.login import change_login, finish_sign_in, start_sign_in, token_response
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.sessions.user_site")]
 
@@ -69,11 +69,11 @@ def test_user_logged_in_receivers_have_the_new_login(
         assert request.cognito.aws._id_token().count(".") == 2
 
     sign_in(client, "alice", groups=["admins"])
-    params = begin(client)
-    token_endpoint.script(token_answer("bob", nonce=params["nonce"], both={"groups": ["editors"]}))
+    params = start_sign_in(client)
+    token_endpoint.script(token_response("bob", nonce=params["nonce"], both={"groups": ["editors"]}))
     user_logged_in.connect(record_login)
     try:
-        assert come_back(client, params).status_code == 302
+        assert finish_sign_in(client, params).status_code == 302
     finally:
         user_logged_in.disconnect(record_login)
     assert logins == [("bob", "bob", ("editors",))]
@@ -87,8 +87,8 @@ def test_failing_user_logged_in_receiver_leaves_no_login(
     token_endpoint: ScriptedServer, error: Exception, status: int
 ) -> None:
     client = Client(raise_request_exception=False)
-    params = begin(client)
-    token_endpoint.script(token_answer("bob", nonce=params["nonce"]), Answer(200))
+    params = start_sign_in(client)
+    token_endpoint.script(token_response("bob", nonce=params["nonce"]), Answer(200))
 
     def fail(**_: Any) -> None:
         raise error
@@ -106,9 +106,9 @@ def test_failing_user_logged_in_receiver_leaves_no_login(
 def test_sign_in_with_a_changed_password_hash_has_its_login(client: Client, token_endpoint: ScriptedServer) -> None:
     user = sign_in(client, "alice")
     get_user_model().objects.filter(pk=user.pk).update(password="!changed meanwhile")
-    params = begin(client)
-    token_endpoint.script(token_answer("alice", nonce=params["nonce"]))
-    assert come_back(client, params).status_code == 302
+    params = start_sign_in(client)
+    token_endpoint.script(token_response("alice", nonce=params["nonce"]))
+    assert finish_sign_in(client, params).status_code == 302
     assert client.get("/user/").json()["token"] == "alice"
 
 
@@ -120,12 +120,12 @@ def test_user_set_by_an_earlier_middleware_stays_and_has_no_token(
     added = "tests.sessions.user_site.impersonate_eve"
     settings.MIDDLEWARE = [*settings.MIDDLEWARE[:at], added, *settings.MIDDLEWARE[at:]]
     sign_in(client, "alice", groups=["admins"], refresh_token="r")
-    change(CognitoLogin.objects.get(), ends_in=expires_in)
-    token_endpoint.script(token_answer("alice"))
+    change_login(CognitoLogin.objects.get(), ends_in=expires_in)
+    token_endpoint.script(token_response("alice"))
     data = client.get("/user/").json()
     assert (data["user"], _cognito(data)) == ("eve", EMPTY)
     assert "_cognito_login" in client.session
-    change(CognitoLogin.objects.get(), ends_in=-5)
+    change_login(CognitoLogin.objects.get(), ends_in=-5)
     token_endpoint.script(Answer(500))
     data = client.get("/user/").json()
     assert (data["user"], _cognito(data)) == ("eve", EMPTY)

@@ -8,10 +8,10 @@ import django
 import pytest
 from django.core.files.storage import storages
 from django.test import Client
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito.testing import sign_in
-from tests.support.login_scenario import begin, come_back, query_of, token_answer
-from tests.support.scripted_server import Answer, ScriptedServer
+from tests.support.scenarios.login import finish_sign_in, read_query, start_sign_in, token_response
 from tests.support.two_pools import TwoPools
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
@@ -24,18 +24,18 @@ def get_policy(answer: Any) -> dict[str, list[str]]:
 
 
 def complete_sign_in(client: Client, server: ScriptedServer) -> Any:
-    params = begin(client)
-    server.script(token_answer(nonce=params["nonce"]), Answer())
-    return come_back(client, params)
+    params = start_sign_in(client)
+    server.script(token_response(nonce=params["nonce"]), Answer())
+    return finish_sign_in(client, params)
 
 
 def fail_sign_in(client: Client, server: ScriptedServer) -> Any:
     server.script(Answer(500))
-    return come_back(client, begin(client))
+    return finish_sign_in(client, start_sign_in(client))
 
 
 def find_no_user_silently(client: Client, server: ScriptedServer) -> Any:
-    return come_back(client, begin(client, prompt="none"), code=None, error="login_required")
+    return finish_sign_in(client, start_sign_in(client, prompt="none"), code=None, error="login_required")
 
 
 ANSWERS = {
@@ -192,4 +192,4 @@ def test_urls_of_the_pages_have_the_script_prefix(client: Client, token_endpoint
     assert ['href="/notes/"' in page for page in pages] == [True, True]
     assert 'href="/notes/auth/login/"' in pages[0]
     assert 'action="/notes/auth/logout/"' in pages[1]
-    assert query_of(answer["Location"])["logout_uri"] == "http://testserver/notes/"
+    assert read_query(answer["Location"])["logout_uri"] == "http://testserver/notes/"

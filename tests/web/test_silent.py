@@ -9,25 +9,25 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient, Client
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.login.state import open_state
 from django_cognito.testing import make_token, sign_in
 from django_cognito.web import silent
 from tests.support.callers import bearer
-from tests.support.login_scenario import (
-    begin,
-    come_back,
-    login_of,
-    query_of,
+from tests.support.scenarios.login import (
+    create_login,
+    finish_sign_in,
+    read_query,
     refusal,
     reseal,
-    standing,
-    token_answer,
+    start_sign_in,
+    take_snapshot,
+    token_response,
     unchanged,
-    who,
+    username_at,
 )
-from tests.support.scripted_server import Answer, ScriptedServer
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
@@ -71,7 +71,7 @@ def shows(answer: Any, name: str) -> bool:
 def follow(client: Client, answer: Any) -> dict[str, str]:
     """Follow the redirect of the page; return the authorization request parameters."""
     assert answer["Location"].startswith("/auth/login/?")
-    return query_of(client.get(answer["Location"])["Location"])
+    return read_query(client.get(answer["Location"])["Location"])
 
 
 def test_silent_sign_in_returns_to_the_page_signed_in(
@@ -79,8 +79,8 @@ def test_silent_sign_in_returns_to_the_page_signed_in(
 ) -> None:
     params = follow(client, visit(client, "?page=2&q=a/b"))
     assert params["prompt"] == "none"
-    token_endpoint.script(token_answer(nonce=params["nonce"]))
-    location = come_back(client, params)["Location"]
+    token_endpoint.script(token_response(nonce=params["nonce"]))
+    location = finish_sign_in(client, params)["Location"]
     assert location in ("/open/?page=2&q=a/b", "/open/async/?page=2&q=a/b")
     assert shows(visit(client), "alice")
 
@@ -90,9 +90,9 @@ def test_silent_sign_in_without_a_user_shows_the_page_anonymously(
     client: Client, token_endpoint: ScriptedServer, visit: Visit, caplog: pytest.LogCaptureFixture, error: str
 ) -> None:
     params = follow(client, visit(client))
-    before = standing(client, but_for=params["state"])
-    answer = come_back(client, params, code=None, error=error, error_description="nobody")
-    after = standing(client)
+    before = take_snapshot(client, except_state=params["state"])
+    answer = finish_sign_in(client, params, code=None, error=error, error_description="nobody")
+    after = take_snapshot(client)
     assert answer.status_code == 302
     assert answer["Location"] in ("/open/", "/open/async/")
     assert before == after
@@ -115,7 +115,7 @@ def test_silent_sign_in_is_tried_once_in_ten_minutes(client: Client, visit: Visi
 
 
 def test_silent_sign_in_without_a_user_restarts_the_ten_minutes(client: Client, visit: Visit) -> None:
-    answer = come_back(client, follow(client, visit(client)), code=None, error="login_required")
+    answer = finish_sign_in(client, follow(client, visit(client)), code=None, error="login_required")
     assert answer.cookies[MARK]["max-age"] == 600
 
 
@@ -133,7 +133,7 @@ def test_failed_silent_sign_in_is_not_retried_at_once(
     changes: dict[str, Any] = {"lost": {"state": "forged"}, "trouble": {"code": None, "error": "invalid_request"}}.get(
         failure, {}
     )
-    assert come_back(client, params, **changes).status_code in (400, 503)
+    assert finish_sign_in(client, params, **changes).status_code in (400, 503)
     assert shows(visit(client), "nobody")
 
 
@@ -207,41 +207,43 @@ def test_prompt_none_without_silent_sign_in_is_invalid(
 )
 @pytest.mark.parametrize("is_in_state", [False, True])
 def test_unsafe_next_of_a_silent_sign_in_is_ignored(client: Client, unsafe_url: str, is_in_state: bool) -> None:
-    params = begin(client, prompt="none", next=unsafe_url)
+    params = start_sign_in(client, prompt="none", next=unsafe_url)
     assert open_state(params["state"]).next_url == ""
     if is_in_state:
         params = reseal(client, params, next_url=unsafe_url)
-    assert come_back(client, params, code=None, error="login_required")["Location"] == "/"
+    assert finish_sign_in(client, params, code=None, error="login_required")["Location"] == "/"
 
 
 @pytest.mark.parametrize("error", NO_USER_ERRORS)
 def test_no_user_error_without_prompt_none_is_a_failure(client: Client, error: str) -> None:
-    page = come_back(client, begin(client), code=None, error=error)
+    page = finish_sign_in(client, start_sign_in(client), code=None, error=error)
     assert (page.status_code, page.context["code"]) == (400, "refused_by_provider")
     assert MARK not in client.cookies
 
 
 @pytest.mark.parametrize("error", ["access_denied", "LOGIN_REQUIRED", "login_required x"])
 def test_other_error_of_a_silent_sign_in_is_a_failure(client: Client, error: str) -> None:
-    page = come_back(client, begin(client, prompt="none"), code=None, error=error)
+    page = finish_sign_in(client, start_sign_in(client, prompt="none"), code=None, error=error)
     assert (page.status_code, page.context["code"]) == (400, "refused_by_provider")
 
 
 def test_no_user_error_with_a_forged_state_is_state_unknown(client: Client) -> None:
-    begin(client, prompt="none")
-    page = come_back(client, {"state": "forged"}, code=None, error="login_required")
+    start_sign_in(client, prompt="none")
+    page = finish_sign_in(client, {"state": "forged"}, code=None, error="login_required")
     assert (page.status_code, page.context["code"]) == (400, "state_unknown")
 
 
 def test_no_user_error_of_another_issuer_is_wrong_issuer(client: Client) -> None:
-    page = come_back(client, begin(client, prompt="none"), code=None, error="login_required", iss="https://op.invalid/")
+    page = finish_sign_in(
+        client, start_sign_in(client, prompt="none"), code=None, error="login_required", iss="https://op.invalid/"
+    )
     assert (page.status_code, page.context["code"]) == (400, "wrong_issuer")
 
 
 def test_signed_in_user_stays_signed_in_after_a_no_user_error(client: Client) -> None:
     sign_in(client, "bob")
-    come_back(client, begin(client, prompt="none"), code=None, error="login_required")
-    assert who(client) == "bob"
+    finish_sign_in(client, start_sign_in(client, prompt="none"), code=None, error="login_required")
+    assert username_at(client) == "bob"
 
 
 # After a sign-out
@@ -250,15 +252,15 @@ def test_signed_in_user_stays_signed_in_after_a_no_user_error(client: Client) ->
 @pytest.mark.parametrize("has_login", [True, False])
 def test_sign_out_prevents_the_next_silent_sign_in(client: Client, visit: Visit, has_login: bool) -> None:
     if has_login:
-        login_of(client)
+        create_login(client)
     client.post("/auth/logout/")
-    assert who(client) == "nobody"
+    assert username_at(client) == "nobody"
     assert shows(visit(client), "nobody")
 
 
 def test_sign_out_without_silent_sign_in_leaves_no_session(client: Client, settings: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, "SILENT_SIGN_IN": False}
-    login_of(client)
+    create_login(client)
     client.post("/auth/logout/")
     assert dict(client.session.items()) == {}
 

@@ -12,6 +12,7 @@ from django.contrib import auth
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.test import AsyncClient, Client, RequestFactory
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito.core.errors import IssuerError
 from django_cognito.models import CognitoLogin, CognitoUser
@@ -19,7 +20,6 @@ from django_cognito.testing import make_token, sign_in
 from django_cognito.users.authentication import aauthenticate, authenticate
 from django_cognito.web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids, is_pool_accepted
 from tests.support.callers import bearer
-from tests.support.scripted_server import Answer, ScriptedServer
 
 ACME, ZEN = "eu-west-1_AcmePool1", "us-east-1_ZenPool01"
 POOLS = {"acme": {"USER_POOL_ID": ACME, "CLIENT_ID": "1acme"}, "zen": {"USER_POOL_ID": ZEN, "CLIENT_ID": "1zen"}}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from local_cognito.accounts.assurance import level_names, required_level
-from local_cognito_support.hosted_site import Browser, Site, query_of, read_unverified, running_site
+from local_cognito_support.hosted_site import Browser, Site, read_query, read_unverified, running_site
 
 LOA = "urn:cognito:loa:"
 
@@ -26,7 +26,7 @@ def sign_in_with_totp(browser: Browser, **changes: str) -> dict[str, str]:
     """Sign dave in with password and authenticator app and return the callback's query parameters."""
     browser.authorize(**changes)
     browser.sign_in("dave")
-    return query_of(browser.submit(code=browser.site.totp_code()).headers["Location"])
+    return read_query(browser.submit(code=browser.site.totp_code()).headers["Location"])
 
 
 def read_acr_and_amr(browser: Browser, callback: dict[str, str]) -> list[tuple[Any, Any]]:
@@ -45,7 +45,7 @@ def read_acr_and_amr(browser: Browser, callback: dict[str, str]) -> list[tuple[A
 
 def test_password_sign_in_has_level_1(browser: Browser) -> None:
     browser.authorize(acr_values=f"{LOA}1")
-    answer = query_of(browser.sign_in().headers["Location"])
+    answer = read_query(browser.sign_in().headers["Location"])
     assert read_acr_and_amr(browser, answer) == [(f"{LOA}1", ["pwd"])] * 3
 
 
@@ -60,10 +60,10 @@ def test_tokens_without_acr_values_have_no_acr_and_amr(browser: Browser) -> None
 
 def test_unreachable_assurance_level_is_access_denied(browser: Browser) -> None:
     browser.authorize(acr_values=f"{LOA}4 {LOA}3")
-    answer = query_of(browser.sign_in().headers["Location"])
+    answer = read_query(browser.sign_in().headers["Location"])
     assert (answer["error"], answer["state"]) == ("access_denied", "a state")
     assert "code" not in answer
-    assert "code" in query_of(browser.authorize().headers["Location"])  # signed in, at level 1
+    assert "code" in read_query(browser.authorize().headers["Location"])  # signed in, at level 1
 
 
 def test_session_of_a_lower_level_must_sign_in_again(browser: Browser) -> None:
@@ -71,25 +71,25 @@ def test_session_of_a_lower_level_must_sign_in_again(browser: Browser) -> None:
     browser.sign_in()
     assert "Location" not in browser.authorize(acr_values=f"{LOA}4").headers
     answer = browser.authorize(acr_values=f"{LOA}4", prompt="none")
-    assert query_of(answer.headers["Location"])["error"] == "login_required"
+    assert read_query(answer.headers["Location"])["error"] == "login_required"
 
 
 def test_session_of_the_required_level_is_accepted(browser: Browser) -> None:
     sign_in_with_totp(browser)
-    answer = query_of(browser.authorize(acr_values=f"{LOA}4").headers["Location"])
+    answer = read_query(browser.authorize(acr_values=f"{LOA}4").headers["Location"])
     assert read_acr_and_amr(browser, answer)[0] == (f"{LOA}4", ["pwd", "otp", "mfa"])
 
 
 def test_unknown_acr_values_are_ignored(browser: Browser) -> None:
     browser.authorize(acr_values="urn:mace:incommon:iap:silver")
-    answer = query_of(browser.sign_in().headers["Location"])
+    answer = read_query(browser.sign_in().headers["Location"])
     assert read_acr_and_amr(browser, answer)[0] == (f"{LOA}1", ["pwd"])
 
 
 def test_tier_lite_ignores_acr_values(browser: Browser) -> None:
     browser.site.service.pools.get(browser.site.public.pool_id).extended_config["UserPoolTier"] = "LITE"
     browser.authorize(acr_values=f"{LOA}4")
-    answer = query_of(browser.sign_in().headers["Location"])
+    answer = read_query(browser.sign_in().headers["Location"])
     assert read_acr_and_amr(browser, answer) == [(None, None)] * 3
 
 

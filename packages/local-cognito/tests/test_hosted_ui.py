@@ -11,7 +11,7 @@ from local_cognito_support.hosted_site import (
     LOGOUT_URI,
     Browser,
     Site,
-    query_of,
+    read_query,
     read_unverified,
     running_site,
 )
@@ -34,7 +34,7 @@ def test_authorize_redirects_to_login_with_the_same_parameters(site: Site) -> No
     answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=30)
     assert answer.status_code == 302
     assert urlsplit(answer.headers["Location"]).path == "/login"
-    assert query_of(answer.headers["Location"]) == parameters
+    assert read_query(answer.headers["Location"]) == parameters
 
 
 def test_sign_in_redirects_to_the_app_with_code_and_state(browser: Browser) -> None:
@@ -42,12 +42,12 @@ def test_sign_in_redirects_to_the_app_with_code_and_state(browser: Browser) -> N
     answer = browser.sign_in()
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith(f"{CALLBACK}?code=")
-    assert query_of(answer.headers["Location"])["state"] == 'a "state" & more=1'
+    assert read_query(answer.headers["Location"])["state"] == 'a "state" & more=1'
 
 
 def test_request_without_state_gets_no_state(browser: Browser) -> None:
     browser.authorize(state=None)
-    assert set(query_of(browser.sign_in().headers["Location"])) == {"code"}
+    assert set(read_query(browser.sign_in().headers["Location"])) == {"code"}
 
 
 @pytest.mark.parametrize(
@@ -110,20 +110,20 @@ def test_authorization_error_redirects_to_the_app_with_state(
 ) -> None:
     answer = browser.open(path, **browser.site.authorize_parameters(**changes))
     assert answer.headers["Location"].startswith(CALLBACK)
-    assert query_of(answer.headers["Location"]) == {"error": error, "state": "a state"}
+    assert read_query(answer.headers["Location"]) == {"error": error, "state": "a state"}
 
 
 @pytest.mark.parametrize("name", ["nonce", "resource"])
 def test_repeated_authorization_parameter_is_invalid_request(site: Site, name: str) -> None:
     parameters = [*site.authorize_parameters().items(), (name, "https://one"), (name, "https://two")]
     answer = requests.get(f"{site.url}/oauth2/authorize", params=parameters, allow_redirects=False, timeout=30)
-    assert query_of(answer.headers["Location"])["error"] == "invalid_request"
+    assert read_query(answer.headers["Location"])["error"] == "invalid_request"
 
 
 def test_client_without_code_flow_is_unauthorized_client(browser: Browser) -> None:
     moto_client = browser.site.service.pools.get(browser.site.public.pool_id).clients[browser.site.public.id]
     moto_client.extended_config["AllowedOAuthFlows"] = ["implicit"]
-    assert query_of(browser.authorize().headers["Location"])["error"] == "unauthorized_client"
+    assert read_query(browser.authorize().headers["Location"])["error"] == "unauthorized_client"
 
 
 def test_request_without_scope_gets_all_client_scopes(site: Site) -> None:
@@ -162,7 +162,7 @@ def test_signed_in_browser_may_request_another_resource(browser: Browser) -> Non
     browser.authorize(resource="https://one.example.com")
     browser.sign_in()
     answer = browser.authorize(resource="https://two.example.com")
-    tokens = browser.site.redeem(query_of(answer.headers["Location"])["code"]).json()
+    tokens = browser.site.redeem(read_query(answer.headers["Location"])["code"]).json()
     assert read_unverified(tokens["access_token"])["aud"] == "https://two.example.com"
 
 
@@ -175,7 +175,7 @@ def test_signed_in_browser_gets_a_code_for_any_client_of_the_pool(browser: Brows
     browser.authorize()
     browser.sign_in()
     answer = browser.authorize(browser.site.confidential)
-    assert "code" in query_of(answer.headers["Location"])
+    assert "code" in read_query(answer.headers["Location"])
 
 
 def test_signed_in_browser_is_not_signed_in_to_another_pool(browser: Browser) -> None:
@@ -198,14 +198,14 @@ def test_sign_in_to_a_second_pool_preserves_the_first_session(browser: Browser) 
     browser.sign_in()
     browser.authorize(browser.site.other_pool)
     browser.sign_in()
-    assert "code" in query_of(browser.authorize().headers["Location"])
+    assert "code" in read_query(browser.authorize().headers["Location"])
 
 
 def test_browser_session_expires_an_hour_after_the_password(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
     browser.site.clock.pass_seconds(3599)
-    assert "code" in query_of(browser.authorize().headers["Location"])
+    assert "code" in read_query(browser.authorize().headers["Location"])
     browser.site.clock.pass_seconds(1)
     assert browser.authorize().status_code == 200
 
@@ -215,7 +215,7 @@ def test_silent_sign_in_preserves_auth_time(browser: Browser) -> None:
     browser.sign_in()
     signed_in_at = int(browser.site.clock.time)
     browser.site.clock.pass_seconds(1000)
-    code = query_of(browser.authorize(prompt="none").headers["Location"])["code"]
+    code = read_query(browser.authorize(prompt="none").headers["Location"])["code"]
     claims = read_unverified(browser.site.redeem(code).json()["id_token"])
     assert (claims["auth_time"], claims["iat"]) == (signed_in_at, signed_in_at + 1000)
 
@@ -226,14 +226,14 @@ def test_prompt_login_and_max_age_require_the_password_again(browser: Browser, c
     browser.sign_in()
     browser.site.clock.pass_seconds(100)
     browser.authorize(**changes)
-    assert "code" in query_of(browser.sign_in().headers["Location"])
+    assert "code" in read_query(browser.sign_in().headers["Location"])
 
 
 def test_sign_in_within_max_age_is_accepted(browser: Browser) -> None:
     browser.authorize()
     browser.sign_in()
     browser.site.clock.pass_seconds(98)
-    assert "code" in query_of(browser.authorize(max_age="99").headers["Location"])
+    assert "code" in read_query(browser.authorize(max_age="99").headers["Location"])
 
 
 def test_session_of_a_disabled_user_is_ignored(browser: Browser) -> None:
@@ -288,7 +288,7 @@ def test_invalid_logout_is_an_error_page_and_preserves_the_session(
     answer = browser.open("/logout", **{"client_id": browser.site.public.id, **parameters})
     assert (answer.status_code, "Location" in answer.headers) == (400, False)
     assert f"<code>{code}</code>" in answer.text
-    assert "code" in query_of(browser.authorize().headers["Location"])
+    assert "code" in read_query(browser.authorize().headers["Location"])
 
 
 def test_logout_with_authorization_parameters_opens_login(browser: Browser) -> None:

@@ -15,7 +15,7 @@ from local_cognito_support.hosted_site import (
     Site,
     basic_credentials,
     is_oauth_error,
-    query_of,
+    read_query,
     read_unverified,
     running_site,
 )
@@ -287,7 +287,7 @@ def authlib_tokens(site: Site, method: str) -> tuple[Any, dict[str, Any]]:
     )
     url, state = session.create_authorization_url(f"{site.url}/oauth2/authorize", code_verifier=VERIFIER)
     with Browser(site) as browser:
-        browser.open("/oauth2/authorize", **query_of(url))
+        browser.open("/oauth2/authorize", **read_query(url))
         callback_url = browser.sign_in().headers["Location"]
     tokens = session.fetch_token(
         f"{site.url}/oauth2/token", authorization_response=callback_url, code_verifier=VERIFIER, state=state

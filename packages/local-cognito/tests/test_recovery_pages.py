@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from local_cognito_support.codes import different_code, latest_code
-from local_cognito_support.hosted_site import CALLBACK, Browser, Page, Site, query_of, running_site
+from local_cognito_support.hosted_site import CALLBACK, Browser, Page, Site, read_query, running_site
 
 NEW_PASSWORD = "A-new-Horse-8"
 
@@ -37,7 +37,7 @@ def test_reset_password_signs_in_and_returns_to_the_app(browser: Browser) -> Non
     assert Page(text).inputs["username"]["value"] == "alice"
     answer = browser.sign_in("alice", NEW_PASSWORD)
     assert answer.headers["Location"].startswith(f"{CALLBACK}?code=")
-    assert query_of(answer.headers["Location"])["state"] == "a state"
+    assert read_query(answer.headers["Location"])["state"] == "a state"
 
 
 def test_password_reset_does_not_sign_in(browser: Browser) -> None:

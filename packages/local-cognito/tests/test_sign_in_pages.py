@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from local_cognito_support.hosted_site import CALLBACK, PASSWORD, Browser, Page, Site, query_of, running_site
+from local_cognito_support.hosted_site import CALLBACK, PASSWORD, Browser, Page, Site, read_query, running_site
 from moto.cognitoidp.models import UserStatus
 
 WRONG = "Incorrect username or password."
@@ -35,7 +35,7 @@ def test_wrong_password_and_unknown_user_get_the_same_page(browser: Browser) -> 
 
 def test_correct_password_after_a_wrong_one_signs_in(browser: Browser) -> None:
     browser.sign_in("alice", "wrong")
-    assert "code" in query_of(browser.sign_in().headers["Location"])
+    assert "code" in read_query(browser.sign_in().headers["Location"])
 
 
 def test_login_page_repeats_the_username_but_not_the_password(browser: Browser) -> None:
@@ -87,7 +87,7 @@ def test_wrong_code_shows_the_code_form_again(browser: Browser) -> None:
     browser.sign_in("dave")
     answer = browser.submit(code="000000")
     assert "Invalid code received for user" in answer.text
-    assert "code" in query_of(browser.submit(code=browser.site.totp_code()).headers["Location"])
+    assert "code" in read_query(browser.submit(code=browser.site.totp_code()).headers["Location"])
 
 
 def test_totp_code_is_accepted_once(browser: Browser) -> None:
@@ -128,10 +128,10 @@ def test_user_disabled_before_the_totp_code_is_refused(browser: Browser) -> None
 def test_temporary_password_must_be_replaced_in_the_page(browser: Browser) -> None:
     assert "Choose a new password" in browser.sign_in("nina").text
     answer = browser.submit(new_password=NEW_PASSWORD, confirm_password=NEW_PASSWORD)
-    assert "code" in query_of(answer.headers["Location"])
+    assert "code" in read_query(answer.headers["Location"])
     with Browser(browser.site) as other_browser:
         other_browser.authorize()
-        assert "code" in query_of(other_browser.sign_in("nina", NEW_PASSWORD).headers["Location"])
+        assert "code" in read_query(other_browser.sign_in("nina", NEW_PASSWORD).headers["Location"])
 
 
 def test_different_password_confirmation_is_refused(browser: Browser) -> None:
@@ -206,9 +206,9 @@ def test_concurrent_login_forms_sign_in_once(browser: Browser) -> None:
 def test_two_pending_sign_ins_in_one_browser_are_independent(browser: Browser) -> None:
     first = browser.current_response
     browser.authorize(state="second")
-    assert query_of(browser.sign_in().headers["Location"])["state"] == "second"
+    assert read_query(browser.sign_in().headers["Location"])["state"] == "second"
     browser.current_response = first
-    assert query_of(browser.sign_in().headers["Location"])["state"] == "a state"
+    assert read_query(browser.sign_in().headers["Location"])["state"] == "a state"
 
 
 @pytest.mark.parametrize("missing", ["_csrf", "attempt"])

@@ -13,7 +13,7 @@ from local_cognito_support.hosted_site import (
     Browser,
     Page,
     Site,
-    query_of,
+    read_query,
     read_unverified,
     running_site,
 )
@@ -47,7 +47,7 @@ def code(browser: Browser, username: str = "nora") -> str:
 def links(text: str, site: Site) -> dict[str, dict[str, str]]:
     """Return the paths that the page links to, each with its query parameters."""
     urls = [url.replace("&amp;", "&") for url in re.findall(r'href="(/[a-zA-Z]+\?[^"]+)"', text)]
-    return {urlsplit(url).path: query_of(url) for url in urls}
+    return {urlsplit(url).path: read_query(url) for url in urls}
 
 
 def test_sign_up_with_code_signs_in_and_returns_to_the_app(browser: Browser) -> None:
@@ -55,10 +55,10 @@ def test_sign_up_with_code_signs_in_and_returns_to_the_app(browser: Browser) -> 
     assert "A code has been sent to n***@e***." in sign_up(browser)
     answer = browser.submit(code=code(browser))
     assert answer.headers["Location"].startswith(f"{CALLBACK}?code=")
-    assert query_of(answer.headers["Location"])["state"] == "a state"
-    tokens = browser.site.redeem(query_of(answer.headers["Location"])["code"]).json()
+    assert read_query(answer.headers["Location"])["state"] == "a state"
+    tokens = browser.site.redeem(read_query(answer.headers["Location"])["code"]).json()
     assert read_unverified(tokens["id_token"])["email_verified"] is True
-    assert "code" in query_of(browser.authorize().headers["Location"])  # the browser is signed in
+    assert "code" in read_query(browser.authorize().headers["Location"])  # the browser is signed in
 
 
 def test_sign_up_without_code_does_not_sign_in(browser: Browser) -> None:
@@ -185,7 +185,7 @@ def test_slow_sign_up_step_expires_the_sign_in(browser: Browser, monkeypatch: py
 def test_sign_up_with_prompt_none_is_login_required(browser: Browser) -> None:
     parameters = browser.site.authorize_parameters(prompt="none")
     answer = browser.open("/signup", **parameters)
-    assert query_of(answer.headers["Location"])["error"] == "login_required"
+    assert read_query(answer.headers["Location"])["error"] == "login_required"
 
 
 def test_user_deleted_after_sign_up_is_refused(browser: Browser) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from local_cognito_support.scripted_server import ScriptedServer
 
 from tests.support.connections import Connections, watched
-from tests.support.pool_scenario import Scene, keys, settle
-from tests.support.scripted_server import ScriptedServer
+from tests.support.scenarios.user_pool import UserPoolScenario, keys, settle
 
 
 @pytest.fixture(autouse=True)
@@ -27,13 +27,13 @@ def server() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture
-def scenario(server: ScriptedServer) -> Scene:
+def scenario(server: ScriptedServer) -> UserPoolScenario:
     """Return a pool with the JWKS of `server`. Nothing is fetched yet."""
-    return Scene(server.url)
+    return UserPoolScenario(server.url)
 
 
 @pytest.fixture
-def warm(scenario: Scene) -> Scene:
+def warm(scenario: UserPoolScenario) -> UserPoolScenario:
     """Return the same pool with its keys just cached."""
     scenario.verifier.hydrate()
     return scenario

@@ -9,22 +9,24 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from local_cognito_support.scripted_server import Answer, Flood, Raw, ScriptedServer, json_answer
 
 from django_cognito.core.tokens.jwks import KeySet
 from tests.support.bad_answers import FLOODS, KEYLESS, MIB, UNREADABLE, packed_zeros
-from tests.support.pool_scenario import ACCEPTED, COOLDOWN, UNAVAILABLE, UNKNOWN, Scene, bounded, keys
-from tests.support.scripted_server import Answer, Flood, Raw, ScriptedServer, json_answer
+from tests.support.scenarios.user_pool import ACCEPTED, COOLDOWN, UNAVAILABLE, UNKNOWN, UserPoolScenario, bounded, keys
 from tests.support.signing import jwk, number
 
 
 @pytest.mark.parametrize("document", KEYLESS.values(), ids=KEYLESS)
-def test_fi_12_jwks_without_keys_fails_and_cached_keys_stay(warm: Scene, server: ScriptedServer, document: Any) -> None:
+def test_fi_12_jwks_without_keys_fails_and_cached_keys_stay(
+    warm: UserPoolScenario, server: ScriptedServer, document: Any
+) -> None:
     check_failed_fetch(warm, server, json_answer(document))
 
 
 @pytest.mark.parametrize("document", KEYLESS.values(), ids=KEYLESS)
 def test_fi_12_jwks_without_keys_and_no_cached_key_is_unavailable(
-    scenario: Scene, server: ScriptedServer, document: Any
+    scenario: UserPoolScenario, server: ScriptedServer, document: Any
 ) -> None:
     server.script(json_answer(document))
     assert scenario.verdicts([scenario.token(), scenario.token(kid="forged")]) == {UNAVAILABLE}
@@ -33,19 +35,21 @@ def test_fi_12_jwks_without_keys_and_no_cached_key_is_unavailable(
 
 @pytest.mark.parametrize("answer", UNREADABLE.values(), ids=UNREADABLE)
 def test_fi_13_unreadable_response_fails_and_cached_keys_stay(
-    warm: Scene, server: ScriptedServer, answer: Answer | Raw
+    warm: UserPoolScenario, server: ScriptedServer, answer: Answer | Raw
 ) -> None:
     check_failed_fetch(warm, server, answer)
 
 
-def test_fi_13_gzip_bomb_is_stopped_at_max_bytes(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_13_gzip_bomb_is_stopped_at_max_bytes(warm: UserPoolScenario, server: ScriptedServer) -> None:
     answer = Answer(200, packed_zeros(50), {"content-encoding": "gzip"})
     # 1 KiB of gzip decompresses to 1 MiB at most
     assert peak_bytes_of_failed_fetch(warm, server, answer) < 2 * MIB
 
 
 @pytest.mark.parametrize("layers", [2, 5])
-def test_fi_13_nested_gzip_bomb_is_stopped_at_max_bytes(warm: Scene, server: ScriptedServer, layers: int) -> None:
+def test_fi_13_nested_gzip_bomb_is_stopped_at_max_bytes(
+    warm: UserPoolScenario, server: ScriptedServer, layers: int
+) -> None:
     body = packed_zeros(50)
     for _ in range(layers - 1):
         body = gzip.compress(body)
@@ -55,7 +59,7 @@ def test_fi_13_nested_gzip_bomb_is_stopped_at_max_bytes(warm: Scene, server: Scr
 
 @pytest.mark.parametrize("make_flood", FLOODS.values(), ids=FLOODS)
 def test_fi_14_endless_response_is_stopped_and_takes_no_memory(
-    warm: Scene, server: ScriptedServer, make_flood: Callable[[], Flood]
+    warm: UserPoolScenario, server: ScriptedServer, make_flood: Callable[[], Flood]
 ) -> None:
     flood = make_flood()
     assert peak_bytes_of_failed_fetch(warm, server, flood) < MIB
@@ -64,7 +68,7 @@ def test_fi_14_endless_response_is_stopped_and_takes_no_memory(
 
 @pytest.mark.parametrize("make_flood", FLOODS.values(), ids=FLOODS)
 def test_fi_14_endless_response_fails_and_cached_keys_stay(
-    warm: Scene, server: ScriptedServer, make_flood: Callable[[], Flood]
+    warm: UserPoolScenario, server: ScriptedServer, make_flood: Callable[[], Flood]
 ) -> None:
     check_failed_fetch(warm, server, make_flood())
 
@@ -85,7 +89,7 @@ BAD_KEYS = {
 
 @pytest.mark.parametrize("bad", BAD_KEYS.values(), ids=BAD_KEYS)
 def test_fi_20_bad_key_in_jwks_is_skipped_with_a_warning(
-    scenario: Scene, server: ScriptedServer, bad: Any, caplog: pytest.LogCaptureFixture
+    scenario: UserPoolScenario, server: ScriptedServer, bad: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.script(json_answer({"keys": [bad, jwk("one")]}))
     assert scenario.verdict(scenario.token("one")) == ACCEPTED
@@ -96,7 +100,7 @@ def test_fi_20_bad_key_in_jwks_is_skipped_with_a_warning(
         assert not isinstance(bad, dict) or str(bad.get(material, "AQAB")) not in warning or bad[material] == "!"
 
 
-def test_fi_20_two_keys_with_the_same_kid_are_both_refused(scenario: Scene, server: ScriptedServer) -> None:
+def test_fi_20_two_keys_with_the_same_kid_are_both_refused(scenario: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(json_answer({"keys": [jwk("one", kid="x"), jwk("two", kid="x"), jwk("three")]}))
     assert scenario.verdict(scenario.token("three")) == ACCEPTED
     assert scenario.verdicts([scenario.token("one", kid="x"), scenario.token("two", kid="x")]) == {UNKNOWN}
@@ -112,7 +116,7 @@ OVERSIZED = {
 
 
 @pytest.mark.parametrize("document", OVERSIZED.values(), ids=OVERSIZED)
-def test_fi_21_oversized_jwks_is_refused(warm: Scene, server: ScriptedServer, document: Any) -> None:
+def test_fi_21_oversized_jwks_is_refused(warm: UserPoolScenario, server: ScriptedServer, document: Any) -> None:
     check_failed_fetch(warm, server, json_answer(document))
 
 
@@ -125,12 +129,12 @@ def test_fi_21_oversized_jwks_is_refused_without_computation(document: Any) -> N
     assert count_calls(build) < 1_000
 
 
-def test_fi_21_jwks_with_twenty_keys_is_accepted(scenario: Scene, server: ScriptedServer) -> None:
+def test_fi_21_jwks_with_twenty_keys_is_accepted(scenario: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(json_answer({"keys": [jwk(kid=str(position)) for position in range(20)]}))
     assert scenario.verdict(scenario.token(kid="19")) == ACCEPTED
 
 
-def check_failed_fetch(warm: Scene, server: ScriptedServer, answer: Any) -> None:
+def check_failed_fetch(warm: UserPoolScenario, server: ScriptedServer, answer: Any) -> None:
     """Check that a fetch of `answer` fails, cached keys stay valid, and the next valid JWKS is accepted."""
     cached = warm.token()
     assert warm.verdict(cached) == ACCEPTED
@@ -143,7 +147,7 @@ def check_failed_fetch(warm: Scene, server: ScriptedServer, answer: Any) -> None
     assert warm.verdict(warm.token("two")) == ACCEPTED
 
 
-def peak_bytes_of_failed_fetch(warm: Scene, server: ScriptedServer, answer: Any) -> int:
+def peak_bytes_of_failed_fetch(warm: UserPoolScenario, server: ScriptedServer, answer: Any) -> int:
     """Return the peak memory of the fetch of `answer`. The first fetch has allocated what is allocated once."""
     server.script(answer)
     warm.clock.forward(COOLDOWN)

@@ -4,13 +4,23 @@ import inspect
 import time
 
 import pytest
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito.core import TokenVerifier
 from django_cognito.core.client_secret import ClientSecret
 from django_cognito.core.clock import unix_time
 from django_cognito.core.tokens.key_store import KeyStore, KeyStores
-from tests.support.pool_scenario import ACCEPTED, DAY, HARD, HOUR, REFRESH_AHEAD, UNAVAILABLE, WALL, Scene, settle
-from tests.support.scripted_server import Answer, ScriptedServer
+from tests.support.scenarios.user_pool import (
+    ACCEPTED,
+    DAY,
+    HARD,
+    HOUR,
+    REFRESH_AHEAD,
+    UNAVAILABLE,
+    WALL,
+    UserPoolScenario,
+    settle,
+)
 
 EXPIRED, TOO_EARLY = "token_expired", "token_not_yet_valid"
 
@@ -22,7 +32,7 @@ def test_fi_24_ages_use_monotonic_time_and_tokens_use_unix_time() -> None:
 
 
 @pytest.mark.parametrize("jump", [-HOUR, DAY, -10 * 365 * DAY], ids=["1 hour back", "1 day forward", "10 years back"])
-def test_fi_24_wall_clock_jump_changes_no_key_age(warm: Scene, server: ScriptedServer, jump: int) -> None:
+def test_fi_24_wall_clock_jump_changes_no_key_age(warm: UserPoolScenario, server: ScriptedServer, jump: int) -> None:
     warm.wall.forward(jump)
     server.script(Answer(404))
     times = {"iat": int(WALL) + jump - 60, "exp": int(WALL) + jump + HOUR}
@@ -31,7 +41,7 @@ def test_fi_24_wall_clock_jump_changes_no_key_age(warm: Scene, server: ScriptedS
     assert server.count == 1
 
 
-def test_fi_24_monotonic_clock_changes_no_token_lifetime(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_24_monotonic_clock_changes_no_token_lifetime(warm: UserPoolScenario, server: ScriptedServer) -> None:
     raw = warm.token(exp=int(WALL) + 60)
     assert warm.verdict(raw) == ACCEPTED
     warm.clock.forward(HARD)
@@ -39,7 +49,7 @@ def test_fi_24_monotonic_clock_changes_no_token_lifetime(warm: Scene, server: Sc
     assert server.count == 2
 
 
-def test_fi_24_expired_token_stays_rejected_after_a_jump_back(warm: Scene) -> None:
+def test_fi_24_expired_token_stays_rejected_after_a_jump_back(warm: UserPoolScenario) -> None:
     raw = warm.token(exp=int(WALL) + 2 * HOUR)
     assert warm.verdict(raw) == ACCEPTED
     warm.wall.forward(DAY)
@@ -48,7 +58,7 @@ def test_fi_24_expired_token_stays_rejected_after_a_jump_back(warm: Scene) -> No
     assert warm.verdict(raw) == EXPIRED
 
 
-def test_fi_24_times_of_a_cached_token_are_checked_each_time(warm: Scene) -> None:
+def test_fi_24_times_of_a_cached_token_are_checked_each_time(warm: UserPoolScenario) -> None:
     raw = warm.token(iat=int(WALL), exp=int(WALL) + HOUR)
     assert warm.verdict(raw) == ACCEPTED
     warm.wall.forward(-HOUR)
@@ -59,7 +69,7 @@ def test_fi_24_times_of_a_cached_token_are_checked_each_time(warm: Scene) -> Non
     assert warm.verdict(raw) == EXPIRED
 
 
-def test_fi_24_expired_token_is_rejected_during_an_outage(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_24_expired_token_is_rejected_during_an_outage(warm: UserPoolScenario, server: ScriptedServer) -> None:
     raw = warm.token(exp=int(WALL) + HOUR)
     assert warm.verdict(raw) == ACCEPTED
     server.script(Answer(404))
@@ -71,7 +81,7 @@ def test_fi_24_expired_token_is_rejected_during_an_outage(warm: Scene, server: S
 
 @pytest.mark.parametrize("leeway", [0, 10, 60])
 @pytest.mark.parametrize("cache_size", [0, 1_000], ids=["uncached", "cached"])
-def test_fi_24_leeway_applies_to_iat_and_exp(warm: Scene, leeway: int, cache_size: int) -> None:
+def test_fi_24_leeway_applies_to_iat_and_exp(warm: UserPoolScenario, leeway: int, cache_size: int) -> None:
     warm.verifier = TokenVerifier(
         warm.pool, leeway_seconds=leeway, cache_size=cache_size, key_stores=warm.stores, now=warm.wall
     )
@@ -86,7 +96,7 @@ def test_fi_24_leeway_applies_to_iat_and_exp(warm: Scene, leeway: int, cache_siz
 
 
 @pytest.mark.parametrize("skew", [-60, 60])
-def test_fi_24_clock_skew_of_a_minute_is_within_the_maximum_leeway(warm: Scene, skew: int) -> None:
+def test_fi_24_clock_skew_of_a_minute_is_within_the_maximum_leeway(warm: UserPoolScenario, skew: int) -> None:
     raw = warm.token(iat=int(WALL), exp=int(WALL) + 1)
     warm.wall.forward(skew)
     assert warm.verdict(raw) in {EXPIRED, TOO_EARLY}  # by default it is 10 s
@@ -95,12 +105,12 @@ def test_fi_24_clock_skew_of_a_minute_is_within_the_maximum_leeway(warm: Scene, 
 
 
 @pytest.mark.parametrize("leeway", [-1, 61, DAY])
-def test_fi_24_leeway_out_of_range_is_rejected(warm: Scene, leeway: int) -> None:
+def test_fi_24_leeway_out_of_range_is_rejected(warm: UserPoolScenario, leeway: int) -> None:
     with pytest.raises(ValueError, match="leeway"):
         TokenVerifier(warm.pool, leeway_seconds=leeway)
 
 
-def test_fi_24_stopped_monotonic_clock_refuses_no_token(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_24_stopped_monotonic_clock_refuses_no_token(warm: UserPoolScenario, server: ScriptedServer) -> None:
     """The monotonic clock may stop while the host is suspended: keys are refreshed later, and no token is refused."""
     warm.wall.forward(8 * HOUR)
     times = {"iat": int(warm.wall.now), "exp": int(warm.wall.now) + HOUR}

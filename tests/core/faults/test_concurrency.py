@@ -9,24 +9,24 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 
 from django_cognito.core.http.client import Http, Response
 from tests.support.connections import Connections
 from tests.support.forking import in_a_child
-from tests.support.login_scenario import Gate
-from tests.support.pool_scenario import (
+from tests.support.scenarios.login import Gate
+from tests.support.scenarios.user_pool import (
     ACCEPTED,
     HANG_SECONDS,
     HARD,
     REFRESH_AHEAD,
     UNAVAILABLE,
     UNKNOWN,
-    Scene,
+    UserPoolScenario,
     background,
     keys,
     settle,
 )
-from tests.support.scripted_server import Answer, ScriptedServer, json_answer
 from tests.support.signing import jwks
 
 THREADS = 200
@@ -62,20 +62,20 @@ def run_in_threads(call: Callable[[], Any]) -> list[Any]:
     ],
 )
 def test_fi_22_threads_without_cached_keys_share_one_fetch(
-    scenario: Scene, server: ScriptedServer, answer: Answer, verdict: str
+    scenario: UserPoolScenario, server: ScriptedServer, answer: Answer, verdict: str
 ) -> None:
     gate, raw = Gate(), scenario.token()
     server.script(Answer(answer.status, answer.body, before=gate))
-    threading.Thread(target=gate.wait_until_asked, args=(lambda: time.sleep(0.1),), daemon=True).start()
+    threading.Thread(target=gate.wait_for_request, args=(lambda: time.sleep(0.1),), daemon=True).start()
     assert run_in_threads(lambda: scenario.verdict(raw)) == [verdict] * THREADS
     assert server.count == 1
 
 
-def test_fi_22_programming_error_in_a_fetch_leaves_no_lock(scenario: Scene) -> None:
+def test_fi_22_programming_error_in_a_fetch_leaves_no_lock(scenario: UserPoolScenario) -> None:
     """A programming error, not a network error: the fetching thread raises it, the others raise unavailable."""
     raw = scenario.token()
     broken = BrokenHttp(scenario.http)
-    scenario = Scene("http://127.0.0.1:1", http=broken)
+    scenario = UserPoolScenario("http://127.0.0.1:1", http=broken)
     verdicts = run_in_threads(lambda: _verdict_or_fault(scenario, raw))
     assert sorted(verdicts) == [UNAVAILABLE] * (THREADS - 1) + ["programming error"]
     assert broken.count == 1
@@ -84,19 +84,19 @@ def test_fi_22_programming_error_in_a_fetch_leaves_no_lock(scenario: Scene) -> N
     assert scenario.verdict(raw) == ACCEPTED
 
 
-def test_fi_22_threads_refresh_old_keys_once_without_waiting(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_22_threads_refresh_old_keys_once_without_waiting(warm: UserPoolScenario, server: ScriptedServer) -> None:
     gate, raw = Gate(), warm.token()
     server.script(Answer(200, json.dumps(jwks("one")).encode(), before=gate))
     warm.clock.forward(REFRESH_AHEAD)
     assert run_in_threads(lambda: warm.verdict(raw)) == [ACCEPTED] * THREADS
     assert len(background()) == 1  # the fetch still hangs: no thread has waited for it
-    gate.wait_until_asked()
+    gate.wait_for_request()
     settle()
     assert server.count == 2
 
 
 @NEEDS_FORK
-def test_fi_23_forked_child_verifies_with_cached_keys(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_23_forked_child_verifies_with_cached_keys(warm: UserPoolScenario, server: ScriptedServer) -> None:
     cached = warm.token()
     assert warm.verdict(cached) == ACCEPTED
     verdicts = [in_a_child(lambda: [warm.verdict(cached), warm.verdict(warm.token(username="bob"))]) for _ in range(3)]
@@ -105,7 +105,7 @@ def test_fi_23_forked_child_verifies_with_cached_keys(warm: Scene, server: Scrip
 
 
 @NEEDS_FORK
-def test_fi_23_forked_child_fetches_keys_for_itself(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_23_forked_child_fetches_keys_for_itself(warm: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(keys("one", "two"))
 
     def verify_after_hard_age() -> list[str]:
@@ -120,7 +120,7 @@ def test_fi_23_forked_child_fetches_keys_for_itself(warm: Scene, server: Scripte
 
 @NEEDS_FORK
 def test_fi_23_forked_children_and_parent_share_no_connection(
-    warm: Scene, server: ScriptedServer, connections: Connections
+    warm: UserPoolScenario, server: ScriptedServer, connections: Connections
 ) -> None:
     warm.clock.forward(HARD)
     assert warm.verdict(warm.token()) == ACCEPTED
@@ -130,13 +130,15 @@ def test_fi_23_forked_children_and_parent_share_no_connection(
 
 
 @NEEDS_FORK
-def test_fi_23_child_forked_during_a_fetch_fetches_for_itself(scenario: Scene, server: ScriptedServer) -> None:
+def test_fi_23_child_forked_during_a_fetch_fetches_for_itself(
+    scenario: UserPoolScenario, server: ScriptedServer
+) -> None:
     gate, verdicts = Gate(), []
     server.script(Answer(404, before=gate), keys("one"))
     raw = scenario.token()
     thread = threading.Thread(target=lambda: verdicts.append(scenario.verdict(raw)), daemon=True)
     thread.start()
-    assert gate.asked.wait(20)
+    assert gate.requested.wait(20)
     assert in_a_child(lambda: scenario.verdict(raw)) == ACCEPTED
     assert server.count == 2
     gate.opened.set()
@@ -145,12 +147,14 @@ def test_fi_23_child_forked_during_a_fetch_fetches_for_itself(scenario: Scene, s
 
 
 @NEEDS_FORK
-def test_fi_23_child_forked_during_a_background_fetch_can_refresh(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_23_child_forked_during_a_background_fetch_can_refresh(
+    warm: UserPoolScenario, server: ScriptedServer
+) -> None:
     gate = Gate()
     server.script(Answer(404, before=gate), keys("one", "two"))
     warm.clock.forward(REFRESH_AHEAD)
     assert warm.verdict(warm.token()) == ACCEPTED
-    assert gate.asked.wait(20)
+    assert gate.requested.wait(20)
 
     def verify_and_refresh() -> list[str]:
         first = warm.verdict(warm.token())
@@ -164,7 +168,7 @@ def test_fi_23_child_forked_during_a_background_fetch_can_refresh(warm: Scene, s
 
 
 @NEEDS_FORK
-def test_fi_23_child_forked_while_a_lock_is_held_has_its_own_lock(warm: Scene) -> None:
+def test_fi_23_child_forked_while_a_lock_is_held_has_its_own_lock(warm: UserPoolScenario) -> None:
     store = warm.stores.for_pool(warm.pool)
     locked, release = threading.Event(), threading.Event()
 
@@ -187,7 +191,7 @@ def test_fi_23_child_forked_while_a_lock_is_held_has_its_own_lock(warm: Scene) -
 
 
 @NEEDS_FORK
-def test_fi_23_forked_children_retry_at_different_times(scenario: Scene, server: ScriptedServer) -> None:
+def test_fi_23_forked_children_retry_at_different_times(scenario: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(Answer(404))
     for _ in range(8):
         scenario.clock.forward(scenario.pause(scenario.token()))
@@ -210,7 +214,7 @@ class BrokenHttp:
         raise ZeroDivisionError
 
 
-def _verdict_or_fault(scenario: Scene, raw: str) -> str:
+def _verdict_or_fault(scenario: UserPoolScenario, raw: str) -> str:
     try:
         return scenario.verdict(raw)
     except ZeroDivisionError:

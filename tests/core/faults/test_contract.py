@@ -4,11 +4,12 @@ import inspect
 from typing import Any
 
 import pytest
+from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito.core.http.client import Http
 from django_cognito.core.tokens.key_store import KeyStores
 from tests.core.tokens.forging import needs_fetch
-from tests.support.pool_scenario import (
+from tests.support.scenarios.user_pool import (
     ACCEPTED,
     DAY,
     HARD,
@@ -17,11 +18,10 @@ from tests.support.pool_scenario import (
     SOFT,
     UNAVAILABLE,
     UNKNOWN,
-    Scene,
+    UserPoolScenario,
     keys,
     settle,
 )
-from tests.support.scripted_server import Answer, ScriptedServer
 from tests.support.signing import jwks
 
 
@@ -32,7 +32,7 @@ def test_defaults_of_key_ages_and_http_limits() -> None:
     assert (http["timeout_seconds"].default, http["max_bytes"].default) == (3.0, 65_536)
 
 
-def test_fresh_keys_are_not_fetched_again(warm: Scene, server: ScriptedServer) -> None:
+def test_fresh_keys_are_not_fetched_again(warm: UserPoolScenario, server: ScriptedServer) -> None:
     for _ in range(REFRESH_AHEAD // 60):
         assert warm.verdict(warm.token()) == ACCEPTED
         warm.clock.forward(60 - 1e-6)
@@ -40,7 +40,9 @@ def test_fresh_keys_are_not_fetched_again(warm: Scene, server: ScriptedServer) -
     assert server.count == 1
 
 
-def test_first_use_after_four_fifths_of_max_age_fetches_in_background(warm: Scene, server: ScriptedServer) -> None:
+def test_first_use_after_four_fifths_of_max_age_fetches_in_background(
+    warm: UserPoolScenario, server: ScriptedServer
+) -> None:
     warm.clock.forward(REFRESH_AHEAD)
     assert warm.verdict(warm.token()) == ACCEPTED
     settle(server, count=2)
@@ -49,7 +51,7 @@ def test_first_use_after_four_fifths_of_max_age_fetches_in_background(warm: Scen
     assert server.count == 2
 
 
-def test_cached_token_refreshes_the_keys(warm: Scene, server: ScriptedServer) -> None:
+def test_cached_token_refreshes_the_keys(warm: UserPoolScenario, server: ScriptedServer) -> None:
     cached = warm.token()
     for hour in range(1, 6):
         assert warm.verdict(cached) == ACCEPTED
@@ -57,7 +59,7 @@ def test_cached_token_refreshes_the_keys(warm: Scene, server: ScriptedServer) ->
         warm.clock.forward(SOFT)
 
 
-def test_failed_background_fetch_is_retried(warm: Scene, server: ScriptedServer) -> None:
+def test_failed_background_fetch_is_retried(warm: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(Answer(404), keys("one", "two"))
     warm.clock.forward(REFRESH_AHEAD)
     assert warm.verdict(warm.token()) == ACCEPTED
@@ -68,7 +70,7 @@ def test_failed_background_fetch_is_retried(warm: Scene, server: ScriptedServer)
     assert warm.verdict(warm.token("two")) == ACCEPTED
 
 
-def test_keys_that_are_not_used_are_not_fetched(warm: Scene, server: ScriptedServer) -> None:
+def test_keys_that_are_not_used_are_not_fetched(warm: UserPoolScenario, server: ScriptedServer) -> None:
     warm.clock.forward(10 * DAY)
     settle()
     assert server.count == 1
@@ -77,7 +79,7 @@ def test_keys_that_are_not_used_are_not_fetched(warm: Scene, server: ScriptedSer
 @pytest.mark.parametrize(("chance", "share"), [(0.0, 0.5), (0.5, 0.75), (1.0, 1.0)])
 def test_pause_is_reduced_by_up_to_half(server: ScriptedServer, chance: float, share: float) -> None:
     server.script(Answer(404))
-    scenario = Scene(server.url, chance=lambda: chance)
+    scenario = UserPoolScenario(server.url, chance=lambda: chance)
     for longest in (1, 2, 4, 8, 16, 32, 60, 60):
         expected = max(1.0, longest * share)
         before = server.count
@@ -88,7 +90,7 @@ def test_pause_is_reduced_by_up_to_half(server: ScriptedServer, chance: float, s
         scenario.clock.forward(0.001)
 
 
-def test_hydrate_spares_the_first_verification_its_fetch(scenario: Scene, server: ScriptedServer) -> None:
+def test_hydrate_spares_the_first_verification_its_fetch(scenario: UserPoolScenario, server: ScriptedServer) -> None:
     assert needs_fetch(scenario.verifier, scenario.token())
     scenario.verifier.hydrate()
     assert not needs_fetch(scenario.verifier, scenario.token())
@@ -97,13 +99,13 @@ def test_hydrate_spares_the_first_verification_its_fetch(scenario: Scene, server
 
 
 @pytest.mark.parametrize("age", [0, REFRESH_AHEAD, SOFT, HARD - 1])
-def test_verification_with_cached_keys_needs_no_fetch(warm: Scene, age: int) -> None:
+def test_verification_with_cached_keys_needs_no_fetch(warm: UserPoolScenario, age: int) -> None:
     warm.clock.forward(age)
     assert not needs_fetch(warm.verifier, warm.token())
 
 
 def test_pinned_keys_are_never_fetched(unreachable: str) -> None:
-    scenario = Scene(unreachable)
+    scenario = UserPoolScenario(unreachable)
     scenario.verifier.load_jwks(scenario.pool, jwks("one"))
     scenario.clock.forward(10 * DAY)
     assert scenario.verdict(scenario.token()) == ACCEPTED
@@ -113,7 +115,7 @@ def test_pinned_keys_are_never_fetched(unreachable: str) -> None:
 @pytest.mark.parametrize("ages", [{}, {"max_age_seconds": 60, "hard_max_age_seconds": 60}], ids=["usual", "strict"])
 def test_next_fetch_starts_at_retry_after(server: ScriptedServer, ages: dict[str, Any]) -> None:
     server.script(Answer(404))
-    scenario = Scene(server.url, **ages)
+    scenario = UserPoolScenario(server.url, **ages)
     for _ in range(8):
         pause = scenario.pause(scenario.token())
         before = server.count

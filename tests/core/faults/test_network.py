@@ -8,21 +8,21 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from local_cognito_support.scripted_server import Answer, ScriptedServer, Silence, Step, json_answer
 
 from django_cognito.core import TokenVerifier
 from tests.support.bad_answers import BAD_TLS, DRIPS, HASTE
 from tests.support.certificates import Authority, only_tls_1_0
 from tests.support.connections import Connections, full_backlog
-from tests.support.login_scenario import Gate
-from tests.support.pool_scenario import ACCEPTED, COOLDOWN, UNAVAILABLE, Scene, bounded, keys, settle
-from tests.support.scripted_server import Answer, ScriptedServer, Silence, Step, json_answer
+from tests.support.scenarios.login import Gate
+from tests.support.scenarios.user_pool import ACCEPTED, COOLDOWN, UNAVAILABLE, UserPoolScenario, bounded, keys, settle
 from tests.support.signing import jwks
 
 
 @pytest.fixture
-def short_timeout(server: ScriptedServer) -> Scene:
+def short_timeout(server: ScriptedServer) -> UserPoolScenario:
     """Return a pool with a short HTTP timeout and cached keys."""
-    scenario = Scene(server.url)
+    scenario = UserPoolScenario(server.url)
     scenario.verifier.hydrate()
     scenario.http.timeout_seconds = HASTE
     return scenario
@@ -30,7 +30,7 @@ def short_timeout(server: ScriptedServer) -> Scene:
 
 @pytest.mark.parametrize("drip", DRIPS.values(), ids=DRIPS)
 def test_fi_15_dripping_response_ends_at_the_total_deadline(
-    short_timeout: Scene, server: ScriptedServer, drip: Step, connections: Connections
+    short_timeout: UserPoolScenario, server: ScriptedServer, drip: Step, connections: Connections
 ) -> None:
     server.script(drip)
     short_timeout.clock.forward(COOLDOWN)
@@ -42,7 +42,9 @@ def test_fi_15_dripping_response_ends_at_the_total_deadline(
     assert short_timeout.verdict(short_timeout.token()) == ACCEPTED
 
 
-def test_fi_15_dripping_second_attempt_ends_at_the_same_deadline(short_timeout: Scene, server: ScriptedServer) -> None:
+def test_fi_15_dripping_second_attempt_ends_at_the_same_deadline(
+    short_timeout: UserPoolScenario, server: ScriptedServer
+) -> None:
     server.script(Answer(500), DRIPS["the body"])
     short_timeout.http.timeout_seconds = 1  # enough for the first response and the pause after it
     short_timeout.clock.forward(COOLDOWN)
@@ -51,12 +53,14 @@ def test_fi_15_dripping_second_attempt_ends_at_the_same_deadline(short_timeout: 
     assert server.count == 3
 
 
-def test_fi_15_slow_response_within_the_deadline_is_accepted(scenario: Scene, server: ScriptedServer) -> None:
+def test_fi_15_slow_response_within_the_deadline_is_accepted(
+    scenario: UserPoolScenario, server: ScriptedServer
+) -> None:
     server.script(SlowResponse(keys("one")))
     assert bounded(lambda: scenario.verdict(scenario.token())) == ACCEPTED
 
 
-def test_fi_16_silent_server_ends_at_the_deadline(short_timeout: Scene, server: ScriptedServer) -> None:
+def test_fi_16_silent_server_ends_at_the_deadline(short_timeout: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(Silence())
     short_timeout.clock.forward(COOLDOWN)
     assert bounded(lambda: short_timeout.verdict(short_timeout.token("two"))) == UNAVAILABLE
@@ -67,13 +71,13 @@ def test_fi_16_connection_that_is_not_accepted_ends_at_the_deadline() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(8)
-        scenario = Scene(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_seconds=HASTE)
+        scenario = UserPoolScenario(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout_seconds=HASTE)
         assert bounded(lambda: scenario.verdict(scenario.token())) == UNAVAILABLE
 
 
 def test_fi_16_full_backlog_ends_at_the_deadline(connections: Connections) -> None:
     with full_backlog() as origin:
-        scenario = Scene(origin, timeout_seconds=HASTE)
+        scenario = UserPoolScenario(origin, timeout_seconds=HASTE)
         raw, before = scenario.token(), connections.to(origin)
         assert bounded(lambda: scenario.verdicts([raw] * 20)) == {UNAVAILABLE}
         assert connections.to(origin) - before in (1, 2)
@@ -81,7 +85,7 @@ def test_fi_16_full_backlog_ends_at_the_deadline(connections: Connections) -> No
 
 def test_fi_16_connecting_takes_only_a_part_of_the_deadline() -> None:
     with full_backlog() as origin:
-        scenario = Scene(origin, timeout_seconds=0.9)
+        scenario = UserPoolScenario(origin, timeout_seconds=0.9)
         error = bounded(lambda: scenario.error(scenario.token()))
         assert error is not None
         assert (error.code, "no response in time" in str(error)) == (UNAVAILABLE, False)  # stopped before the deadline
@@ -92,19 +96,19 @@ def test_fi_16_second_ip_address_is_tried_before_the_deadline(
 ) -> None:
     with full_backlog() as origin:
         resolve_to(monkeypatch, origin, server.url)
-        scenario = Scene(server.url.replace("127.0.0.1", "localhost"), timeout_seconds=3)
+        scenario = UserPoolScenario(server.url.replace("127.0.0.1", "localhost"), timeout_seconds=3)
         assert bounded(lambda: scenario.verdict(scenario.token())) == ACCEPTED
 
 
 def test_fi_16_tokens_of_another_pool_do_not_wait(server: ScriptedServer) -> None:
     gate, verdicts = Gate(), []
     with ScriptedServer(Answer(404, before=gate)) as silent:
-        down, up = Scene(silent.url), Scene(server.url, user_pool_id="eu-west-1_Well")
+        down, up = UserPoolScenario(silent.url), UserPoolScenario(server.url, user_pool_id="eu-west-1_Well")
         both = TokenVerifier((down.pool, up.pool), key_stores=up.stores, now=up.wall)
         down.verifier = up.verifier = both
         waiting = threading.Thread(target=lambda: verdicts.append(down.verdict(down.token())), daemon=True)
         waiting.start()
-        assert gate.asked.wait(20)
+        assert gate.requested.wait(20)
         assert bounded(lambda: up.verdict(up.token())) == ACCEPTED
         assert verdicts == []
         gate.opened.set()
@@ -116,7 +120,7 @@ def test_fi_17_unresolved_host_is_unavailable_until_it_resolves(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     origins = resolve_to(monkeypatch)
-    scenario = Scene(server.url.replace("127.0.0.1", "localhost"))
+    scenario = UserPoolScenario(server.url.replace("127.0.0.1", "localhost"))
     raw = scenario.token()
     error = scenario.error(raw)
     assert error is not None
@@ -127,7 +131,7 @@ def test_fi_17_unresolved_host_is_unavailable_until_it_resolves(
 
 
 def test_fi_17_changed_ip_address_is_resolved_again(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    scenario = Scene("http://localhost:1")
+    scenario = UserPoolScenario("http://localhost:1")
     origins = resolve_to(monkeypatch, server.url)
     scenario.verifier.hydrate()
     with ScriptedServer(keys("one", "two")) as elsewhere:
@@ -149,7 +153,7 @@ def test_fi_17_changed_ip_address_is_resolved_again(server: ScriptedServer, monk
     ],
 )
 def test_fi_18_redirect_fails_and_is_not_followed(
-    warm: Scene, server: ScriptedServer, status: int, location: str, connections: Connections
+    warm: UserPoolScenario, server: ScriptedServer, status: int, location: str, connections: Connections
 ) -> None:
     with ScriptedServer(keys("one", "two")) as other:
         headers = {"location": location.format(other=other.url)}
@@ -162,7 +166,7 @@ def test_fi_18_redirect_fails_and_is_not_followed(
 
 
 def test_fi_18_headers_with_urls_are_not_followed(
-    warm: Scene, server: ScriptedServer, connections: Connections
+    warm: UserPoolScenario, server: ScriptedServer, connections: Connections
 ) -> None:
     attacker_url = "http://attacker.invalid/"
     headers = {
@@ -193,7 +197,7 @@ def trusted(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("trusted")
 def test_fi_19_trusted_certificate_is_accepted(authority: Authority) -> None:
     with ScriptedServer(keys("one"), tls=authority.tls()) as server:
-        scenario = Scene(server.url)
+        scenario = UserPoolScenario(server.url)
         assert scenario.verdict(scenario.token()) == ACCEPTED
 
 
@@ -203,7 +207,7 @@ def test_fi_19_bad_tls_fails_and_no_request_is_sent(
     authority: Authority, make_tls: Callable[[Authority], ssl.SSLContext]
 ) -> None:
     with ScriptedServer(keys("one"), tls=make_tls(authority)) as server:
-        scenario = Scene(server.url)
+        scenario = UserPoolScenario(server.url)
         error = bounded(lambda: scenario.error(scenario.token()))
         assert error is not None
         assert (error.code, "SSLError" in str(error)) == (UNAVAILABLE, True)
@@ -212,7 +216,7 @@ def test_fi_19_bad_tls_fails_and_no_request_is_sent(
 
 def test_fi_19_untrusted_authority_fails(authority: Authority) -> None:
     with ScriptedServer(keys("one"), tls=authority.tls()) as server:
-        scenario = Scene(server.url)
+        scenario = UserPoolScenario(server.url)
         assert scenario.verdict(scenario.token()) == UNAVAILABLE
         assert server.count == 0
 
@@ -224,7 +228,7 @@ def test_fi_19_bad_tls_drops_no_cached_keys(authority: Authority, monkeypatch: p
         ScriptedServer(keys("two"), tls=authority.tls("keys.example")) as bad,
     ):
         origins = resolve_to(monkeypatch, good.url)
-        scenario = Scene(good.url)
+        scenario = UserPoolScenario(good.url)
         scenario.verifier.hydrate()
         origins[:] = [bad.url]
         scenario.clock.forward(COOLDOWN)

@@ -3,10 +3,11 @@
 import logging
 
 import pytest
+from local_cognito_support.scripted_server import Answer, Reset, ScriptedServer
 
 from tests.support.connections import Connections
-from tests.support.login_scenario import Gate
-from tests.support.pool_scenario import (
+from tests.support.scenarios.login import Gate
+from tests.support.scenarios.user_pool import (
     ACCEPTED,
     COOLDOWN,
     HARD,
@@ -14,19 +15,18 @@ from tests.support.pool_scenario import (
     MINUTE,
     REFRESH_AHEAD,
     UNAVAILABLE,
-    Scene,
+    UserPoolScenario,
     background,
     bounded,
     keys,
     settle,
 )
-from tests.support.scripted_server import Answer, Reset, ScriptedServer
 
 NOT_FOUND = Answer(404)  # a failure that is not retried within its fetch: one request, one fetch
 
 
 def test_fi_01_refused_connection_is_unavailable_with_retry_after(unreachable: str, connections: Connections) -> None:
-    scenario = Scene(unreachable)
+    scenario = UserPoolScenario(unreachable)
     error = bounded(lambda: scenario.error(scenario.token()))
     assert error is not None
     assert error.code == UNAVAILABLE
@@ -35,7 +35,7 @@ def test_fi_01_refused_connection_is_unavailable_with_retry_after(unreachable: s
 
 
 def test_fi_01_error_names_pool_host_and_reason_but_no_token(unreachable: str) -> None:
-    scenario = Scene(unreachable)
+    scenario = UserPoolScenario(unreachable)
     raw = scenario.token()
     message = str(scenario.error(raw))
     assert scenario.pool.user_pool_id in message
@@ -45,7 +45,7 @@ def test_fi_01_error_names_pool_host_and_reason_but_no_token(unreachable: str) -
         assert part not in message
 
 
-def test_fi_01_error_names_the_reason_of_the_last_failure(scenario: Scene, server: ScriptedServer) -> None:
+def test_fi_01_error_names_the_reason_of_the_last_failure(scenario: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(NOT_FOUND)
     scenario.clock.forward(scenario.pause(scenario.token()))
     server.script(Answer(410))
@@ -54,7 +54,7 @@ def test_fi_01_error_names_the_reason_of_the_last_failure(scenario: Scene, serve
 
 
 def test_fi_01_log_has_no_token(unreachable: str, caplog: pytest.LogCaptureFixture) -> None:
-    scenario = Scene(unreachable)
+    scenario = UserPoolScenario(unreachable)
     raw = scenario.token()
     scenario.error(raw)
     assert caplog.messages
@@ -62,7 +62,7 @@ def test_fi_01_log_has_no_token(unreachable: str, caplog: pytest.LogCaptureFixtu
 
 
 def test_fi_02_hundred_requests_during_an_outage_cause_one_fetch(unreachable: str, connections: Connections) -> None:
-    scenario = Scene(unreachable)
+    scenario = UserPoolScenario(unreachable)
     raw = scenario.token()
     assert scenario.verdicts([raw] * 100) == {UNAVAILABLE}
     assert connections.to(unreachable) == 2
@@ -71,7 +71,7 @@ def test_fi_02_hundred_requests_during_an_outage_cause_one_fetch(unreachable: st
     assert connections.to(unreachable) == 2
 
 
-def test_fi_02_pauses_grow_to_a_minute(scenario: Scene, server: ScriptedServer) -> None:
+def test_fi_02_pauses_grow_to_a_minute(scenario: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(NOT_FOUND)
     pauses = []
     for _ in range(12):
@@ -82,7 +82,7 @@ def test_fi_02_pauses_grow_to_a_minute(scenario: Scene, server: ScriptedServer) 
         assert max(1, longest // 2) <= pause <= longest
 
 
-def test_fi_02_requests_during_a_pause_do_not_extend_it(scenario: Scene, server: ScriptedServer) -> None:
+def test_fi_02_requests_during_a_pause_do_not_extend_it(scenario: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(NOT_FOUND)
     for _ in range(6):
         scenario.clock.forward(scenario.pause(scenario.token()))
@@ -97,7 +97,7 @@ def test_fi_02_requests_during_a_pause_do_not_extend_it(scenario: Scene, server:
 
 
 @pytest.mark.parametrize("fault", [Answer(500), Answer(503), Reset()], ids=["500", "503", "reset"])
-def test_fi_02_fetch_makes_two_attempts(scenario: Scene, server: ScriptedServer, fault: Answer) -> None:
+def test_fi_02_fetch_makes_two_attempts(scenario: UserPoolScenario, server: ScriptedServer, fault: Answer) -> None:
     server.script(fault)
     assert scenario.verdicts([scenario.token()] * 10) == {UNAVAILABLE}
     assert server.count == 2
@@ -105,7 +105,7 @@ def test_fi_02_fetch_makes_two_attempts(scenario: Scene, server: ScriptedServer,
 
 @pytest.mark.parametrize("fault", [Answer(500), Answer(503), Reset()], ids=["500", "503", "reset"])
 def test_fi_02_successful_second_attempt_is_accepted_without_warning(
-    scenario: Scene, server: ScriptedServer, fault: Answer, caplog: pytest.LogCaptureFixture
+    scenario: UserPoolScenario, server: ScriptedServer, fault: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.script(fault, keys("one"))
     assert scenario.verdict(scenario.token()) == ACCEPTED
@@ -115,14 +115,16 @@ def test_fi_02_successful_second_attempt_is_accepted_without_warning(
 
 @pytest.mark.parametrize("status", [204, 301, 400, 403, 404, 429])
 def test_fi_02_status_that_is_not_transient_is_not_retried(
-    scenario: Scene, server: ScriptedServer, status: int
+    scenario: UserPoolScenario, server: ScriptedServer, status: int
 ) -> None:
     server.script(Answer(status))
     assert scenario.verdict(scenario.token()) == UNAVAILABLE
     assert server.count == 1
 
 
-def test_fi_03_genuine_tokens_are_accepted_up_to_the_hard_max_age(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_03_genuine_tokens_are_accepted_up_to_the_hard_max_age(
+    warm: UserPoolScenario, server: ScriptedServer
+) -> None:
     cached = warm.token()
     server.script(NOT_FOUND)
     while warm.clock.now < 1_000 + HARD:
@@ -132,19 +134,19 @@ def test_fi_03_genuine_tokens_are_accepted_up_to_the_hard_max_age(warm: Scene, s
     assert server.count > 24
 
 
-def test_fi_03_genuine_tokens_do_not_wait_for_the_fetch(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_03_genuine_tokens_do_not_wait_for_the_fetch(warm: UserPoolScenario, server: ScriptedServer) -> None:
     gate = Gate()
     server.script(Answer(404, before=gate))
     warm.clock.forward(REFRESH_AHEAD)
     assert bounded(lambda: warm.verdicts(warm.token(jti=str(number)) for number in range(50))) == {ACCEPTED}
     assert len(background()) == 1  # the fetch still hangs
-    gate.wait_until_asked()
+    gate.wait_for_request()
     settle()
     assert server.count == 2
 
 
 def test_fi_03_each_failed_fetch_logs_one_warning(
-    warm: Scene, server: ScriptedServer, caplog: pytest.LogCaptureFixture
+    warm: UserPoolScenario, server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.script(NOT_FOUND)
     warm.clock.forward(HOUR)
@@ -157,7 +159,9 @@ def test_fi_03_each_failed_fetch_logs_one_warning(
     assert 7 <= len(warnings) <= 12  # 1, 2, 4 ... 60 s, each pause at least half of that
 
 
-def test_fi_04_keys_past_hard_max_age_are_unavailable_until_a_fetch(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_04_keys_past_hard_max_age_are_unavailable_until_a_fetch(
+    warm: UserPoolScenario, server: ScriptedServer
+) -> None:
     cached = warm.token()
     assert warm.verdict(cached) == ACCEPTED
     server.script(NOT_FOUND)
@@ -169,7 +173,7 @@ def test_fi_04_keys_past_hard_max_age_are_unavailable_until_a_fetch(warm: Scene,
     assert server.count == 3
 
 
-def test_fi_04_keys_before_the_hard_max_age_are_used(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_04_keys_before_the_hard_max_age_are_used(warm: UserPoolScenario, server: ScriptedServer) -> None:
     cached = warm.token()
     server.script(NOT_FOUND)
     warm.clock.forward(HARD - 1)
@@ -178,7 +182,7 @@ def test_fi_04_keys_before_the_hard_max_age_are_used(warm: Scene, server: Script
 
 
 def test_fi_04_hard_max_age_equal_to_max_age_is_strict(server: ScriptedServer) -> None:
-    scenario = Scene(server.url, max_age_seconds=HOUR, hard_max_age_seconds=HOUR)
+    scenario = UserPoolScenario(server.url, max_age_seconds=HOUR, hard_max_age_seconds=HOUR)
     cached = scenario.token()
     assert scenario.verdict(cached) == ACCEPTED
     server.script(NOT_FOUND)
@@ -189,7 +193,9 @@ def test_fi_04_hard_max_age_equal_to_max_age_is_strict(server: ScriptedServer) -
     assert scenario.verdict(cached) == UNAVAILABLE
 
 
-def test_fi_05_recovery_without_cached_keys_takes_at_most_a_pause(scenario: Scene, server: ScriptedServer) -> None:
+def test_fi_05_recovery_without_cached_keys_takes_at_most_a_pause(
+    scenario: UserPoolScenario, server: ScriptedServer
+) -> None:
     server.script(NOT_FOUND)
     raw = scenario.token()
     for _ in range(HOUR // 10):
@@ -202,7 +208,7 @@ def test_fi_05_recovery_without_cached_keys_takes_at_most_a_pause(scenario: Scen
     assert scenario.verdict(raw) == ACCEPTED
 
 
-def test_fi_05_outage_with_cached_keys_refuses_no_token(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_05_outage_with_cached_keys_refuses_no_token(warm: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(NOT_FOUND)
     for _ in range(2 * HOUR // MINUTE):
         assert warm.verdict(warm.token()) == ACCEPTED
@@ -217,7 +223,7 @@ def test_fi_05_outage_with_cached_keys_refuses_no_token(warm: Scene, server: Scr
     assert server.count == before + 1  # the first valid response makes the keys fresh
 
 
-def test_fi_05_success_resets_the_pauses(scenario: Scene, server: ScriptedServer) -> None:
+def test_fi_05_success_resets_the_pauses(scenario: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(NOT_FOUND)
     for _ in range(8):
         scenario.clock.forward(scenario.pause(scenario.token()))
@@ -228,7 +234,7 @@ def test_fi_05_success_resets_the_pauses(scenario: Scene, server: ScriptedServer
     assert scenario.pause(scenario.token()) == 1
 
 
-def test_fi_05_new_key_is_fetched_after_the_outage(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_05_new_key_is_fetched_after_the_outage(warm: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(NOT_FOUND)
     warm.clock.forward(COOLDOWN)
     pause = warm.pause(warm.token("two"))

@@ -1,25 +1,36 @@
 """FI-25: an outage of one pool does not affect another."""
 
 import pytest
+from local_cognito_support.scripted_server import Answer, Reset, ScriptedServer, json_answer
 
 from django_cognito.core import TokenVerifier
-from tests.support.pool_scenario import ACCEPTED, COOLDOWN, HARD, UNAVAILABLE, UNKNOWN, Scene, keys, settle
-from tests.support.scripted_server import Answer, Reset, ScriptedServer, json_answer
+from tests.support.scenarios.user_pool import (
+    ACCEPTED,
+    COOLDOWN,
+    HARD,
+    UNAVAILABLE,
+    UNKNOWN,
+    UserPoolScenario,
+    keys,
+    settle,
+)
 
 
 @pytest.fixture
-def pools(server: ScriptedServer, unreachable: str) -> tuple[Scene, Scene]:
+def pools(server: ScriptedServer, unreachable: str) -> tuple[UserPoolScenario, UserPoolScenario]:
     """Return a pool that is down and one that is up, with one verifier and one clock."""
-    return share_verifier(Scene(unreachable), Scene(server.url, user_pool_id="eu-west-1_Well"))
+    return share_verifier(UserPoolScenario(unreachable), UserPoolScenario(server.url, user_pool_id="eu-west-1_Well"))
 
 
-def share_verifier(down: Scene, up: Scene) -> tuple[Scene, Scene]:
+def share_verifier(down: UserPoolScenario, up: UserPoolScenario) -> tuple[UserPoolScenario, UserPoolScenario]:
     down.clock = up.clock
     down.verifier = up.verifier = TokenVerifier((down.pool, up.pool), key_stores=up.stores, now=up.wall)
     return down, up
 
 
-def test_fi_25_outage_of_one_pool_leaves_the_other_alone(pools: tuple[Scene, Scene], server: ScriptedServer) -> None:
+def test_fi_25_outage_of_one_pool_leaves_the_other_alone(
+    pools: tuple[UserPoolScenario, UserPoolScenario], server: ScriptedServer
+) -> None:
     down, up = pools
     for _ in range(8):
         assert (down.verdict(down.token()), up.verdict(up.token())) == (UNAVAILABLE, ACCEPTED)
@@ -28,7 +39,7 @@ def test_fi_25_outage_of_one_pool_leaves_the_other_alone(pools: tuple[Scene, Sce
     assert server.count == 1
 
 
-def test_fi_25_cached_keys_are_not_shared_between_pools(pools: tuple[Scene, Scene]) -> None:
+def test_fi_25_cached_keys_are_not_shared_between_pools(pools: tuple[UserPoolScenario, UserPoolScenario]) -> None:
     down, up = pools
     assert up.verdict(up.token("one")) == ACCEPTED
     assert down.verdict(down.token("one")) == UNAVAILABLE  # the same key and `kid` is in the other pool's JWKS
@@ -37,7 +48,9 @@ def test_fi_25_cached_keys_are_not_shared_between_pools(pools: tuple[Scene, Scen
 @pytest.mark.parametrize("fault", [Answer(404), Reset(), json_answer({"keys": []})], ids=["404", "reset", "no keys"])
 def test_fi_25_pools_fail_and_recover_independently(server: ScriptedServer, fault: Answer) -> None:
     with ScriptedServer(keys("one")) as other:
-        failing, healthy = share_verifier(Scene(other.url), Scene(server.url, user_pool_id="eu-west-1_Well"))
+        failing, healthy = share_verifier(
+            UserPoolScenario(other.url), UserPoolScenario(server.url, user_pool_id="eu-west-1_Well")
+        )
         assert (failing.verdict(failing.token()), healthy.verdict(healthy.token())) == (ACCEPTED, ACCEPTED)
         other.script(fault)
         healthy.clock.forward(COOLDOWN)
@@ -50,7 +63,7 @@ def test_fi_25_pools_fail_and_recover_independently(server: ScriptedServer, faul
         settle()
 
 
-def test_fi_25_error_names_the_pool_that_is_down(pools: tuple[Scene, Scene]) -> None:
+def test_fi_25_error_names_the_pool_that_is_down(pools: tuple[UserPoolScenario, UserPoolScenario]) -> None:
     down, up = pools
     message = str(down.error(down.token()))
     assert down.pool.user_pool_id in message

@@ -4,9 +4,10 @@ import gc
 import tracemalloc
 
 import pytest
+from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 
 from django_cognito.core import TokenVerifier, UserPool
-from tests.support.pool_scenario import (
+from tests.support.scenarios.user_pool import (
     ACCEPTED,
     CLIENT_ID,
     COOLDOWN,
@@ -17,17 +18,16 @@ from tests.support.pool_scenario import (
     UNAVAILABLE,
     UNKNOWN,
     WALL,
-    Scene,
+    UserPoolScenario,
     keys,
     settle,
 )
-from tests.support.scripted_server import Answer, ScriptedServer, json_answer
 from tests.support.signing import jwk, sign
 
 MANY = 10_000
 
 
-def test_fi_06_ten_thousand_unknown_kids_cause_one_fetch(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_06_ten_thousand_unknown_kids_cause_one_fetch(warm: UserPoolScenario, server: ScriptedServer) -> None:
     warm.clock.forward(COOLDOWN)
     cached, verdicts = warm.token(), []
     for number, raw in enumerate(warm.forged(MANY)):
@@ -39,19 +39,21 @@ def test_fi_06_ten_thousand_unknown_kids_cause_one_fetch(warm: Scene, server: Sc
     assert server.count == 2  # the fetch that filled the cache, and this one
 
 
-def test_fi_06_unknown_kids_within_the_cooldown_cause_no_fetch(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_06_unknown_kids_within_the_cooldown_cause_no_fetch(warm: UserPoolScenario, server: ScriptedServer) -> None:
     warm.clock.forward(COOLDOWN - 1)
     assert warm.verdicts(warm.forged(1_000)) == {UNKNOWN}
     assert server.count == 1
 
 
-def test_fi_06_unknown_kids_without_cached_keys_cause_one_fetch(scenario: Scene, server: ScriptedServer) -> None:
+def test_fi_06_unknown_kids_without_cached_keys_cause_one_fetch(
+    scenario: UserPoolScenario, server: ScriptedServer
+) -> None:
     assert scenario.verdicts(scenario.forged(1_000)) == {UNKNOWN}
     assert scenario.verdict(scenario.token()) == ACCEPTED
     assert server.count == 1
 
 
-def test_fi_06_unknown_kids_take_no_memory(warm: Scene) -> None:
+def test_fi_06_unknown_kids_take_no_memory(warm: UserPoolScenario) -> None:
     for raw in warm.forged(100):  # allocate what the first use allocates
         warm.verdict(raw)
     tracemalloc.start()
@@ -64,7 +66,7 @@ def test_fi_06_unknown_kids_take_no_memory(warm: Scene) -> None:
         tracemalloc.stop()
 
 
-def test_fi_06_cooldown_is_shared_by_all_verifiers(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_06_cooldown_is_shared_by_all_verifiers(warm: UserPoolScenario, server: ScriptedServer) -> None:
     other = TokenVerifier(
         UserPool(warm.pool.user_pool_id, client_ids=(CLIENT_ID, "another"), jwks_uri=warm.pool.jwks_uri),
         key_stores=warm.stores,
@@ -90,7 +92,7 @@ def test_fi_06_cooldown_is_shared_by_all_verifiers(warm: Scene, server: Scripted
     ],
 )
 def test_fi_06_token_with_invalid_claims_causes_no_fetch(
-    scenario: Scene, server: ScriptedServer, change: dict[str, object]
+    scenario: UserPoolScenario, server: ScriptedServer, change: dict[str, object]
 ) -> None:
     assert UNAVAILABLE not in scenario.verdicts([scenario.token(kid="forged", **change), scenario.token(**change)])
     assert server.count == 0
@@ -102,7 +104,7 @@ def test_fi_06_token_with_invalid_claims_causes_no_fetch(
     ids=lambda header: f"{next(iter(header.items()))!s:.20}",
 )
 def test_fi_06_invalid_header_causes_no_fetch(
-    scenario: Scene, server: ScriptedServer, header: dict[str, object]
+    scenario: UserPoolScenario, server: ScriptedServer, header: dict[str, object]
 ) -> None:
     _, claims, signature = scenario.token().split(".")
     head, *_ = sign({}, header={"kid": "forged", "alg": "RS256", **header}).split(".")
@@ -111,13 +113,15 @@ def test_fi_06_invalid_header_causes_no_fetch(
 
 
 @pytest.mark.parametrize("raw", ["", "a.b", "a.b.c", "a.b.c.d.e", "x" * 20_000, "\ud800.\0.é"])
-def test_fi_06_malformed_token_causes_no_fetch(scenario: Scene, server: ScriptedServer, raw: str) -> None:
+def test_fi_06_malformed_token_causes_no_fetch(scenario: UserPoolScenario, server: ScriptedServer, raw: str) -> None:
     assert scenario.verdict(raw) not in {ACCEPTED, UNAVAILABLE}
     assert server.count == 0
 
 
 @pytest.mark.parametrize("fault", [Answer(500), Answer(404)], ids=["500", "404"])
-def test_fi_07_unknown_kids_during_an_outage_cost_one_fetch(warm: Scene, server: ScriptedServer, fault: Answer) -> None:
+def test_fi_07_unknown_kids_during_an_outage_cost_one_fetch(
+    warm: UserPoolScenario, server: ScriptedServer, fault: Answer
+) -> None:
     cached = warm.token()
     server.script(fault)
     warm.clock.forward(COOLDOWN)
@@ -126,7 +130,7 @@ def test_fi_07_unknown_kids_during_an_outage_cost_one_fetch(warm: Scene, server:
     assert warm.verdict(cached) == warm.verdict(warm.token(username="bob")) == ACCEPTED
 
 
-def test_fi_07_unknown_kid_is_refused_again_after_the_outage(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_07_unknown_kid_is_refused_again_after_the_outage(warm: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(Answer(404))
     warm.clock.forward(COOLDOWN)
     warm.clock.forward(warm.pause(warm.token(kid="forged")))
@@ -134,12 +138,14 @@ def test_fi_07_unknown_kid_is_refused_again_after_the_outage(warm: Scene, server
     assert warm.verdict(warm.token(kid="forged")) == UNKNOWN
 
 
-def test_fi_07_unknown_kid_without_cached_keys_is_unavailable(scenario: Scene, server: ScriptedServer) -> None:
+def test_fi_07_unknown_kid_without_cached_keys_is_unavailable(
+    scenario: UserPoolScenario, server: ScriptedServer
+) -> None:
     server.script(Answer(404))
     assert scenario.verdicts(scenario.forged(10)) == {UNAVAILABLE}
 
 
-def test_fi_07_unknown_kids_do_not_shorten_the_pause(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_07_unknown_kids_do_not_shorten_the_pause(warm: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(Answer(404))
     warm.clock.forward(COOLDOWN)
     for _ in range(5 * MINUTE):
@@ -148,7 +154,7 @@ def test_fi_07_unknown_kids_do_not_shorten_the_pause(warm: Scene, server: Script
     assert 4 <= server.count - 1 <= 5 * MINUTE // COOLDOWN
 
 
-def test_fi_08_new_key_takes_one_fetch_and_the_old_key_stays(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_08_new_key_takes_one_fetch_and_the_old_key_stays(warm: UserPoolScenario, server: ScriptedServer) -> None:
     cached = warm.token()
     assert warm.verdict(cached) == ACCEPTED
     server.script(keys("one", "two"))
@@ -159,7 +165,7 @@ def test_fi_08_new_key_takes_one_fetch_and_the_old_key_stays(warm: Scene, server
     assert server.count == 2
 
 
-def test_fi_08_key_published_ahead_is_cached_when_it_signs(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_08_key_published_ahead_is_cached_when_it_signs(warm: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(keys("one", "two"))
     warm.clock.forward(REFRESH_AHEAD)
     assert warm.verdict(warm.token()) == ACCEPTED
@@ -168,7 +174,7 @@ def test_fi_08_key_published_ahead_is_cached_when_it_signs(warm: Scene, server: 
     assert server.count == 2
 
 
-def test_fi_09_new_key_is_refused_for_at_most_the_cooldown(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_09_new_key_is_refused_for_at_most_the_cooldown(warm: UserPoolScenario, server: ScriptedServer) -> None:
     server.script(keys("one", "two"))
     for _ in range(COOLDOWN):
         assert warm.verdict(warm.token("two")) == UNKNOWN
@@ -178,7 +184,9 @@ def test_fi_09_new_key_is_refused_for_at_most_the_cooldown(warm: Scene, server: 
     assert server.count == 2
 
 
-def test_fi_10_key_no_longer_in_the_jwks_is_refused_after_max_age(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_10_key_no_longer_in_the_jwks_is_refused_after_max_age(
+    warm: UserPoolScenario, server: ScriptedServer
+) -> None:
     cached = warm.token()
     server.script(keys("two"))
     end = warm.clock.now + SOFT
@@ -191,7 +199,7 @@ def test_fi_10_key_no_longer_in_the_jwks_is_refused_after_max_age(warm: Scene, s
     assert warm.verdict(warm.token("two")) == ACCEPTED
 
 
-def test_fi_10_unused_removed_key_is_refused_after_the_refresh(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_10_unused_removed_key_is_refused_after_the_refresh(warm: UserPoolScenario, server: ScriptedServer) -> None:
     cached = warm.token()
     assert warm.verdict(cached) == ACCEPTED
     server.script(keys("two"))
@@ -201,7 +209,7 @@ def test_fi_10_unused_removed_key_is_refused_after_the_refresh(warm: Scene, serv
     assert warm.verdict(cached) == warm.verdict(warm.token(username="bob")) == UNKNOWN
 
 
-def test_fi_10_key_stays_valid_during_an_outage(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_10_key_stays_valid_during_an_outage(warm: UserPoolScenario, server: ScriptedServer) -> None:
     cached = warm.token()
     server.script(Answer(404))
     warm.clock.forward(SOFT + 1)
@@ -210,7 +218,7 @@ def test_fi_10_key_stays_valid_during_an_outage(warm: Scene, server: ScriptedSer
     assert warm.verdict(cached) == ACCEPTED
 
 
-def test_fi_10_one_stale_jwks_does_not_remove_the_key(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_10_one_stale_jwks_does_not_remove_the_key(warm: UserPoolScenario, server: ScriptedServer) -> None:
     cached = warm.token()
     server.script(keys("two"))
     warm.clock.forward(COOLDOWN)
@@ -225,7 +233,7 @@ def test_fi_10_one_stale_jwks_does_not_remove_the_key(warm: Scene, server: Scrip
     assert warm.verdict(cached) == ACCEPTED
 
 
-def test_fi_10_alternating_jwks_keep_both_keys(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_10_alternating_jwks_keep_both_keys(warm: UserPoolScenario, server: ScriptedServer) -> None:
     first, second = warm.token("one"), warm.token("two")
     for hour in range(12):
         server.script(keys("two") if hour % 2 == 0 else keys("one"))
@@ -235,7 +243,7 @@ def test_fi_10_alternating_jwks_keep_both_keys(warm: Scene, server: ScriptedServ
     assert server.count == 13
 
 
-def test_fi_11_new_key_under_the_same_kid_replaces_the_old_one(warm: Scene, server: ScriptedServer) -> None:
+def test_fi_11_new_key_under_the_same_kid_replaces_the_old_one(warm: UserPoolScenario, server: ScriptedServer) -> None:
     old, new = warm.token("one"), warm.token("two", kid="one")
     assert [warm.verdict(old), warm.verdict(new)] == [ACCEPTED, "invalid_signature"]
     server.script(json_answer({"keys": [jwk("two", kid="one")]}))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local_cognito_support.scripted_server import Answer, Flood, Reset, ScriptedServer, Silence, Step, json_answer
 
 from django_cognito.core import UserPool
 from django_cognito.core.errors import CognitoUnavailableError
@@ -16,8 +17,7 @@ from django_cognito.core.http.client import Http
 from tests.support.bad_answers import BAD_TLS, DRIPS, FLOODS, HASTE, MIB, UNREADABLE, packed_zeros
 from tests.support.certificates import Authority
 from tests.support.connections import Connections, full_backlog
-from tests.support.pool_scenario import POOL_ID, bounded, settle
-from tests.support.scripted_server import Answer, Flood, Reset, ScriptedServer, Silence, Step, json_answer
+from tests.support.scenarios.user_pool import POOL_ID, bounded, settle
 from tests.support.timeouts import HTTP_TIMEOUT_SECONDS
 
 SECRETS = ("the-code", "the-verifier", "the-refresh-token", "the-client-secret")

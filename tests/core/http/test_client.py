@@ -16,13 +16,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from local_cognito_support.scripted_server import Answer, Drip, Raw, ScriptedServer, Silence, json_answer
 from urllib3.connectionpool import HTTPConnectionPool
 
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.core.http import client
 from django_cognito.core.http.client import Http, Response, read_json
 from django_cognito.core.http.deadline import Deadline
-from tests.support.scripted_server import Answer, Drip, Raw, ScriptedServer, Silence, json_answer
 from tests.support.timeouts import HTTP_TIMEOUT_SECONDS, patient_http
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"

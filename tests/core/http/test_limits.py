@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from local_cognito_support.scripted_server import Answer, Flood, Raw, Reset, ScriptedServer, Silence, Step
 
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.core.http.client import Http
 from django_cognito.core.http.deadline import Deadline
 from tests.support.certificates import Authority
 from tests.support.connections import full_backlog, watched
-from tests.support.scripted_server import Answer, Flood, Raw, Reset, ScriptedServer, Silence, Step
 from tests.support.timeouts import patient_http
 
 KIB, MIB = 1024, 1024 * 1024

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from local_cognito_support.scripted_server import ScriptedServer, json_answer
 
 from django_cognito.core import TokenVerifier, UserPool
 from django_cognito.core.errors import SignatureError
-from tests.support.scripted_server import ScriptedServer, json_answer
 from tests.support.signing import b64, jwk, jwks, private_key, segment, sign
 
 from .forging import (

@@ -9,6 +9,7 @@ from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
+from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 
 from django_cognito.core import UserPool
 from django_cognito.core.errors import CognitoUnavailableError, KeyFetchRequiredError, SignatureError
@@ -16,7 +17,6 @@ from django_cognito.core.tokens import key_store
 from django_cognito.core.tokens.key_events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
 from django_cognito.core.tokens.key_store import KeyStore, KeyStores
 from tests.support.clock import Clock
-from tests.support.scripted_server import Answer, ScriptedServer, json_answer
 from tests.support.signing import jwk, jwks, private_key
 from tests.support.timeouts import patient_http
 

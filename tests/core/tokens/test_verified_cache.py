@@ -9,6 +9,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
+from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 
 from django_cognito.core import TokenVerifier, UserPool
 from django_cognito.core.errors import (
@@ -23,7 +24,6 @@ from django_cognito.core.errors import (
 from django_cognito.core.tokens.key_store import KeyStore, KeyStores
 from django_cognito.core.tokens.verified_cache import CacheEntry, VerifiedTokenCache
 from tests.support.clock import Clock
-from tests.support.scripted_server import Answer, ScriptedServer, json_answer
 from tests.support.signing import jwk, jwks, segment, sign
 
 from .forging import needs_fetch

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 
 from django_cognito.core import AccessToken, ClientToken, IdToken, TokenVerifier, UserPool
 from django_cognito.core.errors import (
@@ -23,7 +24,6 @@ from django_cognito.core.errors import (
 )
 from django_cognito.core.tokens.claims import Expected, verify_claims
 from django_cognito.core.tokens.key_store import KeyStores
-from tests.support.scripted_server import Answer, ScriptedServer, json_answer
 from tests.support.signing import b64, jwks, segment, sign
 
 from .forging import needs_fetch

@@ -41,10 +41,10 @@ def test_what_is_left_out_is_for_the_emulator_to_know(
     settings: Any, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], expected: list[str]
 ) -> None:
     settings.DEBUG = True
-    told: list[str] = []
-    monkeypatch.setattr("local_cognito.__main__.main", lambda arguments: told.extend(arguments) or 0)
+    user_from_token: list[str] = []
+    monkeypatch.setattr("local_cognito.__main__.main", lambda arguments: user_from_token.extend(arguments) or 0)
     call_command("local_cognito", **options)
-    assert told == expected
+    assert user_from_token == expected
 
 
 def test_what_the_emulator_refuses_is_its_exit_code(settings: Any, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import requests
 from botocore import UNSIGNED
 from botocore.config import Config
 from local_cognito import Emulator
-from local_cognito_support.hosted_site import CALLBACK, Browser, Page, query_of, read_unverified
+from local_cognito_support.hosted_site import CALLBACK, Browser, Page, read_query, read_unverified
 from local_cognito_support.identity_provider import POOL_ID, FederatedFlow, Provider, site_for
 
 
@@ -82,7 +82,7 @@ def test_federated_username_of_an_existing_pool_user_is_refused(
 ) -> None:
     site, name = flow.browser.site, "Corporate_victim"
     site.service.sign_ups.register(site.public, name, "Correct-horse-7", {"email": "mallory@example.com"})
-    query = query_of(flow.sign_in(flow.provider.put("victim")))
+    query = read_query(flow.sign_in(flow.provider.put("victim")))
     assert query["error"] == "invalid_request"
     assert query["error_description"] == "Another user has the name Corporate_victim already"
 
@@ -99,7 +99,7 @@ def test_provider_request_has_own_state_nonce_and_code_challenge(
     flow: FederatedFlow, federated_emulator: Emulator
 ) -> None:
     url = flow.start_sign_in(identity_provider="Corporate", nonce="the app's nonce", login_hint="fay", prompt="login")
-    query = query_of(url)
+    query = read_query(url)
     assert query["client_id"] == "cognito-here"
     assert query["redirect_uri"] == f"{federated_emulator.url}/oauth2/idpresponse"
     assert query["scope"] == "openid email profile"
@@ -108,20 +108,20 @@ def test_provider_request_has_own_state_nonce_and_code_challenge(
     assert len(query["code_challenge"]) == 43
     assert query["state"] not in ("a state", "")
     assert query["nonce"] not in ("the app's nonce", "")
-    second_query = query_of(flow.start_sign_in(identity_provider="Corporate"))
+    second_query = read_query(flow.start_sign_in(identity_provider="Corporate"))
     assert not {query["state"], query["nonce"], query["code_challenge"]} & set(second_query.values())
     assert "prompt" not in second_query
 
 
 def test_login_hint_is_not_forwarded_to_saml(flow: FederatedFlow) -> None:
-    assert "login_hint" in query_of(flow.start_sign_in(identity_provider="Google", login_hint="fay"))
-    assert "login_hint" not in query_of(flow.start_sign_in(identity_provider="StaffSaml", login_hint="fay"))
+    assert "login_hint" in read_query(flow.start_sign_in(identity_provider="Google", login_hint="fay"))
+    assert "login_hint" not in read_query(flow.start_sign_in(identity_provider="StaffSaml", login_hint="fay"))
 
 
 def test_federated_sign_in_returns_state_and_nonce_to_the_app(flow: FederatedFlow) -> None:
     callback_url = flow.sign_in(flow.provider.put("f-5"), nonce="the app's nonce")
-    assert query_of(callback_url)["state"] == "a state"
-    tokens = flow.browser.site.redeem(query_of(callback_url)["code"]).json()
+    assert read_query(callback_url)["state"] == "a state"
+    tokens = flow.browser.site.redeem(read_query(callback_url)["code"]).json()
     assert read_unverified(tokens["id_token"])["nonce"] == "the app's nonce"
 
 
@@ -148,7 +148,7 @@ def test_provider_that_the_client_does_not_support_is_refused(
 ) -> None:
     with Browser(site_for(federated_emulator, client_id)) as browser:
         browser.authorize(**changes)
-        assert query_of(browser.current_response.headers["Location"]) == {
+        assert read_query(browser.current_response.headers["Location"]) == {
             "error": "invalid_request",
             "state": "a state",
         }
@@ -179,7 +179,7 @@ def test_provider_button_preserves_the_authorization_request(flow: FederatedFlow
     flow.browser.open(link[1].replace("&amp;", "&"))
     url = flow.browser.current_response.headers["Location"]
     callback_url = flow.finish_sign_in(flow.provider.submit(url, sub="f-7"))
-    assert query_of(callback_url)["state"] == "a state"
+    assert read_query(callback_url)["state"] == "a state"
 
 
 def test_identity_provider_cognito_shows_only_the_password_form(flow: FederatedFlow) -> None:
@@ -201,14 +201,14 @@ def test_client_with_one_provider_redirects_without_login_page(
 def test_client_without_cognito_provider_has_no_sign_up_or_reset(federated_emulator: Emulator, path: str) -> None:
     with Browser(site_for(federated_emulator, "2others")) as browser:
         browser.open(path, **browser.site.authorize_parameters())
-        assert query_of(browser.current_response.headers["Location"])["error"] == "invalid_request"
+        assert read_query(browser.current_response.headers["Location"])["error"] == "invalid_request"
 
 
 def test_signed_in_browser_is_not_redirected_to_the_provider(flow: FederatedFlow) -> None:
     flow.sign_in(flow.provider.put("f-8"))
-    assert "code" in query_of(flow.browser.authorize().headers["Location"])
-    assert "code" in query_of(flow.browser.authorize(identity_provider="Corporate").headers["Location"])
-    assert "code" in query_of(flow.browser.authorize(prompt="none").headers["Location"])
+    assert "code" in read_query(flow.browser.authorize().headers["Location"])
+    assert "code" in read_query(flow.browser.authorize(identity_provider="Corporate").headers["Location"])
+    assert "code" in read_query(flow.browser.authorize(prompt="none").headers["Location"])
 
 
 def test_session_of_one_provider_does_not_sign_in_for_another(flow: FederatedFlow) -> None:
@@ -216,7 +216,7 @@ def test_session_of_one_provider_does_not_sign_in_for_another(flow: FederatedFlo
     flow.start_sign_in(identity_provider="Plain")
     assert "password" in Page(flow.browser.authorize(identity_provider="COGNITO").text).inputs
     answer = flow.browser.authorize(identity_provider="Plain", prompt="none")
-    assert query_of(answer.headers["Location"])["error"] == "login_required"
+    assert read_query(answer.headers["Location"])["error"] == "login_required"
 
 
 def test_prompt_login_redirects_to_the_provider_again(flow: FederatedFlow) -> None:
@@ -241,7 +241,7 @@ def test_google_and_saml_stand_ins_use_the_names_they_replace(
 
 def test_denied_consent_at_the_provider_is_access_denied(flow: FederatedFlow) -> None:
     url = flow.start_sign_in(identity_provider="Corporate")
-    query = query_of(flow.finish_sign_in(flow.provider.submit(url, action="deny")))
+    query = read_query(flow.finish_sign_in(flow.provider.submit(url, action="deny")))
     assert (query["error"], query["state"]) == ("access_denied", "a state")
     assert query["error_description"]
 
@@ -249,7 +249,7 @@ def test_denied_consent_at_the_provider_is_access_denied(flow: FederatedFlow) ->
 def test_provider_error_without_state_belongs_to_the_latest_sign_in(flow: FederatedFlow) -> None:
     flow.start_sign_in(identity_provider="Corporate", state="first")
     flow.start_sign_in(identity_provider="Corporate", state="second")
-    assert query_of(flow.finish_sign_in(idp_response_url(flow, error="access_denied")))["state"] == "second"
+    assert read_query(flow.finish_sign_in(idp_response_url(flow, error="access_denied")))["state"] == "second"
     assert is_provider_answer_error(flow.browser.get(idp_response_url(flow, error="access_denied"), timeout=30))
 
 
@@ -258,15 +258,15 @@ def idp_response_url(flow: FederatedFlow, **query: str) -> str:
 
 
 def test_provider_error_is_an_invalid_request(flow: FederatedFlow) -> None:
-    state = query_of(flow.start_sign_in(identity_provider="Corporate"))["state"]
-    query = query_of(flow.finish_sign_in(idp_response_url(flow, state=state, error="temporarily_unavailable")))
+    state = read_query(flow.start_sign_in(identity_provider="Corporate"))["state"]
+    query = read_query(flow.finish_sign_in(idp_response_url(flow, state=state, error="temporarily_unavailable")))
     assert query["error"] == "invalid_request"
     assert query["error_description"] == "Corporate Error - temporarily_unavailable"
 
 
 def test_invalid_provider_code_is_a_token_error(flow: FederatedFlow) -> None:
-    state = query_of(flow.start_sign_in(identity_provider="Corporate"))["state"]
-    query = query_of(flow.finish_sign_in(idp_response_url(flow, state=state, code="invented")))
+    state = read_query(flow.start_sign_in(identity_provider="Corporate"))["state"]
+    query = read_query(flow.finish_sign_in(idp_response_url(flow, state=state, code="invented")))
     assert query == {
         "error": "invalid_request",
         "error_description": "Corporate Error - 400 error getting token",
@@ -275,33 +275,35 @@ def test_invalid_provider_code_is_a_token_error(flow: FederatedFlow) -> None:
 
 
 def test_invalid_google_code_includes_the_error_code(flow: FederatedFlow) -> None:
-    state = query_of(flow.start_sign_in(identity_provider="Google"))["state"]
-    query = query_of(flow.finish_sign_in(idp_response_url(flow, state=state, code="invented")))
+    state = read_query(flow.start_sign_in(identity_provider="Google"))["state"]
+    query = read_query(flow.finish_sign_in(idp_response_url(flow, state=state, code="invented")))
     assert query["error_description"] == "Google Error - 400 invalid_grant"
 
 
 def test_provider_response_without_code_is_an_error(flow: FederatedFlow) -> None:
-    state = query_of(flow.start_sign_in(identity_provider="Corporate"))["state"]
-    query = query_of(flow.finish_sign_in(idp_response_url(flow, state=state)))
+    state = read_query(flow.start_sign_in(identity_provider="Corporate"))["state"]
+    query = read_query(flow.finish_sign_in(idp_response_url(flow, state=state)))
     assert query["error_description"] == "Corporate Error - no code in the response"
 
 
 def test_provider_response_of_another_issuer_is_refused(flow: FederatedFlow) -> None:
     url = flow.start_sign_in(identity_provider="Corporate")
     response_url = flow.provider.submit(url, sub="f-11") + "&iss=https%3A%2F%2Fevil.example"
-    assert query_of(flow.finish_sign_in(response_url))["error_description"] == "Bad iss in the provider's response"
+    assert read_query(flow.finish_sign_in(response_url))["error_description"] == "Bad iss in the provider's response"
 
 
 def test_provider_code_of_another_sign_in_is_refused(flow: FederatedFlow) -> None:
-    injected = query_of(flow.provider.submit(flow.start_sign_in(identity_provider="Corporate"), sub="mallory"))["code"]
-    state = query_of(flow.start_sign_in(identity_provider="Corporate"))["state"]
-    query = query_of(flow.finish_sign_in(idp_response_url(flow, state=state, code=injected)))
+    injected = read_query(flow.provider.submit(flow.start_sign_in(identity_provider="Corporate"), sub="mallory"))[
+        "code"
+    ]
+    state = read_query(flow.start_sign_in(identity_provider="Corporate"))["state"]
+    query = read_query(flow.finish_sign_in(idp_response_url(flow, state=state, code=injected)))
     assert query["error"] == "invalid_request"
     assert "code" not in query
 
 
 def test_unreachable_provider_is_an_error_for_the_app(flow: FederatedFlow) -> None:
-    query = query_of(flow.browser.authorize(identity_provider="Gone").headers["Location"])
+    query = read_query(flow.browser.authorize(identity_provider="Gone").headers["Location"])
     assert query["error"] == "invalid_request"
     assert query["error_description"] == "Timeout occurred in calling IdP discovery endpoint"
 
@@ -332,7 +334,7 @@ def test_disabled_federated_user_is_denied(flow: FederatedFlow, federated_emulat
     subject = flow.provider.put("f-14")
     flow.sign_in(subject)
     federated_emulator.service.pools.get(POOL_ID).users["Corporate_f-14"].enabled = False
-    query = query_of(flow.sign_in(subject, prompt="login"))
+    query = read_query(flow.sign_in(subject, prompt="login"))
     assert (query["error"], query["error_description"]) == ("access_denied", "User is disabled.")
 
 
@@ -342,7 +344,7 @@ def test_missing_required_attribute_refuses_the_federated_user(
     name = federated_emulator.service.pools.get(POOL_ID).schema_attributes["name"]
     name.required = True
     try:
-        query = query_of(flow.sign_in(flow.provider.put("f-15", email="f@corporate.example")))
+        query = read_query(flow.sign_in(flow.provider.put("f-15", email="f@corporate.example")))
         assert (query["error"], query["error_description"]) == ("invalid_request", "attributes required: [name]")
         assert "Corporate_f-15" not in federated_emulator.service.pools.get(POOL_ID).users
     finally:

@@ -32,7 +32,7 @@ def challenge(verifier: str = VERIFIER) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
-def query_of(url: str) -> dict[str, str]:
+def read_query(url: str) -> dict[str, str]:
     """Return the query parameters of `url`. Raises ValueError if a parameter is repeated."""
     return {name: value for name, (value,) in parse_qs(urlsplit(url).query, strict_parsing=True).items()}
 
@@ -93,7 +93,7 @@ class Site:
         """Sign alice in with a new browser and return the authorization code."""
         with Browser(self) as browser:
             browser.authorize(client, **changes)
-            return query_of(browser.sign_in().headers["Location"])["code"]
+            return read_query(browser.sign_in().headers["Location"])["code"]
 
     def redeem(self, code: str, client: AppClient | None = None, /, **changes: str | None) -> requests.Response:
         """Return the token endpoint's response to the code, sent by the client (default: the public one)."""

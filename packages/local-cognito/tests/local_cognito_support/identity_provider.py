@@ -10,7 +10,7 @@ import pytest
 import requests
 from local_cognito import Emulator
 
-from .hosted_site import CALLBACK, Browser, Site, query_of
+from .hosted_site import CALLBACK, Browser, Site, read_query
 
 with warnings.catch_warnings(record=True):  # of its dependencies
     import oidc_provider_mock
@@ -115,5 +115,5 @@ class FederatedFlow:
     def tokens(self, subject: str, **changes: str | None) -> dict[str, Any]:
         """Sign the user in and return the token endpoint's response."""
         callback_url = self.sign_in(subject, **changes)
-        tokens: dict[str, Any] = self.browser.site.redeem(query_of(callback_url)["code"]).json()
+        tokens: dict[str, Any] = self.browser.site.redeem(read_query(callback_url)["code"]).json()
         return tokens

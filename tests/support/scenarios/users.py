@@ -1,4 +1,4 @@
-"""People and their groups over time, told by real tokens that were issued at moments of the test's choosing."""
+"""Scenarios of users and their groups over time: tokens with a given time of issue."""
 
 import time
 from typing import Any
@@ -20,18 +20,18 @@ GROUPS = {
 
 
 def token(*groups: str, at: int = 0, **claims: Any) -> str:
-    """A token of alice's (or of `username`'s), issued `at` seconds from the tests' start."""
+    """Return a token of alice (or of `username`), issued `at` seconds after the start of the tests."""
     moment = NOW + at
     return make_token(groups=groups, **{"iat": moment, "auth_time": moment, "exp": NOW + 3_600, **claims})
 
 
 def link_of(user: Any) -> CognitoUser:
-    """The one link row of a user."""
+    """Return the link row of a user; there must be one."""
     return CognitoUser.objects.get(user=user)
 
 
 def django_groups(user: Any) -> set[str]:
-    """The names of the user's Django groups, as the database has them."""
+    """Return the names of the user's Django groups from the database."""
     return set(user.groups.values_list("name", flat=True))
 
 
@@ -39,11 +39,11 @@ def fields_of(instance: Model) -> dict[str, Any]:
     return {field.attname: getattr(instance, field.attname) for field in instance._meta.concrete_fields}
 
 
-def known_of(link: Any) -> tuple[Any, ...]:
-    """What a token is held against."""
+def link_state_of(link: Any) -> tuple[Any, ...]:
+    """Return the columns that a new token is compared with."""
     return link.pk, link.groups, link.as_of, link.access_digest, link.id_digest
 
 
 def link(owner: Any, username: str, **claims: Any) -> None:
     token, profile = verify(make_token(username=username, **claims))
-    linking.link(owner, token, profile)  # type: ignore[arg-type]  # of a person
+    linking.link(owner, token, profile)  # type: ignore[arg-type]

@@ -1,19 +1,19 @@
-"""What a fault needs: a pool whose keys a scripted server publishes, clocks that stand, and a verdict in one word."""
+"""Scenarios of key fetches: a pool with a scripted JWKS endpoint, stopped clocks, and verdicts in one word."""
 
 import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
+from local_cognito_support.scripted_server import ScriptedServer, Step, json_answer
+
 from django_cognito.core import TokenVerifier, UserPool
 from django_cognito.core.errors import CognitoUnavailableError, TokenError
 from django_cognito.core.http.client import Http
 from django_cognito.core.tokens.key_store import KeyStores
 from tests.support.clock import Clock
-from tests.support.scripted_server import ScriptedServer, Step, json_answer
+from tests.support.signing import jwks, segment, sign
 from tests.support.timeouts import HTTP_TIMEOUT_SECONDS
-
-from .signing import jwks, segment, sign
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 COOLDOWN, SOFT, HARD = 30, HOUR, DAY  # the defaults
@@ -21,13 +21,13 @@ REFRESH_AHEAD = int(0.8 * SOFT)
 POOL_ID, CLIENT_ID = "eu-west-1_AbCdEfGhI", "1example23456789"
 WALL = 1_900_000_000.0
 ACCEPTED, UNKNOWN, UNAVAILABLE = "accepted", "unknown_key", "cognito_unavailable"
-HANG_SECONDS = 60  # nothing here takes that long, on a busy machine and traced either, unless it hangs
+HANG_SECONDS = 60  # longer than any test needs, also on a busy machine with tracing
 
 _T = TypeVar("_T")
 
 
-class Scene:
-    """A verifier of one pool, its key address, and the two clocks: `clock` for ages, `wall` for the tokens' times."""
+class UserPoolScenario:
+    """A verifier of one pool, its JWKS URL, and two clocks: `clock` for ages, `wall` for the times of tokens."""
 
     def __init__(
         self,
@@ -45,8 +45,8 @@ class Scene:
         self.verifier = TokenVerifier(self.pool, key_stores=self.stores, now=self.wall)
 
     def token(self, key: str = "one", *, kid: str | None = None, **claims: Any) -> str:
-        """A genuine token signed with `key`; one of another `kid` is forged."""
-        said = {
+        """Return a token signed with `key`; with another `kid` it is forged."""
+        token_claims = {
             "iss": self.pool.issuers[0],
             "sub": "1b5cf4a4-0001-4c5e-9b7e-1f6a3d1e2a01",
             "token_use": "access",
@@ -56,16 +56,16 @@ class Scene:
             "exp": int(WALL) + 10 * DAY,
             **claims,
         }
-        return sign(said, header={"kid": kid or key, "alg": "RS256"}, key=key)
+        return sign(token_claims, header={"kid": kid or key, "alg": "RS256"}, key=key)
 
     def forged(self, count: int) -> Iterable[str]:
-        """Tokens that look genuine and name as many keys that nobody has."""
+        """Yield tokens with this many different unknown key ids."""
         _, claims, signature = self.token().split(".")
         for number in range(count):
             yield f"{segment({'kid': f'forged {number}', 'alg': 'RS256'})}.{claims}.{signature}"
 
     def error(self, raw: str) -> TokenError | CognitoUnavailableError | None:
-        """Why `raw` is not accepted. Whatever else is raised fails the test."""
+        """Return the error of `raw`, or None. Any other exception fails the test."""
         try:
             self.verifier.verify(raw)
         except (TokenError, CognitoUnavailableError) as error:
@@ -73,16 +73,16 @@ class Scene:
         return None
 
     def verdict(self, raw: str) -> str:
-        """`accepted`, or the code of the error."""
+        """Return `accepted` or the code of the error."""
         error = self.error(raw)
         return ACCEPTED if error is None else error.code
 
     def verdicts(self, raws: Iterable[str]) -> set[str]:
-        """The different verdicts on `raws`."""
+        """Return the set of verdicts on `raws`."""
         return {self.verdict(raw) for raw in raws}
 
     def pause(self, raw: str) -> int:
-        """The seconds until the next attempt, as the outage's error has them."""
+        """Return `retry_after` of the error in an outage."""
         error = self.error(raw)
         assert isinstance(error, CognitoUnavailableError)
         assert isinstance(error.retry_after, int)
@@ -90,12 +90,12 @@ class Scene:
 
 
 def keys(*names: str) -> Step:
-    """The key address's answer: the keys of these names."""
+    """Return a response with the JWKS of these keys."""
     return json_answer(jwks(*names))
 
 
 def settle(server: ScriptedServer | None = None, *, count: int | None = None) -> None:
-    """Wait until `server` was asked so often, and until no fetch runs in the background."""
+    """Wait until `server` has received `count` requests and no fetch runs in the background."""
     if server is not None and count is not None:
         eventually(lambda: server.count >= count)
     for thread in background():
@@ -104,23 +104,23 @@ def settle(server: ScriptedServer | None = None, *, count: int | None = None) ->
 
 
 def background() -> list[threading.Thread]:
-    """The fetches in the background that run now."""
+    """Return the threads of background fetches."""
     return [thread for thread in threading.enumerate() if thread.name.startswith("cognito-keys")]
 
 
 def eventually(holds: Callable[[], bool]) -> None:
-    """Wait for what another thread does."""
+    """Wait until `holds()` is true."""
     end = time.monotonic() + HANG_SECONDS
     while not holds():
-        assert time.monotonic() < end, "it does not happen"
+        assert time.monotonic() < end, "the condition did not become true"
         time.sleep(0.002)
 
 
 def bounded(call: Callable[[], _T]) -> _T:
-    """What `call` gives; a failure where it hangs."""
-    given: list[_T] = []
-    thread = threading.Thread(target=lambda: given.append(call()), daemon=True)
+    """Return the result of `call`; fail if it hangs."""
+    results: list[_T] = []
+    thread = threading.Thread(target=lambda: results.append(call()), daemon=True)
     thread.start()
     thread.join(HANG_SECONDS)
-    assert given, "it hangs, or it raised"
-    return given[0]
+    assert results, "it hangs, or it raised"
+    return results[0]

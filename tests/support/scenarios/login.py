@@ -1,4 +1,4 @@
-"""What a test of the login arranges: a token endpoint that answers as told, and a login in a chosen state."""
+"""Scenarios of the browser login: scripted token responses, sign-ins, and logins in a given state."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
+from local_cognito_support.scripted_server import Answer, Request, json_answer
 
 from django_cognito.core.base64url import decode_base64url
 from django_cognito.core.errors import SignInError
@@ -19,18 +20,16 @@ from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
 from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
 
-from .scripted_server import Answer, Request, json_answer
-
 CALLBACK = "/auth/callback/"
 SECRET_COOKIE = "cognito_sign_in_"  # and the id of a pending sign-in
 
 
-def token_answer(
+def token_response(
     username: str = "alice", *, nonce: str | None = None, alias: str = "", both: Any = None, **changes: Any
 ) -> Answer:
-    """The token endpoint's answer with tokens of `username`, who is of the pool that `alias` names.
+    """Return the token endpoint's response with tokens of `username`, a user of the pool `alias`.
 
-    `changes` replace members, None takes one away; `both` are claims of both tokens.
+    `changes` replace members of the response, None removes one; `both` are claims of both tokens.
     """
     claims: dict[str, Any] = {"username": username, "alias": alias, **(both or {})}
     answer = {
@@ -45,66 +44,66 @@ def token_answer(
 
 
 def refusal(error: str = "invalid_grant", status: int = 400) -> Answer:
-    """The token endpoint's refusal."""
+    """Return an error response of the token endpoint."""
     return json_answer({"error": error}, status)
 
 
-def form_of(request: Request) -> dict[str, str]:
-    """The form that a request carried, each field once."""
+def read_form(request: Request) -> dict[str, str]:
+    """Return the form of a request; each field must occur once."""
     return {name: value for name, (value,) in parse_qs(request.body.decode(), strict_parsing=True).items()}
 
 
-def query_of(url: str) -> dict[str, str]:
-    """The query of an address, each parameter once."""
+def read_query(url: str) -> dict[str, str]:
+    """Return the query of a URL; each parameter must occur once."""
     return {name: value for name, (value,) in parse_qs(urlsplit(url).query, strict_parsing=True).items()}
 
 
-def begin(client: Client, **query: str) -> dict[str, str]:
-    """Begin a sign-in in the browser `client`; what the hosted UI is asked."""
-    return query_of(client.get("/auth/login/", query)["Location"])
+def start_sign_in(client: Client, **query: str) -> dict[str, str]:
+    """Start a sign-in in `client`; return the parameters of the authorization request."""
+    return read_query(client.get("/auth/login/", query)["Location"])
 
 
-def come_back(client: Client, asked: dict[str, str], **changes: Any) -> Any:
-    """Come back from the hosted UI as it would send the browser; `changes` replace parameters, None takes one away.
+def finish_sign_in(client: Client, params: dict[str, str], **changes: Any) -> Any:
+    """Send the callback of a sign-in; `changes` replace parameters of the query, None removes one.
 
-    Who is refused has changed nothing, whatever the test is about.
+    Asserts that a rejected callback changes nothing.
     """
-    query = {"code": "a-code", "state": asked["state"], **_tenant_of(asked["state"]), **changes}
-    before = standing(client, but_for=query["state"] if _is_mine(client, query["state"]) else None)
+    query = {"code": "a-code", "state": params["state"], **_tenant_of(params["state"]), **changes}
+    before = take_snapshot(client, except_state=query["state"] if _is_mine(client, query["state"]) else None)
     answer = client.get(CALLBACK, {name: value for name, value in query.items() if value is not None})
     if answer.status_code != 302:
-        assert standing(client) == before
+        assert take_snapshot(client) == before
     return answer
 
 
 def _is_mine(client: Client, state: Any) -> bool:
-    """Whether the browser has the cookie of a state, which the callback then uses up."""
-    with suppress(SignInError, KeyError, ValueError, AttributeError):  # not a text at all
+    """Return whether the browser has the cookie of a state; the callback then consumes the state."""
+    with suppress(SignInError, KeyError, ValueError, AttributeError):  # not a string
         return open_state(state).has_secret(decode_base64url(client.cookies[secret_cookie(state)].value))
     return False
 
 
 def _tenant_of(state: str) -> dict[str, str]:
-    """What makes POOL_RESOLVER of `two_pools` return the alias at the callback as well, as a tenant's host would."""
+    """Return the parameter that makes the POOL_RESOLVER of `two_pools` select the pool of the state at the callback."""
     with suppress(SignInError):
         return {"at": open_state(state).alias}
     return {}
 
 
 @contextmanager
-def unchanged(client: Client, *, but_for: str | None = None) -> Iterator[None]:
-    """Whatever is refused in here leaves all as it was; but a state, which is good once, may be used up."""
-    before = standing(client, but_for=but_for)
+def unchanged(client: Client, *, except_state: str | None = None) -> Iterator[None]:
+    """Assert that the block changes nothing; `except_state` is a state that it may consume."""
+    before = take_snapshot(client, except_state=except_state)
     yield
-    assert standing(client) == before
+    assert take_snapshot(client) == before
 
 
-def standing(client: Client, *, but_for: str | None = None) -> dict[str, Any]:
-    """All that a refusal leaves alone: the session with its key, the pending sign-ins, and every user, link and login.
+def take_snapshot(client: Client, *, except_state: str | None = None) -> dict[str, Any]:
+    """Return what a rejection must not change: session and key, pending sign-ins, all users, links and logins.
 
-    Without the pending sign-in whose state is `but_for`.
+    Leaves out the pending sign-in whose state is `except_state`.
     """
-    used = secret_cookie(but_for) if isinstance(but_for, str) else ""
+    used = secret_cookie(except_state) if isinstance(except_state, str) else ""
     pending = {name: value for name, value in secret_cookies(client).items() if name != used}
     models = (get_user_model(), CognitoUser, CognitoMembership, CognitoLogin)
     rows: dict[str, Any] = {model.__name__: list(model._default_manager.order_by("pk").values()) for model in models}
@@ -114,42 +113,42 @@ def standing(client: Client, *, but_for: str | None = None) -> dict[str, Any]:
 
 
 def secret_cookies(client: Client) -> dict[str, str]:
-    """The cookies of pending sign-ins that the browser has, by name."""
+    """Return the cookies of pending sign-ins by name."""
     cookies = {name: cookie.value for name, cookie in client.cookies.items() if cookie.value}
     return {name: value for name, value in cookies.items() if name.removeprefix("__Host-").startswith(SECRET_COOKIE)}
 
 
 def secret_cookie(state: str, prefix: str = "") -> str:
-    """The name of the cookie that belongs to a state."""
+    """Return the name of the cookie of a state."""
     return f"{prefix}{SECRET_COOKIE}{state.partition('.')[0]}"
 
 
-def code_verifier_of(client: Client, asked: dict[str, str]) -> str:
-    """The PKCE code verifier of a pending sign-in, as the site derives it from the state and the browser's cookie."""
-    return open_state(asked["state"]).code_verifier(
-        decode_base64url(secret_cookies(client)[secret_cookie(asked["state"])])
+def code_verifier_of(client: Client, params: dict[str, str]) -> str:
+    """Return the PKCE code verifier of a pending sign-in, derived from the state and the cookie."""
+    return open_state(params["state"]).code_verifier(
+        decode_base64url(secret_cookies(client)[secret_cookie(params["state"])])
     )
 
 
-def reseal(client: Client, asked: dict[str, str], **changes: Any) -> dict[str, str]:
-    """Change a pending sign-in as only the site itself can: what Cognito is asked, with the new state."""
-    secret = decode_base64url(secret_cookies(client)[secret_cookie(asked["state"])])
-    return {**asked, "state": seal_state(replace(open_state(asked["state"]), **changes), secret).state}
+def reseal(client: Client, params: dict[str, str], **changes: Any) -> dict[str, str]:
+    """Change a pending sign-in as only the site can; return the parameters with the new state."""
+    secret = decode_base64url(secret_cookies(client)[secret_cookie(params["state"])])
+    return {**params, "state": seal_state(replace(open_state(params["state"]), **changes), secret).state}
 
 
-def who(client: Client) -> str:
-    """Whom the site takes this browser for."""
+def username_at(client: Client) -> str:
+    """Return the username that the site sees for this browser."""
     return str(client.get("/who/").content.decode())
 
 
-def login_of(client: Client, username: str = "alice", **state: Any) -> CognitoLogin:
-    """The login of `username`, signed in at `client`; its tokens end in `ends_in` seconds, see `change`."""
+def create_login(client: Client, username: str = "alice", **state: Any) -> CognitoLogin:
+    """Sign `username` in at `client` and return the login; `state` are arguments of `change_login`."""
     sign_in(client, username, refresh_token="a-refresh-token")
     login = store.load_login(client.session)
-    return change(login, **state) if state else login
+    return change_login(login, **state) if state else login
 
 
-def change(
+def change_login(
     login: CognitoLogin,
     *,
     ends_in: float | None = None,
@@ -157,9 +156,9 @@ def change(
     retry_in: float | None = None,
     sent_ago: float | None = None,
 ) -> CognitoLogin:
-    """Return the login with tokens that expire in `ends_in` seconds, another request's lease, a back-off; saved.
+    """Set the state of a login, save it and return it: expiry of the tokens, refresh lease, back-off.
 
-    With `sent_ago`, the answer to a refresh that was sent that many seconds ago was lost.
+    With `sent_ago`, a refresh was sent that many seconds ago and its response was lost.
     """
     now = timezone.now()
     if sent_ago is not None:
@@ -182,24 +181,24 @@ class Gate:
     """
 
     def __init__(self) -> None:
-        self.asked, self.opened = Event(), Event()
+        self.requested, self.opened = Event(), Event()
         self.timed_out = False
 
     def __call__(self) -> None:
-        self.asked.set()
+        self.requested.set()
         self.timed_out = not self.opened.wait(20)
         assert not self.timed_out
 
-    def wait_until_asked(self, then: Callable[[], Any] = lambda: None) -> None:
+    def wait_for_request(self, then: Callable[[], Any] = lambda: None) -> None:
         """Wait for the request; then call `then`, and let the response be sent. Fail if it was given up before."""
-        assert self.asked.wait(20)
+        assert self.requested.wait(20)
         then()
         assert not self.timed_out
         self.opened.set()
 
 
-def code_of(answer: Any) -> str:
-    """The error code that a failure page shows; also checks that it is one, and that nobody keeps it."""
+def read_error_code(answer: Any) -> str:
+    """Return the error code of a failure page; assert that the page shows it and is not cached."""
     assert "django_cognito/login_failed.html" in [template.name for template in answer.templates]
     assert_private(answer)
     code: str = answer.context["code"]
