@@ -130,15 +130,15 @@ def _discard_outdated(*, setting: str, **_: Any) -> None:
                 del _instances[key]
 
 
-def cached_instance(make: Callable[..., _T], *values: Any, **named: Any) -> _T:
-    """Return `make(*values, **named)`, called once for these values until `reset`. The values must be hashable."""
-    key = (make, *values, *named.items())
+def cached_instance(make: Callable[..., _T], *values: Any, **options: Any) -> _T:
+    """Return `make(*values, **options)`, called once for these values until `reset`. The values must be hashable."""
+    key = (make, *values, *options.items())
     try:
         return _instances[key]  # type: ignore[no-any-return]
     except KeyError:
         with _lock:
             if key not in _instances:
-                _instances[key] = make(*values, **named)
+                _instances[key] = make(*values, **options)
             return _instances[key]  # type: ignore[no-any-return]
 
 
