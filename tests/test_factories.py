@@ -16,7 +16,7 @@ from django_cognito import factories
 from django_cognito.conf.loading import get_settings
 from django_cognito.core.client_secret import ClientSecret
 from django_cognito.core.errors import CognitoUnavailableError, TokenError
-from django_cognito.core.hosted_ui import SignInSecrets
+from django_cognito.core.hosted_ui import HostedUi, SignInSecrets
 from django_cognito.factories import get_directory, get_hosted_ui, get_verifier
 from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks
@@ -149,6 +149,23 @@ def test_thread_that_waited_for_the_lock_gets_what_the_other_one_made(monkeypatc
         thread.join()
     assert found == [made[0], made[0]]
     assert len(made) == 1
+
+
+def test_threads_that_construct_at_the_same_time_get_one_instance(monkeypatch) -> None:
+    both_construct, results = threading.Barrier(2, timeout=20), []
+
+    def construct(*args, **options) -> HostedUi:
+        both_construct.wait()
+        return HostedUi(*args, **options)
+
+    monkeypatch.setattr(factories, "HostedUi", construct)
+    threads = [threading.Thread(target=lambda: results.append(get_hosted_ui())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 2
+    assert results[0] is results[1]
 
 
 @pytest.mark.parametrize("wrap", [SimpleLazyObject, lambda function: function], ids=["lazy", "function"])

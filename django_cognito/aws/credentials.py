@@ -133,6 +133,7 @@ class UserCredentials:
         self._identity_id = self._pool.identity_id(self._id_token)
 
     def _get_credentials(self) -> AwsCredentials:
+        """Exchange the ID token for credentials. If AWS refuses a stored identity id, try once with a new one."""
         previous_id = self._identity_id
         if previous_id:
             try:

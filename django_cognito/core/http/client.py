@@ -109,6 +109,7 @@ class Http:
         return left
 
     def _exchange_with_retries(self, call: Call, attempts: int, method: str, url: str, **sent: Any) -> Response:
+        """Send the request up to `attempts` times, while the connection fails or the status is 5xx."""
         for _ in range(attempts - 1):
             try:
                 response = self._exchange(call, method, url, **sent)

@@ -96,6 +96,7 @@ class Deadline:
         return sock
 
     def _shut_down(self) -> None:
+        """Interrupt the threads that use the sockets. Runs in the watchdog thread."""
         with self._lock:
             self._passed.set()
             for sock in self._sockets:

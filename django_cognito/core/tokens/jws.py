@@ -90,6 +90,7 @@ def _decode_base64url(segment: bytes) -> bytes:
 
 
 def _reject_duplicates(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object. RFC 7519 4: a parser may reject duplicate claim names, and this one does."""
     value = dict(members)
     if len(value) != len(members):
         raise ValueError("duplicate member")

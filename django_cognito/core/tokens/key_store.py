@@ -255,6 +255,7 @@ def _is_usable(state: _State, now: float) -> bool:
 
 
 def _fetch_document(http: Http, url: str) -> bytes:
+    """Return the document at `url`. Any status but 200 is a failed fetch, which leaves the cached keys in use."""
     response = http.request("GET", url, attempts=_FETCH_ATTEMPTS)
     if response.status != 200:
         raise CognitoUnavailableError(f"responded with status {response.status}")
@@ -262,6 +263,7 @@ def _fetch_document(http: Http, url: str) -> bytes:
 
 
 def _start_thread(run: Callable[[], None]) -> None:
+    """Call `run` in a new thread; in this one if no thread can be started, so that waiting threads are woken."""
     try:
         threading.Thread(target=run, name="cognito-keys", daemon=True).start()
     except RuntimeError:  # no more threads, or the interpreter is shutting down
