@@ -16,10 +16,11 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from ..conf.loading import get_settings
+from ..conf.schema import CognitoSettings
 from ..core.clock import utc_now
 from ..db.transactions import retry_conflicts, write_transaction
 from ..models import CognitoMembership, CognitoUser
-from .memberships import apply_groups
+from .memberships import apply_grants
 
 SESSION_KEY = "_cognito_groups_until"  # seconds since 1970
 _PAGE_SIZE = 500
@@ -35,44 +36,48 @@ class _Link(Protocol):
     as_of: Any
 
 
-def remembered_groups(link: _Link) -> tuple[str, ...]:
+def remembered_groups(link: _Link, settings: CognitoSettings) -> tuple[str, ...]:
     """Return the groups of a link row; an empty tuple if they have expired. No I/O."""
-    return () if is_expired(link.as_of) else tuple(link.groups)
+    return () if is_expired(link.as_of, settings) else tuple(link.groups)
 
 
-def is_expired(as_of: datetime) -> bool:
+def is_expired(as_of: datetime, settings: CognitoSettings) -> bool:
     """Return whether groups that were last confirmed at `as_of` have expired."""
-    limit = newest_expired_as_of()
+    limit = newest_expired_as_of(settings)
     return limit is not None and as_of <= limit
 
 
-def newest_expired_as_of() -> datetime | None:
-    """Return the most recent `as_of` of expired groups; None if groups do not expire."""
-    age = _get_max_age()
+def newest_expired_as_of(settings: CognitoSettings | None = None) -> datetime | None:
+    """Return the most recent `as_of` of expired groups, by default by the current settings.
+
+    None if groups do not expire.
+    """
+    age = _get_max_age(settings or get_settings())
     return None if age is None else utc_now() - age
 
 
-def seconds_left(link: _Link) -> float:
+def seconds_left(link: _Link, settings: CognitoSettings) -> float:
     """Return the seconds until the groups of a link row expire; infinity if they do not expire."""
-    age = _get_max_age()
+    age = _get_max_age(settings)
     return math.inf if age is None or not link.groups else (link.as_of + age - utc_now()).total_seconds()
 
 
-def expire_remembered_groups(user: Any) -> datetime | None:
-    """Remove the expired groups of the user's links, and their grants.
+def expire_remembered_groups(user: Any, settings: CognitoSettings | None = None) -> datetime | None:
+    """Remove the expired groups of the user's links, and their grants, by default by the current settings.
 
     Return the moment at which the groups of the next link expire; None if there is none.
     The flags and permission caches of `user` are updated too. One query if no group has expired; locks otherwise.
     """
-    return _expire(user)[1]
+    return _expire(user, settings or get_settings())[1]
 
 
 def expire_all_remembered_groups() -> int:
     """Remove the expired groups of all users, each user in one transaction; return the number of users."""
-    users = _expired_links().order_by("user_id").values_list("user_id", flat=True).distinct()
+    settings = get_settings()
+    users = _expired_links(settings).order_by("user_id").values_list("user_id", flat=True).distinct()
     count, page = 0, list(users[:_PAGE_SIZE])
     while page:
-        count += sum(_expire(get_user_model()(pk=pk))[0] for pk in page)
+        count += sum(_expire(get_user_model()(pk=pk), settings)[0] for pk in page)
         page = list(users.filter(user_id__gt=page[-1])[:_PAGE_SIZE])
     return count
 
@@ -82,27 +87,30 @@ def store_next_moment(*, user: Any, request: HttpRequest | None = None, **_: Any
 
     Receiver of `user_logged_in`. A user without links may be linked during the session, so the moment is stored too.
     """
-    age = _get_max_age()
+    settings = get_settings()
+    age = _get_max_age(settings)
     if age is None or user.pk is None or not isinstance(user, Model):
         return
-    moment = expire_remembered_groups(user)
+    moment = expire_remembered_groups(user, settings)
     session = getattr(request, "session", None)
     if session is not None:
         _store(session, moment, age)
 
 
-def check_session(session: SessionBase, user: Any) -> bool:
+def check_session(session: SessionBase, user: Any, settings: CognitoSettings | None = None) -> bool:
     """Remove the expired groups of `user` if the moment stored in the session has passed; store the next moment.
 
-    Return whether the user's row or other grants changed. No query before that moment.
+    By default by the current settings. Return whether the user's row or other grants changed. No query before that
+    moment.
     """
-    age = _get_max_age()
+    settings = settings or get_settings()
+    age = _get_max_age(settings)
     if age is None or not _is_due(session.get(SESSION_KEY), age):
         return False
     if SESSION_KEY not in session:
         session[SESSION_KEY] = _to_seconds(utc_now() + timedelta(seconds=_TOKEN_MAX_SECONDS))
         return False
-    is_changed, moment = _expire(user)
+    is_changed, moment = _expire(user, settings)
     if not is_changed:  # another request of this session may have been first
         _update_user_object(user, _users_for_write().filter(pk=user.pk).first())
     _store(session, moment, age)
@@ -111,14 +119,15 @@ def check_session(session: SessionBase, user: Any) -> bool:
 
 async def acheck_session(session: SessionBase, user: Any) -> bool:
     """Async version of `check_session`; uses no thread before the stored moment."""
-    age = _get_max_age()
+    settings = get_settings()
+    age = _get_max_age(settings)
     if age is None or not _is_due(await session.aget(SESSION_KEY), age):
         return False
-    return await sync_to_async(check_session)(session, user)
+    return await sync_to_async(check_session)(session, user, settings)
 
 
-def _get_max_age() -> timedelta | None:
-    seconds = get_settings().remembered_groups_seconds
+def _get_max_age(settings: CognitoSettings) -> timedelta | None:
+    seconds = settings.remembered_groups_seconds
     return None if seconds is None else timedelta(seconds=seconds)
 
 
@@ -137,19 +146,20 @@ def _to_seconds(moment: datetime) -> int:
     return math.ceil(moment.timestamp())
 
 
-def _expire(user: Any) -> tuple[bool, datetime | None]:
-    age = _get_max_age()
+def _expire(user: Any, settings: CognitoSettings) -> tuple[bool, datetime | None]:
+    age = _get_max_age(settings)
     if age is None:
         return False, None
     links = _links_with_groups().filter(user_id=user.pk)
     confirmed = list(links.values_list("as_of", flat=True))
-    is_changed = any(map(is_expired, confirmed)) and retry_conflicts(partial(_remove_expired, user))
+    is_any_expired = any(is_expired(as_of, settings) for as_of in confirmed)
+    is_changed = is_any_expired and retry_conflicts(partial(_remove_expired, user, settings))
     if is_changed:
         confirmed = list(links.values_list("as_of", flat=True))
     return is_changed, min((as_of + age for as_of in confirmed), default=None)
 
 
-def _remove_expired(user: Any) -> bool:
+def _remove_expired(user: Any, settings: CognitoSettings) -> bool:
     """Remove the expired groups of the user's links in one transaction; return whether there were any.
 
     `as_of` stays. There are none if a token has confirmed the groups meanwhile, or if the user was deleted.
@@ -157,12 +167,12 @@ def _remove_expired(user: Any) -> bool:
     flags: set[str] = set()
     with write_transaction():
         # All links first, then the user: the lock order of all writers.
-        links = list(_expired_links().select_for_update().filter(user_id=user.pk).order_by("pk"))
+        links = list(_expired_links(settings).select_for_update().filter(user_id=user.pk).order_by("pk"))
         owner: Any = _users_for_write().select_for_update().filter(pk=user.pk).first()
         for link in links if owner is not None else ():
             link.user, link.groups = owner, []
             link.save(update_fields=["groups"])
-            flags.update(apply_groups(link, ()))
+            flags.update(apply_grants(link, {}))
         if flags:
             owner.save(update_fields=flags)
     _update_user_object(user, owner)
@@ -196,7 +206,7 @@ def _links_with_groups() -> QuerySet[CognitoUser]:
     return links.filter(~Q(groups=[]) | Exists(memberships))
 
 
-def _expired_links() -> QuerySet[CognitoUser]:
-    limit = newest_expired_as_of()
+def _expired_links(settings: CognitoSettings) -> QuerySet[CognitoUser]:
+    limit = newest_expired_as_of(settings)
     links = _links_with_groups()
     return links.none() if limit is None else links.filter(as_of__lte=limit)

@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, router, transaction
 
-from ..conf.loading import get_pool_registry
+from ..conf.schema import GroupGrant
 from ..models import CognitoMembership, CognitoUser
 from . import group_mapping as cognito_groups
 from .group_mapping import Granted
@@ -19,15 +19,17 @@ from .group_mapping import Granted
 logger = logging.getLogger(__name__)
 
 
-def apply_groups(link: CognitoUser, names: tuple[str, ...]) -> list[str]:
-    """Grant and revoke so that the user has the grants of `names`; return the changed flags, which are not saved."""
+def apply_grants(link: CognitoUser, wanted: Mapping[str, GroupGrant]) -> list[str]:
+    """Grant and revoke so that a link grants `wanted`, by Cognito group; return the changed flags, which are not saved.
+
+    An empty `wanted` revokes all that the link granted.
+    """
     user: Any = link.user
     written = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
     rows = list(written.filter(cognito_user__user_id=user.pk))
     current = {row.name: row for row in rows if row.cognito_user_id == link.pk}
-    if not names and not current:
+    if not wanted and not current:
         return []
-    wanted = cognito_groups.get_grants(names, get_pool_registry().for_token(link.user_pool_id))
     pks = _get_or_create_groups({group for grant in wanted.values() for group in grant.groups})
     using = router.db_for_write(type(user))
     user_groups = user.groups.using(using).values_list("pk", flat=True) if hasattr(user, "groups") else ()

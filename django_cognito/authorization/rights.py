@@ -116,14 +116,18 @@ def get_rights(user: Any) -> Rights:
         return carried.rights
     rights = NO_RIGHTS
     if user.pk is not None and isinstance(user, Model):  # neither unsaved nor a machine-to-machine client
+        pools = get_pool_registry()
         # In the database that the user was read from: if it is the one for writes, a replica may not have the links.
         of_user = CognitoUser.objects.using(user._state.db).filter(user_id=user.pk).order_by("pk")
         links = list(of_user.values_list("user_pool_id", "groups", "as_of"))
-        if any(names and is_expired(as_of) for _, names, as_of in links):
-            expire_remembered_groups(user)
-        pools = get_pool_registry()
+        if any(names and is_expired(as_of, pools.first) for _, names, as_of in links):
+            expire_remembered_groups(user, pools.first)
         # The groups of a pool that is no longer configured do not count: the pool may have another owner now.
-        rows = [(pool, names) for pool, names, as_of in links if pools.find(pool) is not None and not is_expired(as_of)]
+        rows = [
+            (pool, names)
+            for pool, names, as_of in links
+            if pools.find(pool) is not None and not is_expired(as_of, pools.first)
+        ]
         names = dict.fromkeys(name for _, names in rows for name in names)
         rights = Rights(tuple(names), by_pool=tuple((pool, tuple(names)) for pool, names in rows))
     set_rights(user, rights)

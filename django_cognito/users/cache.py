@@ -20,6 +20,7 @@ from ..authorization.group_expiry import seconds_left
 from ..authorization.rights import Rights, set_rights
 from ..conf.loading import get_pool_registry
 from ..conf.pool_registry import PoolRegistry
+from ..conf.schema import CognitoSettings
 from ..core import AccessToken, ClientToken, IdToken
 from ..core.clock import unix_time
 from ..factories import cached_instance
@@ -75,13 +76,13 @@ class UserCache:
         set_rights(user, entry.rights)
         return user
 
-    def read(self, token: _UserToken) -> Any:
+    def read(self, token: _UserToken, settings: CognitoSettings) -> Any:
         """Return the user of `token` as `read_user` does, and cache it when the current transaction is committed."""
         read_at, versions = self._now(), self._versions.copy()  # from before the rows are read
-        link, rights = read_user(token, None)
+        link, rights = read_user(token, None, settings)
         if isinstance(link, LinkSnapshot):  # nothing was written
             slots = _get_slot(get_user_model(), link.user.pk), _get_slot(CognitoUser, link.pk)
-            until = read_at + min(self._seconds, seconds_left(link))
+            until = read_at + min(self._seconds, seconds_left(link, settings))
             read_versions = tuple((slot, versions[slot]) for slot in slots)
             entry = _CacheEntry(create_user_copier(link.new_user), rights, read_at, until, read_versions)
             connection = connections[link.using]
@@ -121,27 +122,29 @@ def get_token_user(token: Token, profile: IdToken | None = None, user_info: Mapp
     """
     if isinstance(token, ClientToken):
         return MachineUser(token)
-    cache = _get_cache() if profile is None and user_info is None else None
+    pools = get_pool_registry()
+    settings = pools.for_token(token.user_pool_id)
+    cache = _get_cache(pools) if profile is None and user_info is None else None
     if cache is None:
-        return read_user(token, profile, user_info)[0].user
+        return read_user(token, profile, settings, user_info)[0].user
     user = cache.get_user(token)
-    return cache.read(token) if user is None else user
+    return cache.read(token, settings) if user is None else user
 
 
 def get_cached_user(token: Token, profile: IdToken | None = None) -> Any | None:
     """Return the user of `get_token_user` if that needs no query, otherwise None. For the event loop."""
     if isinstance(token, ClientToken):
         return MachineUser(token)
-    cache = _get_cache() if profile is None else None
+    cache = _get_cache(get_pool_registry()) if profile is None else None
     return None if cache is None else cache.get_user(token)
 
 
-def _get_cache() -> UserCache | None:
-    return cached_instance(_create_cache, get_pool_registry())
+def _get_cache(pools: PoolRegistry) -> UserCache | None:
+    """Return the cache of these settings; None if USER_CACHE_SECONDS is 0."""
+    return cached_instance(_create_cache, pools)
 
 
 def _create_cache(pools: PoolRegistry) -> UserCache | None:
-    """Return a cache for these settings, which `cached_instance` calls once; None if USER_CACHE_SECONDS is 0."""
     seconds = pools.first.user_cache_seconds
     return UserCache(seconds) if seconds else None
 

@@ -1,7 +1,7 @@
 """Record which email addresses and phone numbers are verified, so that no unverified claim replaces them.
 
-Must not depend on tokens: the arguments are mapped claims, and whether Cognito verified each. Called with the
-user's row locked.
+Must not depend on tokens: the arguments are mapped claims, whether Cognito verified each, and the settings of the
+link's pool. Called with the user's row locked.
 """
 
 from collections.abc import Mapping
@@ -10,18 +10,20 @@ from typing import Any
 from django.db import router
 from django.db.models import QuerySet
 
-from ..conf.loading import get_pool_registry
+from ..conf.schema import CognitoSettings
 from ..models import CognitoUser
 from .fields import CONTACT_CLAIMS, has_claim_value, set_field_from_claim
 
 
-def put_attributes(link: CognitoUser, attributes: Mapping[str, Any], verified: Mapping[str, bool]) -> list[str]:
+def put_attributes(
+    link: CognitoUser, attributes: Mapping[str, Any], verified: Mapping[str, bool], settings: CognitoSettings
+) -> list[str]:
     """Set the user's fields from mapped claims and return the names of the fields that changed. Saves nothing.
 
     An unverified claim of CONTACT_CLAIMS is ignored if any link of the user wrote a verified value of it.
     `verified` has an entry for each Django field that such a claim sets.
     """
-    claims = get_pool_registry().for_token(link.user_pool_id).attributes
+    claims = settings.attributes
     protected = frozenset[str]()
     if not all(verified.values()):
         rows = _links_of_user(link).values_list("verified_attributes", flat=True)
@@ -32,27 +34,27 @@ def put_attributes(link: CognitoUser, attributes: Mapping[str, Any], verified: M
         if verified.get(name, True) or claims.get(name) not in protected
     }
     changed = [name for name, value in accepted.items() if set_field_from_claim(link.user, name, value)]
-    record_verified(link, accepted, verified)
+    record_verified(link, accepted, verified, settings)
     return changed
 
 
-def record_verified(link: CognitoUser, attributes: Mapping[str, Any], verified: Mapping[str, bool]) -> None:
+def record_verified(
+    link: CognitoUser, attributes: Mapping[str, Any], verified: Mapping[str, bool], settings: CognitoSettings
+) -> None:
     """Record on `link` the verified claims whose value the user's fields now have. Saves nothing."""
-    claims = get_pool_registry().for_token(link.user_pool_id).attributes
+    claims = settings.attributes
     for claim in {claims.get(name) for name, is_verified in verified.items() if is_verified}:
         names = [name for name in attributes if claims.get(name) == claim]
         if all(has_claim_value(link.user, name, attributes[name]) for name in names):
             _add_verified(link, {claim})
 
 
-def protect_local_values(link: CognitoUser) -> None:
+def protect_local_values(link: CognitoUser, settings: CognitoSettings) -> None:
     """Record the contact values of a user as verified on their first link: the site is responsible for them."""
     if _links_of_user(link).exists():
         return
-    claims = get_pool_registry().for_token(link.user_pool_id).attributes
-    _add_verified(
-        link, {claim for name, claim in claims.items() if claim in CONTACT_CLAIMS and getattr(link.user, name, None)}
-    )
+    contact = {name: claim for name, claim in settings.attributes.items() if claim in CONTACT_CLAIMS}
+    _add_verified(link, {claim for name, claim in contact.items() if getattr(link.user, name, None)})
 
 
 def _add_verified(link: CognitoUser, claims: set[Any]) -> None:

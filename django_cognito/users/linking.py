@@ -9,6 +9,7 @@ from typing import Any
 from django.db import router
 
 from ..conf.loading import get_pool_registry
+from ..conf.pool_registry import PoolRegistry
 from ..core import AccessToken, IdToken
 from ..core.errors import SignInError, TokenError
 from ..db.transactions import retry_conflicts, write_transaction
@@ -23,8 +24,9 @@ def link(user: Any, token: AccessToken, profile: IdToken | None) -> None:
 
     Raises TokenError (code "linked_elsewhere") if another Django user has the link, after it sent `token_rejected`.
     """
+    settings = get_pool_registry().for_token(token.user_pool_id)
     try:
-        link_to_user(claims_from_tokens(token, profile, get_pool_registry().for_token(token.user_pool_id)), user)
+        link_to_user(claims_from_tokens(token, profile, settings), user, settings)
     except TokenError as error:
         error.user_pool_id, error.client_id = token.user_pool_id, token.client_id
         report_rejected_token(error)
@@ -37,10 +39,10 @@ def unlink(user: Any, link_id: int) -> None:
     Raises SignInError: code "not_linked" if `user` has no such link, "last_way_in" if they could not sign in without
     it.
     """
-    retry_conflicts(partial(_unlink, user, link_id))
+    retry_conflicts(partial(_unlink, user, link_id, get_pool_registry()))
 
 
-def _unlink(user: Any, link_id: int) -> None:
+def _unlink(user: Any, link_id: int, pools: PoolRegistry) -> None:
     """Delete the link with all links and the user locked: parallel calls must not remove the last sign-in."""
     with write_transaction():
         links, locked = lock_links(user.pk)
@@ -48,8 +50,7 @@ def _unlink(user: Any, link_id: int) -> None:
         if link is None:
             raise SignInError("this account in Cognito is not linked to the user", code="not_linked")
         # A pool that is no longer configured has no sign-in.
-        registry = get_pool_registry()
-        others = [other for other in links if other is not link and registry.find(other.user_pool_id) is not None]
+        others = [other for other in links if other is not link and pools.find(other.user_pool_id) is not None]
         if not others and not locked.has_usable_password():
             raise SignInError("the user has no other linked account and no password", code="last_way_in")
         link.delete()

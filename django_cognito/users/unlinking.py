@@ -12,7 +12,8 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.db.models.signals import pre_delete, pre_save
 
-from ..authorization.memberships import apply_groups
+from ..authorization.memberships import apply_grants
+from ..conf.loading import get_pool_registry
 from ..models import CognitoLogin, CognitoUser, FormerLink
 from ..signals import account_linked, account_unlinked, send_on_commit
 from .contact_claims import protect_local_values
@@ -75,7 +76,7 @@ def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields
             instance.loaded_user_id = instance.user_id
             instance.load_user(using)
             instance.verified_attributes = []
-            protect_local_values(instance)
+            protect_local_values(instance, get_pool_registry().for_token(instance.user_pool_id))
             changed: dict[str, Any] = {"verified_attributes": instance.verified_attributes}
             # With other digests the next token grants the second user what its groups grant.
             changed.update(dict.fromkeys(_DIGESTS if instance.groups else (), ""))
@@ -91,7 +92,7 @@ def _revoke_link(instance: CognitoUser, user_id: Any, using: str) -> bool:
         link = next((link for link in links if link.pk == instance.pk), None)
         if link is None or user is None:
             return False
-        changed = apply_groups(link, ())
+        changed = apply_grants(link, {})
         if changed:
             user.save(update_fields=changed)
         for other in links if link.verified_attributes else ():

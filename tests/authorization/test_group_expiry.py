@@ -24,6 +24,7 @@ from django_cognito.authorization.group_expiry import (
 )
 from django_cognito.authorization.rights import NO_RIGHTS, get_rights
 from django_cognito.backends import CognitoBackend
+from django_cognito.conf.loading import get_pool_registry, get_settings
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.users import cache
 from django_cognito.users.authentication import authenticate
@@ -155,9 +156,9 @@ def test_newer_token_restores_what_expired(admin, told) -> None:
 def test_groups_that_were_confirmed_meanwhile_stay(admin, told, monkeypatch) -> None:
     removing = group_expiry._remove_expired
 
-    def remove_late(user: Any) -> bool:
+    def remove_late(user: Any, settings: Any) -> bool:
         told("editors", "admins", at=5)
-        return removing(user)
+        return removing(user, settings)
 
     monkeypatch.setattr(group_expiry, "_remove_expired", remove_late)
     assert expire_remembered_groups(admin) is not None
@@ -167,11 +168,11 @@ def test_groups_that_were_confirmed_meanwhile_stay(admin, told, monkeypatch) -> 
 def test_expiry_of_a_user_that_was_deleted_meanwhile_changes_nothing(admin, monkeypatch) -> None:
     removing = group_expiry._remove_expired
 
-    def remove_late(user: Any) -> bool:
+    def remove_late(user: Any, settings: Any) -> bool:
         pk = user.pk
         User.objects.all().delete()
         user.pk = pk
-        return removing(user)
+        return removing(user, settings)
 
     monkeypatch.setattr(group_expiry, "_remove_expired", remove_late)
     expire_remembered_groups(admin)
@@ -284,7 +285,7 @@ def test_cached_user_has_no_rights_past_the_age(told, cognito, monkeypatch, cost
     for _ in range(2):  # the first one writes, and what was written is not cached
         assert authenticate(raw)[0].has_perm("auth.change_group")
     assert costs(0, lambda: authenticate(raw))[0].has_perm("auth.change_group")
-    users = cache._get_cache()
+    users = cache._get_cache(get_pool_registry())
     now = users._now
     monkeypatch.setattr(users, "_now", lambda: now() + 10)
     age()  # as it is by then; no signal tells of it
@@ -335,7 +336,7 @@ def test_parallel_request_of_a_session_loses_the_flags_that_another_removed(told
 def test_user_whose_expired_groups_were_removed_while_the_lock_is_waited_for_loses_the_flags(admin) -> None:
     second = User.objects.get()
     expire_remembered_groups(admin)
-    assert not group_expiry._remove_expired(second)
+    assert not group_expiry._remove_expired(second, get_settings())
     assert (second.is_staff, second.is_superuser) == (False, False)
 
 

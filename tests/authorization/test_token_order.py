@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from django_cognito.conf.loading import get_settings
 from django_cognito.models import DIGEST_FIELDS, CognitoUser
 from django_cognito.users import provisioning
 from django_cognito.users.authentication import authenticate
@@ -156,7 +157,7 @@ def claims_from_tokens(name: str, source: Source) -> IdentityClaims:
 def settle(name: str, source: Source) -> None:
     """Write what a source says of the user that tokens of `told` are of."""
     link = CognitoUser.objects.get(username=name)
-    provisioning._apply_with_retry(link, IdentityClaims(link.user_pool_id, link.sub, name, (source,)))
+    provisioning._apply_with_retry(link, IdentityClaims(link.user_pool_id, link.sub, name, (source,)), get_settings())
 
 
 def write_in_pairs(name: str, events: list[Event], pairs: list[bool]) -> None:
@@ -167,7 +168,7 @@ def write_in_pairs(name: str, events: list[Event], pairs: list[bool]) -> None:
         said = [claims_from_tokens(name, _source(each)) for each in both]
         read = [provisioning._fetch_link(each) for each in said]
         for link, statement in zip(read, said, strict=True):
-            provisioning._apply_with_retry(link, statement)
+            provisioning._apply_with_retry(link, statement, get_settings())
 
 
 def _source(event: Event) -> Source:
@@ -201,7 +202,9 @@ def test_two_links_of_one_user_leave_what_both_histories_grant(histories, data, 
     names = [f"user {uuid.uuid4()}" for _ in histories]
     first, second = ([(name, event) for event in history] for name, history in zip(names, histories, strict=True))
     for name in names:
-        provisioning.get_or_create_link(claims_from_tokens(name, source_of(int(START.timestamp()), "access", ())))
+        provisioning.get_or_create_link(
+            claims_from_tokens(name, source_of(int(START.timestamp()), "access", ())), get_settings()
+        )
     owner = User.objects.get(cognito_users__username=names[0])
     CognitoUser.objects.filter(username=names[1]).update(user=owner)
     waiting = iter(data.draw(st.permutations(first + second)))
@@ -210,7 +213,7 @@ def test_two_links_of_one_user_leave_what_both_histories_grant(histories, data, 
         said = [claims_from_tokens(name, _source(event)) for name, event in both]
         read = [provisioning._fetch_link(each) for each in said]
         for link, statement in zip(read, said, strict=True):
-            provisioning._apply_with_retry(link, statement)
+            provisioning._apply_with_retry(link, statement, get_settings())
     groups = [expected_state(history).groups for history in histories]
     owner.refresh_from_db()
     stored = (owner.is_staff, owner.is_superuser, frozenset(django_groups(owner)))
@@ -233,7 +236,7 @@ def test_conditional_update_of_a_row_that_changed_is_evaluated_again(change) -> 
     said = claims_from_tokens("alice", _source(second))
     stale = provisioning._fetch_link(said)
     write_in_pairs("alice", [other], [])
-    provisioning._apply_with_retry(stale, said)
+    provisioning._apply_with_retry(stale, said, get_settings())
     expected = expected_state([first, other, second])
     seconds = int((START + timedelta(seconds=expected.as_of)).timestamp())
     assert stored_state("alice") == expected._replace(as_of=seconds)
@@ -245,16 +248,16 @@ def test_conditional_update_moves_nothing_backwards_if_digests_are_equal() -> No
     said = claims_from_tokens("alice", _source(Event(2, "access", frozenset({"editors"}))))
     stale = provisioning._fetch_link(said)
     CognitoUser.objects.update(as_of=START + timedelta(seconds=9))
-    provisioning._apply_with_retry(stale, said)
+    provisioning._apply_with_retry(stale, said, get_settings())
     assert CognitoUser.objects.get().as_of == START + timedelta(seconds=9)
 
 
 @pytest.mark.parametrize("groups", [[], ["editors"], ["a", "b"], ["é", 'quo"te', "back\\slash", "%s"]])
 def test_conditional_update_finds_a_row_by_its_json_groups(groups, writes) -> None:
     said = [claims_from_tokens("alice", source_of(moment, "access", tuple(groups))) for moment in (1_000, 2_000)]
-    provisioning.get_or_create_link(said[0])
+    provisioning.get_or_create_link(said[0], get_settings())
     with writes(1), CaptureQueriesContext(connection) as queries:
-        provisioning.get_or_create_link(said[1])
+        provisioning.get_or_create_link(said[1], get_settings())
     assert len(queries) == 2
     assert CognitoUser.objects.get().as_of.timestamp() == 2_000
 
@@ -264,6 +267,6 @@ def test_conditional_update_tells_groups_apart_that_differ_in_case() -> None:
     said = claims_from_tokens("alice", _source(Event(2, "access", frozenset({"editors"}))))
     stale = provisioning._fetch_link(said)
     CognitoUser.objects.update(groups=["Editors"])
-    assert not provisioning._write_without_lock(stale, said)
-    provisioning._apply_with_retry(stale, said)
+    assert not provisioning._write_without_lock(stale, said, get_settings())
+    provisioning._apply_with_retry(stale, said, get_settings())
     assert CognitoUser.objects.get().groups == ["editors"]

@@ -169,7 +169,7 @@ def test_account_is_linked_after_a_conflict(told: Any) -> None:
     user = User.objects.create_user("local")
     failing = FailsAtFirst(f"INSERT INTO {LINKS}", conflict())
     with connection.execute_wrapper(failing):
-        provisioning.link_to_user(statement("viewers"), user)
+        provisioning.link_to_user(statement("viewers"), user, get_settings())
     assert failing.errors == []
     assert link_of(user).groups == ["viewers"]
 

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.db.models.signals import post_save
 
+from django_cognito.conf.loading import get_settings
 from django_cognito.core.errors import TokenError
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.users import provisioning
@@ -49,7 +50,7 @@ def test_the_sub_is_who_somebody_is_whatever_else_changes(told) -> None:
 @pytest.mark.defends("RP-13")
 def test_the_same_sub_in_another_pool_is_another_person(told, cognito) -> None:
     told()
-    other = provisioning.get_or_create_link(_other_pool(link_of(User.objects.get()).sub))
+    other = provisioning.get_or_create_link(_other_pool(link_of(User.objects.get()).sub), get_settings())
     assert other.user.username == "alice-" + other.sub[:8]
     assert User.objects.count() == 2
 
@@ -327,7 +328,6 @@ def test_a_conflict_that_stays_is_raised_and_not_tried_for_ever(told) -> None:
 
 
 def _other_pool(sub: str) -> Any:
-    from django_cognito.conf.loading import get_settings
     from django_cognito.core import AccessToken
     from django_cognito.core.tokens.token import read_unverified
     from django_cognito.users.claim_sources import claims_from_tokens

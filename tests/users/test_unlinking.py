@@ -191,7 +191,7 @@ def test_token_before_the_save_of_a_link_given_to_another_user_grants_nothing_to
 
 @pytest.mark.django_db(transaction=True)
 def test_link_whose_gift_to_another_user_fails_stays_with_its_groups(told, mapped, monkeypatch) -> None:
-    def fail(link: CognitoUser) -> None:
+    def fail(link: CognitoUser, settings: Any) -> None:
         raise DatabaseError("the connection was lost")
 
     user, other = told("editors"), User.objects.create(username="other")
