@@ -19,24 +19,24 @@ from .group_mapping import Granted
 logger = logging.getLogger(__name__)
 
 
-def apply_grants(link: CognitoUser, wanted: Mapping[str, GroupGrant]) -> list[str]:
-    """Grant and revoke so that a link grants `wanted`, by Cognito group; return the changed flags, which are not saved.
+def apply_grants(link: CognitoUser, grants: Mapping[str, GroupGrant]) -> list[str]:
+    """Make a link grant exactly `grants`, by Cognito group; return the changed flags, which are not saved.
 
-    An empty `wanted` revokes all that the link granted.
+    An empty `grants` revokes all that the link granted.
     """
     user: Any = link.user
-    written = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
-    rows = list(written.filter(cognito_user__user_id=user.pk))
+    memberships = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
+    rows = list(memberships.filter(cognito_user__user_id=user.pk))
     current = {row.name: row for row in rows if row.cognito_user_id == link.pk}
-    if not wanted and not current:
+    if not grants and not current:
         return []
-    pks = _get_or_create_groups({group for grant in wanted.values() for group in grant.groups})
+    pks = _get_or_create_groups({group for grant in grants.values() for group in grant.groups})
     using = router.db_for_write(type(user))
     user_groups = user.groups.using(using).values_list("pk", flat=True) if hasattr(user, "groups") else ()
     change = cognito_groups.diff_grants(
         {
             name: Granted(frozenset(pks[group] for group in grant.groups if group in pks), grant.staff, grant.superuser)
-            for name, grant in wanted.items()
+            for name, grant in grants.items()
         },
         {name: _read_grant(row) for name, row in current.items()},
         now=Granted(frozenset(user_groups), getattr(user, "is_staff", False), getattr(user, "is_superuser", False)),
@@ -57,8 +57,8 @@ def apply_grants(link: CognitoUser, wanted: Mapping[str, GroupGrant]) -> list[st
 
 def read_grants(user: Any) -> Granted:
     """Return all grants of Cognito groups to `user`, of every pool. One query, in the database for writes."""
-    written = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
-    return cognito_groups.combine_grants(map(_read_grant, written.filter(cognito_user__user_id=user.pk)))
+    memberships = CognitoMembership.objects.using(router.db_for_write(CognitoMembership))
+    return cognito_groups.combine_grants(map(_read_grant, memberships.filter(cognito_user__user_id=user.pk)))
 
 
 def _get_or_create_groups(names: Set[str]) -> dict[str, int]:

@@ -109,11 +109,11 @@ def drop_permission_caches(user: Any) -> None:
 
 def get_rights(user: Any) -> Rights:
     """Return the rights of `user`; if none are set, load them from the link rows (one query) and set them."""
-    carried = _get_user_rights(user)
-    if not user.is_active or (carried is None and user.is_anonymous):
+    user_rights = _get_user_rights(user)
+    if not user.is_active or (user_rights is None and user.is_anonymous):
         return NO_RIGHTS
-    if carried is not None and carried.rights is not None:
-        return carried.rights
+    if user_rights is not None and user_rights.rights is not None:
+        return user_rights.rights
     rights = NO_RIGHTS
     if user.pk is not None and isinstance(user, Model):  # neither unsaved nor a machine-to-machine client
         pools = get_pool_registry()
@@ -136,12 +136,12 @@ def get_rights(user: Any) -> Rights:
 
 async def aget_rights(user: Any) -> Rights:
     """Async version of `get_rights`; without a thread if the rights are set, as after `await request.auser()`."""
-    carried = _get_user_rights(user)
-    if carried is not None and carried.rights is not None:
+    user_rights = _get_user_rights(user)
+    if user_rights is not None and user_rights.rights is not None:
         return get_rights(user)
     return await sync_to_async(get_rights)(user)
 
 
 def _get_user_rights(user: Any) -> _UserRights | None:
-    carried: _UserRights | None = getattr(user, _ATTRIBUTE, None)
-    return carried if carried is not None and carried.owner is getattr(user, "_state", None) else None
+    user_rights: _UserRights | None = getattr(user, _ATTRIBUTE, None)
+    return user_rights if user_rights is not None and user_rights.owner is getattr(user, "_state", None) else None

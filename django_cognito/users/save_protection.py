@@ -57,7 +57,7 @@ class _Snapshot:
         return type(self), (self.model, self.pk, hidden, self.hidden) if hidden else ()
 
     def is_of(self, instance: Model) -> bool:
-        """Whether `instance` is the row that the values are of: a copy may have got another key since."""
+        """Return whether `instance` is the row that the values are of: a copy may have got another key since."""
         return isinstance(instance, self.model) and instance.pk == self.pk
 
     def unchanged(self, instance: Model) -> list[str]:
@@ -152,6 +152,7 @@ def _hide_again(instance: Model, update_fields: Iterable[str] | None, **_: Any) 
 
 
 def _read_row(instance: Model, snapshot: _Snapshot, using: str) -> Model | None:
+    """Return the row of `instance` in the database that is written to; None if it was deleted."""
     rows = snapshot.model._base_manager.using(using)  # type: ignore[attr-defined]  # a model's
     connection = connections[using]
     if not connection.get_autocommit():
@@ -162,7 +163,7 @@ def _read_row(instance: Model, snapshot: _Snapshot, using: str) -> Model | None:
 
 
 def _writes_all(instance: Model, update_fields: Iterable[str] | None) -> bool:
-    """Whether `save()` was called without `update_fields`.
+    """Return whether `save()` was called without `update_fields`.
 
     Source: Django's `Model.save`, which sets it to all loaded fields if others are deferred.
     """
