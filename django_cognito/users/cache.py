@@ -124,7 +124,7 @@ def get_token_user(token: Token, profile: IdToken | None = None, user_info: Mapp
         return MachineUser(token)
     pools = get_pool_registry()
     settings = pools.for_token(token.user_pool_id)
-    cache = cached_instance(_create_cache, pools) if profile is None and user_info is None else None
+    cache = _get_cache(pools) if profile is None and user_info is None else None
     if cache is None:
         return read_user(token, profile, settings, user_info)[0].user
     user = cache.get_user(token)
@@ -135,12 +135,16 @@ def get_cached_user(token: Token, profile: IdToken | None = None) -> Any | None:
     """Return the user of `get_token_user` if that needs no query, otherwise None. For the event loop."""
     if isinstance(token, ClientToken):
         return MachineUser(token)
-    cache = cached_instance(_create_cache, get_pool_registry()) if profile is None else None
+    cache = _get_cache(get_pool_registry()) if profile is None else None
     return None if cache is None else cache.get_user(token)
 
 
+def _get_cache(pools: PoolRegistry) -> UserCache | None:
+    """Return the cache of these settings; None if USER_CACHE_SECONDS is 0."""
+    return cached_instance(_create_cache, pools)
+
+
 def _create_cache(pools: PoolRegistry) -> UserCache | None:
-    """Return a cache for these settings, which `cached_instance` calls once; None if USER_CACHE_SECONDS is 0."""
     seconds = pools.first.user_cache_seconds
     return UserCache(seconds) if seconds else None
 

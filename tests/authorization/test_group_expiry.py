@@ -24,7 +24,7 @@ from django_cognito.authorization.group_expiry import (
 )
 from django_cognito.authorization.rights import NO_RIGHTS, get_rights
 from django_cognito.backends import CognitoBackend
-from django_cognito.conf.loading import get_settings
+from django_cognito.conf.loading import get_pool_registry, get_settings
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.users import cache
 from django_cognito.users.authentication import authenticate
@@ -288,7 +288,7 @@ def test_cached_user_has_no_rights_after_expiry(user_from_token, cognito, monkey
     for _ in range(2):  # the first call writes, and a written user is not cached
         assert authenticate(raw)[0].has_perm("auth.change_group")
     assert call_with_queries(0, lambda: authenticate(raw))[0].has_perm("auth.change_group")
-    user_cache = cache._get_cache()
+    user_cache = cache._get_cache(get_pool_registry())
     now = user_cache._now
     monkeypatch.setattr(user_cache, "_now", lambda: now() + 10)
     set_age()  # the state at that time; no signal is sent
