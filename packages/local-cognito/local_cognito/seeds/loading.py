@@ -18,6 +18,7 @@ def load_seed(seed: Seed, service: UserPoolService, account: Account) -> None:
 
 
 def _add_pool(seed: SeedPool, service: UserPoolService, account: Account) -> None:
+    """Create the pool with its groups, resource servers, identity providers, clients and users, in this order."""
     backend = service.pools.backend(seed.id.partition("_")[0])
     pool = CognitoIdpUserPool(backend.account_id, backend.region_name, seed.name or seed.id, _pool_config(seed))
     pool.arn = pool.arn.replace(pool.id, seed.id)
@@ -107,6 +108,7 @@ def _client_config(seed: SeedClient) -> dict[str, Any]:
 
 
 def _add_user(seed: SeedUser, pool: CognitoIdpUserPool, service: UserPoolService) -> None:
+    """Create the user with the `sub` of the seed, its group memberships and its TOTP secret."""
     # If users sign in with an email address or phone number, Cognito generates the username: it equals the sub.
     username = seed.sub if pool.extended_config["UsernameAttributes"] else seed.username
     email = {"email": seed.email, "email_verified": str(seed.email_verified).lower()} if seed.email else {}

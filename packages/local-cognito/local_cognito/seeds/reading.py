@@ -140,6 +140,7 @@ def _seed(document: Any, path: SeedPath) -> Seed:
 
 
 def _read_pool(document: Any, path: SeedPath) -> SeedPool:
+    """Return a pool. Raises SeedError. The default `sub` of a user is computed: it is the same in every process."""
     fields = _POOL.read(document, path)
 
     def listed(key: str) -> Iterator[tuple[Any, SeedPath]]:
