@@ -7,12 +7,10 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from .accounts.keys import default_state_dir
 from .emulator import Emulator
 from .seeds.reading import DEFAULT_SEED
-from .seeds.seed import SeedPool
 from .seeds.values import SeedError
 
 DEFAULT_PORT = 9229
@@ -21,7 +19,7 @@ _EXIT_USAGE = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a local Cognito with the command line options and return the exit code of the process."""
-    options = _parser().parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
     try:
         emulator = Emulator(
@@ -37,13 +35,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(
             f"port {options.port} on 127.0.0.1 cannot be used: {error.strerror}. Select another one with --port"
         )
-    _write(_introduction(emulator, options.seed or DEFAULT_SEED))
-    _write(_ready_line(emulator))
-    _serve(emulator)
+    _write(_describe(emulator, options.seed or DEFAULT_SEED))
+    # One line of JSON for programs that wait until the local Cognito is ready.
+    pools = [{"id": pool.id, "issuer": emulator.issuer(pool.id)} for pool in emulator.seed.pools]
+    _write(json.dumps({"ready": True, "url": emulator.url, "port": emulator.port, "pools": pools}))
+    # A supervisor's SIGTERM stops it as Ctrl-C does: the socket is closed.
+    previous_handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        emulator.serve_forever()
+    finally:
+        signal.signal(signal.SIGTERM, previous_handler)
+    _write("stopped")
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="local-cognito", description="A local Amazon Cognito.")
     parser.add_argument("--seed", type=Path, help="YAML or JSON file with pools, clients, groups and users")
     parser.add_argument(
@@ -58,17 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(emulator: Emulator) -> None:
-    # A supervisor's SIGTERM ends it as Ctrl-C does: the socket is closed.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        emulator.serve_forever()
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    _write("stopped")
-
-
-def _introduction(emulator: Emulator, seed: Path) -> str:
+def _describe(emulator: Emulator, seed: Path) -> str:
+    """Return the URLs and the contents of the local Cognito. The secret key is only valid for this process."""
     lines = [
         f"Local Cognito on {emulator.url}  (loopback only; data is lost when it stops)",
         f"  AWS API      {emulator.endpoint_url}    e.g. boto3.client('cognito-idp', endpoint_url=...)",
@@ -77,36 +74,19 @@ def _introduction(emulator: Emulator, seed: Path) -> str:
         f"  seed         {seed}    contains the passwords",
     ]
     for pool in emulator.seed.pools:
-        lines += _pool_lines(emulator, pool)
-    lines += _account_lines(emulator)
-    return "\n".join([*lines, ""])
-
-
-def _pool_lines(emulator: Emulator, pool: SeedPool) -> list[str]:
-    clients = [f"    client     {client.id}  {client.name}" for client in pool.clients]
-    people = [f"    user       {user.username}  {', '.join(user.groups) or '-'}" for user in pool.users]
-    return [f"  pool         {pool.id}  {pool.name}", f"    issuer     {emulator.issuer(pool.id)}", *clients, *people]
-
-
-def _account_lines(emulator: Emulator) -> list[str]:
-    """Return the lines about the AWS account. The secret key is printed: it is only valid for this process."""
+        lines += [f"  pool         {pool.id}  {pool.name}", f"    issuer     {emulator.issuer(pool.id)}"]
+        lines += [f"    client     {client.id}  {client.name}" for client in pool.clients]
+        lines += [f"    user       {user.username}  {', '.join(user.groups) or '-'}" for user in pool.users]
     account, key = emulator.seed.account, emulator.admin_credentials
-    pools = [f"  identities   {pool.id}  {pool.name}, for {pool.user_pool}" for pool in account.identity_pools]
-    return [
-        *pools,
+    lines += [f"  identities   {pool.id}  {pool.name}, for {pool.user_pool}" for pool in account.identity_pools]
+    lines += [
         f"  S3, DynamoDB, STS, IAM on {emulator.endpoint_url}, enforced; the user-pool API takes any key",
         f"    admin      AWS_ACCESS_KEY_ID={key.id}",
         f"               AWS_SECRET_ACCESS_KEY={key.secret}",
-        *(f"    bucket     {bucket}" for bucket in account.buckets),
-        *(f"    table      {table.name}" for table in account.tables),
     ]
-
-
-def _ready_line(emulator: Emulator) -> str:
-    """Return one line of JSON for programs that wait until the local Cognito is ready."""
-    pools = [{"id": pool.id, "issuer": emulator.issuer(pool.id)} for pool in emulator.seed.pools]
-    ready: dict[str, Any] = {"ready": True, "url": emulator.url, "port": emulator.port, "pools": pools}
-    return json.dumps(ready)
+    lines += [f"    bucket     {bucket}" for bucket in account.buckets]
+    lines += [f"    table      {table.name}" for table in account.tables]
+    return "\n".join([*lines, ""])
 
 
 def _write(text: str) -> None:

@@ -61,14 +61,17 @@ class Emulator:
         listener = socket.create_server((_LOOPBACK, port))
         with listener:
             self.port: int = listener.getsockname()[1]
-            # Addresses say localhost: a browser keeps its cookies apart from those of 127.0.0.1.
+            # The URL contains localhost: browsers store its cookies separately from those of 127.0.0.1.
             self.url = f"http://localhost:{self.port}"
             self.mailbox = Mailbox(console)
             self.service = UserPoolService(
                 Pools(), KeyRing(state_dir), origin=self.url, issuer_form=issuer, now=now, mailbox=self.mailbox
             )
             self._account = Account(now)
-            self.admin_credentials = _admin_credentials(self.seed, state_dir)
+            admin = self.seed.account.admin
+            self.admin_credentials = (
+                AccessKey(admin.access_key_id, admin.secret_access_key) if admin else administrator_key(state_dir)
+            )
             load_account(self.seed, self._account, self.admin_credentials)
             load_seed(self.seed, self.service, self._account)
             identities = Identities(identity_pools(self.seed, self._account), self.service, self._account)
@@ -143,12 +146,6 @@ class Emulator:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def _admin_credentials(seed: Seed, state_dir: Path | None) -> AccessKey:
-    if seed.account.admin:
-        return AccessKey(seed.account.admin.access_key_id, seed.account.admin.secret_access_key)
-    return administrator_key(state_dir)
 
 
 def _server(listener: socket.socket, app: Flask) -> BaseWSGIServer:

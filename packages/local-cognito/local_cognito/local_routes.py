@@ -1,7 +1,5 @@
 """Routes of the local Cognito that AWS does not have, below `/_local/`. They contain no rules of their own."""
 
-from typing import Any
-
 from flask import Blueprint, Response, jsonify, request
 
 from .errors import ServiceError
@@ -16,7 +14,7 @@ def local_routes(service: UserPoolService) -> Blueprint:
     """Return the routes that control `service`."""
 
     def replace_client_secret(client_id: str) -> Response:
-        secret, seconds = _read_replacement(_read_json_object())
+        secret, seconds = _read_replacement()
         service.replace_client_secret(client_id, secret, keep_former_seconds=seconds)
         return jsonify({})
 
@@ -30,8 +28,8 @@ def local_routes(service: UserPoolService) -> Blueprint:
     return blueprint
 
 
-def _read_json_object() -> dict[str, Any]:
-    """Return the JSON object in the body. Raises ServiceError.
+def _read_replacement() -> tuple[str, float]:
+    """Return the new secret and how long the previous one stays valid, in seconds. Raises ServiceError.
 
     The content type must be JSON: a web page cannot send it to another origin without a CORS preflight.
     """
@@ -42,11 +40,6 @@ def _read_json_object() -> dict[str, Any]:
         raise ServiceError(_INVALID, 'The body must be a JSON object: {"secret": "...", "keep_former_seconds": 5}')
     if unknown := sorted(set(body) - _FIELDS):
         raise ServiceError(_INVALID, f"Unknown field {unknown[0]!r}; expected: {', '.join(sorted(_FIELDS))}")
-    return body
-
-
-def _read_replacement(body: dict[str, Any]) -> tuple[str, float]:
-    """Return the new secret and how long the previous one stays valid, in seconds. Raises ServiceError."""
     secret, seconds = body.get("secret"), body.get("keep_former_seconds", 0)
     if not isinstance(secret, str):
         raise ServiceError(_INVALID, "secret must be a string")

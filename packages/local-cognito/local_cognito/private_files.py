@@ -13,20 +13,18 @@ def read_or_create_json(path: Path, make: Callable[[], Any]) -> Any:
 
     Processes that start at the same time get the same document.
     """
-    if not path.exists():
-        _write_once(path, make())
-    return json.loads(path.read_text())
-
-
-def _write_once(path: Path, document: Any) -> None:
+    if path.exists():
+        return json.loads(path.read_text())
+    document = make()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_suffix(f".{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump(document, file)
     try:
-        os.link(draft, path)  # fails if another process was first: its document counts, a whole one
+        os.link(draft, path)  # fails if another process was first: its document is used, which is complete
     except FileExistsError:
         pass
     finally:
         draft.unlink()
+    return json.loads(path.read_text())

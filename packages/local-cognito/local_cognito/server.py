@@ -37,15 +37,13 @@ def make_app(service: UserPoolService, identities: IdentityOperations, services:
         return (identities if is_identity_pools else operations).answer(_request())
 
     app.before_request(refuse_foreign_requests)
-    # Before any path is looked at: to S3 every path is a bucket's.
+    # Before the routes: in a request to S3, every path may be a bucket's.
     app.before_request(lambda: services.answer(_request()))
     app.add_url_rule("/", view_func=api, methods=["POST"])
     app.register_blueprint(hosted_ui.hosted_ui_blueprint(service))
     app.register_blueprint(oauth.oauth_blueprint(service))
     app.register_blueprint(local_routes(service))
-    app.register_error_handler(ServiceError, _refused)
-    app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _internal_error)
+    app.register_error_handler(Exception, _error_response)
     # Pages call the AWS API, as amazon-cognito-identity-js does. Real Cognito allows every origin.
     CORS(app, resources=r"^/$", origins=LOOPBACK_ORIGIN, expose_headers=["x-amzn-ErrorType", "x-amzn-RequestId"])
     return app
@@ -82,15 +80,11 @@ def _request() -> MotoRequest:
     return cast("MotoRequest", request)
 
 
-def _refused(error: ServiceError) -> tuple[Response, int]:
-    return jsonify(__type=error.code, message=error.message), 400
-
-
-def _http_error(error: HTTPException) -> tuple[Response, int]:
-    return jsonify(__type=(error.name or "").replace(" ", ""), message=error.description or ""), error.code or 500
-
-
-def _internal_error(error: Exception) -> tuple[Response, int]:
-    """AWS's words for a fault of its own: a client must never be answered in HTML."""
+def _error_response(error: Exception) -> tuple[Response, int]:
+    """Return any error as JSON, in the form of AWS: clients of the API cannot read HTML."""
+    if isinstance(error, ServiceError):
+        return jsonify(__type=error.code, message=error.message), 400
+    if isinstance(error, HTTPException):
+        return jsonify(__type=(error.name or "").replace(" ", ""), message=error.description or ""), error.code or 500
     log.exception("an operation failed", exc_info=error)
     return jsonify(__type="InternalErrorException", message=f"the local Cognito failed: {type(error).__name__}"), 500

@@ -107,11 +107,18 @@ class UserPoolService:
             client = self.pools.client(client_id)
             if client is None:
                 raise ServiceError("ResourceNotFoundException", f"User pool client {client_id} does not exist.")
-            if problem := _replacement_problem(client, secret, keep_former_seconds):
+            problem = ""
+            if client.secret is None:
+                problem = f"User pool client {client.id} is a public client: it has no secret to replace."
+            elif not SECRET_PATTERN.fullmatch(secret):
+                problem = "secret must be 24 to 64 letters, digits, _ and +"
+            elif not 0 <= keep_former_seconds <= LONGEST_SECONDS:  # NaN is rejected too
+                problem = f"keep_former_seconds must be between 0 and {LONGEST_SECONDS} (30 days)"
+            if problem:
                 raise ServiceError("InvalidParameterException", problem)
             self.pools.replace_client_secret(client, secret, keep_former_seconds)
 
-    # People
+    # Users
 
     def find_user_by_sub(self, pool_id: str, sub: str) -> User | None:
         """Return the user with this `sub`, or None."""
@@ -183,10 +190,11 @@ class UserPoolService:
         The tokens have `acr` and `amr` if `assurance` is given, except in the tier Lite.
         """
         moment = self.now() if auth_time is None else auth_time
-        acr = self._level_name(client.pool_id, assurance) if assurance else None
-        details = {"nonce": nonce, "resource": resource, "acr": acr, "amr": assurance.amr if assurance else ()}
-        grant = self._grant(client, user, tuple(scopes), auth_time=moment, is_from_api=False, **details)
         with self.lock:
+            config = self.pools.get(client.pool_id).extended_config if assurance else {}
+            acr = level_names(config).get(assurance.level) if assurance else None
+            details = {"nonce": nonce, "resource": resource, "acr": acr, "amr": assurance.amr if assurance else ()}
+            grant = self._grant(client, user, tuple(scopes), auth_time=moment, is_from_api=False, **details)
             return self._token_issuer.open(client, grant).oauth_answer()
 
     def issue_api_tokens(self, client: AppClient, user: User) -> dict[str, Any]:
@@ -268,10 +276,6 @@ class UserPoolService:
         with self.lock:
             return required_level(self.pools.get(client.pool_id).extended_config, acr_values)
 
-    def _level_name(self, pool_id: str, assurance: Assurance) -> str | None:
-        with self.lock:
-            return level_names(self.pools.get(pool_id).extended_config).get(assurance.level)
-
     def _grant(
         self, client: AppClient, user: User, scopes: tuple[str, ...], *, auth_time: float, **details: Any
     ) -> Grant:
@@ -284,14 +288,3 @@ class UserPoolService:
             expires_at=self.now() + client.refresh_token_seconds,
             **details,
         )
-
-
-def _replacement_problem(client: AppClient, secret: str, keep_former_seconds: float) -> str:
-    """Return the reason why the secret cannot be replaced; empty if there is none."""
-    if client.secret is None:
-        return f"User pool client {client.id} is a public client: it has no secret to replace."
-    if not SECRET_PATTERN.fullmatch(secret):
-        return "secret must be 24 to 64 letters, digits, _ and +"
-    if not 0 <= keep_former_seconds <= LONGEST_SECONDS:  # nor is NaN
-        return f"keep_former_seconds must be between 0 and {LONGEST_SECONDS} (30 days)"
-    return ""

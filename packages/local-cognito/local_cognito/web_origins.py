@@ -56,15 +56,12 @@ def allow_origin(response: Response) -> Response:
 def _may_be_cross_site(request: Request) -> bool:
     """Return whether any site may cause the request: a navigation to a page, or a presigned URL of S3.
 
-    Every sign-in starts and ends with such a navigation. A presigned URL is authenticated by its signature.
+    Every sign-in starts and ends with such a navigation. S3 handles a request with a presigned URL, and no other route:
+    S3 verifies the signature.
     """
     if request.method not in ("GET", "HEAD"):
         return False
-    is_navigation = (request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest"))
-    return is_navigation == ("navigate", "document") or _is_presigned(request)
-
-
-def _is_presigned(request: Request) -> bool:
-    """Return whether S3 handles the request, and no other route. S3 verifies the signature."""
+    if (request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest")) == ("navigate", "document"):
+        return True
     signature = read_signature(cast("MotoRequest", request))
     return signature is not None and signature.service == "s3"

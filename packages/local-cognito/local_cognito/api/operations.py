@@ -54,6 +54,7 @@ class Operations:
             return run_operation(lambda: self._run(operation if service == _TARGET else "", request))
 
     def _run(self, operation: str, request: Request) -> Response:
+        """Run the operation here or, after its checks, in moto. A disabled or deleted user is signed out everywhere."""
         parameters = read_parameters(request)
         if operation in self._own_operations:
             return json_response(self._own_operations[operation](parameters))

@@ -30,9 +30,15 @@ def verify_id_token(
 ) -> dict[str, Any]:
     """Verify the provider's ID token of this sign-in and return its claims. Raises FederationFailed."""
     try:
+        # The key with the header's `kid`; without a `kid`, the only key (OpenID Connect Core 10.1).
+        kid = jwt.get_unverified_header(raw).get("kid")
+        usable = [key for key in jwt.PyJWKSet.from_dict(dict(keys)).keys if key.public_key_use in (None, "sig")]
+        matching = [key for key in usable if kid is None or key.key_id == kid]
+        if len(matching) != 1:
+            raise jwt.InvalidKeyError("no such key")
         claims: dict[str, Any] = jwt.decode(
             raw,
-            _select_key(raw, keys),
+            matching[0],
             algorithms=list(_ALGORITHMS),
             audience=provider.client_id,
             issuer=[provider.issuer, f"{provider.issuer}/"],
@@ -46,16 +52,6 @@ def verify_id_token(
         raise FederationFailed("Invalid id_token") from error
     _require_valid_claims(claims, provider, nonce=nonce, now=now)
     return claims
-
-
-def _select_key(raw: str, keys: Mapping[str, Any]) -> jwt.PyJWK:
-    """Return the key with the header's `kid`; without a `kid`, the only key (OpenID Connect Core 10.1)."""
-    kid = jwt.get_unverified_header(raw).get("kid")
-    usable = [key for key in jwt.PyJWKSet.from_dict(dict(keys)).keys if key.public_key_use in (None, "sig")]
-    matching = [key for key in usable if kid is None or key.key_id == kid]
-    if len(matching) != 1:
-        raise jwt.InvalidKeyError("no such key")
-    return matching[0]
 
 
 def _require_valid_claims(claims: Mapping[str, Any], provider: IdentityProvider, *, nonce: str, now: float) -> None:

@@ -54,11 +54,20 @@ class ProviderClient:
     def claims(
         self, provider: IdentityProvider, addresses: Addresses, *, code: str, verifier: str, nonce: str, callback: str
     ) -> dict[str, Any]:
-        """Redeem `code` and return the claims of the ID token and of userInfo."""
+        """Redeem `code` and return the claims of the ID token and, if the provider has that endpoint, of userInfo."""
         tokens = self._redeem_code(provider, addresses, code=code, verifier=verifier, callback=callback)
         keys = self._json("error_description=Timeout in calling jwks uri", addresses, "jwks_uri")
         claims = verify_id_token(str(tokens.get("id_token")), keys, provider, nonce=nonce, now=self._now())
-        user_info = self._fetch_user_info(provider, addresses, tokens)
+        user_info: Mapping[str, Any] = {}
+        if "attributes_url" in addresses and isinstance(tokens.get("access_token"), str):
+            method = "POST" if provider.uses_post else "GET"
+            headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+            slow = "Timeout occurred in calling IdP user info endpoint"
+            answer = self._ask(slow, addresses, "attributes_url", method=method, headers=headers)
+            failed = f"{provider.name} Error - {answer.status} error getting user info"
+            if answer.status != _OK:
+                raise FederationFailed(failed)
+            user_info = _object(answer, failed)
         if user_info and user_info.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2
             raise FederationFailed("Bad sub in the userInfo response")
         raws = {name: tokens[name] for name in ("access_token", "id_token") if name in tokens}
@@ -86,21 +95,6 @@ class ProviderClient:
                 error = answer.json()["error"]
         reason = error if isinstance(error, str) and _WORD.fullmatch(error) else "error getting token"
         raise FederationFailed(f"{provider.name} Error - {answer.status} {reason}")
-
-    def _fetch_user_info(
-        self, provider: IdentityProvider, addresses: Addresses, tokens: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
-        """Return the provider's userInfo response; empty if the provider has no such endpoint."""
-        if "attributes_url" not in addresses or not isinstance(tokens.get("access_token"), str):
-            return {}
-        method = "POST" if provider.uses_post else "GET"
-        headers = {"Authorization": f"Bearer {tokens['access_token']}"}
-        slow = "Timeout occurred in calling IdP user info endpoint"
-        answer = self._ask(slow, addresses, "attributes_url", method=method, headers=headers)
-        failed = f"{provider.name} Error - {answer.status} error getting user info"
-        if answer.status != _OK:
-            raise FederationFailed(failed)
-        return _object(answer, failed)
 
     def _json(self, slow: str, addresses: Addresses, name: str) -> Mapping[str, Any]:
         answer = self._ask(slow, addresses, name)

@@ -81,6 +81,7 @@ class _Endpoints:
         return Response(status=200)
 
     def _redeem_code(self, client: AppClient, form: Mapping[str, str]) -> dict[str, Any]:
+        """Return the tokens of the authorization code grant (RFC 6749 4.1.3). Raises OAuthError."""
         if "code" not in client.flows:
             raise OAuthError("unauthorized_client")
         if not form.get("code") or not form.get("redirect_uri"):
@@ -105,11 +106,13 @@ class _Endpoints:
         )
 
     def _refresh(self, client: AppClient, form: Mapping[str, str]) -> dict[str, Any]:
+        """Return the tokens of the refresh token grant (RFC 6749 6). Raises OAuthError or ServiceError."""
         if not form.get("refresh_token"):
             raise OAuthError("invalid_request")
         return self._service.refresh(client, form["refresh_token"])
 
     def _issue_to_client(self, client: AppClient, form: Mapping[str, str]) -> dict[str, Any]:
+        """Return the access token of the client credentials grant (RFC 6749 4.4). Raises OAuthError."""
         # RFC 6749 4.4: confidential clients only. A client without a secret is not authenticated.
         if "client_credentials" not in client.flows or client.secret is None:
             raise OAuthError("unauthorized_client")

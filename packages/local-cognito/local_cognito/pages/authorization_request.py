@@ -129,7 +129,11 @@ def _find_error(parameters: Parameters, client: AppClient) -> str | None:
     """Return the OAuth error code of the first problem, or None."""
     if any(len(values) != 1 for _, values in parameters.lists()):  # RFC 6749 3.1: no parameter is repeated
         return "invalid_request"
-    if parameters.get("response_type") not in _RESPONSE_TYPES or not _has_valid_challenge(parameters):
+    if parameters.get("response_type") not in _RESPONSE_TYPES:
+        return "invalid_request"
+    pkce = parameters.get("code_challenge"), parameters.get("code_challenge_method")
+    # RFC 7636 4.3: PKCE is absent, or S256 with both parameters.
+    if pkce != (None, None) and (pkce[1] != "S256" or not _S256_CHALLENGE.fullmatch(pkce[0] or "")):
         return "invalid_request"
     prompts = frozenset(_words(parameters, "prompt"))
     if prompts - _PROMPTS or ("none" in prompts and len(prompts) > 1):  # OpenID Connect Core 3.1.2.1
@@ -146,14 +150,6 @@ def _find_error(parameters: Parameters, client: AppClient) -> str | None:
     if scopes - frozenset(client.scopes) or (scopes & _NEEDS_OPENID and "openid" not in scopes):
         return "invalid_scope"
     return None
-
-
-def _has_valid_challenge(parameters: Parameters) -> bool:
-    """Return whether PKCE is absent, or S256 with both parameters (RFC 7636 4.3)."""
-    challenge, method = parameters.get("code_challenge"), parameters.get("code_challenge_method")
-    if challenge is None and method is None:
-        return True
-    return method == "S256" and _S256_CHALLENGE.fullmatch(challenge or "") is not None
 
 
 def _has_valid_resource(parameters: Parameters) -> bool:

@@ -144,7 +144,7 @@ def _authorization_url(way: _WayOut, state: str, callback: str) -> str:
 
 
 def _require_success(way: _WayOut) -> None:
-    """Raise FederationFailed unless the provider returned a code."""
+    """Raise FederationFailed unless the provider itself (RFC 9207 2.4) returned a code and no error."""
     issuer = request.args.get("iss")
     if issuer is not None and issuer.rstrip("/") != way.provider.issuer:  # RFC 9207 2.4
         raise FederationFailed("Bad iss in the provider's response")

@@ -1,13 +1,11 @@
 """Load a seed into moto's AWS account (roles, administrator, buckets, tables) and create its identity pools."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any
 
 from ..aws.account import AccessKey, Account
 from ..aws.policies import has_supported_conditions
 from ..identity.identity_pool import DEFAULT_PRINCIPAL_TAGS, IdentityPool, RoleMapping, Rule
-from .seed import Seed, SeedIdentityPool, SeedRoleMapping
+from .seed import Seed
 
 log = logging.getLogger("local_cognito")
 
@@ -17,7 +15,15 @@ _MAPPING_KINDS = {"token": "Token", "rules": "Rules", "none": ""}
 def load_account(seed: Seed, account: Account, administrator: AccessKey) -> None:
     """Create the roles, buckets and tables of `seed` and the administrator in the account."""
     account.create_administrator(administrator)
-    trust = _trust(seed)
+    # The trust policy of all roles. IAM shows it; it is not evaluated here.
+    audience = {"cognito-identity.amazonaws.com:aud": [pool.id for pool in seed.account.identity_pools]}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": "cognito-identity.amazonaws.com"},
+        "Action": ["sts:AssumeRoleWithWebIdentity", "sts:TagSession"],
+        "Condition": {"StringEquals": audience},
+    }
+    trust = {"Version": "2012-10-17", "Statement": [statement]}
     for role in seed.account.roles:
         account.create_role(role.name, role.policy, trust)
         if not has_supported_conditions(role.policy):
@@ -31,40 +37,26 @@ def load_account(seed: Seed, account: Account, administrator: AccessKey) -> None
 def identity_pools(seed: Seed, account: Account) -> tuple[IdentityPool, ...]:
     """Return the seed's identity pools, with the ARNs of the account's roles."""
     clients = {pool.id: [client.id for client in pool.clients] for pool in seed.pools}
-    return tuple(_identity_pool(pool, clients[pool.user_pool], account) for pool in seed.account.identity_pools)
-
-
-def _identity_pool(seed: SeedIdentityPool, clients: list[str], account: Account) -> IdentityPool:
-    return IdentityPool(
-        id=seed.id,
-        name=seed.name or seed.id,
-        user_pool_id=seed.user_pool,
-        client_ids=frozenset(seed.clients or clients),
-        allows_guests=seed.allow_guests,
-        authenticated_role_arn=_arn(seed.authenticated_role, account),
-        guest_role_arn=_arn(seed.unauthenticated_role, account),
-        credentials_seconds=seed.credentials_seconds,
-        principal_tags=DEFAULT_PRINCIPAL_TAGS if seed.principal_tags is None else seed.principal_tags,
-        role_mapping=_role_mapping(seed.role_mapping, account),
-    )
-
-
-def _role_mapping(seed: SeedRoleMapping, account: Account) -> RoleMapping:
-    rules = tuple(Rule(rule.claim, rule.match, rule.value, account.role_arn(rule.role)) for rule in seed.rules)
-    return RoleMapping(_MAPPING_KINDS[seed.type], seed.ambiguous == "deny", rules)
+    pools = []
+    for pool in seed.account.identity_pools:
+        mapping = pool.role_mapping
+        rules = tuple(Rule(rule.claim, rule.match, rule.value, account.role_arn(rule.role)) for rule in mapping.rules)
+        pools.append(
+            IdentityPool(
+                id=pool.id,
+                name=pool.name or pool.id,
+                user_pool_id=pool.user_pool,
+                client_ids=frozenset(pool.clients or clients[pool.user_pool]),
+                allows_guests=pool.allow_guests,
+                authenticated_role_arn=_arn(pool.authenticated_role, account),
+                guest_role_arn=_arn(pool.unauthenticated_role, account),
+                credentials_seconds=pool.credentials_seconds,
+                principal_tags=DEFAULT_PRINCIPAL_TAGS if pool.principal_tags is None else pool.principal_tags,
+                role_mapping=RoleMapping(_MAPPING_KINDS[mapping.type], mapping.ambiguous == "deny", rules),
+            )
+        )
+    return tuple(pools)
 
 
 def _arn(role: str | None, account: Account) -> str | None:
     return None if role is None else account.role_arn(role)
-
-
-def _trust(seed: Seed) -> Mapping[str, Any]:
-    """Return the trust policy for the seed's identity pools. It is shown by IAM and is not evaluated here."""
-    audience = {"cognito-identity.amazonaws.com:aud": [pool.id for pool in seed.account.identity_pools]}
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Federated": "cognito-identity.amazonaws.com"},
-        "Action": ["sts:AssumeRoleWithWebIdentity", "sts:TagSession"],
-        "Condition": {"StringEquals": audience},
-    }
-    return {"Version": "2012-10-17", "Statement": [statement]}

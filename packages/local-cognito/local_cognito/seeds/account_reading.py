@@ -59,30 +59,21 @@ def read_account(fields: Mapping[str, Any], path: Path, pools: Sequence[SeedPool
     )
     values.require_unique([table.name for table in tables], path / "tables", "name")
     values.require_unique(fields.get("buckets", ()), path / "buckets", "name")
-    _require_groups_roles(pools, names, path)
-    admin = SeedAdmin(**_ADMIN.read(fields["admin"], path / "admin")) if "admin" in fields else None
-    return SeedAccount(roles, fields.get("buckets", ()), tables, _identity_pools(fields, path, pools, names), admin)
-
-
-def _require_groups_roles(pools: Sequence[SeedPool], roles: list[str], path: Path) -> None:
     for number, pool in enumerate(pools):
         for place, group in enumerate(pool.groups):
             at = path / f"pools[{number}].groups[{place}]"
             if group.role and group.role_arn:
                 raise at.error("has a role and a role_arn: one of the two")
-            _require_known(group.role, roles, at / "role", "role")
-
-
-def _identity_pools(
-    fields: Mapping[str, Any], path: Path, pools: Sequence[SeedPool], roles: list[str]
-) -> tuple[SeedIdentityPool, ...]:
+            _require_known(group.role, names, at / "role", "role")
+    admin = SeedAdmin(**_ADMIN.read(fields["admin"], path / "admin")) if "admin" in fields else None
     items = values.iterate_items(fields.get("identity_pools", []), path / "identity_pools")
-    read = tuple(_identity_pool(item, at, pools, roles) for item, at in items)
-    values.require_unique([pool.id for pool in read], path / "identity_pools", "id")
-    return read
+    identity_pools = tuple(_read_identity_pool(item, at, pools, names) for item, at in items)
+    values.require_unique([pool.id for pool in identity_pools], path / "identity_pools", "id")
+    return SeedAccount(roles, fields.get("buckets", ()), tables, identity_pools, admin)
 
 
-def _identity_pool(document: Any, path: Path, pools: Sequence[SeedPool], roles: list[str]) -> SeedIdentityPool:
+def _read_identity_pool(document: Any, path: Path, pools: Sequence[SeedPool], roles: list[str]) -> SeedIdentityPool:
+    """Return an identity pool. Raises SeedError unless its user pool, clients and roles are in the seed."""
     fields = _IDENTITY_POOL.read(document, path)
     clients = {pool.id: [client.id for client in pool.clients] for pool in pools}
     _require_known(fields["user_pool"], list(clients), path / "user_pool", "user pool")
@@ -91,28 +82,20 @@ def _identity_pool(document: Any, path: Path, pools: Sequence[SeedPool], roles: 
     role_names = _ROLES.read(fields.pop("roles", {}), path / "roles")
     for kind, role in role_names.items():
         _require_known(role, roles, path / "roles" / kind, "role")
-    mapping = _role_mapping(fields.pop("role_mapping", {}), path / "role_mapping", roles)
+    mapping_path = path / "role_mapping"
+    mapping = _ROLE_MAPPING.read(fields.pop("role_mapping", {}), mapping_path)
+    rules = []
+    for item, at in values.iterate_items(mapping.pop("rules", []), mapping_path / "rules"):
+        rules.append(SeedRule(**_RULE.read(item, at)))
+        _require_known(rules[-1].role, roles, at / "role", "role")
+    if bool(rules) != (mapping.get("type") == "rules"):
+        raise mapping_path.error("rules go with the type rules, and it with them")
     return SeedIdentityPool(
         **fields,
         authenticated_role=role_names.get("authenticated"),
         unauthenticated_role=role_names.get("unauthenticated"),
-        role_mapping=mapping,
+        role_mapping=SeedRoleMapping(**mapping, rules=tuple(rules)),
     )
-
-
-def _role_mapping(document: Any, path: Path, roles: list[str]) -> SeedRoleMapping:
-    fields = _ROLE_MAPPING.read(document, path)
-    items = values.iterate_items(fields.pop("rules", []), path / "rules")
-    rules = tuple(_rule(item, at, roles) for item, at in items)
-    if bool(rules) != (fields.get("type") == "rules"):
-        raise path.error("rules go with the type rules, and it with them")
-    return SeedRoleMapping(**fields, rules=rules)
-
-
-def _rule(document: Any, path: Path, roles: list[str]) -> SeedRule:
-    rule = SeedRule(**_RULE.read(document, path))
-    _require_known(rule.role, roles, path / "role", "role")
-    return rule
 
 
 def _require_known(name: str | None, names: Sequence[str], path: Path, kind: str) -> None:

@@ -44,11 +44,16 @@ _PROVIDER = Table(
 
 def read_providers(document: Any, path: Path) -> tuple[SeedIdentityProvider, ...]:
     """Return the identity providers of one pool. Raises SeedError."""
-    providers = tuple(_provider(item, at) for item, at in values.iterate_items(document, path))
+    providers = []
+    for item, at in values.iterate_items(document, path):
+        provider = SeedIdentityProvider(**_PROVIDER.read(item, at))
+        if (provider.type in SOCIAL_TYPES or provider.name in (*SOCIAL_TYPES, OWN)) and provider.name != provider.type:
+            raise at.error(f"a provider of the type {provider.type} cannot be called {provider.name}")
+        providers.append(provider)
     values.require_unique([provider.name for provider in providers], path, "name")
     identifiers = [identifier for provider in providers for identifier in provider.idp_identifiers]
     values.require_unique(identifiers, path, "identifier")
-    return providers
+    return tuple(providers)
 
 
 def require_known_providers(client: SeedClient, providers: Sequence[SeedIdentityProvider], path: Path) -> None:
@@ -57,10 +62,3 @@ def require_known_providers(client: SeedClient, providers: Sequence[SeedIdentity
     for name in client.identity_providers:
         if name not in names:
             raise (path / "identity_providers").error(values.unknown_name_message("identity provider", name, names))
-
-
-def _provider(document: Any, path: Path) -> SeedIdentityProvider:
-    provider = SeedIdentityProvider(**_PROVIDER.read(document, path))
-    if (provider.type in SOCIAL_TYPES or provider.name in (*SOCIAL_TYPES, OWN)) and provider.name != provider.type:
-        raise path.error(f"a provider of the type {provider.type} cannot be called {provider.name}")
-    return provider

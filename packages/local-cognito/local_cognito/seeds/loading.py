@@ -18,6 +18,7 @@ def load_seed(seed: Seed, service: UserPoolService, account: Account) -> None:
 
 
 def _add_pool(seed: SeedPool, service: UserPoolService, account: Account) -> None:
+    """Create the pool with its groups, resource servers, identity providers, clients and users, in this order."""
     backend = service.pools.backend(seed.id.partition("_")[0])
     pool = CognitoIdpUserPool(backend.account_id, backend.region_name, seed.name or seed.id, _pool_config(seed))
     pool.arn = pool.arn.replace(pool.id, seed.id)
@@ -28,7 +29,7 @@ def _add_pool(seed: SeedPool, service: UserPoolService, account: Account) -> Non
     backend.user_pools[pool.id] = pool
     for group in seed.groups:
         role_arn = account.role_arn(group.role) if group.role else group.role_arn
-        # moto's signature wants numbers and strings, its groups keep None.
+        # moto's signature requires numbers and strings, but its groups accept None.
         backend.create_group(seed.id, group.name, group.description, role_arn, group.precedence)  # type: ignore[arg-type]
     for server in seed.resource_servers:
         scopes = [{"ScopeName": scope, "ScopeDescription": scope} for scope in server.scopes]
@@ -36,12 +37,15 @@ def _add_pool(seed: SeedPool, service: UserPoolService, account: Account) -> Non
     for provider in seed.identity_providers:
         backend.create_identity_provider(seed.id, provider.name, _provider_config(provider))
     for client in seed.clients:
-        pool.clients[client.id] = _client(client, seed.id)
+        moto_client = CognitoIdpUserPoolClient(seed.id, client.secret is not None, _client_config(client))
+        moto_client.id, moto_client.secret = client.id, client.secret or ""
+        pool.clients[client.id] = moto_client
     for user in seed.users:
         _add_user(user, pool, service)
 
 
 def _pool_config(seed: SeedPool) -> dict[str, Any]:
+    """Return the parameters of CreateUserPool."""
     policy = seed.password_policy
     return {
         "MfaConfiguration": seed.mfa.upper(),
@@ -77,13 +81,6 @@ def _provider_config(seed: SeedIdentityProvider) -> dict[str, Any]:
     }
 
 
-def _client(seed: SeedClient, pool_id: str) -> CognitoIdpUserPoolClient:
-    client = CognitoIdpUserPoolClient(pool_id, seed.secret is not None, _client_config(seed))
-    client.id = seed.id
-    client.secret = seed.secret or ""
-    return client
-
-
 def _client_config(seed: SeedClient) -> dict[str, Any]:
     """Return the parameters of CreateUserPoolClient."""
     return {
@@ -111,7 +108,8 @@ def _client_config(seed: SeedClient) -> dict[str, Any]:
 
 
 def _add_user(seed: SeedUser, pool: CognitoIdpUserPool, service: UserPoolService) -> None:
-    # Where people sign in with an address, Cognito makes the username itself, and it is the sub.
+    """Create the user with the `sub` of the seed, its group memberships and its TOTP secret."""
+    # If users sign in with an email address or phone number, Cognito generates the username: it equals the sub.
     username = seed.sub if pool.extended_config["UsernameAttributes"] else seed.username
     email = {"email": seed.email, "email_verified": str(seed.email_verified).lower()} if seed.email else {}
     values = {"sub": seed.sub, **email, **seed.attributes}

@@ -132,14 +132,15 @@ _POOL = Table(
 
 def _seed(document: Any, path: SeedPath) -> Seed:
     fields = Table(required={"pools": values.any_value}, optional=ACCOUNT).read(document, path)
-    pools = tuple(_pool(item, at) for item, at in values.iterate_items(fields.pop("pools"), path / "pools"))
+    pools = tuple(_read_pool(item, at) for item, at in values.iterate_items(fields.pop("pools"), path / "pools"))
     values.require_unique([pool.id for pool in pools], path / "pools", "id")
     clients = [client.id for pool in pools for client in pool.clients]
     values.require_unique(clients, path / "pools", "client id")
     return Seed(pools, read_account(fields, path, pools))
 
 
-def _pool(document: Any, path: SeedPath) -> SeedPool:
+def _read_pool(document: Any, path: SeedPath) -> SeedPool:
+    """Return a pool. Raises SeedError. The default `sub` of a user is computed: it is the same in every process."""
     fields = _POOL.read(document, path)
 
     def listed(key: str) -> Iterator[tuple[Any, SeedPath]]:
@@ -148,27 +149,26 @@ def _pool(document: Any, path: SeedPath) -> SeedPool:
     groups = tuple(SeedGroup(**_GROUP.read(item, at)) for item, at in listed("groups"))
     servers = tuple(SeedResourceServer(**_RESOURCE_SERVER.read(item, at)) for item, at in listed("resource_servers"))
     clients = tuple(SeedClient(**_CLIENT.read(item, at)) for item, at in listed("clients"))
-    users = tuple(_user(item, at, fields) for item, at in listed("users"))
+    users = []
+    for item, at in listed("users"):
+        user = _USER.read(item, at)
+        if user.get("totp_secret") and fields.get("mfa", "off") == "off":
+            raise at.error("has a totp_secret, but the pool's mfa is off")
+        standard = {name: user.pop(name) for name in _STANDARD_ATTRIBUTES if name in user}
+        user["attributes"] = {**standard, **user.get("attributes", {})}
+        user.setdefault("sub", str(uuid.uuid5(_USER_NAMESPACE, f"{fields['id']} {user['username']}")))
+        users.append(SeedUser(**user))
     providers = read_providers(fields.pop("identity_providers", []), path / "identity_providers")
     policy = _PASSWORD_POLICY.read(fields.pop("password_policy", {}), path / "password_policy")
     fields["password_policy"] = SeedPasswordPolicy(**policy)
-    fields.update(groups=groups, resource_servers=servers, identity_providers=providers, clients=clients, users=users)
-    pool = SeedPool(**fields)
+    fields.update(groups=groups, resource_servers=servers, identity_providers=providers, clients=clients)
+    pool = SeedPool(**fields, users=tuple(users))
     _require_consistent(pool, path)
     return pool
 
 
-def _user(document: Any, path: SeedPath, pool: Mapping[str, Any]) -> SeedUser:
-    fields = _USER.read(document, path)
-    if fields.get("totp_secret") and pool.get("mfa", "off") == "off":
-        raise path.error("has a totp_secret, but the pool's mfa is off")
-    standard = {name: fields.pop(name) for name in _STANDARD_ATTRIBUTES if name in fields}
-    fields["attributes"] = {**standard, **fields.get("attributes", {})}
-    fields.setdefault("sub", str(uuid.uuid5(_USER_NAMESPACE, f"{pool['id']} {fields['username']}")))
-    return SeedUser(**fields)
-
-
 def _require_consistent(pool: SeedPool, path: SeedPath) -> None:
+    """Raise SeedError unless names are unique and each name that refers to another part of the pool exists."""
     values.require_unique([group.name for group in pool.groups], path / "groups", "name")
     values.require_unique([user.username for user in pool.users], path / "users", "username")
     values.require_unique([user.sub for user in pool.users], path / "users", "sub")

@@ -60,7 +60,14 @@ class Table:
         for key in self.required:
             if document.get(key) is None:
                 raise path.error(f"{key} is missing")
-        return {key: _checked(checks[key], value, path / key) for key, value in document.items() if value is not None}
+        checked = {}
+        for key, value in document.items():
+            if value is not None:
+                try:
+                    checked[key] = checks[key](value)
+                except (ValueError, TypeError) as error:
+                    raise (path / key).error(str(error)) from error
+        return checked
 
 
 def unknown_name_message(kind: str, name: Any, names: Sequence[str]) -> str:
@@ -244,19 +251,14 @@ def iam_policy(value: Any) -> dict[str, Any]:
 
 
 def _is_statement(value: Any) -> bool:
-    return (
-        isinstance(value, Mapping)
-        and value.get("Effect") in ("Allow", "Deny")
-        and len(value.keys() & {"Action", "NotAction"}) == 1
-        and len(value.keys() & {"Resource", "NotResource"}) == 1
-        and all(
-            _is_string_or_list(value[key]) for key in value.keys() & {"Action", "NotAction", "Resource", "NotResource"}
-        )
-    )
-
-
-def _is_string_or_list(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(item, str) for item in value))
+    """Return whether `value` is a statement of an identity-based policy: its elements are strings or lists of them."""
+    if not isinstance(value, Mapping) or value.get("Effect") not in ("Allow", "Deny"):
+        return False
+    actions, resources = value.keys() & {"Action", "NotAction"}, value.keys() & {"Resource", "NotResource"}
+    if len(actions) != 1 or len(resources) != 1:
+        return False
+    listed = [value[key] if isinstance(value[key], list) else [value[key]] for key in actions | resources]
+    return all(isinstance(item, str) for items in listed for item in items)
 
 
 def base32_secret(value: Any) -> str:
@@ -267,10 +269,3 @@ def base32_secret(value: Any) -> str:
     except ValueError as error:
         raise ValueError("must be base32: letters A to Z and digits 2 to 7") from error
     return secret
-
-
-def _checked(check: Check, value: Any, path: Path) -> Any:
-    try:
-        return check(value)
-    except (ValueError, TypeError) as error:
-        raise path.error(str(error)) from error

@@ -65,10 +65,16 @@ def sign_up_destination(config: Mapping[str, Any], attributes: Mapping[str, str]
 
 
 def recovery_destination(config: Mapping[str, Any], attributes: Mapping[str, str]) -> Destination:
-    """Return the destination of a password reset code: the first verified address. Raises ServiceError if there is
-    none.
+    """Return the destination of a password reset code: the first verified address, in the order of the pool's setting.
+
+    Raises ServiceError if there is none, or if only an administrator may reset passwords.
     """
-    for name in _recovery_attributes(config):
+    setting = config.get("AccountRecoverySetting") or {}
+    mechanisms = setting.get("RecoveryMechanisms") or _LEGACY_MECHANISMS
+    names = [str(item["Name"]) for item in sorted(mechanisms, key=lambda item: int(item["Priority"]))]
+    if names == ["admin_only"]:
+        raise ServiceError("NotAuthorizedException", "Contact administrator to reset password.")
+    for name in (name.removeprefix("verified_") for name in names if name != "admin_only"):
         if attributes.get(name) and attributes.get(f"{name}_verified", "").lower() == "true":
             return Destination(name, attributes[name])
     raise ServiceError(
@@ -87,16 +93,3 @@ def simulated_destination(config: Mapping[str, Any], username: str, key: bytes) 
         return Destination("phone_number", username if is_telephone(username) else f"+{int.from_bytes(digest):078}")
     first, second = (chr(ord("a") + byte % 26) for byte in digest[:2])
     return Destination("email", f"{first}@{second}")
-
-
-def _recovery_attributes(config: Mapping[str, Any]) -> list[str]:
-    """Return the attributes for account recovery by priority.
-
-    Raises ServiceError if only an administrator may reset.
-    """
-    setting = config.get("AccountRecoverySetting") or {}
-    mechanisms = setting.get("RecoveryMechanisms") or _LEGACY_MECHANISMS
-    names = [str(item["Name"]) for item in sorted(mechanisms, key=lambda item: int(item["Priority"]))]
-    if names == ["admin_only"]:
-        raise ServiceError("NotAuthorizedException", "Contact administrator to reset password.")
-    return [name.removeprefix("verified_") for name in names if name != "admin_only"]

@@ -20,7 +20,7 @@ from ..errors import ServiceError
 from .codes import SIGN_UP, Codes, Holder
 from .destinations import Destination, is_email, is_telephone, sign_up_destination, simulated_destination
 
-# Cognito's own to say, whatever attributes a client may write.
+# Only Cognito writes these, whichever attributes a client may write.
 _NOT_OWN = frozenset({"sub", "email_verified", "phone_number_verified", "identities", "cognito:user_status"})
 _USERNAME_MOST_CHARACTERS = 128
 
@@ -50,7 +50,7 @@ class SignUps:
             pool = self._pools.get(pool_id)
             names = tuple(pool.extended_config.get("UsernameAttributes") or ())
             verified = [name for name in pool.extended_config.get("AutoVerifiedAttributes") or () if name not in names]
-            # The name that they sign in by is asked for anyway; of two such it may be the other one.
+            # The username field contains the only username attribute; of two, it may contain the other one.
             required = [name for name in _required(pool) if names != (name,)]
             return SignUpForm(
                 is_open=_is_open(pool),
@@ -68,11 +68,15 @@ class SignUps:
             if not _is_open(pool):
                 raise ServiceError("NotAuthorizedException", "SignUp is not permitted for this user pool")
             filled = {name: value for name, value in attributes.items() if value}
-            own = {**filled, **_named_by(pool, username)}
-            _require_sound(pool, own)
-            self._require_free(pool, username)
+            named_by = _named_by(pool, username)
+            own = {**filled, **named_by}
+            _require_valid_attributes(pool, own)
+            # This reveals users for any setting of the client, as in Cognito.
+            if self._pools.find_moto_user(pool.id, username) is not None:
+                sentence = f"An account with the given {next(iter(named_by))} already exists." if named_by else None
+                raise ServiceError("UsernameExistsException", sentence or "User already exists")
             password_policy.require_conforming(pool.extended_config, password)
-            moto_user = self._add(pool, username, password, own)
+            moto_user = self._add_user(pool, username, password, own)
             destination = sign_up_destination(pool.extended_config, own)
             if destination:
                 self._codes.send(SIGN_UP, _holder(moto_user), destination)
@@ -119,34 +123,24 @@ class SignUps:
             self._codes.send(SIGN_UP, _holder(moto_user), destination)
             return destination
 
-    def _add(
+    def _add_user(
         self, pool: CognitoIdpUserPool, username: str, password: str, attributes: Mapping[str, str]
     ) -> CognitoIdpUser:
+        """Create an unconfirmed user whose email address and phone number are unverified."""
         verified = {f"{name}_verified": "false" for name in ("email", "phone_number") if attributes.get(name)}
         items = [{"Name": name, "Value": value} for name, value in {**attributes, **verified}.items()]
-        # Where people sign in with an address, Cognito makes the username itself, and it is the sub.
+        # If users sign in with an email address or phone number, Cognito generates the username: it equals the sub.
         name = None if pool.extended_config.get("UsernameAttributes") else username
         moto_user = CognitoIdpUser(pool.id, name, password, UserStatus.UNCONFIRMED, items)
         pool.users[moto_user.username] = moto_user
         return moto_user
 
-    def _require_free(self, pool: CognitoIdpUserPool, username: str) -> None:
-        """Raise ServiceError if the username exists.
-
-        This reveals users for any setting of the client, as in Cognito.
-        """
-        if self._pools.find_moto_user(pool.id, username) is None:
-            return
-        named_by = _named_by(pool, username)
-        sentence = f"An account with the given {next(iter(named_by))} already exists." if named_by else None
-        raise ServiceError("UsernameExistsException", sentence or "User already exists")
-
     def _take_alias(self, moto_user: CognitoIdpUser, address: str, *, is_forced: bool) -> None:
-        """Mark the address as verified. In a pool with aliases it becomes a name that the user signs in with."""
+        """Mark the address as verified. In a pool with aliases, the user can then sign in with it."""
         name = next(
             (name for name in ("email", "phone_number") if moto_user.attribute_lookup.get(name) == address), None
         )
-        if name is None:  # it has been changed since
+        if name is None:  # it was changed after the code was sent
             return
         owner = self._pools.find_moto_user_by_alias(moto_user.user_pool_id, name, address)
         if owner is not None and owner is not moto_user:
@@ -174,7 +168,8 @@ def _required(pool: CognitoIdpUserPool) -> list[str]:
 
 def _named_by(pool: CognitoIdpUserPool, username: str) -> dict[str, str]:
     """Return the attribute that the username is, in a pool with username attributes. Raises ServiceError."""
-    if not username or len(username) > _USERNAME_MOST_CHARACTERS or not _is_plain(username):
+    is_plain = username.isprintable() and not any(character.isspace() for character in username)
+    if not username or len(username) > _USERNAME_MOST_CHARACTERS or not is_plain:
         raise ServiceError("InvalidParameterException", "Username must be 1 to 128 characters without spaces.")
     form = "email" if is_email(username) else "phone_number" if is_telephone(username) else ""
     wanted: Any = pool.extended_config.get("UsernameAttributes") or ()
@@ -192,11 +187,8 @@ def _named_by(pool: CognitoIdpUserPool, username: str) -> dict[str, str]:
     return {form: username}
 
 
-def _is_plain(username: str) -> bool:
-    return username.isprintable() and not any(character.isspace() for character in username)
-
-
-def _require_sound(pool: CognitoIdpUserPool, attributes: Mapping[str, str]) -> None:
+def _require_valid_attributes(pool: CognitoIdpUserPool, attributes: Mapping[str, str]) -> None:
+    """Raise ServiceError unless a new user may set these attributes, in valid form, and none is missing."""
     if attributes.keys() & _NOT_OWN:
         raise ServiceError("NotAuthorizedException", "A client attempted to write unauthorized attribute")
     missing = [name for name in _required(pool) if not attributes.get(name)]

@@ -31,13 +31,17 @@ class Verifications:
         moto_user = self._pools.get_moto_user(user)
         changed = [name for name in _VERIFIABLE if attributes.get(name, "") != moto_user.attribute_lookup.get(name, "")]
         changed = [name for name in changed if name in attributes]
-        self._require_free(moto_user, attributes)
+        config = self._pools.get(user.pool_id).extended_config
+        for name in config.get("UsernameAttributes") or ():
+            owner = self._pools.find_moto_user(user.pool_id, attributes[name]) if attributes.get(name) else None
+            if owner is not None and owner is not moto_user:
+                raise ServiceError("AliasExistsException", f"An account with the given {name} already exists.")
         unverified = {f"{name}_verified": "false" for name in changed}
         moto_user.update_attributes(
             [{"Name": name, "Value": value} for name, value in {**attributes, **unverified}.items()]
         )
-        by_itself = self._pools.get(user.pool_id).extended_config.get("AutoVerifiedAttributes") or ()
-        return [self.send(user, name) for name in changed if name in by_itself and attributes[name]]
+        auto_verified = config.get("AutoVerifiedAttributes") or ()
+        return [self.send(user, name) for name in changed if name in auto_verified and attributes[name]]
 
     def send(self, user: User, attribute: str) -> Destination:
         """Send a code that verifies the attribute and return its destination. Raises ServiceError."""
@@ -55,23 +59,13 @@ class Verifications:
         _require_verifiable(attribute)
         moto_user = self._pools.get_moto_user(user)
         address = self._codes.check(verification_of(attribute), _holder(moto_user), code)
-        if address != moto_user.attribute_lookup.get(attribute):  # the code is of an address before
+        if address != moto_user.attribute_lookup.get(attribute):  # the code was sent to a previous address
             raise ServiceError("ExpiredCodeException", "Invalid code provided, please request a code again.")
         owner = self._pools.find_moto_user_by_alias(moto_user.user_pool_id, attribute, address)
         if owner is not None and owner is not moto_user:
             raise ServiceError("AliasExistsException", f"An account with the given {attribute} already exists.")
         moto_user.update_attributes([{"Name": f"{attribute}_verified", "Value": "true"}])
         self._codes.spend(verification_of(attribute), _holder(moto_user))
-
-    def _require_free(self, moto_user: CognitoIdpUser, attributes: Mapping[str, str]) -> None:
-        """Raise ServiceError if another user has the same username attribute."""
-        names = self._pools.get(moto_user.user_pool_id).extended_config.get("UsernameAttributes") or ()
-        for name in names:
-            owner = (
-                self._pools.find_moto_user(moto_user.user_pool_id, attributes[name]) if attributes.get(name) else None
-            )
-            if owner is not None and owner is not moto_user:
-                raise ServiceError("AliasExistsException", f"An account with the given {name} already exists.")
 
 
 def _holder(moto_user: CognitoIdpUser) -> Holder:
