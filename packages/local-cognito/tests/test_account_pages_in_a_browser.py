@@ -31,7 +31,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def site(federated_emulator: Emulator, callback_url: str) -> Site:
-    """Return a site whose client accepts the pool's users and the providers, with the app's callback URL."""
+    """Return a site with the app's callback URL. Its client accepts the pool's users and the providers."""
     site = site_for(federated_emulator, "1both")
     pool = site.service.pools.get(site.public.pool_id)
     pool.clients["1both"].extended_config["CallbackURLs"].append(callback_url)

@@ -80,7 +80,7 @@ def federated_emulator(provider: Provider) -> Iterator[Emulator]:
 
 
 def site_for(emulator: Emulator, client_id: str) -> Site:
-    """Return the emulator as a site whose clients are all `client_id`."""
+    """Return the emulator as a site. All its clients are `client_id`."""
     client = emulator.service.client(client_id)
     assert client is not None
     clock: Any = emulator.service.now

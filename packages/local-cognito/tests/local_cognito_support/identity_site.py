@@ -1,4 +1,4 @@
-"""A local Cognito with identity pools, roles, buckets and a table, whose access IAM policies control."""
+"""A local Cognito with identity pools and roles. IAM policies control access to its buckets and tables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

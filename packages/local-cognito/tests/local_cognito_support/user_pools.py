@@ -102,7 +102,7 @@ class Users:
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def create(self, *groups: str, permanent_password: bool = True) -> str:
-        """Create a user whose password is PASSWORD and return the username."""
+        """Create a user with the password PASSWORD and return the username."""
         username = f"person-{next(self._numbers)}"
         self.idp.admin_create_user(UserPoolId=self.pool_id, Username=username)
         self.idp.admin_set_user_password(
