@@ -9,6 +9,7 @@ from typing import Any
 from unittest import mock
 
 import freezegun
+import psycopg  # noqa: F401 - its types compare with those of datetime: import it before a clock is frozen
 import pytest
 import requests
 import time_machine
