@@ -62,7 +62,7 @@ class Processes:
         del self._children[name]
 
     def wait_for(self, name: str, url: str) -> None:
-        """Wait until the child process `name` responds at `url`. Raise ChildExitedError if it exits or never responds."""
+        """Wait until the child process `name` responds at `url`. Raise ChildExitedError if it does not."""
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not _is_responding(url):
             self._check_running(name)
