@@ -33,11 +33,10 @@ def run_journey(stack: Stack) -> bool:
         for number, step in enumerate(ALL, start=1):
             outcomes.append(step.run(context))
             _print_outcome(console, number, outcomes[-1])
-    passed_count = sum(outcome.is_success for outcome in outcomes)
-    all_passed = passed_count == len(outcomes)
-    console.print(
-        f"\n{passed_count} of {len(outcomes)} steps passed.", style="bold green" if all_passed else "bold red"
-    )
+    success_count = sum(outcome.is_success for outcome in outcomes)
+    all_passed = success_count == len(outcomes)
+    style = "bold green" if all_passed else "bold red"
+    console.print(f"\n{success_count} of {len(outcomes)} steps passed.", style=style)
     return all_passed
 
 

@@ -9,7 +9,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from .context import Context
 from .page import UnexpectedPageError
 
-
 _STEP_ERRORS = (UnexpectedPageError, requests.RequestException, BotoCoreError, ClientError, ValueError, KeyError)
 
 
@@ -39,14 +38,7 @@ class Step:
         """Run the step. If it raises an error, the error is the actual result, and the journey continues."""
         try:
             actual = self.function(context)
-        except (
-            UnexpectedPageError,
-            requests.RequestException,
-            BotoCoreError,
-            ClientError,
-            ValueError,
-            KeyError,
-        ) as error:
+        except _STEP_ERRORS as error:
             actual = f"{type(error).__name__}: {error}"
         return Outcome(self.title, self.expected, actual)
 
