@@ -80,7 +80,9 @@ def get_login_times(request: HttpRequest) -> list[LoginTime]:
         return []
     session_expires_at = request.session.get_expiry_date()
     return [
-        LoginTime("You signed in", token.auth_time, "You authenticated then. A token refresh keeps this time."),
+        LoginTime(
+            "You signed in", token.auth_time, "You authenticated at this time. A token refresh does not change it."
+        ),
         LoginTime("Token issued", token.issued_at, "The token contains your groups as they were at this time."),
         LoginTime("Token expires", token.expires_at, "Fieldnotes refreshes the token shortly before this time."),
         LoginTime("Session expires", session_expires_at, "After this time you must sign in again."),
