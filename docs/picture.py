@@ -25,7 +25,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Processes(Path(folder)) as processes:
         stack = Stack(Path(folder), processes, *pick_ports(9229, 8000))
         stack.start_cognito()
-        stack.start_site(stack.environment())
+        stack.start_site(stack.build_environment())
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             page = browser.new_page(viewport=SIZE, color_scheme="light", reduced_motion="reduce")
@@ -37,7 +37,7 @@ def main() -> None:
 def _sign_in(page: Page, stack: Stack, username: str) -> None:
     page.goto(f"{stack.site}/auth/login/?next=/notes/")
     page.get_by_label("Username").fill(username)
-    page.get_by_label("Password", exact=True).fill(stack.pool.people[username].password)
+    page.get_by_label("Password", exact=True).fill(stack.pool.users[username].password)
     page.keyboard.press("Enter")
     page.wait_for_url("**/notes/")
     page.wait_for_load_state("networkidle")

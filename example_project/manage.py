@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line for Fieldnotes. `manage.py demo` runs the whole site on this machine."""
+"""Django's command-line utility for Fieldnotes. `manage.py demo` runs the site with a local Cognito."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ def main() -> None:
     """Run one management command."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fieldnotes.settings")
     if sys.argv[1:2] == ["demo"]:
-        # The demo only starts other processes, and gives each of them its settings; it needs none of its own.
+        # The demo starts other processes and sets their environment. It needs no settings itself.
         os.environ.setdefault("DJANGO_DEBUG", "1")
     execute_from_command_line(sys.argv)
 

@@ -107,7 +107,7 @@ AT_LEAST = {r"return(?:s|ed|ing)?": 2}
 AT_MOST_IN_DOCUMENTS = AT_MOST | {r"where": 2, r"kept|keeps?": 3}
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", [*PACKAGES, "example_project"])
 def test_names_are_no_participles_and_hold_no_banned_word(package: str) -> None:
     findings = [
         f"{_where(module.path)}:{line}: {name}"

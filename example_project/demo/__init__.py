@@ -1,1 +1,1 @@
-"""Runs Fieldnotes on one machine: a local Cognito, a database, the site. Not needed by the site itself."""
+"""Run Fieldnotes on one machine: a local Cognito, a database, the site. The site itself does not need this app."""

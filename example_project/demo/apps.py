@@ -1,9 +1,9 @@
-"""Names the app for Django, which finds the `demo` command by it."""
+"""The configuration of the app `demo`."""
 
 from django.apps import AppConfig
 
 
 class DemoConfig(AppConfig):
-    """Fieldnotes on one machine."""
+    """The app that contains the `demo` command."""
 
     name = "demo"

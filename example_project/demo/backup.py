@@ -1,4 +1,4 @@
-"""A copy of the site's database, and what is still in it: for the journey's question whether a sign-out revokes."""
+"""A backup of the site's database. The journey uses it to check that a sign-out revokes the refresh token."""
 
 import sqlite3
 import subprocess
@@ -10,18 +10,21 @@ from .stack import MANAGE, Stack
 
 
 def back_up_database(stack: Stack) -> None:
-    """Copy the database as it is now, while the site goes on."""
-    with closing(sqlite3.connect(stack.database)) as now, closing(sqlite3.connect(_backup(stack))) as copy:
-        now.backup(copy)
+    """Copy the database. The site may write to it at the same time."""
+    with closing(sqlite3.connect(stack.database)) as source, closing(sqlite3.connect(_backup_file(stack))) as copy:
+        source.backup(copy)
 
 
 def refresh_from_backup(stack: Stack, username: str, environment: dict[str, str]) -> str:
-    """What Cognito says to the refresh token of the person's newest login in the copy; the token stays in there."""
-    on_copy = {**environment, "FIELDNOTES_DATABASE": str(_backup(stack))}
+    """Send the refresh token of the user's most recent login in the backup to Cognito, and return the result.
+
+    The result contains no token.
+    """
+    backup_environment = {**environment, "FIELDNOTES_DATABASE": str(_backup_file(stack))}
     command = [sys.executable, str(MANAGE), "try_refresh_token", username]
-    done = subprocess.run(command, env=on_copy, capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else done.stderr.strip()[-200:]
+    process = subprocess.run(command, env=backup_environment, capture_output=True, text=True, check=False)
+    return process.stdout.strip() if process.returncode == 0 else process.stderr.strip()[-200:]
 
 
-def _backup(stack: Stack) -> Path:
+def _backup_file(stack: Stack) -> Path:
     return stack.state_dir / "backup.sqlite3"

@@ -1,31 +1,31 @@
-"""Find ports of this machine that are free."""
+"""Find free TCP ports on this machine."""
 
 import socket
 
 
-def free_port(wanted: int, *, but: frozenset[int] = frozenset()) -> int:
-    """`wanted`, if it is free and not among `but`; else any port that is."""
-    if wanted and wanted not in but and is_free(wanted):
-        return wanted
-    with _listening(0) as probe:
-        return int(probe.getsockname()[1])
+def find_free_port(preferred: int, *, excluded: frozenset[int] = frozenset()) -> int:
+    """Return `preferred` if it is free and not in `excluded`, else another free port. 0 means any free port."""
+    if preferred and preferred not in excluded and is_free(preferred):
+        return preferred
+    with _listen(0) as listener:
+        return int(listener.getsockname()[1])
 
 
 def is_free(port: int) -> bool:
-    """Return whether this port is free on every address that browsers use for localhost."""
+    """Return whether this port is free on both IP addresses that browsers use for localhost."""
     try:
-        _listening(port).close()
+        _listen(port).close()
     except OSError:
         return False
-    return not _answers("::1", port)
+    return not _can_connect("::1", port)
 
 
-def _listening(port: int) -> socket.socket:
-    # The servers started later reuse addresses in TIME_WAIT too: a demo can be restarted at once.
+def _listen(port: int) -> socket.socket:
+    # Like the servers of the demo, this binds to a port in TIME_WAIT: the demo can be restarted immediately.
     return socket.create_server(("127.0.0.1", port), reuse_port=False)
 
 
-def _answers(host: str, port: int) -> bool:
+def _can_connect(host: str, port: int) -> bool:
     try:
         socket.create_connection((host, port), timeout=0.2).close()
     except OSError:

@@ -1,4 +1,4 @@
-"""Child processes that live and end together. Knows nothing of what they do."""
+"""Start and stop child processes together. This module does not depend on what the processes do."""
 
 import signal
 import subprocess
@@ -11,103 +11,106 @@ from typing import Self
 
 import requests
 
-UP_WITHIN_SECONDS = 90  # a cold start on a busy laptop
-# All get the signal at once; a process that needs longer is killed.
-STOP_WITHIN_SECONDS = 3
-LOOK_EVERY_SECONDS = 0.1
+START_TIMEOUT_SECONDS = 90  # enough for a first start on a busy laptop
+# All processes get SIGTERM at the same time. A process that needs longer than this is killed.
+STOP_TIMEOUT_SECONDS = 3
+POLL_INTERVAL_SECONDS = 0.1
 
 
-class ChildEndedError(Exception):
-    """A child ended that should not have, or failed; the message says which, how, and what it wrote last."""
+class ChildExitedError(Exception):
+    """A child process exited unexpectedly or failed. The message has its name, exit code and last log lines."""
 
 
 class Processes:
-    """Starts children, each with a log file of its own; as a context manager, stops all of them on the way out.
+    """The child processes, each with its own log file. The context manager stops all of them on exit.
 
-    They stay in our process group: a Ctrl-C in the terminal reaches them even if we have been killed.
+    They stay in the process group of this process: Ctrl-C in the terminal reaches them even if this process was
+    killed.
     """
 
-    def __init__(self, log_dir: Path, *, stop_within_seconds: float = STOP_WITHIN_SECONDS) -> None:
+    def __init__(self, log_dir: Path, *, stop_timeout_seconds: float = STOP_TIMEOUT_SECONDS) -> None:
         self.log_dir = log_dir
-        self._stop_within_seconds = stop_within_seconds
+        self._stop_timeout_seconds = stop_timeout_seconds
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
-        # SIGTERM ends us as Ctrl-C does, through every `finally` and `with`.
+        # SIGTERM raises KeyboardInterrupt, as Ctrl-C does, so every `finally` and `with` block runs.
         self._sigterm = signal.signal(signal.SIGTERM, signal.default_int_handler)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        sigint = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave a process behind
+        sigint = signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not interrupt the clean-up
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        _stop(list(self._children.values()), self._stop_within_seconds)
+        _stop(list(self._children.values()), self._stop_timeout_seconds)
         signal.signal(signal.SIGINT, sigint)
         signal.signal(signal.SIGTERM, self._sigterm)
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start a child and return at once."""
-        with self.log(name).open("wb") as log:
+        """Start a child process and return immediately."""
+        with self.log_path(name).open("wb") as log:
             self._children[name] = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
 
     def run(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Run a child to its end. Raises ChildEndedError if that is not a good one."""
+        """Run a child process and wait until it exits. Raise ChildExitedError if its exit code is not 0."""
         self.start(name, command, environment)
         if self._children[name].wait() != 0:
-            raise self._ended(name)
+            raise self._exit_error(name)
         del self._children[name]
 
     def wait_for(self, name: str, url: str) -> None:
-        """Wait until `url`, which the child `name` serves, answers. Raises ChildEndedError if it ends or never does."""
-        deadline = time.monotonic() + UP_WITHIN_SECONDS
-        while not _is_up(url):
-            self._require_alive(name)
+        """Wait until the child process `name` responds at `url`. Raise ChildExitedError if it does not."""
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while not _is_responding(url):
+            self._check_running(name)
             if time.monotonic() > deadline:
-                raise ChildEndedError(f"{name} does not answer at {url} after {UP_WITHIN_SECONDS} s.{self._tail(name)}")
-            time.sleep(LOOK_EVERY_SECONDS)
-        self._require_alive(name)  # otherwise another process responded
+                raise ChildExitedError(
+                    f"{name} does not respond at {url} after {START_TIMEOUT_SECONDS} s.{self._log_tail(name)}"
+                )
+            time.sleep(POLL_INTERVAL_SECONDS)
+        self._check_running(name)  # otherwise another process responded
 
     def watch(self) -> None:
-        """Wait for as long as all children live. Raises ChildEndedError when one ends."""
+        """Wait while all child processes run. Raise ChildExitedError when one exits."""
         while True:
             for name in self._children:
-                self._require_alive(name)
-            time.sleep(LOOK_EVERY_SECONDS)
+                self._check_running(name)
+            time.sleep(POLL_INTERVAL_SECONDS)
 
-    def pid(self, name: str) -> int:
-        """The process id of the child `name`."""
+    def get_pid(self, name: str) -> int:
+        """Return the process id of the child process `name`."""
         return self._children[name].pid
 
-    def log(self, name: str) -> Path:
-        """Where the child `name` writes to."""
+    def log_path(self, name: str) -> Path:
+        """Return the path of the log file of the child process `name`."""
         return self.log_dir / f"{name}.log"
 
-    def _require_alive(self, name: str) -> None:
+    def _check_running(self, name: str) -> None:
         if self._children[name].poll() is not None:
-            raise self._ended(name)
+            raise self._exit_error(name)
 
-    def _ended(self, name: str) -> ChildEndedError:
-        return ChildEndedError(f"{name} ended with code {self._children[name].returncode}.{self._tail(name)}")
+    def _exit_error(self, name: str) -> ChildExitedError:
+        return ChildExitedError(f"{name} exited with code {self._children[name].returncode}.{self._log_tail(name)}")
 
-    def _tail(self, name: str) -> str:
-        lines = self.log(name).read_text(errors="replace").splitlines()[-15:]
-        return "".join(f"\n  | {line}" for line in [f"(the end of {self.log(name)})", *lines])
+    def _log_tail(self, name: str) -> str:
+        lines = self.log_path(name).read_text(errors="replace").splitlines()[-15:]
+        return "".join(f"\n  | {line}" for line in [f"(end of {self.log_path(name)})", *lines])
 
 
-def _is_up(url: str) -> bool:
+def _is_responding(url: str) -> bool:
     try:
         return requests.get(url, timeout=2, allow_redirects=False).ok
     except requests.RequestException:
         return False
 
 
-def _stop(children: Sequence[subprocess.Popen[bytes]], within_seconds: float) -> None:
+def _stop(children: Sequence[subprocess.Popen[bytes]], timeout_seconds: float) -> None:
     for child in children:
         child.terminate()
-    deadline = time.monotonic() + within_seconds
+    deadline = time.monotonic() + timeout_seconds
     for child in children:
         with suppress(subprocess.TimeoutExpired):
             child.wait(max(0.0, deadline - time.monotonic()))

@@ -1,4 +1,4 @@
-"""What the demo says on the terminal. Readable as plain text too, where it is no terminal."""
+"""The output of the demo on the terminal. Without a terminal, it is plain text."""
 
 from rich.console import Console
 from rich.markup import escape
@@ -7,29 +7,27 @@ from rich.table import Table
 from .stack import Stack
 
 
-def say_ready(console: Console, stack: Stack) -> None:
-    """Where everything is, and who may sign in."""
+def print_summary(console: Console, stack: Stack) -> None:
+    """Print the URLs and the users with their passwords."""
     console.print()
     console.print(f"[bold]Fieldnotes[/]   [link={stack.site}]{stack.site}[/]")
-    console.print(f"[dim]its API[/]      {stack.site}/api/notes/")
-    console.print(f"[dim]Cognito[/]      {stack.cognito}   [dim]pool {stack.pool.id}[/]")
+    console.print(f"[dim]API[/]          {stack.site}/api/notes/")
+    console.print(f"[dim]Cognito[/]      {stack.cognito}   [dim]user pool {stack.pool.id}[/]")
     console.print(f"[dim]S3[/]           {stack.cognito}   [dim]bucket {stack.account.bucket}[/]")
-    console.print(
-        f"[dim]Mailbox[/]      {stack.cognito}/mailbox   [dim]codes for who signs up or forgets a password[/]"
-    )
-    console.print(f"[dim]logs[/]         {escape(str(stack.processes.log_dir))}")
+    console.print(f"[dim]Mailbox[/]      {stack.cognito}/mailbox   [dim]codes for sign-up and forgotten passwords[/]")
+    console.print(f"[dim]Logs[/]         {escape(str(stack.processes.log_dir))}")
     console.print()
-    console.print(_people(stack))
-    for person in stack.pool.people.values():
-        if person.totp_secret:
-            console.print(f"\n[bold]{person.username}[/] gives a code, too. TOTP secret: {person.totp_secret}")
-    console.print("\nCtrl-C stops all of it.")
+    console.print(_build_user_table(stack))
+    for user in stack.pool.users.values():
+        if user.totp_secret:
+            console.print(f"\n[bold]{user.username}[/] also needs a TOTP code. Secret: {user.totp_secret}")
+    console.print("\nPress Ctrl-C to stop everything.")
 
 
-def _people(stack: Stack) -> Table:
+def _build_user_table(stack: Stack) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="dim")
-    for heading in ("sign in as", "password", "in the group"):
+    for heading in ("username", "password", "group"):
         table.add_column(heading, no_wrap=True)
-    for person in stack.pool.people.values():
-        table.add_row(f"[bold]{person.username}[/]", person.password, ", ".join(person.groups))
+    for user in stack.pool.users.values():
+        table.add_row(f"[bold]{user.username}[/]", user.password, ", ".join(user.groups))
     return table

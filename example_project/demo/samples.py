@@ -1,4 +1,4 @@
-"""A few notes for a notebook that is new, so that the first page is not an empty one."""
+"""Sample notes for a new database."""
 
 from datetime import timedelta
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from notes.models import Note
 
 
 class Sample(NamedTuple):
-    """A note, by one of the people below, about a day some days ago."""
+    """A sample note. `author` is a key of AUTHORS; `days_ago` sets the date of the observation."""
 
     days_ago: int
     author: str
@@ -20,7 +20,7 @@ class Sample(NamedTuple):
     body: str
 
 
-# They exist in this database only: no user can sign in as them.
+# These users exist in Django's database only, so they cannot sign in with Cognito.
 AUTHORS = {"ida": ("Ida", "Marsh"), "tomas": ("Tomas", "Reed")}
 
 SAMPLES = [
@@ -77,21 +77,21 @@ SAMPLES = [
 
 
 def write_samples() -> int:
-    """Write the samples into a notebook that is empty; how many were written."""
+    """Write the sample notes if there are no notes, and return how many were written."""
     if Note.objects.exists():
         return 0
-    authors = {username: _author(username, *names) for username, names in AUTHORS.items()}
-    # Oldest first: notes of one day stand in the order of their writing.
-    notes = [_note(sample, authors[sample.author]) for sample in reversed(SAMPLES)]
+    authors = {username: _get_or_create_author(username, *names) for username, names in AUTHORS.items()}
+    # Oldest first: notes with the same date are sorted by primary key.
+    notes = [_build_note(sample, authors[sample.author]) for sample in reversed(SAMPLES)]
     return len(Note.objects.bulk_create(notes))
 
 
-def _author(username: str, first_name: str, last_name: str) -> AbstractBaseUser:
-    people = get_user_model().objects
-    person = people.filter(username=username).first()
-    return person or people.create_user(username, first_name=first_name, last_name=last_name)
+def _get_or_create_author(username: str, first_name: str, last_name: str) -> AbstractBaseUser:
+    users = get_user_model().objects
+    user = users.filter(username=username).first()
+    return user or users.create_user(username, first_name=first_name, last_name=last_name)
 
 
-def _note(sample: Sample, author: AbstractBaseUser) -> Note:
+def _build_note(sample: Sample, author: AbstractBaseUser) -> Note:
     day = timezone.localdate() - timedelta(days=sample.days_ago)
     return Note(title=sample.title, body=sample.body, place=sample.place, observed_on=day, author=author)

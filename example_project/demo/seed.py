@@ -1,4 +1,4 @@
-"""The seed of the demo's local Cognito: who is in it, and the addresses of the site that goes with it."""
+"""Read the seed of the demo's local Cognito: user pools, users, app clients and the AWS account."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 import yaml
 
 SEED_FILE = Path(__file__).resolve().parent.parent / "seed.yaml"
-SEED_ORIGIN = "http://localhost:8000"  # as the seed file writes the site's address
+SEED_ORIGIN = "http://localhost:8000"  # the site's origin in the seed file
 
 
 @dataclass(frozen=True)
-class SeededPerson:
+class SeedUser:
     """A user of the seed, with the credentials to sign in."""
 
     username: str
@@ -23,23 +23,18 @@ class SeededPerson:
 
 
 @dataclass(frozen=True)
-class SeededPool:
-    """A pool of the seed: its id, its clients' ids and secrets by name, its people by username."""
+class SeedPool:
+    """A user pool of the seed: `clients` and `secrets` by client name, `users` by username."""
 
     id: str
     clients: dict[str, str]
     secrets: dict[str, str]
-    people: dict[str, SeededPerson]
-
-
-def read(text: str) -> tuple[SeededPool, ...]:
-    """The pools that a seed describes, in its order."""
-    return tuple(_pool(described) for described in yaml.safe_load(text)["pools"])
+    users: dict[str, SeedUser]
 
 
 @dataclass(frozen=True)
-class SeededAccount:
-    """The AWS account of the seed: its bucket, its identity pools' ids by name, its administrator's key."""
+class SeedAccount:
+    """The AWS account of the seed: its bucket, the ids of its identity pools by name, its administrator's keys."""
 
     bucket: str
     identity_pools: dict[str, str]
@@ -47,36 +42,41 @@ class SeededAccount:
     admin_secret: str
 
 
-def read_account(text: str) -> SeededAccount:
-    """The account that a seed describes."""
-    described = yaml.safe_load(text)
-    admin, pools = described["admin"], described["identity_pools"]
-    return SeededAccount(
-        bucket=described["buckets"][0],
+def read_pools(text: str) -> tuple[SeedPool, ...]:
+    """Return the user pools of a seed, in the order of the seed."""
+    return tuple(_build_pool(pool) for pool in yaml.safe_load(text)["pools"])
+
+
+def read_account(text: str) -> SeedAccount:
+    """Return the AWS account of a seed."""
+    data = yaml.safe_load(text)
+    admin, pools = data["admin"], data["identity_pools"]
+    return SeedAccount(
+        bucket=data["buckets"][0],
         identity_pools={pool["name"]: pool["id"] for pool in pools},
         admin_key_id=admin["access_key_id"],
         admin_secret=admin["secret_access_key"],
     )
 
 
-def text_for(site: str) -> str:
-    """The seed with the site's real origin in its callback and sign-out addresses."""
+def render_seed(site: str) -> str:
+    """Return the text of the seed file, with `site` as the origin in its callback and sign-out URLs."""
     return SEED_FILE.read_text().replace(SEED_ORIGIN, site)
 
 
-def _pool(described: dict[str, Any]) -> SeededPool:
-    clients = {client["name"]: client["id"] for client in described["clients"]}
-    secrets = {client["name"]: client["secret"] for client in described["clients"] if client.get("secret")}
-    people = [_person(user) for user in described["users"]]
-    return SeededPool(described["id"], clients, secrets, {person.username: person for person in people})
+def _build_pool(data: dict[str, Any]) -> SeedPool:
+    clients = {client["name"]: client["id"] for client in data["clients"]}
+    secrets = {client["name"]: client["secret"] for client in data["clients"] if client.get("secret")}
+    users = [_build_user(user) for user in data["users"]]
+    return SeedPool(data["id"], clients, secrets, {user.username: user for user in users})
 
 
-def _person(user: dict[str, Any]) -> SeededPerson:
-    return SeededPerson(
-        username=user["username"],
-        name=user["name"],
-        email=user["email"],
-        password=user["password"],
-        groups=tuple(user["groups"]),
-        totp_secret=user.get("totp_secret"),
+def _build_user(data: dict[str, Any]) -> SeedUser:
+    return SeedUser(
+        username=data["username"],
+        name=data["name"],
+        email=data["email"],
+        password=data["password"],
+        groups=tuple(data["groups"]),
+        totp_secret=data.get("totp_secret"),
     )

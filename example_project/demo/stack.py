@@ -1,4 +1,4 @@
-"""The whole of Fieldnotes on one machine: a local Cognito, the migrated database, the site. Prints nothing."""
+"""The processes of the demo: a local Cognito and the site with its database. This module prints nothing."""
 
 import os
 import secrets
@@ -8,94 +8,95 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import seed
-from .ports import free_port
+from .ports import find_free_port
 from .processes import Processes
 
-# Names in the seed
+# Names of app clients and the identity pool in the seed
 WEB_CLIENT = "Fieldnotes web"
-PROGRAM_CLIENT = "Bird counter"
+MACHINE_CLIENT = "Bird counter"
 IDENTITY_POOL = "Fieldnotes"
 MANAGE = Path(__file__).resolve().parent.parent / "manage.py"
 
 
 @dataclass
 class Stack:
-    """Where everything is, and how to start it."""
+    """The local Cognito and the site: their URLs, files and processes."""
 
     state_dir: Path
     processes: Processes
     cognito_port: int
     site_port: int
-    pools: tuple[seed.SeededPool, ...] = field(init=False)
-    account: seed.SeededAccount = field(init=False)
+    pools: tuple[seed.SeedPool, ...] = field(init=False)
+    account: seed.SeedAccount = field(init=False)
 
     def __post_init__(self) -> None:
         self.seed_file = self.state_dir / "seed.yaml"
-        text = seed.text_for(self.site)
+        text = seed.render_seed(self.site)
         self.seed_file.write_text(text)
-        self.pools = seed.read(text)
+        self.pools = seed.read_pools(text)
         self.account = seed.read_account(text)
 
     @property
     def cognito(self) -> str:
-        """The local Cognito's origin."""
+        """The origin of the local Cognito."""
         return f"http://localhost:{self.cognito_port}"
 
     @property
     def site(self) -> str:
-        """The site's origin. Not 127.0.0.1: to browsers and to OAuth that is another place."""
+        """The origin of the site. Not 127.0.0.1: for browsers and for OAuth that is another origin."""
         return f"http://localhost:{self.site_port}"
 
     @property
-    def pool(self) -> seed.SeededPool:
-        """The pool whose people the site takes in."""
+    def pool(self) -> seed.SeedPool:
+        """The user pool of the site."""
         return self.pools[0]
 
     @property
     def issuer(self) -> str:
-        """What the pool's tokens name as their issuer."""
+        """The issuer of the user pool's tokens (the claim `iss`)."""
         return f"{self.cognito}/{self.pool.id}"
 
     @property
     def database(self) -> Path:
-        """The site's SQLite file."""
+        """The path of the site's SQLite database."""
         return self.state_dir / "fieldnotes.sqlite3"
 
     def start_cognito(self) -> None:
-        """Start the local Cognito and wait until it answers."""
+        """Start the local Cognito and wait until it responds."""
         command = [sys.executable, "-m", "local_cognito", "--seed", str(self.seed_file)]
         # Its keys are stored next to the demo's database: --fresh deletes both, and a check uses its own.
-        environment = {**_own_environment(), "XDG_STATE_HOME": str(self.state_dir)}
+        environment = {**_clean_environment(), "XDG_STATE_HOME": str(self.state_dir)}
         self.processes.start("cognito", [*command, "--port", str(self.cognito_port)], environment)
         self.processes.wait_for("cognito", f"{self.issuer}/.well-known/jwks.json")
 
     def start_site(self, environment: Mapping[str, str]) -> None:
-        """Bring the database up to date, start the site and wait until it answers."""
-        self.prepare(environment)
-        self.serve("site", self.site_port, environment)
+        """Migrate the database, start the site and wait until it responds."""
+        self.prepare_database(environment)
+        self.start_server("site", self.site_port, environment)
 
-    def prepare(self, environment: Mapping[str, str]) -> None:
-        """Bring the database up to date, and write the sample notes into a new one."""
+    def prepare_database(self, environment: Mapping[str, str]) -> None:
+        """Migrate the database. If it has no notes, write the sample notes."""
         for command in ("migrate", "sample_notes"):
             self.processes.run(command, [sys.executable, str(MANAGE), command], environment)
 
-    def serve(self, name: str, port: int, environment: Mapping[str, str]) -> None:
-        """Start one server process of the site and wait until it answers."""
-        # DEBUG is off, as it would be in public, so the pages for 403 and 404 are the site's own;
-        # --insecure means that the development server hands out the stylesheet all the same.
+    def start_server(self, name: str, port: int, environment: Mapping[str, str]) -> None:
+        """Start one server process of the site and wait until it responds."""
+        # DEBUG is off, as in production, so the 403 and 404 pages are the site's own.
+        # With --insecure, the development server serves static files although DEBUG is off.
         options = [f"127.0.0.1:{port}", "--noreload", "--insecure"]
         self.processes.start(name, [sys.executable, str(MANAGE), "runserver", *options], environment)
         self.processes.wait_for(name, f"http://localhost:{port}/")
 
-    def environment(self, *, jwks_uri: str = "", more_clients: tuple[str, ...] = ()) -> dict[str, str]:
-        """The site's settings: what one would set for a pool on AWS, and the addresses of this one.
+    def build_environment(self, *, jwks_uri: str = "", additional_clients: tuple[str, ...] = ()) -> dict[str, str]:
+        """Return the environment variables of the site: those for a user pool on AWS, and the local Cognito's URLs.
 
-        No AWS keys are among them: the site asks for files with those of its people.
-        `jwks_uri` is for a key server other than Cognito's own, `more_clients` names clients besides the usual two.
+        They contain no AWS keys: the site requests files with the credentials of its users.
+        `jwks_uri` replaces the JWKS URL of Cognito. `additional_clients` are names of app clients whose tokens the
+        API also accepts.
         """
-        client_ids = [self.pool.clients[name] for name in (WEB_CLIENT, PROGRAM_CLIENT, *more_clients)]
+        client_ids = [self.pool.clients[name] for name in (WEB_CLIENT, MACHINE_CLIENT, *additional_clients)]
         return {
-            **_own_environment(),
+            **_clean_environment(),
             "DJANGO_DEBUG": "0",
             "DJANGO_HTTPS": "0",
             "DJANGO_SECRET_KEY": self._secret_key(),
@@ -112,7 +113,7 @@ class Stack:
         }
 
     def _secret_key(self) -> str:
-        """One key for as long as the database lives: the sessions and tokens in it are sealed with it."""
+        """Return the secret key, which is created once: the sessions and tokens in the database depend on it."""
         file = self.state_dir / "secret_key"
         if not file.exists():
             file.touch(mode=0o600)
@@ -121,12 +122,14 @@ class Stack:
 
 
 def pick_ports(cognito: int, site: int) -> tuple[int, int]:
-    """The ports asked for where they are free, else others."""
-    cognito_port = free_port(cognito)
-    return cognito_port, free_port(site, but=frozenset({cognito_port}))
+    """Return a port for Cognito and one for the site: the preferred ports if they are free, else other ports."""
+    cognito_port = find_free_port(cognito)
+    return cognito_port, find_free_port(site, excluded=frozenset({cognito_port}))
 
 
-def _own_environment() -> dict[str, str]:
-    """Return the environment without variables of another pool: a demo sends no request to AWS."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COGNITO_", "DJANGO_", "AWS_"))}
-    return {**kept, "PYTHONUNBUFFERED": "1"}
+def _clean_environment() -> dict[str, str]:
+    """Return the environment without the variables of another user pool: the demo sends no request to AWS."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("COGNITO_", "DJANGO_", "AWS_"))
+    }
+    return {**environment, "PYTHONUNBUFFERED": "1"}

@@ -1,11 +1,14 @@
-"""Where the demo keeps its database, keys and logs between two runs: never inside the repository."""
+"""The folder of the demo's database, keys and logs. It is never inside the repository."""
 
 import os
 from pathlib import Path
 
 
-def state_dir() -> Path:
-    """The folder, made for this user alone (XDG Base Directory Specification: `XDG_STATE_HOME`)."""
+def create_state_dir() -> Path:
+    """Create the folder if it does not exist, readable by this user only, and return its path.
+
+    Source: XDG Base Directory Specification, `XDG_STATE_HOME`.
+    """
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     folder = Path(base) / "django-cognito" / "fieldnotes"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""The project: settings, addresses, and the pages that are not about notes."""
+"""The project Fieldnotes: settings, URLs, the home page and the profile page."""

@@ -1,10 +1,10 @@
-"""Django's admin with Cognito sign-in and sign-out, and the name of the site."""
+"""Django's admin with Cognito sign-in and sign-out, under the name of this site."""
 
 from django_cognito.admin import CognitoAdminSite
 
 
 class FieldnotesAdminSite(CognitoAdminSite):
-    """As the package has it."""
+    """The admin site of Fieldnotes."""
 
     site_header = site_title = "Fieldnotes"
     index_title = "Administration"

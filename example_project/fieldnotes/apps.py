@@ -1,9 +1,9 @@
-"""Puts Fieldnotes' admin site in the place of Django's own."""
+"""Replace Django's default admin site with the admin site of Fieldnotes."""
 
 from django.contrib.admin.apps import AdminConfig
 
 
 class FieldnotesAdminConfig(AdminConfig):
-    """The admin with Cognito sign-in."""
+    """The admin app with Cognito sign-in."""
 
     default_site = "fieldnotes.admin_site.FieldnotesAdminSite"

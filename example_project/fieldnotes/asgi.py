@@ -1,4 +1,4 @@
-"""Fieldnotes for an ASGI server."""
+"""ASGI configuration of Fieldnotes."""
 
 import os
 

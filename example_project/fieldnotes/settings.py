@@ -1,4 +1,4 @@
-"""Fieldnotes' settings. Everything that differs from place to place comes from the environment."""
+"""The settings of Fieldnotes. Values that depend on the deployment come from environment variables."""
 
 import os
 from pathlib import Path
@@ -8,23 +8,23 @@ from django.core.exceptions import ImproperlyConfigured
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-def flag(name: str, default: bool) -> bool:
-    """An environment variable as yes or no."""
+def env_bool(name: str, default: bool) -> bool:
+    """Return an environment variable as a boolean."""
     return os.environ.get(name, str(int(default))).lower() in ("1", "true", "yes", "on")
 
 
-def words(name: str) -> list[str]:
-    """An environment variable as a list; commas stand between the items."""
-    return [word for word in os.environ.get(name, "").replace(" ", "").split(",") if word]
+def env_list(name: str) -> list[str]:
+    """Return an environment variable with comma-separated items as a list."""
+    return [item for item in os.environ.get(name, "").replace(" ", "").split(",") if item]
 
 
-DEBUG = flag("DJANGO_DEBUG", default=False)
+DEBUG = env_bool("DJANGO_DEBUG", default=False)
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY") or ("for-development-only" if DEBUG else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("Set DJANGO_SECRET_KEY, or DJANGO_DEBUG=1 on a development machine.")
-# Sessions and refresh tokens of before a change of key stay readable while the old key is listed here.
-SECRET_KEY_FALLBACKS = words("DJANGO_SECRET_KEY_FALLBACKS")
-ALLOWED_HOSTS = words("DJANGO_ALLOWED_HOSTS") or ["localhost", "127.0.0.1"]
+# After a change of SECRET_KEY, existing sessions and refresh tokens stay valid while the old key is listed here.
+SECRET_KEY_FALLBACKS = env_list("DJANGO_SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = env_list("DJANGO_ALLOWED_HOSTS") or ["localhost", "127.0.0.1"]
 
 INSTALLED_APPS = [
     "fieldnotes.apps.FieldnotesAdminConfig",
@@ -37,7 +37,7 @@ INSTALLED_APPS = [
     "django_cognito",
     "notes",
     "files",
-    "demo",  # the `demo` command; a site of your own does without
+    "demo",  # the `demo` command; your own site does not need it
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -72,7 +72,7 @@ DATABASES = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ.get("FIELDNOTES_DATABASE", BASE_DIR / "fieldnotes.sqlite3"),
         "OPTIONS": {
-            # Parallel writers wait for each other instead of failing with "database is locked".
+            # Concurrent writers wait for each other instead of failing with "database is locked".
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             "timeout": 20,  # seconds
@@ -81,7 +81,7 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Who people are, and what they may do
+# Authentication and permissions
 
 AUTHENTICATION_BACKENDS = [
     "django_cognito.backends.CognitoBackend",
@@ -91,32 +91,35 @@ LOGIN_URL = "cognito:login"
 LOGIN_REDIRECT_URL = "/notes/"
 LOGOUT_REDIRECT_URL = "/"
 
-SITE = next((host for host in words("DJANGO_ALLOWED_HOSTS") if host[0] not in ".*"), "")  # the first that is whole
-READ = ["notes.view_note"]
-WRITE = [*READ, "notes.add_note", "notes.change_note"]
+SITE_HOST = next((host for host in env_list("DJANGO_ALLOWED_HOSTS") if host[0] not in ".*"), "")  # no wildcard
+READ_PERMISSIONS = ["notes.view_note"]
+WRITE_PERMISSIONS = [*READ_PERMISSIONS, "notes.add_note", "notes.change_note"]
 COGNITO = {
     "USER_POOL_ID": os.environ.get("COGNITO_USER_POOL_ID", ""),
     "CLIENT_ID": os.environ.get("COGNITO_CLIENT_ID", ""),
     "CLIENT_SECRET": os.environ.get("COGNITO_CLIENT_SECRET", ""),
     "DOMAIN": os.environ.get("COGNITO_DOMAIN", ""),
-    "LOGOUT_URI": f"https://{SITE}/" if SITE and not DEBUG else "",  # one of the app client's sign-out URLs
-    # Derived from the pool's id on AWS; a local Cognito has addresses of its own.
+    "LOGOUT_URI": f"https://{SITE_HOST}/" if SITE_HOST and not DEBUG else "",  # one of the app client's sign-out URLs
+    # On AWS these are derived from USER_POOL_ID. A local Cognito has other URLs.
     "ISSUER": os.environ.get("COGNITO_ISSUER", ""),
     "JWKS_URI": os.environ.get("COGNITO_JWKS_URI", ""),
-    "ENDPOINT_URL": os.environ.get("AWS_ENDPOINT_URL", ""),  # boto3 reads it as well, for S3
-    "IDENTITY_POOL_ID": os.environ.get("COGNITO_IDENTITY_POOL_ID", ""),  # without it no files are kept
+    "ENDPOINT_URL": os.environ.get("AWS_ENDPOINT_URL", ""),  # boto3 also reads this variable, for S3
+    "IDENTITY_POOL_ID": os.environ.get("COGNITO_IDENTITY_POOL_ID", ""),  # without it, file storage is off
     "GROUPS": {
-        "viewers": {"permissions": READ},
-        "editors": {"permissions": WRITE},
-        "admins": {"permissions": [*WRITE, "notes.delete_note", "auth.view_user", "auth.view_group"], "staff": True},
+        "viewers": {"permissions": READ_PERMISSIONS},
+        "editors": {"permissions": WRITE_PERMISSIONS},
+        "admins": {
+            "permissions": [*WRITE_PERMISSIONS, "notes.delete_note", "auth.view_user", "auth.view_group"],
+            "staff": True,
+        },
     },
-    # Buttons on the home page, for providers that the pool federates with: "Google,AcmeSAML", say.
-    "IDENTITY_PROVIDERS": words("COGNITO_IDENTITY_PROVIDERS"),
-    # For programs (client_credentials). The scope is of the pool's resource server "fieldnotes".
-    "SCOPES_TO_PERMISSIONS": {"fieldnotes/read": READ},
+    # Identity providers of the user pool that get a button on the home page, for example "Google,AcmeSAML".
+    "IDENTITY_PROVIDERS": env_list("COGNITO_IDENTITY_PROVIDERS"),
+    # For machine-to-machine clients (client_credentials). "fieldnotes" is a resource server of the user pool.
+    "SCOPES_TO_PERMISSIONS": {"fieldnotes/read": READ_PERMISSIONS},
 }
-if client_ids := words("COGNITO_CLIENT_IDS"):
-    # The API may take tokens of more clients than the one that signs people in here: a phone app's, say.
+if client_ids := env_list("COGNITO_CLIENT_IDS"):
+    # The API also accepts tokens of these app clients, for example of a mobile app.
     COGNITO["CLIENT_IDS"] = client_ids
 
 REST_FRAMEWORK = {
@@ -131,22 +134,22 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 20,
 }
 
-# My files: in S3, each person's under a prefix of their own
+# Files in S3, with one prefix per user
 
 FIELDNOTES_BUCKET = os.environ.get("FIELDNOTES_BUCKET", "")
 FILE_UPLOAD_HANDLERS = [
-    "files.limits.StopAtLimit",
+    "files.limits.SizeLimitUploadHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 
-# Cookies and transport. DJANGO_HTTPS=0 is for a laptop.
+# Cookies and HTTPS. Set DJANGO_HTTPS=0 on a development machine only.
 
-HTTPS = flag("DJANGO_HTTPS", default=not DEBUG)
-SESSION_COOKIE_NAME = "fieldnotes_session"  # cookies ignore ports: names of our own keep neighbours on localhost apart
+HTTPS = env_bool("DJANGO_HTTPS", default=not DEBUG)
+SESSION_COOKIE_NAME = "fieldnotes_session"  # unique: cookies of all sites on localhost are shared
 CSRF_COOKIE_NAME = "fieldnotes_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
-# "Strict" would lose a sign-in on its way back: that request comes from Cognito's site.
+# With "Strict", the browser would send no session cookie to the callback: that request comes from Cognito's site.
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 7 * 24 * 3600  # seconds
 SECURE_SSL_REDIRECT = HTTPS

@@ -1,23 +1,23 @@
-"""The addresses of Fieldnotes."""
+"""The URLs of Fieldnotes."""
 
 from django.contrib import admin
 from django.urls import include, path
 from rest_framework.routers import SimpleRouter
 
-from files.api import FilesApi
+from files.api import FileListView
 from notes.api import NoteViewSet
 
-from . import pages
+from . import views
 
 api = SimpleRouter()
 api.register("notes", NoteViewSet)
 
 urlpatterns = [
-    path("", pages.HomePage.as_view(), name="home"),
-    path("me/", pages.MePage.as_view(), name="me"),
+    path("", views.HomeView.as_view(), name="home"),
+    path("me/", views.ProfileView.as_view(), name="me"),
     path("notes/", include("notes.urls")),
     path("files/", include("files.urls")),
-    path("api/files/", FilesApi.as_view(), name="file-list"),
+    path("api/files/", FileListView.as_view(), name="file-list"),
     path("api/", include(api.urls)),
     path("auth/", include("django_cognito.urls")),
     path("admin/", admin.site.urls),

@@ -1,4 +1,4 @@
-"""Fieldnotes for a WSGI server."""
+"""WSGI configuration of Fieldnotes."""
 
 import os
 

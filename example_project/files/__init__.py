@@ -1,1 +1,1 @@
-"""My files: what people keep in S3, each under a prefix of their own, by AWS credentials of their own."""
+"""My files: users store files in S3 with their own AWS credentials, each under their own prefix."""

@@ -1,4 +1,4 @@
-"""My files over HTTP. A bearer sends the ID token of the same sign-in along: AWS takes no access token."""
+"""The files API. With a bearer token, the request also needs the ID token: AWS does not accept access tokens."""
 
 from typing import Any
 
@@ -9,33 +9,39 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from . import bucket
-from .refusals import OF_THE_SERVICE, RETRY_AFTER_SECONDS, Refusal, explain
+from .aws_errors import RETRY_AFTER_SECONDS, S3_ERRORS, AwsErrorInfo, describe_aws_error
 
 
-class FilesApi(APIView):
-    """`/api/files/`: the caller's files; `?after=NAME` for those after that one."""
+class FileListView(APIView):
+    """`/api/files/`: the files of the user. `?after=NAME` returns the files after that name."""
 
     permission_classes = [IsAuthenticated]
 
     def get(self, request: Request) -> Response:
-        """The caller's identity, a page of files by name, and the name that the next page comes after."""
+        """Return the identity id, one page of files sorted by name, and the value of `after` for the next page."""
         if not bucket.is_configured():
-            raise NotFound({"detail": "No files are kept here.", "code": "files_not_configured"})
+            raise NotFound({"detail": "File storage is not configured.", "code": "files_not_configured"})
         try:
-            own = bucket.OwnFiles(request.cognito.aws)
-            found = own.listing(after=request.query_params.get("after", ""))
-        except OF_THE_SERVICE as error:  # what django_cognito raises, it answers itself
-            raise _refused(explain(error)) from error
-        return Response({"identity_id": own.identity_id, "files": _as_json(found), "more_after": found.more_after})
+            user_files = bucket.UserFiles(request.cognito.aws)
+            listing = user_files.list(after=request.query_params.get("after", ""))
+        except S3_ERRORS as error:  # django_cognito translates its own exceptions
+            raise _build_api_exception(describe_aws_error(error)) from error
+        return Response(
+            {
+                "identity_id": user_files.identity_id,
+                "files": _serialize_files(listing),
+                "more_after": listing.more_after,
+            }
+        )
 
 
-def _as_json(found: bucket.Listing) -> list[dict[str, Any]]:
-    return [{"name": file.name, "size": file.size, "modified": file.modified} for file in found.files]
+def _serialize_files(listing: bucket.FileListing) -> list[dict[str, Any]]:
+    return [{"name": file.name, "size": file.size, "modified": file.modified} for file in listing.files]
 
 
-def _refused(refusal: Refusal) -> APIException:
-    error = APIException({"detail": refusal.sentence, "code": refusal.code}, code=refusal.code)
-    error.status_code = refusal.status
-    if refusal.may_pass:
-        error.wait = RETRY_AFTER_SECONDS  # DRF makes Retry-After of it
-    return error
+def _build_api_exception(info: AwsErrorInfo) -> APIException:
+    exception = APIException({"detail": info.message, "code": info.code}, code=info.code)
+    exception.status_code = info.status
+    if info.is_temporary:
+        exception.wait = RETRY_AFTER_SECONDS  # DRF sets the Retry-After header from this attribute
+    return exception

@@ -1,10 +1,10 @@
-"""Names the app for Django."""
+"""The configuration of the app `files`."""
 
 from django.apps import AppConfig
 
 
 class FilesConfig(AppConfig):
-    """My files."""
+    """The app for the users' files."""
 
     name = "files"
     verbose_name = "My files"

@@ -1,4 +1,4 @@
-"""The addresses of the pages about files."""
+"""The URLs of the files pages."""
 
 from django.urls import path
 
@@ -6,8 +6,8 @@ from . import views
 
 app_name = "files"
 urlpatterns = [
-    path("", views.FileList.as_view(), name="list"),
-    path("mine/<str:name>/", views.FileDownload.as_view(), name="download"),
-    path("mine/<str:name>/delete/", views.FileDelete.as_view(), name="delete"),
-    path("other-user/", views.OtherUserFiles.as_view(), name="other_user"),
+    path("", views.FileListView.as_view(), name="list"),
+    path("mine/<str:name>/", views.FileDownloadView.as_view(), name="download"),
+    path("mine/<str:name>/delete/", views.FileDeleteView.as_view(), name="delete"),
+    path("other-user/", views.OtherUserFilesView.as_view(), name="other_user"),
 ]

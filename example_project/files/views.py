@@ -1,4 +1,4 @@
-"""The pages about files. Addresses name a file, never a key: what they reach lies under the asker's own prefix."""
+"""The files pages. A URL contains the name of a file and never an S3 key, so it reaches files of the user only."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,95 +12,95 @@ from django.utils.functional import cached_property
 from django.views import View
 from django.views.generic import FormView, TemplateView
 
-from .asking_aws import AsksAws
-from .bucket import NameTakenError, NoSuchFileError, OwnFiles, is_name, listing, read
+from .aws_errors import S3_ERRORS, AwsErrorInfo, describe_aws_error
+from .bucket import NameTakenError, NoSuchFileError, UserFiles, is_valid_name, list_files, read_object
 from .forms import IdentityForm, UploadForm
-from .refusals import OF_THE_SERVICE, Refusal, explain
+from .mixins import AwsErrorMixin
 
-SOME_NAME = "diary.txt"  # AWS's refusal is the same whether there is such a file or not
+EXAMPLE_NAME = "diary.txt"  # AWS returns the same error whether this file exists or not
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What was asked for, and AWS's refusal; None where it allowed it."""
+class AccessResult:
+    """The result of one request to AWS. `aws_error` is None if AWS allowed the request."""
 
     question: str
-    refusal: Refusal | None
+    aws_error: AwsErrorInfo | None
 
 
-class OwnFilesPage(AsksAws):
-    """A page about the files of the person who asks."""
+class UserFilesMixin(AwsErrorMixin):
+    """A page about the files of the authenticated user."""
 
     @cached_property
-    def own_files(self) -> OwnFiles:
-        """Theirs, and by their own credentials."""
-        return OwnFiles(self.request.cognito.aws)
+    def user_files(self) -> UserFiles:
+        """The files of the user, with the AWS credentials of the user."""
+        return UserFiles(self.request.cognito.aws)
 
 
-class FileList(OwnFilesPage, FormView):
-    """My files, and the form for another one."""
+class FileListView(UserFilesMixin, FormView):
+    """List the files of the user, and upload another one."""
 
     template_name = "files/file_list.html"
     form_class = UploadForm
     success_url = reverse_lazy("files:list")
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """One page of files, by name."""
+        """Add one page of files, sorted by name."""
         after = self.request.GET.get("after", "")
         return super().get_context_data(
-            identity_id=self.own_files.identity_id,
-            listing=self.own_files.listing(after=after),
+            identity_id=self.user_files.identity_id,
+            listing=self.user_files.list(after=after),
             is_first=not after,
             **kwargs,
         )
 
     def form_valid(self, form: UploadForm) -> HttpResponse:
-        """Store it; a file of the same name stays what it was."""
+        """Store the file. A file with the same name is not replaced."""
         file = form.cleaned_data["file"]
         try:
-            self.own_files.put(file.name, file.file, form.content_type)
+            self.user_files.put(file.name, file.file, form.content_type)
         except NameTakenError:
-            form.add_error("file", "You have a file of this name. Delete that one first, or rename this one.")
+            form.add_error("file", "You have a file with this name. Delete that file or rename the new one.")
             return self.form_invalid(form)
-        messages.success(self.request, f"“{file.name}” is among your files.")
+        messages.success(self.request, f"“{file.name}” was uploaded.")
         return super().form_valid(form)
 
 
-class OneFile(OwnFilesPage):
-    """A page about one of my files, by its name."""
+class FileNameMixin(UserFilesMixin):
+    """A page about one file of the user. The URL contains its name."""
 
     def dispatch(self, request: HttpRequest, *args: Any, name: str, **kwargs: Any) -> HttpResponse:
-        """What cannot be a name is not asked for."""
-        if not is_name(name):
+        """Raise Http404 for an invalid name, without a request to AWS."""
+        if not is_valid_name(name):
             raise Http404
         return super().dispatch(request, *args, name=name, **kwargs)
 
 
-class FileDownload(OneFile, View):
-    """Download a file: an uploaded file never runs as a page of this site."""
+class FileDownloadView(FileNameMixin, View):
+    """Download a file. The browser never displays an uploaded file as a page of this site."""
 
     def get(self, request: HttpRequest, name: str) -> HttpResponse:
-        """The file as it comes from S3, piece by piece."""
+        """Stream the file from S3."""
         try:
-            found = self.own_files.read(name)
+            s3_response = self.user_files.read(name)
         except NoSuchFileError as error:
             raise Http404 from error
-        return file_response(found, as_attachment=True, filename=name)
+        return build_file_response(s3_response, as_attachment=True, filename=name)
 
 
-class FileDelete(OneFile, TemplateView):
-    """Delete a file, after asking."""
+class FileDeleteView(FileNameMixin, TemplateView):
+    """Delete a file. GET shows a confirmation page."""
 
     template_name = "files/file_confirm_delete.html"
 
     def post(self, request: HttpRequest, name: str) -> HttpResponse:
-        """Delete, and say so."""
-        self.own_files.delete(name)
+        """Delete the file and show a message."""
+        self.user_files.delete(name)
         messages.success(request, f"“{name}” was deleted.")
         return redirect("files:list")
 
 
-class OtherUserFiles(AsksAws, FormView):
+class OtherUserFilesView(AwsErrorMixin, FormView):
     """Try the files of another user: the request is sent to AWS unchanged, with the credentials of this user."""
 
     template_name = "files/other_user.html"
@@ -108,37 +108,40 @@ class OtherUserFiles(AsksAws, FormView):
     http_method_names = ["get", "head", "options"]
 
     def get_form_kwargs(self) -> dict[str, Any]:
-        """Asking changes nothing, so the question stands in the address."""
+        """Read the form from the query string: the request changes nothing, so it uses GET."""
         return {**super().get_form_kwargs(), "data": self.request.GET or None}
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Show the form, with the responses of AWS if a user was entered."""
+        """Show the form, with the responses of AWS if an identity was entered."""
         form = self.get_form()
-        answers = self._answers(form.cleaned_data["identity"]) if form.is_valid() else []
-        return self.render_to_response(self.get_context_data(form=form, answers=answers))
+        results = self._try_access(form.cleaned_data["identity"]) if form.is_valid() else []
+        return self.render_to_response(self.get_context_data(form=form, results=results))
 
-    def _answers(self, identity_id: str) -> list[Answer]:
-        aws, key = self.request.cognito.aws, f"{identity_id}/{SOME_NAME}"
+    def _try_access(self, identity_id: str) -> list[AccessResult]:
+        aws, key = self.request.cognito.aws, f"{identity_id}/{EXAMPLE_NAME}"
         return [
-            Answer("May I list their files?", _refusal_of(lambda: listing(aws, identity_id))),
-            Answer(f"May I read their “{SOME_NAME}”?", _refusal_of(lambda: read(aws, key)["Body"].close())),
+            AccessResult("May I list their files?", _get_aws_error(lambda: list_files(aws, identity_id))),
+            AccessResult(
+                f"May I read their “{EXAMPLE_NAME}”?",
+                _get_aws_error(lambda: read_object(aws, key)["Body"].close()),
+            ),
         ]
 
 
-def _refusal_of(ask: Callable[[], Any]) -> Refusal | None:
+def _get_aws_error(send_request: Callable[[], Any]) -> AwsErrorInfo | None:
     try:
-        ask()
-    except OF_THE_SERVICE as error:
-        return explain(error)
+        send_request()
+    except S3_ERRORS as error:
+        return describe_aws_error(error)
     return None
 
 
-def file_response(found: Any, **options: Any) -> FileResponse:
+def build_file_response(s3_response: Any, **options: Any) -> FileResponse:
     """Stream the response of GetObject without storing a copy."""
-    response = FileResponse(found["Body"], content_type=found["ContentType"], **options)
-    response["Content-Length"] = found["ContentLength"]
+    response = FileResponse(s3_response["Body"], content_type=s3_response["ContentType"], **options)
+    response["Content-Length"] = s3_response["ContentLength"]
     response["Cache-Control"] = "private, no-store"
-    # Whatever it turns out to be, it is not a page: it runs nothing and loads nothing.
+    # A browser that displays the file nevertheless runs no script and loads nothing.
     response["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response["X-Content-Type-Options"] = "nosniff"
     return response

@@ -1,1 +1,1 @@
-"""The journey: a person's way through the running site over real HTTP, step by step. Knows no Django."""
+"""The journey: end-to-end steps through the running site over HTTP. This package does not depend on Django."""

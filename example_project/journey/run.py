@@ -1,4 +1,4 @@
-"""Sets the world up, takes the steps, and prints a line for each."""
+"""Start the site, run the steps and print one line per step."""
 
 from typing import Any
 
@@ -7,97 +7,101 @@ from rich.console import Console
 from rich.markup import escape
 
 from demo.backup import back_up_database, refresh_from_backup
-from demo.census import count_users
-from demo.ports import free_port
-from demo.seed import SeededPool
-from demo.stack import IDENTITY_POOL, PROGRAM_CLIENT, WEB_CLIENT, Stack
+from demo.ports import find_free_port
+from demo.seed import SeedPool
+from demo.stack import IDENTITY_POOL, MACHINE_CLIENT, WEB_CLIENT, Stack
+from demo.users import count_users
 
-from .key_relay import KeyRelay
+from .context import Client, Context
+from .jwks_proxy import JwksProxy
 from .step import Outcome
 from .steps import ALL
-from .world import Client, World
 
-SHORT_LIVED_CLIENT = BRIEF_IDENTITY_POOL = "Fieldnotes, for seconds"
+SHORT_LIVED_CLIENT = SHORT_LIVED_IDENTITY_POOL = "Fieldnotes short-lived"
 
 
-def make_the_journey(stack: Stack) -> bool:
-    """Start everything, take every step, print what was expected and seen; whether all of it held."""
+def run_journey(stack: Stack) -> bool:
+    """Start the processes, run all steps and print their results. Return whether all steps passed."""
     console = Console(soft_wrap=True, highlight=False)
-    console.print("Starting a Cognito and Fieldnotes ...", style="dim")
+    console.print("Starting a local Cognito and Fieldnotes ...", style="dim")
     stack.start_cognito()
-    with KeyRelay(f"{stack.issuer}/.well-known/jwks.json") as relay:
-        environment = stack.environment(jwks_uri=relay.url, more_clients=(SHORT_LIVED_CLIENT,))
+    with JwksProxy(f"{stack.issuer}/.well-known/jwks.json") as jwks_proxy:
+        environment = stack.build_environment(jwks_uri=jwks_proxy.url, additional_clients=(SHORT_LIVED_CLIENT,))
         stack.start_site(environment)
-        world = world_of(stack, relay, environment)
-        outcomes = [_said(console, number, step.take(world)) for number, step in enumerate(ALL, start=1)]
-    held = sum(outcome.held for outcome in outcomes)
-    all_held = held == len(outcomes)
-    console.print(f"\n{held} of {len(outcomes)} steps held.", style="bold green" if all_held else "bold red")
-    return all_held
+        context = build_context(stack, jwks_proxy, environment)
+        outcomes = []
+        for number, step in enumerate(ALL, start=1):
+            outcomes.append(step.run(context))
+            _print_outcome(console, number, outcomes[-1])
+    success_count = sum(outcome.is_success for outcome in outcomes)
+    all_passed = success_count == len(outcomes)
+    style = "bold green" if all_passed else "bold red"
+    console.print(f"\n{success_count} of {len(outcomes)} steps passed.", style=style)
+    return all_passed
 
 
-def world_of(stack: Stack, relay: KeyRelay, environment: dict[str, str]) -> World:
-    """The world that the steps find."""
+def build_context(stack: Stack, jwks_proxy: JwksProxy, environment: dict[str, str]) -> Context:
+    """Return the context of the steps."""
 
-    def start_late_site() -> str:
-        port = free_port(0)
-        stack.serve("late site", port, environment)
+    def start_second_site() -> str:
+        port = find_free_port(0)
+        stack.start_server("second site", port, environment)
         return f"http://localhost:{port}"
 
-    elsewhere = stack.pools[1]
+    other_pool = stack.pools[1]
 
-    def start_brief_site() -> str:
-        port = free_port(0)
-        pool_id, database = stack.account.identity_pools[BRIEF_IDENTITY_POOL], stack.state_dir / "brief.sqlite3"
-        changed = {**environment, "COGNITO_IDENTITY_POOL_ID": pool_id, "FIELDNOTES_DATABASE": str(database)}
-        stack.prepare(changed)
-        stack.serve("brief site", port, changed)
+    def start_short_lived_site() -> str:
+        port = find_free_port(0)
+        pool_id = stack.account.identity_pools[SHORT_LIVED_IDENTITY_POOL]
+        database = stack.state_dir / "short-lived.sqlite3"
+        variables = {**environment, "COGNITO_IDENTITY_POOL_ID": pool_id, "FIELDNOTES_DATABASE": str(database)}
+        stack.prepare_database(variables)
+        stack.start_server("short-lived site", port, variables)
         return f"http://localhost:{port}"
 
-    return World(
+    return Context(
         site=stack.site,
         cognito=stack.cognito,
-        web=_client(stack.pool, WEB_CLIENT),
-        short_lived=_client(stack.pool, SHORT_LIVED_CLIENT),
-        other_client=_client(stack.pool, "Some other app"),
-        other_pool=_client(elsewhere, "Elsewhere"),
-        people=stack.pool.people,
-        stranger=elsewhere.people["erin"],
-        idp=_user_pool_api(stack),
-        key_relay=relay,
-        start_late_site=start_late_site,
+        web_client=_get_client(stack.pool, WEB_CLIENT),
+        short_lived_client=_get_client(stack.pool, SHORT_LIVED_CLIENT),
+        other_client=_get_client(stack.pool, "Some other app"),
+        other_pool_client=_get_client(other_pool, "Elsewhere"),
+        users=stack.pool.users,
+        other_pool_user=other_pool.users["erin"],
+        idp=_build_user_pool_client(stack),
+        jwks_proxy=jwks_proxy,
+        start_second_site=start_second_site,
         back_up_database=lambda: back_up_database(stack),
         refresh_from_backup=lambda username: refresh_from_backup(stack, username, environment),
-        program=_client(stack.pool, PROGRAM_CLIENT),
-        program_secret=stack.pool.secrets[PROGRAM_CLIENT],
+        machine_client=_get_client(stack.pool, MACHINE_CLIENT),
+        machine_client_secret=stack.pool.secrets[MACHINE_CLIENT],
         bucket=stack.account.bucket,
         identity_pool_id=stack.account.identity_pools[IDENTITY_POOL],
-        brief_identity_pool_id=stack.account.identity_pools[BRIEF_IDENTITY_POOL],
-        s3_admin=_s3_of_the_administrator(stack),
-        start_brief_site=start_brief_site,
+        short_lived_identity_pool_id=stack.account.identity_pools[SHORT_LIVED_IDENTITY_POOL],
+        s3_admin=_build_s3_admin_client(stack),
+        start_short_lived_site=start_short_lived_site,
         count_users=lambda: count_users(stack),
     )
 
 
-def _client(pool: SeededPool, name: str) -> Client:
+def _get_client(pool: SeedPool, name: str) -> Client:
     return Client(pool.id, pool.clients[name])
 
 
-def _user_pool_api(stack: Stack) -> Any:
-    """boto3's client of the local Cognito. It has its own access keys, so that it never uses real ones."""
+def _build_user_pool_client(stack: Stack) -> Any:
+    """Return boto3's client of the local Cognito. It has its own access keys, so it never uses real ones."""
     keys = {"aws_access_key_id": "demo", "aws_secret_access_key": "demo"}
     region = stack.pool.id.partition("_")[0]
     return boto3.client("cognito-idp", endpoint_url=stack.cognito, region_name=region, **keys)
 
 
-def _s3_of_the_administrator(stack: Stack) -> Any:
+def _build_s3_admin_client(stack: Stack) -> Any:
     account, region = stack.account, stack.pool.id.partition("_")[0]
     keys = {"aws_access_key_id": account.admin_key_id, "aws_secret_access_key": account.admin_secret}
     return boto3.client("s3", endpoint_url=stack.cognito, region_name=region, **keys)
 
 
-def _said(console: Console, number: int, outcome: Outcome) -> Outcome:
-    mark = "[green]ok  [/]" if outcome.held else "[bold red]FAIL[/]"
-    told = f"[dim]expected:[/] {escape(outcome.expected)} [dim]| seen:[/] {escape(outcome.seen)}"
-    console.print(f"{mark} [dim]{number:>2}[/] [bold]{escape(outcome.title)}[/] [dim]|[/] {told}")
-    return outcome
+def _print_outcome(console: Console, number: int, outcome: Outcome) -> None:
+    mark = "[green]ok  [/]" if outcome.is_success else "[bold red]FAIL[/]"
+    results = f"[dim]expected:[/] {escape(outcome.expected)} [dim]| actual:[/] {escape(outcome.actual)}"
+    console.print(f"{mark} [dim]{number:>2}[/] [bold]{escape(outcome.title)}[/] [dim]|[/] {results}")

@@ -1,15 +1,15 @@
-"""Signing in by SRP with pycognito: a judge of the proof that this project did not write."""
+"""Sign-in by SRP with pycognito, an independent implementation of the protocol."""
 
 from typing import Any
 
 from pycognito.aws_srp import AWSSRP
 
-from demo.seed import SeededPerson
+from demo.seed import SeedUser
 
-from .world import Client
+from .context import Client
 
 
-def sign_in(idp: Any, client: Client, person: SeededPerson, *, password: str = "") -> str:
-    """An access token of the person at that client. Raises botocore's ClientError where Cognito refuses."""
-    srp = AWSSRP(person.username, password or person.password, client.pool_id, client.id, client=idp)
+def sign_in(idp: Any, client: Client, user: SeedUser, *, password: str = "") -> str:
+    """Sign in at the app client and return the access token. Raise botocore's ClientError if Cognito refuses."""
+    srp = AWSSRP(user.username, password or user.password, client.pool_id, client.id, client=idp)
     return str(srp.authenticate_user()["AuthenticationResult"]["AccessToken"])

@@ -1,4 +1,4 @@
-"""What a step of the journey is: a title, what is expected, and a function that says what it saw."""
+"""A step of the journey: a title, the expected result and a function that returns the actual result."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,41 +6,43 @@ from dataclasses import dataclass
 import requests
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .page import LostError
-from .world import World
+from .context import Context
+from .page import UnexpectedPageError
+
+_STEP_ERRORS = (UnexpectedPageError, requests.RequestException, BotoCoreError, ClientError, ValueError, KeyError)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a step went."""
+    """The result of a step."""
 
     title: str
     expected: str
-    seen: str
+    actual: str
 
     @property
-    def held(self) -> bool:
-        """Whether what was seen is what was expected, to the word."""
-        return self.seen == self.expected
+    def is_success(self) -> bool:
+        """Whether the actual result is exactly the expected one."""
+        return self.actual == self.expected
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step: `look` takes it and says what it saw, in the words of `expected` if all went well."""
+    """A step. `function` returns the actual result, in the words of `expected` if the step succeeds."""
 
     title: str
     expected: str
-    look: Callable[[World], str]
+    function: Callable[[Context], str]
 
-    def take(self, world: World) -> Outcome:
-        """Take the step. What stops it on the way is what it saw, and the journey goes on with the next."""
+    def run(self, context: Context) -> Outcome:
+        """Run the step. If it raises an error, the error is the actual result, and the journey continues."""
         try:
-            seen = self.look(world)
-        except (LostError, requests.RequestException, BotoCoreError, ClientError, ValueError, KeyError) as error:
-            seen = f"{type(error).__name__}: {error}"
-        return Outcome(self.title, self.expected, seen)
+            actual = self.function(context)
+        except _STEP_ERRORS as error:
+            actual = f"{type(error).__name__}: {error}"
+        return Outcome(self.title, self.expected, actual)
 
 
-def step(title: str, *, expected: str) -> Callable[[Callable[[World], str]], Step]:
-    """Make a function a step."""
-    return lambda look: Step(title, expected, look)
+def step(title: str, *, expected: str) -> Callable[[Callable[[Context], str]], Step]:
+    """Return a decorator that converts a function to a step."""
+    return lambda function: Step(title, expected, function)

@@ -1,1 +1,1 @@
-"""Field notes: what people saw, where and when."""
+"""Field notes: observations with a date and a place."""

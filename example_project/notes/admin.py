@@ -1,4 +1,4 @@
-"""Notes in the admin."""
+"""Notes in the Django admin."""
 
 from django.contrib import admin
 
@@ -7,7 +7,7 @@ from .models import Note
 
 @admin.register(Note)
 class NoteAdmin(admin.ModelAdmin):
-    """A table of notes, searchable."""
+    """The admin pages for notes."""
 
     list_display = ["title", "place", "observed_on", "author"]
     list_filter = ["observed_on"]
@@ -17,7 +17,7 @@ class NoteAdmin(admin.ModelAdmin):
     readonly_fields = ["author", "created", "updated"]
 
     def save_model(self, request, obj, form, change) -> None:
-        """Set the author of a new note; an edited note keeps its author."""
+        """Set the author of a new note. An existing note keeps its author."""
         if not change:
             obj.author = request.user
         super().save_model(request, obj, form, change)

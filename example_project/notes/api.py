@@ -1,4 +1,4 @@
-"""Notes over HTTP: for a person's browser session, and for a bearer of Cognito's access token."""
+"""The notes API. It accepts Django sessions and Cognito access tokens."""
 
 from rest_framework import serializers, viewsets
 from rest_framework.serializers import BaseSerializer
@@ -7,7 +7,7 @@ from .models import Note
 
 
 class NoteSerializer(serializers.ModelSerializer):
-    """A note as JSON; the author is read-only."""
+    """A note as JSON. The author is read-only."""
 
     author = serializers.SlugRelatedField(slug_field="username", read_only=True)
 
@@ -17,11 +17,11 @@ class NoteSerializer(serializers.ModelSerializer):
 
 
 class NoteViewSet(viewsets.ModelViewSet):
-    """`/api/notes/`: list, read, write, change, delete."""
+    """`/api/notes/`: list, retrieve, create, update and delete notes."""
 
     queryset = Note.objects.select_related("author")
     serializer_class = NoteSerializer
 
     def perform_create(self, serializer: BaseSerializer) -> None:
-        """The author is who asks."""
+        """Set the author to the user of the request."""
         serializer.save(author=self.request.user)

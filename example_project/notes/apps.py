@@ -1,10 +1,10 @@
-"""Names the app for Django."""
+"""The configuration of the app `notes`."""
 
 from django.apps import AppConfig
 
 
 class NotesConfig(AppConfig):
-    """Field notes."""
+    """The app for notes."""
 
     name = "notes"
     verbose_name = "Field notes"

@@ -1,4 +1,4 @@
-"""The form that a note is written in."""
+"""The form for a note."""
 
 from django import forms
 
@@ -6,7 +6,7 @@ from .models import Note
 
 
 class NoteForm(forms.ModelForm):
-    """The fields of a note. The author is the user who writes it, and is no field."""
+    """The fields of a note that the user edits. The view sets the author."""
 
     class Meta:
         model = Note
@@ -15,4 +15,4 @@ class NoteForm(forms.ModelForm):
             "observed_on": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
             "body": forms.Textarea(attrs={"rows": 10}),
         }
-        help_texts = {"place": "Optional. As you would tell a friend: “the bend below the mill”."}
+        help_texts = {"place": "Optional, for example “the bend below the mill”."}

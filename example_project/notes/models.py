@@ -1,4 +1,4 @@
-"""What is kept: notes."""
+"""The model of a note."""
 
 import datetime
 
@@ -9,22 +9,22 @@ from django.urls import reverse
 from django.utils import timezone
 
 
-def not_in_the_future(day: datetime.date) -> None:
-    """A note tells what was seen; raises ValidationError for a day that has not come."""
+def validate_not_in_future(day: datetime.date) -> None:
+    """Raise ValidationError if `day` is in the future."""
     if day > timezone.localdate():
-        raise ValidationError("This day has not come yet.", code="future")
+        raise ValidationError("The date must not be in the future.", code="future")
 
 
 class Note(models.Model):
-    """A note about an observation outdoors."""
+    """A note about an observation."""
 
     title = models.CharField(max_length=120)
     body = models.TextField("what you saw")
     place = models.CharField(max_length=120, blank=True)
-    observed_on = models.DateField(default=timezone.localdate, validators=[not_in_the_future])
-    # A person may leave; what they saw was seen all the same.
+    observed_on = models.DateField(default=timezone.localdate, validators=[validate_not_in_future])
+    # A user who has written notes cannot be deleted.
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="notes")
-    # In the bucket, under the author's prefix; empty where there is none.
+    # The S3 key of the photo, under the author's prefix; empty if there is no photo.
     photo_key = models.CharField(max_length=200, blank=True, editable=False)
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
@@ -36,5 +36,5 @@ class Note(models.Model):
         return self.title
 
     def get_absolute_url(self) -> str:
-        """The note's own page."""
+        """Return the URL of the note's page."""
         return reverse("notes:detail", args=[self.pk])

@@ -1,14 +1,19 @@
-"""Who may do what at the API: Django's model permissions. DRF imports this file by the settings, so it stands alone."""
+"""The permissions of the API. The settings name this class, so this module must not import views or serializers."""
 
 from rest_framework import permissions
 
-_READ = ["%(app_label)s.view_%(model_name)s"]
+_VIEW_PERMISSION = ["%(app_label)s.view_%(model_name)s"]
 
 
 class ModelPermissions(permissions.DjangoModelPermissions):
-    """Django's model permissions, the one for reading included: DRF's own class allows every user to read."""
+    """Django's model permissions, including "view": DRF's own class allows every user to read."""
 
-    perms_map = {**permissions.DjangoModelPermissions.perms_map, "GET": _READ, "HEAD": _READ, "OPTIONS": _READ}
-    # A refusal with a code, like those of django_cognito.
+    perms_map = {
+        **permissions.DjangoModelPermissions.perms_map,
+        "GET": _VIEW_PERMISSION,
+        "HEAD": _VIEW_PERMISSION,
+        "OPTIONS": _VIEW_PERMISSION,
+    }
+    # The response has a code, like the error responses of django_cognito.
     message = {"detail": "Your permissions do not allow this.", "code": "permission_required"}
     code = "permission_required"

@@ -1,4 +1,4 @@
-"""The pages about notes. Who may see or do what is Django's permissions, and nothing else."""
+"""The notes pages. Access depends on Django's permissions only."""
 
 from typing import Any
 
@@ -15,73 +15,73 @@ from .forms import NoteForm
 from .models import Note
 
 
-class NotePage(PermissionRequiredMixin):
-    """What every page about notes shares: notes come with their authors."""
+class NoteMixin(PermissionRequiredMixin):
+    """The base of all notes pages."""
 
     def get_queryset(self) -> QuerySet[Note]:
-        """One query for a page of notes and the names under them."""
+        """Return the notes with their authors, in one query."""
         return Note.objects.select_related("author")
 
 
-class NoteList(NotePage, generic.ListView):
-    """All notes, newest first."""
+class NoteListView(NoteMixin, generic.ListView):
+    """List all notes, most recent first."""
 
     permission_required = "notes.view_note"
     paginate_by = 10
 
 
-class NoteDetail(NotePage, generic.DetailView):
-    """One note."""
+class NoteDetailView(NoteMixin, generic.DetailView):
+    """Show one note."""
 
     permission_required = "notes.view_note"
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Whether it is the reader's own, and whether there is a place for photos. AWS is not asked here."""
-        is_own = self.object.author_id == self.request.user.pk
-        return super().get_context_data(is_own=is_own, has_files=bucket.is_configured(), **kwargs)
+        """Add whether the user is the author and whether file storage is configured. Send no request to AWS."""
+        is_author = self.object.author_id == self.request.user.pk
+        return super().get_context_data(is_author=is_author, has_files=bucket.is_configured(), **kwargs)
 
 
-class NoteWriting(NotePage):
-    """What creating and editing share: the form, and a word when it is done."""
+class NoteFormMixin(NoteMixin):
+    """The base of the pages that create and edit a note: the form and the message after it was saved."""
 
     form_class = NoteForm
     template_name = "notes/note_form.html"
-    done = ""
+    success_message = ""
 
     def form_valid(self, form: NoteForm) -> HttpResponse:
-        """Save, and say so."""
+        """Save the note and show a message."""
         response = super().form_valid(form)
-        messages.success(self.request, self.done.format(title=form.instance.title))
+        messages.success(self.request, self.success_message.format(title=form.instance.title))
         return response
 
 
-class NoteCreate(NoteWriting, generic.CreateView):
-    """Write a new note."""
+class NoteCreateView(NoteFormMixin, generic.CreateView):
+    """Create a note."""
 
     permission_required = "notes.add_note"
-    done = "“{title}” is in the notebook."
+    success_message = "“{title}” was saved."
 
     def form_valid(self, form: NoteForm) -> HttpResponse:
-        """The author is who writes it."""
+        """Set the author to the user of the request."""
         form.instance.author = self.request.user
         return super().form_valid(form)
 
 
-class NoteUpdate(NoteWriting, generic.UpdateView):
+class NoteUpdateView(NoteFormMixin, generic.UpdateView):
     """Edit a note."""
 
     permission_required = "notes.change_note"
-    done = "“{title}” was changed."
+    success_message = "“{title}” was changed."
 
 
-class NoteDelete(NotePage, generic.DeleteView):
-    """Tear a note out, after asking."""
+class NoteDeleteView(NoteMixin, generic.DeleteView):
+    """Delete a note. GET shows a confirmation page."""
 
     permission_required = "notes.delete_note"
     success_url = reverse_lazy("notes:list")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        """Delete, and say so."""
+        """Delete the note and show a message."""
         title = self.object.title
         response = super().form_valid(form)
         messages.success(self.request, f"“{title}” was deleted.")

@@ -1,4 +1,4 @@
-"""Fieldnotes as people meet it: its own settings in a process of its own, with a local Cognito, over HTTP."""
+"""Run Fieldnotes in a separate process with its own settings and a local Cognito; the tests use HTTP."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from tests.support.source import EXAMPLE
 sys.path.insert(0, str(EXAMPLE))
 
 from demo import seed
-from demo.ports import free_port
+from demo.ports import find_free_port
 from demo.processes import Processes
 from demo.stack import Stack
 from django_cognito.testing import fixtures
@@ -27,36 +27,36 @@ local_cognito = fixtures.local_cognito
 
 @pytest.fixture(scope="session")
 def site_port() -> int:
-    """Where the site will be: the seed must know it before the site starts."""
-    return free_port(0)
+    """Return the port of the site. The seed needs it before the site starts."""
+    return find_free_port(0)
 
 
 @pytest.fixture(scope="session")
 def cognito_seed(site_port: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The example's own seed, with the site's address in it."""
+    """Return the path of the example's seed with the URL of the site."""
     file = tmp_path_factory.mktemp("seed") / "seed.yaml"
-    file.write_text(seed.text_for(f"http://localhost:{site_port}"))
+    file.write_text(seed.render_seed(f"http://localhost:{site_port}"))
     return file
 
 
 @pytest.fixture(scope="session")
 def stack(local_cognito: "Emulator", site_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The running site, with the sample notes in it. Tests share it: each looks for what it wrote itself."""
+    """Yield the running site with the sample notes. Tests share it, so each test checks its own notes only."""
     folder = tmp_path_factory.mktemp("fieldnotes")
     with Processes(folder) as processes:
-        running = Stack(folder, processes, local_cognito.port, site_port)
-        running.start_site(running.environment())
-        yield running
+        running_stack = Stack(folder, processes, local_cognito.port, site_port)
+        running_stack.start_site(running_stack.build_environment())
+        yield running_stack
 
 
 @pytest.fixture
-def signed_in(stack: Stack) -> Callable[[str], Browser]:
-    """`signed_in("alice")` is a browser in which she has signed in at the hosted UI."""
+def sign_in(stack: Stack) -> Callable[[str], Browser]:
+    """Return a function that signs a user in at the hosted UI and returns the browser."""
 
-    def sign_in(username: str) -> Browser:
+    def sign_in_with_new_browser(username: str) -> Browser:
         browser = Browser()
         page = browser.open(f"{stack.site}/auth/login/?next=/me/")
-        hosted_ui.give_password(browser, page, stack.pool.people[username])
+        hosted_ui.submit_password(browser, page, stack.pool.users[username])
         return browser
 
-    return sign_in
+    return sign_in_with_new_browser

@@ -1,4 +1,4 @@
-"""The demo: ports, child processes, and the end of all of them."""
+"""Test the demo: its ports, its seed and its child processes."""
 
 import os
 import signal
@@ -10,80 +10,78 @@ from pathlib import Path
 import pytest
 
 from demo import seed
-from demo.ports import free_port, is_free
-from demo.processes import ChildEndedError, Processes
+from demo.ports import find_free_port, is_free
+from demo.processes import ChildExitedError, Processes
 from tests.support.source import EXAMPLE
 
-SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+SLEEP_COMMAND = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
-def test_a_port_that_is_free_is_taken_as_wanted() -> None:
-    port = free_port(0)
-    assert free_port(port) == port
+def test_preferred_port_is_used_if_it_is_free() -> None:
+    port = find_free_port(0)
+    assert find_free_port(port) == port
 
 
-def test_for_a_port_that_somebody_listens_on_another_is_found() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        assert free_port(port) not in (0, port)
+def test_port_in_use_is_replaced() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert find_free_port(port) not in (0, port)
 
 
-def test_two_servers_never_get_the_same_port() -> None:
-    port = free_port(0)
-    assert free_port(port, but=frozenset({port})) != port
+def test_excluded_port_is_replaced() -> None:
+    port = find_free_port(0)
+    assert find_free_port(port, excluded=frozenset({port})) != port
 
 
-def test_the_seed_names_the_site_where_it_really_is() -> None:
-    text = seed.text_for("http://localhost:1234")
+def test_seed_contains_the_actual_site_url() -> None:
+    text = seed.render_seed("http://localhost:1234")
     assert "http://localhost:1234/auth/callback/" in text
     assert seed.SEED_ORIGIN not in text
 
 
-def test_everybody_in_the_seed_can_sign_in_and_dave_needs_a_code() -> None:
-    people = seed.read(seed.SEED_FILE.read_text())[0].people
-    assert {name: person.groups for name, person in people.items()} == {
+def test_seed_users_have_groups_and_dave_has_a_totp_secret() -> None:
+    users = seed.read_pools(seed.SEED_FILE.read_text())[0].users
+    assert {name: user.groups for name, user in users.items()} == {
         "alice": ("editors",),
         "bob": ("viewers",),
         "carol": ("admins",),
         "dave": ("editors",),
     }
-    assert [name for name, person in people.items() if person.totp_secret] == ["dave"]
+    assert [name for name, user in users.items() if user.totp_secret] == ["dave"]
 
 
-def test_children_are_stopped_on_the_way_out(tmp_path: Path) -> None:
+def test_child_processes_are_stopped_on_exit(tmp_path: Path) -> None:
     with Processes(tmp_path) as processes:
-        processes.start("sleeper", SLEEP, os.environ)
-        pid = processes.pid("sleeper")
+        processes.start("sleeper", SLEEP_COMMAND, os.environ)
+        pid = processes.get_pid("sleeper")
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
-def test_a_child_that_will_not_stop_is_killed(tmp_path: Path) -> None:
-    stubborn = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
-    )
-    with Processes(tmp_path, stop_within_seconds=0.2) as processes:
-        processes.start("stubborn", [sys.executable, "-c", stubborn], os.environ)
-        while not processes.log("stubborn").read_text():
+def test_child_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+    with Processes(tmp_path, stop_timeout_seconds=0.2) as processes:
+        processes.start("stubborn", [sys.executable, "-c", code], os.environ)
+        while not processes.log_path("stubborn").read_text():
             pass
-        pid = processes.pid("stubborn")
+        pid = processes.get_pid("stubborn")
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
-def test_a_child_that_dies_is_named_with_its_last_words(tmp_path: Path) -> None:
+def test_exited_child_process_is_reported_with_its_log(tmp_path: Path) -> None:
     with Processes(tmp_path) as processes:
         processes.start("fragile", [sys.executable, "-c", "print('oh no'); raise SystemExit(3)"], os.environ)
-        with pytest.raises(ChildEndedError, match=r"(?s)fragile ended with code 3.*oh no"):
+        with pytest.raises(ChildExitedError, match=r"(?s)fragile exited with code 3.*oh no"):
             processes.watch()
 
 
-def test_a_command_that_fails_stops_the_start(tmp_path: Path) -> None:
-    with Processes(tmp_path) as processes, pytest.raises(ChildEndedError, match="migrate ended with code 1"):
+def test_failed_command_raises_child_exited_error(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes, pytest.raises(ChildExitedError, match="migrate exited with code 1"):
         processes.run("migrate", [sys.executable, "-c", "raise SystemExit(1)"], os.environ)
 
 
-def test_signals_mean_what_they_meant_before(tmp_path: Path) -> None:
+def test_signal_handlers_are_restored(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with Processes(tmp_path):
         pass
@@ -91,16 +89,16 @@ def test_signals_mean_what_they_meant_before(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_demo_says_where_it_is_and_stops_all_of_it(tmp_path: Path, number: signal.Signals) -> None:
-    site, cognito = free_port(0), free_port(0)
+def test_demo_stops_all_processes_on_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    site, cognito = find_free_port(0), find_free_port(0)
     command = [sys.executable, str(EXAMPLE / "manage.py"), "demo", f"--port={site}", f"--cognito-port={cognito}"]
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "fieldnotes.settings", "XDG_STATE_HOME": str(tmp_path)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
-        said = [next(line for line in demo.stdout if "Ctrl-C" in line)]
+        lines = [next(line for line in demo.stdout if "Ctrl-C" in line)]
         demo.send_signal(number)
-        said += demo.stdout.readlines()
+        lines += demo.stdout.readlines()
         assert demo.wait() == 0
-    assert said[-1].strip() == "Stopped."
+    assert lines[-1].strip() == "Stopped."
     assert is_free(site)
     assert is_free(cognito)

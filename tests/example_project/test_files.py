@@ -1,4 +1,4 @@
-"""My files: what a person keeps in S3, and what AWS says to those who ask for more."""
+"""Test the files pages: upload, download, deletion and requests that AWS denies."""
 
 from collections.abc import Callable
 from secrets import token_hex
@@ -7,93 +7,91 @@ from typing import Any
 import boto3
 import pytest
 
-from demo.ports import free_port
+from demo.ports import find_free_port
 from demo.stack import Stack
 from files import limits
 from journey.browser import Browser
 from journey.page import Page
 
-SignedIn = Callable[[str], Browser]
+SignIn = Callable[[str], Browser]
 
 
 @pytest.fixture
 def bucket(stack: Stack) -> Any:
-    """The whole bucket, by the key of the one who may do everything."""
+    """Return the bucket with the administrator's keys."""
     account = stack.account
     keys = {"aws_access_key_id": account.admin_key_id, "aws_secret_access_key": account.admin_secret}
     return boto3.resource("s3", endpoint_url=stack.cognito, region_name="eu-west-1", **keys).Bucket(account.bucket)
 
 
 @pytest.fixture(scope="module")
-def site_with(stack: Stack) -> Callable[..., str]:
-    """`site_with(AWS_ENDPOINT_URL=...)` is the origin of the same site, told something else."""
+def start_site(stack: Stack) -> Callable[..., str]:
+    """Return a function that starts the site with other environment variables and returns its origin."""
 
-    def start(**changes: str) -> str:
-        port = free_port(0)
-        stack.serve(f"site {port}", port, {**stack.environment(), **changes})
+    def start_with(**changes: str) -> str:
+        port = find_free_port(0)
+        stack.start_server(f"site {port}", port, {**stack.build_environment(), **changes})
         return f"http://localhost:{port}"
 
-    return start
+    return start_with
 
 
 def _upload(stack: Stack, browser: Browser, name: str, content: bytes = b"two swifts") -> Page:
     return browser.upload(browser.open(f"{stack.site}/files/"), "file", name, content)
 
 
-def _identity(stack: Stack, browser: Browser) -> str:
-    return browser.open(f"{stack.site}/files/").code_in("my-identity")[0]
+def _get_identity(stack: Stack, browser: Browser) -> str:
+    return browser.open(f"{stack.site}/files/").get_codes("my-identity")[0]
 
 
-def _name(ending: str = "txt") -> str:
-    return f"{token_hex(6)}.{ending}"
+def _build_name(extension: str = "txt") -> str:
+    return f"{token_hex(6)}.{extension}"
 
 
-def _refusal(page: Page) -> tuple[int, list[str]]:
-    return page.status, page.code_in("refusal")
+def _get_status_and_code(page: Page) -> tuple[int, list[str]]:
+    return page.status, page.get_codes("aws-error")
 
 
-def test_a_visitor_is_asked_to_sign_in(stack: Stack) -> None:
+def test_anonymous_files_page_redirects_to_sign_in(stack: Stack) -> None:
     for path in ("", "mine/a.txt/", "mine/a.txt/delete/", "other-user/"):
         assert "/oauth2/authorize" in "".join(Browser().open(f"{stack.site}/files/{path}").visited), path
 
 
-def test_a_file_is_listed_with_its_size_and_lies_under_its_owner_s_identity(
-    stack: Stack, signed_in: SignedIn, bucket: Any
-) -> None:
-    alice, name = signed_in("alice"), _name()
+def test_uploaded_file_is_listed_and_stored_under_the_identity(stack: Stack, sign_in: SignIn, bucket: Any) -> None:
+    alice, name = sign_in("alice"), _build_name()
     page = _upload(stack, alice, name)
-    assert f"“{name}” is among your files." in page.text
+    assert f"“{name}” was uploaded." in page.text
     assert f"{name} 10 bytes," in page.text
-    stored = bucket.Object(f"{_identity(stack, alice)}/{name}").get()
+    stored = bucket.Object(f"{_get_identity(stack, alice)}/{name}").get()
     assert (stored["Body"].read(), stored["ContentType"]) == (b"two swifts", "text/plain")
 
 
-def test_a_download_is_kept_and_never_shown(stack: Stack, signed_in: SignedIn) -> None:
-    alice, name = signed_in("alice"), f"Mönch & <b>swift</b> {_name('md')}".replace("/", "")
+def test_download_is_an_attachment_with_safe_headers(stack: Stack, sign_in: SignIn) -> None:
+    alice, name = sign_in("alice"), f"Mönch & <b>swift</b> {_build_name('md')}".replace("/", "")
     _upload(stack, alice, name)
-    answer = alice.download(f"{stack.site}/files/mine/{name}/")
-    headers = answer.headers
-    assert (answer.status_code, answer.content) == (200, b"two swifts")
+    response = alice.download(f"{stack.site}/files/mine/{name}/")
+    headers = response.headers
+    assert (response.status_code, response.content) == (200, b"two swifts")
     assert headers["Content-Disposition"].startswith("attachment;")
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cache-Control"] == "private, no-store"
     assert "sandbox" in headers["Content-Security-Policy"]
 
 
-def test_a_deleted_file_is_gone(stack: Stack, signed_in: SignedIn) -> None:
-    alice, name = signed_in("alice"), _name()
+def test_deleted_file_is_not_found(stack: Stack, sign_in: SignIn) -> None:
+    alice, name = sign_in("alice"), _build_name()
     _upload(stack, alice, name)
     page = alice.open(f"{stack.site}/files/mine/{name}/delete/")
-    assert "It cannot be brought back." in page.text
-    page = alice.submit(page, page.form(action="/delete/"))
+    assert "This cannot be undone." in page.text
+    page = alice.submit(page, page.get_form(action="/delete/"))
     assert f"“{name}” was deleted." in page.text
     assert alice.download(f"{stack.site}/files/mine/{name}/").status_code == 404
 
 
-def test_a_file_of_the_same_name_stays_what_it_was(stack: Stack, signed_in: SignedIn) -> None:
-    alice, name = signed_in("alice"), _name()
+def test_file_with_the_same_name_is_not_replaced(stack: Stack, sign_in: SignIn) -> None:
+    alice, name = sign_in("alice"), _build_name()
     _upload(stack, alice, name)
-    assert "You have a file of this name." in _upload(stack, alice, name, b"another").text
+    assert "You have a file with this name." in _upload(stack, alice, name, b"another").text
     assert alice.download(f"{stack.site}/files/mine/{name}/").content == b"two swifts"
 
 
@@ -102,36 +100,36 @@ def test_a_file_of_the_same_name_stays_what_it_was(stack: Stack, signed_in: Sign
     [
         ("page.html", b"<script>alert(1)</script>", "File extension “html” is not allowed."),
         ("drawing.svg", b"<svg/>", "File extension “svg” is not allowed."),
-        ("no-ending", b"x", "File extension “” is not allowed."),
+        ("no-extension", b"x", "File extension “” is not allowed."),
         ("empty.txt", b"", "The submitted file is empty."),
-        (f"{'n' * 130}.txt", b"x", "Give the file a shorter name"),
+        (f"{'n' * 130}.txt", b"x", "Use a shorter file name"),
         ("large.txt", bytes(limits.MAX_BYTES + 1), "This file is larger than 10.0"),
     ],
 )
-def test_what_is_not_taken_is_refused_with_a_reason(
-    stack: Stack, signed_in: SignedIn, name: str, content: bytes, reason: str
+def test_invalid_upload_is_rejected_with_a_reason(
+    stack: Stack, sign_in: SignIn, name: str, content: bytes, reason: str
 ) -> None:
-    page = _upload(stack, signed_in("alice"), name, content)
+    page = _upload(stack, sign_in("alice"), name, content)
     assert page.status == 200
     assert reason in page.text
 
 
-def test_ten_megabytes_are_taken(stack: Stack, signed_in: SignedIn) -> None:
-    alice, name = signed_in("alice"), _name()
+def test_file_of_maximum_size_is_accepted(stack: Stack, sign_in: SignIn) -> None:
+    alice, name = sign_in("alice"), _build_name()
     _upload(stack, alice, name, bytes(limits.MAX_BYTES))
     assert len(alice.download(f"{stack.site}/files/mine/{name}/").content) == limits.MAX_BYTES
 
 
-def test_of_a_larger_file_little_more_than_the_limit_is_kept() -> None:
-    handler, chunk, kept = limits.StopAtLimit(), bytes(64 * 1024), 0
+def test_upload_handler_discards_chunks_beyond_the_limit() -> None:
+    handler, chunk, size = limits.SizeLimitUploadHandler(), bytes(64 * 1024), 0
     for _ in range(500):
-        kept += len(handler.receive_data_chunk(chunk, kept) or b"")
-    assert limits.MAX_BYTES < kept <= limits.MAX_BYTES + len(chunk)
+        size += len(handler.receive_data_chunk(chunk, size) or b"")
+    assert limits.MAX_BYTES < size <= limits.MAX_BYTES + len(chunk)
 
 
-def test_many_files_come_in_pages(stack: Stack, signed_in: SignedIn, bucket: Any) -> None:
-    carol = signed_in("carol")
-    identity = _identity(stack, carol)
+def test_file_list_is_paginated(stack: Stack, sign_in: SignIn, bucket: Any) -> None:
+    carol = sign_in("carol")
+    identity = _get_identity(stack, carol)
     for number in range(53):
         bucket.Object(f"{identity}/page {number:02}.txt").put(Body=b"x")
     first = carol.open(f"{stack.site}/files/")
@@ -140,71 +138,68 @@ def test_many_files_come_in_pages(stack: Stack, signed_in: SignedIn, bucket: Any
     second = carol.open(f"{stack.site}/files/?after=page%2049.txt")
     assert "page 49.txt" not in second.text
     assert "page 52.txt" in second.text
-    assert "From the start" in second.text
+    assert "First page" in second.text
 
 
 @pytest.mark.parametrize(
-    "guess", ["{file}", "..%2F{identity}%2F{file}", "%2E%2E/{identity}/{file}", "{identity}/{file}", "%5C", "%00"]
+    "path", ["{file}", "..%2F{identity}%2F{file}", "%2E%2E/{identity}/{file}", "{identity}/{file}", "%5C", "%00"]
 )
-def test_no_address_of_the_site_s_leads_to_somebody_else_s_file(
-    stack: Stack, signed_in: SignedIn, bucket: Any, guess: str
-) -> None:
-    identity, file = _identity(stack, signed_in("bob")), _name()
+def test_no_download_url_reaches_a_file_of_another_user(stack: Stack, sign_in: SignIn, bucket: Any, path: str) -> None:
+    identity, file = _get_identity(stack, sign_in("bob")), _build_name()
     bucket.Object(f"{identity}/{file}").put(Body=b"bob's")
-    path = guess.format(identity=identity, file=file)
-    answer = signed_in("alice").download(f"{stack.site}/files/mine/{path}/")
-    assert answer.status_code == 404
-    assert b"bob's" not in answer.content
+    path = path.format(identity=identity, file=file)
+    response = sign_in("alice").download(f"{stack.site}/files/mine/{path}/")
+    assert response.status_code == 404
+    assert b"bob's" not in response.content
 
 
-def test_asking_for_somebody_else_s_is_answered_by_aws(stack: Stack, signed_in: SignedIn) -> None:
-    identity = _identity(stack, signed_in("bob"))
-    page = signed_in("alice").open(f"{stack.site}/files/other-user/?identity={identity}")
-    assert page.code_in("aws-answers") == ["AccessDenied", "AccessDenied"]
-    assert "the role that it gives you does not allow that" in page.text
+def test_aws_denies_files_of_another_user(stack: Stack, sign_in: SignIn) -> None:
+    identity = _get_identity(stack, sign_in("bob"))
+    page = sign_in("alice").open(f"{stack.site}/files/other-user/?identity={identity}")
+    assert page.get_codes("aws-results") == ["AccessDenied", "AccessDenied"]
+    assert "Your IAM role does not allow you to" in page.text
 
 
-def test_asking_for_one_s_own_is_allowed(stack: Stack, signed_in: SignedIn) -> None:
-    alice = signed_in("alice")
-    page = alice.open(f"{stack.site}/files/other-user/?identity={_identity(stack, alice)}")
+def test_aws_allows_own_files(stack: Stack, sign_in: SignIn) -> None:
+    alice = sign_in("alice")
+    page = alice.open(f"{stack.site}/files/other-user/?identity={_get_identity(stack, alice)}")
     assert "May I list their files? Yes." in page.text
 
 
-def test_what_is_no_identity_is_not_asked_for(stack: Stack, signed_in: SignedIn) -> None:
-    page = signed_in("alice").open(f"{stack.site}/files/other-user/?identity=../bob")
+def test_invalid_identity_sends_no_request_to_aws(stack: Stack, sign_in: SignIn) -> None:
+    page = sign_in("alice").open(f"{stack.site}/files/other-user/?identity=../bob")
     assert "An identity id looks like" in page.text
-    assert page.code_in("aws-answers") == []
+    assert page.get_codes("aws-results") == []
 
 
-def test_a_viewer_reads_and_neither_stores_nor_deletes(stack: Stack, signed_in: SignedIn, bucket: Any) -> None:
-    bob, name = signed_in("bob"), _name()
-    bucket.Object(f"{_identity(stack, bob)}/{name}").put(Body=b"given")
-    assert bob.download(f"{stack.site}/files/mine/{name}/").content == b"given"
-    page = _upload(stack, bob, _name())
-    assert _refusal(page) == (403, ["AccessDenied"])
-    assert "You asked AWS to store a file" in page.text
-    asks = bob.open(f"{stack.site}/files/mine/{name}/delete/")
-    assert _refusal(bob.submit(asks, asks.form(action="/delete/"))) == (403, ["AccessDenied"])
+def test_viewer_downloads_and_may_not_upload_or_delete(stack: Stack, sign_in: SignIn, bucket: Any) -> None:
+    bob, name = sign_in("bob"), _build_name()
+    bucket.Object(f"{_get_identity(stack, bob)}/{name}").put(Body=b"stored")
+    assert bob.download(f"{stack.site}/files/mine/{name}/").content == b"stored"
+    page = _upload(stack, bob, _build_name())
+    assert _get_status_and_code(page) == (403, ["AccessDenied"])
+    assert "Your IAM role does not allow you to store a file" in page.text
+    confirm_page = bob.open(f"{stack.site}/files/mine/{name}/delete/")
+    delete_page = bob.submit(confirm_page, confirm_page.get_form(action="/delete/"))
+    assert _get_status_and_code(delete_page) == (403, ["AccessDenied"])
     assert bob.download(f"{stack.site}/files/mine/{name}/").status_code == 200
 
 
-def test_a_site_without_an_identity_pool_says_so_and_works(signed_in: SignedIn, site_with: Callable[..., str]) -> None:
-    site, alice = site_with(COGNITO_IDENTITY_POOL_ID=""), signed_in("alice")
+def test_site_without_identity_pool_works_without_files(sign_in: SignIn, start_site: Callable[..., str]) -> None:
+    site, alice = start_site(COGNITO_IDENTITY_POOL_ID=""), sign_in("alice")
     page = alice.open(f"{site}/files/")
     assert page.status == 404
-    assert "No files are kept here" in page.text
+    assert "File storage is not configured" in page.text
     assert alice.open(f"{site}/notes/1/photo/edit/").status == 404
     assert alice.open(f"{site}/notes/1/").status == 200
-    answer = alice.download(f"{site}/api/files/")
-    assert (answer.status_code, answer.json()["code"]) == (404, "files_not_configured")
+    response = alice.download(f"{site}/api/files/")
+    assert (response.status_code, response.json()["code"]) == (404, "files_not_configured")
 
 
-def test_while_aws_cannot_be_reached_the_page_says_to_come_again(
-    signed_in: SignedIn, site_with: Callable[..., str]
-) -> None:
-    site = site_with(AWS_ENDPOINT_URL=f"http://localhost:{free_port(0)}")
-    answer = signed_in("alice").download(f"{site}/files/")
-    page = Page("", answer.status_code, answer.text)
-    assert _refusal(page) == (503, ["cognito_unavailable"])
+def test_unreachable_aws_returns_503_with_retry_after(sign_in: SignIn, start_site: Callable[..., str]) -> None:
+    site = start_site(AWS_ENDPOINT_URL=f"http://localhost:{find_free_port(0)}")
+    response = sign_in("alice").download(f"{site}/files/")
+    page = Page("", response.status_code, response.text)
+    assert _get_status_and_code(page) == (503, ["cognito_unavailable"])
     assert "Try again in a moment." in page.text
-    assert answer.headers["Retry-After"] == "5"
+    assert response.headers["Retry-After"] == "5"

@@ -1,4 +1,4 @@
-"""`/api/files/`: with the ID token of the same sign-in, and by session. And programs, which have no files."""
+"""Test `/api/files/` with the ID token of the same sign-in, with sessions and with a machine-to-machine client."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,86 +6,86 @@ from typing import Any
 import pytest
 import requests
 
-from demo.stack import PROGRAM_CLIENT, Stack
+from demo.stack import MACHINE_CLIENT, Stack
 from journey import api, hosted_ui
 from journey.browser import Browser
-from journey.world import Client
+from journey.context import Client
 
 TIMEOUT_SECONDS = 30
 
 
-class _Way:
-    """As much of the journey's world as it takes to get tokens."""
+class _TokenContext:
+    """The attributes of the journey's context that the requests for tokens need."""
 
     def __init__(self, stack: Stack, client: Client) -> None:
-        self.site, self.cognito, self.web = stack.site, stack.cognito, client
-        self.callback = f"{stack.site}/auth/callback/"
+        self.site, self.cognito, self.web_client = stack.site, stack.cognito, client
+        self.callback_url = f"{stack.site}/auth/callback/"
 
 
 @pytest.fixture(scope="module")
-def way(stack: Stack) -> Any:
-    """The way to the site and to its hosted UI."""
-    return _Way(stack, Client(stack.pool.id, stack.pool.clients["Fieldnotes web"]))
+def context(stack: Stack) -> Any:
+    """Return the URLs and the app client of the site."""
+    return _TokenContext(stack, Client(stack.pool.id, stack.pool.clients["Fieldnotes web"]))
 
 
 @pytest.fixture
-def tokens(stack: Stack, way: Any) -> Callable[[str], dict[str, Any]]:
-    """`tokens("alice")` are those of a new sign-in."""
-    return lambda username: hosted_ui.tokens(way, stack.pool.people[username])
+def fetch_tokens(stack: Stack, context: Any) -> Callable[[str], dict[str, Any]]:
+    """Return a function that signs a user in and returns the tokens."""
+    return lambda username: hosted_ui.fetch_tokens(context, stack.pool.users[username])
 
 
-Tokens = Callable[[str], dict[str, Any]]
+FetchTokens = Callable[[str], dict[str, Any]]
 
 
-def test_a_bearer_lists_their_files_with_the_id_token(
-    way: Any, signed_in: Callable[..., Browser], tokens: Tokens
+def test_bearer_lists_files_with_the_id_token(
+    context: Any, sign_in: Callable[..., Browser], fetch_tokens: FetchTokens
 ) -> None:
-    alice = signed_in("alice")
-    page = alice.upload(alice.open(f"{way.site}/files/"), "file", "by-api.txt", b"listed")
-    own = tokens("alice")
-    answer = api.files(way, own["access_token"], id_token=own["id_token"])
-    assert answer.status_code == 200
-    assert answer.json()["identity_id"] == page.code_in("my-identity")[0]
-    assert [file["size"] for file in answer.json()["files"] if file["name"] == "by-api.txt"] == [6]
+    alice = sign_in("alice")
+    page = alice.upload(alice.open(f"{context.site}/files/"), "file", "by-api.txt", b"listed")
+    tokens = fetch_tokens("alice")
+    response = api.list_files(context, tokens["access_token"], id_token=tokens["id_token"])
+    assert response.status_code == 200
+    assert response.json()["identity_id"] == page.get_codes("my-identity")[0]
+    assert [file["size"] for file in response.json()["files"] if file["name"] == "by-api.txt"] == [6]
 
 
-def test_an_access_token_alone_is_not_enough_and_still_reads_notes(way: Any, tokens: Tokens) -> None:
-    token = tokens("alice")["access_token"]
-    assert api.told(api.files(way, token)) == "403 id_token_required"
-    assert api.told(api.read(way, token)) == "200"
+def test_access_token_without_id_token_reads_notes_only(context: Any, fetch_tokens: FetchTokens) -> None:
+    token = fetch_tokens("alice")["access_token"]
+    assert api.summarize(api.list_files(context, token)) == "403 id_token_required"
+    assert api.summarize(api.list_notes(context, token)) == "200"
 
 
-def test_another_person_s_id_token_is_refused(way: Any, tokens: Tokens) -> None:
-    alice, bob = tokens("alice"), tokens("bob")
-    answer = api.files(way, alice["access_token"], id_token=bob["id_token"])
-    assert answer.status_code == 401
+def test_id_token_of_another_user_is_rejected(context: Any, fetch_tokens: FetchTokens) -> None:
+    alice, bob = fetch_tokens("alice"), fetch_tokens("bob")
+    response = api.list_files(context, alice["access_token"], id_token=bob["id_token"])
+    assert response.status_code == 401
 
 
-def test_the_id_token_of_another_sign_in_is_refused(way: Any, tokens: Tokens) -> None:
-    first, second = tokens("alice"), tokens("alice")
-    assert api.files(way, first["access_token"], id_token=second["id_token"]).status_code == 401
+def test_files_api_rejects_id_token_of_another_sign_in(context: Any, fetch_tokens: FetchTokens) -> None:
+    first, second = fetch_tokens("alice"), fetch_tokens("alice")
+    assert api.list_files(context, first["access_token"], id_token=second["id_token"]).status_code == 401
 
 
-def test_a_session_needs_no_header(way: Any, signed_in: Callable[..., Browser]) -> None:
-    assert "identity_id" in signed_in("bob").download(f"{way.site}/api/files/").json()
+def test_session_lists_files_without_id_token_header(context: Any, sign_in: Callable[..., Browser]) -> None:
+    assert "identity_id" in sign_in("bob").download(f"{context.site}/api/files/").json()
 
 
-def test_nobody_has_no_files(way: Any) -> None:
-    assert api.files(way, "").status_code == 401
+def test_anonymous_files_request_is_rejected(context: Any) -> None:
+    assert api.list_files(context, "").status_code == 401
 
 
-def _program_token(stack: Stack, scope: str = "fieldnotes/read") -> requests.Response:
-    key = stack.pool.clients[PROGRAM_CLIENT], stack.pool.secrets[PROGRAM_CLIENT]
+def _request_machine_token(stack: Stack, scope: str = "fieldnotes/read") -> requests.Response:
+    credentials = stack.pool.clients[MACHINE_CLIENT], stack.pool.secrets[MACHINE_CLIENT]
     form = {"grant_type": "client_credentials", "scope": scope}
-    return requests.post(f"{stack.cognito}/oauth2/token", data=form, auth=key, timeout=TIMEOUT_SECONDS)
+    return requests.post(f"{stack.cognito}/oauth2/token", data=form, auth=credentials, timeout=TIMEOUT_SECONDS)
 
 
-def test_a_program_reads_by_its_scope_and_does_no_more(stack: Stack, way: Any) -> None:
-    token = _program_token(stack).json()["access_token"]
-    assert api.told(api.read(way, token)) == "200"
-    assert api.told(api.write(way, token)) == "403 permission_required"
-    assert api.told(api.files(way, token)) == "403 person_required"
+def test_machine_client_has_permissions_of_its_scope_only(stack: Stack, context: Any) -> None:
+    token = _request_machine_token(stack).json()["access_token"]
+    assert api.summarize(api.list_notes(context, token)) == "200"
+    assert api.summarize(api.create_note(context, token)) == "403 permission_required"
+    assert api.summarize(api.list_files(context, token)) == "403 person_required"
 
 
-def test_a_program_gets_no_scope_that_it_was_not_given(stack: Stack) -> None:
-    assert _program_token(stack, "fieldnotes/write").status_code == 400
+def test_machine_client_gets_no_other_scope(stack: Stack) -> None:
+    assert _request_machine_token(stack, "fieldnotes/write").status_code == 400

@@ -1,4 +1,4 @@
-"""The running example: the request that refreshes an admin's tokens has lost what the group gave."""
+"""Test that an admin who was removed from the group has no access after the next token refresh."""
 
 import sqlite3
 import time
@@ -15,7 +15,7 @@ from journey.browser import Browser
 
 @pytest.fixture
 def pool_api(stack: Stack) -> Any:
-    """The local Cognito's API for administrators."""
+    """Return boto3's client of the local Cognito, with the administrator's keys."""
     return boto3.client(
         "cognito-idp",
         region_name="eu-west-1",
@@ -27,11 +27,11 @@ def pool_api(stack: Stack) -> Any:
 
 @pytest.fixture
 def membership(stack: Stack, pool_api: Any) -> Iterator[dict[str, str]]:
-    """Carol's membership in "admins", which the test may remove."""
-    named = {"UserPoolId": stack.pool.id, "Username": "carol", "GroupName": "admins"}
-    yield named
-    pool_api.admin_add_user_to_group(**named)
-    time.sleep(1.1)  # of two tokens of one second, the later one gives nothing
+    """Yield Carol's membership in "admins", and restore it after the test."""
+    parameters = {"UserPoolId": stack.pool.id, "Username": "carol", "GroupName": "admins"}
+    yield parameters
+    pool_api.admin_add_user_to_group(**parameters)
+    time.sleep(1.1)  # times in tokens are whole seconds: the next token must have a later one
 
 
 def _execute(stack: Stack, sql: str) -> list[tuple[Any, ...]]:
@@ -40,10 +40,10 @@ def _execute(stack: Stack, sql: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("expires_in", [30, -10], ids=["margin", "expired"])
-def test_admin_is_refused_in_the_request_that_learns_of_the_removal(
-    stack: Stack, signed_in: Callable[[str], Browser], pool_api: Any, membership: dict[str, str], expires_in: int
+def test_admin_access_ends_with_the_first_refresh_after_removal(
+    stack: Stack, sign_in: Callable[[str], Browser], pool_api: Any, membership: dict[str, str], expires_in: int
 ) -> None:
-    carol = signed_in("carol")
+    carol = sign_in("carol")
     assert carol.open(f"{stack.site}/admin/").status == 200
     pool_api.admin_remove_user_from_group(**membership)
     _execute(stack, f"UPDATE django_cognito_cognitologin SET expires_at = datetime('now', '{expires_in} seconds')")

@@ -1,4 +1,4 @@
-"""The settings: what must be set is asked for, and what one would copy passes Django's own checks."""
+"""Test the settings: required variables, and Django's deployment checks."""
 
 import os
 import subprocess
@@ -17,48 +17,50 @@ PRODUCTION = {
 }
 
 
-def _manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    ours = ("DJANGO_", "COGNITO_", "AWS_")
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+def _run_manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    prefixes = ("DJANGO_", "COGNITO_", "AWS_")
+    clean_environment = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
     command = [sys.executable, str(EXAMPLE / "manage.py"), *arguments]
-    return subprocess.run(command, env={**clean, **environment}, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, env={**clean_environment, **environment}, capture_output=True, text=True, check=False
+    )
 
 
-def test_a_site_without_a_secret_key_does_not_start() -> None:
-    done = _manage("check")
-    assert done.returncode == 1
-    assert "DJANGO_SECRET_KEY" in done.stderr
+def test_missing_secret_key_fails_at_start() -> None:
+    process = _run_manage("check")
+    assert process.returncode == 1
+    assert "DJANGO_SECRET_KEY" in process.stderr
 
 
-def test_a_site_without_a_pool_is_told_what_is_missing() -> None:
-    done = _manage("check", **{**PRODUCTION, "COGNITO_USER_POOL_ID": ""})
-    assert done.returncode == 1
-    assert "COGNITO['USER_POOL_ID'] must be a non-empty string" in done.stderr
+def test_missing_user_pool_id_fails_with_its_setting() -> None:
+    process = _run_manage("check", **{**PRODUCTION, "COGNITO_USER_POOL_ID": ""})
+    assert process.returncode == 1
+    assert "COGNITO['USER_POOL_ID'] must be a non-empty string" in process.stderr
 
 
-def test_settings_for_a_pool_on_aws_pass_every_deployment_check_but_two() -> None:
-    done = _manage("check", "--deploy", **PRODUCTION)
-    # HSTS for all subdomains, and for browsers' own lists: a site's owner must decide these.
-    assert {line.split(") ")[0] for line in done.stderr.splitlines() if line.startswith("?:")} == {
+def test_production_settings_pass_all_deploy_checks_but_two() -> None:
+    process = _run_manage("check", "--deploy", **PRODUCTION)
+    # W005 and W021 are HSTS for subdomains and HSTS preload, which the owner of a site must decide.
+    assert {line.split(") ")[0] for line in process.stderr.splitlines() if line.startswith("?:")} == {
         "?: (security.W005",
         "?: (security.W021",
     }
 
 
-def test_the_models_and_their_migrations_agree(tmp_path: os.PathLike[str]) -> None:
-    done = _manage(
+def test_migrations_match_the_models(tmp_path: os.PathLike[str]) -> None:
+    process = _run_manage(
         "makemigrations", "--check", "--dry-run", **PRODUCTION, FIELDNOTES_DATABASE=os.path.join(tmp_path, "db.sqlite3")
     )
-    assert (done.returncode, done.stdout.strip()) == (0, "No changes detected")
+    assert (process.returncode, process.stdout.strip()) == (0, "No changes detected")
 
 
 @pytest.mark.parametrize("value", ["0", "false", "no", ""])
-def test_debug_is_off_unless_it_is_asked_for(value: str) -> None:
-    done = _manage(
+def test_debug_is_off_by_default(value: str) -> None:
+    process = _run_manage(
         "shell",
         "-v0",
         "-c",
         "from django.conf import settings; print(settings.DEBUG)",
         **{**PRODUCTION, "DJANGO_DEBUG": value},
     )
-    assert done.stdout.strip() == "False"
+    assert process.stdout.strip() == "False"

@@ -1,28 +1,38 @@
-"""Steps: the API, with tokens that are good."""
+"""Steps: the API with valid tokens and without a token."""
 
 from .. import api, hosted_ui
+from ..context import Context
 from ..step import step
-from ..world import World
 
 
-@step("The API without a token", expected="401, WWW-Authenticate: Bearer")
-def anonymous_request(world: World) -> str:
-    """An anonymous request: there is no token that could be invalid."""
-    answer = api.read(world, "")
-    return f"{api.told(answer)}, WWW-Authenticate: {answer.headers.get('WWW-Authenticate')}"
+@step("An API request without a token", expected="401, WWW-Authenticate: Bearer")
+def anonymous_request(context: Context) -> str:
+    """Send no token: the response has no error code, because there is no invalid token."""
+    response = api.list_notes(context, "")
+    return f"{api.summarize(response)}, WWW-Authenticate: {response.headers.get('WWW-Authenticate')}"
 
 
-@step("Alice, an editor, writes by API with her access token", expected="201; her note is in the list, by alice")
-def editor_writes(world: World) -> str:
-    """A write is there afterwards."""
-    token, title = hosted_ui.tokens(world, world.people["alice"])["access_token"], "A heron, by API"
-    written = api.write(world, token, title)
-    authors = [note["author"] for note in api.read(world, token).json()["results"] if note["title"] == title]
-    return f"{api.told(written)}; her note is in the list, by {', '.join(authors)}"
+@step(
+    "Alice, an editor, creates a note with her access token",
+    expected="201; her note is in the list, its author is alice",
+)
+def editor_request(context: Context) -> str:
+    """Create a note and read it."""
+    token, title = hosted_ui.fetch_tokens(context, context.users["alice"])["access_token"], "A heron, by API"
+    response = api.create_note(context, token, title)
+    notes = api.list_notes(context, token).json()["results"]
+    authors = [note["author"] for note in notes if note["title"] == title]
+    return f"{api.summarize(response)}; her note is in the list, its author is {', '.join(authors)}"
 
 
-@step("Bob, a viewer, reads and may not write", expected="200 to read; 403 permission_required to write")
-def viewer_reads_only(world: World) -> str:
-    """Refused for want of a right, not of a token."""
-    token = hosted_ui.tokens(world, world.people["bob"])["access_token"]
-    return f"{api.told(api.read(world, token))} to read; {api.told(api.write(world, token))} to write"
+@step(
+    "Bob, a viewer, reads notes and may not create one",
+    expected="200 for reading; 403 permission_required for creating",
+)
+def viewer_request(context: Context) -> str:
+    """Send a valid token of a user without the permission."""
+    token = hosted_ui.fetch_tokens(context, context.users["bob"])["access_token"]
+    read_result, create_result = (
+        api.summarize(request(context, token)) for request in (api.list_notes, api.create_note)
+    )
+    return f"{read_result} for reading; {create_result} for creating"

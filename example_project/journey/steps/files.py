@@ -1,99 +1,100 @@
-"""Steps: my files, in the browser."""
+"""Steps: the files pages in the browser."""
 
 from secrets import token_bytes
 
 from .. import hosted_ui
+from ..aws_user import fetch_aws_user
 from ..browser import Browser
-from ..identity import aws_person
-from ..page import LostError, Page
+from ..context import Context
+from ..page import Page, UnexpectedPageError
 from ..step import step
-from ..world import World
 
-A_PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)  # by its first bytes
+PNG_IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(64)  # only the signature is valid
 
 
 @step(
-    "Alice keeps a file and reads it back",
-    expected="on her page; in S3 under her identity; the same bytes come back, as attachment",
+    "Alice uploads a file and downloads it",
+    expected="listed on her page; stored in S3 under her identity; downloaded with the same content, as attachment",
 )
-def kept_and_read_back(world: World) -> str:
-    """Through S3: the site stores nothing itself."""
+def upload_and_download(context: Context) -> str:
+    """Check the page, the object in S3 and the download."""
     content, browser = token_bytes(2048), Browser()
-    page = hosted_ui.sign_in(browser, world, world.people["alice"], to="/files/")
+    page = hosted_ui.sign_in(browser, context, context.users["alice"], path="/files/")
     page = browser.upload(page, "file", "heron.wav", content)
-    listed = "on her page" if "heron.wav" in page.text and "2.0" in page.text else page.text[:200]
-    stored = world.s3_admin.get_object(Bucket=world.bucket, Key=f"{_identity(page)}/heron.wav")["Body"].read()
-    where = "in S3 under her identity" if stored == content else "not in S3"
-    answer = browser.download(f"{world.site}/files/mine/heron.wav/")
-    same = "the same bytes" if answer.content == content else f"{answer.status_code}, other bytes"
-    kind = answer.headers.get("Content-Disposition", "nothing").partition(";")[0]
-    return f"{listed}; {where}; {same} come back, as {kind}"
+    list_result = "listed on her page" if "heron.wav" in page.text and "2.0" in page.text else page.text[:200]
+    s3_object = context.s3_admin.get_object(Bucket=context.bucket, Key=f"{_get_identity(page)}/heron.wav")
+    s3_result = "stored in S3 under her identity" if s3_object["Body"].read() == content else "not in S3"
+    response = browser.download(f"{context.site}/files/mine/heron.wav/")
+    content_result = "the same content" if response.content == content else f"{response.status_code}, other content"
+    disposition = response.headers.get("Content-Disposition", "nothing").partition(";")[0]
+    return f"{list_result}; {s3_result}; downloaded with {content_result}, as {disposition}"
 
 
 @step(
-    "Fieldnotes passes Alice's question for Bob's files on to AWS",
-    expected="the page says AccessDenied, AccessDenied; his file by her addresses: 404, 404",
+    "Alice requests Bob's files at the site",
+    expected="the page shows AccessDenied, AccessDenied; his file at URLs of hers: 404, 404",
 )
-def site_asks_aws(world: World) -> str:
-    """On purpose, and by guessing."""
-    bob = aws_person(world, hosted_ui.tokens(world, world.people["bob"])["id_token"])
-    world.s3_admin.put_object(Bucket=world.bucket, Key=f"{bob.identity_id}/boots.txt", Body=b"left by the door")
+def files_of_other_user(context: Context) -> str:
+    """Use the page for files of another user, and guess download URLs."""
+    bob = fetch_aws_user(context, hosted_ui.fetch_tokens(context, context.users["bob"])["id_token"])
+    context.s3_admin.put_object(Bucket=context.bucket, Key=f"{bob.identity_id}/boots.txt", Body=b"left outside")
     browser = Browser()
-    hosted_ui.sign_in(browser, world, world.people["alice"])
-    page = browser.open(f"{world.site}/files/other-user/?identity={bob.identity_id}")
-    guesses = ("boots.txt", f"..%2F{bob.identity_id}%2Fboots.txt")
-    found = [str(browser.download(f"{world.site}/files/mine/{guess}/").status_code) for guess in guesses]
-    return f"the page says {', '.join(page.code_in('aws-answers'))}; his file by her addresses: {', '.join(found)}"
+    hosted_ui.sign_in(browser, context, context.users["alice"])
+    page = browser.open(f"{context.site}/files/other-user/?identity={bob.identity_id}")
+    names = ("boots.txt", f"..%2F{bob.identity_id}%2Fboots.txt")
+    statuses = [str(browser.download(f"{context.site}/files/mine/{name}/").status_code) for name in names]
+    return f"the page shows {', '.join(page.get_codes('aws-results'))}; his file at URLs of hers: {', '.join(statuses)}"
 
 
 @step(
-    "Bob's role may only read",
-    expected="his file: 200; to upload: 403, “You asked AWS to store a file, and the role that it gives you does not "
-    "allow that.” AccessDenied; to delete: 403 AccessDenied",
+    "Bob, whose IAM role is read-only, downloads a file and may not upload or delete one",
+    expected="download: 200; upload: 403, “Your IAM role does not allow you to store a file.” AccessDenied; "
+    "delete: 403 AccessDenied",
 )
-def reader_may_not_write(world: World) -> str:
-    """He is in viewers, and that group has another role."""
+def read_only_role(context: Context) -> str:
+    """Check the role of the group viewers."""
     browser = Browser()
-    page = hosted_ui.sign_in(browser, world, world.people["bob"], to="/files/")
-    world.s3_admin.put_object(Bucket=world.bucket, Key=f"{_identity(page)}/boots.txt", Body=b"left by the door")
-    read = browser.download(f"{world.site}/files/mine/boots.txt/").status_code
-    upload = browser.upload(page, "file", "mine.txt", b"mine")
-    sentence = "You asked AWS to store a file, and the role that it gives you does not allow that."
-    told = f"“{sentence}”" if sentence in upload.text else upload.text[:200]
-    asks = browser.open(f"{world.site}/files/mine/boots.txt/delete/")
-    deleted = browser.submit(asks, asks.form(action="/delete/"))
+    page = hosted_ui.sign_in(browser, context, context.users["bob"], path="/files/")
+    context.s3_admin.put_object(Bucket=context.bucket, Key=f"{_get_identity(page)}/boots.txt", Body=b"left outside")
+    download_status = browser.download(f"{context.site}/files/mine/boots.txt/").status_code
+    upload_page = browser.upload(page, "file", "mine.txt", b"mine")
+    sentence = "Your IAM role does not allow you to store a file."
+    message = f"“{sentence}”" if sentence in upload_page.text else upload_page.text[:200]
+    confirm_page = browser.open(f"{context.site}/files/mine/boots.txt/delete/")
+    delete_page = browser.submit(confirm_page, confirm_page.get_form(action="/delete/"))
     return (
-        f"his file: {read}; to upload: {upload.status}, {told} {_code(upload)}; "
-        f"to delete: {deleted.status} {_code(deleted)}"
+        f"download: {download_status}; upload: {upload_page.status}, {message} {_get_error_code(upload_page)}; "
+        f"delete: {delete_page.status} {_get_error_code(delete_page)}"
     )
 
 
 @step(
-    "Alice puts a photo on a note, and Carol reads the note",
-    expected="Alice sees it: 200 image/png; Carol, an admin: the note without it, the photo 403 AccessDenied",
+    "Alice adds a photo to a note, and Carol, an admin, reads the note",
+    expected="Alice: photo 200 image/png; Carol: the note without the photo, photo 403 AccessDenied",
 )
-def photo_is_its_authors(world: World) -> str:
-    """Carol may do everything with notes. The photo is Alice's file all the same."""
+def photo_of_author(context: Context) -> str:
+    """Check that the photo is Alice's own file. Carol has all permissions for notes."""
     alice, carol = Browser(), Browser()
-    page = hosted_ui.sign_in(alice, world, world.people["alice"], to="/notes/new/")
-    note = alice.submit(page, page.form("title", "body"), {"title": "With a photo", "body": "See below."})
-    alice.upload(alice.open(f"{note.url}photo/edit/"), "photo", "heron.png", A_PICTURE)
-    hers = alice.download(f"{note.url}photo/")
-    seen = hosted_ui.sign_in(carol, world, world.people["carol"], to=note.url.removeprefix(world.site))
-    without = "with it" if "<img" in seen.html or "With a photo" not in seen.text else "without it"
-    refused = carol.open(f"{note.url}photo/")
+    page = hosted_ui.sign_in(alice, context, context.users["alice"], path="/notes/new/")
+    note = alice.submit(page, page.get_form("title", "body"), {"title": "With a photo", "body": "See below."})
+    alice.upload(alice.open(f"{note.url}photo/edit/"), "photo", "heron.png", PNG_IMAGE)
+    photo = alice.download(f"{note.url}photo/")
+    note_page = hosted_ui.sign_in(carol, context, context.users["carol"], path=note.url.removeprefix(context.site))
+    has_photo = "<img" in note_page.html or "With a photo" not in note_page.text
+    photo_page = carol.open(f"{note.url}photo/")
     return (
-        f"Alice sees it: {hers.status_code} {hers.headers.get('Content-Type')}; "
-        f"Carol, an admin: the note {without}, the photo {refused.status} {_code(refused)}"
+        f"Alice: photo {photo.status_code} {photo.headers.get('Content-Type')}; "
+        f"Carol: the note {'with' if has_photo else 'without'} the photo, "
+        f"photo {photo_page.status} {_get_error_code(photo_page)}"
     )
 
 
-def _identity(page: Page) -> str:
-    found = page.code_in("my-identity")
-    if not found:
-        raise LostError(f"no identity at {page.url} ({page.status})")
-    return found[0]
+def _get_identity(page: Page) -> str:
+    codes = page.get_codes("my-identity")
+    if not codes:
+        raise UnexpectedPageError(f"no identity at {page.url} ({page.status})")
+    return codes[0]
 
 
-def _code(page: Page) -> str:
-    return ", ".join(page.code_in("refusal")) or "no code"
+def _get_error_code(page: Page) -> str:
+    return ", ".join(page.get_codes("aws-error")) or "no code"

@@ -1,28 +1,31 @@
-"""Steps: the key endpoint goes down. From the first of these on it stays so."""
+"""Steps: the JWKS URL becomes unavailable. It stays unavailable for all later steps."""
 
 from .. import api, srp
+from ..context import Context
 from ..step import step
-from ..world import World
 
 
-@step("The key endpoint is stopped", expected="reachable before; refuses connections now")
-def keys_unreachable(world: World) -> str:
-    """Not slow, not failing: gone."""
-    before = "reachable" if world.key_relay.is_reachable() else "unreachable"
-    world.key_relay.stop()
-    now = "still answers" if world.key_relay.is_reachable() else "refuses connections"
-    return f"{before} before; {now} now"
+@step("The server of the JWKS URL is stopped", expected="before: reachable; after: connection refused")
+def stopped_jwks_url(context: Context) -> str:
+    """Stop the proxy."""
+    before = "reachable" if context.jwks_proxy.is_reachable() else "connection refused"
+    context.jwks_proxy.stop()
+    after = "reachable" if context.jwks_proxy.is_reachable() else "connection refused"
+    return f"before: {before}; after: {after}"
 
 
-@step("A new token, by a key that the site knows", expected="200")
-def known_keys_serve(world: World) -> str:
-    """An outage signs no user out."""
-    return api.told(api.read(world, srp.sign_in(world.idp, world.web, world.people["bob"])))
+@step("A new token whose key is in the site's cache", expected="200")
+def cached_keys(context: Context) -> str:
+    """Check that the site verifies tokens with cached keys."""
+    return api.summarize(api.list_notes(context, srp.sign_in(context.idp, context.web_client, context.users["bob"])))
 
 
-@step("The same at a process that started after the stop", expected="503 cognito_unavailable with Retry-After")
-def late_process_cannot_tell(world: World) -> str:
-    """It cannot tell a good token from a bad one, and says so: unavailable is not refused."""
-    token = srp.sign_in(world.idp, world.web, world.people["bob"])
-    answer = api.read(world, token, site=world.start_late_site())
-    return f"{api.told(answer)} {api.retry_after(answer)}"
+@step(
+    "The same request to a process that started after the stop",
+    expected="503 cognito_unavailable with Retry-After",
+)
+def process_without_keys(context: Context) -> str:
+    """Check that a process without keys responds "unavailable" and not "rejected"."""
+    token = srp.sign_in(context.idp, context.web_client, context.users["bob"])
+    response = api.list_notes(context, token, site=context.start_second_site())
+    return f"{api.summarize(response)} {api.describe_retry_after(response)}"

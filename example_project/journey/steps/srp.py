@@ -1,24 +1,24 @@
-"""Steps: a foreign client library signs in by SRP."""
+"""Steps: sign-in by SRP with an independent client library."""
 
 from botocore.exceptions import ClientError
 
 from .. import api, srp
+from ..context import Context
 from ..step import step
-from ..world import World
 
 
-@step("pycognito signs bob in by SRP, and the API takes his token", expected="a token; 200")
-def right_password(world: World) -> str:
-    """Neither side ever sends the password."""
-    token = srp.sign_in(world.idp, world.web, world.people["bob"])
-    return f"a token; {api.told(api.read(world, token))}"
+@step("pycognito signs bob in by SRP, and the API accepts his token", expected="a token; 200")
+def correct_password(context: Context) -> str:
+    """Check that the client library gets a token without sending the password."""
+    token = srp.sign_in(context.idp, context.web_client, context.users["bob"])
+    return f"a token; {api.summarize(api.list_notes(context, token))}"
 
 
 @step("pycognito with a wrong password", expected="NotAuthorizedException, and no token")
-def wrong_password(world: World) -> str:
-    """The proof does not hold."""
+def wrong_password(context: Context) -> str:
+    """Check that Cognito refuses the SRP proof of a wrong password."""
     try:
-        srp.sign_in(world.idp, world.web, world.people["bob"], password="not-his-password-1A")
+        srp.sign_in(context.idp, context.web_client, context.users["bob"], password="not-his-password-1A")
     except ClientError as error:
         return f"{error.response['Error']['Code']}, and no token"
     return "a token"

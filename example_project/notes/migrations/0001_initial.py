@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 (
                     "observed_on",
                     models.DateField(
-                        default=django.utils.timezone.localdate, validators=[notes.models.not_in_the_future]
+                        default=django.utils.timezone.localdate, validators=[notes.models.validate_not_in_future]
                     ),
                 ),
                 ("created", models.DateTimeField(auto_now_add=True)),

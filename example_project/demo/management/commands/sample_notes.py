@@ -1,4 +1,4 @@
-"""`manage.py sample_notes`: a few notes for an empty notebook."""
+"""`manage.py sample_notes`: write sample notes into an empty database."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from demo.samples import write_samples
 
 
 class Command(BaseCommand):
-    """Does nothing where there are notes already."""
+    """Write the sample notes. If the database contains notes, write nothing."""
 
     help = "Write a few sample notes, if there are no notes yet."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Write them, and say how many."""
+        """Write the notes and print their number."""
         self.stdout.write(f"{write_samples()} notes written")

@@ -1,4 +1,4 @@
-"""`manage.py try_refresh_token USERNAME`: whether Cognito still takes a person's refresh token."""
+"""`manage.py try_refresh_token USERNAME`: check whether Cognito accepts a user's refresh token."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -12,16 +12,19 @@ from django_cognito.sessions.store import decrypt_tokens
 
 
 class Command(BaseCommand):
-    """For the journey alone: it looks into the package's private parts, and shows no token."""
+    """Check a refresh token. Only the journey uses this command: it imports private modules of the package.
 
-    help = "Say whether Cognito takes the refresh token of a person's newest login."
+    The output contains no token.
+    """
+
+    help = "Check whether Cognito accepts the refresh token of a user's most recent login."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Whose."""
+        """Add the username."""
         parser.add_argument("username")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Say "accepted" or "refused (why)"."""
+        """Print "accepted" or "refused (OAuth error code)"."""
         login = CognitoLogin.objects.filter(cognito_user__username=options["username"]).latest("created_at")
         try:
             get_hosted_ui().refresh(decrypt_tokens(login).refresh_token or "")

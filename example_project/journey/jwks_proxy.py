@@ -1,4 +1,4 @@
-"""A server of the pool's keys that can really be stopped, while all else of Cognito goes on."""
+"""A proxy for the JWKS of the user pool. The journey stops it while the rest of Cognito continues to run."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,8 +10,8 @@ import requests
 TIMEOUT_SECONDS = 5
 
 
-class KeyRelay:
-    """Serve the keys of `source` on a port of its own, until it is stopped."""
+class JwksProxy:
+    """Serve the JWKS of the URL `source` on another port, until it is stopped."""
 
     def __init__(self, source: str) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(source))
@@ -28,7 +28,7 @@ class KeyRelay:
         self.stop()
 
     def stop(self) -> None:
-        """Close the port; stopping twice is fine."""
+        """Close the port. A second call does nothing."""
         self._server.shutdown()
         self._server.server_close()
 
@@ -43,7 +43,7 @@ class KeyRelay:
 
 def _handler(source: str) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.0"  # a connection kept open would outlive the stop
+        protocol_version = "HTTP/1.0"  # without keep-alive: an open connection would survive `stop`
 
         def do_GET(self) -> None:
             body = requests.get(source, timeout=TIMEOUT_SECONDS).content
@@ -54,6 +54,6 @@ def _handler(source: str) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing: the terminal belongs to the journey."""
+            """Log nothing: the terminal shows the output of the journey only."""
 
     return Handler
