@@ -35,7 +35,7 @@ OUTAGES: dict[str, Callable[[], Step]] = {
     **{f"FI-01 {status}": partial(Answer, status) for status in (429, 500, 502, 503, 504)},
     "FI-01 invalid_grant, and 500": partial(refusal, status=500),
     "FI-01 invalid_grant, and 429": partial(refusal, status=429),
-    "FI-01 unknown error code": partial(refusal, "not_an_oauth_error"),
+    "FI-01 unknown error code": partial(refusal, "not an error code"),
     **{
         f"FI-12 {name}": partial(json_answer, document)
         for name, document in KEYLESS.items()
