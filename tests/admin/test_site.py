@@ -267,7 +267,7 @@ def test_admin_with_a_custom_user_model() -> None:
     ]
     environment = {**os.environ, "USER_MODEL": "UniqueEmailUser", "DJANGO_COGNITO_TEST_DATABASE": "sqlite"}
     process = subprocess.run(
-        [*command, "-p", "no:cacheprovider", "-k", "not apps_config and not all_of_this"],
+        [*command, "-p", "no:cacheprovider", "-k", "not app_config and not custom_user_model"],
         env=environment,
         cwd=source.PROJECT_DIRECTORY,
         capture_output=True,
