@@ -10,7 +10,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-# For each wheel, a script that must run in an environment with only this wheel.
+# For each wheel, a script that must run in an environment with that wheel only.
 SCRIPTS = {
     "django_aws_cognito": """
 import importlib.util
@@ -32,13 +32,13 @@ assert "--seed" in subprocess.run([command, "--help"], check=True, capture_outpu
 
 
 def main(directory: Path) -> int:
-    """Install each wheel of the directory, run its script and return 0. Raises CalledProcessError if one fails."""
+    """Install and try each wheel of the directory; return 0. Raises CalledProcessError if one cannot be used."""
     for name, script in SCRIPTS.items():
         (wheel,) = directory.glob(f"{name}-*.whl")
         with tempfile.TemporaryDirectory(prefix="clean-install-") as folder:
             venv.create(folder, with_pip=True)
             python = Path(folder) / ("Scripts" if os.name == "nt" else "bin") / "python"
-            # The working directory and the isolated mode prevent imports from the checkout.
+            # In the folder, and isolated, so that no module of the checkout can be imported.
             subprocess.run([python, "-Im", "pip", "install", "-q", str(wheel)], check=True, cwd=folder)
             subprocess.run([python, "-I", "-W", "error", "-c", script], check=True, cwd=folder)
     return 0

@@ -1,4 +1,4 @@
-"""The benchmarks without their measurements: contestants are checked, and the page shows the results."""
+"""The benchmarks are run manually; these tests check that they compare correctly and report their results."""
 
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ from benchmarks.contestants import django_cognito_
 from benchmarks.figures import FIGURES
 from benchmarks.rounds import Entry, Plan, compute_ratio, measure_times
 from benchmarks.slices import catch_error, check_contestant
-from benchmarks.tokens import Scenario
 from benchmarks.workspace import Figure, Goal, Row
+from benchmarks.tokens import Scenario
 
 from .support import source
 
@@ -21,18 +21,18 @@ FOLDER = source.PROJECT_DIRECTORY / "benchmarks"
 
 @pytest.fixture(scope="module")
 def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
-    """Return a scenario with a few tokens."""
+    """Return a scenario with eight tokens."""
     return tokens.write_scenario(tmp_path_factory.mktemp("scenario"), 8)
 
 
-def test_modules_of_benchmarks_compile_without_peers() -> None:
+def test_every_benchmark_module_compiles() -> None:
     paths = sorted(FOLDER.rglob("*.py"))
     assert paths
     for path in paths:
         compile(path.read_text(), path, "exec")
 
 
-def test_benchmarks_help_lists_all_figures(capsys: pytest.CaptureFixture[str]) -> None:
+def test_benchmark_help_lists_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     output = "".join(capsys.readouterr().out.split())
@@ -40,24 +40,24 @@ def test_benchmarks_help_lists_all_figures(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.parametrize("folder", ["figures", "contestants"])
-def test_modules_of_benchmarks_are_used_by_a_figure(folder: str) -> None:
+def test_every_benchmark_module_is_used_by_a_figure(folder: str) -> None:
     names = {path.stem for path in (FOLDER / folder).glob("*.py")} - {"__init__"}
     sources = "".join(path.read_text() for path in (FOLDER / "figures").glob("*.py"))
     assert [name for name in sorted(names) if name not in sources] == []
 
 
-def test_contestant_is_measured_in_its_own_process(scenario: Scenario) -> None:
+def test_own_contestant_verifies_in_a_separate_process(scenario: Scenario) -> None:
     entry, plan = Entry("django_cognito", "benchmarks.contestants.django_cognito_"), Plan(rounds=3, size=2, warm_up=2)
     times = measure_times([entry], scenario.folder, plan, lambda: None)
     assert [time > 0 for time in times["django_cognito"]] == [True, True, True]
 
 
-def test_exited_contestant_stops_the_run(scenario: Scenario) -> None:
-    with pytest.raises(RuntimeError, match="missing has exited"):
-        measure_times([Entry("missing", "benchmarks.no_such_module")], scenario.folder, Plan(1, 1, 1), lambda: None)
+def test_contestant_process_that_exits_fails_the_run(scenario: Scenario) -> None:
+    with pytest.raises(RuntimeError, match="no_module has exited"):
+        measure_times([Entry("no_module", "benchmarks.no_such_module")], scenario.folder, Plan(1, 1, 1), lambda: None)
 
 
-def test_valid_tokens_are_accepted_and_invalid_ones_rejected(scenario: Scenario) -> None:
+def test_own_contestant_accepts_valid_and_rejects_invalid_tokens(scenario: Scenario) -> None:
     verify = django_cognito_.prepare(scenario)
     assert [catch_error(verify, raw) for raw in scenario.tokens] == [None] * 8
     assert [fault for fault, raw in scenario.rejected_tokens.items() if catch_error(verify, raw) is None] == []
@@ -76,7 +76,7 @@ def test_contestant_that_rejects_a_valid_token_is_excluded(scenario: Scenario) -
         check_contestant(reject, str, scenario)
 
 
-def test_ratio_is_computed_within_each_round() -> None:
+def test_ratio_is_the_median_of_ratios_per_round() -> None:
     times = {"own": [1.0, 10.0, 3.0], "other": [2.0, 20.0, 3.0]}
     assert compute_ratio(times, "own", "other") == 0.5
 
@@ -86,20 +86,20 @@ def test_goal_is_met_up_to_its_limit() -> None:
     assert not Goal("above", 0.71, 0.7).is_met
 
 
-def test_written_run_is_read_unchanged(tmp_path: Path) -> None:
+def test_results_can_be_written_and_read(tmp_path: Path) -> None:
     figure = Figure("Speed", [Row("own", 1.5, "µs", 0.5, "fast")], [Goal("fast", 0.5, 0.7)], "other", ["a note"])
     run = results.Run("2026-01-01", True, {"cores": 2}, {"Python": "3.11"}, {"speed": figure})
     results.write_run(run, tmp_path / "results.json")
     assert results.read_run(tmp_path / "results.json") == run
 
 
-def test_readme_shows_the_published_results() -> None:
+def test_benchmark_readme_shows_the_results() -> None:
     text = table.README.read_text()
     before, after = table.split_page(text)
     assert f"{before}{table.format_markdown(results.read_run())}{after}" == text
     assert set(results.read_run().figures) == set(FIGURES)
 
 
-def test_readme_shows_both_charts() -> None:
+def test_benchmark_readme_shows_both_charts() -> None:
     charts = {"chart-light.svg", "chart-dark.svg"}
     assert [name for name in charts if name not in table.README.read_text() or not (FOLDER / name).is_file()] == []
