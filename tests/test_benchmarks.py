@@ -11,8 +11,8 @@ from benchmarks.contestants import django_cognito_
 from benchmarks.figures import FIGURES
 from benchmarks.rounds import Entry, Plan, compute_ratio, measure_times
 from benchmarks.slices import catch_error, check_contestant
-from benchmarks.workspace import Figure, Goal, Row
 from benchmarks.tokens import Scenario
+from benchmarks.workspace import Figure, Goal, Row
 
 from .support import source
 
