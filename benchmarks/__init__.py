@@ -1,1 +1,1 @@
-"""Side-by-side measurements against the peers, rerunnable: `tox run -e bench`. Never part of the tests."""
+"""Benchmarks of the package and its peers: `tox run -e bench`. They are not a part of the tests."""

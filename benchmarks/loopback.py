@@ -1,4 +1,4 @@
-"""What contestants reach for over the network, on 127.0.0.1: a pool's keys, and userInfo. Counts what is asked."""
+"""A server on 127.0.0.1 with a pool's JWKS and userInfo endpoints. Counts the requests of each path."""
 
 import base64
 import json
@@ -7,16 +7,16 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from .tokens import Scene
+from .tokens import Scenario
 
 
 class Loopback:
-    """The server; `with` starts and stops it."""
+    """The server. `with` starts and stops it."""
 
-    def __init__(self, scene: Scene) -> None:
-        self.count: Counter[str] = Counter()
-        self._keys = json.dumps(scene.jwks).encode()
-        self._refused = frozenset(scene.refused.values())
+    def __init__(self, scenario: Scenario) -> None:
+        self.requests: Counter[str] = Counter()
+        self._keys = json.dumps(scenario.jwks).encode()
+        self._rejected_tokens = frozenset(scenario.rejected_tokens.values())
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.owner = self
@@ -32,21 +32,21 @@ class Loopback:
 
     @property
     def origin(self) -> str:
-        """Where it is."""
+        """The origin of its URLs."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def answer(self, path: str, authorization: str) -> tuple[int, bytes]:
-        """Status and body."""
+    def respond(self, path: str, authorization: str) -> tuple[int, bytes]:
+        """Return the status and the body of a response."""
         with self._lock:
-            self.count[path] += 1
+            self.requests[path] += 1
         if path.endswith("jwks.json"):
             return 200, self._keys
         raw = authorization.removeprefix("Bearer ")
-        if raw in self._refused:
+        if raw in self._rejected_tokens:
             return 401, b"{}"
         claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(raw.split(".")[1] + "=="))
-        person = {"sub": claims["sub"], "username": claims["username"], "email": f"{claims['sub']}@example.com"}
-        return 200, json.dumps({**person, "email_verified": "true"}).encode()
+        user = {"sub": claims["sub"], "username": claims["username"], "email": f"{claims['sub']}@example.com"}
+        return 200, json.dumps({**user, "email_verified": "true"}).encode()
 
 
 class _Server(ThreadingHTTPServer):
@@ -59,14 +59,14 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        status, body = self.server.owner.answer(self.path, self.headers.get("authorization", ""))
+        status, body = self.server.owner.respond(self.path, self.headers.get("authorization", ""))
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
         if status == 401:
-            self.send_header("www-authenticate", 'Bearer error="invalid_token", error_description="not a good one"')
+            self.send_header("www-authenticate", 'Bearer error="invalid_token", error_description="invalid token"')
         self.end_headers()
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing: it is counted."""
+        """Log nothing: the requests are counted."""

@@ -1,4 +1,4 @@
-"""The parts of a machine that figures need, and what is run against what: versions. Knows no figure."""
+"""The parts of a machine that figures need, and the versions of all software. Must not depend on a figure."""
 
 import json
 import os
@@ -28,18 +28,18 @@ PEERS = (
 )  # fmt: skip
 
 
-def missing(needs: tuple[str, ...]) -> list[str]:
-    """Those of `needs` that this machine lacks, in words."""
-    return [words for words, is_there in (PROBES[part] for part in needs) if not is_there()]
+def find_missing_parts(needs: tuple[str, ...]) -> list[str]:
+    """Return descriptions of the `needs` that this machine does not have."""
+    return [description for description, is_available in (PROBES[part] for part in needs) if not is_available()]
 
 
-def under_ci() -> bool:
-    """Whether a missing part is a failure."""
+def is_under_ci() -> bool:
+    """Return whether a missing part is a failure."""
     return real_parts.under_ci()
 
 
-def machine() -> dict[str, Any]:
-    """What kind of machine this is; neither its name nor its paths."""
+def describe_machine() -> dict[str, Any]:
+    """Return CPU, number of cores and system, without host name or paths."""
     text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     model = re.search(r"^model name\s*:\s*(.+)$", text, re.M)
     return {
@@ -49,24 +49,24 @@ def machine() -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str]:
-    """What was measured, and on what."""
-    found = {"Python": platform.python_version(), "OpenSSL (Python's)": ssl.OPENSSL_VERSION.split()[1]}
+def get_versions() -> dict[str, str]:
+    """Return the versions of Python, the peers, Node.js, wrk and PostgreSQL."""
+    numbers = {"Python": platform.python_version(), "OpenSSL (Python's)": ssl.OPENSSL_VERSION.split()[1]}
     for name in PEERS:
         try:
-            found[name] = version(name)
+            numbers[name] = version(name)
         except PackageNotFoundError:
             continue
     manifest = Path(__file__).parent / "node" / "package.json"
-    found |= json.loads(manifest.read_text())["dependencies"]
-    found |= {name: _said_by(*command) for name, command in _COMMANDS.items() if shutil.which(command[0])}
-    return found
+    numbers |= json.loads(manifest.read_text())["dependencies"]
+    numbers |= {name: _get_version(*command) for name, command in _COMMANDS.items() if shutil.which(command[0])}
+    return numbers
 
 
 _COMMANDS = {"Node.js": ("node", "--version"), "wrk": ("wrk", "--version"), "PostgreSQL": ("psql", "--version")}
 
 
-def _said_by(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
-    said = re.search(r"\d+(\.\d+)+", done.stdout + done.stderr)
-    return said[0] if said else "unknown"
+def _get_version(*command: str) -> str:
+    process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    match = re.search(r"\d+(\.\d+)+", process.stdout + process.stderr)
+    return match[0] if match else "unknown"

@@ -1,4 +1,4 @@
-"""What a run found, as a value and as results.json. Knows neither table nor chart."""
+"""The results of a run, as a value and as results.json. Must not depend on the tables or the charts."""
 
 import json
 from collections.abc import Mapping
@@ -6,14 +6,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .stage import Figure, Goal, Row
+from .workspace import Figure, Goal, Row
 
 FILE = Path(__file__).parent / "results.json"
 
 
 @dataclass(frozen=True)
 class Run:
-    """All of a run."""
+    """A run: its date, its machine and its figures."""
 
     date: str
     quick: bool
@@ -22,25 +22,25 @@ class Run:
     figures: Mapping[str, Figure]
 
 
-def write(run: Run, file: Path = FILE) -> None:
-    """Write it, four digits to a number: the others are noise."""
-    file.write_text(json.dumps(_rounded(asdict(run)), indent=1, ensure_ascii=False) + "\n")
+def write_run(run: Run, file: Path = FILE) -> None:
+    """Write `run` with four significant digits; more are noise."""
+    file.write_text(json.dumps(_round(asdict(run)), indent=1, ensure_ascii=False) + "\n")
 
 
-def read(file: Path = FILE) -> Run:
-    """The run that was written last."""
-    said = json.loads(file.read_text())
-    return Run(**{**said, "figures": {name: _figure(figure) for name, figure in said["figures"].items()}})
+def read_run(file: Path = FILE) -> Run:
+    """Return the run in `file`."""
+    data = json.loads(file.read_text())
+    return Run(**{**data, "figures": {name: _read_figure(figure) for name, figure in data["figures"].items()}})
 
 
-def _figure(said: dict[str, Any]) -> Figure:
-    rows, goals = [Row(**row) for row in said["rows"]], [Goal(**goal) for goal in said["goals"]]
-    return Figure(**{**said, "rows": rows, "goals": goals})
+def _read_figure(data: dict[str, Any]) -> Figure:
+    rows, goals = [Row(**row) for row in data["rows"]], [Goal(**goal) for goal in data["goals"]]
+    return Figure(**{**data, "rows": rows, "goals": goals})
 
 
-def _rounded(value: Any) -> Any:
+def _round(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: _round(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [_round(item) for item in value]
     return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -1,4 +1,4 @@
-"""Contestants take turns in short slices, many rounds: what disturbs the machine disturbs all of them alike."""
+"""Measure contestants in turn, in many rounds of short slices: other load affects all of them alike."""
 
 import json
 import random
@@ -12,38 +12,38 @@ from pathlib import Path
 from typing import Any, Self
 
 PROJECT = Path(__file__).resolve().parents[1]
-Tick = Callable[[], None]
+Advance = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Who takes part: a Python module's name or a Node script, and what is told about it in the table."""
+    """A contestant: its name in the table and its Python module or Node.js script."""
 
     name: str
     module: str
     option: str = ""
-    repeat: int = 1  # how often a slice goes over its tokens: above 1, tokens are known
+    repeat: int = 1  # how often a slice verifies its tokens; above 1, they are cached
     node: Path | None = None
     note: str = ""
 
 
 class Contestant:
-    """An entry's long-lived process."""
+    """The process of an entry, which runs through all rounds."""
 
-    def __init__(self, entry: Entry, scene_folder: str) -> None:
+    def __init__(self, entry: Entry, scenario_folder: str) -> None:
         self.entry = entry
         options = [entry.option] if entry.option else []
         if entry.node is None:
-            command = [sys.executable, "-m", "benchmarks.slices", entry.module, scene_folder, *options]
+            command = [sys.executable, "-m", "benchmarks.slices", entry.module, scenario_folder, *options]
         else:
-            command = ["node", str(entry.node / "slices.mjs"), entry.module, scene_folder, *options]
+            command = ["node", str(entry.node / "slices.mjs"), entry.module, scenario_folder, *options]
         self._process = subprocess.Popen(
             command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
 
     def __enter__(self) -> Self:
         try:
-            self.facts: dict[str, Any] = self._answer()["facts"]
+            self.facts: dict[str, Any] = self._read_line()["facts"]
         except BaseException:
             self.__exit__()
             raise
@@ -60,25 +60,25 @@ class Contestant:
             self._process.wait()
         self._process.stdout.close()
 
-    def slice(self, first: int, count: int, repeat: int = 1) -> float:
-        """Microseconds of one call, over the `count` tokens from the `first` on."""
+    def measure_slice(self, first: int, count: int, repeat: int = 1) -> float:
+        """Return the microseconds of one call, measured over `count` tokens from index `first` on."""
         assert self._process.stdin
         self._process.stdin.write(json.dumps({"first": first, "count": count, "repeat": repeat}) + "\n")
         self._process.stdin.flush()
-        return float(self._answer()["ns"]) / 1_000
+        return float(self._read_line()["ns"]) / 1_000
 
-    def _answer(self) -> dict[str, Any]:
+    def _read_line(self) -> dict[str, Any]:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.entry.name} has ended, by itself: what it said of it stands above")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+            raise RuntimeError(f"{self.entry.name} has exited: see its error output above")
+        message: dict[str, Any] = json.loads(line)
+        return message
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a figure measures: `rounds` slices of `size` tokens each, after `warm_up` tokens."""
+    """The duration of a measurement: `rounds` slices of `size` tokens each, after `warm_up` tokens."""
 
     rounds: int
     size: int
@@ -86,50 +86,52 @@ class Plan:
 
     @property
     def tokens(self) -> int:
-        """How many tokens a contestant sees, each once."""
+        """The number of tokens that a contestant needs, each once."""
         return self.warm_up + self.rounds * self.size
 
 
 @contextmanager
-def take_turns(
-    entries: Sequence[Entry], scene_folder: str, plan: Plan, tick: Tick
+def run_rounds(
+    entries: Sequence[Entry], scenario_folder: str, plan: Plan, advance: Advance
 ) -> Iterator[tuple[list[Contestant], dict[str, list[float]]]]:
-    """The contestants, still there, and the microseconds of a call, per contestant and round.
+    """Yield the running contestants, and the microseconds of a call for each contestant and round.
 
-    In each round everybody has one slice, in an order that is drawn anew.
+    Each contestant has one slice per round, in a new random order.
     """
     with ExitStack() as stack:
-        contestants = [stack.enter_context(Contestant(entry, scene_folder)) for entry in entries]
-        for each in contestants:
-            _slice(each, plan, None)
+        contestants = [stack.enter_context(Contestant(entry, scenario_folder)) for entry in entries]
+        for contestant in contestants:
+            _measure_round(contestant, plan, None)
         times: dict[str, list[float]] = {entry.name: [] for entry in entries}
         for number in range(plan.rounds):
-            for each in random.sample(contestants, len(contestants)):
-                times[each.entry.name].append(_slice(each, plan, number))
-            tick()
+            for contestant in random.sample(contestants, len(contestants)):
+                times[contestant.entry.name].append(_measure_round(contestant, plan, number))
+            advance()
         yield contestants, times
 
 
-def in_turns(entries: Sequence[Entry], scene_folder: str, plan: Plan, tick: Tick) -> dict[str, list[float]]:
-    """The microseconds of a call, per contestant and round."""
-    with take_turns(entries, scene_folder, plan, tick) as (_, times):
+def measure_times(
+    entries: Sequence[Entry], scenario_folder: str, plan: Plan, advance: Advance
+) -> dict[str, list[float]]:
+    """Return the microseconds of a call for each contestant and round."""
+    with run_rounds(entries, scenario_folder, plan, advance) as (_, times):
         return times
 
 
-def _slice(each: Contestant, plan: Plan, number: int | None) -> float:
-    """One slice; `number` None is the warm-up, with tokens that come no more."""
-    if each.entry.repeat > 1:
-        return each.slice(0, 1, each.entry.repeat)
+def _measure_round(contestant: Contestant, plan: Plan, number: int | None) -> float:
+    """Measure one slice. `number` None is the warm-up, whose tokens are not used again."""
+    if contestant.entry.repeat > 1:
+        return contestant.measure_slice(0, 1, contestant.entry.repeat)
     if number is None:
-        return each.slice(0, plan.warm_up)
-    return each.slice(plan.warm_up + number * plan.size, plan.size)
+        return contestant.measure_slice(0, plan.warm_up)
+    return contestant.measure_slice(plan.warm_up + number * plan.size, plan.size)
 
 
-def median(times: Sequence[float]) -> float:
-    """The middle of all rounds."""
+def compute_median(times: Sequence[float]) -> float:
+    """Return the median of all rounds."""
     return statistics.median(times)
 
 
-def ratio(times: Mapping[str, Sequence[float]], name: str, base: str) -> float:
-    """The median over the rounds of `name` to `base` in the same round."""
-    return statistics.median(mine / theirs for mine, theirs in zip(times[name], times[base], strict=True))
+def compute_ratio(times: Mapping[str, Sequence[float]], name: str, base: str) -> float:
+    """Return the median of the ratios of `name` to `base`, each within one round."""
+    return statistics.median(own / other for own, other in zip(times[name], times[base], strict=True))

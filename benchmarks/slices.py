@@ -1,8 +1,9 @@
-"""A contestant's own process: `python -m benchmarks.slices MODULE FOLDER [OPTION]` runs slices as it is told.
+"""The process of a contestant: `python -m benchmarks.slices MODULE FOLDER [OPTION]`.
 
-A line of JSON in, `{"first": 100, "count": 50, "repeat": 1}`, and one out, `{"ns": 31250.0}`: the time of one call.
-The module's `prepare(scene, *options)` gives the call that is timed. Where it has them, `ready(raw)` makes what the
-call is given, and `facts(call, scene)` tells what is not a time; `proves` is False where `prepare` has its own proof.
+It reads lines of JSON such as `{"first": 100, "count": 50, "repeat": 1}` and answers each with the nanoseconds of one
+call: `{"ns": 31250.0}`. The module's `prepare(scenario, *options)` returns the function that is measured. Optional
+members: `make_input(raw)` converts a token to the function's argument; `get_facts(call, scenario)` returns what is not
+a time; `NEEDS_CHECK` is False if `prepare` itself checks the contestant.
 """
 
 import gc
@@ -13,51 +14,51 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .tokens import Scene
+from .tokens import Scenario
 
 Call = Callable[[Any], object]
 
 
-def prove(call: Call, ready: Callable[[str], Any], scene: Scene) -> None:
-    """Whoever lets a bad token pass, or refuses a good one, does not take part."""
-    call(ready(scene.first))
-    if raised(call, ready(scene.refused["tampered"])) is None:
-        raise AssertionError("a tampered token was accepted")
+def check_contestant(call: Call, make_input: Callable[[str], Any], scenario: Scenario) -> None:
+    """Raise an error if a contestant rejects a valid token or accepts a tampered one: it is then not measured."""
+    call(make_input(scenario.first))
+    if catch_error(call, make_input(scenario.rejected_tokens["tampered"])) is None:
+        raise AssertionError("the contestant accepted a tampered token")
 
 
-def raised(call: Call, given: Any) -> Exception | None:
-    """What `call(given)` raises; every contestant has errors of its own."""
+def catch_error(call: Call, argument: Any) -> Exception | None:
+    """Return the error that `call(argument)` raises, or None. Each contestant has its own errors."""
     try:
-        call(given)
-    except Exception as error:  # noqa: BLE001 - whatever a peer refuses with
+        call(argument)
+    except Exception as error:  # noqa: BLE001 - the errors of a peer have no common base
         return error
     return None
 
 
-def slice_ns(call: Call, inputs: list[Any], repeat: int) -> float:
-    """Nanoseconds of one call, over all of `inputs`, `repeat` times."""
+def time_slice(call: Call, inputs: list[Any], repeat: int) -> float:
+    """Return the nanoseconds of one call, measured over all `inputs`, `repeat` times."""
     turns = range(repeat)
     started = time.perf_counter_ns()
     for _ in turns:
-        for given in inputs:
-            call(given)
+        for argument in inputs:
+            call(argument)
     return (time.perf_counter_ns() - started) / (len(inputs) * repeat)
 
 
 def main(name: str, folder: str, *options: str) -> None:
-    """Serve slices until standard input ends."""
-    module, scene = importlib.import_module(name), Scene.read(folder)
-    call, ready, tokens = module.prepare(scene, *options), getattr(module, "ready", str), scene.tokens
-    if getattr(module, "proves", True):
-        prove(call, ready, scene)
-    facts = module.facts(call, scene) if hasattr(module, "facts") else {}
+    """Measure slices until the end of standard input."""
+    module, scenario = importlib.import_module(name), Scenario.read(folder)
+    call, make_input, tokens = module.prepare(scenario, *options), getattr(module, "make_input", str), scenario.tokens
+    if getattr(module, "NEEDS_CHECK", True):
+        check_contestant(call, make_input, scenario)
+    facts = module.get_facts(call, scenario) if hasattr(module, "get_facts") else {}
     gc.collect()
-    gc.freeze()  # what start-up left behind is nobody's to sweep in a slice
+    gc.freeze()  # so that no slice collects objects of the start-up
     print(json.dumps({"facts": facts}), flush=True)
     for line in sys.stdin:
-        told = json.loads(line)
-        inputs = [ready(raw) for raw in tokens[told["first"] : told["first"] + told["count"]]]
-        print(json.dumps({"ns": slice_ns(call, inputs, told.get("repeat", 1))}), flush=True)
+        request = json.loads(line)
+        inputs = [make_input(raw) for raw in tokens[request["first"] : request["first"] + request["count"]]]
+        print(json.dumps({"ns": time_slice(call, inputs, request.get("repeat", 1))}), flush=True)
 
 
 if __name__ == "__main__":

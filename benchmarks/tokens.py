@@ -1,4 +1,4 @@
-"""The tokens that all contestants verify: a pool's key, and access tokens as Cognito writes them. Knows no verifier."""
+"""The tokens that all contestants verify, in the form of Cognito's access tokens. Must not depend on a verifier."""
 
 import base64
 import json
@@ -18,13 +18,13 @@ CLIENT_ID = "1example23456789abcdefghij"
 ISSUER = f"https://cognito-idp.eu-west-1.amazonaws.com/{USER_POOL_ID}"
 KID = "aA1bB2cC3dD4eE5fF6gG7hH8iI9jJ0kK1lL2mM3nN4o="  # 44 characters, as Cognito's
 GROUP = "editors"
-PEOPLE = 50  # tokens take turns among so many
-_LIFETIME_SECONDS = 86_400  # Cognito's longest; no run outlasts it
+USERS = 50  # the tokens are those of so many users in turn
+_LIFETIME_SECONDS = 86_400  # the maximum of Cognito, longer than any run
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What every contestant is given, written to a folder that processes of any language read."""
+class Scenario:
+    """The input of all contestants, stored in a folder that Python and Node.js processes read."""
 
     folder: str
     issuer: str
@@ -32,68 +32,70 @@ class Scene:
     client_id: str
     jwks: dict[str, Any]
     pem: str
-    refused: dict[str, str]  # what is wrong -> a token that is good otherwise
+    rejected_tokens: dict[str, str]  # fault: a token with only this fault
 
     @property
     def tokens(self) -> list[str]:
-        """Good tokens, every one another."""
+        """The valid tokens, all different."""
         return (Path(self.folder) / "tokens.txt").read_text().split()
 
     @property
     def first(self) -> str:
-        """A good token."""
+        """The first valid token."""
         return self.tokens[0]
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:
-        """The scene that was laid in `folder`."""
-        return cls(**json.loads((Path(folder) / "scene.json").read_text()))
+        """Read the scenario in `folder`."""
+        return cls(**json.loads((Path(folder) / "scenario.json").read_text()))
 
 
 class Signer:
-    """A user pool's private key, and the tokens that it signs."""
+    """The private key of a user pool, which signs tokens."""
 
     def __init__(self) -> None:
         self._key = generate_private_key(public_exponent=65_537, key_size=2_048)
         self._now = int(time.time()) - 60
 
-    def token(self, person: int = 0, *, kid: str = KID, key: RSAPrivateKey | None = None, **claims: Any) -> str:
-        """An access token of the `person`-th person; `claims` replace Cognito's."""
-        said = {**self._claims(person), **claims}
-        signed = f"{_segment({'kid': kid, 'alg': 'RS256'})}.{_segment(said)}"
-        return f"{signed}.{_base64url((key or self._key).sign(signed.encode(), PKCS1v15(), SHA256()))}"
+    def create_token(
+        self, user_number: int = 0, *, kid: str = KID, key: RSAPrivateKey | None = None, **claims: Any
+    ) -> str:
+        """Return an access token of a user; `claims` replace the default ones."""
+        payload = {**self._create_claims(user_number), **claims}
+        signed = f"{_encode_segment({'kid': kid, 'alg': 'RS256'})}.{_encode_segment(payload)}"
+        return f"{signed}.{_encode_base64url((key or self._key).sign(signed.encode(), PKCS1v15(), SHA256()))}"
 
-    def tokens(self, count: int) -> Iterator[str]:
-        """`count` tokens, every one another, of `PEOPLE` people in turn."""
-        return (self.token(number % PEOPLE) for number in range(count))
+    def create_tokens(self, count: int) -> Iterator[str]:
+        """Return `count` different tokens, of `USERS` users in turn."""
+        return (self.create_token(number % USERS) for number in range(count))
 
-    def jwk(self, kid: str = KID) -> dict[str, str]:
-        """The public key as a pool publishes it."""
+    def get_jwk(self, kid: str = KID) -> dict[str, str]:
+        """Return the public key as a JWK of a pool."""
         numbers = self._key.public_key().public_numbers()
-        modulus = _base64url(numbers.n.to_bytes(256, "big"))
+        modulus = _encode_base64url(numbers.n.to_bytes(256, "big"))
         return {"alg": "RS256", "e": "AQAB", "kid": kid, "kty": "RSA", "n": modulus, "use": "sig"}
 
-    def pem(self) -> str:
-        """The public key, for those who read no JWK."""
+    def get_pem(self) -> str:
+        """Return the public key as PEM, for libraries without JWK."""
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
         return self._key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
-    def refused(self) -> dict[str, str]:
-        """Tokens that nobody may accept, by what is wrong with each."""
-        head, _, signature = self.token().split(".")
-        other = _segment({**self._claims(0), "username": "mallory"})
+    def create_rejected_tokens(self) -> dict[str, str]:
+        """Return tokens that must be rejected, by their fault."""
+        head, _, signature = self.create_token().split(".")
+        other = _encode_segment({**self._create_claims(0), "username": "mallory"})
         return {
             "tampered": f"{head}.{other}.{signature}",
-            "wrong signature": self.token(key=generate_private_key(public_exponent=65_537, key_size=2_048)),
-            "expired": self.token(iat=self._now - 7_200, auth_time=self._now - 7_200, exp=self._now - 3_600),
-            "unknown kid": self.token(kid="zZ9yY8xX7wW6vV5uU4tT3sS2rR1qQ0pP9oO8nN7mM6l="),
-            "another client's": self.token(client_id="9another8765432abcdefghijk"),
-            "an ID token": self.token(token_use="id", aud=CLIENT_ID),
+            "wrong signature": self.create_token(key=generate_private_key(public_exponent=65_537, key_size=2_048)),
+            "expired": self.create_token(iat=self._now - 7_200, auth_time=self._now - 7_200, exp=self._now - 3_600),
+            "unknown kid": self.create_token(kid="zZ9yY8xX7wW6vV5uU4tT3sS2rR1qQ0pP9oO8nN7mM6l="),
+            "another client": self.create_token(client_id="9another8765432abcdefghijk"),
+            "ID token": self.create_token(token_use="id", aud=CLIENT_ID),
         }
 
-    def _claims(self, person: int) -> dict[str, Any]:
-        sub = str(uuid.uuid5(uuid.NAMESPACE_URL, f"person-{person}"))
+    def _create_claims(self, user_number: int) -> dict[str, Any]:
+        sub = str(uuid.uuid5(uuid.NAMESPACE_URL, f"user-{user_number}"))
         return {
             "sub": sub,
             "cognito:groups": [GROUP, "viewers"],
@@ -112,19 +114,21 @@ class Signer:
         }
 
 
-def lay(folder: Path, count: int) -> Scene:
-    """A new pool with `count` signed tokens, written to `folder`."""
+def write_scenario(folder: Path, count: int) -> Scenario:
+    """Create a pool with `count` signed tokens and write it to `folder`."""
     signer = Signer()
-    (folder / "tokens.txt").write_text("\n".join(signer.tokens(count)))
-    jwks = {"keys": [signer.jwk("another"), signer.jwk()]}
-    scene = Scene(str(folder), ISSUER, USER_POOL_ID, CLIENT_ID, jwks, signer.pem(), signer.refused())
-    (folder / "scene.json").write_text(json.dumps(asdict(scene)))
-    return scene
+    (folder / "tokens.txt").write_text("\n".join(signer.create_tokens(count)))
+    jwks = {"keys": [signer.get_jwk("another"), signer.get_jwk()]}
+    scenario = Scenario(
+        str(folder), ISSUER, USER_POOL_ID, CLIENT_ID, jwks, signer.get_pem(), signer.create_rejected_tokens()
+    )
+    (folder / "scenario.json").write_text(json.dumps(asdict(scenario)))
+    return scenario
 
 
-def _segment(value: dict[str, Any]) -> str:
-    return _base64url(json.dumps(value, separators=(",", ":")).encode())
+def _encode_segment(value: dict[str, Any]) -> str:
+    return _encode_base64url(json.dumps(value, separators=(",", ":")).encode())
 
 
-def _base64url(data: bytes) -> str:
+def _encode_base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,4 +1,4 @@
--- wrk asks with the tokens of a file in turn, and says in one line of JSON what came of it.
+-- wrk sends requests with the tokens of a file in turn, and prints the result as one line of JSON.
 local tokens, turn = {}, 0
 
 function init(arguments)

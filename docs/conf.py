@@ -1,4 +1,4 @@
-"""How Sphinx makes a site of these pages: `tox run -e docs`. Neither it nor the site loads anything from elsewhere."""
+"""The configuration of Sphinx: `tox run -e docs`. Neither the build nor the site loads external resources."""
 
 from importlib import metadata
 
@@ -7,7 +7,7 @@ author = "the django_cognito contributors"
 copyright = author
 try:
     release = metadata.version("django-aws-cognito")
-except metadata.PackageNotFoundError:  # the pages are made from a checkout, where nothing is installed
+except metadata.PackageNotFoundError:  # the pages are built from a checkout without an installed package
     release = ""
 
 extensions = ["myst_parser"]

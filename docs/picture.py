@@ -1,6 +1,6 @@
-"""Takes the README's picture of Fieldnotes, in a real Chromium: `python docs/picture.py`.
+"""Take the screenshot of Fieldnotes for the README, with Chromium: `python docs/picture.py`.
 
-Needs the extra `all` and the dependency group `test`. Run it again when the example looks different.
+Needs the extra `all` and the dependency group `test`. Run it again when the pages of the example change.
 """
 
 import shutil
@@ -13,7 +13,7 @@ from playwright.sync_api import Page, sync_playwright
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "example_project"))
 
-from demo.processes import Processes  # noqa: E402 - found by the line above
+from demo.processes import Processes  # noqa: E402 - needs the path of the line above
 from demo.stack import Stack, pick_ports  # noqa: E402
 
 PICTURE = PROJECT / "docs" / "images" / "fieldnotes.png"
@@ -21,7 +21,7 @@ SIZE = {"width": 1120, "height": 700}
 
 
 def main() -> None:
-    """Start the demo, sign alice in, take the picture, stop everything."""
+    """Start the demo, sign alice in, take the screenshot and stop the demo."""
     with tempfile.TemporaryDirectory() as folder, Processes(Path(folder)) as processes:
         stack = Stack(Path(folder), processes, *pick_ports(9229, 8000))
         stack.start_cognito()

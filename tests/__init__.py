@@ -3,5 +3,5 @@
 import sys
 from pathlib import Path
 
-# At the end: no module of that folder may hide another one. Processes that tests start import this package as well.
+# At the end: no module of that directory may hide another one. Subprocesses of tests import this package as well.
 sys.path.append(str(Path(__file__).parents[1] / "packages" / "local-cognito" / "tests"))

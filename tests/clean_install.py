@@ -10,7 +10,7 @@ import tempfile
 import venv
 from pathlib import Path
 
-# What each wheel is tried with: its requirement, and a script that must run in the environment of that one alone.
+# For each wheel, a script that must run in an environment with that wheel only.
 SCRIPTS = {
     "django_aws_cognito": """
 import importlib.util
@@ -38,7 +38,7 @@ def main(directory: Path) -> int:
         with tempfile.TemporaryDirectory(prefix="clean-install-") as folder:
             venv.create(folder, with_pip=True)
             python = Path(folder) / ("Scripts" if os.name == "nt" else "bin") / "python"
-            # From the folder, and isolated, so that nothing of the checkout can be imported.
+            # In the folder, and isolated, so that no module of the checkout can be imported.
             subprocess.run([python, "-Im", "pip", "install", "-q", str(wheel)], check=True, cwd=folder)
             subprocess.run([python, "-I", "-W", "error", "-c", script], check=True, cwd=folder)
     return 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-# Modules with assertions of their own: pytest explains these too if they fail.
+# Modules with assertions: pytest also explains these if they fail.
 _WITH_ASSERTIONS = ("entry_point_views", "fixtures", "scenarios.login", "scenarios.user_pool")
 pytest.register_assert_rewrite(
     *(f"tests.support.{name}" for name in _WITH_ASSERTIONS), "tests.openid.scenario", "local_cognito_support"

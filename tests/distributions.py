@@ -1,7 +1,6 @@
-"""Checks what would be published: `python tests/distributions.py DIRECTORY`, with a wheel and an sdist of each package.
+"""Check the distributions: `python tests/distributions.py DIRECTORY`, with a wheel and an sdist of each package.
 
-A wheel has all of its package's files, as they are in the checkout, and nothing else; an sdist has what builds it
-and what tests it.
+A wheel has exactly its package's files, as they are in the checkout; an sdist also has the files to build and test it.
 """
 
 import hashlib
@@ -30,7 +29,7 @@ class Distribution:
 
     @property
     def file_name(self) -> str:
-        """The beginning of the names of its files."""
+        """Return the start of the names of its files."""
         return self.name.replace("-", "_")
 
 
@@ -66,11 +65,11 @@ LOCAL_COGNITO = Distribution(
 DISTRIBUTIONS = (DJANGO, LOCAL_COGNITO)
 
 
-Files = Mapping[str, str]  # their names, and what is in them, as a digest
+Files = Mapping[str, str]  # name -> digest of the content
 
 
-def complaints(distribution: Distribution, wheel: Files, sdist: Files, package: Files) -> Iterator[str]:
-    """Return what is wrong with the files in a wheel and in an sdist, by those of the package in the checkout."""
+def find_problems(distribution: Distribution, wheel: Files, sdist: Files, package: Files) -> Iterator[str]:
+    """Yield the differences between a wheel, an sdist and the files of the package in the checkout."""
     inside = {name for name in wheel if ".dist-info/" not in name}
     yield from (f"the wheel lacks {name}" for name in sorted(package.keys() - inside))
     yield from (
@@ -86,20 +85,20 @@ def complaints(distribution: Distribution, wheel: Files, sdist: Files, package: 
 
 
 def files_in_wheel(path: Path) -> Files:
-    """The files in a wheel."""
+    """Return the files in a wheel."""
     with zipfile.ZipFile(path) as archive:
         return {name: _digest(archive.read(name)) for name in archive.namelist() if not name.endswith("/")}
 
 
 def files_in_sdist(path: Path) -> Files:
-    """The files in an sdist, without the directory that they all lie in."""
+    """Return the files in an sdist, without the name of its top directory."""
     with tarfile.open(path) as archive:
         opened = ((member.name, archive.extractfile(member)) for member in archive.getmembers())
         return {name.partition("/")[2]: _digest(file.read()) for name, file in opened if file is not None}
 
 
 def files_in_checkout(distribution: Distribution, project: Path = PROJECT) -> Files:
-    """Return the package's files, without what running it leaves behind."""
+    """Return the package's files, without bytecode."""
     folder = project / distribution.folder
     files = (
         path
@@ -114,15 +113,15 @@ def _digest(content: bytes) -> str:
 
 
 def main(directory: Path) -> int:
-    """Print what is wrong; return 0 if nothing is."""
-    found = []
+    """Print the problems; return 0 if there are none."""
+    problems = []
     for distribution in DISTRIBUTIONS:
         (wheel,) = directory.glob(f"{distribution.file_name}-*.whl")
         (sdist,) = directory.glob(f"{distribution.file_name}-*.tar.gz")
         files = files_in_wheel(wheel), files_in_sdist(sdist), files_in_checkout(distribution)
-        found += [f"{distribution.name}: {complaint}" for complaint in complaints(distribution, *files)]
-    sys.stdout.writelines(f"{complaint}\n" for complaint in found)
-    return int(bool(found))
+        problems += [f"{distribution.name}: {problem}" for problem in find_problems(distribution, *files)]
+    sys.stdout.writelines(f"{problem}\n" for problem in problems)
+    return int(bool(problems))
 
 
 if __name__ == "__main__":

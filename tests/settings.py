@@ -1,4 +1,4 @@
-"""The site that the tests run: every door of the package open, in the order that the documents ask for."""
+"""The settings of the test site: every entry point of the package, in the order of the documentation."""
 
 import os
 import tempfile
@@ -15,8 +15,8 @@ DEBUG = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 USE_TZ = True
 ROOT_URLCONF = "tests.urls"
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # quick, and nothing here is secret
-STATIC_URL = "/static/"  # from the root: the first to read a relative one keeps its script prefix for all
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast; the passwords of the tests are not secret
+STATIC_URL = "/static/"  # absolute: a relative URL is cached with the script prefix of the first request
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGIN_URL = "cognito:login"
 LOGIN_REDIRECT_URL = "/"
@@ -57,7 +57,7 @@ TEMPLATES = [
 ]
 REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["django_cognito.drf.CognitoAuthentication"]}
 
-# The pool exists nowhere, and conftest.py lets no connection leave the machine.
+# The pool does not exist, and the tests refuse connections to other hosts.
 COGNITO = {
     "USER_POOL_ID": "eu-west-1_TestPool1",
     "CLIENT_ID": "1testclient23456789",
@@ -67,7 +67,7 @@ COGNITO = {
 
 
 def _database() -> dict[str, object]:
-    """PostgreSQL where it answers, else SQLite; DJANGO_COGNITO_TEST_DATABASE decides for itself."""
+    """Return the database of DJANGO_COGNITO_TEST_DATABASE; by default PostgreSQL if it runs, else SQLite."""
     choice = os.environ.get("DJANGO_COGNITO_TEST_DATABASE")
     if choice is None:
         choice = "sqlite" if real_parts.is_missing("postgresql") else "postgresql"
@@ -77,18 +77,18 @@ def _database() -> dict[str, object]:
 
 
 def _postgresql() -> dict[str, object]:
-    # The process id keeps runs apart that go on at the same time on one server.
+    # The process id separates concurrent test runs on one server.
     name = {"NAME": f"test_django_cognito_{os.getpid()}"}
-    # Nothing of a test needs to outlive a crash of the server: commits do not wait for the disk.
+    # Test data need not survive a crash of the server: commits do not wait for the disk.
     options = {"options": "-c synchronous_commit=off"}
     return {"ENGINE": "django.db.backends.postgresql", **real_parts.POSTGRESQL, "OPTIONS": options, "TEST": name}
 
 
 def _mariadb() -> dict[str, object]:
-    # The server's own collation, which folds case, accents and trailing spaces: most sites have no other one.
+    # The server's default collation, which folds case, accents and trailing spaces, as on most sites.
     import pymysql
 
-    if pymysql.version_info < (2, 2, 7):  # the version of mysqlclient that PyMySQL says it is; Django 6.1 wants 2.2.1
+    if pymysql.version_info < (2, 2, 7):  # the mysqlclient version that PyMySQL reports; Django 6.1 requires 2.2.1
         pymysql.version_info = (2, 2, 7, "final", 0)
     pymysql.install_as_MySQLdb()
     test = {"NAME": f"test_django_cognito_{os.getpid()}", "CHARSET": "utf8mb4"}
@@ -96,7 +96,7 @@ def _mariadb() -> dict[str, object]:
 
 
 def _sqlite() -> dict[str, object]:
-    # A file, not memory: live servers and threads share it, and wait for each other as on a real site.
+    # A file, not memory: live servers and threads share it, and lock it as on a real site.
     file = Path(tempfile.gettempdir()) / f"django-cognito-tests-{os.getpid()}.sqlite3"
     options = {"transaction_mode": "IMMEDIATE", "timeout": 20}
     return {"ENGINE": "django.db.backends.sqlite3", "NAME": file, "OPTIONS": options, "TEST": {"NAME": file}}

@@ -1,4 +1,4 @@
-"""`manage.py check`: each id, once by a site that has the fault and once by one that has not."""
+"""`manage.py check`: each check id, on a site with the fault and on a site without it."""
 
 import importlib.util
 import os
@@ -20,7 +20,7 @@ from tests.support.timeouts import pool_settings
 
 from .support import source
 
-OURS, AUTHENTICATION = (
+COGNITO_MIDDLEWARE, AUTHENTICATION = (
     "django_cognito.middleware.CognitoMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
 )
@@ -28,89 +28,93 @@ LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 
 
 class OwnAuthentication(AuthenticationMiddleware):
-    """A site's own."""
+    """A site's own subclass."""
 
 
 class OwnCognito(middleware.CognitoMiddleware):
-    """A site's own."""
+    """A site's own subclass."""
 
 
 def plain_middleware(get_response: Any) -> Any:
-    """A middleware that is a function."""
+    """Return `get_response`; a middleware that is a function."""
     return get_response
 
 
-def found(**options: Any) -> list[str]:
-    """The ids of ours that the checks give."""
+def check_ids(**options: Any) -> list[str]:
+    """Return the ids of the messages of this package's checks."""
     messages = checks.run_checks(**options)
-    return [each.id.removeprefix("django_cognito.") for each in messages if each.id.startswith("django_cognito")]
+    return [
+        message.id.removeprefix("django_cognito.") for message in messages if message.id.startswith("django_cognito")
+    ]
 
 
 @pytest.fixture
 def logout_uri(settings: Any) -> None:
-    """Set what a deployed site with a login should have, and the site of the tests has not."""
+    """Set LOGOUT_URI, which a deployed site with a login should have and the test site does not have."""
     settings.COGNITO = {**settings.COGNITO, "LOGOUT_URI": "https://www.example.com/"}
 
 
-def test_the_site_of_the_tests_is_sound(logout_uri: None) -> None:
-    assert found(include_deployment_checks=True) == []
+def test_test_site_has_no_check_messages(logout_uri: None) -> None:
+    assert check_ids(include_deployment_checks=True) == []
 
 
-def test_what_is_wrong_with_the_settings_is_an_error_in_the_same_words(settings) -> None:
+def test_settings_problems_are_errors_with_the_same_text(settings) -> None:
     settings.COGNITO = {"USER_POOL": "eu-west-1_TestPool1", "CLIENT_ID": ""}
-    messages = [each for each in checks.run_checks() if each.id.startswith("django_cognito")]
-    assert [(each.id, each.msg, each.hint) for each in messages] == [
+    messages = [message for message in checks.run_checks() if message.id.startswith("django_cognito")]
+    assert [(message.id, message.msg, message.hint) for message in messages] == [
         (problem.id, problem.message, problem.hint or None) for problem in find_problems(settings.COGNITO)
     ]
-    assert {each.level for each in messages} == {checks.ERROR}
+    assert {message.level for message in messages} == {checks.ERROR}
 
 
-def test_missing_settings_are_an_error_and_nothing_else(settings) -> None:
+def test_missing_settings_are_a_single_error(settings) -> None:
     del settings.COGNITO
-    assert found(include_deployment_checks=True) == ["E001"]
+    assert check_ids(include_deployment_checks=True) == ["E001"]
 
 
 @pytest.mark.parametrize(
     ("order", "expected"),
     [
-        ([AUTHENTICATION, OURS], []),
-        ([OURS, AUTHENTICATION], ["E008"]),
-        ([OURS], ["E008"]),
+        ([AUTHENTICATION, COGNITO_MIDDLEWARE], []),
+        ([COGNITO_MIDDLEWARE, AUTHENTICATION], ["E008"]),
+        ([COGNITO_MIDDLEWARE], ["E008"]),
         ([AUTHENTICATION], ["W102"]),
         ([], ["W102"]),
-        ([AUTHENTICATION, OURS, LOGIN_REQUIRED], []),
-        ([AUTHENTICATION, LOGIN_REQUIRED, OURS], ["W103"]),
-        ([LOGIN_REQUIRED, OURS, AUTHENTICATION], ["E008", "W103"]),
+        ([AUTHENTICATION, COGNITO_MIDDLEWARE, LOGIN_REQUIRED], []),
+        ([AUTHENTICATION, LOGIN_REQUIRED, COGNITO_MIDDLEWARE], ["W103"]),
+        ([LOGIN_REQUIRED, COGNITO_MIDDLEWARE, AUTHENTICATION], ["E008", "W103"]),
         (["tests.test_checks.OwnAuthentication", "tests.test_checks.OwnCognito"], []),
         (["tests.test_checks.OwnCognito", "tests.test_checks.OwnAuthentication"], ["E008"]),
-        (["tests.test_checks.plain_middleware", AUTHENTICATION, OURS], []),
+        (["tests.test_checks.plain_middleware", AUTHENTICATION, COGNITO_MIDDLEWARE], []),
     ],
 )
-def test_the_order_of_the_middleware(settings, order, expected) -> None:
+def test_wrong_middleware_order_is_reported(settings, order, expected) -> None:
     settings.MIDDLEWARE = order
-    assert found(tags=[checks.Tags.security]) == expected
+    assert check_ids(tags=[checks.Tags.security]) == expected
 
 
-@pytest.mark.parametrize(("order", "expected"), [([AUTHENTICATION], ["W102", "W112"]), ([AUTHENTICATION, OURS], [])])
+@pytest.mark.parametrize(
+    ("order", "expected"), [([AUTHENTICATION], ["W102", "W112"]), ([AUTHENTICATION, COGNITO_MIDDLEWARE], [])]
+)
 def test_atomic_requests_without_the_middleware_warns(settings, order, expected) -> None:
     settings.MIDDLEWARE = order
     settings.DATABASES["default"]["ATOMIC_REQUESTS"] = True
     try:
-        assert found(tags=[checks.Tags.security]) == expected
+        assert check_ids(tags=[checks.Tags.security]) == expected
     finally:
         settings.DATABASES["default"]["ATOMIC_REQUESTS"] = False
 
 
-def test_a_site_without_the_backend_is_warned(settings) -> None:
+def test_missing_backend_is_a_warning(settings) -> None:
     settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
-    assert found() == ["W104"]
+    assert check_ids() == ["W104"]
 
 
 @pytest.mark.parametrize(("domain", "expected"), [("login.example.com", ["W105"]), ("", [])])
-def test_a_strict_session_cookie_is_for_sites_without_a_login(settings, domain, expected) -> None:
+def test_strict_session_cookie_with_a_login_is_a_warning(settings, domain, expected) -> None:
     settings.SESSION_COOKIE_SAMESITE = "Strict"
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": domain}
-    assert found() == expected
+    assert check_ids() == expected
 
 
 @pytest.mark.parametrize(
@@ -128,28 +132,30 @@ def test_a_strict_session_cookie_is_for_sites_without_a_login(settings, domain, 
 )
 def test_refresh_grace_not_longer_than_the_lease_is_a_warning(settings, changes, expected) -> None:
     settings.COGNITO = {**settings.COGNITO, **changes}
-    assert found() == expected
+    assert check_ids() == expected
 
 
 @pytest.mark.parametrize("key", ["ISSUER", "JWKS_URI", "ENDPOINT_URL", "DOMAIN"])
-def test_plain_http_is_told_on_deployment_alone(settings, logout_uri, key) -> None:
+def test_plain_http_is_a_warning_on_deployment_only(settings, logout_uri, key) -> None:
     jwks = {"JWKS_URI": "https://keys.example.com/"} if key == "ISSUER" else {}
     settings.COGNITO = {**settings.COGNITO, **jwks, key: "http://localhost:9229"}
-    assert found() == []
-    assert found(include_deployment_checks=True) == ["W101"]
+    assert check_ids() == []
+    assert check_ids(include_deployment_checks=True) == ["W101"]
 
 
 def test_login_without_logout_uri_is_a_warning_on_deployment(settings) -> None:
-    assert (found(), found(include_deployment_checks=True)) == ([], ["W111"])
+    assert (check_ids(), check_ids(include_deployment_checks=True)) == ([], ["W111"])
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
-    assert found(include_deployment_checks=True) == []
+    assert check_ids(include_deployment_checks=True) == []
 
 
 def test_every_alias_without_logout_uri_is_named(settings) -> None:
     pool = {"USER_POOL_ID": "eu-west-1_Acme", "DOMAIN": "login.example.com"}
     with_uri = {**pool, "CLIENT_ID": "2b", "LOGOUT_URI": "https://b.example.com/"}
     settings.COGNITO = {"POOLS": {"a": {**pool, "CLIENT_ID": "1a"}, "b": with_uri}}
-    (message,) = [each for each in checks.run_checks(include_deployment_checks=True) if each.id.endswith("W111")]
+    (message,) = [
+        message for message in checks.run_checks(include_deployment_checks=True) if message.id.endswith("W111")
+    ]
     assert "'a'" in message.msg
 
 
@@ -157,9 +163,9 @@ def test_every_alias_without_logout_uri_is_named(settings) -> None:
     "name",
     ["nickname", "groups", "cognito_users", "id", "pk", "password", "is_staff", "is_superuser", "get_full_name"],
 )
-def test_a_claim_is_for_a_plain_field_that_it_may_decide(settings, name) -> None:
+def test_attributes_setting_refuses_protected_and_missing_fields(settings, name) -> None:
     settings.COGNITO = {**settings.COGNITO, "ATTRIBUTES": {"email": "email", name: "custom:claim"}}
-    (message,) = [each for each in checks.run_checks() if each.id == "django_cognito.E009"]
+    (message,) = [message for message in checks.run_checks() if message.id == "django_cognito.E009"]
     assert repr(name) in message.msg
 
 
@@ -168,38 +174,38 @@ def test_attributes_of_every_pool_are_checked(settings) -> None:
     settings.COGNITO = {
         "POOLS": {"first": pool_settings(settings.COGNITO), "second": second, "third": {**second, "CLIENT_ID": "3"}}
     }
-    (message,) = [each for each in checks.run_checks() if each.id == "django_cognito.E009"]
+    (message,) = [message for message in checks.run_checks() if message.id == "django_cognito.E009"]
     assert "'is_staff'" in message.msg
 
 
-def test_groups_flags_and_fields_that_the_model_has_are_sound(settings) -> None:
-    everything = {"groups": ["a"], "permissions": ["a.b"], "staff": True, "superuser": True}
-    changes = {"GROUPS": {"a": everything}, "MIRROR_GROUPS": True, "ATTRIBUTES": {"username": "nickname"}}
+def test_groups_and_attributes_of_the_user_model_are_accepted(settings) -> None:
+    mapping = {"groups": ["a"], "permissions": ["a.b"], "staff": True, "superuser": True}
+    changes = {"GROUPS": {"a": mapping}, "MIRROR_GROUPS": True, "ATTRIBUTES": {"username": "nickname"}}
     settings.COGNITO = {**settings.COGNITO, **changes}
-    assert found() == []
+    assert check_ids() == []
 
 
-def test_groups_that_the_model_does_not_have_are_an_error(settings, monkeypatch) -> None:
-    # A model with its own fields is tested in tests/users/test_custom_user_models.py; this one has none at all.
+def test_group_settings_for_a_model_without_groups_are_an_error(settings, monkeypatch) -> None:
+    # A model with its own fields is tested in tests/users/test_custom_user_models.py; ContentType has no group field.
     from django.contrib.contenttypes.models import ContentType
 
     monkeypatch.setattr("django_cognito.checks.get_user_model", lambda: ContentType)
     settings.COGNITO = {**settings.COGNITO, "ATTRIBUTES": {}, "MIRROR_GROUPS": True}
-    assert found() == ["E010"]
+    assert check_ids() == ["E010"]
 
 
-def test_nothing_is_reached_when_a_site_starts(logout_uri, monkeypatch) -> None:
-    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a check reached out"))
-    assert found(include_deployment_checks=True) == []
+def test_checks_open_no_connection(logout_uri, monkeypatch) -> None:
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a check opened a connection"))
+    assert check_ids(include_deployment_checks=True) == []
 
 
-def test_starting_imports_neither_boto3_nor_the_emulator_nor_drf() -> None:
+def test_startup_imports_no_boto3_emulator_or_drf() -> None:
     program = (
         "import django, sys; django.setup(); from django.core.checks import run_checks; run_checks();"
         "print([name for name in ('boto3', 'moto', 'flask', 'rest_framework.views', 'pytest') if name in sys.modules])"
     )
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", program],
         env=environment,
         cwd=source.PROJECT_DIRECTORY,
@@ -207,7 +213,7 @@ def test_starting_imports_neither_boto3_nor_the_emulator_nor_drf() -> None:
         text=True,
         timeout=60,
     )
-    assert done.stdout.strip() == "[]", done.stderr
+    assert process.stdout.strip() == "[]", process.stderr
 
 
 @pytest.mark.django_db
@@ -215,9 +221,9 @@ def test_no_migration_is_missing() -> None:
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
 
 
-def test_moments_without_a_zone_are_refused(settings) -> None:
+def test_use_tz_false_is_an_error(settings) -> None:
     settings.USE_TZ = False
-    assert found() == ["E011"]
+    assert check_ids() == ["E011"]
 
 
 @pytest.mark.parametrize(
@@ -232,9 +238,9 @@ def test_moments_without_a_zone_are_refused(settings) -> None:
         ("tests.support.two_pools.ACME_POOL", ["E015"]),
     ],
 )
-def test_a_resolver_that_cannot_be_imported_is_an_error(settings, resolver, expected) -> None:
+def test_pool_resolver_that_cannot_be_imported_is_an_error(settings, resolver, expected) -> None:
     settings.COGNITO = {**settings.COGNITO, "POOL_RESOLVER": resolver}
-    assert found() == expected
+    assert check_ids() == expected
 
 
 CSP = "django.middleware.csp.ContentSecurityPolicyMiddleware"
@@ -242,7 +248,7 @@ CSP = "django.middleware.csp.ContentSecurityPolicyMiddleware"
 
 @pytest.fixture
 def django_with_csp(settings, monkeypatch) -> None:
-    """Django 6 has that middleware; where it is older, any will do for its name."""
+    """Add the middleware of Django 6; on an older Django, a plain middleware has its name."""
     if importlib.util.find_spec("django.middleware.csp") is None:
         module = types.ModuleType("django.middleware.csp")
         module.ContentSecurityPolicyMiddleware = plain_middleware  # type: ignore[attr-defined]
@@ -275,13 +281,13 @@ def django_with_csp(settings, monkeypatch) -> None:
         (None, []),
     ],
 )
-def test_djangos_own_policy_has_to_let_forms_reach_the_hosted_ui(settings, form_action, expected) -> None:
+def test_csp_form_action_without_the_hosted_ui_is_a_warning(settings, form_action, expected) -> None:
     settings.SECURE_CSP = {"default-src": ["'self'"], **({} if form_action is None else {"form-action": form_action})}
-    assert found() == expected
+    assert check_ids() == expected
 
 
 @pytest.mark.usefixtures("django_with_csp")
-def test_each_hosted_ui_that_a_policy_leaves_out_is_named_once(settings) -> None:
+def test_csp_warning_names_each_missing_hosted_ui_once(settings) -> None:
     settings.SECURE_CSP = {"form-action": ["'self'", "https://a.example.com"]}
     pool = {"USER_POOL_ID": "eu-west-1_AcmePool1", "DOMAIN": "b.example.com"}
     pools = {
@@ -291,14 +297,14 @@ def test_each_hosted_ui_that_a_policy_leaves_out_is_named_once(settings) -> None
         "api": {"USER_POOL_ID": "us-east-1_ApiPool01", "CLIENT_ID": "1d"},
     }
     settings.COGNITO = {"POOLS": pools}
-    (message,) = [each for each in checks.run_checks() if each.id == "django_cognito.W106"]
+    (message,) = [message for message in checks.run_checks() if message.id == "django_cognito.W106"]
     assert "https://b.example.com" in message.msg
 
 
 @pytest.mark.parametrize("policy", [None, {}, {"form-action": ["'self'"]}])
-def test_a_policy_that_no_middleware_sends_is_none(settings, policy) -> None:
+def test_csp_without_its_middleware_is_not_checked(settings, policy) -> None:
     settings.SECURE_CSP = policy
-    assert found() == []
+    assert check_ids() == []
 
 
 CLAIM = {"GROUPS_CLAIM": "custom:groups"}
@@ -317,14 +323,12 @@ CLAIM = {"GROUPS_CLAIM": "custom:groups"}
         ({"POOLS": {"a": {}, "b": CLAIM | {"USER_POOL_ID": "eu-west-1_Other", "DOMAIN": ""}}}, {}, ["W110"]),
     ],
 )
-def test_groups_claim_of_id_tokens_without_a_session_login_is_a_risk(
-    settings, monkeypatch, changes, site, expected
-) -> None:
+def test_groups_claim_of_id_tokens_without_login_is_a_warning(settings, monkeypatch, changes, site, expected) -> None:
     monkeypatch.setitem(sys.modules, "tests.no_urls", types.SimpleNamespace(urlpatterns=[]))
     settings.COGNITO = {**settings.COGNITO, **changes}
     for name, value in site.items():
         setattr(settings, name, value)
-    assert [each for each in found() if each == "W110"] == expected
+    assert [check_id for check_id in check_ids() if check_id == "W110"] == expected
 
 
 @pytest.mark.parametrize(
@@ -341,13 +345,13 @@ def test_groups_claim_of_id_tokens_without_a_session_login_is_a_risk(
         ("django.db.backends.sqlite3", {}, True, False),
     ],
 )
-def test_sqlite_whose_transactions_do_not_wait_is_a_warning(
+def test_sqlite_with_deferred_transactions_is_a_warning(
     settings: Any, monkeypatch: pytest.MonkeyPatch, engine: str, options: Any, debug: bool, expected: bool
 ) -> None:
     database = {"ENGINE": engine} | ({} if options is None else {"OPTIONS": options})
     settings.DEBUG = debug
     monkeypatch.setitem(settings.DATABASES, "notes", database)
     # Not `run_checks`: from Django 6.1 on, a check of JSONField opens each database of the settings.
-    messages = [each for each in check_settings(None) if each.id == "django_cognito.W113"]
-    assert [each.hint for each in messages] == ["Set OPTIONS = {'transaction_mode': 'IMMEDIATE'}."] * expected
-    assert all("'notes'" in each.msg for each in messages)
+    messages = [message for message in check_settings(None) if message.id == "django_cognito.W113"]
+    assert [message.hint for message in messages] == ["Set OPTIONS = {'transaction_mode': 'IMMEDIATE'}."] * expected
+    assert all("'notes'" in message.msg for message in messages)

@@ -1,4 +1,4 @@
-"""README and reference held against the code: what can be set, refused or checked is documented, no more."""
+"""README and reference list exactly the settings, error codes and checks of the code."""
 
 import ast
 import re
@@ -23,7 +23,7 @@ BLOCKS = [
     pytest.param(block, id=f"{path.name}-{number}")
     for path in DOCUMENTS
     for number, block in enumerate(re.findall(r"^```python\n(.*?)^```", path.read_text(), re.M | re.S), 1)
-    if not block.startswith("# mysite/")  # files of the newcomer's site, which test_getting_started.py makes and runs
+    if not block.startswith("# mysite/")  # files of the new site, which test_getting_started.py creates and runs
 ]
 REPOSITORY_LINK = re.compile(
     r"https://(?:github\.com/django-cognito/django-cognito/(?:blob|tree)/main"
@@ -31,11 +31,11 @@ REPOSITORY_LINK = re.compile(
 )
 CHECK_ID = re.compile(r"(?:django_cognito\.)?([EW]\d{3})")
 KEYED_BY_CODE = ("CATALOGUE",)
-# The local Cognito speaks for AWS: its codes are AWS's.
-OURS = [module for name, module in source.modules().items() if not name.startswith("local_cognito")]
+# The error codes of the local Cognito are AWS's.
+PACKAGE_MODULES = [module for name, module in source.modules().items() if not name.startswith("local_cognito")]
 
 
-def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
+def test_documented_settings_are_those_of_the_code() -> None:
     settings = {item.name.upper() for item in fields(CognitoSettings) if item.init} - {"ALIAS"} | {"POOLS"}
     assert _rows("Settings") == settings
     assert {key for row in _cells(README, "Settings") for key in row} == settings
@@ -46,21 +46,21 @@ def test_settings_table_is_rendered_from_the_declarations() -> None:
     assert settings_table.replace_table(page) == page, "run `python -m tests.support.settings_table`"
 
 
-def test_every_error_code_is_documented_and_every_documented_one_exists() -> None:
-    assert _rows("Error codes") == {code for module in OURS for code in _error_codes(module.tree)}
+def test_documented_error_codes_are_those_of_the_code() -> None:
+    assert _rows("Error codes") == {code for module in PACKAGE_MODULES for code in _error_codes(module.tree)}
 
 
 def test_every_raised_error_code_is_in_the_catalogue() -> None:
     catalogue = f"{source.PACKAGE}.web.error_catalogue"
-    raised = {code for module in OURS if module.name != catalogue for code in _error_codes(module.tree)}
+    raised = {code for module in PACKAGE_MODULES if module.name != catalogue for code in _error_codes(module.tree)}
     assert raised <= CATALOGUE.keys()
     assert CATALOGUE.keys() == _rows("Error codes")
 
 
-def test_every_check_is_documented_and_every_documented_one_exists() -> None:
-    constants = [node for module in OURS for node in ast.walk(module.tree) if isinstance(node, ast.Constant)]
-    found = {f"django_cognito.{match[1]}" for each in constants if (match := CHECK_ID.fullmatch(str(each.value)))}
-    assert _rows("System checks") == found
+def test_documented_checks_are_those_of_the_code() -> None:
+    constants = [node for module in PACKAGE_MODULES for node in ast.walk(module.tree) if isinstance(node, ast.Constant)]
+    check_ids = {f"django_cognito.{match[1]}" for node in constants if (match := CHECK_ID.fullmatch(str(node.value)))}
+    assert _rows("System checks") == check_ids
 
 
 @pytest.mark.parametrize(
@@ -75,30 +75,30 @@ def test_every_check_is_documented_and_every_documented_one_exists() -> None:
         ('code = request.GET["code"]\nraise A("m", code=error.code)', set()),
     ],
 )
-def test_error_codes_are_found_wherever_they_are_written(source_code: str, codes: set[str]) -> None:
+def test_error_codes_are_read_from_every_kind_of_definition(source_code: str, codes: set[str]) -> None:
     assert set(_error_codes(ast.parse(source_code))) == codes
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_a_code_block_runs_and_its_settings_are_sound(block: str) -> None:
-    found: dict[str, object] = {"__name__": "a_document"}
-    exec(compile(block, "a document", "exec"), found)
-    assert "COGNITO" not in found or find_problems(found["COGNITO"]) == []
+def test_code_block_runs_and_its_settings_are_valid(block: str) -> None:
+    namespace: dict[str, object] = {"__name__": "a_document"}
+    exec(compile(block, "a document", "exec"), namespace)
+    assert "COGNITO" not in namespace or find_problems(namespace["COGNITO"]) == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_a_page_speaks_of_no_check_and_no_error_that_does_not_exist(document: Path) -> None:
+def test_page_names_only_existing_checks_and_error_codes(document: Path) -> None:
     text = document.read_text()
     assert set(re.findall(r"`([EW]\d{3})`", text)) <= {name.rpartition(".")[2] for name in _rows("System checks")}
     assert set(re.findall(r"\bcodes? `([a-z_]+)`", text)) <= _rows("Error codes")
 
 
-def test_the_commands_of_the_readme_exist() -> None:
+def test_tox_commands_of_the_documents_exist() -> None:
     tox = (source.PROJECT_DIRECTORY / "tox.ini").read_text()
     envs = {env for path in DOCUMENTS for env in re.findall(r"tox run -e ([\w-]+)", path.read_text())}
     assert {"py", "demo"} <= envs
-    named = {env for env in envs if not re.fullmatch(r"py(3\d\d(-django\d\d(-mariadb|-sqlite)?)?)?", env)}
-    assert [env for env in named if f"[testenv:{env}]" not in tox] == []
+    other_envs = {env for env in envs if not re.fullmatch(r"py(3\d\d(-django\d\d(-mariadb|-sqlite)?)?)?", env)}
+    assert [env for env in other_envs if f"[testenv:{env}]" not in tox] == []
 
 
 def test_ci_runs_the_test_command_of_the_readme_and_every_env() -> None:
@@ -125,7 +125,7 @@ def test_absolute_links_into_the_repository_exist(document: Path) -> None:
     assert [link for link in links if not _is_target(link, source.PROJECT_DIRECTORY, document)] == []
 
 
-def test_absolute_links_are_found_in_markdown_and_html() -> None:
+def test_absolute_links_are_read_from_markdown_and_html() -> None:
     text = (
         "[a](https://github.com/django-cognito/django-cognito/blob/main/docs/a.md#b)."
         '<img src="https://raw.githubusercontent.com/django-cognito/django-cognito/main/c.svg">'
@@ -134,7 +134,7 @@ def test_absolute_links_are_found_in_markdown_and_html() -> None:
     assert REPOSITORY_LINK.findall(text) == ["docs/a.md#b", "c.svg"]
 
 
-def test_a_missing_file_or_anchor_is_no_link_target() -> None:
+def test_missing_file_or_anchor_is_no_link_target() -> None:
     assert _is_target("README.md#settings", source.PROJECT_DIRECTORY, README)
     assert not _is_target("README.md#no-such-heading", source.PROJECT_DIRECTORY, README)
     assert not _is_target("docs/no-such-page.md", source.PROJECT_DIRECTORY, README)
@@ -154,12 +154,12 @@ def _anchor(heading: str) -> str:
 
 
 def _rows(heading: str) -> set[str]:
-    """What the first column of a table of the reference names."""
+    """Return the names in the first column of a table of the reference."""
     return {row[0] for row in _cells(REFERENCE, heading)}
 
 
 def _cells(path: Path, heading: str) -> list[list[str]]:
-    """What stands in backticks in each row of the table under `heading`."""
+    """Return the texts in backticks of each row of the table under `heading`."""
     section = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", path.read_text(), re.M | re.S)
     assert section is not None, f"{path.name} has no section {heading!r}"
     rows = [line for line in section[1].splitlines() if line.startswith("|") and "`" in line]
@@ -168,14 +168,14 @@ def _cells(path: Path, heading: str) -> list[list[str]]:
 
 
 def _error_codes(tree: ast.Module) -> Iterator[str]:
-    """Codes by class (`code = "..."`), by instance (`code="..."`), and those that answers and pages know."""
+    """Yield the codes of classes (`code = "..."`), of instances (`code="..."`), and of responses and pages."""
     constants = {_target(node): node.value for node in tree.body if isinstance(node, ast.Assign)}
     for node in ast.walk(tree):
-        for expression in _where_codes_stand(node):
+        for expression in _code_expressions(node):
             yield from _texts(expression, constants)
 
 
-def _where_codes_stand(node: ast.AST) -> Iterator[ast.expr | None]:
+def _code_expressions(node: ast.AST) -> Iterator[ast.expr | None]:
     if isinstance(node, ast.Call):
         yield from (keyword.value for keyword in node.keywords if keyword.arg == "code")
         if ast.unparse(node.func) == "ErrorResponse":
@@ -192,7 +192,7 @@ def _target(node: ast.Assign | ast.AnnAssign) -> str:
 
 
 def _texts(expression: ast.expr | None, constants: dict[str, ast.expr]) -> Iterator[str]:
-    """The strings that an expression may stand for, a module's constants looked up; what is computed is unknown."""
+    """Yield the strings that an expression can have, with the module's constants; computed strings are ignored."""
     if isinstance(expression, ast.Constant) and isinstance(expression.value, str):
         yield expression.value
     elif isinstance(expression, ast.Name) and expression.id in constants:

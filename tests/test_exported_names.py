@@ -1,4 +1,4 @@
-"""What is promised: the names that sites import, a docstring on each, and rooms of a size that one can read."""
+"""The public API: the names that sites import, a docstring on each, and modules and functions of limited size."""
 
 import ast
 import importlib
@@ -10,7 +10,7 @@ import pytest
 
 from .support import source
 
-PROMISED = {
+PUBLIC_NAMES = {
     "django_cognito.core": ("UserPool", "TokenVerifier", "AccessToken", "IdToken", "ClientToken"),
     "django_cognito.core.errors": (
         "CognitoError",
@@ -38,52 +38,54 @@ PROMISED = {
     "django_cognito.testing.fixtures": ("local_cognito", "cognito_sign_in"),
     "local_cognito": ("Emulator",),
 }
-DRAWERS = {"utils", "helpers", "common", "base", "misc", "manager", "managers", "handler", "handlers", "tools"}
+CATCH_ALL_NAMES = {"utils", "helpers", "common", "base", "misc", "manager", "managers", "handler", "handlers", "tools"}
 MODULE_LINES, FUNCTION_LINES = 300, 40
-FUNCTION_MEDIAN, FUNCTION_MOST = 10, 25  # half of all functions, and nine of ten, are shorter
+FUNCTION_MEDIAN, FUNCTION_MOST = 10, 25  # the limits of half of all functions and of nine in ten
 TABLES = {"django_cognito.conf.schema"}  # a declaration for each setting
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 MODULES = {name: module for name, module in source.modules().items() if ".migrations" not in name}
 
 
-@pytest.mark.parametrize(("module", "name"), [(module, name) for module in PROMISED for name in PROMISED[module]])
-def test_a_promised_name_can_be_imported(module: str, name: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "name"), [(module, name) for module in PUBLIC_NAMES for name in PUBLIC_NAMES[module]]
+)
+def test_public_name_can_be_imported(module: str, name: str) -> None:
     assert hasattr(importlib.import_module(module), name)
 
 
 @pytest.mark.parametrize("name", [name for name, module in MODULES.items() if "__all__" in module.text])
-def test_what_a_module_lists_it_has_in_order(name: str) -> None:
+def test_all_of_a_module_is_sorted_and_exists(name: str) -> None:
     module = importlib.import_module(name)
     assert module.__all__ == sorted(set(module.__all__))
-    assert [listed for listed in module.__all__ if not hasattr(module, listed)] == []
+    assert [exported for exported in module.__all__ if not hasattr(module, exported)] == []
 
 
-def test_the_login_urls_are_in_the_namespace_cognito() -> None:
+def test_login_urls_are_in_the_namespace_cognito() -> None:
     urls = importlib.import_module("django_cognito.urls")
     assert urls.app_name == "cognito"
     assert {"login", "callback", "logout"} <= {pattern.name for pattern in urls.urlpatterns}
 
 
 def test_every_public_name_has_a_docstring() -> None:
-    assert [where for module in MODULES.values() for where in _undocumented(module)] == []
+    assert [location for module in MODULES.values() for location in _undocumented(module)] == []
 
 
-def test_no_module_is_a_drawer() -> None:
-    assert [name for name in MODULES if DRAWERS & set(name.split("."))] == []
+def test_no_module_has_a_catch_all_name() -> None:
+    assert [name for name in MODULES if CATCH_ALL_NAMES & set(name.split("."))] == []
 
 
-def test_no_module_is_longer_than_one_can_read() -> None:
+def test_no_module_exceeds_the_line_limit() -> None:
     sizes = {name: module.text.count("\n") for name, module in MODULES.items()}
     assert {name: size for name, size in sizes.items() if size > MODULE_LINES and name not in TABLES} == {}
 
 
-def test_no_function_is_longer_than_a_page() -> None:
-    sizes = {where: size for module in MODULES.values() for where, size in _function_sizes(module)}
-    assert {where: size for where, size in sizes.items() if size > FUNCTION_LINES} == {}
+def test_no_function_exceeds_the_line_limit() -> None:
+    sizes = {location: size for module in MODULES.values() for location, size in _function_sizes(module)}
+    assert {location: size for location, size in sizes.items() if size > FUNCTION_LINES} == {}
 
 
-def test_most_functions_are_small() -> None:
+def test_function_lengths_are_within_the_limits() -> None:
     sizes = sorted(size for module in MODULES.values() for _, size in _function_sizes(module))
     assert statistics.median(sizes) <= FUNCTION_MEDIAN
     assert sizes[len(sizes) * 9 // 10] < FUNCTION_MOST
@@ -103,19 +105,21 @@ def _undocumented(module: source.Module) -> Iterator[str]:
             yield f"{module.name}.{node.name}"
         for method in _public(node) if isinstance(node, ast.ClassDef) else ():
             bare = isinstance(method, Function) and not ast.get_docstring(method)
-            if bare and not _is_the_framework_s_word(module.name, node.name, method.name):
+            if bare and not _is_defined_by_framework(module.name, node.name, method.name):
                 yield f"{module.name}.{node.name}.{method.name}"
 
 
 def _public(node: ast.Module | ast.ClassDef) -> Iterator[ast.ClassDef | Function]:
-    """The classes and functions of a body that others may use; a property's setter shares its getter's docstring."""
+    """Yield the public classes and functions of a body; a property's setter shares its getter's docstring."""
     for child in node.body:
-        is_setter = any(ast.unparse(each).endswith(".setter") for each in getattr(child, "decorator_list", ()))
+        is_setter = any(
+            ast.unparse(decorator).endswith(".setter") for decorator in getattr(child, "decorator_list", ())
+        )
         if isinstance(child, ast.ClassDef | Function) and not child.name.startswith("_") and not is_setter:
             yield child
 
 
-def _is_the_framework_s_word(module: str, name: str, method: str) -> bool:
-    """Whether a class of somebody else's (Django's `BaseCommand.handle`) promises the method, and documents it."""
+def _is_defined_by_framework(module: str, name: str, method: str) -> bool:
+    """Return whether a base class of another package (Django's `BaseCommand.handle`) defines the method."""
     ancestors = inspect.getmro(getattr(importlib.import_module(module), name))
-    return any(method in vars(each) for each in ancestors if not each.__module__.startswith(source.PACKAGE))
+    return any(method in vars(ancestor) for ancestor in ancestors if not ancestor.__module__.startswith(source.PACKAGE))

@@ -1,4 +1,4 @@
-"""What the settings make: once each, anew when they change, and keys that survive a change."""
+"""The objects built from the settings: cached, rebuilt when the settings change, with the same key store."""
 
 import itertools
 import socket
@@ -22,71 +22,71 @@ from django_cognito.testing import make_token
 from django_cognito.testing.keys import jwks
 from tests.core.tokens.forging import needs_fetch
 
-MAKERS = [get_verifier, get_hosted_ui, get_directory]
+FACTORIES = [get_verifier, get_hosted_ui, get_directory]
 
 
 @pytest.fixture(autouse=True)
-def _forget_afterwards():
+def _discard_instances():
     yield
     factories.discard_instances()
 
 
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch) -> None:
-    """Nothing here reaches anything; boto3 finds credentials without looking far."""
+    """Refuse connections, and set the credentials that boto3 reads."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("reached out"))
 
 
-@pytest.mark.parametrize("get", MAKERS)
-def test_it_is_made_once(get) -> None:
+@pytest.mark.parametrize("get", FACTORIES)
+def test_factory_returns_the_same_instance(get) -> None:
     assert get() is get()
 
 
-@pytest.mark.parametrize("get", MAKERS)
-def test_it_is_made_anew_when_the_settings_change(get, settings) -> None:
+@pytest.mark.parametrize("get", FACTORIES)
+def test_factory_returns_a_new_instance_after_a_settings_change(get, settings) -> None:
     first = get()
     settings.COGNITO = {**settings.COGNITO, "LEEWAY_SECONDS": 1}
     assert get() is not first
 
 
-@pytest.mark.parametrize("get", MAKERS)
-def test_reset_forgets_it(get) -> None:
+@pytest.mark.parametrize("get", FACTORIES)
+def test_discard_instances_discards_the_instance(get) -> None:
     first = get()
     factories.discard_instances()
     assert get() is not first
 
 
-def test_another_setting_of_the_site_changes_nothing(settings) -> None:
+def test_factory_keeps_the_instance_after_another_settings_change(settings) -> None:
     first = get_verifier()
     settings.DEBUG = True
     assert get_verifier() is first
 
 
-def test_the_verifier_does_as_the_settings_say(settings, cognito_keys) -> None:
+def test_verifier_uses_token_use_client_ids_and_max_bytes(settings, cognito_keys) -> None:
     settings.COGNITO = {**settings.COGNITO, "TOKEN_USE": "id", "CLIENT_IDS": ["other"], "TOKEN_MAX_BYTES": 2_048}
     assert get_verifier().verify(make_token(token_use="id", aud="other")).client_id == "other"
-    for refused in (make_token(), make_token(token_use="id"), make_token(token_use="id", aud="other", x="x" * 2_048)):
+    for raw in (make_token(), make_token(token_use="id"), make_token(token_use="id", aud="other", x="x" * 2_048)):
         with pytest.raises(TokenError):
-            get_verifier().verify(refused)
+            get_verifier().verify(raw)
 
 
-def test_the_leeway_is_the_settings(settings, cognito_keys) -> None:
-    over = make_token(iat=1, auth_time=1, exp=int(time.time()) - 5)
-    assert get_verifier().verify(over)
+def test_verifier_uses_the_leeway_setting(settings, cognito_keys) -> None:
+    expired_token = make_token(iat=1, auth_time=1, exp=int(time.time()) - 5)
+    assert get_verifier().verify(expired_token)
     settings.COGNITO = {**settings.COGNITO, "LEEWAY_SECONDS": 0}
     with pytest.raises(TokenError):
-        get_verifier().verify(over)
+        get_verifier().verify(expired_token)
 
 
 @pytest.fixture
-def pinned() -> None:
-    """The keys of `make_token`, in the key store of these settings alone."""
+def loaded_keys() -> None:
+    """Load the keys of `make_token` into the key store of these settings only."""
     get_verifier().load_jwks(get_settings().user_pool, jwks())
 
 
-def test_keys_survive_a_change_of_settings_that_is_not_about_them(settings, pinned) -> None:
+def test_cached_keys_survive_unrelated_settings_changes(settings, loaded_keys) -> None:
     settings.COGNITO = {**settings.COGNITO, "LEEWAY_SECONDS": 1, "CLIENT_IDS": ["1testclient23456789", "b"]}
     assert not needs_fetch(get_verifier(), make_token())
     assert get_verifier().verify(make_token())
@@ -101,12 +101,12 @@ def test_keys_survive_a_change_of_settings_that_is_not_about_them(settings, pinn
         {"HTTP_TIMEOUT_SECONDS": 1},
     ],
 )
-def test_keys_of_another_address_age_or_timeout_are_others(settings, pinned, change) -> None:
+def test_changed_jwks_settings_use_another_key_store(settings, loaded_keys, change) -> None:
     settings.COGNITO = {**settings.COGNITO, **change}
     assert needs_fetch(get_verifier(), make_token())
 
 
-def test_settings_that_come_and_go_leave_nothing_behind(settings) -> None:
+def test_repeated_settings_changes_leave_no_instances(settings) -> None:
     get_verifier()
     get_hosted_ui()
     before = len(factories._instances)
@@ -132,23 +132,23 @@ class _WatchedLock:
         self.lock.release()
 
 
-def test_thread_that_waited_for_the_lock_gets_what_the_other_one_made(monkeypatch) -> None:
-    lock, made, found = _WatchedLock(), [], []
+def test_waiting_thread_gets_the_instance_of_the_other_thread(monkeypatch) -> None:
+    lock, instances, results = _WatchedLock(), [], []
     monkeypatch.setattr(factories, "_lock", lock)
 
     def make() -> object:
-        made.append(object())
-        if len(made) == 1:  # the second thread has found nothing, and waits for the lock
+        instances.append(object())
+        if len(instances) == 1:  # the second thread finds no instance and waits for the lock
             assert lock.is_awaited.wait(20)
-        return made[-1]
+        return instances[-1]
 
-    threads = [threading.Thread(target=lambda: found.append(factories.cached_instance(make))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: results.append(factories.cached_instance(make))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [made[0], made[0]]
-    assert len(made) == 1
+    assert results == [instances[0], instances[0]]
+    assert len(instances) == 1
 
 
 def test_threads_that_construct_at_the_same_time_get_one_instance(monkeypatch) -> None:
@@ -197,7 +197,7 @@ def test_lazy_secret_that_fails_is_unavailable_and_read_again_later(settings, mo
     assert get_hosted_ui()._secret.read() == "s3cret"
 
 
-def test_the_directory_is_the_pools(settings) -> None:
+def test_directory_uses_region_and_endpoint_of_the_pool(settings) -> None:
     settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": "http://localhost:9229"}
     directory = get_directory()
     assert directory._client.meta.region_name == "eu-west-1"

@@ -1,4 +1,4 @@
-"""The guide's pages held against what they speak of: AWS's own commands, seeds, policies, pictures, the CI."""
+"""The guide's pages match AWS's commands, the seed format, policies, images and the CI."""
 
 import json
 import re
@@ -26,9 +26,9 @@ from .support import source
 GUIDE = source.PROJECT_DIRECTORY / "docs"
 PAGES = sorted(GUIDE.glob("*.md"))
 SUB = "5e0a1b52-6f0c-4c1e-9a58-0d7c5a1e0001"
-OF_THE_CLI = {"query", "output"}
-# Told by example in the guide: there are too many of them.
-OF_A_PERSON = set(reading._STANDARD_ATTRIBUTES)
+CLI_OPTIONS = {"query", "output"}
+# The guide shows these by example only: there are too many of them.
+USER_ATTRIBUTES = set(reading._STANDARD_ATTRIBUTES)
 TABLES = {
     "the seed": Table(required={"pools": str}, optional=account_reading.ACCOUNT),
     "a pool": reading._POOL,
@@ -58,7 +58,7 @@ def _blocks(language: str) -> list[Any]:
 
 
 def _commands() -> Iterator[Any]:
-    """Every command of AWS's own command line, with its options."""
+    """Yield every AWS CLI command of the guide with its options."""
     for page in PAGES:
         for block in re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.M | re.S):
             for line in block.replace("\\\n", " ").splitlines():
@@ -68,42 +68,42 @@ def _commands() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("service", "operation", "options"), list(_commands()))
-def test_a_command_of_the_aws_cli_exists_with_its_options(service: str, operation: str, options: list[str]) -> None:
+def test_aws_cli_command_exists_with_its_options(service: str, operation: str, options: list[str]) -> None:
     model = botocore.session.get_session().get_service_model(service)
     operations = {xform_name(name, "-"): name for name in model.operation_names}
     shape = model.operation_model(operations[operation]).input_shape
-    known = {xform_name(name, "-") for name in shape.members}
-    assert {option.removeprefix("no-") for option in options} - known <= OF_THE_CLI
+    member_names = {xform_name(name, "-") for name in shape.members}
+    assert {option.removeprefix("no-") for option in options} - member_names <= CLI_OPTIONS
     required = {xform_name(name, "-") for name in shape.required_members}
     assert required <= {option.removeprefix("no-") for option in options}
 
 
 @pytest.mark.parametrize("block", _blocks("sh"))
-def test_a_shell_block_is_quoted_soundly(block: str) -> None:
+def test_shell_block_is_quoted_correctly(block: str) -> None:
     without_documents = re.sub(r"<<END\n.*?^END$", "", block, flags=re.M | re.S)
     assert shlex.split(without_documents, comments=True)
 
 
 @pytest.mark.parametrize("block", _blocks("json"))
-def test_a_policy_is_one_that_aws_could_read(block: str) -> None:
+def test_json_block_is_a_valid_iam_policy(block: str) -> None:
     policy = json.loads(block)
     assert policy["Version"] == "2012-10-17"
     assert all({"Effect", "Action", "Resource"} <= statement.keys() for statement in policy["Statement"])
 
 
 @pytest.mark.parametrize("block", _blocks("yaml"))
-def test_a_seed_of_the_guide_can_be_planted(block: str) -> None:
+def test_yaml_block_is_a_valid_seed(block: str) -> None:
     assert reading.read_seed(yaml.safe_load(block)).pools
 
 
 @pytest.mark.parametrize("row", TABLES)
-def test_every_key_of_a_seed_is_documented_and_every_documented_one_exists(row: str) -> None:
+def test_documented_seed_keys_are_those_of_the_code(row: str) -> None:
     text = (GUIDE / "local-cognito.md").read_text()
     line = next(line for line in text.splitlines() if line.startswith(f"| {row} |"))
     required, optional = (set(re.findall(r"`(\w+)`", _without_values(cell))) for cell in line.split("|")[2:4])
     table = TABLES[row]
     assert required == set(table.required)
-    assert optional == set(table.optional) - (OF_A_PERSON if row == "a user" else set())
+    assert optional == set(table.optional) - (USER_ATTRIBUTES if row == "a user" else set())
 
 
 def _without_values(cell: str) -> str:
@@ -111,7 +111,7 @@ def _without_values(cell: str) -> str:
 
 
 @pytest.mark.django_db
-def test_who_was_let_in_by_hand_is_known_by_the_first_token(settings: Any, cognito_keys: None) -> None:
+def test_user_allowed_manually_is_authenticated_by_a_token(settings: Any, cognito_keys: None) -> None:
     settings.COGNITO = {**settings.COGNITO, "USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CREATE_USERS": False}
     user = User.objects.create(username="local")
     _function("groups", "allow_user")("local", SUB)
@@ -119,18 +119,18 @@ def test_who_was_let_in_by_hand_is_known_by_the_first_token(settings: Any, cogni
 
 
 @pytest.mark.django_db
-def test_who_came_from_another_package_keeps_the_account(settings: Any, cognito_keys: None) -> None:
+def test_user_linked_by_the_upgrade_guide_keeps_the_account(settings: Any, cognito_keys: None) -> None:
     settings.COGNITO = {**settings.COGNITO, "GROUPS": {"editors": {"staff": True}}}
     user = User.objects.create(username="theirs", last_name=SUB)
-    User.objects.create(username="nobody of Cognito's")
-    for _ in range(2):  # a migration that is run again changes nothing
+    User.objects.create(username="not at Cognito")
+    for _ in range(2):  # a second run of the migration changes nothing
         _function("upgrading", "link_all_users")(settings.COGNITO["USER_POOL_ID"], "last_name")
-    found, _ = authenticate(make_token(username="alice", sub=SUB, groups=["editors"]))
-    assert (found, found.username, found.is_staff) == (user, "theirs", True)
+    authenticated, _ = authenticate(make_token(username="alice", sub=SUB, groups=["editors"]))
+    assert (authenticated, authenticated.username, authenticated.is_staff) == (user, "theirs", True)
 
 
 @pytest.mark.django_db
-def test_old_logins_are_cleared_and_young_ones_stay(client: Any, cognito_sign_in: Any) -> None:
+def test_clear_logins_of_the_guide_deletes_expired_logins_only(client: Any, cognito_sign_in: Any) -> None:
     cognito_sign_in("alice")
     clear = _function("deployment", "clear_logins")
     clear()
@@ -141,29 +141,33 @@ def test_old_logins_are_cleared_and_young_ones_stay(client: Any, cognito_sign_in
 
 
 def _function(page: str, name: str) -> Any:
-    """A function that a page shows."""
-    found: dict[str, Any] = {}
-    block = next(each.values[0] for each in _blocks("python") if f"def {name}(" in each.values[0] and page in each.id)
-    exec(compile(block, page, "exec"), found)
-    return found[name]
+    """Return a function of a code block of a page."""
+    namespace: dict[str, Any] = {}
+    block = next(
+        parameter.values[0]
+        for parameter in _blocks("python")
+        if f"def {name}(" in parameter.values[0] and page in parameter.id
+    )
+    exec(compile(block, page, "exec"), namespace)
+    return namespace[name]
 
 
 @pytest.mark.parametrize("picture", sorted((GUIDE / "images").glob("*.svg")), ids=lambda path: path.name)
-def test_a_drawing_loads_nothing_tells_its_story_and_knows_the_night(picture: Any) -> None:
+def test_svg_loads_nothing_and_has_description_and_dark_mode(picture: Any) -> None:
     text = picture.read_text()
-    addresses = re.findall(r"(?:href|src|url)\W+(https?:[^\"')]+)", text.replace("http://www.w3.org/2000/svg", ""))
-    assert addresses == []
+    urls = re.findall(r"(?:href|src|url)\W+(https?:[^\"')]+)", text.replace("http://www.w3.org/2000/svg", ""))
+    assert urls == []
     assert "<script" not in text
     assert "<desc" in text
     assert "prefers-color-scheme: dark" in text
 
 
-def test_pictures_are_small() -> None:
-    heavy = [path.name for path in (GUIDE / "images").iterdir() if path.stat().st_size > 200_000]
-    assert heavy == []
+def test_images_are_small() -> None:
+    large_files = [path.name for path in (GUIDE / "images").iterdir() if path.stat().st_size > 200_000]
+    assert large_files == []
 
 
-def test_every_page_is_reached_from_the_index() -> None:
+def test_every_page_is_linked_from_the_index() -> None:
     index = (GUIDE / "index.md").read_text()
     assert [page.stem for page in PAGES if page.stem != "index" and f"\n{page.stem}\n" not in index] == []
 
@@ -185,7 +189,7 @@ def test_client_secret_is_read_from_secrets_manager(monkeypatch: pytest.MonkeyPa
     assert json.loads(request.body) == {"SecretId": arn}
 
 
-def test_right_to_read_the_client_secret_is_the_one_documented() -> None:
+def test_documented_policy_allows_reading_the_client_secret() -> None:
     (policy,) = [block for block in _blocks("json") if "secretsmanager" in block.values[0]]
     (statement,) = json.loads(policy.values[0])["Statement"]
     assert statement["Action"] == "secretsmanager:GetSecretValue"

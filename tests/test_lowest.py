@@ -43,17 +43,17 @@ FIXED = {
 
 
 def _bounds() -> dict[str, str]:
-    """The lower bound of each direct dependency of both distributions, those of the extras included."""
-    ours = tuple(project["name"] for project in PROJECTS)
-    found: dict[str, str] = {}
+    """Return the lower bound of each direct dependency of both distributions, including the extras."""
+    own_names = tuple(project["name"] for project in PROJECTS)
+    bounds: dict[str, str] = {}
     for project in PROJECTS:
         extras = (requirement for extra in project.get("optional-dependencies", {}).values() for requirement in extra)
         for requirement in (*project["dependencies"], *extras):
-            if not requirement.startswith(ours):
+            if not requirement.startswith(own_names):
                 match = re.fullmatch(r"([a-z0-9-]+)(?:\[[a-z0-9,]+\])?>=([0-9.]+)(?:,<[0-9.]+)?", requirement)
                 assert match, f"no lower bound, or one that this test cannot read: {requirement}"
-                assert found.setdefault(match[1], match[2]) == match[2], requirement
-    return found
+                assert bounds.setdefault(match[1], match[2]) == match[2], requirement
+    return bounds
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""The rows: one link a person and pool, gone with its user, and readable in the admin."""
+"""The models: one CognitoUser for each user of a pool, deleted with the Django user."""
 
 from datetime import UTC, datetime
 
@@ -13,43 +13,43 @@ MOMENT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
 
 @pytest.fixture
-def link() -> CognitoUser:
-    """A link row as old as it can be."""
-    return _link(User.objects.create(username="alice"))
+def cognito_user() -> CognitoUser:
+    """Return the CognitoUser of alice."""
+    return _create_cognito_user(User.objects.create(username="alice"))
 
 
-def _link(user: User, **changes: str) -> CognitoUser:
-    said = {"user_pool_id": "eu-west-1_TestPool1", "sub": "a-sub", "username": "alice", **changes}
-    return CognitoUser.objects.create(user=user, as_of=MOMENT, **said)
+def _create_cognito_user(user: User, **changes: str) -> CognitoUser:
+    fields = {"user_pool_id": "eu-west-1_TestPool1", "sub": "a-sub", "username": "alice", **changes}
+    return CognitoUser.objects.create(user=user, as_of=MOMENT, **fields)
 
 
-def test_a_person_of_a_pool_is_linked_once(link) -> None:
+def test_cognito_user_is_unique_by_pool_and_sub(cognito_user) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
-        _link(User.objects.create(username="other"))
+        _create_cognito_user(User.objects.create(username="other"))
 
 
-def test_one_user_may_stand_for_several_people_of_one_or_more_pools(link) -> None:
-    _link(link.user, sub="another")
-    _link(link.user, user_pool_id="eu-west-1_Other")
-    assert link.user.cognito_users.count() == 3
+def test_one_user_can_have_several_cognito_users(cognito_user) -> None:
+    _create_cognito_user(cognito_user.user, sub="another")
+    _create_cognito_user(cognito_user.user, user_pool_id="eu-west-1_Other")
+    assert cognito_user.user.cognito_users.count() == 3
 
 
-def test_a_membership_is_remembered_once(link) -> None:
-    link.memberships.create(name="editors")
+def test_membership_is_unique_by_name(cognito_user) -> None:
+    cognito_user.memberships.create(name="editors")
     with pytest.raises(IntegrityError), transaction.atomic():
-        link.memberships.create(name="editors")
+        cognito_user.memberships.create(name="editors")
 
 
-def test_all_goes_with_the_user(link) -> None:
-    link.memberships.create(name="editors")
-    link.logins.create(tokens=b"", expires_at=MOMENT)
-    link.user.delete()
+def test_deleting_the_user_deletes_all_rows(cognito_user) -> None:
+    cognito_user.memberships.create(name="editors")
+    cognito_user.logins.create(tokens=b"", expires_at=MOMENT)
+    cognito_user.user.delete()
     assert not any(model.objects.exists() for model in (CognitoUser, CognitoMembership, CognitoLogin))
 
 
-def test_a_row_says_what_it_is_and_nothing_secret(link) -> None:
-    login = CognitoLogin(cognito_user=link, tokens=b"secret", expires_at=MOMENT, created_at=MOMENT)
-    assert str(link) == "alice (eu-west-1_TestPool1)"
-    assert str(CognitoMembership(cognito_user=link, name="editors")) == "editors"
-    assert str(login) == f"{link.pk} 2026-03-04 05:06"
+def test_str_of_the_models_contains_no_secret(cognito_user) -> None:
+    login = CognitoLogin(cognito_user=cognito_user, tokens=b"secret", expires_at=MOMENT, created_at=MOMENT)
+    assert str(cognito_user) == "alice (eu-west-1_TestPool1)"
+    assert str(CognitoMembership(cognito_user=cognito_user, name="editors")) == "editors"
+    assert str(login) == f"{cognito_user.pk} 2026-03-04 05:06"
     assert "secret" not in repr(login)

@@ -1,4 +1,4 @@
-"""Views for browser sessions only: a bearer token gets 403 there, and nothing is verified or written first."""
+"""Views for browser sessions only: a bearer token gets 403, and no token is verified and no row is written."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ class Api(APIView):
 
 
 class OtherAdminSite(admin.AdminSite):
-    """An admin with a page of its own, one of which bypasses the wrapper that marks Django's."""
+    """An admin with additional pages; some bypass `admin_view`, which marks Django's pages."""
 
     def get_urls(self) -> list[Any]:
         return [
@@ -59,7 +59,7 @@ class OtherAdminSite(admin.AdminSite):
 
 
 class RenamedAdminSite(admin.AdminSite):
-    """An admin whose URLs have another application namespace: its views are known by their marks."""
+    """An admin whose URLs have another application namespace: its views are recognized by their marks."""
 
     @property
     def urls(self) -> Any:
@@ -113,7 +113,7 @@ PATHS = [
 
 @pytest.fixture(autouse=True)
 def groups(settings: Any) -> None:
-    """Owners are superusers, and a phone app's client is accepted on the API."""
+    """Map the group `owners` to superusers; accept the client of a phone app on the API."""
     owners = {"owners": {"staff": True, "superuser": True}}
     client_ids = ["phone-app", settings.COGNITO["CLIENT_ID"]]
     settings.COGNITO = {**settings.COGNITO, "GROUPS": owners, "CLIENT_IDS": client_ids}
@@ -122,7 +122,7 @@ def groups(settings: Any) -> None:
 def _tokens() -> dict[str, str]:
     return {
         "user": make_token(username="root", groups=["owners"], client_id="phone-app", scope="photos/read"),
-        "machine": make_token(username=None, scope="photos/read"),
+        "client token": make_token(username=None, scope="photos/read"),
         "invalid": "no token",
     }
 

@@ -1,4 +1,4 @@
-"""What a site is told: keys that came or did not, keys that are not used, tokens that were refused."""
+"""The signals: keys fetched, not fetched or skipped, tokens refused, sign-ins failed."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ from tests.support.timeouts import pool_settings
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.entry_point_views")]
 
-DOORS: dict[str, Callable[[str], object]] = {
+ENTRY_POINTS: dict[str, Callable[[str], object]] = {
     "the middleware": lambda raw: Client().get("/who/", headers=bearer(raw)),
     "the async middleware": lambda raw: async_to_sync(AsyncClient().get)("/who/async/", headers=bearer(raw)),
     "DRF": lambda raw: Client().get("/api/", headers=bearer(raw)),
@@ -41,31 +41,31 @@ DOORS: dict[str, Callable[[str], object]] = {
 
 
 @pytest.fixture
-def heard() -> Iterator[list[dict[str, Any]]]:
-    """What every signal told, in its order."""
-    user_from_token: list[dict[str, Any]] = []
+def events() -> Iterator[list[dict[str, Any]]]:
+    """Yield the events of all signals, in their order."""
+    received: list[dict[str, Any]] = []
 
-    def listen(sender: type, signal: Signal, **values: Any) -> None:
-        user_from_token.append({"sender": sender.__name__, **values})
+    def receive(sender: type, signal: Signal, **values: Any) -> None:
+        received.append({"sender": sender.__name__, **values})
 
-    every = (signals.keys_refreshed, signals.keys_unavailable, signals.key_skipped, signals.token_rejected)
-    for signal in every:
-        signal.connect(listen)
-    yield user_from_token
-    for signal in every:
-        signal.disconnect(listen)
+    all_signals = (signals.keys_refreshed, signals.keys_unavailable, signals.key_skipped, signals.token_rejected)
+    for signal in all_signals:
+        signal.connect(receive)
+    yield received
+    for signal in all_signals:
+        signal.disconnect(receive)
 
 
-def refused(call: Callable[[], object]) -> TokenError:
+def get_error(call: Callable[[], object]) -> TokenError:
     with pytest.raises(TokenError) as caught:
         call()
     return caught.value
 
 
-def test_keys_are_told_of_as_they_come_and_do_not(settings: Any, heard: list[dict[str, Any]]) -> None:
+def test_key_signals_are_sent_on_fetch_skip_and_failure(settings: Any, events: list[dict[str, Any]]) -> None:
     with ScriptedServer(json_answer({"keys": [jwk("one"), jwk("two", use="enc")]})) as server:
-        address = f"{server.url}/jwks.json"
-        with override_settings(COGNITO={**settings.COGNITO, "JWKS_URI": address}):
+        url = f"{server.url}/jwks.json"
+        with override_settings(COGNITO={**settings.COGNITO, "JWKS_URI": url}):
             factories.discard_instances()
             factories.get_verifier().hydrate()
             server.script(Answer(503))
@@ -73,122 +73,122 @@ def test_keys_are_told_of_as_they_come_and_do_not(settings: Any, heard: list[dic
             with pytest.raises(CognitoUnavailableError):
                 factories.get_verifier().hydrate()
     factories.discard_instances()
-    assert heard == [
-        {"sender": "KeySkipped", "url": address, "kid": "two", "reason": "not for signatures"},
-        {"sender": "KeysRefreshed", "url": address, "kids": ("one",)},
-        {"sender": "KeysUnavailable", "url": address, "reason": "responded with status 503", "retry_after": 1},
+    assert events == [
+        {"sender": "KeySkipped", "url": url, "kid": "two", "reason": "not for signatures"},
+        {"sender": "KeysRefreshed", "url": url, "kids": ("one",)},
+        {"sender": "KeysUnavailable", "url": url, "reason": "responded with status 503", "retry_after": 1},
     ]
 
 
 @pytest.mark.usefixtures("cognito_keys")
 @pytest.mark.parametrize("is_async", [False, True])
-def test_a_refused_token_is_told_of_once_and_named_by_pool_and_client(
-    heard: list[dict[str, Any]], caplog: pytest.LogCaptureFixture, settings: Any, is_async: bool
+def test_token_rejected_is_sent_once_with_pool_and_client(
+    events: list[dict[str, Any]], caplog: pytest.LogCaptureFixture, settings: Any, is_async: bool
 ) -> None:
     raw = make_token(exp=1)
     with caplog.at_level(logging.INFO, "django_cognito.signals"):
-        refused((lambda: asyncio.run(aauthenticate(raw))) if is_async else lambda: authenticate(raw))
-    user_from_token = {
+        get_error((lambda: asyncio.run(aauthenticate(raw))) if is_async else lambda: authenticate(raw))
+    fields = {
         "code": "token_expired",
         "user_pool_id": settings.COGNITO["USER_POOL_ID"],
         "client_id": settings.COGNITO["CLIENT_ID"],
     }
-    assert heard == [{"sender": "ExpiredTokenError", **user_from_token}]
+    assert events == [{"sender": "ExpiredTokenError", **fields}]
     (record,) = caplog.records
     assert record.levelno == logging.INFO
-    assert {name: getattr(record, name) for name in user_from_token} == user_from_token
+    assert {name: getattr(record, name) for name in fields} == fields
     assert raw not in json.dumps([record.getMessage(), str(record.__dict__)])
 
 
 @pytest.mark.usefixtures("cognito_keys")
-def test_somebody_elses_client_is_not_named(heard: list[dict[str, Any]]) -> None:
-    refused(lambda: authenticate(make_token(client_id="9stranger")))
-    refused(lambda: authenticate("no token"))
-    assert [(user_from_token["code"], user_from_token["client_id"]) for user_from_token in heard] == [
+def test_token_rejected_omits_an_unverified_client_id(events: list[dict[str, Any]]) -> None:
+    get_error(lambda: authenticate(make_token(client_id="9stranger")))
+    get_error(lambda: authenticate("no token"))
+    assert [(event["code"], event["client_id"]) for event in events] == [
         ("wrong_client", ""),
         ("malformed_token", ""),
     ]
-    assert heard[1]["user_pool_id"] == ""
+    assert events[1]["user_pool_id"] == ""
 
 
 @pytest.mark.usefixtures("cognito_keys")
-def test_who_is_not_let_in_is_told_of_too(heard: list[dict[str, Any]], settings: Any) -> None:
+def test_token_rejected_is_sent_for_an_unknown_user(events: list[dict[str, Any]], settings: Any) -> None:
     with override_settings(COGNITO={**settings.COGNITO, "CREATE_USERS": False}):
-        refused(lambda: authenticate(make_token()))
-    ((code, client_id),) = [(user_from_token["code"], user_from_token["client_id"]) for user_from_token in heard]
+        get_error(lambda: authenticate(make_token()))
+    ((code, client_id),) = [(event["code"], event["client_id"]) for event in events]
     assert (code, client_id) == ("user_unknown", settings.COGNITO["CLIENT_ID"])
 
 
 @pytest.mark.usefixtures("cognito_keys")
-def test_a_receiver_that_fails_changes_no_verdict() -> None:
+def test_failing_signal_receiver_changes_no_result() -> None:
     def fail(**_: Any) -> None:
         raise ZeroDivisionError
 
     signals.token_rejected.connect(fail)
     try:
-        assert refused(lambda: authenticate(make_token(exp=1))).code == "token_expired"
+        assert get_error(lambda: authenticate(make_token(exp=1))).code == "token_expired"
     finally:
         signals.token_rejected.disconnect(fail)
 
 
 @pytest.mark.usefixtures("cognito_keys")
-@pytest.mark.parametrize("come", DOORS.values(), ids=DOORS)
-def test_at_every_door_a_refusal_is_told_of_once(
-    heard: list[dict[str, Any]], settings: Any, come: Callable[[str], object]
+@pytest.mark.parametrize("send", ENTRY_POINTS.values(), ids=ENTRY_POINTS)
+def test_token_rejected_is_sent_once_at_every_entry_point(
+    events: list[dict[str, Any]], settings: Any, send: Callable[[str], object]
 ) -> None:
-    come(make_token(key=rsa.generate_private_key(65_537, 2_048)))
+    send(make_token(key=rsa.generate_private_key(65_537, 2_048)))
     pool_id, client_id = settings.COGNITO["USER_POOL_ID"], settings.COGNITO["CLIENT_ID"]
-    user_from_token = {"code": "invalid_signature", "user_pool_id": pool_id, "client_id": client_id}
-    assert heard == [{"sender": "SignatureError", **user_from_token}]
+    fields = {"code": "invalid_signature", "user_pool_id": pool_id, "client_id": client_id}
+    assert events == [{"sender": "SignatureError", **fields}]
 
 
 @pytest.mark.usefixtures("cognito_keys")
-def test_a_token_that_is_accepted_is_not_told_of(heard: list[dict[str, Any]]) -> None:
+def test_token_rejected_is_not_sent_for_an_accepted_token(events: list[dict[str, Any]]) -> None:
     authenticate(make_token())
-    assert heard == []
+    assert events == []
 
 
 @pytest.mark.usefixtures("cognito_keys")
-def test_two_tokens_that_do_not_belong_together_are_told_of_once(heard: list[dict[str, Any]], settings: Any) -> None:
-    refused(lambda: authenticate(make_token(), id_token=make_token(token_use="id", username="bob")))
-    ((code, client_id),) = [(user_from_token["code"], user_from_token["client_id"]) for user_from_token in heard]
+def test_token_rejected_is_sent_once_for_mismatched_tokens(events: list[dict[str, Any]], settings: Any) -> None:
+    get_error(lambda: authenticate(make_token(), id_token=make_token(token_use="id", username="bob")))
+    ((code, client_id),) = [(event["code"], event["client_id"]) for event in events]
     assert (code, client_id) == ("token_mismatch", settings.COGNITO["CLIENT_ID"])
 
 
-def test_a_refused_sign_in_is_told_of_once(
-    client: Client, token_endpoint: ScriptedServer, heard: list[dict[str, Any]]
+def test_token_rejected_is_sent_once_for_a_refused_sign_in(
+    client: Client, token_endpoint: ScriptedServer, events: list[dict[str, Any]]
 ) -> None:
     token_endpoint.script(token_response(nonce="another sign-in's"))
     finish_sign_in(client, start_sign_in(client))
-    assert [user_from_token["code"] for user_from_token in heard] == ["nonce_mismatch"]
+    assert [event["code"] for event in events] == ["nonce_mismatch"]
 
 
-def test_a_failed_sign_in_is_told_of_with_its_code_and_alias(
+def test_sign_in_failed_is_sent_with_code_and_alias(
     client: Client, token_endpoint: ScriptedServer, settings: Any
 ) -> None:
-    user_from_token: list[tuple[Any, str, str]] = []
+    failures: list[tuple[Any, str, str]] = []
 
-    def listen(sender: Any, code: str, alias: str, signal: Signal) -> None:
-        user_from_token.append((sender, code, alias))
+    def receive(sender: Any, code: str, alias: str, signal: Signal) -> None:
+        failures.append((sender, code, alias))
 
     settings.COGNITO = {"POOLS": {"acme": pool_settings(settings.COGNITO)}}
-    signals.sign_in_failed.connect(listen)
+    signals.sign_in_failed.connect(receive)
     try:
         finish_sign_in(client, start_sign_in(client), code=None, error="access_denied")
         finish_sign_in(client, {"state": "forged"})
-        token_endpoint.script(token_response(nonce=(asked := start_sign_in(client))["nonce"]))
-        assert finish_sign_in(client, asked).status_code == 302
+        token_endpoint.script(token_response(nonce=(params := start_sign_in(client))["nonce"]))
+        assert finish_sign_in(client, params).status_code == 302
     finally:
-        signals.sign_in_failed.disconnect(listen)
-    assert user_from_token == [(None, "refused_by_provider", "acme"), (None, "state_unknown", "")]
+        signals.sign_in_failed.disconnect(receive)
+    assert failures == [(None, "refused_by_provider", "acme"), (None, "state_unknown", "")]
 
 
 @pytest.mark.parametrize("is_async", [False, True])
 @pytest.mark.parametrize("code", ["token_expired", "user_inactive"])
-def test_a_refused_renewal_is_told_of_once(
+def test_token_rejected_is_sent_once_for_a_refused_refresh(
     client: Client,
     token_endpoint: ScriptedServer,
-    heard: list[dict[str, Any]],
+    events: list[dict[str, Any]],
     settings: Any,
     code: str,
     is_async: bool,
@@ -197,13 +197,11 @@ def test_a_refused_renewal_is_told_of_once(
     user = login.cognito_user.user
     user.is_active = code != "user_inactive"
     user.save()
-    over = {"access_token": make_token(exp=int(time.time()) - 60)}
-    token_endpoint.script(token_response(**(over if code == "token_expired" else {})))
+    expired = {"access_token": make_token(exp=int(time.time()) - 60)}
+    token_endpoint.script(token_response(**(expired if code == "token_expired" else {})))
     with pytest.raises(SignInError):
         (async_to_sync(refresh.aensure_fresh) if is_async else refresh.ensure_fresh)(login)
-    assert [(user_from_token["code"], user_from_token["client_id"]) for user_from_token in heard] == [
-        (code, settings.COGNITO["CLIENT_ID"])
-    ]
+    assert [(event["code"], event["client_id"]) for event in events] == [(code, settings.COGNITO["CLIENT_ID"])]
 
 
 @pytest.mark.usefixtures("cognito_keys")
@@ -215,20 +213,20 @@ def test_a_refused_renewal_is_told_of_once(
         ({"client_id": ["9theirs"], "aud": {"1testclient23456789": 1}}, "invalid_signature"),
     ],
 )
-def test_what_a_forged_token_says_goes_nowhere(
-    heard: list[dict[str, Any]], caplog: pytest.LogCaptureFixture, claims: dict[str, Any], code: str
+def test_claims_of_a_forged_token_are_not_in_signals_or_log(
+    events: list[dict[str, Any]], caplog: pytest.LogCaptureFixture, claims: dict[str, Any], code: str
 ) -> None:
     key = rsa.generate_private_key(65_537, 2_048)
     raw = make_token(key=key, username="mallory", sub="9theirs", **claims)
     with caplog.at_level(logging.DEBUG):
-        refused(lambda: authenticate(raw))
-    assert [(user_from_token["code"], user_from_token["client_id"]) for user_from_token in heard] == [(code, "")]
-    everything = " ".join(str(record.__dict__) for record in caplog.records) + str(heard)
-    assert [said for said in ("heirs", "mallory", raw) if said in everything] == []
+        get_error(lambda: authenticate(raw))
+    assert [(event["code"], event["client_id"]) for event in events] == [(code, "")]
+    logged = " ".join(str(record.__dict__) for record in caplog.records) + str(events)
+    assert [text for text in ("heirs", "mallory", raw) if text in logged] == []
 
 
 @pytest.mark.usefixtures("cognito_keys")
-def test_a_flood_of_bad_tokens_takes_no_memory() -> None:
+def test_many_refused_tokens_use_no_memory() -> None:
     def flood(times: int) -> int:
         for number in range(times):
             for raw in (make_token(exp=1, header={"kid": f"{number}"}), f"{number}.{number}.{number}"):
@@ -239,7 +237,7 @@ def test_a_flood_of_bad_tokens_takes_no_memory() -> None:
 
     tracemalloc.start()
     try:
-        before = flood(100)  # what is bounded is full
-        assert flood(500) - before < 50_000  # bytes; if each were kept, 1,000 refusals would take more
+        before = flood(100)  # the bounded caches are full
+        assert flood(500) - before < 50_000  # bytes; 1,000 stored refusals would take more
     finally:
         tracemalloc.stop()

@@ -1,4 +1,4 @@
-"""`{% load cognito %}`: buttons and addresses that sign in. What stands in them is escaped; the HTML is valid."""
+"""`{% load cognito %}`: sign-in buttons, forms and URLs. Their values are escaped; the HTML is valid."""
 
 import re
 from html.parser import HTMLParser
@@ -37,7 +37,7 @@ def _providers(settings: Any) -> None:
 
 
 class Page(HTMLParser):
-    """The elements of a piece of HTML with their attributes and text; fails where it is not well formed."""
+    """The elements of a piece of HTML with their attributes and text; fails if it is not well-formed."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -69,18 +69,18 @@ def rendered(source: str, path: str = "/notes/?page=2", **context: Any) -> str:
     return Template("{% load cognito %}" + source).render(RequestContext(request, context)).strip()
 
 
-def next_of(address: str) -> Any:
-    return parse_qs(urlsplit(address).query).get("next")
+def next_of(url: str) -> Any:
+    return parse_qs(urlsplit(url).query).get("next")
 
 
 # Buttons
 
 
-def test_a_button_for_each_provider_in_their_order() -> None:
+def test_sign_in_buttons_are_in_the_order_of_the_providers() -> None:
     page = Page(rendered("{% sign_in_buttons %}"))
     links = page.all("a")
-    asked = [{name: value for name, value in read_query(link["href"]).items() if name != "next"} for link in links]
-    assert asked == [
+    params = [{name: value for name, value in read_query(link["href"]).items() if name != "next"} for link in links]
+    assert params == [
         {"identity_provider": "COGNITO"},
         {"identity_provider": "Google"},
         {"identity_provider": "AcmeSAML"},
@@ -98,17 +98,17 @@ def test_a_button_for_each_provider_in_their_order() -> None:
 
 
 @pytest.mark.django_db
-def test_every_button_leads_to_its_provider(client: Client) -> None:
+def test_sign_in_button_redirects_to_its_provider(client: Client) -> None:
     for link in Page(rendered("{% sign_in_buttons %}")).all("a"):
-        wanted = read_query(link["href"])
-        asked = start_sign_in(client, **wanted)
-        assert {name: asked[name] for name in wanted if name != "next"} == {
-            name: value for name, value in wanted.items() if name != "next"
+        query = read_query(link["href"])
+        params = start_sign_in(client, **query)
+        assert {name: params[name] for name in query if name != "next"} == {
+            name: value for name, value in query.items() if name != "next"
         }
 
 
 @pytest.mark.parametrize("source", ["{% sign_in_buttons %}", '{% include "django_cognito/sign_in_buttons.html" %}'])
-def test_a_button_leads_back_to_the_page_that_it_stands_on(source: str) -> None:
+def test_sign_in_button_has_the_current_page_as_next(source: str) -> None:
     assert {str(next_of(link["href"])) for link in Page(rendered(source)).all("a")} == {"['/notes/?page=2']"}
 
 
@@ -120,23 +120,23 @@ def test_a_button_leads_back_to_the_page_that_it_stands_on(source: str) -> None:
         '{% include "django_cognito/sign_in_buttons.html" with next="/mine/" only %}',
     ],
 )
-def test_a_button_may_lead_elsewhere(source: str) -> None:
+def test_sign_in_button_with_next_uses_it(source: str) -> None:
     text = rendered(source)
     assert {str(next_of(link["href"])) for link in Page(text).all("a")} == {"['/mine/']"}
 
 
-def test_a_button_without_next_leaves_it_to_the_site() -> None:
+def test_sign_in_button_with_empty_next_has_none() -> None:
     assert [next_of(link["href"]) for link in Page(rendered('{% sign_in_buttons next="" %}')).all("a")] == [None] * 4
 
 
-@pytest.mark.parametrize("given", [[], ()])
+@pytest.mark.parametrize("providers", [[], ()])
 @pytest.mark.parametrize("source", ["{% sign_in_buttons %}", '{% include "django_cognito/sign_in_buttons.html" %}'])
-def test_without_providers_nothing_is_rendered(settings: Any, given: Any, source: str) -> None:
-    settings.COGNITO = {**settings.COGNITO, "IDENTITY_PROVIDERS": given}
+def test_sign_in_buttons_without_providers_render_nothing(settings: Any, providers: Any, source: str) -> None:
+    settings.COGNITO = {**settings.COGNITO, "IDENTITY_PROVIDERS": providers}
     assert rendered(source) == ""
 
 
-def test_the_buttons_are_those_of_the_requests_pool(settings: Any) -> None:
+def test_sign_in_buttons_are_those_of_the_request_pool(settings: Any) -> None:
     pool = pool_settings(settings.COGNITO)
     pool.pop("IDENTITY_PROVIDERS", None)
     beta = {**pool, "CLIENT_ID": "1beta", "IDENTITY_PROVIDERS": ["Facebook"]}
@@ -157,15 +157,15 @@ def test_the_buttons_are_those_of_the_requests_pool(settings: Any) -> None:
         (IdentityProvider(idp_identifier="umbrella.example"), "umbrella.example"),
     ],
 )
-def test_a_provider_is_called_what_people_call_it(provider: IdentityProvider, label: str) -> None:
+def test_provider_label_is_its_usual_name(provider: IdentityProvider, label: str) -> None:
     assert str(label_of(provider)) == label
 
 
-# By e-mail address
+# By email address
 
 
 @pytest.mark.parametrize("source", ["{% sign_in_by_email %}", '{% include "django_cognito/sign_in_by_email.html" %}'])
-def test_a_field_for_an_address_that_says_what_it_is_for(source: str) -> None:
+def test_sign_in_by_email_renders_a_labelled_email_field(source: str) -> None:
     page = Page(rendered(source))
     (form,) = page.all("form")
     assert (form["method"], form["action"]) == ("get", "/auth/login/")
@@ -174,7 +174,8 @@ def test_a_field_for_an_address_that_says_what_it_is_for(source: str) -> None:
     assert (field["name"], field["type"], field["autocomplete"]) == ("login_hint", "email", "username")
     assert page.texts == ["E-mail address", "Continue"]
     order = [tag for tag, _ in page.elements]
-    assert order == ["form", "input", "label", "input", "button"]  # the label holds its field: no id, however often
+    # The label contains its field: no id, so that a page can have several forms.
+    assert order == ["form", "input", "label", "input", "button"]
     assert not [attributes for _, attributes in page.elements if "id" in attributes]
 
 
@@ -186,39 +187,39 @@ def test_a_field_for_an_address_that_says_what_it_is_for(source: str) -> None:
         ('{% include "django_cognito/sign_in_by_email.html" with next="/mine/" %}', "/mine/"),
     ],
 )
-def test_the_field_may_lead_elsewhere(source: str, value: str) -> None:
+def test_sign_in_by_email_with_next_uses_it(source: str, value: str) -> None:
     assert Page(rendered(source)).all("input")[0]["value"] == value
 
 
 @pytest.mark.django_db
-def test_an_addresss_people_go_on_to_their_provider(client: Client) -> None:
+def test_email_domain_selects_the_identity_provider(client: Client) -> None:
     form = {"next": "/notes/", "login_hint": "alice@acme.com"}
     assert start_sign_in(client, **form)["identity_provider"] == "AcmeSAML"
     assert "identity_provider" not in start_sign_in(client, **{**form, "login_hint": "alice@example.com"})
 
 
-# One address
+# One URL
 
 
-def test_one_address_with_whatever_it_asks() -> None:
-    address = rendered('{% sign_in_url identity_provider="Google" lang="de" as url %}{{ url }}')
-    assert read_query(address.replace("&amp;", "&")) == {
+def test_sign_in_url_has_next_and_its_parameters() -> None:
+    url = rendered('{% sign_in_url identity_provider="Google" lang="de" as url %}{{ url }}')
+    assert read_query(url.replace("&amp;", "&")) == {
         "next": "/notes/?page=2",
         "identity_provider": "Google",
         "lang": "de",
     }
-    assert resolve(urlsplit(address).path).view_name == "cognito:login"
+    assert resolve(urlsplit(url).path).view_name == "cognito:login"
 
 
-def test_an_address_leaves_out_what_is_empty() -> None:
-    assert rendered('{% sign_in_url next="" login_hint=nobody %}') == "/auth/login/"
+def test_sign_in_url_omits_empty_parameters() -> None:
+    assert rendered('{% sign_in_url next="" login_hint=missing %}') == "/auth/login/"
 
 
 # Escaped
 
 
 @pytest.mark.parametrize("source", ["{% sign_in_buttons next=evil %}", "{% sign_in_by_email next=evil %}"])
-def test_a_next_with_quotes_stays_inside_its_attribute(source: str) -> None:
+def test_next_with_quotes_is_escaped(source: str) -> None:
     text = rendered(source, evil=EVIL)
     page = Page(text)
     assert "script" not in [tag for tag, _ in page.elements]
@@ -226,18 +227,18 @@ def test_a_next_with_quotes_stays_inside_its_attribute(source: str) -> None:
 
 
 @pytest.mark.parametrize("source", ["{% sign_in_buttons %}", "{% sign_in_by_email %}"])
-def test_a_path_with_quotes_does_too(source: str) -> None:
+def test_request_path_with_quotes_is_escaped(source: str) -> None:
     page = Page(rendered(source, "/notes/?\"'><script>alert(1)</script>"))
     assert "script" not in [tag for tag, _ in page.elements]
 
 
-def test_an_address_is_escaped_where_it_is_written() -> None:
+def test_sign_in_url_is_escaped() -> None:
     text = rendered('<a href="{% sign_in_url next=evil identity_provider=\'Goo"gle\' %}">x</a>', evil=EVIL)
     (link,) = Page(text).all("a")
     assert read_query(link["href"]) == {"next": EVIL, "identity_provider": 'Goo"gle'}
 
 
-def test_a_label_is_text() -> None:
+def test_provider_label_is_escaped() -> None:
     assert "Acme &amp; &lt;b&gt;Sons&lt;/b&gt;" in rendered("{% sign_in_buttons %}")
 
 
@@ -248,17 +249,17 @@ def test_a_label_is_text() -> None:
     "source",
     ["{% sign_in_buttons %}", "{% sign_in_by_email %}", "{% sign_in_url %}", '{% sign_in_buttons next="/mine/" %}'],
 )
-def test_without_the_request_the_error_says_what_is_missing(source: str) -> None:
+def test_missing_request_error_names_the_context_processor(source: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=r"django\.template\.context_processors\.request"):
         Template("{% load cognito %}" + source).render(Context())
 
 
-def test_what_does_not_need_the_request_does_without() -> None:
+def test_tags_with_next_need_no_request() -> None:
     source = '{% load cognito %}{% sign_in_url next="/mine/" %}{% sign_in_by_email next="/mine/" %}'
     assert "/auth/login/?next=%2Fmine%2F" in Template(source).render(Context())
 
 
-def test_a_request_that_is_rendered_with_is_enough(settings: Any) -> None:
+def test_request_passed_to_render_is_enough(settings: Any) -> None:
     (backend,) = settings.TEMPLATES
     settings.TEMPLATES = [{**backend, "OPTIONS": {"context_processors": []}}]
     template = engines["django"].from_string("{% load cognito %}{% sign_in_buttons %}{% sign_in_by_email %}")
@@ -266,10 +267,10 @@ def test_a_request_that_is_rendered_with_is_enough(settings: Any) -> None:
     assert (text.count("next=%2Fnotes%2F"), text.count('value="/notes/"')) == (4, 1)
 
 
-# Replaced, and looked at
+# Own templates and styles
 
 
-def test_the_templates_can_be_the_sites_own(settings: Any) -> None:
+def test_sign_in_templates_can_be_overridden(settings: Any) -> None:
     own = {
         "django_cognito/sign_in_buttons.html": "{% load cognito %}{% sign_in_choices as buttons %}"
         "{% for button in buttons %}[{{ button.label }}]{% endfor %}",
@@ -279,11 +280,11 @@ def test_the_templates_can_be_the_sites_own(settings: Any) -> None:
     options = {**backend["OPTIONS"], "loaders": loaders}
     settings.TEMPLATES = [{**backend, "APP_DIRS": False, "OPTIONS": options}]
     template = engines["django"].from_string("{% load cognito %}{% sign_in_buttons %}")
-    said = template.render({}, RequestFactory().get("/"))
-    assert said == "[e-mail and password][Google][Acme &amp; &lt;b&gt;Sons&lt;/b&gt;][umbrella.example]"
+    html = template.render({}, RequestFactory().get("/"))
+    assert html == "[e-mail and password][Google][Acme &amp; &lt;b&gt;Sons&lt;/b&gt;][umbrella.example]"
 
 
-def test_every_class_of_the_templates_has_its_style() -> None:
+def test_every_css_class_of_the_templates_is_styled() -> None:
     style = Path(str(finders.find("django_cognito/buttons.css"))).read_text()
     styled = set(re.findall(r"\.([a-z-]+)", re.sub(r"/\*.*?\*/", "", style, flags=re.S)))
     text = rendered("{% sign_in_buttons %}{% sign_in_by_email %}")
@@ -294,7 +295,7 @@ def test_every_class_of_the_templates_has_its_style() -> None:
     )
 
 
-def test_a_button_is_large_enough_for_a_thumb_and_shows_that_it_is_focused() -> None:
+def test_sign_in_button_style_has_target_size_and_focus_outline() -> None:
     style = Path(str(finders.find("django_cognito/buttons.css"))).read_text()
     rules = dict(re.findall(r"^([^{}/]+) \{([^}]*)\}", style, re.M))
     assert "min-height: 2.75rem" in rules[".cognito-button"]  # 44 px: WCAG 2.5.5

@@ -1,6 +1,6 @@
 """The language of code and documents: plain technical English, measured and compared with fixed limits.
 
-The checks read the source of the installed packages. A finding is printed as `file:line: text`.
+The checks read the source of the installed packages and the tests. A finding is printed as `file:line: text`.
 """
 
 import ast
@@ -21,6 +21,7 @@ PACKAGES = {
     "django_cognito": source.PACKAGE_DIRECTORY,
     "local_cognito": Path(local_cognito.__file__).parent,
 }
+TESTS = ("tests", "packages/local-cognito/tests")
 DOCUMENTS = sorted(
     path
     for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "packages/*/*.md", "tests/*/*.md")
@@ -55,6 +56,8 @@ ONE_WORD_FUNCTIONS = {
     "a converter of the seed, named after the type that it returns": {"boolean"},
     "the name of a python -m entry point": {"main"},
 }
+
+TEST_NAME_CHARACTERS = 66
 
 BANNED_PHRASES = {
     pattern: re.compile(rf"\b(?:{pattern})\b", re.I)
@@ -107,7 +110,7 @@ AT_LEAST = {r"return(?:s|ed|ing)?": 2}
 AT_MOST_IN_DOCUMENTS = AT_MOST | {r"where": 2, r"kept|keeps?": 3}
 
 
-@pytest.mark.parametrize("package", [*PACKAGES, "example_project"])
+@pytest.mark.parametrize("package", [*PACKAGES, "example_project", *TESTS])
 def test_names_are_no_participles_and_hold_no_banned_word(package: str) -> None:
     findings = [
         f"{_where(module.path)}:{line}: {name}"
@@ -138,6 +141,28 @@ def test_docstrings_comments_and_messages_use_no_banned_phrase(package: str) -> 
         for module in _modules(package)
         for line, text in [*_comments(module.text), *_texts(module.tree)]
         for line, phrase in _banned(text, line)
+    ]
+    assert not findings, "\n".join(findings)
+
+
+@pytest.mark.parametrize("directory", TESTS)
+def test_docstrings_and_comments_of_tests_use_no_banned_phrase(directory: str) -> None:
+    findings = [
+        f"{_where(module.path)}:{line}: {phrase}"
+        for module in _modules(directory)
+        for line, text in [*_comments(module.text), *_docstrings(module.tree)]
+        for line, phrase in _banned(text, line)
+    ]
+    assert not findings, "\n".join(findings)
+
+
+@pytest.mark.parametrize("directory", TESTS)
+def test_test_names_are_within_the_limit(directory: str) -> None:
+    findings = [
+        f"{_where(module.path)}:{line}: {len(name)} characters: {name}"
+        for module in _modules(directory)
+        for line, name in _assigned_names(module.tree)
+        if name.startswith("test_") and len(name) > TEST_NAME_CHARACTERS
     ]
     assert not findings, "\n".join(findings)
 
@@ -174,6 +199,12 @@ def test_documents_stay_within_the_limits() -> None:
 )
 def test_banned_phrases_are_found_as_whole_words(text: str, phrases: list[str]) -> None:
     assert sorted(phrase for _, phrase in _banned(text)) == sorted(phrases)
+
+
+def test_banned_phrases_are_found_in_docstrings_with_their_line() -> None:
+    code = '"""Whoever."""\n\n\ndef f(x):\n    """Return x.\n\n    Or nobody.\n    """\n    return "told"\n'
+    phrases = [item for line, text in _docstrings(ast.parse(code)) for item in _banned(text, line)]
+    assert phrases == [(1, "whoever"), (7, "nobody")]
 
 
 def test_banned_phrases_are_found_in_messages_docstrings_and_comments() -> None:
@@ -258,12 +289,17 @@ def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.value
 
 
+def _docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield line and text of the docstring of the module and of each class and function."""
+    for node in ast.walk(tree):
+        is_documented = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module)
+        if is_documented and (docstring := ast.get_docstring(node)):
+            yield node.body[0].lineno, docstring
+
+
 def _prose(module: source.Module) -> Iterator[str]:
     """Yield the comments and docstrings of `module`."""
-    yield from (text for _, text in _comments(module.text))
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
-            yield ast.get_docstring(node) or ""
+    yield from (text for _, text in [*_comments(module.text), *_docstrings(module.tree)])
 
 
 def _banned(text: str, first_line: int = 1) -> Iterator[tuple[int, str]]:

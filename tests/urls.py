@@ -1,4 +1,4 @@
-"""The addresses of the tests' site: the admin and ours; tests of doors bring their own by `pytest.mark.urls`."""
+"""The URLs of the test site: the admin and the package's own; other tests set their URLs with `pytest.mark.urls`."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -5,17 +5,17 @@ from collections.abc import Callable
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from ..tokens import Scene
+from ..tokens import Scenario
 
 
-def prepare(scene: Scene) -> Callable[[str], object]:
-    """`decode` and `validate`."""
-    keys = KeySet.import_key_set(scene.jwks)
+def prepare(scenario: Scenario) -> Callable[[str], object]:
+    """Return a function that calls `decode` and `validate`."""
+    keys = KeySet.import_key_set(scenario.jwks)
     registry = jwt.JWTClaimsRegistry(
         leeway=10,
-        iss={"essential": True, "value": scene.issuer},
+        iss={"essential": True, "value": scenario.issuer},
         token_use={"essential": True, "value": "access"},
-        client_id={"essential": True, "value": scene.client_id},
+        client_id={"essential": True, "value": scenario.client_id},
         exp={"essential": True},
     )
 

@@ -1,16 +1,16 @@
-"""One module a figure: `NEEDS`, the parts of the machine that it cannot do without, and `measure(stage)`."""
+"""One module for each figure. Each has `NEEDS`, the required parts of the machine, and `measure(workspace)`."""
 
 from types import ModuleType
 
-from . import api_request, fetches, has_perm, known_token, memory, new_token, refusals, servers
+from . import api_request, cached_token, has_perm, key_fetches, memory, new_token, rejected_tokens, servers
 
 FIGURES: dict[str, ModuleType] = {
     "new-token": new_token,
-    "known-token": known_token,
+    "cached-token": cached_token,
     "api-request": api_request,
     "has-perm": has_perm,
-    "refusals": refusals,
-    "fetches": fetches,
+    "rejected-tokens": rejected_tokens,
+    "key-fetches": key_fetches,
     "servers": servers,
     "memory": memory,
 }

@@ -1,41 +1,50 @@
-"""`user.has_perm` of a right that a Cognito group gives, and of one that nobody gave."""
+"""`user.has_perm` for a permission that a Cognito group grants, and for one that is not granted."""
 
-from ..rounds import Entry, median, ratio, take_turns
-from ..stage import Figure, Goal, Row, Stage
-from ..tokens import PEOPLE
+from ..rounds import Entry, compute_median, compute_ratio, run_rounds
+from ..tokens import USERS
+from ..workspace import Figure, Goal, Row, Workspace
 
 NEEDS: tuple[str, ...] = ("postgresql",)
-_BASE = "Django's own, first question"
+_BASE = "Django's own, first call"
 _MODULE = "benchmarks.site.permissions"
 
 
-def measure(stage: Stage) -> Figure:
-    """Each question to a user object that nobody has asked yet, as a request does; then to one that was asked."""
-    # Long enough, at microseconds a question, that the first few of a slice do not say how long all take.
-    plan = stage.plan(rounds=40, size=100, warm_up=PEOPLE)
-    scene = stage.scene(plan.tokens)
+def measure(workspace: Workspace) -> Figure:
+    """Call `has_perm` of a new user object, as a request does, then again of the same object."""
+    # A call takes microseconds: a slice is long enough that its first calls do not determine the result.
+    plan = workspace.create_plan(rounds=40, size=100, warm_up=USERS)
+    scenario = workspace.create_scenario(plan.tokens)
     entries = [
-        Entry("django_cognito, first question", _MODULE, "ours"),
-        Entry("django_cognito, asked again", _MODULE, "ours", repeat=1_000),
+        Entry("django_cognito, first call", _MODULE, "cognito"),
+        Entry("django_cognito, repeated call", _MODULE, "cognito", repeat=1_000),
         Entry(_BASE, _MODULE, "django"),
-        Entry("Django's own, asked again", _MODULE, "django", repeat=1_000),
-        Entry("django_cognito, denied", _MODULE, "ours-denied"),
+        Entry("Django's own, repeated call", _MODULE, "django", repeat=1_000),
+        Entry("django_cognito, denied", _MODULE, "cognito-denied"),
         Entry("Django's own, denied", _MODULE, "django-denied"),
     ]
-    with stage.place(scene), take_turns(entries, scene.folder, plan, stage.tick) as (contestants, times):
-        queries = {each.entry.name: each.facts["new"][0] for each in contestants}
+    with (
+        workspace.start_services(scenario),
+        run_rounds(entries, scenario.folder, plan, workspace.advance) as (contestants, times),
+    ):
+        queries = {contestant.entry.name: contestant.facts["new"][0] for contestant in contestants}
     rows = [
-        Row(each.name, median(times[each.name]), "µs", ratio(times, each.name, _BASE), _note(each, queries[each.name]))
-        for each in entries
+        Row(
+            entry.name,
+            compute_median(times[entry.name]),
+            "µs",
+            compute_ratio(times, entry.name, _BASE),
+            _format_note(entry, queries[entry.name]),
+        )
+        for entry in entries
     ]
-    denied, theirs = queries["django_cognito, denied"], queries["Django's own, denied"]
+    denied, django_denied = queries["django_cognito, denied"], queries["Django's own, denied"]
     goals = (
-        Goal("has_perm of a right that a Cognito group gives", rows[0].value, 5, "µs"),
-        Goal("  its queries", queries[rows[0].who], 0),
-        Goal("  of a denied one: queries beyond Django's own", denied - theirs, 0),
+        Goal("has_perm, permission granted by a Cognito group", rows[0].value, 5, "µs"),
+        Goal("  queries", queries[rows[0].label], 0),
+        Goal("  denied permission: queries in addition to Django's own", denied - django_denied, 0),
     )
     return Figure("user.has_perm", rows, goals, _BASE)
 
 
-def _note(entry: Entry, queries: int) -> str:
+def _format_note(entry: Entry, queries: int) -> str:
     return "" if entry.repeat > 1 else f"{queries} {'query' if queries == 1 else 'queries'}"

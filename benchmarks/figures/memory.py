@@ -1,58 +1,58 @@
-"""What the package holds: a worker's resident memory with and without it, and the weight of a cached token."""
+"""Memory: the resident memory of a worker with and without the package, and the size of a cached token."""
 
 import gc
 import statistics
 import tracemalloc
 
-from ..contestants import ours
+from ..contestants import django_cognito_
 from ..site.server import SYNC, Memory, Server
-from ..stage import Figure, Row, Stage
-from ..tokens import PEOPLE, Scene
+from ..tokens import USERS, Scenario
+from ..workspace import Figure, Row, Workspace
 
 NEEDS: tuple[str, ...] = ("postgresql", "proc")
 _TOKENS = 1_000
-_SITES = {"without django_cognito": "open", "with django_cognito": "ours", "with simplejwt": "simplejwt"}
+_SITES = {"without django_cognito": "anonymous", "with django_cognito": "django-cognito", "with simplejwt": "simplejwt"}
 
 
-def measure(stage: Stage) -> Figure:
-    """Workers after they have answered each of `PEOPLE` people a few times; then a verifier in this process."""
-    stage.begin(len(_SITES) + 1)
-    scene = stage.scene(_TOKENS + PEOPLE)
+def measure(workspace: Workspace) -> Figure:
+    """Measure workers after a few requests of each of `USERS` users, then a verifier in this process."""
+    workspace.set_steps(len(_SITES) + 1)
+    scenario = workspace.create_scenario(_TOKENS + USERS)
     rows = []
-    with stage.place(scene):
+    with workspace.start_services(scenario):
         for name, site in _SITES.items():
-            rows += _rows(f"a worker {name}", _memory_of(site, scene))
-            stage.tick()
-    rows.append(Row("a cached token", _bytes_of_a_cached_token(scene), "bytes", note=_length(scene.tokens)))
-    stage.tick()
+            rows += _create_rows(f"worker {name}", _measure_workers(site, scenario))
+            workspace.advance()
+    rows.append(Row("cached token", _measure_cached_token(scenario), "bytes", note=_describe_length(scenario.tokens)))
+    workspace.advance()
     return Figure("Memory", rows, notes=(SYNC,))
 
 
-def _memory_of(site: str, scene: Scene) -> list[Memory]:
-    with Server(SYNC, site, scene) as server:
-        return server.memory()
+def _measure_workers(site: str, scenario: Scenario) -> list[Memory]:
+    with Server(SYNC, site, scenario) as server:
+        return server.measure_memory()
 
 
-def _rows(name: str, workers: list[Memory]) -> list[Row]:
+def _create_rows(name: str, workers: list[Memory]) -> list[Row]:
     rss = Row(f"{name}, RSS", statistics.mean(worker.rss for worker in workers), "MiB")
     return [rss, Row(f"{name}, PSS", statistics.mean(worker.pss for worker in workers), "MiB")]
 
 
-def _bytes_of_a_cached_token(scene: Scene) -> float:
-    """By how much Python's allocations grow with each token that is verified; nobody but the verifier keeps it."""
-    verify, tokens = ours.prepare(scene), scene.tokens
-    for raw in tokens[:PEOPLE]:
+def _measure_cached_token(scenario: Scenario) -> float:
+    """Return the bytes that each verified token adds to Python's allocations. Only the verifier references it."""
+    verify, tokens = django_cognito_.prepare(scenario), scenario.tokens
+    for raw in tokens[:USERS]:
         verify(raw)
     gc.collect()
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
-    for raw in tokens[PEOPLE:]:
+    for raw in tokens[USERS:]:
         verify(raw)
     gc.collect()
-    grown = tracemalloc.get_traced_memory()[0] - before
+    growth = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
-    return grown / _TOKENS
+    return growth / _TOKENS
 
 
-def _length(tokens: list[str]) -> str:
-    return f"of {round(sum(map(len, tokens)) / len(tokens)):,} characters"
+def _describe_length(tokens: list[str]) -> str:
+    return f"token of {round(sum(map(len, tokens)) / len(tokens)):,} characters"

@@ -1,18 +1,18 @@
-// fast-jwt, with its cache of cached tokens ("cached") or without; Cognito's two claims checked by hand.
+// fast-jwt, with its cache of verified tokens ("cached") or without it. Cognito's two claims are compared here.
 import { createVerifier } from "fast-jwt";
 
-export function prepare(scene, cached) {
+export function prepare(scenario, cached) {
   const verify = createVerifier({
-    key: scene.pem,
+    key: scenario.pem,
     algorithms: ["RS256"],
-    allowedIss: scene.issuer,
+    allowedIss: scenario.issuer,
     requiredClaims: ["exp", "iat", "sub"],
     clockTolerance: 10_000,
     cache: cached === "cached",
   });
   return (raw) => {
     const claims = verify(raw);
-    if (claims.token_use !== "access" || claims.client_id !== scene.client_id) throw new Error("another token");
+    if (claims.token_use !== "access" || claims.client_id !== scenario.client_id) throw new Error("unexpected token_use or client_id");
     return claims;
   };
 }

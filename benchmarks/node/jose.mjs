@@ -1,19 +1,19 @@
-// jose, with a local key set and Cognito's two claims checked by hand. It has no synchronous form.
+// jose with a local key set. Cognito's two claims are compared here. It has no synchronous function.
 import { createLocalJWKSet, createRemoteJWKSet, jwtVerify } from "jose";
 
 export const isAsync = true;
 
-export function prepare(scene) {
-  const keys = createLocalJWKSet(scene.jwks);
-  const options = { issuer: scene.issuer, algorithms: ["RS256"], clockTolerance: 10, requiredClaims: ["exp", "iat", "sub"] };
+export function prepare(scenario) {
+  const keys = createLocalJWKSet(scenario.jwks);
+  const options = { issuer: scenario.issuer, algorithms: ["RS256"], clockTolerance: 10, requiredClaims: ["exp", "iat", "sub"] };
   return async (raw) => {
     const { payload } = await jwtVerify(raw, keys, options);
-    if (payload.token_use !== "access" || payload.client_id !== scene.client_id) throw new Error("another token");
+    if (payload.token_use !== "access" || payload.client_id !== scenario.client_id) throw new Error("unexpected token_use or client_id");
     return payload;
   };
 }
 
-export function prepareFetching(scene, origin) {
+export function prepareKeyFetching(scenario, origin) {
   const keys = createRemoteJWKSet(new URL(`${origin}/jwks.json`));
-  return (raw) => jwtVerify(raw, keys, { issuer: scene.issuer, algorithms: ["RS256"] });
+  return (raw) => jwtVerify(raw, keys, { issuer: scenario.issuer, algorithms: ["RS256"] });
 }

@@ -1,1 +1,1 @@
-"""A small Django site with one API view, and a table of who authenticates it."""
+"""A small Django site with one API view, and a table of authentication classes for it."""

@@ -1,12 +1,12 @@
-"""For uvicorn: the site that the environment names."""
+"""The application for uvicorn: the site in BENCHMARK_SITE."""
 
 import os
 
 from django.core.asgi import get_asgi_application
 
-from ..tokens import Scene
+from ..tokens import Scenario
 from .start import start
 
 os.environ["BENCHMARK_ASGI"] = "yes"
-start(Scene.read(os.environ["BENCHMARK_SCENE"]), os.environ["BENCHMARK_SITE"])
+start(Scenario.read(os.environ["BENCHMARK_SCENARIO"]), os.environ["BENCHMARK_SITE"])
 application = get_asgi_application()

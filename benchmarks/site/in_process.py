@@ -1,75 +1,75 @@
-"""A contestant: a site of the table, called through Django's own WSGI handler, without sockets."""
+"""A contestant: a site of the table, called through Django's WSGI handler, without sockets."""
 
 from collections.abc import Callable
 from typing import Any
 
-from ..tokens import PEOPLE, Scene
+from ..tokens import USERS, Scenario
 from .queries import count_queries
-from .sites import DRF_TOKEN, opaque
+from .sites import ANONYMOUS, DRF_TOKEN, get_opaque_token
 from .start import start
 
 Environ = dict[str, Any]
-proves = False  # an open site refuses nobody
+NEEDS_CHECK = False  # `prepare` checks the site; the anonymous one accepts all requests
 
 
-class RefusedError(Exception):
-    """The site did not answer 200."""
+class RejectedError(Exception):
+    """The status of the response is not 200."""
 
 
-def prepare(scene: Scene, name: str) -> Callable[[Environ], None]:
-    """A whole request: from the environ to the closed response."""
-    start(scene, name)
+def prepare(scenario: Scenario, name: str) -> Callable[[Environ], None]:
+    """Return a function that makes a request: from the environ to the closed response."""
+    start(scenario, name)
     from django.core.wsgi import get_wsgi_application
     from django.db import connection
 
     application: Any = get_wsgi_application()
-    connection.ensure_connection()  # as a worker's that has served anybody: Django looks after it at each request
+    connection.ensure_connection()  # as in a worker after its first request
 
     def request(environ: Environ) -> None:
         response = application(dict(environ), _ignore)
         status = response.status_code
         response.close()
         if status != 200:
-            raise RefusedError(status)
+            raise RejectedError(status)
 
-    _prove(request, scene, name)
+    _check_site(request, scenario, name)
     return request
 
 
-def ready(raw: str) -> Environ:
-    """The environ of a request with `raw` as its bearer token."""
+def make_input(raw: str) -> Environ:
+    """Return the environ of a request with `raw` as bearer token."""
     from django.test import RequestFactory
 
-    authorization = f"Token {opaque(raw)}" if _takes_drf_tokens() else f"Bearer {raw}"
+    authorization = f"Token {get_opaque_token(raw)}" if _uses_drf_tokens() else f"Bearer {raw}"
     return RequestFactory().get("/hello/", headers={"authorization": authorization}).environ
 
 
-def facts(call: Callable[[Environ], None], scene: Scene) -> dict[str, tuple[int, int]]:
-    """Queries and writes of a steady request: with a new token of a known person, and with a cached token."""
-    tokens = scene.tokens
-    for raw in tokens[:PEOPLE]:
-        call(ready(raw))
-    known = {"known": count_queries(call, ready(tokens[0]))}
-    return known if _takes_drf_tokens() else {**known, "new": count_queries(call, ready(tokens[PEOPLE]))}
+def get_facts(call: Callable[[Environ], None], scenario: Scenario) -> dict[str, tuple[int, int]]:
+    """Return queries and writes of a request with a cached token, and with a new token of an existing user."""
+    tokens = scenario.tokens
+    for raw in tokens[:USERS]:
+        call(make_input(raw))
+    cached = {"cached": count_queries(call, make_input(tokens[0]))}
+    return cached if _uses_drf_tokens() else {**cached, "new": count_queries(call, make_input(tokens[USERS]))}
 
 
-def _takes_drf_tokens() -> bool:
-    """Whether the site knows but one token a person, an opaque one."""
+def _uses_drf_tokens() -> bool:
+    """Return whether the site uses DRF's opaque tokens, one for each user."""
     from django.conf import settings
 
     return DRF_TOKEN in settings.REST_FRAMEWORK["DEFAULT_AUTHENTICATION_CLASSES"]
 
 
-def _prove(request: Callable[[Environ], None], scene: Scene, name: str) -> None:
-    request(ready(scene.first))
-    if name == "open":
+def _check_site(request: Callable[[Environ], None], scenario: Scenario, name: str) -> None:
+    request(make_input(scenario.first))
+    if name == ANONYMOUS:
         return
     try:
-        request(ready(scene.refused["tampered"]))
-    except RefusedError:
+        request(make_input(scenario.rejected_tokens["tampered"]))
+    except RejectedError:
         return
     raise AssertionError(f"{name} accepted a tampered token")
 
 
 def _ignore(*_: object) -> None:
-    """The start of a WSGI response, which nobody reads."""
+    """Ignore the status and headers of a WSGI response."""

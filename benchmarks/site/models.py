@@ -1,25 +1,25 @@
-"""The user model that django-cognito-jwt asks for: its manager finds the person of a token."""
+"""The user model that django-cognito-jwt requires: its manager returns the user of a token."""
 
 from typing import Any
 
 from django.contrib.auth.models import User, UserManager
 
 
-class PersonManager(UserManager[Any]):
-    """What django-cognito-jwt calls."""
+class CognitoUserManager(UserManager[Any]):
+    """The manager with the method that django-cognito-jwt calls."""
 
     def get_or_create_for_cognito(self, payload: dict[str, Any]) -> Any:
-        """As in its documents: found by the subject, else made."""
+        """Return the user with the `sub` as username, or create it, as in the documentation of django-cognito-jwt."""
         try:
             return self.get(username=payload["sub"])
         except self.model.DoesNotExist:
             return self.create_user(username=payload["sub"])
 
 
-class Person(User):
-    """A user, with that manager."""
+class CognitoUser(User):
+    """A user with this manager."""
 
-    objects = PersonManager()
+    objects = CognitoUserManager()
 
     class Meta:
         proxy = True

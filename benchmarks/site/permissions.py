@@ -1,55 +1,56 @@
-"""A contestant: `user.has_perm` on a user object of its own, as each request has one. OPTION: who asks for what.
+"""A contestant: `user.has_perm` of a new user object, as in each request.
 
-`ours` and `ours-denied`: the user of a token whose Cognito group is mapped; `django` and `django-denied`: a user of the
-database, in a Django group with the permission.
+Options: `cognito` and `cognito-denied` use the user of a token whose Cognito group is in GROUPS; `django` and
+`django-denied` use a user of the database, in a Django group with the permission.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from ..tokens import GROUP, Scene
+from ..tokens import GROUP, Scenario
 from .queries import count_queries
-from .sites import PERMISSION
+from .sites import ANONYMOUS, PERMISSION
 from .start import start
 
-proves = False
+NEEDS_CHECK = False
 _DENIED = "auth.delete_group"
-_user_of: Callable[[str], Any]
+_get_user: Callable[[str], Any]
 
 
-def prepare(scene: Scene, option: str) -> Callable[[Any], None]:
-    """One `has_perm`, held against what it must answer."""
-    global _user_of
-    who, _, denied = option.partition("-")
-    start(scene, "ours" if who == "ours" else "open")  # the other knows ModelBackend alone
-    _user_of = _by_token if who == "ours" else _from_database
+def prepare(scenario: Scenario, option: str) -> Callable[[Any], None]:
+    """Return a function that calls `has_perm` and compares its result with the expected one."""
+    global _get_user
+    source, _, denied = option.partition("-")
+    is_cognito = source == "cognito"
+    start(scenario, "django-cognito" if is_cognito else ANONYMOUS)  # the anonymous site has ModelBackend only
+    _get_user = _get_user_of_token if is_cognito else _get_user_from_database
     permission = _DENIED if denied else PERMISSION
 
-    def ask(user: Any) -> None:
+    def check_permission(user: Any) -> None:
         if user.has_perm(permission) is bool(denied):
-            raise AssertionError(f"{option}: the wrong answer")
+            raise AssertionError(f"{option}: expected has_perm to return {not denied}")
 
-    return ask
-
-
-def ready(raw: str) -> Any:
-    """A user object that nobody has asked yet."""
-    return _user_of(raw)
+    return check_permission
 
 
-def facts(call: Callable[[Any], None], scene: Scene) -> dict[str, tuple[int, int]]:
-    """Queries and writes of the first question."""
-    _user_of(scene.first)
-    return {"new": count_queries(call, ready(scene.first))}
+def make_input(raw: str) -> Any:
+    """Return a user object without cached permissions."""
+    return _get_user(raw)
 
 
-def _by_token(raw: str) -> Any:
+def get_facts(call: Callable[[Any], None], scenario: Scenario) -> dict[str, tuple[int, int]]:
+    """Return queries and writes of the first call."""
+    _get_user(scenario.first)
+    return {"new": count_queries(call, make_input(scenario.first))}
+
+
+def _get_user_of_token(raw: str) -> Any:
     from django_cognito.users.authentication import authenticate
 
     return authenticate(raw)[0]
 
 
-def _from_database(_: str) -> Any:
+def _get_user_from_database(_: str) -> Any:
     from django.contrib.auth.models import User
 
     return User.objects.get(groups__name=GROUP)

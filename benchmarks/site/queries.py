@@ -1,19 +1,19 @@
-"""How many queries a call makes, and how many of them write."""
+"""The number of queries and writes of a call."""
 
 from collections.abc import Callable
 from typing import Any
 
 
-def count_queries(call: Callable[[Any], object], given: Any) -> tuple[int, int]:
-    """Queries and writes of `call(given)`; transactions begin and end uncounted."""
+def count_queries(call: Callable[[Any], object], argument: Any) -> tuple[int, int]:
+    """Return queries and writes of `call(argument)`, without the statements that begin and end transactions."""
     from django.db import connection
 
-    seen: list[str] = []
+    statements: list[str] = []
 
-    def note(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        seen.append(sql)
+    def record(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        statements.append(sql)
         return execute(sql, params, many, context)
 
-    with connection.execute_wrapper(note):
-        call(given)
-    return len(seen), sum(not sql.lstrip().upper().startswith("SELECT") for sql in seen)
+    with connection.execute_wrapper(record):
+        call(argument)
+    return len(statements), sum(not sql.lstrip().upper().startswith("SELECT") for sql in statements)

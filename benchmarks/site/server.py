@@ -1,4 +1,4 @@
-"""A site behind a real server on 127.0.0.1, for as long as a `with` block lasts."""
+"""A site on a real server on 127.0.0.1, which a `with` statement starts and stops."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from ..rounds import PROJECT
-from ..tokens import PEOPLE, Scene
+from ..tokens import USERS, Scenario
 
 WORKERS = 2
 _START_SECONDS = 60
@@ -33,20 +33,20 @@ SYNC = next(iter(KINDS))
 
 @dataclass(frozen=True)
 class Memory:
-    """What a worker holds, in MiB: all of it, and with what it shares counted in parts."""
+    """The memory of a worker in MiB: resident set size and proportional set size."""
 
     rss: float
     pss: float
 
 
 class Server:
-    """The server; it answers requests once `with` is entered."""
+    """The server. `with` waits until it responds."""
 
-    def __init__(self, kind: str, site: str, scene: Scene) -> None:
-        self._scene, port = scene, _free_port()
+    def __init__(self, kind: str, site: str, scenario: Scenario) -> None:
+        self._scenario, port = scenario, _find_free_port()
         self.url = f"http://127.0.0.1:{port}/hello/"
         command = [sys.executable, "-m", *(word.format(port=port) for word in KINDS[kind])]
-        environment = {**os.environ, "BENCHMARK_SITE": site, "BENCHMARK_SCENE": scene.folder}
+        environment = {**os.environ, "BENCHMARK_SITE": site, "BENCHMARK_SCENARIO": scenario.folder}
         self._process = subprocess.Popen(command, cwd=PROJECT, env=environment)
 
     def __enter__(self) -> Self:
@@ -66,48 +66,48 @@ class Server:
             self._process.kill()
             self._process.wait()
 
-    def memory(self) -> list[Memory]:
-        """Of each worker."""
-        return [_memory(pid) for pid in _children(self._process.pid) if _is_worker(pid)]
+    def measure_memory(self) -> list[Memory]:
+        """Return the memory of each worker."""
+        return [_read_memory(pid) for pid in _list_children(self._process.pid) if _is_worker(pid)]
 
     def _wait(self) -> None:
-        until = time.monotonic() + _START_SECONDS
-        while time.monotonic() < until and self._process.poll() is None:
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 return self._get(0)
             except (OSError, HTTPException):
                 time.sleep(0.1)
-        raise RuntimeError(f"no answer from {self.url}")
+        raise RuntimeError(f"no response from {self.url} within {_START_SECONDS} seconds")
 
     def _warm_up(self) -> None:
-        """Every worker sees every person's token."""
-        for turn in range(2 * WORKERS):
-            for person in range(PEOPLE):
-                self._get(person, turn)
+        """Send the token of each user often enough to reach every worker."""
+        for _ in range(2 * WORKERS):
+            for user_number in range(USERS):
+                self._get(user_number)
 
-    def _get(self, person: int, turn: int = 0) -> None:
-        raw = self._scene.tokens[person]
+    def _get(self, user_number: int) -> None:
+        raw = self._scenario.tokens[user_number]
         request = urllib.request.Request(self.url, headers={"authorization": f"Bearer {raw}"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            answer.read()
+        with urllib.request.urlopen(request, timeout=10) as response:
+            response.read()
 
 
-def _free_port() -> int:
+def _find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _children(pid: int) -> list[int]:
+def _list_children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _is_worker(pid: int) -> bool:
-    """uvicorn has a child that only keeps track of semaphores."""
+    """Return False for the resource tracker, a child of uvicorn that serves no requests."""
     return "resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_text()
 
 
-def _memory(pid: int) -> Memory:
+def _read_memory(pid: int) -> Memory:
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     rss, pss = (int(re.search(rf"^{name}:\s+(\d+) kB", text, re.M)[1]) / 1_024 for name in ("Rss", "Pss"))  # type: ignore[index]
     return Memory(rss, pss)

@@ -1,4 +1,4 @@
-"""The site's settings: what `startproject` writes, for the site and the scene that the environment names."""
+"""The settings of the site: those of `startproject`, for BENCHMARK_SITE and BENCHMARK_SCENARIO."""
 
 import json
 import os
@@ -6,14 +6,14 @@ from pathlib import Path
 
 from tests.support.real_parts import POSTGRESQL
 
-from ..tokens import Scene
-from .sites import site_of
+from ..tokens import Scenario
+from .sites import get_site
 
-_SCENE = Scene.read(os.environ["BENCHMARK_SCENE"])
-_PLACE: dict[str, str] = json.loads((Path(_SCENE.folder) / "place.json").read_text())
-_SITE = site_of(os.environ["BENCHMARK_SITE"], _SCENE, _PLACE["origin"])
+_SCENARIO = Scenario.read(os.environ["BENCHMARK_SCENARIO"])
+_SERVICES: dict[str, str] = json.loads((Path(_SCENARIO.folder) / "services.json").read_text())
+_SITE = get_site(os.environ["BENCHMARK_SITE"], _SCENARIO, _SERVICES["origin"])
 
-SECRET_KEY = "a key for measurements alone, which keeps nothing secret"
+SECRET_KEY = "a key for benchmarks only"
 ALLOWED_HOSTS = ["testserver", "127.0.0.1"]
 USE_TZ = True
 ROOT_URLCONF = "benchmarks.site.urls"
@@ -49,17 +49,17 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
         **POSTGRESQL,
-        "NAME": _PLACE["database"],
-        # As every site that cares for speed; under ASGI, where threads come and go, that is a pool.
+        "NAME": _SERVICES["database"],
+        # Persistent connections; with ASGI, whose threads are short-lived, a pool.
         **({"OPTIONS": {"pool": {"max_size": 4}}} if "BENCHMARK_ASGI" in os.environ else {"CONN_MAX_AGE": None}),
     }
 }
-_QUIET = {"handlers": ["nowhere"], "propagate": False}
+_NO_OUTPUT = {"handlers": ["null"], "propagate": False}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "handlers": {"nowhere": {"class": "logging.NullHandler"}},
-    "loggers": {"django.request": _QUIET, "django_cognito": _QUIET},
+    "handlers": {"null": {"class": "logging.NullHandler"}},
+    "loggers": {"django.request": _NO_OUTPUT, "django_cognito": _NO_OUTPUT},
 }
 
 globals().update(_SITE.settings)

@@ -1,63 +1,64 @@
-"""Who authenticates the view: ours and each peer, set up as its own documents say. Imports none of them."""
+"""The authentication of the view: the package and each peer, configured as documented. Must not import a peer."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..tokens import GROUP, Scene
+from ..tokens import GROUP, Scenario
 
 PERMISSION = "auth.change_group"
+ANONYMOUS = "anonymous"  # the site without authentication
 DRF_TOKEN = "rest_framework.authentication.TokenAuthentication"
 
 
 @dataclass(frozen=True)
 class Site:
-    """An authentication class, and what its package wants in the settings."""
+    """An authentication class, and the settings of its package."""
 
-    authentication: str = ""  # empty: nobody authenticates
+    authentication: str = ""  # empty: no authentication
     apps: tuple[str, ...] = ()
     middleware: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def opaque(raw: str) -> str:
-    """The token of DRF's own kind that stands for `raw`."""
+def get_opaque_token(raw: str) -> str:
+    """Return the token of DRF's TokenAuthentication that replaces `raw`."""
     return hashlib.sha1(raw.encode(), usedforsecurity=False).hexdigest()
 
 
-def site_of(name: str, scene: Scene, origin: str) -> Site:
-    """The site called `name`."""
-    sites: dict[str, Site] = {"open": Site(), "token": Site(DRF_TOKEN), "everything": Site(apps=_WITH_TABLES)}
-    sites |= _ours(scene) | _simplejwt(scene) | _others(scene, origin)
+def get_site(name: str, scenario: Scenario, origin: str) -> Site:
+    """Return the site with this name."""
+    sites: dict[str, Site] = {ANONYMOUS: Site(), "token": Site(DRF_TOKEN), "all-tables": Site(apps=_APPS_WITH_TABLES)}
+    sites |= _create_own_sites(scenario) | _create_simplejwt_sites(scenario) | _create_peer_sites(scenario, origin)
     return sites[name]
 
 
-_WITH_TABLES = ("django_cognito", "rest_framework.authtoken")
+_APPS_WITH_TABLES = ("django_cognito", "rest_framework.authtoken")
 
 
-def _ours(scene: Scene) -> dict[str, Site]:
-    given = {
-        "USER_POOL_ID": scene.user_pool_id,
-        "CLIENT_ID": scene.client_id,
+def _create_own_sites(scenario: Scenario) -> dict[str, Site]:
+    settings = {
+        "USER_POOL_ID": scenario.user_pool_id,
+        "CLIENT_ID": scenario.client_id,
         "GROUPS": {GROUP: {"permissions": [PERMISSION]}},
     }
-    with_cache = {**given, "USER_CACHE_SECONDS": 60}
+    with_cache = {**settings, "USER_CACHE_SECONDS": 60}
     apps, middleware = ("django_cognito",), ("django_cognito.middleware.CognitoMiddleware",)
     drf = "django_cognito.drf.CognitoAuthentication"
     return {
-        "ours": Site(drf, apps, (), {"COGNITO": given}),
-        "ours-cached": Site(drf, apps, (), {"COGNITO": with_cache}),
-        "ours-cached-middleware": Site(drf, apps, middleware, {"COGNITO": with_cache}),
+        "django-cognito": Site(drf, apps, (), {"COGNITO": settings}),
+        "django-cognito-cached": Site(drf, apps, (), {"COGNITO": with_cache}),
+        "django-cognito-cached-middleware": Site(drf, apps, middleware, {"COGNITO": with_cache}),
     }
 
 
-def _simplejwt(scene: Scene) -> dict[str, Site]:
+def _create_simplejwt_sites(scenario: Scenario) -> dict[str, Site]:
     settings = {
         "SIMPLE_JWT": {
             "ALGORITHM": "RS256",
-            "VERIFYING_KEY": scene.pem,
-            "ISSUER": scene.issuer,
+            "VERIFYING_KEY": scenario.pem,
+            "ISSUER": scenario.issuer,
             "TOKEN_TYPE_CLAIM": "token_use",
             "USER_ID_CLAIM": "username",
             "USER_ID_FIELD": "username",
@@ -70,13 +71,13 @@ def _simplejwt(scene: Scene) -> dict[str, Site]:
     }
 
 
-def _others(scene: Scene, origin: str) -> dict[str, Site]:
-    region, backend = scene.user_pool_id.split("_")[0], "mozilla_django_oidc.auth.OIDCAuthenticationBackend"
+def _create_peer_sites(scenario: Scenario, origin: str) -> dict[str, Site]:
+    region, backend = scenario.user_pool_id.split("_")[0], "mozilla_django_oidc.auth.OIDCAuthenticationBackend"
     cognito_jwt = {
         "COGNITO_AWS_REGION": region,
-        "COGNITO_USER_POOL": scene.user_pool_id,
-        "COGNITO_AUDIENCE": None,  # access tokens have no audience; which client they are for, it cannot check
-        "COGNITO_USER_MODEL": "site.Person",
+        "COGNITO_USER_POOL": scenario.user_pool_id,
+        "COGNITO_AUDIENCE": None,  # access tokens have no `aud`, so it does not check the client
+        "COGNITO_USER_MODEL": "site.CognitoUser",
     }
     with_cache = {**cognito_jwt, "COGNITO_PUBLIC_KEYS_CACHING_ENABLED": True}
     oidc = {
@@ -85,7 +86,7 @@ def _others(scene: Scene, origin: str) -> dict[str, Site]:
         "OIDC_OP_TOKEN_ENDPOINT": f"{origin}/token",
         "OIDC_OP_USER_ENDPOINT": f"{origin}/userInfo",
         "OIDC_OP_JWKS_ENDPOINT": f"{origin}/jwks.json",
-        "OIDC_RP_CLIENT_ID": scene.client_id,
+        "OIDC_RP_CLIENT_ID": scenario.client_id,
         "OIDC_RP_CLIENT_SECRET": "none",
         "OIDC_RP_SIGN_ALGO": "RS256",
     }

@@ -1,4 +1,4 @@
-"""Starts a site in this process, its keys at hand. `python -m benchmarks.site.start` lays its tables and people."""
+"""Set up a site in this process. `python -m benchmarks.site.start` creates the tables and the users of all sites."""
 
 import json
 import os
@@ -9,36 +9,36 @@ from typing import Any
 import django
 from django.core.management import call_command
 
-from ..tokens import GROUP, PEOPLE, Scene
-from .sites import PERMISSION, opaque
+from ..tokens import GROUP, USERS, Scenario
+from .sites import PERMISSION, get_opaque_token
 
 
-def start(scene: Scene, name: str) -> None:
-    """Set Django up as the site `name`, and give the package the pool's keys: nobody fetches while time is taken."""
+def start(scenario: Scenario, name: str) -> None:
+    """Set up Django as the site `name`. The package gets the pool's keys, so that no measurement includes a fetch."""
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "benchmarks.site.settings",
         "BENCHMARK_SITE": name,
-        "BENCHMARK_SCENE": scene.folder,
+        "BENCHMARK_SCENARIO": scenario.folder,
     }
     django.setup()
-    if name.startswith("ours"):
-        _trust_ours(scene)
-    elif name.startswith("django-cognito-jwt"):
-        _direct_django_cognito_jwt(scene)
+    if name.startswith("django-cognito-jwt"):
+        _redirect_key_requests(scenario)
+    elif name.startswith("django-cognito"):
+        _load_keys(scenario)
 
 
-def _trust_ours(scene: Scene) -> None:
+def _load_keys(scenario: Scenario) -> None:
     from django_cognito.conf.loading import get_settings
     from django_cognito.factories import get_verifier
 
-    get_verifier().load_jwks(get_settings().user_pool, scene.jwks)
+    get_verifier().load_jwks(get_settings().user_pool, scenario.jwks)
 
 
-def _direct_django_cognito_jwt(scene: Scene) -> None:
-    """The address of the keys cannot be configured: send its requests to the loopback server."""
+def _redirect_key_requests(scenario: Scenario) -> None:
+    """Send the key requests of django-cognito-jwt, whose JWKS URL is fixed, to the loopback server."""
     from django_cognito_jwt import validator
 
-    origin = json.loads((Path(scene.folder) / "place.json").read_text())["origin"]
+    origin = json.loads((Path(scenario.folder) / "services.json").read_text())["origin"]
     get = validator.requests.get
 
     class Requests:
@@ -49,21 +49,23 @@ def _direct_django_cognito_jwt(scene: Scene) -> None:
     validator.requests = Requests
 
 
-def lay_tables(scene: Scene) -> None:
-    """All tables that any site wants, and the people whose tokens will come; Django's own means know the first."""
+def create_tables(scenario: Scenario) -> None:
+    """Create the tables of all sites and the users of all tokens; the first user is in the Django group."""
     from django.contrib.auth.models import Group, Permission, User
     from rest_framework.authtoken.models import Token
 
     call_command("migrate", verbosity=0)
-    subs = [str(uuid.uuid5(uuid.NAMESPACE_URL, f"person-{number}")) for number in range(PEOPLE)]
-    people = User.objects.bulk_create(User(username=sub, email=f"{sub}@example.com") for sub in subs)
-    Token.objects.bulk_create(Token(user=user, key=opaque(scene.tokens[n])) for n, user in enumerate(people))
+    subs = [str(uuid.uuid5(uuid.NAMESPACE_URL, f"user-{number}")) for number in range(USERS)]
+    users = User.objects.bulk_create(User(username=sub, email=f"{sub}@example.com") for sub in subs)
+    Token.objects.bulk_create(
+        Token(user=user, key=get_opaque_token(scenario.tokens[n])) for n, user in enumerate(users)
+    )
     group = Group.objects.create(name=GROUP)
     group.permissions.add(Permission.objects.get(codename=PERMISSION.partition(".")[2]))
-    people[0].groups.add(group)
+    users[0].groups.add(group)
 
 
 if __name__ == "__main__":
-    _scene = Scene.read(os.environ["BENCHMARK_SCENE"])
-    start(_scene, "everything")
-    lay_tables(_scene)
+    _scenario = Scenario.read(os.environ["BENCHMARK_SCENARIO"])
+    start(_scenario, "all-tables")
+    create_tables(_scenario)

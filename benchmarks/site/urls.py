@@ -1,4 +1,4 @@
-"""One API view."""
+"""The URL of the one API view."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from rest_framework.views import APIView
 
 
 class Hello(APIView):
-    """Does nothing that takes time."""
+    """A view that does no work."""
 
     def get(self, request: Request, **_: Any) -> Response:
-        """A greeting."""
+        """Return a small object."""
         return Response({"hello": "world"})
 
 

@@ -1,11 +1,11 @@
-"""For gunicorn: the site that the environment names."""
+"""The application for gunicorn: the site in BENCHMARK_SITE."""
 
 import os
 
 from django.core.wsgi import get_wsgi_application
 
-from ..tokens import Scene
+from ..tokens import Scenario
 from .start import start
 
-start(Scene.read(os.environ["BENCHMARK_SCENE"]), os.environ["BENCHMARK_SITE"])
+start(Scenario.read(os.environ["BENCHMARK_SCENARIO"]), os.environ["BENCHMARK_SITE"])
 application = get_wsgi_application()

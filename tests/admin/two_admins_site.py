@@ -1,4 +1,4 @@
-"""A site with two admins behind Cognito: the usual one, and one of another name. For tests of the admin."""
+"""A site with two admins that use Cognito: the default one and one with another name."""
 
 from django.contrib.auth import get_user_model
 from django.urls import include, path
@@ -7,8 +7,8 @@ from django_cognito.admin import CognitoAdminSite
 from tests.support.login_site import home, who
 
 site, backoffice = CognitoAdminSite(), CognitoAdminSite(name="backoffice")
-for each in (site, backoffice):
-    each.register(get_user_model())
+for admin_site in (site, backoffice):
+    admin_site.register(get_user_model())
 
 urlpatterns = [
     path("", home, name="home"),

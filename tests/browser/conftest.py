@@ -1,4 +1,4 @@
-"""A real Chromium whose every page is watched, a real site, and a local Cognito with a provider behind it."""
+"""A real Chromium that records the problems of every page, a real site, and a local Cognito with a provider."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -25,24 +25,24 @@ _ARGS = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",  # it stays on this machine
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",  # no other host is reached
 )
-# What the provider's own pages ask for, in vain.
-_ITS_STYLES = "https://cdn.jsdelivr.net"
-expect.set_options(timeout=30_000)  # machines that run several things at once are slow
+# The provider's own pages load this stylesheet; the request fails.
+_PROVIDER_STYLES = "https://cdn.jsdelivr.net"
+expect.set_options(timeout=30_000)  # a loaded computer is slow
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with running_chromium(*_ARGS) as browser, pytest.MonkeyPatch.context() as patched:
-        # Playwright keeps an event loop in this thread; the database is used between its calls, never inside them.
+        # Playwright runs an event loop in this thread; the database is used between its calls, never inside them.
         patched.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         yield browser
 
 
 @pytest.fixture(scope="module")
 def other_app() -> Iterator[str]:
-    """The callback of another app on the same Cognito; it welcomes everybody."""
+    """Yield the callback URL of another app on the same Cognito; it always shows a welcome page."""
     with ScriptedServer(Answer(body=b"Welcome to the other app.", headers={"content-type": "text/html"})) as server:
         yield f"{server.url}/callback"
 
@@ -61,14 +61,14 @@ def cognito(_running: tuple[Emulator, Clock]) -> Emulator:
 
 @pytest.fixture
 def cognito_clock(_running: tuple[Emulator, Clock]) -> Iterator[Clock]:
-    """Cognito's clock, which can be turned; it tells the right time again after the test."""
+    """Yield Cognito's clock, which the test can change; it is reset after the test."""
     yield _running[1]
     _running[1].ahead = 0.0
 
 
 @pytest.fixture
 def site(live_server: Any, cognito: Emulator, settings: Any) -> Iterator[str]:
-    """The site's origin; its Cognito runs."""
+    """Yield the site's origin; its Cognito runs."""
     settings.COGNITO = settings_for(cognito, SCOPES=ALL_SCOPES, IDENTITY_PROVIDERS=CHOICES)
     yield str(live_server.url)
     factories.discard_instances()
@@ -78,34 +78,34 @@ def site(live_server: Any, cognito: Emulator, settings: Any) -> Iterator[str]:
 def new_browser(
     chromium: Browser, site: str, cognito: Emulator, provider: Provider, other_app: str
 ) -> Iterator[NewBrowser]:
-    """`new_browser()` is a person's own browser; what is wrong with any page that it was at fails the test."""
+    """Yield a function that opens a user's own browser; a problem on any page that it shows fails the test."""
     watches: list[Watch] = []
-    others = {provider.url, _ITS_STYLES, origin_of(other_app)}
+    others = {provider.url, _PROVIDER_STYLES, origin_of(other_app)}
 
     def new(**options: Any) -> Watch:
         watches.append(Watch(chromium.new_context(**options), origins={site, cognito.url}, others=others))
         return watches[-1]
 
     yield new
-    found = [line for watch in watches for line in watch.problems()]
+    problems = [line for watch in watches for line in watch.problems()]
     for watch in watches:
         watch.context.close()
-    assert found == []
+    assert problems == []
 
 
 @pytest.fixture
 def script() -> bool:
-    """Whether the browser runs JavaScript; see `EITHER_WAY`."""
+    """Return whether the browser runs JavaScript; see `EITHER_WAY`."""
     return True
 
 
 @pytest.fixture
 def watch(new_browser: NewBrowser, script: bool) -> Watch:
-    """A person's own browser, watched."""
+    """Return a user's own browser, whose problems are recorded."""
     return new_browser(java_script_enabled=script)
 
 
 @pytest.fixture
 def page(watch: Watch) -> Page:
-    """A page of it."""
+    """Return a page of `watch`."""
     return watch.context.new_page()

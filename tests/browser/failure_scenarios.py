@@ -1,4 +1,4 @@
-"""Each way in which a sign-in ends on a page of ours, brought about in a real browser at a real Cognito."""
+"""Cause each failure page of the package, in a real browser at a local Cognito."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from .pools import POOL_ID, settings_of_tenants, sub_of
 
 
 @dataclass
-class Scene:
+class Scenario:
     """A browser's page, the site's origin and settings, Cognito and its clock."""
 
     page: Page
@@ -32,20 +32,20 @@ class Scene:
     unreachable: str
 
     def set(self, **changes: Any) -> None:
-        """The site's settings, with changes."""
+        """Change the site's settings."""
         self.settings.COGNITO = {**self.settings.COGNITO, **changes}
 
-    def begin(self, **query: str) -> None:
-        """Be sent to the hosted UI."""
+    def start_sign_in(self, **query: str) -> None:
+        """Open the sign-in URL, which redirects to the hosted UI."""
         self.page.goto(f"{self.site}/auth/login/?{urlencode({'next': '/mine/', **query})}")
 
     def sign_in(self, username: str = "alice") -> None:
-        """A whole sign-in."""
-        self.begin(prompt="login")
+        """Sign in at the hosted UI; the result may be a failure page."""
+        self.start_sign_in(prompt="login")
         sign_in(self.page, username)
 
-    def arrive(self, username: str = "alice") -> None:
-        """A whole sign-in that succeeds."""
+    def complete_sign_in(self, username: str = "alice") -> None:
+        """Sign in and expect the site's greeting."""
         self.sign_in(username)
         expect_greeting(self.page, username)
 
@@ -53,157 +53,159 @@ class Scene:
         """Press a button of the page."""
         self.page.get_by_role("button", name=name, exact=True).click()
 
-    def come_back(self, **query: str) -> None:
+    def open_callback(self, **query: str) -> None:
         """Open the callback with the state of the sign-in that is pending on the hosted UI's page."""
         (state,) = parse_qs(urlsplit(self.page.url).query)["state"]
         self.page.goto(f"{self.site}/auth/callback/?{urlencode({'code': 'a-code', 'state': state, **query})}")
 
 
-def _state_unknown(scene: Scene) -> None:
-    scene.page.goto(f"{scene.site}/auth/callback/?code=a-code&state=another-browsers")
+def _state_unknown(scenario: Scenario) -> None:
+    scenario.page.goto(f"{scenario.site}/auth/callback/?code=a-code&state=another-browsers")
 
 
-def _state_expired(scene: Scene) -> None:
-    scene.begin()
-    scene.patch.setattr("django_cognito.web.sign_in_cookies.LIFETIME_SECONDS", -1)
-    sign_in(scene.page)
-    expect(scene.page.get_by_text("Code: ")).to_be_visible()
-    scene.patch.undo()
+def _state_expired(scenario: Scenario) -> None:
+    scenario.start_sign_in()
+    scenario.patch.setattr("django_cognito.web.sign_in_cookies.LIFETIME_SECONDS", -1)
+    sign_in(scenario.page)
+    expect(scenario.page.get_by_text("Code: ")).to_be_visible()
+    scenario.patch.undo()
 
 
-def _session_cookie_lost(scene: Scene) -> None:
-    """The browser does not send back the session cookie that it was given a moment ago, twice."""
+def _session_cookie_lost(scenario: Scenario) -> None:
+    """Lose the session cookie twice, each time right after the sign-in."""
     for _ in range(2):
-        scene.arrive()
-        scene.page.context.clear_cookies(name="sessionid")
-    scene.begin()
+        scenario.complete_sign_in()
+        scenario.page.context.clear_cookies(name="sessionid")
+    scenario.start_sign_in()
 
 
-def _state_missing(scene: Scene) -> None:
-    scene.page.goto(f"{scene.site}/auth/callback/?code=a-code")
+def _state_missing(scenario: Scenario) -> None:
+    scenario.page.goto(f"{scenario.site}/auth/callback/?code=a-code")
 
 
-def _refused_by_provider(scene: Scene) -> None:
-    scene.begin(identity_provider="Acme")
-    scene.page.get_by_role("button", name="Deny").click()  # some releases of the provider: "Deny access"
+def _refused_by_provider(scenario: Scenario) -> None:
+    scenario.start_sign_in(identity_provider="Acme")
+    scenario.page.get_by_role("button", name="Deny").click()  # some releases of the provider: "Deny access"
 
 
-def _provider_trouble(scene: Scene) -> None:
-    scene.set(IDENTITY_PROVIDERS=["Gone"])
-    scene.begin(identity_provider="Gone")
+def _provider_trouble(scenario: Scenario) -> None:
+    scenario.set(IDENTITY_PROVIDERS=["Gone"])
+    scenario.start_sign_in(identity_provider="Gone")
 
 
-def _cognito_unavailable(scene: Scene) -> None:
-    scene.begin()
-    scene.set(DOMAIN=scene.unreachable)
-    sign_in(scene.page)
+def _cognito_unavailable(scenario: Scenario) -> None:
+    scenario.start_sign_in()
+    scenario.set(DOMAIN=scenario.unreachable)
+    sign_in(scenario.page)
 
 
-def _token_not_yet_valid(scene: Scene) -> None:
-    scene.clock.pass_seconds(60)
-    scene.sign_in()
+def _token_not_yet_valid(scenario: Scenario) -> None:
+    scenario.clock.pass_seconds(60)
+    scenario.sign_in()
 
 
-def _token_expired(scene: Scene) -> None:
-    scene.clock.pass_seconds(-2 * 3600)
-    scene.sign_in()
+def _token_expired(scenario: Scenario) -> None:
+    scenario.clock.pass_seconds(-2 * 3600)
+    scenario.sign_in()
 
 
-def _unauthorized_client(scene: Scene) -> None:
-    """Somebody switches the code flow off, with people at the login page."""
-    scene.begin()
-    client = scene.cognito.service.pools.get(POOL_ID).clients["1public"]
-    scene.patch.setitem(client.extended_config, "AllowedOAuthFlows", ["client_credentials"])
-    sign_in(scene.page)
+def _unauthorized_client(scenario: Scenario) -> None:
+    """Disable the code flow while the user is on the login page."""
+    scenario.start_sign_in()
+    client = scenario.cognito.service.pools.get(POOL_ID).clients["1public"]
+    scenario.patch.setitem(client.extended_config, "AllowedOAuthFlows", ["client_credentials"])
+    sign_in(scenario.page)
 
 
-def _client_refused(scene: Scene) -> None:
-    scene.set(SCOPES=["openid", "orders/read"])
-    scene.begin()
+def _client_refused(scenario: Scenario) -> None:
+    scenario.set(SCOPES=["openid", "orders/read"])
+    scenario.start_sign_in()
 
 
-def _invalid_grant(scene: Scene) -> None:
-    scene.begin()
-    scene.come_back()
+def _invalid_grant(scenario: Scenario) -> None:
+    scenario.start_sign_in()
+    scenario.open_callback()
 
 
-def _invalid_client(scene: Scene) -> None:
-    scene.settings.COGNITO = settings_for(scene.cognito, "2confidential", CLIENT_SECRET="not_the_secret_of_the_client")
-    scene.sign_in()
+def _invalid_client(scenario: Scenario) -> None:
+    scenario.settings.COGNITO = settings_for(
+        scenario.cognito, "2confidential", CLIENT_SECRET="not_the_secret_of_the_client"
+    )
+    scenario.sign_in()
 
 
-def _user_inactive(scene: Scene) -> None:
+def _user_inactive(scenario: Scenario) -> None:
     alice = get_user_model().objects.create(username="alice", is_active=False)
-    _link(alice, sub_of(scene.cognito, POOL_ID, "alice"), "alice")
-    scene.sign_in()
+    _link(alice, sub_of(scenario.cognito, POOL_ID, "alice"), "alice")
+    scenario.sign_in()
 
 
-def _user_unknown(scene: Scene) -> None:
-    scene.set(CREATE_USERS=False)
-    scene.sign_in()
+def _user_unknown(scenario: Scenario) -> None:
+    scenario.set(CREATE_USERS=False)
+    scenario.sign_in()
 
 
-def _tenant_unknown(scene: Scene) -> None:
-    scene.settings.COGNITO = settings_of_tenants(scene.cognito)
-    scene.page.goto(f"{scene.site}/at/nowhere/")
-    scene.begin()
+def _tenant_unknown(scenario: Scenario) -> None:
+    scenario.settings.COGNITO = settings_of_tenants(scenario.cognito)
+    scenario.page.goto(f"{scenario.site}/at/nowhere/")
+    scenario.start_sign_in()
 
 
-def _invalid_parameter(scene: Scene) -> None:
-    scene.begin(identity_provider="Somebody")
+def _invalid_parameter(scenario: Scenario) -> None:
+    scenario.start_sign_in(identity_provider="Unknown")
 
 
-def _sign_in_too_old(scene: Scene) -> None:
-    """Cognito takes a password to be given a minute ago."""
-    scene.clock.pass_seconds(-60)
-    scene.begin(max_age="5")
-    sign_in(scene.page)
+def _sign_in_too_old(scenario: Scenario) -> None:
+    """Sign in while Cognito's clock is a minute behind, so that `auth_time` is too old."""
+    scenario.clock.pass_seconds(-60)
+    scenario.start_sign_in(max_age="5")
+    sign_in(scenario.page)
 
 
-def _wrong_issuer(scene: Scene) -> None:
-    scene.begin()
-    scene.come_back(iss="https://login.evil.example")
+def _wrong_issuer(scenario: Scenario) -> None:
+    scenario.start_sign_in()
+    scenario.open_callback(iss="https://login.evil.example")
 
 
-def _linked_elsewhere(scene: Scene) -> None:
-    scene.begin(identity_provider="Acme")
-    authorize_as(scene.page, "ian")
-    expect_greeting(scene.page, "Acme_ian")
-    scene.arrive("alice")
-    scene.press("Add my Acme account")
-    authorize_as(scene.page, "ian")
+def _linked_elsewhere(scenario: Scenario) -> None:
+    scenario.start_sign_in(identity_provider="Acme")
+    authorize_as(scenario.page, "ian")
+    expect_greeting(scenario.page, "Acme_ian")
+    scenario.complete_sign_in("alice")
+    scenario.press("Add my Acme account")
+    authorize_as(scenario.page, "ian")
 
 
-def _link_interrupted(scene: Scene) -> None:
-    """Somebody else signs in at the same browser meanwhile."""
-    scene.arrive("alice")
-    scene.press("Add my Acme account")
-    tab = scene.page.context.new_page()
-    Scene(**{**vars(scene), "page": tab}).arrive("bob")
-    scene.page.bring_to_front()
-    authorize_as(scene.page, "joy")
+def _link_interrupted(scenario: Scenario) -> None:
+    """Sign in as another user in the same browser before the link is complete."""
+    scenario.complete_sign_in("alice")
+    scenario.press("Add my Acme account")
+    tab = scenario.page.context.new_page()
+    Scenario(**{**vars(scenario), "page": tab}).complete_sign_in("bob")
+    scenario.page.bring_to_front()
+    authorize_as(scenario.page, "joy")
 
 
-def _not_linked(scene: Scene) -> None:
-    scene.arrive("alice")
+def _not_linked(scenario: Scenario) -> None:
+    scenario.complete_sign_in("alice")
     other = _link(get_user_model().objects.get(), "00000000-0000-4000-8000-000000000000", "other")
-    scene.page.reload()
-    expect(scene.page.get_by_role("button", name="Remove other")).to_be_visible()
+    scenario.page.reload()
+    expect(scenario.page.get_by_role("button", name="Remove other")).to_be_visible()
     other.delete()
-    scene.press("Remove other")
+    scenario.press("Remove other")
 
 
-def _last_way_in(scene: Scene) -> None:
-    scene.arrive("alice")
-    scene.press("Remove alice")
+def _last_account(scenario: Scenario) -> None:
+    scenario.complete_sign_in("alice")
+    scenario.press("Remove alice")
 
 
 def _link(user: Any, sub: str, username: str) -> CognitoUser:
     return CognitoUser.objects.create(user=user, user_pool_id=POOL_ID, sub=sub, username=username, as_of=timezone.now())
 
 
-# Error code -> status of its page, and how to get there.
-SCENES: dict[str, tuple[int, Callable[[Scene], None]]] = {
+# Error code -> status of its page, and the function that causes the failure.
+SCENARIOS: dict[str, tuple[int, Callable[[Scenario], None]]] = {
     "state_unknown": (400, _state_unknown),
     "state_expired": (400, _state_expired),
     "session_cookie_lost": (400, _session_cookie_lost),
@@ -226,5 +228,5 @@ SCENES: dict[str, tuple[int, Callable[[Scene], None]]] = {
     "linked_elsewhere": (403, _linked_elsewhere),
     "link_interrupted": (400, _link_interrupted),
     "not_linked": (400, _not_linked),
-    "last_way_in": (400, _last_way_in),
+    "last_way_in": (400, _last_account),
 }

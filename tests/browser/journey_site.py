@@ -1,4 +1,4 @@
-"""The site of the journeys: every tag of ours, forms to link and to sign out, a page for each kind of visitor."""
+"""The site of the browser tests: every template tag of the package, forms to link, unlink and sign out."""
 
 from typing import Any
 
@@ -59,19 +59,19 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def remember(request: HttpRequest) -> HttpResponse:
-    """Write into the session what is nobody else's business."""
+    """Write private data of the user into the session."""
     request.session["remembered"] = f"{request.user.get_username()}'s basket"
     return HttpResponseRedirect("/")
 
 
 def enter(request: HttpRequest, alias: str) -> HttpResponse:
-    """From here on the browser is at that tenant's."""
+    """Select the tenant of the browser's session."""
     request.session["tenant"] = alias
     return HttpResponseRedirect("/")
 
 
 def tenant_of(request: Any) -> Any:
-    """POOL_RESOLVER, by session."""
+    """Return the tenant's alias from the session; this is the POOL_RESOLVER."""
     return request.session.get("tenant")
 
 
@@ -80,7 +80,7 @@ backoffice.register(get_user_model())
 
 urlpatterns = [
     path("", home),
-    path("favicon.ico", lambda _: HttpResponse(status=204)),  # browsers ask for it on pages that name none
+    path("favicon.ico", lambda _: HttpResponse(status=204)),  # browsers request it on pages that name no icon
     path("mine/", login_required(home)),
     path("who/", who),
     path("remember/", remember),

@@ -1,4 +1,4 @@
-"""The local Cognito of the journeys: two pools, and providers that send people to the first of them."""
+"""The local Cognito of the browser tests: two pools, the first with external identity providers."""
 
 from typing import Any
 
@@ -14,26 +14,26 @@ _MAPPING = {"email": "email", "email_verified": "email_verified", "given_name": 
 
 
 def seed(site: str, provider: str, other_app: str) -> dict[str, Any]:
-    """Cognito for the site at the origin `site`, for another app, and for people of the OpenID provider `provider`."""
-    addresses = {"callback_urls": [f"{site}/auth/callback/"], "logout_urls": [f"{site}/"], "scopes": ALL_SCOPES}
+    """Return the seed for the site at the origin `site`, another app, and the OpenID provider `provider`."""
+    urls = {"callback_urls": [f"{site}/auth/callback/"], "logout_urls": [f"{site}/"], "scopes": ALL_SCOPES}
     (pool,) = seed_for(site)["pools"]
-    own = next(client for client in pool["clients"] if client["id"] == "1public")
-    own.update(scopes=ALL_SCOPES, name="Journeys", identity_providers=["COGNITO", "Acme", "Gone"])
+    own_client = next(client for client in pool["clients"] if client["id"] == "1public")
+    own_client.update(scopes=ALL_SCOPES, name="Journeys", identity_providers=["COGNITO", "Acme", "Gone"])
     pool["clients"].append({"id": "5elsewhere", "callback_urls": [other_app], "scopes": SCOPES})
     pool["groups"] = [{"name": "admins"}]
-    pool["users"].append(_person("carol", groups=["admins"]))
+    pool["users"].append(_user("carol", groups=["admins"]))
     # Nothing listens on port 1.
     pool["identity_providers"] = [_provider("Acme", provider), _provider("Gone", "http://localhost:1")]
     umbrella = {
         "id": UMBRELLA_POOL,
-        "clients": [{"id": "1umbrella", "name": "Umbrella", **addresses}],
-        "users": [_person("alice")],
+        "clients": [{"id": "1umbrella", "name": "Umbrella", **urls}],
+        "users": [_user("alice")],
     }
     return {"pools": [pool, umbrella]}
 
 
 def settings_of_tenants(cognito: Emulator) -> dict[str, Any]:
-    """A site with two tenants, each with a pool of its own, told apart by the session."""
+    """Return the settings of a site with two tenants, each with its own pool; the session names the tenant."""
     acme = {name: value for name, value in settings_for(cognito).items() if value}
     timeout = {"HTTP_TIMEOUT_SECONDS": acme.pop("HTTP_TIMEOUT_SECONDS")}  # the site's own, not a pool's
     umbrella = {
@@ -49,13 +49,13 @@ def settings_of_tenants(cognito: Emulator) -> dict[str, Any]:
 
 
 def sub_of(cognito: Emulator, pool_id: str, username: str) -> str:
-    """Who somebody is, for tokens."""
-    person = cognito.service.pools.find_moto_user(pool_id, username)
-    assert person is not None
-    return str(person.id)
+    """Return the `sub` claim of a user."""
+    user = cognito.service.pools.find_moto_user(pool_id, username)
+    assert user is not None
+    return str(user.id)
 
 
-def _person(username: str, **more: Any) -> dict[str, Any]:
+def _user(username: str, **more: Any) -> dict[str, Any]:
     email = {"email": f"{username}@example.com", "email_verified": True}
     return {"username": username, "password": PASSWORD, **email, **more}
 

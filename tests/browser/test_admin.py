@@ -1,4 +1,4 @@
-"""Django's admin by way of Cognito, and by the local password where Cognito is out of reach."""
+"""Django's admin via Cognito, and with a local password if Cognito is unavailable."""
 
 from typing import Any
 
@@ -24,11 +24,11 @@ def _staff(site: str, settings: Any) -> None:
 
 @pytest.fixture
 def script() -> bool:
-    """The admin's own script keeps the colours that were chosen in the local storage."""
+    """Disable JavaScript: the admin's own script stores the color scheme in the local storage."""
     return False
 
 
-def test_staff_come_in_by_cognito_and_leave_by_it(page: Page, site: str) -> None:
+def test_staff_sign_in_to_the_admin_and_sign_out_via_cognito(page: Page, site: str) -> None:
     page.goto(f"{site}/admin/auth/user/")
     sign_in(page, "carol")
     expect(page.get_by_role("heading", name="Select user to view")).to_be_visible()
@@ -39,7 +39,7 @@ def test_staff_come_in_by_cognito_and_leave_by_it(page: Page, site: str) -> None
     expect(page.get_by_label("Password", exact=True)).to_be_visible()
 
 
-def test_who_is_not_staff_is_told_so_once_and_goes_round_in_no_circle(watch: Watch, site: str) -> None:
+def test_non_staff_user_gets_403_without_a_redirect_loop(watch: Watch, site: str) -> None:
     page = watch.context.new_page()
     page.goto(f"{site}/admin/")
     sign_in(page, "bob")
@@ -49,7 +49,7 @@ def test_who_is_not_staff_is_told_so_once_and_goes_round_in_no_circle(watch: Wat
     expect(page.get_by_role("heading")).to_have_text("Hello, bob")
 
 
-def test_with_cognito_out_of_reach_the_local_password_opens_the_admin(
+def test_local_password_opens_the_admin_if_cognito_is_unavailable(
     page: Page, site: str, settings: Any, unreachable: str
 ) -> None:
     get_user_model().objects.create_superuser("root", password="break-the-glass")
@@ -63,7 +63,7 @@ def test_with_cognito_out_of_reach_the_local_password_opens_the_admin(
     expect(page.get_by_role("heading")).to_have_text("Hello, stranger")
 
 
-def test_without_the_setting_there_is_no_local_form(page: Page, site: str, settings: Any) -> None:
+def test_admin_without_local_password_setting_shows_no_local_form(page: Page, site: str, settings: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, "ADMIN_LOCAL_PASSWORD": False}
     page.goto(f"{site}/admin/login/?local")
     expect(page.get_by_role("heading")).to_have_text("Sign in")

@@ -1,6 +1,7 @@
-"""In and out in a real Chromium: by keyboard, with and without JavaScript.
+"""Sign-in and sign-out in a real Chromium: by keyboard, with and without JavaScript.
 
-Only a browser has a browser's rules: which Origin a form sends, which cookies come back from another site.
+Only a browser applies a browser's rules: which Origin a form sends, which cookies are sent after a redirect from
+another site.
 """
 
 import pytest
@@ -19,7 +20,7 @@ pytestmark = [
 
 
 @EITHER_WAY
-def test_somebody_signs_in_and_out_by_keyboard_alone(page: Page, site: str) -> None:
+def test_sign_in_and_sign_out_by_keyboard_only(page: Page, site: str) -> None:
     page.goto(site)
     go_by_keyboard(page, "Sign in")
     sign_in(page)
@@ -35,9 +36,7 @@ def test_somebody_signs_in_and_out_by_keyboard_alone(page: Page, site: str) -> N
     expect(page.get_by_label("Password", exact=True)).to_be_visible()
 
 
-def test_a_page_that_needs_somebody_is_where_they_arrive_and_the_callback_hands_its_address_to_nobody(
-    page: Page, site: str
-) -> None:
+def test_sign_in_returns_to_the_page_without_code_in_a_referer(page: Page, site: str) -> None:
     referers: list[str] = []
     page.on("request", lambda request: referers.append(request.all_headers().get("referer", "")))
     page.goto(f"{site}/mine/?page=2")
@@ -48,7 +47,7 @@ def test_a_page_that_needs_somebody_is_where_they_arrive_and_the_callback_hands_
     assert get_user_model().objects.count() == 1
 
 
-def test_who_is_signed_in_at_the_hosted_ui_is_not_asked_twice(page: Page, site: str) -> None:
+def test_existing_cognito_session_signs_in_without_a_password(page: Page, site: str) -> None:
     page.goto(f"{site}/auth/login/")
     sign_in(page)
     expect_greeting(page, "alice")

@@ -1,4 +1,4 @@
-"""Every page of ours, on a small phone by day and by night: what it says, the keyboard's way through it, axe-core."""
+"""Every page of the package, on a small phone in light and dark colors: its texts, keyboard navigation, axe-core."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.support.failure_pages import PAGES, table
 from tests.support.page_object import expect_greeting, go_by_keyboard, sign_in
 from tests.support.watched_browser import NewBrowser, Watch
 
-from .failure_scenarios import SCENES, Scene
+from .failure_scenarios import SCENARIOS, Scenario
 
 pytestmark = [
     pytest.mark.needs("chromium"),
@@ -31,7 +31,7 @@ def watch(new_browser: NewBrowser) -> Watch:
 
 
 @pytest.fixture
-def scene(
+def scenario(
     page: Page,
     site: str,
     settings: Any,
@@ -39,26 +39,26 @@ def scene(
     cognito_clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
     unreachable: str,
-) -> Scene:
-    return Scene(page, site, settings, cognito, cognito_clock, monkeypatch, unreachable)
+) -> Scenario:
+    return Scenario(page, site, settings, cognito, cognito_clock, monkeypatch, unreachable)
 
 
-def faults(page: Page) -> list[str]:
-    """What is wrong with the page that is shown, in light and in dark colours; empty for a good one."""
-    found = []
+def find_faults(page: Page) -> list[str]:
+    """Return the faults of the shown page, in light and in dark colors; empty if it has none."""
+    problems = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page.wait_for_load_state()
-        found += [f"{scheme}: {line}" for line in axe.violations(page)]
+        problems += [f"{scheme}: {line}" for line in axe.violations(page)]
         if (width := page.evaluate("document.documentElement.scrollWidth")) != 360:
-            found.append(f"{scheme}: {width} pixels wide")
-    return found
+            problems.append(f"{scheme}: {width} pixels wide")
+    return problems
 
 
 def tab_through(page: Page, elements: str = "a[href], button") -> list[str]:
-    """What the Tab key leads to next, as often as there are such elements.
+    """Press Tab once for each of the `elements`; return the names of the focused elements.
 
-    Each shows that it has the focus, and is as large as a finger.
+    Assert that each shows its focus and is large enough for a finger.
     """
     names = []
     for _ in page.locator(elements).all():
@@ -73,22 +73,22 @@ def tab_through(page: Page, elements: str = "a[href], button") -> list[str]:
     return names
 
 
-def test_every_cause_of_the_guides_table_has_a_scene() -> None:
-    assert dict(table()).items() <= {code: status for code, (status, _) in SCENES.items()}.items()
+def test_every_error_code_of_the_guide_has_a_failure_scenario() -> None:
+    assert dict(table()).items() <= {code: status for code, (status, _) in SCENARIOS.items()}.items()
 
 
 @pytest.mark.needs("npm")
-@pytest.mark.parametrize("code", SCENES)
-def test_a_failure_is_a_page_to_read_and_to_leave_by_keyboard_and_axe_finds_nothing(scene: Scene, code: str) -> None:
-    status, bring_about = SCENES[code]
-    bring_about(scene)
-    page, expected = scene.page, PAGES[code]
+@pytest.mark.parametrize("code", SCENARIOS)
+def test_failure_page_is_accessible_and_usable_by_keyboard(scenario: Scenario, code: str) -> None:
+    status, cause_failure = SCENARIOS[code]
+    cause_failure(scenario)
+    page, expected = scenario.page, PAGES[code]
     error = (CognitoUnavailableError if status == 503 else SignInError)("", code=code)
     expect(page.get_by_role("heading")).to_contain_text(expected.heading)
     expect(page.get_by_text(str(describe_failure(error).remedy), exact=True)).to_be_visible()
     expect(page.get_by_text(f"Code: {code}", exact=True)).to_be_visible()
     assert page.evaluate("performance.getEntriesByType('navigation')[0].responseStatus") == status
-    assert faults(page) == []
+    assert find_faults(page) == []
     ways = tab_through(page)
     others = [way for way in ways if way.startswith("Continue with ")]
     assert ways == [*([expected.link] if expected.link else []), "Back to the site", *others]
@@ -97,35 +97,35 @@ def test_a_failure_is_a_page_to_read_and_to_leave_by_keyboard_and_axe_finds_noth
     expect(page.get_by_role("heading")).to_contain_text("Hello, ")
 
 
-def test_who_begins_again_arrives_where_they_wanted_to_go(scene: Scene) -> None:
-    SCENES["state_expired"][1](scene)
-    expect(scene.page.get_by_role("heading")).to_have_text("This sign-in took too long.")
-    go_by_keyboard(scene.page, "Start again")
-    expect_greeting(scene.page, "alice")
-    assert scene.page.url == f"{scene.site}/mine/"
+def test_sign_in_restarted_from_a_failure_page_returns_to_the_next_url(scenario: Scenario) -> None:
+    SCENARIOS["state_expired"][1](scenario)
+    expect(scenario.page.get_by_role("heading")).to_have_text("This sign-in took too long.")
+    go_by_keyboard(scenario.page, "Start again")
+    expect_greeting(scenario.page, "alice")
+    assert scenario.page.url == f"{scenario.site}/mine/"
 
 
-def test_who_was_refused_by_a_provider_takes_another_way_by_its_button(scene: Scene) -> None:
-    SCENES["refused_by_provider"][1](scene)
-    expect(scene.page.get_by_role("heading")).to_have_text("The sign-in was refused or cancelled.")
-    go_by_keyboard(scene.page, "Continue with e-mail and password")
-    sign_in(scene.page)
-    expect_greeting(scene.page, "alice")
-    assert scene.page.url == f"{scene.site}/mine/"
-
-
-@pytest.mark.needs("npm")
-def test_the_page_that_asks_before_signing_out_is_as_good(scene: Scene) -> None:
-    scene.arrive()
-    scene.page.goto(f"{scene.site}/auth/logout/")
-    assert faults(scene.page) == []
-    assert tab_through(scene.page) == ["Sign out", "Stay signed in"]
+def test_refused_provider_page_offers_other_sign_in(scenario: Scenario) -> None:
+    SCENARIOS["refused_by_provider"][1](scenario)
+    expect(scenario.page.get_by_role("heading")).to_have_text("The sign-in was refused or cancelled.")
+    go_by_keyboard(scenario.page, "Continue with e-mail and password")
+    sign_in(scenario.page)
+    expect_greeting(scenario.page, "alice")
+    assert scenario.page.url == f"{scenario.site}/mine/"
 
 
 @pytest.mark.needs("npm")
-def test_the_buttons_and_the_field_for_an_address_are_as_good(page: Page, site: str) -> None:
+def test_sign_out_page_is_accessible(scenario: Scenario) -> None:
+    scenario.complete_sign_in()
+    scenario.page.goto(f"{scenario.site}/auth/logout/")
+    assert find_faults(scenario.page) == []
+    assert tab_through(scenario.page) == ["Sign out", "Stay signed in"]
+
+
+@pytest.mark.needs("npm")
+def test_sign_in_buttons_and_email_field_are_accessible(page: Page, site: str) -> None:
     page.goto(site)
-    assert faults(page) == []
+    assert find_faults(page) == []
     page.get_by_role("link", name="Forgotten your password?").focus()
     ways = tab_through(page, ".cognito-button, .cognito-by-email input[type=email]")
     assert ways == ["Continue with e-mail and password", "Continue with Acme Ltd", "login_hint", "Continue"]

@@ -1,4 +1,4 @@
-"""People of other providers: by a button, by the domain of their e-mail address, and at the tenant that is theirs."""
+"""Users of external providers: by a button, by the domain of their email address, and at their own tenant."""
 
 from typing import Any
 
@@ -24,27 +24,27 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.urls("tests.browser.journey_site"),
 ]
-ITS_GROUP = f"{POOL_ID}_Acme"
+ACME_GROUP = f"{POOL_ID}_Acme"
 
 
 def id_token() -> IdToken:
-    """The ID token of the one login that there is."""
+    """Return the ID token of the only login."""
     raw = store.decrypt_tokens(CognitoLogin.objects.get()).id_token
     return IdToken(POOL_ID, decode_jws(raw, max_bytes=len(raw))[1])
 
 
 @EITHER_WAY
-def test_a_button_leads_to_the_provider_and_back_with_the_groups_and_the_identities(
+def test_provider_button_signs_in_with_groups_and_identities(
     page: Page, site: str, provider: Provider, settings: Any
 ) -> None:
-    settings.COGNITO = {**settings.COGNITO, "GROUPS": {ITS_GROUP: {"groups": ["From Acme"]}}}
+    settings.COGNITO = {**settings.COGNITO, "GROUPS": {ACME_GROUP: {"groups": ["From Acme"]}}}
     provider.put("fay", email="fay@acme.example", email_verified=True, given_name="Fay")
     page.goto(site)
     go_by_keyboard(page, "Continue with Acme Ltd")
     authorize_as(page, "fay")
     expect_greeting(page, "Acme_fay")
     assert page.url == f"{site}/mine/"
-    expect(page.get_by_text(f"in {ITS_GROUP}.")).to_be_visible()
+    expect(page.get_by_text(f"in {ACME_GROUP}.")).to_be_visible()
     fay = get_user_model().objects.get()
     assert (fay.first_name, fay.email) == ("Fay", "fay@acme.example")
     assert [group.name for group in fay.groups.all()] == ["From Acme"]
@@ -52,11 +52,11 @@ def test_a_button_leads_to_the_provider_and_back_with_the_groups_and_the_identit
     assert (identity["providerName"], identity["providerType"], identity["userId"]) == ("Acme", "OIDC", "fay")
 
 
-def test_who_comes_a_second_time_is_the_same_user_with_what_has_changed(
+def test_second_sign_in_by_provider_updates_the_same_user(
     page: Page, site: str, provider: Provider, cognito_clock: Clock
 ) -> None:
     for name in ("Gus", "Augustus"):
-        cognito_clock.ahead += 1  # of two ID tokens of one second, the first one's attributes stay
+        cognito_clock.ahead += 1  # of two ID tokens issued in the same second, the first one's attributes are stored
         provider.put("gus", email="gus@acme.example", given_name=name)
         page.goto(site)
         page.get_by_role("link", name="Continue with Acme Ltd").click()
@@ -70,7 +70,7 @@ def test_who_comes_a_second_time_is_the_same_user_with_what_has_changed(
 
 
 @EITHER_WAY
-def test_an_address_of_acme_leads_to_acmes_provider(page: Page, site: str, provider: Provider) -> None:
+def test_email_domain_of_a_provider_redirects_to_that_provider(page: Page, site: str, provider: Provider) -> None:
     page.goto(site)
     page.get_by_label("E-mail address").fill("Hal@ACME.example")
     page.keyboard.press("Enter")
@@ -80,9 +80,7 @@ def test_an_address_of_acme_leads_to_acmes_provider(page: Page, site: str, provi
     assert page.url == f"{site}/mine/"
 
 
-def test_any_other_address_leads_to_cognitos_own_page_where_it_is_filled_in(
-    page: Page, site: str, cognito: Emulator
-) -> None:
+def test_other_email_domain_opens_the_hosted_ui_with_the_email(page: Page, site: str, cognito: Emulator) -> None:
     page.goto(site)
     page.get_by_label("E-mail address").fill("alice@acme.example.com")
     go_by_keyboard(page, "Continue")
@@ -91,7 +89,7 @@ def test_any_other_address_leads_to_cognitos_own_page_where_it_is_filled_in(
     assert page.url.startswith(f"{cognito.url}/login?")
 
 
-def test_each_tenants_people_sign_in_at_their_own_pool_and_are_their_own_users(
+def test_tenant_users_sign_in_at_their_own_pool_as_separate_users(
     new_browser: NewBrowser, site: str, cognito: Emulator, settings: Any
 ) -> None:
     settings.COGNITO = settings_of_tenants(cognito)
@@ -103,21 +101,21 @@ def test_each_tenants_people_sign_in_at_their_own_pool_and_are_their_own_users(
         page.get_by_role("link", name="Sign in", exact=True).click()
         sign_in(page)
         expect(page.get_by_text(f"From {pool_id}, in")).to_be_visible()
-    assert {(each.user_pool_id, each.sub) for each in CognitoUser.objects.all()} == {
+    assert {(account.user_pool_id, account.sub) for account in CognitoUser.objects.all()} == {
         (pool_id, sub_of(cognito, pool_id, "alice")) for pool_id in (POOL_ID, UMBRELLA_POOL)
     }
     assert get_user_model().objects.count() == 2
-    # Each leaves by the hosted UI of their own pool, and the other stays.
+    # Each user signs out at the hosted UI of their own pool; the other stays signed in.
     browsers["umbrella"].get_by_role("button", name="Sign out", exact=True).click()
     expect_greeting(browsers["umbrella"], "stranger")
     browsers["acme"].reload()
     expect(browsers["acme"].get_by_text(f"From {POOL_ID}, in")).to_be_visible()
 
 
-def test_who_is_signed_in_at_one_tenant_is_asked_for_a_password_at_the_other(
+def test_session_at_one_tenant_does_not_sign_in_at_another(
     page: Page, site: str, cognito: Emulator, settings: Any
 ) -> None:
-    """One Cognito, one browser: what the one pool knows of it is nothing to the other."""
+    """Both pools are at one Cognito and the browser is the same; a session at one pool is no session at the other."""
     settings.COGNITO = settings_of_tenants(cognito)
     page.goto(f"{site}/at/acme/")
     page.get_by_role("link", name="Sign in", exact=True).click()

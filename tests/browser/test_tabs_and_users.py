@@ -1,4 +1,4 @@
-"""Several tabs of one browser, and two people who share it."""
+"""Several tabs of one browser, and two users who share it."""
 
 import time
 from typing import Any
@@ -20,9 +20,7 @@ pytestmark = [
 ]
 
 
-def test_tabs_that_sign_in_side_by_side_each_come_back_to_their_page_and_a_state_is_good_once(
-    watch: Watch, site: str
-) -> None:
+def test_parallel_sign_ins_return_to_their_pages_and_use_state_once(watch: Watch, site: str) -> None:
     tabs = [watch.context.new_page() for _ in range(2)]
     for number, tab in enumerate(tabs):
         tab.goto(f"{site}/mine/?tab={number}")
@@ -45,16 +43,16 @@ def test_tabs_that_sign_in_side_by_side_each_come_back_to_their_page_and_a_state
 
 
 @pytest.mark.parametrize("is_silent", [False, True])
-def test_tabs_that_a_browser_opens_at_once_each_end_on_their_page(
+def test_tabs_opened_at_once_each_return_to_their_page(
     watch: Watch, site: str, cognito: Emulator, settings: Any, is_silent: bool
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "SILENT_SIGN_IN": is_silent}
     path, tabs = "greeting" if is_silent else "mine", [watch.context.new_page() for _ in range(4)]
-    tabs[0].goto(f"{site}/auth/login/")  # the hosted UI's own cookie, for its forms, is there already
+    tabs[0].goto(f"{site}/auth/login/")  # the hosted UI's own cookie, for its forms, is set already
     moment = time.time() + 1
     for number, tab in enumerate(tabs):
-        address = f"{site}/{path}/?tab={number}"
-        tab.evaluate("([to, at]) => { setTimeout(() => location = to, at - Date.now()) }", [address, moment * 1000])
+        url = f"{site}/{path}/?tab={number}"
+        tab.evaluate("([to, at]) => { setTimeout(() => location = to, at - Date.now()) }", [url, moment * 1000])
     for tab in [] if is_silent else tabs:
         tab.wait_for_url(f"{cognito.url}/login**")
     for tab in tabs:
@@ -66,11 +64,11 @@ def test_tabs_that_a_browser_opens_at_once_each_end_on_their_page(
 
 
 def test_forty_tabs_at_once_all_sign_in(watch: Watch, site: str, cognito: Emulator) -> None:
-    """A browser restores its tabs: all ask before any has a cookie, and all are at the login page together."""
+    """A browser restores its tabs: all send a request before any has a cookie, and all open the login page."""
     tabs = [watch.context.new_page() for _ in range(40)]
     headers: list[int] = []
-    watch.context.on("response", lambda response: _keep_length_of_cookies(response, headers))
-    tabs[0].goto(f"{site}/auth/login/")  # the hosted UI's own cookie, for its forms, is there already
+    watch.context.on("response", lambda response: _add_length_of_cookie_header(response, headers))
+    tabs[0].goto(f"{site}/auth/login/")  # the hosted UI's own cookie, for its forms, is set already
     for number, tab in enumerate(tabs):
         tab.goto(site)
         tab.evaluate("(to) => { setTimeout(() => location = to, 0) }", f"{site}/mine/?tab={number}")
@@ -85,13 +83,13 @@ def test_forty_tabs_at_once_all_sign_in(watch: Watch, site: str, cognito: Emulat
         assert tab.url == f"{site}/mine/?tab={number}"
     assert len(headers) == 40
     assert 0 < max(headers) < 4_500
-    assert len(_cookies(watch.context, "cognito_sign_in_")) == 1  # of the page to which nobody came back
+    assert len(_cookies(watch.context, "cognito_sign_in_")) == 1  # of the page whose sign-in was not completed
     assert CognitoLogin.objects.count() == 1
 
 
 @pytest.fixture
-def strict(watch: Watch, site: str, cognito: Emulator, settings: Any) -> Watch:
-    """A browser at a site with Strict session cookies, to which Cognito is another site; check W105 warns of it."""
+def strict_browser(watch: Watch, site: str, cognito: Emulator, settings: Any) -> Watch:
+    """Return a browser at a site with Strict session cookies and Cognito on another site; check W105 warns of it."""
     domain = cognito.url.replace("localhost", "127.0.0.1")
     assert {urlsplit(site).hostname, urlsplit(domain).hostname} == {"localhost", "127.0.0.1"}
     settings.SESSION_COOKIE_SAMESITE = "Strict"
@@ -100,32 +98,32 @@ def strict(watch: Watch, site: str, cognito: Emulator, settings: Any) -> Watch:
     return watch
 
 
-def test_session_cookie_that_is_strict_causes_no_circle(strict: Watch, site: str) -> None:
-    page = strict.context.new_page()
+def test_strict_session_cookie_causes_no_redirect_loop(strict_browser: Watch, site: str) -> None:
+    page = strict_browser.context.new_page()
     page.goto(f"{site}/mine/")
     sign_in(page)
-    # The page after the callback gets no session cookie: it asks Cognito once more, and not a third time.
+    # The page after the callback gets no session cookie: it redirects to Cognito a second time, and not a third time.
     expect(page.get_by_text("Code: session_cookie_lost")).to_be_visible()
-    assert len([url for url in strict.requested_urls if "/auth/callback/" in url]) == 2
+    assert len([url for url in strict_browser.requested_urls if "/auth/callback/" in url]) == 2
     page.get_by_role("link", name="Back to the site").click()  # from a page of the site the cookie is sent
     expect_greeting(page, "alice")
     page.goto(f"{site}/mine/")
     expect_greeting(page, "alice")
 
 
-def test_open_page_after_a_strict_callback_shows_a_stranger(strict: Watch, site: str) -> None:
-    page = strict.context.new_page()
+def test_public_page_after_a_strict_callback_shows_an_anonymous_user(strict_browser: Watch, site: str) -> None:
+    page = strict_browser.context.new_page()
     page.goto(f"{site}/auth/login/")
     sign_in(page)
     expect_greeting(page, "stranger")
     page.get_by_role("link", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading")).to_contain_text("Hello, ")
-    assert len([url for url in strict.requested_urls if "/auth/callback/" in url]) <= 2
+    assert len([url for url in strict_browser.requested_urls if "/auth/callback/" in url]) <= 2
     page.goto(site)
     expect_greeting(page, "alice")
 
 
-def test_of_a_second_person_on_one_browser_nothing_of_the_first_is_left(page: Page, site: str) -> None:
+def test_sign_in_of_another_user_deletes_the_session_data(page: Page, site: str) -> None:
     page.goto(f"{site}/auth/login/")
     sign_in(page, "alice")
     expect_greeting(page, "alice")
@@ -142,7 +140,7 @@ def test_of_a_second_person_on_one_browser_nothing_of_the_first_is_left(page: Pa
     assert CognitoLogin.objects.get().cognito_user.username == "bob"
 
 
-def test_a_tab_in_which_the_first_person_was_about_to_sign_in_still_works(watch: Watch, site: str) -> None:
+def test_pending_sign_in_works_after_another_user_signed_in(watch: Watch, site: str) -> None:
     first, second = watch.context.new_page(), watch.context.new_page()
     first.goto(f"{site}/auth/login/")
     sign_in(first, "alice")
@@ -159,7 +157,7 @@ def test_a_tab_in_which_the_first_person_was_about_to_sign_in_still_works(watch:
     assert CognitoLogin.objects.get().cognito_user.username == "alice"
 
 
-def test_a_person_whose_sign_in_fails_leaves_the_other_one_signed_in(page: Page, site: str) -> None:
+def test_failed_sign_in_leaves_the_current_user_signed_in(page: Page, site: str) -> None:
     page.goto(f"{site}/auth/login/")
     sign_in(page, "alice")
     expect_greeting(page, "alice")
@@ -171,8 +169,8 @@ def test_a_person_whose_sign_in_fails_leaves_the_other_one_signed_in(page: Page,
     expect_greeting(page, "alice")
 
 
-def _keep_length_of_cookies(response: Response, lengths: list[int]) -> None:
-    """Of the Cookie header, as the browser sent it to the callback."""
+def _add_length_of_cookie_header(response: Response, lengths: list[int]) -> None:
+    """Append the length of the Cookie header that the browser sent to the callback."""
     if "/auth/callback/" in response.url:
         lengths.append(len(response.request.all_headers().get("cookie", "")))
 

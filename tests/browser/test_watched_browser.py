@@ -1,4 +1,4 @@
-"""The watch that every journey is under: a page of all that no page of ours may do is found out."""
+"""`Watch` reports everything that no page of the package may do."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ def server() -> Iterator[ScriptedServer]:
         yield server
 
 
-def found(chromium: Browser, server: ScriptedServer, body: str) -> list[str]:
+def find_problems(chromium: Browser, server: ScriptedServer, body: str) -> list[str]:
     server.script(Answer(400, f"<!doctype html><title>T</title>{body}".encode(), POLICY))
     context = chromium.new_context()
     watch = Watch(context, origins={server.url}, others=set())
@@ -31,8 +31,8 @@ def found(chromium: Browser, server: ScriptedServer, body: str) -> list[str]:
     return [line.replace(server.url, "") for line in lines]
 
 
-def test_a_page_of_an_error_is_no_complaint(chromium: Browser, server: ScriptedServer) -> None:
-    assert found(chromium, server, "<h1>Bad request</h1>") == []
+def test_error_page_is_no_problem(chromium: Browser, server: ScriptedServer) -> None:
+    assert find_problems(chromium, server, "<h1>Bad request</h1>") == []
 
 
 @pytest.mark.parametrize(
@@ -46,5 +46,7 @@ def test_a_page_of_an_error_is_no_complaint(chromium: Browser, server: ScriptedS
         ("<script>localStorage.setItem('a', 'b')</script>", "keeps something in the local storage"),
     ],
 )
-def test_what_no_page_of_ours_may_do_is_found(chromium: Browser, server: ScriptedServer, body: str, start: str) -> None:
-    assert [line for line in found(chromium, server, body) if line.startswith(start)] != []
+def test_forbidden_page_behaviour_is_a_problem(
+    chromium: Browser, server: ScriptedServer, body: str, start: str
+) -> None:
+    assert [line for line in find_problems(chromium, server, body) if line.startswith(start)] != []

@@ -1,4 +1,4 @@
-"""Django cache backends as they are on a bad day."""
+"""Django cache backends with faults: down, or with wrong values."""
 
 from typing import Any, NoReturn
 
@@ -8,7 +8,7 @@ from tests.support.signing import jwks
 
 
 class Down(BaseCache):
-    """Every call raises, as a Redis does that is gone."""
+    """Every call raises, like the backend of a Redis that is down."""
 
     def __init__(self, *_: Any) -> None:
         super().__init__({})
@@ -21,15 +21,15 @@ class Down(BaseCache):
 
 
 class Garbage(BaseCache):
-    """Every name has a value, and it is somebody else's: keys that would let an attacker in, if they were trusted."""
+    """Every name has an attacker's value: a JWKS that would accept forged tokens if it were trusted."""
 
-    found: Any = jwks("attacker")
+    value: Any = jwks("attacker")
 
     def __init__(self, *_: Any) -> None:
         super().__init__({})
 
     def get(self, key: Any, default: Any = None, version: Any = None) -> Any:
-        return self.found
+        return self.value
 
     def add(self, *_: Any, **__: Any) -> bool:
         return False
@@ -45,6 +45,6 @@ class Garbage(BaseCache):
 
 
 class Bytes(Garbage):
-    """The same, with values that are nothing at all."""
+    """Every name has a value that cannot be read."""
 
-    found = b"\x80\x04\x95garbage"
+    value = b"\x80\x04\x95garbage"

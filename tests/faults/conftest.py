@@ -1,4 +1,4 @@
-"""A site with every door open, whose pool is scripted and whose keys' ages go by a clock that stands."""
+"""Fixtures of a site with every entry point, a scripted pool, and cached keys that age by a fixed clock."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -19,15 +19,15 @@ from .entry_points import Site
 
 @pytest.fixture(autouse=True)
 def connections() -> Iterator[Connections]:
-    """The connections that the test made; none of them abroad."""
-    with watched() as seen:
-        yield seen
-    assert seen.abroad == []
+    """Yield the connections that the test opens; assert that none leaves this host."""
+    with watched() as connections:
+        yield connections
+    assert connections.abroad == []
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """What the site's keys grow old by."""
+    """Return the clock that determines the age of the site's keys."""
     clock = Clock()
     monkeypatch.setattr(factories, "KeyStores", partial(KeyStores, now=clock))
     return clock
@@ -35,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def site(settings: Any, clock: Clock, db: None) -> Iterator[Site]:
-    """The site; its pool publishes `make_token`'s key, and nothing has been fetched."""
+    """Yield the site; its pool publishes `make_token`'s key, and nothing has been fetched."""
     factories.discard_instances()
     with ScriptedServer(json_answer(jwks())) as keys, ScriptedServer() as tokens:
         settings.COGNITO = {**settings.COGNITO, "JWKS_URI": f"{keys.url}/jwks.json", "DOMAIN": tokens.url}

@@ -1,4 +1,4 @@
-"""Every way by which a token comes in, and what each makes of it, in one word: accepted, refused or unavailable."""
+"""Every entry point that takes a token, with its result in one word: accepted, refused or unavailable."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,64 +26,64 @@ class Site:
     keys: ScriptedServer
     tokens: ScriptedServer
     clock: Clock
-    retry_after: int = 0  # what the last outage said
+    retry_after: int = 0  # of the most recent outage
 
-    def unavailable(self, retry_after: Any) -> str:
-        """Note when to come again: in whole seconds, and not at once."""
+    def note_outage(self, retry_after: Any) -> str:
+        """Store Retry-After, which must be at least one second; return UNAVAILABLE."""
         self.retry_after = int(retry_after)
         assert self.retry_after >= 1
         return UNAVAILABLE
 
 
-Signed = Mapping[str, Any]  # how a token is made: of which key, and which one it names
-Door = Callable[[Site, Signed], str]
+TokenArguments = Mapping[str, Any]  # arguments of `make_token`: the signing key, the header, the claims
+EntryPoint = Callable[[Site, TokenArguments], str]
 
 
-def _core(site: Site, signed: Signed) -> str:
+def _core(site: Site, token_arguments: TokenArguments) -> str:
     try:
-        get_verifier().verify(make_token(**signed))
+        get_verifier().verify(make_token(**token_arguments))
     except TokenError:
         return REFUSED
     except CognitoUnavailableError as error:
-        return site.unavailable(error.retry_after)
+        return site.note_outage(error.retry_after)
     return ACCEPTED
 
 
-def _backend(site: Site, signed: Signed) -> str:
+def _backend(site: Site, token_arguments: TokenArguments) -> str:
     try:
-        user = authenticate(None, cognito_token=make_token(**signed))
+        user = authenticate(None, cognito_token=make_token(**token_arguments))
     except CognitoUnavailableError as error:
-        return site.unavailable(error.retry_after)
+        return site.note_outage(error.retry_after)
     return REFUSED if user is None else ACCEPTED
 
 
-def _async_backend(site: Site, signed: Signed) -> str:
+def _async_backend(site: Site, token_arguments: TokenArguments) -> str:
     try:
-        user = async_to_sync(aauthenticate)(None, cognito_token=make_token(**signed))
+        user = async_to_sync(aauthenticate)(None, cognito_token=make_token(**token_arguments))
     except CognitoUnavailableError as error:
-        return site.unavailable(error.retry_after)
+        return site.note_outage(error.retry_after)
     return REFUSED if user is None else ACCEPTED
 
 
-def _by_client(url: str) -> Door:
-    def door(site: Site, signed: Signed) -> str:
-        return _answered(site, Client().get(url, headers=bearer(make_token(**signed))))
+def _by_client(url: str) -> EntryPoint:
+    def call_entry_point(site: Site, token_arguments: TokenArguments) -> str:
+        return _result_of(site, Client().get(url, headers=bearer(make_token(**token_arguments))))
 
-    return door
-
-
-def _by_async_client(url: str) -> Door:
-    def door(site: Site, signed: Signed) -> str:
-        return _answered(site, async_to_sync(AsyncClient().get)(url, headers=bearer(make_token(**signed))))
-
-    return door
+    return call_entry_point
 
 
-def _answered(site: Site, answer: Any) -> str:
+def _by_async_client(url: str) -> EntryPoint:
+    def call_entry_point(site: Site, token_arguments: TokenArguments) -> str:
+        return _result_of(site, async_to_sync(AsyncClient().get)(url, headers=bearer(make_token(**token_arguments))))
+
+    return call_entry_point
+
+
+def _result_of(site: Site, answer: Any) -> str:
     if answer.status_code == 503:
         assert answer.json()["code"] == "cognito_unavailable"
         assert "WWW-Authenticate" not in answer.headers
-        return site.unavailable(answer["Retry-After"])
+        return site.note_outage(answer["Retry-After"])
     assert "Retry-After" not in answer.headers
     if answer.status_code == 401:
         assert answer["WWW-Authenticate"] == 'Bearer error="invalid_token"'
@@ -92,28 +92,28 @@ def _answered(site: Site, answer: Any) -> str:
     return ACCEPTED
 
 
-def _callback(site: Site, signed: Signed) -> str:
+def _callback(site: Site, token_arguments: TokenArguments) -> str:
     client = Client()
-    asked = start_sign_in(client)
+    params = start_sign_in(client)
     tokens = {
-        "access_token": make_token(**signed),
-        "id_token": make_token(token_use="id", nonce=asked["nonce"], **signed),
+        "access_token": make_token(**token_arguments),
+        "id_token": make_token(token_use="id", nonce=params["nonce"], **token_arguments),
     }
     site.tokens.script(token_response(**tokens))
-    before = dict(client.session.items())
-    answer = finish_sign_in(client, asked)
+    session_before = dict(client.session.items())
+    answer = finish_sign_in(client, params)
     if answer.status_code == 302:
         assert "_auth_user_id" in client.session
         return ACCEPTED
-    assert client.session.keys() <= before.keys()  # nobody is signed in
+    assert client.session.keys() <= session_before.keys()  # no user is signed in
     assert "no-store" in answer["Cache-Control"]
     if answer.status_code == 503:
-        return site.unavailable(answer["Retry-After"])
+        return site.note_outage(answer["Retry-After"])
     assert ("Retry-After" in answer.headers, answer.status_code) == (False, 403)
     return REFUSED
 
 
-DOORS: dict[str, Door] = {
+ENTRY_POINTS: dict[str, EntryPoint] = {
     "core": _core,
     "backend": _backend,
     "async backend": _async_backend,

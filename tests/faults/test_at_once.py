@@ -1,4 +1,4 @@
-"""FI-22 for coroutines: many that start cold together, and one of them cancelled."""
+"""FI-22 for coroutines: many start together without cached keys, and two are cancelled."""
 
 import asyncio
 import json
@@ -23,11 +23,11 @@ from tests.support.scenarios.user_pool import HANG_SECONDS
 from .entry_points import Site
 
 COROUTINES = 200
-CANCELLED = (0, 100)  # the one that came first, which is the one that fetches, and one that waits
+CANCELLED = (0, 100)  # the first one, which fetches the keys, and one that waits
 
 
-def at_once(gate: Gate, raw: str) -> list[str]:
-    """What 200 coroutines get that come while the keys are fetched; two of them are cancelled meanwhile."""
+def run_coroutines(gate: Gate, raw: str) -> list[str]:
+    """Return the results of 200 coroutines that start while the keys are fetched; two of them are cancelled."""
 
     async def run() -> list[Any]:
         tasks = [asyncio.create_task(aauthenticate(raw)) for _ in range(COROUTINES)]
@@ -41,46 +41,49 @@ def at_once(gate: Gate, raw: str) -> list[str]:
             return await asyncio.gather(*tasks, return_exceptions=True)
 
     return [
-        type(said).__name__ if isinstance(said, BaseException) else said[1].username for said in async_to_sync(run)()
+        type(result).__name__ if isinstance(result, BaseException) else result[1].username
+        for result in async_to_sync(run)()
     ]
 
 
-def expected(word: str) -> list[str]:
+def expected_results(word: str) -> list[str]:
     return ["CancelledError" if position in CANCELLED else word for position in range(COROUTINES)]
 
 
-def test_fi_22_two_hundred_coroutines_cold_cause_one_fetch_and_a_cancelled_one_cancels_no_other(site: Site) -> None:
+def test_fi_22_coroutines_share_one_fetch_and_cancelling_one_is_safe(site: Site) -> None:
     gate = Gate()
     site.keys.script(Answer(200, json.dumps(jwks()).encode(), before=gate))
-    assert at_once(gate, make_token()) == expected("alice")
+    assert run_coroutines(gate, make_token()) == expected_results("alice")
     assert site.keys.count == 1
     assert get_user_model().objects.count() == 1
 
 
 @pytest.mark.parametrize("answer", [Answer(404), json_answer({"keys": []})], ids=["down", "no keys"])
-def test_fi_22_in_an_outage_all_coroutines_hear_of_it(site: Site, answer: Answer) -> None:
+def test_fi_22_outage_is_raised_in_every_coroutine(site: Site, answer: Answer) -> None:
     gate = Gate()
     site.keys.script(Answer(answer.status, answer.body, before=gate))
-    assert at_once(gate, make_token()) == expected("CognitoUnavailableError")
+    assert run_coroutines(gate, make_token()) == expected_results("CognitoUnavailableError")
     assert site.keys.count == 1
 
 
-def test_fi_22_a_fetch_that_breaks_locks_no_coroutine_out(
+def test_fi_22_programming_error_in_a_fetch_blocks_no_coroutine(
     site: Site, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = Broken()
-    monkeypatch.setattr(factories, "KeyStores", lambda **given: KeyStores(**{**given, "http": broken, "now": clock}))
+    broken = BrokenHttp()
+    monkeypatch.setattr(
+        factories, "KeyStores", lambda **options: KeyStores(**{**options, "http": broken, "now": clock})
+    )
     factories.discard_instances()
-    said = at_once(broken.gate, make_token())
-    assert set(said) <= {"CancelledError", "ZeroDivisionError", "CognitoUnavailableError"}
-    assert said.count("CognitoUnavailableError") >= COROUTINES - 3
+    results = run_coroutines(broken.gate, make_token())
+    assert set(results) <= {"CancelledError", "ZeroDivisionError", "CognitoUnavailableError"}
+    assert results.count("CognitoUnavailableError") >= COROUTINES - 3
     assert broken.count == 1
     clock.forward(1)
-    broken.is_mended = True
+    broken.is_repaired = True
     assert async_to_sync(aauthenticate)(make_token())[1].username == "alice"
 
 
-def test_fi_22_with_the_keys_in_hand_no_coroutine_waits_for_their_renewal(site: Site) -> None:
+def test_fi_22_coroutines_use_cached_keys_during_a_fetch(site: Site) -> None:
     raw = make_token()
     async_to_sync(aauthenticate)(raw)
     gate = Gate()
@@ -94,7 +97,7 @@ def test_fi_22_with_the_keys_in_hand_no_coroutine_waits_for_their_renewal(site: 
     gate.wait_for_request()
 
 
-def test_fi_22_coroutines_that_wait_for_keys_leave_the_threads_to_others(site: Site) -> None:
+def test_fi_22_coroutines_that_wait_for_keys_occupy_no_thread(site: Site) -> None:
     gate, raw = Gate(), make_token()
     site.keys.script(Answer(200, json.dumps(jwks()).encode(), before=gate))
 
@@ -105,22 +108,22 @@ def test_fi_22_coroutines_that_wait_for_keys_leave_the_threads_to_others(site: S
             while not gate.requested.is_set():
                 await asyncio.sleep(0.005)
             async with asyncio.timeout(HANG_SECONDS):
-                await asyncio.to_thread(gate.opened.set)  # what needs a thread of its own still gets one
+                await asyncio.to_thread(gate.opened.set)  # another task still gets a thread
                 return await asyncio.gather(*tasks)
 
     assert len(async_to_sync(run)()) == COROUTINES
     assert site.keys.count == 1
 
 
-class Broken:
-    """An Http with a fault of the program's own, until it is mended; then it gives the keys."""
+class BrokenHttp:
+    """An Http that raises a programming error until it is repaired; then it returns the keys."""
 
     def __init__(self) -> None:
-        self.count, self.gate, self.is_mended = 0, Gate(), False
+        self.count, self.gate, self.is_repaired = 0, Gate(), False
 
     def request(self, *_: Any, **__: Any) -> Response:
         self.count += 1
-        if self.is_mended:
+        if self.is_repaired:
             return Response(200, {}, json.dumps(jwks()).encode())
         self.gate()
         raise ZeroDivisionError

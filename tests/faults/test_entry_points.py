@@ -1,4 +1,4 @@
-"""Refused and unavailable never swap places: FI-01, 04, 07, 09 and 12 at every door."""
+"""Refused and unavailable are never confused: FI-01, 04, 07, 09 and 12 at every entry point."""
 
 from typing import Any
 
@@ -12,89 +12,95 @@ from tests.support.callers import bearer
 from tests.support.scenarios.user_pool import COOLDOWN, HARD
 from tests.support.signing import jwk, private_key
 
-from .entry_points import ACCEPTED, DOORS, REFUSED, UNAVAILABLE, Door, Signed, Site
+from .entry_points import ACCEPTED, ENTRY_POINTS, REFUSED, UNAVAILABLE, EntryPoint, Site, TokenArguments
 
 pytestmark = pytest.mark.urls("tests.support.entry_point_views")
 SOME_KEYLESS = ("no keys", "an empty object", "null")
-AT_EVERY_DOOR = pytest.mark.parametrize("door", DOORS.values(), ids=DOORS)
+AT_EVERY_ENTRY_POINT = pytest.mark.parametrize("entry_point", ENTRY_POINTS.values(), ids=ENTRY_POINTS)
 
-GENUINE: Signed = {}
-FORGED: Signed = {"header": {"kid": "forged"}}
-OVER: Signed = {"exp": 1_000_000_000}
-GONE = Answer(404)
+GENUINE: TokenArguments = {}
+FORGED: TokenArguments = {"header": {"kid": "forged"}}
+EXPIRED: TokenArguments = {"exp": 1_000_000_000}
+HTTP_404 = Answer(404)
 
 
-def new() -> Signed:
-    """A token of the key that the pool signs with from now on."""
+def signed_with_new_key() -> TokenArguments:
+    """Return the arguments of a token that is signed with the pool's new key."""
     return {"header": {"kid": "new"}, "key": private_key("new")}
 
 
-def both() -> Answer:
-    """The pool's answer once it has the new key too."""
+def both_keys() -> Answer:
+    """Return the pool's response with the old and the new key."""
     return json_answer({"keys": [*pool_keys()["keys"], jwk("new")]})
 
 
-@AT_EVERY_DOOR
-def test_fi_01_cold_and_down_is_unavailable_for_the_genuine_and_the_forged(
-    door: Door, site: Site, settings: Any, unreachable: str
+@AT_EVERY_ENTRY_POINT
+def test_fi_01_outage_without_cached_keys_is_unavailable_for_any_token(
+    entry_point: EntryPoint, site: Site, settings: Any, unreachable: str
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "JWKS_URI": f"{unreachable}/jwks.json"}
-    assert [door(site, GENUINE), door(site, FORGED)] == [UNAVAILABLE] * 2
+    assert [entry_point(site, GENUINE), entry_point(site, FORGED)] == [UNAVAILABLE] * 2
 
 
-@AT_EVERY_DOOR
-def test_fi_01_cold_and_down_what_is_refused_anyway_is_refused(
-    door: Door, site: Site, settings: Any, unreachable: str
+@AT_EVERY_ENTRY_POINT
+def test_fi_01_expired_token_is_refused_in_an_outage(
+    entry_point: EntryPoint, site: Site, settings: Any, unreachable: str
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "JWKS_URI": f"{unreachable}/jwks.json"}
-    assert door(site, OVER) == REFUSED
+    assert entry_point(site, EXPIRED) == REFUSED
 
 
-@AT_EVERY_DOOR
-def test_fi_04_past_the_hard_age_it_is_unavailable_until_the_first_good_fetch(door: Door, site: Site) -> None:
-    assert door(site, GENUINE) == ACCEPTED
-    site.keys.script(GONE)
+@AT_EVERY_ENTRY_POINT
+def test_fi_04_keys_past_the_hard_age_are_unavailable_until_a_fetch(entry_point: EntryPoint, site: Site) -> None:
+    assert entry_point(site, GENUINE) == ACCEPTED
+    site.keys.script(HTTP_404)
     site.clock.forward(HARD)
-    assert door(site, GENUINE) == UNAVAILABLE
+    assert entry_point(site, GENUINE) == UNAVAILABLE
     site.keys.script(json_answer(pool_keys()))
     site.clock.forward(site.retry_after)
-    assert door(site, GENUINE) == ACCEPTED
+    assert entry_point(site, GENUINE) == ACCEPTED
     assert site.keys.count == 3
 
 
-@AT_EVERY_DOOR
-def test_fi_07_the_forged_are_unavailable_in_an_outage_and_the_genuine_come_in(door: Door, site: Site) -> None:
-    assert door(site, GENUINE) == ACCEPTED
+@AT_EVERY_ENTRY_POINT
+def test_fi_07_unknown_kid_in_an_outage_is_unavailable(entry_point: EntryPoint, site: Site) -> None:
+    assert entry_point(site, GENUINE) == ACCEPTED
     site.keys.script(Answer(500))
     site.clock.forward(COOLDOWN)
-    assert [door(site, FORGED), door(site, FORGED), door(site, GENUINE)] == [UNAVAILABLE, UNAVAILABLE, ACCEPTED]
+    assert [entry_point(site, FORGED), entry_point(site, FORGED), entry_point(site, GENUINE)] == [
+        UNAVAILABLE,
+        UNAVAILABLE,
+        ACCEPTED,
+    ]
     assert site.keys.count == 3  # one fetch, with its second try
     site.keys.script(json_answer(pool_keys()))
     site.clock.forward(site.retry_after)
-    assert [door(site, FORGED), door(site, GENUINE)] == [REFUSED, ACCEPTED]
+    assert [entry_point(site, FORGED), entry_point(site, GENUINE)] == [REFUSED, ACCEPTED]
 
 
-@AT_EVERY_DOOR
-def test_fi_09_a_new_key_is_refused_for_the_cooldown_and_then_comes_in(door: Door, site: Site) -> None:
-    assert door(site, GENUINE) == ACCEPTED
-    site.keys.script(both())
-    assert [door(site, new()), door(site, GENUINE)] == [REFUSED, ACCEPTED]
+@AT_EVERY_ENTRY_POINT
+def test_fi_09_new_key_is_refused_during_the_cooldown_then_accepted(entry_point: EntryPoint, site: Site) -> None:
+    assert entry_point(site, GENUINE) == ACCEPTED
+    site.keys.script(both_keys())
+    assert [entry_point(site, signed_with_new_key()), entry_point(site, GENUINE)] == [REFUSED, ACCEPTED]
     site.clock.forward(COOLDOWN)
-    assert [door(site, new()), door(site, GENUINE)] == [ACCEPTED, ACCEPTED]
+    assert [entry_point(site, signed_with_new_key()), entry_point(site, GENUINE)] == [ACCEPTED, ACCEPTED]
     assert site.keys.count == 2
 
 
-@AT_EVERY_DOOR
+@AT_EVERY_ENTRY_POINT
 @pytest.mark.parametrize("document", [KEYLESS[name] for name in SOME_KEYLESS], ids=SOME_KEYLESS)
-def test_fi_12_a_set_without_keys_is_a_failure_and_the_genuine_come_in(door: Door, site: Site, document: Any) -> None:
-    assert door(site, GENUINE) == ACCEPTED
+def test_fi_12_jwks_without_keys_is_a_failure_and_cached_keys_work(
+    entry_point: EntryPoint, site: Site, document: Any
+) -> None:
+    assert entry_point(site, GENUINE) == ACCEPTED
     site.keys.script(json_answer(document))
     site.clock.forward(COOLDOWN)
-    assert [door(site, FORGED), door(site, GENUINE)] == [UNAVAILABLE, ACCEPTED]
+    assert [entry_point(site, FORGED), entry_point(site, GENUINE)] == [UNAVAILABLE, ACCEPTED]
 
 
 @pytest.mark.parametrize("url", ["/api/", "/who/"])
-def test_fi_01_nobody_is_told_where_the_keys_are_but_whoever_runs_the_site(
+def test_fi_01_outage_response_names_no_pool_and_log_names_it(
     site: Site, client: Any, settings: Any, unreachable: str, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "JWKS_URI": f"{unreachable}/jwks.json"}

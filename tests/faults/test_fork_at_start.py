@@ -15,7 +15,7 @@ from tests.support.scenarios.user_pool import HANG_SECONDS
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_fi_23_a_child_forked_while_a_lazy_secret_is_read_reads_its_own(settings: Any) -> None:
+def test_fi_23_child_forked_during_a_secret_read_reads_it_itself(settings: Any) -> None:
     """The secret may come from a slow service; a lock is held during the read."""
     gate = Gate()
     factories.discard_instances()

@@ -1,7 +1,7 @@
-"""Fuzzes core with atheris: `python -m tests.fuzz verify --seconds 600`; without a target all of them, one by one.
+"""Fuzz core with atheris: `python -m tests.fuzz verify --seconds 600`. Default: all targets, one after the other.
 
-The exit status is not zero where something was found; the input then lies in a file `finding-verify-...`, and
-`python -m tests.fuzz verify --replay FILE` runs it again.
+If a target fails, the exit status is not zero and the input is in a file `finding-verify-...`. To run it again:
+`python -m tests.fuzz verify --replay FILE`.
 """
 
 import argparse
@@ -11,24 +11,24 @@ import tempfile
 from pathlib import Path
 
 TARGETS = ("compact", "verify", "key_set")
-# The longest input is longer than TOKEN_MAX_BYTES: beyond that it takes longer and says nothing new.
+# The maximum length is above TOKEN_MAX_BYTES; longer inputs only take longer.
 _BOUNDS = ("-max_len=20000", "-timeout=10", "-rss_limit_mb=1024", "-print_final_stats=1")
 
 
 def main() -> int:
-    """Fuzz each target in a process of its own, which libFuzzer ends; 0 if nothing was found."""
-    options = _parser().parse_args()
+    """Fuzz each target in its own process, which libFuzzer ends; return 0 if no target fails."""
+    options = _create_parser().parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         return max(_fuzz(target, options, Path(scratch)) for target in options.targets or TARGETS)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _create_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="target", help=", ".join(TARGETS))
-    parser.add_argument("--seconds", type=int, default=60, help="for each target; 0 is without end")
-    parser.add_argument("--runs", type=int, default=-1, help="inputs for each target; by default not counted")
-    parser.add_argument("--corpus", type=Path, help="where inputs are kept from one run to the next")
-    parser.add_argument("--replay", type=Path, help="one input")
+    parser.add_argument("--seconds", type=int, default=60, help="time limit for each target; 0: no limit")
+    parser.add_argument("--runs", type=int, default=-1, help="number of inputs for each target; default: no limit")
+    parser.add_argument("--corpus", type=Path, help="directory that stores inputs between runs")
+    parser.add_argument("--replay", type=Path, help="run this input only")
     return parser
 
 

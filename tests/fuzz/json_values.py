@@ -1,4 +1,4 @@
-"""Mutates JSON as JSON, where libFuzzer alone would mostly break it: members change, move, double and go."""
+"""Mutate JSON and keep it valid: change, move, duplicate and remove members. libFuzzer alone mostly breaks it."""
 
 import json
 import random
@@ -6,45 +6,45 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def mutated(data: bytes, max_size: int, seed: int, values: Sequence[Any]) -> bytes:
-    """`data` with a change or a few; of bytes where they are no JSON, and now and then where they are."""
-    import atheris  # the rest of this package can be tried without it
+def mutate(data: bytes, max_size: int, seed: int, values: Sequence[Any]) -> bytes:
+    """Return `data` with one or more changes. Bytes are changed if it is not JSON, and sometimes if it is."""
+    import atheris  # optional: the tests of this package do not need it
 
-    chance = random.Random(seed)
-    if chance.random() < 0.25:
+    rng = random.Random(seed)
+    if rng.random() < 0.25:
         return bytes(atheris.Mutate(data, max_size))
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
         return bytes(atheris.Mutate(data, max_size))
-    for _ in range(chance.choice((1, 1, 2, 4))):
-        document = _changed(document, chance, values)
-    separators = chance.choice(((",", ":"), (",", ":"), (", ", ": ")))
-    text = json.dumps(document, separators=separators, ensure_ascii=chance.random() < 0.2)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        document = _change(document, rng, values)
+    separators = rng.choice(((",", ":"), (",", ":"), (", ", ": ")))
+    text = json.dumps(document, separators=separators, ensure_ascii=rng.random() < 0.2)
     return text.encode(errors="surrogatepass")[:max_size]
 
 
-def _changed(value: Any, chance: random.Random, values: Sequence[Any]) -> Any:
-    if isinstance(value, dict) and value and chance.random() < 0.95:
-        return _with_a_changed_member(value, chance, values)
-    if isinstance(value, list) and value and chance.random() < 0.8:
-        at = chance.randrange(len(value))
-        instead = chance.choice(([], [value[at]] * 2, [_changed(value[at], chance, values)]))
-        return [*value[:at], *instead, *value[at + 1 :]]
-    if isinstance(value, str) and chance.random() < 0.4:
-        at = chance.randrange(len(value) + 1)
-        return value[:at] + chance.choice(("", "A", "=", "\0", "\ud800", "\u00e9", value)) + value[at + 1 :]
-    if isinstance(value, int | float) and chance.random() < 0.6:
-        return chance.choice((value + chance.randint(-70, 70), float(value), -value, value + 0.5, str(value)))
-    return chance.choice(values)
+def _change(value: Any, rng: random.Random, values: Sequence[Any]) -> Any:
+    if isinstance(value, dict) and value and rng.random() < 0.95:
+        return _change_member(value, rng, values)
+    if isinstance(value, list) and value and rng.random() < 0.8:
+        index = rng.randrange(len(value))
+        replacement = rng.choice(([], [value[index]] * 2, [_change(value[index], rng, values)]))
+        return [*value[:index], *replacement, *value[index + 1 :]]
+    if isinstance(value, str) and rng.random() < 0.4:
+        index = rng.randrange(len(value) + 1)
+        return value[:index] + rng.choice(("", "A", "=", "\0", "\ud800", "\u00e9", value)) + value[index + 1 :]
+    if isinstance(value, int | float) and rng.random() < 0.6:
+        return rng.choice((value + rng.randint(-70, 70), float(value), -value, value + 0.5, str(value)))
+    return rng.choice(values)
 
 
-def _with_a_changed_member(value: dict[str, Any], chance: random.Random, values: Sequence[Any]) -> dict[str, Any]:
-    name = chance.choice(list(value))
-    what = chance.random()
-    if what < 0.15:
+def _change_member(value: dict[str, Any], rng: random.Random, values: Sequence[Any]) -> dict[str, Any]:
+    name = rng.choice(list(value))
+    choice = rng.random()
+    if choice < 0.15:
         return {other: member for other, member in value.items() if other != name}
-    if what < 0.3:
+    if choice < 0.3:
         names = [text for text in values if isinstance(text, str)]
-        return {**value, chance.choice(names): chance.choice(values)}
-    return {**value, name: _changed(value[name], chance, values)}
+        return {**value, rng.choice(names): rng.choice(values)}
+    return {**value, name: _change(value[name], rng, values)}

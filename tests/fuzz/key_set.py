@@ -1,4 +1,4 @@
-"""Any JSON document as a key set: ValueError, or keys that are sound and that PyJWT reads as well."""
+"""Any JSON document as a key set: it raises ValueError, or its keys are acceptable and PyJWT reads the same keys."""
 
 import json
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ _VALUES = (
 
 
 def seeds() -> Iterator[bytes]:
-    """Good sets, odd ones, and what is none."""
-    odd: list[Any] = [
+    """Yield valid key sets, unusual ones, and documents that are not key sets."""
+    documents: list[Any] = [
         jwks("one", "two"),
         {"keys": [jwk("one", use="enc"), jwk("one"), jwk("two", kid="one")]},
         {"keys": [jwk("one", alg=None, use=None, key_ops=["verify"]), {}, None]},
@@ -33,16 +33,16 @@ def seeds() -> Iterator[bytes]:
         [],
         None,
     ]
-    yield from (json.dumps(document).encode() for document in odd)
+    yield from (json.dumps(document).encode() for document in documents)
 
 
-def mutated(data: bytes, max_size: int, seed: int) -> bytes:
-    """Another document."""
-    return json_values.mutated(data, max_size, seed, _VALUES)
+def mutate(data: bytes, max_size: int, seed: int) -> bytes:
+    """Return a changed document."""
+    return json_values.mutate(data, max_size, seed, _VALUES)
 
 
-def judge(data: bytes) -> None:
-    """Raise where something else than ValueError comes, or a key is taken that should not be."""
+def check(data: bytes) -> None:
+    """Raise AssertionError if an unacceptable key is accepted. Errors other than ValueError are not caught."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
@@ -58,4 +58,4 @@ def judge(data: bytes) -> None:
         assert 0 < len(kid) <= 256
         assert isinstance(key, RSAPublicKey)
         assert 2_048 <= key.key_size <= 8_192
-        assert key.public_numbers() in [other.key.public_numbers() for other in pyjwks_keys(document, kid)]
+        assert key.public_numbers() in [pyjwt_key.key.public_numbers() for pyjwt_key in pyjwks_keys(document, kid)]

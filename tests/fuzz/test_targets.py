@@ -1,4 +1,4 @@
-"""The fuzz targets themselves: without atheris, on their own seeds."""
+"""The fuzz targets with their own seeds, without atheris."""
 
 from types import ModuleType
 from typing import Any
@@ -16,20 +16,20 @@ TARGETS = [compact, key_set, verify]
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_known_yet() -> None:
-    verify.verifiers.cache_clear()
+def _clear_verifiers() -> None:
+    verify.create_verifiers.cache_clear()
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.__name__.rpartition(".")[2])
-def test_nothing_is_found_in_a_seed(target: ModuleType) -> None:
+def test_target_accepts_its_seeds(target: ModuleType) -> None:
     seeds = list(target.seeds())
     for seed in (*seeds, b""):
-        target.judge(seed)
+        target.check(seed)
     assert len(set(seeds)) > 5
 
 
 @pytest.mark.parametrize(
-    ("target", "room", "name", "broken"),
+    ("target", "module", "name", "faulty"),
     [
         (compact, core_compact, "_decode_base64url", lambda _: b"{}"),
         (key_set, core_jwks, "_KEY_BITS", range(1, 100_000)),
@@ -37,12 +37,14 @@ def test_nothing_is_found_in_a_seed(target: ModuleType) -> None:
         (verify, core_verifier, "verify_claims", lambda *_: (0, NOW)),
     ],
 )
-def test_a_flaw_is_found(monkeypatch: pytest.MonkeyPatch, target: Any, room: Any, name: str, broken: Any) -> None:
-    monkeypatch.setattr(room, name, broken)
+def test_target_detects_a_fault_in_core(
+    monkeypatch: pytest.MonkeyPatch, target: Any, module: Any, name: str, faulty: Any
+) -> None:
+    monkeypatch.setattr(module, name, faulty)
     with pytest.raises((AssertionError, ZeroDivisionError)):
-        _judge_seeds(target)
+        _check_seeds(target)
 
 
-def _judge_seeds(target: Any) -> None:
+def _check_seeds(target: Any) -> None:
     for seed in target.seeds():
-        target.judge(seed)
+        target.check(seed)

@@ -1,6 +1,6 @@
-"""Headers and claims, signed again after each mutation, so that the claims are reached: our verdict, and PyJWT's.
+"""Headers and claims, signed after each mutation: TokenVerifier accepts only what PyJWT accepts.
 
-An input is a header and a claim set, a line each, after one byte that chooses the policy.
+An input is one byte that selects the policy, a line with the header, and the claims.
 """
 
 import json
@@ -33,7 +33,7 @@ _VALUES = (
 
 
 def seeds() -> Iterator[bytes]:
-    """Good tokens under every policy, in every style."""
+    """Yield valid tokens for each policy and in each style."""
     header = encode_json(HEADER)
     bound = {**ACCESS, "aud": RESOURCE}
     for claims in (ACCESS, ID, CLIENT_TOKEN, bound):
@@ -41,50 +41,50 @@ def seeds() -> Iterator[bytes]:
         yield from (b"\0" + header + b"\n" + encode_json(claims, style) for style in STYLES)
 
 
-def mutated(data: bytes, max_size: int, seed: int) -> bytes:
-    """Another policy, another header or, mostly, other claims."""
-    chance = random.Random(seed)
+def mutate(data: bytes, max_size: int, seed: int) -> bytes:
+    """Change the policy, the header or, mostly, the claims."""
+    rng = random.Random(seed)
     policy, (header, _, claims) = data[:1] or b"\0", data[1:].partition(b"\n")
-    what = chance.random()
-    if what < 0.05:
-        policy = bytes([chance.randrange(len(_POLICIES))])
-    elif what < 0.2:
-        header = json_values.mutated(header, 500, seed, _VALUES).replace(b"\n", b" ")
+    choice = rng.random()
+    if choice < 0.05:
+        policy = bytes([rng.randrange(len(_POLICIES))])
+    elif choice < 0.2:
+        header = json_values.mutate(header, 500, seed, _VALUES).replace(b"\n", b" ")
     else:
-        claims = json_values.mutated(claims, max_size - len(header) - 2, seed, _VALUES)
+        claims = json_values.mutate(claims, max_size - len(header) - 2, seed, _VALUES)
     return policy + header + b"\n" + claims
 
 
-def judge(data: bytes) -> None:
-    """Raise where something else than a refusal of ours comes, only we accept, or a verdict depends on its way."""
+def check(data: bytes) -> None:
+    """Raise AssertionError if only TokenVerifier accepts the token, or if cache or fast path change the verdict."""
     header, _, claims = data[1:].partition(b"\n")
     policy = int.from_bytes(data[:1]) % len(_POLICIES)
-    case = Case(sign_parts(b64(header), b64(claims)), _keys(), _POLICIES[policy])
-    remembers, forgets = verifiers(policy)
-    verdict = verdict_of(forgets, case)
-    assert verdict == verdict_of(remembers, case) == verdict_of(remembers, case), "the cache changes the verdict"
-    assert verdict == _strictly(forgets, case), "the quick way changes the verdict"
+    case = Case(sign_parts(b64(header), b64(claims)), _create_jwks(), _POLICIES[policy])
+    caching, uncached = create_verifiers(policy)
+    verdict = verdict_of(uncached, case)
+    assert verdict == verdict_of(caching, case) == verdict_of(caching, case), "the cache changes the verdict"
+    assert verdict == _strictly(uncached, case), "the fast path changes the verdict"
     if verdict.token:
         with pyjwt_at(NOW):
-            assert pyjwt_accepts(case), "only we accept it"
+            assert pyjwt_accepts(case), "PyJWT rejects the token"
 
 
-def _strictly(forgets: TokenVerifier, case: Case) -> Verdict:
+def _strictly(uncached: TokenVerifier, case: Case) -> Verdict:
     try:
         verifier.decode_jws = jws.decode_jws_strictly
-        return verdict_of(forgets, case)
+        return verdict_of(uncached, case)
     finally:
         verifier.decode_jws = jws.decode_jws
 
 
 @cache
-def verifiers(policy: int) -> tuple[TokenVerifier, TokenVerifier]:
-    made = [Case("", _keys(), _POLICIES[policy]).verifier(cache_size=size) for size in (100, 0)]
-    for ours in made:
-        ours.load_jwks(ours.pools[0], _keys())
-    return made[0], made[1]
+def create_verifiers(policy: int) -> tuple[TokenVerifier, TokenVerifier]:
+    caching, uncached = (Case("", _create_jwks(), _POLICIES[policy]).verifier(cache_size=size) for size in (100, 0))
+    for token_verifier in (caching, uncached):
+        token_verifier.load_jwks(token_verifier.pools[0], _create_jwks())
+    return caching, uncached
 
 
 @cache
-def _keys() -> dict[str, list[dict[str, str]]]:
+def _create_jwks() -> dict[str, list[dict[str, str]]]:
     return json.loads(json.dumps(jwks("one", "two")))  # type: ignore[no-any-return]

@@ -30,7 +30,7 @@ def tokens(emulator: Emulator) -> dict[str, str]:
     return result
 
 
-def test_our_own_verifier_believes_both(emulator: Emulator, tokens: dict[str, str]) -> None:
+def test_verifier_accepts_tokens_of_the_local_cognito(emulator: Emulator, tokens: dict[str, str]) -> None:
     pool = UserPool(POOL_ID, client_ids=("1public",), issuer=emulator.issuer(POOL_ID))
     verifier = TokenVerifier(pool)
     assert verifier.verify(tokens["AccessToken"]).username == "alice"

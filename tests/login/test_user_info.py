@@ -1,4 +1,4 @@
-"""The profile from userInfo: one request per sign-in, with the `sub` of the tokens; a failure signs nobody in.
+"""The profile from userInfo: one request per sign-in, with the `sub` of the tokens; a failure signs no user in.
 
 `come_back` checks that a failed sign-in leaves session and rows unchanged.
 """

@@ -1,1 +1,1 @@
-"""Mutation testing of core: `python -m tests.mutation --help`. What it found stands in README.md."""
+"""Mutation testing of core: `python -m tests.mutation --help`. The results are in README.md."""

@@ -1,7 +1,7 @@
-"""Changes core a line at a time and runs its tests: `python -m tests.mutation [MODULE ...]`. Needs os.fork.
+"""Test mutants of core's modules: `python -m tests.mutation [MODULE ...]`. Needs os.fork.
 
-The exit status is 1 where a mutant survives that survivors.toml does not list, or one no longer does that it lists.
-Where the list is right, README.md tells the scores.
+The exit status is 1 if the surviving mutants are not exactly those in survivors.toml. If they are, the scores are
+written to README.md.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from . import code, page, scores, survivors
-from .mutants import mutants_of
+from .mutants import create_mutants
 from .scores import Score
 from .survivors import Survivor
 from .trial import Trial
@@ -29,71 +29,76 @@ _console = Console()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Try the mutants of the modules that were asked for; 0 if exactly those survive that are listed."""
-    user_from_token = _parser().parse_args(arguments)
-    if user_from_token.publish:
-        page.publish(scores.read(), survivors.read())
+    """Test the mutants of the selected modules; return 0 if exactly the listed ones survive."""
+    options = _create_parser().parse_args(arguments)
+    if options.publish:
+        page.write_readme(scores.read_scores(), survivors.read_survivors())
         return 0
-    modules = tuple(user_from_token.modules) or MODULES
+    modules = tuple(options.modules) or MODULES
     os.environ["DJANGO_COGNITO_TEST_DATABASE"] = "sqlite"
-    found, counted = [], {}
+    all_survivors, module_scores = [], {}
     columns = TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    # Not refreshed by a thread: the trials fork.
+    # No thread refreshes the progress bar, because the trials fork.
     with Progress(*columns, console=_console, auto_refresh=False) as progress:
         for module in modules:
-            alive, counted[module] = _tried(module, user_from_token.copy, progress)
-            found += alive
-    return _told(found, counted)
+            module_survivors, module_scores[module] = _try_module(module, options.copy, progress)
+            all_survivors += module_survivors
+    return _report(all_survivors, module_scores)
 
 
-def _tried(module: str, directory: Path | None, progress: Progress) -> tuple[list[Survivor], Score]:
-    """The mutants of a module that survive, and the count of all."""
-    source = code.path_of(module).read_text()
-    mutants = list(mutants_of(source))
+def _try_module(module: str, directory: Path | None, progress: Progress) -> tuple[list[Survivor], Score]:
+    """Test all mutants of a module; return the survivors and the score."""
+    source = code.get_path(module).read_text()
+    mutants = list(create_mutants(source))
     task = progress.add_task(module, total=len(mutants))
-    found, alive = [], []
+    results, module_survivors = [], []
     with tempfile.TemporaryDirectory(prefix="mutation-", dir=directory) as copy:
         trial = Trial(module, Path(copy))
         for mutant in mutants:
             progress.refresh()
-            found.append(trial.survives(mutant.source))
-            if found[-1]:
-                alive.append(Survivor(module, mutant.line, mutant.operator, mutant.becomes))
+            results.append(trial.survives(mutant.source))
+            if results[-1]:
+                module_survivors.append(Survivor(module, mutant.line, mutant.operator, mutant.replacement))
             progress.advance(task)
     versions = {"Python": platform.python_version(), "cosmic-ray": version("cosmic-ray")}
     date = f"{datetime.now(UTC):%Y-%m-%d}"
-    counts = len(mutants), found.count(None), found.count(False)
-    return alive, Score(date, *counts, versions, code.digest_of_source(source))
+    counts = len(mutants), results.count(None), results.count(False)
+    return module_survivors, Score(date, *counts, versions, code.compute_digest(source))
 
 
-def _told(found: Sequence[Survivor], counted: dict[str, Score]) -> int:
-    """Show the result, and publish it where the list is right."""
-    _console.print(_table(counted))
-    new, gone = survivors.compared(found, counted)
-    for words, some in (("survives, and is not listed", new), ("is listed, and no longer survives", gone)):
-        for one in some:
-            _console.print(f"{one.module}: {words}: {one.operator}\n  {one.line}\n  {one.becomes}", markup=False)
-    if new or gone:
+def _report(all_survivors: Sequence[Survivor], module_scores: dict[str, Score]) -> int:
+    """Print the scores and write them to README.md if the list is correct; return the exit status."""
+    _console.print(_create_table(module_scores))
+    unlisted, killed = survivors.compare(all_survivors, module_scores)
+    for message, group in (("survives but is not listed", unlisted), ("is listed but does not survive", killed)):
+        for survivor in group:
+            _console.print(
+                f"{survivor.module}: {message}: {survivor.operator}\n  {survivor.line}\n  {survivor.replacement}",
+                markup=False,
+            )
+    if unlisted or killed:
         return 1
-    scores.write(counted)
-    page.publish(scores.read(), survivors.read())
+    scores.write_scores(module_scores)
+    page.write_readme(scores.read_scores(), survivors.read_survivors())
     return 0
 
 
-def _table(counted: dict[str, Score]) -> Table:
-    shown = Table("module", "mutants", "killed", "survive", "score")
-    for module, score in counted.items():
+def _create_table(module_scores: dict[str, Score]) -> Table:
+    table = Table("module", "mutants", "killed", "survive", "score")
+    for module, score in module_scores.items():
         counts = (score.mutants - score.unfit, score.killed, score.survivors)
-        shown.add_row(module, *map(str, counts), f"{score.percent:.1f} %")
-    return shown
+        table.add_row(module, *map(str, counts), f"{score.percent:.1f} %")
+    return table
 
 
-def _parser() -> argparse.ArgumentParser:
+def _create_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"by default {', '.join(MODULES)}")
-    parser.add_argument("--copy", type=Path, metavar="DIRECTORY", help="where the copies of the project are made")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"default: {', '.join(MODULES)}")
+    parser.add_argument("--copy", type=Path, metavar="DIRECTORY", help="directory for the copies of the project")
     parser.add_argument(
-        "--publish", action="store_true", help="try nothing: write README.md, with the modules that have changed since"
+        "--publish",
+        action="store_true",
+        help="test no mutant; write README.md, which marks the modules that have changed since their run",
     )
     return parser
 

@@ -1,6 +1,6 @@
-"""The code of core's modules: which are tried, which are not and why, and whether one has changed since it was tried.
+"""The modules of core: which have mutation tests, which have none and why, and whether one has changed since its run.
 
-Must not import cosmic-ray: the suite checks the published table without it.
+Must not import cosmic-ray: the tests check the published table without it.
 """
 
 import ast
@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.support.source import PACKAGE_DIRECTORY
 
 CORE = PACKAGE_DIRECTORY / "core"
-# Which tests are run for a module's mutants: first the file that mirrors it, then others, except slow ones.
+# The test files that run for the mutants of a module: first the one that mirrors it, then others, except slow ones.
 TESTS = {
     "tokens.verifier": (
         "tokens/test_verifier",
@@ -63,48 +63,49 @@ TESTS = {
     "user_pool": ("test_user_pool",),
     "directory": ("test_directory",),
 }
-NOT_TRIED = {
-    "base64url": "two functions that tests/login/test_state.py compares with their inverse",
-    "clock": "two calls of the standard library, which tests/core/test_clock.py compares with changed clocks",
-    "client_secret": "threads and forks are its subject: most of its mutants wait for a time limit",
-    "http.deadline": "deadlines of sockets are its subject: most of its mutants wait for a time limit",
-    "errors": "declarations, which tests/core/test_errors.py compares one by one",
+UNTESTED = {
+    "base64url": "two functions; tests/login/test_state.py checks that they are inverse",
+    "clock": "two calls of the standard library; tests/core/test_clock.py checks them with changed clocks",
+    "client_secret": "code for threads and forks: most of its mutants wait for a time limit",
+    "http.deadline": "code for socket deadlines: most of its mutants wait for a time limit",
+    "errors": "declarations; tests/core/test_errors.py compares each of them",
     "tokens.key_events": "declarations",
-    "forks": "two functions that run in forked children, which the trial cannot fork again",
-    "tracebacks": "what it does is seen in frames, which the trial's own tracebacks would keep",
+    "forks": "two functions that run in forked child processes, which a trial cannot fork again",
+    "tracebacks": "it clears frames, to which the tracebacks of a trial would hold references",
 }
 
 
-def modules() -> frozenset[str]:
+def list_modules() -> frozenset[str]:
     """Return the names of core's modules, without `django_cognito.core.`."""
     paths = (path.relative_to(CORE).with_suffix("") for path in CORE.rglob("*.py") if path.stem != "__init__")
     return frozenset(".".join(path.parts) for path in paths)
 
 
-def path_of(module: str) -> Path:
+def get_path(module: str) -> Path:
     """Return the file of a module of core, such as "tokens.verifier"."""
     return CORE.joinpath(*module.split(".")).with_suffix(".py")
 
 
-def digest_of(module: str) -> str:
-    """Return a digest of a module's code. Comments, docstrings and the width of white space do not count."""
-    return digest_of_source(path_of(module).read_text())
+def compute_module_digest(module: str) -> str:
+    """Return a digest of a module's code, without comments, docstrings and the width of white space."""
+    return compute_digest(get_path(module).read_text())
 
 
-def digest_of_source(source: str) -> str:
-    """Return the digest of a module with this source; the same on every version of Python."""
+def compute_digest(source: str) -> str:
+    """Return the digest of a module with this source. It is the same on every version of Python."""
     lines = source.splitlines()
-    for (first, start), (last, end) in sorted(_left_out(source), reverse=True):
+    for (first, start), (last, end) in sorted(_find_comments(source), reverse=True):
         lines[first - 1 : last] = [lines[first - 1][:start] + lines[last - 1][end:]]
     return hashlib.sha256(" ".join(" ".join(lines).split()).encode()).hexdigest()[:16]
 
 
-def _left_out(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+def _find_comments(source: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Yield the start and the end of each comment and docstring, as line and column."""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield token.start, token.end
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            text = node.body[0] if node.body and ast.get_docstring(node) is not None else None
-            if text is not None and text.end_lineno is not None and text.end_col_offset is not None:
-                yield (text.lineno, text.col_offset), (text.end_lineno, text.end_col_offset)
+            docstring = node.body[0] if node.body and ast.get_docstring(node) is not None else None
+            if docstring is not None and docstring.end_lineno is not None and docstring.end_col_offset is not None:
+                yield (docstring.lineno, docstring.col_offset), (docstring.end_lineno, docstring.end_col_offset)

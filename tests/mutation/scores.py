@@ -1,4 +1,4 @@
-"""What the last run of each module found, as values and as scores.json."""
+"""The score of each module in its last run, as values and as scores.json."""
 
 import json
 from collections.abc import Mapping
@@ -10,32 +10,32 @@ FILE = Path(__file__).parent / "scores.json"
 
 @dataclass(frozen=True)
 class Score:
-    """How many mutants of a module there were, how many could not even be imported, and how many of the others died."""
+    """The counts of a module: mutants, mutants that cannot be imported (`unfit`), and killed mutants."""
 
     date: str
     mutants: int
     unfit: int
     killed: int
     versions: Mapping[str, str]
-    digest: str = ""  # of the code that was tried
+    digest: str = ""  # of the code at that time
 
     @property
     def survivors(self) -> int:
-        """How many no test noticed."""
+        """The number of mutants that no test detected."""
         return self.mutants - self.unfit - self.killed
 
     @property
     def percent(self) -> float:
-        """How many of a hundred were noticed, of those that could be imported."""
+        """The percentage of killed mutants among those that can be imported."""
         return 100 * self.killed / ((self.mutants - self.unfit) or 1)
 
 
-def read(file: Path = FILE) -> dict[str, Score]:
-    """The scores, by module."""
-    return {module: Score(**said) for module, said in json.loads(file.read_text()).items()} if file.exists() else {}
+def read_scores(file: Path = FILE) -> dict[str, Score]:
+    """Return the scores by module."""
+    return {module: Score(**data) for module, data in json.loads(file.read_text()).items()} if file.exists() else {}
 
 
-def write(scores: Mapping[str, Score], file: Path = FILE) -> None:
-    """Put these in the place of earlier ones of the same modules."""
-    said = {module: asdict(score) for module, score in sorted({**read(file), **scores}.items())}
-    file.write_text(json.dumps(said, indent=1) + "\n")
+def write_scores(scores: Mapping[str, Score], file: Path = FILE) -> None:
+    """Replace the scores of these modules in `file`."""
+    data = {module: asdict(score) for module, score in sorted({**read_scores(file), **scores}.items())}
+    file.write_text(json.dumps(data, indent=1) + "\n")

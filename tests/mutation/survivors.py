@@ -1,4 +1,4 @@
-"""The mutants that are known to survive, each with its reason: survivors.toml. Knows no tests."""
+"""The list of surviving mutants with their reasons: survivors.toml. Must not depend on tests."""
 
 import tomllib
 from collections.abc import Collection
@@ -10,16 +10,16 @@ FILE = Path(__file__).parent / "survivors.toml"
 
 @dataclass(frozen=True, order=True)
 class Survivor:
-    """A mutant that no test tells from the module itself: what its line becomes, and by which operator."""
+    """A mutant that no test detects: the line, the operator and the replacement of the line."""
 
     module: str
     line: str
     operator: str
-    becomes: str
+    replacement: str
 
 
-def read(file: Path = FILE) -> dict[Survivor, str]:
-    """The reason of each, in the order of the list."""
+def read_survivors(file: Path = FILE) -> dict[Survivor, str]:
+    """Return the survivors and their reasons, in the order of the file."""
     return {
         Survivor(module, entry["line"], *mutant): entry["reason"].strip()
         for module, entries in tomllib.loads(file.read_text()).items()
@@ -28,7 +28,7 @@ def read(file: Path = FILE) -> dict[Survivor, str]:
     }
 
 
-def compared(found: Collection[Survivor], modules: Collection[str]) -> tuple[list[Survivor], list[Survivor]]:
-    """Which of those found in these modules are not in the list, and which of the list were not found."""
-    listed = {survivor for survivor in read() if survivor.module in modules}
-    return sorted(set(found) - listed), sorted(listed - set(found))
+def compare(actual: Collection[Survivor], modules: Collection[str]) -> tuple[list[Survivor], list[Survivor]]:
+    """Return the survivors of these modules that are not listed, and the listed ones that did not survive."""
+    listed = {survivor for survivor in read_survivors() if survivor.module in modules}
+    return sorted(set(actual) - listed), sorted(listed - set(actual))

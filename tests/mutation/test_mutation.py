@@ -1,4 +1,4 @@
-"""The list of survivors, the scores and the page that tells both; no mutant is tried here."""
+"""The list of survivors, the scores and the page with both; no mutant is tested here."""
 
 from collections import Counter
 from dataclasses import replace
@@ -10,83 +10,98 @@ from . import code, page, scores, survivors
 from .scores import Score
 from .survivors import Survivor
 
-LISTED = survivors.read()
-ONE = Survivor("tokens.jwks", "if a < b:", "ReplaceComparisonOperator_Lt_LtE", "if a <= b:")
+LISTED = survivors.read_survivors()
+UNLISTED = Survivor("tokens.jwks", "if a < b:", "ReplaceComparisonOperator_Lt_LtE", "if a <= b:")
 
 
-def test_the_page_tells_what_was_found_and_why_it_is_no_gap() -> None:
+def test_readme_shows_the_published_scores_and_survivors() -> None:
     text = page.README.read_text()
-    assert page.written(text, scores.read(), LISTED) == text
+    assert page.replace_results(text, scores.read_scores(), LISTED) == text
 
 
-def test_every_survivor_is_counted_and_every_one_counted_is_listed() -> None:
-    counted = {module: score.survivors for module, score in scores.read().items() if score.survivors}
-    assert Counter(one.module for one in LISTED) == counted
+def test_number_of_listed_survivors_is_that_of_the_scores() -> None:
+    counts = {module: score.survivors for module, score in scores.read_scores().items() if score.survivors}
+    assert Counter(survivor.module for survivor in LISTED) == counts
 
 
 def test_survivors_are_lines_of_their_module() -> None:
-    # A module that has changed since its score may have other lines; the page says that it has changed.
-    unchanged = {module for module, score in scores.read().items() if score.digest == code.digest_of(module)}
-    texts = {module: " ".join(code.path_of(module).read_text().split()) for module in unchanged}
-    assert [one.line for one in LISTED if one.module in unchanged and one.line not in texts[one.module]] == []
+    # A module that has changed since its score may have other lines. The page marks it.
+    unchanged = {
+        module for module, score in scores.read_scores().items() if score.digest == code.compute_module_digest(module)
+    }
+    lines = [(survivor.module, survivor.line) for survivor in LISTED]
+    texts = {module: " ".join(code.get_path(module).read_text().split()) for module in unchanged}
+    assert [line for module, line in lines if module in unchanged and line not in texts[module]] == []
 
 
-def test_each_module_of_core_is_tried_or_has_a_reason() -> None:
-    assert code.modules() == code.TESTS.keys() | code.NOT_TRIED.keys()
-    assert scores.read().keys() <= code.TESTS.keys()
+def test_each_module_of_core_has_mutation_tests_or_a_reason() -> None:
+    assert code.list_modules() == code.TESTS.keys() | code.UNTESTED.keys()
+    assert scores.read_scores().keys() <= code.TESTS.keys()
 
 
-def test_page_states_that_a_module_has_changed_since_its_score(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So a change of core fails the first test of this file until the module is tried again, or the page says so."""
-    published, digest_of = page.README.read_text(), code.digest_of
-    tried = {module: replace(score, digest=digest_of(module)) for module, score in scores.read().items()}
-    now = page.written(published, tried, LISTED)
-    monkeypatch.setattr(code, "digest_of", lambda module: "another" if module == "tokens.jwks" else digest_of(module))
-    changed = [line for line in page.written(published, tried, LISTED).splitlines() if line not in now.splitlines()]
+def test_readme_marks_a_module_that_changed_since_its_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A change of core fails the first test of this file until the module is run again or the page is written."""
+    published, compute_digest = page.README.read_text(), code.compute_module_digest
+    unchanged = {
+        module: replace(score, digest=compute_digest(module)) for module, score in scores.read_scores().items()
+    }
+    before = page.replace_results(published, unchanged, LISTED)
+    monkeypatch.setattr(
+        code,
+        "compute_module_digest",
+        lambda module: "another" if module == "tokens.jwks" else compute_digest(module),
+    )
+    changed = [
+        line
+        for line in page.replace_results(published, unchanged, LISTED).splitlines()
+        if line not in before.splitlines()
+    ]
     assert [line.split("|")[1].strip() for line in changed] == ["`tokens.jwks`"]
-    assert changed[0].endswith("| has changed since |")
+    assert changed[0].endswith("| changed since |")
 
 
 @pytest.mark.parametrize(
     ("source", "is_the_same"),
     [
-        ('"""Other words."""\n\nx = 1  # why\n\ndef f():\n    """Doc."""\n    return x < 1\n', True),
+        ('"""Other text."""\n\nx = 1  # why\n\ndef f():\n    """Doc."""\n    return x < 1\n', True),
         ("x = 1\n\n\ndef f():\n    return x < 1", True),
         ("x = 1\ndef f():\n    return x <= 1\n", False),
         ('x = "1"\ndef f():\n    return x < 1\n', False),
         ("x = 1\ndef f():\n    return x < 1\nf()\n", False),
     ],
 )
-def test_digest_of_a_module_is_of_its_code_alone(source: str, is_the_same: bool) -> None:
-    ours = '"""Words."""\nx = 1\ndef f():\n    return x < 1\n'
-    assert (code.digest_of_source(source) == code.digest_of_source(ours)) is is_the_same
+def test_module_digest_ignores_comments_docstrings_and_space(source: str, is_the_same: bool) -> None:
+    original = '"""Text."""\nx = 1\ndef f():\n    return x < 1\n'
+    assert (code.compute_digest(source) == code.compute_digest(original)) is is_the_same
 
 
 def test_every_survivor_has_a_reason() -> None:
-    assert [one for one, reason in LISTED.items() if len(reason) < 20] == []
+    assert [survivor for survivor, reason in LISTED.items() if len(reason) < 20] == []
 
 
-def test_a_survivor_that_is_not_listed_and_one_that_is_no_more_are_told() -> None:
-    gone = next(iter(LISTED))
-    listed = [one for one in LISTED if one.module in ("tokens.jwks", gone.module) and one != gone]
-    assert survivors.compared([*listed, ONE], ["tokens.jwks", gone.module]) == ([ONE], [gone])
+def test_compare_returns_unlisted_and_killed_survivors() -> None:
+    killed = next(iter(LISTED))
+    listed = [
+        survivor for survivor in LISTED if survivor.module in ("tokens.jwks", killed.module) and survivor != killed
+    ]
+    assert survivors.compare([*listed, UNLISTED], ["tokens.jwks", killed.module]) == ([UNLISTED], [killed])
 
 
-def test_what_was_not_tried_is_not_missed() -> None:
-    assert survivors.compared([], []) == ([], [])
+def test_compare_ignores_modules_that_were_not_run() -> None:
+    assert survivors.compare([], []) == ([], [])
 
 
-def test_a_run_of_one_module_leaves_the_scores_of_the_others(tmp_path: Path) -> None:
+def test_written_scores_keep_those_of_other_modules(tmp_path: Path) -> None:
     file, old, new = (
         tmp_path / "scores.json",
         Score("2026-01-01", 9, 1, 6, {}),
         Score("2026-02-02", 9, 1, 8, {"x": "1"}),
     )
-    scores.write({"jwks": old, "token": old}, file)
-    scores.write({"jwks": new}, file)
-    assert scores.read(file) == {"jwks": new, "token": old}
+    scores.write_scores({"jwks": old, "token": old}, file)
+    scores.write_scores({"jwks": new}, file)
+    assert scores.read_scores(file) == {"jwks": new, "token": old}
 
 
-def test_what_cannot_be_imported_does_not_count() -> None:
+def test_unfit_mutants_do_not_count_in_the_score() -> None:
     score = Score("2026-01-01", mutants=9, unfit=1, killed=6, versions={})
     assert (score.survivors, score.percent) == (2, 75)

@@ -1,6 +1,6 @@
-"""A mutant on trial: the tests of core, run in a child that has all but the project imported already (not on Windows).
+"""Run the tests of core for a mutant, in a forked child process that has the dependencies imported (not on Windows).
 
-The child works in a copy of the project; nothing else is ever changed.
+The child process changes nothing but a copy of the project.
 """
 
 import gc
@@ -18,14 +18,14 @@ import pytest
 
 from tests.support.source import PACKAGE_DIRECTORY
 
-from .code import TESTS, path_of
+from .code import TESTS, get_path
 
 PROJECT = Path(__file__).resolve().parents[2]
-_COPIED = ("django_cognito", "tests", "pyproject.toml", "example_project")
-_MAX_MEMORY_BYTES = 4 * 2**30  # a mutant may ask for all there is
+_PATHS = ("django_cognito", "tests", "pyproject.toml", "example_project")
+_MAX_MEMORY_BYTES = 4 * 2**30  # a mutant may allocate without limit
 
-# What the tests import and a mutant cannot change: half a second a child.
-_IMPORTED_BEFORE = (
+# Modules of dependencies that the tests import: importing them first saves half a second for each child process.
+_PRELOADED = (
     "asyncio", "django.contrib.admin", "django.contrib.sessions.middleware", "django.core.management", "django.test",
     "hypothesis.internal.conjecture.engine", "hypothesis.strategies", "jwt", "orjson", "pybase64", "requests",
     "http.server", "unittest.mock", "cryptography.x509",
@@ -36,88 +36,88 @@ _UNFIT = 99
 
 
 class Trial:
-    """Tries the mutants of one module, in `copy`, a directory of its own.
+    """Test the mutants of one module in `copy`, an empty directory.
 
-    Raises RuntimeError where the tests fail without any mutant.
+    Raises RuntimeError if the tests fail without a mutant.
     """
 
     def __init__(self, module: str, copy: Path) -> None:
         self._module, self._copy = module, copy
-        for name in _COPIED:
-            _copy(PROJECT / name, copy / name)
-        for name in _IMPORTED_BEFORE:
+        for name in _PATHS:
+            _copy_path(PROJECT / name, copy / name)
+        for name in _PRELOADED:
             import_module(name)
-        gc.freeze()  # so that no child looks through all of it again
+        gc.freeze()  # so that the garbage collector of a child process ignores these objects
         self._is_ready = False
         self._stages: list[tuple[list[str], int]] = []
         files = [f"tests/core/{name}.py" for name in TESTS[module]]
         for stage in filter(None, (files[:1], files[1:])):
-            self._stages.append((stage, self._limit(stage)))
+            self._stages.append((stage, self._measure_limit(stage)))
         self._is_ready = True
 
-    def _limit(self, files: Sequence[str]) -> int:
-        """Seconds after which a mutant runs without end; with the tests as they are they have to pass."""
-        began = time.monotonic()
-        if self._status(files, limit=600):
-            raise RuntimeError(f"the tests do not pass as they are: {' '.join(files)}")
-        return 20 + 4 * round(time.monotonic() - began)
+    def _measure_limit(self, files: Sequence[str]) -> int:
+        """Run the tests without a mutant and return the time limit in seconds for a mutant."""
+        started = time.monotonic()
+        if self._run_in_child(files, limit=600):
+            raise RuntimeError(f"the tests fail without a mutant: {' '.join(files)}")
+        return 20 + 4 * round(time.monotonic() - started)
 
     def survives(self, source: str) -> bool | None:
-        """Whether no test tells the module from one with this `source`; None if that one cannot even be imported."""
-        relative = path_of(self._module).relative_to(PACKAGE_DIRECTORY.parent)
+        """Return whether the tests pass with this `source` of the module; None if it cannot be imported."""
+        relative = get_path(self._module).relative_to(PACKAGE_DIRECTORY.parent)
         path = self._copy / relative
         try:
             path.write_text(source)
-            statuses = (self._status(*stage) for stage in self._stages)
+            statuses = (self._run_in_child(*stage) for stage in self._stages)
             failed = next((status for status in statuses if status), 0)
         finally:
             shutil.copy2(PROJECT / relative, path)
         return None if failed == _UNFIT else not failed
 
-    def _status(self, files: Sequence[str], limit: int) -> int:
-        """How a child ends that runs the tests in these files; it is killed after `limit` seconds."""
+    def _run_in_child(self, files: Sequence[str], limit: int) -> int:
+        """Run the tests in these files in a child process and return its exit status. `limit` is in seconds."""
         child = os.fork()
         if not child:
             self._run(files, limit)
         try:
             return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         finally:
-            _end(child)
+            _kill_group(child)
 
     def _run(self, files: Sequence[str], limit: int) -> None:
-        """The child, which never comes back."""
+        """Run the tests in the child process. Never returns."""
         status = _UNFIT
         try:
             os.setpgid(0, 0)
-            signal.alarm(limit)  # nobody listens: the child ends
+            signal.alarm(limit)  # there is no handler, so the signal ends the process
             resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
-            silence = os.open(os.devnull, os.O_RDWR)
+            devnull = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):
-                os.dup2(silence, stream)
-            self._move()
+                os.dup2(devnull, stream)
+            self._enter_copy()
             import_module(f"django_cognito.core.{self._module}")
             status = pytest.main([*_OPTIONS, *files])
         finally:
             os._exit(status)
 
-    def _move(self) -> None:
-        """From the checkout to the copy."""
+    def _enter_copy(self) -> None:
+        """Change the directory and the import path from the checkout to the copy."""
         os.chdir(self._copy)
-        sys.dont_write_bytecode = self._is_ready  # that of the copied files is kept, that of mutants never
+        sys.dont_write_bytecode = self._is_ready  # bytecode is written for the copied files, not for mutants
         sys.path[:] = [str(self._copy), *(entry for entry in sys.path if Path(entry).resolve() != PROJECT)]
         for name in [name for name in sys.modules if name.partition(".")[0] in ("tests", "django_cognito")]:
             del sys.modules[name]
 
 
-def _copy(source: Path, to: Path) -> None:
+def _copy_path(source: Path, target: Path) -> None:
     if source.is_dir():
-        shutil.copytree(source, to, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3*"), dirs_exist_ok=True)
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3*"), dirs_exist_ok=True)
     else:
-        shutil.copy2(source, to)
+        shutil.copy2(source, target)
 
 
-def _end(child: int) -> None:
-    """End whatever the child has left running."""
+def _kill_group(child: int) -> None:
+    """Kill the process group of the child process."""
     try:
         os.killpg(child, signal.SIGKILL)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""A site whose pool is the scripted provider, and whose keys' ages go by a clock that stands."""
+"""Fixtures of a site whose pool is the scripted provider and whose cached keys age by a fixed clock."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -19,16 +19,16 @@ from .scenario import sign_in
 
 @pytest.fixture(autouse=True)
 def connections() -> Iterator[Connections]:
-    """The connections that the test made; none of them abroad."""
-    with watched() as seen:
-        yield seen
+    """Yield the connections that the test opens; assert that none leaves this host."""
+    with watched() as connections:
+        yield connections
         settle()
-    assert seen.abroad == []
+    assert connections.abroad == []
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """What the site's keys grow old by."""
+    """Return the clock that determines the age of the site's keys."""
     clock = Clock()
     monkeypatch.setattr(factories, "KeyStores", partial(KeyStores, now=clock))
     return clock
@@ -36,7 +36,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def provider(settings: Any, clock: Clock, db: None) -> Iterator[Provider]:
-    """The provider, without a fault; the site has never asked it anything."""
+    """Yield the provider without a fault; the site has sent it no request."""
     factories.discard_instances()
     with Provider(settings.COGNITO["USER_POOL_ID"], CLIENT_ID) as provider:
         settings.COGNITO = {**settings.COGNITO, **provider.settings}
@@ -46,18 +46,21 @@ def provider(settings: Any, clock: Clock, db: None) -> Iterator[Provider]:
 
 
 @pytest.fixture(params=["nobody", "bob"])
-def before(request: pytest.FixtureRequest, client: Client, provider: Provider) -> str:
-    """Who the browser is before something is refused, and must be after it; the provider has forgotten how."""
+def username_before(request: pytest.FixtureRequest, client: Client, provider: Provider) -> str:
+    """Return the username at the browser before a request is refused, which must be the same after it.
+
+    The provider has no record of the first sign-in.
+    """
     if request.param != "nobody":
         provider.username = request.param
         sign_in(client)
         provider.username = "alice"
-        factories.discard_instances()  # the keys are asked for anew
-    provider.asked.clear()
+        factories.discard_instances()  # the keys are fetched again
+    provider.called_endpoints.clear()
     return str(request.param)
 
 
 @pytest.fixture
 def profile_from_user_info(settings: Any, provider: Provider) -> None:
-    """A site that asks userInfo for the profile of whoever signs in."""
+    """Configure the site to read the user's profile from the userInfo endpoint."""
     settings.COGNITO = {**settings.COGNITO, "PROFILE_SOURCE": "userinfo"}

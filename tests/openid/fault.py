@@ -1,4 +1,4 @@
-"""What a provider does otherwise than Cognito: the switch of the scripted provider."""
+"""The deviations of the scripted provider from Cognito."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any
 
 from local_cognito_support.scripted_server import Step
 
-Changes = Mapping[str, Any]  # added to what Cognito sends, or instead of it; what is given as None is left out
+Changes = Mapping[str, Any]  # added to what Cognito sends, or in its place; None removes the name
 
 
 def _none() -> Changes:
@@ -15,23 +15,23 @@ def _none() -> Changes:
 
 @dataclass(frozen=True)
 class Fault:
-    """One way, or several, of not being Cognito. None at all: `Fault()`."""
+    """One or more deviations from Cognito; `Fault()` has none."""
 
     id_claims: Changes = field(default_factory=_none)
     access_claims: Changes = field(default_factory=_none)
     header: Changes = field(default_factory=_none)  # of the ID token
     is_signed: bool = True  # the ID token; else its third part is empty
-    signer: str = ""  # the key that signs the ID token, whatever the header says
-    keys: Mapping[str, str] = field(default_factory=dict)  # by `token_use`, those of the pool that are other ones
+    signer: str = ""  # the key that signs the ID token, independent of the header
+    keys: Mapping[str, str] = field(default_factory=dict)  # by `token_use`: keys that replace the pool's own
     answer: Changes = field(default_factory=_none)  # of the token endpoint
-    back: Changes = field(default_factory=_none)  # the parameters that the browser comes back with
+    callback_params: Changes = field(default_factory=_none)  # the query of the callback URL
     user_info: Changes = field(default_factory=_none)
     discovery: Changes = field(default_factory=_none)
-    steps: Mapping[str, Step] = field(default_factory=dict)  # by endpoint, in place of any answer
+    steps: Mapping[str, Step] = field(default_factory=dict)  # by endpoint: the step that replaces the response
 
 
 def changed(usual: Changes, changes: Changes) -> dict[str, Any]:
-    """`usual` with `changes` made."""
+    """Return `usual` with `changes` applied."""
     return {name: value for name, value in {**usual, **changes}.items() if value is not None}
 
 

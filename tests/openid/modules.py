@@ -1,8 +1,8 @@
-"""The relying-party modules of OpenID's conformance suite, and what the login makes of each.
+"""The relying-party modules of OpenID's conformance suite, and the result of each for the login.
 
-One table: the tests run it, and docs/login-defences.md shows it. Plans and modules have the suite's own names.
-Source: the suite's OIDCCClientBasicTestPlan and its sisters, and FAPI2SPFinalClientTestPlan, of which only those rows
-are borrowed that OpenID Connect's plans lack.
+The tests run this table and docs/login-defences.md shows it. Plans and modules have the suite's own names.
+Source: the suite's OIDCCClientBasicTestPlan and related plans, and FAPI2SPFinalClientTestPlan, of which the table has
+only the modules that OpenID Connect's plans lack.
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from typing import Literal
 
 from .fault import NO_FAULT, Fault
 
-Way = Literal["a sign-in", "a sign-in with a secret", "a refresh", "new keys", "userInfo"]
+Flow = Literal["a sign-in", "a sign-in with a secret", "a refresh", "new keys", "userInfo"]
 
 
 @dataclass(frozen=True)
 class Accepts:
-    """The person is signed in, and stays so."""
+    """The user is signed in and stays signed in."""
 
     def __str__(self) -> str:
         return "accepted"
@@ -24,20 +24,20 @@ class Accepts:
 
 @dataclass(frozen=True)
 class Refuses:
-    """A page with this code and status, after these questions to the provider; nothing has changed."""
+    """A failure page with this code and status, after calls of these endpoints; nothing else changes."""
 
     code: str
     status: int = 403
-    asks: tuple[str, ...] = ("token", "jwks")
-    because: str = ""  # where the suite expects it to be accepted, or leaves it open
+    calls: tuple[str, ...] = ("token", "jwks")
+    reason: str = ""  # if the suite expects acceptance or allows both
 
     def __str__(self) -> str:
-        return f"rejected: `{self.code}`" + (f" ({self.because})" if self.because else "")
+        return f"rejected: `{self.code}`" + (f" ({self.reason})" if self.reason else "")
 
 
 @dataclass(frozen=True)
-class Ends:
-    """A refresh is refused: the login is over, and the session with it."""
+class EndsLogin:
+    """A refresh is refused: the login and the session end."""
 
     def __str__(self) -> str:
         return "rejected: the login ends"
@@ -45,25 +45,25 @@ class Ends:
 
 @dataclass(frozen=True)
 class DoesNotApply:
-    """There is nothing that could be held to it."""
+    """The package has no feature that the module tests."""
 
-    because: str
+    reason: str
 
     def __str__(self) -> str:
-        return f"does not apply: {self.because}"
+        return f"does not apply: {self.reason}"
 
 
-Outcome = Accepts | Refuses | Ends | DoesNotApply
+Outcome = Accepts | Refuses | EndsLogin | DoesNotApply
 
 
 @dataclass(frozen=True)
 class Module:
-    """A module: its name, what the login makes of it, the provider's fault, and where the fault is met."""
+    """A module: its name, the result for the login, the provider's fault, and the flow in which the fault occurs."""
 
     name: str
     outcome: Outcome
     fault: Fault = NO_FAULT
-    way: Way = "a sign-in"
+    flow: Flow = "a sign-in"
 
 
 _OIDCC, _FAPI2 = "oidcc-client-test", "fapi2-security-profile-final-client-test"
@@ -75,7 +75,7 @@ _NO_FRONT_CHANNEL = DoesNotApply("Cognito loads no page of the site when a user 
 
 _SIG_NONE = Module(
     f"{_OIDCC}-idtoken-sig-none",
-    Refuses("invalid_signature", because="the suite allows both, because TLS could authenticate the token"),
+    Refuses("invalid_signature", reason="the suite allows both, because TLS could authenticate the token"),
     Fault(header={"alg": "none", "kid": None}, is_signed=False),
 )
 
@@ -90,64 +90,67 @@ PLANS: dict[str, tuple[Module, ...]] = {
         Module(f"{_OIDCC}-missing-iat", Refuses("invalid_claim"), Fault(id_claims={"iat": None})),
         Module(
             f"{_OIDCC}-kid-absent-single-jwks",
-            Refuses("invalid_signature", because=f"the suite expects it to be accepted; {_COGNITO_NAMES}"),
+            Refuses("invalid_signature", reason=f"the suite expects it to be accepted; {_COGNITO_NAMES}"),
             Fault(header={"kid": None}, keys={"id": "the-only-one", "access": "the-only-one"}),
         ),
         Module(
             f"{_OIDCC}-kid-absent-multiple-jwks",
-            Refuses("invalid_signature", because=f"the suite allows both; {_COGNITO_NAMES}"),
+            Refuses("invalid_signature", reason=f"the suite allows both; {_COGNITO_NAMES}"),
             Fault(header={"kid": None}),
         ),
         Module(f"{_OIDCC}-idtoken-sig-rs256", Accepts()),
         _SIG_NONE,
-        Module(f"{_OIDCC}-invalid-sig-rs256", Refuses("invalid_signature"), Fault(signer="nobody's")),
-        Module(f"{_OIDCC}-userinfo-bearer-header", Accepts(), way="userInfo"),
+        Module(f"{_OIDCC}-invalid-sig-rs256", Refuses("invalid_signature"), Fault(signer="unpublished")),
+        Module(f"{_OIDCC}-userinfo-bearer-header", Accepts(), flow="userInfo"),
         Module(f"{_OIDCC}-userinfo-bearer-body", DoesNotApply("Cognito reads the token only from the header")),
         Module(
             f"{_OIDCC}-userinfo-invalid-sub",
-            Refuses("user_info_mismatch", 400, asks=("token", "jwks", "user_info")),
-            Fault(user_info={"sub": "somebody-else"}),
-            way="userInfo",
+            Refuses("user_info_mismatch", 400, calls=("token", "jwks", "user_info")),
+            Fault(user_info={"sub": "another-user"}),
+            flow="userInfo",
         ),
         Module(f"{_OIDCC}-nonce-invalid", Refuses("nonce_mismatch"), Fault(id_claims={"nonce": "of-another-sign-in"})),
-        Module(f"{_OIDCC}-scope-userinfo-claims", Accepts(), way="userInfo"),
-        Module(f"{_OIDCC}-client-secret-basic", Accepts(), way="a sign-in with a secret"),
+        Module(f"{_OIDCC}-scope-userinfo-claims", Accepts(), flow="userInfo"),
+        Module(f"{_OIDCC}-client-secret-basic", Accepts(), flow="a sign-in with a secret"),
     ),
     "oidcc-client-config-certification-test-plan": (
         Module(f"{_OIDCC}-discovery-openid-config", _NO_DISCOVERY),
         Module(f"{_OIDCC}-discovery-jwks-uri-keys", Accepts()),
         Module(f"{_OIDCC}-discovery-issuer-mismatch", _NO_DISCOVERY),
         _SIG_NONE,
-        Module(f"{_OIDCC}-signing-key-rotation-just-before-signing", Accepts(), way="new keys"),
-        Module(f"{_OIDCC}-signing-key-rotation", Accepts(), way="new keys"),
+        Module(f"{_OIDCC}-signing-key-rotation-just-before-signing", Accepts(), flow="new keys"),
+        Module(f"{_OIDCC}-signing-key-rotation", Accepts(), flow="new keys"),
     ),
     "oidcc-client-refreshtoken-test-plan": (
-        Module(f"{_OIDCC}-refresh-token", Accepts(), way="a refresh"),
+        Module(f"{_OIDCC}-refresh-token", Accepts(), flow="a refresh"),
         Module(
             f"{_OIDCC}-refresh-token-invalid-issuer",
-            Ends(),
+            EndsLogin(),
             Fault(id_claims={"iss": "https://op.invalid/another"}),
-            way="a refresh",
+            flow="a refresh",
         ),
         Module(
-            f"{_OIDCC}-refresh-token-invalid-sub", Ends(), Fault(id_claims={"sub": "somebody-else"}), way="a refresh"
+            f"{_OIDCC}-refresh-token-invalid-sub",
+            EndsLogin(),
+            Fault(id_claims={"sub": "another-user"}),
+            flow="a refresh",
         ),
     ),
     "fapi2-security-profile-final-client-test-plan": (
         Module(
             f"{_FAPI2}-ensure-authorization-response-with-invalid-state-fails",
-            Refuses("state_unknown", 400, asks=()),
-            Fault(back={"state": "of-another-sign-in"}),
+            Refuses("state_unknown", 400, calls=()),
+            Fault(callback_params={"state": "of-another-sign-in"}),
         ),
         Module(
             f"{_FAPI2}-ensure-authorization-response-with-invalid-missing-state-fails",
-            Refuses("state_missing", 400, asks=()),
-            Fault(back={"state": None}),
+            Refuses("state_missing", 400, calls=()),
+            Fault(callback_params={"state": None}),
         ),
         Module(
             f"{_FAPI2}-invalid-authorization-response-iss",
-            Refuses("wrong_issuer", 400, asks=()),
-            Fault(back={"iss": "https://op.invalid/another"}),
+            Refuses("wrong_issuer", 400, calls=()),
+            Fault(callback_params={"iss": "https://op.invalid/another"}),
         ),
         Module(f"{_FAPI2}-remove-authorization-response-iss", DoesNotApply("Cognito sends no `iss` with the code")),
         Module(f"{_FAPI2}-invalid-missing-iss", Refuses("wrong_issuer"), Fault(id_claims={"iss": None})),
@@ -159,7 +162,7 @@ PLANS: dict[str, tuple[Module, ...]] = {
         ),
         Module(
             f"{_FAPI2}-valid-aud-as-array",
-            Refuses("invalid_claim", because="the suite expects it to be accepted; Cognito sends a string"),
+            Refuses("invalid_claim", reason="the suite expects it to be accepted; Cognito sends a string"),
             Fault(id_claims={"aud": ["1testclient23456789"]}),
         ),
         Module(f"{_FAPI2}-invalid-missing-exp", Refuses("invalid_claim"), Fault(id_claims={"exp": None})),
@@ -195,13 +198,15 @@ PLANS: dict[str, tuple[Module, ...]] = {
 MODULES = {module.name: module for plan in PLANS.values() for module in plan}
 
 
-def met(way: Way, outcome: type[Accepts | Refuses | Ends]) -> dict[str, Module]:
-    """The modules that are met on this way and have such an outcome, by name."""
-    return {name: each for name, each in MODULES.items() if each.way == way and isinstance(each.outcome, outcome)}
+def find_modules(flow: Flow, outcome: type[Accepts | Refuses | EndsLogin]) -> dict[str, Module]:
+    """Return the modules of this flow with such an outcome, by name."""
+    return {
+        name: module for name, module in MODULES.items() if module.flow == flow and isinstance(module.outcome, outcome)
+    }
 
 
 def rows() -> Iterator[str]:
-    """The table as the guide shows it."""
+    """Yield the rows of the table in docs/login-defences.md."""
     for plan, modules in PLANS.items():
         yield f"| **{plan}** | |"
         yield from (f"| `{module.name}` | {module.outcome} |" for module in modules)

@@ -1,12 +1,12 @@
-"""A scripted OpenID provider: a user pool's issuer and its domain on one origin, as Cognito plays them.
+"""A scripted OpenID provider: a user pool's issuer and its domain on one origin.
 
     with Provider(POOL_ID, CLIENT_ID) as provider:
         settings.COGNITO = {..., **provider.settings}
         provider.fault = Fault(id_claims={"iss": "https://op.invalid/"})
-        ... provider.asked ...
+        ... provider.called_endpoints ...
 
-It keeps to what Cognito sends, as the AWS developer guide has it, unless its fault says otherwise: codes for one use,
-PKCE by S256, a key of its own for each kind of token, no `iss` beside the code, and no new refresh token.
+Without a fault it sends what Cognito sends (source: AWS developer guide): single-use codes, PKCE with S256, one key
+for each kind of token, no `iss` with the code, and no new refresh token.
 """
 
 import base64
@@ -35,20 +35,20 @@ Form = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Grant:
-    """One person's sign-in at one app client."""
+    """The sign-in of one user at one app client."""
 
     username: str
-    asked: Form  # the authorization request
+    authorize_params: Form
 
     def common(self, issuer: str) -> dict[str, Any]:
-        """The claims that its tokens have in common, beside those of the person."""
-        return {"iss": issuer, "origin_jti": f"sign-in-{self.asked['state'][:8]}"}
+        """Return the claims that its tokens have in common, apart from those of the user."""
+        return {"iss": issuer, "origin_jti": f"sign-in-{self.authorize_params['state'][:8]}"}
 
 
 class Provider(ScriptedServer):
-    """The provider; `with` starts and stops it. `username` is who signs in at it.
+    """The provider; `with` starts and stops it. The user `username` signs in at it.
 
-    `asked` names the endpoints in the order in which they were asked; what is none of them is named by its path.
+    `called_endpoints` has the names of the endpoints in the order of the requests; an unknown path is listed as is.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Provider(ScriptedServer):
         self.user_pool_id, self.client_id, self.client_secret = user_pool_id, client_id, client_secret
         self.username = "alice"
         self.fault = NO_FAULT
-        self.asked: list[str] = []
+        self.called_endpoints: list[str] = []
         self.keys = {"id": "id-1", "access": "access-1"}
         self._codes: dict[str, Grant] = {}
         self._grants: dict[str, Grant] = {}  # by refresh token and by access token
@@ -74,56 +74,61 @@ class Provider(ScriptedServer):
 
     @property
     def issuer(self) -> str:
-        """The pool's issuer."""
+        """Return the pool's issuer."""
         return f"{self.url}/{self.user_pool_id}"
 
     @property
     def settings(self) -> dict[str, str]:
-        """The keys of COGNITO that make this the site's pool."""
+        """Return the settings in COGNITO that make this the site's pool."""
         secret = {"CLIENT_SECRET": self.client_secret} if self.client_secret else {}
         return {"USER_POOL_ID": self.user_pool_id, "ISSUER": self.issuer, "DOMAIN": self.url, **secret}
 
     @property
     def authorization_request(self) -> Form:
-        """The parameters of the most recent authorization request."""
+        """Return the parameters of the most recent authorization request."""
         paths = [request.path for request in self.requests if request.path.startswith("/oauth2/authorize?")]
         return _single(urlsplit(paths[-1]).query)
 
     @property
     def counts(self) -> Counter[str]:
-        """How often each endpoint was asked."""
-        return Counter(self.asked)
+        """Return the number of requests to each endpoint."""
+        return Counter(self.called_endpoints)
 
     def rotate(self) -> None:
-        """Sign with new keys from now on, and no longer publish the old ones. Cognito would, for a while."""
+        """Sign with new keys and stop publishing the old ones. Cognito publishes old keys for a while."""
         number = next(self._numbers)
         self.keys = {use: f"{use}-rotated-{number}" for use in self.keys}
 
     def _next(self, request: Request) -> Step:
-        super()._next(request)  # which keeps it
+        super()._next(request)  # which stores the request
         path = urlsplit(request.path).path
         endpoint = self._endpoints.get(path)
         name = endpoint.__name__ if endpoint else path
-        self.asked.append(name)
+        self.called_endpoints.append(name)
         if name in self.fault.steps:
             return self.fault.steps[name]
         return endpoint(request) if endpoint else Answer(404)
 
     def authorize(self, request: Request) -> Step:
-        """Send the browser back with a code, as if its person had signed in at once."""
-        asked = _single(urlsplit(request.path).query)
-        due = {"response_type": "code", "client_id": self.client_id, "code_challenge_method": "S256"}
-        if due.items() - asked.items() or not asked.keys() >= {"redirect_uri", "state", "nonce", "code_challenge"}:
-            return Answer(400)  # Cognito shows a page of its own
-        if "openid" not in asked.get("scope", "").split(" "):
+        """Redirect to the callback with a code, as if the user had signed in."""
+        params = _single(urlsplit(request.path).query)
+        required = {"response_type": "code", "client_id": self.client_id, "code_challenge_method": "S256"}
+        if required.items() - params.items() or not params.keys() >= {
+            "redirect_uri",
+            "state",
+            "nonce",
+            "code_challenge",
+        }:
+            return Answer(400)  # Cognito shows its own error page
+        if "openid" not in params.get("scope", "").split(" "):
             return Answer(400)  # OpenID Connect Core 3.1.2.1: without it the request is no OpenID request
         code = f"code-{next(self._numbers)}"
-        self._codes[code] = Grant(self.username, asked)
-        back = changed({"code": code, "state": asked["state"]}, self.fault.back)
-        return Answer(302, headers={"location": f"{asked['redirect_uri']}?{urlencode(back, doseq=True)}"})
+        self._codes[code] = Grant(self.username, params)
+        back = changed({"code": code, "state": params["state"]}, self.fault.callback_params)
+        return Answer(302, headers={"location": f"{params['redirect_uri']}?{urlencode(back, doseq=True)}"})
 
     def token(self, request: Request) -> Step:
-        """Tokens for a code or for a refresh token."""
+        """Return tokens for a code or for a refresh token."""
         form = _single(request.body.decode())
         if not self._is_client(request, form):
             return json_answer({"error": "invalid_client"}, 401)
@@ -131,30 +136,30 @@ class Provider(ScriptedServer):
             grant = self._grants.get(form["refresh_token"])
             return self._tokens(grant) if grant else _refused("invalid_grant")
         grant = self._codes.pop(form["code"], None)
-        if grant is None or not _is_redeemed(grant.asked, form):
+        if grant is None or not _is_redeemed(grant.authorize_params, form):
             return _refused("invalid_grant")
-        # Of five parts, as Cognito's are.
+        # Five parts, like Cognito's.
         refresh_token = f"eyJjdHkiOiJKV1QiLCJlbmMi.{next(self._numbers)}.iv.sealed.tag"
         self._grants[refresh_token] = grant
-        return self._tokens(grant, nonce=grant.asked["nonce"], refresh_token=refresh_token)
+        return self._tokens(grant, nonce=grant.authorize_params["nonce"], refresh_token=refresh_token)
 
     def user_info(self, request: Request) -> Step:
-        """What the pool says of the person of an access token. Truth is a text here."""
+        """Return the attributes of the access token's user. `email_verified` is a string, as Cognito sends it."""
         scheme, _, raw = request.headers.get("authorization", "").partition(" ")
         grant = self._grants.get(raw) if scheme == "Bearer" else None
         if grant is None:
             return json_answer({"error": "invalid_token"}, 401)
         name = grant.username
-        said = {
+        document = {
             "sub": read_unverified(raw)["sub"],
             "username": name,
             "email": f"{name}@example.com",
             "email_verified": "true",
         }
-        return json_answer(changed(said, self.fault.user_info))
+        return json_answer(changed(document, self.fault.user_info))
 
     def revoke(self, request: Request) -> Step:
-        """End a refresh token; what is none is no error."""
+        """Revoke a refresh token; an unknown token is no error."""
         form = _single(request.body.decode())
         if not self._is_client(request, form):
             return json_answer({"error": "invalid_client"}, 401)
@@ -162,12 +167,12 @@ class Provider(ScriptedServer):
         return Answer()
 
     def jwks(self, request: Request) -> Step:
-        """The public keys: of the two that sign now."""
+        """Return the two public keys of the current signing keys."""
         return json_answer(jwks(*sorted({*self._keys.values()})))
 
     def discovery(self, request: Request) -> Step:
-        """The document that the package does without."""
-        said = {
+        """Return the discovery document, which the package does not use."""
+        document = {
             "authorization_endpoint": f"{self.url}/oauth2/authorize",
             "end_session_endpoint": f"{self.url}/logout",
             "id_token_signing_alg_values_supported": ["RS256"],
@@ -181,23 +186,23 @@ class Provider(ScriptedServer):
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "userinfo_endpoint": f"{self.url}/oauth2/userInfo",
         }
-        return json_answer(changed(said, self.fault.discovery))
+        return json_answer(changed(document, self.fault.discovery))
 
     @property
     def _keys(self) -> Mapping[str, str]:
         return {**self.keys, **self.fault.keys}
 
     def _is_client(self, request: Request, form: Form) -> bool:
-        given = request.headers.get("authorization")
+        authorization = request.headers.get("authorization")
         if not self.client_secret:
-            return given is None and form.get("client_id") == self.client_id
+            return authorization is None and form.get("client_id") == self.client_id
         # RFC 6749 2.3.1: both are form-encoded before they are joined.
         basic = base64.b64encode(urlencode({self.client_id: self.client_secret}).replace("=", ":", 1).encode()).decode()
-        return given == f"Basic {basic}" and "client_secret" not in form
+        return authorization == f"Basic {basic}" and "client_secret" not in form
 
     def _tokens(self, grant: Grant, *, nonce: str | None = None, refresh_token: str | None = None) -> Step:
         fault = self.fault
-        access_token = self._signed("access", grant, {"scope": grant.asked["scope"], **fault.access_claims})
+        access_token = self._signed("access", grant, {"scope": grant.authorize_params["scope"], **fault.access_claims})
         self._grants[access_token] = grant
         id_claims = {"nonce": nonce, "at_hash": at_hash(access_token), **fault.id_claims}
         id_token = self._signed("id", grant, id_claims, header=fault.header, signer=fault.signer)
@@ -220,15 +225,15 @@ class Provider(ScriptedServer):
 
 
 def at_hash(access_token: str) -> str:
-    """OpenID Connect Core 3.1.3.6: the left half of the access token's SHA-256."""
+    """Return the left half of the access token's SHA-256 (OpenID Connect Core 3.1.3.6)."""
     return base64.urlsafe_b64encode(hashlib.sha256(access_token.encode()).digest()[:16]).rstrip(b"=").decode()
 
 
-def _is_redeemed(asked: Form, form: Form) -> bool:
-    """Whether `form` is of whoever made the request that a code answers."""
+def _is_redeemed(params: Form, form: Form) -> bool:
+    """Return whether `form` belongs to the authorization request with `params`."""
     digest = hashlib.sha256(form["code_verifier"].encode()).digest()
     challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-    return (form["redirect_uri"], challenge) == (asked["redirect_uri"], asked["code_challenge"])
+    return (form["redirect_uri"], challenge) == (params["redirect_uri"], params["code_challenge"])
 
 
 def _refused(error: str) -> Step:
@@ -236,5 +241,5 @@ def _refused(error: str) -> Step:
 
 
 def _single(encoded: str) -> dict[str, str]:
-    """A form or a query, each field once: what comes twice is an error of ours."""
+    """Return the fields of a form or a query; a repeated field is an error of the package."""
     return {name: value for name, (value,) in parse_qs(encoded, strict_parsing=True).items()}

@@ -1,4 +1,4 @@
-"""A browser's way through the provider, over HTTP, and the failure page at its end."""
+"""The steps of a sign-in at the provider, over HTTP, and its failure page."""
 
 from typing import Any
 
@@ -11,36 +11,39 @@ from .provider import Provider
 
 
 def sign_in(client: Client, **query: str) -> Any:
-    """A whole sign-in of `client`: the site's answer to whoever comes back."""
-    return client.get(come_back_from(way_in(client, **query)))
+    """Sign in with `client`; return the site's response to the callback."""
+    return client.get(follow_to_callback(start_sign_in(client, **query)))
 
 
-def way_in(client: Client, **query: str) -> str:
-    """Where the site sends a browser that wants to sign in."""
+def start_sign_in(client: Client, **query: str) -> str:
+    """Start a sign-in at the site; return the URL of its authorization request."""
     return str(client.get("/auth/login/", query)["Location"])
 
 
-def come_back_from(address: str) -> str:
-    """Where the provider sends the browser back to."""
-    return requests.get(address, allow_redirects=False, timeout=30).headers["Location"]
+def follow_to_callback(authorize_url: str) -> str:
+    """Send the authorization request; return the callback URL to which the provider redirects."""
+    return requests.get(authorize_url, allow_redirects=False, timeout=30).headers["Location"]
 
 
-def refusal(client: Client, provider: Provider, back: str, *, asks: tuple[str, ...], state: str | None = None) -> Any:
-    """The page with which the callback `back` is refused: nothing is changed by it, and no more is asked than `asks`.
+def refusal_page(
+    client: Client, provider: Provider, callback_url: str, *, calls: tuple[str, ...], state: str | None = None
+) -> Any:
+    """Open `callback_url` with `client`; return the failure page.
 
-    `state` is the one that the callback uses up.
+    Assert that nothing is changed and that just the endpoints `calls` are called. `state` is the sign-in that the
+    callback uses up.
     """
-    provider.asked.clear()
+    provider.called_endpoints.clear()
     with unchanged(client, except_state=state):
-        page = client.get(back)
-    assert provider.asked == list(asks)
+        page = client.get(callback_url)
+    assert provider.called_endpoints == list(calls)
     assert "django_cognito/login_failed.html" in [template.name for template in page.templates]
     assert "no-store" in page["Cache-Control"]
     return page
 
 
-def told(page: Any) -> tuple[int, str]:
-    """A failure page's status and code; it shows the code."""
+def read_failure(page: Any) -> tuple[int, str]:
+    """Return a failure page's status and code; assert that the page shows the code."""
     code: str = page.context["code"]
     assert f"<code>{code}</code>" in page.content.decode()
     return page.status_code, code

@@ -1,6 +1,7 @@
-"""The conformance modules of OpenID's suite, one by one, against the scripted provider. Each has its own name as id.
+"""The conformance modules of OpenID's suite against the scripted provider. The test id is the module's name.
 
-To the suite silence is a refusal; here a refusal is a page, the session as it was, no row, and no further question.
+The suite accepts silence as a refusal. These tests require a failure page, an unchanged session, no new row and no
+further request.
 """
 
 from typing import Any
@@ -17,42 +18,42 @@ from tests.support.scenarios.login import change_login, read_query, username_at
 from tests.support.scenarios.user_pool import COOLDOWN
 
 from .fault import Fault
-from .modules import MODULES, Accepts, DoesNotApply, Ends, Module, Outcome, Refuses, met
+from .modules import MODULES, Accepts, DoesNotApply, EndsLogin, Module, Outcome, Refuses, find_modules
 from .provider import SECRET, Provider, at_hash
-from .scenario import come_back_from, refusal, sign_in, told, way_in
+from .scenario import follow_to_callback, read_failure, refusal_page, sign_in, start_sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
-TAKEN: set[str] = set()
+COVERED: set[str] = set()
 
 
-def modules(way: Any, outcome: type[Outcome]) -> Any:
-    """Run the test for each module that is met on this way and has such an outcome."""
-    found = met(way, outcome)
-    assert found
-    TAKEN.update(found)
-    return pytest.mark.parametrize("module", found.values(), ids=found)
+def modules(flow: Any, outcome: type[Outcome]) -> Any:
+    """Run the test for each module of this flow with such an outcome."""
+    selected = find_modules(flow, outcome)
+    assert selected
+    COVERED.update(selected)
+    return pytest.mark.parametrize("module", selected.values(), ids=selected)
 
 
-def people() -> tuple[list[str], int, int]:
-    """Who is known, how many of them by a link, and how many logins there are."""
+def stored_users() -> tuple[list[str], int, int]:
+    """Return the usernames, the number of linked accounts and the number of logins."""
     names = [user.get_username() for user in get_user_model().objects.order_by("pk")]
     return names, CognitoUser.objects.count(), CognitoLogin.objects.count()
 
 
-def is_refused(client: Client, provider: Provider, module: Module) -> None:
-    """Whether a sign-in meets the module's fault, and is refused as the table has it."""
+def assert_refused(client: Client, provider: Provider, module: Module) -> None:
+    """Assert that a sign-in with the module's fault is refused with the outcome of the table."""
     assert isinstance(module.outcome, Refuses)
-    asked = way_in(client)
+    authorize_url = start_sign_in(client)
     provider.fault = module.fault
-    back = come_back_from(asked)
-    # A state that is not the browser's uses up none of its own.
-    state = None if "state" in module.fault.back else read_query(asked)["state"]
-    page = refusal(client, provider, back, asks=module.outcome.asks, state=state)
-    assert told(page) == (module.outcome.status, module.outcome.code)
+    callback_url = follow_to_callback(authorize_url)
+    # A state of another browser uses up none of this browser's pending sign-ins.
+    state = None if "state" in module.fault.callback_params else read_query(authorize_url)["state"]
+    page = refusal_page(client, provider, callback_url, calls=module.outcome.calls, state=state)
+    assert read_failure(page) == (module.outcome.status, module.outcome.code)
 
 
-def tokens_are_as_requested(provider: Provider) -> None:
+def assert_tokens_as_requested(provider: Provider) -> None:
     """Assert that `openid` and SCOPES were requested and granted, and that the stored ID token's `at_hash` holds."""
     tokens = store.decrypt_tokens(CognitoLogin.objects.get())
     assert provider.authorization_request["scope"] == "openid email profile"
@@ -62,82 +63,86 @@ def tokens_are_as_requested(provider: Provider) -> None:
 
 @modules("a sign-in", Accepts)
 @pytest.mark.defends("RP-11", "RP-24", "RP-25")
-def test_a_module_that_signs_in(client: Client, provider: Provider, module: Module) -> None:
+def test_module_is_accepted(client: Client, provider: Provider, module: Module) -> None:
     provider.fault = module.fault
     answer = sign_in(client, next="/mine/")
     assert (answer.status_code, answer["Location"], username_at(client)) == (302, "/mine/", "alice")
-    assert (people(), provider.asked) == ((["alice"], 1, 1), ["authorize", "token", "jwks"])
+    assert (stored_users(), provider.called_endpoints) == ((["alice"], 1, 1), ["authorize", "token", "jwks"])
     user = get_user_model().objects.get()
     assert (user.email, user.has_usable_password()) == ("alice@example.com", False)
-    tokens_are_as_requested(provider)
+    assert_tokens_as_requested(provider)
 
 
 @modules("a sign-in", Refuses)
 @pytest.mark.defends("RP-01", "RP-03", "RP-09", "RP-25")
-def test_a_module_that_is_refused(client: Client, provider: Provider, before: str, module: Module) -> None:
-    is_refused(client, provider, module)
-    assert username_at(client) == before
+def test_module_is_refused(client: Client, provider: Provider, username_before: str, module: Module) -> None:
+    assert_refused(client, provider, module)
+    assert username_at(client) == username_before
 
 
 @modules("a sign-in with a secret", Accepts)
-def test_a_module_with_a_secret_signs_in(client: Client, provider: Provider, settings: Any, module: Module) -> None:
-    provider.client_secret = SECRET  # good in the header alone; without it, nobody is signed in
-    assert told(sign_in(client)) == (400, "invalid_client")
+def test_module_with_client_secret_is_accepted(
+    client: Client, provider: Provider, settings: Any, module: Module
+) -> None:
+    provider.client_secret = SECRET  # accepted in the header only
+    assert read_failure(sign_in(client)) == (400, "invalid_client")
     settings.COGNITO = {**settings.COGNITO, **provider.settings}
     sign_in(client)
     assert username_at(client) == "alice"
-    tokens_are_as_requested(provider)
+    assert_tokens_as_requested(provider)
 
 
 @modules("userInfo", Accepts)
 @pytest.mark.defends("RP-18")
-def test_a_module_with_user_info_signs_in(
+def test_module_with_user_info_is_accepted(
     client: Client, provider: Provider, profile_from_user_info: None, module: Module
 ) -> None:
     provider.fault = Fault(user_info={"email": "of-user-info@example.com"})
     sign_in(client)
-    assert (username_at(client), provider.asked) == ("alice", ["authorize", "token", "jwks", "user_info"])
+    assert (username_at(client), provider.called_endpoints) == ("alice", ["authorize", "token", "jwks", "user_info"])
     assert get_user_model().objects.get().email == "of-user-info@example.com"
     request, tokens = provider.requests[-1], store.decrypt_tokens(CognitoLogin.objects.get())
     assert (request.method, request.path, request.body) == ("GET", "/oauth2/userInfo", b"")
     assert request.headers["authorization"] == f"Bearer {tokens.access_token}"
-    tokens_are_as_requested(provider)
+    assert_tokens_as_requested(provider)
 
 
 @modules("userInfo", Refuses)
 @pytest.mark.defends("RP-18")
-def test_a_module_whose_user_info_is_refused(
-    client: Client, provider: Provider, before: str, profile_from_user_info: None, module: Module
+def test_module_with_wrong_user_info_is_refused(
+    client: Client, provider: Provider, username_before: str, profile_from_user_info: None, module: Module
 ) -> None:
-    is_refused(client, provider, module)
-    assert username_at(client) == before
+    assert_refused(client, provider, module)
+    assert username_at(client) == username_before
 
 
 @modules("new keys", Accepts)
-def test_a_module_with_new_keys_signs_in(client: Client, provider: Provider, clock: Clock, module: Module) -> None:
-    sign_in(Client())  # the old keys are known
-    asked = way_in(client)
+def test_module_with_rotated_keys_is_accepted(client: Client, provider: Provider, clock: Clock, module: Module) -> None:
+    sign_in(Client())  # caches the old keys
+    authorize_url = start_sign_in(client)
     if module.name.endswith("-just-before-signing"):
-        back = come_back_from(asked)
+        callback_url = follow_to_callback(authorize_url)
         provider.rotate()
     else:
         provider.rotate()
-        back = come_back_from(asked)
+        callback_url = follow_to_callback(authorize_url)
     clock.forward(COOLDOWN)
-    provider.asked.clear()
-    assert client.get(back).status_code == 302
-    assert (username_at(client), provider.asked) == ("alice", ["token", "jwks"])
+    provider.called_endpoints.clear()
+    assert client.get(callback_url).status_code == 302
+    assert (username_at(client), provider.called_endpoints) == ("alice", ["token", "jwks"])
 
 
-def test_inside_the_cooldown_new_keys_are_refused_and_then_known(
-    client: Client, provider: Provider, before: str, clock: Clock
+def test_rotated_keys_are_refused_until_the_cooldown_has_passed(
+    client: Client, provider: Provider, username_before: str, clock: Clock
 ) -> None:
     sign_in(Client())
     provider.rotate()
-    asked = way_in(client)
-    page = refusal(client, provider, come_back_from(asked), asks=("token",), state=read_query(asked)["state"])
-    assert told(page) == (403, "unknown_key")
-    assert username_at(client) == before
+    authorize_url = start_sign_in(client)
+    page = refusal_page(
+        client, provider, follow_to_callback(authorize_url), calls=("token",), state=read_query(authorize_url)["state"]
+    )
+    assert read_failure(page) == (403, "unknown_key")
+    assert username_at(client) == username_before
     clock.forward(COOLDOWN)
     sign_in(client)
     assert username_at(client) == "alice"
@@ -145,35 +150,47 @@ def test_inside_the_cooldown_new_keys_are_refused_and_then_known(
 
 @modules("a refresh", Accepts)
 @pytest.mark.defends("RP-17")
-def test_a_module_that_refreshes(client: Client, provider: Provider, module: Module) -> None:
+def test_module_with_refresh_is_accepted(client: Client, provider: Provider, module: Module) -> None:
     sign_in(client)
     change_login(CognitoLogin.objects.get(), ends_in=-1)
-    provider.asked.clear()
-    assert (username_at(client), people(), provider.asked) == ("alice", (["alice"], 1, 1), ["token"])
+    provider.called_endpoints.clear()
+    assert (username_at(client), stored_users(), provider.called_endpoints) == ("alice", (["alice"], 1, 1), ["token"])
     assert CognitoLogin.objects.get().version == 1
 
 
-@modules("a refresh", Ends)
+@modules("a refresh", EndsLogin)
 @pytest.mark.defends("RP-17")
-def test_a_module_whose_refresh_is_refused(client: Client, provider: Provider, module: Module) -> None:
+def test_module_with_refused_refresh_ends_the_login(client: Client, provider: Provider, module: Module) -> None:
     sign_in(client)
     change_login(CognitoLogin.objects.get(), ends_in=-1)
-    provider.asked.clear()
+    provider.called_endpoints.clear()
     provider.fault = module.fault
     links = list(CognitoUser.objects.values())
-    assert (username_at(client), people(), provider.asked) == ("nobody", (["alice"], 1, 0), ["token", "revoke"])
+    assert (username_at(client), stored_users(), provider.called_endpoints) == (
+        "nobody",
+        (["alice"], 1, 0),
+        ["token", "revoke"],
+    )
     assert list(CognitoUser.objects.values()) == links
     assert store.SESSION_KEY not in client.session
 
 
 @pytest.mark.defends("RP-11")
 @pytest.mark.parametrize("wrong", [at_hash("another access token"), "", 5])
-def test_sign_in_with_wrong_at_hash_is_rejected(client: Client, provider: Provider, before: str, wrong: Any) -> None:
-    asked = way_in(client)
+def test_sign_in_with_wrong_at_hash_is_rejected(
+    client: Client, provider: Provider, username_before: str, wrong: Any
+) -> None:
+    authorize_url = start_sign_in(client)
     provider.fault = Fault(id_claims={"at_hash": wrong})
-    page = refusal(client, provider, come_back_from(asked), asks=("token", "jwks"), state=read_query(asked)["state"])
-    assert told(page) == (403, "at_hash_mismatch")
-    assert username_at(client) == before
+    page = refusal_page(
+        client,
+        provider,
+        follow_to_callback(authorize_url),
+        calls=("token", "jwks"),
+        state=read_query(authorize_url)["state"],
+    )
+    assert read_failure(page) == (403, "at_hash_mismatch")
+    assert username_at(client) == username_before
 
 
 @pytest.mark.defends("RP-11", "RP-17")
@@ -195,17 +212,15 @@ def test_sign_in_requests_the_configured_scopes(
 
 
 @pytest.mark.defends("RP-18", "RP-25")
-def test_a_sign_in_asks_neither_user_info_nor_discovery_so_nothing_of_them_is_believed(
-    client: Client, provider: Provider
-) -> None:
+def test_sign_in_calls_neither_user_info_nor_discovery(client: Client, provider: Provider) -> None:
     provider.fault = Fault(
-        user_info={"sub": "somebody-else", "username": "mallory"}, discovery={"issuer": "https://op.invalid/"}
+        user_info={"sub": "another-user", "username": "mallory"}, discovery={"issuer": "https://op.invalid/"}
     )
     sign_in(client)
     assert username_at(client) == "alice"
     assert provider.counts == {"authorize": 1, "token": 1, "jwks": 1}
 
 
-def test_every_module_is_met_or_does_not_apply() -> None:
+def test_every_module_is_tested_or_does_not_apply() -> None:
     applying = {name for name, module in MODULES.items() if not isinstance(module.outcome, DoesNotApply)}
-    assert applying == TAKEN
+    assert applying == COVERED

@@ -1,4 +1,4 @@
-"""The scripted provider keeps to what Cognito sends, so that a module's fault is the only one."""
+"""The scripted provider sends what Cognito sends, so that a module's fault is the only deviation."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ VERIFIER, CHALLENGE = (
 
 
 def code_of(provider: Provider, **changes: str) -> str:
-    """The code with which the browser comes back."""
-    asked = {
+    """Sign in; return the code of the callback."""
+    params = {
         "response_type": "code",
         "client_id": provider.client_id,
         "redirect_uri": CALLBACK,
@@ -33,23 +33,23 @@ def code_of(provider: Provider, **changes: str) -> str:
         "code_challenge_method": "S256",
         **changes,
     }
-    answer = requests.get(f"{provider.url}/oauth2/authorize", params=asked, allow_redirects=False, timeout=30)
+    answer = requests.get(f"{provider.url}/oauth2/authorize", params=params, allow_redirects=False, timeout=30)
     back = read_query(answer.headers["Location"])
     assert answer.headers["Location"].startswith(f"{CALLBACK}?")
     assert back == {"code": back["code"], "state": "the-state"}  # and no `iss`
     return back["code"]
 
 
-def ask(provider: Provider, path: str = "/oauth2/token", **form: str) -> Any:
+def post(provider: Provider, path: str = "/oauth2/token", **form: str) -> Any:
     return requests.post(f"{provider.url}{path}", data={"client_id": provider.client_id, **form}, timeout=30)
 
 
 def exchange(provider: Provider, code: str, **changes: str) -> Any:
     form = {"grant_type": "authorization_code", "redirect_uri": CALLBACK, "code_verifier": VERIFIER, **changes}
-    return ask(provider, code=code, **form)
+    return post(provider, code=code, **form)
 
 
-def test_a_code_gives_tokens_that_say_what_cognitos_say(provider: Provider) -> None:
+def test_tokens_for_a_code_have_the_claims_of_cognito(provider: Provider) -> None:
     answer = exchange(provider, code_of(provider)).json()
     assert answer.keys() == {"access_token", "id_token", "refresh_token", "token_type", "expires_in"}
     access, profile = (read_unverified(answer[name]) for name in ("access_token", "id_token"))
@@ -62,7 +62,7 @@ def test_a_code_gives_tokens_that_say_what_cognitos_say(provider: Provider) -> N
     assert (profile["nonce"], access["iss"]) == ("the-nonce", provider.issuer)
 
 
-def test_each_kind_of_token_has_a_key_of_its_own(provider: Provider) -> None:
+def test_id_and_access_tokens_have_separate_keys(provider: Provider) -> None:
     published = requests.get(f"{provider.issuer}/.well-known/jwks.json", timeout=30).json()["keys"]
     assert {key["kid"] for key in published} == {"id-1", "access-1"}
     provider.rotate()
@@ -71,67 +71,67 @@ def test_each_kind_of_token_has_a_key_of_its_own(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"code_verifier": "another" * 8}, {"redirect_uri": f"{CALLBACK}else/"}])
-def test_a_code_is_for_whoever_asked_for_it(provider: Provider, changes: dict[str, str]) -> None:
+def test_code_with_other_verifier_or_redirect_uri_is_refused(provider: Provider, changes: dict[str, str]) -> None:
     answer = exchange(provider, code_of(provider), **changes)
     assert (answer.status_code, answer.json()) == (400, {"error": "invalid_grant"})
 
 
-def test_a_code_is_good_once(provider: Provider) -> None:
+def test_code_is_redeemed_once(provider: Provider) -> None:
     code = code_of(provider)
     assert [exchange(provider, code).status_code for _ in range(2)] == [200, 400]
 
 
-def test_a_request_without_pkce_gets_no_code(provider: Provider) -> None:
-    asked = {"response_type": "code", "client_id": provider.client_id, "redirect_uri": CALLBACK, "state": "s"}
-    answer = requests.get(f"{provider.url}/oauth2/authorize", params=asked, allow_redirects=False, timeout=30)
+def test_authorization_request_without_pkce_is_refused(provider: Provider) -> None:
+    params = {"response_type": "code", "client_id": provider.client_id, "redirect_uri": CALLBACK, "state": "s"}
+    answer = requests.get(f"{provider.url}/oauth2/authorize", params=params, allow_redirects=False, timeout=30)
     assert (answer.status_code, "Location" in answer.headers) == (400, False)
 
 
-def test_a_refresh_brings_no_new_refresh_token_and_ends_with_its_revocation(provider: Provider) -> None:
+def test_refresh_returns_no_refresh_token_and_fails_after_revocation(provider: Provider) -> None:
     refresh_token = exchange(provider, code_of(provider)).json()["refresh_token"]
     assert refresh_token.count(".") == 4
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
-    answer = ask(provider, **form).json()
+    answer = post(provider, **form).json()
     assert answer.keys() == {"access_token", "id_token", "token_type", "expires_in"}
     assert "nonce" not in read_unverified(answer["id_token"])
-    assert [ask(provider, "/oauth2/revoke", token=refresh_token).status_code for _ in range(2)] == [200, 200]
-    assert ask(provider, **form).json() == {"error": "invalid_grant"}
+    assert [post(provider, "/oauth2/revoke", token=refresh_token).status_code for _ in range(2)] == [200, 200]
+    assert post(provider, **form).json() == {"error": "invalid_grant"}
 
 
 @pytest.mark.parametrize("path", ["/oauth2/token", "/oauth2/revoke"])
-def test_another_client_is_none(provider: Provider, path: str) -> None:
-    answer = ask(provider, path, client_id="another", token="t", grant_type="refresh_token", refresh_token="t")
+def test_unknown_client_id_is_invalid_client(provider: Provider, path: str) -> None:
+    answer = post(provider, path, client_id="another", token="t", grant_type="refresh_token", refresh_token="t")
     assert (answer.status_code, answer.json()) == (401, {"error": "invalid_client"})
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer a.b.c", "Basic eDp5"])
-def test_user_info_is_for_the_tokens_that_it_gave(provider: Provider, authorization: str) -> None:
+def test_user_info_without_a_valid_access_token_is_401(provider: Provider, authorization: str) -> None:
     headers = {"authorization": authorization}
     assert requests.get(f"{provider.url}/oauth2/userInfo", headers=headers, timeout=30).status_code == 401
 
 
-def test_user_info_can_lie_of_whom_it_speaks(provider: Provider) -> None:
+def test_fault_changes_the_user_info_response(provider: Provider) -> None:
     raw = exchange(provider, code_of(provider)).json()["access_token"]
-    provider.fault = Fault(user_info={"sub": "somebody-else", "email": None})
+    provider.fault = Fault(user_info={"sub": "another-user", "email": None})
     headers = {"authorization": f"Bearer {raw}"}
-    said = requests.get(f"{provider.url}/oauth2/userInfo", headers=headers, timeout=30).json()
-    assert said == {"sub": "somebody-else", "username": "alice", "email_verified": "true"}
+    document = requests.get(f"{provider.url}/oauth2/userInfo", headers=headers, timeout=30).json()
+    assert document == {"sub": "another-user", "username": "alice", "email_verified": "true"}
 
 
-def test_the_discovery_document_names_the_endpoints_that_are_there(provider: Provider) -> None:
-    said = requests.get(f"{provider.issuer}/.well-known/openid-configuration", timeout=30).json()
-    assert said["issuer"] == provider.issuer
-    addresses = {name: said[name] for name in said if name.endswith("_endpoint")}
-    assert addresses == {
+def test_discovery_document_lists_the_endpoints(provider: Provider) -> None:
+    document = requests.get(f"{provider.issuer}/.well-known/openid-configuration", timeout=30).json()
+    assert document["issuer"] == provider.issuer
+    endpoints = {name: document[name] for name in document if name.endswith("_endpoint")}
+    assert endpoints == {
         "authorization_endpoint": f"{provider.url}/oauth2/authorize",
         "token_endpoint": f"{provider.url}/oauth2/token",
         "userinfo_endpoint": f"{provider.url}/oauth2/userInfo",
         "revocation_endpoint": f"{provider.url}/oauth2/revoke",
         "end_session_endpoint": f"{provider.url}/logout",
     }
-    assert requests.get(said["jwks_uri"], timeout=30).json()["keys"]
+    assert requests.get(document["jwks_uri"], timeout=30).json()["keys"]
 
 
-def test_what_is_no_endpoint_is_noted_too(provider: Provider) -> None:
+def test_request_to_an_unknown_path_is_counted(provider: Provider) -> None:
     assert requests.get(f"{provider.url}/latest/meta-data/", timeout=30).status_code == 404
     assert provider.counts == {"/latest/meta-data/": 1}

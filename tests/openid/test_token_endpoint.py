@@ -1,6 +1,6 @@
-"""FI-01 and FI-12 to FI-19 at the token endpoint, met by a login through the views and by its renewal.
+"""FI-01 and FI-12 to FI-19 at the token endpoint, during a sign-in through the views and during a token refresh.
 
-An outage is 503 with Retry-After, a refusal 400, never the one for the other. Either leaves all as it was.
+An outage is 503 with Retry-After, a refusal is 400, and they are never confused. Neither changes stored data.
 """
 
 import socket
@@ -23,20 +23,19 @@ from tests.support.timeouts import HTTP_TIMEOUT_SECONDS
 
 from .fault import NO_FAULT, Fault
 from .provider import CLIENT_ID, Provider
-from .scenario import come_back_from, sign_in, told, way_in
-from .scenario import refusal as refused
+from .scenario import follow_to_callback, read_failure, refusal_page, sign_in, start_sign_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
-Faulty = Callable[[str], AbstractContextManager[None]]
+FaultContext = Callable[[str], AbstractContextManager[None]]
 BAIT = ("http://169.254.169.254/latest/meta-data/", "https://attacker.invalid/oauth2/token", "file:///etc/passwd")
-# Steps in place of the token endpoint's answer; those of FI-15 and FI-16 would take for ever.
-AWAY: dict[str, Callable[[], Step]] = {
+# Steps in place of the token endpoint's response; those of FI-15 and FI-16 would last forever.
+OUTAGES: dict[str, Callable[[], Step]] = {
     "FI-01 reset": Reset,
     **{f"FI-01 {status}": partial(Answer, status) for status in (429, 500, 502, 503, 504)},
     "FI-01 invalid_grant, and 500": partial(refusal, status=500),
     "FI-01 invalid_grant, and 429": partial(refusal, status=429),
-    "FI-01 a refusal in no word of OAuth": partial(refusal, "no word"),
+    "FI-01 unknown error code": partial(refusal, "not an error code"),
     **{
         f"FI-12 {name}": partial(json_answer, document)
         for name, document in KEYLESS.items()
@@ -52,15 +51,15 @@ AWAY: dict[str, Callable[[], Step]] = {
         for bait in BAIT
     },
 }
-EACH_STEP = pytest.mark.parametrize("fault", AWAY)
-REFUSED: dict[str, tuple[Step, str]] = {
+EACH_OUTAGE = pytest.mark.parametrize("fault", OUTAGES)
+REFUSALS: dict[str, tuple[Step, str]] = {
     **{
         f"{error}, {status}": (refusal(error, status), error)
         for error in ("invalid_client", "invalid_grant", "invalid_request", "invalid_scope", "unauthorized_client")
         for status in (400, 401)
     },
-    "a word that nobody knows": (refusal("of_their_own"), "sign_in_refused"),
-    "invalid_grant, as if all were well": (refusal(status=200), "malformed_response"),
+    "unknown error code": (refusal("of_their_own"), "sign_in_refused"),
+    "invalid_grant, 200": (refusal(status=200), "malformed_response"),
     **{
         f"FI-12 {name}": (json_answer(document), "malformed_response")
         for name, document in KEYLESS.items()
@@ -70,12 +69,12 @@ REFUSED: dict[str, tuple[Step, str]] = {
 
 
 @pytest.fixture
-def faulty(settings: Any, provider: Provider) -> Faulty:
-    """`with faulty(name)`: the token endpoint has this fault, and the site as much patience as that takes."""
+def token_endpoint_fault(settings: Any, provider: Provider) -> FaultContext:
+    """Return a context manager: the token endpoint has the fault `name`, and the site a timeout that fits it."""
 
     @contextmanager
     def fault_of(name: str) -> Iterator[None]:
-        provider.fault = Fault(steps={"token": AWAY[name]()})
+        provider.fault = Fault(steps={"token": OUTAGES[name]()})
         is_about_time = name.startswith(("FI-15", "FI-16"))
         with settings_of(settings, TOKEN_TIMEOUT_SECONDS=HASTE if is_about_time else HTTP_TIMEOUT_SECONDS):
             yield
@@ -85,74 +84,82 @@ def faulty(settings: Any, provider: Provider) -> Faulty:
 
 
 @pytest.mark.defends("RP-24", "RP-25")
-@EACH_STEP
-def test_an_outage_is_a_page_that_says_when_to_come_again(
-    client: Client, provider: Provider, before: str, faulty: Faulty, fault: str
+@EACH_OUTAGE
+def test_token_endpoint_outage_shows_a_page_with_retry_after(
+    client: Client, provider: Provider, username_before: str, token_endpoint_fault: FaultContext, fault: str
 ) -> None:
-    asked = way_in(client)
-    back = come_back_from(asked)
-    with faulty(fault):
-        is_unavailable(refused(client, provider, back, asks=("token",), state=read_query(asked)["state"]))
-    assert username_at(client) == before
+    authorize_url = start_sign_in(client)
+    callback_url = follow_to_callback(authorize_url)
+    with token_endpoint_fault(fault):
+        assert_unavailable(
+            refusal_page(client, provider, callback_url, calls=("token",), state=read_query(authorize_url)["state"])
+        )
+    assert username_at(client) == username_before
     sign_in(client)
     assert username_at(client) == "alice"
 
 
 @pytest.mark.defends("RP-24")
-@EACH_STEP
-def test_an_outage_at_a_renewal_ends_no_login(client: Client, provider: Provider, faulty: Faulty, fault: str) -> None:
+@EACH_OUTAGE
+def test_outage_during_a_refresh_keeps_the_login(
+    client: Client, provider: Provider, token_endpoint_fault: FaultContext, fault: str
+) -> None:
     sign_in(client)
     change_login(CognitoLogin.objects.get(), ends_in=-1)
-    provider.asked.clear()
-    with faulty(fault), unchanged(client):
+    provider.called_endpoints.clear()
+    with token_endpoint_fault(fault), unchanged(client):
         answer = client.get("/subject/")
     assert (answer.status_code, answer.json()["code"]) == (503, "cognito_unavailable")
     assert int(answer["Retry-After"]) > 0
-    assert provider.asked == ["token"]
+    assert provider.called_endpoints == ["token"]
     change_login(CognitoLogin.objects.get(), retry_in=-1)
     assert client.get("/subject/").status_code == 200
     assert CognitoLogin.objects.get().version == 1
 
 
 @pytest.mark.defends("RP-24")
-@pytest.mark.parametrize(("step", "code"), REFUSED.values(), ids=REFUSED)
-def test_a_refusal_is_a_page_and_no_outage(
-    client: Client, provider: Provider, before: str, step: Step, code: str
+@pytest.mark.parametrize(("step", "code"), REFUSALS.values(), ids=REFUSALS)
+def test_token_endpoint_refusal_shows_a_400_page(
+    client: Client, provider: Provider, username_before: str, step: Step, code: str
 ) -> None:
-    asked = way_in(client)
-    back = come_back_from(asked)
+    authorize_url = start_sign_in(client)
+    callback_url = follow_to_callback(authorize_url)
     provider.fault = Fault(steps={"token": step})
-    page = refused(client, provider, back, asks=("token",), state=read_query(asked)["state"])
-    assert (told(page), "Retry-After" in page) == ((400, code), False)
-    assert username_at(client) == before
+    page = refusal_page(client, provider, callback_url, calls=("token",), state=read_query(authorize_url)["state"])
+    assert (read_failure(page), "Retry-After" in page) == ((400, code), False)
+    assert username_at(client) == username_before
 
 
 @pytest.mark.defends("RP-24")
-def test_fi_01_and_fi_16_where_nobody_takes_the_call_it_is_an_outage(
-    client: Client, provider: Provider, before: str, settings: Any, unreachable: str
+def test_fi_01_fi_16_unreachable_token_endpoint_is_unavailable(
+    client: Client, provider: Provider, username_before: str, settings: Any, unreachable: str
 ) -> None:
-    with full_backlog() as full, socket.socket() as listener:
+    with full_backlog() as full_url, socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(8)  # and never accepts
-        for origin in (unreachable, full, f"http://127.0.0.1:{listener.getsockname()[1]}"):
-            asked = way_in(client)
-            back = come_back_from(asked)
+        for origin in (unreachable, full_url, f"http://127.0.0.1:{listener.getsockname()[1]}"):
+            authorize_url = start_sign_in(client)
+            callback_url = follow_to_callback(authorize_url)
             with settings_of(settings, DOMAIN=origin, TOKEN_TIMEOUT_SECONDS=HASTE):
-                is_unavailable(refused(client, provider, back, asks=(), state=read_query(asked)["state"]))
-            assert username_at(client) == before
+                assert_unavailable(
+                    refusal_page(client, provider, callback_url, calls=(), state=read_query(authorize_url)["state"])
+                )
+            assert username_at(client) == username_before
 
 
 @pytest.mark.defends("RP-24")
-def test_fi_17_a_name_that_cannot_be_resolved_is_an_outage_until_it_can(
-    client: Client, provider: Provider, before: str, settings: Any, monkeypatch: pytest.MonkeyPatch
+def test_fi_17_unresolvable_host_is_unavailable_until_it_resolves(
+    client: Client, provider: Provider, username_before: str, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": provider.url.replace("127.0.0.1", "localhost")}
-    asked = way_in(client)
-    back = come_back_from(asked)
+    authorize_url = start_sign_in(client)
+    callback_url = follow_to_callback(authorize_url)
     with monkeypatch.context() as patched:
         patched.setattr("django_cognito.core.http.deadline.socket.getaddrinfo", _unknown_name)
-        is_unavailable(refused(client, provider, back, asks=(), state=read_query(asked)["state"]))
-    assert username_at(client) == before
+        assert_unavailable(
+            refusal_page(client, provider, callback_url, calls=(), state=read_query(authorize_url)["state"])
+        )
+    assert username_at(client) == username_before
     sign_in(client)
     assert username_at(client) == "alice"
 
@@ -163,49 +170,55 @@ def _unknown_name(*_: Any, **__: Any) -> Any:
 
 @pytest.mark.defends("RP-24", "RP-25")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_fi_18_a_redirect_takes_the_code_to_no_other_server(
-    client: Client, provider: Provider, before: str, status: int
+def test_fi_18_redirect_of_the_token_endpoint_is_not_followed(
+    client: Client, provider: Provider, username_before: str, status: int
 ) -> None:
-    asked = way_in(client)
-    back = come_back_from(asked)
+    authorize_url = start_sign_in(client)
+    callback_url = follow_to_callback(authorize_url)
     with Provider(provider.user_pool_id, CLIENT_ID) as other:
         location = f"{other.url}/oauth2/token"
         provider.fault = Fault(steps={"token": Answer(status, headers={"location": location})})
-        is_unavailable(refused(client, provider, back, asks=("token",), state=read_query(asked)["state"]))
+        assert_unavailable(
+            refusal_page(client, provider, callback_url, calls=("token",), state=read_query(authorize_url)["state"])
+        )
         assert other.count == 0
-    assert username_at(client) == before
+    assert username_at(client) == username_before
 
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """The authority that this site trusts, see `trusted`."""
+    """Return the certificate authority that the site can trust, see `trusted_authority`."""
     folder: Path = tmp_path_factory.mktemp("authority")
     return Authority(folder)
 
 
 @pytest.fixture
-def trusted(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Authority:
-    """The same, trusted now."""
+def trusted_authority(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Authority:
+    """Trust the authority and return it."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
     return authority
 
 
 @pytest.mark.defends("RP-24")
-def test_fi_19_with_a_good_certificate_somebody_signs_in(
-    client: Client, provider: Provider, settings: Any, trusted: Authority
+def test_fi_19_sign_in_with_a_trusted_certificate_succeeds(
+    client: Client, provider: Provider, settings: Any, trusted_authority: Authority
 ) -> None:
-    with Provider(provider.user_pool_id, CLIENT_ID, tls=trusted.tls()) as secure:
+    with Provider(provider.user_pool_id, CLIENT_ID, tls=trusted_authority.tls()) as secure:
         settings.COGNITO = {**settings.COGNITO, **secure.settings}
         sign_in(client)
-        assert (username_at(client), secure.asked, provider.count) == ("alice", ["authorize", "token", "jwks"], 0)
+        assert (username_at(client), secure.called_endpoints, provider.count) == (
+            "alice",
+            ["authorize", "token", "jwks"],
+            0,
+        )
 
 
 @pytest.mark.defends("RP-24")
-@pytest.mark.parametrize("name", [*BAD_TLS, "an authority that is not trusted"])
-def test_fi_19_with_bad_tls_nothing_is_sent(
+@pytest.mark.parametrize("name", [*BAD_TLS, "an authority that is not trusted_authority"])
+def test_fi_19_nothing_is_sent_with_bad_tls(
     client: Client,
     provider: Provider,
-    before: str,
+    username_before: str,
     settings: Any,
     authority: Authority,
     monkeypatch: pytest.MonkeyPatch,
@@ -213,25 +226,27 @@ def test_fi_19_with_bad_tls_nothing_is_sent(
 ) -> None:
     if name in BAD_TLS:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
-    asked = way_in(client)
-    back = come_back_from(asked)
+    authorize_url = start_sign_in(client)
+    callback_url = follow_to_callback(authorize_url)
     tls = BAD_TLS[name](authority) if name in BAD_TLS else authority.tls()
-    with ScriptedServer(tls=tls) as bad, settings_of(settings, DOMAIN=bad.url):
-        is_unavailable(refused(client, provider, back, asks=(), state=read_query(asked)["state"]))
-        assert bad.count == 0
-    assert username_at(client) == before
+    with ScriptedServer(tls=tls) as bad_server, settings_of(settings, DOMAIN=bad_server.url):
+        assert_unavailable(
+            refusal_page(client, provider, callback_url, calls=(), state=read_query(authorize_url)["state"])
+        )
+        assert bad_server.count == 0
+    assert username_at(client) == username_before
 
 
-def is_unavailable(page: Any) -> None:
-    """Whether a page says that Cognito does not answer, and when to come again."""
-    assert told(page) == (503, "cognito_unavailable")
+def assert_unavailable(page: Any) -> None:
+    """Assert that a page reports Cognito as unavailable, with a Retry-After header."""
+    assert read_failure(page) == (503, "cognito_unavailable")
     assert int(page["Retry-After"]) > 0
     assert "cannot be reached" in page.content.decode()
 
 
 @contextmanager
 def settings_of(settings: Any, **keys: Any) -> Iterator[None]:
-    """These keys of COGNITO, while it is open."""
+    """Set these keys of COGNITO within the context."""
     before = settings.COGNITO
     settings.COGNITO = {**before, **keys}
     yield

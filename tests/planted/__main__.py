@@ -71,7 +71,7 @@ def _groups(patches: Sequence[Patch]) -> list[list[_Tests]]:
 
 
 def _problems_of(group: list[_Tests], project: Path) -> dict[_Tests, str]:
-    """Run the tests of a group without a patch; return why they prove nothing, '' if they pass.
+    """Run the tests of a group without a patch; return the reason why they cannot judge a patch, or '' if they pass.
 
     One run takes the whole group, which saves many starts of pytest; only if it fails does each entry get its own run.
     """
@@ -83,9 +83,9 @@ def _problems_of(group: list[_Tests], project: Path) -> dict[_Tests, str]:
 
 def _try(patch: Patch, problem: str, project: Path) -> tuple[Result, float]:
     """Return the result and the seconds it took; tests that do not pass without the patch prove nothing."""
-    began = time.monotonic()
+    started = time.monotonic()
     result = Result(Verdict.DOES_NOT_RUN, problem) if problem else try_patch(patch, project)
-    return result, time.monotonic() - began
+    return result, time.monotonic() - started
 
 
 def _report(patch: Patch, result: Result, seconds: float) -> Verdict:

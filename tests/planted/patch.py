@@ -2,9 +2,9 @@
 
 A patch file has header lines, an empty line, and a unified diff for `git apply` from the project's root:
 
-    promise: what must hold
-    tests: node ids of tests, and perhaps `-k EXPRESSION`, as for pytest
-    database: (may be left out) "mariadb" or "sqlite", if the tests need another database than PostgreSQL
+    promise: the behaviour that must hold
+    tests: node ids of tests, and optionally `-k EXPRESSION`, as for pytest
+    database: (optional) "mariadb" or "sqlite", if the tests need another database than PostgreSQL
 """
 
 import os
@@ -16,9 +16,9 @@ from itertools import pairwise
 from pathlib import Path
 
 DIRECTORY = Path(__file__).parent
-# What a fault may be planted in: the package, what its documents promise, and the bounds of its dependencies.
+# A patch may change the packages, their documents and the lower bounds of the dependencies.
 PLACES = ("django_cognito/", "packages/", "docs/", "pyproject.toml", "tests/lowest.txt")
-# Where the tests are that must notice.
+# A patch may name tests in these directories.
 TESTS = ("tests/", "packages/local-cognito/tests/")
 DATABASES = ("mariadb", "sqlite")
 _NAME = re.compile(r"\d\d-[a-z0-9]+(-[a-z0-9]+)*")
@@ -31,13 +31,13 @@ class PatchError(ValueError):
 
 @dataclass(frozen=True)
 class Patch:
-    """A planted fault: the promise that it breaks, and pytest's arguments for the tests that must notice."""
+    """A planted fault: the promise that it breaks, and pytest's arguments for the tests that must fail."""
 
     path: Path
     promise: str
     tests: tuple[str, ...]
     files: tuple[str, ...]
-    database: str = ""  # empty: that of the run
+    database: str = ""  # empty: the database of the run
 
     @property
     def name(self) -> str:
@@ -76,13 +76,13 @@ def read_patch(path: Path) -> Patch:
 
 
 def apply_patch(patch: Patch, project: Path, *options: str) -> str:
-    """Apply a patch to the project at `project`; with `--check` only try to. Return git's complaint, or ''."""
+    """Apply a patch to the project at `project`; with `--check` only try to. Return git's error, or ''."""
     # Below a Git work tree that it is not the root of, `git apply` would ignore all files and succeed.
     environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(project.resolve().parent)}
     environment = {name: value for name, value in environment.items() if name not in ("GIT_DIR", "GIT_WORK_TREE")}
     command = ["git", "apply", *options, str(patch.path.resolve())]
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
-    return done.stderr.strip() or "git apply failed" if done.returncode else ""
+    process = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    return process.stderr.strip() or "git apply failed" if process.returncode else ""
 
 
 def _path_of(name: str) -> str:
@@ -90,11 +90,11 @@ def _path_of(name: str) -> str:
 
 
 def _header(path: Path, head: str, name: str) -> str:
-    """Return the value of a header line; it may go on in indented lines."""
-    found = re.findall(rf"^{name}:(.*(?:\n[ \t]+\S.*)*)", head, re.MULTILINE)
-    if len(found) != 1 or not found[0].strip():
+    """Return the value of a header line; it may continue in indented lines."""
+    values = re.findall(rf"^{name}:(.*(?:\n[ \t]+\S.*)*)", head, re.MULTILINE)
+    if len(values) != 1 or not values[0].strip():
         raise PatchError(f"{path.name}: expected one header line '{name}: ...' before the diff")
-    return " ".join(found[0].split())
+    return " ".join(values[0].split())
 
 
 def _database(path: Path, head: str) -> str:
@@ -108,8 +108,8 @@ def _database(path: Path, head: str) -> str:
 
 def _tests(path: Path, line: str) -> tuple[str, ...]:
     arguments = tuple(shlex.split(line))
-    node_ids = [each for each in arguments if each.startswith(TESTS)]
-    expressions = [each for before, each in pairwise(arguments) if before == "-k"]
+    node_ids = [argument for argument in arguments if argument.startswith(TESTS)]
+    expressions = [argument for previous, argument in pairwise(arguments) if previous == "-k"]
     if not node_ids or len(node_ids) + 2 * len(expressions) != len(arguments):
         raise PatchError(f"{path.name}: 'tests:' takes node ids below tests/ and -k EXPRESSION, found: {line}")
     return arguments

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 from .patch import Patch, apply_patch
 
 PROJECT = Path(__file__).resolve().parents[2]
-LIMIT_SECONDS = 300  # a fault may make a test wait without end
+LIMIT_SECONDS = 300  # a fault can make a test hang
 _NOT_COPIED = shutil.ignore_patterns(
     ".git", ".tox", ".venv", ".hypothesis", ".*_cache", "__pycache__", "node_modules", "*.sqlite3*"
 )
@@ -24,7 +24,7 @@ _OPTIONS = ("-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider")
 
 
 class Verdict(Enum):
-    """What became of a fault. Only `KILLED` is good."""
+    """The result of a trial. Only `KILLED` is good."""
 
     KILLED = "killed"
     SURVIVED = "SURVIVED"
@@ -34,7 +34,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """A verdict, and what explains it: git's complaint, or the end of pytest's output."""
+    """A verdict and its explanation: the error of git, or the end of pytest's output."""
 
     verdict: Verdict
     detail: str = ""
@@ -51,7 +51,7 @@ class _Run:
 
 
 def run_unpatched(tests: tuple[str, ...], database: str = "", project: Path = PROJECT) -> str:
-    """Run tests as they are: return why a fault could not be judged by them, or '' if they pass."""
+    """Run tests without a patch; return the reason why they cannot judge a patch, or '' if they pass."""
     with _copy(project) as copy:
         run = _run_tests(tests, copy, database)
     if run.exit_code == 0 and run.passed:
@@ -62,8 +62,8 @@ def run_unpatched(tests: tuple[str, ...], database: str = "", project: Path = PR
 def try_patch(patch: Patch, project: Path = PROJECT) -> Result:
     """Apply the patch to a copy of the project and run its tests there."""
     with _copy(project) as copy:
-        if complaint := apply_patch(patch, copy):
-            return Result(Verdict.DOES_NOT_APPLY, complaint)
+        if error := apply_patch(patch, copy):
+            return Result(Verdict.DOES_NOT_APPLY, error)
         run = _run_tests(patch.tests, copy, patch.database)
     if run.exit_code == 0:
         return Result(Verdict.SURVIVED)
@@ -83,7 +83,7 @@ def _copy(project: Path) -> Iterator[Path]:
 def _run_tests(tests: tuple[str, ...], copy: Path, database: str) -> _Run:
     report = copy.parent / "report.xml"
     command = [sys.executable, "-W", "error", "-m", "pytest", *_OPTIONS, f"--junitxml={report}", *tests]
-    # The copy comes before an installed package, in the processes that tests start as well.
+    # The copy precedes an installed package, also in processes that tests start.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV_")}
     folders = os.pathsep.join([str(copy), str(copy / "packages" / "local-cognito")])
     environment |= {"PYTHONPATH": folders, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -99,7 +99,7 @@ def _run_tests(tests: tuple[str, ...], copy: Path, database: str) -> _Run:
         process.communicate()
         if not isinstance(error, subprocess.TimeoutExpired):
             raise
-        return _Run(None, 0, 0, f"no end within {LIMIT_SECONDS} seconds")
+        return _Run(None, 0, 0, f"timeout after {LIMIT_SECONDS} seconds")
     passed, failed = _counts(report)
     return _Run(process.returncode, passed, failed, "\n".join(output.splitlines()[-25:]))
 

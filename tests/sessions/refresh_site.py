@@ -34,7 +34,7 @@ def record_process(get_response: Any) -> Any:
 
 
 def show_username(request: Any) -> HttpResponse:
-    """Return the user's name; "nobody" for an anonymous user."""
+    """Return the username, or a fixed word for an anonymous user."""
     return HttpResponse(request.user.get_username() or "nobody")
 
 

@@ -10,33 +10,33 @@ from django_cognito.users.authentication import verify
 pytestmark = pytest.mark.usefixtures("cognito_down")
 
 
-def test_while_open_nothing_is_fetched() -> None:
+def test_trusted_keys_verify_without_a_fetch() -> None:
     with trusted_keys():
         assert verify(make_token())[0].username == "alice"
 
 
-def test_once_closed_all_is_forgotten() -> None:
+def test_trusted_keys_are_discarded_on_exit() -> None:
     with trusted_keys():
         raw = make_token()
     with pytest.raises(CognitoUnavailableError):
         verify(raw)
 
 
-def test_all_is_forgotten_where_the_test_fails() -> None:
+def test_trusted_keys_are_discarded_on_an_exception() -> None:
     with pytest.raises(ZeroDivisionError), trusted_keys():
         1 / 0  # noqa: B018
     with pytest.raises(CognitoUnavailableError):
         verify(make_token())
 
 
-def test_an_inner_one_leaves_the_outer_one_open() -> None:
+def test_nested_trusted_keys_leave_the_outer_keys() -> None:
     with trusted_keys():
         with trusted_keys():
             pass
         assert verify(make_token())[0].username == "alice"
 
 
-def test_an_inner_one_for_another_pool_leaves_the_outer_one_open(settings: Any) -> None:
+def test_nested_trusted_keys_of_another_pool_leave_the_outer_keys(settings: Any) -> None:
     outer = settings.COGNITO
     with trusted_keys():
         settings.COGNITO = {"USER_POOL_ID": "us-east-1_Other", "CLIENT_ID": "another"}
@@ -49,13 +49,13 @@ def test_an_inner_one_for_another_pool_leaves_the_outer_one_open(settings: Any) 
 @pytest.mark.parametrize(
     "changed", [{"LEEWAY_SECONDS": 0}, {"HTTP_TIMEOUT_SECONDS": 1}, {"USER_POOL_ID": "us-east-1_Other"}]
 )
-def test_settings_may_change_meanwhile(settings: Any, changed: dict[str, Any]) -> None:
+def test_trusted_keys_follow_changed_settings(settings: Any, changed: dict[str, Any]) -> None:
     with trusted_keys():
         settings.COGNITO = {**settings.COGNITO, **changed}
         assert verify(make_token())[0].username == "alice"
 
 
-def test_settings_may_be_broken_meanwhile(settings: Any) -> None:
+def test_trusted_keys_survive_invalid_settings(settings: Any) -> None:
     sound = settings.COGNITO
     with trusted_keys():
         settings.COGNITO = {}
@@ -64,7 +64,7 @@ def test_settings_may_be_broken_meanwhile(settings: Any) -> None:
         assert verify(make_token())[0].username == "alice"
 
 
-def test_broken_settings_are_told_at_once(settings: Any) -> None:
+def test_trusted_keys_with_invalid_settings_are_improperly_configured(settings: Any) -> None:
     settings.COGNITO = {}
     with pytest.raises(ImproperlyConfigured), trusted_keys():
         pass

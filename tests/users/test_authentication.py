@@ -34,10 +34,10 @@ def id_token(**claims: Any) -> str:
     return token(token_use="id", **claims)
 
 
-def code_of(*arguments: Any, **named: Any) -> str:
+def code_of(*arguments: Any, **keywords: Any) -> str:
     """Return the code of the raised TokenError; assert that nothing was written."""
     with pytest.raises(TokenError) as raised:
-        authenticate(*arguments, **named)
+        authenticate(*arguments, **keywords)
     assert not User.objects.exists()
     return raised.value.code
 
@@ -196,16 +196,16 @@ def test_aauthenticate_returns_the_same() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
-    ("named", "code"),
+    ("keywords", "code"),
     [
         ({"token_use": "id"}, "wrong_token_use"),
         ({"client_ids": ["x"]}, "wrong_client"),
         ({"nonce": "n"}, "nonce_mismatch"),
     ],
 )
-def test_aauthenticate_rejects_the_same(named, code) -> None:
+def test_aauthenticate_rejects_the_same(keywords, code) -> None:
     with pytest.raises(TokenError) as raised:
-        async_to_sync(aauthenticate)(token(), **named)
+        async_to_sync(aauthenticate)(token(), **keywords)
     assert raised.value.code == code
 
 

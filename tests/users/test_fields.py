@@ -16,8 +16,10 @@ def model(*constraints: Any, email: models.Field | None = None, **fields: models
     """Return a user model with these fields and constraints, registered for this test only."""
     with isolate_apps():
         meta = type("Meta", (), {"app_label": "custom_users", "constraints": list(constraints)})
-        named = {"Meta": meta, "__module__": __name__, "USERNAME_FIELD": "name", **fields}
-        return type("IsolatedUser", (AbstractBaseUser,), named if email is None else {**named, "email": email})
+        attributes = {"Meta": meta, "__module__": __name__, "USERNAME_FIELD": "name", **fields}
+        return type(
+            "IsolatedUser", (AbstractBaseUser,), attributes if email is None else {**attributes, "email": email}
+        )
 
 
 def test_email_field_of_a_model_without_email_is_none() -> None:

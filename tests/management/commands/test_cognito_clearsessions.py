@@ -22,7 +22,7 @@ def run() -> str:
 
 
 @pytest.mark.usefixtures("cognito_keys", "editors_may_change_groups")
-def test_clearsessions_removes_expired_groups_of_all_users_and_prints_how_many() -> None:
+def test_clearsessions_removes_expired_groups_and_prints_the_count() -> None:
     for name in ("alice", "bob", "carol"):
         authenticate(make_token(username=name, groups=["admins"]))
     CognitoUser.objects.exclude(username="carol").update(as_of=timezone.now() - timedelta(days=31))

@@ -22,49 +22,49 @@ call_command("local_cognito", *{arguments!r})
 """
 
 
-def test_it_does_not_run_where_debug_is_off() -> None:
+def test_local_cognito_command_requires_debug() -> None:
     with pytest.raises(CommandError, match="DEBUG"):
         call_command("local_cognito", port=0)
 
 
-def test_it_says_which_extra_it_needs(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_cognito_command_names_the_missing_extra(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DEBUG = True
-    monkeypatch.setitem(sys.modules, "local_cognito.__main__", None)  # what an import of it finds: nothing
+    monkeypatch.setitem(sys.modules, "local_cognito.__main__", None)  # the import fails
     with pytest.raises(CommandError, match=r"django-aws-cognito\[emulator\]"):
         call_command("local_cognito", port=0)
 
 
 @pytest.mark.parametrize(
-    ("options", "expected"), [({}, []), ({"port": 0, "state_dir": "here"}, ["--port=0", "--state-dir=here"])]
+    ("options", "expected"), [({}, []), ({"port": 0, "state_dir": "state"}, ["--port=0", "--state-dir=state"])]
 )
-def test_what_is_left_out_is_for_the_emulator_to_know(
+def test_local_cognito_command_passes_only_the_set_options(
     settings: Any, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], expected: list[str]
 ) -> None:
     settings.DEBUG = True
-    user_from_token: list[str] = []
-    monkeypatch.setattr("local_cognito.__main__.main", lambda arguments: user_from_token.extend(arguments) or 0)
+    arguments_of_main: list[str] = []
+    monkeypatch.setattr("local_cognito.__main__.main", lambda arguments: arguments_of_main.extend(arguments) or 0)
     call_command("local_cognito", **options)
-    assert user_from_token == expected
+    assert arguments_of_main == expected
 
 
-def test_what_the_emulator_refuses_is_its_exit_code(settings: Any, tmp_path: Path) -> None:
+def test_local_cognito_command_exits_with_code_of_the_emulator(settings: Any, tmp_path: Path) -> None:
     settings.DEBUG = True
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         call_command("local_cognito", port=0, seed=str(tmp_path / "missing.yaml"))
-    assert ended.value.code == 2
+    assert exit_info.value.code == 2
 
 
-def test_a_port_that_is_taken_is_its_exit_code(settings: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_local_cognito_command_exits_if_the_port_is_in_use(settings: Any, capfd: pytest.CaptureFixture[str]) -> None:
     settings.DEBUG = True
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+    with socket.socket() as used_port:
+        used_port.bind(("127.0.0.1", 0))
+        used_port.listen()
         with pytest.raises(SystemExit):
-            call_command("local_cognito", port=taken.getsockname()[1])
+            call_command("local_cognito", port=used_port.getsockname()[1])
     assert "cannot be used" in capfd.readouterr().err
 
 
-def test_it_serves_until_it_is_interrupted(tmp_path: Path) -> None:
+def test_local_cognito_command_serves_until_interrupted(tmp_path: Path) -> None:
     program = PROGRAM.format(arguments=["--port=0", "--issuer=aws", f"--state-dir={tmp_path}"])
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "DJANGO_COGNITO_TEST_DATABASE": "sqlite"}
     with subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True) as run:

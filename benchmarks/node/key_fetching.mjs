@@ -1,14 +1,14 @@
-// A contestant that fetches its keys: `node fetching.mjs MODULE FOLDER ORIGIN unknown|cold`, as fetching.py.
+// A contestant that fetches its keys: `node key_fetching.mjs MODULE FOLDER ORIGIN unknown|cold`, as key_fetching.py.
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 const [name, folder, origin, mode] = process.argv.slice(2);
-const scene = JSON.parse(readFileSync(`${folder}/scene.json`, "utf8"));
+const scenario = JSON.parse(readFileSync(`${folder}/scenario.json`, "utf8"));
 const tokens = readFileSync(`${folder}/tokens.txt`, "utf8").split("\n");
-const { prepareFetching } = await import(`./${name}.mjs`);
-const verify = prepareFetching(scene, origin);
+const { prepareKeyFetching } = await import(`./${name}.mjs`);
+const verify = prepareKeyFetching(scenario, origin);
 
-function madeUpKid(raw) {
+function replaceKid(raw) {
   const header = Buffer.from(JSON.stringify({ kid: randomUUID(), alg: "RS256" })).toString("base64url");
   return header + raw.slice(raw.indexOf("."));
 }
@@ -27,7 +27,7 @@ if (mode === "cold") {
   verdicts.push(...(await Promise.all(tokens.slice(0, 16).map(isAccepted))));
 } else {
   verdicts.push(await isAccepted(tokens[0]));
-  for (let number = 0; number < 1000; number++) verdicts.push(await isAccepted(madeUpKid(tokens[0])));
+  for (let number = 0; number < 1000; number++) verdicts.push(await isAccepted(replaceKid(tokens[0])));
 }
 const accepted = verdicts.filter(Boolean).length;
-console.log(JSON.stringify({ accepted, refused: verdicts.length - accepted }));
+console.log(JSON.stringify({ accepted, rejected: verdicts.length - accepted }));

@@ -1,6 +1,6 @@
-"""Copies what the suite reads to another directory: `python tests/away.py DIRECTORY`.
+"""Copy the files that the tests read to another directory: `python tests/copy_project.py DIRECTORY`.
 
-There the packages can only be imported from where they are installed, so that the wheels are what is tested.
+The copy contains no packages, so that the tests import the installed wheels.
 """
 
 import shutil
@@ -12,14 +12,14 @@ NAMES = (
     ".ci", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "benchmarks", "docs", "example_project",
     "packages", "pyproject.toml", "tests", "tox.ini",
 )  # fmt: skip
-LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "*.sqlite3*", "node_modules", "local_cognito")
+IGNORED = shutil.ignore_patterns("__pycache__", "*.sqlite3*", "node_modules", "local_cognito")
 
 
 def copy_to(directory: Path) -> None:
     """Copy all of `NAMES` into `directory`, which exists and is empty."""
     for source in (PROJECT / name for name in NAMES):
         if source.is_dir():
-            shutil.copytree(source, directory / source.name, ignore=LEFT_BEHIND)
+            shutil.copytree(source, directory / source.name, ignore=IGNORED)
         else:
             shutil.copy2(source, directory)
 

@@ -1,0 +1,30 @@
+"""Compare the coverage of the last run with its limits: `python -m tests.coverage_limits [ARGUMENTS OF PYTEST]`.
+
+A run with arguments is a run of some tests only; it is not measured.
+"""
+
+import sys
+
+import coverage
+
+LIMITS = (
+    ("core", 100, {"include": "*/django_cognito/core/*"}),
+    ("other packages", 99, {"omit": "*/django_cognito/core/*"}),
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Report the coverage of each part of the package; return 0 if every limit is reached."""
+    if arguments:
+        return 0
+    measured = coverage.Coverage()
+    measured.load()
+    low = False
+    for part, limit, files in LIMITS:
+        print(f"\nCoverage of {part}, lines and branches; at least {limit} %:", flush=True)
+        low |= measured.report(**files, precision=2) < limit
+    return int(low)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
