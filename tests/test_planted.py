@@ -107,8 +107,9 @@ def test_selection_is_a_number_or_a_part_of_the_name(selection: str, expected: b
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A project with one function and one test."""
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a project with one function and one test. Its runs of pytest load no installed plugin, to start quickly."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     project = tmp_path / "project"
     for name, text in {"django_cognito/__init__.py": CODE, "tests/test_answer.py": TESTS}.items():
         (project / name).parent.mkdir(parents=True)
@@ -132,6 +133,7 @@ def test_runner_prints_the_verdict_of_each_patch(project: Path, capsys: pytest.C
         "unnoticed": HEAD + DIFF.format(value="40 + 2"),
         "outdated": HEAD + DIFF.replace("return 42", "return 7"),
         "unreadable": HEAD + DIFF.format(value="("),
+        "unnamed": HEAD + DIFF.format(value="answers"),
         "untested": HEAD.replace("::test_", "::no_") + DIFF.format(value=41),
     }
     assert run(project, "--jobs", "3", **patches) == 1
@@ -142,9 +144,10 @@ def test_runner_prints_the_verdict_of_each_patch(project: Path, capsys: pytest.C
         "unnoticed": "SURVIVED",
         "outdated": "does not apply",
         "unreadable": "tests do not run",
+        "unnamed": "tests do not run",
         "untested": "tests do not run",
     }
-    assert printed.splitlines()[-1] == "1 killed, 1 SURVIVED, 1 does not apply, 2 tests do not run"
+    assert printed.splitlines()[-1] == "1 killed, 1 SURVIVED, 1 does not apply, 3 tests do not run"
 
 
 def test_runner_succeeds_if_all_selected_are_killed(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
