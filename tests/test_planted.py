@@ -4,6 +4,7 @@ import ast
 import re
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,22 @@ def test_patch_applies_and_names_tests_that_exist(patch: Patch, tmp_path: Path) 
         path = source.PROJECT_DIRECTORY / name
         assert path.exists(), node_id
         assert not inside or "::".join(inside) in set(functions_in(path)), node_id
+    texts = "".join(read_tests(node_id) for node_id in patch.node_ids)
+    assert [word for word in words_of_expression(patch) if word not in texts] == []
+
+
+def words_of_expression(patch: Patch) -> set[str]:
+    """Return the words of `-k` in lower case, as pytest compares them."""
+    expressions = [argument for option, argument in pairwise(patch.tests) if option == "-k"]
+    return {word for word in re.findall(r"[^\s()]+", " ".join(expressions).lower()) if word not in {"and", "not", "or"}}
+
+
+def read_tests(node_id: str) -> str:
+    """Return the text of the test files of `node_id` in lower case; it contains the names and the ids of parameters."""
+    path = source.PROJECT_DIRECTORY / node_id.partition("::")[0]
+    return "".join(
+        file.name + file.read_text(encoding="utf-8").lower() for file in [path, *path.glob("**/*.py")] if file.is_file()
+    )
 
 
 def functions_in(path: Path) -> Iterator[str]:
@@ -108,7 +125,7 @@ def test_selection_is_a_number_or_a_part_of_the_name(selection: str, expected: b
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a project with one function and one test. Its runs of pytest load no installed plugin, to start quickly."""
+    """Return a project with one function and one test. Its runs of pytest load no plugins, so that they start quickly."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     project = tmp_path / "project"
     for name, text in {"django_cognito/__init__.py": CODE, "tests/test_answer.py": TESTS}.items():

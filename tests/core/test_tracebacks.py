@@ -21,13 +21,13 @@ def inner(secret: str) -> None:
 
 
 @clear_frame_locals
-def plain(secret: str, *, named: str) -> None:
-    both = [secret, named]
+def plain(secret: str, *, keyword: str) -> None:
+    both = [secret, keyword]
     inner(both[0])
 
 
 @clear_frame_locals
-def translating(secret: str, *, named: str) -> None:
+def translating(secret: str, *, keyword: str) -> None:
     try:
         inner(secret)
     except KeyError as error:
@@ -35,22 +35,22 @@ def translating(secret: str, *, named: str) -> None:
 
 
 @clear_frame_locals
-def failing_twice(secret: str, *, named: str) -> None:
+def failing_twice(secret: str, *, keyword: str) -> None:
     try:
         inner(secret)
     finally:
-        inner(named)
+        inner(keyword)
 
 
 @clear_frame_locals
-async def waiting(secret: str, *, named: str) -> None:
+async def waiting(secret: str, *, keyword: str) -> None:
     await asyncio.sleep(0)
     inner(secret)
 
 
 @clear_frame_locals
-async def awaiting_others(secret: str, *, named: str) -> None:
-    await asyncio.gather(waiting(secret, named=named))
+async def awaiting_others(secret: str, *, keyword: str) -> None:
+    await asyncio.gather(waiting(secret, keyword=keyword))
 
 
 def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -71,7 +71,7 @@ CALLERS = ("run", "test_called_frames_have_no_locals_but_stay_in_the_traceback")
 @pytest.mark.parametrize("function", [plain, translating, failing_twice, waiting, awaiting_others])
 def test_called_frames_have_no_locals_but_stay_in_the_traceback(function: Callable[..., Any]) -> None:
     with pytest.raises((KeyError, ValueError)) as failed:
-        run(function, A, named=B)
+        run(function, A, keyword=B)
     variables = [frame.f_locals for frame in frames(failed.value) if frame.f_code.co_name not in CALLERS]
     assert len(variables) > 1
     assert "secret" not in repr(variables)
@@ -106,7 +106,7 @@ def test_running_frames_keep_their_locals() -> None:
         inner(local)
     except KeyError:
         with pytest.raises(KeyError):
-            plain(A, named=B)
+            plain(A, keyword=B)
     assert local == "unchanged"
 
 
@@ -143,7 +143,7 @@ def test_caller_that_handles_an_error_keeps_its_locals() -> None:
             inner(secret)
         except KeyError:
             with pytest.raises(KeyError):
-                await sync_to_async(plain, thread_sensitive=False)(A, named=B)
+                await sync_to_async(plain, thread_sensitive=False)(A, keyword=B)
         return secret
 
     assert asyncio.run(asyncio.wait_for(caller(A), 20)) == A
