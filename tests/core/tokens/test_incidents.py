@@ -11,7 +11,7 @@ import pytest
 
 from django_cognito.core import TokenVerifier, UserPool
 from django_cognito.core.errors import MalformedTokenError
-from tests.support.signing import b64, jwk, jwks, sign
+from tests.support.signing import b64, jwk, sign
 
 from .forging import (
     HEADER,
@@ -54,6 +54,7 @@ def nested(depth: int, opening: str, closing: str) -> bytes:
         pytest.param(b'\xff\xfe{"a":1}', id="a byte order mark of UTF-16"),
         pytest.param(b"\xa0{}", id="a space beyond JSON's"),
         pytest.param(nested(40, "[", "]"), id="nested"),
+        pytest.param(b'{"a":' + b"[" * 5_000, id="lists that are not closed"),
         pytest.param(nested(3_000, "[", "]"), id="nested beyond Python's limit"),
         pytest.param(nested(2_000, '{"a":', "}"), id="objects nested beyond Python's limit"),
         pytest.param(b'{"a": ' + b"1" * 5_000 + b"}", id="a number beyond Python's limit"),
@@ -194,58 +195,10 @@ def test_client_id_of_another_pool_is_refused(two_pools: TokenVerifier) -> None:
 def test_both_issuer_forms_belong_to_one_pool() -> None:
     both = UserPool(POOL.user_pool_id, client_ids=POOL.client_ids, issuer=POOL.issuer_forms)
     verifier = make_verifier(both, OTHER_POOL)
-    assert [verifier.verify(sign(access_claims(iss=issuer))).user_pool_id for issuer in POOL.issuer_forms] == [
-        POOL.user_pool_id
-    ] * 2
+    for issuer in POOL.issuer_forms:
+        token = verifier.verify(sign(access_claims(iss=issuer)))
+        assert (token.issuer, token.user_pool_id) == (issuer, POOL.user_pool_id)
     assert (
         error_code(sign(access_claims(iss=OTHER_POOL.issuer_forms[1], client_id="9otherclient")), verifier)
         == "wrong_issuer"
     )
-
-
-# Cached tokens
-
-
-OTHER_EXPECTATIONS = {
-    "another use": {"token_use": "id"},
-    "another client": {"client_ids": ("2appclient",)},
-    "no client": {"client_ids": ()},
-    "a nonce": {"nonce": "sent"},
-}
-
-
-@pytest.mark.parametrize("expected", [pytest.param(value, id=name) for name, value in OTHER_EXPECTATIONS.items()])
-def test_cached_token_is_checked_against_each_call(expected: dict[str, Any]) -> None:
-    verifier = make_verifier()
-    assert verifier.verify(GOOD)
-    assert error_code(GOOD, verifier, **expected) in ("wrong_token_use", "wrong_client", "nonce_mismatch")
-    assert verifier.verify(GOOD)
-
-
-@pytest.mark.parametrize(("moment", "expected"), [(3_560, "token_expired"), (-200, "token_not_yet_valid")])
-def test_cached_token_is_checked_against_the_clock(moment: int, expected: str) -> None:
-    clock = [NOW]
-    verifier = make_verifier(now=lambda: clock[0])
-    assert verifier.verify(GOOD)
-    clock[0] += moment
-    assert error_code(GOOD, verifier) == expected
-    clock[0] = NOW
-    assert verifier.verify(GOOD)
-
-
-@pytest.mark.parametrize(
-    ("keys", "expected"), [(jwks("two"), "unknown_key"), ({"keys": [jwk("two", kid="one")]}, "invalid_signature")]
-)
-def test_cached_token_is_checked_against_the_current_keys(keys: Any, expected: str) -> None:
-    verifier = make_verifier()
-    assert verifier.verify(GOOD)
-    verifier.load_jwks(POOL, keys)
-    assert error_code(GOOD, verifier) == expected
-
-
-def test_refused_token_is_not_cached() -> None:
-    verifier = make_verifier()
-    raw = sign(access_claims(client_id="2appclient"))
-    assert [error_code(raw, verifier, client_ids=("1webclient",)) for _ in range(2)] == ["wrong_client"] * 2
-    assert verifier.verify(raw)
-    assert error_code(raw, verifier, client_ids=("1webclient",)) == "wrong_client"

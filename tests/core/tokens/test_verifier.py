@@ -164,13 +164,12 @@ def test_refusal_has_the_pool_and_the_accepted_client(raw: str, client_id: str) 
 # Pools
 
 
-def test_each_pool_accepts_only_its_own_tokens() -> None:
+def test_kid_of_another_pool_is_unknown() -> None:
     verifier = make_verifier([POOL, OTHER_POOL])
     verifier.load_jwks(OTHER_POOL, jwks("two"))
     other_claims = changed(ACCESS, iss=OTHER_POOL.issuers[0], client_id="9otherclient")
     assert verifier.verify(sign(other_claims, key="two")).user_pool_id == OTHER_POOL.user_pool_id
     assert refusal(sign(other_claims, key="one"), verifier).code == "unknown_key"
-    assert type(refusal(sign(changed(other_claims, client_id="1webclient"), key="two"), verifier)) is ClientError
 
 
 def test_other_issuer_form_is_refused_with_a_hint() -> None:
@@ -178,12 +177,6 @@ def test_other_issuer_form_is_refused_with_a_hint() -> None:
     error = refusal(sign(changed(ACCESS, iss=other)))
     assert type(error) is IssuerError
     assert f"add '{other}' to ISSUER" in str(error)
-
-
-def test_pool_may_have_several_issuers() -> None:
-    pool = UserPool(POOL.user_pool_id, client_ids="1webclient", issuer=POOL.issuer_forms)
-    verifier = make_verifier(pool)
-    assert {verifier.verify(sign(changed(ACCESS, iss=issuer))).issuer for issuer in pool.issuers} == set(pool.issuers)
 
 
 # Claims
