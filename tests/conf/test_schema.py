@@ -295,9 +295,9 @@ def test_pools_inherit_the_settings_of_the_site() -> None:
     ],
 )
 def test_invalid_pools_are_problems_that_name_the_pool(pools, expected) -> None:
-    found = find_problems({"POOLS": pools})
-    assert [problem.id for problem in found] == [f"django_cognito.{number}" for number, _ in expected]
-    for problem, (number, hint) in zip(found, expected, strict=True):
+    problems = find_problems({"POOLS": pools})
+    assert [problem.id for problem in problems] == [f"django_cognito.{number}" for number, _ in expected]
+    for problem, (number, hint) in zip(problems, expected, strict=True):
         assert hint in problem.hint
         assert number == "E006" or "COGNITO['POOLS']" in problem.message
 
@@ -305,12 +305,12 @@ def test_invalid_pools_are_problems_that_name_the_pool(pools, expected) -> None:
 def test_aliases_of_one_pool_share_it_with_all_clients(settings) -> None:
     tenants = {"acme": ACME, "beta": {**ACME, "CLIENT_ID": "1beta", "CLIENT_IDS": ["1beta", "1beta-app"]}, "zen": ZEN}
     settings.COGNITO = {"POOLS": tenants}
-    found = get_pool_registry()
-    assert [(pool.user_pool_id, pool.client_ids) for pool in found.user_pools] == [
+    registry = get_pool_registry()
+    assert [(pool.user_pool_id, pool.client_ids) for pool in registry.user_pools] == [
         ("eu-west-1_AcmePool1", ("1acme", "1beta", "1beta-app")),
         ("us-east-1_ZenPool01", ("1zen",)),
     ]
-    assert found.first is get_settings() is found.by_alias["acme"]
+    assert registry.first is get_settings() is registry.by_alias["acme"]
 
 
 @pytest.mark.parametrize(
@@ -371,22 +371,22 @@ def test_problems_do_not_contain_the_secret() -> None:
 
 def test_setting_that_is_not_set_has_its_default() -> None:
     with override_settings(COGNITO=REQUIRED):
-        found = get_settings()
-    assert (found.token_use, found.leeway_seconds, found.create_users, found.link_by_verified_email) == (
+        cognito = get_settings()
+    assert (cognito.token_use, cognito.leeway_seconds, cognito.create_users, cognito.link_by_verified_email) == (
         "access",
         10,
         True,
         False,
     )
-    assert found.user_pool.client_ids == ("1example23456789",)
-    assert found.attributes == {"email": "email", "first_name": "given_name", "last_name": "family_name"}
+    assert cognito.user_pool.client_ids == ("1example23456789",)
+    assert cognito.attributes == {"email": "email", "first_name": "given_name", "last_name": "family_name"}
 
 
 def test_lists_and_one_issuer_are_converted_to_tuples() -> None:
     with override_settings(COGNITO={**REQUIRED, "ISSUER": "https://i.example.com", "CLIENT_IDS": ["a", "b"]}):
-        found = get_settings()
-    assert (found.issuer, found.client_ids) == (("https://i.example.com",), ("a", "b"))
-    assert found.user_pool.issuers == ("https://i.example.com",)
+        cognito = get_settings()
+    assert (cognito.issuer, cognito.client_ids) == (("https://i.example.com",), ("a", "b"))
+    assert cognito.user_pool.issuers == ("https://i.example.com",)
 
 
 def test_client_ids_replace_the_client_on_api_requests() -> None:
@@ -426,18 +426,18 @@ def test_missing_settings_are_improperly_configured() -> None:
 
 def test_concurrent_threads_get_the_same_settings(settings) -> None:
     settings.COGNITO = dict(REQUIRED)
-    barrier, found = threading.Barrier(8), []
+    barrier, results = threading.Barrier(8), []
 
     def read() -> None:
         barrier.wait(timeout=20)
-        found.append(get_settings())
+        results.append(get_settings())
 
     threads = [threading.Thread(target=read) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(set(map(id, found))) == 1
+    assert len(set(map(id, results))) == 1
 
 
 def test_repr_does_not_contain_the_secret() -> None:
