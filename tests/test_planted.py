@@ -125,7 +125,7 @@ def test_selection_is_a_number_or_a_part_of_the_name(selection: str, expected: b
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a project with one function and one test. Its runs of pytest load no plugins, so that they start quickly."""
+    """Return a project with one function and one test. Its runs of pytest load no plugins, to start quickly."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     project = tmp_path / "project"
     for name, text in {"django_cognito/__init__.py": CODE, "tests/test_answer.py": TESTS}.items():

@@ -17,6 +17,7 @@ CORE = PACKAGE_DIRECTORY / "core"
 TESTS = {
     "tokens.verifier": (
         "tokens/test_verifier",
+        "tokens/test_vectors",
         "tokens/test_verified_cache",
         "tokens/test_unusual_tokens",
         "tokens/test_incidents",
@@ -24,17 +25,19 @@ TESTS = {
         "tokens/test_attacks",
         "tokens/test_costs",
     ),
-    "tokens.token": ("tokens/test_token", "tokens/test_verifier", "tokens/test_verified_cache"),
+    "tokens.token": ("tokens/test_token", "tokens/test_verifier", "tokens/test_vectors", "tokens/test_verified_cache"),
     "tokens.jwks": ("tokens/test_jwks", "tokens/test_key_store", "tokens/test_verifier"),
     "tokens.decoding": (
         "tokens/test_decoding",
         "tokens/test_jws",
+        "tokens/test_vectors",
         "tokens/test_unusual_tokens",
         "tokens/test_fast_path",
     ),
     "tokens.jws": (
         "tokens/test_jws",
         "tokens/test_decoding",
+        "tokens/test_vectors",
         "tokens/test_unusual_tokens",
         "tokens/test_verifier",
         "tokens/test_attacks",
@@ -42,6 +45,7 @@ TESTS = {
     ),
     "tokens.claims": (
         "tokens/test_claims",
+        "tokens/test_vectors",
         "tokens/test_unusual_tokens",
         "tokens/test_verifier",
         "tokens/test_incidents",

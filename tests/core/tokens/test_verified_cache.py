@@ -19,7 +19,6 @@ from django_cognito.core.errors import (
     ExpiredTokenError,
     ImmatureTokenError,
     SignatureError,
-    TokenUseError,
 )
 from django_cognito.core.tokens.key_store import KeyStore, KeyStores
 from django_cognito.core.tokens.verified_cache import CacheEntry, VerifiedTokenCache
@@ -121,6 +120,8 @@ def test_cached_token_expires(late: float) -> None:
     moment[0] = CLAIMS["exp"] + late
     with pytest.raises(ExpiredTokenError):
         verifier.verify(raw)
+    moment[0] = NOW
+    assert verifier.verify(raw)
 
 
 def test_cached_token_is_not_valid_before_nbf() -> None:
@@ -132,6 +133,8 @@ def test_cached_token_is_not_valid_before_nbf() -> None:
     moment[0] = NOW - 6.0
     with pytest.raises(ImmatureTokenError):
         verifier.verify(raw)
+    moment[0] = NOW
+    assert verifier.verify(raw)
 
 
 @pytest.mark.parametrize(
@@ -166,13 +169,15 @@ def error_code(verifier: TokenVerifier, raw: str, **expected: Any) -> str:
     return caught.value.code
 
 
-def test_expected_values_of_a_call_apply_to_cached_tokens() -> None:
+def test_refused_token_is_not_cached() -> None:
+    verifier, raw = make_verifier(), token(client_id="2appclient")
+    assert [error_code(verifier, raw, client_ids=("1webclient",)) for _ in range(2)] == ["wrong_client"] * 2
+    assert verifier.verify(raw)
+    assert error_code(verifier, raw, client_ids=("1webclient",)) == "wrong_client"
+
+
+def test_changed_list_of_client_ids_applies_to_cached_tokens() -> None:
     verifier, raw = make_verifier(), token()
-    verifier.verify(raw)
-    with pytest.raises(TokenUseError):
-        verifier.verify(raw, token_use="id")
-    with pytest.raises(ClientError):
-        verifier.verify(raw, client_ids=("2appclient",))
     client_ids = ["1webclient"]
     assert verifier.verify(raw, client_ids=client_ids)
     client_ids[0] = "2appclient"
@@ -180,13 +185,16 @@ def test_expected_values_of_a_call_apply_to_cached_tokens() -> None:
         verifier.verify(raw, client_ids=client_ids)
 
 
-def test_cached_token_is_refused_without_its_key() -> None:
+@pytest.mark.parametrize(
+    ("keys", "code"), [(jwks("two"), "unknown_key"), ({"keys": [jwk("two", kid="one")]}, "invalid_signature")]
+)
+def test_cached_token_is_refused_without_its_key(keys: Any, code: str) -> None:
     verifier, raw = make_verifier(), token()
     verifier.verify(raw)
-    verifier.load_jwks(POOL, jwks("two"))
+    verifier.load_jwks(POOL, keys)
     with pytest.raises(SignatureError) as caught:
         verifier.verify(raw)
-    assert caught.value.code == "unknown_key"
+    assert caught.value.code == code
 
 
 def test_cached_token_with_another_signature_is_refused() -> None:
