@@ -54,11 +54,10 @@ def words_of_expression(patch: Patch) -> set[str]:
 
 
 def read_tests(node_id: str) -> str:
-    """Return the text of the test files of `node_id` in lower case; it contains the names and the ids of parameters."""
+    """Return the text of the test files of `node_id` in lower case, and of the vectors from which they take ids."""
     path = source.PROJECT_DIRECTORY / node_id.partition("::")[0]
-    return "".join(
-        file.name + file.read_text(encoding="utf-8").lower() for file in [path, *path.glob("**/*.py")] if file.is_file()
-    )
+    files = path.rglob("*.py") if path.is_dir() else [path, *path.parent.rglob("*.json")]
+    return "".join(file.name + file.read_text(encoding="utf-8").lower() for file in files)
 
 
 def functions_in(path: Path) -> Iterator[str]:
