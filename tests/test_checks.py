@@ -272,6 +272,7 @@ def django_with_csp(settings, monkeypatch) -> None:
         (["*"], []),
         ("https://login.example.com", []),
         ([], []),
+        ("", []),
         (None, []),
     ],
 )
@@ -295,7 +296,7 @@ def test_each_hosted_ui_that_a_policy_leaves_out_is_named_once(settings) -> None
     assert "https://b.example.com" in message.msg
 
 
-@pytest.mark.parametrize("policy", [None, {}, {"form-action": ["'self'"]}])
+@pytest.mark.parametrize("policy", [None, {}, {"form-action": ["'self'"]}, {"form-action": True}])
 def test_a_policy_that_no_middleware_sends_is_none(settings, policy) -> None:
     settings.SECURE_CSP = policy
     assert found() == []
