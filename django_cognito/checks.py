@@ -181,7 +181,7 @@ def _check_cognito_settings(registry: PoolRegistry) -> Iterator[checks.CheckMess
         yield checks.Warning(message, hint=hint, id="django_cognito.W110")
     path = registry.first.pool_resolver
     try:
-        is_function = callable(path) or callable(import_string(path)) if path else True
+        is_function = not path or callable(path) or callable(import_string(path))
     except ImportError:
         is_function = False
     if not is_function:
