@@ -126,9 +126,10 @@ def _check_login(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
         )
         yield checks.Warning(message, hint=hint, id="django_cognito.W114")
     # Django's own policy (6.0): browsers apply `form-action` to the redirects of a form as well.
-    allowed = (getattr(settings, "SECURE_CSP", None) or {}).get("form-action")
-    sources = [allowed] if isinstance(allowed, str) else list(map(str, allowed or ()))
-    for origin in domains if sources and _CSP in settings.MIDDLEWARE else ():
+    policy = getattr(settings, "SECURE_CSP", None) if _CSP in settings.MIDDLEWARE else None
+    allowed = (policy or {}).get("form-action") or ()
+    sources = [allowed] if isinstance(allowed, str) else list(map(str, allowed))
+    for origin in domains if sources else ():
         # CSP 3, 6.7.2.8: a source matches by scheme, by host, or by `*.` and the end of the host.
         scheme, _, host = origin.partition("://")
         hosts = [source.removeprefix(f"{scheme}://").rstrip("/") for source in sources]
@@ -180,7 +181,7 @@ def _check_cognito_settings(registry: PoolRegistry) -> Iterator[checks.CheckMess
         yield checks.Warning(message, hint=hint, id="django_cognito.W110")
     path = registry.first.pool_resolver
     try:
-        is_function = callable(path) or callable(import_string(path)) if path else True
+        is_function = not path or callable(path) or callable(import_string(path))
     except ImportError:
         is_function = False
     if not is_function:

@@ -132,8 +132,9 @@ def _discard_outdated(*, setting: str, **_: Any) -> None:
     """Discard the instances of replaced settings. Those of plain values stay, and so do keys and cooldowns."""
     if setting == "COGNITO":
         with _lock:
-            for key in [key for key in _instances if isinstance(key[1], CognitoSettings | PoolRegistry)]:
-                del _instances[key]
+            for key in list(_instances):  # a copy, which is atomic: `setdefault` takes no lock
+                if isinstance(key[1], CognitoSettings | PoolRegistry):
+                    del _instances[key]
 
 
 def cached_instance(make: Callable[..., _T], *values: Any, **keywords: Any) -> _T:

@@ -278,6 +278,7 @@ def django_with_csp(settings, monkeypatch) -> None:
         (["*"], []),
         ("https://login.example.com", []),
         ([], []),
+        ("", []),
         (None, []),
     ],
 )
@@ -301,7 +302,7 @@ def test_csp_warning_names_each_missing_hosted_ui_once(settings) -> None:
     assert "https://b.example.com" in message.msg
 
 
-@pytest.mark.parametrize("policy", [None, {}, {"form-action": ["'self'"]}])
+@pytest.mark.parametrize("policy", [None, {}, {"form-action": ["'self'"]}, {"form-action": True}])
 def test_csp_without_its_middleware_is_not_checked(settings, policy) -> None:
     settings.SECURE_CSP = policy
     assert check_ids() == []

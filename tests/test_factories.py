@@ -14,6 +14,7 @@ from django.utils.functional import SimpleLazyObject
 
 from django_cognito import factories
 from django_cognito.conf.loading import get_settings
+from django_cognito.conf.pool_registry import PoolRegistry
 from django_cognito.core.client_secret import ClientSecret
 from django_cognito.core.errors import CognitoUnavailableError, TokenError
 from django_cognito.core.hosted_ui import HostedUi, SignInSecrets
@@ -115,6 +116,22 @@ def test_repeated_settings_changes_leave_no_instances(settings) -> None:
         get_verifier()
         get_hosted_ui()
     assert len(factories._instances) <= before + 1
+
+
+class _ConstructsMeanwhile:
+    """Part of a key. When its type is checked, another instance is stored, as if by another thread."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        factories._instances[HostedUi, object()] = None
+        return object
+
+
+def test_instance_that_is_stored_during_a_discard_is_no_error(settings) -> None:
+    get_verifier()
+    factories._instances[HostedUi, _ConstructsMeanwhile()] = None
+    settings.COGNITO = {**settings.COGNITO, "LEEWAY_SECONDS": 1}
+    assert not [key for key in factories._instances if type(key[1]) is PoolRegistry]
 
 
 class _WatchedLock:

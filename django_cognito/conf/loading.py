@@ -34,10 +34,10 @@ def get_pool_registry() -> PoolRegistry:
     with _lock:
         if (current := _current) is not None:
             return current
-        value: Any = getattr(settings, "COGNITO", None)
-        if problems := find_problems(value):
+        # The setting is not stored in a variable: error reports would show its CLIENT_SECRET.
+        if problems := find_problems(getattr(settings, "COGNITO", None)):
             raise ImproperlyConfigured(" ".join(f"{problem.message} {problem.hint}".strip() for problem in problems))
-        current = _current = build_registry(value)
+        current = _current = build_registry(settings.COGNITO)
     return current
 
 

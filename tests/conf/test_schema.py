@@ -424,6 +424,15 @@ def test_missing_settings_are_improperly_configured() -> None:
         get_settings()
 
 
+def test_error_report_of_wrong_settings_has_no_secret() -> None:
+    wrong = {**REQUIRED, "CLIENT_SECRET": "s3cret", "LEWAY_SECONDS": 5}
+    with override_settings(COGNITO=wrong), pytest.raises(ImproperlyConfigured) as raised:
+        get_settings()
+    frames = [entry.frame for entry in raised.traceback if "django_cognito" in entry.frame.code.raw.co_filename]
+    assert frames
+    assert "s3cret" not in repr([frame.f_locals for frame in frames])
+
+
 def test_concurrent_threads_get_the_same_settings(settings) -> None:
     settings.COGNITO = dict(REQUIRED)
     barrier, results = threading.Barrier(8), []
