@@ -106,9 +106,11 @@ def complete_sign_in(request: HttpRequest, pending: PendingSignIn, secret: bytes
     # POOL_RESOLVER selects the tenant of the callback unless the alias has its own REDIRECT_URI.
     if not has_own_redirect_uri(settings) and find_settings_for_request(request) is not settings:
         raise SignInError(f"the callback of alias {pending.alias!r} belongs to another tenant", code="state_unknown")
+
     code, hosted_ui = _read_code(request.GET, settings), get_hosted_ui(settings)
     redirect_uri = redirect_uri_of(request, settings)
     tokens = hosted_ui.exchange_code(code, redirect_uri=redirect_uri, code_verifier=pending.code_verifier(secret))
+
     nonce, client_ids = pending.nonce(secret), (settings.client_id,)
     token, profile = verify(
         tokens.access_token, token_use="access", id_token=tokens.id_token, nonce=nonce, client_ids=client_ids
@@ -120,6 +122,7 @@ def complete_sign_in(request: HttpRequest, pending: PendingSignIn, secret: bytes
     user_info = hosted_ui.user_info(tokens.access_token) if settings.profile_source == "userinfo" else None
     if user_info is not None and user_info.get("sub") != token.sub:  # OpenID Connect Core 5.3.2
         raise SignInError("`sub` in userInfo does not match the ID token", code="user_info_mismatch")
+
     if pending.links_to:
         link(_get_linking_user(request, pending, secret), token, profile)  # the first write of this function
     user, _ = get_or_create_user(token, profile, user_info)
@@ -145,8 +148,8 @@ def _session_digest(request: HttpRequest, secret: bytes) -> str:
 def _read_code(query: QueryDict, settings: CognitoSettings) -> str:
     """Return the authorization code of the callback.
 
-    Raises SignInError for an error response or if there is not exactly one code; CognitoUnavailableError if the
-    identity provider is not available.
+    Raises SignInError for another issuer, for an error response or if there is not exactly one code;
+    CognitoUnavailableError if the identity provider is not available.
     """
     # RFC 9207 2.4: the `iss` parameter, if present, is the pool's issuer. Cognito does not send it.
     issuers = query.getlist("iss")

@@ -47,7 +47,7 @@ def authenticate(raw: str, **checks: Unpack[TokenChecks]) -> tuple[Any, Token]:
 
     Raises TokenError if a token is rejected, CognitoUnavailableError if keys are needed and cannot be fetched.
     """
-    return get_or_create_user(*verify(raw, **checks))
+    return get_or_create_user(*verify(raw, wait=True, **checks))
 
 
 @clear_frame_locals
@@ -58,7 +58,7 @@ async def aauthenticate(raw: str, **checks: Unpack[TokenChecks]) -> tuple[Any, T
     for all tasks that wait for the same keys, and never the thread of the ORM.
     """
     try:
-        token, profile = verify(raw, False, **checks)
+        token, profile = verify(raw, wait=False, **checks)
     except KeyFetchRequiredError as error:
         token, profile = await _verify_after_key_fetch(error.keys, raw, checks)
     user = get_cached_user(token, profile)
@@ -78,13 +78,13 @@ async def _verify_after_key_fetch(keys: object, raw: str, checks: TokenChecks) -
     locks = _fetch_locks.setdefault(asyncio.get_running_loop(), WeakKeyDictionary())
     async with locks.setdefault(keys, asyncio.Lock()):
         try:
-            return verify(raw, False, **checks)
+            return verify(raw, wait=False, **checks)
         except KeyFetchRequiredError:
             return await sync_to_async(verify, thread_sensitive=False)(raw, **checks)
 
 
 @clear_frame_locals
-def verify(raw: str, wait: bool = True, /, **checks: Unpack[TokenChecks]) -> tuple[Token, IdToken | None]:
+def verify(raw: str, *, wait: bool = True, **checks: Unpack[TokenChecks]) -> tuple[Token, IdToken | None]:
     """Verify `raw`, and the ID token of `checks` if it has one, and return both tokens. No database.
 
     Without `wait` no keys are fetched, and KeyFetchRequiredError is raised if they are needed. Sends `token_rejected`
