@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
-from ..addresses import is_loopback, is_secure_url
+from ..urls import is_loopback, is_secure_url
 
 TIMEOUT_SECONDS = 5.0
 MAX_BYTES = 262_144

@@ -18,7 +18,7 @@ from .browser_cookies import browser_of_request, new_browser, remember_browser, 
 from .browser_sessions import RESET_SECONDS, BrowserSession, BrowserSessions, PendingSignIn, Step, sessions_of
 from .page import error_page, render_page, same_query
 
-# Each step's page and its address.
+# The template and the path of each step.
 _TEMPLATES: dict[Step, str] = {
     "password": "login.html",
     "new-password": "new_password.html",

@@ -36,11 +36,11 @@ class UnusableRequest(Exception):  # noqa: N818 - not an error of ours: the answ
 
 
 class RejectedRequest(Exception):  # noqa: N818 - not an error of ours: the answer is a redirect
-    """The request is invalid. `address` is the client's redirect URI with the error in the query."""
+    """The request is invalid. `url` is the client's redirect URI with the error in the query."""
 
-    def __init__(self, error: str, address: str) -> None:
+    def __init__(self, error: str, url: str) -> None:
         super().__init__(error)
-        self.address = address
+        self.url = url
 
 
 @dataclass(frozen=True)

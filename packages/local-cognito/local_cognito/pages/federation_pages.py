@@ -38,7 +38,7 @@ class _WayOut:
     request: AuthorizationRequest
     provider: IdentityProvider
     browser: str = field(repr=False)
-    addresses: Mapping[str, str]
+    endpoints: Mapping[str, str]
     nonce: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(32))
     verifier: str = field(repr=False, default_factory=lambda: secrets.token_urlsafe(48))
 
@@ -61,10 +61,10 @@ class FederationPages:
     ) -> AnyResponse:
         """Redirect to the provider, or to the app with an error if discovery fails."""
         try:
-            addresses = self._client.addresses(provider)
+            endpoints = self._client.endpoints(provider)
         except FederationFailed as failed:
             return _tell(authorization_request, failed)
-        way = _WayOut(authorization_request, provider, browser_of_request() or new_browser(), addresses)
+        way = _WayOut(authorization_request, provider, browser_of_request() or new_browser(), endpoints)
         state = self._ways.put(way)
         self._latest_states.put(state, name=way.browser)
         response = redirect(_authorization_url(way, state, self._callback))
@@ -106,7 +106,7 @@ class FederationPages:
         _require_success(way)
         claims = self._client.claims(
             way.provider,
-            way.addresses,
+            way.endpoints,
             code=request.args["code"],
             verifier=way.verifier,
             nonce=way.nonce,
@@ -139,8 +139,8 @@ def _authorization_url(way: _WayOut, state: str, callback: str) -> str:
         query["prompt"] = " ".join(sorted(authorization_request.prompts))
     if authorization_request.login_hint and provider.takes_login_hint:
         query["login_hint"] = authorization_request.login_hint
-    address = way.addresses.get("authorize_url", "")
-    return f"{address}{'&' if '?' in address else '?'}{urlencode(query)}"
+    url = way.endpoints.get("authorize_url", "")
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"
 
 
 def _require_success(way: _WayOut) -> None:

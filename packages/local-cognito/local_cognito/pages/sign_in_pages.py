@@ -100,10 +100,9 @@ class SignInPages:
 
     def _ways(self, authorization_request: AuthorizationRequest) -> dict[str, object]:
         """Return the template variables for the sign-in methods of the login page."""
-        address = "/oauth2/authorize"
         names = [provider.name for provider in authorization_request.providers]
         return {
             "form": self._service.sign_ups.form(authorization_request.client.pool_id),
             "takes_password": authorization_request.takes_password,
-            "providers": [(name, same_query(address, identity_provider=name)) for name in names],
+            "providers": [(name, same_query("/oauth2/authorize", identity_provider=name)) for name in names],
         }

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..accounts.client_secrets import SECRET_PATTERN
-from ..addresses import is_user_pool_id
+from ..urls import is_user_pool_id
 
 # AWS API reference: ClientIdType.
 _CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
