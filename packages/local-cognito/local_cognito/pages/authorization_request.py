@@ -3,6 +3,8 @@
 Source: AWS developer guide, "Authorize endpoint"; RFC 6749 4.1; RFC 7636 4.3; OpenID Connect Core 3.1.2.1; RFC 8707 2.
 """
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -123,6 +125,11 @@ def read_request(parameters: Parameters, find_client: Callable[[str], AppClient 
         acr_values=_words(parameters, "acr_values"),
         wants_provider=_wanted_provider(parameters, client) or "",
     )
+
+
+def s256_challenge(code_verifier: str) -> str:
+    """Return the code challenge of a code verifier by the method S256 (RFC 7636 4.2)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(code_verifier.encode()).digest()).rstrip(b"=").decode()
 
 
 def _find_error(parameters: Parameters, client: AppClient) -> str | None:

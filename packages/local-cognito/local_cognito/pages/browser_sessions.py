@@ -3,8 +3,6 @@
 All of it is in memory and expires. Does not depend on HTTP and checks no credentials.
 """
 
-import base64
-import hashlib
 import hmac
 import secrets
 import uuid
@@ -16,7 +14,7 @@ from typing import Generic, Literal, TypeVar
 from flask import Flask
 
 from ..accounts.assurance import PASSWORD, Assurance
-from .authorization_request import AuthorizationRequest
+from .authorization_request import AuthorizationRequest, s256_challenge
 
 # AWS developer guide, "Managed login": an unfinished login ends after five minutes, a code lives as long, the page for
 # a new password eight minutes, and the browser's session an hour from the interactive sign-in, however often it is
@@ -128,10 +126,7 @@ class AuthorizationCode:
 
     def is_redeemable(self, client_id: str, redirect_uri: str, code_verifier: str | None) -> bool:
         """Return whether client, redirect URI and code verifier match the request (RFC 6749 4.1.3, RFC 7636 4.6)."""
-        challenge = None
-        if code_verifier is not None:
-            digest = hashlib.sha256(code_verifier.encode()).digest()
-            challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        challenge = None if code_verifier is None else s256_challenge(code_verifier)
         return (client_id, redirect_uri, challenge) == (
             self.request.client.id,
             self.request.redirect_uri,

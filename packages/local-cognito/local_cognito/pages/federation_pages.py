@@ -3,8 +3,6 @@
 Each redirect is valid once and only in the browser that started it.
 """
 
-import base64
-import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +19,7 @@ from ..federation.failures import FederationFailed
 from ..federation.provider_client import ProviderClient
 from ..user_pool_service import UserPoolService
 from .attempts import redirect_to_app
-from .authorization_request import AuthorizationRequest
+from .authorization_request import AuthorizationRequest, s256_challenge
 from .browser_cookies import browser_of_request, new_browser, remember_browser
 from .browser_sessions import LOGIN_SECONDS, BrowserSession, ExpiringStore, sessions_of
 from .page import error_page
@@ -124,7 +122,6 @@ class FederationPages:
 def _authorization_url(way: _WayOut, state: str, callback: str) -> str:
     """Return the provider's authorization URL, with the prompts and the login hint of the app's request."""
     authorization_request, provider = way.request, way.provider
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(way.verifier.encode()).digest()).rstrip(b"=").decode()
     query = {
         "response_type": "code",
         "client_id": provider.client_id,
@@ -132,7 +129,7 @@ def _authorization_url(way: _WayOut, state: str, callback: str) -> str:
         "scope": provider.scopes,
         "state": state,
         "nonce": way.nonce,
-        "code_challenge": challenge,
+        "code_challenge": s256_challenge(way.verifier),
         "code_challenge_method": "S256",
     }
     if authorization_request.prompts:
