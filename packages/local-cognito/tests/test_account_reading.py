@@ -48,14 +48,14 @@ def test_repr_of_seed_has_no_administrator_secret() -> None:
     ("changes", "expected"),
     [
         ({"identity_pool": []}, "unknown key 'identity_pool'; did you mean 'identity_pools'?"),
-        ({"buckets": ["Files"]}, "buckets: must be 3 to 63 small letters"),
-        ({"buckets": ["files", "files"]}, "buckets: the name 'files' stands twice"),
+        ({"buckets": ["Files"]}, "buckets: must be 3 to 63 lower-case letters"),
+        ({"buckets": ["files", "files"]}, "buckets: the name 'files' occurs twice"),
         ({"tables": [{"name": "notes"}]}, "tables[0]: keys is missing"),
         ({"tables": [{"name": "notes", "keys": {"a": "S", "b": "S", "c": "S"}}]}, "keys: must be one or two"),
         ({"tables": [{"name": "notes", "keys": {"a": "string"}}]}, "keys: must be one or two"),
-        ({"tables": [{"name": "n", "keys": {"a": "S"}}] * 2}, "tables: the name 'n' stands twice"),
+        ({"tables": [{"name": "n", "keys": {"a": "S"}}] * 2}, "tables: the name 'n' occurs twice"),
         ({"roles": [{"name": "a b", "policy": POLICY}]}, "roles[0].name: must be at most 64"),
-        ({"roles": [ROLE, ROLE]}, "roles: the name 'person' stands twice"),
+        ({"roles": [ROLE, ROLE]}, "roles: the name 'person' occurs twice"),
         ({"roles": [{"name": "a", "policy": {}}]}, "roles[0].policy: must be an IAM policy"),
         ({"roles": [{"name": "a", "policy": "s3:*"}]}, "roles[0].policy: must be an IAM policy"),
         ({"roles": [{"name": "a", "policy": {"Statement": [{"Effect": "Allow"}]}}]}, "must be an IAM policy"),
@@ -76,7 +76,7 @@ def test_repr_of_seed_has_no_administrator_secret() -> None:
         ),
         (with_identity_pool(roles={"guest": "person"}), "identity_pools[0].roles: unknown key 'guest'"),
         (with_identity_pool(credentials_seconds=0), "credentials_seconds: must be a number above 0"),
-        (with_identity_pool(role_mapping={"type": "rules"}), "role_mapping: rules go with the type rules"),
+        (with_identity_pool(role_mapping={"type": "rules"}), "role_mapping: rules need the type 'rules'"),
         (
             with_identity_pool(role_mapping={"type": "rules", "rules": [{"claim": "a", "value": "b", "role": "c"}]}),
             "role_mapping.rules[0].role: unknown role 'c'",
@@ -92,7 +92,7 @@ def test_repr_of_seed_has_no_administrator_secret() -> None:
             with_user_pool(resource_servers=[{"identifier": "a", "scopes": ["b/c"]}]),
             "scopes: must be names without slashes",
         ),
-        (with_user_pool(resource_servers=[{"identifier": "a", "scopes": []}] * 2), "the identifier 'a' stands twice"),
+        (with_user_pool(resource_servers=[{"identifier": "a", "scopes": []}] * 2), "the identifier 'a' occurs twice"),
         (
             with_user_pool(
                 resource_servers=[{"identifier": "notes", "scopes": ["read"]}],

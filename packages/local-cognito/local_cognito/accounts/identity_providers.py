@@ -1,7 +1,7 @@
 """Identity providers as values, read from the parameters of CreateIdentityProvider. Does not depend on users or HTTP.
 
-The local Cognito uses OpenID Connect with every provider: a social or SAML provider needs an `oidc_issuer` that stands
-in for it.
+The local Cognito uses OpenID Connect with every provider: a social or SAML provider needs an `oidc_issuer` that
+replaces it.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from ..urls import is_secure_url
 
 SOCIAL_TYPES = ("Google", "Facebook", "LoginWithAmazon", "SignInWithApple")
 TYPES = ("OIDC", "SAML", *SOCIAL_TYPES)
-# AWS developer guide, "Authorize endpoint": whom `login_hint` is forwarded to.
+# AWS developer guide, "Authorize endpoint": the providers to which `login_hint` is forwarded.
 _TAKING_LOGIN_HINTS = frozenset({"OIDC", "Google"})
 _ENDPOINTS = ("authorize_url", "token_url", "attributes_url", "jwks_uri")
 _DEFAULT_SCOPES = "openid"

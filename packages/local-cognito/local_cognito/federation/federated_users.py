@@ -42,7 +42,7 @@ class FederatedUsers:
             moto_user = pool.users.get(username)
             if moto_user is not None and not _belongs_to(moto_user, provider, subject):
                 # A user who signs up with such a name first must not get the sign-ins of the federated user.
-                raise ServiceError("invalid_request", f"Another user has the name {username} already")
+                raise ServiceError("invalid_request", f"Another user already has the name {username}")
             attributes = map_attributes(provider.mapping, claims)
             complete = {**(moto_user.attribute_lookup if moto_user else {}), **attributes}
             required = [name for name, item in pool.schema_attributes.items() if item.required and name != "sub"]

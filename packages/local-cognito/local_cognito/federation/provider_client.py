@@ -40,7 +40,7 @@ class ProviderClient:
     def endpoints(self, provider: IdentityProvider) -> Endpoints:
         """Return the provider's endpoints by the names of ProviderDetails."""
         if not provider.issuer:
-            raise FederationFailed(f"{provider.name} has no oidc_issuer: here every provider speaks OpenID Connect")
+            raise FederationFailed(f"{provider.name} has no oidc_issuer: every provider needs one here")
         if _DISCOVERED.keys() <= provider.endpoints.keys():
             return provider.endpoints
         url = f"{provider.issuer}/.well-known/openid-configuration"

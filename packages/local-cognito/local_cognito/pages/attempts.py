@@ -152,10 +152,13 @@ class Attempts:
 
     def go_on(self, name: str, pending: PendingSignIn, user: User) -> AnyResponse:
         """Redirect to the next step, or to the app if no step remains."""
+        next_step: Step | None = None
         if pending.step == "password" and user.must_change_password:  # before the code, as in Cognito's challenges
-            return self.move(name, step="new-password", sub=user.sub, username=pending.username, notice="")
-        if user.has_totp and pending.step != "totp":
-            return self.move(name, step="totp", sub=user.sub, username=pending.username, notice="")
+            next_step = "new-password"
+        elif user.has_totp and pending.step != "totp":
+            next_step = "totp"
+        if next_step:
+            return self.move(name, step=next_step, sub=user.sub, username=pending.username, notice="")
         if self._sessions.pending.take(name) is None:
             raise SignInStopped("login_ended")
         assurance = PASSWORD_AND_TOTP if pending.step == "totp" else PASSWORD

@@ -16,14 +16,13 @@ from flask import Flask
 from ..accounts.assurance import PASSWORD, Assurance
 from .authorization_request import AuthorizationRequest, s256_challenge
 
-# AWS developer guide, "Managed login": an unfinished login ends after five minutes, a code lives as long, the page for
-# a new password eight minutes, and the browser's session an hour from the interactive sign-in, however often it is
-# used.
+# AWS developer guide, "Managed login": a pending sign-in and a code expire after five minutes, the page for a new
+# password after eight. A browser session expires one hour after the interactive sign-in; using it does not extend it.
 LOGIN_SECONDS = 300
 CODE_SECONDS = 300
 RESET_SECONDS = 480
 SESSION_SECONDS = 3600
-# Enough for any test run; without a bound a loop that opens the login page would eat the machine's memory.
+# Enough for any test run. Without a limit, a loop that opens the login page would exhaust the memory.
 _CAPACITY = 10_000
 
 Value = TypeVar("Value")
@@ -154,6 +153,6 @@ _EXTENSION = "cognito_browser_sessions"
 def sessions_of(app: Flask, now: Callable[[], float]) -> BrowserSessions:
     """Return the stores that the pages and the token endpoint of one Flask app share; created on the first call."""
     if _EXTENSION not in app.extensions:
-        app.extensions.setdefault(_EXTENSION, BrowserSessions(now))  # two threads at once get the same
+        app.extensions.setdefault(_EXTENSION, BrowserSessions(now))  # concurrent first calls return the same stores
     sessions: BrowserSessions = app.extensions[_EXTENSION]
     return sessions
