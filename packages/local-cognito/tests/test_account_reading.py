@@ -83,7 +83,7 @@ def test_repr_of_seed_has_no_administrator_secret() -> None:
         ),
         ({"identity_pools": [IDENTITY_POOL, IDENTITY_POOL]}, "identity_pools: the id"),
         (with_user_pool(groups=[{"name": "a", "role": "persn"}]), "pools[0].groups[0].role: unknown role 'persn'"),
-        (with_user_pool(groups=[{"name": "a", "role": "person", "role_arn": "b"}]), "has a role and a role_arn"),
+        (with_user_pool(groups=[{"name": "a", "role": "person", "role_arn": "b"}]), "has both role and role_arn"),
         (
             with_user_pool(resource_servers=[{"identifier": "a b", "scopes": []}]),
             "resource_servers[0].identifier: must be",

@@ -1,4 +1,4 @@
-"""The operations on identity providers that moto lacks, and the checks before those that it has.
+"""The identity provider operations that moto does not have, and checks before those of moto.
 
 Source: AWS API reference, "CreateIdentityProvider", "UpdateIdentityProvider", "GetIdentityProviderByIdentifier".
 """

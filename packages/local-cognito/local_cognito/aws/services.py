@@ -76,7 +76,7 @@ class _AuthorizedService(BaseResponse):
         return status, headers, body
 
     def refusal(self, code: str, message: str) -> Answer:
-        """Return an error in the service's protocol. moto would warn about codes that its service models lack."""
+        """Return an error in the service's protocol. moto would warn about codes that are not in its service models."""
         raise NotImplementedError
 
     def get_current_account(self) -> str:

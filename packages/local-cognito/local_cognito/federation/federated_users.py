@@ -50,7 +50,7 @@ class FederatedUsers:
                 raise ServiceError("invalid_request", f"attributes required: [{', '.join(missing)}]")
             if moto_user is None:
                 moto_user = self._add_user(pool, username, provider, subject)
-            # Claims that are missing clear nothing; a blank one does.
+            # A blank claim deletes the attribute; a missing claim does not.
             moto_user.update_attributes([{"Name": name, "Value": value} for name, value in attributes.items() if value])
             blank = [name for name, value in attributes.items() if not value and name in moto_user.attribute_lookup]
             moto_user.delete_attributes(blank)

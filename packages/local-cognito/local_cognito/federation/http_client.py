@@ -18,7 +18,7 @@ _CHUNK_BYTES = 8_192
 
 @dataclass(frozen=True)
 class Response:
-    """The status and the body of a response; the repr does not show the body, which may hold tokens."""
+    """The status and the body of a response; the repr does not show the body, which may contain tokens."""
 
     status: int
     body: bytes = field(repr=False)

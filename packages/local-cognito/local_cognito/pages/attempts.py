@@ -1,6 +1,6 @@
 """Pending sign-ins of the hosted UI: start, show, continue and finish. Checks no credentials.
 
-Every accepted form ends with a redirect, so that a reload sends nothing twice. A form is only valid in the browser and
+Every accepted form ends with a redirect, so that a reload does not submit it again. A form is only valid in the browser and
 for the step for which it was shown.
 """
 
@@ -39,7 +39,7 @@ _PATHS: dict[Step, str] = {
 }
 
 
-class SignInStopped(Exception):  # noqa: N818 - not an error of ours: the answer is a page
+class SignInStopped(Exception):  # noqa: N818 - not a programming error: the response is a page
     """The pending sign-in cannot continue; `code` selects the error page."""
 
     def __init__(self, code: str) -> None:

@@ -29,7 +29,7 @@ _OWN = "COGNITO"
 _NEEDS_OPENID = frozenset({"email", "phone", "profile"})
 
 
-class UnusableRequest(Exception):  # noqa: N818 - not an error of ours: the answer is a page
+class UnusableRequest(Exception):  # noqa: N818 - not a programming error: the response is a page
     """The client or its redirect URI is not registered, so there is no redirect. `code` selects the error page."""
 
     def __init__(self, code: str) -> None:
@@ -37,7 +37,7 @@ class UnusableRequest(Exception):  # noqa: N818 - not an error of ours: the answ
         self.code = code
 
 
-class RejectedRequest(Exception):  # noqa: N818 - not an error of ours: the answer is a redirect
+class RejectedRequest(Exception):  # noqa: N818 - not a programming error: the response is a redirect
     """The request is invalid. `url` is the client's redirect URI with the error in the query."""
 
     def __init__(self, error: str, url: str) -> None:
