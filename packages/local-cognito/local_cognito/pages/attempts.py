@@ -1,7 +1,7 @@
 """Pending sign-ins of the hosted UI: start, show, continue and finish. Checks no credentials.
 
-Every accepted form ends with a redirect, so that a reload does not submit it again. A form is only valid in the browser and
-for the step for which it was shown.
+Every accepted form ends with a redirect, so that a reload does not submit it again. A form is only valid in the browser
+and for the step for which it was shown.
 """
 
 from dataclasses import replace
