@@ -65,7 +65,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _describe(emulator: Emulator, seed: Path) -> str:
-    """Return the URLs and the contents of the local Cognito. The secret key is only valid for this process."""
+    """Return the URLs and the contents of the local Cognito. The administrator's secret key is only valid there."""
     lines = [
         f"Local Cognito on {emulator.url}  (loopback only; data is lost when it stops)",
         f"  AWS API      {emulator.endpoint_url}    e.g. boto3.client('cognito-idp', endpoint_url=...)",
@@ -80,7 +80,7 @@ def _describe(emulator: Emulator, seed: Path) -> str:
     account, key = emulator.seed.account, emulator.admin_credentials
     lines += [f"  identities   {pool.id}  {pool.name}, for {pool.user_pool}" for pool in account.identity_pools]
     lines += [
-        f"  S3, DynamoDB, STS, IAM on {emulator.endpoint_url}, enforced; the user-pool API takes any key",
+        f"  S3, DynamoDB, STS, IAM on {emulator.endpoint_url}, with authorization; user pools accept any key",
         f"    admin      AWS_ACCESS_KEY_ID={key.id}",
         f"               AWS_SECRET_ACCESS_KEY={key.secret}",
     ]

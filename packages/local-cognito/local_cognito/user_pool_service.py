@@ -18,7 +18,6 @@ from .accounts.pools import Pools
 from .accounts.token_issuer import TokenIssuer
 from .accounts.totp import TotpSecrets
 from .accounts.users import User
-from .addresses import aws_issuer
 from .clock import unix_time
 from .errors import ServiceError, bad_credentials
 from .federation.federated_users import FederatedUsers
@@ -27,6 +26,7 @@ from .self_service.mailbox import Mailbox
 from .self_service.recovery import Recovery
 from .self_service.sign_up import SignUps
 from .self_service.verification import Verifications
+from .urls import aws_issuer
 
 __all__ = ["AppClient", "IssuerForm", "ServiceError", "User", "UserPoolService"]
 

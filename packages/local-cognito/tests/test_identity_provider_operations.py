@@ -60,7 +60,7 @@ def test_duplicate_provider_name_or_identifier_is_refused(idp: Any, pool_id: str
     create(idp, pool_id)
     with raises_client_error("DuplicateProviderException", "A provider already exists with the name Corporate."):
         create(idp, pool_id)
-    with raises_client_error("DuplicateProviderException", "Corporate has the identifier corporate.example already."):
+    with raises_client_error("DuplicateProviderException", "Corporate already has the identifier corporate.example."):
         create(idp, pool_id, "Another")
 
 

@@ -15,7 +15,7 @@ DIRECTORY = Path(local_cognito.__file__).parent
 # The layers, from the lowest to the highest, separated by `|`: a module imports only from lower layers. The empty name
 # is the top package; its packages follow.
 LAYERS = {
-    "": "addresses clock errors private_files request_id | accounts aws aws_json"
+    "": "clock errors private_files request_id urls | accounts aws aws_json"
     " | federation self_service web_origins | user_pool_service | api identity local_routes pages | oauth seeds"
     " | server | emulator | __main__",
     "accounts": "assurance client_secrets grants identity_providers keys password_policy users | clients totp"

@@ -66,7 +66,7 @@ def test_unknown_key_error_has_file_path_and_suggestion(tmp_path: Path) -> None:
 
 def test_unknown_key_without_similar_key_lists_the_valid_keys() -> None:
     with pytest.raises(
-        SeedError, match="unknown key 'zzz'; known are: pools, identity_pools, roles, buckets, tables, admin"
+        SeedError, match="unknown key 'zzz'; expected: pools, identity_pools, roles, buckets, tables, admin"
     ):
         read_seed({"zzz": 1})
 
@@ -86,16 +86,16 @@ def test_unknown_key_without_similar_key_lists_the_valid_keys() -> None:
         ({"users": [user(status="FINE")]}, "status: must be one of: CONFIRMED"),
         ({"users": [user(totp_secret="1189")], "mfa": "on"}, "totp_secret: must be base32"),
         ({"users": [user(totp_secret="JBSWY3DPEHPK3PXP")]}, "has a totp_secret, but the pool's mfa is off"),
-        ({"users": [user(), user()]}, "pools[0].users: the username 'ann' stands twice"),
-        ({"users": [user(sub="1"), user(username="bob", sub="1")]}, "the sub '1' stands twice"),
-        ({"groups": [{"name": "a"}, {"name": "a"}]}, "pools[0].groups: the name 'a' stands twice"),
+        ({"users": [user(), user()]}, "pools[0].users: the username 'ann' occurs twice"),
+        ({"users": [user(sub="1"), user(username="bob", sub="1")]}, "the sub '1' occurs twice"),
+        ({"groups": [{"name": "a"}, {"name": "a"}]}, "pools[0].groups: the name 'a' occurs twice"),
         ({"groups": [{"name": "a", "precedence": -1}]}, "precedence: must be a whole number, 0 or more"),
         (
             {"clients": [{"id": "web", "rotation_grace_seconds": 61}]},
             "rotation_grace_seconds: must be a whole number from 0 to 60",
         ),
         ({"clients": [{"id": "a b"}]}, "clients[0].id: must be letters"),
-        ({"clients": [{"id": "web"}, {"id": "web"}]}, "the client id 'web' stands twice"),
+        ({"clients": [{"id": "web"}, {"id": "web"}]}, "the client id 'web' occurs twice"),
         ({"clients": [{"id": "web", "secret": "short"}]}, "clients[0].secret: must be 24 to 64"),
         ({"clients": [{"id": "web", "access_token_minutes": 0}]}, "access_token_minutes: must be a number above 0"),
         ({"clients": [{"id": "web", "auth_flows": ["ALLOW_ALL"]}]}, "auth_flows: must be one of: ALLOW_USER_SRP_AUTH"),
@@ -111,7 +111,7 @@ def test_unknown_group_error_has_a_suggestion() -> None:
 
 
 def test_duplicate_pool_id_is_an_error() -> None:
-    with pytest.raises(SeedError, match="the id 'eu-west-1_Seeded' stands twice"):
+    with pytest.raises(SeedError, match="the id 'eu-west-1_Seeded' occurs twice"):
         read_seed({"pools": [POOL, POOL]})
 
 
@@ -175,10 +175,10 @@ def test_identity_provider_is_read_with_default_type_and_scopes() -> None:
         ({"identity_providers": [{**PROVIDER, "name": "COGNITO"}]}, "of the type OIDC cannot be called COGNITO"),
         ({"identity_providers": [{**PROVIDER, "oidc_issuer": "http://a.example"}]}, "oidc_issuer: must be https"),
         ({"identity_providers": [{**PROVIDER, "jwks_uri": "ftp://a.example"}]}, "jwks_uri: must be https"),
-        ({"identity_providers": [PROVIDER, PROVIDER]}, "identity_providers: the name 'Corporate' stands twice"),
+        ({"identity_providers": [PROVIDER, PROVIDER]}, "identity_providers: the name 'Corporate' occurs twice"),
         (
             {"identity_providers": [{**PROVIDER, "idp_identifiers": ["a", "a"]}]},
-            "identity_providers: the identifier 'a' stands twice",
+            "identity_providers: the identifier 'a' occurs twice",
         ),
         (
             {"clients": [{"id": "1web", "identity_providers": ["Corparate"]}], "identity_providers": [PROVIDER]},

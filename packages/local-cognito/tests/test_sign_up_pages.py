@@ -262,5 +262,5 @@ def test_sign_up_without_verification_needs_an_administrator() -> None:
     with Emulator(seed=seed(auto_verified_attributes=[])) as emulator, Browser(site_of(emulator)) as browser:
         browser.open("/signup", **QUERY)
         text = browser.submit(username="nora", password=PASSWORD, confirm_password=PASSWORD).text
-        assert "An administrator has to confirm it" in text
+        assert "An administrator must confirm it" in text
         assert emulator.mailbox.messages() == ()

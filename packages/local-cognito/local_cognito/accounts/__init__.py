@@ -1,1 +1,1 @@
-"""Who is who in the local Cognito, and what they are given."""
+"""Users, groups, app clients and identity providers of the user pools, and their tokens."""

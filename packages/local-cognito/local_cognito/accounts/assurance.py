@@ -20,7 +20,7 @@ class Assurance:
 
 PASSWORD = Assurance(1, ("pwd",))
 PASSWORD_AND_TOTP = Assurance(4, ("pwd", "otp", "mfa"))
-# What the provider has asked for is its own affair.
+# The lowest level: the factors that the provider checked are not considered.
 FEDERATED = Assurance(1, ("fed",))
 
 

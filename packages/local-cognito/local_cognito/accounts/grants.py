@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from ..errors import ServiceError
 
-# The header that Cognito's refresh tokens show: base64url of {"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}.
+# The header of Cognito's refresh tokens: base64url of {"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}.
 _JWE_HEADER = "eyJjdHkiOiJKV1QiLCJlbmMiOiJBMjU2R0NNIiwiYWxnIjoiUlNBLU9BRVAifQ"
 # Encrypted key, nonce, ciphertext and tag of such a token; together about as long as a real one.
 _JWE_PART_BYTES = (256, 12, 768, 16)
@@ -93,8 +93,8 @@ class Grants:
 
     def end_all(self, pool_id: str, sub: str) -> None:
         """End every grant of a user."""
-        of_person = [key for key, grant in self._live.items() if (grant.pool_id, grant.sub) == (pool_id, sub)]
-        for origin_jti in of_person:
+        of_user = [key for key, grant in self._live.items() if (grant.pool_id, grant.sub) == (pool_id, sub)]
+        for origin_jti in of_user:
             self.end(origin_jti)
 
     def _new_token(self, grant: Grant) -> str:

@@ -1,27 +1,27 @@
 """Identity providers as values, read from the parameters of CreateIdentityProvider. Does not depend on users or HTTP.
 
-The local Cognito uses OpenID Connect with every provider: a social or SAML provider needs an `oidc_issuer` that stands
-in for it.
+The local Cognito uses OpenID Connect with every provider: a social or SAML provider needs an `oidc_issuer` that
+replaces it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..addresses import is_secure_url
 from ..errors import ServiceError
+from ..urls import is_secure_url
 
 SOCIAL_TYPES = ("Google", "Facebook", "LoginWithAmazon", "SignInWithApple")
 TYPES = ("OIDC", "SAML", *SOCIAL_TYPES)
-# AWS developer guide, "Authorize endpoint": whom `login_hint` is forwarded to.
+# AWS developer guide, "Authorize endpoint": the providers to which `login_hint` is forwarded.
 _TAKING_LOGIN_HINTS = frozenset({"OIDC", "Google"})
-_ADDRESSES = ("authorize_url", "token_url", "attributes_url", "jwks_uri")
+_ENDPOINTS = ("authorize_url", "token_url", "attributes_url", "jwks_uri")
 _DEFAULT_SCOPES = "openid"
 
 
 @dataclass(frozen=True)
 class IdentityProvider:
-    """An identity provider of a user pool. `addresses` are the endpoints that need no discovery.
+    """An identity provider of a user pool. `endpoints` maps names of ProviderDetails to URLs that need no discovery.
 
     `mapping` maps each attribute of the pool to the provider's claim.
     """
@@ -35,7 +35,7 @@ class IdentityProvider:
     uses_post: bool
     mapping: Mapping[str, str]
     identifiers: tuple[str, ...]
-    addresses: Mapping[str, str]
+    endpoints: Mapping[str, str]
 
     @property
     def takes_login_hint(self) -> bool:
@@ -58,7 +58,7 @@ def identity_provider(name: str, config: Mapping[str, Any]) -> IdentityProvider:
         uses_post=details.get("attributes_request_method", "GET").upper() == "POST",
         mapping={attribute: claim for attribute, claim in mapping.items() if attribute != "username"},
         identifiers=tuple(config.get("IdpIdentifiers") or ()),
-        addresses={key: details[key] for key in _ADDRESSES if details.get(key)},
+        endpoints={key: details[key] for key in _ENDPOINTS if details.get(key)},
     )
 
 
@@ -70,7 +70,7 @@ def require_valid_details(kind: str, details: Mapping[str, Any]) -> None:
     missing = [name for name in needed if not details.get(name)]
     if missing:
         raise ServiceError("InvalidParameterException", f"Missing required provider details: {', '.join(missing)}")
-    for name in ("oidc_issuer", *_ADDRESSES):
+    for name in ("oidc_issuer", *_ENDPOINTS):
         if details.get(name) and not is_secure_url(str(details[name])):
             raise ServiceError(
                 "InvalidParameterException", f"{name} must be https (plain http is for loopback hosts only)"

@@ -11,7 +11,7 @@ from ..errors import ServiceError
 
 _MOST_CHARACTERS = 256
 _SYMBOLS = "^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+- "
-# The policy's key, whether a password has what it asks for, Cognito's words where not, and those for people before.
+# For each kind of character: the policy's key, the check, the words of Cognito's error, the words of the sign-up form.
 _KINDS: tuple[tuple[str, Callable[[str], bool], str, str], ...] = (
     ("RequireLowercase", lambda text: bool(re.search("[a-z]", text)), "lowercase characters", "a lower-case letter"),
     ("RequireUppercase", lambda text: bool(re.search("[A-Z]", text)), "uppercase characters", "an upper-case letter"),

@@ -14,7 +14,7 @@ from .grants import Grant, Grants
 from .keys import KeyRing
 from .pools import Pools
 
-# PyJWT checks the signature alone: the times are checked by the clock that was handed in.
+# PyJWT only checks the signature: the times are checked by the clock that is passed in.
 _BY_OUR_CLOCK: Options = {"verify_aud": False, "verify_exp": False, "verify_iat": False, "require": ["exp", "scope"]}
 
 

@@ -41,9 +41,8 @@ class Challenges:
         has_enrolled: bool = False,
     ) -> str:
         """Store a new challenge and return its unguessable session string."""
-        limit = (
-            self._now() - 3600
-        )  # for one hour, the error for an expired session differs from that for an unknown one
+        # For one hour, the error for an expired session differs from that for an unknown one.
+        limit = self._now() - 3600
         self._open = {key: challenge for key, challenge in self._open.items() if challenge.expires_at > limit}
         session = secrets.token_urlsafe(_SESSION_BYTES)
         expires_at = self._now() + client.session_seconds

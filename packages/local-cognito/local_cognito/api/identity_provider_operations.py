@@ -1,4 +1,4 @@
-"""The operations on identity providers that moto lacks, and the checks before those that it has.
+"""The identity provider operations that moto does not have, and checks before those of moto.
 
 Source: AWS API reference, "CreateIdentityProvider", "UpdateIdentityProvider", "GetIdentityProviderByIdentifier".
 """
@@ -20,7 +20,7 @@ class IdentityProviderOperations:
         self.by_name: dict[str, Callable[[Parameters], Answer]] = {
             "GetIdentityProviderByIdentifier": self.get_identity_provider_by_identifier
         }
-        # Run before moto's operation of the name, which takes whatever it is given.
+        # Run before moto's operation of the same name, which validates nothing.
         self.checks: dict[str, Callable[[Parameters], None]] = {
             "CreateIdentityProvider": self.check_create_identity_provider,
             "UpdateIdentityProvider": self.check_update_identity_provider,
@@ -54,7 +54,7 @@ class IdentityProviderOperations:
             owner = self._owner(parameters, str(identifier))
             if owner is not None and owner.name != name:
                 raise ServiceError(
-                    "DuplicateProviderException", f"{owner.name} has the identifier {identifier} already."
+                    "DuplicateProviderException", f"{owner.name} already has the identifier {identifier}."
                 )
 
     def get_identity_provider_by_identifier(self, parameters: Parameters) -> Answer:

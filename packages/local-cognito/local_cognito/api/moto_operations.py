@@ -35,7 +35,7 @@ class MotoOperations(CognitoIdpResponse):
         return self._pools.backend(self._pool_region or self.region)
 
     def _get_region_agnostic_backend(self) -> RegionAgnosticBackend:
-        # moto looks through its global backends here; ours has been found, and has the same methods.
+        # moto searches all its global backends. The local backend of the region has the same methods.
         return cast("RegionAgnosticBackend", self.backend)
 
     def get_user(self) -> ActionResult:

@@ -83,7 +83,7 @@ class Operations:
             return moto_operations.MotoOperations(pools, named_pool.region if named_pool else None).answer(request)
         user, _ = self._service.resolve_access_token(raw, scope=ADMIN_SCOPE)
         pool = pools.get(user.pool_id)
-        # moto finds the user of our access token only during this operation.
+        # During this operation, moto finds the user of the access token in its own table.
         pool.access_tokens[raw] = ("", user.username)
         try:
             return moto_operations.MotoOperations(pools, pool.region).answer(request)

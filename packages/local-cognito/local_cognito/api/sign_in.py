@@ -59,7 +59,7 @@ class SignIns:
         if name not in self._answers:
             raise ServiceError("InvalidParameterException", f"The challenge {name} is not supported here")
         client.require_secret_hash(require_parameter(responses, "USERNAME"), responses.get("SECRET_HASH"))
-        if name == "PASSWORD_VERIFIER":  # its session rides in SECRET_BLOCK: clients need not send one
+        if name == "PASSWORD_VERIFIER":  # SECRET_BLOCK contains its session: clients need not send `Session`
             session = session_of(responses)
         challenge = self.challenges.get(session or "", name, client.id)
         answer = self._answers[name](client, challenge, responses)

@@ -14,7 +14,7 @@ from ..user_pool_service import UserPoolService
 from . import srp
 from .challenges import Challenge, Challenges
 
-# "Within seconds", says the API reference of the answer to PASSWORD_VERIFIER; clocks may differ a little.
+# AWS API reference: PASSWORD_VERIFIER must be answered "within seconds"; clocks may differ a little.
 _PROOF_MAX_AGE_SECONDS = 60
 _B_BITS = 1024
 
@@ -40,7 +40,7 @@ class SrpSignIns:
         try:
             user = self._service.get_user(client, username)
         except ServiceError as error:
-            # The error of a client that prevents user existence errors: the exchange goes on without a user.
+            # The client prevents user existence errors: the exchange continues without a user.
             if error.code != "NotAuthorizedException":
                 raise
         exchange = self._create_exchange(client, user, username, a_public)
@@ -75,14 +75,14 @@ class SrpSignIns:
         return challenge.user
 
     def _create_exchange(self, client: AppClient, user: User | None, username: str, a_public: int) -> srp.Exchange:
-        """Return an exchange that the password completes. Without a user or a password nothing completes it.
+        """Return an exchange that the password completes. Without a user or a password, it cannot be completed.
 
         The salt of a username is constant, so that it does not reveal which users exist.
         """
         pool_name = client.pool_id.partition("_")[2]
         user_id = user.username if user else username
         digest = hmac.digest(self._salt_key, f"{client.pool_id} {user_id}".encode(), hashlib.sha256)
-        salt = int.from_bytes(digest[:16], "big") | 1 << 124  # no leading zero, which clients drop or keep
+        salt = int.from_bytes(digest[:16], "big") | 1 << 124  # without leading zeros: some clients remove them
         password = self._service.password_of(user) if user else ""
         verifier = srp.compute_verifier(pool_name, user_id, password or secrets.token_hex(), salt)
         return srp.Exchange(pool_name, user_id, salt, verifier, secrets.randbits(_B_BITS), a_public)

@@ -18,10 +18,10 @@ from moto.sts.models import AssumedRole, STSBackend, sts_backends
 from .patterns import Values
 from .policies import Document
 
-_FIRST_NUMBER = 123_456_789_012  # what moto and its users call the account where nothing else is said
+_FIRST_NUMBER = 123_456_789_012  # moto's default account number
 _PARTITION = "aws"
 _POLICY_NAME = "seeded"
-# What AWS calls the sessions that an identity pool begins.
+# AWS's name for the sessions of an identity pool.
 _SESSION_NAME = "CognitoIdentityCredentials"
 _ADMINISTRATOR = "administrator"
 _EVERYTHING = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
@@ -148,7 +148,7 @@ class Account:
     def begin_session(self, role_arn: str, *, region: str, seconds: float, values: Values) -> AccessKey:
         """Return temporary credentials of the role; `values` are the variables of its policies."""
         session = self.sts.assume_role(region, _SESSION_NAME, role_arn, "", 0, "")
-        # By our clock, to the fraction of a second.
+        # By the clock of the emulator, with fractions of a second.
         session.expiration = datetime.fromtimestamp(self._now(), UTC).replace(tzinfo=None) + timedelta(seconds=seconds)
         self._values[session.access_key_id] = values
         return _session_key(session)

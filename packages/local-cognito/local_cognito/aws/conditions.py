@@ -11,7 +11,7 @@ from typing import Any
 from .patterns import Values, matches_pattern
 
 _OPERATOR = re.compile(r"String(?P<not>Not)?(?P<kind>Equals|Like)(?P<if_exists>IfExists)?")
-# Where one of these has no value, the request has none; of all other keys nothing is known here.
+# The supported condition keys. If one of them has no value here, the request has none.
 _KNOWN = re.compile(
     r"cognito-identity\.amazonaws\.com:(sub|aud)|aws:PrincipalTag/.+|aws:username|s3:(prefix|delimiter)", re.IGNORECASE
 )
@@ -19,7 +19,7 @@ _KNOWN = re.compile(
 
 def are_met(conditions: Mapping[str, Any], values: Values) -> bool | None:
     """Return whether all conditions of a statement are met; None if a condition is not supported."""
-    folded = {key.lower(): value for key, value in values.items()}  # the names of keys have no case
+    folded = {key.lower(): value for key, value in values.items()}  # condition keys are case-insensitive
     results = [_is_met(*test, folded, values) for test in _tests(conditions)]
     if False in results:
         return False

@@ -8,7 +8,7 @@ from typing import Any
 
 Parameters = Mapping[str, Any]
 
-# The operations of a transaction need leave for what they do to each item, and none of their own.
+# A transaction needs the permission of each of its operations, but none of its own.
 _IN_TRANSACTIONS = {
     "Put": "PutItem",
     "Update": "UpdateItem",

@@ -6,6 +6,7 @@ Source: IAM user guide, "Policy evaluation logic".
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from . import conditions
@@ -20,7 +21,7 @@ def is_allowed(documents: Iterable[Document], action: str, resource: str, values
     `values` are the values of policy variables and conditions, such as `cognito-identity.amazonaws.com:sub`.
     """
     effects = set()
-    for statement in (statement for document in documents for statement in _statements(document)):
+    for statement in chain.from_iterable(map(_statements, documents)):
         is_met = conditions.are_met(statement.get("Condition") or {}, values)
         if is_met is None:  # an unsupported condition: always met in an Allow, never in a Deny
             is_met = statement["Effect"] == "Allow"

@@ -72,7 +72,8 @@ class AuthorizedS3(S3Response):
         """Yield the actions and resources that the request needs; its body is only read after authentication."""
         action = str(self.data.get("Action", "ListBucket"))
         if self.method == "POST" and key is None and self.is_delete_keys():
-            # Parsed as moto does, but always as a list. Without keys nothing is to allow: moto returns MalformedXML.
+            # Parsed as in moto, but always as a list. Without keys there is nothing to authorize, and moto returns
+            # MalformedXML.
             document = xmltodict.parse(self.body, strip_whitespace=False, force_list=("Object",))
             for deleted_key in [item["Key"] for item in document["Delete"].get("Object", [])]:
                 yield "DeleteObject", f"{bucket}/{deleted_key}"

@@ -38,7 +38,7 @@ class Services:
 
         The signature selects the service, not the path: a bucket may be called `login`.
         """
-        request.get_data()  # read before the lock is taken, and whole: the signature is over what was sent
+        request.get_data()  # the whole body, before the lock is acquired: the signature covers it
         signature = read_signature(request)
         service = _SERVICES.get(signature.service) if signature else None
         if signature is None or service is None:
@@ -49,7 +49,7 @@ class Services:
         forwarded = {name: value for name, value in headers.items() if name.lower() not in ("status", "server")}
         response = Response(body, status, forwarded)
         if request.method == "HEAD" and "content-length" in headers:
-            response.headers["Content-Length"] = headers["content-length"]  # the object's, not this empty body's
+            response.headers["Content-Length"] = headers["content-length"]  # of the object, not of this empty body
         return response
 
 
@@ -76,7 +76,7 @@ class _AuthorizedService(BaseResponse):
         return status, headers, body
 
     def refusal(self, code: str, message: str) -> Answer:
-        """Return an error in the service's protocol. moto would warn about codes that its service models lack."""
+        """Return an error in the service's protocol. moto would warn about codes that are not in its service models."""
         raise NotImplementedError
 
     def get_current_account(self) -> str:
@@ -130,7 +130,7 @@ class _AuthorizedIam(_AuthorizedQueryService, IamResponse):
 
 class _AuthorizedSts(_AuthorizedQueryService, TokenResponse):
     def _required_permissions(self) -> Iterator[Permission]:
-        # STS API reference, "GetCallerIdentity": no policy can take it away.
+        # STS API reference, "GetCallerIdentity": no permission is required, and no policy can deny it.
         if self._get_action() != "GetCallerIdentity":
             yield from super()._required_permissions()
 

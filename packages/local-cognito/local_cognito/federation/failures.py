@@ -1,7 +1,7 @@
 """The failure of a sign-in through an identity provider. Does not depend on the provider."""
 
 
-class FederationFailed(Exception):  # noqa: N818 - not an error of ours: the answer is a redirect
+class FederationFailed(Exception):  # noqa: N818 - not a programming error: the response is a redirect
     """The app receives `error` and `description` at its redirect URI. The texts are Cognito's."""
 
     def __init__(self, description: str, error: str = "invalid_request") -> None:

@@ -42,7 +42,7 @@ class FederatedUsers:
             moto_user = pool.users.get(username)
             if moto_user is not None and not _belongs_to(moto_user, provider, subject):
                 # A user who signs up with such a name first must not get the sign-ins of the federated user.
-                raise ServiceError("invalid_request", f"Another user has the name {username} already")
+                raise ServiceError("invalid_request", f"Another user already has the name {username}")
             attributes = map_attributes(provider.mapping, claims)
             complete = {**(moto_user.attribute_lookup if moto_user else {}), **attributes}
             required = [name for name, item in pool.schema_attributes.items() if item.required and name != "sub"]
@@ -50,7 +50,7 @@ class FederatedUsers:
                 raise ServiceError("invalid_request", f"attributes required: [{', '.join(missing)}]")
             if moto_user is None:
                 moto_user = self._add_user(pool, username, provider, subject)
-            # Claims that are missing clear nothing; a blank one does.
+            # A blank claim deletes the attribute; a missing claim does not.
             moto_user.update_attributes([{"Name": name, "Value": value} for name, value in attributes.items() if value])
             blank = [name for name, value in attributes.items() if not value and name in moto_user.attribute_lookup]
             moto_user.delete_attributes(blank)

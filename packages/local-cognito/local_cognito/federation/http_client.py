@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
-from ..addresses import is_loopback, is_secure_url
+from ..urls import is_loopback, is_secure_url
 
 TIMEOUT_SECONDS = 5.0
 MAX_BYTES = 262_144
@@ -18,7 +18,7 @@ _CHUNK_BYTES = 8_192
 
 @dataclass(frozen=True)
 class Response:
-    """The status and the body of a response; the repr does not show the body, which may hold tokens."""
+    """The status and the body of a response; the repr does not show the body, which may contain tokens."""
 
     status: int
     body: bytes = field(repr=False)

@@ -13,7 +13,7 @@ from jwt.types import Options
 from ..accounts.identity_providers import IdentityProvider
 from .failures import FederationFailed
 
-# Public keys alone: with HS256 the client's secret would sign.
+# Only algorithms with public keys: with HS256, anyone with the client secret could sign.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512")
 _LEEWAY_SECONDS = 60
 # PyJWT checks signature, issuer and audience: the times are checked by the clock that is passed in.

@@ -1,1 +1,1 @@
-"""The identity pools of a local Cognito: a login becomes an identity, an identity the credentials of a role."""
+"""The identity pools of a local Cognito: from a login to an identity, and to credentials of a role."""

@@ -18,7 +18,7 @@ from .client_authentication import authenticated_client
 from .errors import OAuthError
 from .well_known import add_well_known
 
-# AWS developer guide, "userInfo endpoint": these sentences, with no scheme before them.
+# AWS developer guide, "userInfo endpoint": these descriptions, without an authentication scheme before them.
 _BAD_REQUEST = ("invalid_request", "Bad OAuth2 request at UserInfo Endpoint")
 _BAD_TOKEN = (
     "invalid_token",
@@ -144,7 +144,7 @@ def _add_headers(response: Response) -> Response:
     """Add the headers of the domain's endpoints. The documents of the pools are returned unchanged."""
     if not request.path.startswith("/oauth2/"):
         return response
-    # AWS developer guide: any origin, on these three endpoints alone. Here it is any loopback origin.
+    # AWS developer guide: these three endpoints allow any origin. The local Cognito allows any loopback origin.
     allow_origin(response)
     response.headers["Cache-Control"] = "no-store"
     response.headers["Pragma"] = "no-cache"

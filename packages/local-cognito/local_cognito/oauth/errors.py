@@ -2,7 +2,7 @@
 
 from flask import Response, jsonify
 
-# AWS developer guide, "Revoke endpoint": 401 there, where the token endpoint answers 400 to the same mistake.
+# AWS developer guide, "Revoke endpoint": 401. The token endpoint returns 400 for the same error.
 _STATUS = {("/oauth2/revoke", "invalid_client"): 401}
 
 

@@ -18,7 +18,7 @@ def add_well_known(blueprint: Blueprint, service: UserPoolService) -> None:
         return jsonify(service.jwks(pool_id))
 
     def discovery(pool_id: str) -> Response:
-        service.jwks(pool_id)  # refuses an unknown pool
+        service.jwks(pool_id)  # raises for an unknown pool
         return jsonify(discovery_document(service.issuer(pool_id), service.origin, pool_id))
 
     blueprint.add_url_rule("/<pool_id>/.well-known/jwks.json", view_func=jwks)

@@ -1,7 +1,7 @@
 """Pending sign-ins of the hosted UI: start, show, continue and finish. Checks no credentials.
 
-Every accepted form ends with a redirect, so that a reload sends nothing twice. A form is only valid in the browser and
-for the step for which it was shown.
+Every accepted form ends with a redirect, so that a reload does not submit it again. A form is only valid in the browser
+and for the step for which it was shown.
 """
 
 from dataclasses import replace
@@ -18,7 +18,7 @@ from .browser_cookies import browser_of_request, new_browser, remember_browser, 
 from .browser_sessions import RESET_SECONDS, BrowserSession, BrowserSessions, PendingSignIn, Step, sessions_of
 from .page import error_page, render_page, same_query
 
-# Each step's page and its address.
+# The template and the path of each step.
 _TEMPLATES: dict[Step, str] = {
     "password": "login.html",
     "new-password": "new_password.html",
@@ -39,7 +39,7 @@ _PATHS: dict[Step, str] = {
 }
 
 
-class SignInStopped(Exception):  # noqa: N818 - not an error of ours: the answer is a page
+class SignInStopped(Exception):  # noqa: N818 - not a programming error: the response is a page
     """The pending sign-in cannot continue; `code` selects the error page."""
 
     def __init__(self, code: str) -> None:
@@ -152,10 +152,13 @@ class Attempts:
 
     def go_on(self, name: str, pending: PendingSignIn, user: User) -> AnyResponse:
         """Redirect to the next step, or to the app if no step remains."""
+        next_step: Step | None = None
         if pending.step == "password" and user.must_change_password:  # before the code, as in Cognito's challenges
-            return self.move(name, step="new-password", sub=user.sub, username=pending.username, notice="")
-        if user.has_totp and pending.step != "totp":
-            return self.move(name, step="totp", sub=user.sub, username=pending.username, notice="")
+            next_step = "new-password"
+        elif user.has_totp and pending.step != "totp":
+            next_step = "totp"
+        if next_step:
+            return self.move(name, step=next_step, sub=user.sub, username=pending.username, notice="")
         if self._sessions.pending.take(name) is None:
             raise SignInStopped("login_ended")
         assurance = PASSWORD_AND_TOTP if pending.step == "totp" else PASSWORD

@@ -3,6 +3,8 @@
 Source: AWS developer guide, "Authorize endpoint"; RFC 6749 4.1; RFC 7636 4.3; OpenID Connect Core 3.1.2.1; RFC 8707 2.
 """
 
+import base64
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,7 +29,7 @@ _OWN = "COGNITO"
 _NEEDS_OPENID = frozenset({"email", "phone", "profile"})
 
 
-class UnusableRequest(Exception):  # noqa: N818 - not an error of ours: the answer is a page
+class UnusableRequest(Exception):  # noqa: N818 - not a programming error: the response is a page
     """The client or its redirect URI is not registered, so there is no redirect. `code` selects the error page."""
 
     def __init__(self, code: str) -> None:
@@ -35,12 +37,12 @@ class UnusableRequest(Exception):  # noqa: N818 - not an error of ours: the answ
         self.code = code
 
 
-class RejectedRequest(Exception):  # noqa: N818 - not an error of ours: the answer is a redirect
-    """The request is invalid. `address` is the client's redirect URI with the error in the query."""
+class RejectedRequest(Exception):  # noqa: N818 - not a programming error: the response is a redirect
+    """The request is invalid. `url` is the client's redirect URI with the error in the query."""
 
-    def __init__(self, error: str, address: str) -> None:
+    def __init__(self, error: str, url: str) -> None:
         super().__init__(error)
-        self.address = address
+        self.url = url
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,11 @@ def read_request(parameters: Parameters, find_client: Callable[[str], AppClient 
         acr_values=_words(parameters, "acr_values"),
         wants_provider=_wanted_provider(parameters, client) or "",
     )
+
+
+def s256_challenge(code_verifier: str) -> str:
+    """Return the code challenge of a code verifier by the method S256 (RFC 7636 4.2)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(code_verifier.encode()).digest()).rstrip(b"=").decode()
 
 
 def _find_error(parameters: Parameters, client: AppClient) -> str | None:

@@ -9,9 +9,9 @@ from werkzeug.wrappers import Response
 
 from .browser_sessions import SESSION_SECONDS
 
-# Ties a form to the browser that it was shown in; says nothing of who sits there.
+# Binds a form to the browser in which it was shown. It does not identify the user.
 _BROWSER_COOKIE = "cognito-emulator-browser"
-# Single sign-on, one cookie a pool: signing in to a second pool leaves the first one be.
+# Single sign-on, one cookie per pool: a sign-in to another pool does not end this session.
 _SESSION_COOKIE = "cognito-emulator-session-{pool_id}"
 
 

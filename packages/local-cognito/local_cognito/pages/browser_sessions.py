@@ -3,8 +3,6 @@
 All of it is in memory and expires. Does not depend on HTTP and checks no credentials.
 """
 
-import base64
-import hashlib
 import hmac
 import secrets
 import uuid
@@ -16,16 +14,15 @@ from typing import Generic, Literal, TypeVar
 from flask import Flask
 
 from ..accounts.assurance import PASSWORD, Assurance
-from .authorization_request import AuthorizationRequest
+from .authorization_request import AuthorizationRequest, s256_challenge
 
-# AWS developer guide, "Managed login": an unfinished login ends after five minutes, a code lives as long, the page for
-# a new password eight minutes, and the browser's session an hour from the interactive sign-in, however often it is
-# used.
+# AWS developer guide, "Managed login": a pending sign-in and a code expire after five minutes, the page for a new
+# password after eight. A browser session expires one hour after the interactive sign-in; using it does not extend it.
 LOGIN_SECONDS = 300
 CODE_SECONDS = 300
 RESET_SECONDS = 480
 SESSION_SECONDS = 3600
-# Enough for any test run; without a bound a loop that opens the login page would eat the machine's memory.
+# Enough for any test run. Without a limit, a loop that opens the login page would exhaust the memory.
 _CAPACITY = 10_000
 
 Value = TypeVar("Value")
@@ -128,10 +125,7 @@ class AuthorizationCode:
 
     def is_redeemable(self, client_id: str, redirect_uri: str, code_verifier: str | None) -> bool:
         """Return whether client, redirect URI and code verifier match the request (RFC 6749 4.1.3, RFC 7636 4.6)."""
-        challenge = None
-        if code_verifier is not None:
-            digest = hashlib.sha256(code_verifier.encode()).digest()
-            challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+        challenge = None if code_verifier is None else s256_challenge(code_verifier)
         return (client_id, redirect_uri, challenge) == (
             self.request.client.id,
             self.request.redirect_uri,
@@ -159,6 +153,6 @@ _EXTENSION = "cognito_browser_sessions"
 def sessions_of(app: Flask, now: Callable[[], float]) -> BrowserSessions:
     """Return the stores that the pages and the token endpoint of one Flask app share; created on the first call."""
     if _EXTENSION not in app.extensions:
-        app.extensions.setdefault(_EXTENSION, BrowserSessions(now))  # two threads at once get the same
+        app.extensions.setdefault(_EXTENSION, BrowserSessions(now))  # concurrent first calls return the same stores
     sessions: BrowserSessions = app.extensions[_EXTENSION]
     return sessions

@@ -38,7 +38,7 @@ def hosted_ui_blueprint(service: UserPoolService) -> Blueprint:
     add_mailbox(blueprint, service.mailbox)
     blueprint.register_error_handler(SignInStopped, attempts.show_stopped)
     blueprint.register_error_handler(UnusableRequest, lambda error: error_page(error.code))
-    blueprint.register_error_handler(RejectedRequest, lambda error: redirect(error.address))
+    blueprint.register_error_handler(RejectedRequest, lambda error: redirect(error.url))
     blueprint.after_request(set_security_headers)
     blueprint.after_request(add_request_id)
     return blueprint

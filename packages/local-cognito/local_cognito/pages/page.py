@@ -8,7 +8,7 @@ from flask import Response, make_response, render_template, request
 
 _PLAIN_HOST = re.compile(r"[\w.-]+(:\d+)?", re.ASCII)
 
-# What an error page says: status, heading, text. The texts name no value that came with the request.
+# The status, heading and text of each error page. The texts contain no value of the request.
 _ERRORS: dict[str, tuple[int, str, str]] = {
     "invalid_request": (
         400,

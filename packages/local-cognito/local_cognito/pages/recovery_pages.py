@@ -14,7 +14,7 @@ from ..user_pool_service import UserPoolService
 from .attempts import Attempts
 from .browser_sessions import PendingSignIn
 
-_SENT = "If there is such an account, a code has been sent to the address that it was verified with."
+_SENT = "If the account exists, a code has been sent to its verified email address or phone number."
 _CHANGED = "Your password has been changed. You can sign in with it now."
 
 

@@ -15,7 +15,7 @@ from .authorization_request import AuthorizationRequest
 from .browser_sessions import PendingSignIn, Step
 from .page import same_query
 
-# AWS developer guide, "Adding MFA": after five wrong codes in a row the person is held up.
+# AWS developer guide, "Adding MFA": after five wrong codes in a row, the user must wait.
 _WRONG_CODES_MAX = 5
 _WRONG_CREDENTIALS = "Incorrect username or password."
 
@@ -47,7 +47,7 @@ class SignInPages:
             "password",
             authorization_request,
             username=authorization_request.login_hint,
-            **self._ways(authorization_request),
+            **self._sign_in_methods(authorization_request),
         )
 
     def check_password(self) -> AnyResponse:
@@ -60,11 +60,11 @@ class SignInPages:
         except ServiceError as refused:
             # AWS's message, except that it must not reveal which usernames exist.
             message = _WRONG_CREDENTIALS if refused.code == "UserNotFoundException" else refused.message
-            ways = {}
-            if refused.code == "UserNotConfirmedException":  # said only to who has the right password
+            links = {}
+            if refused.code == "UserNotConfirmedException":  # only shown after the correct password
                 sub = self._service.get_user(client, username).sub
-                ways["confirm"] = self._attempts.aside(pending, step="confirm", username=username, sub=sub)
-            return self._login(name, pending, username=username, error=message, **ways)
+                links["confirm"] = self._attempts.aside(pending, step="confirm", username=username, sub=sub)
+            return self._login(name, pending, username=username, error=message, **links)
         return self._attempts.go_on(name, replace(pending, username=username), user)
 
     def show_step(self, step: Step) -> Response:
@@ -96,14 +96,13 @@ class SignInPages:
         return self._attempts.go_on(name, pending, user)
 
     def _login(self, name: str, pending: PendingSignIn, **shown: str) -> Response:
-        return self._attempts.page(name, pending, **self._ways(pending.request), **shown)
+        return self._attempts.page(name, pending, **self._sign_in_methods(pending.request), **shown)
 
-    def _ways(self, authorization_request: AuthorizationRequest) -> dict[str, object]:
+    def _sign_in_methods(self, authorization_request: AuthorizationRequest) -> dict[str, object]:
         """Return the template variables for the sign-in methods of the login page."""
-        address = "/oauth2/authorize"
         names = [provider.name for provider in authorization_request.providers]
         return {
             "form": self._service.sign_ups.form(authorization_request.client.pool_id),
             "takes_password": authorization_request.takes_password,
-            "providers": [(name, same_query(address, identity_provider=name)) for name in names],
+            "providers": [(name, same_query("/oauth2/authorize", identity_provider=name)) for name in names],
         }

@@ -124,5 +124,5 @@ def _shown(form: SignUpForm) -> dict[str, object]:
 
 def _sent(destination: Destination | None) -> str:
     if destination is None:
-        return "Your account has been made. An administrator has to confirm it before you can sign in."
+        return "Your account has been created. An administrator must confirm it before you can sign in."
     return f"A code has been sent to {destination.masked}."

@@ -27,7 +27,11 @@ def load_account(seed: Seed, account: Account, administrator: AccessKey) -> None
     for role in seed.account.roles:
         account.create_role(role.name, role.policy, trust)
         if not has_supported_conditions(role.policy):
-            log.warning("the role %s has conditions that the local IAM does not evaluate: they hold always", role.name)
+            log.warning(
+                "the role %s has conditions that the local IAM does not support: they are always met in an Allow "
+                "statement, and never in a Deny statement",
+                role.name,
+            )
     for bucket in seed.account.buckets:
         account.create_bucket(bucket, seed.region)
     for table in seed.account.tables:

@@ -63,7 +63,7 @@ def read_account(fields: Mapping[str, Any], path: Path, pools: Sequence[SeedPool
         for place, group in enumerate(pool.groups):
             at = path / f"pools[{number}].groups[{place}]"
             if group.role and group.role_arn:
-                raise at.error("has a role and a role_arn: one of the two")
+                raise at.error("has both role and role_arn; set only one of them")
             _require_known(group.role, names, at / "role", "role")
     admin = SeedAdmin(**_ADMIN.read(fields["admin"], path / "admin")) if "admin" in fields else None
     items = values.iterate_items(fields.get("identity_pools", []), path / "identity_pools")
@@ -89,7 +89,7 @@ def _read_identity_pool(document: Any, path: Path, pools: Sequence[SeedPool], ro
         rules.append(SeedRule(**_RULE.read(item, at)))
         _require_known(rules[-1].role, roles, at / "role", "role")
     if bool(rules) != (mapping.get("type") == "rules"):
-        raise mapping_path.error("rules go with the type rules, and it with them")
+        raise mapping_path.error("rules need the type 'rules', and this type needs rules")
     return SeedIdentityPool(
         **fields,
         authenticated_role=role_names.get("authenticated"),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..accounts.identity_providers import SOCIAL_TYPES, TYPES
-from ..addresses import is_secure_url
+from ..urls import is_secure_url
 from . import values
 from .seed import SeedClient, SeedIdentityProvider
 from .values import Path, Table

@@ -1,4 +1,4 @@
-"""Create several of moto's user pools without reading moto's private key for each. Patches moto for that time alone."""
+"""Create several of moto's user pools but read moto's private key only once. Patches moto during that time."""
 
 import threading
 from collections.abc import Iterator

@@ -12,8 +12,8 @@ class SeedGroup:
     name: str
     precedence: int | None = None
     description: str = ""
-    role_arn: str | None = None  # of a role that is somewhere else
-    role: str | None = None  # the name of one of the seed's
+    role_arn: str | None = None  # of a role outside the seed
+    role: str | None = None  # the name of a role in the seed
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..accounts.client_secrets import SECRET_PATTERN
-from ..addresses import is_user_pool_id
+from ..urls import is_user_pool_id
 
 # AWS API reference: ClientIdType.
 _CLIENT_ID = re.compile(r"[\w+]{1,128}", re.ASCII)
-# AWS API reference: IdentityPoolId, roleNameType, accessKeyIdType (moto knows only those of 20 characters).
+# AWS API reference: IdentityPoolId, roleNameType, accessKeyIdType (moto accepts only those of 20 characters).
 _IDENTITY_POOL_ID = re.compile(r"[\w-]+:[0-9a-f-]+", re.ASCII)
 _ROLE_NAME = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
 _ACCESS_KEY_ID = re.compile(r"AKIA[A-Z0-9]{16}")
@@ -73,7 +73,7 @@ class Table:
 def unknown_name_message(kind: str, name: Any, names: Sequence[str]) -> str:
     """Return the message for an unknown name, with the most similar valid one."""
     nearest = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"known are: {', '.join(names) or 'none'}"
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"expected: {', '.join(names) or 'none'}"
     return f"unknown {kind} {name!r}; {hint}"
 
 
@@ -87,9 +87,9 @@ def iterate_items(document: Any, path: Path) -> Iterator[tuple[Any, Path]]:
 
 def require_unique(names: Sequence[str], path: Path, kind: str) -> None:
     """Raise SeedError if a name occurs twice."""
-    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
-    if twice is not None:
-        raise path.error(f"the {kind} {twice!r} stands twice")
+    duplicate = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    if duplicate is not None:
+        raise path.error(f"the {kind} {duplicate!r} occurs twice")
 
 
 def any_value(value: Any) -> Any:
@@ -210,8 +210,8 @@ def matching_pattern(pattern: re.Pattern[str], complaint: str) -> Check:
 
 identity_pool_id = matching_pattern(_IDENTITY_POOL_ID, "must be a region, a colon and a UUID in lower case")
 role_name = matching_pattern(_ROLE_NAME, "must be at most 64 letters, digits and _+=,.@-")
-access_key_id = matching_pattern(_ACCESS_KEY_ID, "must be AKIA and 16 capital letters or digits")
-bucket_name = matching_pattern(_BUCKET, "must be 3 to 63 small letters, digits, dots and hyphens")
+access_key_id = matching_pattern(_ACCESS_KEY_ID, "must be AKIA and 16 upper-case letters or digits")
+bucket_name = matching_pattern(_BUCKET, "must be 3 to 63 lower-case letters, digits, dots and hyphens")
 resource_server = matching_pattern(
     _RESOURCE_SERVER, "must be printable characters without spaces, quotes and backslashes"
 )

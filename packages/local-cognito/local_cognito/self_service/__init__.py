@@ -1,1 +1,1 @@
-"""What people do for their own accounts: sign up, recover, prove an address; by codes that are sent to them."""
+"""Sign-up, password reset and attribute verification, by codes that are sent to the user."""

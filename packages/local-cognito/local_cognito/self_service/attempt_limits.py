@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 from ..errors import ServiceError
 
 _WINDOW_SECONDS = 3600
-# Unknown usernames are counted too; without a limit they would fill the memory.
+# Unknown usernames are counted too; without a limit they would exhaust the memory.
 _CAPACITY = 10_000
 
 
@@ -24,7 +24,7 @@ class AttemptLimits:
         since = self._now() - _WINDOW_SECONDS
         recent = [moment for moment in self._moments.pop(key, []) if moment > since]
         is_allowed = len(recent) < most
-        self._moments[key] = [*recent, self._now()] if is_allowed else recent  # the latest key stands last
+        self._moments[key] = [*recent, self._now()] if is_allowed else recent  # the key becomes the last one
         if len(self._moments) > _CAPACITY:
             del self._moments[next(iter(self._moments))]
         if not is_allowed:

@@ -27,14 +27,14 @@ class Purpose:
     tries: int = 15
 
 
-SIGN_UP = Purpose("sign-up", "confirms a new account; good for 24 hours", 86_400)
-# The two operations share 5 to 20 tries, by a risk that is not computed here.
-PASSWORD_RESET = Purpose("password-reset", "sets a new password; good for 1 hour", 3_600)
+SIGN_UP = Purpose("sign-up", "confirms a new account; valid for 24 hours", 86_400)
+# AWS allows 5 to 20 attempts for both operations together, by a risk score that is not computed here.
+PASSWORD_RESET = Purpose("password-reset", "sets a new password; valid for 1 hour", 3_600)
 
 
 def verification_of(attribute: str) -> Purpose:
     """Return the purpose of a code that verifies an attribute."""
-    return Purpose(f"verification {attribute}", f"verifies the attribute {attribute}; good for 24 hours", 86_400)
+    return Purpose(f"verification {attribute}", f"verifies the attribute {attribute}; valid for 24 hours", 86_400)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Holder:
 
 @dataclass(frozen=True)
 class _Code:
-    digits: str = field(repr=False)  # empty: a code that was only pretended to be sent
+    digits: str = field(repr=False)  # empty if no code was sent (`pretend`)
     expires_at: float
     address: str = ""
     is_spent: bool = False

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-# Enough to read, and few enough for a process that runs for weeks.
+# Limits the memory of a process that runs for weeks.
 _CAPACITY = 500
 
 

@@ -90,7 +90,7 @@ def _destination(pool: CognitoIdpUserPool, moto_user: CognitoIdpUser | None) -> 
     if not moto_user.enabled:
         raise ServiceError("NotAuthorizedException", "User is disabled.")
     if moto_user.status is UserStatus.UNCONFIRMED:
-        # AWS answers so, as nothing of theirs is verified yet.
+        # Raises: an unconfirmed user has no verified attribute yet. AWS returns the same error.
         return recovery_destination(pool.extended_config, {})
     if moto_user.status not in _RESETTABLE:
         raise ServiceError("NotAuthorizedException", "User password cannot be reset in the current state.")

@@ -133,7 +133,7 @@ def discovery_document(server: ScriptedServer, **changes: Any) -> dict[str, Any]
 
 def discover(server: ScriptedServer, *steps: Any, **details: str) -> Any:
     server.script(*steps)
-    return CLIENT.addresses(provider(oidc_issuer=server.url, **details))
+    return CLIENT.endpoints(provider(oidc_issuer=server.url, **details))
 
 
 def test_discovery_returns_the_endpoint_urls(server: ScriptedServer) -> None:
@@ -186,4 +186,4 @@ def test_plain_http_url_of_a_provider_is_not_requested(server: ScriptedServer) -
 
 def test_google_without_oidc_issuer_is_an_error() -> None:
     with pytest.raises(FederationFailed, match="Google has no oidc_issuer"):
-        CLIENT.addresses(provider(name="Google", type="Google", oidc_issuer=""))
+        CLIENT.endpoints(provider(name="Google", type="Google", oidc_issuer=""))

@@ -84,7 +84,7 @@ def test_federated_username_of_an_existing_pool_user_is_refused(
     site.service.sign_ups.register(site.public, name, "Correct-horse-7", {"email": "mallory@example.com"})
     query = read_query(flow.sign_in(flow.provider.put("victim")))
     assert query["error"] == "invalid_request"
-    assert query["error_description"] == "Another user has the name Corporate_victim already"
+    assert query["error_description"] == "Another user already has the name Corporate_victim"
 
 
 def test_federated_user_with_admin_set_password_is_the_same_user(flow: FederatedFlow, idp: Any) -> None:

@@ -1,4 +1,4 @@
-"""Which URLs the local Cognito may request, and how AWS names a user pool. No I/O; must not depend on anything."""
+"""URLs: which of them the local Cognito may request, and the issuer of a user pool. No I/O, no dependencies."""
 
 import re
 from urllib.parse import urlsplit

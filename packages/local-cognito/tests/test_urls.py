@@ -1,7 +1,7 @@
 """The loopback rule, and the format of user pool IDs and issuers."""
 
 import pytest
-from local_cognito.addresses import aws_issuer, is_loopback, is_secure_url, is_user_pool_id
+from local_cognito.urls import aws_issuer, is_loopback, is_secure_url, is_user_pool_id
 
 
 @pytest.mark.parametrize(
