@@ -84,7 +84,7 @@ def _report(all_survivors: Sequence[Survivor], module_scores: dict[str, Score]) 
 
 
 def _create_table(module_scores: dict[str, Score]) -> Table:
-    table = Table("module", "mutants", "killed", "survive", "score")
+    table = Table("module", "mutants", "killed", "survivors", "score")
     for module, score in module_scores.items():
         counts = (score.mutants - score.unfit, score.killed, score.survivors)
         table.add_row(module, *map(str, counts), f"{score.percent:.1f} %")
