@@ -295,7 +295,7 @@ def test_csrf_failure_view_may_read_the_database_in_async(settings: Any) -> None
     settings.CSRF_FAILURE_VIEW = "tests.support.entry_point_views.csrf_failed"
     client = AsyncClient(enforce_csrf_checks=True)
     answer = async_to_sync(client.post)("/exempt/async/", headers=bearer("x"))
-    assert (answer.status_code, answer.content) == (403, b"one of 0 people")
+    assert (answer.status_code, answer.content) == (403, b"one of 0 users")
 
 
 # Sessions

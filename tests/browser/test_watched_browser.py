@@ -38,12 +38,12 @@ def test_error_page_is_no_problem(chromium: Browser, server: ScriptedServer) -> 
 @pytest.mark.parametrize(
     ("body", "start"),
     [
-        ("<img src=/a.png>", "says Loading the image"),
-        ("<script>console.error('oh no')</script>", "says oh no"),
+        ("<img src=/a.png>", "logs Loading the image"),
+        ("<script>console.error('oh no')</script>", "logs oh no"),
         ("<script>throw new Error('oh no')</script>", "raises oh no"),
-        ("<link rel=stylesheet href=/none.css>", "says Failed to load resource"),
-        ("<link rel=stylesheet href=https://cdn.example.com/a.css>", "asks https://cdn.example.com/a.css"),
-        ("<script>localStorage.setItem('a', 'b')</script>", "keeps something in the local storage"),
+        ("<link rel=stylesheet href=/none.css>", "logs Failed to load resource"),
+        ("<link rel=stylesheet href=https://cdn.example.com/a.css>", "requests https://cdn.example.com/a.css"),
+        ("<script>localStorage.setItem('a', 'b')</script>", "uses the local storage"),
     ],
 )
 def test_forbidden_page_behaviour_is_a_problem(
