@@ -16,6 +16,8 @@ STOP_SECONDS = 20
 def listening_socket() -> Iterator[socket.socket]:
     """Bind a free port of 127.0.0.1; connections wait in its queue until a server accepts them."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+        # gunicorn sends headers and body separately; without this, the body waits for an acknowledgement.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listening
 
 

@@ -2,6 +2,8 @@
 
 import signal
 from collections.abc import Generator
+from contextvars import copy_context
+from functools import partial
 from typing import TypeVar
 
 import pytest
@@ -93,6 +95,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if missing:
         refuse = pytest.fail if real_parts.under_ci() else pytest.skip
         refuse(f"needs {' and '.join(sorted(missing))}, which this machine lacks")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, bool | None, bool | None]:
+    """Run the test in a copy of the context, so that its context variables end with it.
+
+    Each new URL resolver of Django adds a variable, and asgiref copies all of them at each change between sync and
+    async code: after some thousand tests, a request of an async view would take most of its time for that.
+    """
+    function = pyfuncitem.obj
+    pyfuncitem.obj = partial(copy_context().run, function)
+    try:
+        return (yield)
+    finally:
+        pyfuncitem.obj = function
 
 
 @pytest.hookimpl(wrapper=True)
