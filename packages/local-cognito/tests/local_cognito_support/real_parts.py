@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Callable
 from functools import cache
 
-
 # The headless shell is Chromium without its own windows; the tests take half the CPU time in it.
 _CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
