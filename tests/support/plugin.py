@@ -13,23 +13,31 @@ from . import connections, real_parts
 
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
-# Tests of many inputs, whole journeys or other processes. Other tests run the same lines, and tracing nearly doubles
-# the time.
+# Tests of many inputs, of whole journeys, of other processes or of the source. Other tests run the same lines, and
+# tracing takes half as long again.
 _UNTRACED = (
+    "tests/authorization/test_token_order.py",
     "tests/authorization/test_token_order_over_http.py",
+    "tests/aws/test_against_local_cognito.py",
+    "tests/aws/test_stress.py",
     "tests/core/faults/",
+    "tests/core/test_clock.py",
     "tests/core/tokens/test_against_pyjwt.py",
     "tests/core/tokens/test_fast_path.py",
     "tests/example_project/",
     "tests/faults/",
+    "tests/login/test_failures.py",
     "tests/openid/",
     "tests/sessions/test_killed_refresh.py",
+    "tests/sessions/test_logins_of_pools.py",
     "tests/sessions/test_rotating_secret.py",
     "tests/sessions/test_two_processes.py",
+    "tests/support/",
     "tests/test_planted.py",
+    "tests/test_vocabulary.py",
+    "tests/upgrade/",
     "tests/users/test_first_requests_over_http.py",
     "tests/users/test_rejected_tokens.py",
-    "tests/upgrade/",
 )
 
 # The database of the run, by the last part of Django's ENGINE. A database server allows concurrent writes.
