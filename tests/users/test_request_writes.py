@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.testing import make_token
 from django_cognito.users.authentication import authenticate
 from django_cognito.users.linking import unlink
+from django_cognito.users.request_writes import collect_writes, note_write
 from django_cognito.web.bearer import bearer_token
 from tests.support.callers import bearer
 
@@ -163,3 +165,12 @@ def test_failure_to_reapply_claims_does_not_change_the_response(
     monkeypatch.setattr("django_cognito.middleware.reapply_claims", fail)
     assert client.get("/admins/", headers=bearer(removal)).status_code == 403
     assert "claims that a view rolled back could not be reapplied" in caplog.text
+
+
+def test_writes_after_a_request_that_failed_are_not_in_its_list() -> None:
+    identity: Any = object()
+    with collect_writes() as outer, transaction.atomic():
+        with suppress(ValueError), collect_writes() as inner:
+            raise ValueError
+        note_write(identity)
+    assert (outer, inner) == ([identity], [])

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.commands import flush
 from django.db import connections, transaction
 
-# Their rows come from migrations, and no test changes them. To create them again takes most of the time.
+# Receivers of `post_migrate` fill them, and no test changes them. To fill them again takes most of the time.
 _FILLED_TABLES = {"django_content_type", "auth_permission"}
 
 
@@ -21,7 +21,7 @@ class Command(flush.Command):
 
 
 def _delete_rows(database: str) -> None:
-    """Delete them in one transaction, at the end of which the database checks foreign keys."""
+    """Delete them in one transaction, in any order: no database checks foreign keys before its end."""
     connection = connections[database]
     names = set(connection.introspection.django_table_names(only_existing=True, include_views=False))
     with connection.constraint_checks_disabled(), transaction.atomic(using=database), connection.cursor() as cursor:
