@@ -4,7 +4,6 @@ import html
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ import pytest
 import requests
 from local_cognito import Emulator
 from local_cognito.seeds.reading import DEFAULT_SEED
+
+from demo.ports import find_free_port
 
 from .support import source
 
@@ -51,7 +52,7 @@ class NewSite:
 
 @pytest.fixture(scope="module")
 def new_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewSite]:
-    folder, port = tmp_path_factory.mktemp("new-site"), _free_port()
+    folder, port = tmp_path_factory.mktemp("new-site"), find_free_port(0)
     site = f"http://localhost:{port}"
     seed = folder / "seed.yaml"
     seed.write_text(DEFAULT_SEED.read_text().replace("http://localhost:8000", site))
@@ -135,11 +136,6 @@ def _token(new_site: NewSite) -> str:
 
 def _get(new_site: NewSite, token: str) -> requests.Response:
     return requests.get(new_site.site, headers={"Authorization": f"Bearer {token}"}, timeout=30)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(server: subprocess.Popen[bytes], site: str) -> None:

@@ -1,14 +1,19 @@
 """Find free TCP ports on this machine."""
 
+import random
 import socket
+
+# Below the ports of outgoing connections (32768 and higher on Linux, 49152 and higher elsewhere), so that no connection
+# of another process takes a free port before the server listens on it.
+SERVER_PORTS = range(20_000, 32_768)
 
 
 def find_free_port(preferred: int, *, excluded: frozenset[int] = frozenset()) -> int:
     """Return `preferred` if it is free and not in `excluded`, else another free port. 0 means any free port."""
     if preferred and preferred not in excluded and is_free(preferred):
         return preferred
-    with _listen(0) as listener:
-        return int(listener.getsockname()[1])
+    candidates = random.sample(SERVER_PORTS, k=len(SERVER_PORTS))
+    return next(port for port in candidates if port not in excluded and is_free(port))
 
 
 def is_free(port: int) -> bool:

@@ -1,15 +1,10 @@
 """Run Fieldnotes in a separate process with its own settings and a local Cognito; the tests use HTTP."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-from tests.support.source import EXAMPLE
-
-sys.path.insert(0, str(EXAMPLE))
 
 from demo import seed
 from demo.ports import find_free_port

@@ -28,6 +28,10 @@ def test_port_in_use_is_replaced() -> None:
         assert find_free_port(port) not in (0, port)
 
 
+def test_free_port_is_not_a_port_of_outgoing_connections() -> None:
+    assert all(20_000 <= find_free_port(0) < 32_768 for _ in range(20))
+
+
 def test_excluded_port_is_replaced() -> None:
     port = find_free_port(0)
     assert find_free_port(port, excluded=frozenset({port})) != port

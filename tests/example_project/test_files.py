@@ -196,8 +196,10 @@ def test_site_without_identity_pool_works_without_files(sign_in: SignIn, start_s
     assert (response.status_code, response.json()["code"]) == (404, "files_not_configured")
 
 
-def test_unreachable_aws_returns_503_with_retry_after(sign_in: SignIn, start_site: Callable[..., str]) -> None:
-    site = start_site(AWS_ENDPOINT_URL=f"http://localhost:{find_free_port(0)}")
+def test_unreachable_aws_returns_503_with_retry_after(
+    sign_in: SignIn, start_site: Callable[..., str], unreachable: str
+) -> None:
+    site = start_site(AWS_ENDPOINT_URL=unreachable)
     response = sign_in("alice").download(f"{site}/files/")
     page = Page("", response.status_code, response.text)
     assert _get_status_and_code(page) == (503, ["cognito_unavailable"])

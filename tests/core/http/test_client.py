@@ -151,10 +151,10 @@ def test_host_without_ip_addresses_is_unavailable(monkeypatch: pytest.MonkeyPatc
 
 
 def test_second_ip_address_is_tried_if_the_first_refuses(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    server: ScriptedServer, unreachable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = int(server.url.rpartition(":")[2])
-    refused = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", _free_port()))
+    refused = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", int(unreachable.rpartition(":")[2])))
     good = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: [refused, good])
     assert patient_http().request("GET", f"http://localhost:{port}/").status == 200
@@ -432,12 +432,6 @@ def _tls(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context
-
-
-def _free_port() -> int:
-    with socket.socket() as reserved:
-        reserved.bind(("127.0.0.1", 0))
-        return int(reserved.getsockname()[1])
 
 
 def _wait_for_watchdog() -> None:
