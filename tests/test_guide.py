@@ -4,28 +4,17 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import botocore.session
 import pytest
 import yaml
 from botocore import xform_name
-from django.contrib.auth.models import User
 from local_cognito.seeds import account_reading, identity_provider_reading, reading
 from local_cognito.seeds.values import Table
-from local_cognito_support.scripted_server import ScriptedServer, json_answer
 
-from django_cognito.core.client_secret import ClientSecret
-from django_cognito.models import CognitoLogin
-from django_cognito.testing import make_token
-from django_cognito.users.authentication import authenticate
+from .support.guide import GUIDE, PAGES, read_blocks
 
-from .support import source
-
-GUIDE = source.PROJECT_DIRECTORY / "docs"
-PAGES = sorted(GUIDE.glob("*.md"))
-SUB = "5e0a1b52-6f0c-4c1e-9a58-0d7c5a1e0001"
 CLI_OPTIONS = {"query", "output"}
 # The guide shows these by example only: there are too many of them.
 USER_ATTRIBUTES = set(reading._STANDARD_ATTRIBUTES)
@@ -49,14 +38,6 @@ TABLES = {
 AWS = re.compile(r"(?<!\w)aws (cognito-idp|cognito-identity|iam) ([a-z-]+)")
 
 
-def _blocks(language: str) -> list[Any]:
-    return [
-        pytest.param(block, id=f"{page.stem}-{number}")
-        for page in PAGES
-        for number, block in enumerate(re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.M | re.S), 1)
-    ]
-
-
 def _commands() -> Iterator[Any]:
     """Yield every AWS CLI command of the guide with its options."""
     for page in PAGES:
@@ -78,20 +59,20 @@ def test_aws_cli_command_exists_with_its_options(service: str, operation: str, o
     assert required <= {option.removeprefix("no-") for option in options}
 
 
-@pytest.mark.parametrize("block", _blocks("sh"))
+@pytest.mark.parametrize("block", read_blocks("sh"))
 def test_shell_block_is_quoted_correctly(block: str) -> None:
     without_documents = re.sub(r"<<END\n.*?^END$", "", block, flags=re.M | re.S)
     assert shlex.split(without_documents, comments=True)
 
 
-@pytest.mark.parametrize("block", _blocks("json"))
+@pytest.mark.parametrize("block", read_blocks("json"))
 def test_json_block_is_a_valid_iam_policy(block: str) -> None:
     policy = json.loads(block)
     assert policy["Version"] == "2012-10-17"
     assert all({"Effect", "Action", "Resource"} <= statement.keys() for statement in policy["Statement"])
 
 
-@pytest.mark.parametrize("block", _blocks("yaml"))
+@pytest.mark.parametrize("block", read_blocks("yaml"))
 def test_yaml_block_is_a_valid_seed(block: str) -> None:
     assert reading.read_seed(yaml.safe_load(block)).pools
 
@@ -108,48 +89,6 @@ def test_documented_seed_keys_are_those_of_the_code(row: str) -> None:
 
 def _without_values(cell: str) -> str:
     return re.sub(r"\(.*?\)", "", cell)
-
-
-@pytest.mark.django_db
-def test_user_allowed_manually_is_authenticated_by_a_token(settings: Any, cognito_keys: None) -> None:
-    settings.COGNITO = {**settings.COGNITO, "USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CREATE_USERS": False}
-    user = User.objects.create(username="local")
-    _function("groups", "allow_user")("local", SUB)
-    assert authenticate(make_token(username="alice", sub=SUB))[0] == user
-
-
-@pytest.mark.django_db
-def test_user_linked_by_the_upgrade_guide_keeps_the_account(settings: Any, cognito_keys: None) -> None:
-    settings.COGNITO = {**settings.COGNITO, "GROUPS": {"editors": {"staff": True}}}
-    user = User.objects.create(username="theirs", last_name=SUB)
-    User.objects.create(username="not at Cognito")
-    for _ in range(2):  # a second run of the migration changes nothing
-        _function("upgrading", "link_all_users")(settings.COGNITO["USER_POOL_ID"], "last_name")
-    authenticated, _ = authenticate(make_token(username="alice", sub=SUB, groups=["editors"]))
-    assert (authenticated, authenticated.username, authenticated.is_staff) == (user, "theirs", True)
-
-
-@pytest.mark.django_db
-def test_clear_logins_of_the_guide_deletes_expired_logins_only(client: Any, cognito_sign_in: Any) -> None:
-    cognito_sign_in("alice")
-    clear = _function("deployment", "clear_logins")
-    clear()
-    assert CognitoLogin.objects.count() == 1
-    CognitoLogin.objects.update(expires_at=datetime(2000, 1, 1, tzinfo=UTC))
-    clear()
-    assert CognitoLogin.objects.count() == 0
-
-
-def _function(page: str, name: str) -> Any:
-    """Return a function of a code block of a page."""
-    namespace: dict[str, Any] = {}
-    block = next(
-        parameter.values[0]
-        for parameter in _blocks("python")
-        if f"def {name}(" in parameter.values[0] and page in parameter.id
-    )
-    exec(compile(block, page, "exec"), namespace)
-    return namespace[name]
 
 
 @pytest.mark.parametrize("picture", sorted((GUIDE / "images").glob("*.svg")), ids=lambda path: path.name)
@@ -172,24 +111,7 @@ def test_every_page_is_linked_from_the_index() -> None:
     assert [page.stem for page in PAGES if page.stem != "index" and f"\n{page.stem}\n" not in index] == []
 
 
-def test_client_secret_is_read_from_secrets_manager(monkeypatch: pytest.MonkeyPatch) -> None:
-    read, arn = _function("real-pool", "read_client_secret"), "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a"
-    value = {"userPoolId": "eu-west-1_A1", "userPoolClientId": "1web", "clientSecretValue": "the-current-secret"}
-    with ScriptedServer(json_answer({"ARN": arn, "SecretString": json.dumps(value)})) as server:
-        for name, text in {
-            "COGNITO_CLIENT_SECRET_ARN": arn,
-            "AWS_ENDPOINT_URL_SECRETS_MANAGER": server.url,
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-        }.items():
-            monkeypatch.setenv(name, text)
-        assert ClientSecret(read).read() == "the-current-secret"
-    (request,) = server.requests
-    assert request.headers["x-amz-target"] == "secretsmanager.GetSecretValue"
-    assert json.loads(request.body) == {"SecretId": arn}
-
-
 def test_documented_policy_allows_reading_the_client_secret() -> None:
-    (policy,) = [block for block in _blocks("json") if "secretsmanager" in block.values[0]]
+    (policy,) = [block for block in read_blocks("json") if "secretsmanager" in block.values[0]]
     (statement,) = json.loads(policy.values[0])["Statement"]
     assert statement["Action"] == "secretsmanager:GetSecretValue"
