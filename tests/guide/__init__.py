@@ -1,0 +1,1 @@
+"""The pages of the guide, each followed exactly in a new project."""

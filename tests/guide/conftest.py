@@ -1,0 +1,25 @@
+"""A new project for each page."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.new_project import NewProject
+
+
+@pytest.fixture(scope="session")
+def first_project(tmp_path_factory: pytest.TempPathFactory) -> NewProject:
+    """Return the project of the getting-started page; copy it."""
+    return NewProject.create(tmp_path_factory.mktemp("first-project"))
+
+
+@pytest.fixture(scope="module")
+def follow(first_project: NewProject, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], NewProject]:
+    """Return a function that returns a new project after one page: `follow("django-rest-framework")`."""
+
+    def follow_page(page: str) -> NewProject:
+        folder: Path = tmp_path_factory.mktemp(page)
+        return first_project.copy(folder).follow(page)
+
+    return follow_page

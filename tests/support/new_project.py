@@ -1,0 +1,109 @@
+"""A project in an empty folder: the first part of the getting-started page, then the code blocks of one page.
+
+A Python block whose first line is a comment with a path, for example `# mysite/settings.py`, belongs at the end of that
+file. Scripts run in their own process, so each project has its own settings.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .guide import GUIDE
+
+_FILE_BLOCK = re.compile(
+    r"^```(?:python|html|js|toml|yaml)\n(?:#|<!--|//) (\S+/\S+|manage\.py)(?: -->)?\n(.*?)^```", re.M | re.S
+)
+_PREAMBLE = """
+import json, os
+import django
+django.setup()
+from django.test.utils import setup_test_environment
+setup_test_environment()
+from django.test import AsyncClient, Client
+from django_cognito.testing import make_token, sign_in, trusted_keys
+def bearer(**claims):
+    return {"authorization": "Bearer " + make_token(**claims)}
+"""
+
+
+@dataclass
+class NewProject:
+    """A project. `environment` has the variables of its processes."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    @classmethod
+    def create(cls, folder: Path) -> "NewProject":
+        """Create a project as getting-started does, without its page about S3. Takes some seconds; copy it."""
+        project = cls(folder, _clean_environment())
+        project.run("-m", "django", "startproject", "mysite", ".")
+        (folder / "mysite" / "urls.py").write_text("")  # the page shows the whole file
+        project._add_blocks(_read_file_blocks("getting-started")[:2])
+        project.run("manage.py", "migrate", "--verbosity=0")
+        return project
+
+    def copy(self, folder: Path) -> "NewProject":
+        """Return a copy of the project."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return NewProject(folder, dict(self.environment))
+
+    def follow(self, page: str) -> "NewProject":
+        """Add the code blocks of a page to the files that they name, and migrate if a block is a model."""
+        blocks = _read_file_blocks(page)
+        assert blocks, f"docs/{page}.md names no file"
+        self._add_blocks(blocks)
+        apps = {Path(name).parts[0] for name, _ in blocks if Path(name).name == "models.py"}
+        if apps:
+            self.run("manage.py", "makemigrations", *sorted(apps), "--verbosity=0")
+            self.run("manage.py", "migrate", "--verbosity=0")
+        return self
+
+    def run(self, *arguments: str) -> str:
+        """Run Python with these arguments in the folder; return its output."""
+        process = subprocess.run(
+            [sys.executable, "-W", "error::DeprecationWarning:django_cognito", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert process.returncode == 0, process.stdout + process.stderr
+        return process.stdout
+
+    def run_script(self, script: str) -> Any:
+        """Run a script in the project and return `result`, a JSON value that it assigns.
+
+        Its names: Client, AsyncClient, make_token, sign_in, trusted_keys, and `bearer(**claims)` for headers. Tokens of
+        the test kit are accepted.
+        """
+        body = "\n".join(f"    {line}" for line in script.strip("\n").splitlines())
+        output = self.run("-c", f"{_PREAMBLE}with trusted_keys():\n{body}\nprint('RESULT', json.dumps(result))")
+        return json.loads(output.rpartition("RESULT ")[2])
+
+    def _add_blocks(self, blocks: list[tuple[str, str]]) -> None:
+        for name, text in blocks:
+            file = self.folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if file.suffix == ".py" and file.parent != self.folder:
+                (file.parent / "__init__.py").touch()
+            with file.open("a") as opened:
+                opened.write(text)
+
+
+def _read_file_blocks(page: str) -> list[tuple[str, str]]:
+    """Return path and text of each block of a page that names a file."""
+    return _FILE_BLOCK.findall((GUIDE / f"{page}.md").read_text())
+
+
+def _clean_environment() -> dict[str, str]:
+    prefixes = ("DJANGO_", "COGNITO_", "AWS_", "PYTEST_", "COV_")
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    return {**variables, "DJANGO_SETTINGS_MODULE": "mysite.settings"}
