@@ -10,7 +10,7 @@ import pyotp
 from ..errors import ServiceError
 from .users import User
 
-_STEP_SECONDS = 30
+STEP_SECONDS = 30
 _SECRET_BYTES = 32  # 52 characters in base32, as Cognito gives out
 
 _Key = tuple[str, str]
@@ -53,16 +53,21 @@ class TotpSecrets:
             raise ServiceError("ExpiredCodeException", "Your software token has already been used once.")
         self._last_steps[key] = step
 
+    def current_code(self, user: User) -> str:
+        """Return the code of the current time step; empty if the user has no secret. It may have been used already."""
+        secret = self._secrets.get(_key(user))
+        return str(pyotp.TOTP(secret).at(int(self._now()))) if secret else ""
+
     def _step(self, secret: str | None, code: str) -> int | None:
         """Return the time step of `code`, if it is one of those accepted now."""
         if secret is None:
             return None
-        this_step = int(self._now()) // _STEP_SECONDS
+        this_step = int(self._now()) // STEP_SECONDS
         otp = pyotp.TOTP(secret)
         steps = (
             step
             for step in (this_step - 1, this_step, this_step + 1)
-            if otp.verify(code, for_time=datetime.fromtimestamp(step * _STEP_SECONDS, UTC))
+            if otp.verify(code, for_time=datetime.fromtimestamp(step * STEP_SECONDS, UTC))
         )
         return next(steps, None)
 

@@ -16,6 +16,7 @@ from ..user_pool_service import UserPoolService
 from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
 from .browser_cookies import browser_of_request, new_browser, remember_browser, remember_session
 from .browser_sessions import RESET_SECONDS, BrowserSession, BrowserSessions, PendingSignIn, Step, sessions_of
+from .explanations import Explanation
 from .page import error_page, render_page, same_query
 
 # The template and the path of each step.
@@ -37,6 +38,12 @@ _PATHS: dict[Step, str] = {
     "forgot": "/forgotPassword",
     "reset": "/confirmforgotPassword",
 }
+
+
+_NO_OWN_USERS = Explanation(
+    "This page is for users of the user pool, and the request is for an identity provider.",
+    "Open it without identity_provider, and with an app client that has COGNITO in its `identity_providers`.",
+)
 
 
 class SignInStopped(Exception):  # noqa: N818 - not a programming error: the response is a page
@@ -62,7 +69,7 @@ class Attempts:
         if "none" in authorization_request.prompts:
             raise authorization_request.rejected("login_required")
         if for_own_users and not authorization_request.takes_password:
-            raise authorization_request.rejected("invalid_request")
+            raise authorization_request.rejected("invalid_request", _NO_OWN_USERS)
         return authorization_request
 
     def begin(self, step: Step, authorization_request: AuthorizationRequest, **shown: Any) -> Response:
