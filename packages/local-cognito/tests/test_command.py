@@ -119,6 +119,9 @@ def test_totp_code_is_that_of_the_authenticator_app() -> None:
         assert site.service.totp.current_code(dave) == site.totp_code()
 
 
+EMAIL_USERNAME = (
+    "must be an email address, as username_attributes of the pool requires; did you mean 'ann@example.com'?"
+)
 SEEDS = [
     ("pool: []", "{path}: the top level: unknown key 'pool'; did you mean 'pools'?"),
     ("pools: [{id: nonsense}]", "{path}: pools[0].id: 'nonsense' is not a user pool id; one looks like"),
@@ -129,7 +132,7 @@ SEEDS = [
     ("pools: [", "{path}: cannot be read: while parsing"),
     (
         "pools: [{id: eu-west-1_A1, username_attributes: [email], users: [{username: ann, email: ann@example.com}]}]",
-        "{path}: pools[0].users[0].username: must be an email address, as username_attributes of the pool requires; did",
+        f"{{path}}: pools[0].users[0].username: {EMAIL_USERNAME}",
     ),
     ("{pools: [{id: eu-west-1_A1}], roles: [{name: a, policy: {}}]}", "{path}: roles[0].policy: must be an IAM policy"),
     (

@@ -48,9 +48,10 @@ class TotpSecrets:
         key = _key(user)
         step = self._step(self._secrets.get(key), code)
         if step is None:
-            raise ServiceError("CodeMismatchException", "Invalid code received for user")
+            raise ServiceError("CodeMismatchException", "Invalid code received for user", fields=["code"])
         if step <= self._last_steps.get(key, -1):
-            raise ServiceError("ExpiredCodeException", "Your software token has already been used once.")
+            message = "Your software token has already been used once."
+            raise ServiceError("ExpiredCodeException", message, fields=["code"])
         self._last_steps[key] = step
 
     def current_code(self, user: User) -> str:

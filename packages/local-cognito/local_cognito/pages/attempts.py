@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ..accounts.assurance import PASSWORD, PASSWORD_AND_TOTP
 from ..accounts.users import User
+from ..errors import ServiceError
 from ..user_pool_service import UserPoolService
 from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
 from .browser_cookies import browser_of_request, new_browser, remember_browser, remember_session
@@ -44,6 +45,9 @@ _NO_OWN_USERS = Explanation(
     "This page is for users of the user pool, and the request is for an identity provider.",
     "Open it without identity_provider, and with an app client that has COGNITO in its `identity_providers`.",
 )
+
+
+PASSWORDS_DIFFER = ServiceError("", "The two passwords are not the same.", fields=["confirm_password"])
 
 
 class SignInStopped(Exception):  # noqa: N818 - not a programming error: the response is a page
@@ -79,6 +83,10 @@ class Attempts:
         remember_browser(response, pending.browser)
         return response
 
+    def refuse(self, name: str, pending: PendingSignIn, refused: ServiceError, **shown: Any) -> Response:
+        """Return the page of the sign-in's current step with the error; only fields with wrong values are marked."""
+        return self.page(name, pending, **{"notice": "", "error": refused.message, "invalid": refused.fields, **shown})
+
     def page(self, name: str, pending: PendingSignIn, **shown: Any) -> Response:
         """Return the page of the sign-in's current step."""
         authorization_request = pending.request
@@ -86,6 +94,8 @@ class Attempts:
             "username": pending.username,
             "notice": pending.notice,
             "client": authorization_request.client,
+            "form": self._service.sign_ups.form(authorization_request.client.pool_id),
+            "invalid": frozenset(),
             **shown,
         }
         return render_page(

@@ -133,8 +133,9 @@ def _explain_provider(parameters: Parameters, client: AppClient) -> Explanation:
     if name := parameters.get("identity_provider"):
         return explain_names("identity_provider", [name], "identity_providers", client, allowed)
     identifiers = tuple(name for provider in client.providers for name in provider.identifiers)
+    identifier = shorten_value(parameters["idp_identifier"])
     return Explanation(
-        f"idp_identifier {shorten_value(parameters['idp_identifier'])} belongs to no provider of the app client {client.id}.",
+        f"idp_identifier {identifier} belongs to no provider of the app client {client.id}.",
         "Add it to `idp_identifiers` of an identity provider, and the provider to the app client, in the seed.",
         registered=identifiers or ("none",),
     )
