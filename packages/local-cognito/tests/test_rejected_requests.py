@@ -87,7 +87,7 @@ REDIRECTED = [
     ({"code_challenge": None}, "invalid_request", "code_challenge_method was sent without code_challenge."),
     ({"code_challenge": "too-short"}, "invalid_request", "code_challenge has 9 characters"),
     ({"scope": "openid orders/read"}, "invalid_scope", "scope orders/read is not allowed for the app client 1public"),
-    ({"scope": "openid orders/read"}, "invalid_scope", f"Allowed: {SCOPES}. Add it to `scopes` of the app client"),
+    ({"scope": "openid orders/read"}, "invalid_scope", f"Allowed: {SCOPES}. Add it to scopes of the app client"),
     ({"scope": "email"}, "invalid_scope", "The scopes email were requested without openid."),
     ({"identity_provider": "Google"}, "invalid_request", "identity_provider Google is not allowed"),
     ({"idp_identifier": "a.example"}, "invalid_request", "idp_identifier a.example belongs to no provider"),

@@ -41,11 +41,11 @@ def _explain_credentials(client_id: str, secret: str, service: UserPoolService) 
     if client.secret is None:
         return Explanation(
             f"The app client {client.id} is public, and the request has a client secret.",
-            "Remove CLIENT_SECRET of the app, or add `secret` to the app client in the seed.",
+            "Remove CLIENT_SECRET of the app, or add secret to the app client in the seed.",
         )
     return Explanation(
         f"The client secret of the app client {client.id} is {'wrong' if secret else 'missing'}.",
-        "Set CLIENT_SECRET of the app to `secret` of the app client in the seed.",
+        "Set CLIENT_SECRET of the app to secret of the app client in the seed.",
     )
 
 

@@ -43,7 +43,7 @@ _PATHS: dict[Step, str] = {
 
 _NO_OWN_USERS = Explanation(
     "This page is for users of the user pool, and the request is for an identity provider.",
-    "Open it without identity_provider, and with an app client that has COGNITO in its `identity_providers`.",
+    "Open it without identity_provider, and with an app client that has COGNITO in its identity_providers.",
 )
 
 

@@ -50,7 +50,7 @@ def explain_unknown_client(client_id: str, clients: Sequence[AppClient]) -> Expl
         problem=f"client_id {shorten_value(client_id) or '(empty)'} is not an app client of this local Cognito.",
         registered=tuple(f"{client.id} ({client.name}, {client.pool_id})" for client in clients),
         registered_label="App clients",
-        remedy="Set CLIENT_ID of the app to one of these, or add the client to `clients` of the pool in the seed.",
+        remedy="Set CLIENT_ID of the app to one of these, or add the client to clients of the pool in the seed.",
         seed_line=f"- {{id: {_quote(shorten_value(client_id))}}}",
     )
 
@@ -74,7 +74,7 @@ def explain_names(
         problem=f"{parameter} {sent} is not allowed for the app client {client.id}.",
         registered=registered,
         registered_label="Allowed",
-        remedy=f"Add it to `{key}` of the app client in the seed.",
+        remedy=f"Add it to {key} of the app client in the seed.",
         seed_line=_seed_list(key, (*registered, *map(shorten_value, names))),
     )
 
@@ -84,7 +84,7 @@ def explain_flow(flow: str, client: AppClient) -> Explanation:
     needs_secret = flow == "client_credentials" and client.secret is None
     return Explanation(
         f"The app client {client.id} does not allow the flow {flow}{', as it has no secret' if needs_secret else ''}.",
-        "Set `flows` of the app client in the seed.",
+        "Set flows of the app client in the seed.",
         registered=client.flows or ("none",),
         registered_label="Allowed flows",
         seed_line=f"flows: [{flow}]",
@@ -95,7 +95,7 @@ def _explain_url(parameter: str, url: str, key: str, client: AppClient, register
     return Explanation(
         problem=f"{parameter} {shorten_value(url)} is not registered for the app client {client.id}.",
         registered=registered or ("none",),
-        remedy=f"Add it to `{key}` of the app client in the seed, exactly as the app sends it.",
+        remedy=f"Add it to {key} of the app client in the seed, exactly as the app sends it.",
         seed_line=_seed_list(key, (*registered, shorten_value(url))),
     )
 

@@ -136,7 +136,7 @@ def _explain_provider(parameters: Parameters, client: AppClient) -> Explanation:
     identifier = shorten_value(parameters["idp_identifier"])
     return Explanation(
         f"idp_identifier {identifier} belongs to no provider of the app client {client.id}.",
-        "Add it to `idp_identifiers` of an identity provider, and the provider to the app client, in the seed.",
+        "Add it to idp_identifiers of an identity provider, and the provider to the app client, in the seed.",
         registered=identifiers or ("none",),
     )
 
