@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, make_server, select_address_family
@@ -90,7 +91,7 @@ class Emulator:
             app = make_app(
                 self.service,
                 IdentityOperations(identities, self.service),
-                Services(self._account, self.service.lock, now),
+                Services(self._account, self.service.lock, now, urlsplit(self.url).netloc),
                 {(pool.id, user.sub): user.password for pool in self.seed.pools for user in pool.users},
             )
             self._server = _server(listener, app, host)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+import boto3
 import pytest
 import requests
+from botocore.config import Config
 from local_cognito import Emulator
 from local_cognito.urls import build_public_url, is_loopback_address, normalize_public_url
 from local_cognito_support.hosted_site import PASSWORD, Page
@@ -128,3 +130,16 @@ def test_login_form_of_the_public_url_is_accepted(emulator: Emulator) -> None:
 @pytest.mark.parametrize("origin", ["http://cognito", "https://cognito:9229", "http://cognito.evil.example:9229"])
 def test_similar_origin_is_refused(emulator: Emulator, origin: str) -> None:
     assert call(emulator, "/login", "POST", Host="cognito:9229", Origin=origin).status_code == 403
+
+
+@pytest.mark.parametrize("public_url", ["http://cognito:9229", "http://cognito.localhost:9229"])
+def test_s3_at_the_public_url_has_the_bucket_in_the_path(public_url: str) -> None:
+    with Emulator(seed={**SEED, "buckets": ["files"]}, public_url=public_url) as emulator:
+        key = emulator.admin_credentials
+        options = {"aws_access_key_id": key.id, "aws_secret_access_key": key.secret, "region_name": "eu-west-1"}
+        config = Config(signature_version="s3v4")
+        s3 = boto3.client("s3", endpoint_url=emulator.endpoint_url, config=config, **options)
+        path = s3.generate_presigned_url("put_object", Params={"Bucket": "files", "Key": "a"}).removeprefix(public_url)
+        assert path.startswith("/files/a?")
+        host = public_url.removeprefix("http://")
+        assert call(emulator, path, "PUT", Host=host).status_code == 200

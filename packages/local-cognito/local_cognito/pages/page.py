@@ -81,7 +81,9 @@ def error_page(code: str, restart: str = "", explanation: Explanation | None = N
     """
     status, title, text = _ERRORS.get(code, _UNKNOWN_ERROR)
     known_code = code if code in _ERRORS else "unknown_error"
-    shown = {"explanation": explanation, "parameters": shown_parameters(request.args)} if explanation else {}
+    shown: dict[str, Any] = {}
+    if explanation:
+        shown = {"explanation": explanation, "parameters": shown_parameters(request.args)}
     return render_page("error.html", status=status, title=title, text=text, code=known_code, restart=restart, **shown)
 
 
