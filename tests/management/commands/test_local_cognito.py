@@ -29,7 +29,8 @@ SEED_ROW = (
 
 
 @pytest.mark.mistake(PORT_ROW, by="command")
-def test_local_cognito_command_requires_debug() -> None:
+def test_local_cognito_command_requires_debug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local_cognito.__main__.main", lambda arguments: 0)  # it would serve until interrupted
     with pytest.raises(CommandError, match=r"only if DEBUG is on: it shows passwords.* Set DEBUG = True"):
         call_command("local_cognito", port=0)
 
