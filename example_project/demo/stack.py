@@ -3,7 +3,7 @@
 import os
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class Stack:
     processes: Processes
     cognito_port: int
     site_port: int
+    report_progress: Callable[[str], None] = field(default=lambda line: None, repr=False)  # one line for each step
     pools: tuple[seed.SeedPool, ...] = field(init=False)
     account: seed.SeedAccount = field(init=False)
 
@@ -63,6 +64,7 @@ class Stack:
 
     def start_cognito(self) -> None:
         """Start the local Cognito and wait until it responds."""
+        self.report_progress(f"Starting the local Cognito on {self.cognito} ...")
         command = [sys.executable, "-m", "local_cognito", "--seed", str(self.seed_file)]
         # Its keys are stored next to the demo's database: --fresh deletes both, and a check uses its own.
         environment = {**_clean_environment(), "XDG_STATE_HOME": str(self.state_dir)}
@@ -76,11 +78,13 @@ class Stack:
 
     def prepare_database(self, environment: Mapping[str, str]) -> None:
         """Migrate the database. If it has no notes, write the sample notes."""
-        for command in ("migrate", "sample_notes"):
+        for command, line in (("migrate", "Migrating the database ..."), ("sample_notes", "Writing sample notes ...")):
+            self.report_progress(line)
             self.processes.run(command, [sys.executable, str(MANAGE), command], environment)
 
     def start_server(self, name: str, port: int, environment: Mapping[str, str]) -> None:
         """Start one server process of the site and wait until it responds."""
+        self.report_progress(f"Starting the {name} on http://localhost:{port} ...")
         # DEBUG is off, as in production, so the 403 and 404 pages are the site's own.
         # With --insecure, the development server serves static files although DEBUG is off.
         options = [f"127.0.0.1:{port}", "--noreload", "--insecure"]

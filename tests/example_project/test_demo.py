@@ -1,6 +1,7 @@
 """Test the demo: its ports, its seed and its child processes."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -99,10 +100,19 @@ def test_demo_stops_all_processes_on_a_signal(tmp_path: Path, number: signal.Sig
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "fieldnotes.settings", "XDG_STATE_HOME": str(tmp_path)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
-        lines = [next(line for line in demo.stdout if "Ctrl-C" in line)]
+        lines: list[str] = []
+        while not lines or "Ctrl-C" not in lines[-1]:
+            lines.append(next(demo.stdout))
         demo.send_signal(number)
         lines += demo.stdout.readlines()
         assert demo.wait() == 0
     assert lines[-1].strip() == "Stopped."
+    assert [line.partition(" on ")[0].strip() for line in lines[:4]] == [
+        "Starting the local Cognito",
+        "Migrating the database ...",
+        "Writing sample notes ...",
+        "Starting the site",
+    ]
+    assert re.search(r"^dave also needs a TOTP code: \d{6} for \d+ more seconds", "".join(lines), re.MULTILINE)
     assert is_free(site)
     assert is_free(cognito)

@@ -27,6 +27,7 @@ PLATFORM_REASONS = (
     "Windows does not fork",
     "Django before 6.0 has no ContentSecurityPolicyMiddleware",
     "this OpenSSL is built without TLS 1.0",
+    "this machine cannot create network namespaces",
 )
 
 

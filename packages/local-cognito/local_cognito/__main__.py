@@ -1,102 +1,23 @@
-"""Run the local Cognito in the foreground until Ctrl-C: `python -m local_cognito`."""
+"""The entry point of `python -m local_cognito` and `local-cognito`. It imports nothing else before it runs."""
 
-import argparse
-import json
-import logging
-import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from .accounts.keys import default_state_dir
-from .emulator import Emulator
-from .seeds.reading import DEFAULT_SEED
-from .seeds.values import SeedError
-
-DEFAULT_PORT = 9229
 _EXIT_USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a local Cognito with the command line options and return the exit code of the process."""
-    options = _build_parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s  %(message)s", datefmt="%H:%M:%S")
+    """Run the command and return the exit code of the process. A missing dependency is an error message."""
     try:
-        emulator = Emulator(
-            seed=options.seed,
-            port=options.port,
-            issuer=options.issuer,
-            state_dir=options.state_dir,
-            console=_write,
+        from .command import run_command
+    except ImportError as error:
+        missing = f"the module {error.name}" if isinstance(error, ModuleNotFoundError) else str(error)
+        sys.stderr.write(
+            f"The local Cognito needs packages that are not installed or too old: {missing}. "
+            "Install all of them: pip install --upgrade local-cognito\n"
         )
-    except SeedError as error:
-        return _fail(str(error))
-    except OSError as error:
-        return _fail(
-            f"port {options.port} on 127.0.0.1 cannot be used: {error.strerror}. Select another one with --port"
-        )
-    _write(_describe(emulator, options.seed or DEFAULT_SEED))
-    # One line of JSON for programs that wait until the local Cognito is ready.
-    pools = [{"id": pool.id, "issuer": emulator.issuer(pool.id)} for pool in emulator.seed.pools]
-    _write(json.dumps({"ready": True, "url": emulator.url, "port": emulator.port, "pools": pools}))
-    # A supervisor's SIGTERM stops it as Ctrl-C does: the socket is closed.
-    previous_handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        emulator.serve_forever()
-    finally:
-        signal.signal(signal.SIGTERM, previous_handler)
-    _write("stopped")
-    return 0
-
-
-def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="local-cognito", description="A local Amazon Cognito.")
-    parser.add_argument("--seed", type=Path, help="YAML or JSON file with pools, clients, groups and users")
-    parser.add_argument(
-        "--port", type=int, default=DEFAULT_PORT, help="port on 127.0.0.1 (default %(default)s; 0: any)"
-    )
-    parser.add_argument(
-        "--issuer", choices=("localhost", "aws"), default="localhost", help="issuer of the tokens (default %(default)s)"
-    )
-    parser.add_argument(
-        "--state-dir", type=Path, default=default_state_dir(), help="folder for the signing keys (default %(default)s)"
-    )
-    return parser
-
-
-def _describe(emulator: Emulator, seed: Path) -> str:
-    """Return the URLs and the contents of the local Cognito. The administrator's secret key is only valid there."""
-    lines = [
-        f"Local Cognito on {emulator.url}  (loopback only; data is lost when it stops)",
-        f"  AWS API      {emulator.endpoint_url}    e.g. boto3.client('cognito-idp', endpoint_url=...)",
-        f"  hosted UI    {emulator.domain}/login    opened by a site's sign-in link",
-        f"  mailbox      {emulator.url}/mailbox    every code that Cognito would send by email or SMS",
-        f"  seed         {seed}    contains the passwords",
-    ]
-    for pool in emulator.seed.pools:
-        lines += [f"  pool         {pool.id}  {pool.name}", f"    issuer     {emulator.issuer(pool.id)}"]
-        lines += [f"    client     {client.id}  {client.name}" for client in pool.clients]
-        lines += [f"    user       {user.username}  {', '.join(user.groups) or '-'}" for user in pool.users]
-    account, key = emulator.seed.account, emulator.admin_credentials
-    lines += [f"  identities   {pool.id}  {pool.name}, for {pool.user_pool}" for pool in account.identity_pools]
-    lines += [
-        f"  S3, DynamoDB, STS, IAM on {emulator.endpoint_url}, with authorization; user pools accept any key",
-        f"    admin      AWS_ACCESS_KEY_ID={key.id}",
-        f"               AWS_SECRET_ACCESS_KEY={key.secret}",
-    ]
-    lines += [f"    bucket     {bucket}" for bucket in account.buckets]
-    lines += [f"    table      {table.name}" for table in account.tables]
-    return "\n".join([*lines, ""])
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
-def _fail(complaint: str) -> int:
-    sys.stderr.write(f"{complaint}\n")
-    return _EXIT_USAGE
+        return _EXIT_USAGE
+    return run_command(arguments)
 
 
 if __name__ == "__main__":

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from flask import Flask
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, make_server, select_address_family
 
 from .accounts.keys import KeyRing, TokenUse
 from .accounts.pools import Pools
@@ -24,14 +25,20 @@ from .seeds.reading import default_seed, read_seed
 from .seeds.seed import Seed
 from .self_service.mailbox import Mailbox
 from .server import QuietHandler, make_app
+from .urls import build_public_url, is_loopback_address, normalize_public_url
 from .user_pool_service import IssuerForm, UserPoolService
 
-_LOOPBACK = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 _POLL_SECONDS = 0.05  # how soon a stop is noticed
+_REMOTE = (
+    "{host} is not a loopback address: every computer that reaches this port can read passwords and codes and "
+    "administer the user pools. A container needs that, with its port published on 127.0.0.1 only: then allow it with "
+    "--allow-remote (in Python: allow_remote=True)"
+)
 
 
 class Emulator:
-    """A local Cognito. It listens on the loopback interface only and runs in its own thread.
+    """A local Cognito. It listens on the loopback interface and runs in its own thread.
 
     `with Emulator(seed="pools.yaml") as emulator:` listens on a free port, or on `port` if it is given. `seed` is a
     file, a mapping of the same shape, or None for the default seed. The signing keys are lost when the process ends,
@@ -44,7 +51,12 @@ class Emulator:
     `admin_credentials` is the access key (`.id`, `.secret`) of the administrator of S3, DynamoDB, STS and IAM. It comes
     from the seed, or is generated and stored like the signing keys.
 
-    Raises SeedError if the seed is invalid, OSError if the port is in use.
+    `host` is the address to listen on. An address that other computers reach, such as 0.0.0.0 in a container, needs
+    `allow_remote=True`. `public_url` is the URL that browsers and programs use, if it is not that of the address:
+    issuers and all other URLs contain it.
+
+    Raises SeedError if the seed is invalid, OSError if the port is in use, ValueError for a host or URL that is not
+    allowed.
     """
 
     def __init__(
@@ -52,17 +64,18 @@ class Emulator:
         *,
         seed: Path | str | Mapping[str, Any] | None = None,
         port: int = 0,
+        host: str = LOOPBACK,
+        allow_remote: bool = False,
+        public_url: str = "",
         issuer: IssuerForm = "localhost",
         state_dir: Path | None = None,
         now: Callable[[], float] = unix_time,
         console: Callable[[str], None] | None = None,
     ) -> None:
         self.seed: Seed = default_seed() if seed is None else read_seed(seed)
-        listener = socket.create_server((_LOOPBACK, port))
-        with listener:
+        with _listen(host, port, allow_remote=allow_remote) as listener:
             self.port: int = listener.getsockname()[1]
-            # The URL contains localhost: browsers store its cookies separately from those of 127.0.0.1.
-            self.url = f"http://localhost:{self.port}"
+            self.url = normalize_public_url(public_url) if public_url else build_public_url(host, self.port)
             self.mailbox = Mailbox(console)
             self.service = UserPoolService(
                 Pools(), KeyRing(state_dir), origin=self.url, issuer_form=issuer, now=now, mailbox=self.mailbox
@@ -78,9 +91,10 @@ class Emulator:
             app = make_app(
                 self.service,
                 IdentityOperations(identities, self.service),
-                Services(self._account, self.service.lock, now),
+                Services(self._account, self.service.lock, now, urlsplit(self.url).netloc),
+                {(pool.id, user.sub): user.password for pool in self.seed.pools for user in pool.users},
             )
-            self._server = _server(listener, app)
+            self._server = _server(listener, app, host)
         self._thread: threading.Thread | None = None
 
     @property
@@ -104,6 +118,11 @@ class Emulator:
     def jwks_uri(self, pool_id: str) -> str:
         """Return the local URL of the pool's JWKS, for any form of issuer: the setting JWKS_URI."""
         return f"{self.url}/{pool_id}/.well-known/jwks.json"
+
+    def totp_code(self, pool_id: str, sub: str) -> str:
+        """Return the current TOTP code of a user, as an authenticator app shows it; empty if the user has no TOTP."""
+        user = self.service.find_user_by_sub(pool_id, sub)
+        return self.service.totp.current_code(user) if user and user.has_totp else ""
 
     def sign(self, pool_id: str, claims: Mapping[str, Any], use: TokenUse = "access") -> str:
         """Return a token with exactly these claims and a valid signature of the pool, for tests of unusual tokens."""
@@ -148,9 +167,16 @@ class Emulator:
         self.stop()
 
 
-def _server(listener: socket.socket, app: Flask) -> BaseWSGIServer:
+def _listen(host: str, port: int, *, allow_remote: bool) -> socket.socket:
+    """Return a socket that listens. Raises OSError; ValueError if `host` needs `allow_remote`."""
+    if not allow_remote and not is_loopback_address(host):
+        raise ValueError(_REMOTE.format(host=host))
+    return socket.create_server((host, port), family=select_address_family(host, port))
+
+
+def _server(listener: socket.socket, app: Flask, host: str) -> BaseWSGIServer:
     return make_server(
-        _LOOPBACK,
+        host,
         listener.getsockname()[1],
         app,
         threaded=True,

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, cast
 
-from flask import Flask, Response, jsonify, request
+from flask import Blueprint, Flask, Response, jsonify, request
 from flask import Request as FlaskRequest
 from flask_cors import CORS
 from moto.core.request import Request as MotoRequest
@@ -20,33 +20,44 @@ from .identity.operations import IdentityOperations
 from .local_routes import local_routes
 from .oauth import endpoints as oauth
 from .pages import hosted_ui
+from .pages.index_page import SeedPasswords
+from .pages.rejections import Rejections
 from .user_pool_service import UserPoolService
 from .web_origins import LOOPBACK_ORIGIN, refuse_foreign_requests
 
 log = logging.getLogger("local_cognito")
 
 
-def make_app(service: UserPoolService, identities: IdentityOperations, services: Services) -> Flask:
+def make_app(
+    service: UserPoolService, identities: IdentityOperations, services: Services, seed_passwords: SeedPasswords
+) -> Flask:
     """Return the WSGI application of one local Cognito and of its AWS account."""
     app = Flask(__name__, static_folder=None)
     app.request_class = _ApiRequest
-    operations = Operations(service)
+    rejections = Rejections(service.now)
+    app.before_request(lambda: refuse_foreign_requests(service.origin))
+    # Before the routes: in a request to S3, every path may be a bucket's.
+    app.before_request(lambda: services.answer(_request()))
+    app.register_blueprint(_api_blueprint(Operations(service), identities))
+    app.register_blueprint(hosted_ui.hosted_ui_blueprint(service, rejections, seed_passwords))
+    app.register_blueprint(oauth.oauth_blueprint(service, rejections))
+    app.register_blueprint(local_routes(service))
+    app.register_error_handler(Exception, _error_response)
+    return app
+
+
+def _api_blueprint(operations: Operations, identities: IdentityOperations) -> Blueprint:
+    """Return the AWS API at `POST /`. The index page at `GET /` is not part of it: it must not have CORS headers."""
 
     def api() -> Response:
         is_identity_pools = read_target(_request())[0] == identity_operations.SERVICE
         return (identities if is_identity_pools else operations).answer(_request())
 
-    app.before_request(refuse_foreign_requests)
-    # Before the routes: in a request to S3, every path may be a bucket's.
-    app.before_request(lambda: services.answer(_request()))
-    app.add_url_rule("/", view_func=api, methods=["POST"])
-    app.register_blueprint(hosted_ui.hosted_ui_blueprint(service))
-    app.register_blueprint(oauth.oauth_blueprint(service))
-    app.register_blueprint(local_routes(service))
-    app.register_error_handler(Exception, _error_response)
+    blueprint = Blueprint("api", __name__)
+    blueprint.add_url_rule("/", view_func=api, methods=["POST"])
     # Pages call the AWS API, as amazon-cognito-identity-js does. Real Cognito allows every origin.
-    CORS(app, resources=r"^/$", origins=LOOPBACK_ORIGIN, expose_headers=["x-amzn-ErrorType", "x-amzn-RequestId"])
-    return app
+    CORS(blueprint, resources=r"^/$", origins=LOOPBACK_ORIGIN, expose_headers=["x-amzn-ErrorType", "x-amzn-RequestId"])
+    return blueprint
 
 
 class QuietHandler(WSGIRequestHandler):

@@ -1,5 +1,6 @@
-"""URLs: which of them the local Cognito may request, and the issuer of a user pool. No I/O, no dependencies."""
+"""URLs: those that may be requested, the own URL, and the issuer of a user pool. No I/O, no dependencies."""
 
+import ipaddress
 import re
 from urllib.parse import urlsplit
 
@@ -23,6 +24,37 @@ def is_secure_url(url: str) -> bool:
 def is_loopback(url: str) -> bool:
     """Return whether the host of `url` is one of the loopback hosts that `is_secure_url` accepts over http."""
     return urlsplit(url).hostname in _LOOPBACK_HOSTS
+
+
+def is_loopback_address(host: str) -> bool:
+    """Return whether a socket that is bound to `host` accepts connections of this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def build_public_url(host: str, port: int) -> str:
+    """Return the URL of a server on this address. It contains localhost if that reaches the server.
+
+    Browsers store the cookies of localhost separately from those of 127.0.0.1.
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return f"http://{host.lower()}:{port}"
+    if address.is_loopback or address.is_unspecified:
+        return f"http://localhost:{port}"
+    return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"
+
+
+def normalize_public_url(url: str) -> str:
+    """Return the origin of `url` in lower case. Raises ValueError if it is not an http or https URL of a host alone."""
+    parts = urlsplit(url.strip())
+    has_more = parts.username is not None or parts.path.strip("/") or parts.query or parts.fragment
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or has_more:
+        raise ValueError(f"the public URL must be like http://cognito.localhost:9229, without a path, not {url!r}")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def is_user_pool_id(value: str) -> bool:

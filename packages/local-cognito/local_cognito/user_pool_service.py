@@ -98,6 +98,11 @@ class UserPoolService:
         with self.lock:
             return self.pools.client(client_id)
 
+    def clients(self) -> tuple[AppClient, ...]:
+        """Return the app clients of all pools."""
+        with self.lock:
+            return tuple(self.pools.clients())
+
     def replace_client_secret(self, client_id: str, secret: str, *, keep_former_seconds: float = 0) -> None:
         """Replace the secret of a confidential client at once; the previous one stays valid for `keep_former_seconds`.
 

@@ -4,11 +4,15 @@ Every program on this machine has full access: administrative calls need no real
 codes. A web page of another site must not have it. It could reach the local Cognito through the developer's browser: by
 a domain that resolves to 127.0.0.1 (DNS rebinding), or by a form or `fetch()` that needs no CORS preflight.
 
+The host of the public URL is accepted like a loopback host: it is the name that the developer chose (`--public-url`),
+and no attacker controls it. The address that the socket is bound to is not: `0.0.0.0` in a URL reaches this machine.
+
 Sources: Fetch standard, "Origin header"; W3C Fetch Metadata Request Headers; RFC 6761 6.3 (`*.localhost` is loopback).
 """
 
 import re
 from typing import cast
+from urllib.parse import urlsplit
 
 from flask import Request, Response, abort, request
 from moto.core.request import Request as MotoRequest
@@ -22,24 +26,28 @@ _HOST = re.compile(rf"{_LOOPBACK_HOST}\Z", re.IGNORECASE)
 LOOPBACK_ORIGIN = re.compile(rf"https?://{_LOOPBACK_HOST}\Z")
 
 _WRONG_HOST = (
-    "The Host header must be localhost, a name below .localhost, 127.0.0.1 or [::1]: the local Cognito answers "
-    "programs on this machine only. Use the URL that it printed at its start."
+    "The Host header must be localhost, a name below .localhost, 127.0.0.1, [::1], or host and port of --public-url:"
+    " no web site may reach the local Cognito by a domain of its own. Use the URL that it printed at its start."
 )
 _WRONG_ORIGIN = (
     "A web page of another site sent this request. The local Cognito answers pages whose origin is http(s)://localhost,"
-    " a name below .localhost, 127.0.0.1 or [::1], at any port."
+    " a name below .localhost, 127.0.0.1 or [::1], at any port, and pages of its own public URL."
 )
 
 
-def refuse_foreign_requests() -> None:
-    """Abort with 403 if a web page of another site may have caused the request. Must run before any other handler."""
-    if not _HOST.match(request.headers.get("Host", "")):
+def refuse_foreign_requests(public_url: str) -> None:
+    """Abort with 403 if a web page of another site may have caused the request. Must run before any other handler.
+
+    `public_url` is the URL of the local Cognito: scheme, host and port.
+    """
+    host = request.headers.get("Host", "")
+    if not _HOST.match(host) and host.lower() != urlsplit(public_url).netloc:
         abort(403, _WRONG_HOST)
     origin = request.headers.get("Origin")
     if origin is None:
         is_foreign = request.headers.get("Sec-Fetch-Site") == "cross-site" and not _may_be_cross_site(request)
     else:
-        is_foreign = not LOOPBACK_ORIGIN.match(origin)
+        is_foreign = not LOOPBACK_ORIGIN.match(origin) and origin != public_url
     if is_foreign:
         abort(403, _WRONG_ORIGIN)
 

@@ -21,8 +21,9 @@ __all__ = ["federated_emulator", "provider"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker `needs`."""
+    """Register the markers."""
     config.addinivalue_line("markers", f"needs(part, ...): programs the test needs: {', '.join(real_parts.PROBES)}")
+    config.addinivalue_line("markers", "mistake(text, by=kind): a row of tests/mistakes.md and what reports it")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -197,6 +197,16 @@ def open_error(page: Page, site: Site) -> None:
     page.goto(f"{site.url}/error?error=provider_answer")
 
 
+def open_redirect_mismatch(page: Page, site: Site) -> None:
+    page.goto(page_url(site, "/oauth2/authorize", f"{CALLBACK}{'long-' * 20}"))
+
+
+def open_index(page: Page, site: Site) -> None:
+    open_redirect_mismatch(page, site)
+    page.get_by_role("link", name="All app clients").click()
+    expect(page.get_by_role("heading", name="Rejected requests")).to_be_visible()
+
+
 PAGES: list[Callable[[Page, Site], None]] = [
     open_login,
     open_wrong_password,
@@ -208,6 +218,8 @@ PAGES: list[Callable[[Page, Site], None]] = [
     open_reset,
     open_mailbox,
     open_error,
+    open_redirect_mismatch,
+    open_index,
 ]
 
 

@@ -17,7 +17,7 @@ DIRECTORY = Path(local_cognito.__file__).parent
 LAYERS = {
     "": "clock errors private_files request_id urls | accounts aws aws_json"
     " | federation self_service web_origins | user_pool_service | api identity local_routes pages | oauth seeds"
-    " | server | emulator | __main__",
+    " | server | emulator | command | __main__",
     "accounts": "assurance client_secrets grants identity_providers keys password_policy users | clients totp"
     " | pools tokens | token_issuer",
     "api": "code_operations identity_provider_operations moto_operations srp | challenges | software_tokens srp_sign_in"
@@ -26,7 +26,8 @@ LAYERS = {
     "federation": "failures federated_users http_client | id_tokens | provider_client",
     "identity": "identity_pool | logins roles | identities | operations",
     "oauth": "errors well_known | client_authentication | endpoints",
-    "pages": "authorization_request page | browser_sessions mailbox_page | browser_cookies | attempts"
+    "pages": "explanations | page parameter_checks rejections | authorization_request index_page mailbox_page"
+    " | browser_sessions | browser_cookies | attempts"
     " | federation_pages recovery_pages sign_in_pages sign_up_pages | hosted_ui",
     "seeds": "moto_private_key seed values | account_loading account_reading identity_provider_reading loading"
     " | reading",

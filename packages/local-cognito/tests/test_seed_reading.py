@@ -105,6 +105,49 @@ def test_invalid_seed_value_is_an_error_with_its_path(changes: dict[str, Any], e
     assert expected in error_message(**changes)
 
 
+def test_username_of_an_email_pool_is_the_email_attribute() -> None:
+    seed_user = pool(username_attributes=["email"], users=[user(username="ann@example.com")]).users[0]
+    assert seed_user.email == "ann@example.com"
+
+
+def test_username_of_a_phone_pool_is_the_phone_attribute() -> None:
+    seed_user = pool(username_attributes=["phone_number"], users=[user(username="+12065550100")]).users[0]
+    assert seed_user.attributes == {"phone_number": "+12065550100"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "user_changes", "expected"),
+    [
+        (
+            {"username_attributes": ["email", "phone_number"]},
+            {},
+            "users[0].username: must be an email address or a phone number (+12065550100), as username_attributes",
+        ),
+        (
+            {"username_attributes": ["email"]},
+            {"username": "ann@example.com", "email": "bea@example.com"},
+            "users[0].email: must be the same as username, or absent",
+        ),
+        (
+            {"alias_attributes": ["email"]},
+            {"username": "ann@example.com"},
+            "users[0].username: must not be an email address: email is in alias_attributes of the pool",
+        ),
+    ],
+)
+def test_username_of_the_wrong_form_is_an_error(
+    changes: dict[str, Any], user_changes: dict[str, Any], expected: str
+) -> None:
+    assert expected in error_message(**changes, users=[user(**user_changes)])
+
+
+@pytest.mark.parametrize("key", ["Action", "Resource"])
+def test_policy_statement_with_an_empty_list_is_an_error(key: str) -> None:
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", key: []}
+    with pytest.raises(SeedError, match="must be an IAM policy"):
+        read_seed({"pools": [POOL], "roles": [{"name": "a", "policy": {"Statement": [statement]}}]})
+
+
 def test_unknown_group_error_has_a_suggestion() -> None:
     text = error_message(groups=[{"name": "editors"}], users=[user(groups=["editor"])])
     assert text == "seed: pools[0].users[0].groups: unknown group 'editor'; did you mean 'editors'?"

@@ -55,9 +55,8 @@ def _serve(ports: tuple[int, int], *, fresh: bool) -> None:
         shutil.rmtree(state_dir)
         state_dir = create_state_dir()
     console = Console(highlight=False)
-    console.print("Starting a local Cognito and Fieldnotes ...", style="dim")
     with Processes(state_dir) as processes:
-        stack = Stack(state_dir, processes, *ports)
+        stack = Stack(state_dir, processes, *ports, lambda line: console.print(line, style="dim"))
         stack.start_cognito()
         stack.start_site(stack.build_environment())
         print_summary(console, stack)

@@ -15,7 +15,7 @@ _UNIT_SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
 _DEFAULT_AUTH_FLOWS = ("ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH")
 _LEGACY_AUTH_FLOWS = {"ADMIN_NO_SRP_AUTH": "ADMIN_USER_PASSWORD_AUTH"}
 # What AWS calls the pool itself among the providers.
-_OWN = "COGNITO"
+OWN_PROVIDER = "COGNITO"
 _DEFAULT_REFRESH_DAYS = 30
 _DEFAULT_TOKEN_HOURS = 1
 
@@ -109,7 +109,7 @@ def app_client(
     `providers` are those of its pool.
     """
     rotation = config.get("RefreshTokenRotation") or {}
-    supported = config.get("SupportedIdentityProviders") or (_OWN,)
+    supported = config.get("SupportedIdentityProviders") or (OWN_PROVIDER,)
     may_use_hosted_ui = bool(config.get("AllowedOAuthFlowsUserPoolClient"))
     return AppClient(
         id=client_id,
@@ -130,7 +130,7 @@ def app_client(
         rotates=rotation.get("Feature") == "ENABLED",
         rotation_grace_seconds=int(rotation.get("RetryGracePeriodSeconds") or 0),
         readable=frozenset(config.get("ReadAttributes") or ()),
-        has_own_users=_OWN in supported,
+        has_own_users=OWN_PROVIDER in supported,
         providers=tuple(provider for provider in providers if provider.name in supported),
         former_secrets=former_secrets,
     )

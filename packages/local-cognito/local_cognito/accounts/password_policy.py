@@ -11,7 +11,7 @@ from ..errors import ServiceError
 
 _MOST_CHARACTERS = 256
 _SYMBOLS = "^$*.[]{}()?\"!@#%&/\\,><':;|_~`=+- "
-# For each kind of character: the policy's key, the check, the words of Cognito's error, the words of the sign-up form.
+# For each kind of character: the policy's key, the check, the words of Cognito's error, the words of the forms.
 _KINDS: tuple[tuple[str, Callable[[str], bool], str, str], ...] = (
     ("RequireLowercase", lambda text: bool(re.search("[a-z]", text)), "lowercase characters", "a lower-case letter"),
     ("RequireUppercase", lambda text: bool(re.search("[A-Z]", text)), "uppercase characters", "an upper-case letter"),
@@ -40,7 +40,7 @@ def require_conforming(config: Mapping[str, Any], password: str) -> None:
 
 
 def describe_policy(config: Mapping[str, Any]) -> str:
-    """Return the password policy of this configuration as a sentence for the sign-up form."""
+    """Return the password policy of this configuration as a sentence for the forms."""
     policy = _policy(config)
     kinds = [words for key, _, _, words in _KINDS if policy.get(key)]
     least = f"At least {_least(policy)} characters"
@@ -60,4 +60,6 @@ def _least(policy: Mapping[str, Any]) -> int:
 
 
 def _refused(problem: str) -> ServiceError:
-    return ServiceError("InvalidPasswordException", f"Password did not conform with policy: {problem}")
+    return ServiceError(
+        "InvalidPasswordException", f"Password did not conform with policy: {problem}", fields=["password"]
+    )

@@ -2,7 +2,13 @@
 
 from collections.abc import Iterator
 
-from moto.cognitoidp.models import CognitoIdpBackend, CognitoIdpUser, CognitoIdpUserPool, UserStatus
+from moto.cognitoidp.models import (
+    CognitoIdpBackend,
+    CognitoIdpUser,
+    CognitoIdpUserPool,
+    CognitoIdpUserPoolClient,
+    UserStatus,
+)
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from ..errors import ServiceError
@@ -52,14 +58,17 @@ class Pools:
         """Return the app client with this id, in any pool, or None."""
         for pool in self:
             if moto_client := pool.clients.get(client_id):
-                secret = moto_client.secret if moto_client.generate_secret else None
-                former = self._former_secrets.of(client_id)
-                providers = [
-                    identity_provider(provider.name, provider.extended_config)
-                    for provider in pool.identity_providers.values()
-                ]
-                return app_client(moto_client.id, pool.id, secret, moto_client.extended_config, providers, former)
+                return self._to_client(pool, moto_client)
         return None
+
+    def clients(self) -> Iterator[AppClient]:
+        """Yield the app clients of all pools."""
+        for pool in self:
+            yield from (self._to_client(pool, moto_client) for moto_client in pool.clients.values())
+
+    def users(self, pool_id: str) -> Iterator[User]:
+        """Yield the users of a pool, in the order of their creation. Raises ServiceError if the pool does not exist."""
+        yield from (self.to_user(moto_user) for moto_user in self.get(pool_id).users.values())
 
     def replace_client_secret(self, client: AppClient, secret: str, keep_former_seconds: float) -> None:
         """Replace the secret of a confidential client; the previous one stays valid for `keep_former_seconds`."""
@@ -132,6 +141,14 @@ class Pools:
         moto_user = self.get_moto_user(user)
         password_policy.require_conforming(self.get(user.pool_id).extended_config, password)
         moto_user.password, moto_user.status = password, UserStatus.CONFIRMED
+
+    def _to_client(self, pool: CognitoIdpUserPool, moto_client: CognitoIdpUserPoolClient) -> AppClient:
+        secret = moto_client.secret if moto_client.generate_secret else None
+        providers = [
+            identity_provider(provider.name, provider.extended_config) for provider in pool.identity_providers.values()
+        ]
+        former = self._former_secrets.of(moto_client.id)
+        return app_client(moto_client.id, pool.id, secret, moto_client.extended_config, providers, former)
 
 
 EXTERNAL = "EXTERNAL_PROVIDER"

@@ -10,7 +10,7 @@ import pyotp
 from ..errors import ServiceError
 from .users import User
 
-_STEP_SECONDS = 30
+STEP_SECONDS = 30
 _SECRET_BYTES = 32  # 52 characters in base32, as Cognito gives out
 
 _Key = tuple[str, str]
@@ -48,21 +48,27 @@ class TotpSecrets:
         key = _key(user)
         step = self._step(self._secrets.get(key), code)
         if step is None:
-            raise ServiceError("CodeMismatchException", "Invalid code received for user")
+            raise ServiceError("CodeMismatchException", "Invalid code received for user", fields=["code"])
         if step <= self._last_steps.get(key, -1):
-            raise ServiceError("ExpiredCodeException", "Your software token has already been used once.")
+            message = "Your software token has already been used once."
+            raise ServiceError("ExpiredCodeException", message, fields=["code"])
         self._last_steps[key] = step
+
+    def current_code(self, user: User) -> str:
+        """Return the code of the current time step; empty if the user has no secret. It may have been used already."""
+        secret = self._secrets.get(_key(user))
+        return str(pyotp.TOTP(secret).at(int(self._now()))) if secret else ""
 
     def _step(self, secret: str | None, code: str) -> int | None:
         """Return the time step of `code`, if it is one of those accepted now."""
         if secret is None:
             return None
-        this_step = int(self._now()) // _STEP_SECONDS
+        this_step = int(self._now()) // STEP_SECONDS
         otp = pyotp.TOTP(secret)
         steps = (
             step
             for step in (this_step - 1, this_step, this_step + 1)
-            if otp.verify(code, for_time=datetime.fromtimestamp(step * _STEP_SECONDS, UTC))
+            if otp.verify(code, for_time=datetime.fromtimestamp(step * STEP_SECONDS, UTC))
         )
         return next(steps, None)
 

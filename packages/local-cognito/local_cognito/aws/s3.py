@@ -36,8 +36,9 @@ _CONDITION_KEYS = ("prefix", "delimiter")
 class AuthorizedS3(S3Response):
     """One request to S3, with the bucket in its path."""
 
-    def __init__(self, account: Account, authorizer: Authorizer) -> None:
+    def __init__(self, account: Account, authorizer: Authorizer, *, own_host: str) -> None:
         super().__init__()
+        self._own_host = own_host
         self._account = account
         self._authorizer = authorizer
         self._condition_values: dict[str, str] = {}
@@ -50,6 +51,10 @@ class AuthorizedS3(S3Response):
         status, headers, body = respond(request, request.raw_url, dict(request.headers))
         self._account.keep_buckets_apart()
         return status, headers, body
+
+    def subdomain_based_buckets(self, request: Request) -> bool:  # type: ignore[override]
+        """Return whether the Host header begins with a bucket: not if it is the own host, which may have a dot too."""
+        return request.host.lower() != self._own_host and bool(super().subdomain_based_buckets(request))
 
     def get_current_account(self) -> str:
         """Return the number of this account, for any request."""

@@ -4,6 +4,7 @@ import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -26,10 +27,11 @@ _EXPIRED = "The security token included in the request is expired"
 
 
 class Services:
-    """S3, DynamoDB, STS and IAM of one account, one request at a time."""
+    """S3, DynamoDB, STS and IAM of one account, one request at a time. `host` is the Host header of its own URL."""
 
-    def __init__(self, account: Account, lock: threading.RLock, now: Callable[[], float]) -> None:
+    def __init__(self, account: Account, lock: threading.RLock, now: Callable[[], float], host: str) -> None:
         self._account = account
+        self._services = {**_SERVICES, "s3": partial(AuthorizedS3, own_host=host)}
         self._lock = lock
         self._now = now
 
@@ -40,7 +42,7 @@ class Services:
         """
         request.get_data()  # the whole body, before the lock is acquired: the signature covers it
         signature = read_signature(request)
-        service = _SERVICES.get(signature.service) if signature else None
+        service = self._services.get(signature.service) if signature else None
         if signature is None or service is None:
             return None
         authorizer = Authorizer(self._account, request, signature, self._now)
@@ -136,7 +138,6 @@ class _AuthorizedSts(_AuthorizedQueryService, TokenResponse):
 
 
 _SERVICES: dict[str, Any] = {
-    "s3": AuthorizedS3,
     "dynamodb": _AuthorizedDynamoDb,
     "sts": _AuthorizedSts,
     "iam": _AuthorizedIam,

@@ -2,16 +2,22 @@
 
 from flask import Response, jsonify
 
+from ..pages.explanations import Explanation
+
 # AWS developer guide, "Revoke endpoint": 401. The token endpoint returns 400 for the same error.
 _STATUS = {("/oauth2/revoke", "invalid_client"): 401}
 
 
 class OAuthError(Exception):
-    """The endpoint rejects the request with an error code of RFC 6749 5.2 or RFC 7009 2.2.1."""
+    """The endpoint rejects the request with an error code of RFC 6749 5.2 or RFC 7009 2.2.1.
 
-    def __init__(self, error: str) -> None:
+    The response has the code alone, as that of Cognito. The explanation is for the developer.
+    """
+
+    def __init__(self, error: str, explanation: Explanation) -> None:
         super().__init__(error)
         self.error = error
+        self.explanation = explanation
 
     def answer(self, path: str) -> Response:
         """Return the response of the endpoint at `path`."""

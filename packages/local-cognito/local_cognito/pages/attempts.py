@@ -12,10 +12,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ..accounts.assurance import PASSWORD, PASSWORD_AND_TOTP
 from ..accounts.users import User
+from ..errors import ServiceError
 from ..user_pool_service import UserPoolService
 from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
 from .browser_cookies import browser_of_request, new_browser, remember_browser, remember_session
 from .browser_sessions import RESET_SECONDS, BrowserSession, BrowserSessions, PendingSignIn, Step, sessions_of
+from .explanations import Explanation
 from .page import error_page, render_page, same_query
 
 # The template and the path of each step.
@@ -37,6 +39,15 @@ _PATHS: dict[Step, str] = {
     "forgot": "/forgotPassword",
     "reset": "/confirmforgotPassword",
 }
+
+
+_NO_OWN_USERS = Explanation(
+    "This page is for users of the user pool, and the request is for an identity provider.",
+    "Open it without identity_provider, and with an app client that has COGNITO in its identity_providers.",
+)
+
+
+PASSWORDS_DIFFER = ServiceError("", "The two passwords are not the same.", fields=["confirm_password"])
 
 
 class SignInStopped(Exception):  # noqa: N818 - not a programming error: the response is a page
@@ -62,7 +73,7 @@ class Attempts:
         if "none" in authorization_request.prompts:
             raise authorization_request.rejected("login_required")
         if for_own_users and not authorization_request.takes_password:
-            raise authorization_request.rejected("invalid_request")
+            raise authorization_request.rejected("invalid_request", _NO_OWN_USERS)
         return authorization_request
 
     def begin(self, step: Step, authorization_request: AuthorizationRequest, **shown: Any) -> Response:
@@ -72,6 +83,10 @@ class Attempts:
         remember_browser(response, pending.browser)
         return response
 
+    def refuse(self, name: str, pending: PendingSignIn, refused: ServiceError, **shown: Any) -> Response:
+        """Return the page of the sign-in's current step with the error; only fields with wrong values are marked."""
+        return self.page(name, pending, **{"notice": "", "error": refused.message, "invalid": refused.fields, **shown})
+
     def page(self, name: str, pending: PendingSignIn, **shown: Any) -> Response:
         """Return the page of the sign-in's current step."""
         authorization_request = pending.request
@@ -79,6 +94,8 @@ class Attempts:
             "username": pending.username,
             "notice": pending.notice,
             "client": authorization_request.client,
+            "form": self._service.sign_ups.form(authorization_request.client.pool_id),
+            "invalid": frozenset(),
             **shown,
         }
         return render_page(

@@ -15,6 +15,7 @@ from flask import Flask
 
 from ..accounts.assurance import PASSWORD, Assurance
 from .authorization_request import AuthorizationRequest, s256_challenge
+from .explanations import Explanation, shorten_value
 
 # AWS developer guide, "Managed login": a pending sign-in and a code expire after five minutes, the page for a new
 # password after eight. A browser session expires one hour after the interactive sign-in; using it does not extend it.
@@ -123,15 +124,30 @@ class AuthorizationCode:
     request: AuthorizationRequest
     session: BrowserSession
 
-    def is_redeemable(self, client_id: str, redirect_uri: str, code_verifier: str | None) -> bool:
-        """Return whether client, redirect URI and code verifier match the request (RFC 6749 4.1.3, RFC 7636 4.6)."""
+    def explain_mismatch(self, client_id: str, redirect_uri: str, code_verifier: str | None) -> Explanation | None:
+        """Return what does not match the authorization request, or None (RFC 6749 4.1.3, RFC 7636 4.6)."""
+        request = self.request
+        if client_id != request.client.id:
+            return Explanation(
+                f"The code was issued to the app client {request.client.id}, not to {client_id}.",
+                "Use the same client_id for the authorization request and the token request.",
+            )
+        if redirect_uri != request.redirect_uri:
+            return Explanation(
+                f"redirect_uri {shorten_value(redirect_uri)} is not that of the authorization request.",
+                "Send the same redirect_uri in both requests.",
+                registered=(request.redirect_uri,),
+                registered_label="Authorization request",
+            )
         challenge = None if code_verifier is None else s256_challenge(code_verifier)
-        return (client_id, redirect_uri, challenge) == (
-            self.request.client.id,
-            self.request.redirect_uri,
-            # A verifier without a challenge is rejected too: the code belongs to another request (RFC 9700 4.8.2).
-            self.request.code_challenge,
-        )
+        if challenge == request.code_challenge:
+            return None
+        # A verifier without a challenge is rejected too: the code belongs to another request (RFC 9700 4.8.2).
+        if request.code_challenge is None:
+            problem = "code_verifier was sent, but the authorization request had no code_challenge."
+        else:
+            problem = "code_verifier is missing." if code_verifier is None else "code_verifier is a different one."
+        return Explanation(problem, "Send the code_verifier that belongs to the code_challenge of the same sign-in.")
 
 
 class BrowserSessions:

@@ -3,7 +3,7 @@
 Source: AWS developer guide, "User pool endpoints and managed login reference".
 """
 
-from flask import Blueprint, current_app, redirect, request
+from flask import Blueprint, Response, abort, current_app, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from ..errors import ServiceError
@@ -13,16 +13,30 @@ from .attempts import Attempts, SignInStopped
 from .authorization_request import AuthorizationRequest, RejectedRequest, UnusableRequest, read_request
 from .browser_cookies import forget_session, session_of_request
 from .browser_sessions import BrowserSession, BrowserSessions, sessions_of
+from .explanations import Explanation, explain_logout_uri, explain_unknown_client
 from .federation_pages import FederationPages
+from .index_page import SeedPasswords, add_index
 from .mailbox_page import add_mailbox
 from .page import error_page, same_query, set_security_headers
 from .recovery_pages import RecoveryPages
+from .rejections import Rejections
 from .sign_in_pages import SignInPages
 from .sign_up_pages import SignUpPages
 
 
-def hosted_ui_blueprint(service: UserPoolService) -> Blueprint:
+def hosted_ui_blueprint(service: UserPoolService, rejections: Rejections, seed_passwords: SeedPasswords) -> Blueprint:
     """Return the hosted UI of `service`. Register it on the same Flask app as the token endpoint."""
+
+    def show_unusable(error: UnusableRequest) -> Response:
+        explanation = error.explanation or explain_unknown_client(request.args["client_id"], service.clients())
+        rejections.add(request.path, error.code, explanation)
+        return error_page(error.code, explanation=explanation)
+
+    def redirect_rejected(error: RejectedRequest) -> AnyResponse:
+        if error.explanation:
+            rejections.add(request.path, error.code, error.explanation)
+        return redirect(error.url)
+
     federation = FederationPages(service)
     ui = _HostedUi(service, federation)
     blueprint = Blueprint(
@@ -31,17 +45,27 @@ def hosted_ui_blueprint(service: UserPoolService) -> Blueprint:
     blueprint.add_url_rule("/oauth2/authorize", view_func=ui.authorize)
     blueprint.add_url_rule("/logout", view_func=ui.logout)
     blueprint.add_url_rule("/error", view_func=lambda: error_page(request.args.get("error", "")), endpoint="error")
+    blueprint.add_url_rule("/oauth2/token", view_func=_show_token_endpoint, provide_automatic_options=False)
     attempts = Attempts(service)
     for forms in (SignInPages, SignUpPages, RecoveryPages):
         forms(service, attempts).add_to(blueprint)
     federation.add_to(blueprint)
     add_mailbox(blueprint, service.mailbox)
+    add_index(blueprint, service, rejections, seed_passwords)
     blueprint.register_error_handler(SignInStopped, attempts.show_stopped)
-    blueprint.register_error_handler(UnusableRequest, lambda error: error_page(error.code))
-    blueprint.register_error_handler(RejectedRequest, lambda error: redirect(error.url))
+    blueprint.register_error_handler(UnusableRequest, show_unusable)
+    blueprint.register_error_handler(RejectedRequest, redirect_rejected)
     blueprint.after_request(set_security_headers)
     blueprint.after_request(add_request_id)
     return blueprint
+
+
+def _show_token_endpoint() -> Response:
+    """Return an error page to a browser that opens the token endpoint, and the error of the API to a program."""
+    if "text/html" not in request.headers.get("Accept", ""):
+        abort(405)
+    remedy = "The app must send the code, its client_id and redirect_uri in the body of a POST request."
+    return error_page("post_only", explanation=Explanation("A browser opened it with GET.", remedy))
 
 
 class _HostedUi:
@@ -67,14 +91,15 @@ class _HostedUi:
 
     def logout(self) -> AnyResponse:
         """End the browser's session with the client's pool and redirect to the sign-out URL."""
-        client = self._service.client(request.args.get("client_id", ""))
+        client_id = request.args.get("client_id", "")
+        client = self._service.client(client_id)
         if client is None:
-            raise UnusableRequest("invalid_client")
+            raise UnusableRequest("invalid_client", explain_unknown_client(client_id, self._service.clients()))
         logout_uri = request.args.get("logout_uri")
         if logout_uri is None:
             read_request(request.args, self._service.client)
         elif logout_uri not in client.logout_urls:
-            raise UnusableRequest("logout_mismatch")
+            raise UnusableRequest("logout_mismatch", explain_logout_uri(logout_uri, client))
         response = redirect(same_query("/login") if logout_uri is None else logout_uri)
         self._sessions.signed_in.take(session_of_request(client.pool_id))
         forget_session(response, client.pool_id)

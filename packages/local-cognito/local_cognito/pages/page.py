@@ -1,14 +1,17 @@
 """The response of a hosted UI page, with the security headers of a login page. Contains no sign-in logic."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from flask import Response, make_response, render_template, request
 
+from .explanations import Explanation, shown_parameters
+
 _PLAIN_HOST = re.compile(r"[\w.-]+(:\d+)?", re.ASCII)
 
-# The status, heading and text of each error page. The texts contain no value of the request.
+# The status, heading and text of each error page. The texts contain no value of the request; an explanation does.
 _ERRORS: dict[str, tuple[int, str, str]] = {
     "invalid_request": (
         400,
@@ -18,17 +21,17 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
     "invalid_client": (
         400,
         "Unknown app client",
-        "No user pool of this local Cognito has the app client in client_id. Check CLIENT_ID or the seed.",
+        "No user pool of this local Cognito has the app client in client_id.",
     ),
     "redirect_mismatch": (
         400,
         "Redirect URI mismatch",
-        "redirect_uri is not exactly one of the app client's callback URLs. Add it to callback_urls in the seed.",
+        "redirect_uri is not exactly one of the app client's callback URLs.",
     ),
     "logout_mismatch": (
         400,
         "Sign-out URL mismatch",
-        "logout_uri is not registered for this app client. Add it to logout_urls in the seed. You are still signed in.",
+        "logout_uri is not exactly one of the app client's sign-out URLs. You are still signed in.",
     ),
     "login_ended": (
         400,
@@ -50,6 +53,11 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
         "Unexpected response of an identity provider",
         "This browser started no sign-in with the identity provider, or more than five minutes ago.",
     ),
+    "post_only": (
+        405,
+        "Token endpoint",
+        "The token endpoint accepts POST requests of apps only.",
+    ),
     "forged_form": (
         403,
         "The form was rejected",
@@ -66,11 +74,17 @@ def render_page(template: str, *, leads_to: str = "", status: int = 200, **conte
     return response
 
 
-def error_page(code: str, restart: str = "") -> Response:
-    """Return the error page for `code`, with a link to start again if `restart` is given."""
+def error_page(code: str, restart: str = "", explanation: Explanation | None = None) -> Response:
+    """Return the error page for `code`, with a link to start again if `restart` is given.
+
+    With an explanation, the page also shows the parameters of the request that are not secret.
+    """
     status, title, text = _ERRORS.get(code, _UNKNOWN_ERROR)
     known_code = code if code in _ERRORS else "unknown_error"
-    return render_page("error.html", status=status, title=title, text=text, code=known_code, restart=restart)
+    shown: dict[str, Any] = {}
+    if explanation:
+        shown = {"explanation": explanation, "parameters": shown_parameters(request.args)}
+    return render_page("error.html", status=status, title=title, text=text, code=known_code, restart=restart, **shown)
 
 
 def content_security_policy(leads_to: str = "") -> str:
@@ -99,6 +113,11 @@ def set_security_headers(response: Response) -> Response:
     response.headers["Referrer-Policy"] = "same-origin"
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def format_time(seconds: float) -> str:
+    """Return Unix time as text in UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def same_query(path: str, **more: str) -> str:

@@ -11,8 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from ..accounts.clients import AppClient
 from ..errors import ServiceError
 from ..user_pool_service import UserPoolService
-from .attempts import Attempts
-from .browser_sessions import PendingSignIn
+from .attempts import PASSWORDS_DIFFER, Attempts
 
 _SENT = "If the account exists, a code has been sent to its verified email address or phone number."
 _CHANGED = "Your password has been changed. You can sign in with it now."
@@ -35,10 +34,7 @@ class RecoveryPages:
     def show_forgot(self) -> Response:
         """Return the form for the username."""
         authorization_request = self._attempts.read_authorization_request(for_own_users=True)
-        form = self._service.sign_ups.form(authorization_request.client.pool_id)
-        return self._attempts.begin(
-            "forgot", authorization_request, form=form, username=authorization_request.login_hint
-        )
+        return self._attempts.begin("forgot", authorization_request, username=authorization_request.login_hint)
 
     def send(self) -> AnyResponse:
         """Redirect to the form for the code, for any username. Only too many attempts are rejected."""
@@ -47,31 +43,25 @@ class RecoveryPages:
         try:
             self._service.recovery.request(_discreet(pending.request.client), username)
         except ServiceError as refused:
-            form = self._service.sign_ups.form(pending.request.client.pool_id)
-            return self._attempts.page(name, pending, form=form, username=username, error=refused.message)
+            return self._attempts.refuse(name, pending, refused, username=username)
         return self._attempts.start_over(name, pending, step="reset", username=username, notice=_SENT)
 
     def show_reset(self) -> Response:
         """Return the form for the code and the new password."""
-        return self._page(*self._attempts.shown("reset"))
+        return self._attempts.page(*self._attempts.shown("reset"))
 
     def reset(self) -> AnyResponse:
         """Set the new password and redirect to the login page, or return the same page with an error."""
         name, pending = self._attempts.submitted("reset")
         password = request.form.get("new_password", "")
         if password != request.form.get("confirm_password"):
-            return self._page(name, pending, error="The two passwords are not the same.")
+            return self._attempts.refuse(name, pending, PASSWORDS_DIFFER)
         code = "".join(request.form.get("code", "").split())
         try:
             self._service.recovery.reset(_discreet(pending.request.client), pending.username, code, password)
         except ServiceError as refused:
-            return self._page(name, pending, error=refused.message)
+            return self._attempts.refuse(name, pending, refused)
         return self._attempts.start_over(name, pending, step="password", username=pending.username, notice=_CHANGED)
-
-    def _page(self, name: str, pending: PendingSignIn, error: str = "") -> Response:
-        form = self._service.sign_ups.form(pending.request.client.pool_id)
-        shown = {"error": error, "notice": ""} if error else {}
-        return self._attempts.page(name, pending, form=form, **shown)
 
 
 def _discreet(client: AppClient) -> AppClient:

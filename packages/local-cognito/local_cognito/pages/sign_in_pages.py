@@ -8,16 +8,15 @@ from dataclasses import replace
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from ..errors import ServiceError
+from ..errors import ServiceError, bad_credentials
 from ..user_pool_service import UserPoolService
-from .attempts import Attempts
+from .attempts import PASSWORDS_DIFFER, Attempts
 from .authorization_request import AuthorizationRequest
-from .browser_sessions import PendingSignIn, Step
+from .browser_sessions import Step
 from .page import same_query
 
 # AWS developer guide, "Adding MFA": after five wrong codes in a row, the user must wait.
 _WRONG_CODES_MAX = 5
-_WRONG_CREDENTIALS = "Incorrect username or password."
 
 
 class SignInPages:
@@ -42,7 +41,7 @@ class SignInPages:
             return redirect(same_query("/oauth2/authorize"))
         if "attempt" in request.args:
             name, pending = self._attempts.shown("password")
-            return self._login(name, pending)
+            return self._attempts.page(name, pending, **self._sign_in_methods(pending.request))
         return self._attempts.begin(
             "password",
             authorization_request,
@@ -58,13 +57,14 @@ class SignInPages:
         try:
             user = self._service.check_password(client, username, request.form.get("password", ""))
         except ServiceError as refused:
-            # AWS's message, except that it must not reveal which usernames exist.
-            message = _WRONG_CREDENTIALS if refused.code == "UserNotFoundException" else refused.message
+            # AWS's error, except that it must not reveal which usernames exist.
+            error = bad_credentials() if refused.code == "UserNotFoundException" else refused
             links = {}
             if refused.code == "UserNotConfirmedException":  # only shown after the correct password
                 sub = self._service.get_user(client, username).sub
                 links["confirm"] = self._attempts.aside(pending, step="confirm", username=username, sub=sub)
-            return self._login(name, pending, username=username, error=message, **links)
+            methods = self._sign_in_methods(pending.request)
+            return self._attempts.refuse(name, pending, error, username=username, **methods, **links)
         return self._attempts.go_on(name, replace(pending, username=username), user)
 
     def show_step(self, step: Step) -> Response:
@@ -77,11 +77,11 @@ class SignInPages:
         user = self._attempts.user(pending)
         password = request.form.get("new_password", "")
         if password != request.form.get("confirm_password"):
-            return self._attempts.page(name, pending, error="The two passwords are not the same.")
+            return self._attempts.refuse(name, pending, PASSWORDS_DIFFER)
         try:
             self._service.set_password(user, password)
         except ServiceError as refused:
-            return self._attempts.page(name, pending, error=refused.message)
+            return self._attempts.refuse(name, pending, refused)
         return self._attempts.go_on(name, pending, self._attempts.user(pending))
 
     def check_code(self) -> AnyResponse:
@@ -92,17 +92,13 @@ class SignInPages:
             self._service.check_totp(user, "".join(request.form.get("code", "").split()))
         except ServiceError as refused:
             self._attempts.count_wrong_code(name, _WRONG_CODES_MAX)
-            return self._attempts.page(name, pending, error=refused.message)
+            return self._attempts.refuse(name, pending, refused)
         return self._attempts.go_on(name, pending, user)
-
-    def _login(self, name: str, pending: PendingSignIn, **shown: str) -> Response:
-        return self._attempts.page(name, pending, **self._sign_in_methods(pending.request), **shown)
 
     def _sign_in_methods(self, authorization_request: AuthorizationRequest) -> dict[str, object]:
         """Return the template variables for the sign-in methods of the login page."""
         names = [provider.name for provider in authorization_request.providers]
         return {
-            "form": self._service.sign_ups.form(authorization_request.client.pool_id),
             "takes_password": authorization_request.takes_password,
             "providers": [(name, same_query("/oauth2/authorize", identity_provider=name)) for name in names],
         }

@@ -12,7 +12,7 @@ from ..errors import ServiceError
 from ..self_service.destinations import Destination
 from ..self_service.sign_up import SignUpForm
 from ..user_pool_service import UserPoolService
-from .attempts import Attempts, SignInStopped
+from .attempts import PASSWORDS_DIFFER, Attempts, SignInStopped
 from .browser_sessions import PendingSignIn
 
 # Attributes that are not text, or that browsers can fill in: the input's type and `autocomplete` (HTML 4.10.18.7).
@@ -72,11 +72,13 @@ class SignUpPages:
         shown = {**_shown(form), "username": username}
         password = request.form.get("password", "")
         if password != request.form.get("confirm_password"):
-            return self._attempts.page(name, pending, **shown, error="The two passwords are not the same.")
+            return self._attempts.refuse(name, pending, PASSWORDS_DIFFER, **shown)
         try:
             user, sent = self._service.sign_ups.register(client, username, password, attributes)
         except ServiceError as refused:
-            return self._attempts.page(name, pending, **shown, error=refused.message)
+            # The username field contains the only username attribute: it is no other input.
+            invalid = {field if field in (*form.attributes, "password") else "username" for field in refused.fields}
+            return self._attempts.refuse(name, pending, refused, **shown, invalid=invalid)
         return self._attempts.move(name, step="confirm", username=username, sub=user.sub, notice=_sent(sent))
 
     def show_confirm(self) -> Response:
@@ -90,7 +92,7 @@ class SignUpPages:
         try:
             user = self._service.sign_ups.confirm(pending.request.client, self._username(pending), code)
         except ServiceError as refused:
-            return self._attempts.page(name, pending, notice="", error=refused.message)
+            return self._attempts.refuse(name, pending, refused)
         return self._attempts.go_on(name, pending, user)
 
     def resend(self) -> AnyResponse:
@@ -99,7 +101,7 @@ class SignUpPages:
         try:
             sent = self._service.sign_ups.resend(pending.request.client, self._username(pending))
         except ServiceError as refused:
-            return self._attempts.page(name, pending, notice="", error=refused.message)
+            return self._attempts.refuse(name, pending, refused)
         return self._attempts.move(name, notice=_sent(sent))
 
     def _username(self, pending: PendingSignIn) -> str:

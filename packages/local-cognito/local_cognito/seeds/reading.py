@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from ..accounts.tokens import PROFILE_ATTRIBUTES
+from ..self_service.destinations import is_email, is_telephone
 from . import values
 from .account_reading import ACCOUNT, read_account
 from .identity_provider_reading import read_providers, require_known_providers
@@ -20,6 +21,7 @@ from .values import Path as SeedPath
 from .values import SeedError, Table
 
 DEFAULT_SEED = Path(__file__).with_name("default.yaml")
+_FORMS = {"email": "an email address", "phone_number": "a phone number (+12065550100)"}
 _USER_NAMESPACE = uuid.UUID("5f0a2c1e-6a0b-5d0e-9a58-2f1f0f4b7c11")
 
 
@@ -152,6 +154,7 @@ def _read_pool(document: Any, path: SeedPath) -> SeedPool:
     users = []
     for item, at in listed("users"):
         user = _USER.read(item, at)
+        _apply_username_form(user, fields, at)
         if user.get("totp_secret") and fields.get("mfa", "off") == "off":
             raise at.error("has a totp_secret, but the pool's mfa is off")
         standard = {name: user.pop(name) for name in _STANDARD_ATTRIBUTES if name in user}
@@ -165,6 +168,28 @@ def _read_pool(document: Any, path: SeedPath) -> SeedPool:
     pool = SeedPool(**fields, users=tuple(users))
     _require_consistent(pool, path)
     return pool
+
+
+def _apply_username_form(user: dict[str, Any], pool: Mapping[str, Any], path: SeedPath) -> None:
+    """Set the attribute that the username is, in a pool with username attributes. Raises SeedError for a wrong form.
+
+    AWS developer guide, "Customizing sign-in attributes": the username is then an email address or phone number; with
+    an alias it must not have the form of the alias.
+    """
+    username = user["username"]
+    form = "email" if is_email(username) else "phone_number" if is_telephone(username) else ""
+    required = pool.get("username_attributes", ())
+    if not required and form and form in pool.get("alias_attributes", ()):
+        raise (path / "username").error(f"must not be {_FORMS[form]}: {form} is in alias_attributes of the pool")
+    if not required:
+        return
+    if form not in required:
+        similar = next((user[name] for name in required if user.get(name)), "")
+        hint = f"; did you mean {similar!r}?" if similar else ""
+        expected = " or ".join(_FORMS[name] for name in required)
+        raise (path / "username").error(f"must be {expected}, as username_attributes of the pool requires{hint}")
+    if user.setdefault(form, username) != username:
+        raise (path / form).error(f"must be the same as username, or absent: the username is the user's {form}")
 
 
 def _require_consistent(pool: SeedPool, path: SeedPath) -> None:

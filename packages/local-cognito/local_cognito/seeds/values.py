@@ -241,6 +241,8 @@ def table_keys(value: Any) -> dict[str, str]:
 def iam_policy(value: Any) -> dict[str, Any]:
     """Check an identity-based IAM policy. The version is optional: only 2012-10-17 has policy variables."""
     statements = value.get("Statement") if isinstance(value, Mapping) else None
+    if statements == []:
+        raise ValueError("has no statement, so it would allow nothing")
     for statement in statements if isinstance(statements, list) else [statements]:
         if not _is_statement(statement):
             raise ValueError(
@@ -251,14 +253,17 @@ def iam_policy(value: Any) -> dict[str, Any]:
 
 
 def _is_statement(value: Any) -> bool:
-    """Return whether `value` is a statement of an identity-based policy: its elements are strings or lists of them."""
+    """Return whether `value` is a statement of an identity-based policy.
+
+    Its elements are strings or lists of them that are not empty: IAM rejects an empty list.
+    """
     if not isinstance(value, Mapping) or value.get("Effect") not in ("Allow", "Deny"):
         return False
     actions, resources = value.keys() & {"Action", "NotAction"}, value.keys() & {"Resource", "NotResource"}
     if len(actions) != 1 or len(resources) != 1:
         return False
     listed = [value[key] if isinstance(value[key], list) else [value[key]] for key in actions | resources]
-    return all(isinstance(item, str) for items in listed for item in items)
+    return all(items and all(isinstance(item, str) for item in items) for items in listed)
 
 
 def base32_secret(value: Any) -> str:

@@ -54,6 +54,12 @@ class _Code:
     is_spent: bool = False
 
 
+def wrong_code() -> ServiceError:
+    """Return the error for a wrong code, or for any code of a user that must not be recognizable."""
+    message = "Invalid verification code provided, please try again."
+    return ServiceError("CodeMismatchException", message, fields=["code"])
+
+
 class Codes:
     """The most recent code of every user for every purpose. Not thread-safe: the caller locks."""
 
@@ -86,9 +92,10 @@ class Codes:
         self._limits.count(("try", *_key(purpose, holder)), purpose.tries)
         code = self._codes.get(_key(purpose, holder))
         if code is None or code.is_spent or self._now() >= code.expires_at:
-            raise ServiceError("ExpiredCodeException", "Invalid code provided, please request a code again.")
+            message = "Invalid code provided, please request a code again."
+            raise ServiceError("ExpiredCodeException", message, fields=["code"])
         if not code.digits or not hmac.compare_digest(code.digits.encode(), digits.encode()):
-            raise ServiceError("CodeMismatchException", "Invalid verification code provided, please try again.")
+            raise wrong_code()
         return code.address
 
     def spend(self, purpose: Purpose, holder: Holder) -> None:

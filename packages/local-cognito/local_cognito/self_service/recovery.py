@@ -13,7 +13,7 @@ from ..accounts.clients import AppClient
 from ..accounts.pools import Pools
 from ..accounts.users import User
 from ..errors import ServiceError
-from .codes import PASSWORD_RESET, Codes, Holder
+from .codes import PASSWORD_RESET, Codes, Holder, wrong_code
 from .destinations import Destination, recovery_destination, simulated_destination
 
 _RESETTABLE = (UserStatus.CONFIRMED, UserStatus.RESET_REQUIRED)
@@ -58,7 +58,7 @@ class Recovery:
             holder = _holder(client, username, moto_user)
             self._codes.check(PASSWORD_RESET, holder, code)
             if moto_user is None or not moto_user.enabled:
-                raise ServiceError("CodeMismatchException", "Invalid verification code provided, please try again.")
+                raise wrong_code()
             self._pools.set_password(self._pools.to_user(moto_user), password)
             self._codes.spend(PASSWORD_RESET, holder)
             return self._pools.to_user(moto_user)

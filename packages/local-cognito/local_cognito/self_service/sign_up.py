@@ -17,7 +17,7 @@ from ..accounts.clients import AppClient
 from ..accounts.pools import Pools
 from ..accounts.users import User
 from ..errors import ServiceError
-from .codes import SIGN_UP, Codes, Holder
+from .codes import SIGN_UP, Codes, Holder, wrong_code
 from .destinations import Destination, is_email, is_telephone, sign_up_destination, simulated_destination
 
 # Only Cognito writes these, whichever attributes a client may write.
@@ -74,7 +74,7 @@ class SignUps:
             # This reveals users for any setting of the client, as in Cognito.
             if self._pools.find_moto_user(pool.id, username) is not None:
                 sentence = f"An account with the given {next(iter(named_by))} already exists." if named_by else None
-                raise ServiceError("UsernameExistsException", sentence or "User already exists")
+                raise ServiceError("UsernameExistsException", sentence or "User already exists", fields=["username"])
             password_policy.require_conforming(pool.extended_config, password)
             moto_user = self._add_user(pool, username, password, own)
             destination = sign_up_destination(pool.extended_config, own)
@@ -99,7 +99,7 @@ class SignUps:
                     _require_unconfirmed(moto_user)
                 raise
             if moto_user is None or not moto_user.enabled:
-                raise ServiceError("CodeMismatchException", "Invalid verification code provided, please try again.")
+                raise wrong_code()
             self._take_alias(moto_user, address, is_forced=takes_alias)
             moto_user.status = UserStatus.CONFIRMED
             self._codes.spend(SIGN_UP, holder)
@@ -170,7 +170,8 @@ def _named_by(pool: CognitoIdpUserPool, username: str) -> dict[str, str]:
     """Return the attribute that the username is, in a pool with username attributes. Raises ServiceError."""
     is_plain = username.isprintable() and not any(character.isspace() for character in username)
     if not username or len(username) > _USERNAME_MOST_CHARACTERS or not is_plain:
-        raise ServiceError("InvalidParameterException", "Username must be 1 to 128 characters without spaces.")
+        message = "Username must be 1 to 128 characters without spaces."
+        raise ServiceError("InvalidParameterException", message, fields=["username"])
     form = "email" if is_email(username) else "phone_number" if is_telephone(username) else ""
     wanted: Any = pool.extended_config.get("UsernameAttributes") or ()
     if not wanted:
@@ -179,11 +180,12 @@ def _named_by(pool: CognitoIdpUserPool, username: str) -> dict[str, str]:
             raise ServiceError(
                 "InvalidParameterException",
                 f"Username cannot be of {words} format, since user pool is configured for {words} alias.",
+                fields=["username"],
             )
         return {}
     if form not in wanted:
         listed = " or ".join({"email": "an email", "phone_number": "a phone number"}[name] for name in wanted)
-        raise ServiceError("InvalidParameterException", f"Username should be {listed}.")
+        raise ServiceError("InvalidParameterException", f"Username should be {listed}.", fields=["username"])
     return {form: username}
 
 
@@ -194,13 +196,12 @@ def _require_valid_attributes(pool: CognitoIdpUserPool, attributes: Mapping[str,
     missing = [name for name in _required(pool) if not attributes.get(name)]
     problems = [f"{name}: The attribute is required\n" for name in missing]
     if attributes.get("email") and not is_email(attributes["email"]):
-        raise ServiceError("InvalidParameterException", "Invalid email address format.")
+        raise ServiceError("InvalidParameterException", "Invalid email address format.", fields=["email"])
     if attributes.get("phone_number") and not is_telephone(attributes["phone_number"]):
-        raise ServiceError("InvalidParameterException", "Invalid phone number format.")
+        raise ServiceError("InvalidParameterException", "Invalid phone number format.", fields=["phone_number"])
     if problems:
-        raise ServiceError(
-            "InvalidParameterException", f"Attributes did not conform to the schema: {''.join(problems)}"
-        )
+        message = f"Attributes did not conform to the schema: {''.join(problems)}"
+        raise ServiceError("InvalidParameterException", message, fields=missing)
 
 
 def _require_unconfirmed(moto_user: CognitoIdpUser | None, code: str = "", sentence: str = "") -> None:

@@ -7,6 +7,8 @@ from functools import cache
 
 # The headless shell is Chromium without its own windows; the tests take half the CPU time in it.
 _CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+# The reason for a skip. Containers often have no right to create a network namespace.
+NO_NETWORK_NAMESPACES = "this machine cannot create network namespaces"
 
 
 def chromium_path() -> str | None:

@@ -67,12 +67,11 @@ SEED: dict[str, Any] = {
             "clients": [{"id": "9strict", "auth_flows": _ALL_FLOWS}],
             "users": [
                 {
-                    "username": "sue",
+                    "username": "sue@example.com",
                     "sub": "50e00000-0000-4000-8000-000000000001",
-                    "email": "sue@example.com",
                     "password": PASSWORD,
                 },
-                {"username": "sam", "email": "sam@example.com", "password": PASSWORD},
+                {"username": "sam@example.com", "password": PASSWORD},
             ],
         },
     ]
