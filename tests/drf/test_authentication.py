@@ -126,7 +126,7 @@ def test_anonymous_response_is_that_of_the_first_class(client: Client, url: str,
     assert answer.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
 
 
-@pytest.mark.parametrize("header", ["Basic YTpi", "Token abc", "Bearerabc", "Bear er", ""])
+@pytest.mark.parametrize("header", ["Basic YTpi", "Token abc", "Bearerabc", "Bear er"])
 def test_another_authorization_scheme_is_anonymous(client: Client, header: str) -> None:
     answer = client.get("/who/", headers={"authorization": header})
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
