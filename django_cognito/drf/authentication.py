@@ -51,6 +51,7 @@ class CognitoAuthentication(BaseAuthentication):
 
 def _is_of_another_class(scheme: str, request: Request) -> bool:
     """Return whether another authentication class of the view has this scheme in its challenge (RFC 9110 11.6.1)."""
-    others = [item for item in request.authenticators if not isinstance(item, CognitoAuthentication)] if scheme else []
+    classes: Any = (request.authenticators or ()) if scheme else ()
+    others = [item for item in classes if not isinstance(item, CognitoAuthentication)]
     challenges = [item.authenticate_header(request) or "" for item in others]
     return scheme in {challenge.partition(" ")[0].lower() for challenge in challenges if challenge}

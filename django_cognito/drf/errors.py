@@ -36,14 +36,14 @@ def exception_handler(exc: Exception, context: dict[str, Any], *, handler: _Hand
     response without a plain `detail`, such as that of a ValidationError, is not changed. If Cognito cannot be reached
     inside a view, or AWS refuses credentials, the response is 503 with Retry-After, or 403.
     """
-    if handler is None:
-        # Not at import time: that module imports the default authentication classes, and thus this package.
-        from rest_framework.views import exception_handler as handler
+    # Not at import time: this module imports the default authentication classes, and thus this package.
+    from rest_framework.views import exception_handler as drf_handler
+
     if isinstance(exc, CognitoUnavailableError | CredentialsError):
         # The response has only the code; the message is for the operator.
         _logger.warning("%s: %s", exc.code, exc)
         exc = CognitoAPIException(error_response_for(exc))
-    response: Any = handler(exc, context)
+    response: Any = (handler or drf_handler)(exc, context)
     data = None if response is None else response.data
     code = getattr(data.get("detail"), "code", None) if isinstance(data, dict) else None
     if isinstance(data, dict) and code:

@@ -65,8 +65,52 @@ def test_bearer_token_is_read_in_each_spelling(header: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("header", "raw", "problem"),
+    [
+        (" Bearer abc", "abc", ""),
+        ("BEARER \t abc  ", "abc", ""),
+        ("Bearer a b", "a b", "several_tokens"),
+        ("Bearer a\nb", "a\nb", "several_tokens"),
+        ("Bearer a,Basic b", "a,Basic b", "several_tokens"),
+        ("Basic a, Bearer b", "", "several_tokens"),
+        ("Basic a,bearer", "", "several_tokens"),
+        ("Digest a, b, Bearer c", "", "several_tokens"),
+        (", Bearer a", "", "several_tokens"),
+        # RFC 9110 5.6.3: space and tab. Other whitespace of Python is not skipped and not ignored.
+        ("Bearer\xa0abc", "\xa0abc", "several_tokens"),
+        ("Bearer \x85abc", "\x85abc", "several_tokens"),
+        ("Bearer\x0babc", "\x0babc", "several_tokens"),
+        ("Bearer abc\x1f", "abc\x1f", "several_tokens"),
+        ("Bearer abc\u2003", "abc\u2003", "several_tokens"),
+        ("\x1cBearer abc", "", "several_tokens"),
+        ("\u3000 Bearer abc", "", "several_tokens"),
+        ("Basic a,\xa0Bearer b", "", "several_tokens"),
+    ],
+)
+def test_white_space_and_commas_are_part_of_the_token(header: str, raw: str, problem: str) -> None:
+    assert find(header) == HeaderToken(raw=raw, problem=problem)
+
+
+def test_request_without_the_header_has_no_token() -> None:
+    assert find_token(RequestFactory().get("/")) is None
+
+
+@pytest.mark.parametrize(
     "header",
-    ["Basic YTpi", "Basic eyJhIjoxfQ==", "Token 9944b09199c62bcf9418", "Negotiate", 'Digest nonce="eyJh.x"', "Bear er"],
+    [
+        "Basic a",
+        "Basic bearer",
+        "Bearerabc",
+        "Bearer:abc",
+        "NotBearer abc",
+        "Digest a, bearers=b",
+        "Basic YTpi",
+        "Basic eyJhIjoxfQ==",
+        "Token 9944b09199c62bcf9418",
+        "Negotiate",
+        'Digest nonce="eyJh.x"',
+        "Bear er",
+    ],
 )
 def test_other_scheme_has_no_token(header: str) -> None:
     assert find(header) is None
