@@ -18,7 +18,7 @@ from django_cognito.drf import CognitoAuthentication
 from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token, sign_in
 from django_cognito.web.bearer import find_token
-from tests.support import entry_point_views
+from tests.support import entry_point_views, source
 from tests.support.callers import bearer, with_id_token
 
 HEADER = "X-Amzn-Oidc-Accesstoken"
@@ -261,3 +261,16 @@ def test_token_is_removed_from_the_request(factory: Any) -> None:
         assert (token.raw, token.needs_csrf_check) == ("eyJh.eyJi.c2ln", True)
     shown = repr((request.META, getattr(request, "scope", None), dict(request.headers), vars(request)))
     assert "eyJh.eyJi.c2ln" not in shown
+
+
+def test_documented_sign_out_deletes_the_cookies() -> None:
+    page = (source.PROJECT_DIRECTORY / "docs" / "deployment.md").read_text()
+    section = page.partition("## Behind an AWS load balancer")[2].partition("\n## ")[0]
+    namespace: dict[str, Any] = {}
+    exec(section.split("```python")[2].partition("```")[0], namespace)
+    sign_out = namespace["sign_out"]
+    assert sign_out(RequestFactory().get("/")).status_code == 405
+    response = sign_out(RequestFactory().post("/"))
+    assert response["Location"].startswith("https://login.example.com/logout?client_id=2loadbalancer&logout_uri=https")
+    cookies = {name: cookie["max-age"] for name, cookie in response.cookies.items()}
+    assert cookies == dict.fromkeys([f"AWSELBAuthSessionCookie-{number}" for number in range(4)], 0)
