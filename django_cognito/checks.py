@@ -167,7 +167,7 @@ def _check_user_model(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
 def _check_cognito_settings(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
     # Custom groups claims are in ID tokens only, which API requests do not have, but logins of this site get.
     custom = [alias for alias in registry.by_alias.values() if alias.groups_claim != COGNITO_GROUPS]
-    needs_login = bool(custom) and registry.first.token_use != "id"
+    needs_login = bool(custom) and registry.first.token_use == "access"
     if needs_login and all(alias.domain for alias in custom) and _position(_MIDDLEWARE) is not None:
         with suppress(NoReverseMatch):
             reverse("cognito:callback")

@@ -20,7 +20,7 @@ from django.utils.http import urlencode
 
 from .authorization.rights import Rights, aget_rights, get_rights, require_names
 from .conf.loading import get_settings
-from .web.bearer import bearer_token
+from .web.bearer import find_token
 from .web.next_url import is_script, safe_url
 from .web.pool_selection import find_settings_for_request
 from .web.redirect_uri import is_elsewhere
@@ -49,7 +49,7 @@ def scope_required(*names: str) -> Callable[[_View], _View]:
 def bearer_exempt(view: _View) -> _View:
     """Exempt a view that reads the Authorization header itself, such as another library's view or a metrics endpoint.
 
-    The middleware then ignores the header: the request is anonymous, and the CSRF check applies.
+    The middleware then ignores the token: the request is anonymous, and the CSRF check applies.
     """
     if iscoroutinefunction(view):
 
@@ -77,7 +77,7 @@ def session_required(view: _View) -> _View:
 
         @wraps(view)
         async def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            if bearer_token(request) is not None:
+            if find_token(request) is not None:
                 return json_response(forbidden_response("session_required"))
             return await view(request, *args, **kwargs)
 
@@ -85,7 +85,7 @@ def session_required(view: _View) -> _View:
 
         @wraps(view)
         def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            if bearer_token(request) is not None:
+            if find_token(request) is not None:
                 return json_response(forbidden_response("session_required"))
             return view(request, *args, **kwargs)
 
@@ -148,7 +148,7 @@ def _is_visit(request: HttpRequest) -> bool:
     headers = request.headers
     is_page = headers.get("Sec-Fetch-Mode") == "navigate"
     is_whole = headers.get("Sec-Fetch-Dest") == "document" and "Sec-Purpose" not in headers
-    is_plain = request.method == "GET" and bearer_token(request) is None
+    is_plain = request.method == "GET" and find_token(request) is None
     return is_page and is_whole and is_plain and get_settings().silent_sign_in
 
 
@@ -195,12 +195,18 @@ def _required(allows: Callable[[Rights], bool], denied: ErrorResponse) -> Callab
 
 
 def _ask_who(request: HttpRequest) -> HttpResponse:
-    if bearer_token(request) is not None:
+    if _is_api_client(request):
         return json_response(not_authenticated())
     return redirect_to_login(request.get_full_path())
 
 
 def _deny(request: HttpRequest, denied: ErrorResponse) -> HttpResponse:
-    if bearer_token(request) is not None:
+    if _is_api_client(request):
         return json_response(denied)
     raise PermissionDenied(str(denied.sentence))
+
+
+def _is_api_client(request: HttpRequest) -> bool:
+    """Return whether the client itself sent a token; behind a load balancer that adds one, it is a browser."""
+    token = find_token(request)
+    return token is not None and not token.needs_csrf_check

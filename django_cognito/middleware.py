@@ -1,8 +1,8 @@
 """`request.cognito`, token refresh for sessions, and bearer tokens outside DRF.
 
-With an `Authorization: Bearer` header the session is not read: the request starts anonymous, and either the view
+With a token in a header of TOKEN_SOURCES the session is not read: the request starts anonymous, and either the view
 authenticates it itself (DRF, `bearer_exempt`) or `process_view` does. Views that accept only sessions reject the
-header without verifying the token. The rules are in `users.authentication` and `web.request`.
+header without verifying the token. The rules are in `users.authentication`, `web.bearer` and `web.request`.
 """
 
 import logging
@@ -27,7 +27,7 @@ from .users.authentication import aauthenticate, authenticate
 from .users.claim_sources import IdentityClaims
 from .users.provisioning import reapply_claims
 from .users.request_writes import collect_writes
-from .web.bearer import bearer_token
+from .web.bearer import HeaderToken, find_token, get_vary_headers, read_tokens
 from .web.error_reports import take_id_token
 from .web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 from .web.request import RequestCognito, make_auser, set_user
@@ -76,8 +76,8 @@ class CognitoMiddleware:
     @clear_frame_locals
     def process_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         """Authenticate a bearer token; load the session's user if an error or a write would be lost inside the view."""
-        raw = bearer_token(request)
-        if raw is None:
+        header_token = find_token(request)
+        if header_token is None:
             try:
                 if self._loads_user_first(request, view):
                     _ = request.user.is_authenticated
@@ -90,19 +90,22 @@ class CognitoMiddleware:
             return json_response(forbidden_response("session_required"))
         if _authenticates_itself(view):
             return _with_csrf(request, view, args, kwargs)
+        if (refusal := _check_csrf_if_needed(header_token, request, view, args, kwargs)) is not None:
+            return refusal
         try:
+            raw, raw_id_token = read_tokens(request, header_token)
             accepted = get_accepted_pool_ids(request)
-            user, token = authenticate(raw, id_token=take_id_token(request), user_pool_ids=accepted)
+            user, token = authenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)
         except CognitoError as error:
             return json_response(error_response_for(error))
-        request.cognito.set_bearer(user, token, raw, take_id_token(request))  # type: ignore[attr-defined]
+        request.cognito.set_bearer(user, token, raw, raw_id_token)  # type: ignore[attr-defined]
         return None
 
     @clear_frame_locals
     async def _aprocess_view(self, request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:
         """Async version of `process_view`."""
-        raw = bearer_token(request)
-        if raw is None:
+        header_token = find_token(request)
+        if header_token is None:
             try:
                 if self._loads_user_first(request, view):
                     await request.auser()
@@ -116,12 +119,17 @@ class CognitoMiddleware:
         if _authenticates_itself(view):
             # In a thread, as Django does it: a site's CSRF_FAILURE_VIEW may read the database.
             return await sync_to_async(_with_csrf)(request, view, args, kwargs)
+        if header_token.needs_csrf_check:
+            refusal = await sync_to_async(_check_csrf_if_needed)(header_token, request, view, args, kwargs)
+            if refusal is not None:
+                return refusal
         try:
+            raw, raw_id_token = read_tokens(request, header_token)
             accepted = await aget_accepted_pool_ids(request)
-            user, token = await aauthenticate(raw, id_token=take_id_token(request), user_pool_ids=accepted)
+            user, token = await aauthenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)
         except CognitoError as error:
             return json_response(error_response_for(error))
-        request.cognito.set_bearer(user, token, raw, take_id_token(request))  # type: ignore[attr-defined]
+        request.cognito.set_bearer(user, token, raw, raw_id_token)  # type: ignore[attr-defined]
         return None
 
     def _loads_user_first(self, request: HttpRequest, view: View) -> bool:
@@ -148,16 +156,18 @@ class CognitoMiddleware:
 def _begin(request: HttpRequest) -> None:
     """Set `request.cognito`, and a lazy `request.user` that loads the session's login on first access.
 
-    With a bearer token the request starts anonymous, and its CSRF check is suspended: a cross-site form cannot send the
-    Authorization header.
+    With a token the request starts anonymous. Its CSRF check is suspended if the client sent the token: a cross-site
+    form cannot send the Authorization header. A load balancer adds its header to a cross-site form too.
     """
     take_id_token(request)  # even if no view uses it: error reports must not show the header
     cognito = RequestCognito(request)
     request.cognito = cognito  # type: ignore[attr-defined]
-    if bearer_token(request) is not None:
+    token = find_token(request)
+    if token is not None:
         set_user(request, AnonymousUser())
-        request._csrf_was_suspended = getattr(request, _SUSPENDED, False)  # type: ignore[attr-defined]
-        setattr(request, _SUSPENDED, True)
+        if not token.needs_csrf_check:
+            request._csrf_was_suspended = getattr(request, _SUSPENDED, False)  # type: ignore[attr-defined]
+            setattr(request, _SUSPENDED, True)
         return
     lazy_user, auser = request.user, request.auser
 
@@ -196,9 +206,8 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
     if response.status_code == 500 and request.cognito.is_unavailable:  # type: ignore[attr-defined]
         response = json_response(error_response_for(CognitoUnavailableError("another middleware needed the user")))
     delete_used(request, response)
-    if bearer_token(request) is not None or request.session.accessed:
-        # Always both headers: Django's page cache uses the Vary header of the URL's last response.
-        patch_vary_headers(response, ("Cookie", "Authorization"))
+    if find_token(request) is not None or request.session.accessed:
+        patch_vary_headers(response, get_vary_headers())
     return response
 
 
@@ -218,6 +227,20 @@ def _accepts_sessions_only(request: HttpRequest, view: View) -> bool:
 
 def _authenticates_itself(view: View) -> bool:
     return hasattr(getattr(view, "cls", None), "authentication_classes") or getattr(view, "bearer_exempt", False)
+
+
+def _check_csrf_if_needed(
+    token: HeaderToken, request: HttpRequest, view: View, args: Any, kwargs: Any
+) -> HttpResponse | None:
+    """Run Django's CSRF check before a token of a load balancer is verified, whatever MIDDLEWARE lists, and its order.
+
+    Does nothing if CsrfViewMiddleware has run it.
+    """
+    if not token.needs_csrf_check:
+        return None
+    middleware = CsrfViewMiddleware(lambda _: HttpResponse())
+    middleware.process_request(request)
+    return middleware.process_view(request, view, args, kwargs)
 
 
 def _with_csrf(request: HttpRequest, view: View, args: Any, kwargs: Any) -> HttpResponse | None:

@@ -318,6 +318,7 @@ CLAIM = {"GROUPS_CLAIM": "custom:groups"}
         (CLAIM, {}, []),
         (CLAIM | {"DOMAIN": ""}, {}, ["W110"]),
         (CLAIM | {"DOMAIN": "", "TOKEN_USE": "id"}, {}, []),
+        (CLAIM | {"DOMAIN": "", "TOKEN_USE": ["access", "id"]}, {}, []),
         (CLAIM, {"MIDDLEWARE": [AUTHENTICATION]}, ["W110"]),
         (CLAIM, {"ROOT_URLCONF": "tests.no_urls"}, ["W110"]),
         ({"POOLS": {"a": CLAIM, "b": {"USER_POOL_ID": "eu-west-1_Other", "DOMAIN": ""}}}, {}, []),

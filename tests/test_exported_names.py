@@ -35,7 +35,7 @@ PUBLIC_NAMES = {
     "django_cognito.backends": ("CognitoBackend",),
     "django_cognito.middleware": ("CognitoMiddleware",),
     "django_cognito.decorators": ("group_required", "scope_required", "bearer_exempt"),
-    "django_cognito.drf": ("CognitoAuthentication", "InGroup", "HasScope"),
+    "django_cognito.drf": ("CognitoAuthentication", "InGroup", "HasScope", "exception_handler"),
     "django_cognito.testing": ("make_token", "sign_in", "trusted_keys"),
     "django_cognito.testing.fixtures": ("local_cognito", "cognito_sign_in"),
     "local_cognito": ("Emulator",),

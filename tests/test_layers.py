@@ -36,11 +36,11 @@ INSIDE = {
     "core.tokens": "decoding key_events jwks | jws | token | claims key_store | verified_cache | verifier",
     "conf": "validators | schema | pool_registry | validation | loading",
     "authorization": "group_mapping deleted_groups | memberships | group_expiry | rights",
-    "users": "fields save_protection lookup | contact_claims claim_sources | request_writes machine accounts unlinking"
-    " | provisioning | cache linking identity_ids | authentication",
+    "users": "fields save_protection lookup rejected_tokens | contact_claims claim_sources"
+    " | request_writes machine accounts unlinking | provisioning | cache linking identity_ids | authentication",
     "sessions": "revocation session_user | store | refresh_lease | refresh outage",
-    "web": "bearer error_catalogue error_reports next_url pool_selection redirect_uri security_headers sign_in_cookies"
-    " silent | responses | request",
+    "web": "error_catalogue error_reports next_url pool_selection redirect_uri security_headers sign_in_cookies"
+    " silent | bearer responses | request",
     "login": "authorize_params state failures | sign_out_page flow | views",
     "aws": "credentials | boto_sessions | client_cache | request_aws",
     "drf": "errors | authentication permissions schema",

@@ -1,5 +1,6 @@
 """Map Cognito groups to Django groups, flags and permissions, and compute the changes. Must not do I/O."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -62,18 +63,42 @@ def groups_from_directory(
 
 
 def parse_groups_claim(value: object) -> tuple[str, ...]:
-    """Return the groups in the value of a claim: a list, one name, or several names of a SAML attribute.
+    """Return the groups in the value of a claim: a list of names, or a string with one or several names.
 
-    Cognito formats the last as one string `[a,b]`, each name form-URL-encoded.
-    Source: AWS developer guide, "Mapping IdP attributes".
+    Values that are malformed or were cut have no groups; `docs/groups.md` lists the forms.
     """
     if isinstance(value, str):
-        is_several = value.startswith("[") and value.endswith("]")
-        names = [unquote_plus(part) for part in value[1:-1].split(",")] if is_several else [value]
+        names = _split_names(value.strip())
     else:
         names = [name for name in value if isinstance(name, str)] if isinstance(value, list | tuple) else []
     stripped = (name.strip() for name in names)
-    return tuple(dict.fromkeys(name for name in stripped if name and "\0" not in name))
+    return tuple(dict.fromkeys(name for name in stripped if name and _is_storable(name)))
+
+
+def _split_names(text: str) -> list[str]:
+    """Return the names in the string of an attribute: `["a","b"]`, `[a,b]`, `a,b` or one name.
+
+    Cognito formats several values of a SAML attribute as `[a,b]`, each form-URL-encoded, so without quotes. The claim
+    of an OpenID provider that is a list becomes JSON.
+    Source: AWS developer guide, "Mapping IdP attributes".
+    """
+    if not text.startswith("["):
+        parts = text.split(",")
+        is_distinguished_name = all("=" in part for part in parts)  # RFC 4514: one name, such as CN=Staff,OU=Sales
+        return [text] if is_distinguished_name else parts
+    if '"' in text:
+        try:
+            names = json.loads(text)
+        except (ValueError, RecursionError):
+            return []
+        return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else []
+    # An attribute that is too long may have been cut: its last name could be the beginning of another one.
+    return [unquote_plus(part) for part in text[1:-1].split(",")] if text.endswith("]") else []
+
+
+def _is_storable(name: str) -> bool:
+    """Return whether a database can store `name`: PostgreSQL rejects NUL; a lone surrogate cannot be encoded."""
+    return "\0" not in name and name.encode(errors="ignore").decode() == name
 
 
 def _filter_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from .validators import (
     TEXT,
     TEXT_LIST,
     TEXT_OR_EMPTY,
+    TOKEN_SOURCES,
     URL_OR_EMPTY,
     Validator,
     is_identity_provider,
@@ -25,6 +26,8 @@ from .validators import (
     is_text,
     is_text_list,
     is_text_or_empty,
+    is_token_sources,
+    is_token_use,
     number_between,
     number_between_or_none,
     one_of,
@@ -87,6 +90,13 @@ class Declaration(NamedTuple):
 
 def _text_tuple(value: str | Sequence[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) and value else tuple(value)
+
+
+def _token_use(value: TokenUse | Sequence[TokenUse]) -> TokenUse | None:
+    """Return the one accepted token use; None if both are accepted, as in `TokenVerifier`."""
+    if isinstance(value, str):
+        return value
+    return value[0] if len(value) == 1 else None
 
 
 def _group_grants(value: Mapping[str, Mapping[str, Any]]) -> dict[str, GroupGrant]:
@@ -213,8 +223,24 @@ class CognitoSettings:
         shown_default="from the pool id",
     )
 
-    token_use: TokenUse = _setting(
-        "access", one_of("access", "id"), 'the type of token that API requests must have: `"access"` or `"id"`'
+    token_use: TokenUse | None = _setting(  # None: both
+        "access",
+        Validator(is_token_use, "'access', 'id' or ['access', 'id']"),
+        'the type of token that API requests must have: `"access"`, `"id"`, or `["access", "id"]` for'
+        " [either](requests.md#access-tokens-and-id-tokens)",
+        convert=_token_use,
+    )
+    token_sources: tuple[str, ...] = _setting(
+        ("Authorization",),
+        Validator(
+            is_token_sources,
+            "a list of 'Authorization' and 'X-Amzn-Oidc-Accesstoken'. A load balancer signs X-Amzn-Oidc-Data with a key"
+            " of its own: it is not a token of the user pool, and names no app client of it. Browsers send cookies with"
+            " requests of other sites, and subdomains can set them: tokens in cookies are not accepted",
+        ),
+        'the headers that may contain the token; the first that does decides. Add `"X-Amzn-Oidc-Accesstoken"` only'
+        " [behind an AWS load balancer](deployment.md#behind-an-aws-load-balancer) that signs users in",
+        convert=lambda value: tuple(TOKEN_SOURCES[name.lower()] for name in value),
     )
     leeway_seconds: float = _setting(10, number_between(0, 60), "tolerated difference between clocks; 0 to 60")
     token_max_bytes: int = _setting(

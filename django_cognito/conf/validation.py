@@ -87,6 +87,13 @@ def _check_combinations(value: Mapping[Any, Any]) -> Iterator[Problem]:
     if registry.first.jwks_hard_max_age_seconds < registry.first.jwks_max_age_seconds:
         message = "COGNITO['JWKS_HARD_MAX_AGE_SECONDS'] is less than JWKS_MAX_AGE_SECONDS."
         yield Problem("django_cognito.E007", message, "Keys must stay usable until they are refreshed.")
+    for settings in registry.by_alias.values():
+        if settings.resource and settings.token_use is None:
+            message = (
+                f"COGNITO['TOKEN_USE'] must be 'access' or 'id', because RESOURCE is set (alias {settings.alias!r})."
+            )
+            hint = "ID tokens are bound to no API: if both types were accepted, they would bypass RESOURCE."
+            yield Problem("django_cognito.E004", message, hint)
     for same_pool in group_by_user_pool(registry.by_alias.values()).values():
         yield from _check_shared_pool(same_pool)
     for settings in registry.by_alias.values():

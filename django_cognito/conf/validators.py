@@ -11,6 +11,10 @@ from django.utils.functional import SimpleLazyObject
 
 from ..core.user_pool import is_secure_url
 
+LOAD_BALANCER_HEADER = "X-Amzn-Oidc-Accesstoken"  # of an AWS Application Load Balancer that signs users in
+# The values of the setting TOKEN_SOURCES, by their name in lower case.
+TOKEN_SOURCES = {name.lower(): name for name in ("Authorization", LOAD_BALANCER_HEADER)}
+
 
 class Validator(NamedTuple):
     """A predicate for a value, and the words that complete "... must be"."""
@@ -33,6 +37,20 @@ def is_text_or_empty(value: Any) -> bool:
 def is_text_list(value: Any) -> bool:
     """Return whether `value` is a list or tuple of texts."""
     return isinstance(value, Sequence) and not isinstance(value, str) and all(map(is_text, value))
+
+
+def is_token_use(value: Any) -> bool:
+    """Return whether `value` is a token use, or a list or tuple of one or both."""
+    uses = value if isinstance(value, list | tuple) else [value]
+    return len(uses) > 0 and all(use in ("access", "id") for use in uses) and len(set(uses)) == len(uses)
+
+
+def is_token_sources(value: Any) -> bool:
+    """Return whether `value` is a list or tuple of headers that may contain a token, each once; in any case."""
+    if not isinstance(value, list | tuple) or not value or not is_text_list(value):
+        return False
+    names = [name.lower() for name in value]
+    return set(names) <= TOKEN_SOURCES.keys() and len(set(names)) == len(names)
 
 
 def is_secret(value: Any) -> bool:

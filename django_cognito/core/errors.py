@@ -59,17 +59,29 @@ class SignatureError(TokenError):
 
 
 class ClaimError(TokenError):
-    """A claim is missing or is not as expected; raised after signature verification, so it may have values."""
+    """A claim is missing or is not as expected; raised after signature verification, so it may have values.
+
+    If the signature was not verified, `unverified` has the value of the claim instead of `actual`. It is for diagnosis
+    only, and not in the message.
+    """
 
     code = "invalid_claim"
 
     def __init__(
-        self, message: str, *, claim: str = "", actual: Any = None, expected: Any = None, code: str | None = None
+        self,
+        message: str,
+        *,
+        claim: str = "",
+        actual: Any = None,
+        expected: Any = None,
+        unverified: Any = None,
+        code: str | None = None,
     ) -> None:
         super().__init__(message, code=code)
         self.claim = claim
         self.actual = actual
         self.expected = expected
+        self.unverified = unverified
 
     def __str__(self) -> str:
         details = {"claim": self.claim, "actual": self.actual, "expected": self.expected}
@@ -80,8 +92,9 @@ class ClaimError(TokenError):
         return f"{self.args[0]} ({text})" if text else str(self.args[0])
 
     def without_values(self) -> Self:
-        """Return the same error without the value of the claim, for use before the signature is verified."""
-        return type(self)(self.args[0], claim=self.claim, expected=self.expected, code=self.code)
+        """Return the same error with the value of the claim as `unverified`: the signature is not verified yet."""
+        details = {"claim": self.claim, "expected": self.expected, "unverified": self.actual}
+        return type(self)(self.args[0], **details, code=self.code)
 
 
 class ExpiredTokenError(ClaimError):

@@ -14,9 +14,9 @@ from ..core import AccessToken, IdToken, TokenUse
 from ..core.errors import ClaimError, KeyFetchRequiredError, TokenError
 from ..core.tracebacks import clear_frame_locals
 from ..factories import get_verifier
-from ..signals import report_rejected_token
 from .cache import get_cached_user, get_token_user
 from .provisioning import Token
+from .rejected_tokens import report_rejection
 
 
 class TokenChecks(TypedDict, total=False):
@@ -110,7 +110,7 @@ def verify(raw: str, *, wait: bool = True, **checks: Unpack[TokenChecks]) -> tup
             message = "the ID token is of another user, or of another sign-in"
             raise _with_token_details(token, ClaimError(message, claim="sub", code="token_mismatch"))
     except TokenError as error:
-        report_rejected_token(error)
+        report_rejection(error)
         raise
     return token, profile
 
@@ -127,7 +127,7 @@ def get_or_create_user(
     try:
         return get_token_user(token, profile, user_info), token
     except TokenError as error:
-        report_rejected_token(_with_token_details(token, error))
+        report_rejection(_with_token_details(token, error))
         raise
 
 

@@ -13,9 +13,9 @@ from ..conf.pool_registry import PoolRegistry
 from ..core import AccessToken, IdToken
 from ..core.errors import SignInError, TokenError
 from ..db.transactions import retry_conflicts, write_transaction
-from ..signals import report_rejected_token
 from .claim_sources import claims_from_tokens
 from .provisioning import link_to_user
+from .rejected_tokens import report_rejection
 from .unlinking import lock_links
 
 
@@ -29,7 +29,7 @@ def link(user: Any, token: AccessToken, profile: IdToken | None) -> None:
         link_to_user(claims_from_tokens(token, profile, settings), user, settings)
     except TokenError as error:
         error.user_pool_id, error.client_id = token.user_pool_id, token.client_id
-        report_rejected_token(error)
+        report_rejection(error)
         raise
 
 

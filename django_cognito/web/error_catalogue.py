@@ -70,9 +70,27 @@ UNAVAILABLE = ErrorEntry(
 CATALOGUE: Mapping[str, ErrorEntry] = {
     # tokens
     "invalid_token": REJECTED_TOKEN,
-    "malformed_token": ErrorEntry((401,), _("The token is not a token of Amazon Cognito.")),
+    "scheme_missing": ErrorEntry(
+        (401,),
+        _('The Authorization header has a token without the scheme Bearer. Send "Bearer", a space and the token.'),
+    ),
+    "scheme_repeated": ErrorEntry(
+        (401,), _('There is one "Bearer" too many. Send it once, in the Authorization header before the token.')
+    ),
+    "token_missing": ErrorEntry(
+        (401,), _('The header has no token. Send one; in the Authorization header after "Bearer" and a space.')
+    ),
+    "token_quoted": ErrorEntry((401,), _("The token is in quotes. Send it without them.")),
+    "several_tokens": ErrorEntry(
+        (401,), _("The header has more than one token, or one with spaces or commas. Send one header with one token.")
+    ),
+    "malformed_token": ErrorEntry(
+        (401,), _("This is not a complete token of Amazon Cognito: it has three parts with dots between them.")
+    ),
     "refresh_token": ErrorEntry((401,), _("This is a refresh token; send the access token.")),
-    "invalid_signature": REJECTED_TOKEN,
+    "invalid_signature": ErrorEntry(
+        (401,), _("The signature of the token is not valid. Send the complete token, unchanged.")
+    ),
     "unknown_key": REJECTED_TOKEN,
     "invalid_claim": REJECTED_TOKEN,
     "token_expired": ErrorEntry((401,), _("The token has expired. Refresh it and try again."), **_CLOCK_TEXTS),
@@ -93,9 +111,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         _CONTACT,
         "does the user pool bind access tokens to RESOURCE?",
     ),
-    "wrong_token_use": ErrorEntry(
-        (401,), _("Wrong token type: an ID token was sent for an access token, or the reverse. Send the other token.")
-    ),
+    "wrong_token_use": ErrorEntry((401,), _("Wrong token type: this is neither an access token nor an ID token.")),
     "nonce_mismatch": REJECTED_TOKEN,
     "at_hash_mismatch": ErrorEntry((401,), _("The access token and the ID token were not issued together.")),
     "token_mismatch": ErrorEntry((401,), _("The access token and the ID token are not of the same sign-in.")),
@@ -265,4 +281,10 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     # any
     "cognito_error": ErrorEntry(),
     "cognito_unavailable": UNAVAILABLE,
+}
+
+# The sentences of "wrong_token_use", by the `token_use` of the token that was sent.
+WRONG_TOKEN_USE: Mapping[str, Any] = {
+    "id": _("An ID token was sent. Send the access token."),
+    "access": _("An access token was sent. Send the ID token."),
 }

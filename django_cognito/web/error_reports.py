@@ -3,32 +3,54 @@
 import sys
 from typing import Any
 
-_ID_TOKEN = b"x-cognito-id-token"
-_HIDDEN = frozenset({"authorization", "x-cognito-id-token"})
+_HIDDEN = frozenset({"authorization", "x-cognito-id-token", "x-amzn-oidc-accesstoken", "x-amzn-oidc-data"})
 
 
 def take_id_token(request: Any) -> str | None:
     """Return the raw ID token of the header X-Cognito-Id-Token; None without one. Removes the header from the request.
 
+    Also hides the Authorization header from Sentry.
+    """
+    if "HTTP_AUTHORIZATION" in request.META:
+        _hide_from_sentry()
+    return take_header(request, "X-Cognito-Id-Token")
+
+
+def take_header(request: Any, name: str) -> str | None:
+    """Return the value of the header `name`; None without it. Removes the header from the request.
+
     Reporters hold `request.META` (the WSGI environ) and the ASGI `scope`, and read them when an error is reported. The
     value is stored where no `repr` shows it, so that later calls return it as well.
     """
-    raw: str | None = request.META.pop("HTTP_X_COGNITO_ID_TOKEN", None)
-    if raw is not None:
-        request._cognito_id_token = lambda: raw
+    value: str | None = request.META.pop(_meta_key(name), None)
+    if value is not None:
+        setattr(request, _attribute(name), lambda: value)
         request.__dict__.pop("headers", None)  # Django's cached copy of META
         if (scope := getattr(request, "scope", None)) is not None:
             headers = scope["headers"]
             # Django reads "_" in a name as "-".
-            remaining = [pair for pair in headers if bytes(pair[0]).lower().replace(b"_", b"-") != _ID_TOKEN]
+            own = name.lower().encode()
+            remaining = [pair for pair in headers if bytes(pair[0]).lower().replace(b"_", b"-") != own]
             if isinstance(headers, list):
                 headers[:] = remaining  # a copy of `scope` has the same list
             else:
                 scope["headers"] = remaining
-    if raw is not None or "HTTP_AUTHORIZATION" in request.META:
         _hide_from_sentry()
-    stored = getattr(request, "_cognito_id_token", None)
+    stored = getattr(request, _attribute(name), None)
     return None if stored is None else str(stored())
+
+
+def has_header(request: Any, name: str) -> bool:
+    """Return whether the request has the header `name`, or had it before `take_header` removed it."""
+    return _meta_key(name) in request.META or hasattr(request, _attribute(name))
+
+
+def _meta_key(name: str) -> str:
+    return f"HTTP_{name.upper().replace('-', '_')}"
+
+
+def _attribute(name: str) -> str:
+    return f"_cognito_header_{name.lower().replace('-', '_')}"
 
 
 def _hide_from_sentry() -> None:

@@ -8,10 +8,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.conf import settings as django_settings
 from django.http import JsonResponse
 
-from ..core.errors import CognitoError, CognitoUnavailableError, CredentialsError, TokenError
-from .error_catalogue import CATALOGUE, FAILED_SIGN_IN, REFUSED_CREDENTIALS, REJECTED_TOKEN, UNAVAILABLE, ErrorEntry
+from ..core.errors import CognitoError, CognitoUnavailableError, CredentialsError, TokenError, TokenUseError
+from ..users.rejected_tokens import describe_claim
+from .error_catalogue import (
+    CATALOGUE,
+    FAILED_SIGN_IN,
+    REFUSED_CREDENTIALS,
+    REJECTED_TOKEN,
+    UNAVAILABLE,
+    WRONG_TOKEN_USE,
+    ErrorEntry,
+)
 
 CHALLENGE = "Bearer"
 _INVALID_TOKEN = 'Bearer error="invalid_token"'  # RFC 6750 3.1: only if a token was sent
@@ -25,11 +35,12 @@ class ErrorResponse:
     code: str
     sentence: Any
     headers: Mapping[str, str] = field(default_factory=dict)
+    debug: str = ""
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON body: `detail` for developers, `code` for programs."""
-        return {"detail": self.sentence, "code": self.code}
+        """The JSON body: `detail` for developers, `code` for programs; with DEBUG also the values that differ."""
+        return {"detail": self.sentence, "code": self.code, **({"debug": self.debug} if self.debug else {})}
 
 
 def error_response_for(error: CognitoError) -> ErrorResponse:
@@ -41,10 +52,20 @@ def error_response_for(error: CognitoError) -> ErrorResponse:
         return ErrorResponse(503, error.code, UNAVAILABLE.sentence, {"Retry-After": str(error.retry_after)})
     if isinstance(error, TokenError):
         headers = {"WWW-Authenticate": _INVALID_TOKEN}
-        return ErrorResponse(401, error.code, _get_sentence(error.code, REJECTED_TOKEN), headers)
+        debug = describe_claim(error) if django_settings.DEBUG else ""
+        return ErrorResponse(401, error.code, _get_token_sentence(error), headers, debug)
     if isinstance(error, CredentialsError):
         return ErrorResponse(403, error.code, _get_sentence(error.code, REFUSED_CREDENTIALS))
     return ErrorResponse(400, error.code, FAILED_SIGN_IN.sentence)
+
+
+def _get_token_sentence(error: TokenError) -> Any:
+    if isinstance(error, TokenUseError):
+        # The type may be unverified: it selects one of two fixed sentences.
+        token_use = error.unverified if error.actual is None else error.actual
+        if isinstance(token_use, str) and token_use in WRONG_TOKEN_USE:
+            return WRONG_TOKEN_USE[token_use]
+    return _get_sentence(error.code, REJECTED_TOKEN)
 
 
 def _get_sentence(code: str, default: ErrorEntry) -> Any:

@@ -134,12 +134,37 @@ def test_group_name_longer_than_cognito_allows_is_left_out(claim) -> None:
         ("[[a],[b]]", ("[a]", "[b]")),
         ("[a, b ,\tc\n]", ("a", "b", "c")),
         ("  a  ", ("a",)),
-        ("a,b", ("a,b",)),  # one name with a comma
-        ("CN=Staff,OU=Sales", ("CN=Staff,OU=Sales",)),
+        ("a,b", ("a", "b")),
+        (" a , b,,a ", ("a", "b")),
+        ("a b;c|d", ("a b;c|d",)),  # no other character separates names
+        ('["a","b"]', ("a", "b")),
+        ('["a", "b"]', ("a", "b")),
+        (' [ "a" , "b" ] ', ("a", "b")),
+        ('["Sales, EMEA","b"]', ("Sales, EMEA", "b")),  # one name with a comma
+        ('["a+b","100%25"]', ("a+b", "100%25")),  # names in JSON are not decoded
+        ('["Caf\\u00e9","[a,b]"]', ("Café", "[a,b]")),
+        ('["a"]', ("a",)),
+        ('[""]', ()),
+        ('["","a"]', ("a",)),
+        ('["a\\u0000","\\ud800","b"]', ("b",)),
+        ('["a",1]', ()),
+        ('["a",null]', ()),
+        ('[["a"]]', ()),
+        ('["a","b"', ()),  # cut
+        ('["a","admins', ()),
+        ("['a','b']", ("'a'", "'b'")),  # no JSON: names that no setting contains
+        ('"a","b"', ('"a"', '"b"')),
+        ('{"groups":["a"]}', ('{"groups":["a"]}',)),
+        ('["a",' + "[" * 10_000 + "]" * 10_000 + "]", ()),
+        ('["a",' + "1" * 5_000 + "]", ()),
+        ("[1,true]", ("1", "true")),  # names of a SAML attribute
+        ("CN=Staff,OU=Sales", ("CN=Staff,OU=Sales",)),  # one distinguished name
         ("Caf%C3%A9+bar", ("Caf%C3%A9+bar",)),  # a single value is not decoded
-        ("[a,b", ("[a,b",)),
-        ("a,b]", ("a,b]",)),
-        ("]a,b[", ("]a,b[",)),
+        ("[a,b", ()),  # cut
+        ("[a,admins-", ()),
+        ("a,b]", ("a", "b]")),
+        ("]a,b[", ("]a", "b[")),
+        ("Team [EU]", ("Team [EU]",)),
         ("[a,a,+a,a+,%61]", ("a",)),
         ("[,,a,,]", ("a",)),
         ("[%,%Z,%Z1,a]", ("%", "%Z", "%Z1", "a")),
@@ -147,7 +172,9 @@ def test_group_name_longer_than_cognito_allows_is_left_out(claim) -> None:
         ("[]", ()),
         ("[,]", ()),
         ("[+,%20]", ()),
-        ("[", ("[",)),
+        ("[", ()),
+        ("[[", ()),
+        ('["', ()),
         ("", ()),
         (" ", ()),
         ([], ()),

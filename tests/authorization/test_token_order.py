@@ -17,6 +17,7 @@ from django_cognito.models import DIGEST_FIELDS, CognitoUser
 from django_cognito.users import provisioning
 from django_cognito.users.authentication import authenticate
 from django_cognito.users.claim_sources import IdentityClaims, Source
+from tests.support import source
 from tests.support.scenarios.users import NOW, django_groups, link_of, token
 
 from .token_histories import GROUPS, NAMES, Event, expected_grants, expected_state, stored_state
@@ -29,6 +30,24 @@ few_examples = settings(max_examples=80, deadline=None, suppress_health_check=[H
 @pytest.fixture(autouse=True)
 def _mapped(cognito: Any) -> None:
     cognito(GROUPS=GROUPS)
+
+
+def test_groups_are_a_users_whichever_client_the_token_is_for(user_from_token, cognito) -> None:
+    """As documented: a trigger must not give groups to tokens of one client only."""
+    cognito(CLIENT_IDS=["1testclient23456789", "2mobile"])
+    states = []
+    for client_id, groups, at in (
+        ("1testclient23456789", ["helpers"], -300),
+        ("2mobile", [], -200),
+        ("1testclient23456789", ["helpers"], -300),
+        ("1testclient23456789", ["helpers"], -100),
+    ):
+        user = user_from_token(*groups, at=at, client_id=client_id)
+        user.refresh_from_db()
+        states.append((user.is_staff, link_of(user).groups))
+    assert states == [(True, ["helpers"]), (False, []), (False, []), (True, ["helpers"])]
+    page = (source.PROJECT_DIRECTORY / "docs" / "groups.md").read_text()
+    assert "Groups are a user's, whichever app client the token is for." in page
 
 
 def test_older_admins_token_after_newer_tokens_grants_nothing(user_from_token) -> None:

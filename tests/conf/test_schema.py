@@ -36,7 +36,8 @@ VALIDATORS: dict[str, Validator | str] = {
     "ENDPOINT_URL": TEXT_OR_EMPTY,
     "IDENTITY_POOL_ID": "an identity pool id such as 'eu-west-1:12345678-90ab-cdef-1234-567890abcdef'",
     "LOGINS_KEY": TEXT_OR_EMPTY,
-    "TOKEN_USE": "'access' or 'id'",
+    "TOKEN_USE": "'access', 'id' or ['access', 'id']",
+    "TOKEN_SOURCES": DECLARATIONS["TOKEN_SOURCES"].validator,  # tests/users/test_token_use.py
     "RESOURCE": TEXT_OR_EMPTY,
     "CREATE_USERS": BOOLEAN,
     "USERNAME": TEXT,
@@ -179,6 +180,7 @@ ALL_SETTINGS: dict[str, Any] = {
     "LOGINS_KEY": "cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbCdEfGhI",
     "RESOURCE": "https://api.example.com",
     "TOKEN_USE": "id",
+    "TOKEN_SOURCES": ["X-Amzn-Oidc-Accesstoken", "Authorization"],
     "PROFILE_SOURCE": "userinfo",
     "GROUPS_CLAIM": "custom:groups",
     "TOKENS_OF_OTHER_POOLS": "allow",

@@ -126,10 +126,34 @@ def test_anonymous_response_is_that_of_the_first_class(client: Client, url: str,
     assert answer.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
 
 
-@pytest.mark.parametrize("header", ["Basic YTpi", "Token abc", "Bearerabc", "Bear er", ""])
+@pytest.mark.parametrize("header", ["Basic YTpi", "Token abc", "Bearerabc", "Bear er"])
 def test_another_authorization_scheme_is_anonymous(client: Client, header: str) -> None:
     answer = client.get("/who/", headers={"authorization": header})
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+
+
+@pytest.mark.parametrize(
+    ("url", "header", "user"),
+    [
+        ("/basic-last/", "Basic Y2Fyb2w6cGFzc3dvcmQ=", "carol"),
+        ("/other-scheme-last/", "JWT {}", "other JWT"),
+        ("/other-scheme-last/", "jwt {}", "other JWT"),
+        ("/other-scheme-last/", "JWT 0123456789abcdef", "other JWT"),
+    ],
+)
+def test_scheme_of_another_class_reaches_that_class(client: Client, url: str, header: str, user: str) -> None:
+    get_user_model().objects.create_user("carol", password="password")
+    sign_in(client, "alice")
+    answer = client.get(url, headers={"authorization": header.replace("{}", make_token())})
+    assert (answer.status_code, answer.json().get("user")) == (200, user)
+
+
+@pytest.mark.parametrize("url", ["/who/", "/cognito-first/", "/session-first/", "/basic-last/", "/open/"])
+@pytest.mark.parametrize("scheme", ["JWT ", "Token ", ""])
+def test_token_with_a_scheme_of_no_class_is_401(client: Client, url: str, scheme: str) -> None:
+    sign_in(client, "carol")
+    answer = client.get(url, headers={"authorization": f"{scheme}{make_token()}"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "scheme_missing")
 
 
 @pytest.mark.defends("RP-23")

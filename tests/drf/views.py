@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.urls import path
-from rest_framework.authentication import SessionAuthentication
+from rest_framework.authentication import BaseAuthentication, BasicAuthentication, SessionAuthentication
 from rest_framework.permissions import AllowAny, DjangoModelPermissions, IsAuthenticated
 from rest_framework.response import Response
 from rest_framework.throttling import UserRateThrottle
@@ -37,6 +38,17 @@ class CognitoFirst(ShowUser):
 
 class SessionFirst(ShowUser):
     authentication_classes = [SessionAuthentication, CognitoAuthentication]
+
+
+class OtherScheme(BaseAuthentication):
+    """A class of another library, with tokens after the scheme JWT."""
+
+    def authenticate(self, request: Any) -> Any:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        return (get_user_model()(username="other JWT"), token) if scheme.lower() == "jwt" else None
+
+    def authenticate_header(self, request: Any) -> str:
+        return 'JWT realm="api"'
 
 
 class SessionAlone(ShowUser):
@@ -96,6 +108,9 @@ urlpatterns = [
     path("cognito-first/", CognitoFirst.as_view()),
     path("session-first/", SessionFirst.as_view()),
     path("session-alone/", SessionAlone.as_view()),
+    path("basic-last/", ShowUser.as_view(authentication_classes=[CognitoAuthentication, BasicAuthentication])),
+    path("other-scheme-last/", ShowUser.as_view(authentication_classes=[CognitoAuthentication, OtherScheme])),
+    path("open/", ShowUser.as_view(permission_classes=[AllowAny])),
     path("public/", Public.as_view()),
     path("throttled/", Throttled.as_view()),
     path("may/", MayChangeGroups.as_view()),

@@ -35,8 +35,12 @@ BAD_ID_TOKENS: dict[str, tuple[Callable[[], str], str]] = {
     ),  # it has five parts, as a refresh token has
 }
 # `authenticate` is tested with all of them, each entry point with these.
-SOME_BAD_ID_TOKENS = {
-    name: BAD_ID_TOKENS[name] for name in ("another user's", "another sign-in's", "expired", "empty", "two of them")
+SOME_BAD_ID_TOKENS: dict[str, tuple[Callable[[], str], str]] = {
+    **{name: BAD_ID_TOKENS[name] for name in ("another user's", "another sign-in's", "expired")},
+    # Entry points reject these before a token is verified, because of the header.
+    "empty": (BAD_ID_TOKENS["empty"][0], "token_missing"),
+    "two of them": (BAD_ID_TOKENS["two of them"][0], "several_tokens"),
+    "with the scheme": (lambda: f"Bearer {_id_token()}", "scheme_repeated"),
 }
 
 

@@ -9,55 +9,11 @@ from django_cognito.conf.loading import get_settings
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users.authentication import authenticate
-from django_cognito.web.bearer import bearer_token
 from django_cognito.web.request import RequestCognito
 from tests.support.callers import bearer, end_tokens
 
 pytestmark = pytest.mark.urls("tests.support.entry_point_views")
 with_database_and_keys = pytest.mark.usefixtures("db", "cognito_keys")
-
-
-@pytest.mark.parametrize(
-    ("header", "raw"),
-    [
-        ("Bearer abc", "abc"),
-        ("bearer abc", "abc"),
-        ("BEARER \t abc  ", "abc"),
-        (" Bearer abc", "abc"),
-        ("Bearer", ""),
-        ("Bearer ", ""),
-        ("Bearer a b", "a b"),
-        ("Bearer a\nb", "a\nb"),
-        ("Bearer a, Bearer b", "a, Bearer b"),
-        ("Bearer a,Basic b", "a,Basic b"),
-        ("Basic a, Bearer b", ", Bearer b"),
-        ("Basic a,bearer", ",bearer"),
-        ("Digest a, b, Bearer c", ", Bearer c"),
-        ("", None),
-        ("Basic a", None),
-        (", Bearer a", ", Bearer a"),
-        # RFC 9110 5.6.3: space and tab. Other whitespace of Python is not skipped and not ignored.
-        ("Bearer\xa0abc", "\xa0abc"),
-        ("Bearer \x85abc", "\x85abc"),
-        ("Bearer\x0babc", "\x0babc"),
-        ("Bearer abc\x1f", "abc\x1f"),
-        ("Bearer abc\u2003", "abc\u2003"),
-        ("\x1cBearer abc", "\x1cBearer abc"),
-        ("\u3000 Bearer abc", "\u3000 Bearer abc"),
-        ("Basic a,\xa0Bearer b", ",\xa0Bearer b"),
-        ("Basic bearer", None),
-        ("Bearerabc", None),
-        ("Bearer:abc", None),
-        ("NotBearer abc", None),
-        ("Digest a, bearers=b", None),
-    ],
-)
-def test_bearer_token_is_read_from_the_header_unchanged(header: str, raw: str | None) -> None:
-    assert bearer_token(RequestFactory().get("/", headers={"authorization": header})) == raw
-
-
-def test_request_without_the_header_has_no_bearer_token() -> None:
-    assert bearer_token(RequestFactory().get("/")) is None
 
 
 @with_database_and_keys

@@ -68,7 +68,9 @@ def verify_claims(claims: Mapping[str, Any], expected: Expected, now: float) -> 
         name = next(name for name in _START_CLAIMS if claims.get(name) == starts_at)
         raise ImmatureTokenError("the token is not valid yet", claim=name, actual=starts_at, expected=now)
     is_machine = _verify_user(claims, use)
-    if pool.resource and use == "access":
+    # An ID token is bound to no API. If both uses are accepted, it must not replace an access token that is not bound
+    # to this one.
+    if pool.resource and (use == "access" or "access" in token_uses):
         _verify_resource(claims, pool.resource, is_machine)
     if nonce is not None and claims.get("nonce") != nonce:
         raise ClaimError("nonce does not match this sign-in", claim="nonce", code="nonce_mismatch")

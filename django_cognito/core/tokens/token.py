@@ -69,8 +69,9 @@ class Token:
 
     @property
     def scopes(self) -> frozenset[str]:
-        """The OAuth scopes of the token; ID tokens have none."""
-        return frozenset(self._claims.get("scope", "").split())
+        """The OAuth scopes of the token."""
+        # RFC 6749 3.3: separated by spaces, not by other white space.
+        return frozenset(self._claims.get("scope", "").split(" ")) - {""}
 
     @property
     def issued_at(self) -> datetime:
@@ -115,6 +116,11 @@ class IdToken(Token):
     def client_id(self) -> str:
         """The app client that the token was issued to (`aud`)."""
         return str(self._claims["aud"])
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """An empty set: a claim `scope` in an ID token is not a grant of the authorization server."""
+        return frozenset()
 
     @property
     def username(self) -> str:

@@ -27,6 +27,7 @@ from .verified_cache import CacheEntry, VerifiedTokenCache
 
 _MAX_KID_CHARS = 256
 _MAX_LEEWAY_SECONDS = 60
+_MIN_SIGNATURE_BYTES = 256  # RFC 7518 3.3: keys of RS256 have at least 2,048 bits
 _MAX_CACHED_HEADERS = 64  # a pool has one header for each key
 _TOKEN_USES: tuple[TokenUse, ...] = ("access", "id")
 # RFC 7519 5.1, RFC 9068 2.1 and 4: media types, so compared without regard to case. Cognito writes no `typ`.
@@ -84,6 +85,7 @@ class TokenVerifier:
             for issuer, pool in pools_by_issuer(self.pools).items()
         }
         # Computed once: a token with a foreign `iss` is rejected before its signature is verified, so it must be cheap.
+        self._issuers = tuple(self._by_issuer)
         self._issuer_forms = frozenset(form for pool in self.pools for form in pool.issuer_forms)
         self._cache = VerifiedTokenCache(cache_size)
         self._now = now
@@ -154,11 +156,14 @@ class TokenVerifier:
         selected = self._by_issuer.get(issuer) if isinstance(issuer, str) else None
         if selected is None:
             if isinstance(issuer, str) and issuer in self._issuer_forms:
-                raise IssuerError(f"the pool's other issuer form: add {issuer!r} to ISSUER to accept it", claim="iss")
-            raise IssuerError("from a user pool that is not configured", claim="iss")
+                message = f"the pool's other issuer form: add {issuer!r} to ISSUER to accept it"
+            else:
+                message = "from a user pool that is not configured"
+            raise IssuerError(message, claim="iss", expected=self._issuers, unverified=issuer)
         store, expected = selected
         if pool_ids is not None and expected.pool.user_pool_id not in pool_ids:
-            error = IssuerError("from a user pool that is configured and not accepted by this call", claim="iss")
+            message = "from a user pool that is configured and not accepted by this call"
+            error = IssuerError(message, claim="iss", unverified=issuer)
             raise _with_token_details(error, claims, expected)
         token_use, client_ids = policy or (UNSET, None)
         if token_use is not UNSET:
@@ -197,7 +202,10 @@ class TokenVerifier:
             if access_token is not None:
                 _verify_at_hash(claims, access_token)
         except InvalidSignature as error:
-            raise _with_token_details(SignatureError("the signature is not the pool's"), claims, expected) from error
+            # The end of a token is lost if it is copied from a terminal or stored in a column that is too short.
+            is_cut = len(signature) < _MIN_SIGNATURE_BYTES
+            message = "the signature is too short: the token was cut" if is_cut else "the signature is not the pool's"
+            raise _with_token_details(SignatureError(message), claims, expected) from error
         except TokenError as error:
             _with_token_details(error, claims, expected)
             raise
