@@ -9,6 +9,7 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.test import AsyncClient, Client
+from ninja.testing import TestAsyncClient, TestClient
 
 from django_cognito.contrib.ninja import CognitoBearer, CognitoSession
 from django_cognito.factories import discard_instances
@@ -271,6 +272,13 @@ def test_without_error_handlers_the_status_stays(client: Client, settings: Any) 
     answers = [client.get("/without-handlers/who/", headers=bearer(raw)) for raw in ("bad", make_token(), editor)]
     assert [answer.status_code for answer in answers] == [401, 403, 200]
     assert answers[0].json() == {"detail": "The token is not a token of Amazon Cognito."}
+
+
+def test_ninjas_test_client_sends_bearer_tokens() -> None:
+    answer = TestClient(api).get("/bearer/", headers={"AUTHORIZATION": f"Bearer {make_token()}"})
+    assert answer.json()["user"] == "alice"
+    answer = async_to_sync(TestAsyncClient(api).get)("/bearer-async/", headers={"AUTHORIZATION": "Bearer bad"})
+    assert (answer.status_code, answer.json()["code"]) == (401, "malformed_token")
 
 
 def test_public_operation_rejects_an_invalid_token(client: Client) -> None:
