@@ -277,7 +277,11 @@ def test_without_error_handlers_the_status_stays(client: Client, settings: Any) 
 def test_ninjas_test_client_sends_bearer_tokens() -> None:
     answer = TestClient(api).get("/bearer/", headers={"AUTHORIZATION": f"Bearer {make_token()}"})
     assert answer.json()["user"] == "alice"
-    answer = async_to_sync(TestAsyncClient(api).get)("/bearer-async/", headers={"AUTHORIZATION": "Bearer bad"})
+
+    async def get_async() -> Any:
+        return await TestAsyncClient(api).get("/bearer-async/", headers={"AUTHORIZATION": "Bearer bad"})
+
+    answer = async_to_sync(get_async)()
     assert (answer.status_code, answer.json()["code"]) == (401, "malformed_token")
 
 

@@ -42,7 +42,6 @@ class CognitoAutoSchema(AutoSchema):
         for status, description in _DESCRIPTIONS.items():
             if status != "403" or not any(isinstance(permission, AllowAny) for permission in permissions):
                 operation["responses"].setdefault(status, {"description": description, "content": content})
-        texts = [operation.get("description"), describe_permissions(permissions)]
-        if description := "\n\n".join(text for text in texts if text):
-            operation["description"] = description
+        if requirement := describe_permissions(permissions):
+            operation["description"] = f"{operation.get('description', '')}\n\n{requirement}".strip()
         return operation
