@@ -38,9 +38,13 @@ def get_operation(name: str) -> dict[str, Any]:
     return operation
 
 
+def get_swagger_ui(client: Client) -> str:
+    """Return the page and its script."""
+    return "".join(client.get("/docs/", query).content.decode() for query in ({}, {"script": ""}))
+
+
 def get_oauth2_config(client: Client) -> Any:
-    page = client.get("/docs/").content.decode()
-    match = re.search(r"ui\.initOAuth\((.*)\);", page)
+    match = re.search(r"ui\.initOAuth\((.*)\);", get_swagger_ui(client))
     assert match
     return json.loads(match[1])
 
@@ -180,15 +184,29 @@ def test_swagger_ui_requests_the_resource(client: Client, cognito: Any) -> None:
 
 def test_swagger_ui_never_gets_the_client_secret(client: Client, cognito: Any) -> None:
     cognito(CLIENT_SECRET="a secret of this site", DOCS_CLIENT_ID="1docs", CLIENT_IDS=[CLIENT_ID, "1docs"])
-    assert "a secret of this site" not in client.get("/docs/").content.decode() + str(get_schema())
+    assert "a secret of this site" not in get_swagger_ui(client) + str(get_schema())
+
+
+def test_swagger_ui_has_no_inline_script(client: Client) -> None:
+    assert "<script>" not in client.get("/docs/").content.decode()
 
 
 def test_swagger_ui_loads_local_files_only(client: Client) -> None:
-    pages = client.get("/docs/").content.decode() + client.get("/docs/oauth2-redirect.html").content.decode()
+    pages = get_swagger_ui(client) + client.get("/docs/oauth2-redirect.html").content.decode()
     sources = re.findall(r'(?:src|href)="([^"]+)"', pages)
     assert {"swagger-ui-bundle.js", "oauth2-redirect.js"} <= {source.rpartition("/")[2] for source in sources}
-    scripts = [source for source in sources if source.endswith((".js", ".css"))]
-    assert [source for source in scripts if not source.startswith("/static/drf_spectacular_sidecar/")] == []
+    own = ("/static/drf_spectacular_sidecar/", "/docs/")
+    assert [source for source in sources if not source.startswith(own)] == []
+
+
+def test_script_of_swagger_ui_is_for_its_own_origin_only(client: Client) -> None:
+    answer = client.get("/docs/", {"script": ""})
+    assert "X-CSRFTOKEN" in answer.content.decode()
+    assert answer["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_swagger_ui_can_reach_the_window_of_the_sign_in(client: Client) -> None:
+    assert client.get("/docs/")["Cross-Origin-Opener-Policy"] == "unsafe-none"
 
 
 def test_redirect_page_can_reach_its_opener_and_is_not_stored(client: Client, settings: Any) -> None:
