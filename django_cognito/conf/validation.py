@@ -87,7 +87,6 @@ def _check_combinations(value: Mapping[Any, Any]) -> Iterator[Problem]:
     if registry.first.jwks_hard_max_age_seconds < registry.first.jwks_max_age_seconds:
         message = "COGNITO['JWKS_HARD_MAX_AGE_SECONDS'] is less than JWKS_MAX_AGE_SECONDS."
         yield Problem("django_cognito.E007", message, "Keys must stay usable until they are refreshed.")
-    yield from _check_docs_client(registry.first)
     for same_pool in group_by_user_pool(registry.by_alias.values()).values():
         yield from _check_shared_pool(same_pool)
     for settings in registry.by_alias.values():
@@ -98,6 +97,7 @@ def _check_combinations(value: Mapping[Any, Any]) -> Iterator[Problem]:
             message = f"{path} has MIRROR_GROUPS, but its alias cannot be a prefix of group names."
             hint = f"Use an alias of at most {_MAX_MIRRORING_ALIAS_CHARS} characters without ':', or set MIRROR_GROUPS"
             yield Problem("django_cognito.E016", message, f"{hint} to False.")
+    yield from _check_docs_client(registry.first)
 
 
 def _check_docs_client(settings: CognitoSettings) -> Iterator[Problem]:

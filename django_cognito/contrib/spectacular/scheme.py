@@ -59,6 +59,6 @@ class CognitoScheme(OpenApiAuthenticationExtension):
         endpoint = f"{self._settings.user_pool.domain}/oauth2"
         urls = {"authorizationUrl": f"{endpoint}/authorize", "tokenUrl": f"{endpoint}/token"}
         definition = {"type": "oauth2", "flows": {"authorizationCode": {**urls, "scopes": scopes}}}
-        if "access" not in self._settings.token_use:
+        if self._settings.token_use == "id":
             definition["x-tokenName"] = "id_token"  # of Swagger UI: the token that it sends to the API
         return definition
