@@ -25,3 +25,5 @@ class CognitoConfig(AppConfig):
         unlinking.connect_receivers(apps.get_models())
         if apps.is_installed("hijack"):
             from .contrib import hijack  # noqa: F401
+        if apps.is_installed("drf_spectacular"):
+            from .contrib.spectacular import scheme  # noqa: F401

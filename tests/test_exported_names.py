@@ -38,6 +38,9 @@ PUBLIC_NAMES = {
     "django_cognito.drf": ("CognitoAuthentication", "InGroup", "HasScope", "exception_handler"),
     "django_cognito.testing": ("make_token", "sign_in", "trusted_keys"),
     "django_cognito.testing.fixtures": ("local_cognito", "cognito_sign_in"),
+    "django_cognito.contrib.ninja": ("CognitoBearer", "CognitoSession", "add_error_handlers"),
+    "django_cognito.contrib.spectacular.auto_schema": ("CognitoAutoSchema",),
+    "django_cognito.contrib.spectacular.swagger_ui": ("CognitoSwaggerView", "oauth2_redirect"),
     "local_cognito": ("Emulator",),
 }
 CATCH_ALL_NAMES = {"utils", "helpers", "common", "base", "misc", "manager", "managers", "handler", "handlers", "tools"}

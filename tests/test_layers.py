@@ -48,6 +48,8 @@ INSIDE = {
 # Modules and packages that only the listed ones of this package may import.
 ONLY = {
     "rest_framework": ("drf", "contrib"),
+    "drf_spectacular": ("contrib.spectacular",),
+    "ninja": ("contrib.ninja",),
     "moto": (),
     "flask": (),
     "yaml": (),

@@ -254,6 +254,13 @@ class CognitoSettings:
         " it, existing logins end with their next refresh",
         scope="pool",
     )
+    docs_client_id: str = _setting(
+        "",
+        TEXT_OR_EMPTY,
+        "the public app client of [Swagger UI](api-schema.md#sign-in-from-swagger-ui), which signs in with PKCE. It"
+        " must be in `CLIENT_IDS`, and it has no client secret: a browser cannot keep one. With several pools, it is a"
+        " client of the first",
+    )
     token_cache_size: int = _setting(
         1_000,
         number_between(0, 1_000_000, "tokens"),

@@ -104,6 +104,23 @@ def _check_combinations(value: Mapping[Any, Any]) -> Iterator[Problem]:
             message = f"{path} has MIRROR_GROUPS, but its alias cannot be a prefix of group names."
             hint = f"Use an alias of at most {_MAX_MIRRORING_ALIAS_CHARS} characters without ':', or set MIRROR_GROUPS"
             yield Problem("django_cognito.E016", message, f"{hint} to False.")
+    yield from _check_docs_client(registry.first)
+
+
+def _check_docs_client(settings: CognitoSettings) -> Iterator[Problem]:
+    """Swagger UI signs in at the hosted UI of the first alias, in a browser, and calls the API with that token."""
+    client_id, reason, hint = settings.docs_client_id, "", ""
+    if not client_id:
+        return
+    if not settings.domain:
+        reason, hint = "needs DOMAIN", "Set DOMAIN to the hosted UI, at which Swagger UI signs in."
+    elif client_id not in settings.user_pool.client_ids:
+        reason, hint = "is not in CLIENT_IDS: its tokens would be 401", f"Add {client_id!r} to CLIENT_IDS."
+    elif client_id == settings.client_id and settings.client_secret:
+        reason = "is CLIENT_ID, which has a CLIENT_SECRET: a browser cannot keep a secret"
+        hint = "Create a public app client (without a secret) for Swagger UI, and add it to CLIENT_IDS."
+    if reason:
+        yield Problem("django_cognito.E040", f"COGNITO['DOCS_CLIENT_ID'] {reason}.", hint)
 
 
 def _check_shared_pool(aliases: Sequence[CognitoSettings]) -> Iterator[Problem]:

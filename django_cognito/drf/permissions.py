@@ -17,6 +17,8 @@ class _RightsPermission(BasePermission):
 
     allows: Callable[[Rights], bool]
     refusal: ErrorResponse
+    required_groups: tuple[str, ...] = ()  # one of them; for API schemas
+    required_scopes: tuple[str, ...] = ()  # all of them; for API schemas
     _is_refused = False
 
     def has_permission(self, request: Request, view: Any) -> bool:
@@ -47,16 +49,18 @@ def InGroup(*names: str) -> type[BasePermission]:  # noqa: N802 - a permission c
     `~InGroup(...)` is true for an anonymous user: write `IsAuthenticated & ~InGroup(...)`.
     """
     groups = require_names(names)
-    return _required("InGroup", lambda rights: rights.in_group(*groups), forbidden_response("group_required"))
+    allows, refusal = lambda rights: rights.in_group(*groups), forbidden_response("group_required")
+    return _required("InGroup", allows, refusal, required_groups=groups)
 
 
 def HasScope(*names: str) -> type[BasePermission]:  # noqa: N802
     """Return a permission class: the token has all of the scopes `names`. 403, code "scope_required"."""
     scopes = require_names(names)
-    return _required(
-        "HasScope", lambda rights: rights.has_scope(*scopes), forbidden_response("scope_required", scopes=scopes)
-    )
+    allows, refusal = lambda rights: rights.has_scope(*scopes), forbidden_response("scope_required", scopes=scopes)
+    return _required("HasScope", allows, refusal, required_scopes=scopes)
 
 
-def _required(name: str, allows: Callable[[Rights], bool], refusal: ErrorResponse) -> type[BasePermission]:
-    return type(name, (_RightsPermission,), {"allows": staticmethod(allows), "refusal": refusal})
+def _required(
+    name: str, allows: Callable[[Rights], bool], refusal: ErrorResponse, **names: tuple[str, ...]
+) -> type[BasePermission]:
+    return type(name, (_RightsPermission,), {"allows": staticmethod(allows), "refusal": refusal, **names})

@@ -134,6 +134,9 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     # permissions
     "not_authenticated": ErrorEntry((401,), _("Sign in, or send a token.")),
     "group_required": ErrorEntry((403,), _("Your groups do not allow this.")),
+    "csrf_failed": ErrorEntry(
+        (403,), _("The request has no valid CSRF token. Send it in the header X-CSRFToken, from a page of this site.")
+    ),
     "scope_required": ErrorEntry((403,), _("The token's scopes do not allow this.")),
     "session_required": ErrorEntry(
         (403,), _("This page requires a signed-in browser session; it accepts no bearer tokens.")

@@ -39,6 +39,7 @@ VALIDATORS: dict[str, Validator | str] = {
     "TOKEN_USE": "'access', 'id' or ['access', 'id']",
     "TOKEN_SOURCES": DECLARATIONS["TOKEN_SOURCES"].validator,  # tests/users/test_token_use.py
     "RESOURCE": TEXT_OR_EMPTY,
+    "DOCS_CLIENT_ID": TEXT_OR_EMPTY,
     "CREATE_USERS": BOOLEAN,
     "USERNAME": TEXT,
     "ATTRIBUTES": "a dict from Django's field names to claim names",
@@ -250,6 +251,29 @@ def test_grant_keys_have_the_validators_for_their_values() -> None:
         "staff": BOOLEAN,
         "superuser": BOOLEAN,
     } == GRANT_VALIDATORS
+
+
+# The app client of Swagger UI
+
+_DOCS = {**REQUIRED, "DOMAIN": "login.example.com", "CLIENT_IDS": [REQUIRED["CLIENT_ID"], "1docs"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"DOCS_CLIENT_ID": "1docs"}, ""),
+        ({"DOCS_CLIENT_ID": REQUIRED["CLIENT_ID"]}, ""),
+        ({"DOCS_CLIENT_ID": "1docs", "CLIENT_SECRET": "a secret of the login's client"}, ""),
+        ({"DOCS_CLIENT_ID": "1docs", "DOMAIN": ""}, "needs DOMAIN"),
+        ({"DOCS_CLIENT_ID": "1other"}, "CLIENT_IDS"),
+        ({"DOCS_CLIENT_ID": REQUIRED["CLIENT_ID"], "CLIENT_SECRET": "a secret of the login's client"}, "a secret"),
+        ({"DOCS_CLIENT_ID": REQUIRED["CLIENT_ID"], "CLIENT_SECRET": lambda: "a secret"}, "a secret"),
+    ],
+)
+def test_docs_client_that_cannot_work_is_a_problem(changes, word) -> None:
+    problems = find_problems({**_DOCS, **changes})
+    assert [problem.id for problem in problems] == (["django_cognito.E040"] if word else [])
+    assert all(word in problem.message and problem.hint for problem in problems)
 
 
 # Several pools
