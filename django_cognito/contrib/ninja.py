@@ -24,8 +24,7 @@ from ..core.errors import CognitoError, CognitoUnavailableError, CredentialsErro
 from ..core.tracebacks import clear_frame_locals
 from ..users.authentication import aauthenticate, authenticate
 from ..users.provisioning import Token
-from ..web.bearer import bearer_token
-from ..web.error_reports import take_id_token
+from ..web.bearer import HeaderToken, find_token, read_tokens
 from ..web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 from ..web.request import RequestCognito
 from ..web.responses import (
@@ -86,10 +85,10 @@ class _RequiredRights:
 
 
 class CognitoBearer(AuthBase):
-    """Authentication by `Authorization: Bearer`: sets `request.user`, `request.auth` (the token) and `request.cognito`.
+    """Authentication by a token in a header of TOKEN_SOURCES; `request.auth` is the token.
 
-    `groups`: the user is in one of them. `scopes`: the token has all of them. Works with and without CognitoMiddleware,
-    for sync and async operations.
+    Sets `request.user` and `request.cognito`. `groups`: the user is in one of them. `scopes`: the token has all of
+    them. Works with and without CognitoMiddleware, for sync and async operations.
     """
 
     # Not Ninja's HttpBearer: with DEBUG it writes a header that it cannot read to the log.
@@ -106,18 +105,21 @@ class CognitoBearer(AuthBase):
     def __call__(self, request: HttpRequest) -> Token | Awaitable[Token | None] | None:
         """Return the verified token, or in an event loop its awaitable; None without a bearer token.
 
-        Raises CognitoHttpError: 401 if the token is rejected, 403 without the required rights, 503 with Retry-After if
-        Cognito cannot be reached.
+        Raises CognitoHttpError: 401 if the token or its header is rejected, 403 without the required rights or, for a
+        token of a load balancer, without a CSRF token, 503 with Retry-After if Cognito cannot be reached.
         """
-        raw = bearer_token(request)
-        if raw is None:
+        header_token = find_token(request)
+        if header_token is None:
             return None
         if _is_in_event_loop():
-            return self._aauthenticate(request, raw)
+            return self._aauthenticate(request, header_token)
         try:
-            cognito = _find_bearer(request, raw)
+            if header_token.needs_csrf_check:
+                _require_csrf_token(request)
+            cognito = _find_bearer(request, header_token.raw)
             if cognito is None:
-                accepted, raw_id_token = get_accepted_pool_ids(request), take_id_token(request)
+                raw, raw_id_token = read_tokens(request, header_token)
+                accepted = get_accepted_pool_ids(request)
                 user, token = authenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)
                 cognito = _set_bearer(request, user, token, raw, raw_id_token)
             self._required.check(get_rights(request.user))
@@ -126,11 +128,14 @@ class CognitoBearer(AuthBase):
         return cognito.token
 
     @clear_frame_locals
-    async def _aauthenticate(self, request: HttpRequest, raw: str) -> Token | None:
+    async def _aauthenticate(self, request: HttpRequest, header_token: HeaderToken) -> Token | None:
         try:
-            cognito = _find_bearer(request, raw)
+            if header_token.needs_csrf_check:
+                await sync_to_async(_require_csrf_token)(request)
+            cognito = _find_bearer(request, header_token.raw)
             if cognito is None:
-                accepted, raw_id_token = await aget_accepted_pool_ids(request), take_id_token(request)
+                raw, raw_id_token = read_tokens(request, header_token)
+                accepted = await aget_accepted_pool_ids(request)
                 user, token = await aauthenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)
                 cognito = _set_bearer(request, user, token, raw, raw_id_token)
             self._required.check(await aget_rights(request.user))
@@ -162,7 +167,7 @@ class CognitoSession(AuthBase):
         Raises CognitoHttpError: 403 without a valid CSRF token or without the required group, 503 with Retry-After if
         the session needs Cognito and it cannot be reached.
         """
-        if bearer_token(request) is not None:
+        if find_token(request) is not None:
             return None
         if not hasattr(request, "cognito"):
             message = (

@@ -109,6 +109,38 @@ def test_session_post_with_csrf_token_is_accepted(call: Call, carol: Client, nam
     assert answer.json()["user"] == "carol"
 
 
+@pytest.fixture
+def behind_load_balancer(cognito: Any) -> dict[str, str]:
+    """Return the headers that a load balancer adds to every request with its cookie, also to one of another site."""
+    cognito(TOKEN_SOURCES=["X-Amzn-Oidc-Accesstoken"])
+    return {"x-amzn-oidc-accesstoken": make_token()}
+
+
+@pytest.mark.defends("RP-23")
+@pytest.mark.usefixtures("with_or_without_middleware")
+@pytest.mark.parametrize("name", ["bearer", "bearer-first", "session-first"])
+def test_load_balancer_post_without_csrf_token_is_403(
+    call: Call, behind_load_balancer: dict[str, str], name: str
+) -> None:
+    answer = call(Client(enforce_csrf_checks=True), name, "post", headers=behind_load_balancer)
+    assert (answer.status_code, answer.json()["code"]) == (403, "csrf_failed")
+
+
+@pytest.mark.usefixtures("with_or_without_middleware")
+def test_load_balancer_token_authenticates_its_user(call: Call, behind_load_balancer: dict[str, str]) -> None:
+    client = Client(enforce_csrf_checks=True)
+    assert call(client, "bearer", headers=behind_load_balancer).json()["user"] == "alice"
+    client.cookies["csrftoken"] = "c" * 32
+    headers = {**behind_load_balancer, "x-csrftoken": "c" * 32}
+    assert call(client, "bearer", "post", headers=headers).json()["user"] == "alice"
+
+
+def test_session_alone_ignores_session_behind_a_load_balancer(
+    call: Call, carol: Client, behind_load_balancer: dict[str, str]
+) -> None:
+    assert call(carol, "session", headers=behind_load_balancer).status_code == 401
+
+
 def test_anonymous_post_without_csrf_token_is_401(call: Call) -> None:
     assert call(Client(enforce_csrf_checks=True), "session", "post").status_code == 401
 
