@@ -36,14 +36,20 @@ def check_domain(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
     yield checks.Error(message, hint=hint, id="django_cognito.E024")
 
 
-def check_cookies(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
-    """Check that a session starts with the callback and ends with the sign-out."""
+def check_same_site(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
+    """Check that the browser sends the session cookie when it returns from Cognito."""
     if _find_domains(registry) and settings.SESSION_COOKIE_SAMESITE == "Strict":
         message = "SESSION_COOKIE_SAMESITE = 'Strict': the page after a sign-in gets no session cookie."
         yield checks.Warning(message, hint="Use 'Lax'.", id="django_cognito.W105")
+
+
+def check_sessions(_: PoolRegistry) -> Iterator[checks.CheckMessage]:
+    """Check that sessions are stored on the server, in a place that all workers share."""
     if site_parts.find_callback_path() is None:
         return
     engine: Any = import_module(settings.SESSION_ENGINE)
+    cache = settings.CACHES.get(settings.SESSION_CACHE_ALIAS, {}).get("BACKEND", "")
+    is_lost = cache.endswith(".DummyCache") or (cache.endswith(".LocMemCache") and not settings.DEBUG)
     if issubclass(engine.SessionStore, SignedCookies):
         message = (
             f"SESSION_ENGINE is {settings.SESSION_ENGINE!r}, and the login URLs are installed: a copy of the cookie"
@@ -54,6 +60,13 @@ def check_cookies(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
             " '.cache'."
         )
         yield checks.Error(message, hint=hint, id="django_cognito.E025")
+    elif is_lost and settings.SESSION_ENGINE == "django.contrib.sessions.backends.cache":
+        message = (
+            f"Sessions are stored in CACHES[{settings.SESSION_CACHE_ALIAS!r}], {cache!r}, which other workers do not"
+            " read: a user who has signed in is anonymous on most requests."
+        )
+        hint = "Use a cache on a server, such as Redis, or SESSION_ENGINE = 'django.contrib.sessions.backends.db'."
+        yield checks.Warning(message, hint=hint, id="django_cognito.W135")
 
 
 def check_refresh_grace(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:

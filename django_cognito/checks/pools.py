@@ -29,7 +29,8 @@ def check_local_urls(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
     """Check that the tokens and the hosted UI are both those of a local Cognito, or both of AWS."""
     for alias in registry.by_alias.values():
         pool = alias.user_pool
-        urls = {"DOMAIN": pool.domain, "ENDPOINT_URL": pool.endpoint_url, "ISSUER": pool.issuers[0]}
+        is_api_used = alias.domain or alias.identity_pool_id  # at sign-out, or for AWS credentials
+        urls = {"DOMAIN": pool.domain, "ENDPOINT_URL": is_api_used and pool.endpoint_url, "ISSUER": pool.issuers[0]}
         is_local = {key: bypasses_proxies(url, pool.insecure_hosts) for key, url in urls.items() if url}
         if len(set(is_local.values())) > 1:
             local = " and ".join(f"{key} {urls[key]!r}" for key, is_here in is_local.items() if is_here)

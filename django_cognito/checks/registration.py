@@ -14,7 +14,14 @@ from .combinations import check_combinations
 from .databases import check_email_index
 from .deployment import check_insecure_hosts, check_logout_uri, check_plain_http, check_proxy_header
 from .django_settings import check_backend, check_databases, check_middleware, check_rest_framework, check_time_zones
-from .login import check_content_security_policy, check_cookies, check_domain, check_redirect_uri, check_refresh_grace
+from .login import (
+    check_content_security_policy,
+    check_domain,
+    check_redirect_uri,
+    check_refresh_grace,
+    check_same_site,
+    check_sessions,
+)
 from .pages import check_pages
 from .permissions import check_django_groups, check_permissions
 from .pools import check_client_ids, check_extra, check_groups_claim, check_local_urls, check_resolver
@@ -29,7 +36,8 @@ _CHECKS: tuple[Check, ...] = (
     check_time_zones,
     check_rest_framework,
     check_domain,
-    check_cookies,
+    check_same_site,
+    check_sessions,
     check_refresh_grace,
     check_content_security_policy,
     check_redirect_uri,

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Iterable
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -51,4 +52,5 @@ def has_default_authentication() -> bool:
     """Return whether CognitoAuthentication, or a subclass, is the default of Django REST framework."""
     options = getattr(settings, "REST_FRAMEWORK", None) or {}
     paths = options.get("DEFAULT_AUTHENTICATION_CLASSES")
-    return bool(paths) and find_position(COGNITO_AUTHENTICATION, paths) is not None
+    is_importable = bool(paths) and find_spec("rest_framework") is not None
+    return is_importable and find_position(COGNITO_AUTHENTICATION, paths) is not None

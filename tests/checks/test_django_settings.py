@@ -1,5 +1,6 @@
 """Middleware, backends and Django REST framework: what each kind of site needs, and what it may leave out."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -104,6 +105,14 @@ def test_site_that_authenticates_no_token_is_a_warning(settings: Any, api_site: 
 def test_rest_framework_without_the_class_is_a_warning(settings: Any, options: Any, expected: list[str]) -> None:
     settings.REST_FRAMEWORK = options
     assert find_check_ids() == expected
+
+
+def test_settings_of_rest_framework_without_its_package_are_ignored(
+    settings: Any, api_site: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with override_settings(INSTALLED_APPS=[name for name in settings.INSTALLED_APPS if name != "rest_framework"]):
+        monkeypatch.setitem(sys.modules, "rest_framework", None)
+        assert find_check_ids() == ["W102"]
 
 
 @pytest.mark.mistake("DRF installed, CognitoAuthentication used nowhere", by="check")

@@ -77,6 +77,31 @@ def test_sessions_on_the_server_or_without_a_login_are_accepted(settings: Any, e
     assert find_check_ids() == []
 
 
+LOCAL_CACHE, NO_CACHE, REDIS = (
+    f"django.core.cache.backends.{name}" for name in ("locmem.LocMemCache", "dummy.DummyCache", "redis.RedisCache")
+)
+
+
+@pytest.mark.parametrize(
+    ("engine", "cache", "debug", "expected"),
+    [
+        ("cache", LOCAL_CACHE, False, ["W135"]),
+        ("cache", LOCAL_CACHE, True, []),
+        ("cache", NO_CACHE, True, ["W135"]),
+        ("cache", REDIS, False, []),
+        ("cached_db", LOCAL_CACHE, False, []),
+        ("db", LOCAL_CACHE, False, []),
+    ],
+)
+def test_sessions_in_a_cache_of_one_process_are_a_warning(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, engine: str, cache: str, debug: bool, expected: list[str]
+) -> None:
+    monkeypatch.setitem(settings.CACHES, "sessions", {"BACKEND": cache})
+    settings.SESSION_CACHE_ALIAS, settings.DEBUG = "sessions", debug
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
+    assert find_check_ids() == expected
+
+
 @pytest.mark.mistake("REDIRECT_URI not the callback's path; on another host than the visitor's", by="check")
 def test_redirect_uri_of_another_path_is_a_warning_with_both(settings: Any) -> None:
     change_cognito(settings, REDIRECT_URI="https://testserver/")

@@ -55,6 +55,14 @@ def test_urls_of_aws_and_of_this_machine_together_are_a_warning(
     assert find_check_ids() == expected
 
 
+def test_api_without_a_login_needs_no_local_endpoint(settings: Any) -> None:
+    settings.ROOT_URLCONF = "tests.checks.urls"
+    change_cognito(settings, DOMAIN="", ISSUER=LOCAL["ISSUER"])
+    assert find_check_ids() == []
+    change_cognito(settings, IDENTITY_POOL_ID=IDENTITY_POOL)
+    assert find_check_ids() == ["W134"]
+
+
 def test_local_url_warning_names_both_groups_of_settings(settings: Any) -> None:
     change_cognito(settings, DOMAIN=LOCAL["DOMAIN"])
     (message,) = find_messages("W134")
