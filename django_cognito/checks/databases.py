@@ -1,7 +1,7 @@
 """Checks of the tag `database`: the index that linking by email needs. Reads the catalogue of the database."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -19,7 +19,8 @@ def check_email_index(registry: PoolRegistry, databases: Sequence[str]) -> Itera
     fields = {field.name: field.column for field in model._meta.concrete_fields}
     if not is_linked or alias not in databases or email not in fields:
         return
-    if _has_index(connections[alias], model._meta.get_field(email).model._meta.db_table, fields[email]):
+    table = model._meta.get_field(email).model._meta.db_table
+    if connections[alias].vendor == "sqlite" or has_usable_index(connections[alias], table, fields[email]):
         return
     message = (
         f"COGNITO['LINK_BY_VERIFIED_EMAIL'] compares the email of {model._meta.label} regardless of case, and the table"
@@ -33,20 +34,23 @@ def check_email_index(registry: PoolRegistry, databases: Sequence[str]) -> Itera
     yield checks.Warning(message, hint=hint, id="django_cognito.W131")
 
 
-def _has_index(connection: Any, table: str, column: str) -> bool:
-    """Return whether `iexact` of this column can use an index; True if the table does not exist yet.
-
-    PostgreSQL compares UPPER(column), MySQL and MariaDB the column by its collation. On SQLite no index is used.
-    """
-    if connection.vendor not in ("postgresql", "mysql"):
-        return True
+def has_usable_index(connection: Any, table: str, column: str) -> bool:
+    """Return whether `iexact` of this column can use an index; True if the table does not exist yet."""
     with connection.cursor() as cursor:
         if table not in connection.introspection.table_names(cursor):
             return True
         constraints = connection.introspection.get_constraints(cursor, table).values()
     indexes = [constraint for constraint in constraints if constraint["index"] or constraint["unique"]]
-    if connection.vendor == "mysql":
-        return any(index["columns"][:1] == [column] for index in indexes)
-    pattern = re.compile(rf'\(upper\(\(*"?{re.escape(column)}"?\)*(::text)?\)', re.IGNORECASE)
-    definitions = [index.get("definition") or "" for index in indexes]
-    return any(pattern.search(definition) and " WHERE " not in definition for definition in definitions)
+    return any(is_usable(connection.vendor, index, column) for index in indexes)
+
+
+def is_usable(vendor: str, index: Mapping[str, Any], column: str) -> bool:
+    """Return whether `iexact` of this column uses the index, as Django's introspection describes it.
+
+    PostgreSQL compares UPPER(column); MySQL and MariaDB compare the column by its collation.
+    """
+    if vendor == "mysql":
+        return bool(index["columns"][:1] == [column])
+    definition = index.get("definition") or ""
+    has_expression = re.search(rf'\(upper\(\(*"?{re.escape(column)}"?\)*(::text)?\)', definition, re.IGNORECASE)
+    return has_expression is not None and " WHERE " not in definition

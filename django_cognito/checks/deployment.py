@@ -1,6 +1,7 @@
 """Checks of `check --deploy`: URLs and settings that are for development, and those that a deployed site needs."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.conf import settings
 from django.core import checks
@@ -19,7 +20,8 @@ def check_plain_http(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
 
 def check_insecure_hosts(_: PoolRegistry) -> Iterator[checks.CheckMessage]:
     """Check that INSECURE_HOSTS is not set. It counts with DEBUG only, so it is read from the setting itself."""
-    if hosts := settings.COGNITO.get("INSECURE_HOSTS"):
+    hosts: Any = settings.COGNITO.get("INSECURE_HOSTS")
+    if hosts:
         message = (
             f"COGNITO['INSECURE_HOSTS'] is {list(hosts)}: with DEBUG, tokens and the client secret are sent there with"
             " plain http."

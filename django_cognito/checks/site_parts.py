@@ -51,6 +51,6 @@ def has_password_backend() -> bool:
 def has_default_authentication() -> bool:
     """Return whether CognitoAuthentication, or a subclass, is the default of Django REST framework."""
     options = getattr(settings, "REST_FRAMEWORK", None) or {}
-    paths = options.get("DEFAULT_AUTHENTICATION_CLASSES")
+    paths = options.get("DEFAULT_AUTHENTICATION_CLASSES") or ()
     is_importable = bool(paths) and find_spec("rest_framework") is not None
     return is_importable and find_position(COGNITO_AUTHENTICATION, paths) is not None

@@ -50,7 +50,7 @@ def check_required_fields(registry: PoolRegistry) -> Iterator[checks.CheckMessag
     model: Any = get_user_model()
     filled = {model.USERNAME_FIELD, model.get_email_field_name(), "password"}
     for alias in registry.by_alias.values():
-        if not alias.create_users or getattr(alias, "user_adapter", ""):
+        if not alias.create_users or (hasattr(alias, "user_adapter") and alias.user_adapter):
             continue
         missing = [field.name for field in model._meta.concrete_fields if _needs_value(field)]
         if names := [name for name in missing if name not in filled and name not in alias.attributes]:

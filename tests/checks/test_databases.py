@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from django_cognito.checks import check_database
+from django_cognito.checks.databases import is_usable
 from tests.support import source
 from tests.support.check_messages import change_cognito, text_of
 
@@ -93,6 +94,19 @@ def test_migration_of_the_documentation_adds_the_index() -> None:
 def test_index_of_the_column_is_accepted_on_mariadb(index: Any, expression: str, is_usable: bool) -> None:
     index(expression)
     assert found_ids(["default"]) == ([] if is_usable else ["django_cognito.W131"])
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"), [(["email"], True), (["email", "id"], True), (["id", "email"], False)]
+)
+def test_index_of_the_column_is_usable_by_mysql(columns: list[str], expected: bool) -> None:
+    assert is_usable("mysql", {"columns": columns}, "email") is expected
+
+
+def test_sqlite_is_not_read(monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any) -> None:
+    monkeypatch.setattr(connection, "vendor", "sqlite")
+    with django_assert_num_queries(0):
+        assert found_ids(["default"]) == []
 
 
 @pytest.mark.needs("sqlite")

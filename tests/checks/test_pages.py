@@ -73,6 +73,12 @@ def test_page_below_the_script_prefix_is_found(settings: Any, prefix: str, path:
     assert find_check_ids() == expected
 
 
+def test_site_without_urls_has_no_messages(settings: Any) -> None:
+    settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
+    settings.ROOT_URLCONF = ""
+    assert find_check_ids() == []
+
+
 @pytest.mark.urls("tests.checks.urls")
 def test_site_without_a_login_may_have_no_pages(settings: Any) -> None:
     settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
