@@ -51,6 +51,9 @@ def _find_useless_login(alias: CognitoSettings) -> Iterator[tuple[str, str]]:
     if alias.admin_local_password and not site_parts.has_password_backend():
         sentence = "ADMIN_LOCAL_PASSWORD has no effect, because no backend of AUTHENTICATION_BACKENDS accepts passwords"
         yield sentence, f"Add {site_parts.MODEL_BACKEND!r} to AUTHENTICATION_BACKENDS."
+    for domain in _find_repeated_domains(alias):
+        sentence = f"IDENTITY_PROVIDERS lists the domain {domain!r} twice, and only the first provider is used for it"
+        yield sentence, "Remove it from one of the providers."
     if alias.domain and site_parts.find_callback_path() is not None:
         return
     if alias.profile_source == "userinfo" and alias.attributes:
@@ -60,6 +63,11 @@ def _find_useless_login(alias: CognitoSettings) -> Iterator[tuple[str, str]]:
         if getattr(alias, key.lower()):
             sentence = f"{key} has no effect, because no login is installed"
             yield sentence, f"Set DOMAIN and include django_cognito.urls, or remove {key}."
+
+
+def _find_repeated_domains(alias: CognitoSettings) -> list[str]:
+    domains = [domain for provider in alias.identity_providers for domain in provider.domains]
+    return sorted({domain for domain in domains if domains.count(domain) > 1})
 
 
 def _has_email_field() -> bool:

@@ -40,7 +40,7 @@ def check_same_site(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
     """Check that the browser sends the session cookie when it returns from Cognito."""
     if _find_domains(registry) and settings.SESSION_COOKIE_SAMESITE == "Strict":
         message = "SESSION_COOKIE_SAMESITE = 'Strict': the page after a sign-in gets no session cookie."
-        yield checks.Warning(message, hint="Use 'Lax'.", id="django_cognito.W105")
+        yield checks.Warning(message, hint="Set it to 'Lax', Django's default.", id="django_cognito.W105")
 
 
 def check_sessions(_: PoolRegistry) -> Iterator[checks.CheckMessage]:

@@ -22,7 +22,7 @@ from .login import (
     check_same_site,
     check_sessions,
 )
-from .pages import check_pages
+from .pages import check_admin, check_pages
 from .permissions import check_django_groups, check_permissions
 from .pools import check_client_ids, check_extra, check_groups_claim, check_local_urls, check_resolver
 from .users import check_attributes, check_granted_fields, check_required_fields
@@ -42,6 +42,7 @@ _CHECKS: tuple[Check, ...] = (
     check_content_security_policy,
     check_redirect_uri,
     check_pages,
+    check_admin,
     check_attributes,
     check_granted_fields,
     check_required_fields,

@@ -8,6 +8,7 @@ from tests.support.check_messages import change_cognito, find_check_ids, find_me
 
 COGNITO_BACKEND = "django_cognito.backends.CognitoBackend"
 API = {"ROOT_URLCONF": "tests.checks.urls"}
+TWICE = [{"name": "Acme", "domains": ["acme.com"]}, {"name": "Beta", "domains": ["beta.com", "ACME.com"]}]
 SCOPES = {"SCOPES_TO_PERMISSIONS": {"users/read": ["auth.view_user"]}}
 
 
@@ -21,6 +22,7 @@ SCOPES = {"SCOPES_TO_PERMISSIONS": {"users/read": ["auth.view_user"]}}
         ({"PROFILE_SOURCE": "userinfo"}, API, "ATTRIBUTES"),
         ({"PROFILE_SOURCE": "userinfo", "DOMAIN": ""}, API, "ATTRIBUTES"),
         ({"IDENTITY_PROVIDERS": ["Google"]}, API, "IDENTITY_PROVIDERS"),
+        ({"IDENTITY_PROVIDERS": TWICE}, {}, "IDENTITY_PROVIDERS"),
         ({"SILENT_SIGN_IN": True, "DOMAIN": ""}, API, "SILENT_SIGN_IN"),
     ],
 )

@@ -1,9 +1,12 @@
 """LOGIN_URL and the pages to which a login and a sign-out redirect."""
 
+import sys
+import types
 from typing import Any
 
 import pytest
 from django.conf.urls.i18n import i18n_patterns
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path, reverse_lazy
 
@@ -71,6 +74,24 @@ def test_setting_that_names_no_page_is_a_warning(settings: Any, name: str, value
 def test_page_below_the_script_prefix_is_found(settings: Any, prefix: str, path: str, expected: list[str]) -> None:
     settings.LOGIN_REDIRECT_URL = prefix + path
     assert find_check_ids() == expected
+
+
+@pytest.mark.urls("tests.checks.admin_urls")
+def test_cognito_admin_without_the_login_urls_is_an_error(settings: Any) -> None:
+    settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
+    (message,) = find_messages("E026")
+    assert "its login is an error 500" in message.msg
+    assert "include('django_cognito.urls')" in text_of(message)
+    settings.ROOT_URLCONF = "tests.urls"
+    assert find_messages("E026") == []
+
+
+def test_own_admin_without_the_login_urls_is_accepted(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = types.SimpleNamespace(urlpatterns=[path("admin/", admin.AdminSite().urls)])
+    monkeypatch.setitem(sys.modules, "tests.checks.own_admin", urls)
+    settings.ROOT_URLCONF = "tests.checks.own_admin"
+    settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
+    assert find_check_ids() == []
 
 
 def test_site_without_urls_has_no_messages(settings: Any) -> None:
