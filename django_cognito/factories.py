@@ -20,7 +20,7 @@ from .core.hosted_ui import HostedUi
 from .core.http.client import Http
 from .core.identity_pool import IdentityPool
 from .core.tokens.key_store import KeyStores
-from .core.user_pool import is_loopback
+from .core.user_pool import bypasses_proxies
 from .signals import send_key_event
 
 AWS_EXTRA_MISSING = "The extra `aws` is not installed: pip install 'django-aws-cognito[aws]'."
@@ -40,7 +40,7 @@ def get_verifier() -> TokenVerifier:
         settings = pools.first  # the settings for tokens and keys are the same for all pools
         key_stores = cached_instance(
             KeyStores,
-            http=cached_instance(Http, timeout_seconds=settings.http_timeout_seconds),
+            http=_get_http(settings, settings.http_timeout_seconds),
             max_age_seconds=settings.jwks_max_age_seconds,
             hard_max_age_seconds=settings.jwks_hard_max_age_seconds,
             on_event=send_key_event,
@@ -73,8 +73,8 @@ def get_hosted_ui(settings: CognitoSettings | None = None) -> HostedUi:
         source = settings.client_secret
         is_lazy_string = not callable(source) and type(source) is not str
         secret = ClientSecret(partial(str, source), may_be_empty=True) if is_lazy_string else ClientSecret(source)
-        http = cached_instance(Http, timeout_seconds=settings.http_timeout_seconds)
-        token_http = cached_instance(Http, timeout_seconds=settings.token_timeout_seconds)
+        http = _get_http(settings, settings.http_timeout_seconds)
+        token_http = _get_http(settings, settings.token_timeout_seconds)
         hosted_ui = HostedUi(settings.user_pool, settings.client_id, secret, http=http, token_http=token_http)
         hosted_ui = _instances.setdefault((HostedUi, settings), hosted_ui)
     return hosted_ui
@@ -96,7 +96,8 @@ def get_directory(settings: CognitoSettings | None = None) -> Directory:
         except ModuleNotFoundError as error:
             raise ImproperlyConfigured(AWS_EXTRA_MISSING) from error
         pool = settings.user_pool
-        config = Config(proxies={}) if is_loopback(pool.endpoint_url) else None  # as in core.http
+        is_direct = bypasses_proxies(pool.endpoint_url, pool.insecure_hosts)  # as in core.http
+        config = Config(proxies={}) if is_direct else None
         # A session of its own: boto3's default session is not thread-safe.
         client = Session().client("cognito-idp", region_name=pool.region, endpoint_url=pool.endpoint_url, config=config)
         directory = _instances.setdefault((Directory, settings), Directory(client, pool.user_pool_id))
@@ -113,12 +114,16 @@ def get_identity_pool(settings: CognitoSettings | None = None) -> IdentityPool:
     if identity_pool is None:
         if not settings.identity_pool_id:
             raise ImproperlyConfigured("AWS credentials need COGNITO['IDENTITY_POOL_ID'].")
-        http = cached_instance(Http, timeout_seconds=settings.http_timeout_seconds)
+        http = _get_http(settings, settings.http_timeout_seconds)
         identity_pool = IdentityPool(
             settings.identity_pool_id, logins_key=settings.logins_key, endpoint_url=settings.endpoint_url, http=http
         )
         identity_pool = _instances.setdefault((IdentityPool, settings), identity_pool)
     return identity_pool
+
+
+def _get_http(settings: CognitoSettings, timeout_seconds: float) -> Http:
+    return cached_instance(Http, timeout_seconds=timeout_seconds, insecure_hosts=settings.insecure_hosts)
 
 
 def discard_instances() -> None:

@@ -6,10 +6,18 @@ Must not depend on tokens or settings.
 import uuid
 from typing import TYPE_CHECKING, Any, Self
 
+from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext_lazy as _
+
+# The backend and the middleware import this module too. Django's own error would not name the line to add.
+if not apps.is_installed("django_cognito"):
+    raise ImproperlyConfigured(
+        "django_cognito is not in INSTALLED_APPS. Add the line 'django_cognito' to it, after 'django.contrib.auth'."
+    )
 
 # Of a link row: one for each kind of source.
 DIGEST_FIELDS = ("access_digest", "id_digest", "user_info_digest", "directory_digest")

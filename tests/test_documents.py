@@ -83,7 +83,7 @@ def test_error_codes_are_read_from_every_kind_of_definition(source_code: str, co
 def test_code_block_runs_and_its_settings_are_valid(block: str) -> None:
     namespace: dict[str, object] = {"__name__": "a_document"}
     exec(compile(block, "a document", "exec"), namespace)
-    assert "COGNITO" not in namespace or find_problems(namespace["COGNITO"]) == []
+    assert "COGNITO" not in namespace or find_problems(namespace["COGNITO"], debug=True) == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

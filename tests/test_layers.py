@@ -34,7 +34,9 @@ INSIDE = {
     " | hosted_ui identity_pool directory",
     "core.http": "deadline | client",
     "core.tokens": "decoding key_events jwks | jws | token | claims key_store | verified_cache | verifier",
-    "conf": "validators | schema | pool_registry | validation | loading",
+    "conf": "validators | schema | default_attributes pool_urls | pool_registry | validation | loading",
+    "checks": "site_parts | combinations databases deployment django_settings login pages permissions pools users"
+    " | registration",
     "authorization": "group_mapping deleted_groups | memberships | group_expiry | rights",
     "users": "fields save_protection lookup rejected_tokens | contact_claims claim_sources"
     " | request_writes machine accounts unlinking | provisioning | cache linking identity_ids | authentication",

@@ -1,9 +1,17 @@
-"""The URLs of the test site: the admin and the package's own; other tests set their URLs with `pytest.mark.urls`."""
+"""The URLs of the test site: a page, the admin and the package's own; other tests use `pytest.mark.urls`."""
 
 from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
+
+def show_home(request: HttpRequest) -> HttpResponse:
+    """Return the page of LOGIN_REDIRECT_URL."""
+    return HttpResponse("home")
+
+
 urlpatterns = [
+    path("", show_home),
     path("admin/", admin.site.urls),
     path("auth/", include("django_cognito.urls")),
 ]

@@ -18,8 +18,9 @@ from botocore.loaders import Loader
 from botocore.session import Session
 from botocore.utils import get_environ_proxies
 
+from ..conf.loading import get_settings
 from ..core.forks import run_in_forked_child
-from ..core.user_pool import is_loopback
+from ..core.user_pool import bypasses_proxies
 from .credentials import UserCredentials
 
 
@@ -38,7 +39,7 @@ def create_user_session(credentials: UserCredentials, region: str) -> Any:
 
 
 class _UserSession(Session):  # type: ignore[misc]
-    """A session that reads no configuration file and no profile, and uses no proxy for loopback endpoints.
+    """A session that reads no configuration file and no profile, and uses no proxy for endpoints on this machine.
 
     A profile on the server may name another role, process, region or endpoint, or may not exist. Environment variables
     such as AWS_ENDPOINT_URL and AWS_CA_BUNDLE are still read.
@@ -54,10 +55,11 @@ class _UserSession(Session):  # type: ignore[misc]
         return {}
 
     def create_client(self, service_name: str, *args: Any, config: Config | None = None, **options: Any) -> Any:
-        """Return a client that ignores the environment's proxies if its endpoint is loopback."""
+        """Return a client that ignores the environment's proxies if its endpoint is loopback or of INSECURE_HOSTS."""
         client = super().create_client(service_name, *args, config=config, **options)
         endpoint = client.meta.endpoint_url
-        if not is_loopback(endpoint) or not get_environ_proxies(endpoint) or (config and config.proxies is not None):
+        is_direct = bypasses_proxies(endpoint, get_settings().insecure_hosts)
+        if not is_direct or not get_environ_proxies(endpoint) or (config and config.proxies is not None):
             return client
         direct = Config(proxies={})
         config = config.merge(direct) if config else direct

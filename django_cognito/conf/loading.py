@@ -35,16 +35,17 @@ def get_pool_registry() -> PoolRegistry:
         if (current := _current) is not None:
             return current
         # The setting is not stored in a variable: error reports would show its CLIENT_SECRET.
-        if problems := find_problems(getattr(settings, "COGNITO", None)):
+        if problems := find_problems(getattr(settings, "COGNITO", None), debug=settings.DEBUG):
             raise ImproperlyConfigured(" ".join(f"{problem.message} {problem.hint}".strip() for problem in problems))
-        current = _current = build_registry(settings.COGNITO)
+        current = _current = build_registry(settings.COGNITO, debug=settings.DEBUG)
     return current
 
 
 @receiver(setting_changed, dispatch_uid="django_cognito.conf")
 def _on_setting_changed(*, setting: str, **_: Any) -> None:
     global _current
-    if setting == "COGNITO":
+    has_insecure_hosts = setting == "DEBUG" and "INSECURE_HOSTS" in (getattr(settings, "COGNITO", None) or {})
+    if setting == "COGNITO" or has_insecure_hosts:
         _current = None
 
 

@@ -8,6 +8,7 @@ from django.utils.module_loading import import_string
 
 from ..core import UserPool
 from ..core.errors import SignInError
+from .default_attributes import get_default_attributes
 from .schema import DECLARATIONS, CognitoSettings
 
 
@@ -89,15 +90,18 @@ def group_by_user_pool(aliases: Iterable[CognitoSettings]) -> dict[str, list[Cog
     return pools
 
 
-def build_registry(value: Mapping[Any, Any]) -> PoolRegistry:
+def build_registry(value: Mapping[Any, Any], *, debug: bool = False) -> PoolRegistry:
     """Return the typed settings of a `COGNITO` in which `find_problems` found nothing.
 
-    Raises ValueError if a user pool is not possible: see `UserPool`.
+    Without `debug`, INSECURE_HOSTS does not count. Raises ValueError if a user pool is not possible: see `UserPool`.
     """
     by_alias = {}
     for alias, keys in value.get("POOLS", {"default": {}}).items():
         values = {**value, **keys}
         declarations = [declaration for key, declaration in DECLARATIONS.items() if key in values and key != "POOLS"]
         typed = {declaration.key.lower(): declaration.convert(values[declaration.key]) for declaration in declarations}
+        typed.setdefault("attributes", get_default_attributes())
+        if not debug:
+            typed.pop("insecure_hosts", None)
         by_alias[alias] = CognitoSettings(**typed, alias=alias)
     return PoolRegistry(by_alias)

@@ -13,6 +13,7 @@ from ..core import TokenUse, UserPool
 from ..core.identity_pool import is_identity_pool_id
 from .validators import (
     BOOLEAN,
+    HOST_LIST,
     PERMISSION_LIST,
     TEXT,
     TEXT_LIST,
@@ -20,6 +21,7 @@ from .validators import (
     TOKEN_SOURCES,
     URL_OR_EMPTY,
     Validator,
+    is_host_name_list,
     is_identity_provider,
     is_permission_list,
     is_secret,
@@ -34,6 +36,7 @@ from .validators import (
 )
 
 COGNITO_GROUPS = "cognito:groups"
+DEFAULT_ATTRIBUTES = {"email": "email", "first_name": "given_name", "last_name": "family_name"}
 # Who may set a key: the site for all pools ("site"); also an alias of POOLS, for its user pool ("pool") or for its app
 # client ("client"). Aliases that share a user pool must agree on the keys of the pool.
 Scope = Literal["site", "pool", "client"]
@@ -303,7 +306,7 @@ class CognitoSettings:
         scope="pool",
     )
     attributes: Mapping[str, str] = _setting(
-        {"email": "email", "first_name": "given_name", "last_name": "family_name"},
+        DEFAULT_ATTRIBUTES,
         Validator(
             lambda value: isinstance(value, Mapping) and all(is_text(item) for pair in value.items() for item in pair),
             "a dict from Django's field names to claim names",
@@ -312,7 +315,7 @@ class CognitoSettings:
         " claims; the ID token of a login has the profile. An unverified `email` or `phone_number` never replaces a"
         " [verified one](signing-in.md#verified-addresses)",
         scope="pool",
-        shown_default="email, first and last name",
+        shown_default="email, first and last name, if the user model has these fields",
     )
     profile_source: str = _setting(
         "id_token",
@@ -467,7 +470,14 @@ class CognitoSettings:
         ' [`"allow"`](pools.md#tokens-and-logins-of-other-pools)',
     )
     redirect_hosts: tuple[str, ...] = _setting(
-        (), TEXT_LIST, "hosts, besides the site's own, to which `next` may redirect", convert=_text_tuple
+        (), HOST_LIST, "hosts, besides the site's own, to which `next` may redirect", convert=_text_tuple
+    )
+    insecure_hosts: tuple[str, ...] = _setting(
+        (),
+        Validator(is_host_name_list, "a list of host names such as 'cognito', without scheme, port or path"),
+        "hosts, besides loopback ones, at which the URLs of a pool may be plain http, for example the local Cognito in"
+        " [Docker Compose](local-cognito.md#a-host-name-of-a-container). They count with `DEBUG` only (check `W126`)",
+        convert=lambda value: tuple(host.lower() for host in value),
     )
 
     alias: str = "default"  # of POOLS
@@ -483,6 +493,7 @@ class CognitoSettings:
             domain=self.domain,
             endpoint_url=self.endpoint_url,
             resource=self.resource,
+            insecure_hosts=self.insecure_hosts,
         )
         object.__setattr__(self, "user_pool", pool)
         # The original issuer without its scheme, also if the issuer is the updated one: AWS documents no other form.

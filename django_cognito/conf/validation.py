@@ -2,27 +2,25 @@
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from ..core.user_pool import pools_by_issuer
+from ..core.user_pool import InsecureUrlError, pools_by_issuer
 from .pool_registry import build_registry, group_by_user_pool
+from .pool_urls import Problem, check_pool_urls
 from .schema import DECLARATIONS, GRANT_VALIDATORS, CognitoSettings, keys_with_scope
 from .validators import is_text
 
 # A Django group's name has at most 150 characters: alias, ":", and a Cognito group's name of at most 128.
+_UNSET_HINT = "If it comes from an environment variable: the variable is not set, or empty."
+_HTTP_HINT = "In development, with DEBUG only, COGNITO['INSECURE_HOSTS'] lists further hosts for plain http."
 _MAX_MIRRORING_ALIAS_CHARS = 150 - 1 - 128
 
 
-class Problem(NamedTuple):
-    """A problem of `COGNITO`: the id of its check, the message, and the next step."""
+def find_problems(value: Any, *, debug: bool = False) -> list[Problem]:
+    """Return all problems of `value` as the setting `COGNITO`; an empty list if it is valid.
 
-    id: str
-    message: str
-    hint: str
-
-
-def find_problems(value: Any) -> list[Problem]:
-    """Return all problems of `value` as the setting `COGNITO`; an empty list if it is valid."""
+    `debug` is Django's DEBUG: without it, INSECURE_HOSTS does not count.
+    """
     if not isinstance(value, Mapping):
         return [
             Problem("django_cognito.E001", "COGNITO is missing or is not a dict.", "Set USER_POOL_ID and CLIENT_ID.")
@@ -40,7 +38,7 @@ def find_problems(value: Any) -> list[Problem]:
         problems += _check_values(keys, path)
         problems += _check_grants(keys.get("GROUPS"), path)
         problems += _check_required({**value, **keys}, path)
-    return problems or list(_check_combinations(value))
+    return problems or list(_check_combinations(value, debug))
 
 
 def _check_keys(value: Mapping[Any, Any], valid_keys: Iterable[str], path: str = "COGNITO") -> Iterator[Problem]:
@@ -59,7 +57,8 @@ def _check_required(value: Mapping[Any, Any], path: str = "COGNITO") -> Iterator
 def _check_values(value: Mapping[Any, Any], path: str = "COGNITO") -> Iterator[Problem]:
     for key, declaration in DECLARATIONS.items():
         if key in value and not declaration.validator.is_valid(value[key]):
-            yield Problem("django_cognito.E004", f"{path}[{key!r}] must be {declaration.validator.expected}.", "")
+            hint = _UNSET_HINT if value[key] is None or (type(value[key]) is str and not value[key]) else ""
+            yield Problem("django_cognito.E004", f"{path}[{key!r}] must be {declaration.validator.expected}.", hint)
 
 
 def _check_grants(groups: Any, parent: str = "COGNITO") -> Iterator[Problem]:
@@ -77,10 +76,13 @@ def _check_grants(groups: Any, parent: str = "COGNITO") -> Iterator[Problem]:
                 yield Problem("django_cognito.E005", f"{path}[{key!r}] must be {validator.expected}.", "")
 
 
-def _check_combinations(value: Mapping[Any, Any]) -> Iterator[Problem]:
+def _check_combinations(value: Mapping[Any, Any], debug: bool) -> Iterator[Problem]:
     try:
-        registry = build_registry(value)
+        registry = build_registry(value, debug=debug)
         pools_by_issuer(registry.user_pools)
+    except InsecureUrlError as error:
+        yield Problem("django_cognito.E006", f"COGNITO has a user pool that is not possible: {error}.", _HTTP_HINT)
+        return
     except ValueError as error:
         yield Problem("django_cognito.E006", f"COGNITO has a user pool that is not possible: {error}.", "")
         return
@@ -97,6 +99,7 @@ def _check_combinations(value: Mapping[Any, Any]) -> Iterator[Problem]:
     for same_pool in group_by_user_pool(registry.by_alias.values()).values():
         yield from _check_shared_pool(same_pool)
     for settings in registry.by_alias.values():
+        yield from check_pool_urls(settings)
         # With several user pools the alias is a part of the names of mirrored groups, as in "acme:editors".
         is_prefix = ":" not in settings.alias and len(settings.alias) <= _MAX_MIRRORING_ALIAS_CHARS
         if settings.mirror_groups and not is_prefix:

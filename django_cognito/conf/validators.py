@@ -95,9 +95,22 @@ def _is_number_between(value: Any, low: float, high: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
+def is_host_list(value: Any) -> bool:
+    """Return whether `value` is a list of hosts, each with or without a port: no scheme, path or wildcard."""
+    return is_text_list(value) and all(
+        re.fullmatch(r"[\w.-]+(:\d+)?|\[[0-9a-fA-F:.]+\](:\d+)?", host) for host in value
+    )
+
+
+def is_host_name_list(value: Any) -> bool:
+    """Return whether `value` is a list of host names or IPv4 addresses, without ports."""
+    return is_host_list(value) and not any(":" in host for host in value)
+
+
 TEXT = Validator(is_text, "a non-empty string")
 TEXT_OR_EMPTY = Validator(is_text_or_empty, "a string")
 TEXT_LIST = Validator(is_text_list, "a list of non-empty strings")
+HOST_LIST = Validator(is_host_list, "a list of hosts such as 'app.example.com' or 'localhost:3000', without a scheme")
 BOOLEAN = Validator(lambda value: isinstance(value, bool), "True or False")
 URL_OR_EMPTY = Validator(
     lambda value: is_text_or_empty(value) and (value == "" or is_secure_url(value)),

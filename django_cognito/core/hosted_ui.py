@@ -96,7 +96,7 @@ class HostedUi:
         self.pool = pool
         self.client_id = client_id
         self._secret = client_secret if isinstance(client_secret, ClientSecret) else ClientSecret(client_secret)
-        self._http = http or Http()
+        self._http = http or Http(insecure_hosts=pool.insecure_hosts)
         self._token_http = token_http or self._http
 
     def __repr__(self) -> str:

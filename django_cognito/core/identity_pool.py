@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from .errors import CognitoUnavailableError, CredentialsError
 from .http.client import Http
-from .user_pool import aws_host, is_secure_url
+from .user_pool import InsecureUrlError, aws_host, is_secure_url
 
 # Stricter than the service's own pattern, because the region becomes part of a host name.
 _IDENTITY_POOL_ID = re.compile(r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+):[0-9a-f-]{1,40}", re.ASCII)
@@ -60,7 +60,7 @@ class IdentityPool:
 
     `logins_key` is the user pool's name among the identity pool's providers:
     `cognito-idp.{region}.amazonaws.com/{user pool id}`, whatever the pool's issuer.
-    Raises ValueError for a malformed id and for a URL that is neither https nor plain http to a loopback host.
+    Raises ValueError for a malformed id, InsecureUrlError for a URL that `http` would not request.
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class IdentityPool:
         self.region = match["region"]
         self.logins_key = logins_key
         self.endpoint_url = endpoint_url.rstrip("/") or f"https://{aws_host('cognito-identity', self.region)}"
-        if not is_secure_url(self.endpoint_url):
-            raise ValueError(f"{self.endpoint_url!r} must be https (plain http is for loopback hosts only)")
         self._http = http or Http()
+        if not is_secure_url(self.endpoint_url, self._http.insecure_hosts):
+            raise InsecureUrlError(repr(self.endpoint_url))
 
     def __repr__(self) -> str:
         return f"<IdentityPool {self.identity_pool_id}>"

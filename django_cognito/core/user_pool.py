@@ -1,7 +1,7 @@
 """A user pool: its id, the accepted app clients and its URLs. Must not do I/O."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -14,8 +14,18 @@ _USER_POOL_ID = re.compile(r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)_[0-9a-zA-Z]{
 _LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def is_secure_url(url: str) -> bool:
-    """Return whether `url` is https, or plain http to a loopback host: URLs that tokens and keys may be sent to."""
+class InsecureUrlError(ValueError):
+    """A URL is plain http, and its host is neither loopback nor one of `insecure_hosts`; or it is malformed."""
+
+    def __init__(self, shown: str) -> None:
+        super().__init__(f"{shown} must be https (plain http is for loopback hosts only)")
+
+
+def is_secure_url(url: str, insecure_hosts: Collection[str] = ()) -> bool:
+    """Return whether tokens and keys may be sent to `url`: it is https, or plain http to a host of this machine.
+
+    `insecure_hosts` are further hosts for plain http, in lower case: those of a private network of containers.
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -23,7 +33,15 @@ def is_secure_url(url: str) -> bool:
         return False
     if not host or port == 0 or parts.username is not None or parts.password is not None or parts.fragment:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK_HOSTS)
+    return parts.scheme == "https" or (parts.scheme == "http" and (host in _LOOPBACK_HOSTS or host in insecure_hosts))
+
+
+def bypasses_proxies(url: str, insecure_hosts: Collection[str] = ()) -> bool:
+    """Return whether `url` is requested directly: a proxy cannot reach this machine or a network of containers.
+
+    With plain http, a proxy would see the client secret too.
+    """
+    return is_loopback(url) or (is_secure_url(url, insecure_hosts) and urlsplit(url).hostname in insecure_hosts)
 
 
 def is_loopback(url: str) -> bool:
@@ -66,9 +84,10 @@ class UserPool:
     Each URL is derived from `user_pool_id` if it is not set. `issuer` is one issuer or several (Cognito has two forms,
     and a pool may migrate from one to the other); `jwks_uri` is derived from the first one. `domain` is the hosted UI's
     host, or its origin. `resource` is the required `aud` of users' access tokens (RFC 8707); empty: not required.
+    `insecure_hosts` are hosts, besides loopback ones, that may be requested with plain http; for development only.
     Sequences are converted to tuples, so that a pool is hashable.
 
-    Raises ValueError for a malformed id and for a URL that is neither https nor plain http to a loopback host.
+    Raises ValueError for a malformed id, InsecureUrlError for a URL that `is_secure_url` rejects.
 
     Source: AWS developer guide, "Amazon Cognito user pools endpoints"; "Verifying JSON web tokens".
     """
@@ -80,6 +99,7 @@ class UserPool:
     domain: str = ""
     endpoint_url: str = ""
     resource: str = ""
+    insecure_hosts: tuple[str, ...] = ()
     issuers: tuple[str, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
@@ -88,6 +108,7 @@ class UserPool:
         issuers = _strings("issuer", self.issuer) or self.issuer_forms[:1]
         derived = {
             "client_ids": _strings("client_ids", self.client_ids),
+            "insecure_hosts": tuple(host.lower() for host in _strings("insecure_hosts", self.insecure_hosts)),
             "issuers": issuers,
             "jwks_uri": self.jwks_uri or f"{issuers[0]}/.well-known/jwks.json",
             # A host or an origin; stored as an origin.
@@ -98,8 +119,8 @@ class UserPool:
         for name, value in derived.items():
             object.__setattr__(self, name, value)
         for url in (*issuers, self.jwks_uri, self.endpoint_url, *([self.domain] if self.domain else [])):
-            if not is_secure_url(url):
-                raise ValueError(f"{url!r} must be https (plain http is for loopback hosts only)")
+            if not is_secure_url(url, self.insecure_hosts):
+                raise InsecureUrlError(repr(url))
         if self.domain.count("/") > 2:
             raise ValueError(f"domain is a host or an origin, without a path: {self.domain!r} is not")
 

@@ -196,6 +196,30 @@ def test_directory_at_a_loopback_endpoint_uses_no_proxy(
     assert (directory_endpoint.count, proxy.count) == (1, 0)
 
 
+@pytest.fixture
+def insecure_host(settings: Any, container_host: str) -> str:
+    """Accept plain http to the host of a container."""
+    settings.DEBUG = True
+    settings.COGNITO = {**settings.COGNITO, "INSECURE_HOSTS": [container_host]}
+    return container_host
+
+
+def test_directory_at_an_insecure_host_uses_no_proxy(
+    directory_endpoint: ScriptedServer, proxy: ScriptedServer, settings: Any, insecure_host: str
+) -> None:
+    url = directory_endpoint.url.replace("127.0.0.1", insecure_host)
+    settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": url}
+    assert list(get_directory().users()) == []
+    assert (directory_endpoint.count, proxy.count) == (1, 0)
+
+
+def test_client_at_an_insecure_host_uses_no_proxy(
+    alice: UserAws, s3: ScriptedServer, proxy: ScriptedServer, insecure_host: str
+) -> None:
+    ask_s3(s3_of(alice, "client", endpoint_url=s3.url.replace("127.0.0.1", insecure_host)))
+    assert (s3.count, proxy.count) == (1, 0)
+
+
 def test_directory_at_another_host_uses_the_proxy(
     directory_endpoint: ScriptedServer, proxy: ScriptedServer, settings: Any
 ) -> None:

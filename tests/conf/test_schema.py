@@ -14,6 +14,7 @@ from django_cognito.conf.schema import DECLARATIONS, GRANT_VALIDATORS, CognitoSe
 from django_cognito.conf.validation import find_problems
 from django_cognito.conf.validators import (
     BOOLEAN,
+    HOST_LIST,
     PERMISSION_LIST,
     TEXT,
     TEXT_LIST,
@@ -24,6 +25,8 @@ from django_cognito.conf.validators import (
 )
 
 REQUIRED = {"USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CLIENT_ID": "1example23456789"}
+MISTAKE = "COGNITO missing; unknown key; wrong type; None from an unset environment variable"
+UNSET = "If it comes from an environment variable: the variable is not set, or empty."
 # The validator of each setting, or the words of its error message if no other setting has this validator.
 VALIDATORS: dict[str, Validator | str] = {
     "USER_POOL_ID": TEXT,
@@ -60,7 +63,8 @@ VALIDATORS: dict[str, Validator | str] = {
     "ADMIN_LOCAL_PASSWORD": BOOLEAN,
     "POOL_RESOLVER": "a function that takes a request and returns an alias of POOLS, or its dotted path",
     "TOKENS_OF_OTHER_POOLS": "'reject' or 'allow'",
-    "REDIRECT_HOSTS": TEXT_LIST,
+    "REDIRECT_HOSTS": HOST_LIST,
+    "INSECURE_HOSTS": "a list of host names such as 'cognito', without scheme, port or path",
     "POOLS": "a non-empty dict from aliases to the settings of each",
 }
 # The least and the greatest value of each setting that is a number; those of OR_NONE may also be None.
@@ -123,6 +127,35 @@ def test_key_that_does_not_exist_is_a_problem(key) -> None:
 @pytest.mark.parametrize("key", REQUIRED)
 def test_missing_required_key_is_a_problem(key) -> None:
     assert _ids({name: value for name, value in REQUIRED.items() if name != key}) == ["E003"]
+
+
+@pytest.mark.mistake(MISTAKE, by="check")
+@pytest.mark.parametrize(
+    ("value", "message", "hint"),
+    [
+        (None, "COGNITO is missing or is not a dict.", "Set USER_POOL_ID and CLIENT_ID."),
+        ({**REQUIRED, "CLIENTID": "x"}, "COGNITO has the unknown key 'CLIENTID'.", "Did you mean 'CLIENT_ID'?"),
+        ({**REQUIRED, "CREATE_USERS": "yes"}, "COGNITO['CREATE_USERS'] must be True or False.", ""),
+        ({**REQUIRED, "CLIENT_ID": None}, "COGNITO['CLIENT_ID'] must be a non-empty string.", UNSET),
+        ({**REQUIRED, "CLIENT_ID": ""}, "COGNITO['CLIENT_ID'] must be a non-empty string.", UNSET),
+        ({**REQUIRED, "DOMAIN": None}, "COGNITO['DOMAIN'] must be a string.", UNSET),
+    ],
+)
+def test_problem_has_the_expected_value_and_the_next_step(value: Any, message: str, hint: str) -> None:
+    (problem,) = find_problems(value)
+    assert (problem.message, problem.hint) == (message, hint)
+
+
+@pytest.mark.mistake("pool id malformed", by="check")
+def test_malformed_pool_id_is_a_problem_with_an_example() -> None:
+    (problem,) = find_problems({**REQUIRED, "USER_POOL_ID": "eu-west-1"})
+    assert "'eu-west-1' is not a user pool id; one looks like 'eu-west-1_AbCdEfGhI'" in problem.message
+
+
+@pytest.mark.mistake("scope not allowed; no `openid`", by="check")
+def test_scopes_without_openid_are_a_problem() -> None:
+    (problem,) = find_problems({**REQUIRED, "SCOPES": ["email"]})
+    assert problem.message == "COGNITO['SCOPES'] must be a list of scopes that includes 'openid'."
 
 
 def test_all_problems_are_returned_at_once() -> None:

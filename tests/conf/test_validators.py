@@ -8,6 +8,7 @@ from django.utils.functional import SimpleLazyObject
 from django_cognito.conf.schema import DECLARATIONS
 from django_cognito.conf.validators import (
     BOOLEAN,
+    HOST_LIST,
     PERMISSION_LIST,
     TEXT,
     TEXT_LIST,
@@ -35,6 +36,12 @@ VALUES: list[tuple[str, Validator, list[Any], list[Any]]] = [
         [None, 5, " ", "a\0", ["x"], b"", LAZY],
     ),
     ("text list", TEXT_LIST, [["a", "b"], ("a",), [], ()], ["one", [""], [5], ["a", None], {"a"}, None, 5]),
+    (
+        "host list",
+        HOST_LIST,
+        [[], ["app.example.com"], ("localhost:3000",), ["127.0.0.1", "[::1]:8000"]],
+        [None, "app.example.com", ["https://app.example.com"], ["app.example.com/"], ["*"], ["a b"], ["a:b"], [None]],
+    ),
     ("boolean", BOOLEAN, [True, False], [1, 0, None, "True", "yes", []]),
     (
         "URL or empty",

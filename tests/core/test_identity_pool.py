@@ -12,6 +12,7 @@ import pytest
 from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 
 from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
+from django_cognito.core.http.client import Http
 from django_cognito.core.identity_pool import AwsCredentials, IdentityPool, is_identity_pool_id
 from tests.support.timeouts import patient_http
 
@@ -86,6 +87,12 @@ def test_identity_pool_id_is_recognized() -> None:
 def test_http_endpoint_on_another_host_is_refused() -> None:
     with pytest.raises(ValueError, match="https"):
         IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url="http://aws.example.com")
+
+
+def test_http_endpoint_on_an_insecure_host_of_the_client_is_accepted() -> None:
+    http = Http(insecure_hosts=("cognito",))
+    pool = IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url="http://cognito:9229/", http=http)
+    assert pool.endpoint_url == "http://cognito:9229"
 
 
 def test_repr_names_the_identity_pool(pool: IdentityPool) -> None:

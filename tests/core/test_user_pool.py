@@ -5,7 +5,13 @@ from typing import Any
 import pytest
 
 from django_cognito.core import UserPool
-from django_cognito.core.user_pool import is_loopback, is_secure_url, pools_by_issuer
+from django_cognito.core.user_pool import (
+    InsecureUrlError,
+    bypasses_proxies,
+    is_loopback,
+    is_secure_url,
+    pools_by_issuer,
+)
 
 ID = "eu-west-1_AbCdEfGhI"
 
@@ -76,6 +82,31 @@ def test_malformed_user_pool_id_is_refused(user_pool_id: Any) -> None:
 def test_insecure_url_is_refused(name: str, url: str) -> None:
     with pytest.raises(ValueError, match="must be https"):
         UserPool(ID, **{name: url})
+
+
+@pytest.mark.parametrize("name", ["issuer", "jwks_uri", "domain", "endpoint_url"])
+def test_insecure_host_of_the_pool_may_be_plain_http(name: str) -> None:
+    pool = UserPool(ID, insecure_hosts=["Cognito"], **{name: "http://cognito:9229"})
+    assert pool.insecure_hosts == ("cognito",)
+    with pytest.raises(InsecureUrlError, match="'http://other:9229' must be https"):
+        UserPool(ID, insecure_hosts=["cognito"], **{name: "http://other:9229"})
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://cognito:9229", True),
+        ("http://COGNITO", True),
+        ("https://cognito", True),
+        ("http://127.8.8.8", True),
+        ("http://cognito.example", False),
+        ("http://cognito@example.com", False),
+        ("https://example.com/cognito", False),
+        ("http://[", False),
+    ],
+)
+def test_proxy_is_bypassed_for_this_machine_and_insecure_hosts(url: str, expected: bool) -> None:
+    assert bypasses_proxies(url, ("cognito",)) is expected
 
 
 @pytest.mark.parametrize("client_ids", [[""], [5], ["a", None]])

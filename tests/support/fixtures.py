@@ -143,3 +143,15 @@ def failing_on() -> Iterator[Callable[[str], None]]:
     yield fail_on
     for receiver in receivers:
         m2m_changed.disconnect(receiver, sender=User.groups.through)
+
+
+@pytest.fixture
+def container_host(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return a host name that resolves to this machine, as that of a container does in its network."""
+    getaddrinfo = socket.getaddrinfo
+
+    def resolve(host: Any, *args: Any, **options: Any) -> Any:
+        return getaddrinfo("127.0.0.1" if host == "cognito" else host, *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return "cognito"

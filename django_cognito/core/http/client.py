@@ -3,7 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
@@ -12,7 +12,7 @@ import requests
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from ..errors import CognitoUnavailableError
-from ..user_pool import is_loopback, is_secure_url
+from ..user_pool import InsecureUrlError, bypasses_proxies, is_secure_url
 from .deadline import Call, Deadline, WatchedAdapter
 
 _CHUNK_BYTES = 8 * 1024
@@ -45,19 +45,33 @@ class Http:
     """Makes requests under a total deadline and a size limit; follows no redirects and reuses no connections.
 
     Proxies and certificate authorities are those of the environment, as in `requests`; `.netrc` is never read.
-    No proxy is used for a loopback URL: it could not reach this machine, and would see the client secret.
+    No proxy is used for a loopback URL: it could not reach this machine, and would see the client secret. The same
+    holds for `insecure_hosts`: hosts in lower case that may be requested with plain http, for development only.
     The deadline includes everything except the system's name resolution, which cannot be interrupted. With a SOCKS
     proxy, which opens its own connections, each wait and the body are limited. Compressed bodies are rejected.
     """
 
-    def __init__(self, *, timeout_seconds: float = 3.0, max_bytes: int = 65_536, ends_at: float | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        timeout_seconds: float = 3.0,
+        max_bytes: int = 65_536,
+        insecure_hosts: Collection[str] = (),
+        ends_at: float | None = None,
+    ) -> None:
         self.timeout_seconds = timeout_seconds
         self.max_bytes = max_bytes
+        self.insecure_hosts = insecure_hosts
         self._ends_at = ends_at
 
     def until(self, ends_at: float) -> "Http":
         """Return a client whose requests share a deadline: `ends_at` on the clock `time.monotonic`."""
-        return Http(timeout_seconds=self.timeout_seconds, max_bytes=self.max_bytes, ends_at=ends_at)
+        return Http(
+            timeout_seconds=self.timeout_seconds,
+            max_bytes=self.max_bytes,
+            insecure_hosts=self.insecure_hosts,
+            ends_at=ends_at,
+        )
 
     def request(
         self,
@@ -74,10 +88,10 @@ class Http:
         `auth` is a client id and its secret, sent by HTTP Basic authentication.
         With more than one of `attempts`, the request is repeated if the connection fails or the status is 5xx.
         Raises CognitoUnavailableError if there is no complete response in time and within the size limit; ValueError
-        for a URL that is neither https nor loopback and for a header that cannot be sent. Messages have only the host.
+        for a URL that `is_secure_url` rejects and for a header that cannot be sent. Messages have only the host.
         """
-        if not is_secure_url(url):
-            raise ValueError("a URL must be https (plain http is for loopback hosts only)")
+        if not is_secure_url(url, self.insecure_hosts):
+            raise InsecureUrlError("a URL")
         all_headers = {"Accept-Encoding": "identity", **(headers or {}), **_basic_auth(auth)}
         for name, value in all_headers.items():
             if not (value.isascii() and value.isprintable() and value == value.strip()):
@@ -123,7 +137,7 @@ class Http:
 
     def _exchange(self, call: Call, method: str, url: str, **sent: Any) -> Response:
         with (
-            _Session(call) as session,
+            _Session(call, self.insecure_hosts) as session,
             session.request(
                 method, url, timeout=self.timeout_seconds, allow_redirects=False, stream=True, **sent
             ) as answer,
@@ -151,16 +165,17 @@ def _is_transient(error: BaseException | None) -> bool:
 class _Session(requests.Session):
     """The session of one call. It adds nothing to the request and does not read the body."""
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: Call, insecure_hosts: Collection[str]) -> None:
         super().__init__()
+        self._insecure_hosts = insecure_hosts
         self.auth = lambda request: request  # adds nothing; but if `auth` is set, `requests` does not read `.netrc`
         for scheme in ("https://", "http://"):
             self.mount(scheme, WatchedAdapter(call))
 
     def merge_environment_settings(self, url: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return the settings of the environment, without its proxies if `url` is loopback."""
+        """Return the settings of the environment, without its proxies if `url` is requested directly."""
         settings = super().merge_environment_settings(url, *args, **kwargs)
-        return {**settings, "proxies": {}} if is_loopback(url) else settings
+        return {**settings, "proxies": {}} if bypasses_proxies(url, self._insecure_hosts) else settings
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Return None: otherwise `requests` would read and decompress the body of a redirect that is not followed."""

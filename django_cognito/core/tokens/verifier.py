@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from ..clock import unix_time
 from ..errors import ClaimError, IssuerError, SignatureError, TokenError
+from ..http.client import Http
 from ..user_pool import UserPool, pools_by_issuer
 from .claims import ClientIds, Expected, find_accepted_client, verify_claims
 from .jws import MAX_BYTES, decode_jws, decode_segment
@@ -76,7 +77,8 @@ class TokenVerifier:
             raise ValueError(f"leeway_seconds is between 0 and {_MAX_LEEWAY_SECONDS}")
         self._leeway_seconds = leeway_seconds
         self._max_bytes = max_bytes
-        self._key_stores = key_stores or KeyStores()
+        insecure_hosts = frozenset(host for pool in self.pools for host in pool.insecure_hosts)
+        self._key_stores = key_stores or KeyStores(http=Http(insecure_hosts=insecure_hosts))
         self._by_issuer = {
             issuer: (
                 self._key_stores.for_pool(pool),

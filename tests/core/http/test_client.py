@@ -7,6 +7,7 @@ import ipaddress
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
 from pathlib import Path
@@ -23,6 +24,7 @@ from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.core.http import client
 from django_cognito.core.http.client import Http, Response, read_json
 from django_cognito.core.http.deadline import Deadline
+from django_cognito.core.user_pool import InsecureUrlError
 from tests.support.timeouts import HTTP_TIMEOUT_SECONDS, patient_http
 
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -308,6 +310,18 @@ def test_loopback_http_url_uses_no_proxy(server: ScriptedServer, proxy: Scripted
     url = server.url.replace("127.0.0.1", host)
     patient_http().request("POST", f"{url}/oauth2/token", data={"code": "c"}, auth=("client", SECRET))
     assert (server.count, proxy.count) == (1, 0)
+
+
+def test_insecure_host_is_requested_without_a_proxy(
+    server: ScriptedServer, proxy: ScriptedServer, container_host: str
+) -> None:
+    url = server.url.replace("127.0.0.1", container_host)
+    http = Http(timeout_seconds=HTTP_TIMEOUT_SECONDS, insecure_hosts=(container_host,))
+    for sender in (http, http.until(time.monotonic() + HTTP_TIMEOUT_SECONDS)):
+        assert sender.request("POST", f"{url}/oauth2/token", data={"code": "c"}, auth=("client", SECRET)).status == 200
+    with pytest.raises(InsecureUrlError, match="a URL must be https"):
+        patient_http().request("GET", url)
+    assert (server.count, proxy.count) == (2, 0)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])

@@ -290,6 +290,15 @@ def test_keys_are_fetched_only_for_the_first_token(
     assert server.count == 1
 
 
+def test_keys_of_an_insecure_host_are_fetched(
+    server: ScriptedServer, claims: Callable[..., Any], container_host: str
+) -> None:
+    url = f"{server.url.replace('127.0.0.1', container_host)}/keys"
+    pool = UserPool(POOL.user_pool_id, client_ids=POOL.client_ids, jwks_uri=url, insecure_hosts=[container_host])
+    TokenVerifier(pool).hydrate()
+    assert server.count == 1
+
+
 def test_keys_can_be_fetched_before_the_first_token(
     verifier: TokenVerifier, claims: Callable[..., Any], server: ScriptedServer
 ) -> None:

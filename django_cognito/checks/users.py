@@ -1,0 +1,76 @@
+"""Checks of the user model: the fields that claims fill, that groups grant, and that nothing fills."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core import checks
+
+from ..conf.default_attributes import get_plain_field_names
+from ..conf.pool_registry import PoolRegistry
+
+_NOT_FOR_CLAIMS = ("password", "is_staff", "is_superuser")
+
+
+def check_attributes(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
+    """Check that the fields exist that ATTRIBUTES fill, and that claims may fill them."""
+    model = get_user_model()
+    plain = get_plain_field_names(model)
+    mapped = {name: claim for alias in registry.by_alias.values() for name, claim in alias.attributes.items()}
+    for name in mapped:
+        if name in _NOT_FOR_CLAIMS:
+            # Users may write most of their attributes themselves.
+            message, hint = f"COGNITO['ATTRIBUTES'] lets a claim decide {name!r}.", "Grant flags with GROUPS."
+            yield checks.Error(message, hint=hint, id="django_cognito.E009")
+        elif name not in plain:
+            message = f"COGNITO['ATTRIBUTES'] names {name!r}, which is no plain field of {model._meta.label}."
+            existing = {field: claim for field, claim in mapped.items() if field in plain}
+            fields = ", ".join(sorted(plain - {*_NOT_FOR_CLAIMS, "last_login"}))
+            hint = f"Write 'ATTRIBUTES': {existing}, or map other fields: {fields}."
+            yield checks.Error(message, hint=hint, id="django_cognito.E009")
+
+
+def check_granted_fields(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
+    """Check that the user model has the groups and flags that Cognito's groups grant."""
+    model, aliases = get_user_model(), registry.by_alias.values()
+    grants = [grant for alias in aliases for grant in alias.groups.values()]
+    is_granted = {
+        "groups": any(alias.mirror_groups for alias in aliases) or any(grant.groups for grant in grants),
+        "is_staff": any(grant.staff for grant in grants),
+        "is_superuser": any(grant.superuser for grant in grants),
+    }
+    fields = {field.name for field in (*model._meta.concrete_fields, *model._meta.many_to_many)}
+    for name in [name for name, is_needed in is_granted.items() if is_needed and name not in fields]:
+        message = f"COGNITO's groups grant {name!r}, which is no field of {model._meta.label}."
+        yield checks.Error(message, hint="Inherit from PermissionsMixin, or add the field.", id="django_cognito.E010")
+
+
+def check_required_fields(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
+    """Check that a new user can be saved."""
+    model: Any = get_user_model()
+    filled = {model.USERNAME_FIELD, model.get_email_field_name(), "password"}
+    for alias in registry.by_alias.values():
+        if not alias.create_users or (hasattr(alias, "user_adapter") and alias.user_adapter):
+            continue
+        missing = [field.name for field in model._meta.concrete_fields if _needs_value(field)]
+        if names := [name for name in missing if name not in filled and name not in alias.attributes]:
+            message = (
+                f"{model._meta.label} requires {', '.join(map(repr, names))}, and nothing sets a value for new users:"
+                " the first sign-in of each user is an error 500."
+            )
+            hint = (
+                "Set COGNITO['USER_ADAPTER'] to a class whose method `fill_user` sets it; or map a claim to it in"
+                " ATTRIBUTES, give it a default, or allow null."
+            )
+            yield checks.Warning(message, hint=hint, id="django_cognito.W125")
+            return
+
+
+def _needs_value(field: Any) -> bool:
+    """Return whether a row cannot be inserted without a value, or a second one not: a unique empty string."""
+    has_value = field.has_default() or field.has_db_default() or field.null or getattr(field, "generated", False)
+    is_automatic = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+    is_key = field.primary_key and (field.get_internal_type().endswith("AutoField") or field.remote_field is not None)
+    if has_value or is_automatic or is_key:
+        return False
+    return field.get_default() is None or field.unique

@@ -1,0 +1,5 @@
+"""URLs without a login: those of an API."""
+
+from typing import Any
+
+urlpatterns: list[Any] = []
