@@ -82,6 +82,66 @@ def test_admin_refuses_non_staff_user_without_a_redirect_loop(client: Client, ad
     assert username_at(client) == "alice"
 
 
+@ADMINS
+def test_admin_refusal_page_names_the_user_and_offers_sign_out(client: Client, admin: str) -> None:
+    sign_in(client, "<b>alice</b>")
+    page = client.get(f"{admin}login/")
+    assert "You are signed in as <strong>&lt;b&gt;alice&lt;/b&gt;</strong>." in page.content.decode()
+    assert f'formaction="{admin}logout/"' in page.content.decode()
+    assert (page["Cache-Control"], page["Referrer-Policy"]) == ("no-store", "same-origin")
+
+
+@ADMINS
+def test_admin_refusal_page_starts_a_sign_in_with_another_account(
+    client: Client, token_endpoint: ScriptedServer, admin: str
+) -> None:
+    sign_in(client)
+    answer = client.post(f"{admin}login/?next={admin}password_change/")
+    assert answer["Location"] == f"/auth/login/?prompt=login&next={admin}password_change/"
+    params = read_query(client.get(answer["Location"])["Location"])
+    assert params["prompt"] == "login"  # otherwise Cognito's own session would return the same user
+    assert username_at(client) == "alice"  # until the other sign-in succeeds
+    groups: Any = {"both": {"cognito:groups": ["admins"]}}
+    token_endpoint.script(token_response("carol", nonce=params["nonce"], **groups))
+    assert finish_sign_in(client, params)["Location"] == f"{admin}password_change/"
+    assert (username_at(client), client.get(admin).status_code) == ("carol", 200)
+
+
+def test_admin_refusal_after_a_second_refused_account_does_not_loop(
+    client: Client, token_endpoint: ScriptedServer
+) -> None:
+    sign_in(client)
+    params = read_query(client.get(client.post("/admin/login/")["Location"])["Location"])
+    token_endpoint.script(token_response("bob", nonce=params["nonce"]))
+    assert finish_sign_in(client, params)["Location"] == "/admin/"
+    assert follow_redirects(client, "/admin/") == ["/admin/login/?next=/admin/", "403"]
+    assert username_at(client) == "bob"
+
+
+@pytest.mark.parametrize("next_url", ["//evil.example/", "https://evil.example/", "javascript:alert(1)"])
+def test_admin_refusal_form_with_unsafe_next_uses_the_index(client: Client, next_url: str) -> None:
+    sign_in(client)
+    answer = client.post("/backoffice/login/", query_params={"next": next_url})
+    assert answer["Location"] == "/auth/login/?prompt=login&next=/backoffice/"
+
+
+def test_admin_refusal_form_without_csrf_token_is_rejected(settings: Any) -> None:
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "csrf" not in name]  # the view checks it too
+    client = Client(enforce_csrf_checks=True)
+    sign_in(client)
+    assert client.post("/admin/login/").status_code == 403
+    client.get("/admin/login/")
+    token = {"csrfmiddlewaretoken": client.cookies["csrftoken"].value}
+    assert client.post("/admin/login/", token).status_code == 302
+
+
+def test_admin_refusal_page_allows_its_forms_to_reach_cognito(client: Client, token_endpoint: ScriptedServer) -> None:
+    sign_in(client)
+    policy = client.get("/admin/login/")["Content-Security-Policy"]
+    assert f"form-action 'self' {token_endpoint.url}" in policy
+    assert "script-src" not in policy
+
+
 def test_admin_accepts_staff_by_cognito_group(client: Client) -> None:
     sign_in(client, groups=["admins"])
     assert client.get("/admin/").status_code == 200
@@ -149,9 +209,10 @@ def test_admin_without_setting_refuses_local_passwords(
     if is_signed_in:
         sign_in(client)
     form = {"username": "root", "password": PASSWORD}
-    for answer in (client.get(f"{admin}login/?local"), client.post(f"{admin}login/?local", form)):
-        assert answer.status_code == (403 if is_signed_in else 302)
-        assert "password" not in answer.content.decode()
+    page, answer = client.get(f"{admin}login/?local"), client.post(f"{admin}login/?local", form)
+    assert (page.status_code, answer.status_code) == (403 if is_signed_in else 302, 302)
+    assert "password" not in page.content.decode()
+    assert answer["Location"].startswith("/auth/login/?")
     assert username_at(client) == ("alice" if is_signed_in else "nobody")
 
 
