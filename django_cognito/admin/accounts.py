@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.contrib.admin.options import InlineModelAdmin
 from django.contrib.auth import get_user_model
-from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
@@ -196,6 +195,10 @@ class CognitoLoginAdmin(ReadOnlyAdmin):
     fields = ("cognito_user", "created_at", "expires_at")
     readonly_fields = fields
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the logins; their tokens are not read from the database."""
+        return super().get_queryset(request).defer("tokens")
+
 
 def register_models(site: admin.AdminSite) -> None:
     """Register links, memberships and logins at `site`, unless the project has done so.
@@ -209,5 +212,7 @@ def register_models(site: admin.AdminSite) -> None:
     user_model = get_user_model()
     if site.is_registered(user_model):
         user_admin: Any = site.get_model_admin(user_model)
-        if type(user_admin) is UserAdmin and not user_admin.inlines:
+        # By name: to import that module is to register its models at the default site, which may be under construction.
+        name = f"{type(user_admin).__module__}.{type(user_admin).__qualname__}"
+        if name == "django.contrib.auth.admin.UserAdmin" and not user_admin.inlines:
             user_admin.inlines = [CognitoUserInline]
