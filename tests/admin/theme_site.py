@@ -7,7 +7,6 @@ from django.http import HttpRequest
 from django.urls import include, path
 
 from django_cognito.admin import CognitoAdminSiteMixin
-from tests.support.login_site import who
 
 
 class ThemeAdminSite(admin.AdminSite):
@@ -27,7 +26,6 @@ class ProjectAdminSite(CognitoAdminSiteMixin, ThemeAdminSite):
 
 site = ProjectAdminSite()
 urlpatterns = [
-    path("who/", who),
     path("auth/", include("django_cognito.urls")),
     path("admin/", site.urls),
 ]
