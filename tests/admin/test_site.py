@@ -334,7 +334,7 @@ def test_admin_site_of_a_theme_signs_in_via_cognito(client: Client, token_endpoi
     sign_in(client)
     assert client.get("/admin/login/").status_code == 403
     assert client.post("/admin/logout/")["Location"].startswith(f"{token_endpoint.url}/logout?")
-    sign_in(client, groups=["admins"])
+    sign_in(client, "carol", groups=["admins"])
     page = client.get("/admin/")
     assert (page.status_code, page.context["theme"]) == (200, "dark")
     assert "A theme" in page.content.decode()
