@@ -60,7 +60,11 @@ class CognitoAdminSiteMixin(_AdminSite):
         return self._render_refusal(request)
 
     def _render_refusal(self, request: HttpRequest) -> HttpResponse:
-        context = {"home": get_script_prefix(), "logout": reverse("admin:logout", current_app=self.name)}
+        context = {
+            "username": request.user.get_username(),
+            "home": get_script_prefix(),
+            "logout": reverse("admin:logout", current_app=self.name),
+        }
         page = render(request, "django_cognito/admin_refused.html", context, status=403)
         pools = (store.find_settings_of_session(request.session), find_settings_for_request(request))
         # "no-referrer" would make browsers post the forms with "Origin: null", which the CSRF check rejects.
