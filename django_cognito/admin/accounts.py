@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import InlineModelAdmin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -198,6 +198,18 @@ class CognitoLoginAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return the logins; their tokens are not read from the database."""
         return super().get_queryset(request).defer("tokens")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return the logins of the links that the search finds.
+
+        In an order that no index has: otherwise PostgreSQL reads the index of `expires_at` until it has found a page.
+        """
+        rows, has_duplicates = super().get_search_results(request, queryset, search_term)
+        if search_term.strip():
+            rows = rows.order_by(F("expires_at").desc(nulls_last=True), "pk")
+        return rows, has_duplicates
 
 
 def register_models(site: admin.AdminSite) -> None:

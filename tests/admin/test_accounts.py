@@ -18,6 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django_cognito.admin import CognitoAdminSite, CognitoUserAdmin, CognitoUserInline, register_models, search
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
 from django_cognito.testing import sign_in
+from tests.support.scenarios.login import create_login
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.admin.two_admins_site")]
 
@@ -126,6 +127,16 @@ def test_admin_search_finds_beginnings_and_complete_subs(
     sub = alice.cognito_users.get().sub
     term = term.replace("{sub}", sub).replace("{half of the sub}", sub[: len(sub) // 2])
     assert len(list_rows(client, page, term)) == count
+
+
+@pytest.mark.parametrize("term", ["", "alice"])
+def test_login_list_begins_with_the_login_that_expires_last(client: Client, alice: Any, term: str) -> None:
+    ids = [CognitoLogin.objects.get(cognito_user__user=alice).pk]
+    for minutes in (90, 30):
+        login = create_login(Client(), "alice2", ends_in=60 * minutes)
+        ids.insert(0 if minutes > 60 else len(ids), login.pk)
+    page = client.get("/admin/django_cognito/cognitologin/", {"q": term})
+    assert [login.pk for login in page.context["cl"].result_list if login.cognito_user.username != "root"] == ids
 
 
 @pytest.mark.parametrize("term", ["", "alice"])
