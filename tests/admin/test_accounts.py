@@ -6,7 +6,9 @@ Most tests also run with a custom user model, in the process that `test_site` st
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
+from django.contrib.admin.apps import SimpleAdminConfig
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import UserAdmin
@@ -286,3 +288,19 @@ def test_project_admins_are_not_replaced() -> None:
     assert type(own_site.get_model_admin(CognitoUser)) is OwnLinkAdmin
     assert list(own_site.get_model_admin(User).inlines) == []
     assert own_site.is_registered(CognitoLogin)
+
+
+def test_site_without_users_gets_the_pages_only() -> None:
+    empty_site = CognitoAdminSite()
+    register_models(empty_site)
+    assert all(empty_site.is_registered(model) for model in TABLES.values())
+    assert not empty_site.is_registered(User)
+
+
+def test_simple_admin_config_registers_no_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    empty_site = admin.AdminSite()
+    monkeypatch.setattr(admin, "site", empty_site)
+    monkeypatch.setitem(apps.app_configs, "admin", SimpleAdminConfig("django.contrib.admin", admin))
+    cognito: Any = apps.get_app_config("django_cognito")
+    cognito._register_in_admin()
+    assert not empty_site.is_registered(CognitoUser)
