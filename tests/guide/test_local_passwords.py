@@ -103,8 +103,8 @@ def test_moved_users_are_linked_once_and_keep_their_password(site: Site) -> None
 
 
 def test_move_links_staff_but_no_existing_user_of_the_pool(site: Site) -> None:
-    *_, taken, staff = site.result["moved"]
-    assert taken == [True, 0]
+    *_, owner_of_used_address, staff = site.result["moved"]
+    assert owner_of_used_address == [True, 0]
     assert staff == [True, 1]
 
 
