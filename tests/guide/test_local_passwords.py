@@ -36,11 +36,13 @@ def run(*command):
     return output.getvalue().strip()
 
 lena, eve, staff = create("lena"), create("eve"), create("sue", is_staff=True)
+Client().get("/", headers=bearer(username="lena"))
 claims = {"email_verified": True, "name": None}
 by_email = {
     "verified": sign_in(Client(), "eve-1", email="eve@example.com", **claims).pk == eve.pk,
     "eve": read_state("eve"),
     "unverified": sign_in(Client(), "lena-1", email="lena@example.com", email_verified=False).pk == lena.pk,
+    "API request": lena.cognito_users.exists(),
     "staff": sign_in(Client(), "sue-1", email="sue@example.com", **claims).pk == staff.pk,
 }
 User.objects.exclude(username__in=["lena", "eve", "sue"]).delete()
@@ -91,8 +93,8 @@ def test_verified_email_connects_and_disables_the_password(site: Site) -> None:
     assert site.result["by email"]["eve"] == [False, 1]
 
 
-@pytest.mark.parametrize("account", ["unverified", "staff"])
-def test_email_never_connects_staff_or_unverified_addresses(site: Site, account: str) -> None:
+@pytest.mark.parametrize("account", ["unverified", "staff", "API request"])
+def test_email_never_connects_staff_or_without_verified_address(site: Site, account: str) -> None:
     assert not site.result["by email"][account]
 
 

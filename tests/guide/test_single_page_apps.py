@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+import requests
 from local_cognito import Emulator
 from playwright.sync_api import Browser, Page, Request, expect
 
@@ -118,6 +119,20 @@ def test_parallel_requests_of_the_app_share_one_refresh(page: Page, running: Run
 
 
 @pytest.mark.needs("chromium")
+def test_revoked_refresh_token_requires_a_new_sign_in(page: Page, running: Running) -> None:
+    page.clock.install()
+    with page.expect_response(f"{running.cognito}/oauth2/token") as answer:
+        sign_in(page, running)
+    fields = {"client_id": "3local4spa5client6example7", "token": answer.value.json()["refresh_token"]}
+    assert requests.post(f"{running.cognito}/oauth2/revoke", fields, timeout=30).ok
+    page.clock.fast_forward("01:00:00")
+    page.get_by_role("button", name="Who am I?").click()
+    expect(page.locator("#status")).to_have_text("Failed: invalid_grant")
+    with page.expect_request(f"{running.cognito}/oauth2/authorize**"):
+        page.get_by_role("button", name="Who am I?").click()
+
+
+@pytest.mark.needs("chromium")
 def test_sign_out_of_the_app_revokes_and_ends_the_session(page: Page, running: Running) -> None:
     sign_in(page, running)
     with page.expect_response(f"{running.cognito}/oauth2/revoke") as revocation:
@@ -136,7 +151,7 @@ def test_code_with_a_foreign_state_is_never_sent(page: Page, running: Running, s
         expect(page.get_by_label("Password")).to_be_visible()
     grants = record_grants(page)
     page.goto(f"{running.app}/?code=attacker&state=attacker")
-    expect(page.locator("#status")).to_have_text("Sign-in failed: this sign-in was not started in this tab")
+    expect(page.locator("#status")).to_have_text("Failed: this sign-in was not started in this tab")
     assert grants == []
 
 
