@@ -1,6 +1,18 @@
 """The configuration of Sphinx: `tox run -e docs`. Neither the build nor the site loads external resources."""
 
+import re
 from importlib import metadata
+from typing import Any
+
+import django
+from django.conf import settings
+from sphinx.application import Sphinx
+
+# docs/api.md reads the docstrings of the modules, some of which define models.
+settings.configure(
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "django_cognito"]
+)
+django.setup()
 
 project = "django_cognito"
 author = "the django_cognito contributors"
@@ -10,12 +22,29 @@ try:
 except metadata.PackageNotFoundError:  # the pages are built from a checkout without an installed package
     release = ""
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_llms_txt"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = "django_cognito"
-html_copy_source = False
+html_show_sourcelink = False  # the sources are copied for llms.txt
 html_show_sphinx = False
 html_theme_options = {"footer_icons": []}
+
+autodoc_typehints = "description"
+autodoc_member_order = "bysource"
+nitpick_ignore_regex = [("py:class", ".*")]  # classes of other projects have their own documentation
+
+llms_txt_summary = "A reusable Django app for sites that use Amazon Cognito."
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the conversion of docstrings."""
+    app.connect("autodoc-process-docstring", convert_docstring)
+
+
+def convert_docstring(app: Sphinx, kind: str, name: str, value: object, options: Any, lines: list[str]) -> None:
+    """Convert Markdown's code spans to reStructuredText. Docstrings of modules are for readers of the source."""
+    text = "" if kind == "module" else re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", "\n".join(lines))
+    lines[:] = text.split("\n")

@@ -3,12 +3,14 @@
 import ast
 import importlib
 import inspect
+import re
 import statistics
 from collections.abc import Iterator
 
 import pytest
 
 from .support import source
+from .support.guide import GUIDE
 
 PUBLIC_NAMES = {
     "django_cognito.core": ("UserPool", "TokenVerifier", "AccessToken", "IdToken", "ClientToken"),
@@ -59,6 +61,12 @@ def test_all_of_a_module_is_sorted_and_exists(name: str) -> None:
     module = importlib.import_module(name)
     assert module.__all__ == sorted(set(module.__all__))
     assert [exported for exported in module.__all__ if not hasattr(module, exported)] == []
+
+
+def test_public_names_are_on_the_api_page() -> None:
+    page = (GUIDE / "api.md").read_text()
+    names = [name for module, names in PUBLIC_NAMES.items() if module != "local_cognito" for name in names]
+    assert [name for name in names if not re.search(rf"\b{name}\b", page)] == []
 
 
 def test_login_urls_are_in_the_namespace_cognito() -> None:

@@ -9,9 +9,15 @@ from tests.support.new_project import NewProject
 
 
 @pytest.fixture(scope="session")
-def first_project(tmp_path_factory: pytest.TempPathFactory) -> NewProject:
+def empty_project(tmp_path_factory: pytest.TempPathFactory) -> NewProject:
+    """Return a project of `startproject`; copy it."""
+    return NewProject.create(tmp_path_factory.mktemp("empty-project"))
+
+
+@pytest.fixture(scope="session")
+def first_project(empty_project: NewProject, tmp_path_factory: pytest.TempPathFactory) -> NewProject:
     """Return the project of the getting-started page; copy it."""
-    return NewProject.create(tmp_path_factory.mktemp("first-project"))
+    return empty_project.copy(tmp_path_factory.mktemp("first-project")).get_started()
 
 
 @pytest.fixture(scope="module")

@@ -45,13 +45,17 @@ class NewProject:
 
     @classmethod
     def create(cls, folder: Path) -> "NewProject":
-        """Create a project as getting-started does, without its page about S3. Takes some seconds; copy it."""
+        """Create an empty project with `startproject`."""
         project = cls(folder, _clean_environment())
         project.run("-m", "django", "startproject", "mysite", ".")
-        (folder / "mysite" / "urls.py").write_text("")  # the page shows the whole file
-        project._add_blocks(_read_file_blocks("getting-started")[:2])
-        project.run("manage.py", "migrate", "--verbosity=0")
         return project
+
+    def get_started(self) -> "NewProject":
+        """Follow the getting-started page without its part about S3, and create the tables."""
+        (self.folder / "mysite" / "urls.py").write_text("")  # the page shows the whole file
+        self._add_blocks(_read_file_blocks(GUIDE / "getting-started.md")[:2])
+        self.run("manage.py", "migrate", "--verbosity=0")
+        return self
 
     def copy(self, folder: Path) -> "NewProject":
         """Return a copy of the project."""
@@ -59,9 +63,10 @@ class NewProject:
         return NewProject(folder, dict(self.environment))
 
     def follow(self, page: str) -> "NewProject":
-        """Add the code blocks of a page to the files that they name, and migrate if a block is a model."""
-        blocks = _read_file_blocks(page)
-        assert blocks, f"docs/{page}.md names no file"
+        """Add the code blocks of a page or the README to the files that they name; migrate if one has models."""
+        path = GUIDE / f"{page}.md"
+        blocks = _read_file_blocks(path if path.exists() else GUIDE.parent / f"{page}.md")
+        assert blocks, f"{page}.md names no file"
         self._add_blocks(blocks)
         apps = {Path(name).parts[0] for name, _ in blocks if Path(name).name == "models.py"}
         if apps:
@@ -125,9 +130,9 @@ class NewProject:
                 opened.write(text)
 
 
-def _read_file_blocks(page: str) -> list[tuple[str, str]]:
+def _read_file_blocks(page: Path) -> list[tuple[str, str]]:
     """Return path and text of each block of a page that names a file."""
-    return _FILE_BLOCK.findall((GUIDE / f"{page}.md").read_text())
+    return _FILE_BLOCK.findall(page.read_text())
 
 
 def _is_listening(port: int) -> bool:
