@@ -119,6 +119,12 @@ def get_access_token(login: CognitoLogin) -> AccessToken:
     return AccessToken(login.cognito_user.user_pool_id, _read_claims(decrypt_tokens(login).access_token))
 
 
+@clear_frame_locals
+def read_verified_id_token(user_pool_id: str, raw: str) -> IdToken:
+    """Return the ID token of a raw string that was verified when it arrived. Its expiry is not checked again."""
+    return IdToken(user_pool_id, _read_claims(raw))
+
+
 def _read_claims(raw: str) -> Mapping[str, Any]:
     return decode_jws(raw, max_bytes=len(raw))[1]
 
@@ -272,7 +278,7 @@ def get_expiry(token: AccessToken, tokens: TokenSet) -> datetime:
 
     The identity pool needs a valid ID token, and an app client can have a shorter lifetime for it.
     """
-    return min(token.expires_at, IdToken(token.user_pool_id, _read_claims(tokens.id_token)).expires_at)
+    return min(token.expires_at, read_verified_id_token(token.user_pool_id, tokens.id_token).expires_at)
 
 
 @clear_frame_locals
