@@ -21,6 +21,7 @@ _AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 _LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 _CSP = "django.middleware.csp.ContentSecurityPolicyMiddleware"
 _NOT_FOR_CLAIMS = ("password", "is_staff", "is_superuser")
+_USER_ADAPTER = "django_cognito.users.UserAdapter"
 _BACKEND = "django_cognito.backends.CognitoBackend"
 _WRITING_MODES = ("IMMEDIATE", "EXCLUSIVE")  # of SQLite's transactions
 
@@ -164,6 +165,28 @@ def _check_user_model(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
         yield checks.Error(message, hint="Inherit from PermissionsMixin, or add the field.", id="django_cognito.E010")
 
 
+def _check_user_adapters(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
+    """Check that each USER_ADAPTER can be imported and is a subclass of UserAdapter."""
+    base = import_string(_USER_ADAPTER)
+    for path in dict.fromkeys(alias.user_adapter for alias in registry.by_alias.values() if alias.user_adapter):
+        problem = "which is no subclass of django_cognito.users.UserAdapter"
+        try:
+            adapter = import_string(path)
+        except ImportError as error:
+            adapter, problem = None, f"which cannot be imported: {error}"
+        is_adapter = isinstance(adapter, type) and issubclass(adapter, base)
+        if is_adapter and not _is_name_list(adapter.claims):
+            is_adapter, problem = False, "whose `claims` is not a tuple of claim names"
+        if not is_adapter:
+            message = f"COGNITO['USER_ADAPTER'] names {path!r}, {problem}."
+            hint = "Set it to the dotted path of a class, for example 'mysite.users.Adapter'. See docs/extending.md."
+            yield checks.Error(message, hint=hint, id="django_cognito.E040")
+
+
+def _is_name_list(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
+
+
 def _check_cognito_settings(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
     # Custom groups claims are in ID tokens only, which API requests do not have, but logins of this site get.
     custom = [alias for alias in registry.by_alias.values() if alias.groups_claim != COGNITO_GROUPS]
@@ -195,5 +218,6 @@ _CHECKS: tuple[Callable[[PoolRegistry], Iterator[checks.CheckMessage]], ...] = (
     _check_django_settings,
     _check_login,
     _check_user_model,
+    _check_user_adapters,
     _check_cognito_settings,
 )

@@ -11,6 +11,7 @@ from typing import Any
 from django.http import JsonResponse
 
 from ..core.errors import CognitoError, CognitoUnavailableError, CredentialsError, TokenError
+from ..users import UserRefusedError
 from .error_catalogue import CATALOGUE, FAILED_SIGN_IN, REFUSED_CREDENTIALS, REJECTED_TOKEN, UNAVAILABLE, ErrorEntry
 
 CHALLENGE = "Bearer"
@@ -35,13 +36,15 @@ class ErrorResponse:
 def error_response_for(error: CognitoError) -> ErrorResponse:
     """Return the response to `error`: 401 with a challenge, 403, 503 with Retry-After, or 400.
 
-    The status follows from the error's class, the sentence from its code.
+    The status follows from the error's class, the sentence from its code, or from a USER_ADAPTER's own error.
     """
     if isinstance(error, CognitoUnavailableError):
         return ErrorResponse(503, error.code, UNAVAILABLE.sentence, {"Retry-After": str(error.retry_after)})
     if isinstance(error, TokenError):
         headers = {"WWW-Authenticate": _INVALID_TOKEN}
-        return ErrorResponse(401, error.code, _get_sentence(error.code, REJECTED_TOKEN), headers)
+        is_by_site = isinstance(error, UserRefusedError)
+        sentence = error.sentence if is_by_site else _get_sentence(error.code, REJECTED_TOKEN)
+        return ErrorResponse(401, error.code, sentence, headers)
     if isinstance(error, CredentialsError):
         return ErrorResponse(403, error.code, _get_sentence(error.code, REFUSED_CREDENTIALS))
     return ErrorResponse(400, error.code, FAILED_SIGN_IN.sentence)
