@@ -72,7 +72,9 @@ def _build_claims(
         "event_id": str(uuid.uuid4()),
     }
     # AWS developer guide, "Customizing sign-in attributes": with an email address as username, the username is a UUID.
-    email, name = (username, claims.get("sub", common["sub"])) if "@" in username else (f"{username}@example.com", username)
+    email, name = f"{username}@example.com", username
+    if "@" in username:
+        email, name = username, claims.get("sub", common["sub"])
     if token_use == "id":
         profile = {"email": email, "email_verified": True}
         return {**common, "aud": settings.client_id, "cognito:username": name, **profile}
