@@ -42,9 +42,8 @@ def error_response_for(error: CognitoError) -> ErrorResponse:
         return ErrorResponse(503, error.code, UNAVAILABLE.sentence, {"Retry-After": str(error.retry_after)})
     if isinstance(error, TokenError):
         headers = {"WWW-Authenticate": _INVALID_TOKEN}
-        is_by_site = isinstance(error, UserRefusedError)
-        sentence = error.sentence if is_by_site else _get_sentence(error.code, REJECTED_TOKEN)
-        return ErrorResponse(401, error.code, sentence, headers)
+        own_sentence = error.sentence if isinstance(error, UserRefusedError) else ""
+        return ErrorResponse(401, error.code, own_sentence or _get_sentence(error.code, REJECTED_TOKEN), headers)
     if isinstance(error, CredentialsError):
         return ErrorResponse(403, error.code, _get_sentence(error.code, REFUSED_CREDENTIALS))
     return ErrorResponse(400, error.code, FAILED_SIGN_IN.sentence)
