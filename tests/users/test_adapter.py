@@ -328,6 +328,14 @@ def test_new_adapter_of_a_site_is_applied_to_existing_users(user_from_token, ada
     assert User.objects.get().first_name == "acme old"
 
 
+def test_new_adapter_without_claims_is_applied_to_existing_users(user_from_token, adapter, monkeypatch) -> None:
+    user_from_token(token_use="id", at=-10)
+    adapter(Failing)
+    monkeypatch.setattr(Failing, "method", "after_sync")
+    with pytest.raises(RuntimeError):
+        user_from_token(token_use="id", at=-5)
+
+
 def test_after_sync_is_called_for_an_account_that_the_user_links(user_from_token, adapter, employee) -> None:
     adapter(ByEmployee)
     token, profile = verify(make_token(), id_token=make_token(token_use="id", **TENANT))
