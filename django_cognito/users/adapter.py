@@ -157,9 +157,10 @@ def _lock_account(account: Any, identity: IdentityClaims, adapter: UserAdapter) 
         raise TypeError(f"find_user of USER_ADAPTER must return a user or None, not {type(account).__name__}")
     using = router.db_for_write(CognitoUser)
     _, user = lock_links(account.pk, using)
-    # Read again, with a lock: another transaction may have linked the account before its row was locked.
-    models: tuple[Any, ...] = (CognitoUser, FormerLink)
-    rows = [model.objects.using(using).select_for_update().filter(user_id=account.pk) for model in models]
+    # Read again, with a lock: another transaction may have linked the account before its row was locked. A link of the
+    # same Cognito user is of a parallel request: the insert fails, and the link is read.
+    others = CognitoUser.objects.exclude(sub=identity.sub)
+    rows = [rows.using(using).select_for_update().filter(user_id=account.pk) for rows in (others, FormerLink.objects)]
     had_link = any([*row.filter(user_pool_id=identity.user_pool_id).values_list("pk")] for row in rows)
     is_privileged = getattr(user, "is_staff", False) or getattr(user, "is_superuser", False)
     if user is None or had_link or (is_privileged and not adapter.may_link_staff):

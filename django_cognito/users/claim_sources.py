@@ -47,6 +47,10 @@ class IdentityClaims(NamedTuple):
     verified_email: str = ""
     claim_sets: tuple[Mapping[str, Any], ...] = ()  # all claims of each source
 
+    def __repr__(self) -> str:
+        # Without claims: error reports show the values of variables.
+        return f"<IdentityClaims sub={self.sub} pool={self.user_pool_id}>"
+
     @property
     def claims(self) -> dict[str, Any]:
         """A copy of all claims: of the access token, the ID token and userInfo, the last of which counts.

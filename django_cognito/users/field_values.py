@@ -19,4 +19,4 @@ def read_fields(user: Any) -> dict[str, Any]:
 def diff_fields(before: Mapping[str, Any], user: Any) -> dict[str, tuple[Any, Any]]:
     """Return the fields of `user` that differ from `before`: the old and the new value of each."""
     current = read_fields(user)
-    return {name: (value, current[name]) for name, value in before.items() if current[name] != value}
+    return {name: (value, current[name]) for name, value in before.items() if current.get(name, value) != value}

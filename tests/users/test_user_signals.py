@@ -17,7 +17,8 @@ from django_cognito.sessions import store
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users import linking
 from django_cognito.users.authentication import authenticate, verify
-from django_cognito.users.provisioning import link_to_user, update_users
+from django_cognito.users.provisioning import link_to_user, reapply_claims, update_users
+from django_cognito.users.request_writes import collect_writes
 from tests.support.callers import bearer, with_id_token
 from tests.support.scenarios.login import change_login, finish_sign_in, post_logout, start_sign_in, token_response
 from tests.support.scenarios.users import directory_claims, link_of, token
@@ -212,6 +213,17 @@ def test_signals_of_a_view_that_is_rolled_back_are_not_sent(sent, is_rolled_back
         assert sent == []
         transaction.set_rollback(is_rolled_back)
     assert names_in(sent) == ([] if is_rolled_back else [*CREATED, "groups_changed"])
+
+
+def test_claims_that_are_applied_again_send_the_signal_once(user_from_token, sent) -> None:
+    user_from_token("a", at=-10)
+    sent.clear()
+    with collect_writes() as written, transaction.atomic():
+        user_from_token(at=-5)
+        transaction.set_rollback(True)
+    for _ in range(2):
+        reapply_claims(written)
+    assert names_in(sent) == ["groups_changed"]
 
 
 def test_signed_in_of_a_sign_in_that_is_rolled_back_is_not_sent(client: Client, sent, cognito_keys) -> None:
