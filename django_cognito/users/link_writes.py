@@ -85,7 +85,8 @@ def _write_changes(
     link.save()
     if changes.are_grants_due:
         apply_grants(link, cognito_groups.get_grants(changes.groups, settings))
-    call_adapter(get_adapter(settings).after_sync, user, identity, is_new=is_new)
+    if not changes.is_moments_only:
+        call_adapter(get_adapter(settings).after_sync, user, identity, is_new=is_new)
     unsaved = diff_fields(before, user)
     if unsaved:
         user.save(update_fields=[*unsaved])

@@ -21,11 +21,13 @@ from django_cognito.testing import make_token
 from django_cognito.users import UserAdapter, UserRefusedError, linking
 from django_cognito.users.adapter import get_adapter
 from django_cognito.users.authentication import verify
+from django_cognito.users.claim_sources import claims_from_tokens
+from django_cognito.users.link_writes import update_link
 from django_cognito.users.provisioning import update_users
 from django_cognito.web.error_catalogue import CATALOGUE
 from tests.support.callers import bearer
 from tests.support.scenarios.login import finish_sign_in, read_error_code, start_sign_in, token_response
-from tests.support.scenarios.users import directory_claims, link_of
+from tests.support.scenarios.users import directory_claims, link_of, token
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.entry_point_views")]
 TENANT = {"custom:tenant": "acme"}
@@ -319,6 +321,15 @@ def test_after_sync_is_not_called_without_a_change(user_from_token, adapter, mon
         user_from_token(token_use="id", at=-10, **TENANT)
     with writes(1):  # `as_of` only
         user_from_token(token_use="id", at=-5, **TENANT)
+
+
+def test_after_sync_is_not_called_under_the_lock_without_a_change(user_from_token, adapter, monkeypatch) -> None:
+    adapter(ByEmployee)
+    link = link_of(user_from_token(token_use="id", at=-10, **TENANT))
+    monkeypatch.setattr(ByEmployee, "after_sync", None)
+    newer, _ = verify(token(token_use="id", at=-5, **TENANT), token_use="id")
+    written = update_link(link, claims_from_tokens(newer, None, get_settings()), get_settings())  # type: ignore[arg-type]
+    assert written.as_of > link.as_of
 
 
 def test_new_adapter_of_a_site_is_applied_to_existing_users(user_from_token, adapter) -> None:
