@@ -193,8 +193,7 @@ def test_moved_link_sends_the_groups_of_both_users(user_from_token, sent) -> Non
     assert groups == [(first, ()), (second, ("a",))]
 
 
-def test_expired_groups_send_groups_changed(user_from_token, cognito, sent) -> None:
-    cognito(REMEMBERED_GROUPS_SECONDS=60)
+def test_expired_groups_send_groups_changed(user_from_token, sent) -> None:
     user_from_token("a")
     CognitoUser.objects.update(as_of="2020-01-01T00:00:00Z")
     sent.clear()
