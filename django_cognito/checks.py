@@ -180,7 +180,7 @@ def _check_user_adapters(registry: PoolRegistry) -> Iterator[checks.CheckMessage
         if not is_adapter:
             message = f"COGNITO['USER_ADAPTER'] names {path!r}, {problem}."
             hint = "Set it to the dotted path of a class, for example 'mysite.users.Adapter'. See docs/extending.md."
-            yield checks.Error(message, hint=hint, id="django_cognito.E040")
+            yield checks.Error(message, hint=hint, id="django_cognito.E050")
 
 
 def _is_name_list(value: Any) -> bool:

@@ -441,7 +441,7 @@ def test_adapter_that_is_no_subclass_is_improperly_configured(cognito, path: str
 )
 def test_user_adapter_that_cannot_work_is_a_check_error(cognito, path: str, message: str | None) -> None:
     cognito(USER_ADAPTER=path)
-    errors = [error for error in check_settings(None) if error.id == "django_cognito.E040"]
+    errors = [error for error in check_settings(None) if error.id == "django_cognito.E050"]
     assert [message in str(error.msg) and path in str(error.msg) for error in errors] == [True] * bool(message)
 
 
