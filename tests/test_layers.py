@@ -31,7 +31,7 @@ PAIRS = {("apps", "contrib")}
 # The layers inside a package, separated by `|`. A package that is not listed here orders itself.
 INSIDE = {
     "core": "base64url clock errors forks tracebacks | user_pool client_secret | http | tokens"
-    " | hosted_ui identity_pool directory",
+    " error_responses | hosted_ui identity_pool directory",
     "core.http": "deadline | client",
     "core.tokens": "decoding key_events jwks | jws | token | claims key_store | verified_cache | verifier",
     "conf": "validators | schema | pool_registry | validation | loading",
@@ -41,7 +41,8 @@ INSIDE = {
     "sessions": "revocation session_user | store | refresh_lease | refresh outage",
     "web": "bearer error_catalogue error_reports next_url pool_selection redirect_uri security_headers sign_in_cookies"
     " silent | responses | request",
-    "login": "authorize_params state failures | sign_out_page flow | views",
+    "login": "authorize_params state failures error_response | failure_page sign_out_page flow"
+    " | confirmation idp_initiated | views",
     "aws": "credentials | boto_sessions | client_cache | request_aws",
     "drf": "errors | authentication permissions schema",
 }
