@@ -39,9 +39,9 @@ INSIDE = {
     "users": "fields save_protection lookup | contact_claims claim_sources | request_writes machine accounts unlinking"
     " | provisioning | cache linking identity_ids | authentication",
     "sessions": "revocation session_user | store | refresh_lease | refresh outage",
-    "web": "bearer error_catalogue error_reports next_url pool_selection redirect_uri security_headers sign_in_cookies"
-    " silent | responses | request",
-    "login": "authorize_params state failures error_response | failure_page sign_out_page flow"
+    "web": "bearer error_catalogue error_reports login_url next_url pool_selection redirect_uri security_headers"
+    " sign_in_cookies silent site_name | responses | script_responses request",
+    "login": "authorize_params state failures error_response local_cognito | failure_page sign_out_page flow"
     " | confirmation idp_initiated | views",
     "aws": "credentials | boto_sessions | client_cache | request_aws",
     "drf": "errors | authentication permissions schema",

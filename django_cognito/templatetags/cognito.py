@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from ..conf.schema import IdentityProvider
 from ..web.pool_selection import find_settings_for_request
+from ..web.site_name import get_site_name
 
 register = template.Library()
 
@@ -20,6 +21,15 @@ _LABELS: Mapping[str, Any] = {
     "LoginWithAmazon": "Amazon",
     "SignInWithApple": "Apple",
 }
+
+
+_PROVIDERS = ("identity_provider", "idp_identifier")
+
+
+@register.simple_tag(takes_context=True)
+def site_name(context: template.Context) -> str:
+    """Return the name of the site, or the host: `{% site_name %}`."""
+    return get_site_name(_request_of(context))
 
 
 @register.simple_tag(takes_context=True)
@@ -39,14 +49,16 @@ def sign_in_url(context: template.Context, **params: Any) -> str:
 def sign_in_choices(context: template.Context) -> list[dict[str, Any]]:
     """Return the buttons of this request's pool, for a template of the site: each has `url`, `label` and `kind`.
 
-    The user returns to the `next` of the context, or to the current page if there is none.
+    The user returns to the `next` of the context, or to the current page if there is none. `authorize_params` of the
+    context are repeated, without a provider.
     Raises ImproperlyConfigured if the context has no request.
     """
     settings = find_settings_for_request(_request_of(context))
     after = {} if context.get("next") is None else {"next": context["next"]}
+    others = {name: value for name, value in (context.get("authorize_params") or {}).items() if name not in _PROVIDERS}
     return [
         {
-            "url": sign_in_url(context, **provider.authorize_params, **after),
+            "url": sign_in_url(context, **others, **provider.authorize_params, **after),
             "label": label_of(provider),
             "kind": provider.name or "organization",
         }
@@ -57,7 +69,7 @@ def sign_in_choices(context: template.Context) -> list[dict[str, Any]]:
 @register.inclusion_tag("django_cognito/sign_in_buttons.html", takes_context=True)
 def sign_in_buttons(context: template.Context, next: str | None = None) -> dict[str, Any]:
     """Render a button for each of the IDENTITY_PROVIDERS of this request's pool."""
-    return {"request": _request_of(context), "next": next}
+    return {"request": _request_of(context), "next": next, "authorize_params": context.get("authorize_params")}
 
 
 @register.inclusion_tag("django_cognito/sign_in_by_email.html", takes_context=True)

@@ -12,6 +12,7 @@ from django.http import JsonResponse
 
 from ..core.errors import CognitoError, CognitoUnavailableError, CredentialsError, TokenError
 from .error_catalogue import CATALOGUE, FAILED_SIGN_IN, REFUSED_CREDENTIALS, REJECTED_TOKEN, UNAVAILABLE, ErrorEntry
+from .login_url import find_login_url
 
 CHALLENGE = "Bearer"
 _INVALID_TOKEN = 'Bearer error="invalid_token"'  # RFC 6750 3.1: only if a token was sent
@@ -25,11 +26,14 @@ class ErrorResponse:
     code: str
     sentence: Any
     headers: Mapping[str, str] = field(default_factory=dict)
+    login_url: str = ""
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON body: `detail` for developers, `code` for programs."""
-        return {"detail": self.sentence, "code": self.code}
+        """The JSON body: `detail` for developers, `code` for programs; with 401 the login's path, if there is one."""
+        body = {"detail": self.sentence, "code": self.code}
+        login_url = (self.login_url or find_login_url()) if self.status == 401 else ""
+        return {**body, "login_url": login_url} if login_url else body
 
 
 def error_response_for(error: CognitoError) -> ErrorResponse:
@@ -51,10 +55,10 @@ def _get_sentence(code: str, default: ErrorEntry) -> Any:
     return CATALOGUE.get(code, default).sentence or default.sentence
 
 
-def not_authenticated() -> ErrorResponse:
+def not_authenticated(login_url: str = "") -> ErrorResponse:
     """Return the response to an anonymous request: 401 with a challenge without `error`, since no token was sent."""
     sentence = CATALOGUE["not_authenticated"].sentence
-    return ErrorResponse(401, "not_authenticated", sentence, {"WWW-Authenticate": CHALLENGE})
+    return ErrorResponse(401, "not_authenticated", sentence, {"WWW-Authenticate": CHALLENGE}, login_url)
 
 
 def forbidden_response(code: str, *, scopes: tuple[str, ...] = ()) -> ErrorResponse:
