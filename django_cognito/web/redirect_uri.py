@@ -13,6 +13,7 @@ from ..conf.schema import CognitoSettings
 from ..core.user_pool import is_loopback
 
 _log = logging.getLogger(__name__)
+_TEST_HOST = "testserver"  # of Django's test client, which no browser opens
 _reported: set[tuple[str, str]] = set()  # the warnings of this process, by alias and topic
 _MOVED = "redirected"  # in the login URL's query: the browser was already redirected to the host of REDIRECT_URI
 
@@ -77,7 +78,8 @@ def report_plain_http(request: HttpRequest, settings: CognitoSettings) -> None:
     """
     uri = redirect_uri_of(request, settings)
     is_forwarded = request.headers.get("X-Forwarded-Proto", "").lower() == "https"
-    if not uri.startswith("http://") or (is_loopback(uri) and not is_forwarded):
+    is_test = urlsplit(uri).hostname == _TEST_HOST
+    if not uri.startswith("http://") or ((is_loopback(uri) or is_test) and not is_forwarded):
         return
     found = " The header X-Forwarded-Proto is https." if is_forwarded else ""
     _warn_once(

@@ -261,7 +261,9 @@ def test_failure_page_has_the_provider_buttons_of_the_tenant(
     assert "cognito-button" not in client.get("/auth/callback/?code=a-code&at=umbrella").content.decode()
 
 
-@pytest.mark.parametrize("code", sorted(CAUSES.keys() - {"backend_missing"}))  # without the backend, no session has a user
+@pytest.mark.parametrize(
+    "code", sorted(CAUSES.keys() - {"backend_missing"})
+)  # without the backend, no session has a user
 @pytest.mark.parametrize("username", ["nobody", "bob"])
 def test_failed_sign_in_leaves_the_user_signed_in(scenario: FailureScenario, code: str, username: str) -> None:
     if username != "nobody":
