@@ -40,7 +40,7 @@ def find_code(error: str, description: str) -> str | None:
     return None
 
 
-def quote(text: str) -> str:
+def quote_text(text: str) -> str:
     """Return `text` as a log line may show it: escaped, at most 200 characters, without long random words.
 
     A word of 32 or more characters with a digit may be a code, a token or a client secret.
@@ -69,7 +69,7 @@ def describe_response(response: Response) -> str:
     request_id = response.headers.get("x-amz-cognito-request-id", "")
     shown = [
         f"status {response.status}",
-        *map(quote, words),
+        *map(quote_text, words),
         *([f"request id {request_id[:64]!r}"] if request_id else []),
     ]
     return ", ".join(shown)

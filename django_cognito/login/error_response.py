@@ -8,7 +8,7 @@ import logging
 from django.http import QueryDict
 
 from ..conf.schema import CognitoSettings
-from ..core.error_responses import find_code, quote
+from ..core.error_responses import find_code, quote_text
 from ..core.errors import CognitoError, CognitoUnavailableError, SignInError
 from ..web.silent import LOGIN_REQUIRED_ERRORS
 
@@ -24,7 +24,7 @@ def log_error_response(query: QueryDict) -> None:
     """
     if "error" in query:
         level = logging.INFO if query["error"] in LOGIN_REQUIRED_ERRORS else logging.WARNING
-        error, description = (quote(" ".join(query.getlist(name))) for name in ("error", "error_description"))
+        error, description = (quote_text(" ".join(query.getlist(name))) for name in ("error", "error_description"))
         _log.log(level, "Cognito returned an error to the callback: error %s, description %s", error, description)
 
 
@@ -35,7 +35,7 @@ def create_error(query: QueryDict, settings: CognitoSettings) -> CognitoError:
     identity provider's failure, which may pass.
     """
     oauth_error = query.get("error", "")[:64]
-    message = f"the hosted UI returned the error {quote(oauth_error)}"
+    message = f"the hosted UI returned the error {quote_text(oauth_error)}"
     code = find_code(oauth_error, query.get("error_description", ""))
     if code == "provider_trouble" or (code is None and oauth_error == "invalid_request"):
         return CognitoUnavailableError(message, code="provider_trouble")

@@ -155,7 +155,7 @@ def callback(request: HttpRequest) -> HttpResponse:
 @never_cache
 @csrf_protect
 @clear_frame_locals
-def confirm(request: HttpRequest) -> HttpResponse:
+def confirm_sign_in(request: HttpRequest) -> HttpResponse:
     """Start the session of a sign-in that the identity provider caused, after the user has confirmed the account."""
     pending = None
     try:

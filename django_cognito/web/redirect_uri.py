@@ -81,11 +81,11 @@ def report_plain_http(request: HttpRequest, settings: CognitoSettings) -> None:
     is_test = urlsplit(uri).hostname == _TEST_HOST
     if not uri.startswith("http://") or ((is_loopback(uri) or is_test) and not is_forwarded):
         return
-    found = " The header X-Forwarded-Proto is https." if is_forwarded else ""
+    forwarded = " The header X-Forwarded-Proto is https." if is_forwarded else ""
     _warn_once(
         settings,
         "plain http",
-        f"The redirect URI sent is {uri}; expected https.{found} Behind a proxy that ends TLS, set"
+        f"The redirect URI sent is {uri}; expected https.{forwarded} Behind a proxy that ends TLS, set"
         " SECURE_PROXY_SSL_HEADER (the proxy must set its header, and remove it from requests), or set REDIRECT_URI.",
     )
 

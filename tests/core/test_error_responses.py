@@ -11,7 +11,7 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer, json_a
 
 from django_cognito.core import UserPool
 from django_cognito.core.client_secret import ClientSecret
-from django_cognito.core.error_responses import find_code, quote
+from django_cognito.core.error_responses import find_code, quote_text
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, SignInError
 from django_cognito.core.hosted_ui import HostedUi
 from tests.support.timeouts import patient_http
@@ -139,20 +139,20 @@ def test_error_response_without_words_is_logged_by_its_status(
 
 @pytest.mark.parametrize("text", [SECRET, JWT, f"code={SECRET}", "1b5cf4a4-0001-4c5e-9b7e-1f6a3d1e2a01", "ab1" * 5_000])
 def test_long_random_word_is_not_quoted(text: str) -> None:
-    shown = quote(f"the words {text} end")
+    shown = quote_text(f"the words {text} end")
     assert "the words [...]" in shown
     assert text[-12:] not in shown
 
 
 def test_quoted_text_is_escaped_and_at_most_200_characters() -> None:
-    assert quote("a\nb\u202ec") == "'a\\nb\\u202ec'"
-    assert quote("username google_104857600000000000001") == "'username google_104857600000000000001'"
-    assert len(quote("x" * 10_000)) == 202
+    assert quote_text("a\nb\u202ec") == "'a\\nb\\u202ec'"
+    assert quote_text("username google_104857600000000000001") == "'username google_104857600000000000001'"
+    assert len(quote_text("x" * 10_000)) == 202
 
 
 def test_quoting_a_long_text_takes_no_time() -> None:
     start = time.perf_counter()
-    quote("x" * 1_000_000)
+    quote_text("x" * 1_000_000)
     assert time.perf_counter() - start < 0.5
 
 

@@ -60,7 +60,7 @@ def test_callback_without_the_backend_is_a_page_and_no_loop(
 @pytest.mark.parametrize(
     ("secret", "words"), [("", "no client secret was sent"), ("wrong", "a client secret was sent")]
 )
-def test_refused_client_is_reported_with_its_id_and_whether_a_secret_was_sent(
+def test_refused_client_is_reported_with_its_id_and_its_secret(
     client: Client, token_endpoint: ScriptedServer, cognito: Any, warnings: Any, secret: str, words: str
 ) -> None:
     cognito(CLIENT_SECRET=secret)
