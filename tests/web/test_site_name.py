@@ -1,6 +1,7 @@
 """The name of the site on the package's pages: of django.contrib.sites, else the host."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,15 +20,9 @@ ESCAPED = "Field &lt;notes&gt; &amp; Co"
 
 
 @pytest.fixture
-def sites(settings: Any) -> Any:
-    """Install django.contrib.sites with one site, whose name needs escapes. No query."""
-    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "django.contrib.sites"]
-    settings.SITE_ID = 1
-    from django.contrib.sites.models import SITE_CACHE, Site  # a model of an app that is not installed otherwise
-
-    SITE_CACHE[1] = Site(id=1, domain="fieldnotes.example", name=NAME)
-    yield
-    SITE_CACHE.clear()
+def sites(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Django return a current site whose name needs escapes, as with django.contrib.sites."""
+    monkeypatch.setattr("django_cognito.web.site_name.get_current_site", lambda request: SimpleNamespace(name=NAME))
 
 
 def _failure(client: Client, server: ScriptedServer) -> Any:
