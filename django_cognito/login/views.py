@@ -24,10 +24,10 @@ from ..sessions import store
 from ..signals import send_sign_in_failed
 from ..users import linking
 from ..web import sign_in_cookies, silent
-from ..web.next_url import is_script, safe_url
+from ..web.next_url import is_htmx, is_script, safe_url
 from ..web.pool_selection import find_settings_for_request, get_settings_for_request
 from ..web.redirect_uri import login_at_redirect_uri, relative_next, report_plain_http
-from ..web.script_responses import sign_in_required
+from ..web.script_responses import let_htmx_redirect, sign_in_required
 from ..web.security_headers import set_security_headers
 from . import confirmation, flow, idp_initiated
 from .authorize_params import read_authorize_params
@@ -68,7 +68,7 @@ def link(request: HttpRequest) -> HttpResponse:
     """
     if refusal := _require_recent_sign_in(request):
         return refusal
-    return _start_sign_in(request, "login", links_to=str(request.user.pk))
+    return let_htmx_redirect(request, _start_sign_in(request, "login", links_to=str(request.user.pk)))
 
 
 @session_required
@@ -228,13 +228,13 @@ def logout(request: HttpRequest) -> HttpResponse:
     )
     if get_settings().silent_sign_in:
         silent.mark_attempted(request, response)  # a user who has just signed out must not be signed in silently
-    return response
+    return let_htmx_redirect(request, response)
 
 
 def _start_sign_in(request: HttpRequest, page: str, *, links_to: str = "") -> HttpResponse:
     query = request.POST if links_to else request.GET
     next_url = safe_url(request, relative_next(request, query.get(auth.REDIRECT_FIELD_NAME, "")))
-    if is_script(request):
+    if is_script(request) and not (links_to and is_htmx(request)):
         return sign_in_required(request, next_url)
     if way_back := silent.no_cookie_redirect(request, next_url):
         return set_security_headers(HttpResponseRedirect(way_back))

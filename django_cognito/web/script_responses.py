@@ -6,7 +6,7 @@ htmx loads the URL of the header `HX-Redirect` in the browser (htmx reference, "
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from django.contrib.auth import REDIRECT_FIELD_NAME
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from .login_url import find_login_url
 from .next_url import is_htmx, safe_url
@@ -28,6 +28,14 @@ def sign_in_required(request: HttpRequest, next_url: str = "") -> JsonResponse:
     response = json_response(not_authenticated(login_url))
     if is_htmx(request) and login_url:
         response["HX-Redirect"] = login_url
+    return response
+
+
+def let_htmx_redirect(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Return `response`; for htmx, a redirect becomes `HX-Redirect`: htmx cannot follow one to another origin."""
+    if is_htmx(request) and "Location" in response:
+        response.status_code = 200
+        response["HX-Redirect"] = response.headers.pop("Location")
     return response
 
 

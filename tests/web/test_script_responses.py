@@ -10,6 +10,7 @@ from local_cognito_support.scripted_server import ScriptedServer
 
 from django_cognito.decorators import group_required
 from django_cognito.web.responses import not_authenticated
+from django_cognito.testing import sign_in
 from tests.support.callers import bearer
 from tests.support.login_site import urlpatterns as login_urls
 from tests.support.scenarios.login import read_query, secret_cookies
@@ -122,6 +123,22 @@ def test_login_url_of_a_401_has_the_script_prefix(prefix: str) -> None:
 @pytest.mark.urls("tests.drf.views")
 def test_401_without_the_login_urls_has_no_login_url() -> None:
     assert set(not_authenticated().body) == {"detail", "code"}
+
+
+def test_htmx_link_opens_the_hosted_ui(client: Client, token_endpoint: ScriptedServer) -> None:
+    sign_in(client)
+    answer = client.post("/auth/link/", {"identity_provider": "Google"}, headers=HTMX)
+    assert (answer.status_code, "Location" in answer) == (200, False)
+    assert answer["HX-Redirect"].startswith(f"{token_endpoint.url}/oauth2/authorize?")
+    assert len(secret_cookies(client)) == 1
+
+
+def test_htmx_sign_out_opens_the_logout_of_cognito(client: Client, token_endpoint: ScriptedServer) -> None:
+    sign_in(client)
+    answer = client.post("/auth/logout/", headers=HTMX)
+    assert (answer.status_code, "Location" in answer) == (200, False)
+    assert answer["HX-Redirect"].startswith(f"{token_endpoint.url}/logout?")
+    assert client.get("/who/").content == b"nobody"
 
 
 def test_navigation_is_redirected_as_before(client: Client) -> None:
