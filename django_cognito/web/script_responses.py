@@ -35,7 +35,8 @@ def let_htmx_redirect(request: HttpRequest, response: HttpResponse) -> HttpRespo
     """Return `response`; for htmx, a redirect becomes `HX-Redirect`: htmx cannot follow one to another origin."""
     if is_htmx(request) and "Location" in response:
         response.status_code = 200
-        response["HX-Redirect"] = response.headers.pop("Location")
+        response["HX-Redirect"] = response["Location"]
+        del response["Location"]
     return response
 
 

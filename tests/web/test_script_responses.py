@@ -9,8 +9,8 @@ from django.urls import include, path
 from local_cognito_support.scripted_server import ScriptedServer
 
 from django_cognito.decorators import group_required
-from django_cognito.web.responses import not_authenticated
 from django_cognito.testing import sign_in
+from django_cognito.web.responses import not_authenticated
 from tests.support.callers import bearer
 from tests.support.login_site import urlpatterns as login_urls
 from tests.support.scenarios.login import read_query, secret_cookies
