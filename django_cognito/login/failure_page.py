@@ -77,7 +77,7 @@ def render_failure(request: HttpRequest, error: CognitoError, restart: Restart |
         "as_another": cause.retry_mode is RetryMode.SWITCH_ACCOUNT,
         "as_before": cause.retry_mode is RetryMode.START_AGAIN,
         "home": get_script_prefix(),
-        "debug_message": f"{error} ({cause.hint})" if django_settings.DEBUG else "",
+        "debug_message": f"{error}{f' ({cause.hint})' if cause.hint else ''}" if django_settings.DEBUG else "",
     }
     # Not 401 for a page: it requires a WWW-Authenticate challenge, which a browser cannot answer.
     status = 403 if isinstance(error, TokenError) else answer.status
