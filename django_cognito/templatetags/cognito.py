@@ -1,11 +1,16 @@
 """`{% load cognito %}`: sign-in buttons and URLs. Must not depend on sessions."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import template
+from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
-from django.urls import reverse
+from django.http import HttpRequest
+from django.shortcuts import resolve_url
+from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
@@ -23,6 +28,7 @@ _LABELS: Mapping[str, Any] = {
 }
 
 
+_REPEATED = ("next", "login_hint", "lang", "prompt", "acr_values", "max_age")
 _PROVIDERS = ("identity_provider", "idp_identifier")
 
 
@@ -36,11 +42,13 @@ def site_name(context: template.Context) -> str:
 def sign_in_url(context: template.Context, **params: Any) -> str:
     """Return the URL that starts a sign-in: `{% sign_in_url next="/notes/" identity_provider="Google" %}`.
 
-    Without `next` the user returns to the current page.
+    Without `next` the user returns to the current page; on the site's own login page (LOGIN_URL) to its `next`, and the
+    other parameters of that page are repeated.
     Raises ImproperlyConfigured if there is no `next` and the context has no request.
     """
     if "next" not in params:
-        params = {"next": _request_of(context).get_full_path(), **params}
+        request = _request_of(context)
+        params = {"next": request.get_full_path(), **_get_requested_params(request), **params}
     query = urlencode({name: value for name, value in params.items() if value})
     return reverse("cognito:login") + (f"?{query}" if query else "")
 
@@ -75,12 +83,28 @@ def sign_in_buttons(context: template.Context, next: str | None = None) -> dict[
 @register.inclusion_tag("django_cognito/sign_in_by_email.html", takes_context=True)
 def sign_in_by_email(context: template.Context, next: str | None = None) -> dict[str, Any]:
     """Render a field for an email address; its domain selects the provider (`domains` of IDENTITY_PROVIDERS)."""
-    return {"next": _request_of(context).get_full_path() if next is None else next}
+    if next is not None:
+        return {"next": next}
+    request = _request_of(context)
+    params = {"next": request.get_full_path(), **_get_requested_params(request)}
+    params.pop("login_hint", None)  # the field's own
+    return {"next": params.pop("next"), "fields": params}
 
 
 def label_of(provider: IdentityProvider) -> Any:
     """Return the text after "Continue with" on the provider's button."""
     return provider.label or _LABELS.get(provider.name) or provider.name or provider.idp_identifier
+
+
+def _get_requested_params(request: HttpRequest) -> dict[str, str]:
+    """Return the parameters of the sign-in that the site's own login page was opened for; empty on other pages.
+
+    The login checks them.
+    """
+    with suppress(NoReverseMatch):
+        if request.path == urlsplit(resolve_url(django_settings.LOGIN_URL)).path:
+            return {name: request.GET[name] for name in _REPEATED if request.GET.get(name)}
+    return {}
 
 
 def _request_of(context: template.Context) -> Any:
