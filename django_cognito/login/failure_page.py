@@ -92,8 +92,9 @@ def render_failure(request: HttpRequest, error: CognitoError, restart: Restart |
 def _starts_link(request: HttpRequest, error: CognitoError, restart: Restart) -> bool:
     """Return whether the next attempt links an account: the user who started the link must still be signed in.
 
-    Not for a state without its cookie: another browser may have started it.
+    Not for a state without its cookie, which another browser may have started, and not for an account of another user,
+    whose remedy is to sign in with it.
     """
-    if not restart.links_to or error.code == "state_unknown":
+    if not restart.links_to or error.code in ("state_unknown", "linked_elsewhere"):
         return False
     return bool(request.user.is_authenticated) and str(request.user.pk) == restart.links_to
