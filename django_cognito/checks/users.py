@@ -88,7 +88,8 @@ def check_adapters(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
         except ImportError as error:
             problem = f"which cannot be imported: {error}"
         else:
-            if not (isinstance(adapter, type) and issubclass(adapter, base)):
+            is_adapter = isinstance(adapter, type) and issubclass(adapter, base)
+            if not is_adapter:
                 problem = f"which is no subclass of {_ADAPTER}"
             elif not (isinstance(adapter.claims, tuple) and all(isinstance(name, str) for name in adapter.claims)):
                 problem = "whose `claims` is not a tuple of claim names"
