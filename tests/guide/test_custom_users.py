@@ -1,6 +1,5 @@
 """docs/custom-users.md: a user model with the email address as username and a required field."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 

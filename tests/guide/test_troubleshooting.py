@@ -1,4 +1,4 @@
-"""docs/troubleshooting.md: its LOGGING block shows sign-in errors and rejected tokens; each code of a client is on it."""
+"""docs/troubleshooting.md: its LOGGING block shows errors without tokens; each code that a client gets is on it."""
 
 import re
 from collections.abc import Callable
