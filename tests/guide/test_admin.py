@@ -30,8 +30,8 @@ result = {
     "checks": [message.id for message in run_checks()],
     "site": admin.site.__class__.__name__,
     "header": "Fieldnotes" in editor.get("/admin/").text,
-    "anonymous": [anonymous["Location"], start["Location"].partition("?")[0]],
-    "viewer": [refusal.status_code, "Sign in with another account" in refusal.text, restart["Location"]],
+    "anonymous": [anonymous["Location"], start.headers.get("Location", "").partition("?")[0]],
+    "viewer": [refusal.status_code, "Sign in with another account" in refusal.text, restart.headers.get("Location")],
     "bearer": Client().get("/admin/", headers=bearer(groups=["admins"])).json()["code"],
     "page of a user": link.sub in editor.get(f"/admin/auth/user/{alice.pk}/change/").text,
     "links": [
@@ -39,7 +39,7 @@ result = {
         editor.get("/admin/django_cognito/cognitologin/").status_code,
         editor.post(f"/admin/django_cognito/cognitouser/{link.pk}/delete/", {"post": "yes"}).status_code,
     ],
-    "local": [local_start["Location"], local.get("/admin/").status_code, "sessionid" in wrong_url.cookies],
+    "local": [local_start.headers.get("Location"), local.get("/admin/").status_code, "sessionid" in wrong_url.cookies],
 }
 """
 

@@ -45,7 +45,7 @@ admin_page = pages.get(f"/admin/accounts/member/{ada.pk}/change/")
 result = {
     "checks": checks,
     "checks without adapter": checks_without_adapter,
-    "refused": [refused.status_code, refused.json()["code"]],
+    "refused": [refused.status_code, "site.no_organisation" in refused.text],
     "API first": api_first,
     "signed in": signed_in,
     "second user": [eve.pk == ada.pk, read_member(eve.pk)[0]],
@@ -75,7 +75,7 @@ def test_required_field_without_the_adapter_is_reported(result: Any) -> None:
 
 
 def test_member_without_organisation_is_refused(result: Any) -> None:
-    assert result["refused"] == [401, "site.no_organisation"]
+    assert result["refused"] == [401, True]
 
 
 def test_api_first_member_has_an_invalid_address(result: Any) -> None:
