@@ -221,8 +221,9 @@ def test_claims_of_a_forged_token_are_not_in_signals_or_log(
     with caplog.at_level(logging.DEBUG):
         get_error(lambda: authenticate(raw))
     assert [(event["code"], event["client_id"]) for event in events] == [(code, "")]
-    logged = " ".join(str(record.__dict__) for record in caplog.records) + str(events)
-    assert [text for text in ("heirs", "mallory", raw) if text in logged] == []
+    logged = " ".join(str(record.__dict__) for record in caplog.records)
+    assert [text for text in ("9theirs", "mallory", raw) if text in logged] == []
+    assert "heirs" not in str(events)
 
 
 @pytest.mark.usefixtures("cognito_keys")

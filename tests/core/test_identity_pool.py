@@ -90,7 +90,7 @@ def test_http_endpoint_on_another_host_is_refused() -> None:
 
 
 def test_http_endpoint_on_an_insecure_host_of_the_client_is_accepted() -> None:
-    http = Http(insecure_hosts=("cognito",))
+    http = Http(timeout_seconds=30, insecure_hosts=("cognito",))
     pool = IdentityPool(POOL_ID, logins_key=LOGINS_KEY, endpoint_url="http://cognito:9229/", http=http)
     assert pool.endpoint_url == "http://cognito:9229"
 

@@ -82,6 +82,9 @@ class TenantUser(AbstractUser):
 
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
     email = models.EmailField(max_length=40, unique=True)
+    # Names of their own: those of AbstractUser belong to UniqueEmailUser.
+    groups = models.ManyToManyField("auth.Group", blank=True, related_name="tenants")
+    user_permissions = models.ManyToManyField("auth.Permission", blank=True, related_name="tenants")
 
     objects = StrictEmailManager()
 

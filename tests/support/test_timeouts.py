@@ -17,6 +17,7 @@ _TIME_IS_TESTED = {
     "tests.core.http.test_limits",
     "tests.support.test_real_parts",
     "tests.support.real_parts",  # probes the real parts
+    "tests.support.new_project",  # probes a port
 }
 
 

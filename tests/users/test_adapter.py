@@ -163,7 +163,8 @@ def test_refusal_of_the_adapter_is_401_with_its_sentence(adapter, url: str, clie
     answer = (async_to_sync(get) if client_class is AsyncClient else get)(url, headers=bearer(make_token()))
     assert answer.status_code == 401
     assert answer["WWW-Authenticate"] == 'Bearer error="invalid_token"'
-    assert answer.json() == {"detail": "Ask a member for an invitation.", "code": "site.not_invited"}
+    sentence = "Ask a member for an invitation."
+    assert answer.json() == {"detail": sentence, "code": "site.not_invited", "login_url": "/auth/login/"}
 
 
 @pytest.mark.usefixtures("cognito_keys")

@@ -88,7 +88,8 @@ def test_wrong_token_use_names_the_sent_and_the_due_type(
     if not has_keys:
         discard_instances()
     response = send(make_token(token_use=sent), url)
-    assert (response.status_code, response.json()) == (401, {"detail": sentence, "code": "wrong_token_use"})
+    body = {"detail": sentence, "code": "wrong_token_use", "login_url": "/auth/login/"}
+    assert (response.status_code, response.json()) == (401, body)
     mark = "" if has_keys else " (not verified)"
     assert f"token_use received: '{sent}'{mark}; expected: '{due}'" in warnings()[0]
 
@@ -192,5 +193,5 @@ def test_response_has_the_values_with_debug_only(url: str, debug: bool, settings
 
 def test_debug_response_of_another_error_has_no_values(settings: Any) -> None:
     settings.DEBUG = True
-    assert set(send(make_token(sub="")).json()) == {"detail", "code"}
-    assert set(send("bad").json()) == {"detail", "code"}
+    assert set(send(make_token(sub="")).json()) == {"detail", "code", "login_url"}
+    assert set(send("bad").json()) == {"detail", "code", "login_url"}
