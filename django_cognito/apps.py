@@ -27,3 +27,18 @@ class CognitoConfig(AppConfig):
             from .contrib import hijack  # noqa: F401
         if apps.is_installed("drf_spectacular"):
             from .contrib.spectacular import scheme  # noqa: F401
+        if apps.is_installed("django.contrib.admin"):
+            self._register_in_admin()
+
+    def _register_in_admin(self) -> None:
+        """Register the models at the default admin site, unless the project registers models itself.
+
+        Not when `django_cognito.admin` is imported: then Django may be building that site from it.
+        """
+        from django.contrib.admin import site
+        from django.contrib.admin.apps import AdminConfig
+
+        if isinstance(apps.get_app_config("admin"), AdminConfig):  # SimpleAdminConfig discovers nothing
+            from .admin import register_models
+
+            register_models(site)

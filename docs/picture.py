@@ -3,18 +3,18 @@
 Needs the extra `all` and the dependency group `test`. Run it again when the pages of the example change.
 """
 
-import shutil
 import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT / "example_project"))
+sys.path[:0] = [str(PROJECT), str(PROJECT / "example_project")]
 
 from demo.processes import Processes  # noqa: E402 - needs the path of the line above
 from demo.stack import Stack, pick_ports  # noqa: E402
+from tests.support.chromium import running_chromium  # noqa: E402
 
 PICTURE = PROJECT / "docs" / "images" / "fieldnotes.png"
 SIZE = {"width": 1120, "height": 700}
@@ -26,12 +26,10 @@ def main() -> None:
         stack = Stack(Path(folder), processes, *pick_ports(9229, 8000))
         stack.start_cognito()
         stack.start_site(stack.build_environment())
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        with running_chromium() as browser:
             page = browser.new_page(viewport=SIZE, color_scheme="light", reduced_motion="reduce")
             _sign_in(page, stack, "alice")
             page.screenshot(path=PICTURE)
-            browser.close()
 
 
 def _sign_in(page: Page, stack: Stack, username: str) -> None:

@@ -27,7 +27,7 @@ LAYERS = (
     "admin contrib urls apps management testing admin_config",
 )
 # The imports between two packages of one layer.
-PAIRS = {("apps", "contrib")}
+PAIRS = {("apps", "admin"), ("apps", "contrib")}
 # The layers inside a package, separated by `|`. A package that is not listed here orders itself.
 INSIDE = {
     "core": "base64url clock errors forks tracebacks | user_pool client_secret | http | tokens"
@@ -45,6 +45,7 @@ INSIDE = {
     " silent | bearer responses | request",
     "login": "authorize_params state failures | sign_out_page flow | views",
     "aws": "credentials | boto_sessions | client_cache | request_aws",
+    "admin": "search site | accounts",
     "drf": "errors | authentication permissions schema",
 }
 # Modules and packages that only the listed ones of this package may import.

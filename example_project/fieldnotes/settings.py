@@ -67,18 +67,29 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("FIELDNOTES_DATABASE", BASE_DIR / "fieldnotes.sqlite3"),
-        "OPTIONS": {
-            # Concurrent writers wait for each other instead of failing with "database is locked".
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-            "timeout": 20,  # seconds
-        },
-    }
+SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": os.environ.get("FIELDNOTES_DATABASE", BASE_DIR / "fieldnotes.sqlite3"),
+    "OPTIONS": {
+        # Concurrent writers wait for each other instead of failing with "database is locked".
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        "timeout": 20,  # seconds
+    },
 }
+POSTGRESQL = {
+    "ENGINE": "django.db.backends.postgresql",
+    "NAME": os.environ.get("FIELDNOTES_POSTGRESQL", ""),  # host and user: PGHOST, PGUSER, PGPASSWORD
+    "CONN_MAX_AGE": 600,  # seconds; a prepared statement belongs to its connection
+    "CONN_HEALTH_CHECKS": True,
+    "OPTIONS": {
+        # PostgreSQL parses and plans a statement that is repeated once, not in each request. Leave both out behind
+        # a connection pooler that shares connections between transactions.
+        "server_side_binding": True,
+        "prepare_threshold": 5,  # prepared at the fifth use
+    },
+}
+DATABASES = {"default": POSTGRESQL if POSTGRESQL["NAME"] else SQLITE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Authentication and permissions
@@ -87,6 +98,13 @@ AUTHENTICATION_BACKENDS = [
     "django_cognito.backends.CognitoBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
+# The rules for local passwords, for example of a superuser. The admin shows them beside its password forms.
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
 LOGIN_URL = "cognito:login"
 LOGIN_REDIRECT_URL = "/notes/"
 LOGOUT_REDIRECT_URL = "/"
@@ -94,6 +112,13 @@ LOGOUT_REDIRECT_URL = "/"
 SITE_HOST = next((host for host in env_list("DJANGO_ALLOWED_HOSTS") if host[0] not in ".*"), "")  # no wildcard
 READ_PERMISSIONS = ["notes.view_note"]
 WRITE_PERMISSIONS = [*READ_PERMISSIONS, "notes.add_note", "notes.change_note"]
+ADMIN_PERMISSIONS = [
+    "auth.view_user",
+    "auth.view_group",
+    "django_cognito.view_cognitouser",
+    "django_cognito.view_cognitomembership",
+    "django_cognito.view_cognitologin",
+]
 COGNITO = {
     "USER_POOL_ID": os.environ.get("COGNITO_USER_POOL_ID", ""),
     "CLIENT_ID": os.environ.get("COGNITO_CLIENT_ID", ""),
@@ -109,10 +134,12 @@ COGNITO = {
         "viewers": {"permissions": READ_PERMISSIONS},
         "editors": {"permissions": WRITE_PERMISSIONS},
         "admins": {
-            "permissions": [*WRITE_PERMISSIONS, "notes.delete_note", "auth.view_user", "auth.view_group"],
+            "permissions": [*WRITE_PERMISSIONS, "notes.delete_note", *ADMIN_PERMISSIONS],
             "staff": True,
         },
     },
+    # LINK_BY_VERIFIED_EMAIL would link a new user of the pool to the local account with the same email address. It
+    # searches UPPER(email) in the table of users: with it, add an index on that expression (docs/deployment.md).
     # Identity providers of the user pool that get a button on the home page, for example "Google,AcmeSAML".
     "IDENTITY_PROVIDERS": env_list("COGNITO_IDENTITY_PROVIDERS"),
     # For machine-to-machine clients (client_credentials). "fieldnotes" is a resource server of the user pool.
@@ -129,7 +156,10 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["notes.permissions.ModelPermissions"],
     "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.PageNumberPagination",
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": [  # JSON for programs, pages for browsers
+        "rest_framework.renderers.JSONRenderer",
+        "rest_framework.renderers.BrowsableAPIRenderer",
+    ],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "PAGE_SIZE": 20,
 }

@@ -13,7 +13,7 @@ from .aws_errors import RETRY_AFTER_SECONDS, S3_ERRORS, AwsErrorInfo, describe_a
 
 
 class FileListView(APIView):
-    """`/api/files/`: the files of the user. `?after=NAME` returns the files after that name."""
+    """List the files of the user. The parameter "after" is a name: the list begins after it."""
 
     permission_classes = [IsAuthenticated]
 

@@ -17,7 +17,7 @@ class NoteSerializer(serializers.ModelSerializer):
 
 
 class NoteViewSet(viewsets.ModelViewSet):
-    """`/api/notes/`: list, retrieve, create, update and delete notes."""
+    """List, retrieve, create, update and delete notes."""  # the browsable API shows this text
 
     queryset = Note.objects.select_related("author")
     serializer_class = NoteSerializer

@@ -1,6 +1,6 @@
 """Sign-in to the admin and sign-out via Cognito; with a local password only if the setting allows it.
 
-Every test also runs with a custom user model, in a separate pytest process.
+Most tests of this directory also run with a custom user model, in a separate pytest process.
 """
 
 import os
@@ -82,6 +82,67 @@ def test_admin_refuses_non_staff_user_without_a_redirect_loop(client: Client, ad
     assert username_at(client) == "alice"
 
 
+@ADMINS
+def test_admin_refusal_page_names_the_user_and_offers_sign_out(client: Client, admin: str) -> None:
+    sign_in(client, "<b>alice</b>", email="alice@example.com")
+    page = client.get(f"{admin}login/")
+    assert "You are signed in as <strong>&lt;b&gt;alice&lt;/b&gt;</strong>." in page.content.decode()
+    assert f'formaction="{admin}logout/"' in page.content.decode()
+    assert "no-store" in page["Cache-Control"]
+    assert page["Referrer-Policy"] == "same-origin"
+
+
+@ADMINS
+def test_admin_refusal_page_starts_a_sign_in_with_another_account(
+    client: Client, token_endpoint: ScriptedServer, admin: str
+) -> None:
+    sign_in(client)
+    answer = client.post(f"{admin}login/?next={admin}password_change/")
+    assert answer["Location"] == f"/auth/login/?prompt=login&next={admin}password_change/"
+    params = read_query(client.get(answer["Location"])["Location"])
+    assert params["prompt"] == "login"  # otherwise Cognito's own session would return the same user
+    assert username_at(client) == "alice"  # until the other sign-in succeeds
+    groups: Any = {"both": {"cognito:groups": ["admins"]}}
+    token_endpoint.script(token_response("carol", nonce=params["nonce"], **groups))
+    assert finish_sign_in(client, params)["Location"] == f"{admin}password_change/"
+    assert (username_at(client), client.get(admin).status_code) == ("carol", 200)
+
+
+def test_admin_refusal_after_a_second_refused_account_does_not_loop(
+    client: Client, token_endpoint: ScriptedServer
+) -> None:
+    sign_in(client)
+    params = read_query(client.get(client.post("/admin/login/")["Location"])["Location"])
+    token_endpoint.script(token_response("bob", nonce=params["nonce"]))
+    assert finish_sign_in(client, params)["Location"] == "/admin/"
+    assert follow_redirects(client, "/admin/") == ["/admin/login/?next=/admin/", "403"]
+    assert username_at(client) == "bob"
+
+
+@pytest.mark.parametrize("next_url", ["//evil.example/", "https://evil.example/", "javascript:alert(1)"])
+def test_admin_refusal_form_with_unsafe_next_uses_the_index(client: Client, next_url: str) -> None:
+    sign_in(client)
+    answer = client.post("/backoffice/login/", query_params={"next": next_url})
+    assert answer["Location"] == "/auth/login/?prompt=login&next=/backoffice/"
+
+
+def test_admin_refusal_form_without_csrf_token_is_rejected(settings: Any) -> None:
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "csrf" not in name]  # the view checks it too
+    client = Client(enforce_csrf_checks=True)
+    sign_in(client)
+    assert client.post("/admin/login/").status_code == 403
+    client.get("/admin/login/")
+    token = {"csrfmiddlewaretoken": client.cookies["csrftoken"].value}
+    assert client.post("/admin/login/", token).status_code == 302
+
+
+def test_admin_refusal_page_allows_its_forms_to_reach_cognito(client: Client, token_endpoint: ScriptedServer) -> None:
+    sign_in(client)
+    policy = client.get("/admin/login/")["Content-Security-Policy"]
+    assert f"form-action 'self' {token_endpoint.url}" in policy
+    assert "script-src" not in policy
+
+
 def test_admin_accepts_staff_by_cognito_group(client: Client) -> None:
     sign_in(client, groups=["admins"])
     assert client.get("/admin/").status_code == 200
@@ -149,9 +210,10 @@ def test_admin_without_setting_refuses_local_passwords(
     if is_signed_in:
         sign_in(client)
     form = {"username": "root", "password": PASSWORD}
-    for answer in (client.get(f"{admin}login/?local"), client.post(f"{admin}login/?local", form)):
-        assert answer.status_code == (403 if is_signed_in else 302)
-        assert "password" not in answer.content.decode()
+    page, answer = client.get(f"{admin}login/?local"), client.post(f"{admin}login/?local", form)
+    assert (page.status_code, answer.status_code) == (403 if is_signed_in else 302, 302)
+    assert "password" not in page.content.decode()
+    assert answer["Location"].startswith("/auth/login/?")
     assert username_at(client) == ("alice" if is_signed_in else "nobody")
 
 
@@ -236,38 +298,66 @@ def test_admin_logout_of_local_user_sends_no_request_to_cognito(
 # As the default site
 
 
-def test_admin_app_config_sets_the_default_site() -> None:
-    assert CognitoAdminConfig.default_site == "django_cognito.admin.CognitoAdminSite"
+@pytest.mark.parametrize(
+    ("config", "site"),
+    [
+        ("django_cognito.admin_config.CognitoAdminConfig", "CognitoAdminSite"),
+        ("tests.admin.theme_config.ProjectAdminConfig", "ProjectAdminSite"),
+    ],
+)
+def test_admin_app_config_sets_the_default_site(config: str, site: str) -> None:
     program = (
         "import django; from django.conf import settings; from tests import settings as base;"
         "values = {name: getattr(base, name) for name in dir(base) if name.isupper()};"
-        "apps = ['django_cognito.admin_config.CognitoAdminConfig', *values.pop('INSTALLED_APPS')[1:]];"
+        f"apps = ['{config}', *values.pop('INSTALLED_APPS')[1:]];"
         "settings.configure(**values, INSTALLED_APPS=apps); django.setup();"
         "from django.contrib import admin; from django.contrib.auth.models import User;"
-        "print(admin.site.__class__.__name__, admin.site.is_registered(User))"
+        "from django_cognito.models import CognitoUser; site = admin.site;"
+        "print(site.__class__.__name__, [site.is_registered(model) for model in (User, CognitoUser)])"
     )
     process = subprocess.run(
         [sys.executable, "-c", program], cwd=source.PROJECT_DIRECTORY, capture_output=True, text=True, timeout=60
     )
-    assert process.stdout.strip() == "CognitoAdminSite True", process.stderr
+    assert process.stdout.strip() == f"{site} [True, True]", process.stderr
+
+
+def test_cognito_admin_config_names_its_site() -> None:
+    assert CognitoAdminConfig.default_site == "django_cognito.admin.CognitoAdminSite"
+
+
+# With the site of a theme
+
+
+@pytest.mark.urls("tests.admin.theme_site")
+def test_admin_site_of_a_theme_signs_in_via_cognito(client: Client, token_endpoint: ScriptedServer) -> None:
+    assert client.get("/admin/login/")["Location"] == "/auth/login/?next=/admin/"
+    sign_in(client)
+    assert client.get("/admin/login/").status_code == 403
+    assert client.post("/admin/logout/")["Location"].startswith(f"{token_endpoint.url}/logout?")
+    sign_in(client, "carol", groups=["admins"])
+    page = client.get("/admin/")
+    assert (page.status_code, page.context["theme"]) == (200, "dark")
+    assert "A theme" in page.content.decode()
+
+
+@pytest.mark.urls("tests.admin.theme_site")
+def test_admin_site_of_a_theme_has_its_own_local_form(client: Client, local_superuser: Any) -> None:
+    assert "A theme" in client.get("/admin/login/?local").content.decode()
+    form = {"username": "root", "password": PASSWORD, "next": "/admin/"}
+    assert client.post("/admin/login/?local", form)["Location"] == "/admin/"
 
 
 # With another user model
 
 
 def test_admin_with_a_custom_user_model() -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "--nomigrations",
-        "--ds=tests.custom_users.admin_settings",
-        __file__,
-    ]
+    needs_django_users = "default_site or without_users or simple_admin or project_admins or custom_user_model"
+    others = f"{needs_django_users} or queries or bounded or read"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nomigrations"]
+    options = ["--ds=tests.custom_users.admin_settings", "-k", f"not ({others})", os.path.dirname(__file__)]
     environment = {**os.environ, "USER_MODEL": "UniqueEmailUser", "DJANGO_COGNITO_TEST_DATABASE": "sqlite"}
     process = subprocess.run(
-        [*command, "-p", "no:cacheprovider", "-k", "not app_config and not custom_user_model"],
+        [*command, *options],
         env=environment,
         cwd=source.PROJECT_DIRECTORY,
         capture_output=True,

@@ -129,3 +129,21 @@ def test_sign_in_buttons_and_email_field_are_accessible(page: Page, site: str) -
     page.get_by_role("link", name="Forgotten your password?").focus()
     ways = tab_through(page, ".cognito-button, .cognito-by-email input[type=email]")
     assert ways == ["Continue with e-mail and password", "Continue with Acme Ltd", "login_hint", "Continue"]
+
+
+@pytest.mark.needs("npm")
+def test_axe_finds_nothing_on_choice_failure_sign_out_link_and_admin(page: Page, site: str) -> None:
+    faults: dict[str, list[str]] = {}
+    for name, path in {"choice": "/", "failure": "/auth/callback/?state=x", "signed out": "/auth/logout/"}.items():
+        page.goto(site + path)
+        faults[name] = find_faults(page)
+    page.goto(f"{site}/auth/login/")
+    sign_in(page, "bob")
+    page.get_by_role("button", name="Remove bob").click()
+    expect(page.get_by_text("Code: last_way_in")).to_be_visible()
+    faults["link"] = find_faults(page)
+    page.goto(f"{site}/admin/")
+    expect(page.get_by_role("button", name="Sign in with another account")).to_be_visible()
+    faults["admin"] = find_faults(page)
+    assert tab_through(page) == ["Sign in with another account", "Sign out", "Back to the site"]
+    assert faults == {name: [] for name in faults}

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from demo.stack import WEB_CLIENT, Stack
-from journey import srp
+from journey import hosted_ui, srp
 from journey.browser import Browser
 from journey.context import Client
 
@@ -79,6 +79,23 @@ def test_editor_changes_note_of_another_user(send: Send) -> None:
     note = send("carol", "POST", json=_build_note()).json()
     response = send("alice", "PATCH", f"{note['id']}/", json={"place": "The weir"})
     assert (response.status_code, response.json()["author"]) == (200, "carol")
+
+
+def test_browsable_api_offers_sign_in_that_returns_to_it(stack: Stack) -> None:
+    page = Browser().open(f"{stack.site}/api/notes/?page=1")
+    assert page.status == 401
+    assert 'href="/auth/login/?next=%2Fapi%2Fnotes%2F%3Fpage%3D1"' in page.html
+    browser = Browser()
+    sign_in_page = browser.open(f"{stack.site}/auth/login/?next=/api/notes/")
+    page = hosted_ui.submit_password(browser, sign_in_page, stack.pool.users["bob"])
+    assert page.url == f"{stack.site}/api/notes/"
+    assert "Kingfisher" in page.text
+    signed_out = browser.submit(page, page.get_form(action="/auth/logout/"))
+    assert "Sign in" in signed_out.text
+
+
+def test_api_returns_json_unless_a_browser_requests_html(send: Send) -> None:
+    assert send("bob").headers["Content-Type"] == "application/json"
 
 
 def test_api_accepts_a_session(stack: Stack, sign_in: Callable[[str], Browser]) -> None:

@@ -109,14 +109,22 @@ def test_first_tab_stop_skips_to_the_content(context: BrowserContext, stack: Sta
     expect(page.locator("main")).to_be_focused()
 
 
-def test_pages_fit_a_phone_and_request_no_other_host(context: BrowserContext, stack: Stack) -> None:
+def test_pages_with_long_words_fit_and_request_no_other_host(context: BrowserContext, stack: Stack) -> None:
     page = context.new_page()
     _sign_in(page, stack, "alice")
+    page.goto(f"{stack.site}/notes/new/")
+    for field in ("title", "place", "body"):
+        page.locator(f"#id_{field}").fill("W" * 120)
+    page.get_by_role("button", name="Save the note").click()
+    page.wait_for_url(re.compile(r"/notes/\d+/$"))
+    long_note = urlsplit(page.url).path
     hosts: set[str] = set()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-    for path in PATHS:
+    for path in (*PATHS, long_note, f"{long_note}photo/edit/"):
         page.goto(stack.site + path)
-        assert page.evaluate("document.documentElement.scrollWidth") == 360, path
+        for width in (360, 1280):
+            page.set_viewport_size({"width": width, "height": 740})
+            assert page.evaluate("document.documentElement.scrollWidth") == width, path
     assert hosts == {urlsplit(stack.site).netloc}
 
 

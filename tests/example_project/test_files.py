@@ -192,7 +192,7 @@ def test_site_without_identity_pool_works_without_files(sign_in: SignIn, start_s
     assert "File storage is not configured" in page.text
     assert alice.open(f"{site}/notes/1/photo/edit/").status == 404
     assert alice.open(f"{site}/notes/1/").status == 200
-    response = alice.download(f"{site}/api/files/")
+    response = alice.download(f"{site}/api/files/?format=json")
     assert (response.status_code, response.json()["code"]) == (404, "files_not_configured")
 
 

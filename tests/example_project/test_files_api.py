@@ -67,7 +67,7 @@ def test_files_api_rejects_id_token_of_another_sign_in(context: Any, fetch_token
 
 
 def test_session_lists_files_without_id_token_header(context: Any, sign_in: Callable[..., Browser]) -> None:
-    assert "identity_id" in sign_in("bob").download(f"{context.site}/api/files/").json()
+    assert "identity_id" in sign_in("bob").download(f"{context.site}/api/files/?format=json").json()
 
 
 def test_anonymous_files_request_is_rejected(context: Any) -> None:

@@ -1,5 +1,6 @@
 """Test the pages: content, permissions and messages."""
 
+import re
 from collections.abc import Callable
 from secrets import token_hex
 
@@ -44,11 +45,49 @@ def test_viewer_reads_notes_and_has_no_write_button(stack: Stack, sign_in: SignI
     assert "Kingfisher, twice" in bob.open(f"{stack.site}/notes/6/").text
 
 
-@pytest.mark.parametrize("path", ["/notes/new/", "/notes/1/edit/", "/notes/1/delete/", "/admin/"])
+@pytest.mark.parametrize("path", ["/notes/new/", "/notes/1/edit/", "/notes/1/delete/"])
 def test_viewer_gets_403_page_without_permission(stack: Stack, sign_in: SignIn, path: str) -> None:
     page = sign_in("bob").open(stack.site + path)
     assert page.status == 403
     assert "You may not open this page" in page.text
+
+
+def test_viewer_can_switch_accounts_at_the_admin(stack: Stack, sign_in: SignIn) -> None:
+    page = sign_in("bob").open(f"{stack.site}/admin/")
+    assert page.status == 403
+    assert "Sign in with another account" in page.text
+
+
+def test_admin_group_sees_the_links_of_users(stack: Stack, sign_in: SignIn) -> None:
+    page = sign_in("carol").open(f"{stack.site}/admin/django_cognito/cognitouser/?q=carol")
+    assert "carol@example.com" not in page.text
+    assert "1 Cognito user" in page.text
+
+
+@pytest.mark.parametrize(
+    ("username", "path", "button"),
+    [
+        ("alice", "/notes/new/", "Save the note"),
+        ("alice", "/notes/6/edit/", "Save the change"),
+        ("carol", "/notes/6/delete/", "Delete"),
+        ("alice", "/files/", "Upload"),
+        ("alice", "/files/mine/heron.txt/delete/", "Delete"),
+    ],
+)
+def test_form_has_a_button_and_a_link_to_cancel(
+    stack: Stack, sign_in: SignIn, username: str, path: str, button: str
+) -> None:
+    page = sign_in(username).open(stack.site + path)
+    assert f'type="submit">{button}</button>' in page.html
+    assert re.search(r'<a href="[^"]+">Cancel</a>', page.html)
+
+
+def test_form_marks_the_invalid_field_only(stack: Stack, sign_in: SignIn) -> None:
+    page = _write_note(stack, sign_in("alice"), observed_on="2999-01-01")
+    invalid = re.findall(r"<[^>]*aria-invalid[^>]*>", page.html)
+    assert [re.findall(r'name="(\w+)"', tag) for tag in invalid] == [["observed_on"]]
+    assert 'aria-describedby="id_observed_on_error"' in invalid[0]
+    assert re.search(r'id="id_observed_on_error"><li>The date must not be in the future.', page.html)
 
 
 def test_editor_creates_note_and_gets_message(stack: Stack, sign_in: SignIn) -> None:

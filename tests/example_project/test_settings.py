@@ -54,6 +54,12 @@ def test_migrations_match_the_models(tmp_path: os.PathLike[str]) -> None:
     assert (process.returncode, process.stdout.strip()) == (0, "No changes detected")
 
 
+def test_postgresql_prepares_its_statements() -> None:
+    code = "from django.db import connection as c; print(c.vendor, c.get_connection_params()['prepare_threshold'])"
+    environment = {**PRODUCTION, "FIELDNOTES_POSTGRESQL": "fieldnotes"}
+    assert _run_manage("shell", "-v0", "-c", code, **environment).stdout.strip() == "postgresql 5"
+
+
 @pytest.mark.parametrize("value", ["0", "false", "no", ""])
 def test_debug_is_off_by_default(value: str) -> None:
     process = _run_manage(
