@@ -22,7 +22,7 @@ def send(method, path, client=None, data=None, **headers):
     return [answer.status_code, code]
 
 def machine(scope):
-    return bearer(username=None, scope=scope, client_id="2nightly3machine4")
+    return bearer(username=None, scope=scope, client_id="2local3machine4client5six")
 
 editor, viewer = bearer(username="eve", groups=["editors"]), bearer(username="vic", groups=["viewers"])
 exporter = bearer(username="eve", groups=["editors"], scope="openid notes/export")
@@ -32,9 +32,9 @@ permissions = {
     "viewer reads": send("get", "/api/notes/", **viewer),
     "viewer creates": send("post", "/api/notes/", data=note, **viewer),
     "user without a group reads": send("get", "/api/notes/", **bearer(username="ada")),
-    "machine reads": send("get", "/api/notes/", **machine("notes/read")),
-    "machine with another scope reads": send("get", "/api/notes/", **machine("notes/write")),
-    "machine creates": send("post", "/api/notes/", data=note, **machine("notes/write")),
+    "machine reads": send("get", "/api/notes/", **machine("local/read")),
+    "machine with another scope reads": send("get", "/api/notes/", **machine("local/write")),
+    "machine creates": send("post", "/api/notes/", data=note, **machine("local/write")),
     "editor publishes": send("post", "/api/notes/1/publish/", **editor),
     "viewer publishes": send("post", "/api/notes/1/publish/", **viewer),
     "anonymous user publishes": send("post", "/api/notes/1/publish/"),
@@ -88,7 +88,7 @@ def count_allowed(rates, requests):
 second_token = bearer(username="vic", groups=["viewers"], jti="another")
 throttled = {
     "users": count_allowed({"user": "1/hour"}, [viewer, editor, second_token]),
-    "machine": count_allowed({"machine": "1/hour"}, [machine("notes/read"), viewer, machine("notes/read")]),
+    "machine": count_allowed({"machine": "1/hour"}, [machine("local/read"), viewer, machine("local/read")]),
     "rejected": count_allowed({"user": "1/hour"}, [{"authorization": "Bearer bad"}, {}, {}]),
 }
 result = {
