@@ -68,6 +68,8 @@ class CognitoUser(models.Model):
     directory_digest = models.CharField(max_length=96, blank=True, default="", editable=False)
     # The claims whose value last written to the user was verified by Cognito: "email", "phone_number".
     verified_attributes = models.JSONField(default=list, editable=False)
+    # The username that the user was created with because no token had the claim USERNAME yet; empty otherwise.
+    placeholder_username = models.CharField(max_length=255, blank=True, default="", editable=False)
     # The user's identity in the identity pool, `region:guid`; stored, because AWS returns the same one every time.
     identity_pool_id = ExactCharField(max_length=55, blank=True, default="", editable=False)
     identity_id = models.CharField(_("identity id"), max_length=55, blank=True, default="")

@@ -1,10 +1,10 @@
-"""What a site may listen to, as Django signals. Only tells; what a receiver raises is logged and goes no further.
+"""The signals that a site can receive. An exception of a receiver is logged and has no other effect.
 
-Receivers run at once, in the thread that did the work: a slow one holds up a request, or the next keys.
+Receivers run synchronously, in the thread that did the work: a slow one delays a request, or the next keys.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,21 +16,25 @@ from .core.tokens.key_events import KeyEvent, KeySkipped, KeysRefreshed, KeysUna
 
 _log = logging.getLogger(__name__)
 
-# All of them: `signal`. The sender is the event's class of core.events, or the error's class.
+# The sender is the class of the event (core.tokens.key_events) or of the error.
 keys_refreshed = Signal()  # url, kids
 keys_unavailable = Signal()  # url, reason, retry_after (seconds)
 key_skipped = Signal()  # url, kid, reason
-token_rejected = Signal()  # code, user_pool_id, client_id (empty where not one of ours)
+token_rejected = Signal()  # code, user_pool_id, client_id (empty if not configured)
 
-# The sender is None, and they are sent once the database has committed. A user who is created or deleted is neither
-# linked nor unlinked.
-account_linked = Signal()  # user, user_pool_id, sub: by the user's own wish, by verified email, or by a site's admin
-account_unlinked = Signal()  # user, user_pool_id, sub: by the user, in a site's admin, or by a site's own code
+# The sender is None, and they are sent on commit. All have user, user_pool_id and sub. A user who is created or deleted
+# is neither linked nor unlinked.
+user_created = Signal()  # claims (a dict)
+user_synced = Signal()  # claims, changes (field -> (old, new)), created; sent if a field changed or the user is new
+groups_changed = Signal()  # added, removed, groups (tuples of Cognito groups of the user pool)
+account_linked = Signal()  # at the user's request, by verified email, by USER_ADAPTER, or by a site's admin
+account_unlinked = Signal()  # by the user, in a site's admin, or by a site's own code
 
-# The sender is None: `signal.connect(receiver)` hears all.
-sign_in_failed = Signal()  # code, alias (of POOLS; empty where the sign-in was not begun in this browser)
-
-signed_out = Signal()  # user, cognito_users (link rows), everywhere, reason ("sign_out" or "login_ended")
+# The sender is None.
+sign_in_failed = Signal()  # code, alias (of POOLS; empty if the sign-in did not start in this browser)
+signed_in = Signal()  # user, cognito_user (link row), request; sent on commit
+# Sent at once: what the user's logins gave access to must not outlive them, even if the transaction is rolled back.
+signed_out = Signal()  # user, cognito_users (link rows), request or None, everywhere, reason (see the reference)
 
 
 def send_key_event(event: KeyEvent) -> None:
@@ -45,7 +49,7 @@ def send_key_event(event: KeyEvent) -> None:
 
 
 def report_rejected_token(error: TokenError) -> None:
-    """Log a rejected token and send the signal, with nothing but its pool and client if these are configured.
+    """Log a rejected token and send the signal, with its pool and client only, if these are configured.
 
     The level is INFO: every client can send any number of bad tokens.
     """
@@ -54,10 +58,24 @@ def report_rejected_token(error: TokenError) -> None:
     token_rejected.send_robust(type(error), **arguments)
 
 
-def send_on_commit(signal: Signal, link: Any, using: str) -> None:
-    """Send `account_linked` or `account_unlinked` of a link row, once the transaction on `using` has committed."""
-    arguments = {"user": link.load_user(using), "user_pool_id": link.user_pool_id, "sub": link.sub}
+def send_on_commit(signal: Signal, link: Any, using: str, **own_arguments: Any) -> None:
+    """Send a signal about the user of a link row, once the transaction on `using` has committed."""
+    arguments = {"user": link.load_user(using), "user_pool_id": link.user_pool_id, "sub": link.sub, **own_arguments}
     transaction.on_commit(partial(signal.send_robust, None, **arguments), using=using)
+
+
+def send_groups_changed(link: Any, before: Collection[str], using: str) -> None:
+    """Send `groups_changed` on commit, if the groups of a link row differ from those `before`."""
+    groups = tuple(link.groups)
+    added, removed = (tuple(name for name in a if name not in b) for a, b in ((groups, before), (before, groups)))
+    if added or removed:
+        send_on_commit(groups_changed, link, using, added=added, removed=removed, groups=groups)
+
+
+def send_signed_in(user: Any, cognito_user: Any, request: Any, using: str) -> None:
+    """Send `signed_in`, once the transaction on `using` has committed."""
+    arguments = {"user": user, "cognito_user": cognito_user, "request": request}
+    transaction.on_commit(partial(signed_in.send_robust, None, **arguments), using=using)
 
 
 def send_sign_in_failed(code: str, alias: str) -> None:
@@ -65,7 +83,14 @@ def send_sign_in_failed(code: str, alias: str) -> None:
     sign_in_failed.send_robust(None, code=code, alias=alias)
 
 
-def send_signed_out(cognito_users: Sequence[Any], *, everywhere: bool = False, reason: str = "sign_out") -> None:
+def send_signed_out(
+    cognito_users: Sequence[Any], request: Any = None, *, everywhere: bool = False, reason: str = "sign_out"
+) -> None:
     """Send the signal that logins of `cognito_users`, link rows of one Django user, have ended."""
-    arguments = {"cognito_users": tuple(cognito_users), "everywhere": everywhere, "reason": reason}
+    arguments = {
+        "cognito_users": tuple(cognito_users),
+        "request": request,
+        "everywhere": everywhere,
+        "reason": reason,
+    }
     signed_out.send_robust(None, user=cognito_users[0].load_user(), **arguments)

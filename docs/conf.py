@@ -10,7 +10,8 @@ from sphinx.application import Sphinx
 
 # docs/api.md reads the docstrings of the modules, some of which define models.
 settings.configure(
-    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "django_cognito"]
+    INSTALLED_APPS=[f"django.contrib.{name}" for name in ("auth", "contenttypes", "sessions", "messages", "admin")]
+    + ["django_cognito"]
 )
 django.setup()
 

@@ -20,6 +20,7 @@ from ..conf.schema import CognitoSettings
 from ..core.clock import utc_now
 from ..db.transactions import retry_conflicts, write_transaction
 from ..models import CognitoMembership, CognitoUser
+from ..signals import send_groups_changed
 from .memberships import apply_grants
 
 SESSION_KEY = "_cognito_groups_until"  # seconds since 1970
@@ -170,8 +171,9 @@ def _remove_expired(user: Any, settings: CognitoSettings) -> bool:
         links = list(_expired_links(settings).select_for_update().filter(user_id=user.pk).order_by("pk"))
         owner: Any = _users_for_write().select_for_update().filter(pk=user.pk).first()
         for link in links if owner is not None else ():
-            link.user, link.groups = owner, []
+            before, link.user, link.groups = link.groups, owner, []
             link.save(update_fields=["groups"])
+            send_groups_changed(link, before, router.db_for_write(CognitoUser))
             flags.update(apply_grants(link, {}))
         if flags:
             owner.save(update_fields=flags)

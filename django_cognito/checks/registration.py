@@ -25,7 +25,7 @@ from .login import (
 from .pages import check_admin, check_pages
 from .permissions import check_django_groups, check_permissions
 from .pools import check_client_ids, check_extra, check_groups_claim, check_local_urls, check_resolver
-from .users import check_attributes, check_granted_fields, check_required_fields
+from .users import check_adapters, check_attributes, check_granted_fields, check_required_fields
 
 Check = Callable[[PoolRegistry], Iterator[checks.CheckMessage]]
 
@@ -46,6 +46,7 @@ _CHECKS: tuple[Check, ...] = (
     check_attributes,
     check_granted_fields,
     check_required_fields,
+    check_adapters,
     check_permissions,
     check_django_groups,
     check_client_ids,

@@ -5,10 +5,12 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core import checks
+from django.utils.module_loading import import_string
 
 from ..conf.default_attributes import get_plain_field_names
 from ..conf.pool_registry import PoolRegistry
 
+_ADAPTER = "django_cognito.users.UserAdapter"  # of a higher package
 _NOT_FOR_CLAIMS = ("password", "is_staff", "is_superuser")
 
 
@@ -50,7 +52,7 @@ def check_required_fields(registry: PoolRegistry) -> Iterator[checks.CheckMessag
     model: Any = get_user_model()
     filled = {model.USERNAME_FIELD, model.get_email_field_name(), "password"}
     for alias in registry.by_alias.values():
-        if not alias.create_users or (hasattr(alias, "user_adapter") and alias.user_adapter):
+        if not alias.create_users or alias.user_adapter:
             continue
         missing = [field.name for field in model._meta.concrete_fields if _needs_value(field)]
         if names := [name for name in missing if name not in filled and name not in alias.attributes]:
@@ -74,3 +76,23 @@ def _needs_value(field: Any) -> bool:
     if has_value or is_automatic or is_key:
         return False
     return field.get_default() is None or field.unique
+
+
+def check_adapters(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
+    """Check that each USER_ADAPTER can be imported and is a subclass of UserAdapter."""
+    base = import_string(_ADAPTER)
+    for path in dict.fromkeys(alias.user_adapter for alias in registry.by_alias.values() if alias.user_adapter):
+        problem = ""
+        try:
+            adapter = import_string(path)
+        except ImportError as error:
+            problem = f"which cannot be imported: {error}"
+        else:
+            if not (isinstance(adapter, type) and issubclass(adapter, base)):
+                problem = f"which is no subclass of {_ADAPTER}"
+            elif not (isinstance(adapter.claims, tuple) and all(isinstance(name, str) for name in adapter.claims)):
+                problem = "whose `claims` is not a tuple of claim names"
+        if problem:
+            message = f"COGNITO['USER_ADAPTER'] names {path!r}, {problem}."
+            hint = "Set it to the dotted path of a class, for example 'mysite.users.Adapter'. See docs/extending.md."
+            yield checks.Error(message, hint=hint, id="django_cognito.E050")

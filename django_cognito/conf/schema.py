@@ -302,7 +302,16 @@ class CognitoSettings:
     username: str = _setting(
         "username",
         TEXT,
-        'the claim for the username of a new user; `"username"` is Cognito\'s own, in access and ID tokens',
+        'the claim for the username of a new user; `"username"` is Cognito\'s own, in access and ID tokens. A user'
+        " whose first token has no such claim gets Cognito's username, which the first token with the claim replaces",
+        scope="pool",
+    )
+    user_adapter: str = _setting(
+        "",
+        TEXT_OR_EMPTY,
+        "the dotted path of a subclass of `django_cognito.users.UserAdapter`, which"
+        " [decides about users](extending.md): who may be created, which existing user is linked, which fields a new"
+        " user gets",
         scope="pool",
     )
     attributes: Mapping[str, str] = _setting(

@@ -50,7 +50,7 @@ def _end_logins_set_aside(*, request: HttpRequest | None = None, **_: Any) -> No
         with suppress(SignInError):
             login = get_login(login_id, cognito_user__user_id=user_id)
             CognitoLogin.objects.filter(pk=login.pk).delete()
-            send_signed_out([login.cognito_user])
+            send_signed_out([login.cognito_user], request)
             revoke_refresh_tokens(login)
 
 

@@ -166,7 +166,9 @@ def logout(request: HttpRequest) -> HttpResponse:
         return sign_out_page(request, request_settings, local_user)
     where = request.POST.get("where", "")
     # Before Django's logout, which loads the user and would refresh tokens that are no longer needed.
-    login_settings = store.end_login(request.session, everywhere=where == "everywhere", user=local_user)
+    login_settings = store.end_login(
+        request.session, everywhere=where == "everywhere", user=local_user, request=request
+    )
     try:
         auth.logout(request)
     finally:

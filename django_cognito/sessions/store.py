@@ -35,7 +35,7 @@ from ..db.transactions import retry_conflicts, write_transaction
 from ..encryption import DecryptionError, decrypt, encrypt
 from ..factories import get_hosted_ui
 from ..models import CognitoLogin, CognitoUser
-from ..signals import send_signed_out
+from ..signals import send_signed_in, send_signed_out
 from .revocation import RevocableLogin, revoke_logins
 from .session_user import flush_session_of_another_user
 
@@ -54,7 +54,7 @@ def start_login(request: HttpRequest, user: Any, token: AccessToken, tokens: Tok
     Raises SignInError (code "link_interrupted") if the account was unlinked or deleted meanwhile; nothing is changed.
     """
     login = retry_conflicts(partial(_insert_login, token, tokens))
-    end_login(request.session)
+    end_login(request.session, request=request)
     key = request.session.session_key
     flush_session_of_another_user(request.session, user)
     request.session[SESSION_KEY] = str(login.id)
@@ -68,6 +68,7 @@ def start_login(request: HttpRequest, user: Any, token: AccessToken, tokens: Tok
         raise
     if request.session.session_key == key:
         request.session.cycle_key()  # Django keeps the key of a user who signs in again
+    send_signed_in(user, login.cognito_user, request, router.db_for_write(CognitoLogin))
     return login
 
 
@@ -119,6 +120,12 @@ def get_access_token(login: CognitoLogin) -> AccessToken:
     return AccessToken(login.cognito_user.user_pool_id, _read_claims(decrypt_tokens(login).access_token))
 
 
+@clear_frame_locals
+def read_verified_id_token(user_pool_id: str, raw: str) -> IdToken:
+    """Return the ID token of a raw string that was verified when it arrived. Its expiry is not checked again."""
+    return IdToken(user_pool_id, _read_claims(raw))
+
+
 def _read_claims(raw: str) -> Mapping[str, Any]:
     return decode_jws(raw, max_bytes=len(raw))[1]
 
@@ -129,7 +136,9 @@ def is_expired(login: CognitoLogin) -> bool:
 
 
 @clear_frame_locals
-def end_login(session: SessionBase, *, everywhere: bool = False, user: Any = None) -> CognitoSettings | None:
+def end_login(
+    session: SessionBase, *, everywhere: bool = False, user: Any = None, request: HttpRequest | None = None
+) -> CognitoSettings | None:
     """End the session's login, and return the settings of its app client.
 
     Delete the row, send `signed_out`, and revoke the refresh token at Cognito. With `everywhere`, do so for every login
@@ -145,16 +154,14 @@ def end_login(session: SessionBase, *, everywhere: bool = False, user: Any = Non
         everywhere = False  # the account was linked to another user meanwhile
     if everywhere:
         user_id: Any = login.cognito_user.user_id if login is not None else getattr(user, "pk", None)
-        rows = (
-            CognitoUser.objects.using(router.db_for_write(CognitoLogin)).select_related("user").filter(user_id=user_id)
-        )
-        links = _run_step(partial(list, rows)) or links
+        rows = CognitoUser.objects.using(router.db_for_write(CognitoLogin)).select_related("user")
+        links = _run_step(partial(list, rows.filter(user_id=user_id))) or links
     if not links:
         return None
     logins = _run_step(partial(retry_conflicts, partial(_delete_logins, links, None if everywhere else login)))
     if logins is None:
         logins = [login] if login is not None else []
-    send_signed_out(links, everywhere=everywhere)
+    send_signed_out(links, request, everywhere=everywhere)
     logins.sort(key=lambda item: item != login)  # this session's login first: the deadline may not allow all requests
     revoke_refresh_tokens(*logins, everywhere=everywhere)
     return _settings_or_none(login) if login is not None else None
@@ -272,7 +279,7 @@ def get_expiry(token: AccessToken, tokens: TokenSet) -> datetime:
 
     The identity pool needs a valid ID token, and an app client can have a shorter lifetime for it.
     """
-    return min(token.expires_at, IdToken(token.user_pool_id, _read_claims(tokens.id_token)).expires_at)
+    return min(token.expires_at, read_verified_id_token(token.user_pool_id, tokens.id_token).expires_at)
 
 
 @clear_frame_locals
@@ -289,4 +296,4 @@ def _associated_data(login_id: UUID) -> bytes:
 def _on_logged_out(*, request: HttpRequest | None = None, **_: Any) -> None:
     """End the Cognito login on any Django sign-out, including the admin's."""
     if request is not None and hasattr(request, "session"):
-        end_login(request.session)
+        end_login(request.session, request=request)

@@ -33,8 +33,9 @@ def make_token(
 
     `alias` is an alias of POOLS; by default the first.
 
-    The `sub` is derived from `username`. None is a machine-to-machine client (`client_credentials`), which has scopes:
-    `make_token(username=None, scope="orders/read")`.
+    The `sub` is derived from `username`. An email address is a user of a pool in which users sign in with it: it is the
+    claim `email`, and Cognito's username is the `sub`. None is a machine-to-machine client (`client_credentials`),
+    which has scopes: `make_token(username=None, scope="orders/read")`.
     `claims` replace those of `token_use` or are added to them; None removes one. Pass a name with a colon as
     `**{"custom:tenant": "acme"}`. `iat` is now, `exp` an hour later. Of two tokens of the same second, the later one
     only removes groups: a test that adds a group to an existing user passes an earlier `iat` to the first token.
@@ -70,12 +71,16 @@ def _build_claims(
         "origin_jti": str(uuid.uuid5(_NAMESPACE, f"{username}/login")),
         "event_id": str(uuid.uuid4()),
     }
+    # AWS developer guide, "Customizing sign-in attributes": with an email address as username, the username is a UUID.
+    email, name = f"{username}@example.com", username
+    if "@" in username:
+        email, name = username, claims.get("sub", common["sub"])
     if token_use == "id":
-        profile = {"email": f"{username}@example.com", "email_verified": True}
-        return {**common, "aud": settings.client_id, "cognito:username": username, **profile}
+        profile = {"email": email, "email_verified": True}
+        return {**common, "aud": settings.client_id, "cognito:username": name, **profile}
     bound = {"aud": settings.resource} if settings.resource else {}
     scope = " ".join(settings.scopes)
-    return {**common, **bound, "client_id": settings.client_id, "username": username, "scope": scope, "version": 2}
+    return {**common, **bound, "client_id": settings.client_id, "username": name, "scope": scope, "version": 2}
 
 
 def _segment(usual: Mapping[str, Any], changes: Mapping[str, Any]) -> str:

@@ -1,1 +1,5 @@
 """Find, create and update the users that tokens stand for. Must not depend on sessions or requests."""
+
+from .adapter import UserAdapter, UserRefusedError
+
+__all__ = ["UserAdapter", "UserRefusedError"]

@@ -3,17 +3,19 @@
 Must not open transactions: `provisioning` calls it inside its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
 from django.contrib.auth import get_user_model
 from django.db import router
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Field, OuterRef
 
 from ..conf.schema import CognitoSettings
 from ..models import CognitoUser, FormerLink
 from .claim_sources import IdentityClaims
+from .claim_values import ALWAYS_PRESENT_NAMES
+from .field_values import read_fields
 from .fields import get_email_field, requires_unique_value, set_field_from_claim, try_set_unique
 
 # Limit of accounts whose email the database compares as equal. If there are as many, no account is linked.
@@ -55,28 +57,69 @@ def _is_same_email(left: str, right: str) -> bool:
     return left == right or (left.isascii() and right.isascii() and left.lower() == right.lower())
 
 
-def create_account(identity: IdentityClaims, attributes: Mapping[str, Any]) -> Any:
-    """Create the Django user of a first link, with an unusable password, and save it.
+def create_account(
+    link: CognitoUser,
+    identity: IdentityClaims,
+    attributes: Mapping[str, Any],
+    settings: CognitoSettings,
+    fill_user: Callable[[Any], None],
+) -> dict[str, Any]:
+    """Create the Django user of a first link, with an unusable password, save it and set it on `link`.
 
-    The username is that of the claims; if another account has it, a part of the `sub` is appended.
+    The username is that of the claims; if another account has it, a part of the `sub` is appended. `fill_user` sets
+    further fields before the user is saved.
+    Return the field values of an empty user, for comparison.
     """
     user: Any = get_user_model()()
-    email = get_email_field(user)
+    empty_values, email = read_fields(user), get_email_field(user)
     if email is None or email.name != user.USERNAME_FIELD:
-        name = user.normalize_username(identity.preferred_username or identity.username)
-        max_length = user._meta.get_field(user.USERNAME_FIELD).max_length
-        suffix = f"-{identity.sub[:8]}"
-        shortened = name if max_length is None else name[: max_length - len(suffix)]
-        candidates = (name[:max_length], shortened + suffix, identity.sub[:max_length])
-        # The database compares the names: it may treat names as equal that differ in case or accents.
-        if not any(try_set_unique(user, user.USERNAME_FIELD, candidate) for candidate in candidates):
-            # All three may be in use: the users of a pool can choose any username.
-            setattr(user, user.USERNAME_FIELD, str(uuid4())[:max_length])
+        _set_username(user, identity)
+    elif identity.preferred_username:
+        set_field_from_claim(user, email.name, identity.preferred_username)
     for name, value in attributes.items():
         set_field_from_claim(user, name, value)
     # Access tokens contain no email. If the model requires one, the next ID token replaces this value.
     if email is not None and not getattr(user, email.name) and requires_unique_value(user, email):
-        setattr(user, email.name, f"{identity.sub}@{identity.user_pool_id}.invalid".lower())
+        _set_placeholder_email(user, email, identity)
+    is_named_by_claim = bool(identity.preferred_username) or user.USERNAME_FIELD in settings.attributes
+    placeholder = "" if is_named_by_claim or settings.username in ALWAYS_PRESENT_NAMES else user.get_username()
+    fill_user(user)
+    link.placeholder_username = placeholder if user.get_username() == placeholder else ""
     user.set_unusable_password()
     user.save()
-    return user
+    link.user = user
+    return empty_values
+
+
+def replace_placeholder_username(link: CognitoUser, identity: IdentityClaims) -> None:
+    """Set the username from the claim USERNAME, once, if the user still has the placeholder. Saves nothing.
+
+    If another user has that name, the placeholder stays until the claim changes.
+    """
+    user: Any = link.user
+    if not link.placeholder_username or not identity.preferred_username:
+        return
+    if user.get_username() == link.placeholder_username:
+        set_field_from_claim(user, user.USERNAME_FIELD, identity.preferred_username)
+    if user.get_username() != link.placeholder_username:
+        link.placeholder_username = ""
+
+
+def _set_username(user: Any, identity: IdentityClaims) -> None:
+    name = user.normalize_username(identity.preferred_username or identity.username)
+    max_length = user._meta.get_field(user.USERNAME_FIELD).max_length
+    suffix = f"-{identity.sub[:8]}"
+    shortened = name if max_length is None else name[: max_length - len(suffix)]
+    candidates = (name[:max_length], shortened + suffix, identity.sub[:max_length])
+    # The database compares the names: it may treat names as equal that differ in case or accents.
+    if not any(try_set_unique(user, user.USERNAME_FIELD, candidate) for candidate in candidates):
+        # All three may be in use: the users of a pool can choose any username.
+        setattr(user, user.USERNAME_FIELD, str(uuid4())[:max_length])
+
+
+def _set_placeholder_email(user: Any, email: "Field[Any, Any]", identity: IdentityClaims) -> None:
+    """Set an address that receives no mail (RFC 2606 2), with a random one if a former user of the `sub` has it."""
+    domain = f"@{identity.user_pool_id}.invalid".lower()
+    room = None if email.max_length is None else max(email.max_length - len(domain), 0)
+    if not try_set_unique(user, email.name, f"{identity.sub[:room]}{domain}".lower()):
+        setattr(user, email.name, f"{str(uuid4())[:room]}{domain}")

@@ -17,14 +17,17 @@ from ..conf.schema import CognitoSettings
 from ..core import AccessToken, IdToken
 from ..core.directory import DirectoryUser
 from ..models import DIGEST_FIELDS, CognitoUser
-from .fields import CONTACT_CLAIMS
+from .claim_values import copy_claims, get_other_claims, get_preferred_username, map_claims, read_verified, without_nul
 from .lookup import LinkSnapshot
 
 _HALF = 32  # hex digits: the settings' half of a digest, then the attributes' half
 
 
 class Source(NamedTuple):
-    """The claims of one source at one moment. `attributes` has the mapped claims that are present, by Django field."""
+    """The claims of one source at one moment. `attributes` has the mapped claims that are present, by Django field.
+
+    It also has the claims that set no field by themselves (USERNAME, `UserAdapter.claims`), by "claim:" and their name.
+    """
 
     digest_field: str  # the field of the link row for the last digest of this kind of source
     moment: datetime
@@ -42,6 +45,19 @@ class IdentityClaims(NamedTuple):
     sources: tuple[Source, ...]
     preferred_username: str = ""  # the claim USERNAME, for a new user; empty if no source contains it
     verified_email: str = ""
+    claim_sets: tuple[Mapping[str, Any], ...] = ()  # all claims of each source
+
+    def __repr__(self) -> str:
+        # Without claims: error reports show the values of variables.
+        return f"<IdentityClaims sub={self.sub} pool={self.user_pool_id}>"
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        """A copy of all claims: of the access token, the ID token and userInfo, the last of which counts.
+
+        Values that contain NUL, which PostgreSQL rejects, are left out.
+        """
+        return copy_claims({name: value for claims in self.claim_sets for name, value in claims.items()})
 
 
 class UserChanges(NamedTuple):
@@ -53,11 +69,12 @@ class UserChanges(NamedTuple):
     digests: Mapping[str, str]
     are_grants_due: bool  # the groups, or the settings that map them, have changed, or a Django group was deleted
     verified: Mapping[str, bool] = {}  # as in Source
+    are_other_claims_new: bool = False  # those that set no field by themselves
 
     @property
     def is_moments_only(self) -> bool:
         """True if only the moments change, at which the same groups and attributes were confirmed."""
-        return not self.are_grants_due and not self.attributes
+        return not (self.are_grants_due or self.attributes or self.are_other_claims_new)
 
 
 class _Digest(NamedTuple):
@@ -92,14 +109,14 @@ def claims_from_tokens(
         groups = cognito_groups.groups_from_token(item, settings)
         # If GROUPS_CLAIM is not Cognito's own, an access token without that claim provides no attributes either.
         is_profile = groups is not None and settings.profile_source == "id_token"
-        attributes = _map_claims(item.claims, settings) if is_profile else {}
-        verified = _read_verified(attributes, item.claims, settings)
+        attributes = map_claims(item.claims, settings) if is_profile else {}
+        verified = read_verified(attributes, item.claims, settings)
         digest_field = "id_digest" if isinstance(item, IdToken) else "access_digest"
         sources.append(Source(digest_field, item.issued_at, groups, attributes, verified))
     claim_sets = [item.claims for item in tokens]
     if user_info is not None:
-        attributes = _map_claims(user_info, settings)
-        verified = _read_verified(attributes, user_info, settings)
+        attributes = map_claims(user_info, settings)
+        verified = read_verified(attributes, user_info, settings)
         sources.append(Source("user_info_digest", token.issued_at, None, attributes, verified))
         claim_sets.append(user_info)
     return IdentityClaims(
@@ -107,8 +124,9 @@ def claims_from_tokens(
         sub=token.sub,
         username=token.username,
         sources=tuple(sources),
-        preferred_username=_preferred_username(settings, *claim_sets),
-        verified_email=_address(id_token.email) if id_token and id_token.email_verified else "",
+        preferred_username=get_preferred_username(settings, *claim_sets),
+        verified_email=without_nul(id_token.email) if id_token and id_token.email_verified else "",
+        claim_sets=tuple(claim_sets),
     )
 
 
@@ -117,17 +135,18 @@ def claims_from_directory(
 ) -> IdentityClaims:
     """Return the claims of a directory user, read at `moment`, which is rounded down: tokens have whole seconds."""
     verified = user.attributes.get("email_verified") == "true"
-    attributes = _map_claims(user.attributes, settings)
+    attributes = map_claims(user.attributes, settings)
     names = cognito_groups.groups_from_directory(groups, user.attributes, settings)
-    is_verified = _read_verified(attributes, user.attributes, settings)
+    is_verified = read_verified(attributes, user.attributes, settings)
     source = Source("directory_digest", moment.replace(microsecond=0), names, attributes, is_verified)
     return IdentityClaims(
         user_pool_id=settings.user_pool_id,
         sub=user.sub,
         username=user.username,
         sources=(source,),
-        preferred_username=_preferred_username(settings, user.attributes),
-        verified_email=_address(user.attributes.get("email", "")) if verified else "",
+        preferred_username=get_preferred_username(settings, user.attributes),
+        verified_email=without_nul(user.attributes.get("email", "")) if verified else "",
+        claim_sets=({**user.attributes, "sub": user.sub, "cognito:username": user.username},),
     )
 
 
@@ -151,13 +170,15 @@ def changes_from(
     if not changes and not are_groups_new and moment == link.as_of:
         return None
     attributes, verified = _merge_attributes(changes)
+    fields = {name: value for name, value in attributes.items() if name in settings.attributes}
     return UserChanges(
         groups=groups if are_groups_new else tuple(link.groups),
         moment=moment,
-        attributes=attributes,
+        attributes=fields,
         digests={change.field: change.digest for change in changes},
         are_grants_due=are_groups_new or any(change.are_settings_new for change in changes),
         verified=verified,
+        are_other_claims_new=len(fields) < len(attributes),
     )
 
 
@@ -219,45 +240,6 @@ def _to_seconds(moment: datetime) -> int:
     return math.floor(moment.timestamp())
 
 
-def _map_claims(claims: Mapping[str, Any], settings: CognitoSettings) -> dict[str, Any]:
-    """Return the claims of ATTRIBUTES that are present, by field. PostgreSQL rejects NUL: such values are left out."""
-    present = {name: claims[claim] for name, claim in settings.attributes.items() if claims.get(claim) is not None}
-    # Copied, because the claims of a token are read-only, which no field expects.
-    plain = {
-        name: value if isinstance(value, str) else json.loads(json.dumps(value, default=dict))
-        for name, value in present.items()
-    }
-    return {name: value for name, value in plain.items() if not _has_nul(value)}
-
-
-def _read_verified(
-    attributes: Mapping[str, Any], claims: Mapping[str, Any], settings: CognitoSettings
-) -> dict[str, bool]:
-    """Return for each attribute of CONTACT_CLAIMS whether Cognito verified the value.
-
-    The claim is a boolean in ID tokens; the strings "true" and "false" in userInfo, in the directory and from
-    identity providers.
-    """
-    proofs = {name: CONTACT_CLAIMS.get(settings.attributes[name]) for name in attributes}
-    return {name: claims.get(by) is True or claims.get(by) == "true" for name, by in proofs.items() if by is not None}
-
-
-def _address(email: str) -> str:
-    return "" if _has_nul(email) else email
-
-
-def _has_nul(value: Any) -> bool:
-    return "\0" in value if isinstance(value, str) else "\\u0000" in json.dumps(value)
-
-
-def _preferred_username(settings: CognitoSettings, *claim_sets: Mapping[str, Any]) -> str:
-    """Return the value of the claim USERNAME in the last claim set that contains it; empty if none does."""
-    if settings.username == "username":
-        return ""
-    value = [claims[settings.username] for claims in claim_sets if settings.username in claims][-1:]
-    return value[0].strip() if value and isinstance(value[0], str) and "\0" not in value[0] else ""
-
-
 def _hash_json(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:_HALF]
 
@@ -269,5 +251,6 @@ _NO_ATTRIBUTES = _hash_json({})
 def _hash_settings(settings: CognitoSettings) -> str:
     """Return a digest of the settings that determine what is written; permissions are not stored, so not included."""
     grants = {name: [grant.groups, grant.staff, grant.superuser] for name, grant in settings.groups.items()}
-    options = [settings.mirror_groups and (settings.mirror_prefix or True), settings.groups_claim]
+    options: list[Any] = [settings.mirror_groups and (settings.mirror_prefix or True), settings.groups_claim]
+    options += [settings.user_adapter, get_other_claims(settings)] if settings.user_adapter else []
     return _hash_json([grants, *options, dict(settings.attributes)])

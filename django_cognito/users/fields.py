@@ -3,7 +3,8 @@
 import logging
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist, ValidationError
+from django.contrib.auth.base_user import BaseUserManager
+from django.core.exceptions import FieldDoesNotExist, MultipleObjectsReturned, ObjectDoesNotExist, ValidationError
 from django.db import router
 from django.db.models import BooleanField, EmailField, F, Field, JSONField, UniqueConstraint, URLField
 
@@ -18,7 +19,8 @@ def set_field_from_claim(user: Any, name: str, value: Any) -> bool:
     """Set the field `name` from a mapped claim and return whether its value changed.
 
     A value that is invalid, or that another user has in a unique field, is ignored with a warning that does not contain
-    it. Text that is too long is truncated, except email addresses and URLs.
+    it. Text that is too long is truncated, except email addresses and URLs. Email address and username are normalized
+    by the rules of the user model.
     """
     try:
         value = _clean_value(user._meta.get_field(name), value, user)
@@ -44,7 +46,8 @@ def has_claim_value(user: Any, name: str, value: Any) -> bool:
 def try_set_unique(user: Any, name: str, value: Any) -> bool:
     """Set the field `name` to this value if the model's unique fields and constraints allow it; return whether they do.
 
-    One query for each of them, in the database that is written to.
+    One query for each of them, in the database that is written to. A username must also be free by the model's own
+    `get_by_natural_key`, which may ignore case: otherwise a local login would find two users.
     """
     before = getattr(user, name)
     others = {field.name for field in user._meta.fields} - {name}
@@ -64,9 +67,32 @@ def try_set_unique(user: Any, name: str, value: Any) -> bool:
         if is_read_elsewhere and is_unique:
             rows = field.model._base_manager.using(using).filter(**{name: getattr(user, name)})
             is_free = not rows.exclude(pk=user.pk).exists()
+    if is_free and name == user.USERNAME_FIELD:
+        is_free = not _has_namesake(user, using)
     if not is_free:
         setattr(user, name, before)
     return is_free
+
+
+def _has_namesake(user: Any, using: str) -> bool:
+    """Return whether the model's `get_by_natural_key` returns another user for the username. No query for Django's."""
+    manager = type(user)._default_manager.db_manager(using)
+    get_user = getattr(type(manager), "get_by_natural_key", BaseUserManager.get_by_natural_key)
+    if get_user is BaseUserManager.get_by_natural_key:  # equality in the database, as the unique field
+        return False
+    try:
+        return bool(manager.get_by_natural_key(user.get_username()).pk != user.pk)
+    except ObjectDoesNotExist:
+        return False
+    except MultipleObjectsReturned:
+        return True
+
+
+def normalize_email(user: Any, value: str) -> str:
+    """Return an email address as the manager of the user model stores it; `user` may be the model."""
+    manager = user._meta.default_manager
+    normalized: str = getattr(manager, "normalize_email", BaseUserManager.normalize_email)(value)
+    return normalized
 
 
 def get_email_field(user: Any) -> "Field[Any, Any] | None":
@@ -98,6 +124,10 @@ def _clean_value(field: "Field[Any, Any]", value: Any, user: Any) -> Any:
     if isinstance(field, BooleanField) and isinstance(value, str):
         # Cognito's attributes are strings, and so are the booleans in userInfo.
         value = _TRUTH.get(value.lower(), value)
+    if isinstance(value, str):
+        email = get_email_field(user)
+        value = normalize_email(user, value) if email is not None and field.name == email.name else value
+        value = user.normalize_username(value) if field.name == user.USERNAME_FIELD else value
     # A truncated email address may be the address of another user.
     if isinstance(value, str) and field.max_length and not isinstance(field, EmailField | URLField):
         value = value[: field.max_length]

@@ -7,7 +7,6 @@ Must not depend on requests or sessions.
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -17,7 +16,6 @@ from django.db.models import QuerySet
 
 from ..authorization import group_mapping as cognito_groups
 from ..authorization.group_expiry import expire_remembered_groups, is_expired, remembered_groups
-from ..authorization.memberships import apply_grants
 from ..authorization.rights import Rights, set_rights
 from ..conf.loading import get_pool_registry
 from ..conf.pool_registry import PoolRegistry
@@ -26,19 +24,15 @@ from ..core import AccessToken, ClientToken, IdToken
 from ..core.errors import SignInError, TokenError
 from ..db.transactions import retry_conflicts, write_transaction
 from ..models import DIGEST_FIELDS, CognitoUser
-from ..signals import account_linked, send_on_commit
-from .accounts import create_account, find_account_by_email
-from .claim_sources import IdentityClaims, UserChanges, changes_from, claims_from_tokens
-from .contact_claims import protect_local_values, put_attributes, record_verified
+from .adapter import find_account
+from .claim_sources import IdentityClaims, claims_from_tokens
+from .link_writes import Link, get_changes, insert_link, links_for_write, update_link
 from .lookup import LinkSnapshot, fetch_link, get_read_alias
 from .request_writes import note_write
 from .save_protection import protect_unread_changes
 
 Token = AccessToken | IdToken | ClientToken
-Link = CognitoUser | LinkSnapshot  # the second has only the fields that every request needs, and the user
-
 _MAX_ATTEMPTS = 3  # parallel first requests: the second attempt reads the row that the other request inserted
-_EPOCH = datetime.fromtimestamp(0, UTC)  # the moment of a new link row: every source is more recent
 
 
 def read_user(
@@ -104,7 +98,7 @@ def _reapply_to_link(link: Link, identity: IdentityClaims, settings: CognitoSett
     """Apply the claims to an existing link, which another writer may delete meanwhile; never create one."""
     if not _write_without_lock(link, identity, settings):
         with suppress(CognitoUser.DoesNotExist), write_transaction():
-            _update_link(link, identity, settings)
+            update_link(link, identity, settings)
 
 
 def link_to_user(identity: IdentityClaims, user: Any, settings: CognitoSettings) -> None:
@@ -128,7 +122,7 @@ def _find_or_link(identity: IdentityClaims, user_pk: Any, settings: CognitoSetti
             user = _users_for_write().select_for_update().filter(pk=user_pk).first()
             if user is None:
                 raise SignInError("the user who links an account was deleted", code="link_interrupted")
-            return _insert_link(identity, user, settings)
+            return insert_link(identity, user, settings)
     except IntegrityError:  # another request was faster
         return _fetch_link_after_conflict(identity)
 
@@ -146,10 +140,10 @@ def update_users(identities: Iterable[IdentityClaims], *, create: bool = False) 
 
 def _update_page(page: Mapping[tuple[str, str], IdentityClaims], create: bool, pools: PoolRegistry) -> int:
     """Write a page in one transaction, after all its rows are locked; return how many users changed."""
-    rows = _links_for_write().filter(user_pool_id__in={pool for pool, _ in page}, sub__in=[sub for _, sub in page])
+    rows = links_for_write().filter(user_pool_id__in={pool for pool, _ in page}, sub__in=[sub for _, sub in page])
     links = {(row.user_pool_id, row.sub): row for row in rows.select_related("user").order_by("pk")}
     by_pool = {pool: pools.for_token(pool) for pool, _ in page}
-    changes = {key: _get_changes(row, page[key], by_pool[key[0]]) for key, row in links.items() if key in page}
+    changes = {key: get_changes(row, page[key], by_pool[key[0]]) for key, row in links.items() if key in page}
     changed = [(links[key], page[key], change.is_moments_only) for key, change in changes.items() if change is not None]
     new = [(None, page[key], False) for key in sorted(page.keys() - links.keys()) if create]
     if not changed and not new:
@@ -158,7 +152,7 @@ def _update_page(page: Mapping[tuple[str, str], IdentityClaims], create: bool, p
     with write_transaction():
         if changed:
             # All links first, then their users: the lock order of all writers, as a user may have several links.
-            locked = _links_for_write().select_for_update().filter(pk__in=[link.pk for link, *_ in changed])
+            locked = links_for_write().select_for_update().filter(pk__in=[link.pk for link, *_ in changed])
             list(locked.order_by("pk").values_list("pk"))
             owners = _users_for_write().select_for_update().filter(pk__in={link.user_id for link, *_ in changed})
             list(owners.order_by("pk").values_list("pk"))
@@ -167,10 +161,6 @@ def _update_page(page: Mapping[tuple[str, str], IdentityClaims], create: bool, p
                 _apply_with_retry(link, identity, by_pool[identity.user_pool_id])
                 count += not is_minor
     return count
-
-
-def _links_for_write() -> QuerySet[CognitoUser]:
-    return CognitoUser.objects.using(router.db_for_write(CognitoUser))
 
 
 def _users_for_write() -> QuerySet[Any]:
@@ -188,11 +178,6 @@ def _fetch_link(identity: IdentityClaims) -> LinkSnapshot | None:
 def _fetch_link_for_write(identity: IdentityClaims) -> LinkSnapshot | None:
     """Return the link from the database for writes."""
     return fetch_link(identity.user_pool_id, identity.sub, router.db_for_write(CognitoUser))
-
-
-def _get_changes(link: Link, identity: IdentityClaims, settings: CognitoSettings) -> UserChanges | None:
-    """Return what `identity` changes; None if nothing, or if the user is disabled on this site."""
-    return changes_from(identity, link, settings) if link.user.is_active else None
 
 
 def _fetch_link_after_conflict(identity: IdentityClaims) -> Link | None:
@@ -225,25 +210,16 @@ def _write_claims(link: Link | None, identity: IdentityClaims, settings: Cognito
         return link
     with write_transaction():
         if link is not None:
-            written = _update_link(link, identity, settings)
+            written = update_link(link, identity, settings)
         else:
-            account = find_account_by_email(identity, settings)
-            if account is None and not settings.create_users:
-                message = "no user of this site is linked to this token, and CREATE_USERS is off"
-                raise TokenError(message, code="user_unknown")
-            if account is not None and not settings.linking_keeps_password:
-                # The account may have been created by another user, who has its password. This ends their sessions
-                # too: a session contains a hash of the password.
-                account.set_unusable_password()
-                account.save()
-            written = _insert_link(identity, account, settings)
+            written = insert_link(identity, find_account(identity, settings), settings)
     note_write(identity)
     return written
 
 
 def _write_without_lock(link: Link, identity: IdentityClaims, settings: CognitoSettings) -> bool:
     """Write the changes that need no lock: the moments, if the row is still as read. Return whether none are left."""
-    changes = _get_changes(link, identity, settings)
+    changes = get_changes(link, identity, settings)
     if changes is None:
         return True
     if not changes.is_moments_only:
@@ -256,43 +232,3 @@ def _write_without_lock(link: Link, identity: IdentityClaims, settings: CognitoS
         setattr(link, name, value)
     note_write(identity)
     return True
-
-
-def _insert_link(identity: IdentityClaims, owner: Any, settings: CognitoSettings) -> CognitoUser:
-    """Insert a link to `owner`, who is updated; to a new user if `owner` is None."""
-    link = CognitoUser(user_pool_id=identity.user_pool_id, sub=identity.sub, username=identity.username, as_of=_EPOCH)
-    changes = changes_from(identity, link, settings)
-    assert changes is not None  # noqa: S101 - every source is more recent than an empty row
-    link.user = owner or create_account(identity, changes.attributes)
-    if owner:
-        protect_local_values(link, settings)
-        send_on_commit(account_linked, link, router.db_for_write(CognitoUser))
-    else:
-        record_verified(link, changes.attributes, changes.verified, settings)
-        changes = changes._replace(attributes={}, verified={})
-    _write_changes(link, changes, settings)
-    return link
-
-
-def _update_link(link: Link, identity: IdentityClaims, settings: CognitoSettings) -> CognitoUser:
-    """Write `identity` to the locked link row and return the row; another writer may have changed it first."""
-    # The user's row is locked too: a writer of another link of the user may change it.
-    locked = _links_for_write().select_for_update().select_related("user").get(pk=link.pk)
-    changes = _get_changes(locked, identity, settings)
-    if changes is not None:
-        _write_changes(locked, changes, settings)
-    return locked
-
-
-def _write_changes(link: CognitoUser, changes: UserChanges, settings: CognitoSettings) -> None:
-    """Write `changes` to the user and the link row, and apply the grants of the groups."""
-    user: Any = link.user
-    for name, digest in changes.digests.items():
-        setattr(link, name, digest)
-    link.groups, link.as_of = list(changes.groups), changes.moment
-    changed = put_attributes(link, changes.attributes, changes.verified, settings)
-    link.save()
-    if changes.are_grants_due:
-        changed += apply_grants(link, cognito_groups.get_grants(changes.groups, settings))
-    if changed:
-        user.save(update_fields=changed)

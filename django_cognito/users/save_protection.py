@@ -80,7 +80,7 @@ def protect_unread_changes(user: Model, *, hidden: Iterable[str] = ()) -> None:
     """
     current = vars(user)
     names = [field.attname for field in user._meta.concrete_fields if not field.primary_key]
-    values = {name: _freeze(current[name]) for name in names if name in current}
+    values = {name: freeze_value(current[name]) for name in names if name in current}
     _set_snapshot(user, _Snapshot(type(user)._meta.concrete_model or type(user), user.pk, values, frozenset(hidden)))
 
 
@@ -136,7 +136,7 @@ def _read_unread_changes(instance: Model, raw: bool, using: str, update_fields: 
     current = vars(instance)
     values = {}
     for name in unchanged:
-        values[name] = snapshot.values[name] if name in snapshot.hidden else _freeze(getattr(row, name))
+        values[name] = snapshot.values[name] if name in snapshot.hidden else freeze_value(getattr(row, name))
         if current[name] != getattr(row, name):
             setattr(instance, name, getattr(row, name))
     _set_snapshot(instance, _with_values(snapshot, values))
@@ -189,7 +189,7 @@ def _with_values(snapshot: _Snapshot, values: Mapping[str, Any]) -> _Snapshot:
     return _Snapshot(snapshot.model, snapshot.pk, values, snapshot.hidden)
 
 
-def _freeze(value: Any) -> Any:
+def freeze_value(value: Any) -> Any:
     """Return a value that stays as it is when `value` is changed in place."""
     if type(value) in _IMMUTABLE_TYPES:
         return value

@@ -15,7 +15,7 @@ from django.db.models.signals import pre_delete, pre_save
 from ..authorization.memberships import apply_grants
 from ..conf.loading import get_pool_registry
 from ..models import CognitoLogin, CognitoUser, FormerLink
-from ..signals import account_linked, account_unlinked, send_on_commit
+from ..signals import account_linked, account_unlinked, send_groups_changed, send_on_commit
 from .contact_claims import protect_local_values
 
 _DIGESTS = ("access_digest", "id_digest", "user_info_digest", "directory_digest")
@@ -83,6 +83,7 @@ def _on_save(instance: CognitoUser, using: str, raw: bool = False, update_fields
             vars(instance).update(changed)
             CognitoUser.objects.using(using).filter(pk=instance.pk).update(user_id=instance.user_id, **changed)
             send_on_commit(account_linked, instance, using)
+            send_groups_changed(instance, (), using)
 
 
 def _revoke_link(instance: CognitoUser, user_id: Any, using: str) -> bool:
@@ -101,5 +102,7 @@ def _revoke_link(instance: CognitoUser, user_id: Any, using: str) -> bool:
             other.save(update_fields=["verified_attributes"])
         CognitoLogin.objects.using(using).filter(cognito_user=link).delete()
         FormerLink.objects.using(using).create(user=user, user_pool_id=link.user_pool_id, sub=link.sub)
+        groups, link.groups = link.groups, []  # of the object, not of the row: a link that moves keeps its groups
+        send_groups_changed(link, groups, using)
         send_on_commit(account_unlinked, link, using)
     return True

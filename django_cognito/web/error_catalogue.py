@@ -116,6 +116,14 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "at_hash_mismatch": ErrorEntry((401,), _("The access token and the ID token were not issued together.")),
     "token_mismatch": ErrorEntry((401,), _("The access token and the ID token are not of the same sign-in.")),
     "token_revoked": REJECTED_TOKEN,
+    "account_not_linkable": ErrorEntry(
+        (401,),
+        _("The account for this user cannot be used."),
+        _("Your account on this site cannot be used with this sign-in."),
+        _("Contact the site administrator."),
+        "find_user of USER_ADAPTER returned a user who is staff, or who has or had a link in the user pool",
+        RetryMode.SWITCH_ACCOUNT,
+    ),
     "user_unknown": ErrorEntry(
         (401,),
         _("There is no account for this user."),

@@ -10,11 +10,8 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.contrib import auth
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
-from django.utils.functional import LazyObject
 
-from ..authorization.group_expiry import acheck_session, check_session
 from ..authorization.rights import NO_RIGHTS, Rights, get_rights, set_rights
 from ..aws.request_aws import Aws
 from ..conf.loading import get_pool_registry
@@ -24,7 +21,7 @@ from ..models import CognitoLogin
 from ..sessions import refresh
 from ..sessions import store as login_session
 from ..sessions.outage import get_user_in_outage, resolve_view
-from ..sessions.session_user import reload_user
+from ..sessions.session_user import aload_user, load_user, reload_user
 from ..users.provisioning import Token, get_token_rights
 from .pool_selection import ais_pool_accepted, is_pool_accepted
 
@@ -67,6 +64,18 @@ class RequestCognito:
         if self._failure is not None:
             raise self._failure
         return self._token
+
+    @property
+    def id_token(self) -> IdToken | None:
+        """The verified ID token of the same sign-in as `token`; None if the request has none. No query.
+
+        In a session it is the stored ID token, which is refreshed with the access token. With a bearer token it is that
+        token if it is an ID token, otherwise the one of `X-Cognito-Id-Token`.
+        Raises CognitoUnavailableError as `token` does.
+        """
+        token = self.token
+        raw = "" if token is None else self._id_token()
+        return login_session.read_verified_id_token(token.user_pool_id, raw) if token is not None and raw else None
 
     @property
     def raw(self) -> str:
@@ -138,7 +147,7 @@ class RequestCognito:
         session = self._request.session
         self.logins_set_aside = session.get(login_session.SET_ASIDE_KEY, ())
         if login_session.SESSION_KEY not in session:
-            return _load_user(session, lazy_user)
+            return load_user(session, lazy_user)
         if self._failure is not None and self._user is None:
             raise self._failure
         was_loaded = _is_user_loaded(self._request)
@@ -150,8 +159,8 @@ class RequestCognito:
             try:
                 login = refresh.ensure_fresh(before)
             except CognitoUnavailableError as failure:
-                return self._enter_outage(_load_user(session, lazy_user), before, failure)
-            user = _load_user(session, lazy_user)
+                return self._enter_outage(load_user(session, lazy_user), before, failure)
+            user = load_user(session, lazy_user)
             if _is_owner(user, login) and (was_loaded or login.version != before.version):
                 reload_user(session, user)
             return self._accept(user, login)
@@ -164,7 +173,7 @@ class RequestCognito:
         session = self._request.session
         self.logins_set_aside = await session.aget(login_session.SET_ASIDE_KEY, ())
         if not await session.ahas_key(login_session.SESSION_KEY):
-            return await _aload_user(session, get_user)
+            return await aload_user(session, get_user)
         if self._failure is not None and self._user is None:
             raise self._failure
         was_loaded = _is_user_loaded(self._request)
@@ -176,9 +185,9 @@ class RequestCognito:
             try:
                 login = await refresh.aensure_fresh(before)
             except CognitoUnavailableError as failure:
-                user = await _aload_user(session, get_user)
+                user = await aload_user(session, get_user)
                 return await sync_to_async(self._enter_outage)(user, before, failure)
-            user = await _aload_user(session, get_user)
+            user = await aload_user(session, get_user)
             if _is_owner(user, login) and (was_loaded or login.version != before.version):
                 await sync_to_async(reload_user)(session, user)
             return self._accept(user, login)
@@ -261,26 +270,6 @@ def make_auser(user: Any) -> Callable[[], Awaitable[Any]]:
         return user
 
     return auser
-
-
-def _load_user(session: SessionBase, lazy_user: Any) -> Any:
-    """Load Django's user. Remove its stored groups that have expired, if the check recorded in the session is due.
-
-    Return the user inside Django's lazy object, so that attributes are set on the user itself.
-    """
-    is_authenticated = lazy_user.is_authenticated
-    user = lazy_user._wrapped if isinstance(lazy_user, LazyObject) else lazy_user
-    if is_authenticated:
-        check_session(session, user)
-    return user
-
-
-async def _aload_user(session: SessionBase, get_user: Callable[[], Awaitable[Any]]) -> Any:
-    """Async version of `_load_user`."""
-    user = await get_user()
-    if user.is_authenticated:
-        await acheck_session(session, user)
-    return user
 
 
 def _is_owner(user: Any, login: CognitoLogin) -> bool:

@@ -12,6 +12,7 @@ from django.conf import settings as django_settings
 from django.http import JsonResponse
 
 from ..core.errors import CognitoError, CognitoUnavailableError, CredentialsError, TokenError, TokenUseError
+from ..users import UserRefusedError
 from ..users.rejected_tokens import describe_claim
 from .error_catalogue import (
     CATALOGUE,
@@ -46,7 +47,7 @@ class ErrorResponse:
 def error_response_for(error: CognitoError) -> ErrorResponse:
     """Return the response to `error`: 401 with a challenge, 403, 503 with Retry-After, or 400.
 
-    The status follows from the error's class, the sentence from its code.
+    The status follows from the error's class, the sentence from its code, or from a USER_ADAPTER's own error.
     """
     if isinstance(error, CognitoUnavailableError):
         return ErrorResponse(503, error.code, UNAVAILABLE.sentence, {"Retry-After": str(error.retry_after)})
@@ -60,6 +61,8 @@ def error_response_for(error: CognitoError) -> ErrorResponse:
 
 
 def _get_token_sentence(error: TokenError) -> Any:
+    if isinstance(error, UserRefusedError):
+        return error.sentence
     if isinstance(error, TokenUseError):
         # The type may be unverified: it selects one of two fixed sentences.
         token_use = error.unverified if error.actual is None else error.actual

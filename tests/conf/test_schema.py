@@ -45,6 +45,7 @@ VALIDATORS: dict[str, Validator | str] = {
     "DOCS_CLIENT_ID": TEXT_OR_EMPTY,
     "CREATE_USERS": BOOLEAN,
     "USERNAME": TEXT,
+    "USER_ADAPTER": TEXT_OR_EMPTY,
     "ATTRIBUTES": "a dict from Django's field names to claim names",
     "PROFILE_SOURCE": "'id_token' or 'userinfo'",
     "LINK_BY_VERIFIED_EMAIL": BOOLEAN,

@@ -33,19 +33,57 @@ class UniqueEmailUser(AbstractUser):
         ]
 
 
+class CaseInsensitiveManager(BaseUserManager):
+    """A manager whose local logins ignore the case of the username."""
+
+    def get_by_natural_key(self, username: str | None) -> Any:
+        """Return the user with this name in any case."""
+        return self.get(name__iexact=username)
+
+
 class NamelessUser(AbstractBaseUser):
-    """Has a nickname of at most eight characters, no email address, and staff status by a property."""
+    """Has a nickname of at most eight characters, no email address, and staff status by a property.
+
+    Local logins ignore the case of the name.
+    """
 
     name = models.TextField(unique=True)
     nickname = models.CharField(max_length=8, null=True, unique=True)  # noqa: DJ001 - for the sake of unique
 
     USERNAME_FIELD = "name"
-    objects = BaseUserManager()
+    objects = CaseInsensitiveManager()
 
     @property
     def is_staff(self) -> bool:
         """Return whether this is "root", as in Django's documentation."""
         return self.name == "root"
+
+
+class Organisation(models.Model):
+    """A tenant."""
+
+    name = models.CharField(max_length=50, unique=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StrictEmailManager(BaseUserManager):
+    """A manager with a rule of its own: email addresses are lower case."""
+
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        """Return the address in lower case."""
+        return (email or "").lower()
+
+
+class TenantUser(AbstractUser):
+    """Has a required organisation, which follows from a claim, and short email addresses in lower case."""
+
+    organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT)
+    email = models.EmailField(max_length=40, unique=True)
+
+    objects = StrictEmailManager()
 
 
 class ShoutedField(models.CharField):

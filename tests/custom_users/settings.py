@@ -22,7 +22,10 @@ ATTRIBUTES = {
     "UniqueEmailUser": {"email": "email", "first_name": "given_name"},
     "NamelessUser": {"nickname": "nickname"},
     "MemberUser": {},
+    "TenantUser": {"email": "email"},
 }
 COGNITO = {**_COGNITO, "ATTRIBUTES": ATTRIBUTES[os.environ["USER_MODEL"]]}
+if os.environ["USER_MODEL"] == "TenantUser":
+    COGNITO["USER_ADAPTER"] = "tests.custom_users.adapters.TenantAdapter"
 # A second database for routers. Its engine differs from the first one if that is PostgreSQL.
 DATABASES["elsewhere"] = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}

@@ -42,6 +42,9 @@ PAGES = {
     "wrong_issuer": Page("sign-in failed"),
     "user_inactive": Page("is disabled", "Sign in with another account", is_password_required=True),
     "user_unknown": Page("no account for you", "Sign in with another account", is_password_required=True),
+    "account_not_linkable": Page(
+        "cannot be used with this sign-in", "Sign in with another account", is_password_required=True
+    ),
     "tenant_unknown": Page("no sign-in at this URL", link=None),
     "invalid_parameter": Page("not valid"),
     "sign_in_too_old": Page("sign in again for this", is_password_required=True),

@@ -8,8 +8,12 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +74,13 @@ class NewProject:
             self.run("manage.py", "migrate", "--verbosity=0")
         return self
 
+    def replace_texts(self, texts: Mapping[str, str]) -> None:
+        """Replace the URLs and ports of a page in all files of the project, for servers on other ports."""
+        for path in self.folder.rglob("*.*"):
+            if path.suffix in {".html", ".js", ".mjs", ".py", ".yaml"}:
+                text = path.read_text()
+                path.write_text(re.sub("|".join(map(re.escape, texts)), lambda match: texts[match[0]], text))
+
     def run(self, *arguments: str) -> str:
         """Run Python with these arguments in the folder; return its output."""
         process = subprocess.run(
@@ -93,6 +104,22 @@ class NewProject:
         output = self.run("-c", f"{_PREAMBLE}with trusted_keys():\n{body}\nprint('RESULT', json.dumps(result))")
         return json.loads(output.rpartition("RESULT ")[2])
 
+    @contextmanager
+    def serve(self, port: int) -> Iterator[None]:
+        """Run the site on a port of 127.0.0.1."""
+        command = [sys.executable, "manage.py", "runserver", "--noreload", f"127.0.0.1:{port}"]
+        server = subprocess.Popen(command, cwd=self.folder, env=self.environment, stderr=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 60
+            while not _is_listening(port):
+                assert server.poll() is None, "the site stopped at its start"
+                assert time.monotonic() < deadline, "the site did not start in 60 seconds"
+                time.sleep(0.05)
+            yield
+        finally:
+            server.terminate()
+            server.wait(timeout=10)
+
     def _add_blocks(self, blocks: list[tuple[str, str]]) -> None:
         for name, text in blocks:
             file = self.folder / name
@@ -106,6 +133,12 @@ class NewProject:
 def _read_file_blocks(page: Path) -> list[tuple[str, str]]:
     """Return path and text of each block of a page that names a file."""
     return _FILE_BLOCK.findall(page.read_text())
+
+
+def _is_listening(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 def _clean_environment() -> dict[str, str]:

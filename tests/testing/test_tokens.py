@@ -1,4 +1,5 @@
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -28,6 +29,19 @@ def test_make_token_for_id_token_has_profile_claims() -> None:
 def test_make_token_derives_sub_from_the_username() -> None:
     subs = [verify(make_token(username=name))[0].sub for name in ("alice", "bob", "alice")]
     assert subs[0] == subs[2] != subs[1]
+
+
+@pytest.mark.parametrize("token_use", ["access", "id"])
+def test_make_token_of_an_email_has_it_as_email_and_a_uuid_as_name(token_use: Any) -> None:
+    token, _ = verify(make_token(token_use=token_use, username="ada@example.com"), token_use=token_use)
+    assert token.username == token.sub == str(UUID(token.sub))
+    assert token.claims.get("email") == ("ada@example.com" if token_use == "id" else None)
+
+
+def test_make_token_of_an_email_accepts_another_cognito_username() -> None:
+    claims = {"cognito:username": "ada@example.com", "email": "a@example.com"}
+    token, _ = verify(make_token(token_use="id", username="ada@example.com", **claims), token_use="id")
+    assert (token.username, token.claims["email"]) == ("ada@example.com", "a@example.com")
 
 
 def test_make_token_without_username_is_a_client_token() -> None:

@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user, get_user_model
 from django.core.checks import run_checks
-from django.test import Client
+from django.db import IntegrityError
+from django.test import Client, TestCase
 
 from django_cognito.authorization.rights import get_rights
+from django_cognito.core.errors import TokenError
 from django_cognito.models import CognitoUser, FormerLink
+from django_cognito.signals import user_synced
+from django_cognito.testing import make_token, sign_in, trusted_keys
 from django_cognito.users import linking
 from django_cognito.users.authentication import authenticate
 from django_cognito.users.lookup import fetch_link
@@ -157,6 +161,47 @@ class EmailUser:
         user.save()
         assert (model.objects.get().photo.name, bytes(model.objects.get().seal)) == ("c.png", b"c")
 
+    @pytest.mark.parametrize("token_use", ["id", "access"])
+    def test_email_is_normalized_by_the_manager(self, user_from_token, token_use) -> None:
+        user_from_token(token_use=token_use, at=-10, email="Alice@EXAMPLE.com")
+        user = user_from_token(token_use="id", at=-5, email="Alice@Example.COM")
+        assert user.email == "Alice@example.com"
+
+    def test_email_in_another_spelling_is_no_change(self, user_from_token, writes) -> None:
+        user_from_token(token_use="id", at=-10, email="alice@example.com")
+        with writes(1):  # the link row
+            user_from_token(token_use="id", at=-5, email="alice@EXAMPLE.com")
+
+    def test_email_of_another_user_in_another_spelling_is_not_used(self, user_from_token) -> None:
+        get_user_model().objects.create(email="alice@example.com")
+        assert user_from_token(token_use="id", email="alice@EXAMPLE.COM").email.endswith(".invalid")
+
+    def test_returning_user_without_a_link_gets_another_placeholder(self, user_from_token) -> None:
+        first = user_from_token()
+        link_of(first).delete()
+        second = user_from_token(at=5)
+        assert first != second
+        assert second.email != first.email
+        assert second.email.endswith("@eu-west-1_testpool1.invalid")
+
+    def test_username_claim_is_the_email_without_an_attribute(self, user_from_token, cognito) -> None:
+        cognito(USERNAME="email", ATTRIBUTES={})
+        assert user_from_token(token_use="id").get_username() == "alice@example.com"
+
+    def test_username_claim_replaces_the_placeholder_email_once(self, user_from_token, cognito) -> None:
+        cognito(USERNAME="email", ATTRIBUTES={})
+        assert user_from_token(at=-10).email.endswith(".invalid")
+        assert user_from_token(token_use="id", at=-5).email == "alice@example.com"
+        assert user_from_token(token_use="id", email="new@example.com").email == "alice@example.com"
+
+    def test_email_as_username_of_the_test_kit(self, client) -> None:
+        with trusted_keys():
+            user = sign_in(client, "Ada@example.com")
+            assert user.get_username() == "Ada@example.com"
+            assert link_of(user).username == link_of(user).sub
+            raw = make_token(username="Ada@example.com")
+            assert authenticate(raw)[0] == user
+
 
 class UniqueEmailUser:
     __test__ = True
@@ -204,6 +249,65 @@ class NamelessUser:
         user = user_from_token("admins")
         assert user.is_staff is False
         user_from_token(at=5)
+
+    def test_name_that_a_local_login_takes_as_equal_gets_a_suffix(self, user_from_token) -> None:
+        local = get_user_model().objects.create(name="ALICE")
+        user = user_from_token()
+        assert user.name == f"alice-{link_of(user).sub[:8]}"
+        assert get_user_model().objects.get_by_natural_key("alice") == local
+
+    def test_mapped_name_that_a_local_login_takes_as_equal_is_not_used(self, user_from_token, cognito) -> None:
+        cognito(ATTRIBUTES={"name": "nickname"})
+        get_user_model().objects.create(name="AL")
+        assert user_from_token(token_use="id", nickname="al").name == "alice"
+
+    def test_two_users_whom_a_local_login_takes_as_equal_are_namesakes(self, user_from_token) -> None:
+        for name in ("ALICE", "Alice"):
+            get_user_model().objects.create(name=name)
+        assert user_from_token().name.startswith("alice-")
+
+    def test_mapped_username_is_normalized(self, user_from_token, cognito) -> None:
+        cognito(ATTRIBUTES={"name": "nickname"})
+        assert user_from_token(token_use="id", nickname="\uff21l").name == "Al"
+
+
+class TenantUser:
+    __test__ = True
+
+    def test_required_field_of_a_new_user_is_filled_from_a_claim(self, user_from_token) -> None:
+        user = user_from_token(token_use="id", **{"custom:tenant": "acme"})
+        assert user.organisation.name == "acme"
+
+    def test_first_token_without_the_claim_is_refused(self, user_from_token) -> None:
+        with pytest.raises(TokenError) as caught:
+            user_from_token()
+        assert caught.value.code == "site.no_tenant"
+        assert not get_user_model().objects.exists()
+
+    def test_required_field_without_an_adapter_is_an_integrity_error(self, user_from_token, cognito) -> None:
+        cognito(USER_ADAPTER="")
+        with pytest.raises(IntegrityError):
+            user_from_token()
+
+    def test_relation_follows_the_claim_and_is_reported_by_key(self, user_from_token) -> None:
+        user_from_token(token_use="id", at=-10, **{"custom:tenant": "acme"})
+        received: list[Any] = []
+        receive = lambda changes, **_: received.append(changes)  # noqa: E731
+        user_synced.connect(receive)
+        with TestCase.captureOnCommitCallbacks(execute=True):
+            user = user_from_token(token_use="id", **{"custom:tenant": "zen"})
+        user_synced.disconnect(receive)
+        keys = {item.name: item.pk for item in models.Organisation.objects.all()}
+        assert user.organisation.name == "zen"
+        assert received == [{"organisation": (keys["acme"], keys["zen"])}]
+
+    def test_own_normalize_email_of_the_manager_is_used(self, user_from_token) -> None:
+        user = user_from_token(token_use="id", email="Alice@Example.COM", **{"custom:tenant": "acme"})
+        assert user.email == "alice@example.com"
+
+    def test_placeholder_email_fits_a_short_field(self, user_from_token, cognito) -> None:
+        user = user_from_token(**{"custom:tenant": "acme"})
+        assert (len(user.email), user.email.endswith("@eu-west-1_testpool1.invalid")) == (40, True)
 
 
 class ReadsElsewhere:

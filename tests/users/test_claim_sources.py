@@ -36,6 +36,26 @@ def link(at: float = -60, groups: tuple[str, ...] = (), **digests: str) -> Cogni
     return CognitoUser(as_of=THEN + timedelta(seconds=at), groups=list(groups), **digests)
 
 
+def test_repr_of_the_claims_has_no_claim() -> None:
+    claims = claims_from_tokens(identity(email="a@example.com", **{"custom:idp_token": "secret"}), None, SITE)
+    assert claims.claims["custom:idp_token"] == "secret"
+    assert "secret" not in repr(claims)
+    assert "a@example.com" not in repr(claims)
+
+
+def test_claims_of_the_id_token_replace_those_of_the_access_token() -> None:
+    both = claims_from_tokens(access(nickname="a", scope="openid"), identity(nickname="b\0", locale="de"), SITE)
+    assert (both.claims["scope"], both.claims["locale"]) == ("openid", "de")
+    assert "nickname" not in both.claims  # it contains NUL
+
+
+def test_claims_are_plain_copies() -> None:
+    token = identity(identities=[{"providerName": "Google"}])
+    first, second = (claims_from_tokens(token, None, SITE).claims for _ in range(2))
+    first["identities"].append({})
+    assert second["identities"] == [{"providerName": "Google"}]
+
+
 def test_access_token_is_one_source_with_moment_and_groups() -> None:
     claims = claims_from_tokens(access(**{"cognito:groups": ["a", "b"]}), None, SITE)
     assert (claims.user_pool_id, claims.sub, claims.username) == (POOL, "s", "alice")

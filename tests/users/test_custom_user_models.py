@@ -9,10 +9,11 @@ import pytest
 
 from tests.support import source
 
+MODELS = ["EmailUser", "UniqueEmailUser", "NamelessUser", "MemberUser", "TenantUser"]
 CASES = Path(__file__).with_name("custom_user_model_cases.py")
 
 
-@pytest.mark.parametrize("model", ["EmailUser", "UniqueEmailUser", "NamelessUser", "MemberUser"])
+@pytest.mark.parametrize("model", MODELS)
 def test_custom_user_model_passes_its_cases(model: str) -> None:
     command = [
         sys.executable,
@@ -23,7 +24,12 @@ def test_custom_user_model_passes_its_cases(model: str) -> None:
         "--ds=tests.custom_users.settings",
         f"{CASES}::{model}",
     ]
-    options = ["-p", "no:cacheprovider", "-o", "python_classes=EmailUser UniqueEmailUser NamelessUser MemberUser"]
+    options = [
+        "-p",
+        "no:cacheprovider",
+        "-o",
+        f"python_classes={' '.join(MODELS)}",
+    ]
     environment = {**os.environ, "USER_MODEL": model}
     completed = subprocess.run(
         [*command, *options], env=environment, cwd=source.PROJECT_DIRECTORY, capture_output=True, text=True, timeout=120

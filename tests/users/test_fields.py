@@ -4,12 +4,18 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.models import User
+from django.contrib.auth.models import User, UserManager
 from django.db import models
 from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 
-from django_cognito.users.fields import get_email_field, requires_unique_value, set_field_from_claim, try_set_unique
+from django_cognito.users.fields import (
+    get_email_field,
+    normalize_email,
+    requires_unique_value,
+    set_field_from_claim,
+    try_set_unique,
+)
 
 
 def model(*constraints: Any, email: models.Field | None = None, **fields: models.Field) -> Any:
@@ -133,3 +139,55 @@ def test_unique_value_of_another_user_is_not_set() -> None:
     assert try_set_unique(user, "username", "alice")
     assert try_set_unique(user, "username", "bo")
     assert user.username == "bo"
+
+
+# The rules of the user model
+
+
+@pytest.fixture
+def tolerant_logins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let local logins ignore the case and the end of usernames, by the manager."""
+
+    def get_by_natural_key(self: Any, username: str) -> Any:
+        return self.get(username__istartswith=username)
+
+    monkeypatch.setattr(UserManager, "get_by_natural_key", get_by_natural_key, raising=False)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("tolerant_logins")
+@pytest.mark.parametrize("names", [["ALICE"], ["alice-1", "ALICE-2"]])
+def test_username_that_the_manager_takes_for_another_is_not_free(names: list[str]) -> None:
+    for name in names:
+        User.objects.create(username=name)
+    user = User(username="before")
+    assert not try_set_unique(user, "username", "alice")
+    assert user.username == "before"
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("tolerant_logins")
+def test_username_of_no_other_user_is_free_for_the_manager() -> None:
+    User.objects.create(username="BOB")
+    assert try_set_unique(User.objects.create(username="Alice"), "username", "ALICE")
+    assert try_set_unique(User(), "username", "eve")
+
+
+@pytest.mark.django_db
+def test_username_check_of_djangos_manager_makes_one_query(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        assert try_set_unique(User(), "username", "alice")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("name", "value"), [("username", "\uff21lice"), ("email", "Alice@EXAMPLE.com")])
+def test_claim_is_normalized_before_it_is_compared_and_set(name: str, value: str) -> None:
+    user = User(username="x")
+    assert set_field_from_claim(user, name, value)
+    assert getattr(user, name) == {"username": "Alice", "email": "Alice@example.com"}[name]
+    assert not set_field_from_claim(user, name, value)
+
+
+def test_model_whose_manager_has_no_rule_uses_djangos() -> None:
+    user = model(email=models.EmailField(), name=models.CharField(max_length=9))
+    assert normalize_email(user, "A@EXAMPLE.com") == "A@example.com"

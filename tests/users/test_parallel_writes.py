@@ -14,7 +14,7 @@ from django.db import connection
 from django_cognito.authorization.group_expiry import expire_all_remembered_groups, expire_remembered_groups
 from django_cognito.conf.loading import get_settings
 from django_cognito.core.directory import DirectoryUser
-from django_cognito.core.errors import SignInError
+from django_cognito.core.errors import SignInError, TokenError
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.users import linking, provisioning
 from django_cognito.users.claim_sources import claims_from_directory
@@ -103,6 +103,25 @@ def test_parallel_users_with_one_verified_email_link_one_account(user_from_token
     users = at_once(calls)
     assert len({user.pk for user in users}) == THREADS
     assert CognitoUser.objects.filter(user=local).count() == 1
+
+
+@pytest.mark.needs("database_server")
+@pytest.mark.parametrize("is_one_user", [True, False])
+def test_parallel_requests_for_one_account_of_the_adapter_link_once(user_from_token, cognito, is_one_user) -> None:
+    cognito(USER_ADAPTER="tests.users.test_adapter.ByEmployee")
+    local = User.objects.create_user("local", last_name="E7")
+    employee = {"custom:employee": "E7"}
+
+    def first_token(number: int) -> Any:
+        try:
+            return user_from_token(token_use="id", username="alice" if is_one_user else f"user{number}", **employee)
+        except TokenError as error:
+            return error.code
+
+    results = at_once([partial(first_token, number) for number in range(THREADS)])
+    refused = [] if is_one_user else ["account_not_linkable"] * (THREADS - 1)
+    assert sorted(map(str, results)) == sorted([*refused, *["local"] * (THREADS - len(refused))])
+    assert [link.user for link in CognitoUser.objects.all()] == [local]
 
 
 @pytest.mark.needs("database_server")

@@ -111,6 +111,83 @@ def test_username_is_set_only_once(user_from_token, cognito) -> None:
     assert user_from_token(token_use="id", preferred_username="Bo", at=1).username == "Al"
 
 
+# USERNAME of a user whose first token does not have the claim
+
+
+def test_first_token_with_the_claim_replaces_the_placeholder_once(user_from_token, cognito) -> None:
+    cognito(USERNAME="email")
+    assert user_from_token(at=-10).username == "alice"
+    assert user_from_token(token_use="id", at=-5, email="ada@example.com").username == "ada@example.com"
+    assert user_from_token(token_use="id", email="new@example.com").username == "ada@example.com"
+    assert User.objects.get().username == "ada@example.com"
+
+
+def test_claim_replaces_the_placeholder_without_other_attributes(user_from_token, cognito) -> None:
+    cognito(USERNAME="preferred_username", ATTRIBUTES={})
+    user_from_token(at=-10)
+    assert user_from_token(token_use="id", preferred_username="Al").username == "Al"
+
+
+def test_claim_of_another_user_leaves_the_placeholder(user_from_token, cognito, caplog) -> None:
+    cognito(USERNAME="preferred_username")
+    User.objects.create_user("Al")
+    user_from_token(at=-10)
+    assert user_from_token(token_use="id", at=-5, preferred_username="Al").username == "alice"
+    assert "the value of another user" in caplog.text
+    assert user_from_token(token_use="id", preferred_username="Bo").username == "Bo"
+
+
+def test_name_that_an_admin_set_is_not_replaced(user_from_token, cognito) -> None:
+    cognito(USERNAME="preferred_username")
+    User.objects.filter(pk=user_from_token(at=-10).pk).update(username="by hand")
+    assert user_from_token(token_use="id", preferred_username="Al").username == "by hand"
+
+
+def test_suffixed_placeholder_is_replaced(user_from_token, cognito) -> None:
+    cognito(USERNAME="preferred_username")
+    User.objects.create_user("alice")
+    assert user_from_token(at=-10).username.startswith("alice-")
+    assert user_from_token(token_use="id", preferred_username="Al").username == "Al"
+
+
+@pytest.mark.parametrize("username", ["username", "sub"])
+def test_name_from_a_claim_of_every_token_is_never_replaced(user_from_token, cognito, username: str) -> None:
+    cognito(USERNAME=username)
+    name = user_from_token(at=-10).username
+    cognito(USERNAME="preferred_username")
+    assert user_from_token(token_use="id", preferred_username="Al").username == name
+
+
+def test_mapped_username_field_has_no_placeholder(user_from_token, cognito) -> None:
+    cognito(USERNAME="preferred_username", ATTRIBUTES={"username": "nickname"})
+    user_from_token(at=-10)
+    assert user_from_token(token_use="id", preferred_username="Al", nickname="bo").username == "bo"
+    assert link_of(User.objects.get()).placeholder_username == ""
+
+
+def test_unchanged_token_of_a_named_user_makes_one_query(user_from_token, cognito, django_assert_num_queries) -> None:
+    cognito(USERNAME="email")
+    user_from_token(at=-10)
+    user_from_token(token_use="id", at=-5)
+    with django_assert_num_queries(1):
+        user_from_token(token_use="id", at=-5)
+
+
+# Django's own rules
+
+
+def test_email_is_stored_as_the_manager_normalizes_it(user_from_token) -> None:
+    assert user_from_token(token_use="id", email="Alice@EXAMPLE.Com").email == "Alice@example.com"
+
+
+def test_email_of_a_linked_account_is_stored_normalized(user_from_token, local) -> None:
+    assert user_from_token(token_use="id", email="Alice@EXAMPLE.com") == local
+    assert User.objects.get().email == "Alice@example.com"
+
+
+# CREATE_USERS
+
+
 def test_without_create_users_a_new_user_is_rejected(user_from_token, cognito) -> None:
     cognito(CREATE_USERS=False)
     with pytest.raises(TokenError) as raised:

@@ -1,18 +1,12 @@
 """A user over time: repeated tokens write nothing, a change is written once, and older claims change nothing."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
-
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 
 from django_cognito.authorization.rights import get_rights
-from django_cognito.conf.loading import get_settings
-from django_cognito.core.directory import DirectoryUser
 from django_cognito.models import CognitoMembership, CognitoUser
 from django_cognito.users import provisioning
-from django_cognito.users.claim_sources import claims_from_directory
-from tests.support.scenarios.users import GROUPS, NOW, django_groups, link_of
+from tests.support.scenarios.users import GROUPS, NOW, directory_claims, django_groups, link_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("mapped")]
 
@@ -287,7 +281,7 @@ def update_from_directory(user_from_token):
     """`update_from_directory("editors", at=-30)`: apply alice's directory entry of that moment; return the count."""
 
     def update(*groups: str, at: float = 0, create: bool = False, **attributes: str) -> int:
-        return provisioning.update_users([_directory_claims(*groups, at=at, **attributes)], create=create)
+        return provisioning.update_users([directory_claims(*groups, at=at, **attributes)], create=create)
 
     return update
 
@@ -314,7 +308,7 @@ def test_directory_older_than_a_token_changes_nothing(user_from_token, update_fr
 
 
 def test_unchanged_directory_page_makes_one_query_and_no_write(user_from_token, django_assert_num_queries) -> None:
-    page = [_directory_claims("editors", username=f"user{number}", at=-30) for number in range(5)]
+    page = [directory_claims("editors", username=f"user{number}", at=-30) for number in range(5)]
     assert provisioning.update_users(page, create=True) == 5
     with django_assert_num_queries(1):
         assert provisioning.update_users(page) == 0
@@ -322,9 +316,9 @@ def test_unchanged_directory_page_makes_one_query_and_no_write(user_from_token, 
 
 def test_newer_unchanged_directory_page_makes_one_update_per_user(user_from_token, writes) -> None:
     names = [f"user{number}" for number in range(3)]
-    provisioning.update_users([_directory_claims("editors", username=name, at=-30) for name in names], create=True)
+    provisioning.update_users([directory_claims("editors", username=name, at=-30) for name in names], create=True)
     with writes(3):
-        assert provisioning.update_users([_directory_claims("editors", username=name, at=-20) for name in names]) == 0
+        assert provisioning.update_users([directory_claims("editors", username=name, at=-20) for name in names]) == 0
     assert {link.as_of.timestamp() for link in CognitoUser.objects.all()} == {NOW - 20}
 
 
@@ -344,8 +338,8 @@ def test_directory_without_create_users_updates_and_links(user_from_token, updat
     cognito(CREATE_USERS=False, LINK_BY_VERIFIED_EMAIL=True)
     local = User.objects.create_user("local", "alice@example.com")
     page = [
-        _directory_claims(username="bob"),
-        _directory_claims("helpers", email="alice@example.com", email_verified="true"),
+        directory_claims(username="bob"),
+        directory_claims("helpers", email="alice@example.com", email_verified="true"),
     ]
     assert provisioning.update_users(page, create=True) == 1
     local.refresh_from_db()
@@ -363,18 +357,9 @@ def test_error_in_a_directory_page_writes_nothing(user_from_token, failing_on) -
     failing_on("Writers")
     with pytest.raises(RuntimeError):
         provisioning.update_users(
-            [_directory_claims("viewers"), _directory_claims("editors", username="bob")], create=True
+            [directory_claims("viewers"), directory_claims("editors", username="bob")], create=True
         )
     assert not User.objects.exists()
-
-
-def _directory_claims(*groups: str, at: float = 0, username: str = "alice", **attributes: str) -> Any:
-    from tests.support.scenarios.users import token
-
-    sub = read_sub(token(username=username))
-    moment = datetime.fromtimestamp(NOW, UTC) + timedelta(seconds=at)
-    directory_user = DirectoryUser(sub, username, {"sub": sub, **attributes}, True, "CONFIRMED", moment, moment)
-    return claims_from_directory(directory_user, groups, moment, get_settings())
 
 
 def read_sub(raw: str) -> str:

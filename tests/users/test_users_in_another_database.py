@@ -64,18 +64,18 @@ def test_user_is_created_and_updated() -> None:
 
 def test_conflict_rolls_back_to_its_own_savepoint(monkeypatch: pytest.MonkeyPatch) -> None:
     """An IntegrityError in an open transaction of the site is undone only by a savepoint of the same database."""
-    from django_cognito.users import provisioning
+    from django_cognito.users import link_writes
 
-    create, calls = provisioning.create_account, []
+    create, calls = link_writes.create_account, []
 
-    def fail_once(*args: Any) -> Any:
-        user = create(*args)
+    def fail_once(link: Any, *args: Any) -> Any:
+        empty_values = create(link, *args)
         if not calls:
-            calls.append(user)
-            User.objects.create(username=user.username)  # raises IntegrityError
-        return user
+            calls.append(link.user)
+            User.objects.create(username=link.user.username)  # raises IntegrityError
+        return empty_values
 
-    monkeypatch.setattr(provisioning, "create_account", fail_once)
+    monkeypatch.setattr(link_writes, "create_account", fail_once)
     with transaction.atomic(using="accounts"):
         assert user_from_token().username == "alice"
     assert User.objects.count() == 1

@@ -1,28 +1,24 @@
 """Sign-in and refresh with AWS's JavaScript client, amazon-cognito-identity-js, under Node."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from local_cognito import Emulator
+from local_cognito_support.npm import copy_beside_packages
 from local_cognito_support.user_pools import PASSWORD, POOL_ID
 
-PACKAGE = "amazon-cognito-identity-js@6.3"
 SCRIPT = Path(__file__).with_name("identity_js.mjs")
 
 pytestmark = pytest.mark.needs("npm")
 
 
 @pytest.fixture(scope="module")
-def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the script's dependency and return the path of the script beside it."""
-    folder = tmp_path_factory.mktemp("node")
-    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
-    subprocess.run(["npm", "install", *options, "--prefix", str(folder), PACKAGE], check=True, timeout=120)
-    return Path(shutil.copy(SCRIPT, folder))
+def script() -> Path:
+    """Return the path of the script, beside the package that it imports."""
+    return copy_beside_packages(SCRIPT)
 
 
 def run_script(script: Path, emulator: Emulator, password: str) -> dict[str, Any]:

@@ -1,14 +1,19 @@
 """Scenarios of users and their groups over time: tokens with a given time of issue."""
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import Model
 
+from django_cognito.conf.loading import get_settings
+from django_cognito.core.directory import DirectoryUser
+from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token
 from django_cognito.users import linking
 from django_cognito.users.authentication import verify
+from django_cognito.users.claim_sources import IdentityClaims, claims_from_directory
 
 NOW = int(time.time())
 GROUPS = {
@@ -28,6 +33,14 @@ def token(*groups: str, at: int = 0, **claims: Any) -> str:
 def link_of(user: Any) -> CognitoUser:
     """Return the link row of a user; there must be one."""
     return CognitoUser.objects.get(user=user)
+
+
+def directory_claims(*groups: str, at: float = 0, username: str = "alice", **attributes: str) -> IdentityClaims:
+    """Return the claims of a directory user, read `at` seconds after the start of the tests."""
+    sub = read_unverified(token(username=username))["sub"]
+    moment = datetime.fromtimestamp(NOW, UTC) + timedelta(seconds=at)
+    directory_user = DirectoryUser(sub, username, {"sub": sub, **attributes}, True, "CONFIRMED", moment, moment)
+    return claims_from_directory(directory_user, groups, moment, get_settings())
 
 
 def django_groups(user: Any) -> set[str]:
