@@ -25,6 +25,7 @@ from .web.next_url import is_script, safe_url
 from .web.pool_selection import find_settings_for_request
 from .web.redirect_uri import is_elsewhere
 from .web.responses import ErrorResponse, forbidden_response, json_response, not_authenticated
+from .web.script_responses import sign_in_required
 from .web.silent import SILENT_PARAM, is_worth_trying, mark_attempted
 
 _View = Callable[..., Any]
@@ -108,7 +109,7 @@ def user_required(view: _View) -> _View:
         if user.is_authenticated:
             raise PermissionDenied("a machine-to-machine client has no account")
         if is_script(request):
-            return json_response(not_authenticated())
+            return sign_in_required(request)
         next_url = safe_url(request, request.POST.get(REDIRECT_FIELD_NAME, ""))
         return redirect_to_login(next_url or resolve_url(django_settings.LOGIN_REDIRECT_URL))
 

@@ -13,5 +13,6 @@ urlpatterns = [
     path("link/", views.link, name="link"),
     path("unlink/<int:link_id>/", views.unlink, name="unlink"),
     path("callback/", views.callback, name="callback"),
+    path("confirm/", views.confirm_sign_in, name="confirm"),
     path("logout/", views.logout, name="logout"),
 ]

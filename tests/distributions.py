@@ -42,6 +42,8 @@ DJANGO = Distribution(
         "/migrations/0001_initial.py",
         "/templates/django_cognito/page.html",
         "/static/django_cognito/login.css",
+        "/locale/de/LC_MESSAGES/django.po",
+        "/locale/de/LC_MESSAGES/django.mo",
     ),
     in_sdist=(
         "pyproject.toml", "README.md", "LICENSE", "tox.ini", "toxfile.py", ".ci/run", "tests/conftest.py",

@@ -31,7 +31,7 @@ PAIRS = {("apps", "admin"), ("apps", "contrib")}
 # The layers inside a package, separated by `|`. A package that is not listed here orders itself.
 INSIDE = {
     "core": "base64url clock errors forks tracebacks | user_pool client_secret | http | tokens"
-    " | hosted_ui identity_pool directory",
+    " error_responses | hosted_ui identity_pool directory",
     "core.http": "deadline | client",
     "core.tokens": "decoding key_events jwks | jws | token | claims key_store | verified_cache | verifier",
     "conf": "validators | schema | default_attributes pool_urls | pool_registry | validation | loading",
@@ -42,9 +42,10 @@ INSIDE = {
     " | request_writes machine accounts unlinking | adapter | link_writes | provisioning"
     " | cache linking identity_ids | authentication",
     "sessions": "revocation session_user | store | refresh_lease | refresh outage",
-    "web": "error_catalogue error_reports next_url pool_selection redirect_uri security_headers sign_in_cookies"
-    " silent | bearer responses | request",
-    "login": "authorize_params state failures | sign_out_page flow | views",
+    "web": "error_catalogue error_reports login_url next_url pool_selection redirect_uri security_headers"
+    " sign_in_cookies silent site_name | bearer responses | script_responses request",
+    "login": "authorize_params state failures error_response local_cognito | failure_page sign_out_page flow"
+    " | confirmation idp_initiated | views",
     "aws": "credentials | boto_sessions | client_cache | request_aws",
     "admin": "search site | accounts",
     "drf": "errors | authentication permissions schema",

@@ -114,7 +114,7 @@ def test_invalid_bearer_token_is_401(client_class: Callable[[], Any], url: str, 
     )
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer error="invalid_token"')
     assert answer["Cache-Control"] == "no-store"
-    assert set(answer.json()) == {"detail", "code"}
+    assert set(answer.json()) == {"detail", "code", "login_url"}
 
 
 @pytest.mark.defends("RP-23")

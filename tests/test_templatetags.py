@@ -300,3 +300,45 @@ def test_sign_in_button_style_has_target_size_and_focus_outline() -> None:
     rules = dict(re.findall(r"^([^{}/]+) \{([^}]*)\}", style, re.M))
     assert "min-height: 2.75rem" in rules[".cognito-button"]  # 44 px: WCAG 2.5.5
     assert "outline: 3px" in next(rule for names, rule in rules.items() if ".cognito-button:focus-visible" in names)
+
+
+# The site's own login page
+
+CHOICES = "{% load cognito %}{% sign_in_buttons %}{% sign_in_by_email %}"
+REQUESTED = {"next": "/mine/?q=1", "login_hint": "a@example.com", "lang": "de", "prompt": "login", "max_age": "60"}
+
+
+@pytest.fixture
+def choice_page(settings: Any) -> None:
+    settings.LOGIN_URL = "/sign-in/"
+
+
+def choices_at(path: str, query: dict[str, str]) -> Page:
+    request = RequestFactory().get(path, query)
+    return Page(Template(CHOICES).render(RequestContext(request, {})))
+
+
+def test_choices_of_the_login_page_repeat_what_was_requested(choice_page: None) -> None:
+    page = choices_at("/sign-in/", {**REQUESTED, "identity_provider": "Facebook", "other": "1"})
+    urls = [attributes["href"] for name, attributes in page.elements if name == "a"]
+    assert len(urls) == len(PROVIDERS)
+    for url in urls:
+        query = {name: value for name, (value,) in parse_qs(urlsplit(url).query).items()}
+        assert REQUESTED.items() <= query.items()
+        assert "other" not in query
+        assert query.get("identity_provider") != "Facebook"
+    fields = {attributes["name"]: attributes.get("value") for name, attributes in page.elements if name == "input"}
+    assert fields == {**REQUESTED, "login_hint": None}
+
+
+@pytest.mark.parametrize("login_url", ["/sign-in/", "no-such-name"])
+def test_choices_of_another_page_return_to_it(settings: Any, login_url: str) -> None:
+    settings.LOGIN_URL = login_url
+    page = choices_at("/notes/", {"next": "/mine/", "lang": "de"})
+    (url, *_) = [attributes["href"] for name, attributes in page.elements if name == "a"]
+    assert read_query(url) == {"next": "/notes/?next=%2Fmine%2F&lang=de", "identity_provider": "COGNITO"}
+
+
+def test_next_of_the_login_page_is_escaped(choice_page: None) -> None:
+    page = choices_at("/sign-in/", {"next": EVIL})
+    assert [name for name, _ in page.elements if name == "script"] == []

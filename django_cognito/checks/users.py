@@ -80,15 +80,16 @@ def _needs_value(field: Any) -> bool:
 
 def check_adapters(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
     """Check that each USER_ADAPTER can be imported and is a subclass of UserAdapter."""
-    base = import_string(_ADAPTER)
+    base: Any = import_string(_ADAPTER)
     for path in dict.fromkeys(alias.user_adapter for alias in registry.by_alias.values() if alias.user_adapter):
         problem = ""
         try:
-            adapter = import_string(path)
+            adapter: Any = import_string(path)
         except ImportError as error:
             problem = f"which cannot be imported: {error}"
         else:
-            if not (isinstance(adapter, type) and issubclass(adapter, base)):
+            is_adapter = isinstance(adapter, type) and issubclass(adapter, base)
+            if not is_adapter:
                 problem = f"which is no subclass of {_ADAPTER}"
             elif not (isinstance(adapter.claims, tuple) and all(isinstance(name, str) for name in adapter.claims)):
                 problem = "whose `claims` is not a tuple of claim names"

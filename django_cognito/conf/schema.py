@@ -23,6 +23,7 @@ from .validators import (
     Validator,
     is_host_name_list,
     is_identity_provider,
+    is_idp_initiated,
     is_permission_list,
     is_secret,
     is_text,
@@ -79,6 +80,19 @@ class IdentityProvider:
         return {"identity_provider": self.name}
 
 
+@dataclass(frozen=True, slots=True)
+class IdpInitiatedRule:
+    """The sign-in of this site that replaces one that began at the identity provider. `prompt` may be empty."""
+
+    provider: str
+    prompt: str = "login"
+
+    @property
+    def authorize_params(self) -> dict[str, str]:
+        """The parameters of the authorization request."""
+        return {"identity_provider": self.provider, **({"prompt": self.prompt} if self.prompt else {})}
+
+
 class Declaration(NamedTuple):
     """One key of `COGNITO`. `default` and `documentation` are Markdown for the reference."""
 
@@ -121,6 +135,13 @@ def _identity_providers(value: Sequence[str | Mapping[str, Any]]) -> tuple[Ident
         else IdentityProvider(**{**item, "domains": tuple(domain.lower() for domain in item.get("domains", ()))})
         for item in value
     )
+
+
+def _idp_initiated_rules(value: Mapping[str, str | Mapping[str, str]]) -> dict[str, IdpInitiatedRule]:
+    return {
+        host.lower(): IdpInitiatedRule(rule) if isinstance(rule, str) else IdpInitiatedRule(**rule)
+        for host, rule in value.items()
+    }
 
 
 def _same(value: Any) -> Any:
@@ -451,6 +472,17 @@ class CognitoSettings:
         " `idp_identifier`, `label` and `domains`. If set, a login accepts no other provider",
         scope="client",
         convert=_identity_providers,
+    )
+    idp_initiated: Mapping[str, IdpInitiatedRule] = _setting(
+        {},
+        Validator(
+            is_idp_initiated,
+            "a dict from hosts to a provider's name, or to {'provider': ..., 'prompt': ''}; prompt is 'login' or ''",
+        ),
+        "for sign-ins that [begin at the provider](signing-in.md#sign-in-that-begins-at-the-provider), as of"
+        ' IdP-initiated SAML: host -> provider, or `{"provider": ..., "prompt": ""}`. On other hosts, such a sign-in is'
+        " the error `state_missing`",
+        convert=_idp_initiated_rules,
     )
     silent_sign_in: bool = _setting(
         False,

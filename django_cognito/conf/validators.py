@@ -73,6 +73,19 @@ def is_identity_provider(value: Any) -> bool:
     return has_valid_keys and len(names) == 1 and all(map(is_text, texts)) and is_text_list(value.get("domains", ()))
 
 
+def is_idp_initiated(value: Any) -> bool:
+    """Return whether `value` maps hosts to a provider's name, or to a dict with `provider` and perhaps `prompt`."""
+    return isinstance(value, Mapping) and all(
+        is_text(host) and "/" not in host and _is_idp_initiated_rule(rule) for host, rule in value.items()
+    )
+
+
+def _is_idp_initiated_rule(value: Any) -> bool:
+    rule = value if isinstance(value, Mapping) else {"provider": value}
+    has_valid_keys = "provider" in rule and rule.keys() <= {"provider", "prompt"}
+    return has_valid_keys and is_text(rule["provider"]) and rule.get("prompt", "login") in ("", "login")
+
+
 def number_between(low: float, high: float, unit: str = "seconds") -> Validator:
     """Return the validator of a number from `low` to `high`."""
     return Validator(lambda value: _is_number_between(value, low, high), f"a number of {unit} from {low} to {high}")

@@ -7,6 +7,7 @@ Source: AWS developer guide, "User pool endpoints and managed login reference"; 
 import base64
 import hashlib
 import json
+import logging
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -15,11 +16,13 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode
 
 from .client_secret import ClientSecret
+from .error_responses import describe_client, describe_response, find_code, read_object
 from .errors import CognitoError, CognitoUnavailableError, MalformedTokenError, SignInError, TokenError
 from .http.client import Http, Response
 from .tokens.jws import decode_json_object
 from .user_pool import UserPool
 
+_log = logging.getLogger(__name__)
 # RFC 6749 5.2 and RFC 7009 2.2.1: errors of the endpoints that become the `code` of a SignInError.
 _OAUTH_ERRORS = frozenset(
     {
@@ -171,7 +174,8 @@ class HostedUi:
         response = self._http.request("POST", f"{url}/", headers=headers, data=body)
         if response.status == 200:
             return
-        answer = _json_object(response) or {}
+        _log_error("GlobalSignOut", response)
+        answer = read_object(response) or {}
         kind = str(answer.get("__type", "")).rpartition("#")[2]
         if response.status == 429 or kind in _THROTTLES:  # AWS throttles with status 400 too
             raise CognitoUnavailableError(f"{url} throttles GlobalSignOut", code="too_many_requests")
@@ -193,6 +197,8 @@ class HostedUi:
             raise MalformedTokenError("not a bearer token")
         headers = {"Authorization": f"Bearer {access_token}"}
         response = self._http.request("GET", f"{self.pool.domain}/oauth2/userInfo", headers=headers)
+        if response.status != 200:
+            _log_error("userInfo", response)
         if response.status in (400, 401):
             raise TokenError("userInfo refused the access token")
         if response.status != 200:
@@ -232,7 +238,7 @@ class HostedUi:
         """
         secret = self._secret.read()
         response = self._post_once(http, path, form, secret)
-        answer = _json_object(response) if response.status in (400, 401) else None  # RFC 6749 5.2
+        answer = read_object(response) if response.status in (400, 401) else None  # RFC 6749 5.2
         if answer is None or answer.get("error") != "invalid_client":
             return response
         changed = self._secret.read_again(secret)
@@ -241,13 +247,16 @@ class HostedUi:
     def _post_once(self, http: Http, path: str, form: Mapping[str, str], secret: str) -> Response:
         auth = (self.client_id, secret) if secret else None
         data = form if auth else {"client_id": self.client_id, **form}
-        return http.request("POST", f"{self.pool.domain}{path}", data=data, auth=auth)
+        response = http.request("POST", f"{self.pool.domain}{path}", data=data, auth=auth)
+        if response.status != 200:
+            _log_error(path, response)
+        return response
 
     def _request_tokens(self, form: Mapping[str, str]) -> TokenSet:
         response = self._post(self._token_http, "/oauth2/token", form)
         if response.status != 200:
             raise self._error_for(response)
-        answer = _json_object(response)
+        answer = read_object(response)
         if answer is None:
             raise self._unavailable(response)
         access_token, id_token = answer.get("access_token"), answer.get("id_token")
@@ -268,21 +277,22 @@ class HostedUi:
 
     def _error_for(self, response: Response) -> CognitoError:
         """Return the error for a status other than 200: Cognito's error, or CognitoUnavailableError."""
-        answer = _json_object(response)
-        error = answer.get("error") if answer else None
+        answer = read_object(response) or {}
+        error, description = answer.get("error"), str(answer.get("error_description", ""))
         refused = 400 <= response.status < 500 and response.status != 429
         if not refused or not isinstance(error, str) or not _OAUTH_ERROR.fullmatch(error):
             return self._unavailable(response)
         code = error if error in _OAUTH_ERRORS else None
-        return SignInError(f"the hosted UI refused: {error}", oauth_error=error, code=code)
+        code = find_code(error, description) or code
+        if code == "provider_trouble":
+            return CognitoUnavailableError(f"the hosted UI could not complete the request: {error}", code=code)
+        details = describe_client(self.client_id, self._secret.read()) if error == "invalid_client" else ""
+        return SignInError(f"the hosted UI refused: {error}{details}", oauth_error=error, code=code)
 
     def _unavailable(self, response: Response) -> CognitoUnavailableError:
         return CognitoUnavailableError(f"{self.pool.domain} returned no usable response (status {response.status})")
 
 
-def _json_object(response: Response) -> dict[str, Any] | None:
-    try:
-        answer = response.json()
-    except ValueError:
-        return None
-    return answer if isinstance(answer, dict) else None
+def _log_error(endpoint: str, response: Response) -> None:
+    """Log Cognito's words before the response becomes an error, which does not contain them."""
+    _log.warning("Cognito returned an error at %s: %s", endpoint, describe_response(response))

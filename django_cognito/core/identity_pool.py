@@ -128,14 +128,16 @@ class IdentityPool:
             return answer
         match = _AWS_CODE.fullmatch(str(answer.get("__type") or response.headers.get("x-amzn-errortype", "")))
         aws_code = match["name"] if match else ""
-        if not aws_code or aws_code in _TRANSIENT or response.status == 429 or not 400 <= response.status < 500:
-            why = f"status {response.status} {aws_code}".rstrip()
-            raise CognitoUnavailableError(f"the identity pool returned no usable response to {operation} ({why})")
         # Add AWS's message, which names an expired token or a wrong provider, unless it may quote a token: every JWT
         # begins with "eyJ", which is base64 for '{"'.
         sentence = answer.get("message", answer.get("Message"))
         is_fit = isinstance(sentence, str) and 0 < len(sentence) <= 300 and sentence.isprintable()
         quoted = f" ({sentence})" if is_fit and "eyJ" not in str(sentence) else ""
+        if not aws_code or aws_code in _TRANSIENT or response.status == 429 or not 400 <= response.status < 500:
+            why = f"status {response.status} {aws_code}".rstrip()
+            raise CognitoUnavailableError(
+                f"the identity pool returned no usable response to {operation} ({why}){quoted}"
+            )
         next_step = _NEXT_STEPS.get(aws_code, "see the API reference")
         raise CredentialsError(f"{operation} was refused with {aws_code}{quoted}: {next_step}", aws_code=aws_code)
 

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from django.utils.translation import get_language
+
 from ..conf.schema import CognitoSettings
 from ..core.errors import SignInError
 
@@ -17,6 +19,13 @@ _PARAMETERS = {
     "max_age": re.compile(r"\d{1,9}", re.ASCII),
 }
 _MAX_CHARS = 1_024
+# AWS developer guide, "Managed login localization", by Django's name of the language.
+_LANGUAGES = {
+    **dict.fromkeys(("pt", "pt-br"), "pt-BR"),
+    **dict.fromkeys(("zh-hans", "zh-cn", "zh-sg"), "zh-CN"),
+    **dict.fromkeys(("zh-hant", "zh-tw", "zh-hk"), "zh-TW"),
+    **{name: name for name in ("de", "en", "es", "fr", "id", "it", "ja", "ko")},
+}
 
 
 def read_authorize_params(query: Any, settings: CognitoSettings) -> dict[str, str]:
@@ -44,6 +53,14 @@ def read_authorize_params(query: Any, settings: CognitoSettings) -> dict[str, st
     if len(provider_params) > 1 or (accepted and not any(items <= authorize_params.items() for items in accepted)):
         raise _invalid(provider_params[0])
     return authorize_params
+
+
+def get_language_params() -> dict[str, str]:
+    """Return the parameter for the active language; empty if Cognito's pages do not support it."""
+    language = (get_language() or "").lower()
+    names = (language, language.rpartition("-")[0], language.partition("-")[0])
+    value = next((_LANGUAGES[name] for name in names if name in _LANGUAGES), None)
+    return {} if value is None else {"lang": value}
 
 
 def find_provider_params(address: str, settings: CognitoSettings) -> dict[str, str]:

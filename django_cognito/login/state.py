@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import Self
 
 from ..core.base64url import decode_base64url, encode_base64url
 from ..core.errors import SignInError
@@ -24,7 +25,7 @@ from ..web import sign_in_cookies
 
 # Never the key of stored tokens: anonymous requests must not encrypt under it.
 _PURPOSE = b"django_cognito.login.state"
-_VERSION = 1
+_VERSION = 2
 _MAX_CHARS = 1_536
 _SECRET_BYTES, _SALT_BYTES = 32, 16
 _DIGITS = string.digits + string.ascii_lowercase
@@ -41,6 +42,8 @@ _FIELDS = (
     "session_digest",
     "salt",
     "secret_digest",
+    "page",
+    "is_idp_initiated",
 )
 
 
@@ -51,7 +54,8 @@ class PendingSignIn:
     `alias` is the alias in POOLS with which it started, `client_id` that of its app client. `next_url` is the page
     after the sign-in, `authorize_params` are the authorization request parameters of the login's query. `links_to` is
     the primary key of the user to whom the account is to be linked; `session_digest` identifies the session that
-    started the link; both are empty for a plain sign-in. `started_at` is in seconds since 1970.
+    started the link; both are empty for a plain sign-in. `started_at` is in seconds since 1970. `page` is a page of the
+    hosted UI (`flow.PAGES`). `is_idp_initiated` is set if the identity provider, not the user, caused the sign-in.
     """
 
     alias: str
@@ -62,14 +66,44 @@ class PendingSignIn:
     session_digest: str = field(default="", repr=False)
     attempt: int = 1
     started_at: int = field(default_factory=lambda: int(time.time()))
-    id: str = field(default_factory=lambda: _new_id())
+    id: str = field(default_factory=lambda: new_id())
     salt: str = field(default_factory=lambda: encode_base64url(os.urandom(_SALT_BYTES)), repr=False)
     secret_digest: str = field(default="", repr=False)
+    page: str = "login"
+    is_idp_initiated: bool = False
 
     @property
     def is_expired(self) -> bool:
         """Whether the sign-in has taken longer than LIFETIME_SECONDS."""
         return time.time() - self.started_at > sign_in_cookies.LIFETIME_SECONDS
+
+    @property
+    def needs_confirmation(self) -> bool:
+        """Whether the user must confirm the account before the session starts.
+
+        The identity provider caused the sign-in, and Cognito may have used a session of another user.
+        """
+        return self.is_idp_initiated and self.authorize_params.get("prompt") != "login"
+
+    @property
+    def needs_new_sign_in(self) -> bool:
+        """Whether the user must have signed in after the request: an earlier session at Cognito may be another user's.
+
+        That is so to link an account, and if the identity provider caused the sign-in.
+        """
+        return bool(self.links_to) or (self.is_idp_initiated and not self.needs_confirmation)
+
+    def next_attempt(self) -> Self:
+        """Return a new pending sign-in for the same request, with the next attempt number."""
+        return type(self)(
+            alias=self.alias,
+            client_id=self.client_id,
+            next_url=self.next_url,
+            authorize_params=self.authorize_params,
+            page=self.page,
+            is_idp_initiated=self.is_idp_initiated,
+            attempt=self.attempt + 1,
+        )
 
     def has_secret(self, secret: bytes) -> bool:
         """Return whether `secret` is the one with which the sign-in started. Constant time."""
@@ -135,7 +169,12 @@ def _sealed(pending: PendingSignIn) -> str:
     return f"{pending.id}.{encode_base64url(encrypt(plaintext, associated_data=pending.id.encode(), purpose=_PURPOSE))}"
 
 
-def _new_id() -> str:
+def is_id(value: str) -> bool:
+    """Return whether `value` has the form of an id."""
+    return _ID.fullmatch(value) is not None
+
+
+def new_id() -> str:
     """Return the time in base 36, so that ids sort by age, and six random characters."""
     seconds, characters = int(time.time()), ""
     for _ in range(6):

@@ -2,25 +2,21 @@
 
 import logging
 import time
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any
 
 from django.conf import settings as django_settings
 from django.contrib import auth
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render, resolve_url
-from django.urls import get_script_prefix, reverse
+from django.shortcuts import resolve_url
+from django.urls import get_script_prefix
 from django.utils.decorators import decorator_from_middleware
-from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from ..conf.loading import get_pool_registry, get_settings
 from ..conf.schema import CognitoSettings
-from ..core.errors import CognitoError, SignInError, TokenError
+from ..core.errors import CognitoError, SignInError
 from ..core.tracebacks import clear_frame_locals
 from ..decorators import session_required, user_required
 from ..factories import get_hosted_ui
@@ -28,15 +24,17 @@ from ..sessions import store
 from ..signals import send_sign_in_failed
 from ..users import linking
 from ..web import sign_in_cookies, silent
-from ..web.error_catalogue import RetryMode
-from ..web.next_url import is_script, safe_url
+from ..web.next_url import is_htmx, is_script, safe_url
 from ..web.pool_selection import find_settings_for_request, get_settings_for_request
-from ..web.redirect_uri import login_at_redirect_uri, relative_next
-from ..web.responses import error_response_for, json_response, not_authenticated
+from ..web.redirect_uri import login_at_redirect_uri, relative_next, report_plain_http
+from ..web.script_responses import let_htmx_redirect, sign_in_required
 from ..web.security_headers import set_security_headers
-from . import flow
+from . import confirmation, flow, idp_initiated
 from .authorize_params import read_authorize_params
+from .error_response import log_error_response
+from .failure_page import Restart, render_failure
 from .failures import describe_failure
+from .local_cognito import require_local_cognito
 from .sign_out_page import CsrfOrConfirmation, ends_at_cognito, settings_at_sign_out, sign_out_page, without_transaction
 from .state import PendingSignIn, open_state
 
@@ -70,7 +68,7 @@ def link(request: HttpRequest) -> HttpResponse:
     """
     if refusal := _require_recent_sign_in(request):
         return refusal
-    return _start_sign_in(request, "login", links_to=str(request.user.pk))
+    return let_htmx_redirect(request, _start_sign_in(request, "login", links_to=str(request.user.pk)))
 
 
 @session_required
@@ -87,7 +85,7 @@ def unlink(request: HttpRequest, link_id: int) -> HttpResponse:
         linking.unlink(request.user, link_id)
     except CognitoError as error:
         logger.info("an account was not unlinked: %s", error.code)
-        return _render_failure(request, error)
+        return render_failure(request, error)
     return _redirect_to_next(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
 
 
@@ -107,7 +105,7 @@ def _require_recent_sign_in(request: HttpRequest) -> HttpResponse | None:
     except CognitoError as error:
         logger.info("an account was not linked or unlinked: %s", error.code)
         next_url = safe_url(request, request.POST.get(auth.REDIRECT_FIELD_NAME, ""))
-        return _render_failure(request, error, next_url=next_url, authorize_params={"max_age": str(int(seconds))})
+        return render_failure(request, error, Restart("login", next_url, {"max_age": str(int(seconds))}))
     return None
 
 
@@ -120,16 +118,21 @@ def callback(request: HttpRequest) -> HttpResponse:
     """Complete the sign-in and redirect to `next`, or return the error page.
 
     A failed sign-in changes nothing: a user who was signed in stays signed in. A silent sign-in that found no session
-    at Cognito also redirects to `next`, and a sign-in that succeeds the next time is retried.
+    at Cognito also redirects to `next`, and a sign-in that succeeds the next time is retried. A code without a state
+    is never redeemed; with IDP_INITIATED it starts a sign-in of this site.
     """
     pending = None
+    log_error_response(request.GET)  # before any check can fail
     try:
         # The state is checked first: without it no other parameter is trusted.
         pending = open_state(flow.require_single_value(request.GET, "state"))
         secret = sign_in_cookies.take_secret(request, pending.id, pending.has_secret)
         if flow.is_completed(request, pending):  # the back button, or a reload
             return _redirect_to_next(request, "")
-        flow.complete_sign_in(request, pending, secret)
+        sign_in = flow.redeem_code(request, pending, secret)
+        if pending.needs_confirmation:
+            return confirmation.render_page(request, sign_in)
+        flow.start_session(request, sign_in)
     except CognitoError as error:
         if pending is not None and silent.is_login_required_error(pending.authorize_params, error):
             response = _redirect_to_next(request, pending.next_url)
@@ -137,11 +140,55 @@ def callback(request: HttpRequest) -> HttpResponse:
             return response
         if pending is not None and flow.is_worth_retrying(request, pending, error):
             logger.info("the first sign-in of a linked user failed and is retried: %s", error)
-            settings, next_url = get_pool_registry().by_alias[pending.alias], pending.next_url
-            return _redirect_to_hosted_ui(request, settings, "login", next_url, pending.authorize_params, attempt=2)
+            return _redirect_to_hosted_ui(request, get_pool_registry().by_alias[pending.alias], pending.next_attempt())
+        if error.code == "state_missing" and (answer := _restart_idp_initiated(request)):
+            return answer
         return _sign_in_failed(request, error, pending)
     response = _redirect_to_next(request, pending.next_url)
     sign_in_cookies.mark_signed_in(request, response)
+    return response
+
+
+@session_required
+@require_POST
+@login_not_required
+@never_cache
+@csrf_protect
+@clear_frame_locals
+def confirm_sign_in(request: HttpRequest) -> HttpResponse:
+    """Start the session of a sign-in that the identity provider caused, after the user has confirmed the account."""
+    pending = None
+    try:
+        pending, secret, tokens = confirmation.open_form(request)
+        if request.user.is_authenticated:  # signed in by another tab meanwhile
+            return _redirect_to_next(request, "")
+        settings = flow.find_settings(request, pending)
+        flow.start_session(request, flow.verify_tokens(settings, pending, secret, tokens))
+    except CognitoError as error:
+        return _sign_in_failed(request, error, pending)
+    response = _redirect_to_next(request, pending.next_url)
+    sign_in_cookies.mark_signed_in(request, response)
+    return response
+
+
+def _restart_idp_initiated(request: HttpRequest) -> HttpResponse | None:
+    """Return the response to a code without a state if IDP_INITIATED has this host; None for the error page.
+
+    A signed-in browser goes to the site's page, another one to a sign-in of this site at the provider, once a minute.
+    """
+    rule = idp_initiated.find_rule(request)
+    if rule is None:
+        return None
+    if request.user.is_authenticated:
+        return _redirect_to_next(request, "")
+    settings = find_settings_for_request(request)
+    if settings is None or is_script(request) or idp_initiated.is_restarted(request):
+        return None
+    pending = PendingSignIn(
+        settings.alias, settings.client_id, authorize_params=rule.authorize_params, is_idp_initiated=True
+    )
+    response = _redirect_to_hosted_ui(request, settings, pending)
+    idp_initiated.mark_restarted(request, response)
     return response
 
 
@@ -183,16 +230,17 @@ def logout(request: HttpRequest) -> HttpResponse:
     )
     if get_settings().silent_sign_in:
         silent.mark_attempted(request, response)  # a user who has just signed out must not be signed in silently
-    return response
+    return let_htmx_redirect(request, response)
 
 
 def _start_sign_in(request: HttpRequest, page: str, *, links_to: str = "") -> HttpResponse:
-    if is_script(request):
-        return json_response(not_authenticated())
     query = request.POST if links_to else request.GET
     next_url = safe_url(request, relative_next(request, query.get(auth.REDIRECT_FIELD_NAME, "")))
+    if is_script(request) and not (links_to and is_htmx(request)):
+        return sign_in_required(request, next_url)
     if way_back := silent.no_cookie_redirect(request, next_url):
         return set_security_headers(HttpResponseRedirect(way_back))
+    authorize_params: dict[str, str] = {}
     try:
         settings = get_settings_for_request(request)
         authorize_params = read_authorize_params(query, settings) | ({"prompt": "login"} if links_to else {})
@@ -201,27 +249,24 @@ def _start_sign_in(request: HttpRequest, page: str, *, links_to: str = "") -> Ht
             raise SignInError("the browser did not send the session cookie back", code="session_cookie_lost")
         if not links_to and (moved := login_at_redirect_uri(request, settings, next_url)):
             return set_security_headers(HttpResponseRedirect(moved))
-        response = _redirect_to_hosted_ui(request, settings, page, next_url, authorize_params, links_to=links_to)
+        report_plain_http(request, settings)
+        require_local_cognito(settings)
+        pending = PendingSignIn(
+            settings.alias, settings.client_id, next_url, authorize_params, links_to=links_to, page=page
+        )
+        response = _redirect_to_hosted_ui(request, settings, pending)
     except CognitoError as error:
-        return _sign_in_failed(request, error, None)
+        valid_params = {} if error.code == "invalid_parameter" else authorize_params
+        return _sign_in_failed(request, error, None, Restart(page, next_url, valid_params, links_to))
     sign_in_cookies.delete_oldest(request, response)
     return response
 
 
-def _redirect_to_hosted_ui(
-    request: HttpRequest,
-    settings: CognitoSettings,
-    page: str,
-    next_url: str,
-    authorize_params: Mapping[str, str],
-    **how: Any,
-) -> HttpResponse:
+def _redirect_to_hosted_ui(request: HttpRequest, settings: CognitoSettings, pending: PendingSignIn) -> HttpResponse:
     """Return the redirect to a page of the hosted UI, with the cookie that the callback needs."""
-    url, sign_in_id, secret = flow.begin_sign_in(
-        request, settings, page, next_url=next_url, authorize_params=authorize_params, **how
-    )
+    url, secret = flow.begin_sign_in(request, settings, pending)
     response = set_security_headers(HttpResponseRedirect(url))
-    sign_in_cookies.set_secret(request, response, sign_in_id, secret)
+    sign_in_cookies.set_secret(request, response, pending.id, secret)
     return response
 
 
@@ -231,51 +276,11 @@ def _redirect_to_next(request: HttpRequest, next_url: str) -> HttpResponse:
     return set_security_headers(HttpResponseRedirect(url))
 
 
-def _sign_in_failed(request: HttpRequest, error: CognitoError, pending: PendingSignIn | None) -> HttpResponse:
+def _sign_in_failed(
+    request: HttpRequest, error: CognitoError, pending: PendingSignIn | None, restart: Restart | None = None
+) -> HttpResponse:
     """Log the failed sign-in, send the signal and return the error page."""
     cause = describe_failure(error)
     logger.warning("a sign-in failed: %s: %s%s", error.code, error, f" ({cause.hint})" if cause.hint else "")
     send_sign_in_failed(error.code, pending.alias if pending else "")
-    if pending is None:
-        return _render_failure(request, error)
-    return _render_failure(request, error, next_url=pending.next_url, authorize_params=pending.authorize_params)
-
-
-def _render_failure(
-    request: HttpRequest,
-    error: CognitoError,
-    *,
-    next_url: str = "",
-    authorize_params: Mapping[str, str] = MappingProxyType({}),
-) -> HttpResponse:
-    cause, answer = describe_failure(error), error_response_for(error)
-    context: dict[str, Any] = {
-        "code": error.code,
-        "sentence": cause.sentence,
-        "remedy": cause.remedy,
-        "next": next_url,
-        "again": _build_retry_url(cause.retry_mode, next_url, authorize_params),
-        "as_another": cause.retry_mode is RetryMode.SWITCH_ACCOUNT,
-        "as_before": cause.retry_mode is RetryMode.RETRY_WITH_PARAMS,
-        "home": get_script_prefix(),
-    }
-    # Not 401 for a page: it requires a WWW-Authenticate challenge, which a browser cannot answer.
-    status = 403 if isinstance(error, TokenError) else answer.status
-    response = render(request, "django_cognito/login_failed.html", context, status=status)
-    if "Retry-After" in answer.headers:
-        response["Retry-After"] = answer.headers["Retry-After"]
-    return set_security_headers(response, find_settings_for_request(request))
-
-
-def _build_retry_url(retry_mode: RetryMode, next_url: str, authorize_params: Mapping[str, str]) -> str:
-    """Return the URL that starts the sign-in again; empty if a retry cannot succeed."""
-    if retry_mode is RetryMode.NONE:
-        return ""
-    query = {"next": next_url} if next_url else {}
-    if retry_mode is RetryMode.RETRY_WITH_PARAMS:
-        query |= authorize_params
-    elif retry_mode is not RetryMode.RETRY:  # otherwise Cognito would reuse its own session without a page
-        query["prompt"] = "login"
-    if retry_mode is RetryMode.REAUTHENTICATE and "max_age" in authorize_params:
-        query["max_age"] = authorize_params["max_age"]
-    return reverse("cognito:login") + (f"?{urlencode(query)}" if query else "")
+    return render_failure(request, error, Restart.of(pending) if pending else restart)

@@ -193,9 +193,12 @@ def _request_tokens(login: CognitoLogin) -> TokenSet:
     except SignInError as error:
         if error.oauth_error in (None, "invalid_grant"):
             raise
-        oauth_error = error.oauth_error
+        oauth_error, is_refused = error.oauth_error, error.code == "refused_by_provider"
     else:
         return replace(new, refresh_token=new.refresh_token or refresh_token)
+    if is_refused:  # the trigger had the refresh token: it may have been used
+        logger.error("A Lambda trigger of the user pool refuses to refresh a login (%s).", oauth_error)
+        raise CognitoUnavailableError("a Lambda trigger refused the refresh", code="provider_trouble")
     # RFC 6749 5.2: the other errors concern the app client, so that no login ends. Raised outside `except`, because an
     # error report could include the frames of the caught error.
     logger.error("No login can be refreshed (%s). Check the app client's id and secret.", oauth_error)

@@ -1,16 +1,22 @@
 """`{% load cognito %}`: sign-in buttons and URLs. Must not depend on sessions."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import template
+from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
-from django.urls import reverse
+from django.http import HttpRequest
+from django.shortcuts import resolve_url
+from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from ..conf.schema import IdentityProvider
 from ..web.pool_selection import find_settings_for_request
+from ..web.site_name import get_site_name
 
 register = template.Library()
 
@@ -22,15 +28,27 @@ _LABELS: Mapping[str, Any] = {
 }
 
 
+_REPEATED = ("next", "login_hint", "lang", "prompt", "acr_values", "max_age")
+_PROVIDERS = ("identity_provider", "idp_identifier")
+
+
+@register.simple_tag(takes_context=True)
+def site_name(context: template.Context) -> str:
+    """Return the name of the site, or the host: `{% site_name %}`."""
+    return get_site_name(_request_of(context))
+
+
 @register.simple_tag(takes_context=True)
 def sign_in_url(context: template.Context, **params: Any) -> str:
     """Return the URL that starts a sign-in: `{% sign_in_url next="/notes/" identity_provider="Google" %}`.
 
-    Without `next` the user returns to the current page.
+    Without `next` the user returns to the current page; on the site's own login page (LOGIN_URL) to its `next`, and the
+    other parameters of that page are repeated.
     Raises ImproperlyConfigured if there is no `next` and the context has no request.
     """
     if "next" not in params:
-        params = {"next": _request_of(context).get_full_path(), **params}
+        request = _request_of(context)
+        params = {"next": request.get_full_path(), **_get_requested_params(request), **params}
     query = urlencode({name: value for name, value in params.items() if value})
     return reverse("cognito:login") + (f"?{query}" if query else "")
 
@@ -39,14 +57,16 @@ def sign_in_url(context: template.Context, **params: Any) -> str:
 def sign_in_choices(context: template.Context) -> list[dict[str, Any]]:
     """Return the buttons of this request's pool, for a template of the site: each has `url`, `label` and `kind`.
 
-    The user returns to the `next` of the context, or to the current page if there is none.
+    The user returns to the `next` of the context, or to the current page if there is none. `authorize_params` of the
+    context are repeated, without a provider.
     Raises ImproperlyConfigured if the context has no request.
     """
     settings = find_settings_for_request(_request_of(context))
     after = {} if context.get("next") is None else {"next": context["next"]}
+    others = {name: value for name, value in (context.get("authorize_params") or {}).items() if name not in _PROVIDERS}
     return [
         {
-            "url": sign_in_url(context, **provider.authorize_params, **after),
+            "url": sign_in_url(context, **others, **provider.authorize_params, **after),
             "label": label_of(provider),
             "kind": provider.name or "organization",
         }
@@ -57,18 +77,34 @@ def sign_in_choices(context: template.Context) -> list[dict[str, Any]]:
 @register.inclusion_tag("django_cognito/sign_in_buttons.html", takes_context=True)
 def sign_in_buttons(context: template.Context, next: str | None = None) -> dict[str, Any]:
     """Render a button for each of the IDENTITY_PROVIDERS of this request's pool."""
-    return {"request": _request_of(context), "next": next}
+    return {"request": _request_of(context), "next": next, "authorize_params": context.get("authorize_params")}
 
 
 @register.inclusion_tag("django_cognito/sign_in_by_email.html", takes_context=True)
 def sign_in_by_email(context: template.Context, next: str | None = None) -> dict[str, Any]:
     """Render a field for an email address; its domain selects the provider (`domains` of IDENTITY_PROVIDERS)."""
-    return {"next": _request_of(context).get_full_path() if next is None else next}
+    if next is not None:
+        return {"next": next}
+    request = _request_of(context)
+    params = {"next": request.get_full_path(), **_get_requested_params(request)}
+    params.pop("login_hint", None)  # the field's own
+    return {"next": params.pop("next"), "fields": params}
 
 
 def label_of(provider: IdentityProvider) -> Any:
     """Return the text after "Continue with" on the provider's button."""
     return provider.label or _LABELS.get(provider.name) or provider.name or provider.idp_identifier
+
+
+def _get_requested_params(request: HttpRequest) -> dict[str, str]:
+    """Return the parameters of the sign-in that the site's own login page was opened for; empty on other pages.
+
+    The login checks them.
+    """
+    with suppress(NoReverseMatch):
+        if request.path == urlsplit(resolve_url(django_settings.LOGIN_URL)).path:
+            return {name: request.GET[name] for name in _REPEATED if request.GET.get(name)}
+    return {}
 
 
 def _request_of(context: template.Context) -> Any:

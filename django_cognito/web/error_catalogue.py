@@ -12,14 +12,14 @@ from django.utils.translation import gettext_lazy as _
 
 
 class RetryMode(Enum):
-    """How the user can start a failed sign-in again.
+    """How the user can start a failed sign-in again. Each repeats `next` and the authorization request parameters.
 
-    RETRY starts a new one. RETRY_WITH_PARAMS repeats the authorization request parameters, REAUTHENTICATE asks for the
-    password, and SWITCH_ACCOUNT asks for another account.
+    START_AGAIN is for a sign-in that did not end, RETRY for one that failed. REAUTHENTICATE asks for the password, and
+    SWITCH_ACCOUNT asks for another account. With NONE a retry cannot succeed.
     """
 
     RETRY = "retry"
-    RETRY_WITH_PARAMS = "retry with params"
+    START_AGAIN = "start again"
     REAUTHENTICATE = "reauthenticate"
     SWITCH_ACCOUNT = "switch account"
     NONE = "none"
@@ -155,19 +155,22 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         (400,),
         heading=_("The sign-in was refused or cancelled."),
         remedy=_("Start again, or use another account."),
-        hint="a Lambda trigger of the user pool, the identity provider or the user refused",
+        hint="a Lambda trigger of the user pool, the identity provider or the user refused; Cognito's words are in the"
+        " line before",
     ),
     "provider_trouble": ErrorEntry(
         (503,),
         heading=_("The identity provider is not available."),
         remedy=_("Try again in a moment, or sign in with another provider."),
-        hint="the user pool could not reach the identity provider or rejected its response: check its settings",
+        hint="the user pool could not reach the identity provider or a Lambda trigger, or rejected its response;"
+        " Cognito's words are in the line before",
     ),
     "invalid_client": ErrorEntry(
         (400,),
         heading=_MISCONFIGURED,
         remedy=_CONTACT,
-        hint="are CLIENT_ID and CLIENT_SECRET those of the app client?",
+        hint="compare CLIENT_ID and CLIENT_SECRET with the page of the app client in the AWS console; a public client"
+        " has no secret",
     ),
     "client_secret_unavailable": ErrorEntry(
         (503,),
@@ -179,7 +182,8 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         (400, 503),
         heading=_MISCONFIGURED,
         remedy=_CONTACT,
-        hint="does the app client allow the authorization code grant and every scope of SCOPES?",
+        hint="does the app client allow the authorization code grant and every scope of SCOPES? Remove the others from"
+        " SCOPES, or allow them on its page in the AWS console",
     ),
     "invalid_grant": ErrorEntry(
         (400,),
@@ -187,6 +191,13 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         remedy=_RETRY,
         hint="can the app client read every attribute that a scope of SCOPES covers (email_verified with email, say)?"
         " Otherwise REDIRECT_URI differs, or the code was used before or is older than 5 minutes",
+    ),
+    "backend_missing": ErrorEntry(
+        (400,),
+        heading=_MISCONFIGURED,
+        remedy=_CONTACT,
+        hint="add 'django_cognito.backends.CognitoBackend' to AUTHENTICATION_BACKENDS, before ModelBackend",
+        retry_mode=RetryMode.NONE,
     ),
     "invalid_request": FAILED_SIGN_IN,
     "invalid_scope": FAILED_SIGN_IN,
@@ -211,20 +222,20 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         heading=_("This sign-in has expired or was already used."),
         remedy=_("It may also have started in another browser. Start again."),
         hint="if frequent: does the browser send the cookie cognito_sign_in_... to the callback"
-        " (REDIRECT_URI, https, proxy)?",
-        retry_mode=RetryMode.RETRY_WITH_PARAMS,
+        " (REDIRECT_URI, https, proxy, SESSION_COOKIE_SECURE)?",
+        retry_mode=RetryMode.START_AGAIN,
     ),
     "state_expired": ErrorEntry(
         (400,),
         heading=_("This sign-in took too long."),
         remedy=_("Start again."),
-        retry_mode=RetryMode.RETRY_WITH_PARAMS,
+        retry_mode=RetryMode.START_AGAIN,
     ),
     "state_missing": ErrorEntry(
         (400,),
         heading=_("This sign-in did not start on this site."),
         remedy=_("For your security it was rejected. Sign in on this site."),
-        hint="a code without a state: IdP-initiated SAML; give its app client a sign-in URL of this site",
+        hint="a code without a state: IdP-initiated SAML; start it at the login URL of this site, or set IDP_INITIATED",
     ),
     "session_cookie_lost": ErrorEntry(
         (400,),

@@ -18,4 +18,9 @@ def safe_url(request: HttpRequest, url: str) -> str:
 def is_script(request: HttpRequest) -> bool:
     """Return whether a script sent `request`: scripts cannot follow a redirect to Cognito."""
     mode = request.headers.get("Sec-Fetch-Mode", "navigate")
-    return mode != "navigate" or request.headers.get("X-Requested-With") == "XMLHttpRequest"
+    return mode != "navigate" or request.headers.get("X-Requested-With") == "XMLHttpRequest" or is_htmx(request)
+
+
+def is_htmx(request: HttpRequest) -> bool:
+    """Return whether htmx sent `request`."""
+    return request.headers.get("HX-Request") == "true"

@@ -1,5 +1,6 @@
 """The redirect URI of the callback, and its host. Must not depend on pending sign-ins."""
 
+import logging
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -9,7 +10,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from ..conf.schema import CognitoSettings
+from ..core.user_pool import is_loopback
 
+_log = logging.getLogger(__name__)
+_TEST_HOST = "testserver"  # of Django's test client, which no browser opens
+_reported: set[tuple[str, str]] = set()  # the warnings of this process, by alias and topic
 _MOVED = "redirected"  # in the login URL's query: the browser was already redirected to the host of REDIRECT_URI
 
 
@@ -38,7 +43,10 @@ def login_at_redirect_uri(request: HttpRequest, settings: CognitoSettings, next_
     `next` becomes absolute; that host follows it if REDIRECT_HOSTS allows this one. A request that was sent there goes
     on whatever its Host: a proxy may have rewritten it.
     """
-    if _MOVED in request.GET or not is_elsewhere(request, settings):
+    if not is_elsewhere(request, settings):
+        return None
+    _report_other_host(request, settings)
+    if _MOVED in request.GET:
         return None
     query = request.GET.copy()
     query.pop(REDIRECT_FIELD_NAME, None)
@@ -60,6 +68,45 @@ def relative_next(request: HttpRequest, next_url: str) -> str:
         if _MOVED in request.GET and next_url.startswith(f"{origin}/"):
             return next_url.removeprefix(origin)
     return next_url
+
+
+def report_plain_http(request: HttpRequest, settings: CognitoSettings) -> None:
+    """Log once that Cognito will not accept the redirect URI of `request`, because it is plain http.
+
+    Cognito requires https, except for localhost (AWS developer guide, "App client settings"). Usually a proxy that ends
+    TLS does not report it, or Django does not trust its header.
+    """
+    uri = redirect_uri_of(request, settings)
+    is_forwarded = request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+    is_test = urlsplit(uri).hostname == _TEST_HOST
+    if not uri.startswith("http://") or ((is_loopback(uri) or is_test) and not is_forwarded):
+        return
+    forwarded = " The header X-Forwarded-Proto is https." if is_forwarded else ""
+    _warn_once(
+        settings,
+        "plain http",
+        f"The redirect URI sent is {uri}; expected https.{forwarded} Behind a proxy that ends TLS, set"
+        " SECURE_PROXY_SSL_HEADER (the proxy must set its header, and remove it from requests), or set REDIRECT_URI.",
+    )
+
+
+def _report_other_host(request: HttpRequest, settings: CognitoSettings) -> None:
+    """Log once that the login of this host continues on the host of REDIRECT_URI, and what is lost on the way."""
+    if _MOVED in request.GET:
+        topic, result = (
+            "host after the redirect",
+            "The cookies of this host are not sent there, unless a proxy rewrites Host",
+        )
+    else:
+        topic, result = "host", "The login is redirected there first, and returns only to hosts in REDIRECT_HOSTS"
+    url = request.build_absolute_uri(request.path)
+    _warn_once(settings, topic, f"REDIRECT_URI is {settings.redirect_uri}, and this login is {url}. {result}.")
+
+
+def _warn_once(settings: CognitoSettings, topic: str, message: str) -> None:
+    if (settings.alias, topic) not in _reported:
+        _reported.add((settings.alias, topic))
+        _log.warning("%s", message)
 
 
 def has_own_redirect_uri(settings: CognitoSettings) -> bool:

@@ -23,6 +23,7 @@ from .error_catalogue import (
     WRONG_TOKEN_USE,
     ErrorEntry,
 )
+from .login_url import find_login_url
 
 CHALLENGE = "Bearer"
 _INVALID_TOKEN = 'Bearer error="invalid_token"'  # RFC 6750 3.1: only if a token was sent
@@ -37,11 +38,17 @@ class ErrorResponse:
     sentence: Any
     headers: Mapping[str, str] = field(default_factory=dict)
     debug: str = ""
+    login_url: str = ""
 
     @property
     def body(self) -> dict[str, Any]:
-        """The JSON body: `detail` for developers, `code` for programs; with DEBUG also the values that differ."""
-        return {"detail": self.sentence, "code": self.code, **({"debug": self.debug} if self.debug else {})}
+        """The JSON body: `detail` for developers, `code` for programs; with 401 the login's path, if there is one.
+
+        With DEBUG it also has the values that differ.
+        """
+        login_url = (self.login_url or find_login_url()) if self.status == 401 else ""
+        members = {"detail": self.sentence, "code": self.code, "login_url": login_url, "debug": self.debug}
+        return {name: value for name, value in members.items() if value or name in ("detail", "code")}
 
 
 def error_response_for(error: CognitoError) -> ErrorResponse:
@@ -75,10 +82,10 @@ def _get_sentence(code: str, default: ErrorEntry) -> Any:
     return CATALOGUE.get(code, default).sentence or default.sentence
 
 
-def not_authenticated() -> ErrorResponse:
+def not_authenticated(login_url: str = "") -> ErrorResponse:
     """Return the response to an anonymous request: 401 with a challenge without `error`, since no token was sent."""
     sentence = CATALOGUE["not_authenticated"].sentence
-    return ErrorResponse(401, "not_authenticated", sentence, {"WWW-Authenticate": CHALLENGE})
+    return ErrorResponse(401, "not_authenticated", sentence, {"WWW-Authenticate": CHALLENGE}, login_url=login_url)
 
 
 def forbidden_response(code: str, *, scopes: tuple[str, ...] = ()) -> ErrorResponse:

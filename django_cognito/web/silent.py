@@ -14,7 +14,7 @@ _COOKIE = "cognito_silent_"  # and the name of the session cookie: cookies ignor
 _IN_VAIN = ("silent_sign_in", "no")  # in a page's query: this browser does not store cookies
 _PAUSE_SECONDS = 600  # then another silent sign-in is tried
 # OpenID Connect Core 3.1.2.6: the user would have to interact. Cognito uses only the first.
-_LOGIN_REQUIRED_ERRORS = frozenset(
+LOGIN_REQUIRED_ERRORS = frozenset(
     {"login_required", "interaction_required", "consent_required", "account_selection_required"}
 )
 
@@ -38,7 +38,7 @@ def no_cookie_redirect(request: HttpRequest, next_url: str) -> str | None:
 def is_login_required_error(authorize_params: Mapping[str, str], error: CognitoError) -> bool:
     """Return whether a silent sign-in failed because the user has no session at Cognito. That is expected."""
     is_silent = authorize_params.get("prompt") == "none"
-    return is_silent and isinstance(error, SignInError) and error.oauth_error in _LOGIN_REQUIRED_ERRORS
+    return is_silent and isinstance(error, SignInError) and error.oauth_error in LOGIN_REQUIRED_ERRORS
 
 
 def mark_attempted(request: HttpRequest, response: HttpResponseBase) -> None:

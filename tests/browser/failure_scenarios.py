@@ -99,6 +99,12 @@ def _cognito_unavailable(scenario: Scenario) -> None:
     sign_in(scenario.page)
 
 
+def _backend_missing(scenario: Scenario) -> None:
+    scenario.start_sign_in(prompt="login")
+    scenario.settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+    sign_in(scenario.page)
+
+
 def _token_not_yet_valid(scenario: Scenario) -> None:
     scenario.clock.pass_seconds(60)
     scenario.sign_in()
@@ -219,6 +225,7 @@ SCENARIOS: dict[str, tuple[int, Callable[[Scenario], None]]] = {
     "client_refused": (400, _client_refused),
     "invalid_grant": (400, _invalid_grant),
     "invalid_client": (400, _invalid_client),
+    "backend_missing": (400, _backend_missing),
     "user_inactive": (403, _user_inactive),
     "user_unknown": (403, _user_unknown),
     "tenant_unknown": (400, _tenant_unknown),

@@ -60,6 +60,9 @@ VALIDATORS: dict[str, Validator | str] = {
     "IDENTITY_PROVIDERS": (
         "a list of names such as 'Google', or of dicts with 'name' or 'idp_identifier', 'label' and 'domains'"
     ),
+    "IDP_INITIATED": (
+        "a dict from hosts to a provider's name, or to {'provider': ..., 'prompt': ''}; prompt is 'login' or ''"
+    ),
     "SILENT_SIGN_IN": BOOLEAN,
     "ADMIN_LOCAL_PASSWORD": BOOLEAN,
     "POOL_RESOLVER": "a function that takes a request and returns an alias of POOLS, or its dotted path",

@@ -310,7 +310,7 @@ def test_old_sign_in_is_accepted_without_max_age(client: Client, two_pools: TwoP
 
 def test_page_of_a_too_old_sign_in_links_to_a_login_with_prompt_login(client: Client, two_pools: TwoPools) -> None:
     page = signed_in_seconds_ago(client, two_pools.acme, 75, max_age="60", next="/mine/", lang="de")
-    assert 'href="/auth/login/?next=%2Fmine%2F&amp;prompt=login&amp;max_age=60"' in page.content.decode()
+    assert 'href="/auth/login/?next=%2Fmine%2F&amp;prompt=login&amp;lang=de&amp;max_age=60"' in page.content.decode()
 
 
 # Requests for an existing login

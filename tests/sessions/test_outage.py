@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import AsyncClient, Client
 from django.urls import set_urlconf
-from local_cognito_support.scripted_server import Answer, ScriptedServer
+from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import refresh, store
@@ -90,6 +90,19 @@ def test_client_refused_by_cognito_is_handled_as_an_outage(
     token_endpoint.script(refusal("invalid_client", 401), Answer(500))
     assert describe(client.get("/user/")) == (503, "client_refused")
     assert _is_signed_in(client)
+
+
+def test_refresh_refused_by_a_trigger_is_not_the_clients_fault(
+    client: Client, sign_in_expired: Any, token_endpoint: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    sign_in_expired(client, GRANTS["staff"])
+    words = {"error": "invalid_request", "error_description": "PreTokenGeneration failed with error not today."}
+    token_endpoint.script(json_answer(words, 400), Answer(500))
+    assert describe(client.get("/user/")) == (503, "provider_trouble")
+    assert _is_signed_in(client)
+    assert "not today" in caplog.text
+    assert "A Lambda trigger of the user pool refuses to refresh a login (invalid_request)." in caplog.text
+    assert "app client's id" not in caplog.text
 
 
 def test_first_successful_refresh_restores_the_user(

@@ -39,6 +39,7 @@ PAGES = {
     "wrong_resource": Page("is misconfigured"),
     "invalid_grant": Page("did not confirm"),
     "invalid_client": Page("is misconfigured"),
+    "backend_missing": Page("is misconfigured", link=None),
     "wrong_issuer": Page("sign-in failed"),
     "user_inactive": Page("is disabled", "Sign in with another account", is_password_required=True),
     "user_unknown": Page("no account for you", "Sign in with another account", is_password_required=True),

@@ -84,7 +84,7 @@ def get(client: Client | AsyncClient, url: str, headers: dict[str, str]) -> Any:
 def assert_rejected(response: Any, raw: str) -> None:
     assert response.status_code == 401
     assert response["Content-Type"] == "application/json"
-    assert set(json.loads(response.content)) == {"detail", "code"}
+    assert set(json.loads(response.content)) == {"detail", "code", "login_url"}
     assert response["WWW-Authenticate"] == 'Bearer error="invalid_token"'
     assert not response.cookies
     assert len(raw) < 10 or raw[:200] not in response.content.decode()

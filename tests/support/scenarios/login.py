@@ -212,4 +212,4 @@ def post_logout(client: Client) -> Any:
 
 def assert_private(answer: Any) -> None:
     assert "no-store" in answer["Cache-Control"]
-    assert answer["Referrer-Policy"] == "no-referrer"
+    assert answer["Referrer-Policy"] in ("no-referrer", "strict-origin")  # the second for a page with a form

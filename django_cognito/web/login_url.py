@@ -1,0 +1,12 @@
+"""The URL of the login, for responses of APIs and scripts. Must not depend on settings of `COGNITO`."""
+
+from django.urls import NoReverseMatch, reverse
+
+
+def find_login_url(query: str = "") -> str:
+    """Return the path of the login with `query`; empty if the site does not include the login URLs."""
+    try:
+        path = reverse("cognito:login")
+    except NoReverseMatch:
+        return ""
+    return f"{path}?{query}" if query else path

@@ -1,0 +1,53 @@
+"""The response to a script whose user must sign in: scripts cannot follow a redirect to Cognito.
+
+htmx loads the URL of the header `HX-Redirect` in the browser (htmx reference, "Response headers").
+"""
+
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from .login_url import find_login_url
+from .next_url import is_htmx, safe_url
+from .responses import json_response, not_authenticated
+
+
+def sign_in_required(request: HttpRequest, next_url: str = "") -> JsonResponse:
+    """Return 401 with `login_url`, which repeats the query of `request`; for htmx also with `HX-Redirect`.
+
+    A script requests a part of a page or data, which is no page to return to: `next` is the page that htmx names, or
+    the script adds it. `next_url` is the checked `next` of `request`: a boosted link or form is a page itself.
+    """
+    query = request.GET.copy()
+    query.pop(REDIRECT_FIELD_NAME, None)
+    is_boosted = request.headers.get("HX-Boosted") == "true"
+    if is_htmx(request) and (page := next_url if is_boosted else _current_page(request)):
+        query[REDIRECT_FIELD_NAME] = page
+    login_url = find_login_url(query.urlencode())
+    response = json_response(not_authenticated(login_url))
+    if is_htmx(request) and login_url:
+        response["HX-Redirect"] = login_url
+    return response
+
+
+def let_htmx_redirect(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Return `response`; for htmx, a redirect becomes `HX-Redirect`: htmx cannot follow one to another origin."""
+    if is_htmx(request) and "Location" in response:
+        response.status_code = 200
+        response["HX-Redirect"] = response["Location"]
+        del response["Location"]
+    return response
+
+
+def _current_page(request: HttpRequest) -> str:
+    """Return the page of `HX-Current-URL`, from the path on if it is on this host; empty if it is not safe."""
+    header = request.headers.get("HX-Current-URL", "")
+    if request.headers.get("HX-Current-URL-URI-AutoEncoded") == "true":
+        header = unquote(header)
+    try:
+        parts = urlsplit(header)
+    except ValueError:
+        return ""
+    is_same_host = parts.netloc.lower() == request.get_host().lower()
+    return safe_url(request, urlunsplit(("", "", *parts[2:])) if is_same_host else header)
