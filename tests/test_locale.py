@@ -127,7 +127,11 @@ def test_sign_out_page_is_german(client: Client, multilingual: None, cognito_key
     ("headers", "code", "detail"),
     [
         ({"sec-fetch-mode": "cors"}, "not_authenticated", "Melden Sie sich an oder senden Sie ein Token."),
-        (bearer("bad"), "malformed_token", "Das Token ist kein Token von Amazon Cognito."),
+        (
+            bearer("bad"),
+            "malformed_token",
+            "Das ist kein vollständiges Token von Amazon Cognito: Es hat drei Teile mit Punkten dazwischen.",
+        ),
     ],
 )
 def test_401_body_is_german_and_its_code_is_not(

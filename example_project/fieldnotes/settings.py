@@ -150,6 +150,7 @@ if client_ids := env_list("COGNITO_CLIENT_IDS"):
     COGNITO["CLIENT_IDS"] = client_ids
 
 REST_FRAMEWORK = {
+    "EXCEPTION_HANDLER": "django_cognito.drf.exception_handler",
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "django_cognito.drf.CognitoAuthentication",
         "rest_framework.authentication.SessionAuthentication",
