@@ -80,6 +80,9 @@ forced = APIClient()
 forced.force_authenticate(User.objects.get(username="eve"))
 forced_status = [forced.post("/api/notes/1/publish/").status_code, forced.get("/api/notes/export/").status_code]
 
+from mysite.test_api import test_editor_creates_a_note
+test_editor_creates_a_note(None)
+
 def count_allowed(rates, requests):
     cache.clear()
     api_settings.DEFAULT_THROTTLE_RATES.update(rates)
@@ -92,8 +95,8 @@ throttled = {
     "rejected": count_allowed({"user": "1/hour"}, [{"authorization": "Bearer bad"}, {}, {}]),
 }
 result = {
-    "permissions": permissions, "notes": notes, "errors": errors, "sessions": sessions, "session first": session_first, "pages": pages,
-    "forced": forced_status, "throttled": throttled,
+    "permissions": permissions, "notes": notes, "errors": errors, "sessions": sessions,
+    "session first": session_first, "pages": pages, "forced": forced_status, "throttled": throttled,
 }
 """
 
