@@ -22,8 +22,8 @@ HTMX = {"hx-request": "true", "hx-current-url": "http://testserver/notes/?page=2
 def send(client, path, method="get", **headers):
     data = {"text": "Hello"} if method == "post" else {}
     answer = getattr(client, method)(path, data, headers=headers, follow=True)
-    is_json = answer.headers["Content-Type"] == "application/json"
-    return [answer.status_code, answer.headers.get("HX-Redirect"), answer.json() if is_json else answer.content.decode()]
+    body = answer.json() if answer.headers["Content-Type"] == "application/json" else answer.content.decode()
+    return [answer.status_code, answer.headers.get("HX-Redirect"), body]
 
 anonymous = {
     "htmx": send(Client(), "/notes/list/", **HTMX),
