@@ -64,7 +64,7 @@ def compile_catalogue(catalogue: Path) -> None:
 def test_page_has_the_look_of_the_site(result: Any, page: str, status: int) -> None:
     page_status, text, policy = result[page]
     assert page_status == status
-    assert '<header><a href="/">testserver</a></header>' in text
+    assert '<header><a href="/">Notes</a></header>' in text
     assert re.search(r"<title>[^<]*\w[^<]*</title>", text)
     assert 'href="/static/django_cognito/buttons.css"' in text
     assert "script-src" not in policy

@@ -45,6 +45,7 @@ notes = [[item.is_published, item.author and item.author.username] for item in N
 errors = {
     "anonymous": send("get", "/api/notes/"),
     "challenge": Client().get("/api/notes/").headers["WWW-Authenticate"],
+    "login": Client().get("/api/notes/").json()["login_url"],
     "cut token": send("get", "/api/notes/", authorization=viewer["authorization"][:-40]),
     "not JSON": send("post", "/api/notes/", data="{", **editor),
     "invalid": send("post", "/api/notes/", data={}, **editor),
@@ -151,6 +152,10 @@ def test_note_of_a_machine_client_has_no_author(result: Any) -> None:
 )
 def test_error_response_has_the_code_of_the_page(result: Any, request_name: str, answer: list[Any]) -> None:
     assert result["errors"][request_name] == answer
+
+
+def test_anonymous_response_has_the_login_url(result: Any) -> None:
+    assert result["errors"]["login"] == "/auth/login/"
 
 
 def test_first_class_decides_the_anonymous_response(result: Any) -> None:
