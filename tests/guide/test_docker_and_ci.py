@@ -20,9 +20,11 @@ SCRIPT = """
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.test import override_settings
+from django_cognito.conf.loading import get_settings
 
 call_command("check", fail_level="WARNING")
-result = {"login": Client().get("/auth/login/")["Location"].partition("?")[0]}
+user_pool = get_settings().user_pool
+result = {"urls": [user_pool.domain, *user_pool.issuers, user_pool.endpoint_url]}
 with override_settings(DEBUG=False):
     try:
         call_command("check")
@@ -64,8 +66,9 @@ def test_volumes_of_the_compose_file_are_declared() -> None:
     assert {volume.partition(":")[0] for volume in SERVICES["cognito"]["volumes"]} == COMPOSE["volumes"].keys()
 
 
-def test_container_redirects_to_the_alias(result: Any) -> None:
-    assert result["login"] == "http://cognito.localhost:9229/oauth2/authorize"
+def test_container_uses_the_alias_in_each_url(result: Any) -> None:
+    url = "http://cognito.localhost:9229"
+    assert result["urls"] == [url, f"{url}/eu-west-1_LocalPool", url]
 
 
 def test_alias_of_the_container_is_an_error_without_debug(result: Any) -> None:
