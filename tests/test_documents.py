@@ -23,7 +23,8 @@ BLOCKS = [
     pytest.param(block, id=f"{path.name}-{number}")
     for path in DOCUMENTS
     for number, block in enumerate(re.findall(r"^```python\n(.*?)^```", path.read_text(), re.M | re.S), 1)
-    if not block.startswith("# mysite/")  # files of the new site, which test_getting_started.py creates and runs
+    # Files of a new site, which test_getting_started.py and tests/guide create and run.
+    if not block.startswith(("# mysite/", "# accounts/"))
 ]
 REPOSITORY_LINK = re.compile(
     r"https://(?:github\.com/django-cognito/django-cognito/(?:blob|tree)/main"

@@ -492,7 +492,7 @@ class CognitoSettings:
     admin_local_password: bool = _setting(
         False,
         BOOLEAN,
-        "emergency access: the password form of the [admin](signing-in.md#the-admin) stays at `login/?local`",
+        "emergency access: the password form of the [admin](admin.md#local-password) stays at `login/?local`",
     )
     pool_resolver: Callable[[Any], str] | str = _setting(
         "",

@@ -1,6 +1,6 @@
 """A failed sign-in: the error page for the user, the site's signal, the log line for the operator.
 
-Each error code in the table of docs/signing-in.md is caused by a real failure.
+Each error code in the table of docs/troubleshooting.md is caused by a real failure.
 """
 
 import logging

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tests.support import source
 
-GUIDE = source.PROJECT_DIRECTORY / "docs" / "signing-in.md"
+GUIDE = source.PROJECT_DIRECTORY / "docs" / "troubleshooting.md"
 
 
 class Page(NamedTuple):
@@ -58,8 +58,8 @@ PAGES = {
 
 def table() -> Iterator[tuple[str, int]]:
     """Yield each code of the guide's table with its status."""
-    section = re.search(r"^## Troubleshooting: sign-in errors\n(.*?)(?=^## )", GUIDE.read_text(), re.M | re.S)
+    section = re.search(r"^## Sign-in errors\n(.*?)(?=^## )", GUIDE.read_text(), re.M | re.S)
     assert section is not None
-    for codes, status in re.findall(r"^\| [^|]+ \| ([^|]+) \| (\d{3}) \|$", section[1], re.M):
+    for codes, status in re.findall(r"^\| ([^|]+) \| (\d{3}) \| [^|]+ \| [^|]+ \|$", section[1], re.M):
         for code in re.findall(r"`(\w+)`", codes):
             yield code, int(status)

@@ -54,6 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"needs(part, ...): real parts the test runs against: {real_parts.names()}")
     config.addinivalue_line("markers", "defends(attack, ...): attacks of docs/login-defences.md, say RP-07")
     config.addinivalue_line("markers", "mistake(text, by=kind): a row of tests/mistakes.md and what reports it")
+    config.addinivalue_line("markers", "faq(question, key, ...): a question of docs/faq.md and the settings it names")
     connections.stay_on_this_machine()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A background process ignores SIGINT, and so would the servers that tests stop with it.
