@@ -517,7 +517,7 @@ class CognitoSettings:
         (),
         Validator(is_host_name_list, "a list of host names such as 'cognito', without scheme, port or path"),
         "hosts, besides loopback ones, at which the URLs of a pool may be plain http, for example the local Cognito in"
-        " [Docker Compose](local-cognito.md#a-host-name-of-a-container). They count with `DEBUG` only (check `W126`)",
+        " [Docker Compose](docker-and-ci.md#a-host-name-of-a-container). They count with `DEBUG` only (check `W126`)",
         convert=lambda value: tuple(host.lower() for host in value),
     )
 

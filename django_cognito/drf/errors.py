@@ -10,6 +10,7 @@ from typing import Any
 from rest_framework.exceptions import APIException
 
 from ..core.errors import CognitoUnavailableError, CredentialsError
+from ..web.login_url import find_login_url
 from ..web.responses import ErrorResponse, error_response_for
 
 _logger = logging.getLogger(__name__)
@@ -32,9 +33,10 @@ class CognitoAPIException(APIException):
 def exception_handler(exc: Exception, context: dict[str, Any], *, handler: _Handler | None = None) -> Any:
     """Return the response of `handler`, by default DRF's, with a `code` beside `detail`. For EXCEPTION_HANDLER.
 
-    The code of DRF's own errors is DRF's: `not_authenticated`, `permission_denied`, `parse_error`, `throttled`. A
-    response without a plain `detail`, such as that of a ValidationError, is not changed. If Cognito cannot be reached
-    inside a view, or AWS refuses credentials, the response is 503 with Retry-After, or 403.
+    The code of DRF's own errors is DRF's: `not_authenticated`, `permission_denied`, `parse_error`, `throttled`. A 401
+    also has `login_url`, the path of the login, if the site includes the login URLs. A response without a plain
+    `detail`, such as that of a ValidationError, is not changed. If Cognito cannot be reached inside a view, or AWS
+    refuses credentials, the response is 503 with Retry-After, or 403.
     """
     # Not at import time: this module imports the default authentication classes, and thus this package.
     from rest_framework.views import exception_handler as drf_handler
@@ -48,4 +50,6 @@ def exception_handler(exc: Exception, context: dict[str, Any], *, handler: _Hand
     code = getattr(data.get("detail"), "code", None) if isinstance(data, dict) else None
     if isinstance(data, dict) and code:
         data.setdefault("code", code)
+        if response.status_code == 401 and (login_url := find_login_url()):
+            data.setdefault("login_url", login_url)
     return response

@@ -28,7 +28,7 @@ urlpatterns = [path("api/", Open.as_view())]
 @pytest.mark.urls("tests.drf.test_browsable_api")
 @pytest.mark.mistake("`rest_framework` not in INSTALLED_APPS with the browsable API", by="documentation")
 def test_browsable_api_needs_the_app_as_documented(settings: Any, client: Client) -> None:
-    page = (source.PROJECT_DIRECTORY / "docs" / "requests.md").read_text(encoding="utf-8")
+    page = (source.PROJECT_DIRECTORY / "docs" / "django-rest-framework.md").read_text(encoding="utf-8")
     assert "Add `rest_framework` to `INSTALLED_APPS`: without it, the browsable API fails with" in page
     assert "`TemplateDoesNotExist: rest_framework/api.html`" in page
     with override_settings(INSTALLED_APPS=[name for name in settings.INSTALLED_APPS if name != "rest_framework"]):

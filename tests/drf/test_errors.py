@@ -68,6 +68,12 @@ def test_anonymous_request_has_a_code(client: Client) -> None:
     assert response["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.urls("tests.support.login_site")
+def test_401_of_drf_has_the_login_url() -> None:
+    assert handle(exceptions.NotAuthenticated()).data["login_url"] == "/auth/login/"
+    assert "login_url" not in handle(exceptions.PermissionDenied()).data
+
+
 def test_missing_permission_has_a_code(client: Client) -> None:
     response = client.get("/staff/", headers=bearer(make_token()))
     assert (response.status_code, response.json()["code"]) == (403, "permission_denied")

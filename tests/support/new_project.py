@@ -21,7 +21,7 @@ from typing import Any
 from .guide import GUIDE
 
 _FILE_BLOCK = re.compile(
-    r"^```(?:python|html|js|toml|yaml)\n(?:#|<!--|//) (\S+/\S+|manage\.py)(?: -->)?\n(.*?)^```", re.M | re.S
+    r"^```(?:python|html|js|po|toml|yaml)\n(?:#|<!--|//) (\S+/\S+|manage\.py)(?: -->)?\n(.*?)^```", re.M | re.S
 )
 _PREAMBLE = """
 import json, os

@@ -14,6 +14,7 @@ _ERROR = {
     "properties": {
         "detail": {"type": "string", "description": "A sentence for developers."},
         "code": {"type": "string", "description": "A stable code for programs, for example `token_expired`."},
+        "login_url": {"type": "string", "description": "With 401: the path of the login, if the site has one."},
     },
     "required": ["detail"],
 }
