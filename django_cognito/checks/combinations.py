@@ -41,8 +41,10 @@ def _find_useless(alias: CognitoSettings) -> Iterator[tuple[str, str]]:
     if alias.user_cache_seconds and not alias.token_cache_size:
         sentence = "USER_CACHE_SECONDS has no effect, because TOKEN_CACHE_SIZE is 0 and only users of cached tokens are"
         yield f"{sentence} cached", "Set TOKEN_CACHE_SIZE, or remove USER_CACHE_SECONDS."
-    if alias.link_by_verified_email and not _has_email_field():
-        sentence = f"LINK_BY_VERIFIED_EMAIL has no effect, because {get_user_model()._meta.label} has no email field"
+    model = get_user_model()
+    field_names = {field.name for field in model._meta.concrete_fields}
+    if alias.link_by_verified_email and model.get_email_field_name() not in field_names:
+        sentence = f"LINK_BY_VERIFIED_EMAIL has no effect, because {model._meta.label} has no email field"
         yield sentence, "Set EMAIL_FIELD of the user model, or remove LINK_BY_VERIFIED_EMAIL."
 
 
@@ -51,7 +53,8 @@ def _find_useless_login(alias: CognitoSettings) -> Iterator[tuple[str, str]]:
     if alias.admin_local_password and not site_parts.has_password_backend():
         sentence = "ADMIN_LOCAL_PASSWORD has no effect, because no backend of AUTHENTICATION_BACKENDS accepts passwords"
         yield sentence, f"Add {site_parts.MODEL_BACKEND!r} to AUTHENTICATION_BACKENDS."
-    for domain in _find_repeated_domains(alias):
+    domains = [domain for provider in alias.identity_providers for domain in provider.domains]
+    for domain in sorted({domain for domain in domains if domains.count(domain) > 1}):
         sentence = f"IDENTITY_PROVIDERS lists the domain {domain!r} twice, and only the first provider is used for it"
         yield sentence, "Remove it from one of the providers."
     if alias.domain and site_parts.find_callback_path() is not None:
@@ -63,16 +66,6 @@ def _find_useless_login(alias: CognitoSettings) -> Iterator[tuple[str, str]]:
         if getattr(alias, key.lower()):
             sentence = f"{key} has no effect, because no login is installed"
             yield sentence, f"Set DOMAIN and include django_cognito.urls, or remove {key}."
-
-
-def _find_repeated_domains(alias: CognitoSettings) -> list[str]:
-    domains = [domain for provider in alias.identity_providers for domain in provider.domains]
-    return sorted({domain for domain in domains if domains.count(domain) > 1})
-
-
-def _has_email_field() -> bool:
-    model = get_user_model()
-    return model.get_email_field_name() in {field.name for field in model._meta.concrete_fields}
 
 
 def _check_scopes(alias: CognitoSettings) -> Iterator[checks.CheckMessage]:

@@ -96,9 +96,9 @@ def redeem_code(request: HttpRequest, pending: PendingSignIn, secret: bytes | No
     Raises CognitoError.
     """
     if secret is None:
-        raise SignInError(
-            f"this browser has no cookie for the state{_lost_cookie_cause(request)}", code="state_unknown"
-        )
+        is_never_stored = django_settings.SESSION_COOKIE_SECURE and not request.is_secure()
+        cause = ": SESSION_COOKIE_SECURE is on, and this request is plain http" if is_never_stored else ""
+        raise SignInError(f"this browser has no cookie for the state{cause}", code="state_unknown")
     if pending.is_expired:
         raise SignInError("the sign-in started too long ago", code="state_expired")
     settings = find_settings(request, pending)
@@ -161,12 +161,6 @@ def start_session(request: HttpRequest, sign_in: RedeemedSignIn) -> None:
     user, _ = get_or_create_user(token, sign_in.profile, user_info)
     store.start_login(request, user, token, tokens)
     request.session[_COMPLETED] = [*request.session.get(_COMPLETED, ()), pending.id][-_MAX_COMPLETED:]
-
-
-def _lost_cookie_cause(request: HttpRequest) -> str:
-    """Return why no browser stores the cookies of this site, for the log; empty if nothing prevents it."""
-    is_lost = django_settings.SESSION_COOKIE_SECURE and not request.is_secure()
-    return ": SESSION_COOKIE_SECURE is on, and this request is plain http" if is_lost else ""
 
 
 def _get_linking_user(request: HttpRequest, pending: PendingSignIn, secret: bytes) -> Any:

@@ -41,7 +41,11 @@ def run_command(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         return _fail(str(error))
     if not is_loopback_address(options.host):
-        _write_warning(options.host, emulator.port)
+        sys.stderr.write(
+            f"WARNING: it listens on {options.host}. Every computer that reaches port {emulator.port} can read"
+            f" passwords and codes and administer the user pools. In a container, publish the port as"
+            f" 127.0.0.1:{emulator.port}:{emulator.port}.\n"
+        )
     _write(_describe(emulator, options.seed or DEFAULT_SEED))
     # One line of JSON for programs that wait until the local Cognito is ready.
     pools = [{"id": pool.id, "issuer": emulator.issuer(pool.id)} for pool in emulator.seed.pools]
@@ -112,13 +116,6 @@ def _describe(emulator: Emulator, seed: Path) -> str:
 def _write(text: str) -> None:
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
-
-
-def _write_warning(host: str, port: int) -> None:
-    sys.stderr.write(
-        f"WARNING: it listens on {host}. Every computer that reaches port {port} can read passwords and codes and "
-        f"administer the user pools. In a container, publish the port as 127.0.0.1:{port}:{port}.\n"
-    )
 
 
 def _fail(complaint: str) -> int:
