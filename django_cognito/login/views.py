@@ -6,6 +6,7 @@ import time
 from django.conf import settings as django_settings
 from django.contrib import auth
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.urls import get_script_prefix
@@ -145,7 +146,7 @@ def callback(request: HttpRequest) -> HttpResponse:
             return answer
         return _sign_in_failed(request, error, pending)
     response = _redirect_to_next(request, pending.next_url)
-    sign_in_cookies.mark_signed_in(request, response)
+    sign_in_cookies.mark_signed_in(request, response, pending.next_url)
     return response
 
 
@@ -167,7 +168,7 @@ def confirm_sign_in(request: HttpRequest) -> HttpResponse:
     except CognitoError as error:
         return _sign_in_failed(request, error, pending)
     response = _redirect_to_next(request, pending.next_url)
-    sign_in_cookies.mark_signed_in(request, response)
+    sign_in_cookies.mark_signed_in(request, response, pending.next_url)
     return response
 
 
@@ -247,6 +248,9 @@ def _start_sign_in(request: HttpRequest, page: str, *, links_to: str = "") -> Ht
         if sign_in_cookies.is_session_cookie_lost(request):
             sign_in_cookies.forget_signed_in(request)
             raise SignInError("the browser did not send the session cookie back", code="session_cookie_lost")
+        is_returned = not authorize_params and sign_in_cookies.is_returned_by_page(request, next_url)
+        if is_returned and request.user.is_authenticated:
+            raise PermissionDenied
         if not links_to and (moved := login_at_redirect_uri(request, settings, next_url)):
             return set_security_headers(HttpResponseRedirect(moved))
         report_plain_http(request, settings)

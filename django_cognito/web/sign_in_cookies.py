@@ -3,6 +3,7 @@
 Must not depend on the state parameter, on sessions, or on how a sign-in is completed.
 """
 
+import hashlib
 from collections.abc import Callable
 from contextlib import suppress
 from posixpath import commonpath
@@ -65,13 +66,14 @@ def delete_oldest(request: HttpRequest, response: HttpResponseBase) -> None:
         _delete(request, response, name)
 
 
-def mark_signed_in(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Set a cookie for 30 seconds: this browser completed a sign-in, or a second one without a session.
+def mark_signed_in(request: HttpRequest, response: HttpResponseBase, next_url: str) -> None:
+    """Set a cookie for 30 seconds: the number of sign-ins to `next_url` that this browser completed in a row.
 
-    See `is_session_cookie_lost`.
+    Without the session cookie, sign-ins to any page count. See `is_session_cookie_lost` and `is_returned_by_page`.
     """
-    is_second = bool(request.COOKIES.get(_signed_in())) and not _has_session_cookie(request)
-    value = "2" if is_second else "1"
+    count, digest = _read_signed_in(request)
+    is_repeated = digest == _digest(next_url) or not _has_session_cookie(request)
+    value = f"{min(count, 8) + 1 if is_repeated else 1}{_digest(next_url)}"
     response.set_cookie(_signed_in(), value, max_age=_SIGNED_IN_SECONDS, httponly=True, **_scope(request))
 
 
@@ -81,7 +83,26 @@ def is_session_cookie_lost(request: HttpRequest) -> bool:
     Another redirect to Cognito would be a redirect loop: Cognito has its own session and shows no page. A single
     sign-in without the cookie is no error: the session may have ended.
     """
-    return request.COOKIES.get(_signed_in()) == "2" and not _has_session_cookie(request)
+    return _read_signed_in(request)[0] >= 2 and not _has_session_cookie(request)
+
+
+def is_returned_by_page(request: HttpRequest, next_url: str) -> bool:
+    """Return whether `next_url` has redirected this browser to the login after each of three sign-ins in a row.
+
+    Django's `permission_required` does so if the user lacks the permission: a redirect loop, as above.
+    """
+    count, digest = _read_signed_in(request)
+    is_repeated = bool(next_url) and digest == _digest(next_url)
+    return count >= 3 and is_repeated and _has_session_cookie(request)
+
+
+def _read_signed_in(request: HttpRequest) -> tuple[int, str]:
+    value = request.COOKIES.get(_signed_in(), "")
+    return (int(value[0]), value[1:]) if value[:1].isascii() and value[:1].isdigit() else (0, "")
+
+
+def _digest(next_url: str) -> str:
+    return hashlib.sha256(next_url.encode(errors="replace")).hexdigest()[:16]
 
 
 def forget_signed_in(request: HttpRequest) -> None:
