@@ -94,7 +94,7 @@ def test_earlier_session_at_cognito_signs_no_user_in(client: Client, token_endpo
 
 @pytest.mark.defends("RP-07")
 @pytest.mark.parametrize("seconds", [-5, 0, 10])
-def test_session_opened_just_before_the_restart_signs_no_user_in(
+def test_session_just_before_the_restart_signs_no_user_in(
     client: Client, token_endpoint: ScriptedServer, seconds: int
 ) -> None:
     """The attacker's assertion opens the session a moment before the callback, within the difference of the clocks."""
@@ -122,6 +122,16 @@ def test_account_without_prompt_is_confirmed_before_the_session(
     rows = (Session, CognitoLogin, CognitoUser, get_user_model())
     assert [model._default_manager.count() for model in rows] == [0, 0, 0, 0]
     assert username_at(client) == "nobody"
+
+
+@pytest.mark.defends("RP-07")
+def test_unverified_email_is_not_named_by_the_confirmation_page(
+    client: Client, token_endpoint: ScriptedServer, without_prompt: None
+) -> None:
+    """The attacker writes the victim's name and email into the attacker's account."""
+    victims = {"name": "Alice", "email": "alice@example.com", "email_verified": False}
+    page = arrive_and_finish(client, token_endpoint, "mallory", **victims)
+    assert "<h1>Continue as Alice (mallory)?</h1>" in page.content.decode()
 
 
 @pytest.mark.defends("RP-07")
