@@ -196,6 +196,16 @@ def test_page_cache_separates_users_of_the_load_balancer(settings: Any, url: str
     cache.clear()
 
 
+@pytest.mark.defends("RP-21")
+def test_page_cache_separates_users_in_drf_without_the_middleware(settings: Any) -> None:
+    cache.clear()
+    first, last = (f"django.middleware.cache.{name}CacheMiddleware" for name in ("Update", "FetchFrom"))
+    settings.MIDDLEWARE = [first, *(name for name in settings.MIDDLEWARE if name != COGNITO), last]
+    for name in ("alice", "bob", "alice"):
+        assert Client().get("/write/", headers=through_load_balancer(username=name)).json() == name
+    cache.clear()
+
+
 @pytest.mark.parametrize("name", ["X-AMZN-OIDC-ACCESSTOKEN", "x-amzn-oidc-accesstoken"])
 def test_name_of_the_source_is_case_insensitive(client: Client, cognito: Any, name: str) -> None:
     cognito(TOKEN_SOURCES=[name])
