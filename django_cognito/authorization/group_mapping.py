@@ -84,7 +84,8 @@ def _split_names(text: str) -> list[str]:
     """
     if not text.startswith("["):
         parts = text.split(",")
-        is_distinguished_name = all("=" in part for part in parts)  # RFC 4514: one name, such as CN=Staff,OU=Sales
+        # RFC 4514: one name, such as CN=Staff,OU=Sales. A value may contain a comma: CN=Sales\, EMEA,OU=Staff.
+        is_distinguished_name = "=" in parts[0]
         return [text] if is_distinguished_name else parts
     if '"' in text:
         try:

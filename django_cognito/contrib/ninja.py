@@ -225,6 +225,8 @@ def _set_bearer(request: Any, user: Any, token: Token, raw: str, raw_id_token: s
     cognito: RequestCognito | None = getattr(request, "cognito", None)
     if cognito is None:
         cognito = request.cognito = RequestCognito(request)
+        # The middleware would set the Vary header. Without it, Django's cache must not store the user's response.
+        request._cache_update_cache = False
     cognito.set_bearer(user, token, raw, raw_id_token)
     return cognito
 

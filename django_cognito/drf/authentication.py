@@ -9,7 +9,7 @@ from ..core.errors import CognitoError
 from ..core.tracebacks import clear_frame_locals
 from ..users.authentication import authenticate
 from ..users.provisioning import Token
-from ..web.bearer import find_token, read_tokens
+from ..web.bearer import find_token, get_vary_headers, read_tokens
 from ..web.pool_selection import get_accepted_pool_ids
 from ..web.request import RequestCognito
 from ..web.responses import CHALLENGE, error_response_for
@@ -27,6 +27,7 @@ class CognitoAuthentication(BaseAuthentication):
         be reached. Raises PermissionDenied if the token is of a load balancer, and the CSRF token is missing.
         """
         http_request: Any = request._request
+        _add_vary_headers(request)
         header_token = find_token(http_request)
         if header_token is None or _is_of_another_class(header_token.scheme, request):
             return None
@@ -47,6 +48,16 @@ class CognitoAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Return the challenge for a request without a token: it has no `error` (RFC 6750 3.1)."""
         return CHALLENGE
+
+
+def _add_vary_headers(request: Request) -> None:
+    """Let the view's response vary by the headers that determine the user, also without CognitoMiddleware.
+
+    Django's cache itself separates requests by Authorization only.
+    """
+    headers = getattr((request.parser_context or {}).get("view"), "headers", None)
+    if isinstance(headers, dict):  # the view adds them to its response
+        headers["Vary"] = ", ".join(filter(None, (headers.get("Vary"), *get_vary_headers())))
 
 
 def _is_of_another_class(scheme: str, request: Request) -> bool:

@@ -43,13 +43,16 @@ def render_page(request: HttpRequest, sign_in: RedeemedSignIn) -> HttpResponse:
     ]
     associated_data = _associated_data(confirmation_id, cookie_secret)
     sealed = encrypt(json.dumps(values).encode(), associated_data=associated_data, purpose=_PURPOSE)
-    claims = sign_in.profile.claims if sign_in.profile is not None else {}
+    profile = sign_in.profile
+    claims = profile.claims if profile is not None else {}
+    # Users can write their name and an unverified email, so a page with these alone could name the victim.
+    verified_email = profile.email if profile is not None and profile.email_verified else ""
     context = {
         "sealed": f"{confirmation_id}.{encode_base64url(sealed)}",
         "name": _shown(claims.get("name"))
         or _shown(claims.get("preferred_username"))
         or _shown(sign_in.token.username),
-        "email": _shown(claims.get("email")),
+        "email": _shown(verified_email or sign_in.token.username),
         "home": get_script_prefix(),
     }
     response = render(request, "django_cognito/confirm_sign_in.html", context)

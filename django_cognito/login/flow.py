@@ -55,6 +55,17 @@ class RedeemedSignIn:
     token: AccessToken
     profile: IdToken | None
 
+    @property
+    def needs_confirmation(self) -> bool:
+        """Whether the user must confirm the account before the session starts.
+
+        Also if the clocks do not show that the user signed in after the request: the unsolicited assertion, which may
+        be an attacker's, opened its session at Cognito a moment before.
+        """
+        signed_in_at: Any = self.token.claims.get("auth_time", 0)
+        is_certainly_new = signed_in_at > self.pending.started_at + self.settings.leeway_seconds
+        return self.pending.needs_confirmation or (self.pending.is_idp_initiated and not is_certainly_new)
+
 
 def begin_sign_in(request: HttpRequest, settings: CognitoSettings, pending: PendingSignIn) -> tuple[str, bytes]:
     """Return the hosted UI's URL for the sign-in `pending`, and the secret for its cookie. No I/O.

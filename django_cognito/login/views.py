@@ -131,7 +131,7 @@ def callback(request: HttpRequest) -> HttpResponse:
         if flow.is_completed(request, pending):  # the back button, or a reload
             return _redirect_to_next(request, "")
         sign_in = flow.redeem_code(request, pending, secret)
-        if pending.needs_confirmation:
+        if sign_in.needs_confirmation:
             return confirmation.render_page(request, sign_in)
         flow.start_session(request, sign_in)
     except CognitoError as error:

@@ -93,7 +93,7 @@ def _read_authorization(request: Any) -> HeaderToken | None:
 
 
 def _read_load_balancer_header(request: Any) -> HeaderToken | None:
-    header = take_header(request, LOAD_BALANCER_HEADER)
+    header = take_header(request, LOAD_BALANCER_HEADER, leaves_digest=True)
     return None if header is None else _check_value(header)._replace(needs_csrf_check=True)
 
 

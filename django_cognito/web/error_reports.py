@@ -1,5 +1,6 @@
 """Removal of tokens from error reports. Must not import a reporter such as Sentry: it may not be installed."""
 
+import hashlib
 import sys
 from typing import Any
 
@@ -16,15 +17,20 @@ def take_id_token(request: Any) -> str | None:
     return take_header(request, "X-Cognito-Id-Token")
 
 
-def take_header(request: Any, name: str) -> str | None:
+def take_header(request: Any, name: str, *, leaves_digest: bool = False) -> str | None:
     """Return the value of the header `name`; None without it. Removes the header from the request.
 
-    Reporters hold `request.META` (the WSGI environ) and the ASGI `scope`, and read them when an error is reported. The
-    value is stored where no `repr` shows it, so that later calls return it as well.
+    With `leaves_digest`, `request.META` has a digest instead: Django's cache computes its keys from the headers that
+    Vary names, and without one all users would have the same key. Reporters hold `request.META` (the WSGI environ) and
+    the ASGI `scope`, and read them when an error is reported. The value is stored where no `repr` shows it, so that
+    later calls return it as well.
     """
-    value: str | None = request.META.pop(_meta_key(name), None)
+    is_taken = hasattr(request, _attribute(name))
+    value: str | None = None if is_taken else request.META.pop(_meta_key(name), None)
     if value is not None:
         setattr(request, _attribute(name), lambda: value)
+        if leaves_digest:
+            request.META[_meta_key(name)] = hashlib.sha256(value.encode()).hexdigest()
         request.__dict__.pop("headers", None)  # Django's cached copy of META
         if (scope := getattr(request, "scope", None)) is not None:
             headers = scope["headers"]

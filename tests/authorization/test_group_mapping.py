@@ -159,6 +159,8 @@ def test_group_name_longer_than_cognito_allows_is_left_out(claim) -> None:
         ('["a",' + "1" * 5_000 + "]", ()),
         ("[1,true]", ("1", "true")),  # names of a SAML attribute
         ("CN=Staff,OU=Sales", ("CN=Staff,OU=Sales",)),  # one distinguished name
+        (r"CN=Sales\, admins,OU=Staff", (r"CN=Sales\, admins,OU=Staff",)),  # with a comma in a value
+        ('CN="Sales,admins,EMEA"', ('CN="Sales,admins,EMEA"',)),  # RFC 2253 4
         ("Caf%C3%A9+bar", ("Caf%C3%A9+bar",)),  # a single value is not decoded
         ("[a,b", ()),  # cut
         ("[a,admins-", ()),

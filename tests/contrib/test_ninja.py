@@ -7,6 +7,7 @@ import asgiref.sync
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
+from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 from django.test import AsyncClient, Client
 from ninja.testing import TestAsyncClient, TestClient
@@ -133,6 +134,20 @@ def test_load_balancer_token_authenticates_its_user(call: Call, behind_load_bala
     client.cookies["csrftoken"] = "c" * 32
     headers = {**behind_load_balancer, "x-csrftoken": "c" * 32}
     assert call(client, "bearer", "post", headers=headers).json()["user"] == "alice"
+
+
+@pytest.mark.defends("RP-21")
+@pytest.mark.usefixtures("with_or_without_middleware")
+def test_page_cache_separates_users_of_the_load_balancer(
+    call: Call, behind_load_balancer: dict[str, str], settings: Any
+) -> None:
+    cache.clear()
+    first, last = (f"django.middleware.cache.{name}CacheMiddleware" for name in ("Update", "FetchFrom"))
+    settings.MIDDLEWARE = [first, *settings.MIDDLEWARE, last]
+    for name in ("alice", "bob", "alice"):
+        headers = {header: make_token(username=name) for header in behind_load_balancer}
+        assert call(Client(), "bearer", headers=headers).json()["user"] == name
+    cache.clear()
 
 
 def test_session_alone_ignores_session_behind_a_load_balancer(

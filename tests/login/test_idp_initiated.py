@@ -67,10 +67,17 @@ def form_of(page: Any) -> dict[str, str]:
 
 
 @pytest.mark.defends("RP-07")
-def test_code_without_a_state_is_never_redeemed(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_code_without_a_state_is_never_redeemed(
+    client: Client, token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with unchanged(client, except_state=None):
         Client().get(CALLBACK, {"code": "a-code-of-the-attacker"})
-    arrive_and_finish(client, token_endpoint)
+    earlier = time.time() - 60
+    with monkeypatch.context() as patch:  # the user takes a minute at the hosted UI
+        patch.setattr("django_cognito.login.state.time.time", lambda: earlier)
+        params = read_query(arrive(client)["Location"])
+    token_endpoint.script(token_response(nonce=params["nonce"]))
+    client.get(CALLBACK, {"code": "a-code-of-this-sign-in", "state": params["state"]})
     (request,) = token_endpoint.requests
     assert read_form(request)["code"] == "a-code-of-this-sign-in"
     assert username_at(client) == "alice"
@@ -83,6 +90,17 @@ def test_earlier_session_at_cognito_signs_no_user_in(client: Client, token_endpo
     assert (page.status_code, read_error_code(page)) == (400, "sign_in_too_old")
     assert (username_at(client), get_user_model().objects.count()) == ("nobody", 0)
     assert "prompt=login" in page.context["again"]
+
+
+@pytest.mark.defends("RP-07")
+@pytest.mark.parametrize("seconds", [-5, 0, 10])
+def test_session_just_before_the_restart_signs_no_user_in(
+    client: Client, token_endpoint: ScriptedServer, seconds: int
+) -> None:
+    """The attacker's assertion opens the session a moment before the callback, within the difference of the clocks."""
+    page = arrive_and_finish(client, token_endpoint, "mallory", auth_time=int(time.time()) + seconds)
+    assert "Continue as mallory (mallory@example.com)?" in page.content.decode()
+    assert (username_at(client), get_user_model().objects.count()) == ("nobody", 0)
 
 
 @pytest.mark.defends("RP-07")
@@ -104,6 +122,16 @@ def test_account_without_prompt_is_confirmed_before_the_session(
     rows = (Session, CognitoLogin, CognitoUser, get_user_model())
     assert [model._default_manager.count() for model in rows] == [0, 0, 0, 0]
     assert username_at(client) == "nobody"
+
+
+@pytest.mark.defends("RP-07")
+def test_unverified_email_is_not_named_by_the_confirmation_page(
+    client: Client, token_endpoint: ScriptedServer, without_prompt: None
+) -> None:
+    """The attacker writes the victim's name and email into the attacker's account."""
+    victims = {"name": "Alice", "email": "alice@example.com", "email_verified": False}
+    page = arrive_and_finish(client, token_endpoint, "mallory", **victims)
+    assert "<h1>Continue as Alice (mallory)?</h1>" in page.content.decode()
 
 
 @pytest.mark.defends("RP-07")

@@ -14,6 +14,7 @@ from local_cognito_support.hosted_site import Browser, read_query
 
 from django_cognito import factories
 from django_cognito.models import CognitoLogin
+from tests.login.test_idp_initiated import form_of
 from tests.support.local_cognito import hosted_ui, seed_for, settings_for
 from tests.support.scenarios.login import CALLBACK, username_at
 
@@ -57,7 +58,9 @@ def test_attackers_session_and_code_sign_in_the_victim_only(
     assert username_at(client) == "nobody"
     page = browser.open(urlsplit(url).path, **read_query(url))
     assert "Location" not in page.headers  # a form for the password, not a code of bob's session
-    answer = client.get(browser.sign_in("alice").headers["Location"])
+    page = client.get(browser.sign_in("alice").headers["Location"])  # signed in too quickly for the clocks
+    assert "Continue as alice" in page.content.decode()
+    answer = client.post("/auth/confirm/", form_of(page))
     assert (answer["Location"], username_at(client)) == ("/", "alice")
     assert [user.get_username() for user in get_user_model().objects.all()] == ["alice"]
 

@@ -5,11 +5,14 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
+from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 from django.urls import include, path
 from django.utils.decorators import method_decorator
+from django.views.decorators.cache import cache_page
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.vary import vary_on_headers
 from rest_framework.authentication import BasicAuthentication, SessionAuthentication
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -70,6 +73,7 @@ urlpatterns = [
     path("write/basic-first/", BasicFirst.as_view()),
     path("write/async/", write),
     path("webhook/", Webhook.as_view()),
+    path("cached/", cache_page(60)(vary_on_headers(HEADER)(entry_point_views.who))),
     path("", include(entry_point_views)),
 ]
 
@@ -174,6 +178,32 @@ def test_token_of_the_load_balancer_authenticates_its_user(make: Any, url: str) 
     response = get(url, headers=through_load_balancer())
     assert (response.status_code, b"alice" in response.content) == (200, True)
     assert response["Vary"] == f"{'Accept, ' if url == '/write/' else ''}Cookie, Authorization, {HEADER}"
+
+
+@pytest.mark.defends("RP-21")
+@pytest.mark.parametrize("url", ["/who/", "/cached/"])
+def test_page_cache_separates_users_of_the_load_balancer(settings: Any, url: str) -> None:
+    """The token is removed from the request, but not from the key of the cache."""
+    cache.clear()
+    if url == "/who/":
+        first, last = (f"django.middleware.cache.{name}CacheMiddleware" for name in ("Update", "FetchFrom"))
+        settings.MIDDLEWARE = [first, *settings.MIDDLEWARE, last]
+    for _ in range(2):
+        for name in ("alice", "bob"):
+            answer = Client().get(url, headers=through_load_balancer(username=name))
+            assert answer.content.decode() == name
+    assert Client().get("/who/").content == b"nobody"
+    cache.clear()
+
+
+@pytest.mark.defends("RP-21")
+def test_page_cache_separates_users_in_drf_without_the_middleware(settings: Any) -> None:
+    cache.clear()
+    first, last = (f"django.middleware.cache.{name}CacheMiddleware" for name in ("Update", "FetchFrom"))
+    settings.MIDDLEWARE = [first, *(name for name in settings.MIDDLEWARE if name != COGNITO), last]
+    for name in ("alice", "bob", "alice"):
+        assert Client().get("/write/", headers=through_load_balancer(username=name)).json() == name
+    cache.clear()
 
 
 @pytest.mark.parametrize("name", ["X-AMZN-OIDC-ACCESSTOKEN", "x-amzn-oidc-accesstoken"])
