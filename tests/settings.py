@@ -56,7 +56,11 @@ TEMPLATES = [
         },
     }
 ]
-REST_FRAMEWORK = {"DEFAULT_AUTHENTICATION_CLASSES": ["django_cognito.drf.CognitoAuthentication"]}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["django_cognito.drf.CognitoAuthentication"],
+    # drf_spectacular.views reads it when it is imported, by any of the tests.
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
 
 # The pool does not exist, and the tests refuse connections to other hosts.
 COGNITO = {

@@ -67,13 +67,14 @@ def delete_oldest(request: HttpRequest, response: HttpResponseBase) -> None:
 
 
 def mark_signed_in(request: HttpRequest, response: HttpResponseBase, next_url: str) -> None:
-    """Set a cookie for 30 seconds: the number of sign-ins to `next_url` that this browser completed in a row.
+    """Set a cookie for 30 seconds: how often in a row this browser signed in without a session, and to `next_url`.
 
-    Without the session cookie, sign-ins to any page count. See `is_session_cookie_lost` and `is_returned_by_page`.
+    See `is_session_cookie_lost` and `is_returned_by_page`.
     """
-    count, digest = _read_signed_in(request)
-    is_repeated = digest == _digest(next_url) or not _has_session_cookie(request)
-    value = f"{min(count, 8) + 1 if is_repeated else 1}{_digest(next_url)}"
+    mark, has_session = request.COOKIES.get(_signed_in(), ""), _has_session_cookie(request)
+    without_session = 2 if mark and not has_session else 1
+    to_page = min(_count_to_page(mark, next_url), 8) + 1 if has_session else 1
+    value = f"{without_session}{to_page}{_digest(next_url)}"
     response.set_cookie(_signed_in(), value, max_age=_SIGNED_IN_SECONDS, httponly=True, **_scope(request))
 
 
@@ -83,7 +84,7 @@ def is_session_cookie_lost(request: HttpRequest) -> bool:
     Another redirect to Cognito would be a redirect loop: Cognito has its own session and shows no page. A single
     sign-in without the cookie is no error: the session may have ended.
     """
-    return _read_signed_in(request)[0] >= 2 and not _has_session_cookie(request)
+    return request.COOKIES.get(_signed_in(), "").startswith("2") and not _has_session_cookie(request)
 
 
 def is_returned_by_page(request: HttpRequest, next_url: str) -> bool:
@@ -91,14 +92,14 @@ def is_returned_by_page(request: HttpRequest, next_url: str) -> bool:
 
     Django's `permission_required` does so if the user lacks the permission: a redirect loop, as above.
     """
-    count, digest = _read_signed_in(request)
-    is_repeated = bool(next_url) and digest == _digest(next_url)
-    return count >= 3 and is_repeated and _has_session_cookie(request)
+    count = _count_to_page(request.COOKIES.get(_signed_in(), ""), next_url)
+    return bool(next_url) and count >= 3 and _has_session_cookie(request)
 
 
-def _read_signed_in(request: HttpRequest) -> tuple[int, str]:
-    value = request.COOKIES.get(_signed_in(), "")
-    return (int(value[0]), value[1:]) if value[:1].isascii() and value[:1].isdigit() else (0, "")
+def _count_to_page(mark: str, next_url: str) -> int:
+    """Return the number of sign-ins in a row to this page; 0 if the last one was to another page."""
+    is_count = mark[1:2].isascii() and mark[1:2].isdigit()
+    return int(mark[1]) if is_count and mark[2:] == _digest(next_url) else 0
 
 
 def _digest(next_url: str) -> str:
