@@ -179,7 +179,7 @@ def test_deadline_applies_to_slow_responses(
     server: ScriptedServer, short_timeout_http: Http, step: Drip | Silence
 ) -> None:
     server.script(step)
-    with pytest.raises(CognitoUnavailableError, match="no response in time|ReadTimeout"):
+    with pytest.raises(CognitoUnavailableError, match=r"no response in time|ReadTimeout"):
         short_timeout_http.request("GET", server.url)
 
 
