@@ -66,6 +66,7 @@ TESTS = {
     "identity_pool": ("test_identity_pool",),
     "user_pool": ("test_user_pool",),
     "directory": ("test_directory",),
+    "error_responses": ("test_error_responses", "test_hosted_ui"),
 }
 UNTESTED = {
     "base64url": "two functions; tests/login/test_state.py checks that they are inverse",
