@@ -5,9 +5,9 @@ from ..context import Context
 from ..step import step
 
 
-@step("An API request without a token", expected="401, WWW-Authenticate: Bearer")
+@step("An API request without a token", expected="401 not_authenticated, WWW-Authenticate: Bearer")
 def anonymous_request(context: Context) -> str:
-    """Send no token: the response has no error code, because there is no invalid token."""
+    """Send no token: the challenge has no error, because there is no invalid token."""
     response = api.list_notes(context, "")
     return f"{api.summarize(response)}, WWW-Authenticate: {response.headers.get('WWW-Authenticate')}"
 
