@@ -19,6 +19,8 @@ if not apps.is_installed("django_cognito"):
         "django_cognito is not in INSTALLED_APPS. Add the line 'django_cognito' to it, after 'django.contrib.auth'."
     )
 
+# The endpoints that issued the tokens of a login.
+ISSUED_BY = (("hosted_ui", _("hosted UI")), ("api", _("user-pool API")))
 # Of a link row: one for each kind of source.
 DIGEST_FIELDS = ("access_digest", "id_digest", "user_info_digest", "directory_digest")
 
@@ -70,6 +72,11 @@ class CognitoUser(models.Model):
     verified_attributes = models.JSONField(default=list, editable=False)
     # The username that the user was created with because no token had the claim USERNAME yet; empty otherwise.
     placeholder_username = models.CharField(max_length=255, blank=True, default="", editable=False)
+    # What Cognito reported: False for a disabled user, and when the user was found to be deleted there.
+    enabled = models.BooleanField(_("enabled in Cognito"), default=True)
+    gone_at = models.DateTimeField(_("deleted in Cognito"), null=True, blank=True)
+    # Tokens of sign-ins at or before this moment are rejected; see `users.revocation`.
+    not_before = models.DateTimeField(_("sign-ins valid after"), null=True, blank=True, editable=False)
     # The user's identity in the identity pool, `region:guid`; stored, because AWS returns the same one every time.
     identity_pool_id = ExactCharField(max_length=55, blank=True, default="", editable=False)
     identity_id = models.CharField(_("identity id"), max_length=55, blank=True, default="")
@@ -147,6 +154,14 @@ class CognitoMembership(models.Model):
         return self.name
 
 
+class LoginQuerySet(models.QuerySet["CognitoLogin"]):
+    """A queryset of logins."""
+
+    def active(self) -> Self:
+        """Return the logins that have not ended. Others only wait until Cognito has revoked their refresh token."""
+        return self.filter(ended_at=None)
+
+
 class CognitoLogin(models.Model):
     """The login of a browser session: its tokens, encrypted. The Django session contains only the id of this row."""
 
@@ -165,7 +180,18 @@ class CognitoLogin(models.Model):
     retry_at = models.DateTimeField(null=True, blank=True, editable=False)
     # When a refresh was sent whose response is not stored: Cognito may have replaced the refresh token in `tokens`.
     refresh_sent_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Which endpoints refresh and revoke the tokens: those of the hosted UI, or the user-pool API.
+    issued_by = models.CharField(max_length=16, choices=ISSUED_BY, default="hosted_ui", editable=False)
+    # The claim of all tokens of this sign-in and of its refreshes; empty if the pool does not issue it.
+    origin_jti = ExactCharField(max_length=255, blank=True, default="", db_index=True, editable=False)
     created_at = models.DateTimeField(_("signed in"), auto_now_add=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)  # written every few minutes at most
+    user_agent = models.CharField(_("browser"), max_length=255, blank=True, default="")  # the header at the sign-in
+    ip_address = models.GenericIPAddressField(_("IP address"), null=True, blank=True)  # by CLIENT_IP, at the sign-in
+    # When the login ended on this site. The row is deleted once Cognito has revoked the refresh token, or it expired.
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True, db_index=True, editable=False)
+
+    objects = LoginQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("Cognito login")

@@ -28,8 +28,8 @@ def acquire_lease(login: CognitoLogin) -> CognitoLogin | None:
 
 
 def filter_unchanged(login: CognitoLogin) -> QuerySet[CognitoLogin]:
-    """Return a queryset of the login's row; empty if another request has refreshed it since `login` was read."""
-    return CognitoLogin.objects.filter(pk=login.pk, version=login.version)
+    """Return a queryset of the login's row; empty if it has been refreshed or ended since `login` was read."""
+    return CognitoLogin.objects.active().filter(pk=login.pk, version=login.version)
 
 
 def filter_leased(login: CognitoLogin) -> QuerySet[CognitoLogin]:

@@ -85,7 +85,9 @@ def _insert_login(token: AccessToken, tokens: TokenSet) -> CognitoLogin:
         link = links.select_for_update().filter(user_pool_id=token.user_pool_id, sub=token.sub).first()
         if link is None:
             raise SignInError("the account was unlinked or deleted during the sign-in", code="link_interrupted")
+        origin_jti = token.claims.get("origin_jti")
         login = CognitoLogin(cognito_user=link, expires_at=get_expiry(token, tokens))
+        login.origin_jti = origin_jti if isinstance(origin_jti, str) and len(origin_jti) <= 255 else ""
         login.tokens = encrypt_tokens(login.id, tokens)
         login.save(force_insert=True)
     return login
@@ -213,7 +215,7 @@ def find_settings_of_session(session: SessionBase) -> CognitoSettings | None:
 
 def _find_login(session: SessionBase) -> CognitoLogin | None:
     login_id = session.get(SESSION_KEY)
-    rows = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).select_related("cognito_user__user")
+    rows = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).active().select_related("cognito_user__user")
     return rows.filter(pk=login_id).first() if login_id else None
 
 
@@ -239,7 +241,7 @@ def get_login(login_id: Any, **conditions: Any) -> CognitoLogin:
 
     Raises SignInError (code "login_ended") if the row does not exist.
     """
-    rows = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).select_related("cognito_user")
+    rows = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).active().select_related("cognito_user")
     try:
         return rows.get(pk=login_id, **conditions)
     except (CognitoLogin.DoesNotExist, ValidationError, ValueError) as error:
