@@ -64,6 +64,7 @@ def render_report(pool: ContractPool, results: list[Result]) -> str:
     counts = Counter(result.verdict for result in results)
     requests = ", ".join(f"{count} {name}" for name, count in sorted(pool.counts.items()))
     plan = pool.description.get("UserPoolTier", "unknown")
+    cost = _USER_MONTH_USD.get(plan, 0.02) + _MACHINE_TOKEN_USD
     issuer_type = pool.description.get("IssuerConfiguration", {}).get("Type", "unknown")
     rows = (
         f"| {number} | {result.fact.text} | {result.verdict} | {_shorten(result.seen)} | `{result.fact.used_by}` |"
@@ -75,8 +76,7 @@ def render_report(pool: ContractPool, results: list[Result]) -> str:
             "",
             f"User pool {pool.user_pool_id}, plan {plan}, issuer type {issuer_type}; botocore {version('botocore')}.",
             f"{len(results)} facts: " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())),
-            f"Cost: at most USD {_USER_MONTH_USD.get(plan, 0.02) + _MACHINE_TOKEN_USD:.3f}, for 1 monthly active user and"
-            f" 1 token of a machine-to-machine client. Requests: {requests}.",
+            f"Cost: at most USD {cost:.3f}, for 1 monthly active user and 1 machine token. Requests: {requests}.",
             "",
             "| | fact | verdict | seen | used by |",
             "|---|---|---|---|---|",
