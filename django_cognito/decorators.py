@@ -26,7 +26,7 @@ from .web.pool_selection import find_settings_for_request
 from .web.redirect_uri import is_elsewhere
 from .web.responses import ErrorResponse, forbidden_response, json_response, not_authenticated
 from .web.script_responses import sign_in_required
-from .web.silent import SILENT_PARAM, is_worth_trying, mark_attempted
+from .web.silent import ATTEMPTED, SILENT_PARAM, is_worth_trying
 
 _View = Callable[..., Any]
 
@@ -163,7 +163,7 @@ def _ask_unseen(request: HttpRequest) -> HttpResponse | None:
         return None
     query = urlencode({"prompt": "none", "next": request.get_full_path(), SILENT_PARAM: "1"})
     response = HttpResponseRedirect(f"{reverse('cognito:login')}?{query}")
-    mark_attempted(request, response)  # set before the result is available: a failed attempt is not repeated
+    ATTEMPTED.set(request, response)  # set before the result is available: a failed attempt is not repeated
     return response
 
 

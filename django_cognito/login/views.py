@@ -137,7 +137,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     except CognitoError as error:
         if pending is not None and silent.is_login_required_error(pending.authorize_params, error):
             response = _redirect_to_next(request, pending.next_url)
-            silent.mark_attempted(request, response)
+            silent.ATTEMPTED.set(request, response)
             return response
         if pending is not None and flow.is_worth_retrying(request, pending, error):
             logger.info("the first sign-in of a linked user failed and is retried: %s", error)
@@ -183,13 +183,13 @@ def _restart_idp_initiated(request: HttpRequest) -> HttpResponse | None:
     if request.user.is_authenticated:
         return _redirect_to_next(request, "")
     settings = find_settings_for_request(request)
-    if settings is None or is_script(request) or idp_initiated.is_restarted(request):
+    if settings is None or is_script(request) or idp_initiated.RESTARTED.is_set(request):
         return None
     pending = PendingSignIn(
         settings.alias, settings.client_id, authorize_params=rule.authorize_params, is_idp_initiated=True
     )
     response = _redirect_to_hosted_ui(request, settings, pending)
-    idp_initiated.mark_restarted(request, response)
+    idp_initiated.RESTARTED.set(request, response)
     return response
 
 
@@ -230,7 +230,7 @@ def logout(request: HttpRequest) -> HttpResponse:
         HttpResponseRedirect(get_hosted_ui(settings).logout_url(after) if through_cognito else after)
     )
     if get_settings().silent_sign_in:
-        silent.mark_attempted(request, response)  # a user who has just signed out must not be signed in silently
+        silent.ATTEMPTED.set(request, response)  # a user who has just signed out must not be signed in silently
     return let_htmx_redirect(request, response)
 
 

@@ -85,7 +85,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         (401,), _("The header has more than one token, or one with spaces or commas. Send one header with one token.")
     ),
     "malformed_token": ErrorEntry(
-        (401,), _("This is not a complete token of Amazon Cognito: it has three parts with dots between them.")
+        (401,), _("This is not a complete token of Amazon Cognito. Send the complete token, unchanged.")
     ),
     "refresh_token": ErrorEntry((401,), _("This is a refresh token; send the access token.")),
     "invalid_signature": ErrorEntry(
