@@ -65,14 +65,16 @@ def mfa_required(
     *,
     when: Callable[[HttpRequest], bool] | None = None,
     acr_values: Sequence[str] = MFA_ACR_VALUES,
+    recent_sign_in_seconds: int | None = None,
 ) -> Any:
     """Require a sign-in with a second factor; if the user's had none, as `recent_sign_in_required` with `acr_values`.
 
     `when` gets the request and returns whether the rule applies, by default always; it must do no I/O in an async view.
     By default a sign-in is sufficient if the tokens' `amr` has `mfa`, or if `acr` is Cognito's level 3 or 4; a passkey
-    alone has level 3. `acr_values` lists other levels, of which `acr` must be one.
+    alone has level 3. `acr_values` lists other levels, of which `acr` must be one. With `recent_sign_in_seconds` the
+    sign-in must also be that recent.
     """
-    decorate = _step_up(require_mfa(acr_values), when)
+    decorate = _step_up(require_mfa(acr_values, recent_sign_in_seconds), when)
     return decorate if view is None else decorate(view)
 
 

@@ -233,9 +233,9 @@ def _read_names(argument: str, names: Sequence[str]) -> tuple[str, ...]:
 def _read_requirement(
     recent_sign_in_seconds: int | None = None, requires_mfa: bool = False, acr_values: Sequence[str] = MFA_ACR_VALUES
 ) -> SignInRequirement:
-    recent = NO_REQUIREMENT if recent_sign_in_seconds is None else require_recent_sign_in(recent_sign_in_seconds)
-    mfa = require_mfa(acr_values) if requires_mfa else NO_REQUIREMENT
-    return SignInRequirement(recent.max_age_seconds, mfa.acr_values)
+    if requires_mfa:
+        return require_mfa(acr_values, recent_sign_in_seconds)
+    return NO_REQUIREMENT if recent_sign_in_seconds is None else require_recent_sign_in(recent_sign_in_seconds)
 
 
 def _is_in_event_loop() -> bool:

@@ -79,18 +79,24 @@ def RecentSignIn(seconds: int) -> type[BasePermission]:  # noqa: N802 - a permis
 class RequiresMfa(OperationHolderMixin, _StepUpPermission):
     """A permission: the user signed in with a second factor. For `permission_classes`, with or without arguments.
 
-    `when` gets the request and returns whether the rule applies. `acr_values` are the levels, as for `mfa_required`.
+    `when` gets the request and returns whether the rule applies. `acr_values` and `recent_sign_in_seconds` are those of
+    `mfa_required`.
     401, code "insufficient_user_authentication", with `acr_values` in WWW-Authenticate and in the body (RFC 9470).
     """
 
     def __init__(
-        self, *, when: Callable[[Request], bool] | None = None, acr_values: Sequence[str] = MFA_ACR_VALUES
+        self,
+        *,
+        when: Callable[[Request], bool] | None = None,
+        acr_values: Sequence[str] = MFA_ACR_VALUES,
+        recent_sign_in_seconds: int | None = None,
     ) -> None:
-        self.when, self.requirement = when, require_mfa(acr_values)
+        self._arguments: Any = {"acr_values": acr_values, "recent_sign_in_seconds": recent_sign_in_seconds}
+        self.when, self.requirement = when, require_mfa(acr_values, recent_sign_in_seconds)
 
     def __call__(self) -> Self:
         """Return a new permission with the same arguments: DRF calls each item of `permission_classes`."""
-        return type(self)(when=self.when, acr_values=self.requirement.acr_values)
+        return type(self)(when=self.when, **self._arguments)
 
     def find_refusal(self, request: Request) -> ErrorResponse | None:
         """Return the 401 or 403 response if the rule applies and the sign-in is not sufficient; otherwise None."""

@@ -246,6 +246,8 @@ def _start_sign_in(request: HttpRequest, page: str, *, links_to: str = "") -> Ht
         settings = get_settings_for_request(request)
         is_forced = links_to or page == step_up.PAGE
         authorize_params = read_authorize_params(query, settings) | ({"prompt": "login"} if is_forced else {})
+        if page == step_up.PAGE:
+            step_up.check_start(request, SignInRequirement.from_params(authorize_params), next_url)
         if sign_in_cookies.is_session_cookie_lost(request):
             sign_in_cookies.forget_signed_in(request)
             raise SignInError("the browser did not send the session cookie back", code="session_cookie_lost")
@@ -254,8 +256,6 @@ def _start_sign_in(request: HttpRequest, page: str, *, links_to: str = "") -> Ht
             raise PermissionDenied
         if not links_to and (moved := login_at_redirect_uri(request, settings, next_url)):
             return set_security_headers(HttpResponseRedirect(moved))
-        if page == step_up.PAGE:
-            step_up.check_start(request, SignInRequirement.from_params(authorize_params), next_url)
         report_plain_http(request, settings)
         require_local_cognito(settings)
         pending = PendingSignIn(

@@ -85,16 +85,18 @@ def require_recent_sign_in(seconds: int) -> SignInRequirement:
     return SignInRequirement(max_age_seconds=seconds)
 
 
-def require_mfa(acr_values: Sequence[str]) -> SignInRequirement:
-    """Return the requirement of a sign-in at one of the levels `acr_values`.
+def require_mfa(acr_values: Sequence[str], recent_sign_in_seconds: int | None = None) -> SignInRequirement:
+    """Return the requirement of a sign-in at one of the levels `acr_values`, if set in the last seconds.
 
     Raises TypeError if they are not a list of names, or are empty; ValueError for a name that Cognito does not allow.
+    For the seconds see `require_recent_sign_in`.
     """
     if isinstance(acr_values, str) or not acr_values or not all(isinstance(name, str) for name in acr_values):
         raise TypeError('acr_values takes a list of at least one name: acr_values=["urn:cognito:loa:4"]')
     if invalid := [name for name in acr_values if not _ACR_VALUE.fullmatch(name)]:
         raise ValueError(f"acr_values has 1 to 64 characters each, without spaces, quotes and backslashes: {invalid}")
-    return SignInRequirement(acr_values=tuple(acr_values))
+    recent = NO_REQUIREMENT if recent_sign_in_seconds is None else require_recent_sign_in(recent_sign_in_seconds)
+    return SignInRequirement(recent.max_age_seconds, tuple(acr_values))
 
 
 def _is_recent(token: Token | None, since: float) -> bool:

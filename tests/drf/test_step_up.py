@@ -34,6 +34,9 @@ def status(client: Client, name: str, query: str = "", **claims: Any) -> int:
         ("mfa", {}, 401),
         ("totp", {"acr": LEVEL_4}, 200),
         ("totp", MFA, 401),
+        ("mfa-recent", MFA, 200),
+        ("mfa-recent", {**MFA, **OLD}, 401),
+        ("mfa-recent", {}, 401),
         ("both", {}, 200),
         ("both", OLD, 403),  # DRF does not report which of the two
         ("either", OLD, 403),

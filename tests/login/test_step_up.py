@@ -132,7 +132,6 @@ def test_page_that_never_accepts_the_sign_in_ends_with_a_page(client: Client, to
 # Another user
 
 
-@pytest.mark.defends("RP-20")
 def test_mfa_of_another_account_does_not_step_up_the_session(client: Client, token_endpoint: ScriptedServer) -> None:
     """An attacker with alice's session and a second factor of their own becomes mallory, in an empty session."""
     sign_in(client)

@@ -41,12 +41,14 @@ _DECORATORS: dict[str, Any] = {
     "mfa": mfa_required,
     "totp": mfa_required(acr_values=[LEVEL_4]),
     "sometimes": mfa_required(when=is_secret),
+    "mfa-recent": mfa_required(recent_sign_in_seconds=SECONDS),
 }
 _PERMISSIONS: dict[str, list[Any]] = {
     "recent": [RecentSignIn(SECONDS)],
     "mfa": [RequiresMfa],
     "totp": [RequiresMfa(acr_values=[LEVEL_4])],
     "sometimes": [RequiresMfa(when=is_secret)],
+    "mfa-recent": [RequiresMfa(recent_sign_in_seconds=SECONDS)],
     "both": [IsAuthenticated & RecentSignIn(SECONDS)],
     "either": [RequiresMfa | RecentSignIn(SECONDS)],
     "either-call": [RequiresMfa() | InGroup("editors")],

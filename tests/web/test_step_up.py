@@ -47,7 +47,7 @@ def call(page: str, is_async: bool = False, session: Any = None, query: str = ""
 @EACH_CLIENT
 @pytest.mark.parametrize(
     ("page", "claims"),
-    [("recent", {}), ("mfa", MFA), ("totp", {"acr": LEVEL_4}), ("sometimes", {})],
+    [("recent", {}), ("mfa", MFA), ("totp", {"acr": LEVEL_4}), ("sometimes", {}), ("mfa-recent", MFA)],
 )
 def test_sufficient_sign_in_gets_the_page(page: str, claims: Any, is_async: bool) -> None:
     assert call(page, is_async, claims).content == b"alice"
@@ -60,6 +60,8 @@ def test_sufficient_sign_in_gets_the_page(page: str, claims: Any, is_async: bool
         ("recent", minutes_ago(6), {"max_age": "300"}),
         ("mfa", {}, {"acr_values": BOTH_LEVELS}),
         ("totp", MFA, {"acr_values": LEVEL_4}),
+        ("mfa-recent", {**MFA, **minutes_ago(6)}, {"max_age": "300", "acr_values": BOTH_LEVELS}),
+        ("mfa-recent", {}, {"max_age": "300", "acr_values": BOTH_LEVELS}),
     ],
 )
 def test_page_sends_the_user_to_a_new_sign_in_and_back(page: str, claims: Any, params: Any, is_async: bool) -> None:
