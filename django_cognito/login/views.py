@@ -263,8 +263,8 @@ def _start_sign_in(request: HttpRequest, page: str, *, links_to: str = "") -> Ht
         )
         response = _redirect_to_hosted_ui(request, settings, pending)
     except CognitoError as error:
-        valid_params = {} if error.code == "invalid_parameter" else authorize_params
         page = "login" if error.code in step_up.CODES else page  # the step-up would have the same result
+        valid_params = {} if error.code == "invalid_parameter" else authorize_params
         return _sign_in_failed(request, error, None, Restart(page, next_url, valid_params, links_to))
     sign_in_cookies.delete_oldest(request, response)
     return response
