@@ -18,6 +18,7 @@ from ..conf.loading import get_settings
 from ..core.clock import unix_time
 from ..sessions.step_up import SignInRequirement
 from .bearer import find_token, is_api_client
+from .error_catalogue import CATALOGUE
 from .login_url import find_login_url
 from .next_url import is_script, safe_url
 from .pool_selection import find_settings_for_request
@@ -62,8 +63,9 @@ def refuse_sign_in(request: HttpRequest, requirement: SignInRequirement, problem
     """
     if is_api_client(request):
         return json_response(get_refusal(requirement, problem))
+    entry = CATALOGUE[problem]
     if find_token(request) is not None:  # of a load balancer, which alone can sign the user in again
-        raise PermissionDenied(str(get_refusal(requirement, problem).sentence))
+        raise PermissionDenied(str(entry.heading or entry.sentence))
     if is_script(request):
         return step_up_required(request, requirement, find_next_url(request))
     pool, url = find_settings_for_request(request), _find_url(request, requirement)
@@ -73,7 +75,7 @@ def refuse_sign_in(request: HttpRequest, requirement: SignInRequirement, problem
             " and the URLs of django_cognito.urls.",
             problem,
         )
-        raise PermissionDenied(str(get_refusal(requirement, problem).sentence))
+        raise PermissionDenied(str(entry.heading))
     return HttpResponseRedirect(url)
 
 
