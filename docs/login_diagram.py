@@ -49,7 +49,7 @@ LOGIN = (
 STEP_UP = (
     Step(0, 1, "GET /notes/7/delete/"),
     Step(1, 1, "signed in 20 minutes ago, 10 are allowed"),
-    Step(1, 0, "302 to /auth/step-up/?max_age=600&next=..."),
+    Step(1, 0, "302 to /auth/step-up/?max_age=600"),
     Step(0, 1, "GET /auth/step-up/"),
     Step(1, 0, "302 to the hosted UI"),
     Step(0, 2, "GET /oauth2/authorize: prompt=login, max_age"),
@@ -58,8 +58,8 @@ STEP_UP = (
     Step(0, 1, "GET /auth/callback/: code, state"),
     Step(1, 2, "POST /oauth2/token"),
     Step(2, 1, "tokens: auth_time, acr, amr"),
-    Step(1, 1, "checks them; too old or too low: a page, and no change"),
-    Step(1, 1, "ends the earlier login, changes the session key"),
+    Step(1, 1, "checks them; not sufficient: an error page"),
+    Step(1, 1, "ends the old login, changes the session key"),
     Step(1, 0, "302 to /notes/7/delete/"),
 )
 DIAGRAMS = {"login": ("The login, step by step", LOGIN), "step-up": ("A step-up, step by step", STEP_UP)}

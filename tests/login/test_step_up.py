@@ -145,10 +145,14 @@ def test_mfa_of_another_account_does_not_step_up_the_session(client: Client, tok
     assert username_at(stolen) == "nobody"
 
 
+@pytest.mark.parametrize(
+    "backend", ["django.contrib.auth.backends.ModelBackend", "django_cognito.backends.CognitoBackend"]
+)
 @pytest.mark.parametrize(("page", "code"), [("/recent/", "sign_in_too_old"), ("/mfa/", "mfa_missing")])
-def test_local_password_gets_a_page_before_another_account(client: Client, page: str, code: str) -> None:
+def test_local_password_gets_a_page_before_another_account(client: Client, page: str, code: str, backend: str) -> None:
+    """A session without a login of Cognito: of a local password, or of a hijacked user."""
     user = User.objects.create_user("her", password="her own")
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user, backend=backend)
     answer = client.get(client.get(page)["Location"])
     assert (answer.status_code, read_error_code(answer)) == (400, code)
     assert username_at(client) == "her"
