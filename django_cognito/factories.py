@@ -13,12 +13,14 @@ from .conf.loading import get_pool_registry, get_settings
 from .conf.pool_registry import PoolRegistry
 from .conf.schema import CognitoSettings
 from .core import TokenVerifier
+from .core.auth_api.user_api import UserPoolApi
 from .core.client_secret import ClientSecret
 from .core.directory import Directory
 from .core.forks import run_in_forked_child
 from .core.hosted_ui import HostedUi
 from .core.http.client import Http
 from .core.identity_pool import IdentityPool
+from .core.token_endpoints import TokenEndpoints
 from .core.tokens.key_store import KeyStores
 from .core.user_pool import bypasses_proxies
 from .signals import send_key_event
@@ -69,15 +71,45 @@ def get_hosted_ui(settings: CognitoSettings | None = None) -> HostedUi:
             raise ImproperlyConfigured(
                 "Logins need COGNITO['DOMAIN']: the user pool's domain, as the AWS console shows it."
             )
-        # The secret is not read here: a function or a lazy string is read on first use.
-        source = settings.client_secret
-        is_lazy_string = not callable(source) and type(source) is not str
-        secret = ClientSecret(partial(str, source), may_be_empty=True) if is_lazy_string else ClientSecret(source)
+        secret = _get_client_secret(settings)
         http = _get_http(settings, settings.http_timeout_seconds)
         token_http = _get_http(settings, settings.token_timeout_seconds)
         hosted_ui = HostedUi(settings.user_pool, settings.client_id, secret, http=http, token_http=token_http)
         hosted_ui = _instances.setdefault((HostedUi, settings), hosted_ui)
     return hosted_ui
+
+
+def get_token_endpoints(settings: CognitoSettings, issued_by: str) -> TokenEndpoints:
+    """Return the endpoints that refresh and revoke the tokens of a login: `issued_by` is that of the login. No I/O.
+
+    A site without DOMAIN uses the user-pool API for all logins.
+    """
+    if issued_by == "hosted_ui" and settings.user_pool.domain:
+        return get_hosted_ui(settings)
+    return get_user_pool_api(settings)
+
+
+def get_user_pool_api(settings: CognitoSettings) -> UserPoolApi:
+    """Return the user-pool API of a pool for this site's app client. No I/O."""
+    api: UserPoolApi | None = _instances.get((UserPoolApi, settings))
+    if api is None:
+        secret = _get_client_secret(settings)
+        http = _get_http(settings, settings.http_timeout_seconds)
+        token_http = _get_http(settings, settings.token_timeout_seconds)
+        api = UserPoolApi(settings.user_pool, settings.client_id, secret, http=http, token_http=token_http)
+        api = _instances.setdefault((UserPoolApi, settings), api)
+    return api
+
+
+def _get_client_secret(settings: CognitoSettings) -> ClientSecret:
+    """Return the one client secret of an app client: its cooldown is that of all requests. It is read on first use."""
+    secret: ClientSecret | None = _instances.get((ClientSecret, settings))
+    if secret is None:
+        source = settings.client_secret
+        is_lazy_string = not callable(source) and type(source) is not str
+        secret = ClientSecret(partial(str, source), may_be_empty=True) if is_lazy_string else ClientSecret(source)
+        secret = _instances.setdefault((ClientSecret, settings), secret)
+    return secret
 
 
 def get_directory(settings: CognitoSettings | None = None) -> Directory:

@@ -146,7 +146,9 @@ class Operations:
     def revoke_token(self, parameters: Parameters) -> Answer:
         """Run RevokeToken."""
         client = self._client(parameters)
-        client.require_secret(parameters.get("ClientSecret"))
+        if client.secret is not None and not client.has_secret(parameters.get("ClientSecret") or ""):
+            # The service model of RevokeToken has no NotAuthorizedException.
+            raise ServiceError("UnauthorizedException", f"Unable to verify secret for client {client.id}")
         try:
             self._service.revoke(client, str(parameters.get("Token", "")))
         except ServiceError as error:
