@@ -63,6 +63,7 @@ TESTS = {
     ),
     "http.client": ("http/test_client", "http/test_limits"),
     "hosted_ui": ("test_hosted_ui", "test_client_secret"),
+    "published_secret": ("test_published_secret",),
     "auth_api.user_api": ("auth_api/test_user_api", "test_hosted_ui"),
     "auth_api.api_errors": ("auth_api/test_api_errors", "auth_api/test_user_api"),
     "identity_pool": ("test_identity_pool",),
