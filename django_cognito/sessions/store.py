@@ -254,8 +254,7 @@ def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> No
 
     All requests together take at most twice `HTTP_TIMEOUT_SECONDS`. Failures are logged.
     """
-    deadline = time.monotonic() + 2 * get_settings().http_timeout_seconds
-    revocable = []
+    deadline, revocable = time.monotonic() + 2 * get_settings().http_timeout_seconds, []
     for login in logins:
         try:
             settings, refresh_token = get_settings_for_login(login), get_refresh_token(login)
@@ -286,9 +285,8 @@ def get_expiry(token: AccessToken, tokens: TokenSet) -> datetime:
 @clear_frame_locals
 def encrypt_tokens(login_id: UUID, tokens: TokenSet) -> bytes:
     """Return the tokens encrypted for the login's row. They can be decrypted only with the id of that row."""
-    members = asdict(tokens)
-    if not tokens.device_key:
-        del members["device_key"]  # workers of an earlier release reject a member that they do not have
+    # Without an empty device key: workers of an earlier release reject a member that they do not have.
+    members = {name: value for name, value in asdict(tokens).items() if value or name != "device_key"}
     return encrypt(json.dumps(members).encode(), associated_data=_associated_data(login_id))
 
 

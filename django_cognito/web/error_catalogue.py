@@ -295,7 +295,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "user_not_found_in_cognito": ErrorEntry(),
     "sign_out_scope_required": ErrorEntry(),
     "sign_out_refused": ErrorEntry(),
-    "too_many_requests": ErrorEntry(),
+    "too_many_requests": UNAVAILABLE,
     "refresh_in_progress": UNAVAILABLE,
     # AWS
     "directory_refused": ErrorEntry(),

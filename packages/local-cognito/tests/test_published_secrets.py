@@ -108,7 +108,7 @@ def test_description_has_the_arn_instead_of_the_secret(emulator: Emulator) -> No
     assert (plain["ClientSecret"], plain.get("ClientSecretArn")) == (FIRST, None)
 
 
-def test_created_client_publishes_its_secret_if_told_so(emulator: Emulator) -> None:
+def test_created_client_publishes_its_secret_by_request(emulator: Emulator) -> None:
     idp = connect(emulator, "cognito-idp")
     options = {"UserPoolId": POOL_ID, "ClientName": "new", "GenerateSecret": True}
     created = idp.create_user_pool_client(**options, PublishSecretsInAWSSecretsManager=True)["UserPoolClient"]
