@@ -254,15 +254,15 @@ def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> No
 
     All requests together take at most twice `HTTP_TIMEOUT_SECONDS`. Failures are logged.
     """
-    deadline, revocable = time.monotonic() + 2 * get_settings().http_timeout_seconds, []
+    deadline = time.monotonic() + 2 * get_settings().http_timeout_seconds
+    revocable = []
     for login in logins:
         try:
-            settings, refresh_token = get_settings_for_login(login), get_refresh_token(login)
-            token, tokens = get_access_token(login), decrypt_tokens(login)
+            endpoints = get_token_endpoints(get_settings_for_login(login), login.issued_by).until(deadline)
+            refresh_token, token, tokens = get_refresh_token(login), get_access_token(login), decrypt_tokens(login)
         except CognitoError as error:
             logger.warning("Signed out of this site, but the refresh token was not revoked: %s", error.code)
             continue
-        endpoints = get_token_endpoints(settings, login.issued_by).until(deadline)
         revocable.append(RevocableLogin(endpoints, token, tokens.access_token, refresh_token, tokens.device_key))
     revoke_logins(revocable, everywhere=everywhere)
 
@@ -270,8 +270,7 @@ def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> No
 def get_refresh_token(login: CognitoLogin) -> str | None:
     """Return the login's refresh token; None if it is of another app client, which alone can use it (RFC 6749 6)."""
     settings, tokens = get_settings_for_login(login), decrypt_tokens(login)
-    is_same_client = _read_claims(tokens.access_token)["client_id"] == settings.client_id
-    return tokens.refresh_token if is_same_client else None
+    return tokens.refresh_token if _read_claims(tokens.access_token)["client_id"] == settings.client_id else None
 
 
 def get_expiry(token: AccessToken, tokens: TokenSet) -> datetime:
