@@ -78,9 +78,9 @@ def _get_x(position: int) -> int:
 
 
 def _draw_lifeline(position: int, name: str, height: int) -> str:
-    x = _get_x(position)
+    x, width = _get_x(position), max(_BOX, 10 * len(name) + 10)
     return (
         f'<line class="life" x1="{x}" y1="{_TOP}" x2="{x}" y2="{height - 10}"/>'
-        f'<rect class="box" x="{x - _BOX / 2:g}" y="22" width="{_BOX}" height="38" rx="8"/>'
+        f'<rect class="box" x="{x - width / 2:g}" y="22" width="{width}" height="38" rx="8"/>'
         f'<text class="who" x="{x}" y="46" text-anchor="middle">{escape(name)}</text>'
     )
