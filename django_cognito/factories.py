@@ -13,17 +13,25 @@ from .conf.loading import get_pool_registry, get_settings
 from .conf.pool_registry import PoolRegistry
 from .conf.schema import CognitoSettings
 from .core import TokenVerifier
+from .core.auth_api.user_api import UserPoolApi
 from .core.client_secret import ClientSecret
 from .core.directory import Directory
 from .core.forks import run_in_forked_child
 from .core.hosted_ui import HostedUi
 from .core.http.client import Http
 from .core.identity_pool import IdentityPool
+from .core.published_secret import find_region, read_published_secret
+from .core.token_endpoints import TokenEndpoints
 from .core.tokens.key_store import KeyStores
 from .core.user_pool import bypasses_proxies
 from .signals import send_key_event
 
 AWS_EXTRA_MISSING = "The extra `aws` is not installed: pip install 'django-aws-cognito[aws]'."
+
+# A request of a user waits for the secret: botocore's own timeouts are 60 s, with five attempts.
+_TIMEOUTS: dict[str, dict[str, Any]] = {
+    "secretsmanager": {"connect_timeout": 2, "read_timeout": 2, "retries": {"total_max_attempts": 2}}
+}
 
 _T = TypeVar("_T")
 _lock = threading.RLock()
@@ -69,15 +77,73 @@ def get_hosted_ui(settings: CognitoSettings | None = None) -> HostedUi:
             raise ImproperlyConfigured(
                 "Logins need COGNITO['DOMAIN']: the user pool's domain, as the AWS console shows it."
             )
-        # The secret is not read here: a function or a lazy string is read on first use.
-        source = settings.client_secret
-        is_lazy_string = not callable(source) and type(source) is not str
-        secret = ClientSecret(partial(str, source), may_be_empty=True) if is_lazy_string else ClientSecret(source)
+        secret = _get_client_secret(settings)
         http = _get_http(settings, settings.http_timeout_seconds)
         token_http = _get_http(settings, settings.token_timeout_seconds)
         hosted_ui = HostedUi(settings.user_pool, settings.client_id, secret, http=http, token_http=token_http)
         hosted_ui = _instances.setdefault((HostedUi, settings), hosted_ui)
     return hosted_ui
+
+
+def get_token_endpoints(settings: CognitoSettings, issued_by: str) -> TokenEndpoints:
+    """Return the endpoints that refresh and revoke the tokens of a login: `issued_by` is that of the login. No I/O.
+
+    A site without DOMAIN uses the user-pool API for all logins.
+    """
+    if issued_by == "hosted_ui" and settings.user_pool.domain:
+        return get_hosted_ui(settings)
+    return get_user_pool_api(settings)
+
+
+def get_user_pool_api(settings: CognitoSettings) -> UserPoolApi:
+    """Return the user-pool API of a pool for this site's app client. No I/O."""
+    api: UserPoolApi | None = _instances.get((UserPoolApi, settings))
+    if api is None:
+        secret = _get_client_secret(settings)
+        http = _get_http(settings, settings.http_timeout_seconds)
+        token_http = _get_http(settings, settings.token_timeout_seconds)
+        api = UserPoolApi(settings.user_pool, settings.client_id, secret, http=http, token_http=token_http)
+        api = _instances.setdefault((UserPoolApi, settings), api)
+    return api
+
+
+def _get_client_secret(settings: CognitoSettings) -> ClientSecret:
+    """Return the one client secret of an app client: its cooldown is that of all requests. It is read on first use."""
+    secret: ClientSecret | None = _instances.get((ClientSecret, settings))
+    if secret is None:
+        source = partial(_read_secret_of_arn, settings) if settings.client_secret_arn else settings.client_secret
+        is_lazy_string = not callable(source) and type(source) is not str
+        secret = ClientSecret(partial(str, source), may_be_empty=True) if is_lazy_string else ClientSecret(source)
+        secret = _instances.setdefault((ClientSecret, settings), secret)
+    return secret
+
+
+def _read_secret_of_arn(settings: CognitoSettings) -> str:
+    """Return the current secret of CLIENT_SECRET_ARN. Raises CognitoError, or ImproperlyConfigured without the extra.
+
+    The client is created each time: a secret is read once in some days, and the site's credentials may have changed.
+    """
+    arn, pool = settings.client_secret_arn, settings.user_pool
+    # A local Cognito serves Secrets Manager too. Otherwise boto3's own configuration selects the URL.
+    endpoint_url = pool.endpoint_url if bypasses_proxies(pool.endpoint_url, pool.insecure_hosts) else None
+    client = _create_aws_client("secretsmanager", find_region(arn), endpoint_url, settings)
+    return read_published_secret(client, arn, settings.client_id)
+
+
+def _create_aws_client(service: str, region: str, endpoint_url: str | None, settings: CognitoSettings) -> Any:
+    """Return a boto3 client with the site's credentials, as boto3 finds them.
+
+    Raises ImproperlyConfigured if the extra `aws` is not installed.
+    """
+    try:
+        from boto3 import Session  # imported here, because it takes 0.1 s and 20 MB
+        from botocore.config import Config
+    except ModuleNotFoundError as error:
+        raise ImproperlyConfigured(AWS_EXTRA_MISSING) from error
+    is_direct = endpoint_url and bypasses_proxies(endpoint_url, settings.insecure_hosts)  # as in core.http
+    # A session of its own: boto3's default session is not thread-safe.
+    config = Config(**({"proxies": {}} if is_direct else {}), **_TIMEOUTS.get(service, {}))
+    return Session().client(service, region_name=region, endpoint_url=endpoint_url, config=config)
 
 
 def get_directory(settings: CognitoSettings | None = None) -> Directory:
@@ -90,16 +156,8 @@ def get_directory(settings: CognitoSettings | None = None) -> Directory:
     settings = settings or get_settings()
     directory: Directory | None = _instances.get((Directory, settings))
     if directory is None:
-        try:
-            from boto3 import Session  # imported here, because it takes 0.1 s and 20 MB
-            from botocore.config import Config
-        except ModuleNotFoundError as error:
-            raise ImproperlyConfigured(AWS_EXTRA_MISSING) from error
         pool = settings.user_pool
-        is_direct = bypasses_proxies(pool.endpoint_url, pool.insecure_hosts)  # as in core.http
-        config = Config(proxies={}) if is_direct else None
-        # A session of its own: boto3's default session is not thread-safe.
-        client = Session().client("cognito-idp", region_name=pool.region, endpoint_url=pool.endpoint_url, config=config)
+        client = _create_aws_client("cognito-idp", pool.region, pool.endpoint_url, settings)
         directory = _instances.setdefault((Directory, settings), Directory(client, pool.user_pool_id))
     return directory
 

@@ -3,6 +3,7 @@
 A test proves an answer with `@pytest.mark.faq("<question>", "<key of COGNITO>", ...)`.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -269,6 +270,26 @@ def test_function_for_the_client_secret_is_called_after_its_rotation(
     finish_sign_in(client, params)
     assert username_at(client) == "alice"
     assert secrets == []
+
+
+@pytest.mark.faq("Why does every sign-in fail with `invalid_client` after some days?", "CLIENT_SECRET_ARN")
+def test_secret_of_the_arn_is_read_again_after_its_rotation(
+    client: Client, configure: Configure, token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:the-name-AbCdEf"
+    texts = [json.dumps({"clientSecretValue": f"{when} the rotation"}) for when in ("before", "after")]
+    with ScriptedServer(*(json_answer({"ARN": arn, "SecretString": text}) for text in texts)) as secrets_manager:
+        configure(CLIENT_SECRET_ARN=arn, ENDPOINT_URL=secrets_manager.url)
+        secret = factories.get_hosted_ui()._secret
+        secret.read()
+        secret.reset_after_fork()  # the minute has passed in which the secret is not read again
+        params = start_sign_in(client)
+        token_endpoint.script(refusal("invalid_client"), token_response(nonce=params["nonce"]))
+        finish_sign_in(client, params)
+    assert username_at(client) == "alice"
+    assert (secrets_manager.count, secret.read()) == (2, "after the rotation")
 
 
 @pytest.mark.faq("The Django admin?", "ADMIN_LOCAL_PASSWORD")

@@ -113,5 +113,5 @@ def test_every_page_is_linked_from_the_index() -> None:
 
 def test_documented_policy_allows_reading_the_client_secret() -> None:
     (policy,) = [block for block in read_blocks("json") if "secretsmanager" in block.values[0]]
-    (statement,) = json.loads(policy.values[0])["Statement"]
-    assert statement["Action"] == "secretsmanager:GetSecretValue"
+    actions = [statement["Action"] for statement in json.loads(policy.values[0])["Statement"]]
+    assert actions == ["secretsmanager:GetSecretValue", "kms:Decrypt"]

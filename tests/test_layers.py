@@ -30,8 +30,10 @@ LAYERS = (
 PAIRS = {("apps", "admin"), ("apps", "contrib")}
 # The layers inside a package, separated by `|`. A package that is not listed here orders itself.
 INSIDE = {
-    "core": "base64url clock errors forks tracebacks | user_pool client_secret | http | tokens"
-    " error_responses | hosted_ui identity_pool directory",
+    "core": "base64url clock errors forks tracebacks | user_pool client_secret published_secret token_endpoints"
+    " | http"
+    " | tokens error_responses | auth_api | hosted_ui identity_pool directory",
+    "core.auth_api": "api_errors | user_api",
     "core.http": "deadline | client",
     "core.tokens": "decoding key_events jwks | jws | token | claims key_store | verified_cache | verifier",
     "conf": "validators | schema | default_attributes pool_urls | pool_registry | validation | loading",

@@ -53,7 +53,10 @@ def test_clear_logins_of_the_guide_deletes_expired_logins_only(client: Any, cogn
 
 
 def test_client_secret_is_read_from_secrets_manager(monkeypatch: pytest.MonkeyPatch) -> None:
-    read, arn = load_object("real-pool", "read_client_secret"), "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a"
+    read, arn = (
+        load_object("rotating-secrets", "read_client_secret"),
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a",
+    )
     value = {"userPoolId": "eu-west-1_A1", "userPoolClientId": "1web", "clientSecretValue": "the-current-secret"}
     with ScriptedServer(json_answer({"ARN": arn, "SecretString": json.dumps(value)})) as server:
         for name, text in {

@@ -73,9 +73,13 @@ def check_resolver(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
 
 
 def check_extra(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
-    """Check that `request.cognito.aws` has the packages it imports."""
+    """Check that `request.cognito.aws` and CLIENT_SECRET_ARN have the packages they import."""
     missing = [name for name in ("boto3", "cachetools") if find_spec(name) is None]
     if missing and any(alias.identity_pool_id for alias in registry.by_alias.values()):
         message = f"COGNITO['IDENTITY_POOL_ID'] is set, and {' and '.join(missing)} cannot be imported."
         hint = "Install the extra: pip install 'django-aws-cognito[aws]'."
         yield checks.Warning(message, hint=hint, id="django_cognito.W130")
+    if "boto3" in missing and any(alias.client_secret_arn for alias in registry.by_alias.values()):
+        message = "COGNITO['CLIENT_SECRET_ARN'] is set, and boto3 cannot be imported: no user can sign in."
+        hint = "Install the extra: pip install 'django-aws-cognito[aws]'."
+        yield checks.Error(message, hint=hint, id="django_cognito.E042")

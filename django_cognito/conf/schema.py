@@ -26,6 +26,7 @@ from .validators import (
     is_idp_initiated,
     is_permission_list,
     is_secret,
+    is_secret_arn_or_empty,
     is_text,
     is_text_list,
     is_text_or_empty,
@@ -191,11 +192,23 @@ class CognitoSettings:
         "",
         Validator(is_secret, "a string, or a function without arguments that returns one"),
         "the client secret: a string, or a function without arguments that returns it, for"
-        " [secrets that rotate](real-pool.md#a-client-secret-that-rotates). The function is called on first use, and"
+        " [secrets that rotate](rotating-secrets.md). The function is called on first use, and"
         " again if Cognito rejects the secret, at most once per 60 seconds and process. A `SimpleLazyObject` is"
         " evaluated once, on first use. Empty: a public client, whose login is protected by PKCE only",
         scope="client",
         repr=False,
+    )
+    client_secret_arn: str = _setting(
+        "",
+        Validator(
+            is_secret_arn_or_empty,
+            "the ARN of a secret in AWS Secrets Manager, such as"
+            " 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:the-name-AbCdEf'",
+        ),
+        "instead of `CLIENT_SECRET`: the ARN of the secret that Cognito"
+        " [publishes in AWS Secrets Manager and rotates](rotating-secrets.md). It is read by boto3 (extra `aws`), on"
+        " first use and again if Cognito rejects the secret",
+        scope="client",
     )
     client_ids: tuple[str, ...] = _setting(
         (),
@@ -540,6 +553,11 @@ class CognitoSettings:
         # The original issuer without its scheme, also if the issuer is the updated one: AWS documents no other form.
         key = self.logins_key or pool.issuer_forms[0].removeprefix("https://")
         object.__setattr__(self, "logins_key", key)
+
+    @property
+    def is_client_secret_set(self) -> bool:
+        """Whether CLIENT_SECRET is set. A lazy object counts as set, and is not evaluated."""
+        return type(self.client_secret) is not str or self.client_secret != ""
 
     @property
     def refresh_lease_seconds(self) -> float:

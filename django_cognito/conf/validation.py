@@ -107,7 +107,14 @@ def _check_combinations(value: Mapping[Any, Any], debug: bool) -> Iterator[Probl
             message = f"{path} has MIRROR_GROUPS, but its alias cannot be a prefix of group names."
             hint = f"Use an alias of at most {_MAX_MIRRORING_ALIAS_CHARS} characters without ':', or set MIRROR_GROUPS"
             yield Problem("django_cognito.E016", message, f"{hint} to False.")
+        yield from _check_secret_sources(settings)
     yield from _check_docs_client(registry.first)
+
+
+def _check_secret_sources(settings: CognitoSettings) -> Iterator[Problem]:
+    if settings.client_secret_arn and settings.is_client_secret_set:
+        message = f"COGNITO has both CLIENT_SECRET and CLIENT_SECRET_ARN (alias {settings.alias!r})."
+        yield Problem("django_cognito.E041", message, "Remove CLIENT_SECRET: the secret is read from the ARN.")
 
 
 def _check_docs_client(settings: CognitoSettings) -> Iterator[Problem]:
@@ -119,8 +126,8 @@ def _check_docs_client(settings: CognitoSettings) -> Iterator[Problem]:
         reason, hint = "needs DOMAIN", "Set DOMAIN to the hosted UI, at which Swagger UI signs in."
     elif client_id not in settings.user_pool.client_ids:
         reason, hint = "is not in CLIENT_IDS: its tokens would be 401", f"Add {client_id!r} to CLIENT_IDS."
-    elif client_id == settings.client_id and settings.client_secret:
-        reason = "is CLIENT_ID, which has a CLIENT_SECRET: a browser cannot keep a secret"
+    elif client_id == settings.client_id and (settings.is_client_secret_set or settings.client_secret_arn):
+        reason = "is CLIENT_ID, which has a client secret: a browser cannot keep it"
         hint = "Create a public app client (without a secret) for Swagger UI, and add it to CLIENT_IDS."
     if reason:
         yield Problem("django_cognito.E040", f"COGNITO['DOCS_CLIENT_ID'] {reason}.", hint)

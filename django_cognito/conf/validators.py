@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from django.utils.functional import SimpleLazyObject
 
+from ..core.published_secret import is_secret_arn
 from ..core.user_pool import is_secure_url
 
 LOAD_BALANCER_HEADER = "X-Amzn-Oidc-Accesstoken"  # of an AWS Application Load Balancer that signs users in
@@ -56,6 +57,11 @@ def is_token_sources(value: Any) -> bool:
 def is_secret(value: Any) -> bool:
     """Return whether `value` can be a client secret. A lazy object is not evaluated: system checks do no I/O."""
     return type(value) is SimpleLazyObject or callable(value) or is_text_or_empty(value)
+
+
+def is_secret_arn_or_empty(value: Any) -> bool:
+    """Return whether `value` is empty, or the ARN of a secret in AWS Secrets Manager."""
+    return type(value) is str and (value == "" or is_secret_arn(value))
 
 
 def is_permission_list(value: Any) -> bool:

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import NoReturn
 
-from .errors import CognitoUnavailableError
+from .errors import CognitoError, CognitoUnavailableError
 from .forks import run_in_forked_child
 
 _log = logging.getLogger(__name__)
@@ -88,13 +88,15 @@ class ClientSecret:
     def _call(self, function: Callable[[], str]) -> None:
         """Replace the secret by what `function` returns. The caller holds the lock.
 
-        The function's error is not propagated: its frames and its message may hold the secret. So may a value that is
-        not accepted, which must not stay in a variable of this frame.
+        The function's error is not propagated: its frames and its message may hold the secret; only the message of a
+        CognitoError never does. So may a value that is not accepted, which must not stay in a variable of this frame.
         """
         self._next_call_at = self._now() + self._cooldown_seconds
         value: str | None
         try:
             value, problem = function(), ""
+        except CognitoError as error:
+            value, problem = None, str(error)
         except Exception as error:  # noqa: BLE001 the function is the site's: its errors must not become server errors
             value, problem = None, f"the function raised {type(error).__name__}"
         if not problem and not (isinstance(value, str) and (value or self._may_be_empty)):

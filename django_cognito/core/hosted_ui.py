@@ -6,7 +6,6 @@ Source: AWS developer guide, "User pool endpoints and managed login reference"; 
 
 import base64
 import hashlib
-import json
 import logging
 import re
 import secrets
@@ -15,10 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import quote, urlencode
 
+from .auth_api.user_api import UserPoolApi
 from .client_secret import ClientSecret
 from .error_responses import describe_client, describe_response, find_code, read_object
 from .errors import CognitoError, CognitoUnavailableError, MalformedTokenError, SignInError, TokenError
 from .http.client import Http, Response
+from .token_endpoints import TokenSet as TokenSet  # also a part of this module's interface
+from .token_endpoints import build_token_set
 from .tokens.jws import decode_json_object
 from .user_pool import UserPool
 
@@ -36,25 +38,7 @@ _OAUTH_ERRORS = frozenset(
     }
 )
 _OAUTH_ERROR = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,64}", re.ASCII)
-# AWS developer guide, "Quotas in Amazon Cognito": requests in a second, and operations of one user in an hour.
-_THROTTLES = frozenset({"TooManyRequestsException", "LimitExceededException", "ThrottlingException"})
-_AWS_ERROR = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
-_MALFORMED = "malformed_response"
 _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)  # RFC 6750 2.1
-
-
-@dataclass(frozen=True, slots=True)
-class TokenSet:
-    """The tokens of a token response; the repr shows none of them.
-
-    After a refresh, `refresh_token` is None unless the app client rotates refresh tokens; the old one stays valid.
-    `expires_in` is in seconds, 0 if the response has none.
-    """
-
-    access_token: str = field(repr=False)
-    id_token: str = field(repr=False)
-    refresh_token: str | None = field(repr=False)
-    expires_in: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +125,10 @@ class HostedUi:
         form = {"code": code, "redirect_uri": redirect_uri, "code_verifier": code_verifier}
         return self._request_tokens({"grant_type": "authorization_code", **form})
 
-    def refresh(self, refresh_token: str) -> TokenSet:
+    def refresh(self, refresh_token: str, *, device_key: str = "") -> TokenSet:
         """Return new tokens for a refresh token; they have the user's current attributes and groups.
+
+        The token endpoint takes no `device_key`; the parameter is that of `TokenEndpoints`.
 
         Raises SignInError, with the code `invalid_grant` if the token has expired or was revoked;
         CognitoUnavailableError.
@@ -165,26 +151,8 @@ class HostedUi:
         `aws.cognito.signin.user.admin`, or "sign_out_refused" (expired, revoked); CognitoUnavailableError, with the
         code "too_many_requests" if Cognito throttles.
         """
-        headers = {
-            "Content-Type": "application/x-amz-json-1.1",
-            "X-Amz-Target": "AWSCognitoIdentityProviderService.GlobalSignOut",
-        }
-        body = json.dumps({"AccessToken": access_token}).encode()
-        url = self.pool.endpoint_url
-        response = self._http.request("POST", f"{url}/", headers=headers, data=body)
-        if response.status == 200:
-            return
-        _log_error("GlobalSignOut", response)
-        answer = read_object(response) or {}
-        kind = str(answer.get("__type", "")).rpartition("#")[2]
-        if response.status == 429 or kind in _THROTTLES:  # AWS throttles with status 400 too
-            raise CognitoUnavailableError(f"{url} throttles GlobalSignOut", code="too_many_requests")
-        if response.status not in (400, 403) or not _AWS_ERROR.fullmatch(kind):
-            raise CognitoUnavailableError(f"{url} returned no usable response (status {response.status})")
-        # AWS has no `__type` of its own for a missing scope: "Access Token does not have required scopes".
-        is_about_scopes = kind == "NotAuthorizedException" and "scope" in str(answer.get("message", "")).lower()
-        code = "sign_out_scope_required" if is_about_scopes else "sign_out_refused"
-        raise SignInError(f"Cognito refused GlobalSignOut: {kind}", code=code)
+        api = UserPoolApi(self.pool, self.client_id, self._secret, http=self._http)
+        api.sign_out_everywhere(access_token)
 
     def user_info(self, access_token: str) -> Mapping[str, Any]:
         """Return the claims of userInfo for an access token with the scope `openid`.
@@ -259,21 +227,8 @@ class HostedUi:
         answer = read_object(response)
         if answer is None:
             raise self._unavailable(response)
-        access_token, id_token = answer.get("access_token"), answer.get("id_token")
-        if not isinstance(access_token, str) or not isinstance(id_token, str):
-            raise SignInError(
-                "the token endpoint returned no access or ID token: is the scope openid requested?", code=_MALFORMED
-            )
-        # RFC 6749 5.1: the value is case insensitive.
-        if str(answer.get("token_type")).lower() != "bearer":
-            raise SignInError("the token endpoint returned tokens of an unknown type", code=_MALFORMED)
-        refresh_token, expires_in = answer.get("refresh_token"), answer.get("expires_in")
-        return TokenSet(
-            access_token=access_token,
-            id_token=id_token,
-            refresh_token=refresh_token if isinstance(refresh_token, str) and refresh_token else None,
-            expires_in=expires_in if type(expires_in) is int and expires_in > 0 else 0,
-        )
+        names = ("access_token", "id_token", "refresh_token", "token_type", "expires_in")
+        return build_token_set(**{name: answer.get(name) for name in names})
 
     def _error_for(self, response: Response) -> CognitoError:
         """Return the error for a status other than 200: Cognito's error, or CognitoUnavailableError."""

@@ -24,7 +24,7 @@ from ..core.clock import utc_now
 from ..core.errors import CognitoError, CognitoUnavailableError, SignInError, TokenError
 from ..core.hosted_ui import TokenSet
 from ..core.tracebacks import clear_frame_locals
-from ..factories import get_hosted_ui
+from ..factories import get_token_endpoints
 from ..models import CognitoLogin
 from ..signals import send_signed_out
 from ..users.authentication import get_or_create_user, verify
@@ -184,18 +184,20 @@ def _request_tokens(login: CognitoLogin) -> TokenSet:
     """
     refresh_token, settings = get_refresh_token(login), get_settings_for_login(login)
     if refresh_token is None:
-        raise SignInError("there is no refresh token, or no hosted UI that accepts it", code="login_ended")
+        raise SignInError("there is no refresh token of this app client", code="login_ended")
+    device_key = decrypt_tokens(login).device_key
     # A retry with another client secret shares the deadline. The lease must not expire before both requests end, also
     # if this one has waited for a thread: after the lease, another request sends the same refresh token.
     deadline = time.monotonic() + min(settings.token_timeout_seconds, get_lease_seconds_left(login))
     try:
-        new = get_hosted_ui(settings).until(deadline).refresh(refresh_token)
+        endpoints = get_token_endpoints(settings, login.issued_by).until(deadline)
+        new = endpoints.refresh(refresh_token, device_key=device_key)
     except SignInError as error:
         if error.oauth_error in (None, "invalid_grant"):
             raise
         oauth_error, is_refused = error.oauth_error, error.code == "refused_by_provider"
     else:
-        return replace(new, refresh_token=new.refresh_token or refresh_token)
+        return replace(new, refresh_token=new.refresh_token or refresh_token, device_key=device_key)
     if is_refused:  # the trigger had the refresh token: it may have been used
         logger.error("A Lambda trigger of the user pool refuses to refresh a login (%s).", oauth_error)
         raise CognitoUnavailableError("a Lambda trigger refused the refresh", code="provider_trouble")

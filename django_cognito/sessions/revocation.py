@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from ..core import AccessToken
 from ..core.clock import unix_time
 from ..core.errors import CognitoError
-from ..core.hosted_ui import HostedUi
+from ..core.token_endpoints import TokenEndpoints
 
 _log = logging.getLogger(__name__)
 _GLOBAL_SIGN_OUT_SCOPE = "aws.cognito.signin.user.admin"
@@ -20,15 +20,16 @@ _GLOBAL_SIGN_OUT_SCOPE = "aws.cognito.signin.user.admin"
 
 @dataclass(frozen=True, slots=True)
 class RevocableLogin:
-    """The tokens of a login, and the hosted UI of its app client. All its requests share the deadline of the sign-out.
+    """The tokens of a login, and the endpoints of its app client. All requests share the deadline of the sign-out.
 
     `refresh_token` is None if there is none, or if only another app client can revoke it.
     """
 
-    hosted_ui: HostedUi
+    endpoints: TokenEndpoints
     token: AccessToken
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
+    device_key: str = field(default="", repr=False)
 
     @property
     def account(self) -> tuple[str, str]:
@@ -59,7 +60,7 @@ def revoke_logins(
     for login in remaining:
         try:
             if login.refresh_token is not None:
-                login.hosted_ui.revoke(login.refresh_token)
+                login.endpoints.revoke(login.refresh_token)
         except CognitoError as error:
             failures[error.code] += 1
     if failures:
@@ -76,11 +77,11 @@ def _sign_out_globally(logins: list[RevocableLogin], now: float) -> list[Revocab
     try:
         if login.token.expires_at.timestamp() <= now and login.refresh_token is not None:
             others = [item for item in logins if item is not login]
-            tokens = login.hosted_ui.refresh(login.refresh_token)
+            tokens = login.endpoints.refresh(login.refresh_token, device_key=login.device_key)
             refresh_token = tokens.refresh_token or login.refresh_token  # with rotation, Cognito issues a new one
             login = replace(login, access_token=tokens.access_token, refresh_token=refresh_token)
             logins = [login, *others]
-        login.hosted_ui.sign_out_everywhere(login.access_token)
+        login.endpoints.sign_out_everywhere(login.access_token)
     except CognitoError as error:
         _log.warning("GlobalSignOut failed; the refresh tokens are revoked one by one: %s: %s", error.code, error)
         return logins

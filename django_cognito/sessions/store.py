@@ -33,7 +33,7 @@ from ..core.tokens.jws import decode_jws
 from ..core.tracebacks import clear_frame_locals
 from ..db.transactions import retry_conflicts, write_transaction
 from ..encryption import DecryptionError, decrypt, encrypt
-from ..factories import get_hosted_ui
+from ..factories import get_token_endpoints
 from ..models import CognitoLogin, CognitoUser
 from ..signals import send_signed_in, send_signed_out
 from .revocation import RevocableLogin, revoke_logins
@@ -258,22 +258,19 @@ def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> No
     revocable = []
     for login in logins:
         try:
-            settings, refresh_token = get_settings_for_login(login), get_refresh_token(login)
-            token, access_token = get_access_token(login), decrypt_tokens(login).access_token
+            endpoints = get_token_endpoints(get_settings_for_login(login), login.issued_by).until(deadline)
+            refresh_token, token, tokens = get_refresh_token(login), get_access_token(login), decrypt_tokens(login)
         except CognitoError as error:
             logger.warning("Signed out of this site, but the refresh token was not revoked: %s", error.code)
             continue
-        if settings.user_pool.domain:  # without a hosted UI there is no endpoint that could revoke it
-            hosted_ui = get_hosted_ui(settings).until(deadline)
-            revocable.append(RevocableLogin(hosted_ui, token, access_token, refresh_token))
+        revocable.append(RevocableLogin(endpoints, token, tokens.access_token, refresh_token, tokens.device_key))
     revoke_logins(revocable, everywhere=everywhere)
 
 
 def get_refresh_token(login: CognitoLogin) -> str | None:
-    """Return the login's refresh token; None without a hosted UI or for another app client (RFC 6749 6)."""
+    """Return the login's refresh token; None if it is of another app client, which alone can use it (RFC 6749 6)."""
     settings, tokens = get_settings_for_login(login), decrypt_tokens(login)
-    is_same_client = _read_claims(tokens.access_token)["client_id"] == settings.client_id
-    return tokens.refresh_token if is_same_client and settings.user_pool.domain else None
+    return tokens.refresh_token if _read_claims(tokens.access_token)["client_id"] == settings.client_id else None
 
 
 def get_expiry(token: AccessToken, tokens: TokenSet) -> datetime:
@@ -287,7 +284,9 @@ def get_expiry(token: AccessToken, tokens: TokenSet) -> datetime:
 @clear_frame_locals
 def encrypt_tokens(login_id: UUID, tokens: TokenSet) -> bytes:
     """Return the tokens encrypted for the login's row. They can be decrypted only with the id of that row."""
-    return encrypt(json.dumps(asdict(tokens)).encode(), associated_data=_associated_data(login_id))
+    # Without an empty device key: workers of an earlier release reject a member that they do not have.
+    members = {name: value for name, value in asdict(tokens).items() if value or name != "device_key"}
+    return encrypt(json.dumps(members).encode(), associated_data=_associated_data(login_id))
 
 
 def _associated_data(login_id: UUID) -> bytes:

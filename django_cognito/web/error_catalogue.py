@@ -303,9 +303,12 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     # sessions
     "login_ended": ErrorEntry(),
     "login_unreadable": ErrorEntry(),
+    "refresh_token_reused": ErrorEntry(),
+    "user_disabled_in_cognito": ErrorEntry(),
+    "user_not_found_in_cognito": ErrorEntry(),
     "sign_out_scope_required": ErrorEntry(),
     "sign_out_refused": ErrorEntry(),
-    "too_many_requests": ErrorEntry(),
+    "too_many_requests": UNAVAILABLE,
     "refresh_in_progress": UNAVAILABLE,
     # AWS
     "directory_refused": ErrorEntry(),

@@ -88,3 +88,13 @@ def test_malformed_identity_pool_id_is_an_error_with_an_example(settings: Any) -
     change_cognito(settings, IDENTITY_POOL_ID="1a2b3c4d")
     (message,) = find_messages("E004")
     assert IDENTITY_POOL in message.msg
+
+
+@pytest.mark.mistake("CLIENT_SECRET_ARN without the extra aws", by="check")
+def test_secret_arn_without_boto3_is_an_error(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:the-name-AbCdEf"
+    change_cognito(settings, CLIENT_SECRET_ARN=arn)
+    assert find_check_ids() == []
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    (message,) = find_messages("E042")
+    assert "pip install 'django-aws-cognito[aws]'" in text_of(message)

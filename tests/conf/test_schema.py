@@ -27,11 +27,17 @@ from django_cognito.conf.validators import (
 REQUIRED = {"USER_POOL_ID": "eu-west-1_AbCdEfGhI", "CLIENT_ID": "1example23456789"}
 MISTAKE = "COGNITO missing; unknown key; wrong type; None from an unset environment variable"
 UNSET = "If it comes from an environment variable: the variable is not set, or empty."
+SECRET_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:the-name-AbCdEf"
+
 # The validator of each setting, or the words of its error message if no other setting has this validator.
 VALIDATORS: dict[str, Validator | str] = {
     "USER_POOL_ID": TEXT,
     "CLIENT_ID": TEXT,
     "CLIENT_SECRET": "a string, or a function without arguments that returns one",
+    "CLIENT_SECRET_ARN": (
+        "the ARN of a secret in AWS Secrets Manager, such as"
+        " 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:the-name-AbCdEf'"
+    ),
     "CLIENT_IDS": TEXT_LIST,
     "DOMAIN": TEXT_OR_EMPTY,
     "ISSUER": "one issuer, or a list of issuers",
@@ -303,8 +309,12 @@ _DOCS = {**REQUIRED, "DOMAIN": "login.example.com", "CLIENT_IDS": [REQUIRED["CLI
         ({"DOCS_CLIENT_ID": "1docs", "CLIENT_SECRET": "a secret of the login's client"}, ""),
         ({"DOCS_CLIENT_ID": "1docs", "DOMAIN": ""}, "needs DOMAIN"),
         ({"DOCS_CLIENT_ID": "1other"}, "CLIENT_IDS"),
-        ({"DOCS_CLIENT_ID": REQUIRED["CLIENT_ID"], "CLIENT_SECRET": "a secret of the login's client"}, "a secret"),
-        ({"DOCS_CLIENT_ID": REQUIRED["CLIENT_ID"], "CLIENT_SECRET": lambda: "a secret"}, "a secret"),
+        (
+            {"DOCS_CLIENT_ID": REQUIRED["CLIENT_ID"], "CLIENT_SECRET": "a secret of the login's client"},
+            "a client secret",
+        ),
+        ({"DOCS_CLIENT_ID": REQUIRED["CLIENT_ID"], "CLIENT_SECRET": lambda: "a secret"}, "a client secret"),
+        ({"DOCS_CLIENT_ID": REQUIRED["CLIENT_ID"], "CLIENT_SECRET_ARN": SECRET_ARN}, "a client secret"),
     ],
 )
 def test_docs_client_that_cannot_work_is_a_problem(changes, word) -> None:
@@ -527,3 +537,26 @@ def test_repr_does_not_contain_the_secret() -> None:
 def test_logins_key_is_the_original_issuer(settings, pool, key) -> None:
     settings.COGNITO = {**REQUIRED, "USER_POOL_ID": pool, "ISSUER": f"https://issuer-{key}"}
     assert get_settings().logins_key == key
+
+
+# The source of the client secret
+
+
+@pytest.mark.parametrize("kind", ["text", "function", "lazy"])
+def test_two_sources_of_the_client_secret_are_a_problem(kind) -> None:
+    unread = SimpleLazyObject(lambda: pytest.fail("a secret was read at start-up"))
+    secret = {"text": "a secret", "function": lambda: "a secret", "lazy": unread}[kind]
+    (problem,) = find_problems({**REQUIRED, "CLIENT_SECRET": secret, "CLIENT_SECRET_ARN": SECRET_ARN})
+    assert problem.id == "django_cognito.E041"
+    assert "CLIENT_SECRET and CLIENT_SECRET_ARN" in problem.message
+
+
+def test_arn_of_an_alias_and_secret_of_the_site_are_a_problem() -> None:
+    pools = {"a": {**REQUIRED, "CLIENT_SECRET_ARN": SECRET_ARN}}
+    (problem,) = find_problems({"CLIENT_SECRET": "a secret", "POOLS": pools})
+    assert problem.id == "django_cognito.E041"
+
+
+@pytest.mark.parametrize("changes", [{"CLIENT_SECRET": ""}, {}])
+def test_arn_alone_is_a_valid_source(changes) -> None:
+    assert find_problems({**REQUIRED, "CLIENT_SECRET_ARN": SECRET_ARN, **changes}) == []

@@ -34,7 +34,7 @@ def check_rotation_refuses_the_old_flow(pool: ContractPool) -> str:
     return read_error(lambda: pool.call_public("initiate_auth", ClientId=pool.rotating_client.id, **arguments))
 
 
-@fact("a wrong client secret is NotAuthorizedException about the client", used_by="core/client_secret.py")
+@fact("a wrong client secret is NotAuthorizedException about the client", used_by="core/auth_api/api_errors.py")
 def check_wrong_secret(pool: ContractPool) -> str:
     wrong = Client(pool.api_client.id, "w" * 40)
     error = read_error(lambda: _refresh(pool, wrong, pool.api_tokens["RefreshToken"]))
@@ -52,6 +52,29 @@ def check_global_sign_out(pool: ContractPool) -> str:
     assert get_user.startswith("NotAuthorizedException"), get_user
     assert refresh.startswith("NotAuthorizedException"), refresh
     return f"{get_user} / {refresh}"
+
+
+@fact("RevokeToken refuses a wrong client secret and names it", used_by="core/auth_api/api_errors.py")
+def check_wrong_secret_of_a_revocation(pool: ContractPool) -> str:
+    raw = pool.sign_in_by_api(pool.api_client)["RefreshToken"]
+    arguments = {"Token": raw, "ClientId": pool.api_client.id, "ClientSecret": "w" * 40}
+    error = read_error(lambda: pool.call_public("revoke_token", **arguments))
+    assert error.startswith(("NotAuthorizedException", "UnauthorizedException")), error
+    assert "secret" in error.lower(), error
+    return error
+
+
+@fact("the refresh of a disabled user states that the user is disabled", used_by="core/auth_api/api_errors.py")
+def check_refresh_of_a_disabled_user(pool: ContractPool) -> str:
+    raw = pool.sign_in_by_api(pool.api_client)["RefreshToken"]
+    pool.call("admin_disable_user", Username=pool.username)
+    try:
+        error = read_error(lambda: _refresh(pool, pool.api_client, raw))
+    finally:
+        pool.call("admin_enable_user", Username=pool.username)
+    assert error.startswith("NotAuthorizedException"), error
+    assert "disabled" in error.lower(), error
+    return error
 
 
 @fact('ListUsers filters by the beginning of `sub` (`sub ^= "..."`)', used_by="core/directory.py")

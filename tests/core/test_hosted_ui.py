@@ -408,7 +408,7 @@ NO_SCOPE = "Access Token does not have required scopes"
         (aws_error("NotAuthorizedException", "Access Token has been revoked"), SignInError, "sign_out_refused"),
         (aws_error("UserNotConfirmedException", "scope"), SignInError, "sign_out_refused"),
         (aws_error("InvalidParameterException", "scope"), SignInError, "sign_out_refused"),
-        (aws_error("ForbiddenException", "blocked by WAF", 403), SignInError, "sign_out_refused"),
+        (aws_error("ForbiddenException", "blocked by WAF", 403), CognitoUnavailableError, "cognito_unavailable"),
         (aws_error("TooManyRequestsException", "Rate exceeded"), CognitoUnavailableError, "too_many_requests"),
         (aws_error("LimitExceededException"), CognitoUnavailableError, "too_many_requests"),
         (aws_error("NotAuthorizedException", NO_SCOPE, 429), CognitoUnavailableError, "too_many_requests"),

@@ -765,14 +765,6 @@ def test_sign_out_without_a_domain_deletes_the_login(client: Client, settings: A
     assert username_at(client) == "nobody"
 
 
-def test_login_without_a_domain_ends_with_its_tokens(
-    client: Client, settings: Any, token_endpoint: ScriptedServer
-) -> None:
-    create_login(client, ends_in=-1)
-    settings.COGNITO = {**settings.COGNITO, "DOMAIN": ""}
-    assert username_at(client) == "nobody"
-
-
 def test_django_logout_ends_the_login(client: Client, token_endpoint: ScriptedServer) -> None:
     create_login(client)
     client.logout()

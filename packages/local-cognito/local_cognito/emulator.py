@@ -15,6 +15,7 @@ from .accounts.keys import KeyRing, TokenUse
 from .accounts.pools import Pools
 from .aws.account import AccessKey, Account
 from .aws.administrator import administrator_key
+from .aws.secrets_manager import OwnedSecrets
 from .aws.services import Services
 from .clock import unix_time
 from .identity.identities import Identities
@@ -48,8 +49,8 @@ class Emulator:
     Verification codes are delivered to `mailbox` (`messages()`, most recent first), which the page `/mailbox` shows,
     and to `console`, a function that takes a line, if it is given.
 
-    `admin_credentials` is the access key (`.id`, `.secret`) of the administrator of S3, DynamoDB, STS and IAM. It comes
-    from the seed, or is generated and stored like the signing keys.
+    `admin_credentials` is the access key (`.id`, `.secret`) of the administrator of S3, DynamoDB, Secrets Manager, STS
+    and IAM. It comes from the seed, or is generated and stored like the signing keys.
 
     `host` is the address to listen on. An address that other computers reach, such as 0.0.0.0 in a container, needs
     `allow_remote=True`. `public_url` is the URL that browsers and programs use, if it is not that of the address:
@@ -86,6 +87,7 @@ class Emulator:
                 AccessKey(admin.access_key_id, admin.secret_access_key) if admin else administrator_key(state_dir)
             )
             load_account(self.seed, self._account, self.admin_credentials)
+            self.service.published_secrets.use(OwnedSecrets(self._account))
             load_seed(self.seed, self.service, self._account)
             identities = Identities(identity_pools(self.seed, self._account), self.service, self._account)
             app = make_app(
@@ -110,6 +112,11 @@ class Emulator:
     def role_arn(self, name: str) -> str:
         """Return the ARN of a role of the seed."""
         return self._account.role_arn(name)
+
+    def client_secret_arn(self, client_id: str) -> str:
+        """Return the ARN of a published client secret: the setting CLIENT_SECRET_ARN. Empty if it is not published."""
+        with self.service.lock:
+            return self.service.published_secrets.find_arn(client_id) or ""
 
     def issuer(self, pool_id: str) -> str:
         """Return the `iss` claim of the pool's tokens: the setting ISSUER."""

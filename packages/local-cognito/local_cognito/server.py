@@ -36,6 +36,7 @@ def make_app(
     app.request_class = _ApiRequest
     rejections = Rejections(service.now)
     app.before_request(lambda: refuse_foreign_requests(service.origin))
+    app.before_request(service.rotate_due_secrets)
     # Before the routes: in a request to S3, every path may be a bucket's.
     app.before_request(lambda: services.answer(_request()))
     app.register_blueprint(_api_blueprint(Operations(service), identities))

@@ -21,6 +21,7 @@ from .accounts.users import User
 from .clock import unix_time
 from .errors import ServiceError, bad_credentials
 from .federation.federated_users import FederatedUsers
+from .published_secrets import PublishedSecrets
 from .self_service.codes import Codes
 from .self_service.mailbox import Mailbox
 from .self_service.recovery import Recovery
@@ -61,6 +62,7 @@ class UserPoolService:
         self.recovery = Recovery(pools, codes, self.lock, key)
         self.federated = FederatedUsers(pools, self.lock, now)
         self.verifications = Verifications(pools, codes)
+        self.published_secrets = PublishedSecrets()
         self._keys = keys
         self._issuer_form = issuer_form
         self._token_issuer = TokenIssuer(pools, keys, issuer=self.issuer, now=now)
@@ -106,6 +108,8 @@ class UserPoolService:
     def replace_client_secret(self, client_id: str, secret: str, *, keep_former_seconds: float = 0) -> None:
         """Replace the secret of a confidential client at once; the previous one stays valid for `keep_former_seconds`.
 
+        A published secret is replaced in Secrets Manager too.
+
         Raises ServiceError: `ResourceNotFoundException` for an unknown client, otherwise `InvalidParameterException`.
         """
         with self.lock:
@@ -122,6 +126,13 @@ class UserPoolService:
             if problem:
                 raise ServiceError("InvalidParameterException", problem)
             self.pools.replace_client_secret(client, secret, keep_former_seconds)
+            self.published_secrets.replace(client, secret)
+
+    def rotate_due_secrets(self) -> None:
+        """Replace the published secrets whose rotation is due: first at Cognito, then in Secrets Manager."""
+        with self.lock:
+            for client_id, secret, former_seconds in self.published_secrets.take_due():
+                self.replace_client_secret(client_id, secret, keep_former_seconds=former_seconds)
 
     # Users
 

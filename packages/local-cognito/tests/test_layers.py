@@ -16,13 +16,14 @@ DIRECTORY = Path(local_cognito.__file__).parent
 # is the top package; its packages follow.
 LAYERS = {
     "": "clock errors private_files request_id urls | accounts aws aws_json"
-    " | federation self_service web_origins | user_pool_service | api identity local_routes pages | oauth seeds"
-    " | server | emulator | command | __main__",
+    " | federation published_secrets self_service web_origins | user_pool_service"
+    " | api identity local_routes pages | oauth seeds | server | emulator | command | __main__",
     "accounts": "assurance client_secrets grants identity_providers keys password_policy users | clients totp"
     " | pools tokens | token_issuer",
     "api": "code_operations identity_provider_operations moto_operations srp | challenges | software_tokens srp_sign_in"
     " | sign_in | operations",
-    "aws": "dynamodb patterns signatures | conditions | policies | account | administrator authorizer | s3 | services",
+    "aws": "dynamodb patterns signatures | conditions | policies | account | administrator authorizer"
+    " secrets_manager | s3 | services",
     "federation": "failures federated_users http_client | id_tokens | provider_client",
     "identity": "identity_pool | logins roles | identities | operations",
     "oauth": "errors well_known | client_authentication | endpoints",

@@ -157,9 +157,9 @@ def test_rotating_client_is_refused_refresh_token_auth(public_idp: Any, users: U
         refresh(public_idp, tokens["RefreshToken"], "5rotating")
 
 
-def assert_revoked(idp: Any, tokens: dict[str, str]) -> None:
-    """Assert that the API refuses the refresh token and the access token as revoked."""
-    with raises_client_error("NotAuthorizedException", "Refresh Token has been revoked"):
+def assert_revoked(idp: Any, tokens: dict[str, str], message: str = "Refresh Token has been revoked") -> None:
+    """Assert that the API refuses the refresh token with `message`, and the access token as revoked."""
+    with raises_client_error("NotAuthorizedException", message):
         refresh(idp, tokens["RefreshToken"])
     with raises_client_error("NotAuthorizedException", "Access Token has been revoked"):
         idp.get_user(AccessToken=tokens["AccessToken"])
@@ -223,7 +223,7 @@ def test_user_signs_in_again_after_global_sign_out(
 
 def test_disabled_user_is_signed_out_even_if_enabled_again(idp: Any, username: str, tokens: dict[str, str]) -> None:
     idp.admin_disable_user(UserPoolId=POOL_ID, Username=username)
-    assert_revoked(idp, tokens)
+    assert_revoked(idp, tokens, "User is disabled.")
     idp.admin_enable_user(UserPoolId=POOL_ID, Username=username)
     assert_revoked(idp, tokens)
 
@@ -240,7 +240,7 @@ def test_access_token_of_a_disabled_user_is_refused(
 
 def test_deleted_user_is_signed_out(idp: Any, username: str, tokens: dict[str, str]) -> None:
     idp.admin_delete_user(UserPoolId=POOL_ID, Username=username)
-    assert_revoked(idp, tokens)
+    assert_revoked(idp, tokens, "User does not exist.")
 
 
 def test_user_info_refuses_a_revoked_access_token(emulator: Emulator, username: str) -> None:

@@ -13,6 +13,7 @@ from .clients import AppClient
 from .grants import Grant, Grants
 from .keys import KeyRing
 from .pools import Pools
+from .users import User
 
 # PyJWT only checks the signature: the times are checked by the clock that is passed in.
 _BY_OUR_CLOCK: Options = {"verify_aud": False, "verify_exp": False, "verify_iat": False, "require": ["exp", "scope"]}
@@ -62,7 +63,13 @@ class TokenIssuer:
         return Issued(grant, client.access_token_seconds, access_token, id_token, refresh_token)
 
     def refresh(self, client: AppClient, refresh_token: str) -> Issued:
-        """Return new tokens for a refresh token, with a new refresh token if the client rotates them."""
+        """Return new tokens for a refresh token, with a new refresh token if the client rotates them.
+
+        For a disabled or deleted user the error is about the user, although the token was revoked too.
+        """
+        owner = self.grants.grant_of(refresh_token)
+        if owner is not None and owner.client_id == client.id:
+            self._find_user(owner)
         grant = self.grants.redeem(refresh_token, client.id, client.rotation_grace_seconds)
         access_token, id_token = self._sign(client, grant)
         rotated = self.grants.rotate(refresh_token) if client.rotates else None
@@ -84,11 +91,14 @@ class TokenIssuer:
 
     def _sign(self, client: AppClient, grant: Grant) -> tuple[str, str]:
         """Return an access token and an ID token with the current claims of the user."""
-        moto_user = self._pools.find_moto_user_by_sub(grant.pool_id, grant.sub)
-        if moto_user is None or not moto_user.enabled:
-            raise ServiceError("NotAuthorizedException", "User is disabled." if moto_user else "User does not exist.")
-        user, issuer, now = self._pools.to_user(moto_user), self._issuer(grant.pool_id), int(self._now())
+        user, issuer, now = self._find_user(grant), self._issuer(grant.pool_id), int(self._now())
         keys = self._keys.of(grant.pool_id)
         access_token = keys["access"].sign(tokens.access_claims(user, client, grant, issuer=issuer, now=now))
         claims = tokens.id_claims(user, client, grant, issuer=issuer, now=now, access_token=access_token)
         return access_token, keys["id"].sign(claims)
+
+    def _find_user(self, grant: Grant) -> User:
+        moto_user = self._pools.find_moto_user_by_sub(grant.pool_id, grant.sub)
+        if moto_user is None or not moto_user.enabled:
+            raise ServiceError("NotAuthorizedException", "User is disabled." if moto_user else "User does not exist.")
+        return self._pools.to_user(moto_user)

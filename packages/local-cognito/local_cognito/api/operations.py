@@ -19,6 +19,8 @@ from .software_tokens import SoftwareTokens
 
 _TARGET = "AWSCognitoIdentityProviderService"
 _NO_OPERATION = "X-Amz-Target names no operation"
+_PUBLISH = "PublishSecretsInAWSSecretsManager"
+_RETURNING_CLIENTS = frozenset({"CreateUserPoolClient", "DescribeUserPoolClient", "UpdateUserPoolClient"})
 _ENDING_SIGN_INS = frozenset({"AdminDisableUser", "AdminDeleteUser"})
 
 
@@ -71,7 +73,26 @@ class Operations:
         response = self._run_moto(parameters, request)
         if user is not None and response.status_code == 200:
             self._service.sign_out_everywhere(user)
+        if operation in _RETURNING_CLIENTS and response.status_code == 200:
+            return self._publish_secret(parameters, response)
         return response
+
+    def _publish_secret(self, parameters: Parameters, response: Response) -> Response:
+        """Return the response with `ClientSecretArn` instead of `ClientSecret` if the client's secret is published.
+
+        CreateUserPoolClient publishes it if the request says so.
+        """
+        answer = response.get_json(force=True)
+        description = answer["UserPoolClient"]
+        published, client = self._service.published_secrets, self._service.client(description["ClientId"])
+        is_new = published.find_arn(description["ClientId"]) is None
+        if client is not None and client.secret is not None and is_new and parameters.get(_PUBLISH):
+            published.publish(client)
+        arn = published.find_arn(description["ClientId"])
+        if arn is None:
+            return response
+        description.pop("ClientSecret", None)
+        return json_response({"UserPoolClient": {**description, "ClientSecretArn": arn}})
 
     def _run_moto(self, parameters: Parameters, request: Request) -> Response:
         """Return moto's response, from the pool of the access token, or the one that the request names."""
@@ -146,7 +167,9 @@ class Operations:
     def revoke_token(self, parameters: Parameters) -> Answer:
         """Run RevokeToken."""
         client = self._client(parameters)
-        client.require_secret(parameters.get("ClientSecret"))
+        if client.secret is not None and not client.has_secret(parameters.get("ClientSecret") or ""):
+            # The service model of RevokeToken has no NotAuthorizedException.
+            raise ServiceError("UnauthorizedException", f"Unable to verify secret for client {client.id}")
         try:
             self._service.revoke(client, str(parameters.get("Token", "")))
         except ServiceError as error:

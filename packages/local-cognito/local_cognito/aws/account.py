@@ -13,6 +13,7 @@ from moto.iam.access_control import CreateAccessKeyFailure, create_access_key
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import IAMBackend, Policy, iam_backends
 from moto.s3.models import s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
 from moto.sts.models import AssumedRole, STSBackend, sts_backends
 
 from .patterns import Values
@@ -181,7 +182,7 @@ class Account:
             s3_backends.bucket_accounts.pop(name, None)
 
     def _forget(self) -> None:
-        for backends in (iam_backends, sts_backends, s3_backends, dynamodb_backends):
+        for backends in (iam_backends, sts_backends, s3_backends, dynamodb_backends, secretsmanager_backends):
             if self.number in backends:
                 backends[self.number].reset()
         self._values.clear()

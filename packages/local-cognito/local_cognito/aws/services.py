@@ -13,6 +13,7 @@ from moto.core.request import Request
 from moto.core.responses import BaseResponse
 from moto.dynamodb.responses import DynamoHandler
 from moto.iam.responses import IamResponse
+from moto.secretsmanager.responses import SecretsManagerResponse
 from moto.sts.responses import TokenResponse
 
 from . import dynamodb
@@ -27,7 +28,10 @@ _EXPIRED = "The security token included in the request is expired"
 
 
 class Services:
-    """S3, DynamoDB, STS and IAM of one account, one request at a time. `host` is the Host header of its own URL."""
+    """S3, DynamoDB, Secrets Manager, STS and IAM of one account, one request at a time.
+
+    `host` is the Host header of its own URL.
+    """
 
     def __init__(self, account: Account, lock: threading.RLock, now: Callable[[], float], host: str) -> None:
         self._account = account
@@ -91,8 +95,8 @@ class _AuthorizedService(BaseResponse):
         yield f"{self.service_name}:{self._get_action()}", determine_resource()
 
 
-class _AuthorizedDynamoDb(_AuthorizedService, DynamoHandler):
-    # DynamoDB developer guide, "Error handling".
+class _AuthorizedJsonService(_AuthorizedService):
+    # DynamoDB developer guide, "Error handling"; Secrets Manager API reference, "Common errors".
     errors = {
         DenyReason.UNKNOWN_KEY: ("UnrecognizedClientException", _INVALID_TOKEN),
         DenyReason.BAD_TOKEN: ("UnrecognizedClientException", _INVALID_TOKEN),
@@ -101,13 +105,26 @@ class _AuthorizedDynamoDb(_AuthorizedService, DynamoHandler):
         DenyReason.DENIED: ("AccessDeniedException", "User: {principal} is not authorized to perform: {action}"),
     }
 
+    content_type = "application/x-amz-json-1.1"
+
     def refusal(self, code: str, message: str) -> Answer:
         body = json.dumps({"__type": f"com.amazon.coral.service#{code}", "message": message})
-        return 400, {"Content-Type": "application/x-amz-json-1.0"}, body
+        return 400, {"Content-Type": self.content_type}, body
+
+
+class _AuthorizedDynamoDb(_AuthorizedJsonService, DynamoHandler):
+    content_type = "application/x-amz-json-1.0"
 
     def _required_permissions(self) -> Iterator[Permission]:
         account = self._account.number
         yield from dynamodb.required_permissions(self._get_action(), self.params, region=self.region, account=account)
+
+
+class _AuthorizedSecretsManager(_AuthorizedJsonService, SecretsManagerResponse):
+    def _required_permissions(self) -> Iterator[Permission]:
+        # A request may name a secret by its name; policies name its ARN.
+        secret = self.backend.secrets.get(str(self._get_param("SecretId") or ""))
+        yield f"secretsmanager:{self._get_action()}", secret.arn if secret else "*"
 
 
 class _AuthorizedQueryService(_AuthorizedService):
@@ -139,6 +156,7 @@ class _AuthorizedSts(_AuthorizedQueryService, TokenResponse):
 
 _SERVICES: dict[str, Any] = {
     "dynamodb": _AuthorizedDynamoDb,
+    "secretsmanager": _AuthorizedSecretsManager,
     "sts": _AuthorizedSts,
     "iam": _AuthorizedIam,
 }

@@ -40,6 +40,14 @@ def _add_pool(seed: SeedPool, service: UserPoolService, account: Account) -> Non
         moto_client = CognitoIdpUserPoolClient(seed.id, client.secret is not None, _client_config(client))
         moto_client.id, moto_client.secret = client.id, client.secret or ""
         pool.clients[client.id] = moto_client
+        if client.publish_secret:
+            published = service.client(client.id)
+            assert published is not None  # noqa: S101 it was added in the line before
+            service.published_secrets.publish(
+                published,
+                rotation_seconds=client.rotate_secret_seconds,
+                former_seconds=client.former_secret_seconds,
+            )
     for user in seed.users:
         _add_user(user, pool, service)
 

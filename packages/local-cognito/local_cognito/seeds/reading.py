@@ -84,6 +84,9 @@ _CLIENT = Table(
         "enable_token_revocation": values.boolean,
         "read_attributes": values.string_list,
         "identity_providers": values.string_list,
+        "publish_secret": values.boolean,
+        "rotate_secret_seconds": values.positive_number,
+        "former_secret_seconds": values.positive_number,
     },
 )
 _STANDARD_ATTRIBUTES = (*PROFILE_ATTRIBUTES, "phone_number", "address")
@@ -203,11 +206,22 @@ def _require_consistent(pool: SeedPool, path: SeedPath) -> None:
     for number, client in enumerate(pool.clients):
         _require_scopes(client, pool, path / f"clients[{number}]")
         require_known_providers(client, pool.identity_providers, path / f"clients[{number}]")
+        _require_published(client, path / f"clients[{number}]")
     names = [group.name for group in pool.groups]
     for number, user in enumerate(pool.users):
         for group in user.groups:
             if group not in names:
                 raise (path / f"users[{number}]" / "groups").error(values.unknown_name_message("group", group, names))
+
+
+def _require_published(client: SeedClient, path: SeedPath) -> None:
+    """Raise SeedError unless each published secret exists, and each one that rotates is published."""
+    if client.publish_secret and client.secret is None:
+        raise path.error("publish_secret needs a secret")
+    if client.rotate_secret_seconds and not client.publish_secret:
+        raise path.error("rotate_secret_seconds needs publish_secret: true, where clients read the new secret")
+    if client.former_secret_seconds and not client.rotate_secret_seconds:
+        raise path.error("former_secret_seconds needs rotate_secret_seconds")
 
 
 def _require_scopes(client: SeedClient, pool: SeedPool, path: SeedPath) -> None:

@@ -32,7 +32,11 @@ class SeedResourceServer:
 
 @dataclass(frozen=True)
 class SeedClient:
-    """An app client. Lifetimes may be fractions: `access_token_minutes: 0.1` is six seconds."""
+    """An app client. Lifetimes may be fractions: `access_token_minutes: 0.1` is six seconds.
+
+    A published secret is in Secrets Manager. It is replaced every `rotate_secret_seconds`, and the former one stays
+    valid for `former_secret_seconds`; 0: it is not replaced.
+    """
 
     id: str
     name: str = ""
@@ -52,6 +56,9 @@ class SeedClient:
     enable_token_revocation: bool = True
     read_attributes: tuple[str, ...] = ()
     identity_providers: tuple[str, ...] = ("COGNITO",)
+    publish_secret: bool = False
+    rotate_secret_seconds: float = 0
+    former_secret_seconds: float = 0
 
 
 @dataclass(frozen=True)
