@@ -9,9 +9,9 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -44,6 +44,20 @@ logger = logging.getLogger(__name__)
 SESSION_KEY = "_cognito_login"
 SET_ASIDE_KEY = "_cognito_logins_set_aside"  # of contrib.hijack: pairs of a hijacker's primary key and login id
 _BACKEND = "django_cognito.backends.CognitoBackend"
+
+
+@dataclass(frozen=True)
+class OpenedTokens:
+    """The tokens of a login, decrypted once, with the ciphertext that they were read from. The repr shows no token."""
+
+    encrypted: bytes = field(repr=False)
+    tokens: TokenSet = field(repr=False)
+    user_pool_id: str
+
+    @cached_property
+    def access_token(self) -> AccessToken:
+        """The access token. It was verified before it was stored, and AES-GCM detects any change."""
+        return AccessToken(self.user_pool_id, _read_claims(self.tokens.access_token))
 
 
 def start_login(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet) -> CognitoLogin:
@@ -103,23 +117,40 @@ def load_login(session: SessionBase) -> CognitoLogin:
 
 @clear_frame_locals
 def decrypt_tokens(login: CognitoLogin) -> TokenSet:
-    """Return the login's tokens, decrypted.
+    """Return the login's tokens, decrypted once for this instance.
 
     Raises SignInError (code "login_unreadable") if SECRET_KEY changed without a fallback, or the row was changed.
     """
-    tokens = None
-    with suppress(DecryptionError, ValueError, TypeError):  # cannot be decrypted, not JSON, or other members
-        tokens = TokenSet(**json.loads(decrypt(bytes(login.tokens), associated_data=_associated_data(login.id))))
-    if tokens is None:
-        # Not chained: a JSONDecodeError holds the plaintext.
-        raise SignInError("the login's tokens cannot be decrypted", code="login_unreadable")
-    return tokens
+    return _open_tokens(login).tokens
 
 
 @clear_frame_locals
 def get_access_token(login: CognitoLogin) -> AccessToken:
-    """Return the login's access token. It was verified before it was stored, and AES-GCM detects any change."""
-    return AccessToken(login.cognito_user.user_pool_id, _read_claims(decrypt_tokens(login).access_token))
+    """Return the login's access token, read once for this instance. Raises SignInError as `decrypt_tokens` does."""
+    return _open_tokens(login).access_token
+
+
+def _open_tokens(login: CognitoLogin) -> OpenedTokens:
+    encrypted = bytes(login.tokens)
+    opened: OpenedTokens | None = login.opened_tokens
+    if opened is not None and opened.encrypted == encrypted:
+        return opened
+    tokens = None
+    with suppress(DecryptionError, ValueError, TypeError):  # cannot be decrypted, not JSON, or other members
+        tokens = TokenSet(**json.loads(decrypt(encrypted, associated_data=_associated_data(login.id))))
+    if tokens is None:
+        # Not chained: a JSONDecodeError holds the plaintext.
+        raise SignInError("the login's tokens cannot be decrypted", code="login_unreadable")
+    opened = OpenedTokens(encrypted, tokens, login.cognito_user.user_pool_id)
+    login.opened_tokens = opened
+    return opened
+
+
+@clear_frame_locals
+def set_tokens(login: CognitoLogin, tokens: TokenSet) -> None:
+    """Set the login's tokens, encrypted. The row is not saved."""
+    login.tokens = encrypt_tokens(login.pk, tokens)
+    login.opened_tokens = OpenedTokens(login.tokens, tokens, login.cognito_user.user_pool_id)
 
 
 @clear_frame_locals
@@ -246,6 +277,26 @@ def get_login(login_id: Any, **conditions: Any) -> CognitoLogin:
         return rows.get(pk=login_id, **conditions)
     except (CognitoLogin.DoesNotExist, ValidationError, ValueError) as error:
         raise SignInError("the login has ended", code="login_ended") from error
+
+
+def reload_login(login: CognitoLogin) -> CognitoLogin:
+    """Return the login as it is stored now. Tokens that have not changed are not decrypted again. One query.
+
+    Raises SignInError as `get_login` does.
+    """
+    reloaded_login, opened = get_login(login.pk), login.opened_tokens
+    if opened is not None and opened.encrypted == bytes(reloaded_login.tokens):
+        reloaded_login.opened_tokens = opened
+    return reloaded_login
+
+
+def is_readable(login: CognitoLogin) -> bool:
+    """Return whether the login's tokens can be decrypted, and its user pool and app client are configured."""
+    try:
+        get_settings_for_login(login)
+    except SignInError:
+        return False
+    return True
 
 
 @clear_frame_locals
