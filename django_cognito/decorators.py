@@ -197,7 +197,7 @@ def _required(allows: Callable[[Rights], bool], denied: ErrorResponse) -> Callab
 
 def _ask_who(request: HttpRequest) -> HttpResponse:
     if _is_api_client(request):
-        return json_response(not_authenticated())
+        return json_response(not_authenticated(request))
     return redirect_to_login(request.get_full_path())
 
 

@@ -36,7 +36,7 @@ signed_in = Signal()  # user, cognito_user (link row), request; sent on commit
 # Sent at once: what the user's logins gave access to must not outlive them, even if the transaction is rolled back.
 signed_out = Signal()  # user, cognito_users (link rows), request or None, everywhere, reason (see the reference)
 
-# Sent at once, after `signed_out`: somebody else has used the refresh token of a login.
+# Sent at once, after `signed_out`: another party has used the refresh token of a login.
 refresh_token_reused = (
     Signal()
 )  # user, cognito_user (link row), logins (a tuple of CognitoLogin rows, which have ended)
@@ -102,6 +102,6 @@ def send_signed_out(
 
 
 def send_refresh_token_reused(cognito_user: Any, logins: Sequence[Any]) -> None:
-    """Send the signal that a refresh token was used by somebody else, and that `logins` have ended for that reason."""
+    """Send the signal that another party used a refresh token, and that `logins` have ended for that reason."""
     arguments = {"user": cognito_user.load_user(), "cognito_user": cognito_user, "logins": tuple(logins)}
     refresh_token_reused.send_robust(None, **arguments)

@@ -24,16 +24,8 @@ from ..models import CognitoLogin
 from ..signals import send_refresh_token_reused, send_signed_out
 from ..users.authentication import get_or_create_user, verify
 from .refresh_lease import Attempt, filter_leased, filter_unchanged, get_lease_seconds_left, is_response_lost
-from .store import (
-    decrypt_tokens,
-    get_access_token,
-    get_expiry,
-    get_refresh_token,
-    get_settings_for_login,
-    is_expired,
-    reload_login,
-    set_tokens,
-)
+from .store import get_expiry, get_refresh_token, get_settings_for_login, is_expired, reload_login
+from .stored_tokens import decrypt_tokens, get_access_token, set_tokens
 
 logger = logging.getLogger(__name__)
 # Cognito did not use the refresh token: it authenticates the client first (RFC 6749 6).
@@ -187,15 +179,19 @@ def _back_off(login: CognitoLogin, error: CognitoUnavailableError, tokens: Token
     return RefreshResult(reload_login(login), error)
 
 
-def _end_rejected_login(login: CognitoLogin, error: SignInError | TokenError, tokens: TokenSet | None) -> RefreshResult:
+def _end_rejected_login(login: CognitoLogin, cause: SignInError | TokenError, tokens: TokenSet | None) -> RefreshResult:
     """End the login after a rejected refresh. Its refresh token is revoked, unless Cognito rejected that token.
 
     With `tokens`, which were not accepted, their refresh token is revoked: it has replaced the one before.
     """
-    if error.code == "refresh_token_reused":
-        return _end_reused_login(login, error)
-    if isinstance(error, SignInError) and error.oauth_error == "invalid_grant":
-        if _is_kept_after_lost_response(login):
+    if cause.code == "refresh_token_reused" and not is_response_lost(login):
+        return _end_reused_sign_in(login)
+    error = SignInError(f"the login was not refreshed: {cause.code}", code="login_ended")
+    error.__cause__ = cause
+    if cause.code == "refresh_token_reused":
+        logger.info("A login ended: the response to its last refresh was lost, and its refresh token was replaced.")
+    if isinstance(cause, SignInError) and cause.oauth_error == "invalid_grant":
+        if _waits_for_expiry(login):
             failure = CognitoUnavailableError("Cognito rejected the refresh token after a lost response")
             return RefreshResult(reload_login(login), failure)
         return replace(_end_logins(login, filter_unchanged(login), error), ended_logins=())
@@ -204,7 +200,7 @@ def _end_rejected_login(login: CognitoLogin, error: SignInError | TokenError, to
     return _end_logins(login, filter_unchanged(login), error)
 
 
-def _is_kept_after_lost_response(login: CognitoLogin) -> bool:
+def _waits_for_expiry(login: CognitoLogin) -> bool:
     """Return whether the login stays until its tokens expire, and store when the next attempt, the last one, is due.
 
     The response to an earlier attempt was lost, and contained the next refresh token.
@@ -222,21 +218,18 @@ def _is_kept_after_lost_response(login: CognitoLogin) -> bool:
     return True
 
 
-def _end_reused_login(login: CognitoLogin, error: CognitoError) -> RefreshResult:
-    """End the login, or all logins of the same sign-in: Cognito reported that the refresh token was used before.
+def _end_reused_sign_in(login: CognitoLogin) -> RefreshResult:
+    """End all logins of the same sign-in: another party used the refresh token (RFC 9700 4.14.2).
 
-    If the response to an earlier attempt was lost, the site itself has used it. Otherwise somebody else has a copy,
-    and every token of the sign-in is ended (RFC 9700 4.14.2).
+    The site itself has not: the responses to all its refreshes were stored.
     """
-    if is_response_lost(login):
-        logger.info("A login ended: the response to its last refresh was lost, and its refresh token was replaced.")
-        return _end_logins(login, filter_unchanged(login), error)
     rows = CognitoLogin.objects.active().filter(cognito_user=login.cognito_user_id)
     rows = rows.filter(origin_jti=login.origin_jti) if login.origin_jti else rows.filter(pk=login.pk)
-    result = _end_logins(login, rows, error, code="refresh_token_reused")
+    error = SignInError("another party used the refresh token of this login", code="refresh_token_reused")
+    result = _end_logins(login, rows, error)
     if result.ended_logins:
         logger.warning(
-            "A refresh token was used by somebody else: %d logins of the sign-in ended (user pool %s, sub %s).",
+            "Another party used a refresh token; the logins of its sign-in have ended: %d (user pool %s, sub %s).",
             len(result.ended_logins),
             login.cognito_user.user_pool_id,
             login.cognito_user.sub,
@@ -245,19 +238,15 @@ def _end_reused_login(login: CognitoLogin, error: CognitoError) -> RefreshResult
     return result
 
 
-def _end_logins(
-    login: CognitoLogin, rows: QuerySet[CognitoLogin], cause: CognitoError, *, code: str = "login_ended"
-) -> RefreshResult:
-    """End the logins in `rows`; the error of the result is a SignInError with `code`.
+def _end_logins(login: CognitoLogin, rows: QuerySet[CognitoLogin], error: SignInError) -> RefreshResult:
+    """End the logins in `rows`, all of one link row. Without a row, return the login that another request has stored.
 
-    No login is ended, and there is no error, if another request has stored new tokens since `login` was read.
+    Raises SignInError (code "login_ended") if there is no such login either.
     """
     logins = retry_conflicts(partial(_delete_logins, rows.using(router.db_for_write(CognitoLogin))))
     if not logins:
         return RefreshResult(reload_login(login))
-    send_signed_out([login.cognito_user], reason=code)
-    error = SignInError(f"the login was not refreshed: {cause.code}", code=code)
-    error.__cause__ = cause
+    send_signed_out([login.cognito_user], reason=error.code)
     # `login` itself may have a new refresh token, which the row does not have.
     ended_logins = [login, *(ended for ended in logins if ended.pk != login.pk)]
     for ended in ended_logins:

@@ -4,16 +4,13 @@ The tokens are stored encrypted in `CognitoLogin`; the Django session holds the 
 the last write wins: a concurrent request could write an old refresh token back.
 """
 
-import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, TypeVar
-from uuid import UUID
 
 from django.contrib import auth
 from django.contrib.auth.signals import user_logged_out
@@ -25,39 +22,24 @@ from django.http import HttpRequest
 
 from ..conf.loading import get_pool_registry, get_settings
 from ..conf.schema import CognitoSettings
-from ..core import AccessToken, IdToken
+from ..core import AccessToken
 from ..core.clock import utc_now
 from ..core.errors import CognitoError, SignInError
 from ..core.hosted_ui import TokenSet
-from ..core.tokens.jws import decode_jws
 from ..core.tracebacks import clear_frame_locals
 from ..db.transactions import retry_conflicts, write_transaction
-from ..encryption import DecryptionError, decrypt, encrypt
 from ..factories import get_hosted_ui
 from ..models import CognitoLogin, CognitoUser
 from ..signals import send_signed_in, send_signed_out
 from .revocation import RevocableLogin, revoke_logins
 from .session_user import flush_session_of_another_user
+from .stored_tokens import decrypt_tokens, encrypt_tokens, get_access_token, read_claims, read_verified_id_token
 
 _T = TypeVar("_T")
 logger = logging.getLogger(__name__)
 SESSION_KEY = "_cognito_login"
 SET_ASIDE_KEY = "_cognito_logins_set_aside"  # of contrib.hijack: pairs of a hijacker's primary key and login id
 _BACKEND = "django_cognito.backends.CognitoBackend"
-
-
-@dataclass(frozen=True)
-class OpenedTokens:
-    """The tokens of a login, decrypted once, with the ciphertext that they were read from. The repr shows no token."""
-
-    encrypted: bytes = field(repr=False)
-    tokens: TokenSet = field(repr=False)
-    user_pool_id: str
-
-    @cached_property
-    def access_token(self) -> AccessToken:
-        """The access token. It was verified before it was stored, and AES-GCM detects any change."""
-        return AccessToken(self.user_pool_id, _read_claims(self.tokens.access_token))
 
 
 def start_login(request: HttpRequest, user: Any, token: AccessToken, tokens: TokenSet) -> CognitoLogin:
@@ -113,54 +95,6 @@ def load_login(session: SessionBase) -> CognitoLogin:
     Raises SignInError (code "login_ended") if the login does not exist, or belongs to another user than the session.
     """
     return get_login(session.get(SESSION_KEY), cognito_user__user_id=session.get(auth.SESSION_KEY))
-
-
-@clear_frame_locals
-def decrypt_tokens(login: CognitoLogin) -> TokenSet:
-    """Return the login's tokens, decrypted once for this instance.
-
-    Raises SignInError (code "login_unreadable") if SECRET_KEY changed without a fallback, or the row was changed.
-    """
-    return _open_tokens(login).tokens
-
-
-@clear_frame_locals
-def get_access_token(login: CognitoLogin) -> AccessToken:
-    """Return the login's access token, read once for this instance. Raises SignInError as `decrypt_tokens` does."""
-    return _open_tokens(login).access_token
-
-
-def _open_tokens(login: CognitoLogin) -> OpenedTokens:
-    encrypted = bytes(login.tokens)
-    opened: OpenedTokens | None = login.opened_tokens
-    if opened is not None and opened.encrypted == encrypted:
-        return opened
-    tokens = None
-    with suppress(DecryptionError, ValueError, TypeError):  # cannot be decrypted, not JSON, or other members
-        tokens = TokenSet(**json.loads(decrypt(encrypted, associated_data=_associated_data(login.id))))
-    if tokens is None:
-        # Not chained: a JSONDecodeError holds the plaintext.
-        raise SignInError("the login's tokens cannot be decrypted", code="login_unreadable")
-    opened = OpenedTokens(encrypted, tokens, login.cognito_user.user_pool_id)
-    login.opened_tokens = opened
-    return opened
-
-
-@clear_frame_locals
-def set_tokens(login: CognitoLogin, tokens: TokenSet) -> None:
-    """Set the login's tokens, encrypted. The row is not saved."""
-    login.tokens = encrypt_tokens(login.pk, tokens)
-    login.opened_tokens = OpenedTokens(login.tokens, tokens, login.cognito_user.user_pool_id)
-
-
-@clear_frame_locals
-def read_verified_id_token(user_pool_id: str, raw: str) -> IdToken:
-    """Return the ID token of a raw string that was verified when it arrived. Its expiry is not checked again."""
-    return IdToken(user_pool_id, _read_claims(raw))
-
-
-def _read_claims(raw: str) -> Mapping[str, Any]:
-    return decode_jws(raw, max_bytes=len(raw))[1]
 
 
 def is_expired(login: CognitoLogin) -> bool:
@@ -323,7 +257,7 @@ def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> No
 def get_refresh_token(login: CognitoLogin) -> str | None:
     """Return the login's refresh token; None without a hosted UI or for another app client (RFC 6749 6)."""
     settings, tokens = get_settings_for_login(login), decrypt_tokens(login)
-    is_same_client = _read_claims(tokens.access_token)["client_id"] == settings.client_id
+    is_same_client = read_claims(tokens.access_token)["client_id"] == settings.client_id
     return tokens.refresh_token if is_same_client and settings.user_pool.domain else None
 
 
@@ -333,16 +267,6 @@ def get_expiry(token: AccessToken, tokens: TokenSet) -> datetime:
     The identity pool needs a valid ID token, and an app client can have a shorter lifetime for it.
     """
     return min(token.expires_at, read_verified_id_token(token.user_pool_id, tokens.id_token).expires_at)
-
-
-@clear_frame_locals
-def encrypt_tokens(login_id: UUID, tokens: TokenSet) -> bytes:
-    """Return the tokens encrypted for the login's row. They can be decrypted only with the id of that row."""
-    return encrypt(json.dumps(asdict(tokens)).encode(), associated_data=_associated_data(login_id))
-
-
-def _associated_data(login_id: UUID) -> bytes:
-    return f"django_cognito.CognitoLogin:{login_id}".encode()
 
 
 @receiver(user_logged_out, dispatch_uid="django_cognito.sessions.store")

@@ -5,11 +5,15 @@ htmx loads the URL of the header `HX-Redirect` in the browser (htmx reference, "
 
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
 
 from .login_url import find_login_url
-from .next_url import is_htmx, safe_url
+from .next_url import is_htmx, is_script, safe_url
 from .responses import json_response, not_authenticated
 
 
@@ -21,11 +25,32 @@ def sign_in_required(request: HttpRequest, next_url: str = "") -> JsonResponse:
     """
     query = request.GET.copy()
     query.pop(REDIRECT_FIELD_NAME, None)
+    return _respond(request, query, next_url)
+
+
+def respond_to_ended_login(request: HttpRequest) -> HttpResponse:
+    """Return the response to a request whose login has ended: for a script 401 with `login_url`, else a redirect."""
+    page = request.get_full_path()
+    return _respond(request, QueryDict(mutable=True), page) if is_script(request) else redirect_to_login(page)
+
+
+def replace_login_redirect(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Return `response`; if it redirects a script whose login has ended to the login page, return 401 instead.
+
+    The login page could only respond "not_authenticated": the reason is not stored.
+    """
+    if not request.cognito.ended_code or not is_script(request) or response.status_code != 302:  # type: ignore[attr-defined]
+        return response
+    path = urlsplit(response["Location"]).path
+    return respond_to_ended_login(request) if path in (resolve_url(settings.LOGIN_URL), find_login_url()) else response
+
+
+def _respond(request: HttpRequest, query: QueryDict, next_url: str) -> JsonResponse:
     is_boosted = request.headers.get("HX-Boosted") == "true"
     if is_htmx(request) and (page := next_url if is_boosted else _current_page(request)):
         query[REDIRECT_FIELD_NAME] = page
     login_url = find_login_url(query.urlencode())
-    response = json_response(not_authenticated(login_url))
+    response = json_response(not_authenticated(request, login_url))
     if is_htmx(request) and login_url:
         response["HX-Redirect"] = login_url
     return response
