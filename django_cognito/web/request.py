@@ -43,7 +43,7 @@ class RequestCognito:
     _failure: CognitoUnavailableError | None = None
     # In an outage: the view that the user was loaded for, the login that could not be refreshed, and why.
     _outage: tuple[Any, CognitoLogin, CognitoUnavailableError] | None = None
-    ended_code = ""  # why the session's login was ended in this request, such as "login_ended"
+    ended_code = ""  #: Why the session's login was ended in this request, such as "login_ended".
 
     # The ids in the session when its user was loaded. Django's `login()` flushes the session; see contrib.hijack.
     session_user_id = ""

@@ -120,7 +120,7 @@ def test_reuse_after_a_lost_response_ends_this_login_alone(
     assert [request.path for request in token_endpoint.requests] == ["/oauth2/revoke"]
 
 
-def test_reuse_after_a_lost_response_is_logged_as_info_without_a_signal(
+def test_reuse_after_a_lost_response_is_logged_without_a_signal(
     sent_signals: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     (login,) = create_logins("a", sent_ago=25)

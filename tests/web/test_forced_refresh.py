@@ -165,12 +165,12 @@ def test_forced_refresh_of_a_disabled_user_makes_it_anonymous(client: Client, to
 
 
 @pytest.mark.parametrize(
-    ("headers", "found"), [({"Authorization": f"Bearer {make_token()}"}, "a bearer token"), ({}, "none")]
+    ("headers", "source"), [({"Authorization": f"Bearer {make_token()}"}, "a bearer token"), ({}, "none")]
 )
 @pytest.mark.usefixtures("cognito_keys")
-def test_refresh_without_a_login_is_a_type_error(client: Client, headers: dict[str, str], found: str) -> None:
+def test_refresh_without_a_login_is_a_type_error(client: Client, headers: dict[str, str], source: str) -> None:
     assert client.get("/catch/", headers=headers).json()["error"] == "TypeError"
-    with pytest.raises(TypeError, match=found):
+    with pytest.raises(TypeError, match=source):
         client.get("/refresh/" if headers else "/refresh/anonymous/", headers=headers)
 
 
