@@ -218,9 +218,8 @@ def reload_login(login: CognitoLogin) -> CognitoLogin:
 
     Raises SignInError as `get_login` does.
     """
-    reloaded_login, opened = get_login(login.pk), login.opened_tokens
-    if opened is not None and opened.encrypted == bytes(reloaded_login.tokens):
-        reloaded_login.opened_tokens = opened
+    reloaded_login = get_login(login.pk)
+    reloaded_login.opened_tokens = login.opened_tokens
     return reloaded_login
 
 
