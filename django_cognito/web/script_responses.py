@@ -42,7 +42,8 @@ def replace_login_redirect(request: HttpRequest, response: HttpResponseBase) -> 
     if not request.cognito.ended_code or not is_script(request) or response.status_code != 302:  # type: ignore[attr-defined]
         return response
     path = urlsplit(response["Location"]).path
-    return respond_to_ended_login(request) if path in (resolve_url(settings.LOGIN_URL), find_login_url()) else response
+    is_login = path in (resolve_url(settings.LOGIN_URL), find_login_url())
+    return _respond(request, QueryDict(mutable=True), request.get_full_path()) if is_login else response
 
 
 def _respond(request: HttpRequest, query: QueryDict, next_url: str) -> JsonResponse:

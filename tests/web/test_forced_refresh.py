@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, Group, Permission
 from django.http import HttpRequest, JsonResponse
 from django.test import AsyncClient, Client
 from django.urls import include, path
@@ -27,18 +27,23 @@ pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 URLS = ["/refresh/", "/refresh/async/"]
 
 
+def get_rights(user: Any) -> list[bool]:
+    """Return whether the user is staff, has a mapped permission, and a permission of a Django group."""
+    return [user.is_staff, user.has_perm("auth.change_group"), user.has_perm("auth.view_group")]
+
+
 def refresh_view(request: Any) -> JsonResponse:
     user = request.user
-    before = user.has_perm("auth.change_group")
+    before = get_rights(user)
     request.cognito.refresh()
-    return JsonResponse({"before": before, "after": user.has_perm("auth.change_group"), "same": user == request.user})
+    return JsonResponse({"before": before, "after": get_rights(user), "same": user == request.user})
 
 
 async def refresh_async_view(request: Any) -> JsonResponse:
     user = await request.auser()
-    before = await sync_to_async(user.has_perm)("auth.change_group")
+    before = await sync_to_async(get_rights)(user)
     await request.cognito.arefresh()
-    after = await sync_to_async(user.has_perm)("auth.change_group")
+    after = await sync_to_async(get_rights)(user)
     return JsonResponse({"before": before, "after": after, "same": user is await request.auser()})
 
 
@@ -71,8 +76,10 @@ def get(client: Client, url: str, **options: Any) -> Any:
 
 
 @pytest.fixture
-def emulator(settings: Any) -> Iterator[Emulator]:
-    groups = {"editors": {"permissions": ["auth.change_group"]}}
+def emulator(settings: Any, db: None) -> Iterator[Emulator]:
+    groups = {"editors": {"permissions": ["auth.change_group"], "groups": ["Editors"], "staff": True}}
+    permission = Permission.objects.get(codename="view_group")
+    Group.objects.create(name="Editors").permissions.add(permission)
     with Emulator(seed=seed_for("http://testserver")) as emulator:
         settings.COGNITO = settings_for(emulator, "3rotating", GROUPS=groups)
         yield emulator
@@ -90,7 +97,7 @@ def test_group_added_at_cognito_counts_in_the_same_request(client: Client, emula
     # Of two tokens of one second, the groups that are in both count (design decision 7).
     issued_at = store.get_access_token(CognitoLogin.objects.get()).issued_at
     time.sleep(max(0, issued_at.timestamp() + 1 - time.time()))
-    assert get(client, url).json() == {"before": False, "after": True, "same": True}
+    assert get(client, url).json() == {"before": [False] * 3, "after": [True] * 3, "same": True}
     assert CognitoLogin.objects.get().version == 1
 
 
