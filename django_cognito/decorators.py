@@ -266,7 +266,7 @@ def _step_up(
 
 def _ask_who(request: HttpRequest) -> HttpResponse:
     if is_api_client(request):
-        return json_response(not_authenticated())
+        return json_response(not_authenticated(request))
     return redirect_to_login(request.get_full_path())
 
 

@@ -21,7 +21,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 
-from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError
+from .core.errors import CognitoError, CognitoUnavailableError, CredentialsError, SignInError
 from .core.tracebacks import clear_frame_locals
 from .users.authentication import aauthenticate, authenticate
 from .users.claim_sources import IdentityClaims
@@ -30,8 +30,10 @@ from .users.request_writes import collect_writes
 from .web.bearer import HeaderToken, find_token, get_vary_headers, read_tokens
 from .web.error_reports import take_id_token
 from .web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
-from .web.request import RequestCognito, make_auser, set_user
+from .web.request import RequestCognito
+from .web.request_user import make_auser, set_user, share_loaded_user
 from .web.responses import error_response_for, forbidden_response, json_response
+from .web.script_responses import replace_login_redirect, respond_to_ended_login
 from .web.sign_in_cookies import delete_used
 
 logger = logging.getLogger(__name__)
@@ -145,7 +147,12 @@ class CognitoMiddleware:
         return any(database["ATOMIC_REQUESTS"] for database in connections.settings.values())
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Return 503 if Cognito could not be reached, 403 if AWS refused credentials."""
+        """Return 503 if Cognito could not be reached, 403 if AWS refused credentials.
+
+        After `request.cognito.refresh()` of a login that has ended, redirect to the login, or return 401 to a script.
+        """
+        if isinstance(exception, SignInError) and request.cognito.ended_code:  # type: ignore[attr-defined]
+            return respond_to_ended_login(request)
         if isinstance(exception, CognitoUnavailableError | CredentialsError):
             # The response has only the code; AWS's message and the next step are for the operator.
             logger.warning("%s: %s", exception.code, exception)
@@ -172,11 +179,11 @@ def _begin(request: HttpRequest) -> None:
     lazy_user, auser = request.user, request.auser
 
     def load() -> Any:
-        _share_loaded_user(request)
+        share_loaded_user(request)
         return store_user(cognito.load_session(lazy_user))
 
     async def aload() -> Any:
-        _share_loaded_user(request)
+        share_loaded_user(request)
         return store_user(await cognito.aload_session(auser))
 
     def store_user(user: Any) -> Any:
@@ -205,17 +212,11 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
     """Set Vary headers and delete used cookies; return 503 if another middleware turned an outage into 500."""
     if response.status_code == 500 and request.cognito.is_unavailable:  # type: ignore[attr-defined]
         response = json_response(error_response_for(CognitoUnavailableError("another middleware needed the user")))
+    response = replace_login_redirect(request, response)
     delete_used(request, response)
     if find_token(request) is not None or request.session.accessed:
         patch_vary_headers(response, get_vary_headers())
     return response
-
-
-def _share_loaded_user(request: HttpRequest) -> None:
-    """Let Django's sync and async readers return the same object: an earlier middleware may already have loaded it."""
-    for loaded, other in (("_cached_user", "_acached_user"), ("_acached_user", "_cached_user")):
-        if hasattr(request, loaded) and not hasattr(request, other):
-            setattr(request, other, getattr(request, loaded))
 
 
 def _accepts_sessions_only(request: HttpRequest, view: View) -> bool:

@@ -191,6 +191,9 @@ class CognitoLogin(models.Model):
     # When the login ended on this site. The row is deleted once Cognito has revoked the refresh token, or it expired.
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True, db_index=True, editable=False)
 
+    # The decrypted tokens, set by sessions.store; only in memory.
+    opened_tokens: Any = None
+
     objects = LoginQuerySet.as_manager()
 
     class Meta:
@@ -199,3 +202,9 @@ class CognitoLogin(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cognito_user_id} {self.created_at:%Y-%m-%d %H:%M}"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state for pickles and copies, without decrypted tokens."""
+        state: dict[str, Any] = super().__getstate__()
+        state.pop("opened_tokens", None)
+        return state

@@ -36,6 +36,11 @@ signed_in = Signal()  # user, cognito_user (link row), request; sent on commit
 # Sent at once: what the user's logins gave access to must not outlive them, even if the transaction is rolled back.
 signed_out = Signal()  # user, cognito_users (link rows), request or None, everywhere, reason (see the reference)
 
+# Sent at once, after `signed_out`: another party has used the refresh token of a login.
+refresh_token_reused = (
+    Signal()
+)  # user, cognito_user (link row), logins (a tuple of CognitoLogin rows, which have ended)
+
 
 def send_key_event(event: KeyEvent) -> None:
     """Send the signal of `event`; core has logged it already."""
@@ -94,3 +99,9 @@ def send_signed_out(
         "reason": reason,
     }
     signed_out.send_robust(None, user=cognito_users[0].load_user(), **arguments)
+
+
+def send_refresh_token_reused(cognito_user: Any, logins: Sequence[Any]) -> None:
+    """Send the signal that another party used a refresh token, and that `logins` have ended for that reason."""
+    arguments = {"user": cognito_user.load_user(), "cognito_user": cognito_user, "logins": tuple(logins)}
+    refresh_token_reused.send_robust(None, **arguments)

@@ -20,7 +20,7 @@ from ninja.security.base import AuthBase
 from ninja.utils import check_csrf
 
 from ..authorization.rights import Rights, aget_rights, get_rights, require_names
-from ..core.errors import CognitoError, CognitoUnavailableError, CredentialsError
+from ..core.errors import CognitoError, CognitoUnavailableError, CredentialsError, SignInError
 from ..core.tracebacks import clear_frame_locals
 from ..sessions.step_up import (
     MFA_ACR_VALUES,
@@ -64,7 +64,12 @@ def add_error_handlers(api: NinjaAPI) -> None:
         return json_response(error.response)
 
     def respond_to_anonymous(request: HttpRequest, error: Any) -> HttpResponse:
-        return json_response(not_authenticated())
+        return json_response(not_authenticated(request))
+
+    def respond_to_ended_login(request: HttpRequest, error: Any) -> HttpResponse:
+        """Respond to `request.cognito.refresh()` of a login that has ended."""
+        is_ended = bool(getattr(getattr(request, "cognito", None), "ended_code", ""))
+        return json_response(not_authenticated(request) if is_ended else error_response_for(error))
 
     def respond_to_view_error(request: HttpRequest, error: Any) -> HttpResponse:
         # As CognitoMiddleware does, which does not see an error that Ninja handles.
@@ -75,6 +80,7 @@ def add_error_handlers(api: NinjaAPI) -> None:
     api.add_exception_handler(AuthenticationError, respond_to_anonymous)
     api.add_exception_handler(CognitoUnavailableError, respond_to_view_error)
     api.add_exception_handler(CredentialsError, respond_to_view_error)
+    api.add_exception_handler(SignInError, respond_to_ended_login)
 
 
 class SignInArguments(TypedDict, total=False):

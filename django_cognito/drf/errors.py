@@ -7,11 +7,11 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, NotAuthenticated
 
-from ..core.errors import CognitoUnavailableError, CredentialsError
+from ..core.errors import CognitoUnavailableError, CredentialsError, SignInError
 from ..web.login_url import find_login_url
-from ..web.responses import ErrorResponse, error_response_for
+from ..web.responses import ErrorResponse, error_response_for, not_authenticated
 
 _logger = logging.getLogger(__name__)
 _Handler = Callable[[Exception, dict[str, Any]], Any]
@@ -37,13 +37,18 @@ def exception_handler(exc: Exception, context: dict[str, Any], *, handler: _Hand
 
     The code of DRF's own errors is DRF's: `not_authenticated`, `permission_denied`, `parse_error`, `throttled`. A 401
     also has `login_url`, the path of the login, if the site includes the login URLs. A response without a plain
-    `detail`, such as that of a ValidationError, is not changed. If Cognito cannot be reached inside a view, or AWS
+    `detail`, such as that of a ValidationError, is not changed. If the session's login was ended in this request, the
+    response is 401 with the reason as its code. If Cognito cannot be reached inside a view, or AWS
     refuses credentials, the response is 503 with Retry-After, or 403.
     """
     # Not at import time: this module imports the default authentication classes, and thus this package.
     from rest_framework.views import exception_handler as drf_handler
 
-    if isinstance(exc, CognitoUnavailableError | CredentialsError):
+    request: Any = getattr(context.get("request"), "_request", None)
+    is_ended = bool(getattr(getattr(request, "cognito", None), "ended_code", ""))
+    if is_ended and isinstance(exc, NotAuthenticated | SignInError):
+        exc = CognitoAPIException(not_authenticated(request))
+    elif isinstance(exc, CognitoUnavailableError | CredentialsError):
         # The response has only the code; the message is for the operator.
         _logger.warning("%s: %s", exc.code, exc)
         exc = CognitoAPIException(error_response_for(exc))

@@ -1,5 +1,8 @@
 """Acquire and check the lease of the one request that refreshes a login's tokens. Must not depend on tokens."""
 
+import math
+import time
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db.models import DateTimeField, Q, QuerySet, Value
@@ -7,8 +10,53 @@ from django.db.models.functions import Coalesce
 
 from ..conf.loading import get_settings
 from ..core.clock import utc_now
+from ..core.errors import CognitoUnavailableError
 from ..models import CognitoLogin
-from .store import get_login
+from .store import is_expired, is_readable, reload_login
+
+_WAIT_SECONDS = 3.0  # after expiry, other requests wait for the refresh until it has taken this long
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request that needs fresh tokens of `login`: it refreshes them, or waits for the request that has the lease."""
+
+    login: CognitoLogin
+    min_version: int = 0  # of the tokens; each refresh increments it
+    has_lease: bool = False
+    is_waiting: bool = False
+    wait_until: float = field(default_factory=lambda: time.monotonic() + _WAIT_SECONDS)  # time.monotonic()
+
+    def accepts(self, login: CognitoLogin) -> bool:
+        """Return whether the request can use the tokens of `login`, as it was read last."""
+        return login.version >= self.min_version and not is_expired(login)
+
+
+def join_refresh(attempt: Attempt) -> Attempt:
+    """Acquire the lease, or read what the request that has it has stored. At most three queries.
+
+    The result has the lease, is waiting, or has a login that the request can use. A login that cannot be refreshed
+    needs no lease: the next step rejects it without a request to Cognito.
+
+    Raises CognitoUnavailableError if the last attempt failed (`retry_after` is the time until the next one), or if the
+    request has waited long enough; SignInError (code "login_ended") if the login was ended meanwhile.
+    """
+    login = attempt.login
+    if not is_readable(login):
+        return replace(attempt, has_lease=True, is_waiting=False)
+    if not _is_backing_off(login):
+        if (leased_login := acquire_lease(login)) is not None:
+            return replace(attempt, login=leased_login, has_lease=True, is_waiting=False)
+        login = reload_login(login)  # another request is refreshing the tokens, or has refreshed them
+    if attempt.accepts(login):
+        return replace(attempt, login=login, is_waiting=False)
+    if attempt.login.retry_at is not None:
+        # At least 1, if another request makes the next attempt now.
+        seconds_left = (login.retry_at - utc_now()).total_seconds() if login.retry_at else 0
+        raise CognitoUnavailableError("the last refresh failed", retry_after=max(math.ceil(seconds_left), 1))
+    if time.monotonic() >= attempt.wait_until or is_lease_older_than(login, _WAIT_SECONDS):
+        raise CognitoUnavailableError("another request is still refreshing this login", code="refresh_in_progress")
+    return replace(attempt, login=login, is_waiting=True)
 
 
 def acquire_lease(login: CognitoLogin) -> CognitoLogin | None:
@@ -24,7 +72,8 @@ def acquire_lease(login: CognitoLogin) -> CognitoLogin | None:
     is_due = Q(retry_at=None) | Q(retry_at__lte=now)
     sent_at = Coalesce("refresh_sent_at", Value(now, output_field=DateTimeField()))
     rows = filter_unchanged(login).filter(is_free, is_due)
-    return get_login(login.pk) if rows.update(refreshing_until=now + _get_duration(), refresh_sent_at=sent_at) else None
+    is_acquired = rows.update(refreshing_until=now + _get_duration(), refresh_sent_at=sent_at)
+    return reload_login(login) if is_acquired else None
 
 
 def filter_unchanged(login: CognitoLogin) -> QuerySet[CognitoLogin]:
@@ -54,6 +103,10 @@ def is_response_lost(login: CognitoLogin) -> bool:
     In that case Cognito may have replaced the refresh token.
     """
     return login.refresh_sent_at is not None and login.refresh_sent_at != _get_acquired_at(login)
+
+
+def _is_backing_off(login: CognitoLogin) -> bool:
+    return login.retry_at is not None and utc_now() < login.retry_at
 
 
 def _get_acquired_at(login: CognitoLogin) -> datetime | None:

@@ -4,16 +4,13 @@ The tokens are stored encrypted in `CognitoLogin`; the Django session holds the 
 the last write wins: a concurrent request could write an old refresh token back.
 """
 
-import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
-from uuid import UUID
 
 from django.contrib import auth
 from django.contrib.auth.signals import user_logged_out
@@ -25,19 +22,18 @@ from django.http import HttpRequest
 
 from ..conf.loading import get_pool_registry, get_settings
 from ..conf.schema import CognitoSettings
-from ..core import AccessToken, IdToken
+from ..core import AccessToken
 from ..core.clock import utc_now
 from ..core.errors import CognitoError, SignInError
 from ..core.hosted_ui import TokenSet
-from ..core.tokens.jws import decode_jws
 from ..core.tracebacks import clear_frame_locals
 from ..db.transactions import retry_conflicts, write_transaction
-from ..encryption import DecryptionError, decrypt, encrypt
 from ..factories import get_token_endpoints
 from ..models import CognitoLogin, CognitoUser
 from ..signals import send_signed_in, send_signed_out
 from .revocation import RevocableLogin, revoke_logins
 from .session_user import flush_session_of_another_user
+from .stored_tokens import decrypt_tokens, encrypt_tokens, get_access_token, read_claims, read_verified_id_token
 
 _T = TypeVar("_T")
 logger = logging.getLogger(__name__)
@@ -99,37 +95,6 @@ def load_login(session: SessionBase) -> CognitoLogin:
     Raises SignInError (code "login_ended") if the login does not exist, or belongs to another user than the session.
     """
     return get_login(session.get(SESSION_KEY), cognito_user__user_id=session.get(auth.SESSION_KEY))
-
-
-@clear_frame_locals
-def decrypt_tokens(login: CognitoLogin) -> TokenSet:
-    """Return the login's tokens, decrypted.
-
-    Raises SignInError (code "login_unreadable") if SECRET_KEY changed without a fallback, or the row was changed.
-    """
-    tokens = None
-    with suppress(DecryptionError, ValueError, TypeError):  # cannot be decrypted, not JSON, or other members
-        tokens = TokenSet(**json.loads(decrypt(bytes(login.tokens), associated_data=_associated_data(login.id))))
-    if tokens is None:
-        # Not chained: a JSONDecodeError holds the plaintext.
-        raise SignInError("the login's tokens cannot be decrypted", code="login_unreadable")
-    return tokens
-
-
-@clear_frame_locals
-def get_access_token(login: CognitoLogin) -> AccessToken:
-    """Return the login's access token. It was verified before it was stored, and AES-GCM detects any change."""
-    return AccessToken(login.cognito_user.user_pool_id, _read_claims(decrypt_tokens(login).access_token))
-
-
-@clear_frame_locals
-def read_verified_id_token(user_pool_id: str, raw: str) -> IdToken:
-    """Return the ID token of a raw string that was verified when it arrived. Its expiry is not checked again."""
-    return IdToken(user_pool_id, _read_claims(raw))
-
-
-def _read_claims(raw: str) -> Mapping[str, Any]:
-    return decode_jws(raw, max_bytes=len(raw))[1]
 
 
 def is_expired(login: CognitoLogin) -> bool:
@@ -248,6 +213,25 @@ def get_login(login_id: Any, **conditions: Any) -> CognitoLogin:
         raise SignInError("the login has ended", code="login_ended") from error
 
 
+def reload_login(login: CognitoLogin) -> CognitoLogin:
+    """Return the login as it is stored now. Tokens that have not changed are not decrypted again. One query.
+
+    Raises SignInError as `get_login` does.
+    """
+    reloaded_login = get_login(login.pk)
+    reloaded_login.opened_tokens = login.opened_tokens
+    return reloaded_login
+
+
+def is_readable(login: CognitoLogin) -> bool:
+    """Return whether the login's tokens can be decrypted, and its user pool and app client are configured."""
+    try:
+        get_settings_for_login(login)
+    except SignInError:
+        return False
+    return True
+
+
 @clear_frame_locals
 def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> None:
     """Revoke the refresh tokens of `logins` at Cognito; with `everywhere` all refresh tokens of their accounts.
@@ -270,7 +254,7 @@ def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> No
 def get_refresh_token(login: CognitoLogin) -> str | None:
     """Return the login's refresh token; None if it is of another app client, which alone can use it (RFC 6749 6)."""
     settings, tokens = get_settings_for_login(login), decrypt_tokens(login)
-    return tokens.refresh_token if _read_claims(tokens.access_token)["client_id"] == settings.client_id else None
+    return tokens.refresh_token if read_claims(tokens.access_token)["client_id"] == settings.client_id else None
 
 
 def get_expiry(token: AccessToken, tokens: TokenSet) -> datetime:
@@ -279,18 +263,6 @@ def get_expiry(token: AccessToken, tokens: TokenSet) -> datetime:
     The identity pool needs a valid ID token, and an app client can have a shorter lifetime for it.
     """
     return min(token.expires_at, read_verified_id_token(token.user_pool_id, tokens.id_token).expires_at)
-
-
-@clear_frame_locals
-def encrypt_tokens(login_id: UUID, tokens: TokenSet) -> bytes:
-    """Return the tokens encrypted for the login's row. They can be decrypted only with the id of that row."""
-    # Without an empty device key: workers of an earlier release reject a member that they do not have.
-    members = {name: value for name, value in asdict(tokens).items() if value or name != "device_key"}
-    return encrypt(json.dumps(members).encode(), associated_data=_associated_data(login_id))
-
-
-def _associated_data(login_id: UUID) -> bytes:
-    return f"django_cognito.CognitoLogin:{login_id}".encode()
 
 
 @receiver(user_logged_out, dispatch_uid="django_cognito.sessions.store")

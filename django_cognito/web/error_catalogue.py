@@ -66,6 +66,7 @@ UNAVAILABLE = ErrorEntry(
     _TRY_LATER,
     "is DOMAIN reachable?",
 )
+ENDED_LOGIN = ErrorEntry((401,), _("Your login has ended. Sign in again."))
 
 CATALOGUE: Mapping[str, ErrorEntry] = {
     # tokens
@@ -301,11 +302,11 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         retry_mode=RetryMode.NONE,
     ),
     # sessions
-    "login_ended": ErrorEntry(),
-    "login_unreadable": ErrorEntry(),
-    "refresh_token_reused": ErrorEntry(),
     "user_disabled_in_cognito": ErrorEntry(),
     "user_not_found_in_cognito": ErrorEntry(),
+    "login_ended": ENDED_LOGIN,
+    "login_unreadable": ENDED_LOGIN,
+    "refresh_token_reused": ENDED_LOGIN,
     "sign_out_scope_required": ErrorEntry(),
     "sign_out_refused": ErrorEntry(),
     "too_many_requests": UNAVAILABLE,

@@ -18,12 +18,13 @@ from ..conf.loading import get_pool_registry
 from ..core import ClientToken, IdToken, UserPool
 from ..core.errors import CognitoUnavailableError, SignInError
 from ..models import CognitoLogin
-from ..sessions import refresh
-from ..sessions import store as login_session
+from ..sessions import refresh, store
 from ..sessions.outage import get_user_in_outage, resolve_view
 from ..sessions.session_user import aload_user, load_user, reload_user
+from ..sessions.stored_tokens import decrypt_tokens, get_access_token, read_verified_id_token
 from ..users.provisioning import Token, get_token_rights
 from .pool_selection import ais_pool_accepted, is_pool_accepted
+from .request_user import is_user_loaded, set_user
 
 
 class RequestCognito:
@@ -42,6 +43,7 @@ class RequestCognito:
     _failure: CognitoUnavailableError | None = None
     # In an outage: the view that the user was loaded for, the login that could not be refreshed, and why.
     _outage: tuple[Any, CognitoLogin, CognitoUnavailableError] | None = None
+    ended_code = ""  #: Why the session's login was ended in this request, such as "login_ended".
 
     # The ids in the session when its user was loaded. Django's `login()` flushes the session; see contrib.hijack.
     session_user_id = ""
@@ -75,14 +77,14 @@ class RequestCognito:
         """
         token = self.token
         raw = "" if token is None else self._id_token()
-        return login_session.read_verified_id_token(token.user_pool_id, raw) if token is not None and raw else None
+        return read_verified_id_token(token.user_pool_id, raw) if token is not None and raw else None
 
     @property
     def raw(self) -> str:
         """The token's raw string, to pass on to Cognito or to another API; empty without a token."""
         if self.token is None:
             return ""
-        return self._raw if self._login is None else login_session.decrypt_tokens(self._login).access_token
+        return self._raw if self._login is None else decrypt_tokens(self._login).access_token
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -123,6 +125,35 @@ class RequestCognito:
         """Whether this request could not load its session's user, because Cognito could not be reached. No I/O."""
         return self._failure is not None and self._user is None
 
+    def refresh(self) -> None:
+        """Refresh the session's tokens now, and the user with them, for example after the user was added to a group.
+
+        `request.user` stays the same object. If another request refreshes the login now, its tokens are used.
+        Raises TypeError if the session has no Cognito login that can be refreshed; CognitoUnavailableError if Cognito
+        cannot be reached: the user stays unchanged; SignInError if the login has ended: the user is anonymous then.
+        """
+        user, login = self._get_refreshable_login()
+        try:
+            login = refresh.ensure_fresh(login, min_version=login.version + 1)
+            self._accept(user, login, is_changed=True)
+        except SignInError as error:
+            self._request.session.flush()
+            set_user(self._request, self._end(error))
+            raise
+
+    async def arefresh(self) -> None:
+        """Async version of `refresh`."""
+        request: Any = self._request
+        await request.auser()
+        user, login = self._get_refreshable_login()
+        try:
+            login = await refresh.aensure_fresh(login, min_version=login.version + 1)
+            await sync_to_async(self._accept)(user, login, is_changed=True)
+        except SignInError as error:
+            await request.session.aflush()
+            set_user(request, self._end(error))
+            raise
+
     def set_bearer(self, user: Any, token: Token, raw: str, raw_id_token: str | None = None) -> None:
         """Make the user of a verified bearer token the request's user; `raw_id_token` is the verified ID token."""
         set_user(self._request, user)
@@ -138,21 +169,20 @@ class RequestCognito:
         """Refresh the session's tokens if due, then return the session's user.
 
         The user is anonymous if the login has ended, or is of another pool than the host (TOKENS_OF_OTHER_POOLS).
-
         `lazy_user` is Django's own user of the session. It is loaded after the refresh, so that the user has the
         rights of the new tokens. A user without a Cognito login is returned as it is.
 
         Raises CognitoUnavailableError if the tokens have expired, cannot be refreshed and gave the user rights.
         """
         session = self._request.session
-        self.logins_set_aside = session.get(login_session.SET_ASIDE_KEY, ())
-        if login_session.SESSION_KEY not in session:
+        self.logins_set_aside = session.get(store.SET_ASIDE_KEY, ())
+        if store.SESSION_KEY not in session:
             return load_user(session, lazy_user)
         if self._failure is not None and self._user is None:
             raise self._failure
-        was_loaded = _is_user_loaded(self._request)
+        was_loaded = is_user_loaded(self._request)
         try:
-            before = login_session.load_login(session)
+            before = store.load_login(session)
             self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(before.pk)
             if not is_pool_accepted(self._request, before.cognito_user.user_pool_id):
                 return AnonymousUser()  # the session stays unchanged
@@ -161,24 +191,22 @@ class RequestCognito:
             except CognitoUnavailableError as failure:
                 return self._enter_outage(load_user(session, lazy_user), before, failure)
             user = load_user(session, lazy_user)
-            if _is_owner(user, login) and (was_loaded or login.version != before.version):
-                reload_user(session, user)
-            return self._accept(user, login)
-        except SignInError:
+            return self._accept(user, login, is_changed=was_loaded or login.version != before.version)
+        except SignInError as error:
             session.flush()
-            return AnonymousUser()
+            return self._end(error)
 
     async def aload_session(self, get_user: Callable[[], Awaitable[Any]]) -> Any:
         """Async version of `load_session`. `get_user` loads Django's own user of the session."""
         session = self._request.session
-        self.logins_set_aside = await session.aget(login_session.SET_ASIDE_KEY, ())
-        if not await session.ahas_key(login_session.SESSION_KEY):
+        self.logins_set_aside = await session.aget(store.SET_ASIDE_KEY, ())
+        if not await session.ahas_key(store.SESSION_KEY):
             return await aload_user(session, get_user)
         if self._failure is not None and self._user is None:
             raise self._failure
-        was_loaded = _is_user_loaded(self._request)
+        was_loaded = is_user_loaded(self._request)
         try:
-            before = await sync_to_async(login_session.load_login)(session)
+            before = await sync_to_async(store.load_login)(session)
             self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(before.pk)
             if not await ais_pool_accepted(self._request, before.cognito_user.user_pool_id):
                 return AnonymousUser()
@@ -188,26 +216,29 @@ class RequestCognito:
                 user = await aload_user(session, get_user)
                 return await sync_to_async(self._enter_outage)(user, before, failure)
             user = await aload_user(session, get_user)
-            if _is_owner(user, login) and (was_loaded or login.version != before.version):
-                await sync_to_async(reload_user)(session, user)
+            if was_loaded or login.version != before.version:
+                return await sync_to_async(self._accept)(user, login, is_changed=True)
             return self._accept(user, login)
-        except SignInError:
+        except SignInError as error:
             await session.aflush()
-            return AnonymousUser()
+            return self._end(error)
 
-    def _accept(self, user: Any, login: CognitoLogin) -> Any:
+    def _accept(self, user: Any, login: CognitoLogin, *, is_changed: bool = False) -> Any:
         """Return `user`, with the rights of `login` if the user owns it. Another middleware may have set another user.
 
-        Raises SignInError if the login's tokens cannot be decrypted.
+        With `is_changed`, the user object is older than the tokens, and is reloaded in place. Raises SignInError if the
+        login's tokens cannot be decrypted, or the session is no longer valid for the user.
         """
-        if _is_owner(user, login):
-            token = login_session.get_access_token(login)
+        if user.pk == login.cognito_user.user_id:
+            if is_changed:
+                reload_user(self._request.session, user)
+            token = get_access_token(login)
             self._user, self._token, self._login = user, token, login
             set_rights(user, get_token_rights(token, login.cognito_user))
         return user
 
     def _enter_outage(self, user: Any, login: CognitoLogin, failure: CognitoUnavailableError) -> Any:
-        if not _is_owner(user, login):
+        if user.pk != login.cognito_user.user_id:
             return user
         self._failure, self._outage = failure, None
         match = resolve_view(self._request)
@@ -232,6 +263,19 @@ class RequestCognito:
             _, login, failure = self._outage
             set_user(self._request, self._enter_outage(self._user, login, failure))
 
+    def _get_refreshable_login(self) -> tuple[Any, CognitoLogin]:
+        """Return the user and the login to be refreshed. Raises TypeError without one; CognitoUnavailableError."""
+        token = self.token
+        if self._login is None or store.get_refresh_token(self._login) is None:
+            source = "a bearer token" if token is not None and self._login is None else "none"
+            raise TypeError(f"a refresh requires a Cognito login in the session with a refresh token; found {source}")
+        return self._user, self._login
+
+    def _end(self, error: SignInError) -> Any:
+        self._clear()
+        self.ended_code = error.code
+        return AnonymousUser()
+
     def _clear(self) -> None:
         self._user = self._token = self._login = self._failure = self._raw_id_token = self._outage = None
         self._raw = ""
@@ -239,13 +283,11 @@ class RequestCognito:
     def _id_token(self) -> str:
         """Return the user's raw ID token, verified when it arrived; empty without one. No I/O."""
         if self._login is not None:
-            return login_session.decrypt_tokens(self._login).id_token
+            return decrypt_tokens(self._login).id_token
         return self._raw if isinstance(self._token, IdToken) else self._raw_id_token or ""
 
     def _rights(self) -> Rights:
-        self._load()
-        if self._failure is not None:
-            raise self._failure
+        _ = self.token
         return NO_RIGHTS if self._user is None else get_rights(self._user)
 
     def _load(self) -> None:
@@ -256,26 +298,3 @@ class RequestCognito:
     def _clear_former_user(self) -> None:
         if self._user is not None and self._request.user != self._user:
             self._clear()
-
-
-def set_user(request: HttpRequest, user: Any) -> None:
-    """Make `user` the request's user, for sync and async readers."""
-    request.user, request.auser = user, make_auser(user)
-
-
-def make_auser(user: Any) -> Callable[[], Awaitable[Any]]:
-    """Return a `request.auser` for a loaded user."""
-
-    async def auser() -> Any:
-        return user
-
-    return auser
-
-
-def _is_owner(user: Any, login: CognitoLogin) -> bool:
-    return bool(user.pk == login.cognito_user.user_id)
-
-
-def _is_user_loaded(request: HttpRequest) -> bool:
-    """Return whether an earlier middleware has loaded Django's user: it may differ from the database by now."""
-    return hasattr(request, "_cached_user") or hasattr(request, "_acached_user")

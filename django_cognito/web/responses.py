@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings as django_settings
-from django.http import JsonResponse
+from django.http import HttpRequest, JsonResponse
 from django.utils.http import urlencode
 
 from ..core.errors import CognitoError, CognitoUnavailableError, CredentialsError, TokenError, TokenUseError
@@ -86,10 +86,14 @@ def _get_sentence(code: str, default: ErrorEntry) -> Any:
     return CATALOGUE.get(code, default).sentence or default.sentence
 
 
-def not_authenticated(login_url: str = "") -> ErrorResponse:
-    """Return the response to an anonymous request: 401 with a challenge without `error`, since no token was sent."""
-    sentence = CATALOGUE["not_authenticated"].sentence
-    return ErrorResponse(401, "not_authenticated", sentence, {"WWW-Authenticate": CHALLENGE}, login_url=login_url)
+def not_authenticated(request: HttpRequest, login_url: str = "") -> ErrorResponse:
+    """Return the response to an anonymous request: 401 with a challenge without `error`, since no token was sent.
+
+    If the session's login was ended in this request, the code is the reason, such as "login_ended".
+    """
+    code = getattr(getattr(request, "cognito", None), "ended_code", "") or "not_authenticated"
+    sentence = _get_sentence(code, CATALOGUE["login_ended"])
+    return ErrorResponse(401, code, sentence, {"WWW-Authenticate": CHALLENGE}, login_url=login_url)
 
 
 def forbidden_response(code: str, *, scopes: tuple[str, ...] = ()) -> ErrorResponse:

@@ -5,13 +5,17 @@ htmx loads the URL of the header `HX-Redirect` in the browser (htmx reference, "
 
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
 from django.utils.http import urlencode
 
 from ..sessions.step_up import SignInRequirement
 from .login_url import find_login_url
-from .next_url import is_htmx, safe_url
+from .next_url import is_htmx, is_script, safe_url
 from .responses import insufficient_authentication, json_response, not_authenticated
 
 
@@ -23,9 +27,7 @@ def sign_in_required(request: HttpRequest, next_url: str = "") -> JsonResponse:
     """
     query = request.GET.copy()
     query.pop(REDIRECT_FIELD_NAME, None)
-    query.update(_next_of_htmx(request, next_url))
-    login_url = find_login_url(query.urlencode())
-    return _let_htmx_load(request, login_url, json_response(not_authenticated(login_url)))
+    return _respond(request, query, next_url)
 
 
 def step_up_required(request: HttpRequest, requirement: SignInRequirement, next_url: str) -> JsonResponse:
@@ -36,6 +38,30 @@ def step_up_required(request: HttpRequest, requirement: SignInRequirement, next_
     login_url = find_login_url(urlencode({**requirement.params, **_next_of_htmx(request, next_url)}), "step_up")
     response = json_response(insufficient_authentication(requirement, login_url))
     return _let_htmx_load(request, login_url, response)
+
+
+def respond_to_ended_login(request: HttpRequest) -> HttpResponse:
+    """Return the response to a request whose login has ended: for a script 401 with `login_url`, else a redirect."""
+    page = request.get_full_path()
+    return _respond(request, QueryDict(mutable=True), page) if is_script(request) else redirect_to_login(page)
+
+
+def replace_login_redirect(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Return `response`; if it redirects a script whose login has ended to the login page, return 401 instead.
+
+    The login page could only respond "not_authenticated": the reason is not stored.
+    """
+    if not request.cognito.ended_code or not is_script(request) or response.status_code != 302:  # type: ignore[attr-defined]
+        return response
+    path = urlsplit(response["Location"]).path
+    is_login = path in (resolve_url(settings.LOGIN_URL), find_login_url())
+    return _respond(request, QueryDict(mutable=True), request.get_full_path()) if is_login else response
+
+
+def _respond(request: HttpRequest, query: QueryDict, next_url: str) -> JsonResponse:
+    query.update(_next_of_htmx(request, next_url))
+    login_url = find_login_url(query.urlencode())
+    return _let_htmx_load(request, login_url, json_response(not_authenticated(request, login_url)))
 
 
 def let_htmx_redirect(request: HttpRequest, response: HttpResponse) -> HttpResponse:

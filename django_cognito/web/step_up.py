@@ -85,7 +85,7 @@ def ask_to_sign_in(request: HttpRequest, requirement: SignInRequirement) -> Http
     So one sign-in is sufficient.
     """
     if is_api_client(request):
-        return json_response(not_authenticated())
+        return json_response(not_authenticated(request))
     if is_script(request):
         return step_up_required(request, requirement, find_next_url(request))
     login_url = resolve_url(django_settings.LOGIN_URL)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
@@ -124,11 +124,12 @@ def _handler_of(proxy: DelayingProxy) -> type[BaseHTTPRequestHandler]:
 
 
 class Site:
-    """Two gunicorn workers of eight threads; the browsers are sessions of this process."""
+    """Gunicorn workers of eight threads; the browsers are sessions of this process."""
 
-    def __init__(self, port: int, pids: Path) -> None:
+    def __init__(self, port: int, pids: Path, leases: Path) -> None:
         self._port = port
         self._pids = pids
+        self._leases = leases
 
     def get(self, client: Client) -> tuple[int, str]:
         """Return the status and the body of `/who/` for a browser's session; (0, "") if the worker died."""
@@ -154,16 +155,31 @@ class Site:
         self._pids.write_text("")
         return len(pids)
 
+    def kill_worker(self) -> None:
+        """Kill the worker that has had the most recent request, by SIGKILL."""
+        pids = self._pids.read_text().split()
+        self.reset_requests()
+        if pids:
+            with suppress(ProcessLookupError):
+                os.kill(int(pids[-1]), signal.SIGKILL)
+
+    def count_leases(self) -> Counter[str]:
+        """Return how many leases each login has had, by its id."""
+        return Counter(self._leases.read_text().split())
+
     def reset_requests(self) -> None:
         """Reset the list of workers that have had requests."""
         self._pids.write_text("")
 
 
 @contextmanager
-def running_site(emulator: Emulator, proxy: DelayingProxy, directory: Path, token_timeout: float) -> Iterator[Site]:
-    """Run the site on a free port; stop it by the id of its master."""
-    pids = directory / "pids"
+def running_site(
+    emulator: Emulator, proxy: DelayingProxy, directory: Path, token_timeout: float, *, options: Sequence[str] = ()
+) -> Iterator[Site]:
+    """Run the site on a free port, with two workers or other `options` of gunicorn; stop it by the id of its master."""
+    pids, leases = directory / "pids", directory / "leases"
     pids.touch()
+    leases.touch()
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
         variables = {
             "DJANGO_SETTINGS_MODULE": "tests.sessions.refresh_site",
@@ -172,10 +188,11 @@ def running_site(emulator: Emulator, proxy: DelayingProxy, directory: Path, toke
             "REFRESH_SITE_DOMAIN": proxy.url,
             "REFRESH_SITE_TOKEN_TIMEOUT": str(token_timeout),
             "REFRESH_SITE_PIDS": str(pids),
+            "REFRESH_SITE_LEASES": str(leases),
             "PYTHONPATH": str(ROOT),
         }
-        options = ["--workers=2", "--threads=8", "--timeout=120", "--log-level=critical"]
-        command = [sys.executable, "-m", "gunicorn", *options, f"--bind=fd://{listening.fileno()}"]
+        defaults = ["--workers=2", "--threads=8", "--timeout=120", "--log-level=critical"]
+        command = [sys.executable, "-m", "gunicorn", *defaults, *options, f"--bind=fd://{listening.fileno()}"]
         process = subprocess.Popen(
             [*command, "tests.sessions.refresh_wsgi"],
             env={**os.environ, **variables},
@@ -183,7 +200,7 @@ def running_site(emulator: Emulator, proxy: DelayingProxy, directory: Path, toke
             pass_fds=[listening.fileno()],
         )
         try:
-            yield Site(listening.getsockname()[1], pids)
+            yield Site(listening.getsockname()[1], pids, leases)
         finally:
             process.terminate()
             try:

@@ -11,7 +11,7 @@ from tests.settings import DATABASES as _DATABASES
 from tests.settings import MIDDLEWARE as _MIDDLEWARE
 
 ROOT_URLCONF = __name__
-MIDDLEWARE = [f"{__name__}.record_process", *_MIDDLEWARE]
+MIDDLEWARE = [f"{__name__}.record_process", f"{__name__}.record_leases", *_MIDDLEWARE]
 DATABASES = {"default": {**_DATABASES["default"], "NAME": os.environ["REFRESH_SITE_DATABASE"]}}
 COGNITO = {
     "USER_POOL_ID": "eu-west-1_Journeys1",
@@ -31,6 +31,23 @@ def record_process(get_response: Any) -> Any:
         return get_response(request)
 
     return middleware
+
+
+def record_leases(get_response: Any) -> Any:
+    """Append the id of the login to a file for each lease that this process acquires."""
+    from django_cognito.sessions import refresh_lease
+
+    acquire_lease = refresh_lease.acquire_lease
+
+    def acquire_and_record(login: Any) -> Any:
+        leased_login = acquire_lease(login)
+        if leased_login is not None:
+            with open(os.environ["REFRESH_SITE_LEASES"], "a", encoding="ascii") as leases:
+                leases.write(f"{login.pk}\n")
+        return leased_login
+
+    refresh_lease.acquire_lease = acquire_and_record
+    return get_response
 
 
 def show_username(request: Any) -> HttpResponse:

@@ -26,7 +26,7 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer, Silenc
 from django_cognito import factories
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.models import CognitoLogin
-from django_cognito.sessions import refresh, store
+from django_cognito.sessions import refresh, refresh_response, store
 from tests.support.local_cognito import seed_for, settings_for, sign_in_by_hand
 from tests.support.scenarios.login import (
     Gate,
@@ -227,14 +227,14 @@ def test_attempt_without_its_lease_does_not_change_the_new_lease(
 def test_refresh_that_starts_after_its_lease_is_not_sent(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    login, request_tokens, now = create_login(client, ends_in=-1), refresh._request_tokens, time.time
+    login, request_tokens, now = create_login(client, ends_in=-1), refresh.request_tokens, time.time
 
     def request_tokens_late(login: CognitoLogin) -> Any:
         """Start after the lease has expired: requests of other logins used all threads of the event loop."""
         monkeypatch.setattr(time, "time", lambda: now() + LEASE_SECONDS)
         return request_tokens(login)
 
-    monkeypatch.setattr(refresh, "_request_tokens", request_tokens_late)
+    monkeypatch.setattr(refresh, "request_tokens", request_tokens_late)
     token_endpoint.script(token_response())
     assert_unavailable(lambda: ensure_fresh(login))
     assert token_endpoint.count == 0
@@ -299,7 +299,7 @@ def test_refusal_after_a_lost_response_ends_an_expired_login(
 ) -> None:
     login = create_login(client, ends_in=-1, sent_ago=90)
     token_endpoint.script(refusal())
-    with caplog.at_level(logging.WARNING, "django_cognito.sessions.refresh"):
+    with caplog.at_level(logging.WARNING, "django_cognito.sessions.refresh_response"):
         assert_ended(lambda: ensure_fresh(login))
     assert "RetryGracePeriodSeconds" in caplog.text
     assert "a-refresh-token" not in caplog.text
@@ -410,7 +410,7 @@ def test_rotated_refresh_token_is_stored_if_the_user_is_not_saved(
         raise error
 
     login = create_login(client, ends_in=30, sent_ago=25)
-    monkeypatch.setattr(refresh, "get_or_create_user", fail)
+    monkeypatch.setattr(refresh_response, "get_or_create_user", fail)
     token_endpoint.script(token_response(refresh_token="the-second-one"))
     with pytest.raises(type(error)):
         ensure_fresh(login)

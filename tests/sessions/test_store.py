@@ -30,7 +30,7 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.core.hosted_ui import TokenSet
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.sessions import refresh, store
+from django_cognito.sessions import refresh, refresh_lease, store
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users.authentication import authenticate, verify
 from tests.support.scenarios.login import (
@@ -635,7 +635,7 @@ def test_async_refresh_does_not_block_the_database_thread(client: Client, token_
 def test_wait_for_another_refresh_has_a_timeout(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh, "_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(refresh_lease, "_WAIT_SECONDS", 0.1)
     login = create_login(client, ends_in=-1, leased_for=60)
     with pytest.raises(CognitoUnavailableError) as caught:
         ensure_fresh(login)

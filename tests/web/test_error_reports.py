@@ -18,7 +18,7 @@ from django_cognito.core.errors import SignInError
 from django_cognito.decorators import bearer_exempt
 from django_cognito.encryption import DecryptionError, decrypt, encrypt
 from django_cognito.models import CognitoLogin
-from django_cognito.sessions import store
+from django_cognito.sessions import store, stored_tokens
 from django_cognito.testing import make_token, sign_in
 from django_cognito.web.error_reports import take_id_token
 from tests.support import source
@@ -218,7 +218,7 @@ def test_report_of_an_encryption_error_shows_no_secret(
 def test_report_of_an_unreadable_login_shows_no_secret(client: Client, stored_value: str) -> None:
     sign_in(client)
     login = CognitoLogin.objects.get()
-    data = store._associated_data(login.pk)
+    data = stored_tokens._associated_data(login.pk)
     login.tokens = {
         "garbage": REFRESH_TOKEN.encode() * 3,
         "no JSON": encrypt(REFRESH_TOKEN.encode(), associated_data=data),
@@ -239,6 +239,6 @@ def test_report_of_an_unreadable_login_shows_no_secret(client: Client, stored_va
 def test_login_with_unreadable_tokens_is_signed_out(client: Client) -> None:
     sign_in(client)
     login = CognitoLogin.objects.get()
-    login.tokens = encrypt(b"no JSON", associated_data=store._associated_data(login.pk))
+    login.tokens = encrypt(b"no JSON", associated_data=stored_tokens._associated_data(login.pk))
     login.save()
     assert client.get("/who/").content == b"nobody"

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from django.http import HttpRequest
 from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import trans_real
@@ -65,7 +66,7 @@ def test_code_without_a_sentence_has_the_general_sentence() -> None:
 
 
 def test_anonymous_response_has_a_challenge_without_error() -> None:
-    answer = not_authenticated()
+    answer = not_authenticated(HttpRequest())
     assert (answer.status, answer.code, dict(answer.headers)) == (
         401,
         "not_authenticated",
@@ -106,7 +107,7 @@ def test_each_sentence_is_translated_lazily() -> None:
 
 
 def test_sentence_is_in_the_language_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = not_authenticated()
+    answer = not_authenticated(HttpRequest())
     german = trans_real.translation("de")
     monkeypatch.setitem(german._catalog._catalogs[0], str(answer.sentence), "Bitte anmelden.")  # type: ignore[attr-defined]
     with translation.override("de"):

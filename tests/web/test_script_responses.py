@@ -117,12 +117,12 @@ def test_401_of_a_bearer_token_has_the_login_url(client: Client) -> None:
 
 
 def test_login_url_of_a_401_has_the_script_prefix(prefix: str) -> None:
-    assert not_authenticated().body["login_url"] == f"{prefix}/auth/login/"
+    assert not_authenticated(HttpRequest()).body["login_url"] == f"{prefix}/auth/login/"
 
 
 @pytest.mark.urls("tests.drf.views")
 def test_401_without_the_login_urls_has_no_login_url() -> None:
-    assert set(not_authenticated().body) == {"detail", "code"}
+    assert set(not_authenticated(HttpRequest()).body) == {"detail", "code"}
 
 
 def test_htmx_link_opens_the_hosted_ui(client: Client, token_endpoint: ScriptedServer) -> None:
