@@ -192,7 +192,7 @@ def _end_rejected_login(login: CognitoLogin, cause: SignInError | TokenError, to
     error.__cause__ = cause
     if cause.code == "refresh_token_reused":
         logger.info("A login ended: the response to its last refresh was lost, and its refresh token was replaced.")
-    if isinstance(cause, SignInError) and cause.oauth_error == "invalid_grant":
+    elif isinstance(cause, SignInError) and cause.oauth_error == "invalid_grant":
         if _waits_for_expiry(login):
             failure = CognitoUnavailableError("Cognito rejected the refresh token after a lost response")
             return RefreshResult(reload_login(login), failure)

@@ -28,8 +28,8 @@ EnsureFresh = Callable[[CognitoLogin], CognitoLogin]
 def reuse(monkeypatch: pytest.MonkeyPatch, token_endpoint: ScriptedServer) -> None:
     """Let each refresh fail as a reused refresh token does."""
 
-    def refuse(*_: Any) -> TokenSet:
-        raise SignInError("RefreshTokenReuseException", code="refresh_token_reused")
+    def refuse(*_: Any, **__: Any) -> TokenSet:
+        raise SignInError("RefreshTokenReuseException", oauth_error="invalid_grant", code="refresh_token_reused")
 
     monkeypatch.setattr(HostedUi, "refresh", refuse)
     token_endpoint.script(Answer(), Answer(), Answer())

@@ -16,7 +16,7 @@ from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.encryption import encrypt
 from django_cognito.factories import get_token_endpoints, get_user_pool_api
 from django_cognito.models import CognitoLogin
-from django_cognito.sessions import refresh, store
+from django_cognito.sessions import refresh, store, stored_tokens
 from django_cognito.testing import make_token
 from tests.support.scenarios.login import change_login, create_login, token_response, username_at
 
@@ -109,7 +109,6 @@ def test_both_endpoints_share_one_client_secret(settings: Any, token_endpoint: S
         REVOKED,
         ("NotAuthorizedException", "User is disabled."),
         ("UserNotFoundException", "User does not exist."),
-        ("RefreshTokenReuseException", "Refresh token has been used before"),
     ],
 )
 def test_refresh_token_that_the_api_refuses_ends_the_login(
@@ -120,6 +119,15 @@ def test_refresh_token_that_the_api_refuses_ends_the_login(
     with pytest.raises(SignInError) as caught:
         refresh.ensure_fresh(login)
     assert caught.value.code == "login_ended"
+    assert not is_stored(login)
+
+
+def test_refresh_token_that_another_party_has_used_ends_the_sign_in(client: Client, api: ScriptedServer) -> None:
+    login = create_login(client, ends_in=-1)
+    api.script(aws_error("RefreshTokenReuseException", "Refresh token has been used before"))
+    with pytest.raises(SignInError) as caught:
+        refresh.ensure_fresh(login)
+    assert caught.value.code == "refresh_token_reused"
     assert not is_stored(login)
 
 
@@ -177,7 +185,7 @@ def test_sign_out_without_a_domain_revokes_by_the_api(client: Client, api: Scrip
 
 def test_sign_out_everywhere_refreshes_by_the_api_first(client: Client, api: ScriptedServer) -> None:
     login = create_login(client)
-    tokens = replace(store.decrypt_tokens(login), access_token=make_token(exp=1_000, iat=1, scope=ADMIN_SCOPE))
+    tokens = replace(stored_tokens.decrypt_tokens(login), access_token=make_token(exp=1_000, iat=1, scope=ADMIN_SCOPE))
     login.tokens = store.encrypt_tokens(login.id, replace(tokens, device_key="eu-west-1_a-device"))
     login.save()
     api.script(result(scope=ADMIN_SCOPE), json_answer({}))
@@ -204,7 +212,7 @@ def test_device_key_of_a_login_is_sent_with_each_refresh(client: Client, api: Sc
 def test_row_without_a_device_key_is_read_as_before(client: Client, cognito_keys: None) -> None:
     login = create_login(client)
     members = {"access_token": "a", "id_token": "b", "refresh_token": "c", "expires_in": 5}
-    login.tokens = encrypt(json.dumps(members).encode(), associated_data=store._associated_data(login.id))
+    login.tokens = encrypt(json.dumps(members).encode(), associated_data=stored_tokens._associated_data(login.id))
     tokens = store.decrypt_tokens(login)
     assert (tokens.refresh_token, tokens.device_key) == ("c", "")
 
