@@ -19,6 +19,7 @@ from .conf.loading import get_pool_registry
 from .core.errors import TokenError
 from .core.tracebacks import clear_frame_locals
 from .models import CognitoMembership
+from .sessions.session_user import take_offered_user
 from .users.authentication import aauthenticate, authenticate
 from .web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 
@@ -51,14 +52,19 @@ class CognitoBackend(BaseBackend):
         """Return the active user of a session; None if there is none or the account is disabled.
 
         Reads the database that is used for writes. A replica that lags may not have the user yet, or may have an old
-        password hash, for which Django would end the session, and flags that have been removed.
+        password hash, for which Django would end the session, and flags that have been removed. No query if the user
+        was read with the session's login.
         """
-        user = _written_users().filter(pk=user_id).first()
+        user = take_offered_user(user_id)
+        if user is None:
+            user = _written_users().filter(pk=user_id).first()
         return user if user is not None and user.is_active else None
 
     async def aget_user(self, user_id: Any) -> Any | None:
         """Async version of `get_user`."""
-        user = await _written_users().filter(pk=user_id).afirst()
+        user = take_offered_user(user_id)
+        if user is None:
+            user = await _written_users().filter(pk=user_id).afirst()
         return user if user is not None and user.is_active else None
 
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:

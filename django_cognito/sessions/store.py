@@ -36,8 +36,9 @@ from ..encryption import DecryptionError, decrypt, encrypt
 from ..factories import get_hosted_ui
 from ..models import CognitoLogin, CognitoUser
 from ..signals import send_signed_in, send_signed_out
+from .lookup import fetch_login
 from .revocation import RevocableLogin, revoke_logins
-from .session_user import flush_session_of_another_user
+from .session_user import flush_session_of_another_user, get_session_key
 
 _T = TypeVar("_T")
 logger = logging.getLogger(__name__)
@@ -94,11 +95,14 @@ def _insert_login(token: AccessToken, tokens: TokenSet) -> CognitoLogin:
 
 
 def load_login(session: SessionBase) -> CognitoLogin:
-    """Return the session's login, with its link row. One query.
+    """Return the session's login, with its link row and its user. One query.
 
     Raises SignInError (code "login_ended") if the login does not exist, or belongs to another user than the session.
     """
-    return get_login(session.get(SESSION_KEY), cognito_user__user_id=session.get(auth.SESSION_KEY))
+    login = fetch_login(session.get(SESSION_KEY))
+    if login is None or get_session_key(login.cognito_user.user) != session.get(auth.SESSION_KEY):
+        raise SignInError("the login has ended", code="login_ended")
+    return login
 
 
 @clear_frame_locals

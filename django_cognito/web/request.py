@@ -160,7 +160,7 @@ class RequestCognito:
                 login = refresh.ensure_fresh(before)
             except CognitoUnavailableError as failure:
                 return self._enter_outage(load_user(session, lazy_user), before, failure)
-            user = load_user(session, lazy_user)
+            user = load_user(session, lazy_user, login)
             if _is_owner(user, login) and (was_loaded or login.version != before.version):
                 reload_user(session, user)
             return self._accept(user, login)
@@ -187,7 +187,7 @@ class RequestCognito:
             except CognitoUnavailableError as failure:
                 user = await aload_user(session, get_user)
                 return await sync_to_async(self._enter_outage)(user, before, failure)
-            user = await aload_user(session, get_user)
+            user = await aload_user(session, get_user, login)
             if _is_owner(user, login) and (was_loaded or login.version != before.version):
                 await sync_to_async(reload_user)(session, user)
             return self._accept(user, login)
