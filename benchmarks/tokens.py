@@ -40,6 +40,12 @@ class Scenario:
         return (Path(self.folder) / "tokens.txt").read_text().split()
 
     @property
+    def sign_ins(self) -> list[tuple[str, str]]:
+        """The access token and the ID token of each sign-in or refresh, each more recent than the one before."""
+        lines = (Path(self.folder) / "sign_ins.txt").read_text().splitlines()
+        return [(access, identity) for access, identity in (line.split() for line in lines)]
+
+    @property
     def first(self) -> str:
         """The first valid token."""
         return self.tokens[0]
@@ -68,6 +74,18 @@ class Signer:
     def create_tokens(self, count: int) -> Iterator[str]:
         """Return `count` different tokens, of `USERS` users in turn."""
         return (self.create_token(number % USERS) for number in range(count))
+
+    def create_sign_ins(self, count: int) -> Iterator[tuple[str, str]]:
+        """Return the two tokens of `count` sign-ins: one of each user, then all of the first, one second apart."""
+        for number in range(count):
+            user_number = number if number < USERS else 0
+            moment = self._now - 7_200 + max(number - USERS, 0)
+            common = {"origin_jti": str(uuid.uuid4()), "iat": moment, "auth_time": moment}
+            identity = {"token_use": "id", "aud": CLIENT_ID, "email": f"user-{user_number}@example.com"}
+            yield (
+                self.create_token(user_number, **common),
+                self.create_token(user_number, **common, **identity, **{"cognito:username": f"user-{user_number}"}),
+            )
 
     def get_jwk(self, kid: str = KID) -> dict[str, str]:
         """Return the public key as a JWK of a pool."""
@@ -114,9 +132,11 @@ class Signer:
         }
 
 
-def write_scenario(folder: Path, count: int) -> Scenario:
-    """Create a pool with `count` signed tokens and write it to `folder`."""
+def write_scenario(folder: Path, count: int, sign_ins: int = 0) -> Scenario:
+    """Create a pool with `count` signed tokens, and the tokens of `sign_ins`, and write it to `folder`."""
     signer = Signer()
+    pairs = [f"{access} {identity}" for access, identity in signer.create_sign_ins(sign_ins)]
+    (folder / "sign_ins.txt").write_text("\n".join(pairs))
     (folder / "tokens.txt").write_text("\n".join(signer.create_tokens(count)))
     jwks = {"keys": [signer.get_jwk("another"), signer.get_jwk()]}
     scenario = Scenario(

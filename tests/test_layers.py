@@ -32,7 +32,7 @@ PAIRS = {("apps", "admin"), ("apps", "contrib")}
 INSIDE = {
     "core": "base64url clock errors forks tracebacks | user_pool client_secret | http | tokens"
     " error_responses | hosted_ui identity_pool directory",
-    "core.http": "deadline | client",
+    "core.http": "deadline | exchange | client",
     "core.tokens": "decoding key_events jwks | jws | token | claims key_store | verified_cache | verifier",
     "conf": "validators | schema | default_attributes pool_urls | pool_registry | validation | loading",
     "checks": "site_parts | combinations databases deployment django_settings login pages permissions pools users"

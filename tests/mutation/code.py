@@ -73,6 +73,7 @@ UNTESTED = {
     "clock": "two calls of the standard library; tests/core/test_clock.py checks them with changed clocks",
     "client_secret": "code for threads and forks: most of its mutants wait for a time limit",
     "http.deadline": "code for socket deadlines: most of its mutants wait for a time limit",
+    "http.exchange": "code for sockets: most of its mutants wait for a time limit",
     "errors": "declarations; tests/core/test_errors.py compares each of them",
     "tokens.key_events": "declarations",
     "forks": "two functions that run in forked child processes, which a trial cannot fork again",
