@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from .authorization import group_mapping
 from .authorization.group_expiry import newest_expired_as_of
-from .authorization.rights import aget_rights, get_mapped_permissions, get_rights
+from .authorization.rights import aget_rights, get_mapped_permissions, get_rights, may_be_granted
 from .conf.loading import get_pool_registry
 from .core.errors import TokenError
 from .core.tracebacks import clear_frame_locals
@@ -78,20 +78,31 @@ class CognitoBackend(BaseBackend):
         return set(get_mapped_permissions(await aget_rights(user_obj)))
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
-        """Return whether one of the user's Cognito groups grants `perm`. No query if the rights are set on the user."""
-        return obj is None and perm in get_mapped_permissions(get_rights(user_obj))
+        """Return whether one of the user's Cognito groups grants `perm`.
+
+        No query if the rights are set on the user, or if no group of GROUPS grants `perm`.
+        """
+        if obj is not None or not may_be_granted(user_obj, permission=perm):
+            return False
+        return perm in get_mapped_permissions(get_rights(user_obj))
 
     async def ahas_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         """Async version of `has_perm`."""
-        return obj is None and perm in get_mapped_permissions(await aget_rights(user_obj))
+        if obj is not None or not may_be_granted(user_obj, permission=perm):
+            return False
+        return perm in get_mapped_permissions(await aget_rights(user_obj))
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
         """Return whether one of the user's Cognito groups grants any permission of the app."""
-        return _in_app(self.get_group_permissions(user_obj), app_label)
+        return may_be_granted(user_obj, app_label=app_label) and _in_app(
+            self.get_group_permissions(user_obj), app_label
+        )
 
     async def ahas_module_perms(self, user_obj: Any, app_label: str) -> bool:
         """Async version of `has_module_perms`."""
-        return _in_app(await self.aget_group_permissions(user_obj), app_label)
+        return may_be_granted(user_obj, app_label=app_label) and _in_app(
+            await self.aget_group_permissions(user_obj), app_label
+        )
 
     def with_perm(
         self, perm: str | Permission, is_active: bool | None = True, include_superusers: bool = True, obj: Any = None

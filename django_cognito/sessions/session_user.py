@@ -17,7 +17,7 @@ from django.utils.crypto import constant_time_compare
 from django.utils.functional import LazyObject
 
 from ..authorization.group_expiry import acheck_session, check_session
-from ..authorization.rights import drop_permission_caches
+from ..authorization.rights import drop_permission_caches, note_checked_groups
 from ..core.errors import SignInError
 from ..models import CognitoLogin, CognitoUser
 
@@ -56,6 +56,7 @@ def load_user(session: SessionBase, lazy_user: Any, login: CognitoLogin | None =
     user = lazy_user._wrapped if isinstance(lazy_user, LazyObject) else lazy_user
     if is_authenticated:
         check_session(session, user)
+        note_checked_groups(user)
     return user
 
 
@@ -67,6 +68,7 @@ async def aload_user(
         user = await get_user()
     if user.is_authenticated:
         await acheck_session(session, user)
+        note_checked_groups(user)
     return user
 
 
@@ -86,20 +88,19 @@ def _get_read_user(login: CognitoLogin) -> Any:
     if not CognitoUser._meta.get_field("user").is_cached(link):  # the login was read again, after a refresh
         return None
     user = link.user
-    is_same_row = user._state.db == router.db_for_write(type(user)) and _reads_all_rows(type(user))
-    return user if is_same_row else None
+    manager = type(user)._default_manager
+    is_same_row = user._state.db == router.db_for_write(type(user))
+    return user if is_same_row and _reads_all_rows(type(manager), manager._queryset_class) else None
 
 
 @cache
-def _reads_all_rows(model: Any) -> bool:
-    """Return whether the model's default manager reads rows as Django's own.
+def _reads_all_rows(manager: type, queryset: type) -> bool:
+    """Return whether managers of these classes read rows as Django's own.
 
-    A manager of a site that replaces one of its methods may hide rows, or read other columns.
+    One of a site that replaces a method may hide rows, or read other columns.
     """
-    manager = model._default_manager
-    classes = {*type(manager).__mro__, *manager._queryset_class.__mro__}
-    own = {name for cls in classes if not cls.__module__.startswith("django.db.") for name in vars(cls)}
-    return own.isdisjoint(_READING_METHODS)
+    own = (cls for cls in {*manager.__mro__, *queryset.__mro__} if not cls.__module__.startswith("django.db."))
+    return all(_READING_METHODS.isdisjoint(vars(cls)) for cls in own)
 
 
 def take_offered_user(user_id: Any) -> Any:

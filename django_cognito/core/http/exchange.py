@@ -31,7 +31,7 @@ Received = tuple[int, Mapping[str, str], bytes]  # status, headers by name in lo
 def exchange(
     call: Call, attempts: int, insecure_hosts: Collection[str], method: str, url: str, **sent: Any
 ) -> Received:
-    """Send the request up to `attempts` times, while the connection fails or the status is 5xx, and return the response.
+    """Send the request, up to `attempts` times while the connection fails or the status is 5xx; return the response.
 
     The body is longer than `call.max_bytes` if the server's is. Raises CognitoUnavailableError if there is no complete
     response before the deadline.

@@ -157,7 +157,7 @@ class KeyStore:
 
     def _run_fetch(self, finished: threading.Event) -> None:
         """Fetch the keys, replace the state, wake the threads that wait, and report the result."""
-        result: "KeySet | str" = "the fetch did not finish"
+        result: KeySet | str = "the fetch did not finish"
         try:
             result = _read_keys(read_json(self._fetch(self.url)))
         except (CognitoUnavailableError, ValueError) as error:
