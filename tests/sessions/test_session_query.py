@@ -14,10 +14,13 @@ from django.test import AsyncClient, Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 
 from django_cognito.backends import CognitoBackend
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions.lookup import fetch_login
+from django_cognito.sessions.session_user import load_user
+from django_cognito.sessions.store import load_login
 from django_cognito.testing import sign_in
 from tests.support.scenarios.users import fields_of
 
@@ -223,7 +226,25 @@ def test_manager_that_changes_no_read_needs_no_query(
     assert browser.queries == 2
 
 
+def load_by(client: Client, read: Callable[[], Any]) -> Any:
+    """Load the user of a session whose Django user is read by `read`."""
+    return load_user(client.session, SimpleLazyObject(read), load_login(client.session))
+
+
 def test_user_read_with_the_login_is_offered_only_once(client: Client) -> None:
+    pk, users = sign_in(client, "alice").pk, []
+    load_by(client, lambda: users.extend(CognitoBackend().get_user(pk) for _ in range(2)) or users[0])
+    assert users[0] == users[1]
+    assert users[0] is not users[1]
+
+
+def test_user_read_with_the_login_is_not_offered_as_another_user(client: Client) -> None:
+    sign_in(client, "alice")
+    bob = User.objects.create(username="bob")
+    assert load_by(client, lambda: CognitoBackend().get_user(bob.pk)) == bob
+
+
+def test_user_read_after_the_session_user_is_read_again(client: Client) -> None:
     sign_in(client, "alice")
     assert client.get("/twice/").json() == {"first_name": ""}
 
