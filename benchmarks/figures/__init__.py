@@ -12,6 +12,7 @@ from . import (
     rejected_tokens,
     servers,
     session_page,
+    start,
 )
 
 FIGURES: dict[str, ModuleType] = {
@@ -24,4 +25,5 @@ FIGURES: dict[str, ModuleType] = {
     "key-fetches": key_fetches,
     "servers": servers,
     "memory": memory,
+    "start": start,
 }

@@ -32,7 +32,7 @@ def get_site(name: str, scenario: Scenario, origin: str) -> Site:
     sites: dict[str, Site] = {ANONYMOUS: Site(), "token": Site(DRF_TOKEN), "all-tables": Site(apps=_APPS_WITH_TABLES)}
     sites |= (
         _create_session_sites(scenario, origin)
-        | _create_own_sites(scenario)
+        | _create_own_sites(scenario, origin)
         | _create_simplejwt_sites(scenario)
         | _create_peer_sites(scenario, origin)
     )
@@ -42,17 +42,19 @@ def get_site(name: str, scenario: Scenario, origin: str) -> Site:
 _APPS_WITH_TABLES = ("django_cognito", "rest_framework.authtoken")
 
 
-def _create_own_sites(scenario: Scenario) -> dict[str, Site]:
+def _create_own_sites(scenario: Scenario, origin: str) -> dict[str, Site]:
     settings = {
         "USER_POOL_ID": scenario.user_pool_id,
         "CLIENT_ID": scenario.client_id,
         "GROUPS": {GROUP: {"permissions": [PERMISSION]}},
     }
     with_cache = {**settings, "USER_CACHE_SECONDS": 60}
+    with_key_url = {**settings, "JWKS_URI": f"{origin}/jwks.json"}
     apps, middleware = ("django_cognito",), ("django_cognito.middleware.CognitoMiddleware",)
     drf = "django_cognito.drf.CognitoAuthentication"
     return {
         "django-cognito": Site(drf, apps, (), {"COGNITO": settings}),
+        "start-django-cognito": Site(drf, apps, middleware, {"COGNITO": with_key_url}),
         "django-cognito-cached": Site(drf, apps, (), {"COGNITO": with_cache}),
         "django-cognito-cached-middleware": Site(drf, apps, middleware, {"COGNITO": with_cache}),
     }
