@@ -88,9 +88,10 @@ def _get_read_user(login: CognitoLogin) -> Any:
     if not CognitoUser._meta.get_field("user").is_cached(link):  # the login was read again, after a refresh
         return None
     user = link.user
-    manager = type(user)._default_manager
+    manager: Any = type(user)._default_manager
     is_same_row = user._state.db == router.db_for_write(type(user))
-    return user if is_same_row and _reads_all_rows(type(manager), manager._queryset_class) else None
+    manager_class: Any = type(manager)
+    return user if is_same_row and _reads_all_rows(manager_class, manager._queryset_class) else None
 
 
 @cache

@@ -91,11 +91,11 @@ class Http:
             if not (value.isascii() and value.isprintable() and value == value.strip()):
                 # The error of `requests` would show the value.
                 raise ValueError(f"the header {name} takes printable ASCII only")
-        from .exchange import exchange  # its `requests` takes 0.1 s and 7 MiB: the first request imports it
+        from .exchange import send_request  # its `requests` takes 0.1 s and 7 MiB: the first request imports it
 
         call = Call(str(urlsplit(url).hostname), Deadline(self._seconds_left(url)), self.max_bytes)
         sent = {"headers": all_headers, "data": data, "timeout": self.timeout_seconds}
-        response = Response(*exchange(call, attempts, self.insecure_hosts, method, url, **sent))
+        response = Response(*send_request(call, attempts, self.insecure_hosts, method, url, **sent))
         if len(response.body) > self.max_bytes:
             raise call.size_error()
         # Not decompressed, because of decompression bombs. The caller must not take it for the content either.

@@ -28,7 +28,7 @@ _PAUSE_SECONDS = 0.1  # before another attempt, for a server that is restarting
 Received = tuple[int, Mapping[str, str], bytes]  # status, headers by name in lower case, body
 
 
-def exchange(
+def send_request(
     call: Call, attempts: int, insecure_hosts: Collection[str], method: str, url: str, **sent: Any
 ) -> Received:
     """Send the request, up to `attempts` times while the connection fails or the status is 5xx; return the response.
