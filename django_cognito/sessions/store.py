@@ -38,7 +38,7 @@ from ..models import CognitoLogin, CognitoUser
 from ..signals import send_signed_in, send_signed_out
 from .lookup import fetch_login
 from .revocation import RevocableLogin, revoke_logins
-from .session_user import flush_session_of_another_user, get_session_key
+from .session_user import flush_session_of_another_user
 
 _T = TypeVar("_T")
 logger = logging.getLogger(__name__)
@@ -99,10 +99,7 @@ def load_login(session: SessionBase) -> CognitoLogin:
 
     Raises SignInError (code "login_ended") if the login does not exist, or belongs to another user than the session.
     """
-    login = fetch_login(session.get(SESSION_KEY))
-    if login is None or get_session_key(login.cognito_user.user) != session.get(auth.SESSION_KEY):
-        raise SignInError("the login has ended", code="login_ended")
-    return login
+    return fetch_login(session.get(SESSION_KEY), session.get(auth.SESSION_KEY))
 
 
 @clear_frame_locals

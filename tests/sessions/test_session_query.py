@@ -252,7 +252,7 @@ def test_fetch_login_returns_what_the_orm_returns(client: Client, django_assert_
     sign_in(client, "alice", groups=["editors", "é"])
     expected = CognitoLogin.objects.select_related("cognito_user__user").get()
     with django_assert_num_queries(1):
-        login: Any = fetch_login(str(expected.pk))
+        login: Any = fetch_login(str(expected.pk), str(expected.cognito_user.user_id))
         rows = [login, login.cognito_user, login.cognito_user.user]
         assert [row.get_deferred_fields() for row in rows] == [set()] * 3
     assert [_values(row) for row in rows] == [
@@ -266,9 +266,9 @@ def _values(row: Any) -> dict[str, Any]:
 
 
 def test_fetch_login_creates_one_user_and_sends_post_init(client: Client) -> None:
-    sign_in(client, "alice")
+    user = sign_in(client, "alice")
     pk, created = CognitoLogin.objects.get().pk, []
     post_init.connect(receiver := lambda instance, **_: created.append(instance), sender=User)
-    login: Any = fetch_login(pk)
+    login: Any = fetch_login(pk, str(user.pk))
     post_init.disconnect(receiver, sender=User)
     assert created == [login.cognito_user.user]

@@ -181,10 +181,10 @@ def test_refresh_between_reads_of_user_and_login_reloads_the_user(
     add_early_middleware(settings)
     sign_in_admin(client, 30)
 
-    def refresh_before_read(login_id: Any) -> CognitoLogin | None:
+    def refresh_before_read(*ids: Any) -> CognitoLogin:
         monkeypatch.undo()
         refresh.ensure_fresh(CognitoLogin.objects.select_related("cognito_user").get())
-        return fetch_login(login_id)
+        return fetch_login(*ids)
 
     monkeypatch.setattr("django_cognito.sessions.store.fetch_login", refresh_before_read)
     assert _rights(client.get("/user/").json()) == NOTHING

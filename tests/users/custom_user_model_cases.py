@@ -362,8 +362,8 @@ class MemberUser:
 
     def test_fetch_login_returns_the_orms_rows(self) -> None:
         with trusted_keys():
-            sign_in(Client(), "alice")
-        login = fetch_login(CognitoLogin.objects.get().pk)
+            user = sign_in(Client(), "alice")
+        login = fetch_login(CognitoLogin.objects.get().pk, str(user.pk))
         expected = get_user_model()._base_manager.get()
         assert fields_of(login.cognito_user.user) == fields_of(expected)
         assert (login.cognito_user.user.motto, login.cognito_user.user.loaded_likes) == ("ONWARDS", [])
