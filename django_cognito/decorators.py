@@ -1,9 +1,9 @@
-"""View decorators: required groups and scopes, browser sessions, silent sign-in.
+"""View decorators: required groups, scopes, recent sign-ins and MFA, browser sessions, silent sign-in.
 
-The rules are in `authorization.rights` and `web`.
+The rules are in `authorization.rights`, `sessions.step_up` and `web`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
@@ -20,13 +20,15 @@ from django.utils.http import urlencode
 
 from .authorization.rights import Rights, aget_rights, get_rights, require_names
 from .conf.loading import get_settings
-from .web.bearer import find_token
+from .sessions.step_up import MFA_ACR_VALUES, SignInRequirement, require_mfa, require_recent_sign_in
+from .web import step_up
+from .web.bearer import find_token, is_api_client
 from .web.next_url import is_script, safe_url
 from .web.pool_selection import find_settings_for_request
 from .web.redirect_uri import is_elsewhere
 from .web.responses import ErrorResponse, forbidden_response, json_response, not_authenticated
 from .web.script_responses import sign_in_required
-from .web.silent import SILENT_PARAM, is_worth_trying, mark_attempted
+from .web.silent import ATTEMPTED, SILENT_PARAM, is_worth_trying
 
 _View = Callable[..., Any]
 
@@ -45,6 +47,35 @@ def scope_required(*names: str) -> Callable[[_View], _View]:
     """Require all of the scopes `names`. The error responses are those of `group_required`."""
     scopes = require_names(names)
     return _required(lambda rights: rights.has_scope(*scopes), forbidden_response("scope_required", scopes=scopes))
+
+
+def recent_sign_in_required(seconds: int) -> Callable[[_View], _View]:
+    """Require that the user signed in at Cognito in the last `seconds`; refreshing tokens is no sign-in.
+
+    Otherwise a browser is redirected to Cognito, where the user signs in again (`prompt=login`, `max_age`), and back to
+    the page. A script, and a request with a bearer token, get 401 with code "insufficient_user_authentication" and
+    `max_age` (RFC 9470); a machine-to-machine client 403. For an anonymous user see `group_required`.
+    """
+    return _step_up(require_recent_sign_in(seconds))
+
+
+def mfa_required(
+    view: _View | None = None,
+    /,
+    *,
+    when: Callable[[HttpRequest], bool] | None = None,
+    acr_values: Sequence[str] = MFA_ACR_VALUES,
+    recent_sign_in_seconds: int | None = None,
+) -> Any:
+    """Require a sign-in with a second factor; if the user's had none, as `recent_sign_in_required` with `acr_values`.
+
+    `when` gets the request and returns whether the rule applies, by default always; it must do no I/O in an async view.
+    By default a sign-in is sufficient if the tokens' `amr` has `mfa`, or if `acr` is Cognito's level 3 or 4; a passkey
+    alone has level 3. `acr_values` lists other levels, of which `acr` must be one. With `recent_sign_in_seconds` the
+    sign-in must also be that recent.
+    """
+    decorate = _step_up(require_mfa(acr_values, recent_sign_in_seconds), when)
+    return decorate if view is None else decorate(view)
 
 
 def bearer_exempt(view: _View) -> _View:
@@ -163,7 +194,7 @@ def _ask_unseen(request: HttpRequest) -> HttpResponse | None:
         return None
     query = urlencode({"prompt": "none", "next": request.get_full_path(), SILENT_PARAM: "1"})
     response = HttpResponseRedirect(f"{reverse('cognito:login')}?{query}")
-    mark_attempted(request, response)  # set before the result is available: a failed attempt is not repeated
+    ATTEMPTED.set(request, response)  # set before the result is available: a failed attempt is not repeated
     return response
 
 
@@ -195,19 +226,51 @@ def _required(allows: Callable[[Rights], bool], denied: ErrorResponse) -> Callab
     return decorate
 
 
+def _step_up(
+    requirement: SignInRequirement, when: Callable[[HttpRequest], bool] | None = None
+) -> Callable[[_View], _View]:
+    def find_problem(request: HttpRequest) -> str | None:
+        """Return the error code, an empty string if the view may be called, or None for an anonymous user. No I/O."""
+        step_up.require_middleware(request)
+        if when is not None and not when(request):
+            return ""
+        return step_up.find_problem(request, requirement) if request.user.is_authenticated else None
+
+    def refuse(request: HttpRequest, problem: str | None) -> HttpResponse:
+        if problem is None:
+            return step_up.ask_to_sign_in(request, requirement)
+        return step_up.refuse_sign_in(request, requirement, problem)
+
+    def decorate(view: _View) -> _View:
+        if iscoroutinefunction(view):
+
+            @wraps(view)
+            async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+                await request.auser()
+                problem = find_problem(request)
+                if problem == "":
+                    return await view(request, *args, **kwargs)
+                return await sync_to_async(refuse)(request, problem)
+
+        else:
+
+            @wraps(view)
+            def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+                problem = find_problem(request)
+                return view(request, *args, **kwargs) if problem == "" else refuse(request, problem)
+
+        return guarded
+
+    return decorate
+
+
 def _ask_who(request: HttpRequest) -> HttpResponse:
-    if _is_api_client(request):
+    if is_api_client(request):
         return json_response(not_authenticated())
     return redirect_to_login(request.get_full_path())
 
 
 def _deny(request: HttpRequest, denied: ErrorResponse) -> HttpResponse:
-    if _is_api_client(request):
+    if is_api_client(request):
         return json_response(denied)
     raise PermissionDenied(str(denied.sentence))
-
-
-def _is_api_client(request: HttpRequest) -> bool:
-    """Return whether the client itself sent a token; behind a load balancer that adds one, it is a browser."""
-    token = find_token(request)
-    return token is not None and not token.needs_csrf_check

@@ -10,6 +10,7 @@ urlpatterns = [
     path("login/", views.login, name="login"),
     path("sign-up/", views.login, {"page": "sign_up"}, name="sign_up"),
     path("forgot-password/", views.login, {"page": "forgot_password"}, name="forgot_password"),
+    path("step-up/", views.login, {"page": "step_up"}, name="step_up"),
     path("link/", views.link, name="link"),
     path("unlink/<int:link_id>/", views.unlink, name="unlink"),
     path("callback/", views.callback, name="callback"),

@@ -1,10 +1,10 @@
-"""Draw images/login.svg, the sequence diagram of the login: `python docs/login_diagram.py`."""
+"""Draw images/login.svg and images/step-up.svg, the sequence diagrams of sign-ins: `python docs/login_diagram.py`."""
 
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
-_FILE = Path(__file__).parent / "images" / "login.svg"
+_DIRECTORY = Path(__file__).parent / "images"
 _PARTICIPANTS = ("Browser", "Your site", "Cognito")
 _LEFT, _GAP, _TOP, _STEP, _BOX = 110, 300, 70, 46, 128
 _STYLE = """
@@ -28,7 +28,7 @@ class Step(NamedTuple):
     text: str
 
 
-STEPS = (
+LOGIN = (
     Step(0, 1, "GET /auth/login/?next=/notes/"),
     Step(1, 1, "encrypts the state, sets a cookie with a secret"),
     Step(1, 0, "302 to the hosted UI"),
@@ -46,24 +46,48 @@ STEPS = (
 )
 
 
+STEP_UP = (
+    Step(0, 1, "GET /notes/7/delete/"),
+    Step(1, 1, "signed in 20 minutes ago, 10 are allowed"),
+    Step(1, 0, "302 to /auth/step-up/?max_age=600"),
+    Step(0, 1, "GET /auth/step-up/"),
+    Step(1, 0, "302 to the hosted UI"),
+    Step(0, 2, "GET /oauth2/authorize: prompt=login, max_age"),
+    Step(2, 2, "password, MFA"),
+    Step(2, 0, "302 to the callback: code, state"),
+    Step(0, 1, "GET /auth/callback/: code, state"),
+    Step(1, 2, "POST /oauth2/token"),
+    Step(2, 1, "tokens: auth_time, acr, amr"),
+    Step(1, 1, "checks them; not sufficient: an error page"),
+    Step(1, 1, "ends the old login, changes the session key"),
+    Step(1, 0, "302 to /notes/7/delete/"),
+)
+DIAGRAMS = {"login": ("The login, step by step", LOGIN), "step-up": ("A step-up, step by step", STEP_UP)}
+
+
 def main() -> None:
-    """Write the SVG file."""
-    width, height = _LEFT * 2 + _GAP * 2, _TOP + _STEP * (len(STEPS) + 1)
+    """Write the SVG files."""
+    for name, (title, steps) in DIAGRAMS.items():
+        (_DIRECTORY / f"{name}.svg").write_text(_draw(title, steps))
+
+
+def _draw(title: str, steps: tuple[Step, ...]) -> str:
+    width, height = _LEFT * 2 + _GAP * 2, _TOP + _STEP * (len(steps) + 1)
     parts = [_draw_lifeline(position, height) for position in range(len(_PARTICIPANTS))]
-    parts += [_draw_step(step, _TOP + _STEP * (number + 1)) for number, step in enumerate(STEPS)]
-    head = f"<title>The login, step by step</title>\n<desc>{escape(_describe())}</desc>\n<style>{_STYLE}</style>\n"
-    _FILE.write_text(
+    parts += [_draw_step(step, _TOP + _STEP * (number + 1)) for number, step in enumerate(steps)]
+    head = f"<title>{escape(title)}</title>\n<desc>{escape(_describe(steps))}</desc>\n<style>{_STYLE}</style>\n"
+    return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">\n'
         f"{head}" + "\n".join(parts) + "\n</svg>\n"
     )
 
 
-def _describe() -> str:
+def _describe(steps: tuple[Step, ...]) -> str:
     """Return the diagram as text, for screen readers."""
     return " ".join(
         f"{_PARTICIPANTS[step.sender]}"
         f"{'' if step.sender == step.receiver else ' to ' + _PARTICIPANTS[step.receiver]}: {step.text}."
-        for step in STEPS
+        for step in steps
     )
 
 

@@ -64,6 +64,7 @@ def test_all_facts_run_and_nothing_is_left_in_the_pool(capsys: pytest.CaptureFix
     assert len(rows) == len(FACTS) >= 30
     assert {text for text, verdict in rows if verdict != "holds"} == DIFFERENCES
     assert not TOKEN.search(report)
+    assert "Cost: at most USD 0.017, for 1 monthly active user" in report
     assert _list_users_and_clients() == before
 
 

@@ -41,10 +41,10 @@ INSIDE = {
     "users": "fields save_protection lookup rejected_tokens | claim_values | contact_claims claim_sources field_values"
     " | request_writes machine accounts unlinking | adapter | link_writes | provisioning"
     " | cache linking identity_ids | authentication",
-    "sessions": "revocation session_user | lookup | store | refresh_lease | refresh outage",
-    "web": "error_catalogue error_reports login_url next_url pool_selection redirect_uri security_headers"
-    " sign_in_cookies silent site_name | bearer responses | script_responses request",
-    "login": "authorize_params state failures error_response local_cognito | failure_page sign_out_page flow"
+    "sessions": "revocation session_user step_up | lookup | store | refresh_lease | refresh outage",
+    "web": "browser_mark error_catalogue error_reports login_url next_url pool_selection redirect_uri security_headers"
+    " sign_in_cookies site_name | silent bearer responses | script_responses request | step_up",
+    "login": "authorize_params state failures error_response local_cognito | failure_page sign_out_page step_up | flow"
     " | confirmation idp_initiated | views",
     "aws": "credentials | boto_sessions | client_cache | request_aws",
     "admin": "search site | accounts",

@@ -130,7 +130,7 @@ def test_sign_out_page_is_german(client: Client, multilingual: None, cognito_key
         (
             bearer("bad"),
             "malformed_token",
-            "Das ist kein vollständiges Token von Amazon Cognito: Es hat drei Teile mit Punkten dazwischen.",
+            "Das ist kein vollständiges Token von Amazon Cognito. Senden Sie das vollständige Token unverändert.",
         ),
     ],
 )

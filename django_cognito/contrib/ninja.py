@@ -1,4 +1,4 @@
-"""Django Ninja: authentication by bearer token or by session, with required groups and scopes.
+"""Django Ninja: authentication by bearer token or by session, with required groups, scopes, sign-ins and MFA.
 
 Must not verify tokens itself: see `users.authentication`. A request is authenticated by its bearer token or by its
 session, never by both: `CognitoSession` does not read the session of a request with a bearer token.
@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -22,8 +22,16 @@ from ninja.utils import check_csrf
 from ..authorization.rights import Rights, aget_rights, get_rights, require_names
 from ..core.errors import CognitoError, CognitoUnavailableError, CredentialsError
 from ..core.tracebacks import clear_frame_locals
+from ..sessions.step_up import (
+    MFA_ACR_VALUES,
+    NO_REQUIREMENT,
+    SignInRequirement,
+    require_mfa,
+    require_recent_sign_in,
+)
 from ..users.authentication import aauthenticate, authenticate
 from ..users.provisioning import Token
+from ..web import step_up
 from ..web.bearer import HeaderToken, find_token, read_tokens
 from ..web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 from ..web.request import RequestCognito
@@ -69,19 +77,30 @@ def add_error_handlers(api: NinjaAPI) -> None:
     api.add_exception_handler(CredentialsError, respond_to_view_error)
 
 
+class SignInArguments(TypedDict, total=False):
+    """The arguments of both classes about the sign-in; see CognitoBearer."""
+
+    recent_sign_in_seconds: int | None
+    requires_mfa: bool
+    acr_values: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class _RequiredRights:
-    """The rights that an operation requires: one of `groups`, and all of `scopes`."""
+    """What an operation requires: one of `groups`, all of `scopes`, and a sign-in that fulfils `sign_in`."""
 
     groups: tuple[str, ...]
     scopes: tuple[str, ...] = ()
+    sign_in: SignInRequirement = NO_REQUIREMENT
 
-    def check(self, rights: Rights) -> None:
-        """Raise CognitoHttpError (403) if a right is missing, CognitoUnavailableError if it cannot be determined."""
+    def check(self, request: HttpRequest, rights: Rights) -> None:
+        """Raise CognitoHttpError (401, 403) if one is missing, CognitoUnavailableError if it cannot be determined."""
         if self.groups and not rights.in_group(*self.groups):
             raise CognitoHttpError(forbidden_response("group_required"))
         if self.scopes and not rights.has_scope(*self.scopes):
             raise CognitoHttpError(forbidden_response("scope_required", scopes=self.scopes))
+        if self.sign_in.params and (problem := step_up.find_problem(request, self.sign_in)):
+            raise CognitoHttpError(step_up.get_refusal(self.sign_in, problem))
 
 
 class CognitoBearer(AuthBase):
@@ -89,17 +108,23 @@ class CognitoBearer(AuthBase):
 
     Sets `request.user` and `request.cognito`. `groups`: the user is in one of them. `scopes`: the token has all of
     them. Works with and without CognitoMiddleware, for sync and async operations.
+
+    `recent_sign_in_seconds`: the user signed in at Cognito in the last seconds. `requires_mfa`: with a second factor;
+    `acr_values` are the levels, as for `mfa_required`. Otherwise 401 with a challenge (RFC 9470).
     """
 
     # Not Ninja's HttpBearer: with DEBUG it writes a header that it cannot read to the log.
     openapi_type = "http"
     openapi_scheme = "bearer"
 
-    def __init__(self, *, groups: Sequence[str] = (), scopes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, *, groups: Sequence[str] = (), scopes: Sequence[str] = (), **sign_in: Unpack[SignInArguments]
+    ) -> None:
         super().__init__()
         self.openapi_security_schema["bearerFormat"] = "JWT"
         self.is_async = True  # Ninja awaits the result in an async operation, and uses it in a sync one
-        self._required = _RequiredRights(_read_names("groups", groups), _read_names("scopes", scopes))
+        names = _read_names("groups", groups), _read_names("scopes", scopes)
+        self._required = _RequiredRights(*names, _read_requirement(**sign_in))
 
     @clear_frame_locals
     def __call__(self, request: HttpRequest) -> Token | Awaitable[Token | None] | None:
@@ -122,7 +147,7 @@ class CognitoBearer(AuthBase):
                 accepted = get_accepted_pool_ids(request)
                 user, token = authenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)
                 cognito = _set_bearer(request, user, token, raw, raw_id_token)
-            self._required.check(get_rights(request.user))
+            self._required.check(request, get_rights(request.user))
         except CognitoError as error:
             raise CognitoHttpError(error_response_for(error)) from error
         return cognito.token
@@ -138,7 +163,7 @@ class CognitoBearer(AuthBase):
                 accepted = await aget_accepted_pool_ids(request)
                 user, token = await aauthenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)
                 cognito = _set_bearer(request, user, token, raw, raw_id_token)
-            self._required.check(await aget_rights(request.user))
+            self._required.check(request, await aget_rights(request.user))
         except CognitoError as error:
             raise CognitoHttpError(error_response_for(error)) from error
         return cognito.token
@@ -147,19 +172,19 @@ class CognitoBearer(AuthBase):
 class CognitoSession(AuthBase):
     """Authentication by the session of a browser login, with Django's CSRF check; requires CognitoMiddleware.
 
-    `request.auth` is the user, as with Ninja's own `django_auth`. `groups`: the user is in one of them. A request with
-    a bearer token is not authenticated.
+    `request.auth` is the user, as with Ninja's own `django_auth`. `groups`: the user is in one of them. The arguments
+    about the sign-in are those of CognitoBearer. A request with a bearer token is not authenticated.
     """
 
     openapi_type = "apiKey"
     openapi_in = "cookie"
     csrf = True  # Ninja's docs page then sends the CSRF token
 
-    def __init__(self, *, groups: Sequence[str] = ()) -> None:
+    def __init__(self, *, groups: Sequence[str] = (), **sign_in: Unpack[SignInArguments]) -> None:
         super().__init__()
         self.openapi_security_schema["name"] = settings.SESSION_COOKIE_NAME
         self.is_async = True
-        self._required = _RequiredRights(_read_names("groups", groups))
+        self._required = _RequiredRights(_read_names("groups", groups), sign_in=_read_requirement(**sign_in))
 
     def __call__(self, request: HttpRequest) -> Any:
         """Return the session's user, or in an event loop its awaitable; None for an anonymous user.
@@ -182,7 +207,7 @@ class CognitoSession(AuthBase):
             if not user.is_authenticated:
                 return None
             _require_csrf_token(request)
-            self._required.check(get_rights(user))
+            self._required.check(request, get_rights(user))
         except CognitoError as error:
             raise CognitoHttpError(error_response_for(error)) from error
         return user
@@ -193,7 +218,7 @@ class CognitoSession(AuthBase):
             if not user.is_authenticated:
                 return None
             await sync_to_async(_require_csrf_token)(request)  # CSRF_USE_SESSIONS reads the session
-            self._required.check(await aget_rights(user))
+            self._required.check(request, await aget_rights(user))
         except CognitoError as error:
             raise CognitoHttpError(error_response_for(error)) from error
         return user
@@ -203,6 +228,14 @@ def _read_names(argument: str, names: Sequence[str]) -> tuple[str, ...]:
     if isinstance(names, str):
         raise TypeError(f'{argument} takes a list of names, and {names!r} is one string: {argument}=["{names}"]')
     return require_names(tuple(names)) if names else ()
+
+
+def _read_requirement(
+    recent_sign_in_seconds: int | None = None, requires_mfa: bool = False, acr_values: Sequence[str] = MFA_ACR_VALUES
+) -> SignInRequirement:
+    if requires_mfa:
+        return require_mfa(acr_values, recent_sign_in_seconds)
+    return NO_REQUIREMENT if recent_sign_in_seconds is None else require_recent_sign_in(recent_sign_in_seconds)
 
 
 def _is_in_event_loop() -> bool:

@@ -1,7 +1,7 @@
-"""Django REST framework: authentication by token, permissions by group and scope, errors with a code."""
+"""Django REST framework: authentication by token, permissions by group, scope and sign-in, errors with a code."""
 
 from .authentication import CognitoAuthentication
 from .errors import exception_handler
-from .permissions import HasScope, InGroup
+from .permissions import HasScope, InGroup, RecentSignIn, RequiresMfa
 
-__all__ = ["CognitoAuthentication", "HasScope", "InGroup", "exception_handler"]
+__all__ = ["CognitoAuthentication", "HasScope", "InGroup", "RecentSignIn", "RequiresMfa", "exception_handler"]

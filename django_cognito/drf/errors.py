@@ -22,6 +22,8 @@ class CognitoAPIException(APIException):
 
     def __init__(self, answer: ErrorResponse) -> None:
         super().__init__(answer.body, code=answer.code)
+        members: Any = self.detail
+        self.detail = {**members, **answer.details}  # DRF makes strings of all values
         self.status_code = answer.status
         # DRF's exception handler makes WWW-Authenticate and Retry-After of these two.
         if "WWW-Authenticate" in answer.headers:

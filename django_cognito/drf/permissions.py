@@ -1,36 +1,37 @@
-"""Groups and scopes as DRF permissions. The rules are in `authorization.rights`."""
+"""Groups, scopes and sign-ins as DRF permissions. The rules are in `authorization.rights` and `sessions.step_up`."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import BasePermission, OperationHolderMixin
 from rest_framework.request import Request
 
 from ..authorization.rights import Rights, get_rights, require_names
 from ..core.errors import CognitoUnavailableError
+from ..sessions.step_up import MFA_ACR_VALUES, SignInRequirement, require_mfa, require_recent_sign_in
 from ..web.responses import ErrorResponse, error_response_for, forbidden_response
+from ..web.step_up import find_problem, get_refusal
 from .errors import CognitoAPIException
 
 
-class _RightsPermission(BasePermission):
-    """Allows users whose rights satisfy `allows`, for single objects too; each use has a subclass."""
+class _RefusingPermission(BasePermission):
+    """Allows users whom `find_refusal` does not refuse, for single objects too."""
 
-    allows: Callable[[Rights], bool]
-    refusal: ErrorResponse
-    required_groups: tuple[str, ...] = ()  # one of them; for API schemas
-    required_scopes: tuple[str, ...] = ()  # all of them; for API schemas
-    _is_refused = False
+    _refusal: ErrorResponse | None = None
+
+    def find_refusal(self, request: Request) -> ErrorResponse | None:
+        """Return the error response to an authenticated user who lacks the right; otherwise None."""
+        raise NotImplementedError
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Return whether the user is authenticated and has the right."""
         if not request.user or not request.user.is_authenticated:
             return False
         try:
-            allowed = self.allows(get_rights(request.user))
+            self._refusal = self.find_refusal(request)
         except CognitoUnavailableError as error:
             raise CognitoAPIException(error_response_for(error)) from error
-        self._is_refused = not allowed
-        return allowed
+        return self._refusal is None
 
     def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
         """Return the result for the view: with DRF's default True, `~` would reject every object."""
@@ -39,11 +40,71 @@ class _RightsPermission(BasePermission):
     @property
     def message(self) -> None:
         """Read by DRF after a rejection. It cannot carry a challenge, so the error response is raised."""
-        if self._is_refused:
-            raise CognitoAPIException(self.refusal)
+        if self._refusal is not None:
+            raise CognitoAPIException(self._refusal)
 
 
-def InGroup(*names: str) -> type[BasePermission]:  # noqa: N802 - a permission class, used like one
+class _RightsPermission(_RefusingPermission):
+    """Allows users whose rights satisfy `allows`; each use has a subclass."""
+
+    allows: Callable[[Rights], bool]
+    refusal: ErrorResponse
+    required_groups: tuple[str, ...] = ()  # one of them; for API schemas
+    required_scopes: tuple[str, ...] = ()  # all of them; for API schemas
+
+    def find_refusal(self, request: Request) -> ErrorResponse | None:
+        """Return the 403 response if the user lacks the right; otherwise None."""
+        return None if self.allows(get_rights(request.user)) else self.refusal
+
+
+class _StepUpPermission(_RefusingPermission):
+    """Allows users whose sign-in fulfils `requirement`."""
+
+    requirement: SignInRequirement
+
+    def find_refusal(self, request: Request) -> ErrorResponse | None:
+        """Return the 401 or 403 response if the sign-in is not sufficient; otherwise None."""
+        problem = find_problem(request, self.requirement)
+        return get_refusal(self.requirement, problem) if problem else None
+
+
+def RecentSignIn(seconds: int) -> type[BasePermission]:  # noqa: N802 - a permission class, used like one
+    """Return a permission class: the user signed in at Cognito in the last `seconds`. Refreshing is no sign-in.
+
+    401, code "insufficient_user_authentication", with `max_age` in WWW-Authenticate and in the body (RFC 9470).
+    """
+    return type("RecentSignIn", (_StepUpPermission,), {"requirement": require_recent_sign_in(seconds)})
+
+
+class RequiresMfa(OperationHolderMixin, _StepUpPermission):
+    """A permission: the user signed in with a second factor. For `permission_classes`, with or without arguments.
+
+    `when` gets the request and returns whether the rule applies. `acr_values` and `recent_sign_in_seconds` are those of
+    `mfa_required`.
+    401, code "insufficient_user_authentication", with `acr_values` in WWW-Authenticate and in the body (RFC 9470).
+    """
+
+    def __init__(
+        self,
+        *,
+        when: Callable[[Request], bool] | None = None,
+        acr_values: Sequence[str] = MFA_ACR_VALUES,
+        recent_sign_in_seconds: int | None = None,
+    ) -> None:
+        self._arguments: Any = {"acr_values": acr_values, "recent_sign_in_seconds": recent_sign_in_seconds}
+        self.when, self.requirement = when, require_mfa(acr_values, recent_sign_in_seconds)
+
+    def __call__(self) -> Self:
+        """Return a new permission with the same arguments: DRF calls each item of `permission_classes`."""
+        return type(self)(when=self.when, **self._arguments)
+
+    def find_refusal(self, request: Request) -> ErrorResponse | None:
+        """Return the 401 or 403 response if the rule applies and the sign-in is not sufficient; otherwise None."""
+        is_applied = self.when is None or self.when(request)
+        return super().find_refusal(request) if is_applied else None
+
+
+def InGroup(*names: str) -> type[BasePermission]:  # noqa: N802
     """Return a permission class: the user is in one of the Cognito groups `names`. 403, code "group_required".
 
     `~InGroup(...)` is true for an anonymous user: write `IsAuthenticated & ~InGroup(...)`.

@@ -1,6 +1,7 @@
 """What DRF permissions require, for API schemas. Must not depend on a schema generator.
 
-A permission states its requirement in `required_groups` (one of them) and `required_scopes` (all of them).
+A permission states its requirement in `required_groups` (one of them), `required_scopes` (all of them) and
+`requirement` (of the sign-in).
 """
 
 from collections.abc import Iterable
@@ -23,8 +24,8 @@ def get_scope_alternatives(permissions: Iterable[Any]) -> list[tuple[str, ...]]:
 
 
 def describe_permissions(permissions: Iterable[Any]) -> str:
-    """Return a sentence, in Markdown, about the groups and scopes of `permissions`; empty if they require none."""
-    parts = [_describe(permission) for permission in permissions if _names_a_right(permission)]
+    """Return a sentence, in Markdown, about what `permissions` require of the user; empty if they require nothing."""
+    parts = [_describe(permission) for permission in permissions if _has_requirement(permission)]
     return f"Requires {'; and '.join(parts)}." if parts else ""
 
 
@@ -42,9 +43,9 @@ def _get_operands(permission: Any) -> list[Any]:
     return [getattr(permission, name) for name in ("op1", "op2") if hasattr(permission, name)]
 
 
-def _names_a_right(permission: Any) -> bool:
-    names = getattr(permission, "required_groups", ()) or getattr(permission, "required_scopes", ())
-    return bool(names) or any(map(_names_a_right, _get_operands(permission)))
+def _has_requirement(permission: Any) -> bool:
+    names = ("required_groups", "required_scopes", "requirement")
+    return any(getattr(permission, name, ()) for name in names) or any(map(_has_requirement, _get_operands(permission)))
 
 
 def _describe(permission: Any) -> str:
@@ -60,4 +61,6 @@ def _describe(permission: Any) -> str:
         return "the group " + " or ".join(f"`{name}`" for name in groups)
     if scopes := getattr(permission, "required_scopes", ()):
         return "the scope " + " and ".join(f"`{name}`" for name in scopes)
+    if (requirement := getattr(permission, "requirement", None)) is not None:
+        return "a sign-in with " + " and ".join(f"`{name}={value}`" for name, value in requirement.params.items())
     return f"`{type(permission).__name__}`"

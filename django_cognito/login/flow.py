@@ -4,7 +4,6 @@ Must not depend on pages or cookies: the views render errors and set cookies.
 """
 
 import hmac
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,6 +25,7 @@ from ..users.authentication import get_or_create_user, verify
 from ..users.linking import link
 from ..web.pool_selection import find_settings_for_request
 from ..web.redirect_uri import has_own_redirect_uri, redirect_uri_of
+from . import step_up
 from .authorize_params import get_language_params
 from .error_response import create_error
 from .state import PendingSignIn, digest_session_key, new_secret, seal_state
@@ -36,6 +36,7 @@ PAGES: Mapping[str, Page] = {
     "login": HostedUi.authorize_url,
     "sign_up": HostedUi.sign_up_url,
     "forgot_password": HostedUi.forgot_password_url,
+    step_up.PAGE: HostedUi.authorize_url,
 }
 _COMPLETED = "_cognito_completed"  # in the session: the ids of the sign-ins that it completed
 _MAX_COMPLETED = 10
@@ -149,7 +150,7 @@ def verify_tokens(settings: CognitoSettings, pending: PendingSignIn, secret: byt
     if not isinstance(token, AccessToken) or token.user_pool_id != settings.user_pool_id:
         message = "the token endpoint returned a token of a machine-to-machine client or of another user pool"
         raise SignInError(message, code="malformed_response")
-    _check_auth_time(token, pending, settings)
+    step_up.check_result(token, profile, pending, settings)
     return RedeemedSignIn(settings, pending, secret, tokens, token, profile)
 
 
@@ -212,17 +213,3 @@ def require_single_value(query: QueryDict, name: str) -> str:
     is_idp_initiated = name == "state" and not values and "code" in query
     code = "state_missing" if is_idp_initiated else "state_unknown"
     raise SignInError(f"the callback has {len(values)} values of {name}", code=code)
-
-
-def _check_auth_time(token: AccessToken, pending: PendingSignIn, settings: CognitoSettings) -> None:
-    """Check `auth_time` if `max_age` was sent (OpenID Connect Core 3.1.2.1). Raises SignInError if it is too old.
-
-    Some sign-ins require that the user signed in after the request: a hosted UI without managed login ignores
-    `prompt`, and its session may belong to another user.
-    """
-    signed_in_at: Any = token.claims.get("auth_time", 0)
-    is_stale = pending.needs_new_sign_in and signed_in_at < pending.started_at - settings.leeway_seconds
-    if "max_age" in pending.authorize_params:
-        is_stale |= time.time() - signed_in_at > int(pending.authorize_params["max_age"]) + settings.leeway_seconds
-    if is_stale:
-        raise SignInError("the user signed in longer ago than allowed", code="sign_in_too_old")

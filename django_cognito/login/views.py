@@ -1,7 +1,6 @@
 """The views of sign-in, callback, sign-out and account linking. The rules are in `login.flow` and `users`."""
 
 import logging
-import time
 
 from django.conf import settings as django_settings
 from django.contrib import auth
@@ -22,6 +21,7 @@ from ..core.tracebacks import clear_frame_locals
 from ..decorators import session_required, user_required
 from ..factories import get_hosted_ui
 from ..sessions import store
+from ..sessions.step_up import SignInRequirement
 from ..signals import send_sign_in_failed
 from ..users import linking
 from ..web import sign_in_cookies, silent
@@ -30,7 +30,8 @@ from ..web.pool_selection import find_settings_for_request, get_settings_for_req
 from ..web.redirect_uri import login_at_redirect_uri, relative_next, report_plain_http
 from ..web.script_responses import let_htmx_redirect, sign_in_required
 from ..web.security_headers import set_security_headers
-from . import confirmation, flow, idp_initiated
+from ..web.step_up import find_problem
+from . import confirmation, flow, idp_initiated, step_up
 from .authorize_params import read_authorize_params
 from .error_response import log_error_response
 from .failure_page import Restart, render_failure
@@ -49,7 +50,8 @@ logger = logging.getLogger(__name__)
 def login(request: HttpRequest, page: str = "login") -> HttpResponse:
     """Send the browser to the hosted UI; `next` is the page after the sign-in. Sets a cookie; uses no session.
 
-    `page` is a key of `flow.PAGES`, which the URL pattern sets. The query may also have the authorization request
+    `page` is a key of `flow.PAGES`, which the URL pattern sets. At "step_up" the user signs in again (`prompt=login`),
+    and the result must be what `max_age` and `acr_values` require. The query may also have the authorization request
     parameters `identity_provider`, `idp_identifier`, `login_hint`, `lang`, `prompt`, `acr_values` and `max_age`.
     """
     return _start_sign_in(request, page)
@@ -95,13 +97,11 @@ def _require_recent_sign_in(request: HttpRequest) -> HttpResponse | None:
 
     A session with a local password has no sign-in at Cognito and counts as too old.
     """
-    settings = get_settings()
-    seconds, cognito = settings.linking_max_age_seconds, getattr(request, "cognito", None)
+    seconds = get_settings().linking_max_age_seconds
     if seconds is None:
         return None
     try:
-        signed_in_at = cognito.token.auth_time if cognito is not None and cognito.token is not None else None
-        if signed_in_at is None or time.time() - signed_in_at.timestamp() > seconds + settings.leeway_seconds:
+        if find_problem(request, SignInRequirement(seconds)):
             raise SignInError("the user signed in too long ago to link or unlink an account", code="sign_in_too_old")
     except CognitoError as error:
         logger.info("an account was not linked or unlinked: %s", error.code)
@@ -137,14 +137,14 @@ def callback(request: HttpRequest) -> HttpResponse:
     except CognitoError as error:
         if pending is not None and silent.is_login_required_error(pending.authorize_params, error):
             response = _redirect_to_next(request, pending.next_url)
-            silent.mark_attempted(request, response)
+            silent.ATTEMPTED.set(request, response)
             return response
         if pending is not None and flow.is_worth_retrying(request, pending, error):
             logger.info("the first sign-in of a linked user failed and is retried: %s", error)
             return _redirect_to_hosted_ui(request, get_pool_registry().by_alias[pending.alias], pending.next_attempt())
         if error.code == "state_missing" and (answer := _restart_idp_initiated(request)):
             return answer
-        return _sign_in_failed(request, error, pending)
+        return _sign_in_failed(request, step_up.explain_error(error, pending) if pending else error, pending)
     response = _redirect_to_next(request, pending.next_url)
     sign_in_cookies.mark_signed_in(request, response, pending.next_url)
     return response
@@ -183,13 +183,13 @@ def _restart_idp_initiated(request: HttpRequest) -> HttpResponse | None:
     if request.user.is_authenticated:
         return _redirect_to_next(request, "")
     settings = find_settings_for_request(request)
-    if settings is None or is_script(request) or idp_initiated.is_restarted(request):
+    if settings is None or is_script(request) or idp_initiated.RESTARTED.is_set(request):
         return None
     pending = PendingSignIn(
         settings.alias, settings.client_id, authorize_params=rule.authorize_params, is_idp_initiated=True
     )
     response = _redirect_to_hosted_ui(request, settings, pending)
-    idp_initiated.mark_restarted(request, response)
+    idp_initiated.RESTARTED.set(request, response)
     return response
 
 
@@ -230,7 +230,7 @@ def logout(request: HttpRequest) -> HttpResponse:
         HttpResponseRedirect(get_hosted_ui(settings).logout_url(after) if through_cognito else after)
     )
     if get_settings().silent_sign_in:
-        silent.mark_attempted(request, response)  # a user who has just signed out must not be signed in silently
+        silent.ATTEMPTED.set(request, response)  # a user who has just signed out must not be signed in silently
     return let_htmx_redirect(request, response)
 
 
@@ -244,7 +244,10 @@ def _start_sign_in(request: HttpRequest, page: str, *, links_to: str = "") -> Ht
     authorize_params: dict[str, str] = {}
     try:
         settings = get_settings_for_request(request)
-        authorize_params = read_authorize_params(query, settings) | ({"prompt": "login"} if links_to else {})
+        is_forced = links_to or page == step_up.PAGE
+        authorize_params = read_authorize_params(query, settings) | ({"prompt": "login"} if is_forced else {})
+        if page == step_up.PAGE:
+            step_up.check_start(request, SignInRequirement.from_params(authorize_params), next_url)
         if sign_in_cookies.is_session_cookie_lost(request):
             sign_in_cookies.forget_signed_in(request)
             raise SignInError("the browser did not send the session cookie back", code="session_cookie_lost")
@@ -260,6 +263,7 @@ def _start_sign_in(request: HttpRequest, page: str, *, links_to: str = "") -> Ht
         )
         response = _redirect_to_hosted_ui(request, settings, pending)
     except CognitoError as error:
+        page = "login" if error.code in step_up.CODES else page  # the step-up would have the same result
         valid_params = {} if error.code == "invalid_parameter" else authorize_params
         return _sign_in_failed(request, error, None, Restart(page, next_url, valid_params, links_to))
     sign_in_cookies.delete_oldest(request, response)

@@ -51,6 +51,12 @@ def find_token(request: Any) -> HeaderToken | None:
     return None
 
 
+def is_api_client(request: Any) -> bool:
+    """Return whether the client itself sent a token; behind a load balancer that adds one, it is a browser."""
+    token = find_token(request)
+    return token is not None and not token.needs_csrf_check
+
+
 def read_tokens(request: Any, token: HeaderToken) -> tuple[str, str | None]:
     """Return the raw token and the raw ID token of the header X-Cognito-Id-Token; None without that header.
 

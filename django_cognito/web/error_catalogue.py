@@ -85,7 +85,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         (401,), _("The header has more than one token, or one with spaces or commas. Send one header with one token.")
     ),
     "malformed_token": ErrorEntry(
-        (401,), _("This is not a complete token of Amazon Cognito: it has three parts with dots between them.")
+        (401,), _("This is not a complete token of Amazon Cognito. Send the complete token, unchanged.")
     ),
     "refresh_token": ErrorEntry((401,), _("This is a refresh token; send the access token.")),
     "invalid_signature": ErrorEntry(
@@ -148,6 +148,10 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "scope_required": ErrorEntry((403,), _("The token's scopes do not allow this.")),
     "session_required": ErrorEntry(
         (403,), _("This page requires a signed-in browser session; it accepts no bearer tokens.")
+    ),
+    "user_required": ErrorEntry((403,), _("This requires a user. Machine-to-machine clients have none.")),
+    "insufficient_user_authentication": ErrorEntry(
+        (401,), _("Sign in again for this. The challenge names the maximum age or the level of the sign-in.")
     ),
     # hosted UI and token endpoint
     "sign_in_refused": FAILED_SIGN_IN,
@@ -260,7 +264,16 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         (400,),
         heading=_("You have to sign in again for this."),
         remedy=_("Start again, and enter your password."),
-        hint="auth_time is older than max_age or LINKING_MAX_AGE_SECONDS allows",
+        hint="auth_time is older than max_age or LINKING_MAX_AGE_SECONDS allows; a session with a local password has"
+        " none, and the classic hosted UI ignores max_age and prompt",
+        retry_mode=RetryMode.REAUTHENTICATE,
+    ),
+    "mfa_missing": ErrorEntry(
+        (400,),
+        heading=_("You have to sign in with a second factor for this."),
+        remedy=_("Sign in again with your second factor. If you have none, set one up first."),
+        hint="the sign-in has none of the levels acr_values: does the user have a second factor, is the pool's tier"
+        " Essentials or Plus with managed login, and are the levels those of AcrConfiguration?",
         retry_mode=RetryMode.REAUTHENTICATE,
     ),
     # linking

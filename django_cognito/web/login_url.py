@@ -3,10 +3,13 @@
 from django.urls import NoReverseMatch, reverse
 
 
-def find_login_url(query: str = "") -> str:
-    """Return the path of the login with `query`; empty if the site does not include the login URLs."""
+def find_login_url(query: str = "", page: str = "login") -> str:
+    """Return the path of the login with `query`; empty if the site does not include the login URLs.
+
+    `page` is the name of the URL: "login" or "step_up".
+    """
     try:
-        path = reverse("cognito:login")
+        path = reverse(f"cognito:{page}")
     except NoReverseMatch:
         return ""
     return f"{path}?{query}" if query else path

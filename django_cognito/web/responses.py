@@ -10,8 +10,10 @@ from typing import Any
 
 from django.conf import settings as django_settings
 from django.http import JsonResponse
+from django.utils.http import urlencode
 
 from ..core.errors import CognitoError, CognitoUnavailableError, CredentialsError, TokenError, TokenUseError
+from ..sessions.step_up import SignInRequirement
 from ..users import UserRefusedError
 from ..users.rejected_tokens import describe_claim
 from .error_catalogue import (
@@ -39,6 +41,7 @@ class ErrorResponse:
     headers: Mapping[str, str] = field(default_factory=dict)
     debug: str = ""
     login_url: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)  # further members of the body
 
     @property
     def body(self) -> dict[str, Any]:
@@ -48,6 +51,7 @@ class ErrorResponse:
         """
         login_url = (self.login_url or find_login_url()) if self.status == 401 else ""
         members = {"detail": self.sentence, "code": self.code, "login_url": login_url, "debug": self.debug}
+        members |= self.details
         return {name: value for name, value in members.items() if value or name in ("detail", "code")}
 
 
@@ -92,6 +96,20 @@ def forbidden_response(code: str, *, scopes: tuple[str, ...] = ()) -> ErrorRespo
     """Return the 403 response for a right that the user lacks; it names the missing scopes (RFC 6750 3.1)."""
     challenge = f'Bearer error="insufficient_scope", scope="{" ".join(scopes)}"'
     return ErrorResponse(403, code, CATALOGUE[code].sentence, {"WWW-Authenticate": challenge} if scopes else {})
+
+
+def insufficient_authentication(requirement: SignInRequirement, login_url: str = "") -> ErrorResponse:
+    """Return the response to an API whose user must sign in again: 401 with the requirement (RFC 9470 3).
+
+    `login_url` is the step-up URL with the requirement. A client with a token of its own sends the parameters of the
+    challenge to Cognito itself.
+    """
+    code, params = "insufficient_user_authentication", requirement.params
+    challenge = ", ".join(f'{name}="{value}"' for name, value in {"error": code, **params}.items())
+    details = {name: int(value) if name == "max_age" else value for name, value in params.items()}
+    login_url = login_url or find_login_url(urlencode(params), "step_up")
+    headers = {"WWW-Authenticate": f"Bearer {challenge}"}
+    return ErrorResponse(401, code, CATALOGUE[code].sentence, headers, login_url=login_url, details=details)
 
 
 def json_response(error_response: ErrorResponse) -> JsonResponse:

@@ -7,10 +7,12 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.http import urlencode
 
+from ..sessions.step_up import SignInRequirement
 from .login_url import find_login_url
 from .next_url import is_htmx, safe_url
-from .responses import json_response, not_authenticated
+from .responses import insufficient_authentication, json_response, not_authenticated
 
 
 def sign_in_required(request: HttpRequest, next_url: str = "") -> JsonResponse:
@@ -21,14 +23,19 @@ def sign_in_required(request: HttpRequest, next_url: str = "") -> JsonResponse:
     """
     query = request.GET.copy()
     query.pop(REDIRECT_FIELD_NAME, None)
-    is_boosted = request.headers.get("HX-Boosted") == "true"
-    if is_htmx(request) and (page := next_url if is_boosted else _current_page(request)):
-        query[REDIRECT_FIELD_NAME] = page
+    query.update(_next_of_htmx(request, next_url))
     login_url = find_login_url(query.urlencode())
-    response = json_response(not_authenticated(login_url))
-    if is_htmx(request) and login_url:
-        response["HX-Redirect"] = login_url
-    return response
+    return _let_htmx_load(request, login_url, json_response(not_authenticated(login_url)))
+
+
+def step_up_required(request: HttpRequest, requirement: SignInRequirement, next_url: str) -> JsonResponse:
+    """Return 401 with `login_url`, the step-up URL with the requirement; for htmx also with `HX-Redirect`.
+
+    `next` of that URL is as for `sign_in_required`.
+    """
+    login_url = find_login_url(urlencode({**requirement.params, **_next_of_htmx(request, next_url)}), "step_up")
+    response = json_response(insufficient_authentication(requirement, login_url))
+    return _let_htmx_load(request, login_url, response)
 
 
 def let_htmx_redirect(request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -37,6 +44,18 @@ def let_htmx_redirect(request: HttpRequest, response: HttpResponse) -> HttpRespo
         response.status_code = 200
         response["HX-Redirect"] = response["Location"]
         del response["Location"]
+    return response
+
+
+def _next_of_htmx(request: HttpRequest, next_url: str) -> dict[str, str]:
+    is_boosted = request.headers.get("HX-Boosted") == "true"
+    page = (next_url if is_boosted else _current_page(request)) if is_htmx(request) else ""
+    return {REDIRECT_FIELD_NAME: page} if page else {}
+
+
+def _let_htmx_load(request: HttpRequest, login_url: str, response: JsonResponse) -> JsonResponse:
+    if is_htmx(request) and login_url:
+        response["HX-Redirect"] = login_url
     return response
 
 

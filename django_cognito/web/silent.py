@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 
-from django.conf import settings
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 from django.utils.http import urlencode
 
 from ..core.errors import CognitoError, SignInError
+from .browser_mark import BrowserMark
 
 SILENT_PARAM = "unseen"  # in the login URL's query: the browser must return to the page in any case
-_COOKIE = "cognito_silent_"  # and the name of the session cookie: cookies ignore ports, as of two local sites
+ATTEMPTED = BrowserMark("cognito_silent_", 600)  # a silent sign-in in the last ten minutes, which prevents another
 _IN_VAIN = ("silent_sign_in", "no")  # in a page's query: this browser does not store cookies
-_PAUSE_SECONDS = 600  # then another silent sign-in is tried
 # OpenID Connect Core 3.1.2.6: the user would have to interact. Cognito uses only the first.
 LOGIN_REQUIRED_ERRORS = frozenset(
     {"login_required", "interaction_required", "consent_required", "account_selection_required"}
@@ -22,7 +20,7 @@ LOGIN_REQUIRED_ERRORS = frozenset(
 def is_worth_trying(request: HttpRequest) -> bool:
     """Return whether this browser has had no silent sign-in in the last ten minutes. Reads a cookie."""
     name, value = _IN_VAIN
-    return request.GET.get(name) != value and not request.COOKIES.get(_cookie())
+    return request.GET.get(name) != value and not ATTEMPTED.is_set(request)
 
 
 def no_cookie_redirect(request: HttpRequest, next_url: str) -> str | None:
@@ -30,7 +28,7 @@ def no_cookie_redirect(request: HttpRequest, next_url: str) -> str | None:
 
     Without cookies no sign-in can be completed, and the page would redirect the browser to the login in a loop.
     """
-    if SILENT_PARAM not in request.GET or request.COOKIES.get(_cookie()) or not next_url:
+    if SILENT_PARAM not in request.GET or ATTEMPTED.is_set(request) or not next_url:
         return None
     return f"{next_url}{'&' if '?' in next_url else '?'}{urlencode([_IN_VAIN])}"
 
@@ -39,21 +37,3 @@ def is_login_required_error(authorize_params: Mapping[str, str], error: CognitoE
     """Return whether a silent sign-in failed because the user has no session at Cognito. That is expected."""
     is_silent = authorize_params.get("prompt") == "none"
     return is_silent and isinstance(error, SignInError) and error.oauth_error in LOGIN_REQUIRED_ERRORS
-
-
-def mark_attempted(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Set the cookie that prevents a silent sign-in for the next ten minutes."""
-    response.set_cookie(
-        _cookie(),
-        "1",
-        max_age=_PAUSE_SECONDS,
-        path=settings.SESSION_COOKIE_PATH,
-        domain=settings.SESSION_COOKIE_DOMAIN,
-        secure=settings.SESSION_COOKIE_SECURE or request.is_secure(),
-        httponly=True,
-        samesite="Lax",
-    )
-
-
-def _cookie() -> str:
-    return f"{_COOKIE}{settings.SESSION_COOKIE_NAME}"

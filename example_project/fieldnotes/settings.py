@@ -139,7 +139,7 @@ COGNITO = {
         },
     },
     # LINK_BY_VERIFIED_EMAIL would link a new user of the pool to the local account with the same email address. It
-    # searches UPPER(email) in the table of users: with it, add an index on that expression (docs/deployment.md).
+    # searches UPPER(email) in the table of users; a migration of `notes` has the index for it (docs/deployment.md).
     # Identity providers of the user pool that get a button on the home page, for example "Google,AcmeSAML".
     "IDENTITY_PROVIDERS": env_list("COGNITO_IDENTITY_PROVIDERS"),
     # For machine-to-machine clients (client_credentials). "fieldnotes" is a resource server of the user pool.

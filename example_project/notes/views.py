@@ -7,8 +7,10 @@ from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
 from django.views import generic
 
+from django_cognito.decorators import recent_sign_in_required
 from files import bucket
 
 from .forms import NoteForm
@@ -74,8 +76,10 @@ class NoteUpdateView(NoteFormMixin, generic.UpdateView):
     success_message = "“{title}” was changed."
 
 
+# On the page with the form too: the user signs in again before the form is sent.
+@method_decorator(recent_sign_in_required(600), name="dispatch")
 class NoteDeleteView(NoteMixin, generic.DeleteView):
-    """Delete a note. GET shows a confirmation page."""
+    """Delete a note, if the user signed in in the last ten minutes. GET shows a confirmation page."""
 
     permission_required = "notes.delete_note"
     success_url = reverse_lazy("notes:list")

@@ -18,6 +18,7 @@ from django_cognito.core.errors import CognitoUnavailableError, CredentialsError
 from django_cognito.core.http.client import Http
 from django_cognito.core.identity_pool import IdentityPool
 from tests.support.clock import OffsetClock
+from tests.support.sizes import choose_size
 
 USER_POOL, CLIENT, BUCKET = "eu-west-1_Users", "1web", "files"
 LOGINS_KEY = f"cognito-idp.eu-west-1.amazonaws.com/{USER_POOL}"
@@ -26,6 +27,7 @@ SHORT_POOL = "eu-west-1:11111111-0000-4000-8000-000000000002"
 BARE_POOL = "eu-west-1:11111111-0000-4000-8000-000000000003"
 SHORT_SECONDS = 40
 NAMES = [f"user{number}" for number in range(20)]
+THREADS = choose_size(4, 20)  # of each user
 OWN_FILES = f"arn:aws:s3:::{BUCKET}/${{cognito-identity.amazonaws.com:sub}}/*"
 SEED = {
     "pools": [
@@ -209,9 +211,9 @@ def test_stopped_cognito_raises_unavailable_error(id_tokens: dict[str, str]) -> 
         users.user_aws("user0").client("s3")
 
 
-def test_twenty_users_with_twenty_threads_each_are_separate(users: UserClients) -> None:
+def test_twenty_users_with_several_threads_each_are_separate(users: UserClients) -> None:
     user_by_name = {name: users.user_aws(name) for name in NAMES}
-    barrier = Barrier(20 * len(NAMES))
+    barrier = Barrier(THREADS * len(NAMES))
 
     def store_and_read(name: str) -> tuple[str, str, bytes]:
         barrier.wait(60)
@@ -221,8 +223,8 @@ def test_twenty_users_with_twenty_threads_each_are_separate(users: UserClients) 
         s3.put_object(Bucket=BUCKET, Key=key, Body=name.encode())
         return name, own, s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
 
-    with ThreadPoolExecutor(20 * len(NAMES)) as threads:
-        futures = [threads.submit(store_and_read, name) for name in NAMES * 20]
+    with ThreadPoolExecutor(THREADS * len(NAMES)) as threads:
+        futures = [threads.submit(store_and_read, name) for name in NAMES * THREADS]
         results = [future.result(120) for future in futures]
     assert {body for name, _, body in results if body != name.encode()} == set()
     assert len({identity_id for _, identity_id, _ in results}) == len({(name, own) for name, own, _ in results}) == 20

@@ -23,13 +23,14 @@ from django_cognito.models import CognitoUser
 from django_cognito.sessions import store
 from django_cognito.users.authentication import authenticate
 from tests.support.callers import with_id_token
+from tests.support.sizes import choose_size
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.aws.request_aws_views")]
 
 USER_POOL, CLIENT_ID, BUCKET = "eu-west-1_Twenty", "1twenty", "diaries"
 IDENTITY_POOL = "eu-west-1:20202020-0000-4000-8000-000000000001"
 NAMES = [f"user{number:02}" for number in range(20)]
-ROUNDS = 4
+ROUNDS = choose_size(2, 4)
 _OWN = {
     "Statement": {
         "Effect": "Allow",

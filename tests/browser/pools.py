@@ -3,7 +3,7 @@
 from typing import Any
 
 from local_cognito import Emulator
-from local_cognito_support.hosted_site import PASSWORD
+from local_cognito_support.hosted_site import PASSWORD, TOTP_SECRET
 
 from tests.support.local_cognito import POOL_ID, SCOPES, seed_for, settings_for
 
@@ -21,7 +21,8 @@ def seed(site: str, provider: str, other_app: str) -> dict[str, Any]:
     own_client.update(scopes=ALL_SCOPES, name="Journeys", identity_providers=["COGNITO", "Acme", "Gone"])
     pool["clients"].append({"id": "5elsewhere", "callback_urls": [other_app], "scopes": SCOPES})
     pool["groups"] = [{"name": "admins"}]
-    pool["users"].append(_user("carol", groups=["admins"]))
+    pool["users"] += [_user("carol", groups=["admins"]), _user("dave", totp_secret=TOTP_SECRET)]
+    pool["mfa"] = "optional"
     # Nothing listens on port 1.
     pool["identity_providers"] = [_provider("Acme", provider), _provider("Gone", "http://localhost:1")]
     umbrella = {

@@ -2,6 +2,7 @@
 
 import io
 import re
+import runpy
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,6 +87,16 @@ def test_migration_of_the_documentation_adds_the_index() -> None:
         cursor.execute(operation.sql.replace(" CONCURRENTLY", ""))  # a test has a transaction
         assert found_ids(["default"]) == []
         cursor.execute(operation.reverse_sql)
+    assert found_ids(["default"]) == ["django_cognito.W131"]
+
+
+@pytest.mark.needs("postgresql")
+def test_migration_of_the_example_adds_the_index() -> None:
+    migration = runpy.run_path(str(source.path_of("example_project/notes/migrations/0003_index_on_email.py")))
+    with connection.schema_editor() as editor:
+        migration["create_index"](None, editor)
+        assert found_ids(["default"]) == []
+        migration["drop_index"](None, editor)
     assert found_ids(["default"]) == ["django_cognito.W131"]
 
 

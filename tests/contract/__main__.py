@@ -20,6 +20,10 @@ from .registry import FACTS, Fact, UnmetRequirementError
 MODULES = (hosted_ui_facts, token_facts, user_pool_facts, identity_pool_facts)  # their import registers the facts
 SKIPPED = "skipped: set CONTRACT_USER_POOL_ID and CONTRACT_DOMAIN (tests/contract/README.md) to run it"
 
+# https://aws.amazon.com/cognito/pricing/, September 2026, without the free tier. API requests are free.
+_USER_MONTH_USD = {"LITE": 0.0055, "ESSENTIALS": 0.015, "PLUS": 0.02}  # one monthly active user, by the pool's plan
+_MACHINE_TOKEN_USD = 0.00225  # one token for client_credentials
+
 _Verdict = Literal["holds", "does not hold", "error", "skipped"]
 
 
@@ -60,6 +64,7 @@ def render_report(pool: ContractPool, results: list[Result]) -> str:
     counts = Counter(result.verdict for result in results)
     requests = ", ".join(f"{count} {name}" for name, count in sorted(pool.counts.items()))
     plan = pool.description.get("UserPoolTier", "unknown")
+    cost = _USER_MONTH_USD.get(plan, 0.02) + _MACHINE_TOKEN_USD
     issuer_type = pool.description.get("IssuerConfiguration", {}).get("Type", "unknown")
     rows = (
         f"| {number} | {result.fact.text} | {result.verdict} | {_shorten(result.seen)} | `{result.fact.used_by}` |"
@@ -71,7 +76,7 @@ def render_report(pool: ContractPool, results: list[Result]) -> str:
             "",
             f"User pool {pool.user_pool_id}, plan {plan}, issuer type {issuer_type}; botocore {version('botocore')}.",
             f"{len(results)} facts: " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items())),
-            f"Billable: 1 monthly active user, 1 machine-to-machine client. Requests: {requests}.",
+            f"Cost: at most USD {cost:.3f}, for 1 monthly active user and 1 machine token. Requests: {requests}.",
             "",
             "| | fact | verdict | seen | used by |",
             "|---|---|---|---|---|",

@@ -42,6 +42,9 @@ _AUTH: dict[str, Any] = {
     "edit": [CognitoBearer(groups=["editors", "admins"]), CognitoSession(groups=["editors", "admins"])],
     "order": CognitoBearer(scopes=["orders/read", "orders/write"]),
     "both": CognitoBearer(groups=["editors"], scopes=["orders/read"]),
+    "recent": [CognitoBearer(recent_sign_in_seconds=300), CognitoSession(recent_sign_in_seconds=300)],
+    "mfa": [CognitoBearer(requires_mfa=True), CognitoSession(requires_mfa=True)],
+    "totp": CognitoBearer(requires_mfa=True, acr_values=["urn:cognito:loa:4"], recent_sign_in_seconds=300),
     "django-first": [django_auth, CognitoBearer()],
 }
 for name, auth in _AUTH.items():

@@ -391,3 +391,53 @@ def test_schema_has_the_bearer_and_the_session_scheme() -> None:
 
 def test_docs_page_sends_the_csrf_token(client: Client) -> None:
     assert "X-CSRFToken" in client.get("/docs").content.decode()
+
+
+# Step-up
+
+
+OLD: dict[str, Any] = {"auth_time": int(time.time()) - 3_000}
+LEVEL_3: dict[str, Any] = {"acr": "urn:cognito:loa:3", "amr": ["pwd", "sms", "mfa"]}
+LEVEL_4: dict[str, Any] = {"acr": "urn:cognito:loa:4"}
+
+
+@pytest.mark.parametrize(
+    ("name", "claims", "status"),
+    [
+        ("recent", {}, 200),
+        ("recent", OLD, 401),
+        ("mfa", LEVEL_3, 200),
+        ("mfa", {}, 401),
+        ("totp", LEVEL_4, 200),
+        ("totp", LEVEL_3, 401),
+        ("totp", {**LEVEL_4, **OLD}, 401),
+    ],
+)
+def test_sign_in_of_a_token_can_be_required(client: Client, call: Call, name: str, claims: Any, status: int) -> None:
+    assert call(client, name, headers=bearer(make_token(**claims))).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("name", "claims", "status"),
+    [("recent", {}, 200), ("recent", OLD, 401), ("mfa", LEVEL_3, 200), ("mfa", {}, 401)],
+)
+def test_sign_in_of_a_session_can_be_required(client: Client, call: Call, name: str, claims: Any, status: int) -> None:
+    sign_in(client, **claims)
+    assert call(client, name).status_code == status
+
+
+def test_required_sign_in_is_in_the_challenge(client: Client, call: Call) -> None:
+    answer = call(client, "totp", headers=bearer(make_token()))
+    params = 'max_age="300", acr_values="urn:cognito:loa:4"'
+    assert answer["WWW-Authenticate"] == f'Bearer error="insufficient_user_authentication", {params}'
+    assert (answer.json()["code"], answer.json()["max_age"]) == ("insufficient_user_authentication", 300)
+
+
+def test_machine_to_machine_client_has_no_sign_in(client: Client, call: Call) -> None:
+    answer = call(client, "recent", headers=bearer(make_token(username=None)))
+    assert (answer.status_code, answer.json()["code"]) == (403, "user_required")
+
+
+def test_acr_values_of_an_operation_are_checked() -> None:
+    with pytest.raises(TypeError, match="list of at least one"):
+        CognitoBearer(requires_mfa=True, acr_values="urn:cognito:loa:4")

@@ -11,7 +11,7 @@ from drf_spectacular.validation import validate_schema
 from rest_framework.permissions import IsAuthenticated
 
 from django_cognito.contrib.spectacular import scheme
-from django_cognito.drf import HasScope, InGroup
+from django_cognito.drf import HasScope, InGroup, RecentSignIn, RequiresMfa
 from django_cognito.drf.schema import describe_permissions, get_scope_alternatives
 
 pytestmark = pytest.mark.urls("tests.contrib.spectacular_site")
@@ -129,6 +129,12 @@ def test_scope_alternatives_of_combined_permissions(permissions: list[Any], alte
 
 def test_permissions_without_rights_have_no_description() -> None:
     assert describe_permissions([IsAuthenticated()]) == ""
+
+
+def test_required_sign_in_is_described() -> None:
+    permissions: list[Any] = [RecentSignIn(300), RequiresMfa(acr_values=["gold"]) | InGroup("editors")]
+    sentence = "Requires a sign-in with `max_age=300`; and a sign-in with `acr_values=gold` or the group `editors`."
+    assert describe_permissions([permission() for permission in permissions]) == sentence
 
 
 @pytest.mark.parametrize(

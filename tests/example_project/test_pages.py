@@ -1,17 +1,30 @@
 """Test the pages: content, permissions and messages."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from secrets import token_hex
 
 import pytest
 
-from demo.stack import Stack
+from demo.stack import MANAGE, Stack
 from journey import hosted_ui
 from journey.browser import Browser
 from journey.page import Page, UnexpectedPageError
 
 SignIn = Callable[[str], Browser]
+OLD_SIGN_IN = """
+import time
+from django.test import Client
+from django_cognito.testing import sign_in, trusted_keys
+
+client = Client(headers={"host": "localhost"})
+with trusted_keys():
+    user = sign_in(client, "visitor", auth_time=int(time.time()) - 700)
+    print(client.get("/notes/1/delete/")["Location"])
+    user.delete()
+"""
 
 
 def _write_note(stack: Stack, browser: Browser, **values: str) -> Page:
@@ -116,6 +129,23 @@ def test_edited_note_keeps_its_author(stack: Stack, sign_in: SignIn) -> None:
     page = browser.submit(page, page.get_form("title"), {"place": "Somewhere else"})
     assert "was changed." in page.text
     assert "Written by Tomas Reed" in page.text
+
+
+def test_deletion_of_a_note_needs_a_recent_sign_in(stack: Stack) -> None:
+    """In a process of its own with the site's settings: a sign-in that is older than ten minutes."""
+    command = [sys.executable, str(MANAGE), "shell", "--no-imports", "--command", OLD_SIGN_IN]
+    environment = stack.build_environment()
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert process.stdout.strip() == "/auth/step-up/?max_age=600&next=%2Fnotes%2F1%2Fdelete%2F"
+
+
+def test_step_up_needs_the_password_and_returns_to_the_page(stack: Stack, sign_in: SignIn) -> None:
+    carol = sign_in("carol")
+    page = carol.open(f"{stack.site}/auth/step-up/?max_age=600&next=/notes/1/delete/")
+    assert hosted_ui.is_sign_in_page(page)
+    page = hosted_ui.submit_password(carol, page, stack.pool.users["carol"])
+    assert page.url == f"{stack.site}/notes/1/delete/"
+    assert "Delete this note?" in page.text
 
 
 def test_admin_deletes_note_after_confirmation(stack: Stack, sign_in: SignIn) -> None:

@@ -13,7 +13,7 @@ import requests
 from django.contrib.auth import get_user_model
 from django.test import Client
 from local_cognito import Emulator
-from local_cognito_support.hosted_site import PASSWORD, Browser, read_query
+from local_cognito_support.hosted_site import PASSWORD, Browser, read_query, read_unverified
 
 from django_cognito import factories
 from django_cognito.core.errors import SignInError
@@ -279,6 +279,19 @@ def test_expired_tokens_are_refreshed_once(
     for _ in range(3):
         assert client.get("/subject/").content.decode() == CognitoUser.objects.get().sub
     assert (only_login().version, token_requests()) == (1, 2)
+
+
+def test_refresh_keeps_the_moment_and_the_level_of_the_sign_in(
+    client: Client, emulator: Emulator, browser: Browser
+) -> None:
+    sign_in_by_hand(browser, client, acr_values="urn:cognito:loa:1")
+    before = store.decrypt_tokens(only_login(ends_in=-1))
+    assert username_at(client) == "alice"
+    after = store.decrypt_tokens(only_login())
+    assert after.id_token != before.id_token
+    claims = [read_unverified(tokens.id_token) for tokens in (before, after)]
+    assert [item["acr"] for item in claims] == ["urn:cognito:loa:1"] * 2
+    assert claims[0]["auth_time"] == claims[1]["auth_time"]
 
 
 def test_rotated_refresh_tokens_are_stored(client: Client, emulator: Emulator, browser: Browser, settings: Any) -> None:

@@ -49,6 +49,7 @@ PAGES = {
     "tenant_unknown": Page("no sign-in at this URL", link=None),
     "invalid_parameter": Page("not valid"),
     "sign_in_too_old": Page("sign in again for this", is_password_required=True),
+    "mfa_missing": Page("second factor", is_password_required=True),
     "linked_elsewhere": Page("linked to another user"),
     "link_interrupted": Page("signed out before"),
     "not_linked": Page("not linked to your user", link=None),

@@ -31,7 +31,7 @@ def _short_timeouts() -> Iterator[tuple[str, int]]:
 
 
 def _name_of(function: ast.expr) -> str:
-    return ast.unparse(function).rpartition(".")[2]
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def _seconds(call: ast.Call) -> float:

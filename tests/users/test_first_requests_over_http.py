@@ -23,9 +23,10 @@ from django_cognito.testing.keys import jwks
 from tests.authorization.token_histories import Event, expected_state, stored_state
 from tests.support.gunicorn_server import ROOT, listening_socket, serve
 from tests.support.scenarios.users import NOW
+from tests.support.sizes import choose_size
 
 SITE = "tests.users.two_process_site"
-REQUESTS = 200
+REQUESTS = choose_size(100, 200)
 THREADS = 12  # of each process, each with a connection to the database
 SECONDS = 5  # number of different seconds in which the tokens of a user are issued
 GROUPS = ("editors", "helpers")

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.support.signing import b64, jwk, private_key
+from tests.support.sizes import choose_size
 
 from .pyjwt_comparison import ISSUERS, NOW, Case, Policy
 from .token_encoding import (
@@ -33,8 +34,11 @@ _IS_THOROUGH = settings.default.max_examples > 1_000
 
 
 def search_settings(examples: int) -> settings:
-    """Return settings with that many fixed examples; the profile `thorough` has more, different each time."""
-    profile = settings() if _IS_THOROUGH else settings(_BOUNDED, max_examples=examples)
+    """Return settings with that many fixed examples in a run of full size, otherwise with a third of them.
+
+    The profile `thorough` has more, different each time.
+    """
+    profile = settings() if _IS_THOROUGH else settings(_BOUNDED, max_examples=choose_size(examples // 3, examples))
     return settings(profile, deadline=None, suppress_health_check=list(HealthCheck))
 
 
