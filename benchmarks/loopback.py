@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 with a pool's JWKS and userInfo endpoints. Counts the requests of each path."""
+"""A server on 127.0.0.1 with a pool's JWKS, userInfo and token endpoints. Counts the requests of each path."""
 
 import base64
 import json
@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.parse import parse_qs
 
 from .tokens import Scenario
 
@@ -17,6 +18,7 @@ class Loopback:
         self.requests: Counter[str] = Counter()
         self._keys = json.dumps(scenario.jwks).encode()
         self._rejected_tokens = frozenset(scenario.rejected_tokens.values())
+        self._sign_ins = scenario.sign_ins
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.owner = self
@@ -34,6 +36,14 @@ class Loopback:
     def origin(self) -> str:
         """The origin of its URLs."""
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def refresh(self, path: str, body: str) -> tuple[int, bytes]:
+        """Return the response of the token endpoint: the tokens with the number that is the refresh token."""
+        with self._lock:
+            self.requests[path] += 1
+        access, identity = self._sign_ins[int(parse_qs(body)["refresh_token"][0])]
+        tokens = {"access_token": access, "id_token": identity, "token_type": "Bearer", "expires_in": 3_600}
+        return 200, json.dumps(tokens).encode()
 
     def respond(self, path: str, authorization: str) -> tuple[int, bytes]:
         """Return the status and the body of a response."""
@@ -59,7 +69,13 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        status, body = self.server.owner.respond(self.path, self.headers.get("authorization", ""))
+        self._send(*self.server.owner.respond(self.path, self.headers.get("authorization", "")))
+
+    def do_POST(self) -> None:
+        form = self.rfile.read(int(self.headers["content-length"])).decode()
+        self._send(*self.server.owner.refresh(self.path, form))
+
+    def _send(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))

@@ -24,7 +24,8 @@ PROBES = {
 }
 PEERS = (
     "django-aws-cognito", "Django", "djangorestframework", "cryptography", "PyJWT", "joserfc", "orjson", "pybase64",
-    "djangorestframework-simplejwt", "django-cognito-jwt", "mozilla-django-oidc", "gunicorn", "uvicorn", "psycopg",
+    "djangorestframework-simplejwt", "django-cognito-jwt", "mozilla-django-oidc", "django-allauth", "gunicorn",
+    "uvicorn", "psycopg",
 )  # fmt: skip
 
 

@@ -7,11 +7,10 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA256
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 USER_POOL_ID = "eu-west-1_AbCdEfGhI"
 CLIENT_ID = "1example23456789abcdefghij"
@@ -40,6 +39,12 @@ class Scenario:
         return (Path(self.folder) / "tokens.txt").read_text().split()
 
     @property
+    def sign_ins(self) -> list[tuple[str, str]]:
+        """The access token and the ID token of each sign-in or refresh, each more recent than the one before."""
+        lines = (Path(self.folder) / "sign_ins.txt").read_text().splitlines()
+        return [(access, identity) for access, identity in (line.split() for line in lines)]
+
+    @property
     def first(self) -> str:
         """The first valid token."""
         return self.tokens[0]
@@ -54,20 +59,35 @@ class Signer:
     """The private key of a user pool, which signs tokens."""
 
     def __init__(self) -> None:
-        self._key = generate_private_key(public_exponent=65_537, key_size=2_048)
+        self._key = _create_key()
         self._now = int(time.time()) - 60
 
     def create_token(
-        self, user_number: int = 0, *, kid: str = KID, key: RSAPrivateKey | None = None, **claims: Any
+        self, user_number: int = 0, *, kid: str = KID, key: "RSAPrivateKey | None" = None, **claims: Any
     ) -> str:
         """Return an access token of a user; `claims` replace the default ones."""
         payload = {**self._create_claims(user_number), **claims}
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.hashes import SHA256
+
         signed = f"{_encode_segment({'kid': kid, 'alg': 'RS256'})}.{_encode_segment(payload)}"
         return f"{signed}.{_encode_base64url((key or self._key).sign(signed.encode(), PKCS1v15(), SHA256()))}"
 
     def create_tokens(self, count: int) -> Iterator[str]:
         """Return `count` different tokens, of `USERS` users in turn."""
         return (self.create_token(number % USERS) for number in range(count))
+
+    def create_sign_ins(self, count: int) -> Iterator[tuple[str, str]]:
+        """Return the two tokens of `count` sign-ins: one of each user, then all of the first, one second apart."""
+        for number in range(count):
+            user_number = number if number < USERS else 0
+            moment = self._now - 7_200 + max(number - USERS, 0)
+            common = {"origin_jti": str(uuid.uuid4()), "iat": moment, "auth_time": moment}
+            identity = {"token_use": "id", "aud": CLIENT_ID, "email": f"user-{user_number}@example.com"}
+            yield (
+                self.create_token(user_number, **common),
+                self.create_token(user_number, **common, **identity, **{"cognito:username": f"user-{user_number}"}),
+            )
 
     def get_jwk(self, kid: str = KID) -> dict[str, str]:
         """Return the public key as a JWK of a pool."""
@@ -87,7 +107,7 @@ class Signer:
         other = _encode_segment({**self._create_claims(0), "username": "mallory"})
         return {
             "tampered": f"{head}.{other}.{signature}",
-            "wrong signature": self.create_token(key=generate_private_key(public_exponent=65_537, key_size=2_048)),
+            "wrong signature": self.create_token(key=_create_key()),
             "expired": self.create_token(iat=self._now - 7_200, auth_time=self._now - 7_200, exp=self._now - 3_600),
             "unknown kid": self.create_token(kid="zZ9yY8xX7wW6vV5uU4tT3sS2rR1qQ0pP9oO8nN7mM6l="),
             "another client": self.create_token(client_id="9another8765432abcdefghijk"),
@@ -114,9 +134,18 @@ class Signer:
         }
 
 
-def write_scenario(folder: Path, count: int) -> Scenario:
-    """Create a pool with `count` signed tokens and write it to `folder`."""
+def _create_key() -> "RSAPrivateKey":
+    """Return a new private key. The sites, which only read tokens, do not import cryptography here."""
+    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+    return generate_private_key(public_exponent=65_537, key_size=2_048)
+
+
+def write_scenario(folder: Path, count: int, sign_ins: int = 0) -> Scenario:
+    """Create a pool with `count` signed tokens, and the tokens of `sign_ins`, and write it to `folder`."""
     signer = Signer()
+    pairs = [f"{access} {identity}" for access, identity in signer.create_sign_ins(sign_ins)]
+    (folder / "sign_ins.txt").write_text("\n".join(pairs))
     (folder / "tokens.txt").write_text("\n".join(signer.create_tokens(count)))
     jwks = {"keys": [signer.get_jwk("another"), signer.get_jwk()]}
     scenario = Scenario(

@@ -68,11 +68,11 @@ class Workspace:
     advance: Callable[[], None] = lambda: None  # called after each step
     _node: Path | None = field(default=None, init=False)
 
-    def create_scenario(self, count: int) -> Scenario:
-        """Create a pool with `count` tokens."""
+    def create_scenario(self, count: int, sign_ins: int = 0) -> Scenario:
+        """Create a pool with `count` tokens, and the tokens of `sign_ins`."""
         folder = self.folder / uuid.uuid4().hex
         folder.mkdir()
-        return tokens.write_scenario(folder, count)
+        return tokens.write_scenario(folder, count, sign_ins)
 
     def create_plan(self, rounds: int, size: int, warm_up: int) -> Plan:
         """Return a plan, with a fifth of the rounds in a quick run. Sets the steps of the progress bar."""

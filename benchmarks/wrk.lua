@@ -1,13 +1,15 @@
--- wrk sends requests with the tokens of a file in turn, and prints the result as one line of JSON.
-local tokens, turn = {}, 0
+-- wrk sends requests with the values of a file in turn, in a header with a prefix, and prints the result as one line
+-- of JSON.
+local values, turn, header = {}, 0, nil
 
 function init(arguments)
-  for raw in io.lines(arguments[1]) do tokens[#tokens + 1] = raw end
+  header = arguments[2]
+  for value in io.lines(arguments[1]) do values[#values + 1] = arguments[3] .. value end
 end
 
 function request()
-  turn = turn % #tokens + 1
-  return wrk.format("GET", nil, { Authorization = "Bearer " .. tokens[turn] })
+  turn = turn % #values + 1
+  return wrk.format("GET", nil, { [header] = values[turn] })
 end
 
 function done(summary, latency)

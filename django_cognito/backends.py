@@ -14,11 +14,12 @@ from django.http import HttpRequest
 
 from .authorization import group_mapping
 from .authorization.group_expiry import newest_expired_as_of
-from .authorization.rights import aget_rights, get_mapped_permissions, get_rights
+from .authorization.rights import aget_rights, get_mapped_permissions, get_rights, may_be_granted
 from .conf.loading import get_pool_registry
 from .core.errors import TokenError
 from .core.tracebacks import clear_frame_locals
 from .models import CognitoMembership
+from .sessions.session_user import take_offered_user
 from .users.authentication import aauthenticate, authenticate
 from .web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 
@@ -51,14 +52,19 @@ class CognitoBackend(BaseBackend):
         """Return the active user of a session; None if there is none or the account is disabled.
 
         Reads the database that is used for writes. A replica that lags may not have the user yet, or may have an old
-        password hash, for which Django would end the session, and flags that have been removed.
+        password hash, for which Django would end the session, and flags that have been removed. No query if the user
+        was read with the session's login.
         """
-        user = _written_users().filter(pk=user_id).first()
+        user = take_offered_user(user_id)
+        if user is None:
+            user = _written_users().filter(pk=user_id).first()
         return user if user is not None and user.is_active else None
 
     async def aget_user(self, user_id: Any) -> Any | None:
         """Async version of `get_user`."""
-        user = await _written_users().filter(pk=user_id).afirst()
+        user = take_offered_user(user_id)
+        if user is None:
+            user = await _written_users().filter(pk=user_id).afirst()
         return user if user is not None and user.is_active else None
 
     def get_group_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
@@ -72,20 +78,31 @@ class CognitoBackend(BaseBackend):
         return set(get_mapped_permissions(await aget_rights(user_obj)))
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
-        """Return whether one of the user's Cognito groups grants `perm`. No query if the rights are set on the user."""
-        return obj is None and perm in get_mapped_permissions(get_rights(user_obj))
+        """Return whether one of the user's Cognito groups grants `perm`.
+
+        No query if the rights are set on the user, or if no group of GROUPS grants `perm`.
+        """
+        if obj is not None or not may_be_granted(user_obj, permission=perm):
+            return False
+        return perm in get_mapped_permissions(get_rights(user_obj))
 
     async def ahas_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         """Async version of `has_perm`."""
-        return obj is None and perm in get_mapped_permissions(await aget_rights(user_obj))
+        if obj is not None or not may_be_granted(user_obj, permission=perm):
+            return False
+        return perm in get_mapped_permissions(await aget_rights(user_obj))
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
         """Return whether one of the user's Cognito groups grants any permission of the app."""
-        return _in_app(self.get_group_permissions(user_obj), app_label)
+        return may_be_granted(user_obj, app_label=app_label) and _in_app(
+            self.get_group_permissions(user_obj), app_label
+        )
 
     async def ahas_module_perms(self, user_obj: Any, app_label: str) -> bool:
         """Async version of `has_module_perms`."""
-        return _in_app(await self.aget_group_permissions(user_obj), app_label)
+        return may_be_granted(user_obj, app_label=app_label) and _in_app(
+            await self.aget_group_permissions(user_obj), app_label
+        )
 
     def with_perm(
         self, perm: str | Permission, is_active: bool | None = True, include_superusers: bool = True, obj: Any = None

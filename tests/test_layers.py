@@ -34,7 +34,7 @@ INSIDE = {
     " | http"
     " | tokens error_responses | auth_api | hosted_ui identity_pool directory",
     "core.auth_api": "api_errors | user_api",
-    "core.http": "deadline | client",
+    "core.http": "deadline | exchange | client",
     "core.tokens": "decoding key_events jwks | jws | token | claims key_store | verified_cache | verifier",
     "conf": "validators | schema | default_attributes pool_urls | pool_registry | validation | loading",
     "checks": "site_parts | combinations databases deployment django_settings login pages permissions pools users"
@@ -43,7 +43,7 @@ INSIDE = {
     "users": "fields save_protection lookup rejected_tokens | claim_values | contact_claims claim_sources field_values"
     " | request_writes machine accounts unlinking | adapter | link_writes | provisioning"
     " | cache linking identity_ids | authentication",
-    "sessions": "revocation session_user step_up stored_tokens | store | refresh_lease | refresh_response"
+    "sessions": "revocation session_user step_up stored_tokens | lookup | store | refresh_lease | refresh_response"
     " | refresh outage",
     "web": "browser_mark error_catalogue error_reports login_url next_url pool_selection redirect_uri request_user"
     " security_headers sign_in_cookies site_name | silent bearer responses | script_responses request | step_up",

@@ -2,15 +2,28 @@
 
 from types import ModuleType
 
-from . import api_request, cached_token, has_perm, key_fetches, memory, new_token, rejected_tokens, servers
+from . import (
+    api_request,
+    cached_token,
+    has_perm,
+    key_fetches,
+    memory,
+    new_token,
+    rejected_tokens,
+    servers,
+    session_page,
+    start,
+)
 
 FIGURES: dict[str, ModuleType] = {
     "new-token": new_token,
     "cached-token": cached_token,
     "api-request": api_request,
+    "session-page": session_page,
     "has-perm": has_perm,
     "rejected-tokens": rejected_tokens,
     "key-fetches": key_fetches,
     "servers": servers,
     "memory": memory,
+    "start": start,
 }

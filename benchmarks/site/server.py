@@ -32,6 +32,33 @@ SYNC = next(iter(KINDS))
 
 
 @dataclass(frozen=True)
+class Access:
+    """How clients request a site: the path, and a header whose value is a prefix and a line of a file."""
+
+    path: str
+    header: str
+    prefix: str
+    file: str
+
+    def read_headers(self) -> list[dict[str, str]]:
+        """Return the header of each user."""
+        return [{self.header: f"{self.prefix}{line}"} for line in Path(self.file).read_text().split()[:USERS]]
+
+
+def use_tokens(scenario: Scenario) -> Access:
+    """Return the access of clients that send a bearer token."""
+    return Access("/hello/", "Authorization", "Bearer ", f"{scenario.folder}/tokens.txt")
+
+
+def use_sessions(scenario: Scenario, site: str, path: str) -> Access:
+    """Sign all users in at `site`, in a process of its own, and return the access of clients with a session."""
+    environment = {**os.environ, "BENCHMARK_SITE": site, "BENCHMARK_SCENARIO": scenario.folder}
+    command = [sys.executable, "-m", "benchmarks.site.sessions"]
+    subprocess.run(command, cwd=PROJECT, env=environment, check=True, timeout=120)
+    return Access(path, "Cookie", "sessionid=", f"{scenario.folder}/{site}.txt")
+
+
+@dataclass(frozen=True)
 class Memory:
     """The memory of a worker in MiB: resident set size and proportional set size."""
 
@@ -42,9 +69,10 @@ class Memory:
 class Server:
     """The server. `with` waits until it responds."""
 
-    def __init__(self, kind: str, site: str, scenario: Scenario) -> None:
-        self._scenario, port = scenario, _find_free_port()
-        self.url = f"http://127.0.0.1:{port}/hello/"
+    def __init__(self, kind: str, site: str, scenario: Scenario, access: Access | None = None) -> None:
+        self.access = access or use_tokens(scenario)
+        self._headers, port = self.access.read_headers(), _find_free_port()
+        self.url = f"http://127.0.0.1:{port}{self.access.path}"
         command = [sys.executable, "-m", *(word.format(port=port) for word in KINDS[kind])]
         environment = {**os.environ, "BENCHMARK_SITE": site, "BENCHMARK_SCENARIO": scenario.folder}
         self._process = subprocess.Popen(command, cwd=PROJECT, env=environment)
@@ -80,14 +108,13 @@ class Server:
         raise RuntimeError(f"no response from {self.url} within {_START_SECONDS} seconds")
 
     def _warm_up(self) -> None:
-        """Send the token of each user often enough to reach every worker."""
+        """Send the header of each user often enough to reach every worker."""
         for _ in range(2 * WORKERS):
             for user_number in range(USERS):
                 self._get(user_number)
 
     def _get(self, user_number: int) -> None:
-        raw = self._scenario.tokens[user_number]
-        request = urllib.request.Request(self.url, headers={"authorization": f"Bearer {raw}"})
+        request = urllib.request.Request(self.url, headers=self._headers[user_number])
         with urllib.request.urlopen(request, timeout=10) as response:
             response.read()
 

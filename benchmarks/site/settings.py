@@ -62,4 +62,6 @@ LOGGING = {
     "loggers": {"django.request": _NO_OUTPUT, "django_cognito": _NO_OUTPUT},
 }
 
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True, "OPTIONS": {}}]
+
 globals().update(_SITE.settings)

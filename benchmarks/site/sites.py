@@ -30,26 +30,62 @@ def get_opaque_token(raw: str) -> str:
 def get_site(name: str, scenario: Scenario, origin: str) -> Site:
     """Return the site with this name."""
     sites: dict[str, Site] = {ANONYMOUS: Site(), "token": Site(DRF_TOKEN), "all-tables": Site(apps=_APPS_WITH_TABLES)}
-    sites |= _create_own_sites(scenario) | _create_simplejwt_sites(scenario) | _create_peer_sites(scenario, origin)
+    sites |= (
+        _create_session_sites(scenario, origin)
+        | _create_own_sites(scenario, origin)
+        | _create_simplejwt_sites(scenario)
+        | _create_peer_sites(scenario, origin)
+    )
     return sites[name]
 
 
 _APPS_WITH_TABLES = ("django_cognito", "rest_framework.authtoken")
 
 
-def _create_own_sites(scenario: Scenario) -> dict[str, Site]:
+def _create_own_sites(scenario: Scenario, origin: str) -> dict[str, Site]:
     settings = {
         "USER_POOL_ID": scenario.user_pool_id,
         "CLIENT_ID": scenario.client_id,
         "GROUPS": {GROUP: {"permissions": [PERMISSION]}},
     }
     with_cache = {**settings, "USER_CACHE_SECONDS": 60}
+    with_key_url = {**settings, "JWKS_URI": f"{origin}/jwks.json"}
     apps, middleware = ("django_cognito",), ("django_cognito.middleware.CognitoMiddleware",)
     drf = "django_cognito.drf.CognitoAuthentication"
     return {
         "django-cognito": Site(drf, apps, (), {"COGNITO": settings}),
+        "start-django-cognito": Site(drf, apps, middleware, {"COGNITO": with_key_url}),
         "django-cognito-cached": Site(drf, apps, (), {"COGNITO": with_cache}),
         "django-cognito-cached-middleware": Site(drf, apps, middleware, {"COGNITO": with_cache}),
+    }
+
+
+def _create_session_sites(scenario: Scenario, origin: str) -> dict[str, Site]:
+    """Return the sites whose pages have a session login; each with its default configuration."""
+    own = {
+        "USER_POOL_ID": scenario.user_pool_id,
+        "CLIENT_ID": scenario.client_id,
+        "DOMAIN": origin,
+        "GROUPS": {GROUP: {"permissions": [PERMISSION]}},
+    }
+    allauth = "allauth.account.auth_backends.AuthenticationBackend"
+    return {
+        "session": Site(),
+        "django-cognito-session": Site(
+            "django_cognito.drf.CognitoAuthentication",
+            ("django_cognito",),
+            ("django_cognito.middleware.CognitoMiddleware",),
+            {"COGNITO": own},
+        ),
+        "mozilla-django-oidc-session": Site(
+            middleware=("mozilla_django_oidc.middleware.SessionRefresh",),
+            settings=_create_oidc_settings(scenario, origin),
+        ),
+        "allauth-session": Site(
+            apps=("allauth", "allauth.account"),
+            middleware=("allauth.account.middleware.AccountMiddleware",),
+            settings={"AUTHENTICATION_BACKENDS": [allauth]},
+        ),
     }
 
 
@@ -72,7 +108,7 @@ def _create_simplejwt_sites(scenario: Scenario) -> dict[str, Site]:
 
 
 def _create_peer_sites(scenario: Scenario, origin: str) -> dict[str, Site]:
-    region, backend = scenario.user_pool_id.split("_")[0], "mozilla_django_oidc.auth.OIDCAuthenticationBackend"
+    region = scenario.user_pool_id.split("_")[0]
     cognito_jwt = {
         "COGNITO_AWS_REGION": region,
         "COGNITO_USER_POOL": scenario.user_pool_id,
@@ -80,19 +116,25 @@ def _create_peer_sites(scenario: Scenario, origin: str) -> dict[str, Site]:
         "COGNITO_USER_MODEL": "site.CognitoUser",
     }
     with_cache = {**cognito_jwt, "COGNITO_PUBLIC_KEYS_CACHING_ENABLED": True}
-    oidc = {
+    oidc = _create_oidc_settings(scenario, origin)
+    drf, apps = "django_cognito_jwt.JSONWebTokenAuthentication", ("benchmarks.site",)
+    return {
+        "django-cognito-jwt": Site(drf, apps, settings=cognito_jwt),
+        "django-cognito-jwt-cached": Site(drf, apps, settings=with_cache),
+        "mozilla-django-oidc": Site("mozilla_django_oidc.contrib.drf.OIDCAuthentication", settings=oidc),
+    }
+
+
+def _create_oidc_settings(scenario: Scenario, origin: str) -> dict[str, Any]:
+    backend = "mozilla_django_oidc.auth.OIDCAuthenticationBackend"
+    return {
         "AUTHENTICATION_BACKENDS": [backend],
         "OIDC_DRF_AUTH_BACKEND": backend,
+        "OIDC_OP_AUTHORIZATION_ENDPOINT": f"{origin}/authorize",
         "OIDC_OP_TOKEN_ENDPOINT": f"{origin}/token",
         "OIDC_OP_USER_ENDPOINT": f"{origin}/userInfo",
         "OIDC_OP_JWKS_ENDPOINT": f"{origin}/jwks.json",
         "OIDC_RP_CLIENT_ID": scenario.client_id,
         "OIDC_RP_CLIENT_SECRET": "none",
         "OIDC_RP_SIGN_ALGO": "RS256",
-    }
-    drf, apps = "django_cognito_jwt.JSONWebTokenAuthentication", ("benchmarks.site",)
-    return {
-        "django-cognito-jwt": Site(drf, apps, settings=cognito_jwt),
-        "django-cognito-jwt-cached": Site(drf, apps, settings=with_cache),
-        "mozilla-django-oidc": Site("mozilla_django_oidc.contrib.drf.OIDCAuthentication", settings=oidc),
     }

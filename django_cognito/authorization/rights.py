@@ -63,6 +63,25 @@ def get_mapped_permissions(rights: Rights) -> frozenset[str]:
     return _resolve_permissions(rights.by_pool, get_pool_registry())
 
 
+def may_be_granted(user: Any, *, permission: str = "", app_label: str = "") -> bool:
+    """Return whether the rights of `user` can grant `permission`, or any permission of the app. No query.
+
+    If not, they need not be loaded: a local user costs no query more than Django's own. Always True if the remembered
+    groups of `user` were not checked: loading rights removes expired ones before another backend reads Django's groups.
+    """
+    pools = get_pool_registry()
+    if pools.first.remembered_groups_seconds is not None and _get_user_rights(user) is None:
+        return True
+    granted = _list_granted_permissions(pools)
+    return any(name.startswith(f"{app_label}.") for name in granted) if app_label else permission in granted
+
+
+@lru_cache(maxsize=16)
+def _list_granted_permissions(pools: PoolRegistry) -> frozenset[str]:
+    grants = (grant for settings in pools.by_alias.values() for grant in settings.groups.values())
+    return frozenset[str]().union(*(grant.permissions for grant in grants))
+
+
 @lru_cache(maxsize=1_024)  # sites have few combinations of groups; a repeated has_perm is one look-up
 def _resolve_permissions(by_pool: tuple[tuple[str, tuple[str, ...]], ...], pools: PoolRegistry) -> frozenset[str]:
     permissions = (
@@ -83,7 +102,10 @@ def require_names(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class _UserRights:
-    """The rights of one user object. They are not copied or pickled with the user."""
+    """The rights of one user object. They are not copied or pickled with the user.
+
+    `rights` is None if they are not loaded, but expired groups were removed.
+    """
 
     __slots__ = ("owner", "rights")
 
@@ -99,6 +121,12 @@ class _UserRights:
 def set_rights(user: Any, rights: Rights) -> None:
     """Set the rights of `user`. They are not copied or pickled with the user."""
     setattr(user, _ATTRIBUTE, _UserRights(user, rights))
+
+
+def note_checked_groups(user: Any) -> None:
+    """Note that expired groups of `user` were removed, so that not every permission check loads the rights."""
+    if isinstance(user, Model) and _get_user_rights(user) is None:
+        setattr(user, _ATTRIBUTE, _UserRights(user))
 
 
 def drop_permission_caches(user: Any) -> None:

@@ -31,6 +31,7 @@ from ..db.transactions import retry_conflicts, write_transaction
 from ..factories import get_token_endpoints
 from ..models import CognitoLogin, CognitoUser
 from ..signals import send_signed_in, send_signed_out
+from .lookup import fetch_login
 from .revocation import RevocableLogin, revoke_logins
 from .session_user import flush_session_of_another_user
 from .stored_tokens import decrypt_tokens, encrypt_tokens, get_access_token, read_claims, read_verified_id_token
@@ -90,11 +91,11 @@ def _insert_login(token: AccessToken, tokens: TokenSet) -> CognitoLogin:
 
 
 def load_login(session: SessionBase) -> CognitoLogin:
-    """Return the session's login, with its link row. One query.
+    """Return the session's login, with its link row and its user. One query.
 
     Raises SignInError (code "login_ended") if the login does not exist, or belongs to another user than the session.
     """
-    return get_login(session.get(SESSION_KEY), cognito_user__user_id=session.get(auth.SESSION_KEY))
+    return fetch_login(session.get(SESSION_KEY), session.get(auth.SESSION_KEY))
 
 
 def is_expired(login: CognitoLogin) -> bool:

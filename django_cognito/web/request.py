@@ -190,7 +190,7 @@ class RequestCognito:
                 login = refresh.ensure_fresh(before)
             except CognitoUnavailableError as failure:
                 return self._enter_outage(load_user(session, lazy_user), before, failure)
-            user = load_user(session, lazy_user)
+            user = load_user(session, lazy_user, login)
             return self._accept(user, login, is_changed=was_loaded or login.version != before.version)
         except SignInError as error:
             session.flush()
@@ -215,7 +215,7 @@ class RequestCognito:
             except CognitoUnavailableError as failure:
                 user = await aload_user(session, get_user)
                 return await sync_to_async(self._enter_outage)(user, before, failure)
-            user = await aload_user(session, get_user)
+            user = await aload_user(session, get_user, login)
             if was_loaded or login.version != before.version:
                 return await sync_to_async(self._accept)(user, login, is_changed=True)
             return self._accept(user, login)

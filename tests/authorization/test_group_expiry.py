@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import login, user_logged_in
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 from django.utils import timezone
@@ -234,6 +234,15 @@ def test_has_perm_that_needs_the_row_removes_expired_groups(expired_admin) -> No
     assert not user.has_perm("auth.change_group")
     assert state_of(user) == NO_GRANTS
     assert (user.is_staff, get_rights(user)) == (False, NO_RIGHTS)
+
+
+def test_has_perm_that_no_group_grants_removes_expired_groups_too(expired_admin) -> None:
+    User.objects.update(is_superuser=False)
+    user = User.objects.get()
+    for group in Group.objects.filter(user=user):
+        group.permissions.add(Permission.objects.get(codename="add_session"))
+    assert not user.has_perm("sessions.add_session")
+    assert state_of(user) == NO_GRANTS
 
 
 def test_rights_of_an_expired_and_a_fresh_link_are_of_the_fresh_one(user_from_token) -> None:

@@ -77,6 +77,7 @@ UNTESTED = {
     "client_secret": "code for threads and forks: most of its mutants wait for a time limit",
     "http.deadline": "code for socket deadlines: most of its mutants wait for a time limit",
     "token_endpoints": "declarations and one function, which tests/core/test_hosted_ui.py checks",
+    "http.exchange": "code for sockets: most of its mutants wait for a time limit",
     "errors": "declarations; tests/core/test_errors.py compares each of them",
     "tokens.key_events": "declarations",
     "forks": "two functions that run in forked child processes, which a trial cannot fork again",

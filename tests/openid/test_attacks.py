@@ -277,7 +277,7 @@ CALLS: dict[str, Callable[[Client, str], Any]] = {
     "a sign-out": lambda client, callback_url: client.post("/auth/logout/"),
 }
 IN_HTTP_EXCHANGE, IN_USER_LOOKUP = (
-    "django_cognito.core.http.client.Http._exchange",
+    "django_cognito.core.http.exchange._exchange_once",
     "django_cognito.users.authentication.get_token_user",
 )
 

@@ -194,6 +194,32 @@ def test_account_linked_by_email_stays_signed_in(
     assert get(browser, url)["user"] == "her"
 
 
+@EACH_PAGE
+def test_user_of_a_refreshing_session_is_read_from_the_primary(
+    client_class: Any, url: str, token_endpoint: ScriptedServer
+) -> None:
+    browser = client_class()
+    sign_in(browser, "alice", refresh_token="r")
+    change_login(CognitoLogin.objects.using("default").get(), ends_in=-5)
+    token_endpoint.script(token_response("alice"))
+    assert get(browser, url)["user"] == "alice"
+
+
+class UsersAreWrittenElsewhere(ReadsFromReplica):
+    """A router with another database for the user model alone."""
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return "replica" if model is User else "default"
+
+
+def test_session_user_of_another_database_is_read_there(client: Client, replicated: Any, settings: Any) -> None:
+    with replicated():
+        sign_in(client, "alice")
+    User.objects.using("default").update(is_superuser=True)
+    settings.DATABASE_ROUTERS = [UsersAreWrittenElsewhere()]
+    assert get(client, "/user/") == {"user": "alice", "superuser": False, "may": False}
+
+
 def test_second_sign_in_reads_the_link_of_the_first(token_endpoint: ScriptedServer) -> None:
     for _ in range(2):
         assert sign_in_at(Client(), token_endpoint).status_code == 302

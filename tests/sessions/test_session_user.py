@@ -13,7 +13,8 @@ from django.test import AsyncClient, Client
 from local_cognito_support.scripted_server import ScriptedServer
 
 from django_cognito.models import CognitoLogin, CognitoMembership, CognitoUser
-from django_cognito.sessions import refresh, session_user, store
+from django_cognito.sessions import refresh, session_user
+from django_cognito.sessions.lookup import fetch_login
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users.authentication import authenticate
 from tests.support.scenarios.login import change_login, token_response
@@ -179,14 +180,13 @@ def test_refresh_between_reads_of_user_and_login_reloads_the_user(
 ) -> None:
     add_early_middleware(settings)
     sign_in_admin(client, 30)
-    get_login = store.get_login
 
-    def refresh_before_read(*args: Any, **kwargs: Any) -> CognitoLogin:
+    def refresh_before_read(*ids: Any) -> CognitoLogin:
         monkeypatch.undo()
         refresh.ensure_fresh(CognitoLogin.objects.select_related("cognito_user").get())
-        return get_login(*args, **kwargs)
+        return fetch_login(*ids)
 
-    monkeypatch.setattr("django_cognito.sessions.store.get_login", refresh_before_read)
+    monkeypatch.setattr("django_cognito.sessions.store.fetch_login", refresh_before_read)
     assert _rights(client.get("/user/").json()) == NOTHING
 
 

@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user, get_user_model
+from django.contrib.auth import SESSION_KEY, get_user, get_user_model
 from django.core.checks import run_checks
 from django.db import IntegrityError
 from django.test import Client, TestCase
 
 from django_cognito.authorization.rights import get_rights
 from django_cognito.core.errors import TokenError
-from django_cognito.models import CognitoUser, FormerLink
+from django_cognito.models import CognitoLogin, CognitoUser, FormerLink
+from django_cognito.sessions.lookup import fetch_login
 from django_cognito.signals import user_synced
 from django_cognito.testing import make_token, sign_in, trusted_keys
 from django_cognito.users import linking
@@ -358,6 +359,21 @@ class MemberUser:
         assert fields_of(link.user) == fields_of(expected.user)
         assert (link.as_of, link.user.born_at) == (links[using].as_of,) * 2
         assert link.user._state.db == using
+
+    def test_fetch_login_returns_the_orms_rows(self) -> None:
+        with trusted_keys():
+            user = sign_in(Client(), "alice")
+        login = fetch_login(CognitoLogin.objects.get().pk, str(user.pk))
+        expected = get_user_model()._base_manager.get()
+        assert fields_of(login.cognito_user.user) == fields_of(expected)
+        assert (login.cognito_user.user.motto, login.cognito_user.user.loaded_likes) == ("ONWARDS", [])
+
+    def test_session_user_hidden_by_the_manager_is_anonymous(self) -> None:
+        client = Client()
+        with trusted_keys():
+            sign_in(client, "alice")
+        assert SESSION_KEY in client.session
+        assert client.get("/no-such-page/").wsgi_request.user.is_anonymous
 
     def test_new_user_of_a_fetched_link_shares_no_value(self) -> None:
         self.create_link("default")

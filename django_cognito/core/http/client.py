@@ -8,15 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
 
-import requests
-from urllib3.exceptions import HTTPError, ProtocolError
-
 from ..errors import CognitoUnavailableError
-from ..user_pool import InsecureUrlError, bypasses_proxies, is_secure_url
-from .deadline import Call, Deadline, WatchedAdapter
-
-_CHUNK_BYTES = 8 * 1024
-_PAUSE_SECONDS = 0.1  # before another attempt, for a server that is restarting
+from ..user_pool import InsecureUrlError, is_secure_url
+from .deadline import Call, Deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +91,11 @@ class Http:
             if not (value.isascii() and value.isprintable() and value == value.strip()):
                 # The error of `requests` would show the value.
                 raise ValueError(f"the header {name} takes printable ASCII only")
+        from .exchange import send_request  # its `requests` takes 0.1 s and 7 MiB: the first request imports it
+
         call = Call(str(urlsplit(url).hostname), Deadline(self._seconds_left(url)), self.max_bytes)
-        try:
-            with call.deadline:
-                response = self._exchange_with_retries(call, attempts, method, url, headers=all_headers, data=data)
-        except (OSError, HTTPError) as error:  # every error of requests is an OSError
-            raise call.request_error(type(error).__name__) from error
-        if call.deadline.passed:
-            # A connection shut down by the watchdog can look like one that ended normally.
-            raise call.request_error()
+        sent = {"headers": all_headers, "data": data, "timeout": self.timeout_seconds}
+        response = Response(*send_request(call, attempts, self.insecure_hosts, method, url, **sent))
         if len(response.body) > self.max_bytes:
             raise call.size_error()
         # Not decompressed, because of decompression bombs. The caller must not take it for the content either.
@@ -121,64 +111,6 @@ class Http:
         if left <= 0:
             raise CognitoUnavailableError(f"no time is left for a request to {urlsplit(url).hostname}")
         return left
-
-    def _exchange_with_retries(self, call: Call, attempts: int, method: str, url: str, **sent: Any) -> Response:
-        """Send the request up to `attempts` times, while the connection fails or the status is 5xx."""
-        for _ in range(attempts - 1):
-            try:
-                response = self._exchange(call, method, url, **sent)
-                if response.status < 500:
-                    return response
-            except (OSError, HTTPError) as error:
-                if not _is_transient(error):
-                    raise
-            call.deadline.wait(_PAUSE_SECONDS)
-        return self._exchange(call, method, url, **sent)
-
-    def _exchange(self, call: Call, method: str, url: str, **sent: Any) -> Response:
-        with (
-            _Session(call, self.insecure_hosts) as session,
-            session.request(
-                method, url, timeout=self.timeout_seconds, allow_redirects=False, stream=True, **sent
-            ) as answer,
-        ):
-            body = bytearray()
-            for chunk in answer.raw.stream(_CHUNK_BYTES, decode_content=False):
-                body += chunk
-                if len(body) > self.max_bytes:
-                    break
-            headers = {name.lower(): value for name, value in answer.headers.items()}
-            return Response(answer.status_code, headers, bytes(body))
-
-
-def _is_transient(error: BaseException | None) -> bool:
-    """Return whether the connection failed: not for an invalid certificate, an unknown host or invalid HTTP."""
-    if isinstance(error, ProtocolError):  # while reading the body; before, `requests` wraps this in its own error
-        return True
-    while error is not None:
-        if isinstance(error, ConnectionError | TimeoutError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-class _Session(requests.Session):
-    """The session of one call. It adds nothing to the request and does not read the body."""
-
-    def __init__(self, call: Call, insecure_hosts: Collection[str]) -> None:
-        super().__init__()
-        self._insecure_hosts = insecure_hosts
-        self.auth = lambda request: request  # adds nothing; but if `auth` is set, `requests` does not read `.netrc`
-        for scheme in ("https://", "http://"):
-            self.mount(scheme, WatchedAdapter(call))
-
-    def merge_environment_settings(self, url: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return the settings of the environment, without its proxies if `url` is requested directly."""
-        settings = super().merge_environment_settings(url, *args, **kwargs)
-        return {**settings, "proxies": {}} if bypasses_proxies(url, self._insecure_hosts) else settings
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return None: otherwise `requests` would read and decompress the body of a redirect that is not followed."""
 
 
 def _basic_auth(auth: tuple[str, str] | None) -> dict[str, str]:

@@ -1,30 +1,18 @@
-"""Connections with a total deadline and a total size limit. Must not depend on requests and responses.
+"""The total deadline of a call, and its limits. Must not depend on requests and responses.
 
 `requests` limits the time of each read, not of the whole call: a server that sends a byte per second blocks a caller
 for hours. So a watchdog thread shuts the socket down at the deadline, during the TLS handshake, headers or body.
-Neither is the total size limited: http.client accepts 6.5 MB of headers, and any number of interim responses. So every
-byte is counted when it is read from the socket.
 """
 
-import io
 import socket
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from http.client import HTTPResponse
 from typing import Any
 
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
-
 from ..errors import CognitoUnavailableError
-
-_FRAMING_BYTES = 16 * 1024  # for headers and chunk lengths, in addition to the body: Cognito's take 1 KiB
 
 
 class Deadline:
@@ -120,76 +108,3 @@ class Call:
     def size_error(self) -> CognitoUnavailableError:
         """Return the error for a response that is too large."""
         return CognitoUnavailableError(f"{self.host} responded with more than {self.max_bytes} bytes")
-
-
-class _LimitedReader(io.RawIOBase):
-    """Reads from a socket up to a number of bytes."""
-
-    def __init__(self, raw: io.RawIOBase, call: Call) -> None:
-        self._raw, self._call = raw, call
-        self._left = call.max_bytes + _FRAMING_BYTES
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        count = self._raw.readinto(buffer)
-        self._left -= count or 0
-        if self._left < 0:
-            raise self._call.size_error()  # not an OSError, which http.client and urllib3 would handle
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _LimitedResponse(HTTPResponse):
-    """A response whose total size is limited: interim responses, headers, framing and body."""
-
-    def __init__(self, *args: Any, call: Call, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fp = io.BufferedReader(_LimitedReader(self.fp.detach(), call))
-
-
-class _WatchedConnection(HTTPConnection):
-    """A connection with the deadline and the size limit of a call."""
-
-    def __init__(self, *args: Any, call: Call, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._deadline = call.deadline
-        self.response_class = partial(_LimitedResponse, call=call)  # type: ignore[assignment]  # only ever called
-
-    def _new_conn(self) -> socket.socket:
-        try:
-            return self._deadline.connect(self._dns_host, self.port)
-        except TimeoutError as error:
-            raise ConnectTimeoutError(self, "no connection in time") from error
-        except OSError as error:
-            # urllib3 takes a bare ECONNRESET for an error of sending, and would read from no socket.
-            raise NewConnectionError(self, type(error).__name__) from error
-
-
-class _WatchedTLSConnection(_WatchedConnection, HTTPSConnection):
-    """The same, under TLS."""
-
-
-class WatchedAdapter(HTTPAdapter):
-    """Makes `requests` open watched connections, also through an HTTP proxy, but not through a SOCKS proxy."""
-
-    def __init__(self, call: Call) -> None:
-        super().__init__()
-        self._call = call
-
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> ConnectionPool:
-        pool = super().get_connection_with_tls_context(*args, **kwargs)
-        if isinstance(pool, HTTPConnectionPool) and pool.ConnectionCls in _WATCHED:
-            pool.ConnectionCls = _WATCHED[pool.ConnectionCls]
-            pool.conn_kw["call"] = self._call
-        return pool
-
-
-_WATCHED: Mapping[type, type[HTTPConnection]] = {
-    HTTPConnection: _WatchedConnection,
-    HTTPSConnection: _WatchedTLSConnection,
-}

@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -21,8 +21,10 @@ from ..errors import CognitoUnavailableError, KeyFetchRequiredError, SignatureEr
 from ..forks import run_in_forked_child
 from ..http.client import Http, read_json
 from ..user_pool import UserPool
-from .jwks import KeySet
 from .key_events import KeyEvent, KeySkipped, KeysRefreshed, KeysUnavailable
+
+if TYPE_CHECKING:
+    from .jwks import KeySet
 
 _log = logging.getLogger(__name__)
 
@@ -131,7 +133,7 @@ class KeyStore:
 
     def pin(self, jwks: Mapping[str, Any]) -> None:
         """Use the keys of `jwks` from now on and never fetch. Raises ValueError as KeySet does."""
-        keys = {kid: _CachedKey(key, math.inf, math.inf) for kid, key in KeySet(jwks).items()}
+        keys = {kid: _CachedKey(key, math.inf, math.inf) for kid, key in _read_keys(jwks).items()}
         with self._lock:
             self._state = _State(keys, refresh_at=math.inf, retry_at=math.inf)
 
@@ -157,7 +159,7 @@ class KeyStore:
         """Fetch the keys, replace the state, wake the threads that wait, and report the result."""
         result: KeySet | str = "the fetch did not finish"
         try:
-            result = KeySet(read_json(self._fetch(self.url)))
+            result = _read_keys(read_json(self._fetch(self.url)))
         except (CognitoUnavailableError, ValueError) as error:
             result = str(error)
         finally:
@@ -178,7 +180,7 @@ class KeyStore:
         _log.info("%s have been fetched: %s", self._name, ", ".join(map(repr, result)))
         self._on_event(KeysRefreshed(self.url, tuple(result)))
 
-    def _after_fetch(self, fetched: KeySet) -> _State:
+    def _after_fetch(self, fetched: "KeySet") -> _State:
         """Return the state after a successful fetch. A key that stays is the same object, for the token cache."""
         now, before = self._now(), self._state.keys
         same = {
@@ -248,6 +250,13 @@ class KeyStores:
             # setdefault is atomic, and needs no lock that a fork could leave held; a superfluous store is dropped.
             store = self._stores.setdefault(pool.jwks_uri, self._make(pool.jwks_uri, owner=pool.user_pool_id))
         return store
+
+
+def _read_keys(document: object) -> "KeySet":
+    """Return the keys of a JWKS document. Raises ValueError as KeySet does."""
+    from .jwks import KeySet  # its PyJWT takes 0.05 s and 4 MiB: the first key set imports it
+
+    return KeySet(document)
 
 
 def _is_usable(state: _State, now: float) -> bool:
