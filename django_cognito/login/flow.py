@@ -21,7 +21,7 @@ from ..core.errors import CognitoError, SignInError
 from ..core.hosted_ui import HostedUi, TokenSet
 from ..core.tracebacks import clear_frame_locals
 from ..factories import get_hosted_ui
-from ..sessions import store
+from ..sessions.sign_in import start_login
 from ..users.authentication import get_or_create_user, verify
 from ..users.linking import link
 from ..web.pool_selection import find_settings_for_request
@@ -170,7 +170,7 @@ def start_session(request: HttpRequest, sign_in: RedeemedSignIn) -> None:
         linking_user = _get_linking_user(request, pending, sign_in.secret)
         link(linking_user, token, sign_in.profile)  # the first write of this function
     user, _ = get_or_create_user(token, sign_in.profile, user_info)
-    store.start_login(request, user, token, tokens)
+    start_login(request, user, token, tokens)
     request.session[_COMPLETED] = [*request.session.get(_COMPLETED, ()), pending.id][-_MAX_COMPLETED:]
 
 

@@ -21,7 +21,7 @@ from ..core.errors import CognitoError, SignInError
 from ..core.tracebacks import clear_frame_locals
 from ..decorators import session_required, user_required
 from ..factories import get_hosted_ui
-from ..sessions import store
+from ..sessions import sign_out, store
 from ..signals import send_sign_in_failed
 from ..users import linking
 from ..web import sign_in_cookies, silent
@@ -214,7 +214,7 @@ def logout(request: HttpRequest) -> HttpResponse:
         return sign_out_page(request, request_settings, local_user)
     where = request.POST.get("where", "")
     # Before Django's logout, which loads the user and would refresh tokens that are no longer needed.
-    login_settings = store.end_login(
+    login_settings = sign_out.end_login(
         request.session, everywhere=where == "everywhere", user=local_user, request=request
     )
     try:

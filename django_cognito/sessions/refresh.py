@@ -36,6 +36,7 @@ from .refresh_lease import (
     is_lease_older_than,
     is_response_lost,
 )
+from .sign_out import revoke_refresh_tokens
 from .store import (
     decrypt_tokens,
     encrypt_tokens,
@@ -45,7 +46,6 @@ from .store import (
     get_refresh_token,
     get_settings_for_login,
     is_expired,
-    revoke_refresh_tokens,
 )
 
 logger = logging.getLogger(__name__)
