@@ -17,15 +17,17 @@ from ..conf.loading import get_pool_registry
 from ..conf.schema import CognitoSettings
 from ..core import AccessToken, IdToken
 from ..core.error_responses import ALREADY_LINKED
-from ..core.errors import CognitoError, SignInError
+from ..core.errors import CognitoError, RevokedTokenError, SignInError
 from ..core.hosted_ui import HostedUi, TokenSet
 from ..core.tracebacks import clear_frame_locals
 from ..factories import get_hosted_ui
 from ..sessions.sign_in import start_login
 from ..users.authentication import get_or_create_user, verify
 from ..users.linking import link
+from ..users.revocation import check_token
 from ..web.pool_selection import find_settings_for_request
 from ..web.redirect_uri import has_own_redirect_uri, redirect_uri_of
+from ..web.silent import is_login_required_error, is_silent
 from .authorize_params import get_language_params
 from .error_response import create_error
 from .state import PendingSignIn, digest_session_key, new_secret, seal_state
@@ -86,6 +88,31 @@ def begin_sign_in(request: HttpRequest, settings: CognitoSettings, pending: Pend
 def is_completed(request: HttpRequest, pending: PendingSignIn) -> bool:
     """Return whether this session completed `pending` before, and its user is still signed in. Reads the session."""
     return pending.id in request.session.get(_COMPLETED, ()) and request.user.is_authenticated
+
+
+def is_sign_in_before_sign_out(error: CognitoError) -> bool:
+    """Return whether the tokens were rejected because the user signed out everywhere after signing in at Cognito.
+
+    Cognito's own session is still good then: it issues tokens without asking for the password.
+    """
+    return isinstance(error, RevokedTokenError) and error.reason == "not_before"
+
+
+def needs_password(pending: PendingSignIn, error: CognitoError) -> bool:
+    """Return whether a sign-in is repeated with `prompt=login`: once, and never a link, which starts with a POST."""
+    return is_sign_in_before_sign_out(error) and pending.attempt == 1 and not pending.links_to
+
+
+def require_password(pending: PendingSignIn) -> PendingSignIn:
+    """Return the next attempt of a sign-in, at which Cognito asks for the password."""
+    authorize_params = {**pending.authorize_params, "prompt": "login"}
+    return replace(pending.next_attempt(), authorize_params=authorize_params, page="login")
+
+
+def ends_silently(pending: PendingSignIn, error: CognitoError) -> bool:
+    """Return whether a silent sign-in failed because the user would have to interact: that is no error."""
+    is_too_old = is_silent(pending.authorize_params) and is_sign_in_before_sign_out(error)
+    return is_too_old or is_login_required_error(pending.authorize_params, error)
 
 
 def is_worth_retrying(request: HttpRequest, pending: PendingSignIn, error: CognitoError) -> bool:
@@ -166,6 +193,7 @@ def start_session(request: HttpRequest, sign_in: RedeemedSignIn) -> None:
     if user_info is not None and user_info.get("sub") != token.sub:  # OpenID Connect Core 5.3.2
         raise SignInError("`sub` in userInfo does not match the ID token", code="user_info_mismatch")
 
+    check_token(token)  # before the first write
     if pending.links_to:
         linking_user = _get_linking_user(request, pending, sign_in.secret)
         link(linking_user, token, sign_in.profile)  # the first write of this function

@@ -135,19 +135,33 @@ def callback(request: HttpRequest) -> HttpResponse:
             return confirmation.render_page(request, sign_in)
         flow.start_session(request, sign_in)
     except CognitoError as error:
-        if pending is not None and silent.is_login_required_error(pending.authorize_params, error):
-            response = _redirect_to_next(request, pending.next_url)
-            silent.mark_attempted(request, response)
-            return response
-        if pending is not None and flow.is_worth_retrying(request, pending, error):
-            logger.info("the first sign-in of a linked user failed and is retried: %s", error)
-            return _redirect_to_hosted_ui(request, get_pool_registry().by_alias[pending.alias], pending.next_attempt())
+        if pending is not None and (answer := _repeat_sign_in(request, error, pending)):
+            return answer
         if error.code == "state_missing" and (answer := _restart_idp_initiated(request)):
             return answer
         return _sign_in_failed(request, error, pending)
     response = _redirect_to_next(request, pending.next_url)
     sign_in_cookies.mark_signed_in(request, response, pending.next_url)
     return response
+
+
+def _repeat_sign_in(request: HttpRequest, error: CognitoError, pending: PendingSignIn) -> HttpResponse | None:
+    """Return the redirect after a callback that is no error for the user; None for the error page."""
+    if silent.is_login_required_error(pending.authorize_params, error) or flow.is_silent_sign_in_too_old(
+        pending, error
+    ):
+        response = _redirect_to_next(request, pending.next_url)
+        silent.mark_attempted(request, response)
+        return response
+    if flow.needs_password(pending, error):
+        logger.info("a sign-in before the last sign-out everywhere is repeated with the password")
+        pending = flow.require_password(pending)
+    elif flow.is_worth_retrying(request, pending, error):
+        logger.info("the first sign-in of a linked user failed and is retried: %s", error)
+        pending = pending.next_attempt()
+    else:
+        return None
+    return _redirect_to_hosted_ui(request, get_pool_registry().by_alias[pending.alias], pending)
 
 
 @session_required
@@ -284,6 +298,8 @@ def _sign_in_failed(
     request: HttpRequest, error: CognitoError, pending: PendingSignIn | None, restart: Restart | None = None
 ) -> HttpResponse:
     """Log the failed sign-in, send the signal and return the error page."""
+    if flow.is_sign_in_before_sign_out(error):
+        error = SignInError("the user has signed out everywhere since that sign-in", code="sign_in_too_old")
     cause = describe_failure(error)
     logger.warning("a sign-in failed: %s: %s%s", error.code, error, f" ({cause.hint})" if cause.hint else "")
     send_sign_in_failed(error.code, pending.alias if pending else "")

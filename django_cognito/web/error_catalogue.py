@@ -115,7 +115,15 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "nonce_mismatch": REJECTED_TOKEN,
     "at_hash_mismatch": ErrorEntry((401,), _("The access token and the ID token were not issued together.")),
     "token_mismatch": ErrorEntry((401,), _("The access token and the ID token are not of the same sign-in.")),
-    "token_revoked": REJECTED_TOKEN,
+    "token_revoked": ErrorEntry((401,), _("You have signed out. Sign in again.")),
+    "user_disabled_in_cognito": ErrorEntry(
+        (401,),
+        _("This account is disabled."),
+        _("This account is disabled."),
+        _("Contact the site administrator."),
+        "the user is disabled or deleted in the user pool; enable the user there, and the next sign-in is accepted",
+        RetryMode.SWITCH_ACCOUNT,
+    ),
     "account_not_linkable": ErrorEntry(
         (401,),
         _("The account for this user cannot be used."),
@@ -260,7 +268,8 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         (400,),
         heading=_("You have to sign in again for this."),
         remedy=_("Start again, and enter your password."),
-        hint="auth_time is older than max_age or LINKING_MAX_AGE_SECONDS allows",
+        hint="auth_time is older than max_age or LINKING_MAX_AGE_SECONDS allows, or than the user's last sign-out"
+        " everywhere",
         retry_mode=RetryMode.REAUTHENTICATE,
     ),
     # linking
@@ -294,6 +303,13 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "sign_out_refused": ErrorEntry(),
     "too_many_requests": ErrorEntry(),
     "refresh_in_progress": UNAVAILABLE,
+    "revocation_unavailable": ErrorEntry(
+        (503,),
+        _("This service is temporarily unavailable. Try again in a moment."),
+        _("This service is temporarily unavailable."),
+        _TRY_LATER,
+        "the cache CACHE does not respond, and WITHOUT_CACHE is 'reject'",
+    ),
     # AWS
     "directory_refused": ErrorEntry(),
     "not_signed_in": ErrorEntry((403,), _("AWS credentials require a signed-in user.")),
