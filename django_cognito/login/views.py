@@ -147,9 +147,7 @@ def callback(request: HttpRequest) -> HttpResponse:
 
 def _repeat_sign_in(request: HttpRequest, error: CognitoError, pending: PendingSignIn) -> HttpResponse | None:
     """Return the redirect after a callback that is no error for the user; None for the error page."""
-    if silent.is_login_required_error(pending.authorize_params, error) or flow.is_silent_sign_in_too_old(
-        pending, error
-    ):
+    if flow.ends_silently(pending, error):
         response = _redirect_to_next(request, pending.next_url)
         silent.mark_attempted(request, response)
         return response
