@@ -1,5 +1,6 @@
 """Draw images/login.svg, the sequence diagram of the login: `python docs/login_diagram.py`."""
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
@@ -46,24 +47,25 @@ STEPS = (
 )
 
 
-def main() -> None:
-    """Write the SVG file."""
-    width, height = _LEFT * 2 + _GAP * 2, _TOP + _STEP * (len(STEPS) + 1)
-    parts = [_draw_lifeline(position, height) for position in range(len(_PARTICIPANTS))]
-    parts += [_draw_step(step, _TOP + _STEP * (number + 1)) for number, step in enumerate(STEPS)]
-    head = f"<title>The login, step by step</title>\n<desc>{escape(_describe())}</desc>\n<style>{_STYLE}</style>\n"
-    _FILE.write_text(
+def draw(file: Path, title: str, participants: Sequence[str], steps: Sequence[Step]) -> None:
+    """Write a sequence diagram as an SVG file."""
+    width, height = _LEFT * 2 + _GAP * 2, _TOP + _STEP * (len(steps) + 1)
+    parts = [_draw_lifeline(position, name, height) for position, name in enumerate(participants)]
+    parts += [_draw_step(step, _TOP + _STEP * (number + 1), len(participants)) for number, step in enumerate(steps)]
+    description = escape(_describe(participants, steps))
+    head = f"<title>{escape(title)}</title>\n<desc>{description}</desc>\n<style>{_STYLE}</style>\n"
+    file.write_text(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">\n'
         f"{head}" + "\n".join(parts) + "\n</svg>\n"
     )
 
 
-def _describe() -> str:
+def _describe(participants: Sequence[str], steps: Sequence[Step]) -> str:
     """Return the diagram as text, for screen readers."""
     return " ".join(
-        f"{_PARTICIPANTS[step.sender]}"
-        f"{'' if step.sender == step.receiver else ' to ' + _PARTICIPANTS[step.receiver]}: {step.text}."
-        for step in STEPS
+        f"{participants[step.sender]}"
+        f"{'' if step.sender == step.receiver else ' to ' + participants[step.receiver]}: {step.text}."
+        for step in steps
     )
 
 
@@ -71,19 +73,19 @@ def _get_x(position: int) -> int:
     return _LEFT + _GAP * position
 
 
-def _draw_lifeline(position: int, height: int) -> str:
+def _draw_lifeline(position: int, name: str, height: int) -> str:
     x = _get_x(position)
     return (
         f'<line class="life" x1="{x}" y1="{_TOP}" x2="{x}" y2="{height - 10}"/>'
         f'<rect class="box" x="{x - _BOX / 2:g}" y="22" width="{_BOX}" height="38" rx="8"/>'
-        f'<text class="who" x="{x}" y="46" text-anchor="middle">{escape(_PARTICIPANTS[position])}</text>'
+        f'<text class="who" x="{x}" y="46" text-anchor="middle">{escape(name)}</text>'
     )
 
 
-def _draw_step(step: Step, y: int) -> str:
+def _draw_step(step: Step, y: int, count: int) -> str:
     start, end, text = _get_x(step.sender), _get_x(step.receiver), escape(step.text)
     if step.sender == step.receiver:
-        text_x, anchor = (start - 12, "end") if step.sender == len(_PARTICIPANTS) - 1 else (start + 12, "start")
+        text_x, anchor = (start - 12, "end") if step.sender == count - 1 else (start + 12, "start")
         dot = f'<circle class="head" cx="{start}" cy="{y}" r="4"/>'
         return f'{dot}<text class="inside" x="{text_x}" y="{y + 5}" text-anchor="{anchor}">{text}</text>'
     tip = end - 9 if end > start else end + 9
@@ -95,4 +97,4 @@ def _draw_step(step: Step, y: int) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    draw(_FILE, "The login, step by step", _PARTICIPANTS, STEPS)

@@ -38,10 +38,10 @@ INSIDE = {
     "checks": "site_parts | combinations databases deployment django_settings login pages permissions pools users"
     " | registration",
     "authorization": "group_mapping deleted_groups | memberships | group_expiry | rights",
-    "users": "fields save_protection lookup rejected_tokens revocation | claim_values"
+    "users": "fields save_protection lookup rejected_tokens revocation_list | revocation claim_values"
     " | contact_claims claim_sources field_values | request_writes machine accounts unlinking"
     " | account_status adapter | link_writes | provisioning | cache linking identity_ids | authentication",
-    "sessions": "revocation session_user | store | sign_out refresh_lease | sign_in refresh outage",
+    "sessions": "revocation session_user | store | ended_logins refresh_lease | sign_out | sign_in refresh outage",
     "web": "error_catalogue error_reports login_url next_url pool_selection redirect_uri security_headers"
     " sign_in_cookies silent site_name | bearer responses | script_responses request",
     "login": "authorize_params state failures error_response local_cognito | failure_page sign_out_page flow"

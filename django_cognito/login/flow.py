@@ -4,6 +4,7 @@ Must not depend on pages or cookies: the views render errors and set cookies.
 """
 
 import hmac
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,7 @@ from .authorize_params import get_language_params
 from .error_response import create_error
 from .state import PendingSignIn, digest_session_key, new_secret, seal_state
 
+logger = logging.getLogger(__name__)
 Page = Callable[..., str]
 # The pages of the hosted UI at which a sign-in can start, by name.
 PAGES: Mapping[str, Page] = {
@@ -98,31 +100,29 @@ def is_sign_in_before_sign_out(error: CognitoError) -> bool:
     return isinstance(error, RevokedTokenError) and error.reason == "not_before"
 
 
-def needs_password(pending: PendingSignIn, error: CognitoError) -> bool:
-    """Return whether a sign-in is repeated with `prompt=login`: once, and never a link, which starts with a POST."""
-    return is_sign_in_before_sign_out(error) and pending.attempt == 1 and not pending.links_to
-
-
-def require_password(pending: PendingSignIn) -> PendingSignIn:
-    """Return the next attempt of a sign-in, at which Cognito asks for the password."""
-    authorize_params = {**pending.authorize_params, "prompt": "login"}
-    return replace(pending.next_attempt(), authorize_params=authorize_params, page="login")
-
-
 def ends_silently(pending: PendingSignIn, error: CognitoError) -> bool:
     """Return whether a silent sign-in failed because the user would have to interact: that is no error."""
     is_too_old = is_silent(pending.authorize_params) and is_sign_in_before_sign_out(error)
     return is_too_old or is_login_required_error(pending.authorize_params, error)
 
 
-def is_worth_retrying(request: HttpRequest, pending: PendingSignIn, error: CognitoError) -> bool:
-    """Return whether the failed first attempt should be repeated, because the same sign-in succeeds the next time.
+def find_next_attempt(request: HttpRequest, pending: PendingSignIn, error: CognitoError) -> PendingSignIn | None:
+    """Return the sign-in that repeats a failed first attempt; None if a repetition cannot succeed.
 
-    Cognito fails the first federated sign-in of a user whom a pre sign-up trigger links to an existing one. A link is
-    never retried: the user starts it with a POST request.
+    Cognito fails the first federated sign-in of a user whom a pre sign-up trigger links to an existing one. A sign-in
+    before the user's sign-out everywhere is repeated with the password. A link is never repeated: the user starts it
+    with a POST request.
     """
-    is_passing = request.GET.get("error_description", "").startswith(ALREADY_LINKED)
-    return error.code == "provider_trouble" and is_passing and pending.attempt == 1 and not pending.links_to
+    if pending.attempt != 1 or pending.links_to:
+        return None
+    if is_sign_in_before_sign_out(error):
+        logger.info("a sign-in before the last sign-out everywhere is repeated with the password")
+        authorize_params = {**pending.authorize_params, "prompt": "login"}
+        return replace(pending.next_attempt(), authorize_params=authorize_params, page="login")
+    if error.code == "provider_trouble" and request.GET.get("error_description", "").startswith(ALREADY_LINKED):
+        logger.info("the first sign-in of a linked user failed and is retried: %s", error)
+        return pending.next_attempt()
+    return None
 
 
 @clear_frame_locals

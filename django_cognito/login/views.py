@@ -151,15 +151,10 @@ def _repeat_sign_in(request: HttpRequest, error: CognitoError, pending: PendingS
         response = _redirect_to_next(request, pending.next_url)
         silent.mark_attempted(request, response)
         return response
-    if flow.needs_password(pending, error):
-        logger.info("a sign-in before the last sign-out everywhere is repeated with the password")
-        pending = flow.require_password(pending)
-    elif flow.is_worth_retrying(request, pending, error):
-        logger.info("the first sign-in of a linked user failed and is retried: %s", error)
-        pending = pending.next_attempt()
-    else:
+    again = flow.find_next_attempt(request, pending, error)
+    if again is None:
         return None
-    return _redirect_to_hosted_ui(request, get_pool_registry().by_alias[pending.alias], pending)
+    return _redirect_to_hosted_ui(request, get_pool_registry().by_alias[again.alias], again)
 
 
 @session_required

@@ -6,18 +6,17 @@ sealed, and later sign-ins, later sign-outs and `manage.py cognito_clearsessions
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.contrib import auth
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.backends.base import SessionBase
-from django.db import DatabaseError, router
+from django.db import router
 from django.db.models import Q
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -27,16 +26,23 @@ from ..conf.schema import CognitoSettings
 from ..core.clock import utc_now
 from ..core.errors import CognitoError, SignInError, TokenError
 from ..core.tracebacks import clear_frame_locals
-from ..db.transactions import retry_conflicts, write_transaction
+from ..db.transactions import retry_conflicts
 from ..factories import get_hosted_ui
-from ..models import CognitoLogin, CognitoUser, LoginQuerySet
+from ..models import CognitoLogin, CognitoUser
 from ..signals import send_signed_out
-from ..users.revocation import DISABLED_CODE, check_login, get_sign_in_time, revoke_sign_ins, revoke_users
+from ..users.revocation import DISABLED_CODE, check_login, revoke_sign_ins, revoke_users
+from .ended_logins import (
+    end_rows,
+    get_login_rows,
+    get_next_attempt,
+    get_unconfirmed_logins,
+    run_step,
+    store_results,
+)
 from .revocation import RevocableLogin, revoke_logins
 from .store import (
     SESSION_KEY,
     decrypt_tokens,
-    encrypt_tokens,
     find_login,
     find_settings_for_login,
     get_access_token,
@@ -44,11 +50,9 @@ from .store import (
     get_settings_for_login,
 )
 
-_T = TypeVar("_T")
 logger = logging.getLogger(__name__)
 # AWS API reference, RefreshTokenValidity: at most ten years. Then there is nothing left to revoke.
 _MAX_REFRESH_TOKEN_AGE = timedelta(days=3_650)
-_MIN_PAUSE, _MAX_PAUSE = timedelta(minutes=1), timedelta(days=1)  # between two attempts to revoke a refresh token
 _REQUEST_PAUSE_SECONDS = 60  # a process repeats at most one revocation in this time
 _REQUEST_SECONDS = 1.0  # for that revocation, at the end of a request
 _COMMAND_SECONDS = 60.0
@@ -67,17 +71,17 @@ def end_login(
 
     Return None if there was no login, or if its settings cannot be determined.
     """
-    login = _run_step(partial(find_login, session))
+    login = run_step(partial(find_login, session))
     session.pop(SESSION_KEY, None)
     links = [login.cognito_user] if login is not None else []
     if login is not None and str(login.cognito_user.user_id) != session.get(auth.SESSION_KEY):
         everywhere = False  # the account was linked to another user meanwhile
     if everywhere:
         user_id: Any = login.cognito_user.user_id if login is not None else getattr(user, "pk", None)
-        links = _run_step(partial(_find_links, user_id)) or links
+        links = run_step(partial(_find_links, user_id)) or links
     if not links:
         return None
-    logins = _run_step(partial(retry_conflicts, partial(_end_rows, links, None if everywhere else login)))
+    logins = run_step(partial(retry_conflicts, partial(end_rows, links, None if everywhere else login)))
     if logins is None:
         logins = [login] if login is not None else []
     if everywhere:
@@ -95,14 +99,14 @@ def sign_out_everywhere(user: Any, request: HttpRequest | None = None) -> None:
     Cognito does not confirm now is repeated later. Raises DatabaseError if the database does not store the sign-out.
     """
     logins = _end_everywhere(user, request)
-    _store_results(logins, _revoke_at_cognito(logins, everywhere=True))
+    store_results(logins, _revoke_at_cognito(logins, everywhere=True))
 
 
 async def asign_out_everywhere(user: Any, request: HttpRequest | None = None) -> None:
     """Async version of `sign_out_everywhere`. The requests to Cognito run in another thread than the ORM."""
     logins = await sync_to_async(_end_everywhere)(user, request)
     unconfirmed = await sync_to_async(_revoke_at_cognito, thread_sensitive=False)(logins, everywhere=True)
-    await sync_to_async(_store_results)(logins, unconfirmed)
+    await sync_to_async(store_results)(logins, unconfirmed)
 
 
 def revoke_login(login: CognitoLogin, request: HttpRequest | None = None) -> None:
@@ -111,14 +115,14 @@ def revoke_login(login: CognitoLogin, request: HttpRequest | None = None) -> Non
     Does nothing if the login has ended.
     """
     logins = _end_one(login, request)
-    _store_results(logins, _revoke_at_cognito(logins))
+    store_results(logins, _revoke_at_cognito(logins))
 
 
 async def arevoke_login(login: CognitoLogin, request: HttpRequest | None = None) -> None:
     """Async version of `revoke_login`."""
     logins = await sync_to_async(_end_one)(login, request)
     unconfirmed = await sync_to_async(_revoke_at_cognito, thread_sensitive=False)(logins)
-    await sync_to_async(_store_results)(logins, unconfirmed)
+    await sync_to_async(store_results)(logins, unconfirmed)
 
 
 def require_accepted(login: CognitoLogin) -> None:
@@ -133,7 +137,7 @@ def require_accepted(login: CognitoLogin) -> None:
     except TokenError as error:
         reason = error.code if error.code == DISABLED_CODE else "revoked"
         logger.info("a login ends: %s", error.code)
-        if _run_step(partial(retry_conflicts, partial(_end_rows, [login.cognito_user], login, pause=timedelta(0)))):
+        if run_step(partial(retry_conflicts, partial(end_rows, [login.cognito_user], login, pause=timedelta(0)))):
             send_signed_out([login.cognito_user], reason=reason)
         raise SignInError(f"the login has ended: {error.code}", code="login_ended") from error
 
@@ -147,7 +151,7 @@ def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> No
     """
     revoke_sign_ins(logins, utc_now())
     unconfirmed = _revoke_at_cognito(logins, everywhere=everywhere)
-    _store_results(logins, unconfirmed)
+    store_results(logins, unconfirmed)
     if not unconfirmed:  # Cognito responds
         retry_due_revocation()
 
@@ -159,13 +163,13 @@ def retry_revocations(limit: int = 100) -> tuple[int, int]:
     each login ends at Cognito, never a later one of the user: GlobalSignOut is not repeated.
     """
     now, ends_at = utc_now(), time.monotonic() + _COMMAND_SECONDS
-    _unconfirmed_logins().filter(created_at__lte=now - _MAX_REFRESH_TOKEN_AGE).delete()
+    get_unconfirmed_logins().filter(created_at__lte=now - _MAX_REFRESH_TOKEN_AGE).delete()
     revoked = 0
-    for login in list(_unconfirmed_logins().order_by("retry_at", "pk")[:limit]):
+    for login in list(get_unconfirmed_logins().order_by("retry_at", "pk")[:limit]):
         if time.monotonic() >= ends_at:
             break
         revoked += _retry(login)
-    return revoked, _unconfirmed_logins().count()
+    return revoked, get_unconfirmed_logins().count()
 
 
 def retry_due_revocation() -> None:
@@ -179,7 +183,7 @@ def retry_due_revocation() -> None:
         return
     _next_retry_at = now + _REQUEST_PAUSE_SECONDS
     is_due = Q(retry_at=None) | Q(retry_at__lte=utc_now())
-    login = _run_step(_unconfirmed_logins().filter(is_due).order_by("retry_at", "pk").first)
+    login = run_step(get_unconfirmed_logins().filter(is_due).order_by("retry_at", "pk").first)
     if login is not None:
         _retry(login, seconds=_REQUEST_SECONDS)
 
@@ -189,11 +193,11 @@ def _retry(login: CognitoLogin, seconds: float | None = None) -> bool:
 
     One conditional UPDATE excludes that two processes do so at once.
     """
-    rows = _login_rows().filter(pk=login.pk, retry_at=login.retry_at)
-    if not _run_step(partial(rows.update, retry_at=_get_next_attempt(login))):
+    rows = get_login_rows().filter(pk=login.pk, retry_at=login.retry_at)
+    if not run_step(partial(rows.update, retry_at=get_next_attempt(login))):
         return False
     unconfirmed = _revoke_at_cognito([login], seconds=seconds)
-    _store_results([login], unconfirmed)
+    store_results([login], unconfirmed)
     return not unconfirmed
 
 
@@ -201,7 +205,7 @@ def _end_everywhere(user: Any, request: HttpRequest | None) -> list[CognitoLogin
     links = _find_links(user.pk)
     if not links:
         return []
-    logins = retry_conflicts(partial(_end_rows, links, None))
+    logins = retry_conflicts(partial(end_rows, links, None))
     revoke_users(links)
     revoke_sign_ins(logins, utc_now())
     send_signed_out(links, request, everywhere=True)
@@ -209,7 +213,7 @@ def _end_everywhere(user: Any, request: HttpRequest | None) -> list[CognitoLogin
 
 
 def _end_one(login: CognitoLogin, request: HttpRequest | None) -> list[CognitoLogin]:
-    logins = retry_conflicts(partial(_end_rows, [login.cognito_user], login))
+    logins = retry_conflicts(partial(end_rows, [login.cognito_user], login))
     revoke_sign_ins(logins, utc_now())
     if logins:
         send_signed_out([login.cognito_user], request, reason="revoked")
@@ -219,58 +223,6 @@ def _end_one(login: CognitoLogin, request: HttpRequest | None) -> list[CognitoLo
 def _find_links(user_id: Any) -> list[CognitoUser]:
     rows = CognitoUser.objects.using(router.db_for_write(CognitoLogin)).select_related("user")
     return list(rows.filter(user_id=user_id))
-
-
-def _end_rows(
-    links: Sequence[CognitoUser], login: CognitoLogin | None, *, pause: timedelta = _MIN_PAUSE
-) -> list[CognitoLogin]:
-    """Write `ended_at` to `login`, or to all logins of `links`, and return those that were active.
-
-    For all logins, `not_before` of the links is set too. The rows are locked: otherwise a refresh between the two
-    queries would issue a refresh token that no row holds. After `pause`, another request may revoke the tokens.
-    """
-    now, rows = utc_now(), _login_rows().active()
-    rows = rows.filter(cognito_user__in=[link.pk for link in links]) if login is None else rows.filter(pk=login.pk)
-    with write_transaction():
-        if login is None:
-            _lock_links(links)
-        logins = list(rows.select_for_update().order_by("pk"))
-        rows.update(ended_at=now, retry_at=now + pause)
-        by_id = {link.pk: link for link in links}
-        for ended in logins:
-            ended.cognito_user, ended.ended_at, ended.retry_at = by_id[ended.cognito_user_id], now, now + pause
-        if login is None:
-            _set_not_before(links, logins, now)
-    return logins
-
-
-def _lock_links(links: Iterable[CognitoUser]) -> None:
-    """Lock the link rows, in the order of all writers: a callback that stores a login at this moment waits."""
-    rows = CognitoUser.objects.using(router.db_for_write(CognitoLogin)).select_for_update()
-    for pk, not_before in (
-        rows.filter(pk__in=[link.pk for link in links]).order_by("pk").values_list("pk", "not_before")
-    ):
-        for link in links:
-            if link.pk == pk:
-                link.not_before = not_before
-
-
-def _set_not_before(links: Iterable[CognitoUser], logins: Iterable[CognitoLogin], now: datetime) -> None:
-    """Set `not_before` of `links` to now; later if Cognito's clock is ahead. It never becomes earlier."""
-    for link in links:
-        moments = [
-            now,
-            *(at for item in logins if item.cognito_user_id == link.pk and (at := _read_sign_in_time(item))),
-        ]
-        link.not_before = max(*moments, link.not_before or now)
-        link.save(using=router.db_for_write(CognitoLogin), update_fields=["not_before"])
-
-
-def _read_sign_in_time(login: CognitoLogin) -> datetime | None:
-    try:
-        return get_sign_in_time(get_access_token(login))
-    except SignInError:  # the tokens cannot be decrypted
-        return None
 
 
 @clear_frame_locals
@@ -315,66 +267,6 @@ def _get_revocable(login: CognitoLogin, deadline: float) -> RevocableLogin | Non
         refresh_token=refresh_token,
         is_of_other_client=refresh_token is None and tokens.refresh_token is not None,
     )
-
-
-@clear_frame_locals
-def _store_results(logins: Sequence[CognitoLogin], unconfirmed: Mapping[UUID, str | None]) -> None:
-    """Delete the rows of logins that Cognito has revoked, and keep the others for the next attempt.
-
-    Cognito may have refreshed the tokens until now: the cache is written again. A row that the cache has not stored is
-    kept too. A database error is logged.
-    """
-    confirmed = [login for login in logins if login.pk not in unconfirmed]
-    if confirmed and revoke_sign_ins(confirmed, utc_now()):
-        _run_step(partial(retry_conflicts, partial(_delete_rows, confirmed)))
-    else:
-        unconfirmed = {**dict.fromkeys((login.pk for login in confirmed), None), **unconfirmed}
-    for login in logins:
-        if login.pk in unconfirmed and (login.ended_at is None or unconfirmed[login.pk] is not None):
-            _run_step(partial(retry_conflicts, partial(_keep, login, unconfirmed[login.pk])))
-
-
-def _delete_rows(logins: Iterable[CognitoLogin]) -> None:
-    with write_transaction():
-        _login_rows().filter(pk__in=[login.pk for login in logins]).delete()
-
-
-@clear_frame_locals
-def _keep(login: CognitoLogin, refresh_token: str | None) -> None:
-    """Store a login that has ended for the next attempt; insert it if its row was deleted, but not its link."""
-    login.ended_at = login.ended_at or utc_now()
-    login.retry_at = _get_next_attempt(login)
-    if refresh_token is not None:
-        login.tokens = encrypt_tokens(login.pk, replace(decrypt_tokens(login), refresh_token=refresh_token))
-    changes = {"tokens": login.tokens, "ended_at": login.ended_at, "retry_at": login.retry_at}
-    links = CognitoUser.objects.using(router.db_for_write(CognitoLogin)).select_for_update()
-    with write_transaction():
-        is_linked = links.filter(pk=login.cognito_user_id).exists()
-        if is_linked and not _login_rows().filter(pk=login.pk).update(**changes):
-            login.save(using=router.db_for_write(CognitoLogin), force_insert=True)
-
-
-def _get_next_attempt(login: CognitoLogin) -> datetime:
-    """Return when the next attempt is due: the pauses double, from a minute to a day."""
-    now = utc_now()
-    return now + min(max(now - (login.ended_at or now), _MIN_PAUSE), _MAX_PAUSE)
-
-
-def _login_rows() -> LoginQuerySet:
-    return CognitoLogin.objects.using(router.db_for_write(CognitoLogin))
-
-
-def _unconfirmed_logins() -> LoginQuerySet:
-    return _login_rows().exclude(ended_at=None).select_related("cognito_user")
-
-
-def _run_step(step: Callable[[], _T]) -> _T | None:
-    """Run one step of a sign-out and return its result. Log a database error and return None."""
-    try:
-        return step()
-    except DatabaseError as error:
-        logger.error("A step of a sign-out failed with a database error: %s", type(error).__name__)  # noqa: TRY400
-        return None
 
 
 @receiver(user_logged_out, dispatch_uid="django_cognito.sessions.sign_out")

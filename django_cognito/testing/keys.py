@@ -13,7 +13,7 @@ from django.dispatch import receiver
 
 from ..conf.loading import get_pool_registry
 from ..factories import discard_instances, get_verifier
-from ..users.revocation import start_new_namespace
+from ..users.revocation_list import start_new_namespace
 
 KID = "django-cognito-testing"
 

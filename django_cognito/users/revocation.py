@@ -1,47 +1,21 @@
 """Reject the tokens of revoked sign-ins and of users who signed out everywhere or are disabled in Cognito.
 
-Every process of the site shares what was revoked through the cache CACHE, and keeps what it has read there for
-REVOCATION_SECONDS. A link row has the same for its user, and a login that has ended for its sign-in, until Cognito has
-confirmed that its refresh token is revoked. Must not depend on sessions or requests.
+The cache of `users.revocation_list` rejects them in every process of the site. A link row has the same for its user,
+and a login that has ended for its sign-in, until Cognito has confirmed that its refresh token is revoked. Must not
+depend on sessions or requests.
 """
 
-import hashlib
-import logging
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple, Protocol
-from uuid import uuid4
-
-from django.core.cache import caches
-from django.db import router
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from ..conf.loading import get_pool_registry
-from ..conf.pool_registry import PoolRegistry
-from ..conf.schema import CognitoSettings
 from ..core import AccessToken, ClientToken, IdToken
-from ..core.errors import CognitoUnavailableError, RevokedTokenError, TokenError
-from ..factories import cached_instance
+from ..core.errors import RevokedTokenError, TokenError
 from ..models import CognitoLogin
+from .revocation_list import DISABLED, SIGN_IN, USER, Subject, get_revocation_list, get_sign_in, to_milliseconds
 
 DISABLED_CODE = "user_disabled_in_cognito"
-_SIGN_IN, _USER, _DISABLED = "sign-in", "user", "disabled"
-_TOKEN_SECONDS = 86_400  # the longest lifetime of an access or ID token
-_LOADED_SECONDS = 3_600  # then one process reads the database again, although the cache has not been emptied
-_WARNING_SECONDS = 60
-_MAX_ENTRIES = 16_384  # of a process, about 300 bytes each
-
-_logger = logging.getLogger(__name__)
-_namespace = ""  # of the names in the cache; a test has one of its own
-
-
-class Subject(NamedTuple):
-    """What is revoked: a sign-in by its `origin_jti` or by its login's id, or a user by the `sub`."""
-
-    kind: str
-    user_pool_id: str
-    id: str
 
 
 class LinkState(Protocol):
@@ -50,147 +24,6 @@ class LinkState(Protocol):
     enabled: bool
     gone_at: datetime | None
     not_before: datetime | None
-
-
-class RevocationList:
-    """The revoked subjects of the cache CACHE, each with its moment in milliseconds since 1970; 0 is not revoked.
-
-    Only integers are stored: Redis and Memcached return them without unpickling. Safe with threads and forks without a
-    lock, as `VerifiedTokenCache` is. If an entry is evicted, the cache is read again.
-    """
-
-    def __init__(self, settings: CognitoSettings, *, now: Callable[[], float] = time.monotonic) -> None:
-        self._settings = settings
-        self._now = now
-        self._entries: OrderedDict[Subject, tuple[float, int]] = OrderedDict()  # when it was read, and its moment
-        self._retry_at = -1.0  # after a failure of the cache: no earlier read
-        self._warn_at = -1.0
-        self._is_outdated = False  # what was revoked in an outage of the cache is not in it
-
-    def get_fresh(self, subjects: Sequence[Subject]) -> list[int] | None:
-        """Return the moments of `subjects`; None if one must be read. No I/O."""
-        now, moments = self._now(), []
-        for subject in subjects:
-            entry = self._entries.get(subject)
-            if entry is None or not entry[0] <= now < entry[0] + self._settings.revocation_seconds:
-                return None
-            moments.append(entry[1])
-        return moments
-
-    def read(self, subjects: Sequence[Subject]) -> list[int]:
-        """Return the moments of `subjects`. At most one `get_many`; one query if the cache was emptied.
-
-        Raises CognitoUnavailableError (code "revocation_unavailable") if the cache does not respond and WITHOUT_CACHE
-        is "reject". Otherwise the moments that this process has read before are returned then.
-        """
-        moments = self.get_fresh(subjects)
-        if moments is not None:
-            return moments
-        read_at = self._now()
-        found = self._get_many({**{_name(subject): subject for subject in subjects}, _loaded_name(): None}, read_at)
-        if found is not None:
-            for subject in subjects:
-                self._store(subject, read_at, found.get(_name(subject), 0))
-            if self._is_outdated or _loaded_name() not in found:
-                self._load_unconfirmed()
-        elif self._settings.without_cache == "reject":
-            raise CognitoUnavailableError("the cache CACHE does not respond", code="revocation_unavailable")
-        return [self._entries.get(subject, (0, 0))[1] for subject in subjects]
-
-    def add(self, moments: Mapping[Subject, int]) -> bool:
-        """Revoke subjects in this process and in the cache. Return whether the cache has stored them."""
-        now, cache = self._now(), caches[self._settings.cache]
-        for subject, moment in moments.items():
-            self._store(subject, now, moment)
-        try:
-            failed = cache.set_many(
-                {_name(subject): moment for subject, moment in moments.items()}, self._lifetime_seconds
-            )
-        except Exception as error:  # noqa: BLE001 - each cache library has exceptions of its own
-            self._report(error)
-            failed = ["all"]
-        self._is_outdated |= bool(failed)
-        return not failed
-
-    def remove(self, subject: Subject) -> None:
-        """Remove a subject from this process and from the cache: the user is enabled again."""
-        self._entries[subject] = (self._now(), 0)
-        cache = caches[self._settings.cache]
-        try:
-            cache.delete(_name(subject))
-        except Exception as error:  # noqa: BLE001 - as above
-            self._report(error)
-
-    def clear(self) -> None:
-        """Forget what was read, and mark the cache as complete. For tests."""
-        self._entries.clear()
-        self._retry_at = self._warn_at = -1.0
-        self._is_outdated = False
-        self._set_loaded()
-
-    @property
-    def _lifetime_seconds(self) -> int:
-        return _TOKEN_SECONDS + int(self._settings.leeway_seconds) + 1
-
-    def _get_many(self, names: Mapping[str, Any], now: float) -> Mapping[str, int] | None:
-        """Return the values of the cache; None if it has no usable answer, and for REVOCATION_SECONDS after that."""
-        cache = caches[self._settings.cache]
-        if now < self._retry_at:
-            return None
-        try:
-            found: dict[str, int] = cache.get_many(list(names))
-        except Exception as error:  # noqa: BLE001 - as above
-            problem = error
-        else:
-            if all(type(value) is int for value in found.values()):
-                return found
-            problem = TypeError("values that this package has not stored")
-        self._retry_at, self._is_outdated = now + self._settings.revocation_seconds, True
-        self._report(problem)
-        return None
-
-    def _load_unconfirmed(self) -> None:
-        """Put the sign-ins into the cache that ended on this site and that Cognito may still refresh. One query."""
-        logins = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).exclude(ended_at=None)
-        rows = logins.values_list("cognito_user__user_pool_id", "origin_jti", "id", "ended_at")
-        ended = {_sign_in(pool, origin_jti, pk): to_milliseconds(at) for pool, origin_jti, pk, at in rows if at}
-        self._is_outdated = False
-        if self.add(ended):
-            self._set_loaded()
-
-    def _set_loaded(self) -> None:
-        """Mark the cache as complete. If it is emptied, the mark is missing too."""
-        try:
-            caches[self._settings.cache].set(_loaded_name(), 1, _LOADED_SECONDS)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._report(error)
-
-    def _store(self, subject: Subject, read_at: float, moment: int) -> None:
-        before = self._entries.get(subject)
-        if before is not None:
-            if subject.kind != _DISABLED:
-                moment = max(moment, before[1])  # final, also if the cache has lost it
-            elif before[0] > read_at:
-                return  # changed by this process since `read_at`
-        self._entries[subject] = (read_at, moment)
-        while len(self._entries) > _MAX_ENTRIES:
-            try:
-                self._entries.popitem(last=False)
-            except KeyError:  # other threads have evicted all others
-                return
-
-    def _report(self, error: Exception) -> None:
-        """Log an outage of the cache, at most once a minute."""
-        now = self._now()
-        if now >= self._warn_at:
-            self._warn_at = now + _WARNING_SECONDS
-            _logger.warning(
-                "the cache %r does not respond (%s): processes do not learn of each other's revoked tokens."
-                " WITHOUT_CACHE is %r.",
-                self._settings.cache,
-                type(error).__name__,
-                self._settings.without_cache,
-            )
 
 
 def check_token(token: AccessToken | IdToken | ClientToken) -> None:
@@ -217,8 +50,8 @@ def check_login(login: CognitoLogin, get_token: Callable[[], AccessToken]) -> No
     `get_token` returns the login's token; it is called only if its time matters. Raises as `check_token` does.
     """
     link = login.cognito_user
-    user = Subject(_USER, link.user_pool_id, link.sub), Subject(_DISABLED, link.user_pool_id, link.sub)
-    moments = get_revocation_list().read((_sign_in(link.user_pool_id, login.origin_jti, login.pk), *user))
+    user = Subject(USER, link.user_pool_id, link.sub), Subject(DISABLED, link.user_pool_id, link.sub)
+    moments = get_revocation_list().read((get_sign_in(link.user_pool_id, login.origin_jti, login.pk), *user))
     if any(moments):
         _reject(get_token(), *moments)
     if link.not_before is not None or is_disabled(link):
@@ -260,7 +93,7 @@ def get_sign_in_time(token: AccessToken | IdToken) -> datetime:
 def revoke_sign_ins(logins: Iterable[CognitoLogin], moment: datetime) -> bool:
     """Reject the tokens of these logins in every process, and return whether the cache has stored that."""
     moments = {
-        _sign_in(login.cognito_user.user_pool_id, login.origin_jti, login.pk): to_milliseconds(moment)
+        get_sign_in(login.cognito_user.user_pool_id, login.origin_jti, login.pk): to_milliseconds(moment)
         for login in logins
     }
     return get_revocation_list().add(moments)
@@ -271,7 +104,7 @@ def revoke_users(links: Iterable[Any], *, are_disabled: bool = False) -> bool:
 
     With `are_disabled`, reject them as those of users who are disabled in Cognito. Return as `revoke_sign_ins` does.
     """
-    kinds = (_USER, _DISABLED) if are_disabled else (_USER,)
+    kinds = (USER, DISABLED) if are_disabled else (USER,)
     moments = {
         Subject(kind, link.user_pool_id, link.sub): to_milliseconds(link.not_before)
         for link in links
@@ -283,38 +116,13 @@ def revoke_users(links: Iterable[Any], *, are_disabled: bool = False) -> bool:
 
 def accept_enabled_user(user_pool_id: str, sub: str) -> None:
     """Let a user in again who was disabled in Cognito; tokens up to `not_before` are still rejected."""
-    get_revocation_list().remove(Subject(_DISABLED, user_pool_id, sub))
-
-
-def to_milliseconds(moment: datetime) -> int:
-    """Return the milliseconds since 1970, rounded up: no token of an earlier moment is accepted."""
-    return -(-(moment - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1))
-
-
-def get_revocation_list() -> RevocationList:
-    """Return the list of this process."""
-    return cached_instance(_create_list, get_pool_registry())
-
-
-def start_new_namespace() -> None:
-    """Forget all revocations: those of another test are not this test's. For tests; the cache may not be emptied."""
-    global _namespace
-    _namespace = uuid4().hex
-    get_revocation_list().clear()
-
-
-def _create_list(pools: PoolRegistry) -> RevocationList:
-    return RevocationList(pools.first)
+    get_revocation_list().remove(Subject(DISABLED, user_pool_id, sub))
 
 
 def _subjects_of(token: AccessToken | IdToken) -> list[Subject]:
     pool, sub = token.user_pool_id, token.sub
-    subjects = [Subject(_USER, pool, sub), Subject(_DISABLED, pool, sub)]
-    return [Subject(_SIGN_IN, pool, token.origin_jti), *subjects]
-
-
-def _sign_in(user_pool_id: str, origin_jti: str, login_id: Any) -> Subject:
-    return Subject(_SIGN_IN, user_pool_id, origin_jti or str(login_id))
+    subjects = [Subject(USER, pool, sub), Subject(DISABLED, pool, sub)]
+    return [Subject(SIGN_IN, pool, token.origin_jti), *subjects]
 
 
 def _reject(token: AccessToken | IdToken, sign_in: int, user: int, disabled: int) -> None:
@@ -337,13 +145,3 @@ def _revoked_error(reason: str) -> RevokedTokenError:
 
 def _disabled_error() -> TokenError:
     return TokenError("the user is disabled or deleted in Cognito", code=DISABLED_CODE)
-
-
-def _name(subject: Subject) -> str:
-    """Return the name in the cache: a digest, because Memcached allows 250 characters, and no user is named there."""
-    digest = hashlib.sha256("\0".join(subject).encode("utf-8", "surrogatepass")).hexdigest()
-    return f"django_cognito.revoked.{_namespace}{digest}"
-
-
-def _loaded_name() -> str:
-    return f"django_cognito.revoked.{_namespace}loaded"

@@ -16,7 +16,7 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer, json_a
 from django_cognito import sessions
 from django_cognito.core.errors import CognitoUnavailableError, SignInError, TokenError
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.sessions import refresh, sign_out, store
+from django_cognito.sessions import ended_logins, refresh, sign_out, store
 from django_cognito.sessions import sign_in as sign_in_module
 from django_cognito.sessions.sign_out import retry_due_revocation, retry_revocations
 from django_cognito.signals import signed_out
@@ -277,9 +277,7 @@ def test_row_stays_until_the_cache_has_stored_the_sign_in(
     assert retry_revocations() == (1, 0)
 
 
-def test_retry_revokes_at_most_the_limit_and_those_first_that_waited_longest(
-    client: Client, cognito: ScriptedServer
-) -> None:
+def test_retry_revokes_those_first_that_waited_longest(client: Client, cognito: ScriptedServer) -> None:
     now = timezone.now()
     waits = [leave_unconfirmed(Client(), cognito, retry_at=now - timedelta(minutes=number)) for number in range(3)]
     assert retry_revocations(limit=2) == (2, 1)
@@ -313,13 +311,13 @@ def test_retry_with_a_replaced_refresh_token_revokes_that_one(client: Client, co
     assert steps(cognito) == ["revoke the-second"]
 
 
-def test_login_without_a_refresh_token_is_not_kept(client: Client, cognito: ScriptedServer) -> None:
+def test_login_without_a_refresh_token_is_deleted(client: Client, cognito: ScriptedServer) -> None:
     sign_in(client)
     sessions.revoke_login(store.load_login(client.session))
     assert not CognitoLogin.objects.exists()
 
 
-def test_refresh_token_of_another_client_is_kept(client: Client, cognito: ScriptedServer, settings: Any) -> None:
+def test_refresh_token_of_another_client_stays(client: Client, cognito: ScriptedServer, settings: Any) -> None:
     login = create_login(client)
     clients = {"CLIENT_ID": "2another", "CLIENT_IDS": ["2another", settings.COGNITO["CLIENT_ID"]]}
     settings.COGNITO = {**settings.COGNITO, **clients}
@@ -373,7 +371,7 @@ def test_pauses_between_attempts_double_up_to_a_day(client: Client, cognito: Scr
     for age in (timedelta(seconds=1), timedelta(hours=2), timedelta(days=30)):
         now = timezone.now()
         login = CognitoLogin(ended_at=now - age)
-        pauses.append(round((sign_out._get_next_attempt(login) - now).total_seconds(), -1))
+        pauses.append(round((ended_logins.get_next_attempt(login) - now).total_seconds(), -1))
     assert pauses == [60, 7_200, 86_400]
 
 

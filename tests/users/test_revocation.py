@@ -21,9 +21,9 @@ from django_cognito.core import AccessToken
 from django_cognito.core.errors import CognitoUnavailableError, RevokedTokenError, TokenError
 from django_cognito.core.tokens.token import read_unverified
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.users import revocation
+from django_cognito.users import revocation, revocation_list
 from django_cognito.users.authentication import aauthenticate, authenticate
-from django_cognito.users.revocation import RevocationList, Subject, to_milliseconds
+from django_cognito.users.revocation_list import RevocationList, Subject, to_milliseconds
 from tests.support.clock import Clock
 from tests.support.scenarios.users import NOW, link_of, token
 
@@ -48,12 +48,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ours(clock: Clock) -> RevocationList:
+def own_list(clock: Clock) -> RevocationList:
     return RevocationList(get_settings(), now=clock)
 
 
 @pytest.fixture
-def theirs(clock: Clock) -> RevocationList:
+def other_list(clock: Clock) -> RevocationList:
     """Return the list of another process."""
     return RevocationList(get_settings(), now=clock)
 
@@ -96,97 +96,97 @@ def code_of(call: Any) -> str:
 # One list and its cache
 
 
-def test_unrevoked_subject_has_no_moment(ours: RevocationList) -> None:
-    assert ours.read([SIGN_IN, USER, DISABLED]) == [0, 0, 0]
+def test_unrevoked_subject_has_no_moment(own_list: RevocationList) -> None:
+    assert own_list.read([SIGN_IN, USER, DISABLED]) == [0, 0, 0]
 
 
-def test_revoked_subject_is_revoked_at_once_in_this_process(ours: RevocationList) -> None:
-    ours.read([SIGN_IN])
-    assert ours.add({SIGN_IN: 7})
-    assert ours.read([SIGN_IN]) == [7]
+def test_revoked_subject_is_revoked_at_once_in_this_process(own_list: RevocationList) -> None:
+    own_list.read([SIGN_IN])
+    assert own_list.add({SIGN_IN: 7})
+    assert own_list.read([SIGN_IN]) == [7]
 
 
 def test_another_process_rejects_after_revocation_seconds(
-    ours: RevocationList, theirs: RevocationList, clock: Clock
+    own_list: RevocationList, other_list: RevocationList, clock: Clock
 ) -> None:
-    theirs.read([SIGN_IN])
-    ours.add({SIGN_IN: 7})
+    other_list.read([SIGN_IN])
+    own_list.add({SIGN_IN: 7})
     clock.forward(SECONDS - 0.1)
-    assert theirs.read([SIGN_IN]) == [0]
+    assert other_list.read([SIGN_IN]) == [0]
     clock.forward(0.1)
-    assert theirs.read([SIGN_IN]) == [7]
+    assert other_list.read([SIGN_IN]) == [7]
 
 
 def test_subjects_are_read_once_in_revocation_seconds(
-    ours: RevocationList, clock: Clock, cache_calls: list[str]
+    own_list: RevocationList, clock: Clock, cache_calls: list[str]
 ) -> None:
     for _ in range(10):
-        ours.read([SIGN_IN, USER, DISABLED])
+        own_list.read([SIGN_IN, USER, DISABLED])
     assert cache_calls == ["get_many"]
     clock.forward(SECONDS)
-    ours.read([SIGN_IN, USER, DISABLED])
+    own_list.read([SIGN_IN, USER, DISABLED])
     assert cache_calls == ["get_many"] * 2
 
 
-def test_clock_that_was_set_back_reads_again(ours: RevocationList, clock: Clock, cache_calls: list[str]) -> None:
-    ours.read([SIGN_IN])
+def test_clock_that_was_set_back_reads_again(own_list: RevocationList, clock: Clock, cache_calls: list[str]) -> None:
+    own_list.read([SIGN_IN])
     clock.forward(-1)
-    ours.read([SIGN_IN])
+    own_list.read([SIGN_IN])
     assert cache_calls == ["get_many"] * 2
 
 
-def test_not_before_never_becomes_earlier(ours: RevocationList, clock: Clock) -> None:
-    ours.add({USER: 7})
-    ours.add({USER: 5})
+def test_not_before_never_becomes_earlier(own_list: RevocationList, clock: Clock) -> None:
+    own_list.add({USER: 7})
+    own_list.add({USER: 5})
     clock.forward(SECONDS)
-    assert ours.read([USER]) == [7]
+    assert own_list.read([USER]) == [7]
 
 
-def test_evicted_entry_stays_revoked_in_a_process_that_has_read_it(ours: RevocationList, clock: Clock) -> None:
-    ours.add({SIGN_IN: 7})
+def test_evicted_entry_stays_revoked_in_a_process_that_has_read_it(own_list: RevocationList, clock: Clock) -> None:
+    own_list.add({SIGN_IN: 7})
     caches["default"].clear()
     clock.forward(SECONDS)
-    assert ours.read([SIGN_IN]) == [7]
+    assert own_list.read([SIGN_IN]) == [7]
 
 
 def test_enabled_user_is_read_as_enabled_by_another_process(
-    ours: RevocationList, theirs: RevocationList, clock: Clock
+    own_list: RevocationList, other_list: RevocationList, clock: Clock
 ) -> None:
-    ours.add({DISABLED: 7})
-    assert theirs.read([DISABLED]) == [7]
-    ours.remove(DISABLED)
-    assert ours.read([DISABLED]) == [0]
+    own_list.add({DISABLED: 7})
+    assert other_list.read([DISABLED]) == [7]
+    own_list.remove(DISABLED)
+    assert own_list.read([DISABLED]) == [0]
     clock.forward(SECONDS)
-    assert theirs.read([DISABLED]) == [0]
+    assert other_list.read([DISABLED]) == [0]
 
 
-def test_entries_live_a_day_and_the_leeway(ours: RevocationList, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_entries_live_a_day_and_the_leeway(own_list: RevocationList, monkeypatch: pytest.MonkeyPatch) -> None:
     timeouts: list[int] = []
     monkeypatch.setattr(LocMemCache, "set_many", lambda self, values, timeout: timeouts.append(timeout) or [])
-    ours.add({SIGN_IN: 7})
+    own_list.add({SIGN_IN: 7})
     assert timeouts[0] >= 86_400 + get_settings().leeway_seconds
 
 
-def test_only_integers_and_digests_are_in_the_cache(ours: RevocationList, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_integers_and_digests_are_in_the_cache(own_list: RevocationList, monkeypatch: pytest.MonkeyPatch) -> None:
     stored: dict[str, Any] = {}
     monkeypatch.setattr(LocMemCache, "set_many", lambda self, values, timeout: stored.update(values) or [])
-    ours.add({SIGN_IN: 7, USER: 8, Subject("sign-in", "eu-west-1_TestPool1", "x" * 255 + " \0\ud800"): 9})
+    own_list.add({SIGN_IN: 7, USER: 8, Subject("sign-in", "eu-west-1_TestPool1", "x" * 255 + " \0\ud800"): 9})
     assert list(stored.values()) == [7, 8, 9]
     assert [name for name in stored if not (len(name) < 150 and name.isascii() and " " not in name)] == []
     assert "alice" not in str(stored)
 
 
-def test_number_of_entries_is_bounded(ours: RevocationList, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(revocation, "_MAX_ENTRIES", 10)
+def test_number_of_entries_is_bounded(own_list: RevocationList, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revocation_list, "_MAX_ENTRIES", 10)
     for number in range(50):
-        ours.read([SIGN_IN._replace(id=str(number))])
-    assert len(ours._entries) == 10
+        own_list.read([SIGN_IN._replace(id=str(number))])
+    assert len(own_list._entries) == 10
 
 
-def test_kinds_and_pools_do_not_share_entries(ours: RevocationList) -> None:
-    ours.add({SIGN_IN: 7})
+def test_kinds_and_pools_do_not_share_entries(own_list: RevocationList) -> None:
+    own_list.add({SIGN_IN: 7})
     others = [SIGN_IN._replace(kind="user"), SIGN_IN._replace(user_pool_id="eu-west-1_Another"), USER]
-    assert ours.read(others) == [0, 0, 0]
+    assert own_list.read(others) == [0, 0, 0]
 
 
 # A cache that is down, or has foreign values
@@ -216,21 +216,21 @@ def test_not_before_of_the_row_holds_without_the_cache(bad_cache: None, present:
 
 
 def test_revocation_that_was_read_before_holds_without_the_cache(
-    ours: RevocationList, theirs: RevocationList, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    own_list: RevocationList, other_list: RevocationList, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours.add({SIGN_IN: 7})
-    theirs.read([SIGN_IN])
+    own_list.add({SIGN_IN: 7})
+    other_list.read([SIGN_IN])
 
     def fail(*_: Any) -> Any:
         raise ConnectionError("down")
 
     monkeypatch.setattr(LocMemCache, "get_many", fail)
     clock.forward(SECONDS)
-    assert theirs.read([SIGN_IN]) == [7]
+    assert other_list.read([SIGN_IN]) == [7]
 
 
-def test_cache_that_is_down_is_asked_once_in_revocation_seconds(
-    ours: RevocationList, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_cache_that_is_down_is_read_once_in_revocation_seconds(
+    own_list: RevocationList, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls: list[Any] = []
 
@@ -240,10 +240,10 @@ def test_cache_that_is_down_is_asked_once_in_revocation_seconds(
 
     monkeypatch.setattr(LocMemCache, "get_many", fail)
     for number in range(10):
-        ours.read([SIGN_IN._replace(id=str(number))])
+        own_list.read([SIGN_IN._replace(id=str(number))])
     assert len(calls) == 1
     clock.forward(SECONDS)
-    ours.read([SIGN_IN])
+    own_list.read([SIGN_IN])
     assert len(calls) == 2
     assert [record.levelno for record in caplog.records] == [logging.WARNING]  # once a minute
     assert "ConnectionError" in caplog.text
@@ -289,7 +289,7 @@ def test_revoked_token_is_rejected_with_a_cached_user(cognito: Any, present: Aut
     assert code_of(lambda: present(raw)) == "token_revoked"
 
 
-def test_cached_user_of_an_unread_sign_in_is_not_returned_on_the_event_loop(cognito: Any) -> None:
+def test_cached_user_of_an_unread_sign_in_needs_io(cognito: Any) -> None:
     cognito(USER_CACHE_SECONDS=600)
     raw = token()
     authenticate(raw)
@@ -387,16 +387,16 @@ def insert_unconfirmed(raw: str, **columns: Any) -> CognitoLogin:
 
 
 def test_emptied_cache_is_filled_from_the_database(
-    ours: RevocationList, clock: Clock, django_assert_num_queries: Any
+    own_list: RevocationList, clock: Clock, django_assert_num_queries: Any
 ) -> None:
     insert_unconfirmed(token())
     subject = SIGN_IN._replace(id=read_unverified(token())["origin_jti"])
     caches["default"].clear()
     with django_assert_num_queries(1):
-        assert ours.read([subject])[0] > 0
+        assert own_list.read([subject])[0] > 0
     clock.forward(SECONDS)
     with django_assert_num_queries(0):
-        ours.read([USER])
+        own_list.read([USER])
 
 
 def test_emptied_cache_a_day_later_rejects_a_refreshed_token(present: Authenticate) -> None:
@@ -415,24 +415,24 @@ def authenticate_long_ago(raw: str) -> None:
     assert claims["origin_jti"] == CognitoLogin.objects.get().origin_jti
 
 
-def test_confirmed_sign_ins_cost_no_query_with_a_filled_cache(ours: RevocationList) -> None:
+def test_confirmed_sign_ins_cost_no_query_with_a_filled_cache(own_list: RevocationList) -> None:
     with CaptureQueriesContext(connection) as queries:
-        ours.read([SIGN_IN, USER])
+        own_list.read([SIGN_IN, USER])
     assert len(queries) == 0
 
 
 def test_outage_of_the_cache_reads_the_database_again(
-    ours: RevocationList, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    own_list: RevocationList, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> Any:
         raise ConnectionError("down")
 
     with monkeypatch.context() as patched:
         patched.setattr(LocMemCache, "get_many", fail)
-        ours.read([USER])
+        own_list.read([USER])
     insert_unconfirmed(token())
     clock.forward(SECONDS)
-    assert ours.read([SIGN_IN._replace(id=read_unverified(token())["origin_jti"])])[0] > 0
+    assert own_list.read([SIGN_IN._replace(id=read_unverified(token())["origin_jti"])])[0] > 0
 
 
 def test_milliseconds_are_rounded_up() -> None:
