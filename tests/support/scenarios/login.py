@@ -32,7 +32,9 @@ def token_response(
 
     `changes` replace members of the response, None removes one; `both` are claims of both tokens.
     """
-    claims: dict[str, Any] = {"username": username, "alias": alias, "origin_jti": str(uuid4()), **(both or {})}
+    claims: dict[str, Any] = {"username": username, "alias": alias, **(both or {})}
+    if not changes.keys() & {"access_token", "id_token"}:  # all tokens of one sign-in have the same
+        claims.setdefault("origin_jti", str(uuid4()))
     answer = {
         "access_token": make_token(**claims),
         "id_token": make_token(token_use="id", nonce=nonce, **claims),
