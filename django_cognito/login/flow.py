@@ -23,6 +23,7 @@ from ..core.hosted_ui import HostedUi, TokenSet
 from ..core.tracebacks import clear_frame_locals
 from ..factories import get_hosted_ui
 from ..sessions.sign_in import start_login
+from ..sessions.sign_out import retry_due_revocation
 from ..users.authentication import get_or_create_user, verify
 from ..users.linking import link
 from ..users.revocation import check_token
@@ -200,6 +201,7 @@ def start_session(request: HttpRequest, sign_in: RedeemedSignIn) -> None:
     user, _ = get_or_create_user(token, sign_in.profile, user_info)
     start_login(request, user, token, tokens)
     request.session[_COMPLETED] = [*request.session.get(_COMPLETED, ()), pending.id][-_MAX_COMPLETED:]
+    retry_due_revocation()  # Cognito has just responded
 
 
 def _get_linking_user(request: HttpRequest, pending: PendingSignIn, secret: bytes) -> Any:

@@ -152,7 +152,7 @@ def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> No
     revoke_sign_ins(logins, utc_now())
     unconfirmed = _revoke_at_cognito(logins, everywhere=everywhere)
     store_results(logins, unconfirmed)
-    if not unconfirmed:  # Cognito responds
+    if logins and not unconfirmed:  # Cognito responds
         retry_due_revocation()
 
 

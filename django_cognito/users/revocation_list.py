@@ -76,14 +76,14 @@ class RevocationList:
             return moments
         read_at = self._now()
         values = self._get_many({**{_name(subject): subject for subject in subjects}, _loaded_name(): None}, read_at)
-        if values is not None:
-            for subject in subjects:
-                self._store(subject, read_at, values.get(_name(subject), 0))
-            if self._is_outdated or _loaded_name() not in values:
-                self._load_unconfirmed()
-        elif self._settings.without_cache == "reject":
-            raise CognitoUnavailableError("the cache CACHE does not respond", code="revocation_unavailable")
-        return [self._entries.get(subject, (0, 0))[1] for subject in subjects]
+        if values is None:
+            if self._settings.without_cache == "reject":
+                raise CognitoUnavailableError("the cache CACHE does not respond", code="revocation_unavailable")
+            return [self._entries.get(subject, (0, 0))[1] for subject in subjects]
+        moments = {subject: self._store(subject, read_at, values.get(_name(subject), 0)) for subject in subjects}
+        if self._is_outdated or _loaded_name() not in values:
+            moments |= self._load_unconfirmed()
+        return [moments[subject] for subject in subjects]  # not the entries: another thread may evict them
 
     def add(self, moments: Mapping[Subject, int]) -> bool:
         """Revoke subjects in this process and in the cache. Return whether the cache has stored them."""
@@ -137,14 +137,18 @@ class RevocationList:
         self._report(problem)
         return None
 
-    def _load_unconfirmed(self) -> None:
-        """Put the sign-ins into the cache that ended on this site and that Cognito may still refresh. One query."""
+    def _load_unconfirmed(self) -> dict[Subject, int]:
+        """Put the sign-ins into the cache that ended on this site and that Cognito may still refresh. One query.
+
+        Return them.
+        """
         logins = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).exclude(ended_at=None)
         rows = logins.values_list("cognito_user__user_pool_id", "origin_jti", "id", "ended_at")
         ended = {get_sign_in(pool, origin_jti, pk): to_milliseconds(at) for pool, origin_jti, pk, at in rows if at}
         self._is_outdated = False
         if self.add(ended):
             self._set_loaded()
+        return ended
 
     def _set_loaded(self) -> None:
         """Mark the cache as complete. If it is emptied, the mark is missing too."""
@@ -153,19 +157,21 @@ class RevocationList:
         except Exception as error:  # noqa: BLE001 - as above
             self._report(error)
 
-    def _store(self, subject: Subject, read_at: float, moment: int) -> None:
+    def _store(self, subject: Subject, read_at: float, moment: int) -> int:
+        """Store what was read at `read_at`, and return the moment that counts."""
         before = self._entries.get(subject)
         if before is not None:
             if subject.kind != DISABLED:
                 moment = max(moment, before[1])  # final, also if the cache has lost it
             elif before[0] > read_at:
-                return  # changed by this process since `read_at`
+                return before[1]  # changed by this process since `read_at`
         self._entries[subject] = (read_at, moment)
         while len(self._entries) > _MAX_ENTRIES:
             try:
                 self._entries.popitem(last=False)
             except KeyError:  # other threads have evicted all others
-                return
+                break
+        return moment
 
     def _report(self, error: Exception) -> None:
         """Log an outage of the cache, at most once a minute."""

@@ -23,7 +23,15 @@ from django_cognito.signals import signed_out
 from django_cognito.testing import sign_in
 from django_cognito.users import revocation
 from django_cognito.users.authentication import authenticate
-from tests.support.scenarios.login import change_login, create_login, read_form, refusal, token_response, username_at
+from tests.support.scenarios.login import (
+    change_login,
+    create_login,
+    read_form,
+    refusal,
+    start_sign_in,
+    token_response,
+    username_at,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
@@ -353,6 +361,14 @@ def test_later_sign_out_retries_one_revocation_in_a_minute(client: Client, cogni
     create_login(client)
     client.post("/auth/logout/")
     assert CognitoLogin.objects.count() == 2
+
+
+def test_later_sign_in_retries_one_revocation(client: Client, cognito: ScriptedServer) -> None:
+    leave_unconfirmed(Client(), cognito, retry_at=timezone.now() - timedelta(seconds=1))
+    params = start_sign_in(client)
+    cognito.script(token_response(nonce=params["nonce"]), Answer())
+    assert client.get("/auth/callback/", {"code": "a-code", "state": params["state"]}).status_code == 302
+    assert not CognitoLogin.objects.exclude(ended_at=None).exists()
 
 
 def test_request_does_not_retry_before_the_pause_has_passed(
