@@ -71,9 +71,9 @@ class RevocationList:
         Raises CognitoUnavailableError (code "revocation_unavailable") if the cache does not respond and WITHOUT_CACHE
         is "reject". Otherwise the moments that this process has read before are returned then.
         """
-        moments = self.get_fresh(subjects)
-        if moments is not None:
-            return moments
+        fresh = self.get_fresh(subjects)
+        if fresh is not None:
+            return fresh
         read_at = self._now()
         values = self._get_many({**{_name(subject): subject for subject in subjects}, _loaded_name(): None}, read_at)
         if values is None:
