@@ -53,6 +53,7 @@ class RevocationList:
         self._entries: OrderedDict[Subject, tuple[float, int]] = OrderedDict()  # when it was read, and its moment
         self._retry_at = -1.0  # after a failure of the cache: no earlier read
         self._warn_at = -1.0
+        self._load_at = -1.0
         self._is_outdated = False  # what was revoked in an outage of the cache is not in it
 
     def get_fresh(self, subjects: Sequence[Subject]) -> list[int] | None:
@@ -81,7 +82,8 @@ class RevocationList:
                 raise CognitoUnavailableError("the cache CACHE does not respond", code="revocation_unavailable")
             return [self._entries.get(subject, (0, 0))[1] for subject in subjects]
         moments = {subject: self._store(subject, read_at, values.get(_name(subject), 0)) for subject in subjects}
-        if self._is_outdated or _loaded_name() not in values:
+        if (self._is_outdated or _loaded_name() not in values) and read_at >= self._load_at:
+            self._load_at = read_at + self._settings.revocation_seconds  # DummyCache is always empty
             moments |= self._load_unconfirmed()
         return [moments[subject] for subject in subjects]  # not the entries: another thread may evict them
 
@@ -112,7 +114,7 @@ class RevocationList:
     def clear(self) -> None:
         """Forget what was read, and mark the cache as complete. For tests."""
         self._entries.clear()
-        self._retry_at = self._warn_at = -1.0
+        self._retry_at = self._warn_at = self._load_at = -1.0
         self._is_outdated = False
         self._set_loaded()
 

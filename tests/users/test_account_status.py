@@ -82,6 +82,7 @@ def test_token_of_a_disabled_user_is_rejected(present: Any, report: Any, is_cach
     assert code_of(lambda: present(raw)) == CODE
 
 
+@pytest.mark.django_db(transaction=True)  # otherwise no user is cached
 def test_token_of_a_disabled_user_is_rejected_with_a_cached_user(present: Any, cognito: Any) -> None:
     cognito(USER_CACHE_SECONDS=600)
     raw = token(at=-60)

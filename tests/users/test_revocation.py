@@ -281,6 +281,7 @@ def test_token_of_another_sign_in_is_accepted(present: Authenticate) -> None:
     assert present(token(origin_jti="another sign-in"))[0].username == "alice"
 
 
+@pytest.mark.django_db(transaction=True)  # otherwise no user is cached
 def test_revoked_token_is_rejected_with_a_cached_user(cognito: Any, present: Authenticate) -> None:
     cognito(USER_CACHE_SECONDS=600)
     raw = token()
@@ -289,6 +290,7 @@ def test_revoked_token_is_rejected_with_a_cached_user(cognito: Any, present: Aut
     assert code_of(lambda: present(raw)) == "token_revoked"
 
 
+@pytest.mark.django_db(transaction=True)  # otherwise no user is cached
 def test_cached_user_of_an_unread_sign_in_needs_io(cognito: Any) -> None:
     cognito(USER_CACHE_SECONDS=600)
     raw = token()
@@ -396,6 +398,20 @@ def test_emptied_cache_is_filled_from_the_database(
         assert own_list.read([subject])[0] > 0
     clock.forward(SECONDS)
     with django_assert_num_queries(0):
+        own_list.read([USER])
+
+
+def test_cache_that_stores_nothing_costs_one_query_in_a_while(
+    own_list: RevocationList, clock: Clock, settings: Any, django_assert_num_queries: Any
+) -> None:
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    insert_unconfirmed(token())
+    subject = SIGN_IN._replace(id=read_unverified(token())["origin_jti"])
+    with django_assert_num_queries(1):
+        own_list.read([USER])
+        assert own_list.read([subject])[0] > 0
+    clock.forward(SECONDS)
+    with django_assert_num_queries(1):
         own_list.read([USER])
 
 
