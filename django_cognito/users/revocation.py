@@ -32,16 +32,18 @@ def check_token(token: AccessToken | IdToken | ClientToken) -> None:
     Raises RevokedTokenError, TokenError (code "user_disabled_in_cognito") or CognitoUnavailableError (code
     "revocation_unavailable").
     """
-    if not isinstance(token, ClientToken):
-        _reject(token, *get_revocation_list().read(_subjects_of(token)))
+    revocations = get_revocation_list()
+    if isinstance(token, ClientToken) or revocations.is_accepted(token):
+        return
+    subjects, version = _subjects_of(token), revocations.version
+    moments = revocations.read(subjects)
+    _reject(token, *moments)
+    revocations.accept(token, subjects, version)
 
 
 def is_accepted(token: AccessToken | IdToken | ClientToken) -> bool:
     """Return whether `check_token` accepts the token without I/O."""
-    if isinstance(token, ClientToken):
-        return True
-    moments = get_revocation_list().get_fresh(_subjects_of(token))
-    return moments is not None and not any(moments)
+    return isinstance(token, ClientToken) or get_revocation_list().is_accepted(token)
 
 
 def check_login(login: CognitoLogin, get_token: Callable[[], AccessToken]) -> None:

@@ -172,7 +172,7 @@ def test_not_before_is_after_sign_ins_by_a_fast_clock(
     end_everywhere(login.cognito_user.user)
     assert code_of(raw_token(login)) == "token_revoked"
     caches["default"].clear()
-    revocation.get_revocation_list()._entries.clear()
+    revocation.get_revocation_list().clear_entries()
     assert code_of(raw_token(login)) == "token_revoked"
 
 

@@ -67,7 +67,7 @@ def code_of(call: Any) -> str:
 def forget_cache() -> None:
     """Empty the cache, and what this process has read of it."""
     caches["default"].clear()
-    revocation.get_revocation_list()._entries.clear()
+    revocation.get_revocation_list().clear_entries()
 
 
 # Entry points

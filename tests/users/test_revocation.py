@@ -3,6 +3,7 @@
 Two `RevocationList` objects with one cache stand for two processes.
 """
 
+import gc
 import logging
 import pickle
 from datetime import UTC, datetime, timedelta
@@ -176,6 +177,39 @@ def test_only_integers_and_digests_are_in_the_cache(own_list: RevocationList, mo
     assert "alice" not in str(stored)
 
 
+def test_accepted_token_is_read_again_after_revocation_seconds(own_list: RevocationList, clock: Clock) -> None:
+    raw = AccessToken("eu-west-1_A", {})
+    own_list.read([SIGN_IN])
+    clock.forward(2)
+    own_list.read([USER])
+    own_list.accept(raw, [SIGN_IN, USER], own_list.version)
+    clock.forward(SECONDS - 2.1)
+    assert own_list.is_accepted(raw)
+    clock.forward(0.1)  # the older of the two reads counts
+    assert not own_list.is_accepted(raw)
+
+
+def test_revocation_by_this_process_ends_what_was_accepted(own_list: RevocationList) -> None:
+    raw = AccessToken("eu-west-1_A", {})
+    own_list.read([SIGN_IN])
+    before = own_list.version
+    own_list.accept(raw, [SIGN_IN], before)
+    assert own_list.is_accepted(raw)
+    own_list.add({SIGN_IN: 7})
+    assert not own_list.is_accepted(raw)
+    own_list.accept(raw, [SIGN_IN], own_list.version)
+    assert not own_list.is_accepted(raw)  # a revoked subject
+    own_list.accept(raw, [USER], own_list.version)
+    assert not own_list.is_accepted(raw)  # a subject that was not read
+
+
+def test_accepted_token_costs_memory_only_while_it_is_cached(own_list: RevocationList) -> None:
+    own_list.read([SIGN_IN])
+    own_list.accept(AccessToken("eu-west-1_A", {}), [SIGN_IN], own_list.version)
+    gc.collect()
+    assert len(own_list._accepted) == 0
+
+
 def test_number_of_entries_is_bounded(own_list: RevocationList, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(revocation_list, "_MAX_ENTRIES", 10)
     for number in range(50):
@@ -297,7 +331,7 @@ def test_cached_user_of_an_unread_sign_in_needs_io(cognito: Any) -> None:
     authenticate(raw)
     _, verified = authenticate(raw)
     assert revocation.is_accepted(verified)
-    revocation.get_revocation_list()._entries.clear()
+    revocation.get_revocation_list()._accepted.clear()
     assert not revocation.is_accepted(verified)
 
 
@@ -419,7 +453,7 @@ def test_emptied_cache_a_day_later_rejects_a_refreshed_token(present: Authentica
     raw = token(at=-90_000, exp=NOW - 86_400, iat=NOW - 90_000)
     authenticate_long_ago(raw)
     caches["default"].clear()
-    revocation.get_revocation_list()._entries.clear()
+    revocation.get_revocation_list().clear_entries()
     # Cognito's refresh token is still good: the token is new, and its sign-in was revoked 25 hours ago.
     assert code_of(lambda: present(token(iat=NOW, auth_time=NOW - 90_000))) == "token_revoked"
 
