@@ -292,6 +292,29 @@ def test_retry_revokes_those_first_that_waited_longest(client: Client, cognito: 
     assert CognitoLogin.objects.get() == waits[0]
 
 
+def test_retry_begins_no_attempt_after_its_time(
+    client: Client, cognito: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_unconfirmed(client, cognito)
+    monkeypatch.setattr(sign_out, "_COMMAND_SECONDS", -1.0)
+    assert (retry_revocations(), cognito.count) == ((0, 1), 0)
+
+
+def test_undecryptable_login_stays_and_does_not_stop_the_retry(client: Client, cognito: ScriptedServer) -> None:
+    unreadable = leave_unconfirmed(Client(), cognito, tokens=b"no tokens")
+    leave_unconfirmed(client, cognito)
+    assert retry_revocations() == (1, 1)
+    assert CognitoLogin.objects.get() == unreadable
+
+
+def test_sign_out_everywhere_of_an_undecryptable_login_ends_it(client: Client, cognito: ScriptedServer) -> None:
+    login = create_login(client)
+    CognitoLogin.objects.update(tokens=b"no tokens")
+    sessions.sign_out_everywhere(login.cognito_user.user)
+    assert CognitoLogin.objects.get().ended_at is not None
+    assert username_at(client) == "nobody"
+
+
 def test_retry_never_ends_a_later_sign_in(client: Client, cognito: ScriptedServer) -> None:
     sign_in(client, refresh_token="of-the-first", scope=ADMIN_SCOPE)
     user = store.load_login(client.session).cognito_user.user

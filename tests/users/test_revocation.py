@@ -283,6 +283,30 @@ def test_cache_that_is_down_is_read_once_in_revocation_seconds(
     assert "ConnectionError" in caplog.text
 
 
+def test_user_is_enabled_in_this_process_without_the_cache(bad_cache: None) -> None:
+    own_list = revocation.get_revocation_list()
+    own_list.add({DISABLED: 7})
+    own_list.remove(DISABLED)
+    assert own_list.read([DISABLED]) == [0]
+
+
+def test_cache_that_fails_while_it_is_filled_is_filled_again(
+    own_list: RevocationList, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise ConnectionError("down")
+
+    insert_unconfirmed(token())
+    caches["default"].clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(LocMemCache, "set", fail)
+        own_list.read([USER])
+    clock.forward(SECONDS)
+    with CaptureQueriesContext(connection) as queries:
+        own_list.read([USER])
+    assert len(queries) == 1
+
+
 def test_unstored_revocation_is_reported_to_the_caller(bad_cache: None) -> None:
     is_down = "Down" in get_backend_name()
     assert revocation.get_revocation_list().add({SIGN_IN: 7}) is not is_down
