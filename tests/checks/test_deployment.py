@@ -53,6 +53,7 @@ def test_empty_insecure_hosts_are_accepted(settings: Any) -> None:
 CACHES = "django.core.cache.backends"
 
 
+@pytest.mark.mistake("CACHE of one process (LocMemCache) in a deployed site", by="check")
 @pytest.mark.parametrize(
     ("backend", "reason"),
     [
