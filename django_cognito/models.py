@@ -77,6 +77,8 @@ class CognitoUser(models.Model):
     gone_at = models.DateTimeField(_("deleted in Cognito"), null=True, blank=True)
     # Tokens of sign-ins at or before this moment are rejected; see `users.revocation`.
     not_before = models.DateTimeField(_("sign-ins valid after"), null=True, blank=True, editable=False)
+    # Whether MIRROR_ENABLED deactivated the user because of this link: only such a user is ever activated again.
+    deactivated_user = models.BooleanField(default=False, editable=False)
     # The user's identity in the identity pool, `region:guid`; stored, because AWS returns the same one every time.
     identity_pool_id = ExactCharField(max_length=55, blank=True, default="", editable=False)
     identity_id = models.CharField(_("identity id"), max_length=55, blank=True, default="")
@@ -176,7 +178,8 @@ class CognitoLogin(models.Model):
     version = models.PositiveIntegerField(default=0, editable=False)  # counts refreshes
     # One worker refreshes at a time: until this moment another worker has the lease.
     refreshing_until = models.DateTimeField(null=True, blank=True, editable=False)
-    # After a refresh that could not reach Cognito: until this moment no request of this login tries again.
+    # After a refresh that could not reach Cognito: until this moment no request of this login tries again. After the
+    # login has ended: until this moment no request tries again to revoke its refresh token.
     retry_at = models.DateTimeField(null=True, blank=True, editable=False)
     # When a refresh was sent whose response is not stored: Cognito may have replaced the refresh token in `tokens`.
     refresh_sent_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -18,6 +18,7 @@ from django_cognito.checks import check_settings
 from django_cognito.checks.users import check_granted_fields
 from django_cognito.conf.loading import get_pool_registry
 from django_cognito.conf.validation import find_problems
+from tests.support.real_parts import REDIS_URL
 from tests.support.timeouts import pool_settings
 
 from .support import source
@@ -55,6 +56,7 @@ def deployed_site(settings: Any) -> None:
     """Set what a deployed site with a login should have and the test site does not have."""
     settings.COGNITO = {**settings.COGNITO, "LOGOUT_URI": "https://www.example.com/"}
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 
 
 def test_test_site_has_no_check_messages(deployed_site: None) -> None:

@@ -40,11 +40,11 @@ INSIDE = {
     "checks": "site_parts | combinations databases deployment django_settings login pages permissions pools users"
     " | registration",
     "authorization": "group_mapping deleted_groups | memberships | group_expiry | rights",
-    "users": "fields save_protection lookup rejected_tokens | claim_values | contact_claims claim_sources field_values"
-    " | request_writes machine accounts unlinking | adapter | link_writes | provisioning"
-    " | cache linking identity_ids | authentication",
-    "sessions": "revocation session_user step_up stored_tokens | lookup | store | refresh_lease | refresh_response"
-    " | refresh outage",
+    "users": "fields save_protection lookup rejected_tokens revocation_list | revocation claim_values"
+    " | contact_claims claim_sources field_values | request_writes machine accounts unlinking"
+    " | account_status adapter | link_writes | provisioning | cache linking identity_ids | authentication",
+    "sessions": "revocation session_user step_up stored_tokens | lookup | store | ended_logins refresh_lease | sign_out"
+    " | refresh_response | sign_in refresh outage",
     "web": "browser_mark error_catalogue error_reports login_url next_url pool_selection redirect_uri request_user"
     " security_headers sign_in_cookies site_name | silent bearer responses | script_responses request | step_up",
     "login": "authorize_params state failures error_response local_cognito | failure_page sign_out_page step_up | flow"

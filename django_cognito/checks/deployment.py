@@ -60,3 +60,29 @@ def check_proxy_header(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
         " header; or set COGNITO['REDIRECT_URI']. If the server itself terminates TLS, silence this check."
     )
     yield checks.Warning(message, hint=hint, id="django_cognito.W128")
+
+
+# Django's caches that other processes, or other hosts, do not read.
+_UNSHARED = {
+    "DummyCache": "stores nothing",
+    "LocMemCache": "belongs to one process",
+    "FileBasedCache": "belongs to one host, unless its directory is shared",
+}
+
+
+def check_revocation_cache(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
+    """Check that all processes of the site share the cache of revoked sign-ins."""
+    alias = registry.first.cache
+    backend = settings.CACHES.get(alias, {}).get("BACKEND", "")
+    reason = _UNSHARED.get(backend.rpartition(".")[2])
+    if reason is None:
+        return
+    message = (
+        f"COGNITO['CACHE'] is CACHES[{alias!r}], and {backend!r} {reason}: after a sign-out, other processes accept the"
+        " bearer tokens of that sign-in until they expire. Sessions, and users who signed out everywhere, are rejected"
+        " by the database."
+    )
+    hint = (
+        "Use a cache on a server, such as Redis. If the site has one process, or no bearer tokens, silence this check."
+    )
+    yield checks.Warning(message, hint=hint, id="django_cognito.W140")

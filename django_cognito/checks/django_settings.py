@@ -102,3 +102,12 @@ def check_rest_framework(_: PoolRegistry) -> Iterator[checks.CheckMessage]:
             " the second one is for sessions. If each view lists its classes itself, silence this check."
         )
         yield checks.Warning(message, hint=hint, id="django_cognito.W127")
+
+
+def check_cache_alias(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
+    """Check that the cache of revoked sign-ins exists."""
+    alias = registry.first.cache
+    if alias not in settings.CACHES:
+        message = f"COGNITO['CACHE'] is {alias!r}, which is not in CACHES: every request with a token fails."
+        hint = f"Use one of {', '.join(map(repr, settings.CACHES))}, or add it."
+        yield checks.Error(message, hint=hint, id="django_cognito.E030")

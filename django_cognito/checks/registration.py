@@ -12,8 +12,21 @@ from ..conf.pool_registry import PoolRegistry
 from ..conf.validation import find_problems
 from .combinations import check_combinations
 from .databases import check_email_index
-from .deployment import check_insecure_hosts, check_logout_uri, check_plain_http, check_proxy_header
-from .django_settings import check_backend, check_databases, check_middleware, check_rest_framework, check_time_zones
+from .deployment import (
+    check_insecure_hosts,
+    check_logout_uri,
+    check_plain_http,
+    check_proxy_header,
+    check_revocation_cache,
+)
+from .django_settings import (
+    check_backend,
+    check_cache_alias,
+    check_databases,
+    check_middleware,
+    check_rest_framework,
+    check_time_zones,
+)
 from .login import (
     check_content_security_policy,
     check_domain,
@@ -35,6 +48,7 @@ _CHECKS: tuple[Check, ...] = (
     check_databases,
     check_time_zones,
     check_rest_framework,
+    check_cache_alias,
     check_domain,
     check_same_site,
     check_sessions,
@@ -56,7 +70,13 @@ _CHECKS: tuple[Check, ...] = (
     check_extra,
     check_combinations,
 )
-_DEPLOYMENT_CHECKS: tuple[Check, ...] = (check_plain_http, check_insecure_hosts, check_logout_uri, check_proxy_header)
+_DEPLOYMENT_CHECKS: tuple[Check, ...] = (
+    check_plain_http,
+    check_insecure_hosts,
+    check_logout_uri,
+    check_proxy_header,
+    check_revocation_cache,
+)
 
 
 @checks.register(checks.Tags.security)

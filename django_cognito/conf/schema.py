@@ -523,6 +523,31 @@ class CognitoSettings:
         ' `"reject"` (a token: 401 `wrong_issuer`; a session: anonymous) or'
         ' [`"allow"`](pools.md#tokens-and-logins-of-other-pools)',
     )
+    cache: str = _setting(
+        "default",
+        TEXT,
+        "the alias in `CACHES` of the cache in which all processes of the site share"
+        " [revoked sign-ins](signing-out.md#revocation)",
+    )
+    without_cache: str = _setting(
+        "allow",
+        one_of("allow", "reject"),
+        'while that cache does not respond: `"allow"` accepts tokens that no row of the database rejects; `"reject"`'
+        " answers with 503 `revocation_unavailable`",
+    )
+    revocation_seconds: float = _setting(
+        5,
+        number_between(0.1, 300),
+        "time after which every process of the site rejects a revoked token: each reads the cache once per token in"
+        " this time; 0.1 to 300",
+    )
+    mirror_enabled: bool = _setting(
+        False,
+        BOOLEAN,
+        "whether `is_active` of a user is removed when [Cognito reports](signing-out.md#users-disabled-in-cognito) the"
+        " last of the user's links as disabled or deleted, and restored when one is enabled again",
+        scope="pool",
+    )
     redirect_hosts: tuple[str, ...] = _setting(
         (), HOST_LIST, "hosts, besides the site's own, to which `next` may redirect", convert=_text_tuple
     )

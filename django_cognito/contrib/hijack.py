@@ -13,7 +13,8 @@ from hijack.signals import hijack_ended, hijack_started
 
 from ..core.errors import SignInError
 from ..models import CognitoLogin
-from ..sessions.store import SESSION_KEY, SET_ASIDE_KEY, get_login, revoke_refresh_tokens
+from ..sessions.sign_out import revoke_refresh_tokens
+from ..sessions.store import SESSION_KEY, SET_ASIDE_KEY, get_login
 from ..signals import send_signed_out
 
 

@@ -128,9 +128,16 @@ class TokenUseError(ClaimError):
 
 
 class RevokedTokenError(TokenError):
-    """The user signed out, or the token was revoked, before it expired."""
+    """The user signed out, or the token was revoked, before it expired.
+
+    `reason` is "origin_jti" if its sign-in was revoked, "not_before" if the user signed out everywhere after it.
+    """
 
     code = "token_revoked"
+
+    def __init__(self, message: str, *, reason: str = "", code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.reason = reason
 
 
 class SignInError(CognitoError):

@@ -4,6 +4,7 @@ Must not depend on pages or cookies: the views render errors and set cookies.
 """
 
 import hmac
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,20 +17,24 @@ from ..conf.loading import get_pool_registry
 from ..conf.schema import CognitoSettings
 from ..core import AccessToken, IdToken
 from ..core.error_responses import ALREADY_LINKED
-from ..core.errors import CognitoError, SignInError
+from ..core.errors import CognitoError, RevokedTokenError, SignInError
 from ..core.hosted_ui import HostedUi, TokenSet
 from ..core.tracebacks import clear_frame_locals
 from ..factories import get_hosted_ui
-from ..sessions import store
+from ..sessions.sign_in import start_login
+from ..sessions.sign_out import retry_due_revocation
 from ..users.authentication import get_or_create_user, verify
 from ..users.linking import link
+from ..users.revocation import check_token
 from ..web.pool_selection import find_settings_for_request
 from ..web.redirect_uri import has_own_redirect_uri, redirect_uri_of
+from ..web.silent import is_login_required_error, is_silent
 from . import step_up
 from .authorize_params import get_language_params
 from .error_response import create_error
 from .state import PendingSignIn, digest_session_key, new_secret, seal_state
 
+logger = logging.getLogger(__name__)
 Page = Callable[..., str]
 # The pages of the hosted UI at which a sign-in can start, by name.
 PAGES: Mapping[str, Page] = {
@@ -89,14 +94,37 @@ def is_completed(request: HttpRequest, pending: PendingSignIn) -> bool:
     return pending.id in request.session.get(_COMPLETED, ()) and request.user.is_authenticated
 
 
-def is_worth_retrying(request: HttpRequest, pending: PendingSignIn, error: CognitoError) -> bool:
-    """Return whether the failed first attempt should be repeated, because the same sign-in succeeds the next time.
+def is_sign_in_before_sign_out(error: CognitoError) -> bool:
+    """Return whether the tokens were rejected because the user signed out everywhere after signing in at Cognito.
 
-    Cognito fails the first federated sign-in of a user whom a pre sign-up trigger links to an existing one. A link is
-    never retried: the user starts it with a POST request.
+    Cognito's own session is still good then: it issues tokens without asking for the password.
     """
-    is_passing = request.GET.get("error_description", "").startswith(ALREADY_LINKED)
-    return error.code == "provider_trouble" and is_passing and pending.attempt == 1 and not pending.links_to
+    return isinstance(error, RevokedTokenError) and error.reason == "not_before"
+
+
+def ends_silently(pending: PendingSignIn, error: CognitoError) -> bool:
+    """Return whether a silent sign-in failed because the user would have to interact: that is no error."""
+    is_too_old = is_silent(pending.authorize_params) and is_sign_in_before_sign_out(error)
+    return is_too_old or is_login_required_error(pending.authorize_params, error)
+
+
+def find_next_attempt(request: HttpRequest, pending: PendingSignIn, error: CognitoError) -> PendingSignIn | None:
+    """Return the sign-in that repeats a failed first attempt; None if a repetition cannot succeed.
+
+    Cognito fails the first federated sign-in of a user whom a pre sign-up trigger links to an existing one. A sign-in
+    before the user's sign-out everywhere is repeated with the password. A link is never repeated: the user starts it
+    with a POST request.
+    """
+    if pending.attempt != 1 or pending.links_to:
+        return None
+    if is_sign_in_before_sign_out(error):
+        logger.info("a sign-in before the last sign-out everywhere is repeated with the password")
+        authorize_params = {**pending.authorize_params, "prompt": "login"}
+        return replace(pending.next_attempt(), authorize_params=authorize_params, page="login")
+    if error.code == "provider_trouble" and request.GET.get("error_description", "").startswith(ALREADY_LINKED):
+        logger.info("the first sign-in of a linked user failed and is retried: %s", error)
+        return pending.next_attempt()
+    return None
 
 
 @clear_frame_locals
@@ -167,12 +195,14 @@ def start_session(request: HttpRequest, sign_in: RedeemedSignIn) -> None:
     if user_info is not None and user_info.get("sub") != token.sub:  # OpenID Connect Core 5.3.2
         raise SignInError("`sub` in userInfo does not match the ID token", code="user_info_mismatch")
 
+    check_token(token)  # before the first write
     if pending.links_to:
         linking_user = _get_linking_user(request, pending, sign_in.secret)
         link(linking_user, token, sign_in.profile)  # the first write of this function
     user, _ = get_or_create_user(token, sign_in.profile, user_info)
-    store.start_login(request, user, token, tokens)
+    start_login(request, user, token, tokens)
     request.session[_COMPLETED] = [*request.session.get(_COMPLETED, ()), pending.id][-_MAX_COMPLETED:]
+    retry_due_revocation()  # Cognito has just responded
 
 
 def _get_linking_user(request: HttpRequest, pending: PendingSignIn, secret: bytes) -> Any:

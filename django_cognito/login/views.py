@@ -20,7 +20,7 @@ from ..core.errors import CognitoError, SignInError
 from ..core.tracebacks import clear_frame_locals
 from ..decorators import session_required, user_required
 from ..factories import get_hosted_ui
-from ..sessions import store
+from ..sessions import sign_out, store
 from ..sessions.step_up import SignInRequirement
 from ..signals import send_sign_in_failed
 from ..users import linking
@@ -135,19 +135,26 @@ def callback(request: HttpRequest) -> HttpResponse:
             return confirmation.render_page(request, sign_in)
         flow.start_session(request, sign_in)
     except CognitoError as error:
-        if pending is not None and silent.is_login_required_error(pending.authorize_params, error):
-            response = _redirect_to_next(request, pending.next_url)
-            silent.ATTEMPTED.set(request, response)
-            return response
-        if pending is not None and flow.is_worth_retrying(request, pending, error):
-            logger.info("the first sign-in of a linked user failed and is retried: %s", error)
-            return _redirect_to_hosted_ui(request, get_pool_registry().by_alias[pending.alias], pending.next_attempt())
+        if pending is not None and (answer := _repeat_sign_in(request, error, pending)):
+            return answer
         if error.code == "state_missing" and (answer := _restart_idp_initiated(request)):
             return answer
         return _sign_in_failed(request, step_up.explain_error(error, pending) if pending else error, pending)
     response = _redirect_to_next(request, pending.next_url)
     sign_in_cookies.mark_signed_in(request, response, pending.next_url)
     return response
+
+
+def _repeat_sign_in(request: HttpRequest, error: CognitoError, pending: PendingSignIn) -> HttpResponse | None:
+    """Return the redirect after a callback that is no error for the user; None for the error page."""
+    if flow.ends_silently(pending, error):
+        response = _redirect_to_next(request, pending.next_url)
+        silent.ATTEMPTED.set(request, response)
+        return response
+    again = flow.find_next_attempt(request, pending, error)
+    if again is None:
+        return None
+    return _redirect_to_hosted_ui(request, get_pool_registry().by_alias[again.alias], again)
 
 
 @session_required
@@ -214,7 +221,7 @@ def logout(request: HttpRequest) -> HttpResponse:
         return sign_out_page(request, request_settings, local_user)
     where = request.POST.get("where", "")
     # Before Django's logout, which loads the user and would refresh tokens that are no longer needed.
-    login_settings = store.end_login(
+    login_settings = sign_out.end_login(
         request.session, everywhere=where == "everywhere", user=local_user, request=request
     )
     try:
@@ -288,6 +295,8 @@ def _sign_in_failed(
     request: HttpRequest, error: CognitoError, pending: PendingSignIn | None, restart: Restart | None = None
 ) -> HttpResponse:
     """Log the failed sign-in, send the signal and return the error page."""
+    if flow.is_sign_in_before_sign_out(error):
+        error = SignInError("the user has signed out everywhere since that sign-in", code="sign_in_too_old")
     cause = describe_failure(error)
     logger.warning("a sign-in failed: %s: %s%s", error.code, error, f" ({cause.hint})" if cause.hint else "")
     send_sign_in_failed(error.code, pending.alias if pending else "")

@@ -23,6 +23,11 @@ class Migration(migrations.Migration):
             field=models.DateTimeField(blank=True, editable=False, null=True, verbose_name="sign-ins valid after"),
         ),
         migrations.AddField(
+            model_name="cognitouser",
+            name="deactivated_user",
+            field=models.BooleanField(default=False, editable=False),
+        ),
+        migrations.AddField(
             model_name="cognitologin",
             name="issued_by",
             field=models.CharField(

@@ -1,1 +1,8 @@
-"""Store and refresh the tokens of signed-in users. Must not depend on views or on `request.cognito`."""
+"""Store and refresh the tokens of signed-in users, and end their logins.
+
+Must not depend on views or on `request.cognito`.
+"""
+
+from .sign_out import arevoke_login, asign_out_everywhere, revoke_login, sign_out_everywhere
+
+__all__ = ["arevoke_login", "asign_out_everywhere", "revoke_login", "sign_out_everywhere"]

@@ -20,7 +20,8 @@ from ..core.tracebacks import clear_frame_locals
 from ..models import CognitoLogin
 from .refresh_lease import Attempt, join_refresh
 from .refresh_response import request_tokens, store_response
-from .store import get_refresh_token, is_expired, is_readable, revoke_refresh_tokens
+from .sign_out import arevoke_refresh_tokens, revoke_refresh_tokens
+from .store import get_refresh_token, is_expired, is_readable
 
 _POLL_SECONDS = 0.05
 
@@ -76,7 +77,7 @@ async def _arefresh(attempt: Attempt) -> CognitoLogin:
     response = await sync_to_async(request_tokens, thread_sensitive=False)(attempt.login)
     result = await sync_to_async(store_response)(attempt.login, response)
     if result.ended_logins:
-        await sync_to_async(revoke_refresh_tokens, thread_sensitive=False)(*result.ended_logins)
+        await arevoke_refresh_tokens(*result.ended_logins)
     return result.get_login(attempt)
 
 

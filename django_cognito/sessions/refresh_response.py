@@ -22,6 +22,7 @@ from ..db.transactions import retry_conflicts, write_transaction
 from ..factories import get_token_endpoints
 from ..models import CognitoLogin
 from ..signals import send_refresh_token_reused, send_signed_out
+from ..users.account_status import record_disabled, record_gone
 from ..users.authentication import get_or_create_user, verify
 from .refresh_lease import Attempt, filter_leased, filter_unchanged, get_lease_seconds_left, is_response_lost
 from .store import get_expiry, get_refresh_token, get_settings_for_login, is_expired, reload_login
@@ -30,6 +31,8 @@ from .stored_tokens import decrypt_tokens, get_access_token, set_tokens
 logger = logging.getLogger(__name__)
 # Cognito did not use the refresh token: it authenticates the client first (RFC 6749 6).
 _NOT_USED = ("client_refused", "client_secret_unavailable")
+# What a refused refresh reports of the user, by its error code.
+_ACCOUNT_STATUS = {"user_disabled_in_cognito": record_disabled, "user_not_found_in_cognito": record_gone}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,8 @@ def _end_rejected_login(login: CognitoLogin, cause: SignInError | TokenError, to
     """
     if cause.code == "refresh_token_reused" and not is_response_lost(login):
         return _end_reused_sign_in(login)
+    if (record := _ACCOUNT_STATUS.get(cause.code)) is not None:
+        record(login.cognito_user)
     error = SignInError(f"the login was not refreshed: {cause.code}", code="login_ended")
     error.__cause__ = cause
     if cause.code == "refresh_token_reused":

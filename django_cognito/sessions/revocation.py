@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from uuid import UUID
 
 from ..core import AccessToken
 from ..core.clock import unix_time
@@ -22,14 +23,16 @@ _GLOBAL_SIGN_OUT_SCOPE = "aws.cognito.signin.user.admin"
 class RevocableLogin:
     """The tokens of a login, and the endpoints of its app client. All requests share the deadline of the sign-out.
 
-    `refresh_token` is None if there is none, or if only another app client can revoke it.
+    `refresh_token` is None if there is none, or if only another app client can revoke it (`is_of_other_client`).
     """
 
+    login_id: UUID
     endpoints: TokenEndpoints
     token: AccessToken
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
     device_key: str = field(default="", repr=False)
+    is_of_other_client: bool = False
 
     @property
     def account(self) -> tuple[str, str]:
@@ -44,11 +47,13 @@ class RevocableLogin:
 
 def revoke_logins(
     logins: Sequence[RevocableLogin], *, everywhere: bool = False, now: Callable[[], float] = unix_time
-) -> None:
+) -> list[RevocableLogin]:
     """Revoke the refresh tokens of `logins`; with `everywhere` all refresh tokens of their accounts.
 
     Every step is tried, also after a failed one. After GlobalSignOut, the single tokens need no revocation; if it
     fails, they are revoked one by one. Failures are logged.
+
+    Return the logins whose refresh tokens were not revoked, with the token that Cognito issued last.
     """
     remaining = list(logins)
     if everywhere:
@@ -57,15 +62,18 @@ def revoke_logins(
             remaining = [login for login in remaining if login.account != account]
             remaining += _sign_out_globally(of_account, now())
     failures: Counter[str] = Counter()
+    failed = [login for login in remaining if login.is_of_other_client]
     for login in remaining:
         try:
             if login.refresh_token is not None:
                 login.endpoints.revoke(login.refresh_token)
         except CognitoError as error:
             failures[error.code] += 1
+            failed.append(login)
     if failures:
         counts = ", ".join(f"{code} ({count})" for code, count in failures.items())
         _log.warning("Signed out of this site, but the refresh token was not revoked: %s", counts)
+    return failed
 
 
 def _sign_out_globally(logins: list[RevocableLogin], now: float) -> list[RevocableLogin]:

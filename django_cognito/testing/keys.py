@@ -13,6 +13,7 @@ from django.dispatch import receiver
 
 from ..conf.loading import get_pool_registry
 from ..factories import discard_instances, get_verifier
+from ..users.revocation_list import start_new_namespace
 
 KID = "django-cognito-testing"
 
@@ -36,9 +37,12 @@ _open = 0  # the number of `trusted_keys` contexts that are open, one inside ano
 def trusted_keys() -> Iterator[None]:
     """Accept tokens of `make_token` inside the context: the keys of the pool are replaced and none are fetched.
 
-    The settings may change inside it. Contexts can be nested; the outermost one restores the keys.
+    The settings may change inside it. Contexts can be nested; the outermost one restores the keys. What an earlier test
+    has revoked is accepted again: the cache is not emptied between tests.
     """
     global _open
+    if not _open:
+        start_new_namespace()
     _trust()
     _open += 1
     try:

@@ -1,17 +1,20 @@
 """Sign a user in at a Django test client, as the callback does after the hosted UI."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.test import Client
 
-from ..conf.loading import get_settings
+from ..conf.loading import get_pool_registry, get_settings
 from ..core import AccessToken
 from ..core.hosted_ui import TokenSet
-from ..sessions import store
+from ..core.tokens.token import read_unverified
+from ..models import CognitoUser
+from ..sessions.sign_in import start_login
 from ..users.authentication import get_or_create_user, verify
 from .tokens import make_token
 
@@ -35,8 +38,10 @@ def sign_in(
     Needs `trusted_keys` (the fixture `cognito_keys`) and the database. `claims` are the ID token's, and `alias` is
     the pool's, as for `make_token`; with PROFILE_SOURCE "userinfo", `claims` are also those of userInfo. `scope` is the
     access token's; by default the setting SCOPES. The tokens expire in an hour. No request is sent to Cognito; with a
-    `refresh_token`, later refreshes and the sign-out send requests.
+    `refresh_token`, later refreshes and the sign-out send requests. Each call is a sign-in of its own, with its own
+    `origin_jti`, and later than the user's last sign-out everywhere.
     """
+    claims = {**_new_sign_in(username, alias, claims), **claims}
     common = {name: claims[name] for name in _IN_BOTH if name in claims}
     scopes: dict[str, Any] = {} if scope is None else {"scope": scope}
     access_token = make_token(username=username, groups=groups, alias=alias, **common, **scopes)
@@ -47,7 +52,18 @@ def sign_in(
     user, _ = get_or_create_user(token, profile, user_info)
     request = HttpRequest()
     request.user, request.session = AnonymousUser(), client.session
-    store.start_login(request, user, token, TokenSet(access_token, id_token, refresh_token, 3_600))
+    start_login(request, user, token, TokenSet(access_token, id_token, refresh_token, 3_600))
     request.session.save()
     client.cookies[settings.SESSION_COOKIE_NAME] = str(request.session.session_key)
     return user
+
+
+def _new_sign_in(username: str, alias: str, claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an `origin_jti`, and the `auth_time` if the user signed out everywhere in this second. One query."""
+    values: dict[str, Any] = {"origin_jti": str(uuid4())}
+    unverified = read_unverified(make_token(username=username, alias=alias, **claims))
+    pool = get_pool_registry().by_alias[alias] if alias else get_settings()
+    link = CognitoUser.objects.filter(user_pool_id=pool.user_pool_id, sub=unverified["sub"]).first()
+    if link is not None and link.not_before is not None and unverified["auth_time"] <= link.not_before.timestamp():
+        values["auth_time"] = int(link.not_before.timestamp()) + 1
+    return values

@@ -122,7 +122,7 @@ def get_or_create_user(
 
     `profile` is the ID token that was issued with `token`; `user_info` is the userInfo response for the same user.
 
-    Raises TokenError if the user is not accepted, after it sent `token_rejected`.
+    Raises TokenError if the user is not accepted or the token was revoked, after it sent `token_rejected`.
     """
     try:
         return get_token_user(token, profile, user_info), token

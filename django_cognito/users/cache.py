@@ -28,6 +28,7 @@ from ..models import CognitoUser
 from .lookup import LinkSnapshot, get_read_alias
 from .machine import MachineUser
 from .provisioning import Token, read_user
+from .revocation import check_token, is_accepted
 from .save_protection import create_user_copier
 
 _UserToken = AccessToken | IdToken
@@ -118,8 +119,9 @@ def get_token_user(token: Token, profile: IdToken | None = None, user_info: Mapp
 
     One query if the token contains no changes; none if its user is cached. `profile` is the ID token that was issued
     with it, `user_info` the userInfo response for the same user: with them the database is always read.
-    Raises TokenError as `provisioning.read_user` does.
+    Raises TokenError as `provisioning.read_user` does, and errors as `revocation.check_token` does.
     """
+    check_token(token)
     if isinstance(token, ClientToken):
         return MachineUser(token)
     pools = get_pool_registry()
@@ -136,7 +138,7 @@ def get_cached_user(token: Token, profile: IdToken | None = None) -> Any | None:
     if isinstance(token, ClientToken):
         return MachineUser(token)
     cache = _get_cache(get_pool_registry()) if profile is None else None
-    return None if cache is None else cache.get_user(token)
+    return cache.get_user(token) if cache is not None and is_accepted(token) else None
 
 
 def _get_cache(pools: PoolRegistry) -> UserCache | None:

@@ -13,7 +13,7 @@ from django.db import router
 from ..db.compiled_query import CompiledQuery, Part
 from ..models import DIGEST_FIELDS, CognitoUser
 
-_LINK_FIELDS = ("id", "groups", "as_of", *DIGEST_FIELDS)
+_LINK_FIELDS = ("id", "groups", "as_of", *DIGEST_FIELDS, "enabled", "gone_at", "not_before")
 _POOL, _SUB = "the pool", "the sub"  # placeholders for the values while the SQL is compiled
 _LINK, _USER = range(2)  # the parts of a row
 
@@ -24,7 +24,18 @@ class LinkSnapshot:
     `new_user()` returns another instance of the user from the same row, which shares no value with the first.
     """
 
-    __slots__ = ("as_of", "groups", "new_user", "pk", "user", "using", *DIGEST_FIELDS)
+    __slots__ = (
+        "as_of",
+        "enabled",
+        "gone_at",
+        "groups",
+        "new_user",
+        "not_before",
+        "pk",
+        "user",
+        "using",
+        *DIGEST_FIELDS,
+    )
 
     pk: int
     groups: list[str]
@@ -33,11 +44,15 @@ class LinkSnapshot:
     id_digest: str
     user_info_digest: str
     directory_digest: str
+    enabled: bool
+    gone_at: datetime | None
+    not_before: datetime | None
     user: Any
 
     def __init__(self, query: CompiledQuery, row: Sequence[Any]) -> None:
         self.using = query.using
-        self.pk, self.groups, self.as_of, *digests = query.read_values(row, _LINK)
+        values = query.read_values(row, _LINK)
+        self.pk, self.groups, self.as_of, *digests, self.enabled, self.gone_at, self.not_before = values
         self.access_digest, self.id_digest, self.user_info_digest, self.directory_digest = digests
         self.new_user = partial(query.create_instance, row, _USER)
         self.user = self.new_user()

@@ -24,11 +24,13 @@ from ..core import AccessToken, ClientToken, IdToken
 from ..core.errors import SignInError, TokenError
 from ..db.transactions import retry_conflicts, write_transaction
 from ..models import DIGEST_FIELDS, CognitoUser
+from .account_status import record_enabled
 from .adapter import find_account
 from .claim_sources import IdentityClaims, claims_from_tokens
 from .link_writes import Link, get_changes, insert_link, links_for_write, update_link
 from .lookup import LinkSnapshot, fetch_link, get_read_alias
 from .request_writes import note_write
+from .revocation import check_link, is_disabled
 from .save_protection import protect_unread_changes
 
 Token = AccessToken | IdToken | ClientToken
@@ -44,10 +46,18 @@ def read_user(
     """Return the link of a verified token and the rights of its user, which are also set on the user.
 
     The user is created or updated. One query if the token contains no changes.
-    Raises TokenError: code "user_unknown" if CREATE_USERS is off, "user_inactive" for a disabled account.
+    Raises TokenError: code "user_unknown" if CREATE_USERS is off, "user_inactive" for a disabled account,
+    "user_disabled_in_cognito" or "token_revoked" if the link row rejects the token. Nothing is written then.
     """
     identity = claims_from_tokens(token, profile, settings, user_info)
-    link = get_or_create_link(identity, settings)
+    link: Link | None = _fetch_link(identity)
+    if link is not None:
+        check_link(link, token)
+        if is_disabled(link):  # the user has signed in at Cognito since
+            record_enabled(identity.user_pool_id, identity.sub)
+            link = _fetch_link_for_write(identity)
+    link = _apply_with_retry(link, identity, settings)
+    check_link(link, token)  # the row may have changed
     if link.groups and is_expired(link.as_of, settings):  # no token confirmed the groups for too long, this one neither
         expire_remembered_groups(link.user, settings)
         link = _apply_with_retry(_fetch_link_for_write(identity), identity, settings)

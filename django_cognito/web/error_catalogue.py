@@ -116,7 +116,15 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "nonce_mismatch": REJECTED_TOKEN,
     "at_hash_mismatch": ErrorEntry((401,), _("The access token and the ID token were not issued together.")),
     "token_mismatch": ErrorEntry((401,), _("The access token and the ID token are not of the same sign-in.")),
-    "token_revoked": REJECTED_TOKEN,
+    "token_revoked": ErrorEntry((401,), _("You have signed out. Sign in again.")),
+    "user_disabled_in_cognito": ErrorEntry(
+        (401,),
+        _("This account is disabled."),
+        _("This account is disabled."),
+        _("Contact the site administrator."),
+        "the user is disabled or deleted in the user pool; enable the user there, and the next sign-in is accepted",
+        RetryMode.SWITCH_ACCOUNT,
+    ),
     "account_not_linkable": ErrorEntry(
         (401,),
         _("The account for this user cannot be used."),
@@ -265,8 +273,8 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         (400,),
         heading=_("You have to sign in again for this."),
         remedy=_("Start again, and enter your password."),
-        hint="auth_time is older than max_age or LINKING_MAX_AGE_SECONDS allows; a session with a local password has"
-        " none, and the classic hosted UI ignores max_age and prompt",
+        hint="auth_time is older than max_age or LINKING_MAX_AGE_SECONDS allows, or than the user's last sign-out"
+        " everywhere; a session with a local password has none, and the classic hosted UI ignores max_age and prompt",
         retry_mode=RetryMode.REAUTHENTICATE,
     ),
     "mfa_missing": ErrorEntry(
@@ -302,7 +310,6 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         retry_mode=RetryMode.NONE,
     ),
     # sessions
-    "user_disabled_in_cognito": ErrorEntry(),
     "user_not_found_in_cognito": ErrorEntry(),
     "login_ended": ENDED_LOGIN,
     "login_unreadable": ENDED_LOGIN,
@@ -311,6 +318,13 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "sign_out_refused": ErrorEntry(),
     "too_many_requests": UNAVAILABLE,
     "refresh_in_progress": UNAVAILABLE,
+    "revocation_unavailable": ErrorEntry(
+        (503,),
+        _("This service is temporarily unavailable. Try again in a moment."),
+        _("This service is temporarily unavailable."),
+        _TRY_LATER,
+        "the cache CACHE does not respond, and WITHOUT_CACHE is 'reject'",
+    ),
     # AWS
     "directory_refused": ErrorEntry(),
     "not_signed_in": ErrorEntry((403,), _("AWS credentials require a signed-in user.")),

@@ -10,6 +10,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.contrib import auth
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest
 
 from ..authorization.rights import NO_RIGHTS, Rights, get_rights, set_rights
@@ -18,7 +19,7 @@ from ..conf.loading import get_pool_registry
 from ..core import ClientToken, IdToken, UserPool
 from ..core.errors import CognitoUnavailableError, SignInError
 from ..models import CognitoLogin
-from ..sessions import refresh, store
+from ..sessions import refresh, sign_out, store
 from ..sessions.outage import get_user_in_outage, resolve_view
 from ..sessions.session_user import aload_user, load_user, reload_user
 from ..sessions.stored_tokens import decrypt_tokens, get_access_token, read_verified_id_token
@@ -182,8 +183,7 @@ class RequestCognito:
             raise self._failure
         was_loaded = is_user_loaded(self._request)
         try:
-            before = store.load_login(session)
-            self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(before.pk)
+            before = self._load_login(session)
             if not is_pool_accepted(self._request, before.cognito_user.user_pool_id):
                 return AnonymousUser()  # the session stays unchanged
             try:
@@ -206,8 +206,7 @@ class RequestCognito:
             raise self._failure
         was_loaded = is_user_loaded(self._request)
         try:
-            before = await sync_to_async(store.load_login)(session)
-            self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(before.pk)
+            before = await sync_to_async(self._load_login)(session)
             if not await ais_pool_accepted(self._request, before.cognito_user.user_pool_id):
                 return AnonymousUser()
             try:
@@ -222,6 +221,17 @@ class RequestCognito:
         except SignInError as error:
             await session.aflush()
             return self._end(error)
+
+    def _load_login(self, session: SessionBase) -> CognitoLogin:
+        """Return the session's login. Raises SignInError if it has ended or was revoked; CognitoUnavailableError."""
+        login = store.load_login(session)
+        self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(login.pk)
+        try:
+            sign_out.require_accepted(login)
+        except CognitoUnavailableError as failure:
+            self._failure = failure
+            raise
+        return login
 
     def _accept(self, user: Any, login: CognitoLogin, *, is_changed: bool = False) -> Any:
         """Return `user`, with the rights of `login` if the user owns it. Another middleware may have set another user.

@@ -33,7 +33,11 @@ def no_cookie_redirect(request: HttpRequest, next_url: str) -> str | None:
     return f"{next_url}{'&' if '?' in next_url else '?'}{urlencode([_IN_VAIN])}"
 
 
+def is_silent(authorize_params: Mapping[str, str]) -> bool:
+    """Return whether a sign-in with these parameters has no user interaction."""
+    return authorize_params.get("prompt") == "none"
+
+
 def is_login_required_error(authorize_params: Mapping[str, str], error: CognitoError) -> bool:
     """Return whether a silent sign-in failed because the user has no session at Cognito. That is expected."""
-    is_silent = authorize_params.get("prompt") == "none"
-    return is_silent and isinstance(error, SignInError) and error.oauth_error in LOGIN_REQUIRED_ERRORS
+    return is_silent(authorize_params) and isinstance(error, SignInError) and error.oauth_error in LOGIN_REQUIRED_ERRORS

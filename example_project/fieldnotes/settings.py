@@ -90,6 +90,13 @@ POSTGRESQL = {
     },
 }
 DATABASES = {"default": POSTGRESQL if POSTGRESQL["NAME"] else SQLITE}
+# All processes of a deployed site share it: it has the sign-ins whose tokens were revoked.
+REDIS = {
+    "BACKEND": "django.core.cache.backends.redis.RedisCache",
+    "LOCATION": os.environ.get("FIELDNOTES_REDIS", ""),
+    "OPTIONS": {"socket_connect_timeout": 0.2, "socket_timeout": 0.2},
+}
+CACHES = {"default": REDIS if REDIS["LOCATION"] else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Authentication and permissions

@@ -20,7 +20,7 @@ from django_cognito.aws.client_cache import clear_cache
 from django_cognito.core import AccessToken
 from django_cognito.core.hosted_ui import TokenSet
 from django_cognito.models import CognitoUser
-from django_cognito.sessions import store
+from django_cognito.sessions.sign_in import start_login
 from django_cognito.users.authentication import authenticate
 from tests.support.callers import with_id_token
 from tests.support.sizes import choose_size
@@ -110,7 +110,7 @@ def send_with_session(access_token: str, id_token: str, query: Mapping[str, str]
     assert isinstance(token, AccessToken)
     request: Any = HttpRequest()
     request.user, request.session = AnonymousUser(), client.session
-    store.start_login(request, user, token, TokenSet(access_token, id_token, None, 3_600))
+    start_login(request, user, token, TokenSet(access_token, id_token, None, 3_600))
     request.session.save()
     client.cookies["sessionid"] = request.session.session_key
     return client.get("/access/", query)

@@ -13,6 +13,7 @@ from local_cognito_support.user_pools import Clock
 from playwright.sync_api import Page, expect
 
 from django_cognito.models import CognitoUser
+from django_cognito.users.account_status import record_disabled
 from tests.support.local_cognito import settings_for
 from tests.support.page_object import authorize_as, expect_greeting, sign_in
 
@@ -146,6 +147,18 @@ def _user_inactive(scenario: Scenario) -> None:
     scenario.sign_in()
 
 
+def _user_disabled_in_cognito(scenario: Scenario) -> None:
+    alice = get_user_model().objects.create(username="alice")
+    record_disabled(_link(alice, sub_of(scenario.cognito, POOL_ID, "alice"), "alice"))
+    scenario.sign_in()
+
+
+def _revocation_unavailable(scenario: Scenario) -> None:
+    scenario.settings.CACHES = {"default": {"BACKEND": "tests.faults.bad_caches.Down"}}
+    scenario.set(WITHOUT_CACHE="reject")
+    scenario.sign_in()
+
+
 def _user_unknown(scenario: Scenario) -> None:
     scenario.set(CREATE_USERS=False)
     scenario.sign_in()
@@ -227,6 +240,8 @@ SCENARIOS: dict[str, tuple[int, Callable[[Scenario], None]]] = {
     "invalid_client": (400, _invalid_client),
     "backend_missing": (400, _backend_missing),
     "user_inactive": (403, _user_inactive),
+    "user_disabled_in_cognito": (403, _user_disabled_in_cognito),
+    "revocation_unavailable": (503, _revocation_unavailable),
     "user_unknown": (403, _user_unknown),
     "tenant_unknown": (400, _tenant_unknown),
     "invalid_parameter": (400, _invalid_parameter),

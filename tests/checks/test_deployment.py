@@ -48,3 +48,31 @@ def test_insecure_hosts_are_a_warning_on_deployment(settings: Any, debug: bool) 
 def test_empty_insecure_hosts_are_accepted(settings: Any) -> None:
     change_cognito(settings, INSECURE_HOSTS=[])
     assert find_messages("W126", deploy=True) == []
+
+
+CACHES = "django.core.cache.backends"
+
+
+@pytest.mark.mistake("CACHE of one process (LocMemCache) in a deployed site", by="check")
+@pytest.mark.parametrize(
+    ("backend", "reason"),
+    [
+        (f"{CACHES}.locmem.LocMemCache", "belongs to one process"),
+        (f"{CACHES}.dummy.DummyCache", "stores nothing"),
+        (f"{CACHES}.filebased.FileBasedCache", "belongs to one host"),
+    ],
+)
+def test_cache_of_one_process_is_a_warning_on_deployment(settings: Any, backend: str, reason: str) -> None:
+    settings.CACHES = {**settings.CACHES, "revocations": {"BACKEND": backend}}
+    change_cognito(settings, CACHE="revocations")
+    assert find_messages("W140") == []
+    (message,) = find_messages("W140", deploy=True)
+    assert reason in message.msg
+    assert "'revocations'" in message.msg
+
+
+@pytest.mark.parametrize("backend", [f"{CACHES}.redis.RedisCache", f"{CACHES}.db.DatabaseCache", "mysite.Cache"])
+def test_shared_cache_is_accepted_on_deployment(settings: Any, backend: str) -> None:
+    settings.CACHES = {**settings.CACHES, "revocations": {"BACKEND": backend, "LOCATION": "x"}}
+    change_cognito(settings, CACHE="revocations")
+    assert find_messages("W140", deploy=True) == []

@@ -122,3 +122,11 @@ def test_rest_framework_warning_has_both_lines(settings: Any) -> None:
     assert f"[{COGNITO_AUTHENTICATION!r}, 'rest_framework.authentication.SessionAuthentication']" in text_of(message)
     assert "`authentication_classes` of their own" in message.msg
     assert not message.is_serious()
+
+
+def test_missing_cache_alias_is_an_error_with_the_aliases(settings: Any) -> None:
+    change_cognito(settings, CACHE="revocations")
+    (message,) = find_messages("E030")
+    assert "'revocations'" in message.msg
+    assert "Use one of 'default'" in text_of(message)
+    assert message.is_serious()

@@ -73,6 +73,9 @@ VALIDATORS: dict[str, Validator | str] = {
     "ADMIN_LOCAL_PASSWORD": BOOLEAN,
     "POOL_RESOLVER": "a function that takes a request and returns an alias of POOLS, or its dotted path",
     "TOKENS_OF_OTHER_POOLS": "'reject' or 'allow'",
+    "CACHE": TEXT,
+    "WITHOUT_CACHE": "'allow' or 'reject'",
+    "MIRROR_ENABLED": BOOLEAN,
     "REDIRECT_HOSTS": HOST_LIST,
     "INSECURE_HOSTS": "a list of host names such as 'cognito', without scheme, port or path",
     "POOLS": "a non-empty dict from aliases to the settings of each",
@@ -92,6 +95,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "REFRESH_MARGIN_SECONDS": (0, 3_600),
     "REFRESH_GRACE_SECONDS": (0, 60),
     "SESSION_GRACE_SECONDS": (0, 604_800),
+    "REVOCATION_SECONDS": (0.1, 300),
 }
 OR_NONE = ("LINKING_MAX_AGE_SECONDS", "REMEMBERED_GROUPS_SECONDS")
 UNITS = {"TOKEN_MAX_BYTES": "bytes", "TOKEN_CACHE_SIZE": "tokens"}
@@ -129,7 +133,7 @@ def test_unknown_key_problem_suggests_the_nearest_key(key, nearest) -> None:
     assert repr(key) in problem.message
 
 
-@pytest.mark.parametrize("key", ["ALIAS", "USER_POOL", "REVOCATION_SECONDS", 5, None, ("a",), ""])
+@pytest.mark.parametrize("key", ["ALIAS", "USER_POOL", "BLOCK_SECONDS", 5, None, ("a",), ""])
 def test_key_that_does_not_exist_is_a_problem(key) -> None:
     assert _ids({**REQUIRED, key: "x"}) == ["E002"]
 
@@ -203,7 +207,12 @@ def test_number_setting_has_a_least_and_a_greatest_value(key: str, value_range: 
 
 
 @pytest.mark.parametrize(
-    ("key", "values"), [("TOKENS_OF_OTHER_POOLS", ("reject", "allow")), ("PROFILE_SOURCE", ("id_token", "userinfo"))]
+    ("key", "values"),
+    [
+        ("TOKENS_OF_OTHER_POOLS", ("reject", "allow")),
+        ("WITHOUT_CACHE", ("reject", "allow")),
+        ("PROFILE_SOURCE", ("id_token", "userinfo")),
+    ],
 )
 def test_choice_setting_accepts_its_choices_only(key: str, values: tuple[str, ...]) -> None:
     is_valid = DECLARATIONS[key].validator.is_valid

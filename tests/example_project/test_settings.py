@@ -14,6 +14,7 @@ PRODUCTION = {
     "COGNITO_USER_POOL_ID": "eu-west-1_AbCdEfGhI",
     "COGNITO_CLIENT_ID": "1example23456789",
     "COGNITO_DOMAIN": "login.example.com",
+    "FIELDNOTES_REDIS": "redis://127.0.0.1:6379/1",
 }
 
 

@@ -21,7 +21,9 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer
 from django_cognito import signals
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, SignInError
 from django_cognito.login.failures import describe_failure
+from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token, sign_in
+from django_cognito.users.account_status import record_disabled
 from django_cognito.web.error_catalogue import CATALOGUE, FAILED_SIGN_IN, UNAVAILABLE
 from tests.support.failure_pages import PAGES, table
 from tests.support.scenarios.login import finish_sign_in, refusal, start_sign_in, token_response, unchanged, username_at
@@ -91,6 +93,21 @@ class FailureScenario:
         get_user_model().objects.filter(username="alice").update(is_active=False)
         return self.run_sign_in()
 
+    def user_disabled_in_cognito(self) -> Any:
+        sign_in(Client(), "alice")
+        record_disabled(CognitoUser.objects.get(username="alice"))
+        return self.run_sign_in()
+
+    def revocation_unavailable(self) -> Any:
+        caches = self.settings.CACHES
+        self.settings.CACHES = {"default": {"BACKEND": "tests.faults.bad_caches.Down"}}
+        self.set(WITHOUT_CACHE="reject")
+        try:
+            return self.run_sign_in()
+        finally:
+            self.settings.CACHES = caches
+            self.set(WITHOUT_CACHE="allow")
+
     def backend_missing(self) -> Any:
         params = start_sign_in(self.client)
         self.settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
@@ -122,6 +139,8 @@ CAUSES: dict[str, Any] = {
     "invalid_client": lambda scenario: scenario.run_sign_in(refusal("invalid_client", 401)),
     "backend_missing": FailureScenario.backend_missing,
     "user_inactive": FailureScenario.user_inactive,
+    "user_disabled_in_cognito": FailureScenario.user_disabled_in_cognito,
+    "revocation_unavailable": FailureScenario.revocation_unavailable,
     "user_unknown": FailureScenario.user_unknown,
     "tenant_unknown": FailureScenario.tenant_unknown,
 }

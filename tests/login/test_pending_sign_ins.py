@@ -329,7 +329,7 @@ def test_response_to_an_invalidated_state_deletes_its_cookie(client: Client, cha
 
 
 @pytest.mark.defends("RP-08")
-@pytest.mark.parametrize("place", ["get_or_create_user", "verify", "store.start_login"])
+@pytest.mark.parametrize("place", ["get_or_create_user", "verify", "start_login"])
 @pytest.mark.parametrize("is_async", [False, True])
 def test_server_error_deletes_the_cookie_too(
     token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch, place: str, is_async: bool
@@ -729,7 +729,7 @@ def test_secret_is_removed_from_request_cookies_after_it_was_read(
     def record_cookies(request: HttpRequest, *_: Any) -> None:
         recorded_cookies.append(dict(request.COOKIES))
 
-    monkeypatch.setattr("django_cognito.login.flow.store.start_login", record_cookies)
+    monkeypatch.setattr("django_cognito.login.flow.start_login", record_cookies)
     token_endpoint.script(token_response(nonce=params["nonce"]))
     finish_sign_in(client, params)
     assert [secret_cookie(params["state"]) in cookies for cookies in recorded_cookies] == [False]

@@ -52,8 +52,8 @@ def set_pools(settings: Any, **pools: dict[str, Any]) -> None:
 
 
 def has_ended(client: Client) -> bool:
-    """Return whether the login was deleted from session and database, and the bystander's was not."""
-    usernames = list(CognitoLogin.objects.values_list("cognito_user__username", flat=True))
+    """Return whether the login has ended in session and database, and the bystander's has not."""
+    usernames = list(CognitoLogin.objects.active().values_list("cognito_user__username", flat=True))
     return usernames == ["bystander"] and store.SESSION_KEY not in client.session
 
 
@@ -130,10 +130,10 @@ def test_sign_out_after_pool_removal_uses_the_pool_of_the_host(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     set_pools(settings, **remaining_pools(two_pools))
-    with caplog.at_level(logging.WARNING, "django_cognito.sessions.store"):
+    with caplog.at_level(logging.WARNING, "django_cognito.sessions.sign_out"):
         answer = client.post("/auth/logout/")
     assert answer["Location"].startswith(f"{two_pools.acme.url}/logout?")  # from POOL_RESOLVER: its own pool is unknown
-    assert [record.getMessage() for record in caplog.records if record.name == "django_cognito.sessions.store"] == [
+    assert [record.getMessage() for record in caplog.records if record.name == "django_cognito.sessions.sign_out"] == [
         "Signed out of this site, but the refresh token was not revoked: login_ended"
     ]
     assert has_ended(client)
@@ -146,7 +146,10 @@ def test_user_of_a_removed_pool_can_sign_in_again(
     set_pools(settings, acme=two_pools.settings_of("acme"))
     two_pools.sign_in(client, "acme", "bob")
     assert username_at(client) == "bob"
-    assert sorted(CognitoLogin.objects.values_list("cognito_user__username", flat=True)) == ["bob", "bystander"]
+    assert sorted(CognitoLogin.objects.active().values_list("cognito_user__username", flat=True)) == [
+        "bob",
+        "bystander",
+    ]
     assert [request.path for request in two_pools.acme.requests] == ["/oauth2/token"]
     assert two_pools.zen.count == 0
 

@@ -30,7 +30,8 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.core.hosted_ui import TokenSet
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.sessions import refresh, refresh_lease, store
+from django_cognito.sessions import refresh, refresh_lease, sign_out, store
+from django_cognito.sessions import sign_in as sessions_sign_in
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users.authentication import authenticate, verify
 from tests.support.scenarios.login import (
@@ -206,7 +207,7 @@ def start_login(client: Client, access_token: str, id_token: str) -> Any:
     user, token = authenticate(access_token, token_use="access", id_token=id_token)
     request: Any = HttpRequest()
     request.user, request.session = AnonymousUser(), client.session
-    store.start_login(request, user, token, TokenSet(access_token, id_token, None, 3_600))  # type: ignore[arg-type]
+    sessions_sign_in.start_login(request, user, token, TokenSet(access_token, id_token, None, 3_600))  # type: ignore[arg-type]
     return user
 
 
@@ -455,7 +456,7 @@ def test_account_unlinked_during_the_sign_in_changes_nothing(client: Client, tok
     raw, id_token = make_token(username="bob"), make_token(token_use="id", username="bob")
     token = verify(raw, token_use="access", id_token=id_token)[0]
     with raises_sign_in_error("link_interrupted"):
-        store.start_login(request, user, token, TokenSet(raw, id_token, None, 3_600))
+        sessions_sign_in.start_login(request, user, token, TokenSet(raw, id_token, None, 3_600))
     assert not is_deleted(other_login)
 
 
@@ -479,10 +480,10 @@ def test_account_unlinked_while_its_login_is_stored_raises_no_error(
             unlink_futures[0].result(0.2)  # unlink waits for the lock
         return encrypt_tokens(*args)
 
-    monkeypatch.setattr(store, "encrypt_tokens", encrypt_while_unlinking)
+    monkeypatch.setattr(sessions_sign_in, "encrypt_tokens", encrypt_while_unlinking)
     request = HttpRequest()
     request.user, request.session = user, Client().session
-    store.start_login(request, user, token, TokenSet(raw, id_token, None, 3_600))
+    sessions_sign_in.start_login(request, user, token, TokenSet(raw, id_token, None, 3_600))
     unlink_futures[0].result(20)
     assert not CognitoLogin.objects.exists()
 
@@ -713,7 +714,7 @@ def test_sign_out_during_a_refresh_revokes_the_new_refresh_token(
 def test_ended_login_is_revoked_and_deleted(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(client, refresh_token="the-first-one")
     session = client.session
-    store.end_login(session)
+    sign_out.end_login(session)
     assert store.SESSION_KEY not in session
     assert CognitoLogin.objects.count() == 0
     (request,) = token_endpoint.requests
@@ -721,22 +722,22 @@ def test_ended_login_is_revoked_and_deleted(client: Client, token_endpoint: Scri
 
 
 @pytest.mark.parametrize("answer", [Answer(500), refusal("invalid_client"), refusal("unsupported_token_type")])
-def test_login_is_deleted_if_it_cannot_be_revoked(
+def test_login_that_cannot_be_revoked_stays_for_the_next_attempt(
     client: Client, token_endpoint: ScriptedServer, answer: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:
     sign_in(client, refresh_token="the-first-one")
     token_endpoint.script(answer)
     with caplog.at_level(logging.DEBUG):
-        store.end_login(client.session)
-    assert CognitoLogin.objects.count() == 0
+        sign_out.end_login(client.session)
+    assert (CognitoLogin.objects.active().count(), CognitoLogin.objects.count()) == (0, 1)
     assert "was not revoked" in caplog.text
     assert "the-first-one" not in caplog.text
 
 
 def test_end_login_without_a_refresh_token_sends_no_request(client: Client, token_endpoint: ScriptedServer) -> None:
-    store.end_login(client.session)
+    sign_out.end_login(client.session)
     sign_in(client)
-    store.end_login(client.session)
+    sign_out.end_login(client.session)
     assert CognitoLogin.objects.count() == 0
     assert token_endpoint.count == 0
 
@@ -744,16 +745,16 @@ def test_end_login_without_a_refresh_token_sends_no_request(client: Client, toke
 def test_end_login_of_a_deleted_login_does_nothing(client: Client, token_endpoint: ScriptedServer) -> None:
     create_login(client)
     session = client.session
-    store.end_login(client.session)
-    store.end_login(session)
+    sign_out.end_login(client.session)
+    sign_out.end_login(session)
     assert token_endpoint.count == 1
 
 
-def test_login_with_undecryptable_tokens_is_deleted(client: Client, token_endpoint: ScriptedServer) -> None:
+def test_login_with_undecryptable_tokens_ends(client: Client, token_endpoint: ScriptedServer) -> None:
     alice, bob = create_login(Client(), "alice"), create_login(client, "bob")
     CognitoLogin.objects.filter(pk=bob.pk).update(tokens=alice.tokens)
-    store.end_login(client.session)
-    assert is_deleted(bob)
+    sign_out.end_login(client.session)
+    assert reload_login(bob).ended_at is not None
     assert token_endpoint.count == 0
 
 

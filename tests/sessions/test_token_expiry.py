@@ -13,7 +13,7 @@ from local_cognito_support.scripted_server import ScriptedServer
 from django_cognito.core import AccessToken
 from django_cognito.core.hosted_ui import TokenSet
 from django_cognito.models import CognitoLogin
-from django_cognito.sessions import store
+from django_cognito.sessions.sign_in import start_login
 from django_cognito.testing import make_token
 from django_cognito.users.authentication import authenticate
 from tests.support.scenarios.login import create_login, token_response, username_at
@@ -49,7 +49,7 @@ def test_new_login_expires_with_the_first_of_its_tokens(
     assert isinstance(token, AccessToken)
     request: Any = HttpRequest()
     request.user, request.session = AnonymousUser(), client.session
-    login = store.start_login(request, user, token, TokenSet(access_token, id_token, None, 3_600))
+    login = start_login(request, user, token, TokenSet(access_token, id_token, None, 3_600))
     assert get_expires_at(login) == datetime.fromtimestamp(now + SOON, UTC)
 
 

@@ -42,6 +42,8 @@ PAGES = {
     "backend_missing": Page("is misconfigured", link=None),
     "wrong_issuer": Page("sign-in failed"),
     "user_inactive": Page("is disabled", "Sign in with another account", is_password_required=True),
+    "user_disabled_in_cognito": Page("is disabled", "Sign in with another account", is_password_required=True),
+    "revocation_unavailable": Page("temporarily unavailable"),
     "user_unknown": Page("no account for you", "Sign in with another account", is_password_required=True),
     "account_not_linkable": Page(
         "cannot be used with this sign-in", "Sign in with another account", is_password_required=True

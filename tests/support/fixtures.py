@@ -15,8 +15,15 @@ from django.urls import get_script_prefix, set_script_prefix
 from local_cognito_support.scripted_server import ScriptedServer
 
 from django_cognito.users.authentication import authenticate
+from django_cognito.users.revocation_list import start_new_namespace
 
 from .scenarios.users import GROUPS, token
+
+
+@pytest.fixture(autouse=True)
+def _no_revocations() -> None:
+    """Let no test see what another one has revoked: the cache is not emptied between tests."""
+    start_new_namespace()
 
 
 @pytest.fixture

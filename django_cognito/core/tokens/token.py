@@ -88,6 +88,12 @@ class Token:
         """When the user last signed in interactively, in UTC; refreshing does not change it."""
         return _moment(self._claims["auth_time"]) if "auth_time" in self._claims else None
 
+    @property
+    def origin_jti(self) -> str:
+        """The id of the sign-in, also in tokens of its refreshes; empty if the pool does not issue it."""
+        value = self._claims.get("origin_jti")
+        return value if isinstance(value, str) else ""
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} sub={self.sub} pool={self.user_pool_id}>"
 

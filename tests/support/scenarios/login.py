@@ -7,6 +7,7 @@ from datetime import timedelta
 from threading import Event
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 from django.contrib.auth import get_user_model
 from django.test import Client
@@ -32,6 +33,8 @@ def token_response(
     `changes` replace members of the response, None removes one; `both` are claims of both tokens.
     """
     claims: dict[str, Any] = {"username": username, "alias": alias, **(both or {})}
+    if not changes.keys() & {"access_token", "id_token"}:  # all tokens of one sign-in have the same
+        claims.setdefault("origin_jti", str(uuid4()))
     answer = {
         "access_token": make_token(**claims),
         "id_token": make_token(token_use="id", nonce=nonce, **claims),

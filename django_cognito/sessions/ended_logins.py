@@ -1,0 +1,140 @@
+"""The rows of logins that have ended: written at the sign-out, kept until Cognito has confirmed it, then deleted.
+
+Must not depend on a session or send requests to Cognito.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+from uuid import UUID
+
+from django.db import DatabaseError, router
+
+from ..core.clock import utc_now
+from ..core.errors import SignInError
+from ..core.tracebacks import clear_frame_locals
+from ..db.transactions import retry_conflicts, write_transaction
+from ..models import CognitoLogin, CognitoUser, LoginQuerySet
+from ..users.revocation import get_sign_in_time, revoke_sign_ins
+from .stored_tokens import decrypt_tokens, get_access_token, set_tokens
+
+_T = TypeVar("_T")
+_logger = logging.getLogger(__name__)
+_MIN_PAUSE, _MAX_PAUSE = timedelta(minutes=1), timedelta(days=1)  # between two attempts to revoke a refresh token
+
+
+def end_rows(
+    links: Sequence[CognitoUser], login: CognitoLogin | None, *, pause: timedelta = _MIN_PAUSE
+) -> list[CognitoLogin]:
+    """Write `ended_at` to `login`, or to all logins of `links`, and return those that were active.
+
+    For all logins, `not_before` of the links is set too. The rows are locked: otherwise a refresh between the two
+    queries would issue a refresh token that no row holds. After `pause`, another request may revoke the tokens.
+    """
+    now, rows = utc_now(), get_login_rows().active()
+    rows = rows.filter(cognito_user__in=[link.pk for link in links]) if login is None else rows.filter(pk=login.pk)
+    with write_transaction():
+        if login is None:
+            _lock_links(links)
+        logins = list(rows.select_for_update().order_by("pk"))
+        rows.update(ended_at=now, retry_at=now + pause)
+        by_id = {link.pk: link for link in links}
+        for ended in logins:
+            ended.cognito_user, ended.ended_at, ended.retry_at = by_id[ended.cognito_user_id], now, now + pause
+        if login is None:
+            _set_not_before(links, logins, now)
+    return logins
+
+
+def _lock_links(links: Iterable[CognitoUser]) -> None:
+    """Lock the link rows, in the order of all writers: a callback that stores a login at this moment waits."""
+    rows = CognitoUser.objects.using(router.db_for_write(CognitoLogin)).select_for_update()
+    for pk, not_before in (
+        rows.filter(pk__in=[link.pk for link in links]).order_by("pk").values_list("pk", "not_before")
+    ):
+        for link in links:
+            if link.pk == pk:
+                link.not_before = not_before
+
+
+def _set_not_before(links: Iterable[CognitoUser], logins: Iterable[CognitoLogin], now: datetime) -> None:
+    """Set `not_before` of `links` to now; later if Cognito's clock is ahead. It never becomes earlier."""
+    for link in links:
+        moments = [
+            now,
+            *(at for item in logins if item.cognito_user_id == link.pk and (at := _read_sign_in_time(item))),
+        ]
+        link.not_before = max(*moments, link.not_before or now)
+        link.save(using=router.db_for_write(CognitoLogin), update_fields=["not_before"])
+
+
+def _read_sign_in_time(login: CognitoLogin) -> datetime | None:
+    try:
+        return get_sign_in_time(get_access_token(login))
+    except SignInError:  # the tokens cannot be decrypted
+        return None
+
+
+@clear_frame_locals
+def store_results(logins: Sequence[CognitoLogin], unconfirmed: Mapping[UUID, str | None]) -> None:
+    """Delete the rows of logins that Cognito has revoked, and keep the others for the next attempt.
+
+    Cognito may have refreshed the tokens until now: the cache is written again. A row that the cache has not stored is
+    kept too. A database error is logged.
+    """
+    confirmed = [login for login in logins if login.pk not in unconfirmed]
+    if confirmed and revoke_sign_ins(confirmed, utc_now()):
+        run_step(partial(retry_conflicts, partial(_delete_rows, confirmed)))
+    else:
+        unconfirmed = {**dict.fromkeys((login.pk for login in confirmed), None), **unconfirmed}
+    for login in logins:
+        if login.pk in unconfirmed and (login.ended_at is None or unconfirmed[login.pk] is not None):
+            run_step(partial(retry_conflicts, partial(_keep, login, unconfirmed[login.pk])))
+
+
+def _delete_rows(logins: Iterable[CognitoLogin]) -> None:
+    with write_transaction():
+        get_login_rows().filter(pk__in=[login.pk for login in logins]).delete()
+
+
+@clear_frame_locals
+def _keep(login: CognitoLogin, refresh_token: str | None) -> None:
+    """Store a login that has ended for the next attempt; insert it if its row was deleted, but not its link."""
+    login.ended_at = login.ended_at or utc_now()
+    login.retry_at = get_next_attempt(login)
+    if refresh_token is not None:
+        set_tokens(login, replace(decrypt_tokens(login), refresh_token=refresh_token))
+    changes = {"tokens": login.tokens, "ended_at": login.ended_at, "retry_at": login.retry_at}
+    links = CognitoUser.objects.using(router.db_for_write(CognitoLogin)).select_for_update()
+    with write_transaction():
+        is_linked = links.filter(pk=login.cognito_user_id).exists()
+        if is_linked and not get_login_rows().filter(pk=login.pk).update(**changes):
+            login.save(using=router.db_for_write(CognitoLogin), force_insert=True)
+
+
+def get_next_attempt(login: CognitoLogin) -> datetime:
+    """Return when the next attempt is due: the pauses double, from a minute to a day."""
+    now = utc_now()
+    return now + min(max(now - (login.ended_at or now), _MIN_PAUSE), _MAX_PAUSE)
+
+
+def get_login_rows() -> LoginQuerySet:
+    """Return all logins, in the database for writes."""
+    return CognitoLogin.objects.using(router.db_for_write(CognitoLogin))
+
+
+def get_unconfirmed_logins() -> LoginQuerySet:
+    """Return the logins that have ended and that Cognito has not confirmed, with their link rows."""
+    return get_login_rows().exclude(ended_at=None).select_related("cognito_user")
+
+
+def run_step(step: Callable[[], _T]) -> _T | None:
+    """Run one step of a sign-out and return its result. Log a database error and return None."""
+    try:
+        return step()
+    except DatabaseError as error:
+        _logger.error("A step of a sign-out failed with a database error: %s", type(error).__name__)  # noqa: TRY400
+        return None
