@@ -41,7 +41,8 @@ INSIDE = {
     "users": "fields save_protection lookup rejected_tokens revocation_list | revocation claim_values"
     " | contact_claims claim_sources field_values | request_writes machine accounts unlinking"
     " | account_status adapter | link_writes | provisioning | cache linking identity_ids | authentication",
-    "sessions": "revocation session_user | store | ended_logins refresh_lease | sign_out | sign_in refresh outage",
+    "sessions": "login_age revocation session_user client_ip user_agents | client_details store"
+    " | ended_logins refresh_lease | sign_out | ending sign_in refresh outage | age_check clean_up own_logins",
     "web": "error_catalogue error_reports login_url next_url pool_selection redirect_uri security_headers"
     " sign_in_cookies silent site_name | bearer responses | script_responses request",
     "login": "authorize_params state failures error_response local_cognito | failure_page sign_out_page flow"

@@ -299,6 +299,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     # sessions
     "login_ended": ErrorEntry(),
     "login_unreadable": ErrorEntry(),
+    "session_expired": ErrorEntry(),
     "sign_out_scope_required": ErrorEntry(),
     "sign_out_refused": ErrorEntry(),
     "too_many_requests": ErrorEntry(),

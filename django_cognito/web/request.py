@@ -21,6 +21,7 @@ from ..core.errors import CognitoUnavailableError, SignInError
 from ..models import CognitoLogin
 from ..sessions import refresh, sign_out
 from ..sessions import store as login_session
+from ..sessions.age_check import acheck_age, check_age
 from ..sessions.outage import get_user_in_outage, resolve_view
 from ..sessions.session_user import aload_user, load_user, reload_user
 from ..users.provisioning import Token, get_token_rights
@@ -156,6 +157,7 @@ class RequestCognito:
             before = self._load_login(session)
             if not is_pool_accepted(self._request, before.cognito_user.user_pool_id):
                 return AnonymousUser()  # the session stays unchanged
+            check_age(before)
             try:
                 login = refresh.ensure_fresh(before)
             except CognitoUnavailableError as failure:
@@ -181,6 +183,7 @@ class RequestCognito:
             before = await sync_to_async(self._load_login)(session)
             if not await ais_pool_accepted(self._request, before.cognito_user.user_pool_id):
                 return AnonymousUser()
+            await acheck_age(before)
             try:
                 login = await refresh.aensure_fresh(before)
             except CognitoUnavailableError as failure:
