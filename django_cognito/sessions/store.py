@@ -26,7 +26,7 @@ from ..core.errors import SignInError
 from ..core.hosted_ui import TokenSet
 from ..core.tokens.jws import decode_jws
 from ..core.tracebacks import clear_frame_locals
-from ..encryption import DecryptionError, decrypt, encrypt
+from ..encryption import DecryptionError, decrypt, encrypt, encrypt_again
 from ..models import CognitoLogin
 
 SESSION_KEY = "_cognito_login"
@@ -152,6 +152,16 @@ def get_expiry(token: AccessToken, tokens: TokenSet) -> datetime:
 def encrypt_tokens(login_id: UUID, tokens: TokenSet) -> bytes:
     """Return the tokens encrypted for the login's row. They can be decrypted only with the id of that row."""
     return encrypt(json.dumps(asdict(tokens)).encode(), associated_data=_associated_data(login_id))
+
+
+def reencrypt_tokens(login: CognitoLogin) -> bytes | None:
+    """Return the tokens of the row encrypted under the current SECRET_KEY.
+
+    None if they are, or if no key decrypts them. No I/O.
+    """
+    with suppress(DecryptionError):
+        return encrypt_again(bytes(login.tokens), associated_data=_associated_data(login.pk))
+    return None
 
 
 def _associated_data(login_id: UUID) -> bytes:
