@@ -45,6 +45,21 @@ def decrypt(ciphertext: bytes, *, associated_data: bytes, purpose: bytes = STORE
     raise DecryptionError("no key opens these bytes")
 
 
+@clear_frame_locals
+def encrypt_again(ciphertext: bytes, *, associated_data: bytes, purpose: bytes = STORED_TOKENS) -> bytes | None:
+    """Return `ciphertext` encrypted under the current SECRET_KEY; None if that key encrypted it.
+
+    Raises DecryptionError if no key opens it.
+    """
+    nonce, sealed = ciphertext[:_NONCE_BYTES], ciphertext[_NONCE_BYTES:]
+    try:
+        _cipher(settings.SECRET_KEY, purpose).decrypt(nonce, sealed, associated_data)
+    except (InvalidTag, ValueError):
+        plaintext = decrypt(ciphertext, associated_data=associated_data, purpose=purpose)
+        return encrypt(plaintext, associated_data=associated_data, purpose=purpose)
+    return None
+
+
 @lru_cache(maxsize=16)
 def _cipher(secret_key: str | bytes, purpose: bytes) -> AESGCM:
     material = secret_key.encode() if isinstance(secret_key, str) else secret_key

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from .account import logins
 from .login import views
 
 app_name = "cognito"
@@ -16,4 +17,7 @@ urlpatterns = [
     path("callback/", views.callback, name="callback"),
     path("confirm/", views.confirm_sign_in, name="confirm"),
     path("logout/", views.logout, name="logout"),
+    path("logins/", logins.show_logins, name="logins"),
+    path("logins/end-others/", logins.end_other_logins, name="end_other_logins"),
+    path("logins/<uuid:login_id>/end/", logins.end_login, name="end_login"),
 ]

@@ -249,6 +249,21 @@ def test_pool_resolver_that_cannot_be_imported_is_an_error(settings, resolver, e
     assert check_ids() == expected
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("REMOTE_ADDR", []),
+        (2, []),
+        ("tests.sessions.test_client_ip.address_from_header", []),
+        ("tests.sessions.test_client_ip.address_from_headers", ["E015"]),
+        ("tests.no_such_module.find", ["E015"]),
+    ],
+)
+def test_client_ip_that_cannot_be_imported_is_an_error(settings, source, expected) -> None:
+    settings.COGNITO = {**settings.COGNITO, "CLIENT_IP": source}
+    assert check_ids() == expected
+
+
 CSP = "django.middleware.csp.ContentSecurityPolicyMiddleware"
 
 

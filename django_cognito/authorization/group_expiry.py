@@ -12,7 +12,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import router
-from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
 from ..conf.loading import get_settings
@@ -81,6 +81,11 @@ def expire_all_remembered_groups() -> int:
         count += sum(_expire(get_user_model()(pk=pk), settings)[0] for pk in page)
         page = list(users.filter(user_id__gt=page[-1])[:_PAGE_SIZE])
     return count
+
+
+def count_users_with_expired_groups() -> int:
+    """Return the number of users whose groups `expire_all_remembered_groups` would remove. One query."""
+    return _expired_links(get_settings()).aggregate(count=Count("user_id", distinct=True))["count"]  # type: ignore[no-any-return]
 
 
 def store_next_moment(*, user: Any, request: HttpRequest | None = None, **_: Any) -> None:

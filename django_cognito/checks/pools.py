@@ -60,16 +60,22 @@ def check_groups_claim(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
 
 
 def check_resolver(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
-    """Check that POOL_RESOLVER can be called."""
-    path = registry.first.pool_resolver
-    try:
-        is_function = not path or callable(path) or callable(import_string(path))
-    except ImportError:
-        is_function = False
-    if not is_function:
-        message = f"COGNITO['POOL_RESOLVER'] names {path!r}, which cannot be imported as a function."
-        hint = "It takes a request and returns an alias of POOLS."
-        yield checks.Error(message, hint=hint, id="django_cognito.E015")
+    """Check that POOL_RESOLVER and CLIENT_IP can be called, if they are dotted paths."""
+    settings_of_site = registry.first
+    paths = {
+        "POOL_RESOLVER": (settings_of_site.pool_resolver, "It takes a request and returns an alias of POOLS."),
+        "CLIENT_IP": (settings_of_site.client_ip, "It takes a request and returns an IP address, or None."),
+    }
+    for key, (path, hint) in paths.items():
+        if not isinstance(path, str) or path in ("", "REMOTE_ADDR"):
+            continue
+        try:
+            is_function = callable(import_string(path))
+        except ImportError:
+            is_function = False
+        if not is_function:
+            message = f"COGNITO['{key}'] names {path!r}, which cannot be imported as a function."
+            yield checks.Error(message, hint=hint, id="django_cognito.E015")
 
 
 def check_extra(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:

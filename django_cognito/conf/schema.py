@@ -21,6 +21,7 @@ from .validators import (
     TOKEN_SOURCES,
     URL_OR_EMPTY,
     Validator,
+    is_client_ip,
     is_host_name_list,
     is_identity_provider,
     is_idp_initiated,
@@ -472,6 +473,28 @@ class CognitoSettings:
         "how long after its tokens have expired a session stays signed in"
         " [while Cognito cannot be reached](requests.md#an-outage-past-expiry), if Cognito granted the user nothing;"
         " 0 to 604800",
+    )
+    session_idle_seconds: int | None = _setting(
+        None,
+        number_between_or_none(60, 31_536_000),
+        "a login that no request has used for this long [ends](own-sign-ins.md#age-of-a-session); at least 60. A login"
+        " may end up to a tenth of it early. `None`: no limit",
+    )
+    session_max_seconds: int | None = _setting(
+        None,
+        number_between_or_none(60, 315_360_000),
+        "a login ends this long after its sign-in, however much it is used; at least 60. `None`: no limit",
+    )
+    client_ip: str | int | Callable[[Any], Any] = _setting(
+        "REMOTE_ADDR",
+        Validator(
+            is_client_ip,
+            "'REMOTE_ADDR', a number of trusted proxies from 1 to 10, or a function that takes a request and returns"
+            " an IP address, or its dotted path",
+        ),
+        'the source of the [IP address](own-sign-ins.md#ip-address) that is stored at a sign-in: `"REMOTE_ADDR"`, the'
+        " number of trusted proxies that add to `X-Forwarded-For`, or a function (or its dotted path) that takes a"
+        " request and returns an address or `None`",
     )
     identity_providers: tuple[IdentityProvider, ...] = _setting(
         (),

@@ -92,6 +92,13 @@ def _is_idp_initiated_rule(value: Any) -> bool:
     return has_valid_keys and is_text(rule["provider"]) and rule.get("prompt", "login") in ("", "login")
 
 
+def is_client_ip(value: Any) -> bool:
+    """Return whether `value` is "REMOTE_ADDR", a number of proxies from 1 to 10, a function or a dotted path."""
+    if isinstance(value, str):
+        return value == "REMOTE_ADDR" or re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)+", value) is not None
+    return callable(value) or (type(value) is int and 1 <= value <= 10)
+
+
 def number_between(low: float, high: float, unit: str = "seconds") -> Validator:
     """Return the validator of a number from `low` to `high`."""
     return Validator(lambda value: _is_number_between(value, low, high), f"a number of {unit} from {low} to {high}")

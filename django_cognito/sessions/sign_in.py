@@ -14,6 +14,7 @@ from ..db.transactions import retry_conflicts, write_transaction
 from ..models import CognitoLogin, CognitoUser
 from ..signals import send_signed_in
 from ..users.revocation import check_link
+from .client_details import store_client_details
 from .session_user import flush_session_of_another_user
 from .sign_out import end_login, revoke_refresh_tokens
 from .store import SESSION_KEY, get_expiry
@@ -30,7 +31,7 @@ def start_login(request: HttpRequest, user: Any, token: AccessToken, tokens: Tok
     Raises SignInError (code "link_interrupted") if the account was unlinked or deleted meanwhile, RevokedTokenError if
     the user signed out everywhere meanwhile; nothing is changed.
     """
-    login = retry_conflicts(partial(_insert_login, token, tokens))
+    login = retry_conflicts(partial(_insert_login, token, tokens, request))
     end_login(request.session, request=request)
     key = request.session.session_key
     flush_session_of_another_user(request.session, user)
@@ -48,7 +49,7 @@ def start_login(request: HttpRequest, user: Any, token: AccessToken, tokens: Tok
     return login
 
 
-def _insert_login(token: AccessToken, tokens: TokenSet) -> CognitoLogin:
+def _insert_login(token: AccessToken, tokens: TokenSet, request: HttpRequest) -> CognitoLogin:
     """Store a new login for the link row of `token` and return it.
 
     The link row is locked: if it were deleted in the meantime, the login could not be stored.
@@ -65,5 +66,6 @@ def _insert_login(token: AccessToken, tokens: TokenSet) -> CognitoLogin:
         login = CognitoLogin(cognito_user=link, expires_at=get_expiry(token, tokens))
         login.origin_jti = token.origin_jti if len(token.origin_jti) <= 255 else ""
         set_tokens(login, tokens)
+        store_client_details(login, request)
         login.save(force_insert=True)
     return login

@@ -102,18 +102,18 @@ async def asign_out_everywhere(user: Any, request: HttpRequest | None = None) ->
     await sync_to_async(store_results)(logins, unconfirmed)
 
 
-def revoke_login(login: CognitoLogin, request: HttpRequest | None = None) -> None:
+def revoke_login(login: CognitoLogin, request: HttpRequest | None = None, *, reason: str = "revoked") -> None:
     """End one login, on this site and at Cognito, as `sign_out_everywhere` ends all. Its session is then anonymous.
 
-    Does nothing if the login has ended.
+    Does nothing if the login has ended. `reason` is that of the signal `signed_out`.
     """
-    logins = _end_one(login, request)
+    logins = _end_one(login, request, reason)
     store_results(logins, _revoke_at_cognito(logins))
 
 
-async def arevoke_login(login: CognitoLogin, request: HttpRequest | None = None) -> None:
+async def arevoke_login(login: CognitoLogin, request: HttpRequest | None = None, *, reason: str = "revoked") -> None:
     """Async version of `revoke_login`."""
-    logins = await sync_to_async(_end_one)(login, request)
+    logins = await sync_to_async(_end_one)(login, request, reason)
     unconfirmed = await sync_to_async(_revoke_at_cognito, thread_sensitive=False)(logins)
     await sync_to_async(store_results)(logins, unconfirmed)
 
@@ -212,11 +212,11 @@ def _end_everywhere(user: Any, request: HttpRequest | None) -> list[CognitoLogin
     return logins
 
 
-def _end_one(login: CognitoLogin, request: HttpRequest | None) -> list[CognitoLogin]:
+def _end_one(login: CognitoLogin, request: HttpRequest | None, reason: str) -> list[CognitoLogin]:
     logins = retry_conflicts(partial(end_rows, [login.cognito_user], login))
     revoke_sign_ins(logins, utc_now())
     if logins:
-        send_signed_out([login.cognito_user], request, reason="revoked")
+        send_signed_out([login.cognito_user], request, reason=reason)
     return logins
 
 

@@ -16,7 +16,7 @@ from ..core.errors import SignInError
 from ..core.hosted_ui import TokenSet
 from ..core.tokens.jws import decode_jws
 from ..core.tracebacks import clear_frame_locals
-from ..encryption import DecryptionError, decrypt, encrypt
+from ..encryption import DecryptionError, decrypt, encrypt, encrypt_again
 from ..models import CognitoLogin
 
 
@@ -89,6 +89,16 @@ def encrypt_tokens(login_id: UUID, tokens: TokenSet) -> bytes:
     # Without an empty device key: workers of an earlier release reject a member that they do not have.
     members = {name: value for name, value in asdict(tokens).items() if value or name != "device_key"}
     return encrypt(json.dumps(members).encode(), associated_data=_associated_data(login_id))
+
+
+def reencrypt_tokens(login: CognitoLogin) -> bytes | None:
+    """Return the tokens of the row encrypted under the current SECRET_KEY.
+
+    None if they are, or if no key decrypts them. No I/O.
+    """
+    with suppress(DecryptionError):
+        return encrypt_again(bytes(login.tokens), associated_data=_associated_data(login.pk))
+    return None
 
 
 def _associated_data(login_id: UUID) -> bytes:

@@ -1,4 +1,4 @@
-"""`{% load cognito %}`: sign-in buttons and URLs. Must not depend on sessions."""
+"""`{% load cognito %}`: sign-in buttons and URLs, and the logins of the user. Must not depend on views."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django import template
 from django.conf import settings as django_settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Model
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, reverse
@@ -15,6 +16,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
 from ..conf.schema import IdentityProvider
+from ..sessions.own_logins import OwnLogin, list_logins
+from ..sessions.store import SESSION_KEY
 from ..web.pool_selection import find_settings_for_request
 from ..web.site_name import get_site_name
 
@@ -89,6 +92,17 @@ def sign_in_by_email(context: template.Context, next: str | None = None) -> dict
     params = {"next": request.get_full_path(), **_get_requested_params(request)}
     params.pop("login_hint", None)  # the field's own
     return {"next": params.pop("next"), "fields": params}
+
+
+@register.simple_tag(takes_context=True)
+def own_logins(context: template.Context) -> list[OwnLogin]:
+    """Return the logins of the request's user: `{% own_logins as logins %}`. Empty for an anonymous user. One query.
+
+    Each has `id`, `browser`, `device`, `ip_address`, `signed_in_at`, `last_used_at` and `is_current`.
+    """
+    request = _request_of(context)
+    is_user = isinstance(request.user, Model)
+    return list_logins(request.user, request.session.get(SESSION_KEY, "")) if is_user else []
 
 
 def label_of(provider: IdentityProvider) -> Any:

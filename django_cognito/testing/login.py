@@ -51,6 +51,7 @@ def sign_in(
     user_info = profile.claims if get_settings().profile_source == "userinfo" else None
     user, _ = get_or_create_user(token, profile, user_info)
     request = HttpRequest()
+    request.META = {"REMOTE_ADDR": "127.0.0.1", **client.defaults}
     request.user, request.session = AnonymousUser(), client.session
     start_login(request, user, token, TokenSet(access_token, id_token, refresh_token, 3_600))
     request.session.save()

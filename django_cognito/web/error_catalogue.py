@@ -314,6 +314,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "login_ended": ENDED_LOGIN,
     "login_unreadable": ENDED_LOGIN,
     "refresh_token_reused": ENDED_LOGIN,
+    "session_expired": ENDED_LOGIN,
     "sign_out_scope_required": ErrorEntry(),
     "sign_out_refused": ErrorEntry(),
     "too_many_requests": UNAVAILABLE,

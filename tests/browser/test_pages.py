@@ -123,6 +123,25 @@ def test_sign_out_page_is_accessible(scenario: Scenario) -> None:
 
 
 @pytest.mark.needs("npm")
+def test_page_of_own_sign_ins_is_accessible_and_ends_one(scenario: Scenario, new_browser: NewBrowser) -> None:
+    scenario.complete_sign_in()
+    other = new_browser(**PHONE).context.new_page()
+    other.goto(f"{scenario.site}/auth/login/?next=/mine/")
+    sign_in(other)
+    expect_greeting(other, "alice")
+    page = scenario.page
+    page.goto(f"{scenario.site}/auth/logins/")
+    expect(page.get_by_role("heading", name="Chrome on Linux")).to_have_count(2)
+    assert find_faults(page) == []
+    assert tab_through(page) == ["Sign out", "End this sign-in", "End all other sign-ins", "Back to the site"]
+    go_by_keyboard(page, "End this sign-in")
+    expect(page.get_by_role("heading", name="Chrome on Linux")).to_have_count(1)
+    expect(page.get_by_role("button")).to_have_count(0)
+    other.goto(f"{scenario.site}/who/")
+    expect(other.get_by_text("nobody")).to_be_visible()
+
+
+@pytest.mark.needs("npm")
 def test_sign_in_buttons_and_email_field_are_accessible(page: Page, site: str) -> None:
     page.goto(site)
     assert find_faults(page) == []

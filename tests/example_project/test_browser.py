@@ -17,7 +17,7 @@ pytestmark = pytest.mark.needs("chromium")
 
 PATHS = (
     *("/", "/notes/", "/notes/6/", "/notes/new/", "/notes/6/edit/", "/me/", "/nowhere/", "/admin/", "/auth/logout/"),
-    "/auth/callback/",
+    *("/auth/callback/", "/auth/logins/"),
     *(
         "/files/",
         "/files/mine/heron.txt/delete/",

@@ -194,6 +194,20 @@ def test_sign_out_by_get_only_shows_confirmation(stack: Stack, sign_in: SignIn) 
     assert "Alice Heron" in alice.open(f"{stack.site}/me/").text
 
 
+def test_user_ends_another_sign_in_from_the_profile_page(stack: Stack) -> None:
+    laptop, phone = Browser(), Browser()
+    for browser in (laptop, phone):
+        login_page = browser.open(f"{stack.site}/auth/login/?next=/me/")
+        profile = hosted_ui.submit_password(browser, login_page, stack.pool.users["carol"])
+        assert 'href="/auth/logins/"' in profile.html
+    page = laptop.open(f"{stack.site}/auth/logins/")
+    assert "Your sign-ins" in page.text
+    assert "fieldnotes.css" in page.html
+    laptop.submit(page, page.get_form(action="/auth/logins/end-others/"))
+    assert "Sign out" in laptop.open(f"{stack.site}/").text
+    assert "Sign out" not in phone.open(f"{stack.site}/").text
+
+
 @pytest.mark.parametrize("path", ["/", "/notes/", "/notes/1/", "/notes/new/", "/me/", "/nowhere/", "/files/"])
 def test_page_has_no_script_and_no_external_url(stack: Stack, sign_in: SignIn, path: str) -> None:
     html = sign_in("alice").open(stack.site + path).html

@@ -9,6 +9,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth import get_user_model
 from django.core.cache import caches
+from django.http import HttpRequest
 from django.test import Client
 from django.utils import timezone
 from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
@@ -198,7 +199,7 @@ def test_login_stored_after_the_sign_out_everywhere_is_refused(client: Client, c
     CognitoUser.objects.update(not_before=timezone.now() + timedelta(hours=1))
     token = store.get_access_token(login)
     with pytest.raises(TokenError) as caught:
-        sign_in_module._insert_login(token, store.decrypt_tokens(login))
+        sign_in_module._insert_login(token, store.decrypt_tokens(login), HttpRequest())
     assert caught.value.code == "token_revoked"
 
 
