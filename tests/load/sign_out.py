@@ -1,30 +1,16 @@
-"""Sign-outs, measured at a bearer client of other processes: `python -m tests.load.sign_out`.
+"""Measure sign-outs at a bearer client of other processes, for `test_sign_out.py`."""
 
-Runs `test_sign_out.py` with 50 sign-outs and the default REVOCATION_SECONDS; the tests of every day run 3 of them.
-"""
-
-import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 
-ROUNDS = "DJANGO_COGNITO_LOAD_SIGN_OUTS"  # an environment variable: the number of sign-outs
-_WHOLE = 50
 _POLL_SECONDS = 0.05
 _TIMEOUT_SECONDS = 30
 # The client opens a new connection for each request: any process of the site may answer.
 _NEW_CONNECTION = {"Connection": "close"}
-
-
-def get_rounds() -> int:
-    """Return the number of sign-outs of this run."""
-    return int(os.environ.get(ROUNDS, "3"))
 
 
 def get_answer(url: str, raw: str) -> tuple[int, Mapping[str, Any]]:
@@ -73,14 +59,3 @@ def measure_rejections(url: str, sign_outs: Mapping[str, Callable[[], object]], 
         for future in polls:
             future.result()
     return [max(last_accepted[raw] - moments[raw], 0.0) for raw in sign_outs]
-
-
-def main() -> int:
-    """Run the whole load test; return its exit status."""
-    os.environ.setdefault(ROUNDS, str(_WHOLE))
-    file = Path(__file__).with_name("test_sign_out.py")
-    return int(pytest.main(["-q", "-s", "--numprocesses=0", str(file)]))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,7 +4,6 @@ No login is lost while the app client's grace period is longer than the lease, a
 for each lease. `python -m tests.load` runs 4 processes with 200 logins and kills a worker each second.
 """
 
-import os
 import threading
 import time
 from collections import Counter
@@ -30,6 +29,7 @@ from tests.sessions.refresh_processes import (
     sign_in_browsers,
 )
 from tests.support.local_cognito import settings_for
+from tests.support.sizes import choose_size
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.support.login_site")]
 
@@ -46,8 +46,7 @@ class Load(NamedTuple):
     kills: int
 
 
-SHORT, WHOLE = Load(workers=2, logins=20, kills=1), Load(workers=4, logins=200, kills=MAX_SECONDS)
-LOAD = WHOLE if os.environ.get("DJANGO_COGNITO_LOAD") == "whole" else SHORT
+LOAD = choose_size(Load(workers=2, logins=20, kills=1), Load(workers=4, logins=200, kills=MAX_SECONDS))
 
 
 def request_until_refreshed(site: Site, clients: list[Client]) -> Counter[tuple[int, str]]:

@@ -15,15 +15,15 @@ from django_cognito.sessions import revoke_login, sign_out_everywhere, store
 from django_cognito.testing import sign_in
 from django_cognito.testing.keys import jwks
 from django_cognito.users import revocation_list
-from tests.load.sign_out import accept_in_all_processes, get_answer, get_rounds, measure_rejections
+from tests.load.sign_out import accept_in_all_processes, get_answer, measure_rejections
 from tests.support.gunicorn_server import listening_socket, serve
 from tests.support.real_parts import REDIS_URL
+from tests.support.sizes import choose_size
 
 pytestmark = [pytest.mark.needs("postgresql", "redis"), pytest.mark.django_db(transaction=True)]
 
 PROCESSES = 2
-IS_WHOLE = get_rounds() > 10
-SECONDS = 5 if IS_WHOLE else 1
+ROUNDS, SECONDS = choose_size((3, 1), (50, 5))
 Start = Callable[..., str]
 
 
@@ -67,10 +67,10 @@ def raw_token(login: CognitoLogin) -> str:
     return store.decrypt_tokens(login).access_token
 
 
-@pytest.mark.parametrize("sign_out", ["one login", "everywhere"] if IS_WHOLE else ["one login"])
+@pytest.mark.parametrize("sign_out", choose_size(["one login"], ["one login", "everywhere"]))
 def test_bearer_client_of_other_processes_is_rejected_in_time(start: Start, sign_out: str) -> None:
     url = start()
-    logins = {raw_token(login): login for login in (start_login(f"user{number}") for number in range(get_rounds()))}
+    logins = {raw_token(login): login for login in (start_login(f"user{number}") for number in range(ROUNDS))}
     for raw in logins:
         accept_in_all_processes(url, raw, PROCESSES)
 

@@ -401,7 +401,7 @@ def test_token_of_a_sign_in_at_or_before_not_before_is_rejected(
     assert code_of(lambda: present(token(**claims))) == code
 
 
-@pytest.mark.parametrize(("auth_time", "code"), [(NOW, "token_revoked"), (NOW + 1, "")])
+@pytest.mark.parametrize(("auth_time", "code"), [(NOW, "token_revoked"), (NOW + 1, "")], ids=["at", "after"])
 def test_not_before_in_the_cache_rejects_without_the_row(present: Authenticate, auth_time: int, code: str) -> None:
     raw = token(auth_time=auth_time)
     _, verified = authenticate(raw)
