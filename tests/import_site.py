@@ -65,7 +65,7 @@ def create_session(access_token: str, id_token: str) -> str:
     from django_cognito.core.hosted_ui import TokenSet
     from django_cognito.core.tokens.jws import decode_jws
     from django_cognito.models import CognitoUser
-    from django_cognito.sessions.store import start_login
+    from django_cognito.sessions.sign_in import start_login
 
     user = User.objects.create(username="alice")
     CognitoUser.objects.create(user=user, user_pool_id=POOL_ID, sub=SUB, username="alice", as_of=timezone.now())

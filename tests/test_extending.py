@@ -191,7 +191,7 @@ def test_page_audit_log_has_sign_in_and_sign_out(client: Client, cognito_keys, c
         client.get("/who/", headers=bearer(make_token()))
         post_logout(client)
     messages = [record.getMessage() for record in caplog.records if record.name == "mysite.audit"]
-    assert messages == ["alice (eu-west-1_TestPool1) signed in from None", f"user {user.pk}: sign_out"]
+    assert messages == ["alice (eu-west-1_TestPool1) signed in from 127.0.0.1", f"user {user.pk}: sign_out"]
 
 
 def function_of_page_setting(heading: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from local_cognito import Emulator
 from local_cognito_support.scripted_server import ScriptedServer, json_answer
 
 from django_cognito.core.client_secret import ClientSecret
-from django_cognito.models import CognitoLogin, CognitoUser
+from django_cognito.models import CognitoUser
 from django_cognito.testing import make_token
 from django_cognito.users.authentication import authenticate
 
@@ -39,17 +39,6 @@ def test_user_linked_by_the_upgrade_guide_keeps_the_account(settings: Any, cogni
         load_object("upgrading", "link_all_users")(settings.COGNITO["USER_POOL_ID"], "last_name")
     authenticated, _ = authenticate(make_token(username="alice", sub=SUB, groups=["editors"]))
     assert (authenticated, authenticated.username, authenticated.is_staff) == (user, "theirs", True)
-
-
-@pytest.mark.django_db
-def test_clear_logins_of_the_guide_deletes_expired_logins_only(client: Any, cognito_sign_in: Any) -> None:
-    cognito_sign_in("alice")
-    clear = load_object("deployment", "clear_logins")
-    clear()
-    assert CognitoLogin.objects.count() == 1
-    CognitoLogin.objects.update(expires_at=datetime(2000, 1, 1, tzinfo=UTC))
-    clear()
-    assert CognitoLogin.objects.count() == 0
 
 
 def test_client_secret_is_read_from_secrets_manager(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,10 +151,9 @@ def _repeat_sign_in(request: HttpRequest, error: CognitoError, pending: PendingS
         response = _redirect_to_next(request, pending.next_url)
         silent.ATTEMPTED.set(request, response)
         return response
-    again = flow.find_next_attempt(request, pending, error)
-    if again is None:
-        return None
-    return _redirect_to_hosted_ui(request, get_pool_registry().by_alias[again.alias], again)
+    if again := flow.find_next_attempt(request, pending, error):
+        return _redirect_to_hosted_ui(request, get_pool_registry().by_alias[again.alias], again)
+    return None
 
 
 @session_required
@@ -229,13 +228,11 @@ def logout(request: HttpRequest) -> HttpResponse:
     finally:
         request.session.flush()  # also if a receiver of `user_logged_out` fails
     settings = login_settings or request_settings
-    after = (settings.logout_uri if settings else "") or request.build_absolute_uri(
-        resolve_url(django_settings.LOGOUT_REDIRECT_URL or get_script_prefix())
-    )
+    page = resolve_url(django_settings.LOGOUT_REDIRECT_URL or get_script_prefix())
+    after = (settings.logout_uri if settings else "") or request.build_absolute_uri(page)
     through_cognito = ends_at_cognito(settings, local_user, where)
-    response = set_security_headers(
-        HttpResponseRedirect(get_hosted_ui(settings).logout_url(after) if through_cognito else after)
-    )
+    url = get_hosted_ui(settings).logout_url(after) if through_cognito else after
+    response = set_security_headers(HttpResponseRedirect(url))
     if get_settings().silent_sign_in:
         silent.ATTEMPTED.set(request, response)  # a user who has just signed out must not be signed in silently
     return let_htmx_redirect(request, response)

@@ -73,6 +73,10 @@ VALIDATORS: dict[str, Validator | str] = {
     "ADMIN_LOCAL_PASSWORD": BOOLEAN,
     "POOL_RESOLVER": "a function that takes a request and returns an alias of POOLS, or its dotted path",
     "TOKENS_OF_OTHER_POOLS": "'reject' or 'allow'",
+    "CLIENT_IP": (
+        "'REMOTE_ADDR', a number of trusted proxies from 1 to 10, or a function that takes a request and returns an IP"
+        " address, or its dotted path"
+    ),
     "CACHE": TEXT,
     "WITHOUT_CACHE": "'allow' or 'reject'",
     "MIRROR_ENABLED": BOOLEAN,
@@ -96,8 +100,10 @@ RANGES: dict[str, tuple[float, float]] = {
     "REFRESH_GRACE_SECONDS": (0, 60),
     "SESSION_GRACE_SECONDS": (0, 604_800),
     "REVOCATION_SECONDS": (0.1, 300),
+    "SESSION_IDLE_SECONDS": (60, 31_536_000),
+    "SESSION_MAX_SECONDS": (60, 315_360_000),
 }
-OR_NONE = ("LINKING_MAX_AGE_SECONDS", "REMEMBERED_GROUPS_SECONDS")
+OR_NONE = ("LINKING_MAX_AGE_SECONDS", "REMEMBERED_GROUPS_SECONDS", "SESSION_IDLE_SECONDS", "SESSION_MAX_SECONDS")
 UNITS = {"TOKEN_MAX_BYTES": "bytes", "TOKEN_CACHE_SIZE": "tokens"}
 
 

@@ -20,7 +20,7 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer, Silenc
 from django_cognito.core import AccessToken
 from django_cognito.core.tokens.jws import decode_jws
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.sessions import refresh, sign_out, store
+from django_cognito.sessions import refresh, sign_out, store, stored_tokens
 from django_cognito.sessions.revocation import RevocableLogin
 from django_cognito.signals import signed_out
 from django_cognito.testing import make_token, sign_in
@@ -334,7 +334,7 @@ def sign_in_with_expired_tokens(client: Client, refresh_token: str = "the-first-
     login = sign_in_with(client, refresh_token, **claims)
     tokens = store.decrypt_tokens(login)
     access_token = make_token(username="alice", iat=long_ago, auth_time=long_ago, exp=long_ago + 3_600, **claims)
-    login.tokens = store.encrypt_tokens(login.pk, type(tokens)(access_token, tokens.id_token, refresh_token, 3_600))
+    stored_tokens.set_tokens(login, type(tokens)(access_token, tokens.id_token, refresh_token, 3_600))
     return change_login(login, ends_in=-3_600)
 
 
@@ -373,7 +373,7 @@ def test_failed_refresh_still_revokes(client: Client, cognito: ScriptedServer) -
 def test_expired_access_token_without_a_refresh_token_is_sent_as_it_is(client: Client, cognito: ScriptedServer) -> None:
     login = sign_in_with_expired_tokens(client)
     tokens = store.decrypt_tokens(login)
-    login.tokens = store.encrypt_tokens(login.pk, type(tokens)(tokens.access_token, tokens.id_token, None, 0))
+    login.tokens = stored_tokens.encrypt_tokens(login.pk, type(tokens)(tokens.access_token, tokens.id_token, None, 0))
     login.save()
     cognito.script(FAILURES["expired"])
     client.post(LOGOUT, {"where": "everywhere"})
@@ -467,7 +467,7 @@ def test_deadline_holds_for_all_revocations_together(client: Client, cognito: Sc
     for number in range(1, 50):
         copy = CognitoLogin(cognito_user=login.cognito_user, expires_at=timezone.now())
         tokens = store.decrypt_tokens(login)
-        copy.tokens = store.encrypt_tokens(
+        copy.tokens = stored_tokens.encrypt_tokens(
             copy.id, type(tokens)(tokens.access_token, tokens.id_token, f"n-{number}", 0)
         )
         copy.save(force_insert=True)

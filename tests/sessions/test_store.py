@@ -30,7 +30,7 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.core.hosted_ui import TokenSet
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.sessions import refresh, refresh_lease, sign_out, store
+from django_cognito.sessions import refresh, refresh_lease, sign_out, store, stored_tokens
 from django_cognito.sessions import sign_in as sessions_sign_in
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users.authentication import authenticate, verify
@@ -464,7 +464,7 @@ def test_account_unlinked_during_the_sign_in_changes_nothing(client: Client, tok
 def test_account_unlinked_while_its_login_is_stored_raises_no_error(
     token_endpoint: ScriptedServer, threads: Callable[..., "Future[Any]"], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    user, encrypt_tokens, unlink_futures = sign_in(Client(), "bob"), store.encrypt_tokens, []
+    user, set_tokens, unlink_futures = sign_in(Client(), "bob"), stored_tokens.set_tokens, []
     raw, id_token = make_token(username="bob"), make_token(token_use="id", username="bob")
     token = verify(raw, token_use="access", id_token=id_token)[0]
     unlink_started = threading.Event()
@@ -473,14 +473,14 @@ def test_account_unlinked_while_its_login_is_stored_raises_no_error(
         unlink_started.set()
         CognitoUser.objects.filter(user=user).delete()
 
-    def encrypt_while_unlinking(*args: Any) -> bytes:
+    def set_while_unlinking(*args: Any) -> None:
         unlink_futures.append(threads(unlink))
         unlink_started.wait(20)
         with suppress(TimeoutError):
             unlink_futures[0].result(0.2)  # unlink waits for the lock
-        return encrypt_tokens(*args)
+        set_tokens(*args)
 
-    monkeypatch.setattr(sessions_sign_in, "encrypt_tokens", encrypt_while_unlinking)
+    monkeypatch.setattr(sessions_sign_in, "set_tokens", set_while_unlinking)
     request = HttpRequest()
     request.user, request.session = user, Client().session
     sessions_sign_in.start_login(request, user, token, TokenSet(raw, id_token, None, 3_600))

@@ -16,7 +16,7 @@ from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.encryption import encrypt
 from django_cognito.factories import get_token_endpoints, get_user_pool_api
 from django_cognito.models import CognitoLogin
-from django_cognito.sessions import refresh, store, stored_tokens
+from django_cognito.sessions import refresh, sign_out, store, stored_tokens
 from django_cognito.testing import make_token
 from tests.support.scenarios.login import change_login, create_login, token_response, username_at
 
@@ -186,10 +186,10 @@ def test_sign_out_without_a_domain_revokes_by_the_api(client: Client, api: Scrip
 def test_sign_out_everywhere_refreshes_by_the_api_first(client: Client, api: ScriptedServer) -> None:
     login = create_login(client)
     tokens = replace(stored_tokens.decrypt_tokens(login), access_token=make_token(exp=1_000, iat=1, scope=ADMIN_SCOPE))
-    login.tokens = store.encrypt_tokens(login.id, replace(tokens, device_key="eu-west-1_a-device"))
+    login.tokens = stored_tokens.encrypt_tokens(login.id, replace(tokens, device_key="eu-west-1_a-device"))
     login.save()
     api.script(result(scope=ADMIN_SCOPE), json_answer({}))
-    store.end_login(client.session, everywhere=True)
+    sign_out.end_login(client.session, everywhere=True)
     assert list_operations(api) == ["GetTokensFromRefreshToken", "GlobalSignOut"]
     assert json.loads(api.requests[0].body)["DeviceKey"] == "eu-west-1_a-device"
 
@@ -200,7 +200,7 @@ def test_sign_out_everywhere_refreshes_by_the_api_first(client: Client, api: Scr
 def test_device_key_of_a_login_is_sent_with_each_refresh(client: Client, api: ScriptedServer) -> None:
     login = create_login(client, ends_in=-1)
     tokens = replace(store.decrypt_tokens(login), device_key="eu-west-1_a-device")
-    login.tokens = store.encrypt_tokens(login.id, tokens)
+    login.tokens = stored_tokens.encrypt_tokens(login.id, tokens)
     login.save()
     api.script(result())
     login = change_login(refresh.ensure_fresh(login), ends_in=-1)
