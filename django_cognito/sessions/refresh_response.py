@@ -187,7 +187,8 @@ def _back_off(login: CognitoLogin, error: CognitoUnavailableError, tokens: Token
 def _end_rejected_login(login: CognitoLogin, cause: SignInError | TokenError, tokens: TokenSet | None) -> RefreshResult:
     """End the login after a rejected refresh. Its refresh token is revoked, unless Cognito rejected that token.
 
-    With `tokens`, which were not accepted, their refresh token is revoked: it has replaced the one before.
+    With `tokens`, which were not accepted, their refresh token is revoked: it has replaced the one before. A sign-out
+    that has ended the login meanwhile could not revoke it.
     """
     if cause.code == "refresh_token_reused" and not is_response_lost(login):
         return _end_reused_sign_in(login)
@@ -204,7 +205,10 @@ def _end_rejected_login(login: CognitoLogin, cause: SignInError | TokenError, to
         return replace(_end_logins(login, filter_unchanged(login), error), ended_logins=())
     if tokens is not None:
         set_tokens(login, replace(decrypt_tokens(login), refresh_token=tokens.refresh_token))
-    return _end_logins(login, filter_unchanged(login), error)
+    try:
+        return _end_logins(login, filter_unchanged(login), error)
+    except SignInError as ended:
+        return RefreshResult(login, ended, () if tokens is None else (login,))
 
 
 def _waits_for_expiry(login: CognitoLogin) -> bool:

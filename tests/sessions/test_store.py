@@ -708,6 +708,25 @@ def test_sign_out_during_a_refresh_revokes_the_new_refresh_token(
     assert (last.path, read_form(last)["token"]) == ("/oauth2/revoke", "the-second-one")
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("ending", ["one login", "everywhere"])
+def test_new_refresh_token_of_a_revoked_login_is_revoked(
+    client: Client, settings: Any, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, ending: str
+) -> None:
+    settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": token_endpoint.url}
+    login = create_login(client, ends_in=30)
+    user = login.cognito_user.user
+    end = (lambda: sign_out.revoke_login(login)) if ending == "one login" else lambda: sign_out.sign_out_everywhere(user)
+    answer = token_response(refresh_token="the-second-one", both={"origin_jti": login.origin_jti})
+    token_endpoint.script(replace(answer, before=as_another_worker(end)), Answer(), Answer())
+    # The new access token is rejected, before it is stored: its sign-in has been revoked in this process already.
+    with raises_sign_in_error("login_ended"):
+        ensure_fresh(reload_login(login))
+    last = token_endpoint.requests[-1]
+    assert (last.path, read_form(last)["token"]) == ("/oauth2/revoke", "the-second-one")
+    assert CognitoLogin.objects.count() == 0
+
+
 # Sign-out
 
 
