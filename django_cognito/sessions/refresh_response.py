@@ -192,14 +192,16 @@ def _end_rejected_login(login: CognitoLogin, cause: SignInError | TokenError, to
     """
     if cause.code == "refresh_token_reused" and not is_response_lost(login):
         return _end_reused_sign_in(login)
-    if (record := _ACCOUNT_STATUS.get(cause.code)) is not None:
+    # A TokenError is this site's own: by the link row, or by the cache, which may be older than the user's next sign-in.
+    record = _ACCOUNT_STATUS.get(cause.code) if isinstance(cause, SignInError) else None
+    if record is not None:
         record(login.cognito_user)
     error = SignInError(f"the login was not refreshed: {cause.code}", code="login_ended")
     error.__cause__ = cause
     if cause.code == "refresh_token_reused":
         logger.info("A login ended: the response to its last refresh was lost, and its refresh token was replaced.")
     elif isinstance(cause, SignInError) and cause.oauth_error == "invalid_grant":
-        if _waits_for_expiry(login):
+        if record is None and _waits_for_expiry(login):
             failure = CognitoUnavailableError("Cognito rejected the refresh token after a lost response")
             return RefreshResult(reload_login(login), failure)
         return replace(_end_logins(login, filter_unchanged(login), error), ended_logins=())

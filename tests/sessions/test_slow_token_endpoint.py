@@ -27,6 +27,7 @@ from django_cognito import factories
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.models import CognitoLogin
 from django_cognito.sessions import refresh, refresh_response, store
+from django_cognito.users.revocation_list import Subject, get_revocation_list, to_milliseconds
 from tests.support.local_cognito import seed_for, settings_for, sign_in_by_hand
 from tests.support.scenarios.login import (
     Gate,
@@ -352,6 +353,21 @@ def test_refresh_of_a_disabled_user_revokes_the_new_refresh_token(
     token_endpoint.script(token_response(refresh_token="the-second-one"), Answer())
     assert_ended(lambda: ensure_fresh(login))
     assert read_form(token_endpoint.requests[1])["token"] == "the-second-one"
+
+
+def test_own_rejection_of_new_tokens_is_no_report_of_cognito(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
+) -> None:
+    login = create_login(client, ends_in=30)
+    link = login.cognito_user
+    # Of another process: it has not yet read that the user signed in again.
+    now = timezone.now() + timedelta(minutes=1)
+    disabled = Subject("disabled", link.user_pool_id, link.sub)
+    get_revocation_list().add({disabled: to_milliseconds(now)})
+    token_endpoint.script(token_response(), Answer())
+    assert_ended(lambda: ensure_fresh(login))
+    link.refresh_from_db()
+    assert (link.enabled, link.not_before) == (True, None)
 
 
 def test_refused_refresh_token_is_not_revoked(

@@ -122,6 +122,15 @@ def test_refresh_token_that_the_api_refuses_ends_the_login(
     assert not is_stored(login)
 
 
+def test_disabled_user_is_ended_although_a_response_was_lost(client: Client, api: ScriptedServer) -> None:
+    login = create_login(client, ends_in=30, sent_ago=25)
+    api.script(aws_error("NotAuthorizedException", "User is disabled."))
+    with pytest.raises(SignInError) as caught:
+        refresh.ensure_fresh(login)
+    assert caught.value.code == "login_ended"
+    assert not is_stored(login)
+
+
 def test_refresh_token_that_another_party_has_used_ends_the_sign_in(client: Client, api: ScriptedServer) -> None:
     login = create_login(client, ends_in=-1)
     api.script(aws_error("RefreshTokenReuseException", "Refresh token has been used before"))
