@@ -1,6 +1,7 @@
 """django-hijack: the hijacker's Cognito login is set aside during a hijack and restored at the release.
 
-During the hijack `request.cognito` is empty: the hijacked user has no tokens in this browser.
+During the hijack `request.cognito` is empty: the hijacked user has no tokens in this browser. The session ends with the
+hijacker's login: see `web.session_user_loader`.
 """
 
 from contextlib import suppress
@@ -12,10 +13,8 @@ from django.http import HttpRequest
 from hijack.signals import hijack_ended, hijack_started
 
 from ..core.errors import SignInError
-from ..models import CognitoLogin
-from ..sessions.sign_out import revoke_refresh_tokens
+from ..sessions.sign_out import revoke_login
 from ..sessions.store import SESSION_KEY, SET_ASIDE_KEY, get_login
-from ..signals import send_signed_out
 
 
 @receiver(hijack_started, dispatch_uid="django_cognito.contrib.hijack.started")
@@ -49,10 +48,7 @@ def _end_logins_set_aside(*, request: HttpRequest | None = None, **_: Any) -> No
     """End the hijacker's logins with the session: a release can no longer restore them."""
     for user_id, login_id in getattr(request, "session", {}).pop(SET_ASIDE_KEY, ()):
         with suppress(SignInError):
-            login = get_login(login_id, cognito_user__user_id=user_id)
-            CognitoLogin.objects.filter(pk=login.pk).delete()
-            send_signed_out([login.cognito_user], request)
-            revoke_refresh_tokens(login)
+            revoke_login(get_login(login_id, cognito_user__user_id=user_id), request, reason="sign_out")
 
 
 def _key(user: Any) -> str:

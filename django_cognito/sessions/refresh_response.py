@@ -192,7 +192,7 @@ def _end_rejected_login(login: CognitoLogin, cause: SignInError | TokenError, to
     """
     if cause.code == "refresh_token_reused" and not is_response_lost(login):
         return _end_reused_sign_in(login)
-    # A TokenError is this site's own: by the link row, or by the cache, which may be older than the user's next sign-in.
+    # A TokenError is this site's own: by the link row, or by a cache that may be older than the user's next sign-in.
     record = _ACCOUNT_STATUS.get(cause.code) if isinstance(cause, SignInError) else None
     if record is not None:
         record(login.cognito_user)

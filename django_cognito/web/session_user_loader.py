@@ -57,12 +57,14 @@ class SessionUserLoader:
         """
         session = self._request.session
         self.logins_set_aside = session.get(store.SET_ASIDE_KEY, ())
-        if store.SESSION_KEY not in session:
-            return load_user(session, lazy_user)
         if self._failure is not None and self._user is None:
             raise self._failure
         was_loaded = is_user_loaded(self._request)
         try:
+            if store.SESSION_KEY not in session:
+                for hijackers_login in self._load_logins_set_aside():
+                    check_age(hijackers_login)
+                return load_user(session, lazy_user)
             before = self._load_login(session)
             if not is_pool_accepted(self._request, before.cognito_user.user_pool_id):
                 return AnonymousUser()  # the session stays unchanged
@@ -81,12 +83,14 @@ class SessionUserLoader:
         """Async version of `load_session`. `get_user` loads Django's own user of the session."""
         session = self._request.session
         self.logins_set_aside = await session.aget(store.SET_ASIDE_KEY, ())
-        if not await session.ahas_key(store.SESSION_KEY):
-            return await aload_user(session, get_user)
         if self._failure is not None and self._user is None:
             raise self._failure
         was_loaded = is_user_loaded(self._request)
         try:
+            if not await session.ahas_key(store.SESSION_KEY):
+                for hijackers_login in await self._aload_logins_set_aside():
+                    await acheck_age(hijackers_login)
+                return await aload_user(session, get_user)
             before = await sync_to_async(self._load_login)(session)
             if not await ais_pool_accepted(self._request, before.cognito_user.user_pool_id):
                 return AnonymousUser()
@@ -108,6 +112,21 @@ class SessionUserLoader:
         """Return the session's login. Raises SignInError if it has ended or was revoked; CognitoUnavailableError."""
         login = store.load_login(session)
         self.session_user_id, self.session_login_id = session[auth.SESSION_KEY], str(login.pk)
+        return self._require_accepted(login)
+
+    def _load_logins_set_aside(self) -> list[CognitoLogin]:
+        """Return the logins of the hijackers of this session, which ends with them. One query for each.
+
+        Raises as `_load_login` does.
+        """
+        ids = [login_id for _, login_id in self.logins_set_aside if login_id]
+        return [self._require_accepted(store.get_login(login_id)) for login_id in ids]
+
+    async def _aload_logins_set_aside(self) -> list[CognitoLogin]:
+        """Async version of `_load_logins_set_aside`. Without a hijack, no thread is needed."""
+        return await sync_to_async(self._load_logins_set_aside)() if self.logins_set_aside else []
+
+    def _require_accepted(self, login: CognitoLogin) -> CognitoLogin:
         try:
             sign_out.require_accepted(login)
         except CognitoUnavailableError as failure:

@@ -716,9 +716,12 @@ def test_new_refresh_token_of_a_revoked_login_is_revoked(
     settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": token_endpoint.url}
     login = create_login(client, ends_in=30)
     user = login.cognito_user.user
-    end = (lambda: sign_out.revoke_login(login)) if ending == "one login" else lambda: sign_out.sign_out_everywhere(user)
+    endings = {
+        "one login": lambda: sign_out.revoke_login(login),
+        "everywhere": lambda: sign_out.sign_out_everywhere(user),
+    }
     answer = token_response(refresh_token="the-second-one", both={"origin_jti": login.origin_jti})
-    token_endpoint.script(replace(answer, before=as_another_worker(end)), Answer(), Answer())
+    token_endpoint.script(replace(answer, before=as_another_worker(endings[ending])), Answer(), Answer())
     # The new access token is rejected, before it is stored: its sign-in has been revoked in this process already.
     with raises_sign_in_error("login_ended"):
         ensure_fresh(reload_login(login))

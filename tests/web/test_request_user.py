@@ -1,19 +1,24 @@
 """`request.cognito` belongs to the current `request.user`, also if the user changes during the request."""
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.contrib import auth
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in
 from django.test import AsyncClient, Client
+from django.utils import timezone
 from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito.core.errors import CredentialsError
 from django_cognito.models import CognitoLogin
+from django_cognito.sessions import revoke_login
 from django_cognito.signals import signed_out
 from django_cognito.testing import make_token, sign_in
+from django_cognito.users.account_status import record_disabled
 from tests.support.scenarios.login import change_login, finish_sign_in, start_sign_in, token_response
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.sessions.user_site")]
@@ -212,6 +217,28 @@ def test_sign_out_during_a_hijack_ends_the_stored_login(
     assert not CognitoLogin.objects.exists()
     assert token_endpoint.requests[-1].path == "/oauth2/revoke"
     assert users == [superuser]  # the signal that removes cached AWS clients
+
+
+@pytest.mark.usefixtures("hijack_receivers")
+@pytest.mark.parametrize("url", ["/user/", "/user/async/"])
+@pytest.mark.parametrize("ending", ["revoked", "disabled", "too old"])
+def test_hijack_ends_with_the_login_of_the_hijacker(
+    client: Client, async_client: AsyncClient, superuser: Any, eve: Any, settings: Any, url: str, ending: str
+) -> None:
+    client.post("/hijack/acquire/", {"user_pk": eve.pk})
+    login = CognitoLogin.objects.select_related("cognito_user").get()
+    if ending == "revoked":
+        revoke_login(login)
+    elif ending == "disabled":
+        record_disabled(login.cognito_user)
+    else:
+        settings.COGNITO = {**settings.COGNITO, "SESSION_MAX_SECONDS": 3_600}
+        CognitoLogin.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    async_client.cookies = client.cookies
+    get: Any = async_to_sync(async_client.get) if "async" in url else client.get
+    data = get(url).json()
+    assert (data["user"], _cognito(data)) == ("", EMPTY)
+    assert auth.SESSION_KEY not in client.session
 
 
 @pytest.mark.usefixtures("hijack_receivers")
