@@ -48,14 +48,16 @@ class SignInRequirement:
 
         "sign_in_too_old" or "mfa_missing"; "user_required" for a machine-to-machine client. Without a token there was
         no sign-in at Cognito, as with a local password: too old, and without a second factor.
-        Both tokens are verified, and of one sign-in. A refresh changes none of the claims.
+        Both tokens are verified, and of one user. An ID token with another `auth_time` is of another sign-in, and is
+        ignored: without `origin_jti`, nothing else shows that. A refresh changes none of the claims.
         """
         if isinstance(token, ClientToken):
             return "user_required"  # its `auth_time` is the moment of issue: always recent
         if self.max_age_seconds is not None and not _is_recent(token, now - self.max_age_seconds - leeway_seconds):
             return "sign_in_too_old"
-        tokens = (item for item in (id_token, token) if item is not None)
-        if self.acr_values and not any(self._has_level(item.claims) for item in tokens):
+        is_of_one_sign_in = id_token is not None and token is not None and id_token.auth_time == token.auth_time
+        tokens = (id_token, token) if is_of_one_sign_in else (token,)
+        if self.acr_values and not any(item is not None and self._has_level(item.claims) for item in tokens):
             return "mfa_missing"
         return ""
 

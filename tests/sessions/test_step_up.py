@@ -60,6 +60,13 @@ def test_mfa_is_level_3_or_4_or_mfa_in_amr(claims: Any, problem: str) -> None:
     assert problem_of(requirement, access_token(**claims)) == problem
 
 
+@pytest.mark.parametrize(("earlier", "problem"), [(0, ""), (1, "mfa_missing")])
+def test_mfa_of_an_earlier_sign_in_is_missing(earlier: int, problem: str) -> None:
+    token = access_token(auth_time=NOW)
+    id_token = IdToken("eu-west-1_A", {"acr": LEVEL_4, "auth_time": NOW - earlier})
+    assert problem_of(require_mfa(MFA_ACR_VALUES, 300), token, id_token) == problem
+
+
 def test_mfa_without_a_token_is_missing() -> None:
     assert problem_of(require_mfa(MFA_ACR_VALUES), None) == "mfa_missing"
 
