@@ -17,7 +17,7 @@ from django.contrib import auth
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import router
-from django.db.models import Q
+from django.db.models import F, Q
 from django.dispatch import receiver
 from django.http import HttpRequest
 
@@ -49,6 +49,8 @@ _MAX_REFRESH_TOKEN_AGE = timedelta(days=3_650)
 _REQUEST_PAUSE_SECONDS = 60  # a process repeats at most one revocation in this time
 _REQUEST_SECONDS = 1.0  # for that revocation, at the end of a request
 _COMMAND_SECONDS = 60.0
+# First those without an attempt, which PostgreSQL would sort behind all others.
+_WAITED_LONGEST = F("retry_at").asc(nulls_first=True)
 _next_retry_at = 0.0  # on the clock `time.monotonic`
 
 
@@ -165,7 +167,7 @@ def retry_revocations(limit: int = 100) -> tuple[int, int]:
     now, ends_at = utc_now(), time.monotonic() + _COMMAND_SECONDS
     get_unconfirmed_logins().filter(created_at__lte=now - _MAX_REFRESH_TOKEN_AGE).delete()
     revoked = 0
-    for login in list(get_unconfirmed_logins().order_by("retry_at", "pk")[:limit]):
+    for login in list(get_unconfirmed_logins().order_by(_WAITED_LONGEST, "pk")[:limit]):
         if time.monotonic() >= ends_at:
             break
         revoked += _retry(login)
@@ -183,7 +185,7 @@ def retry_due_revocation() -> None:
         return
     _next_retry_at = now + _REQUEST_PAUSE_SECONDS
     is_due = Q(retry_at=None) | Q(retry_at__lte=utc_now())
-    login = run_step(get_unconfirmed_logins().filter(is_due).order_by("retry_at", "pk").first)
+    login = run_step(get_unconfirmed_logins().filter(is_due).order_by(_WAITED_LONGEST, "pk").first)
     if login is not None:
         _retry(login, seconds=_REQUEST_SECONDS)
 

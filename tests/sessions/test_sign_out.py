@@ -293,6 +293,13 @@ def test_retry_revokes_those_first_that_waited_longest(client: Client, cognito: 
     assert CognitoLogin.objects.get() == waits[0]
 
 
+def test_retry_revokes_logins_without_an_attempt_first(client: Client, cognito: ScriptedServer) -> None:
+    leave_unconfirmed(Client(), cognito, retry_at=timezone.now() + timedelta(minutes=9))
+    expired_login = leave_unconfirmed(Client(), cognito, retry_at=None)  # ended by the clean-up
+    assert retry_revocations(limit=1) == (1, 1)
+    assert not CognitoLogin.objects.filter(pk=expired_login.pk).exists()
+
+
 def test_retry_begins_no_attempt_after_its_time(
     client: Client, cognito: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
