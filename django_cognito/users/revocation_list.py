@@ -90,8 +90,8 @@ class RevocationList:
     def read(self, subjects: Sequence[Subject]) -> list[int]:
         """Return the moments of `subjects`. At most one `get_many`; one query if the cache was emptied.
 
-        Raises CognitoUnavailableError (code "revocation_unavailable") if the cache does not respond and WITHOUT_CACHE
-        is "reject". Otherwise the moments that this process has read before are returned then.
+        Raises CognitoUnavailableError (code "revocation_unavailable") if the cache does not respond, or stores nothing,
+        and WITHOUT_CACHE is "reject". Otherwise the moments that this process has read before are returned then.
         """
         fresh = self.get_fresh(subjects)
         if fresh is not None:
@@ -102,10 +102,14 @@ class RevocationList:
             if self._settings.without_cache == "reject":
                 raise CognitoUnavailableError("the cache CACHE does not respond", code="revocation_unavailable")
             return [self._entries.get(subject, (0, 0))[1] for subject in subjects]
-        moments = {subject: self._store(subject, read_at, values.get(_name(subject), 0)) for subject in subjects}
+        loaded: dict[Subject, int] = {}
         if (self._is_outdated or _loaded_name() not in values) and read_at >= self._load_at:
             self._load_at = read_at + self._settings.revocation_seconds  # DummyCache is always empty
-            moments |= self._load_unconfirmed()
+            loaded = self._load_unconfirmed()
+        if self._settings.without_cache == "reject" and not (_loaded_name() in values or self._is_loaded()):
+            raise CognitoUnavailableError("the cache CACHE stores nothing", code="revocation_unavailable")
+        moments = {subject: self._store(subject, read_at, values.get(_name(subject), 0)) for subject in subjects}
+        moments |= loaded
         return [moments[subject] for subject in subjects]  # not the entries: another thread may evict them
 
     def add(self, moments: Mapping[Subject, int]) -> bool:
@@ -186,6 +190,14 @@ class RevocationList:
             caches[self._settings.cache].set(_loaded_name(), 1, _LOADED_SECONDS)
         except Exception as error:  # noqa: BLE001 - as above
             self._report(error)
+
+    def _is_loaded(self) -> bool:
+        """Return whether the cache has stored the mark. One that hides its failures has not."""
+        try:
+            return caches[self._settings.cache].get(_loaded_name()) is not None
+        except Exception as error:  # noqa: BLE001 - as above
+            self._report(error)
+            return False
 
     def _store(self, subject: Subject, read_at: float, moment: int) -> int:
         """Store what was read at `read_at`, and return the moment that counts."""

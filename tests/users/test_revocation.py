@@ -242,6 +242,19 @@ def test_token_is_unavailable_without_the_cache_if_set_so(bad_cache: None, cogni
     assert caught.value.code == "revocation_unavailable"
 
 
+def test_token_is_unavailable_if_the_cache_hides_its_outage(settings: Any, cognito: Any, present: Authenticate) -> None:
+    # As django-redis with IGNORE_EXCEPTIONS: it reads nothing, stores nothing and raises nothing.
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    cognito(WITHOUT_CACHE="reject")
+    assert [code_of(lambda: present(token())) for _ in range(2)] == ["revocation_unavailable"] * 2
+
+
+def test_token_is_accepted_with_an_emptied_cache_if_set_to_reject(cognito: Any, present: Authenticate) -> None:
+    cognito(WITHOUT_CACHE="reject")
+    caches["default"].clear()
+    assert [code_of(lambda: present(token())) for _ in range(2)] == ["", ""]
+
+
 def test_not_before_of_the_row_holds_without_the_cache(bad_cache: None, present: Authenticate) -> None:
     raw = token()
     authenticate(raw)
