@@ -138,13 +138,14 @@ class CognitoMiddleware:
         """Return whether the view's transaction, or LoginRequiredMiddleware, would load the session's user.
 
         A rollback would lose the refreshed tokens. Django does not pass an error of another middleware's `process_view`
-        to `process_exception`.
+        to `process_exception`. A view without a transaction may be the sign-out, which needs no user.
         """
         if settings.SESSION_COOKIE_NAME not in request.COOKIES:
             return False
         if self.requires_login and getattr(view, "login_required", True):
             return True
-        return any(database["ATOMIC_REQUESTS"] for database in connections.settings.values())
+        exempt = getattr(view, "_non_atomic_requests", ())  # by Django's `non_atomic_requests`
+        return any(item["ATOMIC_REQUESTS"] for alias, item in connections.settings.items() if alias not in exempt)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Return 503 if Cognito could not be reached, 403 if AWS refused credentials.

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.contrib import auth
 from django.contrib.auth import get_user_model
 from django.core.cache import caches
+from django.db import connections
 from django.http import HttpRequest
 from django.test import Client
 from django.utils import timezone
@@ -251,6 +253,19 @@ def test_session_is_unavailable_without_the_cache_if_set_so(client: Client, sett
     settings.COGNITO = {**settings.COGNITO, "WITHOUT_CACHE": "reject"}
     response = client.get("/who/")
     assert (response.status_code, response.json()["code"]) == (503, "revocation_unavailable")
+
+
+@pytest.mark.parametrize("is_atomic", [True, False])
+def test_sign_out_without_the_cache_ends_the_session(
+    client: Client, settings: Any, cognito: ScriptedServer, monkeypatch: pytest.MonkeyPatch, is_atomic: bool
+) -> None:
+    create_login(client)
+    settings.CACHES = {"default": {"BACKEND": "tests.faults.bad_caches.Down"}}
+    settings.COGNITO = {**settings.COGNITO, "WITHOUT_CACHE": "reject"}
+    monkeypatch.setitem(connections.settings["default"], "ATOMIC_REQUESTS", is_atomic)
+    assert client.post("/auth/logout/").status_code == 302
+    assert not CognitoLogin.objects.active().exists()
+    assert auth.SESSION_KEY not in client.session
 
 
 # What Cognito has not confirmed
