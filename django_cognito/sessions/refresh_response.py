@@ -25,7 +25,14 @@ from ..signals import send_refresh_token_reused, send_signed_out
 from ..users.account_status import record_disabled, record_gone
 from ..users.authentication import get_or_create_user, verify
 from .refresh_lease import Attempt, filter_leased, filter_unchanged, get_lease_seconds_left, is_response_lost
-from .store import get_expiry, get_refresh_token, get_settings_for_login, is_expired, reload_login
+from .store import (
+    get_expiry,
+    get_refresh_token,
+    get_settings_for_login,
+    get_sign_in_id,
+    is_expired,
+    reload_login,
+)
 from .stored_tokens import decrypt_tokens, get_access_token, set_tokens
 
 logger = logging.getLogger(__name__)
@@ -128,7 +135,9 @@ def store_response(login: CognitoLogin, response: NewTokens | FailedRefresh) -> 
     if isinstance(response, NewTokens):
         error = _update_user(login, response)
         if error is None:
-            changes = {"expires_at": get_expiry(response.token, response.tokens), "retry_at": None}
+            changes: dict[str, Any] = {"expires_at": get_expiry(response.token, response.tokens), "retry_at": None}
+            if not login.origin_jti:  # the row is of a former release
+                changes["origin_jti"] = get_sign_in_id(response.token)
             return _store_tokens(login, filter_unchanged(login), response.tokens, **changes)
         response = FailedRefresh(error, response.tokens)
     if isinstance(response.error, CognitoUnavailableError):

@@ -17,7 +17,7 @@ from ..users.revocation import check_link
 from .client_details import store_client_details
 from .session_user import flush_session_of_another_user
 from .sign_out import end_login, revoke_refresh_tokens
-from .store import SESSION_KEY, get_expiry
+from .store import SESSION_KEY, get_expiry, get_sign_in_id
 from .stored_tokens import set_tokens
 
 _BACKEND = "django_cognito.backends.CognitoBackend"
@@ -64,7 +64,7 @@ def _insert_login(token: AccessToken, tokens: TokenSet, request: HttpRequest) ->
             raise SignInError("the account was unlinked or deleted during the sign-in", code="link_interrupted")
         check_link(link, token)
         login = CognitoLogin(cognito_user=link, expires_at=get_expiry(token, tokens))
-        login.origin_jti = token.origin_jti if len(token.origin_jti) <= 255 else ""
+        login.origin_jti = get_sign_in_id(token)
         set_tokens(login, tokens)
         store_client_details(login, request)
         login.save(force_insert=True)

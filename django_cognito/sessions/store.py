@@ -122,6 +122,11 @@ def get_refresh_token(login: CognitoLogin) -> str | None:
     return tokens.refresh_token if read_claims(tokens.access_token)["client_id"] == settings.client_id else None
 
 
+def get_sign_in_id(token: AccessToken) -> str:
+    """Return the `origin_jti` for the row of a login; empty if the column is too short for it."""
+    return token.origin_jti if len(token.origin_jti) <= 255 else ""
+
+
 def get_expiry(token: AccessToken, tokens: TokenSet) -> datetime:
     """Return when the first of a login's two tokens expires.
 

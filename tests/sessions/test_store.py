@@ -730,6 +730,23 @@ def test_new_refresh_token_of_a_revoked_login_is_revoked(
     assert CognitoLogin.objects.count() == 0
 
 
+def test_refresh_stores_the_sign_in_of_a_former_releases_login(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
+) -> None:
+    login = create_login(client, ends_in=30)
+    CognitoLogin.objects.update(origin_jti="")  # the column of migration 0007
+    token_endpoint.script(token_response(both={"origin_jti": "a-sign-in"}))
+    assert ensure_fresh(reload_login(login)).origin_jti == "a-sign-in"
+
+
+def test_refresh_does_not_change_the_stored_sign_in(
+    client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh
+) -> None:
+    login = create_login(client, ends_in=30)
+    token_endpoint.script(token_response(both={"origin_jti": "another-sign-in"}))
+    assert ensure_fresh(reload_login(login)).origin_jti == login.origin_jti
+
+
 # Sign-out
 
 
