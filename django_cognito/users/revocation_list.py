@@ -174,10 +174,10 @@ class RevocationList:
     def _load_unconfirmed(self) -> dict[Subject, int]:
         """Put the sign-ins into the cache that ended on this site and that Cognito may still refresh. One query.
 
-        Return them.
+        Return them. Without `origin_jti`, no token can be compared, and the session is rejected by its row.
         """
         logins = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).exclude(ended_at=None)
-        rows = logins.values_list("cognito_user__user_pool_id", "origin_jti", "id", "ended_at")
+        rows = logins.exclude(origin_jti="").values_list("cognito_user__user_pool_id", "origin_jti", "id", "ended_at")
         ended = {get_sign_in(pool, origin_jti, pk): to_milliseconds(at) for pool, origin_jti, pk, at in rows if at}
         self._is_outdated = False
         if self.add(ended):

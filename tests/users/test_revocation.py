@@ -472,6 +472,14 @@ def test_emptied_cache_is_filled_from_the_database(
         own_list.read([USER])
 
 
+def test_sign_in_without_origin_jti_is_not_put_into_the_cache(own_list: RevocationList) -> None:
+    login = insert_unconfirmed(token())
+    CognitoLogin.objects.update(origin_jti="")
+    caches["default"].clear()
+    own_list.read([USER])
+    assert SIGN_IN._replace(id=str(login.pk)) not in own_list._entries
+
+
 def test_cache_that_stores_nothing_costs_one_query_in_a_while(
     own_list: RevocationList, clock: Clock, settings: Any, django_assert_num_queries: Any
 ) -> None:
