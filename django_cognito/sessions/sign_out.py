@@ -97,6 +97,7 @@ def sign_out_everywhere(user: Any, request: HttpRequest | None = None) -> None:
     store_results(logins, _revoke_at_cognito(logins, everywhere=True))
 
 
+@clear_frame_locals
 async def asign_out_everywhere(user: Any, request: HttpRequest | None = None) -> None:
     """Async version of `sign_out_everywhere`. The requests to Cognito run in another thread than the ORM."""
     logins = await sync_to_async(_end_everywhere)(user, request)
@@ -113,6 +114,7 @@ def revoke_login(login: CognitoLogin, request: HttpRequest | None = None, *, rea
     store_results(logins, _revoke_at_cognito(logins))
 
 
+@clear_frame_locals
 async def arevoke_login(login: CognitoLogin, request: HttpRequest | None = None, *, reason: str = "revoked") -> None:
     """Async version of `revoke_login`."""
     logins = await sync_to_async(_end_one)(login, request, reason)
@@ -151,6 +153,7 @@ def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> No
         retry_due_revocation()
 
 
+@clear_frame_locals
 async def arevoke_refresh_tokens(*logins: CognitoLogin) -> None:
     """Async version of `revoke_refresh_tokens`. The requests to Cognito run in another thread than the ORM."""
     await sync_to_async(revoke_sign_ins)(logins, utc_now())

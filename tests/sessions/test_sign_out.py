@@ -18,6 +18,7 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer, json_a
 
 from django_cognito import sessions
 from django_cognito.core.errors import CognitoUnavailableError, SignInError, TokenError
+from django_cognito.core.tracebacks import clear_frame_locals
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.sessions import ended_logins, refresh, sign_out, store
 from django_cognito.sessions import sign_in as sign_in_module
@@ -26,6 +27,7 @@ from django_cognito.signals import signed_out
 from django_cognito.testing import sign_in
 from django_cognito.users import revocation
 from django_cognito.users.authentication import authenticate
+from tests.support.frames import carried_values
 from tests.support.scenarios.login import (
     change_login,
     create_login,
@@ -363,6 +365,20 @@ def test_retry_with_a_replaced_refresh_token_revokes_that_one(client: Client, co
     cognito.requests.clear()
     assert retry_revocations() == (1, 0)
     assert steps(cognito) == ["revoke the-second"]
+
+
+def test_error_after_the_requests_shows_no_refresh_token(
+    client: Client, cognito: ScriptedServer, end_everywhere: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("of a receiver of the site")
+
+    login = create_login(client)
+    monkeypatch.setattr(sign_out, "_revoke_at_cognito", lambda *_, **__: {login.pk: "the-second"})  # it was replaced
+    monkeypatch.setattr(sign_out, "store_results", clear_frame_locals(fail))
+    with pytest.raises(RuntimeError) as caught:
+        end_everywhere(login.cognito_user.user)
+    assert "the-second" not in carried_values(caught.value)
 
 
 def test_login_without_a_refresh_token_is_deleted(client: Client, cognito: ScriptedServer) -> None:
