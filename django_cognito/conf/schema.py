@@ -359,8 +359,8 @@ class CognitoSettings:
         " claims; the ID token of a login has the profile. An unverified `email` or `phone_number` never replaces a"
         " [verified one](signing-in.md#verified-addresses)",
         scope="pool",
-        shown_default='`{"email": "email", "first_name": "given_name", "last_name": "family_name"}`, without fields that'
-        " the user model does not have",
+        shown_default='`{"email": "email", "first_name": "given_name", "last_name": "family_name"}`, without the fields'
+        " that the user model does not have",
     )
     profile_source: str = _setting(
         "id_token",
