@@ -19,13 +19,14 @@ PROBES = {
         "PostgreSQL at {HOST}:{PORT}".format(**real_parts.POSTGRESQL),
         lambda: not real_parts.is_missing("postgresql"),
     ),
+    "redis": (f"Redis at {real_parts.REDIS_URL}", lambda: not real_parts.is_missing("redis")),
     "wrk": ("wrk (`apt-get install wrk`)", lambda: shutil.which("wrk") is not None),
     "proc": ("Linux's /proc", Path("/proc/self/smaps_rollup").exists),
 }
 PEERS = (
     "django-aws-cognito", "Django", "djangorestframework", "cryptography", "PyJWT", "joserfc", "orjson", "pybase64",
     "djangorestframework-simplejwt", "django-cognito-jwt", "mozilla-django-oidc", "django-allauth", "gunicorn",
-    "uvicorn", "psycopg",
+    "uvicorn", "psycopg", "redis",
 )  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def get_versions() -> dict[str, str]:
-    """Return the versions of Python, the peers, Node.js, wrk and PostgreSQL."""
+    """Return the versions of Python, the peers, Node.js, wrk, PostgreSQL and Redis."""
     numbers = {"Python": platform.python_version(), "OpenSSL (Python's)": ssl.OPENSSL_VERSION.split()[1]}
     for name in PEERS:
         try:
@@ -64,7 +65,12 @@ def get_versions() -> dict[str, str]:
     return numbers
 
 
-_COMMANDS = {"Node.js": ("node", "--version"), "wrk": ("wrk", "--version"), "PostgreSQL": ("psql", "--version")}
+_COMMANDS = {
+    "Node.js": ("node", "--version"),
+    "wrk": ("wrk", "--version"),
+    "PostgreSQL": ("psql", "--version"),
+    "Redis": ("redis-server", "--version"),
+}
 
 
 def _get_version(*command: str) -> str:

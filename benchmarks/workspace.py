@@ -6,10 +6,11 @@ import shutil
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.support.real_parts import POSTGRESQL
 
@@ -103,11 +104,22 @@ class Workspace:
 
 
 @contextmanager
-def _create_database(name: str) -> Iterator[None]:
+def open_database(scenario: Scenario) -> Iterator[Any]:
+    """Connect to the database of `Workspace.start_services`."""
+    services = json.loads((Path(scenario.folder) / "services.json").read_text())
+    with _connect({**POSTGRESQL, "NAME": services["database"]}) as connection:
+        yield connection
+
+
+def _connect(server: Mapping[str, str]) -> Any:
     import psycopg
 
-    dsn = "host={HOST} port={PORT} user={USER} dbname={NAME}".format(**POSTGRESQL)
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    return psycopg.connect("host={HOST} port={PORT} user={USER} dbname={NAME}".format(**server), autocommit=True)
+
+
+@contextmanager
+def _create_database(name: str) -> Iterator[None]:
+    with _connect(POSTGRESQL) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         connection.execute(f'CREATE DATABASE "{name}"')
         try:

@@ -1,4 +1,4 @@
-"""Put six pages side by side in one picture: `python docs/contact_sheet.py /tmp/contact-sheet.png`.
+"""Put seven pages side by side in one picture: `python docs/contact_sheet.py /tmp/contact-sheet.png`.
 
 Each page is shown at the width of a phone and of a desktop, in light and in dark colours. The pages of the package have
 its own `page.html`, not the example's. Needs the extra `all` and the dependency group `test`.
@@ -26,6 +26,7 @@ PAGES = (
     ("signed out", "", "/auth/logout/", ""),
     ("link", "bob", "/auth/logout/", "/auth/unlink/0/"),
     ("admin refusal", "bob", "/admin/", ""),
+    ("own sign-ins", "alice", "/auth/logins/", ""),
     ("notes of the example", "alice", "/notes/", ""),
 )
 SIZES = ((360, 740), (1280, 800))

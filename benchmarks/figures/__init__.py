@@ -9,7 +9,9 @@ from . import (
     key_fetches,
     memory,
     new_token,
+    outage,
     rejected_tokens,
+    revocation,
     servers,
     session_page,
     start,
@@ -24,6 +26,8 @@ FIGURES: dict[str, ModuleType] = {
     "rejected-tokens": rejected_tokens,
     "key-fetches": key_fetches,
     "servers": servers,
+    "outage": outage,
+    "revocation": revocation,
     "memory": memory,
     "start": start,
 }

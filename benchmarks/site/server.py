@@ -28,7 +28,7 @@ KINDS = {
         "--log-level=critical", "--no-access-log", "--lifespan=off",
     ),
 }  # fmt: skip
-SYNC = next(iter(KINDS))
+SYNC, GTHREAD, ASGI = KINDS
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,14 @@ def _start_login(request: Any, scenario: Scenario, number: int, is_due: bool) ->
     from django_cognito.core.clock import utc_now
     from django_cognito.core.hosted_ui import TokenSet
     from django_cognito.models import CognitoLogin
-    from django_cognito.sessions.store import start_login
+    from django_cognito.sessions.sign_in import start_login
     from django_cognito.users.authentication import get_or_create_user, verify
 
     access, identity = scenario.sign_ins[number]
     token, profile = verify(access, token_use="access", id_token=identity)
     user, _ = get_or_create_user(token, profile)
-    refresh_token = str(max(number + 1, USERS))  # the loopback server responds with the first user's next tokens
+    # The loopback server responds with the tokens of this number: the first user has more recent ones.
+    refresh_token = str(number if number < USERS else number + 1)
     login = start_login(request, user, token, TokenSet(access, identity, refresh_token, 3_600))  # type: ignore[arg-type]
     if is_due:
         CognitoLogin.objects.filter(pk=login.pk).update(expires_at=utc_now())

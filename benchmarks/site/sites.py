@@ -3,7 +3,10 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from tests.support.real_parts import REDIS_URL
 
 from ..tokens import GROUP, Scenario
 
@@ -50,11 +53,20 @@ def _create_own_sites(scenario: Scenario, origin: str) -> dict[str, Site]:
     }
     with_cache = {**settings, "USER_CACHE_SECONDS": 60}
     with_key_url = {**settings, "JWKS_URI": f"{origin}/jwks.json"}
+    # The keys become old in each phase of the outage, so that a fetch in the background fails.
+    in_outage = {**with_key_url, "DOMAIN": origin, "JWKS_MAX_AGE_SECONDS": 10}
+    redis = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": Path(scenario.folder).name,
+    }
     apps, middleware = ("django_cognito",), ("django_cognito.middleware.CognitoMiddleware",)
     drf = "django_cognito.drf.CognitoAuthentication"
     return {
         "django-cognito": Site(drf, apps, (), {"COGNITO": settings}),
+        "django-cognito-redis": Site(drf, apps, (), {"COGNITO": settings, "CACHES": {"default": redis}}),
         "start-django-cognito": Site(drf, apps, middleware, {"COGNITO": with_key_url}),
+        "outage-django-cognito": Site(drf, apps, middleware, {"COGNITO": in_outage}),
         "django-cognito-cached": Site(drf, apps, (), {"COGNITO": with_cache}),
         "django-cognito-cached-middleware": Site(drf, apps, middleware, {"COGNITO": with_cache}),
     }

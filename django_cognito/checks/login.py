@@ -9,7 +9,6 @@ from django.conf import settings
 from django.contrib.sessions.backends.signed_cookies import SessionStore as SignedCookies
 from django.core import checks
 from django.http.request import validate_host
-from django.urls import Resolver404, resolve
 
 from ..conf.pool_registry import PoolRegistry
 from ..conf.schema import CognitoSettings
@@ -104,12 +103,16 @@ def check_redirect_uri(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
     path = site_parts.find_callback_path()
     uris = dict.fromkeys(alias.redirect_uri for alias in registry.by_alias.values() if alias.redirect_uri)
     for uri in uris if path is not None else ():
-        host = (urlsplit(uri).hostname or "").lower()
-        if not _is_callback(urlsplit(uri).path, path):
+        host, uri_path = (urlsplit(uri).hostname or "").lower(), urlsplit(uri).path
+        view = site_parts.find_view(uri_path)
+        # Perhaps below a prefix of the server, or another URL of the same view.
+        is_callback = uri_path.endswith(str(path)) or (view is not None and view == site_parts.find_view(str(path)))
+        cookie_domain = (settings.SESSION_COOKIE_DOMAIN or host).lower().lstrip(".")
+        if not is_callback:
             problem, hint = f"its path is not the callback's, {path!r}", f"Set it to the callback's URL, on {host!r}."
         elif not validate_host(host, settings.ALLOWED_HOSTS or _DEBUG_HOSTS):
             problem, hint = "ALLOWED_HOSTS does not contain its host", f"Add {host!r} to ALLOWED_HOSTS."
-        elif not _gets_session_cookie(host):
+        elif not f".{host}".endswith(f".{cookie_domain}"):  # RFC 6265 5.1.3: the domain itself and its subdomains
             problem = f"its host gets no cookie of SESSION_COOKIE_DOMAIN {settings.SESSION_COOKIE_DOMAIN!r}"
             hint = "Set SESSION_COOKIE_DOMAIN to a domain of that host, or to None."
         else:
@@ -117,22 +120,6 @@ def check_redirect_uri(registry: PoolRegistry) -> Iterator[checks.CheckMessage]:
         message = f"COGNITO['REDIRECT_URI'] is {uri!r}, and {problem}: every sign-in fails when the user comes back."
         hint = f"{hint} If a proxy changes paths or hosts, silence this check."
         yield checks.Warning(message, hint=hint, id="django_cognito.W129")
-
-
-def _is_callback(path: str, callback_path: str | None) -> bool:
-    """Return whether `path` is the callback's, maybe below a prefix of the server, or of another URL of its view."""
-    if path.endswith(str(callback_path)):
-        return True
-    try:
-        return resolve(path).func == resolve(str(callback_path)).func
-    except Resolver404:
-        return False
-
-
-def _gets_session_cookie(host: str) -> bool:
-    """RFC 6265 5.1.3: the domain itself and its subdomains."""
-    domain = (settings.SESSION_COOKIE_DOMAIN or host).lower().lstrip(".")
-    return host == domain or host.endswith(f".{domain}")
 
 
 def _find_domains(registry: PoolRegistry) -> Iterable[str]:

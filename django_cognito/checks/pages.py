@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import global_settings, settings
 from django.core import checks
 from django.shortcuts import resolve_url
-from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
+from django.urls import NoReverseMatch, get_script_prefix, resolve, reverse
 
 from ..conf.pool_registry import PoolRegistry
 from . import site_parts
@@ -57,16 +57,8 @@ def _has_page(value: Any) -> bool:
     path = _remove_script_prefix(url.path)
     # CommonMiddleware appends a slash, LocaleMiddleware inserts a language.
     paths = [path, *([f"{path}/"] if settings.APPEND_SLASH else []), f"/{settings.LANGUAGE_CODE}{path}"]
-    return bool(url.netloc) or any(map(_is_resolved, paths))
+    return bool(url.netloc) or any(map(site_parts.find_view, paths))
 
 
 def _remove_script_prefix(path: str) -> str:
     return "/" + path.removeprefix(get_script_prefix()).lstrip("/")
-
-
-def _is_resolved(path: str) -> bool:
-    try:
-        resolve(path)
-    except Resolver404:
-        return False
-    return True

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 from django.utils.module_loading import import_string
 
 COGNITO_MIDDLEWARE = "django_cognito.middleware.CognitoMiddleware"
@@ -22,6 +22,14 @@ def find_callback_path() -> str | None:
         with suppress(NoReverseMatch):
             return reverse("cognito:callback")
     return None
+
+
+def find_view(path: str) -> Any:
+    """Return the view of a path; None if no URL pattern matches."""
+    try:
+        return resolve(path).func
+    except Resolver404:
+        return None
 
 
 def find_position(name: str, paths: Iterable[Any]) -> int | None:

@@ -355,11 +355,12 @@ class CognitoSettings:
             lambda value: isinstance(value, Mapping) and all(is_text(item) for pair in value.items() for item in pair),
             "a dict from Django's field names to claim names",
         ),
-        'user field <- claim, for example `{"email": "email", "first_name": "given_name"}`. An access token has few'
+        "user field <- claim. A claim that a token does not contain leaves the field as it is. An access token has few"
         " claims; the ID token of a login has the profile. An unverified `email` or `phone_number` never replaces a"
         " [verified one](signing-in.md#verified-addresses)",
         scope="pool",
-        shown_default="email, first and last name, if the user model has these fields",
+        shown_default='`{"email": "email", "first_name": "given_name", "last_name": "family_name"}`, without the fields'
+        " that the user model does not have",
     )
     profile_source: str = _setting(
         "id_token",

@@ -80,11 +80,9 @@ def _check_combinations(value: Mapping[Any, Any], debug: bool) -> Iterator[Probl
     try:
         registry = build_registry(value, debug=debug)
         pools_by_issuer(registry.user_pools)
-    except InsecureUrlError as error:
-        yield Problem("django_cognito.E006", f"COGNITO has a user pool that is not possible: {error}.", _HTTP_HINT)
-        return
     except ValueError as error:
-        yield Problem("django_cognito.E006", f"COGNITO has a user pool that is not possible: {error}.", "")
+        hint = _HTTP_HINT if isinstance(error, InsecureUrlError) else ""
+        yield Problem("django_cognito.E006", f"COGNITO has a user pool that is not possible: {error}.", hint)
         return
     if registry.first.jwks_hard_max_age_seconds < registry.first.jwks_max_age_seconds:
         message = "COGNITO['JWKS_HARD_MAX_AGE_SECONDS'] is less than JWKS_MAX_AGE_SECONDS."
@@ -107,14 +105,10 @@ def _check_combinations(value: Mapping[Any, Any], debug: bool) -> Iterator[Probl
             message = f"{path} has MIRROR_GROUPS, but its alias cannot be a prefix of group names."
             hint = f"Use an alias of at most {_MAX_MIRRORING_ALIAS_CHARS} characters without ':', or set MIRROR_GROUPS"
             yield Problem("django_cognito.E016", message, f"{hint} to False.")
-        yield from _check_secret_sources(settings)
+        if settings.client_secret_arn and settings.is_client_secret_set:
+            message = f"COGNITO has both CLIENT_SECRET and CLIENT_SECRET_ARN (alias {settings.alias!r})."
+            yield Problem("django_cognito.E041", message, "Remove CLIENT_SECRET: the secret is read from the ARN.")
     yield from _check_docs_client(registry.first)
-
-
-def _check_secret_sources(settings: CognitoSettings) -> Iterator[Problem]:
-    if settings.client_secret_arn and settings.is_client_secret_set:
-        message = f"COGNITO has both CLIENT_SECRET and CLIENT_SECRET_ARN (alias {settings.alias!r})."
-        yield Problem("django_cognito.E041", message, "Remove CLIENT_SECRET: the secret is read from the ARN.")
 
 
 def _check_docs_client(settings: CognitoSettings) -> Iterator[Problem]:

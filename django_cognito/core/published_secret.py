@@ -6,6 +6,7 @@ Source: the service model of cognito-idp, `ClientSecretArn`: the secret is a JSO
 
 import json
 import re
+from contextlib import suppress
 from typing import Any
 
 from .errors import CognitoError
@@ -41,21 +42,16 @@ def read_published_secret(client: Any, arn: str, client_id: str) -> str:
         problem = str(response.get("Error", {}).get("Code") or type(error).__name__)
     if problem:
         raise _unreadable(f"GetSecretValue failed with {problem}")
-    members = _read_members(text)
+    members: Any = None
+    with suppress(ValueError, RecursionError):  # not chained: the error holds the text
+        members = json.loads(text) if isinstance(text, str) else None
+    members = members if isinstance(members, dict) else {}
     secret, owner = members.get("clientSecretValue"), members.get("userPoolClientId", client_id)
     if owner != client_id:
         raise _unreadable("it is the secret of another app client than CLIENT_ID")
     if not isinstance(secret, str) or not secret:
         raise _unreadable("the secret is not a JSON object with the member clientSecretValue")
     return secret
-
-
-def _read_members(text: Any) -> dict[str, Any]:
-    try:
-        members = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):  # not chained: the error holds the text
-        members = None
-    return members if isinstance(members, dict) else {}
 
 
 def _unreadable(problem: str) -> CognitoError:

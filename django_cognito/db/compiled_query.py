@@ -4,6 +4,7 @@ Django takes longer to compile such SQL than PostgreSQL to run it. Must not depe
 """
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import connections
@@ -37,12 +38,10 @@ class CompiledQuery:
         compiler = selected.query.get_compiler(using)
         self._sql, self.parameters = compiler.as_sql()
         columns = iter([column for column, *_ in compiler.select])
-        self._converted = [list(self._find_converted_columns(part, columns)) for part in parts]
-
-    def _find_converted_columns(self, part: Part, columns: Any) -> Any:
-        for index, column in zip(range(len(part.names)), columns, strict=False):
-            if _get_converters(column, connections[self.using]):
-                yield index, column
+        self._converted = []
+        for part in parts:
+            own = enumerate(islice(columns, len(part.names)))
+            self._converted.append([item for item in own if _get_converters(item[1], connections[using])])
 
     def fetch_row(self, parameters: Sequence[Any]) -> Sequence[Any] | None:
         """Return the row as the database returns it; None if there is none. One query."""

@@ -4,8 +4,8 @@ Rows are read in pages, and each change is one conditional UPDATE: two runs at o
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import timedelta
+from typing import NamedTuple
 
 from django.conf import settings as django_settings
 from django.db import router
@@ -92,18 +92,14 @@ def reencrypt_logins(*, is_dry_run: bool = False) -> int:
 
 def _read_by_expiry(rows: QuerySet[CognitoLogin]) -> Iterator[CognitoLogin]:
     """Yield the rows page by page, in the order of the index on `expires_at`."""
-    after: tuple[datetime, Any] | None = None
+    left = rows
     while True:
-        page_rows = rows if after is None else rows.filter(expires_at__gte=after[0]).filter(_is_after(*after))
-        page = list(page_rows.order_by("expires_at", "pk")[:_PAGE_SIZE])
+        page = list(left.order_by("expires_at", "pk")[:_PAGE_SIZE])
         yield from page
         if len(page) < _PAGE_SIZE:
             return
-        after = page[-1].expires_at, page[-1].pk
-
-
-def _is_after(expires_at: datetime, pk: Any) -> Q:
-    return Q(expires_at__gt=expires_at) | Q(pk__gt=pk)
+        is_after = Q(expires_at__gt=page[-1].expires_at) | Q(pk__gt=page[-1].pk)
+        left = rows.filter(expires_at__gte=page[-1].expires_at).filter(is_after)
 
 
 def _read_by_key() -> Iterator[CognitoLogin]:

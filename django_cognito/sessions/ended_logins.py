@@ -5,6 +5,7 @@ Must not depend on a session or send requests to Cognito.
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -61,21 +62,15 @@ def _lock_links(links: Iterable[CognitoUser]) -> None:
 
 
 def _set_not_before(links: Iterable[CognitoUser], logins: Iterable[CognitoLogin], now: datetime) -> None:
-    """Set `not_before` of `links` to now; later if Cognito's clock is ahead. It never becomes earlier."""
+    """Set `not_before` of `links`, which `logins` have, to now; later if Cognito's clock is ahead, never earlier."""
     for link in links:
-        moments = [
-            now,
-            *(at for item in logins if item.cognito_user_id == link.pk and (at := _read_sign_in_time(item))),
-        ]
-        link.not_before = max(*moments, link.not_before or now)
+        link.not_before = max(link.not_before or now, now)
+    for login in logins:
+        with suppress(SignInError):  # the tokens cannot be decrypted
+            signed_in_at = get_sign_in_time(get_access_token(login))
+            login.cognito_user.not_before = max(login.cognito_user.not_before or now, signed_in_at)
+    for link in links:
         link.save(using=router.db_for_write(CognitoLogin), update_fields=["not_before"])
-
-
-def _read_sign_in_time(login: CognitoLogin) -> datetime | None:
-    try:
-        return get_sign_in_time(get_access_token(login))
-    except SignInError:  # the tokens cannot be decrypted
-        return None
 
 
 @clear_frame_locals

@@ -46,7 +46,8 @@ def ensure_fresh(login: CognitoLogin, *, min_version: int = 0) -> CognitoLogin:
     if not attempt.has_lease:
         return attempt.login
     result = store_response(attempt.login, request_tokens(attempt.login))
-    revoke_refresh_tokens(*result.ended_logins)
+    if result.ended_logins:
+        revoke_refresh_tokens(*result.ended_logins)
     return result.get_login(attempt)
 
 

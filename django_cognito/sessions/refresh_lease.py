@@ -44,7 +44,8 @@ def join_refresh(attempt: Attempt) -> Attempt:
     login = attempt.login
     if not is_readable(login):
         return replace(attempt, has_lease=True, is_waiting=False)
-    if not _is_backing_off(login):
+    is_backing_off = login.retry_at is not None and utc_now() < login.retry_at
+    if not is_backing_off:
         if (leased_login := acquire_lease(login)) is not None:
             return replace(attempt, login=leased_login, has_lease=True, is_waiting=False)
         login = reload_login(login)  # another request is refreshing the tokens, or has refreshed them
@@ -103,10 +104,6 @@ def is_response_lost(login: CognitoLogin) -> bool:
     In that case Cognito may have replaced the refresh token.
     """
     return login.refresh_sent_at is not None and login.refresh_sent_at != _get_acquired_at(login)
-
-
-def _is_backing_off(login: CognitoLogin) -> bool:
-    return login.retry_at is not None and utc_now() < login.retry_at
 
 
 def _get_acquired_at(login: CognitoLogin) -> datetime | None:

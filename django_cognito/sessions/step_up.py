@@ -4,6 +4,7 @@ No I/O and no clock. Must not depend on requests or settings: entry points pass 
 Source: RFC 9470; OpenID Connect Core 2 and 3.1.2.1; AWS developer guide, "Step-up authentication with ACR values".
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -53,7 +54,8 @@ class SignInRequirement:
         """
         if isinstance(token, ClientToken):
             return "user_required"  # its `auth_time` is the moment of issue: always recent
-        if self.max_age_seconds is not None and not _is_recent(token, now - self.max_age_seconds - leeway_seconds):
+        signed_in_at = -math.inf if token is None or token.auth_time is None else token.auth_time.timestamp()
+        if self.max_age_seconds is not None and signed_in_at < now - self.max_age_seconds - leeway_seconds:
             return "sign_in_too_old"
         is_of_one_sign_in = id_token is not None and token is not None and id_token.auth_time == token.auth_time
         tokens = (id_token, token) if is_of_one_sign_in else (token,)
@@ -99,7 +101,3 @@ def require_mfa(acr_values: Sequence[str], recent_sign_in_seconds: int | None = 
         raise ValueError(f"acr_values has 1 to 64 characters each, without spaces, quotes and backslashes: {invalid}")
     recent = NO_REQUIREMENT if recent_sign_in_seconds is None else require_recent_sign_in(recent_sign_in_seconds)
     return SignInRequirement(recent.max_age_seconds, tuple(acr_values))
-
-
-def _is_recent(token: Token | None, since: float) -> bool:
-    return token is not None and token.auth_time is not None and token.auth_time.timestamp() >= since

@@ -35,8 +35,9 @@ def sign_in(
     """Sign `username` in at the test `client`, with stored tokens in the session's login, and return the Django user.
 
     An email address as `username` is the user of a pool in which users sign in with it, as for `make_token`.
-    Needs `trusted_keys` (the fixture `cognito_keys`) and the database. `claims` are the ID token's, and `alias` is
-    the pool's, as for `make_token`; with PROFILE_SOURCE "userinfo", `claims` are also those of userInfo. `scope` is the
+    Needs `trusted_keys` (the fixture `cognito_keys`) and the database. `claims` are the ID token's, and those of
+    `iat`, `exp`, `auth_time`, `sub`, `iss` and `origin_jti` also the access token's. `alias` is the pool's, as for
+    `make_token`; with PROFILE_SOURCE "userinfo", `claims` are also those of userInfo. `scope` is the
     access token's; by default the setting SCOPES. The tokens expire in an hour. No request is sent to Cognito; with a
     `refresh_token`, later refreshes and the sign-out send requests. Each call is a sign-in of its own, with its own
     `origin_jti`, and later than the user's last sign-out everywhere.

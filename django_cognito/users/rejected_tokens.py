@@ -5,7 +5,6 @@ A warning has the received and the expected value, and the next step. Must not d
 
 import logging
 import time
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,14 +67,10 @@ def describe_claim(error: TokenError) -> str:
         now = f"; this host's clock: {_format(error.claim, error.expected)}" if error.expected is not None else ""
         return f"{error.claim} received: {received}{mark}{now}"
     expected = error.expected if isinstance(error.expected, tuple | list) else [error.expected]
-    return f"{error.claim} received: {received}{mark}; expected: {_join(error.claim, expected)}"
-
-
-def _join(claim: str, values: Iterable[Any]) -> str:
-    shown = [_format(claim, value) for value in values if value is not None]
+    shown = [_format(error.claim, value) for value in expected if value is not None]
     more = len(shown) - _MAX_EXPECTED_VALUES
     text = ", ".join(shown[:_MAX_EXPECTED_VALUES]) or "another value"
-    return f"{text} and {more} more" if more > 0 else text
+    return f"{error.claim} received: {received}{mark}; expected: {text}{f' and {more} more' if more > 0 else ''}"
 
 
 def _format(claim: str, value: Any) -> str:

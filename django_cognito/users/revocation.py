@@ -35,7 +35,8 @@ def check_token(token: AccessToken | IdToken | ClientToken) -> None:
     revocations = get_revocation_list()
     if isinstance(token, ClientToken) or revocations.is_accepted(token):
         return
-    subjects, version = _subjects_of(token), revocations.version
+    pool, sub, version = token.user_pool_id, token.sub, revocations.version
+    subjects = [Subject(SIGN_IN, pool, token.origin_jti), Subject(USER, pool, sub), Subject(DISABLED, pool, sub)]
     moments = revocations.read(subjects)
     _reject(token, *moments)
     revocations.accept(token, subjects, version)
@@ -119,12 +120,6 @@ def revoke_users(links: Iterable[Any], *, are_disabled: bool = False) -> bool:
 def accept_enabled_user(user_pool_id: str, sub: str) -> None:
     """Let a user in again who was disabled in Cognito; tokens up to `not_before` are still rejected."""
     get_revocation_list().remove(Subject(DISABLED, user_pool_id, sub))
-
-
-def _subjects_of(token: AccessToken | IdToken) -> list[Subject]:
-    pool, sub = token.user_pool_id, token.sub
-    subjects = [Subject(USER, pool, sub), Subject(DISABLED, pool, sub)]
-    return [Subject(SIGN_IN, pool, token.origin_jti), *subjects]
 
 
 def _reject(token: AccessToken | IdToken, sign_in: int, user: int, disabled: int) -> None:

@@ -17,7 +17,6 @@ from django.core.cache import caches
 from django.db import router
 
 from ..conf.loading import get_pool_registry
-from ..conf.pool_registry import PoolRegistry
 from ..conf.schema import CognitoSettings
 from ..core.errors import CognitoUnavailableError
 from ..factories import cached_instance
@@ -118,10 +117,9 @@ class RevocationList:
         for subject, moment in moments.items():
             self._store(subject, now, moment)
         self._version = object()
+        lifetime_seconds = _TOKEN_SECONDS + int(self._settings.leeway_seconds) + 1
         try:
-            failed = cache.set_many(
-                {_name(subject): moment for subject, moment in moments.items()}, self._lifetime_seconds
-            )
+            failed = cache.set_many({_name(subject): moment for subject, moment in moments.items()}, lifetime_seconds)
         except Exception as error:  # noqa: BLE001 - each cache library has exceptions of its own
             self._report(error)
             failed = ["all"]
@@ -149,10 +147,6 @@ class RevocationList:
         self._retry_at = self._warn_at = self._load_at = -1.0
         self._is_outdated = False
         self._set_loaded()
-
-    @property
-    def _lifetime_seconds(self) -> int:
-        return _TOKEN_SECONDS + int(self._settings.leeway_seconds) + 1
 
     def _get_many(self, names: Mapping[str, Any], now: float) -> Mapping[str, int] | None:
         """Return the values of the cache; None if it has no usable answer, and for REVOCATION_SECONDS after that."""
@@ -231,7 +225,7 @@ class RevocationList:
 
 def get_revocation_list() -> RevocationList:
     """Return the list of this process."""
-    return cached_instance(_create_list, get_pool_registry())
+    return cached_instance(RevocationList, get_pool_registry().first)
 
 
 def get_sign_in(user_pool_id: str, origin_jti: str, login_id: Any) -> Subject:
@@ -249,10 +243,6 @@ def start_new_namespace() -> None:
     global _namespace
     _namespace = uuid4().hex
     get_revocation_list().clear()
-
-
-def _create_list(pools: PoolRegistry) -> RevocationList:
-    return RevocationList(pools.first)
 
 
 def _name(subject: Subject) -> str:

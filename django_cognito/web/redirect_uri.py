@@ -45,9 +45,13 @@ def login_at_redirect_uri(request: HttpRequest, settings: CognitoSettings, next_
     """
     if not is_elsewhere(request, settings):
         return None
-    _report_other_host(request, settings)
+    hosts = f"REDIRECT_URI is {settings.redirect_uri}, and this login is {request.build_absolute_uri(request.path)}."
     if _MOVED in request.GET:
+        result = "The cookies of this host are not sent there, unless a proxy rewrites Host."
+        _warn_once(settings, "host after the redirect", f"{hosts} {result}")
         return None
+    result = "The login is redirected there first, and returns only to hosts in REDIRECT_HOSTS."
+    _warn_once(settings, "host", f"{hosts} {result}")
     query = request.GET.copy()
     query.pop(REDIRECT_FIELD_NAME, None)
     if next_url:
@@ -88,19 +92,6 @@ def report_plain_http(request: HttpRequest, settings: CognitoSettings) -> None:
         f"The redirect URI sent is {uri}; expected https.{forwarded} Behind a proxy that ends TLS, set"
         " SECURE_PROXY_SSL_HEADER (the proxy must set its header, and remove it from requests), or set REDIRECT_URI.",
     )
-
-
-def _report_other_host(request: HttpRequest, settings: CognitoSettings) -> None:
-    """Log once that the login of this host continues on the host of REDIRECT_URI, and what is lost on the way."""
-    if _MOVED in request.GET:
-        topic, result = (
-            "host after the redirect",
-            "The cookies of this host are not sent there, unless a proxy rewrites Host",
-        )
-    else:
-        topic, result = "host", "The login is redirected there first, and returns only to hosts in REDIRECT_HOSTS"
-    url = request.build_absolute_uri(request.path)
-    _warn_once(settings, topic, f"REDIRECT_URI is {settings.redirect_uri}, and this login is {url}. {result}.")
 
 
 def _warn_once(settings: CognitoSettings, topic: str, message: str) -> None:

@@ -68,7 +68,9 @@ def refuse_sign_in(request: HttpRequest, requirement: SignInRequirement, problem
         raise PermissionDenied(str(entry.heading or entry.sentence))
     if is_script(request):
         return step_up_required(request, requirement, find_next_url(request))
-    pool, url = find_settings_for_request(request), _find_url(request, requirement)
+    pool = find_settings_for_request(request)
+    query = urlencode({**requirement.params, REDIRECT_FIELD_NAME: find_next_url(request)})
+    url = find_login_url(query, "step_up")
     if pool is None or not pool.user_pool.domain or not url:
         _log.warning(
             "A page requires a new sign-in (%s), but the user cannot sign in: it needs DOMAIN, a pool for this host,"
@@ -100,8 +102,3 @@ def find_next_url(request: HttpRequest) -> str:
     candidates = (request.POST.get(REDIRECT_FIELD_NAME, ""), request.headers.get("Referer", ""))
     safe_urls = (safe_url(request, url) for url in candidates)
     return next(filter(None, safe_urls), "") or resolve_url(django_settings.LOGIN_REDIRECT_URL)
-
-
-def _find_url(request: HttpRequest, requirement: SignInRequirement) -> str:
-    query = urlencode({**requirement.params, REDIRECT_FIELD_NAME: find_next_url(request)})
-    return find_login_url(query, "step_up")

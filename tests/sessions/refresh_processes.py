@@ -79,9 +79,9 @@ class DelayingProxy:
             self._is_delaying, self.delayed_count = True, 0
 
     def wait_until_delayed(self, count: int) -> None:
-        """Wait until `count` responses are delayed."""
+        """Wait until at least `count` responses are delayed."""
         with self._changed:
-            is_reached = self._changed.wait_for(lambda: self.delayed_count == count, 30)
+            is_reached = self._changed.wait_for(lambda: self.delayed_count >= count, 30)
             assert is_reached, f"{self.delayed_count} responses are delayed"
 
     def release(self) -> None:
