@@ -88,7 +88,8 @@ class SessionUserLoader:
         was_loaded = is_user_loaded(self._request)
         try:
             if not await session.ahas_key(store.SESSION_KEY):
-                for hijackers_login in await self._aload_logins_set_aside():
+                is_hijack = bool(self.logins_set_aside)  # else no thread is needed
+                for hijackers_login in await sync_to_async(self._load_logins_set_aside)() if is_hijack else ():
                     await acheck_age(hijackers_login)
                 return await aload_user(session, get_user)
             before = await sync_to_async(self._load_login)(session)
@@ -121,10 +122,6 @@ class SessionUserLoader:
         """
         ids = [login_id for _, login_id in self.logins_set_aside if login_id]
         return [self._require_accepted(store.get_login(login_id)) for login_id in ids]
-
-    async def _aload_logins_set_aside(self) -> list[CognitoLogin]:
-        """Async version of `_load_logins_set_aside`. Without a hijack, no thread is needed."""
-        return await sync_to_async(self._load_logins_set_aside)() if self.logins_set_aside else []
 
     def _require_accepted(self, login: CognitoLogin) -> CognitoLogin:
         try:
