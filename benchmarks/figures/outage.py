@@ -37,8 +37,8 @@ _DUE_NOTE = (
     f" tokens expire soon are due for a refresh, with {_TABS} tabs each"
 )
 _THREADS_NOTE = (
-    "A request that sends a refresh occupies a thread until Cognito responds, at most for `TOKEN_TIMEOUT_SECONDS`. If"
-    " more logins are due than the server has threads, all requests wait"
+    "A request that sends a refresh occupies a thread until Cognito responds, at most for `TOKEN_TIMEOUT_SECONDS`. At"
+    " most `MAX_REFRESHES` requests of a process do so at a time"
 )
 
 

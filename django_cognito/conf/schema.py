@@ -327,6 +327,12 @@ class CognitoSettings:
         " Lambda triggers of the pool: up to three calls of 5 s each. A code and a rotated refresh token are used up"
         " even if the response is too late; 0.1 to 60",
     )
+    max_refreshes: int = _setting(
+        2,
+        number_between(1, 1_000, "requests"),
+        "how many requests of a process wait for Cognito at a time to [refresh](sessions.md) their logins. Each of them"
+        " occupies a thread, and Cognito may be slow: at most half of the server's threads; with gevent, 100",
+    )
 
     create_users: bool = _setting(
         True,

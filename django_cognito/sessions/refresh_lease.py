@@ -12,9 +12,8 @@ from ..conf.loading import get_settings
 from ..core.clock import utc_now
 from ..core.errors import CognitoUnavailableError
 from ..models import CognitoLogin
-from .store import is_expired, is_readable, reload_login
-
-_WAIT_SECONDS = 3.0  # after expiry, other requests wait for the refresh until it has taken this long
+from .refresh_limit import WAIT_SECONDS, RefreshLimit, get_refresh_limit
+from .store import find_settings_for_login, is_expired, reload_login
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,8 @@ class Attempt:
     min_version: int = 0  # of the tokens; each refresh increments it
     has_lease: bool = False
     is_waiting: bool = False
-    wait_until: float = field(default_factory=lambda: time.monotonic() + _WAIT_SECONDS)  # time.monotonic()
+    wait_until: float = field(default_factory=lambda: time.monotonic() + WAIT_SECONDS)  # time.monotonic()
+    key: object = field(default_factory=object)  # in the `RefreshLimit`
 
     def accepts(self, login: CognitoLogin) -> bool:
         """Return whether the request can use the tokens of `login`, as it was read last."""
@@ -36,17 +36,21 @@ def join_refresh(attempt: Attempt) -> Attempt:
     """Acquire the lease, or read what the request that has it has stored. At most three queries.
 
     The result has the lease, is waiting, or has a login that the request can use. A login that cannot be refreshed
-    needs no lease: the next step rejects it without a request to Cognito.
+    needs no lease: the next step rejects it without a request to Cognito. The lease counts for `get_refresh_limit`.
 
-    Raises CognitoUnavailableError if the last attempt failed (`retry_after` is the time until the next one), or if the
-    request has waited long enough; SignInError (code "login_ended") if the login was ended meanwhile.
+    Raises CognitoUnavailableError if the last attempt failed (`retry_after` is the time until the next one), if the
+    request has waited long enough, or if the limit does not let it wait; SignInError (code "login_ended") if the login
+    was ended meanwhile.
     """
     login = attempt.login
-    if not is_readable(login):
+    settings = find_settings_for_login(login)
+    if settings is None:
         return replace(attempt, has_lease=True, is_waiting=False)
+    limit = get_refresh_limit(settings)
+    limit.end_wait(attempt.key)
     is_backing_off = login.retry_at is not None and utc_now() < login.retry_at
     if not is_backing_off:
-        if (leased_login := acquire_lease(login)) is not None:
+        if (leased_login := _acquire_within(limit, login)) is not None:
             return replace(attempt, login=leased_login, has_lease=True, is_waiting=False)
         login = reload_login(login)  # another request is refreshing the tokens, or has refreshed them
     if attempt.accepts(login):
@@ -55,9 +59,26 @@ def join_refresh(attempt: Attempt) -> Attempt:
         # At least 1, if another request makes the next attempt now.
         seconds_left = (login.retry_at - utc_now()).total_seconds() if login.retry_at else 0
         raise CognitoUnavailableError("the last refresh failed", retry_after=max(math.ceil(seconds_left), 1))
-    if time.monotonic() >= attempt.wait_until or is_lease_older_than(login, _WAIT_SECONDS):
+    if time.monotonic() >= attempt.wait_until or is_lease_older_than(login, WAIT_SECONDS):
         raise CognitoUnavailableError("another request is still refreshing this login", code="refresh_in_progress")
+    is_refreshing = get_lease_seconds_left(login) > 0
+    if limit.is_failing or not (is_refreshing or limit.begin_wait(attempt.key)):
+        message = "other requests of this process are waiting for Cognito to refresh their logins"
+        raise CognitoUnavailableError(message, retry_after=max(math.ceil(limit.pause_seconds), 1))
     return replace(attempt, login=login, is_waiting=True)
+
+
+def _acquire_within(limit: RefreshLimit, login: CognitoLogin) -> CognitoLogin | None:
+    """Return the login with a lease, which then counts for the limit; None if the limit or `acquire_lease` refuses."""
+    if not limit.enter(login.pk):
+        return None
+    leased_login = None
+    try:
+        leased_login = acquire_lease(login)
+    finally:
+        if leased_login is None:
+            limit.withdraw(login.pk)
+    return leased_login
 
 
 def acquire_lease(login: CognitoLogin) -> CognitoLogin | None:

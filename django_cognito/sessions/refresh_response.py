@@ -25,7 +25,9 @@ from ..signals import send_refresh_token_reused, send_signed_out
 from ..users.account_status import record_disabled, record_gone
 from ..users.authentication import get_or_create_user, verify
 from .refresh_lease import Attempt, filter_leased, filter_unchanged, get_lease_seconds_left, is_response_lost
+from .refresh_limit import get_refresh_limit
 from .store import (
+    find_settings_for_login,
     get_expiry,
     get_refresh_token,
     get_settings_for_login,
@@ -78,12 +80,17 @@ class RefreshResult:
 
 def request_tokens(login: CognitoLogin) -> NewTokens | FailedRefresh:
     """Request new tokens and verify them. May fetch the JWKS; no database access."""
-    tokens = None
+    settings = find_settings_for_login(login)
+    tokens = failure = None
     try:
         tokens = _request_tokens(login)
         return NewTokens(tokens, *_verify(login, tokens))
     except CognitoError as error:
+        failure = error
         return FailedRefresh(error, tokens)
+    finally:
+        if settings is not None:
+            get_refresh_limit(settings).end(login.pk, failure)
 
 
 @clear_frame_locals

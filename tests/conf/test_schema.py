@@ -93,6 +93,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "JWKS_HARD_MAX_AGE_SECONDS": (1, 2_592_000),
     "HTTP_TIMEOUT_SECONDS": (0.1, 60),
     "TOKEN_TIMEOUT_SECONDS": (0.1, 60),
+    "MAX_REFRESHES": (1, 1_000),
     "LINKING_MAX_AGE_SECONDS": (1, 31_536_000),
     "USER_CACHE_SECONDS": (0, 3_600),
     "REMEMBERED_GROUPS_SECONDS": (60, 315_360_000),
@@ -104,7 +105,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "SESSION_MAX_SECONDS": (60, 315_360_000),
 }
 OR_NONE = ("LINKING_MAX_AGE_SECONDS", "REMEMBERED_GROUPS_SECONDS", "SESSION_IDLE_SECONDS", "SESSION_MAX_SECONDS")
-UNITS = {"TOKEN_MAX_BYTES": "bytes", "TOKEN_CACHE_SIZE": "tokens"}
+UNITS = {"TOKEN_MAX_BYTES": "bytes", "TOKEN_CACHE_SIZE": "tokens", "MAX_REFRESHES": "requests"}
 
 
 def _ids(value: Any) -> list[str]:

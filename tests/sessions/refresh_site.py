@@ -18,6 +18,7 @@ COGNITO = {
     "CLIENT_ID": "3rotating",
     "ISSUER": os.environ["REFRESH_SITE_ISSUER"],
     "DOMAIN": os.environ["REFRESH_SITE_DOMAIN"],
+    "MAX_REFRESHES": 100,
     "TOKEN_TIMEOUT_SECONDS": float(os.environ["REFRESH_SITE_TOKEN_TIMEOUT"]),
 }
 

@@ -63,11 +63,11 @@ def site(emulator: Emulator, proxy: DelayingProxy, tmp_path: Path) -> Iterator[S
         yield site
 
 
-def request_until_refreshed(site: Site, clients: list[Client]) -> list[tuple[int, str]]:
-    """Send requests of each browser until each has new tokens; return all responses."""
+def request_until_refreshed(site: Site, clients: list[Client], version: int = 1) -> list[tuple[int, str]]:
+    """Send requests of each browser until the tokens of each have this version; return all responses."""
     answers: list[tuple[int, str]] = []
     deadline = time.monotonic() + LEASE_SECONDS + 30
-    while waiting_clients := [client for client in clients if login_in(client).version == 0]:
+    while waiting_clients := [client for client in clients if login_in(client).version < version]:
         assert time.monotonic() < deadline, f"{len(waiting_clients)} logins were not refreshed"
         answers += site.get_all(waiting_clients)
         time.sleep(0.2)  # as a browser pauses
@@ -78,8 +78,8 @@ def refresh_once_more(site: Site, clients: list[Client]) -> None:
     """Check that Cognito accepts the stored refresh token."""
     for client in clients:
         change_login(login_in(client), ends_in=-1)
-    assert site.get_all(clients) == [ALICE] * len(clients)
-    assert [login_in(client).version for client in clients] == [2] * len(clients)
+    # Until Cognito has responded to it once, a worker refreshes one login at a time.
+    assert set(request_until_refreshed(site, clients, version=2)) == {ALICE}
 
 
 def refresh_tokens(clients: list[Client]) -> list[str]:

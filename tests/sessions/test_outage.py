@@ -386,7 +386,7 @@ def test_request_during_a_retry_does_not_wait(
         with pytest.raises(CognitoUnavailableError) as caught:
             ensure(login)
         assert caught.value.retry_after == 1
-        assert time.monotonic() - started_at < refresh_lease._WAIT_SECONDS
+        assert time.monotonic() - started_at < refresh_lease.WAIT_SECONDS
 
     gate.wait_for_request(then=check_unavailable)
     retry.join()

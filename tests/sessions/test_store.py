@@ -636,7 +636,7 @@ def test_async_refresh_does_not_block_the_database_thread(client: Client, token_
 def test_wait_for_another_refresh_has_a_timeout(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh_lease, "_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(refresh_lease, "WAIT_SECONDS", 0.1)
     login = create_login(client, ends_in=-1, leased_for=60)
     with pytest.raises(CognitoUnavailableError) as caught:
         ensure_fresh(login)

@@ -1,0 +1,97 @@
+"""Limit how many requests of a process wait for Cognito to refresh a login. No I/O.
+
+A thread that waits serves no other request: while Cognito is slow, the expired logins of a few users could otherwise
+occupy all threads of a server. Must not depend on logins or settings of more than one pool.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..conf.schema import CognitoSettings
+from ..core.errors import CognitoError, CognitoUnavailableError
+from ..factories import cached_instance
+
+WAIT_SECONDS = 3.0  # after expiry, other requests wait for the refresh until it has taken this long
+_SLOW_SECONDS = (
+    1.0  # an attempt that fails after this time has occupied its thread: Cognito usually responds within 0.3 s
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Start:
+    at: float
+
+
+class RefreshLimit:
+    """The refreshes of one user pool that this process is waiting for.
+
+    At most MAX_REFRESHES requests refresh a login at a time, and as many wait until they may do so. After an attempt
+    without a response there is a pause as long as the attempt; until Cognito responds again, one request refreshes a
+    login at a time, and no other waits. Safe with threads and forks without a lock: each method of a dict is atomic,
+    and a refresh that never ends, in a forked child for example, does not count after its lease has expired.
+    """
+
+    def __init__(self, settings: CognitoSettings, *, now: Callable[[], float] = time.monotonic) -> None:
+        self._max_refreshes = settings.max_refreshes
+        self._lease_seconds = settings.refresh_lease_seconds
+        self._now = now
+        self._refreshes: dict[Any, _Start] = {}  # by login id
+        self._waiting: dict[object, _Start] = {}  # by attempt
+        self.is_failing = False  # Cognito has not responded to the last refresh
+        self._retry_at = now()
+
+    def enter(self, login_id: Any) -> bool:
+        """Return whether this request may refresh the login; then it must call `end` or `withdraw`."""
+        start = _Start(self._now())
+        _discard(self._refreshes, start.at - self._lease_seconds)
+        if start.at < self._retry_at or self._refreshes.setdefault(login_id, start) is not start:
+            return False
+        if len(self._refreshes) > (1 if self.is_failing else self._max_refreshes):
+            self.withdraw(login_id)
+            return False
+        return True
+
+    def withdraw(self, login_id: Any) -> None:
+        """End a refresh for which no request was sent."""
+        self._refreshes.pop(login_id, None)
+
+    def end(self, login_id: Any, error: CognitoError | None) -> None:
+        """End a refresh, which failed with `error`."""
+        start = self._refreshes.pop(login_id, None)
+        if start is None:  # the login could not be refreshed
+            return
+        seconds = self._now() - start.at
+        self.is_failing = isinstance(error, CognitoUnavailableError) and seconds >= _SLOW_SECONDS
+        if self.is_failing:
+            self._retry_at = self._now() + seconds
+
+    def begin_wait(self, attempt: object) -> bool:
+        """Return whether a request may wait until `enter` accepts it, for WAIT_SECONDS or until `end_wait`."""
+        start = _Start(self._now())
+        _discard(self._waiting, start.at - WAIT_SECONDS)
+        if self.is_failing or len(self._waiting) >= self._max_refreshes:
+            return False
+        self._waiting[attempt] = start
+        return True
+
+    def end_wait(self, attempt: object) -> None:
+        """Stop counting a request that waited, if it did."""
+        self._waiting.pop(attempt, None)
+
+    @property
+    def pause_seconds(self) -> float:
+        """The seconds until the next refresh may begin."""
+        return max(self._retry_at - self._now(), 0.0)
+
+
+def get_refresh_limit(settings: CognitoSettings) -> RefreshLimit:
+    """Return the limit of this process for a pool."""
+    return cached_instance(RefreshLimit, settings)
+
+
+def _discard(starts: dict[Any, _Start], until: float) -> None:
+    for key, start in starts.copy().items():
+        if start.at <= until:
+            starts.pop(key, None)
