@@ -72,6 +72,23 @@ DIAGRAMS = {
             Step(2, 2, "401 token_revoked, also for cached tokens"),
         ),
     ),
+    "own-sign-ins": SequenceDiagram(
+        "The end of another sign-in, step by step",
+        ("One browser", "Your site", "Another browser"),
+        (
+            Step(0, 1, "GET /auth/logins/"),
+            Step(1, 0, "200, the logins of the user"),
+            Step(0, 1, "POST /auth/logins/<id>/end/"),
+            Step(1, 1, "the login row: ended_at, with one UPDATE"),
+            Step(1, 1, "the cache: origin_jti is revoked"),
+            Step(1, 1, "asks Cognito to revoke the refresh token"),
+            Step(1, 1, "once Cognito confirms: deletes the row"),
+            Step(1, 0, "302 to /auth/logins/"),
+            Step(2, 1, "GET /notes/"),
+            Step(1, 1, "the login has ended: flushes the session"),
+            Step(1, 2, "302 to /auth/login/?next=/notes/"),
+        ),
+    ),
     "secret-rotation": SequenceDiagram(
         "A rotation of the client secret",
         ("Your site", "Cognito", "Secrets Manager"),

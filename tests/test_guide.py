@@ -2,8 +2,10 @@
 
 import json
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import botocore.session
@@ -99,6 +101,23 @@ def test_svg_loads_nothing_and_has_description_and_dark_mode(picture: Any) -> No
     assert "<script" not in text
     assert "<desc" in text
     assert "prefers-color-scheme: dark" in text
+
+
+def test_diagrams_are_drawn_from_their_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(GUIDE)
+    diagrams = runpy.run_path(str(GUIDE / "diagrams.py"))["DIAGRAMS"]
+    for name, diagram in diagrams.items():
+        diagram.write(tmp_path / f"{name}.svg")
+    images = {name: (GUIDE / "images" / f"{name}.svg").read_text() for name in diagrams}
+    outdated = [name for name in diagrams if images[name] != (tmp_path / f"{name}.svg").read_text()]
+    assert outdated == [], "run `python docs/diagrams.py`"
+
+
+@pytest.mark.parametrize("page", ["own-sign-ins", "rotating-secrets", "sessions", "signing-out", "stepping-up"])
+def test_page_about_sessions_has_a_diagram_and_its_limits(page: str) -> None:
+    text = (GUIDE / f"{page}.md").read_text()
+    assert re.search(r"^!\[.+\]\(images/[\w-]+\.svg\)$", text, re.M)
+    assert re.search(r"^(## Limitations|Limitations:)\n\n- ", text, re.M)
 
 
 def test_images_are_small() -> None:
