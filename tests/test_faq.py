@@ -16,14 +16,17 @@ from django.test import Client
 from local_cognito_support.scripted_server import ScriptedServer, Silence, json_answer
 
 from django_cognito import factories
+from django_cognito.conf.loading import get_settings
 from django_cognito.conf.schema import CognitoSettings
 from django_cognito.conf.validation import find_problems
 from django_cognito.models import CognitoUser
+from django_cognito.sessions.refresh_limit import get_refresh_limit
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users import UserAdapter
 from tests.support.callers import bearer
 from tests.support.guide import GUIDE
 from tests.support.scenarios.login import (
+    create_login,
     finish_sign_in,
     read_query,
     refusal,
@@ -120,6 +123,20 @@ def test_sign_in_at_a_silent_token_endpoint_is_503(
     token_endpoint.script(Silence())
     response = finish_sign_in(client, params)
     assert (response.status_code, response.context["code"]) == (503, "cognito_unavailable")
+
+
+@pytest.mark.faq("What happens if Cognito is down or slow?", "MAX_REFRESHES")
+@pytest.mark.parametrize(("max_refreshes", "count"), [(1, 0), (2, 1)])
+def test_refreshes_beyond_max_refreshes_are_not_sent(
+    client: Client, configure: Configure, token_endpoint: ScriptedServer, max_refreshes: int, count: int
+) -> None:
+    configure(MAX_REFRESHES=max_refreshes)
+    login = create_login(client, ends_in=30)  # soon: the request uses the present tokens
+    token_endpoint.script(token_response())
+    get_refresh_limit(get_settings()).enter("a login that waits for Cognito")
+    assert client.get("/who/").status_code == 200
+    login.refresh_from_db()
+    assert (login.version, token_endpoint.count) == (count, count)
 
 
 @pytest.mark.faq("Why is a token not yet valid?", "LEEWAY_SECONDS")
