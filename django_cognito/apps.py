@@ -17,7 +17,7 @@ class CognitoConfig(AppConfig):
 
         from . import checks  # noqa: F401
         from .authorization import deleted_groups, group_expiry
-        from .sessions import sign_out  # noqa: F401
+        from .sessions.ending import sign_out  # noqa: F401
         from .users import save_protection, unlinking  # noqa: F401
 
         deleted_groups.connect_receivers(apps.get_models())

@@ -20,7 +20,7 @@ from django_cognito.conf.loading import get_settings
 from django_cognito.conf.schema import CognitoSettings
 from django_cognito.conf.validation import find_problems
 from django_cognito.models import CognitoUser
-from django_cognito.sessions.refresh_limit import get_refresh_limit
+from django_cognito.sessions.refresh.limit import get_refresh_limit
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users import UserAdapter
 from tests.support.callers import bearer

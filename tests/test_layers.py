@@ -43,9 +43,11 @@ INSIDE = {
     "users": "fields save_protection lookup rejected_tokens revocation_list | revocation claim_values"
     " | contact_claims claim_sources field_values | request_writes machine accounts unlinking"
     " | account_status adapter | link_writes | provisioning | cache linking identity_ids | authentication",
-    "sessions": "client_ip login_age refresh_limit revocation session_user step_up stored_tokens user_agents"
-    " | client_details lookup | store | ended_logins refresh_lease | sign_out | refresh_response"
-    " | ending sign_in refresh outage | age_check clean_up own_logins",
+    "sessions": "session_user step_up stored_tokens browsers | lookup | store | ending | refresh sign_in own_logins"
+    " | outage",
+    "sessions.browsers": "client_ip user_agents | client_details",
+    "sessions.ending": "login_age revocation | ended_logins | sign_out | conditions | age_check clean_up",
+    "sessions.refresh": "limit | lease | response | drivers",
     "web": "browser_mark error_catalogue error_reports login_url next_url pool_selection redirect_uri request_user"
     " security_headers sign_in_cookies site_name | silent bearer responses session_user_loader"
     " | script_responses request | step_up",

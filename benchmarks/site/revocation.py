@@ -24,7 +24,7 @@ def prepare(scenario: Scenario, option: str) -> Callable[[Any], object]:
     start(scenario, site)
     from django.core.cache import caches
 
-    from django_cognito.sessions.sign_out import require_accepted
+    from django_cognito.sessions.ending.sign_out import require_accepted
     from django_cognito.users.revocation import check_token
 
     _check_rejection(check_token, scenario.tokens[-1])

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from hijack.signals import hijack_ended, hijack_started
 
 from ..core.errors import SignInError
-from ..sessions.sign_out import revoke_login
+from ..sessions.ending.sign_out import revoke_login
 from ..sessions.store import SESSION_KEY, SET_ASIDE_KEY, get_login
 
 

@@ -21,8 +21,8 @@ from ..core.errors import CognitoError, RevokedTokenError, SignInError
 from ..core.hosted_ui import HostedUi, TokenSet
 from ..core.tracebacks import clear_frame_locals
 from ..factories import get_hosted_ui
+from ..sessions.ending.sign_out import retry_due_revocation
 from ..sessions.sign_in import start_login
-from ..sessions.sign_out import retry_due_revocation
 from ..users.authentication import get_or_create_user, verify
 from ..users.linking import link
 from ..users.revocation import check_token

@@ -20,7 +20,8 @@ from ..core.errors import CognitoError, SignInError
 from ..core.tracebacks import clear_frame_locals
 from ..decorators import session_required, user_required
 from ..factories import get_hosted_ui
-from ..sessions import sign_out, store
+from ..sessions import store
+from ..sessions.ending import sign_out
 from ..sessions.step_up import SignInRequirement
 from ..signals import send_sign_in_failed
 from ..users import linking

@@ -3,6 +3,6 @@
 Must not depend on views or on `request.cognito`.
 """
 
-from .sign_out import arevoke_login, asign_out_everywhere, revoke_login, sign_out_everywhere
+from .ending.sign_out import arevoke_login, asign_out_everywhere, revoke_login, sign_out_everywhere
 
 __all__ = ["arevoke_login", "asign_out_everywhere", "revoke_login", "sign_out_everywhere"]

@@ -12,9 +12,9 @@ from django.http import HttpRequest
 
 from ..core.clock import utc_now
 from ..models import CognitoLogin, LoginQuerySet
-from .ending import end_logins
-from .login_age import AgeLimits, get_last_use, is_too_old
-from .user_agents import find_browser, find_device
+from .browsers.user_agents import find_browser, find_device
+from .ending.conditions import end_logins
+from .ending.login_age import AgeLimits, get_last_use, is_too_old
 
 # A page with more rows helps no user. `end_other_logins` ends all of them.
 MAX_LISTED = 100

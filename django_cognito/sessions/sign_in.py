@@ -14,9 +14,9 @@ from ..db.transactions import retry_conflicts, write_transaction
 from ..models import CognitoLogin, CognitoUser
 from ..signals import send_signed_in
 from ..users.revocation import check_link
-from .client_details import store_client_details
+from .browsers.client_details import store_client_details
+from .ending.sign_out import end_login, revoke_refresh_tokens
 from .session_user import flush_session_of_another_user
-from .sign_out import end_login, revoke_refresh_tokens
 from .store import SESSION_KEY, get_expiry, get_sign_in_id
 from .stored_tokens import set_tokens
 

@@ -15,8 +15,9 @@ from django.http import HttpRequest
 from ..authorization.rights import set_rights
 from ..core.errors import CognitoUnavailableError, SignInError
 from ..models import CognitoLogin
-from ..sessions import refresh, sign_out, store
-from ..sessions.age_check import acheck_age, check_age
+from ..sessions import refresh, store
+from ..sessions.ending import sign_out
+from ..sessions.ending.age_check import acheck_age, check_age
 from ..sessions.outage import get_user_in_outage, resolve_view
 from ..sessions.session_user import aload_user, load_user, reload_user
 from ..sessions.stored_tokens import get_access_token

@@ -89,7 +89,10 @@ def check_session_cookie(pool: ContractPool) -> str:
     return f"{seconds:.0f} s"
 
 
-@fact("without rotation a refresh returns new tokens, no refresh token and no nonce", used_by="sessions/refresh.py")
+@fact(
+    "without rotation a refresh returns new tokens, no refresh token and no nonce",
+    used_by="sessions/refresh/drivers.py",
+)
 def check_refresh(pool: ContractPool) -> str:
     form = {"grant_type": "refresh_token", "refresh_token": pool.hosted_ui_tokens["refresh_token"]}
     tokens = pool.post("/oauth2/token", pool.web_client, **form).json()
@@ -101,7 +104,7 @@ def check_refresh(pool: ContractPool) -> str:
     return f"nonce: {'present' if 'nonce' in id_token.claims else 'absent'}; same auth_time and origin_jti"
 
 
-@fact("a refresh token of the API is accepted at the token endpoint", used_by="sessions/refresh.py")
+@fact("a refresh token of the API is accepted at the token endpoint", used_by="sessions/refresh/drivers.py")
 def check_api_refresh_token_at_token_endpoint(pool: ContractPool) -> str:
     form = {"grant_type": "refresh_token", "refresh_token": pool.api_tokens["RefreshToken"]}
     response = pool.post("/oauth2/token", pool.api_client, **form)

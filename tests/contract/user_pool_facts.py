@@ -11,14 +11,17 @@ def _refresh(pool: ContractPool, client: Client, refresh_token: str) -> dict[str
     return result
 
 
-@fact("GetTokensFromRefreshToken accepts a refresh token of the hosted UI", used_by="sessions/refresh.py")
+@fact("GetTokensFromRefreshToken accepts a refresh token of the hosted UI", used_by="sessions/refresh/drivers.py")
 def check_hosted_ui_refresh_token_at_api(pool: ContractPool) -> str:
     result = _refresh(pool, pool.web_client, pool.hosted_ui_tokens["refresh_token"])
     assert result["AccessToken"], sorted(result)
     return ", ".join(sorted(result))
 
 
-@fact("with rotation a refresh returns a new refresh token; the old one still works", used_by="sessions/refresh.py")
+@fact(
+    "with rotation a refresh returns a new refresh token; the old one still works",
+    used_by="sessions/refresh/drivers.py",
+)
 def check_rotation(pool: ContractPool) -> str:
     first = pool.sign_in_by_api(pool.rotating_client)["RefreshToken"]
     second = _refresh(pool, pool.rotating_client, first)["RefreshToken"]
@@ -43,7 +46,7 @@ def check_wrong_secret(pool: ContractPool) -> str:
     return error
 
 
-@fact("GlobalSignOut ends access tokens at the API and refresh tokens", used_by="sessions/revocation.py")
+@fact("GlobalSignOut ends access tokens at the API and refresh tokens", used_by="sessions/ending/revocation.py")
 def check_global_sign_out(pool: ContractPool) -> str:
     tokens = pool.sign_in_by_api(pool.api_client)
     pool.call_public("global_sign_out", AccessToken=tokens["AccessToken"])

@@ -9,8 +9,9 @@ from django.template import engines
 from django.test import Client, RequestFactory
 
 from django_cognito.models import CognitoLogin
-from django_cognito.sessions import clean_up, login_age, own_logins
-from django_cognito.sessions.client_ip import parse_ip
+from django_cognito.sessions import own_logins
+from django_cognito.sessions.browsers.client_ip import parse_ip
+from django_cognito.sessions.ending import clean_up, login_age
 from tests.support.guide import GUIDE
 from tests.support.pages import function_of_page
 from tests.support.scenarios.login import create_login, username_at

@@ -20,8 +20,9 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer, Silenc
 from django_cognito.core import AccessToken
 from django_cognito.core.tokens.jws import decode_jws
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.sessions import refresh, sign_out, store, stored_tokens
-from django_cognito.sessions.revocation import RevocableLogin
+from django_cognito.sessions import refresh, store, stored_tokens
+from django_cognito.sessions.ending import sign_out
+from django_cognito.sessions.ending.revocation import RevocableLogin
 from django_cognito.signals import signed_out
 from django_cognito.testing import make_token, sign_in
 from tests.support.database_errors import FailsAtFirst, conflict

@@ -36,7 +36,7 @@ def record_process(get_response: Any) -> Any:
 
 def record_leases(get_response: Any) -> Any:
     """Append the id of the login to a file for each lease that this process acquires."""
-    from django_cognito.sessions import refresh_lease
+    from django_cognito.sessions.refresh import lease as refresh_lease
 
     acquire_lease = refresh_lease.acquire_lease
 

@@ -7,7 +7,7 @@ import pytest
 from django.http import HttpRequest
 
 from django_cognito.conf.validation import find_problems
-from django_cognito.sessions.client_ip import find_forwarded_ip, get_client_ip, parse_ip
+from django_cognito.sessions.browsers.client_ip import find_forwarded_ip, get_client_ip, parse_ip
 
 VALID = {"USER_POOL_ID": "eu-west-1_TestPool1", "CLIENT_ID": "1testclient23456789"}
 

@@ -16,7 +16,13 @@ from local_cognito_support.scripted_server import ScriptedServer
 from django_cognito.conf.validation import find_problems
 from django_cognito.models import CognitoLogin
 from django_cognito.sessions import store
-from django_cognito.sessions.login_age import AgeLimits, filter_too_old, is_too_old, is_use_record_due, record_use
+from django_cognito.sessions.ending.login_age import (
+    AgeLimits,
+    filter_too_old,
+    is_too_old,
+    is_use_record_due,
+    record_use,
+)
 from django_cognito.signals import signed_out
 from tests.support.scenarios.login import create_login, read_form
 

@@ -130,12 +130,12 @@ def test_sign_out_after_pool_removal_uses_the_pool_of_the_host(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     set_pools(settings, **remaining_pools(two_pools))
-    with caplog.at_level(logging.WARNING, "django_cognito.sessions.sign_out"):
+    with caplog.at_level(logging.WARNING, "django_cognito.sessions.ending.sign_out"):
         answer = client.post("/auth/logout/")
     assert answer["Location"].startswith(f"{two_pools.acme.url}/logout?")  # from POOL_RESOLVER: its own pool is unknown
-    assert [record.getMessage() for record in caplog.records if record.name == "django_cognito.sessions.sign_out"] == [
-        "Signed out of this site, but the refresh token was not revoked: login_ended"
-    ]
+    assert [
+        record.getMessage() for record in caplog.records if record.name == "django_cognito.sessions.ending.sign_out"
+    ] == ["Signed out of this site, but the refresh token was not revoked: login_ended"]
     assert has_ended(client)
     assert two_pools.counts == (0, 0)
 

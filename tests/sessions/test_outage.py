@@ -17,7 +17,8 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer, json_a
 
 from django_cognito.core.errors import CognitoUnavailableError
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.sessions import refresh, refresh_lease, store
+from django_cognito.sessions import refresh, store
+from django_cognito.sessions.refresh import lease as refresh_lease
 from django_cognito.testing import sign_in
 from tests.support.scenarios.login import Gate, change_login, refusal, token_response
 

@@ -17,8 +17,10 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer
 from django_cognito.conf.loading import get_settings
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.models import CognitoLogin
-from django_cognito.sessions import refresh, refresh_lease, refresh_limit
-from django_cognito.sessions.refresh_limit import WAIT_SECONDS, RefreshLimit, get_refresh_limit
+from django_cognito.sessions import refresh
+from django_cognito.sessions.refresh import lease as refresh_lease
+from django_cognito.sessions.refresh import limit as refresh_limit
+from django_cognito.sessions.refresh.limit import WAIT_SECONDS, RefreshLimit, get_refresh_limit
 from tests.support.clock import Clock
 from tests.support.scenarios.login import Gate, change_login, create_login, token_response
 

@@ -20,9 +20,10 @@ from django_cognito import sessions
 from django_cognito.core.errors import CognitoUnavailableError, SignInError, TokenError
 from django_cognito.core.tracebacks import clear_frame_locals
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.sessions import ended_logins, refresh, sign_out, store
+from django_cognito.sessions import refresh, store
 from django_cognito.sessions import sign_in as sign_in_module
-from django_cognito.sessions.sign_out import retry_due_revocation, retry_revocations
+from django_cognito.sessions.ending import ended_logins, sign_out
+from django_cognito.sessions.ending.sign_out import retry_due_revocation, retry_revocations
 from django_cognito.signals import signed_out
 from django_cognito.testing import sign_in
 from django_cognito.users import revocation

@@ -26,7 +26,9 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer, Silenc
 from django_cognito import factories
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.models import CognitoLogin
-from django_cognito.sessions import refresh, refresh_response, store
+from django_cognito.sessions import refresh, store
+from django_cognito.sessions.refresh import drivers
+from django_cognito.sessions.refresh import response as refresh_response
 from django_cognito.users.revocation_list import Subject, get_revocation_list, to_milliseconds
 from tests.support.local_cognito import seed_for, settings_for, sign_in_by_hand
 from tests.support.scenarios.login import (
@@ -228,14 +230,14 @@ def test_attempt_without_its_lease_does_not_change_the_new_lease(
 def test_refresh_that_starts_after_its_lease_is_not_sent(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    login, request_tokens, now = create_login(client, ends_in=-1), refresh.request_tokens, time.time
+    login, request_tokens, now = create_login(client, ends_in=-1), drivers.request_tokens, time.time
 
     def request_tokens_late(login: CognitoLogin) -> Any:
         """Start after the lease has expired: requests of other logins used all threads of the event loop."""
         monkeypatch.setattr(time, "time", lambda: now() + LEASE_SECONDS)
         return request_tokens(login)
 
-    monkeypatch.setattr(refresh, "request_tokens", request_tokens_late)
+    monkeypatch.setattr(drivers, "request_tokens", request_tokens_late)
     token_endpoint.script(token_response())
     assert_unavailable(lambda: ensure_fresh(login))
     assert token_endpoint.count == 0
@@ -252,7 +254,7 @@ def test_expired_login_during_a_slow_refresh_does_not_wait(
     monkeypatch: pytest.MonkeyPatch,
     lease_left: float,
 ) -> None:
-    monkeypatch.setattr(refresh, "_POLL_SECONDS", 60)  # any wait is too long
+    monkeypatch.setattr(drivers, "_POLL_SECONDS", 60)  # any wait is too long
     login = create_login(client, ends_in=-1, leased_for=lease_left, sent_ago=LEASE_SECONDS - lease_left)
     assert assert_unavailable(lambda: ensure_fresh(login), "refresh_in_progress") > 0
     assert token_endpoint.count == 0
@@ -300,7 +302,7 @@ def test_refusal_after_a_lost_response_ends_an_expired_login(
 ) -> None:
     login = create_login(client, ends_in=-1, sent_ago=90)
     token_endpoint.script(refusal())
-    with caplog.at_level(logging.WARNING, "django_cognito.sessions.refresh_response"):
+    with caplog.at_level(logging.WARNING, "django_cognito.sessions.refresh.response"):
         assert_ended(lambda: ensure_fresh(login))
     assert "RetryGracePeriodSeconds" in caplog.text
     assert "a-refresh-token" not in caplog.text

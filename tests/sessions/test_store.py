@@ -30,8 +30,11 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer
 from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.core.hosted_ui import TokenSet
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.sessions import refresh, refresh_lease, sign_out, store, stored_tokens
+from django_cognito.sessions import refresh, store, stored_tokens
 from django_cognito.sessions import sign_in as sessions_sign_in
+from django_cognito.sessions.ending import sign_out
+from django_cognito.sessions.refresh import drivers
+from django_cognito.sessions.refresh import lease as refresh_lease
 from django_cognito.testing import make_token, sign_in
 from django_cognito.users.authentication import authenticate, verify
 from tests.support.scenarios.login import (
@@ -560,7 +563,7 @@ def test_concurrent_requests_in_the_margin_use_the_old_tokens(
     threads: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(refresh, "_POLL_SECONDS", 60)  # any wait is too long
+    monkeypatch.setattr(drivers, "_POLL_SECONDS", 60)  # any wait is too long
     login, gate = create_login(client, ends_in=30), Gate()
     token_endpoint.script(replace(token_response(), before=gate))
     winner = threads(ensure_fresh, reload_login(login))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from django_cognito.sessions.user_agents import clean_user_agent, find_browser, find_device
+from django_cognito.sessions.browsers.user_agents import clean_user_agent, find_browser, find_device
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 IOS = "AppleWebKit/605.1.15 (KHTML, like Gecko)"

@@ -16,7 +16,8 @@ from django_cognito.core.errors import CognitoUnavailableError, SignInError
 from django_cognito.encryption import encrypt
 from django_cognito.factories import get_token_endpoints, get_user_pool_api
 from django_cognito.models import CognitoLogin
-from django_cognito.sessions import refresh, sign_out, store, stored_tokens
+from django_cognito.sessions import refresh, store, stored_tokens
+from django_cognito.sessions.ending import sign_out
 from django_cognito.testing import make_token
 from tests.support.scenarios.login import change_login, create_login, token_response, username_at
 

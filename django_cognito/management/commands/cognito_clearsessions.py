@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_cognito.authorization.group_expiry import count_users_with_expired_groups, expire_all_remembered_groups
-from django_cognito.sessions import clean_up
+from django_cognito.sessions.ending import clean_up
 
 
 class Command(BaseCommand):

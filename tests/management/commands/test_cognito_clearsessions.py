@@ -16,7 +16,8 @@ from django.utils import timezone
 from local_cognito_support.scripted_server import Answer, ScriptedServer
 
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.sessions import clean_up, ending, store, stored_tokens
+from django_cognito.sessions import store, stored_tokens
+from django_cognito.sessions.ending import clean_up, conditions
 from django_cognito.signals import signed_out
 from django_cognito.testing import make_token
 from django_cognito.users.authentication import authenticate
@@ -128,7 +129,7 @@ def test_login_that_is_used_daily_stays_for_years(token_endpoint: ScriptedServer
 
 def test_login_used_meanwhile_is_not_ended(token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The condition is part of the UPDATE: a request may use the login after it was read."""
-    mark_ended = ending.mark_ended
+    mark_ended = conditions.mark_ended
 
     def use_first(login: CognitoLogin, *args: Any, **options: Any) -> bool:
         CognitoLogin.objects.filter(pk=login.pk).update(last_used_at=timezone.now())
@@ -143,8 +144,8 @@ def test_login_used_meanwhile_is_not_ended(token_endpoint: ScriptedServer, monke
 def test_login_is_ended_once_by_two_runs(token_endpoint: ScriptedServer, reasons: list[str]) -> None:
     login = create_old_login(31)
     other_run = clean_up.filter_too_old(clean_up.AgeLimits(idle=timedelta(days=30)), timezone.now())
-    assert ending.mark_ended(login, other_run, reason="session_expired")
-    assert not ending.mark_ended(login, other_run, reason="session_expired")
+    assert conditions.mark_ended(login, other_run, reason="session_expired")
+    assert not conditions.mark_ended(login, other_run, reason="session_expired")
     assert clean_up.end_expired_logins(30) == 0
     assert reasons == ["session_expired"]
 

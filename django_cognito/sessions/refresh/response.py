@@ -13,20 +13,18 @@ from typing import Any
 from django.db import router
 from django.db.models import F, QuerySet
 
-from ..core import AccessToken, IdToken
-from ..core.clock import utc_now
-from ..core.errors import CognitoError, CognitoUnavailableError, SignInError, TokenError
-from ..core.hosted_ui import TokenSet
-from ..core.tracebacks import clear_frame_locals
-from ..db.transactions import retry_conflicts, write_transaction
-from ..factories import get_token_endpoints
-from ..models import CognitoLogin
-from ..signals import send_refresh_token_reused, send_signed_out
-from ..users.account_status import record_disabled, record_gone
-from ..users.authentication import get_or_create_user, verify
-from .refresh_lease import Attempt, filter_leased, filter_unchanged, get_lease_seconds_left, is_response_lost
-from .refresh_limit import get_refresh_limit
-from .store import (
+from ...core import AccessToken, IdToken
+from ...core.clock import utc_now
+from ...core.errors import CognitoError, CognitoUnavailableError, SignInError, TokenError
+from ...core.hosted_ui import TokenSet
+from ...core.tracebacks import clear_frame_locals
+from ...db.transactions import retry_conflicts, write_transaction
+from ...factories import get_token_endpoints
+from ...models import CognitoLogin
+from ...signals import send_refresh_token_reused, send_signed_out
+from ...users.account_status import record_disabled, record_gone
+from ...users.authentication import get_or_create_user, verify
+from ..store import (
     find_settings_for_login,
     get_expiry,
     get_refresh_token,
@@ -35,7 +33,9 @@ from .store import (
     is_expired,
     reload_login,
 )
-from .stored_tokens import decrypt_tokens, get_access_token, set_tokens
+from ..stored_tokens import decrypt_tokens, get_access_token, set_tokens
+from .lease import Attempt, filter_leased, filter_unchanged, get_lease_seconds_left, is_response_lost
+from .limit import get_refresh_limit
 
 logger = logging.getLogger(__name__)
 # Cognito did not use the refresh token: it authenticates the client first (RFC 6749 6).

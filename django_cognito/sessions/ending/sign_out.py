@@ -21,16 +21,18 @@ from django.db.models import F, Q
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from ..conf.loading import get_settings
-from ..conf.schema import CognitoSettings
-from ..core.clock import utc_now
-from ..core.errors import CognitoError, SignInError, TokenError
-from ..core.tracebacks import clear_frame_locals
-from ..db.transactions import retry_conflicts
-from ..factories import get_token_endpoints
-from ..models import CognitoLogin, CognitoUser
-from ..signals import send_signed_out
-from ..users.revocation import DISABLED_CODE, check_login, revoke_sign_ins, revoke_users
+from ...conf.loading import get_settings
+from ...conf.schema import CognitoSettings
+from ...core.clock import utc_now
+from ...core.errors import CognitoError, SignInError, TokenError
+from ...core.tracebacks import clear_frame_locals
+from ...db.transactions import retry_conflicts
+from ...factories import get_token_endpoints
+from ...models import CognitoLogin, CognitoUser
+from ...signals import send_signed_out
+from ...users.revocation import DISABLED_CODE, check_login, revoke_sign_ins, revoke_users
+from ..store import SESSION_KEY, find_login, find_settings_for_login, get_refresh_token, get_settings_for_login
+from ..stored_tokens import decrypt_tokens, get_access_token
 from .ended_logins import (
     end_rows,
     get_login_rows,
@@ -40,8 +42,6 @@ from .ended_logins import (
     store_results,
 )
 from .revocation import RevocableLogin, revoke_logins
-from .store import SESSION_KEY, find_login, find_settings_for_login, get_refresh_token, get_settings_for_login
-from .stored_tokens import decrypt_tokens, get_access_token
 
 logger = logging.getLogger(__name__)
 # AWS API reference, RefreshTokenValidity: at most ten years. Then there is nothing left to revoke.

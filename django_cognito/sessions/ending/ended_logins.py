@@ -14,13 +14,13 @@ from uuid import UUID
 
 from django.db import DatabaseError, router
 
-from ..core.clock import utc_now
-from ..core.errors import SignInError
-from ..core.tracebacks import clear_frame_locals
-from ..db.transactions import retry_conflicts, write_transaction
-from ..models import CognitoLogin, CognitoUser, LoginQuerySet
-from ..users.revocation import get_sign_in_time, revoke_sign_ins
-from .stored_tokens import decrypt_tokens, get_access_token, set_tokens
+from ...core.clock import utc_now
+from ...core.errors import SignInError
+from ...core.tracebacks import clear_frame_locals
+from ...db.transactions import retry_conflicts, write_transaction
+from ...models import CognitoLogin, CognitoUser, LoginQuerySet
+from ...users.revocation import get_sign_in_time, revoke_sign_ins
+from ..stored_tokens import decrypt_tokens, get_access_token, set_tokens
 
 _T = TypeVar("_T")
 _logger = logging.getLogger(__name__)

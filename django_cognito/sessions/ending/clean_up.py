@@ -11,13 +11,13 @@ from django.conf import settings as django_settings
 from django.db import router
 from django.db.models import Q, QuerySet
 
-from ..core.clock import utc_now
-from ..core.tracebacks import clear_frame_locals
-from ..models import CognitoLogin, LoginQuerySet
-from .ending import mark_ended
+from ...core.clock import utc_now
+from ...core.tracebacks import clear_frame_locals
+from ...models import CognitoLogin, LoginQuerySet
+from ..stored_tokens import reencrypt_tokens
+from .conditions import mark_ended
 from .login_age import EXPIRED, AgeLimits, filter_too_old
 from .sign_out import retry_revocations
-from .stored_tokens import reencrypt_tokens
 
 _PAGE_SIZE = 500
 _REVOCATIONS_PER_CALL = 100

@@ -2,8 +2,8 @@
 
 from django.http import HttpRequest
 
-from ..core.clock import utc_now
-from ..models import CognitoLogin
+from ...core.clock import utc_now
+from ...models import CognitoLogin
 from .client_ip import get_client_ip
 from .user_agents import clean_user_agent
 

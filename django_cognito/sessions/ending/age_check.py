@@ -5,9 +5,9 @@ The rules are in `login_age`. Without a limit, a request writes at most once in 
 
 from asgiref.sync import sync_to_async
 
-from ..core.clock import utc_now
-from ..core.errors import SignInError
-from ..models import CognitoLogin
+from ...core.clock import utc_now
+from ...core.errors import SignInError
+from ...models import CognitoLogin
 from .login_age import EXPIRED, AgeLimits, is_too_old, is_use_record_due, record_use
 from .sign_out import arevoke_login, revoke_login
 

@@ -1,4 +1,4 @@
-"""Refresh a login's tokens, shortly before they expire or afterwards. Must not depend on views or on the session.
+"""Refresh a login's tokens, shortly before they expire or afterwards: a synchronous and an async driver of the steps.
 
 One request acquires a lease with a conditional UPDATE; the others use the tokens that it stores. If its worker dies or
 the response comes too late, the next request sends the same refresh token again, which Cognito accepts during the app
@@ -14,14 +14,14 @@ from datetime import timedelta
 
 from asgiref.sync import sync_to_async
 
-from ..conf.loading import get_settings
-from ..core.clock import utc_now
-from ..core.tracebacks import clear_frame_locals
-from ..models import CognitoLogin
-from .refresh_lease import Attempt, join_refresh
-from .refresh_response import request_tokens, store_response
-from .sign_out import arevoke_refresh_tokens, revoke_refresh_tokens
-from .store import get_refresh_token, is_expired, is_readable
+from ...conf.loading import get_settings
+from ...core.clock import utc_now
+from ...core.tracebacks import clear_frame_locals
+from ...models import CognitoLogin
+from ..ending.sign_out import arevoke_refresh_tokens, revoke_refresh_tokens
+from ..store import get_refresh_token, is_expired, is_readable
+from .lease import Attempt, join_refresh
+from .response import request_tokens, store_response
 
 _POLL_SECONDS = 0.05
 

@@ -11,8 +11,8 @@ from typing import Protocol, Self
 from django.db import DatabaseError, router, transaction
 from django.db.models import Q
 
-from ..conf.loading import get_settings
-from ..models import CognitoLogin
+from ...conf.loading import get_settings
+from ...models import CognitoLogin
 
 EXPIRED = "session_expired"  # the `reason` of `signed_out`
 _log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..conf.schema import CognitoSettings
-from ..core.errors import CognitoError, CognitoUnavailableError
-from ..factories import cached_instance
+from ...conf.schema import CognitoSettings
+from ...core.errors import CognitoError, CognitoUnavailableError
+from ...factories import cached_instance
 
 WAIT_SECONDS = 3.0  # after expiry, other requests wait for the refresh until it has taken this long
 _SLOW_SECONDS = (

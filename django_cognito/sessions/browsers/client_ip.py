@@ -12,7 +12,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from ..conf.loading import get_settings
+from ...conf.loading import get_settings
 
 _log = logging.getLogger(__name__)
 _MAX_ADDRESS_CHARS = 64  # an IPv6 address with brackets, zone and port is shorter

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from django.db.models import DateTimeField, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
-from ..conf.loading import get_settings
-from ..core.clock import utc_now
-from ..core.errors import CognitoUnavailableError
-from ..models import CognitoLogin
-from .refresh_limit import WAIT_SECONDS, RefreshLimit, get_refresh_limit
-from .store import find_settings_for_login, is_expired, reload_login
+from ...conf.loading import get_settings
+from ...core.clock import utc_now
+from ...core.errors import CognitoUnavailableError
+from ...models import CognitoLogin
+from ..store import find_settings_for_login, is_expired, reload_login
+from .limit import WAIT_SECONDS, RefreshLimit, get_refresh_limit
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from django.db import router
 from django.db.models import Q
 from django.http import HttpRequest
 
-from ..core.clock import utc_now
-from ..models import CognitoLogin, LoginQuerySet
-from ..signals import send_signed_out
+from ...core.clock import utc_now
+from ...models import CognitoLogin, LoginQuerySet
+from ...signals import send_signed_out
 from .sign_out import revoke_refresh_tokens
 
 

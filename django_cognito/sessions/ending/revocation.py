@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from ..core import AccessToken
-from ..core.clock import unix_time
-from ..core.errors import CognitoError
-from ..core.token_endpoints import TokenEndpoints
+from ...core import AccessToken
+from ...core.clock import unix_time
+from ...core.errors import CognitoError
+from ...core.token_endpoints import TokenEndpoints
 
 _log = logging.getLogger(__name__)
 _GLOBAL_SIGN_OUT_SCOPE = "aws.cognito.signin.user.admin"

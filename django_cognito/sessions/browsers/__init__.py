@@ -1,0 +1,1 @@
+"""What a login stores of its browser: the IP address and the user agent."""
