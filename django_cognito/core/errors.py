@@ -161,13 +161,17 @@ class CredentialsError(CognitoError):
 
 
 class CognitoUnavailableError(CognitoError):
-    """Cognito could not be reached; the same call may succeed after `retry_after` seconds."""
+    """Cognito could not be reached; the same call may succeed after `retry_after` seconds.
+
+    `was_sent` is False if no connection was made: Cognito has not seen the request.
+    """
 
     code = "cognito_unavailable"
 
-    def __init__(self, message: str, *, retry_after: int = 5, code: str | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: int = 5, code: str | None = None, was_sent: bool = True) -> None:
         super().__init__(message, code=code)
         self.retry_after = retry_after
+        self.was_sent = was_sent
 
 
 class KeyFetchRequiredError(CognitoUnavailableError):

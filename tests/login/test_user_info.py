@@ -376,5 +376,5 @@ def test_user_info_is_requested_at_the_pools_own_hosted_ui(
     assert finish_sign_in(client, params).status_code == 302
     assert [request.path for request in server.requests] == ["/oauth2/token", "/oauth2/userInfo"]
     assert two_pools.counts == ((2, 0) if alias == "acme" else (0, 2))
-    assert "basic" not in server.requests[1].headers["authorization"].lower()
+    assert server.requests[1].headers["authorization"].startswith("Bearer ")
     assert get_alice().first_name == "Alice"

@@ -163,6 +163,13 @@ def test_sign_out_everywhere_rejects_tokens_without_a_login(cognito: ScriptedSer
     assert cognito.count == 0
 
 
+def test_login_of_the_test_kit_sends_no_request(client: Client, cognito: ScriptedServer, end_everywhere: Any) -> None:
+    user = sign_in(client, "alice")  # its access token has the scope of GlobalSignOut, and there is no refresh token
+    end_everywhere(user)
+    assert steps(cognito) == []
+    assert not CognitoLogin.objects.exists()
+
+
 def test_sign_out_everywhere_of_a_local_user_does_nothing(
     end_everywhere: Any, signals: Any, cognito: ScriptedServer
 ) -> None:

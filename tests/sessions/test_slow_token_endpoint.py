@@ -201,6 +201,17 @@ def test_sent_time_is_cleared_if_the_secret_cannot_be_read(
     assert (reload_login(login).refresh_sent_at, token_endpoint.count) == (None, 0)
 
 
+def test_sent_time_is_cleared_if_nothing_was_sent(
+    client: Client, token_endpoint: ScriptedServer, cognito_down: None, ensure_fresh: EnsureFresh
+) -> None:
+    login = create_login(client, ends_in=-1)
+    assert_unavailable(lambda: ensure_fresh(login))
+    assert reload_login(login).refresh_sent_at is None
+    lost = change_login(reload_login(login), sent_ago=25, retry_in=-1)  # the response before was lost
+    assert_unavailable(lambda: ensure_fresh(lost))
+    assert reload_login(login).refresh_sent_at == lost.refresh_sent_at
+
+
 @pytest.mark.parametrize("answer", [Answer(500), refusal("invalid_client")], ids=["500", "client refused"])
 def test_sent_time_of_the_first_lost_response_is_not_changed(
     client: Client, token_endpoint: ScriptedServer, ensure_fresh: EnsureFresh, answer: Answer

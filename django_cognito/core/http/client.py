@@ -109,7 +109,8 @@ class Http:
             return self.timeout_seconds
         left = min(self.timeout_seconds, self._ends_at - time.monotonic())
         if left <= 0:
-            raise CognitoUnavailableError(f"no time is left for a request to {urlsplit(url).hostname}")
+            host = urlsplit(url).hostname
+            raise CognitoUnavailableError(f"no time is left for a request to {host}", was_sent=False)
         return left
 
 

@@ -100,10 +100,10 @@ class Call:
     deadline: Deadline
     max_bytes: int
 
-    def request_error(self, reason: str = "") -> CognitoUnavailableError:
+    def request_error(self, reason: str = "", *, was_sent: bool = True) -> CognitoUnavailableError:
         """Return the error for an incomplete response: the deadline has passed, or `reason`."""
         text = "no response in time" if self.deadline.passed else reason
-        return CognitoUnavailableError(f"{self.host} could not be reached: {text}")
+        return CognitoUnavailableError(f"{self.host} could not be reached: {text}", was_sent=was_sent)
 
     def size_error(self) -> CognitoUnavailableError:
         """Return the error for a response that is too large."""

@@ -40,7 +40,8 @@ def send_request(
         with call.deadline:
             received = _exchange_with_retries(call, attempts, insecure_hosts, method, url, **sent)
     except (OSError, HTTPError) as error:  # every error of requests is an OSError
-        raise call.request_error(type(error).__name__) from error
+        was_sent = attempts > 1 or not _is_unconnected(error)
+        raise call.request_error(type(error).__name__, was_sent=was_sent) from error
     if call.deadline.passed:
         # A connection shut down by the watchdog can look like one that ended normally.
         raise call.request_error()
@@ -80,6 +81,15 @@ def _is_transient(error: BaseException | None) -> bool:
         return True
     while error is not None:
         if isinstance(error, ConnectionError | TimeoutError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _is_unconnected(error: BaseException | None) -> bool:
+    """Return whether there was no connection, so that nothing was sent."""
+    while error is not None:
+        if isinstance(error, NewConnectionError | ConnectTimeoutError):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -79,8 +79,11 @@ def revoke_logins(
 def _sign_out_globally(logins: list[RevocableLogin], now: float) -> list[RevocableLogin]:
     """Sign one account out with GlobalSignOut; return the logins whose refresh tokens must still be revoked.
 
-    GlobalSignOut needs a valid access token: an expired one is refreshed first.
+    GlobalSignOut needs a valid access token: an expired one is refreshed first. Without a refresh token there is
+    nothing to revoke: Cognito issues one at each sign-in, the test kit does not.
     """
+    if not any(login.refresh_token or login.is_of_other_client for login in logins):
+        return []
     login = max(logins, key=lambda item: item.suitability)
     try:
         if login.token.expires_at.timestamp() <= now and login.refresh_token is not None:

@@ -194,8 +194,8 @@ def _back_off(login: CognitoLogin, error: CognitoUnavailableError, tokens: Token
         tokens = replace(decrypt_tokens(login), refresh_token=tokens.refresh_token)
         result = _store_tokens(login, rows, tokens, retry_at=retry_at)
         return replace(result, error=result.error or error)
-    is_answered = error.code in _NOT_USED and not is_response_lost(login)
-    sent_at = None if is_answered else F("refresh_sent_at")
+    is_unused = error.code in _NOT_USED or not error.was_sent
+    sent_at = None if is_unused and not is_response_lost(login) else F("refresh_sent_at")
     rows.update(refreshing_until=None, retry_at=retry_at, refresh_sent_at=sent_at)
     return RefreshResult(reload_login(login), error)
 

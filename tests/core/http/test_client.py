@@ -17,7 +17,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from local_cognito_support.scripted_server import Answer, Drip, Raw, ScriptedServer, Silence, json_answer
+from local_cognito_support.scripted_server import Answer, Drip, Raw, Reset, ScriptedServer, Silence, json_answer
 from urllib3.connectionpool import HTTPConnectionPool
 
 from django_cognito.core.errors import CognitoUnavailableError
@@ -135,6 +135,21 @@ def test_refused_connection_is_unavailable() -> None:
         reserved.bind(("127.0.0.1", 0))
         with pytest.raises(CognitoUnavailableError, match=r"^127\.0\.0\.1 could not be reached: ConnectionError$"):
             patient_http().request("GET", f"http://127.0.0.1:{reserved.getsockname()[1]}/")
+
+
+def may_have_been_sent(http: Http, url: str, attempts: int = 1) -> bool:
+    """Return what the error of a request says."""
+    with pytest.raises(CognitoUnavailableError) as caught:
+        http.request("POST", url, attempts=attempts)
+    return caught.value.was_sent
+
+
+def test_error_says_whether_the_request_may_have_been_sent(server: ScriptedServer, unreachable: str) -> None:
+    server.script(Reset())
+    assert may_have_been_sent(patient_http(), server.url)
+    assert not may_have_been_sent(patient_http(), unreachable)
+    assert may_have_been_sent(patient_http(), unreachable, attempts=2)  # an attempt before the last one
+    assert not may_have_been_sent(patient_http().until(time.monotonic() - 1), server.url)
 
 
 def test_unknown_host_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
