@@ -122,7 +122,8 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         _("This account is disabled."),
         _("This account is disabled."),
         _("Contact the site administrator."),
-        "the user is disabled or deleted in the user pool; enable the user there, and the next sign-in is accepted",
+        "the user is disabled or deleted in the user pool; enable the user there, and the next sign-in by password is"
+        " accepted; the classic hosted UI asks for no password while its own session is valid",
         RetryMode.SWITCH_ACCOUNT,
     ),
     "account_not_linkable": ErrorEntry(
