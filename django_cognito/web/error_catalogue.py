@@ -325,7 +325,8 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         _("This service is temporarily unavailable. Try again in a moment."),
         _("This service is temporarily unavailable."),
         _TRY_LATER,
-        "the cache CACHE does not respond, and WITHOUT_CACHE is 'reject'",
+        "the cache CACHE does not respond, or it was emptied and the database does not respond, and WITHOUT_CACHE is"
+        " 'reject'",
     ),
     # AWS
     "directory_refused": ErrorEntry(),
