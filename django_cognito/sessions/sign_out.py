@@ -31,6 +31,7 @@ from ..factories import get_token_endpoints
 from ..models import CognitoLogin, CognitoUser
 from ..signals import send_signed_out
 from ..users.revocation import DISABLED_CODE, check_login, revoke_sign_ins, revoke_users
+from ..users.unlinking import logins_removed
 from .ended_logins import (
     end_rows,
     get_login_rows,
@@ -273,3 +274,9 @@ def _on_logged_out(*, request: HttpRequest | None = None, **_: Any) -> None:
     """End the Cognito login on any Django sign-out, including the admin's."""
     if request is not None and hasattr(request, "session"):
         end_login(request.session, request=request)
+
+
+@receiver(logins_removed, dispatch_uid="django_cognito.sessions.sign_out")
+def _on_logins_removed(*, logins: Sequence[CognitoLogin], **_: Any) -> None:
+    """Revoke the logins of a removed link. Without the link, no row can be kept: there is one attempt."""
+    revoke_refresh_tokens(*logins)
