@@ -109,9 +109,9 @@ def _keep(login: CognitoLogin, refresh_token: str | None) -> None:
     If the row has other tokens meanwhile, the login gets a row of its own: a sign-out during a refresh leaves two
     refresh tokens, and each row is deleted once its own is revoked.
     """
-    kept = copy(login)
-    kept.ended_at = login.ended_at or utc_now()
-    kept.retry_at = get_next_attempt(kept)
+    row = copy(login)
+    row.ended_at = login.ended_at or utc_now()
+    row.retry_at = get_next_attempt(row)
     links = CognitoUser.objects.using(router.db_for_write(CognitoLogin)).select_for_update()
     with write_transaction():
         if not links.filter(pk=login.cognito_user_id).exists():
@@ -119,13 +119,13 @@ def _keep(login: CognitoLogin, refresh_token: str | None) -> None:
         rows = get_login_rows().filter(pk=login.pk)
         stored_tokens = rows.select_for_update().values_list("tokens", flat=True).first()
         if stored_tokens is not None and bytes(stored_tokens) != bytes(login.tokens):
-            rows.active().update(ended_at=kept.ended_at, retry_at=None)
-            kept.pk, stored_tokens = uuid4(), None
-        if refresh_token is not None or kept.pk != login.pk:
+            rows.active().update(ended_at=row.ended_at, retry_at=None)
+            row.pk, stored_tokens = uuid4(), None
+        if refresh_token is not None or row.pk != login.pk:
             tokens = decrypt_tokens(login)
-            set_tokens(kept, replace(tokens, refresh_token=refresh_token or tokens.refresh_token))
+            set_tokens(row, replace(tokens, refresh_token=refresh_token or tokens.refresh_token))
         changed = None if stored_tokens is None else ("tokens", "ended_at", "retry_at")
-        kept.save(using=router.db_for_write(CognitoLogin), force_insert=changed is None, update_fields=changed)
+        row.save(using=router.db_for_write(CognitoLogin), force_insert=changed is None, update_fields=changed)
 
 
 def get_next_attempt(login: CognitoLogin) -> datetime:

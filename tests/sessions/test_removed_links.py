@@ -14,7 +14,7 @@ from local_cognito_support.scripted_server import Answer, ScriptedServer
 from django_cognito import sessions
 from django_cognito.core.errors import TokenError
 from django_cognito.models import CognitoLogin, CognitoUser
-from django_cognito.sessions import store
+from django_cognito.sessions import sign_out, store
 from django_cognito.sessions.sign_out import retry_revocations
 from django_cognito.users import linking, revocation
 from django_cognito.users.account_status import record_disabled
@@ -23,6 +23,12 @@ from tests.support.scenarios.login import create_login, read_form, username_at
 from tests.support.scenarios.users import token
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("tests.support.login_site")]
+
+
+@pytest.fixture(autouse=True)
+def _no_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no request retry a revocation: these tests call `retry_revocations`."""
+    monkeypatch.setattr(sign_out, "_next_retry_at", float("inf"))
 
 
 def unlink(link: CognitoUser) -> None:

@@ -1,4 +1,4 @@
-"""A sign-out while a refresh of the same login is under way: no refresh token stays valid at Cognito."""
+"""A sign-out during a refresh of the same login: no refresh token stays valid at Cognito."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -36,6 +36,12 @@ def cognito(token_endpoint: ScriptedServer, settings: Any) -> ScriptedServer:
     """Return a server that is the hosted UI and the AWS API."""
     settings.COGNITO = {**settings.COGNITO, "ENDPOINT_URL": token_endpoint.url}
     return token_endpoint
+
+
+@pytest.fixture(autouse=True)
+def _no_retry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no request retry a revocation: these tests call `retry_revocations`."""
+    monkeypatch.setattr(sign_out, "_next_retry_at", float("inf"))
 
 
 @pytest.fixture
