@@ -5,7 +5,6 @@ Rows are read in pages, and each change is one conditional UPDATE: two runs at o
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import NamedTuple
 
 from django.conf import settings as django_settings
 from django.db import router
@@ -16,7 +15,7 @@ from ..core.tracebacks import clear_frame_locals
 from ..models import CognitoLogin, LoginQuerySet
 from .ending import mark_ended
 from .login_age import EXPIRED, AgeLimits, filter_too_old
-from .sign_out import retry_revocations
+from .sign_out import Revocations, retry_revocations
 from .stored_tokens import reencrypt_tokens
 
 _PAGE_SIZE = 500
@@ -25,13 +24,6 @@ _REVOCATIONS_PER_CALL = 100
 _MAX_EXPIRY_AFTER_USE = timedelta(hours=25)
 # The default lifetime of Cognito's refresh tokens.
 _UNUSED_DAYS = 30
-
-
-class Revocations(NamedTuple):
-    """How many refresh tokens of ended logins were revoked, and how many are left for the next run."""
-
-    revoked: int
-    left: int
 
 
 def get_default_unused_days() -> float:
@@ -62,12 +54,12 @@ def end_expired_logins(unused_days: float, *, is_dry_run: bool = False) -> int:
 
 def revoke_ended_logins() -> Revocations:
     """Revoke the refresh tokens of ended logins until none is left, or Cognito cannot be reached."""
-    total = 0
+    revoked = irrevocable = 0
     while True:
-        revoked, left = retry_revocations(_REVOCATIONS_PER_CALL)
-        total += revoked
-        if not revoked or not left:
-            return Revocations(total, left)
+        result = retry_revocations(_REVOCATIONS_PER_CALL)
+        revoked, irrevocable = revoked + result.revoked, irrevocable + result.irrevocable
+        if not result.left or not (result.revoked or result.irrevocable):
+            return Revocations(revoked, result.left, irrevocable)
 
 
 def count_ended_logins() -> int:

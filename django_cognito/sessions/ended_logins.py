@@ -4,10 +4,10 @@ Must not depend on a session or send requests to Cognito.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -26,6 +26,18 @@ from .stored_tokens import decrypt_tokens, get_access_token, set_tokens
 _T = TypeVar("_T")
 _logger = logging.getLogger(__name__)
 _MIN_PAUSE, _MAX_PAUSE = timedelta(minutes=1), timedelta(days=1)  # between two attempts to revoke a refresh token
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """What Cognito has answered about the refresh tokens of some logins, by their ids.
+
+    `unconfirmed` are those that may still be valid, each with a refresh token that replaced the stored one meanwhile;
+    None if the stored one is the last. `irrevocable` are those that Cognito cannot revoke.
+    """
+
+    unconfirmed: Mapping[UUID, str | None] = field(repr=False)
+    irrevocable: Collection[UUID] = ()
 
 
 def end_rows(
@@ -75,12 +87,13 @@ def _set_not_before(links: Iterable[CognitoUser], logins: Iterable[CognitoLogin]
 
 
 @clear_frame_locals
-def store_results(logins: Sequence[CognitoLogin], unconfirmed: Mapping[UUID, str | None]) -> None:
-    """Delete the rows of refresh tokens that Cognito has revoked, and keep the others for the next attempt.
+def store_results(logins: Sequence[CognitoLogin], result: Revocation) -> bool:
+    """Delete the rows of refresh tokens that Cognito has revoked, or cannot; keep the others for the next attempt.
 
-    Cognito may have refreshed the tokens until now: the cache is written again. A row that the cache has not stored is
-    kept too. A database error is logged.
+    Return whether no row is kept. Cognito may have refreshed the tokens until now: the cache is written again. A row
+    that the cache has not stored is kept too. A database error is logged.
     """
+    unconfirmed = result.unconfirmed
     confirmed = [login for login in logins if login.pk not in unconfirmed]
     if confirmed and revoke_sign_ins(confirmed, utc_now()):
         run_step(partial(retry_conflicts, partial(_delete_rows, confirmed)))
@@ -89,6 +102,7 @@ def store_results(logins: Sequence[CognitoLogin], unconfirmed: Mapping[UUID, str
     for login in logins:
         if login.pk in unconfirmed and (login.ended_at is None or unconfirmed[login.pk] is not None):
             run_step(partial(retry_conflicts, partial(_keep, login, unconfirmed[login.pk])))
+    return not unconfirmed
 
 
 def _delete_rows(logins: Sequence[CognitoLogin]) -> None:

@@ -223,6 +223,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     ),
     "unsupported_grant_type": FAILED_SIGN_IN,
     "unsupported_token_type": ErrorEntry(),
+    "revocation_disabled": ErrorEntry(),
     "malformed_response": ErrorEntry(
         (400,),
         heading=_MISCONFIGURED,

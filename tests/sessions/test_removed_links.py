@@ -112,7 +112,7 @@ def test_moved_link_keeps_what_cognito_has_not_revoked(client: Client, token_end
     move(CognitoUser.objects.get())
     assert not CognitoLogin.objects.active().exists()
     token_endpoint.script(Answer())
-    assert retry_revocations() == (1, 0)
+    assert retry_revocations() == (1, 0, 0)
     assert revoked_tokens(token_endpoint) == ["a-refresh-token"] * 2
 
 

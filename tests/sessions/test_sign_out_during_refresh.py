@@ -97,7 +97,7 @@ def test_confirmed_sign_out_keeps_the_new_refresh_token(
         ensure_fresh(CognitoLogin.objects.select_related("cognito_user").get())
     ending.finish()
     assert revoked_tokens(cognito) == ["a-refresh-token", "the-second"]  # the second one was not revoked
-    assert retry_revocations() == (1, 0)
+    assert retry_revocations() == (1, 0, 0)
     assert revoked_tokens(cognito)[2:] == ["the-second"]
     assert not CognitoLogin.objects.exists()
 
@@ -121,7 +121,7 @@ def test_two_new_refresh_tokens_of_a_login_are_both_revoked(
         ensure_fresh(login)
     ending.finish()
     assert revoked_tokens(cognito) == ["the-third", "the-second"]
-    assert retry_revocations() == (2, 0)
+    assert retry_revocations() == (2, 0, 0)
     assert sorted(revoked_tokens(cognito)[2:]) == ["the-second", "the-third"]
 
 
@@ -140,7 +140,7 @@ def test_sign_out_that_was_not_stored_revokes_refreshed_tokens(
         client.post("/auth/logout/")
     assert username_at(client) == "nobody"
     assert not CognitoLogin.objects.active().exists()
-    assert retry_revocations() == (1, 0)
+    assert retry_revocations() == (1, 0, 0)
     assert revoked_tokens(cognito) == ["a-refresh-token", "the-second"]
 
 
