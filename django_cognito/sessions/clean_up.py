@@ -71,13 +71,13 @@ def count_ended_logins() -> int:
 def reencrypt_logins(*, is_dry_run: bool = False) -> int:
     """Encrypt the tokens of all logins under SECRET_KEY that are under a key of SECRET_KEY_FALLBACKS.
 
-    Return their number. No query without SECRET_KEY_FALLBACKS. A login that is refreshed meanwhile is not changed: its
-    new tokens are under SECRET_KEY.
+    Return their number. No query without SECRET_KEY_FALLBACKS. A row that gets other tokens meanwhile, by a refresh or
+    a sign-out, is not changed: they are under SECRET_KEY.
     """
     count = 0
     for login in _read_by_key() if django_settings.SECRET_KEY_FALLBACKS else ():
         if (tokens := reencrypt_tokens(login)) is not None:
-            rows = _rows().filter(pk=login.pk, version=login.version, ended_at=login.ended_at)
+            rows = _rows().filter(pk=login.pk, tokens=bytes(login.tokens))
             count += 1 if is_dry_run else rows.update(tokens=tokens)
     return count
 
@@ -96,7 +96,7 @@ def _read_by_expiry(rows: QuerySet[CognitoLogin]) -> Iterator[CognitoLogin]:
 
 def _read_by_key() -> Iterator[CognitoLogin]:
     """Yield all rows page by page, in the order of the primary key, with the columns of `reencrypt_logins`."""
-    rows = _rows().only("id", "tokens", "version", "ended_at").order_by("pk")
+    rows = _rows().only("id", "tokens").order_by("pk")
     page = list(rows[:_PAGE_SIZE])
     while page:
         yield from page
