@@ -138,11 +138,15 @@ class HostedUi:
     def revoke(self, refresh_token: str) -> None:
         """Revoke a refresh token and, for Cognito's own APIs, its access tokens. Idempotent.
 
-        Raises SignInError if the client may not revoke tokens; CognitoUnavailableError.
+        Raises SignInError, with the code "revocation_disabled" if the app client's token revocation is off;
+        CognitoUnavailableError.
         """
         response = self._post(self._http, "/oauth2/revoke", {"token": refresh_token})
         if response.status != 200:
-            raise self._error_for(response)
+            error = self._error_for(response)
+            if error.code == "invalid_request":  # of a request without a token, or of such a client
+                error.code = "revocation_disabled"
+            raise error
 
     def sign_out_everywhere(self, access_token: str) -> None:
         """Revoke all refresh tokens of the user, and at Cognito's own APIs the access tokens (GlobalSignOut).

@@ -46,7 +46,8 @@ class TokenEndpoints(Protocol):
     def revoke(self, refresh_token: str) -> None:
         """Revoke a refresh token and, for Cognito's own APIs, its access tokens. Idempotent.
 
-        Raises SignInError if the client may not revoke tokens; CognitoUnavailableError.
+        Raises SignInError, with the code "revocation_disabled" if the app client's token revocation is off;
+        CognitoUnavailableError.
         """
 
     def sign_out_everywhere(self, access_token: str) -> None:

@@ -17,7 +17,7 @@ from ..conf.loading import get_pool_registry
 from ..conf.schema import CognitoSettings
 from ..core import AccessToken, IdToken
 from ..core.error_responses import ALREADY_LINKED
-from ..core.errors import CognitoError, RevokedTokenError, SignInError
+from ..core.errors import CognitoError, RevokedTokenError, SignInError, TokenError
 from ..core.hosted_ui import HostedUi, TokenSet
 from ..core.tracebacks import clear_frame_locals
 from ..factories import get_hosted_ui
@@ -25,7 +25,7 @@ from ..sessions.ending.sign_out import retry_due_revocation
 from ..sessions.sign_in import start_login
 from ..users.authentication import get_or_create_user, verify
 from ..users.linking import link
-from ..users.revocation import check_token
+from ..users.revocation import DISABLED_CODE, check_token
 from ..web.pool_selection import find_settings_for_request
 from ..web.redirect_uri import has_own_redirect_uri, redirect_uri_of
 from ..web.silent import is_login_required_error, is_silent
@@ -102,9 +102,17 @@ def is_sign_in_before_sign_out(error: CognitoError) -> bool:
     return isinstance(error, RevokedTokenError) and error.reason == "not_before"
 
 
+def needs_new_sign_in(error: CognitoError) -> bool:
+    """Return whether the tokens were rejected because of the time of the sign-in at Cognito: a new one may be accepted.
+
+    The user signed out everywhere after it, or was disabled in Cognito and may be enabled again.
+    """
+    return is_sign_in_before_sign_out(error) or (isinstance(error, TokenError) and error.code == DISABLED_CODE)
+
+
 def ends_silently(pending: PendingSignIn, error: CognitoError) -> bool:
     """Return whether a silent sign-in failed because the user would have to interact: that is no error."""
-    is_too_old = is_silent(pending.authorize_params) and is_sign_in_before_sign_out(error)
+    is_too_old = is_silent(pending.authorize_params) and needs_new_sign_in(error)
     return is_too_old or is_login_required_error(pending.authorize_params, error)
 
 
@@ -112,13 +120,13 @@ def find_next_attempt(request: HttpRequest, pending: PendingSignIn, error: Cogni
     """Return the sign-in that repeats a failed first attempt; None if a repetition cannot succeed.
 
     Cognito fails the first federated sign-in of a user whom a pre sign-up trigger links to an existing one. A sign-in
-    before the user's sign-out everywhere is repeated with the password. A link is never repeated: the user starts it
-    with a POST request.
+    before the user's sign-out everywhere, or before the user was disabled in Cognito, is repeated with the password. A
+    link is never repeated: the user starts it with a POST request.
     """
     if pending.attempt != 1 or pending.links_to:
         return None
-    if is_sign_in_before_sign_out(error):
-        logger.info("a sign-in before the last sign-out everywhere is repeated with the password")
+    if needs_new_sign_in(error):
+        logger.info("a sign-in at Cognito that is too old is repeated with the password: %s", error.code)
         authorize_params = {**pending.authorize_params, "prompt": "login"}
         return replace(pending.next_attempt(), authorize_params=authorize_params, page="login")
     if error.code == "provider_trouble" and request.GET.get("error_description", "").startswith(ALREADY_LINKED):

@@ -14,7 +14,7 @@ from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 from django.core.cache import caches
-from django.db import router
+from django.db import Error, router
 
 from ..conf.loading import get_pool_registry
 from ..conf.schema import CognitoSettings
@@ -89,8 +89,9 @@ class RevocationList:
     def read(self, subjects: Sequence[Subject]) -> list[int]:
         """Return the moments of `subjects`. At most one `get_many`; one query if the cache was emptied.
 
-        Raises CognitoUnavailableError (code "revocation_unavailable") if the cache does not respond, or stores nothing,
-        and WITHOUT_CACHE is "reject". Otherwise the moments that this process has read before are returned then.
+        Raises CognitoUnavailableError (code "revocation_unavailable") if the cache does not respond, stores nothing, or
+        was emptied while the database does not respond, and WITHOUT_CACHE is "reject". Otherwise the moments that this
+        process has read before are returned then.
         """
         fresh = self.get_fresh(subjects)
         if fresh is not None:
@@ -105,8 +106,10 @@ class RevocationList:
         if (self._is_outdated or _loaded_name() not in values) and read_at >= self._load_at:
             self._load_at = read_at + self._settings.revocation_seconds  # DummyCache is always empty
             loaded = self._load_unconfirmed()
-        if self._settings.without_cache == "reject" and not (_loaded_name() in values or self._is_loaded()):
-            raise CognitoUnavailableError("the cache CACHE stores nothing", code="revocation_unavailable")
+        if self._settings.without_cache == "reject" and (
+            self._is_outdated or not (_loaded_name() in values or self._is_loaded())
+        ):
+            raise CognitoUnavailableError("the cache CACHE is not complete", code="revocation_unavailable")
         moments = {subject: self._store(subject, read_at, values.get(_name(subject), 0)) for subject in subjects}
         moments |= loaded
         return [moments[subject] for subject in subjects]  # not the entries: another thread may evict them
@@ -168,11 +171,16 @@ class RevocationList:
     def _load_unconfirmed(self) -> dict[Subject, int]:
         """Put the sign-ins into the cache that ended on this site and that Cognito may still refresh. One query.
 
-        Return them. Without `origin_jti`, no token can be compared, and the session is rejected by its row.
+        Return them; none if the database does not respond: it is read again after REVOCATION_SECONDS. Without
+        `origin_jti`, no token can be compared, and the session is rejected by its row.
         """
         logins = CognitoLogin.objects.using(router.db_for_write(CognitoLogin)).exclude(ended_at=None)
         rows = logins.exclude(origin_jti="").values_list("cognito_user__user_pool_id", "origin_jti", "id", "ended_at")
-        ended = {get_sign_in(pool, origin_jti, pk): to_milliseconds(at) for pool, origin_jti, pk, at in rows if at}
+        try:
+            ended = {get_sign_in(pool, origin_jti, pk): to_milliseconds(at) for pool, origin_jti, pk, at in rows if at}
+        except Error as error:  # a request with a cached user needs no database
+            self._report(error, "the database does not respond, and the cache %r is not complete")
+            return {}
         self._is_outdated = False
         if self.add(ended):
             self._set_loaded()
@@ -209,14 +217,13 @@ class RevocationList:
                 break
         return moment
 
-    def _report(self, error: Exception) -> None:
-        """Log an outage of the cache, at most once a minute."""
+    def _report(self, error: Exception, problem: str = "the cache %r does not respond") -> None:
+        """Log an outage of the cache, or of the database that fills it, at most once a minute."""
         now = self._now()
         if now >= self._warn_at:
             self._warn_at = now + _WARNING_SECONDS
             _logger.warning(
-                "the cache %r does not respond (%s): processes do not learn of each other's revoked tokens."
-                " WITHOUT_CACHE is %r.",
+                problem + " (%s): processes do not learn of each other's revoked tokens. WITHOUT_CACHE is %r.",
                 self._settings.cache,
                 type(error).__name__,
                 self._settings.without_cache,

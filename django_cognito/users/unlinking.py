@@ -4,20 +4,25 @@ Must not depend on views: these are signal receivers, so that a site's admin and
 covered, because Django sends no signals for them: SQL, `QuerySet.update()` and `_raw_delete()`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.db.models.signals import pre_delete, pre_save
+from django.dispatch import Signal
 
 from ..authorization.memberships import apply_grants
 from ..conf.loading import get_pool_registry
 from ..models import CognitoLogin, CognitoUser, FormerLink
 from ..signals import account_linked, account_unlinked, send_groups_changed, send_on_commit
 from .contact_claims import protect_local_values
+from .revocation import is_disabled, revoke_users
 
+# For `sessions`, which revokes the refresh tokens of the logins at Cognito; this module must not depend on it.
+logins_removed = Signal()  # logins, whose rows are deleted; sent on commit
 _DIGESTS = ("access_digest", "id_digest", "user_info_digest", "directory_digest")
 
 
@@ -100,9 +105,20 @@ def _revoke_link(instance: CognitoUser, user_id: Any, using: str) -> bool:
             # The values that this link wrote to the user are still verified.
             other.verified_attributes = sorted({*other.verified_attributes, *link.verified_attributes})
             other.save(update_fields=["verified_attributes"])
-        CognitoLogin.objects.using(using).filter(cognito_user=link).delete()
+        logins = CognitoLogin.objects.using(using).filter(cognito_user=link)
+        reject_tokens = partial(_reject_tokens, link, list(logins.select_for_update().order_by("pk")))
+        transaction.on_commit(reject_tokens, using=using)
+        logins.delete()
         FormerLink.objects.using(using).create(user=user, user_pool_id=link.user_pool_id, sub=link.sub)
         groups, link.groups = link.groups, []  # of the object, not of the row: a link that moves keeps its groups
         send_groups_changed(link, groups, using)
         send_on_commit(account_unlinked, link, using)
     return True
+
+
+def _reject_tokens(link: CognitoUser, logins: Sequence[CognitoLogin]) -> None:
+    """Reject the tokens that the removed rows have rejected, and those of the logins, by the cache alone."""
+    revoke_users([link], are_disabled=is_disabled(link))
+    for login in logins:
+        login.cognito_user = link
+    logins_removed.send_robust(None, logins=logins)

@@ -122,7 +122,8 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         _("This account is disabled."),
         _("This account is disabled."),
         _("Contact the site administrator."),
-        "the user is disabled or deleted in the user pool; enable the user there, and the next sign-in is accepted",
+        "the user is disabled or deleted in the user pool; enable the user there, and the next sign-in by password is"
+        " accepted; the classic hosted UI asks for no password while its own session is valid",
         RetryMode.SWITCH_ACCOUNT,
     ),
     "account_not_linkable": ErrorEntry(
@@ -222,6 +223,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     ),
     "unsupported_grant_type": FAILED_SIGN_IN,
     "unsupported_token_type": ErrorEntry(),
+    "revocation_disabled": ErrorEntry(),
     "malformed_response": ErrorEntry(
         (400,),
         heading=_MISCONFIGURED,
@@ -324,7 +326,8 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         _("This service is temporarily unavailable. Try again in a moment."),
         _("This service is temporarily unavailable."),
         _TRY_LATER,
-        "the cache CACHE does not respond, and WITHOUT_CACHE is 'reject'",
+        "the cache CACHE does not respond, or it was emptied and the database does not respond, and WITHOUT_CACHE is"
+        " 'reject'",
     ),
     # AWS
     "directory_refused": ErrorEntry(),

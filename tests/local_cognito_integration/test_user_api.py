@@ -11,6 +11,7 @@ from django_cognito.core import UserPool
 from django_cognito.core.auth_api.user_api import UserPoolApi
 from django_cognito.core.client_secret import ClientSecret
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, SignInError
+from django_cognito.core.hosted_ui import HostedUi
 from tests.support.timeouts import patient_http
 
 POOL_ID = "eu-west-1_ApiTests1"
@@ -23,6 +24,7 @@ SEED = {
             "id": POOL_ID,
             "clients": [
                 {"id": "1public", "auth_flows": FLOWS},
+                {"id": "4irrevocable", "auth_flows": FLOWS, "enable_token_revocation": False},
                 {"id": "2rotating", "auth_flows": FLOWS, "rotate_refresh_tokens": True},
                 {"id": "3confidential", "auth_flows": [*FLOWS, "ALLOW_ADMIN_USER_PASSWORD_AUTH"], "secret": FIRST},
             ],
@@ -84,6 +86,13 @@ def test_revoked_refresh_token_is_an_invalid_grant(emulator: Emulator, open_api:
     api.revoke(raw)
     api.revoke(raw)
     assert code_of(lambda: api.refresh(raw)) == "invalid_grant"
+
+
+def test_refresh_token_is_irrevocable_if_revocation_is_off(emulator: Emulator, open_api: Any) -> None:
+    api, raw = open_api("4irrevocable"), sign_in(emulator, "4irrevocable")["RefreshToken"]
+    hosted_ui = HostedUi(UserPool(POOL_ID, domain=emulator.url), "4irrevocable", http=patient_http())
+    assert {code_of(lambda: api.revoke(raw)), code_of(lambda: hosted_ui.revoke(raw))} == {"revocation_disabled"}
+    assert api.refresh(raw).access_token
 
 
 def test_global_sign_out_ends_the_other_refresh_token(emulator: Emulator, open_api: Any) -> None:

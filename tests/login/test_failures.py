@@ -26,7 +26,15 @@ from django_cognito.testing import make_token, sign_in
 from django_cognito.users.account_status import record_disabled
 from django_cognito.web.error_catalogue import CATALOGUE, FAILED_SIGN_IN, UNAVAILABLE
 from tests.support.failure_pages import PAGES, table
-from tests.support.scenarios.login import finish_sign_in, refusal, start_sign_in, token_response, unchanged, username_at
+from tests.support.scenarios.login import (
+    finish_sign_in,
+    refusal,
+    reseal,
+    start_sign_in,
+    token_response,
+    unchanged,
+    username_at,
+)
 from tests.support.timeouts import pool_settings
 from tests.support.two_pools import alias_of
 
@@ -96,7 +104,9 @@ class FailureScenario:
     def user_disabled_in_cognito(self) -> Any:
         sign_in(Client(), "alice")
         record_disabled(CognitoUser.objects.get(username="alice"))
-        return self.run_sign_in()
+        params = reseal(self.client, start_sign_in(self.client), attempt=2)
+        self.server.script(token_response(nonce=params["nonce"]))
+        return finish_sign_in(self.client, params)
 
     def revocation_unavailable(self) -> Any:
         caches = self.settings.CACHES

@@ -1,4 +1,4 @@
-"""A callback after a sign-out everywhere: Cognito's own session is still good, and the password is required."""
+"""A callback whose sign-in at Cognito is too old: before a sign-out everywhere, or before the user was disabled."""
 
 import time
 from datetime import timedelta
@@ -12,7 +12,7 @@ from local_cognito_support.scripted_server import ScriptedServer
 from django_cognito import sessions
 from django_cognito.models import CognitoLogin, CognitoUser
 from django_cognito.testing import sign_in
-from django_cognito.users.account_status import record_disabled
+from django_cognito.users import account_status
 from tests.support.scenarios.login import (
     finish_sign_in,
     read_error_code,
@@ -117,10 +117,44 @@ def test_sign_out_everywhere_during_the_callback_refuses_the_login(
     assert not CognitoLogin.objects.exists()
 
 
-def test_callback_of_a_disabled_user_fails(client: Client, token_endpoint: ScriptedServer, signed_out: None) -> None:
-    record_disabled(CognitoUser.objects.get())
+@pytest.fixture
+def disabled(token_endpoint: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Report alice as disabled in Cognito half an hour ago, after a sign-in that Cognito's own session remembers."""
+    sign_in(Client(), auth_time=int(time.time()) - 3_600)
+    with monkeypatch.context() as patched:
+        patched.setattr(account_status, "utc_now", lambda: timezone.now() - timedelta(minutes=30))
+        account_status.record_disabled(CognitoUser.objects.get())
+
+
+def test_sign_in_of_an_enabled_user_is_repeated_with_the_password(
+    client: Client, token_endpoint: ScriptedServer, disabled: None
+) -> None:
+    params = start_sign_in(client, next="/mine/")
+    token_endpoint.script(old_tokens_of(params))
+    again = read_query(finish_sign_in(client, params)["Location"])
+    assert again["prompt"] == "login"
+    token_endpoint.script(tokens_of(again))
+    assert finish_sign_in(client, again)["Location"] == "/mine/"
+    assert (username_at(client), CognitoUser.objects.get().enabled) == ("alice", True)
+
+
+def test_second_sign_in_of_a_disabled_user_fails(
+    client: Client, token_endpoint: ScriptedServer, disabled: None
+) -> None:
     params = start_sign_in(client)
-    token_endpoint.script(tokens_of(params))
-    answer = finish_sign_in(client, params)
-    assert read_error_code(answer) == "user_disabled_in_cognito"
+    token_endpoint.script(old_tokens_of(params))
+    again = read_query(finish_sign_in(client, params)["Location"])
+    token_endpoint.script(old_tokens_of(again))
+    answer = finish_sign_in(client, again)
+    assert (answer.status_code, read_error_code(answer)) == (403, "user_disabled_in_cognito")
+    assert username_at(client) == "nobody"
+
+
+def test_silent_sign_in_of_a_disabled_user_asks_for_no_password(
+    client: Client, token_endpoint: ScriptedServer, disabled: None, cognito: Any
+) -> None:
+    cognito(SILENT_SIGN_IN=True)
+    params = start_sign_in(client, next="/open/", prompt="none")
+    token_endpoint.script(old_tokens_of(params))
+    assert finish_sign_in(client, params)["Location"] == "/open/"
     assert username_at(client) == "nobody"

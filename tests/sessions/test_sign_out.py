@@ -288,13 +288,13 @@ def test_failed_revocation_keeps_the_sealed_row(client: Client, cognito: Scripte
     assert (username_at(client), code_of(raw_token(login))) == ("nobody", "token_revoked")
 
 
-@pytest.mark.parametrize("answer", [Answer(500), refusal("invalid_client"), refusal("unsupported_token_type")])
+@pytest.mark.parametrize("answer", [Answer(500), refusal("invalid_client"), refusal("unauthorized_client")])
 def test_row_of_a_refused_revocation_stays(client: Client, cognito: ScriptedServer, answer: Answer) -> None:
     login = leave_unconfirmed(client, cognito)
     cognito.script(answer)
-    assert retry_revocations() == (0, 1)
+    assert retry_revocations() == (0, 1, 0)
     cognito.script(Answer())
-    assert retry_revocations() == (1, 0)
+    assert retry_revocations() == (1, 0, 0)
     assert not CognitoLogin.objects.filter(pk=login.pk).exists()
 
 
@@ -308,20 +308,20 @@ def test_row_stays_until_the_cache_has_stored_the_sign_in(
     sessions.revoke_login(login)
     assert CognitoLogin.objects.get().ended_at is not None
     settings.CACHES = before
-    assert retry_revocations() == (1, 0)
+    assert retry_revocations() == (1, 0, 0)
 
 
 def test_retry_revokes_those_first_that_waited_longest(client: Client, cognito: ScriptedServer) -> None:
     now = timezone.now()
     waits = [leave_unconfirmed(Client(), cognito, retry_at=now - timedelta(minutes=number)) for number in range(3)]
-    assert retry_revocations(limit=2) == (2, 1)
+    assert retry_revocations(limit=2) == (2, 1, 0)
     assert CognitoLogin.objects.get() == waits[0]
 
 
 def test_retry_revokes_logins_without_an_attempt_first(client: Client, cognito: ScriptedServer) -> None:
     leave_unconfirmed(Client(), cognito, retry_at=timezone.now() + timedelta(minutes=9))
     expired_login = leave_unconfirmed(Client(), cognito, retry_at=None)  # ended by the clean-up
-    assert retry_revocations(limit=1) == (1, 1)
+    assert retry_revocations(limit=1) == (1, 1, 0)
     assert not CognitoLogin.objects.filter(pk=expired_login.pk).exists()
 
 
@@ -330,13 +330,13 @@ def test_retry_begins_no_attempt_after_its_time(
 ) -> None:
     leave_unconfirmed(client, cognito)
     monkeypatch.setattr(sign_out, "_COMMAND_SECONDS", -1.0)
-    assert (retry_revocations(), cognito.count) == ((0, 1), 0)
+    assert (retry_revocations(), cognito.count) == ((0, 1, 0), 0)
 
 
 def test_undecryptable_login_stays_and_does_not_stop_the_retry(client: Client, cognito: ScriptedServer) -> None:
     unreadable = leave_unconfirmed(Client(), cognito, tokens=b"no tokens")
     leave_unconfirmed(client, cognito)
-    assert retry_revocations() == (1, 1)
+    assert retry_revocations() == (1, 1, 0)
     assert CognitoLogin.objects.get() == unreadable
 
 
@@ -358,7 +358,7 @@ def test_retry_never_ends_a_later_sign_in(client: Client, cognito: ScriptedServe
     later = store.load_login(client.session)
     cognito.requests.clear()
     cognito.script(Answer())
-    assert retry_revocations() == (1, 0)
+    assert retry_revocations() == (1, 0, 0)
     assert steps(cognito) == ["revoke of-the-first"]
     assert CognitoUser.objects.get().not_before == not_before
     assert (username_at(client), code_of(raw_token(later))) == ("alice", "")
@@ -371,7 +371,7 @@ def test_retry_with_a_replaced_refresh_token_revokes_that_one(client: Client, co
     cognito.script(token_response(refresh_token="the-second"), GLOBAL_SIGN_OUT_REFUSED, Answer(500), Answer())
     sessions.sign_out_everywhere(login.cognito_user.user)
     cognito.requests.clear()
-    assert retry_revocations() == (1, 0)
+    assert retry_revocations() == (1, 0, 0)
     assert steps(cognito) == ["revoke the-second"]
 
 
@@ -382,7 +382,8 @@ def test_error_after_the_requests_shows_no_refresh_token(
         raise RuntimeError("of a receiver of the site")
 
     login = create_login(client)
-    monkeypatch.setattr(sign_out, "_revoke_at_cognito", lambda *_, **__: {login.pk: "the-second"})  # it was replaced
+    answered = ended_logins.Revocation({login.pk: "the-second"})  # it was replaced
+    monkeypatch.setattr(sign_out, "_revoke_at_cognito", lambda *_, **__: answered)
     monkeypatch.setattr(sign_out, "store_results", clear_frame_locals(fail))
     with pytest.raises(RuntimeError) as caught:
         end_everywhere(login.cognito_user.user)
@@ -405,7 +406,7 @@ def test_refresh_token_of_another_client_stays(client: Client, cognito: Scripted
 
 def test_expired_refresh_token_is_not_revoked_any_more(client: Client, cognito: ScriptedServer) -> None:
     leave_unconfirmed(client, cognito, created_at=timezone.now() - timedelta(days=3_651))
-    assert retry_revocations() == (0, 0)
+    assert retry_revocations() == (0, 0, 0)
     assert cognito.count == 0
 
 
@@ -465,5 +466,5 @@ def test_two_processes_do_not_retry_one_revocation(client: Client, cognito: Scri
     login = leave_unconfirmed(client, cognito)
     cognito.script(Answer(500))  # so that the row stays
     same = CognitoLogin.objects.select_related("cognito_user").get(pk=login.pk)
-    assert [sign_out._retry(login), sign_out._retry(same)] == [False, False]
+    assert [sign_out._retry(login), sign_out._retry(same)] == [None, None]
     assert cognito.count == 1

@@ -763,7 +763,7 @@ def test_ended_login_is_revoked_and_deleted(client: Client, token_endpoint: Scri
     assert (request.path, read_form(request)["token"]) == ("/oauth2/revoke", "the-first-one")
 
 
-@pytest.mark.parametrize("answer", [Answer(500), refusal("invalid_client"), refusal("unsupported_token_type")])
+@pytest.mark.parametrize("answer", [Answer(500), refusal("invalid_client"), refusal("unauthorized_client")])
 def test_login_that_cannot_be_revoked_stays_for_the_next_attempt(
     client: Client, token_endpoint: ScriptedServer, answer: Answer, caplog: pytest.LogCaptureFixture
 ) -> None:

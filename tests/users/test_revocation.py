@@ -13,7 +13,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -528,6 +528,67 @@ def test_outage_of_the_cache_reads_the_database_again(
     insert_unconfirmed(token())
     clock.forward(SECONDS)
     assert own_list.read([SIGN_IN._replace(id=read_unverified(token())["origin_jti"])])[0] > 0
+
+
+# A cache that was emptied while the database is down
+
+
+@pytest.mark.django_db(transaction=True)  # otherwise no user is cached
+def test_cached_user_needs_no_database_if_the_cache_was_emptied(
+    cognito: Any, present: Authenticate, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise OperationalError
+
+    cognito(USER_CACHE_SECONDS=600)
+    raw = token()
+    authenticate(raw), authenticate(raw)
+    caches["default"].clear()
+    revocation.get_revocation_list().clear_entries()
+    with connection.execute_wrapper(fail):
+        assert present(raw)[0].username == "alice"
+    assert "the database does not respond" in caplog.text
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_emptied_cache_is_filled_when_the_database_is_back(
+    own_list: RevocationList, clock: Clock, caplog: pytest.LogCaptureFixture, error: type[Exception]
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise error
+
+    insert_unconfirmed(token())
+    subject = SIGN_IN._replace(id=read_unverified(token())["origin_jti"])
+    caches["default"].clear()
+    with connection.execute_wrapper(fail):
+        assert own_list.read([subject]) == [0]
+        assert own_list.read([USER]) == [0]  # no second statement in REVOCATION_SECONDS
+    assert len(caplog.records) == 1
+    clock.forward(SECONDS)
+    assert own_list.read([subject])[0] > 0
+
+
+@pytest.mark.parametrize("is_marked", [True, False], ids=["after an outage of the cache", "emptied"])
+def test_token_is_unavailable_without_the_database_if_set_so(
+    cognito: Any, clock: Clock, is_marked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise OperationalError
+
+    cognito(WITHOUT_CACHE="reject")
+    revocations = RevocationList(get_settings(), now=clock)
+    revocations.clear()
+    if is_marked:
+        with monkeypatch.context() as patched:
+            patched.setattr(LocMemCache, "set_many", fail)
+            revocations.add({SIGN_IN: 7})
+    else:
+        caches["default"].clear()
+    with connection.execute_wrapper(fail):
+        codes = {code_of(lambda: revocations.read([USER])), code_of(lambda: revocations.read([DISABLED]))}
+    assert codes == {"revocation_unavailable"}
+    clock.forward(SECONDS)
+    assert revocations.read([USER]) == [0]
 
 
 def test_milliseconds_are_rounded_up() -> None:

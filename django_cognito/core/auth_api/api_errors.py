@@ -31,6 +31,7 @@ _REFUSALS = {
     "ResourceNotFoundException": ("invalid_client", "invalid_client"),
     "UnauthorizedException": ("invalid_client", "invalid_client"),
     "UnsupportedTokenTypeException": ("unsupported_token_type", "unsupported_token_type"),
+    "UnsupportedOperationException": ("invalid_request", "revocation_disabled"),
 }
 _NOT_AUTHORIZED = "NotAuthorizedException"
 # "Unable to verify secret hash for client ...", "Client ... is configured with secret but SECRET_HASH was not ...".

@@ -76,7 +76,8 @@ class UserPoolApi:
     def revoke(self, refresh_token: str) -> None:
         """Revoke a refresh token and, for Cognito's own APIs, its access tokens. Idempotent.
 
-        Raises SignInError if the client may not revoke tokens; CognitoUnavailableError.
+        Raises SignInError, with the code "revocation_disabled" if the app client's token revocation is off;
+        CognitoUnavailableError.
         """
         self._call(self._http, "RevokeToken", {"Token": refresh_token})
 

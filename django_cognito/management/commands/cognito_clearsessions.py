@@ -48,6 +48,9 @@ class Command(BaseCommand):
             f"Ended {_count(ended, 'login')}, revoked {_count(revocations.revoked, 'refresh token')}, removed expired"
             f" groups of {_count(users, 'user')}, re-encrypted {_count(encrypted, 'login')}."
         )
+        if revocations.irrevocable:
+            tokens = _count(revocations.irrevocable, "refresh token")
+            self.stdout.write(f"{tokens} cannot be revoked: switch on token revocation of the app client.")
         if revocations.left:
             tokens = _count(revocations.left, "refresh token")
             raise CommandError(f"{tokens} could not be revoked. The next run retries.", returncode=1)

@@ -5,7 +5,6 @@ Rows are read in pages, and each change is one conditional UPDATE: two runs at o
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import NamedTuple
 
 from django.conf import settings as django_settings
 from django.db import router
@@ -17,7 +16,7 @@ from ...models import CognitoLogin, LoginQuerySet
 from ..stored_tokens import reencrypt_tokens
 from .conditions import mark_ended
 from .login_age import EXPIRED, AgeLimits, filter_too_old
-from .sign_out import retry_revocations
+from .sign_out import Revocations, retry_revocations
 
 _PAGE_SIZE = 500
 _REVOCATIONS_PER_CALL = 100
@@ -25,13 +24,6 @@ _REVOCATIONS_PER_CALL = 100
 _MAX_EXPIRY_AFTER_USE = timedelta(hours=25)
 # The default lifetime of Cognito's refresh tokens.
 _UNUSED_DAYS = 30
-
-
-class Revocations(NamedTuple):
-    """How many refresh tokens of ended logins were revoked, and how many are left for the next run."""
-
-    revoked: int
-    left: int
 
 
 def get_default_unused_days() -> float:
@@ -62,12 +54,12 @@ def end_expired_logins(unused_days: float, *, is_dry_run: bool = False) -> int:
 
 def revoke_ended_logins() -> Revocations:
     """Revoke the refresh tokens of ended logins until none is left, or Cognito cannot be reached."""
-    total = 0
+    revoked = irrevocable = 0
     while True:
-        revoked, left = retry_revocations(_REVOCATIONS_PER_CALL)
-        total += revoked
-        if not revoked or not left:
-            return Revocations(total, left)
+        result = retry_revocations(_REVOCATIONS_PER_CALL)
+        revoked, irrevocable = revoked + result.revoked, irrevocable + result.irrevocable
+        if not result.left or not (result.revoked or result.irrevocable):
+            return Revocations(revoked, result.left, irrevocable)
 
 
 def count_ended_logins() -> int:
@@ -79,13 +71,13 @@ def count_ended_logins() -> int:
 def reencrypt_logins(*, is_dry_run: bool = False) -> int:
     """Encrypt the tokens of all logins under SECRET_KEY that are under a key of SECRET_KEY_FALLBACKS.
 
-    Return their number. No query without SECRET_KEY_FALLBACKS. A login that is refreshed meanwhile is not changed: its
-    new tokens are under SECRET_KEY.
+    Return their number. No query without SECRET_KEY_FALLBACKS. A row that gets other tokens meanwhile, by a refresh or
+    a sign-out, is not changed: they are under SECRET_KEY.
     """
     count = 0
     for login in _read_by_key() if django_settings.SECRET_KEY_FALLBACKS else ():
         if (tokens := reencrypt_tokens(login)) is not None:
-            rows = _rows().filter(pk=login.pk, version=login.version, ended_at=login.ended_at)
+            rows = _rows().filter(pk=login.pk, tokens=bytes(login.tokens))
             count += 1 if is_dry_run else rows.update(tokens=tokens)
     return count
 
@@ -104,7 +96,7 @@ def _read_by_expiry(rows: QuerySet[CognitoLogin]) -> Iterator[CognitoLogin]:
 
 def _read_by_key() -> Iterator[CognitoLogin]:
     """Yield all rows page by page, in the order of the primary key, with the columns of `reencrypt_logins`."""
-    rows = _rows().only("id", "tokens", "version", "ended_at").order_by("pk")
+    rows = _rows().only("id", "tokens").order_by("pk")
     page = list(rows[:_PAGE_SIZE])
     while page:
         yield from page

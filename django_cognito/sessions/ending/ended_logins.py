@@ -4,13 +4,14 @@ Must not depend on a session or send requests to Cognito.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import DatabaseError, router
 
@@ -25,6 +26,18 @@ from ..stored_tokens import decrypt_tokens, get_access_token, set_tokens
 _T = TypeVar("_T")
 _logger = logging.getLogger(__name__)
 _MIN_PAUSE, _MAX_PAUSE = timedelta(minutes=1), timedelta(days=1)  # between two attempts to revoke a refresh token
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """What Cognito has answered about the refresh tokens of some logins, by their ids.
+
+    `unconfirmed` are those that may still be valid, each with a refresh token that replaced the stored one meanwhile;
+    None if the stored one is the last. `irrevocable` are those that Cognito cannot revoke.
+    """
+
+    unconfirmed: Mapping[UUID, str | None] = field(repr=False)
+    irrevocable: Collection[UUID] = ()
 
 
 def end_rows(
@@ -74,12 +87,13 @@ def _set_not_before(links: Iterable[CognitoUser], logins: Iterable[CognitoLogin]
 
 
 @clear_frame_locals
-def store_results(logins: Sequence[CognitoLogin], unconfirmed: Mapping[UUID, str | None]) -> None:
-    """Delete the rows of logins that Cognito has revoked, and keep the others for the next attempt.
+def store_results(logins: Sequence[CognitoLogin], result: Revocation) -> bool:
+    """Delete the rows of refresh tokens that Cognito has revoked, or cannot; keep the others for the next attempt.
 
-    Cognito may have refreshed the tokens until now: the cache is written again. A row that the cache has not stored is
-    kept too. A database error is logged.
+    Return whether no row is kept. Cognito may have refreshed the tokens until now: the cache is written again. A row
+    that the cache has not stored is kept too. A database error is logged.
     """
+    unconfirmed = result.unconfirmed
     confirmed = [login for login in logins if login.pk not in unconfirmed]
     if confirmed and revoke_sign_ins(confirmed, utc_now()):
         run_step(partial(retry_conflicts, partial(_delete_rows, confirmed)))
@@ -88,26 +102,44 @@ def store_results(logins: Sequence[CognitoLogin], unconfirmed: Mapping[UUID, str
     for login in logins:
         if login.pk in unconfirmed and (login.ended_at is None or unconfirmed[login.pk] is not None):
             run_step(partial(retry_conflicts, partial(_keep, login, unconfirmed[login.pk])))
+    return not unconfirmed
 
 
-def _delete_rows(logins: Iterable[CognitoLogin]) -> None:
+def _delete_rows(logins: Sequence[CognitoLogin]) -> None:
+    """Delete the rows that have the tokens of `logins`. A row with other tokens ends: they are revoked later."""
+    revoked_tokens = {login.pk: bytes(login.tokens) for login in logins}
     with write_transaction():
-        get_login_rows().filter(pk__in=[login.pk for login in logins]).delete()
+        rows = get_login_rows().filter(pk__in=revoked_tokens)
+        stored_tokens = rows.select_for_update().order_by("pk").values_list("pk", "tokens")
+        revoked = [pk for pk, tokens in stored_tokens if bytes(tokens) == revoked_tokens[pk]]
+        rows.filter(pk__in=revoked).delete()
+        rows.active().update(ended_at=utc_now(), retry_at=None)
 
 
 @clear_frame_locals
 def _keep(login: CognitoLogin, refresh_token: str | None) -> None:
-    """Store a login that has ended for the next attempt; insert it if its row was deleted, but not its link."""
-    login.ended_at = login.ended_at or utc_now()
-    login.retry_at = get_next_attempt(login)
-    if refresh_token is not None:
-        set_tokens(login, replace(decrypt_tokens(login), refresh_token=refresh_token))
-    changes = {"tokens": login.tokens, "ended_at": login.ended_at, "retry_at": login.retry_at}
+    """Store a login that has ended for the next attempt; insert it if its row was deleted, but not its link.
+
+    If the row has other tokens meanwhile, the login gets a row of its own: a sign-out during a refresh leaves two
+    refresh tokens, and each row is deleted once its own is revoked.
+    """
+    row = copy(login)
+    row.ended_at = login.ended_at or utc_now()
+    row.retry_at = get_next_attempt(row)
     links = CognitoUser.objects.using(router.db_for_write(CognitoLogin)).select_for_update()
     with write_transaction():
-        is_linked = links.filter(pk=login.cognito_user_id).exists()
-        if is_linked and not get_login_rows().filter(pk=login.pk).update(**changes):
-            login.save(using=router.db_for_write(CognitoLogin), force_insert=True)
+        if not links.filter(pk=login.cognito_user_id).exists():
+            return
+        rows = get_login_rows().filter(pk=login.pk)
+        stored_tokens = rows.select_for_update().values_list("tokens", flat=True).first()
+        if stored_tokens is not None and bytes(stored_tokens) != bytes(login.tokens):
+            rows.active().update(ended_at=row.ended_at, retry_at=None)
+            row.pk, stored_tokens = uuid4(), None
+        if refresh_token is not None or row.pk != login.pk:
+            tokens = decrypt_tokens(login)
+            set_tokens(row, replace(tokens, refresh_token=refresh_token or tokens.refresh_token))
+        changed = None if stored_tokens is None else ("tokens", "ended_at", "retry_at")
+        row.save(using=router.db_for_write(CognitoLogin), force_insert=changed is None, update_fields=changed)
 
 
 def get_next_attempt(login: CognitoLogin) -> datetime:

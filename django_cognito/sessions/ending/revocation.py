@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from uuid import UUID
 
 from ...core import AccessToken
@@ -16,6 +17,8 @@ from ...core.errors import CognitoError
 from ...core.token_endpoints import TokenEndpoints
 
 _log = logging.getLogger(__name__)
+# Final answers: the app client's token revocation is off, or the token is none that can be revoked.
+_IRREVOCABLE = ("revocation_disabled", "unsupported_token_type")
 _GLOBAL_SIGN_OUT_SCOPE = "aws.cognito.signin.user.admin"
 
 
@@ -33,6 +36,7 @@ class RevocableLogin:
     refresh_token: str | None = field(repr=False)
     device_key: str = field(default="", repr=False)
     is_of_other_client: bool = False
+    is_irrevocable: bool = False  # Cognito has answered so
 
     @property
     def account(self) -> tuple[str, str]:
@@ -53,7 +57,8 @@ def revoke_logins(
     Every step is tried, also after a failed one. After GlobalSignOut, the single tokens need no revocation; if it
     fails, they are revoked one by one. Failures are logged.
 
-    Return the logins whose refresh tokens were not revoked, with the token that Cognito issued last.
+    Return the logins whose refresh tokens were not revoked, with the token that Cognito issued last, and whether it is
+    irrevocable.
     """
     remaining = list(logins)
     if everywhere:
@@ -68,8 +73,12 @@ def revoke_logins(
             if login.refresh_token is not None:
                 login.endpoints.revoke(login.refresh_token)
         except CognitoError as error:
-            failures[error.code] += 1
-            failed.append(login)
+            is_irrevocable = error.code in _IRREVOCABLE
+            if is_irrevocable:
+                warn_of_irrevocable_tokens(login.endpoints.client_id, error.code)
+            else:
+                failures[error.code] += 1
+            failed.append(replace(login, is_irrevocable=is_irrevocable))
     if failures:
         counts = ", ".join(f"{code} ({count})" for code, count in failures.items())
         _log.warning("Signed out of this site, but the refresh token was not revoked: %s", counts)
@@ -97,3 +106,14 @@ def _sign_out_globally(logins: list[RevocableLogin], now: float) -> list[Revocab
         _log.warning("GlobalSignOut failed; the refresh tokens are revoked one by one: %s: %s", error.code, error)
         return logins
     return []
+
+
+@cache
+def warn_of_irrevocable_tokens(client_id: str, code: str) -> None:
+    """Log that Cognito cannot revoke the refresh tokens of an app client, once in each process."""
+    _log.warning(
+        "Signed out of this site, but Cognito cannot revoke the refresh tokens of app client %s (%s). They are valid"
+        " there until they expire. Switch on its token revocation (EnableTokenRevocation).",
+        client_id,
+        code,
+    )

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -31,9 +31,11 @@ from ...factories import get_token_endpoints
 from ...models import CognitoLogin, CognitoUser
 from ...signals import send_signed_out
 from ...users.revocation import DISABLED_CODE, check_login, revoke_sign_ins, revoke_users
+from ...users.unlinking import logins_removed
 from ..store import SESSION_KEY, find_login, find_settings_for_login, get_refresh_token, get_settings_for_login
 from ..stored_tokens import decrypt_tokens, get_access_token
 from .ended_logins import (
+    Revocation,
     end_rows,
     get_login_rows,
     get_next_attempt,
@@ -101,8 +103,8 @@ def sign_out_everywhere(user: Any, request: HttpRequest | None = None) -> None:
 async def asign_out_everywhere(user: Any, request: HttpRequest | None = None) -> None:
     """Async version of `sign_out_everywhere`. The requests to Cognito run in another thread than the ORM."""
     logins = await sync_to_async(_end_everywhere)(user, request)
-    unconfirmed = await sync_to_async(_revoke_at_cognito, thread_sensitive=False)(logins, everywhere=True)
-    await sync_to_async(store_results)(logins, unconfirmed)
+    result = await sync_to_async(_revoke_at_cognito, thread_sensitive=False)(logins, everywhere=True)
+    await sync_to_async(store_results)(logins, result)
 
 
 def revoke_login(login: CognitoLogin, request: HttpRequest | None = None, *, reason: str = "revoked") -> None:
@@ -118,8 +120,8 @@ def revoke_login(login: CognitoLogin, request: HttpRequest | None = None, *, rea
 async def arevoke_login(login: CognitoLogin, request: HttpRequest | None = None, *, reason: str = "revoked") -> None:
     """Async version of `revoke_login`."""
     logins = await sync_to_async(_end_one)(login, request, reason)
-    unconfirmed = await sync_to_async(_revoke_at_cognito, thread_sensitive=False)(logins)
-    await sync_to_async(store_results)(logins, unconfirmed)
+    result = await sync_to_async(_revoke_at_cognito, thread_sensitive=False)(logins)
+    await sync_to_async(store_results)(logins, result)
 
 
 def require_accepted(login: CognitoLogin) -> None:
@@ -147,9 +149,9 @@ def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> No
     `HTTP_TIMEOUT_SECONDS`. The rows are deleted; those of failed revocations are kept, also if they were deleted.
     """
     revoke_sign_ins(logins, utc_now())
-    unconfirmed = _revoke_at_cognito(logins, everywhere=everywhere)
-    store_results(logins, unconfirmed)
-    if logins and not unconfirmed:  # Cognito responds
+    result = _revoke_at_cognito(logins, everywhere=everywhere)
+    store_results(logins, result)
+    if logins and not result.unconfirmed:  # Cognito responds
         retry_due_revocation()
 
 
@@ -157,24 +159,34 @@ def revoke_refresh_tokens(*logins: CognitoLogin, everywhere: bool = False) -> No
 async def arevoke_refresh_tokens(*logins: CognitoLogin) -> None:
     """Async version of `revoke_refresh_tokens`. The requests to Cognito run in another thread than the ORM."""
     await sync_to_async(revoke_sign_ins)(logins, utc_now())
-    unconfirmed = await sync_to_async(_revoke_at_cognito, thread_sensitive=False)(logins)
-    await sync_to_async(store_results)(logins, unconfirmed)
+    result = await sync_to_async(_revoke_at_cognito, thread_sensitive=False)(logins)
+    await sync_to_async(store_results)(logins, result)
 
 
-def retry_revocations(limit: int = 100) -> tuple[int, int]:
-    """Revoke refresh tokens at Cognito that earlier attempts could not revoke; return how many, and how many are left.
+class Revocations(NamedTuple):
+    """How many refresh tokens were revoked, how many are left for a later attempt, and how many are irrevocable."""
+
+    revoked: int
+    left: int
+    irrevocable: int
+
+
+def retry_revocations(limit: int = 100) -> Revocations:
+    """Revoke refresh tokens at Cognito that earlier attempts could not revoke.
 
     At most `limit` logins, those that have waited longest first, and no attempt begins after 60 s. Only the sign-in of
     each login ends at Cognito, never a later one of the user: GlobalSignOut is not repeated.
     """
     now, ends_at = utc_now(), time.monotonic() + _COMMAND_SECONDS
     get_unconfirmed_logins().filter(created_at__lte=now - _MAX_REFRESH_TOKEN_AGE).delete()
-    revoked = 0
+    revoked = irrevocable = 0
     for login in list(get_unconfirmed_logins().order_by(_WAITED_LONGEST, "pk")[:limit]):
         if time.monotonic() >= ends_at:
             break
-        revoked += _retry(login)
-    return revoked, get_unconfirmed_logins().count()
+        if (result := _retry(login)) is not None:
+            revoked += not result.irrevocable
+            irrevocable += len(result.irrevocable)
+    return Revocations(revoked, get_unconfirmed_logins().count(), irrevocable)
 
 
 def retry_due_revocation() -> None:
@@ -193,17 +205,16 @@ def retry_due_revocation() -> None:
         _retry(login, seconds=_REQUEST_SECONDS)
 
 
-def _retry(login: CognitoLogin, seconds: float | None = None) -> bool:
-    """Revoke the refresh token of a login that has ended; return whether Cognito has confirmed it.
+def _retry(login: CognitoLogin, seconds: float | None = None) -> Revocation | None:
+    """Revoke the refresh token of a login that has ended; return Cognito's final answer, or None if the row is kept.
 
     One conditional UPDATE excludes that two processes do so at once.
     """
     rows = get_login_rows().filter(pk=login.pk, retry_at=login.retry_at)
     if not run_step(partial(rows.update, retry_at=get_next_attempt(login))):
-        return False
-    unconfirmed = _revoke_at_cognito([login], seconds=seconds)
-    store_results([login], unconfirmed)
-    return not unconfirmed
+        return None
+    result = _revoke_at_cognito([login], seconds=seconds)
+    return result if store_results([login], result) else None
 
 
 def _end_everywhere(user: Any, request: HttpRequest | None) -> list[CognitoLogin]:
@@ -233,11 +244,8 @@ def _find_links(user_id: Any) -> list[CognitoUser]:
 @clear_frame_locals
 def _revoke_at_cognito(
     logins: Sequence[CognitoLogin], *, everywhere: bool = False, seconds: float | None = None
-) -> dict[UUID, str | None]:
-    """Send the requests to Cognito; no database. Return the ids of logins whose refresh tokens may still be valid.
-
-    The value is a refresh token that replaced the stored one meanwhile; None if the stored one is the last.
-    """
+) -> Revocation:
+    """Send the requests to Cognito; no database. Return what it has answered."""
     deadline = time.monotonic() + (2 * get_settings().http_timeout_seconds if seconds is None else seconds)
     unconfirmed: dict[UUID, str | None] = {}
     revocable = []
@@ -248,10 +256,12 @@ def _revoke_at_cognito(
             logger.warning("Signed out of this site, but the refresh token was not revoked: %s", error.code)
             unconfirmed[login.pk] = None
     stored = {item.login_id: item.refresh_token for item in revocable}
-    for item in revoke_logins(revocable, everywhere=everywhere):
+    failed = revoke_logins(revocable, everywhere=everywhere)
+    for item in failed:
         is_replaced = item.refresh_token != stored[item.login_id]
         unconfirmed[item.login_id] = item.refresh_token if is_replaced else None
-    return unconfirmed
+    irrevocable = [item.login_id for item in failed if item.is_irrevocable]
+    return Revocation({pk: raw for pk, raw in unconfirmed.items() if pk not in irrevocable}, irrevocable)
 
 
 def _get_revocable(login: CognitoLogin, deadline: float) -> RevocableLogin:
@@ -273,3 +283,9 @@ def _on_logged_out(*, request: HttpRequest | None = None, **_: Any) -> None:
     """End the Cognito login on any Django sign-out, including the admin's."""
     if request is not None and hasattr(request, "session"):
         end_login(request.session, request=request)
+
+
+@receiver(logins_removed, dispatch_uid="django_cognito.sessions.sign_out")
+def _on_logins_removed(*, logins: Sequence[CognitoLogin], **_: Any) -> None:
+    """Revoke the logins of a removed link. Without the link, no row can be kept: there is one attempt."""
+    revoke_refresh_tokens(*logins)

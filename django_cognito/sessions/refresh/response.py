@@ -57,7 +57,7 @@ class NewTokens:
 class FailedRefresh:
     """A refresh without a response, or whose response was not accepted."""
 
-    error: CognitoError
+    error: Exception
     tokens: TokenSet | None = field(default=None, repr=False)  # those that were not accepted
 
 
@@ -66,7 +66,7 @@ class RefreshResult:
     """What a refresh has changed: the login as stored, and logins that have ended, whose tokens are to be revoked."""
 
     login: CognitoLogin
-    error: CognitoError | None = None
+    error: Exception | None = None
     ended_logins: tuple[CognitoLogin, ...] = ()
 
     def get_login(self, attempt: Attempt) -> CognitoLogin:
@@ -140,32 +140,31 @@ def _verify(login: CognitoLogin, tokens: TokenSet) -> tuple[AccessToken, IdToken
 def store_response(login: CognitoLogin, response: NewTokens | FailedRefresh) -> RefreshResult:
     """Store the new tokens, the time of the next attempt, or the end of the login; return what has changed."""
     if isinstance(response, NewTokens):
-        error = _update_user(login, response)
+        error = _update_user(response)
         if error is None:
             changes: dict[str, Any] = {"expires_at": get_expiry(response.token, response.tokens), "retry_at": None}
             if not login.origin_jti:  # the row is of a former release
                 changes["origin_jti"] = get_sign_in_id(response.token)
             return _store_tokens(login, filter_unchanged(login), response.tokens, **changes)
         response = FailedRefresh(error, response.tokens)
+    if isinstance(response.error, SignInError | TokenError):
+        return _end_rejected_login(login, response.error, response.tokens)
     if isinstance(response.error, CognitoUnavailableError):
         return _back_off(login, response.error, response.tokens)
-    if not isinstance(response.error, SignInError | TokenError):
-        raise response.error
-    return _end_rejected_login(login, response.error, response.tokens)
+    result = _back_off(login, CognitoUnavailableError("the user could not be written"), response.tokens)
+    return replace(result, error=response.error)
 
 
-def _update_user(login: CognitoLogin, new: NewTokens) -> CognitoError | None:
-    """Update the user from the new tokens; return the error if they are not accepted.
+def _update_user(new: NewTokens) -> Exception | None:
+    """Update the user from the new tokens; return the error if they are not accepted, or if that fails.
 
-    After another exception, the refresh token is stored before it is raised.
+    The error is raised when the refresh token is stored, or revoked if the login has ended meanwhile: no other response
+    contains it.
     """
     try:
         get_or_create_user(new.token, new.profile)
-    except CognitoError as error:
+    except Exception as error:  # noqa: BLE001 - by the database or a receiver of the site
         return error
-    except Exception:  # by the database or a receiver of the site: no other response contains the new refresh token
-        _back_off(login, CognitoUnavailableError("the user could not be written"), new.tokens)
-        raise
     return None
 
 

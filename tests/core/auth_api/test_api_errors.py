@@ -46,7 +46,7 @@ def classify(error: CognitoError) -> tuple[str | None, str]:
         ("ResourceNotFoundException", "User pool client 1 does not exist.", "invalid_client", "invalid_client"),
         ("UserLambdaValidationException", "PreTokenGeneration failed", "invalid_request", "refused_by_provider"),
         ("UnsupportedTokenTypeException", "", "unsupported_token_type", "unsupported_token_type"),
-        ("UnsupportedOperationException", "", "invalid_request", "invalid_request"),
+        ("UnsupportedOperationException", "", "invalid_request", "revocation_disabled"),
         ("InvalidParameterException", "", "invalid_request", "invalid_request"),
         ("AnExceptionOfNextYear", "", "invalid_request", "invalid_request"),
     ],

@@ -200,15 +200,16 @@ def test_current_tokens_are_not_read_without_a_former_key(token_endpoint: Script
     assert len(queries) == 0
 
 
+@pytest.mark.parametrize("change", [{"version": 1}, {}], ids=["by a refresh", "by a sign-out"])
 def test_tokens_refreshed_meanwhile_are_not_replaced(
-    token_endpoint: ScriptedServer, settings: Any, monkeypatch: pytest.MonkeyPatch
+    token_endpoint: ScriptedServer, settings: Any, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
 ) -> None:
     login = create_login(Client())
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another key, also long enough for it", [settings.SECRET_KEY]
 
     def refresh_first(row: CognitoLogin) -> bytes | None:
         tokens = stored_tokens.reencrypt_tokens(row)
-        CognitoLogin.objects.filter(pk=row.pk).update(version=1, tokens=b"new")
+        CognitoLogin.objects.filter(pk=row.pk).update(tokens=b"new", **change)
         return tokens
 
     monkeypatch.setattr(clean_up, "reencrypt_tokens", refresh_first)
