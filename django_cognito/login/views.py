@@ -20,9 +20,9 @@ from ..core.errors import CognitoError, SignInError
 from ..core.tracebacks import clear_frame_locals
 from ..decorators import session_required, user_required
 from ..factories import get_hosted_ui
-from ..sessions import store
-from ..sessions.ending import sign_out
+from ..sessions.ending.sign_out import end_login
 from ..sessions.step_up import SignInRequirement
+from ..sessions.store import get_local_user
 from ..signals import send_sign_in_failed
 from ..users import linking
 from ..web import sign_in_cookies, silent
@@ -216,14 +216,12 @@ def logout(request: HttpRequest) -> HttpResponse:
     user, on this site and at Cognito. A session with a local password is ended on this site only.
     """
     request_settings = settings_at_sign_out(request)  # before the session ends: POOL_RESOLVER may read it
-    local_user = store.get_local_user(request)
+    local_user = get_local_user(request)
     if request.method != "POST":
         return sign_out_page(request, request_settings, local_user)
     where = request.POST.get("where", "")
     # Before Django's logout, which loads the user and would refresh tokens that are no longer needed.
-    login_settings = sign_out.end_login(
-        request.session, everywhere=where == "everywhere", user=local_user, request=request
-    )
+    login_settings = end_login(request.session, everywhere=where == "everywhere", user=local_user, request=request)
     try:
         auth.logout(request)
     finally:
