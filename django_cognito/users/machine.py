@@ -14,7 +14,9 @@ from ..core import ClientToken
 class MachineUser:
     """A client of the `client_credentials` grant: authenticated, with scopes, without a row.
 
-    `pk` is the app client id, so that throttles and logs can distinguish the clients.
+    `pk`, `id` and `username` are the app client id, so that throttles and logs can distinguish the clients.
+    It has the attributes of Django's AnonymousUser and the names of AbstractUser. It has no `email`: an empty one would
+    equal the empty email address of a row.
     """
 
     is_active = True
@@ -22,6 +24,7 @@ class MachineUser:
     is_authenticated = True
     is_staff = False
     is_superuser = False
+    first_name = last_name = ""
     groups = EmptyManager(Group)
     user_permissions = EmptyManager(Permission)
 
@@ -42,6 +45,12 @@ class MachineUser:
     def get_username(self) -> str:
         """Return the app client id."""
         return self.username
+
+    def get_full_name(self) -> str:
+        """Return an empty string, as of a user without a name; so does `get_short_name`."""
+        return ""
+
+    get_short_name = get_full_name
 
     def get_all_permissions(self, obj: Any = None) -> set[str]:
         """Return the permissions of the scopes by SCOPES_TO_PERMISSIONS; an empty set for a single object."""

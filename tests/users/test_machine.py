@@ -6,7 +6,7 @@ import pickle
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 
 from django_cognito.authorization.rights import aget_rights, get_rights
 from django_cognito.users.authentication import authenticate
@@ -42,6 +42,16 @@ def test_machine_user_is_identified_by_its_app_client() -> None:
     assert (user.is_authenticated, user.is_anonymous, user.is_active) == (True, False, True)
     assert not user.is_staff
     assert not user.is_superuser
+
+
+def test_machine_user_has_the_names_of_a_user_without_a_name() -> None:
+    user, nameless = machine_user(), User(username=CLIENT)
+    names = [(each.get_full_name(), each.get_short_name(), each.first_name, each.last_name) for each in (user, nameless)]
+    assert names[0] == names[1]
+
+
+def test_machine_user_has_no_email() -> None:
+    assert not hasattr(machine_user(), "email")
 
 
 def test_machine_user_has_scopes_and_no_groups() -> None:

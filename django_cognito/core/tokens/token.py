@@ -14,7 +14,7 @@ TokenUse = Literal["access", "id"]
 
 
 class Token:
-    """A verified token of Cognito. `claims` is the whole claim set, read-only."""
+    """A verified token of Cognito. `claims` is the whole claim set, read-only, with times in seconds since 1970."""
 
     __slots__ = ("__weakref__", "_claims", "_frozen", "user_pool_id")
 
@@ -75,17 +75,20 @@ class Token:
 
     @property
     def issued_at(self) -> datetime:
-        """When the token was issued, in UTC."""
+        """When the token was issued, as an aware datetime in UTC: of a session, its sign-in or last refresh."""
         return _moment(self._claims["iat"])
 
     @property
     def expires_at(self) -> datetime:
-        """When the token expires, in UTC; from that moment on it is rejected."""
+        """When the token expires, as an aware datetime in UTC; from that moment on it is rejected."""
         return _moment(self._claims["exp"])
 
     @property
     def auth_time(self) -> datetime | None:
-        """When the user last signed in interactively, in UTC; refreshing does not change it."""
+        """When the user last signed in interactively, as an aware datetime in UTC; None without the claim.
+
+        Refreshing does not change it.
+        """
         return _moment(self._claims["auth_time"]) if "auth_time" in self._claims else None
 
     @property
