@@ -24,8 +24,9 @@ pytestmark = pytest.mark.needs("npm")
 
 @dataclass(frozen=True)
 class App:
-    """The script of the page; the site and the local Cognito of the page run. `ports` are those of its callbacks."""
+    """The script of the page; its site and local Cognito run. `ports` are those of the callbacks of the script."""
 
+    project: NewProject
     script: Path
     ports: tuple[int, int]
 
@@ -50,16 +51,32 @@ def app(follow: Callable[[str], NewProject]) -> Iterator[App]:
         project.replace_texts({"http://localhost:9229": emulator.url})
         with project.serve(site):
             script = copy_beside_packages(project.folder / "desktop" / "sign-in.mjs")
-            yield App(script, (first_port, second_port))
+            yield App(project, script, (first_port, second_port))
 
 
 def test_openid_client_signs_in_by_loopback_and_calls_the_api(app: App) -> None:
-    with app.running() as (process, url):
-        assert "return to the app" in sign_in(url).text
+    with requests.Session() as browser, app.running() as (process, url):
+        assert "return to the app" in sign_in(url, browser).text
         output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
     assert errors == ""
     assert output.startswith("200 ")
     assert "Hello alice, of editors." in output
+
+
+def test_sign_in_after_token_revoked_asks_for_the_password(app: App) -> None:
+    with requests.Session() as browser, app.running() as (process, url):
+        with app.running() as (first, first_url):  # its sign-in creates the session of the hosted UI, and the user
+            sign_in(first_url, browser)
+            first.communicate(timeout=TIMEOUT_SECONDS)
+        app.project.sign_out_everywhere("alice")
+        assert "return to the app" in browser.get(url, timeout=TIMEOUT_SECONDS).text  # without the password
+        assert process.stdout is not None
+        second_url = process.stdout.readline().removeprefix("Open ").strip()
+        assert read_query(second_url)["prompt"] == "login"
+        assert "return to the app" in sign_in(second_url, browser).text
+        output, errors = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert errors == ""
+    assert output.startswith("200 ")
 
 
 def test_app_uses_the_second_port_if_the_first_is_in_use(app: App) -> None:
@@ -77,9 +94,8 @@ def test_callback_with_a_foreign_state_ends_the_sign_in(app: App) -> None:
     assert 'unexpected "state" response parameter value' in errors
 
 
-def sign_in(url: str) -> requests.Response:
+def sign_in(url: str, browser: requests.Session) -> requests.Response:
     """Sign in as alice, as the system browser does; return the response of the app to its redirect URI."""
-    with requests.Session() as browser:
-        form = browser.get(url, timeout=TIMEOUT_SECONDS)
-        fields = {**Page(form.text).hidden, "username": "alice", "password": "Alice-local-1"}
-        return browser.post(form.url, fields, timeout=TIMEOUT_SECONDS)
+    form = browser.get(url, timeout=TIMEOUT_SECONDS)
+    fields = {**Page(form.text).hidden, "username": "alice", "password": "Alice-local-1"}
+    return browser.post(form.url, fields, timeout=TIMEOUT_SECONDS)

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 import pytest
 import requests
 from local_cognito import Emulator
+from local_cognito_support.hosted_site import read_query
 from playwright.sync_api import Browser, Page, Request, expect
 
 from demo.ports import find_free_port
@@ -39,8 +40,9 @@ result = {
 
 @dataclass(frozen=True)
 class Running:
-    """The URLs of the three servers of the page, and the browser."""
+    """The project of the page, the URLs of its three servers, and the browser."""
 
+    project: NewProject
     app: str
     cognito: str
     browser: Browser
@@ -64,7 +66,7 @@ def running(project: NewProject, tmp_path_factory: pytest.TempPathFactory) -> It
     with Emulator(seed=project.folder / "mysite" / "seed.yaml") as emulator, running_chromium() as browser:
         project.replace_texts({"http://localhost:9229": emulator.url})
         with serving_app(project, app_port), project.serve(site_port):
-            yield Running(f"http://localhost:{app_port}", emulator.url, browser)
+            yield Running(project, f"http://localhost:{app_port}", emulator.url, browser)
 
 
 @pytest.fixture
@@ -126,8 +128,45 @@ def test_revoked_refresh_token_starts_a_sign_in(page: Page, running: Running) ->
     fields = {"client_id": "3local4spa5client6example7", "token": answer.value.json()["refresh_token"]}
     assert requests.post(f"{running.cognito}/oauth2/revoke", fields, timeout=30).ok
     page.clock.fast_forward("01:00:00")
-    with page.expect_request(f"{running.cognito}/oauth2/authorize**"):
+    with page.expect_request(f"{running.cognito}/oauth2/authorize**") as authorization:
         page.get_by_role("button", name="Who am I?").click()
+    assert read_query(authorization.value.url)["prompt"] == "login"
+    expect(page.get_by_label("Password")).to_be_visible()
+
+
+@pytest.mark.needs("chromium")
+def test_sign_in_after_a_sign_out_everywhere_asks_for_the_password(page: Page, running: Running) -> None:
+    sign_in(page, running)
+    running.project.sign_out_everywhere("alice")
+    page.get_by_role("button", name="Who am I?").click()
+    expect(page.locator("#status")).to_have_text("401: token_revoked")
+    sign_in(page, running)
+
+
+@pytest.mark.needs("chromium")
+def test_sign_in_without_prompt_login_is_revoked_again(page: Page, running: Running) -> None:
+    sign_in(page, running)
+    running.project.sign_out_everywhere("alice")
+    page.goto(running.app)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#status")).to_have_text("401: token_revoked")
+    sign_in(page, running)
+
+
+@pytest.mark.needs("chromium")
+@pytest.mark.parametrize("challenge", [{"max_age": 600}, {"acr_values": "urn:cognito:loa:4 urn:cognito:loa:3"}])
+def test_sign_in_has_the_parameters_of_the_challenge(page: Page, running: Running, challenge: dict[str, Any]) -> None:
+    sign_in(page, running)
+    body = {"code": "insufficient_user_authentication", **challenge}
+    headers = {"Access-Control-Allow-Origin": running.app}
+    page.route("**/api/me/", lambda route: route.fulfill(status=401, json=body, headers=headers))
+    page.get_by_role("button", name="Who am I?").click()
+    expect(page.locator("#status")).to_have_text("401: insufficient_user_authentication")
+    with page.expect_request(f"{running.cognito}/oauth2/authorize**") as authorization:
+        page.get_by_role("button", name="Sign in").click()
+    query = read_query(authorization.value.url)
+    parameters = {name: query[name] for name in ("prompt", "max_age", "acr_values") if name in query}
+    assert parameters == {"prompt": "login", **{name: str(value) for name, value in challenge.items()}}
 
 
 @pytest.mark.needs("chromium")

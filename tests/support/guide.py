@@ -28,6 +28,6 @@ def load_object(page: str, name: str) -> Any:
         for parameter in read_blocks("python")
         if definition.search(parameter.values[0]) and parameter.id.rpartition("-")[0] == page
     )
-    namespace: dict[str, Any] = {}
+    namespace: dict[str, Any] = {"__name__": page}
     exec(compile(block, page, "exec"), namespace)
     return namespace[name]

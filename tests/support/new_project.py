@@ -34,6 +34,14 @@ from django_cognito.testing import make_token, sign_in, trusted_keys
 def bearer(**claims):
     return {"authorization": "Bearer " + make_token(**claims)}
 """
+_SIGN_OUT_EVERYWHERE = """
+import time
+from django.contrib.auth.models import User
+from django_cognito.sessions import sign_out_everywhere
+sign_out_everywhere(User.objects.get(username="{username}"))
+time.sleep(1)
+result = None
+"""
 
 
 @dataclass
@@ -103,6 +111,10 @@ class NewProject:
         body = "\n".join(f"    {line}" for line in script.strip("\n").splitlines())
         output = self.run("-c", f"{_PREAMBLE}with trusted_keys():\n{body}\nprint('RESULT', json.dumps(result))")
         return json.loads(output.rpartition("RESULT ")[2])
+
+    def sign_out_everywhere(self, username: str) -> None:
+        """Sign the user out everywhere. Return in a later second: a sign-in of the same second is rejected."""
+        self.run_script(_SIGN_OUT_EVERYWHERE.format(username=username))
 
     @contextmanager
     def serve(self, port: int) -> Iterator[None]:
