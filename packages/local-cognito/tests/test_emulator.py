@@ -107,6 +107,24 @@ def test_sign_for_an_unknown_pool_is_an_error(emulator: Emulator) -> None:
         emulator.sign("eu-west-1_Nowhere", {})
 
 
+def test_restart_keeps_the_keys_and_loses_refresh_tokens(tmp_path: Path) -> None:
+    users = [{"username": "alice", "password": PASSWORD}]
+    flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    seed = {"pools": [{"id": POOL_ID, "clients": [{"id": "other", "auth_flows": flows}], "users": users}]}
+    with Emulator(seed=seed, state_dir=tmp_path) as emulator:
+        login = {"USERNAME": "alice", "PASSWORD": PASSWORD}
+        answer = client(emulator).initiate_auth(AuthFlow="USER_PASSWORD_AUTH", ClientId="other", AuthParameters=login)[
+            "AuthenticationResult"
+        ]
+    with Emulator(seed=seed, state_dir=tmp_path) as emulator:
+        keys = jwt.PyJWKClient(f"{emulator.issuer(POOL_ID)}/.well-known/jwks.json")
+        key = keys.get_signing_key_from_jwt(answer["AccessToken"]).key
+        assert jwt.decode(answer["AccessToken"], key, algorithms=["RS256"])["username"] == "alice"
+        fields = {"grant_type": "refresh_token", "client_id": "other", "refresh_token": answer["RefreshToken"]}
+        response = requests.post(f"{emulator.domain}/oauth2/token", fields, timeout=30)
+        assert (response.status_code, response.json()["error"]) == (400, "invalid_grant")
+
+
 def test_administrator_key_is_stored_in_the_state_dir(tmp_path: Path) -> None:
     keys = []
     for folder in (tmp_path, tmp_path, None):
