@@ -54,12 +54,26 @@ def test_refresh_that_was_not_sent_does_not_count(limit: RefreshLimit) -> None:
     assert [limit.enter("b"), limit.enter("c")] == [True, True]
 
 
-def test_two_more_requests_wait_until_they_may_refresh(limit: RefreshLimit, clock: Clock) -> None:
-    assert [limit.begin_wait(attempt) for attempt in "abc"] == [True, True, False]
+def test_one_request_waits_if_a_refresh_takes_longer_than_a_second(limit: RefreshLimit, clock: Clock) -> None:
+    limit.enter("a")
+    clock.forward(0.9)
+    assert all(limit.begin_wait(attempt) for attempt in "abcdefgh")
+    for attempt in "abcdefgh":
+        limit.end_wait(attempt)
+    clock.forward(0.1)
+    assert [limit.begin_wait(attempt) for attempt in "ab"] == [True, False]
     limit.end_wait("a")
-    assert [limit.begin_wait("c"), limit.begin_wait("d")] == [True, False]
+    assert [limit.begin_wait(attempt) for attempt in "bc"] == [True, False]
     clock.forward(WAIT_SECONDS)  # a request that was cancelled does not count for longer
-    assert limit.begin_wait("d")
+    assert limit.begin_wait("c")
+
+
+def test_more_requests_wait_for_more_refreshes(clock: Clock, cognito: Any) -> None:
+    cognito(MAX_REFRESHES=10)
+    limit = RefreshLimit(get_settings(), now=clock)
+    limit.enter("a")
+    clock.forward(1)
+    assert [limit.begin_wait(attempt) for attempt in "abcdef"] == [True] * 5 + [False]
 
 
 def test_pause_after_an_attempt_is_as_long_as_the_attempt(limit: RefreshLimit, clock: Clock) -> None:
@@ -141,7 +155,7 @@ def describe_refresh(ensure_fresh: Callable[[CognitoLogin], CognitoLogin], login
 def test_more_expired_logins_than_threads_do_not_occupy_them(
     token_endpoint: ScriptedServer, ensure_fresh: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh_lease, "WAIT_SECONDS", 1)
+    monkeypatch.setattr(refresh_lease, "WAIT_SECONDS", 2)
     logins = create_logins(12, ends_in=-10)
     gates = [Gate(), Gate()]
     token_endpoint.script(*(replace(token_response(), before=gate) for gate in gates), Answer(500))
@@ -154,7 +168,7 @@ def test_more_expired_logins_than_threads_do_not_occupy_them(
         codes = sorted(result.result()[0] for result in results if result.done())
         for gate in gates:
             gate.opened.set()
-    assert codes == ["cognito_unavailable"] * 8 + ["refresh_in_progress"] * 2  # these two have waited
+    assert codes == ["cognito_unavailable"] * 9 + ["refresh_in_progress"]  # it has waited for WAIT_SECONDS
     assert token_endpoint.count == 2
 
 

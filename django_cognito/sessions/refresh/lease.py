@@ -61,8 +61,7 @@ def join_refresh(attempt: Attempt) -> Attempt:
         raise CognitoUnavailableError("the last refresh failed", retry_after=max(math.ceil(seconds_left), 1))
     if time.monotonic() >= attempt.wait_until or is_lease_older_than(login, WAIT_SECONDS):
         raise CognitoUnavailableError("another request is still refreshing this login", code="refresh_in_progress")
-    is_refreshing = get_lease_seconds_left(login) > 0
-    if limit.is_failing or not (is_refreshing or limit.begin_wait(attempt.key)):
+    if not limit.begin_wait(attempt.key):
         message = "other requests of this process are waiting for Cognito to refresh their logins"
         raise CognitoUnavailableError(message, retry_after=max(math.ceil(limit.pause_seconds), 1))
     return replace(attempt, login=login, is_waiting=True)

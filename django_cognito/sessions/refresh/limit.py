@@ -27,10 +27,11 @@ class _Start:
 class RefreshLimit:
     """The refreshes of one user pool that this process is waiting for.
 
-    At most MAX_REFRESHES requests refresh a login at a time, and as many wait until they may do so. After an attempt
-    without a response there is a pause as long as the attempt; until Cognito responds again, one request refreshes a
-    login at a time, and no other waits. Safe with threads and forks without a lock: each method of a dict is atomic,
-    and a refresh that never ends, in a forked child for example, does not count after its lease has expired.
+    At most MAX_REFRESHES requests refresh a login at a time. Others wait for them, but only half as many if a refresh
+    takes longer than a second. After an attempt without a response there is a pause as long as the attempt; until
+    Cognito responds again, one request refreshes a login at a time, and no other waits. Safe with threads and forks
+    without a lock: each method of a dict is atomic, and a refresh that never ends, in a forked child for example, does
+    not count after its lease has expired.
     """
 
     def __init__(self, settings: CognitoSettings, *, now: Callable[[], float] = time.monotonic) -> None:
@@ -39,7 +40,7 @@ class RefreshLimit:
         self._now = now
         self._refreshes: dict[Any, _Start] = {}  # by login id
         self._waiting: dict[object, _Start] = {}  # by attempt
-        self.is_failing = False  # Cognito has not responded to the last refresh
+        self._is_failing = False  # Cognito has not responded to the last refresh
         self._retry_at = now()
 
     def enter(self, login_id: Any) -> bool:
@@ -48,7 +49,7 @@ class RefreshLimit:
         _discard(self._refreshes, start.at - self._lease_seconds)
         if start.at < self._retry_at or self._refreshes.setdefault(login_id, start) is not start:
             return False
-        if len(self._refreshes) > (1 if self.is_failing else self._max_refreshes):
+        if len(self._refreshes) > (1 if self._is_failing else self._max_refreshes):
             self.withdraw(login_id)
             return False
         return True
@@ -63,15 +64,16 @@ class RefreshLimit:
         if start is None:  # the login could not be refreshed
             return
         seconds = self._now() - start.at
-        self.is_failing = isinstance(error, CognitoUnavailableError) and seconds >= _SLOW_SECONDS
-        if self.is_failing:
+        self._is_failing = isinstance(error, CognitoUnavailableError) and seconds >= _SLOW_SECONDS
+        if self._is_failing:
             self._retry_at = self._now() + seconds
 
     def begin_wait(self, attempt: object) -> bool:
-        """Return whether a request may wait until `enter` accepts it, for WAIT_SECONDS or until `end_wait`."""
+        """Return whether a request may wait for refreshes of this process, for WAIT_SECONDS or until `end_wait`."""
         start = _Start(self._now())
         _discard(self._waiting, start.at - WAIT_SECONDS)
-        if self.is_failing or len(self._waiting) >= self._max_refreshes:
+        is_slow = any(refresh.at <= start.at - _SLOW_SECONDS for refresh in self._refreshes.copy().values())
+        if self._is_failing or (is_slow and len(self._waiting) >= max(self._max_refreshes // 2, 1)):
             return False
         self._waiting[attempt] = start
         return True
