@@ -4,7 +4,7 @@ The result is checked, because Cognito may ignore the request: managed login in 
 classic hosted UI `prompt` and `max_age`. A sign-in that is not sufficient gets a page, never a further redirect.
 """
 
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from ..conf.schema import CognitoSettings
 from ..core import AccessToken, IdToken
@@ -17,9 +17,11 @@ from .state import PendingSignIn
 
 PAGE = "step_up"  # a sign-in that started at this page must fulfil its parameters
 CODES = ("sign_in_too_old", "mfa_missing")
-# How the authorization endpoint reports that the user cannot reach a level: Cognito's is not documented. OpenID Connect
-# "Unmet Authentication Requirements" 2, and RFC 6749 4.1.2.1.
-_UNMET = ("unmet_authentication_requirements", "access_denied")
+# How the authorization endpoint reports that the user cannot reach a level: Cognito's way is not documented. OpenID
+# Connect "Unmet Authentication Requirements" 2 has an error of its own. With RFC 6749 4.1.2.1, the same error may also
+# be a refusal, and the description names the "authentication context class" (`acr`, OpenID Connect Core 2).
+_UNMET, _DENIED = "unmet_authentication_requirements", "access_denied"
+_CONTEXT_CLASS = "authentication context class"
 
 
 def check_start(request: HttpRequest, requirement: SignInRequirement, next_url: str) -> None:
@@ -57,9 +59,15 @@ def check_result(
         raise SignInError(f"the sign-in has the level {reached!r}, and none of {requirement.acr_values}", code=problem)
 
 
-def explain_error(error: CognitoError, pending: PendingSignIn) -> CognitoError:
-    """Return `error`, or the error "mfa_missing" if Cognito reports that the user cannot reach the level."""
-    is_level_required = pending.page == PAGE and "acr_values" in pending.authorize_params
-    if is_level_required and isinstance(error, SignInError) and error.oauth_error in _UNMET:
+def explain_error(error: CognitoError, pending: PendingSignIn | None, query: QueryDict) -> CognitoError:
+    """Return `error`, or the error "mfa_missing" if Cognito reports that the user cannot reach the level.
+
+    The login of an anonymous user requests a level too. `query` is the callback's; without a pending sign-in it is not
+    trusted.
+    """
+    if pending is None or "acr_values" not in pending.authorize_params or not isinstance(error, SignInError):
+        return error
+    is_about_level = pending.page == PAGE or _CONTEXT_CLASS in query.get("error_description", "").lower()
+    if error.oauth_error == _UNMET or (error.oauth_error == _DENIED and is_about_level):
         return SignInError(str(error), oauth_error=error.oauth_error, code="mfa_missing")
     return error

@@ -140,7 +140,7 @@ def callback(request: HttpRequest) -> HttpResponse:
             return answer
         if error.code == "state_missing" and (answer := _restart_idp_initiated(request)):
             return answer
-        return _sign_in_failed(request, step_up.explain_error(error, pending) if pending else error, pending)
+        return _sign_in_failed(request, step_up.explain_error(error, pending, request.GET), pending)
     response = _redirect_to_next(request, pending.next_url)
     sign_in_cookies.mark_signed_in(request, response, pending.next_url)
     return response

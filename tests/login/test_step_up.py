@@ -107,6 +107,32 @@ def test_level_that_the_user_cannot_reach_is_mfa_missing(
     assert read_error_code(finish_sign_in(client, params, code=None, error=error)) == "mfa_missing"
 
 
+@pytest.mark.parametrize(
+    ("error", "description", "code"),
+    [
+        ("unmet_authentication_requirements", "", "mfa_missing"),
+        ("access_denied", "The user cannot reach the requested Authentication Context Class", "mfa_missing"),
+        ("access_denied", "The user denied the consent", "refused_by_provider"),
+        ("access_denied", "", "refused_by_provider"),
+        ("invalid_scope", "authentication context class", "client_refused"),
+    ],
+)
+def test_anonymous_user_without_the_level_gets_mfa_missing(
+    client: Client, token_endpoint: ScriptedServer, error: str, description: str, code: str
+) -> None:
+    params = begin_step_up(client, "/mfa/")
+    assert "acr_values" in params
+    answer = finish_sign_in(client, params, code=None, error=error, error_description=description)
+    assert (answer.status_code, read_error_code(answer)) == (400, code)
+    assert description not in answer.content.decode() or not description
+
+
+def test_login_without_acr_values_is_never_mfa_missing(client: Client, token_endpoint: ScriptedServer) -> None:
+    params = read_query(client.get("/auth/login/")["Location"])
+    answer = finish_sign_in(client, params, code=None, error="unmet_authentication_requirements")
+    assert read_error_code(answer) == "refused_by_provider"
+
+
 def test_refusal_of_a_step_up_without_a_level_is_a_refusal(client: Client, token_endpoint: ScriptedServer) -> None:
     sign_in(client, auth_time=seconds_ago(400))
     params = begin_step_up(client, "/recent/")

@@ -30,7 +30,13 @@ from tests.support.local_cognito import (
     settings_for,
     sign_in_by_hand,
 )
-from tests.support.scenarios.login import change_login, code_verifier_of, secret_cookies, username_at
+from tests.support.scenarios.login import (
+    change_login,
+    code_verifier_of,
+    read_error_code,
+    secret_cookies,
+    username_at,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.support.login_site")]
 
@@ -279,6 +285,25 @@ def test_expired_tokens_are_refreshed_once(
     for _ in range(3):
         assert client.get("/subject/").content.decode() == CognitoUser.objects.get().sub
     assert (only_login().version, token_requests()) == (1, 2)
+
+
+@pytest.mark.urls("tests.support.step_up_site")
+@pytest.mark.parametrize("is_signed_in", [False, True], ids=["anonymous", "signed in"])
+@pytest.mark.parametrize("page", ["/mfa/", "/mfa/async/"])
+def test_user_without_a_second_factor_gets_mfa_missing(
+    client: Client, emulator: Emulator, browser: Browser, page: str, is_signed_in: bool
+) -> None:
+    """The page redirects an anonymous user to the login, and a signed-in user to the step-up; each with acr_values."""
+    if is_signed_in:
+        sign_in_by_hand(browser, client)
+    url = client.get(client.get(page)["Location"])["Location"]
+    browser.open(urlsplit(url).path, **read_query(url))
+    callback = browser.sign_in("alice").headers["Location"]
+    assert read_query(callback)["error"] == "access_denied"
+    answer = client.get(callback)
+    assert (answer.status_code, read_error_code(answer)) == (400, "mfa_missing")
+    assert "If you have none, set one up first." in answer.content.decode()
+    assert username_at(client) == ("alice" if is_signed_in else "nobody")
 
 
 def test_refresh_keeps_the_moment_and_the_level_of_the_sign_in(
