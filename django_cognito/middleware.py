@@ -28,6 +28,7 @@ from .users.claim_sources import IdentityClaims
 from .users.provisioning import reapply_claims
 from .users.request_writes import collect_writes
 from .web.bearer import HeaderToken, find_token, get_vary_headers, read_tokens
+from .web.error_page import respond_to_error
 from .web.error_reports import take_id_token
 from .web.pool_selection import aget_accepted_pool_ids, get_accepted_pool_ids
 from .web.request import RequestCognito
@@ -65,6 +66,8 @@ class CognitoMiddleware:
             response = self.get_response(request)
         if written:
             _write_again(written)
+        if _hides_outage(request, response):
+            response = _respond_to_hidden_outage(request)
         return _finish(request, response)
 
     async def _acall(self, request: HttpRequest) -> HttpResponseBase:
@@ -73,6 +76,8 @@ class CognitoMiddleware:
             response = await self.get_response(request)
         if written:
             await sync_to_async(_write_again)(written)
+        if _hides_outage(request, response):
+            response = await sync_to_async(_respond_to_hidden_outage)(request)
         return _finish(request, response)
 
     @clear_frame_locals
@@ -86,7 +91,7 @@ class CognitoMiddleware:
                 if not request.cognito.is_loaded_for(view):  # type: ignore[attr-defined]
                     request.cognito.load_again()  # type: ignore[attr-defined]
             except CognitoUnavailableError as error:
-                return self.process_exception(request, error)
+                return _respond(request, error, is_view_called=False)
             return None
         if _accepts_sessions_only(request, view):
             return json_response(forbidden_response("session_required"))
@@ -98,6 +103,8 @@ class CognitoMiddleware:
             raw, raw_id_token = read_tokens(request, header_token)
             accepted = get_accepted_pool_ids(request)
             user, token = authenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)
+        except CognitoUnavailableError as error:
+            return respond_to_error(request, error, is_view_called=False)
         except CognitoError as error:
             return json_response(error_response_for(error))
         request.cognito.set_bearer(user, token, raw, raw_id_token)  # type: ignore[attr-defined]
@@ -114,7 +121,7 @@ class CognitoMiddleware:
                 if not request.cognito.is_loaded_for(view):  # type: ignore[attr-defined]
                     await sync_to_async(request.cognito.load_again)()  # type: ignore[attr-defined]
             except CognitoUnavailableError as error:
-                return self.process_exception(request, error)
+                return await sync_to_async(_respond)(request, error, is_view_called=False)
             return None
         if _accepts_sessions_only(request, view):
             return json_response(forbidden_response("session_required"))
@@ -129,6 +136,8 @@ class CognitoMiddleware:
             raw, raw_id_token = read_tokens(request, header_token)
             accepted = await aget_accepted_pool_ids(request)
             user, token = await aauthenticate(raw, id_token=raw_id_token, user_pool_ids=accepted)
+        except CognitoUnavailableError as error:
+            return await sync_to_async(respond_to_error)(request, error, is_view_called=False)
         except CognitoError as error:
             return json_response(error_response_for(error))
         request.cognito.set_bearer(user, token, raw, raw_id_token)  # type: ignore[attr-defined]
@@ -155,9 +164,7 @@ class CognitoMiddleware:
         if isinstance(exception, SignInError) and request.cognito.ended_code:  # type: ignore[attr-defined]
             return respond_to_ended_login(request)
         if isinstance(exception, CognitoUnavailableError | CredentialsError):
-            # The response has only the code; AWS's message and the next step are for the operator.
-            logger.warning("%s: %s", exception.code, exception)
-            return json_response(error_response_for(exception))
+            return _respond(request, exception)
         return None
 
 
@@ -209,10 +216,25 @@ def _write_again(statements: list[IdentityClaims]) -> None:
         logger.exception("claims that a view rolled back could not be reapplied")
 
 
+def _respond(
+    request: HttpRequest, error: CognitoUnavailableError | CredentialsError, *, is_view_called: bool = True
+) -> HttpResponse:
+    # The response has only the code; AWS's message and the next step are for the operator.
+    logger.warning("%s: %s", error.code, error)
+    return respond_to_error(request, error, is_view_called=is_view_called)
+
+
+def _hides_outage(request: HttpRequest, response: HttpResponseBase) -> bool:
+    """Return whether another middleware turned an outage into 500."""
+    return response.status_code == 500 and request.cognito.is_unavailable  # type: ignore[attr-defined]
+
+
+def _respond_to_hidden_outage(request: HttpRequest) -> HttpResponse:
+    return respond_to_error(request, CognitoUnavailableError("another middleware needed the user"))
+
+
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Set Vary headers and delete used cookies; return 503 if another middleware turned an outage into 500."""
-    if response.status_code == 500 and request.cognito.is_unavailable:  # type: ignore[attr-defined]
-        response = json_response(error_response_for(CognitoUnavailableError("another middleware needed the user")))
+    """Set Vary headers and delete used cookies; return 401 if a script was redirected to the login."""
     response = replace_login_redirect(request, response)
     delete_used(request, response)
     if find_token(request) is not None or request.session.accessed:

@@ -50,7 +50,7 @@ INSIDE = {
     "sessions.refresh": "limit | lease | response | drivers",
     "web": "browser_mark error_catalogue error_reports login_url next_url pool_selection redirect_uri request_user"
     " security_headers sign_in_cookies site_name | silent bearer responses session_user_loader"
-    " | script_responses request | step_up",
+    " | script_responses request | error_page step_up",
     "login": "authorize_params state failures error_response local_cognito | failure_page sign_out_page step_up | flow"
     " | confirmation idp_initiated | views",
     "aws": "credentials | boto_sessions | client_cache | request_aws",

@@ -13,7 +13,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.cache import cache
 from django.db import connection
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, AsyncRequestFactory, Client, RequestFactory
 
 from django_cognito.core.errors import CognitoError, CognitoUnavailableError, CredentialsError
@@ -433,7 +433,7 @@ def _fail(*_: Any) -> Any:
 def test_handled_exception_is_logged_with_code_and_message(
     caplog: pytest.LogCaptureFixture, error: CognitoError
 ) -> None:
-    answer = CognitoMiddleware(lambda request: HttpResponse()).process_exception(None, error)  # type: ignore[arg-type]
+    answer = CognitoMiddleware(lambda request: HttpResponse()).process_exception(HttpRequest(), error)
     assert answer is not None
     assert (json.loads(answer.content)["code"], caplog.messages) == (error.code, [f"{error.code}: why"])
 

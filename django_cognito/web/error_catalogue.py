@@ -44,7 +44,7 @@ class ErrorEntry:
 
 
 _RETRY = _("Start again. If it fails again, contact the site administrator.")
-_CONTACT = _("Contact the site administrator and name the code below.")
+CONTACT = _("Contact the site administrator and name the code below.")
 _MISCONFIGURED = _("Sign-in is misconfigured.")
 _FAILED = _("The sign-in failed.")
 _UNREACHABLE = _("The sign-in service cannot be reached.")
@@ -109,7 +109,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
         (401,),
         _("The token is not for this API."),
         _MISCONFIGURED,
-        _CONTACT,
+        CONTACT,
         "does the user pool bind access tokens to RESOURCE?",
     ),
     "wrong_token_use": ErrorEntry((401,), _("Wrong token type: this is neither an access token nor an ID token.")),
@@ -182,7 +182,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "invalid_client": ErrorEntry(
         (400,),
         heading=_MISCONFIGURED,
-        remedy=_CONTACT,
+        remedy=CONTACT,
         hint="compare CLIENT_ID and CLIENT_SECRET with the page of the app client in the AWS console; a public client"
         " has no secret",
     ),
@@ -195,7 +195,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "client_refused": ErrorEntry(
         (400, 503),
         heading=_MISCONFIGURED,
-        remedy=_CONTACT,
+        remedy=CONTACT,
         hint="does the app client allow the authorization code grant and every scope of SCOPES? Remove the others from"
         " SCOPES, or allow them on its page in the AWS console",
     ),
@@ -209,7 +209,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "backend_missing": ErrorEntry(
         (400,),
         heading=_MISCONFIGURED,
-        remedy=_CONTACT,
+        remedy=CONTACT,
         hint="add 'django_cognito.backends.CognitoBackend' to AUTHENTICATION_BACKENDS, before ModelBackend",
         retry_mode=RetryMode.NONE,
     ),
@@ -218,7 +218,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "unauthorized_client": ErrorEntry(
         (400,),
         heading=_MISCONFIGURED,
-        remedy=_CONTACT,
+        remedy=CONTACT,
         hint="is exactly this callback URL registered for the app client, and the authorization code grant allowed?",
     ),
     "unsupported_grant_type": FAILED_SIGN_IN,
@@ -227,7 +227,7 @@ CATALOGUE: Mapping[str, ErrorEntry] = {
     "malformed_response": ErrorEntry(
         (400,),
         heading=_MISCONFIGURED,
-        remedy=_CONTACT,
+        remedy=CONTACT,
         hint="does the app client allow the scope openid, and is DOMAIN that of this user pool?",
     ),
     "user_info_mismatch": FAILED_SIGN_IN,

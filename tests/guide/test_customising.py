@@ -109,7 +109,7 @@ def passed_variables() -> Iterator[tuple[str, set[str]]]:
     for module in source.modules().values():
         for function in (node for node in ast.walk(module.tree) if isinstance(node, ast.FunctionDef)):
             for template in re.findall(
-                r"render\(request, 'django_cognito/(\w+)\.html', context", ast.unparse(function)
+                r"render(?:_to_string)?\((?:request, )?'django_cognito/(\w+)\.html', context", ast.unparse(function)
             ):
                 yield template, set(_context_names(function))
     context = Context({"request": RequestFactory().get("/")})
