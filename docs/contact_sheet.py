@@ -1,4 +1,4 @@
-"""Put seven pages side by side in one picture: `python docs/contact_sheet.py /tmp/contact-sheet.png`.
+"""Put eight pages side by side in one picture: `python docs/contact_sheet.py /tmp/contact-sheet.png`.
 
 Each page is shown at the width of a phone and of a desktop, in light and in dark colours. The pages of the package have
 its own `page.html`, not the example's. Needs the extra `all` and the dependency group `test`.
@@ -23,6 +23,7 @@ from tests.support.chromium import running_chromium  # noqa: E402
 PAGES = (
     ("sign-in choice", "", "/", ""),
     ("failure", "", "/auth/callback/?state=made-up", ""),
+    ("outage", "", "/outage/", ""),
     ("signed out", "", "/auth/logout/", ""),
     ("link", "bob", "/auth/logout/", "/auth/unlink/0/"),
     ("admin refusal", "bob", "/admin/", ""),
@@ -35,6 +36,18 @@ SETTINGS = """
 from fieldnotes.settings import *
 TEMPLATES[0]["DIRS"] = [{templates!r}]
 COGNITO["IDENTITY_PROVIDERS"] = ["COGNITO", "Google", "Facebook"]
+ROOT_URLCONF = "sheet_urls"
+"""
+# A view that fails as in an outage of Cognito, which does not have to be stopped.
+URLS = """
+from django.urls import path
+from django_cognito.core.errors import CognitoUnavailableError
+from fieldnotes.urls import *
+
+def fail(request):
+    raise CognitoUnavailableError("an outage")
+
+urlpatterns = [path("outage/", fail), *urlpatterns]
 """
 
 
@@ -57,6 +70,7 @@ def _use_own_templates(folder: Path) -> dict[str, str]:
     templates = folder / "templates"
     shutil.copytree(EXAMPLE / "templates", templates, ignore=shutil.ignore_patterns("django_cognito"))
     (folder / "sheet_settings.py").write_text(SETTINGS.format(templates=str(templates)))
+    (folder / "sheet_urls.py").write_text(URLS)
     return {"DJANGO_SETTINGS_MODULE": "sheet_settings", "PYTHONPATH": f"{folder}:{':'.join(sys.path)}"}
 
 
