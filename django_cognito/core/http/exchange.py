@@ -7,6 +7,7 @@ responses. So every byte is counted when it is read from the socket.
 
 import io
 import socket
+import sys
 from collections.abc import Collection, Mapping
 from functools import partial
 from http.client import HTTPResponse
@@ -36,11 +37,12 @@ def send_request(
     The body is longer than `call.max_bytes` if the server's is. Raises CognitoUnavailableError if there is no complete
     response before the deadline.
     """
+    handled = sys.exception()  # by the caller: Python makes it the context of each error here
     try:
         with call.deadline:
             received = _exchange_with_retries(call, attempts, insecure_hosts, method, url, **sent)
     except (OSError, HTTPError) as error:  # every error of requests is an OSError
-        was_sent = attempts > 1 or not _is_unconnected(error)
+        was_sent = attempts > 1 or not _is_unconnected(error, handled)
         raise call.request_error(type(error).__name__, was_sent=was_sent) from error
     if call.deadline.passed:
         # A connection shut down by the watchdog can look like one that ended normally.
@@ -86,9 +88,9 @@ def _is_transient(error: BaseException | None) -> bool:
     return False
 
 
-def _is_unconnected(error: BaseException | None) -> bool:
-    """Return whether there was no connection, so that nothing was sent."""
-    while error is not None:
+def _is_unconnected(error: BaseException | None, handled: BaseException | None) -> bool:
+    """Return whether there was no connection, so that nothing was sent. `handled` is of an earlier request."""
+    while error is not None and error is not handled:
         if isinstance(error, NewConnectionError | ConnectTimeoutError):
             return True
         error = error.__cause__ or error.__context__

@@ -152,6 +152,14 @@ def test_error_says_whether_the_request_may_have_been_sent(server: ScriptedServe
     assert not may_have_been_sent(patient_http().until(time.monotonic() - 1), server.url)
 
 
+def test_error_that_the_caller_handles_does_not_count_as_unsent(server: ScriptedServer, unreachable: str) -> None:
+    server.script(Reset())
+    try:
+        patient_http().request("GET", unreachable)  # of another service, for example
+    except CognitoUnavailableError:
+        assert may_have_been_sent(patient_http(), server.url)
+
+
 def test_unknown_host_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: object, **kwargs: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "no such host")
