@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 from django.urls import include, path
@@ -209,6 +210,15 @@ def test_browsable_api_in_an_outage_is_the_page(expired: Client, settings: Any, 
     assert (answer.status_code, "Try again" in read_page(answer)) == (503, True)
     answer = expired.get("/api/", headers=SCRIPTS["JSON"])
     assert (answer.status_code, answer.json()["code"]) == (503, "cognito_unavailable")
+
+
+def test_page_is_shown_while_the_database_is_down(monkeypatch: pytest.MonkeyPatch, read: Read) -> None:
+    def fail(request: Any) -> Any:
+        raise OperationalError("the database is down")
+
+    monkeypatch.setattr("django_cognito.web.site_name.get_current_site", fail)
+    answer = read(headers=BROWSER)
+    assert (answer.status_code, "| testserver</title>" in read_page(answer)) == (503, True)
 
 
 # What the page says

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured, ObjectDoesNotExist
+from django.db import InterfaceError, OperationalError
 from django.test import Client, RequestFactory
 from local_cognito_support.scripted_server import ScriptedServer
 
@@ -72,8 +73,8 @@ def test_each_page_names_the_site(
     assert NAME not in text
 
 
-@pytest.mark.parametrize("error", [ObjectDoesNotExist, ImproperlyConfigured])
-def test_site_without_a_row_is_named_by_its_host(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
+@pytest.mark.parametrize("error", [ObjectDoesNotExist, ImproperlyConfigured, OperationalError, InterfaceError])
+def test_site_that_cannot_be_read_is_named_by_its_host(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
     def fail(request: Any) -> Any:
         raise error
 
