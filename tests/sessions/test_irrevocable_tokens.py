@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import ProtectedError
+from django.db.models.signals import pre_delete
 from django.test import Client
 from local_cognito_support.scripted_server import Answer, ScriptedServer, json_answer
 
@@ -110,6 +112,26 @@ def test_clearsessions_ends_while_the_cache_is_down(token_endpoint: ScriptedServ
     settings.CACHES = {"default": {"BACKEND": "tests.faults.bad_caches.Down"}}
     with pytest.raises(CommandError, match="1 refresh token could not be revoked"):
         run()
+    assert token_endpoint.count == 1
+
+
+def test_clearsessions_ends_if_a_row_cannot_be_deleted(token_endpoint: ScriptedServer) -> None:
+    """A model of the site may refer to the login with `on_delete=PROTECT`."""
+
+    def protect(instance: CognitoLogin, **_: Any) -> None:
+        if token_endpoint.count > 9:
+            raise SystemExit("without end")
+        raise ProtectedError("a row of the site refers to the login", {instance})
+
+    leave_ended("alice", token_endpoint)
+    token_endpoint.requests.clear()
+    token_endpoint.script(*[Answer()] * 20)
+    pre_delete.connect(protect, sender=CognitoLogin)
+    try:
+        with pytest.raises(CommandError, match="1 refresh token could not be revoked"):
+            run()
+    finally:
+        pre_delete.disconnect(protect, sender=CognitoLogin)
     assert token_endpoint.count == 1
 
 

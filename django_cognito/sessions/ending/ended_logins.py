@@ -91,13 +91,12 @@ def store_results(logins: Sequence[CognitoLogin], result: Revocation) -> bool:
     """Delete the rows of refresh tokens that Cognito has revoked, or cannot; keep the others for the next attempt.
 
     Return whether no row is kept. Cognito may have refreshed the tokens until now: the cache is written again. A row
-    that the cache has not stored is kept too. A database error is logged.
+    that the cache has not stored is kept too, and one that cannot be deleted. A database error is logged.
     """
     unconfirmed = result.unconfirmed
     confirmed = [login for login in logins if login.pk not in unconfirmed]
-    if confirmed and revoke_sign_ins(confirmed, utc_now()):
-        run_step(partial(retry_conflicts, partial(_delete_rows, confirmed)))
-    else:
+    is_stored = bool(confirmed) and revoke_sign_ins(confirmed, utc_now())
+    if not (is_stored and run_step(partial(retry_conflicts, partial(_delete_rows, confirmed)))):
         unconfirmed = {**dict.fromkeys((login.pk for login in confirmed), None), **unconfirmed}
     for login in logins:
         if login.pk in unconfirmed and (login.ended_at is None or unconfirmed[login.pk] is not None):
@@ -105,8 +104,11 @@ def store_results(logins: Sequence[CognitoLogin], result: Revocation) -> bool:
     return not unconfirmed
 
 
-def _delete_rows(logins: Sequence[CognitoLogin]) -> None:
-    """Delete the rows that have the tokens of `logins`. A row with other tokens ends: they are revoked later."""
+def _delete_rows(logins: Sequence[CognitoLogin]) -> bool:
+    """Delete the rows that have the tokens of `logins`. A row with other tokens ends: they are revoked later.
+
+    Return True: `run_step` returns None after an error.
+    """
     revoked_tokens = {login.pk: bytes(login.tokens) for login in logins}
     with write_transaction():
         rows = get_login_rows().filter(pk__in=revoked_tokens)
@@ -114,6 +116,7 @@ def _delete_rows(logins: Sequence[CognitoLogin]) -> None:
         revoked = [pk for pk, tokens in stored_tokens if bytes(tokens) == revoked_tokens[pk]]
         rows.filter(pk__in=revoked).delete()
         rows.active().update(ended_at=utc_now(), retry_at=None)
+    return True
 
 
 @clear_frame_locals
