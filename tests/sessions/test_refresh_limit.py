@@ -87,6 +87,16 @@ def test_pause_after_an_attempt_is_as_long_as_the_attempt(limit: RefreshLimit, c
     assert not limit.begin_wait("c")
 
 
+def test_failure_of_a_minute_ago_does_not_count(limit: RefreshLimit, clock: Clock) -> None:
+    limit.enter("a")
+    clock.forward(15)
+    limit.end("a", UNAVAILABLE)
+    clock.forward(15 + 59)
+    assert not limit.begin_wait("c")
+    clock.forward(1)  # in a quiet night, no request has found that Cognito responds again
+    assert [limit.enter("b"), limit.enter("c"), limit.begin_wait("d")] == [True] * 3
+
+
 @pytest.mark.parametrize("error", [None, SignInError("rejected")])
 def test_any_response_ends_the_pause(limit: RefreshLimit, clock: Clock, error: SignInError | None) -> None:
     limit.enter("a"), limit.enter("b")

@@ -17,6 +17,7 @@ WAIT_SECONDS = 3.0  # after expiry, other requests wait for the refresh until it
 _SLOW_SECONDS = (
     1.0  # an attempt that fails after this time has occupied its thread: Cognito usually responds within 0.3 s
 )
+_FAILING_SECONDS = 60.0  # after the pause: then Cognito may respond again, and nobody has tried
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,9 +30,9 @@ class RefreshLimit:
 
     At most MAX_REFRESHES requests refresh a login at a time. Others wait for them, but only half as many if a refresh
     takes longer than a second. After an attempt without a response there is a pause as long as the attempt; until
-    Cognito responds again, one request refreshes a login at a time, and no other waits. Safe with threads and forks
-    without a lock: each method of a dict is atomic, and a refresh that never ends, in a forked child for example, does
-    not count after its lease has expired.
+    Cognito responds again, for a minute at most, one request refreshes a login at a time, and no other waits. Safe with
+    threads and forks without a lock: each method of a dict is atomic, and a refresh that never ends, in a forked child
+    for example, does not count after its lease has expired.
     """
 
     def __init__(self, settings: CognitoSettings, *, now: Callable[[], float] = time.monotonic) -> None:
@@ -40,8 +41,7 @@ class RefreshLimit:
         self._now = now
         self._refreshes: dict[Any, _Start] = {}  # by login id
         self._waiting: dict[object, _Start] = {}  # by attempt
-        self._is_failing = False  # Cognito has not responded to the last refresh
-        self._retry_at = now()
+        self._retry_at = self._failing_until = now()  # in the future if Cognito has not responded to the last refresh
 
     def enter(self, login_id: Any) -> bool:
         """Return whether this request may refresh the login; then it must call `end` or `withdraw`."""
@@ -49,7 +49,7 @@ class RefreshLimit:
         _discard(self._refreshes, start.at - self._lease_seconds)
         if start.at < self._retry_at or self._refreshes.setdefault(login_id, start) is not start:
             return False
-        if len(self._refreshes) > (1 if self._is_failing else self._max_refreshes):
+        if len(self._refreshes) > (1 if start.at < self._failing_until else self._max_refreshes):
             self.withdraw(login_id)
             return False
         return True
@@ -63,17 +63,21 @@ class RefreshLimit:
         start = self._refreshes.pop(login_id, None)
         if start is None:  # the login could not be refreshed
             return
-        seconds = self._now() - start.at
-        self._is_failing = isinstance(error, CognitoUnavailableError) and seconds >= _SLOW_SECONDS
-        if self._is_failing:
-            self._retry_at = self._now() + seconds
+        now = self._now()
+        seconds = now - start.at
+        if isinstance(error, CognitoUnavailableError) and seconds >= _SLOW_SECONDS:
+            self._retry_at = now + seconds
+            self._failing_until = self._retry_at + _FAILING_SECONDS
+        else:
+            self._failing_until = now
 
     def begin_wait(self, attempt: object) -> bool:
         """Return whether a request may wait for refreshes of this process, for WAIT_SECONDS or until `end_wait`."""
         start = _Start(self._now())
         _discard(self._waiting, start.at - WAIT_SECONDS)
         is_slow = any(refresh.at <= start.at - _SLOW_SECONDS for refresh in self._refreshes.copy().values())
-        if self._is_failing or (is_slow and len(self._waiting) >= max(self._max_refreshes // 2, 1)):
+        is_failing = start.at < self._failing_until
+        if is_failing or (is_slow and len(self._waiting) >= max(self._max_refreshes // 2, 1)):
             return False
         self._waiting[attempt] = start
         return True
