@@ -97,7 +97,20 @@ def test_failure_of_a_minute_ago_does_not_count(limit: RefreshLimit, clock: Cloc
     assert [limit.enter("b"), limit.enter("c"), limit.begin_wait("d")] == [True] * 3
 
 
-@pytest.mark.parametrize("error", [None, SignInError("rejected")])
+REFUSED = CognitoUnavailableError("a Lambda trigger refused the refresh", code="provider_trouble")
+RESPONSES = [None, SignInError("rejected"), REFUSED]
+
+
+@pytest.mark.parametrize("error", RESPONSES)
+def test_slow_trigger_of_one_user_does_not_stop_others(limit: RefreshLimit, clock: Clock, error: Any) -> None:
+    """A user may be able to make a trigger slow and to let it fail, by an attribute for example."""
+    limit.enter("a")
+    clock.forward(15)
+    limit.end("a", error)
+    assert [limit.enter("b"), limit.enter("c"), limit.begin_wait("d")] == [True] * 3
+
+
+@pytest.mark.parametrize("error", RESPONSES)
 def test_any_response_ends_the_pause(limit: RefreshLimit, clock: Clock, error: SignInError | None) -> None:
     limit.enter("a"), limit.enter("b")
     clock.forward(15)

@@ -17,6 +17,8 @@ WAIT_SECONDS = 3.0  # after expiry, other requests wait for the refresh until it
 _SLOW_SECONDS = (
     1.0  # an attempt that fails after this time has occupied its thread: Cognito usually responds within 0.3 s
 )
+# Errors of a response. A Lambda trigger that is slow and fails for one user must not stop the refreshes of all others.
+_RESPONSE_CODES = ("provider_trouble", "client_refused")
 _FAILING_SECONDS = 60.0  # after the pause: then Cognito may respond again, and nobody has tried
 
 
@@ -65,7 +67,8 @@ class RefreshLimit:
             return
         now = self._now()
         seconds = now - start.at
-        if isinstance(error, CognitoUnavailableError) and seconds >= _SLOW_SECONDS:
+        has_response = not isinstance(error, CognitoUnavailableError) or error.code in _RESPONSE_CODES
+        if not has_response and seconds >= _SLOW_SECONDS:
             self._retry_at = now + seconds
             self._failing_until = self._retry_at + _FAILING_SECONDS
         else:
