@@ -12,6 +12,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import get_script_prefix
+from django.utils.http import escape_leading_slashes
 
 from ..core.errors import CognitoUnavailableError, CredentialsError
 from .bearer import is_api_client
@@ -66,7 +67,8 @@ def _render_page(
         "code": error.code,
         "sentence": entry.heading or default.heading or answer.sentence,
         "remedy": entry.remedy or default.remedy or CONTACT,
-        "again": request.get_full_path() if is_unavailable and is_read else "",
+        # A browser would open the path "//evil.example/" on another host.
+        "again": escape_leading_slashes(request.get_full_path()) if is_unavailable and is_read else "",
         "is_write": not is_read,
         "is_view_called": is_view_called,
         "home": get_script_prefix(),

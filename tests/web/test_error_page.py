@@ -231,6 +231,14 @@ def test_only_a_get_request_has_a_link_to_try_again(expired: Client, method: str
     assert (link in page, "Try again</a>" in page) == (has_link, has_link)
 
 
+@pytest.mark.parametrize("slashes", ["//", "///"])
+def test_link_to_try_again_stays_on_the_site(expired: Client, settings: Any, slashes: str) -> None:
+    """The page of a middleware is shown at any path: a browser would open `//evil.example/` on another host."""
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, IGNORED]
+    page = read_page(expired.get("/", PATH_INFO=f"{slashes}evil.example/login/", headers=BROWSER))
+    assert f'href="/%2F{slashes[2:]}evil.example/login/">Try again</a>' in page
+
+
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_write_before_the_view_was_called_saved_nothing(read: Read, settings: Any, method: str) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOGIN_REQUIRED]
