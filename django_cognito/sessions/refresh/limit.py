@@ -19,7 +19,7 @@ _SLOW_SECONDS = (
 )
 # Errors of a response. A Lambda trigger that is slow and fails for one user must not stop the refreshes of all others.
 _RESPONSE_CODES = ("provider_trouble", "client_refused")
-_FAILING_SECONDS = 60.0  # after the pause: then Cognito may respond again, and nobody has tried
+_FAILING_SECONDS = 60.0  # after the pause: by then Cognito may respond again, although no request has tried
 
 
 @dataclass(frozen=True, slots=True, eq=False)
