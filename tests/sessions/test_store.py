@@ -579,6 +579,16 @@ def test_concurrent_requests_in_the_margin_use_the_old_tokens(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_one_of_eight_concurrent_processes_acquires_the_lease(
+    client: Client, token_endpoint: ScriptedServer, threads: Callable[..., "Future[Any]"]
+) -> None:
+    # Without the limit of a process, which admits one refresh of a login.
+    login = create_login(client, ends_in=-1)
+    futures = [threads(refresh_lease.acquire_lease, login) for _ in range(8)]
+    assert sum(future.result() is not None for future in futures) == 1
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("ends_in", [30, -1])
 def test_eight_concurrent_refreshes_send_one_request(
     client: Client, token_endpoint: ScriptedServer, threads: Any, ends_in: float
