@@ -1,5 +1,6 @@
 """While Cognito is slow, a process waits for a few refreshes only, and its other requests are answered at once."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -178,7 +179,7 @@ def describe_refresh(ensure_fresh: Callable[[CognitoLogin], CognitoLogin], login
 def test_more_expired_logins_than_threads_do_not_occupy_them(
     token_endpoint: ScriptedServer, ensure_fresh: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh_lease, "WAIT_SECONDS", 2)
+    monkeypatch.setattr(refresh_lease, "WAIT_SECONDS", 20)
     logins = create_logins(12, ends_in=-10)
     gates = [Gate(), Gate()]
     token_endpoint.script(*(replace(token_response(), before=gate) for gate in gates), Answer(500))
@@ -186,13 +187,14 @@ def test_more_expired_logins_than_threads_do_not_occupy_them(
         results = [threads.submit(describe_refresh, ensure_fresh, login) for login in logins]
         for gate in gates:
             assert gate.requested.wait(20)
-        while sum(result.done() for result in results) < 10:  # each of them ends before Cognito responds
+        while sum(result.done() for result in results) < 9:  # each of them ends before Cognito responds
             assert not any(gate.timed_out for gate in gates)
-        codes = sorted(result.result()[0] for result in results if result.done())
+            time.sleep(0.01)
+        assert token_endpoint.count == 2
+        codes = [result.result()[0] for result in results if result.done()]
         for gate in gates:
             gate.opened.set()
-    assert codes == ["cognito_unavailable"] * 9 + ["refresh_in_progress"]  # it has waited for WAIT_SECONDS
-    assert token_endpoint.count == 2
+    assert codes == ["cognito_unavailable"] * 9  # two refresh their login, and one waits
 
 
 @pytest.mark.django_db(transaction=True)
